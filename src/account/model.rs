@@ -1,0 +1,37 @@
+//! A mailbox that clients may use, and the rules by which they may.
+
+use std::sync::Arc;
+
+use crate::{base::Secret, net::IpNet, oauth::SignIn};
+
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Lower case.
+    pub address: String,
+    pub password: LocalPassword,
+    pub sign_in: Arc<SignIn>,
+    pub imap_user: String,
+    pub smtp_user: String,
+    pub send_as: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub enum LocalPassword {
+    /// No login of its own: only `[[client]]` rules reach the account.
+    None,
+    /// argon2id PHC string.
+    Hash(Secret),
+    FirstUse,
+}
+
+/// A device or program with its own credentials, or with none.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub name: String,
+    pub account: Arc<Account>,
+    pub from: Vec<IpNet>,
+    /// Lower case.
+    pub login: Option<String>,
+    /// argon2id PHC string.
+    pub password: Option<Secret>,
+}

@@ -1,0 +1,69 @@
+//! What a client says it is, and what it is given: a claim in, a bearer out.
+
+use std::fmt;
+
+use super::Secret;
+
+/// The three protocols that Gatepost speaks on both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    Smtp,
+    Imap,
+    Pop3,
+}
+
+impl Protocol {
+    pub const ALL: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Smtp => "smtp",
+            Protocol::Imap => "imap",
+            Protocol::Pop3 => "pop3",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The SASL mechanism that carries the token upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sasl {
+    /// Microsoft, Google, Yahoo: `user=... ^A auth=Bearer ... ^A^A`.
+    Xoauth2,
+    /// RFC 7628, where the provider wants it.
+    OauthBearer,
+}
+
+impl Sasl {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Sasl::Xoauth2 => "XOAUTH2",
+            Sasl::OauthBearer => "OAUTHBEARER",
+        }
+    }
+}
+
+/// Complete credentials as a client typed them, not yet checked.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who wants in, as typed (user names are matched in any case).
+    pub login: String,
+    pub password: Secret,
+    /// SASL authorization identity where it differs from `login`; anyone else's is refused (RFC 4616, 2).
+    pub authzid: Option<String>,
+}
+
+/// A short-lived access token and the number of the fetch that brought it.
+///
+/// A session can get nothing else: no refresh token, no client secret.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    pub token: Secret,
+    /// Counts fetches of one sign-in; "the upstream refused generation 7" names one token.
+    pub generation: u64,
+}

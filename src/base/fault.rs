@@ -1,0 +1,127 @@
+//! What went wrong, whose turn it is, and what the client may see of it.
+//!
+//! A fault has a kind (which decides the reply code of each protocol), a stable id (the same in the reply, the log,
+//! the metrics and the docs), a short text for the wire and a rich detail that only the log ever shows.
+
+use std::fmt;
+
+use super::{Stage, printable, wire_text};
+
+/// Decides the reply code of each protocol and whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The client's own user name or password is wrong.
+    BadCredentials,
+    /// Somebody has to sign the account in.
+    SignInNeeded,
+    /// The identity provider or the upstream is down, slow or throttling; passes by itself.
+    Unavailable,
+    /// The upstream or the identity provider refuses this identity; somebody has to change something.
+    IdentityRefused,
+    /// Our own limits are reached.
+    TooBusy,
+    /// A fault of ours.
+    Bug,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 6] = [
+        Kind::BadCredentials,
+        Kind::SignInNeeded,
+        Kind::Unavailable,
+        Kind::IdentityRefused,
+        Kind::TooBusy,
+        Kind::Bug,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::BadCredentials => "bad-credentials",
+            Kind::SignInNeeded => "sign-in-needed",
+            Kind::Unavailable => "unavailable",
+            Kind::IdentityRefused => "identity-refused",
+            Kind::TooBusy => "too-busy",
+            Kind::Bug => "bug",
+        }
+    }
+
+    /// True where the same request may succeed later with nobody doing anything.
+    pub const fn passes_by_itself(self) -> bool {
+        matches!(self, Kind::Unavailable | Kind::TooBusy)
+    }
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    Client,
+    User,
+    Admin,
+    Provider,
+    Gatepost,
+}
+
+impl Owner {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Owner::Client => "client",
+            Owner::User => "user",
+            Owner::Admin => "admin",
+            Owner::Provider => "provider",
+            Owner::Gatepost => "gatepost",
+        }
+    }
+}
+
+/// One fault. `Display` is the detailed form for the log; [`Fault::reply_text`] is all that a client sees.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub kind: Kind,
+    pub owner: Owner,
+    /// Catalogue id, for example `smtp-auth-disabled-tenant`.
+    pub id: &'static str,
+    /// Cause and next step in one short line for the wire.
+    pub text: String,
+    /// For the log alone: the peer's words, error codes. Never a secret.
+    pub detail: String,
+    /// Where it happened; filled in by the session.
+    pub stage: Option<Stage>,
+}
+
+impl Fault {
+    pub fn new(kind: Kind, owner: Owner, id: &'static str, text: impl Into<String>) -> Self {
+        Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None }
+    }
+
+    /// Adds what the log should know; control bytes are escaped, length is capped.
+    pub fn detail(mut self, detail: impl AsRef<str>) -> Self {
+        self.detail = printable(detail.as_ref(), 1000);
+        self
+    }
+
+    pub fn at(mut self, stage: Stage) -> Self {
+        self.stage.get_or_insert(stage);
+        self
+    }
+
+    /// The text of a protocol reply: one ASCII line that ends with the id in brackets.
+    pub fn reply_text(&self) -> String {
+        let text = wire_text(&self.text);
+        format!("{} [gatepost {}]", text.trim_end(), self.id)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", printable(&self.text, 400), self.id)?;
+        if let Some(stage) = self.stage {
+            write!(f, " while {stage}")?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}

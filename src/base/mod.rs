@@ -1,0 +1,16 @@
+//! Words that every room of the house shares: secrets, faults, stages, claims.
+//!
+//! Nothing here knows sockets, clocks, randomness or configuration, so that whatever is built from it can be
+//! tested and fuzzed as it is. It refuses to grow helpers: a thing lives here only if three rows need it.
+
+mod claim;
+mod fault;
+mod secret;
+mod stage;
+mod text;
+
+pub use claim::{Bearer, Claim, Protocol, Sasl};
+pub use fault::{Fault, Kind, Owner};
+pub use secret::Secret;
+pub use stage::Stage;
+pub use text::{printable, wire_text};

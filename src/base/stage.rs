@@ -1,0 +1,45 @@
+//! Where a session is, in the words that logs, metrics and errors share ("timed out while signing on").
+
+use std::fmt;
+
+/// The stages of one client connection, in the order in which a session walks through them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    Greeting,
+    Authenticating,
+    FetchingToken,
+    Connecting,
+    SigningOn,
+    Relaying,
+    Splicing,
+}
+
+impl Stage {
+    pub const ALL: [Stage; 7] = [
+        Stage::Greeting,
+        Stage::Authenticating,
+        Stage::FetchingToken,
+        Stage::Connecting,
+        Stage::SigningOn,
+        Stage::Relaying,
+        Stage::Splicing,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Stage::Greeting => "greeting",
+            Stage::Authenticating => "authenticating",
+            Stage::FetchingToken => "fetching token",
+            Stage::Connecting => "connecting",
+            Stage::SigningOn => "signing on",
+            Stage::Relaying => "relaying",
+            Stage::Splicing => "splicing",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,55 @@
+//! What runs: the checked configuration. Only valid ones exist; `check` builds them from what was typed (`raw`).
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use url::Url;
+
+use crate::{
+    account::{Account, Client},
+    base::Secret,
+    net::{Listener, Network},
+    oauth::App,
+    store,
+};
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub store: store::Settings,
+    pub console: Console,
+    pub daemon: Daemon,
+    pub network: Network,
+    pub queue: Queue,
+    pub notify: Notify,
+    pub listeners: Vec<Listener>,
+    pub apps: BTreeMap<String, Arc<App>>,
+    pub accounts: Vec<Arc<Account>>,
+    pub clients: Vec<Arc<Client>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// `None`: switched off.
+    pub listen: Option<SocketAddr>,
+    /// argon2id hash (PHC string).
+    pub password: Option<Secret>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daemon {
+    pub drain: Duration,
+    /// From complete credentials to the answer.
+    pub sign_on: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    pub max_age: Duration,
+    pub max_bytes: u64,
+    pub postmaster: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Notify {
+    pub command: Vec<String>,
+    pub webhook: Option<Url>,
+}

@@ -1,0 +1,85 @@
+//! What the net row can be told: listeners, upstream addresses, proxies. Checked values only.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use url::Url;
+
+use crate::base::Protocol;
+
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    pub http_proxy: Option<Url>,
+    pub mail_proxy: Option<Url>,
+    /// Roots in addition to the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub protocol: Protocol,
+    pub listen: Vec<Bind>,
+    pub tls: ListenerTls,
+    /// Certificate chain and key, PEM. `None` with TLS on: self-signed, made and kept beside the store.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    pub max_connections: usize,
+    /// Peers that may send a PROXY header; empty: the protocol is off.
+    pub proxy_protocol_from: Vec<IpNet>,
+    pub pass_through: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bind {
+    Address(SocketAddr),
+    /// A socket of that name handed over by systemd.
+    Systemd(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerTls {
+    Off,
+    StartTls,
+    StartTlsRequired,
+    Implicit,
+    /// The first byte decides: 0x16 is TLS, anything else (or silence) is plain with STARTTLS offered.
+    Auto,
+}
+
+/// An address block such as `192.168.10.0/28`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpNet {
+    pub base: IpAddr,
+    pub prefix: u8,
+}
+
+impl IpNet {
+    /// IPv4-mapped IPv6 peers count as IPv4.
+    pub fn contains(&self, peer: IpAddr) -> bool {
+        match (self.base, peer.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(peer)) => {
+                let shift = 32 - u32::from(self.prefix.min(32));
+                shift == 32 || (u32::from(base) >> shift) == (u32::from(peer) >> shift)
+            }
+            (IpAddr::V6(base), IpAddr::V6(peer)) => {
+                let shift = 128 - u32::from(self.prefix.min(128));
+                shift == 128 || (u128::from(base) >> shift) == (u128::from(peer) >> shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    pub host: String,
+    pub port: u16,
+    pub tls: UpstreamTls,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamTls {
+    StartTls,
+    Implicit,
+}

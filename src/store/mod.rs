@@ -1,0 +1,5 @@
+//! State that outlives the process: sealed tokens.
+
+mod settings;
+
+pub use settings::Settings;

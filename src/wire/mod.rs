@@ -1,0 +1,109 @@
+//! Sans-IO machines: they eat bytes and say what to do. No socket, no clock, no randomness.
+//!
+//! `front` faces the mail client, `back` faces the upstream; the same file names in `smtp`, `imap` and `pop3`
+//! (read `pop3` first, it is the smallest). Every machine owes: cut anywhere, same answers; no step without input
+//! makes progress for ever; input is bounded; plaintext behind STARTTLS is a [`Violation`], state starts afresh
+//! after TLS. After its last event a machine answers [`Step::Read`] and leaves its input alone: what follows the
+//! verdict belongs to whatever comes next.
+
+pub mod imap;
+pub mod lines;
+pub mod pop3;
+pub mod sasl;
+pub mod smtp;
+
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::base::{Claim, Fault};
+
+/// What the driver has to do next.
+#[derive(Debug)]
+pub enum Step<E> {
+    /// Needs more bytes from the peer.
+    Read,
+    /// Send these to the peer.
+    Write(Bytes),
+    /// Flush, then do the TLS handshake; the machine's state is already afresh. Input that was already
+    /// there is a violation which the machine itself reports.
+    StartTls,
+    /// Something the session decides about.
+    Event(E),
+}
+
+/// A peer broke the protocol: the session ends, the log says how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// What was wrong, in words for the log; never the peer's secret.
+    pub what: Cow<'static, str>,
+    /// Last words in the peer's own dialect, where it is to get any.
+    pub farewell: Option<Bytes>,
+}
+
+impl Violation {
+    pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), farewell: None }
+    }
+
+    pub fn farewell(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.farewell = Some(bytes.into());
+        self
+    }
+}
+
+/// A protocol machine, either side.
+pub trait Machine {
+    type Event;
+
+    /// Takes bytes from the peer. Bounded by the reader: `step` reports a violation when the cap is passed.
+    fn feed(&mut self, bytes: &[u8]);
+
+    /// What to do next. Call until it answers `Read` (or an event that ends the machine's work).
+    fn step(&mut self) -> Result<Step<Self::Event>, Violation>;
+
+    /// What was read beyond the last event, for whatever comes next.
+    fn into_unread(self) -> BytesMut;
+}
+
+/// What a client wants before it is signed on.
+#[derive(Debug)]
+pub enum Knock {
+    /// Complete credentials: answer with `accept` or `refuse`.
+    Login(Claim),
+    /// Wants to be served by its address alone (SMTP `MAIL` without AUTH); `accept` or `refuse`.
+    /// The command itself stays in the input.
+    Unnamed,
+    /// Said goodbye and has been answered; close.
+    Bye,
+}
+
+/// How a sign-on at the upstream ended.
+#[derive(Debug)]
+pub enum SignOn {
+    /// Signed on. `capabilities` is what the upstream offers now (protocol words, upper case), `untagged` holds
+    /// lines of the upstream's own that must reach the client after our OK (IMAP only).
+    Done { capabilities: Vec<String>, untagged: Bytes },
+    /// Refused, in the upstream's words. `challenge` is the decoded error challenge where one came.
+    Refused { text: String, challenge: Option<String> },
+}
+
+/// The machine that faces a mail client until it is signed on.
+pub trait Front: Machine<Event = Knock> {
+    /// Whether the connection is protected now; the driver calls it after a TLS handshake.
+    fn secured(&mut self);
+
+    /// Says yes in the client's dialect; the following `step`s write it.
+    fn accept(&mut self, welcome: &Welcome);
+
+    /// Says no in the client's dialect; the client may try again unless its budget is used up.
+    fn refuse(&mut self, fault: &Fault);
+}
+
+/// What the upstream offered, for the client's OK.
+#[derive(Debug, Default, Clone)]
+pub struct Welcome {
+    pub capabilities: Vec<String>,
+    /// Untagged lines of the upstream that follow our OK.
+    pub untagged: Bytes,
+}
