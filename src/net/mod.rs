@@ -6,6 +6,7 @@
 mod client_tls;
 mod dial;
 mod http;
+mod peer_uid;
 mod read_ahead;
 mod self_signed;
 mod server_tls;
@@ -15,6 +16,7 @@ mod tls_fault;
 
 pub use client_tls::ClientTls;
 pub use dial::{DialError, DialLayer, dial};
+pub use peer_uid::peer_uid;
 pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
 pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
