@@ -6,9 +6,9 @@
 mod imap;
 pub mod mailbox;
 mod pop3;
+mod seats;
 mod sign_on;
 mod smtp;
-mod submission;
 mod wire;
 
 use std::{
@@ -49,6 +49,7 @@ pub(in crate::sandbox) struct World {
     pub pki: Pki,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
+    pub seats: seats::Seats,
     connections: AtomicU64,
     submissions: Mutex<VecDeque<Submission>>,
     /// When each mailbox sent, within the last minute.
@@ -86,6 +87,7 @@ impl World {
             pki,
             stop,
             tasks: TaskTracker::new(),
+            seats: seats::Seats::default(),
             connections: AtomicU64::new(0),
             submissions: Mutex::default(),
             sent: Mutex::default(),
