@@ -13,7 +13,7 @@ use super::{
 use crate::{
     account::Account,
     base::{Bearer, Fault, Kind, Owner, Protocol, Stage},
-    catalog::{Refusal, sign_on_refusal},
+    catalog::upstream::{Refusal, sign_on_refusal},
     meter::Entry,
     net::{self, DialError, Stream, Upstream, UpstreamTls},
     wire::{Back, SignOn, imap::ImapBack, pop3::Pop3Back, sasl::Credentials, smtp::SmtpBack},
@@ -140,8 +140,11 @@ impl Talk<'_> {
         let ended = loop {
             match drive(&mut stream, &mut back, &mut patience).await {
                 Ok(Want::StartTls) => {
-                    let upgrade = stream.upgrade_client(&self.gate.tls, &self.upstream.host, self.deadline);
-                    stream = upgrade.await.map_err(|error| Failed::Fault(unreachable(&error)))?;
+                    let peer = stream.peer();
+                    let upgrade = stream.upgrade_client(&self.gate.tls, &self.upstream.host, self.deadline).await;
+                    stream = upgrade.map_err(|fault| {
+                        Failed::Fault(unreachable(&DialError::from_tls(self.upstream, peer, &fault)))
+                    })?;
                 }
                 Ok(Want::Event(ended)) => break ended,
                 Err(Broken::Closed) => match back.closed() {

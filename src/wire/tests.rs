@@ -508,7 +508,7 @@ fn authenticated_but_not_connected_is_a_refusal() {
         ('S', "gpn BAD User is authenticated but not connected."),
         ('=', "refused User is authenticated but not connected. "),
     ]].concat());
-    back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused BYE Connection closed. 14 ")]].concat());
+    back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused User is authenticated but not connected. (Connection closed. 14) ")]].concat());
     let mut run = back_dialogue(make, &start);
     assert!(matches!(run.machine.closed(), Some(SignOn::Refused { .. })));
     back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4REV1 ")]].concat());

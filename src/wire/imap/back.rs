@@ -158,7 +158,7 @@ impl ImapBack {
                 Err(Violation::new("upstream greets with PREAUTH, which is refused"))
             }
             (State::Probe, Some((Status::Bye, text))) => {
-                self.refusal.get_or_insert_with(|| format!("BYE {}", String::from_utf8_lossy(text)));
+                self.refusal.get_or_insert_with(|| not_connected(&String::from_utf8_lossy(text)));
                 Ok(Step::Event(self.verdict()))
             }
             (_, Some((Status::Bye, text))) => self.refused(text),
@@ -271,6 +271,11 @@ impl ImapBack {
     }
 }
 
+/// BYE or the end of the connection straight after the probe means the same as these words of Exchange.
+fn not_connected(how: &str) -> String {
+    format!("User is authenticated but not connected. ({how})")
+}
+
 /// Only these make the probe a refusal; any other answer says nothing about the sign-on.
 fn speaks_of_refusal(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text).to_ascii_lowercase();
@@ -330,7 +335,7 @@ impl Back for ImapBack {
     /// The end of the connection straight after the probe says what "not connected" says.
     fn closed(&mut self) -> Option<SignOn> {
         (self.state == State::Probe).then(|| {
-            self.refusal.get_or_insert_with(|| "User is authenticated but not connected. (connection closed)".into());
+            self.refusal.get_or_insert_with(|| not_connected("connection closed"));
             self.verdict()
         })
     }
