@@ -165,6 +165,14 @@ impl Stream {
         }
     }
 
+    /// A few bytes to a plain peer without waiting: they fit into the empty send buffer of a new connection.
+    pub(super) fn parting_words(&self, words: &[u8]) {
+        if let Io::Plain(tcp) = &self.io {
+            // The peer may be gone already; there is nobody to tell.
+            let _ = tcp.try_write(words);
+        }
+    }
+
     /// Says goodbye properly: flush, close_notify, FIN, then reads and drops what is still under way for a moment,
     /// because closing on unread data makes the kernel send RST, which can destroy our last words at the peer.
     pub async fn close(mut self, deadline: Instant) {
