@@ -6,7 +6,8 @@ use super::{Problems, Surroundings};
 
 /// `named` is `--config` or `$GATEPOST_CONFIG`: then no other place counts.
 pub fn locate(named: Option<&Path>, around: &Surroundings) -> Result<PathBuf, Problems> {
-    if let Some(named) = named {
+    // An empty variable is as good as none.
+    if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
         return Ok(named.to_owned());
     }
     let places = places(around);

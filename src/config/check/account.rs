@@ -64,9 +64,11 @@ impl Checker<'_> {
                 self.user_name(&key.field(name), written);
             }
         }
+        let has_clients = file.client.iter().any(|client| is_account(client, &address));
+        let app_only = app.as_ref().is_some_and(|app| app.grant == Grant::ClientCredentials);
+        let password = self.local_password(key, raw, app_only, this_machine_alone, has_clients);
+        let send_as = self.send_as(key, raw, &address);
         let app = app?;
-        let only_clients = || file.client.iter().any(|c| is_account(c, &address));
-        let password = self.local_password(key, raw, app.grant, this_machine_alone, only_clients());
         let shared = (app.name.clone(), sign_in_as.to_lowercase());
         let sign_in = sign_ins.entry(shared).or_insert_with(|| Arc::new(SignIn { app, identity: sign_in_as.clone() }));
         Some(Account {
@@ -74,7 +76,7 @@ impl Checker<'_> {
             sign_in: Arc::clone(sign_in),
             imap_user: raw.imap_user.clone().unwrap_or_else(|| address.clone()),
             smtp_user: raw.smtp_user.clone().unwrap_or(sign_in_as),
-            send_as: self.send_as(key, raw, &address),
+            send_as,
             address,
         })
     }
@@ -115,12 +117,11 @@ impl Checker<'_> {
         &mut self,
         key: &Key,
         raw: &raw::Account,
-        grant: Grant,
+        app_only: bool,
         this_machine_alone: bool,
         has_clients: bool,
     ) -> LocalPassword {
         let given = raw.password.is_some() || raw.password_file.is_some() || raw.password_env.is_some();
-        let app_only = grant == Grant::ClientCredentials;
         if raw.password.as_ref().is_some_and(|hidden| hidden.0.expose() == "first-use") {
             if app_only {
                 self.error(
