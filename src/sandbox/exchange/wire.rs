@@ -111,6 +111,15 @@ impl Wire {
         self.output.extend_from_slice(b"\r\n");
     }
 
+    /// Says a reply that may hold literals: recorded by its first line alone.
+    pub async fn put_reply(&mut self, reply: &[u8]) -> io::Result<()> {
+        let first = memchr::memmem::find(reply, b"\r\n").unwrap_or(reply.len());
+        let more = if first < reply.len() { format!(" [{} octets more]", reply.len() - first) } else { String::new() };
+        self.note(Speaker::Server, &[reply.get(..first).unwrap_or_default(), more.as_bytes()].concat());
+        self.put(reply).await?;
+        self.put(b"\r\n").await
+    }
+
     /// Puts octets out as they are, unrecorded.
     pub async fn put(&mut self, octets: &[u8]) -> io::Result<()> {
         for part in octets.chunks(64 * 1024) {
