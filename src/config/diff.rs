@@ -1,6 +1,9 @@
 //! What changed from one configuration to the next, by name. Pure: reload applies it.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::{self, Debug},
+    sync::Arc,
+};
 
 use super::Config;
 use crate::{
@@ -31,6 +34,33 @@ pub struct Names {
 impl Names {
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+}
+
+impl Change {
+    pub fn is_empty(&self) -> bool {
+        self.needs_restart.is_empty()
+            && [&self.listeners, &self.apps, &self.accounts, &self.clients].iter().all(|names| names.is_empty())
+    }
+}
+
+/// One line for the log: `accounts added bob@contoso.com; restart needed for listeners`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        let kinds =
+            [("listeners", &self.listeners), ("apps", &self.apps), ("accounts", &self.accounts), ("clients", &self.clients)];
+        for (kind, names) in kinds {
+            for (what, names) in [("added", &names.added), ("removed", &names.removed), ("changed", &names.changed)] {
+                if !names.is_empty() {
+                    parts.push(format!("{kind} {what}: {}", names.join(", ")));
+                }
+            }
+        }
+        if !self.needs_restart.is_empty() {
+            parts.push(format!("not before a restart: {}", self.needs_restart.join(", ")));
+        }
+        f.write_str(&parts.join("; "))
     }
 }
 

@@ -39,6 +39,9 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// How often the store is asked whether another process changed it; a microsecond's work.
+const STORE_CHECK: Duration = Duration::from_secs(1);
+
 /// Why the daemon cannot start. The text names the thing, the cause and the next step.
 #[derive(Debug)]
 pub enum StartFault {
@@ -116,7 +119,14 @@ impl Daemon {
             sessions,
         };
         daemon.open_console(config, &gate).await?;
-        tokio::spawn(watch_store(gate.store.clone(), keepers, daemon.closing.clone()));
+        let done = daemon.closing.clone();
+        // Sign-ins are made by another process: `gatepost login` works on the store alone.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = keepers.follow_store(STORE_CHECK) => {}
+                () = done.cancelled() => {}
+            }
+        });
         Ok(daemon)
     }
 
@@ -239,22 +249,4 @@ async fn build_gate(config: &Config, closing: CancellationToken) -> Result<Gate,
         sign_on: config.daemon.sign_on,
         closing,
     })
-}
-
-/// Notices sign-ins that another process made: `gatepost login` works on the store alone.
-async fn watch_store(store: Arc<Store>, keepers: Arc<Keepers>, closing: CancellationToken) {
-    let mut last = store.change_counter().await.ok();
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = closing.cancelled() => return,
-        }
-        let now = store.change_counter().await.ok();
-        if now != last {
-            last = now;
-            keepers.notice_store_change();
-        }
-    }
 }

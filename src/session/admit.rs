@@ -19,7 +19,7 @@ use crate::{
     account::Admitted,
     base::{Claim, Fault, Kind, Owner, Protocol, Stage},
     meter::{Entry, Outcome},
-    net::{Stream, Ticket},
+    net::{Seat, Stream},
     wire::{
         Front, Knock, Violation, Welcome,
         imap::ImapFront,
@@ -47,7 +47,7 @@ pub(super) struct Through {
 }
 
 /// Serves one connection until it ends. Never panics on what the client does; ends by itself.
-pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, ticket: Ticket) {
+pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat) {
     let protocol = doorway.protocol;
     let peer = client.peer();
     let entry = gate.meter.board.enter(protocol, peer.ip());
@@ -57,10 +57,10 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, ticke
     let knocking = Box::pin(knocking(&gate, &doorway, client, &entry));
     let through = tokio::select! {
         through = knocking => through,
-        () = ticket.evicted() => None,
+        () = seat.evicted().cancelled() => None,
     };
     if let Some(through) = through {
-        ticket.authenticated();
+        seat.authenticated();
         match protocol {
             Protocol::Smtp => relay::run(&gate, through, &entry).await,
             Protocol::Imap | Protocol::Pop3 => proxy::run(&gate, protocol, through, &entry).await,

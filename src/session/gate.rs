@@ -37,7 +37,7 @@ pub struct Gate {
 pub struct Doorway {
     pub protocol: Protocol,
     pub mode: ListenerTls,
-    pub tls: Option<Arc<ServerTls>>,
+    pub tls: Option<ServerTls>,
 }
 
 impl Doorway {

@@ -11,7 +11,7 @@ use super::{Gate, admit::Through};
 use crate::{
     base::{Protocol, Stage},
     meter::{Direction, Entry},
-    net::{SpliceLimits, splice},
+    net::{SpliceCount, SpliceLimits, Tap, splice},
 };
 
 /// RFC 3501 5.4 wants 30 minutes at least, RFC 1939 3 ten; clients that IDLE re-issue within 29.
@@ -25,15 +25,17 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
     let Through { client, unread, admitted, upstream } = through;
     let idle = if protocol == Protocol::Imap { IMAP_IDLE } else { POP3_IDLE };
     let mut ended_by_token = false;
-    let mut tap = |bytes: &[u8]| ended_by_token |= bytes.starts_with(TOKEN_END);
+    let mut look = |bytes: &[u8]| ended_by_token |= bytes.starts_with(TOKEN_END);
+    let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
     let end = splice(
         client,
         upstream.stream,
         upstream.unread.freeze(),
         unread.freeze(),
         SpliceLimits { idle },
-        &gate.closing,
-        (protocol == Protocol::Imap).then_some(&mut tap),
+        gate.closing.clone(),
+        &SpliceCount::default(),
+        tap,
     )
     .await;
     gate.meter.carried(protocol, Direction::ToClient, end.to_client);

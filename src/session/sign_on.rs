@@ -66,13 +66,14 @@ async fn attempts(
         return Err(refusal.fault);
     }
     entry.set_stage(Stage::FetchingToken);
-    let second = within(deadline, keepers.refused(&account.sign_in, first.generation, &refusal.fault)).await?;
+    let second = within(deadline, keepers.refused(&account.sign_in, first.generation)).await?;
     match attempt(gate, account, protocol, &second, deadline, entry).await {
         Ok(signed_on) => Ok(signed_on),
         Err(Failed::Fault(fault)) => Err(fault),
         Err(Failed::Refused(refusal)) => {
             if refusal.blames_token {
-                keepers.refused_again(&account.sign_in, second.generation, &refusal.fault).await;
+                // A fresh token was refused as well: from now on the keeper answers from memory.
+                let _ = timeout_at(deadline, keepers.refused(&account.sign_in, second.generation)).await;
             }
             Err(refusal.fault)
         }

@@ -1,0 +1,6 @@
+//! One binary for everything that needs no other program: dialogues with the daemon, in front of the sandbox.
+
+mod imap;
+mod pop3;
+mod smtp;
+mod world;
