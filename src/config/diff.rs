@@ -76,7 +76,7 @@ pub fn diff(old: &Config, new: &Config) -> Change {
         needs_restart.push("network");
     }
     Change {
-        listeners: names(&by_address(&old.listeners), &by_address(&new.listeners), |a, b| same_listener(a, b)),
+        listeners: names(&by_address(&old.listeners), &by_address(&new.listeners), same_listener),
         apps: names(&by_name(&old.apps), &by_name(&new.apps), same_app),
         accounts: names(&keyed(&old.accounts, |a| &a.address), &keyed(&new.accounts, |a| &a.address), same_account),
         clients: names(&keyed(&old.clients, |c| &c.name), &keyed(&new.clients, |c| &c.name), same_client),
