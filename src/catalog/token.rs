@@ -158,8 +158,8 @@ entries! {
         "The identity provider refuses; see the log for its words",
         "The provider answered with a refusal that this version does not know.",
         "Look the provider's words up in the log; `gatepost login` shows them too.";
-    NOT_HTTPS_TRUSTED = IdentityRefused Admin "token-endpoint-untrusted":
-        "The identity provider's certificate is not trusted; ask your administrator",
+    NOT_HTTPS_TRUSTED = Unavailable Admin "token-endpoint-untrusted":
+        "The identity provider's certificate is not trusted; if this stays, ask your administrator",
         "TLS to the token endpoint failed: an inspecting proxy, a private authority, or a wrong clock.",
         "Put the proxy's authority into network.ca-file and check the clock.";
 

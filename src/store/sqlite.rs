@@ -65,6 +65,16 @@ impl Store {
         Ok(Versioned { version: version.unsigned_abs(), row })
     }
 
+    /// The version alone, also of a row that does not open: a new sign-in may replace that one.
+    pub async fn version(&self, key: &str) -> Result<u64, StoreError> {
+        let version: Option<i64> = sqlx::query_scalar("SELECT version FROM sign_in WHERE key = ?")
+            .bind(key)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        Ok(version.unwrap_or_default().unsigned_abs())
+    }
+
     /// Saves if nobody else did since `expected` was read; `false` means: read again, theirs counts.
     /// The new version is `expected + 1`.
     pub async fn save_token(&self, key: &str, expected: u64, row: &TokenRow) -> Result<bool, StoreError> {
