@@ -31,3 +31,6 @@ pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, splice
 pub use stream::{Stream, looks_like_tls};
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};
+
+#[cfg(test)]
+mod tests;
