@@ -1,1 +1,55 @@
-//! stub
+//! The error catalogue: every fault id with its cause, whose turn it is and the next step.
+//!
+//! What Microsoft, Google and others say is translated here and nowhere else, so that the reply on the wire, the log,
+//! the metrics and the docs carry the same id. It refuses guesses: a text that no row knows gets the general entry.
+
+mod entra;
+mod entry;
+mod oauth_words;
+pub mod sign_on;
+pub mod token;
+pub mod upstream;
+
+pub use entra::{EntraCode, code_in, entra_code};
+pub use entry::{Entry, Words};
+pub use oauth_words::oauth_word;
+
+/// Every entry, for `gatepost explain`, the docs and the tests.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    token::ALL.iter().chain(sign_on::ALL).copied()
+}
+
+pub fn find(id: &str) -> Option<&'static Entry> {
+    all().find(|entry| entry.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_spelled_alike() {
+        let mut seen = BTreeSet::new();
+        for entry in all() {
+            assert!(seen.insert(entry.id), "{} twice", entry.id);
+            assert!(
+                entry.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{}",
+                entry.id
+            );
+            assert!(find(entry.id).is_some());
+        }
+    }
+
+    #[test]
+    fn every_wire_text_is_short_ascii_and_every_entry_says_what_to_do() {
+        for entry in all() {
+            let words = entry.en;
+            assert!(words.text.is_ascii() && words.text.len() <= 160, "{}: {}", entry.id, words.text);
+            assert!(!words.text.contains(['\r', '\n']));
+            assert!(words.cause.len() > 20 && words.next.len() > 10, "{}", entry.id);
+        }
+    }
+}

@@ -36,8 +36,8 @@ fn dispatch(cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Run(args) => run::run(file, args),
         Command::Demo(_) => not_built_in("demo"),
-        Command::Login(_) => config::load(file).map_err(Failure::from).and_then(|_| not_built_in("login")),
-        Command::Logout(_) => config::load(file).map_err(Failure::from).and_then(|_| not_built_in("logout")),
+        Command::Login(_) => not_built_in("login"),
+        Command::Logout(_) => not_built_in("logout"),
         Command::Status(args) => status::run(file, args),
         Command::Send(args) => send::run(file, args),
         Command::Password(args) => password::run(args, |account| reset_password(file, account)),

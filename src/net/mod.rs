@@ -1,5 +1,36 @@
 //! Streams, TLS, listeners, dialling and the splice: everything that touches a socket.
+//!
+//! A [`Stream`] is a connection whose TLS may come now, later or never; [`Bound`] hands over arrivals that are ready
+//! to be greeted; [`dial`] brings upstreams; [`splice`] joins the two. Nothing here knows a mail protocol.
 
+mod admission;
+mod client_tls;
+mod dial;
+mod http;
+mod listen;
+mod peer_uid;
+mod proxy_protocol;
+mod read_ahead;
+mod self_signed;
+mod server_tls;
 mod settings;
+mod splice;
+mod stream;
+mod systemd;
+mod tls_fault;
 
-pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, Upstream, UpstreamTls};
+pub use admission::{Admission, AdmissionLimits, Full, Seat};
+pub use client_tls::ClientTls;
+pub use dial::{DialError, DialLayer, dial};
+pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
+pub use listen::{Arrival, Bound, Door, bind};
+pub use peer_uid::peer_uid;
+pub use server_tls::ServerTls;
+pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
+pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, splice};
+pub use stream::{Stream, looks_like_tls};
+pub use systemd::PassedSockets;
+pub use tls_fault::{TlsFault, TlsFaultKind};
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What the net row can be told: listeners, upstream addresses, proxies. Checked values only.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
@@ -83,3 +84,21 @@ pub enum UpstreamTls {
     StartTls,
     Implicit,
 }
+
+/// Something configured cannot be used: names the thing, the cause and the next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupFault(String);
+
+impl SetupFault {
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for SetupFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SetupFault {}

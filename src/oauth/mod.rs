@@ -1,5 +1,22 @@
 //! Tokens: app registrations, grants, and the keeper that owns each sign-in.
+//!
+//! A session sees [`Keepers`] and a bearer; `gatepost login` and the console see the grants and [`sign_in::keep`].
 
 mod app;
+mod assertion;
+pub mod clock;
+mod counter;
+pub mod endpoints;
+mod fingerprint;
+pub mod grants;
+mod keeper;
+mod keepers;
+mod patience;
+pub mod sign_in;
+mod state;
+mod trouble;
+pub mod verdict;
 
 pub use app::{App, AppCredential, Grant, Rotation, SignIn};
+pub use keepers::Keepers;
+pub use state::{FaultSeen, Phase, SignInState};

@@ -1,0 +1,182 @@
+//! Ways to an upstream: resolve, race IPv6 and IPv4 (RFC 8305), and TLS where it comes first.
+//!
+//! A fault names its layer, the target and every address that was tried: "cannot connect" alone helps nobody.
+
+use std::{fmt, io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    net::{TcpStream, lookup_host},
+    task::JoinSet,
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{ClientTls, Stream, TlsFault, TlsFaultKind, Upstream, UpstreamTls};
+
+/// RFC 8305 5: "Connection Attempt Delay", recommended value.
+const STAGGER: Duration = Duration::from_millis(250);
+/// More addresses than this are not worth a client's wait; the next login tries others.
+const MOST_ADDRESSES: usize = 8;
+
+/// Where it went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DialLayer {
+    Resolve,
+    Connect,
+    /// The certificate is refused: somebody has to act.
+    Certificate,
+    Tls,
+    Timeout,
+}
+
+#[derive(Clone, Debug)]
+pub struct DialError {
+    pub layer: DialLayer,
+    /// `host:port`.
+    pub target: String,
+    /// The addresses tried, each with its own outcome.
+    pub tried: Vec<(SocketAddr, String)>,
+    pub cause: String,
+}
+
+impl DialError {
+    /// Whether trying again later can help with nobody doing anything.
+    pub fn is_transient(&self) -> bool {
+        self.layer != DialLayer::Certificate
+    }
+
+    /// For STARTTLS, whose upgrade the caller does itself.
+    pub fn from_tls(upstream: &Upstream, peer: SocketAddr, fault: &TlsFault) -> Self {
+        let layer = match fault.kind {
+            TlsFaultKind::Certificate => DialLayer::Certificate,
+            TlsFaultKind::Timeout => DialLayer::Timeout,
+            _ => DialLayer::Tls,
+        };
+        Self { layer, target: target(upstream), tried: vec![(peer, "connected".into())], cause: fault.to_string() }
+    }
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layer = match self.layer {
+            DialLayer::Resolve => "name resolution failed",
+            DialLayer::Connect => "no address answers",
+            DialLayer::Certificate => "certificate refused",
+            DialLayer::Tls => "TLS failed",
+            DialLayer::Timeout => "timed out",
+        };
+        write!(f, "{}: {layer}: {}", self.target, self.cause)?;
+        for (n, (address, outcome)) in self.tried.iter().enumerate() {
+            write!(f, "{} {address}: {outcome}", if n == 0 { " (tried" } else { ";" })?;
+        }
+        if self.tried.is_empty() { Ok(()) } else { f.write_str(")") }
+    }
+}
+
+impl std::error::Error for DialError {}
+
+fn target(upstream: &Upstream) -> String {
+    if upstream.host.contains(':') && !upstream.host.starts_with('[') {
+        format!("[{}]:{}", upstream.host, upstream.port)
+    } else {
+        format!("{}:{}", upstream.host, upstream.port)
+    }
+}
+
+/// Connects, with TLS where the upstream speaks it from the first byte. STARTTLS is the caller's:
+/// [`Stream::upgrade_client`] after the upstream agreed.
+pub async fn dial(upstream: &Upstream, tls: &ClientTls, deadline: Instant) -> Result<Stream, DialError> {
+    let fault = |layer, tried, cause: String| DialError { layer, target: target(upstream), tried, cause };
+    let host = upstream.host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = match timeout_at(deadline, lookup_host((host, upstream.port))).await {
+        Err(_) => return Err(fault(DialLayer::Timeout, Vec::new(), "while resolving the name".into())),
+        Ok(Err(error)) => return Err(fault(DialLayer::Resolve, Vec::new(), error.to_string())),
+        Ok(Ok(addresses)) => interleave(addresses),
+    };
+    if addresses.is_empty() {
+        return Err(fault(DialLayer::Resolve, Vec::new(), "the name has no address".into()));
+    }
+    let stream = race(&addresses, deadline).await.map_err(|lost| {
+        let cause = if lost.in_time { "every attempt failed" } else { "while connecting" };
+        let layer = if lost.in_time { DialLayer::Connect } else { DialLayer::Timeout };
+        fault(layer, lost.tried, cause.into())
+    })?;
+    match upstream.tls {
+        UpstreamTls::StartTls => Ok(stream),
+        UpstreamTls::Implicit => {
+            let peer = stream.peer();
+            let upgraded = stream.upgrade_client(tls, &upstream.host, deadline).await;
+            upgraded.map_err(|error| DialError::from_tls(upstream, peer, &error))
+        }
+    }
+}
+
+/// RFC 8305 4: families alternate, beginning with the one that the resolver (RFC 6724) put first.
+fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    let first_is_v6 = all.first().is_some_and(SocketAddr::is_ipv6);
+    let (preferred, other): (Vec<_>, Vec<_>) = all.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let mut other = other.into_iter();
+    let mut out = Vec::new();
+    for address in preferred {
+        out.push(address);
+        out.extend(other.next());
+    }
+    out.extend(other);
+    out.truncate(MOST_ADDRESSES);
+    out
+}
+
+pub(super) struct Lost {
+    tried: Vec<(SocketAddr, String)>,
+    in_time: bool,
+}
+
+/// Starts one attempt after the other, the next one as soon as the last failed or the stagger is over; the first that
+/// connects wins, the others are cancelled by dropping them.
+pub(super) async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<Stream, Lost> {
+    let mut waiting = addresses.iter().copied();
+    let mut attempts: JoinSet<(SocketAddr, io::Result<Stream>)> = JoinSet::new();
+    let mut failed: Vec<(SocketAddr, String)> = Vec::new();
+    let mut started = 0;
+    let mut more = true;
+    let run = async {
+        loop {
+            if more {
+                match waiting.next() {
+                    Some(address) => {
+                        started += 1;
+                        attempts.spawn(async move { (address, connect(address).await) });
+                    }
+                    None => more = false,
+                }
+            }
+            tokio::select! {
+                outcome = attempts.join_next() => match outcome {
+                    Some(Ok((_, Ok(stream)))) => return Some(stream),
+                    Some(Ok((address, Err(error)))) => failed.push((address, error.to_string())),
+                    // A cancelled or panicked attempt counts as failed; without any left there is no more to wait for.
+                    Some(Err(_)) => {}
+                    None => return None,
+                },
+                () = sleep(STAGGER), if more => {}
+            }
+        }
+    };
+    let outcome = timeout_at(deadline, run).await;
+    if let Ok(Some(stream)) = outcome {
+        return Ok(stream);
+    }
+    let silent = addresses.iter().take(started).filter(|address| failed.iter().all(|(tried, _)| tried != *address));
+    let silent: Vec<_> = silent.map(|address| (*address, "no answer".to_owned())).collect();
+    failed.extend(silent);
+    Err(Lost { tried: failed, in_time: outcome.is_ok() })
+}
+
+async fn connect(address: SocketAddr) -> io::Result<Stream> {
+    Stream::new(TcpStream::connect(address).await?)
+}

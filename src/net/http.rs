@@ -1,0 +1,298 @@
+//! HTTP for token and Graph calls: one client, bounded in time and size, that follows no redirect.
+//!
+//! A token endpoint is a peer like any other: it may hang, answer 64 MB of HTML or a redirect to somewhere else.
+//! This client refuses all three, never takes a proxy from the environment, and tells temporary faults from lasting
+//! ones. What the answer means is the caller's business.
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode, header};
+use reqwest::redirect;
+use url::{Url, form_urlencoded};
+use zeroize::Zeroizing;
+
+use super::{ClientTls, Network, SetupFault};
+use crate::base::{Secret, printable};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Token answers are a few KiB; discovery documents and key sets stay far below this too.
+const BODY_CAP: usize = 1024 * 1024;
+
+/// Shared by all token calls; cloning is cheap and keeps one connection pool.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    client: reqwest::Client,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct HttpReply {
+    pub status: StatusCode,
+    /// Media type as sent, lower case, parameters included.
+    pub content_type: Option<String>,
+    pub retry_after: Option<Duration>,
+    /// The server's clock, for telling a wrong local one.
+    pub date: Option<SystemTime>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// No answer came. `Display` names host and cause; never a body, a header or a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpFault {
+    Timeout(String),
+    /// Name resolution, TCP or the HTTP proxy.
+    Connect(String),
+    Tls(String),
+    TooLarge(String),
+    /// The connection broke, or what came is not HTTP.
+    Broken(String),
+    /// The request itself cannot be built: a fault of configuration or of ours.
+    Unsendable(String),
+}
+
+impl HttpFault {
+    /// Whether the same request may succeed later with nobody doing anything.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self, HttpFault::Tls(_) | HttpFault::Unsendable(_))
+    }
+}
+
+impl fmt::Display for HttpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpFault::Timeout(at) => write!(f, "no answer in time from {at}"),
+            HttpFault::Connect(why) => write!(f, "cannot connect: {why}"),
+            HttpFault::Tls(why) => write!(f, "TLS failed: {why}"),
+            HttpFault::TooLarge(at) => write!(f, "the answer of {at} is larger than 1 MiB"),
+            HttpFault::Broken(why) => write!(f, "connection broke: {why}"),
+            HttpFault::Unsendable(why) => write!(f, "request cannot be sent: {why}"),
+        }
+    }
+}
+
+impl Error for HttpFault {}
+
+/// One value of a form: plain or secret. Secret ones are wiped with the request body.
+#[derive(Clone, Copy, Debug)]
+pub enum FormValue<'a> {
+    Plain(&'a str),
+    Secret(&'a Secret),
+}
+
+impl<'a> From<&'a str> for FormValue<'a> {
+    fn from(value: &'a str) -> Self {
+        FormValue::Plain(value)
+    }
+}
+
+impl<'a> From<&'a Secret> for FormValue<'a> {
+    fn from(value: &'a Secret) -> Self {
+        FormValue::Secret(value)
+    }
+}
+
+impl FormValue<'_> {
+    fn as_str(&self) -> &str {
+        match self {
+            FormValue::Plain(text) => text,
+            FormValue::Secret(secret) => secret.expose(),
+        }
+    }
+}
+
+impl HttpClient {
+    pub fn new(network: &Network, tls: &ClientTls) -> Result<Self, SetupFault> {
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.config())
+            .user_agent(concat!("gatepost/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .pool_max_idle_per_host(2)
+            .tcp_nodelay(true)
+            .no_proxy();
+        if let Some(url) = &network.http_proxy {
+            let proxy = reqwest::Proxy::all(url.as_str()).map_err(|e| {
+                SetupFault::new(format!(
+                    "network.http-proxy {}: {e}; give http://HOST:PORT or socks5://HOST:PORT",
+                    bare(url)
+                ))
+            })?;
+            // A sandbox or a local identity provider is never behind the proxy.
+            builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")));
+        }
+        let client = builder.build().map_err(|e| SetupFault::new(format!("HTTP client: {}", causes(&e))))?;
+        Ok(Self { client })
+    }
+
+    /// POSTs `application/x-www-form-urlencoded`. The body is wiped after use.
+    pub async fn post_form(
+        &self,
+        url: &Url,
+        form: &[(&str, FormValue<'_>)],
+        headers: &[(&str, &str)],
+    ) -> Result<HttpReply, HttpFault> {
+        let mut request = self
+            .client
+            .post(url.clone())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ACCEPT, "application/json")
+            .body(encode(form));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(url, request).await
+    }
+
+    pub async fn get(&self, url: &Url, headers: &[(&str, &str)]) -> Result<HttpReply, HttpFault> {
+        let mut request = self.client.get(url.clone()).header(header::ACCEPT, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(url, request).await
+    }
+
+    async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<HttpReply, HttpFault> {
+        let at = bare(url);
+        let reply = request.send().await.map_err(|e| fault(&at, &e))?;
+        read(&at, reply).await
+    }
+}
+
+/// Lets the `oauth2` crate use this client with its bounds: `token_request.request_async(&client)`.
+impl<'c> oauth2::AsyncHttpClient<'c> for HttpClient {
+    type Error = HttpFault;
+    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, HttpFault>> + Send + 'c>>;
+
+    fn call(&'c self, request: oauth2::HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let url = Url::parse(&request.uri().to_string()).map_err(|e| HttpFault::Unsendable(e.to_string()))?;
+            let (parts, body) = request.into_parts();
+            let request = self
+                .client
+                .request(parts.method, url.clone())
+                .headers(parts.headers)
+                .body(Bytes::from_owner(Zeroizing::new(body)));
+            let reply = self.send(&url, request).await?;
+            let mut response = http::Response::new(reply.body.to_vec());
+            *response.status_mut() = reply.status;
+            *response.headers_mut() = reply.headers;
+            Ok(response)
+        })
+    }
+}
+
+/// Encodes into memory that is wiped on drop; the capacity is exact enough that it never moves.
+fn encode(form: &[(&str, FormValue<'_>)]) -> Bytes {
+    let worst: usize = form.iter().map(|(name, value)| 3 * (name.len() + value.as_str().len()) + 2).sum();
+    let mut out = String::with_capacity(worst);
+    let mut pairs = form_urlencoded::Serializer::new(&mut out);
+    for (name, value) in form {
+        pairs.append_pair(name, value.as_str());
+    }
+    Bytes::from_owner(Zeroizing::new(out.into_bytes()))
+}
+
+async fn read(at: &str, mut reply: reqwest::Response) -> Result<HttpReply, HttpFault> {
+    let status = reply.status();
+    let headers = reply.headers().clone();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = reply.chunk().await.map_err(|e| fault(at, &e))? {
+        if body.len() + chunk.len() > BODY_CAP {
+            return Err(HttpFault::TooLarge(at.to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let date = text(&headers, header::DATE).and_then(http_date);
+    Ok(HttpReply {
+        status,
+        content_type: text(&headers, header::CONTENT_TYPE).map(str::to_ascii_lowercase),
+        retry_after: text(&headers, header::RETRY_AFTER).and_then(|value| retry_after(value, date)),
+        date,
+        headers,
+        body: body.freeze(),
+    })
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// RFC 9110 5.6.7; jiff's RFC 2822 reader takes the IMF-fixdate form with its `GMT`.
+fn http_date(value: &str) -> Option<SystemTime> {
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(date.as_second()).ok()?))
+}
+
+/// RFC 9110 10.2.3: seconds, or a date, which is measured against the server's own clock where it gave one.
+fn retry_after(value: &str, date: Option<SystemTime>) -> Option<Duration> {
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = date.unwrap_or_else(SystemTime::now);
+    Some(http_date(value)?.duration_since(now).unwrap_or_default())
+}
+
+/// Scheme, host and port: what may be logged of a URL (paths hold tenants, queries may hold secrets).
+fn bare(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or("?"))
+}
+
+fn fault(at: &str, error: &reqwest::Error) -> HttpFault {
+    let why = format!("{at}: {}", causes(error));
+    if error.is_timeout() {
+        HttpFault::Timeout(at.to_owned())
+    } else if tls_cause(error) {
+        HttpFault::Tls(why)
+    } else if error.is_connect() {
+        HttpFault::Connect(why)
+    } else if error.is_builder() {
+        HttpFault::Unsendable(why)
+    } else {
+        HttpFault::Broken(why)
+    }
+}
+
+/// Whether a `rustls::Error` is somewhere in the chain (it sits inside `io::Error`s).
+fn tls_cause(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        let inside = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        next = match inside {
+            Some(inside) => Some(inside as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+/// The innermost causes in one line; reqwest's own outer texts repeat the URL with its query, so they are left out.
+fn causes(error: &reqwest::Error) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let text = error.to_string();
+        if words.last() != Some(&text) {
+            words.push(text);
+        }
+        next = error.source();
+    }
+    if words.is_empty() {
+        words.push(if error.is_builder() { "invalid request".into() } else { "unexpected end".into() });
+    }
+    printable(&words.join(": "), 400)
+}

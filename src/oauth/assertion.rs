@@ -1,0 +1,67 @@
+//! The app proves itself with a certificate: a signed assertion instead of a client secret (RFC 7523 2.2).
+//!
+//! PS256 with `x5t#S256`, as Microsoft's certificate-credentials document asks. Certificate and key are read anew for
+//! each signature, so that a renewed pair needs no restart.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use aws_lc_rs::{digest, rand};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde::Serialize;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::verdict::Verdict;
+use crate::{base::Secret, catalog::token::CERTIFICATE_UNREADABLE};
+
+pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// Microsoft recommends five to ten minutes.
+const LIFE: Duration = Duration::from_secs(300);
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    aud: &'a str,
+    iss: &'a str,
+    sub: &'a str,
+    jti: String,
+    nbf: u64,
+    iat: u64,
+    exp: u64,
+}
+
+pub async fn sign(
+    client_id: &str,
+    token_url: &Url,
+    certificate: &Path,
+    key: &Path,
+    now: SystemTime,
+) -> Result<Secret, Verdict> {
+    let refused = |what: &Path, why: &dyn std::fmt::Display| {
+        Verdict::new(CERTIFICATE_UNREADABLE, format!("{}: {why}", what.display()))
+    };
+    let pem = tokio::fs::read(certificate).await.map_err(|cause| refused(certificate, &cause))?;
+    let der = CertificateDer::from_pem_slice(&pem).map_err(|_| refused(certificate, &"no certificate in PEM"))?;
+    let key_pem = tokio::fs::read(key).await.map(Zeroizing::new).map_err(|cause| refused(key, &cause))?;
+    let signer = EncodingKey::from_rsa_pem(&key_pem).map_err(|_| refused(key, &"no RSA private key in PEM"))?;
+
+    let mut header = Header::new(Algorithm::PS256);
+    header.x5t_s256 = Some(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &der)));
+    let mut id = [0; 16];
+    rand::fill(&mut id).map_err(|_| refused(key, &"no randomness"))?;
+    let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let claims = Claims {
+        aud: token_url.as_str(),
+        iss: client_id,
+        sub: client_id,
+        jti: URL_SAFE_NO_PAD.encode(id),
+        nbf: issued,
+        iat: issued,
+        exp: issued + LIFE.as_secs(),
+    };
+    jsonwebtoken::encode(&header, &claims, &signer).map(Secret::new).map_err(|cause| refused(key, &cause))
+}

@@ -1,0 +1,247 @@
+//! Requests to a provider's token, device and revocation endpoints, and their answers.
+//!
+//! The `oauth2` crate builds the authorization request (PKCE, state; see `grants::code`). Its token requests do not
+//! fit here: they know no certificate assertions, refuse `expires_in` as a string, lose `Retry-After` and
+//! `error_codes`, and quote whole bodies in errors. So these few forms are written out.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
+use url::Url;
+
+use super::{App, AppCredential, assertion, clock::Clock, verdict::Verdict};
+use crate::{
+    base::Secret,
+    catalog::token::{self, TOKEN_UNUSABLE},
+    net::{FormValue, HttpClient, HttpReply},
+};
+
+/// What the mail protocols can carry: longer ones do not fit the AUTH lines of servers.
+const TOKEN_CAP: usize = 12_000;
+/// Where the provider does not say.
+const ASSUMED_LIFE: Duration = Duration::from_secs(300);
+const LIFE_FLOOR: Duration = Duration::from_secs(60);
+const LIFE_CAP: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What a successful token request brings.
+#[derive(Debug, Clone)]
+pub struct TokenSet {
+    pub access: Secret,
+    pub life: Duration,
+    /// `None`: the one in use stays (RFC 6749 6).
+    pub refresh: Option<Secret>,
+    pub scope: Option<String>,
+    /// Who consented, from the ID token.
+    pub account: Option<String>,
+}
+
+/// RFC 8628 3.2.
+#[derive(Debug, Clone)]
+pub struct DeviceCode {
+    pub device_code: Secret,
+    pub user_code: String,
+    pub verification_uri: Url,
+    /// Holds the user code already; Microsoft does not send it.
+    pub verification_uri_complete: Option<Url>,
+    pub life: Duration,
+    pub interval: Duration,
+}
+
+/// One provider as one app sees it.
+#[derive(Clone, Copy)]
+pub struct Endpoints<'a> {
+    pub http: &'a HttpClient,
+    pub app: &'a App,
+    pub clock: &'a Clock,
+}
+
+type Form<'f> = Vec<(&'f str, FormValue<'f>)>;
+
+impl Endpoints<'_> {
+    pub async fn refresh(&self, refresh: &Secret) -> Result<TokenSet, Verdict> {
+        let scopes = self.app.scopes.join(" ");
+        let mut form: Form = vec![("grant_type", "refresh_token".into()), ("refresh_token", refresh.into())];
+        // One refresh token of Microsoft serves several resources: the scope says which.
+        if !scopes.is_empty() {
+            form.push(("scope", scopes.as_str().into()));
+        }
+        self.token(form).await
+    }
+
+    pub async fn client_credentials(&self) -> Result<TokenSet, Verdict> {
+        let scopes = self.app.scopes.join(" ");
+        self.token(vec![("grant_type", "client_credentials".into()), ("scope", scopes.as_str().into())]).await
+    }
+
+    pub async fn redeem_code(
+        &self,
+        code: &Secret,
+        verifier: Option<&Secret>,
+        redirect: &Url,
+    ) -> Result<TokenSet, Verdict> {
+        let mut form: Form = vec![
+            ("grant_type", "authorization_code".into()),
+            ("code", code.into()),
+            ("redirect_uri", redirect.as_str().into()),
+        ];
+        form.extend(verifier.map(|verifier| ("code_verifier", verifier.into())));
+        self.token(form).await
+    }
+
+    pub async fn start_device(&self) -> Result<DeviceCode, Verdict> {
+        let Some(url) = &self.app.device_url else {
+            return Err(Verdict::new(token::GRANT_NOT_ALLOWED, "this provider has no device-url"));
+        };
+        let scopes = self.app.scopes.join(" ");
+        let form: Form = vec![("scope", scopes.as_str().into())];
+        let reply = self.post(url, form).await?;
+        device_code(&reply).ok_or_else(|| Verdict::unreadable(&reply, "no device code in it"))
+    }
+
+    pub async fn poll_device(&self, code: &Secret) -> Result<TokenSet, Verdict> {
+        const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+        self.token(vec![("grant_type", GRANT.into()), ("device_code", code.into())]).await
+    }
+
+    /// RFC 7009. `false` where the provider offers no revocation.
+    pub async fn revoke(&self, refresh: &Secret) -> Result<bool, Verdict> {
+        let Some(url) = &self.app.revoke_url else { return Ok(false) };
+        let form: Form = vec![("token", refresh.into()), ("token_type_hint", "refresh_token".into())];
+        self.post(url, form).await.map(|_| true)
+    }
+
+    async fn token(&self, form: Form<'_>) -> Result<TokenSet, Verdict> {
+        let reply = self.post(&self.app.token_url, form).await?;
+        token_set(&reply)
+    }
+
+    /// Adds who the app is, sends, and lets only success through.
+    async fn post(&self, url: &Url, mut form: Form<'_>) -> Result<HttpReply, Verdict> {
+        let now = self.clock.wall();
+        let proof = match &self.app.credential {
+            AppCredential::Certificate { certificate, key } => {
+                Some(assertion::sign(&self.app.client_id, &self.app.token_url, certificate, key, now).await?)
+            }
+            AppCredential::None | AppCredential::Secret(_) => None,
+        };
+        form.push(("client_id", self.app.client_id.as_str().into()));
+        match (&self.app.credential, &proof) {
+            (AppCredential::Secret(secret), _) => form.push(("client_secret", secret.into())),
+            (_, Some(proof)) => {
+                form.push(("client_assertion_type", assertion::ASSERTION_TYPE.into()));
+                form.push(("client_assertion", proof.into()));
+            }
+            (_, None) => {}
+        }
+        let reply = self.http.post_form(url, &form, &[]).await.map_err(|fault| Verdict::of_fault(&fault))?;
+        if reply.status.is_success() && !says_error(&reply) {
+            return Ok(reply);
+        }
+        let sent: Vec<&Secret> = form
+            .iter()
+            .filter_map(|(_, value)| match value {
+                FormValue::Secret(secret) => Some(*secret),
+                FormValue::Plain(_) => None,
+            })
+            .collect();
+        Err(Verdict::of_reply(&reply, now, &sent))
+    }
+}
+
+/// Some providers answer 200 with an `error` inside.
+fn says_error(reply: &HttpReply) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
+    body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
+}
+
+fn token_set(reply: &HttpReply) -> Result<TokenSet, Verdict> {
+    let body: Value =
+        serde_json::from_slice(&reply.body).map_err(|_| Verdict::unreadable(reply, "not JSON, or cut short"))?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let access = text("access_token").ok_or_else(|| Verdict::unreadable(reply, "no access_token in it"))?;
+    if access.len() > TOKEN_CAP {
+        let detail = format!("the access token has {} characters, {TOKEN_CAP} can be carried", access.len());
+        return Err(Verdict::new(TOKEN_UNUSABLE, detail));
+    }
+    if !access.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Verdict::new(TOKEN_UNUSABLE, "the access token holds spaces, control or 8-bit bytes"));
+    }
+    let refresh = text("refresh_token");
+    if refresh.is_some_and(|refresh| refresh.chars().any(char::is_control)) {
+        return Err(Verdict::new(TOKEN_UNUSABLE, "the refresh token holds control bytes"));
+    }
+    Ok(TokenSet {
+        access: Secret::new(access),
+        life: life(body.get("expires_in"), ASSUMED_LIFE),
+        refresh: refresh.map(Secret::new),
+        scope: text("scope").map(str::to_owned),
+        account: text("id_token").and_then(account_in),
+    })
+}
+
+/// Seconds as number or as string; neither nothing nor for ever.
+fn life(value: Option<&Value>, assumed: Duration) -> Duration {
+    let seconds = match value {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match seconds {
+        Some(seconds) if seconds.is_finite() => {
+            Duration::from_secs_f64(seconds.clamp(LIFE_FLOOR.as_secs_f64(), LIFE_CAP.as_secs_f64()))
+        }
+        _ => assumed,
+    }
+}
+
+/// The account of an ID token. It came over TLS from the provider itself, so its signature adds nothing
+/// (OpenID Connect Core 3.1.3.7, 6).
+fn account_in(id_token: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    ["preferred_username", "upn", "email"]
+        .iter()
+        .find_map(|name| claims.get(name)?.as_str())
+        .filter(|name| name.len() <= 320 && !name.chars().any(char::is_control))
+        .map(str::to_owned)
+}
+
+fn device_code(reply: &HttpReply) -> Option<DeviceCode> {
+    let body: Value = serde_json::from_slice(&reply.body).ok()?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let link = |name: &str| text(name).and_then(|text| Url::parse(text).ok()).filter(is_safe_link);
+    let user_code = text("user_code")?;
+    if user_code.len() > 64 || !user_code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return None;
+    }
+    Some(DeviceCode {
+        device_code: Secret::new(text("device_code")?),
+        user_code: user_code.to_owned(),
+        verification_uri: link("verification_uri").or_else(|| link("verification_url"))?,
+        verification_uri_complete: link("verification_uri_complete"),
+        life: life(body.get("expires_in"), Duration::from_secs(900)),
+        interval: interval(body.get("interval")),
+    })
+}
+
+/// RFC 8628 3.2: five seconds where nothing is said.
+fn interval(value: Option<&Value>) -> Duration {
+    let seconds = match value {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        _ => None,
+    };
+    Duration::from_secs_f64(seconds.filter(|seconds| seconds.is_finite()).unwrap_or(5.0).clamp(1.0, 60.0))
+}
+
+/// A person is sent there: https, or a test on this machine.
+fn is_safe_link(url: &Url) -> bool {
+    let local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && local)
+}

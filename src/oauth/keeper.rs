@@ -1,0 +1,431 @@
+//! The keeper of one sign-in: the only one who refreshes and writes its tokens.
+//!
+//! One task, one flight at a time, however many ask. It refreshes ahead of the end with nobody asking, saves a
+//! rotated refresh token before anybody sees what came with it, lets a valid token outlive a failed refresh, and asks
+//! a provider that said no again only where that can help. It deletes nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Grant, Rotation, SignIn,
+    clock::Clock,
+    counter::{Counter, Held},
+    endpoints::{Endpoints, TokenSet},
+    patience,
+    state::{FaultSeen, Phase, timestamp},
+    trouble::Trouble,
+    verdict::{Retry, Verdict},
+};
+use crate::{
+    base::Secret,
+    catalog::token::{FETCH_UNFINISHED, FRESH_TOKEN_REFUSED, SIGN_IN_MISSING, STORE_FAILING},
+    net::HttpClient,
+    store::{AccessToken, Failure, MAIL, Store, StoreError, TokenRow, Versioned},
+};
+
+/// Timers stand still while the machine sleeps, so the wall clock is looked at this often.
+const LOOK: Duration = Duration::from_secs(30);
+/// A flight tries again while this lasts, since clients wait for it.
+const FLIGHT: Duration = Duration::from_secs(6);
+/// After a refetch that a refusal caused there is no second one for this long.
+const REFETCH_PAUSE: Duration = Duration::from_secs(300);
+/// A refresh token is used at least this often.
+const TOUCH: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub(super) struct Keeper {
+    sign_in: Arc<SignIn>,
+    store: Arc<Store>,
+    http: HttpClient,
+    clock: Clock,
+    counter: Arc<Counter>,
+    /// How to sign in, for texts.
+    how: String,
+    fingerprint: String,
+    /// The store was read once.
+    loaded: bool,
+    version: u64,
+    row: Option<TokenRow>,
+    /// A rotated token that the store did not take yet: saved before anything else is tried.
+    unsaved: Option<TokenRow>,
+    held: Option<Held>,
+    generation: u64,
+    trouble: Option<Trouble>,
+    /// The last fetch that a refusal caused.
+    refetched: Option<Instant>,
+}
+
+impl Keeper {
+    pub fn new(
+        sign_in: Arc<SignIn>,
+        store: Arc<Store>,
+        http: HttpClient,
+        clock: Clock,
+        counter: Arc<Counter>,
+        how: String,
+    ) -> Self {
+        let fingerprint = sign_in.app.fingerprint();
+        Self {
+            sign_in,
+            store,
+            http,
+            clock,
+            counter,
+            how,
+            fingerprint,
+            loaded: false,
+            version: 0,
+            row: None,
+            unsaved: None,
+            held: None,
+            generation: 0,
+            trouble: None,
+            refetched: None,
+        }
+    }
+
+    /// A turn is never cut short: between a provider's answer and the disk lies the sign-in.
+    pub async fn run(mut self, stop: CancellationToken) {
+        self.turn().await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.counter.rung() => {}
+                () = tokio::time::sleep(self.until_next()) => {}
+            }
+            self.turn().await;
+        }
+    }
+
+    async fn turn(&mut self) {
+        let wishes = self.counter.take_wishes();
+        let blocked = self.is_blocked();
+        // Before anybody is told to sign in: did somebody, in another process?
+        if !self.loaded || wishes.look || (blocked && wishes.wanted) {
+            self.read_store().await;
+        }
+        let wanted = wishes.wanted || wishes.refused > 0;
+        if wishes.refused > 0 && wishes.refused >= self.generation && self.has_usable() {
+            self.replace_refused().await;
+        }
+        if !self.is_blocked() && ((wanted && !self.has_usable()) || self.is_due()) {
+            self.fly().await;
+        }
+        self.show(wanted);
+    }
+
+    /// An upstream blamed the token. The held one stays for others: it may be one mailbox that is not allowed.
+    async fn replace_refused(&mut self) {
+        let again = self.refetched.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
+        let refusal = again.then(|| FRESH_TOKEN_REFUSED.fault());
+        self.counter.show(|desk| desk.refusal = refusal);
+        if again || self.is_blocked() {
+            return;
+        }
+        let before = self.generation;
+        self.fly().await;
+        if self.generation > before {
+            self.refetched = Some(Instant::now());
+        }
+    }
+
+    /// One flight: a few quick tries at what passes by itself, then an answer for all who wait.
+    async fn fly(&mut self) {
+        let start = Instant::now();
+        let mut tries = 0;
+        let verdict = loop {
+            let Err(verdict) = self.attempt().await else {
+                self.trouble = None;
+                return;
+            };
+            let pause = patience::within_flight(tries, verdict.retry_after);
+            if verdict.retry() != Retry::Later || start.elapsed().saturating_add(pause) > FLIGHT {
+                break verdict;
+            }
+            tries += 1;
+            tokio::time::sleep(pause).await;
+        };
+        let failures = self.trouble.as_ref().map_or(0, Trouble::failures).saturating_add(1);
+        let fault = verdict.fault(&self.how);
+        tracing::warn!(sign_in = %self.sign_in.key(), fault = %fault, failures, "no token");
+        let trouble = Trouble::new(&verdict, fault, failures, self.clock.wall());
+        if verdict.retry() == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id {
+            self.remember_failure(&verdict).await;
+        }
+        self.trouble = Some(trouble);
+    }
+
+    async fn attempt(&mut self) -> Result<(), Verdict> {
+        if !self.loaded {
+            self.load().await.map_err(|error| Verdict::new(STORE_FAILING, error.to_string()))?;
+            if self.has_usable() {
+                return Ok(());
+            }
+        }
+        if let Some(row) = self.unsaved.take() {
+            return self.save(row, true).await;
+        }
+        match self.sign_in.app.grant {
+            Grant::ClientCredentials => {
+                let set = self.endpoints().client_credentials().await?;
+                self.adopt(set).await
+            }
+            Grant::AuthorizationCode | Grant::DeviceCode => self.refresh().await,
+        }
+    }
+
+    /// A refused refresh token is given up only after the store was read again and, where the provider leaves old
+    /// ones valid, the predecessor was tried.
+    async fn refresh(&mut self) -> Result<(), Verdict> {
+        let mut candidate = self.row.as_ref().and_then(|row| row.refresh.clone());
+        let mut predecessor_tried = self.sign_in.app.rotation == Rotation::OneTime;
+        for _ in 0..4 {
+            let Some(token) = candidate.take() else { break };
+            let verdict = match self.endpoints().refresh(&token).await {
+                Ok(set) => return self.adopt(set).await,
+                Err(verdict) if verdict.blames_refresh_token() => verdict,
+                Err(verdict) => return Err(verdict),
+            };
+            if self.load().await.map_err(|error| Verdict::new(STORE_FAILING, error.to_string()))? {
+                if self.has_usable() {
+                    return Ok(());
+                }
+                candidate = self.row.as_ref().and_then(|row| row.refresh.clone());
+            } else if !predecessor_tried {
+                predecessor_tried = true;
+                candidate = self.row.as_ref().and_then(|row| row.predecessor.clone());
+                tracing::info!(sign_in = %self.sign_in.key(), predecessor = candidate.is_some(), "refresh token refused");
+            }
+            if candidate.is_none() && self.row.is_some() {
+                return Err(verdict);
+            }
+        }
+        Err(Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key())))
+    }
+
+    async fn adopt(&mut self, set: TokenSet) -> Result<(), Verdict> {
+        let now = self.clock.wall();
+        let mut row = self.row.clone().unwrap_or_default();
+        let rotated = set.refresh.filter(|new| row.refresh.as_ref().is_none_or(|old| !old.matches(new)));
+        let must_save = rotated.is_some();
+        if let Some(new) = rotated {
+            let old = row.refresh.replace(new);
+            row.predecessor = old.filter(|_| self.sign_in.app.rotation == Rotation::OldStaysValid);
+        }
+        self.generation = self.generation.max(self.version) + 1;
+        let access = AccessToken {
+            token: set.access,
+            obtained_at: Some(now),
+            expires_at: Some(now + set.life),
+            generation: self.generation,
+        };
+        row.access.insert(MAIL.to_owned(), access);
+        row.scope = set.scope.or(row.scope);
+        row.last_refresh = Some(now);
+        row.failure = None;
+        self.save(row, must_save).await
+    }
+
+    /// `must`: a refresh token would be lost. Otherwise a store that fails keeps nobody from working.
+    async fn save(&mut self, row: TokenRow, must: bool) -> Result<(), Verdict> {
+        let key = self.sign_in.key();
+        match self.store.save_token(&key, self.version, &row).await {
+            Ok(true) => self.version += 1,
+            Ok(false) => return self.yield_to_other(row).await,
+            Err(error) if must => {
+                self.unsaved = Some(row);
+                return Err(Verdict::new(STORE_FAILING, error.to_string()));
+            }
+            Err(error) => tracing::warn!(sign_in = %key, %error, "the token is used but could not be saved"),
+        }
+        self.take(row);
+        self.counter.forget_use();
+        tracing::debug!(sign_in = %key, generation = self.generation, "token fetched");
+        Ok(())
+    }
+
+    /// Somebody signed in or out while a request was under way: what they stored counts, ours is dropped.
+    async fn yield_to_other(&mut self, ours: TokenRow) -> Result<(), Verdict> {
+        self.load().await.map_err(|error| Verdict::new(STORE_FAILING, error.to_string()))?;
+        if self.has_usable() {
+            return Ok(());
+        }
+        if self.sign_in.app.grant == Grant::ClientCredentials {
+            // Nobody consents to an app-only grant, so there is nothing that a logout could have meant to end.
+            self.take(ours);
+            return Ok(());
+        }
+        match &self.row {
+            Some(_) => Err(Verdict::new(FETCH_UNFINISHED, "another process changed this sign-in meanwhile")),
+            None => Err(Verdict::new(SIGN_IN_MISSING, "logged out while a token was fetched")),
+        }
+    }
+
+    async fn read_store(&mut self) {
+        if let Err(error) = self.load().await {
+            let verdict = Verdict::new(STORE_FAILING, error.to_string());
+            let fault = verdict.fault(&self.how);
+            tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
+            if !self.has_usable() {
+                let failures = self.trouble.as_ref().map_or(0, Trouble::failures).saturating_add(1);
+                self.trouble = Some(Trouble::new(&verdict, fault, failures, self.clock.wall()));
+            }
+        }
+    }
+
+    /// True if the store holds something else than what was last read or written here.
+    async fn load(&mut self) -> Result<bool, StoreError> {
+        let found = match self.store.token(&self.sign_in.key()).await {
+            // A row that does not open is no row for a token, and a new sign-in may replace it.
+            Err(error @ StoreError::Row { .. }) => {
+                tracing::error!(sign_in = %self.sign_in.key(), %error, "stored sign-in unusable");
+                Versioned { version: self.store.version(&self.sign_in.key()).await?, row: None }
+            }
+            other => other?,
+        };
+        if self.loaded && found.version == self.version {
+            return Ok(false);
+        }
+        self.loaded = true;
+        self.version = found.version;
+        self.unsaved = None;
+        self.held = None;
+        self.refetched = None;
+        self.row = None;
+        self.trouble = None;
+        if let Some(row) = found.row {
+            self.trouble = self.remembered_failure(&row);
+            self.take(row);
+        }
+        if self.sign_in.app.grant != Grant::ClientCredentials && self.refresh_token().is_none() {
+            let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
+            self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), 1, self.clock.wall()));
+        }
+        Ok(true)
+    }
+
+    /// Makes a row the current one, and its access token the one that is handed out.
+    fn take(&mut self, row: TokenRow) {
+        self.held = row.access.get(MAIL).and_then(|access| {
+            let (from, to) = (access.obtained_at?, access.expires_at?);
+            let life = to.duration_since(from).unwrap_or_default();
+            self.generation = self.generation.max(access.generation);
+            Some(Held {
+                token: access.token.clone(),
+                generation: self.generation,
+                expiry: self.clock.expiry(to),
+                grace: patience::grace(life),
+                ahead: patience::ahead(life),
+            })
+        });
+        self.row = Some(row);
+    }
+
+    /// So that a restart does not ask a provider that has said no already.
+    async fn remember_failure(&mut self, verdict: &Verdict) {
+        let Some(mut row) = self.row.clone() else { return };
+        row.failure = Some(Failure {
+            id: verdict.entry.id.to_owned(),
+            detail: verdict.detail.clone(),
+            at: Some(self.clock.wall()),
+            app: self.fingerprint.clone(),
+        });
+        match self.store.save_token(&self.sign_in.key(), self.version, &row).await {
+            Ok(true) => {
+                self.version += 1;
+                self.row = Some(row);
+            }
+            Ok(false) => self.counter.look_at_store(),
+            Err(error) => tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved"),
+        }
+    }
+
+    fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {
+        let failure = row.failure.as_ref().filter(|failure| failure.app == self.fingerprint)?;
+        let entry = crate::catalog::find(&failure.id)?;
+        let verdict = Verdict::new(entry, failure.detail.clone());
+        let since = failure.at.unwrap_or_else(|| self.clock.wall());
+        Some(Trouble::new(&verdict, verdict.fault(&self.how), 1, since))
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| !trouble.is_over())
+    }
+
+    fn has_usable(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| self.clock.left(held.expiry) > held.grace)
+    }
+
+    /// Time to fetch with nobody asking.
+    fn is_due(&self) -> bool {
+        if self.unsaved.is_some() {
+            return true;
+        }
+        let old = self.held.as_ref().is_none_or(|held| self.clock.left(held.expiry) <= held.ahead);
+        match self.sign_in.app.grant {
+            // An idle app asks again when somebody wants something.
+            Grant::ClientCredentials => old && self.held.is_some() && self.counter.was_used(),
+            Grant::AuthorizationCode | Grant::DeviceCode => {
+                self.refresh_token().is_some() && (old || self.is_untouched())
+            }
+        }
+    }
+
+    /// Refresh tokens die of disuse; long-lived access tokens must not let them.
+    fn is_untouched(&self) -> bool {
+        let most = self.sign_in.app.refresh_idle_life.map_or(TOUCH, |life| TOUCH.min(life / 4));
+        let last = self.row.as_ref().and_then(|row| row.last_refresh);
+        last.is_some_and(|last| self.clock.since(last) > most)
+    }
+
+    fn refresh_token(&self) -> Option<&Secret> {
+        self.row.as_ref()?.refresh.as_ref()
+    }
+
+    fn until_next(&self) -> Duration {
+        let due = self.held.as_ref().map(|held| self.clock.left(held.expiry).saturating_sub(held.ahead));
+        let wait = match &self.trouble {
+            Some(trouble) if !trouble.is_over() => trouble.left(),
+            _ => due.unwrap_or(LOOK),
+        };
+        // Not at once again, where a turn changed nothing.
+        wait.clamp(Duration::from_secs(1), LOOK)
+    }
+
+    fn endpoints(&self) -> Endpoints<'_> {
+        Endpoints { http: &self.http, app: &self.sign_in.app, clock: &self.clock }
+    }
+
+    fn show(&self, answered: bool) {
+        let fault = self.trouble.as_ref().map(|trouble| trouble.fault.clone());
+        self.counter.show(|desk| {
+            desk.held.clone_from(&self.held);
+            desk.fault = fault;
+            desk.answers += u64::from(answered);
+            let state = &mut desk.state;
+            state.phase = self.phase();
+            state.generation = self.generation;
+            let row = self.row.as_ref();
+            state.consented_as = row.and_then(|row| row.consented_as.clone());
+            state.signed_in_at = row.and_then(|row| timestamp(row.signed_in_at?));
+            state.last_refresh = row.and_then(|row| timestamp(row.last_refresh?));
+            state.token_expires_at = self.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
+            state.idle_until = row
+                .and_then(|row| timestamp(row.last_refresh? + self.sign_in.app.refresh_idle_life?))
+                .filter(|_| self.refresh_token().is_some());
+            state.fault = self.trouble.as_ref().map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
+        });
+    }
+
+    fn phase(&self) -> Phase {
+        match self.trouble.as_ref().map(|trouble| trouble.retry) {
+            Some(Retry::NewSignIn) => Phase::SignInNeeded,
+            Some(Retry::Rarely) => Phase::Refused,
+            Some(Retry::Later) if !self.has_usable() => Phase::Waiting,
+            _ if !self.loaded => Phase::Starting,
+            _ => Phase::Ready,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! All keepers of a configuration: one task per sign-in, found by its key.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{SignIn, clock::Clock, counter::Counter, keeper::Keeper, state::SignInState};
+use crate::{
+    base::{Bearer, Fault},
+    catalog::token::FETCH_UNFINISHED,
+    net::HttpClient,
+    store::Store,
+};
+
+pub struct Keepers {
+    store: Arc<Store>,
+    http: HttpClient,
+    clock: Clock,
+    console_url: Option<String>,
+    running: Mutex<HashMap<String, Running>>,
+}
+
+struct Running {
+    counter: Arc<Counter>,
+    fingerprint: String,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Keepers {
+    /// `console_url` is named as a way to sign in, where there is a console.
+    pub fn new(store: Arc<Store>, http: HttpClient, console_url: Option<String>) -> Self {
+        Self::with_clock(store, http, console_url, Clock::default())
+    }
+
+    pub(super) fn with_clock(store: Arc<Store>, http: HttpClient, console_url: Option<String>, clock: Clock) -> Self {
+        Self { store, http, clock, console_url, running: Mutex::default() }
+    }
+
+    /// Takes over the sign-ins of a configuration: unchanged ones go on, new ones start, others stop. Nothing is
+    /// deleted. Needs a tokio runtime.
+    pub fn apply(&self, sign_ins: &[Arc<SignIn>]) {
+        let mut running = self.running();
+        let mut before = std::mem::take(&mut *running);
+        for sign_in in sign_ins {
+            let key = sign_in.key();
+            if running.contains_key(&key) {
+                continue;
+            }
+            let fingerprint = sign_in.app.fingerprint();
+            let next = match before.remove(&key) {
+                Some(same) if same.fingerprint == fingerprint => same,
+                old => self.start(sign_in, fingerprint, old),
+            };
+            running.insert(key, next);
+        }
+        before.into_values().for_each(|gone| gone.stop.cancel());
+    }
+
+    /// The token of this sign-in, fetched if need be. Drop the future to stop waiting; the caller keeps the deadline.
+    pub async fn bearer(&self, sign_in: &SignIn) -> Result<Bearer, Fault> {
+        self.counter(sign_in)?.bearer().await
+    }
+
+    /// An upstream refused this generation in words that blame the token: a newer one, or why there is none.
+    pub async fn refused(&self, sign_in: &SignIn, generation: u64) -> Result<Bearer, Fault> {
+        self.counter(sign_in)?.refused(generation).await
+    }
+
+    /// In the order of their keys.
+    pub fn states(&self) -> Vec<SignInState> {
+        let mut states: Vec<_> = self.running().values().map(|running| running.counter.state()).collect();
+        states.sort_by(|a, b| a.key.cmp(&b.key));
+        states
+    }
+
+    /// Another process may have signed somebody in or out: all keepers look.
+    pub fn notice_store_change(&self) {
+        self.running().values().for_each(|running| running.counter.look_at_store());
+    }
+
+    /// Watches the store for other processes, once a `period`; runs until dropped.
+    pub async fn follow_store(&self, period: std::time::Duration) {
+        let mut seen = self.store.change_counter().await.ok();
+        loop {
+            tokio::time::sleep(period).await;
+            match self.store.change_counter().await {
+                Ok(now) if seen != Some(now) => {
+                    seen = Some(now);
+                    self.notice_store_change();
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the store does not answer"),
+            }
+        }
+    }
+
+    /// Ends all keepers; each finishes what it sent, so that no rotated token is lost.
+    pub async fn stop(&self) {
+        let all = std::mem::take(&mut *self.running());
+        for running in all.values() {
+            running.stop.cancel();
+        }
+        for running in all.into_values() {
+            // A keeper that panicked has nothing left to finish.
+            let _ = running.task.await;
+        }
+    }
+
+    fn start(&self, sign_in: &Arc<SignIn>, fingerprint: String, old: Option<Running>) -> Running {
+        let counter = Arc::new(Counter::new(SignInState::new(sign_in), self.clock.clone()));
+        let stop = CancellationToken::new();
+        let keeper = Keeper::new(
+            sign_in.clone(),
+            self.store.clone(),
+            self.http.clone(),
+            self.clock.clone(),
+            counter.clone(),
+            way_to_sign_in(sign_in, self.console_url.as_deref()),
+        );
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            // Two writers at a time could both present a one-time token.
+            if let Some(old) = old {
+                old.stop.cancel();
+                let _ = old.task.await;
+            }
+            keeper.run(stopped).await;
+        });
+        Running { counter, fingerprint, stop, task }
+    }
+
+    fn counter(&self, sign_in: &SignIn) -> Result<Arc<Counter>, Fault> {
+        let running = self.running();
+        let found = running.get(&sign_in.key()).map(|running| running.counter.clone());
+        found.ok_or_else(|| FETCH_UNFINISHED.fault().detail(format!("no keeper for {}", sign_in.key())))
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Keepers {
+    fn drop(&mut self) {
+        self.running().values().for_each(|running| running.stop.cancel());
+    }
+}
+
+fn way_to_sign_in(sign_in: &SignIn, console_url: Option<&str>) -> String {
+    let command = format!("run: gatepost login {}", sign_in.identity);
+    match console_url {
+        Some(url) => format!("{command} or open {url}"),
+        None => command,
+    }
+}

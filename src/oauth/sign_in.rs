@@ -1,0 +1,96 @@
+//! Keeps what a person's sign-in brought, and forgets it again: the common end of `gatepost login`, `gatepost logout`
+//! and the console.
+
+use super::{
+    App, SignIn,
+    clock::Clock,
+    endpoints::{Endpoints, TokenSet},
+    verdict::Verdict,
+};
+use crate::{
+    base::Secret,
+    catalog::token::{PROVIDER_REFUSES, STORE_FAILING},
+    net::HttpClient,
+    store::{AccessToken, MAIL, Store, StoreError, TokenRow},
+};
+
+/// A sign-in that is on disk.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Who consented, where the provider says.
+    pub consented_as: Option<String>,
+    /// Somebody else than configured consented; the mail server will refuse, unless it is another name of the same.
+    pub is_somebody_else: bool,
+}
+
+/// What a logout did.
+#[derive(Debug)]
+pub struct Forgotten {
+    pub had_tokens: bool,
+    /// `None`: the provider offers no revocation, or nothing was stored.
+    pub revoked: Option<Result<(), Verdict>>,
+}
+
+/// Stores the tokens over whatever was there; a refresh in flight elsewhere loses.
+pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -> Result<Kept, Verdict> {
+    if set.refresh.is_none() {
+        let why = "no refresh token came: the scopes need offline_access (Google: access_type=offline, prompt=consent)";
+        return Err(Verdict::new(PROVIDER_REFUSES, why));
+    }
+    let failed = |error: StoreError| Verdict::new(STORE_FAILING, error.to_string());
+    let key = sign_in.key();
+    let now = clock.wall();
+    // A daemon may save at the same time; it then reads ours and yields.
+    for _ in 0..10 {
+        let version = store.version(&key).await.map_err(failed)?;
+        let access = AccessToken {
+            token: set.access.clone(),
+            obtained_at: Some(now),
+            expires_at: Some(now + set.life),
+            generation: version + 1,
+        };
+        let row = TokenRow {
+            refresh: set.refresh.clone(),
+            access: [(MAIL.to_owned(), access)].into(),
+            scope: set.scope.clone(),
+            consented_as: set.account.clone(),
+            signed_in_at: Some(now),
+            last_refresh: Some(now),
+            ..TokenRow::default()
+        };
+        if store.save_token(&key, version, &row).await.map_err(failed)? {
+            let other = set.account.as_ref().is_some_and(|account| !account.eq_ignore_ascii_case(&sign_in.identity));
+            return Ok(Kept { consented_as: set.account, is_somebody_else: other });
+        }
+    }
+    Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))
+}
+
+/// Deletes every copy first, then revokes at the provider where it can: a provider that is down keeps nobody signed in.
+pub async fn forget(
+    store: &Store,
+    http: &HttpClient,
+    sign_in: &SignIn,
+    clock: &Clock,
+) -> Result<Forgotten, StoreError> {
+    let key = sign_in.key();
+    let refresh = match store.token(&key).await {
+        Ok(found) => found.row.and_then(|row| row.refresh),
+        Err(StoreError::Row { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let had_tokens = store.delete_tokens(&key).await?;
+    let revoked = match refresh {
+        Some(refresh) => revoke(http, &sign_in.app, &refresh, clock).await,
+        None => None,
+    };
+    Ok(Forgotten { had_tokens, revoked })
+}
+
+async fn revoke(http: &HttpClient, app: &App, refresh: &Secret, clock: &Clock) -> Option<Result<(), Verdict>> {
+    match (Endpoints { http, app, clock }).revoke(refresh).await {
+        Ok(true) => Some(Ok(())),
+        Ok(false) => None,
+        Err(verdict) => Some(Err(verdict)),
+    }
+}

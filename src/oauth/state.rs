@@ -1,0 +1,93 @@
+//! What may be told of a sign-in: to the console, `gatepost status` and the metrics. No secret is in it.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Grant, SignIn};
+use crate::base::Fault;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The store was not read yet.
+    Starting,
+    /// A token is held, or one is fetched when somebody asks (app-only).
+    Ready,
+    /// No token right now; it passes by itself.
+    Waiting,
+    SignInNeeded,
+    /// The provider refuses; somebody has to change something there or in the configuration.
+    Refused,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SignInState {
+    pub key: String,
+    pub app: String,
+    pub provider: String,
+    pub identity: String,
+    pub grant: &'static str,
+    pub phase: Phase,
+    pub generation: u64,
+    pub consented_as: Option<String>,
+    pub signed_in_at: Option<Timestamp>,
+    pub last_refresh: Option<Timestamp>,
+    pub token_expires_at: Option<Timestamp>,
+    /// When the refresh token dies if nobody uses it until then.
+    pub idle_until: Option<Timestamp>,
+    pub fault: Option<FaultSeen>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FaultSeen {
+    pub id: &'static str,
+    pub kind: &'static str,
+    pub owner: &'static str,
+    pub text: String,
+    pub since: Option<Timestamp>,
+}
+
+impl SignInState {
+    pub fn new(sign_in: &SignIn) -> Self {
+        Self {
+            key: sign_in.key(),
+            app: sign_in.app.name.clone(),
+            provider: sign_in.app.provider.clone(),
+            identity: sign_in.identity.clone(),
+            grant: match sign_in.app.grant {
+                Grant::AuthorizationCode => "authorization-code",
+                Grant::DeviceCode => "device-code",
+                Grant::ClientCredentials => "client-credentials",
+            },
+            phase: Phase::Starting,
+            generation: 0,
+            consented_as: None,
+            signed_in_at: None,
+            last_refresh: None,
+            token_expires_at: None,
+            idle_until: None,
+            fault: None,
+        }
+    }
+}
+
+impl FaultSeen {
+    pub fn new(fault: &Fault, since: SystemTime) -> Self {
+        Self {
+            id: fault.id,
+            kind: fault.kind.as_str(),
+            owner: fault.owner.as_str(),
+            text: fault.text.clone(),
+            since: timestamp(since),
+        }
+    }
+}
+
+pub(super) fn timestamp(time: SystemTime) -> Option<Timestamp> {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
+}

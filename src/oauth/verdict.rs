@@ -1,0 +1,237 @@
+//! What a refused or failed token request means, and whether asking again can help.
+//!
+//! `error_codes` speak first, then an AADSTS number in the description, then the OAuth words; the texts and whose turn
+//! it is come from the catalogue. What is no OAuth answer at all (a page, half an answer) is a fault that passes:
+//! a hotel network must not cost anybody a sign-in.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::{
+    base::{Fault, Kind, Secret, printable},
+    catalog::{self, Entry, token},
+    net::{HttpFault, HttpReply},
+};
+
+/// A clock this far from the provider's is worth a word in the log (assertions are valid for minutes).
+const NOTABLE_SKEW: Duration = Duration::from_secs(120);
+
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    pub entry: &'static Entry,
+    pub detail: String,
+    pub retry_after: Option<Duration>,
+    /// The `error` word, where there was one.
+    pub word: Option<String>,
+}
+
+/// When the same request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// It passes by itself: with growing pauses.
+    Later,
+    /// Somebody has to change something elsewhere, and nobody will tell us: rarely.
+    Rarely,
+    /// Not before a new sign-in.
+    NewSignIn,
+}
+
+impl Verdict {
+    pub fn new(entry: &'static Entry, detail: impl Into<String>) -> Self {
+        Self { entry, detail: detail.into(), retry_after: None, word: None }
+    }
+
+    pub fn of_fault(fault: &HttpFault) -> Self {
+        let entry = match fault {
+            HttpFault::Timeout(_) | HttpFault::Connect(_) | HttpFault::Broken(_) => token::ENDPOINT_UNREACHABLE,
+            HttpFault::TooLarge(_) => token::ENDPOINT_UNREADABLE,
+            HttpFault::Tls(_) => token::NOT_HTTPS_TRUSTED,
+            HttpFault::Unsendable(_) => token::REQUEST_MALFORMED,
+        };
+        Self::new(entry, fault.to_string())
+    }
+
+    /// Of an answer that is no success. `sent` are the secrets of the request: a provider that quotes them back must
+    /// not bring them into our log.
+    pub fn of_reply(reply: &HttpReply, now: SystemTime, sent: &[&Secret]) -> Self {
+        let status = reply.status;
+        let body: Option<Value> = serde_json::from_slice(&reply.body).ok().filter(Value::is_object);
+        let said = body.as_ref().map(Said::read);
+        let entry = match &said {
+            _ if status.as_u16() == 429 => token::ENDPOINT_THROTTLED,
+            _ if status.is_server_error() || status.as_u16() == 408 => token::ENDPOINT_FAILING,
+            None => token::ENDPOINT_UNREADABLE,
+            Some(said) => said.entry(),
+        };
+        let mut detail = format!("HTTP {}", status.as_u16());
+        match &said {
+            Some(said) => detail.push_str(&said.words()),
+            None => {
+                let kind = reply.content_type.as_deref().unwrap_or("no content type");
+                detail.push_str(&format!(", {} bytes of {kind}, not an OAuth answer", reply.body.len()));
+            }
+        }
+        if let Some(skew) = reply.date.and_then(|date| skew(now, date)) {
+            detail.push_str(&format!("; this machine's clock differs by {} s from the provider's", skew.as_secs()));
+        }
+        for secret in sent.iter().filter(|secret| secret.len() >= 8) {
+            detail = detail.replace(secret.expose(), "[secret]");
+        }
+        let word = said.and_then(|said| said.error);
+        Self { entry, detail: printable(&detail, 900), retry_after: reply.retry_after, word }
+    }
+
+    /// An answer that promised success and did not hold it.
+    pub fn unreadable(reply: &HttpReply, why: &str) -> Self {
+        let kind = reply.content_type.as_deref().unwrap_or("no content type");
+        let detail = format!("HTTP {}, {} bytes of {kind}: {why}", reply.status.as_u16(), reply.body.len());
+        Self::new(token::ENDPOINT_UNREADABLE, printable(&detail, 300))
+    }
+
+    pub fn retry(&self) -> Retry {
+        match self.entry.kind {
+            Kind::Unavailable | Kind::TooBusy => Retry::Later,
+            Kind::SignInNeeded => Retry::NewSignIn,
+            Kind::BadCredentials | Kind::IdentityRefused | Kind::Bug => Retry::Rarely,
+        }
+    }
+
+    /// The refresh token itself was refused, so another copy of it may still be good; not so where a policy or a
+    /// missing proof is in the way.
+    pub fn blames_refresh_token(&self) -> bool {
+        let id = self.entry.id;
+        id == token::SIGN_IN_EXPIRED.id || id == token::SIGN_IN_REVOKED.id
+    }
+
+    /// `how` tells the way to sign in.
+    pub fn fault(&self, how: &str) -> Fault {
+        self.entry.fault_with(how).detail(&self.detail)
+    }
+}
+
+/// The fields of an OAuth error answer (RFC 6749 5.2) with those of Microsoft and Google.
+struct Said {
+    error: Option<String>,
+    subtype: Option<String>,
+    description: String,
+    codes: Vec<u32>,
+}
+
+impl Said {
+    fn read(body: &Value) -> Self {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let codes = body.get("error_codes").and_then(Value::as_array);
+        Self {
+            error: text("error"),
+            subtype: text("suberror").or_else(|| text("error_subtype")).filter(|word| !word.is_empty()),
+            description: text("error_description").unwrap_or_default(),
+            codes: codes.into_iter().flatten().filter_map(|code| code.as_u64()?.try_into().ok()).collect(),
+        }
+    }
+
+    fn entry(&self) -> &'static Entry {
+        let known = self.codes.iter().copied().find_map(catalog::entra_code);
+        let known = known.or_else(|| catalog::code_in(&self.description).and_then(catalog::entra_code));
+        let word = || self.error.as_deref().and_then(catalog::oauth_word);
+        let subtype = self.subtype.as_deref().and_then(catalog::oauth_word);
+        match known {
+            Some(code) => code.entry,
+            None => subtype.or_else(word).unwrap_or(match self.error {
+                Some(_) => token::PROVIDER_REFUSES,
+                None => token::ENDPOINT_UNREADABLE,
+            }),
+        }
+    }
+
+    fn words(&self) -> String {
+        let mut out = String::new();
+        for word in [&self.error, &self.subtype].into_iter().flatten() {
+            out.push_str(&format!(" {word}"));
+        }
+        for code in self.codes.iter().copied().take(4) {
+            let name = catalog::entra_code(code).map_or("unknown", |row| row.name);
+            out.push_str(&format!(" AADSTS{code} ({name})"));
+        }
+        if !self.description.is_empty() {
+            out.push_str(&format!(": {}", self.description));
+        }
+        out
+    }
+}
+
+fn skew(now: SystemTime, theirs: SystemTime) -> Option<Duration> {
+    let apart = now.duration_since(theirs).unwrap_or_else(|early| early.duration());
+    (apart > NOTABLE_SKEW).then_some(apart)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> HttpReply {
+        HttpReply {
+            status: StatusCode::from_u16(status).unwrap(),
+            content_type: Some("application/json".into()),
+            retry_after: None,
+            date: None,
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        }
+    }
+
+    fn judge(status: u16, body: &str) -> Verdict {
+        Verdict::of_reply(&reply(status, body), SystemTime::now(), &[])
+    }
+
+    #[test]
+    fn codes_speak_before_the_description_and_that_before_the_word() {
+        let body = r#"{"error":"invalid_grant","error_codes":[53003],"error_description":"AADSTS70008: expired"}"#;
+        assert_eq!(judge(400, body).entry.id, "conditional-access");
+        let body = r#"{"error":"invalid_grant","error_description":"AADSTS50173: revoked. Trace ID: x"}"#;
+        assert_eq!(judge(400, body).entry.id, "sign-in-revoked");
+        assert_eq!(judge(400, r#"{"error":"invalid_grant","error_codes":[123]}"#).entry.id, "sign-in-expired");
+        let google = r#"{"error":"invalid_grant","error_description":"reauth","error_subtype":"invalid_rapt"}"#;
+        assert_eq!(judge(400, google).entry.id, "sign-in-frequency");
+        assert_eq!(judge(400, r#"{"error":"never_heard"}"#).entry.id, "provider-refuses");
+    }
+
+    #[test]
+    fn every_class_has_its_retry() {
+        let cases = [
+            (400, r#"{"error":"invalid_grant"}"#, Retry::NewSignIn),
+            (400, r#"{"error":"interaction_required","error_codes":[50076]}"#, Retry::NewSignIn),
+            (401, r#"{"error":"invalid_client","error_codes":[7000222]}"#, Retry::Rarely),
+            (400, r#"{"error":"invalid_grant","error_codes":[53003]}"#, Retry::Rarely),
+            (400, r#"{"error":"unauthorized_client","error_codes":[700016]}"#, Retry::Rarely),
+            (400, r#"{"error":"invalid_request","error_codes":[90014]}"#, Retry::Rarely),
+            (400, r#"{"error":"invalid_grant","error_codes":[50196]}"#, Retry::Later),
+            (400, r#"{"error":"temporarily_unavailable"}"#, Retry::Later),
+            (429, r#"{"error":"invalid_grant"}"#, Retry::Later),
+            (503, "<html>busy</html>", Retry::Later),
+            (400, "<html>captive portal</html>", Retry::Later),
+            (403, "", Retry::Later),
+            (302, "", Retry::Later),
+        ];
+        for (status, body, retry) in cases {
+            assert_eq!(judge(status, body).retry(), retry, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn only_a_dead_refresh_token_makes_another_copy_worth_trying() {
+        assert!(judge(400, r#"{"error":"invalid_grant","error_codes":[70000]}"#).blames_refresh_token());
+        assert!(!judge(400, r#"{"error":"invalid_grant","error_codes":[50076]}"#).blames_refresh_token());
+    }
+
+    #[test]
+    fn neither_secrets_nor_control_bytes_of_an_answer_reach_the_log() {
+        let secret = Secret::new("0.refresh-token-value");
+        let body = r#"{"error":"invalid_grant","error_description":"bad 0.refresh-token-value\r\nINFO forged"}"#;
+        let verdict = Verdict::of_reply(&reply(400, body), SystemTime::now(), &[&secret]);
+        assert!(!verdict.detail.contains("token-value") && !verdict.detail.contains('\n'), "{}", verdict.detail);
+        assert!(verdict.detail.contains("[secret]"));
+    }
+}

@@ -1,0 +1,98 @@
+//! What can go wrong with the store, in words that name the path, the cause and the next step.
+
+use std::{fmt, io, path::PathBuf};
+
+#[derive(Debug)]
+pub enum StoreError {
+    /// Only `sqlite:///path` is known here.
+    Url {
+        url: String,
+    },
+    /// The directory or the database file could not be made or read.
+    File {
+        path: PathBuf,
+        cause: io::Error,
+    },
+    KeyFile {
+        key_file: PathBuf,
+        cause: io::Error,
+    },
+    KeyFormat {
+        key_file: PathBuf,
+    },
+    /// The database was sealed, and its key is not where it should be.
+    KeyMissing {
+        key_file: PathBuf,
+        database: PathBuf,
+    },
+    WrongKey {
+        key_file: PathBuf,
+        database: PathBuf,
+    },
+    /// One row does not open although the key is right.
+    Row {
+        key: String,
+        database: PathBuf,
+    },
+    Database {
+        database: PathBuf,
+        cause: sqlx::Error,
+    },
+    Migration {
+        database: PathBuf,
+        cause: sqlx::migrate::MigrateError,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url { url } => {
+                write!(f, "store url {url:?} is not understood: write it as \"sqlite:///absolute/path/gatepost.db\"")
+            }
+            Self::File { path, cause } => {
+                write!(f, "cannot use {}: {cause}; make it writable for the user Gatepost runs as", path.display())
+            }
+            Self::KeyFile { key_file, cause } => write!(
+                f,
+                "cannot use the key file {}: {cause}; make it readable for the user Gatepost runs as (and its \
+                 directory writable on the first run)",
+                key_file.display()
+            ),
+            Self::KeyFormat { key_file } => write!(
+                f,
+                "the key file {} does not hold a key (32 bytes, or their base64): put the right file back",
+                key_file.display()
+            ),
+            Self::KeyMissing { key_file, database } => write!(
+                f,
+                "the tokens in {} are sealed, and the key file {} is missing; nothing was changed: put the key file \
+                 back, or move the database away and sign in again",
+                database.display(),
+                key_file.display()
+            ),
+            Self::WrongKey { key_file, database } => write!(
+                f,
+                "the key in {} is not the one that sealed the tokens in {}; nothing was changed: put the right key \
+                 file back, or move the database away and sign in again",
+                key_file.display(),
+                database.display()
+            ),
+            Self::Row { key, database } => write!(
+                f,
+                "the stored sign-in {key:?} in {} was damaged or moved; sign this account in again",
+                database.display()
+            ),
+            Self::Database { database, cause } => {
+                write!(f, "the database {} answers: {cause}; check free space and rights", database.display())
+            }
+            Self::Migration { database, cause } => write!(
+                f,
+                "the database {} cannot be brought to this version: {cause}; was it made by a newer Gatepost?",
+                database.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}

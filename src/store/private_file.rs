@@ -1,0 +1,109 @@
+//! Files and directories that only their owner may read, made so from their first moment (no chmod afterwards,
+//! whatever the umask is), and durable: a file counts as written once it and its directory are on disk.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+/// Makes `dir` and its missing parents with 0700; one that exists is left as it is.
+pub fn make_dir(dir: &Path) -> io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)?;
+    sync_dir(dir.parent().unwrap_or(dir))
+}
+
+/// Makes an empty 0600 file if there is none; takes rights of others away from one that exists.
+pub fn touch(path: &Path) -> io::Result<()> {
+    match private_options().create_new(true).open(path) {
+        Ok(file) => {
+            file.sync_all()?;
+            sync_dir(parent_of(path))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => narrow(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a new 0600 file whole or not at all; an existing one wins and is left alone (`AlreadyExists`).
+pub fn create_whole(path: &Path, content: &[u8], nonce: &str) -> io::Result<()> {
+    let dir = parent_of(path);
+    let draft = dir.join(format!(".{}.{nonce}", path.file_name().unwrap_or_default().to_string_lossy()));
+    let written = private_options().create_new(true).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        // A link, not a rename: two processes at their first start must end up with one key.
+        fs::hard_link(&draft, path)
+    });
+    let removed = fs::remove_file(&draft);
+    written?;
+    removed?;
+    sync_dir(dir)
+}
+
+/// Writes a 0600 file whole or not at all, over whatever is there.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let dir = parent_of(path);
+    make_dir(dir)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = dir.join(format!(".{name}.{}", std::process::id()));
+    let written = private_options().create(true).truncate(true).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    sync_dir(dir)
+}
+
+fn private_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(unix)]
+fn narrow(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))
+}
+
+#[cfg(not(unix))]
+fn narrow(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(unix)]
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    File::open(dir)?.sync_all()
+}
+
+/// Elsewhere a directory cannot be opened as a file; the file system's journal has to do.
+#[cfg(not(unix))]
+fn sync_dir(_: &Path) -> io::Result<()> {
+    Ok(())
+}

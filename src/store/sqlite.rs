@@ -1,0 +1,285 @@
+//! The store in SQLite: WAL, every commit on disk before it counts, versions for compare-and-swap.
+//!
+//! Several processes may have it open at once (the daemon, and a `gatepost login` beside it); the version of a row
+//! decides between them, and [`Store::change_counter`] tells one that the other wrote.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use sqlx::{
+    Row, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Settings, StoreError, key, private_file,
+    row::{Arming, TokenRow, Versioned, from_unix, to_unix},
+    sealing::Sealer,
+};
+use crate::base::Secret;
+
+/// How long a statement waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
+const CHECK: &[u8] = b"gatepost store";
+
+pub struct Store {
+    /// One connection: statements are few and short, and `PRAGMA data_version` compares on one connection only.
+    pool: SqlitePool,
+    sealer: Sealer,
+    database: PathBuf,
+}
+
+impl Store {
+    /// Opens the store, made on the first run. A wrong or missing key is refused before anything is written.
+    pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let database = path_of(&settings.url)?;
+        let file_error = |cause| StoreError::File { path: database.clone(), cause };
+        if let Some(dir) = database.parent() {
+            private_file::make_dir(dir).map_err(file_error)?;
+        }
+        private_file::touch(&database).map_err(file_error)?;
+        let pool = connect(&database).await?;
+        let key_file = key::location(&settings.key_file);
+        let sealer = unlock(&pool, &key_file, &database).await?;
+        Ok(Self { pool, sealer, database })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.database
+    }
+
+    /// What is stored for this sign-in. A row that does not open is an error, never "nothing there".
+    pub async fn token(&self, key: &str) -> Result<Versioned, StoreError> {
+        let found = sqlx::query("SELECT version, sealed FROM sign_in WHERE key = ?")
+            .bind(key)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        let Some(found) = found else { return Ok(Versioned::default()) };
+        let version: i64 = found.try_get(0).map_err(|cause| self.failed(cause))?;
+        let sealed: Option<Vec<u8>> = found.try_get(1).map_err(|cause| self.failed(cause))?;
+        let row = sealed.map(|sealed| self.unseal(key, version, &sealed)).transpose()?;
+        Ok(Versioned { version: version.unsigned_abs(), row })
+    }
+
+    /// The version alone, also of a row that does not open: a new sign-in may replace that one.
+    pub async fn version(&self, key: &str) -> Result<u64, StoreError> {
+        let version: Option<i64> = sqlx::query_scalar("SELECT version FROM sign_in WHERE key = ?")
+            .bind(key)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        Ok(version.unwrap_or_default().unsigned_abs())
+    }
+
+    /// Saves if nobody else did since `expected` was read; `false` means: read again, theirs counts.
+    /// The new version is `expected + 1`.
+    pub async fn save_token(&self, key: &str, expected: u64, row: &TokenRow) -> Result<bool, StoreError> {
+        let expected = i64::try_from(expected).unwrap_or(i64::MAX);
+        let next = expected.saturating_add(1);
+        let sealed = self.seal(key, next, row)?;
+        let saved = if expected == 0 {
+            sqlx::query("INSERT INTO sign_in (key, version, sealed) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+                .bind(key)
+                .bind(next)
+                .bind(sealed)
+                .execute(&self.pool)
+                .await
+        } else {
+            sqlx::query("UPDATE sign_in SET version = ?, sealed = ? WHERE key = ? AND version = ?")
+                .bind(next)
+                .bind(sealed)
+                .bind(key)
+                .bind(expected)
+                .execute(&self.pool)
+                .await
+        };
+        saved.map(|done| done.rows_affected() == 1).map_err(|cause| self.failed(cause))
+    }
+
+    /// Forgets every copy. The version goes on, so a save that is under way fails. `false`: there was nothing.
+    pub async fn delete_tokens(&self, key: &str) -> Result<bool, StoreError> {
+        let done =
+            sqlx::query("UPDATE sign_in SET version = version + 1, sealed = NULL WHERE key = ? AND sealed NOTNULL")
+                .bind(key)
+                .execute(&self.pool)
+                .await
+                .map_err(|cause| self.failed(cause))?;
+        // The old page images live in the write-ahead log until it is copied back and cut; `secure_delete`
+        // overwrites them in the database itself.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(|cause| self.failed(cause))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Keys of all sign-ins that hold something.
+    pub async fn sign_ins(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("SELECT key FROM sign_in WHERE sealed NOTNULL ORDER BY key")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        rows.iter().map(|row| row.try_get(0).map_err(|cause| self.failed(cause))).collect()
+    }
+
+    /// Changes whenever another process wrote (`PRAGMA data_version`).
+    pub async fn change_counter(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await.map_err(|cause| self.failed(cause))
+    }
+
+    /// For readiness: can a write lock be had, and does the file system take it?
+    pub async fn is_writable(&self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE key_check SET only = 1 WHERE only = 1")
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(|cause| self.failed(cause))
+    }
+
+    /// The next password typed for this address becomes its password, until then.
+    pub async fn arm_first_use(&self, address: &str, arming: &Arming) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO first_use (address, armed_until, uid) VALUES (?1, ?2, ?3)
+             ON CONFLICT (address) DO UPDATE SET armed_until = ?2, uid = ?3",
+        )
+        .bind(address)
+        .bind(to_unix(arming.until))
+        .bind(arming.uid.map(i64::from))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(|cause| self.failed(cause))
+    }
+
+    pub async fn first_use_arming(&self, address: &str) -> Result<Option<Arming>, StoreError> {
+        let row = sqlx::query("SELECT armed_until, uid FROM first_use WHERE address = ? AND armed_until NOTNULL")
+            .bind(address)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        let Some(row) = row else { return Ok(None) };
+        let until: i64 = row.try_get(0).map_err(|cause| self.failed(cause))?;
+        let uid: Option<i64> = row.try_get(1).map_err(|cause| self.failed(cause))?;
+        Ok(Some(Arming { until: from_unix(until), uid: uid.and_then(|uid| u32::try_from(uid).ok()) }))
+    }
+
+    /// Stores the hash of the first password and disarms, in one step: of two that race, one gets `false`.
+    pub async fn learn_password(&self, address: &str, hash: &Secret, now: SystemTime) -> Result<bool, StoreError> {
+        let place = format!("first-use/{address}");
+        let sealed = self
+            .sealer
+            .seal(&place, hash.expose().as_bytes())
+            .map_err(|_| StoreError::Row { key: place, database: self.database.clone() })?;
+        sqlx::query(
+            "UPDATE first_use SET password_hash = ?, armed_until = NULL, uid = NULL
+             WHERE address = ? AND armed_until >= ?",
+        )
+        .bind(sealed)
+        .bind(address)
+        .bind(to_unix(now))
+        .execute(&self.pool)
+        .await
+        .map(|done| done.rows_affected() == 1)
+        .map_err(|cause| self.failed(cause))
+    }
+
+    /// The hash that [`Store::learn_password`] stored.
+    pub async fn learned_password(&self, address: &str) -> Result<Option<Secret>, StoreError> {
+        let sealed: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT password_hash FROM first_use WHERE address = ? AND password_hash NOTNULL")
+                .bind(address)
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|cause| self.failed(cause))?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let place = format!("first-use/{address}");
+        let plain = self.sealer.open(&place, &sealed).ok().and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+        plain
+            .map(|plain| Some(Secret::new(plain)))
+            .ok_or(StoreError::Row { key: place, database: self.database.clone() })
+    }
+
+    fn seal(&self, key: &str, version: i64, row: &TokenRow) -> Result<Vec<u8>, StoreError> {
+        let json = serde_json::to_vec(row).map(Zeroizing::new);
+        json.ok()
+            .and_then(|json| self.sealer.seal(&place(key, version), &json).ok())
+            .ok_or_else(|| StoreError::Row { key: key.to_owned(), database: self.database.clone() })
+    }
+
+    fn unseal(&self, key: &str, version: i64, sealed: &[u8]) -> Result<TokenRow, StoreError> {
+        let plain = self.sealer.open(&place(key, version), sealed).ok();
+        plain
+            .and_then(|plain| serde_json::from_slice(&plain).ok())
+            .ok_or_else(|| StoreError::Row { key: key.to_owned(), database: self.database.clone() })
+    }
+
+    fn failed(&self, cause: sqlx::Error) -> StoreError {
+        StoreError::Database { database: self.database.clone(), cause }
+    }
+}
+
+/// The version is part of it: an older copy of the same row, put back by hand, does not open.
+fn place(key: &str, version: i64) -> String {
+    format!("sign-in/{key}/{version}")
+}
+
+fn path_of(url: &str) -> Result<PathBuf, StoreError> {
+    match url.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() && !path.contains('?') => Ok(PathBuf::from(path)),
+        _ => Err(StoreError::Url { url: url.to_owned() }),
+    }
+}
+
+async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(database)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .pragma("secure_delete", "ON");
+    let failed = |cause| StoreError::Database { database: database.to_owned(), cause };
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    sqlx::migrate!()
+        .run(&pool)
+        .await
+        .map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
+    Ok(pool)
+}
+
+async fn unlock(pool: &SqlitePool, key_file: &Path, database: &Path) -> Result<Sealer, StoreError> {
+    let failed = |cause| StoreError::Database { database: database.to_owned(), cause };
+    let wrong = || StoreError::WrongKey { key_file: key_file.to_owned(), database: database.to_owned() };
+    let check = || sqlx::query_scalar("SELECT sealed FROM key_check").fetch_optional(pool);
+    let sealed: Option<Vec<u8>> = check().await.map_err(failed)?;
+    let key = match (key::read(key_file)?, &sealed) {
+        (Some(key), _) => key,
+        (None, Some(_)) => {
+            return Err(StoreError::KeyMissing { key_file: key_file.to_owned(), database: database.to_owned() });
+        }
+        (None, None) => key::make(key_file)?,
+    };
+    let sealer = Sealer::new(&key).map_err(|_| wrong())?;
+    let sealed = match sealed {
+        Some(sealed) => sealed,
+        None => {
+            let fresh = sealer.seal("key-check", CHECK).map_err(|_| wrong())?;
+            sqlx::query("INSERT INTO key_check (only, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING")
+                .bind(fresh)
+                .execute(pool)
+                .await
+                .map_err(failed)?;
+            check().await.map_err(failed)?.unwrap_or_default()
+        }
+    };
+    sealer.open("key-check", &sealed).map_err(|_| wrong())?;
+    Ok(sealer)
+}

@@ -1,0 +1,121 @@
+//! What the store owes: nothing lost, nothing readable, and the later of two writers told so.
+
+use std::{fs, path::Path, time::Duration, time::SystemTime};
+
+use super::*;
+use crate::base::Secret;
+
+fn settings(dir: &Path) -> Settings {
+    Settings { url: format!("sqlite://{}/state/gatepost.db", dir.display()), key_file: dir.join("state/key") }
+}
+
+fn row(refresh: &str) -> TokenRow {
+    TokenRow { refresh: Some(Secret::new(refresh)), ..TokenRow::default() }
+}
+
+async fn refresh_of(store: &Store, key: &str) -> Option<String> {
+    let row = store.token(key).await.unwrap().row?;
+    row.refresh.map(|secret| secret.expose().to_owned())
+}
+
+#[tokio::test]
+async fn a_saved_token_is_there_after_a_restart_and_nowhere_readable() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    assert!(store.save_token("app/ann", 0, &row("refresh-token-0123456789")).await.unwrap());
+    drop(store);
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    assert_eq!(refresh_of(&store, "app/ann").await.as_deref(), Some("refresh-token-0123456789"));
+    for entry in fs::read_dir(dir.path().join("state")).unwrap() {
+        let path = entry.unwrap().path();
+        let content = fs::read(&path).unwrap();
+        assert!(!content.windows(24).any(|part| part == b"refresh-token-0123456789"), "plain in {path:?}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_processes_that_save_the_same_version_one_is_told_to_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Store::open(&settings(dir.path())).await.unwrap();
+    let login = Store::open(&settings(dir.path())).await.unwrap();
+    assert!(daemon.save_token("k", 0, &row("a")).await.unwrap());
+    let before = daemon.change_counter().await.unwrap();
+    assert!(login.save_token("k", 1, &row("login")).await.unwrap());
+    assert_ne!(daemon.change_counter().await.unwrap(), before, "the daemon notices");
+    assert!(!daemon.save_token("k", 1, &row("daemon")).await.unwrap());
+    assert!(!daemon.save_token("k", 0, &row("daemon")).await.unwrap());
+    assert_eq!(refresh_of(&daemon, "k").await.as_deref(), Some("login"));
+    let own = daemon.change_counter().await.unwrap();
+    assert!(daemon.save_token("k", 2, &row("daemon")).await.unwrap());
+    assert_eq!(daemon.change_counter().await.unwrap(), own, "one's own writes do not count");
+}
+
+#[tokio::test]
+async fn after_a_logout_a_refresh_in_flight_cannot_bring_the_token_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    assert!(store.save_token("k", 0, &row("old")).await.unwrap());
+    let in_flight = store.token("k").await.unwrap();
+    assert!(store.delete_tokens("k").await.unwrap());
+    assert!(!store.save_token("k", in_flight.version, &row("late")).await.unwrap());
+    let after = store.token("k").await.unwrap();
+    assert!(after.row.is_none());
+    assert!(store.save_token("k", after.version, &row("new sign-in")).await.unwrap(), "a new sign-in is welcome");
+    assert!(!store.save_token("k", in_flight.version, &row("late")).await.unwrap());
+    assert!(store.delete_tokens("k").await.unwrap());
+    assert!(!store.delete_tokens("k").await.unwrap(), "nothing left to forget");
+}
+
+#[tokio::test]
+async fn a_wrong_or_missing_key_is_named_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    Store::open(&settings).await.unwrap().save_token("k", 0, &row("kept")).await.unwrap();
+    let right = fs::read(&settings.key_file).unwrap();
+
+    fs::write(&settings.key_file, [9; 32]).unwrap();
+    let text = Store::open(&settings).await.err().unwrap().to_string();
+    assert!(text.contains("state/key") && text.contains("gatepost.db") && text.contains("put the right key"), "{text}");
+
+    fs::remove_file(&settings.key_file).unwrap();
+    let text = Store::open(&settings).await.err().unwrap().to_string();
+    assert!(text.contains("missing"), "{text}");
+    assert!(!settings.key_file.exists(), "no new key hides the loss");
+
+    fs::write(&settings.key_file, right).unwrap();
+    let store = Store::open(&settings).await.unwrap();
+    assert_eq!(refresh_of(&store, "k").await.as_deref(), Some("kept"));
+}
+
+#[tokio::test]
+async fn the_first_password_is_learned_once_and_only_while_armed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    let now = SystemTime::now();
+    let hash = Secret::new("$argon2id$x");
+    assert!(!store.learn_password("ann@x", &hash, now).await.unwrap(), "never armed");
+    let arming = Arming { until: now + Duration::from_secs(600), uid: Some(1000) };
+    store.arm_first_use("ann@x", &arming).await.unwrap();
+    assert_eq!(store.first_use_arming("ann@x").await.unwrap().unwrap().uid, Some(1000));
+    let late = now + Duration::from_secs(700);
+    assert!(!store.learn_password("ann@x", &hash, late).await.unwrap(), "too late");
+    assert!(store.learn_password("ann@x", &hash, now).await.unwrap());
+    assert!(!store.learn_password("ann@x", &hash, now).await.unwrap(), "used up");
+    assert!(store.first_use_arming("ann@x").await.unwrap().is_none());
+    assert!(store.learned_password("ann@x").await.unwrap().unwrap().matches(&hash));
+    assert!(store.learned_password("bob@x").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_says_which_and_why() {
+    let settings = |url: &str| Settings { url: url.into(), key_file: "/nowhere/key".into() };
+    let text = Store::open(&settings("mysql://x")).await.err().unwrap().to_string();
+    assert!(text.contains("mysql://x") && text.contains("sqlite:///"), "{text}");
+    let text = Store::open(&settings("sqlite:///proc/none/gatepost.db")).await.err().unwrap().to_string();
+    assert!(text.contains("/proc/none"), "{text}");
+}
