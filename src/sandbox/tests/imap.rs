@@ -157,7 +157,7 @@ async fn messages_are_appended_with_either_kind_of_literal() {
     let sandbox = sandbox().await;
     let mut talk = Talk::imap_as(&sandbox, ANN).await;
     talk.run(
-        "C: 1 APPEND Drafts (\\Seen) \"17-Jul-2026 02:44:25 +0200\" {16}
+        "C: 1 APPEND Drafts (\\Seen) \"17-Jul-2026 02:44:25 +0200\" {14}
          S: + Ready for additional command text.
          C: Subject: x
          C: yz
@@ -180,7 +180,7 @@ async fn messages_are_appended_with_either_kind_of_literal() {
     talk.until("6 OK [READ-ONLY]").await;
     talk.run(
         "C: 7 FETCH 1 (INTERNALDATE RFC822.SIZE FLAGS)
-         S: * 1 FETCH (INTERNALDATE \"17-Jul-2026 00:44:25 +0000\" RFC822.SIZE 16 FLAGS (\\Seen \\Recent))
+         S: * 1 FETCH (INTERNALDATE \"17-Jul-2026 00:44:25 +0000\" RFC822.SIZE 14 FLAGS (\\Seen \\Recent))
          S: 7 OK FETCH completed.",
     )
     .await;

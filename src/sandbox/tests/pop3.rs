@@ -32,10 +32,10 @@ async fn messages_are_listed_read_and_gone_after_quit() {
     let mut talk = signed_on(&sandbox).await;
     talk.run(
         "C: STAT
-         S: +OK 2 52
+         S: +OK 2 51
          C: LIST
-         S: +OK 2 52
-         S: 1 33
+         S: +OK 2 51
+         S: 1 32
          S: 2 19
          S: .
          C: UIDL 2
@@ -84,7 +84,7 @@ async fn nothing_is_deleted_without_quit() {
     talk.run("C: DELE 1\nS: +OK\n").await;
     drop(talk);
     let mut again = signed_on(&sandbox).await;
-    again.run("C: STAT\nS: +OK 2 52\n").await;
+    again.run("C: STAT\nS: +OK 2 51\n").await;
 }
 
 #[tokio::test]
