@@ -25,14 +25,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] = [
-        Kind::BadCredentials,
-        Kind::SignInNeeded,
-        Kind::Unavailable,
-        Kind::IdentityRefused,
-        Kind::TooBusy,
-        Kind::Bug,
-    ];
+    pub const ALL: [Kind; 6] =
+        [Kind::BadCredentials, Kind::SignInNeeded, Kind::Unavailable, Kind::IdentityRefused, Kind::TooBusy, Kind::Bug];
 
     pub const fn as_str(self) -> &'static str {
         match self {

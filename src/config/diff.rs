@@ -48,8 +48,12 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
-        let kinds =
-            [("listeners", &self.listeners), ("apps", &self.apps), ("accounts", &self.accounts), ("clients", &self.clients)];
+        let kinds = [
+            ("listeners", &self.listeners),
+            ("apps", &self.apps),
+            ("accounts", &self.accounts),
+            ("clients", &self.clients),
+        ];
         for (kind, names) in kinds {
             for (what, names) in [("added", &names.added), ("removed", &names.removed), ("changed", &names.changed)] {
                 if !names.is_empty() {

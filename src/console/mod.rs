@@ -52,10 +52,8 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics));
-    let router = guarded
-        .merge(open)
-        .layer(middleware::from_fn_with_state(console.clone(), check_host))
-        .with_state(console);
+    let router =
+        guarded.merge(open).layer(middleware::from_fn_with_state(console.clone(), check_host)).with_state(console);
     axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await
 }
 

@@ -40,7 +40,12 @@ pub struct ListenerStatus {
 }
 
 impl Status {
-    pub fn new(accounts: &[Arc<Account>], states: &[SignInState], listeners: Vec<ListenerStatus>, meter: &Meter) -> Self {
+    pub fn new(
+        accounts: &[Arc<Account>],
+        states: &[SignInState],
+        listeners: Vec<ListenerStatus>,
+        meter: &Meter,
+    ) -> Self {
         let accounts = accounts
             .iter()
             .map(|account| {

@@ -11,7 +11,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     base::Protocol,
     console::ListenerStatus,
-    net::{self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, PassedSockets, ServerTls, SetupFault},
+    net::{
+        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, PassedSockets, ServerTls,
+        SetupFault,
+    },
     session::{Doorway, Gate, serve},
 };
 
@@ -36,11 +39,7 @@ impl BoundAt {
     }
 
     pub fn status(&self) -> ListenerStatus {
-        ListenerStatus {
-            protocol: self.protocol.as_str(),
-            address: self.address.to_string(),
-            tls: self.tls_word(),
-        }
+        ListenerStatus { protocol: self.protocol.as_str(), address: self.address.to_string(), tls: self.tls_word() }
     }
 }
 
@@ -92,9 +91,18 @@ impl Listeners {
 
     fn door(&self, number: usize, listener: &Listener, tls: Option<ServerTls>, admission: Admission) -> Door {
         let (too_busy, tls_expected) = match listener.protocol {
-            Protocol::Smtp => ("421 4.3.2 Too many connections, try again later\r\n", "554 5.7.0 This port speaks TLS from the first byte\r\n"),
-            Protocol::Imap => ("* BYE Too many connections, try again later\r\n", "* BYE This port speaks TLS from the first byte\r\n"),
-            Protocol::Pop3 => ("-ERR [SYS/TEMP] Too many connections, try again later\r\n", "-ERR This port speaks TLS from the first byte\r\n"),
+            Protocol::Smtp => (
+                "421 4.3.2 Too many connections, try again later\r\n",
+                "554 5.7.0 This port speaks TLS from the first byte\r\n",
+            ),
+            Protocol::Imap => (
+                "* BYE Too many connections, try again later\r\n",
+                "* BYE This port speaks TLS from the first byte\r\n",
+            ),
+            Protocol::Pop3 => (
+                "-ERR [SYS/TEMP] Too many connections, try again later\r\n",
+                "-ERR This port speaks TLS from the first byte\r\n",
+            ),
         };
         Door {
             listener: number,

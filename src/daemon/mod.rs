@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub use listeners::BoundAt;
-pub use log::{LogFormat, init as init_log};
+pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
 pub use run::run;
 
 use crate::{
@@ -57,7 +57,10 @@ impl fmt::Display for StartFault {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
             StartFault::Console { address, cause } => {
-                write!(f, "the console cannot listen on {address}: {cause}\nhint: set `[console] listen` to another address, or to \"off\"")
+                write!(
+                    f,
+                    "the console cannot listen on {address}: {cause}\nhint: set `[console] listen` to another address, or to \"off\""
+                )
             }
             StartFault::Io { what, cause } => write!(f, "{what}: {cause}"),
         }
@@ -193,12 +196,12 @@ impl Daemon {
 
     async fn open_console(&mut self, config: &Config, gate: &Gate) -> Result<(), StartFault> {
         let Some(address) = config.console.listen else { return Ok(()) };
-        let listener =
-            TcpListener::bind(address).await.map_err(|cause| StartFault::Console { address, cause })?;
+        let listener = TcpListener::bind(address).await.map_err(|cause| StartFault::Console { address, cause })?;
         let at = listener.local_addr().map_err(|cause| StartFault::Console { address, cause })?;
         let token = console::token_file(&config.store.key_file);
-        let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback())
-            .map_err(|cause| StartFault::Io { what: "cannot write the console's token file beside the key file", cause })?;
+        let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
+            StartFault::Io { what: "cannot write the console's token file beside the key file", cause }
+        })?;
         let console = Arc::new(Console {
             access,
             meter: gate.meter.clone(),

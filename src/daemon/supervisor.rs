@@ -85,7 +85,8 @@ pub use systemd::{ready, reloading, stopping};
 /// The name that we greet with: the host's, as far as it may stand in a greeting.
 pub fn host_name() -> String {
     let name = system_name().unwrap_or_default();
-    let clean = !name.is_empty() && name.len() <= 255 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
+    let clean =
+        !name.is_empty() && name.len() <= 255 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
     if clean { name } else { "gatepost.localdomain".to_owned() }
 }
 

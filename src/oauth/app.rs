@@ -63,7 +63,10 @@ pub enum AppCredential {
     None,
     Secret(Secret),
     /// PEM files, read when an assertion is signed, so that a renewed one is picked up.
-    Certificate { certificate: PathBuf, key: PathBuf },
+    Certificate {
+        certificate: PathBuf,
+        key: PathBuf,
+    },
 }
 
 /// One consent: an app and who gave it. Several accounts may share one; each has one keeper and one token.

@@ -120,7 +120,9 @@ impl Door<'_> {
                     linger(&mut client).await;
                     return None;
                 }
-                Ok(Want::Event(Knock::Unnamed)) => self.gate.register.by_address(self.peer.ip()).ok_or_else(needs_login),
+                Ok(Want::Event(Knock::Unnamed)) => {
+                    self.gate.register.by_address(self.peer.ip()).ok_or_else(needs_login)
+                }
                 Ok(Want::Event(Knock::Login(claim))) => self.check(&claim).await,
             };
             let signed_on = match admission {

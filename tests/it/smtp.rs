@@ -18,7 +18,8 @@ async fn a_message_goes_out_with_a_password_in_and_xoauth2_out() {
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 2.1.0").await;
     smtp.exchange("RCPT TO:<bob@contoso.example>", "250 2.1.5").await;
     smtp.exchange("DATA", "354 ").await;
-    smtp.send(b"From: ann@contoso.example\r\nTo: bob@contoso.example\r\nSubject: hi\r\n\r\n..dots\r\nend\r\n.\r\n").await;
+    smtp.send(b"From: ann@contoso.example\r\nTo: bob@contoso.example\r\nSubject: hi\r\n\r\n..dots\r\nend\r\n.\r\n")
+        .await;
     smtp.expect("250 2.0.0").await;
     smtp.exchange("QUIT", "221 ").await;
     smtp.expect_end().await;

@@ -25,7 +25,10 @@ pub const PASSWORD: &str = "old password";
 
 /// argon2id of [`PASSWORD`], cheap on purpose.
 pub fn cheap_hash(password: &str) -> String {
-    use argon2::{Algorithm, Argon2, Params, Version, password_hash::{PasswordHasher, SaltString}};
+    use argon2::{
+        Algorithm, Argon2, Params, Version,
+        password_hash::{PasswordHasher, SaltString},
+    };
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
     argon.hash_password(password.as_bytes(), &SaltString::from_b64("c2FsdHNhbHQ").unwrap()).unwrap().to_string()
 }
