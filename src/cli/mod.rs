@@ -2,6 +2,7 @@
 
 pub mod args;
 mod config;
+mod demo;
 mod outcome;
 mod password;
 mod run;
@@ -35,7 +36,7 @@ fn dispatch(cli: &Cli) -> Outcome {
     let file = cli.config.as_deref();
     match &cli.command {
         Command::Run(args) => run::run(file, args),
-        Command::Demo(_) => not_built_in("demo"),
+        Command::Demo(args) => demo::run(args),
         Command::Login(_) => not_built_in("login"),
         Command::Logout(_) => not_built_in("logout"),
         Command::Status(args) => status::run(file, args),
@@ -51,6 +52,14 @@ fn dispatch(cli: &Cli) -> Outcome {
 fn reset_password(file: Option<&Path>, _account: &str) -> Outcome {
     config::load(file)?;
     not_built_in("password --reset")
+}
+
+/// The runtime of a command that waits for the network.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(format!("the runtime: {e}"), "the system has no threads or descriptors left"))
 }
 
 fn not_built_in(command: &str) -> Outcome {
