@@ -5,12 +5,13 @@ mod config;
 mod demo;
 mod outcome;
 mod password;
+mod reset;
 mod run;
 mod send;
 mod status;
 mod terminal;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
@@ -41,17 +42,11 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Logout(_) => not_built_in("logout"),
         Command::Status(args) => status::run(file, args),
         Command::Send(args) => send::run(file, args),
-        Command::Password(args) => password::run(args, |account| reset_password(file, account)),
+        Command::Password(args) => password::run(args, |account| reset::run(file, account)),
         Command::Config(args) => config::run(file, &args.command),
         Command::Man => man(),
         Command::Completions { shell } => completions(*shell),
     }
-}
-
-/// Call point for `gatepost password --reset`: arms first-use in the store.
-fn reset_password(file: Option<&Path>, _account: &str) -> Outcome {
-    config::load(file)?;
-    not_built_in("password --reset")
 }
 
 /// The runtime of a command that waits for the network.
