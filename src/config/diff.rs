@@ -8,7 +8,8 @@ use std::{
 use super::Config;
 use crate::{
     account::{Account, Client, LocalPassword},
-    net::Listener,
+    base::Secret,
+    net::{Bind, Listener},
     oauth::{App, AppCredential},
 };
 
@@ -20,6 +21,8 @@ pub struct Change {
     pub apps: Names,
     pub accounts: Names,
     pub clients: Names,
+    /// Sections whose new values apply at once.
+    pub sections: Vec<&'static str>,
     /// Sections that are read at the start alone, and did change.
     pub needs_restart: Vec<&'static str>,
 }
@@ -31,40 +34,44 @@ pub struct Names {
     pub changed: Vec<String>,
 }
 
-impl Names {
-    pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
-    }
-}
-
 impl Change {
     pub fn is_empty(&self) -> bool {
-        self.needs_restart.is_empty()
-            && [&self.listeners, &self.apps, &self.accounts, &self.clients].iter().all(|names| names.is_empty())
+        self.named().iter().all(|(_, names)| names.is_empty())
+            && self.sections.is_empty()
+            && self.needs_restart.is_empty()
+    }
+
+    fn named(&self) -> [(&'static str, &Names); 4] {
+        let Self { listeners, apps, accounts, clients, sections: _, needs_restart: _ } = self;
+        [("listeners", listeners), ("apps", apps), ("accounts", accounts), ("clients", clients)]
     }
 }
 
-/// One line for the log: `accounts added bob@contoso.com; restart needed for listeners`.
+/// One line for the log: `accounts +bob@contoso.com ~ann@contoso.com; restart needed for store`.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
-        let kinds = [
-            ("listeners", &self.listeners),
-            ("apps", &self.apps),
-            ("accounts", &self.accounts),
-            ("clients", &self.clients),
-        ];
-        for (kind, names) in kinds {
-            for (what, names) in [("added", &names.added), ("removed", &names.removed), ("changed", &names.changed)] {
-                if !names.is_empty() {
-                    parts.push(format!("{kind} {what}: {}", names.join(", ")));
-                }
-            }
+        for (what, names) in self.named().into_iter().filter(|(_, names)| !names.is_empty()) {
+            let signs = [('+', &names.added), ('-', &names.removed), ('~', &names.changed)];
+            let words = signs.iter().flat_map(|(sign, list)| list.iter().map(move |name| format!(" {sign}{name}")));
+            parts.push(format!("{what}{}", words.collect::<String>()));
+        }
+        if !self.sections.is_empty() {
+            parts.push(format!("changed {}", self.sections.join(", ")));
         }
         if !self.needs_restart.is_empty() {
-            parts.push(format!("not before a restart: {}", self.needs_restart.join(", ")));
+            parts.push(format!("restart needed for {}", self.needs_restart.join(", ")));
         }
-        f.write_str(&parts.join("; "))
+        match parts.is_empty() {
+            true => f.write_str("nothing changed"),
+            false => f.write_str(&parts.join("; ")),
+        }
+    }
+}
+
+impl Names {
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
     }
 }
 
@@ -79,7 +86,24 @@ pub fn diff(old: &Config, new: &Config) -> Change {
     if !alike(&old.network, &new.network) {
         needs_restart.push("network");
     }
+    let mut sections = Vec::new();
+    if old.daemon != new.daemon {
+        sections.push("daemon");
+    }
+    if old.queue != new.queue {
+        sections.push("queue");
+    }
+    if !alike(&old.notify, &new.notify) {
+        sections.push("notify");
+    }
+    if !same_secret(old.console.password.as_ref(), new.console.password.as_ref()) {
+        sections.push("console");
+    }
+    if old.secret_expiry != new.secret_expiry {
+        sections.push("secret-expires");
+    }
     Change {
+        sections,
         listeners: names(&by_address(&old.listeners), &by_address(&new.listeners), same_listener),
         apps: names(&by_name(&old.apps), &by_name(&new.apps), same_app),
         accounts: names(&keyed(&old.accounts, |a| &a.address), &keyed(&new.accounts, |a| &a.address), same_account),
@@ -105,9 +129,17 @@ fn names<T>(old: &Named<T>, new: &Named<T>, same: impl Fn(&T, &T) -> bool) -> Na
 }
 
 fn by_address(listeners: &[Listener]) -> Named<'_, Listener> {
-    let each =
-        |l: &'_ Listener| -> Vec<String> { l.listen.iter().map(|bind| format!("{} {bind:?}", l.protocol)).collect() };
+    let each = |l: &'_ Listener| -> Vec<String> {
+        l.listen.iter().map(|bind| format!("{} {}", l.protocol, bind_name(bind))).collect()
+    };
     listeners.iter().flat_map(|l| each(l).into_iter().map(move |name| (name, l))).collect()
+}
+
+fn bind_name(bind: &Bind) -> String {
+    match bind {
+        Bind::Address(address) => address.to_string(),
+        Bind::Systemd(name) => format!("systemd:{name}"),
+    }
 }
 
 fn by_name(apps: &std::collections::BTreeMap<String, Arc<App>>) -> Named<'_, App> {
@@ -133,27 +165,33 @@ fn same_listener(a: &Listener, b: &Listener) -> bool {
 }
 
 fn same_app(a: &App, b: &App) -> bool {
-    let same_secret = match (&a.credential, &b.credential) {
+    let secret_same = match (&a.credential, &b.credential) {
         (AppCredential::Secret(a), AppCredential::Secret(b)) => a.matches(b),
         _ => true,
     };
-    same_secret && alike(a, b)
+    secret_same && alike(a, b)
 }
 
 fn same_account(a: &Account, b: &Account) -> bool {
-    let same_secret = match (&a.password, &b.password) {
+    let secret_same = match (&a.password, &b.password) {
         (LocalPassword::Hash(a), LocalPassword::Hash(b)) => a.matches(b),
         _ => true,
     };
-    same_secret && same_app(&a.sign_in.app, &b.sign_in.app) && alike(a, b)
+    secret_same && same_app(&a.sign_in.app, &b.sign_in.app) && alike(a, b)
 }
 
 fn same_client(a: &Client, b: &Client) -> bool {
-    let same_secret = match (&a.password, &b.password) {
+    // The account behind it is compared under its own name.
+    same_secret(a.password.as_ref(), b.password.as_ref())
+        && a.account.address == b.account.address
+        && a.from == b.from
+        && a.login == b.login
+}
+
+fn same_secret(a: Option<&Secret>, b: Option<&Secret>) -> bool {
+    match (a, b) {
         (Some(a), Some(b)) => a.matches(b),
         (None, None) => true,
         _ => false,
-    };
-    // The account behind it is compared under its own name.
-    same_secret && a.account.address == b.account.address && a.from == b.from && a.login == b.login
+    }
 }
