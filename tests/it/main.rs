@@ -3,4 +3,6 @@
 mod imap;
 mod pop3;
 mod smtp;
+mod smtp_body;
+mod smtp_loss;
 mod world;
