@@ -16,5 +16,7 @@ mod config;
 mod imap;
 mod pop3;
 mod smtp;
+mod smtp_body;
+mod smtp_loss;
 mod tidy;
 mod world;
