@@ -21,7 +21,10 @@ pub enum LocalPassword {
     None,
     /// argon2id PHC string.
     Hash(Secret),
+    /// The first password typed from loopback within the time that a sign-in arms.
     FirstUse,
+    /// Made and printed by `gatepost login`, its hash kept in the store (system services).
+    Issued,
 }
 
 /// A device or program with its own credentials, or with none.

@@ -1,5 +1,66 @@
 //! TOML as written becomes a checked [`Config`]: raw (what was typed) -> check (all problems at once) -> model.
 
+mod check;
+mod diff;
+mod document;
+mod exposure;
+mod key;
+mod later;
+mod locate;
 pub mod model;
+mod problem;
+mod provider;
+mod raw;
+mod shape;
+mod show;
+mod surroundings;
 
+use std::{io::Read, path::Path};
+
+pub use check::{hash_password, password_hash_fault};
+pub use diff::{Change, diff};
+pub use key::Key;
+pub use locate::{locate, places};
 pub use model::Config;
+pub use problem::{Problem, Problems, Severity};
+pub use provider::Preset;
+pub use shape::schema;
+pub use show::show;
+pub use surroundings::Surroundings;
+
+/// A configuration is text that people write; more than this is a mistaken path.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Reads and checks a file. The second half holds warnings; an error text holds every problem.
+pub fn load(file: &Path) -> Result<(Config, Problems), Problems> {
+    let text = read(file)?;
+    check_text(&text, &file.display().to_string(), &Surroundings::of_this_process(file))
+}
+
+/// Checks a text as if it stood in `file`.
+pub fn check_text(text: &str, file: &str, around: &Surroundings) -> Result<(Config, Problems), Problems> {
+    let (document, typed, problems) =
+        document::Document::read(text).map_err(|problems| Problems::new(file, problems))?;
+    let (config, problems) = check::check(&document, typed, problems, around);
+    let problems = Problems::new(file, problems);
+    match config {
+        Some(config) => Ok((config, problems)),
+        None => Err(problems),
+    }
+}
+
+fn read(file: &Path) -> Result<String, Problems> {
+    let shown = file.display().to_string();
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(file).and_then(|open| open.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Err(e) => {
+            Err(Problems::unreadable(shown, format!("cannot be read: {e}"), "check the path and who may read it"))
+        }
+        Ok(n) if n as u64 > MOST_BYTES => {
+            Err(Problems::unreadable(shown, "is larger than 4 MiB", "this is hardly a configuration; check the path"))
+        }
+        Ok(_) => String::from_utf8(bytes)
+            .map_err(|_| Problems::unreadable(shown, "is not UTF-8 text", "save it as UTF-8 without other encodings")),
+    }
+}

@@ -22,6 +22,8 @@ pub struct Config {
     pub notify: Notify,
     pub listeners: Vec<Listener>,
     pub apps: BTreeMap<String, Arc<App>>,
+    /// Day on which an app's secret or certificate expires, by name of the app.
+    pub secret_expiry: BTreeMap<String, jiff::civil::Date>,
     pub accounts: Vec<Arc<Account>>,
     pub clients: Vec<Arc<Client>>,
 }

@@ -1,0 +1,218 @@
+//! Every command and option: help, man page, completions and parsing come from these definitions alone.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Parser)]
+#[command(
+    name = "gatepost",
+    version,
+    about = "A password in, XOAUTH2 out: lets mail programs and devices that only know a password use Microsoft 365",
+    after_help = "Try it without any account:\n  gatepost demo\n\n\
+                  From nothing to mail:\n  gatepost config check\n  gatepost login ann@contoso.com\n  gatepost run\n\n\
+                  Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 configuration refused."
+)]
+pub struct Cli {
+    /// Configuration file [default: ./gatepost.toml, $XDG_CONFIG_HOME/gatepost/gatepost.toml, /etc/gatepost/gatepost.toml]
+    #[arg(long, short, global = true, value_name = "FILE", env = "GATEPOST_CONFIG")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs the daemon in the foreground; logs go to stderr
+    Run(RunArgs),
+    /// Shows everything on this machine alone: a sandbox of Microsoft 365 and the real daemon in front of it
+    Demo(DemoArgs),
+    /// Signs an account in, also while the daemon runs and over ssh
+    Login(LoginArgs),
+    /// Forgets the tokens of an account
+    Logout(LogoutArgs),
+    /// Accounts, listeners, open sessions and last faults
+    Status(StatusArgs),
+    /// Sends a test message the way a device would, through the running listener
+    Send(SendArgs),
+    /// Prints a password hash for the configuration
+    Password(PasswordArgs),
+    /// Checks, shows or describes the configuration
+    Config(ConfigArgs),
+    /// Prints the man page
+    #[command(hide = true)]
+    Man,
+    /// Prints completions for a shell
+    #[command(hide = true)]
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost run\n  gatepost run --config /etc/gatepost/gatepost.toml --log-format json"
+)]
+pub struct RunArgs {
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost demo\n  gatepost demo --once    (for scripts: exits 0 if mail flowed, else 1)\n\n\
+                        Sign in with the user ann@contoso.example and the password demo."
+)]
+pub struct DemoArgs {
+    /// Stop after the dialogues, with exit code 0 or 1
+    #[arg(long)]
+    pub once: bool,
+    /// First of the ports to listen on [default: the usual ones where they are free]
+    #[arg(long, value_name = "N")]
+    pub port_base: Option<u16>,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost login ann@contoso.com\n  gatepost login ann@contoso.com --flow device    (no browser here)\n  \
+                        gatepost login ann@contoso.com --flow paste     (browser on another machine, no device sign-in)"
+)]
+pub struct LoginArgs {
+    /// Address of an [[account]]
+    pub account: String,
+    /// How to sign in [default: what fits the app and this terminal]
+    #[arg(long, value_enum)]
+    pub flow: Option<Flow>,
+    /// Shows the QR code also where the output is not a terminal
+    #[arg(long)]
+    pub qr: bool,
+    /// Prints JSON lines: what to open, then the outcome
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flow {
+    /// A browser on this machine
+    Browser,
+    /// A code to type on any other device
+    Device,
+    /// A browser anywhere; the address it ends at is pasted back
+    Paste,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Examples:\n  gatepost logout ann@contoso.com\n  gatepost logout ann@contoso.com --yes")]
+pub struct LogoutArgs {
+    /// Address of an [[account]]
+    pub account: String,
+    /// Does not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Prints the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost status\n  gatepost status --json | jq '.accounts[] | select(.state != \"signed-in\")'"
+)]
+pub struct StatusArgs {
+    /// Prints JSON, the same as /api/status
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Examples:\n  gatepost send --from ann@contoso.com --to bob@contoso.com\n  \
+                        gatepost send --from ann@contoso.com --to bob@contoso.com --subject hello message.txt\n  \
+                        echo secret | gatepost send --from scanner@contoso.com --to bob@contoso.com --user copier --password-stdin\n  \
+                        gatepost send --from scanner@contoso.com --to bob@contoso.com --no-auth    (as a device without login)")]
+pub struct SendArgs {
+    /// Sender, in the envelope and in the header
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: String,
+    /// Recipient; may be given several times
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    pub to: Vec<String>,
+    /// Subject of the message
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<String>,
+    /// Body of the message, or - for stdin [default: a line of text]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Login name [default: the sender]
+    #[arg(long, value_name = "NAME", conflicts_with = "no_auth")]
+    pub user: Option<String>,
+    /// Reads the password from stdin; else $GATEPOST_PASSWORD, else asks
+    #[arg(long, conflicts_with = "no_auth")]
+    pub password_stdin: bool,
+    /// Sends without a login, as a device that is admitted by address
+    #[arg(long)]
+    pub no_auth: bool,
+    /// host:port to send through [default: the first smtp listener of the configuration]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub server: Option<String>,
+    /// TLS to the server [default: as the listener wants it, with --server: off]
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub tls: Option<SendTls>,
+    /// Prints the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SendTls {
+    Off,
+    Starttls,
+    Implicit,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost password\n  pwgen 20 1 | tee /dev/stderr | gatepost password --stdin\n  gatepost password --reset ann@contoso.com"
+)]
+pub struct PasswordArgs {
+    /// Reads the password from stdin (one line) instead of asking
+    #[arg(long)]
+    pub stdin: bool,
+    /// Arms "first-use" of this account again: the next password typed on this machine becomes its password
+    #[arg(long, value_name = "ACCOUNT", conflicts_with = "stdin")]
+    pub reset: Option<String>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub enum ConfigCommand {
+    /// Reports every problem at once, with line and column
+    #[command(
+        after_help = "Examples:\n  gatepost config check\n  gatepost config check --json --config new.toml && systemctl reload gatepost"
+    )]
+    Check {
+        /// Prints JSON: file, ok, problems
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the effective configuration, defaults filled in, without secrets
+    Show {
+        /// Prints JSON instead of TOML
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the JSON schema, for editors
+    #[command(
+        after_help = "Example:\n  gatepost config schema > gatepost.schema.json\n  (and as the first line of gatepost.toml:  #:schema ./gatepost.schema.json)"
+    )]
+    Schema,
+}

@@ -1,0 +1,72 @@
+//! `gatepost config check|show|schema`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{
+    args::ConfigCommand,
+    outcome::{CONFIG_REFUSED, Failure, Outcome},
+    terminal,
+};
+use crate::config::{self, Config, Problems, Surroundings};
+
+pub fn run(named: Option<&Path>, command: &ConfigCommand) -> Outcome {
+    match command {
+        ConfigCommand::Check { json } => check(named, *json),
+        ConfigCommand::Show { json } => {
+            let (config, warnings) = load(named)?;
+            note_all(&warnings);
+            show(&config, *json)
+        }
+        ConfigCommand::Schema => print_json(&config::schema()),
+    }
+}
+
+/// Finds, reads and checks the configuration. Warnings are the second half.
+pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
+    let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
+    config::load(&config::locate(named, &here)?)
+}
+
+fn check(named: Option<&Path>, json: bool) -> Outcome {
+    let (problems, fine) = match load(named) {
+        Ok((_, warnings)) => (warnings, true),
+        Err(problems) => (problems, false),
+    };
+    if json {
+        print_json(&json!({ "file": problems.file, "ok": fine, "problems": problems.problems }))?;
+    } else if fine {
+        note_all(&problems);
+        print(&format!("{}: fine\n", problems.file))?;
+    } else {
+        return Err(problems.into());
+    }
+    if fine { Ok(()) } else { Err(Failure::silent(CONFIG_REFUSED)) }
+}
+
+fn show(config: &Config, json: bool) -> Outcome {
+    let text = config::show(config);
+    if !json {
+        return print(&text);
+    }
+    let table: toml::Table =
+        text.parse().map_err(|e| Failure::new(format!("the configuration cannot be shown: {e}"), "report this"))?;
+    print_json(&table)
+}
+
+fn print_json(value: &impl serde::Serialize) -> Outcome {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::new(format!("JSON: {e}"), "report this"))?;
+    print(&format!("{text}\n"))
+}
+
+fn print(text: &str) -> Outcome {
+    terminal::print(text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))
+}
+
+/// Warnings go to stderr.
+pub fn note_all(problems: &Problems) {
+    if !problems.problems.is_empty() {
+        terminal::note(problems.to_string().trim_end());
+    }
+}

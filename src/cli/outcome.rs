@@ -1,0 +1,54 @@
+//! How a command ends: an exit code, and on failure two lines that name the thing, the cause and the next step.
+
+use std::{fmt, process::ExitCode};
+
+/// EX_CONFIG of sysexits.h.
+pub const CONFIG_REFUSED: u8 = 78;
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    text: String,
+    hint: Option<String>,
+}
+
+pub type Outcome = Result<(), Failure>;
+
+impl Failure {
+    pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: 1, text: text.into(), hint: Some(hint.into()) }
+    }
+
+    /// Wrong usage that only shows once the command runs.
+    pub fn usage(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: 2, ..Self::new(text, hint) }
+    }
+
+    /// Everything was said already.
+    pub fn silent(code: u8) -> Self {
+        Self { code, text: String::new(), hint: None }
+    }
+
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<crate::config::Problems> for Failure {
+    fn from(problems: crate::config::Problems) -> Self {
+        let text = problems.to_string();
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.text, &self.hint) {
+            (text, None) => f.write_str(text),
+            (text, Some(hint)) => write!(f, "error: {text}\nhint: {hint}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,48 @@
+//! `gatepost password`: a hash for the configuration, or a new chance for "first-use".
+
+use super::{
+    args::PasswordArgs,
+    outcome::{Failure, Outcome},
+    terminal,
+};
+use crate::{base::Secret, config::hash_password};
+
+/// `reset` arms first-use of an account; it is a parameter because it needs the store.
+pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome {
+    if let Some(account) = &args.reset {
+        return reset(account);
+    }
+    let password = if args.stdin { from_stdin()? } else { from_terminal()? };
+    if password.is_empty() {
+        return Err(Failure::new("the password is empty", "type at least one character"));
+    }
+    if password.expose().contains('\0') {
+        return Err(Failure::new("the password holds a NUL byte", "no mail program can send one; choose another"));
+    }
+    let hash =
+        hash_password(&password).map_err(|e| Failure::new(format!("no hash could be made: {e}"), "try again"))?;
+    terminal::print(&format!("{}\n", hash.expose())).map_err(|e| Failure::new(format!("stdout: {e}"), "try again"))
+}
+
+fn from_stdin() -> Result<Secret, Failure> {
+    terminal::stdin_line()
+        .map_err(|e| Failure::new(format!("the password could not be read: {e}"), "give one line on stdin"))
+}
+
+fn from_terminal() -> Result<Secret, Failure> {
+    let ask = |prompt: &str| match terminal::ask_unseen(prompt) {
+        Ok(Some(password)) => Ok(password),
+        Ok(None) => Err(Failure::usage(
+            "there is no terminal to ask on",
+            "give the password on stdin: gatepost password --stdin",
+        )),
+        Err(e) => {
+            Err(Failure::new(format!("the terminal: {e}"), "give the password on stdin: gatepost password --stdin"))
+        }
+    };
+    let password = ask("Password: ")?;
+    if !ask("Again: ")?.matches(&password) {
+        return Err(Failure::new("the two passwords differ", "run the command again"));
+    }
+    Ok(password)
+}

@@ -1,0 +1,207 @@
+//! The SMTP dialogue of a device: EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA. Every line is shown, the password never.
+
+use std::io::{BufRead, BufReader, Read, Write};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::{Failure, stream::Stream};
+use crate::base::{Secret, printable};
+
+/// RFC 5321 allows 512 octets a reply line; servers write longer ones.
+const LINE: u64 = 4096;
+const LINES: usize = 100;
+
+pub struct Login {
+    pub user: String,
+    pub password: Secret,
+}
+
+pub struct Dialogue<'s> {
+    stream: Option<BufReader<Stream>>,
+    show: &'s mut dyn FnMut(String),
+    /// What the last EHLO reply offered.
+    offers: Vec<String>,
+}
+
+struct Reply {
+    code: u16,
+    lines: Vec<String>,
+}
+
+impl<'s> Dialogue<'s> {
+    pub fn new(stream: Stream, show: &'s mut dyn FnMut(String)) -> Self {
+        Self { stream: Some(BufReader::new(stream)), show, offers: Vec::new() }
+    }
+
+    pub fn greet(&mut self) -> Result<(), Failure> {
+        let reply = self.reply("the greeting")?;
+        expect(&reply, 2, "the greeting")?;
+        self.hello()
+    }
+
+    pub fn start_tls(&mut self) -> Result<(), Failure> {
+        if !self.offers.iter().any(|offer| offer == "STARTTLS") {
+            return Err(Failure::new("the server does not offer STARTTLS", "try --tls off or --tls implicit"));
+        }
+        let reply = self.ask("STARTTLS", "STARTTLS")?;
+        expect(&reply, 2, "STARTTLS")?;
+        let Some(reader) = self.stream.take() else { return Err(gone()) };
+        // Bytes that came before TLS must never be used after it.
+        if !reader.buffer().is_empty() {
+            return Err(Failure::new(
+                "the server sent plain bytes behind STARTTLS",
+                "something sits between: check the network",
+            ));
+        }
+        self.stream = Some(BufReader::new(reader.into_inner().secure()?));
+        (self.show)("  (TLS is up)".to_owned());
+        self.hello()
+    }
+
+    pub fn sign_in(&mut self, login: &Login) -> Result<(), Failure> {
+        let mechanisms: Vec<String> =
+            self.offers.iter().filter_map(|offer| offer.strip_prefix("AUTH ")).map(str::to_owned).collect();
+        let offers = |wanted: &str| mechanisms.iter().any(|list| list.split(' ').any(|name| name == wanted));
+        let reply = if offers("PLAIN") {
+            let blob = format!("\0{}\0{}", login.user, login.password.expose());
+            let command = Secret::new(format!("AUTH PLAIN {}", BASE64_STANDARD.encode(Secret::new(blob).expose())));
+            self.ask_hidden(&command, "AUTH PLAIN [hidden]")?
+        } else if offers("LOGIN") {
+            expect(&self.ask("AUTH LOGIN", "AUTH LOGIN")?, 3, "AUTH LOGIN")?;
+            let user = BASE64_STANDARD.encode(&login.user);
+            expect(&self.ask(&user, &user)?, 3, "the user name")?;
+            self.ask_hidden(&Secret::new(BASE64_STANDARD.encode(login.password.expose())), "[hidden]")?
+        } else {
+            let hint =
+                "the listener may want TLS first (--tls starttls), or this device is admitted by address (--no-auth)";
+            return Err(Failure::new("the server offers no AUTH PLAIN or LOGIN", hint));
+        };
+        expect(&reply, 2, "the login")
+    }
+
+    pub fn deliver(&mut self, from: &str, to: &[String], message: &[u8]) -> Result<(), Failure> {
+        let mail = format!("MAIL FROM:<{from}>");
+        expect(&self.ask(&mail, &mail)?, 2, "the sender")?;
+        for to in to {
+            let rcpt = format!("RCPT TO:<{to}>");
+            expect(&self.ask(&rcpt, &rcpt)?, 2, &format!("the recipient {to}"))?;
+        }
+        expect(&self.ask("DATA", "DATA")?, 3, "DATA")?;
+        (self.show)(format!("> ({} bytes of message)", message.len()));
+        let mut body = stuffed(message);
+        body.extend_from_slice(b".\r\n");
+        self.write(&body)?;
+        let reply = self.reply("the end of the message")?;
+        expect(&reply, 2, "the message")
+    }
+
+    /// Says goodbye; the message is delivered whatever comes back.
+    pub fn quit(&mut self) {
+        let _ = self.ask("QUIT", "QUIT");
+    }
+
+    fn hello(&mut self) -> Result<(), Failure> {
+        let reply = self.ask("EHLO gatepost-send.invalid", "EHLO gatepost-send.invalid")?;
+        expect(&reply, 2, "EHLO")?;
+        self.offers = reply.lines.iter().skip(1).map(|line| line.to_uppercase()).collect();
+        Ok(())
+    }
+
+    fn ask(&mut self, command: &str, shown: &str) -> Result<Reply, Failure> {
+        (self.show)(format!("> {shown}"));
+        self.write(format!("{command}\r\n").as_bytes())?;
+        self.reply(shown)
+    }
+
+    fn ask_hidden(&mut self, command: &Secret, shown: &str) -> Result<Reply, Failure> {
+        (self.show)(format!("> {shown}"));
+        let line = Secret::new(format!("{}\r\n", command.expose()));
+        self.write(line.expose().as_bytes())?;
+        self.reply(shown)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(stream) = &mut self.stream else { return Err(gone()) };
+        let stream = stream.get_mut();
+        stream
+            .write_all(bytes)
+            .and_then(|()| stream.flush())
+            .map_err(|e| Failure::new(format!("the connection broke: {e}"), "see the log of the daemon"))
+    }
+
+    /// One reply, however many lines it has.
+    fn reply(&mut self, to: &str) -> Result<Reply, Failure> {
+        let mut lines = Vec::new();
+        while lines.len() < LINES {
+            let line = self.line(to)?;
+            (self.show)(format!("< {}", printable(&line, 1000)));
+            let code = line.get(..3).and_then(|code| code.parse::<u16>().ok());
+            let Some(code) = code else {
+                let text = format!("the server does not speak SMTP: \"{}\"", printable(&line, 80));
+                return Err(Failure::new(text, "check the port; a TLS port needs --tls implicit"));
+            };
+            lines.push(line.get(4..).unwrap_or_default().to_owned());
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return Ok(Reply { code, lines });
+            }
+        }
+        Err(Failure::new(format!("the reply to {to} does not end"), "see the log of the daemon"))
+    }
+
+    fn line(&mut self, to: &str) -> Result<String, Failure> {
+        let Some(stream) = &mut self.stream else { return Err(gone()) };
+        let mut line = Vec::new();
+        match stream.by_ref().take(LINE).read_until(b'\n', &mut line) {
+            Ok(0) => Err(Failure::new(
+                format!("the server closed the connection while {to} was answered"),
+                "see the log of the daemon",
+            )),
+            Ok(_) => Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()),
+            Err(e) => Err(Failure::new(
+                format!("no answer to {to}: {e}"),
+                "a TLS port needs --tls implicit; else see the log of the daemon",
+            )),
+        }
+    }
+}
+
+fn expect(reply: &Reply, class: u16, what: &str) -> Result<(), Failure> {
+    if reply.code / 100 == class {
+        return Ok(());
+    }
+    let text = printable(&reply.lines.join(" "), 400);
+    let hint = match reply.code {
+        535 => "check user and password; the id in brackets says who has to do what",
+        code if code / 100 == 4 => "it passes by itself: try again later",
+        _ => "the text names cause and next step; see the log of the daemon too",
+    };
+    Err(Failure::new(format!("the server refused {what}: {} {text}", reply.code), hint))
+}
+
+fn gone() -> Failure {
+    Failure::new("the connection is gone", "run the command again")
+}
+
+/// RFC 5321 4.5.2: a line that begins with a dot gets another.
+fn stuffed(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + 64);
+    let mut line_begins = true;
+    for byte in message {
+        if line_begins && *byte == b'.' {
+            out.push(b'.');
+        }
+        out.push(*byte);
+        line_begins = *byte == b'\n';
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_at_line_begin_are_doubled() {
+        assert_eq!(stuffed(b".a\r\nb.\r\n..c\r\n"), b"..a\r\nb.\r\n...c\r\n");
+    }
+}

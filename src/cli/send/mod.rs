@@ -1,0 +1,135 @@
+//! `gatepost send`: a test message the way a device sends one, through the running listener, every step shown.
+
+mod dialogue;
+mod message;
+mod stream;
+
+use std::{net::SocketAddr, path::Path};
+
+use serde_json::json;
+
+use self::{
+    dialogue::{Dialogue, Login},
+    stream::Stream,
+};
+use super::{
+    args::{SendArgs, SendTls},
+    config,
+    outcome::{Failure, Outcome},
+    terminal,
+};
+use crate::{
+    base::{Protocol, Secret},
+    config::Config,
+    net::{Bind, ListenerTls},
+};
+
+pub fn run(named: Option<&Path>, args: &SendArgs) -> Outcome {
+    let addresses = std::iter::once(&args.from).chain(&args.to);
+    if let Some(wrong) = addresses.into_iter().find(|address| !message::is_address(address)) {
+        let shown = crate::base::printable(wrong, 80);
+        return Err(Failure::usage(format!("\"{shown}\" is not a mail address"), "for example ann@contoso.com"));
+    }
+    let (server, tls) = server(named, args)?;
+    let message = message::build(args)?;
+    let login = login(args)?;
+    let mut steps = Vec::new();
+    let sent = send(&server, tls, login.as_ref(), args, &message, &mut steps);
+    if args.json {
+        let failed = sent.as_ref().err().map(ToString::to_string);
+        let text =
+            json!({ "ok": sent.is_ok(), "server": server, "bytes": message.len(), "steps": steps, "error": failed });
+        terminal::print(&format!("{text}\n")).map_err(|e| Failure::new(format!("stdout: {e}"), "write elsewhere"))?;
+        return sent.map_err(|_| Failure::silent(1));
+    }
+    sent
+}
+
+fn send(
+    server: &str,
+    tls: SendTls,
+    login: Option<&Login>,
+    args: &SendArgs,
+    message: &[u8],
+    steps: &mut Vec<String>,
+) -> Outcome {
+    let stream = Stream::connect(server)?;
+    let stream = if tls == SendTls::Implicit { stream.secure()? } else { stream };
+    let quiet = args.json;
+    let mut show = |step: String| {
+        if !quiet {
+            // A reader that went away must not stop a message that is on its way.
+            let _ = terminal::print(&format!("{step}\n"));
+        }
+        steps.push(step);
+    };
+    let mut dialogue = Dialogue::new(stream, &mut show);
+    dialogue.greet()?;
+    if tls == SendTls::Starttls {
+        dialogue.start_tls()?;
+    }
+    if let Some(login) = login {
+        dialogue.sign_in(login)?;
+    }
+    dialogue.deliver(&args.from, &args.to, message)?;
+    dialogue.quit();
+    Ok(())
+}
+
+fn login(args: &SendArgs) -> Result<Option<Login>, Failure> {
+    if args.no_auth {
+        return Ok(None);
+    }
+    let user = args.user.clone().unwrap_or_else(|| args.from.clone());
+    const HINT: &str = "use --password-stdin, or set GATEPOST_PASSWORD, or --no-auth for a device without login";
+    let unread = |e: std::io::Error| Failure::new(format!("the password could not be read: {e}"), HINT);
+    let password = if args.password_stdin {
+        terminal::stdin_line().map_err(unread)?
+    } else if let Ok(password) = std::env::var("GATEPOST_PASSWORD") {
+        Secret::new(password)
+    } else {
+        let asked = terminal::ask_unseen(&format!("Password of {user}: ")).map_err(unread)?;
+        asked.ok_or_else(|| Failure::usage("there is no terminal to ask for the password", HINT))?
+    };
+    Ok(Some(Login { user, password }))
+}
+
+/// Where to, and how: what was asked for, or the first SMTP listener of the configuration.
+fn server(named: Option<&Path>, args: &SendArgs) -> Result<(String, SendTls), Failure> {
+    if let Some(server) = &args.server {
+        return Ok((server.clone(), args.tls.unwrap_or(SendTls::Off)));
+    }
+    let (config, _) = config::load(named)?;
+    let (address, tls) = smtp_listener(&config).ok_or_else(|| {
+        Failure::new(
+            "the configuration has no smtp listener with an address of its own",
+            "name one with --server HOST:PORT",
+        )
+    })?;
+    Ok((address.to_string(), args.tls.unwrap_or(tls)))
+}
+
+fn smtp_listener(config: &Config) -> Option<(SocketAddr, SendTls)> {
+    let mut listeners = config.listeners.iter().filter(|listener| listener.protocol == Protocol::Smtp);
+    listeners.find_map(|listener| {
+        let tls = match listener.tls {
+            ListenerTls::Off => SendTls::Off,
+            ListenerTls::StartTls | ListenerTls::StartTlsRequired | ListenerTls::Auto => SendTls::Starttls,
+            ListenerTls::Implicit => SendTls::Implicit,
+        };
+        let address = listener.listen.iter().find_map(|bind| match bind {
+            Bind::Address(address) if address.port() != 0 => Some(*address),
+            _ => None,
+        })?;
+        Some((reachable(address), tls))
+    })
+}
+
+/// An address that one can connect to: 0.0.0.0 and :: stand for this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip().is_unspecified() {
+        true if address.is_ipv4() => (std::net::Ipv4Addr::LOCALHOST, address.port()).into(),
+        true => (std::net::Ipv6Addr::LOCALHOST, address.port()).into(),
+        false => address,
+    }
+}

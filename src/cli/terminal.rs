@@ -1,0 +1,87 @@
+//! stdin, stdout and the terminal: output that survives a closed pipe, and passwords that are typed unseen.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use crate::base::Secret;
+
+/// A password line is no longer than this.
+const MOST_BYTES: u64 = 4096;
+
+/// Prints to stdout; a reader that went away (`| head`) is no failure.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Prints a note to stderr, where it does not mix with what a script reads.
+pub fn note(text: &str) {
+    // Nobody is left to tell if stderr is closed.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// One line of stdin, without its line end.
+pub fn stdin_line() -> io::Result<Secret> {
+    let mut line = String::new();
+    io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
+    Ok(without_line_end(line))
+}
+
+/// Asks on the terminal without showing what is typed. `None` where there is no terminal.
+pub fn ask_unseen(prompt: &str) -> io::Result<Option<Secret>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let mut err = io::stderr();
+    write!(err, "{prompt}")?;
+    err.flush()?;
+    let line = {
+        let _unseen = Unseen::begin()?;
+        stdin_line()
+    };
+    writeln!(err)?;
+    line.map(Some)
+}
+
+fn without_line_end(line: String) -> Secret {
+    // Wipes the copy that the line end was cut from.
+    let line = zeroize::Zeroizing::new(line);
+    let text = line.strip_suffix('\n').unwrap_or(&line);
+    Secret::new(text.strip_suffix('\r').unwrap_or(text))
+}
+
+/// While it lives the terminal does not echo; dropping it restores what was.
+#[cfg(unix)]
+struct Unseen(rustix::termios::Termios);
+
+#[cfg(unix)]
+impl Unseen {
+    fn begin() -> io::Result<Self> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin)?;
+        let mut unseen = before.clone();
+        unseen.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Flush, &unseen)?;
+        Ok(Self(before))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Flush, &self.0);
+    }
+}
+
+#[cfg(not(unix))]
+struct Unseen;
+
+#[cfg(not(unix))]
+impl Unseen {
+    fn begin() -> io::Result<Self> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "typing unseen is not available here; use stdin"))
+    }
+}

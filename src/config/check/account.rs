@@ -1,0 +1,170 @@
+//! Accounts: which app, who consents, under which names, and how clients prove themselves.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Checker, shown};
+use crate::{
+    account::{Account, LocalPassword},
+    config::{exposure, key::Key, raw, shape},
+    net::Listener,
+    oauth::{App, Grant, SignIn},
+};
+
+/// Consents by app and lower-case identity, so that accounts share one keeper and one token.
+type SignIns = BTreeMap<(String, String), Arc<SignIn>>;
+
+impl Checker<'_> {
+    /// Accounts with the key under which each was written.
+    pub(super) fn accounts(
+        &mut self,
+        file: &raw::File,
+        apps: &BTreeMap<String, Arc<App>>,
+        listeners: &[(Key, Listener)],
+    ) -> Vec<(Key, Arc<Account>)> {
+        let this_machine_alone = listeners.iter().all(|(_, listener)| !exposure::is_wide(listener));
+        let mut sign_ins = SignIns::new();
+        let mut accounts: Vec<(Key, Arc<Account>)> = Vec::new();
+        for (n, raw) in file.account.iter().enumerate() {
+            let key = Key::of("account").item(n);
+            let Some(account) = self.account(&key, raw, file, apps, this_machine_alone, &mut sign_ins) else {
+                continue;
+            };
+            if accounts.iter().any(|(_, other)| other.address == account.address) {
+                let text = format!("the account {} is there twice", account.address);
+                self.error(&key.field("address"), text, "keep one [[account]]; further logins to it are [[client]]s");
+            }
+            accounts.push((key, Arc::new(account)));
+        }
+        accounts
+    }
+
+    fn account(
+        &mut self,
+        key: &Key,
+        raw: &raw::Account,
+        file: &raw::File,
+        apps: &BTreeMap<String, Arc<App>>,
+        this_machine_alone: bool,
+        sign_ins: &mut SignIns,
+    ) -> Option<Account> {
+        if raw.address.is_none() {
+            self.missing(key, "address", "add: address = \"ann@contoso.com\"");
+        }
+        let app = self.app_of(key, raw, file, apps);
+        let address = raw.address.as_deref()?;
+        let whole_domain = address.starts_with("*@");
+        if whole_domain || !self.mailbox(&key.field("address"), address) {
+            return None;
+        }
+        let address = address.to_lowercase();
+        let sign_in_as = raw.sign_in_as.clone().unwrap_or_else(|| address.clone());
+        let names = [("sign-in-as", &raw.sign_in_as), ("imap-user", &raw.imap_user), ("smtp-user", &raw.smtp_user)];
+        for (name, written) in names {
+            if let Some(written) = written {
+                self.user_name(&key.field(name), written);
+            }
+        }
+        let has_clients = file.client.iter().any(|client| is_account(client, &address));
+        let app_only = app.as_ref().is_some_and(|app| app.grant == Grant::ClientCredentials);
+        let password = self.local_password(key, raw, app_only, this_machine_alone, has_clients);
+        let send_as = self.send_as(key, raw, &address);
+        let app = app?;
+        let shared = (app.name.clone(), sign_in_as.to_lowercase());
+        let sign_in = sign_ins.entry(shared).or_insert_with(|| Arc::new(SignIn { app, identity: sign_in_as.clone() }));
+        Some(Account {
+            password,
+            sign_in: Arc::clone(sign_in),
+            imap_user: raw.imap_user.clone().unwrap_or_else(|| address.clone()),
+            smtp_user: raw.smtp_user.clone().unwrap_or(sign_in_as),
+            send_as,
+            address,
+        })
+    }
+
+    /// The app by name, or the only one there is.
+    fn app_of(
+        &mut self,
+        key: &Key,
+        raw: &raw::Account,
+        file: &raw::File,
+        apps: &BTreeMap<String, Arc<App>>,
+    ) -> Option<Arc<App>> {
+        let name = match &raw.app {
+            Some(name) => name,
+            None if file.app.len() == 1 => file.app.keys().next()?,
+            None => {
+                let hint = match file.app.is_empty() {
+                    true => "add an [app.NAME] table, and here: app = \"NAME\"".to_owned(),
+                    false => format!("add: app = \"...\", one of: {}", names(file)),
+                };
+                self.missing(key, "app", &hint);
+                return None;
+            }
+        };
+        if !file.app.contains_key(name) && !self.document.has(&Key::of("app").field(name)) {
+            let text = format!("`{key}.app`: there is no [app.{}]", shown(name));
+            let hint = match shape::nearest(name, file.app.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None if file.app.is_empty() => format!("add an [app.{}] table", shown(name)),
+                None => format!("one of: {}", names(file)),
+            };
+            self.error(&key.field("app"), text, hint);
+        }
+        apps.get(name).cloned()
+    }
+
+    fn local_password(
+        &mut self,
+        key: &Key,
+        raw: &raw::Account,
+        app_only: bool,
+        this_machine_alone: bool,
+        has_clients: bool,
+    ) -> LocalPassword {
+        let given = raw.password.is_some() || raw.password_file.is_some() || raw.password_env.is_some();
+        if raw.password.as_ref().is_some_and(|hidden| hidden.0.expose() == "first-use") {
+            if app_only {
+                self.error(
+                    &key.field("password"),
+                    "\"first-use\" is refused for app-only access: nobody signs in who could arm it",
+                    "make a hash with `gatepost password` and write: password = \"$argon2id$...\"",
+                );
+            }
+            return LocalPassword::FirstUse;
+        }
+        if given {
+            let (file, env) = (raw.password_file.as_deref(), raw.password_env.as_deref());
+            // A hash that could not be read was reported; the account must not look unprotected besides.
+            let hash = self.hash(key, raw.password.as_ref(), file, env);
+            return hash.map(LocalPassword::Hash).unwrap_or(LocalPassword::Issued);
+        }
+        if self.document.has(&key.field("password")) {
+            return LocalPassword::Issued;
+        }
+        if !this_machine_alone || app_only {
+            return LocalPassword::None;
+        }
+        match self.around.ordinary_user {
+            true => LocalPassword::FirstUse,
+            false if has_clients => LocalPassword::None,
+            false => LocalPassword::Issued,
+        }
+    }
+
+    fn send_as(&mut self, key: &Key, raw: &raw::Account, address: &str) -> Vec<String> {
+        let Some(written) = &raw.send_as else { return vec![address.to_owned()] };
+        let list = key.field("send-as");
+        for (n, one) in written.iter().enumerate() {
+            self.mailbox_or_domain(&list.item(n), one);
+        }
+        written.iter().map(|one| one.to_lowercase()).collect()
+    }
+}
+
+fn is_account(client: &raw::Client, address: &str) -> bool {
+    client.account.as_deref().is_some_and(|account| account.to_lowercase() == address)
+}
+
+fn names(file: &raw::File) -> String {
+    file.app.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

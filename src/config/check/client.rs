@@ -1,0 +1,110 @@
+//! Devices and programs with a rule of their own: by address, by login, or both.
+
+use std::sync::Arc;
+
+use super::{Checker, shown};
+use crate::{
+    account::{Account, Client},
+    config::{key::Key, raw, shape},
+};
+
+impl Checker<'_> {
+    /// Clients with the key under which each was written.
+    pub(super) fn clients(
+        &mut self,
+        written: &[raw::Client],
+        accounts: &[(Key, Arc<Account>)],
+    ) -> Vec<(Key, Arc<Client>)> {
+        let mut clients: Vec<(Key, Arc<Client>)> = Vec::new();
+        for (n, raw) in written.iter().enumerate() {
+            let key = Key::of("client").item(n);
+            let Some(client) = self.client(&key, raw, accounts) else { continue };
+            self.one_of_a_kind(&key, &client, &clients, accounts);
+            clients.push((key, Arc::new(client)));
+        }
+        clients
+    }
+
+    fn client(&mut self, key: &Key, raw: &raw::Client, accounts: &[(Key, Arc<Account>)]) -> Option<Client> {
+        if raw.name.as_deref().is_none_or(str::is_empty) {
+            self.missing(key, "name", "add: name = \"3F copier\"");
+        }
+        let from_key = key.field("from");
+        let from: Vec<_> = raw
+            .from
+            .as_deref()
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+            .filter_map(|(n, block)| self.block(&from_key.item(n), block))
+            .collect();
+        let password_given = raw.password.is_some() || raw.password_file.is_some() || raw.password_env.is_some();
+        let (file, env) = (raw.password_file.as_deref(), raw.password_env.as_deref());
+        let password = self.hash(key, raw.password.as_ref(), file, env);
+        match &raw.login {
+            Some(login) => {
+                self.user_name(&key.field("login"), login);
+                if !password_given {
+                    self.missing(key, "password", "add: password = \"$argon2id$...\" (made by `gatepost password`)");
+                }
+            }
+            None if password_given => self.missing(key, "login", "add: login = \"copier\""),
+            None if raw.from.as_deref().is_none_or(<[String]>::is_empty) && !self.document.has(&from_key) => {
+                let text = format!("`{key}` has neither `login` nor `from`: nothing would tell it from anybody else");
+                self.error(
+                    key,
+                    text,
+                    "add: from = [\"192.168.10.21\"], or login = \"copier\" and password = \"$argon2id$...\"",
+                );
+            }
+            None => {}
+        }
+        let account = self.account_of(key, raw, accounts);
+        let login = raw.login.as_ref().map(|login| login.to_lowercase());
+        Some(Client { name: raw.name.clone()?, account: account?, from, login, password })
+    }
+
+    fn account_of(&mut self, key: &Key, raw: &raw::Client, accounts: &[(Key, Arc<Account>)]) -> Option<Arc<Account>> {
+        let Some(written) = &raw.account else {
+            self.missing(key, "account", "add: account = \"ann@contoso.com\" (the address of an [[account]])");
+            return None;
+        };
+        let address = written.to_lowercase();
+        if let Some((_, account)) = accounts.iter().find(|(_, account)| account.address == address) {
+            return Some(Arc::clone(account));
+        }
+        // An account that is there but unsound was reported where it stands.
+        let unsound =
+            self.document.items("account").any(|n| !accounts.iter().any(|(k, _)| *k == Key::of("account").item(n)));
+        if !unsound {
+            let text = format!("`{key}.account`: there is no [[account]] with the address \"{}\"", shown(written));
+            let hint = match shape::nearest(&address, accounts.iter().map(|(_, a)| a.address.as_str())) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("add an [[account]] with address = \"{}\"", shown(written)),
+            };
+            self.error(&key.field("account"), text, hint);
+        }
+        None
+    }
+
+    /// A login must name one client, and a name one device.
+    fn one_of_a_kind(
+        &mut self,
+        key: &Key,
+        client: &Client,
+        others: &[(Key, Arc<Client>)],
+        accounts: &[(Key, Arc<Account>)],
+    ) {
+        if others.iter().any(|(_, other)| other.name == client.name) {
+            let text = format!("two clients are named \"{}\"", shown(&client.name));
+            self.error(&key.field("name"), text, "logs tell clients apart by name: give each its own");
+        }
+        let Some(login) = &client.login else { return };
+        let taken = others.iter().any(|(_, other)| other.login.as_ref() == Some(login))
+            || accounts.iter().any(|(_, account)| account.address == *login);
+        if taken {
+            let text = format!("the login \"{}\" is taken by another client or account", shown(login));
+            self.error(&key.field("login"), text, "give it a login of its own");
+        }
+    }
+}

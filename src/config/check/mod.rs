@@ -1,0 +1,242 @@
+//! From what was typed to what runs. Every section is checked whatever the others say, so that all problems come at
+//! once; a [`Config`] comes out only if none of them is an error.
+
+mod account;
+mod app;
+mod client;
+mod hash;
+mod listener;
+mod place;
+mod secret;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+
+use url::Url;
+
+pub use hash::{hash_password, password_hash_fault};
+
+use super::{
+    Config, Surroundings,
+    document::Document,
+    exposure,
+    key::Key,
+    later,
+    model::{Console, Daemon, Notify, Queue},
+    problem::{Problem, Severity},
+    raw,
+};
+use crate::{net::Network, store};
+
+/// Collects problems while the sections are checked.
+pub struct Checker<'a> {
+    document: &'a Document<'a>,
+    pub around: &'a Surroundings,
+    problems: Vec<Problem>,
+}
+
+/// The checked configuration, unless a problem is an error.
+pub fn check(
+    document: &Document,
+    file: raw::File,
+    problems: Vec<Problem>,
+    around: &Surroundings,
+) -> (Option<Config>, Vec<Problem>) {
+    let mut checker = Checker { document, around, problems };
+    later::refuse(&mut checker, &file);
+    let config = checker.config(file);
+    let refused = checker.problems.iter().any(|p| p.severity == Severity::Error);
+    (config.filter(|_| !refused), checker.problems)
+}
+
+impl Checker<'_> {
+    pub fn error(&mut self, key: &Key, text: impl Into<String>, hint: impl Into<String>) {
+        self.problems.push(self.document.problem(Severity::Error, key, text.into(), Some(hint.into())));
+    }
+
+    pub fn warning(&mut self, key: &Key, text: impl Into<String>, hint: impl Into<String>) {
+        self.problems.push(self.document.problem(Severity::Warning, key, text.into(), Some(hint.into())));
+    }
+
+    /// Reports a missing key, unless it is there and was reported already as something else.
+    fn missing(&mut self, table: &Key, name: &str, hint: &str) {
+        if !self.document.has(&table.field(name)) {
+            self.error(table, format!("`{table}` needs `{name}`"), hint);
+        }
+    }
+
+    fn config(&mut self, file: raw::File) -> Option<Config> {
+        let store = self.store(&file.store);
+        let console = self.console(&file.console);
+        let network = self.network(&file.network);
+        let queue = self.queue(&file.queue);
+        let notify = self.notify(&file.notify);
+        let daemon = self.daemon(&file.daemon);
+        let listeners = self.listeners(&file.listener);
+        let apps = self.apps(&file.app);
+        let secret_expiry = self.secret_expiry(&file.app);
+        let accounts = self.accounts(&file, &apps, &listeners);
+        let clients = self.clients(&file.client, &accounts);
+        exposure::refuse(self, &listeners, &accounts, &clients);
+        Some(Config {
+            store: store?,
+            console: console?,
+            daemon,
+            network,
+            queue,
+            notify,
+            listeners: listeners.into_iter().map(|(_, listener)| listener).collect(),
+            apps,
+            secret_expiry,
+            accounts: accounts.into_iter().map(|(_, account)| account).collect(),
+            clients: clients.into_iter().map(|(_, client)| client).collect(),
+        })
+    }
+
+    fn store(&mut self, raw: &raw::Store) -> Option<store::Settings> {
+        let table = Key::of("store");
+        let url = self.secret(&table, "url", raw.url.as_ref(), raw.url_file.as_deref(), raw.url_env.as_deref());
+        let database = match url.as_ref().map(|url| url.expose()) {
+            None => match self.around.state_directory() {
+                Some(directory) => directory.join("gatepost.db"),
+                None => {
+                    self.error(
+                        &table,
+                        "no place for state: none of $STATE_DIRECTORY, $XDG_STATE_HOME and $HOME is set",
+                        "add to [store]: url = \"sqlite:///var/lib/gatepost/gatepost.db\"",
+                    );
+                    return None;
+                }
+            },
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                self.error(
+                    &table.field("url"),
+                    "a PostgreSQL store is not available in this version",
+                    "use url = \"sqlite:///path/to/gatepost.db\"",
+                );
+                return None;
+            }
+            Some(url) => match url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest)) {
+                Some(path) if !path.is_empty() && !path.contains('?') => self.around.path(Path::new(path)),
+                _ => {
+                    self.error(&table.field("url"), "`store.url` is not a SQLite URL", "sqlite:///path/to/gatepost.db");
+                    return None;
+                }
+            },
+        };
+        let beside = database.parent().unwrap_or(Path::new("/")).join("key");
+        let key_file = raw.key_file.as_ref().map(|path| self.around.path(path)).unwrap_or(beside);
+        Some(store::Settings { url: format!("sqlite://{}", database.display()), key_file })
+    }
+
+    fn console(&mut self, raw: &raw::Console) -> Option<Console> {
+        let table = Key::of("console");
+        let (plain, file, env) = (raw.password.as_ref(), raw.password_file.as_deref(), raw.password_env.as_deref());
+        let password = self.hash(&table, plain, file, env);
+        let written = raw.listen.as_deref().unwrap_or("127.0.0.1:8425");
+        if written == "off" {
+            return Some(Console { listen: None, password });
+        }
+        let Ok(listen) = written.parse::<SocketAddr>() else {
+            let text = format!("`console.listen`: \"{}\" is not an address with a port", shown(written));
+            self.error(&table.field("listen"), text, "for example \"127.0.0.1:8425\", or \"off\"");
+            return None;
+        };
+        let given = self.document.has(&table.field("password")) || password.is_some();
+        if !listen.ip().to_canonical().is_loopback() && !given {
+            self.error(
+                &table.field("listen"),
+                format!("the console listens on {listen}, wider than this machine, without a password"),
+                "add to [console]: password = \"$argon2id$...\" (made by `gatepost password`), or listen = \"127.0.0.1:8425\"",
+            );
+        }
+        Some(Console { listen: Some(listen), password })
+    }
+
+    fn network(&mut self, raw: &raw::Network) -> Network {
+        let table = Key::of("network");
+        let (file, env) = (raw.http_proxy_file.as_deref(), raw.http_proxy_env.as_deref());
+        let http_proxy = self.secret(&table, "http-proxy", raw.http_proxy.as_ref(), file, env);
+        let (file, env) = (raw.mail_proxy_file.as_deref(), raw.mail_proxy_env.as_deref());
+        let mail_proxy = self.secret(&table, "mail-proxy", raw.mail_proxy.as_ref(), file, env);
+        let mut proxy = |name: &str, url: Option<crate::base::Secret>| {
+            let url = url?;
+            let parsed = Url::parse(url.expose()).ok();
+            let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "socks5" | "socks5h") && url.has_host());
+            if parsed.is_none() {
+                let text = format!("`network.{name}` is not the URL of a proxy");
+                self.error(&table.field(name), text, "for example \"http://proxy:3128\" or \"socks5://proxy:1080\"");
+            }
+            parsed
+        };
+        let (http_proxy, mail_proxy) = (proxy("http-proxy", http_proxy), proxy("mail-proxy", mail_proxy));
+        let ca_file = raw.ca_file.as_ref().map(|path| self.readable(&table.field("ca-file"), path));
+        Network { http_proxy, mail_proxy, ca_file }
+    }
+
+    fn queue(&mut self, raw: &raw::Queue) -> Queue {
+        let table = Key::of("queue");
+        if let Some(postmaster) = &raw.postmaster {
+            self.mailbox(&table.field("postmaster"), postmaster);
+        }
+        let hours = self.range(&table.field("max-age-hours"), raw.max_age_hours.map(u64::from), 120, 1, 720);
+        let max_age = Duration::from_secs(hours * 3600);
+        Queue { max_age, max_bytes: raw.max_bytes.unwrap_or(10_000_000_000), postmaster: raw.postmaster.clone() }
+    }
+
+    fn notify(&mut self, raw: &raw::Notify) -> Notify {
+        let table = Key::of("notify");
+        let (file, env) = (raw.webhook_file.as_deref(), raw.webhook_env.as_deref());
+        let webhook = self.secret(&table, "webhook", raw.webhook.as_ref(), file, env);
+        let webhook = webhook.and_then(|url| self.safe_url(&table.field("webhook"), url.expose()));
+        Notify { command: raw.command.clone(), webhook }
+    }
+
+    fn daemon(&mut self, raw: &raw::Daemon) -> Daemon {
+        let table = Key::of("daemon");
+        let drain = self.range(&table.field("drain-seconds"), raw.drain_seconds, 10, 0, 3600);
+        let sign_on = self.range(&table.field("sign-on-seconds"), raw.sign_on_seconds, 55, 1, 600);
+        Daemon { drain: Duration::from_secs(drain), sign_on: Duration::from_secs(sign_on) }
+    }
+
+    fn range(&mut self, key: &Key, written: Option<u64>, default: u64, least: u64, most: u64) -> u64 {
+        match written {
+            Some(value) if !(least..=most).contains(&value) => {
+                self.error(key, format!("`{key}`: {value} is out of range"), format!("from {least} to {most}"));
+                default
+            }
+            Some(value) => value,
+            None => default,
+        }
+    }
+
+    /// https, or plain http to a loopback address. The value is never shown: a URL may hold a secret.
+    fn safe_url(&mut self, key: &Key, written: &str) -> Option<Url> {
+        match Url::parse(written) {
+            Ok(url) if url.scheme() == "https" && url.has_host() => return Some(url),
+            Ok(url) if url.scheme() == "http" && is_loopback(&url) => return Some(url),
+            Ok(url) if url.scheme() == "http" => {
+                let text = format!("`{key}` is plain http: tokens and secrets would cross the network unprotected");
+                self.error(key, text, "write https://; http:// is accepted for loopback addresses only");
+            }
+            _ => self.error(key, format!("`{key}` is not a URL"), "for example \"https://login.example.com/token\""),
+        }
+        None
+    }
+}
+
+/// Expiry days of secrets and certificates, by app.
+pub type SecretExpiry = BTreeMap<String, jiff::civil::Date>;
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// What was written, safe to repeat in a problem.
+fn shown(written: &str) -> String {
+    crate::base::printable(written, 80)
+}

@@ -1,0 +1,122 @@
+//! Small things that several sections name: files, mailboxes, user names, host:port, address blocks.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::{Path, PathBuf},
+};
+
+use super::{Checker, shown};
+use crate::{config::key::Key, net::IpNet};
+
+impl Checker<'_> {
+    /// The absolute path of a file that can be opened now.
+    pub(super) fn readable(&mut self, key: &Key, written: &Path) -> PathBuf {
+        let path = self.around.path(written);
+        if let Err(e) = std::fs::File::open(&path) {
+            self.error(key, format!("cannot read {}: {e}", path.display()), "check the path and who may read the file");
+        }
+        path
+    }
+
+    /// One mailbox, `local@domain`. Whether it is one.
+    pub(super) fn mailbox(&mut self, key: &Key, written: &str) -> bool {
+        let fine = is_mailbox(written);
+        if !fine {
+            let text = format!("`{key}`: \"{}\" is not a mail address", shown(written));
+            self.error(key, text, "for example \"ann@contoso.com\"");
+        }
+        fine
+    }
+
+    /// A mailbox or `*@domain`. Whether it is one.
+    pub(super) fn mailbox_or_domain(&mut self, key: &Key, written: &str) -> bool {
+        let domain = written.strip_prefix("*@").map(|domain| format!("x@{domain}"));
+        self.mailbox(key, domain.as_deref().unwrap_or(written))
+    }
+
+    /// A user name that may go into a SASL message: no control bytes (they part its fields) and no blanks.
+    pub(super) fn user_name(&mut self, key: &Key, written: &str) {
+        if written.is_empty() || written.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            let text = format!("`{key}` is empty or holds blanks or control characters");
+            self.error(key, text, "usually a mail address");
+        }
+    }
+
+    pub(super) fn block(&mut self, key: &Key, written: &str) -> Option<IpNet> {
+        match parse_block(written) {
+            Ok(block) => Some(block),
+            Err(hint) => {
+                self.error(key, format!("`{key}`: \"{}\" is not an address or block", shown(written)), hint);
+                None
+            }
+        }
+    }
+}
+
+fn is_mailbox(written: &str) -> bool {
+    let Some((local, domain)) = written.rsplit_once('@') else { return false };
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "<>(),;:\\\"[]*@".contains(c);
+    let label = |l: &str| !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-');
+    (1..=64).contains(&local.len())
+        && domain.len() <= 255
+        && !local.contains(odd)
+        && !domain.contains(odd)
+        && domain.split('.').all(label)
+}
+
+/// `192.168.10.21` or `192.168.10.0/28`; IPv4-mapped IPv6 is IPv4.
+fn parse_block(written: &str) -> Result<IpNet, String> {
+    const EXAMPLE: &str = "for example \"192.168.10.21\" or \"192.168.10.0/28\"";
+    let (ip, prefix) = match written.split_once('/') {
+        Some((ip, prefix)) => (ip, Some(prefix)),
+        None => (written, None),
+    };
+    let ip: IpAddr = ip.parse().map_err(|_| EXAMPLE.to_owned())?;
+    let ip = if prefix.is_none() { ip.to_canonical() } else { ip };
+    let width: u8 = if ip.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        None => width,
+        Some(prefix) => prefix.parse().ok().filter(|p| *p <= width).ok_or(EXAMPLE)?,
+    };
+    let network: IpAddr = match ip {
+        IpAddr::V4(ip) => {
+            Ipv4Addr::from(u32::from(ip) & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).into()
+        }
+        IpAddr::V6(ip) => {
+            Ipv6Addr::from(u128::from(ip) & u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)).into()
+        }
+    };
+    if network != ip {
+        return Err(format!("the block is {network}/{prefix}"));
+    }
+    Ok(IpNet { base: network, prefix })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_addresses_or_networks_without_host_bits() {
+        assert_eq!(parse_block("192.168.10.21").unwrap().prefix, 32);
+        assert_eq!(parse_block("::ffff:10.0.0.1").unwrap().base, "10.0.0.1".parse::<IpAddr>().unwrap());
+        assert!(parse_block("0.0.0.0/0").is_ok());
+        assert!(parse_block("fd00::/8").is_ok());
+        assert_eq!(parse_block("192.168.10.5/28").unwrap_err(), "the block is 192.168.10.0/28");
+        for wrong in ["", "printer", "10.0.0.0/33", "10.0.0/8", "::1/129", "10.0.0.0/-1", "10.0.0.0/"] {
+            assert!(parse_block(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn mailboxes_have_two_halves_and_nothing_odd() {
+        for right in ["ann@contoso.com", "a.b+c@sub.contoso.example", "ann@localhost", "ü@contoso.com"] {
+            assert!(is_mailbox(right), "{right}");
+        }
+        for wrong in
+            ["ann", "@contoso.com", "ann@", "a b@c.d", "<ann@contoso.com>", "a@b@c.d", "*@c.d", "a@c..d", "a\r@c.d"]
+        {
+            assert!(!is_mailbox(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Secrets in three forms: `NAME`, `NAME-file`, `NAME-env`. Their values never appear in a problem.
+
+use std::{io::Read, path::Path};
+
+use super::Checker;
+use crate::{
+    base::Secret,
+    config::{key::Key, raw::Hidden},
+};
+
+/// No secret is larger; a device file or a mistaken path must not fill the memory.
+const MOST_BYTES: u64 = 64 * 1024;
+
+impl Checker<'_> {
+    pub(super) fn secret(
+        &mut self,
+        table: &Key,
+        name: &str,
+        plain: Option<&Hidden>,
+        file: Option<&Path>,
+        env: Option<&str>,
+    ) -> Option<Secret> {
+        let given = usize::from(plain.is_some()) + usize::from(file.is_some()) + usize::from(env.is_some());
+        if given > 1 {
+            let text = format!("`{table}.{name}` is given more than once");
+            let hint = format!("keep one of `{name}`, `{name}-file` and `{name}-env`");
+            self.error(&table.field(name), text, hint);
+        }
+        let (key, secret) = if let Some(Hidden(secret)) = plain {
+            (table.field(name), secret.clone())
+        } else if let Some(file) = file {
+            let key = table.field(&format!("{name}-file"));
+            let secret = self.secret_file(&key, file)?;
+            (key, secret)
+        } else {
+            let key = table.field(&format!("{name}-env"));
+            let secret = self.secret_variable(&key, env?)?;
+            (key, secret)
+        };
+        if secret.is_empty() || secret.expose().contains(|c: char| c.is_control()) {
+            let text = format!("`{key}` is empty or holds control characters");
+            self.error(&key, text, "one line of text is expected");
+            return None;
+        }
+        Some(secret)
+    }
+
+    fn secret_file(&mut self, key: &Key, written: &Path) -> Option<Secret> {
+        let path = self.around.path(written);
+        let mut text = String::new();
+        let read = std::fs::File::open(&path).and_then(|file| {
+            let open_to_all = open_to_all(&file);
+            file.take(MOST_BYTES).read_to_string(&mut text).map(|_| open_to_all)
+        });
+        match read {
+            Ok(open_to_all) => {
+                if open_to_all {
+                    let text = format!("{} can be read by every user of this machine", path.display());
+                    self.warning(key, text, format!("chmod 600 {}", path.display()));
+                }
+                let trimmed = text.strip_suffix('\n').unwrap_or(&text);
+                Some(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
+            }
+            Err(e) => {
+                self.error(
+                    key,
+                    format!("cannot read {}: {e}", path.display()),
+                    "check the path and who may read the file",
+                );
+                None
+            }
+        }
+    }
+
+    fn secret_variable(&mut self, key: &Key, name: &str) -> Option<Secret> {
+        match self.around.variable(name).and_then(|value| value.to_str()) {
+            Some(value) => Some(Secret::new(value)),
+            None => {
+                let text = format!("the environment variable {} is not set", super::shown(name));
+                self.error(key, text, "set it for the process that runs Gatepost");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn open_to_all(file: &std::fs::File) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn open_to_all(_: &std::fs::File) -> bool {
+    false
+}

@@ -1,0 +1,85 @@
+//! No relay for strangers: whoever can reach a listener from outside this machine needs a password or an address rule.
+//!
+//! Everybody on the listener's network could otherwise read and send as the account. Refused, with the line to add.
+
+use std::sync::Arc;
+
+use super::{check::Checker, key::Key};
+use crate::{
+    account::{Account, Client, LocalPassword},
+    net::{Bind, Listener, ListenerTls},
+};
+
+/// Whether others than this machine can reach it. What systemd hands over is unknown here, so it counts as wide.
+pub fn is_wide(listener: &Listener) -> bool {
+    listener.listen.iter().any(|bind| match bind {
+        Bind::Address(address) => !address.ip().to_canonical().is_loopback(),
+        Bind::Systemd(_) => true,
+    })
+}
+
+pub fn refuse(
+    check: &mut Checker,
+    listeners: &[(Key, Listener)],
+    accounts: &[(Key, Arc<Account>)],
+    clients: &[(Key, Arc<Client>)],
+) {
+    let wide = listeners.iter().find(|(_, listener)| is_wide(listener));
+    for (key, account) in accounts {
+        let has_client = clients.iter().any(|(_, client)| client.account.address == account.address);
+        unprotected_account(check, key, account, has_client, wide.map(|(key, _)| key));
+    }
+    let Some((listener, _)) = wide else { return };
+    for (key, client) in clients {
+        let everybody = client.from.iter().any(|block| block.prefix == 0);
+        if client.login.is_none() && everybody {
+            check.error(
+                &key.field("from"),
+                format!("`{key}.from` admits the whole internet without a password, and `{listener}` is open to it"),
+                "name the device's own address, for example from = [\"192.168.10.21\"]",
+            );
+        }
+    }
+    for (key, listener) in listeners {
+        let plain = matches!(listener.tls, ListenerTls::Off);
+        if plain && is_wide(listener) && anybody_types_a_password(accounts, clients) {
+            check.warning(
+                key,
+                format!("`{key}` takes passwords from other machines without TLS"),
+                "add: tls = \"starttls\" (or \"auto\"), unless every device on it is admitted by address",
+            );
+        }
+    }
+}
+
+fn unprotected_account(check: &mut Checker, key: &Key, account: &Account, has_client: bool, wide: Option<&Key>) {
+    const ADD: &str = "add to this [[account]]: password = \"$argon2id$...\" (made by `gatepost password`)";
+    let address = &account.address;
+    match (&account.password, wide) {
+        (LocalPassword::FirstUse, Some(listener)) => check.error(
+            key,
+            format!(
+                "{address} has no password of its own yet (\"first-use\"), and `{listener}` is open to other machines"
+            ),
+            format!("{ADD}, or listen on 127.0.0.1 and [::1] alone"),
+        ),
+        (LocalPassword::None, Some(listener)) if !has_client => check.error(
+            key,
+            format!(
+                "{address} has neither a password nor a [[client]] rule, and `{listener}` is open to other machines"
+            ),
+            format!("{ADD}, or a [[client]] with from = [\"ADDRESS\"], or listen on 127.0.0.1 and [::1] alone"),
+        ),
+        (LocalPassword::None, None) if !has_client => check.error(
+            key,
+            format!("nobody could use {address}: it has neither a password nor a [[client]] rule"),
+            ADD,
+        ),
+        _ => {}
+    }
+}
+
+fn anybody_types_a_password(accounts: &[(Key, Arc<Account>)], clients: &[(Key, Arc<Client>)]) -> bool {
+    accounts.iter().any(|(_, account)| !matches!(account.password, LocalPassword::None))
+        || clients.iter().any(|(_, client)| client.login.is_some())
+}

@@ -1,0 +1,33 @@
+//! Which file is the configuration: the first of the places that exists, or the one that was named.
+
+use std::path::{Path, PathBuf};
+
+use super::{Problems, Surroundings};
+
+/// `named` is `--config` or `$GATEPOST_CONFIG`: then no other place counts.
+pub fn locate(named: Option<&Path>, around: &Surroundings) -> Result<PathBuf, Problems> {
+    // An empty variable is as good as none.
+    if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
+        return Ok(named.to_owned());
+    }
+    let places = places(around);
+    if let Some(found) = places.iter().find(|place| place.is_file()) {
+        return Ok(found.clone());
+    }
+    let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+    Err(Problems::unreadable(
+        "gatepost.toml",
+        format!("no configuration found; looked for {}", looked.join(", ")),
+        "name one with --config FILE, or try `gatepost demo`, which needs none",
+    ))
+}
+
+/// In the order in which they are tried.
+pub fn places(around: &Surroundings) -> Vec<PathBuf> {
+    let home = around.variable("HOME").map(|home| Path::new(home).join(".config"));
+    let user = around.variable("XDG_CONFIG_HOME").map(PathBuf::from).or(home);
+    let mut places = vec![PathBuf::from("gatepost.toml")];
+    places.extend(user.map(|user| user.join("gatepost/gatepost.toml")));
+    places.push(PathBuf::from("/etc/gatepost/gatepost.toml"));
+    places
+}

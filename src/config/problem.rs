@@ -1,0 +1,75 @@
+//! What is wrong with a configuration, where, and what to write instead. All of it at once, never only the first.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::key::Key;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// It runs, but somebody should know.
+    Warning,
+}
+
+/// One problem. Its texts never hold the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub severity: Severity,
+    /// 1-based; 0 where the problem has no place in the file.
+    pub line: usize,
+    pub column: usize,
+    pub key: Key,
+    pub text: String,
+    pub hint: Option<String>,
+}
+
+/// Every problem of one file, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Problems {
+    pub file: String,
+    pub problems: Vec<Problem>,
+}
+
+impl Problems {
+    pub fn new(file: impl Into<String>, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|p| (p.line, p.column));
+        Self { file: file.into(), problems }
+    }
+
+    /// A file that could not even be read.
+    pub fn unreadable(file: impl Into<String>, text: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (text, hint) = (text.into(), Some(hint.into()));
+        let problem = Problem { severity: Severity::Error, line: 0, column: 0, key: Key::default(), text, hint };
+        Self { file: file.into(), problems: vec![problem] }
+    }
+
+    pub fn refused(&self) -> bool {
+        self.problems.iter().any(|p| p.severity == Severity::Error)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.problems {
+            let word = match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            if problem.line == 0 {
+                writeln!(f, "{word}: {}: {}", self.file, problem.text)?;
+            } else {
+                writeln!(f, "{word}: {}:{}:{}: {}", self.file, problem.line, problem.column, problem.text)?;
+            }
+            if let Some(hint) = &problem.hint {
+                writeln!(f, "hint: {hint}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,231 @@
+//! The effective configuration, defaults filled in and secrets masked, as TOML that people can read.
+
+use std::fmt::Display;
+
+use toml::{Table, Value};
+
+use super::Config;
+use crate::{
+    account::{Account, Client, LocalPassword},
+    base::{Sasl, Secret},
+    net::{Bind, IpNet, Listener, ListenerTls, Upstream, UpstreamTls},
+    oauth::{App, AppCredential, Grant, Rotation},
+};
+
+const MASK: &str = "[hidden]";
+
+pub fn show(config: &Config) -> String {
+    let mut top = Table::new();
+    top.insert("store".into(), store(config));
+    top.insert("console".into(), console(config));
+    top.insert("daemon".into(), daemon(config));
+    top.insert("network".into(), network(config));
+    top.insert("queue".into(), queue(config));
+    top.insert("notify".into(), notify(config));
+    top.insert("listener".into(), config.listeners.iter().map(listener).collect::<Vec<_>>().into());
+    let apps = config.apps.iter().map(|(name, one)| (name.clone(), app(one, config)));
+    top.insert("app".into(), Value::Table(apps.collect()));
+    top.insert("account".into(), config.accounts.iter().map(|one| account(one)).collect::<Vec<_>>().into());
+    top.insert("client".into(), config.clients.iter().map(|one| client(one)).collect::<Vec<_>>().into());
+    // Every value above is one that TOML has.
+    toml::to_string(&top).unwrap_or_default()
+}
+
+fn table<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    Value::Table(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+}
+
+fn text(value: impl Display) -> Option<Value> {
+    Some(Value::String(value.to_string()))
+}
+
+fn number(value: impl TryInto<i64>) -> Option<Value> {
+    Some(Value::Integer(value.try_into().unwrap_or(i64::MAX)))
+}
+
+fn texts<T: Display>(values: impl IntoIterator<Item = T>) -> Option<Value> {
+    Some(values.into_iter().map(|value| Value::String(value.to_string())).collect::<Vec<_>>().into())
+}
+
+fn mask(secret: Option<&Secret>) -> Option<Value> {
+    secret.and_then(|_| text(MASK))
+}
+
+fn store(config: &Config) -> Value {
+    table([("url", text(&config.store.url)), ("key-file", text(config.store.key_file.display()))])
+}
+
+fn console(config: &Config) -> Value {
+    let listen = config.console.listen.map_or_else(|| "off".to_owned(), |address| address.to_string());
+    table([("listen", text(listen)), ("password", mask(config.console.password.as_ref()))])
+}
+
+fn daemon(config: &Config) -> Value {
+    let daemon = &config.daemon;
+    table([("drain-seconds", number(daemon.drain.as_secs())), ("sign-on-seconds", number(daemon.sign_on.as_secs()))])
+}
+
+/// URLs of proxies and webhooks may hold passwords: masked whole.
+fn network(config: &Config) -> Value {
+    let network = &config.network;
+    table([
+        ("http-proxy", network.http_proxy.as_ref().and_then(|_| text(MASK))),
+        ("mail-proxy", network.mail_proxy.as_ref().and_then(|_| text(MASK))),
+        ("ca-file", network.ca_file.as_ref().and_then(|path| text(path.display()))),
+    ])
+}
+
+fn queue(config: &Config) -> Value {
+    let queue = &config.queue;
+    table([
+        ("max-age-hours", number(queue.max_age.as_secs() / 3600)),
+        ("max-bytes", number(queue.max_bytes)),
+        ("postmaster", queue.postmaster.as_ref().and_then(text)),
+    ])
+}
+
+/// Arguments of a command may hold secrets: the program alone is shown.
+fn notify(config: &Config) -> Value {
+    let program = config.notify.command.first().map(|program| [program.as_str(), MASK]);
+    let command = program.map(|words| texts(words.into_iter().take(config.notify.command.len())));
+    table([("command", command.flatten()), ("webhook", config.notify.webhook.as_ref().and_then(|_| text(MASK)))])
+}
+
+fn listener(listener: &Listener) -> Value {
+    let (certificate, key) = listener.certificate.as_ref().map(|(c, k)| (c.display(), k.display())).unzip();
+    table([
+        ("protocol", text(listener.protocol)),
+        ("listen", texts(listener.listen.iter().map(bind))),
+        ("tls", text(listener_tls(listener.tls))),
+        ("certificate", certificate.and_then(text)),
+        ("key", key.and_then(text)),
+        ("max-connections", number(listener.max_connections)),
+        ("proxy-protocol", Some((!listener.proxy_protocol_from.is_empty()).into())),
+        ("proxy-protocol-from", texts(listener.proxy_protocol_from.iter().map(block))),
+        ("pass-through", Some(listener.pass_through.into())),
+    ])
+}
+
+fn bind(bind: &Bind) -> String {
+    match bind {
+        Bind::Address(address) => address.to_string(),
+        Bind::Systemd(name) => format!("systemd:{name}"),
+    }
+}
+
+fn block(block: &IpNet) -> String {
+    format!("{}/{}", block.base, block.prefix)
+}
+
+fn listener_tls(tls: ListenerTls) -> &'static str {
+    match tls {
+        ListenerTls::Off => "off",
+        ListenerTls::StartTls => "starttls",
+        ListenerTls::StartTlsRequired => "starttls-required",
+        ListenerTls::Implicit => "implicit",
+        ListenerTls::Auto => "auto",
+    }
+}
+
+fn app(app: &App, config: &Config) -> Value {
+    let (certificate, key) = match &app.credential {
+        AppCredential::Certificate { certificate, key } => (text(certificate.display()), text(key.display())),
+        AppCredential::None | AppCredential::Secret(_) => (None, None),
+    };
+    let days = app.refresh_idle_life.map(|life| life.as_secs() / 86_400);
+    let extra = app.authorize_extra.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+    table([
+        ("provider", text(&app.provider)),
+        ("tenant", Some(&app.tenant).filter(|tenant| !tenant.is_empty()).and_then(text)),
+        ("client-id", text(&app.client_id)),
+        ("client-secret", matches!(app.credential, AppCredential::Secret(_)).then(|| MASK.into())),
+        (
+            "secret-expires",
+            config.secret_expiry.get(&app.name).and_then(|day| day.to_string().parse().ok()).map(Value::Datetime),
+        ),
+        ("certificate", certificate),
+        ("certificate-key", key),
+        ("grant", text(grant(app.grant))),
+        ("redirect-uri", app.redirect_uri.as_ref().and_then(text)),
+        ("scopes", texts(&app.scopes)),
+        ("authorize-url", text(&app.authorize_url)),
+        ("token-url", text(&app.token_url)),
+        ("device-url", app.device_url.as_ref().and_then(text)),
+        ("revoke-url", app.revoke_url.as_ref().and_then(text)),
+        ("authorize-extra", Some(Value::Table(extra.collect()))),
+        ("pkce", Some(app.pkce.into())),
+        (
+            "rotation",
+            text(match app.rotation {
+                Rotation::OldStaysValid => "old-stays-valid",
+                Rotation::OneTime => "one-time",
+            }),
+        ),
+        ("refresh-idle-days", days.and_then(number)),
+        (
+            "sasl",
+            text(match app.sasl {
+                Sasl::Xoauth2 => "xoauth2",
+                Sasl::OauthBearer => "oauthbearer",
+            }),
+        ),
+        ("smtp", host(&app.smtp)),
+        ("smtp-tls", upstream_tls(&app.smtp)),
+        ("imap", host(&app.imap)),
+        ("imap-tls", upstream_tls(&app.imap)),
+        ("pop3", host(&app.pop3)),
+        ("pop3-tls", upstream_tls(&app.pop3)),
+        ("smtp-capabilities", texts(&app.smtp_capabilities)),
+        ("imap-capabilities", texts(&app.imap_capabilities)),
+    ])
+}
+
+fn grant(grant: Grant) -> &'static str {
+    match grant {
+        Grant::AuthorizationCode => "authorization-code",
+        Grant::DeviceCode => "device-code",
+        Grant::ClientCredentials => "client-credentials",
+    }
+}
+
+fn host(upstream: &Upstream) -> Option<Value> {
+    match upstream.host.contains(':') {
+        true => text(format_args!("[{}]:{}", upstream.host, upstream.port)),
+        false => text(format_args!("{}:{}", upstream.host, upstream.port)),
+    }
+}
+
+fn upstream_tls(upstream: &Upstream) -> Option<Value> {
+    text(match upstream.tls {
+        UpstreamTls::StartTls => "starttls",
+        UpstreamTls::Implicit => "implicit",
+    })
+}
+
+fn account(account: &Account) -> Value {
+    let password = match &account.password {
+        LocalPassword::None => None,
+        LocalPassword::Hash(hash) => mask(Some(hash)),
+        LocalPassword::FirstUse => text("first-use"),
+        LocalPassword::Issued => text("[made by `gatepost login`]"),
+    };
+    table([
+        ("address", text(&account.address)),
+        ("app", text(&account.sign_in.app.name)),
+        ("password", password),
+        ("sign-in-as", text(&account.sign_in.identity)),
+        ("imap-user", text(&account.imap_user)),
+        ("smtp-user", text(&account.smtp_user)),
+        ("send-as", texts(&account.send_as)),
+    ])
+}
+
+fn client(client: &Client) -> Value {
+    table([
+        ("name", text(&client.name)),
+        ("account", text(&client.account.address)),
+        ("from", texts(client.from.iter().map(block))),
+        ("login", client.login.as_ref().and_then(text)),
+        ("password", mask(client.password.as_ref())),
+    ])
+}

@@ -1,0 +1,508 @@
+//! The configuration as people meet it: every problem at once and in its place, nothing secret in a text, no relay for
+//! strangers, and a file that documents every key.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use gatepost::{
+    account::LocalPassword,
+    config::{self, Config, Problems, Severity, Surroundings},
+    net::UpstreamTls,
+    oauth::{AppCredential, Rotation},
+};
+use proptest::prelude::*;
+
+const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$CgJshPeKJVsbYqMnYzmbtQ$3bVpCWY20hlZmgQhiJL2iSW7pAwRS7sCM5jYDOqXWik";
+
+const APP: &str = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"id\"\n";
+
+const ANN: &str = "[[account]]\naddress = \"ann@contoso.com\"\n";
+
+const WIDE: &str = "[[listener]]\nprotocol = \"smtp\"\nlisten = [\"0.0.0.0:1587\"]\n";
+
+const COPIER: &str = "[[client]]\nname = \"copier\"\naccount = \"ann@contoso.com\"\n";
+
+fn person() -> Surroundings {
+    let variables = [("HOME", "/home/ann"), ("SECRET", "from-the-environment"), ("GATEPOST_CLIENT_SECRET", "s3cret")];
+    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost") }
+}
+
+fn service() -> Surroundings {
+    let variables = BTreeMap::from([("STATE_DIRECTORY".to_owned(), "/var/lib/gatepost".into())]);
+    Surroundings { variables, ordinary_user: false, base: PathBuf::from("/etc/gatepost") }
+}
+
+fn check(text: &str) -> Result<(Config, Problems), Problems> {
+    config::check_text(text, "gatepost.toml", &person())
+}
+
+fn fine(text: &str) -> Config {
+    match check(text) {
+        Ok((config, _)) => config,
+        Err(problems) => panic!("{problems}\nin:\n{text}"),
+    }
+}
+
+/// The problems of a text that must be refused.
+fn refused(text: &str) -> String {
+    match check(text) {
+        Ok((_, warnings)) => panic!("accepted with {warnings:?}:\n{text}"),
+        Err(problems) => problems.to_string(),
+    }
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_shipped_configuration_loads_without_a_warning() {
+    let examples = fs::read_dir(repository().join("config/examples")).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<PathBuf> = examples.chain([repository().join("config/gatepost.toml")]).collect();
+    assert!(files.len() >= 6, "{files:?}");
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        match config::check_text(&text, &file.display().to_string(), &person()) {
+            Ok((_, warnings)) => assert!(warnings.problems.is_empty(), "{warnings}"),
+            Err(problems) => panic!("{problems}"),
+        }
+    }
+}
+
+/// Table and key, for every key of the schema.
+fn keys_of_the_schema() -> Vec<(String, String)> {
+    fn walk(at: &str, schema: &serde_json::Value, found: &mut Vec<(String, String)>) {
+        let choices = schema["anyOf"].as_array();
+        let schema = choices.and_then(|c| c.iter().find(|s| s["type"] != "null")).unwrap_or(schema);
+        let schema = if schema["type"] == "array" { &schema["items"] } else { schema };
+        let open = &schema["additionalProperties"];
+        if open["type"] == "object" {
+            return walk(at, open, found);
+        }
+        for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+            let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+            let before = found.len();
+            walk(&path, inner, found);
+            if found.len() == before && !at.is_empty() {
+                found.push((at.to_owned(), name.clone()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk("", &config::schema(), &mut found);
+    found
+}
+
+#[test]
+fn every_key_of_the_schema_is_documented_in_the_shipped_file() {
+    let text = fs::read_to_string(repository().join("config/gatepost.toml")).unwrap();
+    let mut section = String::new();
+    let mut documented = Vec::new();
+    for line in text.lines() {
+        let line = line.trim_start_matches('#').trim_start();
+        if let Some(header) = line.strip_prefix('[').and_then(|l| l.split(']').next()) {
+            section = header.trim_matches('[').replace("app.contoso", "app");
+        } else if let Some((name, _)) = line.split_once(" = ") {
+            documented.push((section.clone(), name.to_owned()));
+        }
+    }
+    let keys = keys_of_the_schema();
+    assert!(keys.len() > 80, "{keys:?}");
+    let missing: Vec<_> = keys.iter().filter(|key| !documented.contains(key)).collect();
+    assert!(missing.is_empty(), "not in config/gatepost.toml: {missing:?}");
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_place() {
+    let text = refused(
+        r#"
+[consol]
+listen = "x"
+[daemon]
+drain-secnds = 5
+sign-on-seconds = "60"
+[[listener]]
+protocol = "smpt"
+listen = ["127.0.0.1:25", "printer:25"]
+[app.contoso]
+provider = "microsoft365"
+grant = "service-account"
+[[account]]
+adress = "a@b.c"
+[[account]]
+address = "ann@contoso.com"
+app = "contso"
+outbound = "graph"
+password = "hunter2"
+"#,
+    );
+    for expected in [
+        "gatepost.toml:2:2: `consol` is not a known key\nhint: did you mean `console`?",
+        "gatepost.toml:5:1: `daemon.drain-secnds` is not a known key\nhint: did you mean `drain-seconds`?",
+        "gatepost.toml:6:1: `daemon.sign-on-seconds` needs a whole number, this is a string",
+        "gatepost.toml:8:1: `listener[0].protocol`: \"smpt\" is not a choice here\nhint: did you mean \"smtp\"?",
+        "gatepost.toml:9:27: `listener[0].listen[1]`: \"printer:25\" is not an address with a port",
+        "gatepost.toml:10:6: `app.contoso` needs `client-id`",
+        "gatepost.toml:12:1: `grant = \"service-account\"` is not available in this version",
+        "gatepost.toml:14:1: `account[0].adress` is not a known key\nhint: did you mean `address`?",
+        "gatepost.toml:17:1: `account[1].app`: there is no [app.contso]\nhint: did you mean \"contoso\"?",
+        "gatepost.toml:18:1: `outbound = \"graph\"` is not available in this version",
+        "gatepost.toml:19:1: `account[1].password` is not a password hash",
+    ] {
+        assert!(text.contains(expected), "missing: {expected}\nin:\n{text}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn broken_toml_is_named_with_its_lines() {
+    let text = refused("[store]\nurl = \n[queue]\nmax-bytes = = 3\n");
+    assert!(text.contains("gatepost.toml:2:"), "{text}");
+    assert!(text.contains("gatepost.toml:4:"), "{text}");
+}
+
+#[test]
+fn defaults_are_those_of_the_interface() {
+    let config = fine("");
+    assert_eq!(config.store.url, "sqlite:///home/ann/.local/state/gatepost/gatepost.db");
+    assert_eq!(config.store.key_file, Path::new("/home/ann/.local/state/gatepost/key"));
+    assert_eq!(config.console.listen.unwrap().to_string(), "127.0.0.1:8425");
+    assert_eq!((config.daemon.drain.as_secs(), config.daemon.sign_on.as_secs()), (10, 55));
+    assert_eq!((config.queue.max_age.as_secs() / 3600, config.queue.max_bytes), (120, 10_000_000_000));
+    let shown = config::show(&config);
+    for port in [1587, 1993, 1995] {
+        assert!(shown.contains(&format!("listen = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]")), "{shown}");
+    }
+    let (config, _) = config::check_text("", "gatepost.toml", &service()).unwrap();
+    assert_eq!(config.store.url, "sqlite:///var/lib/gatepost/gatepost.db");
+}
+
+#[test]
+fn an_account_takes_its_names_from_its_address() {
+    let text = format!("{APP}[[account]]\naddress = \"Info@Contoso.com\"\nsign-in-as = \"ann@contoso.com\"\n");
+    let config = fine(&text);
+    let account = &config.accounts[0];
+    assert_eq!(account.address, "info@contoso.com");
+    assert_eq!(account.imap_user, "info@contoso.com");
+    assert_eq!(account.smtp_user, "ann@contoso.com");
+    assert_eq!(account.send_as, ["info@contoso.com"]);
+    assert_eq!(account.sign_in.key(), "contoso/ann@contoso.com");
+}
+
+#[test]
+fn accounts_with_one_consent_share_one_sign_in() {
+    let shared = "[[account]]\naddress = \"info@contoso.com\"\nsign-in-as = \"Ann@contoso.com\"\n";
+    let config = fine(&format!("{APP}{ANN}{shared}"));
+    assert!(std::sync::Arc::ptr_eq(&config.accounts[0].sign_in, &config.accounts[1].sign_in));
+}
+
+#[test]
+fn secrets_come_from_the_file_a_file_or_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, "from-a-file\r\n").unwrap();
+    let secret = |line: &str| match &fine(&format!("{APP}{line}\n")).apps["contoso"].credential {
+        AppCredential::Secret(secret) => secret.expose().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(secret("client-secret = \"typed\""), "typed");
+    assert_eq!(secret("client-secret-env = \"SECRET\""), "from-the-environment");
+    assert_eq!(secret(&format!("client-secret-file = \"{}\"", file.display())), "from-a-file");
+    let twice = refused(&format!("{APP}client-secret = \"a\"\nclient-secret-env = \"SECRET\"\n"));
+    assert!(twice.contains("given more than once"), "{twice}");
+    let absent = refused(&format!("{APP}client-secret-env = \"NOT_SET\"\n"));
+    assert!(absent.contains("the environment variable NOT_SET is not set"), "{absent}");
+    let lost = refused(&format!("{APP}client-secret-file = \"lost\"\n"));
+    assert!(lost.contains("cannot read /etc/gatepost/lost"), "{lost}");
+}
+
+#[test]
+fn a_secret_may_be_a_credential_of_systemd() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("client-secret"), "s").unwrap();
+    let mut around = service();
+    around.variables.insert("CREDENTIALS_DIRECTORY".to_owned(), folder.path().into());
+    let text = format!("{APP}client-secret-file = \"$CREDENTIALS_DIRECTORY/client-secret\"\n");
+    assert!(config::check_text(&text, "gatepost.toml", &around).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_everybody_can_read_is_warned_about() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, "s3cret\n").unwrap();
+    let text = format!("{APP}client-secret-file = \"{}\"\n", file.display());
+    let warnings = |mode| {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        check(&text).unwrap().1.to_string()
+    };
+    assert!(warnings(0o644).contains("can be read by every user"));
+    assert_eq!(warnings(0o600), "");
+}
+
+#[test]
+fn a_listener_beyond_this_machine_needs_passwords_or_address_rules() {
+    let account = format!("{WIDE}{APP}{ANN}");
+    let text = refused(&account);
+    let expected = "ann@contoso.com has neither a password nor a [[client]] rule, and `listener[0]` is open";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("hint: add to this [[account]]: password = \"$argon2id$...\""), "{text}");
+    let text = refused(&format!("{account}password = \"first-use\"\n"));
+    assert!(text.contains("has no password of its own yet (\"first-use\")"), "{text}");
+    fine(&format!("{account}password = \"{HASH}\"\n"));
+    fine(&format!("{account}{COPIER}from = [\"192.168.10.21\"]\n"));
+    fine(&format!("{account}{COPIER}login = \"copier\"\npassword = \"{HASH}\"\n"));
+    let text = refused(&format!("{account}{COPIER}from = [\"0.0.0.0/0\"]\n"));
+    assert!(text.contains("admits the whole internet without a password"), "{text}");
+    for wide in ["[::]:1587", "192.168.10.2:1587", "systemd:smtp"] {
+        refused(&account.replace("0.0.0.0:1587", wide));
+    }
+    for narrow in ["127.0.0.1:1587", "127.9.9.9:1587", "[::1]:1587", "[::ffff:127.0.0.1]:1587"] {
+        fine(&account.replace("0.0.0.0:1587", narrow));
+    }
+}
+
+#[test]
+fn a_console_beyond_this_machine_needs_a_password() {
+    let text = refused("[console]\nlisten = \"0.0.0.0:8425\"\n");
+    assert!(text.contains("wider than this machine, without a password"), "{text}");
+    fine(&format!("[console]\nlisten = \"0.0.0.0:8425\"\npassword = \"{HASH}\"\n"));
+    assert!(fine("[console]\nlisten = \"off\"\n").console.listen.is_none());
+}
+
+#[test]
+fn first_use_is_the_default_for_a_person_on_loopback_alone() {
+    let text = format!("{APP}{ANN}");
+    assert!(matches!(fine(&text).accounts[0].password, LocalPassword::FirstUse));
+    let (config, _) = config::check_text(&text, "gatepost.toml", &service()).unwrap();
+    assert!(matches!(config.accounts[0].password, LocalPassword::Issued));
+}
+
+#[test]
+fn first_use_is_refused_for_app_only_access() {
+    let app = format!("{APP}grant = \"client-credentials\"\nclient-secret = \"s\"\n");
+    let text = refused(&format!("{app}{ANN}password = \"first-use\"\n"));
+    assert!(text.contains("\"first-use\" is refused for app-only access"), "{text}");
+    let text = refused(&format!("{app}{ANN}"));
+    assert!(text.contains("nobody could use ann@contoso.com"), "{text}");
+    fine(&format!("{app}{ANN}password = \"{HASH}\"\n"));
+}
+
+#[test]
+fn app_only_access_needs_a_tenant_and_a_credential() {
+    let text =
+        refused("[app.a]\nprovider = \"microsoft365\"\nclient-id = \"x\"\ngrant = \"client-credentials\"\n");
+    assert!(text.contains("app-only access needs the tenant"), "{text}");
+    assert!(text.contains("app-only access needs a secret or a certificate"), "{text}");
+}
+
+#[test]
+fn plain_http_is_for_loopback_addresses_only() {
+    for url in ["https://id.example/t", "http://127.0.0.1:9/t", "http://[::1]:9/t", "http://localhost:9/t"] {
+        fine(&format!("{APP}token-url = \"{url}\"\n"));
+    }
+    for url in [
+        "http://id.example/t",
+        "http://localhost.evil.example/t",
+        "http://127.0.0.1.evil.example/t",
+        "ftp://127.0.0.1/t",
+        "nonsense",
+        "",
+    ] {
+        let text = refused(&format!("{APP}token-url = \"{url}\"\n"));
+        assert!(text.contains("`app.contoso.token-url`"), "{text}");
+    }
+}
+
+#[test]
+fn presets_know_clouds_and_providers() {
+    for (provider, token, smtp) in [
+        ("microsoft365", "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token", "smtp.office365.com"),
+        ("microsoft365-gcc-high", "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token", "smtp.office365.us"),
+        ("microsoft365-dod", "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token", "outlook-dod.office365.us"),
+        (
+            "microsoft365-china",
+            "https://login.partner.microsoftonline.cn/contoso.com/oauth2/v2.0/token",
+            "partner.outlook.cn",
+        ),
+        ("google", "https://oauth2.googleapis.com/token", "smtp.gmail.com"),
+        ("fastmail", "https://api.fastmail.com/oauth/refresh", "smtp.fastmail.com"),
+        ("yahoo", "https://api.login.yahoo.com/oauth2/get_token", "smtp.mail.yahoo.com"),
+        ("aol", "https://api.login.aol.com/oauth2/get_token", "smtp.aol.com"),
+    ] {
+        let config = fine(&APP.replace("microsoft365", provider));
+        let app = &config.apps["contoso"];
+        assert_eq!(app.token_url.as_str(), token);
+        assert_eq!(app.smtp.host, smtp);
+    }
+    let outlook = fine("[app.me]\nprovider = \"outlook\"\nclient-id = \"x\"\n");
+    assert!(outlook.apps["me"].token_url.path().starts_with("/consumers/"));
+    assert!(fine(&APP.replace("microsoft365", "google")).apps["contoso"].device_url.is_none());
+    assert_eq!(fine(&APP.replace("microsoft365", "fastmail")).apps["contoso"].rotation, Rotation::OneTime);
+    let text = refused(&format!("{}grant = \"device-code\"\n", APP.replace("microsoft365", "google")));
+    assert!(text.contains("google has no device sign-in for mail"), "{text}");
+}
+
+#[test]
+fn every_field_of_a_provider_can_be_overridden() {
+    let servers = "smtp = \"mail.example:465\"\nimap = \"mail.example:143\"\npop3 = \"[::1]:995\"\n";
+    let rest = "scopes = [\"a\", \"b\"]\npkce = false\nsasl = \"oauthbearer\"\nsmtp-capabilities = [\"8bitmime\"]\n";
+    let config = fine(&format!("{APP}{servers}{rest}"));
+    let app = &config.apps["contoso"];
+    assert_eq!((app.smtp.port, app.smtp.tls), (465, UpstreamTls::Implicit));
+    assert_eq!((app.imap.port, app.imap.tls), (143, UpstreamTls::StartTls));
+    assert_eq!(app.pop3.host, "::1");
+    assert_eq!((app.scopes.len(), app.pkce), (2, false));
+    assert_eq!(app.smtp_capabilities, ["8BITMIME"]);
+}
+
+#[test]
+fn custom_names_everything_it_needs() {
+    let text = refused("[app.own]\nprovider = \"custom\"\nclient-id = \"x\"\n");
+    for key in ["`authorize-url`", "`token-url`", "`smtp`", "`imap`", "`pop3`", "scopes"] {
+        assert!(text.contains(key), "{key} in {text}");
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_never_ignored() {
+    let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
+    let client = format!("{account}{COPIER}from = [\"10.0.0.1\"]\n");
+    for text in [
+        format!("{account}outbound = \"smtp-then-graph\"\n"),
+        format!("{account}delivery = \"queue\"\n"),
+        format!("{account}passwords-file = \"x\"\n"),
+        format!("{account}limits = {{ connections = 2 }}\n"),
+        format!("{APP}[[account]]\naddress = \"*@contoso.com\"\n"),
+        format!("{client}sender = \"force\"\n"),
+        format!("{client}recipients = [\"*@contoso.com\"]\n"),
+        format!("{client}repair = true\n"),
+        format!("{client}capture = true\n"),
+        format!("{client}delivery = \"queue\"\n"),
+        "[network]\nmail-proxy = \"http://proxy:3128\"\n".to_owned(),
+        "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
+        format!("{APP}grant = \"managed-identity\"\n"),
+    ] {
+        assert!(refused(&text).contains("not available in this version"), "{text}");
+    }
+    fine(&format!("{client}sender = \"keep\"\nrepair = false\ncapture = false\ndelivery = \"direct\"\n"));
+}
+
+#[test]
+fn names_that_clash_or_lead_nowhere_are_told() {
+    let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
+    for (more, expected) in [
+        ("[[account]]\naddress = \"ANN@contoso.com\"\n".to_owned(), "is there twice"),
+        (COPIER.replace("ann@", "anne@") + "from = [\"10.0.0.1\"]\n", "did you mean \"ann@contoso.com\"?"),
+        (format!("{COPIER}login = \"Ann@contoso.com\"\npassword = \"{HASH}\"\n"), "is taken by another"),
+        (COPIER.to_owned(), "neither `login` nor `from`"),
+        (format!("{COPIER}login = \"copier\"\n"), "`client[0]` needs `password`"),
+        (format!("{COPIER}from = [\"192.168.10.5/28\"]\n"), "the block is 192.168.10.0/28"),
+    ] {
+        let text = refused(&format!("{account}{more}"));
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    let text = refused(&format!("{WIDE}{}", WIDE.replace("smtp", "imap")));
+    assert!(text.contains("0.0.0.0:1587 is listened on twice"), "{text}");
+}
+
+#[test]
+fn control_bytes_cannot_reach_a_sasl_message() {
+    for name in ["imap-user", "smtp-user", "sign-in-as"] {
+        let text = refused(&format!("{APP}{ANN}{name} = \"ann\\u0001auth=x\"\n"));
+        assert!(text.contains("control characters"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_shown_has_no_secrets_and_reads_back() {
+    let console = format!("[console]\npassword = \"{HASH}\"\n");
+    let notify = "[notify]\nwebhook = \"https://chat.example/s3cret\"\ncommand = [\"tell\", \"--token=s3cret\"]\n";
+    let app = format!("{APP}client-secret = \"s3cret\"\nsecret-expires = 2027-05-01\n");
+    let config = fine(&format!("{console}{notify}{app}{ANN}password = \"{HASH}\"\n"));
+    let shown = config::show(&config);
+    assert!(shown.contains("secret-expires = 2027-05-01"), "{shown}");
+    for secret in ["s3cret", "argon2id"] {
+        assert!(!shown.contains(secret), "{shown}");
+        assert!(!format!("{:?} {:?}", config.apps, config.accounts).contains(secret));
+    }
+    shown.parse::<toml::Table>().unwrap();
+}
+
+#[test]
+fn a_reload_names_what_changed_and_nothing_else() {
+    let bob = ANN.replace("ann", "bob");
+    let old = format!("{APP}{ANN}{bob}");
+    let same = config::diff(&fine(&old), &fine(&old));
+    assert!(same.is_empty(), "{same}");
+    assert_eq!(same.to_string(), "nothing changed");
+
+    let password = format!("password = \"{HASH}\"\n");
+    let eve = ANN.replace("ann", "eve");
+    let new = format!("[daemon]\ndrain-seconds = 3\n{WIDE}{APP}{ANN}{password}{eve}{password}");
+    let change = config::diff(&fine(&old), &fine(&new));
+    assert_eq!(change.accounts.added, ["eve@contoso.com"]);
+    assert_eq!(change.accounts.removed, ["bob@contoso.com"]);
+    assert_eq!(change.accounts.changed, ["ann@contoso.com"]);
+    assert_eq!(change.listeners.added, ["smtp 0.0.0.0:1587"]);
+    assert_eq!(change.listeners.removed.len(), 6);
+    assert_eq!(change.sections, ["daemon"]);
+    assert!(change.apps.is_empty());
+
+    let secret = |value: &str| fine(&format!("{APP}client-secret = \"{value}\"\n"));
+    assert_eq!(config::diff(&secret("a"), &secret("b")).apps.changed, ["contoso"]);
+}
+
+#[test]
+fn only_argon2id_within_bounds_is_a_password() {
+    let account = |hash: &str| format!("{APP}{ANN}password = \"{hash}\"\n");
+    fine(&account(HASH));
+    for wrong in [
+        "secret".to_owned(),
+        HASH.replace("argon2id", "argon2i"),
+        HASH.replace("m=19456", "m=99999999"),
+        HASH.rsplit_once('$').unwrap().0.to_owned(),
+        "$2y$10$abcdefghijklmnopqrstuuGZ0J0J0J0J0J0J0J0J0J0J0J0J0J0J0".to_owned(),
+    ] {
+        let text = refused(&account(&wrong));
+        assert!(text.contains("account[0].password") && text.contains("gatepost password"), "{text}");
+        assert!(!text.contains(&wrong), "{text}");
+    }
+}
+
+#[test]
+fn the_places_of_the_file_are_tried_in_order() {
+    let expected = ["gatepost.toml", "/home/ann/.config/gatepost/gatepost.toml", "/etc/gatepost/gatepost.toml"];
+    assert_eq!(config::places(&person()), expected.map(PathBuf::from));
+    let named = config::locate(Some(Path::new("/nowhere/x.toml")), &person()).unwrap();
+    assert_eq!(named, Path::new("/nowhere/x.toml"));
+    let lost = config::load(&named).unwrap_err();
+    assert!(lost.refused() && lost.problems[0].severity == Severity::Error);
+}
+
+proptest! {
+    /// Whatever is written, the answer is a configuration or a list of problems.
+    #[test]
+    fn no_text_stops_the_check(text in "\\PC{0,200}") {
+        let _ = check(&text);
+    }
+
+    /// A shipped file with a piece cut out, or doubled, never stops the check either.
+    #[test]
+    fn no_mutilated_file_stops_the_check(from in 0usize..2000, len in 0usize..80, doubled in any::<bool>()) {
+        let text: Vec<char> =
+            fs::read_to_string(repository().join("config/examples/printer.toml")).unwrap().chars().collect();
+        let from = from.min(text.len());
+        let to = (from + len).min(text.len());
+        let (head, tail) = if doubled { (to, from) } else { (from, to) };
+        let mutilated: String = text[..head].iter().chain(&text[tail..]).collect();
+        let _ = check(&mutilated);
+    }
+}
