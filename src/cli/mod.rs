@@ -2,14 +2,19 @@
 
 pub mod args;
 mod config;
+mod local_password;
+mod login;
+mod logout;
 mod outcome;
 mod password;
 mod run;
 mod send;
+mod sign_in_ui;
+mod state;
 mod status;
 mod terminal;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
@@ -36,21 +41,15 @@ fn dispatch(cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Run(args) => run::run(file, args),
         Command::Demo(_) => not_built_in("demo"),
-        Command::Login(_) => not_built_in("login"),
-        Command::Logout(_) => not_built_in("logout"),
+        Command::Login(args) => login::run(file, args),
+        Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),
         Command::Send(args) => send::run(file, args),
-        Command::Password(args) => password::run(args, |account| reset_password(file, account)),
+        Command::Password(args) => password::run(args, |account| local_password::reset(file, account)),
         Command::Config(args) => config::run(file, &args.command),
         Command::Man => man(),
         Command::Completions { shell } => completions(*shell),
     }
-}
-
-/// Call point for `gatepost password --reset`: arms first-use in the store.
-fn reset_password(file: Option<&Path>, _account: &str) -> Outcome {
-    config::load(file)?;
-    not_built_in("password --reset")
 }
 
 fn not_built_in(command: &str) -> Outcome {

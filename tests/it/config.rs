@@ -15,8 +15,7 @@ use gatepost::{
 };
 use proptest::prelude::*;
 
-const HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$CgJshPeKJVsbYqMnYzmbtQ$3bVpCWY20hlZmgQhiJL2iSW7pAwRS7sCM5jYDOqXWik";
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$CgJshPeKJVsbYqMnYzmbtQ$3bVpCWY20hlZmgQhiJL2iSW7pAwRS7sCM5jYDOqXWik";
 
 const APP: &str = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"id\"\n";
 
@@ -297,8 +296,7 @@ fn first_use_is_refused_for_app_only_access() {
 
 #[test]
 fn app_only_access_needs_a_tenant_and_a_credential() {
-    let text =
-        refused("[app.a]\nprovider = \"microsoft365\"\nclient-id = \"x\"\ngrant = \"client-credentials\"\n");
+    let text = refused("[app.a]\nprovider = \"microsoft365\"\nclient-id = \"x\"\ngrant = \"client-credentials\"\n");
     assert!(text.contains("app-only access needs the tenant"), "{text}");
     assert!(text.contains("app-only access needs a secret or a certificate"), "{text}");
 }
@@ -325,8 +323,16 @@ fn plain_http_is_for_loopback_addresses_only() {
 fn presets_know_clouds_and_providers() {
     for (provider, token, smtp) in [
         ("microsoft365", "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token", "smtp.office365.com"),
-        ("microsoft365-gcc-high", "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token", "smtp.office365.us"),
-        ("microsoft365-dod", "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token", "outlook-dod.office365.us"),
+        (
+            "microsoft365-gcc-high",
+            "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token",
+            "smtp.office365.us",
+        ),
+        (
+            "microsoft365-dod",
+            "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token",
+            "outlook-dod.office365.us",
+        ),
         (
             "microsoft365-china",
             "https://login.partner.microsoftonline.cn/contoso.com/oauth2/v2.0/token",
