@@ -1,5 +1,15 @@
 //! Who may come in, as whom, and how it is checked before anything is dialled.
+//!
+//! A wrong local password has nothing to do with tokens: this module never touches them. It refuses to tell an
+//! unknown user from a wrong password, in words and in time.
 
+mod first_use;
+mod guesses;
 mod model;
+mod passwords;
+mod register;
 
+pub use guesses::Guesses;
 pub use model::{Account, Client, LocalPassword};
+pub use passwords::{Passwords, flaw, hash};
+pub use register::{Admitted, Register};

@@ -3,13 +3,25 @@
 use std::path::Path;
 
 use super::{
-    args::RunArgs,
+    args::{LogFormat, RunArgs},
     config,
     outcome::{Failure, Outcome},
+    runtime,
+};
+use crate::{
+    config::{Surroundings, locate},
+    daemon,
 };
 
-pub fn run(named: Option<&Path>, _args: &RunArgs) -> Outcome {
-    let (_config, warnings) = config::load(named)?;
+pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
+    let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
+    let file = locate(named, &here)?;
+    let (configuration, warnings) = config::load(Some(&file))?;
     config::note_all(&warnings);
-    Err(Failure::new("the daemon is not built in yet", "build a version that has it"))
+    daemon::init_log(match args.log_format {
+        LogFormat::Text => daemon::LogFormat::Text,
+        LogFormat::Json => daemon::LogFormat::Json,
+    });
+    let ended = runtime()?.block_on(daemon::run(configuration, &file));
+    ended.map_err(|fault| Failure::new(fault.to_string(), "`gatepost config check` and `gatepost status` tell more"))
 }

@@ -1,1 +1,255 @@
-//! stub
+//! Builds everything from a configuration and keeps it running: the only composition root.
+//!
+//! [`Daemon::start`] returns once every listener is open and says what was really bound; `run` adds signals,
+//! readiness and the drain around it.
+
+mod core_files;
+mod listeners;
+mod log;
+mod run;
+mod supervisor;
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+pub use listeners::BoundAt;
+pub use log::{LogFormat, init as init_log};
+pub use run::run;
+
+use crate::{
+    account::{Guesses, Passwords, Register},
+    config::Config,
+    console::{self, Access, Console},
+    meter::Meter,
+    net::{ClientTls, HttpClient, SetupFault},
+    oauth::{Keepers, SignIn},
+    session::{Gate, Seen},
+    store::{Store, StoreError},
+};
+
+/// How often the store is asked whether another process changed it; a microsecond's work.
+const STORE_CHECK: Duration = Duration::from_secs(1);
+
+/// Why the daemon cannot start. The text names the thing, the cause and the next step.
+#[derive(Debug)]
+pub enum StartFault {
+    Setup(SetupFault),
+    Store(StoreError),
+    Console { address: SocketAddr, cause: io::Error },
+    Io { what: &'static str, cause: io::Error },
+}
+
+impl fmt::Display for StartFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartFault::Setup(fault) => write!(f, "{fault}"),
+            StartFault::Store(fault) => write!(f, "{fault}"),
+            StartFault::Console { address, cause } => {
+                write!(
+                    f,
+                    "the console cannot listen on {address}: {cause}\nhint: set `[console] listen` to another address, or to \"off\""
+                )
+            }
+            StartFault::Io { what, cause } => write!(f, "{what}: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for StartFault {}
+
+impl From<SetupFault> for StartFault {
+    fn from(fault: SetupFault) -> Self {
+        StartFault::Setup(fault)
+    }
+}
+
+impl From<StoreError> for StartFault {
+    fn from(fault: StoreError) -> Self {
+        StartFault::Store(fault)
+    }
+}
+
+/// A running daemon. Dropping it without [`Daemon::drain`] leaves its tasks to the runtime.
+pub struct Daemon {
+    gate: Arc<RwLock<Arc<Gate>>>,
+    console: Option<Arc<Console>>,
+    console_at: Option<SocketAddr>,
+    bound: Vec<BoundAt>,
+    drain: Duration,
+    /// No more connections are taken in.
+    stopping: CancellationToken,
+    /// Sessions that may stop now do.
+    closing: CancellationToken,
+    sessions: TaskTracker,
+}
+
+impl Daemon {
+    /// Opens store, keepers, listeners and console. `on_sign_in_needed` texts name the console where it listens.
+    pub async fn start(config: &Config) -> Result<Self, StartFault> {
+        let stopping = CancellationToken::new();
+        let closing = CancellationToken::new();
+        let sessions = TaskTracker::new();
+        let gate = Arc::new(build_gate(config, closing.clone()).await?);
+        let keepers = gate.keepers.clone();
+        let shared = Arc::new(RwLock::new(gate.clone()));
+        let listeners = listeners::Listeners {
+            gate: shared.clone(),
+            state_directory: state_directory(config).to_owned(),
+            stopping: stopping.clone(),
+            sessions: sessions.clone(),
+        };
+        let bound = listeners.open(&config.listeners)?;
+        let mut daemon = Self {
+            gate: shared,
+            console: None,
+            console_at: None,
+            bound,
+            drain: config.daemon.drain,
+            stopping,
+            closing,
+            sessions,
+        };
+        daemon.open_console(config, &gate).await?;
+        let done = daemon.closing.clone();
+        // Sign-ins are made by another process: `gatepost login` works on the store alone.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = keepers.follow_store(STORE_CHECK) => {}
+                () = done.cancelled() => {}
+            }
+        });
+        Ok(daemon)
+    }
+
+    /// What was really bound, in the order of the configuration.
+    pub fn bound(&self) -> &[BoundAt] {
+        &self.bound
+    }
+
+    /// Where the console listens, if it does.
+    pub const fn console_at(&self) -> Option<SocketAddr> {
+        self.console_at
+    }
+
+    pub fn meter(&self) -> Meter {
+        self.current().meter.clone()
+    }
+
+    fn current(&self) -> Arc<Gate> {
+        self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Takes over accounts, clients, apps and bounds of a new configuration; sessions that run keep what they have.
+    /// Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
+    pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
+        let old = self.current();
+        let tls = Arc::new(ClientTls::new(&config.network)?);
+        old.keepers.apply(&sign_ins(config));
+        let gate = Arc::new(Gate {
+            register: Register::new(&config.accounts, &config.clients),
+            passwords: old.passwords.clone(),
+            guesses: old.guesses.clone(),
+            keepers: old.keepers.clone(),
+            store: old.store.clone(),
+            tls,
+            seen: old.seen.clone(),
+            meter: old.meter.clone(),
+            host: old.host.clone(),
+            sign_on: config.daemon.sign_on,
+            closing: old.closing.clone(),
+        });
+        *self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner) = gate;
+        if let Some(console) = &self.console {
+            *console.accounts.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts.clone();
+        }
+        Ok(())
+    }
+
+    /// Stops taking connections, lets transactions finish, closes the rest within the configured time.
+    pub async fn drain(self) {
+        if let Some(console) = &self.console {
+            console.ready.store(false, Ordering::Relaxed);
+        }
+        self.stopping.cancel();
+        self.sessions.close();
+        self.closing.cancel();
+        let open = self.sessions.len();
+        if open > 0 {
+            info!(open, seconds = self.drain.as_secs(), "draining sessions");
+        }
+        if timeout(self.drain, self.sessions.wait()).await.is_err() {
+            warn!(open = self.sessions.len(), "sessions did not end in time and are cut off");
+        }
+    }
+
+    async fn open_console(&mut self, config: &Config, gate: &Gate) -> Result<(), StartFault> {
+        let Some(address) = config.console.listen else { return Ok(()) };
+        let listener = TcpListener::bind(address).await.map_err(|cause| StartFault::Console { address, cause })?;
+        let at = listener.local_addr().map_err(|cause| StartFault::Console { address, cause })?;
+        let token = console::token_file(&config.store.key_file);
+        let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
+            StartFault::Io { what: "cannot write the console's token file beside the key file", cause }
+        })?;
+        let console = Arc::new(Console {
+            access,
+            meter: gate.meter.clone(),
+            keepers: gate.keepers.clone(),
+            store: gate.store.clone(),
+            ready: AtomicBool::new(true),
+            accounts: RwLock::new(config.accounts.clone()),
+            listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
+        });
+        let (served, closing) = (console.clone(), self.closing.clone());
+        tokio::spawn(async move {
+            if let Err(error) = console::serve(listener, served, closing).await {
+                warn!(%error, "the console stopped");
+            }
+        });
+        self.console = Some(console);
+        self.console_at = Some(at);
+        Ok(())
+    }
+}
+
+/// Where certificates of our own making are kept: beside the key.
+fn state_directory(config: &Config) -> &Path {
+    config.store.key_file.parent().unwrap_or_else(|| Path::new("."))
+}
+
+fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
+    config.accounts.iter().map(|account| account.sign_in.clone()).collect()
+}
+
+async fn build_gate(config: &Config, closing: CancellationToken) -> Result<Gate, StartFault> {
+    let tls = Arc::new(ClientTls::new(&config.network)?);
+    let store = Arc::new(Store::open(&config.store).await?);
+    let http = HttpClient::new(&config.network, &tls)?;
+    let keepers = Arc::new(Keepers::new(store.clone(), http, config.console.listen.map(|at| format!("http://{at}"))));
+    keepers.apply(&sign_ins(config));
+    let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
+    Ok(Gate {
+        register: Register::new(&config.accounts, &config.clients),
+        passwords: Arc::new(passwords),
+        guesses: Arc::new(Guesses::default()),
+        keepers,
+        store,
+        tls,
+        seen: Arc::new(Seen::default()),
+        meter: Meter::new(),
+        host: supervisor::host_name(),
+        sign_on: config.daemon.sign_on,
+        closing,
+    })
+}

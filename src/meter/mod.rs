@@ -1,1 +1,10 @@
-//! stub
+//! Counters and the board of live sessions: what `status`, `/metrics` and the log agree on.
+//!
+//! Names begin with `gatepost_`; labels use the same words as the log. No label holds a user name, an address or
+//! anything else that grows without bound.
+
+mod board;
+mod counters;
+
+pub use board::{Board, Entry, FaultView, Recent, SessionView};
+pub use counters::{Direction, Meter, Outcome};

@@ -131,14 +131,14 @@ fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     out
 }
 
-struct Lost {
+pub(super) struct Lost {
     tried: Vec<(SocketAddr, String)>,
     in_time: bool,
 }
 
 /// Starts one attempt after the other, the next one as soon as the last failed or the stagger is over; the first that
 /// connects wins, the others are cancelled by dropping them.
-async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<Stream, Lost> {
+pub(super) async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<Stream, Lost> {
     let mut waiting = addresses.iter().copied();
     let mut attempts: JoinSet<(SocketAddr, io::Result<Stream>)> = JoinSet::new();
     let mut failed: Vec<(SocketAddr, String)> = Vec::new();

@@ -8,6 +8,7 @@ mod client_tls;
 mod dial;
 mod http;
 mod listen;
+mod peer_uid;
 mod proxy_protocol;
 mod read_ahead;
 mod self_signed;
@@ -23,9 +24,13 @@ pub use client_tls::ClientTls;
 pub use dial::{DialError, DialLayer, dial};
 pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
 pub use listen::{Arrival, Bound, Door, bind};
+pub use peer_uid::peer_uid;
 pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
 pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, splice};
 pub use stream::{Stream, looks_like_tls};
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};
+
+#[cfg(test)]
+mod tests;

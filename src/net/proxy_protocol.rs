@@ -45,7 +45,9 @@ impl std::error::Error for Malformed {}
 
 /// Parses a header from its first byte on.
 pub fn parse(input: &[u8]) -> Result<Parsed, Malformed> {
-    if starts_alike(input, SIGNATURE) {
+    if input.is_empty() {
+        Ok(Parsed::Need(SHORTEST_LINE))
+    } else if starts_alike(input, SIGNATURE) {
         version_2(input)
     } else if starts_alike(input, b"PROXY ") {
         version_1(input)

@@ -22,7 +22,7 @@ use rustls::{
 use super::{SetupFault, self_signed};
 
 /// How often the files are looked at, at most.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(1) };
 
 /// Cloning shares certificate, tickets and session cache.
 #[derive(Clone)]

@@ -6,6 +6,7 @@
 
 use std::{
     cell::RefCell,
+    fmt,
     future::{Future, poll_fn},
     io, mem,
     pin::{Pin, pin},
@@ -66,6 +67,19 @@ pub enum SpliceReason {
     Shutdown,
     ClientFailed(io::Error),
     UpstreamFailed(io::Error),
+}
+
+impl fmt::Display for SpliceReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpliceReason::ClientClosed => f.write_str("the client closed"),
+            SpliceReason::UpstreamClosed => f.write_str("the upstream closed"),
+            SpliceReason::Idle => f.write_str("idle for too long"),
+            SpliceReason::Shutdown => f.write_str("Gatepost is shutting down"),
+            SpliceReason::ClientFailed(error) => write!(f, "the client's connection broke: {error}"),
+            SpliceReason::UpstreamFailed(error) => write!(f, "the upstream's connection broke: {error}"),
+        }
+    }
 }
 
 /// Runs until both sides are done, then closes both. `first_*` are bytes read before the splice began.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use rustls::HandshakeKind;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -86,6 +87,15 @@ impl Stream {
         version.and_then(|version| version.as_str())
     }
 
+    /// Whether the session of an earlier connection was resumed.
+    pub fn handshake_kind(&self) -> Option<HandshakeKind> {
+        match &self.io {
+            Io::Plain(_) => None,
+            Io::Server(tls) => tls.get_ref().1.handshake_kind(),
+            Io::Client(tls) => tls.get_ref().1.handshake_kind(),
+        }
+    }
+
     fn tcp(&self) -> &TcpStream {
         match &self.io {
             Io::Plain(tcp) => tcp,
@@ -126,6 +136,9 @@ impl Stream {
 
     /// Becomes the server side of TLS (STARTTLS, or implicit). Nothing given back may be pending.
     pub async fn upgrade_server(self, tls: &ServerTls, deadline: Instant) -> Result<Stream, TlsFault> {
+        if !self.given_back.is_empty() {
+            return Err(TlsFault::injected(self.given_back.len()));
+        }
         match self.peek(deadline).await {
             Ok(None) => return Err(TlsFault::timeout()),
             Ok(Some(first)) if first.is_empty() => {

@@ -50,3 +50,19 @@ impl PassedSockets {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_taken_by_name_once_and_a_wrong_name_lists_the_others() {
+        let socket = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let named = |name: &str| (name.to_owned(), Some(socket()));
+        let mut passed = PassedSockets { sockets: vec![named("smtp"), named("imap"), named("smtp")] };
+        assert_eq!(passed.take("smtp").unwrap().len(), 2);
+        let error = passed.take("smtp").unwrap_err().to_string();
+        assert!(error.contains("others: imap"), "{error}");
+        assert_eq!(passed.take("imap").unwrap().len(), 1);
+    }
+}

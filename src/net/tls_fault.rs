@@ -73,7 +73,9 @@ impl TlsFault {
             Tls::PeerIncompatible(
                 PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled
-                | PeerIncompatible::SupportedVersionsExtensionRequired,
+                | PeerIncompatible::SupportedVersionsExtensionRequired
+                // Came with TLS 1.2; rustls misses it before it looks at the version.
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
             ) => Self::new(TlsFaultKind::TooOld, "the client offers TLS 1.1 at most: use a plain listener for it"),
             Tls::PeerIncompatible(why) => {
                 Self::new(TlsFaultKind::TooOld, format!("the client offers no common cipher or key exchange ({why:?})"))

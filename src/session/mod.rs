@@ -1,1 +1,18 @@
-//! stub
+//! One client connection, from greeting to goodbye.
+//!
+//! `admit` walks it to the sign-on: greeting, claim, account, token, dial, sign-on, and only then success to the
+//! client in its own dialect. After that IMAP and POP3 are spliced (`proxy`), SMTP goes on command by command
+//! (`relay`). A session holds a bearer token for the sign-on and nothing else of the account's secrets.
+
+mod admit;
+mod drive;
+mod gate;
+mod proxy;
+mod relay;
+mod seen;
+mod sign_on;
+mod transaction;
+
+pub use admit::serve;
+pub use gate::{Doorway, Gate};
+pub use seen::Seen;

@@ -2,7 +2,7 @@
 
 mod error;
 mod key;
-mod private_file;
+pub mod private_file;
 mod row;
 mod sealing;
 mod settings;

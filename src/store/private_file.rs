@@ -48,6 +48,24 @@ pub fn create_whole(path: &Path, content: &[u8], nonce: &str) -> io::Result<()> 
     sync_dir(dir)
 }
 
+/// Writes a 0600 file whole or not at all, over whatever is there.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let dir = parent_of(path);
+    make_dir(dir)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = dir.join(format!(".{name}.{}", std::process::id()));
+    let written = private_options().create(true).truncate(true).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    sync_dir(dir)
+}
+
 fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);

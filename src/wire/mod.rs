@@ -107,3 +107,39 @@ pub struct Welcome {
     /// Untagged lines of the upstream that follow our OK.
     pub untagged: Bytes,
 }
+
+/// How a client's connection is protected, and what it may do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Plain, and no TLS is offered.
+    Plain,
+    /// Plain; STARTTLS may be used.
+    Offered,
+    /// Plain; no credentials before STARTTLS.
+    Required,
+    /// Inside TLS.
+    Secured,
+}
+
+impl Protection {
+    pub const fn offers_starttls(self) -> bool {
+        matches!(self, Protection::Offered | Protection::Required)
+    }
+
+    pub const fn takes_credentials(self) -> bool {
+        !matches!(self, Protection::Required)
+    }
+}
+
+/// The machine that signs on at the upstream.
+pub trait Back: Machine<Event = SignOn> {
+    /// The upstream closed. Some protocols say something by it (see `imap::back`); otherwise `None`: a lost connection.
+    fn closed(&mut self) -> Option<SignOn>;
+}
+
+/// How many mistakes a client may make before it is shown the door.
+pub const ERROR_BUDGET: u32 = 20;
+
+#[cfg(test)]
+#[rustfmt::skip] // dialogues are tables: one turn a line
+mod tests;

@@ -1,1 +1,227 @@
+//! The commands as a person or a script meets them: output, exit codes, and what they say when something is wrong.
 
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread::{self, JoinHandle},
+};
+
+use argon2::{Argon2, PasswordHash, PasswordVerifier};
+
+const APP: &str = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"id\"\n";
+
+fn gatepost(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    command.args(arguments).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    told(gatepost(arguments).output().unwrap())
+}
+
+fn run_with_stdin(arguments: &[&str], stdin: &str) -> (i32, String, String) {
+    let mut child = gatepost(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    // A command that fails early does not read it.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    told(child.wait_with_output().unwrap())
+}
+
+fn told(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn file(folder: &Path, text: &str) -> String {
+    let path = folder.join("gatepost.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn help_shows_every_command_and_an_example() {
+    let (code, help, _) = run(&["--help"]);
+    assert_eq!(code, 0);
+    for command in ["run", "demo", "login", "logout", "status", "send", "password", "config"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
+        let (code, help, _) = run(&[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(command == "config" || help.contains("Example"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_2_and_a_refused_configuration_78() {
+    assert_eq!(run(&["nonsense"]).0, 2);
+    assert_eq!(run(&["send", "--from", "ann"]).0, 2);
+    assert_eq!(run(&["run", "--config", "/nonexistent/gatepost.toml"]).0, 78);
+    let folder = tempfile::tempdir().unwrap();
+    let config = file(folder.path(), "[[listener]]\nprotocol = \"smpt\"\n");
+    for command in [&["run"][..], &["status"], &["config", "check"], &["config", "show"]] {
+        let (code, _, errors) = run(&[command, &["--config", &config]].concat());
+        assert_eq!(code, 78, "{command:?}: {errors}");
+        assert!(errors.contains(&format!("error: {config}:2:1:")), "{errors}");
+        assert!(errors.contains("hint: did you mean \"smtp\"?"), "{errors}");
+    }
+}
+
+#[test]
+fn unsafe_exposure_is_refused_with_the_line_to_add() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = "[[listener]]\nprotocol = \"smtp\"\nlisten = [\"0.0.0.0:0\"]\n";
+    let config = file(folder.path(), &format!("{listener}{APP}[[account]]\naddress = \"ann@contoso.com\"\n"));
+    let (code, _, errors) = run(&["run", "--config", &config]);
+    assert_eq!(code, 78, "{errors}");
+    assert!(errors.contains("hint: add to this [[account]]: password = \"$argon2id$...\""), "{errors}");
+}
+
+#[test]
+fn a_check_for_scripts_is_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = file(folder.path(), "[store]\nurll = \"x\"\n");
+    let (code, json, _) = run(&["config", "check", "--json", "--config", &config]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(code, 78);
+    assert_eq!(json["ok"], false);
+    assert_eq!(json["problems"][0]["line"], 2);
+    assert_eq!(json["problems"][0]["key"], "store.urll");
+    let config = file(folder.path(), APP);
+    let (code, text, _) = run(&["config", "check", "--config", &config]);
+    assert_eq!((code, text), (0, format!("{config}: fine\n")));
+}
+
+#[test]
+fn the_configuration_is_found_by_the_environment_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = file(folder.path(), APP);
+    let output = gatepost(&["config", "check"]).env("GATEPOST_CONFIG", &config).output().unwrap();
+    assert_eq!(told(output).0, 0);
+    let output = gatepost(&["config", "show", "--json"]).current_dir(folder.path()).output().unwrap();
+    let (code, json, _) = told(output);
+    assert_eq!(code, 0);
+    assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["app"]["contoso"]["token-url"].is_string());
+}
+
+#[test]
+fn the_schema_the_man_page_and_the_completions_are_there() {
+    let (_, schema, _) = run(&["config", "schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert!(schema["properties"]["listener"].is_object());
+    let (_, man, _) = run(&["man"]);
+    assert!(man.contains(".TH gatepost 1") && man.contains("gatepost login"), "{man}");
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        assert!(run(&["completions", shell]).1.contains("gatepost"), "{shell}");
+    }
+}
+
+#[test]
+fn a_password_becomes_a_hash_that_fits_it() {
+    let (code, hash, _) = run_with_stdin(&["password", "--stdin"], "correct horse\r\n");
+    assert_eq!(code, 0);
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    let hash = PasswordHash::new(hash.trim_end()).unwrap();
+    assert!(Argon2::default().verify_password(b"correct horse", &hash).is_ok());
+    assert_eq!(run_with_stdin(&["password", "--stdin"], "\n").0, 1);
+    let (code, _, errors) = run(&["password"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("hint: give the password on stdin"), "{errors}");
+}
+
+#[test]
+fn a_status_without_a_daemon_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = format!("[console]\nlisten = \"127.0.0.1:{port}\"\n{APP}[[account]]\naddress = \"ann@contoso.com\"\n");
+    let config = file(folder.path(), &text);
+    let (code, table, errors) = run(&["status", "--config", &config]);
+    assert_eq!(code, 1);
+    assert!(table.contains("ann@contoso.com"), "{table}");
+    assert!(errors.contains("the daemon did not answer") && errors.contains("hint: start it with"), "{errors}");
+}
+
+/// Answers each line of a dialogue; gives back what the other side said.
+fn server(script: Vec<(&'static str, &'static str)>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let said = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        serve(stream, &script)
+    });
+    (address, said)
+}
+
+fn serve(mut stream: TcpStream, script: &[(&str, &str)]) -> Vec<String> {
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    let mut said = Vec::new();
+    let mut in_data = false;
+    for (wanted, answer) in script {
+        while !wanted.is_empty() {
+            let mut line = String::new();
+            if lines.read_line(&mut line).unwrap() == 0 {
+                return said;
+            }
+            let line = line.trim_end().to_owned();
+            let done = if in_data { line == *wanted } else { line.starts_with(wanted) };
+            assert!(done || in_data, "expected {wanted}, got {line}");
+            said.push(line);
+            if done {
+                break;
+            }
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        in_data = answer.starts_with("354");
+    }
+    let _ = lines.read_to_string(&mut String::new());
+    said
+}
+
+#[test]
+fn a_test_message_goes_the_way_of_a_device() {
+    let (address, said) = server(vec![
+        ("", "220 gatepost ready\r\n"),
+        ("EHLO", "250-gatepost\r\n250-SIZE 1000000\r\n250 AUTH PLAIN LOGIN\r\n"),
+        ("AUTH PLAIN ", "235 2.7.0 ok\r\n"),
+        ("MAIL FROM:<ann@contoso.com>", "250 ok\r\n"),
+        ("RCPT TO:<bob@contoso.com>", "250 ok\r\n"),
+        ("DATA", "354 go\r\n"),
+        (".", "250 2.0.0 queued as 7\r\n"),
+        ("QUIT", "221 bye\r\n"),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let body = folder.path().join("body.txt");
+    std::fs::write(&body, "hello\n.hidden dot\n").unwrap();
+    let arguments = ["send", "--from", "ann@contoso.com", "--to", "bob@contoso.com", "--subject", "Grüße"];
+    let rest = ["--password-stdin", "--server", &address, body.to_str().unwrap()];
+    let (code, steps, errors) = run_with_stdin(&[&arguments[..], &rest[..]].concat(), "hunter2\n");
+    assert_eq!(code, 0, "{errors}");
+    assert!(steps.contains("> AUTH PLAIN [hidden]") && steps.contains("< 250 2.0.0 queued as 7"), "{steps}");
+    let said = said.join().unwrap();
+    assert!(said.contains(&"AUTH PLAIN AGFubkBjb250b3NvLmNvbQBodW50ZXIy".to_owned()), "{said:?}");
+    assert!(!steps.contains("AGFubkBjb250b3NvLmNvbQBodW50ZXIy"), "{steps}");
+    for line in
+        ["From: <ann@contoso.com>", "To: <bob@contoso.com>", "Subject: =?utf-8?B?R3LDvMOfZQ==?=", "..hidden dot"]
+    {
+        assert!(said.contains(&line.to_owned()), "{line} in {said:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_in_the_servers_words() {
+    let (address, _) = server(vec![
+        ("", "220 gatepost ready\r\n"),
+        ("EHLO", "250-gatepost\r\n250 AUTH LOGIN\r\n"),
+        ("AUTH LOGIN", "334 VXNlcm5hbWU6\r\n"),
+        ("YUBiLmM=", "334 UGFzc3dvcmQ6\r\n"),
+        ("eA==", "535 5.7.8 wrong password [gatepost bad-credentials]\r\n"),
+    ]);
+    let arguments = ["send", "--json", "--from", "a@b.c", "--to", "d@e.f", "--password-stdin", "--server", &address];
+    let (code, json, _) = run_with_stdin(&arguments, "x\n");
+    assert_eq!(code, 1);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["ok"], false);
+    let error = json["error"].as_str().unwrap();
+    assert!(error.contains("535 5.7.8 wrong password [gatepost bad-credentials]"), "{error}");
+}

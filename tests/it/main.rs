@@ -1,5 +1,20 @@
-//! One binary for everything that is tested from outside: dialogues, configuration, commands, and the shape of the house.
+//! One binary for everything that needs no other program: dialogues with the daemon in front of the sandbox,
+//! configuration, commands, and the shape of the house.
+//!
+//! It is compiled for tests alone, so what is forbidden to the daemon is allowed here.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it did not expect"
+)]
 
 mod cli;
 mod config;
+mod imap;
+mod pop3;
+mod smtp;
 mod tidy;
+mod world;

@@ -1,1 +1,270 @@
+//! The shape of the house, held: rows, the purity of `wire` and `base`, sizes, names, and who may see a secret.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// From the ground up. A file imports its own module and modules of lower rows.
+const ROWS: &[&[&str]] = &[
+    &["base"],
+    &["wire"],
+    &["catalog", "meter"],
+    &["store"],
+    &["net"],
+    &["oauth"],
+    &["account"],
+    &["outbound"],
+    &["session"],
+    &["console"],
+    &["config"],
+    &["daemon"],
+    &["sandbox"],
+    &["cli"],
+];
+
+/// The sandbox imitates others; it must not lean on what it is there to test.
+const SANDBOX_IMPORTS: &[&str] = &["base", "wire", "net"];
+
+/// Where a secret is seen: each of these puts it on a wire, into a hash, or under a seal, or looks at its shape.
+const EXPOSE: &[&str] = &[
+    "src/account/passwords.rs",        // hashes and compares what was typed
+    "src/base/secret.rs",              // defines it
+    "src/cli/demo/stage.rs",           // the demo's own password
+    "src/cli/password.rs",             // prints the hash that was asked for
+    "src/cli/send/dialogue.rs",        // AUTH of the test message
+    "src/config/check/account.rs",     // the word "first-use" in place of a hash
+    "src/config/check/hash.rs",        // makes and reads argon2id hashes
+    "src/config/check/mod.rs",         // URLs that may hold a password
+    "src/config/check/secret.rs",      // refuses control bytes
+    "src/console/access.rs",           // compares the token of a visitor
+    "src/net/http.rs",                 // body of a token request
+    "src/oauth/fingerprint.rs",        // keyed hash of a token
+    "src/oauth/verdict.rs",            // redacts
+    "src/sandbox/exchange/sign_on.rs", // the imitated server checks the token
+    "src/sandbox/identity/grant.rs",   // the imitated provider checks the secret
+    "src/sandbox/tenant.rs",           // the imitated directory
+    "src/sandbox/transcript.rs",       // masks secrets in what it records
+    "src/store/row.rs",                // what is sealed
+    "src/store/sqlite.rs",             // sealed rows
+    "src/wire/imap/back.rs",           // AUTHENTICATE
+    "src/wire/pop3/back.rs",           // AUTH
+    "src/wire/sasl.rs",                // SASL messages
+    "src/wire/smtp/back.rs",           // AUTH
+];
+
+struct Source {
+    /// From the root of the repository, with forward slashes.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn module(&self) -> &str {
+        let inside = self.path.strip_prefix("src/").unwrap_or_default();
+        inside.split(['/', '.']).next().unwrap_or_default()
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.contains("/tests/") || self.path.ends_with("tests.rs") || self.path.ends_with("_test.rs")
+    }
+
+    /// What runs: without comments, and without the tests at the end of the file.
+    fn code(&self) -> String {
+        let runs = self.text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+        runs.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
+    const SKIP: &[&str] = &["target", ".git", "node_modules", ".lab", "corpus", "artifacts", "__pycache__"];
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if SKIP.contains(&name.as_str()) || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            files(&path, wanted, found);
+        } else if wanted(&path) {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    files(&root().join("src"), &|path| path.extension().is_some_and(|e| e == "rs"), &mut found);
+    assert!(found.len() > 30, "the sources were not found");
+    let source = |path: PathBuf| Source {
+        path: path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/"),
+        text: fs::read_to_string(&path).unwrap(),
+    };
+    found.into_iter().map(source).collect()
+}
+
+/// Modules that a text imports from the root of the crate: `crate::a::b`, `use crate::{a, b::{c}}`.
+fn imports(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let Some(group) = rest.strip_prefix('{') else {
+            found.push(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut begins = true;
+        for (n, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                c if begins && depth == 0 && c.is_alphabetic() => {
+                    found.push(word(&group[n..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn row(module: &str) -> Option<usize> {
+    ROWS.iter().position(|row| row.contains(&module))
+}
+
+#[test]
+fn imports_of_a_group_are_seen() {
+    let code = "use crate::{base::{Secret, Fault}, net,\n    oauth::App};\nfn f() { crate::wire::x() }";
+    assert_eq!(imports(code), ["base", "net", "oauth", "wire"]);
+}
+
+#[test]
+fn no_file_imports_from_a_higher_row() {
+    let mut upward = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        let (module, Some(own)) = (source.module(), row(source.module())) else {
+            assert!(["lib", "main"].contains(&source.module()), "{} is in no row", source.path);
+            continue;
+        };
+        for import in imports(&source.code()) {
+            let lower = row(&import).is_some_and(|row| row < own);
+            let allowed =
+                import == module || (lower && (module != "sandbox" || SANDBOX_IMPORTS.contains(&import.as_str())));
+            if !allowed {
+                upward.push(format!("{} imports {import}", source.path));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "{upward:#?}");
+}
+
+#[test]
+fn base_and_wire_know_no_sockets_clocks_or_chance() {
+    const IMPURE: &[&str] =
+        &["tokio", "std::net", "Instant", "SystemTime", "rand::", "std::fs", "std::env", "std::thread"];
+    let mut impure = Vec::new();
+    for source in sources().iter().filter(|s| ["base", "wire"].contains(&s.module()) && !s.is_test()) {
+        let code = source.code();
+        impure
+            .extend(IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{}: {word}", source.path)));
+    }
+    assert!(impure.is_empty(), "{impure:#?}");
+}
+
+#[test]
+fn no_file_is_over_five_hundred_lines() {
+    // A file of tests is read from case to case, not as a whole.
+    let most = |source: &Source| if source.is_test() { 600 } else { 500 };
+    let long: Vec<String> = sources()
+        .iter()
+        .map(|source| (source.text.lines().count(), source))
+        .filter(|(lines, source)| *lines > most(source))
+        .map(|(lines, source)| format!("{}: {lines}", source.path))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn secrets_are_seen_in_listed_files_alone() {
+    let strangers: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| {
+            !source.is_test() && source.code().contains(".expose()") && !EXPOSE.contains(&source.path.as_str())
+        })
+        .map(|source| source.path)
+        .collect();
+    assert!(strangers.is_empty(), "exposes a secret; add it to the list with a reason, or do without: {strangers:#?}");
+}
+
+#[test]
+fn the_list_of_those_files_is_not_longer_than_it_must_be() {
+    let sources = sources();
+    let exposes = |path: &str| sources.iter().any(|s| s.path == path && s.code().contains(".expose()"));
+    let idle: Vec<_> = EXPOSE.iter().filter(|path| **path != "src/base/secret.rs" && !exposes(path)).collect();
+    assert!(idle.is_empty(), "exposes nothing any more; take it off the list: {idle:#?}");
+}
+
+#[test]
+fn every_file_says_why_it_exists() {
+    let silent: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| !source.is_test() && !source.text.starts_with("//!"))
+        .map(|source| source.path)
+        .collect();
+    assert!(silent.is_empty(), "{silent:#?}");
+}
+
+#[test]
+fn names_say_what_a_thing_is() {
+    const VAGUE: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "misc", "shared"];
+    const EMPTY_VERBS: &[&str] = &["fn get_", "fn handle_", "fn process_"];
+    let mut vague = Vec::new();
+    for source in sources() {
+        let words = source.path.split(['/', '.', '_']);
+        vague.extend(words.filter(|word| VAGUE.contains(word)).map(|word| format!("{}: {word}", source.path)));
+        let code = source.code();
+        vague.extend(
+            EMPTY_VERBS.iter().filter(|verb| code.contains(**verb)).map(|verb| format!("{}: {verb}", source.path)),
+        );
+    }
+    assert!(vague.is_empty(), "{vague:#?}");
+}
+
+/// A path of somebody's machine in the tree works on that machine alone.
+#[test]
+fn nothing_names_a_path_of_a_developers_machine() {
+    let paths = [concat!("/wo", "rk/"), concat!("/tmp/", "gp"), concat!("/ro", "ot/"), concat!("/home/", "user/")];
+    const TEXT: &[&str] = &["rs", "toml", "md", "sh", "py", "yml", "yaml", "json", "js", "service", "html", "sql", ""];
+    let is_text = |path: &Path| TEXT.contains(&path.extension().unwrap_or_default().to_string_lossy().as_ref());
+    let mut found = Vec::new();
+    files(root(), &is_text, &mut found);
+    let mut named = Vec::new();
+    for path in found {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        named.extend(paths.iter().filter(|p| text.contains(**p)).map(|p| format!("{}: {p}", path.display())));
+    }
+    assert!(named.is_empty(), "{named:#?}");
+}
+
+/// `systemd-analyze` measures the unit without systemd running; where it is not installed the unit is not measured.
+#[test]
+fn the_unit_is_hardened() {
+    let unit = root().join("systemd/gatepost.service");
+    let measured = std::process::Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager", "--threshold=15"])
+        .arg(&unit)
+        .output();
+    let Ok(output) = measured else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

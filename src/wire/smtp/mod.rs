@@ -1,1 +1,20 @@
-//! stub
+//! SMTP submission (RFC 5321, 6409, 4954, 3207) on both sides.
+//!
+//! Until sign-on `front` and `back` work as in the other protocols; then commands go one at a time through
+//! `command` and `reply`, and message bodies through `body`. smtp-proto reads the words of one clean line only:
+//! its receivers end DATA at the wrong places.
+
+pub mod back;
+pub mod body;
+pub mod command;
+pub mod front;
+pub mod reply;
+
+pub use back::SmtpBack;
+pub use body::Body;
+pub use command::{Command, Mail, Rcpt};
+pub use front::SmtpFront;
+pub use reply::{Replies, Reply};
+
+/// What is said in EHLO, before AUTH by the front and after it by the relay.
+pub const SIZE_LIMIT: u64 = 157_286_400;

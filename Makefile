@@ -1,0 +1,33 @@
+# One place for every command; CI runs `make test` and nothing else.
+
+CARGO ?= cargo
+
+.PHONY: run demo test unit real lint fmt deny man clean
+
+run: ## the daemon, with ./gatepost.toml
+	$(CARGO) run --release -- run
+
+demo: ## the try-out, without a tenant
+	$(CARGO) run --release -- demo
+
+test: lint unit real ## everything that CI runs
+
+lint: ## format, clippy with denied lints, licences and bans
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check licenses bans sources; \
+	else echo "hint: cargo-deny is not installed, licences and bans were not checked (cargo install cargo-deny)"; fi
+
+unit: ## unit, property and dialogue tests; needs no network and nothing installed
+	$(CARGO) test --quiet
+
+real: ## real Dovecot, Postfix, OAuth server, mail programs and browser; installs what is missing (Debian, root)
+	$(CARGO) build --quiet
+	sh tests/real/install.sh
+	python3 tests/real/run.py
+
+fmt:
+	$(CARGO) fmt
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,38 @@
+//! `password = "first-use"`: the first password typed after a sign-in becomes the account's password.
+//!
+//! Only from loopback, only while armed (ten minutes from a completed sign-in), and on Linux only from the user that
+//! signed in, where that can be told. Of two that race, one wins; the other is a wrong password like any other.
+
+use std::{net::SocketAddr, time::SystemTime};
+
+use super::passwords;
+use crate::{
+    base::Secret,
+    net::peer_uid,
+    store::{Store, StoreError},
+};
+
+/// Learns `typed` if the account is armed for it; the hash that counts from now on.
+pub(super) async fn learn(
+    store: &Store,
+    address: &str,
+    typed: &Secret,
+    peer: SocketAddr,
+) -> Result<Option<Secret>, StoreError> {
+    if typed.is_empty() || !peer.ip().to_canonical().is_loopback() {
+        return Ok(None);
+    }
+    let Some(arming) = store.first_use_arming(address).await? else { return Ok(None) };
+    let now = SystemTime::now();
+    let stranger = match (arming.uid, peer_uid(peer)) {
+        (Some(armed), Some(peer)) => armed != peer,
+        _ => false,
+    };
+    if arming.until < now || stranger {
+        return Ok(None);
+    }
+    let secret = typed.clone();
+    let hash = tokio::task::spawn_blocking(move || passwords::hash(&secret)).await.ok().flatten();
+    let Some(hash) = hash else { return Ok(None) };
+    Ok(store.learn_password(address, &hash, now).await?.then_some(hash))
+}

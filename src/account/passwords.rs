@@ -1,0 +1,140 @@
+//! Checks typed passwords against argon2id hashes, and remembers the right ones.
+//!
+//! A success is remembered as a keyed hash in memory, so that a poller that logs in every few seconds costs
+//! microseconds. The key dies with the process. Hashing is bounded to as many checks at once as there are cores:
+//! each takes 19 MiB and tens of milliseconds.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString},
+};
+use aws_lc_rs::{hmac, rand::SystemRandom};
+use tokio::sync::Semaphore;
+
+use crate::base::Secret;
+
+/// What is checked for an unknown user, so that it takes the same time. Nobody knows its password:
+/// it is the hash of random bytes that were thrown away.
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Z2F0ZXBvc3QtZGVjb3ktMQ$3vRHdYFyvYpiXc4S0r5pRo1FXGq4OZjgVEr2MgYbXTc";
+
+/// Successes remembered at most; then all are forgotten and the next login of each pays once.
+const REMEMBERED_CAP: usize = 100_000;
+
+type Digest = [u8; 32];
+
+pub struct Passwords {
+    key: hmac::Key,
+    remembered: Mutex<HashSet<Digest>>,
+    checks: Semaphore,
+}
+
+impl Passwords {
+    /// Fails only if the system has no randomness.
+    pub fn new() -> std::io::Result<Self> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok(Self { key, remembered: Mutex::default(), checks: Semaphore::new(cores) })
+    }
+
+    fn digest(&self, login: &str, hash: &Secret, typed: &Secret) -> Digest {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in [login, hash.expose(), typed.expose()] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut digest = Digest::default();
+        for (to, from) in digest.iter_mut().zip(context.sign().as_ref()) {
+            *to = *from;
+        }
+        digest
+    }
+
+    /// True if this very password was right for this login and hash before. Microseconds.
+    pub fn is_remembered(&self, login: &str, hash: &Secret, typed: &Secret) -> bool {
+        let digest = self.digest(login, hash, typed);
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest)
+    }
+
+    /// Checks against `hash`, or against a decoy if there is none. Cancel safe: a check that is under way ends by
+    /// itself on its own thread.
+    pub async fn check(&self, login: &str, hash: Option<&Secret>, typed: &Secret) -> bool {
+        let Ok(_permit) = self.checks.acquire().await else { return false };
+        let (against, secret) = (hash.cloned().unwrap_or_else(|| Secret::new(DECOY)), typed.clone());
+        let right = tokio::task::spawn_blocking(move || verify(&against, &secret)).await.unwrap_or(false);
+        let (true, Some(hash)) = (right, hash) else { return false };
+        let digest = self.digest(login, hash, typed);
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= REMEMBERED_CAP {
+            remembered.clear();
+        }
+        remembered.insert(digest);
+        true
+    }
+}
+
+/// A hash that needs more than this would let one login stop the machine.
+const MOST_KIBIBYTES: u32 = 1024 * 1024;
+const MOST_PASSES: u32 = 64;
+
+/// Why this cannot be checked against a password; `None` if it can. Reads on from "`password`".
+pub fn flaw(hash: &Secret) -> Option<&'static str> {
+    let Ok(parsed) = PasswordHash::new(hash.expose()) else {
+        return Some("is not a password hash");
+    };
+    if parsed.algorithm != Algorithm::Argon2id.ident() {
+        return Some("is a hash of another kind than argon2id");
+    }
+    match Params::try_from(&parsed) {
+        Ok(params) if params.m_cost() <= MOST_KIBIBYTES && params.t_cost() <= MOST_PASSES => {}
+        Ok(_) => return Some("is a hash that costs too much to check (at most 1 GiB and 64 passes)"),
+        Err(_) => return Some("is an argon2id hash with parameters out of range"),
+    }
+    let complete = parsed.salt.is_some() && parsed.hash.is_some();
+    (!complete).then_some("is an incomplete argon2id hash")
+}
+
+/// Makes a hash; the cost is OWASP's first choice for argon2id (19 MiB, two passes). `None` only if the system
+/// gives no random bytes. Takes tens of milliseconds: not for the runtime's own threads.
+pub fn hash(password: &Secret) -> Option<Secret> {
+    let params = Params::new(19_456, 2, 1, None).ok()?;
+    let mut salt = [0u8; 16];
+    aws_lc_rs::rand::fill(&mut salt).ok()?;
+    let salt = SaltString::encode_b64(&salt).ok()?;
+    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    hasher.hash_password(password.expose().as_bytes(), &salt).ok().map(|hash| Secret::new(hash.to_string()))
+}
+
+fn verify(hash: &Secret, typed: &Secret) -> bool {
+    PasswordHash::new(hash.expose())
+        .is_ok_and(|hash| Argon2::default().verify_password(typed.expose().as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_decoy_is_a_hash_that_costs_what_real_ones_cost() {
+        assert_eq!(flaw(&Secret::new(DECOY)), None);
+    }
+
+    #[tokio::test]
+    async fn a_right_password_is_remembered_for_this_login_and_hash_only() {
+        let passwords = Passwords::new().unwrap();
+        let (hash, other) = (hash(&Secret::new("pw")).unwrap(), hash(&Secret::new("other")).unwrap());
+        let typed = Secret::new("pw");
+        assert!(!passwords.is_remembered("ann", &hash, &typed));
+        assert!(passwords.check("ann", Some(&hash), &typed).await);
+        assert!(passwords.is_remembered("ann", &hash, &typed));
+        assert!(!passwords.is_remembered("bob", &hash, &typed));
+        assert!(!passwords.is_remembered("ann", &other, &typed));
+        assert!(!passwords.check("ann", Some(&hash), &Secret::new("no")).await);
+        assert!(!passwords.check("nobody", None, &typed).await);
+    }
+}

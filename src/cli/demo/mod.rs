@@ -1,0 +1,64 @@
+//! `gatepost demo`: everything on this machine alone, with nothing pretended between the two ends.
+//!
+//! The sandbox stands in for a tenant; the daemon in front of it is the real one, configured by a file like any
+//! other, signed in by the real browser flow (the demo plays the browser). One message goes out over SMTP with a plain
+//! password and comes back over IMAP and POP3; both legs of each dialogue are shown, so that one sees a password go in
+//! and XOAUTH2 come out.
+
+mod client;
+mod dialogue;
+mod stage;
+
+use std::io;
+
+use super::{
+    args::DemoArgs,
+    outcome::{Failure, Outcome},
+    runtime, terminal,
+};
+use crate::{base::Protocol, daemon};
+
+pub fn run(args: &DemoArgs) -> Outcome {
+    daemon::init_log_for_demo();
+    runtime()?.block_on(async {
+        let stage = stage::Stage::build(args).await?;
+        let played = play(&stage).await;
+        let outcome = match played {
+            Ok(()) if args.once => print("\nMail flowed. The demo is over.\n"),
+            Ok(()) => stay(&stage).await,
+            Err(failure) => Err(failure),
+        };
+        stage.tear_down().await;
+        outcome
+    })
+}
+
+async fn play(stage: &stage::Stage) -> Outcome {
+    print(&stage.introduction())?;
+    for (title, protocol) in [
+        ("1. A device sends a message over SMTP", Protocol::Smtp),
+        ("2. An old mail program reads it over IMAP", Protocol::Imap),
+        ("3. Another one reads it over POP3", Protocol::Pop3),
+    ] {
+        print(&format!("\n{title}\n\n"))?;
+        stage.sandbox.transcript().clear();
+        let client = dialogue::run(protocol, stage.address(protocol)).await.map_err(failed(title))?;
+        let upstream = stage.sandbox.transcript().dialogue(protocol.as_str());
+        print(&dialogue::side_by_side(&client, &upstream))?;
+    }
+    Ok(())
+}
+
+fn failed(title: &str) -> impl FnOnce(dialogue::Stuck) -> Failure {
+    move |stuck| Failure::new(format!("{title}: {stuck}"), "this is a fault of Gatepost, please report it with the dialogue above")
+}
+
+async fn stay(stage: &stage::Stage) -> Outcome {
+    print(&stage.instructions())?;
+    let _ = tokio::signal::ctrl_c().await;
+    print("\nThe demo is over, nothing is left behind.\n")
+}
+
+fn print(text: &str) -> Outcome {
+    terminal::print(text).map_err(|e: io::Error| Failure::new(format!("stdout: {e}"), "write to another place"))
+}

@@ -1,0 +1,70 @@
+//! The JSON of `gatepost status --json` and of `/api/status`.
+
+use std::{sync::Arc, time::SystemTime};
+
+use serde::Serialize;
+
+use crate::{
+    account::Account,
+    meter::{FaultView, Meter, SessionView},
+    oauth::SignInState,
+};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    pub version: &'static str,
+    /// Seconds since 1970.
+    pub at: u64,
+    pub accounts: Vec<AccountStatus>,
+    pub listeners: Vec<ListenerStatus>,
+    pub sessions: Vec<SessionView>,
+    pub faults: Vec<FaultView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AccountStatus {
+    pub address: String,
+    pub app: String,
+    pub sign_in: Option<SignInState>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListenerStatus {
+    pub protocol: &'static str,
+    /// As really bound.
+    pub address: String,
+    pub tls: &'static str,
+}
+
+impl Status {
+    pub fn new(
+        accounts: &[Arc<Account>],
+        states: &[SignInState],
+        listeners: Vec<ListenerStatus>,
+        meter: &Meter,
+    ) -> Self {
+        let accounts = accounts
+            .iter()
+            .map(|account| {
+                let key = account.sign_in.key();
+                AccountStatus {
+                    address: account.address.clone(),
+                    app: account.sign_in.app.name.clone(),
+                    sign_in: states.iter().find(|state| state.key == key).cloned(),
+                }
+            })
+            .collect();
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            at,
+            accounts,
+            listeners,
+            sessions: meter.board.list(),
+            faults: meter.recent.list(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Opens the configured listeners and sends each arrival into a session of its own.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    base::Protocol,
+    console::ListenerStatus,
+    net::{
+        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, PassedSockets, ServerTls,
+        SetupFault,
+    },
+    session::{Doorway, Gate, serve},
+};
+
+/// One socket that is really open.
+#[derive(Debug, Clone)]
+pub struct BoundAt {
+    pub protocol: Protocol,
+    pub address: SocketAddr,
+    pub tls: ListenerTls,
+}
+
+impl BoundAt {
+    /// The configuration's word for the TLS mode.
+    pub const fn tls_word(&self) -> &'static str {
+        match self.tls {
+            ListenerTls::Off => "off",
+            ListenerTls::StartTls => "starttls",
+            ListenerTls::StartTlsRequired => "starttls-required",
+            ListenerTls::Implicit => "implicit",
+            ListenerTls::Auto => "auto",
+        }
+    }
+
+    pub fn status(&self) -> ListenerStatus {
+        ListenerStatus { protocol: self.protocol.as_str(), address: self.address.to_string(), tls: self.tls_word() }
+    }
+}
+
+pub(super) struct Listeners {
+    pub gate: Arc<RwLock<Arc<Gate>>>,
+    pub state_directory: PathBuf,
+    pub stopping: CancellationToken,
+    pub sessions: TaskTracker,
+}
+
+impl Listeners {
+    /// Opens all of them, or none: accepting starts only when every socket is open.
+    pub fn open(&self, listeners: &[Listener]) -> Result<Vec<BoundAt>, SetupFault> {
+        let mut passed = PassedSockets::from_environment();
+        let mut opened = Vec::new();
+        for listener in listeners {
+            let tls = self.server_tls(listener)?;
+            opened.push((listener, tls, net::bind(listener, &mut passed)?));
+        }
+        let admission = Admission::new(AdmissionLimits::default());
+        let mut report = Vec::new();
+        for (number, (listener, tls, sockets)) in opened.into_iter().enumerate() {
+            for socket in sockets {
+                report.push(BoundAt { protocol: listener.protocol, address: socket.address(), tls: listener.tls });
+                let door = self.door(number, listener, tls.clone(), admission.clone());
+                self.spawn(socket, door, listener, tls.clone());
+            }
+        }
+        Ok(report)
+    }
+
+    fn server_tls(&self, listener: &Listener) -> Result<Option<ServerTls>, SetupFault> {
+        if listener.tls == ListenerTls::Off {
+            return Ok(None);
+        }
+        if let Some((certificate, key)) = &listener.certificate {
+            return ServerTls::from_files(certificate, key).map(Some);
+        }
+        let addresses: Vec<IpAddr> = listener
+            .listen
+            .iter()
+            .filter_map(|bind| match bind {
+                Bind::Address(address) => Some(address.ip()),
+                Bind::Systemd(_) => None,
+            })
+            .collect();
+        ServerTls::self_signed(&self.state_directory, &addresses).map(Some)
+    }
+
+    fn door(&self, number: usize, listener: &Listener, tls: Option<ServerTls>, admission: Admission) -> Door {
+        let (too_busy, tls_expected) = match listener.protocol {
+            Protocol::Smtp => (
+                "421 4.3.2 Too many connections, try again later\r\n",
+                "554 5.7.0 This port speaks TLS from the first byte\r\n",
+            ),
+            Protocol::Imap => (
+                "* BYE Too many connections, try again later\r\n",
+                "* BYE This port speaks TLS from the first byte\r\n",
+            ),
+            Protocol::Pop3 => (
+                "-ERR [SYS/TEMP] Too many connections, try again later\r\n",
+                "-ERR This port speaks TLS from the first byte\r\n",
+            ),
+        };
+        Door {
+            listener: number,
+            max_connections: listener.max_connections,
+            tls: listener.tls,
+            server_tls: tls,
+            proxy_protocol_from: listener.proxy_protocol_from.clone(),
+            admission,
+            too_busy: too_busy.into(),
+            tls_expected: tls_expected.into(),
+            sessions: self.sessions.clone(),
+            stop: self.stopping.clone(),
+        }
+    }
+
+    fn spawn(&self, socket: net::Bound, door: Door, listener: &Listener, tls: Option<ServerTls>) {
+        let doorway = Arc::new(Doorway { protocol: listener.protocol, mode: listener.tls, tls });
+        let gate = self.gate.clone();
+        tokio::spawn(async move {
+            let meet = move |Arrival { stream, seat }| {
+                // The newest gate: a reload counts from the next connection on.
+                let gate = gate.read().unwrap_or_else(PoisonError::into_inner).clone();
+                serve(gate, doorway.clone(), stream, seat)
+            };
+            socket.serve(door, meet).await;
+        });
+    }
+}

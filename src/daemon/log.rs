@@ -1,0 +1,30 @@
+//! The log: one line an event on stderr, as text or JSON, journald-friendly.
+//!
+//! `GATEPOST_LOG` takes the usual filter words (`debug`, `gatepost=trace`). Secrets are types that cannot print, and
+//! no dependency is logged below `warn` unless asked for, since HTTP libraries log headers at `trace`.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Sets the process's subscriber up; later calls change nothing.
+pub fn init(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("GATEPOST_LOG").unwrap_or_else(|_| EnvFilter::new("warn,gatepost=info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
+    let done = match format {
+        LogFormat::Text => builder.compact().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    drop(done);
+}

@@ -1,0 +1,67 @@
+//! `gatepost run`: the daemon with signals, readiness and the drain around it.
+
+use std::path::Path;
+
+use tracing::{error, info, warn};
+
+use super::{
+    Daemon, StartFault, core_files,
+    supervisor::{self, Asked, Signals},
+};
+use crate::config::{self, Config};
+
+/// Runs until SIGTERM or SIGINT. `file` is read again at SIGHUP.
+pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
+    core_files::forbid();
+    let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
+    let daemon = Daemon::start(&config).await?;
+    for bound in daemon.bound() {
+        info!(protocol = %bound.protocol, address = %bound.address, tls = bound.tls_word(), "listening");
+    }
+    if let Some(at) = daemon.console_at() {
+        info!("console, status and metrics on http://{at}");
+    }
+    supervisor::ready(&format!("{} listeners, {} accounts", daemon.bound().len(), config.accounts.len()));
+    let mut running = config;
+    loop {
+        match signals.next().await {
+            Asked::Stop => break,
+            Asked::Reload => {
+                supervisor::reloading();
+                running = reload(&daemon, running, file);
+                supervisor::ready(&format!("{} listeners, {} accounts", daemon.bound().len(), running.accounts.len()));
+            }
+        }
+    }
+    info!("stopping");
+    supervisor::stopping();
+    daemon.drain().await;
+    Ok(())
+}
+
+/// A bad file changes nothing. The configuration that runs now.
+fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
+    let new = match config::load(file) {
+        Ok((new, warnings)) => {
+            for problem in &warnings.problems {
+                warn!("configuration: {}", problem.text);
+            }
+            new
+        }
+        Err(problems) => {
+            error!("the configuration was not taken over, nothing changed:\n{problems}");
+            return running;
+        }
+    };
+    if let Err(fault) = daemon.reload(&new) {
+        error!("the configuration was not taken over, nothing changed: {fault}");
+        return running;
+    }
+    let change = config::diff(&running, &new);
+    if change.is_empty() {
+        info!("configuration read again, nothing changed");
+    } else {
+        info!("configuration taken over: {change}");
+    }
+    new
+}

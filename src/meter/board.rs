@@ -1,0 +1,189 @@
+//! Who is connected now, and what went wrong last: small, bounded, for `status`.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use serde::Serialize;
+
+use crate::base::{Fault, Protocol, Stage};
+
+/// How many faults are remembered.
+const RECENT_CAP: usize = 50;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves these plain collections whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All live sessions.
+#[derive(Debug, Default)]
+pub struct Board {
+    next: AtomicU64,
+    sessions: Mutex<HashMap<u64, Arc<Live>>>,
+}
+
+#[derive(Debug)]
+struct Live {
+    protocol: Protocol,
+    peer: IpAddr,
+    since: SystemTime,
+    stage: AtomicU8,
+    account: Mutex<Option<String>>,
+}
+
+/// A session's own entry; gone from the board when dropped.
+#[derive(Debug)]
+pub struct Entry {
+    id: u64,
+    board: Arc<Board>,
+    live: Arc<Live>,
+}
+
+/// One session as `status` shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SessionView {
+    pub id: u64,
+    pub protocol: &'static str,
+    pub peer: IpAddr,
+    pub stage: &'static str,
+    pub account: Option<String>,
+    /// Seconds since the connection was taken in.
+    pub age_seconds: u64,
+}
+
+impl Board {
+    pub fn enter(self: &Arc<Self>, protocol: Protocol, peer: IpAddr) -> Entry {
+        let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let live = Arc::new(Live {
+            protocol,
+            peer,
+            since: SystemTime::now(),
+            stage: AtomicU8::new(0),
+            account: Mutex::default(),
+        });
+        locked(&self.sessions).insert(id, live.clone());
+        Entry { id, board: self.clone(), live }
+    }
+
+    pub fn list(&self) -> Vec<SessionView> {
+        let sessions: Vec<_> = locked(&self.sessions).iter().map(|(id, live)| (*id, live.clone())).collect();
+        let mut views: Vec<_> = sessions.into_iter().map(|(id, live)| live.view(id)).collect();
+        views.sort_by_key(|view| view.id);
+        views
+    }
+}
+
+impl Live {
+    fn stage(&self) -> Stage {
+        let at = usize::from(self.stage.load(Ordering::Relaxed));
+        Stage::ALL.get(at).copied().unwrap_or(Stage::Greeting)
+    }
+
+    fn view(&self, id: u64) -> SessionView {
+        SessionView {
+            id,
+            protocol: self.protocol.as_str(),
+            peer: self.peer,
+            stage: self.stage().as_str(),
+            account: locked(&self.account).clone(),
+            age_seconds: self.since.elapsed().map(|age| age.as_secs()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Entry {
+    /// Number of the session, the same in every log line of it.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub fn set_stage(&self, stage: Stage) {
+        self.live.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    pub fn stage(&self) -> Stage {
+        self.live.stage()
+    }
+
+    pub fn set_account(&self, account: &str) {
+        *locked(&self.live.account) = Some(account.to_owned());
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        locked(&self.board.sessions).remove(&self.id);
+    }
+}
+
+/// One fault as `status` shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FaultView {
+    /// Seconds since 1970.
+    pub at: u64,
+    pub protocol: &'static str,
+    pub account: String,
+    pub id: &'static str,
+    pub kind: &'static str,
+    pub owner: &'static str,
+    pub stage: Option<&'static str>,
+    pub text: String,
+}
+
+/// The last faults, newest last.
+#[derive(Debug, Default)]
+pub struct Recent {
+    faults: Mutex<VecDeque<FaultView>>,
+}
+
+impl Recent {
+    pub fn push(&self, protocol: Protocol, account: &str, fault: &Fault) {
+        let view = FaultView {
+            at: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default(),
+            protocol: protocol.as_str(),
+            account: account.to_owned(),
+            id: fault.id,
+            kind: fault.kind.as_str(),
+            owner: fault.owner.as_str(),
+            stage: fault.stage.map(Stage::as_str),
+            text: fault.text.clone(),
+        };
+        let mut faults = locked(&self.faults);
+        if faults.len() == RECENT_CAP {
+            faults.pop_front();
+        }
+        faults.push_back(view);
+    }
+
+    pub fn list(&self) -> Vec<FaultView> {
+        locked(&self.faults).iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_on_the_board_while_it_lives() {
+        let board = Arc::new(Board::default());
+        let entry = board.enter(Protocol::Pop3, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        entry.set_stage(Stage::Splicing);
+        entry.set_account("ann@x");
+        let list = board.list();
+        assert_eq!((list[0].stage, list[0].account.as_deref()), ("splicing", Some("ann@x")));
+        drop(entry);
+        assert!(board.list().is_empty());
+    }
+}

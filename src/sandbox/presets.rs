@@ -1,0 +1,150 @@
+//! Rehearsals with a name: what an administrator meets, one word each, on top of [`Faults`].
+
+use super::faults::{AfterDot, Answer, Faults, LimitPoint, Mishap, MishapKind};
+
+/// A named rehearsal.
+pub struct Preset {
+    pub name: &'static str,
+    /// What happens, in a line for a list.
+    pub about: &'static str,
+    pub apply: fn(&mut Faults),
+}
+
+/// All of them, in the order of a list.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "smtp-auth-disabled-tenant",
+        about: "SMTP AUTH is switched off for the whole tenant (5.7.139)",
+        apply: |faults| smtp_auth(faults, DISABLED_TENANT),
+    },
+    Preset {
+        name: "smtp-auth-disabled-mailbox",
+        about: "SMTP AUTH is switched off for this mailbox (5.7.139)",
+        apply: |faults| smtp_auth(faults, DISABLED_MAILBOX),
+    },
+    Preset {
+        name: "security-defaults",
+        about: "security defaults lock the user out of SMTP AUTH (5.7.139)",
+        apply: |faults| smtp_auth(faults, SECURITY_DEFAULTS),
+    },
+    Preset {
+        name: "conditional-access",
+        about: "a policy refuses the SMTP sign-on (5.7.139)",
+        apply: |faults| smtp_auth(faults, CRITERIA),
+    },
+    Preset {
+        name: "smtp-throttled",
+        about: "every message gets 432 4.3.2",
+        apply: |faults| {
+            faults.smtp.connections = Some(0);
+            faults.smtp.connections_at = LimitPoint::EndOfData;
+        },
+    },
+    Preset {
+        name: "prx4",
+        about: "Exchange is out of order for a moment (451 4.7.0 PRX4)",
+        apply: |faults| {
+            let reply = "451 4.7.0 Temporary server error. Please try again later. PRX4 {tail}";
+            faults.smtp.answers.push(Answer::new("MAIL", reply));
+        },
+    },
+    Preset {
+        name: "lost-after-dot",
+        about: "the connection breaks after the final dot, the message is delivered",
+        apply: |faults| faults.smtp.after_dot = AfterDot::DropDelivered,
+    },
+    Preset {
+        name: "tokens-refused",
+        about: "Exchange refuses every token",
+        apply: |faults| {
+            faults.smtp.refuse_tokens = u32::MAX;
+            faults.imap.refuse_tokens = u32::MAX;
+            faults.pop3.refuse_tokens = u32::MAX;
+        },
+    },
+    Preset {
+        name: "imap-not-connected",
+        about: "IMAP signs on, then says \"authenticated but not connected\"",
+        apply: |faults| {
+            let reply = "{tag} BAD User is authenticated but not connected.\r\n* BYE Connection closed. 14";
+            faults.imap.answers.push(Answer::new("*", reply).close());
+        },
+    },
+    Preset {
+        name: "imap-throttled",
+        about: "IMAP asks for a pause",
+        apply: |faults| {
+            let reply = "{tag} BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds";
+            faults.imap.answers.push(Answer::new("*", reply));
+        },
+    },
+    Preset {
+        name: "imap-unavailable",
+        about: "IMAP answers NO Server Unavailable. 15",
+        apply: |faults| faults.imap.answers.push(Answer::new("*", "{tag} NO Server Unavailable. 15")),
+    },
+    Preset {
+        name: "sign-in-needed",
+        about: "the refresh token is revoked (AADSTS50173)",
+        apply: |faults| mishap(faults, MishapKind::Aadsts(50173)),
+    },
+    Preset {
+        name: "mfa-needed",
+        about: "multi-factor authentication is demanded (AADSTS50076)",
+        apply: |faults| mishap(faults, MishapKind::Aadsts(50076)),
+    },
+    Preset {
+        name: "secret-expired",
+        about: "the client secret has expired (AADSTS7000222)",
+        apply: |faults| mishap(faults, MishapKind::Aadsts(7000222)),
+    },
+    Preset {
+        name: "no-consent",
+        about: "nobody has consented to the application (AADSTS65001)",
+        apply: |faults| mishap(faults, MishapKind::Aadsts(65001)),
+    },
+    Preset {
+        name: "identity-throttled",
+        about: "the identity provider answers 429 with Retry-After",
+        apply: |faults| mishap(faults, MishapKind::Status { status: 429, retry_after: Some(5) }),
+    },
+    Preset {
+        name: "identity-down",
+        about: "the identity provider answers 503",
+        apply: |faults| mishap(faults, MishapKind::Status { status: 503, retry_after: None }),
+    },
+    Preset {
+        name: "identity-hangs",
+        about: "the identity provider does not answer at all",
+        apply: |faults| mishap(faults, MishapKind::Hang),
+    },
+];
+
+pub const DISABLED_TENANT: &str = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for \
+     the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information. {tail}";
+pub const DISABLED_MAILBOX: &str = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for \
+     the Mailbox. Visit https://aka.ms/smtp_auth_disabled for more information. {tail}";
+pub const SECURITY_DEFAULTS: &str = "535 5.7.139 Authentication unsuccessful, user is locked by your organization's \
+     security defaults policy. Contact your administrator. {tail}";
+pub const CRITERIA: &str = "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be \
+     authenticated successfully. Contact your administrator. {tail}";
+pub const BASIC_DISABLED: &str = "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. {tail}";
+
+fn smtp_auth(faults: &mut Faults, reply: &str) {
+    faults.smtp.answers.push(Answer::new("AUTH", reply));
+}
+
+fn mishap(faults: &mut Faults, kind: MishapKind) {
+    faults.identity.mishap = Some(Mishap::new(kind));
+}
+
+impl Faults {
+    /// Switches a named rehearsal on; `false` where there is none of that name.
+    pub fn apply(&mut self, name: &str) -> bool {
+        let found = PRESETS.iter().find(|preset| preset.name == name);
+        if let Some(preset) = found {
+            (preset.apply)(self);
+        }
+        found.is_some()
+    }
+}

@@ -1,0 +1,244 @@
+//! The directory of the tenant, and the access tokens that are good for it.
+//!
+//! Tokens look like Entra's (three dotted parts, readable claims), but they are good because they are in the
+//! table here: Exchange never checks a signature.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use aws_lc_rs::{
+    hmac,
+    rand::{SecureRandom, SystemRandom},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::options::{Options, Person, Registration};
+use crate::base::{Protocol, Secret};
+
+/// The tenant's id, as it shows in tokens and URLs.
+pub const TENANT_ID: &str = "c0ffee00-0000-4000-8000-00000000cafe";
+/// Enough for any test; the oldest expired ones go first.
+const TOKENS: usize = 100_000;
+
+pub(super) struct Tenant {
+    people: Vec<Person>,
+    apps: RwLock<HashMap<String, Registration>>,
+    token_length: usize,
+    key: hmac::Key,
+    access: Mutex<HashMap<String, Access>>,
+}
+
+/// What an access token stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Access {
+    pub holder: Holder,
+    /// `https://outlook.office.com` or `https://graph.microsoft.com`.
+    pub audience: String,
+    pub scopes: Vec<String>,
+    pub expires: Instant,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Person(String),
+    /// An application with FullAccess and Send As everywhere.
+    App(String),
+}
+
+impl Access {
+    /// Whether this token was issued for a mail protocol.
+    pub(super) fn covers(&self, protocol: Protocol) -> bool {
+        let wanted = match protocol {
+            Protocol::Smtp => "SMTP.Send",
+            Protocol::Imap => "IMAP.AccessAsUser.All",
+            Protocol::Pop3 => "POP.AccessAsUser.All",
+        };
+        let named = |scope: &String| {
+            let name = scope.rsplit('/').next().unwrap_or_default();
+            name.eq_ignore_ascii_case(wanted) || name == ".default"
+        };
+        is_exchange(&self.audience) && self.scopes.iter().any(named)
+    }
+}
+
+/// Hosts that name the Exchange Online resource (microsoft.md 2.2 of the facts).
+pub(super) fn is_exchange(resource: &str) -> bool {
+    ["https://outlook.office.com", "https://outlook.office365.com", "https://outlook.office365.us"].contains(&resource)
+}
+
+impl Tenant {
+    pub(super) fn new(options: &Options) -> Self {
+        let apps = options.apps.iter().map(|app| (app.client_id.clone(), app.clone())).collect();
+        Self {
+            people: options.people.clone(),
+            apps: RwLock::new(apps),
+            token_length: options.token_length,
+            key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()),
+            access: Mutex::default(),
+        }
+    }
+
+    pub(super) fn person(&self, address: &str) -> Option<&Person> {
+        self.people.iter().find(|person| person.address.eq_ignore_ascii_case(address))
+    }
+
+    pub(super) fn people(&self) -> &[Person] {
+        &self.people
+    }
+
+    /// Whether `holder` may open or send as this mailbox: its own, or as a delegate (microsoft.md 2.5).
+    pub(super) fn may_use(&self, holder: &Holder, mailbox: &str) -> bool {
+        let Some(owner) = self.person(mailbox) else { return false };
+        match holder {
+            Holder::App(_) => true,
+            Holder::Person(address) => {
+                owner.address.eq_ignore_ascii_case(address)
+                    || owner.delegates.iter().any(|delegate| delegate.eq_ignore_ascii_case(address))
+            }
+        }
+    }
+
+    pub(super) fn app(&self, client_id: &str) -> Option<Registration> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
+    }
+
+    pub(super) fn register(&self, app: Registration) {
+        self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(app.client_id.clone(), app);
+    }
+
+    /// A new access token.
+    pub(super) fn issue(
+        &self,
+        holder: Holder,
+        client_id: &str,
+        audience: &str,
+        scopes: &[String],
+        life: Duration,
+    ) -> Secret {
+        let token = self.write(&holder, client_id, audience, scopes, life);
+        let access =
+            Access { holder, audience: audience.into(), scopes: scopes.to_vec(), expires: Instant::now() + life };
+        let mut table = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.len() >= TOKENS {
+            let now = Instant::now();
+            table.retain(|_, access| access.expires > now);
+        }
+        table.insert(token.clone(), access);
+        Secret::new(token)
+    }
+
+    /// What a token stands for, unless it has expired or was revoked.
+    pub(super) fn look(&self, token: &str) -> Option<Access> {
+        let table = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        table.get(token).filter(|access| access.expires > Instant::now()).cloned()
+    }
+
+    /// Makes every access token of this person (or client id) bad.
+    pub(super) fn revoke(&self, holder: &str) {
+        let mut table = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        table.retain(|_, access| match &access.holder {
+            Holder::Person(name) | Holder::App(name) => !name.eq_ignore_ascii_case(holder),
+        });
+    }
+
+    fn write(&self, holder: &Holder, client_id: &str, audience: &str, scopes: &[String], life: Duration) -> String {
+        let now = jiff::Timestamp::now().as_second();
+        let names: Vec<&str> = scopes.iter().filter_map(|scope| scope.rsplit('/').next()).collect();
+        let mut claims = json!({
+            "aud": audience, "iss": format!("https://sts.windows.net/{TENANT_ID}/"), "tid": TENANT_ID,
+            "iat": now, "nbf": now, "exp": now + life.as_secs() as i64, "appid": client_id, "ver": "1.0",
+            "uti": URL_SAFE_NO_PAD.encode(random::<12>()),
+        });
+        match holder {
+            Holder::Person(address) => {
+                claims["upn"] = json!(address);
+                claims["scp"] = json!(names.join(" "));
+            }
+            Holder::App(_) => {
+                claims["idtyp"] = json!("app");
+                claims["roles"] = json!(["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"]);
+            }
+        }
+        let head = URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"HS256"}"#);
+        // Padding goes in as a claim, so that the token stays readable at any length.
+        let bare = head.len() + 2 + 43 + (claims.to_string().len() * 4).div_ceil(3);
+        let missing = self.token_length.saturating_sub(bare + 14);
+        if missing > 0 {
+            let pad: String = random_text(missing * 3 / 4);
+            claims["xms_pad"] = json!(pad);
+        }
+        let body = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, body.as_bytes()));
+        format!("{body}.{signature}")
+    }
+}
+
+/// Random bytes; without a random source there is nothing left to do but zeros, which no test would miss.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let _ = SystemRandom::new().fill(&mut bytes);
+    bytes
+}
+
+/// Random text of the URL-safe base64 alphabet.
+pub(super) fn random_text(length: usize) -> String {
+    let mut bytes = vec![0; length];
+    let _ = SystemRandom::new().fill(&mut bytes);
+    let mut text = URL_SAFE_NO_PAD.encode(bytes);
+    text.truncate(length);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange() -> (&'static str, Vec<String>) {
+        ("https://outlook.office.com", vec!["https://outlook.office.com/IMAP.AccessAsUser.All".into()])
+    }
+
+    #[test]
+    fn a_token_has_about_the_length_asked_for_and_readable_claims() {
+        let tenant = Tenant::new(&Options::default());
+        let (audience, scopes) = exchange();
+        let holder = Holder::Person("ann@contoso.example".into());
+        let token = tenant.issue(holder, "app", audience, &scopes, Duration::from_secs(60));
+        assert!((1790..=1810).contains(&token.len()), "{}", token.len());
+        let claims = token.expose().split('.').nth(1).expect("three parts");
+        let claims: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("json");
+        assert_eq!(claims["upn"], "ann@contoso.example");
+        assert_eq!(claims["scp"], "IMAP.AccessAsUser.All");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_ends_with_its_life_or_its_revocation() {
+        let tenant = Tenant::new(&Options::default());
+        let (audience, scopes) = exchange();
+        let ann = || Holder::Person("ann@contoso.example".into());
+        let short = tenant.issue(ann(), "app", audience, &scopes, Duration::from_secs(60));
+        let long = tenant.issue(ann(), "app", audience, &scopes, Duration::from_secs(600));
+        let access = tenant.look(short.expose()).expect("good");
+        assert!(access.covers(Protocol::Imap) && !access.covers(Protocol::Smtp));
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(tenant.look(short.expose()).is_none());
+        assert!(tenant.look(long.expose()).is_some());
+        tenant.revoke("ANN@contoso.example");
+        assert!(tenant.look(long.expose()).is_none());
+    }
+
+    #[test]
+    fn a_delegate_may_use_a_shared_mailbox_and_nobody_elses() {
+        let tenant = Tenant::new(&Options::default());
+        let ann = Holder::Person("ann@contoso.example".into());
+        assert!(tenant.may_use(&ann, "Shared@contoso.example"));
+        assert!(!tenant.may_use(&ann, "bob@contoso.example"));
+        assert!(tenant.may_use(&Holder::App("x".into()), "bob@contoso.example"));
+        assert!(!tenant.may_use(&Holder::App("x".into()), "nobody@contoso.example"));
+    }
+}

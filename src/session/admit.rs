@@ -1,0 +1,277 @@
+//! From the greeting to the client's success, the same for all three protocols.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, timeout},
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    Doorway, Gate,
+    drive::{Broken, Patience, Want, drive, flush, write},
+    proxy, relay,
+    sign_on::{SignedOn, sign_on},
+};
+use crate::{
+    account::Admitted,
+    base::{Claim, Fault, Kind, Owner, Protocol, Stage},
+    meter::{Entry, Outcome},
+    net::{Seat, Stream},
+    wire::{
+        Front, Knock, Violation, Welcome,
+        imap::ImapFront,
+        pop3::Pop3Front,
+        smtp::{SmtpFront, front::Keywords},
+    },
+};
+
+/// Waiting for the client before it is signed on, in all.
+const CLIENT_WAIT: Duration = Duration::from_secs(60);
+/// Failed logins before a connection is closed.
+const GUESSES_PER_CONNECTION: u32 = 10;
+/// What a client may send ahead while it is signed on.
+const AHEAD_CAP: usize = 64 * 1024;
+/// For reading what a client still sends after our last words, so that they are not lost to a reset.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A client that may go on.
+pub(super) struct Through {
+    pub client: Stream,
+    /// What the client sent behind its login.
+    pub unread: BytesMut,
+    pub admitted: Admitted,
+    pub upstream: SignedOn,
+}
+
+/// Serves one connection until it ends. Never panics on what the client does; ends by itself.
+pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat) {
+    let protocol = doorway.protocol;
+    let peer = client.peer();
+    let entry = gate.meter.board.enter(protocol, peer.ip());
+    gate.meter.session_opened(protocol);
+    debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
+    // The login is a boxed future of its own: gone before the long part begins.
+    let knocking = Box::pin(knocking(&gate, &doorway, client, &entry));
+    let through = tokio::select! {
+        through = knocking => through,
+        () = seat.evicted().cancelled() => None,
+    };
+    if let Some(through) = through {
+        seat.authenticated();
+        match protocol {
+            Protocol::Smtp => relay::run(&gate, through, &entry).await,
+            Protocol::Imap | Protocol::Pop3 => proxy::run(&gate, protocol, through, &entry).await,
+        }
+    }
+    gate.meter.session_closed(protocol);
+    debug!(session = entry.id(), %protocol, %peer, "closed");
+}
+
+async fn knocking(gate: &Gate, doorway: &Doorway, client: Stream, entry: &Entry) -> Option<Through> {
+    let accounts = gate.register.accounts();
+    let protection = doorway.protection(&client);
+    let door = Door { gate, doorway, entry, peer: client.peer() };
+    match doorway.protocol {
+        Protocol::Smtp => {
+            let keywords = Keywords::new(&gate.host, gate.seen.smtp_keywords(accounts));
+            door.knock(client, SmtpFront::new(keywords, protection)).await
+        }
+        Protocol::Imap => {
+            door.knock(client, ImapFront::new(gate.seen.carried(Protocol::Imap, accounts), protection)).await
+        }
+        Protocol::Pop3 => door.knock(client, Pop3Front::new(protection)).await,
+    }
+}
+
+struct Door<'a> {
+    gate: &'a Gate,
+    doorway: &'a Doorway,
+    entry: &'a Entry,
+    peer: SocketAddr,
+}
+
+impl Door<'_> {
+    async fn knock<F: Front>(&self, mut client: Stream, mut front: F) -> Option<Through> {
+        let mut patience = Patience::new(CLIENT_WAIT);
+        let mut failures = 0;
+        loop {
+            let want = tokio::select! {
+                want = drive(&mut client, &mut front, &mut patience) => want,
+                () = self.gate.closing.cancelled() => {
+                    self.farewell(&mut client).await;
+                    return None;
+                }
+            };
+            self.entry.set_stage(Stage::Authenticating);
+            let admission = match want {
+                Err(broken) => {
+                    self.lost(&mut client, &broken).await;
+                    return None;
+                }
+                Ok(Want::StartTls) => {
+                    client = self.upgrade(client).await?;
+                    front.secured();
+                    continue;
+                }
+                Ok(Want::Event(Knock::Bye)) => {
+                    linger(&mut client).await;
+                    return None;
+                }
+                Ok(Want::Event(Knock::Unnamed)) => {
+                    self.gate.register.by_address(self.peer.ip()).ok_or_else(needs_login)
+                }
+                Ok(Want::Event(Knock::Login(claim))) => self.check(&claim).await,
+            };
+            let signed_on = match admission {
+                Ok(admitted) => self.sign_on(&mut client, &mut front, admitted).await?,
+                Err(fault) => Err((None, fault)),
+            };
+            match signed_on {
+                Ok((admitted, upstream)) => return self.welcome(client, front, admitted, upstream).await,
+                Err((admitted, fault)) => {
+                    self.refused(admitted.as_ref(), &fault);
+                    front.refuse(&fault);
+                    failures += 1;
+                }
+            }
+            if failures >= GUESSES_PER_CONNECTION {
+                let _ = flush(&mut client, &mut front).await;
+                self.farewell(&mut client).await;
+                return None;
+            }
+        }
+    }
+
+    async fn check(&self, claim: &Claim) -> Result<Admitted, Fault> {
+        let Gate { register, passwords, guesses, store, .. } = self.gate;
+        register.admit(claim, self.peer, passwords, guesses, store).await
+    }
+
+    /// Signs on upstream while the client waits; `None` when the client leaves meanwhile.
+    async fn sign_on<F: Front>(
+        &self,
+        client: &mut Stream,
+        front: &mut F,
+        admitted: Admitted,
+    ) -> Option<Result<(Admitted, SignedOn), (Option<Admitted>, Fault)>> {
+        self.entry.set_account(&admitted.account.address);
+        let deadline = Instant::now() + self.gate.sign_on;
+        let signed_on = tokio::select! {
+            signed_on = sign_on(self.gate, &admitted.account, self.doorway.protocol, deadline, self.entry) => signed_on,
+            () = left(client, front) => {
+                info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
+                return None;
+            }
+        };
+        Some(match signed_on {
+            Ok(upstream) => Ok((admitted, upstream)),
+            Err(fault) => Err((Some(admitted), fault)),
+        })
+    }
+
+    async fn welcome<F: Front>(
+        &self,
+        mut client: Stream,
+        mut front: F,
+        admitted: Admitted,
+        upstream: SignedOn,
+    ) -> Option<Through> {
+        let welcome = Welcome { capabilities: upstream.capabilities.clone(), untagged: upstream.untagged.clone() };
+        front.accept(&welcome);
+        if let Err(broken) = flush(&mut client, &mut front).await {
+            self.lost(&mut client, &broken).await;
+            return None;
+        }
+        let protocol = self.doorway.protocol;
+        self.gate.meter.login(protocol, Outcome::Accepted);
+        info!(
+            session = self.entry.id(), %protocol, peer = %self.peer, account = admitted.account.address,
+            client = admitted.client_name(), "signed on"
+        );
+        Some(Through { client, unread: front.into_unread(), admitted, upstream })
+    }
+
+    async fn upgrade(&self, client: Stream) -> Option<Stream> {
+        let Some(tls) = &self.doorway.tls else { return None };
+        match client.upgrade_server(tls, Instant::now() + CLIENT_WAIT).await {
+            Ok(client) => Some(client),
+            Err(error) => {
+                info!(session = self.entry.id(), peer = %self.peer, %error, "TLS handshake failed");
+                None
+            }
+        }
+    }
+
+    fn refused(&self, admitted: Option<&Admitted>, fault: &Fault) {
+        let protocol = self.doorway.protocol;
+        let account = admitted.map_or("", |admitted| admitted.account.address.as_str());
+        let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
+        self.gate.meter.login(protocol, outcome);
+        let fault = fault.clone().at(self.entry.stage());
+        self.gate.meter.fault(protocol, account, &fault);
+        warn!(session = self.entry.id(), %protocol, peer = %self.peer, account, owner = fault.owner.as_str(), "refused: {fault}");
+    }
+
+    /// The client is gone, silent or makes no sense.
+    async fn lost(&self, client: &mut Stream, broken: &Broken) {
+        let (session, stage) = (self.entry.id(), self.entry.stage());
+        match broken {
+            Broken::Closed => debug!(session, peer = %self.peer, %stage, "client left"),
+            broken => {
+                info!(session, peer = %self.peer, protocol = %self.doorway.protocol, %stage, "client dropped: {broken}")
+            }
+        }
+        match broken {
+            Broken::Violation(Violation { farewell: Some(words), .. }) => {
+                let _ = write(client, words).await;
+                linger(client).await;
+            }
+            Broken::TimedOut => self.farewell(client).await,
+            _ => {}
+        }
+    }
+
+    /// Last words to a client that is not signed on.
+    async fn farewell(&self, client: &mut Stream) {
+        let words = match self.doorway.protocol {
+            Protocol::Smtp => "421 4.3.2 Gatepost closes this connection\r\n",
+            Protocol::Imap => "* BYE Gatepost closes this connection\r\n",
+            Protocol::Pop3 => "-ERR [SYS/TEMP] Gatepost closes this connection\r\n",
+        };
+        let _ = write(client, words.as_bytes()).await;
+        linger(client).await;
+    }
+}
+
+fn needs_login() -> Fault {
+    Fault::new(Kind::BadCredentials, Owner::Client, "authentication-required", "Authentication required: log in first")
+}
+
+/// Resolves when the client closes. What it sends ahead is kept, up to a cap; beyond it nothing is read.
+async fn left<F: Front>(client: &mut Stream, front: &mut F) {
+    let mut ahead = 0;
+    let mut chunk = [0u8; 2048];
+    while ahead < AHEAD_CAP {
+        match client.read(&mut chunk).await {
+            Ok(n) if n > 0 => {
+                front.feed(chunk.get(..n).unwrap_or_default());
+                ahead += n;
+            }
+            _ => return,
+        }
+    }
+    std::future::pending().await
+}
+
+/// Closes our side and reads on shortly: closing over unread input would reset the connection and lose our words.
+pub(super) async fn linger(client: &mut Stream) {
+    let _ = timeout(LINGER, async {
+        let _ = client.shutdown().await;
+        let mut chunk = [0u8; 2048];
+        while client.read(&mut chunk).await.is_ok_and(|n| n > 0) {}
+    })
+    .await;
+}

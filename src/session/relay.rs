@@ -1,0 +1,324 @@
+//! SMTP after sign-on: commands go to the upstream one at a time, its own replies come back.
+//!
+//! The upstream connection is given back after five idle seconds and taken again at the next MAIL; one that the
+//! upstream closed between messages is replaced unseen, since nothing of the new message was sent on it. Message
+//! bodies are the business of `transaction`.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::{
+    io::AsyncReadExt,
+    time::{Instant, sleep_until, timeout_at},
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    Gate,
+    admit::{Through, linger},
+    drive::write,
+    seen::shown,
+    sign_on::sign_on,
+    transaction::{self, Envelope},
+};
+use crate::{
+    account::Admitted,
+    base::{Protocol, Stage},
+    meter::Entry,
+    net::Stream,
+    outbound::{Channel, Lost},
+    wire::{
+        ERROR_BUDGET,
+        lines::{COMMAND_CAP, Lines},
+        smtp::{Command, Mail, Rcpt, Reply, SIZE_LIMIT, front::Keywords, reply::mail_refusal},
+    },
+};
+
+/// Between two commands of the client (RFC 5321 4.5.3.2.7).
+const CLIENT_IDLE: Duration = Duration::from_secs(5 * 60);
+/// Without a transaction the upstream connection is given back after this: three per mailbox is all there are.
+const UPSTREAM_IDLE: Duration = Duration::from_secs(5);
+
+pub(super) struct Relay<'a> {
+    pub(super) gate: &'a Gate,
+    pub(super) entry: &'a Entry,
+    pub(super) admitted: Admitted,
+    pub(super) client: Stream,
+    pub(super) input: Lines,
+    pub(super) channel: Option<Channel>,
+    keywords: Vec<String>,
+    envelope: Option<Envelope>,
+    errors: u32,
+}
+
+/// Whether the client's connection goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Goes,
+    Ends,
+}
+
+/// What woke the session between commands.
+enum Woken {
+    Line(BytesMut),
+    TooLong,
+    ClientGone,
+    ClientIdle,
+    Closing,
+}
+
+pub(super) async fn run(gate: &Gate, through: Through, entry: &Entry) {
+    entry.set_stage(Stage::Relaying);
+    let Through { client, unread, admitted, upstream } = through;
+    let keywords = upstream.capabilities.clone();
+    let mut relay = Relay {
+        gate,
+        entry,
+        admitted,
+        client,
+        input: Lines::with_input(COMMAND_CAP, unread),
+        channel: Some(Channel::new(upstream.stream, upstream.unread, upstream.capabilities)),
+        keywords,
+        envelope: None,
+        errors: 0,
+    };
+    relay.converse().await;
+    if relay.envelope.is_none()
+        && let Some(channel) = relay.channel.take()
+    {
+        channel.quit().await;
+    }
+}
+
+impl Relay<'_> {
+    async fn converse(&mut self) {
+        loop {
+            let next = match self.woken().await {
+                Woken::Line(line) => match Command::parse(&line) {
+                    Ok(command) => self.command(command).await,
+                    Err(reply) => self.mistake(&reply).await,
+                },
+                Woken::TooLong => self.last_words(&Reply::new(500, "5.5.2 Line too long, closing")).await,
+                Woken::ClientGone => Next::Ends,
+                Woken::ClientIdle => self.last_words(&Reply::new(421, "4.4.2 Idle for too long, closing")).await,
+                Woken::Closing => self.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down")).await,
+            };
+            if next == Next::Ends {
+                return;
+            }
+        }
+    }
+
+    /// The next command line; meanwhile the upstream connection is watched and given back.
+    async fn woken(&mut self) -> Woken {
+        let start = Instant::now();
+        let mut chunk = [0u8; COMMAND_CAP];
+        loop {
+            match self.input.cut() {
+                Ok(Some(line)) => return Woken::Line(line),
+                Ok(None) => {}
+                Err(_) => return Woken::TooLong,
+            }
+            let between = self.envelope.is_none();
+            tokio::select! {
+                read = timeout_at(start + CLIENT_IDLE, self.client.read(&mut chunk)) => match read {
+                    Ok(Ok(n)) if n > 0 => self.input.feed(chunk.get(..n).unwrap_or_default()),
+                    Ok(_) => return Woken::ClientGone,
+                    Err(_) => return Woken::ClientIdle,
+                },
+                () = sleep_until(start + UPSTREAM_IDLE), if between && self.channel.is_some() => {
+                    if let Some(channel) = self.channel.take() {
+                        channel.quit().await;
+                    }
+                }
+                () = upstream_closes(&mut self.channel), if between && self.channel.is_some() => {
+                    debug!(session = self.entry.id(), "upstream closed between messages");
+                    self.channel = None;
+                }
+                () = self.gate.closing.cancelled(), if between => return Woken::Closing,
+            }
+        }
+    }
+
+    async fn command(&mut self, command: Command) -> Next {
+        let reply = match command {
+            Command::Mail(mail) => self.mail(mail).await,
+            Command::Rcpt(rcpt) => self.rcpt(&rcpt).await,
+            Command::Data => return self.data().await,
+            Command::Ehlo(_) => {
+                self.reset().await;
+                Keywords::new(&self.gate.host, shown(&self.keywords)).reply(false, false)
+            }
+            Command::Helo(_) => {
+                self.reset().await;
+                Reply::new(250, self.gate.host.clone())
+            }
+            Command::Rset => {
+                self.reset().await;
+                Reply::new(250, "2.0.0 OK")
+            }
+            Command::Noop => Reply::new(250, "2.0.0 OK"),
+            Command::Vrfy => Reply::new(252, "2.5.2 Cannot verify, send the message and see"),
+            Command::Help => Reply::new(214, "2.0.0 Gatepost relays mail: MAIL, RCPT, DATA, RSET, QUIT"),
+            Command::Quit => return self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await,
+            Command::Auth { .. } => return self.mistake(&Reply::new(503, "5.5.1 Already authenticated")).await,
+            Command::StartTls => return self.mistake(&Reply::new(503, "5.5.1 STARTTLS comes before AUTH")).await,
+        };
+        self.say(&reply).await
+    }
+
+    async fn mail(&mut self, mail: Mail) -> Reply {
+        if self.envelope.is_some() {
+            return Reply::new(503, "5.5.1 A message is open already, RSET first");
+        }
+        if mail.size > SIZE_LIMIT {
+            return Reply::new(552, format!("5.3.4 Message larger than {SIZE_LIMIT} octets"));
+        }
+        // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
+        let mut fresh = self.channel.is_none();
+        loop {
+            let channel = match self.channel.take().filter(Channel::is_usable) {
+                Some(channel) => channel,
+                None => match self.take_channel().await {
+                    Ok(channel) => channel,
+                    Err(reply) => return reply,
+                },
+            };
+            let channel = self.channel.insert(channel);
+            if !mail.address.is_ascii() && !channel.carries().utf8 {
+                return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
+            }
+            match channel.mail(&mail).await {
+                Ok(reply) if reply.code == 421 && !fresh => {}
+                Ok(reply) => {
+                    if reply.is_positive() {
+                        self.envelope = Some(Envelope::new(mail));
+                    }
+                    return softened(reply);
+                }
+                Err(lost) if fresh => return lost_reply(&lost),
+                Err(_) => {}
+            }
+            self.channel = None;
+            fresh = true;
+        }
+    }
+
+    /// Signs on again for the next message.
+    async fn take_channel(&mut self) -> Result<Channel, Reply> {
+        let deadline = Instant::now() + self.gate.sign_on;
+        let account = &self.admitted.account;
+        let signed_on = sign_on(self.gate, account, Protocol::Smtp, deadline, self.entry).await;
+        self.entry.set_stage(Stage::Relaying);
+        match signed_on {
+            Ok(upstream) => {
+                self.keywords.clone_from(&upstream.capabilities);
+                Ok(Channel::new(upstream.stream, upstream.unread, upstream.capabilities))
+            }
+            Err(fault) => {
+                self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+                warn!(
+                    session = self.entry.id(),
+                    account = account.address,
+                    owner = fault.owner.as_str(),
+                    "refused: {fault}"
+                );
+                Err(mail_refusal(&fault))
+            }
+        }
+    }
+
+    async fn rcpt(&mut self, rcpt: &Rcpt) -> Reply {
+        let Some(envelope) = &mut self.envelope else { return Reply::new(503, "5.5.1 MAIL first") };
+        let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
+            return lost_reply(&Lost::Closed);
+        };
+        if !rcpt.address.is_ascii() && !channel.carries().utf8 {
+            return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
+        }
+        match channel.rcpt(rcpt).await {
+            Ok(reply) => {
+                envelope.note(&reply);
+                softened(reply)
+            }
+            Err(lost) => lost_reply(&lost),
+        }
+    }
+
+    async fn data(&mut self) -> Next {
+        let Some(envelope) = self.envelope.take() else {
+            return self.refuse_data(&Reply::new(503, "5.5.1 MAIL first")).await;
+        };
+        if envelope.recipients() == 0 {
+            self.envelope = Some(envelope);
+            return self.refuse_data(&Reply::new(554, "5.5.1 No valid recipients")).await;
+        }
+        let Some(channel) = self.channel.take().filter(Channel::is_usable) else {
+            return self.refuse_data(&lost_reply(&Lost::Closed)).await;
+        };
+        transaction::run(self, envelope, channel).await
+    }
+
+    /// What was sent ahead of our 354 would have been the body: it must not be taken for commands.
+    async fn refuse_data(&mut self, reply: &Reply) -> Next {
+        if self.input.pending().is_empty() {
+            return self.say(reply).await;
+        }
+        self.input.discard();
+        info!(session = self.entry.id(), "client sent a body without waiting for 354");
+        self.last_words(&Reply::new(421, format!("4.7.0 DATA was refused ({}), closing", reply.code))).await
+    }
+
+    async fn reset(&mut self) {
+        if self.envelope.take().is_none() {
+            return;
+        }
+        if let Some(mut channel) = self.channel.take()
+            && channel.is_usable()
+            && channel.rset().await.is_ok_and(|reply| reply.is_positive())
+        {
+            self.channel = Some(channel);
+        }
+    }
+
+    async fn mistake(&mut self, reply: &Reply) -> Next {
+        self.errors += 1;
+        if self.errors > ERROR_BUDGET {
+            return self.last_words(&Reply::new(421, "4.7.0 Too many errors, closing")).await;
+        }
+        self.say(reply).await
+    }
+
+    pub(super) async fn say(&mut self, reply: &Reply) -> Next {
+        match write(&mut self.client, &reply.to_wire()).await {
+            Ok(()) => Next::Goes,
+            Err(_) => Next::Ends,
+        }
+    }
+
+    async fn last_words(&mut self, reply: &Reply) -> Next {
+        if self.say(reply).await == Next::Goes {
+            linger(&mut self.client).await;
+        }
+        Next::Ends
+    }
+}
+
+async fn upstream_closes(channel: &mut Option<Channel>) {
+    match channel {
+        Some(channel) => channel.idle().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// 421 says that *this* connection closes; the upstream's does, ours does not.
+pub(super) fn softened(mut reply: Reply) -> Reply {
+    if reply.code == 421 {
+        reply.code = 451;
+    }
+    reply
+}
+
+pub(super) fn lost_reply(lost: &Lost) -> Reply {
+    Reply::new(451, format!("4.4.2 Nothing was sent, try again: {lost} [gatepost upstream-lost]"))
+}

@@ -1,0 +1,188 @@
+//! Token, dial, TLS, sign-on: what happens between a right local password and the client's success.
+//!
+//! At most two connections: where the upstream blames the token, it is fetched anew once and tried on a fresh
+//! connection. Nothing is held open upstream while a token is fetched, and all of it ends at one deadline.
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Gate,
+    drive::{Broken, Patience, Want, drive},
+};
+use crate::{
+    account::Account,
+    base::{Bearer, Fault, Kind, Owner, Protocol, Stage},
+    catalog::upstream::{Refusal, sign_on_refusal},
+    meter::Entry,
+    net::{self, DialError, Stream, Upstream, UpstreamTls},
+    wire::{Back, SignOn, imap::ImapBack, pop3::Pop3Back, sasl::Credentials, smtp::SmtpBack},
+};
+
+/// A signed-on upstream connection.
+pub struct SignedOn {
+    pub stream: Stream,
+    /// What the upstream sent behind its OK.
+    pub unread: BytesMut,
+    pub capabilities: Vec<String>,
+    /// Lines of the upstream that follow our own OK.
+    pub untagged: Bytes,
+}
+
+/// How one attempt ended short of success.
+enum Failed {
+    Fault(Fault),
+    Refused(Refusal),
+}
+
+/// Signs on as `account` for `protocol`. Cancel safe: dropping it closes what was dialled.
+pub async fn sign_on(
+    gate: &Gate,
+    account: &Account,
+    protocol: Protocol,
+    deadline: Instant,
+    entry: &Entry,
+) -> Result<SignedOn, Fault> {
+    let result = attempts(gate, account, protocol, deadline, entry).await;
+    result.map_err(|fault| fault.at(entry.stage()))
+}
+
+async fn attempts(
+    gate: &Gate,
+    account: &Account,
+    protocol: Protocol,
+    deadline: Instant,
+    entry: &Entry,
+) -> Result<SignedOn, Fault> {
+    let keepers = &gate.keepers;
+    entry.set_stage(Stage::FetchingToken);
+    let first = within(deadline, keepers.bearer(&account.sign_in)).await?;
+    let refusal = match attempt(gate, account, protocol, &first, deadline, entry).await {
+        Ok(signed_on) => return Ok(signed_on),
+        Err(Failed::Fault(fault)) => return Err(fault),
+        Err(Failed::Refused(refusal)) => refusal,
+    };
+    if !refusal.blames_token {
+        return Err(refusal.fault);
+    }
+    entry.set_stage(Stage::FetchingToken);
+    let second = within(deadline, keepers.refused(&account.sign_in, first.generation)).await?;
+    match attempt(gate, account, protocol, &second, deadline, entry).await {
+        Ok(signed_on) => Ok(signed_on),
+        Err(Failed::Fault(fault)) => Err(fault),
+        Err(Failed::Refused(refusal)) => {
+            if refusal.blames_token {
+                // A fresh token was refused as well: from now on the keeper answers from memory.
+                let _ = timeout_at(deadline, keepers.refused(&account.sign_in, second.generation)).await;
+            }
+            Err(refusal.fault)
+        }
+    }
+}
+
+async fn within(deadline: Instant, token: impl Future<Output = Result<Bearer, Fault>>) -> Result<Bearer, Fault> {
+    timeout_at(deadline, token).await.unwrap_or_else(|_| {
+        Err(Fault::new(
+            Kind::Unavailable,
+            Owner::Provider,
+            "token-timeout",
+            "The identity provider did not answer in time; it is tried again by itself",
+        ))
+    })
+}
+
+async fn attempt(
+    gate: &Gate,
+    account: &Account,
+    protocol: Protocol,
+    bearer: &Bearer,
+    deadline: Instant,
+    entry: &Entry,
+) -> Result<SignedOn, Failed> {
+    let app = &account.sign_in.app;
+    let (upstream, user) = match protocol {
+        Protocol::Smtp => (&app.smtp, &account.smtp_user),
+        Protocol::Imap => (&app.imap, &account.imap_user),
+        Protocol::Pop3 => (&app.pop3, &account.imap_user),
+    };
+    entry.set_stage(Stage::Connecting);
+    let stream = net::dial(upstream, &gate.tls, deadline).await.map_err(|error| Failed::Fault(unreachable(&error)))?;
+    entry.set_stage(Stage::SigningOn);
+    let credentials = Credentials {
+        mechanism: app.sasl,
+        user: user.clone(),
+        token: bearer.token.clone(),
+        host: upstream.host.clone(),
+        port: upstream.port,
+    };
+    let starttls = upstream.tls == UpstreamTls::StartTls;
+    let talk = Talk { gate, upstream, protocol, deadline };
+    match protocol {
+        Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, gate.host.as_str())).await,
+        Protocol::Imap => {
+            let known = gate.seen.known(Protocol::Imap, account);
+            talk.run(stream, ImapBack::new(credentials, starttls, known)).await
+        }
+        Protocol::Pop3 => talk.run(stream, Pop3Back::new(credentials, starttls)).await,
+    }
+}
+
+/// One conversation with a dialled upstream.
+struct Talk<'a> {
+    gate: &'a Gate,
+    upstream: &'a Upstream,
+    protocol: Protocol,
+    deadline: Instant,
+}
+
+impl Talk<'_> {
+    async fn run(&self, mut stream: Stream, mut back: impl Back) -> Result<SignedOn, Failed> {
+        let mut patience = Patience::until(self.deadline);
+        let ended = loop {
+            match drive(&mut stream, &mut back, &mut patience).await {
+                Ok(Want::StartTls) => {
+                    let peer = stream.peer();
+                    let upgrade = stream.upgrade_client(&self.gate.tls, &self.upstream.host, self.deadline).await;
+                    stream = upgrade.map_err(|fault| {
+                        Failed::Fault(unreachable(&DialError::from_tls(self.upstream, peer, &fault)))
+                    })?;
+                }
+                Ok(Want::Event(ended)) => break ended,
+                Err(Broken::Closed) => match back.closed() {
+                    Some(ended) => break ended,
+                    None => return Err(Failed::Fault(self.broken(&Broken::Closed))),
+                },
+                Err(broken) => return Err(Failed::Fault(self.broken(&broken))),
+            }
+        };
+        match ended {
+            SignOn::Done { capabilities, untagged } => {
+                self.gate.seen.note(self.protocol, self.upstream, &capabilities);
+                Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })
+            }
+            SignOn::Refused { text, challenge } => {
+                Err(Failed::Refused(sign_on_refusal(self.protocol, &text, challenge.as_deref())))
+            }
+        }
+    }
+
+    fn broken(&self, broken: &Broken) -> Fault {
+        let (id, text) = match broken {
+            Broken::TimedOut => ("upstream-timeout", "The mail server did not answer in time, try again"),
+            Broken::Violation(_) => ("upstream-protocol", "The mail server answered in a way that cannot be right"),
+            Broken::Closed | Broken::Io(_) => ("upstream-lost", "The mail server closed the connection, try again"),
+        };
+        let Upstream { host, port, .. } = self.upstream;
+        Fault::new(Kind::Unavailable, Owner::Provider, id, text).detail(format!("{host}:{port}: {broken}"))
+    }
+}
+
+fn unreachable(error: &DialError) -> Fault {
+    Fault::new(
+        Kind::Unavailable,
+        Owner::Admin,
+        "upstream-unreachable",
+        "The mail server cannot be reached securely; network, DNS or TLS is in the way",
+    )
+    .detail(error.to_string())
+}

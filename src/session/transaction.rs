@@ -1,0 +1,268 @@
+//! DATA: the message body on its way through, and the one log line about it.
+//!
+//! The 354 is ours. The header block is read first (cap 256 KiB), then DATA goes upstream and the body streams
+//! through two buffers of fixed size. A refusal, ours or the upstream's, does not stop the reading: the client is
+//! told at the end of data, and an upstream that was in mid-body is closed without the final dot.
+
+use std::time::{Duration, Instant};
+
+use mailparse::MailHeaderMap;
+use tokio::{io::AsyncReadExt, time::timeout};
+use tracing::info;
+
+use super::relay::{Next, Relay, lost_reply, softened};
+use crate::{
+    base::{Protocol, printable},
+    meter::{Direction, Outcome},
+    outbound::{Channel, Lost},
+    wire::smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
+};
+
+const HEADER_CAP: usize = 256 * 1024;
+/// One read of the body; two buffers of about this size are all that a message of any size takes.
+const CHUNK: usize = 32 * 1024;
+/// Between two pieces of the body (RFC 5321 4.5.3.2.5 says three minutes at least).
+const CLIENT_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// The envelope of the message that is open.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    mail: Mail,
+    recipients: usize,
+    started: Instant,
+}
+
+impl Envelope {
+    pub(super) fn new(mail: Mail) -> Self {
+        Self { mail, recipients: 0, started: Instant::now() }
+    }
+
+    pub(super) fn note(&mut self, reply: &Reply) {
+        self.recipients += usize::from(reply.is_positive());
+    }
+
+    pub(super) const fn recipients(&self) -> usize {
+        self.recipients
+    }
+}
+
+/// Where the message goes.
+enum Way {
+    /// The header block is still being gathered; the upstream has heard no DATA.
+    Held(Channel),
+    Open(Channel),
+    /// Nothing more goes upstream; the reply waits for the end of data.
+    Refused {
+        reply: Reply,
+        channel: Option<Channel>,
+    },
+}
+
+/// Reads the message behind DATA and passes it on.
+pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Channel) -> Next {
+    if relay.say(&Reply::new(354, "Start mail input; end with <CRLF>.<CRLF>")).await == Next::Ends {
+        return Next::Ends;
+    }
+    let mut passage = Passage {
+        body: Body::new(),
+        way: Way::Held(channel),
+        out: Vec::with_capacity(2 * CHUNK),
+        octets: 0,
+        message_id: String::new(),
+    };
+    let Some(reply) = passage.pass(relay).await else {
+        record(relay, &envelope, &passage, None);
+        return Next::Ends;
+    };
+    record(relay, &envelope, &passage, Some(&reply));
+    relay.channel = match passage.way {
+        Way::Open(channel) | Way::Held(channel) | Way::Refused { channel: Some(channel), .. }
+            if channel.is_usable() =>
+        {
+            Some(channel)
+        }
+        _ => None,
+    };
+    relay.say(&softened(reply)).await
+}
+
+struct Passage {
+    body: Body,
+    way: Way,
+    /// Bytes for the upstream: the header block while it is held, then one chunk at a time.
+    out: Vec<u8>,
+    octets: u64,
+    message_id: String,
+}
+
+impl Passage {
+    /// The final reply for the client, or `None` if the client is gone.
+    async fn pass(&mut self, relay: &mut Relay<'_>) -> Option<Reply> {
+        let ahead = relay.input.set_aside();
+        let mut ended = self.take(&ahead, relay).await;
+        let mut chunk = if ended { Vec::new() } else { vec![0u8; CHUNK] };
+        while !ended {
+            let n = match timeout(CLIENT_WAIT, relay.client.read(&mut chunk)).await {
+                Ok(Ok(n)) if n > 0 => n,
+                _ => return None,
+            };
+            ended = self.take(chunk.get(..n).unwrap_or_default(), relay).await;
+        }
+        Some(self.finish().await)
+    }
+
+    /// One piece of the client's input; true when the data has ended. What lies behind the end is the next command.
+    async fn take(&mut self, input: &[u8], relay: &mut Relay<'_>) -> bool {
+        let before = self.out.len();
+        let passed = self.body.pass(input, &mut self.out);
+        self.octets += (self.out.len() - before) as u64;
+        relay.input.feed(input.get(passed.consumed..).unwrap_or_default());
+        if let Some(reply) = self.objection() {
+            self.refuse(reply);
+        }
+        self.forward(before, passed.ended).await;
+        passed.ended
+    }
+
+    fn objection(&self) -> Option<Reply> {
+        match self.body.flaw() {
+            Some(Flaw::BareCr) => {
+                return Some(Reply::new(
+                    554,
+                    "5.6.11 The message holds a bare CR, which is not allowed [gatepost bare-cr]",
+                ));
+            }
+            Some(Flaw::Nul) => {
+                return Some(Reply::new(
+                    554,
+                    "5.6.11 The message holds a NUL byte, which is not allowed [gatepost nul-byte]",
+                ));
+            }
+            None => {}
+        }
+        if self.octets > SIZE_LIMIT {
+            return Some(Reply::new(552, format!("5.3.4 Message larger than {SIZE_LIMIT} octets")));
+        }
+        let held = matches!(self.way, Way::Held(_));
+        (held && self.out.len() > HEADER_CAP && header_end(&self.out, 0).is_none())
+            .then(|| Reply::new(552, "5.3.4 Header block larger than 256 KiB"))
+    }
+
+    /// A refusal of ours: an upstream in mid-body is closed without the final dot.
+    fn refuse(&mut self, reply: Reply) {
+        let held = Way::Refused { reply, channel: None };
+        match std::mem::replace(&mut self.way, held) {
+            already @ Way::Refused { .. } => self.way = already,
+            Way::Held(_) | Way::Open(_) => {}
+        }
+    }
+
+    async fn forward(&mut self, before: usize, ended: bool) {
+        if matches!(self.way, Way::Held(_)) {
+            let complete = header_end(&self.out, before.saturating_sub(3));
+            if complete.is_none() && !ended {
+                return;
+            }
+            self.message_id = message_id(self.out.get(..complete.unwrap_or(self.out.len())).unwrap_or_default());
+            self.open().await;
+        }
+        if let Way::Open(channel) = &mut self.way
+            && let Err(lost) = channel.body(&self.out).await
+        {
+            // The upstream may have said why before it closed.
+            let words = channel.last_words().await.filter(|reply| reply.code >= 400);
+            let reply = words.unwrap_or_else(|| lost_reply(&lost));
+            self.way = Way::Refused { reply, channel: None };
+        }
+        self.out.clear();
+    }
+
+    async fn open(&mut self) {
+        let placeholder = Way::Refused { reply: lost_reply(&Lost::Closed), channel: None };
+        if let Way::Held(mut channel) = std::mem::replace(&mut self.way, placeholder) {
+            self.way = match channel.data().await {
+                Ok(reply) if reply.code == 354 => Way::Open(channel),
+                Ok(reply) if reply.code >= 400 => Way::Refused { reply, channel: Some(channel) },
+                Ok(_) => Way::Refused {
+                    reply: Reply::new(451, "4.5.0 The mail server answered DATA in a way that makes no sense"),
+                    channel: None,
+                },
+                Err(lost) => Way::Refused { reply: lost_reply(&lost), channel: None },
+            };
+        }
+    }
+
+    async fn finish(&mut self) -> Reply {
+        match &mut self.way {
+            Way::Refused { reply, .. } => reply.clone(),
+            Way::Held(channel) | Way::Open(channel) => match channel.finish().await {
+                Ok(reply) => reply,
+                Err(lost) => Reply::new(
+                    451,
+                    format!(
+                        "4.4.2 No answer to the whole message, it may have been delivered: {lost} [gatepost upstream-lost]"
+                    ),
+                ),
+            },
+        }
+    }
+}
+
+/// Where the header block ends, its empty line included.
+fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
+    if bytes.starts_with(b"\r\n") {
+        return Some(2);
+    }
+    let rest = bytes.get(from..)?;
+    memchr::memmem::find(rest, b"\r\n\r\n").map(|at| from + at + 4)
+}
+
+fn message_id(head: &[u8]) -> String {
+    let id = mailparse::parse_headers(head).ok().and_then(|(headers, _)| headers.get_first_value("Message-ID"));
+    printable(id.as_deref().unwrap_or_default().trim(), 200)
+}
+
+/// The one line per message.
+fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Option<&Reply>) {
+    let outcome = match reply {
+        None => Outcome::Lost,
+        Some(reply) if reply.is_positive() => Outcome::Accepted,
+        Some(reply) if reply.is_transient() => Outcome::RefusedForNow,
+        Some(_) => Outcome::Refused,
+    };
+    relay.gate.meter.message(outcome);
+    relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
+    let text = reply.map_or_else(|| "client left in mid-message, nothing was sent".to_owned(), Reply::text);
+    info!(
+        session = relay.entry.id(),
+        account = relay.admitted.account.address,
+        client = relay.admitted.client_name(),
+        sender = printable(&envelope.mail.address, 320),
+        recipients = envelope.recipients,
+        bytes = passage.octets,
+        message_id = passage.message_id,
+        reply = printable(&text, 300),
+        ms = envelope.started.elapsed().as_millis() as u64,
+        normalised_line_feeds = passage.body.normalised(),
+        "message {}",
+        outcome.as_str()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_block_ends_at_the_first_empty_line() {
+        assert_eq!(header_end(b"A: b\r\n\r\nbody\r\n\r\n", 0), Some(8));
+        assert_eq!(header_end(b"\r\nbody", 0), Some(2));
+        assert_eq!(header_end(b"A: b\r\n", 0), None);
+    }
+
+    #[test]
+    fn the_message_id_is_found_folded_or_not() {
+        assert_eq!(message_id(b"Subject: x\r\nMESSAGE-ID:\r\n <a@b>\r\n\r\n"), "<a@b>");
+        assert_eq!(message_id(b"\r\n"), "");
+    }
+}

@@ -1,0 +1,342 @@
+//! Signs on at an IMAP upstream, and probes whether the OK is worth anything.
+//!
+//! SASL-IR only where it is offered. After OK, CAPABILITY and (where shown) NAMESPACE go out in one flight under our
+//! own tags: Exchange says OK to a user who has no mailbox and tells so only at the next command. Our own replies
+//! are swallowed; other untagged lines are kept for the client. A PREAUTH greeting is a violation.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::reply::{Status, capability_code, capability_words};
+use crate::wire::{
+    Back, Machine, SignOn, Step, Violation,
+    lines::{AUTH_CAP, Lines},
+    sasl::{Credentials, decode_challenge},
+};
+
+/// No client tag looks like these; replies to them never leave this machine.
+const CAPABILITY_TAG: &str = "gpc";
+const STARTTLS_TAG: &str = "gps";
+const AUTH_TAG: &str = "gpa";
+const REFRESH_TAG: &str = "gpd";
+const PROBE_TAG: &str = "gpn";
+
+/// Untagged lines kept for the client, in octets.
+const UNTAGGED_CAP: usize = 64 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Greeting,
+    StartTls,
+    /// TLS is up; ask for capabilities again or sign on.
+    Ready,
+    Capability,
+    /// AUTHENTICATE without initial response was sent.
+    Auth,
+    Response,
+    Breaker,
+    /// Signed on; the two questions are out.
+    Probe,
+    Done,
+}
+
+#[derive(Debug)]
+pub struct ImapBack {
+    lines: Lines,
+    state: State,
+    starttls: bool,
+    credentials: Credentials,
+    /// What is known of the upstream: remembered from an earlier sign-on, or heard in this one.
+    capabilities: Option<Vec<String>>,
+    live: Option<Vec<String>>,
+    challenge: Option<String>,
+    /// Octets of a literal that belong to the untagged line being kept.
+    literal: u64,
+    keep_literal: bool,
+    untagged: BytesMut,
+    refresh_open: bool,
+    probe_open: bool,
+    refusal: Option<String>,
+}
+
+impl ImapBack {
+    /// `known`: the capabilities last seen at this upstream before sign-on, which save a round trip.
+    pub fn new(credentials: Credentials, starttls: bool, known: Option<Vec<String>>) -> Self {
+        Self {
+            lines: Lines::new(AUTH_CAP),
+            state: State::Greeting,
+            starttls,
+            credentials,
+            capabilities: known,
+            live: None,
+            challenge: None,
+            literal: 0,
+            keep_literal: false,
+            untagged: BytesMut::new(),
+            refresh_open: false,
+            probe_open: false,
+            refusal: None,
+        }
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.live.as_ref().or(self.capabilities.as_ref()).is_some_and(|words| words.iter().any(|w| w == word))
+    }
+
+    fn send(&mut self, state: State, text: impl Into<Bytes>) -> Result<Step<SignOn>, Violation> {
+        self.state = state;
+        Ok(Step::Write(text.into()))
+    }
+
+    fn sign_on(&mut self) -> Result<Step<SignOn>, Violation> {
+        if self.live.is_none() && self.capabilities.is_none() {
+            return self.send(State::Capability, format!("{CAPABILITY_TAG} CAPABILITY\r\n"));
+        }
+        let mechanism = self.credentials.mechanism.as_str();
+        if !self.has("SASL-IR") {
+            return self.send(State::Auth, format!("{AUTH_TAG} AUTHENTICATE {mechanism}\r\n"));
+        }
+        match self.credentials.response() {
+            Some(response) => {
+                self.send(State::Response, format!("{AUTH_TAG} AUTHENTICATE {mechanism} {}\r\n", response.expose()))
+            }
+            None => Err(Violation::new("user name or token holds control bytes")),
+        }
+    }
+
+    fn refused(&mut self, text: &[u8]) -> Result<Step<SignOn>, Violation> {
+        self.state = State::Done;
+        let text = String::from_utf8_lossy(text).into_owned();
+        Ok(Step::Event(SignOn::Refused { text, challenge: self.challenge.take() }))
+    }
+
+    /// Both answers are there, or the connection ended after a refusal.
+    fn verdict(&mut self) -> SignOn {
+        self.state = State::Done;
+        match self.refusal.take() {
+            Some(text) => SignOn::Refused { text, challenge: None },
+            None => SignOn::Done {
+                capabilities: self.live.take().or_else(|| self.capabilities.take()).unwrap_or_default(),
+                untagged: self.untagged.split().freeze(),
+            },
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<Step<SignOn>, Violation> {
+        if let Some(rest) = line.strip_prefix(b"* ") {
+            return self.untagged(line, rest);
+        }
+        if let Some(rest) = line.strip_prefix(b"+") {
+            return self.continuation(rest.trim_ascii());
+        }
+        let end = line.iter().position(|b| *b == b' ').unwrap_or(line.len());
+        let (tag, rest) = line.split_at(end);
+        match (Status::parse(rest.trim_ascii_start()), tag) {
+            (Some((status, text)), tag) => self.tagged(tag, status, text),
+            // Exchange has been seen to say a bare `Server Unavailable.` (microsoft.md 1.4).
+            (None, _) if self.state != State::Probe => self.refused(line),
+            (None, _) => self.keep(line),
+        }
+    }
+
+    fn untagged(&mut self, line: &[u8], rest: &[u8]) -> Result<Step<SignOn>, Violation> {
+        if let Some(words) = capability_words(rest) {
+            self.live = Some(words);
+            return Ok(Step::Read);
+        }
+        let status = Status::parse(rest);
+        match (self.state, status) {
+            (State::Greeting, Some((Status::Ok, text))) => {
+                if let Some(words) = capability_code(text) {
+                    self.live = Some(words);
+                }
+                if self.starttls {
+                    return self.send(State::StartTls, format!("{STARTTLS_TAG} STARTTLS\r\n"));
+                }
+                self.sign_on()
+            }
+            (State::Greeting, Some((Status::Preauth, _))) => {
+                Err(Violation::new("upstream greets with PREAUTH, which is refused"))
+            }
+            (State::Probe, Some((Status::Bye, text))) => {
+                self.refusal.get_or_insert_with(|| not_connected(&String::from_utf8_lossy(text)));
+                Ok(Step::Event(self.verdict()))
+            }
+            (_, Some((Status::Bye, text))) => self.refused(text),
+            (State::Greeting, _) => Err(Violation::new("upstream's greeting is no IMAP greeting")),
+            // The answer to our own NAMESPACE.
+            (State::Probe, None) if rest.to_ascii_uppercase().starts_with(b"NAMESPACE ") && self.probe_open => {
+                Ok(Step::Read)
+            }
+            (State::Probe, _) => self.keep(line),
+            // Before sign-on nothing untagged is meant for the client.
+            _ => Ok(Step::Read),
+        }
+    }
+
+    fn keep(&mut self, line: &[u8]) -> Result<Step<SignOn>, Violation> {
+        if self.untagged.len() + line.len() + 2 > UNTAGGED_CAP {
+            return Err(Violation::new("upstream sends too much before the sign-on is through"));
+        }
+        self.untagged.put_slice(line);
+        self.untagged.put_slice(b"\r\n");
+        self.keep_literal = true;
+        Ok(Step::Read)
+    }
+
+    fn continuation(&mut self, text: &[u8]) -> Result<Step<SignOn>, Violation> {
+        match self.state {
+            State::Auth => match self.credentials.response() {
+                Some(response) => self.send(State::Response, format!("{}\r\n", response.expose())),
+                None => Err(Violation::new("user name or token holds control bytes")),
+            },
+            State::Response => {
+                self.challenge = decode_challenge(text);
+                let breaker = format!("{}\r\n", self.credentials.breaker());
+                self.send(State::Breaker, breaker)
+            }
+            _ => Err(Violation::new("upstream asks for more where there is nothing to say")),
+        }
+    }
+
+    fn tagged(&mut self, tag: &[u8], status: Status, text: &[u8]) -> Result<Step<SignOn>, Violation> {
+        let is = |name: &str| tag == name.as_bytes();
+        match self.state {
+            State::Capability if is(CAPABILITY_TAG) => {
+                self.live.get_or_insert_default();
+                self.sign_on()
+            }
+            State::StartTls if is(STARTTLS_TAG) => self.starttls_reply(status),
+            State::Auth | State::Response | State::Breaker if is(AUTH_TAG) => match status {
+                Status::Ok if self.state == State::Response => self.probe(text),
+                Status::No | Status::Bad => self.refused(text),
+                _ => Err(Violation::new("upstream's answer to AUTHENTICATE makes no sense")),
+            },
+            State::Probe if is(REFRESH_TAG) || is(PROBE_TAG) => Ok(self.probed(is(PROBE_TAG), status, text)),
+            _ => Err(Violation::new("upstream answers a tag that was never sent")),
+        }
+    }
+
+    fn starttls_reply(&mut self, status: Status) -> Result<Step<SignOn>, Violation> {
+        if status != Status::Ok {
+            return Err(Violation::new("upstream refused STARTTLS, so no token was sent"));
+        }
+        if !self.lines.pending().is_empty() {
+            return Err(Violation::new("upstream sent plain bytes behind its STARTTLS reply"));
+        }
+        // Nothing that was heard in the clear counts after TLS.
+        self.live = None;
+        self.state = State::Ready;
+        Ok(Step::StartTls)
+    }
+
+    fn probe(&mut self, text: &[u8]) -> Result<Step<SignOn>, Violation> {
+        let namespace = self.has("NAMESPACE");
+        if let Some(words) = capability_code(text) {
+            self.live = Some(words);
+        } else {
+            self.live = None;
+        }
+        self.refresh_open = true;
+        self.probe_open = namespace;
+        let mut text = format!("{REFRESH_TAG} CAPABILITY\r\n");
+        if namespace {
+            text.push_str(&format!("{PROBE_TAG} NAMESPACE\r\n"));
+        }
+        self.send(State::Probe, text)
+    }
+
+    fn probed(&mut self, probe: bool, status: Status, text: &[u8]) -> Step<SignOn> {
+        if probe {
+            self.probe_open = false;
+        } else {
+            self.refresh_open = false;
+        }
+        if matches!(status, Status::No | Status::Bad) && speaks_of_refusal(text) {
+            self.refusal.get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
+        }
+        if self.probe_open || self.refresh_open { Step::Read } else { Step::Event(self.verdict()) }
+    }
+
+    /// Octets of a literal in an upstream line before the sign-on is through: kept or dropped with their line.
+    fn literal(&mut self) -> bool {
+        let there = self.lines.pending().len() as u64;
+        let n = usize::try_from(self.literal.min(there)).unwrap_or_default();
+        if let Some(bytes) = self.lines.take(n) {
+            self.literal -= n as u64;
+            if self.keep_literal && self.untagged.len() + n <= UNTAGGED_CAP {
+                self.untagged.put_slice(&bytes);
+            }
+        }
+        self.literal == 0
+    }
+}
+
+/// BYE or the end of the connection straight after the probe means the same as these words of Exchange.
+fn not_connected(how: &str) -> String {
+    format!("User is authenticated but not connected. ({how})")
+}
+
+/// Only these make the probe a refusal; any other answer says nothing about the sign-on.
+fn speaks_of_refusal(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+    ["authenticated but not connected", "throttled", "unavailable"].iter().any(|words| text.contains(words))
+}
+
+/// `{n}` at the end of an upstream line.
+fn literal_of(line: &[u8]) -> Option<u64> {
+    let inner = line.strip_suffix(b"}")?;
+    let open = inner.iter().rposition(|b| *b == b'{')?;
+    std::str::from_utf8(inner.get(open + 1..)?).ok()?.parse().ok()
+}
+
+impl Machine for ImapBack {
+    type Event = SignOn;
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.lines.feed(bytes);
+    }
+
+    fn step(&mut self) -> Result<Step<SignOn>, Violation> {
+        loop {
+            match self.state {
+                State::Done => return Ok(Step::Read),
+                State::Ready => return self.sign_on(),
+                _ => {}
+            }
+            if self.literal > 0 && !self.literal() {
+                return Ok(Step::Read);
+            }
+            let Some(line) =
+                self.lines.cut().map_err(|_| Violation::new("upstream's IMAP line is too long before sign-on"))?
+            else {
+                return Ok(Step::Read);
+            };
+            self.keep_literal = false;
+            let step = self.line(&line)?;
+            self.literal = match self.state {
+                State::Probe => literal_of(&line).unwrap_or_default(),
+                _ => 0,
+            };
+            if self.literal > UNTAGGED_CAP as u64 {
+                return Err(Violation::new("upstream sends too much before the sign-on is through"));
+            }
+            if !matches!(step, Step::Read) {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn into_unread(self) -> BytesMut {
+        self.lines.into_unread()
+    }
+}
+
+impl Back for ImapBack {
+    /// The end of the connection straight after the probe says what "not connected" says.
+    fn closed(&mut self) -> Option<SignOn> {
+        (self.state == State::Probe).then(|| {
+            self.refusal.get_or_insert_with(|| not_connected("connection closed"));
+            self.verdict()
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! A fault in IMAP's words, and upstream lines taken apart as far as sign-on needs it.
+
+use crate::base::{Fault, Kind};
+
+/// `NO [CODE] text` without tag and line end (RFC 5530; LIMIT from RFC 9051 7.1).
+pub fn refusal(fault: &Fault) -> String {
+    let code = match fault.kind {
+        Kind::BadCredentials => "AUTHENTICATIONFAILED",
+        Kind::SignInNeeded | Kind::IdentityRefused => "CONTACTADMIN",
+        Kind::Unavailable => "UNAVAILABLE",
+        Kind::TooBusy => "LIMIT",
+        Kind::Bug => "SERVERBUG",
+    };
+    format!("NO [{code}] {}", fault.reply_text())
+}
+
+/// A status word with what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Ok,
+    No,
+    Bad,
+    Bye,
+    Preauth,
+}
+
+impl Status {
+    /// Reads `OK text`, `NO ...` behind a tag or `*`.
+    pub fn parse(rest: &[u8]) -> Option<(Self, &[u8])> {
+        let end = rest.iter().position(|b| *b == b' ').unwrap_or(rest.len());
+        let (word, text) = rest.split_at(end);
+        let status = match word.to_ascii_uppercase().as_slice() {
+            b"OK" => Self::Ok,
+            b"NO" => Self::No,
+            b"BAD" => Self::Bad,
+            b"BYE" => Self::Bye,
+            b"PREAUTH" => Self::Preauth,
+            _ => return None,
+        };
+        Some((status, text.trim_ascii()))
+    }
+}
+
+/// The words of `CAPABILITY ...`, upper case; `None` if it is something else. Bounded: 200 words.
+pub fn capability_words(data: &[u8]) -> Option<Vec<String>> {
+    let text = std::str::from_utf8(data).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    words.next()?.eq_ignore_ascii_case("CAPABILITY").then(|| words.take(200).map(str::to_ascii_uppercase).collect())
+}
+
+/// The words in a `[CAPABILITY ...]` response code at the start of a status text.
+pub fn capability_code(text: &[u8]) -> Option<Vec<String>> {
+    let inner = text.strip_prefix(b"[")?;
+    let end = inner.iter().position(|b| *b == b']')?;
+    capability_words(inner.get(..end)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_capabilities_are_read() {
+        assert_eq!(Status::parse(b"OK [CAPABILITY IMAP4rev1 idle] hi").map(|s| s.0), Some(Status::Ok));
+        assert_eq!(capability_code(b"[CAPABILITY IMAP4rev1 idle] hi"), Some(vec!["IMAP4REV1".into(), "IDLE".into()]));
+        assert_eq!(capability_code(b"[UIDNEXT 3] hi"), None);
+        assert_eq!(capability_words(b"CAPABILITY a"), Some(vec!["A".into()]));
+        assert_eq!(Status::parse(b"3 EXISTS"), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! The POP3 side that faces a mail client until it is signed on.
+//!
+//! Own greeting without an APOP timestamp, own CAPA that shows only what Exchange carries (no PIPELINING, no UTF8).
+//! APOP is refused: it needs the plain password on our side.
+
+use bytes::{Bytes, BytesMut};
+
+use super::reply;
+use crate::{
+    base::{Claim, Fault},
+    wire::{
+        ERROR_BUDGET, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, control_byte, first_word, looks_like_tls},
+        sasl::{Exchange, Mechanism, Turn, password, user_name},
+    },
+};
+
+#[derive(Debug)]
+enum State {
+    Greet,
+    Command,
+    Sasl(Exchange),
+    /// A claim is with the session; `accept` or `refuse` goes on.
+    Waiting,
+    /// The upgrade follows once what is in `output` is written.
+    Upgrade,
+    /// Farewell is written; then `Bye`.
+    Leaving,
+    Done,
+}
+
+#[derive(Debug)]
+pub struct Pop3Front {
+    lines: Lines,
+    state: State,
+    output: BytesMut,
+    protection: Protection,
+    user: Option<String>,
+    errors: u32,
+}
+
+impl Pop3Front {
+    pub fn new(protection: Protection) -> Self {
+        Self {
+            lines: Lines::new(COMMAND_CAP),
+            state: State::Greet,
+            output: BytesMut::new(),
+            protection,
+            user: None,
+            errors: 0,
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+    }
+
+    fn mistake(&mut self, line: &str) {
+        self.errors += 1;
+        if self.errors > ERROR_BUDGET {
+            self.say("-ERR Too many errors, closing");
+            self.state = State::Leaving;
+        } else {
+            self.say(line);
+        }
+    }
+
+    fn capabilities(&mut self) {
+        self.say("+OK Capability list follows");
+        if self.protection.takes_credentials() {
+            self.say("USER");
+            self.say("SASL PLAIN LOGIN");
+        }
+        for word in ["UIDL", "TOP", "RESP-CODES", "AUTH-RESP-CODE"] {
+            self.say(word);
+        }
+        if self.protection.offers_starttls() {
+            self.say("STLS");
+        }
+        self.say(".");
+    }
+
+    fn command(&mut self, line: &[u8]) -> Option<Knock> {
+        let (verb, rest) = first_word(line);
+        let verb = verb.to_ascii_uppercase();
+        // A password may hold anything but a line end.
+        if verb != b"PASS" && control_byte(line).is_some() {
+            self.mistake("-ERR Control bytes are not allowed in a command");
+            return None;
+        }
+        match verb.as_slice() {
+            b"CAPA" => self.capabilities(),
+            b"NOOP" => self.say("+OK"),
+            b"QUIT" => {
+                self.say("+OK Goodbye");
+                self.state = State::Leaving;
+            }
+            b"STLS" if self.protection.offers_starttls() => {
+                self.say("+OK Begin TLS negotiation");
+                self.state = State::Upgrade;
+            }
+            b"STLS" => self.mistake("-ERR STLS is not offered here"),
+            b"USER" | b"PASS" | b"AUTH" if !self.protection.takes_credentials() => {
+                self.mistake("-ERR Use STLS first: no credentials over a plain connection");
+            }
+            b"USER" => match user_name(rest) {
+                Some(name) => {
+                    self.user = Some(name);
+                    self.say("+OK Send PASS");
+                }
+                None => self.mistake("-ERR USER needs a name"),
+            },
+            b"PASS" => return self.pass(line),
+            b"AUTH" => return self.auth(rest),
+            b"APOP" => self.mistake("-ERR APOP is not supported, use USER and PASS"),
+            b"STAT" | b"LIST" | b"RETR" | b"DELE" | b"RSET" | b"TOP" | b"UIDL" | b"LAST" => {
+                self.mistake("-ERR Log in first");
+            }
+            _ => self.mistake("-ERR Unknown command"),
+        }
+        None
+    }
+
+    /// The password is the rest of the line, spaces included (RFC 1939 7).
+    fn pass(&mut self, line: &[u8]) -> Option<Knock> {
+        let Some(login) = self.user.take() else {
+            self.mistake("-ERR USER first");
+            return None;
+        };
+        let secret = line.get(5..).unwrap_or_default();
+        self.state = State::Waiting;
+        Some(Knock::Login(Claim { login, password: password(secret), authzid: None }))
+    }
+
+    fn auth(&mut self, rest: &[u8]) -> Option<Knock> {
+        let (name, initial) = first_word(rest);
+        if name.is_empty() {
+            // The old bare form lists the mechanisms.
+            self.say("+OK");
+            self.say("PLAIN");
+            self.say("LOGIN");
+            self.say(".");
+            return None;
+        }
+        let Some(mechanism) = Mechanism::parse(name) else {
+            self.mistake("-ERR Unknown mechanism, use PLAIN, LOGIN or USER and PASS");
+            return None;
+        };
+        let (exchange, turn) = Exchange::start(mechanism, (!initial.is_empty()).then_some(initial));
+        self.turn(exchange, turn)
+    }
+
+    fn turn(&mut self, exchange: Exchange, turn: Turn) -> Option<Knock> {
+        self.state = State::Command;
+        match turn {
+            Turn::Challenge(text) => {
+                self.say(&format!("+ {text}"));
+                self.state = State::Sasl(exchange);
+            }
+            Turn::Claim(claim) => {
+                self.state = State::Waiting;
+                return Some(Knock::Login(claim));
+            }
+            Turn::Cancelled => self.say("-ERR Cancelled"),
+            Turn::Malformed(why) => self.mistake(&format!("-ERR {why}")),
+        }
+        None
+    }
+
+    fn line(&mut self) -> Result<Option<BytesMut>, Violation> {
+        let sasl = matches!(self.state, State::Sasl(_));
+        self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
+        if looks_like_tls(self.lines.pending()) {
+            return Err(
+                Violation::new("TLS bytes on a plain POP3 connection").farewell("-ERR This port speaks plain POP3\r\n")
+            );
+        }
+        self.lines.cut().map_err(|long| {
+            Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell("-ERR Line too long\r\n")
+        })
+    }
+}
+
+impl Machine for Pop3Front {
+    type Event = Knock;
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.lines.feed(bytes);
+    }
+
+    fn step(&mut self) -> Result<Step<Knock>, Violation> {
+        loop {
+            if !self.output.is_empty() {
+                return Ok(Step::Write(self.output.split().freeze()));
+            }
+            match std::mem::replace(&mut self.state, State::Done) {
+                State::Greet => {
+                    self.say("+OK Gatepost POP3 ready");
+                    self.state = State::Command;
+                }
+                State::Waiting => {
+                    self.state = State::Waiting;
+                    return Ok(Step::Read);
+                }
+                State::Upgrade => {
+                    if !self.lines.pending().is_empty() {
+                        return Err(Violation::new("plain bytes behind STLS"));
+                    }
+                    self.state = State::Command;
+                    return Ok(Step::StartTls);
+                }
+                State::Leaving => return Ok(Step::Event(Knock::Bye)),
+                State::Done => return Ok(Step::Read),
+                state @ (State::Command | State::Sasl(_)) => {
+                    self.state = state;
+                    let Some(line) = self.line()? else { return Ok(Step::Read) };
+                    let knock = match std::mem::replace(&mut self.state, State::Command) {
+                        State::Sasl(mut exchange) => {
+                            let turn = exchange.respond(&line);
+                            self.turn(exchange, turn)
+                        }
+                        _ => self.command(&line),
+                    };
+                    if let Some(knock) = knock {
+                        return Ok(Step::Event(knock));
+                    }
+                }
+            }
+        }
+    }
+
+    fn into_unread(self) -> BytesMut {
+        self.lines.into_unread()
+    }
+}
+
+impl Front for Pop3Front {
+    fn secured(&mut self) {
+        *self = Self { state: State::Command, ..Self::new(Protection::Secured) };
+    }
+
+    fn accept(&mut self, _: &Welcome) {
+        self.output = BytesMut::from(&b"+OK Logged in\r\n"[..]);
+        self.state = State::Done;
+    }
+
+    fn refuse(&mut self, fault: &Fault) {
+        let line: Bytes = reply::refusal(fault);
+        self.output.extend_from_slice(&line);
+        self.state = State::Command;
+    }
+}

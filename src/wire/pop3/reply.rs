@@ -1,0 +1,54 @@
+//! POP3 status lines: a fault in POP3's words, and the upstream's words taken apart.
+
+use bytes::Bytes;
+
+use crate::base::{Fault, Kind};
+
+/// `-ERR [CODE] text` (RFC 2449 8, RFC 3206).
+pub fn refusal(fault: &Fault) -> Bytes {
+    let code = match fault.kind {
+        Kind::BadCredentials => "AUTH",
+        Kind::SignInNeeded | Kind::IdentityRefused => "SYS/PERM",
+        Kind::Unavailable | Kind::TooBusy | Kind::Bug => "SYS/TEMP",
+    };
+    Bytes::from(format!("-ERR [{code}] {}\r\n", fault.reply_text()))
+}
+
+/// One line of an upstream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Status<'a> {
+    Ok(&'a [u8]),
+    Err(&'a [u8]),
+    /// `+`, with or without a space, then base64.
+    Challenge(&'a [u8]),
+}
+
+impl<'a> Status<'a> {
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        if let Some(rest) = line.strip_prefix(b"+OK") {
+            Some(Self::Ok(rest.trim_ascii()))
+        } else if let Some(rest) = line.strip_prefix(b"-ERR") {
+            Some(Self::Err(rest.trim_ascii()))
+        } else if line == b"+" {
+            Some(Self::Challenge(b""))
+        } else {
+            line.strip_prefix(b"+ ").map(|rest| Self::Challenge(rest.trim_ascii()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_kinds_of_line_are_told_apart() {
+        assert_eq!(Status::parse(b"+OK ready"), Some(Status::Ok(b"ready")));
+        assert_eq!(Status::parse(b"-ERR no"), Some(Status::Err(b"no")));
+        assert_eq!(Status::parse(b"+"), Some(Status::Challenge(b"")));
+        assert_eq!(Status::parse(b"+ "), Some(Status::Challenge(b"")));
+        assert_eq!(Status::parse(b"+ eyJ9"), Some(Status::Challenge(b"eyJ9")));
+        assert_eq!(Status::parse(b"* OK"), None);
+        assert_eq!(Status::parse(b""), None);
+    }
+}

@@ -1,0 +1,349 @@
+//! One clean command line of a mail client, understood as devices mean it.
+//!
+//! Verbs in any case, a space behind the colon, missing angle brackets: all accepted here so that what goes upstream
+//! is strict. Addresses are kept as typed; parameters are read by smtp-proto and written anew, so nothing of a
+//! client's line reaches the upstream that was not understood. Control bytes are refused before any of it.
+
+use std::fmt::Write as _;
+
+use smtp_proto::{MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_RET_FULL, MAIL_RET_HDRS, MAIL_SMTPUTF8, Request};
+
+use super::reply::Reply;
+use crate::wire::lines::{control_byte, first_word};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Ehlo(String),
+    Helo(String),
+    Auth { mechanism: Vec<u8>, initial: Option<Vec<u8>> },
+    StartTls,
+    Mail(Mail),
+    Rcpt(Rcpt),
+    Data,
+    Rset,
+    Noop,
+    Vrfy,
+    Help,
+    Quit,
+}
+
+/// `MAIL FROM`, its parameters understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// Without brackets; empty for the null sender.
+    pub address: String,
+    /// Announced octets, 0 if not announced.
+    pub size: u64,
+    pub eight_bit: bool,
+    pub utf8: bool,
+    pub ret: Option<&'static str>,
+    /// xtext, as it came.
+    pub envid: Option<String>,
+}
+
+/// `RCPT TO`, its parameters understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rcpt {
+    pub address: String,
+    pub notify: Option<String>,
+    /// `type;xtext`, as it came.
+    pub orcpt: Option<String>,
+}
+
+/// What of it an upstream takes, from its EHLO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Carries {
+    pub size: bool,
+    pub eight_bit: bool,
+    pub utf8: bool,
+    pub dsn: bool,
+}
+
+impl Carries {
+    pub fn from_keywords(keywords: &[String]) -> Self {
+        let has = |word: &str| {
+            keywords.iter().any(|k| k.split_ascii_whitespace().next().is_some_and(|w| w.eq_ignore_ascii_case(word)))
+        };
+        Self { size: has("SIZE"), eight_bit: has("8BITMIME"), utf8: has("SMTPUTF8"), dsn: has("DSN") }
+    }
+}
+
+impl Mail {
+    /// The line for an upstream, CRLF included. What it does not take is left out.
+    pub fn to_wire(&self, carries: Carries) -> String {
+        let mut line = format!("MAIL FROM:<{}>", self.address);
+        if carries.size && self.size > 0 {
+            let _ = write!(line, " SIZE={}", self.size);
+        }
+        if carries.eight_bit && self.eight_bit {
+            line.push_str(" BODY=8BITMIME");
+        }
+        if carries.utf8 && self.utf8 {
+            line.push_str(" SMTPUTF8");
+        }
+        if carries.dsn {
+            if let Some(ret) = self.ret {
+                let _ = write!(line, " RET={ret}");
+            }
+            if let Some(envid) = &self.envid {
+                let _ = write!(line, " ENVID={envid}");
+            }
+        }
+        line.push_str("\r\n");
+        line
+    }
+}
+
+impl Rcpt {
+    pub fn to_wire(&self, carries: Carries) -> String {
+        let mut line = format!("RCPT TO:<{}>", self.address);
+        if carries.dsn {
+            if let Some(notify) = &self.notify {
+                let _ = write!(line, " NOTIFY={notify}");
+            }
+            if let Some(orcpt) = &self.orcpt {
+                let _ = write!(line, " ORCPT={orcpt}");
+            }
+        }
+        line.push_str("\r\n");
+        line
+    }
+}
+
+impl Command {
+    /// Understands one line; the error is the reply that tells the client what was wrong with it.
+    pub fn parse(line: &[u8]) -> Result<Self, Reply> {
+        if let Some(byte) = control_byte(line) {
+            return Err(Reply::new(500, format!("5.5.2 Control byte 0x{byte:02x} in a command")));
+        }
+        let (verb, rest) = first_word(line);
+        match verb.to_ascii_uppercase().as_slice() {
+            b"EHLO" => Ok(Self::Ehlo(argument(rest))),
+            b"HELO" => Ok(Self::Helo(argument(rest))),
+            b"AUTH" => auth(rest),
+            b"STARTTLS" => Ok(Self::StartTls),
+            b"MAIL" => mail(path(rest, b"FROM", "MAIL FROM:<address>")?).map(Self::Mail),
+            b"RCPT" => rcpt(path(rest, b"TO", "RCPT TO:<address>")?).map(Self::Rcpt),
+            b"DATA" => Ok(Self::Data),
+            b"RSET" => Ok(Self::Rset),
+            b"NOOP" => Ok(Self::Noop),
+            b"VRFY" => Ok(Self::Vrfy),
+            b"HELP" => Ok(Self::Help),
+            b"QUIT" => Ok(Self::Quit),
+            b"BDAT" | b"EXPN" | b"ETRN" | b"TURN" => Err(Reply::new(502, "5.5.1 Command not implemented")),
+            _ => Err(Reply::new(500, "5.5.2 Command not recognised")),
+        }
+    }
+}
+
+/// Greeting names are never validated (clients.md, quirk 5): they are only ever shown in a log.
+fn argument(rest: &[u8]) -> String {
+    String::from_utf8_lossy(rest.trim_ascii()).into_owned()
+}
+
+fn auth(rest: &[u8]) -> Result<Command, Reply> {
+    let (mechanism, initial) = first_word(rest);
+    if mechanism.is_empty() {
+        return Err(Reply::new(501, "5.5.4 AUTH needs a mechanism: PLAIN or LOGIN"));
+    }
+    let initial = (!initial.trim_ascii().is_empty()).then(|| initial.trim_ascii().to_vec());
+    Ok(Command::Auth { mechanism: mechanism.to_vec(), initial })
+}
+
+/// Splits `FROM: <address> parameters` into address and parameters.
+fn path<'a>(rest: &'a [u8], word: &[u8], form: &'static str) -> Result<(&'a str, &'a str), Reply> {
+    let bad = || Reply::new(501, format!("5.5.4 Syntax: {form}"));
+    let (head, tail) = rest.split_at_checked(word.len()).ok_or_else(bad)?;
+    let tail = tail.trim_ascii_start().strip_prefix(b":").ok_or_else(bad)?;
+    if !head.eq_ignore_ascii_case(word) {
+        return Err(bad());
+    }
+    let text = std::str::from_utf8(tail.trim_ascii()).map_err(|_| Reply::new(501, "5.6.7 Address is not UTF-8"))?;
+    let (address, parameters) = match text.strip_prefix('<') {
+        Some(inner) => inner.split_at_checked(closing_bracket(inner).ok_or_else(bad)?).ok_or_else(bad)?,
+        None => text.split_once([' ', '\t']).unwrap_or((text, "")),
+    };
+    let parameters = parameters.strip_prefix('>').unwrap_or(parameters);
+    if parameters.starts_with(|c: char| !c.is_ascii_whitespace()) {
+        return Err(bad());
+    }
+    if !text.starts_with('<') && (address.is_empty() || address.contains(['<', '>'])) {
+        return Err(bad());
+    }
+    Ok((address.trim(), parameters.trim()))
+}
+
+/// Where the `>` stands that closes the path; one inside a quoted local part does not.
+fn closing_bracket(inner: &str) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in inner.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '>' if !quoted => return Some(at),
+            '<' if !quoted => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn check_address(address: &str) -> Result<(), Reply> {
+    let quoted = address.starts_with('"');
+    if address.len() > 320 || (!quoted && address.contains(char::is_whitespace)) {
+        return Err(Reply::new(501, "5.1.3 Address syntax"));
+    }
+    Ok(())
+}
+
+/// The value of `KEY=` among the parameters, as typed.
+fn value(parameters: &str, key: &str) -> Option<String> {
+    parameters.split_ascii_whitespace().find_map(|word| {
+        let (name, value) = word.split_once('=')?;
+        name.eq_ignore_ascii_case(key).then(|| value.to_owned())
+    })
+}
+
+/// Parameters without `AUTH=`, which is ours to drop (RFC 4954 5), and without an empty `SIZE=`.
+fn known(parameters: &str) -> String {
+    parameters
+        .split_ascii_whitespace()
+        .filter(|word| !word.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("AUTH=")))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn mail((address, parameters): (&str, &str)) -> Result<Mail, Reply> {
+    check_address(address)?;
+    let parameters = known(parameters);
+    let line = format!("MAIL FROM:<> {parameters}\r\n");
+    let Ok(Request::Mail { from }) = Request::parse(&mut line.as_bytes().iter()) else {
+        return Err(Reply::new(555, "5.5.4 MAIL parameter not recognised"));
+    };
+    let has = |flag| from.flags & flag != 0;
+    let known_flags = MAIL_BODY_8BITMIME | smtp_proto::MAIL_BODY_7BIT | MAIL_RET_FULL | MAIL_RET_HDRS | MAIL_SMTPUTF8;
+    if has(MAIL_BODY_BINARYMIME) || from.flags & !known_flags != 0 || from.hold_for != 0 || from.hold_until != 0 {
+        return Err(Reply::new(555, "5.5.4 MAIL parameter not supported"));
+    }
+    // smtp-proto 0.2.5 cuts a number that does not fit instead of refusing it.
+    let size = match value(&parameters, "SIZE") {
+        Some(digits) => digits.parse().map_err(|_| Reply::new(555, "5.5.4 SIZE is not a number of octets"))?,
+        None => 0,
+    };
+    Ok(Mail {
+        address: address.to_owned(),
+        size,
+        eight_bit: has(MAIL_BODY_8BITMIME),
+        utf8: has(MAIL_SMTPUTF8),
+        ret: if has(MAIL_RET_FULL) {
+            Some("FULL")
+        } else if has(MAIL_RET_HDRS) {
+            Some("HDRS")
+        } else {
+            None
+        },
+        envid: from.env_id.is_some().then(|| value(&parameters, "ENVID")).flatten(),
+    })
+}
+
+fn rcpt((address, parameters): (&str, &str)) -> Result<Rcpt, Reply> {
+    check_address(address)?;
+    if address.is_empty() {
+        return Err(Reply::new(501, "5.1.3 RCPT needs an address"));
+    }
+    let line = format!("RCPT TO:<a@b.example> {parameters}\r\n");
+    let Ok(Request::Rcpt { to }) = Request::parse(&mut line.as_bytes().iter()) else {
+        return Err(Reply::new(555, "5.5.4 RCPT parameter not recognised"));
+    };
+    if to.rrvs != 0 || to.flags & !0b1111 != 0 {
+        return Err(Reply::new(555, "5.5.4 RCPT parameter not supported"));
+    }
+    Ok(Rcpt {
+        address: address.to_owned(),
+        notify: (to.flags != 0).then(|| value(parameters, "NOTIFY")).flatten(),
+        orcpt: to.orcpt.is_some().then(|| value(parameters, "ORCPT")).flatten(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Carries = Carries { size: true, eight_bit: true, utf8: true, dsn: true };
+
+    fn mail_line(line: &str) -> Result<String, String> {
+        match Command::parse(line.as_bytes()) {
+            Ok(Command::Mail(mail)) => Ok(mail.to_wire(ALL)),
+            Ok(Command::Rcpt(rcpt)) => Ok(rcpt.to_wire(ALL)),
+            Ok(other) => panic!("{other:?}"),
+            Err(reply) => Err(reply.text()),
+        }
+    }
+
+    #[test]
+    fn what_devices_type_becomes_strict() {
+        for typed in
+            ["MAIL FROM:<a@b.c>", "mail from: <a@b.c>", "Mail From:a@b.c", "MAIL FROM : a@b.c ", "MAIL FROM:< a@b.c >"]
+        {
+            assert_eq!(mail_line(typed).as_deref(), Ok("MAIL FROM:<a@b.c>\r\n"), "{typed}");
+        }
+        assert_eq!(mail_line("RCPT TO: a@b.c").as_deref(), Ok("RCPT TO:<a@b.c>\r\n"));
+        assert_eq!(mail_line("MAIL FROM:<>").as_deref(), Ok("MAIL FROM:<>\r\n"));
+        assert_eq!(mail_line(r#"MAIL FROM:<"a>b \" c"@d>"#).as_deref(), Ok("MAIL FROM:<\"a>b \\\" c\"@d>\r\n"));
+    }
+
+    #[test]
+    fn parameters_are_passed_on_or_dropped() {
+        assert_eq!(
+            mail_line("MAIL FROM:<a@b.c> size=1000 body=8bitmime AUTH=<> RET=HDRS ENVID=x+2By SMTPUTF8").as_deref(),
+            Ok("MAIL FROM:<a@b.c> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By\r\n")
+        );
+        assert_eq!(
+            mail_line("RCPT TO:<a@b.c> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@b.c").as_deref(),
+            Ok("RCPT TO:<a@b.c> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@b.c\r\n")
+        );
+        let mail = mail(("a@b.c", "RET=FULL SIZE=5")).unwrap();
+        assert_eq!(mail.to_wire(Carries::default()), "MAIL FROM:<a@b.c>\r\n");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_a_reason() {
+        for line in [
+            "MAIL",
+            "MAIL FROM",
+            "MAIL TO:<a@b.c>",
+            "MAIL FROM:",
+            "MAIL FROM:<a@b.c",
+            "MAIL FROM:<a@b.c>x",
+            "RCPT TO:<>",
+            "MAIL FROM:<a b@c>",
+            "MAIL FROM:<a<b@c>",
+        ] {
+            assert!(mail_line(line).is_err_and(|e| e.starts_with("501")), "{line}");
+        }
+        for line in [
+            "MAIL FROM:<a@b.c> FOO=1",
+            "MAIL FROM:<a@b.c> BODY=BINARYMIME",
+            "MAIL FROM:<a@b.c> SIZE=99999999999999999999999",
+            "MAIL FROM:<a@b.c> SIZE=-1",
+            "RCPT TO:<a@b.c> FOO",
+        ] {
+            assert!(mail_line(line).is_err_and(|e| e.starts_with("555")), "{line}: {:?}", mail_line(line));
+        }
+    }
+
+    #[test]
+    fn control_bytes_inside_a_command_are_refused() {
+        for line in [&b"EHLO a\rb"[..], b"MAIL FROM:<\"a\rb\"@c>", b"NOOP \0", b"RCPT TO:<a\x01@b>"] {
+            assert!(Command::parse(line).is_err_and(|r| r.code == 500), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn greeting_names_are_never_validated() {
+        for (line, name) in [("EHLO FE80::1", "FE80::1"), ("ehlo my_host ", "my_host"), ("EHLO", "")] {
+            assert_eq!(Command::parse(line.as_bytes()), Ok(Command::Ehlo(name.into())));
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The SMTP side that faces a mail client until it is signed on.
+//!
+//! AUTH PLAIN and LOGIN in every form that devices use; nothing else is ever shown (Outlook and Ricoh pick the
+//! strongest mechanism they see). What follows AUTH in the same read waits for the verdict, is never taken as a SASL
+//! response and is dropped if the verdict is no. `MAIL` without AUTH asks the session whether the address alone admits.
+
+use bytes::{BufMut, BytesMut};
+
+use super::{
+    SIZE_LIMIT,
+    command::Command,
+    reply::{Reply, auth_refusal, mail_refusal},
+};
+use crate::{
+    base::Fault,
+    wire::{
+        ERROR_BUDGET, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, looks_like_tls},
+        sasl::{Exchange, Mechanism, Turn},
+    },
+};
+
+/// What an EHLO shows.
+#[derive(Debug, Clone)]
+pub struct Keywords {
+    /// The name that we greet with.
+    pub host: String,
+    /// Of `8BITMIME`, `SMTPUTF8`, `DSN`: what every upstream that can be reached from here carries.
+    pub carried: Vec<String>,
+    pub size: u64,
+}
+
+impl Keywords {
+    pub fn new(host: impl Into<String>, carried: Vec<String>) -> Self {
+        Self { host: host.into(), carried, size: SIZE_LIMIT }
+    }
+
+    /// The EHLO reply; `auth` and `starttls` only before AUTH.
+    pub fn reply(&self, auth: bool, starttls: bool) -> Reply {
+        let mut lines = vec![format!("{} at your service", self.host)];
+        lines.extend([format!("SIZE {}", self.size), "PIPELINING".into(), "ENHANCEDSTATUSCODES".into()]);
+        lines.extend(self.carried.iter().cloned());
+        if auth {
+            lines.push("AUTH PLAIN LOGIN".into());
+        }
+        if starttls {
+            lines.push("STARTTLS".into());
+        }
+        Reply { code: 250, lines }
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    Greet,
+    Command,
+    Sasl(Exchange),
+    /// A claim is with the session.
+    WaitingAuth,
+    /// This MAIL line is with the session.
+    WaitingMail(BytesMut),
+    Upgrade,
+    Leaving,
+    Done,
+}
+
+#[derive(Debug)]
+pub struct SmtpFront {
+    lines: Lines,
+    state: State,
+    output: BytesMut,
+    keywords: Keywords,
+    protection: Protection,
+    greeted: bool,
+    /// What was read together with AUTH.
+    held: BytesMut,
+    errors: u32,
+}
+
+impl SmtpFront {
+    pub fn new(keywords: Keywords, protection: Protection) -> Self {
+        Self {
+            lines: Lines::new(COMMAND_CAP),
+            state: State::Greet,
+            output: BytesMut::new(),
+            keywords,
+            protection,
+            greeted: false,
+            held: BytesMut::new(),
+            errors: 0,
+        }
+    }
+
+    fn say(&mut self, reply: &Reply) {
+        self.output.put(reply.to_wire());
+    }
+
+    fn mistake(&mut self, reply: &Reply) {
+        self.errors += 1;
+        if self.errors > ERROR_BUDGET {
+            self.say(&Reply::new(421, "4.7.0 Too many errors, closing"));
+            self.state = State::Leaving;
+        } else {
+            self.say(reply);
+        }
+    }
+
+    fn command(&mut self, line: BytesMut) -> Option<Knock> {
+        let command = match Command::parse(&line) {
+            Ok(command) => command,
+            Err(reply) => {
+                self.mistake(&reply);
+                return None;
+            }
+        };
+        match command {
+            Command::Ehlo(_) => {
+                self.greeted = true;
+                let reply = self.keywords.reply(self.protection.takes_credentials(), self.protection.offers_starttls());
+                self.say(&reply);
+            }
+            Command::Helo(_) => {
+                self.greeted = true;
+                let reply = Reply::new(250, self.keywords.host.clone());
+                self.say(&reply);
+            }
+            Command::StartTls if self.protection.offers_starttls() => {
+                self.say(&Reply::new(220, "2.0.0 Ready to start TLS"));
+                self.state = State::Upgrade;
+            }
+            Command::StartTls => self.mistake(&Reply::new(502, "5.5.1 STARTTLS is not offered here")),
+            Command::Noop => self.say(&Reply::new(250, "2.0.0 OK")),
+            Command::Rset => self.say(&Reply::new(250, "2.0.0 OK")),
+            Command::Vrfy => self.say(&Reply::new(252, "2.5.2 Cannot verify, send the message and see")),
+            Command::Help => self.say(&Reply::new(214, "2.0.0 Gatepost relays mail: EHLO, AUTH PLAIN or LOGIN, MAIL")),
+            Command::Quit => {
+                self.say(&Reply::new(221, "2.0.0 Goodbye"));
+                self.state = State::Leaving;
+            }
+            Command::Auth { .. } | Command::Mail(_) if !self.greeted => {
+                self.mistake(&Reply::new(503, "5.5.1 Say EHLO or HELO first"));
+            }
+            Command::Auth { .. } | Command::Mail(_) if !self.protection.takes_credentials() => {
+                self.mistake(&Reply::new(530, "5.7.0 Must issue a STARTTLS command first"));
+            }
+            Command::Auth { mechanism, initial } => return self.auth(&mechanism, initial.as_deref()),
+            Command::Mail(_) => {
+                self.state = State::WaitingMail(line);
+                return Some(Knock::Unnamed);
+            }
+            Command::Rcpt(_) | Command::Data => self.mistake(&Reply::new(503, "5.5.1 MAIL first")),
+        }
+        None
+    }
+
+    fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>) -> Option<Knock> {
+        let Some(mechanism) = Mechanism::parse(mechanism) else {
+            self.mistake(&Reply::new(504, "5.5.4 Unrecognised mechanism, use PLAIN or LOGIN"));
+            return None;
+        };
+        self.held = self.lines.set_aside();
+        let (exchange, turn) = Exchange::start(mechanism, initial);
+        self.turn(exchange, turn)
+    }
+
+    fn turn(&mut self, exchange: Exchange, turn: Turn) -> Option<Knock> {
+        self.state = State::Command;
+        match turn {
+            Turn::Challenge(text) => {
+                self.say(&Reply::new(334, text));
+                self.state = State::Sasl(exchange);
+            }
+            Turn::Claim(claim) => {
+                self.state = State::WaitingAuth;
+                return Some(Knock::Login(claim));
+            }
+            Turn::Cancelled => {
+                self.drop_pipelined();
+                self.mistake(&Reply::new(501, "5.7.0 Authentication cancelled"));
+            }
+            Turn::Malformed(why) => {
+                self.drop_pipelined();
+                self.mistake(&Reply::new(501, format!("5.5.2 Cannot read the credentials: {why}")));
+            }
+        }
+        None
+    }
+
+    fn drop_pipelined(&mut self) {
+        self.held.clear();
+        self.lines.discard();
+    }
+
+    fn line(&mut self) -> Result<Option<BytesMut>, Violation> {
+        if looks_like_tls(self.lines.pending()) {
+            return Err(Violation::new("TLS bytes on a plain SMTP connection")
+                .farewell("554 5.5.1 This port speaks plain SMTP, not TLS\r\n"));
+        }
+        let sasl = matches!(self.state, State::Sasl(_));
+        self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
+        self.lines.cut().map_err(|long| {
+            Violation::new(format!("SMTP line longer than {} octets", long.cap))
+                .farewell("500 5.5.2 Line too long, closing\r\n")
+        })
+    }
+}
+
+impl Machine for SmtpFront {
+    type Event = Knock;
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.lines.feed(bytes);
+    }
+
+    fn step(&mut self) -> Result<Step<Knock>, Violation> {
+        loop {
+            if !self.output.is_empty() {
+                return Ok(Step::Write(self.output.split().freeze()));
+            }
+            match &mut self.state {
+                State::Greet => {
+                    let reply = Reply::new(220, format!("{} ESMTP Gatepost ready", self.keywords.host));
+                    self.say(&reply);
+                    self.state = State::Command;
+                }
+                State::WaitingAuth | State::WaitingMail(_) | State::Done => return Ok(Step::Read),
+                State::Upgrade => {
+                    if !self.lines.pending().is_empty() {
+                        return Err(Violation::new("plain bytes behind STARTTLS"));
+                    }
+                    self.state = State::Command;
+                    return Ok(Step::StartTls);
+                }
+                State::Leaving => {
+                    self.state = State::Done;
+                    return Ok(Step::Event(Knock::Bye));
+                }
+                State::Command | State::Sasl(_) => {
+                    let Some(line) = self.line()? else { return Ok(Step::Read) };
+                    let knock = match std::mem::replace(&mut self.state, State::Command) {
+                        State::Sasl(mut exchange) => {
+                            let turn = exchange.respond(&line);
+                            self.turn(exchange, turn)
+                        }
+                        _ => self.command(line),
+                    };
+                    if let Some(knock) = knock {
+                        return Ok(Step::Event(knock));
+                    }
+                }
+            }
+        }
+    }
+
+    fn into_unread(self) -> BytesMut {
+        self.lines.into_unread()
+    }
+}
+
+impl Front for SmtpFront {
+    fn secured(&mut self) {
+        let keywords = self.keywords.clone();
+        *self = Self { state: State::Command, errors: self.errors, ..Self::new(keywords, Protection::Secured) };
+    }
+
+    fn accept(&mut self, _: &Welcome) {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::WaitingMail(mut line) => {
+                line.put_slice(b"\r\n");
+                self.lines.put_back(line);
+            }
+            _ => {
+                self.say(&Reply::new(235, "2.7.0 Authentication successful"));
+                let held = std::mem::take(&mut self.held);
+                self.lines.put_back(held);
+            }
+        }
+    }
+
+    fn refuse(&mut self, fault: &Fault) {
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::WaitingMail(_) => self.say(&mail_refusal(fault)),
+            _ => {
+                self.drop_pipelined();
+                let reply = auth_refusal(fault);
+                self.say(&reply);
+                if reply.code == 421 {
+                    self.state = State::Leaving;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! SMTP replies (RFC 5321 4.2): read from the upstream, written to the client, and a fault in SMTP's words.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    base::{Fault, Kind, wire_text},
+    wire::{Violation, lines::Lines},
+};
+
+/// One reply. `lines` are without code and separator, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub code: u16,
+    pub lines: Vec<String>,
+}
+
+impl Reply {
+    pub fn new(code: u16, text: impl Into<String>) -> Self {
+        Self { code, lines: vec![text.into()] }
+    }
+
+    pub const fn is_positive(&self) -> bool {
+        self.code >= 200 && self.code < 300
+    }
+
+    pub const fn is_transient(&self) -> bool {
+        self.code >= 400 && self.code < 500
+    }
+
+    /// Code and all lines as one line, for the log and the catalogue.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.code, self.lines.join(" "))
+    }
+
+    /// As it goes to a client: every line cleaned, so that no byte of the upstream forges a line of ours.
+    pub fn to_wire(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        for (n, line) in self.lines.iter().enumerate() {
+            let separator = if n + 1 == self.lines.len() { ' ' } else { '-' };
+            out.extend_from_slice(format!("{}{separator}{}\r\n", self.code, wire_text(line)).as_bytes());
+        }
+        out.freeze()
+    }
+}
+
+/// The answer to AUTH. The text ends with the fault's id.
+pub fn auth_refusal(fault: &Fault) -> Reply {
+    let code = match fault.kind {
+        Kind::BadCredentials => (535, "5.7.8"),
+        Kind::SignInNeeded | Kind::IdentityRefused => (535, "5.7.0"),
+        Kind::Unavailable | Kind::Bug => (454, "4.7.0"),
+        Kind::TooBusy => (421, "4.3.2"),
+    };
+    with_code(code, fault)
+}
+
+/// The answer to MAIL, RCPT or DATA where nobody said AUTH, or after it.
+pub fn mail_refusal(fault: &Fault) -> Reply {
+    let code = match fault.kind {
+        Kind::BadCredentials => (530, "5.7.0"),
+        Kind::SignInNeeded | Kind::IdentityRefused => (550, "5.7.1"),
+        Kind::Unavailable => (451, "4.7.0"),
+        Kind::TooBusy => (451, "4.3.2"),
+        Kind::Bug => (451, "4.3.0"),
+    };
+    with_code(code, fault)
+}
+
+fn with_code((code, enhanced): (u16, &str), fault: &Fault) -> Reply {
+    Reply::new(code, format!("{enhanced} {}", fault.reply_text()))
+}
+
+const LINE_CAP: usize = 4 * 1024;
+const LINES_CAP: usize = 100;
+
+/// Reads replies of an upstream, in bounded memory.
+#[derive(Debug)]
+pub struct Replies {
+    input: Lines,
+    open: Option<Reply>,
+}
+
+impl Default for Replies {
+    fn default() -> Self {
+        Self::new(BytesMut::new())
+    }
+}
+
+impl Replies {
+    pub fn new(input: BytesMut) -> Self {
+        Self { input: Lines::with_input(LINE_CAP, input), open: None }
+    }
+
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.input.feed(bytes);
+    }
+
+    /// The next whole reply, or `None` if there is none yet.
+    pub fn cut(&mut self) -> Result<Option<Reply>, Violation> {
+        while let Some(line) = self.input.cut().map_err(|_| Violation::new("upstream's SMTP reply line is too long"))? {
+            let Some((code, last, text)) = parse(&line) else {
+                return Err(Violation::new("upstream's line is no SMTP reply"));
+            };
+            let reply = match self.open.take() {
+                None => Reply::new(code, text),
+                Some(reply) if reply.code != code => {
+                    return Err(Violation::new("upstream's SMTP reply changes its code midway"));
+                }
+                Some(reply) if reply.lines.len() >= LINES_CAP => {
+                    return Err(Violation::new("upstream's SMTP reply has too many lines"));
+                }
+                Some(mut reply) => {
+                    reply.lines.push(text);
+                    reply
+                }
+            };
+            if last {
+                return Ok(Some(reply));
+            }
+            self.open = Some(reply);
+        }
+        Ok(None)
+    }
+
+    pub fn pending(&self) -> &[u8] {
+        self.input.pending()
+    }
+
+    pub fn into_unread(self) -> BytesMut {
+        self.input.into_unread()
+    }
+}
+
+/// `code`, whether it is the last line, and the text.
+fn parse(line: &[u8]) -> Option<(u16, bool, String)> {
+    let (digits, rest) = line.split_at_checked(3)?;
+    let code = digits.iter().try_fold(0u16, |code, b| b.is_ascii_digit().then(|| code * 10 + u16::from(b - b'0')))?;
+    let (last, text) = match rest.split_first() {
+        None => (true, rest),
+        Some((b' ', text)) => (true, text),
+        Some((b'-', text)) => (false, text),
+        Some(_) => return None,
+    };
+    (200..600).contains(&code).then(|| (code, last, String::from_utf8_lossy(text).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Owner;
+
+    fn read(text: &[u8]) -> Result<Option<Reply>, Violation> {
+        let mut replies = Replies::default();
+        replies.feed(text);
+        replies.cut()
+    }
+
+    #[test]
+    fn replies_of_one_and_many_lines_are_read_whole() {
+        let text = b"250-one\r\n250-two\r\n250 three\r\n221 bye\r\n";
+        for at in 0..text.len() {
+            let mut replies = Replies::default();
+            let mut all = Vec::new();
+            for part in [&text[..at], &text[at..]] {
+                replies.feed(part);
+                while let Some(reply) = replies.cut().unwrap() {
+                    all.push(reply);
+                }
+            }
+            assert_eq!(all[0].lines, ["one", "two", "three"], "cut at {at}");
+            assert_eq!(all[1], Reply::new(221, "bye"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_a_violation() {
+        for text in ["hello\r\n", "25 x\r\n", "2500 x\r\n", "999 x\r\n", "250-a\r\n251 b\r\n", "\r\n", "199 x\r\n"] {
+            assert!(read(text.as_bytes()).is_err(), "{text:?}");
+        }
+        assert!(read("250-a\r\n".repeat(200).as_bytes()).is_err());
+        assert!(read(&[b'2'; 5000]).is_err());
+        assert_eq!(read(b"250\r\n").unwrap(), Some(Reply::new(250, "")));
+    }
+
+    #[test]
+    fn nothing_of_the_upstream_reaches_a_client_uncleaned() {
+        let reply = Reply { code: 550, lines: vec!["a\r250 ok".into(), "b\u{1b}[2J".into()] };
+        assert_eq!(reply.to_wire(), "550-a 250 ok\r\n550 b [2J\r\n");
+    }
+
+    #[test]
+    fn a_fault_has_a_code_in_auth_and_in_mail() {
+        let fault = Fault::new(Kind::SignInNeeded, Owner::User, "sign-in-needed", "Sign in");
+        assert_eq!(auth_refusal(&fault).text(), "535 5.7.0 Sign in [gatepost sign-in-needed]");
+        assert_eq!(mail_refusal(&fault).text(), "550 5.7.1 Sign in [gatepost sign-in-needed]");
+    }
+}

@@ -1,0 +1,557 @@
+//! Dialogues of the machines, readable from top to bottom, each run whole and cut at every byte.
+
+
+
+use bytes::BytesMut;
+
+use super::{
+    Back, Front, Knock, Machine, Protection, SignOn, Step, Violation, Welcome,
+    imap::{ImapBack, ImapFront},
+    pop3::{Pop3Back, Pop3Front},
+    sasl::Credentials,
+    smtp::{SmtpBack, SmtpFront, front::Keywords},
+};
+use crate::base::{Fault, Kind, Owner, Sasl, Secret};
+
+/// `C` comes from the peer of the machine, `S` is what the machine must say; `=` is what the session hears or does.
+type Line = (char, &'static str);
+
+struct Run<M> {
+    machine: M,
+    said: String,
+    heard: Vec<String>,
+    broken: Option<Violation>,
+}
+
+impl<M: Machine> Run<M> {
+    fn new(machine: M) -> Self {
+        Self { machine, said: String::new(), heard: Vec::new(), broken: None }
+    }
+
+    fn drain(&mut self, react: &mut impl FnMut(&mut M, M::Event) -> String) {
+        for _ in 0..10_000 {
+            match self.machine.step() {
+                Ok(Step::Read) => return,
+                Ok(Step::Write(bytes)) => self.said.push_str(&String::from_utf8_lossy(&bytes)),
+                Ok(Step::StartTls) => self.heard.push("tls".into()),
+                Ok(Step::Event(event)) => {
+                    let text = react(&mut self.machine, event);
+                    self.heard.push(text);
+                    if self.heard.last().is_some_and(|t| t.starts_with("bye") || t.starts_with("done") || t.starts_with("refused")) {
+                        return;
+                    }
+                }
+                Err(violation) => {
+                    self.broken = Some(violation);
+                    return;
+                }
+            }
+        }
+        panic!("the machine makes steps for ever");
+    }
+}
+
+fn fault() -> Fault {
+    Fault::new(Kind::BadCredentials, Owner::Client, "bad-credentials", "Wrong user name or password")
+}
+
+/// ann/pw is let in, everybody else is not; an address alone is not enough.
+fn gatekeeper<F: Front>(front: &mut F, knock: Knock) -> String {
+    match knock {
+        Knock::Login(claim) if claim.login == "ann" && claim.password.expose() == "pw" && claim.authzid.is_none() => {
+            let capabilities = ["IMAP4rev1", "AUTH=XOAUTH2", "IDLE", "MOVE"].map(String::from).to_vec();
+            front.accept(&Welcome { capabilities, untagged: (&b"* 3 EXISTS\r\n"[..]).into() });
+            "ann".into()
+        }
+        Knock::Login(claim) => {
+            front.refuse(&fault());
+            format!("no {}", claim.login)
+        }
+        Knock::Unnamed => {
+            front.refuse(&fault());
+            "unnamed".into()
+        }
+        Knock::Bye => "bye".into(),
+    }
+}
+
+/// Runs a dialogue turn by turn; within a turn the client's bytes are cut at `cut` (0: not at all).
+fn front_dialogue<F: Front>(make: impl Fn() -> F, script: &[Line]) -> Run<F> {
+    let longest = script.iter().map(|(_, text)| text.len() + 2).max().unwrap_or(0);
+    let mut last = None;
+    for cut in 0..longest {
+        let mut run = Run::new(make());
+        let mut wanted = String::new();
+        let mut heard = Vec::new();
+        run.drain(&mut gatekeeper);
+        for (who, text) in script {
+            match who {
+                'C' => {
+                    let bytes = format!("{text}\r\n");
+                    let (one, two) = bytes.as_bytes().split_at(cut.min(bytes.len()));
+                    for part in [one, two] {
+                        run.machine.feed(part);
+                        run.drain(&mut gatekeeper);
+                    }
+                }
+                'S' => {
+                    wanted.push_str(text);
+                    wanted.push_str("\r\n");
+                }
+                _ if *text == "secured" => {
+                    run.machine.secured();
+                    heard.push("tls".to_owned());
+                    run.drain(&mut gatekeeper);
+                }
+                _ => heard.push((*text).to_owned()),
+            }
+        }
+        assert_eq!(run.said, wanted, "cut at {cut}");
+        assert_eq!(run.heard, heard, "cut at {cut}");
+        last = Some(run);
+    }
+    last.expect("a script")
+}
+
+fn unread<M: Machine>(run: Run<M>) -> String {
+    String::from_utf8_lossy(&run.machine.into_unread()).into_owned()
+}
+
+fn pop3() -> Pop3Front {
+    Pop3Front::new(Protection::Plain)
+}
+
+fn imap() -> ImapFront {
+    ImapFront::new(vec!["IDLE".into(), "MOVE".into(), "LITERAL+".into()], Protection::Plain)
+}
+
+fn smtp() -> SmtpFront {
+    SmtpFront::new(Keywords::new("gate.example", vec!["8BITMIME".into()]), Protection::Plain)
+}
+
+const POP3_HELLO: Line = ('S', "+OK Gatepost POP3 ready");
+const POP3_NO: Line = ('S', "-ERR [AUTH] Wrong user name or password [gatepost bad-credentials]");
+
+#[test]
+fn pop3_user_and_pass_with_spaces_in_the_password() {
+    front_dialogue(pop3, &[
+        POP3_HELLO,
+        ('C', "PASS pw"), ('S', "-ERR USER first"),
+        ('C', "user ann"), ('S', "+OK Send PASS"),
+        ('C', "PASS pw and more"), POP3_NO, ('=', "no ann"),
+        ('C', "USER ann"), ('S', "+OK Send PASS"),
+        ('C', "pass pw"), ('S', "+OK Logged in"), ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn pop3_quirk_25_capa_bare_auth_ntlm_and_apop() {
+    front_dialogue(pop3, &[
+        POP3_HELLO,
+        ('C', "CAPA"), ('S', "+OK Capability list follows"), ('S', "USER"), ('S', "SASL PLAIN LOGIN"), ('S', "UIDL"),
+        ('S', "TOP"), ('S', "RESP-CODES"), ('S', "AUTH-RESP-CODE"), ('S', "."),
+        ('C', "AUTH"), ('S', "+OK"), ('S', "PLAIN"), ('S', "LOGIN"), ('S', "."),
+        ('C', "AUTH NTLM"), ('S', "-ERR Unknown mechanism, use PLAIN, LOGIN or USER and PASS"),
+        ('C', "APOP ann c4c9334bac560ecc979e58001b3e22fb"), ('S', "-ERR APOP is not supported, use USER and PASS"),
+        ('C', "STLS"), ('S', "-ERR STLS is not offered here"),
+        ('C', "AUTH PLAIN"), ('S', "+ "), ('C', "*"), ('S', "-ERR Cancelled"),
+        ('C', "AUTH LOGIN"), ('S', "+ VXNlcm5hbWU6"), ('C', "YW5u"), ('S', "+ UGFzc3dvcmQ6"), ('C', "bm8="), POP3_NO, ('=', "no ann"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "+OK Logged in"), ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn pop3_quit_before_login() {
+    front_dialogue(pop3, &[POP3_HELLO, ('C', "QUIT"), ('S', "+OK Goodbye"), ('=', "bye")]);
+}
+
+#[test]
+fn pop3_commands_pipelined_behind_pass_are_kept_in_order() {
+    let mut run = Run::new(pop3());
+    run.machine.feed(b"USER ann\r\nPASS pw\r\nSTAT\r\nLIST\r\n");
+    run.drain(&mut gatekeeper);
+    assert_eq!(run.heard, ["ann"]);
+    assert_eq!(unread(run), "STAT\r\nLIST\r\n");
+}
+
+const IMAP_HELLO: Line =
+    ('S', "* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE MOVE AUTH=PLAIN AUTH=LOGIN] Gatepost ready");
+const IMAP_IN: Line = ('S', "7 OK [CAPABILITY IMAP4rev1 IDLE MOVE] LOGIN completed");
+const IMAP_SASL_IN: Line = ('S', "7 OK [CAPABILITY IMAP4rev1 IDLE MOVE] AUTHENTICATE completed");
+const EXISTS: Line = ('S', "* 3 EXISTS");
+
+#[test]
+fn imap_before_login_answers_for_itself() {
+    front_dialogue(imap, &[
+        IMAP_HELLO,
+        ('C', "A.b-3 capability"),
+        ('S', "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE MOVE AUTH=PLAIN AUTH=LOGIN"), ('S', "A.b-3 OK CAPABILITY completed"),
+        ('C', "52 ID (\"name\" \"x\")"), ('S', "* ID (\"name\" \"Gatepost\")"), ('S', "52 OK ID completed"),
+        ('C', "8r6y NOOP"), ('S', "8r6y OK NOOP completed"),
+        ('C', "1 SELECT INBOX"), ('S', "1 BAD Unknown command, or not before login"),
+        ('C', "2 AUTHENTICATE NTLM"), ('S', "2 NO Unsupported mechanism, use PLAIN or LOGIN"),
+        ('C', "3 LOGIN ann"), ('S', "3 BAD LOGIN takes a user name and a password"),
+        ('C', "4 LOGOUT"), ('S', "* BYE Gatepost signing off"), ('S', "4 OK LOGOUT completed"), ('=', "bye"),
+    ]);
+}
+
+#[test]
+fn imap_login_atoms_wrong_then_right_and_untagged_lines_follow_the_ok() {
+    front_dialogue(imap, &[
+        IMAP_HELLO,
+        ('C', "6 LOGIN ann no"), ('S', "6 NO [AUTHENTICATIONFAILED] Wrong user name or password [gatepost bad-credentials]"), ('=', "no ann"),
+        ('C', "7 login \"ann\" \"pw\""), IMAP_IN, EXISTS, ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn imap_login_with_synchronising_literals() {
+    front_dialogue(imap, &[
+        IMAP_HELLO,
+        ('C', "7 LOGIN {3}"), ('S', "+ Ready for literal data"), ('C', "ann {2}"), ('S', "+ Ready for literal data"), ('C', "pw"),
+        IMAP_IN, EXISTS, ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn imap_authenticate_plain_and_login_with_and_without_initial_response() {
+    front_dialogue(imap, &[
+        IMAP_HELLO,
+        ('C', "1 AUTHENTICATE PLAIN"), ('S', "+ "), ('C', "*"), ('S', "1 BAD AUTHENTICATE cancelled"),
+        ('C', "7 AUTHENTICATE PLAIN"), ('S', "+ "), ('C', "AGFubgBwdw=="), IMAP_SASL_IN, EXISTS, ('=', "ann"),
+    ]);
+    front_dialogue(imap, &[IMAP_HELLO, ('C', "7 AUTHENTICATE PLAIN AGFubgBwdw=="), IMAP_SASL_IN, EXISTS, ('=', "ann")]);
+    front_dialogue(imap, &[
+        IMAP_HELLO,
+        ('C', "7 authenticate login"), ('S', "+ VXNlcm5hbWU6"), ('C', "YW5u"), ('S', "+ UGFzc3dvcmQ6"), ('C', "cHc="),
+        IMAP_SASL_IN, EXISTS, ('=', "ann"),
+    ]);
+    front_dialogue(imap, &[
+        IMAP_HELLO,
+        ('C', "7 AUTHENTICATE LOGIN YW5u"), ('S', "+ UGFzc3dvcmQ6"), ('C', "cHc="), IMAP_SASL_IN, EXISTS, ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn imap_commands_pipelined_behind_login_wait_in_order() {
+    let mut run = Run::new(imap());
+    run.machine.feed(b"7 LOGIN {3+}\r\nann pw\r\n8 SELECT INBOX\r\n9 NOOP\r\n");
+    run.drain(&mut gatekeeper);
+    assert_eq!(unread(run), "8 SELECT INBOX\r\n9 NOOP\r\n");
+}
+
+const SMTP_HELLO: Line = ('S', "220 gate.example ESMTP Gatepost ready");
+const HELO: [Line; 2] = [('C', "HELO printer"), ('S', "250 gate.example")];
+const SMTP_IN: Line = ('S', "235 2.7.0 Authentication successful");
+const SMTP_NO: Line = ('S', "535 5.7.8 Wrong user name or password [gatepost bad-credentials]");
+
+#[test]
+fn smtp_ehlo_shows_what_is_carried_and_bad_order_is_answered() {
+    front_dialogue(smtp, &[
+        SMTP_HELLO,
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Say EHLO or HELO first"),
+        ('C', "ehlo FE80::1"), ('S', "250-gate.example at your service"), ('S', "250-SIZE 157286400"), ('S', "250-PIPELINING"),
+        ('S', "250-ENHANCEDSTATUSCODES"), ('S', "250-8BITMIME"), ('S', "250 AUTH PLAIN LOGIN"),
+        ('C', "NOOP"), ('S', "250 2.0.0 OK"), ('C', "rset"), ('S', "250 2.0.0 OK"),
+        ('C', "VRFY ann"), ('S', "252 2.5.2 Cannot verify, send the message and see"),
+        ('C', "STARTTLS"), ('S', "502 5.5.1 STARTTLS is not offered here"),
+        ('C', "RCPT TO:<a@b.c>"), ('S', "503 5.5.1 MAIL first"),
+        ('C', "MAIL FROM:<a@b.c>"), ('=', "unnamed"), ('S', "530 5.7.0 Wrong user name or password [gatepost bad-credentials]"),
+        ('C', "XCLIENT"), ('S', "500 5.5.2 Command not recognised"),
+        ('C', "QUIT"), ('S', "221 2.0.0 Goodbye"), ('=', "bye"),
+    ]);
+}
+
+#[test]
+fn smtp_quirks_1_to_4_auth_login_in_every_form_after_helo() {
+    front_dialogue(smtp, &[
+        SMTP_HELLO, HELO[0], HELO[1],
+        ('C', "AUTH LOGIN"), ('S', "334 VXNlcm5hbWU6"), ('C', "YW5u"), ('S', "334 UGFzc3dvcmQ6"), ('C', "bm8="), SMTP_NO, ('=', "no ann"),
+        ('C', "AUTH login YW5u"), ('S', "334 UGFzc3dvcmQ6"), ('C', "cHc="), SMTP_IN, ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn smtp_quirk_7_cancel_and_unknown_mechanisms_leave_the_connection_usable() {
+    front_dialogue(smtp, &[
+        SMTP_HELLO, HELO[0], HELO[1],
+        ('C', "AUTH LOGIN"), ('S', "334 VXNlcm5hbWU6"), ('C', "*"), ('S', "501 5.7.0 Authentication cancelled"),
+        ('C', "AUTH CRAM-MD5"), ('S', "504 5.5.4 Unrecognised mechanism, use PLAIN or LOGIN"),
+        ('C', "AUTH NTLM TlRMTVNTUAAB"), ('S', "504 5.5.4 Unrecognised mechanism, use PLAIN or LOGIN"),
+        ('C', "AUTH PLAIN"), ('S', "334 "), ('C', "AGFubgBwdw=="), SMTP_IN, ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn smtp_commands_pipelined_behind_a_failed_auth_are_dropped_and_behind_a_good_one_kept() {
+    let mut run = Run::new(smtp());
+    run.machine.feed(b"HELO x\r\nAUTH PLAIN AGFubgBubw==\r\nMAIL FROM:<a@b.c>\r\n");
+    run.drain(&mut gatekeeper);
+    assert_eq!(run.heard, ["no ann"]);
+    run.machine.feed(b"AUTH PLAIN AGFubgBwdw==\r\nMAIL FROM:<a@b.c>\r\n");
+    run.drain(&mut gatekeeper);
+    assert_eq!(run.heard, ["no ann", "ann"]);
+    assert_eq!(unread(run), "MAIL FROM:<a@b.c>\r\n");
+}
+
+#[test]
+fn smtp_what_follows_auth_in_the_same_read_is_never_a_sasl_response() {
+    let mut run = Run::new(smtp());
+    run.machine.feed(b"HELO x\r\nAUTH PLAIN\r\nAGFubgBwdw==\r\n");
+    run.drain(&mut gatekeeper);
+    assert!(run.heard.is_empty());
+    run.machine.feed(b"AGFubgBwdw==\r\n");
+    run.drain(&mut gatekeeper);
+    assert_eq!(run.heard, ["ann"]);
+}
+
+#[test]
+fn plain_bytes_behind_starttls_end_the_session_in_every_protocol() {
+    let mut smtp = Run::new(SmtpFront::new(Keywords::new("g", vec![]), Protection::Offered));
+    smtp.machine.feed(b"STARTTLS\r\nEHLO x\r\n");
+    smtp.drain(&mut gatekeeper);
+    let mut imap = Run::new(ImapFront::new(vec![], Protection::Offered));
+    imap.machine.feed(b"a STARTTLS\r\nb LOGIN ann pw\r\n");
+    imap.drain(&mut gatekeeper);
+    let mut pop3 = Run::new(Pop3Front::new(Protection::Offered));
+    pop3.machine.feed(b"STLS\r\nUSER ann\r\n");
+    pop3.drain(&mut gatekeeper);
+    assert!(smtp.broken.is_some() && imap.broken.is_some() && pop3.broken.is_some());
+    assert!(smtp.heard.is_empty() && imap.heard.is_empty() && pop3.heard.is_empty());
+}
+
+#[test]
+fn starttls_required_takes_no_credentials_before_tls() {
+    front_dialogue(|| Pop3Front::new(Protection::Required), &[
+        POP3_HELLO, ('C', "USER ann"), ('S', "-ERR Use STLS first: no credentials over a plain connection"),
+        ('C', "STLS"), ('S', "+OK Begin TLS negotiation"), ('=', "secured"),
+        ('C', "USER ann"), ('S', "+OK Send PASS"), ('C', "PASS pw"), ('S', "+OK Logged in"), ('=', "ann"),
+    ]);
+    front_dialogue(|| SmtpFront::new(Keywords::new("g", vec![]), Protection::Required), &[
+        ('S', "220 g ESMTP Gatepost ready"), ('C', "HELO x"), ('S', "250 g"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "530 5.7.0 Must issue a STARTTLS command first"),
+        ('C', "STARTTLS"), ('S', "220 2.0.0 Ready to start TLS"), ('=', "secured"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Say EHLO or HELO first"),
+        ('C', "HELO x"), ('S', "250 g"), ('C', "AUTH PLAIN AGFubgBwdw=="), SMTP_IN, ('=', "ann"),
+    ]);
+}
+
+#[test]
+fn garbage_is_answered_and_ends_within_the_error_budget() {
+    fn flood<F: Front>(front: F) -> Run<F> {
+        let mut run = Run::new(front);
+        for _ in 0..100_000 {
+            if run.heard.last().is_some_and(|h| h == "bye") {
+                break;
+            }
+            run.machine.feed(b"x\x00y\r\n");
+            run.drain(&mut gatekeeper);
+        }
+        run
+    }
+    assert!(flood(smtp()).said.len() < 4096);
+    assert!(flood(imap()).said.len() < 4096);
+    assert!(flood(pop3()).said.len() < 4096);
+}
+
+#[test]
+fn oversized_lines_and_tls_bytes_get_a_farewell() {
+    fn check<F: Front>(make: impl Fn() -> F) {
+        for bytes in [vec![b'x'; 5000], vec![b'x'; 40_000], b"\x16\x03\x01\x02\x00\x01".to_vec()] {
+            let mut run = Run::new(make());
+            run.machine.feed(&bytes);
+            run.drain(&mut gatekeeper);
+            assert!(run.broken.is_some_and(|v| v.farewell.is_some()));
+        }
+    }
+    check(smtp);
+    check(imap);
+    check(pop3);
+}
+
+fn credentials() -> Credentials {
+    Credentials {
+        mechanism: Sasl::Xoauth2,
+        user: "ann@x".into(),
+        token: Secret::new("t"),
+        host: "h".into(),
+        port: 1,
+    }
+}
+
+/// `user=ann@x^Aauth=Bearer t^A^A`
+const BLOB: &str = "dXNlcj1hbm5AeAFhdXRoPUJlYXJlciB0AQE=";
+
+fn listener<B: Back>(_: &mut B, event: SignOn) -> String {
+    match event {
+        SignOn::Done { capabilities, untagged } => {
+            format!("done {} {}", capabilities.join(","), String::from_utf8_lossy(&untagged).trim_end())
+        }
+        SignOn::Refused { text, challenge } => format!("refused {text} {}", challenge.unwrap_or_default()),
+    }
+}
+
+/// `S` comes from the upstream, `C` is what the machine must send.
+fn back_dialogue<B: Back>(make: impl Fn() -> B, script: &[Line]) -> Run<B> {
+    let longest = script.iter().map(|(_, text)| text.len() + 2).max().unwrap_or(0);
+    let mut last = None;
+    for cut in 0..longest {
+        let mut run = Run::new(make());
+        let (mut wanted, mut heard) = (String::new(), Vec::new());
+        for (who, text) in script {
+            match who {
+                'S' => {
+                    let bytes = format!("{text}\r\n");
+                    let (one, two) = bytes.as_bytes().split_at(cut.min(bytes.len()));
+                    for part in [one, two] {
+                        run.machine.feed(part);
+                        run.drain(&mut listener);
+                    }
+                }
+                'C' => wanted.push_str(&text.replace("BLOB", BLOB).replace('~', "\r\n")),
+                _ => heard.push((*text).to_owned()),
+            }
+        }
+        assert_eq!(run.said, wanted, "cut at {cut}");
+        assert_eq!(run.heard, heard, "cut at {cut}");
+        assert!(run.broken.is_none(), "{:?}", run.broken);
+        last = Some(run);
+    }
+    last.expect("a script")
+}
+
+#[test]
+fn pop3_back_says_auth_in_two_lines() {
+    back_dialogue(|| Pop3Back::new(credentials(), false), &[
+        ('S', "+OK The Microsoft Exchange POP3 service is ready. [abc=]"), ('C', "AUTH XOAUTH2~"),
+        ('S', "+ "), ('C', "BLOB~"), ('S', "+OK User successfully authenticated."), ('=', "done  "),
+    ]);
+    back_dialogue(|| Pop3Back::new(credentials(), false), &[
+        ('S', "+OK hi"), ('C', "AUTH XOAUTH2~"), ('S', "+"), ('C', "BLOB~"), ('S', "+ eyJzdGF0dXMiOiI0MDAifQ=="), ('C', "~"),
+        ('S', "-ERR [AUTH] no"), ('=', "refused [AUTH] no {\"status\":\"400\"}"),
+    ]);
+}
+
+#[test]
+fn smtp_back_upgrades_strictly_and_waits_for_334() {
+    back_dialogue(|| SmtpBack::new(credentials(), true, "gate"), &[
+        ('S', "220 AM0PR02.outlook.office365.com ready"), ('C', "EHLO gate~"),
+        ('S', "250-x Hello"), ('S', "250-SIZE 157286400"), ('S', "250 STARTTLS"), ('C', "STARTTLS~"),
+        ('S', "220 2.0.0 SMTP server ready"), ('=', "tls"), ('C', "EHLO gate~"),
+        ('S', "250-x Hello"), ('S', "250-AUTH LOGIN XOAUTH2"), ('S', "250 SMTPUTF8"), ('C', "AUTH XOAUTH2~"),
+        ('S', "334 "), ('C', "BLOB~"), ('S', "235 2.7.0 Authentication successful"), ('=', "done AUTH LOGIN XOAUTH2,SMTPUTF8 "),
+    ]);
+}
+
+#[test]
+fn smtp_back_answers_the_error_challenge_itself() {
+    back_dialogue(|| SmtpBack::new(credentials(), false, "gate"), &[
+        ('S', "220 smtp.gmail.com"), ('C', "EHLO gate~"), ('S', "250-hi"), ('S', "250 AUTH XOAUTH2"), ('C', "AUTH XOAUTH2~"),
+        ('S', "334 "), ('C', "BLOB~"), ('S', "334 eyJzdGF0dXMiOiI0MDAifQ=="), ('C', "~"),
+        ('S', "535 5.7.8 no"), ('=', "refused 535 5.7.8 no {\"status\":\"400\"}"),
+    ]);
+}
+
+#[test]
+fn no_token_leaves_when_starttls_is_stripped_refused_or_injected() {
+    for script in [
+        &["220 hi\r\n", "250-x\r\n250 SIZE\r\n"][..],
+        &["220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "454 no TLS\r\n"],
+        &["220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n250 AUTH XOAUTH2\r\n"],
+    ] {
+        let mut run = Run::new(SmtpBack::new(credentials(), true, "gate"));
+        for part in script {
+            run.machine.feed(part.as_bytes());
+            run.drain(&mut listener);
+        }
+        assert!(run.broken.is_some(), "{script:?}");
+        assert!(!run.said.contains("AUTH"), "{script:?}");
+    }
+    let mut run = Run::new(ImapBack::new(credentials(), false, None));
+    run.machine.feed(b"* PREAUTH hi\r\n");
+    run.drain(&mut listener);
+    assert!(run.broken.is_some());
+}
+
+const EXCHANGE: &str = "* OK The Microsoft Exchange IMAP4 service is ready. [QQ=]";
+
+#[test]
+fn imap_back_uses_sasl_ir_where_offered_and_probes() {
+    back_dialogue(|| ImapBack::new(credentials(), false, None), &[
+        ('S', EXCHANGE), ('C', "gpc CAPABILITY~"),
+        ('S', "* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR NAMESPACE"), ('S', "gpc OK CAPABILITY completed."),
+        ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa OK AUTHENTICATE completed."),
+        ('C', "gpd CAPABILITY~gpn NAMESPACE~"),
+        ('S', "* CAPABILITY IMAP4rev1 MOVE NAMESPACE"), ('S', "* 3 EXISTS"), ('S', "gpd OK done"),
+        ('S', "* NAMESPACE ((\"\" \"/\")) NIL NIL"), ('S', "gpn OK done"),
+        ('=', "done IMAP4REV1,MOVE,NAMESPACE * 3 EXISTS"),
+    ]);
+}
+
+#[test]
+fn imap_back_without_sasl_ir_waits_for_plus() {
+    back_dialogue(|| ImapBack::new(credentials(), false, None), &[
+        ('S', "* OK [CAPABILITY IMAP4rev1] hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"),
+        ('S', "gpa OK [CAPABILITY IMAP4rev1 IDLE] in"), ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done IMAP4REV1,IDLE "),
+    ]);
+}
+
+#[test]
+fn authenticated_but_not_connected_is_a_refusal() {
+    let known = || Some(vec!["SASL-IR".into(), "NAMESPACE".into()]);
+    let start = [
+        ('S', EXCHANGE), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa OK AUTHENTICATE completed."),
+        ('C', "gpd CAPABILITY~gpn NAMESPACE~"), ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK done"),
+    ];
+    let make = || ImapBack::new(credentials(), false, known());
+    back_dialogue(make, &[&start[..], &[
+        ('S', "gpn BAD User is authenticated but not connected."),
+        ('=', "refused User is authenticated but not connected. "),
+    ]].concat());
+    back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused User is authenticated but not connected. (Connection closed. 14) ")]].concat());
+    let mut run = back_dialogue(make, &start);
+    assert!(matches!(run.machine.closed(), Some(SignOn::Refused { .. })));
+    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4REV1 ")]].concat());
+}
+
+#[test]
+fn what_follows_the_verdict_stays_unread() {
+    let mut run = Run::new(Pop3Back::new(credentials(), false));
+    run.machine.feed(b"+OK\r\n+ \r\n+OK in\r\nearly bytes");
+    run.drain(&mut listener);
+    assert_eq!(run.machine.into_unread(), BytesMut::from("early bytes"));
+}
+
+#[test]
+fn imap_lines_with_literals_between_ok_and_probe_reach_the_client_whole() {
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    let text = "* OK hi\r\n+ \r\ngpa OK\r\n* X {5}\r\ngpd O tail\r\n* CAPABILITY A\r\ngpd OK\r\n* 1 RECENT\r\n";
+    for byte in text.bytes() {
+        run.machine.feed(&[byte]);
+        if run.heard.is_empty() {
+            run.drain(&mut listener);
+        }
+    }
+    assert_eq!(run.heard, ["done A * X {5}\r\ngpd O tail"]);
+    assert_eq!(unread(run), "* 1 RECENT\r\n");
+}
+
+#[test]
+fn upstream_garbage_is_a_violation_or_a_refusal_never_a_success() {
+    let garbage: [&[u8]; 8] = [b"\r\n", b"hello\r\n", b"+ x\r\n", b"* 1 FETCH\r\n", b"999 x\r\n", b"a OK\r\n", &[b'x'; 70_000], b"\0\0\r\n"];
+    for bytes in garbage {
+        let mut a = Run::new(SmtpBack::new(credentials(), true, "g"));
+        let mut b = Run::new(ImapBack::new(credentials(), false, None));
+        let mut c = Run::new(Pop3Back::new(credentials(), false));
+        a.machine.feed(bytes);
+        b.machine.feed(bytes);
+        c.machine.feed(bytes);
+        a.drain(&mut listener);
+        b.drain(&mut listener);
+        c.drain(&mut listener);
+        for (heard, broken, said) in [(a.heard, a.broken, a.said), (b.heard, b.broken, b.said), (c.heard, c.broken, c.said)] {
+            assert!(broken.is_some() || heard.iter().all(|h| h.starts_with("refused")), "{bytes:?}");
+            assert!(!said.contains(BLOB));
+        }
+    }
+}

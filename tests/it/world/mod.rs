@@ -1,0 +1,194 @@
+//! The test's world: the sandbox as upstream, the real daemon in front of it, and a client that talks lines.
+//!
+//! Ports are the system's, sources are each test's own 127.x.y.z, and nothing sleeps: a test waits for a line.
+
+mod talk;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use gatepost::{
+    base::{Protocol, Secret},
+    config::{self, Surroundings},
+    daemon::Daemon,
+    sandbox::{Options, PUBLIC_CLIENT, Sandbox},
+    store::{Settings, Store, TokenRow},
+};
+
+pub use talk::Talk;
+
+pub const ANN: &str = "ann@contoso.example";
+pub const PASSWORD: &str = "old password";
+
+/// argon2id of [`PASSWORD`], cheap on purpose.
+pub fn cheap_hash(password: &str) -> String {
+    use argon2::{
+        Algorithm, Argon2, Params, Version,
+        password_hash::{PasswordHasher, SaltString},
+    };
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+    argon.hash_password(password.as_bytes(), &SaltString::from_b64("c2FsdHNhbHQ").unwrap()).unwrap().to_string()
+}
+
+pub struct World {
+    pub sandbox: Sandbox,
+    pub daemon: Daemon,
+    pub source: IpAddr,
+    pub dir: tempfile::TempDir,
+}
+
+/// What a test wants different from the usual.
+pub struct Plan {
+    pub sandbox: Options,
+    /// More TOML at the end; `[[account]]`, `[[client]]` and the like.
+    pub more: String,
+    /// `tls = "..."` of all three listeners.
+    pub tls: &'static str,
+    /// Keys of `[daemon]`.
+    pub daemon: String,
+    /// Whether ann is signed in already.
+    pub signed_in: bool,
+    pub grant: &'static str,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            sandbox: Options::default(),
+            more: String::new(),
+            tls: "off",
+            daemon: String::new(),
+            signed_in: true,
+            grant: "authorization-code",
+        }
+    }
+}
+
+/// A loopback address nobody else in this process uses.
+pub fn own_address() -> IpAddr {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let [_, a, b, c] = (n + 0x0001_0002).to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 40 + a, b, c))
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Plan::default()).await
+    }
+
+    pub async fn with(plan: Plan) -> Self {
+        let source = own_address();
+        let dir = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::start(plan.sandbox.clone()).await.unwrap();
+        let text = configuration(&plan, &sandbox, dir.path());
+        if plan.signed_in {
+            let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(ANN)), ..TokenRow::default() };
+            let store = Store::open(&settings(dir.path())).await.unwrap();
+            assert!(store.save_token(&format!("contoso/{ANN}"), 0, &row).await.unwrap());
+        }
+        let file = dir.path().join("gatepost.toml");
+        std::fs::write(&file, &text).unwrap();
+        let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(&file))
+            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        let daemon = Daemon::start(&config).await.unwrap();
+        Self { sandbox, daemon, source, dir }
+    }
+
+    pub fn address(&self, protocol: Protocol) -> SocketAddr {
+        self.daemon.bound().iter().find(|bound| bound.protocol == protocol).map(|bound| bound.address).unwrap()
+    }
+
+    pub async fn smtp(&self) -> Talk {
+        self.talk(Protocol::Smtp).await
+    }
+
+    pub async fn imap(&self) -> Talk {
+        self.talk(Protocol::Imap).await
+    }
+
+    pub async fn pop3(&self) -> Talk {
+        self.talk(Protocol::Pop3).await
+    }
+
+    pub async fn talk(&self, protocol: Protocol) -> Talk {
+        Talk::connect(self.source, self.address(protocol)).await
+    }
+
+    /// An SMTP client that is signed on as ann.
+    pub async fn smtp_as_ann(&self) -> Talk {
+        let mut smtp = self.smtp().await;
+        smtp.expect("220 ").await;
+        smtp.say("EHLO client").await;
+        smtp.expect_last("250 ").await;
+        smtp.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+        smtp.expect("235 ").await;
+        smtp
+    }
+
+    /// An IMAP client that is signed on as ann.
+    pub async fn imap_as_ann(&self) -> Talk {
+        let mut imap = self.imap().await;
+        imap.expect("* OK ").await;
+        imap.say(&format!("a LOGIN {ANN} \"{PASSWORD}\"")).await;
+        imap.expect("a OK ").await;
+        imap
+    }
+
+    pub fn store_settings(&self) -> Settings {
+        settings(self.dir.path())
+    }
+}
+
+pub fn plain(user: &str, password: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    STANDARD.encode(format!("\0{user}\0{password}"))
+}
+
+fn settings(dir: &std::path::Path) -> Settings {
+    Settings { url: format!("sqlite://{}", dir.join("gatepost.db").display()), key_file: dir.join("key") }
+}
+
+fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> String {
+    let ca: PathBuf = dir.join("ca.pem");
+    std::fs::write(&ca, sandbox.ca_pem()).unwrap();
+    let Settings { url, key_file } = settings(dir);
+    let listeners: String = ["smtp", "imap", "pop3"]
+        .iter()
+        .map(|protocol| {
+            format!("[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"{}\"\n\n", plan.tls)
+        })
+        .collect();
+    let port = |address: SocketAddr| format!("{}:{}", address.ip(), address.port());
+    format!(
+        "[store]\nurl = \"{url}\"\nkey-file = \"{key}\"\n\n[console]\nlisten = \"127.0.0.1:0\"\n\n\
+         [daemon]\n{daemon}\n\n[network]\nca-file = \"{ca}\"\n\n{listeners}\
+         [app.contoso]\nprovider = \"custom\"\nclient-id = \"{PUBLIC_CLIENT}\"\ngrant = \"{grant}\"\n\
+         scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]\n\
+         authorize-url = \"{authorize}\"\ntoken-url = \"{token}\"\ndevice-url = \"{device}\"\n\
+         smtp = \"{smtp}\"\nsmtp-tls = \"starttls\"\nimap = \"{imap}\"\nimap-tls = \"implicit\"\n\
+         pop3 = \"{pop3}\"\npop3-tls = \"implicit\"\nsasl = \"xoauth2\"\n\n\
+         [[account]]\naddress = \"{ANN}\"\napp = \"contoso\"\npassword = \"{hash}\"\n\n{more}",
+        key = key_file.display(),
+        daemon = plan.daemon,
+        ca = ca.display(),
+        grant = plan.grant,
+        authorize = sandbox.authorize_url(),
+        token = sandbox.token_url(),
+        device = sandbox.device_url(),
+        smtp = port(sandbox.smtp()),
+        imap = port(sandbox.imap()),
+        pop3 = port(sandbox.pop3()),
+        hash = cheap_hash(PASSWORD),
+        more = plan.more,
+    )
+}
+
+/// A token of the sandbox that is good for `life`.
+pub fn token(world: &World, life: Duration) -> Secret {
+    world.sandbox.issue_token(ANN, life)
+}

@@ -1,0 +1,138 @@
+//! A mail client that says lines and expects lines, plain or inside TLS.
+
+use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+/// Longer than any deadline that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+pub struct Talk {
+    io: Box<dyn Io>,
+    input: Vec<u8>,
+    log: Vec<String>,
+}
+
+impl Talk {
+    pub async fn connect(source: IpAddr, to: SocketAddr) -> Self {
+        Self::over(Self::tcp(source, to).await)
+    }
+
+    pub async fn tcp(source: IpAddr, to: SocketAddr) -> TcpStream {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
+        if to.is_ipv4() {
+            socket.bind(SocketAddr::new(source, 0)).unwrap();
+        }
+        socket.connect(to).await.unwrap()
+    }
+
+    fn over(io: impl Io + 'static) -> Self {
+        Self { io: Box::new(io), input: Vec::new(), log: Vec::new() }
+    }
+
+    /// Goes on inside TLS; the certificate file is all that is trusted.
+    pub async fn into_tls(self, certificate: &[u8]) -> Self {
+        assert!(self.input.is_empty(), "unread plain bytes: {:?}", self.input);
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(certificate).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        Self::over(TlsConnector::from(Arc::new(config)).connect(name, self.io).await.unwrap())
+    }
+
+    pub async fn say(&mut self, line: &str) {
+        self.log.push(format!("C: {line}"));
+        self.send(format!("{line}\r\n").as_bytes()).await;
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        timeout(PATIENCE, async {
+            self.io.write_all(bytes).await?;
+            self.io.flush().await
+        })
+        .await
+        .expect("the other side takes nothing")
+        .unwrap();
+    }
+
+    /// The next line, without its end; empty at the end of the connection.
+    pub async fn line(&mut self) -> String {
+        loop {
+            if let Some(at) = self.input.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.input.drain(..=at).collect();
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                self.log.push(format!("S: {line}"));
+                return line;
+            }
+            if !self.more().await {
+                return String::from_utf8_lossy(&std::mem::take(&mut self.input)).into_owned();
+            }
+        }
+    }
+
+    async fn more(&mut self) -> bool {
+        let mut chunk = [0u8; 16 * 1024];
+        let read = timeout(PATIENCE, self.io.read(&mut chunk)).await;
+        let n = read.unwrap_or_else(|_| panic!("no answer; so far:\n{}", self.log.join("\n"))).unwrap_or(0);
+        self.input.extend_from_slice(&chunk[..n]);
+        n > 0
+    }
+
+    /// The next line must begin so.
+    pub async fn expect(&mut self, start: &str) -> String {
+        let line = self.line().await;
+        assert!(line.starts_with(start), "expected {start:?}, got {line:?}; so far:\n{}", self.log.join("\n"));
+        line
+    }
+
+    /// Skips lines until one begins so; all of them.
+    pub async fn expect_last(&mut self, start: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        loop {
+            let line = self.line().await;
+            assert!(!line.is_empty(), "the connection ended before {start:?}; so far:\n{}", self.log.join("\n"));
+            let found = line.starts_with(start);
+            all.push(line);
+            if found {
+                return all;
+            }
+        }
+    }
+
+    /// The other side must close without another byte.
+    pub async fn expect_end(&mut self) {
+        while self.more().await {}
+        assert!(self.input.is_empty(), "more came: {:?}", String::from_utf8_lossy(&self.input));
+    }
+
+    pub async fn exchange(&mut self, line: &str, start: &str) -> String {
+        self.say(line).await;
+        self.expect(start).await
+    }
+
+    pub async fn half_close(&mut self) {
+        self.io.shutdown().await.unwrap();
+    }
+
+    /// Exactly so many bytes.
+    pub async fn bytes(&mut self, n: usize) -> Vec<u8> {
+        while self.input.len() < n {
+            assert!(self.more().await, "the connection ended after {} of {n} bytes", self.input.len());
+        }
+        self.input.drain(..n).collect()
+    }
+}

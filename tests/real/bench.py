@@ -1,0 +1,110 @@
+"""What the tests share: the lab, the browser and the daemon, each started when a test first asks for it.
+
+It exists so that a run of one test starts no more than that test needs. It refuses to start a thing a second time once that
+failed: every test that needs it then fails at once, with the first reason.
+"""
+
+import unittest
+
+from daemon import MAIL_PASSWORD, Daemon
+from lab.chromium import Chromium
+from lab.lab import ALICE, BOB, PEOPLE, Lab
+from lab.person import Person
+
+
+class Bench:
+    def __init__(self, folder, stack, binary):
+        self.folder = folder
+        self.stack = stack
+        self.binary = binary
+        self.made = {}
+
+    def _once(self, name, make):
+        if name not in self.made:
+            try:
+                self.made[name] = make()
+            except Exception as error:
+                self.made[name] = error
+                raise
+        if isinstance(self.made[name], Exception):
+            raise AssertionError(f"no {name}, see above: {str(self.made[name]).partition(chr(10))[0]}")
+        return self.made[name]
+
+    @property
+    def lab(self):
+        return self._once("lab", lambda: Lab(self.folder, self.stack))
+
+    @property
+    def browser(self):
+        def make():
+            browser = Chromium(self.folder)
+            self.stack.callback(browser.stop)
+            return browser
+
+        return self._once("browser", make)
+
+    @property
+    def fresh_daemon(self):
+        """The daemon, running; nobody needs to be signed in."""
+
+        def make():
+            daemon = Daemon(self.binary, self.folder / "gatepost", self.lab)
+            self.stack.callback(daemon.stop)
+            daemon.wait_ready()
+            return daemon
+
+        return self._once("daemon", make)
+
+    @property
+    def daemon(self):
+        """The daemon, running, with Alice signed in."""
+
+        def make():
+            self.fresh_daemon.sign_in(self.person(ALICE))
+            return self.fresh_daemon
+
+        return self._once("signed-in daemon", make)
+
+    def person(self, name):
+        return Person(self.browser, name, PEOPLE[name])
+
+    def log_size(self):
+        return len(self._log())
+
+    def log_since(self, start, lines=60):
+        """The end of what the daemon logged since it had logged `start` characters."""
+        return "\n".join(self._log()[start:].splitlines()[-lines:])
+
+    def _log(self):
+        daemon = self.made.get("daemon")
+        return daemon.part.said() if isinstance(daemon, Daemon) else ""
+
+
+class RealTest(unittest.TestCase):
+    """A test against the real parts. Each begins with empty mailboxes."""
+
+    bench: Bench  # set by run.py
+    user, password, other = ALICE, MAIL_PASSWORD, BOB
+    longMessage = True
+    maxDiff = 4000
+
+    def setUp(self):
+        for name in (ALICE, BOB):
+            self.bench.lab.dovecot.empty(name)
+
+    def ends_with_this_test(self, part):
+        """Ends a part after this test; unittest forgets its cleanups when a run is interrupted, the bench does not."""
+        self.addCleanup(part.stop)
+        self.bench.stack.callback(part.stop)
+
+    @property
+    def lab(self):
+        return self.bench.lab
+
+    @property
+    def dovecot(self):
+        return self.bench.lab.dovecot
+
+    @property
+    def authserver(self):
+        return self.bench.lab.authserver

@@ -1,0 +1,101 @@
+"""A headless Chromium, driven through chromedriver by the W3C WebDriver protocol, which is plain HTTP and JSON.
+
+It exists so that sign-ins pass through a real browser: its redirects, its cookies, its idea of localhost. It refuses to use a
+profile, a cache or a cookie of any other run, and to talk to the world: nothing of it updates or phones home.
+"""
+
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+
+from .processes import Part, wait_until
+
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the standard gives to a reference to an element
+
+
+class WebDriverError(Exception):
+    def __init__(self, value):
+        super().__init__(f"{value.get('error')}: {value.get('message', '').splitlines()[0]}")
+        self.code = value.get("error")
+
+
+class Chromium:
+    def __init__(self, folder):
+        temporary = folder / "chromium.tmp"
+        temporary.mkdir()
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        self.part = Part("chromedriver", ["chromedriver", "--port=0"], folder / "chromedriver.log", env=environment)
+        self.session = None
+        self.part.wait_ready(self._port)
+        profile = folder / "chromium"
+        options = {"binary": "/usr/bin/chromium", "args": [*ARGUMENTS, f"--user-data-dir={profile}"]}
+        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "timeouts": {"pageLoad": 30_000}}}
+        self.session = self._ask("POST", "/session", {"capabilities": capabilities})["sessionId"]
+
+    def _port(self):
+        started = re.search(r"started successfully on port (\d+)", self.part.said())
+        return started and int(started[1])
+
+    def open(self, url):
+        self._ask("POST", "/url", {"url": url})
+
+    @property
+    def url(self):
+        return self._ask("GET", "/url")
+
+    @property
+    def source(self):
+        return self._ask("GET", "/source")
+
+    def find(self, selector):
+        """The first element for a CSS selector on the page as it is now, or None."""
+        try:
+            return self._ask("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
+        except WebDriverError as error:
+            if error.code in ("no such element", "stale element reference"):
+                return None
+            raise
+
+    def type(self, selector, text):
+        self._ask("POST", f"/element/{self.wait_for(selector)}/value", {"text": text})
+
+    def click(self, selector):
+        self._ask("POST", f"/element/{self.wait_for(selector)}/click", {})
+
+    def text(self, selector):
+        return self._ask("GET", f"/element/{self.wait_for(selector)}/text")
+
+    def wait_for(self, selector, seconds=20.0):
+        try:
+            return wait_until(f"{selector} in the browser", lambda: self.find(selector), seconds)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; it shows {self.url}:\n{self.source[:2000]}") from None
+
+    def _ask(self, method, path, body=None):
+        base = f"http://127.0.0.1:{self._port()}"
+        if self.session:
+            base += f"/session/{self.session}"
+        request = urllib.request.Request(
+            base + path, method=method, data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise WebDriverError(json.load(error)["value"]) from None
+
+    def stop(self):
+        try:
+            if self.session:
+                self._ask("DELETE", "")
+        except (OSError, WebDriverError):
+            pass  # its process is ended all the same
+        finally:
+            self.part.stop()
