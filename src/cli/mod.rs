@@ -2,6 +2,7 @@
 
 pub mod args;
 mod config;
+mod demo;
 mod local_password;
 mod login;
 mod logout;
@@ -40,7 +41,7 @@ fn dispatch(cli: &Cli) -> Outcome {
     let file = cli.config.as_deref();
     match &cli.command {
         Command::Run(args) => run::run(file, args),
-        Command::Demo(_) => not_built_in("demo"),
+        Command::Demo(args) => demo::run(args),
         Command::Login(args) => login::run(file, args),
         Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),
@@ -52,8 +53,12 @@ fn dispatch(cli: &Cli) -> Outcome {
     }
 }
 
-fn not_built_in(command: &str) -> Outcome {
-    Err(Failure::new(format!("`gatepost {command}` is not built in yet"), "build a version that has it"))
+/// The runtime of a command that waits for the network.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(format!("the runtime: {e}"), "the system has no threads or descriptors left"))
 }
 
 fn man() -> Outcome {

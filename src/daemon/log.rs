@@ -28,3 +28,10 @@ pub fn init(format: LogFormat) {
     };
     drop(done);
 }
+
+/// Only what goes wrong: the demo shows the rest itself.
+pub fn init_quiet() {
+    let filter = EnvFilter::try_from_env("GATEPOST_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    let done = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().try_init();
+    drop(done);
+}

@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub use listeners::BoundAt;
-pub use log::{LogFormat, init as init_log};
+pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
 pub use run::run;
 
 use crate::{

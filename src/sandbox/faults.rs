@@ -29,7 +29,7 @@ pub struct IdentityFaults {
     /// Added before every answer of the token endpoint.
     pub delay_ms: u64,
     pub expires_in: ExpiresIn,
-    /// A refresh answers without a refresh token; the old one stays good (microsoft.md 2.6 of the facts).
+    /// A refresh answers without a refresh token; the old one stays good (entra-docs, refresh-tokens).
     pub omit_refresh_token: bool,
     pub rotation: Rotation,
     /// The next polls of a device code get `slow_down` (RFC 8628 3.5).

@@ -66,7 +66,7 @@ impl Access {
     }
 }
 
-/// Hosts that name the Exchange Online resource (microsoft.md 2.2 of the facts).
+/// Hosts that name the Exchange Online resource (and its sovereign cloud).
 pub(super) fn is_exchange(resource: &str) -> bool {
     ["https://outlook.office.com", "https://outlook.office365.com", "https://outlook.office365.us"].contains(&resource)
 }
@@ -91,7 +91,7 @@ impl Tenant {
         &self.people
     }
 
-    /// Whether `holder` may open or send as this mailbox: its own, or as a delegate (microsoft.md 2.5).
+    /// Whether `holder` may open or send as this mailbox: its own, or as a delegate (MS-OAuth-doc, nextcloud/mail #13667).
     pub(super) fn may_use(&self, holder: &Holder, mailbox: &str) -> bool {
         let Some(owner) = self.person(mailbox) else { return false };
         match holder {

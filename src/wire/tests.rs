@@ -484,7 +484,7 @@ fn imap_back_uses_sasl_ir_where_offered_and_probes() {
         ('C', "gpd CAPABILITY~gpn NAMESPACE~"),
         ('S', "* CAPABILITY IMAP4rev1 MOVE NAMESPACE"), ('S', "* 3 EXISTS"), ('S', "gpd OK done"),
         ('S', "* NAMESPACE ((\"\" \"/\")) NIL NIL"), ('S', "gpn OK done"),
-        ('=', "done IMAP4REV1,MOVE,NAMESPACE * 3 EXISTS"),
+        ('=', "done IMAP4rev1,MOVE,NAMESPACE * 3 EXISTS"),
     ]);
 }
 
@@ -492,7 +492,7 @@ fn imap_back_uses_sasl_ir_where_offered_and_probes() {
 fn imap_back_without_sasl_ir_waits_for_plus() {
     back_dialogue(|| ImapBack::new(credentials(), false, None), &[
         ('S', "* OK [CAPABILITY IMAP4rev1] hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"),
-        ('S', "gpa OK [CAPABILITY IMAP4rev1 IDLE] in"), ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done IMAP4REV1,IDLE "),
+        ('S', "gpa OK [CAPABILITY IMAP4rev1 IDLE] in"), ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done IMAP4rev1,IDLE "),
     ]);
 }
 
@@ -511,7 +511,7 @@ fn authenticated_but_not_connected_is_a_refusal() {
     back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused User is authenticated but not connected. (Connection closed. 14) ")]].concat());
     let mut run = back_dialogue(make, &start);
     assert!(matches!(run.machine.closed(), Some(SignOn::Refused { .. })));
-    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4REV1 ")]].concat());
+    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4rev1 ")]].concat());
 }
 
 #[test]

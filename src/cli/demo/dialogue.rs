@@ -1,6 +1,6 @@
 //! The three dialogues of the demo, and how both legs of one are shown.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{io, net::SocketAddr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -9,30 +9,18 @@ use crate::base::Protocol;
 
 pub const SUBJECT: &str = "Scan of page 1";
 
-/// A dialogue that did not go to its end, with what was said so far.
-pub struct Stuck {
-    said: Vec<String>,
-    cause: io::Error,
-}
-
-impl fmt::Display for Stuck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}", self.cause, self.said.join("\n"))
-    }
-}
-
-/// Runs the client's side; what it said and heard.
-pub async fn run(protocol: Protocol, to: SocketAddr) -> Result<Vec<String>, Stuck> {
-    let mut client = Client::connect(to).await.map_err(|cause| Stuck { said: Vec::new(), cause })?;
+/// Runs the client's side; what it said and heard, and how it ended.
+pub async fn run(protocol: Protocol, to: SocketAddr) -> (Vec<String>, io::Result<()>) {
+    let mut client = match Client::connect(to).await {
+        Ok(client) => client,
+        Err(cause) => return (Vec::new(), Err(cause)),
+    };
     let ended = match protocol {
         Protocol::Smtp => smtp(&mut client).await,
         Protocol::Imap => imap(&mut client).await,
         Protocol::Pop3 => pop3(&mut client).await,
     };
-    match ended {
-        Ok(()) => Ok(client.log),
-        Err(cause) => Err(Stuck { said: client.log, cause }),
-    }
+    (client.log, ended)
 }
 
 async fn smtp(client: &mut Client) -> io::Result<()> {
@@ -49,7 +37,14 @@ async fn smtp(client: &mut Client) -> io::Result<()> {
     client.say("DATA").await?;
     client.hear("354 ", WRONG).await?;
     let from = stage::USER;
-    for line in [&format!("From: <{from}>"), &format!("To: <{from}>"), &format!("Subject: {SUBJECT}"), "", "Hello from the copier.", "."] {
+    for line in [
+        &format!("From: <{from}>"),
+        &format!("To: <{from}>"),
+        &format!("Subject: {SUBJECT}"),
+        "",
+        "Hello from the copier.",
+        ".",
+    ] {
         client.say(line).await?;
     }
     client.hear("250 ", WRONG).await?;
@@ -91,7 +86,7 @@ async fn pop3(client: &mut Client) -> io::Result<()> {
 }
 
 /// Both legs below each other, each line cut to fit a terminal.
-pub fn side_by_side(client: &[String], upstream: &[String]) -> String {
+pub fn both_legs(client: &[String], upstream: &[String]) -> String {
     let mut out = String::from("   what the device says (password in)          C: device  S: Gatepost\n");
     push(&mut out, client);
     out.push_str("\n   what Microsoft hears (XOAUTH2 out)          C: Gatepost  S: the sandbox\n");

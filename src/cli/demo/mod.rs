@@ -42,15 +42,21 @@ async fn play(stage: &stage::Stage) -> Outcome {
     ] {
         print(&format!("\n{title}\n\n"))?;
         stage.sandbox.transcript().clear();
-        let client = dialogue::run(protocol, stage.address(protocol)).await.map_err(failed(title))?;
+        let (client, ended) = dialogue::run(protocol, stage.address(protocol)).await;
         let upstream = stage.sandbox.transcript().dialogue(protocol.as_str());
-        print(&dialogue::side_by_side(&client, &upstream))?;
+        print(&dialogue::both_legs(&client, &upstream))?;
+        ended.map_err(failed(title))?;
     }
     Ok(())
 }
 
-fn failed(title: &str) -> impl FnOnce(dialogue::Stuck) -> Failure {
-    move |stuck| Failure::new(format!("{title}: {stuck}"), "this is a fault of Gatepost, please report it with the dialogue above")
+fn failed(title: &str) -> impl FnOnce(io::Error) -> Failure {
+    move |cause| {
+        Failure::new(
+            format!("{title}: {cause}"),
+            "this is a fault of Gatepost, please report it with the dialogue above",
+        )
+    }
 }
 
 async fn stay(stage: &stage::Stage) -> Outcome {

@@ -240,8 +240,11 @@ impl Checker<'_> {
             (Some(raw::UpstreamTls::Implicit), _) => UpstreamTls::Implicit,
             // The ports that RFC 8314 gives to implicit TLS.
             (None, _) if matches!(port, 465 | 993 | 995) => UpstreamTls::Implicit,
-            (None, Some((_, known_port, tls))) if known_port == port => tls,
-            (None, _) => UpstreamTls::StartTls,
+            (None, _) if matches!(port, 25 | 110 | 143 | 587) => UpstreamTls::StartTls,
+            // Any other port speaks what the provider's own does, else what is usual for the protocol.
+            (None, Some((_, _, tls))) => tls,
+            (None, None) if protocol == "smtp" => UpstreamTls::StartTls,
+            (None, None) => UpstreamTls::Implicit,
         };
         Some(Upstream { host, port, tls })
     }

@@ -1,6 +1,6 @@
 //! An Exchange Online that speaks its real words: SMTP submission, IMAP and POP3 over mailboxes in memory.
 //!
-//! Texts come from logs that others published; `facts` in the comments name them. It is not Exchange: only a real
+//! Texts come from logs that others published; the comments name them. It is not Exchange: only a real
 //! tenant shows real limits. Nothing leaves: mail for other domains is accepted and recorded.
 
 mod imap;

@@ -1,4 +1,4 @@
-//! POP3 at outlook.office365.com:995 (microsoft.md 1.5): XOAUTH2 in two lines only, messages gone at QUIT alone.
+//! POP3 at outlook.office365.com:995 (getmail6 #256, vmime #267): XOAUTH2 in two lines only, messages gone at QUIT alone.
 
 use std::{io, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
 //! Who sends for a mailbox at the moment, in order of arrival: Exchange serves the first three
-//! (microsoft.md 3.1).
+//! (Microsoft's smtp-submission-improvements).
 
 use std::{
     collections::HashMap,

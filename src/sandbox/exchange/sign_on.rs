@@ -10,7 +10,7 @@ use crate::{
     sandbox::tenant::{Access, Holder},
 };
 
-/// What Gmail and Dovecot say before they refuse (microsoft.md 1.3):
+/// What Gmail and Dovecot say before they refuse (Gmail's XOAUTH2 protocol page):
 /// `{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}`.
 pub const CHALLENGE: &str =
     "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIG1hYyIsInNjb3BlIjoiaHR0cHM6Ly9tYWlsLmdvb2dsZS5jb20vIn0K";
@@ -25,7 +25,7 @@ pub enum Verdict {
     /// Signed on to this mailbox.
     In(Arc<Mailbox>, Access),
     /// The token is good, the mailbox is not its holder's: IMAP says OK and shows it at the next command
-    /// (microsoft.md 1.4, "OK is not proof").
+    /// (MailKit #1494: OK is not proof).
     Unconnected,
     Refused,
 }
@@ -52,7 +52,7 @@ fn verdict(world: &World, protocol: Protocol, response: &[u8]) -> Verdict {
         Holder::Person(address) => address.eq_ignore_ascii_case(&credentials.user),
     };
     match protocol {
-        // A delegate's token does not open SMTP for a shared mailbox (microsoft.md 2.5).
+        // A delegate's token does not open SMTP for a shared mailbox (nextcloud/mail #13667).
         Protocol::Smtp if !own => Verdict::Refused,
         Protocol::Pop3 if !world.tenant.may_use(&access.holder, &credentials.user) => Verdict::Refused,
         Protocol::Imap if !world.tenant.may_use(&access.holder, &credentials.user) => Verdict::Unconnected,

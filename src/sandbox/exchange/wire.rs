@@ -20,7 +20,7 @@ use crate::{base::Protocol, sandbox::transcript::Speaker};
 
 /// A peer that takes nothing for this long is gone.
 const WRITE: Duration = Duration::from_secs(60);
-/// Exchange's own limit for idle connections before sign-on (microsoft.md 1.7).
+/// Exchange's own limit for idle connections before sign-on (OfficeDocs-Exchange, connection time-outs).
 const BEFORE_SIGN_ON: Duration = Duration::from_secs(60);
 
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

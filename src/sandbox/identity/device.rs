@@ -3,7 +3,7 @@
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -12,6 +12,7 @@ use super::{
     Fields, Shared,
     authorize::unknown_client,
     errors::Refused,
+    grant::Answer,
     known_tenant,
     memory::{DEVICE_LIFE, Device, Purpose, Verdict},
     pages, scope, token,
@@ -100,7 +101,7 @@ pub async fn enter(State(identity): Shared, body: Bytes) -> Response {
 }
 
 /// What a poll gets: the person who approved and the scopes, or how the matter stands.
-pub fn poll(identity: &super::Identity, device_code: &str, client_id: &str) -> Result<(String, Vec<String>), Response> {
+pub fn poll(identity: &super::Identity, device_code: &str, client_id: &str) -> Result<(String, Vec<String>), Answer> {
     let interval = std::time::Duration::from_secs(identity.device_interval);
     let slow_down = identity.world.faults.set(|faults| {
         let slow = faults.identity.slow_down > 0;
@@ -131,8 +132,8 @@ pub fn poll(identity: &super::Identity, device_code: &str, client_id: &str) -> R
         }
     });
     outcome.map_err(|code| match code {
-        None => token::plain_error("slow_down", "Polling too often."),
-        Some(0) => token::plain_error("authorization_declined", "The user denied the authorization request."),
-        Some(code) => Refused::new(code).into_response(),
+        None => Answer::plain("slow_down", "Polling too often."),
+        Some(0) => Answer::plain("authorization_declined", "The user denied the authorization request."),
+        Some(code) => Refused::new(code).into(),
     })
 }

@@ -1,4 +1,4 @@
-//! Entra's error bodies: an AADSTS number, its OAuth error, its words (microsoft.md 2.7 of the facts).
+//! Entra's error bodies: an AADSTS number, its OAuth error, its words (entra-docs, reference-error-codes).
 
 use axum::{
     Json,

@@ -2,7 +2,8 @@
 
 use aws_lc_rs::digest;
 use axum::{
-    http::HeaderMap,
+    Json,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -23,10 +24,16 @@ use crate::{
 
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// A refusal with an AADSTS number, or an answer that has none (`slow_down`).
+/// A refusal with an AADSTS number, or a plain OAuth error that has none (`slow_down`).
 pub enum Answer {
     Refused(Refused),
-    Other(Box<Response>),
+    Plain { error: &'static str, description: &'static str },
+}
+
+impl Answer {
+    pub fn plain(error: &'static str, description: &'static str) -> Self {
+        Answer::Plain { error, description }
+    }
 }
 
 impl From<Refused> for Answer {
@@ -39,7 +46,10 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
             Answer::Refused(refused) => refused.into_response(),
-            Answer::Other(response) => *response,
+            Answer::Plain { error, description } => {
+                let body = json!({ "error": error, "error_description": description });
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            }
         }
     }
 }
@@ -219,8 +229,7 @@ fn password(identity: &Identity, app: &Registration, fields: &Fields) -> Result<
 
 fn device_code(identity: &Identity, app: &Registration, fields: &Fields) -> Result<Grant, Answer> {
     let presented = fields.required("device_code")?;
-    let (user, scopes) =
-        device::poll(identity, presented, &app.client_id).map_err(|response| Answer::Other(Box::new(response)))?;
+    let (user, scopes) = device::poll(identity, presented, &app.client_id)?;
     let refresh = signed_in(identity, app, &user, &scopes);
     Ok(Grant { holder: Holder::Person(user), client_id: app.client_id.clone(), scopes, refresh })
 }

@@ -127,6 +127,6 @@ pub enum Purpose {
     Device { user_code: String, client_id: String, scopes: Vec<String> },
 }
 
-/// Lives of microsoft.md 2.6.
+/// As entra-docs give them.
 pub const CODE_LIFE: Duration = Duration::from_secs(600);
 pub const DEVICE_LIFE: Duration = Duration::from_secs(900);

@@ -1,6 +1,6 @@
 //! An identity provider that behaves like Entra ID: authorize, token, device code, discovery, revocation.
 //!
-//! Plain HTTP on loopback, since its clients are on this machine. Behaviour follows microsoft.md 2 of the facts;
+//! Plain HTTP on loopback, since its clients are on this machine. Behaviour follows Microsoft's entra-docs;
 //! what Entra refuses is refused with the same AADSTS number, and any other number can be switched on.
 
 mod assertion;

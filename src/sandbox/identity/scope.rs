@@ -1,5 +1,5 @@
 //! Scopes name their resource: `https://outlook.office.com/SMTP.Send` is one permission of one resource, and one
-//! access token is good for one resource (microsoft.md 2.2 of the facts).
+//! access token is good for one resource (entra-docs, scopes-oidc).
 
 use super::errors::Refused;
 

@@ -97,11 +97,6 @@ fn huge(length: u64) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// An OAuth error without an AADSTS number.
-pub fn plain_error(error: &str, description: &str) -> Response {
-    (StatusCode::BAD_REQUEST, Json(json!({ "error": error, "error_description": description }))).into_response()
-}
-
 /// RFC 7009: always 200. Entra has no such endpoint; Google and others do.
 pub async fn revoke(State(identity): Shared, body: Bytes) -> Response {
     let fields = Fields::parse(&body);

@@ -79,7 +79,10 @@ impl ImapBack {
     }
 
     fn has(&self, word: &str) -> bool {
-        self.live.as_ref().or(self.capabilities.as_ref()).is_some_and(|words| words.iter().any(|w| w == word))
+        self.live
+            .as_ref()
+            .or(self.capabilities.as_ref())
+            .is_some_and(|words| words.iter().any(|w| w.eq_ignore_ascii_case(word)))
     }
 
     fn send(&mut self, state: State, text: impl Into<Bytes>) -> Result<Step<SignOn>, Violation> {

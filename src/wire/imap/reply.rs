@@ -41,11 +41,11 @@ impl Status {
     }
 }
 
-/// The words of `CAPABILITY ...`, upper case; `None` if it is something else. Bounded: 200 words.
+/// The words of `CAPABILITY ...` as they came; `None` if it is something else. Bounded: 200 words.
 pub fn capability_words(data: &[u8]) -> Option<Vec<String>> {
     let text = std::str::from_utf8(data).ok()?;
     let mut words = text.split_ascii_whitespace();
-    words.next()?.eq_ignore_ascii_case("CAPABILITY").then(|| words.take(200).map(str::to_ascii_uppercase).collect())
+    words.next()?.eq_ignore_ascii_case("CAPABILITY").then(|| words.take(200).map(str::to_owned).collect())
 }
 
 /// The words in a `[CAPABILITY ...]` response code at the start of a status text.
@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn status_and_capabilities_are_read() {
         assert_eq!(Status::parse(b"OK [CAPABILITY IMAP4rev1 idle] hi").map(|s| s.0), Some(Status::Ok));
-        assert_eq!(capability_code(b"[CAPABILITY IMAP4rev1 idle] hi"), Some(vec!["IMAP4REV1".into(), "IDLE".into()]));
+        assert_eq!(capability_code(b"[CAPABILITY IMAP4rev1 idle] hi"), Some(vec!["IMAP4rev1".into(), "idle".into()]));
         assert_eq!(capability_code(b"[UIDNEXT 3] hi"), None);
-        assert_eq!(capability_words(b"CAPABILITY a"), Some(vec!["A".into()]));
+        assert_eq!(capability_words(b"CAPABILITY a"), Some(vec!["a".into()]));
         assert_eq!(Status::parse(b"3 EXISTS"), None);
     }
 }

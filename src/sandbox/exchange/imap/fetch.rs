@@ -2,7 +2,7 @@
 
 use super::{
     structure::{Inner, Part},
-    syntax::{ARGUMENT, Cursor, No, string},
+    syntax::{ARGUMENT, Cursor, Denial, string},
     view::flag_list,
 };
 use crate::sandbox::exchange::mailbox::{Flags, Message};
@@ -39,7 +39,7 @@ enum What {
 }
 
 /// The items of a FETCH command.
-pub fn items(cursor: &mut Cursor) -> Result<Vec<Item>, No> {
+pub fn items(cursor: &mut Cursor) -> Result<Vec<Item>, Denial> {
     if cursor.peek() == Some(b'(') {
         let lists = cursor.list(item)?;
         return if lists.is_empty() { Err(ARGUMENT) } else { Ok(lists) };
@@ -56,7 +56,7 @@ pub fn items(cursor: &mut Cursor) -> Result<Vec<Item>, No> {
     Ok(macros)
 }
 
-fn item(cursor: &mut Cursor) -> Result<Item, No> {
+fn item(cursor: &mut Cursor) -> Result<Item, Denial> {
     let whole = |label: &str, what: What, peek: bool| {
         let (label, path) = (label.to_owned(), Vec::new());
         Ok(Item::Section(Box::new(Section { label, path, what, peek, partial: None })))
@@ -78,8 +78,8 @@ fn item(cursor: &mut Cursor) -> Result<Item, No> {
     }
 }
 
-fn section(cursor: &mut Cursor, peek: bool) -> Result<Item, No> {
-    cursor.expect(b'[')?;
+fn section(cursor: &mut Cursor, peek: bool) -> Result<Item, Denial> {
+    cursor.must(b'[')?;
     let mut path = Vec::new();
     let mut what = What::Whole;
     let mut label = String::new();
@@ -117,14 +117,14 @@ fn section(cursor: &mut Cursor, peek: bool) -> Result<Item, No> {
     } else if label.ends_with('.') {
         return Err(ARGUMENT);
     }
-    cursor.expect(b']')?;
+    cursor.must(b']')?;
     let mut label = format!("BODY[{label}]");
     let mut partial = None;
     if cursor.eat(b'<') {
         let from = cursor.number()?;
-        cursor.expect(b'.')?;
+        cursor.must(b'.')?;
         let length = cursor.number()?;
-        cursor.expect(b'>')?;
+        cursor.must(b'>')?;
         label.push_str(&format!("<{from}>"));
         partial = Some((from as usize, length as usize));
     }

@@ -1,7 +1,9 @@
 //! Commands about folders: LIST, SELECT, CREATE and their kin (RFC 3501 6.3).
 
+use std::collections::BTreeSet;
+
 use super::{
-    ARGUMENT, Cursor, No, Outcome, Session, UNKNOWN,
+    ARGUMENT, Cursor, Denial, Outcome, Session, UNKNOWN,
     syntax::folder_name,
     view::{View, flag_list},
 };
@@ -25,7 +27,7 @@ pub const VERBS: &[&str] = &[
     "UNSELECT",
 ];
 
-const MISSING: No = No::No("The specified folder was not found.");
+const MISSING: Denial = Denial::No("The specified folder was not found.");
 
 impl Session {
     pub(super) fn folders(&mut self, verb: &str, mut words: Cursor) -> Outcome {
@@ -175,7 +177,7 @@ impl Session {
                 };
                 Ok(format!("{item} {value}"))
             };
-            let counts: Result<Vec<String>, No> = items.iter().map(count).collect();
+            let counts: Result<Vec<String>, Denial> = items.iter().map(count).collect();
             Ok(format!("* STATUS {} ({})", folder_name(&folder.name), counts?.join(" ")))
         })?;
         self.wire.say(counted);
@@ -183,35 +185,33 @@ impl Session {
     }
 }
 
-pub fn refused(refusal: Refusal) -> No {
+pub fn refused(refusal: Refusal) -> Denial {
     match refusal {
         Refusal::NoSuchFolder => MISSING,
-        Refusal::Exists => No::No("The folder already exists."),
-        Refusal::Reserved => No::No("Folder name is reserved"),
-        Refusal::Full => No::No("[OVERQUOTA] The mailbox is full."),
+        Refusal::Exists => Denial::No("The folder already exists."),
+        Refusal::Reserved => Denial::No("Folder name is reserved"),
+        Refusal::Full => Denial::No("[OVERQUOTA] The mailbox is full."),
     }
 }
 
 /// LIST's wildcards: `*` anything, `%` anything but the hierarchy's `/`. In time that the pattern cannot inflate.
 fn matches(pattern: &str, name: &str) -> bool {
     let name: Vec<char> = name.to_lowercase().chars().collect();
-    let mut reached = vec![false; name.len() + 1];
-    reached[0] = true;
+    // Ends of the prefixes of the name that the pattern so far can stand for.
+    let mut reached = BTreeSet::from([0]);
     for p in pattern.to_lowercase().chars() {
-        let mut next = vec![false; name.len() + 1];
-        for (at, slot) in reached.iter().enumerate().filter(|(_, reached)| **reached) {
-            let _ = slot;
-            if p == '*' || p == '%' {
-                let rest = name.get(at..).unwrap_or_default();
-                let run = rest.iter().take_while(|c| p == '*' || **c != '/').count();
-                next.iter_mut().skip(at).take(run + 1).for_each(|slot| *slot = true);
-            } else if name.get(at) == Some(&p) {
-                next.iter_mut().skip(at + 1).take(1).for_each(|slot| *slot = true);
+        let mut next = BTreeSet::new();
+        for at in reached {
+            let rest = name.get(at..).unwrap_or_default();
+            match p {
+                '*' | '%' => next.extend(at..=at + rest.iter().take_while(|c| p == '*' || **c != '/').count()),
+                p if rest.first() == Some(&p) => next.extend([at + 1]),
+                _ => {}
             }
         }
         reached = next;
     }
-    reached.last().copied().unwrap_or_default()
+    reached.contains(&name.len())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::{Timestamp, civil::Time, tz::Offset};
 
 use super::{
-    ARGUMENT, Cursor, No, Outcome, Session, UNKNOWN, WRONG_STATE, fetch,
+    ARGUMENT, Cursor, Denial, Outcome, Session, UNKNOWN, WRONG_STATE, fetch,
     folders::refused,
     search::{self, Candidate},
     syntax::{Set, compressed},
@@ -17,8 +17,8 @@ use crate::sandbox::exchange::mailbox::{Flags, Message, Refusal};
 
 pub const VERBS: &[&str] = &["APPEND", "FETCH", "STORE", "SEARCH", "COPY", "MOVE", "EXPUNGE", "UID", "IDLE", "ENABLE"];
 
-const TRY_CREATE: No = No::No("[TRYCREATE] The specified folder was not found.");
-const NO_SUCH: No = No::Bad("The specified message set is invalid.");
+const TRY_CREATE: Denial = Denial::No("[TRYCREATE] The specified folder was not found.");
+const NO_SUCH: Denial = Denial::Bad("The specified message set is invalid.");
 
 impl Session {
     pub(super) async fn messages(&mut self, verb: &str, mut words: Cursor, by_uid: bool) -> io::Result<Outcome> {
@@ -44,7 +44,7 @@ impl Session {
     }
 
     /// The messages that a command's set names: numbers and UIDs.
-    fn chosen(&self, words: &mut Cursor, by_uid: bool) -> Result<Vec<(usize, u32)>, No> {
+    fn chosen(&self, words: &mut Cursor, by_uid: bool) -> Result<Vec<(usize, u32)>, Denial> {
         words.space()?;
         let set = words.set()?;
         let view = self.view.as_ref().ok_or(WRONG_STATE)?;
@@ -133,7 +133,7 @@ impl Session {
         let mailbox = self.mailbox().ok_or(WRONG_STATE)?;
         let view = self.view.as_mut().ok_or(WRONG_STATE)?;
         if view.read_only {
-            return Err(No::No("The folder is read-only."));
+            return Err(Denial::No("The folder is read-only."));
         }
         let changed: Vec<(usize, u32, Flags)> = mailbox.change(|store| {
             let Some(folder) = view.folder_mut(store) else { return Vec::new() };
@@ -164,7 +164,7 @@ impl Session {
         let mailbox = self.mailbox().ok_or(WRONG_STATE)?;
         let view = self.view.as_ref().ok_or(WRONG_STATE)?;
         if moves && view.read_only {
-            return Err(No::No("The folder is read-only."));
+            return Err(Denial::No("The folder is read-only."));
         }
         let copied = mailbox.change(|store| {
             let messages: Vec<Message> = view
@@ -184,7 +184,7 @@ impl Session {
             Ok((validity, compressed(&from), compressed(&to)))
         });
         let (validity, from, to) = copied?;
-        // Exchange sends the code also for an empty set (microsoft.md 6).
+        // Exchange sends the code also for an empty set (seen by MailKit).
         let code = format!("[COPYUID {validity} {from} {to}]");
         if moves {
             // RFC 6851 4.3: before the expunges, which the sync that follows sends.
@@ -203,7 +203,7 @@ impl Session {
         let mailbox = self.mailbox().ok_or(WRONG_STATE)?;
         let view = self.view.as_ref().ok_or(WRONG_STATE)?;
         if view.read_only {
-            return Err(No::No("The folder is read-only."));
+            return Err(Denial::No("The folder is read-only."));
         }
         let chosen = view.resolve(&set, true).unwrap_or_default();
         let chosen: Vec<u32> = chosen.into_iter().map(|(_, uid)| uid).collect();

@@ -1,4 +1,4 @@
-//! IMAP at outlook.office365.com:993 (microsoft.md 1.4, 1.7, 6): real enough that ordinary mail programs work.
+//! IMAP at outlook.office365.com:993 (texts: MailKit, imapflow, imapsync): real enough that ordinary mail programs work.
 
 mod fetch;
 mod folders;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{mailbox::Mailbox, wire::Wire};
 use crate::{base::Protocol, sandbox::tally::Open};
-use syntax::{ARGUMENT, Cursor, No, Outcome};
+use syntax::{ARGUMENT, Cursor, Denial, Outcome};
 use view::View;
 
 /// Exchange refuses longer lines; tokens of the AUTHENTICATE line may be longer still.
@@ -30,8 +30,8 @@ const SIGNED_ON: Duration = Duration::from_secs(1800);
 /// The server gives a client up after so many errors.
 const ERRORS: u32 = 10;
 
-const UNKNOWN: No = No::Bad("Command Error. 12");
-const WRONG_STATE: No = No::Bad("Command received in Invalid state.");
+const UNKNOWN: Denial = Denial::Bad("Command Error. 12");
+const WRONG_STATE: Denial = Denial::Bad("Command received in Invalid state.");
 
 pub(super) struct Session {
     wire: Wire,
@@ -113,7 +113,7 @@ impl Session {
             let limit = if is_append(&buffer) && self.login.is_some() { APPEND } else { LITERAL };
             if length > limit as u64 || buffer.len() > APPEND + LITERAL {
                 let tag = tag(&mut Cursor::new(buffer.freeze())).unwrap_or_else(|_| "*".into());
-                self.finish(&tag, Err(No::Bad("Command Argument Error. 11")));
+                self.finish(&tag, Err(Denial::Bad("Command Argument Error. 11")));
                 if waits {
                     return Ok(None);
                 }
@@ -136,7 +136,7 @@ impl Session {
             (Ok(tag), Ok(verb)) => Ok(Some(Command { tag, verb: verb.to_ascii_uppercase(), words })),
             (tag, _) => {
                 let tag = tag.unwrap_or_else(|_| "*".into());
-                self.finish(&tag, Err(No::Bad("Command Error. 10")));
+                self.finish(&tag, Err(Denial::Bad("Command Error. 10")));
                 Ok(None)
             }
         }
@@ -145,9 +145,9 @@ impl Session {
     fn finish(&mut self, tag: &str, outcome: Outcome) {
         match outcome {
             Ok(text) => self.wire.say(format!("{tag} OK {text}")),
-            Err(No::Said) => {}
-            Err(No::No(text)) => self.wire.say(format!("{tag} NO {text}")),
-            Err(No::Bad(text)) => {
+            Err(Denial::Said) => {}
+            Err(Denial::No(text)) => self.wire.say(format!("{tag} NO {text}")),
+            Err(Denial::Bad(text)) => {
                 self.errors += 1;
                 self.wire.say(format!("{tag} BAD {text}"));
             }
@@ -167,7 +167,7 @@ impl Session {
             return Ok(());
         }
         if !always && self.login.as_ref().is_some_and(|login| login.mailbox.is_none()) {
-            self.finish(&tag, Err(No::Bad("User is authenticated but not connected.")));
+            self.finish(&tag, Err(Denial::Bad("User is authenticated but not connected.")));
             self.wire.say("* BYE Connection closed. 14");
             self.closing = true;
             return Ok(());
@@ -178,10 +178,10 @@ impl Session {
             ("NOOP", false) => words.end().map(|()| "NOOP completed.".into()),
             ("LOGOUT", _) => {
                 self.wire.say("* BYE Microsoft Exchange Server IMAP4 server signing off.");
-                self.closing = true;
+                (self.closing, self.view) = (true, None);
                 Ok("LOGOUT completed.".into())
             }
-            ("LOGIN", false) => Err(No::No("LOGIN failed.")),
+            ("LOGIN", false) => Err(Denial::No("LOGIN failed.")),
             ("AUTHENTICATE", false) => self.authenticate(&tag, words).await?,
             ("LOGIN" | "AUTHENTICATE", true) => Err(WRONG_STATE),
             ("IDLE", true) => self.idle().await?,
@@ -233,7 +233,7 @@ impl Session {
         answer.is_some()
     }
 
-    /// Exchange ends a session with its token, as the answer to the next command (microsoft.md 1.7).
+    /// Exchange ends a session with its token, as the answer to the next command (aioimaplib #83).
     fn expired(&mut self) -> bool {
         let expires = self.login.as_ref().and_then(|login| login.expires);
         if expires.is_none_or(|expires| expires > Instant::now()) {
@@ -287,7 +287,7 @@ impl Session {
 }
 
 /// Tags are opaque (RFC 3501 2.2.1).
-fn tag(words: &mut Cursor) -> Result<String, No> {
+fn tag(words: &mut Cursor) -> Result<String, Denial> {
     let tag = words.atom()?;
     if tag.contains('+') || tag.len() > 200 { Err(ARGUMENT) } else { Ok(tag) }
 }

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::{
     structure::Part,
-    syntax::{ARGUMENT, Cursor, No, Set},
+    syntax::{ARGUMENT, Cursor, Denial, Set},
 };
 use crate::sandbox::exchange::mailbox::{Flags, Message};
 
@@ -42,15 +42,15 @@ pub struct Candidate<'a> {
     pub message: &'a Message,
 }
 
-pub const CHARSET: No = No::No("[BADCHARSET (US-ASCII)] The specified charset is not supported.");
+pub const CHARSET: Denial = Denial::No("[BADCHARSET (US-ASCII)] The specified charset is not supported.");
 
 /// All keys of a SEARCH command.
-pub fn keys(cursor: &mut Cursor) -> Result<Key, No> {
+pub fn keys(cursor: &mut Cursor) -> Result<Key, Denial> {
     let mut ahead = cursor.clone();
     if ahead.keyword().is_ok_and(|word| word == "CHARSET") {
         ahead.space()?;
         let charset = ahead.astring()?.to_ascii_uppercase();
-        // Exchange knows this one only (microsoft.md 6).
+        // Exchange knows this one only.
         if charset != "US-ASCII" {
             return Err(CHARSET);
         }
@@ -66,7 +66,7 @@ pub fn keys(cursor: &mut Cursor) -> Result<Key, No> {
     Ok(Key::And(all))
 }
 
-fn key(cursor: &mut Cursor, depth: u32, left: &mut usize) -> Result<Key, No> {
+fn key(cursor: &mut Cursor, depth: u32, left: &mut usize) -> Result<Key, Denial> {
     *left = left.checked_sub(1).ok_or(ARGUMENT)?;
     let depth = depth.checked_sub(1).ok_or(ARGUMENT)?;
     match cursor.peek() {
@@ -79,7 +79,7 @@ fn key(cursor: &mut Cursor, depth: u32, left: &mut usize) -> Result<Key, No> {
         Some(name) if ["ANSWERED", "DELETED", "DRAFT", "FLAGGED", "SEEN", "KEYWORD"].contains(&name) => (true, name),
         _ => (false, word.as_str()),
     };
-    let mut next = |cursor: &mut Cursor| -> Result<Key, No> {
+    let mut next = |cursor: &mut Cursor| -> Result<Key, Denial> {
         cursor.space()?;
         key(cursor, depth, left)
     };
@@ -132,7 +132,7 @@ fn key(cursor: &mut Cursor, depth: u32, left: &mut usize) -> Result<Key, No> {
     Ok(if negated { Key::Not(Box::new(found)) } else { found })
 }
 
-fn words(cursor: &mut Cursor) -> Result<String, No> {
+fn words(cursor: &mut Cursor) -> Result<String, Denial> {
     cursor.space()?;
     let text = match cursor.peek() {
         Some(b'"' | b'{') => String::from_utf8(cursor.string()?.to_vec()).map_err(|_| CHARSET)?,
@@ -142,7 +142,7 @@ fn words(cursor: &mut Cursor) -> Result<String, No> {
 }
 
 /// `1-Feb-1994`, also in quotes.
-fn date(cursor: &mut Cursor) -> Result<Date, No> {
+fn date(cursor: &mut Cursor) -> Result<Date, Denial> {
     cursor.space()?;
     day(&cursor.astring()?).ok_or(ARGUMENT)
 }
@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    fn finds(text: &str) -> Result<bool, No> {
+    fn finds(text: &str) -> Result<bool, Denial> {
         let message = Message {
             uid: 7,
             flags: Flags::SEEN,

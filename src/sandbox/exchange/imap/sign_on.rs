@@ -1,8 +1,8 @@
-//! CAPABILITY, ID and AUTHENTICATE as Exchange has them (microsoft.md 1.4).
+//! CAPABILITY, ID and AUTHENTICATE as Exchange has them (MailKit #1494, #1496 and #2016, imapflow #392).
 
 use std::io;
 
-use super::{Cursor, LINE, Login, No, Outcome, SIGNED_ON, Session};
+use super::{Cursor, Denial, LINE, Login, Outcome, SIGNED_ON, Session};
 use crate::{
     base::Protocol,
     sandbox::exchange::sign_on::{self, Verdict},
@@ -18,7 +18,7 @@ const AFTER_2026: &str = "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLU
      CLIENTNETWORKPRESENCELOCATION BACKENDAUTHENTICATE BACKENDAUTHENTICATE-IR CHILDREN IDLE NAMESPACE LITERAL+ ENABLE \
      IMAP4rev2";
 
-const FAILED: Outcome = Err(No::No("AUTHENTICATE failed."));
+const FAILED: Outcome = Err(Denial::No("AUTHENTICATE failed."));
 
 impl Session {
     pub(super) fn capability(&mut self, words: &Cursor) -> Outcome {
@@ -76,7 +76,7 @@ impl Session {
     async fn xoauth2(&mut self, tag: &str, response: &[u8]) -> io::Result<Outcome> {
         let world = self.wire.world.clone();
         if self.scripted(tag, "AUTHENTICATE") {
-            return Ok(Err(No::Said));
+            return Ok(Err(Denial::Said));
         }
         let verdict = match response {
             b"*" => Verdict::Refused,
@@ -94,7 +94,7 @@ impl Session {
                 if world.faults.challenges(Protocol::Imap) && response != b"*" {
                     self.wire.say(format!("+ {}", sign_on::CHALLENGE));
                     self.wire.line(LINE).await?;
-                    return Ok(Err(No::No("[AUTHENTICATIONFAILED] Invalid credentials (Failure)")));
+                    return Ok(Err(Denial::No("[AUTHENTICATIONFAILED] Invalid credentials (Failure)")));
                 }
                 return Ok(FAILED);
             }

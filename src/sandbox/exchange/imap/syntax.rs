@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 /// Exchange's complaint about words it cannot read.
-pub const ARGUMENT: No = No::Bad("Command Argument Error. 12");
+pub const ARGUMENT: Denial = Denial::Bad("Command Argument Error. 12");
 
 /// Why a command was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum No {
+pub enum Denial {
     No(&'static str),
     Bad(&'static str),
     /// Answered already, by switch.
@@ -15,7 +15,7 @@ pub enum No {
 }
 
 /// The text behind `tag OK`.
-pub type Outcome = Result<String, No>;
+pub type Outcome = Result<String, Denial>;
 
 #[derive(Clone, Debug)]
 pub struct Cursor {
@@ -43,16 +43,16 @@ impl Cursor {
         next
     }
 
-    pub fn expect(&mut self, byte: u8) -> Result<(), No> {
+    pub fn must(&mut self, byte: u8) -> Result<(), Denial> {
         if self.eat(byte) { Ok(()) } else { Err(ARGUMENT) }
     }
 
-    pub fn space(&mut self) -> Result<(), No> {
-        self.expect(b' ')
+    pub fn space(&mut self) -> Result<(), Denial> {
+        self.must(b' ')
     }
 
     /// Nothing may follow but blanks.
-    pub fn end(&self) -> Result<(), No> {
+    pub fn end(&self) -> Result<(), Denial> {
         if self.rest().iter().all(|byte| *byte == b' ') { Ok(()) } else { Err(ARGUMENT) }
     }
 
@@ -63,7 +63,7 @@ impl Cursor {
         taken
     }
 
-    fn while_in(&mut self, allowed: impl Fn(u8) -> bool) -> Result<String, No> {
+    fn while_in(&mut self, allowed: impl Fn(u8) -> bool) -> Result<String, Denial> {
         let length = self.rest().iter().take_while(|byte| allowed(**byte)).count();
         if length == 0 {
             return Err(ARGUMENT);
@@ -71,21 +71,21 @@ impl Cursor {
         Ok(String::from_utf8_lossy(&self.take(length)).into_owned())
     }
 
-    pub fn atom(&mut self) -> Result<String, No> {
+    pub fn atom(&mut self) -> Result<String, Denial> {
         self.while_in(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte))
     }
 
     /// A keyword in upper case: `BODY.PEEK`, `UID`, `RFC822.SIZE`.
-    pub fn keyword(&mut self) -> Result<String, No> {
+    pub fn keyword(&mut self) -> Result<String, Denial> {
         Ok(self.while_in(|byte| byte.is_ascii_alphanumeric() || b".-+_".contains(&byte))?.to_ascii_uppercase())
     }
 
-    pub fn number(&mut self) -> Result<u32, No> {
+    pub fn number(&mut self) -> Result<u32, Denial> {
         self.while_in(|byte| byte.is_ascii_digit())?.parse().map_err(|_| ARGUMENT)
     }
 
     /// Quoted or literal.
-    pub fn string(&mut self) -> Result<Bytes, No> {
+    pub fn string(&mut self) -> Result<Bytes, Denial> {
         match self.peek() {
             Some(b'"') => self.quoted(),
             Some(b'{') => self.literal(),
@@ -93,8 +93,8 @@ impl Cursor {
         }
     }
 
-    fn quoted(&mut self) -> Result<Bytes, No> {
-        self.expect(b'"')?;
+    fn quoted(&mut self) -> Result<Bytes, Denial> {
+        self.must(b'"')?;
         let mut out = Vec::new();
         loop {
             let byte = self.peek().ok_or(ARGUMENT)?;
@@ -111,13 +111,13 @@ impl Cursor {
         }
     }
 
-    pub fn literal(&mut self) -> Result<Bytes, No> {
-        self.expect(b'{')?;
+    pub fn literal(&mut self) -> Result<Bytes, Denial> {
+        self.must(b'{')?;
         let length = usize::try_from(self.number()?).map_err(|_| ARGUMENT)?;
         self.eat(b'+');
-        self.expect(b'}')?;
-        self.expect(b'\r')?;
-        self.expect(b'\n')?;
+        self.must(b'}')?;
+        self.must(b'\r')?;
+        self.must(b'\n')?;
         if self.rest().len() < length {
             return Err(ARGUMENT);
         }
@@ -125,7 +125,7 @@ impl Cursor {
     }
 
     /// Atom, quoted or literal, as text.
-    pub fn astring(&mut self) -> Result<String, No> {
+    pub fn astring(&mut self) -> Result<String, Denial> {
         match self.peek() {
             Some(b'"' | b'{') => String::from_utf8(self.string()?.to_vec()).map_err(|_| ARGUMENT),
             _ => self.while_in(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\".contains(&byte)),
@@ -133,7 +133,7 @@ impl Cursor {
     }
 
     /// As `astring`, with the wildcards of LIST.
-    pub fn pattern(&mut self) -> Result<String, No> {
+    pub fn pattern(&mut self) -> Result<String, Denial> {
         match self.peek() {
             Some(b'"' | b'{') => self.astring(),
             _ => self.while_in(|byte| byte.is_ascii_graphic() && !b"(){\"\\".contains(&byte)),
@@ -141,7 +141,7 @@ impl Cursor {
     }
 
     /// A folder's name; INBOX in any case.
-    pub fn folder(&mut self) -> Result<String, No> {
+    pub fn folder(&mut self) -> Result<String, Denial> {
         let name = self.astring()?;
         if name.chars().any(char::is_control) || name.len() > 1000 {
             return Err(ARGUMENT);
@@ -150,8 +150,8 @@ impl Cursor {
     }
 
     /// `(a b c)`, each word read by `word`.
-    pub fn list<T>(&mut self, mut word: impl FnMut(&mut Self) -> Result<T, No>) -> Result<Vec<T>, No> {
-        self.expect(b'(')?;
+    pub fn list<T>(&mut self, mut word: impl FnMut(&mut Self) -> Result<T, Denial>) -> Result<Vec<T>, Denial> {
+        self.must(b'(')?;
         let mut words = Vec::new();
         while !self.eat(b')') {
             if !words.is_empty() {
@@ -163,12 +163,12 @@ impl Cursor {
     }
 
     /// `\Seen`, `$Forwarded`, `label`.
-    pub fn flag(&mut self) -> Result<String, No> {
+    pub fn flag(&mut self) -> Result<String, Denial> {
         let system = if self.eat(b'\\') { "\\" } else { "" };
         Ok(format!("{system}{}", self.atom()?))
     }
 
-    pub fn set(&mut self) -> Result<Set, No> {
+    pub fn set(&mut self) -> Result<Set, Denial> {
         let text = self.while_in(|byte| byte.is_ascii_digit() || b":,*".contains(&byte))?;
         Set::parse(&text)
     }
@@ -181,7 +181,7 @@ pub struct Set {
 }
 
 impl Set {
-    pub fn parse(text: &str) -> Result<Self, No> {
+    pub fn parse(text: &str) -> Result<Self, Denial> {
         let bound = |text: &str| match text {
             "*" => Ok(u32::MAX),
             digits => digits.parse::<u32>().ok().filter(|number| *number > 0).ok_or(ARGUMENT),
@@ -190,7 +190,7 @@ impl Set {
             let (from, to) = text.split_once(':').unwrap_or((text, text));
             Ok((bound(from)?, bound(to)?))
         };
-        let ranges: Result<Vec<_>, No> = text.split(',').map(range).collect();
+        let ranges: Result<Vec<_>, Denial> = text.split(',').map(range).collect();
         Ok(Self { ranges: ranges? })
     }
 

@@ -61,7 +61,7 @@ impl Session {
     }
 }
 
-/// What Exchange has against the headers (microsoft.md 3.2).
+/// What Exchange has against the headers (texts: OfficeDocs-Support, gophish #2900).
 fn refusal(world: &World, login: &Login, message: &[u8]) -> Option<String> {
     let head = memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |end| end + 2);
     if head > HEADERS {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 const REFUSED: &str = "535 5.7.3 Authentication unsuccessful {tail}";
-/// Postfix cuts a command line here (lab.md 6).
+/// Postfix cuts a command line here (its line_length_limit).
 const CUT: usize = 2048;
 
 impl Session {
@@ -73,7 +73,7 @@ impl Session {
             return Ok(());
         }
         let world = self.wire.world.clone();
-        // RFC 4954 wants 501 for a cancel; Exchange says 535 (microsoft.md 1.3).
+        // RFC 4954 wants 501 for a cancel; Exchange says 535 (seen by email-oauth2-proxy).
         let verdict = match response {
             b"*" => Verdict::Refused,
             response => sign_on::judge(&world, Protocol::Smtp, response),

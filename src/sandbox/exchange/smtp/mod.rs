@@ -1,4 +1,5 @@
-//! SMTP client submission at smtp.office365.com:587 (microsoft.md 1.6, 3.1, 3.2).
+//! SMTP client submission at smtp.office365.com:587 (texts: MailKit #1603 and #1770, Microsoft's
+//! smtp-submission-improvements).
 
 mod accept;
 mod auth;
@@ -62,7 +63,7 @@ pub(super) async fn converse(wire: Wire) -> io::Result<()> {
     if let Err(error) = &ended
         && error.kind() == io::ErrorKind::InvalidData
     {
-        session.reply("500 5.5.2 Syntax error, line too long {tail}");
+        session.reply("500 5.5.2 Syntax error: a line too long, or plain bytes where TLS was due {tail}");
     }
     match ended {
         // A break by switch is a break, not an orderly end.
