@@ -13,9 +13,8 @@ use super::{
     terminal,
 };
 use crate::{
-    account::{Account, LocalPassword},
+    account::{self, Account, LocalPassword},
     base::Secret,
-    config::hash_password,
     store::{Arming, Store},
 };
 
@@ -83,9 +82,10 @@ async fn renew(store: &Store, account: &Account) -> Result<Told, Failure> {
             Ok(Told::Armed)
         }
         LocalPassword::Issued => {
-            let unmade = |why: String| Failure::new(format!("no password could be made: {why}"), "try again");
-            let password = made().ok_or_else(|| unmade("no randomness".into()))?;
-            let hash = hash_password(&password).map_err(|error| unmade(error.to_string()))?;
+            let unmade =
+                || Failure::new("no password could be made: this machine gives no random numbers", "try again");
+            let password = made().ok_or_else(unmade)?;
+            let hash = account::hash(&password).ok_or_else(unmade)?;
             store.issue_password(&account.address, &hash).await?;
             Ok(Told::Made(password))
         }

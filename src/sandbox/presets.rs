@@ -49,6 +49,24 @@ pub const PRESETS: &[Preset] = &[
         },
     },
     Preset {
+        name: "daily-quota",
+        about: "the mailbox has used up its recipients of the day (5.2.0)",
+        apply: |faults| {
+            let reply = "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process \
+                         message due to a permanent exception [Hostname={host}]";
+            faults.smtp.answers.push(Answer::new(".", reply));
+        },
+    },
+    Preset {
+        name: "exchange-unreachable",
+        about: "all mail servers accept and say nothing",
+        apply: |faults| {
+            faults.smtp.line.silent = true;
+            faults.imap.line.silent = true;
+            faults.pop3.line.silent = true;
+        },
+    },
+    Preset {
         name: "lost-after-dot",
         about: "the connection breaks after the final dot, the message is delivered",
         apply: |faults| faults.smtp.after_dot = AfterDot::DropDelivered,
@@ -146,5 +164,20 @@ impl Faults {
             (preset.apply)(self);
         }
         found.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rehearsal_changes_something_and_has_a_name_of_its_own() {
+        for (n, preset) in PRESETS.iter().enumerate() {
+            let mut faults = Faults::default();
+            assert!(faults.apply(preset.name) && faults != Faults::default(), "{}", preset.name);
+            assert!(PRESETS[..n].iter().all(|other| other.name != preset.name), "{}", preset.name);
+        }
+        assert!(!Faults::default().apply("no-such"));
     }
 }

@@ -20,12 +20,7 @@ use crate::{
     base::{Claim, Fault, Kind, Owner, Protocol, Stage},
     meter::{Entry, Outcome},
     net::{Seat, Stream},
-    wire::{
-        Front, Knock, Violation, Welcome,
-        imap::ImapFront,
-        pop3::Pop3Front,
-        smtp::{SmtpFront, front::Keywords},
-    },
+    wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
 /// Waiting for the client before it is signed on, in all.
@@ -75,10 +70,7 @@ async fn knocking(gate: &Gate, doorway: &Doorway, client: Stream, entry: &Entry)
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, entry, peer: client.peer() };
     match doorway.protocol {
-        Protocol::Smtp => {
-            let keywords = Keywords::new(&gate.host, gate.seen.smtp_keywords(accounts));
-            door.knock(client, SmtpFront::new(keywords, protection)).await
-        }
+        Protocol::Smtp => door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)).await,
         Protocol::Imap => {
             door.knock(client, ImapFront::new(gate.seen.carried(Protocol::Imap, accounts), protection)).await
         }
@@ -123,7 +115,10 @@ impl Door<'_> {
                 Ok(Want::Event(Knock::Unnamed)) => {
                     self.gate.register.by_address(self.peer.ip()).ok_or_else(needs_login)
                 }
-                Ok(Want::Event(Knock::Login(claim))) => self.check(&claim).await,
+                Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
+                    admission = self.check(&claim) => admission,
+                    () = left(&mut client, &mut front) => return None,
+                },
             };
             let signed_on = match admission {
                 Ok(admitted) => self.sign_on(&mut client, &mut front, admitted).await?,

@@ -17,7 +17,7 @@ use super::{
     Gate,
     admit::{Through, linger},
     drive::write,
-    seen::shown,
+    seen::ehlo,
     sign_on::sign_on,
     transaction::{self, Envelope},
 };
@@ -30,7 +30,7 @@ use crate::{
     wire::{
         ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
-        smtp::{Command, Mail, Rcpt, Reply, SIZE_LIMIT, front::Keywords, reply::mail_refusal},
+        smtp::{Command, Mail, Rcpt, Reply, reply::mail_refusal},
     },
 };
 
@@ -147,7 +147,7 @@ impl Relay<'_> {
             Command::Data => return self.data().await,
             Command::Ehlo(_) => {
                 self.reset().await;
-                Keywords::new(&self.gate.host, shown(&self.keywords)).reply(false, false)
+                ehlo(&self.gate.host, &self.keywords).reply(false, false)
             }
             Command::Helo(_) => {
                 self.reset().await;
@@ -171,8 +171,9 @@ impl Relay<'_> {
         if self.envelope.is_some() {
             return Reply::new(503, "5.5.1 A message is open already, RSET first");
         }
-        if mail.size > SIZE_LIMIT {
-            return Reply::new(552, format!("5.3.4 Message larger than {SIZE_LIMIT} octets"));
+        let limit = ehlo(&self.gate.host, &self.keywords).size;
+        if mail.size > limit {
+            return Reply::new(552, format!("5.3.4 Message larger than {limit} octets"));
         }
         // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
         let mut fresh = self.channel.is_none();

@@ -5,15 +5,23 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::{account::Account, base::Protocol, net::Upstream};
+use crate::{
+    account::Account,
+    base::Protocol,
+    net::Upstream,
+    wire::smtp::{SIZE_LIMIT, front::Keywords},
+};
 
 /// SMTP keywords that are shown only if every reachable upstream carries them.
 const SMTP_CARRIED: [&str; 3] = ["8BITMIME", "SMTPUTF8", "DSN"];
 
-/// Live lists by protocol and upstream; grows with the number of configured upstreams only.
+/// One service of one upstream.
+type Service = (Protocol, String, u16);
+
+/// Live lists by service; grows with the number of configured upstreams only.
 #[derive(Debug, Default)]
 pub struct Seen {
-    lists: RwLock<HashMap<(Protocol, String, u16), Arc<[String]>>>,
+    lists: RwLock<HashMap<Service, Arc<[String]>>>,
 }
 
 impl Seen {
@@ -57,17 +65,41 @@ impl Seen {
         common
     }
 
-    /// The carried EHLO keywords for the SMTP front.
-    pub fn smtp_keywords(&self, accounts: &[Arc<Account>]) -> Vec<String> {
-        shown(&self.carried(Protocol::Smtp, accounts))
+    /// What an EHLO shows before AUTH: what every reachable upstream carries, and the smallest of their sizes.
+    pub fn ehlo(&self, host: &str, accounts: &[Arc<Account>]) -> Keywords {
+        let mut shown = ehlo(host, &self.carried(Protocol::Smtp, accounts));
+        let sizes = accounts.iter().filter_map(|account| size(&self.list(Protocol::Smtp, account)));
+        shown.size = sizes.chain([SIZE_LIMIT]).min().unwrap_or(SIZE_LIMIT);
+        shown
     }
 }
 
-/// Of an upstream's EHLO list, what we carry ourselves.
-pub fn shown(keywords: &[String]) -> Vec<String> {
-    SMTP_CARRIED
-        .iter()
-        .filter(|word| keywords.iter().any(|k| k.eq_ignore_ascii_case(word)))
-        .map(|word| (*word).to_owned())
-        .collect()
+/// What an EHLO shows of one upstream's list: only what we carry ourselves.
+pub fn ehlo(host: &str, keywords: &[String]) -> Keywords {
+    let carried = SMTP_CARRIED.iter().filter(|word| keywords.iter().any(|k| k.eq_ignore_ascii_case(word)));
+    let mut shown = Keywords::new(host, carried.map(|word| (*word).to_owned()).collect());
+    shown.size = size(keywords).unwrap_or(SIZE_LIMIT).min(SIZE_LIMIT);
+    shown
+}
+
+/// The `n` of `SIZE n`; 0 and a bare SIZE name no limit (RFC 1870 3).
+fn size(keywords: &[String]) -> Option<u64> {
+    keywords.iter().find_map(|keyword| {
+        let (word, n) = keyword.split_once(' ')?;
+        if word.eq_ignore_ascii_case("SIZE") { n.trim().parse().ok().filter(|n| *n > 0) } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_carried_is_shown_with_the_size_of_the_upstream() {
+        let live = ["SIZE 35882577", "CHUNKING", "8bitmime", "STARTTLS", "AUTH XOAUTH2"].map(String::from);
+        let reply = ehlo("gate", &live).reply(false, false);
+        let shown: Vec<_> = reply.lines.iter().skip(1).map(String::as_str).collect();
+        assert_eq!(shown, ["SIZE 35882577", "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"]);
+        assert_eq!(ehlo("gate", &["SIZE".into()]).size, SIZE_LIMIT);
+    }
 }

@@ -69,6 +69,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         out: Vec::with_capacity(2 * CHUNK),
         octets: 0,
         message_id: String::new(),
+        utf8: envelope.mail.utf8,
     };
     let Some(reply) = passage.pass(relay).await else {
         record(relay, &envelope, &passage, None);
@@ -93,6 +94,8 @@ struct Passage {
     out: Vec<u8>,
     octets: u64,
     message_id: String,
+    /// MAIL said SMTPUTF8.
+    utf8: bool,
 }
 
 impl Passage {
@@ -163,8 +166,10 @@ impl Passage {
             if complete.is_none() && !ended {
                 return;
             }
-            self.message_id = message_id(self.out.get(..complete.unwrap_or(self.out.len())).unwrap_or_default());
-            self.open().await;
+            let head = self.out.get(..complete.unwrap_or(self.out.len())).unwrap_or_default();
+            self.message_id = message_id(head);
+            let ascii = head.is_ascii();
+            self.open(ascii).await;
         }
         if let Way::Open(channel) = &mut self.way
             && let Err(lost) = channel.body(&self.out).await
@@ -177,12 +182,17 @@ impl Passage {
         self.out.clear();
     }
 
-    async fn open(&mut self) {
+    async fn open(&mut self, ascii: bool) {
         let placeholder = Way::Refused { reply: lost_reply(&Lost::Closed), channel: None };
         if let Way::Held(mut channel) = std::mem::replace(&mut self.way, placeholder) {
+            if self.utf8 && !ascii && !channel.carries().utf8 {
+                let reply = Reply::new(550, "5.6.7 The mail server does not take headers outside ASCII");
+                self.way = unopened(reply, channel).await;
+                return;
+            }
             self.way = match channel.data().await {
                 Ok(reply) if reply.code == 354 => Way::Open(channel),
-                Ok(reply) if reply.code >= 400 => Way::Refused { reply, channel: Some(channel) },
+                Ok(reply) if reply.code >= 400 => unopened(reply, channel).await,
                 Ok(_) => Way::Refused {
                     reply: Reply::new(451, "4.5.0 The mail server answered DATA in a way that makes no sense"),
                     channel: None,
@@ -206,6 +216,12 @@ impl Passage {
             },
         }
     }
+}
+
+/// DATA was not begun, so the transaction is still open upstream; it is ended there before the connection serves again.
+async fn unopened(reply: Reply, mut channel: Channel) -> Way {
+    let reset = channel.is_usable() && channel.rset().await.is_ok_and(|reply| reply.is_positive());
+    Way::Refused { reply, channel: reset.then_some(channel) }
 }
 
 /// Where the header block ends, its empty line included.

@@ -131,6 +131,20 @@ fn a_password_becomes_a_hash_that_fits_it() {
 }
 
 #[test]
+fn a_password_that_is_reset_is_learned_anew_or_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let account = "[[account]]\naddress = \"ann@contoso.com\"\n";
+    let store = format!("[store]\nurl = \"sqlite://{}/state/gatepost.db\"\n", folder.path().display());
+    let config = file(folder.path(), &format!("{store}{APP}{account}password = \"first-use\"\n"));
+    let (code, text, notes) = run(&["password", "--reset", "Ann@contoso.com", "--config", &config]);
+    assert_eq!(code, 0, "{notes}");
+    assert!(text.contains("Within 10 minutes, log in to ann@contoso.com from this machine"), "{text}");
+    let (code, _, errors) = run(&["password", "--reset", "bob@contoso.com", "--config", &config]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("hint: configured: ann@contoso.com"), "{errors}");
+}
+
+#[test]
 fn a_status_without_a_daemon_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -17,5 +17,7 @@ mod imap;
 mod login;
 mod pop3;
 mod smtp;
+mod smtp_body;
+mod smtp_loss;
 mod tidy;
 mod world;

@@ -34,6 +34,7 @@ const EXPOSE: &[&str] = &[
     "src/cli/local_password.rs",       // prints a password that was made
     "src/cli/login.rs",                // the same with --json; reads a pasted address
     "src/cli/password.rs",             // prints the hash that was asked for
+    "src/cli/reset.rs",                // prints a password that was just made, once
     "src/cli/send/dialogue.rs",        // AUTH of the test message
     "src/config/check/account.rs",     // the word "first-use" in place of a hash
     "src/config/check/hash.rs",        // makes and reads argon2id hashes
@@ -45,7 +46,6 @@ const EXPOSE: &[&str] = &[
     "src/oauth/verdict.rs",            // redacts
     "src/sandbox/exchange/sign_on.rs", // the imitated server checks the token
     "src/sandbox/identity/grant.rs",   // the imitated provider checks the secret
-    "src/sandbox/tenant.rs",           // the imitated directory
     "src/sandbox/transcript.rs",       // masks secrets in what it records
     "src/store/row.rs",                // what is sealed
     "src/store/sqlite.rs",             // sealed rows

@@ -2,25 +2,28 @@
 //!
 //! Ports are the system's, sources are each test's own 127.x.y.z, and nothing sleeps: a test waits for a line.
 
+mod journal;
 mod talk;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gatepost::{
     base::{Protocol, Secret},
     config::{self, Surroundings},
     daemon::Daemon,
-    sandbox::{Options, PUBLIC_CLIENT, Sandbox},
+    sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Speaker, Submission},
     store::{Settings, Store, TokenRow},
 };
 
-pub use talk::Talk;
+pub use journal::journal;
+pub use talk::{HEAD, Talk};
 
 pub const ANN: &str = "ann@contoso.example";
+pub const BOB: &str = "bob@contoso.example";
 pub const PASSWORD: &str = "old password";
 
 /// argon2id of [`PASSWORD`], cheap on purpose.
@@ -47,11 +50,24 @@ pub struct Plan {
     pub more: String,
     /// `tls = "..."` of all three listeners.
     pub tls: &'static str,
+    /// More keys of all three listeners.
+    pub listener: String,
     /// Keys of `[daemon]`.
     pub daemon: String,
-    /// Whether ann is signed in already.
-    pub signed_in: bool,
+    /// Keys of ann's account.
+    pub account: String,
+    /// Who is signed in already.
+    pub signed_in: Vec<String>,
     pub grant: &'static str,
+}
+
+impl Plan {
+    /// A sandbox with these faults from the start.
+    pub fn faulty(change: impl FnOnce(&mut Faults)) -> Self {
+        let mut plan = Self::default();
+        change(&mut plan.sandbox.faults);
+        plan
+    }
 }
 
 impl Default for Plan {
@@ -60,8 +76,10 @@ impl Default for Plan {
             sandbox: Options::default(),
             more: String::new(),
             tls: "off",
+            listener: String::new(),
             daemon: String::new(),
-            signed_in: true,
+            account: String::new(),
+            signed_in: vec![ANN.to_owned()],
             grant: "authorization-code",
         }
     }
@@ -82,15 +100,17 @@ impl World {
     }
 
     pub async fn with(plan: Plan) -> Self {
+        journal();
         let source = own_address();
         let dir = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::start(plan.sandbox.clone()).await.unwrap();
         let text = configuration(&plan, &sandbox, dir.path());
-        if plan.signed_in {
-            let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(ANN)), ..TokenRow::default() };
-            let store = Store::open(&settings(dir.path())).await.unwrap();
-            assert!(store.save_token(&format!("contoso/{ANN}"), 0, &row).await.unwrap());
+        let store = Store::open(&settings(dir.path())).await.unwrap();
+        for person in &plan.signed_in {
+            let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(person)), ..TokenRow::default() };
+            assert!(store.save_token(&format!("contoso/{person}"), 0, &row).await.unwrap());
         }
+        drop(store);
         let file = dir.path().join("gatepost.toml");
         std::fs::write(&file, &text).unwrap();
         let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(&file))
@@ -130,6 +150,22 @@ impl World {
         smtp
     }
 
+    /// An SMTP client whose MAIL, RCPT and DATA were taken.
+    pub async fn smtp_in_data(&self) -> Talk {
+        let mut smtp = self.smtp_as_ann().await;
+        smtp.open_message().await;
+        smtp
+    }
+
+    /// A POP3 client that is signed on as ann.
+    pub async fn pop3_as_ann(&self) -> Talk {
+        let mut pop3 = self.pop3().await;
+        pop3.expect("+OK ").await;
+        pop3.exchange(&format!("USER {ANN}"), "+OK").await;
+        pop3.exchange(&format!("PASS {PASSWORD}"), "+OK").await;
+        pop3
+    }
+
     /// An IMAP client that is signed on as ann.
     pub async fn imap_as_ann(&self) -> Talk {
         let mut imap = self.imap().await;
@@ -139,14 +175,46 @@ impl World {
         imap
     }
 
+    /// The one message that was accepted upstream.
+    pub fn only_message(&self) -> Submission {
+        let mut all = self.sandbox.submissions();
+        assert_eq!(all.len(), 1, "exactly one message: {all:?}");
+        all.remove(0)
+    }
+
+    /// How often the token endpoint was asked.
+    pub fn token_requests(&self) -> u64 {
+        self.sandbox.counts().token_requests_total()
+    }
+
+    /// Everything a client of ours said to the sandbox, secrets included.
+    pub fn said_upstream(&self, protocol: &str) -> String {
+        let lines = self.sandbox.transcript().lines();
+        let said = lines.iter().filter(|line| line.protocol == protocol && line.speaker == Speaker::Client);
+        said.map(|line| format!("{}\n", line.exposed())).collect()
+    }
+
+    /// Waits for something that no line tells of.
+    pub async fn until(&self, what: &str, happened: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !happened(self) {
+            assert!(Instant::now() < deadline, "never happened: {what}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// What the daemon counts, as Prometheus text.
+    pub fn counts(&self, line: &str) -> bool {
+        self.daemon.meter().text().lines().any(|counted| counted == line)
+    }
+
     pub fn store_settings(&self) -> Settings {
         settings(self.dir.path())
     }
 }
 
 pub fn plain(user: &str, password: &str) -> String {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    STANDARD.encode(format!("\0{user}\0{password}"))
+    base64(&format!("\0{user}\0{password}"))
 }
 
 fn settings(dir: &std::path::Path) -> Settings {
@@ -160,7 +228,10 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
     let listeners: String = ["smtp", "imap", "pop3"]
         .iter()
         .map(|protocol| {
-            format!("[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"{}\"\n\n", plan.tls)
+            format!(
+                "[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"{}\"\n{}\n\n",
+                plan.tls, plan.listener
+            )
         })
         .collect();
     let port = |address: SocketAddr| format!("{}:{}", address.ip(), address.port());
@@ -172,7 +243,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
          authorize-url = \"{authorize}\"\ntoken-url = \"{token}\"\ndevice-url = \"{device}\"\n\
          smtp = \"{smtp}\"\nsmtp-tls = \"starttls\"\nimap = \"{imap}\"\nimap-tls = \"implicit\"\n\
          pop3 = \"{pop3}\"\npop3-tls = \"implicit\"\nsasl = \"xoauth2\"\n\n\
-         [[account]]\naddress = \"{ANN}\"\napp = \"contoso\"\npassword = \"{hash}\"\n\n{more}",
+         [[account]]\naddress = \"{ANN}\"\napp = \"contoso\"\npassword = \"{hash}\"\n{account}\n\n{more}",
         key = key_file.display(),
         daemon = plan.daemon,
         ca = ca.display(),
@@ -184,11 +255,20 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
         imap = port(sandbox.imap()),
         pop3 = port(sandbox.pop3()),
         hash = cheap_hash(PASSWORD),
+        account = plan.account,
         more = plan.more,
     )
 }
 
-/// A token of the sandbox that is good for `life`.
-pub fn token(world: &World, life: Duration) -> Secret {
-    world.sandbox.issue_token(ANN, life)
+/// `[[account]]` of somebody else.
+pub fn account(address: &str, keys: &str) -> String {
+    format!(
+        "[[account]]\naddress = \"{address}\"\napp = \"contoso\"\npassword = \"{}\"\n{keys}\n\n",
+        cheap_hash(PASSWORD)
+    )
+}
+
+pub fn base64(text: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    STANDARD.encode(text)
 }

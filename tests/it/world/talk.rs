@@ -1,6 +1,11 @@
 //! A mail client that says lines and expects lines, plain or inside TLS.
 
-use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
 
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::{
@@ -10,6 +15,11 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+use super::{ANN, BOB};
+
+/// A header block that Exchange takes.
+pub const HEAD: &str = "From: ann@contoso.example\r\nTo: bob@contoso.example\r\nSubject: test\r\n\r\n";
+
 /// Longer than any deadline that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -18,13 +28,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 pub struct Talk {
     io: Box<dyn Io>,
+    /// The socket itself, below whatever is spoken on it.
+    handle: OwnedFd,
     input: Vec<u8>,
     log: Vec<String>,
 }
 
 impl Talk {
     pub async fn connect(source: IpAddr, to: SocketAddr) -> Self {
-        Self::over(Self::tcp(source, to).await)
+        let tcp = Self::tcp(source, to).await;
+        let handle = tcp.as_fd().try_clone_to_owned().unwrap();
+        Self::over(tcp, handle)
     }
 
     pub async fn tcp(source: IpAddr, to: SocketAddr) -> TcpStream {
@@ -35,8 +49,8 @@ impl Talk {
         socket.connect(to).await.unwrap()
     }
 
-    fn over(io: impl Io + 'static) -> Self {
-        Self { io: Box::new(io), input: Vec::new(), log: Vec::new() }
+    fn over(io: impl Io + 'static, handle: OwnedFd) -> Self {
+        Self { io: Box::new(io), handle, input: Vec::new(), log: Vec::new() }
     }
 
     /// Goes on inside TLS; the certificate file is all that is trusted.
@@ -51,7 +65,8 @@ impl Talk {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
-        Self::over(TlsConnector::from(Arc::new(config)).connect(name, self.io).await.unwrap())
+        let tls = TlsConnector::from(Arc::new(config)).connect(name, self.io).await.unwrap();
+        Self { io: Box::new(tls), ..self }
     }
 
     pub async fn say(&mut self, line: &str) {
@@ -74,7 +89,7 @@ impl Talk {
         loop {
             if let Some(at) = self.input.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = self.input.drain(..=at).collect();
-                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
                 self.log.push(format!("S: {line}"));
                 return line;
             }
@@ -126,6 +141,31 @@ impl Talk {
 
     pub async fn half_close(&mut self) {
         self.io.shutdown().await.unwrap();
+    }
+
+    /// MAIL, RCPT to bob and DATA, all of them taken.
+    pub async fn open_message(&mut self) {
+        self.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+        self.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+        self.exchange("DATA", "354 ").await;
+    }
+
+    /// Sends a whole message (`HEAD` is put before `body`) and answers the final reply.
+    pub async fn message(&mut self, body: &str) -> String {
+        self.open_message().await;
+        self.send(format!("{HEAD}{body}\r\n.\r\n").as_bytes()).await;
+        self.line().await
+    }
+
+    /// Breaks the connection with a reset.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.handle).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// All that comes until the other side closes.
+    pub async fn rest(&mut self) -> String {
+        while self.more().await {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.input)).into_owned()
     }
 
     /// Exactly so many bytes.

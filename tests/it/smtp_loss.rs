@@ -1,0 +1,160 @@
+//! SMTP when somebody hangs up: nothing half is delivered, nothing is delivered twice, and the client hears the truth.
+
+use gatepost::{
+    base::Protocol,
+    sandbox::{AfterDot, Answer},
+};
+
+use crate::world::{ANN, HEAD, Plan, World};
+
+/// How a client leaves.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    Close,
+    Reset,
+    HalfClose,
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_anywhere_in_data_delivers_nothing() {
+    let world = World::with(Plan::faulty(|faults| {
+        faults.smtp.connections = None;
+        faults.smtp.messages_per_minute = None;
+    }))
+    .await;
+    let message = format!("{HEAD}first\r\n..second\r\nthird\r\n.\r\n");
+    let last = message.len() - 1;
+    let cuts = (0..last).step_by(9).chain(last - 6..=last);
+    for (n, cut) in cuts.enumerate() {
+        let leaving = [Leaving::Close, Leaving::Reset, Leaving::HalfClose][n % 3];
+        let mut smtp = world.smtp_in_data().await;
+        smtp.send(&message.as_bytes()[..cut]).await;
+        match leaving {
+            Leaving::Close => drop(smtp),
+            Leaving::Reset => smtp.reset(),
+            Leaving::HalfClose => {
+                smtp.half_close().await;
+                let rest = smtp.rest().await;
+                assert!(!rest.contains("250"), "cut at {cut}: {rest}");
+            }
+        }
+        world
+            .until("the upstream connection ended", |world| {
+                world.sandbox.counts().connections(Protocol::Smtp).open == 0
+            })
+            .await;
+        assert!(world.sandbox.submissions().is_empty(), "{leaving:?} at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_behind_the_250_has_sent_its_message_once() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("no QUIT").await.starts_with("250 "));
+    drop(smtp);
+    world
+        .until("the upstream connection ended", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 0)
+        .await;
+    world.only_message();
+}
+
+#[tokio::test]
+async fn an_upstream_lost_in_mid_data_is_a_4xx_and_the_session_goes_on() {
+    let world = World::with(Plan::faulty(|faults| faults.smtp.drop_in_data = Some(50_000))).await;
+    let mut smtp = world.smtp_in_data().await;
+    smtp.send(format!("{HEAD}{}.\r\n", "some line\r\n".repeat(100_000)).as_bytes()).await;
+    smtp.expect("451 4.4.2").await;
+    assert!(world.sandbox.submissions().is_empty());
+    world.sandbox.faults().clear();
+    assert!(smtp.message("again").await.starts_with("250 "));
+    world.only_message();
+}
+
+#[tokio::test]
+async fn an_upstream_lost_right_behind_the_final_dot_is_a_4xx_and_never_a_second_copy() {
+    for (fault, copies) in [(AfterDot::DropUndelivered, 0), (AfterDot::DropDelivered, 1)] {
+        let world = World::with(Plan::faulty(|faults| faults.smtp.after_dot = fault)).await;
+        let mut smtp = world.smtp_as_ann().await;
+        let reply = smtp.message("x").await;
+        assert!(reply.starts_with("451 4.4.2"), "{reply}");
+        smtp.exchange("NOOP", "250 ").await;
+        assert_eq!(world.sandbox.submissions().len(), copies, "{fault:?}");
+        assert_eq!(world.sandbox.counts().sign_ons, 1, "nothing was tried again");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_closes_between_messages_is_redialled_unseen() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    for words in ["421 4.4.2 Timeout waiting for client", "421 4.3.2 Service not available"] {
+        world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("MAIL", words).times(1).close()]);
+        assert!(smtp.message("x").await.starts_with("250 "));
+    }
+    assert_eq!(world.sandbox.submissions().len(), 2);
+    assert_eq!(world.sandbox.counts().sign_ons, 3);
+}
+
+#[tokio::test]
+async fn an_upstream_lost_behind_mail_is_a_4xx_and_the_next_message_goes() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    world
+        .sandbox
+        .faults()
+        .set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", "421 4.3.2 bye").times(1).close()]);
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("RCPT TO:<bob@contoso.example>", "451 4.3.2 bye").await;
+    smtp.exchange("RCPT TO:<bob@contoso.example>", "451 4.4.2").await;
+    smtp.exchange("RSET", "250 ").await;
+    assert!(smtp.message("x").await.starts_with("250 "));
+    world.only_message();
+}
+
+#[tokio::test]
+async fn an_idle_client_gives_its_upstream_connection_back_and_the_next_mail_takes_one_unseen() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("first").await.starts_with("250 "));
+    world
+        .until("the connection was given back", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 0)
+        .await;
+    assert!(world.said_upstream("smtp").ends_with("QUIT\n"), "with a goodbye");
+    assert!(smtp.message("second").await.starts_with("250 "));
+    assert_eq!(world.sandbox.submissions().len(), 2);
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
+}
+
+#[tokio::test]
+async fn a_sign_on_that_fails_at_the_next_mail_is_told_at_mail_and_passes() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    world.sandbox.faults().set(|faults| {
+        faults.smtp.answers = vec![
+            Answer::new("MAIL", "421 4.4.2 timeout").times(1).close(),
+            Answer::new("AUTH", "454 4.7.0 Temporary authentication failure").times(1),
+        ];
+    });
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "451 4.7.0").await;
+    assert!(smtp.message("x").await.starts_with("250 "));
+    world.only_message();
+}
+
+#[tokio::test]
+async fn draining_lets_a_transaction_finish_and_says_421_between_commands() {
+    let world = World::new().await;
+    let mut idle = world.smtp_as_ann().await;
+    let mut busy = world.smtp_in_data().await;
+    busy.send(HEAD.as_bytes()).await;
+    let World { daemon, sandbox, .. } = world;
+    let drained = tokio::spawn(daemon.drain());
+    idle.expect("421 ").await;
+    idle.expect_end().await;
+    busy.send(b"the rest\r\n.\r\n").await;
+    busy.expect("250 2.0.0").await;
+    busy.expect("421 ").await;
+    busy.expect_end().await;
+    drained.await.unwrap();
+    assert_eq!(sandbox.submissions().len(), 1);
+}
