@@ -5,7 +5,7 @@ use super::{
     outcome::{Failure, Outcome},
     terminal,
 };
-use crate::{base::Secret, config::hash_password};
+use crate::{account, base::Secret};
 
 /// `reset` arms first-use of an account; it is a parameter because it needs the store.
 pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome {
@@ -20,7 +20,7 @@ pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome 
         return Err(Failure::new("the password holds a NUL byte", "no mail program can send one; choose another"));
     }
     let hash =
-        hash_password(&password).map_err(|e| Failure::new(format!("no hash could be made: {e}"), "try again"))?;
+        account::hash(&password).ok_or_else(|| Failure::new("this machine gives no random numbers", "try again"))?;
     terminal::print(&format!("{}\n", hash.expose())).map_err(|e| Failure::new(format!("stdout: {e}"), "try again"))
 }
 

@@ -14,9 +14,9 @@ use super::{
     runtime, terminal,
 };
 use crate::{
-    account::{Account, LocalPassword},
+    account::{self, Account, LocalPassword},
     base::{Secret, printable},
-    config::{Config, hash_password},
+    config::Config,
     store::{Arming, Store, StoreError},
 };
 
@@ -72,7 +72,7 @@ async fn arm(config: &Config, account: &Account) -> Result<Store, StoreError> {
 fn issue(config: &Config, account: &Account) -> Result<Secret, Failure> {
     let password = random_password()?;
     let hash =
-        hash_password(&password).map_err(|e| Failure::new(format!("no hash could be made: {e}"), "try again"))?;
+        account::hash(&password).ok_or_else(|| Failure::new("this machine gives no random numbers", "try again"))?;
     let learned = runtime()?.block_on(async {
         let store = arm(config, account).await?;
         store.learn_password(&account.address, &hash, SystemTime::now()).await

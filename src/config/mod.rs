@@ -17,7 +17,6 @@ mod surroundings;
 
 use std::{io::Read, path::Path};
 
-pub use check::{hash_password, password_hash_fault};
 pub use diff::{Change, diff};
 pub use key::Key;
 pub use locate::{locate, places};

@@ -35,7 +35,6 @@ const EXPOSE: &[&str] = &[
     "src/cli/reset.rs",                // prints a password that was just made, once
     "src/cli/send/dialogue.rs",        // AUTH of the test message
     "src/config/check/account.rs",     // the word "first-use" in place of a hash
-    "src/config/check/hash.rs",        // makes and reads argon2id hashes
     "src/config/check/mod.rs",         // URLs that may hold a password
     "src/config/check/secret.rs",      // refuses control bytes
     "src/console/access.rs",           // compares the token of a visitor

@@ -13,8 +13,6 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use url::Url;
 
-pub use hash::{hash_password, password_hash_fault};
-
 use super::{
     Config, Surroundings,
     document::Document,
