@@ -87,7 +87,7 @@ impl Register {
         let found = self.look_up(&login, peer.ip()).filter(|_| claim.authzid.is_none());
         let hash = match &found {
             Some((_, LocalPassword::Hash(hash))) => Some(hash.clone()),
-            Some((admitted, LocalPassword::FirstUse)) => {
+            Some((admitted, LocalPassword::FirstUse | LocalPassword::Issued)) => {
                 store.learned_password(&admitted.account.address).await.map_err(unreadable)?
             }
             _ => None,

@@ -3,11 +3,15 @@
 pub mod args;
 mod config;
 mod demo;
+mod local_password;
+mod login;
+mod logout;
 mod outcome;
 mod password;
-mod reset;
 mod run;
 mod send;
+mod sign_in_ui;
+mod state;
 mod status;
 mod terminal;
 
@@ -38,11 +42,11 @@ fn dispatch(cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Run(args) => run::run(file, args),
         Command::Demo(args) => demo::run(args),
-        Command::Login(_) => not_built_in("login"),
-        Command::Logout(_) => not_built_in("logout"),
+        Command::Login(args) => login::run(file, args),
+        Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),
         Command::Send(args) => send::run(file, args),
-        Command::Password(args) => password::run(args, |account| reset::run(file, account)),
+        Command::Password(args) => password::run(args, |account| local_password::reset(file, account)),
         Command::Config(args) => config::run(file, &args.command),
         Command::Man => man(),
         Command::Completions { shell } => completions(*shell),
@@ -55,10 +59,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::new(format!("the runtime: {e}"), "the system has no threads or descriptors left"))
-}
-
-fn not_built_in(command: &str) -> Outcome {
-    Err(Failure::new(format!("`gatepost {command}` is not built in yet"), "build a version that has it"))
 }
 
 fn man() -> Outcome {

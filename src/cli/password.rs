@@ -19,8 +19,8 @@ pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome 
     if password.expose().contains('\0') {
         return Err(Failure::new("the password holds a NUL byte", "no mail program can send one; choose another"));
     }
-    let hash =
-        account::hash(&password).ok_or_else(|| Failure::new("this machine gives no random numbers", "try again"))?;
+    let hash = account::hash(&password)
+        .ok_or_else(|| Failure::new("no hash could be made: this machine gives no random numbers", "try again"))?;
     terminal::print(&format!("{}\n", hash.expose())).map_err(|e| Failure::new(format!("stdout: {e}"), "try again"))
 }
 

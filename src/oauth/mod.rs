@@ -14,6 +14,8 @@ mod keepers;
 mod patience;
 pub mod sign_in;
 mod state;
+#[cfg(test)]
+mod tests;
 mod trouble;
 pub mod verdict;
 

@@ -166,11 +166,7 @@ impl Store {
 
     /// Stores the hash of the first password and disarms, in one step: of two that race, one gets `false`.
     pub async fn learn_password(&self, address: &str, hash: &Secret, now: SystemTime) -> Result<bool, StoreError> {
-        let place = format!("first-use/{address}");
-        let sealed = self
-            .sealer
-            .seal(&place, hash.expose().as_bytes())
-            .map_err(|_| StoreError::Row { key: place, database: self.database.clone() })?;
+        let sealed = self.seal_hash(address, hash)?;
         sqlx::query(
             "UPDATE first_use SET password_hash = ?, armed_until = NULL, uid = NULL
              WHERE address = ? AND armed_until >= ?",
@@ -184,7 +180,22 @@ impl Store {
         .map_err(|cause| self.failed(cause))
     }
 
-    /// The hash that [`Store::learn_password`] stored.
+    /// Stores the hash of a password that Gatepost made itself, over any other.
+    pub async fn issue_password(&self, address: &str, hash: &Secret) -> Result<(), StoreError> {
+        let sealed = self.seal_hash(address, hash)?;
+        sqlx::query(
+            "INSERT INTO first_use (address, password_hash) VALUES (?1, ?2)
+             ON CONFLICT (address) DO UPDATE SET password_hash = ?2, armed_until = NULL, uid = NULL",
+        )
+        .bind(address)
+        .bind(sealed)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(|cause| self.failed(cause))
+    }
+
+    /// The hash that [`Store::learn_password`] or [`Store::issue_password`] stored.
     pub async fn learned_password(&self, address: &str) -> Result<Option<Secret>, StoreError> {
         let sealed: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT password_hash FROM first_use WHERE address = ? AND password_hash NOTNULL")
@@ -198,6 +209,12 @@ impl Store {
         plain
             .map(|plain| Some(Secret::new(plain)))
             .ok_or(StoreError::Row { key: place, database: self.database.clone() })
+    }
+
+    fn seal_hash(&self, address: &str, hash: &Secret) -> Result<Vec<u8>, StoreError> {
+        let place = format!("first-use/{address}");
+        let sealed = self.sealer.seal(&place, hash.expose().as_bytes());
+        sealed.map_err(|_| StoreError::Row { key: place, database: self.database.clone() })
     }
 
     fn seal(&self, key: &str, version: i64, row: &TokenRow) -> Result<Vec<u8>, StoreError> {

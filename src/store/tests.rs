@@ -109,6 +109,9 @@ async fn the_first_password_is_learned_once_and_only_while_armed() {
     assert!(store.first_use_arming("ann@x").await.unwrap().is_none());
     assert!(store.learned_password("ann@x").await.unwrap().unwrap().matches(&hash));
     assert!(store.learned_password("bob@x").await.unwrap().is_none());
+    let made = Secret::new("$argon2id$y");
+    store.issue_password("ann@x", &made).await.unwrap();
+    assert!(store.learned_password("ann@x").await.unwrap().unwrap().matches(&made));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account::Account,
+    cli::state,
     config::Config,
     console::AccountStatus,
     oauth::{Grant, Phase, SignIn, SignInState},
@@ -65,6 +66,7 @@ fn rows(config: &Config) -> Result<BTreeMap<String, TokenRow>, String> {
     if !Path::new(database).is_file() {
         return Ok(BTreeMap::new());
     }
+    state::refuse_foreign_store(&config.store.url).map_err(|failure| failure.to_string())?;
     let runtime = crate::cli::runtime().map_err(|failure| failure.to_string())?;
     runtime.block_on(read(config)).map_err(|error| error.to_string())
 }

@@ -1,0 +1,210 @@
+//! `gatepost login`: a person consents; the tokens go into the store, where a running daemon finds them.
+//!
+//! It needs no daemon and disturbs none, works over ssh and without a terminal: the address can be opened anywhere,
+//! and what the browser ends at can be pasted back.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::json;
+use tokio::time::timeout;
+use url::Url;
+
+use super::{
+    args::{Flow, LoginArgs},
+    local_password,
+    outcome::{Failure, Outcome},
+    sign_in_ui::{SignInUi, pasted_lines},
+    state::{State, block_on, refused},
+};
+use crate::{
+    account::Account,
+    base::Secret,
+    oauth::{
+        Grant,
+        clock::Clock,
+        endpoints::{Endpoints, TokenSet},
+        grants::{
+            code::{CodeRequest, NotTheAnswer},
+            device,
+            redirect_listener::RedirectListener,
+        },
+        sign_in,
+    },
+};
+
+/// Sign-in pages of providers give up after about that long.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+pub fn run(named: Option<&Path>, args: &LoginArgs) -> Outcome {
+    block_on(async {
+        let state = State::open(named).await?;
+        let account = state.account(&args.account)?;
+        let clock = Clock::default();
+        let login = Login {
+            account,
+            endpoints: Endpoints { http: &state.http, app: &account.sign_in.app, clock: &clock },
+            ui: SignInUi::new(args.json, args.qr),
+        };
+        if account.sign_in.app.grant == Grant::ClientCredentials {
+            return login.prove_app_only().await;
+        }
+        let set = match args.flow.unwrap_or(default_flow(account)) {
+            Flow::Browser => login.browser().await?,
+            Flow::Paste => login.paste().await?,
+            Flow::Device => login.device().await?,
+        };
+        login.keep(&state, set, &clock).await
+    })
+}
+
+fn default_flow(account: &Account) -> Flow {
+    match account.sign_in.app.grant {
+        Grant::DeviceCode => Flow::Device,
+        // The browser flow takes a pasted address as well, so it serves without a browser here too.
+        Grant::AuthorizationCode | Grant::ClientCredentials => Flow::Browser,
+    }
+}
+
+struct Login<'a> {
+    account: &'a Account,
+    endpoints: Endpoints<'a>,
+    ui: SignInUi,
+}
+
+impl Login<'_> {
+    async fn browser(&self) -> Result<TokenSet, Failure> {
+        let configured = self.endpoints.app.redirect_uri.as_ref();
+        let listener = RedirectListener::bind(configured).await.map_err(|error| {
+            Failure::new(
+                format!("the redirect listener cannot open on loopback: {error}"),
+                "free the port of redirect-uri, or use --flow paste",
+            )
+        })?;
+        let request = self.request(listener.redirect().clone());
+        let opened = open_browser(request.url());
+        self.ui.browser(request.url(), opened, true)?;
+        self.ui.waiting(PATIENCE.as_secs() / 60);
+        let answer = async {
+            tokio::select! {
+                code = listener.code(&request) => code.map_err(|verdict| refused(&verdict)),
+                Some(code) = self.pasted(&request) => code,
+            }
+        };
+        let code = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(too_late()))?;
+        self.redeem(request, code).await
+    }
+
+    async fn paste(&self) -> Result<TokenSet, Failure> {
+        let redirect = match &self.endpoints.app.redirect_uri {
+            Some(configured) => configured.clone(),
+            // Nobody listens there, and nobody needs to.
+            None => Url::parse("http://localhost/").map_err(|error| Failure::new(error.to_string(), "report this"))?,
+        };
+        let request = self.request(redirect);
+        self.ui.paste(request.url())?;
+        let code = match timeout(PATIENCE, self.pasted(&request)).await {
+            Ok(Some(code)) => code?,
+            Ok(None) => {
+                return Err(Failure::new("no address was pasted", "run the command again; stdin ended too soon"));
+            }
+            Err(_) => return Err(too_late()),
+        };
+        self.redeem(request, code).await
+    }
+
+    async fn device(&self) -> Result<TokenSet, Failure> {
+        self.ui.step(&format!("Asking {} for a code ...", self.endpoints.app.provider));
+        let code = self.endpoints.start_device().await.map_err(|verdict| refused(&verdict))?;
+        let complete = code.verification_uri_complete.as_ref();
+        self.ui.device(&code.verification_uri, complete, &code.user_code, code.life)?;
+        self.ui.waiting(code.life.as_secs().div_ceil(60));
+        device::wait(self.endpoints, &code).await.map_err(|verdict| refused(&verdict))
+    }
+
+    /// An app-only grant needs nobody; a token fetched now shows that it works.
+    async fn prove_app_only(&self) -> Outcome {
+        let set = self.endpoints.client_credentials().await.map_err(|verdict| refused(&verdict))?;
+        let (address, minutes) = (&self.account.address, set.life.as_secs() / 60);
+        let text = format!(
+            "{address} uses the app-only grant of {}: nobody has to sign in, and a token for {minutes} minutes came.\n",
+            self.endpoints.app.name
+        );
+        self.ui.done(&text, json!({ "event": "signed-in", "account": address, "app-only": true }))
+    }
+
+    fn request(&self, redirect: Url) -> CodeRequest {
+        CodeRequest::new(self.endpoints.app, redirect, &self.account.sign_in.identity)
+    }
+
+    /// The first pasted line that is an answer; `None` once stdin ends.
+    async fn pasted(&self, request: &CodeRequest) -> Option<Result<Secret, Failure>> {
+        let mut lines = pasted_lines();
+        while let Some(line) = lines.recv().await {
+            match request.code_in_text(line.expose()) {
+                Ok(code) => return Some(Ok(code)),
+                Err(NotTheAnswer::Refused(verdict)) => return Some(Err(refused(&verdict))),
+                Err(NotTheAnswer::OtherState) => {
+                    self.ui.step("That address belongs to another sign-in. Use the one printed above.");
+                }
+                Err(NotTheAnswer::Empty) => {
+                    self.ui.step("There is no code in that. Paste the whole address, from http:// on.");
+                }
+            }
+        }
+        None
+    }
+
+    async fn redeem(&self, request: CodeRequest, code: Secret) -> Result<TokenSet, Failure> {
+        self.ui.step("The browser is done; fetching tokens ...");
+        request.redeem(self.endpoints, code).await.map_err(|verdict| refused(&verdict))
+    }
+
+    async fn keep(&self, state: &State, set: TokenSet, clock: &Clock) -> Outcome {
+        let sign_in = &self.account.sign_in;
+        let kept = sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| refused(&verdict))?;
+        let as_whom = kept.consented_as.as_deref().unwrap_or(&sign_in.identity);
+        let mut text =
+            format!("{} is signed in as {as_whom}. A running daemon uses it at once.\n", self.account.address);
+        if kept.is_somebody_else {
+            self.ui.step(&format!(
+                "warning: {as_whom} consented, and the configuration says sign-in-as = {:?}. If these are not two \
+                 names of one person, log in again as the right one.",
+                sign_in.identity
+            ));
+        }
+        let mut passwords = Vec::new();
+        let addresses = state.addresses_of(sign_in);
+        for account in state.config.accounts.iter().filter(|account| addresses.contains(&account.address.as_str())) {
+            let told = local_password::after_sign_in(&state.store, account).await?;
+            text.extend(told.text(&account.address));
+            if let local_password::Told::Made(password) = &told {
+                passwords.push(json!({ "account": account.address, "password": password.expose() }));
+            }
+        }
+        let event = json!({
+            "event": "signed-in",
+            "account": self.account.address,
+            "as": as_whom,
+            "somebody-else": kept.is_somebody_else,
+            "passwords": passwords,
+        });
+        self.ui.done(&text, event)
+    }
+}
+
+fn too_late() -> Failure {
+    Failure::new("nobody finished the sign-in in time", "run the command again")
+}
+
+/// Only where there is a desktop to open it on; over ssh the text has to do.
+fn open_browser(url: &Url) -> bool {
+    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+    desktop
+        && std::process::Command::new("xdg-open")
+            .arg(url.as_str())
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .is_ok()
+}

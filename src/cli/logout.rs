@@ -1,0 +1,89 @@
+//! `gatepost logout`: forgets every copy of an account's tokens, and revokes them where the provider can.
+
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
+
+use serde_json::json;
+
+use super::{
+    args::LogoutArgs,
+    outcome::{Failure, Outcome},
+    state::{State, block_on},
+    terminal,
+};
+use crate::oauth::{Grant, SignIn, clock::Clock, sign_in};
+
+pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
+    block_on(async {
+        let state = State::open(named).await?;
+        let account = state.account(&args.account)?;
+        let others: Vec<&str> =
+            state.addresses_of(&account.sign_in).into_iter().filter(|address| *address != account.address).collect();
+        if !args.yes && !confirmed(&account.address, &others)? {
+            return Err(Failure::new("nothing was changed", "answer y, or use --yes"));
+        }
+        let clock = Clock::default();
+        let done = sign_in::forget(&state.store, &state.http, &account.sign_in, &clock).await?;
+        let revoked = match &done.revoked {
+            None => "not-offered",
+            Some(Ok(())) => "yes",
+            Some(Err(_)) => "failed",
+        };
+        if args.json {
+            return print(&format!(
+                "{}\n",
+                json!({
+                    "account": account.address,
+                    "had-tokens": done.had_tokens,
+                    "revoked": revoked,
+                    "also-signed-out": others,
+                })
+            ));
+        }
+        let mut text = match done.had_tokens {
+            true => format!("{} is logged out; every copy of its tokens is deleted.\n", account.address),
+            false => format!("{} was not signed in; nothing was stored.\n", account.address),
+        };
+        if !others.is_empty() {
+            text.push_str(&format!("The same sign-in served: {}.\n", others.join(", ")));
+        }
+        if done.had_tokens {
+            text.push_str(&match &done.revoked {
+                Some(Ok(())) => "The provider has revoked them.\n".to_owned(),
+                Some(Err(verdict)) => format!("warning: the provider did not revoke them ({}).\n", verdict.detail),
+                None => remark(&account.sign_in),
+            });
+        }
+        print(&text)
+    })
+}
+
+fn remark(sign_in: &SignIn) -> String {
+    match sign_in.app.grant {
+        Grant::ClientCredentials => {
+            "The app itself still may fetch new ones: take its secret away to end that.\n".into()
+        }
+        Grant::AuthorizationCode | Grant::DeviceCode => {
+            "The provider offers no revocation; a token fetched before may work for about an hour.\n".into()
+        }
+    }
+}
+
+fn confirmed(address: &str, others: &[&str]) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask on", "confirm with --yes"));
+    }
+    let also = match others.is_empty() {
+        true => String::new(),
+        false => format!(" This also signs out {}.", others.join(", ")),
+    };
+    terminal::note(&format!("Forget the tokens of {address}?{also} [y/N]"));
+    let answer = terminal::stdin_line().map_err(|error| Failure::new(format!("stdin: {error}"), "use --yes"))?;
+    Ok(matches!(answer.expose().trim(), "y" | "Y" | "yes"))
+}
+
+fn print(text: &str) -> Outcome {
+    terminal::print(text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+}

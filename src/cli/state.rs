@@ -1,0 +1,94 @@
+//! What commands that touch the state share: the configuration, the store it names, and the account that was meant.
+
+use std::{path::Path, sync::Arc};
+
+use super::{config, outcome::Failure};
+use crate::{
+    account::Account,
+    base::Fault,
+    config::Config,
+    net::{ClientTls, HttpClient},
+    oauth::{SignIn, verdict::Verdict},
+    store::{Store, StoreError},
+};
+
+pub(super) struct State {
+    pub config: Config,
+    pub store: Store,
+    pub http: HttpClient,
+}
+
+impl State {
+    pub async fn open(named: Option<&Path>) -> Result<Self, Failure> {
+        let (config, warnings) = config::load(named)?;
+        config::note_all(&warnings);
+        let setup =
+            |fault: crate::net::SetupFault| Failure::new(fault.to_string(), "see [network] in the configuration");
+        let tls = ClientTls::new(&config.network).map_err(setup)?;
+        let http = HttpClient::new(&config.network, &tls).map_err(setup)?;
+        refuse_foreign_store(&config.store.url)?;
+        let store = Store::open(&config.store).await?;
+        Ok(Self { config, store, http })
+    }
+
+    /// The account of that address, or one whose sign-in has that identity (the delegate of a shared mailbox).
+    pub fn account(&self, name: &str) -> Result<&Arc<Account>, Failure> {
+        let accounts = &self.config.accounts;
+        let by_address = accounts.iter().find(|account| account.address.eq_ignore_ascii_case(name));
+        let by_identity = || accounts.iter().find(|account| account.sign_in.identity.eq_ignore_ascii_case(name));
+        by_address.or_else(by_identity).ok_or_else(|| {
+            let known: Vec<&str> = accounts.iter().map(|account| account.address.as_str()).take(20).collect();
+            let hint = match known.is_empty() {
+                true => "add an [[account]] to the configuration".to_owned(),
+                false => format!("configured: {}", known.join(", ")),
+            };
+            Failure::new(format!("no account {name:?} in the configuration"), hint)
+        })
+    }
+
+    /// Addresses that live on this sign-in.
+    pub fn addresses_of(&self, sign_in: &SignIn) -> Vec<&str> {
+        let key = sign_in.key();
+        let same = self.config.accounts.iter().filter(|account| account.sign_in.key() == key);
+        same.map(|account| account.address.as_str()).collect()
+    }
+}
+
+/// One thread does for one command.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("no runtime: {error}"), "free some resources"))?;
+    runtime.block_on(work)
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::new(error.to_string(), "nothing was changed")
+    }
+}
+
+/// A refusal of the identity provider, with the catalogue's next step.
+pub(super) fn refused(verdict: &Verdict) -> Failure {
+    let fault: Fault = verdict.fault("run this command again");
+    Failure::new(fault.to_string(), verdict.entry.en.next)
+}
+
+/// A command run as root would leave files beside the store that the daemon cannot read.
+#[cfg(unix)]
+pub(super) fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let Some(path) = url.strip_prefix("sqlite://") else { return Ok(()) };
+    let (Ok(found), own) = (std::fs::metadata(path), rustix::process::geteuid().as_raw()) else { return Ok(()) };
+    if found.uid() == own {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("the store {path} belongs to user {}, and this command runs as user {own}", found.uid()),
+        format!("run it as that user: sudo -u '#{}' gatepost ...", found.uid()),
+    ))
+}
+
+#[cfg(not(unix))]
+pub(super) fn refuse_foreign_store(_: &str) -> Result<(), Failure> {
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The ways to consent: what the browser is told, what may come back, and who it was.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use url::Url;
+
+use super::endpoint::{Endpoint, House, Play, app, http};
+use crate::oauth::{
+    App, Grant,
+    clock::Clock,
+    endpoints::Endpoints,
+    grants::{
+        code::{CodeRequest, NotTheAnswer},
+        device,
+        redirect_listener::RedirectListener,
+    },
+    sign_in,
+};
+
+fn field(url: &Url, name: &str) -> String {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+async fn request(grant: Grant) -> (Endpoint, App, CodeRequest) {
+    let endpoint = Endpoint::start(vec![]).await;
+    let app = app(&endpoint, grant);
+    let request = CodeRequest::new(&app, Url::parse("http://localhost:8426/").unwrap(), "ann@contoso.example");
+    (endpoint, app, request)
+}
+
+/// Visits the listener like a browser and returns the whole response.
+async fn visit(redirect: &Url, host: &str, target: &str) -> String {
+    let mut stream = TcpStream::connect((host, redirect.port().unwrap())).await.unwrap();
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    page
+}
+
+#[tokio::test]
+async fn the_authorization_request_has_what_the_provider_needs() {
+    let (_endpoint, app, request) = request(Grant::AuthorizationCode).await;
+    let url = request.url();
+    assert_eq!(field(url, "response_type"), "code");
+    assert_eq!(field(url, "client_id"), "client-1");
+    assert_eq!(field(url, "redirect_uri"), "http://localhost:8426/");
+    assert_eq!(field(url, "scope"), app.scopes.join(" "));
+    assert_eq!(field(url, "login_hint"), "ann@contoso.example");
+    assert_eq!(field(url, "prompt"), "select_account");
+    assert_eq!(field(url, "code_challenge_method"), "S256");
+    assert!(field(url, "code_challenge").len() >= 43 && field(url, "state").len() >= 16);
+    let other = CodeRequest::new(&app, request.redirect().clone(), "ann@contoso.example");
+    assert_ne!(field(other.url(), "state"), field(url, "state"));
+}
+
+#[tokio::test]
+async fn only_an_answer_with_our_state_is_ours() {
+    let (_endpoint, _app, request) = request(Grant::AuthorizationCode).await;
+    let state = field(request.url(), "state");
+    let ask = |query: String| request.code_in_text(&format!("http://localhost:8426/?{query}"));
+    assert!(matches!(ask("code=c&state=forged".into()), Err(NotTheAnswer::OtherState)));
+    assert!(matches!(ask("code=c".into()), Err(NotTheAnswer::OtherState)));
+    assert!(matches!(ask("error=access_denied".into()), Err(NotTheAnswer::OtherState)));
+    assert!(matches!(ask(format!("state={state}")), Err(NotTheAnswer::Empty)));
+    assert!(matches!(request.code_in_text("hello there"), Err(NotTheAnswer::Empty)));
+    assert_eq!(ask(format!("code=a%2Fb&state={state}&iss=https%3A%2F%2Fx")).unwrap().expose(), "a/b");
+    assert_eq!(request.code_in_text(&format!(" ?code=c&state={state}\n")).unwrap().expose(), "c");
+    let denied = ask(format!("error=access_denied&error_description=AADSTS65004%3A+declined&state={state}"));
+    let Err(NotTheAnswer::Refused(verdict)) = denied else { panic!("refused") };
+    assert_eq!(verdict.entry.id, "consent-declined");
+}
+
+#[tokio::test]
+async fn a_browser_sign_in_goes_through_the_loopback_listener() {
+    let endpoint = Endpoint::start(vec![]).await;
+    endpoint.then(Play::Json(200, r#"{"access_token":"a","expires_in":60,"refresh_token":"r"}"#.into()));
+    let app = app(&endpoint, Grant::AuthorizationCode);
+    let listener = RedirectListener::bind(None).await.unwrap();
+    let redirect = listener.redirect().clone();
+    assert_eq!((redirect.scheme(), redirect.host_str()), ("http", Some("localhost")));
+    let request = CodeRequest::new(&app, redirect.clone(), "ann@contoso.example");
+    let state = field(request.url(), "state");
+    let challenge = field(request.url(), "code_challenge");
+
+    let browser = tokio::spawn(async move {
+        // Connections that a browser opens ahead say nothing and hold nobody up.
+        let _idle = TcpStream::connect(("127.0.0.1", redirect.port().unwrap())).await.unwrap();
+        let other = visit(&redirect, "127.0.0.1", "/favicon.ico").await;
+        let forged = visit(&redirect, "127.0.0.1", "/?code=evil&state=forged").await;
+        let done = visit(&redirect, "127.0.0.1", &format!("/?code=the-code&state={state}")).await;
+        (other, forged, done, redirect)
+    });
+    let code = tokio::time::timeout(Duration::from_secs(10), listener.code(&request)).await.unwrap().unwrap();
+    let (other, forged, done, redirect) = browser.await.unwrap();
+    assert!(other.starts_with("HTTP/1.1 404") && forged.starts_with("HTTP/1.1 400"));
+    assert!(done.starts_with("HTTP/1.1 200") && done.contains("Referrer-Policy: no-referrer"));
+    assert!(done.contains("Content-Security-Policy: default-src 'none'") && !done.contains("the-code"));
+    assert!(TcpStream::connect(("127.0.0.1", redirect.port().unwrap())).await.is_err(), "closed after use");
+
+    let (http, clock) = (http(), Clock::default());
+    let set = request.redeem(Endpoints { http: &http, app: &app, clock: &clock }, code).await.unwrap();
+    assert_eq!(set.refresh.unwrap().expose(), "r");
+    let form = &endpoint.asked()[0];
+    assert_eq!((form["code"].as_str(), form["redirect_uri"].as_str()), ("the-code", redirect.as_str()));
+    let verifier = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, form["code_verifier"].as_bytes());
+    assert_eq!(URL_SAFE_NO_PAD.encode(verifier), challenge);
+}
+
+#[tokio::test]
+async fn an_error_that_comes_back_is_shown_escaped_and_ends_the_wait() {
+    let endpoint = Endpoint::start(vec![]).await;
+    let app = app(&endpoint, Grant::AuthorizationCode);
+    let listener = RedirectListener::bind(None).await.unwrap();
+    let redirect = listener.redirect().clone();
+    let request = CodeRequest::new(&app, redirect.clone(), "ann");
+    let target = format!("/?error=server_error&error_description=%3Cscript%3E&state={}", field(request.url(), "state"));
+    let browser = tokio::spawn(async move { visit(&redirect, "127.0.0.1", &target).await });
+    let verdict = listener.code(&request).await.unwrap_err();
+    assert_eq!(verdict.word.as_deref(), Some("server_error"));
+    let page = browser.await.unwrap();
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+}
+
+#[tokio::test]
+async fn the_listener_takes_a_port_that_is_free_on_both_loopback_addresses() {
+    let first = RedirectListener::bind(None).await.unwrap();
+    let taken = Url::parse(first.redirect().as_str()).unwrap();
+    assert!(RedirectListener::bind(Some(&taken)).await.is_err(), "a configured port that is taken is said");
+    let second = RedirectListener::bind(None).await.unwrap();
+    assert_ne!(first.redirect().port(), second.redirect().port());
+}
+
+#[tokio::test]
+async fn a_device_sign_in_shows_safe_links_only() {
+    let body = |link: &str| {
+        format!(
+            r#"{{"device_code":"d","user_code":"ABCD-1234","verification_uri":"{link}","expires_in":"900","interval":1}}"#
+        )
+    };
+    let endpoint = Endpoint::start(vec![
+        Play::Json(200, body("https://microsoft.com/devicelogin")),
+        Play::Json(400, r#"{"error":"authorization_pending","error_codes":[70016]}"#.into()),
+        Play::Json(200, super::endpoint::token("a", Some("r"))),
+        Play::Json(200, body("http://evil.example/devicelogin")),
+        Play::Json(200, body("javascript:alert(1)")),
+    ])
+    .await;
+    let (app, http, clock) = (app(&endpoint, Grant::DeviceCode), http(), Clock::default());
+    let endpoints = Endpoints { http: &http, app: &app, clock: &clock };
+    let code = endpoints.start_device().await.unwrap();
+    assert_eq!((code.user_code.as_str(), code.life.as_secs()), ("ABCD-1234", 900));
+    assert_eq!(device::wait(endpoints, &code).await.unwrap().access.expose(), "a");
+    assert_eq!(endpoint.asked()[1]["grant_type"], "urn:ietf:params:oauth:grant-type:device_code");
+    for _ in 0..2 {
+        assert_eq!(endpoints.start_device().await.unwrap_err().entry.id, "token-endpoint-unreadable");
+    }
+}
+
+#[tokio::test]
+async fn who_consented_is_compared_with_who_should() {
+    let house = House::with(vec![], None, |_| {}).await;
+    for (account, other) in [("ANN@contoso.example", false), ("bob@contoso.example", true)] {
+        let mut set = super::endpoint::set("a", "r", 3600);
+        set.account = Some(account.to_owned());
+        let kept = sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await.unwrap();
+        assert_eq!((kept.is_somebody_else, kept.consented_as.as_deref()), (other, Some(account)));
+    }
+    let mut set = super::endpoint::set("a", "r", 3600);
+    set.refresh = None;
+    let verdict = sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await.unwrap_err();
+    assert!(verdict.detail.contains("offline_access"));
+}

@@ -1,0 +1,8 @@
+//! What the oauth row owes, shown against a scripted token endpoint on a real socket.
+
+mod consent;
+mod endpoint;
+mod faults;
+mod keeping;
+mod proof;
+mod rotation;
