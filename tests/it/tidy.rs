@@ -36,7 +36,6 @@ const EXPOSE: &[&str] = &[
     "src/cli/password.rs",             // prints the hash that was asked for
     "src/cli/local_password.rs",       // prints a password that was just made, once
     "src/cli/login.rs",                // the redirected address that a person pastes
-    "src/cli/logout.rs",               // the answer to a question
     "src/cli/send/dialogue.rs",        // AUTH of the test message
     "src/config/check/account.rs",     // the word "first-use" in place of a hash
     "src/config/check/mod.rs",         // URLs that may hold a password
