@@ -18,5 +18,6 @@ mod pop3;
 mod smtp;
 mod smtp_body;
 mod smtp_loss;
+mod splice;
 mod tidy;
 mod world;

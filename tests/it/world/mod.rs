@@ -272,3 +272,17 @@ pub fn base64(text: &str) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(text)
 }
+
+/// Runs all of them at the same time.
+pub async fn together<F: Future<Output = ()>>(all: impl IntoIterator<Item = F>) {
+    let mut all: Vec<_> = all.into_iter().map(|one| Some(Box::pin(one))).collect();
+    std::future::poll_fn(|context| {
+        for slot in &mut all {
+            if slot.as_mut().is_some_and(|one| one.as_mut().poll(context).is_ready()) {
+                *slot = None;
+            }
+        }
+        if all.iter().all(Option::is_none) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
