@@ -10,6 +10,7 @@ import re
 import subprocess
 
 from lab import dovecot, postfix
+from lab.lab import ERIN
 from lab.processes import Part, greets, run, wait_until
 
 SMTP_PORT, IMAP_PORT, POP3_PORT, CONSOLE_PORT = 1587, 1993, 1995, 8425
@@ -38,8 +39,11 @@ listen = ["{address}:{imap}"]
 [[listener]]
 protocol = "pop3"
 listen = ["{address}:{pop3}"]
+"""
 
-[app.lab]
+# One registration, known under two names: by the mechanism that carries its tokens upstream.
+APP = """
+[app.{sasl}]
 provider = "custom"
 client-id = "{client_id}"
 authorize-url = "{authorize_url}"
@@ -52,15 +56,14 @@ imap = "{address}:{upstream_imap}"
 imap-tls = "implicit"
 pop3 = "{address}:{upstream_pop3}"
 pop3-tls = "implicit"
-sasl = "xoauth2"
+sasl = "{sasl}"
 """
 
 ACCOUNT = """
 [[account]]
 address = "{person}"
-app = "lab"
+app = "{sasl}"
 password = "{password}"
-limits = {{ connections = 20, messages-per-minute = 1000, recipients-per-day = 10000 }}
 """
 
 
@@ -126,11 +129,18 @@ class Daemon:
             store=json.dumps(f"sqlite://{self.folder}/gatepost.db"), key_file=json.dumps(f"{self.folder}/key"),
             ca=json.dumps(str(self.lab.pki.ca)), address=self.address, console=CONSOLE_PORT,
             smtp=SMTP_PORT, imap=IMAP_PORT, pop3=POP3_PORT,
+        )
+        text += "".join(APP.format(
+            sasl=sasl, address=self.address,
             client_id=auth.client_id, authorize_url=auth.authorize_url, token_url=auth.token_url, device_url=auth.device_url,
             scopes=json.dumps(auth.scopes),
             upstream_smtp=postfix.SUBMISSION_PORT, upstream_imap=dovecot.IMAPS_PORT, upstream_pop3=dovecot.POP3S_PORT,
+        ) for sasl in ("xoauth2", "oauthbearer"))
+        return text + "".join(
+            ACCOUNT.format(person=person, password=hash_lines[0], sasl="oauthbearer" if person == ERIN else "xoauth2")
+            for person in auth.people
         )
-        return text + "".join(ACCOUNT.format(person=person, password=hash_lines[0]) for person in auth.people)
+
 
 
 class Login:

@@ -13,7 +13,7 @@ import urllib.request
 
 from bench import RealTest
 from daemon import IMAP_PORT, POP3_PORT, SMTP_PORT
-from lab.lab import ALICE, BOB, CAROL, DAVE
+from lab.lab import ALICE, BOB, CAROL, DAVE, ERIN
 
 
 class SignIn(RealTest):
@@ -109,6 +109,14 @@ class SignIn(RealTest):
         self.bench.fresh_daemon.command("logout", DAVE, "--yes")
         with self.assertRaisesRegex(imaplib.IMAP4.error, "CONTACTADMIN"):
             self.imap(DAVE)
+
+    def test_a_provider_that_wants_oauthbearer(self):
+        login = self.start(ERIN, "device")
+        self.bench.person(ERIN).approve_device(*login.device())
+        login.succeeds()
+        self.assert_reads_mail(ERIN)
+        self.assert_smtp_signs_on(ERIN)
+        self.assert_pop3_signs_on(ERIN)
 
     def test_browser_with_another_state_is_refused(self):
         login = self.start(CAROL, "browser")

@@ -18,9 +18,10 @@ ALICE = "alice@lab.example"  # signed in by the bench: the tests of messages and
 BOB = "bob@lab.example"
 CAROL = "carol@lab.example"
 DAVE = "dave@lab.example"
+ERIN = "erin@lab.example"
 
 # What they type at the OAuth server, and nowhere else: no mail client knows it.
-PEOPLE = {person: f"only {person} signs in with this" for person in (ALICE, BOB, CAROL, DAVE)}
+PEOPLE = {person: f"only {person} signs in with this" for person in (ALICE, BOB, CAROL, DAVE, ERIN)}
 
 
 def free_address():
