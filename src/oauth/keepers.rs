@@ -72,6 +72,18 @@ impl Keepers {
     }
 
     /// In the order of their keys.
+    /// An upstream took the token of this generation: a later refusal of it is news, and worth a fetch.
+    pub fn accepted(&self, sign_in: &SignIn, generation: u64) {
+        if let Ok(counter) = self.counter(sign_in) {
+            counter.accepted(generation);
+        }
+    }
+
+    /// When a person last signed in; changes with every new sign-in.
+    pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
+        self.counter(sign_in).ok()?.state().signed_in_at
+    }
+
     pub fn states(&self) -> Vec<SignInState> {
         let mut states: Vec<_> = self.running().values().map(|running| running.counter.state()).collect();
         states.sort_by(|a, b| a.key.cmp(&b.key));

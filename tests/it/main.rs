@@ -14,6 +14,7 @@
 mod cli;
 mod config;
 mod imap;
+mod login;
 mod pop3;
 mod smtp;
 mod smtp_body;

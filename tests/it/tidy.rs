@@ -31,6 +31,8 @@ const EXPOSE: &[&str] = &[
     "src/account/passwords.rs",        // hashes and compares what was typed
     "src/base/secret.rs",              // defines it
     "src/cli/demo/stage.rs",           // the demo's own password
+    "src/cli/local_password.rs",       // prints a password that was made
+    "src/cli/login.rs",                // the same with --json; reads a pasted address
     "src/cli/password.rs",             // prints the hash that was asked for
     "src/cli/reset.rs",                // prints a password that was just made, once
     "src/cli/send/dialogue.rs",        // AUTH of the test message
