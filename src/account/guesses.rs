@@ -1,38 +1,47 @@
 //! Slows guessing: at most one failed answer every two seconds per source, over any number of connections.
 //!
-//! A source is an IPv4 address or an IPv6 /64. Attempts queue for a slot before the password is looked at, so that
-//! parallel connections gain nothing; a right password gives its slot back. A password that was right before never
-//! comes here. Nobody is locked out: another address has its own queue, and a full queue empties within 30 seconds.
-//! Loopback waits, but is never turned away.
+//! A source is an IPv4 address or an IPv6 /64. Its attempts take turns, one at a time, before the password is looked
+//! at, so that parallel connections gain nothing. A right password passes the turn on at once, so that many honest
+//! logins after a restart cost a hash each and no pause; a wrong one, or one that was given up, keeps it for two
+//! seconds. A password that was right before never comes here. Nobody is locked out: another address has its own
+//! turns, and a full queue empties within 30 seconds. Loopback waits, but is never turned away.
 
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{
+    sync::{Mutex as Turns, OwnedMutexGuard},
+    time::{Instant, sleep_until, timeout},
+};
 
 /// Distance between two failed answers to one source.
 pub const SPACING: Duration = Duration::from_secs(2);
-/// The longest queue of one source.
+/// The longest wait for a turn.
 const QUEUE: Duration = Duration::from_secs(30);
-/// Sources remembered at most; those whose debt has passed are dropped first.
+/// Attempts of one source that wait at most.
+const QUEUE_CAP: usize = 200;
+/// Sources remembered at most; those that owe nothing are dropped first.
 const SOURCES_CAP: usize = 50_000;
+
+/// When the next attempt of a source may be looked at; held by the attempt whose turn it is.
+type Lane = Arc<Turns<Instant>>;
 
 #[derive(Debug, Default)]
 pub struct Guesses {
-    /// When the next attempt of this source may be looked at.
-    next: Mutex<HashMap<IpAddr, Instant>>,
+    lanes: Mutex<HashMap<IpAddr, Lane>>,
 }
 
-/// A turn in the queue of a source. Dropped without [`Slot::refund`], it stays paid: the guess was wrong or given up.
+/// A turn of a source. Dropped without [`Turn::right`], it costs the pause: the guess was wrong or given up.
 #[derive(Debug)]
-#[must_use = "wait for `at` before looking at the password"]
-pub struct Slot {
-    pub at: Instant,
-    source: IpAddr,
+#[must_use = "the turn ends when this is dropped"]
+pub struct Turn {
+    /// Absent where loopback waited long enough.
+    next: Option<OwnedMutexGuard<Instant>>,
+    right: bool,
 }
 
 fn source(peer: IpAddr) -> IpAddr {
@@ -46,33 +55,47 @@ fn source(peer: IpAddr) -> IpAddr {
 }
 
 impl Guesses {
-    /// Takes the next free turn, or `None` if the queue of this source is full.
-    pub fn queue(&self, peer: IpAddr, now: Instant) -> Option<Slot> {
+    /// Waits for the next turn of this source; `None` if too many wait already. Cancel safe: an attempt that is
+    /// dropped while it waits costs nothing.
+    pub async fn turn(&self, peer: IpAddr) -> Option<Turn> {
         let source = source(peer);
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        if next.len() >= SOURCES_CAP {
-            next.retain(|_, at| *at > now);
+        let lane = self.lane(source);
+        // The map has one, this attempt another.
+        if Arc::strong_count(&lane) > QUEUE_CAP + 2 && !source.is_loopback() {
+            return None;
         }
-        let at = next.get(&source).copied().unwrap_or(now).max(now);
-        let wait = at.saturating_duration_since(now);
-        if wait > QUEUE {
-            if !source.is_loopback() {
-                return None;
-            }
-            return Some(Slot { at: now + QUEUE, source });
+        let wait = async {
+            let next = lane.lock_owned().await;
+            sleep_until(*next).await;
+            next
+        };
+        match timeout(QUEUE, wait).await {
+            Ok(next) => Some(Turn { next: Some(next), right: false }),
+            Err(_) => source.is_loopback().then_some(Turn { next: None, right: false }),
         }
-        next.insert(source, at + SPACING);
-        Some(Slot { at, source })
     }
 
+    fn lane(&self, source: IpAddr) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.len() >= SOURCES_CAP {
+            let now = Instant::now();
+            lanes.retain(|_, lane| lane.try_lock().map_or(true, |next| *next > now));
+        }
+        lanes.entry(source).or_insert_with(|| Arc::new(Turns::new(Instant::now()))).clone()
+    }
+}
+
+impl Turn {
     /// The password was right: the turn costs nothing.
-    pub fn refund(&self, slot: Slot) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = next.get_mut(&slot.source) {
-            match at.checked_sub(SPACING) {
-                Some(earlier) => *at = earlier,
-                None => _ = next.remove(&slot.source),
-            }
+    pub fn right(mut self) {
+        self.right = true;
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(next) = &mut self.next {
+            **next = Instant::now() + if self.right { Duration::ZERO } else { SPACING };
         }
     }
 }
@@ -85,36 +108,63 @@ mod tests {
         IpAddr::from([192, 0, 2, n])
     }
 
+    async fn waited(guesses: &Guesses, peer: IpAddr) -> (u64, Option<Turn>) {
+        let start = Instant::now();
+        let turn = guesses.turn(peer).await;
+        (start.elapsed().as_secs(), turn)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn failures_of_one_source_are_answered_two_seconds_apart_over_any_number_of_connections() {
-        let guesses = Guesses::default();
-        let now = Instant::now();
-        let waits: Vec<_> = (0..4).map(|_| guesses.queue(peer(1), now).unwrap().at - now).collect();
-        assert_eq!(waits, [0, 2, 4, 6].map(Duration::from_secs));
-        assert_eq!(guesses.queue(peer(2), now).unwrap().at, now, "another address waits for nobody");
+        let guesses = Arc::new(Guesses::default());
+        let parallel: Vec<_> = (0..4)
+            .map(|_| {
+                let guesses = guesses.clone();
+                tokio::spawn(async move { waited(&guesses, peer(1)).await.0 })
+            })
+            .collect();
+        let mut waits = Vec::new();
+        for one in parallel {
+            waits.push(one.await.unwrap());
+        }
+        waits.sort();
+        assert_eq!(waits, [0, 2, 4, 6]);
+        assert_eq!(waited(&guesses, peer(2)).await.0, 0, "another address waits for nobody");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_right_password_gives_its_turn_back() {
+    async fn right_passwords_pass_the_turn_on_at_once() {
         let guesses = Guesses::default();
-        let now = Instant::now();
         for _ in 0..100 {
-            let slot = guesses.queue(peer(1), now).unwrap();
-            assert_eq!(slot.at, now);
-            guesses.refund(slot);
+            let (wait, turn) = waited(&guesses, peer(1)).await;
+            assert_eq!(wait, 0);
+            turn.unwrap().right();
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_queue_turns_away_a_stranger_but_never_loopback_and_empties_by_itself() {
+    async fn a_turn_is_waited_for_thirty_seconds_and_loopback_is_then_let_through() {
         let guesses = Guesses::default();
-        let now = Instant::now();
-        let taken = std::iter::from_fn(|| guesses.queue(peer(1), now)).take(100).count();
-        assert_eq!(taken, 16);
-        assert!(guesses.queue(peer(1), now + Duration::from_secs(33)).is_some());
-        for _ in 0..100 {
-            assert!(guesses.queue(IpAddr::from([127, 0, 0, 1]), now).unwrap().at <= now + QUEUE);
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let held = (guesses.turn(peer(1)).await, guesses.turn(loopback).await);
+        assert!(matches!(waited(&guesses, peer(1)).await, (30, None)));
+        assert!(matches!(waited(&guesses, loopback).await, (30, Some(_))));
+        drop(held);
+        assert!(matches!(waited(&guesses, peer(1)).await, (2, Some(_))), "it empties by itself");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stranger_cannot_fill_the_memory_with_waiting_attempts() {
+        let guesses = Arc::new(Guesses::default());
+        let _held = guesses.turn(peer(1)).await;
+        for _ in 0..QUEUE_CAP {
+            let guesses = guesses.clone();
+            tokio::spawn(async move { guesses.turn(peer(1)).await });
         }
+        for _ in 0..QUEUE_CAP {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(waited(&guesses, peer(1)).await, (0, None)));
     }
 
     #[test]

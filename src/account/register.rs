@@ -6,8 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use tokio::time::{Instant, sleep_until};
-
 use super::{Account, Client, Guesses, LocalPassword, Passwords, first_use};
 use crate::{
     base::{Claim, Fault, Kind, Owner},
@@ -97,7 +95,7 @@ impl Register {
         {
             return Ok(admitted.clone());
         }
-        let Some(slot) = guesses.queue(peer.ip(), Instant::now()) else {
+        let Some(turn) = guesses.turn(peer.ip()).await else {
             return Err(Fault::new(
                 Kind::TooBusy,
                 Owner::Client,
@@ -105,20 +103,19 @@ impl Register {
                 "Too many wrong passwords from this address, try again in a minute",
             ));
         };
-        sleep_until(slot.at).await;
         if let Some((admitted, LocalPassword::FirstUse)) = &found
             && hash.is_none()
             && let Some(hash) =
                 first_use::learn(store, &admitted.account.address, &claim.password, peer).await.map_err(unreadable)?
             && passwords.check(&login, Some(&hash), &claim.password).await
         {
-            guesses.refund(slot);
+            turn.right();
             return Ok(admitted.clone());
         }
         if passwords.check(&login, hash.as_ref(), &claim.password).await
             && let Some((admitted, _)) = found
         {
-            guesses.refund(slot);
+            turn.right();
             return Ok(admitted);
         }
         Err(wrong())

@@ -226,7 +226,7 @@ const CUSTOM: Preset = Preset {
     imap: None,
     pop3: None,
     smtp_capabilities: &[],
-    imap_capabilities: &["IMAP4REV1"],
+    imap_capabilities: &[],
 };
 
 pub fn preset(provider: raw::Provider) -> &'static Preset {

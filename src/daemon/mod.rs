@@ -42,6 +42,9 @@ use crate::{
 /// How often the store is asked whether another process changed it; a microsecond's work.
 const STORE_CHECK: Duration = Duration::from_secs(1);
 
+/// For a refresh in flight when the daemon stops.
+const KEEPERS_END: Duration = Duration::from_secs(5);
+
 /// Why the daemon cannot start. The text names the thing, the cause and the next step.
 #[derive(Debug)]
 pub enum StartFault {
@@ -192,6 +195,11 @@ impl Daemon {
         }
         if timeout(self.drain, self.sessions.wait()).await.is_err() {
             warn!(open = self.sessions.len(), "sessions did not end in time and are cut off");
+        }
+        // A rotated token that is on its way from the provider reaches the disk first.
+        let keepers = self.current().keepers.clone();
+        if timeout(KEEPERS_END, keepers.stop()).await.is_err() {
+            warn!("a token refresh did not end in time and is cut off");
         }
     }
 

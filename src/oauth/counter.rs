@@ -120,6 +120,16 @@ impl Counter {
         }
     }
 
+    /// Waits until the keeper has looked at the store.
+    pub async fn looked(&self) {
+        let mut view = self.desk.subscribe();
+        let seen = view.borrow_and_update().answers;
+        self.wanted.store(true, Ordering::SeqCst);
+        self.look_at_store();
+        // An error means that the keeper is gone; the bearer that is asked for next says so.
+        let _ = view.wait_for(|desk| desk.answers > seen).await;
+    }
+
     /// An upstream took the token of this generation.
     pub fn accepted(&self, generation: u64) {
         self.accepted.fetch_max(generation, Ordering::SeqCst);

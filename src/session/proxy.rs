@@ -25,7 +25,12 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
     let Through { client, unread, admitted, upstream } = through;
     let idle = if protocol == Protocol::Imap { IMAP_IDLE } else { POP3_IDLE };
     let mut ended_by_token = false;
-    let mut look = |bytes: &[u8]| ended_by_token |= bytes.starts_with(TOKEN_END);
+    // The last line that passed: a message may quote the words without ending anything.
+    let mut look = |bytes: &[u8]| {
+        if !bytes.is_empty() {
+            ended_by_token = last_line(bytes).starts_with(TOKEN_END);
+        }
+    };
     let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
     let end = splice(
         client,
@@ -47,4 +52,10 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
         session = entry.id(), %protocol, account = admitted.account.address, to_client = end.to_client,
         to_upstream = end.to_upstream, ended_by_token, "session ended: {}", end.reason
     );
+}
+
+fn last_line(bytes: &[u8]) -> &[u8] {
+    let text = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
+    let start = memchr::memrchr(b'\n', text).map_or(0, |at| at + 1);
+    text.get(start..).unwrap_or_default()
 }

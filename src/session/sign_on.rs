@@ -132,8 +132,7 @@ async fn attempt(
         port: upstream.port,
     };
     let starttls = upstream.tls == UpstreamTls::StartTls;
-    let talk =
-        Talk { gate, upstream, protocol, deadline, sign_in: &account.sign_in, generation: bearer.generation };
+    let talk = Talk { gate, upstream, protocol, deadline, sign_in: &account.sign_in, generation: bearer.generation };
     match protocol {
         Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, gate.host.as_str())).await,
         Protocol::Imap => {

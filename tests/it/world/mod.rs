@@ -105,12 +105,9 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::start(plan.sandbox.clone()).await.unwrap();
         let text = configuration(&plan, &sandbox, dir.path());
-        let store = Store::open(&settings(dir.path())).await.unwrap();
         for person in &plan.signed_in {
-            let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(person)), ..TokenRow::default() };
-            assert!(store.save_token(&format!("contoso/{person}"), 0, &row).await.unwrap());
+            sign_in(&sandbox, dir.path(), person).await;
         }
-        drop(store);
         let file = dir.path().join("gatepost.toml");
         std::fs::write(&file, &text).unwrap();
         let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(&file))
@@ -208,6 +205,11 @@ impl World {
         self.daemon.meter().text().lines().any(|counted| counted == line)
     }
 
+    /// Signs somebody in, as `gatepost login` does beside a running daemon.
+    pub async fn sign_in(&self, person: &str) {
+        sign_in(&self.sandbox, self.dir.path(), person).await;
+    }
+
     pub fn store_settings(&self) -> Settings {
         settings(self.dir.path())
     }
@@ -215,6 +217,13 @@ impl World {
 
 pub fn plain(user: &str, password: &str) -> String {
     base64(&format!("\0{user}\0{password}"))
+}
+
+async fn sign_in(sandbox: &Sandbox, dir: &std::path::Path, person: &str) {
+    let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(person)), ..TokenRow::default() };
+    let store = Store::open(&settings(dir)).await.unwrap();
+    let version = store.version(&format!("contoso/{person}")).await.unwrap();
+    assert!(store.save_token(&format!("contoso/{person}"), version, &row).await.unwrap());
 }
 
 fn settings(dir: &std::path::Path) -> Settings {
@@ -271,4 +280,102 @@ pub fn account(address: &str, keys: &str) -> String {
 pub fn base64(text: &str) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(text)
+}
+
+/// Runs all of them at the same time.
+pub async fn together<F: Future<Output = ()>>(all: impl IntoIterator<Item = F>) {
+    let mut all: Vec<_> = all.into_iter().map(|one| Some(Box::pin(one))).collect();
+    std::future::poll_fn(|context| {
+        for slot in &mut all {
+            if slot.as_mut().is_some_and(|one| one.as_mut().poll(context).is_ready()) {
+                *slot = None;
+            }
+        }
+        if all.iter().all(Option::is_none) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+/// A login in each protocol: what the client says behind the greeting, and how its answer begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Answers {
+    pub smtp: &'static str,
+    pub imap: &'static str,
+    pub pop3: &'static str,
+}
+
+/// It passes by itself.
+pub const FOR_NOW: Answers = Answers { smtp: "454 4.7.0", imap: "a NO [UNAVAILABLE]", pop3: "-ERR [SYS/TEMP]" };
+/// Somebody has to do something.
+pub const FOR_GOOD: Answers = Answers { smtp: "535 5.7.0", imap: "a NO [CONTACTADMIN]", pop3: "-ERR [SYS/PERM]" };
+/// The password typed is wrong.
+pub const WRONG: Answers = Answers { smtp: "535 5.7.8", imap: "a NO [AUTHENTICATIONFAILED]", pop3: "-ERR [AUTH]" };
+/// The client is in.
+pub const IN: Answers = Answers { smtp: "235 ", imap: "a OK ", pop3: "+OK" };
+
+impl Answers {
+    pub const fn of(self, protocol: Protocol) -> &'static str {
+        match protocol {
+            Protocol::Smtp => self.smtp,
+            Protocol::Imap => self.imap,
+            Protocol::Pop3 => self.pop3,
+        }
+    }
+}
+
+pub const PROTOCOLS: [Protocol; 3] = [Protocol::Smtp, Protocol::Imap, Protocol::Pop3];
+
+impl World {
+    /// A client that was greeted and is ready to log in.
+    pub async fn greeted(&self, protocol: Protocol) -> Talk {
+        let mut talk = self.talk(protocol).await;
+        talk.greeted(protocol).await;
+        talk
+    }
+
+    /// Logs in on a connection of its own and answers what came.
+    pub async fn login(&self, protocol: Protocol, user: &str, password: &str) -> String {
+        self.greeted(protocol).await.login(protocol, user, password).await
+    }
+
+    /// Logs ann in and expects this answer, in full.
+    pub async fn ann_hears(&self, protocol: Protocol, answers: Answers) -> String {
+        let said = self.login(protocol, ANN, PASSWORD).await;
+        assert!(said.starts_with(answers.of(protocol)), "{protocol}: {answers:?}, got {said:?}");
+        said
+    }
+}
+
+impl Talk {
+    /// Takes the greeting; says EHLO where that belongs.
+    pub async fn greeted(&mut self, protocol: Protocol) {
+        self.expect(match protocol {
+            Protocol::Smtp => "220 ",
+            Protocol::Imap => "* OK ",
+            Protocol::Pop3 => "+OK ",
+        })
+        .await;
+        if protocol == Protocol::Smtp {
+            self.say("EHLO client").await;
+            self.expect_last("250 ").await;
+        }
+    }
+
+    /// Logs in and answers what came.
+    pub async fn login(&mut self, protocol: Protocol, user: &str, password: &str) -> String {
+        match protocol {
+            Protocol::Smtp => self.say(&format!("AUTH PLAIN {}", plain(user, password))).await,
+            Protocol::Imap => self.say(&format!("a LOGIN {user} \"{password}\"")).await,
+            Protocol::Pop3 => {
+                self.exchange(&format!("USER {user}"), "+OK").await;
+                self.say(&format!("PASS {password}")).await;
+            }
+        }
+        self.line().await
+    }
+}
+
+/// The same in all three protocols at the same time.
+pub async fn in_each_protocol(check: impl AsyncFn(Protocol)) {
+    together(PROTOCOLS.map(|protocol| check(protocol))).await;
 }

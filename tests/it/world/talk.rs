@@ -86,15 +86,20 @@ impl Talk {
 
     /// The next line, without its end; empty at the end of the connection.
     pub async fn line(&mut self) -> String {
+        self.next().await.unwrap_or_default()
+    }
+
+    async fn next(&mut self) -> Option<String> {
         loop {
             if let Some(at) = self.input.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = self.input.drain(..=at).collect();
                 let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
                 self.log.push(format!("S: {line}"));
-                return line;
+                return Some(line);
             }
             if !self.more().await {
-                return String::from_utf8_lossy(&std::mem::take(&mut self.input)).into_owned();
+                assert!(self.input.is_empty(), "half a line: {:?}", String::from_utf8_lossy(&self.input));
+                return None;
             }
         }
     }
@@ -118,8 +123,9 @@ impl Talk {
     pub async fn expect_last(&mut self, start: &str) -> Vec<String> {
         let mut all = Vec::new();
         loop {
-            let line = self.line().await;
-            assert!(!line.is_empty(), "the connection ended before {start:?}; so far:\n{}", self.log.join("\n"));
+            let Some(line) = self.next().await else {
+                panic!("the connection ended before {start:?}; so far:\n{}", self.log.join("\n"));
+            };
             let found = line.starts_with(start);
             all.push(line);
             if found {
