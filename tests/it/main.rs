@@ -11,13 +11,14 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod accounts;
+mod app_only;
 mod cli;
 mod config;
+mod hostile;
 mod imap;
 mod login;
 mod pop3;
-mod accounts;
-mod hostile;
 mod sign_on;
 mod sign_on_faults;
 mod smtp;
