@@ -27,8 +27,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
 
     for (n, listener) in file.listener.iter().enumerate() {
         let table = Key::of("listener").item(n);
-        let given = listener.proxy_protocol == Some(true);
-        later(table.field("proxy-protocol"), given, "`proxy-protocol = true`", REMOVE);
         later(table.field("pass-through"), listener.pass_through == Some(true), "`pass-through = true`", REMOVE);
     }
 
