@@ -11,12 +11,12 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod accounts;
 mod cli;
 mod config;
+mod hostile;
 mod imap;
 mod pop3;
-mod accounts;
-mod hostile;
 mod sign_on;
 mod sign_on_faults;
 mod smtp;

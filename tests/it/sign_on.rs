@@ -2,10 +2,13 @@
 
 use gatepost::{
     base::Protocol,
-    sandbox::{BASIC_DISABLED, CRITERIA, DISABLED_MAILBOX, DISABLED_TENANT, LimitPoint, Mishap, MishapKind, Options, SECURITY_DEFAULTS},
+    sandbox::{
+        BASIC_DISABLED, CRITERIA, DISABLED_MAILBOX, DISABLED_TENANT, LimitPoint, Mishap, MishapKind, Options,
+        SECURITY_DEFAULTS,
+    },
 };
 
-use crate::world::{in_each_protocol, ANN, FOR_GOOD, FOR_NOW, IN, PASSWORD, PROTOCOLS, Plan, World, journal, together};
+use crate::world::{ANN, FOR_GOOD, FOR_NOW, IN, PASSWORD, PROTOCOLS, Plan, World, in_each_protocol, journal, together};
 
 /// What the sandbox saw of one protocol: connections, and tokens asked for in all.
 fn seen(world: &World, protocol: Protocol) -> (u64, u64) {
@@ -63,7 +66,9 @@ async fn a_policy_is_told_in_clear_words_and_no_token_is_fetched_against_it() {
         (CRITERIA, "sign-on-criteria-not-met"),
         (BASIC_DISABLED, "basic-auth-retired"),
     ] {
-        let world = World::with(Plan::faulty(|faults| faults.smtp.answers.push(gatepost::sandbox::Answer::new("AUTH", words)))).await;
+        let world =
+            World::with(Plan::faulty(|faults| faults.smtp.answers.push(gatepost::sandbox::Answer::new("AUTH", words))))
+                .await;
         for _ in 0..3 {
             let said = world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
             assert!(said.ends_with(&format!("[gatepost {id}]")) && said.is_ascii(), "{said}");

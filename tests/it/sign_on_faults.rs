@@ -5,7 +5,7 @@ use gatepost::{
     sandbox::{Answer, CertificateKind, Faults, LineFaults, StartTls},
 };
 
-use crate::world::{in_each_protocol, Answers, FOR_NOW, IN, PROTOCOLS, Plan, World, journal, together};
+use crate::world::{Answers, FOR_NOW, IN, PROTOCOLS, Plan, World, in_each_protocol, journal, together};
 
 fn lines(faults: &mut Faults, change: impl Fn(&mut LineFaults)) {
     for line in [&mut faults.smtp.line, &mut faults.imap.line, &mut faults.pop3.line] {
@@ -45,11 +45,9 @@ async fn no_token_is_sent_to_a_preauth_greeting_or_to_garbage() {
 
 #[tokio::test]
 async fn no_token_is_sent_behind_a_certificate_that_is_not_the_upstreams() {
-    for (kind, word) in [
-        (CertificateKind::SelfSigned, ""),
-        (CertificateKind::WrongName, "name"),
-        (CertificateKind::Expired, "expired"),
-    ] {
+    for (kind, word) in
+        [(CertificateKind::SelfSigned, ""), (CertificateKind::WrongName, "name"), (CertificateKind::Expired, "expired")]
+    {
         let world = World::with(Plan::faulty(|faults| lines(faults, |line| line.certificate = kind))).await;
         for protocol in PROTOCOLS {
             let said = world.ann_hears(protocol, FOR_NOW).await;
@@ -84,7 +82,8 @@ async fn an_upstream_that_breaks_off_anywhere_is_never_a_success() {
     };
     for protocol in PROTOCOLS {
         together((0..whole(protocol)).step_by(29).map(|bytes| async move {
-            let world = World::with(Plan::faulty(|faults| lines(faults, |line| line.drop_after_bytes = Some(bytes)))).await;
+            let world =
+                World::with(Plan::faulty(|faults| lines(faults, |line| line.drop_after_bytes = Some(bytes)))).await;
             let said = world.login(protocol, crate::world::ANN, crate::world::PASSWORD).await;
             let finished = world.sandbox.counts().sign_ons > 0;
             assert!(!said.is_empty(), "{protocol} broken after {bytes} bytes: no answer");
@@ -101,7 +100,17 @@ async fn an_upstream_that_breaks_off_anywhere_is_never_a_success() {
 
 #[tokio::test]
 async fn replies_that_make_no_sense_are_never_a_success() {
-    let nonsense = ["", "xyz", "999 what", "+ AAAA\r\n+ AAAA\r\n+ AAAA\r\n+ AAAA", "250 OK", "* OK", "zzz OK done", "+OK\u{0}", "334 AAAA\r\n334 AAAA\r\n334 AAAA"];
+    let nonsense = [
+        "",
+        "xyz",
+        "999 what",
+        "+ AAAA\r\n+ AAAA\r\n+ AAAA\r\n+ AAAA",
+        "250 OK",
+        "* OK",
+        "zzz OK done",
+        "+OK\u{0}",
+        "334 AAAA\r\n334 AAAA\r\n334 AAAA",
+    ];
     together(nonsense.into_iter().map(|words| async move {
         let mut plan = Plan::faulty(|faults| {
             faults.smtp.answers.push(Answer::new("AUTH", words).close());
