@@ -13,7 +13,10 @@ use super::{
     state::{State, block_on},
     terminal,
 };
-use crate::oauth::{Grant, SignIn, clock::Clock, sign_in};
+use crate::{
+    base::Secret,
+    oauth::{Grant, SignIn, clock::Clock, sign_in},
+};
 
 pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
     block_on(async {
@@ -81,7 +84,7 @@ fn confirmed(address: &str, others: &[&str]) -> Result<bool, Failure> {
     };
     terminal::note(&format!("Forget the tokens of {address}?{also} [y/N]"));
     let answer = terminal::stdin_line().map_err(|error| Failure::new(format!("stdin: {error}"), "use --yes"))?;
-    Ok(matches!(answer.expose().trim(), "y" | "Y" | "yes"))
+    Ok(["y", "Y", "yes"].iter().any(|yes| answer.matches(&Secret::new(*yes))))
 }
 
 fn print(text: &str) -> Outcome {

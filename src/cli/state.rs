@@ -75,7 +75,7 @@ pub(super) fn refused(verdict: &Verdict) -> Failure {
 
 /// A command run as root would leave files beside the store that the daemon cannot read.
 #[cfg(unix)]
-fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
+pub(super) fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt;
     let Some(path) = url.strip_prefix("sqlite://") else { return Ok(()) };
     let (Ok(found), own) = (std::fs::metadata(path), rustix::process::geteuid().as_raw()) else { return Ok(()) };
@@ -89,6 +89,6 @@ fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-fn refuse_foreign_store(_: &str) -> Result<(), Failure> {
+pub(super) fn refuse_foreign_store(_: &str) -> Result<(), Failure> {
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! What the interface promises and this version does not do yet: refused in clear words, never silently ignored.
+//! Where mail flows all the same and nobody is let in who should not be, a warning is enough.
 //!
 //! A row leaves this file in the change that makes its function work.
 
@@ -15,9 +16,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
     let network = Key::of("network");
     let raw = &file.network;
     for (name, given) in [
-        ("http-proxy", raw.http_proxy.is_some()),
-        ("http-proxy-file", raw.http_proxy_file.is_some()),
-        ("http-proxy-env", raw.http_proxy_env.is_some()),
         ("mail-proxy", raw.mail_proxy.is_some()),
         ("mail-proxy-file", raw.mail_proxy_file.is_some()),
         ("mail-proxy-env", raw.mail_proxy_env.is_some()),
@@ -62,7 +60,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
         later(table.field("outbound"), word.is_some(), &what, "use outbound = \"smtp\"");
         let queued = account.delivery == Some(raw::Delivery::Queue);
         later(table.field("delivery"), queued, "`delivery = \"queue\"`", "use delivery = \"direct\"");
-        later(table.field("limits"), account.limits.is_some(), "`limits`", REMOVE);
     }
 
     for (n, client) in file.client.iter().enumerate() {
@@ -70,9 +67,22 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
         let forced = client.sender == Some(raw::Sender::Force);
         later(table.field("sender"), forced, "`sender = \"force\"`", "use sender = \"keep\"");
         later(table.field("recipients"), client.recipients.is_some(), "`recipients`", REMOVE);
-        later(table.field("repair"), client.repair == Some(true), "`repair = true`", REMOVE);
         let queued = client.delivery == Some(raw::Delivery::Queue);
         later(table.field("delivery"), queued, "`delivery = \"queue\"`", "use delivery = \"direct\"");
         later(table.field("capture"), client.capture == Some(true), "`capture = true`", REMOVE);
+    }
+    for (n, account) in file.account.iter().enumerate() {
+        let key = Key::of("account").item(n).field("limits");
+        notice(check, key, account.limits.is_some(), "`limits` are not kept by this version; Microsoft's own hold");
+    }
+    for (n, client) in file.client.iter().enumerate() {
+        let key = Key::of("client").item(n).field("repair");
+        notice(check, key, client.repair == Some(true), "messages are not repaired by this version");
+    }
+}
+
+fn notice(check: &mut Checker, key: Key, given: bool, text: &str) {
+    if given {
+        check.warning(&key, text, "the line may stay: a later version obeys it");
     }
 }

@@ -35,12 +35,15 @@ use crate::{
     meter::Meter,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{Keepers, SignIn},
-    session::{Gate, Seen},
+    session::{Gate, Refusals, Seen},
     store::{Store, StoreError},
 };
 
 /// How often the store is asked whether another process changed it; a microsecond's work.
 const STORE_CHECK: Duration = Duration::from_secs(1);
+
+/// For a refresh in flight when the daemon stops.
+const KEEPERS_END: Duration = Duration::from_secs(5);
 
 /// Why the daemon cannot start. The text names the thing, the cause and the next step.
 #[derive(Debug)]
@@ -165,6 +168,7 @@ impl Daemon {
             store: old.store.clone(),
             tls,
             seen: old.seen.clone(),
+            refusals: Refusals::default(),
             meter: old.meter.clone(),
             host: old.host.clone(),
             sign_on: config.daemon.sign_on,
@@ -191,6 +195,11 @@ impl Daemon {
         }
         if timeout(self.drain, self.sessions.wait()).await.is_err() {
             warn!(open = self.sessions.len(), "sessions did not end in time and are cut off");
+        }
+        // A rotated token that is on its way from the provider reaches the disk first.
+        let keepers = self.current().keepers.clone();
+        if timeout(KEEPERS_END, keepers.stop()).await.is_err() {
+            warn!("a token refresh did not end in time and is cut off");
         }
     }
 
@@ -247,6 +256,7 @@ async fn build_gate(config: &Config, closing: CancellationToken) -> Result<Gate,
         store,
         tls,
         seen: Arc::new(Seen::default()),
+        refusals: Refusals::default(),
         meter: Meter::new(),
         host: supervisor::host_name(),
         sign_on: config.daemon.sign_on,

@@ -47,6 +47,8 @@ pub(super) struct Counter {
     clock: Clock,
     wanted: AtomicBool,
     refused: AtomicU64,
+    /// The highest generation that an upstream took.
+    accepted: AtomicU64,
     look: AtomicBool,
     /// Somebody took a token since the last fetch.
     used: AtomicBool,
@@ -70,6 +72,7 @@ impl Counter {
             clock,
             wanted: AtomicBool::new(false),
             refused: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
             look: AtomicBool::new(false),
             used: AtomicBool::new(false),
         }
@@ -117,6 +120,21 @@ impl Counter {
         }
     }
 
+    /// Waits until the keeper has looked at the store.
+    pub async fn looked(&self) {
+        let mut view = self.desk.subscribe();
+        let seen = view.borrow_and_update().answers;
+        self.wanted.store(true, Ordering::SeqCst);
+        self.look_at_store();
+        // An error means that the keeper is gone; the bearer that is asked for next says so.
+        let _ = view.wait_for(|desk| desk.answers > seen).await;
+    }
+
+    /// An upstream took the token of this generation.
+    pub fn accepted(&self, generation: u64) {
+        self.accepted.fetch_max(generation, Ordering::SeqCst);
+    }
+
     pub fn look_at_store(&self) {
         self.look.store(true, Ordering::SeqCst);
         self.bell.notify_one();
@@ -138,6 +156,11 @@ impl Counter {
             refused: self.refused.swap(0, Ordering::SeqCst),
             look: self.look.swap(false, Ordering::SeqCst),
         }
+    }
+
+    /// Whether an upstream ever took this generation: then a refusal of it is news.
+    pub fn was_accepted(&self, generation: u64) -> bool {
+        self.accepted.load(Ordering::SeqCst) >= generation
     }
 
     pub fn was_used(&self) -> bool {

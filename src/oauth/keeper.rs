@@ -118,7 +118,8 @@ impl Keeper {
 
     /// An upstream blamed the token. The held one stays for others: it may be one mailbox that is not allowed.
     async fn replace_refused(&mut self) {
-        let again = self.refetched.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
+        let lately = self.refetched.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
+        let again = lately && !self.counter.was_accepted(self.generation);
         let refusal = again.then(|| FRESH_TOKEN_REFUSED.fault());
         self.counter.show(|desk| desk.refusal = refusal);
         if again || self.is_blocked() {

@@ -13,7 +13,7 @@ use crate::{
     base::{Bearer, Fault},
     catalog::token::FETCH_UNFINISHED,
     net::HttpClient,
-    store::Store,
+    store::{Stamp, Store},
 };
 
 pub struct Keepers {
@@ -22,6 +22,14 @@ pub struct Keepers {
     clock: Clock,
     console_url: Option<String>,
     running: Mutex<HashMap<String, Running>>,
+    /// The store as it was when it was last looked at.
+    looked_at: Mutex<LookedAt>,
+}
+
+#[derive(Default)]
+struct LookedAt {
+    stamp: Option<Stamp>,
+    change: Option<i64>,
 }
 
 struct Running {
@@ -38,7 +46,7 @@ impl Keepers {
     }
 
     pub(super) fn with_clock(store: Arc<Store>, http: HttpClient, console_url: Option<String>, clock: Clock) -> Self {
-        Self { store, http, clock, console_url, running: Mutex::default() }
+        Self { store, http, clock, console_url, running: Mutex::default(), looked_at: Mutex::default() }
     }
 
     /// Takes over the sign-ins of a configuration: unchanged ones go on, new ones start, others stop. Nothing is
@@ -63,12 +71,48 @@ impl Keepers {
 
     /// The token of this sign-in, fetched if need be. Drop the future to stop waiting; the caller keeps the deadline.
     pub async fn bearer(&self, sign_in: &SignIn) -> Result<Bearer, Fault> {
-        self.counter(sign_in)?.bearer().await
+        let counter = self.counter(sign_in)?;
+        if self.is_written_by_another().await {
+            counter.looked().await;
+        }
+        counter.bearer().await
+    }
+
+    /// Whether another process wrote since the last look: a logout counts from the moment it returned. The stamp of
+    /// the file costs a microsecond; only if that moved is the store itself asked.
+    async fn is_written_by_another(&self) -> bool {
+        let stamp = self.store.stamp();
+        if self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).stamp == stamp {
+            return false;
+        }
+        let Ok(change) = self.store.change_counter().await else { return false };
+        let before = {
+            let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+            looked_at.stamp = stamp;
+            looked_at.change.replace(change)
+        };
+        let changed = before != Some(change);
+        if changed {
+            self.notice_store_change();
+        }
+        changed
     }
 
     /// An upstream refused this generation in words that blame the token: a newer one, or why there is none.
     pub async fn refused(&self, sign_in: &SignIn, generation: u64) -> Result<Bearer, Fault> {
         self.counter(sign_in)?.refused(generation).await
+    }
+
+    /// An upstream took the token of this generation: a later refusal of it is news, and worth a fetch.
+    pub fn accepted(&self, sign_in: &SignIn, generation: u64) {
+        if let Ok(counter) = self.counter(sign_in) {
+            counter.accepted(generation);
+        }
+    }
+
+    /// When a person last signed in; changes with every new sign-in.
+    pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
+        self.counter(sign_in).ok()?.state().signed_in_at
     }
 
     /// In the order of their keys.
@@ -85,17 +129,9 @@ impl Keepers {
 
     /// Watches the store for other processes, once a `period`; runs until dropped.
     pub async fn follow_store(&self, period: std::time::Duration) {
-        let mut seen = self.store.change_counter().await.ok();
         loop {
             tokio::time::sleep(period).await;
-            match self.store.change_counter().await {
-                Ok(now) if seen != Some(now) => {
-                    seen = Some(now);
-                    self.notice_store_change();
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "the store does not answer"),
-            }
+            self.is_written_by_another().await;
         }
     }
 

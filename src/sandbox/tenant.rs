@@ -14,7 +14,7 @@ use aws_lc_rs::{
     rand::{SecureRandom, SystemRandom},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::options::{Options, Person, Registration};
@@ -156,12 +156,12 @@ impl Tenant {
         });
         match holder {
             Holder::Person(address) => {
-                claims["upn"] = json!(address);
-                claims["scp"] = json!(names.join(" "));
+                put(&mut claims, "upn", json!(address));
+                put(&mut claims, "scp", json!(names.join(" ")));
             }
             Holder::App(_) => {
-                claims["idtyp"] = json!("app");
-                claims["roles"] = json!(["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"]);
+                put(&mut claims, "idtyp", json!("app"));
+                put(&mut claims, "roles", json!(["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"]));
             }
         }
         let head = URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"HS256"}"#);
@@ -170,7 +170,7 @@ impl Tenant {
         let missing = self.token_length.saturating_sub(bare + 14);
         if missing > 0 {
             let pad: String = random_text(missing * 3 / 4);
-            claims["xms_pad"] = json!(pad);
+            put(&mut claims, "xms_pad", json!(pad));
         }
         let body = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
         let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, body.as_bytes()));
@@ -192,6 +192,13 @@ pub(super) fn random_text(length: usize) -> String {
     let mut text = URL_SAFE_NO_PAD.encode(bytes);
     text.truncate(length);
     text
+}
+
+/// Sets a field of a JSON object; anything else is left alone.
+pub(super) fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
 }
 
 #[cfg(test)]

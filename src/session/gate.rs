@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Seen;
+use super::{Refusals, Seen};
 use crate::{
     account::{Guesses, Passwords, Register},
     base::Protocol,
@@ -24,6 +24,7 @@ pub struct Gate {
     pub store: Arc<Store>,
     pub tls: Arc<ClientTls>,
     pub seen: Arc<Seen>,
+    pub refusals: Refusals,
     pub meter: Meter,
     /// The name that we greet clients with, and upstreams.
     pub host: String,

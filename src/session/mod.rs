@@ -8,6 +8,7 @@ mod admit;
 mod drive;
 mod gate;
 mod proxy;
+mod refusals;
 mod relay;
 mod seen;
 mod sign_on;
@@ -15,4 +16,5 @@ mod transaction;
 
 pub use admit::serve;
 pub use gate::{Doorway, Gate};
+pub use refusals::Refusals;
 pub use seen::Seen;

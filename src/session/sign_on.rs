@@ -13,9 +13,13 @@ use super::{
 use crate::{
     account::Account,
     base::{Bearer, Fault, Kind, Owner, Protocol, Stage},
-    catalog::upstream::{Refusal, sign_on_refusal},
+    catalog::{
+        token::FRESH_TOKEN_REFUSED,
+        upstream::{Refusal, sign_on_refusal},
+    },
     meter::Entry,
     net::{self, DialError, Stream, Upstream, UpstreamTls},
+    oauth::SignIn,
     wire::{Back, SignOn, imap::ImapBack, pop3::Pop3Back, sasl::Credentials, smtp::SmtpBack},
 };
 
@@ -57,6 +61,10 @@ async fn attempts(
     let keepers = &gate.keepers;
     entry.set_stage(Stage::FetchingToken);
     let first = within(deadline, keepers.bearer(&account.sign_in)).await?;
+    let signed_in_at = keepers.signed_in_at(&account.sign_in);
+    if let Some(fault) = gate.refusals.recall(&account.address, protocol, signed_in_at) {
+        return Err(fault);
+    }
     let refusal = match attempt(gate, account, protocol, &first, deadline, entry).await {
         Ok(signed_on) => return Ok(signed_on),
         Err(Failed::Fault(fault)) => return Err(fault),
@@ -66,14 +74,22 @@ async fn attempts(
         return Err(refusal.fault);
     }
     entry.set_stage(Stage::FetchingToken);
-    let second = within(deadline, keepers.refused(&account.sign_in, first.generation)).await?;
+    let note = |fault: &Fault| gate.refusals.note(&account.address, protocol, signed_in_at, fault);
+    let second = within(deadline, keepers.refused(&account.sign_in, first.generation)).await;
+    let second = second.inspect_err(|fault| {
+        if fault.kind == Kind::IdentityRefused {
+            note(fault);
+        }
+    })?;
     match attempt(gate, account, protocol, &second, deadline, entry).await {
         Ok(signed_on) => Ok(signed_on),
         Err(Failed::Fault(fault)) => Err(fault),
         Err(Failed::Refused(refusal)) => {
             if refusal.blames_token {
-                // A fresh token was refused as well: from now on the keeper answers from memory.
-                let _ = timeout_at(deadline, keepers.refused(&account.sign_in, second.generation)).await;
+                // Even a fresh token: it is not the token's fault, and asking again soon would only hammer.
+                let fault = FRESH_TOKEN_REFUSED.fault().detail(&refusal.fault.detail);
+                note(&fault);
+                return Err(fault);
             }
             Err(refusal.fault)
         }
@@ -116,7 +132,7 @@ async fn attempt(
         port: upstream.port,
     };
     let starttls = upstream.tls == UpstreamTls::StartTls;
-    let talk = Talk { gate, upstream, protocol, deadline };
+    let talk = Talk { gate, upstream, protocol, deadline, sign_in: &account.sign_in, generation: bearer.generation };
     match protocol {
         Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, gate.host.as_str())).await,
         Protocol::Imap => {
@@ -133,6 +149,8 @@ struct Talk<'a> {
     upstream: &'a Upstream,
     protocol: Protocol,
     deadline: Instant,
+    sign_in: &'a SignIn,
+    generation: u64,
 }
 
 impl Talk<'_> {
@@ -158,6 +176,7 @@ impl Talk<'_> {
         match ended {
             SignOn::Done { capabilities, untagged } => {
                 self.gate.seen.note(self.protocol, self.upstream, &capabilities);
+                self.gate.keepers.accepted(self.sign_in, self.generation);
                 Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })
             }
             SignOn::Refused { text, challenge } => {

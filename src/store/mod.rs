@@ -13,4 +13,4 @@ mod tests;
 pub use error::StoreError;
 pub use row::{AccessToken, Arming, Failure, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
-pub use sqlite::Store;
+pub use sqlite::{Stamp, Store};

@@ -25,6 +25,13 @@ use crate::base::Secret;
 const BUSY: Duration = Duration::from_secs(5);
 const CHECK: &[u8] = b"gatepost store";
 
+/// See [`Store::stamp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    length: u64,
+    modified: SystemTime,
+}
+
 pub struct Store {
     /// One connection: statements are few and short, and `PRAGMA data_version` compares on one connection only.
     pool: SqlitePool,
@@ -121,6 +128,14 @@ impl Store {
             .await
             .map_err(|cause| self.failed(cause))?;
         rows.iter().map(|row| row.try_get(0).map_err(|cause| self.failed(cause))).collect()
+    }
+
+    /// What the file system says of the last write, by whomever; cheap enough to ask at every login.
+    pub fn stamp(&self) -> Option<Stamp> {
+        let mut log = self.database.clone().into_os_string();
+        log.push("-wal");
+        let log = std::fs::metadata(log).ok()?;
+        Some(Stamp { length: log.len(), modified: log.modified().ok()? })
     }
 
     /// Changes whenever another process wrote (`PRAGMA data_version`).

@@ -385,11 +385,9 @@ fn what_comes_later_is_refused_never_ignored() {
         format!("{account}outbound = \"smtp-then-graph\"\n"),
         format!("{account}delivery = \"queue\"\n"),
         format!("{account}passwords-file = \"x\"\n"),
-        format!("{account}limits = {{ connections = 2 }}\n"),
         format!("{APP}[[account]]\naddress = \"*@contoso.com\"\n"),
         format!("{client}sender = \"force\"\n"),
         format!("{client}recipients = [\"*@contoso.com\"]\n"),
-        format!("{client}repair = true\n"),
         format!("{client}capture = true\n"),
         format!("{client}delivery = \"queue\"\n"),
         "[network]\nmail-proxy = \"http://proxy:3128\"\n".to_owned(),
@@ -397,6 +395,10 @@ fn what_comes_later_is_refused_never_ignored() {
         format!("{APP}grant = \"managed-identity\"\n"),
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
+    }
+    for text in [format!("{account}limits = {{ connections = 2 }}\n"), format!("{client}repair = true\n")] {
+        let (_, warnings) = check(&text).unwrap();
+        assert!(warnings.to_string().contains("this version"), "{warnings}");
     }
     fine(&format!("{client}sender = \"keep\"\nrepair = false\ncapture = false\ndelivery = \"direct\"\n"));
 }

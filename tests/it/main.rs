@@ -12,10 +12,12 @@
 )]
 
 mod accounts;
+mod app_only;
 mod cli;
 mod config;
 mod hostile;
 mod imap;
+mod login;
 mod pop3;
 mod sign_on;
 mod sign_on_faults;

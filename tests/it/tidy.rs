@@ -31,11 +31,13 @@ const EXPOSE: &[&str] = &[
     "src/account/passwords.rs",        // hashes and compares what was typed
     "src/base/secret.rs",              // defines it
     "src/cli/demo/stage.rs",           // the demo's own password
+    "src/cli/local_password.rs",       // prints a password that was made
+    "src/cli/login.rs",                // the same with --json; reads a pasted address
     "src/cli/password.rs",             // prints the hash that was asked for
-    "src/cli/reset.rs",                // prints a password that was just made, once
+    "src/cli/local_password.rs",       // prints a password that was just made, once
+    "src/cli/login.rs",                // the redirected address that a person pastes
     "src/cli/send/dialogue.rs",        // AUTH of the test message
     "src/config/check/account.rs",     // the word "first-use" in place of a hash
-    "src/config/check/hash.rs",        // makes and reads argon2id hashes
     "src/config/check/mod.rs",         // URLs that may hold a password
     "src/config/check/secret.rs",      // refuses control bytes
     "src/console/access.rs",           // compares the token of a visitor

@@ -171,7 +171,7 @@ fn expect(reply: &Reply, class: u16, what: &str) -> Result<(), Failure> {
     }
     let text = printable(&reply.lines.join(" "), 400);
     let hint = match reply.code {
-        535 => "check user and password; the id in brackets says who has to do what",
+        535 if text.contains("bad-credentials") => "check user and password: the local one, not the provider's",
         code if code / 100 == 4 => "it passes by itself: try again later",
         _ => "the text names cause and next step; see the log of the daemon too",
     };

@@ -20,7 +20,7 @@ use crate::base::Protocol;
 
 struct Open {
     address: SocketAddr,
-    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    arrivals: mpsc::Receiver<Arrival>,
     door: Door,
     authority: Authority,
 }
@@ -51,14 +51,14 @@ fn open(tls: ListenerTls, change: impl FnOnce(&mut Door)) -> Open {
         stop: CancellationToken::new(),
     };
     change(&mut door);
-    let (tell, arrivals) = mpsc::unbounded_channel();
+    let (tell, arrivals) = mpsc::channel(100);
     let address = bound.address();
     let rules = door.clone();
     tokio::spawn(async move {
         let tell = Arc::new(tell);
         let meet = move |arrival| {
             let tell = tell.clone();
-            async move { tell.send(arrival).unwrap_or_default() }
+            async move { tell.send(arrival).await.unwrap_or_default() }
         };
         bound.serve(rules, meet).await;
     });

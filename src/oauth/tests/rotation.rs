@@ -84,3 +84,19 @@ async fn a_policy_in_the_way_is_no_reason_to_try_the_predecessor() {
     assert_eq!(house.ask().await.unwrap_err(), "mfa-required");
     assert_eq!(house.endpoint.count(), 2);
 }
+
+#[tokio::test]
+async fn a_rotated_token_that_cannot_be_saved_is_kept_and_saved_before_anything_else_is_tried() {
+    let house = House::with(vec![Play::Held(token("new", Some("r1")))], Some(0), one_time).await;
+    house.endpoint.arrival().await;
+    let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", house.store.path().display())).await.unwrap();
+    sqlx::query("ALTER TABLE sign_in RENAME TO away").execute(&database).await.unwrap();
+    house.endpoint.go();
+    assert_eq!(house.ask().await.unwrap_err(), "store-failing", "not handed out before it is safe");
+    sqlx::query("ALTER TABLE away RENAME TO sign_in").execute(&database).await.unwrap();
+    while house.ask().await != Ok("new".to_owned()) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.stored_refresh().await.as_deref(), Some("r1"));
+    assert_eq!(house.endpoint.count(), 1, "a one-time token was presented once");
+}

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::trace_id;
+use crate::sandbox::tenant::put;
 
 /// Why a request was refused. The number says the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +59,15 @@ impl Refused {
         });
         match self.code {
             50076 | 50079 | 50158 | 53000..=53003 => {
-                body["suberror"] = json!("basic_action");
-                body["claims"] = json!(r#"{"access_token":{"capolids":{"essential":true,"values":["sandbox"]}}}"#);
+                put(&mut body, "suberror", json!("basic_action"));
+                put(
+                    &mut body,
+                    "claims",
+                    json!(r#"{"access_token":{"capolids":{"essential":true,"values":["sandbox"]}}}"#),
+                );
             }
-            50173 | 50133 => body["suberror"] = json!("bad_token"),
-            70043 | 70044 => body["suberror"] = json!("token_expired"),
+            50173 | 50133 => put(&mut body, "suberror", json!("bad_token")),
+            70043 | 70044 => put(&mut body, "suberror", json!("token_expired")),
             _ => {}
         }
         body

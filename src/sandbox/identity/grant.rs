@@ -18,7 +18,7 @@ use crate::{
     sandbox::{
         faults::{ExpiresIn, Rotation},
         options::Registration,
-        tenant::Holder,
+        tenant::{Holder, put},
     },
 };
 
@@ -248,18 +248,18 @@ fn written(identity: &Identity, grant: Grant) -> Result<Value, Refused> {
     });
     let seconds = life.as_secs();
     match identity.world.faults.read(|faults| faults.identity.expires_in) {
-        ExpiresIn::Number => answer["expires_in"] = json!(seconds),
-        ExpiresIn::Text => answer["expires_in"] = json!(seconds.to_string()),
+        ExpiresIn::Number => put(&mut answer, "expires_in", json!(seconds)),
+        ExpiresIn::Text => put(&mut answer, "expires_in", json!(seconds.to_string())),
         ExpiresIn::Missing => {}
     }
-    answer["ext_expires_in"] = json!(seconds);
+    put(&mut answer, "ext_expires_in", json!(seconds));
     if let Some(refresh) = grant.refresh {
-        answer["refresh_token"] = json!(refresh);
+        put(&mut answer, "refresh_token", json!(refresh));
     }
     if let Holder::Person(user) = &grant.holder
         && grant.scopes.iter().any(|scope| scope == "openid")
     {
-        answer["id_token"] = json!(id_token(identity, &grant.client_id, user));
+        put(&mut answer, "id_token", json!(id_token(identity, &grant.client_id, user)));
     }
     if let Holder::App(_) = grant.holder {
         answer.as_object_mut().map(|fields| fields.remove("scope"));

@@ -13,7 +13,7 @@ use http::HeaderValue;
 use serde_json::{Value, json};
 
 use super::{Fields, Identity, Shared, errors::Refused, grant};
-use crate::sandbox::{faults::MishapKind, transcript::Speaker};
+use crate::sandbox::{faults::MishapKind, tenant::put, transcript::Speaker};
 
 pub async fn token(State(identity): Shared, Path(tenant): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
@@ -72,7 +72,7 @@ pub async fn upset<E: IntoResponse>(
             value = json!({ "access_token": 17, "expires_in": {}, "token_type": ["Bearer"] })
         }
         Some(MishapKind::PoisonedToken) => {
-            value["access_token"] = json!("poisoned\r\nMAIL FROM:<evil@contoso.example>")
+            put(&mut value, "access_token", json!("poisoned\r\nMAIL FROM:<evil@contoso.example>"))
         }
         _ => {}
     }

@@ -1,0 +1,100 @@
+//! App-only grants: nobody signs in, a secret or a certificate proves the app, and each mailbox is named at sign-on.
+
+use std::path::Path;
+
+use gatepost::{
+    config::{self, Surroundings},
+    daemon::Daemon,
+    sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, Options, Registration, Sandbox},
+};
+
+use crate::world::{PASSWORD, Talk, cheap_hash, own_address, plain};
+
+const BOB: &str = "bob@contoso.example";
+const CERTIFIED_CLIENT: &str = "33333333-0000-4000-8000-000000000003";
+
+/// A daemon in front of `sandbox` whose only app proves itself with `credential` (TOML lines).
+async fn daemon(sandbox: &Sandbox, dir: &Path, client_id: &str, credential: &str) -> Daemon {
+    let ca = dir.join("ca.pem");
+    std::fs::write(&ca, sandbox.ca_pem()).unwrap();
+    let text = format!(
+        "[store]\nurl = \"sqlite://{dir}/gatepost.db\"\nkey-file = \"{dir}/key\"\n[console]\nlisten = \"off\"\n\
+         [network]\nca-file = \"{ca}\"\n\
+         [[listener]]\nprotocol = \"smtp\"\nlisten = [\"127.0.0.1:0\"]\n\
+         [[listener]]\nprotocol = \"imap\"\nlisten = [\"127.0.0.1:0\"]\n\
+         [app.robot]\nprovider = \"microsoft365\"\ntenant = \"contoso.example\"\nclient-id = \"{client_id}\"\n\
+         grant = \"client-credentials\"\n{credential}\ntoken-url = \"{token}\"\n\
+         smtp = \"{smtp}\"\nimap = \"{imap}\"\npop3 = \"{pop3}\"\n\
+         [[account]]\naddress = \"{BOB}\"\napp = \"robot\"\npassword = \"{hash}\"\n",
+        dir = dir.display(),
+        ca = ca.display(),
+        token = sandbox.token_url(),
+        smtp = sandbox.smtp(),
+        imap = sandbox.imap(),
+        pop3 = sandbox.pop3(),
+        hash = cheap_hash(PASSWORD),
+    );
+    let file = dir.join("gatepost.toml");
+    let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(&file))
+        .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    Daemon::start(&config).await.unwrap()
+}
+
+async fn bob_sends_and_reads(daemon: &Daemon) {
+    let source = own_address();
+    let mut smtp = Talk::connect(source, daemon.bound()[0].address).await;
+    smtp.expect("220 ").await;
+    smtp.exchange("HELO x", "250 ").await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain(BOB, PASSWORD)), "235 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{BOB}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: {BOB}\r\nSubject: x\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 ").await;
+    let mut imap = Talk::connect(source, daemon.bound()[1].address).await;
+    imap.expect("* OK ").await;
+    imap.exchange(&format!("a LOGIN {BOB} \"{PASSWORD}\""), "a OK ").await;
+    imap.say("b STATUS INBOX (MESSAGES)").await;
+    imap.expect("* STATUS").await;
+}
+
+#[tokio::test]
+async fn a_client_secret_serves_a_mailbox_with_nobody_signed_in() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let secret = format!("client-secret = \"{CONFIDENTIAL_SECRET}\"");
+    let daemon = daemon(&sandbox, dir.path(), CONFIDENTIAL_CLIENT, &secret).await;
+    bob_sends_and_reads(&daemon).await;
+    assert_eq!(sandbox.counts().token_requests_total(), 1, "both protocols share one token");
+}
+
+#[tokio::test]
+async fn a_certificate_proves_the_app_without_any_secret() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // Entra takes RSA keys; this one is made by the provider that signs with it.
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["robot".to_owned()]).unwrap().self_signed(&key).unwrap();
+    std::fs::write(dir.path().join("app.pem"), certificate.pem()).unwrap();
+    std::fs::write(dir.path().join("app.key"), key.serialize_pem()).unwrap();
+    sandbox.register(Registration::with_certificate(CERTIFIED_CLIENT, certificate.pem()));
+    let credential = format!(
+        "certificate = \"{dir}/app.pem\"\ncertificate-key = \"{dir}/app.key\"",
+        dir = dir.path().display()
+    );
+    let daemon = daemon(&sandbox, dir.path(), CERTIFIED_CLIENT, &credential).await;
+    bob_sends_and_reads(&daemon).await;
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_the_admins_business_and_is_not_tried_again_at_every_login() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = daemon(&sandbox, dir.path(), CONFIDENTIAL_CLIENT, "client-secret = \"wrong\"").await;
+    for _ in 0..5 {
+        let mut imap = Talk::connect(own_address(), daemon.bound()[1].address).await;
+        imap.expect("* OK ").await;
+        imap.exchange(&format!("a LOGIN {BOB} \"{PASSWORD}\""), "a NO [CONTACTADMIN] ").await;
+    }
+    assert_eq!(sandbox.counts().token_requests_total(), 1);
+}

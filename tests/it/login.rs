@@ -1,0 +1,231 @@
+//! `gatepost login` and `logout` as a script or a person over ssh meets them, against a small provider.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::Value;
+use url::{Url, form_urlencoded};
+
+/// Remembers the path and the form of every request.
+struct Provider {
+    base: String,
+    asked: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl Provider {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = asked.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (path, form) = answer(stream.unwrap());
+                seen.lock().unwrap().push((path, form));
+            }
+        });
+        Self { base, asked }
+    }
+
+    fn config(&self, folder: &Path, grant: &str, accounts: &str) -> String {
+        let base = &self.base;
+        let text = format!(
+            "[store]\nurl = \"sqlite://{folder}/state/gatepost.db\"\nkey-file = \"{folder}/state/key\"\n\
+             [console]\nlisten = \"off\"\n\
+             [app.test]\nprovider = \"custom\"\nclient-id = \"id\"\ngrant = \"{grant}\"\nscopes = [\"mail\"]\n\
+             authorize-url = \"{base}/authorize\"\ntoken-url = \"{base}/token\"\ndevice-url = \"{base}/device\"\n\
+             smtp = \"127.0.0.1:1\"\nimap = \"127.0.0.1:1\"\npop3 = \"127.0.0.1:1\"\n{accounts}",
+            folder = folder.display(),
+        );
+        let path = folder.join("gatepost.toml");
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn forms(&self, wanted: &str) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|(path, _)| path == wanted).map(|(_, form)| form.clone()).collect()
+    }
+}
+
+fn answer(mut stream: TcpStream) -> (String, String) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    let (mut first, mut length) = (String::new(), 0);
+    lines.read_line(&mut first).unwrap();
+    loop {
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut form = vec![0; length];
+    lines.read_exact(&mut form).unwrap();
+    let path = first.split(' ').nth(1).unwrap().to_owned();
+    let body = match path.as_str() {
+        "/device" => {
+            r#"{"device_code":"d","user_code":"ABCD-1234","verification_uri":"https://example.com/go","expires_in":900,"interval":1}"#
+        }
+        _ => r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600}"#,
+    };
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let _ = stream.write_all(format!("{head}{body}").as_bytes());
+    (path, String::from_utf8(form).unwrap())
+}
+
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$SbqvXrfAiTMaYRXTLyBvY5Hlvw9JjBN2uxnXSnhxVdA";
+
+fn account(address: &str, rest: &str) -> String {
+    format!("[[account]]\naddress = \"{address}\"\napp = \"test\"\n{rest}\n")
+}
+
+fn with_hash(address: &str) -> String {
+    account(address, &format!("password = \"{HASH}\""))
+}
+
+fn gatepost(arguments: &[&str], config: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    command.args(arguments).args(["--config", config]).env_clear().env("HOME", "/nonexistent");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str], config: &str) -> (i32, String, String) {
+    let output = gatepost(arguments, config).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Starts a sign-in with `--json` and reads what has to be opened.
+fn begin(arguments: &[&str], config: &str) -> (Child, BufReader<ChildStdout>, Value) {
+    let mut child = gatepost(arguments, config).stdin(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let open = event(&mut out);
+    (child, out, open)
+}
+
+fn event(out: &mut impl BufRead) -> Value {
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap_or_else(|_| panic!("no event in {line:?}"))
+}
+
+fn redirected(open: &Value) -> Url {
+    let url = Url::parse(open["url"].as_str().unwrap()).unwrap();
+    let field = |name: &str| url.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
+    let mut back = Url::parse(&field("redirect_uri")).unwrap();
+    back.query_pairs_mut().append_pair("code", "the-code").append_pair("state", &field("state"));
+    back
+}
+
+fn nothing_readable(folder: &Path) {
+    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let content = std::fs::read(&path).unwrap();
+                assert!(!content.windows(15).any(|part| part == b"refresh-token-1"), "plain in {path:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pasted_address_signs_in_without_a_browser_and_a_logout_ends_it() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let shared = account("shared@b.c", &format!("sign-in-as = \"ann@b.c\"\npassword = \"{HASH}\""));
+    let config = provider.config(folder.path(), "authorization-code", &format!("{}{shared}", with_hash("ann@b.c")));
+    let (mut child, mut out, open) = begin(&["login", "Ann@B.c", "--flow", "paste", "--json"], &config);
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "\nwhat is this?\n{}", redirected(&open)).unwrap();
+    let done = event(&mut out);
+    assert_eq!((done["event"].as_str(), done["account"].as_str()), (Some("signed-in"), Some("ann@b.c")));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let form: Vec<_> = form_urlencoded::parse(provider.forms("/token")[0].as_bytes()).into_owned().collect();
+    assert!(form.contains(&("code".to_owned(), "the-code".to_owned())), "{form:?}");
+    assert!(form.iter().any(|(name, value)| name == "code_verifier" && value.len() >= 43));
+    nothing_readable(folder.path());
+
+    let (code, _, errors) = run(&["logout", "ann@b.c"], &config);
+    assert_eq!(code, 2, "nobody is there to confirm: {errors}");
+    let (code, text, errors) = run(&["logout", "ann@b.c", "--yes"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("every copy") && text.contains("shared@b.c"), "{text}");
+    let (_, text, _) = run(&["logout", "shared@b.c", "--yes"], &config);
+    assert!(text.contains("was not signed in"), "{text}");
+}
+
+#[test]
+fn a_browser_that_comes_back_to_the_loopback_port_signs_in() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--json"], &config);
+    let back = redirected(&open);
+    let mut browser = TcpStream::connect(("127.0.0.1", back.port().unwrap())).unwrap();
+    write!(browser, "GET /?{} HTTP/1.1\r\nHost: localhost\r\n\r\n", back.query().unwrap()).unwrap();
+    let mut page = String::new();
+    browser.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert_eq!(event(&mut out)["event"], "signed-in");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_device_sign_in_prints_address_and_code_and_a_picture_where_wanted() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "device-code", &with_hash("ann@b.c"));
+    let (code, text, errors) = run(&["login", "ann@b.c", "--qr"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("https://example.com/go") && text.contains("ABCD-1234") && text.contains('█'), "{text}");
+    assert!(text.contains("ann@b.c is signed in"), "{text}");
+    assert_eq!(provider.forms("/device").len(), 1);
+    let (_, text, _) = run(&["login", "ann@b.c"], &config);
+    assert!(!text.contains('█'), "no picture where nobody looks");
+}
+
+#[test]
+fn a_first_sign_in_arms_the_first_use_of_a_password() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "device-code", &account("ann@b.c", "password = \"first-use\""));
+    let (code, text, errors) = run(&["login", "ann@b.c"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("Within 10 minutes") || text.contains("Password for mail programs"), "{text}");
+    let (code, text, errors) = run(&["password", "--reset", "ann@b.c"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("Within 10 minutes") || text.contains("Password for mail programs"), "{text}");
+}
+
+#[test]
+fn an_unknown_account_is_answered_with_the_known_ones() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "device-code", &with_hash("ann@b.c"));
+    let (code, _, errors) = run(&["login", "bob@b.c"], &config);
+    assert_eq!(code, 1);
+    assert!(errors.contains("bob@b.c") && errors.contains("configured: ann@b.c"), "{errors}");
+}
+
+#[test]
+fn a_wrong_key_is_named_and_nothing_is_overwritten() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "device-code", &with_hash("ann@b.c"));
+    assert_eq!(run(&["login", "ann@b.c"], &config).0, 0);
+    let key = folder.path().join("state/key");
+    let right = std::fs::read(&key).unwrap();
+    std::fs::write(&key, [7; 32]).unwrap();
+    let (code, _, errors) = run(&["login", "ann@b.c"], &config);
+    assert_eq!(code, 1);
+    assert!(errors.contains("state/key") && errors.contains("put the right key file back"), "{errors}");
+    std::fs::write(&key, right).unwrap();
+    assert!(run(&["logout", "ann@b.c", "--yes"], &config).1.contains("every copy"));
+}
