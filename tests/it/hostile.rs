@@ -1,1 +1,220 @@
+//! Clients that are broken or mean no good: an answer in the protocol or a close, and always bounded.
 
+use std::time::{Duration, Instant};
+
+use gatepost::base::Protocol;
+
+use crate::world::{ANN, HEAD, IN, PASSWORD, PROTOCOLS, Plan, Talk, World, base64, in_each_protocol, journal, plain};
+
+/// Sends what is taken of it, and answers all that came back until the end.
+async fn throw(mut talk: Talk, bytes: &[u8]) -> String {
+    talk.try_send(bytes).await;
+    talk.rest().await
+}
+
+#[tokio::test]
+async fn an_endless_line_is_answered_and_the_connection_closed_with_a_line_in_the_log() {
+    let world = World::new().await;
+    for protocol in PROTOCOLS {
+        let words = match protocol {
+            Protocol::Smtp => "500 5.5.2",
+            Protocol::Imap => "BAD",
+            Protocol::Pop3 => "-ERR",
+        };
+        let said = throw(world.greeted(protocol).await, &vec![b'A'; 1 << 20]).await;
+        assert!(said.contains(words) && said.len() < 300, "{protocol}: {said}");
+        let told =
+            journal().lines(&["client dropped", &format!("peer={}", world.source), &format!("protocol={protocol}")]);
+        assert!(told.iter().any(|line| line.contains("long")), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_auth_line_may_be_16_kib_and_no_longer() {
+    let world = World::new().await;
+    for length in [12_000, 17_000] {
+        let mut smtp = world.greeted(Protocol::Smtp).await;
+        smtp.try_send(format!("AUTH PLAIN {}\r\n", "A".repeat(length)).as_bytes()).await;
+        smtp.expect(if length < 16_000 { "501 " } else { "500 5.5.2" }).await;
+    }
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("NOOP {}", "A".repeat(5000)), "500 5.5.2").await;
+    smtp.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_line_without_end_behind_login_is_cut_off_too() {
+    let world = World::new().await;
+    let said = throw(world.smtp_as_ann().await, &vec![b'A'; 1 << 20]).await;
+    assert!(said.starts_with("500 5.5.2"), "{said}");
+    world.until("the upstream is free", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 0).await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_short_lines_of_garbage_end_within_the_error_budget() {
+    let world = World::new().await;
+    in_each_protocol(async |protocol| {
+        let said = throw(world.greeted(protocol).await, "x\r\n".repeat(100_000).as_bytes()).await;
+        assert!(said.lines().count() < 40, "{protocol}: {} lines", said.lines().count());
+        assert!(said.to_lowercase().contains("too many errors"), "{protocol}: {said}");
+    })
+    .await;
+    let said = throw(world.smtp_as_ann().await, "x\r\n".repeat(100_000).as_bytes()).await;
+    assert!(said.lines().count() < 40 && said.contains("421 4.7.0"), "{said}");
+}
+
+#[tokio::test]
+async fn nul_bytes_and_8_bit_garbage_are_answered_and_the_connection_goes_on() {
+    let world = World::new().await;
+    in_each_protocol(async |protocol| {
+        let mut talk = world.stranger(protocol).await;
+        let garbage: [&[u8]; 5] =
+            [b"\0\0\0\r\n", b"\xff\xfe\x80 \xc3\x28\r\n", b"a \x01LOGIN x y\r\n", b"USER a\0b\r\n", b"\r\n"];
+        for bytes in garbage {
+            talk.send(bytes).await;
+            let said = talk.line().await;
+            assert!(
+                ["500", "501", "502", "503", "* BAD", "a BAD", "USER BAD", "-ERR"]
+                    .iter()
+                    .any(|words| said.starts_with(words))
+                    || said.contains(" BAD "),
+                "{protocol} {bytes:?}: {said:?}"
+            );
+            assert!(said.chars().all(|c| c.is_ascii() && !c.is_control()), "{said:?}");
+        }
+        assert!(talk.login(protocol, ANN, PASSWORD).await.starts_with(IN.of(protocol)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn literals_that_are_absurd_are_refused_and_nothing_is_allocated_for_them() {
+    let world = World::new().await;
+    for size in ["4294967296", "-1", "18446744073709551615", "99999999999999999999999", "", "1e3", "100000"] {
+        let mut imap = world.greeted(Protocol::Imap).await;
+        imap.say(&format!("a LOGIN {{{size}}}")).await;
+        let said = imap.line().await;
+        assert!(said.starts_with("a BAD"), "{size}: {said}");
+        assert!(imap.login(Protocol::Imap, ANN, PASSWORD).await.starts_with("a OK"), "{size}");
+        let mut imap = world.greeted(Protocol::Imap).await;
+        imap.say(&format!("a LOGIN {{{size}+}}")).await;
+        let said = imap.line().await;
+        assert!(said.contains("BAD"), "{size}: {said}");
+    }
+    let bomb = format!("a LOGIN {}\r\n", "(".repeat(4000));
+    let mut imap = world.greeted(Protocol::Imap).await;
+    imap.send(bomb.as_bytes()).await;
+    imap.expect("a BAD").await;
+}
+
+#[tokio::test]
+async fn no_control_byte_of_a_client_reaches_an_upstream_command() {
+    let world = World::new().await;
+    for byte in ["\r", "\0", "\u{1}", "\u{7f}", "\u{8}"] {
+        for line in [
+            format!("MAIL FROM:<ann{byte}@contoso.example>"),
+            format!("MAIL FROM:<{ANN}> ENVID=a{byte}b"),
+            format!("EHLO a{byte}b"),
+        ] {
+            let mut smtp = world.smtp_as_ann().await;
+            smtp.say(&line).await;
+            let said = smtp.line().await;
+            assert!(said.starts_with('5'), "{line:?}: {said}");
+        }
+        let user = format!("ann{byte}auth=Bearer x{byte}@contoso.example");
+        for protocol in [Protocol::Smtp, Protocol::Imap, Protocol::Pop3] {
+            let mut talk = world.stranger(protocol).await;
+            let sasl = base64(&format!("\0{user}\0{PASSWORD}"));
+            match protocol {
+                Protocol::Smtp => talk.say(&format!("AUTH PLAIN {sasl}")).await,
+                Protocol::Imap => talk.say(&format!("a AUTHENTICATE PLAIN {sasl}")).await,
+                Protocol::Pop3 => talk.say(&format!("AUTH PLAIN {sasl}")).await,
+            }
+            let said = talk.line().await;
+            assert!(["5", "a BAD", "a NO", "-ERR"].iter().any(|words| said.starts_with(words)), "{user:?}: {said}");
+        }
+    }
+    let all = world.said_upstream("smtp") + &world.said_upstream("imap") + &world.said_upstream("pop3");
+    assert!(all.chars().all(|c| c == '\n' || !c.is_control()), "{all:?}");
+}
+
+#[tokio::test]
+async fn sasl_responses_that_cannot_be_read_are_answered_and_login_still_works() {
+    let world = World::new().await;
+    for junk in ["====", "not base64!", "AAAA", "", &base64("only one field"), &base64("a\0b\0c\0d")] {
+        let mut smtp = world.stranger(Protocol::Smtp).await;
+        smtp.exchange("AUTH PLAIN", "334 ").await;
+        smtp.say(junk).await;
+        let said = smtp.line().await;
+        assert!(said.starts_with("501 ") || said.starts_with("535 "), "{junk}: {said}");
+        smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
+    }
+}
+
+#[tokio::test]
+async fn a_health_check_that_connects_and_leaves_is_no_error_even_while_the_upstream_is_down() {
+    let world = World::with(Plan::faulty(|faults| {
+        (faults.smtp.line.silent, faults.imap.line.silent, faults.pop3.line.silent) = (true, true, true);
+    }))
+    .await;
+    for protocol in PROTOCOLS {
+        drop(world.greeted(protocol).await);
+        world.greeted(protocol).await.reset();
+    }
+    world.until("all are gone", |world| world.daemon.meter().board.list().is_empty()).await;
+    let peer = format!("peer={}", world.source);
+    let told = journal().lines(&[&peer]);
+    assert!(told.iter().all(|line| line.starts_with("DEBUG") || line.starts_with("TRACE")), "{told:?}");
+}
+
+#[tokio::test]
+async fn silent_clients_do_not_keep_an_honest_one_waiting() {
+    let world = World::with(Plan { listener: "max-connections = 50".into(), ..Plan::default() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(world.imap().await);
+    }
+    let start = Instant::now();
+    world.ann_hears(Protocol::Imap, IN).await;
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+async fn behind_a_proxy(header: &str) -> String {
+    let more = "proxy-protocol = true\nproxy-protocol-from = [\"127.0.0.0/8\"]";
+    let clients = format!("[[client]]\nname = \"far\"\naccount = \"{ANN}\"\nfrom = [\"192.0.2.7\"]\n");
+    let world = World::with(Plan { listener: more.into(), more: clients, ..Plan::default() }).await;
+    let mut smtp = world.smtp().await;
+    smtp.try_send(
+        format!(
+            "{header}EHLO x\r\nMAIL FROM:<{ANN}>\r\nRCPT TO:<bob@contoso.example>\r\nDATA\r\n{HEAD}x\r\n.\r\nQUIT\r\n"
+        )
+        .as_bytes(),
+    )
+    .await;
+    let said = smtp.rest().await;
+    assert_eq!(said.contains("250 2.0.0 OK <"), world.sandbox.submissions().len() == 1);
+    said
+}
+
+#[tokio::test]
+async fn a_proxy_header_names_the_client_and_a_missing_one_ends_the_connection() {
+    let said = behind_a_proxy("PROXY TCP4 192.0.2.7 10.0.0.1 50000 25\r\n").await;
+    assert!(said.contains("250 2.0.0 OK <"), "{said}");
+    let said = behind_a_proxy("PROXY TCP4 192.0.2.8 10.0.0.1 50000 25\r\n").await;
+    assert!(said.contains("530 5.7.0"), "another address has no rule: {said}");
+    for header in ["", "PROXY TCP4 192.0.2.7\r\n", "PROXY TCP4 999.0.2.7 10.0.0.1 1 2\r\n"] {
+        assert_eq!(behind_a_proxy(header).await, "", "{header:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_header_is_believed_from_the_proxy_alone() {
+    let more = "proxy-protocol = true\nproxy-protocol-from = [\"10.9.9.9\"]";
+    let world = World::with(Plan { listener: more.into(), ..Plan::default() }).await;
+    let mut smtp = world.smtp().await;
+    smtp.try_send(b"PROXY TCP4 127.0.0.1 10.0.0.1 50000 25\r\nEHLO x\r\n").await;
+    assert_eq!(smtp.rest().await, "");
+    let world = World::new().await;
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange("PROXY TCP4 192.0.2.7 10.0.0.1 50000 25", "500 ").await;
+}

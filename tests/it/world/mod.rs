@@ -56,6 +56,10 @@ pub struct Plan {
     pub daemon: String,
     /// Keys of ann's account.
     pub account: String,
+    /// ann's `password`.
+    pub password: String,
+    /// Files beside the configuration; `{dir}` in it is where they are.
+    pub files: Vec<(&'static str, String)>,
     /// Who is signed in already.
     pub signed_in: Vec<String>,
     pub grant: &'static str,
@@ -79,6 +83,8 @@ impl Default for Plan {
             listener: String::new(),
             daemon: String::new(),
             account: String::new(),
+            password: cheap_hash(PASSWORD),
+            files: Vec::new(),
             signed_in: vec![ANN.to_owned()],
             grant: "authorization-code",
         }
@@ -108,12 +114,20 @@ impl World {
         for person in &plan.signed_in {
             sign_in(&sandbox, dir.path(), person).await;
         }
+        for (name, content) in &plan.files {
+            std::fs::write(dir.path().join(name), content).unwrap();
+        }
         let file = dir.path().join("gatepost.toml");
-        std::fs::write(&file, &text).unwrap();
-        let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(&file))
-            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-        let daemon = Daemon::start(&config).await.unwrap();
+        std::fs::write(&file, text.replace("{dir}", dir.path().to_str().unwrap())).unwrap();
+        let daemon = start(&file).await;
         Self { sandbox, daemon, source, dir }
+    }
+
+    /// The same with the daemon stopped and started again.
+    pub async fn restarted(self) -> Self {
+        self.daemon.drain().await;
+        let daemon = start(&self.dir.path().join("gatepost.toml")).await;
+        Self { daemon, ..self }
     }
 
     pub fn address(&self, protocol: Protocol) -> SocketAddr {
@@ -219,6 +233,13 @@ pub fn plain(user: &str, password: &str) -> String {
     base64(&format!("\0{user}\0{password}"))
 }
 
+async fn start(file: &std::path::Path) -> Daemon {
+    let text = std::fs::read_to_string(file).unwrap();
+    let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(file))
+        .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    Daemon::start(&config).await.unwrap()
+}
+
 async fn sign_in(sandbox: &Sandbox, dir: &std::path::Path, person: &str) {
     let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(person)), ..TokenRow::default() };
     let store = Store::open(&settings(dir)).await.unwrap();
@@ -263,7 +284,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
         smtp = port(sandbox.smtp()),
         imap = port(sandbox.imap()),
         pop3 = port(sandbox.pop3()),
-        hash = cheap_hash(PASSWORD),
+        hash = plan.password,
         account = plan.account,
         more = plan.more,
     )
@@ -329,6 +350,13 @@ impl World {
     /// A client that was greeted and is ready to log in.
     pub async fn greeted(&self, protocol: Protocol) -> Talk {
         let mut talk = self.talk(protocol).await;
+        talk.greeted(protocol).await;
+        talk
+    }
+
+    /// A client at an address that nobody used before, greeted.
+    pub async fn stranger(&self, protocol: Protocol) -> Talk {
+        let mut talk = Talk::connect(own_address(), self.address(protocol)).await;
         talk.greeted(protocol).await;
         talk
     }

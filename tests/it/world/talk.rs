@@ -55,6 +55,11 @@ impl Talk {
 
     /// Goes on inside TLS; the certificate file is all that is trusted.
     pub async fn into_tls(self, certificate: &[u8]) -> Self {
+        self.try_tls(certificate).await.expect("a handshake")
+    }
+
+    /// The same, where the certificate may be another.
+    pub async fn try_tls(self, certificate: &[u8]) -> Option<Self> {
         assert!(self.input.is_empty(), "unread plain bytes: {:?}", self.input);
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(certificate).unwrap()).unwrap();
@@ -65,8 +70,8 @@ impl Talk {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
-        let tls = TlsConnector::from(Arc::new(config)).connect(name, self.io).await.unwrap();
-        Self { io: Box::new(tls), ..self }
+        let tls = TlsConnector::from(Arc::new(config)).connect(name, self.io).await.ok()?;
+        Some(Self { io: Box::new(tls), ..self })
     }
 
     pub async fn say(&mut self, line: &str) {
@@ -82,6 +87,16 @@ impl Talk {
         .await
         .expect("the other side takes nothing")
         .unwrap();
+    }
+
+    /// Sends as far as the other side takes it.
+    pub async fn try_send(&mut self, bytes: &[u8]) {
+        let _ = timeout(PATIENCE, async {
+            self.io.write_all(bytes).await?;
+            self.io.flush().await
+        })
+        .await
+        .expect("the other side neither reads nor closes");
     }
 
     /// The next line, without its end; empty at the end of the connection.
