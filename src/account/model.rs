@@ -12,7 +12,25 @@ pub struct Account {
     pub sign_in: Arc<SignIn>,
     pub imap_user: String,
     pub smtp_user: String,
+    /// Addresses, or `*@domain`, that may stand in MAIL FROM.
     pub send_as: Vec<String>,
+}
+
+impl Account {
+    /// Whether a client of this account may send as `address`. The null sender (`<>`) is nobody's and always may:
+    /// it belongs to notices about messages.
+    pub fn may_send_as(&self, address: &str) -> bool {
+        address.is_empty()
+            || self.send_as.iter().any(|allowed| match allowed.strip_prefix('*') {
+                Some(domain) => address
+                    .len()
+                    .checked_sub(domain.len())
+                    .filter(|at| *at > 0)
+                    .and_then(|at| address.get(at..))
+                    .is_some_and(|end| end.eq_ignore_ascii_case(domain)),
+                None => allowed.eq_ignore_ascii_case(address),
+            })
+    }
 }
 
 #[derive(Debug, Clone)]

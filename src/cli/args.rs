@@ -121,7 +121,7 @@ pub struct LogoutArgs {
 
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Examples:\n  gatepost status\n  gatepost status --json | jq '.accounts[] | select(.state != \"signed-in\")'"
+    after_help = "Examples:\n  gatepost status\n  gatepost status --json | jq '.accounts[] | select(.\"sign-in\".phase != \"ready\")'"
 )]
 pub struct StatusArgs {
     /// Prints JSON, the same as /api/status

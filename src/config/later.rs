@@ -71,6 +71,17 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
         later(table.field("delivery"), queued, "`delivery = \"queue\"`", "use delivery = \"direct\"");
         later(table.field("capture"), client.capture == Some(true), "`capture = true`", REMOVE);
     }
+    let notify = &file.notify;
+    let told = !notify.command.is_empty()
+        || notify.webhook.is_some()
+        || notify.webhook_file.is_some()
+        || notify.webhook_env.is_some();
+    notice(
+        check,
+        Key::of("notify"),
+        told,
+        "[notify] has no effect in this version: watch `gatepost status` and /metrics",
+    );
     for (n, account) in file.account.iter().enumerate() {
         let key = Key::of("account").item(n).field("limits");
         notice(check, key, account.limits.is_some(), "`limits` are not kept by this version; Microsoft's own hold");

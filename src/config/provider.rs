@@ -44,7 +44,7 @@ const EXCHANGE_SMTP: &[&str] = &["SIZE 157286400", "PIPELINING", "DSN", "ENHANCE
 /// Common to the list before the 2026 front end and the one after it.
 const EXCHANGE_IMAP: &[&str] = &[
     "IMAP4",
-    "IMAP4REV1",
+    "IMAP4rev1",
     "SASL-IR",
     "UIDPLUS",
     "MOVE",
@@ -158,7 +158,7 @@ const GOOGLE: Preset = Preset {
     imap: Some(("imap.gmail.com", 993, Implicit)),
     pop3: Some(("pop.gmail.com", 995, Implicit)),
     smtp_capabilities: &["SIZE 35882577", "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8"],
-    imap_capabilities: &["IMAP4REV1", "SASL-IR", "UIDPLUS", "MOVE", "ID", "UNSELECT", "CHILDREN", "IDLE", "NAMESPACE"],
+    imap_capabilities: &["IMAP4rev1", "SASL-IR", "UIDPLUS", "MOVE", "ID", "UNSELECT", "CHILDREN", "IDLE", "NAMESPACE"],
     ..CUSTOM
 };
 
@@ -178,7 +178,7 @@ const FASTMAIL: Preset = Preset {
     imap: Some(("imap.fastmail.com", 993, Implicit)),
     pop3: Some(("pop.fastmail.com", 995, Implicit)),
     smtp_capabilities: &["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"],
-    imap_capabilities: &["IMAP4REV1", "SASL-IR", "UIDPLUS", "MOVE", "ID", "UNSELECT", "CHILDREN", "IDLE", "NAMESPACE"],
+    imap_capabilities: &["IMAP4rev1", "SASL-IR", "UIDPLUS", "MOVE", "ID", "UNSELECT", "CHILDREN", "IDLE", "NAMESPACE"],
     ..CUSTOM
 };
 
@@ -192,7 +192,7 @@ const YAHOO: Preset = Preset {
     imap: Some(("imap.mail.yahoo.com", 993, Implicit)),
     pop3: Some(("pop.mail.yahoo.com", 995, Implicit)),
     smtp_capabilities: &["PIPELINING", "8BITMIME"],
-    imap_capabilities: &["IMAP4REV1", "SASL-IR", "ID", "IDLE", "NAMESPACE"],
+    imap_capabilities: &["IMAP4rev1", "SASL-IR", "ID", "IDLE", "NAMESPACE"],
     ..CUSTOM
 };
 

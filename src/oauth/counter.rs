@@ -36,8 +36,12 @@ pub(super) struct Desk {
     pub fault: Option<Fault>,
     /// Why a refused token is not replaced.
     pub refusal: Option<Fault>,
-    /// Counts the keeper's answers; who waits reads `fault` once it has grown.
+    /// Counts the answers to sessions that want a token; who waits reads `fault` once it has grown.
     pub answers: u64,
+    /// Counts the answers to sessions whose token was refused.
+    pub replacements: u64,
+    /// Counts the looks at the store that were asked for.
+    pub looks: u64,
     pub state: SignInState,
 }
 
@@ -65,7 +69,7 @@ pub(super) struct Wishes {
 
 impl Counter {
     pub fn new(state: SignInState, clock: Clock) -> Self {
-        let desk = Desk { held: None, fault: None, refusal: None, answers: 0, state };
+        let desk = Desk { held: None, fault: None, refusal: None, answers: 0, replacements: 0, looks: 0, state };
         Self {
             desk: watch::Sender::new(desk),
             bell: Notify::new(),
@@ -82,7 +86,7 @@ impl Counter {
         let usable = |held: &Held| self.clock.left(held.expiry) > held.grace;
         let ask = || self.wanted.store(true, Ordering::SeqCst);
         self.used.store(true, Ordering::SeqCst);
-        self.wait(usable, ask, |desk| desk.fault.clone()).await
+        self.wait(usable, ask, |desk| desk.answers, |desk| desk.fault.clone()).await
     }
 
     /// A token newer than `generation`, which an upstream refused.
@@ -91,24 +95,26 @@ impl Counter {
         let ask = || {
             self.refused.fetch_max(generation, Ordering::SeqCst);
         };
-        self.wait(newer, ask, |desk| desk.refusal.clone().or_else(|| desk.fault.clone())).await
+        let why_not = |desk: &Desk| desk.refusal.clone().or_else(|| desk.fault.clone());
+        self.wait(newer, ask, |desk| desk.replacements, why_not).await
     }
 
     async fn wait(
         &self,
         good: impl Fn(&Held) -> bool,
         ask: impl Fn(),
+        answers: impl Fn(&Desk) -> u64,
         why_not: impl Fn(&Desk) -> Option<Fault>,
     ) -> Result<Bearer, Fault> {
         let mut view = self.desk.subscribe();
-        let seen = view.borrow().answers;
+        let seen = answers(&view.borrow());
         loop {
             {
                 let desk = view.borrow_and_update();
                 if let Some(held) = desk.held.as_ref().filter(|held| good(held)) {
                     return Ok(Bearer { token: held.token.clone(), generation: held.generation });
                 }
-                if desk.answers > seen {
+                if answers(&desk) > seen {
                     return Err(why_not(&desk).unwrap_or_else(|| FETCH_UNFINISHED.fault()));
                 }
             }
@@ -123,11 +129,10 @@ impl Counter {
     /// Waits until the keeper has looked at the store.
     pub async fn looked(&self) {
         let mut view = self.desk.subscribe();
-        let seen = view.borrow_and_update().answers;
-        self.wanted.store(true, Ordering::SeqCst);
+        let seen = view.borrow_and_update().looks;
         self.look_at_store();
         // An error means that the keeper is gone; the bearer that is asked for next says so.
-        let _ = view.wait_for(|desk| desk.answers > seen).await;
+        let _ = view.wait_for(|desk| desk.looks > seen).await;
     }
 
     /// An upstream took the token of this generation.

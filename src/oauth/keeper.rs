@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Grant, Rotation, SignIn,
     clock::Clock,
-    counter::{Counter, Held},
+    counter::{Counter, Held, Wishes},
     endpoints::{Endpoints, TokenSet},
     patience,
     state::{FaultSeen, Phase, timestamp},
@@ -113,7 +113,7 @@ impl Keeper {
         if !self.is_blocked() && ((wanted && !self.has_usable()) || self.is_due()) {
             self.fly().await;
         }
-        self.show(wanted);
+        self.show(&wishes);
     }
 
     /// An upstream blamed the token. The held one stays for others: it may be one mailbox that is not allowed.
@@ -399,12 +399,14 @@ impl Keeper {
         Endpoints { http: &self.http, app: &self.sign_in.app, clock: &self.clock }
     }
 
-    fn show(&self, answered: bool) {
+    fn show(&self, answered: &Wishes) {
         let fault = self.trouble.as_ref().map(|trouble| trouble.fault.clone());
         self.counter.show(|desk| {
             desk.held.clone_from(&self.held);
             desk.fault = fault;
-            desk.answers += u64::from(answered);
+            desk.answers += u64::from(answered.wanted);
+            desk.replacements += u64::from(answered.refused > 0);
+            desk.looks += u64::from(answered.look);
             let state = &mut desk.state;
             state.phase = self.phase();
             state.generation = self.generation;

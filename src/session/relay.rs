@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     account::Admitted,
-    base::{Protocol, Stage},
+    base::{Protocol, Stage, printable},
     meter::Entry,
     net::Stream,
     outbound::{Channel, Lost},
@@ -174,6 +174,16 @@ impl Relay<'_> {
         let limit = ehlo(&self.gate.host, &self.keywords).size;
         if mail.size > limit {
             return Reply::new(552, format!("5.3.4 Message larger than {limit} octets"));
+        }
+        let account = &self.admitted.account;
+        if !account.may_send_as(&mail.address) {
+            let sender = printable(&mail.address, 100);
+            info!(session = self.entry.id(), account = account.address, sender, "sender refused by send-as");
+            let text = format!(
+                "5.7.1 {} may not send as <{sender}>, see send-as [gatepost sender-not-allowed]",
+                account.address
+            );
+            return Reply::new(550, text);
         }
         // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
         let mut fresh = self.channel.is_none();

@@ -78,10 +78,8 @@ async fn a_certificate_proves_the_app_without_any_secret() {
     std::fs::write(dir.path().join("app.pem"), certificate.pem()).unwrap();
     std::fs::write(dir.path().join("app.key"), key.serialize_pem()).unwrap();
     sandbox.register(Registration::with_certificate(CERTIFIED_CLIENT, certificate.pem()));
-    let credential = format!(
-        "certificate = \"{dir}/app.pem\"\ncertificate-key = \"{dir}/app.key\"",
-        dir = dir.path().display()
-    );
+    let credential =
+        format!("certificate = \"{dir}/app.pem\"\ncertificate-key = \"{dir}/app.key\"", dir = dir.path().display());
     let daemon = daemon(&sandbox, dir.path(), CERTIFIED_CLIENT, &credential).await;
     bob_sends_and_reads(&daemon).await;
 }

@@ -281,8 +281,20 @@ async fn several_messages_and_an_rset_share_one_connection_upstream() {
 }
 
 #[tokio::test]
-async fn the_upstreams_own_words_reach_the_client() {
+async fn a_sender_outside_send_as_is_refused_by_us_and_the_session_goes_on() {
     let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    let refusal = smtp.exchange("MAIL FROM:<ceo@fabrikam.example>", "550 5.7.1 ").await;
+    assert!(refusal.ends_with("[gatepost sender-not-allowed]"), "{refusal}");
+    smtp.exchange(&format!("MAIL FROM:<{}>", ANN.to_uppercase()), "250 2.1.0").await;
+    let said = world.sandbox.transcript().dialogue("smtp").join("\n");
+    assert!(!said.contains("fabrikam"), "{said}");
+}
+
+#[tokio::test]
+async fn the_upstreams_own_words_reach_the_client() {
+    let account = format!("send-as = [\"{ANN}\", \"*@fabrikam.example\"]");
+    let world = World::with(Plan { account, ..Plan::default() }).await;
     let mut smtp = world.smtp_as_ann().await;
     smtp.exchange("MAIL FROM:<ceo@fabrikam.example>", "550 5.7.60 SMTP; Client does not have permissions").await;
     smtp.open_message().await;
@@ -333,7 +345,9 @@ async fn dsn_parameters_pass_where_the_upstream_has_dsn_and_are_dropped_where_no
 
 #[tokio::test]
 async fn smtputf8_is_dropped_where_all_is_ascii_and_refused_where_it_is_not() {
-    let world = World::with(Plan::faulty(|faults| faults.smtp.hidden = vec!["SMTPUTF8".into()])).await;
+    let mut plan = Plan::faulty(|faults| faults.smtp.hidden = vec!["SMTPUTF8".into()]);
+    plan.account = "send-as = [\"*@contoso.example\"]".into();
+    let world = World::with(plan).await;
     let mut smtp = world.smtp_as_ann().await;
     smtp.exchange("MAIL FROM:<änn@contoso.example> SMTPUTF8", "550 5.6.7").await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}> SMTPUTF8"), "250 ").await;

@@ -31,8 +31,6 @@ const EXPOSE: &[&str] = &[
     "src/account/passwords.rs",        // hashes and compares what was typed
     "src/base/secret.rs",              // defines it
     "src/cli/demo/stage.rs",           // the demo's own password
-    "src/cli/local_password.rs",       // prints a password that was made
-    "src/cli/login.rs",                // the same with --json; reads a pasted address
     "src/cli/password.rs",             // prints the hash that was asked for
     "src/cli/local_password.rs",       // prints a password that was just made, once
     "src/cli/login.rs",                // the redirected address that a person pastes
@@ -269,4 +267,40 @@ fn the_unit_is_hardened() {
         .output();
     let Ok(output) = measured else { return };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let sources: String = rust_files_of(&["src", "tests"]);
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| what must hold")).skip(2);
+    let mut seen = 0;
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        for name in
+            row.split('`').skip(1).step_by(2).filter(|name| name.contains('_') && !name.contains(['.', '/', ' ']))
+        {
+            assert!(
+                sources.contains(&format!("fn {name}(")),
+                "ARCHITECTURE.md names a test `{name}` that is not there"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "the table of invariants was not found");
+}
+
+fn rust_files_of(folders: &[&str]) -> String {
+    fn walk(folder: &Path, out: &mut String) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, out);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                out.push_str(&fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut out = String::new();
+    folders.iter().for_each(|folder| walk(&root().join(folder), &mut out));
+    out
 }

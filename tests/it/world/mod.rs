@@ -12,7 +12,7 @@ use std::{
 };
 
 use gatepost::{
-    base::{Protocol, Secret},
+    base::Protocol,
     config::{self, Surroundings},
     daemon::Daemon,
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Speaker, Submission},
