@@ -23,7 +23,7 @@ unit: ## unit, property and dialogue tests; needs no network and nothing install
 
 real: ## real Dovecot, Postfix, OAuth server, mail programs and browser; installs what is missing (Debian, root)
 	$(CARGO) build --quiet
-	sh tests/real/install.sh
+	bash tests/real/install.sh
 	python3 tests/real/run.py
 
 fmt:

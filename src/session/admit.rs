@@ -48,7 +48,7 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     let entry = gate.meter.board.enter(protocol, peer.ip());
     gate.meter.session_opened(protocol);
     debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
-    // The login is a boxed future of its own: gone before the long part begins.
+    // Each part is a boxed future of its own: a silent client does not pay for a relay, nor a relay for the login.
     let knocking = Box::pin(knocking(&gate, &doorway, client, &entry));
     let through = tokio::select! {
         through = knocking => through,
@@ -57,8 +57,8 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     if let Some(through) = through {
         seat.authenticated();
         match protocol {
-            Protocol::Smtp => relay::run(&gate, through, &entry).await,
-            Protocol::Imap | Protocol::Pop3 => proxy::run(&gate, protocol, through, &entry).await,
+            Protocol::Smtp => Box::pin(relay::run(&gate, through, &entry)).await,
+            Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, through, &entry)).await,
         }
     }
     gate.meter.session_closed(protocol);
