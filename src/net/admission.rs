@@ -128,7 +128,7 @@ impl Seat {
         &self.evicted
     }
 
-    /// The client has signed on: from now on it is never asked to leave.
+    /// The client's password was right: from now on it is never asked to leave.
     pub fn authenticated(&self) {
         self.admission.books().settle(self.number);
     }

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     Doorway, Gate,
-    drive::{Broken, Patience, Want, drive, flush, write},
+    drive::{Broken, Want, drive, flush, write},
     proxy, relay,
     sign_on::{SignedOn, sign_on},
 };
@@ -23,7 +23,7 @@ use crate::{
     wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
-/// Waiting for the client before it is signed on, in all.
+/// Waiting for the client before it is signed on, in all; our own work in between does not count.
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// Failed logins before a connection is closed.
 const GUESSES_PER_CONNECTION: u32 = 10;
@@ -49,13 +49,12 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     gate.meter.session_opened(protocol);
     debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
     // Each part is a boxed future of its own: a silent client does not pay for a relay, nor a relay for the login.
-    let knocking = Box::pin(knocking(&gate, &doorway, client, &entry));
+    let knocking = Box::pin(knocking(&gate, &doorway, client, &seat, &entry));
     let through = tokio::select! {
         through = knocking => through,
         () = seat.evicted().cancelled() => None,
     };
     if let Some(through) = through {
-        seat.authenticated();
         match protocol {
             Protocol::Smtp => Box::pin(relay::run(&gate, through, &entry)).await,
             Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, through, &entry)).await,
@@ -65,10 +64,10 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     debug!(session = entry.id(), %protocol, %peer, "closed");
 }
 
-async fn knocking(gate: &Gate, doorway: &Doorway, client: Stream, entry: &Entry) -> Option<Through> {
+async fn knocking(gate: &Gate, doorway: &Doorway, client: Stream, seat: &Seat, entry: &Entry) -> Option<Through> {
     let accounts = gate.register.accounts();
     let protection = doorway.protection(&client);
-    let door = Door { gate, doorway, entry, peer: client.peer() };
+    let door = Door { gate, doorway, seat, entry, peer: client.peer() };
     match doorway.protocol {
         Protocol::Smtp => door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)).await,
         Protocol::Imap => {
@@ -81,22 +80,26 @@ async fn knocking(gate: &Gate, doorway: &Doorway, client: Stream, entry: &Entry)
 struct Door<'a> {
     gate: &'a Gate,
     doorway: &'a Doorway,
+    seat: &'a Seat,
     entry: &'a Entry,
     peer: SocketAddr,
 }
 
 impl Door<'_> {
     async fn knock<F: Front>(&self, mut client: Stream, mut front: F) -> Option<Through> {
-        let mut patience = Patience::new(CLIENT_WAIT);
+        let mut patience = CLIENT_WAIT;
         let mut failures = 0;
         loop {
+            let deadline = Instant::now() + patience;
             let want = tokio::select! {
-                want = drive(&mut client, &mut front, &mut patience) => want,
+                want = drive(&mut client, &mut front, deadline) => want,
                 () = self.gate.closing.cancelled() => {
                     self.farewell(&mut client).await;
                     return None;
                 }
             };
+            patience = deadline.saturating_duration_since(Instant::now());
+            let signed_on_by = Instant::now() + self.gate.sign_on;
             self.entry.set_stage(Stage::Authenticating);
             let admission = match want {
                 Err(broken) => {
@@ -104,7 +107,8 @@ impl Door<'_> {
                     return None;
                 }
                 Ok(Want::StartTls) => {
-                    client = self.upgrade(client).await?;
+                    client = self.upgrade(client, deadline).await?;
+                    patience = deadline.saturating_duration_since(Instant::now());
                     front.secured();
                     continue;
                 }
@@ -121,7 +125,7 @@ impl Door<'_> {
                 },
             };
             let signed_on = match admission {
-                Ok(admitted) => self.sign_on(&mut client, &mut front, admitted).await?,
+                Ok(admitted) => self.sign_on(&mut client, &mut front, admitted, signed_on_by).await?,
                 Err(fault) => Err((None, fault)),
             };
             match signed_on {
@@ -151,9 +155,11 @@ impl Door<'_> {
         client: &mut Stream,
         front: &mut F,
         admitted: Admitted,
+        deadline: Instant,
     ) -> Option<Result<(Admitted, SignedOn), (Option<Admitted>, Fault)>> {
+        // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
+        self.seat.authenticated();
         self.entry.set_account(&admitted.account.address);
-        let deadline = Instant::now() + self.gate.sign_on;
         let signed_on = tokio::select! {
             signed_on = sign_on(self.gate, &admitted.account, self.doorway.protocol, deadline, self.entry) => signed_on,
             () = left(client, front) => {
@@ -189,9 +195,9 @@ impl Door<'_> {
         Some(Through { client, unread: front.into_unread(), admitted, upstream })
     }
 
-    async fn upgrade(&self, client: Stream) -> Option<Stream> {
+    async fn upgrade(&self, client: Stream, deadline: Instant) -> Option<Stream> {
         let Some(tls) = &self.doorway.tls else { return None };
-        match client.upgrade_server(tls, Instant::now() + CLIENT_WAIT).await {
+        match client.upgrade_server(tls, deadline).await {
             Ok(client) => Some(client),
             Err(error) => {
                 info!(session = self.entry.id(), peer = %self.peer, %error, "TLS handshake failed");

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
 
 use crate::wire::{Machine, Step, Violation};
@@ -42,41 +42,15 @@ pub enum Want<E> {
     StartTls,
 }
 
-/// Time that may be spent waiting for the peer; our own work in between does not count.
-#[derive(Debug)]
-pub struct Patience {
-    left: Duration,
-}
-
-impl Patience {
-    pub const fn new(left: Duration) -> Self {
-        Self { left }
-    }
-
-    /// For a peer that has to be through at a point in time.
-    pub fn until(deadline: Instant) -> Self {
-        Self { left: deadline.saturating_duration_since(Instant::now()) }
-    }
-
-    async fn wait<T>(&mut self, future: impl Future<Output = io::Result<T>>) -> Result<T, Broken> {
-        let start = Instant::now();
-        let result = timeout(self.left, future).await;
-        self.left = self.left.saturating_sub(start.elapsed());
-        match result {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) if is_close(&error) => Err(Broken::Closed),
-            Ok(Err(error)) => Err(Broken::Io(error)),
-            Err(_) => Err(Broken::TimedOut),
-        }
-    }
-}
-
 fn is_close(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
-/// Runs the machine until it wants something of the session.
-pub async fn drive<S, M>(stream: &mut S, machine: &mut M, patience: &mut Patience) -> Result<Want<M::Event>, Broken>
+/// Runs the machine until it wants something of the session, until `deadline` at the latest.
+///
+/// The clock is looked at before every read: a peer that never stops sending is always ready, and a timeout around
+/// the read alone would never fire.
+pub async fn drive<S, M>(stream: &mut S, machine: &mut M, deadline: Instant) -> Result<Want<M::Event>, Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     M: Machine,
@@ -85,13 +59,13 @@ where
         match machine.step().map_err(Broken::Violation)? {
             Step::Read => {
                 let mut chunk = [0u8; CHUNK];
-                let n = patience.wait(stream.read(&mut chunk)).await?;
+                let n = by(deadline, stream.read(&mut chunk)).await?;
                 if n == 0 {
                     return Err(Broken::Closed);
                 }
                 machine.feed(chunk.get(..n).unwrap_or_default());
             }
-            Step::Write(bytes) => write(stream, &bytes).await?,
+            Step::Write(bytes) => write_by(deadline, stream, &bytes).await?,
             Step::StartTls => return Ok(Want::StartTls),
             Step::Event(event) => return Ok(Want::Event(event)),
         }
@@ -111,14 +85,93 @@ where
 }
 
 pub async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> Result<(), Broken> {
-    let wrote = async {
+    write_by(Instant::now() + WRITE_WAIT, stream, bytes).await
+}
+
+async fn write_by<S: AsyncWrite + Unpin>(deadline: Instant, stream: &mut S, bytes: &[u8]) -> Result<(), Broken> {
+    let deadline = deadline.min(Instant::now() + WRITE_WAIT);
+    by(deadline, async {
         stream.write_all(bytes).await?;
         stream.flush().await
-    };
-    match timeout(WRITE_WAIT, wrote).await {
-        Ok(Ok(())) => Ok(()),
+    })
+    .await
+}
+
+async fn by<T>(deadline: Instant, io: impl Future<Output = io::Result<T>>) -> Result<T, Broken> {
+    if Instant::now() >= deadline {
+        return Err(Broken::TimedOut);
+    }
+    match timeout_at(deadline, io).await {
+        Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if is_close(&error) => Err(Broken::Closed),
         Ok(Err(error)) => Err(Broken::Io(error)),
         Err(_) => Err(Broken::TimedOut),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use bytes::{Bytes, BytesMut};
+    use tokio::io::ReadBuf;
+
+    use super::*;
+
+    /// A peer that always has more to say, and takes every word.
+    struct Chatterbox;
+
+    impl AsyncRead for Chatterbox {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            buf.put_slice(b"NOOP\r\n");
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Chatterbox {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Answers every piece and never gets anywhere.
+    #[derive(Default)]
+    struct Patient {
+        heard: bool,
+    }
+
+    impl Machine for Patient {
+        type Event = ();
+
+        fn feed(&mut self, _: &[u8]) {
+            self.heard = true;
+        }
+
+        fn step(&mut self) -> Result<Step<()>, Violation> {
+            let answer = std::mem::take(&mut self.heard);
+            Ok(if answer { Step::Write(Bytes::from_static(b"250 OK\r\n")) } else { Step::Read })
+        }
+
+        fn into_unread(self) -> BytesMut {
+            BytesMut::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_stops_sending_is_held_to_the_deadline() {
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let ended = drive(&mut Chatterbox, &mut Patient::default(), deadline).await;
+        assert!(matches!(ended, Err(Broken::TimedOut)), "{ended:?}");
     }
 }

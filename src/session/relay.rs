@@ -128,7 +128,8 @@ impl Relay<'_> {
                 },
                 () = sleep_until(start + UPSTREAM_IDLE), if between && self.channel.is_some() => {
                     if let Some(channel) = self.channel.take() {
-                        channel.quit().await;
+                        // In the background: a slow goodbye is nothing that the client should wait for.
+                        tokio::spawn(channel.quit());
                     }
                 }
                 () = upstream_closes(&mut self.channel), if between && self.channel.is_some() => {
@@ -161,10 +162,11 @@ impl Relay<'_> {
             Command::Vrfy => Reply::new(252, "2.5.2 Cannot verify, send the message and see"),
             Command::Help => Reply::new(214, "2.0.0 Gatepost relays mail: MAIL, RCPT, DATA, RSET, QUIT"),
             Command::Quit => return self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await,
-            Command::Auth { .. } => return self.mistake(&Reply::new(503, "5.5.1 Already authenticated")).await,
-            Command::StartTls => return self.mistake(&Reply::new(503, "5.5.1 STARTTLS comes before AUTH")).await,
+            Command::Auth { .. } => Reply::new(503, "5.5.1 Already authenticated"),
+            Command::StartTls => Reply::new(503, "5.5.1 STARTTLS comes before AUTH"),
         };
-        self.say(&reply).await
+        // A command out of sequence is the client's mistake, whoever says so.
+        if reply.code == 503 { self.mistake(&reply).await } else { self.say(&reply).await }
     }
 
     async fn mail(&mut self, mail: Mail) -> Reply {
@@ -175,15 +177,8 @@ impl Relay<'_> {
         if mail.size > limit {
             return Reply::new(552, format!("5.3.4 Message larger than {limit} octets"));
         }
-        let account = &self.admitted.account;
-        if !account.may_send_as(&mail.address) {
-            let sender = printable(&mail.address, 100);
-            info!(session = self.entry.id(), account = account.address, sender, "sender refused by send-as");
-            let text = format!(
-                "5.7.1 {} may not send as <{sender}>, see send-as [gatepost sender-not-allowed]",
-                account.address
-            );
-            return Reply::new(550, text);
+        if !self.admitted.account.may_send_as(&mail.address) {
+            return self.not_allowed(&mail.address);
         }
         // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
         let mut fresh = self.channel.is_none();
@@ -213,6 +208,15 @@ impl Relay<'_> {
             self.channel = None;
             fresh = true;
         }
+    }
+
+    /// The refusal of a sender, in MAIL FROM or in the From header, that `send-as` does not name.
+    pub(super) fn not_allowed(&self, sender: &str) -> Reply {
+        let account = &self.admitted.account.address;
+        let sender = printable(sender, 100);
+        info!(session = self.entry.id(), account, sender, "sender refused by send-as");
+        let text = format!("5.7.1 {account} may not send as <{sender}>, see send-as [gatepost sender-not-allowed]");
+        Reply::new(550, text)
     }
 
     /// Signs on again for the next message.
@@ -273,7 +277,7 @@ impl Relay<'_> {
     /// What was sent ahead of our 354 would have been the body: it must not be taken for commands.
     async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
-            return self.say(reply).await;
+            return self.mistake(reply).await;
         }
         self.input.discard();
         info!(session = self.entry.id(), "client sent a body without waiting for 354");
@@ -331,5 +335,5 @@ pub(super) fn softened(mut reply: Reply) -> Reply {
 }
 
 pub(super) fn lost_reply(lost: &Lost) -> Reply {
-    Reply::new(451, format!("4.4.2 Nothing was sent, try again: {lost} [gatepost upstream-lost]"))
+    Reply::new(451, format!("4.4.2 Nothing was delivered, try again: {lost} [gatepost upstream-lost]"))
 }

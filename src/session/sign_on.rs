@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Gate,
-    drive::{Broken, Patience, Want, drive},
+    drive::{Broken, Want, drive},
 };
 use crate::{
     account::Account,
@@ -155,9 +155,8 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     async fn run(&self, mut stream: Stream, mut back: impl Back) -> Result<SignedOn, Failed> {
-        let mut patience = Patience::until(self.deadline);
         let ended = loop {
-            match drive(&mut stream, &mut back, &mut patience).await {
+            match drive(&mut stream, &mut back, self.deadline).await {
                 Ok(Want::StartTls) => {
                     let peer = stream.peer();
                     let upgrade = stream.upgrade_client(&self.gate.tls, &self.upstream.host, self.deadline).await;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use mailparse::MailHeaderMap;
+use mailparse::{MailAddr, MailHeader, MailHeaderMap};
 use tokio::{io::AsyncReadExt, time::timeout};
 use tracing::info;
 
@@ -121,9 +121,9 @@ impl Passage {
         self.octets += (self.out.len() - before) as u64;
         relay.input.feed(input.get(passed.consumed..).unwrap_or_default());
         if let Some(reply) = self.objection() {
-            self.refuse(reply);
+            self.refuse(reply).await;
         }
-        self.forward(before, passed.ended).await;
+        self.forward(before, passed.ended, relay).await;
         passed.ended
     }
 
@@ -151,25 +151,31 @@ impl Passage {
             .then(|| Reply::new(552, "5.3.4 Header block larger than 256 KiB"))
     }
 
-    /// A refusal of ours: an upstream in mid-body is closed without the final dot.
-    fn refuse(&mut self, reply: Reply) {
-        let held = Way::Refused { reply, channel: None };
-        match std::mem::replace(&mut self.way, held) {
-            already @ Way::Refused { .. } => self.way = already,
-            Way::Held(_) | Way::Open(_) => {}
-        }
+    /// A refusal of ours: an upstream in mid-body is closed without the final dot, one that waits serves again.
+    async fn refuse(&mut self, reply: Reply) {
+        let placeholder = Way::Refused { reply: reply.clone(), channel: None };
+        self.way = match std::mem::replace(&mut self.way, placeholder) {
+            Way::Held(channel) => unopened(reply, channel).await,
+            Way::Open(_) => Way::Refused { reply, channel: None },
+            already @ Way::Refused { .. } => already,
+        };
     }
 
-    async fn forward(&mut self, before: usize, ended: bool) {
+    async fn forward(&mut self, before: usize, ended: bool, relay: &Relay<'_>) {
         if matches!(self.way, Way::Held(_)) {
             let complete = header_end(&self.out, before.saturating_sub(3));
             if complete.is_none() && !ended {
                 return;
             }
             let head = self.out.get(..complete.unwrap_or(self.out.len())).unwrap_or_default();
-            self.message_id = message_id(head);
             let ascii = head.is_ascii();
-            self.open(ascii).await;
+            let headers = Headers::read(head);
+            self.message_id = headers.message_id;
+            let account = &relay.admitted.account;
+            match headers.from.iter().find(|sender| !account.may_send_as(sender)) {
+                Some(sender) => self.refuse(relay.not_allowed(sender)).await,
+                None => self.open(ascii).await,
+            }
         }
         if let Way::Open(channel) = &mut self.way
             && let Err(lost) = channel.body(&self.out).await
@@ -233,9 +239,37 @@ fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
     memchr::memmem::find(rest, b"\r\n\r\n").map(|at| from + at + 4)
 }
 
-fn message_id(head: &[u8]) -> String {
-    let id = mailparse::parse_headers(head).ok().and_then(|(headers, _)| headers.get_first_value("Message-ID"));
-    printable(id.as_deref().unwrap_or_default().trim(), 200)
+/// What we want to know of a header block.
+struct Headers {
+    message_id: String,
+    /// Every address in every From; a From that cannot be read stands here as it is, so that no rule allows it.
+    from: Vec<String>,
+}
+
+impl Headers {
+    fn read(head: &[u8]) -> Self {
+        // A block that begins with a folded line would not be read at all.
+        let headers = mailparse::parse_headers(head.trim_ascii_start());
+        let headers = headers.map(|(headers, _)| headers).unwrap_or_default();
+        // RFC 5322 4.5 has spaces before the colon.
+        let named = |header: &&MailHeader<'_>| header.get_key_ref().trim().eq_ignore_ascii_case("From");
+        let from = headers.iter().filter(named).flat_map(senders).collect();
+        let message_id = headers.get_first_value("Message-ID").unwrap_or_default();
+        Self { message_id: printable(message_id.trim(), 200), from }
+    }
+}
+
+fn senders(header: &MailHeader<'_>) -> Vec<String> {
+    match mailparse::addrparse_header(header) {
+        Ok(list) if !list.is_empty() => list
+            .iter()
+            .flat_map(|one| match one {
+                MailAddr::Single(single) => vec![single.addr.clone()],
+                MailAddr::Group(group) => group.addrs.iter().map(|single| single.addr.clone()).collect(),
+            })
+            .collect(),
+        _ => vec![header.get_value()],
+    }
 }
 
 /// The one line per message.
@@ -248,7 +282,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
     };
     relay.gate.meter.message(outcome);
     relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
-    let text = reply.map_or_else(|| "client left in mid-message, nothing was sent".to_owned(), Reply::text);
+    let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
     info!(
         session = relay.entry.id(),
         account = relay.admitted.account.address,
@@ -278,7 +312,26 @@ mod tests {
 
     #[test]
     fn the_message_id_is_found_folded_or_not() {
-        assert_eq!(message_id(b"Subject: x\r\nMESSAGE-ID:\r\n <a@b>\r\n\r\n"), "<a@b>");
-        assert_eq!(message_id(b"\r\n"), "");
+        assert_eq!(Headers::read(b"Subject: x\r\nMESSAGE-ID:\r\n <a@b>\r\n\r\n").message_id, "<a@b>");
+        assert_eq!(Headers::read(b"\r\n").message_id, "");
+    }
+
+    #[test]
+    fn every_address_of_every_from_is_found_and_one_that_cannot_be_read_is_kept() {
+        let from = |head: &str| Headers::read(head.as_bytes()).from;
+        assert_eq!(from("From: \"Ann, of Sales\" <ann@a.example>\r\n\r\n"), ["ann@a.example"]);
+        assert_eq!(from("FROM: ann@a.example (Ann)\r\n\r\n"), ["ann@a.example"]);
+        assert_eq!(
+            from("From:\r\n =?utf-8?q?=C3=84nn?= <a@b.example>,\r\n\tc@d.example\r\n\r\n"),
+            ["a@b.example", "c@d.example"]
+        );
+        assert_eq!(
+            from("From: a@b.example\r\nSubject: x\r\nFrom: c@d.example\r\n\r\n"),
+            ["a@b.example", "c@d.example"]
+        );
+        assert_eq!(from("From: all: a@b.example, c@d.example;\r\n\r\n"), ["a@b.example", "c@d.example"]);
+        assert_eq!(from("From: <<oops\r\n\r\n"), ["<<oops"]);
+        assert_eq!(from(" folded\r\nFrom : a@b.example\r\n\r\n"), ["a@b.example"]);
+        assert_eq!(from("Subject: none\r\n\r\n"), [""; 0]);
     }
 }

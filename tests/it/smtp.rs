@@ -292,6 +292,35 @@ async fn a_sender_outside_send_as_is_refused_by_us_and_the_session_goes_on() {
 }
 
 #[tokio::test]
+async fn a_from_header_outside_send_as_is_refused_by_us_and_the_upstream_hears_no_data() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    for from in ["ceo@fabrikam.example", "Ann <ann@contoso.example>, ceo@fabrikam.example"] {
+        smtp.open_message().await;
+        smtp.send(format!("To: {BOB}\r\nFrom: {from}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+        let refusal = smtp.expect("550 5.7.1 ").await;
+        assert!(refusal.contains("<ceo@fabrikam.example>"), "{refusal}");
+        assert!(refusal.ends_with("[gatepost sender-not-allowed]"), "{refusal}");
+    }
+    let said = world.said_upstream("smtp");
+    assert!(!said.contains("DATA") && said.contains("RSET"), "{said}");
+    assert!(smtp.message("by herself").await.starts_with("250 "));
+    assert_eq!(world.sandbox.counts().sign_ons, 1, "the connection served on");
+    world.only_message();
+}
+
+#[tokio::test]
+async fn commands_out_of_sequence_use_up_the_error_budget() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    for _ in 0..20 {
+        smtp.exchange(&format!("RCPT TO:<{BOB}>"), "503 ").await;
+    }
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "421 4.7.0").await;
+    smtp.expect_end().await;
+}
+
+#[tokio::test]
 async fn the_upstreams_own_words_reach_the_client() {
     let account = format!("send-as = [\"{ANN}\", \"*@fabrikam.example\"]");
     let world = World::with(Plan { account, ..Plan::default() }).await;
