@@ -6,7 +6,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{Entry, sign_on::*};
-use crate::base::{Fault, Protocol};
+use crate::base::{Fault, Kind, Protocol};
 
 /// A refusal, understood.
 #[derive(Debug, Clone)]
@@ -17,17 +17,22 @@ pub struct Refusal {
 }
 
 /// `text` is the final reply as it came; `challenge` what the server sent as SASL error challenge (RFC 7628 3.2.2),
-/// in base64 as on the wire, or decoded.
-pub fn sign_on_refusal(protocol: Protocol, text: &str, challenge: Option<&str>) -> Refusal {
+/// in base64 as on the wire, or decoded. `early`: it came before the sign-on began, when nobody was named yet, so it
+/// passes by itself whatever its words and code.
+pub fn sign_on_refusal(protocol: Protocol, text: &str, challenge: Option<&str>, early: bool) -> Refusal {
     let status = challenge.and_then(challenge_status);
     // The space ends the last word, so that `5.7.3 ` is never a part of `5.7.30`.
     let lower = format!("{} ", text.to_ascii_lowercase());
-    let known = KNOWN.iter().find(|row| row.protocol.is_none_or(|only| only == protocol) && row.is_in(&lower));
+    let known = KNOWN.iter().find(|row| {
+        row.protocol.is_none_or(|only| only == protocol)
+            && row.is_in(&lower)
+            && (!early || row.entry.kind == Kind::Unavailable)
+    });
     let challenged = matches!(status.as_deref(), Some("400" | "401" | "invalid_token"));
     let (entry, blames_token) = match known {
         Some(row) => (row.entry, row.entry.id == TOKEN_REFUSED.id),
         None if challenged => (TOKEN_REFUSED, true),
-        None if is_temporary(protocol, &lower) => (UPSTREAM_UNAVAILABLE, false),
+        None if early || is_temporary(protocol, &lower) => (UPSTREAM_UNAVAILABLE, false),
         None => (SIGN_ON_REFUSED, false),
     };
     let detail = match &status {
@@ -35,22 +40,6 @@ pub fn sign_on_refusal(protocol: Protocol, text: &str, challenge: Option<&str>) 
         None => format!("upstream said {text:?}"),
     };
     Refusal { fault: entry.fault().detail(detail), blames_token }
-}
-
-/// The answer to a command right after the sign-on, where it says that the sign-on was worth nothing
-/// ("authenticated but not connected"). `None`: any other answer, which is no concern of the sign-on.
-pub fn probe_refusal(text: &str) -> Option<Fault> {
-    let lower = text.to_ascii_lowercase();
-    let entry = if lower.contains("authenticated but not connected") {
-        MAILBOX_NOT_CONNECTED
-    } else if lower.contains("throttled") {
-        THROTTLED
-    } else if lower.contains("unavailable") {
-        UPSTREAM_UNAVAILABLE
-    } else {
-        return None;
-    };
-    Some(entry.fault().detail(format!("upstream said {text:?} after the sign-on")))
 }
 
 struct Known {
@@ -106,6 +95,8 @@ const KNOWN: &[Known] = &[
     only(Protocol::Smtp, &["535", "5.7.3 "], TOKEN_REFUSED),
     only(Protocol::Imap, &["authenticate failed"], TOKEN_REFUSED),
     only(Protocol::Pop3, &["authentication failure"], TOKEN_REFUSED),
+    // What Exchange says of a line it cannot read (microsoft.md 1.5), never of an account.
+    only(Protocol::Pop3, &["protocol error"], UPSTREAM_UNAVAILABLE),
 ];
 
 /// `status` of the JSON challenge (RFC 7628 3.2.2; Google and Microsoft send HTTP numbers).
@@ -129,61 +120,122 @@ fn is_temporary(protocol: Protocol, lower: &str) -> bool {
 }
 
 #[cfg(test)]
+#[rustfmt::skip] // one reply a row
 mod tests {
     use super::*;
-    use crate::base::Kind;
+    use crate::{
+        base::{Sasl, Secret},
+        wire::{Back, SignOn, Step, imap::ImapBack, pop3::Pop3Back, sasl::Credentials, smtp::SmtpBack},
+    };
 
-    const GMAIL: &str =
-        "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIG1hYyIsInNjb3BlIjoiaHR0cHM6Ly9tYWlsLmdvb2dsZS5jb20vIn0K";
+    const GMAIL: &str = r#"{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}"#;
+
+    /// What the machine of this protocol makes of an upstream that says these lines.
+    fn heard(protocol: Protocol, lines: &[&str]) -> Refusal {
+        fn refusal(protocol: Protocol, mut back: impl Back, lines: &[&str]) -> Refusal {
+            back.feed((lines.join("\r\n") + "\r\n").as_bytes());
+            loop {
+                match back.step() {
+                    Ok(Step::Write(_)) => {}
+                    Ok(Step::Event(SignOn::Refused { text, challenge, early })) => {
+                        return sign_on_refusal(protocol, &text, challenge.as_deref(), early);
+                    }
+                    other => panic!("{protocol} after {lines:?}: {other:?}"),
+                }
+            }
+        }
+        let credentials = Credentials {
+            mechanism: Sasl::Xoauth2, user: "ann@x".into(), token: Secret::new("t"), host: "h".into(), port: 1,
+        };
+        match protocol {
+            Protocol::Smtp => refusal(protocol, SmtpBack::new(credentials, false, "gate"), lines),
+            Protocol::Imap => refusal(protocol, ImapBack::new(credentials, false, None), lines),
+            Protocol::Pop3 => refusal(protocol, Pop3Back::new(credentials, false), lines),
+        }
+    }
+
+    /// The same for the answer to the token, behind a challenge where there is one.
+    fn answered(protocol: Protocol, challenge: Option<&str>, line: &str) -> Refusal {
+        let (before, plus): (&[&str], _) = match protocol {
+            Protocol::Smtp => (&["220 hi", "250-x", "250 AUTH XOAUTH2", "334 "], "334"),
+            Protocol::Imap => (&["* OK [CAPABILITY IMAP4rev1] hi", "+ "], "+"),
+            Protocol::Pop3 => (&["+OK hi", "+ "], "+"),
+        };
+        let challenge = challenge.map(|json| format!("{plus} {}", STANDARD.encode(json)));
+        let lines: Vec<_> = before.iter().copied().chain(challenge.as_deref()).chain([line]).collect();
+        heard(protocol, &lines)
+    }
 
     #[test]
     fn each_known_reply_is_recognised_and_only_a_few_blame_the_token() {
         use Protocol::{Imap, Pop3, Smtp};
-        let tail = "[AM0PR02CA0134.eurprd02.prod.outlook.com 2026-01-01T00:00:00.000Z 08DD]";
-        let disabled = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the";
         let cases = [
-            (Smtp, format!("{disabled} Tenant. Visit https://aka.ms/smtp_auth_disabled {tail}"), None, "smtp-auth-disabled-tenant", false),
-            (Smtp, format!("{disabled} Mailbox. {tail}"), None, "smtp-auth-disabled-mailbox", false),
-            (Smtp, "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.".into(), None, "security-defaults", false),
-            (Smtp, "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated".into(), None, "sign-on-criteria-not-met", false),
-            (Smtp, "535 5.7.139 something new".into(), Some(GMAIL), "sign-on-forbidden", false),
-            (Smtp, format!("535 5.7.3 Authentication unsuccessful {tail}"), None, "token-refused", true),
-            (Smtp, "432 4.3.2 Concurrent connections limit exceeded.".into(), None, "upstream-connections-exceeded", false),
-            (Smtp, "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded".into(), None, "upstream-connections-exceeded", false),
-            (Smtp, "550 5.7.30 Basic authentication is not supported for Client Submission.".into(), None, "basic-auth-retired", false),
-            (Smtp, "530 5.7.57 Client not authenticated to send mail.".into(), None, "upstream-not-signed-on", false),
-            (Smtp, "535 5.7.8 Username and Password not accepted.".into(), Some(GMAIL), "token-refused", true),
-            (Smtp, "454 4.7.0 Temporary authentication failure".into(), None, "upstream-unavailable", false),
-            (Smtp, "504 5.7.4 Unrecognized authentication type".into(), None, "sign-on-refused", false),
-            (Imap, "A1 NO AUTHENTICATE failed.".into(), None, "token-refused", true),
-            (Imap, "A1 NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)".into(), Some(GMAIL), "token-refused", true),
-            (Imap, "A1 NO denied".into(), Some(r#"{"status":"invalid_token","scope":"x"}"#), "token-refused", true),
-            (Imap, "A1 NO [ALERT] Please log in via your web browser".into(), None, "web-login-wanted", false),
-            (Imap, "A1 NO Server Unavailable. 15".into(), None, "upstream-unavailable", false),
-            (Imap, "A1 BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds".into(), None, "upstream-throttled", false),
-            (Imap, "A1 NO LOGIN failed.".into(), None, "sign-on-refused", false),
-            (Pop3, "-ERR Authentication failure: unknown user name or bad password.".into(), None, "token-refused", true),
-            (Pop3, "-ERR [SYS/TEMP] later".into(), None, "upstream-unavailable", false),
+            (Smtp, "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information. [AM0PR02CA0134 2026-01-01T00:00:00.000Z 08DD]", None, "smtp-auth-disabled-tenant", false),
+            (Smtp, "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. [AM0PR02CA0134]", None, "smtp-auth-disabled-mailbox", false),
+            (Smtp, "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.", None, "security-defaults", false),
+            (Smtp, "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated", None, "sign-on-criteria-not-met", false),
+            (Smtp, "535 5.7.139 something new", Some(GMAIL), "sign-on-forbidden", false),
+            (Smtp, "535 5.7.3 Authentication unsuccessful [AM0PR02CA0134.eurprd02.prod.outlook.com 2026-01-01T00:00:00.000Z 08DD]", None, "token-refused", true),
+            (Smtp, "432 4.3.2 Concurrent connections limit exceeded.", None, "upstream-connections-exceeded", false),
+            (Smtp, "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", None, "upstream-connections-exceeded", false),
+            (Smtp, "550 5.7.30 Basic authentication is not supported for Client Submission.", None, "basic-auth-retired", false),
+            (Smtp, "530 5.7.57 Client not authenticated to send mail.", None, "upstream-not-signed-on", false),
+            (Smtp, "535 5.7.8 Username and Password not accepted.", Some(GMAIL), "token-refused", true),
+            (Smtp, "454 4.7.0 Temporary authentication failure", None, "upstream-unavailable", false),
+            (Imap, "gpa NO AUTHENTICATE failed.", None, "token-refused", true),
+            (Imap, "gpa NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)", Some(GMAIL), "token-refused", true),
+            (Imap, "gpa NO denied", Some(r#"{"status":"invalid_token","scope":"x"}"#), "token-refused", true),
+            (Imap, "gpa NO [ALERT] Please log in via your web browser", None, "web-login-wanted", false),
+            (Imap, "gpa NO Server Unavailable. 15", None, "upstream-unavailable", false),
+            (Imap, "Server Unavailable.", None, "upstream-unavailable", false),
+            (Imap, "* BYE Connection is closed. 13", None, "upstream-unavailable", false),
+            (Imap, "* BYE Too many simultaneous connections. (Failure)", None, "upstream-connections-exceeded", false),
+            (Imap, "gpa BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds", None, "upstream-throttled", false),
+            (Imap, "gpa NO LOGIN failed.", None, "sign-on-refused", false),
+            (Pop3, "-ERR Authentication failure: unknown user name or bad password.", None, "token-refused", true),
+            (Pop3, "-ERR [SYS/TEMP] later", None, "upstream-unavailable", false),
+            (Pop3, "-ERR [IN-USE] mailbox is locked", None, "upstream-unavailable", false),
+            (Pop3, "-ERR Protocol error. Connection is closed. 10", None, "upstream-unavailable", false),
+            (Pop3, "-ERR no", None, "sign-on-refused", false),
         ];
-        for (protocol, text, challenge, id, blames) in cases {
-            let refusal = sign_on_refusal(protocol, &text, challenge);
-            assert_eq!((refusal.fault.id, refusal.blames_token), (id, blames), "{text}");
+        for (protocol, line, challenge, id, blames) in cases {
+            let refusal = answered(protocol, challenge, line);
+            assert_eq!((refusal.fault.id, refusal.blames_token), (id, blames), "{line}");
         }
     }
 
     #[test]
-    fn the_probe_tells_a_dead_mailbox_from_a_busy_one_and_from_nothing() {
-        let not_connected = probe_refusal("G2 BAD User is authenticated but not connected.").unwrap();
-        assert_eq!((not_connected.id, not_connected.kind), ("mailbox-not-connected", Kind::IdentityRefused));
-        assert_eq!(probe_refusal("G2 NO Server Unavailable. 15").unwrap().kind, Kind::Unavailable);
-        assert!(probe_refusal("G2 OK NAMESPACE completed.").is_none());
-        assert!(probe_refusal("G2 BAD Command Error. 12").is_none());
+    fn what_is_refused_before_anybody_was_named_passes_by_itself() {
+        use Protocol::{Imap, Pop3, Smtp};
+        for (protocol, lines, id) in [
+            (Smtp, &["554 5.3.2 no SMTP service here"][..], "upstream-unavailable"),
+            (Smtp, &["535 5.7.3 Authentication unsuccessful"], "upstream-unavailable"),
+            (Smtp, &["432 4.3.2 Concurrent connections limit exceeded."], "upstream-connections-exceeded"),
+            (Smtp, &["220 hi", "502 5.5.1 not implemented"], "upstream-unavailable"),
+            (Imap, &["* BYE busy"], "upstream-unavailable"),
+            (Imap, &["* BYE AUTHENTICATE failed."], "upstream-unavailable"),
+            (Imap, &["Server Unavailable."], "upstream-unavailable"),
+            (Imap, &["* OK hi", "* BYE Connection is closed. 13"], "upstream-unavailable"),
+            (Pop3, &["-ERR busy"], "upstream-unavailable"),
+            (Pop3, &["-ERR Authentication failure: later"], "upstream-unavailable"),
+        ] {
+            let Refusal { fault, blames_token } = heard(protocol, lines);
+            assert_eq!((fault.id, fault.kind, blames_token), (id, Kind::Unavailable, false), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_mechanism_that_is_refused_is_for_the_administrator() {
+        let refusal = heard(Protocol::Smtp, &["220 hi", "250-x", "250 AUTH XOAUTH2", "504 5.7.4 Unrecognized authentication type"]);
+        assert_eq!(refusal.fault.id, "sign-on-refused");
+        let refusal = heard(Protocol::Pop3, &["+OK hi", "-ERR Protocol error. Connection is closed. 10"]);
+        assert_eq!(refusal.fault.id, "upstream-unavailable", "a line that was not understood is no mechanism refused");
     }
 
     #[test]
     fn a_nonsense_challenge_is_no_challenge() {
         for challenge in ["", "%%%", "e30=", "bnVsbA==", "[1,2]"] {
-            let refusal = sign_on_refusal(Protocol::Smtp, "535 5.7.8 no", Some(challenge));
+            let refusal = sign_on_refusal(Protocol::Smtp, "535 5.7.8 no", Some(challenge), false);
             assert!(!refusal.blames_token, "{challenge}");
         }
     }

@@ -178,8 +178,8 @@ impl Talk<'_> {
                 self.gate.keepers.accepted(self.sign_in, self.generation);
                 Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })
             }
-            SignOn::Refused { text, challenge } => {
-                Err(Failed::Refused(sign_on_refusal(self.protocol, &text, challenge.as_deref())))
+            SignOn::Refused { text, challenge, early } => {
+                Err(Failed::Refused(sign_on_refusal(self.protocol, &text, challenge.as_deref(), early)))
             }
         }
     }

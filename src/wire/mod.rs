@@ -84,8 +84,9 @@ pub enum SignOn {
     /// Signed on. `capabilities` is what the upstream offers now (protocol words, upper case), `untagged` holds
     /// lines of the upstream's own that must reach the client after our OK (IMAP only).
     Done { capabilities: Vec<String>, untagged: Bytes },
-    /// Refused, in the upstream's words. `challenge` is the decoded error challenge where one came.
-    Refused { text: String, challenge: Option<String> },
+    /// Refused, in the upstream's words (of IMAP's BYE with `* BYE`). `challenge` is the decoded error challenge
+    /// where one came. `early`: AUTH had not begun and nobody was named, so no word of it is about the account.
+    Refused { text: String, challenge: Option<String>, early: bool },
 }
 
 /// The machine that faces a mail client until it is signed on.

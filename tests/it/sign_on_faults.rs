@@ -142,3 +142,34 @@ async fn nothing_of_the_upstreams_refusal_reaches_the_client_uncleaned() {
     let said = smtp.exchange(&format!("MAIL FROM:<{}>", crate::world::ANN), "550 5.7.1").await;
     assert!(said.chars().all(|c| !c.is_control()), "{said:?}");
 }
+
+#[tokio::test]
+async fn what_is_said_before_anybody_was_named_passes_by_itself() {
+    let cases = [
+        (Protocol::Imap, "CONNECT", "* BYE busy"),
+        (Protocol::Imap, "CONNECT", "hello"),
+        (Protocol::Imap, "CONNECT", "garbage \u{1}\u{2}"),
+        (Protocol::Imap, "CONNECT", "Server Unavailable."),
+        (Protocol::Imap, "AUTHENTICATE", "* BYE Connection is closed. 13"),
+        (Protocol::Pop3, "CONNECT", "-ERR busy"),
+        (Protocol::Pop3, "CONNECT", "hello"),
+        (Protocol::Pop3, "AUTH", "-ERR Protocol error. Connection is closed. 10"),
+        (Protocol::Smtp, "CONNECT", "554 5.3.2 no service"),
+        (Protocol::Smtp, "CONNECT", "hello"),
+        (Protocol::Smtp, "EHLO", "502 5.5.1 not implemented"),
+    ];
+    for (protocol, on, words) in cases {
+        let world = World::with(Plan::faulty(|faults| {
+            let answers = match protocol {
+                Protocol::Smtp => &mut faults.smtp.answers,
+                Protocol::Imap => &mut faults.imap.answers,
+                Protocol::Pop3 => &mut faults.pop3.answers,
+            };
+            answers.push(Answer::new(on, words).close());
+        }))
+        .await;
+        let said = world.ann_hears(protocol, FOR_NOW).await;
+        assert!(said.contains("[gatepost upstream-"), "{words}: {said}");
+        assert_eq!(world.token_requests(), 1, "{words}: no token is to blame");
+    }
+}

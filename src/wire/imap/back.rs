@@ -107,16 +107,17 @@ impl ImapBack {
     }
 
     fn refused(&mut self, text: &[u8]) -> Result<Step<SignOn>, Violation> {
-        self.state = State::Done;
+        let state = std::mem::replace(&mut self.state, State::Done);
+        let early = matches!(state, State::Greeting | State::StartTls | State::Capability);
         let text = String::from_utf8_lossy(text).into_owned();
-        Ok(Step::Event(SignOn::Refused { text, challenge: self.challenge.take() }))
+        Ok(Step::Event(SignOn::Refused { text, challenge: self.challenge.take(), early }))
     }
 
     /// Both answers are there, or the connection ended after a refusal.
     fn verdict(&mut self) -> SignOn {
         self.state = State::Done;
         match self.refusal.take() {
-            Some(text) => SignOn::Refused { text, challenge: None },
+            Some(text) => SignOn::Refused { text, challenge: None, early: false },
             None => SignOn::Done {
                 capabilities: self.live.take().or_else(|| self.capabilities.take()).unwrap_or_default(),
                 untagged: self.untagged.split().freeze(),
@@ -135,9 +136,10 @@ impl ImapBack {
         let (tag, rest) = line.split_at(end);
         match (Status::parse(rest.trim_ascii_start()), tag) {
             (Some((status, text)), tag) => self.tagged(tag, status, text),
+            (None, _) if self.state == State::Probe => self.keep(line),
             // Exchange has been seen to say a bare `Server Unavailable.` (microsoft.md 1.4).
-            (None, _) if self.state != State::Probe => self.refused(line),
-            (None, _) => self.keep(line),
+            (None, _) if speaks_of_refusal(line) => self.refused(line),
+            (None, _) => Err(Violation::new("upstream's line is no IMAP reply")),
         }
     }
 
@@ -164,7 +166,7 @@ impl ImapBack {
                 self.refusal.get_or_insert_with(|| not_connected(&String::from_utf8_lossy(text)));
                 Ok(Step::Event(self.verdict()))
             }
-            (_, Some((Status::Bye, text))) => self.refused(text),
+            (_, Some((Status::Bye, _))) => self.refused(line),
             (State::Greeting, _) => Err(Violation::new("upstream's greeting is no IMAP greeting")),
             // The answer to our own NAMESPACE.
             (State::Probe, None) if rest.to_ascii_uppercase().starts_with(b"NAMESPACE ") && self.probe_open => {

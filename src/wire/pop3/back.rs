@@ -50,9 +50,9 @@ impl Pop3Back {
     }
 
     fn refused(&mut self, text: &[u8]) -> Result<Step<SignOn>, Violation> {
-        self.state = State::Done;
+        let early = std::mem::replace(&mut self.state, State::Done) == State::Greeting;
         let text = String::from_utf8_lossy(text).into_owned();
-        Ok(Step::Event(SignOn::Refused { text, challenge: self.challenge.take() }))
+        Ok(Step::Event(SignOn::Refused { text, challenge: self.challenge.take(), early }))
     }
 
     fn turn(&mut self, line: &[u8]) -> Result<Step<SignOn>, Violation> {

@@ -62,8 +62,9 @@ impl SmtpBack {
     }
 
     fn refused(&mut self, reply: &Reply) -> Result<Step<SignOn>, Violation> {
-        self.state = State::Done;
-        Ok(Step::Event(SignOn::Refused { text: reply.text(), challenge: self.challenge.take() }))
+        let state = std::mem::replace(&mut self.state, State::Done);
+        let early = matches!(state, State::Greeting | State::PlainEhlo | State::Ehlo);
+        Ok(Step::Event(SignOn::Refused { text: reply.text(), challenge: self.challenge.take(), early }))
     }
 
     fn offers(&self, word: &str) -> bool {

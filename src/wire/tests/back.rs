@@ -1,0 +1,223 @@
+//! Dialogues of the machines that sign on upstream.
+
+use bytes::BytesMut;
+
+use super::{Line, Run, unread};
+use crate::{
+    base::{Sasl, Secret},
+    wire::{
+        Back, Machine, SignOn,
+        imap::ImapBack,
+        pop3::Pop3Back,
+        sasl::Credentials,
+        smtp::SmtpBack,
+    },
+};
+
+fn credentials() -> Credentials {
+    Credentials {
+        mechanism: Sasl::Xoauth2,
+        user: "ann@x".into(),
+        token: Secret::new("t"),
+        host: "h".into(),
+        port: 1,
+    }
+}
+
+/// `user=ann@x^Aauth=Bearer t^A^A`
+const BLOB: &str = "dXNlcj1hbm5AeAFhdXRoPUJlYXJlciB0AQE=";
+
+fn listener<B: Back>(_: &mut B, event: SignOn) -> String {
+    match event {
+        SignOn::Done { capabilities, untagged } => {
+            format!("done {} {}", capabilities.join(","), String::from_utf8_lossy(&untagged).trim_end())
+        }
+        SignOn::Refused { text, challenge, early } => {
+            format!("refused {}{text} {}", if early { "early: " } else { "" }, challenge.unwrap_or_default())
+        }
+    }
+}
+
+/// `S` comes from the upstream, `C` is what the machine must send.
+fn back_dialogue<B: Back>(make: impl Fn() -> B, script: &[Line]) -> Run<B> {
+    let longest = script.iter().map(|(_, text)| text.len() + 2).max().unwrap_or(0);
+    let mut last = None;
+    for cut in 0..longest {
+        let mut run = Run::new(make());
+        let (mut wanted, mut heard) = (String::new(), Vec::new());
+        for (who, text) in script {
+            match who {
+                'S' => {
+                    let bytes = format!("{text}\r\n");
+                    let (one, two) = bytes.as_bytes().split_at(cut.min(bytes.len()));
+                    for part in [one, two] {
+                        run.machine.feed(part);
+                        run.drain(&mut listener);
+                    }
+                }
+                'C' => wanted.push_str(&text.replace("BLOB", BLOB).replace('~', "\r\n")),
+                _ => heard.push((*text).to_owned()),
+            }
+        }
+        assert_eq!(run.said, wanted, "cut at {cut}");
+        assert_eq!(run.heard, heard, "cut at {cut}");
+        assert!(run.broken.is_none(), "{:?}", run.broken);
+        last = Some(run);
+    }
+    last.expect("a script")
+}
+
+#[test]
+fn pop3_back_says_auth_in_two_lines() {
+    back_dialogue(|| Pop3Back::new(credentials(), false), &[
+        ('S', "+OK The Microsoft Exchange POP3 service is ready. [abc=]"), ('C', "AUTH XOAUTH2~"),
+        ('S', "+ "), ('C', "BLOB~"), ('S', "+OK User successfully authenticated."), ('=', "done  "),
+    ]);
+    back_dialogue(|| Pop3Back::new(credentials(), false), &[
+        ('S', "+OK hi"), ('C', "AUTH XOAUTH2~"), ('S', "+"), ('C', "BLOB~"), ('S', "+ eyJzdGF0dXMiOiI0MDAifQ=="), ('C', "~"),
+        ('S', "-ERR [AUTH] no"), ('=', "refused [AUTH] no {\"status\":\"400\"}"),
+    ]);
+}
+
+#[test]
+fn smtp_back_upgrades_strictly_and_waits_for_334() {
+    back_dialogue(|| SmtpBack::new(credentials(), true, "gate"), &[
+        ('S', "220 AM0PR02.outlook.office365.com ready"), ('C', "EHLO gate~"),
+        ('S', "250-x Hello"), ('S', "250-SIZE 157286400"), ('S', "250 STARTTLS"), ('C', "STARTTLS~"),
+        ('S', "220 2.0.0 SMTP server ready"), ('=', "tls"), ('C', "EHLO gate~"),
+        ('S', "250-x Hello"), ('S', "250-AUTH LOGIN XOAUTH2"), ('S', "250 SMTPUTF8"), ('C', "AUTH XOAUTH2~"),
+        ('S', "334 "), ('C', "BLOB~"), ('S', "235 2.7.0 Authentication successful"), ('=', "done AUTH LOGIN XOAUTH2,SMTPUTF8 "),
+    ]);
+}
+
+#[test]
+fn smtp_back_answers_the_error_challenge_itself() {
+    back_dialogue(|| SmtpBack::new(credentials(), false, "gate"), &[
+        ('S', "220 smtp.gmail.com"), ('C', "EHLO gate~"), ('S', "250-hi"), ('S', "250 AUTH XOAUTH2"), ('C', "AUTH XOAUTH2~"),
+        ('S', "334 "), ('C', "BLOB~"), ('S', "334 eyJzdGF0dXMiOiI0MDAifQ=="), ('C', "~"),
+        ('S', "535 5.7.8 no"), ('=', "refused 535 5.7.8 no {\"status\":\"400\"}"),
+    ]);
+}
+
+#[test]
+fn no_token_leaves_when_starttls_is_stripped_refused_or_injected() {
+    for script in [
+        &["220 hi\r\n", "250-x\r\n250 SIZE\r\n"][..],
+        &["220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "454 no TLS\r\n"],
+        &["220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n250 AUTH XOAUTH2\r\n"],
+    ] {
+        let mut run = Run::new(SmtpBack::new(credentials(), true, "gate"));
+        for part in script {
+            run.machine.feed(part.as_bytes());
+            run.drain(&mut listener);
+        }
+        assert!(run.broken.is_some(), "{script:?}");
+        assert!(!run.said.contains("AUTH"), "{script:?}");
+    }
+    let mut run = Run::new(ImapBack::new(credentials(), false, None));
+    run.machine.feed(b"* PREAUTH hi\r\n");
+    run.drain(&mut listener);
+    assert!(run.broken.is_some());
+}
+
+const EXCHANGE: &str = "* OK The Microsoft Exchange IMAP4 service is ready. [QQ=]";
+
+#[test]
+fn imap_back_uses_sasl_ir_where_offered_and_probes() {
+    back_dialogue(|| ImapBack::new(credentials(), false, None), &[
+        ('S', EXCHANGE), ('C', "gpc CAPABILITY~"),
+        ('S', "* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR NAMESPACE"), ('S', "gpc OK CAPABILITY completed."),
+        ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa OK AUTHENTICATE completed."),
+        ('C', "gpd CAPABILITY~gpn NAMESPACE~"),
+        ('S', "* CAPABILITY IMAP4rev1 MOVE NAMESPACE"), ('S', "* 3 EXISTS"), ('S', "gpd OK done"),
+        ('S', "* NAMESPACE ((\"\" \"/\")) NIL NIL"), ('S', "gpn OK done"),
+        ('=', "done IMAP4rev1,MOVE,NAMESPACE * 3 EXISTS"),
+    ]);
+}
+
+#[test]
+fn imap_back_without_sasl_ir_waits_for_plus() {
+    back_dialogue(|| ImapBack::new(credentials(), false, None), &[
+        ('S', "* OK [CAPABILITY IMAP4rev1] hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"),
+        ('S', "gpa OK [CAPABILITY IMAP4rev1 IDLE] in"), ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done IMAP4rev1,IDLE "),
+    ]);
+}
+
+#[test]
+fn authenticated_but_not_connected_is_a_refusal() {
+    let known = || Some(vec!["SASL-IR".into(), "NAMESPACE".into()]);
+    let start = [
+        ('S', EXCHANGE), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa OK AUTHENTICATE completed."),
+        ('C', "gpd CAPABILITY~gpn NAMESPACE~"), ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK done"),
+    ];
+    let make = || ImapBack::new(credentials(), false, known());
+    back_dialogue(make, &[&start[..], &[
+        ('S', "gpn BAD User is authenticated but not connected."),
+        ('=', "refused User is authenticated but not connected. "),
+    ]].concat());
+    back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused User is authenticated but not connected. (Connection closed. 14) ")]].concat());
+    let mut run = back_dialogue(make, &start);
+    assert!(matches!(run.machine.closed(), Some(SignOn::Refused { .. })));
+    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4rev1 ")]].concat());
+}
+
+#[test]
+fn what_follows_the_verdict_stays_unread() {
+    let mut run = Run::new(Pop3Back::new(credentials(), false));
+    run.machine.feed(b"+OK\r\n+ \r\n+OK in\r\nearly bytes");
+    run.drain(&mut listener);
+    assert_eq!(run.machine.into_unread(), BytesMut::from("early bytes"));
+}
+
+#[test]
+fn imap_lines_with_literals_between_ok_and_probe_reach_the_client_whole() {
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    let text = "* OK hi\r\n+ \r\ngpa OK\r\n* X {5}\r\ngpd O tail\r\n* CAPABILITY A\r\ngpd OK\r\n* 1 RECENT\r\n";
+    for byte in text.bytes() {
+        run.machine.feed(&[byte]);
+        if run.heard.is_empty() {
+            run.drain(&mut listener);
+        }
+    }
+    assert_eq!(run.heard, ["done A * X {5}\r\ngpd O tail"]);
+    assert_eq!(unread(run), "* 1 RECENT\r\n");
+}
+
+#[test]
+fn upstream_garbage_is_a_violation_or_a_refusal_never_a_success() {
+    let garbage: [&[u8]; 8] = [b"\r\n", b"hello\r\n", b"+ x\r\n", b"* 1 FETCH\r\n", b"999 x\r\n", b"a OK\r\n", &[b'x'; 70_000], b"\0\0\r\n"];
+    for bytes in garbage {
+        let mut a = Run::new(SmtpBack::new(credentials(), true, "g"));
+        let mut b = Run::new(ImapBack::new(credentials(), false, None));
+        let mut c = Run::new(Pop3Back::new(credentials(), false));
+        a.machine.feed(bytes);
+        b.machine.feed(bytes);
+        c.machine.feed(bytes);
+        a.drain(&mut listener);
+        b.drain(&mut listener);
+        c.drain(&mut listener);
+        for (heard, broken, said) in [(a.heard, a.broken, a.said), (b.heard, b.broken, b.said), (c.heard, c.broken, c.said)] {
+            assert!(broken.is_some() || heard.iter().all(|h| h.starts_with("refused")), "{bytes:?}");
+            assert!(!said.contains(BLOB));
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_before_auth_is_told_as_early_and_a_bye_with_its_name() {
+    back_dialogue(|| SmtpBack::new(credentials(), true, "gate"), &[
+        ('S', "554 5.3.2 no service"), ('=', "refused early: 554 5.3.2 no service "),
+    ]);
+    back_dialogue(|| SmtpBack::new(credentials(), false, "gate"), &[
+        ('S', "220 hi"), ('C', "EHLO gate~"), ('S', "502 5.5.1 what"), ('=', "refused early: 502 5.5.1 what "),
+    ]);
+    back_dialogue(|| Pop3Back::new(credentials(), false), &[('S', "-ERR busy"), ('=', "refused early: busy ")]);
+    let imap = || ImapBack::new(credentials(), false, None);
+    back_dialogue(imap, &[('S', "* BYE busy"), ('=', "refused early: * BYE busy ")]);
+    back_dialogue(imap, &[('S', "Server Unavailable."), ('=', "refused early: Server Unavailable. ")]);
+    back_dialogue(imap, &[('S', EXCHANGE), ('C', "gpc CAPABILITY~"), ('S', "* BYE 13"), ('=', "refused early: * BYE 13 ")]);
+    back_dialogue(imap, &[
+        ('S', "* OK [CAPABILITY IMAP4rev1] hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"),
+        ('S', "* BYE 13"), ('=', "refused * BYE 13 "),
+    ]);
+}
