@@ -6,7 +6,10 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::reply::{Status, capability_code, capability_words};
+use super::{
+    command::announced,
+    reply::{Status, capability_code, capability_words},
+};
 use crate::wire::{
     Back, Machine, SignOn, Step, Violation,
     lines::{AUTH_CAP, Lines},
@@ -20,8 +23,8 @@ const AUTH_TAG: &str = "gpa";
 const REFRESH_TAG: &str = "gpd";
 const PROBE_TAG: &str = "gpn";
 
-/// Untagged lines kept for the client, in octets.
-const UNTAGGED_CAP: usize = 64 * 1024;
+/// All that an upstream may say until the sign-on is through, in octets: no list or banner comes near it.
+const SIGN_ON_CAP: u64 = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -49,13 +52,15 @@ pub struct ImapBack {
     capabilities: Option<Vec<String>>,
     live: Option<Vec<String>>,
     challenge: Option<String>,
-    /// Octets of a literal that belong to the untagged line being kept.
+    /// Octets of a literal that belong to the line that was cut last.
     literal: u64,
     keep_literal: bool,
     untagged: BytesMut,
     refresh_open: bool,
     probe_open: bool,
     refusal: Option<String>,
+    /// Octets of `SIGN_ON_CAP` that are left.
+    left: u64,
 }
 
 impl ImapBack {
@@ -75,6 +80,7 @@ impl ImapBack {
             refresh_open: false,
             probe_open: false,
             refusal: None,
+            left: SIGN_ON_CAP,
         }
     }
 
@@ -136,7 +142,7 @@ impl ImapBack {
         let (tag, rest) = line.split_at(end);
         match (Status::parse(rest.trim_ascii_start()), tag) {
             (Some((status, text)), tag) => self.tagged(tag, status, text),
-            (None, _) if self.state == State::Probe => self.keep(line),
+            (None, _) if self.state == State::Probe => Ok(self.keep(line)),
             // Exchange has been seen to say a bare `Server Unavailable.` (microsoft.md 1.4).
             (None, _) if speaks_of_refusal(line) => self.refused(line),
             (None, _) => Err(Violation::new("upstream's line is no IMAP reply")),
@@ -172,20 +178,24 @@ impl ImapBack {
             (State::Probe, None) if rest.to_ascii_uppercase().starts_with(b"NAMESPACE ") && self.probe_open => {
                 Ok(Step::Read)
             }
-            (State::Probe, _) => self.keep(line),
+            (State::Probe, _) => Ok(self.keep(line)),
             // Before sign-on nothing untagged is meant for the client.
             _ => Ok(Step::Read),
         }
     }
 
-    fn keep(&mut self, line: &[u8]) -> Result<Step<SignOn>, Violation> {
-        if self.untagged.len() + line.len() + 2 > UNTAGGED_CAP {
-            return Err(Violation::new("upstream sends too much before the sign-on is through"));
-        }
+    fn keep(&mut self, line: &[u8]) -> Step<SignOn> {
         self.untagged.put_slice(line);
         self.untagged.put_slice(b"\r\n");
         self.keep_literal = true;
-        Ok(Step::Read)
+        Step::Read
+    }
+
+    /// Counts what the upstream says, kept or not: one that never stops is not waited for.
+    fn spend(&mut self, octets: u64) -> Result<(), Violation> {
+        let left = self.left.checked_sub(octets);
+        self.left = left.ok_or_else(|| Violation::new("upstream sends too much before the sign-on is through"))?;
+        Ok(())
     }
 
     fn continuation(&mut self, text: &[u8]) -> Result<Step<SignOn>, Violation> {
@@ -268,7 +278,7 @@ impl ImapBack {
         let n = usize::try_from(self.literal.min(there)).unwrap_or_default();
         if let Some(bytes) = self.lines.take(n) {
             self.literal -= n as u64;
-            if self.keep_literal && self.untagged.len() + n <= UNTAGGED_CAP {
+            if self.keep_literal {
                 self.untagged.put_slice(&bytes);
             }
         }
@@ -285,13 +295,6 @@ fn not_connected(how: &str) -> String {
 fn speaks_of_refusal(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text).to_ascii_lowercase();
     ["authenticated but not connected", "throttled", "unavailable"].iter().any(|words| text.contains(words))
-}
-
-/// `{n}` at the end of an upstream line.
-fn literal_of(line: &[u8]) -> Option<u64> {
-    let inner = line.strip_suffix(b"}")?;
-    let open = inner.iter().rposition(|b| *b == b'{')?;
-    std::str::from_utf8(inner.get(open + 1..)?).ok()?.parse().ok()
 }
 
 impl Machine for ImapBack {
@@ -316,15 +319,14 @@ impl Machine for ImapBack {
             else {
                 return Ok(Step::Read);
             };
+            self.spend(line.len() as u64 + 2)?;
             self.keep_literal = false;
             let step = self.line(&line)?;
             self.literal = match self.state {
-                State::Probe => literal_of(&line).unwrap_or_default(),
+                State::Probe => announced(&line).map_or(0, |(n, _)| n),
                 _ => 0,
             };
-            if self.literal > UNTAGGED_CAP as u64 {
-                return Err(Violation::new("upstream sends too much before the sign-on is through"));
-            }
+            self.spend(self.literal)?;
             if !matches!(step, Step::Read) {
                 return Ok(step);
             }

@@ -90,7 +90,7 @@ impl Gatherer {
 }
 
 /// `{n}` or `{n+}` at the end of a line; an absurd number saturates, so that it is refused.
-fn announced(line: &[u8]) -> Option<(u64, bool)> {
+pub(super) fn announced(line: &[u8]) -> Option<(u64, bool)> {
     let inner = line.strip_suffix(b"}")?;
     let open = inner.iter().rposition(|b| *b == b'{')?;
     let digits = inner.get(open + 1..)?;

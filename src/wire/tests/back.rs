@@ -221,3 +221,47 @@ fn what_is_refused_before_auth_is_told_as_early_and_a_bye_with_its_name() {
         ('S', "* BYE 13"), ('=', "refused * BYE 13 "),
     ]);
 }
+
+#[test]
+fn an_upstream_that_never_stops_during_sign_on_is_cut_off() {
+    fn listen<B: Back>(back: B, start: &str, endless: &str) {
+        let mut run = Run::new(back);
+        run.machine.feed(start.as_bytes());
+        let mut sent = 0;
+        while run.broken.is_none() {
+            sent += endless.len();
+            assert!(sent < 1 << 20, "{start:?}, then {endless:?} for ever");
+            run.machine.feed(endless.as_bytes());
+            run.drain(&mut listener);
+            assert!(run.heard.is_empty(), "{:?}", run.heard);
+        }
+        assert!(!run.said.contains(BLOB) || start.contains("gpa OK"), "{endless:?}");
+    }
+    let imap = || ImapBack::new(credentials(), false, Some(vec!["SASL-IR".into(), "NAMESPACE".into()]));
+    for endless in ["* CAPABILITY IMAP4rev1\r\n", "* 1 EXISTS\r\n", "* NAMESPACE NIL\r\n", "* X {4000}\r\n", "\r\n", "* \n", "* X"] {
+        listen(imap(), "* OK hi\r\ngpa OK\r\n", endless);
+        listen(ImapBack::new(credentials(), false, None), "* OK hi\r\n", endless);
+    }
+    let smtp = || SmtpBack::new(credentials(), false, "gate");
+    for (start, endless) in [("", "220-hi\r\n"), ("", "220"), ("220 hi\r\n", "250-x\r\n"), ("220 hi\r\n250-x\r\n250 AUTH XOAUTH2\r\n", "334-\r\n")] {
+        listen(smtp(), start, endless);
+    }
+    for (start, endless) in [("", "+OK hi\r\n"), ("", "+OK"), ("+OK hi\r\n", "+OK hi\r\n"), ("+OK hi\r\n", "\r\n")] {
+        listen(Pop3Back::new(credentials(), false), start, endless);
+    }
+}
+
+#[test]
+fn a_literal_over_the_cap_ends_the_sign_on_and_is_never_dropped_from_its_line() {
+    for n in ["65536", "4294967296", "18446744073709551615", "99999999999999999999999"] {
+        let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+        run.machine.feed(format!("* OK hi\r\n+ \r\ngpa OK\r\n* X {{{n}}}\r\n").as_bytes());
+        run.drain(&mut listener);
+        assert!(run.broken.is_some() && run.heard.is_empty(), "{n}: {:?}", run.heard);
+    }
+    // Two that fit alone and not together.
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    run.machine.feed(format!("* OK hi\r\n+ \r\ngpa OK\r\n* X {{40000}}\r\n{0}\r\n* X {{40000}}\r\n{0}\r\n* CAPABILITY A\r\ngpd OK\r\n", "x".repeat(40_000)).as_bytes());
+    run.drain(&mut listener);
+    assert!(run.broken.is_some() && run.heard.is_empty(), "{:?}", run.heard);
+}
