@@ -51,6 +51,8 @@ pub struct ImapBack {
     /// What is known of the upstream: remembered from an earlier sign-on, or heard in this one.
     capabilities: Option<Vec<String>>,
     live: Option<Vec<String>>,
+    /// SASL-IR was offered before sign-on; the list behind it says nothing of that.
+    sasl_ir: bool,
     challenge: Option<String>,
     /// Octets of a literal that belong to the line that was cut last.
     literal: u64,
@@ -73,6 +75,7 @@ impl ImapBack {
             credentials,
             capabilities: known,
             live: None,
+            sasl_ir: false,
             challenge: None,
             literal: 0,
             keep_literal: false,
@@ -101,7 +104,8 @@ impl ImapBack {
             return self.send(State::Capability, format!("{CAPABILITY_TAG} CAPABILITY\r\n"));
         }
         let mechanism = self.credentials.mechanism.as_str();
-        if !self.has("SASL-IR") {
+        self.sasl_ir = self.has("SASL-IR");
+        if !self.sasl_ir {
             return self.send(State::Auth, format!("{AUTH_TAG} AUTHENTICATE {mechanism}\r\n"));
         }
         match self.credentials.response() {
@@ -124,11 +128,20 @@ impl ImapBack {
         self.state = State::Done;
         match self.refusal.take() {
             Some(text) => SignOn::Refused { text, challenge: None, early: false },
-            None => SignOn::Done {
-                capabilities: self.live.take().or_else(|| self.capabilities.take()).unwrap_or_default(),
-                untagged: self.untagged.split().freeze(),
-            },
+            None => SignOn::Done { capabilities: self.offered(), untagged: self.untagged.split().freeze() },
         }
+    }
+
+    /// The list behind the sign-on, but SASL-IR as it was before: the next sign-on goes by what is remembered of this.
+    fn offered(&mut self) -> Vec<String> {
+        let mut words = self.live.take().or_else(|| self.capabilities.take()).unwrap_or_default();
+        let listed = words.iter().any(|word| word.eq_ignore_ascii_case("SASL-IR"));
+        if self.sasl_ir && !listed {
+            words.push("SASL-IR".into());
+        } else if !self.sasl_ir && listed {
+            words.retain(|word| !word.eq_ignore_ascii_case("SASL-IR"));
+        }
+        words
     }
 
     fn line(&mut self, line: &[u8]) -> Result<Step<SignOn>, Violation> {

@@ -131,7 +131,7 @@ fn imap_back_uses_sasl_ir_where_offered_and_probes() {
         ('C', "gpd CAPABILITY~gpn NAMESPACE~"),
         ('S', "* CAPABILITY IMAP4rev1 MOVE NAMESPACE"), ('S', "* 3 EXISTS"), ('S', "gpd OK done"),
         ('S', "* NAMESPACE ((\"\" \"/\")) NIL NIL"), ('S', "gpn OK done"),
-        ('=', "done IMAP4rev1,MOVE,NAMESPACE * 3 EXISTS"),
+        ('=', "done IMAP4rev1,MOVE,NAMESPACE,SASL-IR * 3 EXISTS"),
     ]);
 }
 
@@ -158,7 +158,7 @@ fn authenticated_but_not_connected_is_a_refusal() {
     back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused User is authenticated but not connected. (Connection closed. 14) ")]].concat());
     let mut run = back_dialogue(make, &start);
     assert!(matches!(run.machine.closed(), Some(SignOn::Refused { .. })));
-    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4rev1 ")]].concat());
+    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4rev1,SASL-IR ")]].concat());
 }
 
 #[test]
@@ -264,4 +264,21 @@ fn a_literal_over_the_cap_ends_the_sign_on_and_is_never_dropped_from_its_line() 
     run.machine.feed(format!("* OK hi\r\n+ \r\ngpa OK\r\n* X {{40000}}\r\n{0}\r\n* X {{40000}}\r\n{0}\r\n* CAPABILITY A\r\ngpd OK\r\n", "x".repeat(40_000)).as_bytes());
     run.drain(&mut listener);
     assert!(run.broken.is_some() && run.heard.is_empty(), "{:?}", run.heard);
+}
+
+#[test]
+fn sasl_ir_is_remembered_as_it_was_before_sign_on() {
+    let probe = |done: &'static str| [
+        ('C', "gpd CAPABILITY~"), ('S', "* CAPABILITY IMAP4rev1 SASL-IR IDLE"), ('S', "gpd OK done"), ('=', done),
+    ];
+    back_dialogue(|| ImapBack::new(credentials(), false, None), &[&[
+        ('S', "* OK [CAPABILITY IMAP4rev1] hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"),
+        ('S', "gpa OK in")][..], &probe("done IMAP4rev1,IDLE ")].concat());
+    back_dialogue(|| ImapBack::new(credentials(), false, None), &[&[
+        ('S', "* OK [CAPABILITY IMAP4rev1 SASL-IR] hi"), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"),
+        ('S', "gpa OK in")][..], &probe("done IMAP4rev1,SASL-IR,IDLE ")].concat());
+    back_dialogue(|| ImapBack::new(credentials(), false, Some(vec!["SASL-IR".into()])), &[
+        ('S', EXCHANGE), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa OK [CAPABILITY IMAP4rev1] in"),
+        ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done IMAP4rev1,SASL-IR "),
+    ]);
 }
