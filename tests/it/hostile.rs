@@ -110,7 +110,7 @@ async fn literals_that_are_absurd_are_refused_and_nothing_is_allocated_for_them(
 #[tokio::test]
 async fn no_control_byte_of_a_client_reaches_an_upstream_command() {
     let world = World::new().await;
-    for byte in ["\r", "\0", "\u{1}", "\u{7f}", "\u{8}"] {
+    for byte in ["\r", "\0", "\u{1}", "\u{7f}", "\u{8}", "\t"] {
         for line in [
             format!("MAIL FROM:<ann{byte}@contoso.example>"),
             format!("MAIL FROM:<{ANN}> ENVID=a{byte}b"),

@@ -200,7 +200,8 @@ async fn a_size_that_is_too_large_is_refused_at_mail() {
     let world = World::new().await;
     let mut smtp = world.smtp_as_ann().await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=999999999999"), "552 5.3.4").await;
-    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=99999999999999999999999999"), "555 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=99999999999999999999999999"), "552 5.3.4").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE="), "501 5.5.4").await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=1000"), "250 ").await;
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use smtp_proto::{MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_RET_FULL, MAIL_RET_HDRS, MAIL_SMTPUTF8, Request};
 
 use super::reply::Reply;
-use crate::wire::lines::{control_byte, first_word};
+use crate::wire::lines::first_word;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -113,7 +113,10 @@ impl Rcpt {
 impl Command {
     /// Understands one line; the error is the reply that tells the client what was wrong with it.
     pub fn parse(line: &[u8]) -> Result<Self, Reply> {
-        if let Some(byte) = control_byte(line) {
+        // White space at the end is nothing (RFC 5321 4.1.1); a TAB anywhere else is a control byte like any other.
+        let end = line.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |at| at + 1);
+        let line = line.get(..end).unwrap_or_default();
+        if let Some(byte) = line.iter().find(|b| b.is_ascii_control()) {
             return Err(Reply::new(500, format!("5.5.2 Control byte 0x{byte:02x} in a command")));
         }
         let (verb, rest) = first_word(line);
@@ -161,7 +164,7 @@ fn path<'a>(rest: &'a [u8], word: &[u8], form: &'static str) -> Result<(&'a str,
     let text = std::str::from_utf8(tail.trim_ascii()).map_err(|_| Reply::new(501, "5.6.7 Address is not UTF-8"))?;
     let (address, parameters) = match text.strip_prefix('<') {
         Some(inner) => inner.split_at_checked(closing_bracket(inner).ok_or_else(bad)?).ok_or_else(bad)?,
-        None => text.split_once([' ', '\t']).unwrap_or((text, "")),
+        None => text.split_once(' ').unwrap_or((text, "")),
     };
     let parameters = parameters.strip_prefix('>').unwrap_or(parameters);
     if parameters.starts_with(|c: char| !c.is_ascii_whitespace()) {
@@ -191,7 +194,8 @@ fn closing_bracket(inner: &str) -> Option<usize> {
 
 fn check_address(address: &str) -> Result<(), Reply> {
     let quoted = address.starts_with('"');
-    if address.len() > 320 || (!quoted && address.contains(char::is_whitespace)) {
+    let odd = |c: char| c.is_control() || (!quoted && c.is_whitespace());
+    if address.len() > 320 || address.contains(odd) {
         return Err(Reply::new(501, "5.1.3 Address syntax"));
     }
     Ok(())
@@ -205,17 +209,22 @@ fn value(parameters: &str, key: &str) -> Option<String> {
     })
 }
 
-/// Parameters without `AUTH=`, which is ours to drop (RFC 4954 5), and without an empty `SIZE=`.
+/// Parameters without `AUTH=`, which is ours to drop (RFC 4954 5), and `SIZE=`, which is ours to read: smtp-proto 0.2.5
+/// cuts a number that does not fit instead of refusing it.
 fn known(parameters: &str) -> String {
     parameters
         .split_ascii_whitespace()
-        .filter(|word| !word.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("AUTH=")))
+        .filter(|word| {
+            let head = word.get(..5).unwrap_or_default();
+            !head.eq_ignore_ascii_case("AUTH=") && !head.eq_ignore_ascii_case("SIZE=")
+        })
         .collect::<Vec<_>>()
         .join(" ")
 }
 
 fn mail((address, parameters): (&str, &str)) -> Result<Mail, Reply> {
     check_address(address)?;
+    let size = value(parameters, "SIZE").map_or(Ok(0), |digits| size(&digits))?;
     let parameters = known(parameters);
     let line = format!("MAIL FROM:<> {parameters}\r\n");
     let Ok(Request::Mail { from }) = Request::parse(&mut line.as_bytes().iter()) else {
@@ -226,11 +235,6 @@ fn mail((address, parameters): (&str, &str)) -> Result<Mail, Reply> {
     if has(MAIL_BODY_BINARYMIME) || from.flags & !known_flags != 0 || from.hold_for != 0 || from.hold_until != 0 {
         return Err(Reply::new(555, "5.5.4 MAIL parameter not supported"));
     }
-    // smtp-proto 0.2.5 cuts a number that does not fit instead of refusing it.
-    let size = match value(&parameters, "SIZE") {
-        Some(digits) => digits.parse().map_err(|_| Reply::new(555, "5.5.4 SIZE is not a number of octets"))?,
-        None => 0,
-    };
     Ok(Mail {
         address: address.to_owned(),
         size,
@@ -245,6 +249,14 @@ fn mail((address, parameters): (&str, &str)) -> Result<Mail, Reply> {
         },
         envid: from.env_id.is_some().then(|| value(&parameters, "ENVID")).flatten(),
     })
+}
+
+/// Octets as announced; a number that fits nowhere is larger than every limit.
+fn size(digits: &str) -> Result<u64, Reply> {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Reply::new(501, "5.5.4 SIZE takes a number of octets"));
+    }
+    Ok(digits.parse().unwrap_or(u64::MAX))
 }
 
 fn rcpt((address, parameters): (&str, &str)) -> Result<Rcpt, Reply> {
@@ -322,22 +334,45 @@ mod tests {
         ] {
             assert!(mail_line(line).is_err_and(|e| e.starts_with("501")), "{line}");
         }
-        for line in [
-            "MAIL FROM:<a@b.c> FOO=1",
-            "MAIL FROM:<a@b.c> BODY=BINARYMIME",
-            "MAIL FROM:<a@b.c> SIZE=99999999999999999999999",
-            "MAIL FROM:<a@b.c> SIZE=-1",
-            "RCPT TO:<a@b.c> FOO",
-        ] {
+        for line in ["MAIL FROM:<a@b.c> FOO=1", "MAIL FROM:<a@b.c> BODY=BINARYMIME", "RCPT TO:<a@b.c> FOO"] {
             assert!(mail_line(line).is_err_and(|e| e.starts_with("555")), "{line}: {:?}", mail_line(line));
         }
     }
 
     #[test]
+    fn a_size_that_is_no_number_is_a_syntax_error_and_one_that_fits_nowhere_is_too_large() {
+        for size in ["", "-1", "+1", "x", "1x"] {
+            let line = format!("MAIL FROM:<a@b.c> BODY=8BITMIME SIZE={size}");
+            assert!(mail_line(&line).is_err_and(|e| e.starts_with("501 5.5.4")), "{line}: {:?}", mail_line(&line));
+        }
+        let huge = format!("MAIL FROM:<a@b.c> SIZE={}", "9".repeat(26));
+        assert!(matches!(Command::parse(huge.as_bytes()), Ok(Command::Mail(Mail { size: u64::MAX, .. }))));
+    }
+
+    #[test]
     fn control_bytes_inside_a_command_are_refused() {
-        for line in [&b"EHLO a\rb"[..], b"MAIL FROM:<\"a\rb\"@c>", b"NOOP \0", b"RCPT TO:<a\x01@b>"] {
+        for line in [&b"EHLO a\rb"[..], b"MAIL FROM:<\"a\rb\"@c>", b"NOOP \0", b"RCPT TO:<a\x01@b>", b"QUIT\r"] {
             assert!(Command::parse(line).is_err_and(|r| r.code == 500), "{line:?}");
         }
+        assert!(mail_line("MAIL FROM:<\"a\u{85}b\"@c>").is_err_and(|e| e.starts_with("501")));
+    }
+
+    #[test]
+    fn a_tab_inside_a_command_is_a_control_byte_and_behind_it_nothing() {
+        for line in [
+            "MAIL FROM:<a\tb@c>",
+            "MAIL FROM:<\"a\tb\"@c>",
+            "MAIL\tFROM:<a@b.c>",
+            "MAIL FROM:<a@b.c>\tSIZE=1",
+            "RCPT TO:\t<a@b.c>",
+            "\tQUIT",
+        ] {
+            assert!(Command::parse(line.as_bytes()).is_err_and(|r| r.text().starts_with("500 5.5.2 ")), "{line:?}");
+        }
+        for line in ["MAIL FROM:<a@b.c> ", "MAIL FROM:<a@b.c>\t", "MAIL FROM:<a@b.c> \t "] {
+            assert_eq!(mail_line(line).as_deref(), Ok("MAIL FROM:<a@b.c>\r\n"), "{line:?}");
+        }
+        assert_eq!(Command::parse(b"QUIT \t"), Ok(Command::Quit));
     }
 
     #[test]
