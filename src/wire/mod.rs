@@ -6,6 +6,7 @@
 //! after TLS. After its last event a machine answers [`Step::Read`] and leaves its input alone: what follows the
 //! verdict belongs to whatever comes next.
 
+mod budget;
 pub mod imap;
 pub mod lines;
 pub mod pop3;
@@ -15,6 +16,9 @@ pub mod smtp;
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+
+use budget::Budget;
+pub use budget::ERROR_BUDGET;
 
 use crate::base::{Claim, Fault};
 
@@ -137,9 +141,6 @@ pub trait Back: Machine<Event = SignOn> {
     /// The upstream closed. Some protocols say something by it (see `imap::back`); otherwise `None`: a lost connection.
     fn closed(&mut self) -> Option<SignOn>;
 }
-
-/// How many mistakes a client may make before it is shown the door.
-pub const ERROR_BUDGET: u32 = 20;
 
 #[cfg(test)]
 #[rustfmt::skip] // dialogues are tables: one turn a line

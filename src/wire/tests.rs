@@ -334,6 +334,51 @@ fn starttls_required_takes_no_credentials_before_tls() {
 }
 
 #[test]
+fn commands_that_lead_nowhere_end_politely_within_a_budget_that_starttls_does_not_renew() {
+    fn flood<F: Front>(make: impl Fn(Protection) -> F, command: &str, farewell: &str) {
+        let mut run = Run::new(make(Protection::Offered));
+        for n in 0..101 {
+            assert!(run.heard.is_empty(), "{command}: closed at {n}");
+            if n == 60 {
+                run.machine.secured();
+            }
+            run.machine.feed(format!("{command}\r\n").as_bytes());
+            run.drain(&mut gatekeeper);
+        }
+        assert_eq!(run.heard, ["bye"], "{command}");
+        assert!(run.said.ends_with(&format!("{farewell}\r\n")), "{command}: {}", run.said);
+    }
+    for command in ["NOOP", "RSET", "HELP", "VRFY x", "EHLO x", "HELO x"] {
+        flood(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered), command, "421 4.7.0 Too many commands without a login, closing");
+    }
+    for command in ["a NOOP", "a CAPABILITY", "a ID NIL"] {
+        flood(|offered| ImapFront::new(vec![], offered), command, "* BYE Too many commands without a login, closing");
+    }
+    for command in ["NOOP", "CAPA", "AUTH", "USER x"] {
+        flood(Pop3Front::new, command, "-ERR Too many commands without a login, closing");
+    }
+}
+
+#[test]
+fn starttls_renews_no_error_budget() {
+    fn mistakes<F: Front>(make: impl Fn(Protection) -> F, mistake: &str) {
+        let mut run = Run::new(make(Protection::Offered));
+        for n in 0..21 {
+            assert!(run.heard.is_empty(), "{mistake}: closed at {n}");
+            if n == 10 {
+                run.machine.secured();
+            }
+            run.machine.feed(format!("{mistake}\r\n").as_bytes());
+            run.drain(&mut gatekeeper);
+        }
+        assert_eq!(run.heard, ["bye"], "{mistake}");
+    }
+    mistakes(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered), "RCPT TO:<a@b.c>");
+    mistakes(|offered| ImapFront::new(vec![], offered), "a SELECT x");
+    mistakes(Pop3Front::new, "STAT");
+}
+
+#[test]
 fn garbage_is_answered_and_ends_within_the_error_budget() {
     fn flood<F: Front>(front: F) -> Run<F> {
         let mut run = Run::new(front);

@@ -64,6 +64,29 @@ async fn a_hundred_thousand_short_lines_of_garbage_end_within_the_error_budget()
 }
 
 #[tokio::test]
+async fn a_flood_of_noops_before_login_ends_politely_and_behind_it_none_is_counted() {
+    let world = World::new().await;
+    in_each_protocol(async |protocol| {
+        let (noop, farewell) = match protocol {
+            Protocol::Smtp => ("NOOP\r\n", "421 "),
+            Protocol::Imap => ("n NOOP\r\n", "* BYE "),
+            Protocol::Pop3 => ("NOOP\r\n", "-ERR "),
+        };
+        let said = throw(world.greeted(protocol).await, noop.repeat(10_000).as_bytes()).await;
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.starts_with(farewell) && said.lines().count() <= 101, "{protocol}: {last}");
+        let mut talk = world.greeted(protocol).await;
+        assert!(talk.login(protocol, ANN, PASSWORD).await.starts_with(IN.of(protocol)));
+        for _ in 0..200 {
+            talk.send(noop.as_bytes()).await;
+            let said = talk.line().await;
+            assert!(!said.starts_with(farewell), "{protocol}: {said}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nul_bytes_and_8_bit_garbage_are_answered_and_the_connection_goes_on() {
     let world = World::new().await;
     in_each_protocol(async |protocol| {

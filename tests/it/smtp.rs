@@ -179,6 +179,19 @@ async fn unknown_verbs_are_answered_until_the_budget_is_used_up() {
 }
 
 #[tokio::test]
+async fn commands_out_of_order_draw_on_the_same_budget() {
+    let world = World::new().await;
+    for command in ["DATA", &format!("RCPT TO:<{BOB}>"), &format!("AUTH PLAIN {}", plain(ANN, PASSWORD))] {
+        let mut smtp = world.smtp_as_ann().await;
+        for _ in 0..20 {
+            smtp.exchange(command, "503 ").await;
+        }
+        smtp.exchange(command, "421 ").await;
+        smtp.expect_end().await;
+    }
+}
+
+#[tokio::test]
 async fn noop_vrfy_help_and_rset_are_answered_before_and_behind_login() {
     let world = World::new().await;
     for mut smtp in [greeted(&world).await, world.smtp_as_ann().await] {

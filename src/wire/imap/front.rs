@@ -13,7 +13,7 @@ use super::{
 use crate::{
     base::{Claim, Fault},
     wire::{
-        ERROR_BUDGET, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, control_byte, looks_like_tls},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
@@ -39,7 +39,7 @@ pub struct ImapFront {
     /// What every upstream that can be reached from here carries.
     carried: Vec<String>,
     protection: Protection,
-    errors: u32,
+    budget: Budget,
 }
 
 impl ImapFront {
@@ -51,7 +51,7 @@ impl ImapFront {
             output: BytesMut::new(),
             carried,
             protection,
-            errors: 0,
+            budget: Budget::default(),
         }
     }
 
@@ -65,15 +65,22 @@ impl ImapFront {
     }
 
     fn mistake(&mut self, line: &str) {
-        self.errors += 1;
         self.say(line);
-        if self.errors > ERROR_BUDGET {
-            self.say("* BYE Too many errors, closing");
-            self.state = State::Leaving;
+        if !self.budget.mistake() {
+            self.leave("* BYE Too many errors, closing");
         }
     }
 
+    fn leave(&mut self, farewell: &str) {
+        self.say(farewell);
+        self.state = State::Leaving;
+    }
+
     fn command(&mut self, command: &Command) -> Option<Knock> {
+        if !self.budget.command() {
+            self.leave("* BYE Too many commands without a login, closing");
+            return None;
+        }
         let Some(tag) = command.tag() else {
             self.mistake("* BAD A command starts with a tag");
             return None;
@@ -96,8 +103,7 @@ impl ImapFront {
             }
             b"LOGOUT" => {
                 self.say("* BYE Gatepost signing off");
-                self.say(&format!("{tag} OK LOGOUT completed"));
-                self.state = State::Leaving;
+                self.leave(&format!("{tag} OK LOGOUT completed"));
             }
             b"STARTTLS" if self.protection.offers_starttls() => {
                 self.say(&format!("{tag} OK Begin TLS negotiation"));
@@ -257,7 +263,8 @@ impl Machine for ImapFront {
 impl Front for ImapFront {
     fn secured(&mut self) {
         let carried = std::mem::take(&mut self.carried);
-        *self = Self { state: State::Command, errors: self.errors, ..Self::new(carried, Protection::Secured) };
+        let budget = std::mem::take(&mut self.budget);
+        *self = Self { state: State::Command, budget, ..Self::new(carried, Protection::Secured) };
     }
 
     fn accept(&mut self, welcome: &Welcome) {

@@ -9,7 +9,7 @@ use super::reply;
 use crate::{
     base::{Claim, Fault},
     wire::{
-        ERROR_BUDGET, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, control_byte, first_word, looks_like_tls},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
@@ -36,7 +36,7 @@ pub struct Pop3Front {
     output: BytesMut,
     protection: Protection,
     user: Option<String>,
-    errors: u32,
+    budget: Budget,
 }
 
 impl Pop3Front {
@@ -47,7 +47,7 @@ impl Pop3Front {
             output: BytesMut::new(),
             protection,
             user: None,
-            errors: 0,
+            budget: Budget::default(),
         }
     }
 
@@ -57,13 +57,16 @@ impl Pop3Front {
     }
 
     fn mistake(&mut self, line: &str) {
-        self.errors += 1;
-        if self.errors > ERROR_BUDGET {
-            self.say("-ERR Too many errors, closing");
-            self.state = State::Leaving;
-        } else {
+        if self.budget.mistake() {
             self.say(line);
+        } else {
+            self.leave("-ERR Too many errors, closing");
         }
+    }
+
+    fn leave(&mut self, farewell: &str) {
+        self.say(farewell);
+        self.state = State::Leaving;
     }
 
     fn capabilities(&mut self) {
@@ -82,6 +85,10 @@ impl Pop3Front {
     }
 
     fn command(&mut self, line: &[u8]) -> Option<Knock> {
+        if !self.budget.command() {
+            self.leave("-ERR Too many commands without a login, closing");
+            return None;
+        }
         let (verb, rest) = first_word(line);
         let verb = verb.to_ascii_uppercase();
         // A password may hold anything but a line end.
@@ -92,10 +99,7 @@ impl Pop3Front {
         match verb.as_slice() {
             b"CAPA" => self.capabilities(),
             b"NOOP" => self.say("+OK"),
-            b"QUIT" => {
-                self.say("+OK Goodbye");
-                self.state = State::Leaving;
-            }
+            b"QUIT" => self.leave("+OK Goodbye"),
             b"STLS" if self.protection.offers_starttls() => {
                 self.say("+OK Begin TLS negotiation");
                 self.state = State::Upgrade;
@@ -237,7 +241,8 @@ impl Machine for Pop3Front {
 
 impl Front for Pop3Front {
     fn secured(&mut self) {
-        *self = Self { state: State::Command, ..Self::new(Protection::Secured) };
+        let budget = std::mem::take(&mut self.budget);
+        *self = Self { state: State::Command, budget, ..Self::new(Protection::Secured) };
     }
 
     fn accept(&mut self, _: &Welcome) {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     base::Fault,
     wire::{
-        ERROR_BUDGET, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, looks_like_tls},
         sasl::{Exchange, Mechanism, Turn},
     },
@@ -74,7 +74,7 @@ pub struct SmtpFront {
     greeted: bool,
     /// What was read together with AUTH.
     held: BytesMut,
-    errors: u32,
+    budget: Budget,
 }
 
 impl SmtpFront {
@@ -87,7 +87,7 @@ impl SmtpFront {
             protection,
             greeted: false,
             held: BytesMut::new(),
-            errors: 0,
+            budget: Budget::default(),
         }
     }
 
@@ -96,16 +96,23 @@ impl SmtpFront {
     }
 
     fn mistake(&mut self, reply: &Reply) {
-        self.errors += 1;
-        if self.errors > ERROR_BUDGET {
-            self.say(&Reply::new(421, "4.7.0 Too many errors, closing"));
-            self.state = State::Leaving;
-        } else {
+        if self.budget.mistake() {
             self.say(reply);
+        } else {
+            self.leave(&Reply::new(421, "4.7.0 Too many errors, closing"));
         }
     }
 
+    fn leave(&mut self, farewell: &Reply) {
+        self.say(farewell);
+        self.state = State::Leaving;
+    }
+
     fn command(&mut self, line: BytesMut) -> Option<Knock> {
+        if !self.budget.command() {
+            self.leave(&Reply::new(421, "4.7.0 Too many commands without a login, closing"));
+            return None;
+        }
         let command = match Command::parse(&line) {
             Ok(command) => command,
             Err(reply) => {
@@ -133,10 +140,7 @@ impl SmtpFront {
             Command::Rset => self.say(&Reply::new(250, "2.0.0 OK")),
             Command::Vrfy => self.say(&Reply::new(252, "2.5.2 Cannot verify, send the message and see")),
             Command::Help => self.say(&Reply::new(214, "2.0.0 Gatepost relays mail: EHLO, AUTH PLAIN or LOGIN, MAIL")),
-            Command::Quit => {
-                self.say(&Reply::new(221, "2.0.0 Goodbye"));
-                self.state = State::Leaving;
-            }
+            Command::Quit => self.leave(&Reply::new(221, "2.0.0 Goodbye")),
             Command::Auth { .. } | Command::Mail(_) if !self.greeted => {
                 self.mistake(&Reply::new(503, "5.5.1 Say EHLO or HELO first"));
             }
@@ -260,7 +264,8 @@ impl Machine for SmtpFront {
 impl Front for SmtpFront {
     fn secured(&mut self) {
         let keywords = self.keywords.clone();
-        *self = Self { state: State::Command, errors: self.errors, ..Self::new(keywords, Protection::Secured) };
+        let budget = std::mem::take(&mut self.budget);
+        *self = Self { state: State::Command, budget, ..Self::new(keywords, Protection::Secured) };
     }
 
     fn accept(&mut self, _: &Welcome) {
