@@ -172,7 +172,7 @@ fn pop3_commands_pipelined_behind_pass_are_kept_in_order() {
 }
 
 const IMAP_HELLO: Line =
-    ('S', "* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE MOVE AUTH=PLAIN AUTH=LOGIN] Gatepost ready");
+    ('S', "* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ IDLE MOVE AUTH=PLAIN AUTH=LOGIN] Gatepost ready");
 const IMAP_IN: Line = ('S', "7 OK [CAPABILITY IMAP4rev1 IDLE MOVE] LOGIN completed");
 const IMAP_SASL_IN: Line = ('S', "7 OK [CAPABILITY IMAP4rev1 IDLE MOVE] AUTHENTICATE completed");
 const EXISTS: Line = ('S', "* 3 EXISTS");
@@ -182,7 +182,7 @@ fn imap_before_login_answers_for_itself() {
     front_dialogue(imap, &[
         IMAP_HELLO,
         ('C', "A.b-3 capability"),
-        ('S', "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE MOVE AUTH=PLAIN AUTH=LOGIN"), ('S', "A.b-3 OK CAPABILITY completed"),
+        ('S', "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ IDLE MOVE AUTH=PLAIN AUTH=LOGIN"), ('S', "A.b-3 OK CAPABILITY completed"),
         ('C', "52 ID (\"name\" \"x\")"), ('S', "* ID (\"name\" \"Gatepost\")"), ('S', "52 OK ID completed"),
         ('C', "8r6y NOOP"), ('S', "8r6y OK NOOP completed"),
         ('C', "1 SELECT INBOX"), ('S', "1 BAD Unknown command, or not before login"),

@@ -96,17 +96,20 @@ async fn what_the_upstream_sends_with_its_ok_reaches_the_client_behind_ours() {
 
 #[tokio::test]
 async fn capabilities_never_show_what_the_upstream_lacks_nor_how_we_sign_on() {
-    let world =
-        World::with(Plan::faulty(|faults| faults.imap.hidden = vec!["MOVE".into(), "IDLE".into(), "LITERAL+".into()]))
-            .await;
+    let world = World::with(Plan::faulty(|faults| {
+        faults.imap.hidden = ["MOVE", "IDLE", "LITERAL+", "ID"].map(Into::into).into()
+    }))
+    .await;
     // Once somebody signed on, the live list is known.
     drop(world.imap_as_ann().await);
     let mut imap = world.imap().await;
     let greeting = imap.expect("* OK ").await;
     let before = capabilities(&greeting);
-    for word in ["IMAP4rev1", "AUTH=PLAIN", "AUTH=LOGIN", "SASL-IR", "ID", "UIDPLUS", "NAMESPACE"] {
+    for word in ["IMAP4rev1", "AUTH=PLAIN", "AUTH=LOGIN", "SASL-IR", "UIDPLUS", "NAMESPACE"] {
         assert!(before.contains(&word), "{word} in {greeting}");
     }
+    imap.exchange("i ID NIL", "* ID ").await;
+    imap.expect("i OK").await;
     imap.say("q CAPABILITY").await;
     let untagged = imap.expect("* CAPABILITY ").await;
     imap.expect("q OK").await;
@@ -114,9 +117,17 @@ async fn capabilities_never_show_what_the_upstream_lacks_nor_how_we_sign_on() {
     let after = capabilities(&ok);
     assert!(after.contains(&"UIDPLUS") && after.contains(&"SASL-IR"), "{ok}");
     for shown in [before, untagged.split(' ').collect(), after] {
-        for word in
-            ["MOVE", "IDLE", "LITERAL+", "XOAUTH2", "AUTH=XOAUTH2", "LOGINDISABLED", "BACKENDAUTHENTICATE", "STARTTLS"]
-        {
+        for word in [
+            "MOVE",
+            "IDLE",
+            "LITERAL+",
+            "ID",
+            "XOAUTH2",
+            "AUTH=XOAUTH2",
+            "LOGINDISABLED",
+            "BACKENDAUTHENTICATE",
+            "STARTTLS",
+        ] {
             assert!(!shown.contains(&word), "{word} in {shown:?}");
         }
     }

@@ -5,25 +5,27 @@
 pub const BEFORE_LOGIN: [&str; 9] =
     ["SASL-IR", "LITERAL+", "ID", "IDLE", "UIDPLUS", "MOVE", "NAMESPACE", "CHILDREN", "UNSELECT"];
 
-/// Words of an upstream that say how to sign on there: of no use to a client of ours.
-fn concerns_sign_on(word: &str) -> bool {
+/// Words of an upstream that say how to sign on there, of no use to a client of ours; and COMPRESS=DEFLATE, which
+/// would pass, but hides the line by which Exchange ends a session whose token expired (`session::proxy` counts it).
+fn is_kept_back(word: &str) -> bool {
     let word = word.to_ascii_uppercase();
     word.starts_with("AUTH=")
         || word.starts_with("BACKENDAUTHENTICATE")
         || matches!(word.as_str(), "STARTTLS" | "LOGINDISABLED" | "COMPRESS=DEFLATE")
 }
 
-/// The words for the tagged OK: the upstream's, less what concerns its sign-on.
+/// The words for the tagged OK: the upstream's, less what is kept back.
 pub fn after_login(upstream: &[String]) -> Vec<String> {
-    upstream.iter().filter(|word| !concerns_sign_on(word)).cloned().collect()
+    upstream.iter().filter(|word| !is_kept_back(word)).cloned().collect()
 }
 
 /// The words for greeting and CAPABILITY before login; `carried` is what every reachable upstream has.
 pub fn before_login(carried: &[String], credentials: bool, starttls: bool) -> String {
     let mut words = vec!["IMAP4rev1"];
     words.extend(BEFORE_LOGIN.iter().filter(|word| {
-        // Ours to offer whatever the upstream does: we answer ID and take an initial response ourselves.
-        matches!(**word, "SASL-IR" | "ID") || carried.iter().any(|c| c.eq_ignore_ascii_case(word))
+        // Ours to offer whatever the upstream does: an initial response is taken here and never passed on. ID is not:
+        // we answer it before login, but behind it the same word is for the upstream.
+        **word == "SASL-IR" || carried.iter().any(|c| c.eq_ignore_ascii_case(word))
     }));
     if credentials {
         words.extend(["AUTH=PLAIN", "AUTH=LOGIN"]);
@@ -54,13 +56,15 @@ mod tests {
 
     #[test]
     fn literal_plus_is_shown_only_if_it_is_carried() {
-        assert_eq!(
-            before_login(&words("IDLE MOVE"), true, false),
-            "IMAP4rev1 SASL-IR ID IDLE MOVE AUTH=PLAIN AUTH=LOGIN"
-        );
-        assert_eq!(
-            before_login(&words("LITERAL+"), false, true),
-            "IMAP4rev1 SASL-IR LITERAL+ ID LOGINDISABLED STARTTLS"
-        );
+        assert_eq!(before_login(&words("IDLE MOVE"), true, false), "IMAP4rev1 SASL-IR IDLE MOVE AUTH=PLAIN AUTH=LOGIN");
+        assert_eq!(before_login(&words("LITERAL+"), false, true), "IMAP4rev1 SASL-IR LITERAL+ LOGINDISABLED STARTTLS");
+    }
+
+    #[test]
+    fn id_is_shown_before_and_behind_login_only_if_the_upstream_has_it() {
+        for (upstream, shown) in [("IMAP4rev1 ID", true), ("IMAP4rev1", false)] {
+            assert_eq!(before_login(&words(upstream), true, false).split(' ').any(|word| word == "ID"), shown);
+            assert_eq!(after_login(&words(upstream)).contains(&"ID".to_owned()), shown);
+        }
     }
 }
