@@ -2,6 +2,7 @@
 //!
 //! A message is delivered only by [`Channel::finish`], which writes the final dot; dropping the channel in the middle
 //! closes the connection without it, so nothing half is ever delivered. Every wait has a deadline (RFC 5321 4.5.3.2).
+//! It refuses answers that are none: what came before a command was said, and codes that the command cannot have.
 
 use std::{io, time::Duration};
 
@@ -58,7 +59,6 @@ impl From<io::Error> for Lost {
 pub struct Channel {
     stream: Stream,
     replies: Replies,
-    keywords: Vec<String>,
     carries: Carries,
     /// Something went wrong on it; only good for dropping.
     broken: bool,
@@ -66,13 +66,9 @@ pub struct Channel {
 
 impl Channel {
     /// `keywords` is the upstream's live EHLO list, `unread` what it sent behind its 235.
-    pub fn new(stream: Stream, unread: BytesMut, keywords: Vec<String>) -> Self {
-        let carries = Carries::from_keywords(&keywords);
-        Self { stream, replies: Replies::new(unread), keywords, carries, broken: false }
-    }
-
-    pub fn keywords(&self) -> &[String] {
-        &self.keywords
+    pub fn new(stream: Stream, unread: BytesMut, keywords: &[String]) -> Self {
+        let carries = Carries::from_keywords(keywords);
+        Self { stream, replies: Replies::new(unread), carries, broken: false }
     }
 
     pub const fn carries(&self) -> Carries {
@@ -86,21 +82,21 @@ impl Channel {
 
     pub async fn mail(&mut self, mail: &Mail) -> Result<Reply, Lost> {
         let line = mail.to_wire(self.carries);
-        self.command(&line).await
+        self.command(&line, verdict).await
     }
 
     pub async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Lost> {
         let line = rcpt.to_wire(self.carries);
-        self.command(&line).await
+        self.command(&line, verdict).await
     }
 
     pub async fn rset(&mut self) -> Result<Reply, Lost> {
-        self.command("RSET\r\n").await
+        self.command("RSET\r\n", verdict).await
     }
 
     /// 354 means: go on with [`Channel::body`].
     pub async fn data(&mut self) -> Result<Reply, Lost> {
-        self.command("DATA\r\n").await
+        self.command("DATA\r\n", |reply| reply.code == 354 || reply.code >= 400).await
     }
 
     /// Writes dot-stuffed bytes of the message. Not cancel safe.
@@ -110,38 +106,57 @@ impl Channel {
     }
 
     /// Writes the final dot and waits for the verdict. After an error nobody knows whether the message was taken.
+    /// Where the upstream spoke before the dot, the dot is not written; a refusal among its words is the verdict.
     pub async fn finish(&mut self) -> Result<Reply, Lost> {
+        if let Err(lost) = self.unasked().await {
+            return self.last_words().await.filter(|reply| reply.code >= 400).ok_or(lost);
+        }
         self.write(b".\r\n").await?;
-        self.reply(FINAL_WAIT).await
+        self.reply(FINAL_WAIT, verdict).await
     }
 
     /// A reply that the upstream sent without being asked, for example before it closed in mid-body.
     pub async fn last_words(&mut self) -> Option<Reply> {
-        self.reply(Duration::from_secs(2)).await.ok()
+        self.reply(Duration::from_secs(2), |_| true).await.ok()
     }
 
     /// Says goodbye and waits shortly for the answer.
     pub async fn quit(mut self) {
         if self.is_usable() && self.write(b"QUIT\r\n").await.is_ok() {
-            let _ = self.reply(QUIT_WAIT).await;
+            let _ = self.reply(QUIT_WAIT, |_| true).await;
         }
         let _ = timeout(QUIT_WAIT, self.stream.shutdown()).await;
     }
 
     /// Resolves when the upstream closes or speaks out of turn between commands. Cancel safe.
     pub async fn idle(&mut self) {
-        let mut chunk = [0u8; 512];
-        match self.stream.read(&mut chunk).await {
-            Ok(n) if n > 0 => self.replies.feed(chunk.get(..n).unwrap_or_default()),
-            _ => {}
-        }
         // A 421 on an idle connection, or its end: either way it is not used again.
+        let _ = self.fill().await;
         self.broken = true;
     }
 
-    async fn command(&mut self, line: &str) -> Result<Reply, Lost> {
+    /// `fits`: what this command can be answered with.
+    async fn command(&mut self, line: &str, fits: fn(&Reply) -> bool) -> Result<Reply, Lost> {
+        self.unasked().await?;
         self.write(line.as_bytes()).await?;
-        self.reply(COMMAND_WAIT).await
+        self.reply(COMMAND_WAIT, fits).await
+    }
+
+    /// What is there before a command was said would be taken for its answer, so the connection is of no more use.
+    async fn unasked(&mut self) -> Result<(), Lost> {
+        let filled = tokio::select! {
+            biased;
+            filled = self.fill() => filled,
+            () = std::future::ready(()) => Ok(()),
+        };
+        let closing = self.replies.pending().starts_with(b"421");
+        let quiet = match filled {
+            Ok(()) if self.replies.is_empty() => Ok(()),
+            Ok(()) if closing => Err(Lost::Closed),
+            Ok(()) => Err(Lost::Violation(Violation::new("the upstream spoke without being asked"))),
+            Err(lost) => Err(lost),
+        };
+        self.judge(quiet)
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Lost> {
@@ -153,8 +168,12 @@ impl Channel {
         self.judge(wrote)
     }
 
-    async fn reply(&mut self, wait: Duration) -> Result<Reply, Lost> {
+    async fn reply(&mut self, wait: Duration, fits: fn(&Reply) -> bool) -> Result<Reply, Lost> {
         let reply = match timeout(wait, self.read_reply()).await {
+            Ok(Ok(reply)) if !fits(&reply) => {
+                let what = format!("the upstream answered {}, which makes no sense here", reply.code);
+                Err(Lost::Violation(Violation::new(what)))
+            }
             Ok(reply) => reply,
             Err(_) => Err(Lost::TimedOut),
         };
@@ -166,16 +185,23 @@ impl Channel {
     }
 
     async fn read_reply(&mut self) -> Result<Reply, Lost> {
-        let mut chunk = [0u8; 2048];
         loop {
             if let Some(reply) = self.replies.cut().map_err(Lost::Violation)? {
                 return Ok(reply);
             }
-            let n = self.stream.read(&mut chunk).await?;
-            if n == 0 {
-                return Err(Lost::Closed);
+            self.fill().await?;
+        }
+    }
+
+    /// One read. Cancel safe.
+    async fn fill(&mut self) -> Result<(), Lost> {
+        let mut chunk = [0u8; 2048];
+        match self.stream.read(&mut chunk).await? {
+            0 => Err(Lost::Closed),
+            n => {
+                self.replies.feed(chunk.get(..n).unwrap_or_default());
+                Ok(())
             }
-            self.replies.feed(chunk.get(..n).unwrap_or_default());
         }
     }
 
@@ -183,6 +209,11 @@ impl Channel {
         self.broken |= result.is_err();
         result
     }
+}
+
+/// A code that says yes or no; 3xx would leave the command half done.
+fn verdict(reply: &Reply) -> bool {
+    reply.is_positive() || reply.code >= 400
 }
 
 fn flat(result: Result<io::Result<()>, tokio::time::error::Elapsed>) -> Result<(), Lost> {

@@ -77,7 +77,7 @@ pub(super) async fn run(gate: &Gate, through: Through, entry: &Entry) {
         admitted,
         client,
         input: Lines::with_input(COMMAND_CAP, unread),
-        channel: Some(Channel::new(upstream.stream, upstream.unread, upstream.capabilities)),
+        channel: Some(Channel::new(upstream.stream, upstream.unread, &upstream.capabilities)),
         keywords,
         envelope: None,
         errors: 0,
@@ -228,7 +228,7 @@ impl Relay<'_> {
         match signed_on {
             Ok(upstream) => {
                 self.keywords.clone_from(&upstream.capabilities);
-                Ok(Channel::new(upstream.stream, upstream.unread, upstream.capabilities))
+                Ok(Channel::new(upstream.stream, upstream.unread, &upstream.capabilities))
             }
             Err(fault) => {
                 self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);

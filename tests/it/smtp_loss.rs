@@ -5,7 +5,7 @@ use gatepost::{
     sandbox::{AfterDot, Answer},
 };
 
-use crate::world::{ANN, HEAD, Plan, World};
+use crate::world::{ANN, BOB, HEAD, Plan, World};
 
 /// How a client leaves.
 #[derive(Debug, Clone, Copy)]
@@ -157,4 +157,48 @@ async fn draining_lets_a_transaction_finish_and_says_421_between_commands() {
     busy.expect_end().await;
     drained.await.unwrap();
     assert_eq!(sandbox.submissions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_that_came_before_its_command_is_no_answer_to_it() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    for (on, words) in [("MAIL", "250 2.1.0 ok\r\n250 2.1.5 too early"), ("MAIL", "250 2.1.0 ok\r\n421 4.3.2 closing")]
+    {
+        world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(on, words).times(1)]);
+        smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 2.1.0 ok").await;
+        smtp.exchange("RCPT TO:<nobody@contoso.example>", "451 4.4.2").await;
+        smtp.exchange("RSET", "250 ").await;
+    }
+    assert!(!world.said_upstream("smtp").contains("nobody"));
+    // The answer to the final dot stands there before the dot.
+    world.sandbox.faults().set(|faults| {
+        faults.smtp.answers = vec![Answer::new("DATA", "354 go\r\n250 2.0.0 too early").times(1)];
+    });
+    assert!(smtp.message("x").await.starts_with("451 4.4.2"));
+    assert!(world.sandbox.submissions().is_empty());
+    assert!(smtp.message("after all of that").await.starts_with("250 "));
+    world.only_message();
+}
+
+#[tokio::test]
+async fn an_upstream_that_asks_for_more_where_it_should_say_yes_or_no_is_a_451_on_a_connection_of_no_more_use() {
+    for on in ["MAIL", "RCPT", "."] {
+        let world = World::with(Plan::faulty(|faults| faults.smtp.answers.push(Answer::new(on, "354 more")))).await;
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+        if on != "MAIL" {
+            smtp.expect("250 ").await;
+            smtp.say(&format!("RCPT TO:<{BOB}>")).await;
+        }
+        if on == "." {
+            smtp.expect("250 ").await;
+            smtp.exchange("DATA", "354 Start").await;
+            smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
+        }
+        smtp.expect("451 4.4.2").await;
+        world.sandbox.faults().clear();
+        smtp.exchange("RSET", "250 ").await;
+        assert!(smtp.message("after that").await.starts_with("250 "), "{on}");
+    }
 }

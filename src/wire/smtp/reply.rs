@@ -126,6 +126,11 @@ impl Replies {
         self.input.pending()
     }
 
+    /// True between two replies, with nothing of the next one there.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_none() && self.pending().is_empty()
+    }
+
     pub fn into_unread(self) -> BytesMut {
         self.input.into_unread()
     }
