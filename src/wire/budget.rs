@@ -6,7 +6,7 @@
 /// How many mistakes a client may make before it is shown the door.
 pub const ERROR_BUDGET: u32 = 20;
 /// How many commands a client may say without a login; ten failed logins by USER and PASS are twenty.
-pub const COMMAND_BUDGET: u32 = 100;
+const COMMAND_BUDGET: u32 = 100;
 
 #[derive(Debug, Default)]
 pub(super) struct Budget {

@@ -19,6 +19,7 @@ mod hostile;
 mod imap;
 mod login;
 mod pop3;
+mod quirks;
 mod sign_on;
 mod sign_on_faults;
 mod smtp;
