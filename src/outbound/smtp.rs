@@ -122,10 +122,13 @@ impl Channel {
 
     /// Says goodbye and waits shortly for the answer.
     pub async fn quit(mut self) {
-        if self.is_usable() && self.write(b"QUIT\r\n").await.is_ok() {
-            let _ = self.reply(QUIT_WAIT, |_| true).await;
-        }
-        let _ = timeout(QUIT_WAIT, self.stream.shutdown()).await;
+        let goodbye = async {
+            if self.is_usable() && self.write(b"QUIT\r\n").await.is_ok() {
+                let _ = self.reply(QUIT_WAIT, |_| true).await;
+            }
+            let _ = self.stream.shutdown().await;
+        };
+        let _ = timeout(QUIT_WAIT, goodbye).await;
     }
 
     /// Resolves when the upstream closes or speaks out of turn between commands. Cancel safe.

@@ -251,12 +251,16 @@ fn needs_login() -> Fault {
     Fault::new(Kind::BadCredentials, Owner::Client, "authentication-required", "Authentication required: log in first")
 }
 
-/// Resolves when the client closes. What it sends ahead is kept, up to a cap; beyond it nothing is read.
+/// Resolves when the client has left. What it sends ahead is kept, up to a cap; beyond it nothing is read.
+///
+/// A client that closes its side after commands sent ahead is a script that waits for the answers (RFC 9293 3.6); one
+/// that closes with nothing more to say has no use for a session.
 async fn left<F: Front>(client: &mut Stream, front: &mut F) {
     let mut ahead = 0;
     let mut chunk = [0u8; 2048];
     while ahead < AHEAD_CAP {
         match client.read(&mut chunk).await {
+            Ok(0) if front.has_unread() => break,
             Ok(n) if n > 0 => {
                 front.feed(chunk.get(..n).unwrap_or_default());
                 ahead += n;

@@ -198,11 +198,7 @@ impl Passage {
             }
             self.way = match channel.data().await {
                 Ok(reply) if reply.code == 354 => Way::Open(channel),
-                Ok(reply) if reply.code >= 400 => unopened(reply, channel).await,
-                Ok(_) => Way::Refused {
-                    reply: Reply::new(451, "4.5.0 The mail server answered DATA in a way that makes no sense"),
-                    channel: None,
-                },
+                Ok(reply) => unopened(reply, channel).await,
                 Err(lost) => Way::Refused { reply: lost_reply(&lost), channel: None },
             };
         }

@@ -103,6 +103,9 @@ pub trait Front: Machine<Event = Knock> {
 
     /// Says no in the client's dialect; the client may try again unless its budget is used up.
     fn refuse(&mut self, fault: &Fault);
+
+    /// Whether the client has sent more than the command that was the last event.
+    fn has_unread(&self) -> bool;
 }
 
 /// What the upstream offered, for the client's OK.

@@ -7,7 +7,7 @@ use gatepost::{
     sandbox::{Answer, Flags, INBOX, Options},
 };
 
-use crate::world::{ANN, PASSWORD, Plan, World};
+use crate::world::{ANN, HEAD, PASSWORD, Plan, World, plain};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -59,6 +59,28 @@ async fn a_torn_command_is_passed_on_piece_by_piece() {
         imap.send(piece.as_bytes()).await;
     }
     imap.expect("A0002 OK").await;
+}
+
+#[tokio::test]
+async fn a_script_that_sends_all_at_once_and_closes_its_side_gets_all_its_answers() {
+    let world = World::new().await;
+    let smtp = format!(
+        "EHLO script\r\nAUTH PLAIN {}\r\nMAIL FROM:<{ANN}>\r\nRCPT TO:<{ANN}>\r\nDATA\r\n{HEAD}x\r\n.\r\nQUIT\r\n",
+        plain(ANN, PASSWORD)
+    );
+    for (protocol, script, last) in [
+        (Protocol::Smtp, smtp, "221 2.0.0"),
+        (Protocol::Imap, format!("a LOGIN {ANN} \"{PASSWORD}\"\r\nb NOOP\r\nc LOGOUT\r\n"), "c OK"),
+        (Protocol::Pop3, format!("USER {ANN}\r\nPASS {PASSWORD}\r\nSTAT\r\nQUIT\r\n"), "+OK "),
+    ] {
+        let mut talk = world.talk(protocol).await;
+        talk.send(script.as_bytes()).await;
+        talk.half_close().await;
+        let answers = talk.rest().await;
+        let said = answers.lines().last().unwrap_or_default();
+        assert!(said.starts_with(last), "{protocol}: {answers}");
+    }
+    world.only_message();
 }
 
 #[tokio::test]

@@ -278,6 +278,10 @@ impl Front for ImapFront {
         }
     }
 
+    fn has_unread(&self) -> bool {
+        !self.lines.pending().is_empty()
+    }
+
     fn refuse(&mut self, fault: &Fault) {
         if let State::Waiting { tag, .. } = std::mem::replace(&mut self.state, State::Command) {
             self.say(&format!("{tag} {}", reply::refusal(fault)));

@@ -250,6 +250,10 @@ impl Front for Pop3Front {
         self.state = State::Done;
     }
 
+    fn has_unread(&self) -> bool {
+        !self.lines.pending().is_empty()
+    }
+
     fn refuse(&mut self, fault: &Fault) {
         let line: Bytes = reply::refusal(fault);
         self.output.extend_from_slice(&line);

@@ -282,6 +282,10 @@ impl Front for SmtpFront {
         }
     }
 
+    fn has_unread(&self) -> bool {
+        !(self.held.is_empty() && self.lines.pending().is_empty())
+    }
+
     fn refuse(&mut self, fault: &Fault) {
         match std::mem::replace(&mut self.state, State::Command) {
             State::WaitingMail(_) => self.say(&mail_refusal(fault)),
