@@ -1,7 +1,9 @@
 //! Where sessions ask for a bearer: the shared side of one keeper.
 //!
 //! A session sees the token of now or waits; it can be dropped at any moment without a trace, and a thousand of them
-//! ring the same bell. Nothing but a short-lived bearer passes over this counter.
+//! ring the same bell. Nothing but a short-lived bearer passes over this counter. The keeper owns the desk: when it is
+//! gone, whoever waits hears so at once. No token is handed out while a look at the store is asked for and not taken,
+//! since it may be a logout that is to be seen there.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -11,10 +13,7 @@ use super::{
     clock::{Clock, Expiry},
     state::SignInState,
 };
-use crate::{
-    base::{Bearer, Fault, Secret},
-    catalog::token::FETCH_UNFINISHED,
-};
+use crate::base::{Bearer, Fault, Secret};
 
 /// The access token that the keeper holds.
 #[derive(Debug, Clone)]
@@ -34,26 +33,43 @@ pub(super) struct Desk {
     pub held: Option<Held>,
     /// Why there is no token, or no newer one.
     pub fault: Option<Fault>,
-    /// Why a refused token is not replaced.
+    /// Why the last token that was refused was not replaced; belongs to the last of `replacements`.
     pub refusal: Option<Fault>,
     /// Counts the answers to sessions that want a token; who waits reads `fault` once it has grown.
     pub answers: u64,
     /// Counts the answers to sessions whose token was refused.
     pub replacements: u64,
-    /// Counts the looks at the store that were asked for.
+    /// The number of the last look at the store that was taken.
     pub looks: u64,
     pub state: SignInState,
 }
 
+/// What a session asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Want {
+    AnyToken,
+    /// An upstream refused the token of this generation.
+    NewerThan(u64),
+}
+
+/// Why a session gets no bearer here.
+#[derive(Debug)]
+pub(super) enum NoBearer {
+    Fault(Fault),
+    /// The keeper is gone: replaced by a new one, or dead.
+    KeeperGone,
+}
+
 pub(super) struct Counter {
-    desk: watch::Sender<Desk>,
+    desk: watch::Receiver<Desk>,
     bell: Notify,
     clock: Clock,
     wanted: AtomicBool,
     refused: AtomicU64,
     /// The highest generation that an upstream took.
     accepted: AtomicU64,
-    look: AtomicBool,
+    /// Numbers the looks at the store that were asked for.
+    looks: AtomicU64,
     /// Somebody took a token since the last fetch.
     used: AtomicBool,
 }
@@ -63,76 +79,73 @@ pub(super) struct Wishes {
     pub wanted: bool,
     /// The highest generation that an upstream refused; 0: none.
     pub refused: u64,
-    /// Another process may have changed the store.
-    pub look: bool,
+    /// The number of the last look at the store that was asked for: another process may have changed it.
+    pub look: u64,
 }
 
 impl Counter {
-    pub fn new(state: SignInState, clock: Clock) -> Self {
+    /// The counter, and the desk behind it, which belongs to the keeper.
+    pub fn new(state: SignInState, clock: Clock) -> (Self, watch::Sender<Desk>) {
         let desk = Desk { held: None, fault: None, refusal: None, answers: 0, replacements: 0, looks: 0, state };
-        Self {
-            desk: watch::Sender::new(desk),
+        let (keepers_side, desk) = watch::channel(desk);
+        let counter = Self {
+            desk,
             bell: Notify::new(),
             clock,
             wanted: AtomicBool::new(false),
             refused: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
-            look: AtomicBool::new(false),
+            looks: AtomicU64::new(0),
             used: AtomicBool::new(false),
-        }
-    }
-
-    pub async fn bearer(&self) -> Result<Bearer, Fault> {
-        let usable = |held: &Held| self.clock.left(held.expiry) > held.grace;
-        let ask = || self.wanted.store(true, Ordering::SeqCst);
-        self.used.store(true, Ordering::SeqCst);
-        self.wait(usable, ask, |desk| desk.answers, |desk| desk.fault.clone()).await
-    }
-
-    /// A token newer than `generation`, which an upstream refused.
-    pub async fn refused(&self, generation: u64) -> Result<Bearer, Fault> {
-        let newer = |held: &Held| held.generation > generation && self.clock.left(held.expiry) > held.grace;
-        let ask = || {
-            self.refused.fetch_max(generation, Ordering::SeqCst);
         };
-        let why_not = |desk: &Desk| desk.refusal.clone().or_else(|| desk.fault.clone());
-        self.wait(newer, ask, |desk| desk.replacements, why_not).await
+        (counter, keepers_side)
     }
 
-    async fn wait(
-        &self,
-        good: impl Fn(&Held) -> bool,
-        ask: impl Fn(),
-        answers: impl Fn(&Desk) -> u64,
-        why_not: impl Fn(&Desk) -> Option<Fault>,
-    ) -> Result<Bearer, Fault> {
-        let mut view = self.desk.subscribe();
-        let seen = answers(&view.borrow());
+    /// Waits for the token or for the reason why there is none; the caller keeps the deadline.
+    pub async fn bearer(&self, want: Want) -> Result<Bearer, NoBearer> {
+        if matches!(want, Want::AnyToken) {
+            self.used.store(true, Ordering::SeqCst);
+        }
+        let look = self.looks.load(Ordering::SeqCst);
+        let mut view = self.desk.clone();
+        let mut seen = want.answers(&view.borrow());
         loop {
             {
                 let desk = view.borrow_and_update();
-                if let Some(held) = desk.held.as_ref().filter(|held| good(held)) {
-                    return Ok(Bearer { token: held.token.clone(), generation: held.generation });
-                }
-                if answers(&desk) > seen {
-                    return Err(why_not(&desk).unwrap_or_else(|| FETCH_UNFINISHED.fault()));
+                if desk.looks >= look {
+                    if let Some(held) = desk.held.as_ref().filter(|held| self.serves(held, want)) {
+                        return Ok(Bearer { token: held.token.clone(), generation: held.generation });
+                    }
+                    if want.answers(&desk) > seen {
+                        // No reason is there: that answer was somebody else's, so it is asked again.
+                        seen = want.answers(&desk);
+                        if let Some(fault) = want.why_not(&desk) {
+                            return Err(NoBearer::Fault(fault));
+                        }
+                    }
                 }
             }
-            ask();
-            self.bell.notify_one();
-            if view.changed().await.is_err() {
-                return Err(FETCH_UNFINISHED.fault());
-            }
+            self.ask(want);
+            view.changed().await.map_err(|_| NoBearer::KeeperGone)?;
         }
     }
 
-    /// Waits until the keeper has looked at the store.
-    pub async fn looked(&self) {
-        let mut view = self.desk.subscribe();
-        let seen = view.borrow_and_update().looks;
-        self.look_at_store();
-        // An error means that the keeper is gone; the bearer that is asked for next says so.
-        let _ = view.wait_for(|desk| desk.looks > seen).await;
+    fn serves(&self, held: &Held, want: Want) -> bool {
+        let new_enough = match want {
+            Want::AnyToken => true,
+            Want::NewerThan(refused) => held.generation > refused,
+        };
+        new_enough && self.clock.left(held.expiry) > held.grace
+    }
+
+    fn ask(&self, want: Want) {
+        match want {
+            Want::AnyToken => self.wanted.store(true, Ordering::SeqCst),
+            Want::NewerThan(refused) => {
+                self.refused.fetch_max(refused, Ordering::SeqCst);
+            }
+        }
+        self.bell.notify_one();
     }
 
     /// An upstream took the token of this generation.
@@ -140,8 +153,9 @@ impl Counter {
         self.accepted.fetch_max(generation, Ordering::SeqCst);
     }
 
+    /// From now on no token is handed out before the keeper has looked.
     pub fn look_at_store(&self) {
-        self.look.store(true, Ordering::SeqCst);
+        self.looks.fetch_add(1, Ordering::SeqCst);
         self.bell.notify_one();
     }
 
@@ -159,7 +173,7 @@ impl Counter {
         Wishes {
             wanted: self.wanted.swap(false, Ordering::SeqCst),
             refused: self.refused.swap(0, Ordering::SeqCst),
-            look: self.look.swap(false, Ordering::SeqCst),
+            look: self.looks.load(Ordering::SeqCst),
         }
     }
 
@@ -175,8 +189,121 @@ impl Counter {
     pub fn forget_use(&self) {
         self.used.store(false, Ordering::SeqCst);
     }
+}
 
-    pub fn show(&self, change: impl FnOnce(&mut Desk)) {
-        self.desk.send_modify(change);
+impl Want {
+    fn answers(self, desk: &Desk) -> u64 {
+        match self {
+            Self::AnyToken => desk.answers,
+            Self::NewerThan(_) => desk.replacements,
+        }
+    }
+
+    fn why_not(self, desk: &Desk) -> Option<Fault> {
+        match self {
+            Self::AnyToken => desk.fault.clone(),
+            Self::NewerThan(_) => desk.refusal.clone().or_else(|| desk.fault.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        catalog::token::{ENDPOINT_FAILING, FRESH_TOKEN_REFUSED},
+        oauth::Phase,
+    };
+
+    type Asking = tokio::task::JoinHandle<Result<Bearer, NoBearer>>;
+
+    fn counter() -> (Arc<Counter>, watch::Sender<Desk>) {
+        let state = SignInState {
+            key: "contoso/ann".into(),
+            app: "contoso".into(),
+            provider: "custom".into(),
+            identity: "ann".into(),
+            grant: "authorization-code",
+            phase: Phase::Starting,
+            generation: 0,
+            consented_as: None,
+            signed_in_at: None,
+            last_refresh: None,
+            token_expires_at: None,
+            idle_until: None,
+            fault: None,
+        };
+        let (counter, desk) = Counter::new(state, Clock::default());
+        (Arc::new(counter), desk)
+    }
+
+    fn held(generation: u64) -> Held {
+        let clock = Clock::default();
+        let expiry = clock.expiry(clock.wall() + Duration::from_secs(3600));
+        let (grace, ahead) = (Duration::from_secs(30), Duration::from_secs(600));
+        Held { token: Secret::new("token"), generation, expiry, grace, ahead }
+    }
+
+    /// A session that asks; it has rung the bell when this returns.
+    async fn asking(counter: &Arc<Counter>, want: Want) -> Asking {
+        let asked = counter.clone();
+        let session = tokio::spawn(async move { asked.bearer(want).await });
+        counter.rung().await;
+        session
+    }
+
+    async fn fault_of(session: Asking) -> &'static str {
+        match session.await.unwrap() {
+            Err(NoBearer::Fault(fault)) => fault.id,
+            other => panic!("no fault: {other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_hears_at_once_that_the_keeper_is_gone() {
+        let (counter, desk) = counter();
+        let session = asking(&counter, Want::AnyToken).await;
+        drop(desk);
+        assert!(matches!(session.await.unwrap(), Err(NoBearer::KeeperGone)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_without_a_reason_is_asked_again() {
+        let (counter, desk) = counter();
+        let session = asking(&counter, Want::NewerThan(7)).await;
+        // The reason of the answer is gone already: a later answer to somebody else took its place.
+        desk.send_modify(|desk| desk.replacements += 2);
+        counter.rung().await;
+        assert_eq!(counter.take_wishes().refused, 7);
+        desk.send_modify(|desk| {
+            desk.replacements += 1;
+            desk.refusal = Some(FRESH_TOKEN_REFUSED.fault());
+        });
+        assert_eq!(fault_of(session).await, "fresh-token-refused");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_token_is_handed_out_before_a_look_that_was_asked_for() {
+        let (counter, desk) = counter();
+        desk.send_modify(|desk| desk.held = Some(held(1)));
+        assert!(counter.bearer(Want::AnyToken).await.is_ok());
+        counter.look_at_store();
+        counter.rung().await;
+        for want in [Want::AnyToken, Want::NewerThan(0)] {
+            let session = asking(&counter, want).await;
+            let look = counter.take_wishes().look;
+            // An answer from before the look is none either.
+            desk.send_modify(|desk| {
+                (desk.answers, desk.replacements) = (desk.answers + 1, desk.replacements + 1);
+                desk.fault = Some(ENDPOINT_FAILING.fault());
+            });
+            counter.rung().await;
+            assert!(!session.is_finished());
+            desk.send_modify(|desk| (desk.held, desk.looks) = (None, look));
+            assert_eq!(fault_of(session).await, "token-endpoint-failing");
+            desk.send_modify(|desk| (desk.held, desk.looks, desk.fault) = (Some(held(1)), look - 1, None));
+        }
     }
 }

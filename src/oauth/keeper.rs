@@ -6,13 +6,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Grant, Rotation, SignIn,
     clock::Clock,
-    counter::{Counter, Held, Wishes},
+    counter::{Counter, Desk, Held, Wishes},
     endpoints::{Endpoints, TokenSet},
     patience,
     state::{FaultSeen, Phase, timestamp},
@@ -20,7 +20,7 @@ use super::{
     verdict::{Retry, Verdict},
 };
 use crate::{
-    base::Secret,
+    base::{Fault, Secret},
     catalog::token::{FETCH_UNFINISHED, FRESH_TOKEN_REFUSED, SIGN_IN_MISSING, STORE_FAILING},
     net::HttpClient,
     store::{AccessToken, Failure, MAIL, Store, StoreError, TokenRow, Versioned},
@@ -41,6 +41,7 @@ pub(super) struct Keeper {
     http: HttpClient,
     clock: Clock,
     counter: Arc<Counter>,
+    desk: watch::Sender<Desk>,
     /// How to sign in, for texts.
     how: String,
     fingerprint: String,
@@ -53,6 +54,10 @@ pub(super) struct Keeper {
     held: Option<Held>,
     generation: u64,
     trouble: Option<Trouble>,
+    /// The number of the last look at the store that was taken.
+    looks: u64,
+    /// The last look failed, although something may have changed: no token is handed out before one succeeds.
+    unread: Option<Trouble>,
     /// The last fetch that a refusal caused.
     refetched: Option<Instant>,
 }
@@ -63,7 +68,7 @@ impl Keeper {
         store: Arc<Store>,
         http: HttpClient,
         clock: Clock,
-        counter: Arc<Counter>,
+        (counter, desk): (Arc<Counter>, watch::Sender<Desk>),
         how: String,
     ) -> Self {
         let fingerprint = sign_in.app.fingerprint();
@@ -73,6 +78,7 @@ impl Keeper {
             http,
             clock,
             counter,
+            desk,
             how,
             fingerprint,
             loaded: false,
@@ -82,6 +88,8 @@ impl Keeper {
             held: None,
             generation: 0,
             trouble: None,
+            looks: 0,
+            unread: None,
             refetched: None,
         }
     }
@@ -102,34 +110,39 @@ impl Keeper {
     async fn turn(&mut self) {
         let wishes = self.counter.take_wishes();
         let blocked = self.is_blocked();
+        let asked_to_look = wishes.look > self.looks || self.unread.is_some();
         // Before anybody is told to sign in: did somebody, in another process?
-        if !self.loaded || wishes.look || (blocked && wishes.wanted) {
+        if !self.loaded || asked_to_look || (blocked && wishes.wanted) {
             self.read_store().await;
         }
-        let wanted = wishes.wanted || wishes.refused > 0;
+        self.looks = wishes.look;
+        let mut refusal = None;
         if wishes.refused > 0 && wishes.refused >= self.generation && self.has_usable() {
-            self.replace_refused().await;
+            refusal = self.replace_refused().await;
         }
+        let wanted = wishes.wanted || wishes.refused > 0;
         if !self.is_blocked() && ((wanted && !self.has_usable()) || self.is_due()) {
             self.fly().await;
         }
-        self.show(&wishes);
+        self.show(&wishes, refusal);
     }
 
-    /// An upstream blamed the token. The held one stays for others: it may be one mailbox that is not allowed.
-    async fn replace_refused(&mut self) {
+    /// An upstream blamed the token. The held one stays for others: it may be one mailbox that is not allowed, which
+    /// is the answer where a replacement was refused as well.
+    async fn replace_refused(&mut self) -> Option<Fault> {
         let lately = self.refetched.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
-        let again = lately && !self.counter.was_accepted(self.generation);
-        let refusal = again.then(|| FRESH_TOKEN_REFUSED.fault());
-        self.counter.show(|desk| desk.refusal = refusal);
-        if again || self.is_blocked() {
-            return;
+        if lately && !self.counter.was_accepted(self.generation) {
+            return Some(FRESH_TOKEN_REFUSED.fault());
+        }
+        if self.is_blocked() {
+            return None;
         }
         let before = self.generation;
         self.fly().await;
         if self.generation > before {
             self.refetched = Some(Instant::now());
         }
+        None
     }
 
     /// One flight: a few quick tries at what passes by itself, then an answer for all who wait.
@@ -265,15 +278,11 @@ impl Keeper {
     }
 
     async fn read_store(&mut self) {
-        if let Err(error) = self.load().await {
-            let verdict = Verdict::new(STORE_FAILING, error.to_string());
-            let fault = verdict.fault(&self.how);
-            tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
-            if !self.has_usable() {
-                let failures = self.trouble.as_ref().map_or(0, Trouble::failures).saturating_add(1);
-                self.trouble = Some(Trouble::new(&verdict, fault, failures, self.clock.wall()));
-            }
-        }
+        let Err(error) = self.load().await else { return };
+        let verdict = Verdict::new(STORE_FAILING, error.to_string());
+        let fault = verdict.fault(&self.how);
+        tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
+        self.unread = Some(Trouble::new(&verdict, fault, 1, self.clock.wall()));
     }
 
     /// True if the store holds something else than what was last read or written here.
@@ -286,8 +295,13 @@ impl Keeper {
             }
             other => other?,
         };
+        self.unread = None;
         if self.loaded && found.version == self.version {
             return Ok(false);
+        }
+        if self.loaded {
+            // Another token, so another number, whatever the one who stored it counted.
+            self.generation += 1;
         }
         self.loaded = true;
         self.version = found.version;
@@ -352,7 +366,7 @@ impl Keeper {
     }
 
     fn is_blocked(&self) -> bool {
-        self.trouble.as_ref().is_some_and(|trouble| !trouble.is_over())
+        self.unread.is_some() || self.trouble.as_ref().is_some_and(|trouble| !trouble.is_over())
     }
 
     fn has_usable(&self) -> bool {
@@ -387,7 +401,7 @@ impl Keeper {
 
     fn until_next(&self) -> Duration {
         let due = self.held.as_ref().map(|held| self.clock.left(held.expiry).saturating_sub(held.ahead));
-        let wait = match &self.trouble {
+        let wait = match self.unread.as_ref().or(self.trouble.as_ref()) {
             Some(trouble) if !trouble.is_over() => trouble.left(),
             _ => due.unwrap_or(LOOK),
         };
@@ -399,14 +413,17 @@ impl Keeper {
         Endpoints { http: &self.http, app: &self.sign_in.app, clock: &self.clock }
     }
 
-    fn show(&self, answered: &Wishes) {
-        let fault = self.trouble.as_ref().map(|trouble| trouble.fault.clone());
-        self.counter.show(|desk| {
-            desk.held.clone_from(&self.held);
-            desk.fault = fault;
+    fn show(&self, answered: &Wishes, refusal: Option<Fault>) {
+        let trouble = self.unread.as_ref().or(self.trouble.as_ref());
+        self.desk.send_modify(|desk| {
+            desk.held = self.held.clone().filter(|_| self.unread.is_none());
+            desk.fault = trouble.map(|trouble| trouble.fault.clone());
             desk.answers += u64::from(answered.wanted);
-            desk.replacements += u64::from(answered.refused > 0);
-            desk.looks += u64::from(answered.look);
+            if answered.refused > 0 {
+                desk.replacements += 1;
+                desk.refusal = refusal;
+            }
+            desk.looks = self.looks;
             let state = &mut desk.state;
             state.phase = self.phase();
             state.generation = self.generation;
@@ -418,12 +435,13 @@ impl Keeper {
             state.idle_until = row
                 .and_then(|row| timestamp(row.last_refresh? + self.sign_in.app.refresh_idle_life?))
                 .filter(|_| self.refresh_token().is_some());
-            state.fault = self.trouble.as_ref().map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
+            state.fault = trouble.map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
         });
     }
 
     fn phase(&self) -> Phase {
         match self.trouble.as_ref().map(|trouble| trouble.retry) {
+            _ if self.unread.is_some() => Phase::Waiting,
             Some(Retry::NewSignIn) => Phase::SignInNeeded,
             Some(Retry::Rarely) => Phase::Refused,
             Some(Retry::Later) if !self.has_usable() => Phase::Waiting,

@@ -8,7 +8,13 @@ use std::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{SignIn, clock::Clock, counter::Counter, keeper::Keeper, state::SignInState};
+use super::{
+    SignIn,
+    clock::Clock,
+    counter::{Counter, NoBearer, Want},
+    keeper::Keeper,
+    state::SignInState,
+};
 use crate::{
     base::{Bearer, Fault},
     catalog::token::FETCH_UNFINISHED,
@@ -71,36 +77,46 @@ impl Keepers {
 
     /// The token of this sign-in, fetched if need be. Drop the future to stop waiting; the caller keeps the deadline.
     pub async fn bearer(&self, sign_in: &SignIn) -> Result<Bearer, Fault> {
-        let counter = self.counter(sign_in)?;
-        if self.is_written_by_another().await {
-            counter.looked().await;
-        }
-        counter.bearer().await
-    }
-
-    /// Whether another process wrote since the last look: a logout counts from the moment it returned. The stamp of
-    /// the file costs a microsecond; only if that moved is the store itself asked.
-    async fn is_written_by_another(&self) -> bool {
-        let stamp = self.store.stamp();
-        if self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).stamp == stamp {
-            return false;
-        }
-        let Ok(change) = self.store.change_counter().await else { return false };
-        let before = {
-            let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-            looked_at.stamp = stamp;
-            looked_at.change.replace(change)
-        };
-        let changed = before != Some(change);
-        if changed {
-            self.notice_store_change();
-        }
-        changed
+        self.ask(sign_in, Want::AnyToken).await
     }
 
     /// An upstream refused this generation in words that blame the token: a newer one, or why there is none.
     pub async fn refused(&self, sign_in: &SignIn, generation: u64) -> Result<Bearer, Fault> {
-        self.counter(sign_in)?.refused(generation).await
+        self.ask(sign_in, Want::NewerThan(generation)).await
+    }
+
+    async fn ask(&self, sign_in: &SignIn, want: Want) -> Result<Bearer, Fault> {
+        self.look_for_changes().await;
+        let mut counter = self.counter(sign_in)?;
+        loop {
+            match counter.bearer(want).await {
+                Ok(bearer) => return Ok(bearer),
+                Err(NoBearer::Fault(fault)) => return Err(fault),
+                Err(NoBearer::KeeperGone) => {}
+            }
+            // Another configuration has another keeper for the same sign-in.
+            let next = self.counter(sign_in)?;
+            if Arc::ptr_eq(&next, &counter) {
+                return Err(FETCH_UNFINISHED.fault().detail(format!("the keeper of {} is gone", sign_in.key())));
+            }
+            counter = next;
+        }
+    }
+
+    /// Asks all keepers to look if another process wrote since the last time: a logout counts from the moment it
+    /// returned. The stamp of the file costs a microsecond; only if that moved is the store itself asked.
+    pub(super) async fn look_for_changes(&self) {
+        let stamp = self.store.stamp();
+        if stamp.is_some() && self.looked_at().stamp == stamp {
+            return;
+        }
+        let Ok(change) = self.store.change_counter().await else { return };
+        let mut looked_at = self.looked_at();
+        looked_at.stamp = stamp;
+        if looked_at.change.replace(change) != Some(change) {
+            // Still under the lock: who sees the new stamp finds the looks asked for, and waits for them.
+            self.notice_store_change();
+        }
     }
 
     /// An upstream took the token of this generation: a later refusal of it is news, and worth a fetch.
@@ -123,7 +139,7 @@ impl Keepers {
     }
 
     /// Another process may have signed somebody in or out: all keepers look.
-    pub fn notice_store_change(&self) {
+    pub(super) fn notice_store_change(&self) {
         self.running().values().for_each(|running| running.counter.look_at_store());
     }
 
@@ -131,7 +147,7 @@ impl Keepers {
     pub async fn follow_store(&self, period: std::time::Duration) {
         loop {
             tokio::time::sleep(period).await;
-            self.is_written_by_another().await;
+            self.look_for_changes().await;
         }
     }
 
@@ -148,14 +164,15 @@ impl Keepers {
     }
 
     fn start(&self, sign_in: &Arc<SignIn>, fingerprint: String, old: Option<Running>) -> Running {
-        let counter = Arc::new(Counter::new(SignInState::new(sign_in), self.clock.clone()));
+        let (counter, desk) = Counter::new(SignInState::new(sign_in), self.clock.clone());
+        let counter = Arc::new(counter);
         let stop = CancellationToken::new();
         let keeper = Keeper::new(
             sign_in.clone(),
             self.store.clone(),
             self.http.clone(),
             self.clock.clone(),
-            counter.clone(),
+            (counter.clone(), desk),
             way_to_sign_in(sign_in, self.console_url.as_deref()),
         );
         let stopped = stop.clone();
@@ -174,6 +191,10 @@ impl Keepers {
         let running = self.running();
         let found = running.get(&sign_in.key()).map(|running| running.counter.clone());
         found.ok_or_else(|| FETCH_UNFINISHED.fault().detail(format!("no keeper for {}", sign_in.key())))
+    }
+
+    fn looked_at(&self) -> MutexGuard<'_, LookedAt> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {

@@ -23,6 +23,8 @@ use crate::base::Secret;
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
+/// File systems stamp in steps of up to ten milliseconds (two seconds on FAT, which has no place here).
+const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
 const CHECK: &[u8] = b"gatepost store";
 
 /// See [`Store::stamp`].
@@ -130,12 +132,15 @@ impl Store {
         rows.iter().map(|row| row.try_get(0).map_err(|cause| self.failed(cause))).collect()
     }
 
-    /// What the file system says of the last write, by whomever; cheap enough to ask at every login.
+    /// What the file system says of the last write, by whomever; cheap enough to ask at every login. `None`: it says
+    /// nothing, or a write came just now, and another one in the same tick of its clock would look alike.
     pub fn stamp(&self) -> Option<Stamp> {
         let mut log = self.database.clone().into_os_string();
         log.push("-wal");
         let log = std::fs::metadata(log).ok()?;
-        Some(Stamp { length: log.len(), modified: log.modified().ok()? })
+        let modified = log.modified().ok()?;
+        let settled = SystemTime::now().duration_since(modified).is_ok_and(|age| age > FILE_CLOCK_TICK);
+        settled.then_some(Stamp { length: log.len(), modified })
     }
 
     /// Changes whenever another process wrote (`PRAGMA data_version`).

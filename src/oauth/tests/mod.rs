@@ -6,3 +6,4 @@ mod faults;
 mod keeping;
 mod proof;
 mod rotation;
+mod sharing;

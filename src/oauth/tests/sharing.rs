@@ -1,0 +1,88 @@
+//! Many sessions, one keeper, and somebody else who writes to the store or reads the configuration again meanwhile.
+
+use std::sync::Arc;
+
+use super::endpoint::{House, Play, http, open, set, token};
+use crate::oauth::{AppCredential, SignIn, sign_in};
+
+/// What each of `number` sessions hears that ask at the same time.
+async fn all_ask(house: &Arc<House>, number: usize) -> Vec<Result<String, &'static str>> {
+    let sessions: Vec<_> = (0..number)
+        .map(|_| {
+            let house = house.clone();
+            tokio::spawn(async move { house.ask().await })
+        })
+        .collect();
+    let mut heard = Vec::new();
+    for session in sessions {
+        heard.push(session.await.unwrap());
+    }
+    heard
+}
+
+#[tokio::test]
+async fn a_logout_counts_for_everybody_who_asks_after_it_returned() {
+    let house = Arc::new(House::signed_in(vec![], 3600).await);
+    assert_eq!(house.ask().await.unwrap(), "a0");
+    let other = open(house.dir.path()).await;
+    sign_in::forget(&other, &http(), &house.sign_in, &house.clock).await.unwrap();
+    for heard in all_ask(&house, 100).await {
+        assert_eq!(heard.unwrap_err(), "sign-in-missing");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_that_the_watcher_saw_first_counts_as_well() {
+    let house = House::signed_in(vec![], 3600).await;
+    let generation = house.keepers.bearer(&house.sign_in).await.unwrap().generation;
+    let other = open(house.dir.path()).await;
+    other.delete_tokens(&house.sign_in.key()).await.unwrap();
+    // What the watcher does once a second. The look is asked for and not taken yet: the keeper had no time to run.
+    house.keepers.look_for_changes().await;
+    assert_eq!(house.ask().await.unwrap_err(), "sign-in-missing");
+    let replaced = house.keepers.refused(&house.sign_in, generation).await;
+    assert_eq!(replaced.unwrap_err().id, "sign-in-missing");
+}
+
+#[tokio::test]
+async fn no_token_is_handed_out_while_a_change_cannot_be_read() {
+    let house = House::signed_in(vec![], 3600).await;
+    assert_eq!(house.ask().await.unwrap(), "a0");
+    let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", house.store.path().display())).await.unwrap();
+    sqlx::query("ALTER TABLE sign_in RENAME TO away").execute(&database).await.unwrap();
+    assert_eq!(house.ask().await.unwrap_err(), "store-failing", "it may have been a logout");
+    sqlx::query("ALTER TABLE away RENAME TO sign_in").execute(&database).await.unwrap();
+    assert_eq!(house.ask().await.unwrap(), "a0");
+    assert_eq!(house.endpoint.count(), 0);
+}
+
+#[tokio::test]
+async fn a_new_sign_in_brings_a_new_generation_whatever_was_counted_before() {
+    let house = House::signed_in(vec![], 3600).await;
+    let first = house.keepers.bearer(&house.sign_in).await.unwrap();
+    let other = open(house.dir.path()).await;
+    sign_in::keep(&other, &house.sign_in, set("b0", "r9", 3600), &house.clock).await.unwrap();
+    let newer = house.keepers.refused(&house.sign_in, first.generation).await.unwrap();
+    assert_eq!(newer.token.expose(), "b0");
+    assert!(newer.generation > first.generation);
+    assert_eq!(house.endpoint.count(), 0);
+}
+
+#[tokio::test]
+async fn sessions_that_wait_for_the_old_keepers_flight_lose_nothing_by_a_reload() {
+    let house = Arc::new(House::signed_in(vec![Play::Held(token("new", Some("r1")))], 0).await);
+    let waiting = house.clone();
+    let waiting = tokio::spawn(async move { all_ask(&waiting, 50).await });
+    house.endpoint.arrival().await;
+    let mut app = (*house.sign_in.app).clone();
+    app.credential = AppCredential::Secret("new".to_owned().into());
+    let changed = Arc::new(SignIn { app: Arc::new(app), identity: house.sign_in.identity.clone() });
+    house.keepers.apply(&[changed]);
+    let after = house.clone();
+    let after = tokio::spawn(async move { all_ask(&after, 50).await });
+    house.endpoint.go();
+    for heard in waiting.await.unwrap().into_iter().chain(after.await.unwrap()) {
+        assert_eq!(heard.unwrap(), "new");
+    }
+    assert_eq!(house.endpoint.count(), 1, "two writers at a time could both present a one-time token");
+}
