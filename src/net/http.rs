@@ -7,8 +7,6 @@
 use std::{
     error::Error,
     fmt,
-    future::Future,
-    pin::Pin,
     time::{Duration, SystemTime},
 };
 
@@ -57,13 +55,6 @@ pub enum HttpFault {
     Broken(String),
     /// The request itself cannot be built: a fault of configuration or of ours.
     Unsendable(String),
-}
-
-impl HttpFault {
-    /// Whether the same request may succeed later with nobody doing anything.
-    pub fn is_transient(&self) -> bool {
-        !matches!(self, HttpFault::Tls(_) | HttpFault::Unsendable(_))
-    }
 }
 
 impl fmt::Display for HttpFault {
@@ -166,29 +157,6 @@ impl HttpClient {
         let at = bare(url);
         let reply = request.send().await.map_err(|e| fault(&at, &e))?;
         read(&at, reply).await
-    }
-}
-
-/// Lets the `oauth2` crate use this client with its bounds: `token_request.request_async(&client)`.
-impl<'c> oauth2::AsyncHttpClient<'c> for HttpClient {
-    type Error = HttpFault;
-    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, HttpFault>> + Send + 'c>>;
-
-    fn call(&'c self, request: oauth2::HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let url = Url::parse(&request.uri().to_string()).map_err(|e| HttpFault::Unsendable(e.to_string()))?;
-            let (parts, body) = request.into_parts();
-            let request = self
-                .client
-                .request(parts.method, url.clone())
-                .headers(parts.headers)
-                .body(Bytes::from_owner(Zeroizing::new(body)));
-            let reply = self.send(&url, request).await?;
-            let mut response = http::Response::new(reply.body.to_vec());
-            *response.status_mut() = reply.status;
-            *response.headers_mut() = reply.headers;
-            Ok(response)
-        })
     }
 }
 
