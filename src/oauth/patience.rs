@@ -1,4 +1,4 @@
-//! How long to wait: before a token ends, and after a fault. All with jitter, so that many sign-ins (and many
+//! How long to wait: at the start, before a token ends, and after a fault. All with jitter, so that many sign-ins (and many
 //! Gateposts started by one power cut) do not knock in step.
 
 use std::time::Duration;
@@ -11,6 +11,10 @@ const BACK_OFF_FIRST: Duration = Duration::from_secs(2);
 const BACK_OFF_LAST: Duration = Duration::from_secs(60);
 /// A `Retry-After` beyond this is a mistake of the other side.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
+/// Over this long the first refreshes after a start are spread, where nobody waits for them.
+pub const FIRST_SPREAD: Duration = Duration::from_secs(60);
+/// Timers stand still while the machine sleeps, so the wall clock is looked at this often.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// How long before its end a token of this life is replaced: ten minutes or a fifth, a little earlier by chance.
 pub fn ahead(life: Duration) -> Duration {
@@ -23,11 +27,21 @@ pub fn grace(life: Duration) -> Duration {
     Duration::from_secs(30).min(life / 10)
 }
 
+/// Until the next look at the clocks; after a suspend not all look in the same moment.
+pub fn look() -> Duration {
+    LOOK - jitter(LOOK / 3)
+}
+
+/// What a provider asks for, as far as it makes sense.
+pub fn asked(retry_after: Duration) -> Duration {
+    retry_after.min(RETRY_AFTER_CAP)
+}
+
 /// After the `failures`th failed flight in a row (from 1).
 pub fn back_off(failures: u32, retry_after: Option<Duration>) -> Duration {
     let pause = BACK_OFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACK_OFF_LAST);
     let pause = pause / 2 + jitter(pause / 2);
-    pause.max(retry_after.unwrap_or_default().min(RETRY_AFTER_CAP))
+    pause.max(retry_after.unwrap_or_default())
 }
 
 /// Between the tries of one flight, while clients wait for it.
@@ -37,7 +51,7 @@ pub fn within_flight(tries: u32, retry_after: Option<Duration>) -> Duration {
 }
 
 /// Evenly between nothing and `most`.
-fn jitter(most: Duration) -> Duration {
+pub fn jitter(most: Duration) -> Duration {
     let mut bytes = [0; 4];
     // Without randomness there is no jitter, which is no reason to fail.
     let _ = rand::fill(&mut bytes);
@@ -66,6 +80,6 @@ mod tests {
             assert!(pause >= Duration::from_secs(30) && pause <= Duration::from_secs(60), "{pause:?}");
         }
         assert!(back_off(1, Some(Duration::from_secs(120))) >= Duration::from_secs(120));
-        assert_eq!(back_off(1, Some(Duration::MAX)), Duration::from_secs(3600));
+        assert_eq!(asked(Duration::MAX), Duration::from_secs(3600));
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::patience;
 use crate::{
     base::{Fault, Kind, Secret, printable},
     catalog::{self, Entry, token},
@@ -21,6 +22,7 @@ const NOTABLE_SKEW: Duration = Duration::from_secs(120);
 pub struct Verdict {
     pub entry: &'static Entry,
     pub detail: String,
+    /// What the provider asks for, capped.
     pub retry_after: Option<Duration>,
     /// The `error` word, where there was one.
     pub word: Option<String>,
@@ -79,7 +81,7 @@ impl Verdict {
             detail = detail.replace(secret.expose(), "[secret]");
         }
         let word = said.and_then(|said| said.error);
-        Self { entry, detail: printable(&detail, 900), retry_after: reply.retry_after, word }
+        Self { entry, detail: printable(&detail, 900), retry_after: reply.retry_after.map(patience::asked), word }
     }
 
     /// An answer that promised success and did not hold it.

@@ -28,7 +28,7 @@ where
 {
     let end = Instant::now() + life;
     loop {
-        if Instant::now() + interval >= end {
+        if interval >= end.saturating_duration_since(Instant::now()) {
             return Err(Verdict::new(CODE_SPENT, "nobody finished the sign-in in time"));
         }
         tokio::time::sleep(interval).await;
@@ -38,7 +38,7 @@ where
         };
         match verdict.word.as_deref() {
             Some("authorization_pending") => {}
-            Some("slow_down") => interval += SLOWER,
+            Some("slow_down") => interval = interval.saturating_add(SLOWER),
             // A network fault or a tired provider: the person may be half-way through.
             _ if verdict.entry.kind == Kind::Unavailable => {
                 let asked = verdict.retry_after.unwrap_or_default();
@@ -98,6 +98,14 @@ mod tests {
         let (end, asked) = played(vec![Err(down), Ok("token")], 900).await;
         assert_eq!(end.unwrap(), "token");
         assert_eq!(asked, [5, 15]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absurd_pause_ends_the_polling_and_nothing_else() {
+        let mut down = Verdict::new(token::ENDPOINT_THROTTLED, "");
+        down.retry_after = Some(Duration::MAX);
+        let (end, asked) = played(vec![Err(down)], 900).await;
+        assert_eq!((end.unwrap_err().entry.id, asked), ("sign-in-code-spent", vec![5]));
     }
 
     #[tokio::test(start_paused = true)]

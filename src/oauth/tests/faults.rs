@@ -34,6 +34,9 @@ async fn expires_in_may_be_a_number_a_string_missing_or_nonsense() {
         (r#""expires_in":"soon""#, 300),
         (r#""expires_in":-5"#, 60),
         (r#""expires_in":1e300"#, 30 * 24 * 3600),
+        (r#""expires_in":18446744073709551615"#, 30 * 24 * 3600),
+        (r#""expires_in":"18446744073709551615""#, 30 * 24 * 3600),
+        (r#""ext_expires_in":18446744073709551615"#, 300),
     ];
     for (field, seconds) in cases {
         let set = refreshed(Play::Json(200, format!(r#"{{"access_token":"a",{field}}}"#))).await.unwrap();
@@ -81,6 +84,28 @@ async fn retry_after_is_heard() {
     let verdict = refreshed(raw(answer)).await.unwrap_err();
     assert_eq!(verdict.entry.id, "token-endpoint-throttled");
     assert_eq!(verdict.retry_after, Some(Duration::from_secs(77)));
+}
+
+#[tokio::test]
+async fn absurd_numbers_of_a_provider_are_capped_wherever_they_stand() {
+    let absurd = u64::MAX;
+    let answer = format!("HTTP/1.1 503 Busy\r\nRetry-After: {absurd}\r\nContent-Length: 0\r\n\r\n");
+    let verdict = refreshed(raw(&answer)).await.unwrap_err();
+    assert_eq!(verdict.retry_after, Some(Duration::from_secs(3600)));
+    let house = House::signed_in(vec![raw(&answer)], 0).await;
+    assert_eq!(house.ask().await.unwrap_err(), "token-endpoint-failing");
+
+    let code = |number: &str| {
+        let link = r#""device_code":"d","user_code":"A-1","verification_uri":"https://example.com/""#;
+        Play::Json(200, format!(r#"{{{link},"expires_in":{number},"interval":{number}}}"#))
+    };
+    for number in [absurd.to_string(), format!("\"{absurd}\""), "-1e308".into(), "\"NaN\"".into(), "\"inf\"".into()] {
+        let endpoint = Endpoint::start(vec![code(&number), raw(&answer)]).await;
+        let (app, http, clock) = (app(&endpoint, Grant::DeviceCode), http(), Clock::default());
+        let code = (Endpoints { http: &http, app: &app, clock: &clock }).start_device().await.unwrap();
+        assert!(code.life <= Duration::from_secs(30 * 24 * 3600), "{number}: {code:?}");
+        assert!((1..=60).contains(&code.interval.as_secs()), "{number}: {code:?}");
+    }
 }
 
 #[tokio::test]
