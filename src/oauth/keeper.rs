@@ -26,8 +26,6 @@ use crate::{
     store::{AccessToken, Failure, MAIL, Store, StoreError, TokenRow, Versioned},
 };
 
-/// Timers stand still while the machine sleeps, so the wall clock is looked at this often.
-const LOOK: Duration = Duration::from_secs(30);
 /// A flight tries again while this lasts, since clients wait for it.
 const FLIGHT: Duration = Duration::from_secs(6);
 /// After a refetch that a refusal caused there is no second one for this long.
@@ -58,6 +56,8 @@ pub(super) struct Keeper {
     looks: u64,
     /// The last look failed, although something may have changed: no token is handed out before one succeeds.
     unread: Option<Trouble>,
+    /// Before this nothing is fetched that nobody waits for: not all sign-ins at once, at a start.
+    quiet_until: Instant,
     /// The last fetch that a refusal caused.
     refetched: Option<Instant>,
 }
@@ -70,6 +70,7 @@ impl Keeper {
         clock: Clock,
         (counter, desk): (Arc<Counter>, watch::Sender<Desk>),
         how: String,
+        quiet: Duration,
     ) -> Self {
         let fingerprint = sign_in.app.fingerprint();
         Self {
@@ -90,6 +91,7 @@ impl Keeper {
             trouble: None,
             looks: 0,
             unread: None,
+            quiet_until: Instant::now() + quiet,
             refetched: None,
         }
     }
@@ -378,6 +380,9 @@ impl Keeper {
         if self.unsaved.is_some() {
             return true;
         }
+        if Instant::now() < self.quiet_until {
+            return false;
+        }
         let old = self.held.as_ref().is_none_or(|held| self.clock.left(held.expiry) <= held.ahead);
         match self.sign_in.app.grant {
             // An idle app asks again when somebody wants something.
@@ -403,10 +408,10 @@ impl Keeper {
         let due = self.held.as_ref().map(|held| self.clock.left(held.expiry).saturating_sub(held.ahead));
         let wait = match self.unread.as_ref().or(self.trouble.as_ref()) {
             Some(trouble) if !trouble.is_over() => trouble.left(),
-            _ => due.unwrap_or(LOOK),
+            _ => due.unwrap_or_default().max(self.quiet_until.saturating_duration_since(Instant::now())),
         };
         // Not at once again, where a turn changed nothing.
-        wait.clamp(Duration::from_secs(1), LOOK)
+        wait.clamp(Duration::from_secs(1), patience::look())
     }
 
     fn endpoints(&self) -> Endpoints<'_> {
@@ -433,7 +438,7 @@ impl Keeper {
             state.last_refresh = row.and_then(|row| timestamp(row.last_refresh?));
             state.token_expires_at = self.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
             state.idle_until = row
-                .and_then(|row| timestamp(row.last_refresh? + self.sign_in.app.refresh_idle_life?))
+                .and_then(|row| timestamp(row.last_refresh?.checked_add(self.sign_in.app.refresh_idle_life?)?))
                 .filter(|_| self.refresh_token().is_some());
             state.fault = trouble.map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
         });

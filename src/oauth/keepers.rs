@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::task::JoinHandle;
@@ -13,6 +14,7 @@ use super::{
     clock::Clock,
     counter::{Counter, NoBearer, Want},
     keeper::Keeper,
+    patience,
     state::SignInState,
 };
 use crate::{
@@ -27,6 +29,8 @@ pub struct Keepers {
     http: HttpClient,
     clock: Clock,
     console_url: Option<String>,
+    /// Over this long the first refreshes of new keepers are spread.
+    spread: Duration,
     running: Mutex<HashMap<String, Running>>,
     /// The store as it was when it was last looked at.
     looked_at: Mutex<LookedAt>,
@@ -48,11 +52,17 @@ struct Running {
 impl Keepers {
     /// `console_url` is named as a way to sign in, where there is a console.
     pub fn new(store: Arc<Store>, http: HttpClient, console_url: Option<String>) -> Self {
-        Self::with_clock(store, http, console_url, Clock::default())
+        let (running, looked_at) = (Mutex::default(), Mutex::default());
+        let (clock, spread) = (Clock::default(), patience::FIRST_SPREAD);
+        Self { store, http, clock, console_url, spread, running, looked_at }
     }
 
-    pub(super) fn with_clock(store: Arc<Store>, http: HttpClient, console_url: Option<String>, clock: Clock) -> Self {
-        Self { store, http, clock, console_url, running: Mutex::default(), looked_at: Mutex::default() }
+    /// With a clock that a test moves, and the first refreshes at once or far away.
+    #[cfg(test)]
+    pub(super) fn on_stage(store: Arc<Store>, http: HttpClient, clock: Clock, spread: Duration) -> Self {
+        let mut keepers = Self::new(store, http, None);
+        (keepers.clock, keepers.spread) = (clock, spread);
+        keepers
     }
 
     /// Takes over the sign-ins of a configuration: unchanged ones go on, new ones start, others stop. Nothing is
@@ -144,7 +154,7 @@ impl Keepers {
     }
 
     /// Watches the store for other processes, once a `period`; runs until dropped.
-    pub async fn follow_store(&self, period: std::time::Duration) {
+    pub async fn follow_store(&self, period: Duration) {
         loop {
             tokio::time::sleep(period).await;
             self.look_for_changes().await;
@@ -174,6 +184,7 @@ impl Keepers {
             self.clock.clone(),
             (counter.clone(), desk),
             way_to_sign_in(sign_in, self.console_url.as_deref()),
+            patience::jitter(self.spread),
         );
         let stopped = stop.clone();
         let task = tokio::spawn(async move {

@@ -219,7 +219,7 @@ impl House {
         if let Some(life) = life {
             sign_in::keep(&store, &sign_in, set("a0", "r0", life), &clock).await.unwrap();
         }
-        let keepers = Arc::new(Keepers::with_clock(store.clone(), http(), None, clock.clone()));
+        let keepers = Arc::new(Keepers::on_stage(store.clone(), http(), clock.clone(), Duration::ZERO));
         keepers.apply(std::slice::from_ref(&sign_in));
         Self { endpoint, dir, store, sign_in, clock, keepers }
     }

@@ -1,9 +1,9 @@
 //! Many sessions, one keeper, and somebody else who writes to the store or reads the configuration again meanwhile.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::endpoint::{House, Play, http, open, set, token};
-use crate::oauth::{AppCredential, SignIn, sign_in};
+use crate::oauth::{AppCredential, Keepers, Phase, SignIn, sign_in};
 
 /// What each of `number` sessions hears that ask at the same time.
 async fn all_ask(house: &Arc<House>, number: usize) -> Vec<Result<String, &'static str>> {
@@ -85,4 +85,28 @@ async fn sessions_that_wait_for_the_old_keepers_flight_lose_nothing_by_a_reload(
         assert_eq!(heard.unwrap(), "new");
     }
     assert_eq!(house.endpoint.count(), 1, "two writers at a time could both present a one-time token");
+}
+
+#[tokio::test]
+async fn the_first_refreshes_after_a_start_are_spread_and_no_login_waits_for_that() {
+    let house = House::signed_in(vec![Play::Json(200, token("new", None))], 0).await;
+    house.keepers.stop().await;
+    let before = house.endpoint.count();
+    let far = Duration::from_secs(1_000_000_000);
+    let keepers = Keepers::on_stage(house.store.clone(), http(), house.clock.clone(), far);
+    // Thirty sign-ins, all expired.
+    let people: Vec<_> =
+        (0..30).map(|n| Arc::new(SignIn { identity: format!("p{n}"), ..(*house.sign_in).clone() })).collect();
+    for person in &people {
+        sign_in::keep(&house.store, person, set("old", "r0", 0), &house.clock).await.unwrap();
+    }
+    keepers.apply(&people);
+    while keepers.states().iter().any(|state| state.phase == Phase::Starting) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.endpoint.count(), before, "nobody waits for a token");
+    for person in &people {
+        keepers.bearer(person).await.unwrap();
+    }
+    assert_eq!(house.endpoint.count(), before + people.len());
 }
