@@ -40,6 +40,7 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
                 json!({
                     "account": account.address,
                     "had-tokens": done.had_tokens,
+                    "wiped": done.is_wiped,
                     "revoked": revoked,
                     "also-signed-out": others,
                 })
@@ -51,6 +52,13 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
         };
         if !others.is_empty() {
             text.push_str(&format!("The same sign-in served: {}.\n", others.join(", ")));
+        }
+        if !done.is_wiped {
+            text.push_str(&format!(
+                "warning: another program reads {}, so sealed copies may still stand in the file beside it (-wal); run \
+                 this again once that program has ended.\n",
+                state.store.path().display()
+            ));
         }
         if done.had_tokens {
             text.push_str(&match &done.revoked {

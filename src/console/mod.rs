@@ -79,8 +79,8 @@ async fn ready(State(console): State<Arc<Console>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "listeners are not open\n").into_response();
     }
     match console.store.is_writable().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
+        true => "ready\n".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     base::Secret,
     catalog::token::{PROVIDER_REFUSES, STORE_FAILING},
     net::HttpClient,
-    store::{AccessToken, MAIL, Store, StoreError, TokenRow},
+    store::{AccessToken, Deleted, MAIL, Store, StoreError, TokenRow},
 };
 
 /// A sign-in that is on disk.
@@ -27,6 +27,8 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct Forgotten {
     pub had_tokens: bool,
+    /// `false`: sealed copies may stand in the write-ahead log, since another process reads the store.
+    pub is_wiped: bool,
     /// `None`: the provider offers no revocation, or nothing was stored.
     pub revoked: Option<Result<(), Verdict>>,
 }
@@ -79,12 +81,12 @@ pub async fn forget(
         Err(StoreError::Row { .. }) => None,
         Err(error) => return Err(error),
     };
-    let had_tokens = store.delete_tokens(&key).await?;
+    let Deleted { had_tokens, is_wiped } = store.delete_tokens(&key).await?;
     let revoked = match refresh {
         Some(refresh) => revoke(http, &sign_in.app, &refresh, clock).await,
         None => None,
     };
-    Ok(Forgotten { had_tokens, revoked })
+    Ok(Forgotten { had_tokens, is_wiped, revoked })
 }
 
 async fn revoke(http: &HttpClient, app: &App, refresh: &Secret, clock: &Clock) -> Option<Result<(), Verdict>> {

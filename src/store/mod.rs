@@ -3,6 +3,7 @@
 mod error;
 mod key;
 pub mod private_file;
+mod readiness;
 mod row;
 mod sealing;
 mod settings;
@@ -13,4 +14,4 @@ mod tests;
 pub use error::StoreError;
 pub use row::{AccessToken, Arming, Failure, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
-pub use sqlite::{Stamp, Store};
+pub use sqlite::{Deleted, Stamp, Store};

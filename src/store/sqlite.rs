@@ -12,10 +12,12 @@ use sqlx::{
     Row, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
     Settings, StoreError, key, private_file,
+    readiness::Readiness,
     row::{Arming, TokenRow, Versioned, from_unix, to_unix},
     sealing::Sealer,
 };
@@ -25,6 +27,9 @@ use crate::base::Secret;
 const BUSY: Duration = Duration::from_secs(5);
 /// File systems stamp in steps of up to ten milliseconds (two seconds on FAT, which has no place here).
 const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
+/// How long an emptying of the log is tried again.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+const LOG_PAUSE: Duration = Duration::from_millis(50);
 const CHECK: &[u8] = b"gatepost store";
 
 /// See [`Store::stamp`].
@@ -34,9 +39,18 @@ pub struct Stamp {
     modified: SystemTime,
 }
 
+/// What [`Store::delete_tokens`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deleted {
+    pub had_tokens: bool,
+    /// No older copy is left in the write-ahead log either, where they are sealed as everywhere.
+    pub is_wiped: bool,
+}
+
 pub struct Store {
     /// One connection: statements are few and short, and `PRAGMA data_version` compares on one connection only.
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
+    pub(super) readiness: Readiness,
     sealer: Sealer,
     database: PathBuf,
 }
@@ -44,16 +58,11 @@ pub struct Store {
 impl Store {
     /// Opens the store, made on the first run. A wrong or missing key is refused before anything is written.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
-        let database = path_of(&settings.url)?;
-        let file_error = |cause| StoreError::File { path: database.clone(), cause };
-        if let Some(dir) = database.parent() {
-            private_file::make_dir(dir).map_err(file_error)?;
-        }
-        private_file::touch(&database).map_err(file_error)?;
+        let database = prepare(&settings.url)?;
         let pool = connect(&database).await?;
         let key_file = key::location(&settings.key_file);
         let sealer = unlock(&pool, &key_file, &database).await?;
-        Ok(Self { pool, sealer, database })
+        Ok(Self { pool, readiness: Readiness::default(), sealer, database })
     }
 
     pub fn path(&self) -> &Path {
@@ -106,21 +115,35 @@ impl Store {
                 .execute(&self.pool)
                 .await
         };
-        saved.map(|done| done.rows_affected() == 1).map_err(|cause| self.failed(cause))
+        self.readiness.wrote(saved).map(|done| done.rows_affected() == 1).map_err(|cause| self.failed(cause))
     }
 
-    /// Forgets every copy. The version goes on, so a save that is under way fails. `false`: there was nothing.
-    pub async fn delete_tokens(&self, key: &str) -> Result<bool, StoreError> {
+    /// Forgets every copy. The version goes on, so a save that is under way fails.
+    pub async fn delete_tokens(&self, key: &str) -> Result<Deleted, StoreError> {
         let done =
             sqlx::query("UPDATE sign_in SET version = version + 1, sealed = NULL WHERE key = ? AND sealed NOTNULL")
                 .bind(key)
                 .execute(&self.pool)
+                .await;
+        let done = self.readiness.wrote(done).map_err(|cause| self.failed(cause))?;
+        Ok(Deleted { had_tokens: done.rows_affected() > 0, is_wiped: self.empty_log().await? })
+    }
+
+    /// The old page images live in the write-ahead log until it is copied back and cut; `secure_delete` overwrites
+    /// them in the database itself. `false`: another process reads or copies all the time.
+    async fn empty_log(&self) -> Result<bool, StoreError> {
+        let start = Instant::now();
+        loop {
+            // SQLite itself waits for readers, up to the busy time-out, but not for another checkpoint.
+            let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(&self.pool)
                 .await
                 .map_err(|cause| self.failed(cause))?;
-        // The old page images live in the write-ahead log until it is copied back and cut; `secure_delete`
-        // overwrites them in the database itself.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(|cause| self.failed(cause))?;
-        Ok(done.rows_affected() > 0)
+            if busy == 0 || start.elapsed() > LOG_PATIENCE {
+                return Ok(busy == 0);
+            }
+            tokio::time::sleep(LOG_PAUSE).await;
+        }
     }
 
     /// Keys of all sign-ins that hold something.
@@ -146,15 +169,6 @@ impl Store {
     /// Changes whenever another process wrote (`PRAGMA data_version`).
     pub async fn change_counter(&self) -> Result<i64, StoreError> {
         sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await.map_err(|cause| self.failed(cause))
-    }
-
-    /// For readiness: can a write lock be had, and does the file system take it?
-    pub async fn is_writable(&self) -> Result<(), StoreError> {
-        sqlx::query("UPDATE key_check SET only = 1 WHERE only = 1")
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(|cause| self.failed(cause))
     }
 
     /// The next password typed for this address becomes its password, until then.
@@ -259,6 +273,17 @@ impl Store {
 /// The version is part of it: an older copy of the same row, put back by hand, does not open.
 fn place(key: &str, version: i64) -> String {
     format!("sign-in/{key}/{version}")
+}
+
+/// Makes directory and file with the rights they must have.
+pub(super) fn prepare(url: &str) -> Result<PathBuf, StoreError> {
+    let database = path_of(url)?;
+    let failed = |cause| StoreError::File { path: database.clone(), cause };
+    if let Some(dir) = database.parent() {
+        private_file::make_dir(dir).map_err(failed)?;
+    }
+    private_file::touch(&database).map_err(failed)?;
+    Ok(database)
 }
 
 fn path_of(url: &str) -> Result<PathBuf, StoreError> {

@@ -61,14 +61,14 @@ async fn after_a_logout_a_refresh_in_flight_cannot_bring_the_token_back() {
     let store = Store::open(&settings(dir.path())).await.unwrap();
     assert!(store.save_token("k", 0, &row("old")).await.unwrap());
     let in_flight = store.token("k").await.unwrap();
-    assert!(store.delete_tokens("k").await.unwrap());
+    assert!(store.delete_tokens("k").await.unwrap().had_tokens);
     assert!(!store.save_token("k", in_flight.version, &row("late")).await.unwrap());
     let after = store.token("k").await.unwrap();
     assert!(after.row.is_none());
     assert!(store.save_token("k", after.version, &row("new sign-in")).await.unwrap(), "a new sign-in is welcome");
     assert!(!store.save_token("k", in_flight.version, &row("late")).await.unwrap());
-    assert!(store.delete_tokens("k").await.unwrap());
-    assert!(!store.delete_tokens("k").await.unwrap(), "nothing left to forget");
+    assert!(store.delete_tokens("k").await.unwrap().had_tokens);
+    assert!(!store.delete_tokens("k").await.unwrap().had_tokens, "nothing left to forget");
 }
 
 #[tokio::test]
@@ -121,4 +121,40 @@ async fn a_store_that_cannot_be_opened_says_which_and_why() {
     assert!(text.contains("mysql://x") && text.contains("sqlite:///"), "{text}");
     let text = Store::open(&settings("sqlite:///proc/none/gatepost.db")).await.err().unwrap().to_string();
     assert!(text.contains("/proc/none"), "{text}");
+}
+
+/// How often sealed bytes that the row held stand anywhere in the state directory.
+fn copies(dir: &Path, sealed: &[u8]) -> usize {
+    let files = fs::read_dir(dir.join("state")).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    files.map(|content| content.windows(sealed.len()).filter(|part| *part == sealed).count()).sum()
+}
+
+#[tokio::test]
+async fn a_logout_leaves_no_copy_behind_and_says_so_where_a_reader_keeps_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    sqlx::query("PRAGMA busy_timeout = 50").execute(&store.pool).await.unwrap();
+    assert!(store.save_token("k", 0, &row("r0")).await.unwrap());
+    let sealed: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM sign_in").fetch_one(&store.pool).await.unwrap();
+    assert!(copies(dir.path(), &sealed) > 0);
+    // Somebody reads: a backup, for example.
+    let reader = sqlx::SqlitePool::connect(&settings(dir.path()).url).await.unwrap();
+    let mut reading = reader.begin().await.unwrap();
+    sqlx::query("SELECT sealed FROM sign_in").execute(&mut *reading).await.unwrap();
+    assert_eq!(store.delete_tokens("k").await.unwrap(), Deleted { had_tokens: true, is_wiped: false });
+    assert!(copies(dir.path(), &sealed) > 0, "the reader still sees it");
+    drop(reading);
+    reader.close().await;
+    assert_eq!(store.delete_tokens("k").await.unwrap(), Deleted { had_tokens: false, is_wiped: true });
+    assert_eq!(copies(dir.path(), &sealed), 0);
+}
+
+#[tokio::test]
+async fn a_commit_is_on_disk_before_it_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    let asked =
+        async |pragma: &'static str| -> i64 { sqlx::query_scalar(pragma).fetch_one(&store.pool).await.unwrap() };
+    assert_eq!(asked("PRAGMA synchronous").await, 2, "FULL: fsync at each commit");
+    assert_eq!(asked("PRAGMA secure_delete").await, 1);
 }

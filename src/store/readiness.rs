@@ -1,0 +1,127 @@
+//! Whether the store takes writes, for `/readyz`.
+//!
+//! Anybody may ask, so the answer costs nothing that matters: it is remembered for a second, and a healthy store is
+//! asked for its write lock only. That alone would miss a full disk and a file system that went read-only. So the
+//! outcome of every real write counts as well: after one that failed, readiness is proved by writing.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use tokio::{sync::Mutex, time::Instant};
+
+use super::Store;
+
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct Readiness {
+    /// When the store was asked, and what it said. Held while it is asked, so that one question serves all.
+    answer: Mutex<Option<(Instant, bool)>>,
+    write_failed: AtomicBool,
+}
+
+impl Readiness {
+    /// Notes how a real write went.
+    pub(super) fn wrote<T, E>(&self, outcome: Result<T, E>) -> Result<T, E> {
+        self.write_failed.store(outcome.is_err(), Ordering::Relaxed);
+        outcome
+    }
+}
+
+impl Store {
+    /// The statements run on the connection's own thread.
+    pub async fn is_writable(&self) -> bool {
+        let mut answer = self.readiness.answer.lock().await;
+        let failed = self.readiness.write_failed.load(Ordering::Relaxed);
+        if let Some((at, writable)) = *answer
+            && at.elapsed() < REMEMBERED
+            && !(writable && failed)
+        {
+            return writable;
+        }
+        let proof = if failed { self.prove_by_writing().await } else { self.prove_by_lock().await };
+        if let Err(error) = &proof {
+            tracing::warn!(database = %self.path().display(), %error, "the store takes no writes");
+        }
+        *answer = Some((Instant::now(), proof.is_ok()));
+        proof.is_ok()
+    }
+
+    async fn prove_by_lock(&self) -> Result<(), sqlx::Error> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await?.rollback().await
+    }
+
+    async fn prove_by_writing(&self) -> Result<(), sqlx::Error> {
+        let written = sqlx::query("UPDATE key_check SET only = 1 WHERE only = 1").execute(&self.pool).await;
+        self.readiness.wrote(written).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::SqlitePool;
+
+    use super::*;
+    use crate::{
+        base::Secret,
+        store::{Settings, TokenRow},
+    };
+
+    async fn store() -> (tempfile::TempDir, Store, SqlitePool) {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/gatepost.db", dir.path().display());
+        let store = Store::open(&Settings { url: url.clone(), key_file: dir.path().join("key") }).await.unwrap();
+        sqlx::query("PRAGMA busy_timeout = 50").execute(&store.pool).await.unwrap();
+        let other = SqlitePool::connect(&url).await.unwrap();
+        (dir, store, other)
+    }
+
+    /// A second later, for the memory alone: a paused clock would time the database out.
+    async fn a_second_later() {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_millis(1100)).await;
+        tokio::time::resume();
+    }
+
+    fn row() -> TokenRow {
+        TokenRow { refresh: Some(Secret::new("r0")), ..TokenRow::default() }
+    }
+
+    #[tokio::test]
+    async fn to_ask_for_readiness_writes_nothing_and_is_asked_once_a_second() {
+        let (dir, store, other) = store().await;
+        let length = || std::fs::metadata(dir.path().join("gatepost.db-wal")).unwrap().len();
+        let before = length();
+        assert!(store.is_writable().await);
+        assert_eq!(length(), before);
+        let writer = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        assert!(store.is_writable().await, "from memory");
+        a_second_later().await;
+        assert!(!store.is_writable().await, "nobody can write");
+        writer.rollback().await.unwrap();
+        assert!(!store.is_writable().await, "from memory");
+        a_second_later().await;
+        assert!(store.is_writable().await);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_failed_counts_at_once_and_until_one_succeeds() {
+        let (_dir, store, other) = store().await;
+        assert!(store.is_writable().await);
+        // A lock can be had all the same, as on a full disk.
+        for table in ["INSERT ON sign_in", "UPDATE ON key_check"] {
+            let name = if table.starts_with('I') { "full_a" } else { "full_b" };
+            let trigger = format!("CREATE TRIGGER {name} BEFORE {table} BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+            sqlx::query(sqlx::AssertSqlSafe(trigger)).execute(&other).await.unwrap();
+        }
+        assert!(store.save_token("k", 0, &row()).await.is_err());
+        assert!(!store.is_writable().await);
+        for name in ["full_a", "full_b"] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("DROP TRIGGER {name}"))).execute(&other).await.unwrap();
+        }
+        a_second_later().await;
+        assert!(store.is_writable().await, "there is room again, and nobody had to sign in for it");
+    }
+}
