@@ -23,5 +23,5 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
         LogFormat::Json => daemon::LogFormat::Json,
     });
     let ended = runtime()?.block_on(daemon::run(configuration, &file));
-    ended.map_err(|fault| Failure::new(fault.to_string(), "`gatepost config check` and `gatepost status` tell more"))
+    ended.map_err(|fault| Failure::new(fault.to_string(), fault.hint()))
 }

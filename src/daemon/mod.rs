@@ -36,7 +36,7 @@ use crate::{
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{Keepers, SignIn},
     session::{Gate, Refusals, Seen},
-    store::{Store, StoreError},
+    store::{Lock, Store, StoreError},
 };
 
 /// How often the store is asked whether another process changed it; a microsecond's work.
@@ -60,12 +60,25 @@ impl fmt::Display for StartFault {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
             StartFault::Console { address, cause } => {
-                write!(
-                    f,
-                    "the console cannot listen on {address}: {cause}\nhint: set `[console] listen` to another address, or to \"off\""
-                )
+                write!(f, "the console cannot listen on {address}: {cause}")
             }
             StartFault::Io { what, cause } => write!(f, "{what}: {cause}"),
+        }
+    }
+}
+
+impl StartFault {
+    /// The next step.
+    pub fn hint(&self) -> String {
+        match self {
+            StartFault::Console { .. } => "set `[console] listen` to another address, or to \"off\"".to_owned(),
+            StartFault::Store(StoreError::InUse { .. }) => {
+                "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
+                    .to_owned()
+            }
+            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Io { .. } => {
+                "`gatepost config check` and `gatepost status` tell more".to_owned()
+            }
         }
     }
 }
@@ -96,6 +109,8 @@ pub struct Daemon {
     /// Sessions that may stop now do.
     closing: CancellationToken,
     sessions: TaskTracker,
+    /// No other daemon may work on the store while this one does.
+    _lock: Lock,
 }
 
 impl Daemon {
@@ -104,6 +119,7 @@ impl Daemon {
         let stopping = CancellationToken::new();
         let closing = CancellationToken::new();
         let sessions = TaskTracker::new();
+        let lock = Lock::take(&config.store)?;
         let gate = Arc::new(build_gate(config, closing.clone()).await?);
         let keepers = gate.keepers.clone();
         let shared = Arc::new(RwLock::new(gate.clone()));
@@ -123,6 +139,7 @@ impl Daemon {
             stopping,
             closing,
             sessions,
+            _lock: lock,
         };
         daemon.open_console(config, &gate).await?;
         let done = daemon.closing.clone();

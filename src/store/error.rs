@@ -13,6 +13,13 @@ pub enum StoreError {
         path: PathBuf,
         cause: io::Error,
     },
+    /// Another daemon runs on it.
+    InUse {
+        database: PathBuf,
+        lock: PathBuf,
+        /// Its number, where it can be read.
+        process: Option<u32>,
+    },
     KeyFile {
         key_file: PathBuf,
         cause: io::Error,
@@ -52,6 +59,15 @@ impl fmt::Display for StoreError {
             }
             Self::File { path, cause } => {
                 write!(f, "cannot use {}: {cause}; make it writable for the user Gatepost runs as", path.display())
+            }
+            Self::InUse { database, lock, process } => {
+                let holder = process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
+                write!(
+                    f,
+                    "another Gatepost runs on the store {}: {holder} holds {}",
+                    database.display(),
+                    lock.display()
+                )
             }
             Self::KeyFile { key_file, cause } => write!(
                 f,

@@ -2,6 +2,7 @@
 
 mod error;
 mod key;
+mod lock;
 pub mod private_file;
 mod readiness;
 mod row;
@@ -12,6 +13,7 @@ mod sqlite;
 mod tests;
 
 pub use error::StoreError;
+pub use lock::Lock;
 pub use row::{AccessToken, Arming, Failure, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
 pub use sqlite::{Deleted, Stamp, Store};

@@ -32,6 +32,12 @@ pub fn touch(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Opens a file that outlives its holder, for reading and writing, and makes it with 0600 if there is none.
+pub fn open_shared(path: &Path) -> io::Result<File> {
+    touch(path)?;
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
 /// Writes a new 0600 file whole or not at all; an existing one wins and is left alone (`AlreadyExists`).
 pub fn create_whole(path: &Path, content: &[u8], nonce: &str) -> io::Result<()> {
     let dir = parent_of(path);

@@ -16,7 +16,7 @@ use gatepost::{
     config::{self, Surroundings},
     daemon::Daemon,
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Speaker, Submission},
-    store::{Settings, Store, TokenRow},
+    store::{AccessToken, MAIL, Settings, Store, TokenRow},
 };
 
 pub use journal::journal;
@@ -108,17 +108,7 @@ impl World {
     pub async fn with(plan: Plan) -> Self {
         journal();
         let source = own_address();
-        let dir = tempfile::tempdir().unwrap();
-        let sandbox = Sandbox::start(plan.sandbox.clone()).await.unwrap();
-        let text = configuration(&plan, &sandbox, dir.path());
-        for person in &plan.signed_in {
-            sign_in(&sandbox, dir.path(), person).await;
-        }
-        for (name, content) in &plan.files {
-            std::fs::write(dir.path().join(name), content).unwrap();
-        }
-        let file = dir.path().join("gatepost.toml");
-        std::fs::write(&file, text.replace("{dir}", dir.path().to_str().unwrap())).unwrap();
+        let (sandbox, dir, file) = stage(&plan).await;
         let daemon = start(&file).await;
         Self { sandbox, daemon, source, dir }
     }
@@ -233,6 +223,22 @@ pub fn plain(user: &str, password: &str) -> String {
     base64(&format!("\0{user}\0{password}"))
 }
 
+/// A sandbox and a directory with everything that a daemon in front of it needs; the file is its configuration.
+pub async fn stage(plan: &Plan) -> (Sandbox, tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start(plan.sandbox.clone()).await.unwrap();
+    let text = configuration(plan, &sandbox, dir.path());
+    for person in &plan.signed_in {
+        sign_in(&sandbox, dir.path(), person).await;
+    }
+    for (name, content) in &plan.files {
+        std::fs::write(dir.path().join(name), content).unwrap();
+    }
+    let file = dir.path().join("gatepost.toml");
+    std::fs::write(&file, text.replace("{dir}", dir.path().to_str().unwrap())).unwrap();
+    (sandbox, dir, file)
+}
+
 async fn start(file: &std::path::Path) -> Daemon {
     let text = std::fs::read_to_string(file).unwrap();
     let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(file))
@@ -241,13 +247,19 @@ async fn start(file: &std::path::Path) -> Daemon {
 }
 
 async fn sign_in(sandbox: &Sandbox, dir: &std::path::Path, person: &str) {
-    let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(person)), ..TokenRow::default() };
+    sign_in_with(sandbox, dir, person, None).await;
+}
+
+/// Signed in, with this access token that is as old and good for as long as the row says.
+pub async fn sign_in_with(sandbox: &Sandbox, dir: &std::path::Path, person: &str, access: Option<AccessToken>) {
+    let access = access.into_iter().map(|access| (MAIL.to_owned(), access)).collect();
+    let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(person)), access, ..TokenRow::default() };
     let store = Store::open(&settings(dir)).await.unwrap();
     let version = store.version(&format!("contoso/{person}")).await.unwrap();
     assert!(store.save_token(&format!("contoso/{person}"), version, &row).await.unwrap());
 }
 
-fn settings(dir: &std::path::Path) -> Settings {
+pub fn settings(dir: &std::path::Path) -> Settings {
     Settings { url: format!("sqlite://{}", dir.join("gatepost.db").display()), key_file: dir.join("key") }
 }
 

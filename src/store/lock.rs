@@ -1,0 +1,93 @@
+//! One daemon for one store: a lock on a file beside the database, held for the daemon's life.
+//!
+//! Two daemons would both refresh, and with one-time rotation the second refresh revokes the grant. Commands beside the
+//! daemon do not take it: they write rows by version. The lock is the system's, so that a kill frees it; the number in
+//! the file is for people. A directory in which it cannot be made is refused: tokens could not be saved there either.
+
+use std::{
+    ffi::OsString,
+    fs::{File, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{Settings, StoreError, private_file, sqlite};
+
+/// Dropping it lets the next daemon in.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    pub fn take(settings: &Settings) -> Result<Self, StoreError> {
+        let database = sqlite::prepare(&settings.url)?;
+        let path = beside(&database);
+        let failed = |cause| StoreError::File { path: path.clone(), cause };
+        let mut file = private_file::open_shared(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse { database, lock: path, process: holder_in(&mut file) });
+            }
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+        }
+        sign(&mut file).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Links are followed, so that two names of one database have one lock.
+fn beside(database: &Path) -> PathBuf {
+    let mut name: OsString = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()).into();
+    name.push(".lock");
+    name.into()
+}
+
+fn sign(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn holder_in(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(dir: &Path) -> Settings {
+        Settings { url: format!("sqlite://{}/state/gatepost.db", dir.display()), key_file: dir.join("state/key") }
+    }
+
+    #[test]
+    fn a_second_daemon_is_told_who_holds_the_store_also_by_another_name_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Lock::take(&settings(dir.path())).unwrap();
+        let file = dir.path().join("state/gatepost.db.lock");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{PermissionsExt, symlink};
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            symlink(dir.path().join("state"), dir.path().join("link")).unwrap();
+            let url = format!("sqlite://{}/link/gatepost.db", dir.path().display());
+            assert!(Lock::take(&Settings { url, ..settings(dir.path()) }).is_err());
+        }
+        let text = Lock::take(&settings(dir.path())).unwrap_err().to_string();
+        let holder = format!("process {}", std::process::id());
+        assert!(text.contains(&holder) && text.contains(&file.display().to_string()), "{text}");
+        drop(first);
+        assert!(Lock::take(&settings(dir.path())).is_ok());
+    }
+
+    #[test]
+    fn a_directory_that_takes_no_lock_is_named() {
+        let url = "sqlite:///proc/none/gatepost.db".to_owned();
+        let text = Lock::take(&Settings { url, key_file: "/nowhere/key".into() }).unwrap_err().to_string();
+        assert!(text.contains("/proc/none") && text.contains("make it writable"), "{text}");
+    }
+}

@@ -1,0 +1,189 @@
+//! The real program as the system meets it: two at a time, killed at a bad moment, started again.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, SystemTime},
+};
+
+use gatepost::{
+    base::{Protocol, Secret},
+    sandbox::{Rotation, Sandbox},
+    store::{AccessToken, Store},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Child,
+};
+
+use crate::world::{ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, own_address, settings, sign_in_with, stage};
+
+fn command(arguments: &[&str], file: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    command.args(arguments).arg("--config").arg(file).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command(arguments, file).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// `gatepost run` in a process of its own.
+struct Program {
+    child: Child,
+    bound: Vec<(String, SocketAddr)>,
+}
+
+impl Program {
+    async fn start(file: &Path) -> Self {
+        let mut command = tokio::process::Command::from(command(&["run", "--log-format", "json"], file));
+        let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut bound = Vec::new();
+        let mut told = String::new();
+        while bound.len() < PROTOCOLS.len() {
+            let line = tokio::time::timeout(Duration::from_secs(20), log.next_line()).await.expect("it starts");
+            let line = line.unwrap().unwrap_or_else(|| panic!("it ended:\n{told}"));
+            told.push_str(&line);
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if event["message"] == "listening" {
+                let address = event["address"].as_str().unwrap().parse().unwrap();
+                bound.push((event["protocol"].as_str().unwrap().to_owned(), address));
+            }
+        }
+        // Somebody has to read on, or the program would stand still at a full pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        Self { child, bound }
+    }
+
+    fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    async fn greeted(&self, protocol: Protocol) -> Talk {
+        let (_, address) = self.bound.iter().find(|(name, _)| *name == protocol.to_string()).unwrap();
+        let mut talk = Talk::connect(own_address(), *address).await;
+        talk.greeted(protocol).await;
+        talk
+    }
+
+    async fn login(&self, protocol: Protocol) -> String {
+        self.greeted(protocol).await.login(protocol, ANN, PASSWORD).await
+    }
+
+    /// `kill -9`.
+    async fn killed(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_way() {
+    let (_sandbox, _dir, file) = stage(&Plan::default()).await;
+    let first = Program::start(&file).await;
+
+    let (code, _, errors) = run(&["run"], &file);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains(&format!("process {} holds", first.id())), "{errors}");
+    assert!(errors.contains("gatepost.db.lock") && errors.contains("\nhint: stop that one first"), "{errors}");
+    assert_eq!(errors.matches("hint: ").count(), 1, "{errors}");
+    assert!(first.login(Protocol::Pop3).await.starts_with("+OK"), "the first one goes on");
+
+    // Commands beside the daemon are not concerned.
+    assert_eq!(run(&["config", "check"], &file).0, 0);
+    assert!(run(&["status"], &file).1.contains(ANN));
+    let (code, _, errors) = run(&["logout", ANN, "--yes"], &file);
+    assert_eq!(code, 0, "{errors}");
+    for protocol in PROTOCOLS {
+        let said = first.login(protocol).await;
+        assert!(said.starts_with(FOR_GOOD.of(protocol)), "logged out: {said}");
+    }
+
+    first.killed().await;
+    Program::start(&file).await;
+}
+
+/// Ann's access token looks good here and is refused upstream, so that the first login, and nothing before it,
+/// makes the daemon refresh.
+async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {
+    let now = SystemTime::now();
+    let access = AccessToken {
+        token: Secret::new("stale"),
+        obtained_at: Some(now),
+        expires_at: Some(now + Duration::from_secs(3600)),
+        generation: 1,
+    };
+    sign_in_with(sandbox, dir, ANN, Some(access)).await;
+}
+
+async fn stored_refresh(dir: &Path) -> Secret {
+    let store = Store::open(&settings(dir)).await.unwrap();
+    store.token(&format!("contoso/{ANN}")).await.unwrap().row.unwrap().refresh.unwrap()
+}
+
+/// Starts the program, lets it refresh, and kills it before it can save what came. It gets no further, since somebody
+/// else holds the database's write lock.
+async fn killed_between_refresh_and_save(sandbox: &Sandbox, dir: &Path, file: &Path) {
+    sign_in_with_a_stale_token(sandbox, dir).await;
+    let before = stored_refresh(dir).await;
+    let program = Program::start(file).await;
+    let database = sqlx::SqlitePool::connect(&settings(dir).url).await.unwrap();
+    let writer = database.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let asked = sandbox.counts().token_requests_total();
+    let mut client = program.greeted(Protocol::Pop3).await;
+    client.say(&format!("USER {ANN}")).await;
+    client.expect("+OK").await;
+    client.say(&format!("PASS {PASSWORD}")).await;
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while sandbox.counts().token_requests_total() == asked {
+        assert!(std::time::Instant::now() < deadline, "it never refreshed");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    program.killed().await;
+    writer.rollback().await.unwrap();
+    database.close().await;
+    assert!(stored_refresh(dir).await.matches(&before), "it was killed before it saved");
+}
+
+#[tokio::test]
+async fn a_kill_between_refresh_and_save_costs_no_sign_in_where_the_old_token_stays_valid() {
+    let (sandbox, dir, file) = stage(&Plan { signed_in: vec![], ..Plan::default() }).await;
+    for _ in 0..3 {
+        killed_between_refresh_and_save(&sandbox, dir.path(), &file).await;
+        let program = Program::start(&file).await;
+        for protocol in PROTOCOLS {
+            let said = program.login(protocol).await;
+            assert!(said.starts_with(IN.of(protocol)), "{said}");
+        }
+        program.killed().await;
+    }
+}
+
+#[tokio::test]
+async fn with_one_time_rotation_such_a_kill_ends_in_a_clear_call_for_a_new_sign_in() {
+    let mut plan = Plan { signed_in: vec![], ..Plan::default() };
+    plan.sandbox.faults.identity.rotation = Rotation::OneTime;
+    let (sandbox, dir, file) = stage(&plan).await;
+    killed_between_refresh_and_save(&sandbox, dir.path(), &file).await;
+    let program = Program::start(&file).await;
+    for protocol in PROTOCOLS {
+        let said = program.login(protocol).await;
+        assert!(said.starts_with(FOR_GOOD.of(protocol)) && said.contains("sign-in"), "{said}");
+    }
+    sign_in_with(&sandbox, dir.path(), ANN, None).await;
+    assert!(program.login(Protocol::Imap).await.starts_with("a OK"), "and with one all is well");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_core_file_and_no_argument_holds_a_secret() {
+    let (_sandbox, _dir, file) = stage(&Plan::default()).await;
+    let program = Program::start(&file).await;
+    let told = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", program.id())).unwrap();
+    let limit = told("limits");
+    let limit = limit.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(limit.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{limit}");
+    assert_eq!(told("cmdline").split('\0').nth(1), Some("run"));
+}
