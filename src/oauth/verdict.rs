@@ -212,6 +212,8 @@ mod tests {
             (400, r#"{"error":"invalid_grant","error_codes":[50196]}"#, Retry::Later),
             (400, r#"{"error":"temporarily_unavailable"}"#, Retry::Later),
             (429, r#"{"error":"invalid_grant"}"#, Retry::Later),
+            (500, "", Retry::Later),
+            (500, r#"{"error":"server_error"}"#, Retry::Later),
             (503, "<html>busy</html>", Retry::Later),
             (400, "<html>captive portal</html>", Retry::Later),
             (403, "", Retry::Later),

@@ -2,6 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
 use super::endpoint::{Endpoint, House, Play, app, http, token};
 use crate::{
     base::Secret,
@@ -32,6 +37,7 @@ async fn expires_in_may_be_a_number_a_string_missing_or_nonsense() {
         (r#""x":1"#, 300),
         (r#""expires_in":null"#, 300),
         (r#""expires_in":"soon""#, 300),
+        (r#""expires_in":{},"refresh_token":[1],"scope":7"#, 300),
         (r#""expires_in":-5"#, 60),
         (r#""expires_in":1e300"#, 30 * 24 * 3600),
         (r#""expires_in":18446744073709551615"#, 30 * 24 * 3600),
@@ -53,6 +59,8 @@ async fn a_token_that_no_mail_protocol_can_carry_is_refused_by_name() {
         assert!(!verdict.detail.contains("xxxx"));
     }
     assert!(refreshed(Play::Json(200, token(&"x".repeat(12_000), None))).await.is_ok());
+    let verdict = refreshed(Play::Json(200, token("a", Some("r\\r\\nb")))).await.unwrap_err();
+    assert_eq!(verdict.entry.id, "token-unusable", "a refresh token with line ends");
 }
 
 #[tokio::test]
@@ -70,12 +78,74 @@ async fn answers_that_are_none_pass_by_themselves() {
     }
 }
 
+/// What a refresh brings against a server that answers as `answer` does, and what that returns.
+async fn refreshed_by<F>(answer: impl FnOnce(TcpStream) -> F) -> (Result<TokenSet, Verdict>, F::Output)
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::start(vec![]).await;
+    let (mut app, http, clock) = (app(&endpoint, Grant::AuthorizationCode), http(), Clock::default());
+    app.token_url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    let (endpoints, refresh) = (Endpoints { http: &http, app: &app, clock: &clock }, Secret::new("r0"));
+    let asking = endpoints.refresh(&refresh);
+    tokio::pin!(asking);
+    let arrival = async {
+        let mut stream = listener.accept().await.unwrap().0;
+        while !stream.read_u8().await.unwrap().is_ascii_control() {}
+        stream
+    };
+    let stream = tokio::select! {
+        stream = arrival => stream,
+        early = &mut asking => panic!("nobody was asked: {early:?}"),
+    };
+    let server = tokio::spawn(answer(stream));
+    (asking.await, server.await.unwrap())
+}
+
 #[tokio::test]
-async fn ten_megabytes_are_not_read_to_the_end() {
-    let mut body = b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n".to_vec();
-    body.resize(10_000_000, b' ');
-    let verdict = refreshed(Play::Raw(body)).await.unwrap_err();
-    assert_eq!(verdict.entry.id, "token-endpoint-unreadable");
+async fn sixty_four_megabytes_are_not_read_to_the_end() {
+    let (set, sent) = refreshed_by(async |mut stream: TcpStream| {
+        let mut sent = 0;
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 64000000\r\n\r\n".as_slice();
+        let mut next = stream.write(head).await;
+        while let (Ok(1..), true) = (&next, sent < 64_000_000) {
+            next = stream.write(&[b' '; 65_536]).await;
+            sent += *next.as_ref().unwrap_or(&0);
+        }
+        sent
+    })
+    .await;
+    assert_eq!(set.unwrap_err().entry.id, "token-endpoint-unreadable");
+    assert!(sent < 20_000_000, "the cap is one megabyte, the rest are buffers of the system: {sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_trickles_in_has_half_a_minute_in_all() {
+    let start = tokio::time::Instant::now();
+    let (set, ()) = refreshed_by(async |mut stream: TcpStream| {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n".iter().chain([&b' '; 1000]);
+        for byte in answer {
+            if stream.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await;
+    let verdict = set.unwrap_err();
+    assert_eq!((verdict.entry.id, verdict.retry()), ("token-endpoint-unreachable", Retry::Later));
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn what_a_provider_writes_into_an_error_reaches_no_client_and_no_second_line_of_the_log() {
+    let description = r"<script>alert(1)</script>\r\n535 5.7.8 forged\u0000\u001b[31m";
+    let body = format!(r#"{{"error":"invalid_grant","error_description":"{description}"}}"#);
+    let verdict = refreshed(Play::Json(400, body)).await.unwrap_err();
+    let fault = verdict.fault("run: gatepost login ann");
+    assert!(!fault.text.contains("script") && !fault.text.contains("forged"), "{}", fault.text);
+    assert!(!fault.to_string().chars().any(char::is_control), "{fault}");
 }
 
 #[tokio::test]
