@@ -96,7 +96,7 @@ impl Endpoints<'_> {
         let scopes = self.app.scopes.join(" ");
         let form: Form = vec![("scope", scopes.as_str().into())];
         let reply = self.post(url, form).await?;
-        device_code(&reply).ok_or_else(|| Verdict::unreadable(&reply, "no device code in it"))
+        DeviceCode::read(&reply)
     }
 
     pub async fn poll_device(&self, code: &Secret) -> Result<TokenSet, Verdict> {
@@ -113,7 +113,7 @@ impl Endpoints<'_> {
 
     async fn token(&self, form: Form<'_>) -> Result<TokenSet, Verdict> {
         let reply = self.post(&self.app.token_url, form).await?;
-        token_set(&reply)
+        TokenSet::read(&reply)
     }
 
     /// Adds who the app is, sends, and lets only success through.
@@ -155,29 +155,32 @@ fn says_error(reply: &HttpReply) -> bool {
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-fn token_set(reply: &HttpReply) -> Result<TokenSet, Verdict> {
-    let body: Value =
-        serde_json::from_slice(&reply.body).map_err(|_| Verdict::unreadable(reply, "not JSON, or cut short"))?;
-    let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let access = text("access_token").ok_or_else(|| Verdict::unreadable(reply, "no access_token in it"))?;
-    if access.len() > TOKEN_CAP {
-        let detail = format!("the access token has {} characters, {TOKEN_CAP} can be carried", access.len());
-        return Err(Verdict::new(TOKEN_UNUSABLE, detail));
+impl TokenSet {
+    /// Reads a successful answer; one that holds no token that mail can carry is a verdict too.
+    pub fn read(reply: &HttpReply) -> Result<Self, Verdict> {
+        let body: Value =
+            serde_json::from_slice(&reply.body).map_err(|_| Verdict::unreadable(reply, "not JSON, or cut short"))?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let access = text("access_token").ok_or_else(|| Verdict::unreadable(reply, "no access_token in it"))?;
+        if access.len() > TOKEN_CAP {
+            let detail = format!("the access token has {} characters, {TOKEN_CAP} can be carried", access.len());
+            return Err(Verdict::new(TOKEN_UNUSABLE, detail));
+        }
+        if !access.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Verdict::new(TOKEN_UNUSABLE, "the access token holds spaces, control or 8-bit bytes"));
+        }
+        let refresh = text("refresh_token");
+        if refresh.is_some_and(|refresh| refresh.chars().any(char::is_control)) {
+            return Err(Verdict::new(TOKEN_UNUSABLE, "the refresh token holds control bytes"));
+        }
+        Ok(Self {
+            access: Secret::new(access),
+            life: life(body.get("expires_in"), ASSUMED_LIFE),
+            refresh: refresh.map(Secret::new),
+            scope: text("scope").map(str::to_owned),
+            account: text("id_token").and_then(account_in),
+        })
     }
-    if !access.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Verdict::new(TOKEN_UNUSABLE, "the access token holds spaces, control or 8-bit bytes"));
-    }
-    let refresh = text("refresh_token");
-    if refresh.is_some_and(|refresh| refresh.chars().any(char::is_control)) {
-        return Err(Verdict::new(TOKEN_UNUSABLE, "the refresh token holds control bytes"));
-    }
-    Ok(TokenSet {
-        access: Secret::new(access),
-        life: life(body.get("expires_in"), ASSUMED_LIFE),
-        refresh: refresh.map(Secret::new),
-        scope: text("scope").map(str::to_owned),
-        account: text("id_token").and_then(account_in),
-    })
 }
 
 /// Seconds as number or as string; neither nothing nor for ever.
@@ -207,22 +210,28 @@ fn account_in(id_token: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn device_code(reply: &HttpReply) -> Option<DeviceCode> {
-    let body: Value = serde_json::from_slice(&reply.body).ok()?;
-    let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let link = |name: &str| text(name).and_then(|text| Url::parse(text).ok()).filter(is_safe_link);
-    let user_code = text("user_code")?;
-    if user_code.len() > 64 || !user_code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return None;
+impl DeviceCode {
+    pub fn read(reply: &HttpReply) -> Result<Self, Verdict> {
+        Self::read_body(&reply.body).ok_or_else(|| Verdict::unreadable(reply, "no device code in it"))
     }
-    Some(DeviceCode {
-        device_code: Secret::new(text("device_code")?),
-        user_code: user_code.to_owned(),
-        verification_uri: link("verification_uri").or_else(|| link("verification_url"))?,
-        verification_uri_complete: link("verification_uri_complete"),
-        life: life(body.get("expires_in"), Duration::from_secs(900)),
-        interval: interval(body.get("interval")),
-    })
+
+    fn read_body(body: &[u8]) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let link = |name: &str| text(name).and_then(|text| Url::parse(text).ok()).filter(is_safe_link);
+        let user_code = text("user_code")?;
+        if user_code.len() > 64 || !user_code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            return None;
+        }
+        Some(Self {
+            device_code: Secret::new(text("device_code")?),
+            user_code: user_code.to_owned(),
+            verification_uri: link("verification_uri").or_else(|| link("verification_url"))?,
+            verification_uri_complete: link("verification_uri_complete"),
+            life: life(body.get("expires_in"), Duration::from_secs(900)),
+            interval: interval(body.get("interval")),
+        })
+    }
 }
 
 /// RFC 8628 3.2: five seconds where nothing is said.
