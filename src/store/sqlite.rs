@@ -10,6 +10,7 @@ use std::{
 
 use sqlx::{
     Row, SqlitePool,
+    migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::time::Instant;
@@ -30,6 +31,8 @@ const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
 /// How long an emptying of the log is tried again.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 const LOG_PAUSE: Duration = Duration::from_millis(50);
+/// A migration takes milliseconds.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const CHECK: &[u8] = b"gatepost store";
 
 /// See [`Store::stamp`].
@@ -310,11 +313,24 @@ async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
         .connect_with(options)
         .await
         .map_err(failed)?;
-    sqlx::migrate!()
-        .run(&pool)
-        .await
-        .map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
+    migrate(&pool).await.map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
     Ok(pool)
+}
+
+/// Brings the database to this version. SQLite has no lock around migrations: of processes that meet at a first start
+/// one does the work, and the others fail, look again and find it done.
+async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
+    const LOOKS: usize = 20;
+    let migrator = sqlx::migrate!();
+    for _ in 1..LOOKS {
+        match migrator.run(pool).await {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
+                tokio::time::sleep(BETWEEN_LOOKS).await
+            }
+            other => return other,
+        }
+    }
+    migrator.run(pool).await
 }
 
 async fn unlock(pool: &SqlitePool, key_file: &Path, database: &Path) -> Result<Sealer, StoreError> {

@@ -38,6 +38,28 @@ async fn a_saved_token_is_there_after_a_restart_and_nowhere_readable() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_meet_on_a_fresh_store_all_open_it() {
+    for _ in 0..4 {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(dir.path());
+        let openings: Vec<_> = (0..8)
+            .map(|_| {
+                let settings = settings.clone();
+                tokio::spawn(async move { Store::open(&settings).await })
+            })
+            .collect();
+        let mut stores = Vec::new();
+        for opening in openings {
+            stores.push(opening.await.unwrap().unwrap());
+        }
+        assert!(stores[0].save_token("k", 0, &row("a")).await.unwrap());
+        for store in &stores {
+            assert_eq!(refresh_of(store, "k").await.as_deref(), Some("a"), "one database, one key");
+        }
+    }
+}
+
 #[tokio::test]
 async fn of_two_processes_that_save_the_same_version_one_is_told_to_read_again() {
     let dir = tempfile::tempdir().unwrap();
