@@ -1,7 +1,8 @@
 //! `password = "first-use"`: the first password typed after a sign-in becomes the account's password.
 //!
 //! Only from loopback, only while armed (ten minutes from a completed sign-in), and on Linux only from the user that
-//! signed in, where that can be told. Of two that race, one wins; the other is a wrong password like any other.
+//! signed in: a peer whose user cannot be told is a stranger. Of two that race, one wins; the other is a wrong password
+//! like any other.
 
 use std::{net::SocketAddr, time::SystemTime};
 
@@ -24,10 +25,7 @@ pub(super) async fn learn(
     }
     let Some(arming) = store.first_use_arming(address).await? else { return Ok(None) };
     let now = SystemTime::now();
-    let stranger = match (arming.uid, peer_uid(peer)) {
-        (Some(armed), Some(peer)) => armed != peer,
-        _ => false,
-    };
+    let stranger = cfg!(target_os = "linux") && arming.uid.is_some_and(|armed| peer_uid(peer) != Some(armed));
     if arming.until < now || stranger {
         return Ok(None);
     }
