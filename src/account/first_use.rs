@@ -13,24 +13,24 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Learns `typed` if the account is armed for it; the hash that counts from now on.
+/// Learns `typed` if the account is armed for it; what counts from now on is in the store.
 pub(super) async fn learn(
     store: &Store,
     address: &str,
     typed: &Secret,
     peer: SocketAddr,
-) -> Result<Option<Secret>, StoreError> {
+) -> Result<(), StoreError> {
     if typed.is_empty() || !peer.ip().to_canonical().is_loopback() {
-        return Ok(None);
+        return Ok(());
     }
-    let Some(arming) = store.first_use_arming(address).await? else { return Ok(None) };
+    let Some(arming) = store.first_use_arming(address).await? else { return Ok(()) };
     let now = SystemTime::now();
     let stranger = cfg!(target_os = "linux") && arming.uid.is_some_and(|armed| peer_uid(peer) != Some(armed));
     if arming.until < now || stranger {
-        return Ok(None);
+        return Ok(());
     }
     let secret = typed.clone();
     let hash = tokio::task::spawn_blocking(move || passwords::hash(&secret)).await.ok().flatten();
-    let Some(hash) = hash else { return Ok(None) };
-    Ok(store.learn_password(address, &hash, now).await?.then_some(hash))
+    let Some(hash) = hash else { return Ok(()) };
+    store.learn_password(address, &hash, now).await.map(drop)
 }

@@ -146,7 +146,8 @@ impl Door<'_> {
 
     async fn check(&self, claim: &Claim) -> Result<Admitted, Fault> {
         let Gate { register, passwords, guesses, store, .. } = self.gate;
-        register.admit(claim, self.peer, passwords, guesses, store).await
+        let deadline = Instant::now() + self.gate.sign_on;
+        register.admit(claim, self.peer, deadline, passwords, guesses, store).await
     }
 
     /// Signs on upstream while the client waits; `None` when the client leaves meanwhile.
