@@ -14,12 +14,7 @@ use crate::{
 };
 
 /// Learns `typed` if the account is armed for it; what counts from now on is in the store.
-pub(super) async fn learn(
-    store: &Store,
-    address: &str,
-    typed: &Secret,
-    peer: SocketAddr,
-) -> Result<(), StoreError> {
+pub(super) async fn learn(store: &Store, address: &str, typed: &Secret, peer: SocketAddr) -> Result<(), StoreError> {
     if typed.is_empty() || !peer.ip().to_canonical().is_loopback() {
         return Ok(());
     }
@@ -29,8 +24,6 @@ pub(super) async fn learn(
     if arming.until < now || stranger {
         return Ok(());
     }
-    let secret = typed.clone();
-    let hash = tokio::task::spawn_blocking(move || passwords::hash(&secret)).await.ok().flatten();
-    let Some(hash) = hash else { return Ok(()) };
+    let Some(hash) = passwords::hash_apart(typed).await else { return Ok(()) };
     store.learn_password(address, &hash, now).await.map(drop)
 }

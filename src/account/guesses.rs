@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,6 +17,8 @@ use tokio::{
     sync::{Mutex as Turns, OwnedMutexGuard},
     time::{Instant, sleep_until, timeout},
 };
+
+use crate::net::client_network;
 
 /// Distance between two failed answers to one source.
 pub const SPACING: Duration = Duration::from_secs(2);
@@ -44,22 +46,12 @@ pub struct Turn {
     right: bool,
 }
 
-fn source(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            let prefix = u128::from(v6) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(prefix))
-        }
-        other => other,
-    }
-}
-
 impl Guesses {
     /// Waits for the next turn of this source; `None` if too many wait already. Cancel safe: an attempt that is
     /// dropped while it waits costs nothing.
     pub async fn turn(&self, peer: IpAddr, deadline: Instant) -> Option<Turn> {
         let patience = QUEUE.min(deadline.saturating_duration_since(Instant::now()) / 2);
-        let source = source(peer);
+        let source = client_network(peer);
         let lane = self.lane(source);
         // The map has one, this attempt another.
         if Arc::strong_count(&lane) > QUEUE_CAP + 2 && !source.is_loopback() {
@@ -184,7 +176,9 @@ mod tests {
 
     #[test]
     fn an_ipv6_source_is_its_network() {
-        assert_eq!(source("2001:db8::1".parse().unwrap()), source("2001:db8::ffff:1".parse().unwrap()));
-        assert_ne!(source("2001:db8::1".parse().unwrap()), source("2001:db8:0:1::1".parse().unwrap()));
+        let source = |text: &str| client_network(text.parse().unwrap());
+        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Account, Client, Guesses, LocalPassword, Passwords, first_use};
 use crate::{
-    base::{Claim, Fault, Kind, Owner},
+    base::{Claim, Fault, Kind, Owner, Secret},
     store::{Store, StoreError},
 };
 
@@ -178,3 +178,6 @@ fn unreadable(error: StoreError) -> Fault {
     Fault::new(Kind::Bug, Owner::Admin, "store-unavailable", "Gatepost cannot read its own store; see its log")
         .detail(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

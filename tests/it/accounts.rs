@@ -221,3 +221,17 @@ async fn first_use_knows_the_user_behind_an_ipv6_socket_too() {
         assert!(said.starts_with(answers.of(Protocol::Imap)), "armed for {uid}: {said}");
     }
 }
+
+#[tokio::test]
+async fn after_a_reset_the_old_password_is_out_and_the_next_one_typed_is_in() {
+    let world = World::with(Plan { password: "first-use".into(), ..Plan::default() }).await;
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    let arming = Arming { until: SystemTime::now() + Duration::from_secs(600), uid: Some(own_uid(&world)) };
+    for (password, answers) in [("chosen", IN), ("another", IN), ("chosen", WRONG)] {
+        if answers.imap == IN.imap {
+            store.arm_first_use(ANN, &arming).await.unwrap();
+        }
+        let said = world.stranger(Protocol::Imap).await.login(Protocol::Imap, ANN, password).await;
+        assert!(said.starts_with(answers.of(Protocol::Imap)), "{password}: {said}");
+    }
+}
