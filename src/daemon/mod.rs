@@ -27,6 +27,7 @@ use tracing::{info, warn};
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
 pub use run::run;
+pub use supervisor::Signals;
 
 use crate::{
     account::{Guesses, Passwords, Register},
