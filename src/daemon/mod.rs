@@ -6,6 +6,7 @@
 mod core_files;
 mod listeners;
 mod log;
+mod memory;
 mod run;
 mod supervisor;
 
@@ -171,6 +172,12 @@ impl Daemon {
 
     pub fn meter(&self) -> Meter {
         self.current().meter.clone()
+    }
+
+    /// Client connections that are served now.
+    fn open_sessions(&self) -> impl Fn() -> usize + use<> {
+        let sessions = self.sessions.clone();
+        move || sessions.len()
     }
 
     fn current(&self) -> Arc<Gate> {

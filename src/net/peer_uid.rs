@@ -55,7 +55,8 @@ fn owners(table: &str, wanted: &str) -> Vec<Option<u32>> {
     sockets.collect()
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::net::{TcpListener, TcpStream};
 

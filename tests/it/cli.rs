@@ -272,3 +272,35 @@ fn a_refusal_is_shown_in_the_servers_words() {
     let error = json["error"].as_str().unwrap();
     assert!(error.contains("535 5.7.8 wrong password [gatepost bad-credentials]"), "{error}");
 }
+
+/// Whatever the files of the state are called: nobody else reads them.
+#[cfg(unix)]
+#[test]
+fn everything_in_the_state_directory_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let text = format!(
+        "[store]\nurl = \"sqlite://{dir}/gatepost.db\"\nkey-file = \"{dir}/key\"\n[console]\nlisten = \"127.0.0.1:0\"\n\
+         [[listener]]\nprotocol = \"imap\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"starttls\"\n{APP}",
+        dir = state.display()
+    );
+    let config = file(folder.path(), &text);
+    let mut daemon = gatepost(&["run", "--config", &config]).spawn().unwrap();
+    let mut log = BufReader::new(daemon.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("metrics on http://") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "the daemon ended by itself");
+    }
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let files: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for path in files {
+        let public = path.extension().is_some_and(|end| end == "pem") && !path.to_string_lossy().contains("key");
+        assert!(public || mode(&path) == 0o600, "{}: {:o}", path.display(), mode(&path));
+    }
+    assert_eq!(mode(&state), 0o700);
+    assert!(Command::new("kill").arg(daemon.id().to_string()).status().unwrap().success());
+    assert!(daemon.wait().unwrap().success());
+}
