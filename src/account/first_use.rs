@@ -1,7 +1,8 @@
 //! `password = "first-use"`: the first password typed after a sign-in becomes the account's password.
 //!
 //! Only from loopback, only while armed (ten minutes from a completed sign-in), and on Linux only from the user that
-//! signed in, where that can be told. Of two that race, one wins; the other is a wrong password like any other.
+//! signed in: a peer whose user cannot be told is a stranger. Of two that race, one wins; the other is a wrong password
+//! like any other.
 
 use std::{net::SocketAddr, time::SystemTime};
 
@@ -12,27 +13,17 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Learns `typed` if the account is armed for it; the hash that counts from now on.
-pub(super) async fn learn(
-    store: &Store,
-    address: &str,
-    typed: &Secret,
-    peer: SocketAddr,
-) -> Result<Option<Secret>, StoreError> {
+/// Learns `typed` if the account is armed for it; what counts from now on is in the store.
+pub(super) async fn learn(store: &Store, address: &str, typed: &Secret, peer: SocketAddr) -> Result<(), StoreError> {
     if typed.is_empty() || !peer.ip().to_canonical().is_loopback() {
-        return Ok(None);
+        return Ok(());
     }
-    let Some(arming) = store.first_use_arming(address).await? else { return Ok(None) };
+    let Some(arming) = store.first_use_arming(address).await? else { return Ok(()) };
     let now = SystemTime::now();
-    let stranger = match (arming.uid, peer_uid(peer)) {
-        (Some(armed), Some(peer)) => armed != peer,
-        _ => false,
-    };
+    let stranger = cfg!(target_os = "linux") && arming.uid.is_some_and(|armed| peer_uid(peer) != Some(armed));
     if arming.until < now || stranger {
-        return Ok(None);
+        return Ok(());
     }
-    let secret = typed.clone();
-    let hash = tokio::task::spawn_blocking(move || passwords::hash(&secret)).await.ok().flatten();
-    let Some(hash) = hash else { return Ok(None) };
-    Ok(store.learn_password(address, &hash, now).await?.then_some(hash))
+    let Some(hash) = passwords::hash_apart(typed).await else { return Ok(()) };
+    store.learn_password(address, &hash, now).await.map(drop)
 }

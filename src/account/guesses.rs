@@ -4,11 +4,11 @@
 //! at, so that parallel connections gain nothing. A right password passes the turn on at once, so that many honest
 //! logins after a restart cost a hash each and no pause; a wrong one, or one that was given up, keeps it for two
 //! seconds. A password that was right before never comes here. Nobody is locked out: another address has its own
-//! turns, and a full queue empties within 30 seconds. Loopback waits, but is never turned away.
+//! turns, and a full queue empties within 20 seconds. Loopback waits, but is never turned away.
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,10 +18,12 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
+use crate::net::client_network;
+
 /// Distance between two failed answers to one source.
 pub const SPACING: Duration = Duration::from_secs(2);
-/// The longest wait for a turn.
-const QUEUE: Duration = Duration::from_secs(30);
+/// The longest wait for a turn; never more than half of the time there is, as the sign-on comes behind it.
+const QUEUE: Duration = Duration::from_secs(20);
 /// Attempts of one source that wait at most.
 const QUEUE_CAP: usize = 200;
 /// Sources remembered at most; those that owe nothing are dropped first.
@@ -44,21 +46,12 @@ pub struct Turn {
     right: bool,
 }
 
-fn source(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            let prefix = u128::from(v6) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(prefix))
-        }
-        other => other,
-    }
-}
-
 impl Guesses {
     /// Waits for the next turn of this source; `None` if too many wait already. Cancel safe: an attempt that is
     /// dropped while it waits costs nothing.
-    pub async fn turn(&self, peer: IpAddr) -> Option<Turn> {
-        let source = source(peer);
+    pub async fn turn(&self, peer: IpAddr, deadline: Instant) -> Option<Turn> {
+        let patience = QUEUE.min(deadline.saturating_duration_since(Instant::now()) / 2);
+        let source = client_network(peer);
         let lane = self.lane(source);
         // The map has one, this attempt another.
         if Arc::strong_count(&lane) > QUEUE_CAP + 2 && !source.is_loopback() {
@@ -69,7 +62,7 @@ impl Guesses {
             sleep_until(*next).await;
             next
         };
-        match timeout(QUEUE, wait).await {
+        match timeout(patience, wait).await {
             Ok(next) => Some(Turn { next: Some(next), right: false }),
             Err(_) => source.is_loopback().then_some(Turn { next: None, right: false }),
         }
@@ -108,9 +101,14 @@ mod tests {
         IpAddr::from([192, 0, 2, n])
     }
 
+    /// A deadline that is far away.
+    fn late() -> Instant {
+        Instant::now() + Duration::from_secs(300)
+    }
+
     async fn waited(guesses: &Guesses, peer: IpAddr) -> (u64, Option<Turn>) {
         let start = Instant::now();
-        let turn = guesses.turn(peer).await;
+        let turn = guesses.turn(peer, late()).await;
         (start.elapsed().as_secs(), turn)
     }
 
@@ -143,23 +141,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_turn_is_waited_for_thirty_seconds_and_loopback_is_then_let_through() {
+    async fn a_turn_is_waited_for_twenty_seconds_and_loopback_is_then_let_through() {
         let guesses = Guesses::default();
         let loopback = IpAddr::from([127, 0, 0, 1]);
-        let held = (guesses.turn(peer(1)).await, guesses.turn(loopback).await);
-        assert!(matches!(waited(&guesses, peer(1)).await, (30, None)));
-        assert!(matches!(waited(&guesses, loopback).await, (30, Some(_))));
+        let held = (guesses.turn(peer(1), late()).await, guesses.turn(loopback, late()).await);
+        assert!(matches!(waited(&guesses, peer(1)).await, (20, None)));
+        assert!(matches!(waited(&guesses, loopback).await, (20, Some(_))));
         drop(held);
         assert!(matches!(waited(&guesses, peer(1)).await, (2, Some(_))), "it empties by itself");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_wait_for_a_turn_leaves_half_of_the_time_for_the_sign_on() {
+        let guesses = Guesses::default();
+        let _held = guesses.turn(peer(1), late()).await;
+        let start = Instant::now();
+        assert!(guesses.turn(peer(1), start + Duration::from_secs(12)).await.is_none());
+        assert_eq!(start.elapsed().as_secs(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_stranger_cannot_fill_the_memory_with_waiting_attempts() {
         let guesses = Arc::new(Guesses::default());
-        let _held = guesses.turn(peer(1)).await;
+        let _held = guesses.turn(peer(1), late()).await;
         for _ in 0..QUEUE_CAP {
             let guesses = guesses.clone();
-            tokio::spawn(async move { guesses.turn(peer(1)).await });
+            tokio::spawn(async move { guesses.turn(peer(1), late()).await });
         }
         for _ in 0..QUEUE_CAP {
             tokio::task::yield_now().await;
@@ -169,7 +176,9 @@ mod tests {
 
     #[test]
     fn an_ipv6_source_is_its_network() {
-        assert_eq!(source("2001:db8::1".parse().unwrap()), source("2001:db8::ffff:1".parse().unwrap()));
-        assert_ne!(source("2001:db8::1".parse().unwrap()), source("2001:db8:0:1::1".parse().unwrap()));
+        let source = |text: &str| client_network(text.parse().unwrap());
+        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
     }
 }

@@ -1,12 +1,12 @@
 //! Checks typed passwords against argon2id hashes, and remembers the right ones.
 //!
 //! A success is remembered as a keyed hash in memory, so that a poller that logs in every few seconds costs
-//! microseconds. The key dies with the process. Hashing is bounded to as many checks at once as there are cores:
-//! each takes 19 MiB and tens of milliseconds.
+//! microseconds. The key dies with the process. Hashing is bounded for the whole process, to as many at once as there
+//! are cores, four at most: each takes 19 MiB and tens of milliseconds.
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use argon2::{
@@ -25,12 +25,19 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Z2F0ZXBvc3QtZGVjb3ktMQ$3vRHd
 /// Successes remembered at most; then all are forgotten and the next login of each pays once.
 const REMEMBERED_CAP: usize = 100_000;
 
+/// Hashing at once, whoever asks for it.
+static HASHING: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Semaphore::new(cores.clamp(2, 4))
+});
+
 type Digest = [u8; 32];
 
 pub struct Passwords {
     key: hmac::Key,
     remembered: Mutex<HashSet<Digest>>,
-    checks: Semaphore,
+    #[cfg(test)]
+    pub(super) checked: std::sync::atomic::AtomicUsize,
 }
 
 impl Passwords {
@@ -38,8 +45,12 @@ impl Passwords {
     pub fn new() -> std::io::Result<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Ok(Self { key, remembered: Mutex::default(), checks: Semaphore::new(cores) })
+        Ok(Self {
+            key,
+            remembered: Mutex::default(),
+            #[cfg(test)]
+            checked: std::sync::atomic::AtomicUsize::new(0),
+        })
     }
 
     fn digest(&self, login: &str, hash: &Secret, typed: &Secret) -> Digest {
@@ -64,9 +75,10 @@ impl Passwords {
     /// Checks against `hash`, or against a decoy if there is none. Cancel safe: a check that is under way ends by
     /// itself on its own thread.
     pub async fn check(&self, login: &str, hash: Option<&Secret>, typed: &Secret) -> bool {
-        let Ok(_permit) = self.checks.acquire().await else { return false };
+        #[cfg(test)]
+        self.checked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (against, secret) = (hash.cloned().unwrap_or_else(|| Secret::new(DECOY)), typed.clone());
-        let right = tokio::task::spawn_blocking(move || verify(&against, &secret)).await.unwrap_or(false);
+        let right = apart(move || verify(&against, &secret)).await.unwrap_or(false);
         let (true, Some(hash)) = (right, hash) else { return false };
         let digest = self.digest(login, hash, typed);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +88,23 @@ impl Passwords {
         remembered.insert(digest);
         true
     }
+}
+
+/// Runs hashing on a thread of its own, in its turn. One that nobody waits for any more goes on holding its place
+/// until it is over: its memory does, too.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let permit = HASHING.acquire().await.ok()?;
+    let hashed = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work()
+    });
+    hashed.await.ok()
+}
+
+/// [`hash`] off the runtime's own threads.
+pub(super) async fn hash_apart(password: &Secret) -> Option<Secret> {
+    let password = password.clone();
+    apart(move || hash(&password)).await.flatten()
 }
 
 /// A hash that needs more than this would let one login stop the machine.

@@ -6,9 +6,11 @@ use std::{
     sync::Arc,
 };
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{Account, Client, Guesses, LocalPassword, Passwords, first_use};
 use crate::{
-    base::{Claim, Fault, Kind, Owner},
+    base::{Claim, Fault, Kind, Owner, Secret},
     store::{Store, StoreError},
 };
 
@@ -71,47 +73,59 @@ impl Register {
         Some((Admitted { account: account.clone(), client: None }, account.password.clone()))
     }
 
-    /// Checks a claim. Wrong users and wrong passwords get the same answer after the same work; guessing waits its
-    /// turn (see [`Guesses`]). An authzid of somebody else is refused like a wrong password.
+    /// Checks a claim, and has an answer by `deadline`. Wrong users and wrong passwords get the same answer after the
+    /// same work; guessing waits its turn (see [`Guesses`]). An authzid of somebody else is refused like a wrong
+    /// password.
     pub async fn admit(
         &self,
         claim: &Claim,
         peer: SocketAddr,
+        deadline: Instant,
+        passwords: &Passwords,
+        guesses: &Guesses,
+        store: &Store,
+    ) -> Result<Admitted, Fault> {
+        let check = self.check(claim, peer, deadline, passwords, guesses, store);
+        timeout_at(deadline, check).await.unwrap_or_else(|_| Err(too_busy()))
+    }
+
+    async fn check(
+        &self,
+        claim: &Claim,
+        peer: SocketAddr,
+        deadline: Instant,
         passwords: &Passwords,
         guesses: &Guesses,
         store: &Store,
     ) -> Result<Admitted, Fault> {
         let login = claim.login.to_lowercase();
         let found = self.look_up(&login, peer.ip()).filter(|_| claim.authzid.is_none());
-        let hash = match &found {
-            Some((_, LocalPassword::Hash(hash))) => Some(hash.clone()),
-            Some((admitted, LocalPassword::FirstUse | LocalPassword::Issued)) => {
-                store.learned_password(&admitted.account.address).await.map_err(unreadable)?
-            }
-            _ => None,
+        let remembered = |hash: &Option<Secret>| {
+            hash.as_ref().is_some_and(|hash| passwords.is_remembered(&login, hash, &claim.password))
         };
-        if let (Some((admitted, _)), Some(hash)) = (&found, &hash)
-            && passwords.is_remembered(&login, hash, &claim.password)
+        let hash = hash_of(&found, store).await?;
+        if let Some((admitted, _)) = &found
+            && remembered(&hash)
         {
             return Ok(admitted.clone());
         }
-        let Some(turn) = guesses.turn(peer.ip()).await else {
-            return Err(Fault::new(
-                Kind::TooBusy,
-                Owner::Client,
-                "too-many-guesses",
-                "Too many wrong passwords from this address, try again in a minute",
-            ));
-        };
-        if let Some((admitted, LocalPassword::FirstUse)) = &found
-            && hash.is_none()
-            && let Some(hash) =
-                first_use::learn(store, &admitted.account.address, &claim.password, peer).await.map_err(unreadable)?
-            && passwords.check(&login, Some(&hash), &claim.password).await
+        let turn = guesses.turn(peer.ip(), deadline).await.ok_or_else(too_many_guesses)?;
+        // Of two first logins at once, the one that waited finds here what the other one taught.
+        let hash = hash_of(&found, store).await?;
+        if let Some((admitted, _)) = &found
+            && remembered(&hash)
         {
             turn.right();
             return Ok(admitted.clone());
         }
+        let hash = match (&found, hash) {
+            (Some((admitted, LocalPassword::FirstUse)), None) => {
+                first_use::learn(store, &admitted.account.address, &claim.password, peer).await.map_err(unreadable)?;
+                // This one, or that of another source that was faster.
+                hash_of(&found, store).await?
+            }
+            (_, hash) => hash,
+        };
         if passwords.check(&login, hash.as_ref(), &claim.password).await
             && let Some((admitted, _)) = found
         {
@@ -120,6 +134,35 @@ impl Register {
         }
         Err(wrong())
     }
+}
+
+/// What a login's password is held against, if there is anything.
+async fn hash_of(found: &Option<(Admitted, LocalPassword)>, store: &Store) -> Result<Option<Secret>, Fault> {
+    match found {
+        Some((_, LocalPassword::Hash(hash))) => Ok(Some(hash.clone())),
+        Some((admitted, LocalPassword::FirstUse | LocalPassword::Issued)) => {
+            store.learned_password(&admitted.account.address).await.map_err(unreadable)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn too_many_guesses() -> Fault {
+    Fault::new(
+        Kind::TooBusy,
+        Owner::Client,
+        "too-many-guesses",
+        "Too many wrong passwords from this address, try again in a minute",
+    )
+}
+
+fn too_busy() -> Fault {
+    Fault::new(
+        Kind::TooBusy,
+        Owner::Client,
+        "password-check-busy",
+        "Gatepost is busy checking other passwords, try again in a minute",
+    )
 }
 
 fn wrong() -> Fault {
@@ -135,3 +178,6 @@ fn unreadable(error: StoreError) -> Fault {
     Fault::new(Kind::Bug, Owner::Admin, "store-unavailable", "Gatepost cannot read its own store; see its log")
         .detail(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,6 +188,9 @@ pub struct PasswordArgs {
 }
 
 #[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost config check\n  gatepost config show\n  gatepost config schema > gatepost.schema.json"
+)]
 pub struct ConfigArgs {
     #[command(subcommand)]
     pub command: ConfigCommand,
@@ -205,6 +208,7 @@ pub enum ConfigCommand {
         json: bool,
     },
     /// Prints the effective configuration, defaults filled in, without secrets
+    #[command(after_help = "Examples:\n  gatepost config show\n  gatepost config show --json | jq .listener")]
     Show {
         /// Prints JSON instead of TOML
         #[arg(long)]
@@ -215,4 +219,36 @@ pub enum ConfigCommand {
         after_help = "Example:\n  gatepost config schema > gatepost.schema.json\n  (and as the first line of gatepost.toml:  #:schema ./gatepost.schema.json)"
     )]
     Schema,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The command lines of a help text: everything from `gatepost` to a pipe, a redirection or a remark.
+    fn examples(help: &str) -> Vec<String> {
+        let lines = help.lines().filter(|line| line.starts_with("  ") && !line.trim().starts_with("(and"));
+        let commands = lines.filter_map(|line| line.get(line.find("gatepost ")?..));
+        let ends = [" | ", " > ", " && ", "    "];
+        commands.map(|line| ends.iter().fold(line, |line, end| line.split(end).next().unwrap()).to_owned()).collect()
+    }
+
+    fn check(command: &clap::Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples = examples(&help);
+        assert!(!examples.is_empty(), "`{}` has no example", command.get_name());
+        for example in examples {
+            if let Err(error) = Cli::try_parse_from(example.split_whitespace()) {
+                panic!("{example}: {error}");
+            }
+        }
+        command.get_subcommands().filter(|command| !command.is_hide_set()).for_each(check);
+    }
+
+    #[test]
+    fn every_command_shows_examples_that_the_command_line_takes() {
+        check(&Cli::command());
+    }
 }

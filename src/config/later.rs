@@ -82,6 +82,14 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
         told,
         "[notify] has no effect in this version: watch `gatepost status` and /metrics",
     );
+    let queue = &file.queue;
+    let queued = queue.max_age_hours.is_some() || queue.max_bytes.is_some() || queue.postmaster.is_some();
+    notice(
+        check,
+        Key::of("queue"),
+        queued,
+        "[queue] has no effect in this version: messages are passed on while the client waits",
+    );
     for (n, account) in file.account.iter().enumerate() {
         let key = Key::of("account").item(n).field("limits");
         notice(check, key, account.limits.is_some(), "`limits` are not kept by this version; Microsoft's own hold");

@@ -5,10 +5,11 @@
 //! so that no web page can reach it by DNS rebinding.
 
 mod access;
+mod connections;
 mod status;
 
 use std::{
-    io,
+    net::IpAddr,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +17,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Request, State},
     http::{StatusCode, header},
     middleware::{self, Next},
@@ -26,6 +27,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use access::Verdict;
 pub use access::{Access, token_file};
 pub use status::{AccountStatus, ListenerStatus, Status};
 
@@ -44,7 +46,7 @@ pub struct Console {
 }
 
 /// Serves until `closing`.
-pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: CancellationToken) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: CancellationToken) {
     let guarded = Router::new()
         .route("/api/status", get(status))
         .route_layer(middleware::from_fn_with_state(console.clone(), admit));
@@ -54,7 +56,7 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
         .route("/metrics", get(metrics));
     let router =
         guarded.merge(open).layer(middleware::from_fn_with_state(console.clone(), check_host)).with_state(console);
-    axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await
+    connections::serve(listener, router, closing).await;
 }
 
 async fn check_host(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
@@ -65,13 +67,28 @@ async fn check_host(State(console): State<Arc<Console>>, request: Request, next:
     next.run(request).await
 }
 
-async fn admit(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
+/// The client's address, put into each request.
+#[derive(Debug, Clone, Copy)]
+struct Visitor(IpAddr);
+
+async fn admit(
+    State(console): State<Arc<Console>>,
+    Extension(Visitor(peer)): Extension<Visitor>,
+    request: Request,
+    next: Next,
+) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if !console.access.admits(authorization.unwrap_or_default()).await {
-        let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"gatepost\"")];
-        return (StatusCode::UNAUTHORIZED, ask, "Sign in with the console's password or token\n").into_response();
+    match console.access.admits(authorization.unwrap_or_default(), peer).await {
+        Verdict::In => next.run(request).await,
+        Verdict::Out => {
+            let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"gatepost\"")];
+            (StatusCode::UNAUTHORIZED, ask, "Sign in with the console's password or token\n").into_response()
+        }
+        Verdict::TooManyGuesses => {
+            let later = [(header::RETRY_AFTER, "60")];
+            (StatusCode::TOO_MANY_REQUESTS, later, "Too many wrong passwords from this address\n").into_response()
+        }
     }
-    next.run(request).await
 }
 
 async fn ready(State(console): State<Arc<Console>>) -> Response {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     account::Account,
     meter::{FaultView, Meter, SessionView},
-    oauth::SignInState,
+    oauth::{Grant, SignInState},
 };
 
 #[derive(Debug, Serialize)]
@@ -27,6 +27,8 @@ pub struct Status {
 pub struct AccountStatus {
     pub address: String,
     pub app: String,
+    /// Whose mail is reached: the person that consented, or, where an app acts by itself, the account.
+    pub signed_in_as: String,
     pub sign_in: Option<SignInState>,
 }
 
@@ -37,6 +39,21 @@ pub struct ListenerStatus {
     /// As really bound.
     pub address: String,
     pub tls: &'static str,
+}
+
+impl AccountStatus {
+    pub fn new(account: &Account, sign_in: Option<SignInState>) -> Self {
+        let signed_in_as = match account.sign_in.app.grant {
+            Grant::ClientCredentials => &account.address,
+            Grant::AuthorizationCode | Grant::DeviceCode => &account.sign_in.identity,
+        };
+        Self {
+            address: account.address.clone(),
+            app: account.sign_in.app.name.clone(),
+            signed_in_as: signed_in_as.clone(),
+            sign_in,
+        }
+    }
 }
 
 impl Status {
@@ -50,11 +67,7 @@ impl Status {
             .iter()
             .map(|account| {
                 let key = account.sign_in.key();
-                AccountStatus {
-                    address: account.address.clone(),
-                    app: account.sign_in.app.name.clone(),
-                    sign_in: states.iter().find(|state| state.key == key).cloned(),
-                }
+                AccountStatus::new(account, states.iter().find(|state| state.key == key).cloned())
             })
             .collect();
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();

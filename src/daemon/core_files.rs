@@ -10,3 +10,19 @@ pub fn forbid() {
 
 #[cfg(not(target_os = "linux"))]
 pub fn forbid() {}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit, set_dumpable_behavior};
+
+    #[test]
+    fn no_core_file_and_no_look_into_the_memory() {
+        let before = dumpable_behavior().unwrap();
+        super::forbid();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        // Other tests of this process look at their own /proc entries.
+        set_dumpable_behavior(before).unwrap();
+    }
+}

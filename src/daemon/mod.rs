@@ -6,6 +6,7 @@
 mod core_files;
 mod listeners;
 mod log;
+mod memory;
 mod run;
 mod supervisor;
 
@@ -27,6 +28,7 @@ use tracing::{info, warn};
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
 pub use run::run;
+pub use supervisor::Signals;
 
 use crate::{
     account::{Guesses, Passwords, Register},
@@ -120,7 +122,10 @@ impl Daemon {
         let closing = CancellationToken::new();
         let sessions = TaskTracker::new();
         let lock = Lock::take(&config.store)?;
-        let gate = Arc::new(build_gate(config, closing.clone()).await?);
+        // Before whatever names it: texts tell the address that is really bound.
+        let console = bind_console(config).await?;
+        let console_url = console.as_ref().map(|(_, at)| format!("http://{at}"));
+        let gate = Arc::new(build_gate(config, console_url, closing.clone()).await?);
         let keepers = gate.keepers.clone();
         let shared = Arc::new(RwLock::new(gate.clone()));
         let listeners = listeners::Listeners {
@@ -141,7 +146,9 @@ impl Daemon {
             sessions,
             _lock: lock,
         };
-        daemon.open_console(config, &gate).await?;
+        if let Some((listener, at)) = console {
+            daemon.open_console(config, &gate, listener, at)?;
+        }
         let done = daemon.closing.clone();
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
@@ -165,6 +172,12 @@ impl Daemon {
 
     pub fn meter(&self) -> Meter {
         self.current().meter.clone()
+    }
+
+    /// Client connections that are served now.
+    fn open_sessions(&self) -> impl Fn() -> usize + use<> {
+        let sessions = self.sessions.clone();
+        move || sessions.len()
     }
 
     fn current(&self) -> Arc<Gate> {
@@ -220,10 +233,13 @@ impl Daemon {
         }
     }
 
-    async fn open_console(&mut self, config: &Config, gate: &Gate) -> Result<(), StartFault> {
-        let Some(address) = config.console.listen else { return Ok(()) };
-        let listener = TcpListener::bind(address).await.map_err(|cause| StartFault::Console { address, cause })?;
-        let at = listener.local_addr().map_err(|cause| StartFault::Console { address, cause })?;
+    fn open_console(
+        &mut self,
+        config: &Config,
+        gate: &Gate,
+        listener: TcpListener,
+        at: SocketAddr,
+    ) -> Result<(), StartFault> {
         let token = console::token_file(&config.store.key_file);
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
             StartFault::Io { what: "cannot write the console's token file beside the key file", cause }
@@ -238,11 +254,7 @@ impl Daemon {
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
         });
         let (served, closing) = (console.clone(), self.closing.clone());
-        tokio::spawn(async move {
-            if let Err(error) = console::serve(listener, served, closing).await {
-                warn!(%error, "the console stopped");
-            }
-        });
+        tokio::spawn(console::serve(listener, served, closing));
         self.console = Some(console);
         self.console_at = Some(at);
         Ok(())
@@ -258,11 +270,23 @@ fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
     config.accounts.iter().map(|account| account.sign_in.clone()).collect()
 }
 
-async fn build_gate(config: &Config, closing: CancellationToken) -> Result<Gate, StartFault> {
+async fn bind_console(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartFault> {
+    let Some(address) = config.console.listen else { return Ok(None) };
+    let refused = |cause| StartFault::Console { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let at = listener.local_addr().map_err(refused)?;
+    Ok(Some((listener, at)))
+}
+
+async fn build_gate(
+    config: &Config,
+    console_url: Option<String>,
+    closing: CancellationToken,
+) -> Result<Gate, StartFault> {
     let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);
     let http = HttpClient::new(&config.network, &tls)?;
-    let keepers = Arc::new(Keepers::new(store.clone(), http, config.console.listen.map(|at| format!("http://{at}"))));
+    let keepers = Arc::new(Keepers::new(store.clone(), http, console_url));
     keepers.apply(&sign_ins(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     Ok(Gate {

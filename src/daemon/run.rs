@@ -5,7 +5,7 @@ use std::path::Path;
 use tracing::{error, info, warn};
 
 use super::{
-    Daemon, StartFault, core_files,
+    Daemon, StartFault, core_files, memory,
     supervisor::{self, Asked, Signals},
 };
 use crate::config::{self, Config};
@@ -13,8 +13,10 @@ use crate::config::{self, Config};
 /// Runs until SIGTERM or SIGINT. `file` is read again at SIGHUP.
 pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     core_files::forbid();
+    memory::map_large_blocks();
     let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
     let daemon = Daemon::start(&config).await?;
+    let trimming = tokio::spawn(memory::trim_after_bursts(daemon.open_sessions()));
     for bound in daemon.bound() {
         info!(protocol = %bound.protocol, address = %bound.address, tls = bound.tls_word(), "listening");
     }
@@ -35,6 +37,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     }
     info!("stopping");
     supervisor::stopping();
+    trimming.abort();
     daemon.drain().await;
     Ok(())
 }

@@ -83,6 +83,18 @@ pub struct Meter {
     pub recent: Arc<Recent>,
 }
 
+/// One session among those open now.
+#[must_use = "the session counts as open while this lives"]
+pub struct OpenSession {
+    open: Gauge,
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
+
 impl Default for Meter {
     fn default() -> Self {
         Self::new()
@@ -124,14 +136,13 @@ impl Meter {
         }
     }
 
-    pub fn session_opened(&self, protocol: Protocol) {
+    /// Counts a session in; it is counted out when the guard goes, however the session ends.
+    pub fn session_opened(&self, protocol: Protocol) -> OpenSession {
         let label = ProtocolLabel { protocol: protocol.as_str() };
         self.sessions.get_or_create(&label).inc();
-        self.open.get_or_create(&label).inc();
-    }
-
-    pub fn session_closed(&self, protocol: Protocol) {
-        self.open.get_or_create(&ProtocolLabel { protocol: protocol.as_str() }).dec();
+        let open = self.open.get_or_create_owned(&label);
+        open.inc();
+        OpenSession { open }
     }
 
     pub fn login(&self, protocol: Protocol, outcome: Outcome) {
@@ -179,6 +190,26 @@ impl Meter {
 mod tests {
     use super::*;
     use crate::base::{Kind, Owner};
+
+    #[tokio::test]
+    async fn a_session_that_panics_or_is_cancelled_does_not_stay_counted() {
+        let meter = Meter::new();
+        let counted = |n: u32| meter.text().contains(&format!("gatepost_sessions_open{{protocol=\"imap\"}} {n}"));
+        let panics = meter.session_opened(Protocol::Imap);
+        let waits = meter.session_opened(Protocol::Imap);
+        assert!(counted(2));
+        let panicked = tokio::spawn(async move {
+            let _open = panics;
+            panic!("on purpose");
+        });
+        let cancelled = tokio::spawn(async move {
+            let _open = waits;
+            std::future::pending::<()>().await;
+        });
+        cancelled.abort();
+        assert!(panicked.await.is_err() && cancelled.await.is_err());
+        assert!(counted(0), "{}", meter.text());
+    }
 
     #[test]
     fn a_fault_shows_in_the_text_and_among_the_last_ones() {

@@ -195,16 +195,17 @@ impl Books {
     }
 }
 
-/// One client's scope: IPv4 as it is, IPv6 by its /64 (a single machine has a whole one); loopback has none.
-fn address_scope(address: IpAddr) -> Option<Scope> {
+/// Where budgets and guesses are counted: IPv4 as it is, IPv6 by its /64, since a single machine has a whole one.
+pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        address if address.is_loopback() => None,
-        IpAddr::V4(address) => Some(Scope::Address(address.into())),
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            Some(Scope::Address(Ipv6Addr::from(network).into()))
-        }
+        IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX)).into(),
+        other => other,
     }
+}
+
+/// Loopback has no budget of its own.
+fn address_scope(address: IpAddr) -> Option<Scope> {
+    Some(client_network(address)).filter(|network| !network.is_loopback()).map(Scope::Address)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     net::{TcpStream, lookup_host},
+    sync::Semaphore,
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
@@ -14,6 +15,9 @@ use super::{ClientTls, Stream, TlsFault, TlsFaultKind, Upstream, UpstreamTls};
 
 /// RFC 8305 5: "Connection Attempt Delay", recommended value.
 const STAGGER: Duration = Duration::from_millis(250);
+/// Look-ups at once. Each holds a thread of the pool that password checks need too, for as long as a dead resolver
+/// likes.
+pub(super) static LOOKUPS: Semaphore = Semaphore::const_new(32);
 /// More addresses than this are not worth a client's wait; the next login tries others.
 const MOST_ADDRESSES: usize = 8;
 
@@ -39,11 +43,6 @@ pub struct DialError {
 }
 
 impl DialError {
-    /// Whether trying again later can help with nobody doing anything.
-    pub fn is_transient(&self) -> bool {
-        self.layer != DialLayer::Certificate
-    }
-
     /// For STARTTLS, whose upgrade the caller does itself.
     pub fn from_tls(upstream: &Upstream, peer: SocketAddr, fault: &TlsFault) -> Self {
         let layer = match fault.kind {
@@ -87,7 +86,7 @@ fn target(upstream: &Upstream) -> String {
 pub async fn dial(upstream: &Upstream, tls: &ClientTls, deadline: Instant) -> Result<Stream, DialError> {
     let fault = |layer, tried, cause: String| DialError { layer, target: target(upstream), tried, cause };
     let host = upstream.host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = match timeout_at(deadline, lookup_host((host, upstream.port))).await {
+    let addresses = match timeout_at(deadline, look_up(host, upstream.port)).await {
         Err(_) => return Err(fault(DialLayer::Timeout, Vec::new(), "while resolving the name".into())),
         Ok(Err(error)) => return Err(fault(DialLayer::Resolve, Vec::new(), error.to_string())),
         Ok(Ok(addresses)) => interleave(addresses),
@@ -110,8 +109,22 @@ pub async fn dial(upstream: &Upstream, tls: &ClientTls, deadline: Instant) -> Re
     }
 }
 
+async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let permit = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+    let host = host.to_owned();
+    // In a task of its own: the thread stays busy when the caller gives up, and so must the permit.
+    let looked_up = tokio::spawn(async move {
+        let _permit = permit;
+        lookup_host((host, port)).await.map(Iterator::collect)
+    });
+    looked_up.await.map_err(io::Error::other)?
+}
+
 /// RFC 8305 4: families alternate, beginning with the one that the resolver (RFC 6724) put first.
-fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for address in addresses {
         if !all.contains(&address) {

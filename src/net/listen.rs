@@ -22,11 +22,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Admission, Bind, IpNet, Listener, ListenerTls, PassedSockets, Seat, ServerTls, SetupFault, Stream, TlsFault,
-    TlsFaultKind, looks_like_tls,
+    TlsFaultKind,
     proxy_protocol::{self, Parsed, ProxyHeader},
 };
+use crate::wire::lines::looks_like_tls;
 
-const BACKLOG: i32 = 1024;
+/// The kernel cuts it to its own limit (net.core.somaxconn, 4096).
+const BACKLOG: i32 = 4096;
 const PROXY_HEADER_WITHIN: Duration = Duration::from_secs(5);
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// Servers speak first in all three protocols, so a plain client is silent and must not wait long for its greeting.

@@ -19,7 +19,7 @@ mod stream;
 mod systemd;
 mod tls_fault;
 
-pub use admission::{Admission, AdmissionLimits, Full, Seat};
+pub use admission::{Admission, AdmissionLimits, Full, Seat, client_network};
 pub use client_tls::ClientTls;
 pub use dial::{DialError, DialLayer, dial};
 pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
@@ -28,7 +28,7 @@ pub use peer_uid::peer_uid;
 pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
 pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, splice};
-pub use stream::{Stream, looks_like_tls};
+pub use stream::Stream;
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};
 

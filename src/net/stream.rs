@@ -13,7 +13,6 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use rustls::HandshakeKind;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -23,6 +22,7 @@ use tokio::{
 use tokio_rustls::{client, server};
 
 use super::{ClientTls, ServerTls, TlsFault, TlsFaultKind, read_ahead::ReadAhead};
+use crate::wire::lines::looks_like_tls;
 
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -88,7 +88,8 @@ impl Stream {
     }
 
     /// Whether the session of an earlier connection was resumed.
-    pub fn handshake_kind(&self) -> Option<HandshakeKind> {
+    #[cfg(test)]
+    pub fn handshake_kind(&self) -> Option<rustls::HandshakeKind> {
         match &self.io {
             Io::Plain(_) => None,
             Io::Server(tls) => tls.get_ref().1.handshake_kind(),
@@ -96,7 +97,7 @@ impl Stream {
         }
     }
 
-    fn tcp(&self) -> &TcpStream {
+    pub(super) fn tcp(&self) -> &TcpStream {
         match &self.io {
             Io::Plain(tcp) => tcp,
             Io::Server(tls) => tls.get_ref().0.tcp(),
@@ -114,11 +115,6 @@ impl Stream {
             both.extend_from_slice(&self.given_back);
             self.given_back = both.freeze();
         }
-    }
-
-    /// What was given back and not read since.
-    pub fn take_unread(&mut self) -> Bytes {
-        std::mem::take(&mut self.given_back)
     }
 
     /// The first bytes of a plain peer, left in place. Empty: it closed. `None`: nothing came in time.
@@ -188,7 +184,7 @@ impl Stream {
 
     /// Says goodbye properly: flush, close_notify, FIN, then reads and drops what is still under way for a moment,
     /// because closing on unread data makes the kernel send RST, which can destroy our last words at the peer.
-    pub async fn close(mut self, deadline: Instant) {
+    pub async fn close(&mut self, deadline: Instant) {
         let farewell = async {
             self.flush().await?;
             self.shutdown().await
@@ -206,11 +202,6 @@ impl Stream {
             }
         }
     }
-}
-
-/// A TLS handshake record (RFC 8446 5.1). On a plain port it tells that the client has TLS turned on.
-pub fn looks_like_tls(first: &[u8]) -> bool {
-    matches!(first, [0x16] | [0x16, 0x03, ..])
 }
 
 impl AsyncRead for Stream {

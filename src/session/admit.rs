@@ -3,10 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, timeout},
-};
+use tokio::{io::AsyncReadExt, time::Instant};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -46,7 +43,7 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     let protocol = doorway.protocol;
     let peer = client.peer();
     let entry = gate.meter.board.enter(protocol, peer.ip());
-    gate.meter.session_opened(protocol);
+    let _open = gate.meter.session_opened(protocol);
     debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
     // Each part is a boxed future of its own: a silent client does not pay for a relay, nor a relay for the login.
     let knocking = Box::pin(knocking(&gate, &doorway, client, &seat, &entry));
@@ -60,7 +57,6 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
             Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, through, &entry)).await,
         }
     }
-    gate.meter.session_closed(protocol);
     debug!(session = entry.id(), %protocol, %peer, "closed");
 }
 
@@ -120,7 +116,7 @@ impl Door<'_> {
                     self.gate.register.by_address(self.peer.ip()).ok_or_else(needs_login)
                 }
                 Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
-                    admission = self.check(&claim) => admission,
+                    admission = self.check(&claim, signed_on_by) => admission,
                     () = left(&mut client, &mut front) => return None,
                 },
             };
@@ -144,9 +140,9 @@ impl Door<'_> {
         }
     }
 
-    async fn check(&self, claim: &Claim) -> Result<Admitted, Fault> {
+    async fn check(&self, claim: &Claim, deadline: Instant) -> Result<Admitted, Fault> {
         let Gate { register, passwords, guesses, store, .. } = self.gate;
-        register.admit(claim, self.peer, passwords, guesses, store).await
+        register.admit(claim, self.peer, deadline, passwords, guesses, store).await
     }
 
     /// Signs on upstream while the client waits; `None` when the client leaves meanwhile.
@@ -271,12 +267,7 @@ async fn left<F: Front>(client: &mut Stream, front: &mut F) {
     std::future::pending().await
 }
 
-/// Closes our side and reads on shortly: closing over unread input would reset the connection and lose our words.
+/// Closes the connection so that our last words arrive.
 pub(super) async fn linger(client: &mut Stream) {
-    let _ = timeout(LINGER, async {
-        let _ = client.shutdown().await;
-        let mut chunk = [0u8; 2048];
-        while client.read(&mut chunk).await.is_ok_and(|n| n > 0) {}
-    })
-    .await;
+    client.close(Instant::now() + LINGER).await;
 }

@@ -174,11 +174,11 @@ impl Store {
         sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await.map_err(|cause| self.failed(cause))
     }
 
-    /// The next password typed for this address becomes its password, until then.
+    /// The next password typed for this address becomes its password, until then; the one so far counts no more.
     pub async fn arm_first_use(&self, address: &str, arming: &Arming) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO first_use (address, armed_until, uid) VALUES (?1, ?2, ?3)
-             ON CONFLICT (address) DO UPDATE SET armed_until = ?2, uid = ?3",
+             ON CONFLICT (address) DO UPDATE SET armed_until = ?2, uid = ?3, password_hash = NULL",
         )
         .bind(address)
         .bind(to_unix(arming.until))

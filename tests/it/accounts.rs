@@ -1,12 +1,17 @@
 //! Who may come in: local passwords, guessing, first use, and never with somebody else's token.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant, SystemTime},
+};
 
 use gatepost::{
     base::Protocol,
     sandbox::{DOMAIN, Flags, INBOX, Options, Person},
     store::{Arming, Store},
 };
+
+use tokio::net::TcpStream;
 
 use crate::world::{
     ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, WRONG, World, account, own_address, together,
@@ -185,4 +190,48 @@ async fn an_account_cannot_open_a_mailbox_that_its_sign_in_has_no_right_to() {
         world.ann_hears(protocol, FOR_GOOD).await;
     }
     assert_eq!(world.sandbox.counts().mailboxes.values().map(|load| load.total).sum::<u64>(), 0);
+}
+
+/// A client whose socket is an IPv6 one, although it talks to an IPv4 listener.
+fn mapped_socket(to: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).unwrap();
+    socket.set_only_v6(false).unwrap();
+    let to: SocketAddr = format!("[::ffff:127.0.0.1]:{}", to.port()).parse().unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    TcpStream::from_std(socket.into()).unwrap()
+}
+
+/// The user that these tests run as.
+fn own_uid(world: &World) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(world.dir.path()).unwrap())
+}
+
+#[tokio::test]
+async fn first_use_knows_the_user_behind_an_ipv6_socket_too() {
+    let world = World::with(Plan { password: "first-use".into(), ..Plan::default() }).await;
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    let until = SystemTime::now() + Duration::from_secs(600);
+    let own = own_uid(&world);
+    for (uid, answers) in [(64_999, WRONG), (own, IN)] {
+        store.arm_first_use(ANN, &Arming { until, uid: Some(uid) }).await.unwrap();
+        let mut imap = Talk::on(mapped_socket(world.address(Protocol::Imap)));
+        imap.greeted(Protocol::Imap).await;
+        let said = imap.login(Protocol::Imap, ANN, "chosen").await;
+        assert!(said.starts_with(answers.of(Protocol::Imap)), "armed for {uid}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_reset_the_old_password_is_out_and_the_next_one_typed_is_in() {
+    let world = World::with(Plan { password: "first-use".into(), ..Plan::default() }).await;
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    let arming = Arming { until: SystemTime::now() + Duration::from_secs(600), uid: Some(own_uid(&world)) };
+    for (password, answers) in [("chosen", IN), ("another", IN), ("chosen", WRONG)] {
+        if answers.imap == IN.imap {
+            store.arm_first_use(ANN, &arming).await.unwrap();
+        }
+        let said = world.stranger(Protocol::Imap).await.login(Protocol::Imap, ANN, password).await;
+        assert!(said.starts_with(answers.of(Protocol::Imap)), "{password}: {said}");
+    }
 }

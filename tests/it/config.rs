@@ -396,7 +396,12 @@ fn what_comes_later_is_refused_never_ignored() {
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
     }
-    for text in [format!("{account}limits = {{ connections = 2 }}\n"), format!("{client}repair = true\n")] {
+    for text in [
+        format!("{account}limits = {{ connections = 2 }}\n"),
+        format!("{client}repair = true\n"),
+        "[queue]\nmax-age-hours = 24\n".to_owned(),
+        "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned(),
+    ] {
         let (_, warnings) = check(&text).unwrap();
         assert!(warnings.to_string().contains("this version"), "{warnings}");
     }

@@ -241,3 +241,26 @@ async fn a_proxy_header_is_believed_from_the_proxy_alone() {
     let mut smtp = world.greeted(Protocol::Smtp).await;
     smtp.exchange("PROXY TCP4 192.0.2.7 10.0.0.1 50000 25", "500 ").await;
 }
+
+/// Neither silence nor a byte now and then holds a connection beyond a minute before login.
+#[tokio::test]
+async fn a_client_that_says_nothing_or_trickles_is_dropped_after_a_minute() {
+    let world = World::new().await;
+    for trickle in [b"".as_slice(), b"x"] {
+        for protocol in PROTOCOLS {
+            let mut talk = world.stranger(protocol).await;
+            tokio::time::pause();
+            let start = tokio::time::Instant::now();
+            let said = loop {
+                talk.try_send(trickle).await;
+                if let Ok(said) = tokio::time::timeout(Duration::from_secs(3), talk.rest()).await {
+                    break said;
+                }
+                assert!(start.elapsed() < Duration::from_secs(90), "{protocol} is still open");
+            };
+            tokio::time::resume();
+            assert!(start.elapsed() >= Duration::from_secs(55), "{protocol}: {:?}", start.elapsed());
+            assert!(["421 ", "* BYE ", "-ERR "].iter().any(|words| said.starts_with(words)), "{protocol}: {said:?}");
+        }
+    }
+}

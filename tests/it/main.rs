@@ -15,6 +15,7 @@ mod accounts;
 mod app_only;
 mod cli;
 mod config;
+mod console;
 mod hostile;
 mod imap;
 mod login;

@@ -99,7 +99,7 @@ async fn nobody_signed_in_is_told_with_the_command_and_the_page_and_dials_nothin
     for protocol in PROTOCOLS {
         let said = world.ann_hears(protocol, FOR_GOOD).await;
         assert!(said.contains(&format!("gatepost login {ANN}")), "{said}");
-        assert!(said.contains("http://") && said.ends_with("[gatepost sign-in-missing]"), "{said} should name {page}");
+        assert!(said.contains(&page) && said.ends_with("[gatepost sign-in-missing]"), "{said} should name {page}");
         assert_eq!(seen(&world, protocol), (0, 0));
     }
 }

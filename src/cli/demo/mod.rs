@@ -16,21 +16,36 @@ use super::{
     outcome::{Failure, Outcome},
     runtime, terminal,
 };
-use crate::{base::Protocol, daemon};
+use crate::{
+    base::Protocol,
+    daemon::{self, Signals},
+};
 
 pub fn run(args: &DemoArgs) -> Outcome {
     daemon::init_log_for_demo();
     runtime()?.block_on(async {
-        let stage = stage::Stage::build(args).await?;
-        let played = play(&stage).await;
+        // From the first moment on: whatever ends the demo, nothing is left behind.
+        let mut signals = Signals::new().map_err(|cause| Failure::new(format!("signals: {cause}"), "try again"))?;
+        let stage = tokio::select! {
+            stage = stage::Stage::build(args) => stage?,
+            _ = signals.next() => return Err(interrupted()),
+        };
+        let played = tokio::select! {
+            played = play(&stage) => played,
+            _ = signals.next() => Err(interrupted()),
+        };
         let outcome = match played {
             Ok(()) if args.once => print("\nMail flowed. The demo is over.\n"),
-            Ok(()) => stay(&stage).await,
+            Ok(()) => stay(&stage, &mut signals).await,
             Err(failure) => Err(failure),
         };
         stage.tear_down().await;
         outcome
     })
+}
+
+fn interrupted() -> Failure {
+    Failure::new("the demo was ended by a signal before mail had flowed", "nothing is left behind; start it again")
 }
 
 async fn play(stage: &stage::Stage) -> Outcome {
@@ -59,9 +74,9 @@ fn failed(title: &str) -> impl FnOnce(io::Error) -> Failure {
     }
 }
 
-async fn stay(stage: &stage::Stage) -> Outcome {
+async fn stay(stage: &stage::Stage, signals: &mut Signals) -> Outcome {
     print(&stage.instructions())?;
-    let _ = tokio::signal::ctrl_c().await;
+    signals.next().await;
     print("\nThe demo is over, nothing is left behind.\n")
 }
 

@@ -34,7 +34,7 @@ pub fn status(config: &Config) -> Value {
 fn one(account: &Account, rows: &BTreeMap<String, TokenRow>) -> AccountStatus {
     let sign_in = &account.sign_in;
     let state = rows.get(&sign_in.key()).map_or_else(|| never(sign_in), |row| known(sign_in, row));
-    AccountStatus { address: account.address.clone(), app: sign_in.app.name.clone(), sign_in: Some(state) }
+    AccountStatus::new(account, Some(state))
 }
 
 fn never(sign_in: &SignIn) -> SignInState {

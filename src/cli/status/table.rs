@@ -9,7 +9,7 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("address", "/address"),
     ("app", "/app"),
     ("state", "/sign-in/phase"),
-    ("signed in as", "/sign-in/identity"),
+    ("signed in as", "/signed-in-as"),
     ("since", "/sign-in/signed-in-at"),
     ("token until", "/sign-in/token-expires-at"),
     ("lost if unused until", "/sign-in/idle-until"),

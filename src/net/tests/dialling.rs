@@ -4,7 +4,10 @@ use socket2::{Domain, Socket, Type};
 use tokio::{net::TcpListener, time::Instant};
 
 use super::{
-    super::{DialLayer, Upstream, UpstreamTls, dial, dial::race},
+    super::{
+        DialLayer, Upstream, UpstreamTls, dial,
+        dial::{LOOKUPS, race},
+    },
     authority::Authority,
     soon,
 };
@@ -58,7 +61,6 @@ async fn an_error_names_its_layer_and_every_address() {
     let smtp = upstream("127.0.0.1", dead.port(), UpstreamTls::StartTls);
     let error = dial(&smtp, &authority.client(), soon()).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Connect);
-    assert!(error.is_transient());
     let text = error.to_string();
     assert!(text.contains(&dead.to_string()) && text.contains("refused"), "{text}");
 
@@ -73,6 +75,21 @@ async fn an_error_names_its_layer_and_every_address() {
     let error = dial(&mute, &authority.client(), briefly).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Timeout);
     assert!(error.to_string().contains("no answer"), "{error}");
+}
+
+/// A dead resolver must not eat the threads that password checks need.
+#[tokio::test]
+async fn look_ups_of_names_wait_for_each_other_and_literal_addresses_for_nobody() {
+    let authority = Authority::new();
+    let all = LOOKUPS.acquire_many(32).await.unwrap();
+    let briefly = Instant::now() + std::time::Duration::from_millis(50);
+    let named = upstream("localhost", refusing().port(), UpstreamTls::StartTls);
+    let error = dial(&named, &authority.client(), briefly).await.unwrap_err();
+    assert!(error.to_string().contains("while resolving"), "{error}");
+    let literal = upstream("127.0.0.1", refusing().port(), UpstreamTls::StartTls);
+    assert_eq!(dial(&literal, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);
+    drop(all);
+    assert_eq!(dial(&named, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);
 }
 
 #[tokio::test]
@@ -91,5 +108,4 @@ async fn implicit_tls_is_up_when_the_dial_returns_and_a_bad_certificate_does_not
     assert!(dial(&imap, &authority.client(), soon()).await.unwrap().is_tls());
     let error = dial(&imap, &Authority::new().client(), soon()).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Certificate);
-    assert!(!error.is_transient());
 }

@@ -25,10 +25,8 @@ struct Open {
     authority: Authority,
 }
 
-/// A listener whose arrivals the test receives. `change` adjusts the rules.
-fn open(tls: ListenerTls, change: impl FnOnce(&mut Door)) -> Open {
-    let authority = Authority::new();
-    let settings = Listener {
+fn settings(tls: ListenerTls) -> Listener {
+    Listener {
         protocol: Protocol::Smtp,
         listen: vec![Bind::Address("127.0.0.1:0".parse().unwrap())],
         tls,
@@ -36,8 +34,13 @@ fn open(tls: ListenerTls, change: impl FnOnce(&mut Door)) -> Open {
         max_connections: 10,
         proxy_protocol_from: Vec::new(),
         pass_through: false,
-    };
-    let bound = bind(&settings, &mut PassedSockets::default()).unwrap().remove(0);
+    }
+}
+
+/// A listener whose arrivals the test receives. `change` adjusts the rules.
+fn open(tls: ListenerTls, change: impl FnOnce(&mut Door)) -> Open {
+    let authority = Authority::new();
+    let bound = bind(&settings(tls), &mut PassedSockets::default()).unwrap().remove(0);
     let mut door = Door {
         listener: 0,
         max_connections: 10,
@@ -201,4 +204,29 @@ async fn a_taken_address_is_named_with_the_next_step() {
     let absent = Listener { listen: vec![Bind::Systemd("smtp".into())], ..settings };
     let error = bind(&absent, &mut PassedSockets::default()).err().unwrap().to_string();
     assert!(error.contains("FileDescriptorName=smtp"), "{error}");
+}
+
+/// Nagle with delayed ACKs costs 40 ms an answer, and dead peers are to be found without idle limits.
+#[tokio::test]
+async fn both_sides_have_nodelay_and_keepalive() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let (near, far) = tokio::join!(super::super::dial::race(std::slice::from_ref(&at), soon()), listener.accept());
+    for stream in [near.ok().unwrap(), super::super::Stream::new(far.unwrap().0).unwrap()] {
+        let socket = socket2::SockRef::from(stream.tcp());
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 60);
+    }
+}
+
+/// A burst that is not accepted yet waits in the kernel; nobody is lost (`listen(5)` loses bursts of 16).
+#[tokio::test]
+async fn a_burst_of_256_clients_is_held_until_it_is_accepted() {
+    let bound = bind(&settings(ListenerTls::Off), &mut PassedSockets::default()).unwrap().remove(0);
+    let mut clients = Vec::new();
+    for _ in 0..256 {
+        clients.push(
+            tokio::time::timeout_at(soon(), tokio::net::TcpStream::connect(bound.address())).await.unwrap().unwrap(),
+        );
+    }
 }

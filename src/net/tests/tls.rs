@@ -32,7 +32,7 @@ async fn an_upgraded_stream_carries_bytes_and_knows_its_tls() {
     let mut line = [0; 11];
     client.read_exact(&mut line).await.unwrap();
     assert_eq!(&line, b"220 ready\r\n");
-    let close = tokio::spawn(server.close(soon()));
+    let close = tokio::spawn(async move { server.close(soon()).await });
     assert_eq!(client.read(&mut line).await.unwrap(), 0, "close_notify reads as the end");
     drop(client);
     close.await.unwrap();

@@ -157,10 +157,6 @@ impl Mailbox {
         self.read(|store| store.folder(folder).map(|folder| folder.messages.clone()).unwrap_or_default())
     }
 
-    pub fn folder_names(&self) -> Vec<String> {
-        self.read(|store| store.folders.iter().map(|folder| folder.name.clone()).collect())
-    }
-
     /// Puts a message into a folder and rings.
     pub fn add(&self, folder: &str, flags: Flags, bytes: Bytes) -> Result<u32, Refusal> {
         self.change(|store| store.append(folder, flags, Timestamp::now(), bytes).map(|(_, uid)| uid))

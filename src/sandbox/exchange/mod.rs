@@ -51,6 +51,7 @@ pub(in crate::sandbox) struct World {
     pub tasks: TaskTracker,
     pub seats: seats::Seats,
     connections: AtomicU64,
+    messages: AtomicU64,
     submissions: Mutex<VecDeque<Submission>>,
     /// When each mailbox sent, within the last minute.
     sent: Mutex<HashMap<String, VecDeque<Instant>>>,
@@ -89,6 +90,7 @@ impl World {
             tasks: TaskTracker::new(),
             seats: seats::Seats::default(),
             connections: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
             submissions: Mutex::default(),
             sent: Mutex::default(),
         }
@@ -127,6 +129,11 @@ impl World {
         }
         let oldest = times.front().copied().unwrap_or(now);
         Err(minute.saturating_sub(now.duration_since(oldest)))
+    }
+
+    /// Numbers a message that brings no Message-ID.
+    fn next_message(&self) -> u64 {
+        self.messages.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub fn next_connection(&self) -> u64 {

@@ -312,3 +312,16 @@ async fn shutdown_ends_every_connection() {
     imap.closed().await;
     assert!(TcpStream::connect(http).await.is_err());
 }
+
+/// Two messages of one connection once had the same number.
+#[tokio::test]
+async fn every_message_without_an_id_of_its_own_gets_another_number() {
+    let sandbox = sandbox().await;
+    let mut talk = Talk::smtp_as(&sandbox, ANN).await;
+    let mut numbers = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        talk.run(&transaction(ANN, BOB)).await;
+        numbers.extend(talk.until("250 ").await);
+    }
+    assert_eq!(numbers.len(), 3, "{numbers:?}");
+}

@@ -52,6 +52,8 @@ pub struct Plan {
     pub tls: &'static str,
     /// More keys of all three listeners.
     pub listener: String,
+    /// Keys of `[console]`.
+    pub console: String,
     /// Keys of `[daemon]`.
     pub daemon: String,
     /// Keys of ann's account.
@@ -81,6 +83,7 @@ impl Default for Plan {
             more: String::new(),
             tls: "off",
             listener: String::new(),
+            console: String::new(),
             daemon: String::new(),
             account: String::new(),
             password: cheap_hash(PASSWORD),
@@ -278,7 +281,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
         .collect();
     let port = |address: SocketAddr| format!("{}:{}", address.ip(), address.port());
     format!(
-        "[store]\nurl = \"{url}\"\nkey-file = \"{key}\"\n\n[console]\nlisten = \"127.0.0.1:0\"\n\n\
+        "[store]\nurl = \"{url}\"\nkey-file = \"{key}\"\n\n[console]\nlisten = \"127.0.0.1:0\"\n{console}\n\n\
          [daemon]\n{daemon}\n\n[network]\nca-file = \"{ca}\"\n\n{listeners}\
          [app.contoso]\nprovider = \"custom\"\nclient-id = \"{PUBLIC_CLIENT}\"\ngrant = \"{grant}\"\n\
          scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]\n\
@@ -287,6 +290,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
          pop3 = \"{pop3}\"\npop3-tls = \"implicit\"\nsasl = \"xoauth2\"\n\n\
          [[account]]\naddress = \"{ANN}\"\napp = \"contoso\"\npassword = \"{hash}\"\n{account}\n\n{more}",
         key = key_file.display(),
+        console = plan.console,
         daemon = plan.daemon,
         ca = ca.display(),
         grant = plan.grant,

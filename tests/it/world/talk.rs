@@ -36,7 +36,11 @@ pub struct Talk {
 
 impl Talk {
     pub async fn connect(source: IpAddr, to: SocketAddr) -> Self {
-        let tcp = Self::tcp(source, to).await;
+        Self::on(Self::tcp(source, to).await)
+    }
+
+    /// On a connection that is made already.
+    pub fn on(tcp: TcpStream) -> Self {
         let handle = tcp.as_fd().try_clone_to_owned().unwrap();
         Self::over(tcp, handle)
     }

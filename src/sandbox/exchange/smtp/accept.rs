@@ -52,7 +52,7 @@ impl Session {
         if faults.after_dot == AfterDot::DropUndelivered {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        let id = message_id(&bytes).unwrap_or_else(|| format!("<{:016X}@{}>", self.wire.connection, self.host));
+        let id = message_id(&bytes).unwrap_or_else(|| format!("<{:016X}@{}>", world.next_message(), self.host));
         deliver(&world, login, envelope, bytes);
         if faults.after_dot == AfterDot::DropDelivered {
             return Err(io::ErrorKind::ConnectionAborted.into());

@@ -1,0 +1,143 @@
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime},
+};
+
+use url::Url;
+
+use super::*;
+use crate::{
+    account,
+    base::{Sasl, Secret},
+    net::{Upstream, UpstreamTls},
+    oauth::{App, AppCredential, Grant, Rotation, SignIn},
+    store::{Arming, Settings},
+};
+
+const ANN: &str = "ann@contoso.example";
+
+struct Office {
+    register: Register,
+    passwords: Passwords,
+    guesses: Guesses,
+    store: Store,
+    _dir: tempfile::TempDir,
+}
+
+impl Office {
+    async fn new(password: LocalPassword) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("gatepost.db").display());
+        let store = Store::open(&Settings { url, key_file: dir.path().join("key") }).await.unwrap();
+        let account = Arc::new(account(password.clone()));
+        let client = Client {
+            name: "copier".into(),
+            account: account.clone(),
+            from: vec![crate::net::IpNet { base: [192, 0, 2, 0].into(), prefix: 24 }],
+            login: Some("copier".into()),
+            password: account::hash(&Secret::new("pw")),
+        };
+        Self {
+            register: Register::new(&[account], &[Arc::new(client)]),
+            passwords: Passwords::new().unwrap(),
+            guesses: Guesses::default(),
+            store,
+            _dir: dir,
+        }
+    }
+
+    async fn login(&self, from: [u8; 4], claim: Claim) -> Result<Admitted, Fault> {
+        let soon = Instant::now() + Duration::from_secs(60);
+        let peer = SocketAddr::from((from, 40_000));
+        self.register.admit(&claim, peer, soon, &self.passwords, &self.guesses, &self.store).await
+    }
+}
+
+fn account(password: LocalPassword) -> Account {
+    let url = |path: &str| Url::parse(&format!("http://127.0.0.1:1/{path}")).unwrap();
+    let upstream = Upstream { host: "127.0.0.1".into(), port: 1, tls: UpstreamTls::Implicit };
+    let app = App {
+        name: "contoso".into(),
+        provider: "custom".into(),
+        tenant: String::new(),
+        client_id: "id".into(),
+        credential: AppCredential::None,
+        grant: Grant::AuthorizationCode,
+        redirect_uri: None,
+        scopes: Vec::new(),
+        authorize_url: url("authorize"),
+        token_url: url("token"),
+        device_url: None,
+        revoke_url: None,
+        authorize_extra: Vec::new(),
+        pkce: true,
+        rotation: Rotation::OldStaysValid,
+        refresh_idle_life: None,
+        sasl: Sasl::Xoauth2,
+        smtp: upstream.clone(),
+        imap: upstream.clone(),
+        pop3: upstream,
+        smtp_capabilities: Vec::new(),
+        imap_capabilities: Vec::new(),
+    };
+    Account {
+        address: ANN.into(),
+        password,
+        sign_in: Arc::new(SignIn { app: Arc::new(app), identity: ANN.into() }),
+        imap_user: ANN.into(),
+        smtp_user: ANN.into(),
+        send_as: vec![ANN.into()],
+    }
+}
+
+fn claim(login: &str, password: &str, authzid: Option<&str>) -> Claim {
+    Claim { login: login.into(), password: Secret::new(password), authzid: authzid.map(str::to_owned) }
+}
+
+/// No clock can tell a user that exists from one that does not: each refusal is one check, against a hash of equal
+/// cost, and the same words.
+#[tokio::test]
+async fn an_unknown_user_costs_exactly_the_check_that_a_known_one_costs() {
+    let office = Office::new(LocalPassword::Hash(account::hash(&Secret::new("pw")).unwrap())).await;
+    let refused = [
+        claim(ANN, "wrong", None),
+        claim("nobody@contoso.example", "pw", None),
+        claim(ANN, "pw", Some("bob@contoso.example")),
+        // A rule that does not hold for this address.
+        claim("copier", "pw", None),
+        claim("", "", None),
+    ];
+    let mut heard = Vec::new();
+    for (n, claim) in refused.into_iter().enumerate() {
+        let fault = office.login([198, 51, 100, n as u8], claim).await.unwrap_err();
+        assert_eq!(office.passwords.checked.load(Ordering::Relaxed), n + 1);
+        heard.push(fault.to_string());
+    }
+    assert!(heard.iter().all(|said| said == &heard[0]), "{heard:?}");
+    assert!(office.login([192, 0, 2, 1], claim("copier", "pw", None)).await.is_ok());
+}
+
+#[tokio::test]
+async fn of_two_first_logins_at_once_with_the_same_password_both_are_let_in() {
+    // From one source they take turns; from two they are really at once.
+    for (one, other) in [([127, 0, 0, 1], [127, 0, 0, 1]), ([127, 0, 0, 1], [127, 0, 0, 2])] {
+        let office = Office::new(LocalPassword::FirstUse).await;
+        let arming = Arming { until: SystemTime::now() + Duration::from_secs(600), uid: None };
+        office.store.arm_first_use(ANN, &arming).await.unwrap();
+        let (one, other) = tokio::join!(
+            office.login(one, claim(ANN, "chosen", None)),
+            office.login(other, claim(ANN, "chosen", None))
+        );
+        assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_cannot_be_done_in_time_is_told_as_busy() {
+    let office = Office::new(LocalPassword::Hash(account::hash(&Secret::new("pw")).unwrap())).await;
+    let now = Instant::now();
+    let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
+    let claim = claim(ANN, "pw", None);
+    let late = office.register.admit(&claim, peer, now, &office.passwords, &office.guesses, &office.store);
+    assert_eq!(late.await.unwrap_err().kind, Kind::TooBusy);
+}
