@@ -4,7 +4,7 @@
 //! at, so that parallel connections gain nothing. A right password passes the turn on at once, so that many honest
 //! logins after a restart cost a hash each and no pause; a wrong one, or one that was given up, keeps it for two
 //! seconds. A password that was right before never comes here. Nobody is locked out: another address has its own
-//! turns, and a full queue empties within 20 seconds. Loopback waits, but is never turned away.
+//! turns, and a full queue empties within 20 seconds. Loopback waits like everybody, but no queue is too long for it.
 
 use std::{
     collections::HashMap,
@@ -41,14 +41,13 @@ pub struct Guesses {
 #[derive(Debug)]
 #[must_use = "the turn ends when this is dropped"]
 pub struct Turn {
-    /// Absent where loopback waited long enough.
-    next: Option<OwnedMutexGuard<Instant>>,
+    next: OwnedMutexGuard<Instant>,
     right: bool,
 }
 
 impl Guesses {
-    /// Waits for the next turn of this source; `None` if too many wait already. Cancel safe: an attempt that is
-    /// dropped while it waits costs nothing.
+    /// Waits for the next turn of this source; `None` if it does not come in time, or if too many wait already. Cancel
+    /// safe: an attempt that is dropped while it waits costs nothing.
     pub async fn turn(&self, peer: IpAddr, deadline: Instant) -> Option<Turn> {
         let patience = QUEUE.min(deadline.saturating_duration_since(Instant::now()) / 2);
         let source = client_network(peer);
@@ -62,10 +61,7 @@ impl Guesses {
             sleep_until(*next).await;
             next
         };
-        match timeout(patience, wait).await {
-            Ok(next) => Some(Turn { next: Some(next), right: false }),
-            Err(_) => source.is_loopback().then_some(Turn { next: None, right: false }),
-        }
+        timeout(patience, wait).await.ok().map(|next| Turn { next, right: false })
     }
 
     fn lane(&self, source: IpAddr) -> Lane {
@@ -87,9 +83,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(next) = &mut self.next {
-            **next = Instant::now() + if self.right { Duration::ZERO } else { SPACING };
-        }
+        *self.next = Instant::now() + if self.right { Duration::ZERO } else { SPACING };
     }
 }
 
@@ -141,14 +135,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_turn_is_waited_for_twenty_seconds_and_loopback_is_then_let_through() {
+    async fn a_turn_is_waited_for_twenty_seconds_from_loopback_as_well() {
         let guesses = Guesses::default();
-        let loopback = IpAddr::from([127, 0, 0, 1]);
-        let held = (guesses.turn(peer(1), late()).await, guesses.turn(loopback, late()).await);
-        assert!(matches!(waited(&guesses, peer(1)).await, (20, None)));
-        assert!(matches!(waited(&guesses, loopback).await, (20, Some(_))));
-        drop(held);
-        assert!(matches!(waited(&guesses, peer(1)).await, (2, Some(_))), "it empties by itself");
+        for source in [peer(1), IpAddr::from([127, 0, 0, 1])] {
+            let held = guesses.turn(source, late()).await;
+            assert!(matches!(waited(&guesses, source).await, (20, None)));
+            drop(held);
+            assert!(matches!(waited(&guesses, source).await, (2, Some(_))), "it empties by itself");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -172,6 +166,25 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(matches!(waited(&guesses, peer(1)).await, (0, None)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_queue_is_too_long_for_loopback_and_its_guesses_stay_two_seconds_apart() {
+        let guesses = Arc::new(Guesses::default());
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let all: Vec<_> = (0..2 * QUEUE_CAP)
+            .map(|_| {
+                let guesses = guesses.clone();
+                tokio::spawn(async move { waited(&guesses, loopback).await })
+            })
+            .collect();
+        let mut answered = 0;
+        for one in all {
+            let (wait, turn) = one.await.unwrap();
+            answered += u32::from(turn.is_some());
+            assert!(turn.is_some() || wait == 20, "nobody is turned away at once");
+        }
+        assert_eq!(answered, 10, "at most one in two seconds");
     }
 
     #[test]

@@ -31,7 +31,12 @@ use access::Verdict;
 pub use access::{Access, token_file};
 pub use status::{AccountStatus, ListenerStatus, Status};
 
-use crate::{account::Account, meter::Meter, oauth::Keepers, store::Store};
+use crate::{
+    account::Account,
+    meter::Meter,
+    oauth::{Keepers, Phase},
+    store::Store,
+};
 
 /// What the console shows of the daemon.
 pub struct Console {
@@ -102,6 +107,9 @@ async fn ready(State(console): State<Arc<Console>>) -> Response {
 }
 
 async fn metrics(State(console): State<Arc<Console>>) -> Response {
+    let states = console.keepers.states();
+    let in_phase = |phase: Phase| states.iter().filter(|state| state.phase == phase).count();
+    console.meter.sign_ins(&Phase::ALL.map(|phase| (phase.as_str(), in_phase(phase))));
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     (kind, console.meter.text()).into_response()
 }

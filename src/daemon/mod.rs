@@ -286,7 +286,8 @@ async fn build_gate(
     let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);
     let http = HttpClient::new(&config.network, &tls)?;
-    let keepers = Arc::new(Keepers::new(store.clone(), http, console_url));
+    let meter = Meter::new();
+    let keepers = Arc::new(Keepers::new(store.clone(), http, console_url, meter.clone()));
     keepers.apply(&sign_ins(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     Ok(Gate {
@@ -298,7 +299,7 @@ async fn build_gate(
         tls,
         seen: Arc::new(Seen::default()),
         refusals: Refusals::default(),
-        meter: Meter::new(),
+        meter,
         host: supervisor::host_name(),
         sign_on: config.daemon.sign_on,
         closing,

@@ -1,7 +1,7 @@
 //! Who is connected now, and what went wrong last: small, bounded, for `status`.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -71,6 +71,15 @@ impl Board {
         });
         locked(&self.sessions).insert(id, live.clone());
         Entry { id, board: self.clone(), live }
+    }
+
+    /// How many sessions of each protocol are at each stage.
+    pub(super) fn tally(&self) -> BTreeMap<(Protocol, Stage), u64> {
+        let mut tally = BTreeMap::new();
+        for live in locked(&self.sessions).values() {
+            *tally.entry((live.protocol, live.stage())).or_default() += 1;
+        }
+        tally
     }
 
     pub fn list(&self) -> Vec<SessionView> {

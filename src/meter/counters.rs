@@ -1,10 +1,11 @@
 //! The Prometheus registry and its few families.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode},
+    metrics::{MetricType, counter::Counter, family::Family, gauge::ConstGauge, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
@@ -41,6 +42,42 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OpenLabel {
+    protocol: &'static str,
+    stage: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PhaseLabel {
+    phase: &'static str,
+}
+
+/// In seconds: from a login on the same machine to a mail program's patience.
+const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+type Timed = Family<ProtocolLabel, Histogram, fn() -> Histogram>;
+
+fn clock() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+/// The board, counted when somebody asks.
+#[derive(Debug)]
+struct Open(Arc<Board>);
+
+impl Collector for Open {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let what = "Client connections open now, by what they are at";
+        let mut family = encoder.encode_descriptor("sessions_open", what, None, MetricType::Gauge)?;
+        for ((protocol, stage), n) in self.0.tally() {
+            let label = OpenLabel { protocol: protocol.as_str(), stage: stage.as_str() };
+            ConstGauge::new(n).encode(family.encode_family(&label)?)?;
+        }
+        Ok(())
+    }
+}
+
 /// Which way bytes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -48,7 +85,7 @@ pub enum Direction {
     ToUpstream,
 }
 
-/// How a login or a message ended.
+/// How a login, a message or a token request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted,
@@ -73,26 +110,19 @@ impl Outcome {
 pub struct Meter {
     registry: Arc<Registry>,
     sessions: Family<ProtocolLabel, Counter>,
-    open: Family<ProtocolLabel, Gauge>,
     logins: Family<LoginLabel, Counter>,
     faults: Family<FaultLabel, Counter>,
     messages: Family<OutcomeLabel, Counter>,
     bytes: Family<BytesLabel, Counter>,
     token_ends: Counter,
+    token_requests: Family<OutcomeLabel, Counter>,
+    sign_ins: Family<PhaseLabel, Gauge>,
+    login_seconds: Timed,
+    sign_on_seconds: Timed,
+    message_seconds: Histogram,
+    token_seconds: Histogram,
     pub board: Arc<Board>,
     pub recent: Arc<Recent>,
-}
-
-/// One session among those open now.
-#[must_use = "the session counts as open while this lives"]
-pub struct OpenSession {
-    open: Gauge,
-}
-
-impl Drop for OpenSession {
-    fn drop(&mut self) {
-        self.open.dec();
-    }
 }
 
 impl Default for Meter {
@@ -106,8 +136,8 @@ impl Meter {
         let mut registry = Registry::with_prefix("gatepost");
         let sessions = Family::default();
         registry.register("sessions", "Client connections taken in", sessions.clone());
-        let open = Family::<ProtocolLabel, Gauge>::default();
-        registry.register("sessions_open", "Client connections open now", open.clone());
+        let board = Arc::<Board>::default();
+        registry.register_collector(Box::new(Open(board.clone())));
         let logins = Family::default();
         registry.register("logins", "Complete credentials answered", logins.clone());
         let faults = Family::default();
@@ -122,32 +152,69 @@ impl Meter {
             "IMAP sessions that the upstream ended because the access token expired",
             token_ends.clone(),
         );
+        let token_requests = Family::default();
+        registry.register("token_requests", "Requests to identity providers by their end", token_requests.clone());
+        let sign_ins = Family::default();
+        registry.register("sign_ins", "Sign-ins of the configuration by how they stand", sign_ins.clone());
+        let login_seconds = Timed::new_with_constructor(clock);
+        registry.register("login_seconds", "From complete credentials to the answer", login_seconds.clone());
+        let sign_on_seconds = Timed::new_with_constructor(clock);
+        registry.register(
+            "sign_on_seconds",
+            "From dialling the upstream to its yes, where it said yes",
+            sign_on_seconds.clone(),
+        );
+        let message_seconds = clock();
+        registry.register("message_seconds", "From MAIL to the answer to the whole message", message_seconds.clone());
+        let token_seconds = clock();
+        registry.register("token_seconds", "Answers of identity providers", token_seconds.clone());
         Self {
             registry: Arc::new(registry),
             sessions,
-            open,
             logins,
             faults,
             messages,
             bytes,
             token_ends,
-            board: Arc::default(),
+            token_requests,
+            sign_ins,
+            login_seconds,
+            sign_on_seconds,
+            message_seconds,
+            token_seconds,
+            board,
             recent: Arc::default(),
         }
     }
 
-    /// Counts a session in; it is counted out when the guard goes, however the session ends.
-    pub fn session_opened(&self, protocol: Protocol) -> OpenSession {
-        let label = ProtocolLabel { protocol: protocol.as_str() };
-        self.sessions.get_or_create(&label).inc();
-        let open = self.open.get_or_create_owned(&label);
-        open.inc();
-        OpenSession { open }
+    /// Counts a connection that is taken in. How many are open the board knows.
+    pub fn session(&self, protocol: Protocol) {
+        self.sessions.get_or_create(&ProtocolLabel { protocol: protocol.as_str() }).inc();
     }
 
-    pub fn login(&self, protocol: Protocol, outcome: Outcome) {
-        let label = LoginLabel { protocol: protocol.as_str(), outcome: outcome.as_str() };
-        self.logins.get_or_create(&label).inc();
+    /// Complete credentials were answered, `took` after they came.
+    pub fn login(&self, protocol: Protocol, outcome: Outcome, took: Duration) {
+        let protocol = protocol.as_str();
+        self.logins.get_or_create(&LoginLabel { protocol, outcome: outcome.as_str() }).inc();
+        self.login_seconds.get_or_create(&ProtocolLabel { protocol }).observe(took.as_secs_f64());
+    }
+
+    /// An upstream said yes, `took` after it was dialled.
+    pub fn signed_on(&self, protocol: Protocol, took: Duration) {
+        self.sign_on_seconds.get_or_create(&ProtocolLabel { protocol: protocol.as_str() }).observe(took.as_secs_f64());
+    }
+
+    /// An identity provider answered, or did not.
+    pub fn token_request(&self, outcome: Outcome, took: Duration) {
+        self.token_requests.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+        self.token_seconds.observe(took.as_secs_f64());
+    }
+
+    /// How many sign-ins are in each phase, zero included.
+    pub fn sign_ins(&self, phases: &[(&'static str, usize)]) {
+        for (phase, n) in phases {
+            self.sign_ins.get_or_create(&PhaseLabel { phase }).set(i64::try_from(*n).unwrap_or(i64::MAX));
+        }
     }
 
     pub fn fault(&self, protocol: Protocol, account: &str, fault: &Fault) {
@@ -161,8 +228,10 @@ impl Meter {
         self.recent.push(protocol, account, fault);
     }
 
-    pub fn message(&self, outcome: Outcome) {
+    /// A message was answered (or its client left), `took` after its MAIL.
+    pub fn message(&self, outcome: Outcome, took: Duration) {
         self.messages.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+        self.message_seconds.observe(took.as_secs_f64());
     }
 
     pub fn carried(&self, protocol: Protocol, direction: Direction, octets: u64) {
@@ -194,10 +263,13 @@ mod tests {
     #[tokio::test]
     async fn a_session_that_panics_or_is_cancelled_does_not_stay_counted() {
         let meter = Meter::new();
-        let counted = |n: u32| meter.text().contains(&format!("gatepost_sessions_open{{protocol=\"imap\"}} {n}"));
-        let panics = meter.session_opened(Protocol::Imap);
-        let waits = meter.session_opened(Protocol::Imap);
-        assert!(counted(2));
+        let enter = || meter.board.enter(Protocol::Imap, std::net::Ipv4Addr::LOCALHOST.into());
+        let counted = |n: u32| {
+            let line = format!("gatepost_sessions_open{{protocol=\"imap\",stage=\"greeting\"}} {n}\n");
+            meter.text().contains(&line)
+        };
+        let (panics, waits, stays) = (enter(), enter(), enter());
+        assert!(counted(3), "{}", meter.text());
         let panicked = tokio::spawn(async move {
             let _open = panics;
             panic!("on purpose");
@@ -208,7 +280,8 @@ mod tests {
         });
         cancelled.abort();
         assert!(panicked.await.is_err() && cancelled.await.is_err());
-        assert!(counted(0), "{}", meter.text());
+        assert!(counted(1), "{}", meter.text());
+        drop(stays);
     }
 
     #[test]

@@ -7,4 +7,4 @@ mod board;
 mod counters;
 
 pub use board::{Board, Entry, FaultView, Recent, SessionView};
-pub use counters::{Direction, Meter, OpenSession, Outcome};
+pub use counters::{Direction, Meter, Outcome};

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     base::{Fault, Secret},
     catalog::token::{FETCH_UNFINISHED, FRESH_TOKEN_REFUSED, SIGN_IN_MISSING, STORE_FAILING},
+    meter::{Meter, Outcome},
     net::HttpClient,
     store::{AccessToken, Failure, MAIL, Store, StoreError, TokenRow, Versioned},
 };
@@ -33,11 +34,18 @@ const REFETCH_PAUSE: Duration = Duration::from_secs(300);
 /// A refresh token is used at least this often.
 const TOUCH: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// What all keepers work with.
+#[derive(Clone)]
+pub(super) struct Means {
+    pub store: Arc<Store>,
+    pub http: HttpClient,
+    pub clock: Clock,
+    pub meter: Meter,
+}
+
 pub(super) struct Keeper {
     sign_in: Arc<SignIn>,
-    store: Arc<Store>,
-    http: HttpClient,
-    clock: Clock,
+    means: Means,
     counter: Arc<Counter>,
     desk: watch::Sender<Desk>,
     /// How to sign in, for texts.
@@ -65,9 +73,7 @@ pub(super) struct Keeper {
 impl Keeper {
     pub fn new(
         sign_in: Arc<SignIn>,
-        store: Arc<Store>,
-        http: HttpClient,
-        clock: Clock,
+        means: Means,
         (counter, desk): (Arc<Counter>, watch::Sender<Desk>),
         how: String,
         quiet: Duration,
@@ -75,9 +81,7 @@ impl Keeper {
         let fingerprint = sign_in.app.fingerprint();
         Self {
             sign_in,
-            store,
-            http,
-            clock,
+            means,
             counter,
             desk,
             how,
@@ -166,7 +170,7 @@ impl Keeper {
         let failures = self.trouble.as_ref().map_or(0, Trouble::failures).saturating_add(1);
         let fault = verdict.fault(&self.how);
         tracing::warn!(sign_in = %self.sign_in.key(), fault = %fault, failures, "no token");
-        let trouble = Trouble::new(&verdict, fault, failures, self.clock.wall());
+        let trouble = Trouble::new(&verdict, fault, failures, self.means.clock.wall());
         if verdict.retry() == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id {
             self.remember_failure(&verdict).await;
         }
@@ -185,11 +189,24 @@ impl Keeper {
         }
         match self.sign_in.app.grant {
             Grant::ClientCredentials => {
-                let set = self.endpoints().client_credentials().await?;
+                let set = self.measured(self.endpoints().client_credentials()).await?;
                 self.adopt(set).await
             }
             Grant::AuthorizationCode | Grant::DeviceCode => self.refresh().await,
         }
+    }
+
+    /// Counts a request and its time.
+    async fn measured(&self, request: impl Future<Output = Result<TokenSet, Verdict>>) -> Result<TokenSet, Verdict> {
+        let asked = Instant::now();
+        let answer = request.await;
+        let outcome = match &answer {
+            Ok(_) => Outcome::Accepted,
+            Err(verdict) if verdict.retry() == Retry::Later => Outcome::RefusedForNow,
+            Err(_) => Outcome::Refused,
+        };
+        self.means.meter.token_request(outcome, asked.elapsed());
+        answer
     }
 
     /// A refused refresh token is given up only after the store was read again and, where the provider leaves old
@@ -199,7 +216,7 @@ impl Keeper {
         let mut predecessor_tried = self.sign_in.app.rotation == Rotation::OneTime;
         for _ in 0..4 {
             let Some(token) = candidate.take() else { break };
-            let verdict = match self.endpoints().refresh(&token).await {
+            let verdict = match self.measured(self.endpoints().refresh(&token)).await {
                 Ok(set) => return self.adopt(set).await,
                 Err(verdict) if verdict.blames_refresh_token() => verdict,
                 Err(verdict) => return Err(verdict),
@@ -222,7 +239,7 @@ impl Keeper {
     }
 
     async fn adopt(&mut self, set: TokenSet) -> Result<(), Verdict> {
-        let now = self.clock.wall();
+        let now = self.means.clock.wall();
         let mut row = self.row.clone().unwrap_or_default();
         let rotated = set.refresh.filter(|new| row.refresh.as_ref().is_none_or(|old| !old.matches(new)));
         let must_save = rotated.is_some();
@@ -247,7 +264,7 @@ impl Keeper {
     /// `must`: a refresh token would be lost. Otherwise a store that fails keeps nobody from working.
     async fn save(&mut self, row: TokenRow, must: bool) -> Result<(), Verdict> {
         let key = self.sign_in.key();
-        match self.store.save_token(&key, self.version, &row).await {
+        match self.means.store.save_token(&key, self.version, &row).await {
             Ok(true) => self.version += 1,
             Ok(false) => return self.yield_to_other(row).await,
             Err(error) if must => {
@@ -284,16 +301,16 @@ impl Keeper {
         let verdict = Verdict::new(STORE_FAILING, error.to_string());
         let fault = verdict.fault(&self.how);
         tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
-        self.unread = Some(Trouble::new(&verdict, fault, 1, self.clock.wall()));
+        self.unread = Some(Trouble::new(&verdict, fault, 1, self.means.clock.wall()));
     }
 
     /// True if the store holds something else than what was last read or written here.
     async fn load(&mut self) -> Result<bool, StoreError> {
-        let found = match self.store.token(&self.sign_in.key()).await {
+        let found = match self.means.store.token(&self.sign_in.key()).await {
             // A row that does not open is no row for a token, and a new sign-in may replace it.
             Err(error @ StoreError::Row { .. }) => {
                 tracing::error!(sign_in = %self.sign_in.key(), %error, "stored sign-in unusable");
-                Versioned { version: self.store.version(&self.sign_in.key()).await?, row: None }
+                Versioned { version: self.means.store.version(&self.sign_in.key()).await?, row: None }
             }
             other => other?,
         };
@@ -318,7 +335,7 @@ impl Keeper {
         }
         if self.sign_in.app.grant != Grant::ClientCredentials && self.refresh_token().is_none() {
             let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
-            self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), 1, self.clock.wall()));
+            self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), 1, self.means.clock.wall()));
         }
         Ok(true)
     }
@@ -332,7 +349,7 @@ impl Keeper {
             Some(Held {
                 token: access.token.clone(),
                 generation: self.generation,
-                expiry: self.clock.expiry(to),
+                expiry: self.means.clock.expiry(to),
                 grace: patience::grace(life),
                 ahead: patience::ahead(life),
             })
@@ -346,10 +363,10 @@ impl Keeper {
         row.failure = Some(Failure {
             id: verdict.entry.id.to_owned(),
             detail: verdict.detail.clone(),
-            at: Some(self.clock.wall()),
+            at: Some(self.means.clock.wall()),
             app: self.fingerprint.clone(),
         });
-        match self.store.save_token(&self.sign_in.key(), self.version, &row).await {
+        match self.means.store.save_token(&self.sign_in.key(), self.version, &row).await {
             Ok(true) => {
                 self.version += 1;
                 self.row = Some(row);
@@ -363,7 +380,7 @@ impl Keeper {
         let failure = row.failure.as_ref().filter(|failure| failure.app == self.fingerprint)?;
         let entry = crate::catalog::find(&failure.id)?;
         let verdict = Verdict::new(entry, failure.detail.clone());
-        let since = failure.at.unwrap_or_else(|| self.clock.wall());
+        let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
         Some(Trouble::new(&verdict, verdict.fault(&self.how), 1, since))
     }
 
@@ -372,7 +389,7 @@ impl Keeper {
     }
 
     fn has_usable(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| self.clock.left(held.expiry) > held.grace)
+        self.held.as_ref().is_some_and(|held| self.means.clock.left(held.expiry) > held.grace)
     }
 
     /// Time to fetch with nobody asking.
@@ -383,7 +400,7 @@ impl Keeper {
         if Instant::now() < self.quiet_until {
             return false;
         }
-        let old = self.held.as_ref().is_none_or(|held| self.clock.left(held.expiry) <= held.ahead);
+        let old = self.held.as_ref().is_none_or(|held| self.means.clock.left(held.expiry) <= held.ahead);
         match self.sign_in.app.grant {
             // An idle app asks again when somebody wants something.
             Grant::ClientCredentials => old && self.held.is_some() && self.counter.was_used(),
@@ -397,7 +414,7 @@ impl Keeper {
     fn is_untouched(&self) -> bool {
         let most = self.sign_in.app.refresh_idle_life.map_or(TOUCH, |life| TOUCH.min(life / 4));
         let last = self.row.as_ref().and_then(|row| row.last_refresh);
-        last.is_some_and(|last| self.clock.since(last) > most)
+        last.is_some_and(|last| self.means.clock.since(last) > most)
     }
 
     fn refresh_token(&self) -> Option<&Secret> {
@@ -405,7 +422,7 @@ impl Keeper {
     }
 
     fn until_next(&self) -> Duration {
-        let due = self.held.as_ref().map(|held| self.clock.left(held.expiry).saturating_sub(held.ahead));
+        let due = self.held.as_ref().map(|held| self.means.clock.left(held.expiry).saturating_sub(held.ahead));
         let wait = match self.unread.as_ref().or(self.trouble.as_ref()) {
             Some(trouble) if !trouble.is_over() => trouble.left(),
             _ => due.unwrap_or_default().max(self.quiet_until.saturating_duration_since(Instant::now())),
@@ -415,7 +432,7 @@ impl Keeper {
     }
 
     fn endpoints(&self) -> Endpoints<'_> {
-        Endpoints { http: &self.http, app: &self.sign_in.app, clock: &self.clock }
+        Endpoints { http: &self.means.http, app: &self.sign_in.app, clock: &self.means.clock }
     }
 
     fn show(&self, answered: &Wishes, refusal: Option<Fault>) {

@@ -13,21 +13,20 @@ use super::{
     SignIn,
     clock::Clock,
     counter::{Counter, NoBearer, Want},
-    keeper::Keeper,
+    keeper::{Keeper, Means},
     patience,
     state::SignInState,
 };
 use crate::{
     base::{Bearer, Fault},
     catalog::token::FETCH_UNFINISHED,
+    meter::Meter,
     net::HttpClient,
     store::{Stamp, Store},
 };
 
 pub struct Keepers {
-    store: Arc<Store>,
-    http: HttpClient,
-    clock: Clock,
+    means: Means,
     console_url: Option<String>,
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
@@ -51,17 +50,17 @@ struct Running {
 
 impl Keepers {
     /// `console_url` is named as a way to sign in, where there is a console.
-    pub fn new(store: Arc<Store>, http: HttpClient, console_url: Option<String>) -> Self {
+    pub fn new(store: Arc<Store>, http: HttpClient, console_url: Option<String>, meter: Meter) -> Self {
         let (running, looked_at) = (Mutex::default(), Mutex::default());
-        let (clock, spread) = (Clock::default(), patience::FIRST_SPREAD);
-        Self { store, http, clock, console_url, spread, running, looked_at }
+        let means = Means { store, http, clock: Clock::default(), meter };
+        Self { means, console_url, spread: patience::FIRST_SPREAD, running, looked_at }
     }
 
     /// With a clock that a test moves, and the first refreshes at once or far away.
     #[cfg(test)]
     pub(super) fn on_stage(store: Arc<Store>, http: HttpClient, clock: Clock, spread: Duration) -> Self {
-        let mut keepers = Self::new(store, http, None);
-        (keepers.clock, keepers.spread) = (clock, spread);
+        let mut keepers = Self::new(store, http, None, Meter::new());
+        (keepers.means.clock, keepers.spread) = (clock, spread);
         keepers
     }
 
@@ -116,11 +115,11 @@ impl Keepers {
     /// Asks all keepers to look if another process wrote since the last time: a logout counts from the moment it
     /// returned. The stamp of the file costs a microsecond; only if that moved is the store itself asked.
     pub(super) async fn look_for_changes(&self) {
-        let stamp = self.store.stamp();
+        let stamp = self.means.store.stamp();
         if stamp.is_some() && self.looked_at().stamp == stamp {
             return;
         }
-        let Ok(change) = self.store.change_counter().await else { return };
+        let Ok(change) = self.means.store.change_counter().await else { return };
         let mut looked_at = self.looked_at();
         looked_at.stamp = stamp;
         if looked_at.change.replace(change) != Some(change) {
@@ -174,14 +173,12 @@ impl Keepers {
     }
 
     fn start(&self, sign_in: &Arc<SignIn>, fingerprint: String, old: Option<Running>) -> Running {
-        let (counter, desk) = Counter::new(SignInState::new(sign_in), self.clock.clone());
+        let (counter, desk) = Counter::new(SignInState::new(sign_in), self.means.clock.clone());
         let counter = Arc::new(counter);
         let stop = CancellationToken::new();
         let keeper = Keeper::new(
             sign_in.clone(),
-            self.store.clone(),
-            self.http.clone(),
-            self.clock.clone(),
+            self.means.clone(),
             (counter.clone(), desk),
             way_to_sign_in(sign_in, self.console_url.as_deref()),
             patience::jitter(self.spread),

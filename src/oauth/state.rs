@@ -22,6 +22,21 @@ pub enum Phase {
     Refused,
 }
 
+impl Phase {
+    pub const ALL: [Self; 5] = [Self::Starting, Self::Ready, Self::Waiting, Self::SignInNeeded, Self::Refused];
+
+    /// As the status and the metrics spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Ready => "ready",
+            Phase::Waiting => "waiting",
+            Phase::SignInNeeded => "sign-in-needed",
+            Phase::Refused => "refused",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SignInState {

@@ -43,7 +43,7 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     let protocol = doorway.protocol;
     let peer = client.peer();
     let entry = gate.meter.board.enter(protocol, peer.ip());
-    let _open = gate.meter.session_opened(protocol);
+    gate.meter.session(protocol);
     debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
     // Each part is a boxed future of its own: a silent client does not pay for a relay, nor a relay for the login.
     let knocking = Box::pin(knocking(&gate, &doorway, client, &seat, &entry));
@@ -95,7 +95,8 @@ impl Door<'_> {
                 }
             };
             patience = deadline.saturating_duration_since(Instant::now());
-            let signed_on_by = Instant::now() + self.gate.sign_on;
+            let knocked = Instant::now();
+            let signed_on_by = knocked + self.gate.sign_on;
             self.entry.set_stage(Stage::Authenticating);
             let admission = match want {
                 Err(broken) => {
@@ -125,9 +126,9 @@ impl Door<'_> {
                 Err(fault) => Err((None, fault)),
             };
             match signed_on {
-                Ok((admitted, upstream)) => return self.welcome(client, front, admitted, upstream).await,
+                Ok((admitted, upstream)) => return self.welcome(client, front, admitted, upstream, knocked).await,
                 Err((admitted, fault)) => {
-                    self.refused(admitted.as_ref(), &fault);
+                    self.refused(admitted.as_ref(), &fault, knocked);
                     front.refuse(&fault);
                     failures += 1;
                 }
@@ -175,6 +176,7 @@ impl Door<'_> {
         mut front: F,
         admitted: Admitted,
         upstream: SignedOn,
+        knocked: Instant,
     ) -> Option<Through> {
         let welcome = Welcome { capabilities: upstream.capabilities.clone(), untagged: upstream.untagged.clone() };
         front.accept(&welcome);
@@ -183,7 +185,7 @@ impl Door<'_> {
             return None;
         }
         let protocol = self.doorway.protocol;
-        self.gate.meter.login(protocol, Outcome::Accepted);
+        self.gate.meter.login(protocol, Outcome::Accepted, knocked.elapsed());
         info!(
             session = self.entry.id(), %protocol, peer = %self.peer, account = admitted.account.address,
             client = admitted.client_name(), "signed on"
@@ -202,11 +204,11 @@ impl Door<'_> {
         }
     }
 
-    fn refused(&self, admitted: Option<&Admitted>, fault: &Fault) {
+    fn refused(&self, admitted: Option<&Admitted>, fault: &Fault, knocked: Instant) {
         let protocol = self.doorway.protocol;
         let account = admitted.map_or("", |admitted| admitted.account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
-        self.gate.meter.login(protocol, outcome);
+        self.gate.meter.login(protocol, outcome, knocked.elapsed());
         let fault = fault.clone().at(self.entry.stage());
         self.gate.meter.fault(protocol, account, &fault);
         warn!(session = self.entry.id(), %protocol, peer = %self.peer, account, owner = fault.owner.as_str(), "refused: {fault}");

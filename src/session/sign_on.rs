@@ -122,6 +122,7 @@ async fn attempt(
         Protocol::Pop3 => (&app.pop3, &account.imap_user),
     };
     entry.set_stage(Stage::Connecting);
+    let dialled = Instant::now();
     let stream = net::dial(upstream, &gate.tls, deadline).await.map_err(|error| Failed::Fault(unreachable(&error)))?;
     entry.set_stage(Stage::SigningOn);
     let credentials = Credentials {
@@ -132,7 +133,8 @@ async fn attempt(
         port: upstream.port,
     };
     let starttls = upstream.tls == UpstreamTls::StartTls;
-    let talk = Talk { gate, upstream, protocol, deadline, sign_in: &account.sign_in, generation: bearer.generation };
+    let talk =
+        Talk { gate, upstream, protocol, deadline, sign_in: &account.sign_in, generation: bearer.generation, dialled };
     match protocol {
         Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, gate.host.as_str())).await,
         Protocol::Imap => {
@@ -151,6 +153,7 @@ struct Talk<'a> {
     deadline: Instant,
     sign_in: &'a SignIn,
     generation: u64,
+    dialled: Instant,
 }
 
 impl Talk<'_> {
@@ -175,6 +178,7 @@ impl Talk<'_> {
         match ended {
             SignOn::Done { capabilities, untagged } => {
                 self.gate.seen.note(self.protocol, self.upstream, &capabilities);
+                self.gate.meter.signed_on(self.protocol, self.dialled.elapsed());
                 self.gate.keepers.accepted(self.sign_in, self.generation);
                 Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })
             }

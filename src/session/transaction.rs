@@ -276,7 +276,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         Some(reply) if reply.is_transient() => Outcome::RefusedForNow,
         Some(_) => Outcome::Refused,
     };
-    relay.gate.meter.message(outcome);
+    relay.gate.meter.message(outcome, envelope.started.elapsed());
     relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
     info!(

@@ -19,6 +19,7 @@ mod console;
 mod hostile;
 mod imap;
 mod login;
+mod monitoring;
 mod pop3;
 mod process;
 mod quirks;

@@ -19,6 +19,8 @@ use gatepost::{
     store::{AccessToken, MAIL, Settings, Store, TokenRow},
 };
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 pub use journal::journal;
 pub use talk::{HEAD, Talk};
 
@@ -184,6 +186,15 @@ impl World {
         let mut all = self.sandbox.submissions();
         assert_eq!(all.len(), 1, "exactly one message: {all:?}");
         all.remove(0)
+    }
+
+    /// What Prometheus would be given.
+    pub async fn metrics(&self) -> String {
+        let mut tcp = tokio::net::TcpStream::connect(self.daemon.console_at().unwrap()).await.unwrap();
+        let mut said = String::new();
+        tcp.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+        tcp.read_to_string(&mut said).await.unwrap();
+        said.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
     /// How often the token endpoint was asked.

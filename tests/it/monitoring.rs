@@ -1,0 +1,86 @@
+//! What an operator's monitoring sees: every name that the dashboard and the alert rules use is a name that the daemon
+//! really has, with the labels that it really carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::world::{ANN, PASSWORD, World};
+
+/// Labels that Prometheus itself adds.
+const ADDED: [&str; 4] = ["instance", "job", "le", "severity"];
+
+type Families = BTreeMap<String, BTreeSet<String>>;
+
+/// Sample names with their labels, as Prometheus reads them.
+fn families(text: &str) -> Families {
+    let mut families = Families::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap());
+        let labels = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map_or("", |(labels, _)| labels);
+        let labels = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name.to_owned());
+        families.entry(name.to_owned()).or_default().extend(labels);
+    }
+    families
+}
+
+/// Each `gatepost_...` of a file of queries with the labels that it is picked by.
+fn used(file: &str) -> Families {
+    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
+    let mut used = Families::new();
+    for (at, _) in file.match_indices("gatepost_") {
+        let name = word(&file[at..]);
+        let rest = &file[at + name.len()..];
+        let picked = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map_or("", |(picked, _)| picked);
+        let labels = picked.split(',').map(|label| word(label.trim_start())).filter(|label| !label.is_empty());
+        used.entry(name).or_default().extend(labels);
+    }
+    used
+}
+
+#[tokio::test]
+async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("counted").await.starts_with("250 "));
+    let mut imap = world.imap().await;
+    imap.expect("* OK ").await;
+    imap.exchange(&format!("a LOGIN {ANN} wrong"), "a NO ").await;
+    let mut pop3 = world.pop3_as_ann().await;
+    pop3.exchange("STAT", "+OK").await;
+    let text = world.metrics().await;
+    let there = families(&text);
+    let monitoring = concat!(env!("CARGO_MANIFEST_DIR"), "/config/monitoring");
+    for file in ["alerts.yml", "grafana.json"] {
+        let queries = std::fs::read_to_string(format!("{monitoring}/{file}")).unwrap().replace("\\\"", "\"");
+        let used = used(&queries);
+        assert!(used.len() > 5, "{file}: {used:?}");
+        for (name, labels) in used {
+            // A text may name a histogram as a whole.
+            let histogram = there.get(&format!("{name}_bucket"));
+            let known = there
+                .get(&name)
+                .or(histogram)
+                .unwrap_or_else(|| panic!("{file}: {name} is not among {:?}", there.keys()));
+            for label in labels {
+                let known = known.contains(&label) || ADDED.contains(&label.as_str());
+                assert!(known, "{file}: {name} has no label {label}");
+            }
+        }
+    }
+    for (family, protocol) in [("login", "smtp"), ("sign_on", "pop3")] {
+        let counted = format!("gatepost_{family}_seconds_count{{protocol=\"{protocol}\"}} 1");
+        assert!(text.contains(&counted), "{counted} in {text}");
+    }
+    for line in [
+        "gatepost_messages_total{outcome=\"accepted\"} 1",
+        "gatepost_message_seconds_count 1",
+        "gatepost_token_requests_total{outcome=\"accepted\"} 1",
+        "gatepost_sign_ins{phase=\"ready\"} 1",
+        "gatepost_sign_ins{phase=\"sign-in-needed\"} 0",
+        "gatepost_sessions_open{protocol=\"smtp\",stage=\"relaying\"} 1",
+        "gatepost_sessions_open{protocol=\"pop3\",stage=\"splicing\"} 1",
+        "gatepost_sessions_open{protocol=\"imap\",stage=\"authenticating\"} 1",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(!text.contains(PASSWORD) && !text.contains(ANN), "who has an account is nobody's business: {text}");
+}
