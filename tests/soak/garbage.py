@@ -120,7 +120,7 @@ def pour_all(end, sources, scale, seed):
 async def garbage(world):
     scale, tries = world.by_scale(20, 100), world.by_scale(40, 200)
     async with world.gatepost("garbage", 82) as gatepost, world.floor:
-        end, user, honest = gatepost.endpoint, gatepost.users[0], gatepost.source(9000)
+        end, user, honest = gatepost.endpoint, gatepost.users[0], gatepost.source(20_000)
         before = await world.work(waits, end, honest, user)
         base = resident(gatepost.pid)
         world.say("garbage", f"pouring; {base:,} kB resident before")

@@ -154,10 +154,12 @@ class Gatepost:
         """kill -9, and it is gone when this returns."""
         self.daemon.process.kill()
         self.daemon.process.wait()
+        self.daemon.stopped = True  # its id may belong to somebody else from now on
 
     async def gone(self, seconds=30):
         """Waits until somebody else has killed it."""
         await asyncio.to_thread(self.daemon.process.wait, seconds)
+        self.daemon.stopped = True
 
     def check_alive(self):
         if (code := self.daemon.process.poll()) is not None:

@@ -90,20 +90,23 @@ async def silent(world):
     async with world.gatepost("silent", 71, most=many + 1000) as gatepost:
         async with world.floor:
             world.say("silent", f"opening {many}")
-            before = await world.work(waits, gatepost.endpoint, gatepost.source(9000), gatepost.users[0])
+            before = await world.work(waits, gatepost.endpoint, gatepost.source(20_000), gatepost.users[0])
             for one in await hold(gatepost, 300):
                 one.transport.abort()
             await asyncio.sleep(0.5)
-            base = resident(gatepost.pid)
-            held = await hold(gatepost, many)
-            each = (resident(gatepost.pid) - base) / many
-            during = await world.work(waits, gatepost.endpoint, gatepost.source(9000), gatepost.users[0])
+            held, steps = [], [resident(gatepost.pid)]
+            for n, protocol in enumerate(PROTOCOLS):
+                held += await hold(gatepost, (many + n) // 3, 4000 * n, (protocol,))
+                steps.append(resident(gatepost.pid))
+            each = (steps[-1] - steps[0]) / many
+            told = ", ".join(f"{protocol} {(steps[n + 1] - steps[n]) * 3 / many:.2f}" for n, protocol in enumerate(PROTOCOLS))
+            during = await world.work(waits, gatepost.endpoint, gatepost.source(20_000), gatepost.users[0])
             open_still = sum(one.closed is None for one in held)
         world.say("silent", f"{open_still} held at {each:.2f} kB each; a login: {during}; waiting until they are dropped")
         lives = await dropped(held)
         return [
             holds("silent connections held at once", f"{open_still:,}", f"{many:,}", open_still == many, "20,000", open_still >= 20_000),
-            at_most("memory of a silent connection", each, 4.0, 1.5, "kB"),
+            at_most("memory of a silent connection", each, 4.0, 1.5, "kB", told),
             at_most("an honest login among them, worst", during.worst, 200.0, 50.0, "ms", f"{during}; alone: {before}"),
             drop_figure("silent connections", lives),
         ]
@@ -114,11 +117,11 @@ async def slow(world):
     async with world.gatepost("slow", 72, most=many + 1000) as gatepost:
         async with world.floor:
             world.say("slow", f"opening {many}, a byte a second each")
-            before = await world.work(waits, gatepost.endpoint, gatepost.source(9000), gatepost.users[0])
+            before = await world.work(waits, gatepost.endpoint, gatepost.source(20_000), gatepost.users[0])
             held = await hold(gatepost, many)
             trickling = asyncio.create_task(_trickle(held))
             await asyncio.sleep(2)
-            during = await world.work(waits, gatepost.endpoint, gatepost.source(9000), gatepost.users[0], 20, 0.1)
+            during = await world.work(waits, gatepost.endpoint, gatepost.source(20_000), gatepost.users[0], 20, 0.1)
             open_still = sum(one.closed is None for one in held)
         world.say("slow", f"{open_still} held; a login: {during}; waiting until they are dropped")
         try:
