@@ -55,15 +55,32 @@ async def churn(world):
         sources = [[gatepost.source(1000 * half + n) for n in range(400)] for half in (0, 1)]
         figures = []
         for name, many, seconds, work in (
-            ("connect, greet, quit", world.by_scale(12_000, 100_000, 1_000_000), world.by_scale(8, 70, 900),
-             lambda half, n: world.work(greet_and_quit, end, sources[half], n)),
-            ("login, logout", world.by_scale(900, 6_000, 60_000), world.by_scale(8, 50, 600),
-             lambda half, n: world.work(log_in_and_out, end, sources[half], user, n)),
+            (
+                "connect, greet, quit",
+                world.by_scale(12_000, 100_000, 1_000_000),
+                world.by_scale(8, 70, 900),
+                lambda half, n: world.work(greet_and_quit, end, sources[half], n),
+            ),
+            (
+                "login, logout",
+                world.by_scale(900, 6_000, 60_000),
+                world.by_scale(8, 50, 600),
+                lambda half, n: world.work(log_in_and_out, end, sources[half], user, n),
+            ),
         ):
             grown, done, first = await _grown(pid, many, seconds, work)
             kilobytes = max(0.0, slope(grown)) if grown[-1][1] - first > GRAIN else 0.0
             world.say("churn", f"{name}: {done:,} sessions, {first:,} to {grown[-1][1]:,} kB, {kilobytes:.4f} kB each")
-            figures.append(at_most(f"growth for each session: {name}", kilobytes, 0.05, 0.0, "kB", f"{done:,} sessions, {first:,} to {grown[-1][1]:,} kB in all"))
+            figures.append(
+                at_most(
+                    f"growth for each session: {name}",
+                    kilobytes,
+                    0.05,
+                    0.0,
+                    "kB",
+                    f"{done:,} sessions, {first:,} to {grown[-1][1]:,} kB in all",
+                )
+            )
         # Two password checks run at a time, 19 MiB each; 16 sessions asked for one at the start.
         figures.append(at_most("resident after it all", resident(pid) / 1024, 64.0, 24.0, "MiB"))
         return figures

@@ -1,7 +1,7 @@
 """A mail client of the plainest kind, for any of the three protocols, from any source address.
 
-It exists so that every part speaks through the same few lines. It refuses to wait for ever, and to take anything but the expected
-answer for success: `Refused` carries the line that came instead.
+It exists so that every part speaks through the same few lines. It refuses to wait for ever, and to take anything but the
+expected answer for success: `Refused` carries the line that came instead.
 """
 
 import asyncio
@@ -23,7 +23,9 @@ class Client:
     async def connect(cls, daemon, protocol, source, named=None):
         """`named`: the address that a PROXY header tells in the place of `source`."""
         async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(daemon.address, daemon.ports[protocol], local_addr=(source, 0), limit=1 << 20)
+            reader, writer = await asyncio.open_connection(
+                daemon.address, daemon.ports[protocol], local_addr=(source, 0), limit=1 << 20
+            )
         if named:
             writer.write(f"PROXY TCP4 {named} 192.0.2.1 40000 25\r\n".encode())
         client = cls(protocol, reader, writer)
@@ -66,7 +68,9 @@ class Client:
 
     async def mailbox(self, user):
         """Whose session this is, in the provider's own words."""
-        question, good = {"smtp": (f"MAIL FROM:<{user}>", "250 2.1.0 "), "imap": ("n NOOP", "n OK "), "pop3": ("STAT", "+OK ")}[self.protocol]
+        question, good = {"smtp": (f"MAIL FROM:<{user}>", "250 2.1.0 "), "imap": ("n NOOP", "n OK "), "pop3": ("STAT", "+OK ")}[
+            self.protocol
+        ]
         return (await self.ask(question, good)).removeprefix(good)
 
     async def quit(self):

@@ -1,7 +1,7 @@
 """One measured figure, held against its bar, and the table of all.
 
-It exists so that every part reports alike, and that a missed bar is seen: in the table and in the exit code. It refuses to print a
-figure without saying what it is held against.
+It exists so that every part reports alike, and that a missed bar is seen: in the table and in the exit code. It refuses to
+print a figure without saying what it is held against.
 """
 
 import re
@@ -32,8 +32,12 @@ def at_most(measure, value, bar, moonshot=None, unit="", note=""):
     """A figure that is better the smaller it is; `note` says how it was measured."""
     unit = f" {unit}" if unit else ""
     return Figure(
-        measure, f"{number(value)}{unit}" + (f" ({note})" if note else ""), f"{number(bar)}{unit}",
-        "" if moonshot is None else f"{number(moonshot)}{unit}", value <= bar, moonshot is not None and value <= moonshot,
+        measure,
+        f"{number(value)}{unit}" + (f" ({note})" if note else ""),
+        f"{number(bar)}{unit}",
+        "" if moonshot is None else f"{number(moonshot)}{unit}",
+        value <= bar,
+        moonshot is not None and value <= moonshot,
     )
 
 

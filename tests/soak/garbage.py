@@ -1,7 +1,7 @@
 """Garbage of every kind at all ports, while memory and an honest login are watched.
 
-It exists for hardening item 6 and the rule that no input stops other sessions. It refuses to care what the daemon answers: only that
-it lives, stays small, and serves others.
+It exists for hardening item 6 and the rule that no input stops other sessions. It refuses to care what the daemon answers: only
+that it lives, stays small, and serves others.
 """
 
 import asyncio
@@ -48,7 +48,9 @@ def short_lines(end, protocol, source, scale, seed):
     """100,000 short lines of random bytes, over as many connections as it takes."""
     chance, left = random.Random(seed), 100_000 * scale // 100
     while left > 0:
-        lines = [bytes(chance.choices(range(1, 256), k=chance.randrange(1, 30))).replace(b"\n", b"x") + b"\r\n" for _ in range(100)]
+        lines = [
+            bytes(chance.choices(range(1, 256), k=chance.randrange(1, 30))).replace(b"\n", b"x") + b"\r\n" for _ in range(100)
+        ]
         with contextlib.suppress(OSError), _connected(end, protocol, source) as client:
             client.sendall(b"".join(lines))
             client.shutdown(socket.SHUT_WR)
@@ -113,7 +115,10 @@ def pour_all(end, sources, scale, seed):
     os.nice(10)  # the garbage should take its processor time from nobody but itself
     jobs = [(kind, protocol) for kind in KINDS for protocol in (("smtp", "imap", "pop3") if kind in KINDS[:3] else ("",))]
     with ThreadPoolExecutor(6) as threads:
-        running = [(kind.__name__, threads.submit(kind, end, protocol, sources[n], scale, seed + n)) for n, (kind, protocol) in enumerate(jobs)]
+        running = [
+            (kind.__name__, threads.submit(kind, end, protocol, sources[n], scale, seed + n))
+            for n, (kind, protocol) in enumerate(jobs)
+        ]
         return [f"{name}: {job.exception()}" for name, job in running if job.exception()]
 
 
@@ -133,7 +138,9 @@ async def garbage(world):
         grown = max(0, peak.most - base) / 1024
         world.say("garbage", f"grew by {grown:.1f} MiB at most; a login meanwhile: {worst}")
         return [
-            at_most("memory that garbage took at most", grown, 32.0, 8.0, "MiB", f"{base / 1024:.0f} to {peak.most / 1024:.0f} MiB"),
+            at_most(
+                "memory that garbage took at most", grown, 32.0, 8.0, "MiB", f"{base / 1024:.0f} to {peak.most / 1024:.0f} MiB"
+            ),
             at_most("an honest login meanwhile, worst", worst.worst, 100.0, 50.0, "ms", f"{worst}; before {before}"),
             holds("after it all", f"the daemon serves: {after}" + (f"; {broke[0]}" if broke else ""), "it serves", not broke),
         ]

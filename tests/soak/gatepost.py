@@ -1,7 +1,7 @@
 """The daemon under test with a provider of its own: configured, signed in, started, killed, ended.
 
-It exists so that each part stands alone, on addresses of its own. It refuses to know anything of the daemon but its configuration
-file, its commands and its ports.
+It exists so that each part stands alone, on addresses of its own. It refuses to know anything of the daemon but its
+configuration file, its commands and its ports.
 """
 
 import asyncio
@@ -88,9 +88,14 @@ class Gatepost:
         self.folder.mkdir()
         address = f"127.{number}.0.1"
         pki = Pki(self.folder / "pki", address)
-        self.provider = world.part(Part(
-            f"provider of {name}", [sys.executable, "-m", "provider", address, pki.certificate, pki.key],
-            self.folder / "provider.log", cwd=HERE))
+        self.provider = world.part(
+            Part(
+                f"provider of {name}",
+                [sys.executable, "-m", "provider", address, pki.certificate, pki.key],
+                self.folder / "provider.log",
+                cwd=HERE,
+            )
+        )
         upstream = json.loads(wait_until("the provider's ports", lambda: self.provider.said().partition("\n")[0]))
         self.orders_url = f"http://{address}:{upstream['http']}/orders"
         self.endpoint = Endpoint(address, {protocol: _free_port(address) for protocol in PROTOCOLS})
@@ -121,8 +126,13 @@ class Gatepost:
         await asyncio.gather(*(asyncio.to_thread(self._sign_in, user) for user in self.users))
 
     def _sign_in(self, user):
-        login = subprocess.Popen([self.binary, "login", user, "--flow", "paste", "--json", "-c", self.config],
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        login = subprocess.Popen(
+            [self.binary, "login", user, "--flow", "paste", "--json", "-c", self.config],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         try:
             said = login.stdout.readline()
             if said.startswith("{"):

@@ -1,7 +1,7 @@
 """Guessing: how many answers a source gets, what the owner waits for, and whether the time tells who exists.
 
-It exists for hardening item 10. Sources beyond this machine are named by PROXY headers, since loopback has rules of its own; it is
-measured beside them. It refuses to count anything as an answered guess but the words for a wrong password.
+It exists for hardening item 10. Sources beyond this machine are named by PROXY headers, since loopback has rules of its own; it
+is measured beside them. It refuses to count anything as an answered guess but the words for a wrong password.
 """
 
 import asyncio
@@ -49,7 +49,10 @@ async def guesses(world):
         end, source, users, attacker = gatepost.endpoint, gatepost.source(0), gatepost.users, "198.51.100.7"
         world.say("guesses", f"{PARALLEL} connections of one source guess for {seconds} s")
         answers, began = [], time.monotonic()
-        lanes = [asyncio.create_task(attack(end, source, attacker, users[0], began + seconds, lane, answers)) for lane in range(PARALLEL)]
+        lanes = [
+            asyncio.create_task(attack(end, source, attacker, users[0], began + seconds, lane, answers))
+            for lane in range(PARALLEL)
+        ]
         lonely = asyncio.create_task(_answers_of_one_connection(end, source, "198.51.100.9", users[3]))
         await asyncio.sleep(5)
         elsewhere = await _waited(end, source, "203.0.113.5", users[1])
@@ -58,13 +61,31 @@ async def guesses(world):
         await asyncio.gather(*lanes)
         rate, (last, count) = answered(answers, began), await lonely
         others = {told for _, told in answers if not told.startswith(WRONG)}
-        world.say("guesses", f"{rate:.2f} a second; owner elsewhere {elsewhere}, same address {same}; others heard {others or 'nothing else'}")
+        world.say(
+            "guesses",
+            f"{rate:.2f} a second; owner elsewhere {elsewhere}, same address {same}; others heard {others or 'nothing else'}",
+        )
         return [
             at_most("guesses answered to one source", rate, 0.5, 0.1, "a second", f"{PARALLEL} connections at once"),
             holds("guesses on one connection", f"{count}, then {last}", "10, then it closes", count == 10),
-            holds("the owner from another address meanwhile", _told(elsewhere), "let in at once (1 s)", elsewhere[0] and elsewhere[1] <= 1),
-            holds("the owner from the guesser's address, password not seen before", _told(same), "let in within 60 s", same[0] and same[1] <= 60),
-            holds("the owner from the guesser's address, password right before", _told(remembered), "let in at once (1 s)", remembered[0] and remembered[1] <= 1),
+            holds(
+                "the owner from another address meanwhile",
+                _told(elsewhere),
+                "let in at once (1 s)",
+                elsewhere[0] and elsewhere[1] <= 1,
+            ),
+            holds(
+                "the owner from the guesser's address, password not seen before",
+                _told(same),
+                "let in within 60 s",
+                same[0] and same[1] <= 60,
+            ),
+            holds(
+                "the owner from the guesser's address, password right before",
+                _told(remembered),
+                "let in at once (1 s)",
+                remembered[0] and remembered[1] <= 1,
+            ),
         ]
 
 
@@ -109,12 +130,25 @@ async def loopback(world):
     seconds = world.by_scale(50, 75, 300)
     async with world.gatepost("loopback", 78) as gatepost:
         answers, began = [], time.monotonic()
-        await asyncio.gather(*(
-            attack(gatepost.endpoint, gatepost.source(0), None, gatepost.users[0], began + seconds, lane, answers) for lane in range(PARALLEL)))
+        await asyncio.gather(
+            *(
+                attack(gatepost.endpoint, gatepost.source(0), None, gatepost.users[0], began + seconds, lane, answers)
+                for lane in range(PARALLEL)
+            )
+        )
         rate = answered(answers, began)
         late = answered([one for one in answers if one[0] > began + 31], began + 31)
         world.say("loopback", f"{rate:.2f} answers a second, {late:.2f} after half a minute")
-        return [at_most("guesses answered to one loopback address", max(rate, late), 0.5, 0.1, "a second", f"{PARALLEL} connections at once, after half a minute {late:.2f}")]
+        return [
+            at_most(
+                "guesses answered to one loopback address",
+                max(rate, late),
+                0.5,
+                0.1,
+                "a second",
+                f"{PARALLEL} connections at once, after half a minute {late:.2f}",
+            )
+        ]
 
 
 def answer_times(end, source, user, tries, seed):
@@ -133,7 +167,11 @@ def answer_times(end, source, user, tries, seed):
         for n in range(5):
             await one(user, 9000 + n, 9)
         pairs = [(await one(user, n, 1), await one(f"nobody{n:04}@soak.example", n, 2)) for n in range(tries)]
-        return [known for (known, _), _ in pairs], [unknown for _, (unknown, _) in pairs], {told for pair in pairs for _, told in pair}
+        return (
+            [known for (known, _), _ in pairs],
+            [unknown for _, (unknown, _) in pairs],
+            {told for pair in pairs for _, told in pair},
+        )
 
     return asyncio.run(run())
 
@@ -142,9 +180,18 @@ async def timing(world):
     tries = world.by_scale(60, 300, 5000)
     async with world.gatepost("timing", 79, proxied=True) as gatepost, world.floor:
         world.say("timing", f"{tries} wrong passwords each for a known and for unknown users")
-        known, unknown, told = await world.work(answer_times, gatepost.endpoint, gatepost.source(0), gatepost.users[0], tries, world.seed)
+        known, unknown, told = await world.work(
+            answer_times, gatepost.endpoint, gatepost.source(0), gatepost.users[0], tries, world.seed
+        )
         apart = abs(statistics.median(known) - statistics.median(unknown))
         return [
-            at_most("known and unknown users apart, medians", apart, 5.0, None, "ms", f"{statistics.median(known):.2f} and {statistics.median(unknown):.2f} ms, {tries} each"),
+            at_most(
+                "known and unknown users apart, medians",
+                apart,
+                5.0,
+                None,
+                "ms",
+                f"{statistics.median(known):.2f} and {statistics.median(unknown):.2f} ms, {tries} each",
+            ),
             holds("known and unknown users hear", " / ".join(sorted(told)), "the same words", len(told) == 1),
         ]

@@ -3,8 +3,8 @@
 
     python3 tests/soak/run.py [--quick | --full] [-k PART] [--seed N] [--bin FILE] [--write docs/hardening.md] [--keep]
 
-The daemon is --bin, $GATEPOST_BIN, or target/release/gatepost. It needs Linux, openssl, and nothing else; about 8 minutes, --quick one.
-Exit code 1 if a bar is missed. Everything it started is ended, also after Ctrl-C.
+The daemon is --bin, $GATEPOST_BIN, or target/release/gatepost. It needs Linux, openssl, and nothing else; about 8 minutes,
+--quick one. Exit code 1 if a bar is missed. Everything it started is ended, also after Ctrl-C.
 """
 
 import argparse
@@ -50,11 +50,20 @@ def raise_open_files():
 
 def machine(world):
     """What the figures were measured on."""
-    cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.machine())
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     version = subprocess.run([world.binary, "--version"], capture_output=True, text=True).stdout.strip()
-    return (f"{version}, {os.cpu_count()} x {cpu}, {memory:.0f} GiB, Linux {platform.release()}, {time.strftime('%Y-%m-%d')}; "
-            f"{world.scale} run, seed {world.seed}, load {os.getloadavg()[0]:.1f} before it.")
+    return (
+        f"{version}, {os.cpu_count()} x {cpu}, {memory:.0f} GiB, Linux {platform.release()}, {time.strftime('%Y-%m-%d')}; "
+        f"{world.scale} run, seed {world.seed}, load {os.getloadavg()[0]:.1f} before it."
+    )
 
 
 async def figures_of(world, part):
@@ -63,7 +72,14 @@ async def figures_of(world, part):
         return await part(world)
     except Exception as broken:
         world.say(part.__name__, "broke off\n" + traceback.format_exc())
-        return [holds(part.__name__, f"broke off: {str(broken).partition(chr(10))[0] or type(broken).__name__}", "runs to its end", False)]
+        return [
+            holds(
+                part.__name__,
+                f"broke off: {str(broken).partition(chr(10))[0] or type(broken).__name__}",
+                "runs to its end",
+                False,
+            )
+        ]
 
 
 async def soak(world, parts):
@@ -77,11 +93,23 @@ async def soak(world, parts):
 def options():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", dest="scale", action="store_const", const=QUICK, default=DEFAULT, help="about a minute, smaller numbers")
-    size.add_argument("--full", dest="scale", action="store_const", const=FULL, help="as near to the moonshots as this machine allows")
-    parser.add_argument("-k", dest="pattern", default="", metavar="PART", help=f"only parts with this in their name: {', '.join(p.__name__ for p in PARTS)}")
+    size.add_argument(
+        "--quick", dest="scale", action="store_const", const=QUICK, default=DEFAULT, help="about a minute, smaller numbers"
+    )
+    size.add_argument(
+        "--full", dest="scale", action="store_const", const=FULL, help="as near to the moonshots as this machine allows"
+    )
+    parser.add_argument(
+        "-k",
+        dest="pattern",
+        default="",
+        metavar="PART",
+        help=f"only parts with this in their name: {', '.join(p.__name__ for p in PARTS)}",
+    )
     parser.add_argument("--seed", type=int, default=20, help="of everything that goes by chance")
-    parser.add_argument("--bin", type=Path, default=os.environ.get("GATEPOST_BIN") or HERE.parent.parent / "target/release/gatepost")
+    parser.add_argument(
+        "--bin", type=Path, default=os.environ.get("GATEPOST_BIN") or HERE.parent.parent / "target/release/gatepost"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this page")
     parser.add_argument("--keep", action="store_true", help="keep the folder with all logs")
     return parser.parse_args()
@@ -110,6 +138,7 @@ async def main(wanted, stack):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started this in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.ExitStack() as everything:
         code = asyncio.run(main(options(), everything))

@@ -1,4 +1,5 @@
-"""Silent and slow clients: what one costs, what an honest login waits meanwhile, when they are dropped, who leaves when it is full.
+"""Silent and slow clients: what one costs, what an honest login waits meanwhile, when they are dropped, who leaves when it is
+full.
 
 It exists for hardening item 8. It refuses to count a connection that was not greeted.
 """
@@ -46,7 +47,7 @@ class Held(asyncio.Protocol):
         """The next byte of a command that never ends."""
         if not self.closed:
             at = self.sent % len(TRICKLE[self.protocol])
-            self.transport.write(TRICKLE[self.protocol][at:at + 1])
+            self.transport.write(TRICKLE[self.protocol][at : at + 1])
             self.sent += 1
 
 
@@ -57,7 +58,8 @@ async def hold(gatepost, many, offset=0, protocols=PROTOCOLS):
     async def one(n):
         protocol = protocols[n % len(protocols)]
         _, one = await loop.create_connection(
-            lambda: Held(protocol), end.address, end.ports[protocol], local_addr=(gatepost.source(offset + n % 4000), 0))
+            lambda: Held(protocol), end.address, end.ports[protocol], local_addr=(gatepost.source(offset + n % 4000), 0)
+        )
         held.append(one)
         async with asyncio.timeout(60):
             await one.greeted
@@ -68,7 +70,7 @@ async def hold(gatepost, many, offset=0, protocols=PROTOCOLS):
 
 
 async def dropped(held):
-    """Waits until all are closed, some seconds beyond the deadline at most; the shortest and the longest life, and who is left."""
+    """Waits until all are closed, or some seconds beyond the deadline; the shortest and longest life, and how many are left."""
     limit = time.monotonic() + DEADLINE + 15
     while any(one.closed is None for one in held) and time.monotonic() < limit:
         await asyncio.sleep(0.1)
@@ -82,7 +84,11 @@ async def dropped(held):
 def drop_figure(name, lives):
     shortest, longest, left = lives
     return holds(
-        f"{name} are dropped", f"after {shortest:.2f} to {longest:.2f} s, {left} left", f"all within {DEADLINE:.0f} s", not left and longest <= DEADLINE + SCHEDULING)
+        f"{name} are dropped",
+        f"after {shortest:.2f} to {longest:.2f} s, {left} left",
+        f"all within {DEADLINE:.0f} s",
+        not left and longest <= DEADLINE + SCHEDULING,
+    )
 
 
 async def silent(world):
@@ -105,7 +111,14 @@ async def silent(world):
         world.say("silent", f"{open_still} held at {each:.2f} kB each; a login: {during}; waiting until they are dropped")
         lives = await dropped(held)
         return [
-            holds("silent connections held at once", f"{open_still:,}", f"{many:,}", open_still == many, "20,000", open_still >= 20_000),
+            holds(
+                "silent connections held at once",
+                f"{open_still:,}",
+                f"{many:,}",
+                open_still == many,
+                "20,000",
+                open_still >= 20_000,
+            ),
             at_most("memory of a silent connection", each, 4.0, 1.5, "kB", told),
             at_most("an honest login among them, worst", during.worst, 200.0, 50.0, "ms", f"{during}; alone: {before}"),
             drop_figure("silent connections", lives),
@@ -129,7 +142,14 @@ async def slow(world):
         finally:
             trickling.cancel()
         return [
-            holds("slow-loris clients held at once", f"{open_still:,}", f"{many:,}", open_still == many, "10,000", open_still >= 10_000),
+            holds(
+                "slow-loris clients held at once",
+                f"{open_still:,}",
+                f"{many:,}",
+                open_still == many,
+                "10,000",
+                open_still >= 10_000,
+            ),
             at_most("an honest login among them, worst", during.worst, 100.0, None, "ms", f"{during}; alone: {before}"),
             drop_figure("slow-loris clients", lives),
         ]
@@ -165,8 +185,16 @@ async def full(world):
         for client in first + late + others:
             client.abort()
         return [
-            holds("when full, the oldest that is not signed on goes", f"{len(gone)} of {newcomers} went, in order of age: {gone == list(range(newcomers))}",
-                  "each newcomer costs the oldest its place", gone == list(range(newcomers))),
-            holds("when full of signed-on sessions, none of them goes", f"{alive} of {room} answer; the newcomer hears: {told}",
-                  "all answer", alive == room),
+            holds(
+                "when full, the oldest that is not signed on goes",
+                f"{len(gone)} of {newcomers} went, in order of age: {gone == list(range(newcomers))}",
+                "each newcomer costs the oldest its place",
+                gone == list(range(newcomers)),
+            ),
+            holds(
+                "when full of signed-on sessions, none of them goes",
+                f"{alive} of {room} answer; the newcomer hears: {told}",
+                "all answer",
+                alive == room,
+            ),
         ]

@@ -1,7 +1,7 @@
 """Tokens under load: one request however many wait, and nobody ever in another's mailbox.
 
-It exists for the refresh storm and the token mix of the figures table. It refuses to trust the daemon about whose session it is: the
-provider tells.
+It exists for the refresh storm and the token mix of the figures table. It refuses to trust the daemon about whose session it
+is: the provider tells.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ async def storm(world):
             await gatepost.start()
             # The first one has its password checked and remembered; like all others it then waits for the token.
             first = asyncio.create_task(crowd(gatepost, 1, user))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
             good, reason = await crowd(gatepost, many - 1, user)
             good += (await first)[0]
             requests = gatepost.orders(delay=0)["refreshes"].get(user, 0) - before
@@ -89,7 +89,7 @@ async def mix(world):
                 except (Refused, OSError, TimeoutError) as refused:
                     failed.append(f"{user} over {protocol}: {refused}")
                 if done % 500 == 250:
-                    await asyncio.to_thread(gatepost.orders, revoke=gatepost.users[done // 500 % 20:][:1])
+                    await asyncio.to_thread(gatepost.orders, revoke=gatepost.users[done // 500 % 20 :][:1])
 
         await asyncio.gather(*(visitor(lane) for lane in range(parallel)))
         books = gatepost.orders()
@@ -97,6 +97,13 @@ async def mix(world):
         refreshed = sum(books["refreshes"].values())
         world.say("mix", f"{done:,} logins, {refreshed} tokens replaced meanwhile, {len(wrong)} mixed up, {len(failed)} failed")
         return [
-            at_most(f"tokens mixed up over {done:,} logins of 20 users", len(wrong), 0, 0, "", wrong[0] if wrong else f"{refreshed} tokens were replaced meanwhile"),
+            at_most(
+                f"tokens mixed up over {done:,} logins of 20 users",
+                len(wrong),
+                0,
+                0,
+                "",
+                wrong[0] if wrong else f"{refreshed} tokens were replaced meanwhile",
+            ),
             at_most("logins that failed meanwhile", len(failed), 0, 0, "", failed[0] if failed else ""),
         ]

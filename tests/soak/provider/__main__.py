@@ -15,7 +15,12 @@ async def main(address, certificate, key):
     tls.load_cert_chain(certificate, key)
     books = Books()
     mail, identity = Mail(books), Identity(books)
-    handlers = {"smtp": mail.served(mail.smtp), "imap": mail.served(mail.imap), "pop3": mail.served(mail.pop3), "http": identity.serve}
+    handlers = {
+        "smtp": mail.served(mail.smtp),
+        "imap": mail.served(mail.imap),
+        "pop3": mail.served(mail.pop3),
+        "http": identity.serve,
+    }
     ports = {}
     for name, handler in handlers.items():
         secured = None if name == "http" else tls

@@ -55,6 +55,11 @@ class Books:
 
     def told(self):
         return {
-            "refreshes": dict(self.refreshes), "outdated": sum(self.outdated.values()), "sign_ons": self.sign_ons,
-            "refused": self.refused, "mix_ups": self.mix_ups, "messages": dict(self.messages), "armed": self.kill is not None,
+            "refreshes": dict(self.refreshes),
+            "outdated": sum(self.outdated.values()),
+            "sign_ons": self.sign_ons,
+            "refused": self.refused,
+            "mix_ups": self.mix_ups,
+            "messages": dict(self.messages),
+            "armed": self.kill is not None,
         }

@@ -18,7 +18,9 @@ class Identity:
     async def serve(self, reader, writer):
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            length = next((int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length:")), 0)
+            length = next(
+                (int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length:")), 0
+            )
             body = (await reader.readexactly(length)).decode()
             path = urlsplit(head.split(" ")[1]).path
             status, answer = await self.answer(path, body)
@@ -26,8 +28,11 @@ class Identity:
             if order and order["after"] is None:
                 self.kill(order)
             payload = json.dumps(answer).encode()
-            writer.write(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
-                         "Connection: close\r\n\r\n".encode() + payload)
+            writer.write(
+                f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
+                "Connection: close\r\n\r\n".encode()
+                + payload
+            )
             await writer.drain()
             if order and order["after"] is not None:
                 await asyncio.sleep(order["after"])

@@ -1,7 +1,7 @@
 """The mail server: SMTP, IMAP and POP3 inside TLS, XOAUTH2 alone, and just as much of each as Gatepost asks for.
 
-It exists to tell each client whose mailbox it reached (in the reply to NOOP, STAT and MAIL) and to write down each message before it
-says 250. It refuses a token that is not the claimed person's.
+It exists to tell each client whose mailbox it reached (in the reply to NOOP, STAT and MAIL) and to write down each message
+before it says 250. It refuses a token that is not the claimed person's.
 """
 
 import asyncio
@@ -47,7 +47,9 @@ class Mail:
             line = (await reader.readuntil(b"\r\n")).strip()
             verb = line[:4].upper()
             if verb == b"EHLO":
-                writer.write(b"250-provider.soak.example\r\n250-SIZE 157286400\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 AUTH XOAUTH2\r\n")
+                writer.write(
+                    b"250-provider.soak.example\r\n250-SIZE 157286400\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 AUTH XOAUTH2\r\n"
+                )
             elif verb == b"AUTH":
                 writer.write(b"334 \r\n")
                 person = await self.sign_on((await reader.readuntil(b"\r\n")).strip(), b"334 ", reader, writer)
@@ -97,7 +99,9 @@ class Mail:
             if verb == b"AUTH":
                 writer.write(b"+ \r\n")
                 person = await self.sign_on((await reader.readuntil(b"\r\n")).strip(), b"+ ", reader, writer)
-                writer.write(b"+OK signed on\r\n" if person else b"-ERR Authentication failure: unknown user name or bad password.\r\n")
+                writer.write(
+                    b"+OK signed on\r\n" if person else b"-ERR Authentication failure: unknown user name or bad password.\r\n"
+                )
             elif verb == b"QUIT":
                 writer.write(b"+OK bye\r\n")
                 return
