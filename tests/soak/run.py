@@ -126,6 +126,8 @@ async def main(wanted, stack):
         sys.exit(f"there is no daemon at {world.binary}: build it first, or name it with --bin or in GATEPOST_BIN")
     where = machine(world)
     print(where, flush=True)
+    if os.getloadavg()[0] > os.cpu_count():
+        print('this machine is busy with other work: compare each wait with the one "alone" beside it', flush=True)
     figures = await soak(world, [part for part in PARTS if wanted.pattern in part.__name__])
     print(f"\n{table(figures)}\n")
     if wanted.write:
