@@ -41,11 +41,11 @@ async def storm(world):
         await asyncio.sleep(signed_in + EXPIRES - time.monotonic())
         figures = []
         async with world.floor:
-            before = gatepost.orders(life=3600, delay=4)["refreshes"].get(user, 0)
+            before = gatepost.orders(life=3600, delay=8)["refreshes"].get(user, 0)
             await gatepost.start()
             # The first one has its password checked and remembered; like all others it then waits for the token.
             first = asyncio.create_task(crowd(gatepost, 1, user))
-            await asyncio.sleep(1)
+            await asyncio.sleep(3)
             good, reason = await crowd(gatepost, many - 1, user)
             good += (await first)[0]
             requests = gatepost.orders(delay=0)["refreshes"].get(user, 0) - before
