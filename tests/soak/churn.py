@@ -63,8 +63,8 @@ async def churn(world):
             ),
             (
                 "login, logout",
-                world.by_scale(900, 6_000, 60_000),
-                world.by_scale(8, 50, 600),
+                world.by_scale(1_500, 6_000, 60_000),
+                world.by_scale(14, 50, 600),
                 lambda half, n: world.work(log_in_and_out, end, sources[half], user, n),
             ),
         ):
@@ -91,7 +91,7 @@ async def _grown(pid, many, seconds, work):
     began, share, points, done = time.monotonic(), many // ROUNDS // 2, [], 0
     for turn in range(ROUNDS):
         done += sum(await asyncio.gather(work(0, share), work(1, share)))
-        if turn >= ROUNDS // 4:
+        if turn >= ROUNDS // 3:
             points.append((done, resident(pid)))
         if time.monotonic() - began > seconds and len(points) >= 3:
             break
