@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run demo test unit real lint fmt deny man clean
+.PHONY: run demo test unit real soak lint fmt deny man clean
 
 run: ## the daemon, with ./gatepost.toml
 	$(CARGO) run --release -- run
@@ -25,6 +25,10 @@ real: ## real Dovecot, Postfix, OAuth server, mail programs and browser; install
 	$(CARGO) build --quiet
 	bash tests/real/install.sh
 	python3 tests/real/run.py
+
+soak: ## silent and slow clients, guessing, churn, token storms, kill -9, garbage: the figures of docs/hardening.md; SOAK="--quick" takes a minute
+	$(CARGO) build --release --quiet
+	python3 tests/soak/run.py $(SOAK)
 
 fmt:
 	$(CARGO) fmt
