@@ -15,13 +15,13 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     time::{Instant, timeout_at},
 };
 use tokio_rustls::{client, server};
 
-use super::{ClientTls, ServerTls, TlsFault, TlsFaultKind, read_ahead::ReadAhead};
+use super::{ClientTls, ServerTls, TlsFault, TlsFaultKind, read::read_some, read_ahead::ReadAhead};
 use crate::wire::lines::looks_like_tls;
 
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -193,9 +193,8 @@ impl Stream {
             return;
         }
         let linger = deadline.min(Instant::now() + LINGER);
-        let mut waste = [0; 4096];
         let mut dropped = 0;
-        while let Ok(Ok(n @ 1..)) = timeout_at(linger, self.read(&mut waste)).await {
+        while let Ok(Ok(n @ 1..)) = timeout_at(linger, read_some(self, |_| {})).await {
             dropped += n;
             if dropped > LINGER_BYTES {
                 break;

@@ -7,13 +7,10 @@
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::{
-    net::Stream,
+    net::{Stream, read_some},
     wire::{
         Violation,
         smtp::{Mail, Rcpt, Replies, Reply, command::Carries},
@@ -198,13 +195,9 @@ impl Channel {
 
     /// One read. Cancel safe.
     async fn fill(&mut self) -> Result<(), Lost> {
-        let mut chunk = [0u8; 2048];
-        match self.stream.read(&mut chunk).await? {
+        match read_some(&mut self.stream, |bytes| self.replies.feed(bytes)).await? {
             0 => Err(Lost::Closed),
-            n => {
-                self.replies.feed(chunk.get(..n).unwrap_or_default());
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 

@@ -1,9 +1,9 @@
 //! From the greeting to the client's success, the same for all three protocols.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{io::AsyncReadExt, time::Instant};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -16,7 +16,7 @@ use crate::{
     account::Admitted,
     base::{Claim, Fault, Kind, Owner, Protocol, Stage},
     meter::{Entry, Outcome},
-    net::{Seat, Stream},
+    net::{Seat, Stream, read_some},
     wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
@@ -45,8 +45,8 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     let entry = gate.meter.board.enter(protocol, peer.ip());
     gate.meter.session(protocol);
     debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
-    // Each part is a boxed future of its own: a silent client does not pay for a relay, nor a relay for the login.
-    let knocking = Box::pin(knocking(&gate, &doorway, client, &seat, &entry));
+    // Each part is a boxed future of its own: a silent client pays for no sign-on and no relay, a relay for no login.
+    let knocking = knocking(&gate, &doorway, client, &seat, &entry);
     let through = tokio::select! {
         through = knocking => through,
         () = seat.evicted().cancelled() => None,
@@ -60,16 +60,26 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     debug!(session = entry.id(), %protocol, %peer, "closed");
 }
 
-async fn knocking(gate: &Gate, doorway: &Doorway, client: Stream, seat: &Seat, entry: &Entry) -> Option<Through> {
+type Knocking<'a> = Pin<Box<dyn Future<Output = Option<Through>> + Send + 'a>>;
+
+fn knocking<'a>(
+    gate: &'a Gate,
+    doorway: &'a Doorway,
+    client: Stream,
+    seat: &'a Seat,
+    entry: &'a Entry,
+) -> Knocking<'a> {
     let accounts = gate.register.accounts();
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, seat, entry, peer: client.peer() };
     match doorway.protocol {
-        Protocol::Smtp => door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)).await,
-        Protocol::Imap => {
-            door.knock(client, ImapFront::new(gate.seen.carried(Protocol::Imap, accounts), protection)).await
+        Protocol::Smtp => {
+            Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)))
         }
-        Protocol::Pop3 => door.knock(client, Pop3Front::new(protection)).await,
+        Protocol::Imap => {
+            Box::pin(door.knock(client, ImapFront::new(gate.seen.carried(Protocol::Imap, accounts), protection)))
+        }
+        Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection))),
     }
 }
 
@@ -82,7 +92,7 @@ struct Door<'a> {
 }
 
 impl Door<'_> {
-    async fn knock<F: Front>(&self, mut client: Stream, mut front: F) -> Option<Through> {
+    async fn knock<F: Front>(self, mut client: Stream, mut front: F) -> Option<Through> {
         let mut patience = CLIENT_WAIT;
         let mut failures = 0;
         loop {
@@ -104,7 +114,7 @@ impl Door<'_> {
                     return None;
                 }
                 Ok(Want::StartTls) => {
-                    client = self.upgrade(client, deadline).await?;
+                    client = Box::pin(self.upgrade(client, deadline)).await?;
                     patience = deadline.saturating_duration_since(Instant::now());
                     front.secured();
                     continue;
@@ -117,16 +127,18 @@ impl Door<'_> {
                     self.gate.register.by_address(self.peer.ip()).ok_or_else(needs_login)
                 }
                 Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
-                    admission = self.check(&claim, signed_on_by) => admission,
+                    admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
                     () = left(&mut client, &mut front) => return None,
                 },
             };
             let signed_on = match admission {
-                Ok(admitted) => self.sign_on(&mut client, &mut front, admitted, signed_on_by).await?,
+                Ok(admitted) => Box::pin(self.sign_on(&mut client, &mut front, admitted, signed_on_by)).await?,
                 Err(fault) => Err((None, fault)),
             };
             match signed_on {
-                Ok((admitted, upstream)) => return self.welcome(client, front, admitted, upstream, knocked).await,
+                Ok((admitted, upstream)) => {
+                    return Box::pin(self.welcome(client, front, admitted, upstream, knocked)).await;
+                }
                 Err((admitted, fault)) => {
                     self.refused(admitted.as_ref(), &fault, knocked);
                     front.refuse(&fault);
@@ -255,14 +267,10 @@ fn needs_login() -> Fault {
 /// that closes with nothing more to say has no use for a session.
 async fn left<F: Front>(client: &mut Stream, front: &mut F) {
     let mut ahead = 0;
-    let mut chunk = [0u8; 2048];
     while ahead < AHEAD_CAP {
-        match client.read(&mut chunk).await {
+        match read_some(client, |bytes| front.feed(bytes)).await {
             Ok(0) if front.has_unread() => break,
-            Ok(n) if n > 0 => {
-                front.feed(chunk.get(..n).unwrap_or_default());
-                ahead += n;
-            }
+            Ok(n) if n > 0 => ahead += n,
             _ => return,
         }
     }

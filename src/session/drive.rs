@@ -3,14 +3,15 @@
 use std::{io, time::Duration};
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::{Instant, timeout_at},
 };
 
-use crate::wire::{Machine, Step, Violation};
+use crate::{
+    net::read_some,
+    wire::{Machine, Step, Violation},
+};
 
-/// One read; a machine never sees more at a time, so its input stays bounded.
-const CHUNK: usize = 4 * 1024;
 /// A peer that does not take a line within this is gone.
 const WRITE_WAIT: Duration = Duration::from_secs(30);
 
@@ -46,7 +47,8 @@ fn is_close(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
-/// Runs the machine until it wants something of the session, until `deadline` at the latest.
+/// Runs the machine until it wants something of the session, until `deadline` at the latest. The machine sees one read
+/// at a time, so its input stays bounded.
 ///
 /// The clock is looked at before every read: a peer that never stops sending is always ready, and a timeout around
 /// the read alone would never fire.
@@ -58,12 +60,9 @@ where
     loop {
         match machine.step().map_err(Broken::Violation)? {
             Step::Read => {
-                let mut chunk = [0u8; CHUNK];
-                let n = by(deadline, stream.read(&mut chunk)).await?;
-                if n == 0 {
+                if by(deadline, read_some(stream, |bytes| machine.feed(bytes))).await? == 0 {
                     return Err(Broken::Closed);
                 }
-                machine.feed(chunk.get(..n).unwrap_or_default());
             }
             Step::Write(bytes) => write_by(deadline, stream, &bytes).await?,
             Step::StartTls => return Ok(Want::StartTls),

@@ -7,10 +7,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::{
-    io::AsyncReadExt,
-    time::{Instant, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -25,7 +22,7 @@ use crate::{
     account::Admitted,
     base::{Protocol, Stage, printable},
     meter::Entry,
-    net::Stream,
+    net::{Stream, read_some},
     outbound::{Channel, Lost},
     wire::{
         ERROR_BUDGET,
@@ -112,7 +109,6 @@ impl Relay<'_> {
     /// The next command line; meanwhile the upstream connection is watched and given back.
     async fn woken(&mut self) -> Woken {
         let start = Instant::now();
-        let mut chunk = [0u8; COMMAND_CAP];
         loop {
             match self.input.cut() {
                 Ok(Some(line)) => return Woken::Line(line),
@@ -121,8 +117,8 @@ impl Relay<'_> {
             }
             let between = self.envelope.is_none();
             tokio::select! {
-                read = timeout_at(start + CLIENT_IDLE, self.client.read(&mut chunk)) => match read {
-                    Ok(Ok(n)) if n > 0 => self.input.feed(chunk.get(..n).unwrap_or_default()),
+                read = timeout_at(start + CLIENT_IDLE, read_some(&mut self.client, |bytes| self.input.feed(bytes))) => match read {
+                    Ok(Ok(n)) if n > 0 => {}
                     Ok(_) => return Woken::ClientGone,
                     Err(_) => return Woken::ClientIdle,
                 },

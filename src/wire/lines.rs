@@ -113,6 +113,21 @@ pub fn looks_like_tls(input: &[u8]) -> bool {
     matches!(input, [0x16, 0x03, ..] | [0x16])
 }
 
+/// The name of another protocol that a client speaks to us, if it does: it has TLS turned on, or is a web browser,
+/// which may have been sent here to say something in another's name.
+pub fn other_tongue(input: &[u8]) -> Option<&'static str> {
+    const METHODS: [&[u8]; 9] =
+        [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
+    if looks_like_tls(input) {
+        return Some("TLS");
+    }
+    if !METHODS.contains(&first_word(input.get(..8).unwrap_or(input)).0) {
+        return None;
+    }
+    let line = input.get(..memchr::memchr(b'\n', input)?)?.trim_ascii_end();
+    (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0")).then_some("HTTP")
+}
+
 /// How long the line that is coming may get: AUTH lines carry an initial response.
 pub fn cap_for(pending: &[u8]) -> usize {
     let auth = pending.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"));

@@ -303,6 +303,26 @@ fn smtp_what_follows_auth_in_the_same_read_is_never_a_sasl_response() {
 }
 
 #[test]
+fn a_web_browser_is_told_once_and_shown_out() {
+    let request = b"POST / HTTP/1.1\r\nHost: gate\r\n\r\nHELO x\r\nMAIL FROM:<a@b.c>\r\n";
+    fn told(front: impl Front, request: &[u8]) -> String {
+        let mut run = Run::new(front);
+        for byte in request {
+            run.machine.feed(&[*byte]);
+            run.drain(&mut gatekeeper);
+            if let Some(violation) = run.broken {
+                assert!(run.heard.is_empty());
+                return String::from_utf8(violation.farewell.unwrap().to_vec()).unwrap();
+            }
+        }
+        panic!("nothing was said");
+    }
+    assert_eq!(told(smtp(), request), "554 5.5.1 This port speaks plain SMTP, not HTTP\r\n");
+    assert_eq!(told(imap(), request), "* BYE This port speaks plain IMAP, not HTTP\r\n");
+    assert_eq!(told(pop3(), request), "-ERR This port speaks plain POP3, not HTTP\r\n");
+}
+
+#[test]
 fn plain_bytes_behind_starttls_end_the_session_in_every_protocol() {
     let mut smtp = Run::new(SmtpFront::new(Keywords::new("g", vec![]), Protection::Offered));
     smtp.machine.feed(b"STARTTLS\r\nEHLO x\r\n");

@@ -14,7 +14,7 @@ use crate::{
     base::{Claim, Fault},
     wire::{
         Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
-        lines::{AUTH_CAP, COMMAND_CAP, Lines, control_byte, looks_like_tls},
+        lines::{AUTH_CAP, COMMAND_CAP, Lines, control_byte, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
 };
@@ -178,9 +178,9 @@ impl ImapFront {
 
     /// Takes what there is of input; `None` when more is needed.
     fn input(&mut self) -> Result<Option<Option<Knock>>, Violation> {
-        if looks_like_tls(self.lines.pending()) {
-            return Err(Violation::new("TLS bytes on a plain IMAP connection")
-                .farewell("* BYE This port speaks plain IMAP, not TLS\r\n"));
+        if let Some(tongue) = other_tongue(self.lines.pending()) {
+            return Err(Violation::new(format!("{tongue} on a plain IMAP connection"))
+                .farewell(format!("* BYE This port speaks plain IMAP, not {tongue}\r\n")));
         }
         if let State::Sasl { .. } = self.state {
             return self.response();

@@ -10,7 +10,7 @@ use crate::{
     base::{Claim, Fault},
     wire::{
         Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
-        lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, control_byte, first_word, looks_like_tls},
+        lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, control_byte, first_word, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
 };
@@ -175,10 +175,9 @@ impl Pop3Front {
     fn line(&mut self) -> Result<Option<BytesMut>, Violation> {
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
-        if looks_like_tls(self.lines.pending()) {
-            return Err(
-                Violation::new("TLS bytes on a plain POP3 connection").farewell("-ERR This port speaks plain POP3\r\n")
-            );
+        if let Some(tongue) = other_tongue(self.lines.pending()) {
+            return Err(Violation::new(format!("{tongue} on a plain POP3 connection"))
+                .farewell(format!("-ERR This port speaks plain POP3, not {tongue}\r\n")));
         }
         self.lines.cut().map_err(|long| {
             Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell("-ERR Line too long\r\n")

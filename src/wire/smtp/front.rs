@@ -15,7 +15,7 @@ use crate::{
     base::Fault,
     wire::{
         Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
-        lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, looks_like_tls},
+        lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, other_tongue},
         sasl::{Exchange, Mechanism, Turn},
     },
 };
@@ -196,9 +196,9 @@ impl SmtpFront {
     }
 
     fn line(&mut self) -> Result<Option<BytesMut>, Violation> {
-        if looks_like_tls(self.lines.pending()) {
-            return Err(Violation::new("TLS bytes on a plain SMTP connection")
-                .farewell("554 5.5.1 This port speaks plain SMTP, not TLS\r\n"));
+        if let Some(tongue) = other_tongue(self.lines.pending()) {
+            return Err(Violation::new(format!("{tongue} on a plain SMTP connection"))
+                .farewell(format!("554 5.5.1 This port speaks plain SMTP, not {tongue}\r\n")));
         }
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
