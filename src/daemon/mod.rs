@@ -286,6 +286,7 @@ async fn build_gate(
     let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);
     let http = HttpClient::new(&config.network, &tls)?;
+    let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
     let keepers = Arc::new(Keepers::new(store.clone(), http, console_url, meter.clone()));
     keepers.apply(&sign_ins(config));
@@ -297,7 +298,7 @@ async fn build_gate(
         keepers,
         store,
         tls,
-        seen: Arc::new(Seen::default()),
+        seen,
         refusals: Refusals::default(),
         meter,
         host: supervisor::host_name(),

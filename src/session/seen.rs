@@ -9,30 +9,50 @@ use crate::{
     account::Account,
     base::Protocol,
     net::Upstream,
+    store::Store,
     wire::smtp::{SIZE_LIMIT, front::Keywords},
 };
 
 /// SMTP keywords that are shown only if every reachable upstream carries them.
 const SMTP_CARRIED: [&str; 3] = ["8BITMIME", "SMTPUTF8", "DSN"];
 
-/// One service of one upstream.
-type Service = (Protocol, String, u16);
-
 /// Live lists by service; grows with the number of configured upstreams only.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Seen {
-    lists: RwLock<HashMap<Service, Arc<[String]>>>,
+    lists: RwLock<HashMap<String, Arc<[String]>>>,
+    /// Where the lists outlive a restart.
+    store: Option<Arc<Store>>,
 }
 
 impl Seen {
+    /// What was seen before the last restart. A store that does not answer costs the first client a shorter list.
+    pub async fn recalled(store: Arc<Store>) -> Self {
+        let known = store.seen().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what upstreams offer is not remembered");
+            Vec::new()
+        });
+        let lists = known.into_iter().map(|(service, list)| (service, list.into())).collect();
+        Self { lists: RwLock::new(lists), store: Some(store) }
+    }
+
+    /// Takes over a list; a new one is stored in the background. Needs a tokio runtime.
     pub fn note(&self, protocol: Protocol, upstream: &Upstream, list: &[String]) {
         if list.is_empty() {
             return;
         }
-        let key = (protocol, upstream.host.clone(), upstream.port);
+        let service = service(protocol, upstream);
         let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-        if lists.get(&key).is_none_or(|known| **known != *list) {
-            lists.insert(key, list.into());
+        if lists.get(&service).is_some_and(|known| **known == *list) {
+            return;
+        }
+        let list: Arc<[String]> = list.into();
+        lists.insert(service.clone(), list.clone());
+        if let Some(store) = self.store.clone() {
+            tokio::spawn(async move {
+                if let Err(error) = store.remember_seen(&service, &list).await {
+                    tracing::warn!(%error, "what {service} offers could not be stored");
+                }
+            });
         }
     }
 
@@ -44,9 +64,8 @@ impl Seen {
             Protocol::Imap => (&app.imap, &app.imap_capabilities),
             Protocol::Pop3 => return Vec::new(),
         };
-        let key = (protocol, upstream.host.clone(), upstream.port);
         let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        lists.get(&key).map_or_else(|| preset.clone(), |list| list.to_vec())
+        lists.get(&service(protocol, upstream)).map_or_else(|| preset.clone(), |list| list.to_vec())
     }
 
     /// What is known of one upstream before it is asked; `None` if nothing is.
@@ -72,6 +91,11 @@ impl Seen {
         shown.size = sizes.chain([SIZE_LIMIT]).min().unwrap_or(SIZE_LIMIT);
         shown
     }
+}
+
+/// One service of one upstream.
+fn service(protocol: Protocol, upstream: &Upstream) -> String {
+    format!("{protocol} {}:{}", upstream.host, upstream.port)
 }
 
 /// What an EHLO shows of one upstream's list: only what we carry ourselves.

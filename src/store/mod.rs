@@ -1,4 +1,4 @@
-//! State that outlives the process: sealed tokens, and passwords learned at their first use.
+//! State that outlives the process: sealed tokens, passwords learned at their first use, what upstreams offer.
 
 mod error;
 mod key;
@@ -7,6 +7,7 @@ pub mod private_file;
 mod readiness;
 mod row;
 mod sealing;
+mod seen;
 mod settings;
 mod sqlite;
 #[cfg(test)]

@@ -268,7 +268,7 @@ impl Store {
             .ok_or_else(|| StoreError::Row { key: key.to_owned(), database: self.database.clone() })
     }
 
-    fn failed(&self, cause: sqlx::Error) -> StoreError {
+    pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
         StoreError::Database { database: self.database.clone(), cause }
     }
 }

@@ -1,6 +1,9 @@
 //! IMAP up to the sign-on: login forms, capabilities, and what Exchange's "OK" is worth.
 
-use gatepost::sandbox::{Answer, Flags, INBOX};
+use gatepost::{
+    sandbox::{Answer, Flags, INBOX},
+    store::Store,
+};
 
 use crate::world::{ANN, BOB, PASSWORD, Plan, World, account, base64, plain};
 
@@ -132,6 +135,21 @@ async fn capabilities_never_show_what_the_upstream_lacks_nor_how_we_sign_on() {
         }
     }
     assert!(!ok.contains("AUTH="), "{ok}");
+}
+
+#[tokio::test]
+async fn what_an_upstream_offers_is_known_at_once_after_a_restart() {
+    let world = World::new().await;
+    drop(world.imap_as_ann().await);
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    while store.seen().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(store);
+    let world = world.restarted().await;
+    let greeting = world.imap().await.expect("* OK ").await;
+    assert!(capabilities(&greeting).contains(&"UIDPLUS"), "{greeting}");
+    assert_eq!(world.sandbox.counts().sign_ons, 1, "nobody signed on for that");
 }
 
 #[tokio::test]
