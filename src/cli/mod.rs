@@ -15,7 +15,7 @@ mod state;
 mod status;
 mod terminal;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
@@ -62,17 +62,38 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 fn man() -> Outcome {
+    let page = man_page().map(|page| String::from_utf8_lossy(&page).into_owned());
+    page.and_then(|page| terminal::print(&page))
+        .map_err(|e| Failure::new(format!("the man page: {e}"), "write to another place"))
+}
+
+/// One page for all commands.
+fn man_page() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    let failed = |e: std::io::Error| Failure::new(format!("the man page: {e}"), "write to another place");
-    clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(failed)?;
-    for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
-        let title = format!("\n.SH \"gatepost {}\"\n", command.get_name());
-        page.extend(title.into_bytes());
+    let all = clap_mangen::Man::new(Cli::command());
+    all.render_title(&mut page)?;
+    all.render_name_section(&mut page)?;
+    all.render_synopsis_section(&mut page)?;
+    all.render_description_section(&mut page)?;
+    all.render_options_section(&mut page)?;
+    all.render_extra_section(&mut page)?;
+    man_of_commands("gatepost", &Cli::command(), &mut page)?;
+    Ok(page)
+}
+
+fn man_of_commands(of: &str, command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = format!("{of} {}", command.get_name());
         let part = clap_mangen::Man::new(command.clone());
-        part.render_description_section(&mut page).map_err(failed)?;
-        part.render_options_section(&mut page).map_err(failed)?;
+        let mut sections = Vec::new();
+        part.render_description_section(&mut sections)?;
+        part.render_options_section(&mut sections)?;
+        part.render_extra_section(&mut sections)?;
+        let sections = String::from_utf8_lossy(&sections).replace("\n.SH ", "\n.SS ");
+        page.extend(format!(".SH \"{name}\"\n{sections}").into_bytes());
+        man_of_commands(&name, command, page)?;
     }
-    terminal::print(&String::from_utf8_lossy(&page)).map_err(failed)
+    Ok(())
 }
 
 fn completions(shell: clap_complete::Shell) -> Outcome {

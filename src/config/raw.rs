@@ -120,7 +120,7 @@ pub struct Network {
 pub struct Listener {
     /// What the listener speaks.
     pub protocol: Option<Protocol>,
-    /// Addresses with ports, or "systemd:NAME" for a socket that systemd hands over.
+    /// Addresses with ports, or "systemd:NAME" or "systemd:PORT" for a socket that systemd hands over.
     pub listen: Option<Vec<String>>,
     /// off | starttls | starttls-required | implicit | auto (the first byte decides TLS or plain). Default: off.
     pub tls: Option<ListenerTls>,

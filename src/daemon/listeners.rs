@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use tokio::task::AbortHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use tracing::warn;
 
 use crate::{
     base::Protocol,
@@ -51,21 +54,27 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Opens all of them, or none: accepting starts only when every socket is open.
-    pub fn open(&self, listeners: &[Listener]) -> Result<Vec<BoundAt>, SetupFault> {
+    /// Opens all of them, or none: accepting starts only when every socket is open. With each its accept loop.
+    pub fn open(&self, listeners: &[Listener]) -> Result<Vec<(BoundAt, AbortHandle)>, SetupFault> {
         let mut passed = PassedSockets::from_environment();
         let mut opened = Vec::new();
         for listener in listeners {
             let tls = self.server_tls(listener)?;
             opened.push((listener, tls, net::bind(listener, &mut passed)?));
         }
+        for socket in passed.left_over() {
+            warn!(
+                "systemd handed over a socket that no listener takes, clients get no answer there: {socket}; \
+                 add \"systemd:PORT\" to a [[listener]], or take it out of the socket unit"
+            );
+        }
         let admission = Admission::new(AdmissionLimits::default());
         let mut report = Vec::new();
         for (number, (listener, tls, sockets)) in opened.into_iter().enumerate() {
             for socket in sockets {
-                report.push(BoundAt { protocol: listener.protocol, address: socket.address(), tls: listener.tls });
+                let at = BoundAt { protocol: listener.protocol, address: socket.address(), tls: listener.tls };
                 let door = self.door(number, listener, tls.clone(), admission.clone());
-                self.spawn(socket, door, listener, tls.clone());
+                report.push((at, self.spawn(socket, door, listener, tls.clone())));
             }
         }
         Ok(report)
@@ -118,7 +127,7 @@ impl Listeners {
         }
     }
 
-    fn spawn(&self, socket: net::Bound, door: Door, listener: &Listener, tls: Option<ServerTls>) {
+    fn spawn(&self, socket: net::Bound, door: Door, listener: &Listener, tls: Option<ServerTls>) -> AbortHandle {
         let doorway = Arc::new(Doorway { protocol: listener.protocol, mode: listener.tls, tls });
         let gate = self.gate.clone();
         tokio::spawn(async move {
@@ -128,6 +137,7 @@ impl Listeners {
                 serve(gate, doorway.clone(), stream, seat)
             };
             socket.serve(door, meet).await;
-        });
+        })
+        .abort_handle()
     }
 }

@@ -4,6 +4,7 @@
 //! readiness and the drain around it.
 
 mod core_files;
+mod health;
 mod listeners;
 mod log;
 mod memory;
@@ -21,10 +22,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{net::TcpListener, task::AbortHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
+use health::Health;
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
 pub use run::run;
@@ -105,6 +107,8 @@ pub struct Daemon {
     console: Option<Arc<Console>>,
     console_at: Option<SocketAddr>,
     bound: Vec<BoundAt>,
+    /// The accept loops.
+    accepting: Vec<AbortHandle>,
     drain: Duration,
     /// No more connections are taken in.
     stopping: CancellationToken,
@@ -134,12 +138,13 @@ impl Daemon {
             stopping: stopping.clone(),
             sessions: sessions.clone(),
         };
-        let bound = listeners.open(&config.listeners)?;
+        let (bound, accepting) = listeners.open(&config.listeners)?.into_iter().unzip();
         let mut daemon = Self {
             gate: shared,
             console: None,
             console_at: None,
             bound,
+            accepting,
             drain: config.daemon.drain,
             stopping,
             closing,
@@ -178,6 +183,15 @@ impl Daemon {
     fn open_sessions(&self) -> impl Fn() -> usize + use<> {
         let sessions = self.sessions.clone();
         move || sessions.len()
+    }
+
+    /// Whether it really works, for as long as it runs.
+    fn health(&self) -> Health {
+        Health {
+            store: self.current().store.clone(),
+            accepting: self.accepting.clone(),
+            stopping: self.stopping.clone(),
+        }
     }
 
     fn current(&self) -> Arc<Gate> {

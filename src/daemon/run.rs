@@ -24,6 +24,12 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
         info!("console, status and metrics on http://{at}");
     }
     supervisor::ready(&format!("{} listeners, {} accounts", daemon.bound().len(), config.accounts.len()));
+    // Also through the drain: it ends with the runtime.
+    let health = daemon.health();
+    tokio::spawn(supervisor::feed_watchdog(move || {
+        let health = health.clone();
+        async move { health.is_fine().await }
+    }));
     let mut running = config;
     loop {
         match signals.next().await {

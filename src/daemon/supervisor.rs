@@ -1,6 +1,9 @@
 //! What the system that started us wants to hear, and what it tells: sd_notify, signals, the host's name.
 
-use std::io;
+use std::{future::Future, io, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::warn;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,8 @@ impl Signals {
 
 #[cfg(unix)]
 mod systemd {
+    use std::time::Duration;
+
     use sd_notify::NotifyState;
 
     /// Readiness, with a line for `systemctl status`.
@@ -71,6 +76,15 @@ mod systemd {
     pub fn stopping() {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
     }
+
+    /// What `WatchdogSec=` of the unit says, where it says something.
+    pub fn watchdog() -> Option<Duration> {
+        sd_notify::watchdog_enabled().filter(|limit| *limit > Duration::from_millis(1))
+    }
+
+    pub fn alive() {
+        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+    }
 }
 
 #[cfg(not(unix))]
@@ -78,9 +92,34 @@ mod systemd {
     pub fn ready(_: &str) {}
     pub fn reloading() {}
     pub fn stopping() {}
+    pub fn watchdog() -> Option<std::time::Duration> {
+        None
+    }
+    pub fn alive() {}
 }
 
 pub use systemd::{ready, reloading, stopping};
+
+/// Tells a watchdog, where there is one, that all is well: at half of its time (sd_watchdog_enabled(3)), and only
+/// after the daemon proved that it works. Whoever hears nothing for the whole time starts it anew.
+pub async fn feed_watchdog<F: Future<Output = bool>>(is_fine: impl Fn() -> F) {
+    if let Some(limit) = systemd::watchdog() {
+        feed(limit, is_fine, systemd::alive).await;
+    }
+}
+
+async fn feed<F: Future<Output = bool>>(limit: Duration, is_fine: impl Fn() -> F, alive: impl Fn()) {
+    let mut beat = interval(limit / 2);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        match timeout(limit / 2, is_fine()).await {
+            Ok(true) => alive(),
+            Ok(false) => warn!("a listener does not accept any more; the watchdog is not told that all is well"),
+            Err(_) => warn!("the store does not answer; the watchdog is not told that all is well"),
+        }
+    }
+}
 
 /// The name that we greet with: the host's, as far as it may stand in a greeting.
 pub fn host_name() -> String {
@@ -98,4 +137,39 @@ fn system_name() -> Option<String> {
 #[cfg(not(unix))]
 fn system_name() -> Option<String> {
     std::env::var("COMPUTERNAME").ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_watchdog_hears_nothing_while_the_daemon_hangs_and_again_when_it_works() {
+        let (asked, told) = (AtomicU64::new(0), AtomicU32::new(0));
+        // Fine twice, then it hangs, then it is ill, then it is fine again.
+        let is_fine = || {
+            let question = asked.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match question {
+                    2 | 3 => std::future::pending().await,
+                    4 => false,
+                    _ => true,
+                }
+            }
+        };
+        let feeding = feed(Duration::from_secs(30), is_fine, || {
+            told.fetch_add(1, Ordering::Relaxed);
+        });
+        let after = async |seconds| {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            told.load(Ordering::Relaxed)
+        };
+        let seen = async { [after(1).await, after(15).await, after(50).await, after(30).await] };
+        tokio::select! {
+            () = feeding => {}
+            seen = seen => assert_eq!(seen, [1, 2, 2, 4]),
+        }
+    }
 }

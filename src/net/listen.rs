@@ -106,7 +106,9 @@ fn refused(address: SocketAddr, error: &io::Error) -> SetupFault {
         io::ErrorKind::AddrInUse => {
             "another program (or another Gatepost) listens there: stop it or choose another port"
         }
-        io::ErrorKind::PermissionDenied => "ports below 1024 need socket activation or CAP_NET_BIND_SERVICE",
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need socket activation (docs/systemd.md) or CAP_NET_BIND_SERVICE"
+        }
         io::ErrorKind::AddrNotAvailable => "this machine has no such address",
         _ => "check listen",
     };

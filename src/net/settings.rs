@@ -34,7 +34,7 @@ pub struct Listener {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
     Address(SocketAddr),
-    /// A socket of that name handed over by systemd.
+    /// Sockets handed over by systemd: those of that name, or at that port if it is a number.
     Systemd(String),
 }
 

@@ -1,15 +1,52 @@
-//! Sockets handed over by systemd, by name (sd_listen_fds_with_names(3)).
+//! Sockets handed over by systemd, by name or by port (sd_listen_fds_with_names(3)).
 //!
-//! The `listenfd` crate takes the descriptors but knows no names; those are in `LISTEN_FDNAMES`, in the same order.
+//! The `listenfd` crate takes the descriptors but knows no names; those are in `LISTEN_FDNAMES`, in the same order. One
+//! socket unit gives one name to all of its sockets, so a name that is a number means the port.
 
-use std::net::TcpListener;
+use std::{
+    fmt,
+    net::{SocketAddr, TcpListener},
+};
 
 use super::SetupFault;
 
-/// What was handed over and not yet taken.
+/// What was handed over.
 #[derive(Default)]
 pub struct PassedSockets {
-    sockets: Vec<(String, Option<TcpListener>)>,
+    all: Vec<Passed>,
+}
+
+struct Passed {
+    name: String,
+    /// `None`: it is no TCP socket.
+    address: Option<SocketAddr>,
+    /// `None`: a listener took it, or it is no TCP socket.
+    socket: Option<TcpListener>,
+}
+
+impl Passed {
+    fn new(name: &str, socket: Option<TcpListener>) -> Self {
+        let name = if name.is_empty() { "unknown" } else { name };
+        let address = socket.as_ref().and_then(|socket| socket.local_addr().ok());
+        Self { name: name.to_owned(), address, socket }
+    }
+
+    fn answers_to(&self, name: &str) -> bool {
+        match name.parse::<u16>() {
+            Ok(port) => self.address.is_some_and(|address| address.port() == port),
+            Err(_) => self.name == name,
+        }
+    }
+}
+
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.address, &self.socket) {
+            (None, _) => write!(f, "{} (no TCP socket)", self.name),
+            (Some(address), Some(_)) => write!(f, "{} at {address}", self.name),
+            (Some(address), None) => write!(f, "{} at {address} (taken)", self.name),
+        }
+    }
 }
 
 impl PassedSockets {
@@ -19,14 +56,10 @@ impl PassedSockets {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
         let mut fds = listenfd::ListenFd::from_env();
-        let sockets = (0..fds.len())
-            .map(|n| {
-                let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
-                // Something that is no TCP listener keeps its place, so that the message below can name it.
-                (name, fds.take_tcp_listener(n).ok().flatten())
-            })
+        let all = (0..fds.len())
+            .map(|n| Passed::new(names.next().unwrap_or_default(), fds.take_tcp_listener(n).ok().flatten()))
             .collect();
-        Self { sockets }
+        Self { all }
     }
 
     #[cfg(not(unix))]
@@ -34,20 +67,28 @@ impl PassedSockets {
         Self::default()
     }
 
-    /// All sockets of that name (a socket unit may have several `ListenStream=`).
+    /// All sockets of that name, or at that port (a socket unit may have several `ListenStream=`).
     pub fn take(&mut self, name: &str) -> Result<Vec<TcpListener>, SetupFault> {
-        let (mine, others): (Vec<_>, Vec<_>) = self.sockets.drain(..).partition(|(of, _)| of == name);
-        self.sockets = others;
-        let found: Vec<TcpListener> = mine.into_iter().filter_map(|(_, socket)| socket).collect();
+        let mine = self.all.iter_mut().filter(|passed| passed.answers_to(name));
+        let found: Vec<TcpListener> = mine.filter_map(|passed| passed.socket.take()).collect();
         if !found.is_empty() {
             return Ok(found);
         }
-        let names: Vec<&str> = self.sockets.iter().map(|(name, _)| name.as_str()).collect();
+        let (wanted, line) = match name.parse::<u16>() {
+            Ok(port) => (format!("at port {port}"), format!("ListenStream={port}")),
+            Err(_) => ("of that name".to_owned(), format!("FileDescriptorName={name}")),
+        };
+        let passed: Vec<String> = self.all.iter().map(ToString::to_string).collect();
         Err(SetupFault::new(format!(
-            "listen = \"systemd:{name}\": systemd handed over no TCP socket of that name (others: {}); \
-             set FileDescriptorName={name} in the socket unit and start that",
-            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            "listen = \"systemd:{name}\": systemd handed over no TCP socket {wanted} (it handed over: {}); \
+             set {line} in the socket unit and start that before the service",
+            if passed.is_empty() { "nothing".to_owned() } else { passed.join(", ") }
         )))
+    }
+
+    /// What no listener took. systemd goes on listening there, and clients would wait for an answer in vain.
+    pub fn left_over(&self) -> impl Iterator<Item = String> {
+        self.all.iter().filter(|passed| passed.socket.is_some() || passed.address.is_none()).map(ToString::to_string)
     }
 }
 
@@ -55,14 +96,36 @@ impl PassedSockets {
 mod tests {
     use super::*;
 
+    fn passed(name: &str) -> (Passed, u16) {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        (Passed::new(name, Some(socket)), port)
+    }
+
     #[test]
-    fn sockets_are_taken_by_name_once_and_a_wrong_name_lists_the_others() {
-        let socket = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let named = |name: &str| (name.to_owned(), Some(socket()));
-        let mut passed = PassedSockets { sockets: vec![named("smtp"), named("imap"), named("smtp")] };
+    fn sockets_are_taken_by_name_once_and_a_wrong_name_lists_what_there_was() {
+        let ((one, _), (two, imap), (three, _)) = (passed("smtp"), passed("imap"), passed("smtp"));
+        let mut passed = PassedSockets { all: vec![one, two, three, Passed::new("", None)] };
         assert_eq!(passed.take("smtp").unwrap().len(), 2);
         let error = passed.take("smtp").unwrap_err().to_string();
-        assert!(error.contains("others: imap"), "{error}");
+        assert!(error.contains(" (taken), ") && error.contains("set FileDescriptorName=smtp"), "{error}");
+        assert!(error.contains(&format!("imap at 127.0.0.1:{imap}, ")), "{error}");
+        assert!(error.contains("unknown (no TCP socket)"), "{error}");
         assert_eq!(passed.take("imap").unwrap().len(), 1);
+        assert_eq!(passed.left_over().collect::<Vec<_>>(), ["unknown (no TCP socket)"]);
+    }
+
+    #[test]
+    fn a_number_is_a_port_whatever_the_unit_calls_its_sockets() {
+        let ((one, port), (two, _)) = (passed("gatepost.socket"), passed("gatepost.socket"));
+        let mut all = PassedSockets { all: vec![one, two] };
+        let taken = all.take(&port.to_string()).unwrap();
+        assert_eq!(taken.iter().map(|socket| socket.local_addr().unwrap().port()).collect::<Vec<_>>(), [port]);
+        assert_eq!(all.left_over().count(), 1);
+        let error = all.take("1").unwrap_err().to_string();
+        assert!(error.contains("no TCP socket at port 1 (it handed over: gatepost.socket at 127.0.0.1:"), "{error}");
+        assert!(error.contains("set ListenStream=1 in the socket unit"), "{error}");
+        let nothing = PassedSockets::default().take("25").unwrap_err().to_string();
+        assert!(nothing.contains("(it handed over: nothing)"), "{nothing}");
     }
 }

@@ -111,7 +111,8 @@ fn the_schema_the_man_page_and_the_completions_are_there() {
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     assert!(schema["properties"]["listener"].is_object());
     let (_, man, _) = run(&["man"]);
-    assert!(man.contains(".TH gatepost 1") && man.contains("gatepost login"), "{man}");
+    assert!(man.contains(".TH gatepost 1") && man.contains(".SH \"gatepost config check\""), "{man}");
+    assert!(!man.contains("run(1)"), "there is no other page to look at");
     for shell in ["bash", "zsh", "fish", "powershell"] {
         assert!(run(&["completions", shell]).1.contains("gatepost"), "{shell}");
     }

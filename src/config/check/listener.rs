@@ -110,7 +110,7 @@ impl Checker<'_> {
                 self.error(
                     key,
                     format!("`{key}` names no socket"),
-                    "systemd:NAME, as in FileDescriptorName= of the unit",
+                    "systemd:587 for the socket at that port, or systemd:NAME as in FileDescriptorName= of the unit",
                 );
             }
             return fine.then(|| Bind::Systemd(name.to_owned()));
