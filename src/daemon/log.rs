@@ -7,6 +7,9 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// rustls warns of every client that gives an address for a host name, without saying which: anybody could fill the log.
+const USUAL: &str = "warn,rustls=error,gatepost=info";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     #[default]
@@ -16,7 +19,7 @@ pub enum LogFormat {
 
 /// Sets the process's subscriber up; later calls change nothing.
 pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("GATEPOST_LOG").unwrap_or_else(|_| EnvFilter::new("warn,gatepost=info"));
+    let filter = EnvFilter::try_from_env("GATEPOST_LOG").unwrap_or_else(|_| EnvFilter::new(USUAL));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
