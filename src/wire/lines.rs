@@ -118,7 +118,8 @@ pub fn looks_like_tls(input: &[u8]) -> bool {
 pub fn other_tongue(input: &[u8]) -> Option<&'static str> {
     const METHODS: [&[u8]; 9] =
         [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
-    if looks_like_tls(input) {
+    // One byte alone decides nothing here: it would depend on how the input is cut.
+    if input.len() > 1 && looks_like_tls(input) {
         return Some("TLS");
     }
     if !METHODS.contains(&first_word(input.get(..8).unwrap_or(input)).0) {

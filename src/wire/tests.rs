@@ -303,6 +303,11 @@ fn smtp_what_follows_auth_in_the_same_read_is_never_a_sasl_response() {
 }
 
 #[test]
+fn a_lone_first_byte_of_tls_is_no_tls_however_it_is_cut() {
+    front_dialogue(pop3, &[POP3_HELLO, ('C', "\x16\x00T"), ('S', "-ERR Control bytes are not allowed in a command")]);
+}
+
+#[test]
 fn a_web_browser_is_told_once_and_shown_out() {
     let request = b"POST / HTTP/1.1\r\nHost: gate\r\n\r\nHELO x\r\nMAIL FROM:<a@b.c>\r\n";
     fn told(front: impl Front, request: &[u8]) -> String {

@@ -170,7 +170,9 @@ fn path<'a>(rest: &'a [u8], word: &[u8], form: &'static str) -> Result<(&'a str,
     if parameters.starts_with(|c: char| !c.is_ascii_whitespace()) {
         return Err(bad());
     }
-    if !text.starts_with('<') && (address.is_empty() || address.contains(['<', '>'])) {
+    // Without brackets it must be one that fits between them: we put them there.
+    let fits = || closing_bracket(&format!("{address}>")) == Some(address.len());
+    if !text.starts_with('<') && (address.is_empty() || !fits()) {
         return Err(bad());
     }
     Ok((address.trim(), parameters.trim()))
@@ -331,6 +333,8 @@ mod tests {
             "RCPT TO:<>",
             "MAIL FROM:<a b@c>",
             "MAIL FROM:<a<b@c>",
+            "RCPT TO:\"a",
+            "RCPT TO:a>b@c",
         ] {
             assert!(mail_line(line).is_err_and(|e| e.starts_with("501")), "{line}");
         }
