@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Seeds for the fuzzers, out of the dialogues that the tests hold: what a real peer says is where to start from."""
+
+import pathlib
+import re
+
+HERE = pathlib.Path(__file__).parent
+WIRE = HERE.parent / "src" / "wire"
+TURN = re.compile(r"\('([CS])', (\"(?:[^\"\\]|\\.)*\")\)")
+FED = re.compile(r"feed\(b(\"(?:[^\"\\]|\\.)*\")\)")
+TEST = re.compile(r"^fn (\w+)\(\) \{$(.*?)^\}$", re.M | re.S)
+
+
+def text(literal):
+    """The bytes of a Rust string literal."""
+    return literal[1:-1].encode().decode("unicode_escape").encode("latin-1", "replace")
+
+
+def conversation(body, side):
+    said = [text(words) + b"\r\n" for who, words in TURN.findall(body) if who == side]
+    return b"".join(said + [text(words) for words in FED.findall(body)])
+
+
+def write(target, name, data):
+    corpus = HERE / "corpus" / target
+    corpus.mkdir(parents=True, exist_ok=True)
+    (corpus / name).write_bytes(data)
+
+
+def main():
+    protocols = ("smtp", "imap", "pop3")
+    for source, side, targets in (("tests.rs", "C", "front"), ("tests/back.rs", "S", "back")):
+        for name, body in TEST.findall((WIRE / source).read_text()):
+            said = conversation(body, side)
+            if not said:
+                continue
+            for protocol in protocols:
+                if protocol in name or not any(word in name for word in protocols):
+                    # Mode, size of the pieces.
+                    write(f"{protocol}_{targets}", name, b"\0\0" + said)
+            if targets == "front":
+                write("lines", name, b"\3" + said)
+                write("literals", name, b"\0" + said)
+                for n, line in enumerate(said.split(b"\r\n")):
+                    write("commands", f"{name}-{n}", line)
+            else:
+                write("replies", name, b"\0" + said)
+            for n, protocol in enumerate(protocols):
+                piece = said[:250]
+                write("session", f"{name}-{protocol}", bytes([n, side == "S", len(piece)]) + piece)
+    for n, body in enumerate((b".\r\n", b"a\r\n.\r\n", b"a\n.\r\nb\r\n..c\r\n.\r\n", b"a\r\n.\rb\0\r\n.\r\nQUIT\r\n")):
+        write("body", str(n), b"\0" + body)
+    for n, line in enumerate((b"MAIL FROM:<a@b.example> SIZE=10 BODY=8BITMIME", b"RCPT TO:<\"a b\"@c.example> NOTIFY=NEVER")):
+        write("commands", str(n), line)
+    for file in sorted((HERE.parent / "config").rglob("*.toml")):
+        write("configuration", file.name, file.read_bytes())
+    for n, answer in enumerate(
+        (
+            b'{"access_token":"a","refresh_token":"r","expires_in":3600,"scope":"s","id_token":"e30.e30.e30"}',
+            b'{"error":"invalid_grant","error_description":"AADSTS70000: x","error_codes":[70000],"suberror":"y"}',
+            b'{"device_code":"d","user_code":"U","verification_uri":"https://x/","interval":5,"expires_in":900}',
+        )
+    ):
+        write("tokens", str(n), b"\0" + answer)
+
+
+main()
