@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run demo test unit real soak lint fmt deny man clean
+.PHONY: run demo test unit real fuzz soak lint fmt deny man clean
 
 run: ## the daemon, with ./gatepost.toml
 	$(CARGO) run --release -- run
@@ -40,6 +40,9 @@ deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, con
 	target/release/gatepost completions zsh >target/assets/_gatepost
 	target/release/gatepost completions fish >target/assets/gatepost.fish
 	$(CARGO) deb --no-build --locked
+
+fuzz: ## a minute over all fuzzers; FUZZ="--seconds 3600" for an hour
+	python3 fuzz/run.py $(FUZZ)
 
 fmt:
 	$(CARGO) fmt
