@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run demo test unit real soak lint fmt deny man clean
+.PHONY: run demo test unit real soak bench lint fmt deny man clean
 
 run: ## the daemon, with ./gatepost.toml
 	$(CARGO) run --release -- run
@@ -40,6 +40,10 @@ deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, con
 	target/release/gatepost completions zsh >target/assets/_gatepost
 	target/release/gatepost completions fish >target/assets/gatepost.fish
 	$(CARGO) deb --no-build --locked
+
+bench: ## Gatepost beside other relays, with the targets; installs what is missing (Debian, root). BENCH="--only login"
+	bash benches/install.sh
+	$(CARGO) bench --quiet --bench relay -- $(BENCH)
 
 fmt:
 	$(CARGO) fmt
