@@ -20,6 +20,9 @@ pub struct Args {
     /// The binary to measure
     #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_gatepost"))]
     pub gatepost: PathBuf,
+    /// Leaves the folder with the configurations and logs
+    #[arg(long)]
+    pub keep: bool,
     /// Cargo says this to every bench
     #[arg(long, hide = true)]
     pub bench: bool,

@@ -26,7 +26,7 @@ pub struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub fn new(args: &'a Args, files: u64) -> Self {
-        let place = Place::new();
+        let place = Place::new(args.keep);
         let stub = Upstream { imap: place.port(), smtp: place.port() };
         let http = place.port();
         let [imap, smtp, token] = [stub.imap, stub.smtp, http].map(|address| address.to_string());

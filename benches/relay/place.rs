@@ -25,8 +25,12 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("gatepost-bench").tempdir().unwrap();
+    pub fn new(keep: bool) -> Self {
+        let mut folder = tempfile::Builder::new().prefix("gatepost-bench").tempdir().unwrap();
+        if keep {
+            folder.disable_cleanup(true);
+            eprintln!("bench: configurations and logs are in {}", folder.path().display());
+        }
         // Dovecot's login processes are another user's.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // Two runs at once must not meet.
