@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
@@ -38,7 +38,7 @@ impl Place {
         let place = Self {
             folder,
             address: IpAddr::V4(Ipv4Addr::new(127, 200, high, low.clamp(1, 254))),
-            next: AtomicU16::new(2000),
+            next: AtomicU16::new(20_000),
         };
         place.certify();
         place
@@ -55,9 +55,15 @@ impl Place {
         room
     }
 
-    /// A port nobody else uses: below the ephemeral ones, at an address of our own.
+    /// A port nobody else uses: below the ephemeral ones, at an address of our own. Somebody may listen at all
+    /// addresses, so it is tried.
     pub fn port(&self) -> SocketAddr {
-        SocketAddr::new(self.address, self.next.fetch_add(1, Ordering::Relaxed))
+        loop {
+            let address = SocketAddr::new(self.address, self.next.fetch_add(1, Ordering::Relaxed));
+            if TcpListener::bind(address).is_ok() {
+                return address;
+            }
+        }
     }
 
     pub fn ca(&self) -> PathBuf {

@@ -7,7 +7,7 @@ mod imap;
 mod smtp;
 mod token;
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{fs, io, net::SocketAddr, path::Path, sync::Arc};
 
 use rustls::{
     ServerConfig,
@@ -50,18 +50,27 @@ fn acceptor(folder: &Path) -> TlsAcceptor {
 async fn serve<F, S>(address: SocketAddr, tls: TlsAcceptor, converse: F)
 where
     F: Fn(Connection) -> S + Copy + Send + 'static,
-    S: Future<Output = std::io::Result<()>> + Send + 'static,
+    S: Future<Output = io::Result<()>> + Send + 'static,
 {
     let listener = backlog(address, 4096);
     loop {
         let Ok((tcp, _)) = listener.accept().await else { continue };
         let tls = tls.clone();
         tokio::spawn(async move {
-            tcp.set_nodelay(true)?;
-            let stream = tls.accept(tcp).await?;
-            converse(BufReader::with_capacity(16 * 1024, stream)).await
+            let served = secured(tcp, &tls, converse).await;
+            served.inspect_err(|error| eprintln!("{address}: {error}"))
         });
     }
+}
+
+async fn secured<F, S>(tcp: TcpStream, tls: &TlsAcceptor, converse: F) -> io::Result<()>
+where
+    F: Fn(Connection) -> S,
+    S: Future<Output = io::Result<()>>,
+{
+    tcp.set_nodelay(true)?;
+    let stream = tls.accept(tcp).await?;
+    converse(BufReader::with_capacity(16 * 1024, stream)).await
 }
 
 fn backlog(address: SocketAddr, depth: u32) -> TcpListener {
