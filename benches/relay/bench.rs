@@ -9,6 +9,7 @@ use crate::{
     peers::{self, Kind, Upstream, Way},
     place::Place,
     stub::{ASKED, TOKEN},
+    work::Ageing,
 };
 
 pub struct Bench<'a> {
@@ -17,6 +18,8 @@ pub struct Bench<'a> {
     pub files: u64,
     pub place: Place,
     pub stub: Upstream,
+    /// For the work on expired tokens, made when the run begins.
+    pub ageing: Cell<Option<Ageing>>,
     http: SocketAddr,
     started: Instant,
     step: Cell<&'static str>,
@@ -35,7 +38,17 @@ impl<'a> Bench<'a> {
             .accepts(place.folder(), http)
             .accepts(place.folder(), stub.imap)
             .accepts(place.folder(), stub.smtp);
-        Self { args, files, place, stub, http, started: Instant::now(), step: Cell::new(""), _stub: part }
+        Self {
+            args,
+            files,
+            place,
+            stub,
+            ageing: Cell::new(None),
+            http,
+            started: Instant::now(),
+            step: Cell::new(""),
+            _stub: part,
+        }
     }
 
     /// Says what is done now.

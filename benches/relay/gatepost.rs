@@ -70,7 +70,7 @@ impl Installed {
 
     pub fn run(&self) -> Way {
         let mut way = self.spawn();
-        way.part = way.part.take().map(|part| part.accepts(&self.room, self.imap));
+        way.part = way.part.take().map(|part| part.accepts(&self.room, self.imap).accepts(&self.room, self.smtp));
         way
     }
 

@@ -24,16 +24,21 @@ mod stub;
 mod table;
 mod work;
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Args, Role};
 use bench::Bench;
 
-/// Whatever hangs, the run ends.
-const WHOLE_RUN: Duration = Duration::from_secs(30 * 60);
+/// Whatever hangs, the run goes on.
+const ONE_WORK: Duration = Duration::from_secs(5 * 60);
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -49,25 +54,44 @@ fn main() -> ExitCode {
 /// Children are started on this thread alone: it is the one whose end they hear of.
 fn measure(args: &Args) -> ExitCode {
     let files = raise_files();
-    let measured = runtime().block_on(async {
-        let bench = Bench::new(args, files);
-        tokio::select! {
-            rows = tokio::time::timeout(WHOLE_RUN, work::run(&bench)) => match rows {
-                Ok(rows) => Some(rows),
-                Err(_) => { eprintln!("bench: the run took longer than {WHOLE_RUN:?} and was ended"); None }
-            },
-            _ = tokio::signal::ctrl_c() => { eprintln!("bench: interrupted"); None }
+    let runtime = runtime();
+    let bench = runtime.block_on(async { Bench::new(args, files) });
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for (name, work) in work::wanted(&bench) {
+        bench.begins(name);
+        let bounded = async {
+            tokio::select! {
+                rows = tokio::time::timeout(ONE_WORK, work(&bench)) => Some(rows.expect("took too long")),
+                () = interrupted() => None,
+            }
+        };
+        // A work that fails says why, ends what it started, and costs no other its figures.
+        match catch_unwind(AssertUnwindSafe(|| runtime.block_on(bounded))) {
+            Ok(Some(more)) => rows.extend(more),
+            Ok(None) => return ExitCode::FAILURE,
+            Err(_) => failed.push(name),
         }
-        // Every part ends with `bench` and with the work that started it.
-    });
-    let Some(rows) = measured else { return ExitCode::FAILURE };
+    }
     let report = document::report(&rows, &args.gatepost, args.quick);
     println!("\n{report}");
+    if !failed.is_empty() {
+        eprintln!("bench: not measured, see above: {}", failed.join(", "));
+        return ExitCode::FAILURE;
+    }
     if let Some(file) = &args.write {
         document::write(file, &report);
         eprintln!("bench: written into {}", file.display());
     }
     ExitCode::SUCCESS
+}
+
+/// Ctrl-C, or a wish from outside that it ends.
+async fn interrupted() {
+    let mut ended = signal(SignalKind::terminate()).unwrap();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = ended.recv() => {}
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -92,6 +92,7 @@ pub fn start(kind: Kind, place: &Place, to: Upstream) -> Option<Way> {
         Kind::Dovecot => configured(&room, "dovecot", "dovecot", &["-F", "-c"], &dovecot(&room, imap, to))?,
     };
     let part = part.accepts(&room, imap);
+    let part = if kind == Kind::Dovecot { part } else { part.accepts(&room, smtp) };
     Some(Way::new(kind, imap, smtp, part))
 }
 

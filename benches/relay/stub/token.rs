@@ -15,7 +15,7 @@ use tokio::{
 
 /// Tokens for an hour.
 pub const TOKEN: &str = "/token";
-/// The first token has ended already, and a new one takes its time.
+/// The first token ends as soon as it can, and a new one takes its time.
 pub const EXPIRED: &str = "/expired";
 /// How many refreshes were asked of `EXPIRED`, as a number.
 pub const ASKED: &str = "/asked";

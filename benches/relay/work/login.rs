@@ -8,7 +8,7 @@ use crate::{
     row::{Row, Target::Absolute},
 };
 
-const LOGINS: usize = 1000;
+const LOGINS: usize = 600;
 const PROXIES: [Kind; 5] = [Kind::Gatepost, Kind::Copy, Kind::Haproxy, Kind::Stunnel, Kind::Dovecot];
 
 pub async fn run(bench: &Bench<'_>) -> Vec<Row> {

@@ -15,7 +15,9 @@ use std::pin::Pin;
 
 use crate::{bench::Bench, row::Row};
 
-type Work = for<'a> fn(&'a Bench<'_>) -> Pin<Box<dyn Future<Output = Vec<Row>> + 'a>>;
+pub use refresh::Ageing;
+
+pub type Work = for<'a> fn(&'a Bench<'_>) -> Pin<Box<dyn Future<Output = Vec<Row>> + 'a>>;
 
 const WORKS: [(&str, Work); 10] = [
     ("bulk", |bench| Box::pin(bulk::run(bench))),
@@ -30,16 +32,15 @@ const WORKS: [(&str, Work); 10] = [
     ("start", |bench| Box::pin(start::run(bench))),
 ];
 
-pub async fn run(bench: &Bench<'_>) -> Vec<Row> {
+/// What is asked for, in order.
+pub fn wanted(bench: &Bench<'_>) -> Vec<(&'static str, Work)> {
     let only = &bench.args.only;
     let unknown = only.iter().find(|name| !WORKS.iter().any(|(known, _)| known == name));
     assert!(unknown.is_none(), "--only {}: there is no such work", unknown.unwrap());
-    let mut rows = Vec::new();
-    for (name, work) in WORKS {
-        if only.is_empty() || only.iter().any(|wanted| wanted == name) {
-            bench.begins(name);
-            rows.extend(work(bench).await);
-        }
+    let mut wanted = WORKS.to_vec();
+    wanted.retain(|(name, _)| only.is_empty() || only.iter().any(|one| one == name));
+    if wanted.iter().any(|(name, _)| *name == "refresh") {
+        bench.ageing.set(Some(Ageing::new(bench)));
     }
-    rows
+    wanted
 }

@@ -29,8 +29,8 @@ struct Load {
 
 pub async fn run(bench: &Bench<'_>) -> Vec<Row> {
     let ways = bench.ways(&WAYS, bench.stub);
-    let single = Load { connections: bench.some(200), messages: 1 };
-    let fifty = Load { connections: bench.some(15), messages: 50 };
+    let single = Load { connections: bench.some(120), messages: 1 };
+    let fifty = Load { connections: bench.some(10), messages: 50 };
     let (mut rates, mut paid) = ([Samples::new(), Samples::new()], [Samples::new(), Samples::new()]);
     for way in &ways {
         sample(way.kind, all_send(way, Load { connections: 1, messages: 1 })).await;
