@@ -1,6 +1,6 @@
 //! How often a login crosses the wire to the upstream: counted on a wire that is twenty milliseconds long.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
     bench::Bench,
@@ -11,7 +11,8 @@ use crate::{
     row::{Row, Target::Absolute},
 };
 
-const LOGINS: usize = 15;
+/// The fastest of these counts.
+const LOGINS: usize = 6;
 
 pub async fn run(bench: &Bench<'_>) -> Vec<Row> {
     let line = DelayLine::new(bench.place.port(), bench.stub.imap).await;
@@ -22,20 +23,25 @@ pub async fn run(bench: &Bench<'_>) -> Vec<Row> {
         // The first one learns what the upstream can do, and has no ticket.
         sample(way.kind, async { Imap::login(&way.imap, &user(0), 4096).await?.logout().await }).await;
     }
-    bench.says(&format!("{LOGINS} logins each"));
-    for _ in 0..bench.some(LOGINS) {
+    let rounds = bench.rounds(3);
+    for round in 1..=rounds {
+        bench.says(&format!("round {round} of {rounds}"));
         for way in &ways {
-            let start = Instant::now();
-            let imap = sample(way.kind, Imap::login(&way.imap, &user(0), 4096)).await;
-            let took = start.elapsed();
-            sample(way.kind, imap.logout()).await;
-            note(&mut samples, way.kind, (took.as_secs_f64() / ROUND_TRIP.as_secs_f64()).floor());
-            note(&mut times, way.kind, took.as_secs_f64() * 1e3);
+            let mut fastest = Duration::MAX;
+            for _ in 0..LOGINS {
+                let start = Instant::now();
+                let imap = sample(way.kind, Imap::login(&way.imap, &user(0), 4096)).await;
+                fastest = fastest.min(start.elapsed());
+                sample(way.kind, imap.logout()).await;
+            }
+            // A busy machine only adds to it.
+            note(&mut samples, way.kind, (fastest.as_secs_f64() / ROUND_TRIP.as_secs_f64()).floor());
+            note(&mut times, way.kind, fastest.as_secs_f64() * 1e3);
         }
     }
     let took = times.iter().map(|(kind, times)| format!("{} {:.0} ms", kind.name(), median(times)));
     let note = format!(
-        "login time over 40 ms, whole trips: TCP, TLS, greeting, sign-on; one more for the probe behind it. p50: {}",
+        "login time over 40 ms, in whole trips: TCP, TLS, greeting, sign-on; one more for the probe behind it. {}",
         took.collect::<Vec<_>>().join(", ")
     );
     let row = Row::less("round trips of an IMAP login, the probe included", "trips", 0, samples);
