@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run demo test unit real fuzz soak lint fmt deny man clean
+.PHONY: run demo test unit real fuzz soak bench deb lint fmt deny man clean
 
 run: ## the daemon, with ./gatepost.toml
 	$(CARGO) run --release -- run
@@ -30,7 +30,6 @@ soak: ## silent and slow clients, guessing, churn, token storms, kill -9, garbag
 	$(CARGO) build --release --quiet
 	python3 tests/soak/run.py $(SOAK)
 
-.PHONY: deb
 deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, configuration
 	@command -v cargo-deb >/dev/null || { echo "hint: cargo install cargo-deb"; exit 1; }
 	$(CARGO) build --release --locked
@@ -43,6 +42,10 @@ deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, con
 
 fuzz: ## a minute over all fuzzers; FUZZ="--seconds 3600" for an hour
 	python3 fuzz/run.py $(FUZZ)
+
+bench: ## Gatepost beside other relays, with the targets; installs what is missing (Debian, root). BENCH="--only login"
+	bash benches/install.sh
+	$(CARGO) bench --quiet --bench relay -- $(BENCH)
 
 fmt:
 	$(CARGO) fmt

@@ -214,3 +214,12 @@ async fn silence_ends_at_the_idle_limit() {
     assert!(matches!(session.end.await.unwrap().reason, SpliceReason::Idle));
     assert!(begun.elapsed() >= HOUR.idle);
 }
+
+/// Thousands of sessions idle in a splice: what its future holds, all of them hold.
+#[tokio::test]
+async fn an_idle_splice_holds_no_buffer() {
+    let ((_near, client), (_far, upstream)) = (connection().await, connection().await);
+    let (stop, count) = (CancellationToken::new(), SpliceCount::default());
+    let idle = splice(client, upstream, Bytes::new(), Bytes::new(), HOUR, stop, &count, None);
+    assert!(size_of_val(&idle) < 2048, "{} octets", size_of_val(&idle));
+}

@@ -1,0 +1,177 @@
+//! The others: each set up as its documentation recommends for many connections, with the same certificate check.
+
+use std::{fs, net::SocketAddr, path::Path, process::Command};
+
+use crate::{
+    client::Route,
+    figures::{self, Memory},
+    part::Part,
+    place::{Place, client_tls},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Gatepost,
+    Direct,
+    Copy,
+    Haproxy,
+    Stunnel,
+    Dovecot,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 6] = [Kind::Gatepost, Kind::Direct, Kind::Copy, Kind::Haproxy, Kind::Stunnel, Kind::Dovecot];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Gatepost => "Gatepost",
+            Kind::Direct => "direct",
+            Kind::Copy => "tokio copy",
+            Kind::Haproxy => "HAProxy",
+            Kind::Stunnel => "stunnel",
+            Kind::Dovecot => "Dovecot",
+        }
+    }
+}
+
+/// Where the stub is, or a delay line in front of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Upstream {
+    pub imap: SocketAddr,
+    pub smtp: SocketAddr,
+}
+
+/// One way from a client to the stub.
+pub struct Way {
+    pub kind: Kind,
+    pub imap: Route,
+    pub smtp: Route,
+    /// Nobody is in between when it is direct.
+    pub(super) part: Option<Part>,
+}
+
+impl Way {
+    pub fn new(kind: Kind, imap: SocketAddr, smtp: SocketAddr, part: Part) -> Self {
+        let route = |address| Route { address, tls: None };
+        Self { kind, imap: route(imap), smtp: route(smtp), part: Some(part) }
+    }
+
+    /// CPU seconds of the proxy so far.
+    pub fn cpu(&self) -> Option<f64> {
+        self.part.as_ref().map(|part| figures::cpu(part.pid()).as_secs_f64())
+    }
+
+    pub fn memory(&self) -> Memory {
+        figures::memory(self.pid())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.part.as_ref().unwrap().pid()
+    }
+}
+
+/// `None`: it is not installed. Gatepost has its own file.
+pub fn start(kind: Kind, place: &Place, to: Upstream) -> Option<Way> {
+    let (imap, smtp) = (place.port(), place.port());
+    let room = place.room(kind.name().split(' ').next_back().unwrap());
+    let part = match kind {
+        Kind::Gatepost => panic!("gatepost.rs starts it"),
+        Kind::Direct => {
+            let route = |address| Route { address, tls: Some(client_tls(&place.ca())) };
+            return Some(Way { kind, imap: route(to.imap), smtp: route(to.smtp), part: None });
+        }
+        Kind::Copy => {
+            let hops = [imap, to.imap, smtp, to.smtp].map(|address| address.to_string());
+            let ca = place.ca();
+            let mut words = vec!["plain-relay", ca.to_str().unwrap()];
+            words.extend(hops.iter().map(String::as_str));
+            Part::ourselves(&room, "copy", &words)
+        }
+        Kind::Haproxy => configured(&room, "haproxy", "haproxy", &["-db", "-f"], &haproxy(place, imap, smtp, to))?,
+        Kind::Stunnel => configured(&room, "stunnel", "stunnel", &[], &stunnel(place, &room, imap, smtp, to))?,
+        Kind::Dovecot => configured(&room, "dovecot", "dovecot", &["-F", "-c"], &dovecot(&room, imap, to))?,
+    };
+    let part = part.accepts(&room, imap);
+    let part = if kind == Kind::Dovecot { part } else { part.accepts(&room, smtp) };
+    Some(Way::new(kind, imap, smtp, part))
+}
+
+fn configured(room: &Path, name: &str, program: &str, words: &[&str], text: &str) -> Option<Part> {
+    let program = installed(program)?;
+    let file = room.join(format!("{name}.conf"));
+    fs::write(&file, text).unwrap();
+    let mut words = words.to_vec();
+    words.push(file.to_str().unwrap());
+    Some(Part::start(room, name, Path::new(&program), &words))
+}
+
+fn installed(program: &str) -> Option<String> {
+    let found = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"]
+        .iter()
+        .map(|folder| format!("{folder}/{program}"))
+        .find(|path| Path::new(path).exists());
+    if found.is_none() {
+        eprintln!("bench: {program} is not installed and is left out (benches/install.sh installs it)");
+    }
+    found
+}
+
+fn haproxy(place: &Place, imap: SocketAddr, smtp: SocketAddr, to: Upstream) -> String {
+    let hop = |name: &str, from, to| {
+        format!(
+            "listen {name}\n  bind {from}\n  server stub {to} ssl verify required ca-file {} ssl-min-ver TLSv1.3\n",
+            place.ca().display()
+        )
+    };
+    format!(
+        "global\n  maxconn 9000\n\
+         defaults\n  mode tcp\n  timeout connect 30s\n  timeout client 1h\n  timeout server 1h\n{}{}",
+        hop("imap", imap, to.imap),
+        hop("smtp", smtp, to.smtp)
+    )
+}
+
+fn stunnel(place: &Place, room: &Path, imap: SocketAddr, smtp: SocketAddr, to: Upstream) -> String {
+    let service = |name: &str, from, to| format!("[{name}]\nclient = yes\naccept = {from}\nconnect = {to}\n");
+    format!(
+        "foreground = yes\nsyslog = no\ndebug = err\npid = {}\nCAfile = {}\nverifyChain = yes\n\
+         sslVersionMin = TLSv1.3\nsocket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n{}{}",
+        room.join("pid").display(),
+        place.ca().display(),
+        service("imap", imap, to.imap),
+        service("smtp", smtp, to.smtp)
+    )
+}
+
+/// Its documentation's high-performance mode: login processes that serve many connections.
+/// The one that does not check the certificate: it finds no issuer in `ssl_client_ca_file` (2.3.19).
+fn dovecot(room: &Path, imap: SocketAddr, to: Upstream) -> String {
+    format!(
+        "protocols = imap\nlisten = {address}\nbase_dir = {room}/run\nstate_dir = {room}/state\n\
+         log_path = {room}/messages\ninstance_name = gatepost-bench\ndisable_plaintext_auth = no\n\
+         ssl = no\nauth_mechanisms = plain login\n\
+         passdb {{\n  driver = static\n  args = proxy=y host={host} port={port} ssl=any-cert nopassword=y\n}}\n\
+         service imap-login {{\n  service_count = 0\n  process_min_avail = 2\n  process_limit = 2\n\
+         \x20 client_limit = 20000\n  vsz_limit = 4G\n\
+         \x20 inet_listener imap {{\n    port = {imap_port}\n  }}\n  inet_listener imaps {{\n    port = 0\n  }}\n}}\n\
+         service auth {{\n  client_limit = 30000\n}}\nservice anvil {{\n  client_limit = 30000\n}}\n",
+        address = imap.ip(),
+        imap_port = imap.port(),
+        room = room.display(),
+        host = to.imap.ip(),
+        port = to.imap.port(),
+    )
+}
+
+/// Name and version of everybody, as they say it themselves.
+pub fn versions() -> String {
+    let asked =
+        [("haproxy", "-v", "HAProxy version "), ("stunnel", "-version", "stunnel "), ("dovecot", "--version", "")];
+    let told = asked.iter().filter_map(|(program, word, before)| {
+        let output = Command::new(installed(program)?).arg(word).output().ok()?;
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let version = said.lines().find_map(|line| line.strip_prefix(before))?.split(' ').next()?.to_owned();
+        Some(format!("{program} {version}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
