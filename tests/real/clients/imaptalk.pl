@@ -33,7 +33,7 @@ did('fetch');
 sure($imap->create('Work'));
 did('create');
 open my $message, '<:raw', 'message' or die;
-sure($imap->append('Work', [ 'Literal', do { local $/; <$message> } ]));
+sure($imap->append('Work', { Literal => do { local $/; <$message> } }));
 did('append');
 sure($imap->store($found, '+flags', '(\Flagged)'));
 did('flag');

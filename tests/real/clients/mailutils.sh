@@ -4,8 +4,8 @@
 account=$(encode "$MAIL_USER"):$(encode "$MAIL_PASSWORD")
 case $1 in
 smtp)
-    mail.mailutils --exec "set sendmail=\"smtp://$account;auth=$LOGIN@$HOST:$PORT;notls\"" --return-address "$MAIL_USER" --subject "$SUBJECT" \
-        --content-type application/octet-stream --encoding base64 --attach noise.bin "$MAIL_USER" <text
+    mail.mailutils --exec "set sendmail=\"smtp://$account;auth=$LOGIN@$HOST:$PORT;notls\"" --return-address "$MAIL_USER" --append "From: $MAIL_USER" --subject "$SUBJECT" \
+        --attach noise.bin "$MAIL_USER" <text
     did send alike
     ;;
 *)

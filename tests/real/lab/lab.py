@@ -43,6 +43,7 @@ imap-tls = "implicit"
 pop3 = "{address}:{pop3}"
 pop3-tls = "implicit"
 sasl = "{sasl}"
+smtp-capabilities = ["SIZE 157286400", "PIPELINING", "8BITMIME", "DSN", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
 """
 
 ACCOUNT = """

@@ -39,7 +39,8 @@ await call("addFlags", await call("search", ["ALL"]), "Deleted");
 await call("expunge");
 await did("delete");
 await call("openBox", "INBOX"); // it idles by itself
+const woken = once(imap, "mail");
 await did("idle");
-await once(imap, "mail");
+await woken;
 await did("wake");
 end();
