@@ -50,8 +50,8 @@ class Client:
 
     @classmethod
     def of(cls, name, language, version, driver, *work):
-        interpreter, _, file = driver.rpartition(" ")
-        return cls(name, language, version, (*interpreter.split(), HERE / file), {k: v for part in work for k, v in part.items()})
+        command = tuple(HERE / word if (HERE / word).is_file() or word.startswith("built/") else word for word in driver.split())
+        return cls(name, language, version, command, {k: v for part in work for k, v in part.items()})
 
 
 def npm(package):
@@ -71,6 +71,10 @@ CLIENTS = (
     Client.of("swaks", "Perl", "swaks --version", "sh swaks.sh", smtp("plain login plain-pipelined", BOTH)),
     Client.of("s-nail", "C", "s-nail --version", "sh s-nail.sh",
               smtp("plain login", BOTH), imap("user", BOTH, "fetch delete"), pop3("user", BOTH, "retr dele")),
+    Client.of("mutt", "C", "mutt -v", "sh mutt.sh mutt", smtp("plain login", BOTH), imap("plain", BOTH, "fetch flag move delete"),
+              pop3("plain", BOTH, "retr dele")),
+    Client.of("neomutt", "C", "neomutt -v", "sh mutt.sh neomutt", smtp("plain login", BOTH), imap("plain", BOTH, "fetch flag move delete"),
+              pop3("plain", BOTH, "retr dele")),
     Client.of("mailutils", "C", "mail.mailutils --version", "sh mailutils.sh",
               smtp("plain login"), imap("user", steps="fetch delete"), pop3("user", steps="retr dele")),
     Client.of("esmtp", "C", "esmtp --version", "sh esmtp.sh", smtp("plain")),
@@ -123,5 +127,5 @@ CLIENTS = (
               smtp("plain"), imap("user", "", "list search fetch create append flag move delete idle wake"), pop3("user", "", POP3)),
     Client.of("Mono SmtpClient", "C#", "mono --version", "mono built/mono.exe", smtp("login")),
     Client.of(".NET Core SmtpClient", "C#", f"ls {HERE}/built/dotnet/dotnetcore2/bin/shared/Microsoft.NETCore.App", "sh dotnet.sh", smtp("login")),
-    Client.of("lettre, imap", "Rust", "grep -A1 'name = \"lettre\"' " + str(HERE / "rust/Cargo.lock"), "built/rust", smtp("plain login"), imap("user")),
+    Client.of("lettre, imap", "Rust", "grep -A1 'name = \"lettre\"' " + str(HERE / "rust/Cargo.lock"), "built/rust/debug/gatepost-real-clients", smtp("plain login"), imap("user")),
 )
