@@ -13,6 +13,7 @@ from lab import sandbox
 from lab.chromium import Chromium
 from lab.lab import ALICE, BOB, PEOPLE, USERS, Lab, free_address
 from lab.person import Person
+from lab.pki import Pki
 from lab.sandbox import Sandbox
 
 
@@ -105,6 +106,11 @@ class Bench:
             return Front(daemon, box, sandbox.USERS)
 
         return self._once(f"daemon in front of {backend}", make)
+
+    @property
+    def stranger(self):
+        """An authority that nothing in the lab has a certificate of."""
+        return self._once("another authority", lambda: Pki(self.folder / "stranger", self.lab.address))
 
     def person(self, name):
         return Person(self.browser, name, PEOPLE[name])

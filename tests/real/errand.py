@@ -22,8 +22,16 @@ CLIENTS = Path(__file__).resolve().parent / "clients"
 SECONDS = 60.0
 
 
+class DidNot(AssertionError):
+    """A program did not do its work; what it did before is in `done`."""
+
+    def __init__(self, why, done):
+        super().__init__(why)
+        self.done = done
+
+
 class Errand:
-    def __init__(self, client, protocol, login, tls, *, daemon, backend, user, password, folder, pki):
+    def __init__(self, client, protocol, login, tls, *, daemon, backend, user, password, folder, ca):
         self.client, self.protocol = client, protocol
         self.work = client.work[protocol]
         self.backend, self.user = backend, user
@@ -38,7 +46,7 @@ class Errand:
         (folder / "text").write_text(messages.TEXT)
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "TERM": "xterm",
-            "HOST": daemon.address, "PORT": str(PORTS[tls][protocol]), "TLS": tls, "CA": str(pki.ca), "SSL_CERT_FILE": str(pki.ca), "LOGIN": login,
+            "HOST": daemon.address, "PORT": str(PORTS[tls][protocol]), "TLS": tls, "CA": str(ca), "SSL_CERT_FILE": str(ca), "LOGIN": login,
             "MAIL_USER": user, "MAIL_PASSWORD": password, "CLIENTS": str(CLIENTS), "TRASH": backend.trash,
             "SUBJECT": messages.subject(self.own), "MARKER": self.marker,
         }
@@ -52,9 +60,18 @@ class Errand:
             self.backend.number(self.user)
             self.backend.deliver(self.user, self._small("second"))
 
+    def refused(self, stack):
+        """Runs the driver, which must give up before it did anything: the certificate is not one of an authority that it was given."""
+        self.backend.empty(self.user)
+        try:
+            self.run(stack)
+        except DidNot as failure:
+            assert not failure.done, f"it did {failure.done} behind a certificate of a stranger"
+        else:
+            raise AssertionError("it took the certificate of a stranger")
+
     def run(self, stack):
         """Runs the driver to its end. Every step that the table promises must be done, in that order, and be so."""
-        self.prepare()
         part = Part(
             f"{self.client.name} ({self.protocol})", [*self.client.command, self.protocol], self.folder / "log",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.folder, env=self.environment,
@@ -76,7 +93,7 @@ class Errand:
             assert code == 0, f"its driver ended with {code}"
             assert done == self.work.steps, f"it did {done}, and should have done {self.work.steps}"
         except Exception as error:
-            raise AssertionError(f"{part.name} after {done}: {error}\n{''.join(said)[-3000:]}{part.tail(60)}") from None
+            raise DidNot(f"{part.name} after {done}: {error}\n{''.join(said)[-3000:]}{part.tail(60)}", done) from None
         finally:
             timer.cancel()
             part.stop()

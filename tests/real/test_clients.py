@@ -28,24 +28,51 @@ class ClientTest(RealTest):
 
     def begin(self):
         """Starts what all of them stand on, before the first."""
-        self.bench.front("dovecot"), self.bench.front("sandbox")
+        return self.bench.front("dovecot"), self.bench.front("sandbox"), self.bench.stranger
 
     def does_its_work(self):
         front = self.bench.front(self.backend)
         with front.mailbox() as user:
-            Errand(
+            errand = Errand(
                 self.client, self.protocol, self.login, self.tls, daemon=front.daemon, backend=front.mailboxes, user=user,
-                password=self.password, folder=self.bench.folder / "clients" / self.id(), pki=self.bench.lab.pki,
-            ).run(self.bench.stack)
+                password=self.password, folder=self.bench.folder / "clients" / self.id(), ca=self.ca,
+            )
+            self.go(errand)
+
+    @property
+    def ca(self):
+        return self.bench.lab.pki.ca
+
+    def go(self, errand):
+        errand.prepare()
+        errand.run(self.bench.stack)
+
+
+class StrangerTest(ClientTest):
+    """The same, with another authority given to the program: it must find out, and hold its password back."""
+
+    def id(self):
+        return super().id() + ".stranger"
+
+    @property
+    def ca(self):
+        return self.bench.stranger.ca
+
+    def go(self, errand):
+        began = self.bench.log_size()
+        errand.refused(self.bench.stack)
+        log = self.bench.log_since(began, lines=10_000)
+        self.assertNotRegex(log, f'signed on .*account="{errand.user}"')
 
 
 def load_tests(loader, standard_tests, pattern):
-    """With Dovecot and Postfix behind: everything a program can do. With the sandbox behind: its first login form, without TLS."""
+    """With Dovecot and Postfix behind: everything a program can do, and that it verifies the certificate. With the sandbox behind: its first login form, without TLS."""
     suite = unittest.TestSuite()
     for client in CLIENTS:
         for protocol, work in client.work.items():
             ways = [(login, "off") for login in work.logins] + [(work.logins[0], tls) for tls in work.tls]
             suite.addTests(ClientTest(client, protocol, login, tls, "dovecot") for login, tls in ways)
+            suite.addTests(StrangerTest(client, protocol, work.logins[0], tls, "dovecot") for tls in work.verified)
     for client in CLIENTS:
         suite.addTests(ClientTest(client, protocol, work.logins[0], "off", "sandbox") for protocol, work in client.work.items())
     return suite

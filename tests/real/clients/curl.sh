@@ -13,12 +13,14 @@ ask() {
 }
 
 search() {
-    ask "$url/INBOX" --request "SEARCH SUBJECT $1" | tr -d '\r' | sed 's/^\* SEARCH//' | wc -w
+    ask "$url/INBOX" --request "SEARCH SUBJECT $1" >found
+    tr -d '\r' <found | sed 's/^\* SEARCH//' | wc -w
 }
 
 # An answer of one line is shown only when curl is watched.
 line() {
-    ask "$url/" --request "$1" --head --verbose 2>&1 | tr -d '\r' | sed -n 's/^< +OK/+OK/p' | tail -n 1
+    ask "$url/" --request "$1" --head --verbose 2>said
+    tr -d '\r' <said | sed -n 's/^< +OK/+OK/p' | tail -n 1
 }
 
 case $1 in
@@ -39,10 +41,11 @@ imap)
     ask "$url/$trash" --request EXPUNGE; did delete
     ;;
 pop3)
+    stat=$(line STAT)
+    did stat "$(echo "$stat" | cut -d' ' -f2)"
+    ask "$url" --request UIDL >uidl
     # shellcheck disable=SC2046
-    set -- $(line STAT); did stat "$2"
-    # shellcheck disable=SC2046
-    did uidl $(ask "$url" --request UIDL | tr -d '\r' | cut -d' ' -f2)
+    did uidl $(tr -d '\r' <uidl | cut -d' ' -f2)
     ask "$url" --request "TOP 1 0" >top; did top
     ask "$url/1" --output fetched; did retr
     line "DELE 1"; did dele

@@ -21,8 +21,9 @@ def version(client):
 def cell(work):
     if not work:
         return ""
+    kinds = [kind if kind in work.verified else f"{kind} (certificate unread)" for kind in work.tls]
     steps = [step for step in work.steps if step != "wake"]
-    ways = ", ".join(work.logins) + (f"; TLS {', '.join(work.tls)}" if work.tls else "")
+    ways = ", ".join(work.logins) + (f"; TLS {', '.join(kinds)}" if kinds else "")
     return f"{' '.join(steps)} ({ways})"
 
 

@@ -17,10 +17,15 @@ BOTH = "starttls implicit"
 
 
 class Work:
-    """What a program does at a protocol, with which login forms, and which kinds of TLS it can have besides none."""
+    """What a program does at a protocol, with which login forms, and which kinds of TLS it can have besides none.
+
+    A question mark behind a kind of TLS: the program does not look at the certificate, whatever it is told.
+    """
 
     def __init__(self, steps, logins, tls=""):
-        self.steps, self.logins, self.tls = steps.split(), logins.split(), tls.split()
+        self.steps, self.logins = steps.split(), logins.split()
+        self.tls = [kind.rstrip("?") for kind in tls.split()]
+        self.verified = [kind for kind in tls.split() if not kind.endswith("?")]
 
 
 def smtp(logins, tls="", steps="send"):
@@ -82,11 +87,11 @@ CLIENTS = (
     Client.of("nmh", "C", "/usr/bin/mh/inc -version", "sh nmh.sh", smtp("plain login"), pop3("user", steps="retr dele")),
     Client.of("Emacs smtpmail", "Emacs Lisp", "emacs --version", "emacs --batch --load emacs.el", smtp("plain", BOTH)),
     Client.of("monitoring-plugins", "C", "/usr/lib/nagios/plugins/check_smtp --version", "sh probes.sh",
-              smtp("login", steps="probe"), imap("none", "implicit", "probe"), pop3("none", "implicit", "probe")),
+              smtp("login", steps="probe"), imap("none", "implicit?", "probe"), pop3("none", "implicit?", "probe")),
     Client.of("mbsync", "C", "mbsync --version", "sh mbsync.sh",
               imap("user plain", BOTH, "list fetch create append flag move delete")),
     Client.of("OfflineIMAP", "Python", "offlineimap --version", "sh offlineimap.sh",
-              imap("plain user", BOTH, "list fetch create append flag delete")),
+              imap("plain user", "implicit starttls?", "list fetch create append flag delete")),
     Client.of("fetchmail", "C", "fetchmail --version", "sh fetchmail.sh",
               imap("user", BOTH, "fetch delete idle wake"), pop3("user", BOTH, "retr dele")),
     Client.of("getmail", "Python", "getmail --version", "sh getmail.sh",
@@ -97,7 +102,7 @@ CLIENTS = (
     Client.of("python", "Python", "python3 --version", "python3 python.py",
               smtp("plain plain-ir login login-ir", BOTH), imap("user plain login", BOTH), pop3("user", BOTH)),
     Client.of("nodemailer", "JavaScript", npm("nodemailer"), "node node/nodemailer.mjs", smtp("plain login", BOTH)),
-    Client.of("emailjs", "JavaScript", npm("emailjs"), "node node/emailjs.mjs", smtp("login plain", BOTH)),
+    Client.of("emailjs", "JavaScript", npm("emailjs"), "node node/emailjs.mjs", smtp("login plain", "implicit starttls?")),
     Client.of("imapflow", "JavaScript", npm("imapflow"), "node node/imapflow.mjs", imap("plain user login", BOTH)),
     Client.of("node-imap", "JavaScript", npm("imap"), "node node/node-imap.mjs", imap("user", BOTH)),
     Client.of("node-pop3", "JavaScript", npm("node-pop3"), "node node/node-pop3.mjs", pop3("user", "implicit")),

@@ -6,7 +6,7 @@ import Imap from "imap";
 import { ca, did, end, given, host, implicit, pass, port, user } from "./driver.mjs";
 
 const imap = new Imap({
-  user, password: pass, host, port, tls: implicit, autotls: given.TLS === "starttls" ? "required" : "never", tlsOptions: { ca, host },
+  user, password: pass, host, port, tls: implicit, autotls: given.TLS === "starttls" ? "always" : "never", tlsOptions: { ca, host },
 });
 const call = (name, ...words) => promisify(imap[name]).call(imap, ...words);
 
