@@ -44,6 +44,7 @@ pop3 = "{address}:{pop3}"
 pop3-tls = "implicit"
 sasl = "{sasl}"
 smtp-capabilities = ["SIZE 157286400", "PIPELINING", "8BITMIME", "DSN", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+imap-capabilities = ["IMAP4rev1", "SASL-IR", "ID", "IDLE", "UIDPLUS", "MOVE", "NAMESPACE", "CHILDREN", "UNSELECT", "LITERAL+"]
 """
 
 ACCOUNT = """
