@@ -6,6 +6,7 @@ failed: every test that needs it then fails at once, with the first reason.
 
 import contextlib
 import queue
+import threading
 import unittest
 
 from daemon import MAIL_PASSWORD, Daemon
@@ -42,14 +43,16 @@ class Bench:
         self.stack = stack
         self.binary = binary
         self.made = {}
+        self.making = threading.RLock()  # one thing rests on others
 
     def _once(self, name, make):
-        if name not in self.made:
-            try:
-                self.made[name] = make()
-            except Exception as error:
-                self.made[name] = error
-                raise
+        with self.making:
+            if name not in self.made:
+                try:
+                    self.made[name] = make()
+                except Exception as error:
+                    self.made[name] = error
+                    raise
         if isinstance(self.made[name], Exception):
             raise AssertionError(f"no {name}, see above: {str(self.made[name]).partition(chr(10))[0]}")
         return self.made[name]

@@ -20,6 +20,7 @@ from messages import assert_arrived, assert_same
 
 CLIENTS = Path(__file__).resolve().parent / "clients"
 SECONDS = 60.0
+PATIENCE = 8.0  # with a program that waits for a person to decide about a certificate
 
 
 class DidNot(AssertionError):
@@ -64,20 +65,20 @@ class Errand:
         """Runs the driver, which must give up before it did anything: the certificate is not one of an authority that it was given."""
         self.backend.empty(self.user)
         try:
-            self.run(stack)
+            self.run(stack, PATIENCE)
         except DidNot as failure:
             assert not failure.done, f"it did {failure.done} behind a certificate of a stranger"
         else:
             raise AssertionError("it took the certificate of a stranger")
 
-    def run(self, stack):
+    def run(self, stack, seconds=SECONDS):
         """Runs the driver to its end. Every step that the table promises must be done, in that order, and be so."""
         part = Part(
             f"{self.client.name} ({self.protocol})", [*self.client.command, self.protocol], self.folder / "log",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.folder, env=self.environment,
         )
         stack.callback(part.stop)
-        timer = threading.Timer(SECONDS, part.stop)
+        timer = threading.Timer(seconds, part.stop)
         timer.start()
         done, said = [], []
         try:

@@ -6,7 +6,7 @@ It exists so that docs/clients.md and closing notes are printed, not written. It
 import re
 import subprocess
 
-from .table import CLIENTS
+from .table import CLIENTS, THUNDERBIRD
 
 PROTOCOLS = ("smtp", "imap", "pop3")
 
@@ -29,7 +29,7 @@ def cell(work):
 
 def markdown():
     lines = ["| program | version | language | SMTP | IMAP | POP3 |", "|---|---|---|---|---|---|"]
-    for client in CLIENTS:
+    for client in (THUNDERBIRD, *CLIENTS):
         cells = [cell(client.work.get(protocol)) for protocol in PROTOCOLS]
         lines.append(f"| {' | '.join([client.name, version(client), client.language, *cells])} |")
     return "\n".join(lines)

@@ -35,14 +35,15 @@ smtp)
     ;;
 imap)
     inbox="imap$s://$account/INBOX"
+    trash="imap$s://$account/$(encode "$TRASH")"
     keys "$inbox" "<copy-message>$HOME/copied<enter><exit>"
     tail -n +2 copied >fetched
     did fetch alike
     keys "$inbox" "<limit>~s $MARKER-waiting<enter><flag-message><sync-mailbox><quit>"
     did flag
-    keys "$inbox" "<save-message>imap$s://$account/$TRASH<enter><sync-mailbox><quit>"
+    keys "$inbox" "<save-message>$trash<enter><sync-mailbox><quit>"
     did move
-    keys "imap$s://$account/$TRASH" "<delete-message><sync-mailbox><quit>"
+    keys "$trash" "<delete-message><sync-mailbox><quit>"
     did delete
     ;;
 pop3)

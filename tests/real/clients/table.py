@@ -134,3 +134,8 @@ CLIENTS = (
     Client.of(".NET Core SmtpClient", "C#", f"ls {HERE}/built/dotnet/dotnetcore2/bin/shared/Microsoft.NETCore.App", "sh dotnet.sh", smtp("login")),
     Client.of("lettre, imap", "Rust", "grep -A1 'name = \"lettre\"' " + str(HERE / "rust/Cargo.lock"), "built/rust/debug/gatepost-real-clients", smtp("plain login"), imap("user")),
 )
+
+# Driven by test_thunderbird.
+THUNDERBIRD = Client.of("Thunderbird", "C++", "thunderbird --version", "thunderbird", smtp("plain"),
+                        imap("plain", steps="list search fetch create append flag move delete idle wake"),
+                        pop3("plain", steps="retr dele"))
