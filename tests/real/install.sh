@@ -30,6 +30,8 @@ packages=(
     mono-mcs mono-runtime libmono-system4.0-cil
 )
 
+python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+
 say() { printf 'real parts: %s\n' "$*" >&2; }
 
 # Runs a command silently; its whole output is shown only when it fails.

@@ -105,11 +105,11 @@ def main():
     options.add_argument("-k", dest="pattern", metavar="PATTERN", help="only tests with this in their name (* stands for anything)")
     options.add_argument("--list", action="store_true", help="print the names of the tests and stop")
     options.add_argument("--keep", action="store_true", help="keep the folder with all logs, configurations and mail")
-    options.add_argument("--matrix", action="store_true", help="print the table of the mail programs as Markdown and stop")
+    options.add_argument("--matrix", action="store_true", help="print docs/clients.md, with the versions that are installed, and stop")
     wanted = options.parse_args()
 
     if wanted.matrix:
-        print(matrix.markdown())
+        print(matrix.markdown(file.name for file in sorted((HERE / "dialogues").iterdir())), end="")
         return 0
     chosen = tests(wanted.pattern)
     if wanted.list:

@@ -50,13 +50,13 @@ func trust() *tls.Config {
 }
 
 func main() {
-	switch {
-	case os.Args[1] == "imap":
-		read()
-	case strings.HasSuffix(login, "-emersion"):
-		sendEmersion()
-	default:
+	switch strings.Join(os.Args[1:], " ") {
+	case "net smtp":
 		send()
+	case "emersion smtp":
+		sendEmersion()
+	case "emersion imap":
+		read()
 	}
 }
 
@@ -90,7 +90,7 @@ func send() {
 func sendEmersion() {
 	connection := sure(smtp.Dial(address))
 	auth := sasl.NewPlainClient("", user, password)
-	if strings.HasPrefix(login, "login") {
+	if login == "login" {
 		auth = sasl.NewLoginClient(user, password)
 	}
 	check(connection.Auth(auth))
