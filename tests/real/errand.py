@@ -20,7 +20,7 @@ from messages import assert_arrived, assert_same
 
 CLIENTS = Path(__file__).resolve().parent / "clients"
 SECONDS = 60.0
-PATIENCE = 8.0  # with a program that waits for a person to decide about a certificate
+PATIENCE = 5.0  # with a program that waits for a person to decide about a certificate
 
 
 class DidNot(AssertionError):

@@ -138,7 +138,7 @@ class ListenerTest(RealTest):
             imap.select("Drafts")
             together.wait()
             self.assertEqual(imap.append("Sent", None, None, mail)[0], "OK")
-            assert_same(waiting, imap.fetch("1", "(BODY[])")[1][0][1])
+            assert_same(waiting, imap.fetch("1", "(BODY.PEEK[])")[1][0][1])
         assert_same(mail, self.dovecot.wait_stored(user, marker, "Sent"))
 
     def takes(self, together, user, mail, marker, waiting):
