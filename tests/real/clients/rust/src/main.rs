@@ -36,7 +36,8 @@ fn send() -> Result<(), Any> {
         .build();
     let message = fs::read("message")?; // it ends the last line itself
     let user: lettre::Address = given("MAIL_USER").parse()?;
-    transport.send_raw(&Envelope::new(Some(user.clone()), vec![user])?, message.strip_suffix(b"\r\n").unwrap_or(&message))?;
+    transport
+        .send_raw(&Envelope::new(Some(user.clone()), vec![user])?, message.strip_suffix(b"\r\n").unwrap_or(&message))?;
     did("send");
     Ok(())
 }
@@ -54,7 +55,10 @@ fn read() -> Result<(), Any> {
     let hits = session.search(format!("SUBJECT \"{}-waiting\"", given("MARKER")))?.len();
     let misses = session.search("SUBJECT \"something else\"")?.len();
     did(&format!("search {hits} {misses}"));
-    fs::write("fetched", session.fetch("1", "BODY.PEEK[]")?.iter().next().and_then(|message| message.body()).expect("a body"))?;
+    fs::write(
+        "fetched",
+        session.fetch("1", "BODY.PEEK[]")?.iter().next().and_then(|message| message.body()).expect("a body"),
+    )?;
     did("fetch");
     session.create("Work")?;
     did("create");
