@@ -110,6 +110,14 @@ class Messages(RealTest):
         for one, other in zip(sorted(some), sorted(others)):
             assert_same(one, other)
 
+    def test_a_search_for_utf8_in_a_literal(self):
+        self.assert_passes(messages.with_attachment(self.user, self.user, "literal", size=1000), "literal")
+        with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
+            imap.login(self.user, self.password)
+            imap.select("INBOX", readonly=True)
+            imap.literal = "Grüße".encode()
+            self.assertEqual(len(imap.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT")[1][0].split()), 1)
+
     def test_append_through_imap(self):
         mail = messages.with_attachment(self.user, self.user, "appended")
         with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
