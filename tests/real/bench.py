@@ -4,12 +4,37 @@ It exists so that a run of one test starts no more than that test needs. It refu
 failed: every test that needs it then fails at once, with the first reason.
 """
 
+import contextlib
+import queue
+import threading
 import unittest
 
 from daemon import MAIL_PASSWORD, Daemon
+from lab import sandbox
 from lab.chromium import Chromium
-from lab.lab import ALICE, BOB, PEOPLE, Lab
+from lab.lab import ALICE, BOB, PEOPLE, USERS, Lab, free_address
 from lab.person import Person
+from lab.pki import Pki
+from lab.sandbox import Sandbox
+
+
+class Front:
+    """A daemon, and the mailboxes behind it, handed out one at a time."""
+
+    def __init__(self, daemon, mailboxes, users):
+        self.daemon = daemon
+        self.mailboxes = mailboxes
+        self.free = queue.SimpleQueue()
+        for user in users:
+            self.free.put(user)
+
+    @contextlib.contextmanager
+    def mailbox(self):
+        user = self.free.get()
+        try:
+            yield user
+        finally:
+            self.free.put(user)
 
 
 class Bench:
@@ -18,14 +43,16 @@ class Bench:
         self.stack = stack
         self.binary = binary
         self.made = {}
+        self.making = threading.RLock()  # one thing rests on others
 
     def _once(self, name, make):
-        if name not in self.made:
-            try:
-                self.made[name] = make()
-            except Exception as error:
-                self.made[name] = error
-                raise
+        with self.making:
+            if name not in self.made:
+                try:
+                    self.made[name] = make()
+                except Exception as error:
+                    self.made[name] = error
+                    raise
         if isinstance(self.made[name], Exception):
             raise AssertionError(f"no {name}, see above: {str(self.made[name]).partition(chr(10))[0]}")
         return self.made[name]
@@ -48,7 +75,7 @@ class Bench:
         """The daemon, running; nobody needs to be signed in."""
 
         def make():
-            daemon = Daemon(self.binary, self.folder / "gatepost", self.lab)
+            daemon = Daemon(self.binary, self.folder / "gatepost", self.lab.address, self.lab, self.lab.pki)
             self.stack.callback(daemon.stop)
             daemon.wait_ready()
             return daemon
@@ -60,10 +87,33 @@ class Bench:
         """The daemon, running, with Alice signed in."""
 
         def make():
-            self.fresh_daemon.sign_in(self.person(ALICE))
+            self.fresh_daemon.sign_in(self.lab.authserver.url, self.person(ALICE))
             return self.fresh_daemon
 
         return self._once("signed-in daemon", make)
+
+    def front(self, backend):
+        """A daemon in front of a backend ("dovecot" or "sandbox"), with its mailboxes for mail programs."""
+
+        def make():
+            if backend == "dovecot":
+                for user in USERS:
+                    self.fresh_daemon.sign_in(self.lab.authserver.url, self.person(user))
+                return Front(self.fresh_daemon, self.lab.dovecot, USERS)
+            box = Sandbox(self.binary, self.folder / "sandbox")
+            self.stack.callback(box.stop)
+            box.wait_ready()
+            daemon = Daemon(self.binary, self.folder / "gatepost-sandbox", free_address(), box)
+            self.stack.callback(daemon.stop)
+            daemon.wait_ready()
+            return Front(daemon, box, sandbox.USERS)
+
+        return self._once(f"daemon in front of {backend}", make)
+
+    @property
+    def stranger(self):
+        """An authority that nothing in the lab has a certificate of."""
+        return self._once("another authority", lambda: Pki(self.folder / "stranger", self.lab.address))
 
     def person(self, name):
         return Person(self.browser, name, PEOPLE[name])
@@ -82,6 +132,8 @@ class Bench:
 
 class RealTest(unittest.TestCase):
     """A test against the real parts. Each begins with empty mailboxes."""
+
+    beside_others = False
 
     bench: Bench  # set by run.py
     user, password, other = ALICE, MAIL_PASSWORD, BOB

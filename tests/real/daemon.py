@@ -1,86 +1,68 @@
-"""The daemon under test, in front of the lab: its configuration, its process, and its commands.
+"""The daemon under test, in front of a backend: its configuration, its process, and its commands.
 
 It exists so that the tests speak to `gatepost` only through what a user has: a configuration file, commands, ports. It refuses
-to know anything of its inside.
+to know anything of its inside, and of what is behind it: a backend says that in lines of the configuration.
 """
 
-import json
 import os
 import re
 import subprocess
 
-from lab import dovecot, postfix
-from lab.lab import ERIN
 from lab.processes import Part, greets, run, wait_until
 
-SMTP_PORT, IMAP_PORT, POP3_PORT, CONSOLE_PORT = 1587, 1993, 1995, 8425
+# The listeners: every way of TLS for every protocol, each run at an address of its own.
+PORTS = {
+    "off": {"smtp": 1587, "imap": 1993, "pop3": 1995},
+    "starttls": {"smtp": 2587, "imap": 2143, "pop3": 2110},
+    "starttls-required": {"smtp": 3587, "imap": 3143, "pop3": 3110},
+    "implicit": {"smtp": 2465, "imap": 2993, "pop3": 2995},
+    "auto": {"smtp": 4587, "imap": 4143, "pop3": 4110},
+}
+SMTP_PORT, IMAP_PORT, POP3_PORT = PORTS["off"].values()
+CONSOLE_PORT = 8425
+GREETINGS = {"smtp": "220 ", "imap": "* OK", "pop3": "+OK"}
 
 MAIL_PASSWORD = "garden gate & 7"  # what mail clients type; the OAuth server has never heard of it
 
 CONFIGURATION = """
 [store]
-url = {store}
-key-file = {key_file}
+url = "sqlite://{folder}/gatepost.db"
+key-file = "{folder}/key"
 
 [console]
 listen = "{address}:{console}"
 
 [network]
-ca-file = {ca}
-
-[[listener]]
-protocol = "smtp"
-listen = ["{address}:{smtp}"]
-
-[[listener]]
-protocol = "imap"
-listen = ["{address}:{imap}"]
-
-[[listener]]
-protocol = "pop3"
-listen = ["{address}:{pop3}"]
+ca-file = "{ca}"
 """
 
-# One registration, known under two names: by the mechanism that carries its tokens upstream.
-APP = """
-[app.{sasl}]
-provider = "custom"
-client-id = "{client_id}"
-authorize-url = "{authorize_url}"
-token-url = "{token_url}"
-device-url = "{device_url}"
-scopes = {scopes}
-smtp = "{address}:{upstream_smtp}"
-smtp-tls = "starttls"
-imap = "{address}:{upstream_imap}"
-imap-tls = "implicit"
-pop3 = "{address}:{upstream_pop3}"
-pop3-tls = "implicit"
-sasl = "{sasl}"
+LISTENER = """
+[[listener]]
+protocol = "{protocol}"
+listen = ["{address}:{port}"]
+tls = "{tls}"
 """
 
-ACCOUNT = """
-[[account]]
-address = "{person}"
-app = "{sasl}"
-password = "{password}"
+CERTIFICATE = """certificate = "{pki.certificate}"
+key = "{pki.key}"
 """
 
 
 class Daemon:
-    def __init__(self, binary, folder, lab):
+    def __init__(self, binary, folder, address, backend, pki=None):
+        """`backend` has a `ca`, and a `configuration` for apps and accounts. Without a `pki` every listener is plain."""
         if not binary.exists():
             raise AssertionError(f"there is no daemon at {binary}: build it first, or name it in GATEPOST_BIN")
         folder.mkdir()
         self.binary = binary
         self.folder = folder
-        self.lab = lab
-        self.address = lab.address
+        self.address = address
+        self.pki = pki
         self.config = folder / "gatepost.toml"
         self.environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")}
         self.environment["GATEPOST_CONFIG"] = str(self.config)
         self.logins = 0
-        self.config.write_text(self._configuration())
+        self.config.write_text(self._configuration(backend))
         self.part = self._start()
 
     def _start(self):
@@ -97,21 +79,21 @@ class Daemon:
         self.wait_ready()
 
     def wait_ready(self):
-        for port, expected in ((SMTP_PORT, "220 "), (IMAP_PORT, "* OK"), (POP3_PORT, "+OK")):
-            self.part.wait_ready(greets(self.address, port, expected))
+        for protocol, port in PORTS["off"].items():
+            self.part.wait_ready(greets(self.address, port, GREETINGS[protocol]))
 
     def command(self, *words, text=None, check=True, timeout=30):
         """Runs one of its commands to the end, while the daemon runs."""
         return run(self.binary, *words, text=text, check=check, timeout=timeout, cwd=self.folder, env=self.environment)
 
-    def login(self, account, flow):
-        """Starts `gatepost login` and leaves it running: the person at the browser comes next."""
+    def login(self, url, account, flow):
+        """Starts `gatepost login` and leaves it running: the person at the browser of the OAuth server at `url` comes next."""
         self.logins += 1
-        return Login(self, account, flow, self.folder / f"login-{self.logins}.log")
+        return Login(self, url, account, flow, self.folder / f"login-{self.logins}.log")
 
-    def sign_in(self, person):
+    def sign_in(self, url, person):
         """Signs an account in by device code."""
-        login = self.login(person.name, "device")
+        login = self.login(url, person.name, "device")
         try:
             person.approve_device(*login.device())
             login.succeeds()
@@ -121,33 +103,23 @@ class Daemon:
     def stop(self):
         return self.part.stop(seconds=15)
 
-    def _configuration(self):
-        auth = self.lab.authserver
-        hash_lines = re.findall(r"\$argon2id\$\S+", self.command("password", "--stdin", text=MAIL_PASSWORD + "\n").stdout)
-        assert hash_lines, "`gatepost password --stdin` printed no argon2id hash"
-        text = CONFIGURATION.format(
-            store=json.dumps(f"sqlite://{self.folder}/gatepost.db"), key_file=json.dumps(f"{self.folder}/key"),
-            ca=json.dumps(str(self.lab.pki.ca)), address=self.address, console=CONSOLE_PORT,
-            smtp=SMTP_PORT, imap=IMAP_PORT, pop3=POP3_PORT,
-        )
-        text += "".join(APP.format(
-            sasl=sasl, address=self.address,
-            client_id=auth.client_id, authorize_url=auth.authorize_url, token_url=auth.token_url, device_url=auth.device_url,
-            scopes=json.dumps(auth.scopes),
-            upstream_smtp=postfix.SUBMISSION_PORT, upstream_imap=dovecot.IMAPS_PORT, upstream_pop3=dovecot.POP3S_PORT,
-        ) for sasl in ("xoauth2", "oauthbearer"))
-        return text + "".join(
-            ACCOUNT.format(person=person, password=hash_lines[0], sasl="oauthbearer" if person == ERIN else "xoauth2")
-            for person in auth.people
-        )
-
+    def _configuration(self, backend):
+        hashes = re.findall(r"\$argon2id\$\S+", self.command("password", "--stdin", text=MAIL_PASSWORD + "\n").stdout)
+        assert hashes, "`gatepost password --stdin` printed no argon2id hash"
+        text = CONFIGURATION.format(folder=self.folder, address=self.address, console=CONSOLE_PORT, ca=backend.ca)
+        for tls, ports in PORTS.items():
+            if tls == "off" or self.pki:
+                for protocol, port in ports.items():
+                    text += LISTENER.format(protocol=protocol, address=self.address, port=port, tls=tls)
+                    text += CERTIFICATE.format(pki=self.pki) if tls != "off" else ""
+        return text + backend.configuration(hashes[0])
 
 
 class Login:
     """A running `gatepost login`: what it printed so far, what is typed to it, how it ended."""
 
-    def __init__(self, daemon, account, flow, log):
-        self.url = daemon.lab.authserver.url
+    def __init__(self, daemon, url, account, flow, log):
+        self.url = url
         self.part = Part(
             f"gatepost login --flow {flow}", [daemon.binary, "login", account, "--flow", flow], log,
             stdin=subprocess.PIPE, cwd=daemon.folder, env=daemon.environment,

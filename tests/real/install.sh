@@ -9,12 +9,28 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 policy=/usr/sbin/policy-rc.d
 
+clients=$here/clients
+built=$clients/built
+
 packages=(
-    dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix postfix-pcre   # the real upstream
-    swaks isync fetchmail curl thunderbird                           # the real clients
-    chromium chromium-driver                                         # the real browser
+    dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix postfix-pcre              # the real upstream
+    chromium chromium-driver                                                    # the real browser
     openssl ca-certificates
+    # The real clients: programs, then libraries by language.
+    thunderbird curl swaks msmtp mpop s-nail mutt neomutt mailutils esmtp sendemail nmh emacs-nox monitoring-plugins-basic
+    isync offlineimap3 fetchmail getmail6 imapfilter fdm libsasl2-modules
+    python3-aiosmtplib python3-imap-tools
+    ruby ruby-mail
+    perl libauthen-sasl-perl libio-socket-ssl-perl libmail-imapclient-perl libmail-imaptalk-perl
+    php-cli php-imap libphp-phpmailer php-net-smtp
+    openjdk-17-jdk-headless libmail-java libcommons-net-java
+    golang-go golang-github-emersion-go-imap-dev golang-github-emersion-go-smtp-dev golang-github-emersion-go-sasl-dev
+    lua5.4 lua-socket tcl tcllib
+    gcc libc6-dev libetpan-dev
+    mono-mcs mono-runtime libmono-system4.0-cil
 )
+
+python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 
 say() { printf 'real parts: %s\n' "$*" >&2; }
 
@@ -31,14 +47,11 @@ quietly() {
     rm -f "$log"
 }
 
-is_installed() {
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
-}
-
 install_packages() {
-    local missing=() package
+    local installed missing=() package
+    installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}.\n' "${packages[@]}" 2>/dev/null || true)
     for package in "${packages[@]}"; do
-        is_installed "$package" || missing+=("$package")
+        [[ $installed == *"installed $package."* && $installed != *"not-installed $package."* ]] || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
 
@@ -70,19 +83,69 @@ install_packages() {
     trap - EXIT
 }
 
-install_node_modules() {
+install_node_modules() { # FOLDER
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-        say 'Node.js 20 or newer with npm is needed for the OAuth server (tests/real/as)'
+        say 'Node.js 20 or newer with npm is needed for the OAuth server (tests/real/as) and for clients in JavaScript'
         return 1
     fi
     # npm keeps a copy of the lock it installed from: older than ours means something changed.
-    if [ -e "$here/as/node_modules/.package-lock.json" ] &&
-        [ ! "$here/as/package-lock.json" -nt "$here/as/node_modules/.package-lock.json" ]; then
+    if [ -e "$1/node_modules/.package-lock.json" ] && [ ! "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ]; then
         return 0
     fi
-    say 'installing the OAuth server'
-    (cd "$here/as" && quietly npm ci --ignore-scripts --no-audit --no-fund)
+    say "installing what $(basename "$1")/package.json names"
+    (cd "$1" && quietly npm ci --ignore-scripts --no-audit --no-fund)
 }
 
+# The runtime of .NET Core, as a Python package carries it.
+install_dotnet() {
+    [ ! -x "$dotnet/bin/dotnet" ] || return 0
+    say 'installing .NET Core'
+    local wheel
+    wheel=$(mktemp -d)
+    quietly python3 -m pip download --no-deps --dest "$wheel" dotnetcore2==3.1.23
+    python3 -m zipfile -e "$wheel"/*.whl "$built/dotnet"
+    chmod +x "$dotnet/bin/dotnet"
+    rm -r "$wheel"
+}
+
+# Runs a command if what it makes is missing, or older than any of its sources.
+build() { # MADE SOURCE... -- COMMAND...
+    local made=$1 source stale=
+    shift
+    while [ "$1" != -- ]; do
+        source=$1
+        shift
+        [ "$made" -nt "$source" ] || stale=yes
+    done
+    shift
+    [ -n "$stale" ] || return 0
+    say "building $(basename "$made")"
+    quietly "$@"
+}
+
+build_clients() {
+    local framework=$dotnet/bin/shared/Microsoft.NETCore.App/3.1.23 references=() name
+    for name in System.Private.CoreLib System.Runtime System.Runtime.Extensions System.Runtime.InteropServices System.Console \
+        System.Net.Mail System.Net.Primitives System.IO.FileSystem System.Collections.Specialized System.ObjectModel; do
+        references+=("-r:$framework/$name.dll")
+    done
+    build "$built/etpan" "$clients/etpan.c" -- cc -O1 -Wall -Wextra -o "$built/etpan" "$clients/etpan.c" -letpan
+    build "$built/go" "$clients/go/main.go" -- \
+        env GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= go build -o "$built/go" "$clients/go/main.go"
+    build "$built/java/Mail.class" "$clients"/java/*.java -- \
+        javac -d "$built/java" -cp /usr/share/java/javax.mail.jar:/usr/share/java/commons-net.jar "$clients"/java/*.java
+    build "$built/mono.exe" "$clients/smtpclient.cs" -- mcs "-out:$built/mono.exe" "$clients/smtpclient.cs"
+    build "$built/smtpclient.dll" "$clients/smtpclient.cs" -- \
+        mcs -nostdlib -noconfig "${references[@]}" "-out:$built/smtpclient.dll" "$clients/smtpclient.cs"
+    echo '{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"3.1.23"}}}' >"$built/smtpclient.runtimeconfig.json"
+    build "$built/rust/debug/gatepost-real-clients" "$clients/rust/Cargo.lock" "$clients/rust/src/main.rs" -- \
+        cargo build --quiet --locked --manifest-path "$clients/rust/Cargo.toml" --target-dir "$built/rust"
+}
+
+dotnet=$built/dotnet/dotnetcore2
+mkdir -p "$built/java" "$built/dotnet"
 install_packages
-install_node_modules
+install_node_modules "$here/as"
+install_node_modules "$clients/node"
+install_dotnet
+build_clients

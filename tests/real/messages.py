@@ -13,6 +13,7 @@ from email.message import EmailMessage
 
 TRACE = ("return-path", "delivered-to", "received", "x-original-to")
 SUBJECT = "Grüße, 日本語の件名 и тема"
+TEXT = "Text mit Umlauten: äöü\n.\n..two dots\n日本語\n"
 NAME = "Jürgen Möller-Wölfli"
 MEGABYTE = 1024 * 1024
 
@@ -30,7 +31,7 @@ def with_attachment(sender, recipient, marker, size=MEGABYTE):
     mail["Subject"] = f"{SUBJECT} ({marker})"
     mail["Date"] = "Wed, 25 Nov 2026 09:00:00 +0100"
     mail["Message-ID"] = f"<{marker}@client.example>"
-    mail.set_content(f"Text mit Umlauten: äöü\r\n.\r\n..two dots\r\n日本語\r\n{marker}\r\n", cte="8bit")
+    mail.set_content(TEXT.replace("\n", "\r\n"), cte="8bit")
     mail.add_attachment(noise(size), maintype="application", subtype="octet-stream", filename="Übersicht 図.bin")
     return mail.as_bytes()
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the real-parts tests: Gatepost between real mail programs and a real OAuth server, Dovecot and Postfix.
 
-    python3 tests/real/run.py [-k PATTERN] [--list] [--keep]
+    python3 tests/real/run.py [-k PATTERN] [--list] [--matrix] [--keep]
 
 The daemon is $GATEPOST_BIN, or target/debug/gatepost. One line a test, and `N passed, N failed` at the end. It installs nothing
 (install.sh beside it does), needs root for the well-known ports, and ends everything it started, also after Ctrl-C.
@@ -9,51 +9,61 @@ The daemon is $GATEPOST_BIN, or target/debug/gatepost. One line a test, and `N p
 
 import argparse
 import contextlib
+import fnmatch
+import itertools
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-MODULES = ("test_lab", "test_signin", "test_messages", "test_clients")  # what the next ones rest on comes first
+MODULES = ("test_lab", "test_signin", "test_messages", "test_listeners", "test_thunderbird", "test_dialogues", "test_clients")  # what the next ones rest on comes first
 
 sys.path.insert(0, str(HERE))
 from bench import Bench, RealTest  # noqa: E402
+from clients import matrix  # noqa: E402
+from lab.lab import USERS  # noqa: E402
 
 
 class Lines(unittest.TestResult):
-    """One line a test, and below a failed one why, with what the daemon logged meanwhile."""
+    """One line a test, and below a failed one why, with what the daemon logged meanwhile. Tests may run beside each other."""
 
     def __init__(self, bench):
         super().__init__()
         self.bench = bench
-        self.passed = self.failed = self.log_began = 0
-        self.began = time.monotonic()
+        self.passed = self.failed = 0
+        self.lock = threading.Lock()
+        self.running = threading.local()
 
     def startTest(self, test):
-        super().startTest(test)
-        self.began = time.monotonic()
-        self.log_began = self.bench.log_size()
+        self.running.began = time.monotonic()
+        self.running.log_began = self.bench.log_size()
 
-    def _line(self, verdict, test):
+    def stopTest(self, test):
+        pass
+
+    def _tell(self, verdict, test, report=""):
         name = test.id() if isinstance(test, unittest.TestCase) else str(test)
-        print(f"{verdict:4}  {name}  ({time.monotonic() - self.began:.1f} s)", flush=True)
+        line = f"{verdict:4}  {name}  ({time.monotonic() - self.running.began:.1f} s)"
+        with self.lock:
+            self.passed += verdict == "ok"
+            self.failed += verdict != "ok"
+            print("\n      ".join([line, *report.splitlines()]), flush=True)
 
     def addSuccess(self, test):
-        self.passed += 1
-        self._line("ok", test)
+        self._tell("ok", test)
 
     def addFailure(self, test, error):
-        self.failed += 1
-        self._line("FAIL", test)
         report = self._exc_info_to_string(error, test)  # as unittest itself shows it: without its own frames
-        if log := self.bench.log_since(self.log_began):
+        if log := self.bench.log_since(self.running.log_began):
             report += f"\nwhat the daemon logged during this test:\n{log}\n"
-        print("\n".join("      " + line for line in report.splitlines()), flush=True)
+        self._tell("FAIL", test, report)
 
     def addSubTest(self, test, subtest, error):
         if error:
@@ -64,8 +74,6 @@ class Lines(unittest.TestResult):
 
 def tests(pattern):
     loader = unittest.TestLoader()
-    if pattern:
-        loader.testNamePatterns = [pattern if "*" in pattern else f"*{pattern}*"]
     suite = loader.loadTestsFromNames(MODULES)
     if loader.errors:
         sys.exit("\n".join(loader.errors))
@@ -73,7 +81,23 @@ def tests(pattern):
     def flat(part):
         return [part] if isinstance(part, unittest.TestCase) else [test for inner in part for test in flat(inner)]
 
-    return flat(suite)
+    wanted = "*" if not pattern else pattern if "*" in pattern else f"*{pattern}*"
+    return [test for test in flat(suite) if fnmatch.fnmatchcase(test.id(), wanted)]
+
+
+def perform(chosen, result, stack):
+    """One after the other, save those that say that they may run beside each other."""
+    for beside, group in itertools.groupby(chosen, lambda test: test.beside_others):
+        if not beside:
+            unittest.TestSuite(group).run(result)
+            continue
+        group = list(group)
+        with contextlib.suppress(AssertionError):  # each test that needs it tells
+            group[0].begin()
+        pool = ThreadPoolExecutor(len(USERS))
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # also after Ctrl-C
+        for future in [pool.submit(test.run, result) for test in group]:
+            future.result()
 
 
 def main():
@@ -81,8 +105,12 @@ def main():
     options.add_argument("-k", dest="pattern", metavar="PATTERN", help="only tests with this in their name (* stands for anything)")
     options.add_argument("--list", action="store_true", help="print the names of the tests and stop")
     options.add_argument("--keep", action="store_true", help="keep the folder with all logs, configurations and mail")
+    options.add_argument("--matrix", action="store_true", help="print docs/clients.md, with the versions that are installed, and stop")
     wanted = options.parse_args()
 
+    if wanted.matrix:
+        print(matrix.markdown(file.name for file in sorted((HERE / "dialogues").iterdir())), end="")
+        return 0
     chosen = tests(wanted.pattern)
     if wanted.list:
         print("\n".join(test.id() for test in chosen))
@@ -105,7 +133,7 @@ def main():
         bench = RealTest.bench = Bench(folder, stack, binary)
         result = Lines(bench)
         try:
-            unittest.TestSuite(chosen).run(result)
+            perform(chosen, result, stack)
         except KeyboardInterrupt:
             print("interrupted")
             result.failed += 1

@@ -110,9 +110,39 @@ class Messages(RealTest):
         for one, other in zip(sorted(some), sorted(others)):
             assert_same(one, other)
 
+    def test_a_search_for_utf8_in_a_literal(self):
+        self.assert_passes(messages.with_attachment(self.user, self.user, "literal", size=1000), "literal")
+        with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
+            imap.login(self.user, self.password)
+            imap.select("INBOX", readonly=True)
+            imap.literal = "Grüße".encode()
+            self.assertEqual(len(imap.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT")[1][0].split()), 1)
+
     def test_append_through_imap(self):
         mail = messages.with_attachment(self.user, self.user, "appended")
         with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
             imap.login(self.user, self.password)
             self.assertEqual(imap.append("Drafts", r"(\Draft)", None, mail)[0], "OK")
         assert_same(mail, self.dovecot.wait_stored(self.user, "appended", mailbox="Drafts"))
+
+    def test_a_sender_of_others_is_refused_and_the_session_goes_on(self):
+        with smtplib.SMTP(self.address, SMTP_PORT, timeout=60) as smtp:
+            smtp.login(self.user, self.password)
+            with self.assertRaises(smtplib.SMTPException):
+                smtp.sendmail(self.other, [self.user], messages.ordinary(self.other, self.user, "not-mine"))
+            smtp.sendmail(self.user, [self.user], messages.ordinary(self.user, self.user, "mine-after-all"))
+        self.dovecot.wait_stored(self.user, "mine-after-all")
+        self.assertEqual(len(self.dovecot.stored(self.user)), 1)
+
+    def test_what_upstream_refuses_is_told_one_by_one(self):
+        mail = messages.ordinary(self.user, self.other, "refused-in-part")
+        with smtplib.SMTP(self.address, SMTP_PORT, timeout=60) as smtp:
+            smtp.login(self.user, self.password)
+            refused = smtp.sendmail(self.user, ["nobody@lab.example", self.other, "later@lab.example"], mail)
+            self.assertEqual({code for code, _ in refused.values()}, {550, 450})
+            self.assertIn(b"no such person here", refused["nobody@lab.example"][1])
+            self.assertIn(b"come back later", refused["later@lab.example"][1])
+            with self.assertRaises(smtplib.SMTPRecipientsRefused):
+                smtp.sendmail(self.user, ["nobody@lab.example"], mail)
+            self.assertEqual(smtp.noop()[0], 250)
+        assert_arrived(mail, self.dovecot.wait_stored(self.other, "refused-in-part"))

@@ -46,7 +46,7 @@ class SignIn(RealTest):
 
     def start(self, account, flow):
         """`gatepost login`, running."""
-        login = self.bench.fresh_daemon.login(account, flow)
+        login = self.bench.fresh_daemon.login(self.authserver.url, account, flow)
         self.ends_with_this_test(login.part)
         return login
 

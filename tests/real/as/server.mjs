@@ -139,7 +139,8 @@ function askForConsent(request) {
 
 const oauth = provider.callback();
 
-createServer(async (request, response) => {
+// Dovecot keeps its connection for the next token: one that is closed under its hands is a failed sign-on there.
+createServer({ keepAliveTimeout: 3_600_000 }, async (request, response) => {
   try {
     if (request.url.startsWith('/lab/')) return lab(request, response);
     if (request.url.startsWith('/interaction/')) return await interaction(request, response);

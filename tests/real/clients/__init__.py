@@ -1,4 +1,4 @@
-"""Real mail programs, one module a program: how it is told about the daemon, and how it is asked to do one thing.
+"""Real mail programs: a table of them, and for each a short driver in its own language or in shell.
 
 They know no OAuth: a server, a port, a user name and a plain password are all they are given.
 """

@@ -5,10 +5,10 @@ Three of its settings are there for tests: no penalty for failed logins (all tes
 CRLF in stored mail, so that what is on disk can be compared byte by byte.
 """
 
-import re
 import shutil
 
-from .processes import Part, greets, run, wait_until
+from .mailboxes import Mailboxes
+from .processes import Part, greets, run
 
 IMAP_PORT, IMAPS_PORT, POP3S_PORT, LMTP_PORT, SASL_PORT = 143, 993, 995, 2424, 2425
 
@@ -113,7 +113,9 @@ username_format = %Lu
 """
 
 
-class Dovecot:
+class Dovecot(Mailboxes):
+    trash = "Trash"
+
     def __init__(self, folder, address, pki, introspection_url):
         self.address = address
         self.folder = folder
@@ -139,7 +141,7 @@ class Dovecot:
     def empty(self, user):
         """Takes every message out of every mailbox of a user, and the mailboxes that tests made."""
         self._admin("expunge", "-u", user, "mailbox", "*", "all")
-        for mailbox in sorted(self._admin("mailbox", "list", "-u", user).stdout.splitlines(), reverse=True):
+        for mailbox in sorted(self.mailboxes(user), reverse=True):
             if mailbox not in ("INBOX", "Drafts", "Sent", "Trash"):
                 self._admin("mailbox", "delete", "-s", "-u", user, mailbox, check=False)  # a parent may be a name only
 
@@ -151,15 +153,23 @@ class Dovecot:
         files = [file for part in ("new", "cur") if (maildir / part).is_dir() for file in (maildir / part).iterdir()]
         return [file.read_bytes() for file in sorted(files, key=lambda file: file.name)]
 
-    def wait_stored(self, user, marker, mailbox="INBOX", seconds=30.0):
-        """Waits until a message that contains `marker` is on the disk, and returns it."""
-        wanted = marker.encode()
-        found = lambda: [message for message in self.stored(user, mailbox) if wanted in message]  # noqa: E731
-        try:
-            return wait_until(f"a message with {marker!r} in {user}'s {mailbox}", found, seconds)[0]
-        except TimeoutError as error:
-            subjects = [re.search(rb"(?mi)^Subject:.*", message) for message in self.stored(user, mailbox)]
-            raise AssertionError(f"{error}; there are {[found and found[0] for found in subjects]}") from None
+    def flagged(self, user, mailbox="INBOX"):
+        """How many messages of a mailbox are flagged."""
+        found = self._admin("search", "-u", user, "mailbox", mailbox, "flagged").stdout
+        return len(found.splitlines())
+
+    def mailboxes(self, user):
+        return self._admin("mailbox", "list", "-u", user).stdout.splitlines()
+
+    def number(self, user):
+        """Gives what is in INBOX its numbers. Otherwise what comes within one second is numbered in any order."""
+        self._admin("mailbox", "status", "-u", user, "messages", "INBOX")
+
+    def deliver(self, user, message, mailbox="INBOX"):
+        """Puts a message into a mailbox, byte for byte, with no daemon between."""
+        file = self.folder / f"to-{user}"
+        file.write_bytes(message)
+        self._admin("save", "-u", user, "-m", mailbox, file)
 
     def _admin(self, *words, check=True):
         return run("doveadm", "-c", self.configuration, *words, check=check)

@@ -5,6 +5,7 @@ ports on it can be the well-known ones. It refuses to start beside anything that
 """
 
 import contextlib
+import json
 import random
 import socket
 
@@ -20,8 +21,38 @@ CAROL = "carol@lab.example"
 DAVE = "dave@lab.example"
 ERIN = "erin@lab.example"
 
+# Whose mailboxes the mail programs work in, each program alone in one: as many as run at a time.
+USERS = tuple(f"user{number}@lab.example" for number in range(1, 5))
+
 # What they type at the OAuth server, and nowhere else: no mail client knows it.
-PEOPLE = {person: f"only {person} signs in with this" for person in (ALICE, BOB, CAROL, DAVE, ERIN)}
+PEOPLE = {person: f"only {person} signs in with this" for person in (ALICE, BOB, CAROL, DAVE, ERIN, *USERS)}
+
+# One registration, known under two names: by the mechanism that carries its tokens upstream.
+APP = """
+[app.{sasl}]
+provider = "custom"
+client-id = "{auth.client_id}"
+authorize-url = "{auth.authorize_url}"
+token-url = "{auth.token_url}"
+device-url = "{auth.device_url}"
+scopes = {scopes}
+smtp = "{address}:{smtp}"
+smtp-tls = "starttls"
+imap = "{address}:{imap}"
+imap-tls = "implicit"
+pop3 = "{address}:{pop3}"
+pop3-tls = "implicit"
+sasl = "{sasl}"
+smtp-capabilities = ["SIZE 157286400", "PIPELINING", "8BITMIME", "DSN", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+imap-capabilities = ["IMAP4rev1", "SASL-IR", "ID", "IDLE", "UIDPLUS", "MOVE", "NAMESPACE", "CHILDREN", "UNSELECT", "LITERAL+"]
+"""
+
+ACCOUNT = """
+[[account]]
+address = "{person}"
+app = "{sasl}"
+password = "{password}"
+"""
 
 
 def free_address():
@@ -51,3 +82,17 @@ class Lab:
         stack.callback(self.postfix.stop)
         for part in (self.authserver, self.dovecot, self.postfix):
             part.wait_ready()
+
+    @property
+    def ca(self):
+        return self.pki.ca
+
+    def configuration(self, password):
+        """What a daemon's configuration says about the lab."""
+        apps = [APP.format(
+            sasl=sasl, address=self.address, auth=self.authserver, scopes=json.dumps(self.authserver.scopes),
+            smtp=postfix.SUBMISSION_PORT, imap=dovecot.IMAPS_PORT, pop3=dovecot.POP3S_PORT,
+        ) for sasl in ("xoauth2", "oauthbearer")]
+        accounts = [ACCOUNT.format(person=person, password=password, sasl="oauthbearer" if person == ERIN else "xoauth2")
+                    for person in PEOPLE]
+        return "".join(apps + accounts)

@@ -23,8 +23,8 @@ class Pki:
         run("openssl", "req", "-x509", *new_key, "-keyout", ca_key, "-out", self.ca, "-days", "2", "-subj", "/CN=Gatepost lab CA",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         run("openssl", "req", *new_key, "-keyout", self.key, "-out", request, "-subj", f"/CN={NAME}")
-        extensions.write_text(
-            f"subjectAltName=IP:{address},DNS:{NAME},DNS:localhost\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
+        extensions.write_text(  # the address as a name, too: some programs compare nothing else
+            f"subjectAltName=IP:{address},DNS:{address},DNS:{NAME},DNS:localhost\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
         )
         run("openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key, "-CAcreateserial",
             "-days", "2", "-extfile", extensions, "-out", self.certificate)

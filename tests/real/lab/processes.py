@@ -80,7 +80,7 @@ class Part:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
                 stdin=subprocess.PIPE if text is not None else options.pop("stdin", subprocess.DEVNULL),
-                stdout=output,
+                stdout=options.pop("stdout", output),
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 **options,

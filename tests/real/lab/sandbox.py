@@ -1,0 +1,132 @@
+"""Gatepost's own sandbox as a backend: the Exchange Online of `gatepost demo`, looked into with a token of the app itself.
+
+It exists because Exchange says and keeps things otherwise than Dovecot does: other folders, other capabilities, other replies. It
+refuses to use the daemon that the demo brings; one with a configuration of its own stands in front, with app-only access.
+"""
+
+import contextlib
+import imaplib
+import json
+import random
+import re
+import socket
+import ssl
+import tomllib
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from .mailboxes import Mailboxes
+from .processes import Part
+
+USERS = ("ann@contoso.example", "bob@contoso.example", "shared@contoso.example")
+APP_ID, APP_SECRET = "20000000-0000-4000-8000-000000000002", "sandbox-secret"  # its app for app-only access
+SCOPE = "https://outlook.office365.com/.default"
+STANDARD = ("INBOX", "Archive", "Deleted Items", "Drafts", "Junk Email", "Sent Items")
+
+APP = """
+[app.contoso]
+provider = "microsoft365"
+tenant = "contoso.example"
+client-id = "{client}"
+client-secret = "{secret}"
+grant = "client-credentials"
+authorize-url = "{app[authorize-url]}"
+token-url = "{app[token-url]}"
+smtp = "{app[smtp]}"
+imap = "{app[imap]}"
+pop3 = "{app[pop3]}"
+"""
+
+ACCOUNT = """
+[[account]]
+address = "{user}"
+password = "{password}"
+"""
+
+
+def free_ports(count):
+    """The first of so many ports in a row that nothing listens on, below those that the system hands out."""
+    for _ in range(50):
+        base = random.randint(20_000, 30_000)
+        with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
+            for port in range(base, base + count):
+                sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return base
+    raise RuntimeError("no free ports found")
+
+
+class Sandbox(Mailboxes):
+    trash = "Deleted Items"
+
+    def __init__(self, binary, folder):
+        folder.mkdir()
+        self.part = Part("gatepost demo", [binary, "demo", "--port-base", str(free_ports(4))], folder / "demo.log", cwd=folder)
+
+    def wait_ready(self):
+        self.part.wait_ready(lambda: "Ctrl-C ends the demo" in self.part.said())
+        state = Path(re.search(r"^ *files +(\S+)$", self.part.said(), re.MULTILINE)[1])
+        settings = tomllib.loads((state / "gatepost.toml").read_text())
+        self.app = settings["app"]["contoso"]
+        self.ca = Path(settings["network"]["ca-file"])
+        self.tls = ssl.create_default_context(cafile=str(self.ca))
+        answer = urllib.request.urlopen(self.app["token-url"], urllib.parse.urlencode({
+            "grant_type": "client_credentials", "client_id": APP_ID, "client_secret": APP_SECRET, "scope": SCOPE,
+        }).encode(), timeout=10)
+        with answer:
+            self.token = json.load(answer)["access_token"]
+
+    def configuration(self, password):
+        """What a daemon's configuration says about the sandbox."""
+        text = APP.format(client=APP_ID, secret=APP_SECRET, app=self.app)
+        return text + "".join(ACCOUNT.format(user=user, password=password) for user in USERS)
+
+    def empty(self, user):
+        with self._imap(user) as imap:
+            for mailbox in self._names(imap):
+                if imap.select(quoted(mailbox))[1] != [b"0"]:
+                    imap.store("1:*", "+FLAGS.SILENT", r"(\Deleted)")
+                imap.close()
+                if mailbox not in STANDARD:
+                    imap.delete(quoted(mailbox))
+
+    def stored(self, user, mailbox="INBOX"):
+        with self._imap(user) as imap:
+            if imap.select(quoted(mailbox), readonly=True)[1] == [b"0"]:
+                return []
+            return [part[1] for part in imap.fetch("1:*", "(BODY.PEEK[])")[1] if isinstance(part, tuple)]
+
+    def flagged(self, user, mailbox="INBOX"):
+        with self._imap(user) as imap:
+            imap.select(quoted(mailbox), readonly=True)
+            return len(imap.search(None, "FLAGGED")[1][0].split())
+
+    def mailboxes(self, user):
+        with self._imap(user) as imap:
+            return self._names(imap)
+
+    def number(self, user):
+        """What comes is numbered as it comes."""
+
+    def deliver(self, user, message, mailbox="INBOX"):
+        with self._imap(user) as imap:
+            done, said = imap.append(quoted(mailbox), None, None, message)
+            assert done == "OK", said
+
+    @staticmethod
+    def _names(imap):
+        return [re.search(rb'"/" "?(.*?)"?$', line)[1].decode() for line in imap.list()[1]]
+
+    @contextlib.contextmanager
+    def _imap(self, user):
+        host, _, port = self.app["imap"].partition(":")
+        with imaplib.IMAP4_SSL(host, int(port), ssl_context=self.tls, timeout=20) as imap:
+            imap.authenticate("XOAUTH2", lambda _: f"user={user}\x01auth=Bearer {self.token}\x01\x01".encode())
+            yield imap
+
+    def stop(self):
+        self.part.stop()
+
+
+def quoted(name):
+    return f'"{name}"'
