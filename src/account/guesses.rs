@@ -4,7 +4,8 @@
 //! at, so that parallel connections gain nothing. A right password passes the turn on at once, so that many honest
 //! logins after a restart cost a hash each and no pause; a wrong one, or one that was given up, keeps it for two
 //! seconds. A password that was right before never comes here. Nobody is locked out: another address has its own
-//! turns, and a full queue empties within 20 seconds. Loopback waits like everybody, but no queue is too long for it.
+//! turns, and a full queue empties within 20 seconds. Loopback waits like everybody, but is never turned away: a right
+//! password is let in when the wait is over, with or without its turn.
 
 use std::{
     collections::HashMap,
@@ -41,13 +42,14 @@ pub struct Guesses {
 #[derive(Debug)]
 #[must_use = "the turn ends when this is dropped"]
 pub struct Turn {
-    next: OwnedMutexGuard<Instant>,
+    /// Absent where loopback waited long enough.
+    next: Option<OwnedMutexGuard<Instant>>,
     right: bool,
 }
 
 impl Guesses {
-    /// Waits for the next turn of this source; `None` if it does not come in time, or if too many wait already. Cancel
-    /// safe: an attempt that is dropped while it waits costs nothing.
+    /// Waits for the next turn of this source; `None` if it does not come in time, or if too many wait already (for
+    /// loopback an overdue turn instead). Cancel safe: an attempt that is dropped while it waits costs nothing.
     pub async fn turn(&self, peer: IpAddr, deadline: Instant) -> Option<Turn> {
         let patience = QUEUE.min(deadline.saturating_duration_since(Instant::now()) / 2);
         let source = client_network(peer);
@@ -61,7 +63,10 @@ impl Guesses {
             sleep_until(*next).await;
             next
         };
-        timeout(patience, wait).await.ok().map(|next| Turn { next, right: false })
+        match timeout(patience, wait).await {
+            Ok(next) => Some(Turn { next: Some(next), right: false }),
+            Err(_) => source.is_loopback().then_some(Turn { next: None, right: false }),
+        }
     }
 
     fn lane(&self, source: IpAddr) -> Lane {
@@ -75,6 +80,11 @@ impl Guesses {
 }
 
 impl Turn {
+    /// It never came: a right password may still be let in, but a wrong one is not answered as such.
+    pub const fn is_overdue(&self) -> bool {
+        self.next.is_none()
+    }
+
     /// The password was right: the turn costs nothing.
     pub fn right(mut self) {
         self.right = true;
@@ -83,7 +93,9 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *self.next = Instant::now() + if self.right { Duration::ZERO } else { SPACING };
+        if let Some(next) = &mut self.next {
+            **next = Instant::now() + if self.right { Duration::ZERO } else { SPACING };
+        }
     }
 }
 
@@ -135,14 +147,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_turn_is_waited_for_twenty_seconds_from_loopback_as_well() {
+    async fn a_turn_is_waited_for_twenty_seconds_and_on_loopback_it_is_then_overdue() {
         let guesses = Guesses::default();
-        for source in [peer(1), IpAddr::from([127, 0, 0, 1])] {
-            let held = guesses.turn(source, late()).await;
-            assert!(matches!(waited(&guesses, source).await, (20, None)));
-            drop(held);
-            assert!(matches!(waited(&guesses, source).await, (2, Some(_))), "it empties by itself");
-        }
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let held = (guesses.turn(peer(1), late()).await, guesses.turn(loopback, late()).await);
+        assert!(matches!(waited(&guesses, peer(1)).await, (20, None)));
+        assert!(matches!(waited(&guesses, loopback).await, (20, Some(turn)) if turn.is_overdue()));
+        drop(held);
+        assert!(
+            matches!(waited(&guesses, peer(1)).await, (2, Some(turn)) if !turn.is_overdue()),
+            "it empties by itself"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -176,7 +191,7 @@ mod tests {
                 let guesses = guesses.clone();
                 tokio::spawn(async move {
                     let (wait, turn) = waited(&guesses, IpAddr::from([127, 0, 0, 1])).await;
-                    (wait, turn.is_some())
+                    (wait, turn.is_some_and(|turn| !turn.is_overdue()))
                 })
             })
             .collect();

@@ -132,6 +132,9 @@ impl Register {
             turn.right();
             return Ok(admitted);
         }
+        if turn.is_overdue() {
+            return Err(too_many_guesses());
+        }
         Err(wrong())
     }
 }

@@ -4,10 +4,10 @@
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     net::{TcpStream, lookup_host},
     sync::Semaphore,
-    task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
 
@@ -153,7 +153,7 @@ pub(super) struct Lost {
 /// connects wins, the others are cancelled by dropping them.
 pub(super) async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<Stream, Lost> {
     let mut waiting = addresses.iter().copied();
-    let mut attempts: JoinSet<(SocketAddr, io::Result<Stream>)> = JoinSet::new();
+    let mut attempts = FuturesUnordered::new();
     let mut failed: Vec<(SocketAddr, String)> = Vec::new();
     let mut started = 0;
     let mut more = true;
@@ -163,17 +163,15 @@ pub(super) async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<
                 match waiting.next() {
                     Some(address) => {
                         started += 1;
-                        attempts.spawn(async move { (address, connect(address).await) });
+                        attempts.push(async move { (address, connect(address).await) });
                     }
                     None => more = false,
                 }
             }
             tokio::select! {
-                outcome = attempts.join_next() => match outcome {
-                    Some(Ok((_, Ok(stream)))) => return Some(stream),
-                    Some(Ok((address, Err(error)))) => failed.push((address, error.to_string())),
-                    // A cancelled or panicked attempt counts as failed; without any left there is no more to wait for.
-                    Some(Err(_)) => {}
+                outcome = attempts.next() => match outcome {
+                    Some((_, Ok(stream))) => return Some(stream),
+                    Some((address, Err(error))) => failed.push((address, error.to_string())),
                     None => return None,
                 },
                 () = sleep(STAGGER), if more => {}

@@ -204,8 +204,9 @@ fn http_date(value: &str) -> Option<SystemTime> {
 
 /// RFC 9110 10.2.3: seconds, or a date, which is measured against the server's own clock where it gave one.
 fn retry_after(value: &str, date: Option<SystemTime>) -> Option<Duration> {
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is for ever; who uses it has a cap.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let now = date.unwrap_or_else(SystemTime::now);
     Some(http_date(value)?.duration_since(now).unwrap_or_default())

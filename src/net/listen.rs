@@ -149,7 +149,7 @@ impl Bound {
                             let ready: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>> =
                                 Box::pin(prepare(door, stream, seat));
                             if let Some(arrival) = ready.await {
-                                meet(arrival).await;
+                                Box::pin(meet(arrival)).await;
                             }
                         });
                     }

@@ -10,14 +10,22 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// One read shows the taker this much at most.
-pub const CHUNK: usize = 4 * 1024;
+/// Enough for commands and replies.
+const USUAL: usize = 4 * 1024;
 
-/// Reads once and shows what came to `take`; zero is the end. Cancel safe. The buffer lives on the stack of one poll,
-/// not in the future: thousands of silent sessions would pay for it.
-pub async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
+/// Reads once and shows what came to `take`; zero is the end. Cancel safe.
+pub async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, take: impl FnMut(&[u8])) -> io::Result<usize> {
+    read_up_to::<USUAL, S>(stream, take).await
+}
+
+/// The same with up to `MOST` octets. The buffer lives on the stack of one poll, not in the future: thousands of silent
+/// sessions would pay for it.
+pub async fn read_up_to<const MOST: usize, S: AsyncRead + Unpin>(
+    stream: &mut S,
+    mut take: impl FnMut(&[u8]),
+) -> io::Result<usize> {
     poll_fn(|cx| {
-        let mut chunk = [MaybeUninit::uninit(); CHUNK];
+        let mut chunk = [MaybeUninit::uninit(); MOST];
         let mut buffer = ReadBuf::uninit(&mut chunk);
         ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
         take(buffer.filled());

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use rustls::{AlertDescription, Error as Tls, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error as Tls, InvalidMessage, PeerIncompatible};
 
 use crate::base::printable;
 
@@ -97,6 +97,11 @@ impl TlsFault {
     pub(super) fn of_server(error: &io::Error) -> Self {
         let Some(tls) = rustls_error(error) else { return Self::of_transport(error) };
         match tls {
+            // webpki's own words, for example of a certificate that is an authority and a server at once.
+            Tls::InvalidCertificate(CertificateError::Other(why)) => Self::new(
+                TlsFaultKind::Certificate,
+                format!("the server's certificate is refused: {why}; ca-file names authorities, not servers"),
+            ),
             Tls::InvalidCertificate(why) => {
                 Self::new(TlsFaultKind::Certificate, format!("the server's certificate is refused: {why}"))
             }

@@ -31,6 +31,8 @@ pub struct Keepers {
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
     running: Mutex<HashMap<String, Running>>,
+    /// Keepers that were told to stop and may still have a request under way, by the key of their sign-in.
+    leaving: Mutex<HashMap<String, JoinHandle<()>>>,
     /// The store as it was when it was last looked at.
     looked_at: Mutex<LookedAt>,
 }
@@ -48,12 +50,20 @@ struct Running {
     task: JoinHandle<()>,
 }
 
+impl Running {
+    /// Tells the keeper to stop; the task ends once what it sent is answered and saved.
+    fn leave(self) -> JoinHandle<()> {
+        self.stop.cancel();
+        self.task
+    }
+}
+
 impl Keepers {
     /// `console_url` is named as a way to sign in, where there is a console.
     pub fn new(store: Arc<Store>, http: HttpClient, console_url: Option<String>, meter: Meter) -> Self {
-        let (running, looked_at) = (Mutex::default(), Mutex::default());
+        let (running, leaving, looked_at) = (Mutex::default(), Mutex::default(), Mutex::default());
         let means = Means { store, http, clock: Clock::default(), meter };
-        Self { means, console_url, spread: patience::FIRST_SPREAD, running, looked_at }
+        Self { means, console_url, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
     }
 
     /// With a clock that a test moves, and the first refreshes at once or far away.
@@ -77,11 +87,16 @@ impl Keepers {
             let fingerprint = sign_in.app.fingerprint();
             let next = match before.remove(&key) {
                 Some(same) if same.fingerprint == fingerprint => same,
-                old => self.start(sign_in, fingerprint, old),
+                old => {
+                    let old = old.map(Running::leave).or_else(|| self.leaving().remove(&key));
+                    self.start(sign_in, fingerprint, old)
+                }
             };
             running.insert(key, next);
         }
-        before.into_values().for_each(|gone| gone.stop.cancel());
+        let mut leaving = self.leaving();
+        leaving.retain(|_, task| !task.is_finished());
+        leaving.extend(before.into_iter().map(|(key, gone)| (key, gone.leave())));
     }
 
     /// The token of this sign-in, fetched if need be. Drop the future to stop waiting; the caller keeps the deadline.
@@ -119,7 +134,10 @@ impl Keepers {
         if stamp.is_some() && self.looked_at().stamp == stamp {
             return;
         }
-        let Ok(change) = self.means.store.change_counter().await else { return };
+        let Ok(change) = self.means.store.change_counter().await else {
+            // Something changed, and what cannot be told: nobody goes on with what was read before.
+            return self.notice_store_change();
+        };
         let mut looked_at = self.looked_at();
         looked_at.stamp = stamp;
         if looked_at.change.replace(change) != Some(change) {
@@ -163,16 +181,15 @@ impl Keepers {
     /// Ends all keepers; each finishes what it sent, so that no rotated token is lost.
     pub async fn stop(&self) {
         let all = std::mem::take(&mut *self.running());
-        for running in all.values() {
-            running.stop.cancel();
-        }
-        for running in all.into_values() {
+        let mut tasks: Vec<_> = all.into_values().map(Running::leave).collect();
+        tasks.extend(std::mem::take(&mut *self.leaving()).into_values());
+        for task in tasks {
             // A keeper that panicked has nothing left to finish.
-            let _ = running.task.await;
+            let _ = task.await;
         }
     }
 
-    fn start(&self, sign_in: &Arc<SignIn>, fingerprint: String, old: Option<Running>) -> Running {
+    fn start(&self, sign_in: &Arc<SignIn>, fingerprint: String, old: Option<JoinHandle<()>>) -> Running {
         let (counter, desk) = Counter::new(SignInState::new(sign_in), self.means.clock.clone());
         let counter = Arc::new(counter);
         let stop = CancellationToken::new();
@@ -187,8 +204,7 @@ impl Keepers {
         let task = tokio::spawn(async move {
             // Two writers at a time could both present a one-time token.
             if let Some(old) = old {
-                old.stop.cancel();
-                let _ = old.task.await;
+                let _ = old.await;
             }
             keeper.run(stopped).await;
         });
@@ -203,6 +219,10 @@ impl Keepers {
 
     fn looked_at(&self) -> MutexGuard<'_, LookedAt> {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, HashMap<String, JoinHandle<()>>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {

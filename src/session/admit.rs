@@ -53,14 +53,14 @@ pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat:
     };
     if let Some(through) = through {
         match protocol {
-            Protocol::Smtp => Box::pin(relay::run(&gate, through, &entry)).await,
-            Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, through, &entry)).await,
+            Protocol::Smtp => Box::pin(relay::run(&gate, *through, &entry)).await,
+            Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, *through, &entry)).await,
         }
     }
     debug!(session = entry.id(), %protocol, %peer, "closed");
 }
 
-type Knocking<'a> = Pin<Box<dyn Future<Output = Option<Through>> + Send + 'a>>;
+type Knocking<'a> = Pin<Box<dyn Future<Output = Option<Box<Through>>> + Send + 'a>>;
 
 fn knocking<'a>(
     gate: &'a Gate,
@@ -92,7 +92,7 @@ struct Door<'a> {
 }
 
 impl Door<'_> {
-    async fn knock<F: Front>(self, mut client: Stream, mut front: F) -> Option<Through> {
+    async fn knock<F: Front>(self, mut client: Stream, mut front: F) -> Option<Box<Through>> {
         let mut patience = CLIENT_WAIT;
         let mut failures = 0;
         loop {
@@ -189,7 +189,7 @@ impl Door<'_> {
         admitted: Admitted,
         upstream: SignedOn,
         knocked: Instant,
-    ) -> Option<Through> {
+    ) -> Option<Box<Through>> {
         let welcome = Welcome { capabilities: upstream.capabilities.clone(), untagged: upstream.untagged.clone() };
         front.accept(&welcome);
         if let Err(broken) = flush(&mut client, &mut front).await {
@@ -202,7 +202,7 @@ impl Door<'_> {
             session = self.entry.id(), %protocol, peer = %self.peer, account = admitted.account.address,
             client = admitted.client_name(), "signed on"
         );
-        Some(Through { client, unread: front.into_unread(), admitted, upstream })
+        Some(Box::new(Through { client, unread: front.into_unread(), admitted, upstream }))
     }
 
     async fn upgrade(&self, client: Stream, deadline: Instant) -> Option<Stream> {

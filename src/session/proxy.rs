@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::{Gate, admit::Through};
+use super::{Gate, admit::Through, sign_on::SignedOn};
 use crate::{
     base::{Protocol, Stage},
     meter::{Direction, Entry},
@@ -23,6 +23,8 @@ const TOKEN_END: &[u8] = b"* BYE Session invalidated - AccessTokenExpired";
 pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry: &Entry) {
     entry.set_stage(Stage::Splicing);
     let Through { client, unread, admitted, upstream } = through;
+    // The rest of it is not kept for as long as a session lasts.
+    let SignedOn { stream, unread: unread_upstream, .. } = upstream;
     let idle = if protocol == Protocol::Imap { IMAP_IDLE } else { POP3_IDLE };
     let mut ended_by_token = false;
     // The last line that passed: a message may quote the words without ending anything.
@@ -34,8 +36,8 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
     let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
     let end = splice(
         client,
-        upstream.stream,
-        upstream.unread.freeze(),
+        stream,
+        unread_upstream.freeze(),
         unread.freeze(),
         SpliceLimits { idle },
         gate.closing.clone(),

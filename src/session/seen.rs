@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -16,10 +17,18 @@ use crate::{
 /// SMTP keywords that are shown only if every reachable upstream carries them.
 const SMTP_CARRIED: [&str; 3] = ["8BITMIME", "SMTPUTF8", "DSN"];
 
+/// How often a list that changes is stored: two servers behind one name may never agree.
+const STORED_EVERY: Duration = Duration::from_secs(3600);
+
+struct List {
+    words: Arc<[String]>,
+    stored: Option<Instant>,
+}
+
 /// Live lists by service; grows with the number of configured upstreams only.
 #[derive(Default)]
 pub struct Seen {
-    lists: RwLock<HashMap<String, Arc<[String]>>>,
+    lists: RwLock<HashMap<String, List>>,
     /// Where the lists outlive a restart.
     store: Option<Arc<Store>>,
 }
@@ -31,7 +40,8 @@ impl Seen {
             tracing::warn!(%error, "what upstreams offer is not remembered");
             Vec::new()
         });
-        let lists = known.into_iter().map(|(service, list)| (service, list.into())).collect();
+        let listed = |(service, words): (String, Vec<String>)| (service, List { words: words.into(), stored: None });
+        let lists = known.into_iter().map(listed).collect();
         Self { lists: RwLock::new(lists), store: Some(store) }
     }
 
@@ -42,14 +52,19 @@ impl Seen {
         }
         let service = service(protocol, upstream);
         let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-        if lists.get(&service).is_some_and(|known| **known == *list) {
+        let known = lists.get(&service);
+        if known.is_some_and(|known| *known.words == *list) {
             return;
         }
-        let list: Arc<[String]> = list.into();
-        lists.insert(service.clone(), list.clone());
+        let words: Arc<[String]> = list.into();
+        let stored = known.and_then(|known| known.stored).filter(|at| at.elapsed() < STORED_EVERY);
+        lists.insert(service.clone(), List { words: words.clone(), stored: stored.or_else(|| Some(Instant::now())) });
+        if stored.is_some() {
+            return;
+        }
         if let Some(store) = self.store.clone() {
             tokio::spawn(async move {
-                if let Err(error) = store.remember_seen(&service, &list).await {
+                if let Err(error) = store.remember_seen(&service, &words).await {
                     tracing::warn!(%error, "what {service} offers could not be stored");
                 }
             });
@@ -65,7 +80,7 @@ impl Seen {
             Protocol::Pop3 => return Vec::new(),
         };
         let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        lists.get(&service(protocol, upstream)).map_or_else(|| preset.clone(), |list| list.to_vec())
+        lists.get(&service(protocol, upstream)).map_or_else(|| preset.clone(), |list| list.words.to_vec())
     }
 
     /// What is known of one upstream before it is asked; `None` if nothing is.

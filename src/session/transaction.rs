@@ -6,20 +6,24 @@
 
 use std::time::{Duration, Instant};
 
-use mailparse::{MailAddr, MailHeader, MailHeaderMap};
-use tokio::{io::AsyncReadExt, time::timeout};
+use mailparse::{MailAddr, MailHeader};
+use tokio::time::timeout;
 use tracing::info;
 
 use super::relay::{Next, Relay, lost_reply, softened};
 use crate::{
     base::{Protocol, printable},
     meter::{Direction, Outcome},
+    net::read_up_to,
     outbound::{Channel, Lost},
-    wire::smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
+    wire::{
+        lines::Lines,
+        smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
+    },
 };
 
 const HEADER_CAP: usize = 256 * 1024;
-/// One read of the body; two buffers of about this size are all that a message of any size takes.
+/// One read of the body; one buffer of about twice this size is all that a message of any size takes.
 const CHUNK: usize = 32 * 1024;
 /// Between two pieces of the body (RFC 5321 4.5.3.2.5 says three minutes at least).
 const CLIENT_WAIT: Duration = Duration::from_secs(5 * 60);
@@ -66,7 +70,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
     let mut passage = Passage {
         body: Body::new(),
         way: Way::Held(channel),
-        out: Vec::with_capacity(2 * CHUNK),
+        out: Vec::new(),
         octets: 0,
         message_id: String::new(),
         utf8: envelope.mail.utf8,
@@ -102,28 +106,33 @@ impl Passage {
     /// The final reply for the client, or `None` if the client is gone.
     async fn pass(&mut self, relay: &mut Relay<'_>) -> Option<Reply> {
         let ahead = relay.input.set_aside();
-        let mut ended = self.take(&ahead, relay).await;
-        let mut chunk = if ended { Vec::new() } else { vec![0u8; CHUNK] };
-        while !ended {
-            let n = match timeout(CLIENT_WAIT, relay.client.read(&mut chunk)).await {
-                Ok(Ok(n)) if n > 0 => n,
+        let mut before = self.out.len();
+        let mut ended = self.swallow(&ahead, &mut relay.input);
+        drop(ahead);
+        loop {
+            if let Some(reply) = self.objection() {
+                self.refuse(reply).await;
+            }
+            self.forward(before, ended, relay).await;
+            if ended {
+                return Some(self.finish().await);
+            }
+            before = self.out.len();
+            let (client, input) = (&mut relay.client, &mut relay.input);
+            let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
+            match timeout(CLIENT_WAIT, read).await {
+                Ok(Ok(n)) if n > 0 => {}
                 _ => return None,
-            };
-            ended = self.take(chunk.get(..n).unwrap_or_default(), relay).await;
+            }
         }
-        Some(self.finish().await)
     }
 
     /// One piece of the client's input; true when the data has ended. What lies behind the end is the next command.
-    async fn take(&mut self, input: &[u8], relay: &mut Relay<'_>) -> bool {
+    fn swallow(&mut self, piece: &[u8], input: &mut Lines) -> bool {
         let before = self.out.len();
-        let passed = self.body.pass(input, &mut self.out);
+        let passed = self.body.pass(piece, &mut self.out);
         self.octets += (self.out.len() - before) as u64;
-        relay.input.feed(input.get(passed.consumed..).unwrap_or_default());
-        if let Some(reply) = self.objection() {
-            self.refuse(reply).await;
-        }
-        self.forward(before, passed.ended, relay).await;
+        input.feed(piece.get(passed.consumed..).unwrap_or_default());
         passed.ended
     }
 
@@ -243,16 +252,52 @@ struct Headers {
 }
 
 impl Headers {
+    /// `head` is dot-stuffed, as it goes upstream; it is read as it will be read there (RFC 5321 4.5.2). Line by line,
+    /// since a parser that gives up at an odd line would see no From behind it.
     fn read(head: &[u8]) -> Self {
-        // A block that begins with a folded line would not be read at all.
-        let headers = mailparse::parse_headers(head.trim_ascii_start());
-        let headers = headers.map(|(headers, _)| headers).unwrap_or_default();
-        // RFC 5322 4.5 has spaces before the colon.
-        let named = |header: &&MailHeader<'_>| header.get_key_ref().trim().eq_ignore_ascii_case("From");
-        let from = headers.iter().filter(named).flat_map(senders).collect();
-        let message_id = headers.get_first_value("Message-ID").unwrap_or_default();
-        Self { message_id: printable(message_id.trim(), 200), from }
+        let mut read = Self { message_id: String::new(), from: Vec::new() };
+        for field in fields(&unstuffed(head)) {
+            let Ok((header, _)) = mailparse::parse_header(field) else { continue };
+            // RFC 5322 4.5 has spaces before the colon.
+            let name = header.get_key_ref().trim().to_ascii_lowercase();
+            match name.as_str() {
+                "from" => read.from.extend(senders(&header)),
+                "message-id" if read.message_id.is_empty() => {
+                    read.message_id = printable(header.get_value().trim(), 200);
+                }
+                _ => {}
+            }
+        }
+        read
     }
+}
+
+/// Takes the dots away that stand at the start of lines for the way alone.
+fn unstuffed(head: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(head.len());
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        plain.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+    }
+    plain
+}
+
+/// A header block cut into fields, each with its folded lines. A folded line that folds nothing is a field, too:
+/// whoever reads it may not care about the space before it.
+fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = head.trim_ascii_start();
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        while let Some(line) = rest.get(end..).and_then(|tail| memchr::memchr(b'\n', tail)) {
+            end += line + 1;
+            if !matches!(rest.get(end), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
+        let end = if end == 0 { rest.len() } else { end };
+        let (field, tail) = rest.split_at_checked(end)?;
+        rest = tail;
+        (!field.is_empty()).then_some(field)
+    })
 }
 
 fn senders(header: &MailHeader<'_>) -> Vec<String> {
@@ -329,5 +374,15 @@ mod tests {
         assert_eq!(from("From: <<oops\r\n\r\n"), ["<<oops"]);
         assert_eq!(from(" folded\r\nFrom : a@b.example\r\n\r\n"), ["a@b.example"]);
         assert_eq!(from("Subject: none\r\n\r\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_from_is_found_behind_the_dots_of_the_way_and_behind_lines_that_are_no_headers() {
+        let from = |head: &str| Headers::read(head.as_bytes()).from;
+        assert_eq!(from(".From: a@b.example\r\n\r\n"), ["a@b.example"]);
+        assert_eq!(from("From: a@b.example\r\n.From: c@d.example\r\n\r\n"), ["a@b.example", "c@d.example"]);
+        assert_eq!(from("X-Junk\r\n folded\r\nFrom: a@b.example\r\n\r\n"), ["a@b.example"]);
+        assert_eq!(from("Subject: x\r\n\r\n\r\nFrom: a@b.example\r\n\r\n"), ["a@b.example"], "nothing is skipped");
+        assert_eq!(from("From: a@b.example"), ["a@b.example"]);
     }
 }

@@ -316,6 +316,12 @@ async fn a_from_header_outside_send_as_is_refused_by_us_and_the_upstream_hears_n
         assert!(refusal.contains("<ceo@fabrikam.example>"), "{refusal}");
         assert!(refusal.ends_with("[gatepost sender-not-allowed]"), "{refusal}");
     }
+    // The dot is taken away upstream (RFC 5321 4.5.2), and a line that is no header hides none behind it.
+    for head in [".From: ceo@fabrikam.example", "X-Junk\r\n folded\r\nFrom: ceo@fabrikam.example"] {
+        smtp.open_message().await;
+        smtp.send(format!("{head}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+        smtp.expect("550 5.7.1 ").await;
+    }
     let said = world.said_upstream("smtp");
     assert!(!said.contains("DATA") && said.contains("RSET"), "{said}");
     assert!(smtp.message("by herself").await.starts_with("250 "));

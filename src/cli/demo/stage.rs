@@ -114,6 +114,7 @@ fn broken(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
 /// smtp, imap, pop3 and console. For scripts (`--once`) any that are free.
 fn ports(args: &DemoArgs) -> Result<[u16; 4], Failure> {
     match args.port_base {
+        Some(0) => Ok([0; 4]),
         Some(base) => {
             let all: Option<Vec<u16>> = (0..4).map(|n| base.checked_add(n)).collect();
             all.and_then(|all| <[u16; 4]>::try_from(all).ok()).ok_or_else(|| {

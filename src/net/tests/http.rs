@@ -66,6 +66,14 @@ async fn a_date_in_retry_after_is_measured_by_the_servers_clock() {
 }
 
 #[tokio::test]
+async fn a_retry_after_that_fits_no_number_is_for_ever() {
+    let head = "HTTP/1.1 503 Busy\r\nRetry-After: 99999999999999999999\r\n\
+                Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n";
+    let (url, _) = endpoint(head.into()).await;
+    assert_eq!(post(&url).await.unwrap().retry_after, Some(Duration::from_secs(u64::MAX)));
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let head = "HTTP/1.1 307 Elsewhere\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
     let (url, _) = endpoint(head.into()).await;

@@ -88,6 +88,37 @@ async fn sessions_that_wait_for_the_old_keepers_flight_lose_nothing_by_a_reload(
 }
 
 #[tokio::test]
+async fn a_sign_in_that_is_taken_out_and_put_back_has_one_keeper_at_a_time() {
+    let house = Arc::new(House::signed_in(vec![Play::Held(token("new", Some("r1")))], 0).await);
+    let first = house.clone();
+    let first = tokio::spawn(async move { all_ask(&first, 1).await });
+    house.endpoint.arrival().await;
+    house.keepers.apply(&[]);
+    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    let second = house.clone();
+    let second = tokio::spawn(async move { all_ask(&second, 1).await });
+    house.endpoint.go();
+    for heard in first.await.unwrap().into_iter().chain(second.await.unwrap()) {
+        assert_eq!(heard.unwrap(), "new");
+    }
+    assert_eq!(house.endpoint.count(), 1, "two keepers at a time could both present a one-time token");
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_a_keeper_that_was_taken_out_before_its_answer_was_saved() {
+    let house = Arc::new(House::signed_in(vec![Play::Held(token("new", Some("r1")))], 0).await);
+    let waiting = house.clone();
+    let waiting = tokio::spawn(async move { all_ask(&waiting, 1).await });
+    house.endpoint.arrival().await;
+    house.keepers.apply(&[]);
+    house.endpoint.go();
+    house.keepers.stop().await;
+    let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
+    assert_eq!(row.refresh.unwrap().expose(), "r1", "the rotated token is saved");
+    drop(waiting);
+}
+
+#[tokio::test]
 async fn the_first_refreshes_after_a_start_are_spread_and_no_login_waits_for_that() {
     let house = House::signed_in(vec![Play::Json(200, token("new", None))], 0).await;
     house.keepers.stop().await;
