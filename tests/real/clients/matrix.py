@@ -34,7 +34,7 @@ stored, flagged, moved and deleted is looked up behind it, byte for byte where t
 |---|---|
 | msmtp | `auth on` refuses to sign on without TLS; say `auth plain` or `auth login` |
 | mutt, neomutt | without TLS: `unset ssl_starttls` and `unset ssl_force_tls` |
-| OfflineIMAP | without TLS: `starttls = no`. Behind STARTTLS it takes any certificate: better `ssl = yes` |
+| OfflineIMAP | without TLS: `starttls = no`. Behind STARTTLS it takes any certificate, and imaplib2 1.0 reads and writes the TLS object from two threads: it hangs or crashes at times. Use `ssl = yes` |
 | fetchmail | without TLS: `sslproto ""` |
 | imapfilter | without TLS: `options.starttls = false` |
 | PHP imap and others on c-client | without TLS: `/notls`. Its `/tls` is TLS 1.0 and nothing newer, which Gatepost does not speak: use `/ssl` |

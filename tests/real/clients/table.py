@@ -90,8 +90,9 @@ CLIENTS = (
               smtp("login", steps="probe"), imap("none", "implicit?", "probe"), pop3("none", "implicit?", "probe")),
     Client.of("mbsync", "C", "mbsync --version", "sh mbsync.sh",
               imap("user plain", BOTH, "list fetch create append flag move delete")),
+    # Not behind STARTTLS: imaplib2 reads and writes the TLS object from two threads, and hangs or crashes at times.
     Client.of("OfflineIMAP", "Python", "offlineimap --version", "sh offlineimap.sh",
-              imap("plain user", "implicit starttls?", "list fetch create append flag delete")),
+              imap("plain user", "implicit", "list fetch create append flag delete")),
     Client.of("fetchmail", "C", debian("fetchmail"), "sh fetchmail.sh",
               imap("user", BOTH, "fetch delete idle wake"), pop3("user", BOTH, "retr dele")),
     Client.of("getmail", "Python", "getmail --version", "sh getmail.sh",
