@@ -87,8 +87,11 @@ impl Channel {
         self.command(&line, verdict).await
     }
 
-    pub async fn rset(&mut self) -> Result<Reply, Lost> {
-        self.command("RSET\r\n", verdict).await
+    /// Ends the transaction that is open, so that the connection serves the next one; `None` where it cannot.
+    pub async fn reset(channel: Option<Self>) -> Option<Self> {
+        let mut channel = channel.filter(Self::is_usable)?;
+        let done = channel.command("RSET\r\n", verdict).await;
+        done.is_ok_and(|reply| reply.is_positive()).then_some(channel)
     }
 
     /// 354 means: go on with [`Channel::body`].

@@ -7,6 +7,7 @@
 mod admit;
 mod drive;
 mod gate;
+mod headers;
 mod proxy;
 mod refusals;
 mod relay;

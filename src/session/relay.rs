@@ -161,8 +161,12 @@ impl Relay<'_> {
             Command::Auth { .. } => Reply::new(503, "5.5.1 Already authenticated"),
             Command::StartTls => Reply::new(503, "5.5.1 STARTTLS comes before AUTH"),
         };
-        // A command out of sequence is the client's mistake, whoever says so.
-        if reply.code == 503 { self.mistake(&reply).await } else { self.say(&reply).await }
+        self.answer(&reply).await
+    }
+
+    /// A command out of sequence is the client's mistake, whoever says so.
+    async fn answer(&mut self, reply: &Reply) -> Next {
+        if reply.code == 503 { self.mistake(reply).await } else { self.say(reply).await }
     }
 
     async fn mail(&mut self, mail: Mail) -> Reply {
@@ -273,7 +277,7 @@ impl Relay<'_> {
     /// What was sent ahead of our 354 would have been the body: it must not be taken for commands.
     async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
-            return self.mistake(reply).await;
+            return self.answer(reply).await;
         }
         self.input.discard();
         info!(session = self.entry.id(), "client sent a body without waiting for 354");
@@ -281,14 +285,8 @@ impl Relay<'_> {
     }
 
     async fn reset(&mut self) {
-        if self.envelope.take().is_none() {
-            return;
-        }
-        if let Some(mut channel) = self.channel.take()
-            && channel.is_usable()
-            && channel.rset().await.is_ok_and(|reply| reply.is_positive())
-        {
-            self.channel = Some(channel);
+        if self.envelope.take().is_some() {
+            self.channel = Channel::reset(self.channel.take()).await;
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     account::Account,
     base::Protocol,
     net::Upstream,
+    oauth::App,
     store::Store,
     wire::smtp::{SIZE_LIMIT, front::Keywords},
 };
@@ -72,8 +73,7 @@ impl Seen {
     }
 
     /// The live list if one was seen, else the preset's.
-    fn list(&self, protocol: Protocol, account: &Account) -> Vec<String> {
-        let app = &account.sign_in.app;
+    fn list(&self, protocol: Protocol, app: &App) -> Vec<String> {
         let (upstream, preset) = match protocol {
             Protocol::Smtp => (&app.smtp, &app.smtp_capabilities),
             Protocol::Imap => (&app.imap, &app.imap_capabilities),
@@ -85,27 +85,46 @@ impl Seen {
 
     /// What is known of one upstream before it is asked; `None` if nothing is.
     pub fn known(&self, protocol: Protocol, account: &Account) -> Option<Vec<String>> {
-        let list = self.list(protocol, account);
+        let list = self.list(protocol, &account.sign_in.app);
         (!list.is_empty()).then_some(list)
+    }
+
+    /// The lists of all these accounts' upstreams.
+    fn all(&self, protocol: Protocol, accounts: &[Arc<Account>]) -> Vec<Vec<String>> {
+        // Thousands of accounts have a handful of apps, and every greeting asks.
+        let mut apps: Vec<&Arc<App>> = Vec::new();
+        for account in accounts {
+            let app = &account.sign_in.app;
+            if !apps.iter().any(|known| Arc::ptr_eq(known, app)) {
+                apps.push(app);
+            }
+        }
+        apps.into_iter().map(|app| self.list(protocol, app)).collect()
     }
 
     /// What all of these accounts' upstreams have.
     pub fn carried(&self, protocol: Protocol, accounts: &[Arc<Account>]) -> Vec<String> {
-        let mut all = accounts.iter().map(|account| self.list(protocol, account));
-        let Some(mut common) = all.next() else { return Vec::new() };
-        for list in all {
-            common.retain(|word| list.iter().any(|other| other.eq_ignore_ascii_case(word)));
-        }
-        common
+        common(self.all(protocol, accounts))
     }
 
     /// What an EHLO shows before AUTH: what every reachable upstream carries, and the smallest of their sizes.
     pub fn ehlo(&self, host: &str, accounts: &[Arc<Account>]) -> Keywords {
-        let mut shown = ehlo(host, &self.carried(Protocol::Smtp, accounts));
-        let sizes = accounts.iter().filter_map(|account| size(&self.list(Protocol::Smtp, account)));
-        shown.size = sizes.chain([SIZE_LIMIT]).min().unwrap_or(SIZE_LIMIT);
+        let all = self.all(Protocol::Smtp, accounts);
+        let least = all.iter().filter_map(|list| size(list)).chain([SIZE_LIMIT]).min();
+        let mut shown = ehlo(host, &common(all));
+        shown.size = least.unwrap_or(SIZE_LIMIT);
         shown
     }
+}
+
+/// The words that are in all lists.
+fn common(lists: Vec<Vec<String>>) -> Vec<String> {
+    let mut lists = lists.into_iter();
+    let mut common = lists.next().unwrap_or_default();
+    for list in lists {
+        common.retain(|word| list.iter().any(|other| other.eq_ignore_ascii_case(word)));
+    }
+    common
 }
 
 /// One service of one upstream.

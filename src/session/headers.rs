@@ -1,0 +1,116 @@
+//! What is read of a message's header block on its way: who it is from, and the name that the log gives it.
+//!
+//! It changes nothing and refuses nothing; it only sees to it that no From stays unseen that the upstream would see.
+
+use mailparse::{MailAddr, MailHeader};
+
+use crate::base::printable;
+
+/// What we want to know of a header block.
+pub(super) struct Headers {
+    pub(super) message_id: String,
+    /// Every address in every From; a From that cannot be read stands here as it is, so that no rule allows it.
+    pub(super) from: Vec<String>,
+}
+
+impl Headers {
+    /// `head` is dot-stuffed, as it goes upstream; it is read as it will be read there (RFC 5321 4.5.2). Line by line,
+    /// since a parser that gives up at an odd line would see no From behind it.
+    pub(super) fn read(head: &[u8]) -> Self {
+        let mut read = Self { message_id: String::new(), from: Vec::new() };
+        for field in fields(&unstuffed(head)) {
+            let Ok((header, _)) = mailparse::parse_header(field) else { continue };
+            // RFC 5322 4.5 has spaces before the colon.
+            let name = header.get_key_ref().trim().to_ascii_lowercase();
+            match name.as_str() {
+                "from" => read.from.extend(senders(&header)),
+                "message-id" if read.message_id.is_empty() => {
+                    read.message_id = printable(header.get_value().trim(), 200);
+                }
+                _ => {}
+            }
+        }
+        read
+    }
+}
+
+/// Takes the dots away that stand at the start of lines for the way alone.
+fn unstuffed(head: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(head.len());
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        plain.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+    }
+    plain
+}
+
+/// A header block cut into fields, each with its folded lines. A folded line that folds nothing is a field, too:
+/// whoever reads it may not care about the space before it.
+fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = head.trim_ascii_start();
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        while let Some(line) = rest.get(end..).and_then(|tail| memchr::memchr(b'\n', tail)) {
+            end += line + 1;
+            if !matches!(rest.get(end), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
+        let end = if end == 0 { rest.len() } else { end };
+        let (field, tail) = rest.split_at_checked(end)?;
+        rest = tail;
+        (!field.is_empty()).then_some(field)
+    })
+}
+
+fn senders(header: &MailHeader<'_>) -> Vec<String> {
+    match mailparse::addrparse_header(header) {
+        Ok(list) if !list.is_empty() => list
+            .iter()
+            .flat_map(|one| match one {
+                MailAddr::Single(single) => vec![single.addr.clone()],
+                MailAddr::Group(group) => group.addrs.iter().map(|single| single.addr.clone()).collect(),
+            })
+            .collect(),
+        _ => vec![header.get_value()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_id_is_found_folded_or_not() {
+        assert_eq!(Headers::read(b"Subject: x\r\nMESSAGE-ID:\r\n <a@b>\r\n\r\n").message_id, "<a@b>");
+        assert_eq!(Headers::read(b"\r\n").message_id, "");
+    }
+
+    #[test]
+    fn every_address_of_every_from_is_found_and_one_that_cannot_be_read_is_kept() {
+        let from = |head: &str| Headers::read(head.as_bytes()).from;
+        assert_eq!(from("From: \"Ann, of Sales\" <ann@a.example>\r\n\r\n"), ["ann@a.example"]);
+        assert_eq!(from("FROM: ann@a.example (Ann)\r\n\r\n"), ["ann@a.example"]);
+        assert_eq!(
+            from("From:\r\n =?utf-8?q?=C3=84nn?= <a@b.example>,\r\n\tc@d.example\r\n\r\n"),
+            ["a@b.example", "c@d.example"]
+        );
+        assert_eq!(
+            from("From: a@b.example\r\nSubject: x\r\nFrom: c@d.example\r\n\r\n"),
+            ["a@b.example", "c@d.example"]
+        );
+        assert_eq!(from("From: all: a@b.example, c@d.example;\r\n\r\n"), ["a@b.example", "c@d.example"]);
+        assert_eq!(from("From: <<oops\r\n\r\n"), ["<<oops"]);
+        assert_eq!(from(" folded\r\nFrom : a@b.example\r\n\r\n"), ["a@b.example"]);
+        assert_eq!(from("Subject: none\r\n\r\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_from_is_found_behind_the_dots_of_the_way_and_behind_lines_that_are_no_headers() {
+        let from = |head: &str| Headers::read(head.as_bytes()).from;
+        assert_eq!(from(".From: a@b.example\r\n\r\n"), ["a@b.example"]);
+        assert_eq!(from("From: a@b.example\r\n.From: c@d.example\r\n\r\n"), ["a@b.example", "c@d.example"]);
+        assert_eq!(from("X-Junk\r\n folded\r\nFrom: a@b.example\r\n\r\n"), ["a@b.example"]);
+        assert_eq!(from("Subject: x\r\n\r\n\r\nFrom: a@b.example\r\n\r\n"), ["a@b.example"], "nothing is skipped");
+        assert_eq!(from("From: a@b.example"), ["a@b.example"]);
+    }
+}
