@@ -46,8 +46,9 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
                 })
             ));
         }
+        let copies = if done.is_wiped { "every copy of its tokens is deleted" } else { "its tokens are deleted" };
         let mut text = match done.had_tokens {
-            true => format!("{} is logged out; every copy of its tokens is deleted.\n", account.address),
+            true => format!("{} is logged out; {copies}.\n", account.address),
             false => format!("{} was not signed in; nothing was stored.\n", account.address),
         };
         if !others.is_empty() {
@@ -55,8 +56,8 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
         }
         if !done.is_wiped {
             text.push_str(&format!(
-                "warning: another program reads {}, so sealed copies may still stand in the file beside it (-wal); run \
-                 this again once that program has ended.\n",
+                "warning: the log of {} could not be emptied, because another program reads it or the disk is full; \
+                 sealed copies may still stand in the file beside it (-wal). Mend that and run this again.\n",
                 state.store.path().display()
             ));
         }

@@ -115,6 +115,8 @@ pub struct Daemon {
     /// Sessions that may stop now do.
     closing: CancellationToken,
     sessions: TaskTracker,
+    /// The sessions are gone; until then the console says what is still open.
+    drained: CancellationToken,
     /// No other daemon may work on the store while this one does.
     _lock: Lock,
 }
@@ -126,10 +128,7 @@ impl Daemon {
         let closing = CancellationToken::new();
         let sessions = TaskTracker::new();
         let lock = Lock::take(&config.store)?;
-        // Before whatever names it: texts tell the address that is really bound.
-        let console = bind_console(config).await?;
-        let console_url = console.as_ref().map(|(_, at)| format!("http://{at}"));
-        let gate = Arc::new(build_gate(config, console_url, closing.clone()).await?);
+        let gate = Arc::new(build_gate(config, closing.clone()).await?);
         let keepers = gate.keepers.clone();
         let shared = Arc::new(RwLock::new(gate.clone()));
         let listeners = listeners::Listeners {
@@ -149,11 +148,10 @@ impl Daemon {
             stopping,
             closing,
             sessions,
+            drained: CancellationToken::new(),
             _lock: lock,
         };
-        if let Some((listener, at)) = console {
-            daemon.open_console(config, &gate, listener, at)?;
-        }
+        daemon.open_console(config, &gate).await?;
         let done = daemon.closing.clone();
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
@@ -240,6 +238,7 @@ impl Daemon {
         if timeout(self.drain, self.sessions.wait()).await.is_err() {
             warn!(open = self.sessions.len(), "sessions did not end in time and are cut off");
         }
+        self.drained.cancel();
         // A rotated token that is on its way from the provider reaches the disk first.
         let keepers = self.current().keepers.clone();
         if timeout(KEEPERS_END, keepers.stop()).await.is_err() {
@@ -247,13 +246,11 @@ impl Daemon {
         }
     }
 
-    fn open_console(
-        &mut self,
-        config: &Config,
-        gate: &Gate,
-        listener: TcpListener,
-        at: SocketAddr,
-    ) -> Result<(), StartFault> {
+    async fn open_console(&mut self, config: &Config, gate: &Gate) -> Result<(), StartFault> {
+        let Some(address) = config.console.listen else { return Ok(()) };
+        let refused = |cause| StartFault::Console { address, cause };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let at = listener.local_addr().map_err(refused)?;
         let token = console::token_file(&config.store.key_file);
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
             StartFault::Io { what: "cannot write the console's token file beside the key file", cause }
@@ -267,8 +264,7 @@ impl Daemon {
             accounts: RwLock::new(config.accounts.clone()),
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
         });
-        let (served, closing) = (console.clone(), self.closing.clone());
-        tokio::spawn(console::serve(listener, served, closing));
+        tokio::spawn(console::serve(listener, console.clone(), self.drained.clone()));
         self.console = Some(console);
         self.console_at = Some(at);
         Ok(())
@@ -284,25 +280,13 @@ fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
     config.accounts.iter().map(|account| account.sign_in.clone()).collect()
 }
 
-async fn bind_console(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartFault> {
-    let Some(address) = config.console.listen else { return Ok(None) };
-    let refused = |cause| StartFault::Console { address, cause };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let at = listener.local_addr().map_err(refused)?;
-    Ok(Some((listener, at)))
-}
-
-async fn build_gate(
-    config: &Config,
-    console_url: Option<String>,
-    closing: CancellationToken,
-) -> Result<Gate, StartFault> {
+async fn build_gate(config: &Config, closing: CancellationToken) -> Result<Gate, StartFault> {
     let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);
     let http = HttpClient::new(&config.network, &tls)?;
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
-    let keepers = Arc::new(Keepers::new(store.clone(), http, console_url, meter.clone()));
+    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone()));
     keepers.apply(&sign_ins(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     Ok(Gate {

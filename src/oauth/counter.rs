@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::{
@@ -163,6 +164,10 @@ impl Counter {
         self.desk.borrow().state.clone()
     }
 
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.desk.borrow().state.signed_in_at
+    }
+
     // The keeper's side.
 
     pub async fn rung(&self) {
@@ -212,30 +217,12 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use super::*;
-    use crate::{
-        catalog::token::{ENDPOINT_FAILING, FRESH_TOKEN_REFUSED},
-        oauth::Phase,
-    };
+    use crate::catalog::token::{ENDPOINT_FAILING, FRESH_TOKEN_REFUSED};
 
     type Asking = tokio::task::JoinHandle<Result<Bearer, NoBearer>>;
 
     fn counter() -> (Arc<Counter>, watch::Sender<Desk>) {
-        let state = SignInState {
-            key: "contoso/ann".into(),
-            app: "contoso".into(),
-            provider: "custom".into(),
-            identity: "ann".into(),
-            grant: "authorization-code",
-            phase: Phase::Starting,
-            generation: 0,
-            consented_as: None,
-            signed_in_at: None,
-            last_refresh: None,
-            token_expires_at: None,
-            idle_until: None,
-            fault: None,
-        };
-        let (counter, desk) = Counter::new(state, Clock::default());
+        let (counter, desk) = Counter::new(SignInState::default(), Clock::default());
         (Arc::new(counter), desk)
     }
 

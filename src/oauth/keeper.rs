@@ -51,9 +51,8 @@ pub(super) struct Keeper {
     /// How to sign in, for texts.
     how: String,
     fingerprint: String,
-    /// The store was read once.
-    loaded: bool,
-    version: u64,
+    /// Of the row that was last read or written; `None`: the store was not read yet.
+    version: Option<u64>,
     row: Option<TokenRow>,
     /// A rotated token that the store did not take yet: saved before anything else is tried.
     unsaved: Option<TokenRow>,
@@ -86,8 +85,7 @@ impl Keeper {
             desk,
             how,
             fingerprint,
-            loaded: false,
-            version: 0,
+            version: None,
             row: None,
             unsaved: None,
             held: None,
@@ -102,14 +100,20 @@ impl Keeper {
 
     /// A turn is never cut short: between a provider's answer and the disk lies the sign-in.
     pub async fn run(mut self, stop: CancellationToken) {
-        self.turn().await;
-        loop {
+        while !stop.is_cancelled() {
+            self.turn().await;
             tokio::select! {
-                () = stop.cancelled() => return,
+                biased;
+                () = stop.cancelled() => {}
                 () = self.counter.rung() => {}
                 () = tokio::time::sleep(self.until_next()) => {}
             }
-            self.turn().await;
+        }
+        // A rotated token that the store did not take yet is the only copy there is.
+        if let Some(row) = self.unsaved.take()
+            && let Err(verdict) = self.save(row, true).await
+        {
+            tracing::error!(sign_in = %self.sign_in.key(), detail = verdict.detail, "the new refresh token is lost");
         }
     }
 
@@ -118,7 +122,7 @@ impl Keeper {
         let blocked = self.is_blocked();
         let asked_to_look = wishes.look > self.looks || self.unread.is_some();
         // Before anybody is told to sign in: did somebody, in another process?
-        if !self.loaded || asked_to_look || (blocked && wishes.wanted) {
+        if self.version.is_none() || asked_to_look || (blocked && wishes.wanted) {
             self.read_store().await;
         }
         self.looks = wishes.look;
@@ -167,10 +171,10 @@ impl Keeper {
             tries += 1;
             tokio::time::sleep(pause).await;
         };
-        let failures = self.trouble.as_ref().map_or(0, Trouble::failures).saturating_add(1);
         let fault = verdict.fault(&self.how);
-        tracing::warn!(sign_in = %self.sign_in.key(), fault = %fault, failures, "no token");
-        let trouble = Trouble::new(&verdict, fault, failures, self.means.clock.wall());
+        let trouble = Trouble::new(&verdict, fault, self.trouble.as_ref(), self.means.clock.wall());
+        let failures = trouble.failures();
+        tracing::warn!(sign_in = %self.sign_in.key(), fault = %trouble.fault, failures, "no token");
         if verdict.retry() == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id {
             self.remember_failure(&verdict).await;
         }
@@ -178,12 +182,6 @@ impl Keeper {
     }
 
     async fn attempt(&mut self) -> Result<(), Verdict> {
-        if !self.loaded {
-            self.load().await.map_err(|error| Verdict::new(STORE_FAILING, error.to_string()))?;
-            if self.has_usable() {
-                return Ok(());
-            }
-        }
         if let Some(row) = self.unsaved.take() {
             return self.save(row, true).await;
         }
@@ -229,7 +227,8 @@ impl Keeper {
             } else if !predecessor_tried {
                 predecessor_tried = true;
                 candidate = self.row.as_ref().and_then(|row| row.predecessor.clone());
-                tracing::info!(sign_in = %self.sign_in.key(), predecessor = candidate.is_some(), "refresh token refused");
+                let predecessor = candidate.is_some();
+                tracing::info!(sign_in = %self.sign_in.key(), predecessor, "refresh token refused");
             }
             if candidate.is_none() && self.row.is_some() {
                 return Err(verdict);
@@ -247,7 +246,7 @@ impl Keeper {
             let old = row.refresh.replace(new);
             row.predecessor = old.filter(|_| self.sign_in.app.rotation == Rotation::OldStaysValid);
         }
-        self.generation = self.generation.max(self.version) + 1;
+        self.generation = self.generation.max(self.stored()) + 1;
         let access = AccessToken {
             token: set.access,
             obtained_at: Some(now),
@@ -264,8 +263,8 @@ impl Keeper {
     /// `must`: a refresh token would be lost. Otherwise a store that fails keeps nobody from working.
     async fn save(&mut self, row: TokenRow, must: bool) -> Result<(), Verdict> {
         let key = self.sign_in.key();
-        match self.means.store.save_token(&key, self.version, &row).await {
-            Ok(true) => self.version += 1,
+        match self.means.store.save_token(&key, self.stored(), &row).await {
+            Ok(true) => self.version = Some(self.stored() + 1),
             Ok(false) => return self.yield_to_other(row).await,
             Err(error) if must => {
                 self.unsaved = Some(row);
@@ -301,29 +300,31 @@ impl Keeper {
         let verdict = Verdict::new(STORE_FAILING, error.to_string());
         let fault = verdict.fault(&self.how);
         tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
-        self.unread = Some(Trouble::new(&verdict, fault, 1, self.means.clock.wall()));
+        self.unread = Some(Trouble::new(&verdict, fault, self.unread.as_ref(), self.means.clock.wall()));
     }
 
     /// True if the store holds something else than what was last read or written here.
     async fn load(&mut self) -> Result<bool, StoreError> {
-        let found = match self.means.store.token(&self.sign_in.key()).await {
+        let key = self.sign_in.key();
+        let (found, damage) = match self.means.store.token(&key).await {
             // A row that does not open is no row for a token, and a new sign-in may replace it.
-            Err(error @ StoreError::Row { .. }) => {
-                tracing::error!(sign_in = %self.sign_in.key(), %error, "stored sign-in unusable");
-                Versioned { version: self.means.store.version(&self.sign_in.key()).await?, row: None }
+            Err(damage @ StoreError::Row { .. }) => {
+                (Versioned { version: self.means.store.version(&key).await?, row: None }, Some(damage))
             }
-            other => other?,
+            other => (other?, None),
         };
         self.unread = None;
-        if self.loaded && found.version == self.version {
+        if self.version == Some(found.version) {
             return Ok(false);
         }
-        if self.loaded {
+        if let Some(error) = damage {
+            tracing::error!(sign_in = %key, %error, "stored sign-in unusable");
+        }
+        if self.version.is_some() {
             // Another token, so another number, whatever the one who stored it counted.
             self.generation += 1;
         }
-        self.loaded = true;
-        self.version = found.version;
+        self.version = Some(found.version);
         self.unsaved = None;
         self.held = None;
         self.refetched = None;
@@ -335,7 +336,7 @@ impl Keeper {
         }
         if self.sign_in.app.grant != Grant::ClientCredentials && self.refresh_token().is_none() {
             let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
-            self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), 1, self.means.clock.wall()));
+            self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
         }
         Ok(true)
     }
@@ -366,9 +367,9 @@ impl Keeper {
             at: Some(self.means.clock.wall()),
             app: self.fingerprint.clone(),
         });
-        match self.means.store.save_token(&self.sign_in.key(), self.version, &row).await {
+        match self.means.store.save_token(&self.sign_in.key(), self.stored(), &row).await {
             Ok(true) => {
-                self.version += 1;
+                self.version = Some(self.stored() + 1);
                 self.row = Some(row);
             }
             Ok(false) => self.counter.look_at_store(),
@@ -381,7 +382,12 @@ impl Keeper {
         let entry = crate::catalog::find(&failure.id)?;
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
-        Some(Trouble::new(&verdict, verdict.fault(&self.how), 1, since))
+        Some(Trouble::new(&verdict, verdict.fault(&self.how), None, since))
+    }
+
+    /// The version that the next save builds on.
+    fn stored(&self) -> u64 {
+        self.version.unwrap_or_default()
     }
 
     fn is_blocked(&self) -> bool {
@@ -449,14 +455,8 @@ impl Keeper {
             let state = &mut desk.state;
             state.phase = self.phase();
             state.generation = self.generation;
-            let row = self.row.as_ref();
-            state.consented_as = row.and_then(|row| row.consented_as.clone());
-            state.signed_in_at = row.and_then(|row| timestamp(row.signed_in_at?));
-            state.last_refresh = row.and_then(|row| timestamp(row.last_refresh?));
+            state.read(self.row.as_ref(), &self.sign_in.app);
             state.token_expires_at = self.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
-            state.idle_until = row
-                .and_then(|row| timestamp(row.last_refresh?.checked_add(self.sign_in.app.refresh_idle_life?)?))
-                .filter(|_| self.refresh_token().is_some());
             state.fault = trouble.map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
         });
     }
@@ -467,7 +467,6 @@ impl Keeper {
             Some(Retry::NewSignIn) => Phase::SignInNeeded,
             Some(Retry::Rarely) => Phase::Refused,
             Some(Retry::Later) if !self.has_usable() => Phase::Waiting,
-            _ if !self.loaded => Phase::Starting,
             _ => Phase::Ready,
         }
     }

@@ -27,7 +27,6 @@ use crate::{
 
 pub struct Keepers {
     means: Means,
-    console_url: Option<String>,
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
     running: Mutex<HashMap<String, Running>>,
@@ -59,17 +58,16 @@ impl Running {
 }
 
 impl Keepers {
-    /// `console_url` is named as a way to sign in, where there is a console.
-    pub fn new(store: Arc<Store>, http: HttpClient, console_url: Option<String>, meter: Meter) -> Self {
+    pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter) -> Self {
         let (running, leaving, looked_at) = (Mutex::default(), Mutex::default(), Mutex::default());
         let means = Means { store, http, clock: Clock::default(), meter };
-        Self { means, console_url, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
+        Self { means, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
     }
 
     /// With a clock that a test moves, and the first refreshes at once or far away.
     #[cfg(test)]
     pub(super) fn on_stage(store: Arc<Store>, http: HttpClient, clock: Clock, spread: Duration) -> Self {
-        let mut keepers = Self::new(store, http, None, Meter::new());
+        let mut keepers = Self::new(store, http, Meter::new());
         (keepers.means.clock, keepers.spread) = (clock, spread);
         keepers
     }
@@ -110,8 +108,12 @@ impl Keepers {
     }
 
     async fn ask(&self, sign_in: &SignIn, want: Want) -> Result<Bearer, Fault> {
-        self.look_for_changes().await;
+        let looked = self.look_for_changes().await;
         let mut counter = self.counter(sign_in)?;
+        if !looked {
+            // Something changed, and what cannot be told: nobody goes on with what was read before.
+            counter.look_at_store();
+        }
         loop {
             match counter.bearer(want).await {
                 Ok(bearer) => return Ok(bearer),
@@ -129,21 +131,20 @@ impl Keepers {
 
     /// Asks all keepers to look if another process wrote since the last time: a logout counts from the moment it
     /// returned. The stamp of the file costs a microsecond; only if that moved is the store itself asked.
-    pub(super) async fn look_for_changes(&self) {
+    /// `false`: the store does not say.
+    pub(super) async fn look_for_changes(&self) -> bool {
         let stamp = self.means.store.stamp();
         if stamp.is_some() && self.looked_at().stamp == stamp {
-            return;
+            return true;
         }
-        let Ok(change) = self.means.store.change_counter().await else {
-            // Something changed, and what cannot be told: nobody goes on with what was read before.
-            return self.notice_store_change();
-        };
+        let Ok(change) = self.means.store.change_counter().await else { return false };
         let mut looked_at = self.looked_at();
         looked_at.stamp = stamp;
         if looked_at.change.replace(change) != Some(change) {
             // Still under the lock: who sees the new stamp finds the looks asked for, and waits for them.
             self.notice_store_change();
         }
+        true
     }
 
     /// An upstream took the token of this generation: a later refusal of it is news, and worth a fetch.
@@ -155,7 +156,7 @@ impl Keepers {
 
     /// When a person last signed in; changes with every new sign-in.
     pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
-        self.counter(sign_in).ok()?.state().signed_in_at
+        self.counter(sign_in).ok()?.signed_in_at()
     }
 
     /// In the order of their keys.
@@ -174,7 +175,9 @@ impl Keepers {
     pub async fn follow_store(&self, period: Duration) {
         loop {
             tokio::time::sleep(period).await;
-            self.look_for_changes().await;
+            if !self.look_for_changes().await {
+                self.notice_store_change();
+            }
         }
     }
 
@@ -197,7 +200,7 @@ impl Keepers {
             sign_in.clone(),
             self.means.clone(),
             (counter.clone(), desk),
-            way_to_sign_in(sign_in, self.console_url.as_deref()),
+            format!("run: gatepost login {}", sign_in.identity),
             patience::jitter(self.spread),
         );
         let stopped = stop.clone();
@@ -233,13 +236,5 @@ impl Keepers {
 impl Drop for Keepers {
     fn drop(&mut self) {
         self.running().values().for_each(|running| running.stop.cancel());
-    }
-}
-
-fn way_to_sign_in(sign_in: &SignIn, console_url: Option<&str>) -> String {
-    let command = format!("run: gatepost login {}", sign_in.identity);
-    match console_url {
-        Some(url) => format!("{command} or open {url}"),
-        None => command,
     }
 }

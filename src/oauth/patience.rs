@@ -1,5 +1,5 @@
-//! How long to wait: at the start, before a token ends, and after a fault. All with jitter, so that many sign-ins (and many
-//! Gateposts started by one power cut) do not knock in step.
+//! How long to wait: at the start, before a token ends, and after a fault. All with jitter, so that many sign-ins (and
+//! many Gateposts started by one power cut) do not knock in step.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub fn asked(retry_after: Duration) -> Duration {
 pub fn back_off(failures: u32, retry_after: Option<Duration>) -> Duration {
     let pause = BACK_OFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACK_OFF_LAST);
     let pause = pause / 2 + jitter(pause / 2);
-    pause.max(retry_after.unwrap_or_default())
+    pause.max(retry_after.map_or(Duration::ZERO, |asked| asked + jitter(BACK_OFF_FIRST)))
 }
 
 /// Between the tries of one flight, while clients wait for it.

@@ -3,15 +3,15 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{Grant, SignIn};
-use crate::base::Fault;
+use super::{App, Grant, SignIn};
+use crate::{base::Fault, store::TokenRow};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The store was not read yet.
+    #[default]
     Starting,
     /// A token is held, or one is fetched when somebody asks (app-only).
     Ready,
@@ -37,7 +37,13 @@ impl Phase {
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+impl Serialize for Phase {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Default, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SignInState {
     pub key: String,
@@ -78,15 +84,18 @@ impl SignInState {
                 Grant::DeviceCode => "device-code",
                 Grant::ClientCredentials => "client-credentials",
             },
-            phase: Phase::Starting,
-            generation: 0,
-            consented_as: None,
-            signed_in_at: None,
-            last_refresh: None,
-            token_expires_at: None,
-            idle_until: None,
-            fault: None,
+            ..Self::default()
         }
+    }
+
+    /// What a stored row tells.
+    pub fn read(&mut self, row: Option<&TokenRow>, app: &App) {
+        self.consented_as = row.and_then(|row| row.consented_as.clone());
+        self.signed_in_at = row.and_then(|row| timestamp(row.signed_in_at?));
+        self.last_refresh = row.and_then(|row| timestamp(row.last_refresh?));
+        self.idle_until = row
+            .filter(|row| row.refresh.is_some())
+            .and_then(|row| timestamp(row.last_refresh?.checked_add(app.refresh_idle_life?)?));
     }
 }
 
@@ -102,7 +111,7 @@ impl FaultSeen {
     }
 }
 
+/// Whole seconds: nobody reads more.
 pub(super) fn timestamp(time: SystemTime) -> Option<Timestamp> {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
+    Timestamp::from_second(Timestamp::try_from(time).ok()?.as_second()).ok()
 }

@@ -24,11 +24,14 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    pub fn new(verdict: &Verdict, fault: Fault, failures: u32, since: SystemTime) -> Self {
+    /// `before`: what the failure before this one came to. The same fault again has stood since then.
+    pub fn new(verdict: &Verdict, fault: Fault, before: Option<&Self>, now: SystemTime) -> Self {
+        let failures = before.map_or(0, |before| before.failures).saturating_add(1);
+        let since = before.filter(|before| before.fault.id == fault.id).map_or(now, |before| before.since);
         let retry = verdict.retry();
         let pause = match retry {
             Retry::Later => Some(patience::back_off(failures, verdict.retry_after)),
-            Retry::Rarely => Some(RARELY),
+            Retry::Rarely => Some(RARELY + patience::jitter(RARELY / 10)),
             Retry::NewSignIn => None,
         };
         Self { fault, retry, since, failures, until: pause.map(|pause| Instant::now() + pause) }

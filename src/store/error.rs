@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use sqlx::migrate::MigrateError;
+
 #[derive(Debug)]
 pub enum StoreError {
     /// Only `sqlite:///path` is known here.
@@ -47,8 +49,24 @@ pub enum StoreError {
     },
     Migration {
         database: PathBuf,
-        cause: sqlx::migrate::MigrateError,
+        cause: MigrateError,
     },
+}
+
+impl StoreError {
+    /// Another process may be making the same store at this moment.
+    pub(super) fn is_crowd(&self) -> bool {
+        /// SQLITE_BUSY and SQLITE_LOCKED; their extended codes have them in the lowest byte.
+        const TAKEN: [i32; 2] = [5, 6];
+        match self {
+            Self::Migration { cause: MigrateError::Execute(_) | MigrateError::ExecuteMigration(..), .. } => true,
+            Self::Database { cause, .. } => {
+                let code = cause.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+                code.is_some_and(|code| TAKEN.contains(&(code & 0xff)))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for StoreError {

@@ -7,13 +7,8 @@ use super::{Store, StoreError};
 impl Store {
     /// Remembers what `service` offers; the last list counts.
     pub async fn remember_seen(&self, service: &str, words: &[String]) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO seen (service, words) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET words = ?2")
-            .bind(service)
-            .bind(words.join("\n"))
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(|cause| self.failed(cause))
+        let remember = "INSERT INTO seen (service, words) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET words = ?2";
+        self.write(sqlx::query(remember).bind(service).bind(words.join("\n"))).await.map(drop)
     }
 
     /// All that is remembered, by service.

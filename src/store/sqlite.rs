@@ -9,9 +9,9 @@ use std::{
 };
 
 use sqlx::{
-    Row, SqlitePool,
-    migrate::MigrateError,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    Row, Sqlite, SqlitePool,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -31,7 +31,8 @@ const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
 /// How long an emptying of the log is tried again.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 const LOG_PAUSE: Duration = Duration::from_millis(50);
-/// A migration takes milliseconds.
+/// How often, and how far apart, a store is looked at that others are making: it takes milliseconds.
+const LOOKS: usize = 40;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const CHECK: &[u8] = b"gatepost store";
 
@@ -60,12 +61,25 @@ pub struct Store {
 
 impl Store {
     /// Opens the store, made on the first run. A wrong or missing key is refused before anything is written.
+    ///
+    /// SQLite's time-out covers neither the change to WAL nor a migration: of processes that meet at a first start one
+    /// does the work, and the others fail, look again and find it done.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let database = prepare(&settings.url)?;
-        let pool = connect(&database).await?;
         let key_file = key::location(&settings.key_file);
-        let sealer = unlock(&pool, &key_file, &database).await?;
-        Ok(Self { pool, readiness: Readiness::default(), sealer, database })
+        for _ in 1..LOOKS {
+            match Self::look(&database, &key_file).await {
+                Err(error) if error.is_crowd() => tokio::time::sleep(BETWEEN_LOOKS).await,
+                outcome => return outcome,
+            }
+        }
+        Self::look(&database, &key_file).await
+    }
+
+    async fn look(database: &Path, key_file: &Path) -> Result<Self, StoreError> {
+        let pool = connect(database).await?;
+        let sealer = unlock(&pool, key_file, database).await?;
+        Ok(Self { pool, readiness: Readiness::default(), sealer, database: database.to_owned() })
     }
 
     pub fn path(&self) -> &Path {
@@ -102,34 +116,21 @@ impl Store {
         let expected = i64::try_from(expected).unwrap_or(i64::MAX);
         let next = expected.saturating_add(1);
         let sealed = self.seal(key, next, row)?;
-        let saved = if expected == 0 {
-            sqlx::query("INSERT INTO sign_in (key, version, sealed) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-                .bind(key)
-                .bind(next)
-                .bind(sealed)
-                .execute(&self.pool)
-                .await
-        } else {
-            sqlx::query("UPDATE sign_in SET version = ?, sealed = ? WHERE key = ? AND version = ?")
-                .bind(next)
-                .bind(sealed)
-                .bind(key)
-                .bind(expected)
-                .execute(&self.pool)
-                .await
+        let save = match expected {
+            0 => sqlx::query("INSERT INTO sign_in (key, version, sealed) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING"),
+            _ => sqlx::query("UPDATE sign_in SET version = ?2, sealed = ?3 WHERE key = ?1 AND version = ?4"),
         };
-        self.readiness.wrote(saved).map(|done| done.rows_affected() == 1).map_err(|cause| self.failed(cause))
+        let save = save.bind(key).bind(next).bind(sealed);
+        let save = if expected == 0 { save } else { save.bind(expected) };
+        Ok(self.write(save).await? == 1)
     }
 
     /// Forgets every copy. The version goes on, so a save that is under way fails.
     pub async fn delete_tokens(&self, key: &str) -> Result<Deleted, StoreError> {
-        let done =
-            sqlx::query("UPDATE sign_in SET version = version + 1, sealed = NULL WHERE key = ? AND sealed NOTNULL")
-                .bind(key)
-                .execute(&self.pool)
-                .await;
-        let done = self.readiness.wrote(done).map_err(|cause| self.failed(cause))?;
-        Ok(Deleted { had_tokens: done.rows_affected() > 0, is_wiped: self.empty_log().await? })
+        let forget = "UPDATE sign_in SET version = version + 1, sealed = NULL WHERE key = ? AND sealed NOTNULL";
+        let had_tokens = self.write(sqlx::query(forget).bind(key)).await? > 0;
+        // They are gone for everybody who asks, also where the log cannot be emptied.
+        Ok(Deleted { had_tokens, is_wiped: self.empty_log().await.unwrap_or(false) })
     }
 
     /// The old page images live in the write-ahead log until it is copied back and cut; `secure_delete` overwrites
@@ -176,17 +177,11 @@ impl Store {
 
     /// The next password typed for this address becomes its password, until then; the one so far counts no more.
     pub async fn arm_first_use(&self, address: &str, arming: &Arming) -> Result<(), StoreError> {
-        sqlx::query(
+        let arm = sqlx::query(
             "INSERT INTO first_use (address, armed_until, uid) VALUES (?1, ?2, ?3)
              ON CONFLICT (address) DO UPDATE SET armed_until = ?2, uid = ?3, password_hash = NULL",
-        )
-        .bind(address)
-        .bind(to_unix(arming.until))
-        .bind(arming.uid.map(i64::from))
-        .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(|cause| self.failed(cause))
+        );
+        self.write(arm.bind(address).bind(to_unix(arming.until)).bind(arming.uid.map(i64::from))).await.map(drop)
     }
 
     pub async fn first_use_arming(&self, address: &str) -> Result<Option<Arming>, StoreError> {
@@ -204,32 +199,21 @@ impl Store {
     /// Stores the hash of the first password and disarms, in one step: of two that race, one gets `false`.
     pub async fn learn_password(&self, address: &str, hash: &Secret, now: SystemTime) -> Result<bool, StoreError> {
         let sealed = self.seal_hash(address, hash)?;
-        sqlx::query(
+        let learn = sqlx::query(
             "UPDATE first_use SET password_hash = ?, armed_until = NULL, uid = NULL
              WHERE address = ? AND armed_until >= ?",
-        )
-        .bind(sealed)
-        .bind(address)
-        .bind(to_unix(now))
-        .execute(&self.pool)
-        .await
-        .map(|done| done.rows_affected() == 1)
-        .map_err(|cause| self.failed(cause))
+        );
+        Ok(self.write(learn.bind(sealed).bind(address).bind(to_unix(now))).await? == 1)
     }
 
     /// Stores the hash of a password that Gatepost made itself, over any other.
     pub async fn issue_password(&self, address: &str, hash: &Secret) -> Result<(), StoreError> {
         let sealed = self.seal_hash(address, hash)?;
-        sqlx::query(
+        let issue = sqlx::query(
             "INSERT INTO first_use (address, password_hash) VALUES (?1, ?2)
              ON CONFLICT (address) DO UPDATE SET password_hash = ?2, armed_until = NULL, uid = NULL",
-        )
-        .bind(address)
-        .bind(sealed)
-        .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(|cause| self.failed(cause))
+        );
+        self.write(issue.bind(address).bind(sealed)).await.map(drop)
     }
 
     /// The hash that [`Store::learn_password`] or [`Store::issue_password`] stored.
@@ -266,6 +250,12 @@ impl Store {
         plain
             .and_then(|plain| serde_json::from_slice(&plain).ok())
             .ok_or_else(|| StoreError::Row { key: key.to_owned(), database: self.database.clone() })
+    }
+
+    /// One statement that writes: its outcome counts for the readiness. The number of rows that it touched.
+    pub(super) async fn write(&self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<u64, StoreError> {
+        let done = statement.execute(&self.pool).await;
+        self.readiness.wrote(done).map(|done| done.rows_affected()).map_err(|cause| self.failed(cause))
     }
 
     pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
@@ -313,24 +303,9 @@ async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
         .connect_with(options)
         .await
         .map_err(failed)?;
-    migrate(&pool).await.map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
+    let migrated = sqlx::migrate!().run(&pool).await;
+    migrated.map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
     Ok(pool)
-}
-
-/// Brings the database to this version. SQLite has no lock around migrations: of processes that meet at a first start
-/// one does the work, and the others fail, look again and find it done.
-async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
-    const LOOKS: usize = 20;
-    let migrator = sqlx::migrate!();
-    for _ in 1..LOOKS {
-        match migrator.run(pool).await {
-            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
-                tokio::time::sleep(BETWEEN_LOOKS).await
-            }
-            other => return other,
-        }
-    }
-    migrator.run(pool).await
 }
 
 async fn unlock(pool: &SqlitePool, key_file: &Path, database: &Path) -> Result<Sealer, StoreError> {

@@ -40,7 +40,7 @@ async fn a_saved_token_is_there_after_a_restart_and_nowhere_readable() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn processes_that_meet_on_a_fresh_store_all_open_it() {
-    for _ in 0..4 {
+    for _ in 0..10 {
         let dir = tempfile::tempdir().unwrap();
         let settings = settings(dir.path());
         let openings: Vec<_> = (0..8)

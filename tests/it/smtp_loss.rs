@@ -5,7 +5,7 @@ use gatepost::{
     sandbox::{AfterDot, Answer},
 };
 
-use crate::world::{ANN, BOB, HEAD, Plan, World};
+use crate::world::{ANN, BOB, HEAD, Plan, World, asked};
 
 /// How a client leaves.
 #[derive(Debug, Clone, Copy)]
@@ -148,9 +148,12 @@ async fn draining_lets_a_transaction_finish_and_says_421_between_commands() {
     let mut busy = world.smtp_in_data().await;
     busy.send(HEAD.as_bytes()).await;
     let World { daemon, sandbox, .. } = world;
+    let console = daemon.console_at().unwrap();
+    assert!(asked(console, "/readyz").await.starts_with("HTTP/1.1 200 "));
     let drained = tokio::spawn(daemon.drain());
     idle.expect("421 ").await;
     idle.expect_end().await;
+    assert!(asked(console, "/readyz").await.starts_with("HTTP/1.1 503 "), "a balancer sends nobody here any more");
     busy.send(b"the rest\r\n.\r\n").await;
     busy.expect("250 2.0.0").await;
     busy.expect("421 ").await;

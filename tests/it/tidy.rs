@@ -81,7 +81,8 @@ fn root() -> &'static Path {
 }
 
 fn files(folder: &Path, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
-    const SKIP: &[&str] = &["target", ".git", "node_modules", ".lab", "corpus", "artifacts", "__pycache__"];
+    // What git does not hold either.
+    const SKIP: &[&str] = &["target", ".git", "node_modules", ".lab", "built", "corpus", "artifacts", "__pycache__"];
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -12,7 +12,7 @@ use crate::world::{ANN, IN, PASSWORD, PROTOCOLS, Plan, World, sign_in_with, toge
 
 #[tokio::test]
 async fn a_login_at_once_after_the_token_expired_in_a_session_works_with_one_refresh() {
-    let life = Duration::from_millis(1500);
+    let life = Duration::from_secs(3);
     let world =
         World::with(Plan { sandbox: Options { token_life: life, ..Options::default() }, ..Plan::default() }).await;
     let mut imap = world.imap_as_ann().await;

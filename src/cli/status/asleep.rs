@@ -1,8 +1,7 @@
 //! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins of the store.
 
-use std::{collections::BTreeMap, path::Path, time::SystemTime};
+use std::{collections::BTreeMap, path::Path};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -46,18 +45,12 @@ fn never(sign_in: &SignIn) -> SignInState {
 }
 
 fn known(sign_in: &SignIn, row: &TokenRow) -> SignInState {
-    let at = |time: SystemTime| Timestamp::try_from(time).ok();
-    let phase = if row.failure.is_some() { Phase::SignInNeeded } else { Phase::Ready };
-    let used = row.last_refresh.or(row.signed_in_at);
-    let idle_until = sign_in.app.refresh_idle_life.and_then(|life| used?.checked_add(life)).and_then(at);
-    SignInState {
-        phase,
-        consented_as: row.consented_as.clone(),
-        signed_in_at: row.signed_in_at.and_then(at),
-        last_refresh: row.last_refresh.and_then(at),
-        idle_until,
-        ..SignInState::new(sign_in)
-    }
+    // A failure of the app as it was before somebody changed it counts no more.
+    let failed = row.failure.as_ref().is_some_and(|failure| failure.app == sign_in.app.fingerprint());
+    let mut state = SignInState::new(sign_in);
+    state.phase = if failed { Phase::SignInNeeded } else { Phase::Ready };
+    state.read(Some(row), &sign_in.app);
+    state
 }
 
 /// Sign-ins by their key. A store that was never made is not made here.

@@ -86,6 +86,19 @@ async fn a_policy_in_the_way_is_no_reason_to_try_the_predecessor() {
 }
 
 #[tokio::test]
+async fn a_stop_saves_a_rotated_token_that_the_store_did_not_take_before() {
+    let house = House::with(vec![Play::Held(token("new", Some("r1")))], Some(0), one_time).await;
+    house.endpoint.arrival().await;
+    let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", house.store.path().display())).await.unwrap();
+    sqlx::query("ALTER TABLE sign_in RENAME TO away").execute(&database).await.unwrap();
+    house.endpoint.go();
+    assert_eq!(house.ask().await.unwrap_err(), "store-failing");
+    sqlx::query("ALTER TABLE away RENAME TO sign_in").execute(&database).await.unwrap();
+    house.keepers.stop().await;
+    assert_eq!(house.stored_refresh().await.as_deref(), Some("r1"));
+}
+
+#[tokio::test]
 async fn a_rotated_token_that_cannot_be_saved_is_kept_and_saved_before_anything_else_is_tried() {
     let house = House::with(vec![Play::Held(token("new", Some("r1")))], Some(0), one_time).await;
     house.endpoint.arrival().await;

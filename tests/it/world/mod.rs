@@ -190,10 +190,7 @@ impl World {
 
     /// What Prometheus would be given.
     pub async fn metrics(&self) -> String {
-        let mut tcp = tokio::net::TcpStream::connect(self.daemon.console_at().unwrap()).await.unwrap();
-        let mut said = String::new();
-        tcp.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
-        tcp.read_to_string(&mut said).await.unwrap();
+        let said = asked(self.daemon.console_at().unwrap(), "/metrics").await;
         said.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
@@ -271,6 +268,17 @@ pub async fn sign_in_with(sandbox: &Sandbox, dir: &std::path::Path, person: &str
     let store = Store::open(&settings(dir)).await.unwrap();
     let version = store.version(&format!("contoso/{person}")).await.unwrap();
     assert!(store.save_token(&format!("contoso/{person}"), version, &row).await.unwrap());
+}
+
+/// The console's whole answer.
+pub async fn asked(console: SocketAddr, path: &str) -> String {
+    let mut tcp = tokio::net::TcpStream::connect(console).await.unwrap();
+    let mut said = String::new();
+    tcp.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    tcp.read_to_string(&mut said).await.unwrap();
+    said
 }
 
 pub fn settings(dir: &std::path::Path) -> Settings {
