@@ -22,7 +22,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, task::AbortHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    task::AbortHandle,
+    time::{Instant, timeout_at},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
@@ -46,8 +50,8 @@ use crate::{
 /// How often the store is asked whether another process changed it; a microsecond's work.
 const STORE_CHECK: Duration = Duration::from_secs(1);
 
-/// For a refresh in flight when the daemon stops.
-const KEEPERS_END: Duration = Duration::from_secs(5);
+/// Kept of the drain's time for the last words of sessions that it cuts off.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why the daemon cannot start. The text names the thing, the cause and the next step.
 #[derive(Debug)]
@@ -114,6 +118,8 @@ pub struct Daemon {
     stopping: CancellationToken,
     /// Sessions that may stop now do.
     closing: CancellationToken,
+    /// Sessions that have not stopped by then do too.
+    cut_off: CancellationToken,
     sessions: TaskTracker,
     /// The sessions are gone; until then the console says what is still open.
     drained: CancellationToken,
@@ -126,9 +132,10 @@ impl Daemon {
     pub async fn start(config: &Config) -> Result<Self, StartFault> {
         let stopping = CancellationToken::new();
         let closing = CancellationToken::new();
+        let cut_off = CancellationToken::new();
         let sessions = TaskTracker::new();
         let lock = Lock::take(&config.store)?;
-        let gate = Arc::new(build_gate(config, closing.clone()).await?);
+        let gate = Arc::new(build_gate(config, (closing.clone(), cut_off.clone())).await?);
         let keepers = gate.keepers.clone();
         let shared = Arc::new(RwLock::new(gate.clone()));
         let listeners = listeners::Listeners {
@@ -147,6 +154,7 @@ impl Daemon {
             drain: config.daemon.drain,
             stopping,
             closing,
+            cut_off,
             sessions,
             drained: CancellationToken::new(),
             _lock: lock,
@@ -215,6 +223,7 @@ impl Daemon {
             host: old.host.clone(),
             sign_on: config.daemon.sign_on,
             closing: old.closing.clone(),
+            cut_off: old.cut_off.clone(),
         });
         *self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner) = gate;
         if let Some(console) = &self.console {
@@ -223,7 +232,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Stops taking connections, lets transactions finish, closes the rest within the configured time.
+    /// Stops taking connections, lets transactions finish and requests for tokens be answered, within the configured
+    /// time; what is open then is told so and cut off.
     pub async fn drain(self) {
         if let Some(console) = &self.console {
             console.ready.store(false, Ordering::Relaxed);
@@ -231,18 +241,24 @@ impl Daemon {
         self.stopping.cancel();
         self.sessions.close();
         self.closing.cancel();
+        let end = Instant::now() + self.drain;
+        let keepers = self.current().keepers.clone();
+        let (keepers, ()) = tokio::join!(timeout_at(end, keepers.stop()), self.drain_sessions(end));
+        if keepers.is_err() {
+            warn!("a token refresh did not end in time and is cut off");
+        }
+        self.drained.cancel();
+    }
+
+    async fn drain_sessions(&self, end: Instant) {
         let open = self.sessions.len();
         if open > 0 {
             info!(open, seconds = self.drain.as_secs(), "draining sessions");
         }
-        if timeout(self.drain, self.sessions.wait()).await.is_err() {
+        if timeout_at(end - LAST_WORDS.min(self.drain / 2), self.sessions.wait()).await.is_err() {
             warn!(open = self.sessions.len(), "sessions did not end in time and are cut off");
-        }
-        self.drained.cancel();
-        // A rotated token that is on its way from the provider reaches the disk first.
-        let keepers = self.current().keepers.clone();
-        if timeout(KEEPERS_END, keepers.stop()).await.is_err() {
-            warn!("a token refresh did not end in time and is cut off");
+            self.cut_off.cancel();
+            let _ = timeout_at(end, self.sessions.wait()).await;
         }
     }
 
@@ -280,7 +296,10 @@ fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
     config.accounts.iter().map(|account| account.sign_in.clone()).collect()
 }
 
-async fn build_gate(config: &Config, closing: CancellationToken) -> Result<Gate, StartFault> {
+async fn build_gate(
+    config: &Config,
+    (closing, cut_off): (CancellationToken, CancellationToken),
+) -> Result<Gate, StartFault> {
     let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);
     let http = HttpClient::new(&config.network, &tls)?;
@@ -302,5 +321,6 @@ async fn build_gate(config: &Config, closing: CancellationToken) -> Result<Gate,
         host: supervisor::host_name(),
         sign_on: config.daemon.sign_on,
         closing,
+        cut_off,
     })
 }

@@ -67,6 +67,7 @@ pub(super) struct Keeper {
     quiet_until: Instant,
     /// The last fetch that a refusal caused.
     refetched: Option<Instant>,
+    stop: CancellationToken,
 }
 
 impl Keeper {
@@ -76,6 +77,7 @@ impl Keeper {
         (counter, desk): (Arc<Counter>, watch::Sender<Desk>),
         how: String,
         quiet: Duration,
+        stop: CancellationToken,
     ) -> Self {
         let fingerprint = sign_in.app.fingerprint();
         Self {
@@ -95,16 +97,17 @@ impl Keeper {
             unread: None,
             quiet_until: Instant::now() + quiet,
             refetched: None,
+            stop,
         }
     }
 
     /// A turn is never cut short: between a provider's answer and the disk lies the sign-in.
-    pub async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
+    pub async fn run(mut self) {
+        while !self.stop.is_cancelled() {
             self.turn().await;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => {}
+                () = self.stop.cancelled() => {}
                 () = self.counter.rung() => {}
                 () = tokio::time::sleep(self.until_next()) => {}
             }
@@ -155,7 +158,8 @@ impl Keeper {
         None
     }
 
-    /// One flight: a few quick tries at what passes by itself, then an answer for all who wait.
+    /// One flight: a few quick tries at what passes by itself, then an answer for all who wait. A keeper that is to
+    /// stop waits for what it sent, and sends nothing more.
     async fn fly(&mut self) {
         let start = Instant::now();
         let mut tries = 0;
@@ -169,7 +173,9 @@ impl Keeper {
                 break verdict;
             }
             tries += 1;
-            tokio::time::sleep(pause).await;
+            if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                break verdict;
+            }
         };
         let fault = verdict.fault(&self.how);
         let trouble = Trouble::new(&verdict, fault, self.trouble.as_ref(), self.means.clock.wall());

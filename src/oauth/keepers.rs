@@ -202,14 +202,14 @@ impl Keepers {
             (counter.clone(), desk),
             format!("run: gatepost login {}", sign_in.identity),
             patience::jitter(self.spread),
+            stop.clone(),
         );
-        let stopped = stop.clone();
         let task = tokio::spawn(async move {
             // Two writers at a time could both present a one-time token.
             if let Some(old) = old {
                 let _ = old.await;
             }
-            keeper.run(stopped).await;
+            keeper.run().await;
         });
         Running { counter, fingerprint, stop, task }
     }

@@ -174,6 +174,10 @@ impl Door<'_> {
                 info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
                 return None;
             }
+            () = self.gate.closing.cancelled() => {
+                self.farewell(client).await;
+                return None;
+            }
         };
         Some(match signed_on {
             Ok(upstream) => Ok((admitted, upstream)),

@@ -30,8 +30,10 @@ pub struct Gate {
     pub host: String,
     /// From complete credentials to the answer.
     pub sign_on: Duration,
-    /// Cancelled when the daemon drains.
+    /// Cancelled when the daemon drains: who is between two transactions ends.
     pub closing: CancellationToken,
+    /// Cancelled shortly before the drain's time is over: who is in the middle of one ends too.
+    pub cut_off: CancellationToken,
 }
 
 /// One listener as its sessions see it.

@@ -79,7 +79,14 @@ pub(super) async fn run(gate: &Gate, through: Through, entry: &Entry) {
         envelope: None,
         errors: 0,
     };
-    relay.converse().await;
+    tokio::select! {
+        () = relay.converse() => {}
+        () = gate.cut_off.cancelled() => {
+            // An upstream in mid-body goes with the conversation, without the final dot.
+            info!(session = entry.id(), account = relay.admitted.account.address, "cut off by the end of the drain");
+            let _ = relay.say(&Reply::new(421, "4.3.2 Gatepost is shutting down, send the message again")).await;
+        }
+    }
     if relay.envelope.is_none()
         && let Some(channel) = relay.channel.take()
     {

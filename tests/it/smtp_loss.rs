@@ -163,6 +163,22 @@ async fn draining_lets_a_transaction_finish_and_says_421_between_commands() {
 }
 
 #[tokio::test]
+async fn what_is_open_when_the_drain_ends_is_told_421_and_nothing_is_delivered() {
+    let world = World::with(Plan { daemon: "drain-seconds = 1".to_owned(), ..Plan::default() }).await;
+    let mut half = world.smtp_in_data().await;
+    half.send(HEAD.as_bytes()).await;
+    let mut open = world.smtp_as_ann().await;
+    open.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let World { daemon, sandbox, .. } = world;
+    daemon.drain().await;
+    for client in [&mut half, &mut open] {
+        client.expect("421 4.3.2 Gatepost is shutting down").await;
+        client.expect_end().await;
+    }
+    assert_eq!(sandbox.submissions().len(), 0);
+}
+
+#[tokio::test]
 async fn a_reply_that_came_before_its_command_is_no_answer_to_it() {
     let world = World::new().await;
     let mut smtp = world.smtp_as_ann().await;

@@ -171,6 +171,19 @@ async fn a_shutdown_says_goodbye_before_login_and_invents_no_line_behind_it() {
 }
 
 #[tokio::test]
+async fn a_shutdown_does_not_wait_for_an_upstream_that_is_silent_at_sign_on() {
+    let world = World::with(Plan::faulty(|faults| faults.pop3.line.silent = true)).await;
+    let mut pop3 = world.pop3().await;
+    pop3.expect("+OK ").await;
+    pop3.exchange(&format!("USER {ANN}"), "+OK").await;
+    pop3.say(&format!("PASS {PASSWORD}")).await;
+    world.until("it signs on", |world| world.sandbox.counts().connections(Protocol::Pop3).open == 1).await;
+    world.daemon.drain().await;
+    pop3.expect("-ERR [SYS/TEMP]").await;
+    pop3.expect_end().await;
+}
+
+#[tokio::test]
 async fn an_upstream_that_closes_closes_the_client_with_no_line_of_ours() {
     let world = World::new().await;
     let mut imap = world.imap_as_ann().await;

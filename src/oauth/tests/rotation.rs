@@ -73,6 +73,14 @@ async fn stopping_waits_for_a_flight_so_that_no_rotated_token_is_lost() {
 }
 
 #[tokio::test]
+async fn a_keeper_that_is_to_stop_sends_nothing_more() {
+    let house = House::with(vec![Play::Json(503, "busy".into())], Some(0), one_time).await;
+    house.endpoint.arrival().await;
+    house.keepers.stop().await;
+    assert_eq!(house.endpoint.count(), 1);
+}
+
+#[tokio::test]
 async fn a_policy_in_the_way_is_no_reason_to_try_the_predecessor() {
     let script = vec![
         Play::Json(200, r#"{"access_token":"short","expires_in":60,"refresh_token":"r1"}"#.into()),
