@@ -68,8 +68,8 @@ impl ClientTls {
         ClientConfig::clone(&self.config)
     }
 
-    pub(super) fn connector(&self) -> tokio_rustls::TlsConnector {
-        tokio_rustls::TlsConnector::from(self.config.clone())
+    pub(super) fn shared(&self) -> Arc<ClientConfig> {
+        self.config.clone()
     }
 
     /// What a certificate has to prove: a DNS name, or an address where the host is a literal.

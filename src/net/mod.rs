@@ -19,6 +19,7 @@ mod splice;
 mod stream;
 mod systemd;
 mod tls_fault;
+mod upstream_tls;
 
 pub use admission::{Admission, AdmissionLimits, Full, Seat, client_network};
 pub use client_tls::ClientTls;

@@ -19,9 +19,11 @@ use tokio::{
     net::TcpStream,
     time::{Instant, timeout_at},
 };
-use tokio_rustls::{client, server};
+use tokio_rustls::server;
 
-use super::{ClientTls, ServerTls, TlsFault, TlsFaultKind, read::read_some, read_ahead::ReadAhead};
+use super::{
+    ClientTls, ServerTls, TlsFault, TlsFaultKind, read::read_some, read_ahead::ReadAhead, upstream_tls::UpstreamTls,
+};
 use crate::wire::lines::looks_like_tls;
 
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -41,7 +43,7 @@ enum Io {
     Plain(TcpStream),
     // Boxed by type: a plain session does not pay for the size of a TLS one.
     Server(Box<server::TlsStream<ReadAhead>>),
-    Client(Box<client::TlsStream<ReadAhead>>),
+    Upstream(Box<UpstreamTls>),
 }
 
 impl fmt::Debug for Stream {
@@ -82,7 +84,7 @@ impl Stream {
         let version = match &self.io {
             Io::Plain(_) => None,
             Io::Server(tls) => tls.get_ref().1.protocol_version(),
-            Io::Client(tls) => tls.get_ref().1.protocol_version(),
+            Io::Upstream(tls) => tls.state().protocol_version(),
         };
         version.and_then(|version| version.as_str())
     }
@@ -93,7 +95,7 @@ impl Stream {
         match &self.io {
             Io::Plain(_) => None,
             Io::Server(tls) => tls.get_ref().1.handshake_kind(),
-            Io::Client(tls) => tls.get_ref().1.handshake_kind(),
+            Io::Upstream(tls) => tls.state().handshake_kind(),
         }
     }
 
@@ -101,7 +103,7 @@ impl Stream {
         match &self.io {
             Io::Plain(tcp) => tcp,
             Io::Server(tls) => tls.get_ref().0.tcp(),
-            Io::Client(tls) => tls.get_ref().0.tcp(),
+            Io::Upstream(tls) => tls.tcp(),
         }
     }
 
@@ -157,11 +159,11 @@ impl Stream {
         let name = ClientTls::server_name(host)
             .ok_or_else(|| TlsFault::new(TlsFaultKind::Certificate, format!("\"{host}\" is no host name")))?;
         let (peer, local, tcp) = self.into_plain()?;
-        let io = timeout_at(deadline, tls.connector().connect(name, ReadAhead::new(tcp)))
+        let io = timeout_at(deadline, UpstreamTls::connect(tcp, tls.shared(), name))
             .await
             .map_err(|_| TlsFault::timeout())?
             .map_err(|error| TlsFault::of_server(&error))?;
-        Ok(Stream { io: Io::Client(Box::new(io)), given_back: Bytes::new(), peer, local })
+        Ok(Stream { io: Io::Upstream(Box::new(io)), given_back: Bytes::new(), peer, local })
     }
 
     fn into_plain(self) -> Result<(SocketAddr, SocketAddr, TcpStream), TlsFault> {
@@ -217,7 +219,7 @@ impl AsyncRead for Stream {
         let outcome = ready!(match &mut self.io {
             Io::Plain(tcp) => Pin::new(tcp).poll_read(cx, out),
             Io::Server(tls) => Pin::new(tls.as_mut()).poll_read(cx, out),
-            Io::Client(tls) => Pin::new(tls.as_mut()).poll_read(cx, out),
+            Io::Upstream(tls) => Pin::new(tls.as_mut()).poll_read(cx, out),
         });
         Poll::Ready(match outcome {
             // Many peers leave out close_notify. The mail protocols mark their ends themselves, so a cut proves
@@ -233,7 +235,7 @@ impl AsyncWrite for Stream {
         match &mut self.io {
             Io::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
             Io::Server(tls) => Pin::new(tls.as_mut()).poll_write(cx, data),
-            Io::Client(tls) => Pin::new(tls.as_mut()).poll_write(cx, data),
+            Io::Upstream(tls) => Pin::new(tls.as_mut()).poll_write(cx, data),
         }
     }
 
@@ -245,7 +247,7 @@ impl AsyncWrite for Stream {
         match &mut self.io {
             Io::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
             Io::Server(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, data),
-            Io::Client(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, data),
+            Io::Upstream(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, data),
         }
     }
 
@@ -257,7 +259,7 @@ impl AsyncWrite for Stream {
         match &mut self.io {
             Io::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Io::Server(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
-            Io::Client(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+            Io::Upstream(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
         }
     }
 
@@ -265,7 +267,7 @@ impl AsyncWrite for Stream {
         match &mut self.io {
             Io::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Io::Server(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
-            Io::Client(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+            Io::Upstream(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -6,6 +6,7 @@ mod http;
 mod listening;
 mod splicing;
 mod tls;
+mod upstream_tls;
 
 use std::time::Duration;
 
