@@ -65,7 +65,7 @@ impl<F: Front, B: Back> Stage<F, B> {
                 back.feed(bytes);
                 match drive(&mut back, &mut said.to_upstream) {
                     Ok(None) => Stage::SigningOn(front, back),
-                    Ok(Some(SignOn::Done { capabilities, untagged })) => {
+                    Ok(Some(SignOn::Done { capabilities, untagged, .. })) => {
                         front.accept(&Welcome { capabilities: capabilities.clone(), untagged });
                         let _ = drive(&mut front, &mut said.to_client);
                         let (client, upstream) = (front.into_unread().to_vec(), back.into_unread().to_vec());

@@ -148,7 +148,7 @@ pub fn back<B: Back>(make: impl Fn(bool) -> B, data: &[u8]) {
 
 pub fn verdict<B: Back>(_: &mut B, ended: SignOn) -> (String, bool) {
     match ended {
-        SignOn::Done { capabilities, untagged } => (format!("done {capabilities:?} {untagged:?}"), true),
+        SignOn::Done { capabilities, untagged, .. } => (format!("done {capabilities:?} {untagged:?}"), true),
         refused => (format!("{refused:?}"), true),
     }
 }

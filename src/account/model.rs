@@ -22,15 +22,20 @@ impl Account {
     pub fn may_send_as(&self, address: &str) -> bool {
         address.is_empty()
             || self.send_as.iter().any(|allowed| match allowed.strip_prefix('*') {
-                Some(domain) => address
-                    .len()
-                    .checked_sub(domain.len())
-                    .filter(|at| *at > 0)
-                    .and_then(|at| address.get(at..))
-                    .is_some_and(|end| end.eq_ignore_ascii_case(domain)),
+                Some(domain) => address.rfind('@').is_some_and(|at| {
+                    let (local, end) = address.split_at(at);
+                    is_plain(local) && end.eq_ignore_ascii_case(domain)
+                }),
                 None => allowed.eq_ignore_ascii_case(address),
             })
     }
+}
+
+/// A local part that needs no quotes (RFC 5322 3.2.3): a rule for a whole domain allows no other, since what readers
+/// make of the rest differs.
+fn is_plain(local: &str) -> bool {
+    let special = |c: char| c.is_control() || c.is_whitespace() || "()<>[]:;@\\,\"".contains(c);
+    !local.is_empty() && !local.contains(special)
 }
 
 #[derive(Debug, Clone)]

@@ -36,6 +36,17 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 pub fn run(named: Option<&Path>, args: &LoginArgs) -> Outcome {
+    let outcome = signed_in(named, args);
+    if let Err(failure) = &outcome
+        && args.json
+    {
+        let event = json!({ "event": "failed", "error": failure.text(), "hint": failure.hint() });
+        SignInUi::new(true, false).done("", event)?;
+    }
+    outcome
+}
+
+fn signed_in(named: Option<&Path>, args: &LoginArgs) -> Outcome {
     block_on(async {
         let state = State::open(named).await?;
         let account = state.account(&args.account)?;
@@ -177,8 +188,12 @@ impl Login<'_> {
         for account in state.config.accounts.iter().filter(|account| addresses.contains(&account.address.as_str())) {
             let told = local_password::after_sign_in(&state.store, account).await?;
             text.extend(told.text(&account.address));
-            if let local_password::Told::Made(password) = &told {
-                passwords.push(json!({ "account": account.address, "password": password.expose() }));
+            match &told {
+                local_password::Told::Nothing => {}
+                local_password::Told::Armed => passwords.push(json!({ "account": account.address, "first-use": true })),
+                local_password::Told::Made(password) => {
+                    passwords.push(json!({ "account": account.address, "password": password.expose() }));
+                }
             }
         }
         let event = json!({

@@ -30,6 +30,15 @@ impl Failure {
         Self { code, text: String::new(), hint: None }
     }
 
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }

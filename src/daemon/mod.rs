@@ -128,7 +128,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens store, keepers, listeners and console. `on_sign_in_needed` texts name the console where it listens.
+    /// Opens store, keepers, listeners and console, in this order: who connects finds everything there.
     pub async fn start(config: &Config) -> Result<Self, StartFault> {
         let stopping = CancellationToken::new();
         let closing = CancellationToken::new();

@@ -37,6 +37,7 @@ pub struct Stream {
     given_back: Bytes,
     peer: SocketAddr,
     local: SocketAddr,
+    opened: Instant,
 }
 
 enum Io {
@@ -58,12 +59,17 @@ impl Stream {
         tcp.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
         SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
-        Ok(Self { io: Io::Plain(tcp), given_back: Bytes::new(), peer, local })
+        Ok(Self { io: Io::Plain(tcp), given_back: Bytes::new(), peer, local, opened: Instant::now() })
     }
 
     /// The other end; behind a PROXY header, the client it names.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// When the connection was taken over, plain.
+    pub fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// Our end.
@@ -146,32 +152,34 @@ impl Stream {
             Ok(Some(_)) => {}
             Err(error) => return Err(TlsFault::of_client(&error)),
         }
-        let (peer, local, tcp) = self.into_plain()?;
+        let (peer, local, opened) = (self.peer, self.local, self.opened);
+        let tcp = self.into_plain()?;
         let io = timeout_at(deadline, tls.acceptor().accept(ReadAhead::new(tcp)))
             .await
             .map_err(|_| TlsFault::timeout())?
             .map_err(|error| TlsFault::of_client(&error))?;
-        Ok(Stream { io: Io::Server(Box::new(io)), given_back: Bytes::new(), peer, local })
+        Ok(Stream { io: Io::Server(Box::new(io)), given_back: Bytes::new(), peer, local, opened })
     }
 
     /// Becomes the client side of TLS; the server has to prove that it is `host` (name or address literal).
     pub async fn upgrade_client(self, tls: &ClientTls, host: &str, deadline: Instant) -> Result<Stream, TlsFault> {
         let name = ClientTls::server_name(host)
             .ok_or_else(|| TlsFault::new(TlsFaultKind::Certificate, format!("\"{host}\" is no host name")))?;
-        let (peer, local, tcp) = self.into_plain()?;
+        let (peer, local, opened) = (self.peer, self.local, self.opened);
+        let tcp = self.into_plain()?;
         let io = timeout_at(deadline, UpstreamTls::connect(tcp, tls.shared(), name))
             .await
             .map_err(|_| TlsFault::timeout())?
             .map_err(|error| TlsFault::of_server(&error))?;
-        Ok(Stream { io: Io::Upstream(Box::new(io)), given_back: Bytes::new(), peer, local })
+        Ok(Stream { io: Io::Upstream(Box::new(io)), given_back: Bytes::new(), peer, local, opened })
     }
 
-    fn into_plain(self) -> Result<(SocketAddr, SocketAddr, TcpStream), TlsFault> {
+    fn into_plain(self) -> Result<TcpStream, TlsFault> {
         if !self.given_back.is_empty() {
             return Err(TlsFault::injected(self.given_back.len()));
         }
         match self.io {
-            Io::Plain(tcp) => Ok((self.peer, self.local, tcp)),
+            Io::Plain(tcp) => Ok(tcp),
             _ => Err(TlsFault::new(TlsFaultKind::Other, "the connection is under TLS already")),
         }
     }

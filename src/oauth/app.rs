@@ -55,6 +55,8 @@ pub struct App {
     /// EHLO keywords / CAPABILITY words that the provider is known to have, before anything live was seen.
     pub smtp_capabilities: Vec<String>,
     pub imap_capabilities: Vec<String>,
+    /// `imap_capabilities` are those of the very host that is dialled, so that it need not be asked before sign-on.
+    pub imap_is_known: bool,
 }
 
 #[derive(Debug, Clone)]

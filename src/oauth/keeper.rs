@@ -115,6 +115,7 @@ impl Keeper {
         // A rotated token that the store did not take yet is the only copy there is.
         if let Some(row) = self.unsaved.take()
             && let Err(verdict) = self.save(row, true).await
+            && self.unsaved.is_some()
         {
             tracing::error!(sign_in = %self.sign_in.key(), detail = verdict.detail, "the new refresh token is lost");
         }

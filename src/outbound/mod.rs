@@ -2,4 +2,4 @@
 
 mod smtp;
 
-pub use smtp::{Channel, Lost};
+pub use smtp::{Channel, Lost, Unfinished};

@@ -61,6 +61,15 @@ pub struct Channel {
     broken: bool,
 }
 
+/// How a message ended without a verdict.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// The final dot was not written: nothing was delivered.
+    BeforeTheDot(Lost),
+    /// It was, or part of it: nobody knows.
+    BehindTheDot(Lost),
+}
+
 impl Channel {
     /// `keywords` is the upstream's live EHLO list, `unread` what it sent behind its 235.
     pub fn new(stream: Stream, unread: BytesMut, keywords: &[String]) -> Self {
@@ -105,14 +114,18 @@ impl Channel {
         self.judge(flat(wrote))
     }
 
-    /// Writes the final dot and waits for the verdict. After an error nobody knows whether the message was taken.
-    /// Where the upstream spoke before the dot, the dot is not written; a refusal among its words is the verdict.
-    pub async fn finish(&mut self) -> Result<Reply, Lost> {
+    /// Writes the final dot and waits for the verdict. Where the upstream spoke before the dot, the dot is not written;
+    /// a refusal among its words is the verdict.
+    pub async fn finish(&mut self) -> Result<Reply, Unfinished> {
         if let Err(lost) = self.unasked().await {
-            return self.last_words().await.filter(|reply| reply.code >= 400).ok_or(lost);
+            let refusal = self.last_words().await.filter(|reply| reply.code >= 400);
+            return refusal.ok_or(Unfinished::BeforeTheDot(lost));
         }
-        self.write(b".\r\n").await?;
-        self.reply(FINAL_WAIT, verdict).await
+        let answer = match self.write(b".\r\n").await {
+            Ok(()) => self.reply(FINAL_WAIT, verdict).await,
+            Err(lost) => Err(lost),
+        };
+        answer.map_err(Unfinished::BehindTheDot)
     }
 
     /// A reply that the upstream sent without being asked, for example before it closed in mid-body.

@@ -69,7 +69,7 @@ impl Mishap {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum MishapKind {
     /// The error body of this AADSTS number.
     Aadsts(u32),

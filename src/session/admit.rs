@@ -20,7 +20,7 @@ use crate::{
     wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
-/// Waiting for the client before it is signed on, in all; our own work in between does not count.
+/// Waiting for the client before it is signed on, TLS and all; our own work in between does not count.
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// Failed logins before a connection is closed.
 const GUESSES_PER_CONNECTION: u32 = 10;
@@ -93,7 +93,7 @@ struct Door<'a> {
 
 impl Door<'_> {
     async fn knock<F: Front>(self, mut client: Stream, mut front: F) -> Option<Box<Through>> {
-        let mut deadline = Instant::now() + CLIENT_WAIT;
+        let mut deadline = client.opened() + CLIENT_WAIT;
         let mut failures = 0;
         loop {
             let want = tokio::select! {
@@ -105,7 +105,9 @@ impl Door<'_> {
             };
             let knocked = Instant::now();
             let signed_on_by = knocked + self.gate.sign_on;
-            self.entry.set_stage(Stage::Authenticating);
+            if let Ok(Want::Event(Knock::Login(_) | Knock::Unnamed)) = &want {
+                self.entry.set_stage(Stage::Authenticating);
+            }
             let admission = match want {
                 Err(broken) => {
                     self.lost(&mut client, &broken).await;

@@ -11,21 +11,37 @@ pub(super) struct Headers {
     pub(super) message_id: String,
     /// Every address in every From; a From that cannot be read stands here as it is, so that no rule allows it.
     pub(super) from: Vec<String>,
+    /// All From together are larger than `FROM_CAP`, and were not read to the end.
+    pub(super) is_from_too_large: bool,
 }
+
+/// Far more than a list of senders needs. What takes an address apart may need the square of its size.
+pub(super) const FROM_CAP: usize = 8 * 1024;
+/// Of a Message-ID this much is looked at.
+const MESSAGE_ID_CAP: usize = 200;
 
 impl Headers {
     /// `head` is dot-stuffed, as it goes upstream; it is read as it will be read there (RFC 5321 4.5.2). Line by line,
     /// since a parser that gives up at an odd line would see no From behind it.
     pub(super) fn read(head: &[u8]) -> Self {
-        let mut read = Self { message_id: String::new(), from: Vec::new() };
+        let mut read = Self { message_id: String::new(), from: Vec::new(), is_from_too_large: false };
+        let mut left = FROM_CAP;
         for field in fields(&unstuffed(head)) {
             let Ok((header, _)) = mailparse::parse_header(field) else { continue };
             // RFC 5322 4.5 has spaces before the colon.
             let name = header.get_key_ref().trim().to_ascii_lowercase();
             match name.as_str() {
-                "from" => read.from.extend(senders(&header)),
+                "from" => match left.checked_sub(field.len()) {
+                    Some(rest) => {
+                        left = rest;
+                        read.from.extend(senders(&header));
+                    }
+                    None => read.is_from_too_large = true,
+                },
                 "message-id" if read.message_id.is_empty() => {
-                    read.message_id = printable(header.get_value().trim(), 200);
+                    let value = header.get_value_raw().trim_ascii();
+                    let value = value.get(..value.len().min(MESSAGE_ID_CAP)).unwrap_or_default();
+                    read.message_id = printable(&String::from_utf8_lossy(value), MESSAGE_ID_CAP);
                 }
                 _ => {}
             }
@@ -83,6 +99,16 @@ mod tests {
     fn the_message_id_is_found_folded_or_not() {
         assert_eq!(Headers::read(b"Subject: x\r\nMESSAGE-ID:\r\n <a@b>\r\n\r\n").message_id, "<a@b>");
         assert_eq!(Headers::read(b"\r\n").message_id, "");
+    }
+
+    #[test]
+    fn a_from_of_thousands_of_words_is_not_taken_apart() {
+        let words = "=?utf-8?q?a?= ".repeat(14_000);
+        let read = Headers::read(format!("From: {words}\r\nMessage-ID: {words}\r\n\r\n").as_bytes());
+        assert!(read.is_from_too_large && read.from.is_empty());
+        assert_eq!(read.message_id.len(), MESSAGE_ID_CAP);
+        let halves = format!("From: {0}\r\nFrom: {0}\r\n\r\n", "a@b.example, ".repeat(FROM_CAP / 20));
+        assert!(Headers::read(halves.as_bytes()).is_from_too_large, "it is all of them that count");
     }
 
     #[test]

@@ -26,13 +26,8 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
     // The rest of it is not kept for as long as a session lasts.
     let SignedOn { stream, unread: unread_upstream, .. } = upstream;
     let idle = if protocol == Protocol::Imap { IMAP_IDLE } else { POP3_IDLE };
-    let mut ended_by_token = false;
-    // The last line that passed: a message may quote the words without ending anything.
-    let mut look = |bytes: &[u8]| {
-        if !bytes.is_empty() {
-            ended_by_token = last_line(bytes).starts_with(TOKEN_END);
-        }
-    };
+    let mut tail = Tail::new();
+    let mut look = |bytes: &[u8]| tail.note(bytes);
     let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
     let end = splice(
         client,
@@ -47,6 +42,7 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
     .await;
     gate.meter.carried(protocol, Direction::ToClient, end.to_client);
     gate.meter.carried(protocol, Direction::ToUpstream, end.to_upstream);
+    let ended_by_token = tail.says_token_end();
     if ended_by_token {
         gate.meter.ended_by_token_expiry();
     }
@@ -56,8 +52,59 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
     );
 }
 
-fn last_line(bytes: &[u8]) -> &[u8] {
-    let text = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
-    let start = memchr::memrchr(b'\n', text).map_or(0, |at| at + 1);
-    text.get(start..).unwrap_or_default()
+/// The last octets that passed, however they were cut.
+struct Tail {
+    octets: [u8; Self::LENGTH],
+    filled: usize,
+}
+
+impl Tail {
+    /// The line in question and a tagged one behind it.
+    const LENGTH: usize = 160;
+
+    const fn new() -> Self {
+        Self { octets: [0; Self::LENGTH], filled: 0 }
+    }
+
+    fn note(&mut self, piece: &[u8]) {
+        let piece = piece.get(piece.len().saturating_sub(Self::LENGTH)..).unwrap_or_default();
+        let kept = self.filled.min(Self::LENGTH - piece.len());
+        self.octets.copy_within(self.filled - kept..self.filled, 0);
+        self.filled = kept + piece.len();
+        if let Some(free) = self.octets.get_mut(kept..self.filled) {
+            free.copy_from_slice(piece);
+        }
+    }
+
+    /// It is one of the last two lines: a message may quote the words without ending anything.
+    fn says_token_end(&self) -> bool {
+        let text = self.octets.get(..self.filled).unwrap_or_default();
+        let text = text.strip_suffix(b"\r\n").unwrap_or(text);
+        text.rsplit(|byte| *byte == b'\n').take(2).any(|line| line.starts_with(TOKEN_END))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends_by_token(pieces: &[&[u8]]) -> bool {
+        let mut tail = Tail::new();
+        pieces.iter().for_each(|piece| tail.note(piece));
+        tail.says_token_end()
+    }
+
+    #[test]
+    fn the_end_by_token_expiry_is_known_however_it_is_cut_and_not_from_a_quotation() {
+        let end = [TOKEN_END, b"\r\n"].concat();
+        let whole = [b"* 1 EXISTS\r\n".repeat(50), end.clone(), b"x BAD gone\r\n".to_vec()].concat();
+        for cut in 0..whole.len() {
+            let (head, tail) = whole.split_at(cut);
+            assert!(ends_by_token(&[head, tail]), "cut at {cut}");
+        }
+        assert!(ends_by_token(&whole.chunks(1).collect::<Vec<_>>()));
+        assert!(!ends_by_token(&[&end, b")\r\n", b"x OK done\r\n"]));
+        assert!(!ends_by_token(&[b"Subject: ", &end]));
+        assert!(!ends_by_token(&[]));
+    }
 }

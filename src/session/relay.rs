@@ -201,6 +201,9 @@ impl Relay<'_> {
             if !mail.address.is_ascii() && !channel.carries().utf8 {
                 return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
             }
+            if mail.asks_for_dsn() && !channel.carries().dsn {
+                dsn_dropped(self.entry);
+            }
             match channel.mail(&mail).await {
                 Ok(reply) if reply.code == 421 && !fresh => {}
                 Ok(reply) => {
@@ -257,6 +260,9 @@ impl Relay<'_> {
         };
         if !rcpt.address.is_ascii() && !channel.carries().utf8 {
             return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
+        }
+        if rcpt.asks_for_dsn() && !channel.carries().dsn {
+            dsn_dropped(self.entry);
         }
         match channel.rcpt(rcpt).await {
             Ok(reply) => {
@@ -318,6 +324,10 @@ impl Relay<'_> {
         }
         Next::Ends
     }
+}
+
+fn dsn_dropped(entry: &Entry) {
+    info!(session = entry.id(), "delivery notices (DSN) were asked for and dropped: the mail server has none");
 }
 
 async fn upstream_closes(channel: &mut Option<Channel>) {

@@ -18,6 +18,8 @@ use crate::{
 /// SMTP keywords that are shown only if every reachable upstream carries them.
 const SMTP_CARRIED: [&str; 3] = ["8BITMIME", "SMTPUTF8", "DSN"];
 
+const SASL_IR: &str = "SASL-IR";
+
 /// How often a list that changes is stored: two servers behind one name may never agree.
 const STORED_EVERY: Duration = Duration::from_secs(3600);
 
@@ -46,15 +48,20 @@ impl Seen {
         Self { lists: RwLock::new(lists), store: Some(store) }
     }
 
-    /// Takes over a list; a new one is stored in the background. Needs a tokio runtime.
-    pub fn note(&self, protocol: Protocol, upstream: &Upstream, list: &[String]) {
+    /// Takes over a list, with SASL-IR if an `initial_response` was taken and only then: the list behind a sign-on may
+    /// say otherwise, and the next sign-on goes by what is remembered. A new one is stored in the background. Needs a
+    /// tokio runtime.
+    pub fn note(&self, protocol: Protocol, upstream: &Upstream, list: &[String], initial_response: bool) {
         if list.is_empty() {
             return;
         }
+        let mut list = list.to_vec();
+        list.retain(|word| !word.eq_ignore_ascii_case(SASL_IR));
+        list.extend(initial_response.then(|| SASL_IR.to_owned()));
         let service = service(protocol, upstream);
         let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
         let known = lists.get(&service);
-        if known.is_some_and(|known| *known.words == *list) {
+        if known.is_some_and(|known| *known.words == list[..]) {
             return;
         }
         let words: Arc<[String]> = list.into();
@@ -79,14 +86,20 @@ impl Seen {
             Protocol::Imap => (&app.imap, &app.imap_capabilities),
             Protocol::Pop3 => return Vec::new(),
         };
-        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        lists.get(&service(protocol, upstream)).map_or_else(|| preset.clone(), |list| list.words.to_vec())
+        self.seen(protocol, upstream).unwrap_or_else(|| preset.clone())
     }
 
-    /// What is known of one upstream before it is asked; `None` if nothing is.
-    pub fn known(&self, protocol: Protocol, account: &Account) -> Option<Vec<String>> {
-        let list = self.list(protocol, &account.sign_in.app);
-        (!list.is_empty()).then_some(list)
+    fn seen(&self, protocol: Protocol, upstream: &Upstream) -> Option<Vec<String>> {
+        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
+        lists.get(&service(protocol, upstream)).map(|list| list.words.to_vec())
+    }
+
+    /// What is known of one IMAP upstream before it is asked; `None` if nothing is.
+    pub fn known(&self, account: &Account) -> Option<Vec<String>> {
+        let app = &account.sign_in.app;
+        let list =
+            self.seen(Protocol::Imap, &app.imap).or_else(|| app.imap_is_known.then(|| app.imap_capabilities.clone()));
+        list.filter(|list| !list.is_empty())
     }
 
     /// The lists of all these accounts' upstreams.
@@ -151,6 +164,7 @@ fn size(keywords: &[String]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::UpstreamTls;
 
     #[test]
     fn only_what_is_carried_is_shown_with_the_size_of_the_upstream() {
@@ -159,5 +173,14 @@ mod tests {
         let shown: Vec<_> = reply.lines.iter().skip(1).map(String::as_str).collect();
         assert_eq!(shown, ["SIZE 35882577", "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"]);
         assert_eq!(ehlo("gate", &["SIZE".into()]).size, SIZE_LIMIT);
+    }
+    #[test]
+    fn sasl_ir_is_remembered_as_it_was_before_sign_on_whatever_the_list_behind_it_says() {
+        let upstream = Upstream { host: "mail.example".into(), port: 993, tls: UpstreamTls::Implicit };
+        let seen = Seen::default();
+        seen.note(Protocol::Imap, &upstream, &["IDLE".into()], true);
+        assert_eq!(seen.seen(Protocol::Imap, &upstream).unwrap(), ["IDLE", "SASL-IR"]);
+        seen.note(Protocol::Imap, &upstream, &["SASL-IR".into(), "IDLE".into()], false);
+        assert_eq!(seen.seen(Protocol::Imap, &upstream).unwrap(), ["IDLE"]);
     }
 }

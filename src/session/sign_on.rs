@@ -62,6 +62,7 @@ async fn attempts(
     entry.set_stage(Stage::FetchingToken);
     let first = within(deadline, keepers.bearer(&account.sign_in)).await?;
     let signed_in_at = keepers.signed_in_at(&account.sign_in);
+    entry.set_stage(Stage::SigningOn);
     if let Some(fault) = gate.refusals.recall(&account.address, protocol, signed_in_at) {
         return Err(fault);
     }
@@ -138,7 +139,7 @@ async fn attempt(
     match protocol {
         Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, gate.host.as_str())).await,
         Protocol::Imap => {
-            let known = gate.seen.known(Protocol::Imap, account);
+            let known = gate.seen.known(account);
             talk.run(stream, ImapBack::new(credentials, starttls, known)).await
         }
         Protocol::Pop3 => talk.run(stream, Pop3Back::new(credentials, starttls)).await,
@@ -176,8 +177,8 @@ impl Talk<'_> {
             }
         };
         match ended {
-            SignOn::Done { capabilities, untagged } => {
-                self.gate.seen.note(self.protocol, self.upstream, &capabilities);
+            SignOn::Done { capabilities, initial_response, untagged } => {
+                self.gate.seen.note(self.protocol, self.upstream, &capabilities, initial_response);
                 self.gate.meter.signed_on(self.protocol, self.dialled.elapsed());
                 self.gate.keepers.accepted(self.sign_in, self.generation);
                 Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })

@@ -10,14 +10,14 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::{
-    headers::Headers,
+    headers::{FROM_CAP, Headers},
     relay::{Next, Relay, lost_reply, softened},
 };
 use crate::{
     base::{Protocol, printable},
     meter::{Direction, Outcome},
     net::read_up_to,
-    outbound::{Channel, Lost},
+    outbound::{Channel, Lost, Unfinished},
     wire::{
         lines::Lines,
         smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
@@ -192,6 +192,9 @@ impl Passage {
         let head = self.out.get(..length).unwrap_or_default();
         let headers = Headers::read(head);
         self.message_id = headers.message_id;
+        if headers.is_from_too_large {
+            return Some(Reply::new(552, format!("5.3.4 From header larger than {} KiB", FROM_CAP / 1024)));
+        }
         let account = &relay.admitted.account;
         if let Some(sender) = headers.from.iter().find(|sender| !account.may_send_as(sender)) {
             return Some(relay.not_allowed(sender));
@@ -217,11 +220,14 @@ impl Passage {
         let answer = match (&self.way, &mut self.channel) {
             (Way::Refused(reply), _) => return reply.clone(),
             (_, Some(channel)) => channel.finish().await,
-            (_, None) => Err(Lost::Closed),
+            (_, None) => Err(Unfinished::BeforeTheDot(Lost::Closed)),
         };
-        answer.unwrap_or_else(|lost| {
-            let text = "No answer to the whole message, it may have been delivered";
-            Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost upstream-lost]"))
+        answer.unwrap_or_else(|unfinished| match unfinished {
+            Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
+            Unfinished::BehindTheDot(lost) => {
+                let text = "No answer to the whole message, it may have been delivered";
+                Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost upstream-lost]"))
+            }
         })
     }
 }

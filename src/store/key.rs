@@ -29,7 +29,13 @@ pub fn location(key_file: &Path) -> PathBuf {
 /// `None` where there is no such file.
 pub fn read(path: &Path) -> Result<Option<Key>, StoreError> {
     match fs::read(path).map(Zeroizing::new) {
-        Ok(content) => parse(&content).map(Some).ok_or_else(|| StoreError::KeyFormat { key_file: path.to_owned() }),
+        Ok(content) => {
+            // One of another owner, whom the group lets us read, is that owner's business.
+            if private_file::narrow(path).is_ok_and(|narrowed| narrowed) {
+                tracing::warn!(key_file = %path.display(), "the key was open to other users; it is ours alone now");
+            }
+            parse(&content).map(Some).ok_or_else(|| StoreError::KeyFormat { key_file: path.to_owned() })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(StoreError::KeyFile { key_file: path.to_owned(), cause }),
     }
@@ -68,6 +74,18 @@ fn parse(content: &[u8]) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_was_open_to_others_is_ours_alone_once_it_was_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        fs::write(&path, [7; 32]).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(read(&path).unwrap().is_some());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 
     #[test]
     fn the_first_run_makes_a_private_key_and_later_runs_read_it() {

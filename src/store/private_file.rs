@@ -27,7 +27,7 @@ pub fn touch(path: &Path) -> io::Result<()> {
             file.sync_all()?;
             sync_dir(parent_of(path))
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => narrow(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => narrow(path).map(drop),
         Err(error) => Err(error),
     }
 }
@@ -80,19 +80,20 @@ fn private_options() -> OpenOptions {
     options
 }
 
+/// Takes away what other users may do with a file; true if there was anything.
 #[cfg(unix)]
-fn narrow(path: &Path) -> io::Result<()> {
+pub fn narrow(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o077 == 0 {
-        return Ok(());
+        return Ok(false);
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)).map(|()| true)
 }
 
 #[cfg(not(unix))]
-fn narrow(_: &Path) -> io::Result<()> {
-    Ok(())
+pub fn narrow(_: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 fn parent_of(path: &Path) -> &Path {

@@ -1,9 +1,10 @@
 //! Whether the store takes writes, for `/readyz`.
 //!
 //! Anybody may ask, so the answer is cheap: it is remembered for a second, and a healthy store is asked for its write
-//! lock only. (While another process holds that lock the question waits, and what comes behind it on the one connection
-//! waits with it; a write would have to, as well.) The lock alone would miss a full disk and a file system that went read-only. So the
-//! outcome of every real write counts as well: after one that failed, readiness is proved by writing.
+//! lock only. (While another process holds that lock the question waits, and what comes behind it on the one
+//! connection waits with it; a write would have to, as well.) The lock alone would miss a full disk and a file system
+//! that went read-only. So the outcome of every real write counts as well: after one that failed, readiness is proved
+//! by writing.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

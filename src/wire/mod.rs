@@ -86,8 +86,9 @@ pub enum Knock {
 #[derive(Debug)]
 pub enum SignOn {
     /// Signed on. `capabilities` is what the upstream offers now (protocol words, upper case), `untagged` holds
-    /// lines of the upstream's own that must reach the client after our OK (IMAP only).
-    Done { capabilities: Vec<String>, untagged: Bytes },
+    /// lines of the upstream's own that must reach the client after our OK (IMAP only). `initial_response`: it took one
+    /// on the line of AUTH, whatever it says of that behind the sign-on (IMAP only).
+    Done { capabilities: Vec<String>, initial_response: bool, untagged: Bytes },
     /// Refused, in the upstream's words (of IMAP's BYE with `* BYE`). `challenge` is the decoded error challenge
     /// where one came. `early`: AUTH had not begun and nobody was named, so no word of it is about the account.
     Refused { text: String, challenge: Option<String>, early: bool },

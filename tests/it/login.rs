@@ -71,7 +71,12 @@ fn answer(mut stream: TcpStream) -> (String, String) {
     let mut form = vec![0; length];
     lines.read_exact(&mut form).unwrap();
     let path = first.split(' ').nth(1).unwrap().to_owned();
+    let form = String::from_utf8(form).unwrap();
     let body = match path.as_str() {
+        // Its ID token names bob.
+        "/token" if form.contains("bobs-code") => {
+            r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJib2JAYi5jIn0.s"}"#
+        }
         "/device" => {
             r#"{"device_code":"d","user_code":"ABCD-1234","verification_uri":"https://example.com/go","expires_in":900,"interval":1}"#
         }
@@ -79,7 +84,7 @@ fn answer(mut stream: TcpStream) -> (String, String) {
     };
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     let _ = stream.write_all(format!("{head}{body}").as_bytes());
-    (path, String::from_utf8(form).unwrap())
+    (path, form)
 }
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$SbqvXrfAiTMaYRXTLyBvY5Hlvw9JjBN2uxnXSnhxVdA";
@@ -179,6 +184,29 @@ fn a_browser_that_comes_back_to_the_loopback_port_signs_in() {
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert_eq!(event(&mut out)["event"], "signed-in");
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_script_hears_how_a_sign_in_ended_also_where_it_failed_or_somebody_else_consented() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let ended = |answer: &[(&str, &str)]| {
+        let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--flow", "paste", "--json"], &config);
+        let mut back = redirected(&open);
+        let state = back.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        back.query_pairs_mut().clear().extend_pairs(answer).append_pair("state", &state);
+        // As a chat hands it on.
+        writeln!(child.stdin.take().unwrap(), "<{back}>").unwrap();
+        let last = event(&mut out);
+        (child.wait().unwrap().code(), last)
+    };
+    let (code, refused) = ended(&[("error", "access_denied"), ("error_description", "AADSTS65004: no")]);
+    assert_eq!((code, refused["event"].as_str()), (Some(1), Some("failed")));
+    assert!(refused["error"].as_str().is_some_and(|text| !text.is_empty()) && refused["hint"].is_string(), "{refused}");
+    let (code, bobs) = ended(&[("code", "bobs-code")]);
+    assert_eq!((code, bobs["as"].as_str(), bobs["somebody-else"].as_bool()), (Some(0), Some("bob@b.c"), Some(true)));
+    let (_, anns) = ended(&[("code", "anns-code")]);
+    assert_eq!((anns["as"].as_str(), anns["somebody-else"].as_bool()), (Some("ann@b.c"), Some(false)));
 }
 
 #[test]

@@ -330,6 +330,35 @@ async fn a_from_header_outside_send_as_is_refused_by_us_and_the_upstream_hears_n
 }
 
 #[tokio::test]
+async fn an_address_without_brackets_may_have_parameters() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    for parameters in ["", " BODY=8BITMIME", "  SIZE=100 AUTH=<>"] {
+        smtp.exchange(&format!("MAIL FROM:{ANN}{parameters}"), "250 2.1.0").await;
+        smtp.exchange(&format!("RCPT TO:{BOB} NOTIFY=NEVER"), "250 2.1.5").await;
+        smtp.exchange("RSET", "250 ").await;
+    }
+    let said = world.said_upstream("smtp");
+    assert!(said.contains(&format!("MAIL FROM:<{ANN}> BODY=8BITMIME")), "{said}");
+}
+
+#[tokio::test]
+async fn a_from_that_readers_disagree_about_is_no_sender_of_a_domain() {
+    let plan = Plan { account: "send-as = [\"*@contoso.example\"]".into(), ..Plan::default() };
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for from in
+        ["<evil@bank.example>ann@contoso.example", "\"x\" <evil@bank.example> @contoso.example", "@contoso.example"]
+    {
+        smtp.open_message().await;
+        smtp.send(format!("From: {from}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+        smtp.expect("550 5.7.1 ").await;
+    }
+    assert!(world.sandbox.submissions().is_empty());
+    assert!(smtp.message("by herself").await.starts_with("250 "));
+}
+
+#[tokio::test]
 async fn commands_out_of_sequence_use_up_the_error_budget() {
     let world = World::new().await;
     let mut smtp = world.smtp_as_ann().await;

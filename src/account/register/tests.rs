@@ -79,6 +79,7 @@ fn account(password: LocalPassword) -> Account {
         pop3: upstream,
         smtp_capabilities: Vec::new(),
         imap_capabilities: Vec::new(),
+        imap_is_known: false,
     };
     Account {
         address: ANN.into(),

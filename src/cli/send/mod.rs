@@ -36,9 +36,15 @@ pub fn run(named: Option<&Path>, args: &SendArgs) -> Outcome {
     let mut steps = Vec::new();
     let sent = send(&server, tls, login.as_ref(), args, &message, &mut steps);
     if args.json {
-        let failed = sent.as_ref().err().map(ToString::to_string);
-        let text =
-            json!({ "ok": sent.is_ok(), "server": server, "bytes": message.len(), "steps": steps, "error": failed });
+        let failure = sent.as_ref().err();
+        let text = json!({
+            "ok": sent.is_ok(),
+            "server": server,
+            "bytes": message.len(),
+            "steps": steps,
+            "error": failure.map(Failure::text),
+            "hint": failure.and_then(Failure::hint),
+        });
         terminal::print(&format!("{text}\n")).map_err(|e| Failure::new(format!("stdout: {e}"), "write elsewhere"))?;
         return sent.map_err(|_| Failure::silent(1));
     }

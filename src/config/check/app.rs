@@ -95,6 +95,7 @@ impl Checker<'_> {
             imap: imap?,
             pop3: pop3?,
             smtp_capabilities: capabilities(raw.smtp_capabilities.as_deref(), preset.smtp_capabilities),
+            imap_is_known: raw.imap.is_none() || raw.imap_capabilities.is_some(),
             imap_capabilities: capabilities(raw.imap_capabilities.as_deref(), preset.imap_capabilities),
         })
     }

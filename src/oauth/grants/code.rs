@@ -92,7 +92,8 @@ impl CodeRequest {
 
     /// The same for what somebody copied from the browser's address line.
     pub fn code_in_text(&self, pasted: &str) -> Result<Secret, NotTheAnswer> {
-        let pasted = pasted.trim();
+        // Chats and mails put these around an address.
+        let pasted = pasted.trim().trim_matches(['<', '>', '"', '\'']);
         let answer =
             Url::parse(pasted).or_else(|_| self.redirect.join(&format!("?{}", pasted.trim_start_matches('?'))));
         answer.map_err(|_| NotTheAnswer::Empty).and_then(|answer| self.code_in(&answer))

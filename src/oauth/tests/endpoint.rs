@@ -189,6 +189,7 @@ pub fn app(endpoint: &Endpoint, grant: Grant) -> App {
         pop3: upstream,
         smtp_capabilities: vec![],
         imap_capabilities: vec![],
+        imap_is_known: false,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
+    body::Body,
     body::Bytes,
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
@@ -53,8 +54,11 @@ pub async fn upset<E: IntoResponse>(
             identity.world.stop.cancelled().await;
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
-        // Fewer octets than announced: the server gives the connection up.
-        Some(MishapKind::Drop) => return ([(header::CONTENT_LENGTH, "4096")], "{").into_response(),
+        // A body that breaks off: the server gives the connection up.
+        Some(MishapKind::Drop) => {
+            let pieces = [Ok("{"), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];
+            return Body::from_stream(futures_util::stream::iter(pieces)).into_response();
+        }
         Some(MishapKind::Huge(length)) => return huge(*length),
         Some(MishapKind::Truncated | MishapKind::WrongTypes | MishapKind::PoisonedToken) => {}
     }

@@ -51,8 +51,10 @@ pub struct ImapBack {
     /// What is known of the upstream: remembered from an earlier sign-on, or heard in this one.
     capabilities: Option<Vec<String>>,
     live: Option<Vec<String>>,
-    /// SASL-IR was offered before sign-on; the list behind it says nothing of that.
-    sasl_ir: bool,
+    /// The response stands on the AUTHENTICATE line.
+    initial: bool,
+    /// It did, and the upstream did not understand that.
+    initial_refused: bool,
     challenge: Option<String>,
     /// Octets of a literal that belong to the line that was cut last.
     literal: u64,
@@ -75,7 +77,8 @@ impl ImapBack {
             credentials,
             capabilities: known,
             live: None,
-            sasl_ir: false,
+            initial: false,
+            initial_refused: false,
             challenge: None,
             literal: 0,
             keep_literal: false,
@@ -104,8 +107,8 @@ impl ImapBack {
             return self.send(State::Capability, format!("{CAPABILITY_TAG} CAPABILITY\r\n"));
         }
         let mechanism = self.credentials.mechanism.as_str();
-        self.sasl_ir = self.has("SASL-IR");
-        if !self.sasl_ir {
+        self.initial = !self.initial_refused && self.has("SASL-IR");
+        if !self.initial {
             return self.send(State::Auth, format!("{AUTH_TAG} AUTHENTICATE {mechanism}\r\n"));
         }
         match self.credentials.response() {
@@ -128,20 +131,12 @@ impl ImapBack {
         self.state = State::Done;
         match self.refusal.take() {
             Some(text) => SignOn::Refused { text, challenge: None, early: false },
-            None => SignOn::Done { capabilities: self.offered(), untagged: self.untagged.split().freeze() },
+            None => SignOn::Done {
+                capabilities: self.live.take().or_else(|| self.capabilities.take()).unwrap_or_default(),
+                initial_response: self.initial,
+                untagged: self.untagged.split().freeze(),
+            },
         }
-    }
-
-    /// The list behind the sign-on, but SASL-IR as it was before: the next sign-on goes by what is remembered of this.
-    fn offered(&mut self) -> Vec<String> {
-        let mut words = self.live.take().or_else(|| self.capabilities.take()).unwrap_or_default();
-        let listed = words.iter().any(|word| word.eq_ignore_ascii_case("SASL-IR"));
-        if self.sasl_ir && !listed {
-            words.push("SASL-IR".into());
-        } else if !self.sasl_ir && listed {
-            words.retain(|word| !word.eq_ignore_ascii_case("SASL-IR"));
-        }
-        words
     }
 
     fn line(&mut self, line: &[u8]) -> Result<Step<SignOn>, Violation> {
@@ -191,8 +186,9 @@ impl ImapBack {
             (State::Probe, None) if rest.to_ascii_uppercase().starts_with(b"NAMESPACE ") && self.probe_open => {
                 Ok(Step::Read)
             }
-            (State::Probe, _) => Ok(self.keep(line)),
-            // Before sign-on nothing untagged is meant for the client.
+            // An alert or a count: the client hears it behind its own OK.
+            (State::Auth | State::Response | State::Breaker | State::Probe, _) => Ok(self.keep(line)),
+            // Before that nothing untagged is meant for the client.
             _ => Ok(Step::Read),
         }
     }
@@ -236,6 +232,11 @@ impl ImapBack {
             State::StartTls if is(STARTTLS_TAG) => self.starttls_reply(status),
             State::Auth | State::Response | State::Breaker if is(AUTH_TAG) => match status {
                 Status::Ok if self.state == State::Response => self.probe(text),
+                // What was remembered is not so any more; nothing was taken in, so the usual form may follow.
+                Status::Bad if self.initial && self.state == State::Response => {
+                    self.initial_refused = true;
+                    self.sign_on()
+                }
                 Status::No | Status::Bad => self.refused(text),
                 _ => Err(Violation::new("upstream's answer to AUTHENTICATE makes no sense")),
             },
@@ -299,9 +300,9 @@ impl ImapBack {
     }
 }
 
-/// BYE or the end of the connection straight after the probe means the same as these words of Exchange.
+/// BYE or the end of the connection straight after the probe means what Exchange has these words for.
 fn not_connected(how: &str) -> String {
-    format!("User is authenticated but not connected. ({how})")
+    format!("{how} (right behind its OK, as where a user is authenticated but not connected)")
 }
 
 /// Only these make the probe a refusal; any other answer says nothing about the sign-on.
@@ -336,7 +337,7 @@ impl Machine for ImapBack {
             self.keep_literal = false;
             let step = self.line(&line)?;
             self.literal = match self.state {
-                State::Probe => announced(&line).map_or(0, |(n, _)| n),
+                State::Auth | State::Response | State::Breaker | State::Probe => announced(&line).map_or(0, |(n, _)| n),
                 _ => 0,
             };
             self.spend(self.literal)?;
@@ -355,7 +356,7 @@ impl Back for ImapBack {
     /// The end of the connection straight after the probe says what "not connected" says.
     fn closed(&mut self) -> Option<SignOn> {
         (self.state == State::Probe).then(|| {
-            self.refusal.get_or_insert_with(|| not_connected("connection closed"));
+            self.refusal.get_or_insert_with(|| not_connected("closed the connection"));
             self.verdict()
         })
     }

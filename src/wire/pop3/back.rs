@@ -73,7 +73,11 @@ impl Pop3Back {
             },
             (State::Response, Some(Status::Ok(_))) => {
                 self.state = State::Done;
-                Ok(Step::Event(SignOn::Done { capabilities: Vec::new(), untagged: Bytes::new() }))
+                Ok(Step::Event(SignOn::Done {
+                    capabilities: Vec::new(),
+                    initial_response: false,
+                    untagged: Bytes::new(),
+                }))
             }
             (State::Response, Some(Status::Challenge(text))) => {
                 self.challenge = decode_challenge(text);

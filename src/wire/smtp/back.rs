@@ -122,7 +122,7 @@ impl SmtpBack {
             (State::Response, 235) => {
                 self.state = State::Done;
                 let capabilities = std::mem::take(&mut self.keywords);
-                Ok(Step::Event(SignOn::Done { capabilities, untagged: Bytes::new() }))
+                Ok(Step::Event(SignOn::Done { capabilities, initial_response: false, untagged: Bytes::new() }))
             }
             (State::Response, 334) => {
                 let text = reply.lines.first().map(String::as_bytes).unwrap_or_default();

@@ -69,6 +69,11 @@ impl Carries {
 }
 
 impl Mail {
+    /// Parameters of RFC 3461, which an upstream without DSN is not shown.
+    pub const fn asks_for_dsn(&self) -> bool {
+        self.ret.is_some() || self.envid.is_some()
+    }
+
     /// The line for an upstream, CRLF included. What it does not take is left out.
     pub fn to_wire(&self, carries: Carries) -> String {
         let mut line = format!("MAIL FROM:<{}>", self.address);
@@ -95,6 +100,11 @@ impl Mail {
 }
 
 impl Rcpt {
+    /// Parameters of RFC 3461, which an upstream without DSN is not shown.
+    pub const fn asks_for_dsn(&self) -> bool {
+        self.notify.is_some() || self.orcpt.is_some()
+    }
+
     pub fn to_wire(&self, carries: Carries) -> String {
         let mut line = format!("RCPT TO:<{}>", self.address);
         if carries.dsn {
@@ -164,7 +174,7 @@ fn path<'a>(rest: &'a [u8], word: &[u8], form: &'static str) -> Result<(&'a str,
     let text = std::str::from_utf8(tail.trim_ascii()).map_err(|_| Reply::new(501, "5.6.7 Address is not UTF-8"))?;
     let (address, parameters) = match text.strip_prefix('<') {
         Some(inner) => inner.split_at_checked(closing_bracket(inner).ok_or_else(bad)?).ok_or_else(bad)?,
-        None => text.split_once(' ').unwrap_or((text, "")),
+        None => text.split_at(text.find(' ').unwrap_or(text.len())),
     };
     let parameters = parameters.strip_prefix('>').unwrap_or(parameters);
     if parameters.starts_with(|c: char| !c.is_ascii_whitespace()) {

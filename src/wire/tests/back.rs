@@ -29,8 +29,9 @@ const BLOB: &str = "dXNlcj1hbm5AeAFhdXRoPUJlYXJlciB0AQE=";
 
 fn listener<B: Back>(_: &mut B, event: SignOn) -> String {
     match event {
-        SignOn::Done { capabilities, untagged } => {
-            format!("done {} {}", capabilities.join(","), String::from_utf8_lossy(&untagged).trim_end())
+        SignOn::Done { capabilities, initial_response, untagged } => {
+            let how = if initial_response { "done at once" } else { "done" };
+            format!("{how} {} {}", capabilities.join(","), String::from_utf8_lossy(&untagged).trim_end())
         }
         SignOn::Refused { text, challenge, early } => {
             format!("refused {}{text} {}", if early { "early: " } else { "" }, challenge.unwrap_or_default())
@@ -131,7 +132,7 @@ fn imap_back_uses_sasl_ir_where_offered_and_probes() {
         ('C', "gpd CAPABILITY~gpn NAMESPACE~"),
         ('S', "* CAPABILITY IMAP4rev1 MOVE NAMESPACE"), ('S', "* 3 EXISTS"), ('S', "gpd OK done"),
         ('S', "* NAMESPACE ((\"\" \"/\")) NIL NIL"), ('S', "gpn OK done"),
-        ('=', "done IMAP4rev1,MOVE,NAMESPACE,SASL-IR * 3 EXISTS"),
+        ('=', "done at once IMAP4rev1,MOVE,NAMESPACE * 3 EXISTS"),
     ]);
 }
 
@@ -140,6 +141,25 @@ fn imap_back_without_sasl_ir_waits_for_plus() {
     back_dialogue(|| ImapBack::new(credentials(), false, None), &[
         ('S', "* OK [CAPABILITY IMAP4rev1] hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"),
         ('S', "gpa OK [CAPABILITY IMAP4rev1 IDLE] in"), ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done IMAP4rev1,IDLE "),
+    ]);
+}
+
+#[test]
+fn an_upstream_that_no_longer_takes_an_initial_response_is_asked_in_the_usual_form() {
+    let known = || Some(vec!["SASL-IR".into()]);
+    back_dialogue(|| ImapBack::new(credentials(), false, known()), &[
+        ('S', EXCHANGE), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa BAD Command Argument Error. 12"),
+        ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+"), ('C', "BLOB~"), ('S', "gpa OK in"), ('C', "gpd CAPABILITY~"),
+        ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK"), ('=', "done IMAP4rev1 "),
+    ]);
+}
+
+#[test]
+fn what_the_upstream_says_beside_its_ok_reaches_the_client_behind_ours() {
+    back_dialogue(|| ImapBack::new(credentials(), false, Some(vec![])), &[
+        ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+"), ('C', "BLOB~"),
+        ('S', "* OK [ALERT] almost full"), ('S', "* 7 EXISTS"), ('S', "gpa OK in"), ('C', "gpd CAPABILITY~"),
+        ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK"), ('=', "done IMAP4rev1 * OK [ALERT] almost full\r\n* 7 EXISTS"),
     ]);
 }
 
@@ -155,10 +175,10 @@ fn authenticated_but_not_connected_is_a_refusal() {
         ('S', "gpn BAD User is authenticated but not connected."),
         ('=', "refused User is authenticated but not connected. "),
     ]].concat());
-    back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused User is authenticated but not connected. (Connection closed. 14) ")]].concat());
+    back_dialogue(make, &[&start[..], &[('S', "* BYE Connection closed. 14"), ('=', "refused Connection closed. 14 (right behind its OK, as where a user is authenticated but not connected) ")]].concat());
     let mut run = back_dialogue(make, &start);
     assert!(matches!(run.machine.closed(), Some(SignOn::Refused { .. })));
-    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done IMAP4rev1,SASL-IR ")]].concat());
+    back_dialogue(make, &[&start[..], &[('S', "gpn BAD Command Error. 10"), ('=', "done at once IMAP4rev1 ")]].concat());
 }
 
 #[test]
@@ -267,18 +287,18 @@ fn a_literal_over_the_cap_ends_the_sign_on_and_is_never_dropped_from_its_line() 
 }
 
 #[test]
-fn sasl_ir_is_remembered_as_it_was_before_sign_on() {
+fn whether_an_initial_response_was_taken_is_told_beside_the_list_behind_the_sign_on() {
     let probe = |done: &'static str| [
         ('C', "gpd CAPABILITY~"), ('S', "* CAPABILITY IMAP4rev1 SASL-IR IDLE"), ('S', "gpd OK done"), ('=', done),
     ];
     back_dialogue(|| ImapBack::new(credentials(), false, None), &[&[
         ('S', "* OK [CAPABILITY IMAP4rev1] hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"),
-        ('S', "gpa OK in")][..], &probe("done IMAP4rev1,IDLE ")].concat());
+        ('S', "gpa OK in")][..], &probe("done IMAP4rev1,SASL-IR,IDLE ")].concat());
     back_dialogue(|| ImapBack::new(credentials(), false, None), &[&[
         ('S', "* OK [CAPABILITY IMAP4rev1 SASL-IR] hi"), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"),
-        ('S', "gpa OK in")][..], &probe("done IMAP4rev1,SASL-IR,IDLE ")].concat());
+        ('S', "gpa OK in")][..], &probe("done at once IMAP4rev1,SASL-IR,IDLE ")].concat());
     back_dialogue(|| ImapBack::new(credentials(), false, Some(vec!["SASL-IR".into()])), &[
         ('S', EXCHANGE), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa OK [CAPABILITY IMAP4rev1] in"),
-        ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done IMAP4rev1,SASL-IR "),
+        ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done at once IMAP4rev1 "),
     ]);
 }

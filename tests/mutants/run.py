@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Changes one thing at a time in the parsers and in the password and token code: do the tests notice?
+
+    tests/mutants/run.py                    both slices, a sample of each
+    tests/mutants/run.py wire --every 1     every mutant of the wire, one to two hours
+    tests/mutants/run.py secrets --every 8
+
+A slice is the rows of the house up to the code in question, copied into a package of their own (the rows import
+downwards only), so that a mutant takes seconds to build. What was not caught stands in target/mutants/SLICE; it needs
+a test, or a line in tests/mutants/justified.txt: the place, as cargo-mutants prints it without numbers, and why no
+test can tell the difference.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+ROOT = pathlib.Path(__file__).parents[2]
+TARGET = ROOT / "target" / "mutants"
+BAR = 85
+ROWS = ["base", "wire", "catalog", "meter", "net", "store", "account", "oauth"]
+SLICES = {
+    # Name: the rows that it takes, what is changed, every how-many-th mutant by default.
+    "wire": (["base", "wire"], ["src/wire/**"], 8),
+    "secrets": (ROWS, ["src/account/**", "src/oauth/**"], 12),
+}
+
+
+def cut(name, rows):
+    """A package that holds these rows and the dependencies that they name."""
+    place = TARGET / name
+    shutil.rmtree(place / "src", ignore_errors=True)
+    for row in rows:
+        shutil.copytree(ROOT / "src" / row, place / "src" / row)
+    (place / "src" / "lib.rs").write_text("".join(f"pub mod {row};\n" for row in rows))
+    shutil.copytree(ROOT / "migrations", place / "migrations", dirs_exist_ok=True)
+    shutil.copy(ROOT / "Cargo.lock", place)
+    text = "\n".join(file.read_text() for file in place.glob("src/**/*.rs"))
+    (place / "Cargo.toml").write_text(manifest(name, text))
+    return place
+
+
+def manifest(name, text):
+    written = tomllib.loads((ROOT / "Cargo.toml").read_text())
+    used = lambda crate: re.search(rf"\b{crate.replace('-', '_')}(::|!)", text)
+    tables = {
+        "dependencies": written["dependencies"] | written["target"]["cfg(unix)"]["dependencies"],
+        "dev-dependencies": written["dev-dependencies"],
+    }
+    lines = ["[package]", f'name = "gatepost-{name}"', 'version = "0.0.0"', f'edition = "{written["package"]["edition"]}"']
+    for table, crates in tables.items():
+        lines += ["", f"[{table}]"]
+        lines += [f"{crate} = {inline(value)}" for crate, value in crates.items() if used(crate)]
+    # As in the house; the workspace line keeps the slice a package of its own.
+    lines += ["", "[workspace]", "", "[profile.dev]", "debug = false", "", '[profile.dev.package."*"]', "opt-level = 1"]
+    return "\n".join(lines) + "\n"
+
+
+def inline(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {inline(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value)
+
+
+def justified():
+    lines = (pathlib.Path(__file__).parent / "justified.txt").read_text().splitlines()
+    return {line.split(" -- ")[0].strip() for line in lines if line and not line.startswith("#")}
+
+
+def bare(mutant):
+    """Without line and column, which move."""
+    return re.sub(r":\d+:\d+", "", mutant)
+
+
+def mutate(name, every):
+    rows, files, usual = SLICES[name]
+    every = every or usual
+    place = cut(name, rows)
+    # A compiler error in the slice would pass for a mutant that was caught.
+    subprocess.run(["cargo", "test", "--quiet", "--lib"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+    command = ["cargo", "mutants", "--in-place", "--no-shuffle", "--minimum-test-timeout", "60", "--shard", f"0/{every}"]
+    command += ["--sharding", "round-robin", "--baseline", "skip", "--timeout", "90"]
+    command += [argument for file in files for argument in ("--file", file)]
+    subprocess.run([*command, "--", "--lib"], cwd=place, check=False)
+    outcome = json.loads((place / "mutants.out" / "outcomes.json").read_text())
+    by_summary = {}
+    for entry in outcome["outcomes"]:
+        if isinstance(entry["scenario"], dict):
+            by_summary.setdefault(entry["summary"], []).append(entry["scenario"]["Mutant"]["name"])
+    caught = len(by_summary.get("CaughtMutant", [])) + len(by_summary.get("Timeout", []))
+    missed = sorted(by_summary.get("MissedMutant", []))
+    excused = [mutant for mutant in missed if bare(mutant) in justified()]
+    score = 100 * (caught + len(excused)) / max(1, caught + len(missed))
+    print(f"{name}: {caught} caught, {len(missed)} missed ({len(excused)} justified): {score:.1f} %, bar {BAR} %")
+    for mutant in missed:
+        print(f"  {'justified' if mutant in excused else 'missed'}: {mutant}")
+    return score >= BAR
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("slices", nargs="*", default=list(SLICES), choices=[*SLICES, []])
+    parser.add_argument("--every", type=int, help="take every how-many-th mutant")
+    wish = parser.parse_args()
+    if shutil.which("cargo-mutants") is None:
+        subprocess.run(["cargo", "install", "--quiet", "--locked", "cargo-mutants"], check=True)
+    well = [mutate(name, wish.every) for name in wish.slices or SLICES]
+    return 0 if all(well) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
