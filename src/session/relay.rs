@@ -21,6 +21,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage, printable},
+    catalog::own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
     meter::Entry,
     net::{Stream, read_some},
     outbound::{Channel, Lost},
@@ -194,6 +195,7 @@ impl Relay<'_> {
             if !mail.address.is_ascii() && !channel.carries().utf8 {
                 return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
             }
+            dropped(self.entry, mail.wants_notices(), channel);
             match channel.mail(&mail).await {
                 Ok(reply) if reply.code == 421 && !fresh => {}
                 Ok(reply) => {
@@ -215,7 +217,8 @@ impl Relay<'_> {
         let account = &self.admitted.account.address;
         let sender = printable(sender, 100);
         info!(session = self.entry.id(), account, sender, "sender refused by send-as");
-        let text = format!("5.7.1 {account} may not send as <{sender}>, see send-as [gatepost sender-not-allowed]");
+        let id = SENDER_NOT_ALLOWED.id;
+        let text = format!("5.7.1 {account} may not send as <{sender}>, see send-as [gatepost {id}]");
         Reply::new(550, text)
     }
 
@@ -251,6 +254,7 @@ impl Relay<'_> {
         if !rcpt.address.is_ascii() && !channel.carries().utf8 {
             return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
         }
+        dropped(self.entry, rcpt.wants_notices(), channel);
         match channel.rcpt(rcpt).await {
             Ok(reply) => {
                 envelope.note(&reply);
@@ -320,6 +324,13 @@ async fn upstream_closes(channel: &mut Option<Channel>) {
     }
 }
 
+/// A client may ask for notices although no EHLO of ours showed DSN: said in the log, for nobody else would know.
+fn dropped(entry: &Entry, wants_notices: bool, channel: &Channel) {
+    if wants_notices && !channel.carries().dsn {
+        info!(session = entry.id(), "DSN parameters dropped: the mail server does not offer DSN");
+    }
+}
+
 /// 421 says that *this* connection closes; the upstream's does, ours does not.
 pub(super) fn softened(mut reply: Reply) -> Reply {
     if reply.code == 421 {
@@ -329,5 +340,5 @@ pub(super) fn softened(mut reply: Reply) -> Reply {
 }
 
 pub(super) fn lost_reply(lost: &Lost) -> Reply {
-    Reply::new(451, format!("4.4.2 Nothing was delivered, try again: {lost} [gatepost upstream-lost]"))
+    Reply::new(451, format!("4.4.2 Nothing was delivered, try again: {lost} [gatepost {}]", UPSTREAM_LOST.id))
 }

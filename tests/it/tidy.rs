@@ -216,6 +216,19 @@ fn the_list_of_those_files_is_not_longer_than_it_must_be() {
     assert!(idle.is_empty(), "exposes nothing any more; take it off the list: {idle:#?}");
 }
 
+/// So that there is none which docs/when-it-fails.md does not explain.
+#[test]
+fn every_fault_comes_from_the_catalogue() {
+    const MAKES: &str = "src/catalog/entry.rs";
+    let strays: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| !source.is_test() && source.path != MAKES && source.module() != "sandbox")
+        .filter(|source| source.code().contains("Fault::new(Kind::") || source.code().contains("Fault::new(\n"))
+        .map(|source| source.path)
+        .collect();
+    assert!(strays.is_empty(), "{strays:#?}");
+}
+
 #[test]
 fn every_file_says_why_it_exists() {
     let silent: Vec<String> = sources()
