@@ -258,8 +258,20 @@ fn a_listener_beyond_this_machine_needs_passwords_or_address_rules() {
     fine(&format!("{account}password = \"{HASH}\"\n"));
     fine(&format!("{account}{COPIER}from = [\"192.168.10.21\"]\n"));
     fine(&format!("{account}{COPIER}login = \"copier\"\npassword = \"{HASH}\"\n"));
-    let text = refused(&format!("{account}{COPIER}from = [\"0.0.0.0/0\"]\n"));
-    assert!(text.contains("admits the whole internet without a password"), "{text}");
+    for everybody in [
+        "\"0.0.0.0/0\"",
+        "\"0.0.0.0/1\", \"128.0.0.0/1\"",
+        "\"::/1\", \"8000::/1\"",
+        "\"2000::/3\"",
+        "\"10.0.0.9\", \"64.0.0.0/7\"",
+    ] {
+        let text = refused(&format!("{account}{COPIER}from = [{everybody}]\n"));
+        assert!(text.contains("admits much of the internet without a password"), "{text}");
+        fine(&format!("{account}{COPIER}from = [{everybody}]\nlogin = \"copier\"\npassword = \"{HASH}\"\n"));
+    }
+    for own in ["10.0.0.0/8", "fc00::/7", "fe80::/10"] {
+        fine(&format!("{account}{COPIER}from = [\"{own}\"]\n"));
+    }
     for wide in ["[::]:1587", "192.168.10.2:1587", "systemd:smtp"] {
         refused(&account.replace("0.0.0.0:1587", wide));
     }
