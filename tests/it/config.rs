@@ -281,6 +281,22 @@ fn a_listener_beyond_this_machine_needs_passwords_or_address_rules() {
 }
 
 #[test]
+fn a_number_out_of_range_hears_the_range_on_whichever_side_it_is() {
+    for (table, key, wrong, range) in [
+        ("[daemon]", "drain-seconds", &["-1", "3601", "99999999999999999999"][..], "from 0 to 3600"),
+        ("[daemon]", "sign-on-seconds", &["0", "601"], "from 1 to 600"),
+        ("[queue]", "max-age-hours", &["0", "721"], "from 1 to 720"),
+        ("[[listener]]\nprotocol = \"imap\"", "max-connections", &["0", "-5", "1000001"], "from 1 to 1000000"),
+    ] {
+        for number in wrong {
+            let text = refused(&format!("{table}\n{key} = {number}\n"));
+            assert!(text.contains(&format!("{key}`: {number} is out of range\nhint: {range}")), "{text}");
+        }
+    }
+    fine("[daemon]\ndrain-seconds = 0\nsign-on-seconds = 600\n");
+}
+
+#[test]
 fn a_console_beyond_this_machine_needs_a_password() {
     let text = refused("[console]\nlisten = \"0.0.0.0:8425\"\n");
     assert!(text.contains("wider than this machine, without a password"), "{text}");
