@@ -1,26 +1,26 @@
 //! `password = "first-use"`: the first password typed after a sign-in becomes the account's password.
 //!
 //! Only from loopback, only while armed (ten minutes from a completed sign-in), and on Linux only from the user that
-//! signed in: a peer whose user cannot be told is a stranger. Of two that race, one wins; the other is a wrong password
-//! like any other.
+//! signed in: a peer whose user cannot be told is a stranger, and so is whoever a PROXY header names. Of two that race,
+//! one wins; the other is a wrong password like any other.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::time::SystemTime;
 
 use super::passwords;
 use crate::{
     base::Secret,
-    net::peer_uid,
+    net::{Peer, peer_uid},
     store::{Store, StoreError},
 };
 
 /// Learns `typed` if the account is armed for it; what counts from now on is in the store.
-pub(super) async fn learn(store: &Store, address: &str, typed: &Secret, peer: SocketAddr) -> Result<(), StoreError> {
-    if typed.is_empty() || !peer.ip().to_canonical().is_loopback() {
+pub(super) async fn learn(store: &Store, address: &str, typed: &Secret, peer: Peer) -> Result<(), StoreError> {
+    if typed.is_empty() || !peer.is_local() {
         return Ok(());
     }
     let Some(arming) = store.first_use_arming(address).await? else { return Ok(()) };
     let now = SystemTime::now();
-    let stranger = cfg!(target_os = "linux") && arming.uid.is_some_and(|armed| peer_uid(peer) != Some(armed));
+    let stranger = cfg!(target_os = "linux") && arming.uid.is_some_and(|armed| peer_uid(peer.address) != Some(armed));
     if arming.until < now || stranger {
         return Ok(());
     }

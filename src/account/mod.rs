@@ -1,7 +1,7 @@
 //! Who may come in, as whom, and how it is checked before anything is dialled.
 //!
 //! A wrong local password has nothing to do with tokens: this module never touches them. It refuses to tell an
-//! unknown user from a wrong password, in words and in time.
+//! unknown user from a wrong password, in words and (with hashes that Gatepost made) in time.
 
 mod first_use;
 mod guesses;
@@ -9,7 +9,7 @@ mod model;
 mod passwords;
 mod register;
 
-pub use guesses::Guesses;
+pub use guesses::{Guesses, Refusal};
 pub use model::{Account, Client, LocalPassword};
 pub use passwords::{Passwords, flaw, hash};
 pub use register::{Admitted, Register};

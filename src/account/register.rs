@@ -1,16 +1,14 @@
 //! The register of accounts and clients: a claim or an address in, an admission or a fault out.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::{Account, Client, Guesses, LocalPassword, Passwords, first_use};
+use super::{Account, Client, Guesses, LocalPassword, Passwords, first_use, guesses::Refusal};
 use crate::{
-    base::{Claim, Fault, Kind, Owner, Secret},
+    base::{Claim, Fault, Secret},
+    catalog::own::{BAD_CREDENTIALS, PASSWORD_CHECK_BUSY, STORE_UNAVAILABLE, TOO_MANY_GUESSES},
+    net::Peer,
     store::{Store, StoreError},
 };
 
@@ -79,68 +77,35 @@ impl Register {
     pub async fn admit(
         &self,
         claim: &Claim,
-        peer: SocketAddr,
-        deadline: Instant,
-        passwords: &Passwords,
-        guesses: &Guesses,
-        store: &Store,
-    ) -> Result<Admitted, Fault> {
-        let check = self.check(claim, peer, deadline, passwords, guesses, store);
-        timeout_at(deadline, check).await.unwrap_or_else(|_| Err(too_busy()))
-    }
-
-    async fn check(
-        &self,
-        claim: &Claim,
-        peer: SocketAddr,
+        peer: Peer,
         deadline: Instant,
         passwords: &Passwords,
         guesses: &Guesses,
         store: &Store,
     ) -> Result<Admitted, Fault> {
         let login = claim.login.to_lowercase();
-        let found = self.look_up(&login, peer.ip()).filter(|_| claim.authzid.is_none());
-        let remembered = |hash: &Option<Secret>| {
-            hash.as_ref().is_some_and(|hash| passwords.is_remembered(&login, hash, &claim.password))
+        let found = self.look_up(&login, peer.address.ip()).filter(|_| claim.authzid.is_none());
+        let found = found.as_ref();
+        let admitted = |right: bool| found.filter(|_| right).map(|(admitted, _)| admitted.clone());
+        let remembered = || async {
+            let hash = hash_of(found, store).await?;
+            Ok(admitted(hash.is_some_and(|hash| passwords.is_remembered(&login, &hash, &claim.password))))
         };
-        let hash = hash_of(&found, store).await?;
-        if let Some((admitted, _)) = &found
-            && remembered(&hash)
-        {
-            return Ok(admitted.clone());
-        }
-        let turn = guesses.turn(peer.ip(), deadline).await.ok_or_else(too_many_guesses)?;
-        // Of two first logins at once, the one that waited finds here what the other one taught.
-        let hash = hash_of(&found, store).await?;
-        if let Some((admitted, _)) = &found
-            && remembered(&hash)
-        {
-            turn.right();
-            return Ok(admitted.clone());
-        }
-        let hash = match (&found, hash) {
-            (Some((admitted, LocalPassword::FirstUse)), None) => {
+        let check = || async {
+            let mut hash = hash_of(found, store).await?;
+            if let (Some((admitted, LocalPassword::FirstUse)), None) = (found, &hash) {
                 first_use::learn(store, &admitted.account.address, &claim.password, peer).await.map_err(unreadable)?;
                 // This one, or that of another source that was faster.
-                hash_of(&found, store).await?
+                hash = hash_of(found, store).await?;
             }
-            (_, hash) => hash,
+            Ok(admitted(passwords.check(&login, hash.as_ref(), &claim.password).await))
         };
-        if passwords.check(&login, hash.as_ref(), &claim.password).await
-            && let Some((admitted, _)) = found
-        {
-            turn.right();
-            return Ok(admitted);
-        }
-        if turn.is_overdue() {
-            return Err(too_many_guesses());
-        }
-        Err(wrong())
+        guesses.attempt(peer, deadline, remembered, check).await
     }
 }
 
 /// What a login's password is held against, if there is anything.
-async fn hash_of(found: &Option<(Admitted, LocalPassword)>, store: &Store) -> Result<Option<Secret>, Fault> {
+async fn hash_of(found: Option<&(Admitted, LocalPassword)>, store: &Store) -> Result<Option<Secret>, Fault> {
     match found {
         Some((_, LocalPassword::Hash(hash))) => Ok(Some(hash.clone())),
         Some((admitted, LocalPassword::FirstUse | LocalPassword::Issued)) => {
@@ -150,36 +115,18 @@ async fn hash_of(found: &Option<(Admitted, LocalPassword)>, store: &Store) -> Re
     }
 }
 
-fn too_many_guesses() -> Fault {
-    Fault::new(
-        Kind::TooBusy,
-        Owner::Client,
-        "too-many-guesses",
-        "Too many wrong passwords from this address, try again in a minute",
-    )
-}
-
-fn too_busy() -> Fault {
-    Fault::new(
-        Kind::TooBusy,
-        Owner::Client,
-        "password-check-busy",
-        "Gatepost is busy checking other passwords, try again in a minute",
-    )
-}
-
-fn wrong() -> Fault {
-    Fault::new(
-        Kind::BadCredentials,
-        Owner::Client,
-        "bad-credentials",
-        "Wrong user name or password; use the password from Gatepost's configuration",
-    )
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Wrong => BAD_CREDENTIALS.fault(),
+            Refusal::TooManyGuesses => TOO_MANY_GUESSES.fault(),
+            Refusal::Busy => PASSWORD_CHECK_BUSY.fault(),
+        }
+    }
 }
 
 fn unreadable(error: StoreError) -> Fault {
-    Fault::new(Kind::Bug, Owner::Admin, "store-unavailable", "Gatepost cannot read its own store; see its log")
-        .detail(error.to_string())
+    STORE_UNAVAILABLE.fault().detail(error.to_string())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod entra;
 mod entry;
 mod oauth_words;
+pub mod own;
 pub mod sign_on;
 pub mod token;
 pub mod upstream;
@@ -16,7 +17,13 @@ pub use oauth_words::oauth_word;
 
 /// Every entry, for `gatepost explain`, the docs and the tests.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    token::ALL.iter().chain(sign_on::ALL).copied()
+    own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).copied()
+}
+
+/// Id, cause and next step of all that a reply, the log or the metrics can name.
+pub fn explained() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let objections = own::OBJECTIONS.iter().map(|objection| (objection.id, objection.cause, objection.next));
+    all().map(|entry| (entry.id, entry.en.cause, entry.en.next)).chain(objections)
 }
 
 pub fn find(id: &str) -> Option<&'static Entry> {
@@ -32,15 +39,11 @@ mod tests {
     #[test]
     fn ids_are_unique_and_spelled_alike() {
         let mut seen = BTreeSet::new();
-        for entry in all() {
-            assert!(seen.insert(entry.id), "{} twice", entry.id);
-            assert!(
-                entry.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
-                "{}",
-                entry.id
-            );
-            assert!(find(entry.id).is_some());
+        for (id, ..) in explained() {
+            assert!(seen.insert(id), "{id} twice");
+            assert!(id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{id}");
         }
+        assert!(all().all(|entry| find(entry.id).is_some()));
     }
 
     #[test]

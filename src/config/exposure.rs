@@ -2,12 +2,12 @@
 //!
 //! Everybody on the listener's network could otherwise read and send as the account. Refused, with the line to add.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use super::{check::Checker, key::Key};
 use crate::{
     account::{Account, Client, LocalPassword},
-    net::{Bind, Listener, ListenerTls},
+    net::{Bind, IpNet, Listener, ListenerTls},
 };
 
 /// Whether others than this machine can reach it. What systemd hands over is unknown here, so it counts as wide.
@@ -31,12 +31,15 @@ pub fn refuse(
     }
     let Some((listener, _)) = wide else { return };
     for (key, client) in clients {
-        let everybody = client.from.iter().any(|block| block.prefix == 0);
-        if client.login.is_none() && everybody {
+        let strangers = client.from.iter().filter(|_| client.login.is_none()).find(|block| is_nobodys_network(block));
+        if let Some(IpNet { base, prefix }) = strangers {
             check.error(
                 &key.field("from"),
-                format!("`{key}.from` admits the whole internet without a password, and `{listener}` is open to it"),
-                "name the device's own address, for example from = [\"192.168.10.21\"]",
+                format!(
+                    "`{key}.from`: {base}/{prefix} admits much of the internet without a password, and `{listener}` is open to it"
+                ),
+                "name the device's own address, for example from = [\"192.168.10.21\"]; the widest block here is a /8 \
+                 (IPv6: /7)",
             );
         }
     }
@@ -49,6 +52,15 @@ pub fn refuse(
                 "add: tls = \"starttls\" (or \"auto\"), unless every device on it is admitted by address",
             );
         }
+    }
+}
+
+/// Wider than any network that somebody could have to himself: 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193). Held
+/// against each block alone, so that no two halves make a whole.
+const fn is_nobodys_network(block: &IpNet) -> bool {
+    match block.base {
+        IpAddr::V4(_) => block.prefix < 8,
+        IpAddr::V6(_) => block.prefix < 7,
     }
 }
 

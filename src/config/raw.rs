@@ -67,6 +67,7 @@ pub struct Console {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Queue {
     /// How long delivery is retried, in hours. Default: 120.
+    #[schemars(range(min = 1, max = 720))]
     pub max_age_hours: Option<u32>,
     /// Bytes that the queue may hold; beyond it clients get 452 4.3.1. Default: 10000000000.
     pub max_bytes: Option<u64>,
@@ -78,8 +79,10 @@ pub struct Queue {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Daemon {
     /// How long open transactions may finish after SIGTERM, in seconds. Default: 10.
+    #[schemars(range(min = 0, max = 3600))]
     pub drain_seconds: Option<u64>,
     /// From complete credentials to the answer, in seconds. Default: 55.
+    #[schemars(range(min = 1, max = 600))]
     pub sign_on_seconds: Option<u64>,
 }
 
@@ -129,6 +132,7 @@ pub struct Listener {
     /// Private key of the certificate, PEM.
     pub key: Option<PathBuf>,
     /// Open connections at the same time. Default: 1000.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: Option<u32>,
     /// Whether every connection begins with a PROXY header (a load balancer is in front). Default: false.
     pub proxy_protocol: Option<bool>,

@@ -92,7 +92,7 @@ impl Walk<'_, '_> {
             ("date", DeValue::Datetime(day)) if day.date.is_some() && day.time.is_none() => return true,
             ("integer", DeValue::Integer(number)) => match wrong_number(number, schema) {
                 None => return true,
-                Some(text) => (format!("`{key}`: {text}"), None),
+                Some((text, hint)) => (format!("`{key}`: {text}"), hint),
             },
             ("boolean", DeValue::Boolean(_)) => return true,
             (wanted, found) => {
@@ -146,15 +146,19 @@ fn wrong_word(word: &str, schema: &Value) -> Option<(String, Option<String>)> {
     Some((format!("\"{}\" is not a choice here", crate::base::printable(word, 60)), Some(hint)))
 }
 
-fn wrong_number(number: &DeInteger, schema: &Value) -> Option<String> {
-    let value = i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX);
-    let most = match schema.get("format").and_then(Value::as_str) {
+/// The schema has the range of each number; what is unsound here never reaches the checks.
+fn wrong_number(number: &DeInteger, schema: &Value) -> Option<(String, Option<String>)> {
+    let bound = |name: &str| schema.get(name).and_then(Value::as_i64).map(i128::from);
+    let least = bound("minimum").unwrap_or(0);
+    let most = bound("maximum").unwrap_or(match schema.get("format").and_then(Value::as_str) {
         Some("uint16") => i128::from(u16::MAX),
         Some("uint32") => i128::from(u32::MAX),
         // TOML's own integers end here.
         _ => i128::from(i64::MAX),
-    };
-    (!(0..=most).contains(&value)).then(|| format!("needs a number from 0 to {most}"))
+    });
+    let value = i128::from_str_radix(number.as_str(), number.radix()).ok();
+    let wrong = !value.is_some_and(|value| (least..=most).contains(&value));
+    wrong.then(|| (format!("{number} is out of range"), Some(format!("from {least} to {most}"))))
 }
 
 fn article(kind: &str) -> &'static str {

@@ -16,20 +16,14 @@ use base64::{
 use tokio::time::Instant;
 
 use crate::{
-    account::{Guesses, Passwords},
+    account::{Guesses, Passwords, Refusal},
     base::Secret,
+    net::Peer,
     store::private_file,
 };
 
 /// For a password that is not remembered: its turn among others of the same source, and the hash.
 const CHECKED_WITHIN: Duration = Duration::from_secs(40);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    In,
-    Out,
-    TooManyGuesses,
-}
 
 /// Where the token lies, beside the store's key.
 pub fn token_file(key_file: &Path) -> PathBuf {
@@ -70,22 +64,16 @@ impl Access {
     }
 
     /// `Bearer TOKEN`, or `Basic` with any user name and the password. Wrong passwords are answered two seconds apart.
-    pub async fn admits(&self, authorization: &str, peer: IpAddr) -> Verdict {
+    pub async fn admit(&self, authorization: &str, peer: Peer) -> Result<(), Refusal> {
         if let Some(token) = authorization.strip_prefix("Bearer ") {
-            return if self.token.matches(&Secret::new(token)) { Verdict::In } else { Verdict::Out };
+            return self.token.matches(&Secret::new(token)).then_some(()).ok_or(Refusal::Wrong);
         }
-        let (Some(typed), Some(hash)) = (password(authorization), &self.password) else { return Verdict::Out };
-        if self.passwords.is_remembered("console", hash, &typed) {
-            return Verdict::In;
-        }
-        let Some(turn) = self.guesses.turn(peer, Instant::now() + CHECKED_WITHIN).await else {
-            return Verdict::TooManyGuesses;
+        let (Some(typed), Some(hash)) = (password(authorization), &self.password) else {
+            return Err(Refusal::Wrong);
         };
-        if !self.passwords.check("console", Some(hash), &typed).await {
-            return Verdict::Out;
-        }
-        turn.right();
-        Verdict::In
+        let remembered = || async { Ok(self.passwords.is_remembered("console", hash, &typed).then_some(())) };
+        let check = || async { Ok(self.passwords.check("console", Some(hash), &typed).await.then_some(())) };
+        self.guesses.attempt(peer, Instant::now() + CHECKED_WITHIN, remembered, check).await
     }
 }
 
@@ -100,16 +88,20 @@ fn password(authorization: &str) -> Option<Secret> {
 mod tests {
     use super::*;
 
+    fn peer(from: [u8; 4]) -> Peer {
+        Peer::direct((from, 40_000).into())
+    }
+
     #[tokio::test]
     async fn only_the_token_opens_and_only_loopback_names_are_answered() {
         let dir = tempfile::tempdir().unwrap();
         let file = token_file(&dir.path().join("key"));
         let access = Access::new(&file, None, true).unwrap();
         let token = std::fs::read_to_string(&file).unwrap();
-        let local = IpAddr::from([127, 0, 0, 1]);
-        assert_eq!(access.admits(&format!("Bearer {token}"), local).await, Verdict::In);
-        assert_eq!(access.admits("Bearer x", local).await, Verdict::Out);
-        assert_eq!(access.admits("Basic YTpi", local).await, Verdict::Out);
+        let local = peer([127, 0, 0, 1]);
+        assert_eq!(access.admit(&format!("Bearer {token}"), local).await, Ok(()));
+        assert_eq!(access.admit("Bearer x", local).await, Err(Refusal::Wrong));
+        assert_eq!(access.admit("Basic YTpi", local).await, Err(Refusal::Wrong));
         for (host, allowed) in [
             ("127.0.0.1:8425", true),
             ("localhost", true),
@@ -128,14 +120,31 @@ mod tests {
         let hash = crate::account::hash(&Secret::new("right"));
         let access = Access::new(&token_file(&dir.path().join("key")), hash, false).unwrap();
         let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
-        let (near, far) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let (near, far) = (peer([192, 0, 2, 1]), peer([192, 0, 2, 2]));
         let start = Instant::now();
         for _ in 0..3 {
-            assert_eq!(access.admits(&basic("wrong"), near).await, Verdict::Out);
+            assert_eq!(access.admit(&basic("wrong"), near).await, Err(Refusal::Wrong));
         }
         assert_eq!(start.elapsed().as_secs(), 4);
-        assert_eq!(access.admits(&basic("right"), far).await, Verdict::In);
-        assert_eq!(access.admits(&basic("right"), near).await, Verdict::In);
+        assert_eq!(access.admit(&basic("right"), far).await, Ok(()));
+        assert_eq!(access.admit(&basic("right"), near).await, Ok(()));
         assert_eq!(start.elapsed().as_secs(), 4);
+    }
+
+    /// The last one of a flood waits in vain for its turn, and is never told that its password was wrong.
+    #[tokio::test(start_paused = true)]
+    async fn an_overdue_guess_on_loopback_is_not_told_as_wrong_and_a_right_password_is_let_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let hash = crate::account::hash(&Secret::new("right"));
+        let access = Access::new(&token_file(&dir.path().join("key")), hash, true).unwrap();
+        let local = peer([127, 0, 0, 1]);
+        let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
+        let far = Instant::now() + CHECKED_WITHIN;
+        let holds_the_turn =
+            access.guesses.attempt::<(), Refusal, _, _>(local, far, async || Ok(None), std::future::pending);
+        let (wrong, right) = (basic("wrong"), basic("right"));
+        let later = async { tokio::join!(access.admit(&wrong, local), access.admit(&right, local)) };
+        let (_, answers) = tokio::join!(holds_the_turn, later);
+        assert_eq!(answers, (Err(Refusal::TooManyGuesses), Ok(())));
     }
 }

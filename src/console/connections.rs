@@ -1,8 +1,8 @@
 //! The console's connections: few, short, and each with a deadline for every request's header.
 //!
-//! `axum::serve` has neither: a client that sends a byte a minute would hold its connection for ever.
+//! `axum::serve` has none of it: a client that sends a byte a minute would hold its connection for ever.
 
-use std::{net::IpAddr, pin::pin, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use axum::{Extension, Router};
 use hyper_util::{
@@ -12,12 +12,12 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::Visitor;
-use crate::net::{Admission, AdmissionLimits, Seat};
+use crate::net::{Admission, AdmissionLimits, Peer, Seat, accept};
 
 /// A request's header has to be there within this; a connection kept alive says nothing longer than this.
 const HEADER_WITHIN: Duration = Duration::from_secs(10);
@@ -27,30 +27,16 @@ const LIFE: Duration = Duration::from_secs(300);
 const MOST: usize = 64;
 /// A header block that is larger is refused.
 const HEADER_CAP: usize = 16 * 1024;
-/// With no descriptors left, accepting at once again would only spin.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 pub async fn serve(listener: TcpListener, router: Router, closing: CancellationToken) {
     let admission = Admission::new(AdmissionLimits { total: MOST, per_address: MOST / 4 });
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = closing.cancelled() => return,
-        };
-        match accepted {
-            Ok((tcp, peer)) => {
-                let ip: IpAddr = peer.ip().to_canonical();
-                // None of them ever counts as signed on, so that the newest always finds a place.
-                let Ok(seat) = admission.admit(0, MOST, Some(ip)) else { continue };
-                let router = router.clone().layer(Extension(Visitor(ip)));
-                tokio::spawn(converse(tcp, router, seat, closing.clone()));
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the console cannot accept connections; waiting");
-                sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
+    accept(&listener, &closing, |tcp, address| {
+        // None of them ever counts as signed on, so that the newest always finds a place.
+        let Ok(seat) = admission.admit(0, MOST, Some(address.ip())) else { return };
+        let router = router.clone().layer(Extension(Visitor(Peer::direct(address))));
+        tokio::spawn(converse(tcp, router, seat, closing.clone()));
+    })
+    .await;
 }
 
 async fn converse(tcp: TcpStream, router: Router, seat: Seat, closing: CancellationToken) {
@@ -65,4 +51,58 @@ async fn converse(tcp: TcpStream, router: Router, seat: Seat, closing: Cancellat
     }
     connection.as_mut().graceful_shutdown();
     let _ = timeout(HEADER_WITHIN, connection).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        time::Instant,
+    };
+
+    use super::*;
+
+    async fn open(own: [u8; 4]) -> std::net::SocketAddr {
+        let listener = TcpListener::bind(std::net::SocketAddr::from((own, 0))).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(async || "ok"));
+        tokio::spawn(serve(listener, router, CancellationToken::new()));
+        address
+    }
+
+    /// Whether one request on it is answered.
+    async fn is_answered(tcp: &mut TcpStream) -> bool {
+        let mut answer = [0; 512];
+        tcp.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok()
+            && tcp.read(&mut answer).await.is_ok_and(|n| n > 0)
+    }
+
+    #[tokio::test]
+    async fn beyond_sixty_four_connections_the_oldest_leaves_and_nobody_else() {
+        let address = open([127, 8, 4, 1]).await;
+        let mut all = Vec::new();
+        for _ in 0..=MOST {
+            let mut tcp = TcpStream::connect(address).await.unwrap();
+            assert!(is_answered(&mut tcp).await);
+            all.push(tcp);
+        }
+        assert!(!is_answered(&mut all[0]).await);
+        for tcp in &mut all[1..] {
+            assert!(is_answered(tcp).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_after_five_minutes_however_busy_it_is() {
+        let mut tcp = TcpStream::connect(open([127, 8, 4, 2]).await).await.unwrap();
+        assert!(is_answered(&mut tcp).await);
+        tokio::time::pause();
+        let start = Instant::now();
+        while is_answered(&mut tcp).await {
+            tokio::time::advance(HEADER_WITHIN / 2).await;
+            assert!(start.elapsed() < LIFE * 2);
+        }
+        assert!(start.elapsed() >= LIFE - HEADER_WITHIN, "{:?}", start.elapsed());
+    }
 }

@@ -9,11 +9,11 @@ mod connections;
 mod status;
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -24,19 +24,23 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use access::Verdict;
 pub use access::{Access, token_file};
 pub use status::{AccountStatus, ListenerStatus, Status};
 
 use crate::{
-    account::Account,
+    account::{Account, Refusal},
+    base::Fault,
     meter::Meter,
+    net::Peer,
     oauth::{Keepers, Phase},
     store::Store,
 };
+
+/// For the store to say whether it takes writes; `gatepost status` waits five seconds for all of its answer.
+const STORE_WITHIN: Duration = Duration::from_secs(4);
 
 /// What the console shows of the daemon.
 pub struct Console {
@@ -48,6 +52,14 @@ pub struct Console {
     pub ready: AtomicBool,
     pub accounts: RwLock<Vec<Arc<Account>>>,
     pub listeners: RwLock<Vec<ListenerStatus>>,
+}
+
+impl Console {
+    /// Why the store takes no writes, and what to do; `None` where it takes them.
+    async fn store_trouble(&self) -> Option<String> {
+        let silent = "the store does not answer: another program holds its lock, or its disk hangs; look for both";
+        timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or_else(|_| Some(silent.to_owned()))
+    }
 }
 
 /// Serves until `closing`.
@@ -74,7 +86,7 @@ async fn check_host(State(console): State<Arc<Console>>, request: Request, next:
 
 /// The client's address, put into each request.
 #[derive(Debug, Clone, Copy)]
-struct Visitor(IpAddr);
+struct Visitor(Peer);
 
 async fn admit(
     State(console): State<Arc<Console>>,
@@ -83,26 +95,28 @@ async fn admit(
     next: Next,
 ) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match console.access.admits(authorization.unwrap_or_default(), peer).await {
-        Verdict::In => next.run(request).await,
-        Verdict::Out => {
+    match console.access.admit(authorization.unwrap_or_default(), peer).await {
+        Ok(()) => next.run(request).await,
+        Err(Refusal::Wrong) => {
             let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"gatepost\"")];
             (StatusCode::UNAUTHORIZED, ask, "Sign in with the console's password or token\n").into_response()
         }
-        Verdict::TooManyGuesses => {
+        Err(refusal @ (Refusal::TooManyGuesses | Refusal::Busy)) => {
             let later = [(header::RETRY_AFTER, "60")];
-            (StatusCode::TOO_MANY_REQUESTS, later, "Too many wrong passwords from this address\n").into_response()
+            let words = format!("{}\n", Fault::from(refusal).text);
+            (StatusCode::TOO_MANY_REQUESTS, later, words).into_response()
         }
     }
 }
 
 async fn ready(State(console): State<Arc<Console>>) -> Response {
     if !console.ready.load(Ordering::Relaxed) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "listeners are not open\n").into_response();
+        let words = "no new connections: the daemon is starting or stopping; wait, and see its log if it stays so\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     }
-    match console.store.is_writable().await {
-        true => "ready\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
+    match console.store_trouble().await {
+        None => "ready\n".into_response(),
+        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")).into_response(),
     }
 }
 
@@ -117,5 +131,6 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let accounts = console.accounts.read().unwrap_or_else(PoisonError::into_inner).clone();
     let listeners = console.listeners.read().unwrap_or_else(PoisonError::into_inner).clone();
-    Json(Status::new(&accounts, &console.keepers.states(), listeners, &console.meter))
+    let store = console.store_trouble().await;
+    Json(Status::new(&accounts, &console.keepers.states(), listeners, &console.meter, store))
 }

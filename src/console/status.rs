@@ -16,6 +16,8 @@ pub struct Status {
     pub version: &'static str,
     /// Seconds since 1970.
     pub at: u64,
+    /// What is wrong with the store and what to do, if anything is.
+    pub store: Option<String>,
     pub accounts: Vec<AccountStatus>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
@@ -62,6 +64,7 @@ impl Status {
         states: &[SignInState],
         listeners: Vec<ListenerStatus>,
         meter: &Meter,
+        store: Option<String>,
     ) -> Self {
         let accounts = accounts
             .iter()
@@ -74,6 +77,7 @@ impl Status {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             at,
+            store,
             accounts,
             listeners,
             sessions: meter.board.list(),

@@ -1,7 +1,7 @@
 //! Listeners: binding, accepting, and everything before a client is greeted (PROXY header, TLS from the first byte).
 //!
 //! One task per connection; what comes before the greeting lives in a boxed future of its own that is gone when the
-//! session runs. A failing accept (no descriptors left) waits and goes on: a listener never dies of it.
+//! session runs.
 
 use std::{
     future::Future,
@@ -16,13 +16,14 @@ use socket2::{Domain, Protocol as Transport, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Admission, Bind, IpNet, Listener, ListenerTls, PassedSockets, Seat, ServerTls, SetupFault, Stream, TlsFault,
     TlsFaultKind,
+    accept::accept,
     proxy_protocol::{self, Parsed, ProxyHeader},
 };
 use crate::wire::lines::looks_like_tls;
@@ -33,7 +34,6 @@ const PROXY_HEADER_WITHIN: Duration = Duration::from_secs(5);
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// Servers speak first in all three protocols, so a plain client is silent and must not wait long for its greeting.
 const FIRST_BYTE_WITHIN: Duration = Duration::from_secs(3);
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
 /// A listening socket. It outlives a reload: [`Bound::serve`] can be stopped and begun again with other rules.
 pub struct Bound {
@@ -133,47 +133,19 @@ impl Bound {
         F: Fn(Arrival) -> S + Clone + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let mut back_off = Duration::ZERO;
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = door.stop.cancelled() => return,
-                accepted = self.socket.accept() => accepted,
-            };
-            match accepted {
-                Ok((tcp, _)) => {
-                    back_off = Duration::ZERO;
-                    if let Some((stream, seat)) = seat(&door, tcp) {
-                        let (door, meet) = (door.clone(), meet.clone());
-                        door.sessions.clone().spawn(async move {
-                            let ready: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>> =
-                                Box::pin(prepare(door, stream, seat));
-                            if let Some(arrival) = ready.await {
-                                Box::pin(meet(arrival)).await;
-                            }
-                        });
-                    }
+        accept(&self.socket, &door.stop, |tcp, _| {
+            let Some((stream, seat)) = seat(&door, tcp) else { return };
+            let (door, meet) = (door.clone(), meet.clone());
+            door.sessions.clone().spawn(async move {
+                let ready: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>> =
+                    Box::pin(prepare(door, stream, seat));
+                if let Some(arrival) = ready.await {
+                    Box::pin(meet(arrival)).await;
                 }
-                Err(error) if passing(&error) => {}
-                Err(error) => {
-                    back_off = (back_off * 2).clamp(Duration::from_millis(10), LONGEST_BACK_OFF);
-                    tracing::warn!(listener = %self.address, %error, "cannot accept connections; waiting");
-                    tokio::select! {
-                        () = door.stop.cancelled() => return,
-                        () = sleep(back_off) => {}
-                    }
-                }
-            }
-        }
+            });
+        })
+        .await;
     }
-}
-
-/// Errors of one connection that was lost before it was accepted (accept(2)).
-fn passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-    )
 }
 
 fn seat(door: &Door, tcp: TcpStream) -> Option<(Stream, Seat)> {

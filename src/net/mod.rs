@@ -3,6 +3,7 @@
 //! A [`Stream`] is a connection whose TLS may come now, later or never; [`Bound`] hands over arrivals that are ready
 //! to be greeted; [`dial`] brings upstreams; [`splice`] joins the two. Nothing here knows a mail protocol.
 
+mod accept;
 mod admission;
 mod client_tls;
 mod dial;
@@ -21,6 +22,7 @@ mod systemd;
 mod tls_fault;
 mod upstream_tls;
 
+pub use accept::accept;
 pub use admission::{Admission, AdmissionLimits, Full, Seat, client_network};
 pub use client_tls::ClientTls;
 pub use dial::{DialError, DialLayer, dial};
@@ -31,7 +33,7 @@ pub use read::{read_some, read_up_to};
 pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
 pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, splice};
-pub use stream::Stream;
+pub use stream::{Peer, Stream};
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};
 

@@ -32,10 +32,30 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const LINGER_BYTES: usize = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub address: SocketAddr,
+    /// A PROXY header came first: what the address is rests on the proxy's word.
+    pub told: bool,
+}
+
+impl Peer {
+    /// As the socket itself says.
+    pub const fn direct(address: SocketAddr) -> Self {
+        Self { address, told: false }
+    }
+
+    /// Whether it is a program of this machine. Whoever a proxy names is none, also where it names loopback.
+    pub fn is_local(self) -> bool {
+        !self.told && self.address.ip().to_canonical().is_loopback()
+    }
+}
+
 pub struct Stream {
     io: Io,
     given_back: Bytes,
-    peer: SocketAddr,
+    peer: Peer,
     local: SocketAddr,
     opened: Instant,
 }
@@ -49,13 +69,13 @@ enum Io {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stream({}, {})", self.peer, self.tls_version().unwrap_or("plain"))
+        write!(f, "Stream({}, {})", self.peer.address, self.tls_version().unwrap_or("plain"))
     }
 }
 
 impl Stream {
     pub fn new(tcp: TcpStream) -> io::Result<Self> {
-        let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
+        let (peer, local) = (Peer::direct(tcp.peer_addr()?), tcp.local_addr()?);
         tcp.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
         SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
@@ -64,6 +84,11 @@ impl Stream {
 
     /// The other end; behind a PROXY header, the client it names.
     pub fn peer(&self) -> SocketAddr {
+        self.peer.address
+    }
+
+    /// The same with how it is known.
+    pub fn client(&self) -> Peer {
         self.peer
     }
 
@@ -77,8 +102,9 @@ impl Stream {
         self.local
     }
 
-    pub(super) fn set_peer(&mut self, peer: SocketAddr) {
-        self.peer = peer;
+    /// Takes a PROXY header's word for it.
+    pub(super) fn set_peer(&mut self, address: SocketAddr) {
+        self.peer = Peer { address, told: true };
     }
 
     pub fn is_tls(&self) -> bool {

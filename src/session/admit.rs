@@ -1,6 +1,6 @@
 //! From the greeting to the client's success, the same for all three protocols.
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::time::Instant;
@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     account::Admitted,
-    base::{Claim, Fault, Kind, Owner, Protocol, Stage},
+    base::{Claim, Fault, Protocol, Stage},
+    catalog::own::AUTHENTICATION_REQUIRED,
     meter::{Entry, Outcome},
-    net::{Seat, Stream, read_some},
+    net::{Peer, Seat, Stream, read_some},
     wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
@@ -71,7 +72,7 @@ fn knocking<'a>(
 ) -> Knocking<'a> {
     let accounts = gate.register.accounts();
     let protection = doorway.protection(&client);
-    let door = Door { gate, doorway, seat, entry, peer: client.peer() };
+    let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
         Protocol::Smtp => {
             Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)))
@@ -88,7 +89,7 @@ struct Door<'a> {
     doorway: &'a Doorway,
     seat: &'a Seat,
     entry: &'a Entry,
-    peer: SocketAddr,
+    peer: Peer,
 }
 
 impl Door<'_> {
@@ -123,7 +124,7 @@ impl Door<'_> {
                     return None;
                 }
                 Ok(Want::Event(Knock::Unnamed)) => {
-                    self.gate.register.by_address(self.peer.ip()).ok_or_else(needs_login)
+                    self.gate.register.by_address(self.peer.address.ip()).ok_or_else(|| AUTHENTICATION_REQUIRED.fault())
                 }
                 Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
                     admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
@@ -204,7 +205,7 @@ impl Door<'_> {
         let protocol = self.doorway.protocol;
         self.gate.meter.login(protocol, Outcome::Accepted, knocked.elapsed());
         info!(
-            session = self.entry.id(), %protocol, peer = %self.peer, account = admitted.account.address,
+            session = self.entry.id(), %protocol, peer = %self.peer.address, account = admitted.account.address,
             client = admitted.client_name(), "signed on"
         );
         Some(Box::new(Through { client, unread: front.into_unread(), admitted, upstream }))
@@ -215,7 +216,7 @@ impl Door<'_> {
         match client.upgrade_server(tls, deadline).await {
             Ok(client) => Some(client),
             Err(error) => {
-                info!(session = self.entry.id(), peer = %self.peer, %error, "TLS handshake failed");
+                info!(session = self.entry.id(), peer = %self.peer.address, %error, "TLS handshake failed");
                 None
             }
         }
@@ -228,16 +229,16 @@ impl Door<'_> {
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
         let fault = fault.clone().at(self.entry.stage());
         self.gate.meter.fault(protocol, account, &fault);
-        warn!(session = self.entry.id(), %protocol, peer = %self.peer, account, owner = fault.owner.as_str(), "refused: {fault}");
+        warn!(session = self.entry.id(), %protocol, peer = %self.peer.address, account, owner = fault.owner.as_str(), "refused: {fault}");
     }
 
     /// The client is gone, silent or makes no sense.
     async fn lost(&self, client: &mut Stream, broken: &Broken) {
         let (session, stage) = (self.entry.id(), self.entry.stage());
         match broken {
-            Broken::Closed => debug!(session, peer = %self.peer, %stage, "client left"),
+            Broken::Closed => debug!(session, peer = %self.peer.address, %stage, "client left"),
             broken => {
-                info!(session, peer = %self.peer, protocol = %self.doorway.protocol, %stage, "client dropped: {broken}")
+                info!(session, peer = %self.peer.address, protocol = %self.doorway.protocol, %stage, "client dropped: {broken}")
             }
         }
         match broken {
@@ -260,10 +261,6 @@ impl Door<'_> {
         let _ = write(client, words.as_bytes()).await;
         linger(client).await;
     }
-}
-
-fn needs_login() -> Fault {
-    Fault::new(Kind::BadCredentials, Owner::Client, "authentication-required", "Authentication required: log in first")
 }
 
 /// Resolves when the client has left. What it sends ahead is kept, up to a cap; beyond it nothing is read.

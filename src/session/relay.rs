@@ -21,6 +21,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage, printable},
+    catalog::own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
     meter::Entry,
     net::{Stream, read_some},
     outbound::{Channel, Lost},
@@ -201,9 +202,7 @@ impl Relay<'_> {
             if !mail.address.is_ascii() && !channel.carries().utf8 {
                 return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
             }
-            if mail.asks_for_dsn() && !channel.carries().dsn {
-                dsn_dropped(self.entry);
-            }
+            dropped(self.entry, mail.wants_notices(), channel);
             match channel.mail(&mail).await {
                 Ok(reply) if reply.code == 421 && !fresh => {}
                 Ok(reply) => {
@@ -225,7 +224,8 @@ impl Relay<'_> {
         let account = &self.admitted.account.address;
         let sender = printable(sender, 100);
         info!(session = self.entry.id(), account, sender, "sender refused by send-as");
-        let text = format!("5.7.1 {account} may not send as <{sender}>, see send-as [gatepost sender-not-allowed]");
+        let id = SENDER_NOT_ALLOWED.id;
+        let text = format!("5.7.1 {account} may not send as <{sender}>, see send-as [gatepost {id}]");
         Reply::new(550, text)
     }
 
@@ -261,9 +261,7 @@ impl Relay<'_> {
         if !rcpt.address.is_ascii() && !channel.carries().utf8 {
             return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
         }
-        if rcpt.asks_for_dsn() && !channel.carries().dsn {
-            dsn_dropped(self.entry);
-        }
+        dropped(self.entry, rcpt.wants_notices(), channel);
         match channel.rcpt(rcpt).await {
             Ok(reply) => {
                 envelope.note(&reply);
@@ -326,14 +324,17 @@ impl Relay<'_> {
     }
 }
 
-fn dsn_dropped(entry: &Entry) {
-    info!(session = entry.id(), "delivery notices (DSN) were asked for and dropped: the mail server has none");
-}
-
 async fn upstream_closes(channel: &mut Option<Channel>) {
     match channel {
         Some(channel) => channel.idle().await,
         None => std::future::pending().await,
+    }
+}
+
+/// A client may ask for notices although no EHLO of ours showed DSN: said in the log, for nobody else would know.
+fn dropped(entry: &Entry, wants_notices: bool, channel: &Channel) {
+    if wants_notices && !channel.carries().dsn {
+        info!(session = entry.id(), "DSN parameters dropped: the mail server does not offer DSN");
     }
 }
 
@@ -346,5 +347,5 @@ pub(super) fn softened(mut reply: Reply) -> Reply {
 }
 
 pub(super) fn lost_reply(lost: &Lost) -> Reply {
-    Reply::new(451, format!("4.4.2 Nothing was delivered, try again: {lost} [gatepost upstream-lost]"))
+    Reply::new(451, format!("4.4.2 Nothing was delivered, try again: {lost} [gatepost {}]", UPSTREAM_LOST.id))
 }

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::{Bearer, Fault, Kind, Owner, Protocol, Stage},
+    base::{Bearer, Fault, Kind, Protocol, Stage},
     catalog::{
+        own::{TOKEN_TIMEOUT, UPSTREAM_LOST, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE},
         token::FRESH_TOKEN_REFUSED,
         upstream::{Refusal, sign_on_refusal},
     },
@@ -98,14 +99,7 @@ async fn attempts(
 }
 
 async fn within(deadline: Instant, token: impl Future<Output = Result<Bearer, Fault>>) -> Result<Bearer, Fault> {
-    timeout_at(deadline, token).await.unwrap_or_else(|_| {
-        Err(Fault::new(
-            Kind::Unavailable,
-            Owner::Provider,
-            "token-timeout",
-            "The identity provider did not answer in time; it is tried again by itself",
-        ))
-    })
+    timeout_at(deadline, token).await.unwrap_or_else(|_| Err(TOKEN_TIMEOUT.fault()))
 }
 
 async fn attempt(
@@ -190,22 +184,16 @@ impl Talk<'_> {
     }
 
     fn broken(&self, broken: &Broken) -> Fault {
-        let (id, text) = match broken {
-            Broken::TimedOut => ("upstream-timeout", "The mail server did not answer in time, try again"),
-            Broken::Violation(_) => ("upstream-protocol", "The mail server answered in a way that cannot be right"),
-            Broken::Closed | Broken::Io(_) => ("upstream-lost", "The mail server closed the connection, try again"),
+        let entry = match broken {
+            Broken::TimedOut => UPSTREAM_TIMEOUT,
+            Broken::Violation(_) => UPSTREAM_PROTOCOL,
+            Broken::Closed | Broken::Io(_) => UPSTREAM_LOST,
         };
         let Upstream { host, port, .. } = self.upstream;
-        Fault::new(Kind::Unavailable, Owner::Provider, id, text).detail(format!("{host}:{port}: {broken}"))
+        entry.fault().detail(format!("{host}:{port}: {broken}"))
     }
 }
 
 fn unreachable(error: &DialError) -> Fault {
-    Fault::new(
-        Kind::Unavailable,
-        Owner::Admin,
-        "upstream-unreachable",
-        "The mail server cannot be reached securely; network, DNS or TLS is in the way",
-    )
-    .detail(error.to_string())
+    UPSTREAM_UNREACHABLE.fault().detail(error.to_string())
 }

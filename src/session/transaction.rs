@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     base::{Protocol, printable},
+    catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
     meter::{Direction, Outcome},
     net::read_up_to,
     outbound::{Channel, Lost, Unfinished},
@@ -132,20 +133,13 @@ impl Passage {
     }
 
     fn objection(&self) -> Option<Reply> {
-        match self.body.flaw() {
-            Some(Flaw::BareCr) => {
-                return Some(Reply::new(
-                    554,
-                    "5.6.11 The message holds a bare CR, which is not allowed [gatepost bare-cr]",
-                ));
-            }
-            Some(Flaw::Nul) => {
-                return Some(Reply::new(
-                    554,
-                    "5.6.11 The message holds a NUL byte, which is not allowed [gatepost nul-byte]",
-                ));
-            }
-            None => {}
+        if let Some(flaw) = self.body.flaw() {
+            let (what, id) = match flaw {
+                Flaw::BareCr => ("bare CR", BARE_CR.id),
+                Flaw::Nul => ("NUL byte", NUL_BYTE.id),
+            };
+            let text = format!("5.6.11 The message holds a {what}, which is not allowed [gatepost {id}]");
+            return Some(Reply::new(554, text));
         }
         if self.octets > SIZE_LIMIT {
             return Some(Reply::new(552, format!("5.3.4 Message larger than {SIZE_LIMIT} octets")));
@@ -226,7 +220,7 @@ impl Passage {
             Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
             Unfinished::BehindTheDot(lost) => {
                 let text = "No answer to the whole message, it may have been delivered";
-                Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost upstream-lost]"))
+                Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost {}]", UPSTREAM_LOST.id))
             }
         })
     }

@@ -20,7 +20,7 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Readiness {
     /// When the store was asked, and what it said. Held while it is asked, so that one question serves all.
-    answer: Mutex<Option<(Instant, bool)>>,
+    answer: Mutex<Option<(Instant, Option<String>)>>,
     write_failed: AtomicBool,
 }
 
@@ -33,22 +33,32 @@ impl Readiness {
 }
 
 impl Store {
-    /// The statements run on the connection's own thread.
     pub async fn is_writable(&self) -> bool {
+        self.trouble().await.is_none()
+    }
+
+    /// Why the store takes no writes, and what to do; `None` where it takes them. Names no path: strangers may ask. The
+    /// statements run on the connection's own thread.
+    pub async fn trouble(&self) -> Option<String> {
         let mut answer = self.readiness.answer.lock().await;
         let failed = self.readiness.write_failed.load(Ordering::Relaxed);
-        if let Some((at, writable)) = *answer
+        if let Some((at, trouble)) = &*answer
             && at.elapsed() < REMEMBERED
-            && !(writable && failed)
+            && !(trouble.is_none() && failed)
         {
-            return writable;
+            return trouble.clone();
         }
         let proof = if failed { self.prove_by_writing().await } else { self.prove_by_lock().await };
-        if let Err(error) = &proof {
-            tracing::warn!(database = %self.path().display(), %error, "the store takes no writes");
+        let trouble = proof.err().map(|error| {
+            // What SQLite says, without the words that surround it.
+            let cause = error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+            format!("the store takes no writes: {cause}; check free space and rights, and who else has it open")
+        });
+        if let Some(trouble) = &trouble {
+            tracing::warn!(database = %self.path().display(), "{trouble}");
         }
-        *answer = Some((Instant::now(), proof.is_ok()));
-        proof.is_ok()
+        *answer = Some((Instant::now(), trouble.clone()));
+        trouble
     }
 
     async fn prove_by_lock(&self) -> Result<(), sqlx::Error> {
@@ -101,7 +111,8 @@ mod tests {
         let writer = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
         assert!(store.is_writable().await, "from memory");
         a_second_later().await;
-        assert!(!store.is_writable().await, "nobody can write");
+        let trouble = store.trouble().await.unwrap();
+        assert!(trouble.contains("takes no writes: database is locked; check free space"), "{trouble}");
         writer.rollback().await.unwrap();
         assert!(!store.is_writable().await, "from memory");
         a_second_later().await;

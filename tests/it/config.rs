@@ -258,14 +258,42 @@ fn a_listener_beyond_this_machine_needs_passwords_or_address_rules() {
     fine(&format!("{account}password = \"{HASH}\"\n"));
     fine(&format!("{account}{COPIER}from = [\"192.168.10.21\"]\n"));
     fine(&format!("{account}{COPIER}login = \"copier\"\npassword = \"{HASH}\"\n"));
-    let text = refused(&format!("{account}{COPIER}from = [\"0.0.0.0/0\"]\n"));
-    assert!(text.contains("admits the whole internet without a password"), "{text}");
+    for everybody in [
+        "\"0.0.0.0/0\"",
+        "\"0.0.0.0/1\", \"128.0.0.0/1\"",
+        "\"::/1\", \"8000::/1\"",
+        "\"2000::/3\"",
+        "\"10.0.0.9\", \"64.0.0.0/7\"",
+    ] {
+        let text = refused(&format!("{account}{COPIER}from = [{everybody}]\n"));
+        assert!(text.contains("admits much of the internet without a password"), "{text}");
+        fine(&format!("{account}{COPIER}from = [{everybody}]\nlogin = \"copier\"\npassword = \"{HASH}\"\n"));
+    }
+    for own in ["10.0.0.0/8", "fc00::/7", "fe80::/10"] {
+        fine(&format!("{account}{COPIER}from = [\"{own}\"]\n"));
+    }
     for wide in ["[::]:1587", "192.168.10.2:1587", "systemd:smtp"] {
         refused(&account.replace("0.0.0.0:1587", wide));
     }
     for narrow in ["127.0.0.1:1587", "127.9.9.9:1587", "[::1]:1587", "[::ffff:127.0.0.1]:1587"] {
         fine(&account.replace("0.0.0.0:1587", narrow));
     }
+}
+
+#[test]
+fn a_number_out_of_range_hears_the_range_on_whichever_side_it_is() {
+    for (table, key, wrong, range) in [
+        ("[daemon]", "drain-seconds", &["-1", "3601", "99999999999999999999"][..], "from 0 to 3600"),
+        ("[daemon]", "sign-on-seconds", &["0", "601"], "from 1 to 600"),
+        ("[queue]", "max-age-hours", &["0", "721"], "from 1 to 720"),
+        ("[[listener]]\nprotocol = \"imap\"", "max-connections", &["0", "-5", "1000001"], "from 1 to 1000000"),
+    ] {
+        for number in wrong {
+            let text = refused(&format!("{table}\n{key} = {number}\n"));
+            assert!(text.contains(&format!("{key}`: {number} is out of range\nhint: {range}")), "{text}");
+        }
+    }
+    fine("[daemon]\ndrain-seconds = 0\nsign-on-seconds = 600\n");
 }
 
 #[test]

@@ -88,3 +88,21 @@ async fn silent_connections_do_not_keep_the_console_from_answering() {
     // The oldest one made room.
     assert_eq!(rest(&mut silent[0]).await, "");
 }
+
+/// Another program holds the lock of the database.
+#[tokio::test]
+async fn a_store_that_takes_no_writes_is_told_by_readiness_and_status_with_cause_and_next_step() {
+    let world = World::new().await;
+    let lock = sqlx::SqlitePool::connect(&world.store_settings().url).await.unwrap();
+    let lock = lock.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    tokio::time::pause();
+    let said = asked(&world, &get("/readyz", "")).await;
+    assert!(said.starts_with("HTTP/1.1 503 "), "{said}");
+    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let status = asked(&world, &get("/api/status", &format!("Authorization: Bearer {token}\r\n"))).await;
+    for text in [&said, &status] {
+        assert!(text.contains("the store does not answer: another program holds its lock"), "{text}");
+    }
+    tokio::time::resume();
+    lock.rollback().await.unwrap();
+}

@@ -1,10 +1,15 @@
 //! Clients that are broken or mean no good: an answer in the protocol or a close, and always bounded.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use gatepost::base::Protocol;
+use gatepost::{
+    base::Protocol,
+    store::{Arming, Store},
+};
 
-use crate::world::{ANN, HEAD, IN, PASSWORD, PROTOCOLS, Plan, Talk, World, base64, in_each_protocol, journal, plain};
+use crate::world::{
+    ANN, HEAD, IN, PASSWORD, PROTOCOLS, Plan, Talk, WRONG, World, base64, in_each_protocol, journal, own_address, plain,
+};
 
 /// Sends what is taken of it, and answers all that came back until the end.
 async fn throw(mut talk: Talk, bytes: &[u8]) -> String {
@@ -240,6 +245,23 @@ async fn a_proxy_header_is_believed_from_the_proxy_alone() {
     let world = World::new().await;
     let mut smtp = world.greeted(Protocol::Smtp).await;
     smtp.exchange("PROXY TCP4 192.0.2.7 10.0.0.1 50000 25", "500 ").await;
+}
+
+/// The arming names no user, so that nothing but the header stands in the way.
+#[tokio::test]
+async fn a_proxy_header_that_names_loopback_is_no_way_to_a_first_password() {
+    let more = "proxy-protocol = true\nproxy-protocol-from = [\"127.0.0.0/8\"]";
+    let world = World::with(Plan { password: "first-use".into(), listener: more.into(), ..Plan::default() }).await;
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    let until = SystemTime::now() + Duration::from_secs(600);
+    store.arm_first_use(ANN, &Arming { until, uid: None }).await.unwrap();
+    for header in ["PROXY TCP4 127.0.0.1 10.0.0.1 50000 25\r\n", "PROXY UNKNOWN\r\n"] {
+        let mut imap = Talk::connect(own_address(), world.address(Protocol::Imap)).await;
+        imap.try_send(header.as_bytes()).await;
+        imap.greeted(Protocol::Imap).await;
+        let said = imap.login(Protocol::Imap, ANN, "chosen").await;
+        assert!(said.starts_with(WRONG.of(Protocol::Imap)), "{header:?}: {said}");
+    }
 }
 
 /// Neither silence nor a byte now and then holds a connection beyond a minute before login.

@@ -16,6 +16,7 @@ mod app_only;
 mod cli;
 mod config;
 mod console;
+mod explained;
 mod hostile;
 mod imap;
 mod login;

@@ -408,6 +408,7 @@ async fn the_upstreams_own_words_reach_the_client() {
 
 #[tokio::test]
 async fn dsn_parameters_pass_where_the_upstream_has_dsn_and_are_dropped_where_not() {
+    let journal = journal();
     for hidden in [false, true] {
         let plan = Plan::faulty(|faults| faults.smtp.hidden = if hidden { vec!["DSN".into()] } else { Vec::new() });
         let world = World::with(plan).await;
@@ -418,6 +419,8 @@ async fn dsn_parameters_pass_where_the_upstream_has_dsn_and_are_dropped_where_no
         assert_eq!(said.contains("RET=HDRS ENVID=abc"), !hidden, "{said}");
         assert_eq!(said.contains("NOTIFY=FAILURE ORCPT=rfc822;b@x"), !hidden, "{said}");
         assert!(said.contains("BODY=8BITMIME") && !said.contains("AUTH=<>"), "{said}");
+        // Whoever looks for a notice that never came finds out why.
+        assert!(!hidden || !journal.lines(&["DSN parameters dropped"]).is_empty());
     }
 }
 

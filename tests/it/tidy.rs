@@ -216,6 +216,19 @@ fn the_list_of_those_files_is_not_longer_than_it_must_be() {
     assert!(idle.is_empty(), "exposes nothing any more; take it off the list: {idle:#?}");
 }
 
+/// So that there is none which docs/when-it-fails.md does not explain.
+#[test]
+fn every_fault_comes_from_the_catalogue() {
+    let makes = |source: &Source| {
+        let code = source.code();
+        // SetupFault and the like are others.
+        code.match_indices("Fault::new(").any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric()))
+    };
+    let makers: Vec<String> =
+        sources().into_iter().filter(|source| !source.is_test() && makes(source)).map(|source| source.path).collect();
+    assert_eq!(makers, ["src/catalog/entry.rs"]);
+}
+
 #[test]
 fn every_file_says_why_it_exists() {
     let silent: Vec<String> = sources()

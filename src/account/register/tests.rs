@@ -1,4 +1,5 @@
 use std::{
+    net::SocketAddr,
     sync::atomic::Ordering,
     time::{Duration, SystemTime},
 };
@@ -8,7 +9,7 @@ use url::Url;
 use super::*;
 use crate::{
     account,
-    base::{Sasl, Secret},
+    base::{Kind, Sasl, Secret},
     net::{Upstream, UpstreamTls},
     oauth::{App, AppCredential, Grant, Rotation, SignIn},
     store::{Arming, Settings},
@@ -48,7 +49,7 @@ impl Office {
 
     async fn login(&self, from: [u8; 4], claim: Claim) -> Result<Admitted, Fault> {
         let soon = Instant::now() + Duration::from_secs(60);
-        let peer = SocketAddr::from((from, 40_000));
+        let peer = Peer::direct(SocketAddr::from((from, 40_000)));
         self.register.admit(&claim, peer, soon, &self.passwords, &self.guesses, &self.store).await
     }
 }
@@ -137,8 +138,24 @@ async fn of_two_first_logins_at_once_with_the_same_password_both_are_let_in() {
 async fn a_check_that_cannot_be_done_in_time_is_told_as_busy() {
     let office = Office::new(LocalPassword::Hash(account::hash(&Secret::new("pw")).unwrap())).await;
     let now = Instant::now();
-    let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
+    let peer = Peer::direct(SocketAddr::from(([192, 0, 2, 1], 40_000)));
     let claim = claim(ANN, "pw", None);
     let late = office.register.admit(&claim, peer, now, &office.passwords, &office.guesses, &office.store);
-    assert_eq!(late.await.unwrap_err().kind, Kind::TooBusy);
+    let fault = late.await.unwrap_err();
+    assert_eq!((fault.id, fault.kind), ("password-check-busy", Kind::TooBusy));
+}
+
+/// The arming names no user, so that nothing but the header stands in the way.
+#[tokio::test]
+async fn a_client_that_a_proxy_names_never_uses_first_use_also_where_it_is_named_loopback() {
+    let office = Office::new(LocalPassword::FirstUse).await;
+    let arming = Arming { until: SystemTime::now() + Duration::from_secs(600), uid: None };
+    office.store.arm_first_use(ANN, &arming).await.unwrap();
+    let direct = Peer::direct(SocketAddr::from(([127, 0, 0, 1], 40_000)));
+    for (peer, admitted) in [(Peer { told: true, ..direct }, false), (direct, true)] {
+        let (soon, claim) = (Instant::now() + Duration::from_secs(60), claim(ANN, "chosen", None));
+        let Office { register, passwords, guesses, store, .. } = &office;
+        let answer = register.admit(&claim, peer, soon, passwords, guesses, store).await;
+        assert_eq!(answer.is_ok(), admitted, "{peer:?}: {answer:?}");
+    }
 }

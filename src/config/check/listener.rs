@@ -45,8 +45,7 @@ impl Checker<'_> {
             Some(raw::ListenerTls::Auto) => ListenerTls::Auto,
         };
         let certificate = self.certificate(&key, raw, tls);
-        let most = raw.max_connections.map(u64::from);
-        let most = self.range(&key.field("max-connections"), most, u64::from(MAX_CONNECTIONS), 1, 1_000_000);
+        let most = raw.max_connections.unwrap_or(MAX_CONNECTIONS);
         let from = key.field("proxy-protocol-from");
         let blocks: Vec<_> =
             raw.proxy_protocol_from.iter().enumerate().filter_map(|(n, b)| self.block(&from.item(n), b)).collect();

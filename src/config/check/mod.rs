@@ -68,7 +68,10 @@ impl Checker<'_> {
         let network = self.network(&file.network);
         let queue = self.queue(&file.queue);
         let notify = self.notify(&file.notify);
-        let daemon = self.daemon(&file.daemon);
+        let daemon = Daemon {
+            drain: Duration::from_secs(file.daemon.drain_seconds.unwrap_or(10)),
+            sign_on: Duration::from_secs(file.daemon.sign_on_seconds.unwrap_or(55)),
+        };
         let listeners = self.listeners(&file.listener);
         let apps = self.apps(&file.app);
         let secret_expiry = self.secret_expiry(&file.app);
@@ -176,8 +179,7 @@ impl Checker<'_> {
         if let Some(postmaster) = &raw.postmaster {
             self.mailbox(&table.field("postmaster"), postmaster);
         }
-        let hours = self.range(&table.field("max-age-hours"), raw.max_age_hours.map(u64::from), 120, 1, 720);
-        let max_age = Duration::from_secs(hours * 3600);
+        let max_age = Duration::from_secs(u64::from(raw.max_age_hours.unwrap_or(120)) * 3600);
         Queue { max_age, max_bytes: raw.max_bytes.unwrap_or(10_000_000_000), postmaster: raw.postmaster.clone() }
     }
 
@@ -187,24 +189,6 @@ impl Checker<'_> {
         let webhook = self.secret(&table, "webhook", raw.webhook.as_ref(), file, env);
         let webhook = webhook.and_then(|url| self.safe_url(&table.field("webhook"), url.expose()));
         Notify { command: raw.command.clone(), webhook }
-    }
-
-    fn daemon(&mut self, raw: &raw::Daemon) -> Daemon {
-        let table = Key::of("daemon");
-        let drain = self.range(&table.field("drain-seconds"), raw.drain_seconds, 10, 0, 3600);
-        let sign_on = self.range(&table.field("sign-on-seconds"), raw.sign_on_seconds, 55, 1, 600);
-        Daemon { drain: Duration::from_secs(drain), sign_on: Duration::from_secs(sign_on) }
-    }
-
-    fn range(&mut self, key: &Key, written: Option<u64>, default: u64, least: u64, most: u64) -> u64 {
-        match written {
-            Some(value) if !(least..=most).contains(&value) => {
-                self.error(key, format!("`{key}`: {value} is out of range"), format!("from {least} to {most}"));
-                default
-            }
-            Some(value) => value,
-            None => default,
-        }
     }
 
     /// https, or plain http to a loopback address. The value is never shown: a URL may hold a secret.

@@ -1,0 +1,206 @@
+use std::{
+    future::pending,
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::task::JoinHandle;
+
+use super::*;
+
+const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
+
+fn stranger(n: u8) -> [u8; 4] {
+    [192, 0, 2, n]
+}
+
+fn peer(from: [u8; 4]) -> Peer {
+    Peer::direct(SocketAddr::from((from, 40_000)))
+}
+
+/// A deadline that is far away.
+fn late() -> Instant {
+    Instant::now() + Duration::from_secs(300)
+}
+
+async fn nothing() -> Result<Option<()>, Refusal> {
+    Ok(None)
+}
+
+/// One attempt with a right or a wrong password: how many seconds it took, and the answer.
+async fn attempt(guesses: &Guesses, from: [u8; 4], right: bool) -> (u64, Result<(), Refusal>) {
+    let start = Instant::now();
+    let check = async || Ok(right.then_some(()));
+    let answer = guesses.attempt(peer(from), late(), nothing, check).await;
+    (start.elapsed().as_secs(), answer)
+}
+
+fn spawn(guesses: &Arc<Guesses>, from: [u8; 4], right: bool) -> JoinHandle<(u64, Result<(), Refusal>)> {
+    let guesses = guesses.clone();
+    tokio::spawn(async move { attempt(&guesses, from, right).await })
+}
+
+/// Takes the turn of a source and keeps it until the task is aborted.
+async fn hold(guesses: &Arc<Guesses>, from: [u8; 4]) -> JoinHandle<Result<(), Refusal>> {
+    let guesses = guesses.clone();
+    let held = tokio::spawn(async move { guesses.attempt(peer(from), late(), nothing, pending).await });
+    tokio::task::yield_now().await;
+    held
+}
+
+/// Until everybody who was spawned waits for something.
+async fn settled() {
+    for _ in 0..LOCAL_CAP {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn all(attempts: Vec<JoinHandle<(u64, Result<(), Refusal>)>>) -> Vec<(u64, Result<(), Refusal>)> {
+    let mut answers = Vec::new();
+    for attempt in attempts {
+        answers.push(attempt.await.unwrap());
+    }
+    answers.sort_by_key(|(wait, _)| *wait);
+    answers
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_one_source_are_answered_two_seconds_apart_over_any_number_of_connections() {
+    let guesses = Arc::new(Guesses::default());
+    let answers = all((0..4).map(|_| spawn(&guesses, stranger(1), false)).collect()).await;
+    assert_eq!(answers, [0, 2, 4, 6].map(|wait| (wait, Err(Refusal::Wrong))));
+    assert_eq!(attempt(&guesses, stranger(2), false).await.0, 0, "another address waits for nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn right_passwords_pass_the_turn_on_at_once() {
+    let guesses = Guesses::default();
+    for _ in 0..100 {
+        assert_eq!(attempt(&guesses, stranger(1), true).await, (0, Ok(())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_neither_waits_nor_is_checked() {
+    let guesses = Arc::new(Guesses::default());
+    let _held = hold(&guesses, stranger(1)).await;
+    let remembered = async || Ok::<_, Refusal>(Some(()));
+    assert_eq!(guesses.attempt(peer(stranger(1)), late(), remembered, pending).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_is_waited_for_twenty_seconds_and_then_it_is_too_many_guesses() {
+    let guesses = Arc::new(Guesses::default());
+    let held = hold(&guesses, stranger(1)).await;
+    assert_eq!(attempt(&guesses, stranger(1), true).await, (20, Err(Refusal::TooManyGuesses)));
+    held.abort();
+    assert_eq!(attempt(&guesses, stranger(1), true).await, (2, Ok(())), "given up costs a pause, and it empties");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_turn_leaves_half_of_the_time_for_the_sign_on() {
+    let guesses = Arc::new(Guesses::default());
+    let _held = hold(&guesses, stranger(1)).await;
+    let start = Instant::now();
+    let soon = start + Duration::from_secs(12);
+    let answer = guesses.attempt(peer(stranger(1)), soon, nothing, nothing).await;
+    assert_eq!((answer, start.elapsed().as_secs()), (Err(Refusal::TooManyGuesses), 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_takes_too_long_ends_at_the_deadline_as_busy() {
+    let guesses = Guesses::default();
+    let soon = Instant::now() + Duration::from_secs(12);
+    assert_eq!(guesses.attempt::<(), _, _, _>(peer(LOOPBACK), soon, nothing, pending).await, Err(Refusal::Busy));
+    assert_eq!(Instant::now(), soon);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_cannot_fill_the_memory_with_waiting_attempts() {
+    let guesses = Arc::new(Guesses::default());
+    let _held = hold(&guesses, stranger(1)).await;
+    let _waiting: Vec<_> = (0..QUEUE_CAP).map(|_| spawn(&guesses, stranger(1), false)).collect();
+    settled().await;
+    assert_eq!(attempt(&guesses, stranger(1), true).await, (0, Err(Refusal::TooManyGuesses)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_loopback_a_right_password_is_let_in_behind_hundreds_of_wrong_ones_within_twenty_seconds() {
+    let guesses = Arc::new(Guesses::default());
+    let wrong: Vec<_> = (0..2 * QUEUE_CAP).map(|_| spawn(&guesses, LOOPBACK, false)).collect();
+    settled().await;
+    assert_eq!(attempt(&guesses, LOOPBACK, true).await, (20, Ok(())));
+    let answers = all(wrong).await;
+    let told = answers.iter().filter(|(_, answer)| *answer == Err(Refusal::Wrong)).count();
+    assert!((10..=11).contains(&told), "one in two seconds is told that it was wrong: {told} in 20 s");
+    let open = answers.iter().filter(|answer| **answer == (20, Err(Refusal::TooManyGuesses))).count();
+    assert_eq!(told + open, answers.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn overdue_attempts_are_checked_one_behind_another() {
+    let guesses = Arc::new(Guesses::default());
+    let _held = hold(&guesses, LOOPBACK).await;
+    let at_once = Arc::new(AtomicUsize::new(0));
+    let overdue: Vec<_> = (0..5)
+        .map(|_| {
+            let (guesses, at_once) = (guesses.clone(), at_once.clone());
+            tokio::spawn(async move {
+                let check = async || {
+                    assert_eq!(at_once.fetch_add(1, Ordering::Relaxed), 0);
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                    at_once.fetch_sub(1, Ordering::Relaxed);
+                    Ok::<_, Refusal>(Some(()))
+                };
+                guesses.attempt(peer(LOOPBACK), late(), nothing, check).await
+            })
+        })
+        .collect();
+    for attempt in overdue {
+        assert_eq!(attempt.await.unwrap(), Ok(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_of_this_machine_have_a_bound_over_all_its_addresses_and_it_frees_itself() {
+    let guesses = Arc::new(Guesses::default());
+    // One of each address has its turn and is answered at once.
+    let waiting: Vec<_> =
+        (0..LOCAL_CAP + 100).map(|n| spawn(&guesses, [127, 0, 0, (n % 100) as u8 + 1], false)).collect();
+    settled().await;
+    assert_eq!(guesses.local.available_permits(), 0);
+    assert_eq!(attempt(&guesses, [127, 0, 2, 1], true).await, (0, Err(Refusal::Busy)));
+    all(waiting).await;
+    assert_eq!(attempt(&guesses, [127, 0, 2, 1], true).await, (0, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_a_proxy_names_is_not_this_machine() {
+    let guesses = Arc::new(Guesses::default());
+    let _held = hold(&guesses, LOOPBACK).await;
+    let named = Peer { told: true, ..peer(LOOPBACK) };
+    let answer = guesses.attempt(named, late(), nothing, async || Ok(Some(()))).await;
+    assert_eq!(answer, Err(Refusal::TooManyGuesses));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_are_remembered_up_to_a_hard_cap_and_this_machine_is_let_in_all_the_same() {
+    let guesses = Guesses::default();
+    let owing = Instant::now() + SPACING;
+    guesses.lanes.lock().unwrap().extend(
+        (0..SOURCES_CAP as u32).map(|n| (IpAddr::from((0x0a00_0000 + n).to_be_bytes()), Arc::new(Turns::new(owing)))),
+    );
+    assert_eq!(attempt(&guesses, stranger(1), true).await, (0, Err(Refusal::Busy)));
+    assert_eq!(attempt(&guesses, [10, 0, 0, 1], true).await, (2, Ok(())), "one that is remembered has its turns");
+    assert_eq!(guesses.lanes.lock().unwrap().len(), SOURCES_CAP);
+    assert_eq!(attempt(&guesses, stranger(1), true).await, (0, Ok(())), "those that owe nothing made room");
+    assert!(guesses.lanes.lock().unwrap().len() <= 2);
+}
+
+#[test]
+fn an_ipv6_source_is_its_network() {
+    let source = |text: &str| client_network(text.parse().unwrap());
+    assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
+    assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+    assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+}
