@@ -63,7 +63,7 @@ async def churn(world):
             ),
             (
                 "login, logout",
-                world.by_scale(5_600, 14_000, 60_000),
+                world.by_scale(8_400, 14_000, 60_000),
                 lambda half, n: world.work(log_in_and_out, end, sources[half], user, n),
             ),
         ):

@@ -4,7 +4,7 @@
     python3 tests/soak/run.py [--quick | --full] [-k PART] [--seed N] [--bin FILE] [--write docs/hardening.md] [--keep]
 
 The daemon is --bin, $GATEPOST_BIN, or target/release/gatepost. It needs Linux, openssl, and root, to whom alone the daemon
-shows its memory; about 10 minutes, --quick one. Exit code 1 if a bar is missed. Everything it started is ended, also after
+shows its memory; about 10 minutes, --quick two. Exit code 1 if a bar is missed. Everything it started is ended, also after
 Ctrl-C.
 """
 
@@ -96,7 +96,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
-        "--quick", dest="scale", action="store_const", const=QUICK, default=DEFAULT, help="about a minute, smaller numbers"
+        "--quick", dest="scale", action="store_const", const=QUICK, default=DEFAULT, help="about two minutes, smaller numbers"
     )
     size.add_argument(
         "--full", dest="scale", action="store_const", const=FULL, help="as near to the moonshots as this machine allows"
