@@ -133,9 +133,8 @@ fn haproxy(place: &Place, imap: SocketAddr, smtp: SocketAddr, to: Upstream) -> S
 }
 
 fn stunnel(place: &Place, room: &Path, imap: SocketAddr, smtp: SocketAddr, to: Upstream) -> String {
-    let service = |name: &str, from, to| {
-        format!("[{name}]\nclient = yes\naccept = {from}\nconnect = {to}\ncheckHost = {NAME}\n")
-    };
+    let service =
+        |name: &str, from, to| format!("[{name}]\nclient = yes\naccept = {from}\nconnect = {to}\ncheckHost = {NAME}\n");
     format!(
         "foreground = yes\nsyslog = no\ndebug = err\npid = {}\nCAfile = {}\nverifyChain = yes\n\
          sslVersionMin = TLSv1.3\nsocket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n{}{}",
