@@ -26,7 +26,7 @@ real: ## real Dovecot, Postfix, OAuth server, mail programs and browser; install
 	bash tests/real/install.sh
 	python3 tests/real/run.py
 
-soak: ## silent and slow clients, guessing, churn, token storms, kill -9, garbage: the figures of docs/hardening.md; SOAK="--quick" takes a minute
+soak: ## silent and slow clients, guessing, churn, token storms, kill -9, garbage, held against bars; SOAK="--quick" takes two minutes
 	$(CARGO) build --release --quiet
 	python3 tests/soak/run.py $(SOAK)
 

@@ -5,7 +5,8 @@
     fuzz/run.py --seconds 3600  an hour over all
     fuzz/run.py imap_front      one alone
 
-A crash is kept in fuzz/artifacts and ends the run with exit code 1.
+Behind the executions stands how much they are of the bar, 1e8 for each target. A crash is kept in fuzz/artifacts and ends
+the run with exit code 1.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 AT_ONCE = 2
+BAR = 100_000_000  # executions of one target
 # The sanitizers are reached on the stable compiler.
 ENVIRONMENT = os.environ | {"RUSTC_BOOTSTRAP": "1"}
 
@@ -59,12 +61,12 @@ def main():
     build()
     share = max(1, wish.seconds * AT_ONCE // len(chosen))
     crashed = total = 0
-    print(f"\n{'target':<16}{'executions':>12}{'edges':>8}", flush=True)
+    print(f"\n{'target':<16}{'executions':>12}{'of 1e8':>8}{'edges':>8}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for target, (executions, edges, failure) in zip(chosen, pool.map(lambda name: fuzz(name, share), chosen)):
             total += executions
             crashed += bool(failure)
-            print(f"{target:<16}{executions:>12,}{edges:>8,}{'   CRASHED: ' + failure if failure else ''}", flush=True)
+            print(f"{target:<16}{executions:>12,}{executions / BAR:>8.1%}{edges:>8,}{'   CRASHED: ' + failure if failure else ''}", flush=True)
     print(f"{'all':<16}{total:>12,}\n{crashed} crashed" if crashed else f"{'all':<16}{total:>12,}\nno crash")
     sys.exit(1 if crashed else 0)
 

@@ -9,6 +9,7 @@ const END: &str = "<!-- end of what make bench made -->";
 
 pub fn report(rows: &[Row], gatepost: &Path, quick: bool) -> String {
     let uname = rustix::system::uname();
+    let kernel = uname.release().to_string_lossy().split('.').take(2).collect::<Vec<_>>().join(".");
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("", |(_, m)| m);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -16,10 +17,9 @@ pub fn report(rows: &[Row], gatepost: &Path, quick: bool) -> String {
     let version = Command::new(gatepost).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     let day = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     format!(
-        "Measured on {day}{}: {cores} cores of {model}, Linux {}, load {} at the end. {}, {}.\n\
+        "Measured on {day}{}: {cores} cores of {model}, Linux {kernel}, load {} at the end. {}, {}.\n\
          Median (lowest..highest of the rounds). Ratios are medians of the ratios of each round.\n\n{}",
         if quick { " with --quick, which shows that it works and not how fast" } else { "" },
-        uname.release().to_string_lossy(),
         load.split(' ').next().unwrap_or_default(),
         String::from_utf8_lossy(&version).trim(),
         peers::versions(),

@@ -2,7 +2,12 @@
 //!
 //! Memory of an undumpable process (Gatepost) is shown to root alone, so the bench wants root, as Dovecot does.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// proc(5): USER_HZ, which is 100 on every Linux that runs this.
 const TICK: Duration = Duration::from_millis(10);
@@ -20,6 +25,29 @@ pub struct Memory {
 pub fn cpu(pid: u32) -> Duration {
     let ticks: u64 = family(pid).iter().filter_map(|pid| stat(*pid)).map(|stat| stat.ticks).sum();
     TICK * u32::try_from(ticks).unwrap()
+}
+
+/// How long each thread of a family ran so far. A tick is more than an idle process takes in seconds: this counts
+/// nanoseconds, and forgets a thread that ends.
+#[derive(Debug)]
+pub struct Ran(HashMap<PathBuf, u64>);
+
+impl Ran {
+    pub fn so_far(pid: u32) -> Self {
+        let tasks = family(pid).into_iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).ok());
+        let threads = tasks.flatten().flatten().map(|thread| thread.path());
+        Self(threads.filter_map(|thread| Some((thread.clone(), nanoseconds(&thread)?))).collect())
+    }
+
+    pub fn since(&self, before: &Self) -> Duration {
+        let each = self.0.iter().map(|(thread, now)| now.saturating_sub(before.0.get(thread).copied().unwrap_or(0)));
+        Duration::from_nanos(each.sum())
+    }
+}
+
+/// The first number of schedstat: time on a processor.
+fn nanoseconds(thread: &Path) -> Option<u64> {
+    fs::read_to_string(thread.join("schedstat")).ok()?.split(' ').next()?.parse().ok()
 }
 
 pub fn memory(pid: u32) -> Memory {

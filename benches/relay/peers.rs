@@ -6,7 +6,7 @@ use crate::{
     client::Route,
     figures::{self, Memory},
     part::Part,
-    place::{Place, client_tls},
+    place::{NAME, Place, client_tls},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +119,8 @@ fn installed(program: &str) -> Option<String> {
 fn haproxy(place: &Place, imap: SocketAddr, smtp: SocketAddr, to: Upstream) -> String {
     let hop = |name: &str, from, to| {
         format!(
-            "listen {name}\n  bind {from}\n  server stub {to} ssl verify required ca-file {} ssl-min-ver TLSv1.3\n",
+            "listen {name}\n  bind {from}\n  server stub {to} ssl verify required verifyhost {NAME} ca-file {} \
+             ssl-min-ver TLSv1.3\n",
             place.ca().display()
         )
     };
@@ -132,7 +133,8 @@ fn haproxy(place: &Place, imap: SocketAddr, smtp: SocketAddr, to: Upstream) -> S
 }
 
 fn stunnel(place: &Place, room: &Path, imap: SocketAddr, smtp: SocketAddr, to: Upstream) -> String {
-    let service = |name: &str, from, to| format!("[{name}]\nclient = yes\naccept = {from}\nconnect = {to}\n");
+    let service =
+        |name: &str, from, to| format!("[{name}]\nclient = yes\naccept = {from}\nconnect = {to}\ncheckHost = {NAME}\n");
     format!(
         "foreground = yes\nsyslog = no\ndebug = err\npid = {}\nCAfile = {}\nverifyChain = yes\n\
          sslVersionMin = TLSv1.3\nsocket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n{}{}",

@@ -18,6 +18,9 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
+/// The stub's name, for those who check no address in a certificate.
+pub const NAME: &str = "stub.example";
+
 pub struct Place {
     folder: tempfile::TempDir,
     address: IpAddr,
@@ -78,7 +81,7 @@ impl Place {
         let key = KeyPair::generate().unwrap();
         fs::write(self.ca(), authority.self_signed(&key).unwrap().pem()).unwrap();
         let issuer = Issuer::new(authority, key);
-        let mut server = CertificateParams::new(vec![self.address.to_string()]).unwrap();
+        let mut server = CertificateParams::new(vec![self.address.to_string(), NAME.to_owned()]).unwrap();
         server.distinguished_name.push(DnType::CommonName, "Gatepost bench stub");
         server.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().unwrap();

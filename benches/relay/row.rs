@@ -27,6 +27,8 @@ pub enum Aim {
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     Absolute(f64),
+    /// No less and no more.
+    Exactly(f64),
     /// So many times what another has, in the same round.
     Times(f64, Kind),
     /// What this version does not do yet: shown, not judged.
@@ -65,6 +67,7 @@ impl Row {
         let sign = if self.aim == Aim::More { "≥" } else { "≤" };
         let (words, reached, limit) = match target {
             Target::Absolute(limit) => (format!("{sign} {limit}"), median(ours), limit),
+            Target::Exactly(limit) => (format!("= {limit}"), median(ours), limit),
             Target::Times(factor, kind) | Target::Later(factor, kind) => {
                 let theirs = self.samples.get(&kind).unwrap_or(&none);
                 (format!("{sign} {factor:.2} x {}", kind.name()), ratio(ours, theirs), factor)
@@ -73,13 +76,14 @@ impl Row {
         // An absolute figure is judged as it is shown.
         let scale = 10f64.powi(i32::try_from(self.digits).unwrap());
         let enough = match (target, self.aim) {
+            (Target::Exactly(_), _) => (reached - limit).abs() < f64::EPSILON,
             (Target::Absolute(_), Aim::Less) => (reached * scale).round() / scale <= limit,
             (_, Aim::Less) => reached <= limit,
             (_, Aim::More) => reached >= limit,
         };
         match target {
             _ if reached.is_nan() => format!("{words}: not measured"),
-            Target::Absolute(_) => format!("{words}: {}", mark(enough)),
+            Target::Absolute(_) | Target::Exactly(_) => format!("{words}: {}", mark(enough)),
             Target::Times(..) => format!("{words}: {reached:.2} {}", mark(enough)),
             Target::Later(..) => format!("{words}: {reached:.2} later"),
         }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use gatepost::wire::smtp::Body;
-use gatepost_fuzz::pieces;
+use gatepost_fuzz::{cut, pieces};
 use libfuzzer_sys::fuzz_target;
 
 struct Passage {
@@ -15,7 +15,7 @@ struct Passage {
 fn pass(input: &[u8], size: usize) -> Passage {
     let mut body = Body::new();
     let (mut out, mut consumed, mut ended) = (Vec::new(), 0, false);
-    for piece in input.chunks(size.min(input.len()).max(1)) {
+    for piece in cut(input, size) {
         let passed = body.pass(piece, &mut out);
         consumed += passed.consumed;
         if passed.ended {

@@ -5,14 +5,14 @@ use gatepost::wire::{
     imap::command::{Gathered, Gatherer},
     lines::Lines,
 };
-use gatepost_fuzz::pieces;
+use gatepost_fuzz::{cut, pieces};
 use libfuzzer_sys::fuzz_target;
 
 fn gather(input: &[u8], size: usize) -> Vec<String> {
     let mut lines = Lines::new(1024);
     let mut gatherer = Gatherer::default();
     let mut told = Vec::new();
-    for piece in input.chunks(size.min(input.len()).max(1)) {
+    for piece in cut(input, size) {
         lines.feed(piece);
         loop {
             match gatherer.step(&mut lines) {

@@ -3,18 +3,18 @@
 
 use bytes::BytesMut;
 use gatepost::wire::{imap, pop3, smtp::Replies};
-use gatepost_fuzz::{pieces, replies_are_lines};
+use gatepost_fuzz::{cut, pieces, replies_are_lines};
 use libfuzzer_sys::fuzz_target;
 
 fn smtp(input: &[u8], size: usize) -> Vec<String> {
     let mut replies = Replies::new(BytesMut::new());
     let mut told = Vec::new();
-    for piece in input.chunks(size.min(input.len()).max(1)) {
+    for piece in cut(input, size) {
         replies.feed(piece);
         loop {
             match replies.cut() {
                 Ok(Some(reply)) => {
-                    assert!((200..600).contains(&reply.code) || reply.code < 200, "{}", reply.code);
+                    assert!((200..600).contains(&reply.code), "{}", reply.code);
                     replies_are_lines(&reply.to_wire());
                     told.push(format!("{reply:?}"));
                 }

@@ -1,6 +1,7 @@
 //! A whole sign-on with both peers' bytes interleaved: who is let in, and what reaches the upstream.
 #![no_main]
 
+use bytes::BytesMut;
 use gatepost::wire::{
     Back, Front, Knock, Machine, Protection, SignOn, Step, Welcome,
     imap::{ImapBack, ImapFront},
@@ -8,7 +9,7 @@ use gatepost::wire::{
     pop3::{Pop3Back, Pop3Front},
     smtp::{Command, Replies, SmtpBack, SmtpFront, command::Carries, front::Keywords},
 };
-use gatepost_fuzz::{TOKEN, credentials, doorman, nothing, replies_are_lines};
+use gatepost_fuzz::{TOKEN, credentials, doorman, replies_are_lines};
 use libfuzzer_sys::fuzz_target;
 
 /// Where a session stands.
@@ -119,7 +120,7 @@ fn play<F: Front, B: Back>(front: F, make: impl Fn() -> B, mut script: &[u8]) ->
 fn relay(client: &[u8], upstream: &[u8], capabilities: &[String]) {
     let carries = Carries::from_keywords(capabilities);
     let mut lines = Lines::with_input(COMMAND_CAP, client.into());
-    let mut replies = Replies::new(nothing());
+    let mut replies = Replies::new(BytesMut::new());
     replies.feed(upstream);
     while let Ok(Some(line)) = lines.cut() {
         match Command::parse(&line) {

@@ -3,10 +3,12 @@
 //! Nothing here knows what the right answer is. The targets hold that a machine gives the same answers wherever its
 //! input is cut, never loops, and never lets a byte out that its peer could take for a second line.
 
-use bytes::{Bytes, BytesMut};
+use std::slice::Chunks;
+
+use bytes::Bytes;
 use gatepost::{
     base::{Fault, Kind, Owner, Sasl, Secret},
-    wire::{Back, Front, Knock, Machine, SignOn, Step, Welcome, sasl::Credentials},
+    wire::{Back, Front, Knock, Machine, Protection, SignOn, Step, Welcome, sasl::Credentials},
 };
 
 /// More steps without input than any machine may need.
@@ -33,6 +35,11 @@ pub fn pieces(data: &[u8]) -> (usize, &[u8]) {
     }
 }
 
+/// Input in pieces of `size`; all of it, and none where there is none.
+pub fn cut(input: &[u8], size: usize) -> Chunks<'_, u8> {
+    input.chunks(size.min(input.len()).max(1))
+}
+
 /// Runs a machine over `input` in pieces of `size`. `react` answers an event and says whether the work is over.
 pub fn run<M: Machine>(
     mut machine: M,
@@ -41,7 +48,7 @@ pub fn run<M: Machine>(
     mut react: impl FnMut(&mut M, M::Event) -> (String, bool),
 ) -> Told {
     let mut told = Told::default();
-    let mut pieces = input.chunks(size.min(input.len()).max(1));
+    let mut pieces = cut(input, size);
     let mut left = input.len();
     'work: loop {
         for step in 0.. {
@@ -78,18 +85,26 @@ pub fn run<M: Machine>(
     told
 }
 
-/// A client's machine: whoever's name begins with `a` is let in. `reads_matter` tells for an input whether the
-/// answers may depend on what came in one read.
-pub fn front<F: Front>(make: impl Fn() -> F, data: &[u8], reads_matter: impl Fn(&[u8]) -> bool) -> Told {
+/// A client's machine, with each kind of protection: whoever's name begins with `a` is let in. `reads_matter` tells for
+/// an input whether the answers may depend on what came in one read.
+pub fn front<F: Front>(make: impl Fn(Protection) -> F, data: &[u8], reads_matter: impl Fn(&[u8]) -> bool) {
+    let Some((mode, data)) = data.split_first() else { return };
+    let protection = [Protection::Plain, Protection::Offered, Protection::Required, Protection::Secured];
+    let protection = protection[usize::from(mode % 4)];
     let (size, input) = pieces(data);
-    let cut = run(make(), input, size, doorman);
-    let whole = run(make(), input, usize::MAX, doorman);
+    let cut = run(make(protection), input, size, doorman);
+    let whole = run(make(protection), input, usize::MAX, doorman);
     // Plain bytes behind STARTTLS are a violation when they are there in time, and never read otherwise.
     if !cut.tls && !whole.tls && !reads_matter(input) {
         assert_eq!(cut, whole, "cut by {size}");
     }
-    replies_are_lines(&whole.said);
-    whole
+    for told in [cut, whole] {
+        replies_are_lines(&told.said);
+        if protection == Protection::Required {
+            let taken = told.heard.iter().any(|word| word.starts_with("login") || word.starts_with("no"));
+            assert!(!taken, "taken before TLS");
+        }
+    }
 }
 
 pub fn doorman<F: Front>(front: &mut F, knock: Knock) -> (String, bool) {
@@ -168,9 +183,4 @@ pub fn replies_are_lines(said: &[u8]) {
         let control = text.iter().any(|byte| *byte < 0x20 && *byte != b'\t' || *byte == 0x7f);
         assert!(!control, "a control byte went out: {:?}", String::from_utf8_lossy(line));
     }
-}
-
-/// An empty buffer, spelled short.
-pub fn nothing() -> BytesMut {
-    BytesMut::new()
 }

@@ -251,4 +251,18 @@ mod tests {
     fn every_command_shows_examples_that_the_command_line_takes() {
         check(&Cli::command());
     }
+
+    /// Every user of a machine sees the arguments of its processes.
+    #[test]
+    fn no_argument_takes_a_secret() {
+        fn check(command: &clap::Command) {
+            let takes = |arg: &&clap::Arg| arg.get_action().takes_values();
+            for arg in command.get_arguments().filter(takes).map(|arg| arg.get_id().as_str()) {
+                let named = ["password", "secret", "token", "code", "hash"].iter().any(|word| arg.contains(word));
+                assert!(!named, "`{}` takes `{arg}` on the command line", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
 }

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 
+from lab.password import hashed
 from lab.processes import Part, greets, run, wait_until
 
 # The listeners: every way of TLS for every protocol, each run at an address of its own.
@@ -86,6 +87,13 @@ class Daemon:
         """Runs one of its commands to the end, while the daemon runs."""
         return run(self.binary, *words, text=text, check=check, timeout=timeout, cwd=self.folder, env=self.environment)
 
+    def log_size(self):
+        return len(self.part.said())
+
+    def log_since(self, size):
+        """What it logged since it had logged so many characters."""
+        return self.part.said()[size:]
+
     def login(self, url, account, flow):
         """Starts `gatepost login` and leaves it running: the person at the browser of the OAuth server at `url` comes next."""
         self.logins += 1
@@ -104,15 +112,13 @@ class Daemon:
         return self.part.stop(seconds=15)
 
     def _configuration(self, backend):
-        hashes = re.findall(r"\$argon2id\$\S+", self.command("password", "--stdin", text=MAIL_PASSWORD + "\n").stdout)
-        assert hashes, "`gatepost password --stdin` printed no argon2id hash"
         text = CONFIGURATION.format(folder=self.folder, address=self.address, console=CONSOLE_PORT, ca=backend.ca)
         for tls, ports in PORTS.items():
             if tls == "off" or self.pki:
                 for protocol, port in ports.items():
                     text += LISTENER.format(protocol=protocol, address=self.address, port=port, tls=tls)
                     text += CERTIFICATE.format(pki=self.pki) if tls != "off" else ""
-        return text + backend.configuration(hashes[0])
+        return text + backend.configuration(hashed(self.binary, MAIL_PASSWORD))
 
 
 class Login:

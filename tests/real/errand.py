@@ -36,7 +36,7 @@ class Errand:
     def __init__(self, client, protocol, login, tls, *, daemon, backend, user, password, folder, ca):
         self.client, self.protocol = client, protocol
         self.work = client.work[protocol]
-        self.backend, self.user = backend, user
+        self.daemon, self.backend, self.user = daemon, backend, user
         self.folder = folder
         folder.mkdir(parents=True)
         folder.chmod(0o777)  # some programs put root's rights down
@@ -65,15 +65,28 @@ class Errand:
     def refused(self, stack):
         """Runs the driver, which must give up before it did anything: the certificate is not one of an authority that it was given."""
         self.backend.empty(self.user)
+        began = self.daemon.log_size()
         try:
-            self.run(stack, PATIENCE)
+            self._drive(stack, PATIENCE)
         except DidNot as failure:
             assert not failure.done, f"it did {failure.done} behind a certificate of a stranger"
         else:
             raise AssertionError("it took the certificate of a stranger")
+        assert not self._signed_on(began), "its password came through behind a certificate of a stranger"
+        if self.environment["TLS"] not in self.work.late:
+            wait_until("a failed handshake in the daemon's log", lambda: "TLS handshake failed" in self.daemon.log_since(began), 5)
 
     def run(self, stack, seconds=SECONDS):
         """Runs the driver to its end. Every step that the table promises must be done, in that order, and be so."""
+        began = self.daemon.log_size()
+        self._drive(stack, seconds)
+        if self.environment["LOGIN"] != "none":
+            assert self._signed_on(began), f"the daemon tells of no sign-on of {self.user}"
+
+    def _signed_on(self, began):
+        return re.search(rf'signed on .*account="{re.escape(self.user)}"', self.daemon.log_since(began))
+
+    def _drive(self, stack, seconds):
         part = Part(
             f"{self.client.name} ({self.protocol})", [*self.client.command, self.protocol], self.folder / "log",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.folder, env=self.environment,
@@ -111,10 +124,7 @@ class Errand:
 
     def did_send(self, how="exact"):
         stored = wait_until("the message", lambda: self.backend.stored(self.user), seconds=30)[0]  # in a mailbox of its own
-        if how == "exact":
-            assert_arrived(self.own, stored)
-        else:
-            self._assert_alike(self.own, stored)
+        self._assert_is(how, self.own, stored, exactly=assert_arrived)
 
     # IMAP
 
@@ -125,10 +135,7 @@ class Errand:
 
     def did_fetch(self, how="exact"):
         fetched = (self.folder / "fetched").read_bytes()
-        if how == "exact":
-            assert_same(self.waiting, re.sub(rb"\r?\n", b"\r\n", fetched))
-        else:
-            self._assert_alike(self.waiting, fetched)
+        self._assert_is(how, self.waiting, re.sub(rb"\r?\n", b"\r\n", fetched))
 
     def did_search(self, hits, misses):
         assert (hits, misses) == ("1", "0"), f"{hits} hits for a subject that is there, {misses} for another"
@@ -137,11 +144,7 @@ class Errand:
         assert "Work" in self.backend.mailboxes(self.user)
 
     def did_append(self, how="exact"):
-        stored = self.backend.wait_stored(self.user, f"{self.marker}-own", "Work")
-        if how == "exact":
-            assert_same(self.own, stored)
-        else:
-            self._assert_alike(self.own, stored)
+        self._assert_is(how, self.own, self.backend.wait_stored(self.user, f"{self.marker}-own", "Work"))
 
     def did_flag(self):
         wait_until("the flag", lambda: self.backend.flagged(self.user) == 1)
@@ -190,8 +193,11 @@ class Errand:
         wait_until(f"the message to be gone from {mailbox}", gone)
 
     @staticmethod
-    def _assert_alike(sent, got):
-        """The same subject, text and attachment, as a person sees them, in whatever form a program put them."""
+    def _assert_is(how, sent, got, exactly=assert_same):
+        """The same bytes; or "alike": the same subject, text and attachment, as a person sees them, in whatever form."""
+        if how == "exact":
+            return exactly(sent, got)
+        assert how == "alike", how
         sent, got = (email.message_from_bytes(mail, policy=email.policy.default) for mail in (sent, got))
         assert got["Subject"] == sent["Subject"], f"the subject is {got['Subject']!r}"
         text = got.get_body(("plain",)).get_payload(decode=True).decode()  # some programs say nothing of its charset

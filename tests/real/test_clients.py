@@ -4,6 +4,7 @@ It exists because programs differ in how they sign on, quote, pipeline and wait,
 mailbox; four run at a time. It refuses to know anything of a program: that is in its row of `clients/table.py` and in its driver.
 """
 
+import threading
 import unittest
 
 from bench import RealTest
@@ -51,6 +52,8 @@ class ClientTest(RealTest):
 class StrangerTest(ClientTest):
     """The same, with another authority given to the program: it must find out, and hold its password back."""
 
+    alone = threading.Lock()
+
     def id(self):
         return super().id() + ".stranger"
 
@@ -59,10 +62,8 @@ class StrangerTest(ClientTest):
         return self.bench.stranger.ca
 
     def go(self, errand):
-        began = self.bench.log_size()
-        errand.refused(self.bench.stack)
-        log = self.bench.log_since(began, lines=10_000)
-        self.assertNotRegex(log, f'signed on .*account="{errand.user}"')
+        with StrangerTest.alone:  # the log tells of a handshake that failed, and not whose it was
+            errand.refused(self.bench.stack)
 
 
 def load_tests(loader, standard_tests, pattern):

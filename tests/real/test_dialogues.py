@@ -56,8 +56,7 @@ class DialogueTest(RealTest):
         return messages.ordinary(self.user, self.user, subject, "Text\r\n.\r\n..\r\n")
 
     def speak(self, protocol):
-        plain, size = base64_of(f"\0{self.user}\0{self.password}"), len(self.message("from-thunderbird-again"))
-        tag = None
+        plain, tag = base64_of(f"\0{self.user}\0{self.password}"), None
         lines = self.file.read_text().splitlines()
         for number, line in enumerate(lines):
             kind, _, text = line.partition(" ")
@@ -65,7 +64,7 @@ class DialogueTest(RealTest):
                 following = next((later[3:] for later in lines[number + 1 :] if later.startswith("M:")), "")
                 for name, value in {
                     "user": self.user, "password": self.password, "user64": base64_of(self.user), "plain": plain,
-                    "password64": base64_of(self.password), "size": size, "literal": len(self.message(following)),
+                    "password64": base64_of(self.password), "size": len(self.message(following)),
                 }.items():
                     text = text.replace(f"{{{name}}}", str(value))
                 tag = text.split()[0] if protocol == "imap" and text != "DONE" and text != plain else tag

@@ -21,20 +21,7 @@ SESSIONS = 24
 class ListenerTest(RealTest):
     def setUp(self):
         super().setUp()
-        self.address = self.bench.daemon.address
-        self.context = self.lab.pki.client_context()
-
-    def smtp(self, tls, wrapped=False):
-        at = self.address, PORTS[tls]["smtp"]
-        return smtplib.SMTP_SSL(*at, timeout=30, context=self.context) if wrapped else smtplib.SMTP(*at, timeout=30)
-
-    def imap(self, tls, wrapped=False):
-        at = self.address, PORTS[tls]["imap"]
-        return imaplib.IMAP4_SSL(*at, ssl_context=self.context, timeout=30) if wrapped else imaplib.IMAP4(*at, timeout=30)
-
-    def pop3(self, tls, wrapped=False):
-        at = self.address, PORTS[tls]["pop3"]
-        return poplib.POP3_SSL(*at, timeout=30, context=self.context) if wrapped else poplib.POP3(*at, timeout=30)
+        self.assertIsNotNone(self.bench.daemon)
 
     def sign_on_everywhere(self, tls, wrapped):
         with self.smtp(tls, wrapped) as smtp:
@@ -70,20 +57,20 @@ class ListenerTest(RealTest):
             self.assertFalse(smtp.has_extn("auth"))
             code, _ = smtp.docmd("AUTH", "PLAIN " + smtplib.encode_base64(f"\0{self.user}\0{self.password}".encode(), eol=""))
             self.assertIn(code, (530, 538))
-            smtp.starttls(context=self.context)
+            smtp.starttls(context=self.trust)
             smtp.login(self.user, self.password)
         with self.imap("starttls-required") as imap:
             self.assertIn("LOGINDISABLED", imap.capabilities)
             with self.assertRaises(imaplib.IMAP4.error):
                 imap.login(self.user, self.password)
-            imap.starttls(self.context)
+            imap.starttls(self.trust)
             imap.login(self.user, self.password)
         pop3 = self.pop3("starttls-required")
         self.assertNotIn("USER", pop3.capa())
         with self.assertRaises(poplib.error_proto):
             pop3.user(self.user)
             pop3.pass_(self.password)
-        pop3.stls(self.context)
+        pop3.stls(self.trust)
         pop3.user(self.user)
         pop3.pass_(self.password)
         pop3.quit()
@@ -93,7 +80,7 @@ class ListenerTest(RealTest):
         stranger.load_default_certs()
         for tls, wrapped in (("implicit", True), ("auto", True)):
             with self.subTest(tls), self.assertRaises(ssl.SSLCertVerificationError):
-                smtplib.SMTP_SSL(self.address, PORTS[tls]["smtp"], timeout=30, context=stranger)
+                smtplib.SMTP_SSL(self.lab.address, PORTS[tls]["smtp"], timeout=30, context=stranger)
         with self.smtp("starttls") as smtp, self.assertRaises(ssl.SSLCertVerificationError):
             smtp.starttls(context=stranger)
 

@@ -4,13 +4,10 @@ It exists because a relay that takes dots off, adds a line end or breaks a long 
 difference below the trace headers, on the way in over SMTP and on the way out over IMAP and POP3.
 """
 
-import imaplib
-import poplib
 import smtplib
 
 import messages
 from bench import RealTest
-from daemon import IMAP_PORT, POP3_PORT, SMTP_PORT
 from messages import MEGABYTE, assert_arrived, assert_same
 
 DOTS = (
@@ -22,11 +19,11 @@ DOTS = (
 class Messages(RealTest):
     def setUp(self):
         super().setUp()
-        self.address = self.bench.daemon.address
+        self.assertIsNotNone(self.bench.daemon)
 
     def send(self, *mails):
         """Sends through the daemon with the plain password, all in one session."""
-        with smtplib.SMTP(self.address, SMTP_PORT, timeout=60) as smtp:
+        with self.smtp() as smtp:
             smtp.login(self.user, self.password)
             for mail in mails:
                 self.assertEqual(smtp.sendmail(self.user, [self.user], mail), {})
@@ -77,7 +74,7 @@ class Messages(RealTest):
         mail = messages.with_attachment(self.user, self.user, "thirty-mb", size=22 * MEGABYTE)  # base64 makes 30 of 22
         self.assertGreater(len(mail), 30_000_000)
         stored = self.assert_passes(mail, "thirty-mb")
-        with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
+        with self.imap() as imap:
             imap.login(self.user, self.password)
             imap.select("INBOX", readonly=True)
             assert_same(stored, imap.fetch("1", "(BODY[])")[1][0][1])
@@ -94,12 +91,12 @@ class Messages(RealTest):
         self.send(*sent)
         stored = [self.dovecot.wait_stored(self.user, marker) for marker in ("read-dots", "read-empty", "read-attachment")]
 
-        with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
+        with self.imap() as imap:
             imap.login(self.user, self.password)
             imap.select("INBOX", readonly=True)
             self.assert_all_same(stored, [part[1] for part in imap.fetch("1:*", "(BODY[])")[1] if isinstance(part, tuple)])
 
-        pop3 = poplib.POP3(self.address, POP3_PORT, timeout=60)
+        pop3 = self.pop3()
         pop3.user(self.user)
         pop3.pass_(self.password)
         self.assert_all_same(stored, [b"".join(line + b"\r\n" for line in pop3.retr(number)[1]) for number in (1, 2, 3)])
@@ -112,7 +109,7 @@ class Messages(RealTest):
 
     def test_a_search_for_utf8_in_a_literal(self):
         self.assert_passes(messages.with_attachment(self.user, self.user, "literal", size=1000), "literal")
-        with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
+        with self.imap() as imap:
             imap.login(self.user, self.password)
             imap.select("INBOX", readonly=True)
             imap.literal = "Grüße".encode()
@@ -120,13 +117,13 @@ class Messages(RealTest):
 
     def test_append_through_imap(self):
         mail = messages.with_attachment(self.user, self.user, "appended")
-        with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
+        with self.imap() as imap:
             imap.login(self.user, self.password)
             self.assertEqual(imap.append("Drafts", r"(\Draft)", None, mail)[0], "OK")
         assert_same(mail, self.dovecot.wait_stored(self.user, "appended", mailbox="Drafts"))
 
     def test_a_sender_of_others_is_refused_and_the_session_goes_on(self):
-        with smtplib.SMTP(self.address, SMTP_PORT, timeout=60) as smtp:
+        with self.smtp() as smtp:
             smtp.login(self.user, self.password)
             with self.assertRaises(smtplib.SMTPException):
                 smtp.sendmail(self.other, [self.user], messages.ordinary(self.other, self.user, "not-mine"))
@@ -136,7 +133,7 @@ class Messages(RealTest):
 
     def test_what_upstream_refuses_is_told_one_by_one(self):
         mail = messages.ordinary(self.user, self.other, "refused-in-part")
-        with smtplib.SMTP(self.address, SMTP_PORT, timeout=60) as smtp:
+        with self.smtp() as smtp:
             smtp.login(self.user, self.password)
             refused = smtp.sendmail(self.user, ["nobody@lab.example", self.other, "later@lab.example"], mail)
             self.assertEqual({code for code, _ in refused.values()}, {550, 450})

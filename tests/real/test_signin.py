@@ -12,14 +12,13 @@ import urllib.parse
 import urllib.request
 
 from bench import RealTest
-from daemon import IMAP_PORT, POP3_PORT, SMTP_PORT
 from lab.lab import ALICE, BOB, CAROL, DAVE, ERIN
 
 
 class SignIn(RealTest):
-    def imap(self, account):
-        """A session at the daemon, signed on with the plain password."""
-        imap = imaplib.IMAP4(self.lab.address, IMAP_PORT, timeout=60)
+    def signed_on(self, account):
+        """An IMAP session, signed on with the plain password."""
+        imap = self.imap()
         try:
             imap.login(account, self.password)
         except BaseException:
@@ -28,15 +27,15 @@ class SignIn(RealTest):
         return imap
 
     def assert_reads_mail(self, account):
-        with self.imap(account) as imap:
+        with self.signed_on(account) as imap:
             self.assertEqual(imap.select("INBOX")[0], "OK")
 
     def assert_smtp_signs_on(self, account):
-        with smtplib.SMTP(self.lab.address, SMTP_PORT, timeout=60) as smtp:
+        with self.smtp() as smtp:
             smtp.login(account, self.password)
 
     def assert_pop3_signs_on(self, account):
-        pop3 = poplib.POP3(self.lab.address, POP3_PORT, timeout=60)
+        pop3 = self.pop3()
         try:
             pop3.user(account)
             pop3.pass_(self.password)
@@ -73,8 +72,8 @@ class SignIn(RealTest):
 
     def test_before_sign_in_every_protocol_says_what_to_do(self):
         self.assertIsNotNone(self.bench.fresh_daemon)
-        with self.assertRaisesRegex(imaplib.IMAP4.error, r"\[CONTACTADMIN\].*http"):
-            self.imap(DAVE)
+        with self.assertRaisesRegex(imaplib.IMAP4.error, r"\[CONTACTADMIN\].*gatepost login"):
+            self.signed_on(DAVE)
         with self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
             self.assert_smtp_signs_on(DAVE)
         self.assertRegex(f"{refused.exception.smtp_code} {refused.exception.smtp_error}", r"^535 .*5\.7\.0")
@@ -108,7 +107,7 @@ class SignIn(RealTest):
 
         self.bench.fresh_daemon.command("logout", DAVE, "--yes")
         with self.assertRaisesRegex(imaplib.IMAP4.error, "CONTACTADMIN"):
-            self.imap(DAVE)
+            self.signed_on(DAVE)
 
     def test_a_provider_that_wants_oauthbearer(self):
         login = self.start(ERIN, "device")

@@ -4,8 +4,6 @@ It exists apart from the table of programs because one Thunderbird does everythi
 connections and caches as it does for a user. It refuses to take its word: what it did is looked up in Dovecot's store.
 """
 
-import imaplib
-
 import messages
 from bench import RealTest
 from clients.settings import Settings
@@ -18,10 +16,9 @@ from messages import MEGABYTE, assert_same
 class ThunderbirdTest(RealTest):
     def setUp(self):
         super().setUp()
-        self.address = self.bench.daemon.address
         folder = self.bench.folder / "thunderbird"
         folder.mkdir()
-        self.settings = Settings(self.address, SMTP_PORT, IMAP_PORT, POP3_PORT, self.user, self.password, folder)
+        self.settings = Settings(self.bench.daemon.address, SMTP_PORT, IMAP_PORT, POP3_PORT, self.user, self.password, folder)
 
     def put(self, marker):
         self.dovecot.deliver(self.user, messages.ordinary(self.user, self.user, marker, f"{marker}\r\n.\r\n..\r\n"))
@@ -63,7 +60,7 @@ class ThunderbirdTest(RealTest):
         self.assertEqual(thunderbird.call("search", "INBOX", "something else"), [])
         assert_same(self.dovecot.stored(self.user)[0], thunderbird.fetch("INBOX", "tb-work"))
         thunderbird.call("star", "INBOX", "tb-work")
-        with imaplib.IMAP4(self.address, IMAP_PORT, timeout=60) as imap:
+        with self.imap() as imap:
             imap.login(self.user, self.password)
             imap.select("INBOX", readonly=True)
             wait_until("the star", lambda: imap.search(None, "FLAGGED")[1] == [b"1"])

@@ -15,6 +15,11 @@ class Refused(Exception):
     """The daemon said something else than hoped for, or closed; `str()` is its line."""
 
 
+def refusal(refused):
+    """Why it did not go on, in a few words."""
+    return str(refused) or type(refused).__name__
+
+
 class Client:
     def __init__(self, protocol, reader, writer):
         self.protocol, self.reader, self.writer = protocol, reader, writer

@@ -6,7 +6,6 @@ configuration file, its commands and its ports.
 
 import asyncio
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -17,11 +16,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from client import PASSWORD
+from lab import PROTOCOLS
+from lab.password import hashed
 from lab.pki import Pki
-from lab.processes import Part, run, wait_until
+from lab.processes import Part, accepts, wait_until
 
 HERE = Path(__file__).resolve().parent
-PROTOCOLS = ("smtp", "imap", "pop3")
 
 HEAD = """
 [store]
@@ -102,9 +102,9 @@ class Gatepost:
         text = HEAD.format(folder=self.folder, ca=pki.ca, address=address, **upstream)
         for protocol, port in self.endpoint.ports.items():
             text += LISTENER.format(protocol=protocol, address=address, port=port, most=most) + (PROXIED if proxied else "")
-        hashed = re.search(r"\$argon2id\$\S+", run(self.binary, "password", "--stdin", text=PASSWORD + "\n").stdout)[0]
+        secret = hashed(self.binary, PASSWORD)
         self.config = self.folder / "gatepost.toml"
-        self.config.write_text(text + "".join(ACCOUNT.format(user=user, hash=hashed) for user in self.users))
+        self.config.write_text(text + "".join(ACCOUNT.format(user=user, hash=secret) for user in self.users))
         self.world, self.daemon = world, None
 
     @property
@@ -145,19 +145,14 @@ class Gatepost:
             raise AssertionError(f"gatepost login {user} ended with {login.returncode}: {said}")
 
     async def start(self):
-        """Seconds until all ports greet."""
+        """Seconds until all ports accept connections."""
         return await asyncio.to_thread(self._start)
 
     def _start(self):
         began = time.monotonic()
         self.daemon = self.world.part(Part("gatepost", [self.binary, "run", "-c", self.config], self.folder / "gatepost.log"))
-        for protocol, port in self.endpoint.ports.items():
-            while not _accepts(self.endpoint.address, port):
-                if self.daemon.process.poll() is not None:
-                    raise AssertionError(f"gatepost ended at once with {self.daemon.process.returncode}:\n{self.daemon.tail()}")
-                if time.monotonic() > began + 30:
-                    raise AssertionError(f"gatepost does not listen for {protocol} after 30 s:\n{self.daemon.tail()}")
-                time.sleep(0.001)
+        for port in self.endpoint.ports.values():
+            self.daemon.wait_ready(accepts(self.endpoint.address, port), seconds=30, pause=0.001)
         return time.monotonic() - began
 
     def kill(self):
@@ -185,11 +180,3 @@ def _free_port(address):
     with socket.socket() as one:
         one.bind((address, 0))
         return one.getsockname()[1]
-
-
-def _accepts(address, port):
-    try:
-        socket.create_connection((address, port), timeout=5).close()
-        return True
-    except OSError:
-        return False

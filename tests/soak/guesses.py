@@ -1,7 +1,8 @@
 """Guessing: how many answers a source gets, what the owner waits for, and whether the time tells who exists.
 
 It exists for hardening item 10. Sources beyond this machine are named by PROXY headers, since loopback has rules of its own; it
-is measured beside them. It refuses to count anything as an answered guess but the words for a wrong password.
+is measured beside them. It refuses to count anything as an answered guess but the words for a wrong password, and to call
+silence slow.
 """
 
 import asyncio
@@ -9,11 +10,12 @@ import base64
 import statistics
 import time
 
-from client import PASSWORD, Client, Refused, login
+from client import PASSWORD, Client, Refused, login, refusal
 from figures import at_most, holds
 
 WRONG = "535 5.7.8"
 PARALLEL = 50
+LEAST = 5  # answers that a rate is made of
 
 
 async def attack(end, source, named, user, until, lane, answers):
@@ -40,7 +42,9 @@ async def attack(end, source, named, user, until, lane, answers):
 def answered(answers, since):
     """Answered guesses a second, from the first moment on to the last."""
     wrong = [at for at, told in answers if told.startswith(WRONG)]
-    return (len(wrong) - 1) / (wrong[-1] - since) if len(wrong) > 1 else 0.0
+    if len(wrong) < LEAST:
+        raise AssertionError(f"only {len(wrong)} wrong passwords were answered, of {len(answers)}")
+    return (len(wrong) - 1) / (wrong[-1] - since)
 
 
 async def guesses(world):
@@ -54,7 +58,7 @@ async def guesses(world):
             for lane in range(PARALLEL)
         ]
         lonely = asyncio.create_task(_answers_of_one_connection(end, source, "198.51.100.9", users[3]))
-        await asyncio.sleep(5)
+        await _begun(answers)
         elsewhere = await _waited(end, source, "203.0.113.5", users[1])
         same = await _waited(end, source, attacker, users[2])
         remembered = await _waited(end, source, attacker, users[1])
@@ -89,6 +93,13 @@ async def guesses(world):
         ]
 
 
+async def _begun(answers, seconds=30):
+    """Waits until the guesser is slowed down: some of its guesses are answered."""
+    until = time.monotonic() + seconds
+    while len(answers) < 3 and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+
+
 def _told(waited):
     return f"{'let in' if waited[0] else 'refused'} after {waited[1]:.2f} s" + (f" ({waited[2]})" if waited[2] else "")
 
@@ -102,7 +113,7 @@ async def _waited(end, source, named, user):
             client.abort()
             return True, time.monotonic() - began, told and f"after {told}"
         except (Refused, OSError, TimeoutError) as refused:
-            told = str(refused) or type(refused).__name__
+            told = refusal(refused)
             await asyncio.sleep(1)
     return False, time.monotonic() - began, told
 
@@ -120,7 +131,7 @@ async def _answers_of_one_connection(end, source, named, user):
                 return told, count
         return "not closed", count
     except (Refused, OSError) as closed:
-        return str(closed), count
+        return refusal(closed), count
     finally:
         client.abort()
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from client import login
+from lab import PROTOCOLS
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def waits(endpoint, source, user, tries=20, pause=0.02):
         await (await login(endpoint, "imap", source, user)).quit()  # from now on the password is remembered
         for n in range(tries):
             began = time.monotonic()
-            client = await login(endpoint, ("imap", "smtp", "pop3")[n % 3], source, user)
+            client = await login(endpoint, PROTOCOLS[n % 3], source, user)
             each.append(time.monotonic() - began)
             await client.quit()
             await asyncio.sleep(pause)

@@ -1,23 +1,36 @@
 """Figures of a running process, from /proc.
 
 It exists so that memory is measured in one way everywhere: what is resident, as the kernel counts it. It refuses to guess: a
-process that is gone is an error.
+process that is gone, or that this user may not look into, is an error.
 """
 
 import asyncio
-import contextlib
+import time
 from pathlib import Path
 
 
 def resident(pid):
-    """KiB; summed over the mappings where that may be read, since the counter in `status` lags behind."""
-    with contextlib.suppress(PermissionError):
-        return _field(Path(f"/proc/{pid}/smaps_rollup"), "Rss:")
-    return _field(Path(f"/proc/{pid}/status"), "VmRSS:")
+    """KiB, summed over the mappings: the counter in `status` lags behind."""
+    return _kilobytes(pid, "smaps_rollup", "Rss:")
 
 
-def _field(path, name):
-    return next(int(line.split()[1]) for line in path.read_text().splitlines() if line.startswith(name))
+def own(pid):
+    """KiB of these that no file stands behind: code that runs for the first time is no growth."""
+    return _kilobytes(pid, "smaps_rollup", "Anonymous:")
+
+
+async def settled(pid, seconds=10):
+    """What is resident as soon as two looks in a row agree."""
+    until, last = time.monotonic() + seconds, None
+    while (now := resident(pid)) != last and time.monotonic() < until:
+        last = now
+        await asyncio.sleep(0.2)
+    return now
+
+
+def _kilobytes(pid, file, name):
+    lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 class Peak:
@@ -25,22 +38,14 @@ class Peak:
 
     def __init__(self, pid):
         self.pid = pid
-        self.most = 0
 
-    async def _watch(self):
-        status = Path(f"/proc/{self.pid}/status")
-        while True:
-            self.most = max(self.most, _field(status, "VmRSS:"))
-            await asyncio.sleep(0.01)
-
-    async def __aenter__(self):
-        self.task = asyncio.create_task(self._watch())
+    def __enter__(self):
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # proc(5): the peak begins anew
         return self
 
-    async def __aexit__(self, *_):
-        self.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError, StopIteration):
-            await self.task
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.most = _kilobytes(self.pid, "status", "VmHWM:")
 
 
 def slope(points):

@@ -10,12 +10,13 @@ import time
 from client import Client, Refused, login
 from figures import at_most, holds
 from honest import waits
-from process import resident
+from lab import PROTOCOLS
+from process import resident, settled
 
 DEADLINE = 60.0
-SCHEDULING = 1.0  # a timer and a busy machine
+LATEST = DEADLINE + 1  # a timer and a busy machine
+EARLIEST = 55.0  # a client that is only slow has its minute; the clock here starts a little later than the daemon's
 TRICKLE = {"smtp": b"EHLO " + b"a" * 200, "imap": b"a LOGIN " + b"a" * 200, "pop3": b"USER " + b"a" * 200}
-PROTOCOLS = tuple(TRICKLE)
 
 
 class Held(asyncio.Protocol):
@@ -86,8 +87,8 @@ def drop_figure(name, lives):
     return holds(
         f"{name} are dropped",
         f"after {shortest:.2f} to {longest:.2f} s, {left} left",
-        f"all within {DEADLINE:.0f} s",
-        not left and longest <= DEADLINE + SCHEDULING,
+        f"all after {EARLIEST:.0f} to {LATEST:.0f} s",
+        not left and EARLIEST <= shortest and longest <= LATEST,
     )
 
 
@@ -99,8 +100,7 @@ async def silent(world):
             before = await world.work(waits, gatepost.endpoint, gatepost.source(20_000), gatepost.users[0])
             for one in await hold(gatepost, 300):
                 one.transport.abort()
-            await asyncio.sleep(0.5)
-            held, steps = [], [resident(gatepost.pid)]
+            held, steps = [], [await settled(gatepost.pid)]
             for n, protocol in enumerate(PROTOCOLS):
                 held += await hold(gatepost, (many + n) // 3, 4000 * n, (protocol,))
                 steps.append(resident(gatepost.pid))
@@ -133,7 +133,8 @@ async def slow(world):
             before = await world.work(waits, gatepost.endpoint, gatepost.source(20_000), gatepost.users[0])
             held = await hold(gatepost, many)
             trickling = asyncio.create_task(_trickle(held))
-            await asyncio.sleep(2)
+            while not all(one.sent or one.closed for one in held):
+                await asyncio.sleep(0.05)
             during = await world.work(waits, gatepost.endpoint, gatepost.source(20_000), gatepost.users[0], 20, 0.1)
             open_still = sum(one.closed is None for one in held)
         world.say("slow", f"{open_still} held; a login: {during}; waiting until they are dropped")
@@ -172,7 +173,9 @@ async def full(world):
         first = [await login(end, "imap", gatepost.source(5000 + n), user) for n in range(signed_on)]
         held = await hold(gatepost, room - signed_on, protocols=("imap",))
         others = [await Client.connect(end, "imap", gatepost.source(6000 + n)) for n in range(newcomers)]
-        await asyncio.sleep(0.5)
+        until = time.monotonic() + 5
+        while sum(one.closed is not None for one in held) < newcomers and time.monotonic() < until:
+            await asyncio.sleep(0.02)
         gone = [n for n, one in enumerate(held) if one.closed]
         in_order = gone == list(range(newcomers))
         late = [await login(end, "imap", gatepost.source(7000 + n), user) for n in range(room - signed_on)]

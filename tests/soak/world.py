@@ -49,15 +49,21 @@ class World:
         return part
 
     @contextlib.asynccontextmanager
-    async def gatepost(self, name, number, **options):
-        """A daemon that runs, with everybody signed in, for one part."""
+    async def configured(self, name, number, **options):
+        """A daemon that does not run yet, with its provider, for one part."""
         gatepost = await asyncio.to_thread(Gatepost, self, name, number, **options)
         try:
-            await gatepost.start()
-            await gatepost.sign_in()
             yield gatepost
         finally:
             await asyncio.to_thread(gatepost.stop)
+
+    @contextlib.asynccontextmanager
+    async def gatepost(self, name, number, **options):
+        """A daemon that runs, with everybody signed in, for one part."""
+        async with self.configured(name, number, **options) as gatepost:
+            await gatepost.start()
+            await gatepost.sign_in()
+            yield gatepost
 
     async def work(self, function, *arguments):
         """Runs a function in a worker process."""

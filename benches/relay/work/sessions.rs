@@ -7,6 +7,7 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{
     bench::Bench,
     client::{Imap, user},
+    figures::Ran,
     peers::{Kind, Way},
     rounds::{Samples, note, sample},
     row::{Row, Target::Absolute},
@@ -59,7 +60,7 @@ pub async fn run(bench: &Bench<'_>) -> Vec<Row> {
         kib("the same, after each was used".to_owned(), some.used),
         kib(format!("memory per idle IMAP session, {MANY}"), many.idle).note(notes.join("; ")),
         kib("the same, after each was used".to_owned(), many.used),
-        Row::less(format!("CPU while {MANY} sessions idle"), "ms/s", 1, idle_cpu)
+        Row::less(format!("CPU while {MANY} sessions idle"), "ms/s", 2, idle_cpu)
             .bar([Absolute(1.0)])
             .moonshot([Absolute(0.0)]),
     ]
@@ -126,9 +127,9 @@ impl<'a> Crowd<'a> {
     }
 
     async fn idle_cpu(&self) -> f64 {
-        let before = self.way.cpu().unwrap();
+        let before = Ran::so_far(self.way.pid());
         sleep(IDLE).await;
-        (self.way.cpu().unwrap() - before) * 1e3 / IDLE.as_secs_f64()
+        Ran::so_far(self.way.pid()).since(&before).as_secs_f64() * 1e3 / IDLE.as_secs_f64()
     }
 }
 

@@ -6,6 +6,8 @@ It exists so that the page is printed, not written: `run.py --matrix >docs/clien
 import re
 import subprocess
 
+from lab import PROTOCOLS
+
 from .table import CLIENTS, IMAP, POP3, THUNDERBIRD
 
 PAGE = """\
@@ -14,8 +16,9 @@ PAGE = """\
 <!-- printed by `python3 tests/real/run.py --matrix` -->
 
 Each row is driven by `make real` through Gatepost with a plain password, against Dovecot and Postfix with a certified
-OAuth server, and against the sandbox that behaves like Exchange Online. No program is taken at its word: what it sent,
-stored, flagged, moved and deleted is looked up behind it, byte for byte where the program itself changes nothing.
+OAuth server, and, save Thunderbird, against the sandbox that behaves like Exchange Online. No program is taken at its
+word: what it sent, stored, flagged, moved and deleted is looked up behind it, byte for byte where the program itself
+changes nothing.
 
 - SMTP: a message with an attachment of 1 MB and a subject in UTF-8.
 - IMAP, all: list, search, fetch, create, append, flag, move, delete, and being woken up while idle; a megabyte each way.
@@ -67,6 +70,6 @@ def markdown(dialogues):
     """The page; `dialogues` are the names of the files in that folder."""
     lines = ["| program | version | in | SMTP | IMAP | POP3 |", "|---|---|---|---|---|---|"]
     for client in (THUNDERBIRD, *CLIENTS):
-        cells = [cell(client.work.get(protocol)) for protocol in ("smtp", "imap", "pop3")]
+        cells = [cell(client.work.get(protocol)) for protocol in PROTOCOLS]
         lines.append(f"| {' | '.join([client.name, version(client), client.language, *cells])} |")
     return PAGE.format(matrix="\n".join(lines), count=len(CLIENTS) + 1, dialogues=", ".join(f"`{name}`" for name in dialogues))

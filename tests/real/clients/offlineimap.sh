@@ -22,25 +22,10 @@ ssl = $([ "$TLS" = implicit ] && echo yes || echo no)
 starttls = $([ "$TLS" = starttls ] && echo yes || echo no)
 sslcacertfile = $CA
 END
-mkdir mail
 sync() { offlineimap -c config -o -u quiet; }
+fetched=exact
 
-sync
-ls mail >list; did list
-message=$(find mail/INBOX/new mail/INBOX/cur -type f)
-cp "$message" fetched; did fetch
-mkdir -p mail/Work/tmp mail/Work/new mail/Work/cur
-sync
-did create
-tr -d '\r' <message >mail/Work/tmp/1.own
-mv mail/Work/tmp/1.own "mail/Work/cur/1.own:2,S"
-sync
-did append alike
-message=$(find mail/INBOX/new mail/INBOX/cur -type f)
-flagged=mail/INBOX/cur/$(basename "${message%%:2,*}"):2,FS
-mv "$message" "$flagged"
-sync
-did flag
+. "$CLIENTS/maildir.sh"
 rm "$flagged"
 sync
 did delete

@@ -14,18 +14,22 @@ BUILT = HERE / "built"  # by install.sh
 IMAP = "list search fetch create append flag move delete idle wake"
 POP3 = "stat uidl top retr dele"
 BOTH = "starttls implicit"
+LATE = "starttls! implicit!"
+ABRUPT = "starttls implicit!"  # where TLS comes first they leave without an alert
 
 
 class Work:
     """What a program does at a protocol, with which login forms, and which kinds of TLS it can have besides none.
 
-    A question mark behind a kind of TLS: the program does not look at the certificate, whatever it is told.
+    A question mark behind a kind of TLS: the program does not look at the certificate, whatever it is told. An exclamation mark:
+    it looks behind the handshake, and the daemon sees no more than a client that leaves.
     """
 
     def __init__(self, steps, logins, tls=""):
         self.steps, self.logins = steps.split(), logins.split()
-        self.tls = [kind.rstrip("?") for kind in tls.split()]
-        self.verified = [kind for kind in tls.split() if not kind.endswith("?")]
+        self.tls = [kind.rstrip("?!") for kind in tls.split()]
+        self.verified = [kind.rstrip("!") for kind in tls.split() if not kind.endswith("?")]
+        self.late = [kind.rstrip("!") for kind in tls.split() if kind.endswith("!")]
 
 
 def smtp(logins, tls="", steps="send"):
@@ -71,25 +75,25 @@ CLIENTS = (
     Client.of("curl", "C", "curl --version", "sh curl.sh",
               smtp("plain plain-ir login login-ir", BOTH), imap("plain login", BOTH, "list search fetch create append flag move delete"),
               pop3("plain login", BOTH)),
-    Client.of("msmtp", "C", "msmtp --version", "sh msmtp.sh", smtp("plain login", BOTH)),
-    Client.of("mpop", "C", "mpop --version", "sh mpop.sh", pop3("user plain login", BOTH, "retr dele")),
+    Client.of("msmtp", "C", "msmtp --version", "sh msmtp.sh", smtp("plain login", LATE)),
+    Client.of("mpop", "C", "mpop --version", "sh mpop.sh", pop3("user plain login", LATE, "retr dele")),
     Client.of("swaks", "Perl", "swaks --version", "sh swaks.sh", smtp("plain login plain-pipelined", BOTH)),
     Client.of("s-nail", "C", "s-nail --version", "sh s-nail.sh",
               smtp("plain login", BOTH), imap("user", BOTH, "fetch delete"), pop3("user", BOTH, "retr dele")),
-    Client.of("mutt", "C", "mutt -v", "sh mutt.sh mutt", smtp("plain login", BOTH), imap("plain", BOTH, "fetch flag move delete"),
-              pop3("plain", BOTH, "retr dele")),
-    Client.of("neomutt", "C", "neomutt -v", "sh mutt.sh neomutt", smtp("plain login", BOTH), imap("plain", BOTH, "fetch flag move delete"),
-              pop3("plain", BOTH, "retr dele")),
+    Client.of("mutt", "C", "mutt -v", "sh mutt.sh mutt", smtp("plain login", LATE), imap("plain", LATE, "fetch flag move delete"),
+              pop3("plain", LATE, "retr dele")),
+    Client.of("neomutt", "C", "neomutt -v", "sh mutt.sh neomutt", smtp("plain login", LATE), imap("plain", LATE, "fetch flag move delete"),
+              pop3("plain", LATE, "retr dele")),
     Client.of("mailutils", "C", "mail.mailutils --version", "sh mailutils.sh",
               smtp("plain login"), imap("user", steps="fetch delete"), pop3("user", steps="retr dele")),
     Client.of("esmtp", "C", debian("esmtp"), "sh esmtp.sh", smtp("plain")),
     Client.of("sendEmail", "Perl", "sendemail --help", "sh sendemail.sh", smtp("login")),
     Client.of("nmh", "C", debian("nmh"), "sh nmh.sh", smtp("plain login"), pop3("user", steps="retr dele")),
-    Client.of("Emacs smtpmail", "Emacs Lisp", "emacs --version", "emacs --batch --load emacs.el", smtp("plain", BOTH)),
+    Client.of("Emacs smtpmail", "Emacs Lisp", "emacs --version", "emacs --batch --load emacs.el", smtp("plain", LATE)),
     Client.of("monitoring-plugins", "C", "/usr/lib/nagios/plugins/check_smtp --version", "sh probes.sh",
               smtp("login", steps="probe"), imap("none", "implicit?", "probe"), pop3("none", "implicit?", "probe")),
     Client.of("mbsync", "C", "mbsync --version", "sh mbsync.sh",
-              imap("user plain", BOTH, "list fetch create append flag move delete")),
+              imap("user plain", LATE, "list fetch create append flag move delete")),
     # Not behind STARTTLS: imaplib2 reads and writes the TLS object from two threads, and hangs or crashes at times.
     Client.of("OfflineIMAP", "Python", "offlineimap --version", "sh offlineimap.sh",
               imap("plain user", "implicit", "list fetch create append flag delete")),
@@ -99,14 +103,14 @@ CLIENTS = (
               imap("user", "implicit", "fetch delete"), pop3("user", "implicit", "retr dele")),
     Client.of("imapfilter", "Lua", "imapfilter -V", "sh imapfilter.sh",
               imap("user", BOTH, "list search fetch create append flag move delete")),
-    Client.of("fdm", "C", debian("fdm"), "sh fdm.sh", imap("user", "implicit", "fetch delete"), pop3("user", "implicit", "retr dele")),
+    Client.of("fdm", "C", debian("fdm"), "sh fdm.sh", imap("user", "implicit!", "fetch delete"), pop3("user", "implicit!", "retr dele")),
     Client.of("python", "Python", "python3 --version", "python3 python.py",
               smtp("plain plain-ir login login-ir", BOTH), imap("user plain login", BOTH), pop3("user", BOTH)),
-    Client.of("nodemailer", "JavaScript", npm("nodemailer"), "node node/nodemailer.mjs", smtp("plain login", BOTH)),
-    Client.of("emailjs", "JavaScript", npm("emailjs"), "node node/emailjs.mjs", smtp("login plain", "implicit starttls?")),
-    Client.of("imapflow", "JavaScript", npm("imapflow"), "node node/imapflow.mjs", imap("plain user login", BOTH)),
-    Client.of("node-imap", "JavaScript", npm("imap"), "node node/node-imap.mjs", imap("user", BOTH)),
-    Client.of("node-pop3", "JavaScript", npm("node-pop3"), "node node/node-pop3.mjs", pop3("user", "implicit")),
+    Client.of("nodemailer", "JavaScript", npm("nodemailer"), "node node/nodemailer.mjs", smtp("plain login", ABRUPT)),
+    Client.of("emailjs", "JavaScript", npm("emailjs"), "node node/emailjs.mjs", smtp("login plain", "implicit! starttls?")),
+    Client.of("imapflow", "JavaScript", npm("imapflow"), "node node/imapflow.mjs", imap("plain user login", ABRUPT)),
+    Client.of("node-imap", "JavaScript", npm("imap"), "node node/node-imap.mjs", imap("user", ABRUPT)),
+    Client.of("node-pop3", "JavaScript", npm("node-pop3"), "node node/node-pop3.mjs", pop3("user", "implicit!")),
     Client.of("Ruby net-smtp, net-imap, net-pop", "Ruby", "ruby --version", "ruby ruby.rb",
               smtp("plain login", BOTH), imap("user plain", BOTH), pop3("user", "implicit")),
     Client.of("Perl Net::SMTP, Mail::IMAPClient, Net::POP3", "Perl", "perl -MMail::IMAPClient -e 'print $Mail::IMAPClient::VERSION'",
@@ -122,7 +126,7 @@ CLIENTS = (
     Client.of("LuaSocket", "Lua", debian("lua-socket"), "lua5.4 lua.lua", smtp("plain")),
     Client.of("Tcllib pop3", "Tcl", debian("tcllib"), "tclsh tcl.tcl", pop3("user")),
     Client.of("aiosmtplib", "Python", "/usr/bin/python3 -c 'print(__import__(\"aiosmtplib\").__version__)'",
-              "/usr/bin/python3 aiosmtp.py", smtp("plain login", BOTH)),
+              "/usr/bin/python3 aiosmtp.py", smtp("plain login", ABRUPT)),
     Client.of("imap-tools", "Python", debian("python3-imap-tools"), "/usr/bin/python3 imap_tools_.py",
               imap("user", BOTH)),
     Client.of("JavaMail", "Java", debian("libmail-java"), "sh java.sh",

@@ -2,3 +2,5 @@
 
 One module a part. Each knows how its part is configured, started, seen to be ready and ended, and nothing about Gatepost.
 """
+
+PROTOCOLS = ("smtp", "imap", "pop3")

@@ -15,7 +15,7 @@ from pathlib import Path
 POLL_SECONDS = 0.02
 
 
-def wait_until(what, probe, seconds=20.0):
+def wait_until(what, probe, seconds=20.0, pause=POLL_SECONDS):
     """Polls `probe` until it returns something true, and returns that. A network error of the probe counts as "not yet"."""
     deadline = time.monotonic() + seconds
     problem = None
@@ -27,7 +27,7 @@ def wait_until(what, probe, seconds=20.0):
             problem = error
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s for {what}" + (f", last problem: {problem}" if problem else ""))
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
 
 
 def run(*command, text=None, timeout=60.0, check=True, **options):
@@ -68,6 +68,16 @@ def greets(address, port, expected, tls=None):
     return probe
 
 
+def accepts(address, port):
+    """The same for a server that does not speak first: true once something listens there."""
+
+    def probe():
+        socket.create_connection((address, port), timeout=2.0).close()
+        return True
+
+    return probe
+
+
 class Part:
     """A program that runs in the background, in a session of its own, with its output in a log file."""
 
@@ -94,7 +104,7 @@ class Part:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
-    def wait_ready(self, probe, seconds=20.0):
+    def wait_ready(self, probe, seconds=20.0, pause=POLL_SECONDS):
         """Waits for `probe`; a program that ends meanwhile, or never answers, is reported with the end of its log."""
 
         def alive_and_ready():
@@ -103,7 +113,7 @@ class Part:
             return probe()
 
         try:
-            wait_until(f"{self.name} to be ready", alive_and_ready, seconds)
+            wait_until(f"{self.name} to be ready", alive_and_ready, seconds, pause)
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.tail()}") from None
 

@@ -79,6 +79,17 @@ func send() {
 	}
 	check(connection.Auth(auth))
 	check(connection.Mail(user))
+	deliver(connection)
+}
+
+// session is what both have in common behind MAIL.
+type session interface {
+	Rcpt(string) error
+	Data() (io.WriteCloser, error)
+	Quit() error
+}
+
+func deliver(connection session) {
 	check(connection.Rcpt(user))
 	body := sure(connection.Data())
 	sure(body.Write(sure(os.ReadFile("message"))))
@@ -95,12 +106,7 @@ func sendEmersion() {
 	}
 	check(connection.Auth(auth))
 	check(connection.Mail(user, nil))
-	check(connection.Rcpt(user))
-	body := sure(connection.Data())
-	sure(body.Write(sure(os.ReadFile("message"))))
-	check(body.Close())
-	check(connection.Quit())
-	did("send")
+	deliver(connection)
 }
 
 func read() {
