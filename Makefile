@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run demo test unit real fuzz soak bench deb lint fmt deny man clean
+.PHONY: run demo test tools unit real mutants fuzz soak bench deb lint fmt deny man clean
 
 run: ## the daemon, with ./gatepost.toml
 	$(CARGO) run --release -- run
@@ -10,7 +10,8 @@ run: ## the daemon, with ./gatepost.toml
 demo: ## the try-out, without a tenant
 	$(CARGO) run --release -- demo
 
-test: lint unit real ## everything that CI runs
+test: export GATEPOST_TEST_TOOLS = 1
+test: lint tools unit real ## everything that CI runs
 
 lint: ## format, clippy with denied lints, licences and bans
 	$(CARGO) fmt --check
@@ -21,9 +22,11 @@ lint: ## format, clippy with denied lints, licences and bans
 unit: ## unit, property and dialogue tests; needs no network and nothing installed
 	$(CARGO) test --quiet
 
-real: ## real Dovecot, Postfix, OAuth server, mail programs and browser; installs what is missing (Debian, root)
-	$(CARGO) build --quiet
+tools: ## what the tests drive: mail servers, mail programs, a browser; installs what is missing (Debian, root)
 	bash tests/real/install.sh
+
+real: tools ## real Dovecot, Postfix, OAuth server, mail programs and browser
+	$(CARGO) build --quiet
 	python3 tests/real/run.py
 
 soak: ## silent and slow clients, guessing, churn, token storms, kill -9, garbage, held against bars; SOAK="--quick" takes two minutes
@@ -46,6 +49,9 @@ fuzz: ## a minute over all fuzzers; FUZZ="--seconds 3600" for an hour
 bench: ## Gatepost beside other relays, with the targets; installs what is missing (Debian, root). BENCH="--only login"
 	bash benches/install.sh
 	$(CARGO) bench --quiet --bench relay -- $(BENCH)
+
+mutants: ## do the tests notice a change in the parsers, the passwords, the tokens? MUTANTS="wire --every 1"
+	python3 tests/mutants/run.py $(MUTANTS)
 
 fmt:
 	$(CARGO) fmt

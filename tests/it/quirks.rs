@@ -3,7 +3,7 @@
 //! What a number is about in depth stands in the file of its protocol; here is where to find that it holds at all.
 //! Of number 13 the pause inside DATA is not here (the deadline for it is minutes), of number 15 no session of TLS 1.0.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gatepost::{
     base::Protocol,
@@ -235,6 +235,18 @@ async fn quirk_13_commands_byte_by_byte_data_in_small_writes_and_a_torn_end() {
     }
     smtp.expect("250 ").await;
     assert_eq!(world.only_message().bytes, format!("{}end\r\n", text.replace("\n..", "\n.")));
+}
+
+#[tokio::test]
+async fn quirk_13_a_pause_of_twelve_seconds_inside_data_ends_nothing() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_in_data().await;
+    smtp.send(format!("{HEAD}first\r\n").as_bytes()).await;
+    // The pause is the quirk; the other tests run meanwhile.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    smtp.send(b"second\r\n.\r\n").await;
+    smtp.expect("250 ").await;
+    assert!(world.only_message().bytes.ends_with(b"first\r\nsecond\r\n"));
 }
 
 #[tokio::test]
