@@ -7,5 +7,5 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let capabilities = || vec!["IMAP4REV1".into(), "IDLE".into()];
-    front(|protection| ImapFront::new(capabilities(), protection), data, |_| false);
+    front(|protection| ImapFront::new(&capabilities(), protection), data, |_| false);
 });

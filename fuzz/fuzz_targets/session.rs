@@ -148,7 +148,7 @@ fuzz_target!(|data: &[u8]| {
             }
         }
         1 => drop(play(
-            ImapFront::new(vec!["IMAP4REV1".into()], Protection::Plain),
+            ImapFront::new(&["IMAP4REV1".into()], Protection::Plain),
             || ImapBack::new(credentials(), false, None),
             script,
         )),

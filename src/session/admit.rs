@@ -78,7 +78,7 @@ fn knocking<'a>(
             Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)))
         }
         Protocol::Imap => {
-            Box::pin(door.knock(client, ImapFront::new(gate.seen.carried(Protocol::Imap, accounts), protection)))
+            Box::pin(door.knock(client, ImapFront::new(&gate.seen.carried(Protocol::Imap, accounts), protection)))
         }
         Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection))),
     }

@@ -55,6 +55,10 @@ impl Lines {
         }
         let mut line = self.input.split_to(at);
         self.input.advance(1);
+        if self.input.is_empty() {
+            // The memory goes with the line: a session that waits for the next one holds none.
+            self.input = BytesMut::new();
+        }
         if line.last() == Some(&b'\r') {
             line.truncate(line.len() - 1);
         }

@@ -119,7 +119,7 @@ fn pop3() -> Pop3Front {
 }
 
 fn imap() -> ImapFront {
-    ImapFront::new(vec!["IDLE".into(), "MOVE".into(), "LITERAL+".into()], Protection::Plain)
+    ImapFront::new(&["IDLE".into(), "MOVE".into(), "LITERAL+".into()], Protection::Plain)
 }
 
 fn smtp() -> SmtpFront {
@@ -332,7 +332,7 @@ fn plain_bytes_behind_starttls_end_the_session_in_every_protocol() {
     let mut smtp = Run::new(SmtpFront::new(Keywords::new("g", vec![]), Protection::Offered));
     smtp.machine.feed(b"STARTTLS\r\nEHLO x\r\n");
     smtp.drain(&mut gatekeeper);
-    let mut imap = Run::new(ImapFront::new(vec![], Protection::Offered));
+    let mut imap = Run::new(ImapFront::new(&[], Protection::Offered));
     imap.machine.feed(b"a STARTTLS\r\nb LOGIN ann pw\r\n");
     imap.drain(&mut gatekeeper);
     let mut pop3 = Run::new(Pop3Front::new(Protection::Offered));
@@ -377,7 +377,7 @@ fn commands_that_lead_nowhere_end_politely_within_a_budget_that_starttls_does_no
         flood(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered), command, "421 4.7.0 Too many commands without a login, closing");
     }
     for command in ["a NOOP", "a CAPABILITY", "a ID NIL"] {
-        flood(|offered| ImapFront::new(vec![], offered), command, "* BYE Too many commands without a login, closing");
+        flood(|offered| ImapFront::new(&[], offered), command, "* BYE Too many commands without a login, closing");
     }
     for command in ["NOOP", "CAPA", "AUTH", "USER x"] {
         flood(Pop3Front::new, command, "-ERR Too many commands without a login, closing");
@@ -399,7 +399,7 @@ fn starttls_renews_no_error_budget() {
         assert_eq!(run.heard, ["bye"], "{mistake}");
     }
     mistakes(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered), "RCPT TO:<a@b.c>");
-    mistakes(|offered| ImapFront::new(vec![], offered), "a SELECT x");
+    mistakes(|offered| ImapFront::new(&[], offered), "a SELECT x");
     mistakes(Pop3Front::new, "STAT");
 }
 

@@ -89,7 +89,7 @@ def endless_line(hose):
 
 def endless_noops(hose):
     verb = b"a NOOP\r\n" if hose.protocol == "imap" else b"NOOP\r\n"
-    for _ in range(3):
+    for _ in range(12):  # each ends after a hundred commands
         with hose.connected() as client:
             hose.pour(client, verb * 500, hose.scale * MEBIBYTE // 10)
 

@@ -6,7 +6,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::{
-    capability::{after_login, before_login},
+    capability::{Carried, after_login, before_login},
     command::{Arguments, Command, Gathered, Gatherer},
     reply,
 };
@@ -36,20 +36,20 @@ pub struct ImapFront {
     gatherer: Gatherer,
     state: State,
     output: BytesMut,
-    /// What every upstream that can be reached from here carries.
-    carried: Vec<String>,
+    carried: Carried,
     protection: Protection,
     budget: Budget,
 }
 
 impl ImapFront {
-    pub fn new(carried: Vec<String>, protection: Protection) -> Self {
+    /// `carried`: what every upstream that can be reached from here has.
+    pub fn new(carried: &[String], protection: Protection) -> Self {
         Self {
             lines: Lines::new(COMMAND_CAP),
             gatherer: Gatherer::default(),
             state: State::Greet,
             output: BytesMut::new(),
-            carried,
+            carried: Carried::of(carried),
             protection,
             budget: Budget::default(),
         }
@@ -61,7 +61,7 @@ impl ImapFront {
     }
 
     fn capabilities(&self) -> String {
-        before_login(&self.carried, self.protection.takes_credentials(), self.protection.offers_starttls())
+        before_login(self.carried, self.protection.takes_credentials(), self.protection.offers_starttls())
     }
 
     fn mistake(&mut self, line: &str) {
@@ -226,7 +226,8 @@ impl Machine for ImapFront {
     fn step(&mut self) -> Result<Step<Knock>, Violation> {
         loop {
             if !self.output.is_empty() {
-                return Ok(Step::Write(self.output.split().freeze()));
+                // All of it: `split` would keep the memory for a session that waits.
+                return Ok(Step::Write(std::mem::take(&mut self.output).freeze()));
             }
             match self.state {
                 State::Greet => {
@@ -262,9 +263,9 @@ impl Machine for ImapFront {
 
 impl Front for ImapFront {
     fn secured(&mut self) {
-        let carried = std::mem::take(&mut self.carried);
         let budget = std::mem::take(&mut self.budget);
-        *self = Self { state: State::Command, budget, ..Self::new(carried, Protection::Secured) };
+        let carried = self.carried;
+        *self = Self { state: State::Command, budget, carried, ..Self::new(&[], Protection::Secured) };
     }
 
     fn accept(&mut self, welcome: &Welcome) {

@@ -219,7 +219,8 @@ impl Machine for SmtpFront {
     fn step(&mut self) -> Result<Step<Knock>, Violation> {
         loop {
             if !self.output.is_empty() {
-                return Ok(Step::Write(self.output.split().freeze()));
+                // All of it: `split` would keep the memory for a session that waits.
+                return Ok(Step::Write(std::mem::take(&mut self.output).freeze()));
             }
             match &mut self.state {
                 State::Greet => {
