@@ -97,7 +97,6 @@ impl Body {
             (State::LineStart, b'.') => State::Dot,
             (State::Dot, b'\r') => State::DotCr,
             (State::DotCr, b'\n') => State::Ended,
-            (State::DotCr, b'\r') => self.broken(Flaw::BareCr, State::Cr),
             (State::DotCr | State::Cr, b) if b != b'\n' => {
                 let next = if b == b'\r' { State::Cr } else { State::Text };
                 self.broken(Flaw::BareCr, next)
@@ -209,6 +208,18 @@ mod tests {
         }
         assert_eq!(all_cuts(b"a\0b\r\n.\r\n").2, Some(Flaw::Nul));
         assert_eq!(all_cuts(b".\0\r\n.\r\n").2, Some(Flaw::Nul));
+        assert_eq!(all_cuts(b"\0\r\n.\r\n").2, Some(Flaw::Nul));
+        assert_eq!(all_cuts(b"a\0b\rc\r\n.\r\n").2, Some(Flaw::Nul), "the first one counts");
+    }
+
+    #[test]
+    fn every_bare_line_feed_that_became_crlf_is_counted() {
+        let mut body = Body::new();
+        body.pass(b"a\r\nb\r\n.\r\n", &mut Vec::new());
+        assert_eq!(body.normalised(), 0);
+        let mut body = Body::new();
+        body.pass(b"a\nb\n\n\r\n.\nc\r\n.\r\n", &mut Vec::new());
+        assert_eq!(body.normalised(), 4);
     }
 
     proptest! {
