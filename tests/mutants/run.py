@@ -2,7 +2,7 @@
 """Changes one thing at a time in the parsers and in the password and token code: do the tests notice?
 
     tests/mutants/run.py                    both slices, a sample of each
-    tests/mutants/run.py wire --every 1     every mutant of the wire, one to two hours
+    tests/mutants/run.py wire --every 1     every mutant of the wire, half an hour
     tests/mutants/run.py secrets --every 8
 
 A slice is the rows of the house up to the code in question, copied into a package of their own (the rows import
