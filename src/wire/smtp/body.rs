@@ -68,7 +68,7 @@ impl Body {
     pub fn pass(&mut self, input: &[u8], out: &mut Vec<u8>) -> Passed {
         let mut rest = input;
         while self.state != State::Ended {
-            if matches!(self.state, State::Text | State::LineStart | State::SoftStart) {
+            if self.state == State::Text {
                 rest = self.run(rest, out);
             }
             let Some((byte, tail)) = rest.split_first() else { break };
@@ -78,17 +78,11 @@ impl Body {
         Passed { consumed: input.len() - rest.len(), ended: self.state == State::Ended }
     }
 
-    /// Copies plain text up to the next byte that needs a look.
-    fn run<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-        if self.state != State::Text && matches!(input.first(), None | Some(b'.')) {
-            return input;
-        }
+    /// Copies text up to the next byte that needs a look; within a line a dot does not.
+    fn run<'a>(&self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let end = memchr::memchr3(b'\r', b'\n', 0, input).unwrap_or(input.len());
         let (text, rest) = input.split_at(end);
-        if !text.is_empty() {
-            self.give(text, out);
-            self.state = State::Text;
-        }
+        self.give(text, out);
         rest
     }
 

@@ -396,6 +396,7 @@ mod tests {
             "MAIL FROM:<a<b@c>",
             "RCPT TO:\"a",
             "RCPT TO:a>b@c",
+            r"MAIL FROM:<a\>b@c>", // a backslash outside quotes takes nothing away from the bracket
         ] {
             assert!(mail_line(line).is_err_and(|e| e.starts_with("501")), "{line}");
         }
