@@ -337,6 +337,18 @@ fn smtp_commands_pipelined_behind_a_failed_auth_are_dropped_and_behind_a_good_on
 }
 
 #[test]
+fn smtp_commands_that_come_while_a_login_is_checked_are_dropped_if_it_fails() {
+    let mut run = Run::new(smtp());
+    run.machine.feed(b"HELO x\r\nAUTH PLAIN AGFubgBubw==\r\n");
+    run.drain(&mut |front: &mut SmtpFront, knock| {
+        front.feed(b"MAIL FROM:<a@b.c>\r\n");
+        gatekeeper(front, knock)
+    });
+    assert_eq!(run.heard, ["no ann"]);
+    assert!(!run.machine.has_unread());
+}
+
+#[test]
 fn smtp_the_mail_command_of_an_address_that_is_let_in_is_what_comes_next() {
     let mut run = Run::new(smtp());
     run.machine.feed(b"HELO x\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\n");

@@ -320,6 +320,7 @@ mod tests {
         }
         assert_eq!(mail_line("RCPT TO: a@b.c").as_deref(), Ok("RCPT TO:<a@b.c>\r\n"));
         assert_eq!(mail_line("MAIL FROM:<>").as_deref(), Ok("MAIL FROM:<>\r\n"));
+        assert_eq!(mail_line(r#"MAIL FROM:<"a<b"@d>"#).as_deref(), Ok("MAIL FROM:<\"a<b\"@d>\r\n"));
         assert_eq!(mail_line(r#"MAIL FROM:<"a>b \" c"@d>"#).as_deref(), Ok("MAIL FROM:<\"a>b \\\" c\"@d>\r\n"));
     }
 
