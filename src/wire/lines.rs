@@ -79,12 +79,10 @@ impl Lines {
         &self.input
     }
 
-    /// Drops what lies behind the last line that was cut, and says how much it was.
-    pub fn discard(&mut self) -> usize {
-        let n = self.input.len();
+    /// Drops what lies behind the last line that was cut.
+    pub fn discard(&mut self) {
         self.input.clear();
         self.scanned = 0;
-        n
     }
 
     /// Sets aside what lies behind the last line that was cut.
@@ -193,14 +191,56 @@ mod tests {
         lines.feed(b"12345\n");
         assert_eq!(lines.cut(), Err(TooLong { cap: 4 }));
         let mut lines = Lines::new(4);
-        lines.feed(b"1234\n");
+        lines.feed(b"1234");
+        assert_eq!(lines.cut(), Ok(None));
+        lines.feed(b"\n");
         assert!(lines.cut().is_ok_and(|line| line.is_some()));
+    }
+
+    #[test]
+    fn a_literal_is_taken_as_soon_as_it_is_there_and_lines_go_on_behind_it() {
+        let mut lines = Lines::new(100);
+        lines.feed(b"p");
+        assert_eq!(lines.take(2), None);
+        lines.feed(b"w");
+        assert_eq!(lines.take(2).as_deref(), Some(&b"pw"[..]));
+        lines.feed(b" x\r\n");
+        assert_eq!(cut_all(&mut lines), [" x"]);
+    }
+
+    #[test]
+    fn what_was_put_back_is_cut_before_what_came_meanwhile_and_what_was_dropped_never() {
+        let mut lines = Lines::new(100);
+        lines.feed(b"one\r\ntw");
+        assert_eq!(cut_all(&mut lines), ["one"]);
+        let aside = lines.set_aside();
+        lines.feed(b"o\r\n");
+        lines.put_back(aside);
+        assert_eq!(cut_all(&mut lines), ["two"]);
+        lines.feed(b"three");
+        assert_eq!(cut_all(&mut lines), [""; 0]);
+        lines.discard();
+        assert!(lines.pending().is_empty());
+        lines.feed(b"4\n");
+        assert_eq!(cut_all(&mut lines), ["4"]);
+    }
+
+    #[test]
+    fn only_the_start_of_a_handshake_looks_like_tls() {
+        for start in [&b"\x16"[..], b"\x16\x03", b"\x16\x03\x01\x02"] {
+            assert!(looks_like_tls(start), "{start:?}");
+        }
+        for other in [&b""[..], b"\x16\x00", b"\x17\x03\x01", b"EHLO x"] {
+            assert!(!looks_like_tls(other), "{other:?}");
+        }
     }
 
     #[test]
     fn control_bytes_are_named() {
         assert_eq!(control_byte(b"EHLO a\rb"), Some(b'\r'));
         assert_eq!(control_byte(b"a\0"), Some(0));
+        assert_eq!(control_byte(b"a\x1f"), Some(0x1f));
+        assert_eq!(control_byte(b"a\x7f"), Some(0x7f));
         assert_eq!(control_byte("tab\tand ü".as_bytes()), None);
     }
 }

@@ -222,10 +222,21 @@ mod tests {
 
     #[test]
     fn fields_cannot_be_injected() {
-        for (user, token) in [("a\x01b", "t"), ("a\r\nb", "t"), ("a", "t\x01"), ("a", "t\n"), ("a\0", "t")] {
+        for (user, token) in [
+            ("a\x01b", "t"),
+            ("a\r\nb", "t"),
+            ("a", "t\x01"),
+            ("a", "t\n"),
+            ("a\0", "t"),
+            ("a\x7f", "t"),
+            ("a", "t\x1f"),
+        ] {
             assert_eq!(encoded(&credentials(Sasl::Xoauth2, user, token)), None);
             assert_eq!(encoded(&credentials(Sasl::OauthBearer, user, token)), None);
         }
+        let host = Credentials { host: "h\x01port=1".into(), ..credentials(Sasl::OauthBearer, "a", "t") };
+        assert_eq!(encoded(&host), None);
+        assert!(encoded(&credentials(Sasl::Xoauth2, "a b~\u{fc}", "t")).is_some(), "no control byte at all");
     }
 
     fn claim(turn: Turn) -> (String, String, Option<String>) {
@@ -243,6 +254,8 @@ mod tests {
         assert_eq!(claim(plain("bob\0ann\0p\0w")), ("ann".into(), "p\0w".into(), Some("bob".into())));
         assert!(matches!(plain("ann\0pw"), Turn::Malformed(_)));
         assert!(matches!(plain("\0an\rn\0pw"), Turn::Malformed(_)));
+        assert!(matches!(plain("\0\0pw"), Turn::Malformed(_)));
+        assert!(matches!(plain("b\rb\0ann\0pw"), Turn::Malformed(_)));
     }
 
     #[test]
@@ -258,6 +271,7 @@ mod tests {
         assert!(matches!(turn, Turn::Challenge(LOGIN_USER_PROMPT)));
         assert!(matches!(exchange.respond(b"YW5u"), Turn::Challenge(LOGIN_PASSWORD_PROMPT)));
         assert!(matches!(exchange.respond(b"*"), Turn::Cancelled));
+        assert!(matches!(Exchange::start(Mechanism::Login, Some(b"=")).1, Turn::Malformed(_)), "an empty user name");
         assert!(matches!(Exchange::start(Mechanism::Login, Some(b"%%")).1, Turn::Malformed(_)));
     }
 
@@ -272,5 +286,6 @@ mod tests {
             b"eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIG1hYyIsInNjb3BlIjoiaHR0cHM6Ly9tYWlsLmdvb2dsZS5jb20vIn0K";
         assert!(decode_challenge(challenge).is_some_and(|json| json.starts_with(r#"{"status":"401""#)));
         assert_eq!(decode_challenge(b""), None);
+        assert_eq!(decode_challenge(b"no base64"), None);
     }
 }

@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn exchange_after_login_loses_what_concerns_sign_on() {
         let shown = after_login(&words(
-            "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID BACKENDAUTHENTICATE BACKENDAUTHENTICATE-IR IDLE",
+            "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID BACKENDAUTHENTICATE BACKENDAUTHENTICATE-IR IDLE \
+             starttls LOGINDISABLED COMPRESS=DEFLATE",
         ));
         assert_eq!(shown.join(" "), "IMAP4 IMAP4rev1 SASL-IR UIDPLUS MOVE ID IDLE");
     }

@@ -262,6 +262,79 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_taken_up_to_16_kib_with_all_its_literals_together() {
+        let whole = |name: usize, secret: usize, tail: usize| {
+            let text = format!(
+                "a LOGIN {{{name}+}}\r\n{} {{{secret}+}}\r\n{}{}\r\n",
+                "x".repeat(name),
+                "x".repeat(secret),
+                " ".repeat(tail)
+            );
+            login(text.as_bytes(), text.len()).is_some()
+        };
+        assert!(whole(4096, 4096, 4000), "literals of the cap each");
+        assert!(!whole(4097, 1, 0));
+        // What fits alone need not fit together.
+        let gathered = |literals: usize, tail: usize| {
+            let mut lines = Lines::new(COMMAND_CAP);
+            lines.feed(b"a LOGIN");
+            for _ in 0..literals {
+                lines.feed(format!(" {{4000+}}\r\n{}", "x".repeat(4000)).as_bytes());
+            }
+            lines.feed(format!("{}\r\n", "x".repeat(tail)).as_bytes());
+            matches!(Gatherer::default().step(&mut lines), Gathered::Whole(_))
+        };
+        let spent = "a LOGIN".len() + 4 * (" {4000+}".len() + 4000);
+        assert!(gathered(4, AUTH_CAP - spent));
+        assert!(!gathered(4, AUTH_CAP - spent + 1));
+        assert!(!gathered(3, 4097), "one line of it over its own cap");
+        assert!(!gathered(5, 0));
+    }
+
+    #[test]
+    fn what_is_left_behind_the_arguments_is_seen() {
+        for (text, done) in [
+            ("a LOGIN ann pw", true),
+            ("a LOGIN ann pw  ", true),
+            ("a LOGIN ann pw x", false),
+            ("a LOGIN \"ann\" \"pw\" x", false),
+            ("a LOGIN ann pw {1+}\r\nx", false),
+            ("a LOGIN ann {2+}\r\npw x", false),
+        ] {
+            assert_eq!(
+                login(format!("{text}\r\n").as_bytes(), 100),
+                Some((b"ann".to_vec(), b"pw".to_vec(), done)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tag_is_printable_short_and_free_of_what_rfc_3501_keeps_out() {
+        let tag = |line: &str| Command { parts: vec![Part::Text(line.as_bytes().into())] }.tag();
+        let long = "t".repeat(128);
+        for good in ["a", "A.b-3", "8r6y", "$1!", &long] {
+            assert_eq!(tag(&format!("{good} NOOP")).as_deref(), Some(good));
+            assert_eq!(tag(good).as_deref(), Some(good));
+        }
+        for bad in ["", "*", "+", "a(b", "a\\", "a\"b", "a%", "{1", "\u{fc}", "a\x01", &format!("{long}t")] {
+            assert_eq!(tag(&format!("{bad} NOOP")), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_literal_is_announced_in_braces_at_the_end_and_nowhere_else() {
+        for (line, n) in [("{3}", 3), ("a LOGIN {12}", 12), ("x {0}", 0), ("{1} {2}", 2)] {
+            assert_eq!(announced(line.as_bytes()), Some((n, true)), "{line}");
+            let plus = line.replace('}', "+}");
+            assert_eq!(announced(plus.as_bytes()), Some((n, false)), "{plus}");
+        }
+        for line in ["{}", "{+}", "3}", "{3", "{3} ", "{x}", "{3x}", "{++}"] {
+            assert_eq!(announced(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    #[test]
     fn a_negative_literal_is_only_an_odd_word() {
         assert_eq!(login(b"a LOGIN {-1} x\r\n", 100).unwrap().0, b"{-1}");
     }

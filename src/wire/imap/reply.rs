@@ -66,5 +66,7 @@ mod tests {
         assert_eq!(capability_code(b"[UIDNEXT 3] hi"), None);
         assert_eq!(capability_words(b"CAPABILITY a"), Some(vec!["a".into()]));
         assert_eq!(Status::parse(b"3 EXISTS"), None);
+        assert_eq!(Status::parse(b"preauth hi"), Some((Status::Preauth, &b"hi"[..])));
+        assert_eq!(Status::parse(b"BYE"), Some((Status::Bye, &b""[..])));
     }
 }

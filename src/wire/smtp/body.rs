@@ -68,7 +68,7 @@ impl Body {
     pub fn pass(&mut self, input: &[u8], out: &mut Vec<u8>) -> Passed {
         let mut rest = input;
         while self.state != State::Ended {
-            if matches!(self.state, State::Text | State::LineStart | State::SoftStart) {
+            if self.state == State::Text {
                 rest = self.run(rest, out);
             }
             let Some((byte, tail)) = rest.split_first() else { break };
@@ -78,17 +78,11 @@ impl Body {
         Passed { consumed: input.len() - rest.len(), ended: self.state == State::Ended }
     }
 
-    /// Copies plain text up to the next byte that needs a look.
-    fn run<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-        if self.state != State::Text && matches!(input.first(), None | Some(b'.')) {
-            return input;
-        }
+    /// Copies text up to the next byte that needs a look; within a line a dot does not.
+    fn run<'a>(&self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let end = memchr::memchr3(b'\r', b'\n', 0, input).unwrap_or(input.len());
         let (text, rest) = input.split_at(end);
-        if !text.is_empty() {
-            self.give(text, out);
-            self.state = State::Text;
-        }
+        self.give(text, out);
         rest
     }
 
@@ -97,7 +91,6 @@ impl Body {
             (State::LineStart, b'.') => State::Dot,
             (State::Dot, b'\r') => State::DotCr,
             (State::DotCr, b'\n') => State::Ended,
-            (State::DotCr, b'\r') => self.broken(Flaw::BareCr, State::Cr),
             (State::DotCr | State::Cr, b) if b != b'\n' => {
                 let next = if b == b'\r' { State::Cr } else { State::Text };
                 self.broken(Flaw::BareCr, next)
@@ -209,6 +202,18 @@ mod tests {
         }
         assert_eq!(all_cuts(b"a\0b\r\n.\r\n").2, Some(Flaw::Nul));
         assert_eq!(all_cuts(b".\0\r\n.\r\n").2, Some(Flaw::Nul));
+        assert_eq!(all_cuts(b"\0\r\n.\r\n").2, Some(Flaw::Nul));
+        assert_eq!(all_cuts(b"a\0b\rc\r\n.\r\n").2, Some(Flaw::Nul), "the first one counts");
+    }
+
+    #[test]
+    fn every_bare_line_feed_that_became_crlf_is_counted() {
+        let mut body = Body::new();
+        body.pass(b"a\r\nb\r\n.\r\n", &mut Vec::new());
+        assert_eq!(body.normalised(), 0);
+        let mut body = Body::new();
+        body.pass(b"a\nb\n\n\r\n.\nc\r\n.\r\n", &mut Vec::new());
+        assert_eq!(body.normalised(), 4);
     }
 
     proptest! {

@@ -320,6 +320,7 @@ mod tests {
         }
         assert_eq!(mail_line("RCPT TO: a@b.c").as_deref(), Ok("RCPT TO:<a@b.c>\r\n"));
         assert_eq!(mail_line("MAIL FROM:<>").as_deref(), Ok("MAIL FROM:<>\r\n"));
+        assert_eq!(mail_line(r#"MAIL FROM:<"a<b"@d>"#).as_deref(), Ok("MAIL FROM:<\"a<b\"@d>\r\n"));
         assert_eq!(mail_line(r#"MAIL FROM:<"a>b \" c"@d>"#).as_deref(), Ok("MAIL FROM:<\"a>b \\\" c\"@d>\r\n"));
     }
 
@@ -333,8 +334,53 @@ mod tests {
             mail_line("RCPT TO:<a@b.c> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@b.c").as_deref(),
             Ok("RCPT TO:<a@b.c> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@b.c\r\n")
         );
-        let mail = mail(("a@b.c", "RET=FULL SIZE=5")).unwrap();
+        assert_eq!(mail_line("MAIL FROM:<a@b.c> RET=FULL").as_deref(), Ok("MAIL FROM:<a@b.c> RET=FULL\r\n"));
+        let mail = mail(("a@b.c", "RET=FULL SIZE=5 BODY=8BITMIME SMTPUTF8 ENVID=x")).unwrap();
         assert_eq!(mail.to_wire(Carries::default()), "MAIL FROM:<a@b.c>\r\n");
+        let rcpt = rcpt(("a@b.c", "NOTIFY=NEVER ORCPT=rfc822;a@b.c")).unwrap();
+        assert_eq!(rcpt.to_wire(Carries::default()), "RCPT TO:<a@b.c>\r\n");
+    }
+
+    #[test]
+    fn a_wish_for_notices_is_seen_in_each_of_its_forms() {
+        for (parameters, wanted) in
+            [("", false), ("SIZE=5", false), ("RET=HDRS", true), ("ENVID=x", true), ("RET=FULL ENVID=x", true)]
+        {
+            assert_eq!(mail(("a@b.c", parameters)).unwrap().wants_notices(), wanted, "{parameters}");
+        }
+        for (parameters, wanted) in [("", false), ("NOTIFY=NEVER", true), ("ORCPT=rfc822;a@b.c", true)] {
+            assert_eq!(rcpt(("a@b.c", parameters)).unwrap().wants_notices(), wanted, "{parameters}");
+        }
+    }
+
+    #[test]
+    fn what_an_upstream_takes_is_read_from_the_first_word_of_a_line() {
+        let read =
+            |lines: &[&str]| Carries::from_keywords(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+        assert_eq!(read(&["size 1000", "8BITMIME", "SmtpUtf8", "DSN"]), ALL);
+        assert_eq!(read(&["AUTH DSN", "X-SIZE", "", "8BITMIME"]), Carries { eight_bit: true, ..Carries::default() });
+    }
+
+    #[test]
+    fn addresses_have_a_bound_and_spaces_only_in_quotes() {
+        let long = "a".repeat(316);
+        assert!(mail_line(&format!("MAIL FROM:<{long}@b.c>")).is_ok());
+        assert!(mail_line(&format!("MAIL FROM:<a{long}@b.c>")).is_err_and(|e| e.starts_with("501 5.1.3")));
+        assert!(mail_line("MAIL FROM:<\"a b\"@c>").is_ok());
+    }
+
+    #[test]
+    fn verbs_that_are_known_and_not_served_are_told_from_those_that_are_unknown() {
+        for verb in ["BDAT 5 LAST", "EXPN list", "etrn x", "TURN"] {
+            assert!(Command::parse(verb.as_bytes()).is_err_and(|reply| reply.code == 502), "{verb}");
+        }
+        for verb in ["XYZZY", "", "DATAX"] {
+            assert!(Command::parse(verb.as_bytes()).is_err_and(|reply| reply.code == 500), "{verb}");
+        }
+        for (verb, command) in [("data", Command::Data), ("help me", Command::Help), ("starttls", Command::StartTls)] {
+            assert_eq!(Command::parse(verb.as_bytes()), Ok(command));
+        }
+        assert!(Command::parse(b"AUTH").is_err_and(|reply| reply.code == 501));
     }
 
     #[test]
@@ -351,6 +397,7 @@ mod tests {
             "MAIL FROM:<a<b@c>",
             "RCPT TO:\"a",
             "RCPT TO:a>b@c",
+            r"MAIL FROM:<a\>b@c>", // a backslash outside quotes takes nothing away from the bracket
         ] {
             assert!(mail_line(line).is_err_and(|e| e.starts_with("501")), "{line}");
         }

@@ -20,11 +20,11 @@ impl Reply {
     }
 
     pub const fn is_positive(&self) -> bool {
-        self.code >= 200 && self.code < 300
+        matches!(self.code, 200..=299)
     }
 
     pub const fn is_transient(&self) -> bool {
-        self.code >= 400 && self.code < 500
+        matches!(self.code, 400..=499)
     }
 
     /// Code and all lines as one line, for the log and the catalogue.
@@ -152,7 +152,6 @@ fn parse(line: &[u8]) -> Option<(u16, bool, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Owner;
 
     fn read(text: &[u8]) -> Result<Option<Reply>, Violation> {
         let mut replies = Replies::default();
@@ -182,8 +181,11 @@ mod tests {
         for text in ["hello\r\n", "25 x\r\n", "2500 x\r\n", "999 x\r\n", "250-a\r\n251 b\r\n", "\r\n", "199 x\r\n"] {
             assert!(read(text.as_bytes()).is_err(), "{text:?}");
         }
-        assert!(read("250-a\r\n".repeat(200).as_bytes()).is_err());
         assert!(read(&[b'2'; 5000]).is_err());
+        let lines = |n| format!("{}250 last\r\n", "250-a\r\n".repeat(n));
+        assert!(read(lines(99).as_bytes()).is_ok_and(|reply| reply.is_some_and(|reply| reply.lines.len() == 100)));
+        assert!(read(lines(100).as_bytes()).is_err());
+        assert!(read(format!("250 {}\r\n", "x".repeat(4000)).as_bytes()).is_ok_and(|reply| reply.is_some()));
         assert_eq!(read(b"250\r\n").unwrap(), Some(Reply::new(250, "")));
     }
 
@@ -194,9 +196,33 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_has_a_code_in_auth_and_in_mail() {
-        let fault = Fault::new(Kind::SignInNeeded, Owner::User, "sign-in-needed", "Sign in");
-        assert_eq!(auth_refusal(&fault).text(), "535 5.7.0 Sign in [gatepost sign-in-needed]");
-        assert_eq!(mail_refusal(&fault).text(), "550 5.7.1 Sign in [gatepost sign-in-needed]");
+    fn a_reply_is_positive_transient_or_neither() {
+        for (code, positive, transient) in [
+            (199, false, false),
+            (200, true, false),
+            (299, true, false),
+            (300, false, false),
+            (354, false, false),
+            (399, false, false),
+            (400, false, true),
+            (499, false, true),
+            (500, false, false),
+        ] {
+            let reply = Reply::new(code, "x");
+            assert_eq!((reply.is_positive(), reply.is_transient()), (positive, transient), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_has_begun_is_seen() {
+        let mut replies = Replies::default();
+        assert!(replies.is_empty());
+        replies.feed(b"25");
+        assert!(!replies.is_empty());
+        replies.feed(b"0-one\r\n");
+        assert_eq!(replies.cut(), Ok(None));
+        assert!(!replies.is_empty(), "its first line was read");
+        replies.feed(b"250 two\r\n");
+        assert!(replies.cut().is_ok_and(|reply| reply.is_some()) && replies.is_empty());
     }
 }

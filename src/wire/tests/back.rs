@@ -1,12 +1,10 @@
 //! Dialogues of the machines that sign on upstream.
 
-use bytes::BytesMut;
-
 use super::{Line, Run, unread};
 use crate::{
     base::{Sasl, Secret},
     wire::{
-        Back, Machine, SignOn,
+        Back, Machine, SignOn, Step,
         imap::ImapBack,
         pop3::Pop3Back,
         sasl::Credentials,
@@ -81,6 +79,14 @@ fn pop3_back_says_auth_in_two_lines() {
 }
 
 #[test]
+fn pop3_back_upgrades_strictly_where_the_connection_is_plain() {
+    back_dialogue(|| Pop3Back::new(credentials(), true), &[
+        ('S', "+OK hi"), ('C', "STLS~"), ('S', "+OK begin"), ('=', "tls"), ('C', "AUTH XOAUTH2~"),
+        ('S', "+ "), ('C', "BLOB~"), ('S', "+OK in"), ('=', "done  "),
+    ]);
+}
+
+#[test]
 fn smtp_back_upgrades_strictly_and_waits_for_334() {
     back_dialogue(|| SmtpBack::new(credentials(), true, "gate"), &[
         ('S', "220 AM0PR02.outlook.office365.com ready"), ('C', "EHLO gate~"),
@@ -115,10 +121,79 @@ fn no_token_leaves_when_starttls_is_stripped_refused_or_injected() {
         assert!(run.broken.is_some(), "{script:?}");
         assert!(!run.said.contains("AUTH"), "{script:?}");
     }
+    fn never<B: Back>(back: B, parts: &[&str], why: &str) {
+        let mut run = Run::new(back);
+        for part in parts {
+            run.machine.feed(part.as_bytes());
+            run.drain(&mut listener);
+        }
+        assert!(run.broken.is_some_and(|broken| broken.what.contains(why)), "{parts:?}");
+        assert!(!run.said.contains("AUTH"), "{parts:?}");
+    }
+    let imap = || ImapBack::new(credentials(), true, Some(vec!["SASL-IR".into()]));
+    never(imap(), &["* OK hi\r\n", "gps NO not now\r\n"], "refused STARTTLS");
+    never(imap(), &["* OK hi\r\n", "gps OK go\r\n* CAPABILITY AUTH=XOAUTH2\r\n"], "plain bytes");
+    never(imap(), &["* OK hi\r\n", "gpa OK go\r\n"], "never sent");
+    never(imap(), &["* PREAUTH hi\r\n"], "PREAUTH");
+    let pop3 = || Pop3Back::new(credentials(), true);
+    never(pop3(), &["+OK hi\r\n", "-ERR not now\r\n"], "refused STLS");
+    never(pop3(), &["+OK hi\r\n", "+OK go\r\n+ \r\n"], "plain bytes");
+    // A mechanism stands behind AUTH, not alone, and not behind anything else.
+    let bare = SmtpBack::new(credentials(), false, "gate");
+    never(bare, &["220 hi\r\n", "250-x\r\n250-XOAUTH2\r\n250-X XOAUTH2\r\n250 AUTH LOGIN\r\n"], "does not offer");
+}
+
+#[test]
+fn imap_back_upgrades_strictly_and_forgets_what_it_heard_in_the_clear() {
+    back_dialogue(|| ImapBack::new(credentials(), true, None), &[
+        ('S', "* OK [CAPABILITY IMAP4rev1 STARTTLS SASL-IR] hi"), ('C', "gps STARTTLS~"), ('S', "gps OK go"), ('=', "tls"),
+        ('C', "gpc CAPABILITY~"), ('S', "* CAPABILITY IMAP4rev1 AUTH=XOAUTH2"), ('S', "gpc OK"),
+        ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+"), ('C', "BLOB~"), ('S', "gpa OK in"),
+        ('C', "gpd CAPABILITY~"), ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK"), ('=', "done IMAP4rev1 "),
+    ]);
+}
+
+#[test]
+fn imap_back_answers_the_error_challenge_itself() {
+    back_dialogue(|| ImapBack::new(credentials(), false, Some(vec!["SASL-IR".into()])), &[
+        ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "+ eyJzdGF0dXMiOiI0MDAifQ=="), ('C', "~"),
+        ('S', "gpa NO AUTHENTICATE failed."), ('=', "refused AUTHENTICATE failed. {\"status\":\"400\"}"),
+    ]);
+    // The usual form is not tried twice.
+    back_dialogue(|| ImapBack::new(credentials(), false, Some(vec![])), &[
+        ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "gpa BAD what"), ('=', "refused what "),
+    ]);
+    back_dialogue(|| ImapBack::new(credentials(), false, Some(vec![])), &[
+        ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+ "), ('C', "BLOB~"), ('S', "gpa BAD what"), ('=', "refused what "),
+    ]);
+}
+
+#[test]
+fn an_answer_out_of_turn_is_a_violation_and_never_a_success() {
+    let known = || ImapBack::new(credentials(), false, Some(vec!["NAMESPACE".into()]));
+    for said in [
+        "x OK in", "gpa OK in", "gpa PREAUTH in", "gpd OK", // before the response
+        "+ \r\nx OK in", "+ \r\ngpa BYE in", "+ \r\ngpa PREAUTH in", "+ \r\n+ eyJ9\r\ngpa OK in", "+ \r\n+ eyJ9\r\n+ eyJ9",
+        "+ \r\ngpa OK\r\ngpa OK\r\ngpn OK\r\ngpd OK", "+ \r\ngpa OK\r\nx OK\r\ngpd OK\r\ngpn OK", "+ \r\ngpa OK\r\n+ ",
+    ] {
+        let mut run = Run::new(known());
+        run.machine.feed(format!("* OK hi\r\n{said}\r\n").as_bytes());
+        run.drain(&mut listener);
+        assert!(run.broken.is_some() && run.heard.is_empty(), "{said:?}: {:?}", run.heard);
+    }
     let mut run = Run::new(ImapBack::new(credentials(), false, None));
-    run.machine.feed(b"* PREAUTH hi\r\n");
+    run.machine.feed(b"* OK hi\r\nx OK CAPABILITY completed\r\n");
     run.drain(&mut listener);
-    assert!(run.broken.is_some());
+    assert!(run.broken.is_some() && !run.said.contains("AUTHENTICATE"));
+}
+
+#[test]
+fn the_error_challenge_of_oauthbearer_is_answered_with_one_control_a() {
+    let bearer = || Credentials { mechanism: Sasl::OauthBearer, ..credentials() };
+    back_dialogue(|| Pop3Back::new(bearer(), false), &[
+        ('S', "+OK hi"), ('C', "AUTH OAUTHBEARER~"), ('S', "+ "), ('C', "bixhPWFubkB4LAFob3N0PWgBcG9ydD0xAWF1dGg9QmVhcmVyIHQBAQ==~"),
+        ('S', "+ eyJzdGF0dXMiOiI0MDAifQ=="), ('C', "AQ==~"), ('S', "-ERR no"), ('=', "refused no {\"status\":\"400\"}"),
+    ]);
 }
 
 const EXCHANGE: &str = "* OK The Microsoft Exchange IMAP4 service is ready. [QQ=]";
@@ -159,7 +234,9 @@ fn what_the_upstream_says_beside_its_ok_reaches_the_client_behind_ours() {
     back_dialogue(|| ImapBack::new(credentials(), false, Some(vec![])), &[
         ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+"), ('C', "BLOB~"),
         ('S', "* OK [ALERT] almost full"), ('S', "* 7 EXISTS"), ('S', "gpa OK in"), ('C', "gpd CAPABILITY~"),
-        ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK"), ('=', "done IMAP4rev1 * OK [ALERT] almost full\r\n* 7 EXISTS"),
+        // Not ours: nobody asked for it.
+        ('S', "* NAMESPACE NIL NIL NIL"), ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK"),
+        ('=', "done IMAP4rev1 * OK [ALERT] almost full\r\n* 7 EXISTS\r\n* NAMESPACE NIL NIL NIL"),
     ]);
 }
 
@@ -183,23 +260,39 @@ fn authenticated_but_not_connected_is_a_refusal() {
 
 #[test]
 fn what_follows_the_verdict_stays_unread() {
-    let mut run = Run::new(Pop3Back::new(credentials(), false));
-    run.machine.feed(b"+OK\r\n+ \r\n+OK in\r\nearly bytes");
-    run.drain(&mut listener);
-    assert_eq!(run.machine.into_unread(), BytesMut::from("early bytes"));
+    fn stays<B: Back>(back: B, sign_on: &str, behind: &str) {
+        let mut run = Run::new(back);
+        run.machine.feed(format!("{sign_on}{behind}").as_bytes());
+        run.drain(&mut listener);
+        run.drain(&mut listener); // asked once more, it still says nothing
+        assert!(run.broken.is_none() && run.heard.len() == 1, "{:?} {:?}", run.broken, run.heard);
+        assert_eq!(unread(run), behind);
+    }
+    stays(Pop3Back::new(credentials(), false), "+OK\r\n+ \r\n+OK in\r\n", "-ERR early\r\nbytes");
+    stays(SmtpBack::new(credentials(), false, "gate"), "220 hi\r\n250-x\r\n250 AUTH XOAUTH2\r\n334 \r\n235 in\r\n", "421 bye\r\n");
+    stays(ImapBack::new(credentials(), false, Some(vec![])), "* OK hi\r\n+ \r\ngpa OK\r\ngpd OK\r\n", "* BYE early\r\nbytes");
+}
+
+#[test]
+fn only_behind_the_probe_the_end_of_a_connection_says_anything() {
+    let mut imap = ImapBack::new(credentials(), false, Some(vec![]));
+    assert!(imap.closed().is_none());
+    imap.feed(b"* OK hi\r\n");
+    assert!(matches!(imap.step(), Ok(Step::Write(_))));
+    assert!(imap.closed().is_none());
+    assert!(SmtpBack::new(credentials(), false, "gate").closed().is_none());
+    assert!(Pop3Back::new(credentials(), false).closed().is_none());
 }
 
 #[test]
 fn imap_lines_with_literals_between_ok_and_probe_reach_the_client_whole() {
     let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-    let text = "* OK hi\r\n+ \r\ngpa OK\r\n* X {5}\r\ngpd O tail\r\n* CAPABILITY A\r\ngpd OK\r\n* 1 RECENT\r\n";
+    let text = "* OK hi\r\n+ \r\ngpa OK\r\n* X {6}\r\ngpd OK tail\r\n* CAPABILITY A\r\ngpd OK\r\n* 1 RECENT\r\n";
     for byte in text.bytes() {
         run.machine.feed(&[byte]);
-        if run.heard.is_empty() {
-            run.drain(&mut listener);
-        }
+        run.drain(&mut listener);
     }
-    assert_eq!(run.heard, ["done A * X {5}\r\ngpd O tail"]);
+    assert_eq!(run.heard, ["done A * X {6}\r\ngpd OK tail"]);
     assert_eq!(unread(run), "* 1 RECENT\r\n");
 }
 
@@ -217,7 +310,7 @@ fn upstream_garbage_is_a_violation_or_a_refusal_never_a_success() {
         b.drain(&mut listener);
         c.drain(&mut listener);
         for (heard, broken, said) in [(a.heard, a.broken, a.said), (b.heard, b.broken, b.said), (c.heard, c.broken, c.said)] {
-            assert!(broken.is_some() || heard.iter().all(|h| h.starts_with("refused")), "{bytes:?}");
+            assert!(broken.is_some() || heard.first().is_some_and(|h| h.starts_with("refused")), "{bytes:?}");
             assert!(!said.contains(BLOB));
         }
     }
@@ -269,6 +362,15 @@ fn an_upstream_that_never_stops_during_sign_on_is_cut_off() {
     for (start, endless) in [("", "+OK hi\r\n"), ("", "+OK"), ("+OK hi\r\n", "+OK hi\r\n"), ("+OK hi\r\n", "\r\n")] {
         listen(Pop3Back::new(credentials(), false), start, endless);
     }
+}
+
+#[test]
+fn what_an_upstream_says_before_the_sign_on_is_through_may_fill_64_kib() {
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    run.machine.feed(format!("* OK hi\r\n+ \r\ngpa OK\r\n{}* CAPABILITY A\r\ngpd OK\r\n", "* 1 EXISTS\r\n".repeat(5000)).as_bytes());
+    run.drain(&mut listener);
+    assert_eq!(run.heard.len(), 1, "{:?}", run.broken);
+    assert!(run.heard.iter().all(|heard| heard.starts_with("done A * 1 EXISTS")));
 }
 
 #[test]
