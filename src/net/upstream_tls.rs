@@ -124,7 +124,8 @@ impl UpstreamTls {
             drop(self.incoming.drain(..used));
             match waits {
                 Ok(Waits::No) => {}
-                Ok(Waits::Closed) => self.peer_closed = true,
+                // Said once when the peer closes, and for good once both have.
+                Ok(Waits::Closed) if !self.peer_closed => self.peer_closed = true,
                 Ok(waits) => return Ok(waits),
                 Err(error) => return Err(self.fail(error)),
             }
@@ -201,6 +202,8 @@ impl UpstreamTls {
                 }
                 Waits::ForHandshake | Waits::ForTraffic if out.filled().len() > before => return Poll::Ready(Ok(())),
                 Waits::ForHandshake | Waits::ForTraffic => {
+                    // An answer of TLS itself, which the peer may wait for.
+                    let _ = self.poll_send(cx);
                     ready!(filled.poll_fill(cx, &mut self.tcp, buffer, out.remaining()))?;
                 }
             }
@@ -315,8 +318,9 @@ fn invalid(error: rustls::Error) -> io::Error {
 
 impl AsyncRead for UpstreamTls {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
-            return Poll::Ready(Err(error));
+        if let Poll::Ready(Err(_)) = self.poll_send(cx) {
+            // The peer takes nothing more; what it said before is still there, and says why.
+            self.outgoing = BytesMut::new();
         }
         if !self.plain.is_empty() {
             let fits = self.plain.len().min(out.remaining());

@@ -129,6 +129,10 @@ impl Door<'_> {
                 Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
                     admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
                     () = left(&mut client, &mut front) => return None,
+                    () = self.gate.closing.cancelled() => {
+                        self.farewell(&mut client).await;
+                        return None;
+                    }
                 },
             };
             let signed_on = match admission {

@@ -47,6 +47,7 @@ pub(super) struct Relay<'a> {
     keywords: Vec<String>,
     envelope: Option<Envelope>,
     errors: u32,
+    said_goodbye: bool,
 }
 
 /// Whether the client's connection goes on.
@@ -79,13 +80,18 @@ pub(super) async fn run(gate: &Gate, through: Through, entry: &Entry) {
         keywords,
         envelope: None,
         errors: 0,
+        said_goodbye: false,
     };
     tokio::select! {
+        // First, so that a message that is cut off can say so itself.
+        biased;
         () = relay.converse() => {}
         () = gate.cut_off.cancelled() => {
-            // An upstream in mid-body goes with the conversation, without the final dot.
-            info!(session = entry.id(), account = relay.admitted.account.address, "cut off by the end of the drain");
-            let _ = relay.say(&Reply::new(421, "4.3.2 Gatepost is shutting down, send the message again")).await;
+            if relay.said_goodbye {
+                linger(&mut relay.client).await;
+            } else {
+                relay.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down, try again")).await;
+            }
         }
     }
     if relay.envelope.is_none()
@@ -316,8 +322,9 @@ impl Relay<'_> {
         }
     }
 
-    async fn last_words(&mut self, reply: &Reply) -> Next {
+    pub(super) async fn last_words(&mut self, reply: &Reply) -> Next {
         if self.say(reply).await == Next::Goes {
+            self.said_goodbye = true;
             linger(&mut self.client).await;
         }
         Next::Ends

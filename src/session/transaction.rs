@@ -75,8 +75,19 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         octets: 0,
         message_id: String::new(),
         utf8: envelope.mail.utf8,
+        is_ending: false,
     };
-    let Some(reply) = passage.pass(relay).await else {
+    let cut_off = relay.gate.cut_off.clone();
+    let passed = tokio::select! {
+        biased;
+        passed = passage.pass(relay) => passed,
+        () = cut_off.cancelled() => {
+            let reply = passage.cut_off();
+            record(relay, &envelope, &passage, Some(&reply));
+            return relay.last_words(&reply).await;
+        }
+    };
+    let Some(reply) = passed else {
         record(relay, &envelope, &passage, None);
         return Next::Ends;
     };
@@ -96,6 +107,8 @@ struct Passage {
     message_id: String,
     /// MAIL said SMTPUTF8.
     utf8: bool,
+    /// The final dot may be on its way.
+    is_ending: bool,
 }
 
 impl Passage {
@@ -213,7 +226,10 @@ impl Passage {
     async fn finish(&mut self) -> Reply {
         let answer = match (&self.way, &mut self.channel) {
             (Way::Refused(reply), _) => return reply.clone(),
-            (_, Some(channel)) => channel.finish().await,
+            (_, Some(channel)) => {
+                self.is_ending = true;
+                channel.finish().await
+            }
             (_, None) => Err(Unfinished::BeforeTheDot(Lost::Closed)),
         };
         answer.unwrap_or_else(|unfinished| match unfinished {
@@ -223,6 +239,15 @@ impl Passage {
                 Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost {}]", UPSTREAM_LOST.id))
             }
         })
+    }
+}
+
+impl Passage {
+    /// The daemon ends; so does the upstream's connection, in mid-body without the final dot.
+    fn cut_off(&mut self) -> Reply {
+        self.channel = None;
+        let fate = if self.is_ending { "the message may have been delivered" } else { "nothing was delivered" };
+        Reply::new(421, format!("4.3.2 Gatepost is shutting down, {fate}, try again"))
     }
 }
 

@@ -5,7 +5,7 @@ use gatepost::{
     sandbox::{AfterDot, Answer},
 };
 
-use crate::world::{ANN, BOB, HEAD, Plan, World, asked};
+use crate::world::{ANN, BOB, HEAD, Plan, World, asked, journal};
 
 /// How a client leaves.
 #[derive(Debug, Clone, Copy)]
@@ -171,10 +171,12 @@ async fn what_is_open_when_the_drain_ends_is_told_421_and_nothing_is_delivered()
     open.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     let World { daemon, sandbox, .. } = world;
     daemon.drain().await;
-    for client in [&mut half, &mut open] {
-        client.expect("421 4.3.2 Gatepost is shutting down").await;
+    for (client, fate) in [(&mut half, ", nothing was delivered, try again"), (&mut open, ", try again")] {
+        client.expect(&format!("421 4.3.2 Gatepost is shutting down{fate}")).await;
         client.expect_end().await;
     }
+    let told = journal().lines(&["message ", "Gatepost is shutting down, nothing was delivered"]);
+    assert!(!told.is_empty(), "every message has its line");
     assert_eq!(sandbox.submissions().len(), 0);
 }
 

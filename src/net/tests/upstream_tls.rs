@@ -139,6 +139,22 @@ async fn last_words_before_garbage_are_read_and_the_garbage_stays_an_error() {
 }
 
 #[tokio::test]
+async fn what_the_server_said_before_it_stopped_reading_is_read_although_writing_failed() {
+    let (mut near, mut far) = shaken().await;
+    far.write_all(b"552 too large\r\n").await.unwrap();
+    far.flush().await.unwrap();
+    // Unread data makes the kernel of the server send a reset.
+    near.write_all(b"body").await.unwrap();
+    near.flush().await.unwrap();
+    drop(far.into_inner());
+    let body = noise(MEGABYTE);
+    while near.write_all(&body).await.is_ok() {}
+    let mut words = [0; 15];
+    near.read_exact(&mut words).await.unwrap();
+    assert_eq!(&words, b"552 too large\r\n");
+}
+
+#[tokio::test]
 async fn a_cut_without_close_notify_is_told_from_an_end() {
     let (mut near, far) = shaken().await;
     drop(far.into_inner());

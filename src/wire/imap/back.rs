@@ -59,6 +59,8 @@ pub struct ImapBack {
     /// Octets of a literal that belong to the line that was cut last.
     literal: u64,
     keep_literal: bool,
+    /// What is cut next goes on behind a literal.
+    is_continued: bool,
     untagged: BytesMut,
     refresh_open: bool,
     probe_open: bool,
@@ -82,6 +84,7 @@ impl ImapBack {
             challenge: None,
             literal: 0,
             keep_literal: false,
+            is_continued: false,
             untagged: BytesMut::new(),
             refresh_open: false,
             probe_open: false,
@@ -334,12 +337,18 @@ impl Machine for ImapBack {
                 return Ok(Step::Read);
             };
             self.spend(line.len() as u64 + 2)?;
-            self.keep_literal = false;
-            let step = self.line(&line)?;
-            self.literal = match self.state {
-                State::Auth | State::Response | State::Breaker | State::Probe => announced(&line).map_or(0, |(n, _)| n),
-                _ => 0,
+            let is_kept = std::mem::take(&mut self.keep_literal);
+            let step = match (std::mem::take(&mut self.is_continued), is_kept) {
+                (false, _) => self.line(&line)?,
+                (true, true) => self.keep(&line),
+                (true, false) => Step::Read,
             };
+            let literal = match self.state {
+                State::Auth | State::Response | State::Breaker | State::Probe => announced(&line),
+                _ => None,
+            };
+            self.is_continued = literal.is_some();
+            self.literal = literal.map_or(0, |(n, _)| n);
             self.spend(self.literal)?;
             if !matches!(step, Step::Read) {
                 return Ok(step);

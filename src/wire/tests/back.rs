@@ -241,6 +241,17 @@ fn what_the_upstream_says_beside_its_ok_reaches_the_client_behind_ours() {
 }
 
 #[test]
+fn an_untagged_line_with_a_literal_beside_the_ok_is_kept_whole_and_its_rest_is_no_reply() {
+    let text = "* OK hi\r\n+ \r\n* LIST () \"/\" {5}\r\nINBOX\r\n* LIST () \"/\" {0}\r\ngpa NO x\r\ngpa OK in\r\n* CAPABILITY A\r\ngpd OK\r\n";
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    for byte in text.bytes() {
+        run.machine.feed(&[byte]);
+        run.drain(&mut listener);
+    }
+    assert_eq!(run.heard, ["done A * LIST () \"/\" {5}\r\nINBOX\r\n* LIST () \"/\" {0}\r\ngpa NO x"]);
+}
+
+#[test]
 fn authenticated_but_not_connected_is_a_refusal() {
     let known = || Some(vec!["SASL-IR".into(), "NAMESPACE".into()]);
     let start = [
