@@ -61,16 +61,3 @@ pub struct Client {
     /// argon2id PHC string.
     pub password: Option<Secret>,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_for_a_domain_allows_its_plain_local_parts_and_nothing_that_is_read_in_two_ways() {
-        assert!(is_plain("ann.b+c"));
-        for odd in ["", "a b", "a\tb", "a\u{7f}b", "\"a\"", "a@b", "a,b", "<a"] {
-            assert!(!is_plain(odd), "{odd:?}");
-        }
-    }
-}

@@ -225,3 +225,18 @@ async fn a_client_without_addresses_may_come_from_anywhere_and_one_without_a_log
     assert_eq!(office.register.accounts().len(), 1);
     assert_eq!(Admitted { account, client: None }.client_name(), "login");
 }
+
+#[test]
+fn a_rule_for_a_domain_allows_its_plain_local_parts_and_nothing_that_is_read_in_two_ways() {
+    let mut account = account(LocalPassword::None);
+    account.send_as = vec!["*@contoso.example".into(), "bob@other.example".into()];
+    for mine in ["", "ann.b+c@Contoso.example", "BOB@other.example"] {
+        assert!(account.may_send_as(mine), "{mine:?}");
+    }
+    for local in ["", "a b", "a\tb", "a\u{7f}b", "\"a\"", "a@b", "a,b", "<a"] {
+        assert!(!account.may_send_as(&format!("{local}@contoso.example")), "{local:?}");
+    }
+    for other in ["ann@other.example", "ann@sub.contoso.example", "contoso.example"] {
+        assert!(!account.may_send_as(other), "{other:?}");
+    }
+}
