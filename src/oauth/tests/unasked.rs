@@ -48,6 +48,16 @@ async fn an_app_without_a_person_keeps_its_token_fresh_only_while_somebody_uses_
 }
 
 #[tokio::test]
+async fn a_refused_token_that_ended_meanwhile_is_replaced_also_where_nobody_else_wants_one() {
+    let house = House::with(vec![], None, |app: &mut App| app.grant = Grant::ClientCredentials).await;
+    let generation = house.keepers.bearer(&house.sign_in).await.unwrap().generation;
+    house.clock.ahead.store(4000, Ordering::SeqCst);
+    let newer = house.keepers.refused(&house.sign_in, generation);
+    let newer = tokio::time::timeout(Duration::from_secs(10), newer).await.expect("an answer").unwrap();
+    assert_eq!(newer.token.expose(), "t2");
+}
+
+#[tokio::test]
 async fn a_token_that_worked_and_is_refused_later_is_replaced_again() {
     let house = House::signed_in(vec![], 3600).await;
     let mut generation = house.keepers.bearer(&house.sign_in).await.unwrap().generation;
