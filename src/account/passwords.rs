@@ -174,4 +174,35 @@ mod tests {
         assert!(!passwords.check("ann", Some(&hash), &Secret::new("no")).await);
         assert!(!passwords.check("nobody", None, &typed).await);
     }
+
+    #[test]
+    fn a_hash_that_cannot_or_must_not_be_checked_is_named() {
+        let said = |text: &str| flaw(&Secret::new(text)).unwrap_or_default();
+        let costs =
+            |m: u32, t: u32| format!("$argon2id$v=19$m={m},t={t},p=1$Z2F0ZXBvc3QtZGVjb3ktMQ$3vRHdYFyvYpiXc4S0r5pRg");
+        for fine in [costs(1024 * 1024, 2), costs(19_456, 64)] {
+            assert_eq!(said(&fine), "", "{fine}");
+        }
+        for dear in [costs(1024 * 1024 + 1, 2), costs(19_456, 65)] {
+            assert!(said(&dear).contains("too much"), "{dear}");
+        }
+        assert!(said("pw").contains("no") && said("$argon2i$v=19$m=19456,t=2,p=1").contains("kind"));
+        assert!(said("$argon2id$v=19$m=19456,t=2,p=1").contains("incomplete"));
+        assert!(said("$argon2id$v=19$m=19456,t=2,p=1$Z2F0ZXBvc3QtZGVjb3ktMQ").contains("incomplete"));
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_has_a_cap_and_below_it_nothing_is_forgotten() {
+        let passwords = Passwords::new().unwrap();
+        let (hash, typed) = (hash(&Secret::new("pw")).unwrap(), Secret::new("pw"));
+        assert!(passwords.check("ann", Some(&hash), &typed).await && passwords.check("bob", Some(&hash), &typed).await);
+        assert!(passwords.is_remembered("ann", &hash, &typed) && passwords.is_remembered("bob", &hash, &typed));
+        passwords.remembered.lock().unwrap().extend((0..REMEMBERED_CAP as u64).map(|n| {
+            let mut digest = Digest::default();
+            digest[..8].copy_from_slice(&n.to_be_bytes());
+            digest
+        }));
+        assert!(passwords.check("eve", Some(&hash), &typed).await);
+        assert_eq!(passwords.remembered.lock().unwrap().len(), 1);
+    }
 }

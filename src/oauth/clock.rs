@@ -62,4 +62,11 @@ mod tests {
         clock.ahead.store(4000, std::sync::atomic::Ordering::SeqCst);
         assert_eq!(clock.left(expiry), Duration::ZERO);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_in_a_hundred_years_is_one_in_a_month() {
+        let clock = Clock::default();
+        let expiry = clock.expiry(clock.wall() + Duration::from_secs(100 * 365 * 24 * 3600));
+        assert_eq!(clock.left(expiry), Duration::from_secs(31 * 24 * 3600));
+    }
 }

@@ -82,4 +82,30 @@ mod tests {
         assert!(back_off(1, Some(Duration::from_secs(120))) >= Duration::from_secs(120));
         assert_eq!(asked(Duration::MAX), Duration::from_secs(3600));
     }
+
+    #[test]
+    fn within_a_flight_pauses_grow_and_the_providers_wish_counts() {
+        for (tries, least, most) in [(0, 400, 600), (1, 800, 1200), (4, 6400, 9600), (90, 6400, 9600)] {
+            let pause = within_flight(tries, None).as_millis();
+            assert!((least..=most).contains(&pause), "{tries}: {pause}");
+        }
+        assert_eq!(within_flight(0, Some(Duration::from_secs(9))), Duration::from_secs(9));
+    }
+
+    #[test]
+    fn jitter_stays_between_nothing_and_the_most_and_is_not_always_the_same() {
+        let most = Duration::from_secs(1000);
+        let drawn: std::collections::BTreeSet<_> = (0..20).map(|_| jitter(most)).collect();
+        assert!(drawn.len() > 1 && drawn.iter().all(|pause| *pause <= most));
+        for _ in 0..20 {
+            let (look, second) = (look().as_secs_f64(), back_off(2, None).as_secs_f64());
+            assert!((20.0..=30.0).contains(&look) && (2.0..=4.0).contains(&second), "{look} {second}");
+        }
+    }
+
+    #[test]
+    fn the_last_half_minute_or_tenth_of_a_token_is_not_handed_out() {
+        assert_eq!(grace(Duration::from_secs(3600)), Duration::from_secs(30));
+        assert_eq!(grace(Duration::from_secs(60)), Duration::from_secs(6));
+    }
 }

@@ -115,3 +115,15 @@ impl FaultSeen {
 pub(super) fn timestamp(time: SystemTime) -> Option<Timestamp> {
     Timestamp::from_second(Timestamp::try_from(time).ok()?.as_second()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_has_a_word_of_its_own_in_the_status() {
+        let words: std::collections::BTreeSet<_> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
+        assert_eq!(words.len(), Phase::ALL.len());
+        assert_eq!(serde_json::to_string(&Phase::SignInNeeded).unwrap(), "\"sign-in-needed\"");
+    }
+}

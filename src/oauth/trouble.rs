@@ -49,3 +49,35 @@ impl Trouble {
         self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::token::{ENDPOINT_FAILING, PROVIDER_REFUSES, SIGN_IN_EXPIRED};
+
+    fn trouble(verdict: &Verdict, before: Option<&Trouble>) -> Trouble {
+        Trouble::new(verdict, verdict.fault(""), before, SystemTime::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_tested_again_after_half_an_hour_and_a_lost_sign_in_never() {
+        let refused = trouble(&Verdict::new(PROVIDER_REFUSES, ""), None);
+        assert!((1800..=1980).contains(&refused.left().as_secs()) && !refused.is_over());
+        let lost = trouble(&Verdict::new(SIGN_IN_EXPIRED, ""), None);
+        tokio::time::advance(Duration::from_secs(1981)).await;
+        assert!(refused.is_over() && refused.left() == Duration::ZERO);
+        assert!(!lost.is_over() && lost.left() == Duration::MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_fault_again_has_stood_since_the_first_and_waits_longer() {
+        let verdict = Verdict::new(ENDPOINT_FAILING, "");
+        let first = trouble(&verdict, None);
+        let mut last = trouble(&verdict, Some(&first));
+        assert_eq!((first.failures(), last.failures(), last.since), (1, 2, first.since));
+        for _ in 0..8 {
+            last = trouble(&verdict, Some(&last));
+        }
+        assert!(last.left() >= Duration::from_secs(30) && first.left() <= Duration::from_secs(2));
+    }
+}

@@ -238,4 +238,30 @@ mod tests {
         assert!(!verdict.detail.contains("token-value") && !verdict.detail.contains('\n'), "{}", verdict.detail);
         assert!(verdict.detail.contains("[secret]"));
     }
+
+    #[test]
+    fn the_detail_tells_status_words_codes_and_description() {
+        let body =
+            r#"{"error":"invalid_grant","suberror":"bad_token","error_codes":[50173,1],"error_description":"so"}"#;
+        let detail = judge(400, body).detail;
+        assert!(
+            detail.starts_with("HTTP 400 invalid_grant bad_token AADSTS50173 (") && detail.ends_with(": so"),
+            "{detail}"
+        );
+        assert!(detail.contains("AADSTS1 (unknown)"), "{detail}");
+        let bare = r#"{"error":"invalid_grant","suberror":""}"#;
+        assert_eq!(judge(400, bare).detail, "HTTP 400 invalid_grant");
+        assert_eq!(judge(408, bare).entry.id, "token-endpoint-failing", "a timeout is nobody's refusal");
+    }
+
+    #[test]
+    fn a_clock_that_differs_by_more_than_two_minutes_is_told_either_way() {
+        let now = SystemTime::now();
+        let told = |date| {
+            let reply = HttpReply { date: Some(date), ..reply(400, "{}") };
+            Verdict::of_reply(&reply, now, &[]).detail.contains("differs by 600 s")
+        };
+        assert!(told(now - Duration::from_secs(600)) && told(now + Duration::from_secs(600)));
+        assert_eq!(skew(now, now - NOTABLE_SKEW), None);
+    }
 }

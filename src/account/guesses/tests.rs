@@ -119,8 +119,9 @@ async fn a_check_that_takes_too_long_ends_at_the_deadline_as_busy() {
 async fn a_stranger_cannot_fill_the_memory_with_waiting_attempts() {
     let guesses = Arc::new(Guesses::default());
     let _held = hold(&guesses, stranger(1)).await;
-    let _waiting: Vec<_> = (0..QUEUE_CAP).map(|_| spawn(&guesses, stranger(1), false)).collect();
+    let waiting: Vec<_> = (0..QUEUE_CAP).map(|_| spawn(&guesses, stranger(1), false)).collect();
     settled().await;
+    assert!(waiting.iter().all(|attempt| !attempt.is_finished()), "up to the cap they wait");
     assert_eq!(attempt(&guesses, stranger(1), true).await, (0, Err(Refusal::TooManyGuesses)));
 }
 
@@ -195,6 +196,18 @@ async fn sources_are_remembered_up_to_a_hard_cap_and_this_machine_is_let_in_all_
     assert_eq!(guesses.lanes.lock().unwrap().len(), SOURCES_CAP);
     assert_eq!(attempt(&guesses, stranger(1), true).await, (0, Ok(())), "those that owe nothing made room");
     assert!(guesses.lanes.lock().unwrap().len() <= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn making_room_gives_no_second_turn_to_a_source_whose_attempt_is_under_way() {
+    let guesses = Arc::new(Guesses::default());
+    let _held = hold(&guesses, stranger(1)).await;
+    let now = Instant::now();
+    guesses.lanes.lock().unwrap().extend(
+        (0..SOURCES_CAP as u32).map(|n| (IpAddr::from((0x0a00_0000 + n).to_be_bytes()), Arc::new(Turns::new(now)))),
+    );
+    assert_eq!(attempt(&guesses, stranger(2), true).await, (0, Ok(())));
+    assert_eq!(attempt(&guesses, stranger(1), true).await, (20, Err(Refusal::TooManyGuesses)));
 }
 
 #[test]

@@ -159,3 +159,84 @@ async fn a_client_that_a_proxy_names_never_uses_first_use_also_where_it_is_named
         assert_eq!(answer.is_ok(), admitted, "{peer:?}: {answer:?}");
     }
 }
+
+/// What a first login from `peer` with this password hears, ten minutes from now if `armed`.
+async fn first_login(arming: Arming, peer: Peer, typed: &str) -> Result<Admitted, Fault> {
+    let Office { register, passwords, guesses, store, _dir } = Office::new(LocalPassword::FirstUse).await;
+    store.arm_first_use(ANN, &arming).await.unwrap();
+    let (soon, claim) = (Instant::now() + Duration::from_secs(60), claim(ANN, typed, None));
+    register.admit(&claim, peer, soon, &passwords, &guesses, &store).await
+}
+
+#[tokio::test]
+async fn first_use_learns_in_time_on_this_machine_and_no_empty_password() {
+    let (here, elsewhere) = ([127, 0, 0, 1], [192, 0, 2, 1]);
+    let now = SystemTime::now();
+    let (open, over) = (now + Duration::from_secs(600), now - Duration::from_secs(600));
+    let cases = [
+        (open, here, "chosen", true),
+        (over, here, "chosen", false),
+        (open, elsewhere, "chosen", false),
+        (open, here, "", false),
+    ];
+    for (until, from, typed, admitted) in cases {
+        let peer = Peer::direct(SocketAddr::from((from, 40_000)));
+        let answer = first_login(Arming { until, uid: None }, peer, typed).await;
+        assert_eq!(answer.is_ok(), admitted, "{from:?} {typed:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn first_use_learns_from_the_user_that_signed_in_only() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (_stream, from) = listener.accept().await.unwrap();
+    let own = rustix::process::getuid().as_raw();
+    let until = SystemTime::now() + Duration::from_secs(600);
+    for (uid, admitted) in [(own, true), (own + 1, false)] {
+        let answer = first_login(Arming { until, uid: Some(uid) }, Peer::direct(from), "chosen").await;
+        assert_eq!(answer.is_ok(), admitted, "{uid}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_addresses_may_come_from_anywhere_and_one_without_a_login_by_its_address_alone() {
+    let account = Arc::new(account(LocalPassword::None));
+    let client = |name: &str, from: &[[u8; 4]], login: Option<&str>| {
+        let from = from.iter().map(|base| crate::net::IpNet { base: (*base).into(), prefix: 24 }).collect();
+        let password = login.and_then(|_| account::hash(&Secret::new("pw")));
+        Arc::new(Client {
+            name: name.into(),
+            account: account.clone(),
+            from,
+            login: login.map(str::to_owned),
+            password,
+        })
+    };
+    let mut office = Office::new(LocalPassword::None).await;
+    let rules = [client("program", &[], Some("program")), client("printer", &[[192, 0, 2, 0]], None)];
+    office.register = Register::new(std::slice::from_ref(&account), &rules);
+    let admitted = office.login([198, 51, 100, 1], claim("Program", "pw", None)).await.unwrap();
+    assert_eq!(admitted.client_name(), "program");
+    let by_address = |from: [u8; 4]| office.register.by_address(from.into());
+    assert_eq!(by_address([192, 0, 2, 9]).unwrap().client_name(), "printer");
+    assert!(by_address([198, 51, 100, 1]).is_none());
+    assert_eq!(office.register.accounts().len(), 1);
+    assert_eq!(Admitted { account, client: None }.client_name(), "login");
+}
+
+#[test]
+fn a_rule_for_a_domain_allows_its_plain_local_parts_and_nothing_that_is_read_in_two_ways() {
+    let mut account = account(LocalPassword::None);
+    account.send_as = vec!["*@contoso.example".into(), "bob@other.example".into()];
+    for mine in ["", "ann.b+c@Contoso.example", "BOB@other.example"] {
+        assert!(account.may_send_as(mine), "{mine:?}");
+    }
+    for local in ["", "a b", "a\tb", "a\u{7f}b", "\"a\"", "a@b", "a,b", "<a"] {
+        assert!(!account.may_send_as(&format!("{local}@contoso.example")), "{local:?}");
+    }
+    for other in ["ann@other.example", "ann@sub.contoso.example", "contoso.example"] {
+        assert!(!account.may_send_as(other), "{other:?}");
+    }
+}

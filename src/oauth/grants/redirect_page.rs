@@ -34,3 +34,13 @@ fn escaped(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_said_is_text_in_the_page_whatever_it_holds() {
+        assert_eq!(escaped("<a href=\"x\">&'\r\n"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;  ");
+    }
+}

@@ -175,3 +175,112 @@ async fn who_consented_is_compared_with_who_should() {
     let verdict = sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await.unwrap_err();
     assert!(verdict.detail.contains("offline_access"));
 }
+
+/// Sends `request` as it is and returns what comes back until the end of the connection.
+async fn raw_visit(redirect: &Url, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", redirect.port().unwrap())).await.unwrap();
+    // A listener that has seen enough hangs up at once.
+    let _ = stream.write_all(request).await;
+    let _ = stream.shutdown().await;
+    let mut page = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut page)).await.expect("an end");
+    String::from_utf8(page).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_no_small_get_request_is_answered_by_closing() {
+    let (_endpoint, _app, request) = request(Grant::AuthorizationCode).await;
+    let listener = RedirectListener::bind(None).await.unwrap();
+    let redirect = listener.redirect().clone();
+    let visits = async {
+        let cookie = |size: usize| format!("GET /x HTTP/1.1\r\nCookie: {}\r\n\r\n", "c".repeat(size));
+        assert!(raw_visit(&redirect, cookie(20_000).as_bytes()).await.starts_with("HTTP/1.1 404"));
+        let odd = [
+            "POST / HTTP/1.1\r\n\r\n",
+            "GET x HTTP/1.1\r\n\r\n",
+            "GET / SPDY/3\r\n\r\n",
+            "GET / HTTP/1.1\r\n",
+            &cookie(40_000),
+        ];
+        for odd in odd {
+            assert_eq!(raw_visit(&redirect, odd.as_bytes()).await, "", "{odd:.20}");
+        }
+    };
+    tokio::select! {
+        () = visits => {}
+        end = listener.code(&request) => panic!("{end:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_configured_redirect_without_a_fixed_port_keeps_its_path_and_gets_one() {
+    let configured = Url::parse("http://localhost:0/back").unwrap();
+    let listener = RedirectListener::bind(Some(&configured)).await.unwrap();
+    assert_eq!(listener.redirect().path(), "/back");
+    assert_ne!(listener.redirect().port(), Some(0));
+}
+
+#[tokio::test]
+async fn an_empty_code_and_one_beyond_the_cap_are_no_answer() {
+    let (_endpoint, _app, request) = request(Grant::AuthorizationCode).await;
+    let state = field(request.url(), "state");
+    for code in [String::new(), "c".repeat(8193)] {
+        let answer = request.code_in_text(&format!("?code={code}&state={state}"));
+        assert!(matches!(answer, Err(NotTheAnswer::Empty)), "{}", code.len());
+    }
+}
+
+#[tokio::test]
+async fn device_codes_that_a_terminal_or_a_person_cannot_bear_are_refused() {
+    let endpoint = Endpoint::start(vec![]).await;
+    let (app, http, clock) = (app(&endpoint, Grant::DeviceCode), http(), Clock::default());
+    let endpoints = Endpoints { http: &http, app: &app, clock: &clock };
+    let (link, code) = ("https://example.com/", "AB CD-12");
+    let longest = "x".repeat(64);
+    let cases = [
+        (code, link, true),
+        (&longest, link, true),
+        (&"x".repeat(65), link, false),
+        ("A\\u001b[31m", link, false),
+        (code, "http://localhost/", true),
+        (code, "http://127.0.0.1/", true),
+        (code, "http://[::1]/", true),
+        (code, "http://other.example/", false),
+        (code, "ftp://localhost/", false),
+    ];
+    for (user_code, link, fine) in cases {
+        let fields =
+            format!(r#""device_code":"d","user_code":"{user_code}","verification_uri":"{link}","interval":"7""#);
+        endpoint.then(Play::Json(200, format!("{{{fields}}}")));
+        let started = endpoints.start_device().await;
+        assert_eq!(started.is_ok(), fine, "{user_code} {link}");
+        assert!(started.is_err() || started.is_ok_and(|code| code.interval.as_secs() == 7));
+    }
+}
+
+#[tokio::test]
+async fn who_consented_is_read_from_the_id_token_if_it_can_be_a_name() {
+    let endpoint = Endpoint::start(vec![]).await;
+    let (app, http, clock) = (app(&endpoint, Grant::DeviceCode), http(), Clock::default());
+    let long = "x".repeat(321);
+    for (name, told) in [("ann@contoso.example", true), ("a\\nb", false), (long.as_str(), false)] {
+        let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"upn":"{name}"}}"#));
+        endpoint.then(Play::Json(200, format!(r#"{{"access_token":"a","id_token":"x.{claims}.y"}}"#)));
+        let set = (Endpoints { http: &http, app: &app, clock: &clock }).refresh(&"r".to_owned().into()).await.unwrap();
+        assert_eq!(set.account.as_deref(), told.then_some(name));
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_is_kept_with_all_that_is_known_of_it() {
+    let house = House::with(vec![], None, |_| {}).await;
+    let mut set = super::endpoint::set("a", "r", 3600);
+    (set.scope, set.account) = (Some("mail".into()), Some("ann@contoso.example".into()));
+    sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await.unwrap();
+    let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
+    let access = &row.access[crate::store::MAIL];
+    assert_eq!((row.refresh.unwrap().expose(), access.token.expose(), access.generation), ("r", "a", 1));
+    assert_eq!((row.scope.as_deref(), row.consented_as.as_deref()), (Some("mail"), Some("ann@contoso.example")));
+    assert!(row.signed_in_at.is_some() && row.signed_in_at == row.last_refresh);
+    assert_eq!(access.expires_at.unwrap().duration_since(access.obtained_at.unwrap()).unwrap().as_secs(), 3600);
+}

@@ -199,6 +199,13 @@ async fn one_hiccup_is_tried_again_while_the_session_waits() {
 }
 
 #[tokio::test]
+async fn within_one_flight_a_busy_provider_is_asked_ever_more_slowly() {
+    let house = House::signed_in((0..20).map(|_| Play::Json(503, "busy".into())).collect(), 0).await;
+    assert_eq!(house.ask().await.unwrap_err(), "token-endpoint-failing");
+    assert!((3..=5).contains(&house.endpoint.count()), "{} in six seconds", house.endpoint.count());
+}
+
+#[tokio::test]
 async fn an_endpoint_that_hangs_holds_a_session_no_longer_than_it_wants() {
     let house = House::signed_in(vec![Play::Hang], 0).await;
     let start = Instant::now();

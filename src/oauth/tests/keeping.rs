@@ -43,6 +43,8 @@ async fn a_token_is_replaced_ahead_of_its_end_with_nobody_asking() {
     house.keepers.notice_store_change();
     house.endpoint.arrival().await;
     assert_eq!(house.endpoint.asked()[0]["grant_type"], "refresh_token");
+    // One refresh token of Microsoft serves several resources.
+    assert_eq!(house.endpoint.asked()[0]["scope"], house.sign_in.app.scopes.join(" "));
 }
 
 #[tokio::test]
@@ -95,6 +97,7 @@ async fn a_new_sign_in_by_another_process_ends_the_fault_at_the_next_login() {
 async fn a_changed_configuration_deserves_a_new_try_and_an_unchanged_one_does_not() {
     let house = House::signed_in(vec![refusal("invalid_client", 7_000_222)], 0).await;
     assert_eq!(house.ask().await.unwrap_err(), "client-secret-expired");
+    assert_eq!(house.keepers.states()[0].phase, Phase::Refused);
     house.keepers.apply(std::slice::from_ref(&house.sign_in));
     assert_eq!(house.ask().await.unwrap_err(), "client-secret-expired");
     assert_eq!(house.endpoint.count(), 1);

@@ -7,3 +7,4 @@ mod keeping;
 mod proof;
 mod rotation;
 mod sharing;
+mod unasked;

@@ -51,6 +51,7 @@ async fn no_token_is_handed_out_while_a_change_cannot_be_read() {
     let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", house.store.path().display())).await.unwrap();
     sqlx::query("ALTER TABLE sign_in RENAME TO away").execute(&database).await.unwrap();
     assert_eq!(house.ask().await.unwrap_err(), "store-failing", "it may have been a logout");
+    assert_eq!(house.keepers.states()[0].phase, Phase::Waiting);
     sqlx::query("ALTER TABLE away RENAME TO sign_in").execute(&database).await.unwrap();
     assert_eq!(house.ask().await.unwrap(), "a0");
     assert_eq!(house.endpoint.count(), 0);
@@ -110,6 +111,7 @@ async fn a_stop_waits_for_a_keeper_that_was_taken_out_before_its_answer_was_save
     let waiting = house.clone();
     let waiting = tokio::spawn(async move { all_ask(&waiting, 1).await });
     house.endpoint.arrival().await;
+    house.keepers.apply(&[]);
     house.keepers.apply(&[]);
     house.endpoint.go();
     house.keepers.stop().await;
