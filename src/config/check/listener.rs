@@ -51,7 +51,7 @@ impl Checker<'_> {
             raw.proxy_protocol_from.iter().enumerate().filter_map(|(n, b)| self.block(&from.item(n), b)).collect();
         if raw.proxy_protocol == Some(true) && raw.proxy_protocol_from.is_empty() {
             let hint = "add: proxy-protocol-from = [\"ADDRESS OF THE LOAD BALANCER\"]";
-            self.missing(&key, "proxy-protocol-from", hint);
+            self.error(&key, format!("`{key}` needs `proxy-protocol-from`"), hint);
         }
         let listen = match &raw.listen {
             Some(addresses) => self.binds(&key.field("listen"), addresses),

@@ -72,11 +72,14 @@ fn parse_block(written: &str) -> Result<IpNet, String> {
         None => (written, None),
     };
     let ip: IpAddr = ip.parse().map_err(|_| EXAMPLE.to_owned())?;
-    let ip = if prefix.is_none() { ip.to_canonical() } else { ip };
     let width: u8 = if ip.is_ipv4() { 32 } else { 128 };
     let prefix = match prefix {
         None => width,
         Some(prefix) => prefix.parse().ok().filter(|p| *p <= width).ok_or(EXAMPLE)?,
+    };
+    let (ip, prefix) = match (ip.to_canonical(), prefix.checked_sub(96)) {
+        (canonical, Some(prefix)) if canonical.is_ipv4() != ip.is_ipv4() => (canonical, prefix),
+        _ => (ip, prefix),
     };
     let network: IpAddr = match ip {
         IpAddr::V4(ip) => {
@@ -100,6 +103,8 @@ mod tests {
     fn blocks_are_addresses_or_networks_without_host_bits() {
         assert_eq!(parse_block("192.168.10.21").unwrap().prefix, 32);
         assert_eq!(parse_block("::ffff:10.0.0.1").unwrap().base, "10.0.0.1".parse::<IpAddr>().unwrap());
+        let mapped = parse_block("::ffff:10.0.0.0/104").unwrap();
+        assert_eq!((mapped.base, mapped.prefix), ("10.0.0.0".parse::<IpAddr>().unwrap(), 8));
         assert!(parse_block("0.0.0.0/0").is_ok());
         assert!(parse_block("fd00::/8").is_ok());
         assert_eq!(parse_block("192.168.10.5/28").unwrap_err(), "the block is 192.168.10.0/28");
