@@ -135,7 +135,7 @@ impl Daemon {
         let cut_off = CancellationToken::new();
         let sessions = TaskTracker::new();
         let lock = Lock::take(&config.store)?;
-        let gate = Arc::new(build_gate(config, (closing.clone(), cut_off.clone())).await?);
+        let gate = Arc::new(build_gate(config, closing.clone(), cut_off.clone()).await?);
         let keepers = gate.keepers.clone();
         let shared = Arc::new(RwLock::new(gate.clone()));
         let listeners = listeners::Listeners {
@@ -298,7 +298,8 @@ fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
 
 async fn build_gate(
     config: &Config,
-    (closing, cut_off): (CancellationToken, CancellationToken),
+    closing: CancellationToken,
+    cut_off: CancellationToken,
 ) -> Result<Gate, StartFault> {
     let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);

@@ -293,7 +293,7 @@ impl Flow {
 }
 
 /// Reads until the scratch is full or nothing more is there, so that many small TLS records become one write, and so
-/// that rustls sees "would block" and lets go of its own buffer (performance fact 3).
+/// that towards a client rustls sees "would block" and lets go of its own buffer (performance fact 3).
 fn fill(cx: &mut Context<'_>, from: &mut Stream, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
     let mut into = ReadBuf::new(scratch);
     while into.remaining() > 0 {

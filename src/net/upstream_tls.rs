@@ -34,6 +34,8 @@ const INCOMING: usize = 96 * 1024;
 /// Encrypted at once, and what that can come to.
 const PLAIN: usize = 64 * 1024;
 const OUTGOING: usize = PLAIN + 4 * 1024;
+/// Of a server's flight at once, while shaking hands.
+const FLIGHT: usize = 4 * 1024;
 const ENDLESS: &str = "endless handshake message";
 
 thread_local! {
@@ -69,7 +71,9 @@ enum Waits {
 }
 
 impl UpstreamTls {
-    /// Shakes hands; the server has to prove that it is `name`. The caller keeps the deadline.
+    /// Shakes hands; the server has to prove that it is `name`. The caller keeps the deadline;
+    /// dropping the future drops the connection. An error that holds a `rustls::Error` is the server's fault or that of
+    /// its certificate, any other the network's.
     pub async fn connect(tcp: TcpStream, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<Self> {
         let mut connection = Self {
             tcp,
@@ -94,6 +98,8 @@ impl UpstreamTls {
             if connection.incoming.len() >= INCOMING {
                 return Err(invalid(rustls::Error::General(ENDLESS.to_owned())));
             }
+            // Left to itself a `Vec` grows from 64 octets, with a system call each time.
+            connection.incoming.reserve(FLIGHT);
             if connection.tcp.read_buf(&mut connection.incoming).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -174,6 +174,7 @@ mod tests {
         assert_eq!(shown, ["SIZE 35882577", "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"]);
         assert_eq!(ehlo("gate", &["SIZE".into()]).size, SIZE_LIMIT);
     }
+
     #[test]
     fn sasl_ir_is_remembered_as_it_was_before_sign_on_whatever_the_list_behind_it_says() {
         let upstream = Upstream { host: "mail.example".into(), port: 993, tls: UpstreamTls::Implicit };

@@ -181,6 +181,19 @@ async fn what_is_open_when_the_drain_ends_is_told_421_and_nothing_is_delivered()
 }
 
 #[tokio::test]
+async fn who_is_cut_off_behind_the_final_dot_is_told_that_the_message_may_have_been_delivered() {
+    let mut plan = Plan::faulty(|faults| faults.smtp.dot_delay_ms = 60_000);
+    plan.daemon = "drain-seconds = 1".to_owned();
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_in_data().await;
+    smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
+    world.until("the whole message is upstream", |world| world.said_upstream("smtp").contains("octets")).await;
+    world.daemon.drain().await;
+    smtp.expect("421 4.3.2 Gatepost is shutting down, the message may have been delivered, try again").await;
+    smtp.expect_end().await;
+}
+
+#[tokio::test]
 async fn a_reply_that_came_before_its_command_is_no_answer_to_it() {
     let world = World::new().await;
     let mut smtp = world.smtp_as_ann().await;

@@ -184,6 +184,28 @@ async fn a_shutdown_does_not_wait_for_an_upstream_that_is_silent_at_sign_on() {
 }
 
 #[tokio::test]
+async fn a_shutdown_does_not_wait_for_a_login_whose_turn_has_not_come() {
+    let world = World::new().await;
+    let mut guesser = world.pop3().await;
+    guesser.expect("+OK ").await;
+    guesser.exchange(&format!("USER {ANN}"), "+OK").await;
+    guesser.exchange("PASS wrong", "-ERR [AUTH]").await;
+    guesser.exchange(&format!("USER {ANN}"), "+OK").await;
+    let mut waiting = world.pop3().await;
+    waiting.expect("+OK ").await;
+    waiting.exchange(&format!("USER {ANN}"), "+OK").await;
+    for talk in [&mut guesser, &mut waiting] {
+        talk.say("PASS wrong").await;
+    }
+    let waits = |world: &World| world.daemon.meter().board.list().iter().all(|live| live.stage == "authenticating");
+    world.until("both wait for their turn", waits).await;
+    world.daemon.drain().await;
+    waiting.expect("-ERR [SYS/TEMP]").await;
+    guesser.expect("-ERR [SYS/TEMP]").await;
+    guesser.expect_end().await;
+}
+
+#[tokio::test]
 async fn an_upstream_that_closes_closes_the_client_with_no_line_of_ours() {
     let world = World::new().await;
     let mut imap = world.imap_as_ann().await;
