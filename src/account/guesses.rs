@@ -3,8 +3,9 @@
 //! A source is an IPv4 address or an IPv6 /64. Its attempts take turns, one at a time, before the password is looked
 //! at, so that parallel connections gain nothing. A right password passes the turn on at once, so that many honest
 //! logins after a restart cost a hash each and no pause; a wrong one, or one that was given up, keeps it for two
-//! seconds. A password that was right before never waits. Nobody is locked out: another address has its own turns, and
-//! a full queue empties within 20 seconds.
+//! seconds. A password that was right before never waits. Nobody is locked out: another address has its own turns, a
+//! full queue empties within 20 seconds, and who waited in vain and comes back with the same password, as a mail program
+//! does and a guesser does not, passes by those who are new.
 //!
 //! This machine itself is slowed and not refused: an attempt whose turn does not come is *overdue*. Overdue ones are
 //! checked one behind another, so that they leave the other places for hashing alone; a right password is let in, and
@@ -33,15 +34,57 @@ const QUEUE: Duration = Duration::from_secs(20);
 const QUEUE_CAP: usize = 200;
 /// Attempts of this machine that wait or are overdue at most, over all its addresses.
 const LOCAL_CAP: usize = 4000;
+/// How long one that waited in vain may pass by the others, and how many of a source may.
+const PLACE_KEPT: Duration = Duration::from_secs(60);
+const PLACES_CAP: usize = 3 * QUEUE_CAP;
 /// Sources remembered at most; those that owe nothing are dropped first.
 const SOURCES_CAP: usize = 50_000;
 
-/// When the next attempt of a source may be looked at; held by the attempt whose turn it is.
-type Lane = Arc<Turns<Instant>>;
+/// The turns of one source.
+#[derive(Debug)]
+struct Lane {
+    /// When the next attempt may be looked at; held by the attempt whose turn it is. One that is new waits here too, and
+    /// those that came back.
+    turn: Turns<Instant>,
+    /// Where the others that are new wait.
+    behind: Turns<()>,
+    /// What waited in vain, and until when it may come back.
+    in_vain: Mutex<HashMap<Tried, Instant>>,
+}
+
+/// A login and password, as [`super::Passwords::tried`] blinds it.
+pub type Tried = [u8; 32];
+
+impl Lane {
+    fn new(next: Instant) -> Self {
+        Self { turn: Turns::new(next), behind: Turns::default(), in_vain: Mutex::default() }
+    }
+
+    fn keep_place(&self, tried: Tried) {
+        let (mut in_vain, now) = (self.in_vain.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        in_vain.retain(|_, until| *until > now);
+        if in_vain.len() < PLACES_CAP {
+            in_vain.insert(tried, now + PLACE_KEPT);
+        }
+    }
+
+    /// True once.
+    fn comes_back(&self, tried: &Tried) -> bool {
+        let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
+        in_vain.remove(tried).is_some_and(|until| until > Instant::now())
+    }
+
+    async fn next(&self, comes_back: bool) -> MutexGuard<'_, Instant> {
+        let _behind = if comes_back { None } else { Some(self.behind.lock().await) };
+        let next = self.turn.lock().await;
+        sleep_until(*next).await;
+        next
+    }
+}
 
 #[derive(Debug)]
 pub struct Guesses {
-    lanes: Mutex<HashMap<IpAddr, Lane>>,
+    lanes: Mutex<HashMap<IpAddr, Arc<Lane>>>,
     /// Places for attempts of this machine.
     local: Semaphore,
     /// Held by the overdue attempt that is checked.
@@ -71,6 +114,7 @@ impl Guesses {
     pub async fn attempt<T, E, R, C>(
         &self,
         peer: Peer,
+        tried: Tried,
         deadline: Instant,
         remembered: impl Fn() -> R,
         check: impl FnOnce() -> C,
@@ -87,7 +131,7 @@ impl Guesses {
             let _place =
                 if peer.is_local() { Some(self.local.try_acquire().map_err(|_| Refusal::Busy)?) } else { None };
             let lane = self.lane(peer);
-            let mut turn = self.turn(lane.as_ref(), peer, deadline).await?;
+            let mut turn = self.turn(lane.as_ref(), peer, tried, deadline).await?;
             let found = match remembered().await? {
                 None => check().await?,
                 found => found,
@@ -100,43 +144,47 @@ impl Guesses {
     }
 
     /// The next turn of this lane; for this machine an overdue one where it does not come in time.
-    async fn turn<'a>(&'a self, lane: Option<&'a Lane>, peer: Peer, deadline: Instant) -> Result<Turn<'a>, Refusal> {
+    async fn turn<'a>(
+        &'a self,
+        lane: Option<&'a Arc<Lane>>,
+        peer: Peer,
+        tried: Tried,
+        deadline: Instant,
+    ) -> Result<Turn<'a>, Refusal> {
         let patience = QUEUE.min(deadline.saturating_duration_since(Instant::now()) / 2);
         let local = peer.is_local();
-        match lane {
+        if let Some(lane) = lane {
+            let comes_back = lane.comes_back(&tried);
             // The map has one, this attempt another.
-            Some(lane) if !local && Arc::strong_count(lane) > QUEUE_CAP + 2 => return Err(Refusal::TooManyGuesses),
-            Some(lane) => {
-                let wait = async {
-                    let next = lane.lock().await;
-                    sleep_until(*next).await;
-                    next
-                };
-                if let Ok(next) = timeout(patience, wait).await {
-                    return Ok(Turn { next: Some(next), right: false, _overdue: None });
-                }
+            if !local && !comes_back && Arc::strong_count(lane) > QUEUE_CAP + 2 {
+                return Err(Refusal::TooManyGuesses);
             }
-            None if !local => return Err(Refusal::Busy),
-            None => {}
+            if let Ok(next) = timeout(patience, lane.next(comes_back)).await {
+                return Ok(Turn { next: Some(next), right: false, _overdue: None });
+            }
         }
-        match local {
-            true => Ok(Turn { next: None, right: false, _overdue: Some(self.overdue.lock().await) }),
-            false => Err(Refusal::TooManyGuesses),
+        match lane {
+            _ if local => Ok(Turn { next: None, right: false, _overdue: Some(self.overdue.lock().await) }),
+            None => Err(Refusal::Busy),
+            Some(lane) => {
+                lane.keep_place(tried);
+                Err(Refusal::TooManyGuesses)
+            }
         }
     }
 
     /// `None` where too many sources are remembered and none of them can be dropped.
-    fn lane(&self, peer: Peer) -> Option<Lane> {
+    fn lane(&self, peer: Peer) -> Option<Arc<Lane>> {
         let source = client_network(peer.address.ip());
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if lanes.len() >= SOURCES_CAP && !lanes.contains_key(&source) {
             let now = Instant::now();
-            lanes.retain(|_, lane| Arc::strong_count(lane) > 1 || lane.try_lock().is_ok_and(|next| *next > now));
+            lanes.retain(|_, lane| Arc::strong_count(lane) > 1 || lane.turn.try_lock().is_ok_and(|next| *next > now));
             if lanes.len() >= SOURCES_CAP {
                 return None;
             }
         }
-        Some(lanes.entry(source).or_insert_with(|| Arc::new(Turns::new(Instant::now()))).clone())
+        Some(lanes.entry(source).or_insert_with(|| Arc::new(Lane::new(Instant::now()))).clone())
     }
 }
 

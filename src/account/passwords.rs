@@ -17,6 +17,7 @@ use argon2::{
 use aws_lc_rs::{hmac, rand::SystemRandom};
 use tokio::sync::Semaphore;
 
+use super::guesses::Tried;
 use crate::base::Secret;
 
 /// What is checked for an unknown user, so that it takes the time of a hash that [`hash`] makes. (Beside a hash that was
@@ -35,7 +36,7 @@ static HASHING: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(if cfg!(test) { 100 } else { cores.clamp(2, 4) })
 });
 
-type Digest = [u8; 32];
+type Digest = Tried;
 
 pub struct Passwords {
     key: hmac::Key,
@@ -74,6 +75,11 @@ impl Passwords {
     pub fn is_remembered(&self, login: &str, hash: &Secret, typed: &Secret) -> bool {
         let digest = self.digest(login, hash, typed);
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest)
+    }
+
+    /// Tells one try from another, and nothing about either.
+    pub fn tried(&self, login: &str, typed: &Secret) -> Tried {
+        self.digest(login, &Secret::default(), typed)
     }
 
     /// Checks against `hash`, or against a decoy if there is none. Cancel safe: a check that is under way ends by

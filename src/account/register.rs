@@ -100,7 +100,8 @@ impl Register {
             }
             Ok(admitted(passwords.check(&login, hash.as_ref(), &claim.password).await))
         };
-        guesses.attempt(peer, deadline, remembered, check).await
+        let tried = passwords.tried(&login, &claim.password);
+        guesses.attempt(peer, tried, deadline, remembered, check).await
     }
 }
 

@@ -73,7 +73,8 @@ impl Access {
         };
         let remembered = || async { Ok(self.passwords.is_remembered("console", hash, &typed).then_some(())) };
         let check = || async { Ok(self.passwords.check("console", Some(hash), &typed).await.then_some(())) };
-        self.guesses.attempt(peer, Instant::now() + CHECKED_WITHIN, remembered, check).await
+        let tried = self.passwords.tried("console", &typed);
+        self.guesses.attempt(peer, tried, Instant::now() + CHECKED_WITHIN, remembered, check).await
     }
 }
 
@@ -141,7 +142,7 @@ mod tests {
         let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
         let far = Instant::now() + CHECKED_WITHIN;
         let holds_the_turn =
-            access.guesses.attempt::<(), Refusal, _, _>(local, far, async || Ok(None), std::future::pending);
+            access.guesses.attempt::<(), Refusal, _, _>(local, Default::default(), far, async || Ok(None), std::future::pending);
         let (wrong, right) = (basic("wrong"), basic("right"));
         let later = async { tokio::join!(access.admit(&wrong, local), access.admit(&right, local)) };
         let (_, answers) = tokio::join!(holds_the_turn, later);

@@ -27,11 +27,23 @@ async fn nothing() -> Result<Option<()>, Refusal> {
     Ok(None)
 }
 
+/// A password that was never tried before.
+fn new() -> Tried {
+    static TRIED: AtomicUsize = AtomicUsize::new(0);
+    let mut tried = Tried::default();
+    tried[..8].copy_from_slice(&TRIED.fetch_add(1, Ordering::Relaxed).to_ne_bytes());
+    tried
+}
+
 /// One attempt with a right or a wrong password: how many seconds it took, and the answer.
 async fn attempt(guesses: &Guesses, from: [u8; 4], right: bool) -> (u64, Result<(), Refusal>) {
+    attempt_with(guesses, from, new(), right).await
+}
+
+async fn attempt_with(guesses: &Guesses, from: [u8; 4], tried: Tried, right: bool) -> (u64, Result<(), Refusal>) {
     let start = Instant::now();
     let check = async || Ok(right.then_some(()));
-    let answer = guesses.attempt(peer(from), late(), nothing, check).await;
+    let answer = guesses.attempt(peer(from), tried, late(), nothing, check).await;
     (start.elapsed().as_secs(), answer)
 }
 
@@ -43,7 +55,7 @@ fn spawn(guesses: &Arc<Guesses>, from: [u8; 4], right: bool) -> JoinHandle<(u64,
 /// Takes the turn of a source and keeps it until the task is aborted.
 async fn hold(guesses: &Arc<Guesses>, from: [u8; 4]) -> JoinHandle<Result<(), Refusal>> {
     let guesses = guesses.clone();
-    let held = tokio::spawn(async move { guesses.attempt(peer(from), late(), nothing, pending).await });
+    let held = tokio::spawn(async move { guesses.attempt(peer(from), new(), late(), nothing, pending).await });
     tokio::task::yield_now().await;
     held
 }
@@ -85,7 +97,7 @@ async fn what_is_remembered_neither_waits_nor_is_checked() {
     let guesses = Arc::new(Guesses::default());
     let _held = hold(&guesses, stranger(1)).await;
     let remembered = async || Ok::<_, Refusal>(Some(()));
-    assert_eq!(guesses.attempt(peer(stranger(1)), late(), remembered, pending).await, Ok(()));
+    assert_eq!(guesses.attempt(peer(stranger(1)), new(), late(), remembered, pending).await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,12 +110,54 @@ async fn a_turn_is_waited_for_twenty_seconds_and_then_it_is_too_many_guesses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_who_comes_back_passes_by_fifty_connections_that_guess_without_end() {
+    let guesses = Arc::new(Guesses::default());
+    let guessers: Vec<_> = (0..50)
+        .map(|_| {
+            let guesses = guesses.clone();
+            tokio::spawn(async move {
+                loop {
+                    attempt(&guesses, stranger(1), false).await.1.unwrap_err();
+                }
+            })
+        })
+        .collect();
+    settled().await;
+    let owner = new();
+    assert_eq!(attempt_with(&guesses, stranger(1), owner, true).await, (20, Err(Refusal::TooManyGuesses)));
+    let (wait, answer) = attempt_with(&guesses, stranger(1), owner, true).await;
+    assert_eq!((wait <= 4, answer), (true, Ok(())), "waited {wait} s");
+    guessers.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_kept_once_and_for_a_minute() {
+    let guesses = Arc::new(Guesses::default());
+    let _held = hold(&guesses, stranger(1)).await;
+    let lane = guesses.lane(peer(stranger(1))).unwrap();
+    let (soon, late) = (new(), new());
+    for tried in [soon, late] {
+        assert_eq!(attempt_with(&guesses, stranger(1), tried, true).await.1, Err(Refusal::TooManyGuesses));
+    }
+    assert!(!lane.comes_back(&new()), "it is for the very password that was tried");
+    tokio::time::advance(PLACE_KEPT - Duration::from_secs(20)).await;
+    assert_eq!([lane.comes_back(&soon), lane.comes_back(&late), lane.comes_back(&late)], [false, true, false]);
+}
+
+#[test]
+fn places_that_are_kept_have_a_bound() {
+    let lane = Lane::new(Instant::now());
+    (0..2 * PLACES_CAP).for_each(|_| lane.keep_place(new()));
+    assert_eq!(lane.in_vain.lock().unwrap().len(), PLACES_CAP);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_wait_for_a_turn_leaves_half_of_the_time_for_the_sign_on() {
     let guesses = Arc::new(Guesses::default());
     let _held = hold(&guesses, stranger(1)).await;
     let start = Instant::now();
     let soon = start + Duration::from_secs(12);
-    let answer = guesses.attempt(peer(stranger(1)), soon, nothing, nothing).await;
+    let answer = guesses.attempt(peer(stranger(1)), new(), soon, nothing, nothing).await;
     assert_eq!((answer, start.elapsed().as_secs()), (Err(Refusal::TooManyGuesses), 6));
 }
 
@@ -111,7 +165,7 @@ async fn the_wait_for_a_turn_leaves_half_of_the_time_for_the_sign_on() {
 async fn a_check_that_takes_too_long_ends_at_the_deadline_as_busy() {
     let guesses = Guesses::default();
     let soon = Instant::now() + Duration::from_secs(12);
-    assert_eq!(guesses.attempt::<(), _, _, _>(peer(LOOPBACK), soon, nothing, pending).await, Err(Refusal::Busy));
+    assert_eq!(guesses.attempt::<(), _, _, _>(peer(LOOPBACK), new(), soon, nothing, pending).await, Err(Refusal::Busy));
     assert_eq!(Instant::now(), soon);
 }
 
@@ -153,7 +207,7 @@ async fn overdue_attempts_are_checked_one_behind_another() {
                     at_once.fetch_sub(1, Ordering::Relaxed);
                     Ok::<_, Refusal>(Some(()))
                 };
-                guesses.attempt(peer(LOOPBACK), late(), nothing, check).await
+                guesses.attempt(peer(LOOPBACK), new(), late(), nothing, check).await
             })
         })
         .collect();
@@ -180,7 +234,7 @@ async fn a_client_that_a_proxy_names_is_not_this_machine() {
     let guesses = Arc::new(Guesses::default());
     let _held = hold(&guesses, LOOPBACK).await;
     let named = Peer { told: true, ..peer(LOOPBACK) };
-    let answer = guesses.attempt(named, late(), nothing, async || Ok(Some(()))).await;
+    let answer = guesses.attempt(named, new(), late(), nothing, async || Ok(Some(()))).await;
     assert_eq!(answer, Err(Refusal::TooManyGuesses));
 }
 
@@ -189,7 +243,7 @@ async fn sources_are_remembered_up_to_a_hard_cap_and_this_machine_is_let_in_all_
     let guesses = Guesses::default();
     let owing = Instant::now() + SPACING;
     guesses.lanes.lock().unwrap().extend(
-        (0..SOURCES_CAP as u32).map(|n| (IpAddr::from((0x0a00_0000 + n).to_be_bytes()), Arc::new(Turns::new(owing)))),
+        (0..SOURCES_CAP as u32).map(|n| (IpAddr::from((0x0a00_0000 + n).to_be_bytes()), Arc::new(Lane::new(owing)))),
     );
     assert_eq!(attempt(&guesses, stranger(1), true).await, (0, Err(Refusal::Busy)));
     assert_eq!(attempt(&guesses, [10, 0, 0, 1], true).await, (2, Ok(())), "one that is remembered has its turns");
@@ -204,7 +258,7 @@ async fn making_room_gives_no_second_turn_to_a_source_whose_attempt_is_under_way
     let _held = hold(&guesses, stranger(1)).await;
     let now = Instant::now();
     guesses.lanes.lock().unwrap().extend(
-        (0..SOURCES_CAP as u32).map(|n| (IpAddr::from((0x0a00_0000 + n).to_be_bytes()), Arc::new(Turns::new(now)))),
+        (0..SOURCES_CAP as u32).map(|n| (IpAddr::from((0x0a00_0000 + n).to_be_bytes()), Arc::new(Lane::new(now)))),
     );
     assert_eq!(attempt(&guesses, stranger(2), true).await, (0, Ok(())));
     assert_eq!(attempt(&guesses, stranger(1), true).await, (20, Err(Refusal::TooManyGuesses)));
