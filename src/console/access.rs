@@ -141,8 +141,13 @@ mod tests {
         let local = peer([127, 0, 0, 1]);
         let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
         let far = Instant::now() + CHECKED_WITHIN;
-        let holds_the_turn =
-            access.guesses.attempt::<(), Refusal, _, _>(local, Default::default(), far, async || Ok(None), std::future::pending);
+        let holds_the_turn = access.guesses.attempt::<(), Refusal, _, _>(
+            local,
+            Default::default(),
+            far,
+            async || Ok(None),
+            std::future::pending,
+        );
         let (wrong, right) = (basic("wrong"), basic("right"));
         let later = async { tokio::join!(access.admit(&wrong, local), access.admit(&right, local)) };
         let (_, answers) = tokio::join!(holds_the_turn, later);

@@ -135,10 +135,11 @@ impl Bound {
     {
         accept(&self.socket, &door.stop, |tcp, _| {
             let Some((stream, seat)) = seat(&door, tcp) else { return };
-            let (door, meet) = (door.clone(), meet.clone());
-            door.sessions.clone().spawn(async move {
-                let ready: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>> =
-                    Box::pin(prepare(door, stream, seat));
+            let meet = meet.clone();
+            // Boxed out here: a task keeps the room of all that moves into it.
+            let ready: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>> =
+                Box::pin(prepare(door.clone(), stream, seat));
+            door.sessions.spawn(async move {
                 if let Some(arrival) = ready.await {
                     Box::pin(meet(arrival)).await;
                 }

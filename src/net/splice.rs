@@ -82,33 +82,38 @@ impl fmt::Display for SpliceReason {
     }
 }
 
-/// Runs until both sides are done, then closes both. `first_*` are bytes read before the splice began.
-#[allow(clippy::too_many_arguments)] // one call site; a struct of these eight would say no more
+/// Bytes read before the splice began, by where they go.
+#[derive(Debug, Default)]
+pub struct Unread {
+    pub to_client: Bytes,
+    pub to_upstream: Bytes,
+}
+
+/// Runs until both sides are done, then closes both.
 pub async fn splice(
-    mut client: Stream,
-    mut upstream: Stream,
-    first_to_client: Bytes,
-    first_to_upstream: Bytes,
+    client: &mut Stream,
+    upstream: &mut Stream,
+    unread: Unread,
     limits: SpliceLimits,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
     count: &SpliceCount,
     mut tap: Option<Tap<'_>>,
 ) -> SpliceEnd {
     if let Some(tap) = &mut tap {
-        tap(&first_to_client);
+        tap(&unread.to_client);
     }
-    count.to_client.fetch_add(first_to_client.len() as u64, Ordering::Relaxed);
-    count.to_upstream.fetch_add(first_to_upstream.len() as u64, Ordering::Relaxed);
-    let mut down = Flow::beginning_with(first_to_client);
-    let mut up = Flow::beginning_with(first_to_upstream);
+    count.to_client.fetch_add(unread.to_client.len() as u64, Ordering::Relaxed);
+    count.to_upstream.fetch_add(unread.to_upstream.len() as u64, Ordering::Relaxed);
+    let mut down = Flow::beginning_with(unread.to_client);
+    let mut up = Flow::beginning_with(unread.to_upstream);
     let reason = {
         let mut clock = pin!(IdleClock::new(limits.idle));
         let mut stop = pin!(shutdown.cancelled());
         let mut first = None;
         poll_fn(|cx| {
             let moved = BUFFER.with_borrow_mut(|scratch| {
-                let down_moved = down.drive(cx, &mut upstream, &mut client, scratch, &count.to_client, tap.as_mut());
-                let up_moved = up.drive(cx, &mut client, &mut upstream, scratch, &count.to_upstream, None);
+                let down_moved = down.drive(cx, upstream, client, scratch, &count.to_client, tap.as_mut());
+                let up_moved = up.drive(cx, client, upstream, scratch, &count.to_upstream, None);
                 down_moved || up_moved
             });
             if first.is_none() {
@@ -127,7 +132,8 @@ pub async fn splice(
         .await
     };
     let deadline = Instant::now() + CLOSE_WITHIN;
-    tokio::join!(client.close(deadline), upstream.close(deadline));
+    // Boxed: a session that lasts pays nothing for its end.
+    Box::pin(async { tokio::join!(client.close(deadline), upstream.close(deadline)) }).await;
     SpliceEnd {
         to_client: count.to_client.load(Ordering::Relaxed),
         to_upstream: count.to_upstream.load(Ordering::Relaxed),

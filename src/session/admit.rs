@@ -40,25 +40,29 @@ pub(super) struct Through {
 }
 
 /// Serves one connection until it ends. Never panics on what the client does; ends by itself.
-pub async fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat) {
-    let protocol = doorway.protocol;
-    let peer = client.peer();
-    let entry = gate.meter.board.enter(protocol, peer.ip());
-    gate.meter.session(protocol);
-    debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
-    // Each part is a boxed future of its own: a silent client pays for no sign-on and no relay, a relay for no login.
-    let knocking = knocking(&gate, &doorway, client, &seat, &entry);
-    let through = tokio::select! {
-        through = knocking => through,
-        () = seat.evicted().cancelled() => None,
-    };
-    if let Some(through) = through {
-        match protocol {
-            Protocol::Smtp => Box::pin(relay::run(&gate, *through, &entry)).await,
-            Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, *through, &entry)).await,
+///
+/// Not an `async fn`, nor is [`Door::knock`]: that would keep the room of its arguments twice.
+#[allow(clippy::manual_async_fn)]
+pub fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat) -> impl Future<Output = ()> + Send {
+    async move {
+        let (protocol, peer) = (doorway.protocol, client.peer());
+        let entry = gate.meter.board.enter(protocol, peer.ip());
+        gate.meter.session(protocol);
+        debug!(session = entry.id(), %protocol, %peer, tls = client.is_tls(), "connected");
+        // Each part is a boxed future of its own: a silent client pays for no sign-on and no relay, a relay for no login.
+        let knocking = knocking(&gate, &doorway, client, &seat, &entry);
+        let through = tokio::select! {
+            through = knocking => through,
+            () = seat.evicted().cancelled() => None,
+        };
+        if let Some(through) = through {
+            match protocol {
+                Protocol::Smtp => Box::pin(relay::run(&gate, through, &entry)).await,
+                Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, through, &entry)).await,
+            }
         }
+        debug!(session = entry.id(), %protocol, %peer, "closed");
     }
-    debug!(session = entry.id(), %protocol, %peer, "closed");
 }
 
 type Knocking<'a> = Pin<Box<dyn Future<Output = Option<Box<Through>>> + Send + 'a>>;
@@ -92,69 +96,74 @@ struct Door<'a> {
     peer: Peer,
 }
 
-impl Door<'_> {
-    async fn knock<F: Front>(self, mut client: Stream, mut front: F) -> Option<Box<Through>> {
-        let mut deadline = client.opened() + CLIENT_WAIT;
-        let mut failures = 0;
-        loop {
-            let want = tokio::select! {
-                want = drive(&mut client, &mut front, deadline) => want,
-                () = self.gate.closing.cancelled() => {
-                    self.farewell(&mut client).await;
-                    return None;
-                }
-            };
-            let knocked = Instant::now();
-            let signed_on_by = knocked + self.gate.sign_on;
-            if let Ok(Want::Event(Knock::Login(_) | Knock::Unnamed)) = &want {
-                self.entry.set_stage(Stage::Authenticating);
-            }
-            let admission = match want {
-                Err(broken) => {
-                    self.lost(&mut client, &broken).await;
-                    return None;
-                }
-                Ok(Want::StartTls) => {
-                    client = Box::pin(self.upgrade(client, deadline)).await?;
-                    front.secured();
-                    continue;
-                }
-                Ok(Want::Event(Knock::Bye)) => {
-                    linger(&mut client).await;
-                    return None;
-                }
-                Ok(Want::Event(Knock::Unnamed)) => {
-                    self.gate.register.by_address(self.peer.address.ip()).ok_or_else(|| AUTHENTICATION_REQUIRED.fault())
-                }
-                Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
-                    admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
-                    () = left(&mut client, &mut front) => return None,
+impl<'a> Door<'a> {
+    #[allow(clippy::manual_async_fn)]
+    fn knock<F: Front + 'a>(self, mut client: Stream, mut front: F) -> impl Future<Output = Option<Box<Through>>> + 'a {
+        async move {
+            let mut deadline = client.opened() + CLIENT_WAIT;
+            let mut failures = 0;
+            loop {
+                let want = tokio::select! {
+                    want = drive(&mut client, &mut front, deadline) => want,
                     () = self.gate.closing.cancelled() => {
                         self.farewell(&mut client).await;
                         return None;
                     }
-                },
-            };
-            let signed_on = match admission {
-                Ok(admitted) => Box::pin(self.sign_on(&mut client, &mut front, admitted, signed_on_by)).await?,
-                Err(fault) => Err((None, fault)),
-            };
-            match signed_on {
-                Ok((admitted, upstream)) => {
-                    return Box::pin(self.welcome(client, front, admitted, upstream, knocked)).await;
+                };
+                let knocked = Instant::now();
+                let signed_on_by = knocked + self.gate.sign_on;
+                if let Ok(Want::Event(Knock::Login(_) | Knock::Unnamed)) = &want {
+                    self.entry.set_stage(Stage::Authenticating);
                 }
-                Err((admitted, fault)) => {
-                    self.refused(admitted.as_ref(), &fault, knocked);
-                    front.refuse(&fault);
-                    failures += 1;
-                    // Our own work was nothing that the client took its time for.
-                    deadline += knocked.elapsed();
+                let admission = match want {
+                    Err(broken) => {
+                        self.lost(&mut client, &broken).await;
+                        return None;
+                    }
+                    Ok(Want::StartTls) => {
+                        client = Box::pin(self.upgrade(client, deadline)).await?;
+                        front.secured();
+                        continue;
+                    }
+                    Ok(Want::Event(Knock::Bye)) => {
+                        linger(&mut client).await;
+                        return None;
+                    }
+                    Ok(Want::Event(Knock::Unnamed)) => self
+                        .gate
+                        .register
+                        .by_address(self.peer.address.ip())
+                        .ok_or_else(|| AUTHENTICATION_REQUIRED.fault()),
+                    Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
+                        admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
+                        () = left(&mut client, &mut front) => return None,
+                        () = self.gate.closing.cancelled() => {
+                            self.farewell(&mut client).await;
+                            return None;
+                        }
+                    },
+                };
+                let signed_on = match admission {
+                    Ok(admitted) => Box::pin(self.sign_on(&mut client, &mut front, admitted, signed_on_by)).await?,
+                    Err(fault) => Err((None, fault)),
+                };
+                match signed_on {
+                    Ok((admitted, upstream)) => {
+                        return Box::pin(self.welcome(client, front, admitted, upstream, knocked)).await;
+                    }
+                    Err((admitted, fault)) => {
+                        self.refused(admitted.as_ref(), &fault, knocked);
+                        front.refuse(&fault);
+                        failures += 1;
+                        // Our own work was nothing that the client took its time for.
+                        deadline += knocked.elapsed();
+                    }
                 }
-            }
-            if failures >= GUESSES_PER_CONNECTION {
-                let _ = flush(&mut client, &mut front).await;
-                self.farewell(&mut client).await;
-                return None;
+                if failures >= GUESSES_PER_CONNECTION {
+                    let _ = flush(&mut client, &mut front).await;
+                    self.farewell(&mut client).await;
+                    return None;
+                }
             }
         }
     }

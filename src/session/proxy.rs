@@ -9,9 +9,10 @@ use tracing::info;
 
 use super::{Gate, admit::Through, sign_on::SignedOn};
 use crate::{
+    account::Admitted,
     base::{Protocol, Stage},
     meter::{Direction, Entry},
-    net::{SpliceCount, SpliceLimits, Tap, splice},
+    net::{SpliceCount, SpliceLimits, Stream, Tap, Unread, splice},
 };
 
 /// RFC 3501 5.4 wants 30 minutes at least, RFC 1939 3 ten; clients that IDLE re-issue within 29.
@@ -20,26 +21,16 @@ const POP3_IDLE: Duration = Duration::from_secs(11 * 60);
 
 const TOKEN_END: &[u8] = b"* BYE Session invalidated - AccessTokenExpired";
 
-pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry: &Entry) {
+pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Box<Through>, entry: &Entry) {
     entry.set_stage(Stage::Splicing);
-    let Through { client, unread, admitted, upstream } = through;
-    // The rest of it is not kept for as long as a session lasts.
-    let SignedOn { stream, unread: unread_upstream, .. } = upstream;
+    let (mut client, mut upstream, admitted, unread) = unpacked(through);
     let idle = if protocol == Protocol::Imap { IMAP_IDLE } else { POP3_IDLE };
     let mut tail = Tail::new();
     let mut look = |bytes: &[u8]| tail.note(bytes);
     let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
-    let end = splice(
-        client,
-        stream,
-        unread_upstream.freeze(),
-        unread.freeze(),
-        SpliceLimits { idle },
-        gate.closing.clone(),
-        &SpliceCount::default(),
-        tap,
-    )
-    .await;
+    let end =
+        splice(&mut client, &mut upstream, unread, SpliceLimits { idle }, &gate.closing, &SpliceCount::default(), tap)
+            .await;
     gate.meter.carried(protocol, Direction::ToClient, end.to_client);
     gate.meter.carried(protocol, Direction::ToUpstream, end.to_upstream);
     let ended_by_token = tail.says_token_end();
@@ -50,6 +41,14 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Through, entry
         session = entry.id(), %protocol, account = admitted.account.address, to_client = end.to_client,
         to_upstream = end.to_upstream, ended_by_token, "session ended: {}", end.reason
     );
+}
+
+/// What a splice needs; the rest is not kept for as long as a session lasts.
+fn unpacked(through: Box<Through>) -> (Stream, Stream, Admitted, Unread) {
+    let Through { client, unread, admitted, upstream } = *through;
+    let SignedOn { stream, unread: unread_upstream, .. } = upstream;
+    let unread = Unread { to_client: unread_upstream.freeze(), to_upstream: unread.freeze() };
+    (client, stream, admitted, unread)
 }
 
 /// The last octets that passed, however they were cut.

@@ -66,22 +66,9 @@ enum Woken {
     Closing,
 }
 
-pub(super) async fn run(gate: &Gate, through: Through, entry: &Entry) {
+pub(super) async fn run(gate: &Gate, through: Box<Through>, entry: &Entry) {
     entry.set_stage(Stage::Relaying);
-    let Through { client, unread, admitted, upstream } = through;
-    let keywords = upstream.capabilities.clone();
-    let mut relay = Relay {
-        gate,
-        entry,
-        admitted,
-        client,
-        input: Lines::with_input(COMMAND_CAP, unread),
-        channel: Some(Channel::new(upstream.stream, upstream.unread, &upstream.capabilities)),
-        keywords,
-        envelope: None,
-        errors: 0,
-        said_goodbye: false,
-    };
+    let mut relay = Relay::new(gate, through, entry);
     tokio::select! {
         // First, so that a message that is cut off can say so itself.
         biased;
@@ -101,7 +88,24 @@ pub(super) async fn run(gate: &Gate, through: Through, entry: &Entry) {
     }
 }
 
-impl Relay<'_> {
+impl<'a> Relay<'a> {
+    fn new(gate: &'a Gate, through: Box<Through>, entry: &'a Entry) -> Self {
+        let Through { client, unread, admitted, upstream } = *through;
+        let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
+        Self {
+            gate,
+            entry,
+            admitted,
+            client,
+            input: Lines::with_input(COMMAND_CAP, unread),
+            channel: Some(channel),
+            keywords: upstream.capabilities,
+            envelope: None,
+            errors: 0,
+            said_goodbye: false,
+        }
+    }
+
     async fn converse(&mut self) {
         loop {
             let next = match self.woken().await {
@@ -153,9 +157,10 @@ impl Relay<'_> {
 
     async fn command(&mut self, command: Command) -> Next {
         let reply = match command {
-            Command::Mail(mail) => self.mail(mail).await,
+            // Boxed, as is DATA: a session pays for them while they are under way.
+            Command::Mail(mail) => Box::pin(self.mail(mail)).await,
             Command::Rcpt(rcpt) => self.rcpt(&rcpt).await,
-            Command::Data => return self.data().await,
+            Command::Data => return Box::pin(self.data()).await,
             Command::Ehlo(_) => {
                 self.reset().await;
                 ehlo(&self.gate.host, &self.keywords).reply(false, false)
