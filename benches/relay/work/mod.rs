@@ -36,7 +36,10 @@ const WORKS: [(&str, Work); 10] = [
 pub fn wanted(bench: &Bench<'_>) -> Vec<(&'static str, Work)> {
     let only = &bench.args.only;
     let unknown = only.iter().find(|name| !WORKS.iter().any(|(known, _)| known == name));
-    assert!(unknown.is_none(), "--only {}: there is no such work", unknown.unwrap());
+    if let Some(unknown) = unknown {
+        eprintln!("error: --only {unknown}: there is no such work\nhint: {}", WORKS.map(|(name, _)| name).join(", "));
+        std::process::exit(2);
+    }
     let mut wanted = WORKS.to_vec();
     wanted.retain(|(name, _)| only.is_empty() || only.iter().any(|one| one == name));
     if wanted.iter().any(|(name, _)| *name == "refresh") {
