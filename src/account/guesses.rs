@@ -12,6 +12,8 @@
 //! a wrong one is not told as such. All that waits is bounded, also from loopback: beyond the bound, or where the
 //! check is not done by the deadline, the answer is [`Refusal::Busy`].
 
+mod places;
+
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -24,6 +26,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
+use self::places::{Place, Places};
 use crate::net::{Peer, client_network};
 
 /// Distance between two failed answers to one source.
@@ -34,11 +37,11 @@ const QUEUE: Duration = Duration::from_secs(20);
 const QUEUE_CAP: usize = 200;
 /// Attempts of this machine that wait or are overdue at most, over all its addresses.
 const LOCAL_CAP: usize = 4000;
-/// How long one that waited in vain may pass by the others, and how many of a source may.
-const PLACE_KEPT: Duration = Duration::from_secs(60);
-const PLACES_CAP: usize = 3 * QUEUE_CAP;
 /// Sources remembered at most; those that owe nothing are dropped first.
 const SOURCES_CAP: usize = 50_000;
+
+/// A login and password, as [`super::Passwords::tried`] blinds it.
+pub type Tried = [u8; 32];
 
 /// The turns of one source.
 #[derive(Debug)]
@@ -48,30 +51,11 @@ struct Lane {
     turn: Turns<Instant>,
     /// Where the others that are new wait.
     behind: Turns<()>,
-    /// What waited in vain, and until when it may come back.
-    in_vain: Mutex<HashMap<Tried, Instant>>,
 }
-
-/// A login and password, as [`super::Passwords::tried`] blinds it.
-pub type Tried = [u8; 32];
 
 impl Lane {
     fn new(next: Instant) -> Self {
-        Self { turn: Turns::new(next), behind: Turns::default(), in_vain: Mutex::default() }
-    }
-
-    fn keep_place(&self, tried: Tried) {
-        let (mut in_vain, now) = (self.in_vain.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
-        in_vain.retain(|_, until| *until > now);
-        if in_vain.len() < PLACES_CAP {
-            in_vain.insert(tried, now + PLACE_KEPT);
-        }
-    }
-
-    /// True once.
-    fn comes_back(&self, tried: &Tried) -> bool {
-        let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
-        in_vain.remove(tried).is_some_and(|until| until > Instant::now())
+        Self { turn: Turns::new(next), behind: Turns::default() }
     }
 
     async fn next(&self, comes_back: bool) -> MutexGuard<'_, Instant> {
@@ -89,6 +73,7 @@ pub struct Guesses {
     local: Semaphore,
     /// Held by the overdue attempt that is checked.
     overdue: Turns<()>,
+    in_vain: Places,
 }
 
 /// Why nobody was let in.
@@ -103,7 +88,12 @@ pub enum Refusal {
 
 impl Default for Guesses {
     fn default() -> Self {
-        Self { lanes: Mutex::default(), local: Semaphore::new(LOCAL_CAP), overdue: Turns::default() }
+        Self {
+            lanes: Mutex::default(),
+            local: Semaphore::new(LOCAL_CAP),
+            overdue: Turns::default(),
+            in_vain: Places::default(),
+        }
     }
 }
 
@@ -154,22 +144,22 @@ impl Guesses {
         let patience = QUEUE.min(deadline.saturating_duration_since(Instant::now()) / 2);
         let local = peer.is_local();
         if let Some(lane) = lane {
-            let comes_back = lane.comes_back(&tried);
+            let place = (client_network(peer.address.ip()), tried);
+            let comes_back = self.in_vain.take(&place);
             // The map has one, this attempt another.
             if !local && !comes_back && Arc::strong_count(lane) > QUEUE_CAP + 2 {
                 return Err(Refusal::TooManyGuesses);
             }
+            let mut wait = Wait { in_vain: &self.in_vain, place, since: Some(Instant::now()) };
             if let Ok(next) = timeout(patience, lane.next(comes_back)).await {
+                wait.since = None;
                 return Ok(Turn { next: Some(next), right: false, _overdue: None });
             }
         }
         match lane {
             _ if local => Ok(Turn { next: None, right: false, _overdue: Some(self.overdue.lock().await) }),
             None => Err(Refusal::Busy),
-            Some(lane) => {
-                lane.keep_place(tried);
-                Err(Refusal::TooManyGuesses)
-            }
+            Some(_) => Err(Refusal::TooManyGuesses),
         }
     }
 
@@ -185,6 +175,23 @@ impl Guesses {
             }
         }
         Some(lanes.entry(source).or_insert_with(|| Arc::new(Lane::new(Instant::now()))).clone())
+    }
+}
+
+/// An attempt that waits for its turn. Dropped before the turn came, because the time was over or the client gave up, it
+/// may come back; one that hardly waited may not, or a flood of those would take all places.
+struct Wait<'a> {
+    in_vain: &'a Places,
+    place: Place,
+    /// `None` once the turn has come.
+    since: Option<Instant>,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if self.since.is_some_and(|since| since.elapsed() >= SPACING) {
+            self.in_vain.keep(self.place);
+        }
     }
 }
 

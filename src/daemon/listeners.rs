@@ -18,7 +18,7 @@ use crate::{
         self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, PassedSockets, ServerTls,
         SetupFault,
     },
-    session::{Doorway, Gate, serve},
+    session::{Doorway, Gate, parting, serve},
 };
 
 /// One socket that is really open.
@@ -99,20 +99,6 @@ impl Listeners {
     }
 
     fn door(&self, number: usize, listener: &Listener, tls: Option<ServerTls>, admission: Admission) -> Door {
-        let (too_busy, tls_expected) = match listener.protocol {
-            Protocol::Smtp => (
-                "421 4.3.2 Too many connections, try again later\r\n",
-                "554 5.7.0 This port speaks TLS from the first byte\r\n",
-            ),
-            Protocol::Imap => (
-                "* BYE Too many connections, try again later\r\n",
-                "* BYE This port speaks TLS from the first byte\r\n",
-            ),
-            Protocol::Pop3 => (
-                "-ERR [SYS/TEMP] Too many connections, try again later\r\n",
-                "-ERR This port speaks TLS from the first byte\r\n",
-            ),
-        };
         Door {
             listener: number,
             max_connections: listener.max_connections,
@@ -120,8 +106,8 @@ impl Listeners {
             server_tls: tls,
             proxy_protocol_from: listener.proxy_protocol_from.clone(),
             admission,
-            too_busy: too_busy.into(),
-            tls_expected: tls_expected.into(),
+            too_busy: parting::too_busy(listener.protocol).into(),
+            tls_expected: parting::tls_expected(listener.protocol).into(),
             sessions: self.sessions.clone(),
             stop: self.stopping.clone(),
         }

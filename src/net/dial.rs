@@ -191,3 +191,25 @@ pub(super) async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<
 async fn connect(address: SocketAddr) -> io::Result<Stream> {
     Stream::new(TcpStream::connect(address).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_alternate_from_the_one_that_the_resolver_put_first_and_nothing_is_tried_twice() {
+        let sorted = |addresses: &[&str]| {
+            let parsed = addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 993)).collect();
+            interleave(parsed).iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            sorted(&["2001:db8::1", "2001:db8::2", "192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::3"]),
+            "2001:db8::1 192.0.2.1 2001:db8::2 192.0.2.2 2001:db8::3"
+        );
+        assert_eq!(sorted(&["192.0.2.1", "192.0.2.2", "2001:db8::1"]), "192.0.2.1 2001:db8::1 192.0.2.2");
+        assert_eq!(sorted(&["192.0.2.1"; 3]), "192.0.2.1");
+        let many: Vec<String> = (0..40).map(|n| format!("192.0.2.{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(sorted(&many).split(' ').count(), MOST_ADDRESSES);
+    }
+}

@@ -3,8 +3,6 @@
 //! It is made once because a client that has been told to trust it must go on seeing the same one.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
 };
@@ -12,6 +10,7 @@ use std::{
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType};
 
 use super::SetupFault;
+use crate::store::private_file;
 
 const YEARS: i16 = 10;
 
@@ -26,7 +25,7 @@ pub(super) fn ensure(directory: &Path, addresses: &[IpAddr]) -> Result<(PathBuf,
         make(addresses).map_err(|e| SetupFault::new(format!("self-signed certificate: {e}")))?;
     // The key goes first: a crash in between leaves no certificate, and both are made again.
     for (file, text) in [(&key, key_pem.as_str()), (&certificate, certificate_pem.as_str())] {
-        write_private(file, text).map_err(|e| {
+        private_file::replace(file, text.as_bytes()).map_err(|e| {
             SetupFault::new(format!("cannot keep the self-signed certificate in {}: {e}", file.display()))
         })?;
     }
@@ -58,40 +57,6 @@ fn make(addresses: &[IpAddr]) -> Result<(String, zeroize::Zeroizing<String>), rc
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let certificate = params.self_signed(&key)?;
     Ok((certificate.pem(), key.serialize_pem().into()))
-}
-
-/// Written beside, synced, then renamed: after a crash there is the whole file or none. 0600 from the first byte.
-fn write_private(file: &Path, text: &str) -> io::Result<()> {
-    let beside = file.with_extension(format!("new-{}", std::process::id()));
-    let outcome = write_new(&beside, text).and_then(|()| fs::rename(&beside, file)).and_then(|()| sync_directory(file));
-    if outcome.is_err() {
-        // Ours by its process id, and useless now.
-        let _ = fs::remove_file(&beside);
-    }
-    outcome
-}
-
-fn write_new(file: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = options.open(file)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()
-}
-
-#[cfg(unix)]
-fn sync_directory(of: &Path) -> io::Result<()> {
-    match of.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// This machine's name where it can stand in a certificate.

@@ -131,6 +131,15 @@ impl Stream {
         }
     }
 
+    /// The name that the client asked for.
+    #[cfg(test)]
+    pub fn server_name(&self) -> Option<&str> {
+        match &self.io {
+            Io::Server(tls) => tls.get_ref().1.server_name(),
+            Io::Plain(_) | Io::Upstream(_) => None,
+        }
+    }
+
     pub(super) fn tcp(&self) -> &TcpStream {
         match &self.io {
             Io::Plain(tcp) => tcp,

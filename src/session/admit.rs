@@ -3,13 +3,13 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::{
     Doorway, Gate,
     drive::{Broken, Want, drive, flush, write},
-    proxy, relay,
+    parting, proxy, relay,
     sign_on::{SignedOn, sign_on},
 };
 use crate::{
@@ -52,6 +52,8 @@ pub fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat)
         // Each part is a boxed future of its own: a silent client pays for no sign-on and no relay, a relay for no login.
         let knocking = knocking(&gate, &doorway, client, &seat, &entry);
         let through = tokio::select! {
+            // First, so that it can say its last words itself.
+            biased;
             through = knocking => through,
             () = seat.evicted().cancelled() => None,
         };
@@ -88,6 +90,15 @@ fn knocking<'a>(
     }
 }
 
+/// Why a session has to end.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// Its seat went to a newer connection.
+    Evicted,
+    /// The daemon drains.
+    Draining,
+}
+
 struct Door<'a> {
     gate: &'a Gate,
     doorway: &'a Doorway,
@@ -105,8 +116,8 @@ impl<'a> Door<'a> {
             loop {
                 let want = tokio::select! {
                     want = drive(&mut client, &mut front, deadline) => want,
-                    () = self.gate.closing.cancelled() => {
-                        self.farewell(&mut client).await;
+                    ending = self.must_end() => {
+                        self.show_out(&mut client, ending).await;
                         return None;
                     }
                 };
@@ -137,8 +148,8 @@ impl<'a> Door<'a> {
                     Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
                         admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
                         () = left(&mut client, &mut front) => return None,
-                        () = self.gate.closing.cancelled() => {
-                            self.farewell(&mut client).await;
+                        ending = self.must_end() => {
+                            self.show_out(&mut client, ending).await;
                             return None;
                         }
                     },
@@ -168,6 +179,27 @@ impl<'a> Door<'a> {
         }
     }
 
+    /// Resolves when the session has to end although the client did nothing wrong.
+    async fn must_end(&self) -> Ending {
+        tokio::select! {
+            biased;
+            () = self.seat.evicted().cancelled() => Ending::Evicted,
+            () = self.gate.closing.cancelled() => Ending::Draining,
+        }
+    }
+
+    async fn show_out(&self, client: &mut Stream, ending: Ending) {
+        match ending {
+            Ending::Draining => self.farewell(client).await,
+            Ending::Evicted => {
+                debug!(session = self.entry.id(), peer = %self.peer.address, "made room for another connection");
+                // Its seat is taken already: what cannot be said without waiting is left out.
+                let words = parting::too_busy(self.doorway.protocol);
+                let _ = timeout(Duration::ZERO, write(client, words.as_bytes())).await;
+            }
+        }
+    }
+
     async fn check(&self, claim: &Claim, deadline: Instant) -> Result<Admitted, Fault> {
         let Gate { register, passwords, guesses, store, .. } = self.gate;
         register.admit(claim, self.peer, deadline, passwords, guesses, store).await
@@ -190,8 +222,8 @@ impl<'a> Door<'a> {
                 info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
                 return None;
             }
-            () = self.gate.closing.cancelled() => {
-                self.farewell(client).await;
+            ending = self.must_end() => {
+                self.show_out(client, ending).await;
                 return None;
             }
         };
@@ -266,12 +298,7 @@ impl<'a> Door<'a> {
 
     /// Last words to a client that is not signed on.
     async fn farewell(&self, client: &mut Stream) {
-        let words = match self.doorway.protocol {
-            Protocol::Smtp => "421 4.3.2 Gatepost closes this connection\r\n",
-            Protocol::Imap => "* BYE Gatepost closes this connection\r\n",
-            Protocol::Pop3 => "-ERR [SYS/TEMP] Gatepost closes this connection\r\n",
-        };
-        let _ = write(client, words.as_bytes()).await;
+        let _ = write(client, parting::closing(self.doorway.protocol).as_bytes()).await;
         linger(client).await;
     }
 }

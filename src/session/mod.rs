@@ -8,6 +8,7 @@ mod admit;
 mod drive;
 mod gate;
 mod headers;
+pub mod parting;
 mod proxy;
 mod refusals;
 mod relay;

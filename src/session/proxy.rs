@@ -24,13 +24,11 @@ const TOKEN_END: &[u8] = b"* BYE Session invalidated - AccessTokenExpired";
 pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Box<Through>, entry: &Entry) {
     entry.set_stage(Stage::Splicing);
     let (mut client, mut upstream, admitted, unread) = unpacked(through);
-    let idle = if protocol == Protocol::Imap { IMAP_IDLE } else { POP3_IDLE };
     let mut tail = Tail::new();
     let mut look = |bytes: &[u8]| tail.note(bytes);
     let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
     let end =
-        splice(&mut client, &mut upstream, unread, SpliceLimits { idle }, &gate.closing, &SpliceCount::default(), tap)
-            .await;
+        splice(&mut client, &mut upstream, unread, limits(protocol), &gate.closing, &SpliceCount::default(), tap).await;
     gate.meter.carried(protocol, Direction::ToClient, end.to_client);
     gate.meter.carried(protocol, Direction::ToUpstream, end.to_upstream);
     let ended_by_token = tail.says_token_end();
@@ -41,6 +39,10 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Box<Through>, 
         session = entry.id(), %protocol, account = admitted.account.address, to_client = end.to_client,
         to_upstream = end.to_upstream, ended_by_token, "session ended: {}", end.reason
     );
+}
+
+const fn limits(protocol: Protocol) -> SpliceLimits {
+    SpliceLimits { idle: if let Protocol::Imap = protocol { IMAP_IDLE } else { POP3_IDLE } }
 }
 
 /// What a splice needs; the rest is not kept for as long as a session lasts.
@@ -91,6 +93,13 @@ mod tests {
         let mut tail = Tail::new();
         pieces.iter().for_each(|piece| tail.note(piece));
         tail.says_token_end()
+    }
+
+    #[test]
+    fn a_client_may_be_silent_for_as_long_as_its_rfc_says_and_a_little_longer() {
+        let minutes = |protocol| limits(protocol).idle.as_secs() / 60;
+        assert!((31..=35).contains(&minutes(Protocol::Imap)), "RFC 9051 5.4: at least 30");
+        assert!((11..=15).contains(&minutes(Protocol::Pop3)), "RFC 1939 3: at least 10");
     }
 
     #[test]

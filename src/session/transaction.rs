@@ -64,9 +64,6 @@ enum Way {
 
 /// Reads the message behind DATA and passes it on.
 pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Channel) -> Next {
-    if relay.say(&Reply::new(354, "Start mail input; end with <CRLF>.<CRLF>")).await == Next::Ends {
-        return Next::Ends;
-    }
     let mut passage = Passage {
         body: Body::new(),
         way: Way::Held,
@@ -77,6 +74,10 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         utf8: envelope.mail.utf8,
         is_ending: false,
     };
+    if relay.say(&Reply::new(354, "Start mail input; end with <CRLF>.<CRLF>")).await == Next::Ends {
+        record(relay, &envelope, &passage, None);
+        return Next::Ends;
+    }
     let cut_off = relay.gate.cut_off.clone();
     let passed = tokio::select! {
         biased;
@@ -246,8 +247,9 @@ impl Passage {
     /// The daemon ends; so does the upstream's connection, in mid-body without the final dot.
     fn cut_off(&mut self) -> Reply {
         self.channel = None;
-        let fate = if self.is_ending { "the message may have been delivered" } else { "nothing was delivered" };
-        Reply::new(421, format!("4.3.2 Gatepost is shutting down, {fate}, try again"))
+        let fate =
+            if self.is_ending { "the message may have been delivered" } else { "nothing was delivered, try again" };
+        Reply::new(421, format!("4.3.2 Gatepost is shutting down, {fate}"))
     }
 }
 

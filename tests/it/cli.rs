@@ -170,6 +170,18 @@ fn an_app_that_acts_by_itself_is_signed_in_as_the_account_and_not_as_a_number() 
 }
 
 /// What a shell, a service manager or a closed terminal sends.
+#[test]
+fn a_demo_that_runs_once_shows_a_dialogue_of_each_protocol_ends_with_success_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = gatepost(&["demo", "--once"]).env("TMPDIR", folder.path()).output().unwrap();
+    let said = String::from_utf8(demo.stdout).unwrap();
+    assert_eq!(demo.status.code(), Some(0), "{said}");
+    for words in ["AUTH PLAIN", "AUTH XOAUTH2", "250 2.0.0 OK <", "LOGIN", "AUTHENTICATE XOAUTH2", "+OK"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_demo_that_is_ended_by_any_signal_leaves_nothing_behind() {

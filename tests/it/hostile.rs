@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use gatepost::{
-    base::Protocol,
+    base::{Protocol, Stage},
     store::{Arming, Store},
 };
 
@@ -205,6 +205,37 @@ async fn silent_clients_do_not_keep_an_honest_one_waiting() {
     let start = Instant::now();
     world.ann_hears(Protocol::Imap, IN).await;
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn who_has_to_make_room_hears_why_also_while_its_password_waits_for_its_turn() {
+    let world = World::with(Plan { listener: "max-connections = 1".into(), ..Plan::default() }).await;
+    for protocol in PROTOCOLS {
+        let busy = match protocol {
+            Protocol::Smtp => "421 4.3.2 Too many connections",
+            Protocol::Imap => "* BYE Too many connections",
+            Protocol::Pop3 => "-ERR [SYS/TEMP] Too many connections",
+        };
+        let mut silent = world.greeted(protocol).await;
+        let mut guessing = world.greeted(protocol).await;
+        silent.expect(busy).await;
+        silent.expect_end().await;
+        guessing.login(protocol, ANN, "wrong").await;
+        // The turn of its next password comes two seconds later.
+        guessing
+            .say(&match protocol {
+                Protocol::Smtp => format!("AUTH PLAIN {}", plain(ANN, "wrong")),
+                Protocol::Imap => format!("b LOGIN {ANN} wrong"),
+                Protocol::Pop3 => format!("AUTH PLAIN {}", plain(ANN, "wrong")),
+            })
+            .await;
+        let authenticating = Stage::Authenticating.as_str();
+        let waits = |world: &World| world.daemon.meter().board.list().iter().any(|one| one.stage == authenticating);
+        world.until("it waits", waits).await;
+        let _newest = world.greeted(protocol).await;
+        guessing.expect(busy).await;
+        guessing.expect_end().await;
+    }
 }
 
 async fn behind_a_proxy(header: &str) -> String {

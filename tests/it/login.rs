@@ -167,6 +167,9 @@ fn a_pasted_address_signs_in_without_a_browser_and_a_logout_ends_it() {
     let (code, text, errors) = run(&["logout", "ann@b.c", "--yes"], &config);
     assert_eq!(code, 0, "{errors}");
     assert!(text.contains("every copy") && text.contains("shared@b.c"), "{text}");
+    let (code, text, _) = run(&["logout", "ann@b.c", "--yes", "--json"], &config);
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, told["account"].as_str(), told["had-tokens"].as_bool()), (0, Some("ann@b.c"), Some(false)));
     let (_, text, _) = run(&["logout", "shared@b.c", "--yes"], &config);
     assert!(text.contains("was not signed in"), "{text}");
 }

@@ -131,24 +131,15 @@ async fn an_owner_who_comes_back_passes_by_fifty_connections_that_guess_without_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_is_kept_once_and_for_a_minute() {
+async fn a_client_that_gives_up_earlier_keeps_its_place_if_it_waited_for_a_turn_at_least() {
     let guesses = Arc::new(Guesses::default());
     let _held = hold(&guesses, stranger(1)).await;
-    let lane = guesses.lane(peer(stranger(1))).unwrap();
-    let (soon, late) = (new(), new());
-    for tried in [soon, late] {
-        assert_eq!(attempt_with(&guesses, stranger(1), tried, true).await.1, Err(Refusal::TooManyGuesses));
+    for (seconds, kept) in [(1, false), (10, true)] {
+        let tried = new();
+        let waits = attempt_with(&guesses, stranger(1), tried, true);
+        assert!(timeout(Duration::from_secs(seconds), waits).await.is_err());
+        assert_eq!(guesses.in_vain.take(&(stranger(1).into(), tried)), kept, "after {seconds} s");
     }
-    assert!(!lane.comes_back(&new()), "it is for the very password that was tried");
-    tokio::time::advance(PLACE_KEPT - Duration::from_secs(20)).await;
-    assert_eq!([lane.comes_back(&soon), lane.comes_back(&late), lane.comes_back(&late)], [false, true, false]);
-}
-
-#[test]
-fn places_that_are_kept_have_a_bound() {
-    let lane = Lane::new(Instant::now());
-    (0..2 * PLACES_CAP).for_each(|_| lane.keep_place(new()));
-    assert_eq!(lane.in_vain.lock().unwrap().len(), PLACES_CAP);
 }
 
 #[tokio::test(start_paused = true)]

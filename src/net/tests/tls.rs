@@ -27,6 +27,7 @@ async fn an_upgraded_stream_carries_bytes_and_knows_its_tls() {
     let (mut client, mut server) = (client.unwrap(), server.unwrap());
     assert_eq!(client.tls_version(), Some("TLSv1_3"));
     assert!(server.is_tls());
+    assert_eq!(server.server_name(), Some("mail.example"), "a host of many names needs to hear which one is meant");
     server.write_all(b"220 ready\r\n").await.unwrap();
     server.flush().await.unwrap();
     let mut line = [0; 11];

@@ -47,6 +47,18 @@ async fn a_token_is_replaced_ahead_of_its_end_with_nobody_asking() {
     assert_eq!(house.endpoint.asked()[0]["scope"], house.sign_in.app.scopes.join(" "));
 }
 
+/// Who logs in again when its session ended with the old token finds the new one.
+#[tokio::test]
+async fn a_keeper_wakes_by_itself_before_its_token_ends_and_the_next_login_makes_no_request() {
+    let house = House::signed_in(vec![], 2).await;
+    house.endpoint.arrival().await;
+    assert_eq!(house.endpoint.asked()[0]["grant_type"], "refresh_token");
+    while house.keepers.states()[0].generation < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((house.ask().await.unwrap().as_str(), house.endpoint.count()), ("t1", 1));
+}
+
 #[tokio::test]
 async fn after_a_suspend_the_wall_clock_counts() {
     let house = House::signed_in(vec![], 3600).await;

@@ -1,0 +1,88 @@
+//! Who waited for a turn in vain, and may pass by others when it comes back.
+//!
+//! Bounded over all sources: who finds no room waits like everybody else.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::Tried;
+
+const KEPT: Duration = Duration::from_secs(60);
+const CAP: usize = 10_000;
+/// Between two looks at all of them for those that are over.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// A password at a login, from one source.
+pub(super) type Place = (IpAddr, Tried);
+
+#[derive(Debug, Default)]
+pub(super) struct Places(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// With the end of each.
+    places: HashMap<Place, Instant>,
+    swept: Option<Instant>,
+}
+
+impl Places {
+    pub fn keep(&self, place: Place) {
+        let (mut kept, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        if kept.places.len() >= CAP && kept.swept.is_none_or(|swept| now - swept >= SWEEP) {
+            kept.swept = Some(now);
+            kept.places.retain(|_, end| *end > now);
+        }
+        if kept.places.len() < CAP {
+            kept.places.insert(place, now + KEPT);
+        }
+    }
+
+    /// True once.
+    pub fn take(&self, place: &Place) -> bool {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.places.remove(place).is_some_and(|end| end > Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(n: usize) -> Place {
+        (IpAddr::from((n as u32).to_be_bytes()), Tried::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_kept_once_and_for_a_minute() {
+        let places = Places::default();
+        let ((source, tried), other) = (place(1), [1; 32]);
+        assert!(!places.take(&(source, tried)));
+        for tried in [tried, other] {
+            places.keep((source, tried));
+        }
+        assert!(!places.take(&(source, [2; 32])), "it is for the very password that was tried");
+        assert!(!places.take(&(place(2).0, tried)), "and for the source that tried it");
+        tokio::time::advance(KEPT - Duration::from_millis(1)).await;
+        assert_eq!([places.take(&(source, tried)), places.take(&(source, tried))], [true, false]);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!places.take(&(source, other)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_have_a_bound_over_all_sources_and_old_ones_make_room() {
+        let places = Places::default();
+        (0..2 * CAP).for_each(|n| places.keep(place(n)));
+        let count = || places.0.lock().unwrap().places.len();
+        assert_eq!(count(), CAP);
+        tokio::time::advance(KEPT).await;
+        places.keep(place(1));
+        assert_eq!(count(), 1);
+        assert!(places.take(&place(1)));
+    }
+}
