@@ -5,6 +5,7 @@
 
 mod first_use;
 mod guesses;
+pub mod local_password;
 mod model;
 mod passwords;
 mod register;

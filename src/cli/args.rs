@@ -33,6 +33,11 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Accounts, listeners, open sessions and last faults
     Status(StatusArgs),
+    /// Prints a link into the web console, and opens it on a desktop
+    #[command(
+        after_help = "Examples:\n  gatepost console\n  gatepost console --config /etc/gatepost/gatepost.toml    (as the user who runs the daemon)"
+    )]
+    Console,
     /// Sends a test message the way a device would, through the running listener
     Send(SendArgs),
     /// Prints a password hash for the configuration

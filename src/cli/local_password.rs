@@ -1,11 +1,6 @@
-//! Passwords that clients type and nobody wrote into the configuration: armed for the first use, or made here.
+//! `gatepost password --reset`, and the words for a password that a sign-in armed or made.
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
-
-use aws_lc_rs::rand;
+use std::path::Path;
 
 use super::{
     outcome::{Failure, Outcome},
@@ -13,47 +8,33 @@ use super::{
     terminal,
 };
 use crate::{
-    account::{self, Account, LocalPassword},
-    base::Secret,
-    store::{Arming, Store},
+    account::local_password::{ARMED, Told, Unmade, renew},
+    net::own_uid,
 };
 
-const ARMED: Duration = Duration::from_secs(600);
-/// Nothing that is misread on a label or missing on a printer's keyboard.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// Sixteen letters of five bits.
-const GROUPS: usize = 4;
-
-/// What the person has to know after a sign-in.
-pub(super) enum Told {
-    Nothing,
-    /// The next password typed becomes the account's.
-    Armed,
-    Made(Secret),
-}
-
-impl Told {
-    /// `None`: nothing to say.
-    pub fn text(&self, address: &str) -> Option<String> {
-        match self {
-            Told::Nothing => None,
-            Told::Armed => Some(format!(
-                "Within {} minutes, log in to {address} from this machine with a password of your choice: it becomes \
-                 the account's.\n",
-                ARMED.as_secs() / 60
-            )),
-            Told::Made(password) => {
-                Some(format!("Password for mail programs ({address}): {}\nIt is shown this once.\n", password.expose()))
+impl From<Unmade> for Failure {
+    fn from(unmade: Unmade) -> Self {
+        match unmade {
+            Unmade::Store(error) => error.into(),
+            Unmade::NoRandomness => {
+                Failure::new("no password could be made: this machine gives no random numbers", "try again")
             }
         }
     }
 }
 
-/// A first sign-in arms or makes the password; a later one leaves the one in use alone.
-pub(super) async fn after_sign_in(store: &Store, account: &Account) -> Result<Told, Failure> {
-    match store.learned_password(&account.address).await? {
-        Some(_) => Ok(Told::Nothing),
-        None => renew(store, account).await,
+/// `None`: nothing to say.
+pub(super) fn text(told: &Told, address: &str) -> Option<String> {
+    match told {
+        Told::Nothing => None,
+        Told::Armed => Some(format!(
+            "Within {} minutes, log in to {address} from this machine with a password of your choice: it becomes \
+             the account's.\n",
+            ARMED.as_secs() / 60
+        )),
+        Told::Made(password) => {
+            Some(format!("Password for mail programs ({address}): {}\nIt is shown this once.\n", password.expose()))
+        }
     }
 }
 
@@ -62,8 +43,8 @@ pub(super) fn reset(named: Option<&Path>, name: &str) -> Outcome {
     block_on(async {
         let state = State::open(named).await?;
         let account = state.account(name)?;
-        let told = renew(&state.store, account).await?;
-        let Some(text) = told.text(&account.address) else {
+        let told = renew(&state.store, account, own_uid()).await?;
+        let Some(text) = text(&told, &account.address) else {
             return Err(Failure::new(
                 format!("the password of {} stands in the configuration", account.address),
                 "make a hash with `gatepost password` and put it there",
@@ -71,54 +52,4 @@ pub(super) fn reset(named: Option<&Path>, name: &str) -> Outcome {
         };
         terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "try again"))
     })
-}
-
-async fn renew(store: &Store, account: &Account) -> Result<Told, Failure> {
-    match account.password {
-        LocalPassword::None | LocalPassword::Hash(_) => Ok(Told::Nothing),
-        LocalPassword::FirstUse => {
-            let arming = Arming { until: SystemTime::now() + ARMED, uid: own_uid() };
-            store.arm_first_use(&account.address, &arming).await?;
-            Ok(Told::Armed)
-        }
-        LocalPassword::Issued => {
-            let unmade =
-                || Failure::new("no password could be made: this machine gives no random numbers", "try again");
-            let password = made().ok_or_else(unmade)?;
-            let hash = account::hash(&password).ok_or_else(unmade)?;
-            store.issue_password(&account.address, &hash).await?;
-            Ok(Told::Made(password))
-        }
-    }
-}
-
-fn made() -> Option<Secret> {
-    let mut bytes = [0; GROUPS * 4];
-    rand::fill(&mut bytes).ok()?;
-    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter));
-    let groups: Vec<String> = bytes.chunks(4).map(|group| group.iter().filter_map(letter).collect()).collect();
-    Some(Secret::new(groups.join("-")))
-}
-
-#[cfg(unix)]
-fn own_uid() -> Option<u32> {
-    Some(rustix::process::getuid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn own_uid() -> Option<u32> {
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_made_password_can_be_typed_anywhere_and_is_never_the_same() {
-        let (one, two) = (made().unwrap(), made().unwrap());
-        assert_eq!(one.len(), 19);
-        assert!(one.expose().bytes().all(|byte| LETTERS.contains(&byte) || byte == b'-'));
-        assert!(!one.matches(&two));
-    }
 }

@@ -15,10 +15,15 @@ use super::{
     outcome::{Failure, Outcome},
     sign_in_ui::{SignInUi, pasted_lines},
     state::{State, block_on, refused},
+    terminal,
 };
 use crate::{
-    account::Account,
+    account::{
+        Account,
+        local_password::{Told, after_sign_in},
+    },
     base::Secret,
+    net::own_uid,
     oauth::{
         Grant,
         clock::Clock,
@@ -92,7 +97,7 @@ impl Login<'_> {
             )
         })?;
         let request = self.request(listener.redirect().clone());
-        let opened = open_browser(request.url());
+        let opened = terminal::open_browser(request.url().as_str());
         self.ui.browser(request.url(), opened, true)?;
         self.ui.waiting(PATIENCE.as_secs() / 60);
         let answer = async {
@@ -186,12 +191,12 @@ impl Login<'_> {
         let mut passwords = Vec::new();
         let addresses = state.addresses_of(sign_in);
         for account in state.config.accounts.iter().filter(|account| addresses.contains(&account.address.as_str())) {
-            let told = local_password::after_sign_in(&state.store, account).await?;
-            text.extend(told.text(&account.address));
+            let told = after_sign_in(&state.store, account, own_uid()).await?;
+            text.extend(local_password::text(&told, &account.address));
             match &told {
-                local_password::Told::Nothing => {}
-                local_password::Told::Armed => passwords.push(json!({ "account": account.address, "first-use": true })),
-                local_password::Told::Made(password) => {
+                Told::Nothing => {}
+                Told::Armed => passwords.push(json!({ "account": account.address, "first-use": true })),
+                Told::Made(password) => {
                     passwords.push(json!({ "account": account.address, "password": password.expose() }));
                 }
             }
@@ -209,17 +214,4 @@ impl Login<'_> {
 
 fn too_late() -> Failure {
     Failure::new("nobody finished the sign-in in time", "run the command again")
-}
-
-/// Only where there is a desktop to open it on; over ssh the text has to do.
-fn open_browser(url: &Url) -> bool {
-    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    desktop
-        && std::process::Command::new("xdg-open")
-            .arg(url.as_str())
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .is_ok()
 }

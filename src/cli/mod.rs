@@ -2,6 +2,8 @@
 
 pub mod args;
 mod config;
+mod console;
+mod console_api;
 mod demo;
 mod local_password;
 mod login;
@@ -45,6 +47,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Login(args) => login::run(file, args),
         Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),
+        Command::Console => console::run(file),
         Command::Send(args) => send::run(file, args),
         Command::Password(args) => password::run(args, |account| local_password::reset(file, account)),
         Command::Config(args) => config::run(file, &args.command),

@@ -85,3 +85,16 @@ impl Unseen {
         Err(io::Error::new(io::ErrorKind::Unsupported, "typing unseen is not available here; use stdin"))
     }
 }
+
+/// Only where there is a desktop to open it on; over ssh the text has to do.
+pub fn open_browser(url: &str) -> bool {
+    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+    desktop
+        && std::process::Command::new("xdg-open")
+            .arg(url)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .is_ok()
+}

@@ -43,9 +43,8 @@ pub struct Access {
 impl Access {
     /// Makes a new token and writes it to `file`, 0600. `loopback`: the console listens there only.
     pub fn new(file: &Path, password: Option<Secret>, loopback: bool) -> io::Result<Self> {
-        let mut bytes = [0u8; 32];
-        rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random bytes"))?;
-        let token = Secret::new(URL_SAFE_NO_PAD.encode(bytes));
+        let word = random_word().ok_or_else(|| io::Error::other("the system gives no random bytes"))?;
+        let token = Secret::new(word);
         private_file::replace(file, token.expose().as_bytes())?;
         Ok(Self { token, password, passwords: Passwords::new()?, guesses: Guesses::default(), loopback })
     }
@@ -63,19 +62,37 @@ impl Access {
         name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
+    /// Whether anybody can come in by typing something.
+    pub const fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// The password typed into the page; wrong ones are answered two seconds apart.
+    pub async fn admit_password(&self, typed: &Secret, peer: Peer) -> Result<(), Refusal> {
+        let Some(hash) = &self.password else { return Err(Refusal::Wrong) };
+        let remembered = || async { Ok(self.passwords.is_remembered("console", hash, typed).then_some(())) };
+        let check = || async { Ok(self.passwords.check("console", Some(hash), typed).await.then_some(())) };
+        let tried = self.passwords.tried("console", typed);
+        self.guesses.attempt(peer, tried, Instant::now() + CHECKED_WITHIN, remembered, check).await
+    }
+
     /// `Bearer TOKEN`, or `Basic` with any user name and the password. Wrong passwords are answered two seconds apart.
     pub async fn admit(&self, authorization: &str, peer: Peer) -> Result<(), Refusal> {
         if let Some(token) = authorization.strip_prefix("Bearer ") {
             return self.token.matches(&Secret::new(token)).then_some(()).ok_or(Refusal::Wrong);
         }
-        let (Some(typed), Some(hash)) = (password(authorization), &self.password) else {
-            return Err(Refusal::Wrong);
-        };
-        let remembered = || async { Ok(self.passwords.is_remembered("console", hash, &typed).then_some(())) };
-        let check = || async { Ok(self.passwords.check("console", Some(hash), &typed).await.then_some(())) };
-        let tried = self.passwords.tried("console", &typed);
-        self.guesses.attempt(peer, tried, Instant::now() + CHECKED_WITHIN, remembered, check).await
+        match password(authorization) {
+            Some(typed) => self.admit_password(&typed, peer).await,
+            None => Err(Refusal::Wrong),
+        }
     }
+}
+
+/// 256 random bits as one word for a URL, a cookie or a file.
+pub(super) fn random_word() -> Option<String> {
+    let mut bytes = [0u8; 32];
+    rand::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// RFC 7617: the user name is anything.

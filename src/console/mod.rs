@@ -1,16 +1,27 @@
-//! The HTTP side: health, metrics and status. Pages come with a later version.
+//! The HTTP side: pages, health, metrics and status.
 //!
-//! `/healthz`, `/readyz` and `/metrics` are open. `/api/status` needs the console's token (a file that only the
-//! daemon's user can read) or the configured password. Without a password only loopback names are accepted as Host,
-//! so that no web page can reach it by DNS rebinding.
+//! `/healthz`, `/readyz` and `/metrics` are open. `/api/*` needs the console's token (a file that only the daemon's user
+//! can read) or the configured password. The pages need a visit, which the password or a link of `gatepost console`
+//! begins. Without a password only loopback names are accepted as Host, so that no web page can reach it by DNS
+//! rebinding. Pages are drawn here and load nothing from elsewhere.
 
 mod access;
+mod account_page;
 mod connections;
+mod entry;
+mod look;
+mod overview;
+mod plot;
+mod sheet;
+mod sign_ins;
 mod status;
+mod visits;
+mod words;
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -18,20 +29,25 @@ use std::{
 
 use axum::{
     Extension, Json, Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
+use jiff::civil::Date;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 pub use access::{Access, token_file};
+pub use entry::opening;
+pub use sign_ins::SignIns;
 pub use status::{AccountStatus, ListenerStatus, Status};
+pub use visits::Visits;
 
 use crate::{
-    account::{Account, Refusal},
+    account::{Account, Client, Refusal},
     base::Fault,
     meter::Meter,
     net::Peer,
@@ -42,6 +58,9 @@ use crate::{
 /// For the store to say whether it takes writes; `gatepost status` waits five seconds for all of its answer.
 const STORE_WITHIN: Duration = Duration::from_secs(4);
 
+/// A form holds an address of a browser at most.
+const FORM_CAP: usize = 64 * 1024;
+
 /// What the console shows of the daemon.
 pub struct Console {
     pub access: Access,
@@ -51,10 +70,45 @@ pub struct Console {
     /// Listeners are open and the daemon is not draining.
     pub ready: AtomicBool,
     pub accounts: RwLock<Vec<Arc<Account>>>,
+    pub clients: RwLock<Vec<Arc<Client>>>,
+    /// Last day of an app's secret or certificate, by name of the app.
+    pub secret_expiry: RwLock<BTreeMap<String, Date>>,
     pub listeners: RwLock<Vec<ListenerStatus>>,
+    pub visits: Visits,
+    pub sign_ins: SignIns,
+    /// The name of this machine.
+    pub host: String,
 }
 
 impl Console {
+    pub fn accounts(&self) -> Vec<Arc<Account>> {
+        read(&self.accounts).clone()
+    }
+
+    /// What a reload changes.
+    pub fn take_over(&self, accounts: &[Arc<Account>], clients: &[Arc<Client>], expiry: &BTreeMap<String, Date>) {
+        *write(&self.accounts) = accounts.to_vec();
+        *write(&self.clients) = clients.to_vec();
+        *write(&self.secret_expiry) = expiry.clone();
+    }
+
+    fn account(&self, address: &str) -> Option<Arc<Account>> {
+        let address = address.to_lowercase();
+        read(&self.accounts).iter().find(|account| account.address == address).cloned()
+    }
+
+    fn clients(&self) -> Vec<Arc<Client>> {
+        read(&self.clients).clone()
+    }
+
+    fn listeners(&self) -> Vec<ListenerStatus> {
+        read(&self.listeners).clone()
+    }
+
+    fn secret_expiry(&self, app: &str) -> Option<Date> {
+        read(&self.secret_expiry).get(app).copied()
+    }
+
     /// Why the store takes no writes, and what to do; `None` where it takes them.
     async fn store_trouble(&self) -> Option<String> {
         let silent = "the store does not answer: another program holds its lock, or its disk hangs; look for both";
@@ -62,18 +116,65 @@ impl Console {
     }
 }
 
+fn read<T>(shared: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    shared.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(shared: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    shared.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a browser is sent back to, if nobody listens and nothing is configured.
+fn localhost() -> Url {
+    const LOCALHOST: &str = "http://localhost/";
+    #[allow(clippy::expect_used)] // a constant
+    Url::parse(LOCALHOST).expect("an address")
+}
+
 /// Serves until `closing`.
 pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: CancellationToken) {
-    let guarded = Router::new()
+    let with = || console.clone();
+    let api = Router::new()
         .route("/api/status", get(status))
-        .route_layer(middleware::from_fn_with_state(console.clone(), admit));
+        .route("/api/ticket", post(entry::ticket))
+        .route_layer(middleware::from_fn_with_state(with(), admit));
     let open = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics));
-    let router =
-        guarded.merge(open).layer(middleware::from_fn_with_state(console.clone(), check_host)).with_state(console);
+    let router = pages(&console)
+        .merge(api)
+        .merge(open)
+        .layer(DefaultBodyLimit::max(FORM_CAP))
+        .layer(middleware::from_fn_with_state(with(), check_host))
+        .with_state(console);
     connections::serve(listener, router, closing).await;
+}
+
+fn pages(console: &Arc<Console>) -> Router<Arc<Console>> {
+    let guarded = Router::new()
+        .route("/", get(overview::page))
+        .route("/accounts/{address}", get(account_page::page))
+        .route("/accounts/{address}/sign-in", post(account_page::sign_in))
+        .route("/accounts/{address}/paste", post(account_page::paste))
+        .route("/accounts/{address}/cancel", post(account_page::cancel))
+        .route("/accounts/{address}/sheet", get(sheet::of_account))
+        .route("/clients/{name}", get(sheet::of_client))
+        .route("/leave", post(entry::leave))
+        .route_layer(middleware::from_fn_with_state(console.clone(), look::visitors_only));
+    Router::new()
+        .route("/door", get(entry::door).post(entry::knock))
+        .route("/open", get(entry::open))
+        .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("pages/style.css"))))
+        .route("/follow.js", get(async || asset("text/javascript; charset=utf-8", include_str!("pages/follow.js"))))
+        .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("pages/icon.svg"))))
+        .merge(guarded)
+        .fallback(entry::nothing_here)
+        .layer(middleware::from_fn(look::guard))
+}
+
+fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], text)
 }
 
 async fn check_host(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
@@ -129,8 +230,6 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
-    let accounts = console.accounts.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let listeners = console.listeners.read().unwrap_or_else(PoisonError::into_inner).clone();
     let store = console.store_trouble().await;
-    Json(Status::new(&accounts, &console.keepers.states(), listeners, &console.meter, store))
+    Json(Status::new(&console.accounts(), &console.keepers.states(), console.listeners(), &console.meter, store))
 }

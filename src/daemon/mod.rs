@@ -39,7 +39,7 @@ pub use supervisor::Signals;
 use crate::{
     account::{Guesses, Passwords, Register},
     config::Config,
-    console::{self, Access, Console},
+    console::{self, Access, Console, SignIns, Visits},
     meter::Meter,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{Keepers, SignIn},
@@ -181,6 +181,12 @@ impl Daemon {
         self.console_at
     }
 
+    /// An address that opens the console once, within ten minutes.
+    pub fn console_link(&self) -> Option<String> {
+        let (console, at) = (self.console.as_ref()?, self.console_at?);
+        Some(format!("http://{at}{}", console.visits.ticket().map(console::opening)?))
+    }
+
     pub fn meter(&self) -> Meter {
         self.current().meter.clone()
     }
@@ -227,7 +233,7 @@ impl Daemon {
         });
         *self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner) = gate;
         if let Some(console) = &self.console {
-            *console.accounts.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts.clone();
+            console.take_over(&config.accounts, &config.clients, &config.secret_expiry);
         }
         Ok(())
     }
@@ -278,6 +284,11 @@ impl Daemon {
             store: gate.store.clone(),
             ready: AtomicBool::new(true),
             accounts: RwLock::new(config.accounts.clone()),
+            clients: RwLock::new(config.clients.clone()),
+            secret_expiry: RwLock::new(config.secret_expiry.clone()),
+            visits: Visits::default(),
+            sign_ins: SignIns::new(HttpClient::new(&config.network, &gate.tls)?),
+            host: gate.host.clone(),
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
         });
         tokio::spawn(console::serve(listener, console.clone(), self.drained.clone()));
@@ -285,6 +296,15 @@ impl Daemon {
         self.console_at = Some(at);
         Ok(())
     }
+}
+
+/// Where people open the console, as far as the configuration tells.
+fn pages(config: &Config) -> Option<String> {
+    let at = config.console.listen.filter(|at| at.port() != 0)?;
+    Some(match at.ip().is_unspecified() {
+        true => format!("http://{}:{}", supervisor::host_name(), at.port()),
+        false => format!("http://{at}"),
+    })
 }
 
 /// Where certificates of our own making are kept: beside the key.
@@ -306,7 +326,7 @@ async fn build_gate(
     let http = HttpClient::new(&config.network, &tls)?;
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
-    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone()));
+    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages(config)));
     keepers.apply(&sign_ins(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     Ok(Gate {

@@ -12,6 +12,7 @@ use std::{
 
 use serde::Serialize;
 
+use super::messages::now;
 use crate::base::{Fault, Protocol, Stage};
 
 /// How many faults are remembered.
@@ -157,7 +158,7 @@ pub struct Recent {
 impl Recent {
     pub fn push(&self, protocol: Protocol, account: &str, fault: &Fault) {
         let view = FaultView {
-            at: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default(),
+            at: now(),
             protocol: protocol.as_str(),
             account: account.to_owned(),
             id: fault.id,

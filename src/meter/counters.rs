@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Board, Recent};
+use super::{Board, Day, Messages, Recent};
 use crate::base::{Fault, Protocol, Stage};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -123,6 +123,9 @@ pub struct Meter {
     token_seconds: Histogram,
     pub board: Arc<Board>,
     pub recent: Arc<Recent>,
+    pub last_messages: Arc<Messages>,
+    pub logins_by_hour: Arc<Day>,
+    pub messages_by_hour: Arc<Day>,
 }
 
 impl Default for Meter {
@@ -184,6 +187,9 @@ impl Meter {
             token_seconds,
             board,
             recent: Arc::default(),
+            last_messages: Arc::default(),
+            logins_by_hour: Arc::default(),
+            messages_by_hour: Arc::default(),
         }
     }
 
@@ -196,6 +202,7 @@ impl Meter {
     pub fn login(&self, protocol: Protocol, outcome: Outcome, took: Duration) {
         let protocol = protocol.as_str();
         self.logins.get_or_create(&LoginLabel { protocol, outcome: outcome.as_str() }).inc();
+        self.logins_by_hour.count(outcome == Outcome::Accepted);
         self.login_seconds.get_or_create(&ProtocolLabel { protocol }).observe(took.as_secs_f64());
     }
 
@@ -231,6 +238,7 @@ impl Meter {
     /// A message was answered (or its client left), `took` after its MAIL.
     pub fn message(&self, outcome: Outcome, took: Duration) {
         self.messages.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+        self.messages_by_hour.count(outcome == Outcome::Accepted);
         self.message_seconds.observe(took.as_secs_f64());
     }
 

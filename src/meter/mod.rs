@@ -5,6 +5,10 @@
 
 mod board;
 mod counters;
+mod day;
+mod messages;
 
 pub use board::{Board, Entry, FaultView, Recent, SessionView};
 pub use counters::{Direction, Meter, Outcome};
+pub use day::{Day, Hour};
+pub use messages::{MessageView, Messages, now};

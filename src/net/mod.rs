@@ -28,7 +28,7 @@ pub use client_tls::ClientTls;
 pub use dial::{DialError, DialLayer, dial};
 pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
 pub use listen::{Arrival, Bound, Door, bind};
-pub use peer_uid::peer_uid;
+pub use peer_uid::{own_uid, peer_uid};
 pub use read::{read_some, read_up_to};
 pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};

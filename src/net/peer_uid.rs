@@ -18,6 +18,17 @@ pub fn peer_uid(_: SocketAddr) -> Option<u32> {
     None
 }
 
+/// The user who runs this process.
+#[cfg(unix)]
+pub fn own_uid() -> Option<u32> {
+    Some(rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+pub fn own_uid() -> Option<u32> {
+    None
+}
+
 /// Where a peer may stand, and how it is written there. An IPv4 client may use an IPv6 socket, which stands in the
 /// other table, whatever its peer here looks like. `self` and not `/proc/net`: hardened units hide the latter.
 #[cfg(target_os = "linux")]

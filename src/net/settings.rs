@@ -72,6 +72,16 @@ impl IpNet {
     }
 }
 
+impl fmt::Display for IpNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = if self.base.is_ipv4() { 32 } else { 128 };
+        match self.prefix {
+            prefix if prefix >= whole => write!(f, "{}", self.base),
+            prefix => write!(f, "{}/{prefix}", self.base),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     pub host: String,

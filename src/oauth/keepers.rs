@@ -27,6 +27,7 @@ use crate::{
 
 pub struct Keepers {
     means: Means,
+    pages: Option<String>,
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
     running: Mutex<HashMap<String, Running>>,
@@ -58,16 +59,17 @@ impl Running {
 }
 
 impl Keepers {
-    pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter) -> Self {
+    /// `pages`: the address of the console, if people can sign in there.
+    pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter, pages: Option<String>) -> Self {
         let (running, leaving, looked_at) = (Mutex::default(), Mutex::default(), Mutex::default());
         let means = Means { store, http, clock: Clock::default(), meter };
-        Self { means, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
+        Self { means, pages, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
     }
 
     /// With a clock that a test moves, and the first refreshes at once or far away.
     #[cfg(test)]
     pub(super) fn on_stage(store: Arc<Store>, http: HttpClient, clock: Clock, spread: Duration) -> Self {
-        let mut keepers = Self::new(store, http, Meter::new());
+        let mut keepers = Self::new(store, http, Meter::new(), None);
         (keepers.means.clock, keepers.spread) = (clock, spread);
         keepers
     }
@@ -167,7 +169,7 @@ impl Keepers {
     }
 
     /// Another process may have signed somebody in or out: all keepers look.
-    pub(super) fn notice_store_change(&self) {
+    pub fn notice_store_change(&self) {
         self.running().values().for_each(|running| running.counter.look_at_store());
     }
 
@@ -200,7 +202,7 @@ impl Keepers {
             sign_in.clone(),
             self.means.clone(),
             (counter.clone(), desk),
-            format!("run: gatepost login {}", sign_in.identity),
+            self.way_to_sign_in(sign_in),
             patience::jitter(self.spread),
             stop.clone(),
         );
@@ -212,6 +214,14 @@ impl Keepers {
             keeper.run().await;
         });
         Running { counter, fingerprint, stop, task }
+    }
+
+    /// In a reply on the wire, where a person may read it.
+    fn way_to_sign_in(&self, sign_in: &SignIn) -> String {
+        match &self.pages {
+            Some(pages) => format!("open {pages} or run: gatepost login {}", sign_in.identity),
+            None => format!("run: gatepost login {}", sign_in.identity),
+        }
     }
 
     fn counter(&self, sign_in: &SignIn) -> Result<Arc<Counter>, Fault> {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     base::{Protocol, printable},
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
-    meter::{Direction, Outcome},
+    meter::{self, Direction, MessageView, Outcome},
     net::read_up_to,
     outbound::{Channel, Lost, Unfinished},
     wire::{
@@ -273,20 +273,32 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
     relay.gate.meter.message(outcome, envelope.started.elapsed());
     relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
+    let message = MessageView {
+        at: meter::now(),
+        account: relay.admitted.account.address.clone(),
+        client: relay.admitted.client_name().to_owned(),
+        sender: printable(&envelope.mail.address, 320),
+        recipients: envelope.recipients,
+        bytes: passage.octets,
+        outcome: outcome.as_str(),
+        reply: printable(&text, 300),
+        ms: envelope.started.elapsed().as_millis() as u64,
+    };
     info!(
         session = relay.entry.id(),
-        account = relay.admitted.account.address,
-        client = relay.admitted.client_name(),
-        sender = printable(&envelope.mail.address, 320),
-        recipients = envelope.recipients,
-        bytes = passage.octets,
+        account = message.account,
+        client = message.client,
+        sender = message.sender,
+        recipients = message.recipients,
+        bytes = message.bytes,
         message_id = passage.message_id,
-        reply = printable(&text, 300),
-        ms = envelope.started.elapsed().as_millis() as u64,
+        reply = message.reply,
+        ms = message.ms,
         normalised_line_feeds = passage.body.normalised(),
         "message {}",
-        outcome.as_str()
+        message.outcome
     );
+    relay.gate.meter.last_messages.push(message);
 }
 
 #[cfg(test)]

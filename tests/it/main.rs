@@ -22,6 +22,7 @@ mod imap;
 mod login;
 mod monitoring;
 mod packaging;
+mod pages;
 mod pop3;
 mod process;
 mod quirks;

@@ -39,6 +39,9 @@ const EXPOSE: &[&str] = &[
     "src/config/check/mod.rs",         // URLs that may hold a password
     "src/config/check/secret.rs",      // refuses control bytes
     "src/console/access.rs",           // compares the token of a visitor
+    "src/console/account_page.rs",     // a local password that was just made, shown once
+    "src/console/look.rs",             // the word that a visit's forms carry
+    "src/console/sign_ins.rs",         // the redirected address that a person pastes
     "src/net/http.rs",                 // body of a token request
     "src/oauth/fingerprint.rs",        // keyed hash of a token
     "src/oauth/verdict.rs",            // redacts

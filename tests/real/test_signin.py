@@ -72,7 +72,7 @@ class SignIn(RealTest):
 
     def test_before_sign_in_every_protocol_says_what_to_do(self):
         self.assertIsNotNone(self.bench.fresh_daemon)
-        with self.assertRaisesRegex(imaplib.IMAP4.error, r"\[CONTACTADMIN\].*gatepost login"):
+        with self.assertRaisesRegex(imaplib.IMAP4.error, r"\[CONTACTADMIN\].*open http://127\.\S+:8425 or run: gatepost login"):
             self.signed_on(DAVE)
         with self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
             self.assert_smtp_signs_on(DAVE)

@@ -85,7 +85,7 @@ impl Stage {
 
     pub fn instructions(&self) -> String {
         let console =
-            self.daemon.console_at().map(|at| format!("  metrics    http://{at}/metrics\n")).unwrap_or_default();
+            self.daemon.console_link().map(|link| format!("  console    {link}    (opens once)\n")).unwrap_or_default();
         format!(
             "\nTry it with your own mail program:\n\n  \
              user name  {USER}\n  password   {PASSWORD}\n  security   none (plain, on this machine only)\n  \

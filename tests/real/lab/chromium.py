@@ -4,6 +4,7 @@ It exists so that sign-ins pass through a real browser: its redirects, its cooki
 profile, a cache or a cookie of any other run, and to talk to the world: nothing of it updates or phones home.
 """
 
+import base64
 import json
 import os
 import re
@@ -35,7 +36,8 @@ class Chromium:
         self.part.wait_ready(self._port)
         profile = folder / "chromium"
         options = {"binary": "/usr/bin/chromium", "args": [*ARGUMENTS, f"--user-data-dir={profile}"]}
-        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "timeouts": {"pageLoad": 30_000}}}
+        logs = {"browser": "ALL"}
+        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": logs, "timeouts": {"pageLoad": 30_000}}}
         self.session = self._ask("POST", "/session", {"capabilities": capabilities})["sessionId"]
 
     def _port(self):
@@ -70,6 +72,69 @@ class Chromium:
 
     def text(self, selector):
         return self._ask("GET", f"/element/{self.wait_for(selector)}/text")
+
+    def attribute(self, selector, name):
+        return self._ask("GET", f"/element/{self.wait_for(selector)}/property/{name}")
+
+    def style(self, selector, name):
+        return self._ask("GET", f"/element/{self.wait_for(selector)}/css/{name}")
+
+    def until_text(self, selector, words, seconds=20.0):
+        """Waits until an element says so."""
+
+        def says():
+            try:
+                element = self.find(selector)
+                return element and words in self._ask("GET", f"/element/{element}/text")
+            except WebDriverError as error:
+                if error.code == "stale element reference":
+                    return False
+                raise
+
+        try:
+            return wait_until(f"{words!r} in the browser", says, seconds)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; it shows {self.url}:\n{self.source[:3000]}") from None
+
+    def press(self, key):
+        keys = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
+        self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": keys}]})
+
+    def active_text(self):
+        return self._ask("GET", f"/element/{self._ask('GET', '/element/active')[ELEMENT]}/text")
+
+    def prefer(self, scheme):
+        """As a person who set the system to "light" or "dark"."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
+
+    def screenshot(self, file):
+        self._ask("POST", "/window/rect", {"width": 1280, "height": 1400})
+        file.write_bytes(base64.b64decode(self._ask("GET", "/screenshot")))
+
+    def troubles(self):
+        """What the browser complained about since somebody last asked: scripts, the content policy, files that are missing."""
+        return [f"{line['level']}: {line['message']}" for line in self._ask("POST", "/se/log", {"type": "browser"})]
+
+    def block(self, *addresses):
+        """In this window these cannot be reached, as from another machine; the address line shows them all the same."""
+        self._ask("POST", "/goog/cdp/execute", {"cmd": "Network.enable", "params": {}})
+        self._ask("POST", "/goog/cdp/execute", {"cmd": "Network.setBlockedURLs", "params": {"urls": list(addresses)}})
+
+    def forget_cookies(self):
+        self._ask("DELETE", "/cookie")
+
+    @property
+    def window(self):
+        return self._ask("GET", "/window")
+
+    def new_window(self):
+        made = self._ask("POST", "/window/new", {"type": "tab"})["handle"]
+        self._ask("POST", "/window", {"handle": made})
+
+    def close_window(self, then):
+        self._ask("DELETE", "/window")
+        self._ask("POST", "/window", {"handle": then})
 
     def wait_for(self, selector, seconds=20.0):
         try:

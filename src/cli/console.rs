@@ -1,0 +1,26 @@
+//! `gatepost console`: a link that opens the web console once, for the user who owns the state directory.
+
+use std::path::Path;
+
+use super::{
+    config, console_api,
+    outcome::{Failure, Outcome},
+    terminal,
+};
+
+pub fn run(named: Option<&Path>) -> Outcome {
+    let (config, _) = config::load(named)?;
+    let ticket = console_api::ask(&config, reqwest::Method::POST, "/api/ticket").map_err(|cause| {
+        Failure::new(
+            format!("the daemon gave no link: {cause}"),
+            "start it with `gatepost run`, and run this as the user who runs it",
+        )
+    })?;
+    let path = ticket.get("path").and_then(serde_json::Value::as_str).unwrap_or("/door");
+    let address = console_api::address(&config).map(|address| address.to_string()).unwrap_or_default();
+    let link = format!("http://{address}{path}");
+    let opened = terminal::open_browser(&link);
+    let lead = if opened { "Your browser should open. If not, open" } else { "Open in a browser" };
+    let text = format!("{lead}:\n\n  {link}\n\nIt works once, within ten minutes.\n");
+    terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+}

@@ -1,0 +1,316 @@
+//! One account: how its sign-in stands, and signing in.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Extension, Form,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use qrcode::{QrCode, render::svg};
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    Console, Visitor,
+    entry::{Bare, form_is_old, not_found},
+    look::{Frame, Look, drawn},
+    sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
+    status::AccountStatus,
+    words::{Lang, Words},
+};
+use crate::{
+    account::{Account, local_password::Told},
+    base::Secret,
+    catalog,
+    net::{own_uid, peer_uid},
+    oauth::{Phase, SignInState, verdict::Verdict},
+};
+
+/// What the overview and the page itself say of an account.
+pub struct AccountRow {
+    pub address: String,
+    pub path: String,
+    pub mark: &'static str,
+    pub colour: &'static str,
+    pub state: &'static str,
+    pub signed_in_as: String,
+    pub since: String,
+    pub token_ends: String,
+    pub next_sign_in: String,
+    pub secret_ends: String,
+    /// Words of the button that leads to the sign-in; app-only accounts have none.
+    pub button: Option<&'static str>,
+}
+
+/// A fault in the words of the catalogue.
+struct ToldFault {
+    id: &'static str,
+    cause: &'static str,
+    next: &'static str,
+    detail: String,
+}
+
+struct DoneView {
+    as_whom: String,
+    is_somebody_else: bool,
+    /// `None`: armed for the first use.
+    passwords: Vec<(String, Option<String>)>,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    form: &'a str,
+    one: AccountRow,
+    identity: &'a str,
+    app: &'a str,
+    provider: &'a str,
+    fault: Option<ToldFault>,
+    open: Option<Open>,
+    is_waiting: bool,
+    trouble: Option<&'static str>,
+    done: Option<DoneView>,
+    failed: Option<ToldFault>,
+    flows: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+impl Page<'_> {
+    /// An inline picture; empty where the address does not fit into one.
+    fn qr(&self, url: &Url) -> String {
+        let code = QrCode::new(url.as_str()).ok();
+        let picture = code.map(|code| code.render::<svg::Color<'_>>().min_dimensions(200, 200).build());
+        // The XML head has no place within HTML.
+        picture.and_then(|picture| picture.find("<svg").map(|at| picture.split_at(at).1.to_owned())).unwrap_or_default()
+    }
+}
+
+pub fn path_of(address: &str) -> String {
+    format!("/accounts/{}", url::form_urlencoded::byte_serialize(address.as_bytes()).collect::<String>())
+}
+
+impl AccountRow {
+    pub fn new(console: &Console, account: &Account, states: &[SignInState], lang: Lang) -> Self {
+        let key = account.sign_in.key();
+        let state = states.iter().find(|state| state.key == key).cloned();
+        let phase = state.as_ref().map(|state| state.phase).unwrap_or_default();
+        let words = lang.words();
+        let (mark, colour, said) = match phase {
+            Phase::Ready => ("✓", "good", words.ready),
+            Phase::Starting => ("…", "wait", words.starting),
+            Phase::Waiting => ("…", "wait", words.waiting),
+            Phase::SignInNeeded => ("✗", "bad", words.sign_in_needed),
+            Phase::Refused => ("✗", "bad", words.refused),
+        };
+        let button = sign_ins::flow_of(account).map(|_| match phase {
+            Phase::SignInNeeded | Phase::Refused => words.sign_in,
+            _ => words.open,
+        });
+        let is_in = state.as_ref().is_some_and(|state| state.signed_in_at.is_some()) || button.is_none();
+        let time = |pick: fn(&SignInState) -> Option<Timestamp>| state.as_ref().and_then(pick);
+        Self {
+            address: account.address.clone(),
+            path: path_of(&account.address),
+            mark,
+            colour,
+            state: said,
+            signed_in_as: match is_in {
+                true => AccountStatus::new(account, state.clone()).signed_in_as,
+                false => words.never.to_owned(),
+            },
+            since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
+            token_ends: time(|state| state.token_expires_at).map_or_else(dash, |at| relative(at, lang)),
+            next_sign_in: match time(|state| state.idle_until) {
+                Some(end) => format!("{}, {}", relative(end, lang), words.next_sign_in_note),
+                None if phase == Phase::SignInNeeded => words.sign_in_needed.to_owned(),
+                None => words.not_expected.to_owned(),
+            },
+            secret_ends: console.secret_expiry(&account.sign_in.app.name).map_or_else(dash, |day| days_to(day, lang)),
+            button,
+        }
+    }
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+fn relative(at: Timestamp, lang: Lang) -> String {
+    let seconds = at.as_second() - Timestamp::now().as_second();
+    match u64::try_from(seconds) {
+        Ok(ahead) => lang.within(ahead),
+        Err(_) => lang.ago(seconds.unsigned_abs()),
+    }
+}
+
+fn days_to(day: Date, lang: Lang) -> String {
+    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
+    let days = i64::from(today.until(day).map(|span| span.get_days()).unwrap_or_default());
+    let seconds = days.unsigned_abs() * 86_400;
+    match days {
+        ..0 => lang.ago(seconds),
+        0 => lang.within(0),
+        _ => lang.within(seconds.max(172_800)),
+    }
+}
+
+pub async fn page(look: Look, State(console): State<Arc<Console>>, Path(address): Path<String>) -> Response {
+    match console.account(&address) {
+        Some(account) => show(&look, &console, &account, None),
+        None => not_found(&look),
+    }
+}
+
+fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'static str>) -> Response {
+    let (words, states) = (look.words(), console.keepers.states());
+    let key = account.sign_in.key();
+    let fault = states.iter().find(|state| state.key == key).and_then(|state| state.fault.as_ref());
+    let pending = console.sign_ins.of(&account.address);
+    let (mut open, mut done, mut failed) = (None, None, None);
+    if let Some(pending) = &pending {
+        match &mut *pending.progress() {
+            Progress::Waiting => open = Some(pending.open.clone()),
+            // The page's own script only asks whether it is over.
+            Progress::Done(end) => done = Some(end.view(!look.follows)),
+            Progress::Failed(verdict) => failed = Some(told(verdict)),
+        }
+    }
+    let frame = look.frame();
+    drawn(&Page {
+        form: frame.form.unwrap_or_default(),
+        one: AccountRow::new(console, account, &states, look.lang),
+        identity: &account.sign_in.identity,
+        app: &account.sign_in.app.name,
+        provider: &account.sign_in.app.provider,
+        fault: fault.and_then(|fault| catalog::find(fault.id)).map(|entry| ToldFault {
+            id: entry.id,
+            cause: entry.en.cause,
+            next: entry.en.next,
+            detail: String::new(),
+        }),
+        is_waiting: open.is_some(),
+        open,
+        trouble,
+        done,
+        failed,
+        flows: flows(account, words),
+        frame,
+    })
+}
+
+fn told(verdict: &Verdict) -> ToldFault {
+    let entry = verdict.entry;
+    ToldFault { id: entry.id, cause: entry.en.cause, next: entry.en.next, detail: verdict.detail.clone() }
+}
+
+impl sign_ins::Done {
+    /// `takes`: a password that was made is shown now, and never again.
+    fn view(&mut self, takes: bool) -> DoneView {
+        let shown = |told: &Told| match told {
+            Told::Made(password) if takes => Some(password.expose().to_owned()),
+            _ => None,
+        };
+        let passwords = self.passwords.iter().map(|(address, told)| (address.clone(), shown(told))).collect();
+        if takes {
+            self.passwords.retain(|(_, told)| !matches!(told, Told::Made(_)));
+        }
+        DoneView { as_whom: self.as_whom.clone(), is_somebody_else: self.is_somebody_else, passwords }
+    }
+}
+
+/// Name, button and explanation of each way that the app is registered for.
+fn flows(account: &Account, words: &'static Words) -> Vec<(&'static str, &'static str, &'static str)> {
+    let browser = ("browser", words.by_browser, words.by_browser_note);
+    let device = ("device", words.by_device, words.by_device_note);
+    match sign_ins::flow_of(account) {
+        None => Vec::new(),
+        Some(Flow::Device) => vec![device],
+        Some(Flow::Browser) if account.sign_in.app.device_url.is_some() => vec![browser, device],
+        Some(Flow::Browser) => vec![browser],
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Wish {
+    #[serde(default)]
+    form: String,
+    #[serde(default)]
+    flow: String,
+}
+
+pub async fn sign_in(
+    look: Look,
+    State(console): State<Arc<Console>>,
+    Path(address): Path<String>,
+    Extension(Visitor(peer)): Extension<Visitor>,
+    Form(wish): Form<Wish>,
+) -> Response {
+    let Some(account) = console.account(&address) else { return not_found(&look) };
+    if !look.is_ours(&wish.form) {
+        return form_is_old(&look);
+    }
+    let flow = match (wish.flow.as_str(), sign_ins::flow_of(&account)) {
+        (_, None) => return not_found(&look),
+        ("device", _) => Flow::Device,
+        _ => Flow::Browser,
+    };
+    let uid = if peer.is_local() { peer_uid(peer.address).or_else(own_uid) } else { own_uid() };
+    match sign_ins::begin(&console, &account, flow, uid).await {
+        Ok(()) => Redirect::to(&path_of(&account.address)).into_response(),
+        Err(verdict) => {
+            console.sign_ins.failed(&account.address, verdict);
+            Redirect::to(&path_of(&account.address)).into_response()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Answer {
+    #[serde(default)]
+    form: String,
+    #[serde(default)]
+    answer: String,
+}
+
+pub async fn paste(
+    look: Look,
+    State(console): State<Arc<Console>>,
+    Path(address): Path<String>,
+    Form(answer): Form<Answer>,
+) -> Response {
+    let Some(account) = console.account(&address) else { return not_found(&look) };
+    if !look.is_ours(&answer.form) {
+        return form_is_old(&look);
+    }
+    let words = look.words();
+    let unfit = match console.sign_ins.of(&account.address) {
+        _ if answer.answer.len() > PASTE_CAP => Some(Unfit::NoCode),
+        Some(pending) => pending.paste(Secret::new(answer.answer)).await,
+        None => Some(Unfit::Over),
+    };
+    let trouble = match unfit {
+        None => return Redirect::to(&path_of(&account.address)).into_response(),
+        Some(Unfit::OtherSignIn) => words.paste_other,
+        Some(Unfit::NoCode) => words.paste_empty,
+        Some(Unfit::Over) => words.paste_over,
+    };
+    show(&look, &console, &account, Some(trouble))
+}
+
+/// Ends a sign-in, or puts away how it ended.
+pub async fn cancel(
+    look: Look,
+    State(console): State<Arc<Console>>,
+    Path(address): Path<String>,
+    Form(form): Form<Bare>,
+) -> Response {
+    let Some(account) = console.account(&address) else { return not_found(&look) };
+    if !look.is_ours(&form.form) {
+        return form_is_old(&look);
+    }
+    console.sign_ins.forget(&account.address);
+    Redirect::to(&path_of(&account.address)).into_response()
+}

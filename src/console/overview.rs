@@ -1,0 +1,144 @@
+//! The first page: accounts, the last day, who is connected, what was sent, what went wrong, where we listen.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+
+use super::{
+    Console,
+    account_page::{AccountRow, path_of},
+    look::{Frame, Look, drawn},
+    plot::Plot,
+    sheet,
+    words::{Lang, Words},
+};
+use crate::{
+    catalog,
+    meter::{self, FaultView, MessageView, SessionView},
+};
+
+const SESSIONS_SHOWN: usize = 50;
+const MESSAGES_SHOWN: usize = 20;
+const FAULTS_SHOWN: usize = 15;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview<'a> {
+    frame: Frame<'a>,
+    store_trouble: Option<String>,
+    accounts: Vec<AccountRow>,
+    plots: [Plot; 2],
+    stages: Vec<(&'static str, usize)>,
+    sessions: Vec<SessionView>,
+    more_sessions: usize,
+    messages: Vec<MessageView>,
+    faults: Vec<FaultRow>,
+    listeners: Vec<ListenerRow>,
+    sheets: Vec<SheetLink>,
+}
+
+impl Overview<'_> {
+    /// Octets as people say them.
+    fn size(&self, bytes: &u64) -> String {
+        match bytes {
+            0..1024 => format!("{bytes} B"),
+            1024..1_048_576 => format!("{} KiB", bytes / 1024),
+            _ => format!("{:.1} MiB", *bytes as f64 / 1_048_576.0),
+        }
+    }
+}
+
+struct FaultRow {
+    at: u64,
+    protocol: &'static str,
+    account: String,
+    id: &'static str,
+    owner: &'static str,
+    cause: String,
+    next: &'static str,
+}
+
+struct ListenerRow {
+    protocol: &'static str,
+    address: String,
+    tls: &'static str,
+}
+
+struct SheetLink {
+    path: String,
+    name: String,
+}
+
+pub async fn page(look: Look, State(console): State<Arc<Console>>) -> Response {
+    let (words, lang) = (look.words(), look.lang);
+    let mut sessions = console.meter.board.list();
+    let mut stages = BTreeMap::new();
+    sessions.iter().for_each(|session| *stages.entry(session.stage).or_default() += 1);
+    let more_sessions = sessions.len().saturating_sub(SESSIONS_SHOWN);
+    sessions.truncate(SESSIONS_SHOWN);
+    drawn(&Overview {
+        frame: look.frame(),
+        store_trouble: console.store_trouble().await,
+        accounts: accounts(&console, lang),
+        plots: plots(&console, words),
+        stages: stages.into_iter().collect(),
+        sessions,
+        more_sessions,
+        messages: newest(console.meter.last_messages.list(), MESSAGES_SHOWN),
+        faults: newest(console.meter.recent.list(), FAULTS_SHOWN).into_iter().map(fault_row).collect(),
+        listeners: console
+            .listeners()
+            .iter()
+            .map(|one| ListenerRow {
+                protocol: one.protocol,
+                address: one.address.clone(),
+                tls: sheet::tls(one.tls, words),
+            })
+            .collect(),
+        sheets: sheets(&console),
+    })
+}
+
+fn accounts(console: &Console, lang: Lang) -> Vec<AccountRow> {
+    let states = console.keepers.states();
+    console.accounts().iter().map(|account| AccountRow::new(console, account, &states, lang)).collect()
+}
+
+fn plots(console: &Console, words: &'static Words) -> [Plot; 2] {
+    let plot = |title, hours: [meter::Hour; 24]| Plot::new(title, words.well, words.not_well, &hours);
+    [
+        plot(words.messages, console.meter.messages_by_hour.hours()),
+        plot(words.logins, console.meter.logins_by_hour.hours()),
+    ]
+}
+
+fn newest<T>(all: Vec<T>, most: usize) -> Vec<T> {
+    all.into_iter().rev().take(most).collect()
+}
+
+fn fault_row(fault: FaultView) -> FaultRow {
+    let entry = catalog::find(fault.id);
+    FaultRow {
+        at: fault.at,
+        protocol: fault.protocol,
+        id: fault.id,
+        owner: fault.owner,
+        cause: entry.map_or_else(|| fault.text.clone(), |entry| entry.en.cause.to_owned()),
+        next: entry.map_or("", |entry| entry.en.next),
+        account: fault.account,
+    }
+}
+
+fn sheets(console: &Console) -> Vec<SheetLink> {
+    let with_login = |account: &&Arc<crate::account::Account>| sheet::has_login(account);
+    let accounts = console.accounts();
+    let accounts = accounts.iter().filter(with_login).map(|account| SheetLink {
+        path: format!("{}/sheet", path_of(&account.address)),
+        name: account.address.clone(),
+    });
+    let clients = console.clients();
+    let clients =
+        clients.iter().map(|client| SheetLink { path: sheet::path_of(&client.name), name: client.name.clone() });
+    accounts.chain(clients).collect()
+}

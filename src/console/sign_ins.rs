@@ -1,0 +1,326 @@
+//! Sign-ins that somebody began in a page: each waits in a task of its own until the person is done elsewhere.
+//!
+//! One at a time for each account; a new one ends the old one. Nothing is kept but what `gatepost login` keeps too.
+
+use std::{
+    collections::HashMap,
+    io,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+    time::timeout,
+};
+use url::Url;
+
+use super::Console;
+use crate::{
+    account::{
+        Account,
+        local_password::{Told, after_sign_in},
+    },
+    base::Secret,
+    catalog::token::CODE_SPENT,
+    net::HttpClient,
+    oauth::{
+        Grant, SignIn,
+        clock::Clock,
+        endpoints::{DeviceCode, Endpoints, TokenSet},
+        grants::{
+            code::{CodeRequest, NotTheAnswer},
+            device,
+            redirect_listener::RedirectListener,
+        },
+        sign_in,
+        verdict::Verdict,
+    },
+};
+
+/// Sign-in pages of providers give up after about that long.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// An address with a code in it is no longer than this.
+pub const PASTE_CAP: usize = 16 * 1024;
+
+/// How a person consents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// The browser comes back to this machine, or somebody pastes where it ended.
+    Browser,
+    Device,
+}
+
+/// What the person needs to see.
+#[derive(Debug, Clone)]
+pub enum Open {
+    Browser {
+        url: Url,
+        /// Nobody listens for the browser here: the address has to be pasted.
+        paste_only: bool,
+    },
+    Device {
+        url: Url,
+        complete: Option<Url>,
+        code: String,
+    },
+}
+
+/// How far it is.
+#[derive(Debug)]
+pub enum Progress {
+    Waiting,
+    Done(Done),
+    Failed(Verdict),
+}
+
+#[derive(Debug)]
+pub struct Done {
+    pub as_whom: String,
+    /// Somebody else than configured consented.
+    pub is_somebody_else: bool,
+    /// Local passwords by address; taken out when shown.
+    pub passwords: Vec<(String, Told)>,
+}
+
+/// Why a pasted text is not the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    OtherSignIn,
+    NoCode,
+    /// It is over already.
+    Over,
+}
+
+type Pasted = (Secret, oneshot::Sender<Option<Unfit>>);
+
+pub struct Pending {
+    pub open: Open,
+    paste: Option<mpsc::Sender<Pasted>>,
+    progress: Mutex<Progress>,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+impl Pending {
+    fn new(open: Open, paste: Option<mpsc::Sender<Pasted>>) -> Arc<Self> {
+        Arc::new(Self { open, paste, progress: Mutex::new(Progress::Waiting), task: Mutex::default() })
+    }
+
+    pub fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands on what somebody copied from the address line of a browser; `None` if it is the answer.
+    pub async fn paste(&self, text: Secret) -> Option<Unfit> {
+        let (told, answer) = oneshot::channel();
+        let Some(paste) = &self.paste else { return Some(Unfit::Over) };
+        if paste.send((text, told)).await.is_err() {
+            return Some(Unfit::Over);
+        }
+        answer.await.unwrap_or(Some(Unfit::Over))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+pub struct SignIns {
+    http: HttpClient,
+    clock: Clock,
+    pending: Mutex<HashMap<String, Arc<Pending>>>,
+}
+
+impl SignIns {
+    pub fn new(http: HttpClient) -> Self {
+        Self { http, clock: Clock::default(), pending: Mutex::default() }
+    }
+
+    pub fn of(&self, address: &str) -> Option<Arc<Pending>> {
+        self.pending().get(address).cloned()
+    }
+
+    pub fn forget(&self, address: &str) {
+        if let Some(pending) = self.pending().remove(address) {
+            pending.stop();
+        }
+    }
+
+    /// One that could not even begin.
+    pub fn failed(&self, address: &str, verdict: Verdict) {
+        let nowhere = Open::Browser { url: super::localhost(), paste_only: true };
+        let pending = Pending::new(nowhere, None);
+        *pending.progress() = Progress::Failed(verdict);
+        self.pending().insert(address.to_owned(), pending);
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, Arc<Pending>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn stop(&self) {
+        if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+/// The flow that this account's app is registered for.
+pub fn flow_of(account: &Account) -> Option<Flow> {
+    match account.sign_in.app.grant {
+        Grant::AuthorizationCode => Some(Flow::Browser),
+        Grant::DeviceCode => Some(Flow::Device),
+        Grant::ClientCredentials => None,
+    }
+}
+
+/// Begins a sign-in. `uid`: the user whose browser asks, where that is known.
+pub async fn begin(
+    console: &Arc<Console>,
+    account: &Arc<Account>,
+    flow: Flow,
+    uid: Option<u32>,
+) -> Result<(), Verdict> {
+    console.sign_ins.forget(&account.address);
+    let sign_in = account.sign_in.clone();
+    let (pending, work) = match flow {
+        Flow::Device => {
+            let code = endpoints(&console.sign_ins, &sign_in).start_device().await?;
+            let open = Open::Device {
+                url: code.verification_uri.clone(),
+                complete: code.verification_uri_complete.clone(),
+                code: code.user_code.clone(),
+            };
+            (Pending::new(open, None), Work::Device(code))
+        }
+        Flow::Browser => {
+            let listener = RedirectListener::bind(sign_in.app.redirect_uri.as_ref()).await;
+            let request = CodeRequest::new(&sign_in.app, redirect(&listener, &sign_in), &sign_in.identity);
+            let (paste, pasted) = mpsc::channel(1);
+            let open = Open::Browser { url: request.url().clone(), paste_only: listener.is_err() };
+            (Pending::new(open, Some(paste)), Work::Browser { listener: listener.ok(), request, pasted })
+        }
+    };
+    let task = tokio::spawn(follow(console.clone(), account.clone(), Arc::downgrade(&pending), work, uid));
+    *pending.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+    console.sign_ins.pending().insert(account.address.clone(), pending);
+    Ok(())
+}
+
+fn endpoints<'a>(sign_ins: &'a SignIns, sign_in: &'a SignIn) -> Endpoints<'a> {
+    Endpoints { http: &sign_ins.http, app: &sign_in.app, clock: &sign_ins.clock }
+}
+
+/// Where the browser is sent back to. Nobody has to listen there: the address can be pasted.
+fn redirect(listener: &io::Result<RedirectListener>, sign_in: &SignIn) -> Url {
+    match (listener, &sign_in.app.redirect_uri) {
+        (Ok(listener), _) => listener.redirect().clone(),
+        (Err(_), Some(configured)) => configured.clone(),
+        (Err(_), None) => super::localhost(),
+    }
+}
+
+enum Work {
+    Browser { listener: Option<RedirectListener>, request: CodeRequest, pasted: mpsc::Receiver<Pasted> },
+    Device(DeviceCode),
+}
+
+/// Runs until the person is done, declined, or took too long.
+async fn follow(
+    console: Arc<Console>,
+    account: Arc<Account>,
+    pending: std::sync::Weak<Pending>,
+    work: Work,
+    uid: Option<u32>,
+) {
+    let endpoints = endpoints(&console.sign_ins, &account.sign_in);
+    let ended = match work {
+        Work::Device(code) => device::wait(endpoints, &code).await,
+        Work::Browser { listener, request, pasted } => browser(endpoints, listener, request, pasted).await,
+    };
+    let ended = match ended {
+        Ok(set) => keep(&console, &account, set, uid).await,
+        Err(verdict) => Err(verdict),
+    };
+    let address = &account.address;
+    let progress = match ended {
+        Ok(done) => {
+            tracing::info!(account = address, consented_as = done.as_whom, "signed in through the console");
+            Progress::Done(done)
+        }
+        Err(verdict) => {
+            tracing::warn!(account = address, id = verdict.entry.id, "sign-in failed: {}", verdict.detail);
+            Progress::Failed(verdict)
+        }
+    };
+    if let Some(pending) = pending.upgrade() {
+        *pending.progress() = progress;
+    }
+}
+
+async fn browser(
+    endpoints: Endpoints<'_>,
+    listener: Option<RedirectListener>,
+    request: CodeRequest,
+    mut pasted: mpsc::Receiver<Pasted>,
+) -> Result<TokenSet, Verdict> {
+    let code = {
+        let mut came_back = pin!(async {
+            match listener {
+                Some(listener) => listener.code(&request).await,
+                None => std::future::pending().await,
+            }
+        });
+        let wait = async {
+            loop {
+                tokio::select! {
+                    code = &mut came_back => return code,
+                    Some((text, told)) = pasted.recv() => match request.code_in_text(text.expose()) {
+                        Ok(code) => {
+                            let _ = told.send(None);
+                            return Ok(code);
+                        }
+                        Err(NotTheAnswer::Refused(verdict)) => {
+                            let _ = told.send(None);
+                            return Err(verdict);
+                        }
+                        Err(NotTheAnswer::OtherState) => drop(told.send(Some(Unfit::OtherSignIn))),
+                        Err(NotTheAnswer::Empty) => drop(told.send(Some(Unfit::NoCode))),
+                    },
+                }
+            }
+        };
+        timeout(PATIENCE, wait).await
+    };
+    let too_late = || Err(Verdict::new(CODE_SPENT, "nobody finished the sign-in in time"));
+    let code = code.unwrap_or_else(|_| too_late())?;
+    request.redeem(endpoints, code).await
+}
+
+/// Keeps the tokens, and sees to the local passwords of all accounts that this sign-in serves.
+async fn keep(console: &Console, account: &Account, set: TokenSet, uid: Option<u32>) -> Result<Done, Verdict> {
+    let sign_in = &account.sign_in;
+    let kept = sign_in::keep(&console.store, sign_in, set, &console.sign_ins.clock).await?;
+    console.keepers.notice_store_change();
+    let mut passwords = Vec::new();
+    for served in console.accounts().iter().filter(|other| other.sign_in.key() == sign_in.key()) {
+        match after_sign_in(&console.store, served, uid).await {
+            Ok(Told::Nothing) => {}
+            Ok(told) => passwords.push((served.address.clone(), told)),
+            Err(unmade) => tracing::warn!(account = served.address, "signed in, without a local password: {unmade}"),
+        }
+    }
+    Ok(Done {
+        as_whom: kept.consented_as.unwrap_or_else(|| sign_in.identity.clone()),
+        is_somebody_else: kept.is_somebody_else,
+        passwords,
+    })
+}

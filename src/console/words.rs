@@ -1,0 +1,237 @@
+//! The console's words, in English and Japanese. A page takes all of its text from here.
+
+/// What a browser asks for, or a person chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lang {
+    En,
+    Ja,
+}
+
+impl Lang {
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Ja => "ja",
+        }
+    }
+
+    pub fn parse(tag: &str) -> Option<Self> {
+        match tag {
+            "en" => Some(Lang::En),
+            "ja" => Some(Lang::Ja),
+            _ => None,
+        }
+    }
+
+    /// From `Accept-Language` (RFC 9110 12.5.4): whichever of ours comes first; browsers sort by preference.
+    pub fn accepted(header: &str) -> Self {
+        let tags = header.split(',').filter_map(|one| one.trim().split(['-', ';']).next());
+        tags.filter_map(|tag| Self::parse(&tag.to_ascii_lowercase())).next().unwrap_or(Lang::En)
+    }
+
+    pub const fn words(self) -> &'static Words {
+        match self {
+            Lang::En => &EN,
+            Lang::Ja => &JA,
+        }
+    }
+
+    /// `seconds` as a rough time span.
+    pub fn span(self, seconds: u64) -> String {
+        let (n, en, ja) = match seconds {
+            0..60 => (seconds, "s", "秒"),
+            60..7200 => (seconds / 60, "min", "分"),
+            7200..172_800 => (seconds / 3600, "h", "時間"),
+            _ => (seconds / 86_400, "days", "日"),
+        };
+        match self {
+            Lang::En => format!("{n} {en}"),
+            Lang::Ja => format!("{n}{ja}"),
+        }
+    }
+
+    pub fn ago(self, seconds: u64) -> String {
+        match self {
+            Lang::En => format!("{} ago", self.span(seconds)),
+            Lang::Ja => format!("{}前", self.span(seconds)),
+        }
+    }
+
+    pub fn within(self, seconds: u64) -> String {
+        match self {
+            Lang::En => format!("in {}", self.span(seconds)),
+            Lang::Ja => format!("{}後", self.span(seconds)),
+        }
+    }
+}
+
+macro_rules! words {
+    ($($name:ident: $en:literal, $ja:literal;)*) => {
+        #[derive(Debug)]
+        pub struct Words { $(pub $name: &'static str,)* }
+        pub const EN: Words = Words { $($name: $en,)* };
+        pub const JA: Words = Words { $($name: $ja,)* };
+        #[cfg(test)]
+        const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $en, $ja),)*];
+    };
+}
+
+words! {
+    skip: "Skip to the content", "本文へ移動";
+    overview: "Overview", "概要";
+    leave: "Leave", "終了";
+    accounts: "Accounts", "アカウント";
+    account: "Account", "アカウント";
+    no_accounts: "There is no account in the configuration yet. Add an [[account]] and reload.",
+        "設定にアカウントがありません。[[account]] を追加して再読み込みしてください。";
+    state: "State", "状態";
+    signed_in_as: "Signed in as", "サインイン中のユーザー";
+    since: "Since", "開始";
+    token_ends: "Token ends", "トークンの期限";
+    next_sign_in: "Next sign-in", "次のサインイン";
+    next_sign_in_note: "at the latest, if nobody uses the account until then", "それまで使われない場合の期限";
+    not_expected: "none expected", "予定なし";
+    secret_ends: "App secret ends", "アプリのシークレットの期限";
+    ready: "ready", "利用可能";
+    starting: "starting", "起動中";
+    waiting: "waiting, passes by itself", "待機中（自動的に復旧します）";
+    sign_in_needed: "sign-in needed", "サインインが必要";
+    refused: "refused by the provider", "プロバイダーが拒否";
+    never: "never", "なし";
+    sign_in: "Sign in", "サインイン";
+    open: "Open", "開く";
+    app: "App", "アプリ";
+    provider: "Provider", "プロバイダー";
+    app_only: "The app acts by itself: nobody has to sign in.", "アプリ自身が認証します。サインインは不要です。";
+    by_browser: "Sign in with a browser", "ブラウザーでサインイン";
+    by_browser_note: "On this machine the browser comes back by itself. From another machine, copy the address at which it ends.",
+        "このマシンのブラウザーなら自動的に戻ります。別のマシンからは、最後に表示されたアドレスをコピーしてください。";
+    by_device: "Sign in with a code", "コードでサインイン";
+    by_device_note: "Type a short code on a phone or another computer.", "スマートフォンや別のパソコンで短いコードを入力します。";
+    going_on: "This sign-in is waiting for you", "サインインの完了を待っています";
+    step_open: "Open the provider's page", "プロバイダーのページを開く";
+    step_open_note: "It opens in a new tab. Sign in there as", "新しいタブで開きます。次のユーザーでサインインしてください：";
+    step_return: "Come back here", "ここに戻る";
+    step_return_note: "This page notices by itself when you are done.", "完了すると、このページは自動的に更新されます。";
+    paste_lead: "Did the browser end at an address that it cannot open? Copy that address (it begins with http://localhost) and paste it here:",
+        "ブラウザーが開けないアドレスで終わりましたか？ http://localhost で始まるそのアドレスをコピーして、ここに貼り付けてください：";
+    paste_button: "Use this address", "このアドレスを使う";
+    paste_other: "That address belongs to another sign-in. Use the one that began here.",
+        "そのアドレスは別のサインインのものです。ここで始めたものを使ってください。";
+    paste_empty: "There is no code in that. Paste the whole address, from http:// on.",
+        "コードが含まれていません。http:// から始まるアドレス全体を貼り付けてください。";
+    paste_over: "That sign-in is over. Begin a new one.", "そのサインインは終了しました。新しく始めてください。";
+    device_lead: "On any device, open this page and type the code:", "任意の端末で次のページを開き、コードを入力してください：";
+    scan: "Or scan this with a phone:", "またはスマートフォンで読み取ってください：";
+    scan_alt: "QR code of the page above", "上のページのQRコード";
+    cancel: "Cancel", "中止";
+    reload: "Reload", "再読み込み";
+    no_script: "Reload this page when you are done.", "完了したら、このページを再読み込みしてください。";
+    done: "Signed in", "サインインしました";
+    done_as: "The provider says that this person consented:", "同意したユーザー（プロバイダーによる）：";
+    somebody_else: "This is not the name in the configuration (sign-in-as). If these are not two names of one person, sign in again as the right one.",
+        "設定（sign-in-as）の名前と異なります。同一人物の別名でない場合は、正しいユーザーで再度サインインしてください。";
+    armed: "Within ten minutes, log in from this machine with a password of your choice. It becomes the password of",
+        "10分以内に、このマシンから任意のパスワードでログインしてください。それが次のアカウントのパスワードになります：";
+    made: "Password for mail programs. It is shown this once:", "メールソフト用のパスワード（一度だけ表示されます）：";
+    go_on: "Go on", "続ける";
+    failed: "Not signed in", "サインインできませんでした";
+    cause: "Cause", "原因";
+    next_step: "Next step", "次の手順";
+    details: "What was said", "受け取った応答";
+    last_day: "The last 24 hours", "過去24時間";
+    messages: "Messages", "メッセージ";
+    logins: "Logins", "ログイン";
+    well: "accepted", "成功";
+    not_well: "refused or lost", "拒否・失敗";
+    per_hour: "per hour, the running hour at the right", "1時間ごと（右端が現在の1時間）";
+    sessions: "Open sessions", "接続中のセッション";
+    no_sessions: "Nobody is connected.", "接続はありません。";
+    more_sessions: "more are not shown", "件は表示していません";
+    protocol: "Protocol", "プロトコル";
+    client: "Client", "クライアント";
+    stage: "Stage", "段階";
+    age: "For", "経過";
+    recent_messages: "Last messages", "最近のメッセージ";
+    no_messages: "No message was sent since the daemon started.", "起動後に送信されたメッセージはありません。";
+    time: "When", "時刻";
+    sender: "Sender", "差出人";
+    recipients: "Recipients", "宛先数";
+    size: "Size", "サイズ";
+    answer: "Answer of the mail server", "メールサーバーの応答";
+    faults: "Last faults", "最近の問題";
+    no_faults: "Nothing went wrong since the daemon started.", "起動後に問題は起きていません。";
+    fault: "Fault", "問題";
+    whose_turn: "Whose turn", "対応する人";
+    listeners: "Listeners", "待ち受け";
+    address: "Address", "アドレス";
+    tls: "TLS", "TLS";
+    clients: "Devices and programs", "機器とプログラム";
+    set_up_sheet: "Set-up sheet", "設定シート";
+    sheet_lead: "What to type into the device or mail program", "機器やメールソフトに入力する内容";
+    server: "Server", "サーバー";
+    port: "Port", "ポート";
+    user_name: "User name", "ユーザー名";
+    password: "Password", "パスワード";
+    sheet_password: "the one that was chosen for Gatepost, not that of the mailbox", "Gatepost 用に決めたもの（メールボックスのパスワードではありません）";
+    no_login: "none: leave login switched off", "なし（認証は無効のまま）";
+    only_from: "Works only from", "接続元の制限";
+    this_machine: "on this machine only", "このマシンのみ";
+    sender_address: "Sender address", "差出人アドレス";
+    smtp: "Outgoing mail (SMTP)", "送信メール（SMTP）";
+    imap: "Incoming mail (IMAP)", "受信メール（IMAP）";
+    pop3: "Incoming mail (POP3)", "受信メール（POP3）";
+    print: "Print this page with the browser.", "ブラウザーの印刷機能で印刷してください。";
+    store_trouble: "The store has a problem:", "ストアに問題があります：";
+    door: "Open the console", "コンソールを開く";
+    door_password: "Password of the console", "コンソールのパスワード";
+    door_button: "Open", "開く";
+    door_link: "On the machine on which Gatepost runs, as the same user, run this and open the link that it prints:",
+        "Gatepost が動いているマシンで、同じユーザーとして次のコマンドを実行し、表示されたリンクを開いてください：";
+    door_wrong: "That is not the password.", "パスワードが違います。";
+    door_later: "Too many wrong passwords from your address. Wait a minute.", "間違ったパスワードが多すぎます。1分待ってください。";
+    door_spent: "That link is used up or too old. Make a new one.", "そのリンクは使用済みか期限切れです。新しく作成してください。";
+    form_old: "This page was too old. Try again.", "ページが古くなっています。もう一度お試しください。";
+    not_found: "There is nothing at this address.", "このアドレスには何もありません。";
+    tls_off: "none", "なし";
+    tls_starttls: "STARTTLS, if the client wants it", "STARTTLS（任意）";
+    tls_starttls_required: "STARTTLS", "STARTTLS";
+    tls_implicit: "SSL/TLS", "SSL/TLS";
+    tls_auto: "SSL/TLS or none", "SSL/TLS またはなし";
+    languages: "Language", "言語";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_stands_in_both_languages() {
+        for (name, en, ja) in ALL {
+            assert!(!en.is_empty() && !ja.is_empty(), "{name}");
+            assert!(en.is_ascii(), "{name}: {en}");
+            let same = matches!(*name, "tls" | "tls_starttls_required" | "tls_implicit");
+            assert!(same || !ja.is_ascii(), "{name} is not translated: {ja}");
+        }
+    }
+
+    #[test]
+    fn a_browser_gets_the_language_it_asks_for_first() {
+        for (header, lang) in [
+            ("ja,en-US;q=0.7", Lang::Ja),
+            ("en-GB,ja;q=0.5", Lang::En),
+            ("de-DE,de;q=0.9,ja;q=0.8", Lang::Ja),
+            ("", Lang::En),
+            ("xx", Lang::En),
+        ] {
+            assert_eq!(Lang::accepted(header), lang, "{header}");
+        }
+    }
+
+    #[test]
+    fn spans_are_read_at_a_glance() {
+        assert_eq!(Lang::En.ago(59), "59 s ago");
+        assert_eq!(Lang::En.within(3 * 3600), "in 3 h");
+        assert_eq!(Lang::Ja.within(9 * 86_400), "9日後");
+    }
+}

@@ -1,0 +1,306 @@
+//! The console's pages as a browser meets them: the way in, a sign-in by each flow, two languages, and what is kept out.
+
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirect::Policy};
+
+use gatepost::{base::Protocol, sandbox::Options};
+
+use crate::world::{ANN, IN, Plan, World, cheap_hash};
+
+/// A browser with a jar for one host; it follows nothing by itself.
+struct Browser {
+    client: Client,
+    base: Url,
+    cookies: String,
+}
+
+impl Browser {
+    fn new(world: &World) -> Self {
+        let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        let base = Url::parse(&format!("http://{}", world.daemon.console_at().unwrap())).unwrap();
+        Self { client, base, cookies: String::new() }
+    }
+
+    /// One whom the link of `gatepost console` let in.
+    async fn inside(world: &World) -> Self {
+        let mut browser = Self::new(world);
+        let ticket = ticket(world, &browser).await;
+        let answer = browser.get(&ticket).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        browser.keep_cookies(&answer);
+        browser
+    }
+
+    fn keep_cookies(&mut self, answer: &Response) {
+        for set in answer.headers().get_all(header::SET_COOKIE) {
+            let cookie = set.to_str().unwrap().split(';').next().unwrap();
+            let (name, _) = cookie.split_once('=').unwrap();
+            let others: Vec<_> = self
+                .cookies
+                .split("; ")
+                .filter(|one| !one.is_empty() && !one.starts_with(&format!("{name}=")))
+                .collect();
+            self.cookies = [&others[..], &[cookie]].concat().join("; ");
+        }
+    }
+
+    fn with_cookies(&self, request: RequestBuilder) -> RequestBuilder {
+        if self.cookies.is_empty() { request } else { request.header(header::COOKIE, &self.cookies) }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.with_cookies(self.client.get(self.base.join(path).unwrap())).send().await.unwrap()
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.text().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let request = self.client.post(self.base.join(path).unwrap());
+        self.with_cookies(form(request, fields)).send().await.unwrap()
+    }
+
+    /// Fills in a form of the page at `at`, with the word that the page holds.
+    async fn submit(&self, at: &str, path: &str, fields: &[(&str, &str)]) -> Response {
+        let page = self.page(at).await;
+        let word = between(&page, "name=\"form\" value=\"", "\"").to_owned();
+        self.post(path, &[&[("form", word.as_str())], fields].concat()).await
+    }
+
+    /// The page once it says so.
+    async fn until(&self, path: &str, words: &str) -> String {
+        for _ in 0..2000 {
+            let page = self.page(path).await;
+            if page.contains(words) {
+                return page;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{path} never says {words:?}: {}", self.page(path).await);
+    }
+}
+
+/// As a browser sends a form (`application/x-www-form-urlencoded`).
+fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
+    rest.split_once(after).unwrap().0
+}
+
+fn unescaped(text: &str) -> String {
+    text.replace("&#38;", "&").replace("&amp;", "&")
+}
+
+async fn ticket(world: &World, browser: &Browser) -> String {
+    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let request = browser.client.post(browser.base.join("/api/ticket").unwrap()).bearer_auth(token);
+    let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+    answer["path"].as_str().unwrap().to_owned()
+}
+
+const ACCOUNT: &str = "/accounts/ann%40contoso.example";
+
+/// Nobody is signed in, and the provider consents without anybody looking at its page.
+fn nobody_signed_in() -> Plan {
+    let sandbox = Options { auto_approve: true, device_interval: 1, ..Options::default() };
+    Plan { sandbox, signed_in: Vec::new(), ..Plan::default() }
+}
+
+#[tokio::test]
+async fn nobody_sees_a_page_without_a_link_or_the_password() {
+    let world = World::new().await;
+    let stranger = Browser::new(&world);
+    for path in ["/", ACCOUNT, "/accounts/x/sheet", "/clients/x"] {
+        let answer = stranger.get(path).await;
+        assert_eq!(
+            (answer.status(), &answer.headers()[header::LOCATION]),
+            (StatusCode::SEE_OTHER, &"/door".parse().unwrap())
+        );
+    }
+    for path in ["/leave", "/accounts/ann%40contoso.example/sign-in"] {
+        assert_eq!(stranger.post(path, &[("form", "")]).await.status(), StatusCode::FORBIDDEN);
+    }
+    assert_eq!(stranger.client.post(stranger.base.join("/api/ticket").unwrap()).send().await.unwrap().status(), 401);
+    assert!(stranger.page("/door").await.contains("gatepost console"));
+    assert_eq!(stranger.get("/open?ticket=guess").await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_link_opens_the_console_once_and_leaving_ends_the_visit() {
+    let world = World::new().await;
+    let browser = Browser::inside(&world).await;
+    assert!(browser.page("/").await.contains(ANN));
+    let link = ticket(&world, &browser).await;
+    let (first, second) = (Browser::new(&world), Browser::new(&world));
+    assert_eq!(first.get(&link).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(second.get(&link).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.post("/leave", &[("form", "guess")]).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(browser.get("/").await.status(), StatusCode::OK, "a forged form does not end a visit");
+    browser.submit("/", "/leave", &[]).await;
+    assert_eq!(browser.get("/").await.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn the_password_opens_it_and_a_wrong_one_does_not() {
+    let plan = Plan { console: format!("password = \"{}\"", cheap_hash("look")), ..Plan::default() };
+    let world = World::with(plan).await;
+    let mut browser = Browser::new(&world);
+    assert!(browser.page("/door").await.contains("type=\"password\""));
+    let wrong = browser.post("/door", &[("password", "guess")]).await;
+    assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
+    let right = browser.post("/door", &[("password", "look")]).await;
+    assert_eq!(right.status(), StatusCode::SEE_OTHER);
+    let cookie = right.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    browser.keep_cookies(&right);
+    assert!(browser.page("/").await.contains(ANN));
+}
+
+#[tokio::test]
+async fn pages_load_nothing_from_elsewhere_and_take_no_form_from_elsewhere() {
+    let world = World::new().await;
+    let browser = Browser::inside(&world).await;
+    let answer = browser.get("/").await;
+    let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+    let page = answer.text().await.unwrap();
+    assert!(!page.contains("style=") && !page.contains("onclick") && !page.contains("https://"), "{page}");
+    let word = between(&page, "name=\"form\" value=\"", "\"");
+    let forged = browser.with_cookies(browser.client.post(browser.base.join("/leave").unwrap()));
+    let forged = form(forged.header(header::ORIGIN, "https://evil.example"), &[("form", word)]).send().await.unwrap();
+    assert_eq!(forged.status(), StatusCode::FORBIDDEN);
+    let old = browser.post(&format!("{ACCOUNT}/sign-in"), &[("form", "of another visit"), ("flow", "browser")]).await;
+    assert_eq!(old.status(), StatusCode::FORBIDDEN);
+    let rebound = browser.with_cookies(browser.client.get(browser.base.clone())).header(header::HOST, "evil.example");
+    assert_eq!(rebound.send().await.unwrap().status(), StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[tokio::test]
+async fn a_browser_signs_in_and_the_account_turns_green_and_mail_flows() {
+    let world = World::with(nobody_signed_in()).await;
+    let browser = Browser::inside(&world).await;
+    assert!(browser.page("/").await.contains("✗ sign-in needed"));
+    let begun = browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "browser")]).await;
+    assert_eq!(begun.status(), StatusCode::SEE_OTHER);
+    let page = browser.page(ACCOUNT).await;
+    let provider = unescaped(between(&page, "class=\"button\" href=\"", "\""));
+    // The provider of the sandbox consents at once and sends the browser back to the listener.
+    let consented = browser.client.get(&provider).send().await.unwrap();
+    let back = consented.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let thanks = browser.client.get(&back).send().await.unwrap();
+    assert_eq!(thanks.status(), StatusCode::OK);
+    let page = browser.until(ACCOUNT, "✓ Signed in").await;
+    assert!(page.contains(ANN));
+    browser.until("/", "✓ ready").await;
+    world.ann_hears(Protocol::Imap, IN).await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_pasted_signs_in_and_one_of_another_sign_in_does_not() {
+    let world = World::with(nobody_signed_in()).await;
+    let browser = Browser::inside(&world).await;
+    let paste = format!("{ACCOUNT}/paste");
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "browser")]).await;
+    let provider = unescaped(between(&browser.page(ACCOUNT).await, "class=\"button\" href=\"", "\""));
+    let consented = browser.client.get(&provider).send().await.unwrap();
+    let back = consented.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let asked = Url::parse(&provider).unwrap();
+    let state = asked.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    for (answer, words) in [
+        (back.replace(&state, "forged"), "another sign-in"),
+        ("http://localhost/".to_owned(), "no code in that"),
+        ("<script>".to_owned(), "no code in that"),
+        ("x".repeat(17_000), "no code in that"),
+    ] {
+        let said = browser.submit(ACCOUNT, &paste, &[("answer", &answer)]).await.text().await.unwrap();
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let said = browser.submit(ACCOUNT, &paste, &[("answer", &back)]).await;
+    assert_eq!(said.status(), StatusCode::SEE_OTHER);
+    browser.until(ACCOUNT, "✓ Signed in").await;
+    // Put away, and used up.
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/cancel"), &[]).await;
+    assert!(!browser.page(ACCOUNT).await.contains("✓ Signed in"));
+    let said = browser.submit(ACCOUNT, &paste, &[("answer", &back)]).await.text().await.unwrap();
+    assert!(said.contains("is over"), "{said}");
+}
+
+#[tokio::test]
+async fn what_a_provider_says_is_text_in_a_page_whatever_it_holds() {
+    let world = World::with(nobody_signed_in()).await;
+    let browser = Browser::inside(&world).await;
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "browser")]).await;
+    let provider =
+        Url::parse(&unescaped(between(&browser.page(ACCOUNT).await, "class=\"button\" href=\"", "\""))).unwrap();
+    let state = provider.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let refusal = format!(
+        "http://localhost/?error=access_denied&error_description=AADSTS65004:+%3Cscript%3Ealert(1)%3C/script%3E&state={state}"
+    );
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/paste"), &[("answer", &refusal)]).await;
+    let page = browser.until(ACCOUNT, "✗ Not signed in").await;
+    assert!(page.contains("alert(1)") && !page.contains("<script>alert"), "{page}");
+    assert!(page.contains("consent-declined"), "{page}");
+}
+
+#[tokio::test]
+async fn a_code_signs_in_and_its_picture_stands_in_the_page() {
+    let world = World::with(nobody_signed_in()).await;
+    let browser = Browser::inside(&world).await;
+    let begun = browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "device")]).await;
+    assert_eq!(begun.status(), StatusCode::SEE_OTHER);
+    let page = browser.page(ACCOUNT).await;
+    let code = between(&page, "<p class=\"code\">", "<").to_owned();
+    assert!(page.contains("<svg") && !page.contains("<?xml") && code.len() >= 6, "{page}");
+    world.sandbox.approve_device(&code, ANN);
+    browser.until(ACCOUNT, "✓ Signed in").await;
+}
+
+#[tokio::test]
+async fn the_language_follows_the_browser_until_somebody_chooses() {
+    let world = World::new().await;
+    let mut browser = Browser::inside(&world).await;
+    let japanese = browser.with_cookies(browser.client.get(browser.base.clone())).header(header::ACCEPT_LANGUAGE, "ja");
+    assert!(japanese.send().await.unwrap().text().await.unwrap().contains("<html lang=\"ja\">"));
+    assert!(browser.page("/").await.contains("<html lang=\"en\">"));
+    let chosen = browser.get("/?lang=ja").await;
+    browser.keep_cookies(&chosen);
+    assert!(browser.page(ACCOUNT).await.contains("サインイン"));
+    browser.keep_cookies(&browser.get("/?lang=en").await);
+    assert!(browser.page("/").await.contains("<html lang=\"en\">"));
+}
+
+#[tokio::test]
+async fn the_overview_shows_messages_faults_sessions_and_listeners_and_no_secret() {
+    let clients = format!(
+        "[[client]]\nname = \"3F copier / <b>\"\naccount = \"{ANN}\"\nfrom = [\"192.0.2.7\"]\n\
+         [[client]]\nname = \"till\"\naccount = \"{ANN}\"\nlogin = \"till\"\npassword = \"{}\"\n",
+        cheap_hash("till")
+    );
+    let world = World::with(Plan { more: clients, ..Plan::default() }).await;
+    let browser = Browser::inside(&world).await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.message("x").await;
+    world.login(Protocol::Imap, ANN, "wrong").await;
+    let page = browser.page("/").await;
+    for words in ["✓", "250", "bad-credentials", "smtp", "imap", "pop3", "accepted: 1", "3F copier / &#60;b&#62;"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("argon2") && !page.contains("Bearer"), "{page}");
+    let sheet = browser.page("/clients/till").await;
+    assert!(sheet.contains("<code>till</code>") && sheet.contains("Incoming mail (IMAP)"), "{sheet}");
+    let copier = browser.page("/clients/3F%20copier%20%2F%20%3Cb%3E").await;
+    assert!(copier.contains("192.0.2.7") && !copier.contains("Incoming mail"), "{copier}");
+    assert!(copier.contains("leave login switched off"), "{copier}");
+    let own = browser.page(&format!("{ACCOUNT}/sheet")).await;
+    assert!(own.contains("<code>ann@contoso.example</code>"), "{own}");
+    assert_eq!(browser.get("/clients/nobody").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(browser.get("/accounts/nobody").await.status(), StatusCode::NOT_FOUND);
+}
