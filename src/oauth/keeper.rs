@@ -478,3 +478,6 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
