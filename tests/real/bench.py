@@ -74,6 +74,15 @@ class Bench:
         return self._once("browser", make)
 
     @property
+    def browser_elsewhere(self):
+        def make():
+            browser = Chromium(self.folder, elsewhere=True)
+            self.stack.callback(browser.stop)
+            return browser
+
+        return self._once("browser on another machine", make)
+
+    @property
     def fresh_daemon(self):
         """The daemon, running; nobody needs to be signed in."""
 
@@ -118,8 +127,8 @@ class Bench:
         """An authority that nothing in the lab has a certificate of."""
         return self._once("another authority", lambda: Pki(self.folder / "stranger", self.lab.address))
 
-    def person(self, name):
-        return Person(self.browser, name, PEOPLE[name])
+    def person(self, name, browser=None):
+        return Person(browser or self.browser, name, PEOPLE[name])
 
     def log_size(self):
         daemon = self._running()

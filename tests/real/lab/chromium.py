@@ -27,15 +27,19 @@ class WebDriverError(Exception):
 
 
 class Chromium:
-    def __init__(self, folder):
-        temporary = folder / "chromium.tmp"
+    def __init__(self, folder, elsewhere=False):
+        """`elsewhere`: as on another machine, whose localhost is not this one's."""
+        name, arguments = "chromium", ARGUMENTS
+        if elsewhere:
+            name, arguments = "chromium-elsewhere", (*ARGUMENTS, "--host-resolver-rules=MAP localhost 127.0.0.254")
+        temporary = folder / f"{name}.tmp"
         temporary.mkdir()
         environment = {**os.environ, "TMPDIR": str(temporary)}
-        self.part = Part("chromedriver", ["chromedriver", "--port=0"], folder / "chromedriver.log", env=environment)
+        self.part = Part("chromedriver", ["chromedriver", "--port=0"], folder / f"{name}.log", env=environment)
         self.session = None
         self.part.wait_ready(self._port)
-        profile = folder / "chromium"
-        options = {"binary": "/usr/bin/chromium", "args": [*ARGUMENTS, f"--user-data-dir={profile}"]}
+        profile = folder / name
+        options = {"binary": "/usr/bin/chromium", "args": [*arguments, f"--user-data-dir={profile}"]}
         logs = {"browser": "ALL"}
         capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": logs, "timeouts": {"pageLoad": 30_000}}}
         self.session = self._ask("POST", "/session", {"capabilities": capabilities})["sessionId"]
@@ -96,6 +100,9 @@ class Chromium:
         except TimeoutError as error:
             raise AssertionError(f"{error}; it shows {self.url}:\n{self.source[:3000]}") from None
 
+    def until_gone(self, selector, seconds=20.0):
+        wait_until(f"{selector} to go", lambda: not self.find(selector), seconds)
+
     def press(self, key):
         keys = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
         self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": keys}]})
@@ -115,11 +122,6 @@ class Chromium:
     def troubles(self):
         """What the browser complained about since somebody last asked: scripts, the content policy, files that are missing."""
         return [f"{line['level']}: {line['message']}" for line in self._ask("POST", "/se/log", {"type": "browser"})]
-
-    def block(self, *addresses):
-        """In this window these cannot be reached, as from another machine; the address line shows them all the same."""
-        self._ask("POST", "/goog/cdp/execute", {"cmd": "Network.enable", "params": {}})
-        self._ask("POST", "/goog/cdp/execute", {"cmd": "Network.setBlockedURLs", "params": {"urls": list(addresses)}})
 
     def forget_cookies(self):
         self._ask("DELETE", "/cookie")
