@@ -1,7 +1,9 @@
-//! The app proves itself with a certificate: a signed assertion instead of a client secret (RFC 7523 2.2).
+//! The app proves itself with an assertion instead of a client secret (RFC 7523 2.2): signed here with a certificate,
+//! or by another issuer whom the provider trusts (workload identity federation).
 //!
-//! PS256 with `x5t#S256`, as Microsoft's certificate-credentials document asks. Certificate and key are read anew for
-//! each signature, so that a renewed pair needs no restart.
+//! PS256 with `x5t#S256`, as Microsoft's certificate-credentials document asks. Files are read anew for each
+//! assertion, so that a renewed certificate or token needs no restart. It refuses what cannot be a token, so that a
+//! wrong path sends no other file's content away.
 
 use std::{
     path::Path,
@@ -16,12 +18,17 @@ use serde::Serialize;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::verdict::Verdict;
-use crate::{base::Secret, catalog::token::CERTIFICATE_UNREADABLE};
+use super::{App, AppCredential, verdict::Verdict};
+use crate::{
+    base::Secret,
+    catalog::token::{CERTIFICATE_UNREADABLE, FEDERATED_TOKEN_UNREADABLE},
+};
 
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Microsoft recommends five to ten minutes.
 const LIFE: Duration = Duration::from_secs(300);
+/// Tokens of other issuers run to some KiB.
+const TOKEN_CAP: usize = 32 * 1024;
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -32,6 +39,32 @@ struct Claims<'a> {
     nbf: u64,
     iat: u64,
     exp: u64,
+}
+
+/// The assertion that proves `app`; `None` where its credential is another.
+pub async fn of(app: &App, now: SystemTime) -> Result<Option<Secret>, Verdict> {
+    match &app.credential {
+        AppCredential::Certificate { certificate, key } => {
+            sign(&app.client_id, &app.token_url, certificate, key, now).await.map(Some)
+        }
+        AppCredential::FederatedToken(file) => federated(file).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Three parts of base64url between dots (RFC 7515 7.1), and nothing else in the file.
+async fn federated(file: &Path) -> Result<Secret, Verdict> {
+    let refused =
+        |why: &dyn std::fmt::Display| Verdict::new(FEDERATED_TOKEN_UNREADABLE, format!("{}: {why}", file.display()));
+    let bytes = tokio::fs::read(file).await.map(Zeroizing::new).map_err(|cause| refused(&cause))?;
+    let token = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    match token.len() <= TOKEN_CAP && token.split('.').count() == 3 && token.split('.').all(is_part) {
+        true => Ok(Secret::new(token)),
+        false => Err(refused(&"this is no signed token (JWT)")),
+    }
 }
 
 pub async fn sign(

@@ -19,6 +19,6 @@ mod tests;
 mod trouble;
 pub mod verdict;
 
-pub use app::{App, AppCredential, Grant, Rotation, SignIn};
+pub use app::{App, AppCredential, Grant, IdentityEndpoint, Rotation, ServiceAccountKey, SignIn};
 pub use keepers::Keepers;
 pub use state::{FaultSeen, Phase, SignInState};

@@ -20,29 +20,39 @@ impl Checker<'_> {
         file: Option<&Path>,
         env: Option<&str>,
     ) -> Option<Secret> {
-        let given = usize::from(plain.is_some()) + usize::from(file.is_some()) + usize::from(env.is_some());
-        if given > 1 {
-            let text = format!("`{table}.{name}` is given more than once");
-            let hint = format!("keep one of `{name}`, `{name}-file` and `{name}-env`");
-            self.error(&table.field(name), text, hint);
-        }
-        let (key, secret) = if let Some(Hidden(secret)) = plain {
-            (table.field(name), secret.clone())
-        } else if let Some(file) = file {
-            let key = table.field(&format!("{name}-file"));
-            let secret = self.secret_file(&key, file)?;
-            (key, secret)
-        } else {
-            let key = table.field(&format!("{name}-env"));
-            let secret = self.secret_variable(&key, env?)?;
-            (key, secret)
-        };
+        let (key, secret) = self.secret_text(table, name, plain, file, env)?;
         if secret.is_empty() || secret.expose().contains(|c: char| c.is_control()) {
             let text = format!("`{key}` is empty or holds control characters");
             self.error(&key, text, "one line of text is expected");
             return None;
         }
         Some(secret)
+    }
+
+    /// The same of any number of lines, with the key under which it stood.
+    pub(super) fn secret_text(
+        &mut self,
+        table: &Key,
+        name: &str,
+        plain: Option<&Hidden>,
+        file: Option<&Path>,
+        env: Option<&str>,
+    ) -> Option<(Key, Secret)> {
+        let given = usize::from(plain.is_some()) + usize::from(file.is_some()) + usize::from(env.is_some());
+        if given > 1 {
+            let text = format!("`{table}.{name}` is given more than once");
+            let hint = format!("keep one of `{name}`, `{name}-file` and `{name}-env`");
+            self.error(&table.field(name), text, hint);
+        }
+        if let Some(Hidden(secret)) = plain {
+            return Some((table.field(name), secret.clone()));
+        }
+        if let Some(file) = file {
+            let key = table.field(&format!("{name}-file"));
+            return self.secret_file(&key, file).map(|secret| (key, secret));
+        }
+        let key = table.field(&format!("{name}-env"));
+        self.secret_variable(&key, env?).map(|secret| (key, secret))
     }
 
     fn secret_file(&mut self, key: &Key, written: &Path) -> Option<Secret> {

@@ -2,6 +2,7 @@
 //! strangers, and a file that documents every key.
 
 mod exposure;
+mod grants;
 
 use std::{
     collections::BTreeMap,
@@ -132,7 +133,7 @@ protocol = "smpt"
 listen = ["127.0.0.1:25", "printer:25"]
 [app.contoso]
 provider = "microsoft365"
-grant = "service-account"
+grant = "service-acount"
 [[account]]
 adress = "a@b.c"
 [[account]]
@@ -149,7 +150,7 @@ password = "hunter2"
         "gatepost.toml:8:1: `listener[0].protocol`: \"smpt\" is not a choice here\nhint: did you mean \"smtp\"?",
         "gatepost.toml:9:27: `listener[0].listen[1]`: \"printer:25\" is not an address with a port",
         "gatepost.toml:10:6: `app.contoso` needs `client-id`",
-        "gatepost.toml:12:1: `grant = \"service-account\"` is not available in this version",
+        "gatepost.toml:12:1: `app.contoso.grant`: \"service-acount\" is not a choice here\nhint: did you mean",
         "gatepost.toml:14:1: `account[0].adress` is not a known key\nhint: did you mean `address`?",
         "gatepost.toml:17:1: `account[1].app`: there is no [app.contso]\nhint: did you mean \"contoso\"?",
         "gatepost.toml:18:1: `outbound = \"graph\"` is not available in this version",
@@ -346,7 +347,6 @@ fn what_comes_later_is_refused_never_ignored() {
         format!("{client}delivery = \"queue\"\n"),
         "[network]\nmail-proxy = \"http://proxy:3128\"\n".to_owned(),
         "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
-        format!("{APP}grant = \"managed-identity\"\n"),
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
     }
