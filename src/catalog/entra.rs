@@ -32,7 +32,9 @@ const fn row(code: u32, name: &'static str, entry: &'static Entry) -> EntraCode 
 #[rustfmt::skip]
 const TABLE: &[EntraCode] = &[
     row(28_000, "several resources in one scope", SCOPE_REFUSED),
+    row(50_013, "assertion invalid", CERTIFICATE_REFUSED),
     row(50_020, "user of another tenant or identity provider", USER_OF_OTHER_TENANT),
+    row(50_027, "assertion malformed", CERTIFICATE_REFUSED),
     row(50_033, "RetryableError", ENDPOINT_FAILING),
     row(50_034, "UserAccountNotFound", USER_NOT_FOUND),
     row(50_053, "IdsLocked", USER_LOCKED),

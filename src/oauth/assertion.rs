@@ -16,9 +16,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::Serialize;
 use url::Url;
-use zeroize::Zeroizing;
 
-use super::{App, AppCredential, verdict::Verdict};
+use super::{App, AppCredential, proof_file, verdict::Verdict};
 use crate::{
     base::Secret,
     catalog::token::{CERTIFICATE_UNREADABLE, FEDERATED_TOKEN_UNREADABLE},
@@ -27,8 +26,6 @@ use crate::{
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Microsoft recommends five to ten minutes.
 const LIFE: Duration = Duration::from_secs(300);
-/// Tokens of other issuers run to some KiB.
-const TOKEN_CAP: usize = 32 * 1024;
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -56,12 +53,12 @@ pub async fn of(app: &App, now: SystemTime) -> Result<Option<Secret>, Verdict> {
 async fn federated(file: &Path) -> Result<Secret, Verdict> {
     let refused =
         |why: &dyn std::fmt::Display| Verdict::new(FEDERATED_TOKEN_UNREADABLE, format!("{}: {why}", file.display()));
-    let bytes = tokio::fs::read(file).await.map(Zeroizing::new).map_err(|cause| refused(&cause))?;
-    let token = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    let text = proof_file::read(file, proof_file::CAP).await.map_err(|cause| refused(&cause))?;
+    let token = text.trim();
     let is_part = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    match token.len() <= TOKEN_CAP && token.split('.').count() == 3 && token.split('.').all(is_part) {
+    match token.split('.').count() == 3 && token.split('.').all(is_part) {
         true => Ok(Secret::new(token)),
         false => Err(refused(&"this is no signed token (JWT)")),
     }
@@ -77,10 +74,13 @@ pub async fn sign(
     let refused = |what: &Path, why: &dyn std::fmt::Display| {
         Verdict::new(CERTIFICATE_UNREADABLE, format!("{}: {why}", what.display()))
     };
-    let pem = tokio::fs::read(certificate).await.map_err(|cause| refused(certificate, &cause))?;
-    let der = CertificateDer::from_pem_slice(&pem).map_err(|_| refused(certificate, &"no certificate in PEM"))?;
-    let key_pem = tokio::fs::read(key).await.map(Zeroizing::new).map_err(|cause| refused(key, &cause))?;
-    let signer = EncodingKey::from_rsa_pem(&key_pem).map_err(|_| refused(key, &"no RSA private key in PEM"))?;
+    let read = async |file: &Path| proof_file::read(file, proof_file::CAP).await.map_err(|cause| refused(file, &cause));
+    let pem = read(certificate).await?;
+    let der =
+        CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| refused(certificate, &"no certificate in PEM"))?;
+    let key_pem = read(key).await?;
+    let signer =
+        EncodingKey::from_rsa_pem(key_pem.as_bytes()).map_err(|_| refused(key, &"no RSA private key in PEM"))?;
 
     let mut header = Header::new(Algorithm::PS256);
     header.x5t_s256 = Some(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &der)));

@@ -12,6 +12,7 @@ pub mod grants;
 mod keeper;
 mod keepers;
 mod patience;
+mod proof_file;
 pub mod sign_in;
 mod state;
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Checker<'_> {
         let (file, env) = (raw.client_secret_file.as_deref(), raw.client_secret_env.as_deref());
         let secret = self.secret(key, "client-secret", raw.client_secret.as_ref(), file, env);
         let certificate = raw.certificate.as_ref().map(|path| self.readable(&key.field("certificate"), path));
-        let private = raw.certificate_key.as_ref().map(|path| self.readable(&key.field("certificate-key"), path));
+        let private = raw.certificate_key.as_ref().map(|path| self.key_file(&key.field("certificate-key"), path));
         match (certificate, private) {
             (Some(certificate), Some(key)) => return Some(AppCredential::Certificate { certificate, key }),
             (Some(_), None) => self.missing(key, "certificate-key", "add: certificate-key = \"app.key\""),
@@ -86,7 +86,7 @@ impl Checker<'_> {
             (&raw.service_account_key, &raw.service_account_key_file, &raw.service_account_key_env);
         let found = match (plain, file, env) {
             (None, Some(file), None) => {
-                let path = self.readable(&key.field("service-account-key-file"), file);
+                let path = self.key_file(&key.field("service-account-key-file"), file);
                 Some(ServiceAccountKey::File(path))
             }
             (None, None, None) => {

@@ -1,6 +1,9 @@
 //! Secrets in three forms: `NAME`, `NAME-file`, `NAME-env`. Their values never appear in a problem.
 
-use std::{io::Read, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use super::Checker;
 use crate::{
@@ -64,10 +67,7 @@ impl Checker<'_> {
         });
         match read {
             Ok(open_to_all) => {
-                if open_to_all {
-                    let text = format!("{} can be read by every user of this machine", path.display());
-                    self.warning(key, text, format!("chmod 600 {}", path.display()));
-                }
+                self.warn_if(open_to_all, key, &path);
                 let trimmed = text.strip_suffix('\n').unwrap_or(&text);
                 Some(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
             }
@@ -79,6 +79,21 @@ impl Checker<'_> {
                 );
                 None
             }
+        }
+    }
+
+    /// The absolute path of a file with a key, which is read when it is needed.
+    pub(super) fn key_file(&mut self, key: &Key, written: &Path) -> PathBuf {
+        let path = self.readable(key, written);
+        let open = std::fs::File::open(&path).is_ok_and(|file| open_to_all(&file));
+        self.warn_if(open, key, &path);
+        path
+    }
+
+    fn warn_if(&mut self, open_to_all: bool, key: &Key, path: &Path) {
+        if open_to_all {
+            let text = format!("{} can be read by every user of this machine", path.display());
+            self.warning(key, text, format!("chmod 600 {}", path.display()));
         }
     }
 

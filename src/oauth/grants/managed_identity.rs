@@ -12,7 +12,6 @@ use std::{
 
 use http::{StatusCode, header::WWW_AUTHENTICATE};
 use url::Url;
-use zeroize::Zeroizing;
 
 use crate::{
     base::{Secret, printable},
@@ -21,6 +20,7 @@ use crate::{
     oauth::{
         App, AppCredential, IdentityEndpoint,
         endpoints::{Endpoints, TokenSet},
+        proof_file,
         verdict::Verdict,
     },
 };
@@ -103,15 +103,13 @@ async fn arc_answer(reply: &HttpReply, keys: &Path) -> Result<Secret, Verdict> {
         let challenge = printable(challenge, 200);
         return Err(unreadable(format!("{challenge:?} names no key in {}", keys.display())));
     };
-    let found = tokio::fs::symlink_metadata(&file).await;
-    let size = found.map(|found| if found.is_file() { found.len() } else { u64::MAX });
-    match size {
-        Ok(0..=ARC_KEY_CAP) => {}
-        Ok(_) => return Err(unreadable(format!("{} is no key: not a small file", file.display()))),
-        Err(cause) => return Err(unreadable(format!("{}: {cause}", file.display()))),
+    let refused = |why: &dyn std::fmt::Display| unreadable(format!("{}: {why}", file.display()));
+    // A link could lead to any other file.
+    let found = tokio::fs::symlink_metadata(&file).await.map_err(|cause| refused(&cause))?;
+    if !found.is_file() {
+        return Err(refused(&"not a file of its own"));
     }
-    let text = tokio::fs::read_to_string(&file).await.map(Zeroizing::new);
-    let text = text.map_err(|cause| unreadable(format!("{}: {cause}", file.display())))?;
+    let text = proof_file::read(&file, ARC_KEY_CAP).await.map_err(|cause| refused(&cause))?;
     Ok(Secret::new(format!("Basic {}", text.trim())))
 }
 

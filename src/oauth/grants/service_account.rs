@@ -4,15 +4,10 @@
 //! RS256, at most an hour of life, `sub` the mailbox. The key file is read anew for each assertion, so that a rotated
 //! one needs no restart.
 
-use std::{
-    io,
-    path::Path,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::time::{Duration, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Deserializer, Serialize};
-use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -21,6 +16,7 @@ use crate::{
     oauth::{
         AppCredential, ServiceAccountKey,
         endpoints::{Endpoints, TokenSet},
+        proof_file,
         verdict::Verdict,
     },
 };
@@ -29,7 +25,6 @@ use crate::{
 const LIFE: Duration = Duration::from_secs(3600);
 /// An assertion from the future is refused, and no two clocks agree.
 const SKEW: Duration = Duration::from_secs(10);
-const FILE_CAP: u64 = 64 * 1024;
 
 /// Of the JSON that Google hands out once for each key.
 #[derive(Deserialize)]
@@ -67,18 +62,12 @@ async fn read(key: &ServiceAccountKey) -> Result<Key, Verdict> {
         ServiceAccountKey::Text(text) => ("service-account-key".to_owned(), Zeroizing::new(text.expose().to_owned())),
         ServiceAccountKey::File(file) => {
             let name = file.display().to_string();
-            let text = capped(file).await.map_err(|cause| unreadable(&name, &cause))?;
+            let text = proof_file::read(file, proof_file::CAP).await.map_err(|cause| unreadable(&name, &cause))?;
             (name, text)
         }
     };
     // serde's words could quote the key.
     serde_json::from_str(&text).map_err(|_| unreadable(&name, &"not the JSON key of a service account"))
-}
-
-async fn capped(file: &Path) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
-    tokio::fs::File::open(file).await?.take(FILE_CAP).read_to_string(&mut text).await?;
-    Ok(text)
 }
 
 fn sign(endpoints: Endpoints<'_>, mailbox: &str, key: &Key) -> Result<Secret, Verdict> {

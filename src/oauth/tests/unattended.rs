@@ -40,8 +40,8 @@ fn google(error: &str) -> Play {
     Play::Json(400, format!(r#"{{"error":"{error}","error_description":"said the provider"}}"#))
 }
 
-/// Clocks of file systems are coarse.
-fn touch(file: &Path, later: u64) {
+/// As if it had been written later: clocks of file systems are coarse.
+pub fn touch(file: &Path, later: u64) {
     let file = std::fs::File::options().append(true).open(file).unwrap();
     file.set_modified(SystemTime::now() + Duration::from_secs(later)).unwrap();
 }
@@ -284,7 +284,7 @@ async fn a_federated_token_that_was_refused_is_tried_again_once_its_file_changes
 async fn what_is_no_signed_token_is_never_sent() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
-    for text in ["", "root:x:0:0", "a.b", "a.b.c.d", "a.b.c d", "a..c", &format!("a.b.{}", "c".repeat(40_000))] {
+    for text in ["", "root:x:0:0", "a.b", "a.b.c.d", "a.b.c d", "a..c", &format!("a.b.{}", "c".repeat(70_000))] {
         std::fs::write(&file, text).unwrap();
         let house = House::with(vec![], None, federated(&file)).await;
         assert_eq!(house.ask().await.unwrap_err(), "federated-token-unreadable", "{text:.20}");

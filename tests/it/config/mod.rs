@@ -240,13 +240,16 @@ fn a_secret_that_everybody_can_read_is_warned_about() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");
     fs::write(&file, "s3cret\n").unwrap();
-    let text = format!("{APP}client-secret-file = \"{}\"\n", file.display());
-    let warnings = |mode| {
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        check(&text).unwrap().1.to_string()
-    };
-    assert!(warnings(0o644).contains("can be read by every user"));
-    assert_eq!(warnings(0o600), "");
+    let google = "[app.a]\nprovider = \"google\"\ngrant = \"service-account\"\n";
+    for (app, key) in [(APP, "client-secret-file"), (google, "service-account-key-file")] {
+        let text = format!("{app}{key} = \"{}\"\n", file.display());
+        let warnings = |mode| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            check(&text).unwrap().1.to_string()
+        };
+        assert!(warnings(0o644).contains("can be read by every user"), "{key}");
+        assert_eq!(warnings(0o600), "");
+    }
 }
 
 #[test]
