@@ -184,6 +184,17 @@ mod tests {
     }
 
     #[test]
+    fn tries_are_told_apart_by_login_and_by_password_and_nobody_else_can_tell_them() {
+        let (passwords, other) = (Passwords::new().unwrap(), Passwords::new().unwrap());
+        let (typed, mistyped) = (Secret::new("pw"), Secret::new("pv"));
+        let tried = passwords.tried("ann", &typed);
+        assert_eq!(tried, passwords.tried("ann", &typed));
+        assert_ne!(tried, passwords.tried("ann", &mistyped));
+        assert_ne!(tried, passwords.tried("bob", &typed));
+        assert_ne!(tried, other.tried("ann", &typed), "the key is of one process");
+    }
+
+    #[test]
     fn a_hash_that_cannot_or_must_not_be_checked_is_named() {
         let said = |text: &str| flaw(&Secret::new(text)).unwrap_or_default();
         let costs =

@@ -491,3 +491,6 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

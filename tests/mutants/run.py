@@ -5,14 +5,15 @@
     tests/mutants/run.py wire --every 1     every mutant of the wire, half an hour
     tests/mutants/run.py secrets --every 8
 
-A slice is the rows of the house up to the code in question, copied into a package of their own (the rows import
-downwards only), so that a mutant takes seconds to build. What was not caught stands in target/mutants/SLICE; it needs
-a test, or a line in tests/mutants/justified.txt: the place, as cargo-mutants prints it without numbers, and why no
-test can tell the difference.
+A slice is the rows of the house up to the code in question, copied out (the rows import downwards only): those that
+are changed are a package, with their own tests, and those below them another, which is built once. So a mutant takes
+seconds. What was not caught stands in target/mutants/SLICE; it needs a test, or a line in tests/mutants/justified.txt:
+the place, as cargo-mutants prints it without numbers, and why no test can tell the difference.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -23,43 +24,49 @@ import tomllib
 ROOT = pathlib.Path(__file__).parents[2]
 TARGET = ROOT / "target" / "mutants"
 BAR = 85
-ROWS = ["base", "wire", "catalog", "meter", "net", "store", "account", "oauth"]
 SLICES = {
-    # Name: the rows that it takes, what is changed, every how-many-th mutant by default.
-    "wire": (["base", "wire"], ["src/wire/**"], 8),
-    "secrets": (ROWS, ["src/account/**", "src/oauth/**"], 12),
+    # Name: the rows below, those that are changed, every how-many-th mutant by default.
+    "wire": (["base"], ["wire"], 8),
+    "secrets": (["base", "wire", "catalog", "meter", "net", "store"], ["account", "oauth"], 12),
 }
 
 
-def cut(name, rows):
-    """A package that holds these rows and the dependencies that they name."""
+def cut(name, below, changed):
+    """The package of the rows that are changed; its folder holds that of the rows below."""
     place = TARGET / name
+    package(place / "below", below, "", [])
+    shutil.copytree(ROOT / "migrations", place / "below" / "migrations", dirs_exist_ok=True)
+    # As in the house; the workspace line keeps the slice a house of its own.
+    profile = ["[workspace]", "", "[profile.dev]", "debug = false", "", '[profile.dev.package."*"]', "opt-level = 1"]
+    package(place, changed, f"pub use below::{{{', '.join(below)}}};\n", profile)
+    shutil.copy(ROOT / "Cargo.lock", place)
+    return place
+
+
+def package(place, rows, reexport, profile):
+    """A package that holds these rows and the dependencies that they name."""
     shutil.rmtree(place / "src", ignore_errors=True)
     for row in rows:
         # With a new date: cargo would take an older file for built, also where an interrupted run left a mutant behind.
         shutil.copytree(ROOT / "src" / row, place / "src" / row, copy_function=shutil.copyfile)
-    (place / "src" / "lib.rs").write_text("".join(f"pub mod {row};\n" for row in rows))
-    shutil.copytree(ROOT / "migrations", place / "migrations", dirs_exist_ok=True)
-    shutil.copy(ROOT / "Cargo.lock", place)
+    (place / "src" / "lib.rs").write_text(reexport + "".join(f"pub mod {row};\n" for row in rows))
     text = "\n".join(file.read_text() for file in place.glob("src/**/*.rs"))
-    (place / "Cargo.toml").write_text(manifest(name, text))
-    return place
+    (place / "Cargo.toml").write_text("\n".join(manifest(place.name, text) + profile) + "\n")
 
 
 def manifest(name, text):
     written = tomllib.loads((ROOT / "Cargo.toml").read_text())
-    used = lambda crate: re.search(rf"\b{crate.replace('-', '_')}(::|!)", text)
+    used = lambda crate: crate == "below" or re.search(rf"\b{crate.replace('-', '_')}(::|!)", text)
+    below = {} if name == "below" else {"below": {"path": "below"}}
     tables = {
-        "dependencies": written["dependencies"] | written["target"]["cfg(unix)"]["dependencies"],
+        "dependencies": below | written["dependencies"] | written["target"]["cfg(unix)"]["dependencies"],
         "dev-dependencies": written["dev-dependencies"],
     }
-    lines = ["[package]", f'name = "gatepost-{name}"', 'version = "0.0.0"', f'edition = "{written["package"]["edition"]}"']
+    lines = ["[package]", f'name = "{name}"', 'version = "0.0.0"', f'edition = "{written["package"]["edition"]}"', ""]
     for table, crates in tables.items():
-        lines += ["", f"[{table}]"]
-        lines += [f"{crate} = {inline(value)}" for crate, value in crates.items() if used(crate)]
-    # As in the house; the workspace line keeps the slice a package of its own.
-    lines += ["", "[workspace]", "", "[profile.dev]", "debug = false", "", '[profile.dev.package."*"]', "opt-level = 1"]
-    return "\n".join(lines) + "\n"
+        lines += [f"[{table}]"]
+        lines += [f"{crate} = {inline(value)}" for crate, value in crates.items() if used(crate)] + [""]
+    return lines
 
 
 def inline(value):
@@ -79,15 +86,19 @@ def bare(mutant):
 
 
 def mutate(name, every):
-    rows, files, usual = SLICES[name]
+    below, changed, usual = SLICES[name]
     every = every or usual
-    place = cut(name, rows)
+    place = cut(name, below, changed)
     # Before the mutants cargo-mutants tests the slice as it is, and takes five times that, or 20 s, for a hang.
     command = ["cargo", "mutants", "--in-place", "--no-shuffle", "--shard", f"0/{every}", "--sharding", "round-robin"]
     # Guesses at how a lock or a task might be made out of nothing: none of them compiles, and each costs a build.
     command += ["--exclude-re", "with (MutexGuard|JoinHandle)::"]
-    command += [argument for file in files for argument in ("--file", file)]
-    ended = subprocess.run([*command, "--", "--lib"], cwd=place, check=False).returncode
+    command += [argument for row in changed for argument in ("--file", f"src/{row}/**")]
+    # For the build as well, which else makes the library once more without its tests.
+    command += ["--cargo-arg=--lib"]
+    # Most tests that take long wait for a clock, so more of them than there are cores may run at a time.
+    threads = os.environ | {"RUST_TEST_THREADS": "8"}
+    ended = subprocess.run(command, cwd=place, env=threads, check=False).returncode
     if ended not in (0, 2, 3):  # all caught, some missed, some hung
         sys.exit(f"{name}: cargo-mutants ended with {ended}; the slice must build and pass its tests")
     outcome = json.loads((place / "mutants.out" / "outcomes.json").read_text())

@@ -85,4 +85,18 @@ mod tests {
         assert_eq!(count(), 1);
         assert!(places.take(&place(1)));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_on_full_places_has_them_looked_through_once_a_second_at_most() {
+        let places = Places::default();
+        (0..=CAP).for_each(|n| places.keep(place(n)));
+        tokio::time::advance(KEPT - SWEEP / 2).await;
+        let came_later = place(CAP);
+        // All are over in half a second; that of now is a look in vain.
+        for kept in [false, false, true] {
+            places.keep(came_later);
+            assert_eq!(places.take(&came_later), kept);
+            tokio::time::advance(SWEEP / 2).await;
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 use url::Url;
 
@@ -136,6 +136,15 @@ async fn the_listener_takes_a_port_that_is_free_on_both_loopback_addresses() {
 }
 
 #[tokio::test]
+async fn the_listener_is_there_on_ipv6_too_and_refuses_a_port_that_somebody_else_has_there() {
+    let Ok(other) = TcpListener::bind("[::1]:0").await else { return };
+    let taken = Url::parse(&format!("http://localhost:{}/", other.local_addr().unwrap().port())).unwrap();
+    assert!(RedirectListener::bind(Some(&taken)).await.is_err(), "somebody else would get the code");
+    let listener = RedirectListener::bind(None).await.unwrap();
+    assert!(TcpStream::connect(("::1", listener.redirect().port().unwrap())).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_device_sign_in_shows_safe_links_only() {
     let body = |link: &str| {
         format!(
@@ -154,6 +163,7 @@ async fn a_device_sign_in_shows_safe_links_only() {
     let endpoints = Endpoints { http: &http, app: &app, clock: &clock };
     let code = endpoints.start_device().await.unwrap();
     assert_eq!((code.user_code.as_str(), code.life.as_secs()), ("ABCD-1234", 900));
+    assert_eq!(code.interval.as_secs(), 1, "a number counts like a string");
     assert_eq!(device::wait(endpoints, &code).await.unwrap().access.expose(), "a");
     assert_eq!(endpoint.asked()[1]["grant_type"], "urn:ietf:params:oauth:grant-type:device_code");
     for _ in 0..2 {
@@ -193,14 +203,15 @@ async fn what_is_no_small_get_request_is_answered_by_closing() {
     let listener = RedirectListener::bind(None).await.unwrap();
     let redirect = listener.redirect().clone();
     let visits = async {
-        let cookie = |size: usize| format!("GET /x HTTP/1.1\r\nCookie: {}\r\n\r\n", "c".repeat(size));
-        assert!(raw_visit(&redirect, cookie(20_000).as_bytes()).await.starts_with("HTTP/1.1 404"));
+        let frame = "GET /x HTTP/1.1\r\nCookie: \r\n\r\n".len();
+        let request = |size: usize| format!("GET /x HTTP/1.1\r\nCookie: {}\r\n\r\n", "c".repeat(size - frame));
+        assert!(raw_visit(&redirect, request(32 * 1024).as_bytes()).await.starts_with("HTTP/1.1 404"));
         let odd = [
             "POST / HTTP/1.1\r\n\r\n",
             "GET x HTTP/1.1\r\n\r\n",
             "GET / SPDY/3\r\n\r\n",
             "GET / HTTP/1.1\r\n",
-            &cookie(40_000),
+            &request(32 * 1024 + 1),
         ];
         for odd in odd {
             assert_eq!(raw_visit(&redirect, odd.as_bytes()).await, "", "{odd:.20}");

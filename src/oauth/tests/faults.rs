@@ -1,19 +1,24 @@
 //! Whatever a token endpoint answers: bounded, told apart, and nothing lost.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-use super::endpoint::{Endpoint, House, Play, app, http, token};
+use super::endpoint::{Endpoint, House, Play, app, http, refusal, set, token};
 use crate::{
     base::Secret,
+    meter::Meter,
     oauth::{
-        Grant, Phase,
+        Grant, Keepers, Phase, SignIn,
         clock::Clock,
         endpoints::{Endpoints, TokenSet},
+        sign_in,
         verdict::{Retry, Verdict},
     },
 };
@@ -175,6 +180,28 @@ async fn absurd_numbers_of_a_provider_are_capped_wherever_they_stand() {
         let code = (Endpoints { http: &http, app: &app, clock: &clock }).start_device().await.unwrap();
         assert!(code.life <= Duration::from_secs(30 * 24 * 3600), "{number}: {code:?}");
         assert!((1..=60).contains(&code.interval.as_secs()), "{number}: {code:?}");
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_how_they_ended() {
+    let busy = "HTTP/1.1 429 Too Many\r\nRetry-After: 77\r\nContent-Length: 0\r\n\r\n";
+    let revoked = || refusal("invalid_grant", 50_173);
+    let house = House::signed_in(vec![raw(busy), revoked(), revoked()], 3600).await;
+    house.keepers.stop().await;
+    let (meter, mut people) = (Meter::new(), Vec::new());
+    for identity in ["ann", "bob", "eve", "zoe"] {
+        people.push(Arc::new(SignIn { identity: identity.into(), ..(*house.sign_in).clone() }));
+        sign_in::keep(&house.store, people.last().unwrap(), set("old", "r0", 0), &house.clock).await.unwrap();
+    }
+    let keepers = Keepers::new(house.store.clone(), http(), meter.clone());
+    keepers.apply(&people);
+    for person in &people {
+        let _ = keepers.bearer(person).await;
+    }
+    for (outcome, times) in [("accepted", 1), ("refused-for-now", 1), ("refused", 2)] {
+        let line = format!("token_requests_total{{outcome=\"{outcome}\"}} {times}\n");
+        assert!(meter.text().contains(&line), "{outcome}: {}", meter.text());
     }
 }
 

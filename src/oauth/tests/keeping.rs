@@ -164,6 +164,18 @@ async fn a_refused_token_is_replaced_once_however_many_say_so() {
 }
 
 #[tokio::test]
+async fn a_replacement_that_failed_is_told_as_what_it_was_and_not_as_one_that_was_refused() {
+    let busy = "HTTP/1.1 429 Too Many\r\nRetry-After: 77\r\nContent-Length: 0\r\n\r\n";
+    let house = House::signed_in(vec![Play::Raw(busy.into())], 3600).await;
+    let generation = house.keepers.bearer(&house.sign_in).await.unwrap().generation;
+    for _ in 0..2 {
+        let fault = house.keepers.refused(&house.sign_in, generation).await.unwrap_err();
+        assert_eq!(fault.id, "token-endpoint-throttled");
+    }
+    assert_eq!(house.endpoint.count(), 1);
+}
+
+#[tokio::test]
 async fn an_app_without_a_person_fetches_when_asked_and_not_before() {
     let app_only = |app: &mut crate::oauth::App| app.grant = Grant::ClientCredentials;
     let house = House::with(vec![], None, app_only).await;

@@ -1,12 +1,13 @@
 //! What the oauth row owes, shown against a scripted token endpoint on a real socket.
 
 mod consent;
-mod endpoint;
+pub(super) mod endpoint;
 mod faults;
 mod keeping;
 mod machine;
 mod proof;
 mod rotation;
 mod sharing;
+mod store;
 mod unasked;
 mod unattended;

@@ -1,0 +1,60 @@
+use super::*;
+use crate::{
+    catalog::token::{ENDPOINT_FAILING, SIGN_IN_EXPIRED},
+    oauth::{
+        state::SignInState,
+        tests::endpoint::{Endpoint, app, http, open},
+    },
+};
+
+/// A keeper that has read nothing yet, and the directory of its store.
+async fn keeper() -> (Keeper, tempfile::TempDir) {
+    let (endpoint, dir, clock) = (Endpoint::start(vec![]).await, tempfile::tempdir().unwrap(), Clock::default());
+    let app = Arc::new(app(&endpoint, Grant::AuthorizationCode));
+    let sign_in = Arc::new(SignIn { app, identity: "ann@contoso.example".into() });
+    let (counter, desk) = Counter::new(SignInState::new(&sign_in), clock.clone());
+    let store = Arc::new(open(dir.path()).await);
+    let means = Means { store, http: http(), clock, meter: Meter::new() };
+    let side = (Arc::new(counter), desk);
+    (Keeper::new(sign_in, means, side, String::new(), Duration::ZERO, CancellationToken::new()), dir)
+}
+
+fn held(keeper: &Keeper, life: u64) -> Option<Held> {
+    let expiry = keeper.means.clock.expiry(keeper.means.clock.wall() + Duration::from_secs(life));
+    let (grace, ahead) = (Duration::from_secs(30), Duration::from_secs(600));
+    Some(Held { token: Secret::new("token"), generation: 1, expiry, grace, ahead })
+}
+
+fn trouble(verdict: &Verdict) -> Option<Trouble> {
+    Some(Trouble::new(verdict, verdict.fault(""), None, std::time::SystemTime::now()))
+}
+
+#[tokio::test]
+async fn the_next_turn_is_when_a_token_is_due_or_a_trouble_over_and_neither_at_once_nor_late() {
+    let (mut keeper, _dir) = keeper().await;
+    tokio::time::pause();
+    let look = 20.0..=30.0;
+    let next = |keeper: &Keeper| keeper.until_next().as_secs_f64();
+    assert_eq!(next(&keeper), 1.0, "nothing is held");
+    keeper.held = held(&keeper, 610);
+    assert!((9.0..=10.0).contains(&next(&keeper)), "{}", next(&keeper));
+    keeper.held = held(&keeper, 3600);
+    assert!(look.contains(&next(&keeper)), "the clocks are looked at meanwhile: {}", next(&keeper));
+    keeper.trouble = trouble(&Verdict::new(ENDPOINT_FAILING, ""));
+    assert!((1.0..=2.0).contains(&next(&keeper)), "{}", next(&keeper));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(look.contains(&next(&keeper)), "what is over is waited for no more: {}", next(&keeper));
+    keeper.trouble = trouble(&Verdict::new(SIGN_IN_EXPIRED, ""));
+    assert!(look.contains(&next(&keeper)), "{}", next(&keeper));
+}
+
+#[tokio::test]
+async fn an_answer_to_those_who_want_any_token_is_none_to_those_whose_token_was_refused() {
+    let (keeper, _dir) = keeper().await;
+    let wishes = |refused| Wishes { wanted: true, refused, look: 0 };
+    keeper.show(&wishes(1), Some(FRESH_TOKEN_REFUSED.fault()));
+    keeper.show(&wishes(0), None);
+    let desk = keeper.desk.borrow();
+    assert_eq!((desk.answers, desk.replacements), (2, 1));
+    assert_eq!(desk.refusal.as_ref().unwrap().id, "fresh-token-refused");
+}
