@@ -36,6 +36,10 @@ entries! {
         "A further proof of identity is demanded: {how}",
         "Multi-factor authentication became necessary: a new policy, a new location, or it lapsed.",
         "Sign in again in a browser and complete the second factor.";
+    PASSWORD_REFUSED = SignInNeeded Admin "account-password-refused":
+        "The provider refuses the account's own password: correct sign-in-password, or {how}",
+        "The password in the configuration is not, or no longer, that of the account at the provider.",
+        "Correct `sign-in-password` and reload. It is not tried again before, since wrong passwords lock accounts.";
     PASSWORD_EXPIRED = SignInNeeded User "account-password-expired":
         "The password of the account itself has expired: {how}",
         "The provider wants a new password for the account before it gives tokens.",
@@ -142,6 +146,38 @@ entries! {
         "The app's certificate or key cannot be used; see the log",
         "The certificate or key file is missing, not PEM, or the key is not an RSA key.",
         "Check `certificate` and `certificate-key` (PEM, RSA of 2048 bits or more, readable for Gatepost).";
+    SERVICE_ACCOUNT_KEY_UNREADABLE = IdentityRefused Admin "service-account-key-unreadable":
+        "The key of the service account cannot be used; see the log",
+        "The key is missing, not the JSON that Google hands out, or not readable for Gatepost.",
+        "Make a key of type JSON under IAM & Admin > Service Accounts > Keys, and name it in `service-account-key-file`.";
+    SERVICE_ACCOUNT_REFUSED = IdentityRefused Admin "service-account-refused":
+        "The provider refuses the service account, or knows no such mailbox; ask your administrator",
+        "The key was deleted, the mailbox is no user of the domain, or this machine's clock is wrong.",
+        "Compare the key with those of the service account, check `sign-in-as` and the clock; the log has the provider's words.";
+    DELEGATION_MISSING = IdentityRefused Admin "delegation-missing":
+        "The service account may not act for this mailbox; ask your administrator",
+        "Domain-wide delegation is not set up for this service account and the scopes asked for.",
+        "In the Google Admin console: Security > API controls > Domain-wide delegation: add the account's client ID with https://mail.google.com/.";
+    FEDERATED_TOKEN_UNREADABLE = IdentityRefused Admin "federated-token-unreadable":
+        "The federated token of this machine cannot be used; see the log",
+        "The file of the federated token is missing, not readable for Gatepost, or holds no signed token.",
+        "Check `federated-token-file`, or in Kubernetes the label azure.workload.identity/use and the service account of the pod.";
+    FEDERATED_TOKEN_REFUSED = IdentityRefused Admin "federated-token-refused":
+        "The provider refuses the federated token of this machine; ask your administrator",
+        "The token has expired, or the app has no federated credential with exactly its issuer, subject and audience.",
+        "Compare Certificates & secrets > Federated credentials of the app with the token; the log has the provider's words.";
+    MANAGED_IDENTITY_MISSING = IdentityRefused Admin "managed-identity-missing":
+        "This machine has no such managed identity; ask your administrator",
+        "Azure knows no managed identity of this machine, or none with the configured client id.",
+        "Switch the system-assigned identity on, or assign the one whose client id is in `client-id`; then run `gatepost login`.";
+    ARC_KEY_UNREADABLE = IdentityRefused Admin "arc-key-unreadable":
+        "Gatepost may not ask the Azure Arc agent for tokens; ask your administrator",
+        "The Arc agent wants to see the content of a key file that Gatepost may not read.",
+        "Add the user that Gatepost runs as to the group himds, then restart Gatepost.";
+    PASSWORD_NOT_ENOUGH = IdentityRefused Admin "password-not-enough":
+        "The provider wants more than a password for this account; ask your administrator",
+        "A second factor, a page for a person or a federated sign-in stands in the way of `grant = \"password\"`.",
+        "Use another grant (authorization-code, client-credentials), or exempt this account from the policy.";
     GRANT_NOT_ALLOWED = IdentityRefused Admin "grant-not-allowed":
         "The app may not use this grant at the provider",
         "The app registration does not allow the configured grant.",
@@ -180,6 +216,10 @@ entries! {
         "The identity provider's answer cannot be read; try again later",
         "What came was not a token answer: a page of a proxy or hotel network, or cut short.",
         "Check that no proxy or captive portal sits between; otherwise it passes by itself.";
+    MANAGED_IDENTITY_UNREACHABLE = Unavailable Admin "managed-identity-unreachable":
+        "The identity endpoint of this machine does not answer; try again later",
+        "Nothing answers where Azure should: this is no machine of Azure, or a firewall or container network is between.",
+        "Check from this machine: curl -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\".";
     FETCH_UNFINISHED = Unavailable Gatepost "token-fetch-unfinished":
         "The token is still being fetched; try again",
         "The configuration changed or Gatepost is stopping while a token was fetched.",

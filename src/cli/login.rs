@@ -32,6 +32,7 @@ use crate::{
             code::{CodeRequest, NotTheAnswer},
             device,
             redirect_listener::RedirectListener,
+            unattended,
         },
         sign_in,
     },
@@ -61,8 +62,8 @@ fn signed_in(named: Option<&Path>, args: &LoginArgs) -> Outcome {
             endpoints: Endpoints { http: &state.http, app: &account.sign_in.app, clock: &clock },
             ui: SignInUi::new(args.json, args.qr),
         };
-        if account.sign_in.app.grant == Grant::ClientCredentials {
-            return login.prove_app_only().await;
+        if account.sign_in.app.grant.is_unattended() {
+            return login.without_a_person(&state, &clock).await;
         }
         let set = match args.flow.unwrap_or(default_flow(account)) {
             Flow::Browser => login.browser().await?,
@@ -77,7 +78,7 @@ fn default_flow(account: &Account) -> Flow {
     match account.sign_in.app.grant {
         Grant::DeviceCode => Flow::Device,
         // The browser flow takes a pasted address as well, so it serves without a browser here too.
-        Grant::AuthorizationCode | Grant::ClientCredentials => Flow::Browser,
+        _ => Flow::Browser,
     }
 }
 
@@ -137,15 +138,24 @@ impl Login<'_> {
         device::wait(self.endpoints, &code).await.map_err(|verdict| refused(&verdict))
     }
 
-    /// An app-only grant needs nobody; a token fetched now shows that it works.
-    async fn prove_app_only(&self) -> Outcome {
-        let set = self.endpoints.client_credentials().await.map_err(|verdict| refused(&verdict))?;
-        let (address, minutes) = (&self.account.address, set.life.as_secs() / 60);
+    /// Such a grant needs nobody; a token fetched now shows that it works, and ends what a daemon remembers of failures.
+    async fn without_a_person(&self, state: &State, clock: &Clock) -> Outcome {
+        let (address, sign_in) = (&self.account.address, &self.account.sign_in);
+        let set = unattended::fetch(self.endpoints, sign_in).await.map_err(|verdict| refused(&verdict))?;
+        let (grant, minutes) = (sign_in.app.grant, set.life.as_secs() / 60);
+        sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| refused(&verdict))?;
         let text = format!(
-            "{address} uses the app-only grant of {}: nobody has to sign in, and a token for {minutes} minutes came.\n",
-            self.endpoints.app.name
+            "{address} uses the grant {} of {}: nobody has to sign in, and a token for {minutes} minutes came.\n",
+            grant.as_str(),
+            sign_in.app.name
         );
-        self.ui.done(&text, json!({ "event": "signed-in", "account": address, "app-only": true }))
+        let event = json!({
+            "event": "signed-in",
+            "account": address,
+            "grant": grant.as_str(),
+            "app-only": grant.is_app_only(),
+        });
+        self.ui.done(&text, event)
     }
 
     fn request(&self, redirect: Url) -> CodeRequest {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     base::Secret,
-    oauth::{Grant, SignIn, clock::Clock, sign_in},
+    oauth::{SignIn, clock::Clock, sign_in},
 };
 
 pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
@@ -73,13 +73,13 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
 }
 
 fn remark(sign_in: &SignIn) -> String {
-    match sign_in.app.grant {
-        Grant::ClientCredentials => {
-            "The app itself still may fetch new ones: take its secret away to end that.\n".into()
+    match sign_in.app.grant.is_unattended() {
+        true => {
+            "The configuration still lets Gatepost fetch new ones: take the app's proof (secret, key, password) out \
+                 of it to end that.\n"
+                .into()
         }
-        Grant::AuthorizationCode | Grant::DeviceCode => {
-            "The provider offers no revocation; a token fetched before may work for about an hour.\n".into()
-        }
+        false => "The provider offers no revocation; a token fetched before may work for about an hour.\n".into(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     account::{Account, Client, LocalPassword},
     base::Secret,
     net::{Bind, Listener},
-    oauth::{App, AppCredential},
+    oauth::App,
 };
 
 /// Names that came, went or changed. Whatever is not named goes on as it is.
@@ -165,10 +165,7 @@ fn same_listener(a: &Listener, b: &Listener) -> bool {
 }
 
 fn same_app(a: &App, b: &App) -> bool {
-    let secret_same = match (&a.credential, &b.credential) {
-        (AppCredential::Secret(a), AppCredential::Secret(b)) => a.matches(b),
-        _ => true,
-    };
+    let secret_same = same_secret(a.credential.secret(), b.credential.secret());
     secret_same && alike(a, b)
 }
 
@@ -177,7 +174,8 @@ fn same_account(a: &Account, b: &Account) -> bool {
         (LocalPassword::Hash(a), LocalPassword::Hash(b)) => a.matches(b),
         _ => true,
     };
-    secret_same && same_app(&a.sign_in.app, &b.sign_in.app) && alike(a, b)
+    let sign_in_same = same_secret(a.sign_in.password.as_ref(), b.sign_in.password.as_ref());
+    secret_same && sign_in_same && same_app(&a.sign_in.app, &b.sign_in.app) && alike(a, b)
 }
 
 fn same_client(a: &Client, b: &Client) -> bool {

@@ -13,9 +13,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
         let key = Key::of("listener").item(n).field("pass-through");
         later(check, &key, listener.pass_through == Some(true), "`pass-through = true`", REMOVE);
     }
-    for (name, app) in &file.app {
-        grant(check, &Key::of("app").field(name).field("grant"), app.grant);
-    }
     for (n, each) in file.account.iter().enumerate() {
         account(check, &Key::of("account").item(n), each);
     }
@@ -34,18 +31,6 @@ fn network(check: &mut Checker, raw: &raw::Network) {
     ] {
         later(check, &Key::of("network").field(name), given, &format!("`{name}`"), REMOVE);
     }
-}
-
-fn grant(check: &mut Checker, key: &Key, grant: Option<raw::Grant>) {
-    let word = match grant {
-        Some(raw::Grant::ServiceAccount) => "service-account",
-        Some(raw::Grant::Password) => "password",
-        Some(raw::Grant::ManagedIdentity) => "managed-identity",
-        Some(raw::Grant::WorkloadIdentity) => "workload-identity",
-        _ => return,
-    };
-    let hint = "use authorization-code, device-code or client-credentials";
-    later(check, key, true, &format!("`grant = \"{word}\"`"), hint);
 }
 
 fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {

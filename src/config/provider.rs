@@ -7,7 +7,7 @@ use super::raw;
 use crate::{
     base::Sasl,
     net::UpstreamTls::{self, Implicit, StartTls},
-    oauth::Rotation,
+    oauth::{Grant, Rotation},
 };
 
 /// Host, port and TLS of one server.
@@ -24,8 +24,13 @@ pub struct Preset {
     pub graph_url: Option<&'static str>,
     /// `None`: the provider knows no tenants.
     pub default_tenant: Option<&'static str>,
+    /// What the provider gives tokens for, besides device codes, for which it needs a `device_url`.
+    pub grants: &'static [Grant],
     pub scopes: &'static [&'static str],
+    /// Of the grants in which the app, and no person, proves its right.
     pub app_only_scopes: &'static [&'static str],
+    /// Token endpoint and resource for passwords, where they differ from those of the other grants.
+    pub password: Option<(&'static str, &'static str)>,
     pub authorize_extra: &'static [(&'static str, &'static str)],
     pub pkce: bool,
     pub rotation: Rotation,
@@ -56,6 +61,14 @@ const EXCHANGE_IMAP: &[&str] = &[
     "LITERAL+",
 ];
 
+const ENTRA_GRANTS: &[Grant] = &[
+    Grant::AuthorizationCode,
+    Grant::ClientCredentials,
+    Grant::Password,
+    Grant::WorkloadIdentity,
+    Grant::ManagedIdentity,
+];
+
 /// Refresh tokens of Entra ID: 90 days of inactivity, rolling; a refresh does not revoke the old one.
 const MICROSOFT365: Preset = Preset {
     name: "microsoft365",
@@ -65,6 +78,7 @@ const MICROSOFT365: Preset = Preset {
     revoke_url: None,
     graph_url: Some("https://graph.microsoft.com/v1.0"),
     default_tenant: Some("organizations"),
+    grants: ENTRA_GRANTS,
     // All three mail scopes are one resource: one token serves IMAP, POP3 and SMTP.
     scopes: &[
         "https://outlook.office.com/IMAP.AccessAsUser.All",
@@ -76,6 +90,7 @@ const MICROSOFT365: Preset = Preset {
         "profile",
     ],
     app_only_scopes: &["https://outlook.office365.com/.default"],
+    password: None,
     authorize_extra: &[],
     pkce: true,
     rotation: Rotation::OldStaysValid,
@@ -134,6 +149,7 @@ const MICROSOFT365_CHINA: Preset = Preset {
         "profile",
     ],
     app_only_scopes: &["https://partner.outlook.cn/.default"],
+    password: Some(("https://login.partner.microsoftonline.cn/{tenant}/oauth2/token", "https://partner.outlook.cn")),
     smtp: Some(("partner.outlook.cn", 587, StartTls)),
     imap: Some(("partner.outlook.cn", 993, Implicit)),
     pop3: Some(("partner.outlook.cn", 995, Implicit)),
@@ -144,6 +160,7 @@ const MICROSOFT365_CHINA: Preset = Preset {
 const OUTLOOK: Preset = Preset {
     name: "outlook",
     default_tenant: Some("consumers"),
+    grants: &[Grant::AuthorizationCode],
     app_only_scopes: &[],
     smtp: Some(("smtp-mail.outlook.com", 587, StartTls)),
     ..MICROSOFT365
@@ -156,8 +173,11 @@ const GOOGLE: Preset = Preset {
     authorize_url: Some("https://accounts.google.com/o/oauth2/v2/auth"),
     token_url: Some("https://oauth2.googleapis.com/token"),
     revoke_url: Some("https://oauth2.googleapis.com/revoke"),
+    grants: &[Grant::AuthorizationCode, Grant::ServiceAccount],
     // One scope for all three protocols; gmail.send is not enough for SMTP.
     scopes: &["https://mail.google.com/", "openid", "email"],
+    // Each one more would have to be delegated too.
+    app_only_scopes: &["https://mail.google.com/"],
     authorize_extra: &[("access_type", "offline"), ("prompt", "consent")],
     pkce: true,
     refresh_idle_days: Some(180),
@@ -174,6 +194,7 @@ const FASTMAIL: Preset = Preset {
     name: "fastmail",
     authorize_url: Some("https://api.fastmail.com/oauth/authorize"),
     token_url: Some("https://api.fastmail.com/oauth/refresh"),
+    grants: &[Grant::AuthorizationCode],
     scopes: &[
         "https://www.fastmail.com/dev/protocol-imap",
         "https://www.fastmail.com/dev/protocol-pop",
@@ -193,6 +214,7 @@ const YAHOO: Preset = Preset {
     name: "yahoo",
     authorize_url: Some("https://api.login.yahoo.com/oauth2/request_auth"),
     token_url: Some("https://api.login.yahoo.com/oauth2/get_token"),
+    grants: &[Grant::AuthorizationCode],
     scopes: &["mail-w"],
     rotation: Rotation::OldStaysValid,
     smtp: Some(("smtp.mail.yahoo.com", 465, Implicit)),
@@ -222,8 +244,17 @@ const CUSTOM: Preset = Preset {
     revoke_url: None,
     graph_url: None,
     default_tenant: None,
+    grants: &[
+        Grant::AuthorizationCode,
+        Grant::ClientCredentials,
+        Grant::ServiceAccount,
+        Grant::Password,
+        Grant::WorkloadIdentity,
+        Grant::ManagedIdentity,
+    ],
     scopes: &[],
     app_only_scopes: &[],
+    password: None,
     authorize_extra: &[],
     pkce: true,
     rotation: Rotation::OldStaysValid,

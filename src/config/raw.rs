@@ -168,7 +168,7 @@ pub struct App {
     pub provider: Option<Provider>,
     /// Tenant id or verified domain (Microsoft). Default: organizations, for outlook: consumers; app-only grants need one.
     pub tenant: Option<String>,
-    /// Id of the app registration.
+    /// Id of the app registration; of a managed identity, where the machine has several.
     pub client_id: Option<String>,
     /// Absent for public clients.
     pub client_secret: Option<Hidden>,
@@ -183,12 +183,22 @@ pub struct App {
     pub certificate: Option<PathBuf>,
     /// Private key of that certificate, PEM.
     pub certificate_key: Option<PathBuf>,
+    /// JSON key of a service account.
+    pub service_account_key: Option<Hidden>,
+    /// A file that holds `service-account-key`; read anew when it changes.
+    pub service_account_key_file: Option<PathBuf>,
+    /// The environment variable that holds `service-account-key`.
+    pub service_account_key_env: Option<String>,
+    /// A file with a token of another issuer, instead of a secret; read anew for each request. Default for workload-identity: $AZURE_FEDERATED_TOKEN_FILE.
+    pub federated_token_file: Option<PathBuf>,
     /// How tokens are obtained. Default: authorization-code.
     pub grant: Option<Grant>,
     /// Redirect URI of the browser sign-in, where it matters. Default: any free loopback port.
     pub redirect_uri: Option<String>,
     /// Overrides the provider's scopes.
     pub scopes: Option<Vec<String>>,
+    /// Asked for instead of scopes, at endpoints that know none (grant = "password").
+    pub resource: Option<String>,
     /// Authorization endpoint.
     pub authorize_url: Option<String>,
     /// Token endpoint.
@@ -295,6 +305,12 @@ pub struct Account {
     pub passwords_file: Option<PathBuf>,
     /// Who consents; the delegate, for a shared mailbox. Default: address.
     pub sign_in_as: Option<String>,
+    /// Password of `sign-in-as` at the provider, for grant = "password" alone.
+    pub sign_in_password: Option<Hidden>,
+    /// A file that holds `sign-in-password`.
+    pub sign_in_password_file: Option<PathBuf>,
+    /// The environment variable that holds `sign-in-password`.
+    pub sign_in_password_env: Option<String>,
     /// User name at the IMAP and POP3 servers. Default: address.
     pub imap_user: Option<String>,
     /// User name at the SMTP server. Default: sign-in-as.

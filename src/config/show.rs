@@ -9,7 +9,7 @@ use crate::{
     account::{Account, Client, LocalPassword},
     base::{Sasl, Secret},
     net::{Bind, IpNet, Listener, ListenerTls, Upstream, UpstreamTls},
-    oauth::{App, AppCredential, Grant, Rotation},
+    oauth::{App, AppCredential, Rotation, ServiceAccountKey},
 };
 
 const MASK: &str = "[hidden]";
@@ -130,14 +130,23 @@ fn listener_tls(tls: ListenerTls) -> &'static str {
 fn app(app: &App, config: &Config) -> Value {
     let (certificate, key) = match &app.credential {
         AppCredential::Certificate { certificate, key } => (text(certificate.display()), text(key.display())),
-        AppCredential::None | AppCredential::Secret(_) => (None, None),
+        _ => (None, None),
+    };
+    let (account_key, account_key_file) = match &app.credential {
+        AppCredential::ServiceAccount(ServiceAccountKey::Text(key)) => (mask(Some(key)), None),
+        AppCredential::ServiceAccount(ServiceAccountKey::File(file)) => (None, text(file.display())),
+        _ => (None, None),
+    };
+    let federated = match &app.credential {
+        AppCredential::FederatedToken(file) => text(file.display()),
+        _ => None,
     };
     let days = app.refresh_idle_life.map(|life| life.as_secs() / 86_400);
     let extra = app.authorize_extra.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
     table([
         ("provider", text(&app.provider)),
         ("tenant", Some(&app.tenant).filter(|tenant| !tenant.is_empty()).and_then(text)),
-        ("client-id", text(&app.client_id)),
+        ("client-id", Some(&app.client_id).filter(|id| !id.is_empty()).and_then(text)),
         ("client-secret", matches!(app.credential, AppCredential::Secret(_)).then(|| MASK.into())),
         (
             "secret-expires",
@@ -145,9 +154,13 @@ fn app(app: &App, config: &Config) -> Value {
         ),
         ("certificate", certificate),
         ("certificate-key", key),
-        ("grant", text(grant(app.grant))),
+        ("service-account-key", account_key),
+        ("service-account-key-file", account_key_file),
+        ("federated-token-file", federated),
+        ("grant", text(app.grant.as_str())),
         ("redirect-uri", app.redirect_uri.as_ref().and_then(text)),
         ("scopes", texts(&app.scopes)),
+        ("resource", app.resource.as_ref().and_then(text)),
         ("authorize-url", text(&app.authorize_url)),
         ("token-url", text(&app.token_url)),
         ("device-url", app.device_url.as_ref().and_then(text)),
@@ -180,14 +193,6 @@ fn app(app: &App, config: &Config) -> Value {
     ])
 }
 
-fn grant(grant: Grant) -> &'static str {
-    match grant {
-        Grant::AuthorizationCode => "authorization-code",
-        Grant::DeviceCode => "device-code",
-        Grant::ClientCredentials => "client-credentials",
-    }
-}
-
 fn host(upstream: &Upstream) -> Option<Value> {
     match upstream.host.contains(':') {
         true => text(format_args!("[{}]:{}", upstream.host, upstream.port)),
@@ -214,6 +219,7 @@ fn account(account: &Account) -> Value {
         ("app", text(&account.sign_in.app.name)),
         ("password", password),
         ("sign-in-as", text(&account.sign_in.identity)),
+        ("sign-in-password", mask(account.sign_in.password.as_ref())),
         ("imap-user", text(&account.imap_user)),
         ("smtp-user", text(&account.smtp_user)),
         ("send-as", texts(&account.send_as)),

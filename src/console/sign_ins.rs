@@ -178,7 +178,8 @@ pub fn flow_of(account: &Account) -> Option<Flow> {
     match account.sign_in.app.grant {
         Grant::AuthorizationCode => Some(Flow::Browser),
         Grant::DeviceCode => Some(Flow::Device),
-        Grant::ClientCredentials => None,
+        // Nobody signs in.
+        _ => None,
     }
 }
 

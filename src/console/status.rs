@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     account::Account,
     meter::{FaultView, Meter, SessionView},
-    oauth::{Grant, SignInState},
+    oauth::SignInState,
 };
 
 #[derive(Debug, Serialize)]
@@ -45,9 +45,9 @@ pub struct ListenerStatus {
 
 impl AccountStatus {
     pub fn new(account: &Account, sign_in: Option<SignInState>) -> Self {
-        let signed_in_as = match account.sign_in.app.grant {
-            Grant::ClientCredentials => &account.address,
-            Grant::AuthorizationCode | Grant::DeviceCode => &account.sign_in.identity,
+        let signed_in_as = match account.sign_in.app.grant.is_app_only() {
+            true => &account.address,
+            false => &account.sign_in.identity,
         };
         Self {
             address: account.address.clone(),

@@ -102,7 +102,7 @@ words! {
     open: "Open", "開く";
     app: "App", "アプリ";
     provider: "Provider", "プロバイダー";
-    app_only: "The app acts by itself: nobody has to sign in.", "アプリ自身が認証します。サインインは不要です。";
+    unattended: "Nobody has to sign in: what proves the right to a token stands in the configuration.", "サインインは不要です。認証に必要な情報は設定にあります。";
     by_browser: "Sign in with a browser", "ブラウザーでサインイン";
     by_browser_note: "On this machine the browser comes back by itself. From another machine, copy the address at which it ends.",
         "このマシンのブラウザーなら自動的に戻ります。別のマシンからは、最後に表示されたアドレスをコピーしてください。";

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::redirect;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
@@ -72,7 +72,7 @@ impl fmt::Display for HttpFault {
 
 impl Error for HttpFault {}
 
-/// One value of a form: plain or secret. Secret ones are wiped with the request body.
+/// One value of a form or a header: plain or secret. Secret ones of a form are wiped with the request body.
 #[derive(Clone, Copy, Debug)]
 pub enum FormValue<'a> {
     Plain(&'a str),
@@ -119,8 +119,10 @@ impl HttpClient {
                     bare(url)
                 ))
             })?;
-            // A sandbox or a local identity provider is never behind the proxy.
-            builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")));
+            // A sandbox or the identity endpoint of a cloud's machine is never behind the proxy, and must not be: what
+            // they answer is meant for this machine.
+            let direct = reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10");
+            builder = builder.proxy(proxy.no_proxy(direct));
         }
         let client = builder.build().map_err(|e| SetupFault::new(format!("HTTP client: {}", causes(&e))))?;
         Ok(Self { client })
@@ -145,10 +147,13 @@ impl HttpClient {
         self.send(url, request).await
     }
 
-    pub async fn get(&self, url: &Url, headers: &[(&str, &str)]) -> Result<HttpReply, HttpFault> {
+    pub async fn get(&self, url: &Url, headers: &[(&str, FormValue<'_>)]) -> Result<HttpReply, HttpFault> {
         let mut request = self.client.get(url.clone()).header(header::ACCEPT, "application/json");
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            let unsendable = |_| HttpFault::Unsendable(format!("{}: the header {name} cannot be sent", bare(url)));
+            let mut text = HeaderValue::from_str(value.as_str()).map_err(unsendable)?;
+            text.set_sensitive(matches!(value, FormValue::Secret(_)));
+            request = request.header(*name, text);
         }
         self.send(url, request).await
     }

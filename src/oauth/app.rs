@@ -1,6 +1,10 @@
 //! An app registration with its provider, every field decided; and the sign-in that it and a person make.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use url::Url;
 
@@ -14,6 +18,39 @@ pub enum Grant {
     AuthorizationCode,
     DeviceCode,
     ClientCredentials,
+    /// A signed assertion that names the mailbox (RFC 7523 2.1; Google's domain-wide delegation).
+    ServiceAccount,
+    /// RFC 6749 4.3.
+    Password,
+    /// Client credentials, proved by a token that another issuer writes into a file.
+    WorkloadIdentity,
+    /// An endpoint of Azure on this machine knows who the machine is.
+    ManagedIdentity,
+}
+
+impl Grant {
+    /// As the configuration and the status spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Grant::AuthorizationCode => "authorization-code",
+            Grant::DeviceCode => "device-code",
+            Grant::ClientCredentials => "client-credentials",
+            Grant::ServiceAccount => "service-account",
+            Grant::Password => "password",
+            Grant::WorkloadIdentity => "workload-identity",
+            Grant::ManagedIdentity => "managed-identity",
+        }
+    }
+
+    /// Nobody signs in: what proves the right to a token stands in the configuration and is presented for each.
+    pub const fn is_unattended(self) -> bool {
+        !matches!(self, Grant::AuthorizationCode | Grant::DeviceCode)
+    }
+
+    /// The token is the app's own, and one opens every mailbox that the app was given.
+    pub const fn is_app_only(self) -> bool {
+        matches!(self, Grant::ClientCredentials | Grant::WorkloadIdentity | Grant::ManagedIdentity)
+    }
 }
 
 /// Where a rotated refresh token leaves its predecessor (architecture, 6).
@@ -38,6 +75,8 @@ pub struct App {
     /// `None`: any free loopback port.
     pub redirect_uri: Option<Url>,
     pub scopes: Vec<String>,
+    /// Asked for in the place of scopes, at endpoints that know none.
+    pub resource: Option<String>,
     pub authorize_url: Url,
     pub token_url: Url,
     pub device_url: Option<Url>,
@@ -69,6 +108,53 @@ pub enum AppCredential {
         certificate: PathBuf,
         key: PathBuf,
     },
+    /// The JSON key of a service account.
+    ServiceAccount(ServiceAccountKey),
+    /// A file that another issuer keeps fresh, read for each request.
+    FederatedToken(PathBuf),
+    ManagedIdentity(IdentityEndpoint),
+}
+
+#[derive(Debug, Clone)]
+pub enum ServiceAccountKey {
+    /// Read when an assertion is signed.
+    File(PathBuf),
+    Text(Secret),
+}
+
+/// Where on this machine Azure says who it is; the address is the app's `token_url`.
+#[derive(Debug, Clone)]
+pub enum IdentityEndpoint {
+    /// Virtual machines: the Instance Metadata Service.
+    Imds,
+    /// App Service, Functions and Container Apps; the header's value is good for this process.
+    AppService { header: Secret },
+    /// Servers elsewhere with the Arc agent, which wants to see the content of a file that it puts into this folder.
+    Arc { keys: PathBuf },
+}
+
+impl AppCredential {
+    /// Debug output masks it, so that whoever compares two credentials compares it besides.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            AppCredential::Secret(secret)
+            | AppCredential::ServiceAccount(ServiceAccountKey::Text(secret))
+            | AppCredential::ManagedIdentity(IdentityEndpoint::AppService { header: secret }) => Some(secret),
+            _ => None,
+        }
+    }
+
+    /// When the files that prove the app were last written: what was refused deserves a new try with other ones.
+    pub fn written_at(&self) -> Vec<Option<SystemTime>> {
+        let files: Vec<&Path> = match self {
+            AppCredential::Certificate { certificate, key } => vec![certificate, key],
+            AppCredential::ServiceAccount(ServiceAccountKey::File(file)) | AppCredential::FederatedToken(file) => {
+                vec![file]
+            }
+            _ => Vec::new(),
+        };
+        files.into_iter().map(|file| std::fs::metadata(file).and_then(|found| found.modified()).ok()).collect()
+    }
 }
 
 /// One consent: an app and who gave it. Several accounts may share one; each has one keeper and one token.
@@ -77,16 +163,16 @@ pub struct SignIn {
     pub app: Arc<App>,
     /// Who consents, as configured.
     pub identity: String,
+    /// Of the identity at the provider, for `Grant::Password`.
+    pub password: Option<Secret>,
 }
 
 impl SignIn {
     /// Names the sign-in in the store. App-only grants have one sign-in for the whole app.
     pub fn key(&self) -> String {
-        match self.app.grant {
-            Grant::ClientCredentials => format!("{}/app-only", self.app.name),
-            Grant::AuthorizationCode | Grant::DeviceCode => {
-                format!("{}/{}", self.app.name, self.identity.to_lowercase())
-            }
+        match self.app.grant.is_app_only() {
+            true => format!("{}/app-only", self.app.name),
+            false => format!("{}/{}", self.app.name, self.identity.to_lowercase()),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! The app proves itself with a certificate: a signed assertion instead of a client secret (RFC 7523 2.2).
+//! The app proves itself with an assertion instead of a client secret (RFC 7523 2.2): signed here with a certificate,
+//! or by another issuer whom the provider trusts (workload identity federation).
 //!
-//! PS256 with `x5t#S256`, as Microsoft's certificate-credentials document asks. Certificate and key are read anew for
-//! each signature, so that a renewed pair needs no restart.
+//! PS256 with `x5t#S256`, as Microsoft's certificate-credentials document asks. Files are read anew for each
+//! assertion, so that a renewed certificate or token needs no restart. It refuses what cannot be a token, so that a
+//! wrong path sends no other file's content away.
 
 use std::{
     path::Path,
@@ -14,10 +16,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::Serialize;
 use url::Url;
-use zeroize::Zeroizing;
 
-use super::verdict::Verdict;
-use crate::{base::Secret, catalog::token::CERTIFICATE_UNREADABLE};
+use super::{App, AppCredential, proof_file, verdict::Verdict};
+use crate::{
+    base::Secret,
+    catalog::token::{CERTIFICATE_UNREADABLE, FEDERATED_TOKEN_UNREADABLE},
+};
 
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Microsoft recommends five to ten minutes.
@@ -34,6 +38,32 @@ struct Claims<'a> {
     exp: u64,
 }
 
+/// The assertion that proves `app`; `None` where its credential is another.
+pub async fn of(app: &App, now: SystemTime) -> Result<Option<Secret>, Verdict> {
+    match &app.credential {
+        AppCredential::Certificate { certificate, key } => {
+            sign(&app.client_id, &app.token_url, certificate, key, now).await.map(Some)
+        }
+        AppCredential::FederatedToken(file) => federated(file).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Three parts of base64url between dots (RFC 7515 7.1), and nothing else in the file.
+async fn federated(file: &Path) -> Result<Secret, Verdict> {
+    let refused =
+        |why: &dyn std::fmt::Display| Verdict::new(FEDERATED_TOKEN_UNREADABLE, format!("{}: {why}", file.display()));
+    let text = proof_file::read(file, proof_file::CAP).await.map_err(|cause| refused(&cause))?;
+    let token = text.trim();
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    match token.split('.').count() == 3 && token.split('.').all(is_part) {
+        true => Ok(Secret::new(token)),
+        false => Err(refused(&"this is no signed token (JWT)")),
+    }
+}
+
 pub async fn sign(
     client_id: &str,
     token_url: &Url,
@@ -44,10 +74,13 @@ pub async fn sign(
     let refused = |what: &Path, why: &dyn std::fmt::Display| {
         Verdict::new(CERTIFICATE_UNREADABLE, format!("{}: {why}", what.display()))
     };
-    let pem = tokio::fs::read(certificate).await.map_err(|cause| refused(certificate, &cause))?;
-    let der = CertificateDer::from_pem_slice(&pem).map_err(|_| refused(certificate, &"no certificate in PEM"))?;
-    let key_pem = tokio::fs::read(key).await.map(Zeroizing::new).map_err(|cause| refused(key, &cause))?;
-    let signer = EncodingKey::from_rsa_pem(&key_pem).map_err(|_| refused(key, &"no RSA private key in PEM"))?;
+    let read = async |file: &Path| proof_file::read(file, proof_file::CAP).await.map_err(|cause| refused(file, &cause));
+    let pem = read(certificate).await?;
+    let der =
+        CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| refused(certificate, &"no certificate in PEM"))?;
+    let key_pem = read(key).await?;
+    let signer =
+        EncodingKey::from_rsa_pem(key_pem.as_bytes()).map_err(|_| refused(key, &"no RSA private key in PEM"))?;
 
     let mut header = Header::new(Algorithm::PS256);
     header.x5t_s256 = Some(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &der)));

@@ -4,7 +4,7 @@
 //! fit here: they know no certificate assertions, refuse `expires_in` as a string, lose `Retry-After` and
 //! `error_codes`, and quote whole bodies in errors. So these few forms are written out.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -69,9 +69,29 @@ impl Endpoints<'_> {
         self.token(form).await
     }
 
+    /// RFC 6749 4.4.
     pub async fn client_credentials(&self) -> Result<TokenSet, Verdict> {
         let scopes = self.app.scopes.join(" ");
         self.token(vec![("grant_type", "client_credentials".into()), ("scope", scopes.as_str().into())]).await
+    }
+
+    /// RFC 6749 4.3. Entra's first endpoint, which 21Vianet needs here, knows a resource and no scopes.
+    pub async fn password(&self, user: &str, password: &Secret) -> Result<TokenSet, Verdict> {
+        let scopes = self.app.scopes.join(" ");
+        let mut form: Form =
+            vec![("grant_type", "password".into()), ("username", user.into()), ("password", password.into())];
+        form.push(match &self.app.resource {
+            Some(resource) => ("resource", resource.as_str().into()),
+            None => ("scope", scopes.as_str().into()),
+        });
+        self.token(form).await
+    }
+
+    /// RFC 7523 2.1: the assertion says who asks and for whom, so nothing else does.
+    pub async fn jwt_bearer(&self, assertion: &Secret) -> Result<TokenSet, Verdict> {
+        const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        let form: Form = vec![("grant_type", GRANT.into()), ("assertion", assertion.into())];
+        TokenSet::read(&self.send(&self.app.token_url, &form).await?)
     }
 
     pub async fn redeem_code(
@@ -116,15 +136,9 @@ impl Endpoints<'_> {
         TokenSet::read(&reply)
     }
 
-    /// Adds who the app is, sends, and lets only success through.
+    /// Adds who the app is, and sends.
     async fn post(&self, url: &Url, mut form: Form<'_>) -> Result<HttpReply, Verdict> {
-        let now = self.clock.wall();
-        let proof = match &self.app.credential {
-            AppCredential::Certificate { certificate, key } => {
-                Some(assertion::sign(&self.app.client_id, &self.app.token_url, certificate, key, now).await?)
-            }
-            AppCredential::None | AppCredential::Secret(_) => None,
-        };
+        let proof = assertion::of(self.app, self.clock.wall()).await?;
         form.push(("client_id", self.app.client_id.as_str().into()));
         match (&self.app.credential, &proof) {
             (AppCredential::Secret(secret), _) => form.push(("client_secret", secret.into())),
@@ -134,18 +148,24 @@ impl Endpoints<'_> {
             }
             (_, None) => {}
         }
-        let reply = self.http.post_form(url, &form, &[]).await.map_err(|fault| Verdict::of_fault(&fault))?;
-        if reply.status.is_success() && !says_error(&reply) {
-            return Ok(reply);
+        self.send(url, &form).await
+    }
+
+    async fn send(&self, url: &Url, form: &Form<'_>) -> Result<HttpReply, Verdict> {
+        let reply = self.http.post_form(url, form, &[]).await.map_err(|fault| Verdict::of_fault(&fault))?;
+        let secrets = form.iter().filter_map(|(_, value)| match value {
+            FormValue::Secret(secret) => Some(*secret),
+            FormValue::Plain(_) => None,
+        });
+        self.judged(reply, &secrets.collect::<Vec<_>>())
+    }
+
+    /// Lets only success through. `sent` are the secrets of the request.
+    pub(super) fn judged(&self, reply: HttpReply, sent: &[&Secret]) -> Result<HttpReply, Verdict> {
+        match reply.status.is_success() && !says_error(&reply) {
+            true => Ok(reply),
+            false => Err(Verdict::of_reply(&reply, self.clock.wall(), sent)),
         }
-        let sent: Vec<&Secret> = form
-            .iter()
-            .filter_map(|(_, value)| match value {
-                FormValue::Secret(secret) => Some(*secret),
-                FormValue::Plain(_) => None,
-            })
-            .collect();
-        Err(Verdict::of_reply(&reply, now, &sent))
     }
 }
 
@@ -175,7 +195,7 @@ impl TokenSet {
         }
         Ok(Self {
             access: Secret::new(access),
-            life: life(body.get("expires_in"), ASSUMED_LIFE),
+            life: token_life(&body, reply.date),
             refresh: refresh.map(Secret::new),
             scope: text("scope").map(str::to_owned),
             account: text("id_token").and_then(account_in),
@@ -183,19 +203,27 @@ impl TokenSet {
     }
 }
 
-/// Seconds as number or as string; neither nothing nor for ever.
-fn life(value: Option<&Value>, assumed: Duration) -> Duration {
-    let seconds = match value {
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(Value::String(text)) => text.trim().parse().ok(),
+/// The earlier of `expires_in` (RFC 6749 5.1) and `expires_on`, a moment, with which managed identities answer.
+fn token_life(body: &Value, date: Option<SystemTime>) -> Duration {
+    let now = date.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = seconds(body.get("expires_in"));
+    let until = seconds(body.get("expires_on")).map(|moment| moment - now.as_secs_f64());
+    left.into_iter().chain(until).reduce(f64::min).map_or(ASSUMED_LIFE, bounded)
+}
+
+/// A number or a string.
+fn seconds(value: Option<&Value>) -> Option<f64> {
+    let seconds = match value? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
-    match seconds {
-        Some(seconds) if seconds.is_finite() => {
-            Duration::from_secs_f64(seconds.clamp(LIFE_FLOOR.as_secs_f64(), LIFE_CAP.as_secs_f64()))
-        }
-        _ => assumed,
-    }
+    seconds.filter(|seconds| seconds.is_finite())
+}
+
+/// Neither nothing nor for ever.
+fn bounded(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(LIFE_FLOOR.as_secs_f64(), LIFE_CAP.as_secs_f64()))
 }
 
 /// The account of an ID token. It came over TLS from the provider itself, so its signature adds nothing
@@ -228,7 +256,7 @@ impl DeviceCode {
             user_code: user_code.to_owned(),
             verification_uri: link("verification_uri").or_else(|| link("verification_url"))?,
             verification_uri_complete: link("verification_uri_complete"),
-            life: life(body.get("expires_in"), Duration::from_secs(900)),
+            life: seconds(body.get("expires_in")).map_or(Duration::from_secs(900), bounded),
             interval: interval(body.get("interval")),
         })
     }
@@ -236,12 +264,7 @@ impl DeviceCode {
 
 /// RFC 8628 3.2: five seconds where nothing is said.
 fn interval(value: Option<&Value>) -> Duration {
-    let seconds = match value {
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(Value::String(text)) => text.trim().parse().ok(),
-        _ => None,
-    };
-    Duration::from_secs_f64(seconds.filter(|seconds| seconds.is_finite()).unwrap_or(5.0).clamp(1.0, 60.0))
+    Duration::from_secs_f64(seconds(value).unwrap_or(5.0).clamp(1.0, 60.0))
 }
 
 /// A person is sent there: https, or a test on this machine.

@@ -4,16 +4,20 @@
 //! rotated refresh token before anybody sees what came with it, lets a valid token outlive a failed refresh, and asks
 //! a provider that said no again only where that can help. It deletes nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Grant, Rotation, SignIn,
+    Rotation, SignIn,
     clock::Clock,
     counter::{Counter, Desk, Held, Wishes},
     endpoints::{Endpoints, TokenSet},
+    grants::unattended,
     patience,
     state::{FaultSeen, Phase, timestamp},
     trouble::Trouble,
@@ -59,6 +63,8 @@ pub(super) struct Keeper {
     held: Option<Held>,
     generation: u64,
     trouble: Option<Trouble>,
+    /// When the files that prove the app were written, before the last flight.
+    proof: Vec<Option<SystemTime>>,
     /// The number of the last look at the store that was taken.
     looks: u64,
     /// The last look failed, although something may have changed: no token is handed out before one succeeds.
@@ -79,7 +85,7 @@ impl Keeper {
         quiet: Duration,
         stop: CancellationToken,
     ) -> Self {
-        let fingerprint = sign_in.app.fingerprint();
+        let fingerprint = sign_in.fingerprint();
         Self {
             sign_in,
             means,
@@ -93,6 +99,7 @@ impl Keeper {
             held: None,
             generation: 0,
             trouble: None,
+            proof: Vec::new(),
             looks: 0,
             unread: None,
             quiet_until: Instant::now() + quiet,
@@ -130,6 +137,9 @@ impl Keeper {
             self.read_store().await;
         }
         self.looks = wishes.look;
+        if blocked && wishes.wanted && self.has_other_proof() {
+            self.trouble = None;
+        }
         let mut refusal = None;
         if wishes.refused > 0 && wishes.refused >= self.generation && self.has_usable() {
             refusal = self.replace_refused().await;
@@ -162,6 +172,7 @@ impl Keeper {
     /// One flight: a few quick tries at what passes by itself, then an answer for all who wait. A keeper that is to
     /// stop waits for what it sent, and sends nothing more.
     async fn fly(&mut self) {
+        self.proof = self.sign_in.app.credential.written_at();
         let start = Instant::now();
         let mut tries = 0;
         let verdict = loop {
@@ -192,13 +203,11 @@ impl Keeper {
         if let Some(row) = self.unsaved.take() {
             return self.save(row, true).await;
         }
-        match self.sign_in.app.grant {
-            Grant::ClientCredentials => {
-                let set = self.measured(self.endpoints().client_credentials()).await?;
-                self.adopt(set).await
-            }
-            Grant::AuthorizationCode | Grant::DeviceCode => self.refresh().await,
+        if !self.sign_in.app.grant.is_unattended() {
+            return self.refresh().await;
         }
+        let set = self.measured(unattended::fetch(self.endpoints(), &self.sign_in)).await?;
+        self.adopt(set).await
     }
 
     /// Counts a request and its time.
@@ -291,8 +300,8 @@ impl Keeper {
         if self.has_usable() {
             return Ok(());
         }
-        if self.sign_in.app.grant == Grant::ClientCredentials {
-            // Nobody consents to an app-only grant, so there is nothing that a logout could have meant to end.
+        if self.sign_in.app.grant.is_unattended() {
+            // Nobody consents to such a grant, so there is nothing that a logout could have meant to end.
             self.take(ours);
             return Ok(());
         }
@@ -341,7 +350,7 @@ impl Keeper {
             self.trouble = self.remembered_failure(&row);
             self.take(row);
         }
-        if self.sign_in.app.grant != Grant::ClientCredentials && self.refresh_token().is_none() {
+        if !self.sign_in.app.grant.is_unattended() && self.refresh_token().is_none() {
             let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
             self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
         }
@@ -367,7 +376,7 @@ impl Keeper {
 
     /// So that a restart does not ask a provider that has said no already.
     async fn remember_failure(&mut self, verdict: &Verdict) {
-        let Some(mut row) = self.row.clone() else { return };
+        let mut row = self.row.clone().unwrap_or_default();
         row.failure = Some(Failure {
             id: verdict.entry.id.to_owned(),
             detail: verdict.detail.clone(),
@@ -401,6 +410,12 @@ impl Keeper {
         self.unread.is_some() || self.trouble.as_ref().is_some_and(|trouble| !trouble.is_over())
     }
 
+    /// A renewed certificate, key or federated token is presented at once, whatever was said to the one before it.
+    fn has_other_proof(&self) -> bool {
+        let refused = self.trouble.as_ref().is_some_and(|trouble| trouble.retry == Retry::Rarely);
+        refused && self.proof != self.sign_in.app.credential.written_at()
+    }
+
     fn has_usable(&self) -> bool {
         self.held.as_ref().is_some_and(|held| self.means.clock.left(held.expiry) > held.grace)
     }
@@ -414,12 +429,10 @@ impl Keeper {
             return false;
         }
         let old = self.held.as_ref().is_none_or(|held| self.means.clock.left(held.expiry) <= held.ahead);
-        match self.sign_in.app.grant {
-            // An idle app asks again when somebody wants something.
-            Grant::ClientCredentials => old && self.held.is_some() && self.counter.was_used(),
-            Grant::AuthorizationCode | Grant::DeviceCode => {
-                self.refresh_token().is_some() && (old || self.is_untouched())
-            }
+        match self.sign_in.app.grant.is_unattended() {
+            // What is idle asks again when somebody wants something.
+            true => old && self.held.is_some() && self.counter.was_used(),
+            false => self.refresh_token().is_some() && (old || self.is_untouched()),
         }
     }
 

@@ -84,7 +84,7 @@ impl Keepers {
             if running.contains_key(&key) {
                 continue;
             }
-            let fingerprint = sign_in.app.fingerprint();
+            let fingerprint = sign_in.fingerprint();
             let next = match before.remove(&key) {
                 Some(same) if same.fingerprint == fingerprint => same,
                 old => {

@@ -12,6 +12,7 @@ pub mod grants;
 mod keeper;
 mod keepers;
 mod patience;
+mod proof_file;
 pub mod sign_in;
 mod state;
 #[cfg(test)]
@@ -19,6 +20,6 @@ mod tests;
 mod trouble;
 pub mod verdict;
 
-pub use app::{App, AppCredential, Grant, Rotation, SignIn};
+pub use app::{App, AppCredential, Grant, IdentityEndpoint, Rotation, ServiceAccountKey, SignIn};
 pub use keepers::Keepers;
 pub use state::{FaultSeen, Phase, SignInState};

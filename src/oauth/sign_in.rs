@@ -1,4 +1,4 @@
-//! Keeps what a person's sign-in brought, and forgets it again: the common end of `gatepost login`, `gatepost logout`
+//! Keeps what a sign-in brought, and forgets it again: the common end of `gatepost login`, `gatepost logout`
 //! and the console.
 
 use super::{
@@ -35,7 +35,8 @@ pub struct Forgotten {
 
 /// Stores the tokens over whatever was there; a refresh in flight elsewhere loses.
 pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -> Result<Kept, Verdict> {
-    if set.refresh.is_none() {
+    let attended = !sign_in.app.grant.is_unattended();
+    if set.refresh.is_none() && attended {
         let why = "no refresh token came: the scopes need offline_access (Google: access_type=offline, prompt=consent)";
         return Err(Verdict::new(PROVIDER_REFUSES, why));
     }
@@ -56,7 +57,7 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
             access: [(MAIL.to_owned(), access)].into(),
             scope: set.scope.clone(),
             consented_as: set.account.clone(),
-            signed_in_at: Some(now),
+            signed_in_at: attended.then_some(now),
             last_refresh: Some(now),
             ..TokenRow::default()
         };

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{App, Grant, SignIn};
+use super::{App, SignIn};
 use crate::{base::Fault, store::TokenRow};
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Phase {
     /// The store was not read yet.
     #[default]
     Starting,
-    /// A token is held, or one is fetched when somebody asks (app-only).
+    /// A token is held, or one is fetched when somebody asks (grants that need nobody).
     Ready,
     /// No token right now; it passes by itself.
     Waiting,
@@ -79,11 +79,7 @@ impl SignInState {
             app: sign_in.app.name.clone(),
             provider: sign_in.app.provider.clone(),
             identity: sign_in.identity.clone(),
-            grant: match sign_in.app.grant {
-                Grant::AuthorizationCode => "authorization-code",
-                Grant::DeviceCode => "device-code",
-                Grant::ClientCredentials => "client-credentials",
-            },
+            grant: sign_in.app.grant.as_str(),
             ..Self::default()
         }
     }

@@ -127,7 +127,8 @@ impl Said {
         Self {
             error: text("error"),
             subtype: text("suberror").or_else(|| text("error_subtype")).filter(|word| !word.is_empty()),
-            description: text("error_description").unwrap_or_default(),
+            // `message`: App Service.
+            description: text("error_description").or_else(|| text("message")).unwrap_or_default(),
             codes: codes.into_iter().flatten().filter_map(|code| code.as_u64()?.try_into().ok()).collect(),
         }
     }

@@ -48,7 +48,8 @@ pub use faults::{
     MishapKind, Pop3Faults, Rotation, SmtpFaults, StartTls, Switchboard,
 };
 pub use options::{
-    CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, DOMAIN, Options, PASSWORD, PUBLIC_CLIENT, Person, Ports, Registration,
+    CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, DOMAIN, Federation, Options, PASSWORD, PUBLIC_CLIENT, Person, Ports,
+    Registration,
 };
 pub use presets::{BASIC_DISABLED, CRITERIA, DISABLED_MAILBOX, DISABLED_TENANT, PRESETS, Preset, SECURITY_DEFAULTS};
 pub use tally::{Counts, Load};

@@ -89,7 +89,15 @@ impl Person {
     }
 }
 
-/// An app registration.
+/// Another issuer, and of whom its tokens must speak. What it signs with is given as a certificate.
+#[derive(Clone, Debug)]
+pub struct Federation {
+    pub issuer: String,
+    pub subject: String,
+    pub certificate_pem: String,
+}
+
+/// An app registration; with a certificate also a service account, whose client id is its mail address.
 #[derive(Clone, Debug)]
 pub struct Registration {
     pub client_id: String,
@@ -97,6 +105,8 @@ pub struct Registration {
     pub secret: Option<Secret>,
     /// PEM of the certificate whose key signs client assertions.
     pub certificate_pem: Option<String>,
+    /// Whose tokens prove the application, in the place of its own: a federated credential.
+    pub federation: Option<Federation>,
     /// `http://localhost` stands for any port (entra-docs, reply-url).
     pub redirect_uris: Vec<String>,
 }
@@ -107,6 +117,7 @@ impl Registration {
             client_id: client_id.into(),
             secret: None,
             certificate_pem: None,
+            federation: None,
             redirect_uris: vec![
                 "http://localhost".into(),
                 "https://login.microsoftonline.com/common/oauth2/nativeclient".into(),
@@ -122,7 +133,11 @@ impl Registration {
         Self { certificate_pem: Some(certificate_pem.into()), ..Self::public(client_id) }
     }
 
+    pub fn federated(client_id: impl Into<String>, federation: Federation) -> Self {
+        Self { federation: Some(federation), ..Self::public(client_id) }
+    }
+
     pub fn is_public(&self) -> bool {
-        self.secret.is_none() && self.certificate_pem.is_none()
+        self.secret.is_none() && self.certificate_pem.is_none() && self.federation.is_none()
     }
 }

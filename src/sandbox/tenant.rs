@@ -66,9 +66,11 @@ impl Access {
     }
 }
 
-/// Hosts that name the Exchange Online resource (and its sovereign cloud).
+/// Hosts that name the Exchange Online resource (and its sovereign clouds).
 pub(super) fn is_exchange(resource: &str) -> bool {
-    ["https://outlook.office.com", "https://outlook.office365.com", "https://outlook.office365.us"].contains(&resource)
+    const HOSTS: [&str; 4] =
+        ["outlook.office.com", "outlook.office365.com", "outlook.office365.us", "partner.outlook.cn"];
+    resource.strip_prefix("https://").is_some_and(|host| HOSTS.contains(&host))
 }
 
 impl Tenant {

@@ -10,11 +10,21 @@ use gatepost::{
 
 use crate::world::{PASSWORD, Talk, cheap_hash, own_address, plain};
 
-const BOB: &str = "bob@contoso.example";
+pub const BOB: &str = "bob@contoso.example";
 const CERTIFIED_CLIENT: &str = "33333333-0000-4000-8000-000000000003";
 
 /// A daemon in front of `sandbox` whose only app proves itself with `credential` (TOML lines).
 async fn daemon(sandbox: &Sandbox, dir: &Path, client_id: &str, credential: &str) -> Daemon {
+    let app = format!(
+        "provider = \"microsoft365\"\ntenant = \"contoso.example\"\nclient-id = \"{client_id}\"\n\
+         grant = \"client-credentials\"\n{credential}\ntoken-url = \"{}\"\n",
+        sandbox.token_url()
+    );
+    daemon_of(sandbox, dir, &app, "", &[]).await
+}
+
+/// One with this app (TOML lines), for which bob's account has some more lines, in an environment of these variables.
+pub async fn daemon_of(sandbox: &Sandbox, dir: &Path, app: &str, account: &str, variables: &[(&str, &str)]) -> Daemon {
     let ca = dir.join("ca.pem");
     std::fs::write(&ca, sandbox.ca_pem()).unwrap();
     let text = format!(
@@ -22,25 +32,23 @@ async fn daemon(sandbox: &Sandbox, dir: &Path, client_id: &str, credential: &str
          [network]\nca-file = \"{ca}\"\n\
          [[listener]]\nprotocol = \"smtp\"\nlisten = [\"127.0.0.1:0\"]\n\
          [[listener]]\nprotocol = \"imap\"\nlisten = [\"127.0.0.1:0\"]\n\
-         [app.robot]\nprovider = \"microsoft365\"\ntenant = \"contoso.example\"\nclient-id = \"{client_id}\"\n\
-         grant = \"client-credentials\"\n{credential}\ntoken-url = \"{token}\"\n\
-         smtp = \"{smtp}\"\nimap = \"{imap}\"\npop3 = \"{pop3}\"\n\
-         [[account]]\naddress = \"{BOB}\"\napp = \"robot\"\npassword = \"{hash}\"\n",
+         [app.robot]\n{app}smtp = \"{smtp}\"\nimap = \"{imap}\"\npop3 = \"{pop3}\"\n\
+         [[account]]\naddress = \"{BOB}\"\napp = \"robot\"\npassword = \"{hash}\"\n{account}",
         dir = dir.display(),
         ca = ca.display(),
-        token = sandbox.token_url(),
         smtp = sandbox.smtp(),
         imap = sandbox.imap(),
         pop3 = sandbox.pop3(),
         hash = cheap_hash(PASSWORD),
     );
-    let file = dir.join("gatepost.toml");
-    let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(&file))
-        .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    let mut around = Surroundings::of_this_process(&dir.join("gatepost.toml"));
+    around.variables.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
+    let (config, _) =
+        config::check_text(&text, "gatepost.toml", &around).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
     Daemon::start(&config).await.unwrap()
 }
 
-async fn bob_sends_and_reads(daemon: &Daemon) {
+pub async fn bob_sends_and_reads(daemon: &Daemon) {
     let source = own_address();
     let mut smtp = Talk::connect(source, daemon.bound()[0].address).await;
     smtp.expect("220 ").await;

@@ -175,6 +175,26 @@ fn a_pasted_address_signs_in_without_a_browser_and_a_logout_ends_it() {
 }
 
 #[test]
+fn a_grant_that_needs_nobody_shows_at_a_login_that_it_works() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let account = account("ann@b.c", &format!("password = \"{HASH}\"\nsign-in-password = \"at-the-provider\""));
+    let config = provider.config(folder.path(), "password", &account);
+    let (code, text, errors) = run(&["login", "ann@b.c", "--json"], &config);
+    assert_eq!(code, 0, "{errors}");
+    let told: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((told["event"].as_str(), told["grant"].as_str()), (Some("signed-in"), Some("password")));
+    assert_eq!(told["app-only"].as_bool(), Some(false));
+    let form = &provider.forms("/token")[0];
+    assert!(form.contains("grant_type=password&username=ann%40b.c&password=at-the-provider&scope=mail"), "{form}");
+    nothing_readable(folder.path());
+    let (_, status, _) = run(&["status", "--json"], &config);
+    let told: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(told["accounts"][0]["sign-in"]["phase"], "ready", "{status}");
+    let (code, text, _) = run(&["logout", "ann@b.c", "--yes"], &config);
+    assert!(code == 0 && text.contains("still lets Gatepost fetch new ones"), "{text}");
+}
+
+#[test]
 fn a_browser_that_comes_back_to_the_loopback_port_signs_in() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));

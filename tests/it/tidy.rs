@@ -28,32 +28,34 @@ const SANDBOX_IMPORTS: &[&str] = &["base", "wire", "net"];
 
 /// Where a secret is seen: each of these puts it on a wire, into a hash, or under a seal, or looks at its shape.
 const EXPOSE: &[&str] = &[
-    "src/account/passwords.rs",        // hashes and compares what was typed
-    "src/base/secret.rs",              // defines it
-    "src/cli/demo/stage.rs",           // the demo's own password
-    "src/cli/password.rs",             // prints the hash that was asked for
-    "src/cli/local_password.rs",       // prints a password that was just made, once
-    "src/cli/login.rs",                // the redirected address that a person pastes
-    "src/cli/send/dialogue.rs",        // AUTH of the test message
-    "src/config/check/account.rs",     // the word "first-use" in place of a hash
-    "src/config/check/mod.rs",         // URLs that may hold a password
-    "src/config/check/secret.rs",      // refuses control bytes
-    "src/console/access.rs",           // compares the token of a visitor
-    "src/console/account_page.rs",     // a local password that was just made, shown once
-    "src/console/look.rs",             // the word that a visit's forms carry
-    "src/console/sign_ins.rs",         // the redirected address that a person pastes
-    "src/net/http.rs",                 // body of a token request
-    "src/oauth/fingerprint.rs",        // keyed hash of a token
-    "src/oauth/verdict.rs",            // redacts
-    "src/sandbox/exchange/sign_on.rs", // the imitated server checks the token
-    "src/sandbox/identity/grant.rs",   // the imitated provider checks the secret
-    "src/sandbox/transcript.rs",       // masks secrets in what it records
-    "src/store/row.rs",                // what is sealed
-    "src/store/sqlite.rs",             // sealed rows
-    "src/wire/imap/back.rs",           // AUTHENTICATE
-    "src/wire/pop3/back.rs",           // AUTH
-    "src/wire/sasl.rs",                // SASL messages
-    "src/wire/smtp/back.rs",           // AUTH
+    "src/account/passwords.rs",            // hashes and compares what was typed
+    "src/base/secret.rs",                  // defines it
+    "src/cli/demo/stage.rs",               // the demo's own password
+    "src/cli/password.rs",                 // prints the hash that was asked for
+    "src/cli/local_password.rs",           // prints a password that was just made, once
+    "src/cli/login.rs",                    // the redirected address that a person pastes
+    "src/cli/send/dialogue.rs",            // AUTH of the test message
+    "src/config/check/account.rs",         // the word "first-use" in place of a hash
+    "src/config/check/mod.rs",             // URLs that may hold a password
+    "src/config/check/secret.rs",          // refuses control bytes
+    "src/console/access.rs",               // compares the token of a visitor
+    "src/console/account_page.rs",         // a local password that was just made, shown once
+    "src/console/look.rs",                 // the word that a visit's forms carry
+    "src/console/sign_ins.rs",             // the redirected address that a person pastes
+    "src/net/http.rs",                     // body of a token request
+    "src/oauth/fingerprint.rs",            // keyed hash of a token
+    "src/oauth/grants/service_account.rs", // the key that signs
+    "src/oauth/verdict.rs",                // redacts
+    "src/sandbox/exchange/sign_on.rs",     // the imitated server checks the token
+    "src/sandbox/identity/grant.rs",       // the imitated provider checks the secret
+    "src/sandbox/identity/metadata.rs",    // hands out a token
+    "src/sandbox/transcript.rs",           // masks secrets in what it records
+    "src/store/row.rs",                    // what is sealed
+    "src/store/sqlite.rs",                 // sealed rows
+    "src/wire/imap/back.rs",               // AUTHENTICATE
+    "src/wire/pop3/back.rs",               // AUTH
+    "src/wire/sasl.rs",                    // SASL messages
+    "src/wire/smtp/back.rs",               // AUTH
 ];
 
 struct Source {

@@ -66,6 +66,7 @@ fn account(password: LocalPassword) -> Account {
         grant: Grant::AuthorizationCode,
         redirect_uri: None,
         scopes: Vec::new(),
+        resource: None,
         authorize_url: url("authorize"),
         token_url: url("token"),
         device_url: None,
@@ -85,7 +86,7 @@ fn account(password: LocalPassword) -> Account {
     Account {
         address: ANN.into(),
         password,
-        sign_in: Arc::new(SignIn { app: Arc::new(app), identity: ANN.into() }),
+        sign_in: Arc::new(SignIn { app: Arc::new(app), identity: ANN.into(), password: None }),
         imap_user: ANN.into(),
         smtp_user: ANN.into(),
         send_as: vec![ANN.into()],

@@ -9,7 +9,7 @@ use crate::{
     cli::state,
     config::Config,
     console::AccountStatus,
-    oauth::{Grant, Phase, SignIn, SignInState},
+    oauth::{Phase, SignIn, SignInState},
     store::{Store, StoreError, TokenRow},
 };
 
@@ -37,16 +37,16 @@ fn one(account: &Account, rows: &BTreeMap<String, TokenRow>) -> AccountStatus {
 }
 
 fn never(sign_in: &SignIn) -> SignInState {
-    let phase = match sign_in.app.grant {
-        Grant::ClientCredentials => Phase::Ready,
-        Grant::AuthorizationCode | Grant::DeviceCode => Phase::SignInNeeded,
+    let phase = match sign_in.app.grant.is_unattended() {
+        true => Phase::Ready,
+        false => Phase::SignInNeeded,
     };
     SignInState { phase, ..SignInState::new(sign_in) }
 }
 
 fn known(sign_in: &SignIn, row: &TokenRow) -> SignInState {
     // A failure of the app as it was before somebody changed it counts no more.
-    let failed = row.failure.as_ref().is_some_and(|failure| failure.app == sign_in.app.fingerprint());
+    let failed = row.failure.as_ref().is_some_and(|failure| failure.app == sign_in.fingerprint());
     let mut state = SignInState::new(sign_in);
     state.phase = if failed { Phase::SignInNeeded } else { Phase::Ready };
     state.read(Some(row), &sign_in.app);

@@ -65,20 +65,58 @@ impl Checker<'_> {
             }
         }
         let has_clients = file.client.iter().any(|client| is_account(client, &address));
-        let app_only = app.as_ref().is_some_and(|app| app.grant == Grant::ClientCredentials);
-        let password = self.local_password(key, raw, app_only, this_machine_alone, has_clients);
+        let grant = app.as_ref().map(|app| app.grant);
+        let password = self.local_password(key, raw, grant, this_machine_alone, has_clients);
         let send_as = self.send_as(key, raw, &address);
-        let app = app?;
-        let shared = (app.name.clone(), sign_in_as.to_lowercase());
-        let sign_in = sign_ins.entry(shared).or_insert_with(|| Arc::new(SignIn { app, identity: sign_in_as.clone() }));
+        let sign_in = self.sign_in(key, raw, app, &sign_in_as, sign_ins)?;
         Some(Account {
             password,
-            sign_in: Arc::clone(sign_in),
+            sign_in,
             imap_user: raw.imap_user.clone().unwrap_or_else(|| address.clone()),
             smtp_user: raw.smtp_user.clone().unwrap_or(sign_in_as),
             send_as,
             address,
         })
+    }
+
+    /// One for each app and identity; the password at the provider stands at the first of its accounts.
+    fn sign_in(
+        &mut self,
+        key: &Key,
+        raw: &raw::Account,
+        app: Option<Arc<App>>,
+        identity: &str,
+        sign_ins: &mut SignIns,
+    ) -> Option<Arc<SignIn>> {
+        const NAME: &str = "sign-in-password";
+        let (plain, file, env) =
+            (&raw.sign_in_password, raw.sign_in_password_file.as_deref(), raw.sign_in_password_env.as_deref());
+        let given = plain.is_some() || file.is_some() || env.is_some();
+        let password = match given {
+            true => self.secret(key, NAME, plain.as_ref(), file, env),
+            false => None,
+        };
+        let app = app?;
+        let is_for_passwords = app.grant == Grant::Password;
+        if given && !is_for_passwords {
+            let text = format!("`{key}`: the grant {} has no use for sign-in-password", app.grant.as_str());
+            self.error(&key.field(NAME), text, "remove it; what clients type is `password`");
+        }
+        let known = sign_ins.get(&(app.name.clone(), identity.to_lowercase()));
+        match known.and_then(|known| known.password.as_ref()) {
+            Some(known) if password.as_ref().is_some_and(|password| !known.matches(password)) => {
+                let text = format!("`{key}`: another account has another sign-in-password for {}", shown(identity));
+                self.error(&key.field(NAME), text, "one person has one password; keep it at one of them");
+            }
+            None if is_for_passwords && !given => {
+                let hint = "add: sign-in-password-file = \"FILE\" (of `sign-in-as`, at the provider)";
+                self.missing(key, NAME, hint);
+            }
+            _ => {}
+        }
+        let identity = identity.to_owned();
+        let shared = sign_ins.entry((app.name.clone(), identity.to_lowercase()));
+        Some(shared.or_insert_with(|| Arc::new(SignIn { app, identity, password })).clone())
     }
 
     /// The app by name, or the only one there is.
@@ -117,16 +155,18 @@ impl Checker<'_> {
         &mut self,
         key: &Key,
         raw: &raw::Account,
-        app_only: bool,
+        grant: Option<Grant>,
         this_machine_alone: bool,
         has_clients: bool,
     ) -> LocalPassword {
+        let unattended = grant.filter(|grant| grant.is_unattended());
         let given = raw.password.is_some() || raw.password_file.is_some() || raw.password_env.is_some();
         if raw.password.as_ref().is_some_and(|hidden| hidden.0.expose() == "first-use") {
-            if app_only {
+            if let Some(grant) = unattended {
+                let what = if grant.is_app_only() { "app-only access" } else { grant.as_str() };
                 self.error(
                     &key.field("password"),
-                    "\"first-use\" is refused for app-only access: nobody signs in who could arm it",
+                    format!("\"first-use\" is refused for {what}: nobody signs in who could arm it"),
                     "make a hash with `gatepost password` and write: password = \"$argon2id$...\"",
                 );
             }
@@ -141,7 +181,7 @@ impl Checker<'_> {
         if self.document.has(&key.field("password")) {
             return LocalPassword::Issued;
         }
-        if !this_machine_alone || app_only {
+        if !this_machine_alone || unattended.is_some() {
             return LocalPassword::None;
         }
         match self.around.ordinary_user {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use url::Url;
 
-use super::{Checker, SecretExpiry, shown};
+use super::{Checker, SecretExpiry, proof::Proof, shown};
 use crate::{
     base::Sasl,
     config::{
@@ -13,7 +13,7 @@ use crate::{
         raw,
     },
     net::{Upstream, UpstreamTls},
-    oauth::{App, AppCredential, Grant, Rotation},
+    oauth::{App, Grant, Rotation},
 };
 
 const DAY: u64 = 86_400;
@@ -50,27 +50,27 @@ impl Checker<'_> {
             self.missing(key, "provider", "add: provider = \"microsoft365\" (or outlook, google, ..., custom)");
         }
         let preset = preset(raw.provider?);
-        if raw.client_id.as_deref().is_none_or(str::is_empty) {
-            self.missing(key, "client-id", "add: client-id = \"...\" (the id of your app registration)");
-        }
         let grant = self.grant(key, raw, preset);
+        let client_id = self.client_id(key, raw, grant);
         let tenant = self.tenant(key, raw, preset, grant);
-        let credential = self.credential(key, raw, grant);
-        let endpoints = self.endpoints(key, raw, preset, tenant.as_deref().unwrap_or("common"));
+        let proof = self.proof(key, raw, grant);
+        let resource = self.resource(key, raw, preset, grant);
+        let endpoints = self.endpoints(key, raw, preset, grant, &proof, tenant.as_deref().unwrap_or("common"));
         let smtp = self.upstream(key, "smtp", raw.smtp.as_deref(), raw.smtp_tls, preset.smtp);
         let imap = self.upstream(key, "imap", raw.imap.as_deref(), raw.imap_tls, preset.imap);
         let pop3 = self.upstream(key, "pop3", raw.pop3.as_deref(), raw.pop3_tls, preset.pop3);
-        let scopes = self.scopes(key, raw, preset, grant);
+        let scopes = self.scopes(key, raw, preset, grant, resource.is_some());
         let endpoints = endpoints?;
         Some(App {
             name: name.to_owned(),
             provider: preset.name.to_owned(),
             tenant: tenant?,
-            client_id: raw.client_id.clone()?,
-            credential,
-            grant: grant?,
+            client_id,
+            credential: proof.credential,
+            grant,
             redirect_uri: self.redirect(key, raw),
             scopes,
+            resource,
             authorize_url: endpoints.authorize,
             token_url: endpoints.token,
             device_url: endpoints.device,
@@ -100,78 +100,100 @@ impl Checker<'_> {
         })
     }
 
-    /// `None` for the grants of later versions, which were reported already.
-    fn grant(&mut self, key: &Key, raw: &raw::App, preset: &Preset) -> Option<Grant> {
-        match raw.grant {
-            None | Some(raw::Grant::AuthorizationCode) => Some(Grant::AuthorizationCode),
-            Some(raw::Grant::DeviceCode) => {
-                if preset.device_url.is_none() && raw.device_url.is_none() {
-                    self.error(
-                        &key.field("grant"),
-                        format!("{} has no device sign-in for mail", preset.name),
-                        "use grant = \"authorization-code\"; `gatepost login --flow paste` needs no browser on this machine",
-                    );
-                }
-                Some(Grant::DeviceCode)
+    fn grant(&mut self, key: &Key, raw: &raw::App, preset: &Preset) -> Grant {
+        let grant = raw.grant.map_or(Grant::AuthorizationCode, Grant::from);
+        let known = match grant {
+            Grant::DeviceCode => preset.device_url.is_some() || raw.device_url.is_some(),
+            grant => preset.grants.contains(&grant),
+        };
+        match grant {
+            _ if known => {}
+            Grant::DeviceCode => self.error(
+                &key.field("grant"),
+                format!("{} has no device sign-in for mail", preset.name),
+                "use grant = \"authorization-code\"; `gatepost login --flow paste` needs no browser on this machine",
+            ),
+            grant => {
+                let names: Vec<&str> = preset.grants.iter().map(|grant| grant.as_str()).collect();
+                let text = format!("{} gives no tokens for grant = \"{}\"", preset.name, grant.as_str());
+                self.error(&key.field("grant"), text, format!("use: {}", names.join(", ")));
             }
-            Some(raw::Grant::ClientCredentials) => Some(Grant::ClientCredentials),
-            Some(_) => None,
         }
+        grant
     }
 
-    fn tenant(&mut self, key: &Key, raw: &raw::App, preset: &Preset, grant: Option<Grant>) -> Option<String> {
-        let tenant = raw.tenant.as_deref().or(preset.default_tenant).unwrap_or_default();
+    /// An assertion of a service account names itself; a machine with one managed identity needs no name for it.
+    fn client_id(&mut self, key: &Key, raw: &raw::App, grant: Grant) -> String {
+        let written = raw.client_id.clone().filter(|id| !id.is_empty());
+        let id = written.or_else(|| self.federated_default(grant, "AZURE_CLIENT_ID"));
+        match grant {
+            Grant::ServiceAccount if id.is_some() => {
+                let text = format!("`{key}.client-id` is not used: the key of a service account names it");
+                self.warning(&key.field("client-id"), text, "remove the line");
+            }
+            Grant::ServiceAccount | Grant::ManagedIdentity => {}
+            _ if id.is_none() => {
+                self.missing(key, "client-id", "add: client-id = \"...\" (the id of your app registration)");
+            }
+            _ => {}
+        }
+        id.unwrap_or_default()
+    }
+
+    fn tenant(&mut self, key: &Key, raw: &raw::App, preset: &Preset, grant: Grant) -> Option<String> {
+        let written = raw.tenant.clone().or_else(|| self.federated_default(grant, "AZURE_TENANT_ID"));
+        let tenant = written.or_else(|| preset.default_tenant.map(str::to_owned)).unwrap_or_default();
         if tenant.contains(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-') {
-            let text = format!("`{key}.tenant`: \"{}\" is not a tenant", shown(tenant));
+            let text = format!("`{key}.tenant`: \"{}\" is not a tenant", shown(&tenant));
             self.error(&key.field("tenant"), text, "the id of the tenant, or one of its verified domains");
             return None;
         }
-        let nobodys = matches!(tenant, "common" | "organizations" | "consumers");
-        if grant == Some(Grant::ClientCredentials) && nobodys {
-            let text = format!("`{key}`: app-only access needs the tenant, \"{tenant}\" is none (AADSTS9001023)");
+        let nobodys: &[&str] = match grant {
+            Grant::ClientCredentials | Grant::WorkloadIdentity => &["common", "organizations", "consumers"],
+            Grant::Password => &["common", "consumers"],
+            _ => &[],
+        };
+        if nobodys.contains(&tenant.as_str()) {
+            let what = if grant == Grant::Password { "a password" } else { "app-only access" };
+            let text = format!("`{key}`: {what} needs the tenant, \"{tenant}\" is none (AADSTS9001023)");
             self.error(&key.field("tenant"), text, "add: tenant = \"contoso.com\" (id or verified domain)");
         }
-        Some(tenant.to_owned())
+        Some(tenant)
     }
 
-    fn credential(&mut self, key: &Key, raw: &raw::App, grant: Option<Grant>) -> AppCredential {
-        let (file, env) = (raw.client_secret_file.as_deref(), raw.client_secret_env.as_deref());
-        let secret = self.secret(key, "client-secret", raw.client_secret.as_ref(), file, env);
-        let secret_given = raw.client_secret.is_some() || file.is_some() || env.is_some();
-        let certificate = raw.certificate.as_ref().map(|path| self.readable(&key.field("certificate"), path));
-        let private = raw.certificate_key.as_ref().map(|path| self.readable(&key.field("certificate-key"), path));
-        if secret_given && certificate.is_some() {
-            let text = format!("`{key}` has both a client secret and a certificate");
-            self.error(&key.field("certificate"), text, "keep one of them");
+    /// Endpoints that know no scopes are told of a resource; scopes that somebody wrote are meant for one that does.
+    fn resource(&mut self, key: &Key, raw: &raw::App, preset: &Preset, grant: Grant) -> Option<String> {
+        if grant == Grant::Password {
+            let known = preset.password.filter(|_| raw.scopes.is_none()).map(|(_, resource)| resource.to_owned());
+            return raw.resource.clone().or(known);
         }
-        match (secret, certificate, private) {
-            (_, Some(certificate), Some(key)) => AppCredential::Certificate { certificate, key },
-            (_, Some(_), None) => {
-                self.missing(key, "certificate-key", "add: certificate-key = \"app.key\"");
-                AppCredential::None
-            }
-            (_, None, Some(_)) => {
-                self.missing(key, "certificate", "add: certificate = \"app.pem\"");
-                AppCredential::None
-            }
-            (Some(secret), None, None) => AppCredential::Secret(secret),
-            (None, None, None) => {
-                if grant == Some(Grant::ClientCredentials) && !secret_given {
-                    let hint = "add: certificate = \"app.pem\" and certificate-key = \"app.key\", or client-secret-file = \"FILE\"";
-                    self.error(key, format!("`{key}`: app-only access needs a secret or a certificate"), hint);
-                }
-                AppCredential::None
-            }
+        if raw.resource.is_some() {
+            let text = format!("`{key}.resource` has no use with grant = \"{}\"", grant.as_str());
+            self.error(&key.field("resource"), text, "remove the line; `scopes` names what is asked for");
         }
+        None
     }
 
-    fn endpoints(&mut self, key: &Key, raw: &raw::App, preset: &Preset, tenant: &str) -> Option<Endpoints> {
+    fn endpoints(
+        &mut self,
+        key: &Key,
+        raw: &raw::App,
+        preset: &Preset,
+        grant: Grant,
+        proof: &Proof,
+        tenant: &str,
+    ) -> Option<Endpoints> {
+        let known_token = match (&proof.token_url, preset.password) {
+            (Some(found), _) => Some(found.as_str()),
+            (None, Some((url, _))) if grant == Grant::Password && raw.scopes.is_none() => Some(url),
+            (None, _) => preset.token_url,
+        };
         let mut url = |name: &str, written: Option<&str>, known: Option<&str>| match written {
             Some(written) => self.safe_url(&key.field(name), written),
             None => known.and_then(|known| Url::parse(&known.replace("{tenant}", tenant)).ok()),
         };
         let authorize = url("authorize-url", raw.authorize_url.as_deref(), preset.authorize_url);
-        let token = url("token-url", raw.token_url.as_deref(), preset.token_url);
+        let token = url("token-url", raw.token_url.as_deref(), known_token);
         let device = url("device-url", raw.device_url.as_deref(), preset.device_url);
         let revoke = url("revoke-url", raw.revoke_url.as_deref(), preset.revoke_url);
         // Nothing uses it before Graph is a way out; a wrong one is still a mistake.
@@ -180,26 +202,31 @@ impl Checker<'_> {
             self.missing(key, "token-url", "add: token-url = \"https://...\"");
         }
         // Only a person in a browser needs the page; elsewhere it is never opened.
-        let needs_page = matches!(raw.grant, None | Some(raw::Grant::AuthorizationCode));
-        if authorize.is_none() && needs_page {
+        if authorize.is_none() && grant == Grant::AuthorizationCode {
             self.missing(key, "authorize-url", "add: authorize-url = \"https://...\"");
         }
         let token = token?;
         Some(Endpoints { authorize: authorize.unwrap_or_else(|| token.clone()), token, device, revoke })
     }
 
-    fn scopes(&mut self, key: &Key, raw: &raw::App, preset: &Preset, grant: Option<Grant>) -> Vec<String> {
-        let known = match grant {
-            Some(Grant::ClientCredentials) => preset.app_only_scopes,
-            _ => preset.scopes,
+    fn scopes(&mut self, key: &Key, raw: &raw::App, preset: &Preset, grant: Grant, has_resource: bool) -> Vec<String> {
+        let known = match grant.is_app_only() || grant == Grant::ServiceAccount {
+            true => preset.app_only_scopes,
+            false => preset.scopes,
         };
+        // Where nobody signs in there is no sign-in to keep: what proves the right is presented anew.
+        let lasting = |scope: &&&str| !grant.is_unattended() || **scope != "offline_access";
         let scopes = match &raw.scopes {
             Some(scopes) => scopes.clone(),
-            None => known.iter().map(|scope| (*scope).to_owned()).collect(),
+            None => known.iter().filter(lasting).map(|scope| (*scope).to_owned()).collect(),
         };
-        if scopes.is_empty() && grant.is_some() {
+        if scopes.is_empty() && !has_resource {
             let text = format!("`{key}`: no scopes are known for this grant at {}", preset.name);
             self.error(&key.field("scopes"), text, "add: scopes = [\"...\"]");
+        }
+        if grant == Grant::ManagedIdentity && scopes.len() > 1 {
+            let hint = "keep one: scopes = [\"https://outlook.office365.com/.default\"]";
+            self.error(&key.field("scopes"), format!("`{key}.scopes`: a managed identity asks for one resource"), hint);
         }
         if scopes.iter().any(|scope| scope.is_empty() || scope.contains(|c: char| c.is_control() || c.is_whitespace()))
         {
@@ -248,6 +275,20 @@ impl Checker<'_> {
             (None, None) => UpstreamTls::Implicit,
         };
         Some(Upstream { host, port, tls })
+    }
+}
+
+impl From<raw::Grant> for Grant {
+    fn from(written: raw::Grant) -> Self {
+        match written {
+            raw::Grant::AuthorizationCode => Self::AuthorizationCode,
+            raw::Grant::DeviceCode => Self::DeviceCode,
+            raw::Grant::ClientCredentials => Self::ClientCredentials,
+            raw::Grant::ServiceAccount => Self::ServiceAccount,
+            raw::Grant::Password => Self::Password,
+            raw::Grant::ManagedIdentity => Self::ManagedIdentity,
+            raw::Grant::WorkloadIdentity => Self::WorkloadIdentity,
+        }
     }
 }
 

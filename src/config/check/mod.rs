@@ -7,6 +7,7 @@ mod client;
 mod hash;
 mod listener;
 mod place;
+mod proof;
 mod secret;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};

@@ -1,6 +1,9 @@
 //! Secrets in three forms: `NAME`, `NAME-file`, `NAME-env`. Their values never appear in a problem.
 
-use std::{io::Read, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use super::Checker;
 use crate::{
@@ -20,29 +23,39 @@ impl Checker<'_> {
         file: Option<&Path>,
         env: Option<&str>,
     ) -> Option<Secret> {
-        let given = usize::from(plain.is_some()) + usize::from(file.is_some()) + usize::from(env.is_some());
-        if given > 1 {
-            let text = format!("`{table}.{name}` is given more than once");
-            let hint = format!("keep one of `{name}`, `{name}-file` and `{name}-env`");
-            self.error(&table.field(name), text, hint);
-        }
-        let (key, secret) = if let Some(Hidden(secret)) = plain {
-            (table.field(name), secret.clone())
-        } else if let Some(file) = file {
-            let key = table.field(&format!("{name}-file"));
-            let secret = self.secret_file(&key, file)?;
-            (key, secret)
-        } else {
-            let key = table.field(&format!("{name}-env"));
-            let secret = self.secret_variable(&key, env?)?;
-            (key, secret)
-        };
+        let (key, secret) = self.secret_text(table, name, plain, file, env)?;
         if secret.is_empty() || secret.expose().contains(|c: char| c.is_control()) {
             let text = format!("`{key}` is empty or holds control characters");
             self.error(&key, text, "one line of text is expected");
             return None;
         }
         Some(secret)
+    }
+
+    /// The same of any number of lines, with the key under which it stood.
+    pub(super) fn secret_text(
+        &mut self,
+        table: &Key,
+        name: &str,
+        plain: Option<&Hidden>,
+        file: Option<&Path>,
+        env: Option<&str>,
+    ) -> Option<(Key, Secret)> {
+        let given = usize::from(plain.is_some()) + usize::from(file.is_some()) + usize::from(env.is_some());
+        if given > 1 {
+            let text = format!("`{table}.{name}` is given more than once");
+            let hint = format!("keep one of `{name}`, `{name}-file` and `{name}-env`");
+            self.error(&table.field(name), text, hint);
+        }
+        if let Some(Hidden(secret)) = plain {
+            return Some((table.field(name), secret.clone()));
+        }
+        if let Some(file) = file {
+            let key = table.field(&format!("{name}-file"));
+            return self.secret_file(&key, file).map(|secret| (key, secret));
+        }
+        let key = table.field(&format!("{name}-env"));
+        self.secret_variable(&key, env?).map(|secret| (key, secret))
     }
 
     fn secret_file(&mut self, key: &Key, written: &Path) -> Option<Secret> {
@@ -54,10 +67,7 @@ impl Checker<'_> {
         });
         match read {
             Ok(open_to_all) => {
-                if open_to_all {
-                    let text = format!("{} can be read by every user of this machine", path.display());
-                    self.warning(key, text, format!("chmod 600 {}", path.display()));
-                }
+                self.warn_if(open_to_all, key, &path);
                 let trimmed = text.strip_suffix('\n').unwrap_or(&text);
                 Some(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
             }
@@ -69,6 +79,21 @@ impl Checker<'_> {
                 );
                 None
             }
+        }
+    }
+
+    /// The absolute path of a file with a key, which is read when it is needed.
+    pub(super) fn key_file(&mut self, key: &Key, written: &Path) -> PathBuf {
+        let path = self.readable(key, written);
+        let open = std::fs::File::open(&path).is_ok_and(|file| open_to_all(&file));
+        self.warn_if(open, key, &path);
+        path
+    }
+
+    fn warn_if(&mut self, open_to_all: bool, key: &Key, path: &Path) {
+        if open_to_all {
+            let text = format!("{} can be read by every user of this machine", path.display());
+            self.warning(key, text, format!("chmod 600 {}", path.display()));
         }
     }
 

@@ -133,3 +133,22 @@ async fn the_configured_proxy_is_used_except_for_this_machine() {
     assert!(asked.lock().await.starts_with("POST http://login.example/token HTTP/1.1\r\n"));
     assert_eq!(client.post_form(&local, &form, &[]).await.unwrap().status, 204);
 }
+
+/// What the metadata service of a cloud answers is meant for this machine, and a proxy's machine has another.
+#[tokio::test]
+async fn link_local_addresses_are_never_asked_for_through_the_proxy() {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Url = format!("http://{}", proxy.local_addr().unwrap()).parse().unwrap();
+    let network = Network { http_proxy: Some(url), ..Network::default() };
+    let client = HttpClient::new(&network, &Authority::new().client()).unwrap();
+    for (asked, through_proxy) in [("http://id.example/", true), ("http://169.254.7.7:1/token", false)] {
+        let asked: Url = asked.parse().unwrap();
+        // Where the address is routed somewhere, nobody answers; a second is long enough for the proxy next door.
+        let request = tokio::time::timeout(Duration::from_secs(1), client.get(&asked, &[]));
+        let reached = tokio::select! {
+            _ = proxy.accept() => true,
+            _ = request => false,
+        };
+        assert_eq!(reached, through_proxy, "{asked}");
+    }
+}

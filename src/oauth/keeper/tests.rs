@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     catalog::token::{ENDPOINT_FAILING, SIGN_IN_EXPIRED},
     oauth::{
+        Grant,
         state::SignInState,
         tests::endpoint::{Endpoint, app, http, open},
     },
@@ -11,7 +12,7 @@ use crate::{
 async fn keeper() -> (Keeper, tempfile::TempDir) {
     let (endpoint, dir, clock) = (Endpoint::start(vec![]).await, tempfile::tempdir().unwrap(), Clock::default());
     let app = Arc::new(app(&endpoint, Grant::AuthorizationCode));
-    let sign_in = Arc::new(SignIn { app, identity: "ann@contoso.example".into() });
+    let sign_in = Arc::new(SignIn { app, identity: "ann@contoso.example".into(), password: None });
     let (counter, desk) = Counter::new(SignInState::new(&sign_in), clock.clone());
     let store = Arc::new(open(dir.path()).await);
     let means = Means { store, http: http(), clock, meter: Meter::new() };

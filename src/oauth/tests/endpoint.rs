@@ -38,6 +38,7 @@ pub struct Endpoint {
     pub url: Url,
     script: Arc<Mutex<VecDeque<Play>>>,
     asked: Arc<Mutex<Vec<Form>>>,
+    heads: Arc<Mutex<Vec<String>>>,
     arrived: Arc<Notify>,
     go: Arc<Notify>,
 }
@@ -51,17 +52,19 @@ impl Endpoint {
             url,
             script: Arc::new(Mutex::new(script.into())),
             asked: Arc::default(),
+            heads: Arc::default(),
             arrived: Arc::default(),
             go: Arc::default(),
         };
         let (script, asked) = (endpoint.script.clone(), endpoint.asked.clone());
         let (arrived, go) = (endpoint.arrived.clone(), endpoint.go.clone());
+        let heads = endpoint.heads.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, asked) = (script.clone(), asked.clone());
-                let (arrived, go) = (arrived.clone(), go.clone());
+                let (arrived, go, heads) = (arrived.clone(), go.clone(), heads.clone());
                 tokio::spawn(async move {
-                    let _ = answer(stream, &script, &asked, &arrived, &go).await;
+                    let _ = answer(stream, &script, &asked, &heads, &arrived, &go).await;
                 });
             }
         });
@@ -70,6 +73,11 @@ impl Endpoint {
 
     pub fn asked(&self) -> Vec<Form> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// Request lines and headers.
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
     }
 
     pub fn count(&self) -> usize {
@@ -106,6 +114,7 @@ async fn answer(
     mut stream: TcpStream,
     script: &Mutex<VecDeque<Play>>,
     asked: &Mutex<Vec<Form>>,
+    heads: &Mutex<Vec<String>>,
     arrived: &Notify,
     go: &Notify,
 ) -> std::io::Result<()> {
@@ -121,6 +130,7 @@ async fn answer(
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
         });
         if body.len() >= length.unwrap_or(0) {
+            heads.lock().unwrap().push(head.to_owned());
             break body.to_owned();
         }
     };
@@ -175,6 +185,7 @@ pub fn app(endpoint: &Endpoint, grant: Grant) -> App {
         grant,
         redirect_uri: None,
         scopes: vec!["https://outlook.office.com/SMTP.Send".into(), "offline_access".into()],
+        resource: None,
         authorize_url: endpoint.url.join("/authorize").unwrap(),
         token_url: endpoint.url.clone(),
         device_url: endpoint.url.join("/device").ok(),
@@ -213,7 +224,7 @@ impl House {
         let endpoint = Endpoint::start(script).await;
         let mut app = app(&endpoint, Grant::AuthorizationCode);
         change(&mut app);
-        let sign_in = Arc::new(SignIn { app: Arc::new(app), identity: "ann@contoso.example".into() });
+        let sign_in = Arc::new(SignIn { app: Arc::new(app), identity: "ann@contoso.example".into(), password: None });
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(open(dir.path()).await);
         let clock = Clock::default();

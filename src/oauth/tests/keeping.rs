@@ -115,7 +115,7 @@ async fn a_changed_configuration_deserves_a_new_try_and_an_unchanged_one_does_no
     assert_eq!(house.endpoint.count(), 1);
     let mut app = (*house.sign_in.app).clone();
     app.credential = crate::oauth::AppCredential::Secret("new".to_owned().into());
-    let changed = Arc::new(crate::oauth::SignIn { app: Arc::new(app), identity: house.sign_in.identity.clone() });
+    let changed = Arc::new(crate::oauth::SignIn { app: Arc::new(app), ..(*house.sign_in).clone() });
     house.keepers.apply(&[changed]);
     assert_eq!(house.ask().await.unwrap(), "t2");
     assert_eq!(house.endpoint.asked()[1]["client_secret"], "new");

@@ -8,7 +8,10 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
-use super::endpoint::{Endpoint, House, app};
+use super::{
+    endpoint::{Endpoint, House, app, refusal},
+    unattended::touch,
+};
 use crate::oauth::{AppCredential, Grant, assertion};
 
 /// A fresh certificate with its key in PEM files, and the public key that a provider would hold.
@@ -94,6 +97,22 @@ async fn the_certificate_goes_into_the_request_and_no_secret_does() {
     let form = &house.endpoint.asked()[0];
     assert_eq!(form["client_assertion_type"], assertion::ASSERTION_TYPE);
     assert!(form["client_assertion"].split('.').count() == 3 && !form.contains_key("client_secret"));
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_presented_at_once_after_a_refusal() {
+    let proof = Proof::new();
+    let house = House::with(vec![refusal("invalid_client", 700_027)], None, |app| {
+        app.grant = Grant::ClientCredentials;
+        app.credential = proof.credential();
+    })
+    .await;
+    for _ in 0..2 {
+        assert_eq!(house.ask().await.unwrap_err(), "app-certificate-refused");
+    }
+    assert_eq!(house.endpoint.count(), 1);
+    touch(&proof.certificate(), 10);
+    assert_eq!(house.ask().await.unwrap(), "t2");
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn sessions_that_wait_for_the_old_keepers_flight_lose_nothing_by_a_reload(
     house.endpoint.arrival().await;
     let mut app = (*house.sign_in.app).clone();
     app.credential = AppCredential::Secret("new".to_owned().into());
-    let changed = Arc::new(SignIn { app: Arc::new(app), identity: house.sign_in.identity.clone() });
+    let changed = Arc::new(SignIn { app: Arc::new(app), ..(*house.sign_in).clone() });
     house.keepers.apply(&[changed]);
     let after = house.clone();
     let after = tokio::spawn(async move { all_ask(&after, 50).await });

@@ -84,7 +84,7 @@ async fn what_the_keeper_wrote_itself_is_no_news_to_it() {
     let house = House::signed_in(vec![Play::Json(200, token("new", Some("r1")))], 0).await;
     assert_eq!(house.ask().await.unwrap(), "new");
     let generation = house.keepers.states()[0].generation;
-    let other = SignIn { app: house.sign_in.app.clone(), identity: "bob@contoso.example".into() };
+    let other = SignIn { identity: "bob@contoso.example".into(), ..(*house.sign_in).clone() };
     sign_in::keep(&open(house.dir.path()).await, &other, set("b", "r", 3600), &house.clock).await.unwrap();
     looked(&house).await;
     assert_eq!(house.keepers.states()[0].generation, generation);

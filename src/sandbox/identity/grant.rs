@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     Fields, Identity, assertion, authorize::unknown_client, basic, device, errors::Refused, is_multi_tenant, scope,
+    service_account,
 };
 use crate::{
     base::Secret,
@@ -22,6 +23,8 @@ use crate::{
     },
 };
 
+/// RFC 7523 2.1.
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A refusal with an AADSTS number, or a plain OAuth error that has none (`slow_down`).
@@ -55,17 +58,20 @@ impl IntoResponse for Answer {
 }
 
 /// What is handed out, before it is written down as JSON.
-struct Grant {
-    holder: Holder,
-    client_id: String,
-    scopes: Vec<String>,
+pub struct Grant {
+    pub holder: Holder,
+    pub client_id: String,
+    pub scopes: Vec<String>,
     /// The refresh token to hand out.
-    refresh: Option<String>,
+    pub refresh: Option<String>,
 }
 
 pub fn grant(identity: &Identity, tenant: &str, headers: &HeaderMap, fields: &Fields) -> Result<Value, Answer> {
     super::known_tenant(tenant)?;
     let kind = fields.required("grant_type")?;
+    if kind == JWT_BEARER {
+        return Ok(written(identity, service_account::grant(identity, fields)?)?);
+    }
     let app = client(identity, kind, headers, fields)?;
     let grant = match kind {
         "authorization_code" => code(identity, &app, fields)?,

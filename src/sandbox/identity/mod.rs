@@ -9,9 +9,11 @@ mod device;
 mod errors;
 mod grant;
 mod memory;
+mod metadata;
 mod pages;
 mod rehearsal;
 mod scope;
+mod service_account;
 mod token;
 
 use std::{
@@ -129,6 +131,8 @@ pub(super) async fn serve(identity: Arc<Identity>, listener: TcpListener) {
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::begin).post(authorize::begin))
         .route("/{tenant}/oauth2/v2.0/token", post(token::token))
+        .route("/{tenant}/oauth2/token", post(token::first_token))
+        .route("/metadata/identity/oauth2/token", get(metadata::token))
         .route("/{tenant}/oauth2/v2.0/devicecode", post(device::code).get(device::code))
         .route("/{tenant}/oauth2/v2.0/revoke", post(token::revoke))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery))

@@ -5,8 +5,14 @@ use super::errors::Refused;
 
 pub const EXCHANGE: &str = "https://outlook.office.com";
 const GRAPH: &str = "https://graph.microsoft.com";
-const RESOURCES: [&str; 5] =
-    [EXCHANGE, "https://outlook.office365.com", "https://outlook.office365.us", "https://ps.outlook.com", GRAPH];
+const RESOURCES: [&str; 6] = [
+    EXCHANGE,
+    "https://outlook.office365.com",
+    "https://outlook.office365.us",
+    "https://partner.outlook.cn",
+    "https://ps.outlook.com",
+    GRAPH,
+];
 /// Not permissions of any resource.
 const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 

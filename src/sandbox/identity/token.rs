@@ -18,11 +18,34 @@ use crate::sandbox::{faults::MishapKind, tenant::put, transcript::Speaker};
 
 pub async fn token(State(identity): Shared, Path(tenant): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
+    if fields.text("resource").is_some() {
+        return Refused::new(901002).into_response();
+    }
+    answer(&identity, &tenant, "v2.0/", &headers, &fields).await
+}
+
+/// Entra's first endpoint: a resource is asked for, and stands for all that was consented to of it.
+pub async fn first_token(
+    State(identity): Shared,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut fields = Fields::parse(&body);
+    if let Some(resource) =
+        fields.text("resource").map(|resource| format!("{}/.default", resource.trim_end_matches('/')))
+    {
+        fields.0.push(("scope".to_owned(), resource));
+    }
+    answer(&identity, &tenant, "", &headers, &fields).await
+}
+
+async fn answer(identity: &Identity, tenant: &str, version: &str, headers: &HeaderMap, fields: &Fields) -> Response {
     let kind = fields.text("grant_type").unwrap_or("none").to_owned();
-    identity.note(Speaker::Client, &format!("POST /{tenant}/oauth2/v2.0/token grant_type={kind}"));
+    identity.note(Speaker::Client, &format!("POST /{tenant}/oauth2/{version}token grant_type={kind}"));
     let counted = if kind.len() > 100 { "other".into() } else { kind.clone() };
     identity.world.tally.count(|counts| *counts.token_requests.entry(counted).or_default() += 1);
-    let response = upset(&identity, &kind, async || grant::grant(&identity, &tenant, &headers, &fields)).await;
+    let response = upset(identity, &kind, async || grant::grant(identity, tenant, headers, fields)).await;
     if !response.status().is_success() {
         identity.world.tally.count(|counts| counts.token_refusals += 1);
     }

@@ -2,6 +2,7 @@
 //! strangers, and a file that documents every key.
 
 mod exposure;
+mod grants;
 
 use std::{
     collections::BTreeMap,
@@ -132,7 +133,7 @@ protocol = "smpt"
 listen = ["127.0.0.1:25", "printer:25"]
 [app.contoso]
 provider = "microsoft365"
-grant = "service-account"
+grant = "service-acount"
 [[account]]
 adress = "a@b.c"
 [[account]]
@@ -149,7 +150,7 @@ password = "hunter2"
         "gatepost.toml:8:1: `listener[0].protocol`: \"smpt\" is not a choice here\nhint: did you mean \"smtp\"?",
         "gatepost.toml:9:27: `listener[0].listen[1]`: \"printer:25\" is not an address with a port",
         "gatepost.toml:10:6: `app.contoso` needs `client-id`",
-        "gatepost.toml:12:1: `grant = \"service-account\"` is not available in this version",
+        "gatepost.toml:12:1: `app.contoso.grant`: \"service-acount\" is not a choice here\nhint: did you mean",
         "gatepost.toml:14:1: `account[0].adress` is not a known key\nhint: did you mean `address`?",
         "gatepost.toml:17:1: `account[1].app`: there is no [app.contso]\nhint: did you mean \"contoso\"?",
         "gatepost.toml:18:1: `outbound = \"graph\"` is not available in this version",
@@ -239,13 +240,16 @@ fn a_secret_that_everybody_can_read_is_warned_about() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");
     fs::write(&file, "s3cret\n").unwrap();
-    let text = format!("{APP}client-secret-file = \"{}\"\n", file.display());
-    let warnings = |mode| {
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        check(&text).unwrap().1.to_string()
-    };
-    assert!(warnings(0o644).contains("can be read by every user"));
-    assert_eq!(warnings(0o600), "");
+    let google = "[app.a]\nprovider = \"google\"\ngrant = \"service-account\"\n";
+    for (app, key) in [(APP, "client-secret-file"), (google, "service-account-key-file")] {
+        let text = format!("{app}{key} = \"{}\"\n", file.display());
+        let warnings = |mode| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            check(&text).unwrap().1.to_string()
+        };
+        assert!(warnings(0o644).contains("can be read by every user"), "{key}");
+        assert_eq!(warnings(0o600), "");
+    }
 }
 
 #[test]
@@ -346,7 +350,6 @@ fn what_comes_later_is_refused_never_ignored() {
         format!("{client}delivery = \"queue\"\n"),
         "[network]\nmail-proxy = \"http://proxy:3128\"\n".to_owned(),
         "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
-        format!("{APP}grant = \"managed-identity\"\n"),
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
     }

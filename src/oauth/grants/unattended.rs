@@ -1,0 +1,56 @@
+//! Tokens that need no person: what the configuration holds is presented anew for each.
+//!
+//! The same word of a provider means another thing where nobody signed in; the table below says which. A refresh token
+//! that comes along is dropped: it would be one more secret to keep, and what it was made from is at hand.
+
+use super::{managed_identity, service_account};
+use crate::{
+    catalog::{Entry, token::*},
+    oauth::{
+        Grant, SignIn,
+        endpoints::{Endpoints, TokenSet},
+        verdict::Verdict,
+    },
+};
+
+pub async fn fetch(endpoints: Endpoints<'_>, sign_in: &SignIn) -> Result<TokenSet, Verdict> {
+    let grant = sign_in.app.grant;
+    let fetched = match (grant, &sign_in.password) {
+        (Grant::ClientCredentials | Grant::WorkloadIdentity, _) => endpoints.client_credentials().await,
+        (Grant::ServiceAccount, _) => service_account::fetch(endpoints, &sign_in.identity).await,
+        (Grant::ManagedIdentity, _) => managed_identity::fetch(endpoints).await,
+        (Grant::Password, Some(password)) => endpoints.password(&sign_in.identity, password).await,
+        (Grant::Password | Grant::AuthorizationCode | Grant::DeviceCode, _) => {
+            Err(Verdict::new(SIGN_IN_MISSING, format!("{} needs a person", grant.as_str())))
+        }
+    };
+    match fetched {
+        Ok(set) => Ok(TokenSet { refresh: None, ..set }),
+        Err(verdict) => Err(Verdict { entry: meaning(grant, verdict.entry), ..verdict }),
+    }
+}
+
+/// What an entry that speaks of a sign-in or of a secret means under a grant that has none.
+#[rustfmt::skip]
+const MEANINGS: &[(Grant, &Entry, &Entry)] = &[
+    (Grant::ServiceAccount, SIGN_IN_EXPIRED, SERVICE_ACCOUNT_REFUSED),
+    (Grant::ServiceAccount, SECRET_WRONG, SERVICE_ACCOUNT_REFUSED),
+    (Grant::ServiceAccount, GRANT_NOT_ALLOWED, DELEGATION_MISSING),
+    (Grant::ServiceAccount, GRANT_BLOCKED, DELEGATION_MISSING),
+    (Grant::Password, SIGN_IN_EXPIRED, PASSWORD_REFUSED),
+    (Grant::Password, SIGN_IN_REVOKED, PASSWORD_REFUSED),
+    (Grant::Password, MFA_REQUIRED, PASSWORD_NOT_ENOUGH),
+    (Grant::Password, SIGN_IN_INTERRUPTED, PASSWORD_NOT_ENOUGH),
+    (Grant::Password, CONSENT_MISSING, ADMIN_CONSENT_NEEDED),
+    (Grant::WorkloadIdentity, CERTIFICATE_REFUSED, FEDERATED_TOKEN_REFUSED),
+    (Grant::WorkloadIdentity, SECRET_WRONG, FEDERATED_TOKEN_REFUSED),
+    (Grant::ManagedIdentity, REQUEST_MALFORMED, MANAGED_IDENTITY_MISSING),
+    (Grant::ManagedIdentity, SECRET_WRONG, MANAGED_IDENTITY_MISSING),
+    (Grant::ManagedIdentity, PROVIDER_REFUSES, MANAGED_IDENTITY_MISSING),
+    (Grant::ManagedIdentity, ENDPOINT_UNREACHABLE, MANAGED_IDENTITY_UNREACHABLE),
+];
+
+fn meaning(grant: Grant, entry: &'static Entry) -> &'static Entry {
+    let row = MEANINGS.iter().find(|(under, general, _)| *under == grant && general.id == entry.id);
+    row.map_or(entry, |(.., meant)| meant)
+}
