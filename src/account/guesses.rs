@@ -127,6 +127,9 @@ impl Guesses {
                 found => found,
             };
             turn.right = found.is_some();
+            if !turn.right {
+                self.in_vain.answered_wrong((client_network(peer.address.ip()), tried));
+            }
             let wrong = if turn.next.is_some() { Refusal::Wrong } else { Refusal::TooManyGuesses };
             found.ok_or(wrong.into())
         };

@@ -17,6 +17,7 @@ use crate::{
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Change {
     /// `smtp 127.0.0.1:1587`, one for each address.
+    /// They stay as they are until a restart.
     pub listeners: Names,
     pub apps: Names,
     pub accounts: Names,
@@ -36,14 +37,15 @@ pub struct Names {
 
 impl Change {
     pub fn is_empty(&self) -> bool {
-        self.named().iter().all(|(_, names)| names.is_empty())
+        self.taken_over().iter().all(|(_, names)| names.is_empty())
+            && self.listeners.is_empty()
             && self.sections.is_empty()
             && self.needs_restart.is_empty()
     }
 
-    fn named(&self) -> [(&'static str, &Names); 4] {
-        let Self { listeners, apps, accounts, clients, sections: _, needs_restart: _ } = self;
-        [("listeners", listeners), ("apps", apps), ("accounts", accounts), ("clients", clients)]
+    fn taken_over(&self) -> [(&'static str, &Names); 3] {
+        let Self { listeners: _, apps, accounts, clients, sections: _, needs_restart: _ } = self;
+        [("apps", apps), ("accounts", accounts), ("clients", clients)]
     }
 }
 
@@ -51,21 +53,30 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
-        for (what, names) in self.named().into_iter().filter(|(_, names)| !names.is_empty()) {
-            let signs = [('+', &names.added), ('-', &names.removed), ('~', &names.changed)];
-            let words = signs.iter().flat_map(|(sign, list)| list.iter().map(move |name| format!(" {sign}{name}")));
-            parts.push(format!("{what}{}", words.collect::<String>()));
+        for (what, names) in self.taken_over().into_iter().filter(|(_, names)| !names.is_empty()) {
+            parts.push(format!("{what}{names}"));
         }
         if !self.sections.is_empty() {
             parts.push(format!("changed {}", self.sections.join(", ")));
         }
-        if !self.needs_restart.is_empty() {
-            parts.push(format!("restart needed for {}", self.needs_restart.join(", ")));
+        let mut restart: Vec<String> = self.needs_restart.iter().map(ToString::to_string).collect();
+        if !self.listeners.is_empty() {
+            restart.push(format!("listeners{}", self.listeners));
+        }
+        if !restart.is_empty() {
+            parts.push(format!("restart needed for {}", restart.join(", ")));
         }
         match parts.is_empty() {
             true => f.write_str("nothing changed"),
             false => f.write_str(&parts.join("; ")),
         }
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signs = [('+', &self.added), ('-', &self.removed), ('~', &self.changed)];
+        signs.iter().try_for_each(|(sign, names)| names.iter().try_for_each(|name| write!(f, " {sign}{name}")))
     }
 }
 
@@ -86,6 +97,7 @@ pub fn diff(old: &Config, new: &Config) -> Change {
     if !alike(&old.network, &new.network) {
         needs_restart.push("network");
     }
+    let listeners = names(&by_address(&old.listeners), &by_address(&new.listeners), same_listener);
     let mut sections = Vec::new();
     if old.daemon != new.daemon {
         sections.push("daemon");
@@ -104,7 +116,7 @@ pub fn diff(old: &Config, new: &Config) -> Change {
     }
     Change {
         sections,
-        listeners: names(&by_address(&old.listeners), &by_address(&new.listeners), same_listener),
+        listeners,
         apps: names(&by_name(&old.apps), &by_name(&new.apps), same_app),
         accounts: names(&keyed(&old.accounts, |a| &a.address), &keyed(&new.accounts, |a| &a.address), same_account),
         clients: names(&keyed(&old.clients, |c| &c.name), &keyed(&new.clients, |c| &c.name), same_client),

@@ -110,7 +110,8 @@ words! {
     by_device_note: "Type a short code on a phone or another computer.", "スマートフォンや別のパソコンで短いコードを入力します。";
     going_on: "This sign-in is waiting for you", "サインインの完了を待っています";
     step_open: "Open the provider's page", "プロバイダーのページを開く";
-    step_open_note: "It opens in a new tab. Sign in there as", "新しいタブで開きます。次のユーザーでサインインしてください：";
+    new_tab: "It opens in a new tab.", "新しいタブで開きます。";
+    sign_in_there: "Sign in there as", "次のユーザーでサインインしてください：";
     step_return: "Come back here", "ここに戻る";
     step_return_note: "This page notices by itself when you are done.", "完了すると、このページは自動的に更新されます。";
     paste_lead: "Did the browser end at an address that it cannot open? Copy that address (it begins with http://localhost) and paste it here:",

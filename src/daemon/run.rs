@@ -72,5 +72,8 @@ fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     } else {
         info!("configuration taken over: {change}");
     }
-    new
+    // What takes a restart runs on as it was, and is named again by the next reload.
+    let Config { store, network, listeners, .. } = running;
+    let console = config::model::Console { listen: running.console.listen, ..new.console };
+    Config { store, network, listeners, console, ..new }
 }

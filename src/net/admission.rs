@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Copy, Debug)]
 pub struct AdmissionLimits {
     pub total: usize,
-    /// Connections from one address (IPv6: one /64); loopback has none but the listener's.
+    /// Connections from one address (IPv6: one /64) that have not signed on; loopback has no such bound.
     pub per_address: usize,
 }
 
@@ -170,28 +170,35 @@ impl Books {
         true
     }
 
+    /// Signed on, it is nobody's to evict, and leaves the budget of its address: a whole office may stand behind one.
     fn settle(&mut self, number: u64) {
-        let Some(entry) = self.seats.get(&number) else { return };
-        for scope in &entry.scopes {
+        let Some(entry) = self.seats.get_mut(&number) else { return };
+        let scopes = std::mem::take(&mut entry.scopes);
+        let (of_address, others): (Vec<_>, Vec<_>) =
+            scopes.into_iter().partition(|scope| matches!(scope, Scope::Address(_)));
+        for scope in &others {
             if let Some(tally) = self.scopes.get_mut(scope) {
                 tally.waiting.remove(&number);
             }
         }
+        entry.scopes = others;
+        of_address.iter().for_each(|scope| self.strike(number, *scope));
     }
 
     /// Takes the seat off the books. One that was evicted is off already when its guard drops.
     fn leave(&mut self, number: u64) -> Option<CancellationToken> {
         let entry = self.seats.remove(&number)?;
-        for scope in entry.scopes {
-            if let Some(tally) = self.scopes.get_mut(&scope) {
-                tally.open -= 1;
-                tally.waiting.remove(&number);
-                if tally.open == 0 {
-                    self.scopes.remove(&scope);
-                }
-            }
-        }
+        entry.scopes.iter().for_each(|scope| self.strike(number, *scope));
         Some(entry.evicted)
+    }
+
+    fn strike(&mut self, number: u64, scope: Scope) {
+        let Some(tally) = self.scopes.get_mut(&scope) else { return };
+        tally.open -= 1;
+        tally.waiting.remove(&number);
+        if tally.open == 0 {
+            self.scopes.remove(&scope);
+        }
     }
 }
 
@@ -252,11 +259,28 @@ mod tests {
     fn an_address_has_a_budget_of_its_own_but_loopback_has_not() {
         let admission = admission(100, 2);
         let mine: Vec<_> = (0..2).map(|_| admission.admit(0, 50, ip("192.0.2.1")).unwrap()).collect();
-        mine.iter().for_each(Seat::authenticated);
-        assert_eq!(admission.admit(0, 50, ip("::ffff:192.0.2.1")).err(), Some(Full::Address));
+        let newcomer = admission.admit(0, 50, ip("::ffff:192.0.2.1")).unwrap();
+        let evicted = [&mine[0], &mine[1], &newcomer].map(|seat| seat.evicted().is_cancelled());
+        assert_eq!(evicted, [true, false, false]);
         assert!(admission.admit(0, 50, ip("192.0.2.2")).is_ok());
         let local: Vec<_> = (0..10).map(|_| admission.admit(0, 50, ip("127.0.0.1")).unwrap()).collect();
         assert!(local.iter().all(|seat| !seat.evicted().is_cancelled()));
+    }
+
+    #[test]
+    fn an_office_behind_one_address_has_as_many_sessions_as_the_listener_takes() {
+        let admission = admission(1000, 2);
+        let office: Vec<_> = (0..50).map(|_| admission.admit(0, 50, ip("192.0.2.1")).unwrap()).collect();
+        office.iter().skip(48).for_each(|seat| assert!(!seat.evicted().is_cancelled()));
+        drop(office);
+        let signed_on = |_| {
+            let seat = admission.admit(0, 50, ip("192.0.2.1")).unwrap();
+            seat.authenticated();
+            seat
+        };
+        let office: Vec<_> = (0..50).map(signed_on).collect();
+        assert!(office.iter().all(|seat| !seat.evicted().is_cancelled()));
+        assert_eq!(admission.admit(0, 50, ip("192.0.2.1")).err(), Some(Full::Listener));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use super::Tried;
 
 const KEPT: Duration = Duration::from_secs(60);
 const CAP: usize = 10_000;
+/// How long a password that was answered as wrong is no news.
+const WRONG_FOR: Duration = Duration::from_secs(600);
 /// Between two looks at all of them for those that are over.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -28,18 +30,27 @@ pub(super) struct Places(Mutex<Kept>);
 struct Kept {
     /// With the end of each.
     places: HashMap<Place, Instant>,
+    /// What was answered as wrong: it comes back for nothing, as a program with an old password does.
+    wrong: HashMap<Place, Instant>,
     swept: Option<Instant>,
 }
 
 impl Places {
     pub fn keep(&self, place: Place) {
         let (mut kept, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
-        if kept.places.len() >= CAP && kept.swept.is_none_or(|swept| now - swept >= SWEEP) {
-            kept.swept = Some(now);
-            kept.places.retain(|_, end| *end > now);
-        }
-        if kept.places.len() < CAP {
+        kept.sweep(now);
+        let is_wrong = kept.wrong.get(&place).is_some_and(|end| *end > now);
+        if kept.places.len() < CAP && !is_wrong {
             kept.places.insert(place, now + KEPT);
+        }
+    }
+
+    /// Its password was looked at, and was wrong.
+    pub fn answered_wrong(&self, place: Place) {
+        let (mut kept, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        kept.sweep(now);
+        if kept.wrong.len() < CAP {
+            kept.wrong.insert(place, now + WRONG_FOR);
         }
     }
 
@@ -47,6 +58,17 @@ impl Places {
     pub fn take(&self, place: &Place) -> bool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.places.remove(place).is_some_and(|end| end > Instant::now())
+    }
+}
+
+impl Kept {
+    fn sweep(&mut self, now: Instant) {
+        let is_full = self.places.len() >= CAP || self.wrong.len() >= CAP;
+        if is_full && self.swept.is_none_or(|swept| now - swept >= SWEEP) {
+            self.swept = Some(now);
+            self.places.retain(|_, end| *end > now);
+            self.wrong.retain(|_, end| *end > now);
+        }
     }
 }
 
@@ -98,5 +120,18 @@ mod tests {
             assert_eq!(places.take(&came_later), kept);
             tokio::time::advance(SWEEP / 2).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_answered_as_wrong_keeps_no_place_for_ten_minutes() {
+        let places = Places::default();
+        places.answered_wrong(place(1));
+        places.keep(place(1));
+        assert!(!places.take(&place(1)));
+        tokio::time::advance(WRONG_FOR).await;
+        places.keep(place(1));
+        assert!(places.take(&place(1)));
+        (0..2 * CAP).for_each(|n| places.answered_wrong(place(n)));
+        assert_eq!(places.0.lock().unwrap().wrong.len(), CAP);
     }
 }

@@ -130,6 +130,28 @@ async fn an_owner_who_comes_back_passes_by_fifty_connections_that_guess_without_
     guessers.iter().for_each(JoinHandle::abort);
 }
 
+/// Mail programs with an old password behind one address: each tries its own one for ever.
+#[tokio::test(start_paused = true)]
+async fn an_owner_passes_by_fifty_connections_that_repeat_their_wrong_passwords() {
+    let guesses = Arc::new(Guesses::default());
+    let programs: Vec<_> = (0..50)
+        .map(|_| {
+            let (guesses, old) = (guesses.clone(), new());
+            tokio::spawn(async move {
+                loop {
+                    attempt_with(&guesses, stranger(1), old, false).await.1.unwrap_err();
+                }
+            })
+        })
+        .collect();
+    // By then each has heard once that its password is wrong.
+    tokio::time::sleep(Duration::from_secs(180)).await;
+    let (start, owner) = (Instant::now(), new());
+    while attempt_with(&guesses, stranger(1), owner, true).await.1.is_err() {}
+    assert!(start.elapsed() <= Duration::from_secs(30), "{:?}", start.elapsed());
+    programs.iter().for_each(JoinHandle::abort);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_gives_up_earlier_keeps_its_place_if_it_waited_for_a_turn_at_least() {
     let guesses = Arc::new(Guesses::default());

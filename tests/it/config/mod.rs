@@ -423,6 +423,7 @@ fn a_reload_names_what_changed_and_nothing_else() {
     assert_eq!(change.accounts.changed, ["ann@contoso.com"]);
     assert_eq!(change.listeners.added, ["smtp 0.0.0.0:1587"]);
     assert_eq!(change.listeners.removed.len(), 6);
+    assert!(change.to_string().contains("restart needed for listeners +smtp 0.0.0.0:1587 -"), "{change}");
     assert_eq!(change.sections, ["daemon"]);
     assert!(change.apps.is_empty());
 
