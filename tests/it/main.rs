@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod allocations;
 mod app_only;
 mod cli;
 mod config;

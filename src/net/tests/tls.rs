@@ -166,3 +166,28 @@ async fn a_silent_client_does_not_hold_a_handshake_open() {
     let fault = far.upgrade_server(&authority.server("mail.example"), soon()).await.unwrap_err();
     assert_eq!(fault.kind, TlsFaultKind::Timeout);
 }
+
+/// A server that knows TLS 1.1 at most answers with a ServerHello of that version (RFC 4346 7.4.1.3), or with an alert.
+#[tokio::test]
+async fn an_upstream_that_speaks_tls_1_1_at_most_is_named_and_gets_nothing() {
+    let client = Authority::new().client();
+    let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0xc0, 0x13, 0]);
+    let alert = vec![0x15, 3, 2, 0, 2, 2, 70];
+    for answer in [hello, alert] {
+        let (near, mut far) = connection().await;
+        let server = tokio::spawn(async move {
+            let mut heard = vec![0; 16 * 1024];
+            let _ = far.read(&mut heard).await.unwrap();
+            far.write_all(&answer).await.unwrap();
+            // Whatever else comes is an alert, and nothing is said under such a TLS.
+            let mut rest = Vec::new();
+            let _ = far.read_to_end(&mut rest).await;
+            assert!(rest.is_empty() || rest.first() == Some(&0x15), "{rest:?}");
+        });
+        let fault = near.upgrade_client(&client, "mail.example", soon()).await.unwrap_err();
+        assert_eq!(fault.kind, TlsFaultKind::TooOld, "{fault}");
+        server.await.unwrap();
+    }
+}
