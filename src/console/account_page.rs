@@ -207,13 +207,16 @@ fn told(verdict: &Verdict) -> ToldFault {
 }
 
 impl sign_ins::Done {
-    /// `takes`: a password that was made is shown now, and never again.
+    /// `takes`: a person looks. A password that was made is shown then, and never again.
     fn view(&mut self, takes: bool) -> DoneView {
-        let shown = |told: &Told| match told {
-            Told::Made(password) if takes => Some(password.expose().to_owned()),
-            _ => None,
-        };
-        let passwords = self.passwords.iter().map(|(address, told)| (address.clone(), shown(told))).collect();
+        let mut passwords = Vec::new();
+        for (address, told) in &self.passwords {
+            match told {
+                Told::Made(password) if takes => passwords.push((address.clone(), Some(password.expose().to_owned()))),
+                Told::Made(_) | Told::Nothing => {}
+                Told::Armed => passwords.push((address.clone(), None)),
+            }
+        }
         if takes {
             self.passwords.retain(|(_, told)| !matches!(told, Told::Made(_)));
         }
@@ -313,4 +316,23 @@ pub async fn cancel(
     }
     console.sign_ins.forget(&account.address);
     Redirect::to(&path_of(&account.address)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_was_made_is_shown_once_and_to_a_person() {
+        let passwords = vec![
+            ("ann@x".to_owned(), Told::Made(Secret::new("made"))),
+            ("shared@x".to_owned(), Told::Armed),
+            ("old@x".to_owned(), Told::Nothing),
+        ];
+        let mut done = sign_ins::Done { as_whom: "ann@x".into(), is_somebody_else: false, passwords };
+        let armed = ("shared@x".to_owned(), None);
+        assert_eq!(done.view(false).passwords, [armed.clone()], "the page's own script");
+        assert_eq!(done.view(true).passwords, [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
+        assert_eq!(done.view(true).passwords, [armed]);
+    }
 }

@@ -1,7 +1,7 @@
 //! The 25 quirks of real mail clients that a relay has to support, each by its number, as the client speaks it.
 //!
 //! What a number is about in depth stands in the file of its protocol; here is where to find that it holds at all.
-//! Of number 13 the pause inside DATA is not here (the deadline for it is minutes), of number 15 no session of TLS 1.0.
+//! Of number 15 there is no session of TLS 1.0.
 
 use std::{sync::Arc, time::Duration};
 
