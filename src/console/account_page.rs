@@ -331,7 +331,7 @@ mod tests {
         ];
         let mut done = sign_ins::Done { as_whom: "ann@x".into(), is_somebody_else: false, passwords };
         let armed = ("shared@x".to_owned(), None);
-        assert_eq!(done.view(false).passwords, [armed.clone()], "the page's own script");
+        assert_eq!(done.view(false).passwords, std::slice::from_ref(&armed), "the page's own script");
         assert_eq!(done.view(true).passwords, [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
         assert_eq!(done.view(true).passwords, [armed]);
     }
