@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,7 +22,7 @@ use super::{
 };
 use crate::{
     base::{Bearer, Fault},
-    catalog::token::FETCH_UNFINISHED,
+    catalog::token::{FETCH_UNFINISHED, SIGN_IN_REMOVED},
     meter::Meter,
     net::HttpClient,
     store::{Stamp, Store},
@@ -31,6 +34,8 @@ pub struct Keepers {
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
     running: Mutex<HashMap<String, Running>>,
+    /// The daemon ends: that a keeper is gone says nothing about the configuration.
+    is_stopping: AtomicBool,
     /// Keepers that were told to stop and may still have a request under way, by the key of their sign-in.
     leaving: Mutex<HashMap<String, JoinHandle<()>>>,
     /// The store as it was when it was last looked at.
@@ -63,7 +68,8 @@ impl Keepers {
     pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter, pages: Option<String>) -> Self {
         let (running, leaving, looked_at) = (Mutex::default(), Mutex::default(), Mutex::default());
         let means = Means { store, http, clock: Clock::default(), meter };
-        Self { means, pages, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
+        let is_stopping = AtomicBool::new(false);
+        Self { means, pages, spread: patience::FIRST_SPREAD, running, is_stopping, leaving, looked_at }
     }
 
     /// With a clock that a test moves, and the first refreshes at once or far away.
@@ -185,6 +191,7 @@ impl Keepers {
 
     /// Ends all keepers; each finishes what it sent, so that no rotated token is lost.
     pub async fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
         let all = std::mem::take(&mut *self.running());
         let mut tasks: Vec<_> = all.into_values().map(Running::leave).collect();
         tasks.extend(std::mem::take(&mut *self.leaving()).into_values());
@@ -227,7 +234,10 @@ impl Keepers {
     fn counter(&self, sign_in: &SignIn) -> Result<Arc<Counter>, Fault> {
         let running = self.running();
         let found = running.get(&sign_in.key()).map(|running| running.counter.clone());
-        found.ok_or_else(|| FETCH_UNFINISHED.fault().detail(format!("no keeper for {}", sign_in.key())))
+        found.ok_or_else(|| {
+            let entry = if self.is_stopping.load(Ordering::Acquire) { FETCH_UNFINISHED } else { SIGN_IN_REMOVED };
+            entry.fault().detail(format!("no keeper for {}", sign_in.key()))
+        })
     }
 
     fn looked_at(&self) -> MutexGuard<'_, LookedAt> {
