@@ -143,6 +143,13 @@ build_clients() {
         cargo build --quiet --locked --manifest-path "$clients/rust/Cargo.toml" --target-dir "$built/rust"
 }
 
+install_cargo_deb() {
+    [ ! -x "$built/cargo/bin/cargo-deb" ] || return 0
+    say 'building cargo-deb'
+    quietly cargo install --quiet --debug --locked --root "$built/cargo" --target-dir "$built/cargo/target" cargo-deb@3.8.0
+    rm -r "$built/cargo/target"
+}
+
 dotnet=$built/dotnet/dotnetcore2
 mkdir -p "$built/java" "$built/dotnet"
 install_packages
@@ -150,3 +157,4 @@ install_node_modules "$here/as"
 install_node_modules "$clients/node"
 install_dotnet
 build_clients
+install_cargo_deb
