@@ -44,7 +44,7 @@ pub use access::{Access, token_file};
 pub use entry::opening;
 pub use sign_ins::SignIns;
 pub use status::{AccountStatus, ListenerStatus, Status};
-pub use visits::Visits;
+pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Refusal},

@@ -18,10 +18,10 @@ PROJECT = HERE.parent.parent
 STEPS = r"""
 set -eu
 mount -t tmpfs -o size=2g overlay "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-mount --bind "$2" "$1/root/mnt"
-exec chroot "$1/root" /bin/sh -euxc '
+mkdir "$1/upper" "$1/work" "$1/system"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/system"
+mount --bind "$2" "$1/system/mnt"
+exec chroot "$1/system" /bin/sh -euxc '
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
     unset GATEPOST_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
     cd /
