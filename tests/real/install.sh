@@ -16,6 +16,7 @@ packages=(
     dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix postfix-pcre              # the real upstream
     chromium chromium-driver                                                    # the real browser
     openssl ca-certificates
+    strace                                                                      # makes fsync fail
     systemd groff-base                                                          # judge the unit and the man page
     # The real clients: programs, then libraries by language.
     thunderbird curl swaks msmtp mpop s-nail mutt neomutt mailutils esmtp sendemail nmh emacs-nox monitoring-plugins-basic
