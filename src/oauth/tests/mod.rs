@@ -2,6 +2,7 @@
 
 mod consent;
 pub(super) mod endpoint;
+mod entra;
 mod faults;
 mod keeping;
 mod machine;
