@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::PasswordsFile;
 use crate::{base::Secret, net::IpNet, oauth::SignIn};
 
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Account {
     pub smtp_user: String,
     /// Addresses, or `*@domain`, that may stand in MAIL FROM.
     pub send_as: Vec<String>,
+    /// The domain whose account (`*@domain`) stands for this mailbox too; `None`: it is listed by itself.
+    pub domain: Option<String>,
 }
 
 impl Account {
@@ -46,6 +49,8 @@ pub enum LocalPassword {
     Hash(Secret),
     /// The first password typed from loopback within the time that a sign-in arms.
     FirstUse,
+    /// A line in the file of a whole domain.
+    File(Arc<PasswordsFile>),
     /// Made and printed by `gatepost login`, its hash kept in the store (system services).
     Issued,
 }

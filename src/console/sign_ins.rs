@@ -312,7 +312,10 @@ async fn keep(console: &Console, account: &Account, set: TokenSet, uid: Option<u
     let kept = sign_in::keep(&console.store, sign_in, set, &console.sign_ins.clock).await?;
     console.keepers.notice_store_change();
     let mut passwords = Vec::new();
-    for served in console.accounts().iter().filter(|other| other.sign_in.key() == sign_in.key()) {
+    // A mailbox of a whole domain is in no list.
+    let of_domain = account.domain.is_some().then(|| Arc::new(account.clone()));
+    let same = |other: &Arc<Account>| other.sign_in.key() == sign_in.key();
+    for served in console.accounts().iter().filter(|other| same(other)).chain(&of_domain) {
         match after_sign_in(&console.store, served, uid).await {
             Ok(Told::Nothing) => {}
             Ok(told) => passwords.push((served.address.clone(), told)),

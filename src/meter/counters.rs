@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Board, Day, Messages, Recent};
+use super::{Board, Day, Messages, Recent, Used};
 use crate::base::{Fault, Protocol, Stage};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -124,6 +124,7 @@ pub struct Meter {
     pub board: Arc<Board>,
     pub recent: Arc<Recent>,
     pub last_messages: Arc<Messages>,
+    pub used_mailboxes: Arc<Used>,
     pub logins_by_hour: Arc<Day>,
     pub messages_by_hour: Arc<Day>,
 }
@@ -188,6 +189,7 @@ impl Meter {
             board,
             recent: Arc::default(),
             last_messages: Arc::default(),
+            used_mailboxes: Arc::default(),
             logins_by_hour: Arc::default(),
             messages_by_hour: Arc::default(),
         }

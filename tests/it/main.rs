@@ -39,4 +39,5 @@ mod tidy;
 mod tls;
 mod tokens;
 mod unattended;
+mod whole_domain;
 mod world;

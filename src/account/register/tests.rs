@@ -39,7 +39,7 @@ impl Office {
             password: account::hash(&Secret::new("pw")),
         };
         Self {
-            register: Register::new(&[account], &[Arc::new(client)]),
+            register: Register::new(&[account], &[], &[Arc::new(client)]),
             passwords: Passwords::new().unwrap(),
             guesses: Guesses::default(),
             store,
@@ -90,6 +90,7 @@ fn account(password: LocalPassword) -> Account {
         imap_user: ANN.into(),
         smtp_user: ANN.into(),
         send_as: vec![ANN.into()],
+        domain: None,
     }
 }
 
@@ -217,13 +218,13 @@ async fn a_client_without_addresses_may_come_from_anywhere_and_one_without_a_log
     };
     let mut office = Office::new(LocalPassword::None).await;
     let rules = [client("program", &[], Some("program")), client("printer", &[[192, 0, 2, 0]], None)];
-    office.register = Register::new(std::slice::from_ref(&account), &rules);
+    office.register = Register::new(std::slice::from_ref(&account), &[], &rules);
     let admitted = office.login([198, 51, 100, 1], claim("Program", "pw", None)).await.unwrap();
     assert_eq!(admitted.client_name(), "program");
     let by_address = |from: [u8; 4]| office.register.by_address(from.into());
     assert_eq!(by_address([192, 0, 2, 9]).unwrap().client_name(), "printer");
     assert!(by_address([198, 51, 100, 1]).is_none());
-    assert_eq!(office.register.accounts().len(), 1);
+    assert_eq!(office.register.apps().len(), 1);
     assert_eq!(Admitted { account, client: None }.client_name(), "login");
 }
 

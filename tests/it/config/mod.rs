@@ -342,8 +342,6 @@ fn what_comes_later_is_refused_never_ignored() {
     for text in [
         format!("{account}outbound = \"smtp-then-graph\"\n"),
         format!("{account}delivery = \"queue\"\n"),
-        format!("{account}passwords-file = \"x\"\n"),
-        format!("{APP}[[account]]\naddress = \"*@contoso.com\"\n"),
         format!("{client}sender = \"force\"\n"),
         format!("{client}recipients = [\"*@contoso.com\"]\n"),
         format!("{client}capture = true\n"),
