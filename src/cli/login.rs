@@ -198,10 +198,15 @@ impl Login<'_> {
                 sign_in.identity
             ));
         }
-        let mut passwords = Vec::new();
-        for account in state.served_with(&self.account) {
-            let told = after_sign_in(&state.store, &account, own_uid()).await?;
-            text.extend(local_password::missing_line(&account));
+        let (mut passwords, served) = (Vec::new(), state.served_with(&self.account));
+        let others: Vec<&str> = served.iter().map(|other| other.address.as_str()).collect();
+        let others: Vec<&str> = others.into_iter().filter(|address| *address != self.account.address).collect();
+        if !others.is_empty() {
+            text.push_str(&format!("The same sign-in also carries {}.\n", others.join(", ")));
+        }
+        for account in &served {
+            let told = after_sign_in(&state.store, account, own_uid()).await?;
+            text.extend(local_password::missing_line(account));
             text.extend(local_password::text(&told, &account.address));
             match &told {
                 Told::Nothing => {}
@@ -216,6 +221,7 @@ impl Login<'_> {
             "account": self.account.address,
             "as": as_whom,
             "somebody-else": kept.is_somebody_else,
+            "also": others,
             "passwords": passwords,
         });
         self.ui.done(&text, event)

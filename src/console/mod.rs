@@ -45,7 +45,7 @@ pub use access::{Access, token_file};
 pub use entry::opening;
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 pub use sign_ins::SignIns;
-pub use status::{AccountStatus, ListenerStatus, Status};
+pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::Visits;
 
 use crate::{

@@ -18,6 +18,7 @@ use super::{
     mailboxes::{self, DomainStatus},
     plot::Plot,
     sheet,
+    status::Companions,
     words::Words,
 };
 use crate::{
@@ -117,7 +118,8 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
     sessions.truncate(SESSIONS_SHOWN);
     let (listed, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let known = mailboxes::known(&listed, &domains, &states, console.meter.used_mailboxes.list().keys());
-    let row = |account: &Arc<Account>| AccountRow::new(console, account, &states, lang);
+    let companions = Companions::of(&listed);
+    let row = |account: &Arc<Account>| AccountRow::new(console, account, &states, &companions, lang);
     let frame = look.frame();
     drawn(&Overview {
         store_trouble: console.store_trouble().await,

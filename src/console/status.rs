@@ -36,6 +36,9 @@ pub struct AccountStatus {
     /// Whose mail is reached: the person that consented, or, where an app acts by itself, the account.
     pub signed_in_as: String,
     pub sign_in: Option<SignInState>,
+    /// Other accounts that live on the same consent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub same_sign_in: Vec<String>,
     /// The account that stands for it, where it is a mailbox of a whole domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
@@ -60,11 +63,34 @@ impl AccountStatus {
             address: account.address.clone(),
             app: account.sign_in.app.name.clone(),
             signed_in_as: signed_in_as.clone(),
+            same_sign_in: Vec::new(),
             domain: account.domain.as_ref().map(|domain| format!("*@{domain}")),
             sign_in,
         }
     }
 }
+
+/// Accounts by the consent that they live on. One that an app holds by itself is nobody's.
+pub struct Companions(HashMap<String, Vec<String>>);
+
+impl Companions {
+    pub fn of(accounts: &[Arc<Account>]) -> Self {
+        let mut all: HashMap<String, Vec<String>> = HashMap::new();
+        for account in accounts.iter().filter(|account| !account.sign_in.app.grant.is_app_only()) {
+            all.entry(account.sign_in.key()).or_default().push(account.address.clone());
+        }
+        Self(all)
+    }
+
+    /// The others beside this one.
+    pub fn beside(&self, account: &Account) -> Vec<String> {
+        let all = self.0.get(&account.sign_in.key()).into_iter().flatten();
+        all.filter(|address| **address != account.address).take(COMPANIONS_CAP).cloned().collect()
+    }
+}
+
+/// Named for each account.
+const COMPANIONS_CAP: usize = 50;
 
 impl Status {
     pub fn new(
@@ -78,8 +104,10 @@ impl Status {
         let used = meter.used_mailboxes.list();
         let known = mailboxes::known(accounts, domains, states, used.keys());
         let by_key: HashMap<&str, &SignInState> = states.iter().map(|state| (state.key.as_str(), state)).collect();
+        let companions = Companions::of(accounts);
         let accounts = accounts.iter().chain(known.values().take(STATUS_CAP)).map(|account| {
-            AccountStatus::new(account, by_key.get(account.sign_in.key().as_str()).map(|state| (*state).clone()))
+            let state = by_key.get(account.sign_in.key().as_str()).map(|state| (*state).clone());
+            AccountStatus { same_sign_in: companions.beside(account), ..AccountStatus::new(account, state) }
         });
         let accounts = accounts.collect();
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();

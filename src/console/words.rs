@@ -95,6 +95,9 @@ words! {
     no_such_mailbox: "No account stands for this address:", "このアドレスに対応するアカウントがありません：";
     state: "State", "状態";
     signed_in_as: "Signed in as", "サインイン中のユーザー";
+    also: "The same sign-in also carries", "同じサインインを使う他のアカウント";
+    signs_on_as: "Signed in at the provider as", "プロバイダーでのサインイン";
+    signs_on_as_note: "never typed here", "ここでは入力しません";
     since: "Since", "開始";
     token_ends: "Token ends", "トークンの期限";
     next_sign_in: "Next sign-in", "次のサインイン";

@@ -1,7 +1,7 @@
 //! All keepers of a configuration: one task per sign-in, found by its key.
 
 mod asleep;
-mod on_demand;
+pub(super) mod on_demand;
 
 use std::{
     collections::HashMap,
@@ -55,7 +55,7 @@ struct LookedAt {
     change: Option<i64>,
 }
 
-struct Running {
+pub(super) struct Running {
     counter: Arc<Counter>,
     fingerprint: String,
     stop: CancellationToken,
@@ -63,7 +63,7 @@ struct Running {
     /// Of a mailbox that nobody listed.
     on_demand: bool,
     /// When somebody last wanted a token; for those on demand.
-    asked_at: Instant,
+    pub(super) asked_at: Instant,
 }
 
 impl Running {
@@ -277,7 +277,7 @@ impl Keepers {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+    pub(super) fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,6 +28,7 @@ mod pop3;
 mod presets;
 mod process;
 mod quirks;
+mod shared_mailboxes;
 mod sign_on;
 mod sign_on_faults;
 mod smtp;

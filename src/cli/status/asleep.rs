@@ -8,7 +8,7 @@ use crate::{
     account::Account,
     cli::state,
     config::Config,
-    console::{AccountStatus, DomainStatus, STATUS_CAP, known_mailboxes},
+    console::{AccountStatus, Companions, DomainStatus, STATUS_CAP, known_mailboxes},
     oauth::SignInState,
     store::{Store, StoreError, TokenRow},
 };
@@ -24,7 +24,9 @@ pub fn status(config: &Config) -> Value {
         rows.iter().filter_map(|(key, row)| Some(SignInState::stored(&of_domain(key)?, Some(row)))).collect();
     let known = known_mailboxes(&config.accounts, &config.domains, &states, []);
     let accounts = config.accounts.iter().chain(known.values().take(STATUS_CAP));
-    let accounts: Vec<AccountStatus> = accounts.map(|account| one(account, &rows)).collect();
+    let companions = Companions::of(&config.accounts);
+    let one = |account| AccountStatus { same_sign_in: companions.beside(account), ..one(account, &rows) };
+    let accounts: Vec<AccountStatus> = accounts.map(|account| one(account)).collect();
     let domains: Vec<_> = config.domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect();
     let mut status = json!({
         "running": false,

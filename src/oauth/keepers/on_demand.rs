@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// Who was not asked for so long goes to sleep. Programs that look for mail do so more often.
-pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
+pub(in crate::oauth) const IDLE: Duration = Duration::from_secs(30 * 60);
 /// Awake at most; beyond it the one that was not asked for the longest makes room.
-pub(super) const AWAKE_CAP: usize = 10_000;
+pub(in crate::oauth) const AWAKE_CAP: usize = 10_000;
 const TICK: Duration = Duration::from_secs(1);
 
 impl Keepers {
@@ -50,7 +50,7 @@ impl Keepers {
     }
 
     /// Counter of the keeper of this sign-in, made now where it is one of a mailbox.
-    pub(super) fn called(&self, sign_in: &SignIn) -> Result<Arc<Counter>, Fault> {
+    pub(in crate::oauth) fn called(&self, sign_in: &SignIn) -> Result<Arc<Counter>, Fault> {
         let key = sign_in.key();
         let mut running = self.running();
         if let Some(awake) = running.get_mut(&key) {

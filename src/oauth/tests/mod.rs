@@ -5,6 +5,7 @@ pub(super) mod endpoint;
 mod faults;
 mod keeping;
 mod machine;
+mod mailboxes;
 mod proof;
 mod rotation;
 mod sharing;
