@@ -64,7 +64,11 @@ enum Seen {
     Missing,
     /// Just written: the next look reads it again.
     Fresh,
-    At { modified: SystemTime, length: u64, inode: u64 },
+    At {
+        modified: SystemTime,
+        length: u64,
+        inode: u64,
+    },
 }
 
 /// The path alone: a changed file is no other configuration.
@@ -191,10 +195,9 @@ fn parse(text: &str, domain: &str) -> Result<Users, Vec<Mistake>> {
             continue;
         }
         let entry = entry(written, domain).and_then(|(user, hash)| match lines.get(&user) {
-            Some((before, _)) => Err((
-                format!("{} stands in line {before} already", printable(&user, 80)),
-                "keep one of the two lines",
-            )),
+            Some((before, _)) => {
+                Err((format!("{} stands in line {before} already", printable(&user, 80)), "keep one of the two lines"))
+            }
             None => Ok((user, hash)),
         });
         match entry {

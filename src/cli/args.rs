@@ -240,7 +240,7 @@ mod tests {
     fn examples(help: &str) -> Vec<String> {
         let lines = help.lines().filter(|line| line.starts_with("  ") && !line.trim().starts_with("(and"));
         let commands = lines.filter_map(|line| line.get(line.find("gatepost ")?..));
-        let ends = [" | ", " > ", " && ", "    "];
+        let ends = [" | ", " >> ", " > ", " && ", "    "];
         commands.map(|line| ends.iter().fold(line, |line, end| line.split(end).next().unwrap()).to_owned()).collect()
     }
 

@@ -14,7 +14,10 @@ pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome 
     }
     let odd = |c: char| c.is_control() || c.is_whitespace() || ":#".contains(c);
     if let Some(user) = args.user.as_ref().filter(|user| user.is_empty() || user.contains(odd)) {
-        return Err(Failure::usage(format!("{user:?} is no user of a passwords-file"), "give an address, or its part before the @"));
+        return Err(Failure::usage(
+            format!("{user:?} is no user of a passwords-file"),
+            "give an address, or its part before the @",
+        ));
     }
     let password = if args.stdin { from_stdin()? } else { from_terminal()? };
     if password.is_empty() {
@@ -26,7 +29,8 @@ pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome 
     let hash = account::hash(&password)
         .ok_or_else(|| Failure::new("no hash could be made: this machine gives no random numbers", "try again"))?;
     let user = args.user.as_deref().map(|user| format!("{user}:")).unwrap_or_default();
-    terminal::print(&format!("{user}{}\n", hash.expose())).map_err(|e| Failure::new(format!("stdout: {e}"), "try again"))
+    terminal::print(&format!("{user}{}\n", hash.expose()))
+        .map_err(|e| Failure::new(format!("stdout: {e}"), "try again"))
 }
 
 fn from_stdin() -> Result<Secret, Failure> {

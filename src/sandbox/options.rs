@@ -83,7 +83,12 @@ pub struct Person {
 
 impl Person {
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), password: Some(Secret::new(PASSWORD)), delegates: Vec::new(), on_behalf: Vec::new() }
+        Self {
+            address: address.into(),
+            password: Some(Secret::new(PASSWORD)),
+            delegates: Vec::new(),
+            on_behalf: Vec::new(),
+        }
     }
 
     pub fn shared(address: impl Into<String>, delegates: impl IntoIterator<Item = String>) -> Self {

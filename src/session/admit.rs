@@ -80,9 +80,7 @@ fn knocking<'a>(
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
-        Protocol::Smtp => {
-            Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, apps), protection)))
-        }
+        Protocol::Smtp => Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, apps), protection))),
         Protocol::Imap => {
             Box::pin(door.knock(client, ImapFront::new(&gate.seen.carried(Protocol::Imap, apps), protection)))
         }

@@ -27,7 +27,8 @@ impl Headers {
     /// `head` is dot-stuffed, as it goes upstream; it is read as it will be read there (RFC 5321 4.5.2). Line by line,
     /// since a parser that gives up at an odd line would see no From behind it.
     pub(super) fn read(head: &[u8]) -> Self {
-        let mut read = Self { message_id: String::new(), from: Vec::new(), sender: Vec::new(), is_from_too_large: false };
+        let mut read =
+            Self { message_id: String::new(), from: Vec::new(), sender: Vec::new(), is_from_too_large: false };
         let mut left = FROM_CAP;
         for field in fields(&unstuffed(head)) {
             let Ok((header, _)) = mailparse::parse_header(field) else { continue };

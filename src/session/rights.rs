@@ -40,14 +40,18 @@ impl<'a> Denied<'a> {
     pub(super) fn explained(self, account: &Account) -> (Fault, String) {
         let (entry, right, command) = self.right(account);
         let (address, who) = (self.address, &account.smtp_user);
-        let line = format!("{who} has no {right} right on {address}; an administrator runs: {command} [gatepost {}]", entry.id);
+        let line = format!(
+            "{who} has no {right} right on {address}; an administrator runs: {command} [gatepost {}]",
+            entry.id
+        );
         (entry.fault().detail(format!("{who} as {address}: {command}")), line)
     }
 
     fn right(self, account: &Account) -> (&'static Entry, &'static str, String) {
         let Self { address, on_behalf } = self;
         // What acts is the app itself, under the id that New-ServicePrincipal gave it.
-        let who = if account.sign_in.app.grant.is_app_only() { "SERVICE-PRINCIPAL-ID" } else { account.smtp_user.as_str() };
+        let who =
+            if account.sign_in.app.grant.is_app_only() { "SERVICE-PRINCIPAL-ID" } else { account.smtp_user.as_str() };
         match on_behalf {
             true => {
                 let command = format!("Set-Mailbox {address} -GrantSendOnBehalfTo @{{Add='{who}'}}");

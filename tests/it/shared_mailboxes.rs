@@ -2,7 +2,7 @@
 
 use gatepost::{
     base::Protocol,
-    sandbox::{DOMAIN, INBOX, Flags, Person},
+    sandbox::{DOMAIN, Flags, INBOX, Person},
 };
 
 use crate::world::{ANN, BOB, PASSWORD, PROTOCOLS, Plan, Talk, World, account, asked, plain};
@@ -101,7 +101,9 @@ async fn send_as_is_checked_here_in_every_place_and_names_address_account_and_ke
     let [info, sales, _] = SHARED;
     let mut smtp = signed_on(&world, info).await;
     let refusal = |sender: &str, place: &str| {
-        format!("550 5.7.1 {info} may not send as <{sender}> ({place}): it is not in send-as of the account {info} [gatepost sender-not-allowed]")
+        format!(
+            "550 5.7.1 {info} may not send as <{sender}> ({place}): it is not in send-as of the account {info} [gatepost sender-not-allowed]"
+        )
     };
     smtp.exchange(&format!("MAIL FROM:<{sales}>"), &refusal(sales, "MAIL FROM")).await;
     // The delegate's own address is not the shared mailbox's to use, unless send-as names it.
@@ -111,7 +113,10 @@ async fn send_as_is_checked_here_in_every_place_and_names_address_account_and_ke
     assert!(world.sandbox.submissions().is_empty());
     // Sender may name who really signs on.
     for sender in [info, ANN] {
-        assert!(sends(&mut smtp, info, &format!("From: {info}\r\nSender: {sender}")).await.starts_with("250 "), "{sender}");
+        assert!(
+            sends(&mut smtp, info, &format!("From: {info}\r\nSender: {sender}")).await.starts_with("250 "),
+            "{sender}"
+        );
     }
 }
 
@@ -134,7 +139,10 @@ async fn send_on_behalf_needs_a_sender_in_ones_own_name_and_send_as_does_not() {
     // The envelope needs it in any case.
     smtp.say(&format!("MAIL FROM:<{DESK}>")).await;
     let refused = answer(&mut smtp).await;
-    assert!(refused.starts_with("550-5.7.60 SMTP; Client does not have permissions to send as this sender"), "{refused}");
+    assert!(
+        refused.starts_with("550-5.7.60 SMTP; Client does not have permissions to send as this sender"),
+        "{refused}"
+    );
     assert!(refused.ends_with("-AccessRights SendAs [gatepost send-as-denied]"), "{refused}");
 }
 
@@ -157,7 +165,10 @@ async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
     let last = world.daemon.meter().recent.list().pop().unwrap();
     assert_eq!((last.id, last.account.as_str(), last.owner), ("send-on-behalf-denied", ANN, "admin"));
     // Other refusals are the upstream's words alone.
-    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![gatepost::sandbox::Answer::new(".", "554 5.2.0 quota").times(1)]);
+    world
+        .sandbox
+        .faults()
+        .set(|faults| faults.smtp.answers = vec![gatepost::sandbox::Answer::new(".", "554 5.2.0 quota").times(1)]);
     assert_eq!(sends(&mut smtp, ANN, &format!("From: {ANN}")).await, "554 5.2.0 quota");
 }
 

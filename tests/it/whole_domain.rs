@@ -11,8 +11,7 @@ use gatepost::{
 };
 
 use crate::world::{
-    ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, WRONG, World, cheap_hash, journal, own_address,
-    plain,
+    ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, WRONG, World, cheap_hash, journal, own_address, plain,
 };
 
 const CLEO: &str = "cleo@contoso.example";
@@ -100,7 +99,9 @@ async fn with_one_app_only_token_each_mailbox_opens_with_its_own_password_alone(
         office.hears(user, &word(person), IN).await;
     }
     // Somebody else's word, a mailbox without a line, one of another domain, names that are no addresses.
-    for user in [BOB, CLEO, "shared@contoso.example", "ann@fabrikam.example", "ann", "*@contoso.example", "@contoso.example"] {
+    for user in
+        [BOB, CLEO, "shared@contoso.example", "ann@fabrikam.example", "ann", "*@contoso.example", "@contoso.example"]
+    {
         office.hears(user, &word("ann"), WRONG).await;
     }
     for person in [ANN, BOB] {
@@ -247,4 +248,45 @@ async fn a_logout_of_one_mailbox_is_final_and_nobody_elses() {
     store.delete_tokens(&format!("contoso/{BOB}")).await.unwrap();
     assert!(login(BOB, &word("bob")).await.starts_with(FOR_GOOD.imap));
     assert!(login(CLEO, &word("cleo")).await.starts_with(IN.imap));
+}
+
+/// `/api/status` as the holder of the console's token sees it.
+async fn status(console: std::net::SocketAddr, dir: &Path) -> serde_json::Value {
+    let token = std::fs::read_to_string(dir.join("console.token")).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.get(format!("http://{console}/api/status")).bearer_auth(token.trim());
+    serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+}
+
+fn addresses(status: &serde_json::Value) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let accounts = status["accounts"].as_array().unwrap();
+    accounts.iter().map(|one| (text(&one["address"]), text(&one["sign-in"]["phase"]))).collect()
+}
+
+#[tokio::test]
+async fn the_status_lists_the_mailboxes_that_are_signed_in_or_were_used_and_counts_them() {
+    let world = World::with(each_signs_in(FILE, &[BOB])).await;
+    let console = world.daemon.console_at().unwrap();
+    let listed = async || addresses(&status(console, world.dir.path()).await);
+    // Nobody asked for bob yet; the walk of the store finds him.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while listed().await.len() < 2 {
+        assert!(std::time::Instant::now() < deadline, "bob is signed in and not told of");
+    }
+    assert_eq!(listed().await[1], (BOB.to_owned(), "ready".to_owned()));
+    let said = world.stranger(Protocol::Imap).await.login(Protocol::Imap, CLEO, &word("cleo")).await;
+    assert!(said.starts_with(FOR_GOOD.imap));
+    let all = status(console, world.dir.path()).await;
+    let last = addresses(&all).pop().unwrap();
+    assert_eq!(last, (CLEO.to_owned(), "sign-in-needed".to_owned()));
+    assert_eq!(all["accounts"][1]["domain"], "*@contoso.example");
+    assert_eq!((all["domains"][0]["users"].as_u64(), all["domains"][0]["mailboxes"].as_u64()), (Some(2), Some(2)));
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("gatepost_sign_ins{phase=\"sign-in-needed\"} 2\n"), "ann and cleo: {metrics}");
+
+    let office = Office::new(&line("bob"), "").await;
+    office.hears(BOB, &word("bob"), IN).await;
+    let all = status(office.daemon.console_at().unwrap(), office.dir.path()).await;
+    assert_eq!(addresses(&all), [(BOB.to_owned(), "ready".to_owned())], "app-only: who was used");
 }

@@ -21,13 +21,16 @@ fn users_are_addresses_or_their_local_parts_in_any_case_with_remarks_between() {
 #[test]
 fn every_mistake_is_told_with_its_line_and_without_what_stands_there() {
     let text = format!("ann:{HASH}\nbob\ncleo:hunter2\n:{HASH}\nann@contoso.com:{HASH}\ndan@fabrikam.com:{HASH}\n");
-    assert_eq!(mistakes(&text), [
-        (2, "there is no colon behind the user".to_owned()),
-        (3, "what stands behind cleo is not a password hash".to_owned()),
-        (4, "\"\" is not a mail address".to_owned()),
-        (5, "ann@contoso.com stands in line 1 already".to_owned()),
-        (6, "dan@fabrikam.com is no address of contoso.com".to_owned()),
-    ]);
+    assert_eq!(
+        mistakes(&text),
+        [
+            (2, "there is no colon behind the user".to_owned()),
+            (3, "what stands behind cleo is not a password hash".to_owned()),
+            (4, "\"\" is not a mail address".to_owned()),
+            (5, "ann@contoso.com stands in line 1 already".to_owned()),
+            (6, "dan@fabrikam.com is no address of contoso.com".to_owned()),
+        ]
+    );
     let many = mistakes(&"x\n".repeat(1000));
     assert_eq!(many.len(), MOST_MISTAKES + 1);
 }

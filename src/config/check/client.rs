@@ -92,20 +92,14 @@ impl Checker<'_> {
     }
 
     /// A login must name one client, and a name one device.
-    fn one_of_a_kind(
-        &mut self,
-        key: &Key,
-        client: &Client,
-        others: &[(Key, Arc<Client>)],
-        mailboxes: &Mailboxes<'_>,
-    ) {
+    fn one_of_a_kind(&mut self, key: &Key, client: &Client, others: &[(Key, Arc<Client>)], mailboxes: &Mailboxes<'_>) {
         if others.iter().any(|(_, other)| other.name == client.name) {
             let text = format!("two clients are named \"{}\"", shown(&client.name));
             self.error(&key.field("name"), text, "logs tell clients apart by name: give each its own");
         }
         let Some(login) = &client.login else { return };
-        let taken = others.iter().any(|(_, other)| other.login.as_ref() == Some(login))
-            || mailboxes.find(login).is_some();
+        let taken =
+            others.iter().any(|(_, other)| other.login.as_ref() == Some(login)) || mailboxes.find(login).is_some();
         if taken {
             let text = format!("the login \"{}\" is taken by another client or account", shown(login));
             self.error(&key.field("login"), text, "give it a login of its own");

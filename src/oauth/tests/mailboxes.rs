@@ -7,7 +7,11 @@ use std::{
 
 use super::endpoint::{House, app, http, open, refusal, set};
 use crate::{
-    oauth::{App, DomainSignIns, Grant, Keepers, Phase, SignIn, keepers::on_demand::{AWAKE_CAP, IDLE}, sign_in},
+    oauth::{
+        App, DomainSignIns, Grant, Keepers, Phase, SignIn,
+        keepers::on_demand::{AWAKE_CAP, IDLE},
+        sign_in,
+    },
     store::Store,
 };
 
@@ -44,7 +48,10 @@ async fn a_mailbox_that_nobody_listed_gets_a_keeper_when_somebody_asks_and_one_e
     house.keepers.notice_store_change();
     assert_eq!(ask(&house.keepers, &bob).await.unwrap(), "b0");
     let other = DomainSignIns { domain: "fabrikam.example".into(), ..domain.clone() };
-    assert_eq!(ask(&house.keepers, &other.sign_in("eve@fabrikam.example")).await.unwrap_err(), "token-fetch-unfinished");
+    assert_eq!(
+        ask(&house.keepers, &other.sign_in("eve@fabrikam.example")).await.unwrap_err(),
+        "token-fetch-unfinished"
+    );
     let elsewhere = App { name: "other".into(), ..(*domain.app).clone() };
     let elsewhere = DomainSignIns { app: Arc::new(elsewhere), ..domain };
     assert_eq!(ask(&house.keepers, &elsewhere.sign_in(BOB)).await.unwrap_err(), "token-fetch-unfinished");
@@ -59,7 +66,8 @@ async fn a_reload_keeps_the_keepers_of_a_domain_that_stays_and_replaces_those_of
     let bob = domain.sign_in(BOB);
     sign_in::keep(&house.store, &bob, set("b0", "br0", 3600), &house.clock).await.unwrap();
     assert_eq!(ask(&house.keepers, &bob).await.unwrap(), "b0");
-    let generation = |keepers: &Keepers| keepers.states().iter().find(|one| one.identity == BOB).map(|one| one.generation);
+    let generation =
+        |keepers: &Keepers| keepers.states().iter().find(|one| one.identity == BOB).map(|one| one.generation);
     house.keepers.apply(std::slice::from_ref(&house.sign_in), std::slice::from_ref(&domain));
     assert_eq!(generation(&house.keepers), Some(1), "the same keeper goes on");
     let changed = App { client_id: "another".into(), ..(*domain.app).clone() };
@@ -186,12 +194,21 @@ fn a_domain_has_its_plain_addresses_and_their_keys_and_no_others() {
         assert_eq!(people.by_key(&sign_in.key()).unwrap().identity, address.to_lowercase());
     }
     for address in [
-        "contoso.example", "@contoso.example", "*@contoso.example", "a b@contoso.example", "a\u{1}@contoso.example",
-        "a@b@contoso.example", "\"a\"@contoso.example", "ann@sub.contoso.example", "ann@fabrikam.example", "",
+        "contoso.example",
+        "@contoso.example",
+        "*@contoso.example",
+        "a b@contoso.example",
+        "a\u{1}@contoso.example",
+        "a@b@contoso.example",
+        "\"a\"@contoso.example",
+        "ann@sub.contoso.example",
+        "ann@fabrikam.example",
+        "",
     ] {
         assert!(!people.has(address), "{address:?}");
     }
-    for key in ["contoso/ann@fabrikam.example", "other/ann@contoso.example", "contoso/app-only", "ann@contoso.example"] {
+    for key in ["contoso/ann@fabrikam.example", "other/ann@contoso.example", "contoso/app-only", "ann@contoso.example"]
+    {
         assert!(people.by_key(key).is_none(), "{key}");
     }
     let robot = domain(Grant::ClientCredentials);
