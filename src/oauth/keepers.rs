@@ -103,6 +103,8 @@ impl Keepers {
     pub fn apply(&self, sign_ins: &[Arc<SignIn>], domains: &[DomainSignIns]) {
         let mut running = self.running();
         *self.domains() = domains.to_vec();
+        // What was said to another app registration counts no more.
+        *self.asleep() = Asleep::default();
         self.survey_wanted.store(true, Ordering::SeqCst);
         let mut before = std::mem::take(&mut *running);
         for sign_in in sign_ins {
