@@ -159,7 +159,11 @@ impl Meter {
         let token_requests = Family::default();
         registry.register("token_requests", "Requests to identity providers by their end", token_requests.clone());
         let sign_ins = Family::default();
-        registry.register("sign_ins", "Sign-ins by how they stand, those of mailboxes of whole domains too", sign_ins.clone());
+        registry.register(
+            "sign_ins",
+            "Sign-ins by how they stand, those of mailboxes of whole domains too",
+            sign_ins.clone(),
+        );
         let login_seconds = Timed::new_with_constructor(clock);
         registry.register("login_seconds", "From complete credentials to the answer", login_seconds.clone());
         let sign_on_seconds = Timed::new_with_constructor(clock);

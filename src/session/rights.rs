@@ -6,7 +6,7 @@
 use super::headers::Headers;
 use crate::{
     account::Account,
-    base::{Fault, is_mailbox},
+    base::Fault,
     catalog::{
         Entry,
         rights::{SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
@@ -23,7 +23,7 @@ pub(super) struct Denied<'a> {
 impl<'a> Denied<'a> {
     /// The envelope's sender needs Send As.
     pub(super) fn in_envelope(address: &'a str) -> Option<Self> {
-        is_mailbox(address).then_some(Self { address, on_behalf: false })
+        is_harmless(address).then_some(Self { address, on_behalf: false })
     }
 
     /// The first of From or, beside one's own, of Sender that is not who signs on.
@@ -32,7 +32,7 @@ impl<'a> Denied<'a> {
         let (from, sender) = (&headers.from, &headers.sender);
         let on_behalf = !sender.is_empty() && sender.iter().all(|address| is_own(address));
         let strangers = sender.iter().chain(from).filter(|address| !is_own(address));
-        let address = strangers.map(String::as_str).find(|address| is_mailbox(address))?;
+        let address = strangers.map(String::as_str).find(|address| is_harmless(address))?;
         Some(Self { address, on_behalf })
     }
 
@@ -50,8 +50,11 @@ impl<'a> Denied<'a> {
     fn right(self, account: &Account) -> (&'static Entry, &'static str, String) {
         let Self { address, on_behalf } = self;
         // What acts is the app itself, under the id that New-ServicePrincipal gave it.
-        let who =
-            if account.sign_in.app.grant.is_app_only() { "SERVICE-PRINCIPAL-ID" } else { account.smtp_user.as_str() };
+        let who = match account.smtp_user.as_str() {
+            _ if account.sign_in.app.grant.is_app_only() => "SERVICE-PRINCIPAL-ID",
+            who if is_harmless(who) => who,
+            _ => "WHO-SIGNS-ON",
+        };
         match on_behalf {
             true => {
                 let command = format!("Set-Mailbox {address} -GrantSendOnBehalfTo @{{Add='{who}'}}");
@@ -61,6 +64,37 @@ impl<'a> Denied<'a> {
                 let command = format!("Add-RecipientPermission {address} -Trustee {who} -AccessRights SendAs");
                 (SEND_AS_DENIED, "Send As", command)
             }
+        }
+    }
+}
+
+/// An address that a shell takes for nothing but a word: whoever reads the command may paste it.
+fn is_harmless(address: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
+    address.contains('@') && address.len() <= 320 && !address.starts_with('-') && address.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_command_is_made_of_an_address_that_a_shell_reads_otherwise() {
+        for fine in ["ann@contoso.com", "a.b+c_d-e@sub.contoso.com"] {
+            assert!(Denied::in_envelope(fine).is_some(), "{fine}");
+        }
+        for odd in [
+            "",
+            "ann",
+            "a|calc@contoso.com",
+            "$x@contoso.com",
+            "a`b@contoso.com",
+            "a'b@c.d",
+            "-x@c.d",
+            "a b@c.d",
+            "\u{e4}@c.d",
+        ] {
+            assert!(Denied::in_envelope(odd).is_none(), "{odd}");
         }
     }
 }

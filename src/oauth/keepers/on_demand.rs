@@ -22,8 +22,9 @@ use crate::{
 
 /// Who was not asked for so long goes to sleep. Programs that look for mail do so more often.
 pub(in crate::oauth) const IDLE: Duration = Duration::from_secs(30 * 60);
-/// Awake at most; beyond it the one that was not asked for the longest makes room.
-pub(in crate::oauth) const AWAKE_CAP: usize = 10_000;
+/// Awake at most, each with some 18 KiB of tokens and tasks; beyond it the one that was not asked for the longest makes
+/// room, and when it is asked again reads its row in the store, which is soon done.
+pub(in crate::oauth) const AWAKE_CAP: usize = 4000;
 const TICK: Duration = Duration::from_secs(1);
 
 impl Keepers {
