@@ -46,7 +46,7 @@ pub use entry::opening;
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 pub use sign_ins::SignIns;
 pub use status::{AccountStatus, Companions, ListenerStatus, Status};
-pub use visits::Visits;
+pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Domain, Refusal, account_of},

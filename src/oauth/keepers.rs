@@ -38,6 +38,8 @@ pub struct Keepers {
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
     running: Mutex<HashMap<String, Running>>,
+    /// The daemon ends: that a keeper is gone says nothing about the configuration.
+    is_stopping: AtomicBool,
     /// Keepers that were told to stop and may still have a request under way, by the key of their sign-in.
     leaving: Mutex<HashMap<String, JoinHandle<()>>>,
     /// Whose mailboxes get a keeper when somebody asks for one.
@@ -82,6 +84,7 @@ impl Keepers {
             pages,
             spread: patience::FIRST_SPREAD,
             running: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
             leaving: Mutex::default(),
             domains: Mutex::default(),
             asleep: Mutex::default(),
@@ -220,6 +223,7 @@ impl Keepers {
 
     /// Ends all keepers; each finishes what it sent, so that no rotated token is lost.
     pub async fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
         let all = std::mem::take(&mut *self.running());
         let mut tasks: Vec<_> = all.into_values().map(Running::leave).collect();
         tasks.extend(std::mem::take(&mut *self.leaving()).into_values());

@@ -98,8 +98,12 @@ fn unescaped(text: &str) -> String {
 }
 
 async fn ticket(world: &World, browser: &Browser) -> String {
+    ticket_for(world, browser, "/api/ticket").await
+}
+
+async fn ticket_for(world: &World, browser: &Browser, at: &str) -> String {
     let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
-    let request = browser.client.post(browser.base.join("/api/ticket").unwrap()).bearer_auth(token);
+    let request = browser.client.post(browser.base.join(at).unwrap()).bearer_auth(token);
     let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
     answer["path"].as_str().unwrap().to_owned()
 }
@@ -110,6 +114,16 @@ const ACCOUNT: &str = "/accounts/ann%40contoso.example";
 fn nobody_signed_in() -> Plan {
     let sandbox = Options { auto_approve: true, device_interval: 1, ..Options::default() };
     Plan { sandbox, signed_in: Vec::new(), ..Plan::default() }
+}
+
+/// It stands in the arguments of the program that opens it, where every user of the machine can read it.
+#[tokio::test]
+async fn a_link_that_a_desktop_opens_is_for_the_user_who_asked_for_it() {
+    let world = World::new().await;
+    let browser = Browser::new(&world);
+    let path = ticket_for(&world, &browser, "/api/ticket?mine=true").await;
+    let answer = browser.get(&path).await;
+    assert_eq!((answer.status(), &answer.headers()[header::LOCATION]), (StatusCode::SEE_OTHER, &"/".parse().unwrap()));
 }
 
 #[tokio::test]

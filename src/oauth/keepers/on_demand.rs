@@ -15,7 +15,10 @@ use tokio::time::Instant;
 use super::{Keepers, Running, asleep::Asleep};
 use crate::{
     base::Fault,
-    catalog::token::FETCH_UNFINISHED,
+    catalog::{
+        Entry,
+        token::{FETCH_UNFINISHED, SIGN_IN_REMOVED},
+    },
     oauth::{DomainSignIns, SignIn, counter::Counter, state::timestamp},
     store::StoreError,
 };
@@ -58,9 +61,11 @@ impl Keepers {
             awake.asked_at = Instant::now();
             return Ok(awake.counter.clone());
         }
-        let Some(sign_in) = self.sign_in_of(&key) else {
-            return Err(FETCH_UNFINISHED.fault().detail(format!("no keeper for {key}")));
-        };
+        let none = |entry: &Entry| entry.fault().detail(format!("no keeper for {key}"));
+        if self.is_stopping.load(Ordering::Acquire) {
+            return Err(none(FETCH_UNFINISHED));
+        }
+        let sign_in = self.sign_in_of(&key).ok_or_else(|| none(SIGN_IN_REMOVED))?;
         self.make_room(&mut running);
         let old = self.leaving().remove(&key);
         let fingerprint = sign_in.fingerprint();

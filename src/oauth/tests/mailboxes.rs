@@ -48,15 +48,12 @@ async fn a_mailbox_that_nobody_listed_gets_a_keeper_when_somebody_asks_and_one_e
     house.keepers.notice_store_change();
     assert_eq!(ask(&house.keepers, &bob).await.unwrap(), "b0");
     let other = DomainSignIns { domain: "fabrikam.example".into(), ..domain.clone() };
-    assert_eq!(
-        ask(&house.keepers, &other.sign_in("eve@fabrikam.example")).await.unwrap_err(),
-        "token-fetch-unfinished"
-    );
+    assert_eq!(ask(&house.keepers, &other.sign_in("eve@fabrikam.example")).await.unwrap_err(), "sign-in-removed");
     let elsewhere = App { name: "other".into(), ..(*domain.app).clone() };
     let elsewhere = DomainSignIns { app: Arc::new(elsewhere), ..domain };
-    assert_eq!(ask(&house.keepers, &elsewhere.sign_in(BOB)).await.unwrap_err(), "token-fetch-unfinished");
+    assert_eq!(ask(&house.keepers, &elsewhere.sign_in(BOB)).await.unwrap_err(), "sign-in-removed");
     house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
-    assert_eq!(ask(&house.keepers, &bob).await.unwrap_err(), "token-fetch-unfinished", "the domain is gone");
+    assert_eq!(ask(&house.keepers, &bob).await.unwrap_err(), "sign-in-removed", "the domain is gone");
     assert_eq!(house.ask().await.unwrap(), "a0");
 }
 
