@@ -34,10 +34,6 @@ fn network(check: &mut Checker, raw: &raw::Network) {
 }
 
 fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {
-    let domain = raw.address.as_deref().is_some_and(|address| address.starts_with("*@"));
-    let what = "an account for a whole domain (\"*@\")";
-    later(check, &table.field("address"), domain, what, "name each mailbox in its own [[account]]");
-    later(check, &table.field("passwords-file"), raw.passwords_file.is_some(), "`passwords-file`", REMOVE);
     let word = match raw.outbound {
         Some(raw::Outbound::Graph) => Some("graph"),
         Some(raw::Outbound::SmtpThenGraph) => Some("smtp-then-graph"),

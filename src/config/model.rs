@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use url::Url;
 
 use crate::{
-    account::{Account, Client},
+    account::{Account, Client, Domain},
     base::Secret,
     net::{Listener, Network},
     oauth::App,
@@ -25,6 +25,8 @@ pub struct Config {
     /// Day on which an app's secret or certificate expires, by name of the app.
     pub secret_expiry: BTreeMap<String, jiff::civil::Date>,
     pub accounts: Vec<Arc<Account>>,
+    /// Accounts for whole domains.
+    pub domains: Vec<Arc<Domain>>,
     pub clients: Vec<Arc<Client>>,
 }
 

@@ -301,7 +301,7 @@ pub struct Account {
     pub password_file: Option<PathBuf>,
     /// The environment variable that holds `password`.
     pub password_env: Option<String>,
-    /// For "*@" accounts: a file with one user:hash per line.
+    /// For "*@" accounts: a file with one user:hash per line, read again when it changes.
     pub passwords_file: Option<PathBuf>,
     /// Who consents; the delegate, for a shared mailbox. Default: address.
     pub sign_in_as: Option<String>,
@@ -315,7 +315,7 @@ pub struct Account {
     pub imap_user: Option<String>,
     /// User name at the SMTP server. Default: sign-in-as.
     pub smtp_user: Option<String>,
-    /// Addresses or "*@domain" allowed in MAIL FROM and From. Default: address.
+    /// Addresses or "*@domain" allowed in MAIL FROM, From and Sender. Default: address. For "*@" they come to each one's own address.
     pub send_as: Option<Vec<String>>,
     /// smtp | graph | smtp-then-graph (on 5.7.139 only). Default: smtp.
     pub outbound: Option<Outbound>,

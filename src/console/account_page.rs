@@ -18,7 +18,7 @@ use super::{
     entry::{Bare, form_is_old, not_found},
     look::{Frame, Look, drawn},
     sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
-    status::AccountStatus,
+    status::{AccountStatus, Companions},
     words::{Lang, Words},
 };
 use crate::{
@@ -37,6 +37,8 @@ pub struct AccountRow {
     pub colour: &'static str,
     pub state: &'static str,
     pub signed_in_as: String,
+    /// Other accounts on the same sign-in.
+    pub also: String,
     pub since: String,
     pub token_ends: String,
     pub next_sign_in: String,
@@ -93,7 +95,13 @@ pub fn path_of(address: &str) -> String {
 }
 
 impl AccountRow {
-    pub fn new(console: &Console, account: &Account, states: &[SignInState], lang: Lang) -> Self {
+    pub fn new(
+        console: &Console,
+        account: &Account,
+        states: &[SignInState],
+        companions: &Companions,
+        lang: Lang,
+    ) -> Self {
         let key = account.sign_in.key();
         let state = states.iter().find(|state| state.key == key).cloned();
         let phase = state.as_ref().map(|state| state.phase).unwrap_or_default();
@@ -121,6 +129,7 @@ impl AccountRow {
                 true => AccountStatus::new(account, state.clone()).signed_in_as,
                 false => words.never.to_owned(),
             },
+            also: companions.beside(account).join(", "),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
             token_ends: time(|state| state.token_expires_at).map_or_else(dash, |at| relative(at, lang)),
             next_sign_in: match time(|state| state.idle_until) {
@@ -181,7 +190,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let frame = look.frame();
     drawn(&Page {
         form: frame.form.unwrap_or_default(),
-        one: AccountRow::new(console, account, &states, look.lang),
+        one: AccountRow::new(console, account, &states, &Companions::of(&console.accounts()), look.lang),
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,

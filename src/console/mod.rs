@@ -10,6 +10,7 @@ mod account_page;
 mod connections;
 mod entry;
 mod look;
+mod mailboxes;
 mod overview;
 mod plot;
 mod sheet;
@@ -42,12 +43,13 @@ use url::Url;
 
 pub use access::{Access, token_file};
 pub use entry::opening;
+pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 pub use sign_ins::SignIns;
-pub use status::{AccountStatus, ListenerStatus, Status};
+pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::{Holder, Visits};
 
 use crate::{
-    account::{Account, Client, Refusal},
+    account::{Account, Client, Domain, Refusal, account_of},
     base::Fault,
     meter::Meter,
     net::Peer,
@@ -70,6 +72,7 @@ pub struct Console {
     /// Listeners are open and the daemon is not draining.
     pub ready: AtomicBool,
     pub accounts: RwLock<Vec<Arc<Account>>>,
+    pub domains: RwLock<Vec<Arc<Domain>>>,
     pub clients: RwLock<Vec<Arc<Client>>>,
     /// Last day of an app's secret or certificate, by name of the app.
     pub secret_expiry: RwLock<BTreeMap<String, Date>>,
@@ -85,16 +88,26 @@ impl Console {
         read(&self.accounts).clone()
     }
 
+    pub fn domains(&self) -> Vec<Arc<Domain>> {
+        read(&self.domains).clone()
+    }
+
     /// What a reload changes.
-    pub fn take_over(&self, accounts: &[Arc<Account>], clients: &[Arc<Client>], expiry: &BTreeMap<String, Date>) {
+    pub fn take_over(
+        &self,
+        accounts: &[Arc<Account>],
+        domains: &[Arc<Domain>],
+        clients: &[Arc<Client>],
+        expiry: &BTreeMap<String, Date>,
+    ) {
         *write(&self.accounts) = accounts.to_vec();
+        *write(&self.domains) = domains.to_vec();
         *write(&self.clients) = clients.to_vec();
         *write(&self.secret_expiry) = expiry.clone();
     }
 
     fn account(&self, address: &str) -> Option<Arc<Account>> {
-        let address = address.to_lowercase();
-        read(&self.accounts).iter().find(|account| account.address == address).cloned()
+        account_of(address, &read(&self.accounts), &read(&self.domains))
     }
 
     fn clients(&self) -> Vec<Arc<Client>> {
@@ -154,6 +167,7 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
 fn pages(console: &Arc<Console>) -> Router<Arc<Console>> {
     let guarded = Router::new()
         .route("/", get(overview::page))
+        .route("/mailboxes", post(overview::mailbox))
         .route("/accounts/{address}", get(account_page::page))
         .route("/accounts/{address}/sign-in", post(account_page::sign_in))
         .route("/accounts/{address}/paste", post(account_page::paste))
@@ -231,5 +245,6 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let store = console.store_trouble().await;
-    Json(Status::new(&console.accounts(), &console.keepers.states(), console.listeners(), &console.meter, store))
+    let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
+    Json(Status::new(&accounts, &domains, &states, console.listeners(), &console.meter, store))
 }

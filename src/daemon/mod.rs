@@ -42,13 +42,16 @@ use crate::{
     console::{self, Access, Console, SignIns, Visits},
     meter::Meter,
     net::{ClientTls, HttpClient, SetupFault},
-    oauth::{Keepers, SignIn},
+    oauth::{DomainSignIns, Keepers, SignIn},
     session::{Gate, Refusals, Seen},
     store::{Lock, Store, StoreError},
 };
 
 /// How often the store is asked whether another process changed it; a microsecond's work.
 const STORE_CHECK: Duration = Duration::from_secs(1);
+
+/// How often files of passwords are looked at with nobody asking.
+const PASSWORDS_CHECK: Duration = Duration::from_secs(2);
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -162,9 +165,12 @@ impl Daemon {
         daemon.open_console(config, &gate).await?;
         let done = daemon.closing.clone();
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
+        let gate = daemon.gate.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = keepers.follow_store(STORE_CHECK) => {}
+                () = keepers.tend_mailboxes() => {}
+                () = follow_passwords(&gate) => {}
                 () = done.cancelled() => {}
             }
         });
@@ -215,9 +221,9 @@ impl Daemon {
     pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
         let old = self.current();
         let tls = Arc::new(ClientTls::new(&config.network)?);
-        old.keepers.apply(&sign_ins(config));
+        old.keepers.apply(&sign_ins(config), &domains(config));
         let gate = Arc::new(Gate {
-            register: Register::new(&config.accounts, &config.clients),
+            register: Register::new(&config.accounts, &config.domains, &config.clients),
             passwords: old.passwords.clone(),
             guesses: old.guesses.clone(),
             keepers: old.keepers.clone(),
@@ -233,7 +239,7 @@ impl Daemon {
         });
         *self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner) = gate;
         if let Some(console) = &self.console {
-            console.take_over(&config.accounts, &config.clients, &config.secret_expiry);
+            console.take_over(&config.accounts, &config.domains, &config.clients, &config.secret_expiry);
         }
         Ok(())
     }
@@ -284,6 +290,7 @@ impl Daemon {
             store: gate.store.clone(),
             ready: AtomicBool::new(true),
             accounts: RwLock::new(config.accounts.clone()),
+            domains: RwLock::new(config.domains.clone()),
             clients: RwLock::new(config.clients.clone()),
             secret_expiry: RwLock::new(config.secret_expiry.clone()),
             visits: Visits::default(),
@@ -295,6 +302,15 @@ impl Daemon {
         self.console = Some(console);
         self.console_at = Some(at);
         Ok(())
+    }
+}
+
+/// Tells of a changed file of passwords also where nobody logs in; runs until dropped.
+async fn follow_passwords(gate: &RwLock<Arc<Gate>>) {
+    loop {
+        tokio::time::sleep(PASSWORDS_CHECK).await;
+        let gate = gate.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        gate.register.refresh_passwords().await;
     }
 }
 
@@ -313,7 +329,12 @@ fn state_directory(config: &Config) -> &Path {
 }
 
 fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
-    config.accounts.iter().map(|account| account.sign_in.clone()).collect()
+    let listed = config.accounts.iter().map(|account| account.sign_in.clone());
+    listed.chain(config.domains.iter().filter_map(|domain| domain.sign_ins.app_only().map(Arc::new))).collect()
+}
+
+fn domains(config: &Config) -> Vec<DomainSignIns> {
+    config.domains.iter().map(|domain| domain.sign_ins.clone()).collect()
 }
 
 async fn build_gate(
@@ -327,10 +348,10 @@ async fn build_gate(
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
     let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages(config)));
-    keepers.apply(&sign_ins(config));
+    keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     Ok(Gate {
-        register: Register::new(&config.accounts, &config.clients),
+        register: Register::new(&config.accounts, &config.domains, &config.clients),
         passwords: Arc::new(passwords),
         guesses: Arc::new(Guesses::default()),
         keepers,

@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Board, Day, Messages, Recent};
+use super::{Board, Day, Messages, Recent, Used};
 use crate::base::{Fault, Protocol, Stage};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -124,6 +124,7 @@ pub struct Meter {
     pub board: Arc<Board>,
     pub recent: Arc<Recent>,
     pub last_messages: Arc<Messages>,
+    pub used_mailboxes: Arc<Used>,
     pub logins_by_hour: Arc<Day>,
     pub messages_by_hour: Arc<Day>,
 }
@@ -158,7 +159,11 @@ impl Meter {
         let token_requests = Family::default();
         registry.register("token_requests", "Requests to identity providers by their end", token_requests.clone());
         let sign_ins = Family::default();
-        registry.register("sign_ins", "Sign-ins of the configuration by how they stand", sign_ins.clone());
+        registry.register(
+            "sign_ins",
+            "Sign-ins by how they stand, those of mailboxes of whole domains too",
+            sign_ins.clone(),
+        );
         let login_seconds = Timed::new_with_constructor(clock);
         registry.register("login_seconds", "From complete credentials to the answer", login_seconds.clone());
         let sign_on_seconds = Timed::new_with_constructor(clock);
@@ -188,6 +193,7 @@ impl Meter {
             board,
             recent: Arc::default(),
             last_messages: Arc::default(),
+            used_mailboxes: Arc::default(),
             logins_by_hour: Arc::default(),
             messages_by_hour: Arc::default(),
         }

@@ -35,8 +35,6 @@ use crate::{
 const FLIGHT: Duration = Duration::from_secs(6);
 /// After a refetch that a refusal caused there is no second one for this long.
 const REFETCH_PAUSE: Duration = Duration::from_secs(300);
-/// A refresh token is used at least this often.
-const TOUCH: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What all keepers work with.
 #[derive(Clone)]
@@ -438,7 +436,7 @@ impl Keeper {
 
     /// Refresh tokens die of disuse; long-lived access tokens must not let them.
     fn is_untouched(&self) -> bool {
-        let most = self.sign_in.app.refresh_idle_life.map_or(TOUCH, |life| TOUCH.min(life / 4));
+        let most = patience::touch(self.sign_in.app.refresh_idle_life);
         let last = self.row.as_ref().and_then(|row| row.last_refresh);
         last.is_some_and(|last| self.means.clock.since(last) > most)
     }

@@ -6,6 +6,7 @@ mod app;
 mod assertion;
 pub mod clock;
 mod counter;
+mod domain;
 pub mod endpoints;
 mod fingerprint;
 pub mod grants;
@@ -21,5 +22,6 @@ mod trouble;
 pub mod verdict;
 
 pub use app::{App, AppCredential, Grant, IdentityEndpoint, Rotation, ServiceAccountKey, SignIn};
+pub use domain::DomainSignIns;
 pub use keepers::Keepers;
 pub use state::{FaultSeen, Phase, SignInState};

@@ -84,6 +84,17 @@ impl SignInState {
         }
     }
 
+    /// As the store alone knows it; `None`: nothing is stored there that opens.
+    pub fn stored(sign_in: &SignIn, row: Option<&TokenRow>) -> Self {
+        // A failure of the app as it was before somebody changed it counts no more.
+        let failed = row.and_then(|row| row.failure.as_ref()).is_some_and(|f| f.app == sign_in.fingerprint());
+        let is_there = row.is_some() || sign_in.app.grant.is_unattended();
+        let mut state = Self::new(sign_in);
+        state.phase = if is_there && !failed { Phase::Ready } else { Phase::SignInNeeded };
+        state.read(row, &sign_in.app);
+        state
+    }
+
     /// What a stored row tells.
     pub fn read(&mut self, row: Option<&TokenRow>, app: &App) {
         self.consented_as = row.and_then(|row| row.consented_as.clone());

@@ -75,15 +75,13 @@ fn knocking<'a>(
     seat: &'a Seat,
     entry: &'a Entry,
 ) -> Knocking<'a> {
-    let accounts = gate.register.accounts();
+    let apps = gate.register.apps();
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
-        Protocol::Smtp => {
-            Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)))
-        }
+        Protocol::Smtp => Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, apps), protection))),
         Protocol::Imap => {
-            Box::pin(door.knock(client, ImapFront::new(&gate.seen.carried(Protocol::Imap, accounts), protection)))
+            Box::pin(door.knock(client, ImapFront::new(&gate.seen.carried(Protocol::Imap, apps), protection)))
         }
         Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection))),
     }
@@ -215,6 +213,9 @@ impl<'a> Door<'a> {
         // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
         self.seat.authenticated();
         self.entry.set_account(&admitted.account.address);
+        if admitted.account.domain.is_some() {
+            self.gate.meter.used_mailboxes.note(&admitted.account.address);
+        }
         let signed_on = tokio::select! {
             signed_on = sign_on(self.gate, &admitted.account, self.doorway.protocol, deadline, self.entry) => signed_on,
             () = left(client, ahead(front)) => {

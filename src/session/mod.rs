@@ -13,6 +13,7 @@ pub mod parting;
 mod proxy;
 mod refusals;
 mod relay;
+mod rights;
 mod seen;
 mod sign_on;
 mod transaction;

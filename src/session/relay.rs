@@ -15,6 +15,7 @@ use super::{
     admit::{Through, linger},
     attend::{Left, attended},
     drive::write,
+    rights::Denied,
     seen::ehlo,
     sign_on::sign_on,
     transaction::{self, Envelope},
@@ -22,7 +23,10 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage, printable},
-    catalog::own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
+    catalog::{
+        own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
+        rights::denies_sender,
+    },
     meter::Entry,
     net::{Stream, read_some},
     outbound::{Channel, Lost},
@@ -198,7 +202,7 @@ impl<'a> Relay<'a> {
             return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
         }
         if !self.admitted.account.may_send_as(&mail.address) {
-            return Ok(self.not_allowed(&mail.address));
+            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
         }
         // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
         let mut fresh = self.channel.is_none();
@@ -220,8 +224,9 @@ impl<'a> Relay<'a> {
                 Ok(reply) => {
                     if reply.is_positive() {
                         self.envelope = Some(Envelope::new(mail));
+                        return Ok(softened(reply));
                     }
-                    return Ok(softened(reply));
+                    return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
                 }
                 Err(lost) if fresh => return Ok(lost_reply(&lost)),
                 Err(_) => {}
@@ -231,14 +236,33 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// The refusal of a sender, in MAIL FROM or in the From header, that `send-as` does not name.
-    pub(super) fn not_allowed(&self, sender: &str) -> Reply {
-        let account = &self.admitted.account.address;
-        let sender = printable(sender, 100);
-        info!(session = self.entry.id(), account, sender, "sender refused by send-as");
+    /// The refusal of a sender that `send-as` does not name. `place`: where it stands.
+    pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
+        let account = &self.admitted.account;
+        let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
+        info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
+        // A mailbox of a whole domain has no table of its own.
+        let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
         let id = SENDER_NOT_ALLOWED.id;
-        let text = format!("5.7.1 {account} may not send as <{sender}>, see send-as [gatepost {id}]");
+        let text = format!(
+            "5.7.1 {address} may not send as <{sender}> ({place}): it is not in send-as of the account {table} \
+             [gatepost {id}]"
+        );
         Reply::new(550, text)
+    }
+
+    /// A refusal of the upstream for want of a right to this sender, with a line behind its own words that says which
+    /// right is missing and who grants it how. Any other reply is left alone.
+    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
+        let Some(denied) = denied.filter(|_| denies_sender(&reply.text())) else { return reply };
+        let account = &self.admitted.account;
+        let (fault, line) = denied.explained(account);
+        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+        warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
+        let code = reply.lines.first().and_then(|line| line.split(' ').next());
+        let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
+        reply.lines.push(format!("{code} {line}"));
+        reply
     }
 
     /// Signs on again for the next message.

@@ -13,6 +13,7 @@ use super::{
     attend::{Left, attended},
     headers::{FROM_CAP, Headers},
     relay::{Next, Relay, lost_reply, softened},
+    rights::Denied,
 };
 use crate::{
     base::{Protocol, printable},
@@ -74,7 +75,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         out: Vec::new(),
         octets: 0,
         taken: 0,
-        message_id: String::new(),
+        headers: Headers::default(),
         utf8: envelope.mail.utf8,
         is_ending: false,
     };
@@ -96,6 +97,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         record(relay, &envelope, &passage, None);
         return Next::Ends;
     };
+    let reply = relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account));
     record(relay, &envelope, &passage, Some(&reply));
     relay.channel = passage.channel.filter(Channel::is_usable);
     relay.say(&softened(reply)).await
@@ -111,7 +113,8 @@ struct Passage {
     octets: u64,
     /// What was read of the client, refused or not.
     taken: u64,
-    message_id: String,
+    /// As far as the header block was read.
+    headers: Headers,
     /// MAIL said SMTPUTF8.
     utf8: bool,
     /// The final dot may be on its way.
@@ -222,13 +225,21 @@ impl Passage {
     fn reads_badly(&mut self, length: usize, relay: &Relay<'_>) -> Option<Reply> {
         let head = self.out.get(..length).unwrap_or_default();
         let headers = Headers::read(head);
-        self.message_id = headers.message_id;
+        let verdict = self.objects_to(&headers, head, relay);
+        self.headers = headers;
+        verdict
+    }
+
+    fn objects_to(&self, headers: &Headers, head: &[u8], relay: &Relay<'_>) -> Option<Reply> {
         if headers.is_from_too_large {
             return Some(Reply::new(552, format!("5.3.4 From header larger than {} KiB", FROM_CAP / 1024)));
         }
         let account = &relay.admitted.account;
         if let Some(sender) = headers.from.iter().find(|sender| !account.may_send_as(sender)) {
-            return Some(relay.not_allowed(sender));
+            return Some(relay.not_allowed(sender, "From"));
+        }
+        if let Some(sender) = headers.sender.iter().find(|sender| !account.may_be_sender(sender)) {
+            return Some(relay.not_allowed(sender, "Sender"));
         }
         let carried = self.channel.as_ref().is_some_and(|channel| channel.carries().utf8);
         (self.utf8 && !carried && !head.is_ascii())
@@ -317,7 +328,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         sender = message.sender,
         recipients = message.recipients,
         bytes = message.bytes,
-        message_id = passage.message_id,
+        message_id = passage.headers.message_id,
         reply = message.reply,
         ms = message.ms,
         normalised_line_feeds = passage.body.normalised(),

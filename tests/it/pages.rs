@@ -4,7 +4,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirec
 
 use gatepost::{base::Protocol, sandbox::Options};
 
-use crate::world::{ANN, IN, Plan, World, cheap_hash};
+use crate::world::{ANN, IN, Plan, World, account, cheap_hash};
 
 /// A browser with a jar for one host; it follows nothing by itself.
 struct Browser {
@@ -317,4 +317,49 @@ async fn the_overview_shows_messages_faults_sessions_and_listeners_and_no_secret
     assert!(own.contains("<code>ann@contoso.example</code>"), "{own}");
     assert_eq!(browser.get("/clients/nobody").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(browser.get("/accounts/nobody").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_mailbox_of_a_whole_domain_is_typed_in_signed_in_and_then_listed() {
+    let mut plan = nobody_signed_in();
+    plan.more = "[[account]]\naddress = \"*@contoso.example\"\napp = \"contoso\"\npassword = \"first-use\"\n".into();
+    let world = World::with(plan).await;
+    let browser = Browser::inside(&world).await;
+    let page = browser.page("/").await;
+    assert!(page.contains("*@contoso.example") && !page.contains("bob@contoso.example"), "{page}");
+    let said = browser.submit("/", "/mailboxes", &[("address", "eve@elsewhere.example")]).await.text().await.unwrap();
+    assert!(said.contains("No account stands for this address: eve@elsewhere.example"), "{said}");
+    assert_eq!(browser.post("/mailboxes", &[("address", "bob@contoso.example")]).await.status(), StatusCode::FORBIDDEN);
+    let found = browser.submit("/", "/mailboxes", &[("address", " Bob@Contoso.example ")]).await;
+    assert_eq!(found.status(), StatusCode::SEE_OTHER);
+    let bob = found.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    browser.submit(&bob, &format!("{bob}/sign-in"), &[("flow", "browser")]).await;
+    let provider = unescaped(between(&browser.page(&bob).await, "class=\"button\" href=\"", "\""));
+    let consented = browser.client.get(&provider).send().await.unwrap();
+    browser.client.get(consented.headers()[header::LOCATION].to_str().unwrap()).send().await.unwrap();
+    let page = browser.until(&bob, "✓ Signed in").await;
+    assert!(page.contains("becomes the password of") && page.contains("bob@contoso.example"), "{page}");
+    // Whoever is signed in is listed, although no [[account]] names him.
+    let login = world.greeted(Protocol::Imap).await.login(Protocol::Imap, "bob@contoso.example", "chosen").await;
+    assert!(login.starts_with("a OK"), "{login}");
+    let page = browser.page("/").await;
+    assert!(page.contains(&format!("<a href=\"{bob}\">bob@contoso.example</a>")), "{page}");
+    assert!(browser.page(&format!("{bob}/sheet")).await.contains("<code>bob@contoso.example</code>"));
+}
+
+#[tokio::test]
+async fn a_shared_mailbox_shows_whose_sign_in_carries_it_and_what_else_that_carries() {
+    let shared = |name: &str| account(name, &format!("sign-in-as = \"{ANN}\""));
+    let more = format!("{}{}", shared("info@contoso.example"), shared("sales@contoso.example"));
+    let world = World::with(Plan { more, ..Plan::default() }).await;
+    let browser = Browser::inside(&world).await;
+    let page = browser.page(ACCOUNT).await;
+    let also = "<dt>The same sign-in also carries</dt><dd>info@contoso.example, sales@contoso.example</dd>";
+    assert!(page.contains(also), "{page}");
+    let page = browser.page("/accounts/info%40contoso.example").await;
+    assert!(page.contains(&format!("carries</dt><dd>{ANN}, sales@contoso.example</dd>")), "{page}");
+    let sheet = browser.page("/accounts/info%40contoso.example/sheet").await;
+    assert!(sheet.contains("<td><code>info@contoso.example</code></td>"), "what is typed: {sheet}");
+    assert!(sheet.contains(&format!("Signed in at the provider as</th><td>{ANN}")), "{sheet}");
+    assert!(!browser.page(&format!("{ACCOUNT}/sheet")).await.contains("Signed in at the provider as"));
 }

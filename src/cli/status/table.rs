@@ -10,6 +10,7 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("app", "/app"),
     ("state", "/sign-in/phase"),
     ("signed in as", "/signed-in-as"),
+    ("same sign-in", "/same-sign-in"),
     ("since", "/sign-in/signed-in-at"),
     ("token until", "/sign-in/token-expires-at"),
     ("lost if unused until", "/sign-in/idle-until"),

@@ -4,6 +4,7 @@
 mod account;
 mod app;
 mod client;
+mod domain;
 mod hash;
 mod listener;
 mod place;
@@ -76,9 +77,9 @@ impl Checker<'_> {
         let listeners = self.listeners(&file.listener);
         let apps = self.apps(&file.app);
         let secret_expiry = self.secret_expiry(&file.app);
-        let accounts = self.accounts(&file, &apps, &listeners);
-        let clients = self.clients(&file.client, &accounts);
-        exposure::refuse(self, &listeners, &accounts, &clients);
+        let (accounts, domains) = self.accounts(&file, &apps, &listeners);
+        let clients = self.clients(&file.client, &accounts, &domains);
+        exposure::refuse(self, &listeners, &accounts, &domains, &clients);
         Some(Config {
             store: store?,
             console: console?,
@@ -90,6 +91,7 @@ impl Checker<'_> {
             apps,
             secret_expiry,
             accounts: accounts.into_iter().map(|(_, account)| account).collect(),
+            domains: domains.into_iter().map(|(_, domain)| domain).collect(),
             clients: clients.into_iter().map(|(_, client)| client).collect(),
         })
     }

@@ -6,6 +6,7 @@ mod entra;
 mod faults;
 mod keeping;
 mod machine;
+mod mailboxes;
 mod proof;
 mod rotation;
 mod sharing;
