@@ -20,6 +20,7 @@ mod console;
 mod explained;
 mod hostile;
 mod imap;
+mod import;
 mod login;
 mod monitoring;
 mod packaging;
