@@ -3,7 +3,10 @@
 //! Accounts whose app registrations are the same share one. What an account cannot do without and nobody could give
 //! (a sealed secret, a password for the provider) leaves it out, with the reason in the report.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     found::{Found, FoundAccount, FoundApp, FoundListener, FoundProof, Held, Opened, Wanted},
@@ -42,6 +45,9 @@ pub struct Draft {
     pub ca_file: Option<String>,
     pub report: Report,
     pub next: Vec<String>,
+    /// Origins by address, and how many apps have a name that begins so: a file of a megabyte holds thousands.
+    seen: HashMap<String, String>,
+    named: HashMap<String, usize>,
 }
 
 pub struct DraftApp {
@@ -87,6 +93,8 @@ impl Found {
             ca_file: self.ca_file,
             report: self.report,
             next: self.next,
+            seen: HashMap::new(),
+            named: HashMap::new(),
         };
         for account in accounts {
             let answer = answers.next().unwrap_or_else(|| Answer { opened: account.unsealed(), ..Answer::default() });
@@ -99,10 +107,11 @@ impl Found {
 
 impl Draft {
     fn add(&mut self, account: FoundAccount, answer: Answer, preview: bool) {
-        if let Some(other) = self.accounts.iter().find(|other| other.address == account.address) {
-            let text = format!("{} is there already, from {}", account.address, other.origin);
+        if let Some(other) = self.seen.get(&account.address) {
+            let text = format!("{} is there already, from {other}", account.address);
             return self.report.left_out(0, &account.origin, text);
         }
+        self.seen.insert(account.address.clone(), account.origin.clone());
         let is_password = account.grant() == raw::Grant::Password;
         let secret = match account.app.proof {
             FoundProof::MailPassword => answer.typed.clone(),
@@ -174,15 +183,22 @@ impl Draft {
     }
 
     /// After the tenant or the domain: `contoso`, `contoso-2`.
-    fn name_for(&self, account: &FoundAccount) -> String {
+    fn name_for(&mut self, account: &FoundAccount) -> String {
         let domain = account.address.rsplit('@').next().unwrap_or_default();
         let label = domain.split('.').next().unwrap_or_default();
         let fits = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
         let label: String = label.chars().filter(fits).take(40).collect::<String>().to_lowercase();
         let base = if label.is_empty() { preset(account.app.provider).name.to_owned() } else { label };
-        let is_free = |name: &String| !self.apps.iter().any(|app| app.name == *name);
-        let numbered = (2..).map(|n| format!("{base}-{n}"));
-        std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base)
+        // A domain of the name `contoso-2` may be there too.
+        loop {
+            let n = self.named.entry(base.clone()).or_default();
+            *n += 1;
+            let name = if *n == 1 { base.clone() } else { format!("{base}-{n}") };
+            if name == base || !self.named.contains_key(&name) {
+                self.named.entry(name.clone()).or_insert(1);
+                return name;
+            }
+        }
     }
 
     /// A client secret that stayed sealed: the app is written as a public one, which the provider may refuse.

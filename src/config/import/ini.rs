@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 const DEFAULTS: &str = "DEFAULT";
 /// So many problems are told; the next ones come once these are mended.
 const MOST_PROBLEMS: usize = 20;
+/// More accounts and servers than anybody has; each account is held against each server.
+const MOST_SECTIONS: usize = 10_000;
 
 pub struct Ini {
     sections: Vec<Section>,
@@ -136,7 +138,10 @@ impl Reader {
             let shown = crate::base::printable(name, 80);
             self.flaw(line, format!("the section [{shown}] is there twice"));
         }
-        self.sections.push(Section::new(name, line));
+        match self.sections.len() < MOST_SECTIONS {
+            true => self.sections.push(Section::new(name, line)),
+            false => self.flaw(line, format!("there are more than {MOST_SECTIONS} sections")),
+        }
     }
 
     fn entry(&mut self, line: usize, content: &str) {
@@ -240,6 +245,8 @@ mod tests {
             ]
         );
         assert_eq!(flaws(&"x\n".repeat(1000)).len(), MOST_PROBLEMS);
+        let many: String = (0..=MOST_SECTIONS).map(|n| format!("[{n}]\n")).collect();
+        assert_eq!(flaws(&many).first().map(|flaw| flaw.line), Some(MOST_SECTIONS + 1));
     }
 
     proptest! {

@@ -198,6 +198,18 @@ fn accounts_with_the_same_registration_share_an_app() {
 }
 
 #[test]
+fn each_app_has_a_name_of_its_own_however_its_domain_is_called() {
+    let account = |n: usize, domain: &str| {
+        ANN.replace("ann@contoso.com", &format!("a{n}@{domain}")).replace("the-id", &format!("id-{n}"))
+    };
+    let domains = ["contoso.com", "contoso-2.com", "contoso.com", "contoso.de", "contoso-2.com", "-.com"];
+    let accounts: String = domains.iter().enumerate().map(|(n, domain)| account(n, domain)).collect();
+    let (toml, _) = shown(&format!("{SERVERS}{accounts}"));
+    let apps = toml.parse::<toml::Table>().unwrap()["app"].as_table().unwrap().len();
+    assert_eq!(apps, domains.len(), "{toml}");
+}
+
+#[test]
 fn every_flow_becomes_a_grant() {
     let device = ANN.replace("/authorize", "/devicecode");
     let (toml, _) = shown(&format!("{SERVERS}{device}oauth2_flow = device\n"));
