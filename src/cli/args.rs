@@ -288,7 +288,7 @@ pub struct ImportOptions {
     /// read, and saves the sign-ins; without it everything is only shown
     #[arg(long)]
     pub write: bool,
-    /// Replaces a configuration that is there; the old one is kept beside it
+    /// Replaces a configuration, and files with secrets, that are there; the old ones are kept beside them as .old
     #[arg(long, requires = "write")]
     pub force: bool,
     /// Reads the passwords from stdin: one line for all accounts, or one for each in the order of the file (empty: none)

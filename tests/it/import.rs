@@ -279,13 +279,18 @@ fn what_cannot_be_read_asked_or_accepted_is_said_and_leaves_nothing() {
 
     let common = app_only.replace("/contoso.com/", "/common/");
     let home = Home::new(&common);
-    let (code, said, notes) =
-        home.import(&["emailproxy", "emailproxy.config", "--write", "--password-stdin"], Some("pw\n"));
+    std::fs::create_dir(home.path("new")).unwrap();
+    std::fs::write(home.path("new/contoso.secret"), "of another program").unwrap();
+    let write = ["emailproxy", "emailproxy.config", "--write", "--password-stdin", "--force"];
+    let (code, said, notes) = home.import(&write[..4], Some("pw\n"));
+    assert_eq!((code, said.as_str()), (1, ""));
+    assert!(notes.contains("new/contoso.secret is there already\nhint: --force replaces it"), "{notes}");
+    let (code, said, notes) = home.import(&write, Some("pw\n"));
     assert_eq!((code, said.as_str()), (78, ""));
     assert!(notes.contains("app-only access needs the tenant"), "{notes}");
     assert!(notes.contains("Nothing was written"), "{notes}");
     let left = everything_below(home.0.path());
-    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!((left.len(), home.read("new/contoso.secret").as_str()), (2, "of another program"), "{left:?}");
 }
 
 #[test]

@@ -70,38 +70,49 @@ pub fn write(draft: &Draft, target: &Path, force: bool) -> Result<Written, Failu
     Ok(written)
 }
 
-/// Removed again unless they are kept.
+/// What was there before is put back unless they are kept.
 #[derive(Default)]
 struct SecretFiles {
     new: Vec<PathBuf>,
+    /// And where their old content is.
+    replaced: Vec<(PathBuf, PathBuf)>,
     all: Vec<PathBuf>,
 }
 
 impl SecretFiles {
     fn make(&mut self, path: &Path, content: &Secret, force: bool) -> io::Result<()> {
-        let existed = path.exists();
-        if existed && !force {
+        let content = zeroize::Zeroizing::new(format!("{}\n", content.expose()));
+        self.all.push(path.to_owned());
+        if !path.exists() {
+            self.new.push(path.to_owned());
+            return private_file::replace(path, content.as_bytes());
+        }
+        if !force {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        private_file::replace(path, format!("{}\n", content.expose()).as_bytes())?;
-        self.all.push(path.to_owned());
-        if !existed {
-            self.new.push(path.to_owned());
+        let same = std::fs::read(path).map(zeroize::Zeroizing::new).is_ok_and(|old| *old == content.as_bytes());
+        if same {
+            return private_file::narrow(path).map(drop);
         }
-        Ok(())
+        self.replaced.extend(keep_old(path)?.map(|kept| (path.to_owned(), kept)));
+        private_file::replace(path, content.as_bytes())
     }
 
     fn keep(mut self) -> Vec<PathBuf> {
         self.new.clear();
+        self.replaced.clear();
         std::mem::take(&mut self.all)
     }
 }
 
 impl Drop for SecretFiles {
     fn drop(&mut self) {
+        // Whoever reads the failure sees what could not be undone in the folder.
         for path in &self.new {
-            // Whoever reads the failure sees the rest of the folder.
             let _ = std::fs::remove_file(path);
+        }
+        for (path, kept) in &self.replaced {
+            let _ = std::fs::rename(kept, path);
         }
     }
 }
@@ -180,7 +191,7 @@ impl Written {
             said += &format!("  the one that was there is {}\n", kept.display());
         }
         for file in &self.files {
-            said += &format!("wrote {}, with a secret that only you may read\n", file.display());
+            said += &format!("wrote {}, which only you may read\n", file.display());
         }
         if !self.taken.is_empty() {
             said += &format!("took over, sealed in {}: {}\n", self.store.display(), self.taken.join(", "));
@@ -203,6 +214,7 @@ impl Written {
             };
         }
         said += &format!("  gatepost run{}\n", self.option());
+        said.extend(draft.afterwards.map(|step| format!("  once mail flows: {step}\n")));
         terminal::print(&said).map_err(|e| Failure::new(format!("stdout: {e}"), "everything is written all the same"))
     }
 

@@ -45,6 +45,7 @@ pub struct Draft {
     pub ca_file: Option<String>,
     pub report: Report,
     pub next: Vec<String>,
+    pub afterwards: Option<&'static str>,
     /// Origins by address, and how many apps have a name that begins so: a file of a megabyte holds thousands.
     seen: HashMap<String, String>,
     named: HashMap<String, usize>,
@@ -93,6 +94,7 @@ impl Found {
             ca_file: self.ca_file,
             report: self.report,
             next: self.next,
+            afterwards: self.afterwards,
             seen: HashMap::new(),
             named: HashMap::new(),
         };

@@ -20,8 +20,9 @@ pub struct Found {
     pub http_proxy: Option<Secret>,
     pub ca_file: Option<String>,
     pub report: Report,
-    /// What is left to do by hand once the configuration is written.
+    /// What is left to do by hand once the configuration is written, and once mail flows.
     pub next: Vec<String>,
+    pub afterwards: Option<&'static str>,
 }
 
 impl Found {
@@ -34,6 +35,7 @@ impl Found {
             ca_file: None,
             report: Report::new(file),
             next: Vec::new(),
+            afterwards: None,
         }
     }
 
@@ -118,6 +120,12 @@ pub struct FoundApp {
     pub pop3: Option<Override>,
 }
 
+impl FoundApp {
+    pub fn is_attended(&self) -> bool {
+        matches!(self.grant, raw::Grant::AuthorizationCode | raw::Grant::DeviceCode)
+    }
+}
+
 /// What a password is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
@@ -151,7 +159,7 @@ impl FoundAccount {
 
     /// A person signs in.
     pub fn is_attended(&self) -> bool {
-        matches!(self.grant(), raw::Grant::AuthorizationCode | raw::Grant::DeviceCode)
+        self.app.is_attended()
     }
 
     pub fn is_whole_domain(&self) -> bool {

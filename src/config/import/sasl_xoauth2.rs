@@ -65,6 +65,7 @@ pub fn read(given: &[Given]) -> Result<Found, Unreadable> {
         certificate: None,
     });
     found.next = postfix();
+    found.afterwards = Some("remove the token files: whoever reads them can use the sign-ins in them");
     Ok(found)
 }
 
@@ -221,7 +222,6 @@ fn postfix() -> Vec<String> {
          smtp_sasl_security_options = noanonymous, smtp_tls_security_level = may",
         "in /etc/postfix/sasl_passwd, in the place of the path of a token file: [127.0.0.1]:1587 ADDRESS:PASSWORD, \
          then: postmap /etc/postfix/sasl_passwd && postfix reload",
-        "once mail flows, remove the token files: they hold sign-ins that anybody who reads them can use",
     ]
     .map(str::to_owned)
     .to_vec()

@@ -119,7 +119,7 @@ impl Page<'_> {
             self.key("grant", grant(app.grant));
         }
         self.some("redirect-uri", app.redirect_uri.clone());
-        if app.scopes.is_some() {
+        if app.scopes.is_some() && app.is_attended() {
             self.remark("as the old file has them: a sign-in that was taken over asks for no more");
         }
         self.some("scopes", app.scopes.clone());

@@ -50,6 +50,7 @@ pub fn read(text: &str, file: &str, cache: Option<(&str, &str)>) -> Result<Found
     found.next.push(
         "stop email-oauth2-proxy first: it holds the same ports, and two programs must not use one sign-in".to_owned(),
     );
+    found.afterwards = Some("remove the old file: the mail password opens the sign-ins in it");
     Ok(found)
 }
 
