@@ -54,6 +54,16 @@ def main():
         write("commands", str(n), line)
     for file in sorted((HERE.parent / "config").rglob("*.toml")):
         write("configuration", file.name, file.read_bytes())
+    account = b"[a@b.c]\npermission_url = https://login.microsoftonline.com/common/oauth2/v2.0/authorize\ntoken_url = "
+    account += b"https://login.microsoftonline.com/common/oauth2/v2.0/token\noauth2_scope = a b\nclient_id = c\n"
+    for n, old in enumerate(
+        (
+            b"[IMAP-1993]\nserver_address = outlook.office365.com\nserver_port = 993\nlocal_address = ::\n\n" + account,
+            b'{"client_id":"c","client_secret":"","refresh_token":"r","expiry":"0","user":"a@b.c","proxy":"p:1"}',
+            b'account "a@b.c" { auth_uri = "https://x/"; token_uri = "https://x/"; client_id = "c"; scopes = ["s"]; }',
+        )
+    ):
+        write("old_configurations", str(n), old)
     for n, answer in enumerate(
         (
             b'{"access_token":"a","refresh_token":"r","expires_in":3600,"scope":"s","id_token":"e30.e30.e30"}',

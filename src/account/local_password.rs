@@ -82,7 +82,8 @@ pub async fn renew(store: &Store, account: &Account, uid: Option<u32>) -> Result
     }
 }
 
-fn made() -> Option<Secret> {
+/// A new password; `None` only if the system gives no random bytes.
+pub fn made() -> Option<Secret> {
     let mut bytes = [0; GROUPS * 4];
     rand::fill(&mut bytes).ok()?;
     let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter));

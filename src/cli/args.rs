@@ -44,6 +44,8 @@ pub enum Command {
     Password(PasswordArgs),
     /// Checks, shows or describes the configuration
     Config(ConfigArgs),
+    /// Turns the configuration of another program into one of Gatepost, and takes its sign-ins over
+    Import(ImportArgs),
     /// Prints the man page
     #[command(hide = true)]
     Man,
@@ -228,6 +230,74 @@ pub enum ConfigCommand {
         after_help = "Example:\n  gatepost config schema > gatepost.schema.json\n  (and as the first line of gatepost.toml:  #:schema ./gatepost.schema.json)"
     )]
     Schema,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost import emailproxy emailproxy.config            (shows what would be written)\n  \
+                        gatepost import emailproxy emailproxy.config --write"
+)]
+pub struct ImportArgs {
+    #[command(subcommand)]
+    pub command: ImportCommand,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub enum ImportCommand {
+    /// email-oauth2-proxy: listeners, accounts, certificates, and the sign-ins that its mail passwords seal
+    #[command(
+        after_help = "Examples:\n  gatepost import emailproxy emailproxy.config\n  gatepost import emailproxy emailproxy.config --write\n  \
+                        gatepost import emailproxy emailproxy.config --cache-store tokens.config --write\n  \
+                        cat passwords | gatepost import emailproxy emailproxy.config --write --password-stdin\n\n\
+                        With --write it asks for the mail password of each account: the one that its mail program types, with which \
+                        the old program sealed its sign-in. Right, it opens the sign-in and stays the account's password; Enter, and \
+                        the account comes without it."
+    )]
+    Emailproxy {
+        /// emailproxy.config
+        file: PathBuf,
+        /// What its --cache-store names: a file, or the content of the AWS secret in one
+        #[arg(long, value_name = "FILE")]
+        cache_store: Option<PathBuf>,
+        #[command(flatten)]
+        options: ImportOptions,
+    },
+    /// sasl-xoauth2: its configuration and the token file of each account
+    #[command(
+        after_help = "Examples:\n  gatepost import sasl-xoauth2 /etc/sasl-xoauth2.conf /etc/tokens/ann@contoso.com\n  \
+                        gatepost import sasl-xoauth2 /etc/sasl-xoauth2.conf /etc/tokens/ann@contoso.com --write"
+    )]
+    SaslXoauth2 {
+        /// sasl-xoauth2.conf and token files, in any order; they are told by what is in them
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        options: ImportOptions,
+    },
+    /// pizauth: pizauth.conf; its tokens stay in its memory, so each account signs in once
+    #[command(
+        after_help = "Examples:\n  gatepost import pizauth ~/.config/pizauth.conf\n  gatepost import pizauth ~/.config/pizauth.conf --write"
+    )]
+    Pizauth {
+        /// pizauth.conf
+        file: PathBuf,
+        #[command(flatten)]
+        options: ImportOptions,
+    },
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct ImportOptions {
+    /// Writes the configuration (--config, else the usual place) and its secrets, each into a file that only you may
+    /// read, and saves the sign-ins; without it everything is only shown
+    #[arg(long)]
+    pub write: bool,
+    /// Replaces a configuration, and files with secrets, that are there; the old ones are kept beside them as .old
+    #[arg(long, requires = "write")]
+    pub force: bool,
+    /// Reads the passwords from stdin: one line for all accounts, or one for each in the order of the file (empty: none)
+    #[arg(long, requires = "write")]
+    pub password_stdin: bool,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod config;
 mod console;
 mod console_api;
 mod demo;
+mod import;
 mod local_password;
 mod login;
 mod logout;
@@ -51,6 +52,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Send(args) => send::run(file, args),
         Command::Password(args) => password::run(args, |account| local_password::reset(file, account)),
         Command::Config(args) => config::run(file, &args.command),
+        Command::Import(args) => import::run(file, &args.command),
         Command::Man => man(),
         Command::Completions { shell } => completions(*shell),
     }

@@ -6,6 +6,8 @@ use crate::{base::Secret, net::own_uid};
 
 /// A password line is no longer than this.
 const MOST_BYTES: u64 = 4096;
+/// And there are no more of them.
+const MOST_LINES: u64 = 1000;
 
 /// Prints to stdout; a reader that went away (`| head`) is no failure.
 pub fn print(text: &str) -> io::Result<()> {
@@ -27,6 +29,13 @@ pub fn stdin_line() -> io::Result<Secret> {
     let mut line = String::new();
     io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
     Ok(without_line_end(line))
+}
+
+/// All lines of stdin, without their line ends.
+pub fn stdin_lines() -> io::Result<Vec<Secret>> {
+    let mut text = zeroize::Zeroizing::new(String::new());
+    io::stdin().lock().take(MOST_BYTES * MOST_LINES).read_to_string(&mut text)?;
+    Ok(text.lines().map(Secret::new).collect())
 }
 
 /// Asks on the terminal without showing what is typed. `None` where there is no terminal.

@@ -22,6 +22,16 @@ pub fn locate(named: Option<&Path>, around: &Surroundings) -> Result<PathBuf, Pr
     ))
 }
 
+/// Where a new configuration belongs: the one that was named, a person's own, or that of the machine.
+pub fn place_for_new(named: Option<&Path>, around: &Surroundings) -> PathBuf {
+    if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
+        return named.to_owned();
+    }
+    let mut places = places(around).into_iter().skip(1);
+    let own = if places.len() > 1 && around.ordinary_user { places.next() } else { None };
+    own.or_else(|| places.last()).unwrap_or_else(|| PathBuf::from("gatepost.toml"))
+}
+
 /// In the order in which they are tried.
 pub fn places(around: &Surroundings) -> Vec<PathBuf> {
     let home = around.variable("HOME").map(|home| Path::new(home).join(".config"));

@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod document;
 mod exposure;
+pub mod import;
 mod key;
 mod later;
 mod locate;
@@ -19,7 +20,7 @@ use std::{io::Read, path::Path};
 
 pub use diff::{Change, diff};
 pub use key::Key;
-pub use locate::{locate, places};
+pub use locate::{locate, place_for_new, places};
 pub use model::Config;
 pub use problem::{Problem, Problems, Severity};
 pub use provider::Preset;

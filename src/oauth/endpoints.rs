@@ -226,9 +226,9 @@ fn bounded(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(LIFE_FLOOR.as_secs_f64(), LIFE_CAP.as_secs_f64()))
 }
 
-/// The account of an ID token. It came over TLS from the provider itself, so its signature adds nothing
-/// (OpenID Connect Core 3.1.3.7, 6).
-fn account_in(id_token: &str) -> Option<String> {
+/// The account of an ID token, or of an access token that is one of the kind. It came over TLS from the provider
+/// itself, so its signature adds nothing (OpenID Connect Core 3.1.3.7, 6).
+pub fn account_in(id_token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     ["preferred_username", "upn", "email"]

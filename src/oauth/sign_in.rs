@@ -11,7 +11,7 @@ use crate::{
     base::Secret,
     catalog::token::{PROVIDER_REFUSES, STORE_FAILING},
     net::HttpClient,
-    store::{AccessToken, Deleted, MAIL, Store, StoreError, TokenRow},
+    store::{AccessToken, Deleted, MAIL, Store, StoreError, TokenRow, Versioned},
 };
 
 /// A sign-in that is on disk.
@@ -67,6 +67,35 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
         }
     }
     Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))
+}
+
+/// What became of a sign-in that another program had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adopted {
+    /// Its refresh token is on disk; a keeper fetches an access token with it.
+    Saved,
+    /// Somebody is signed in here already, and that counts: a token taken over is rather older than newer.
+    SignedInAlready,
+}
+
+/// Takes over a refresh token that another program was given for the same app and person. One that was refused here
+/// is replaced, and so is a logout: whoever imports means it.
+pub async fn adopt(store: &Store, sign_in: &SignIn, refresh: &Secret) -> Result<Adopted, StoreError> {
+    let key = sign_in.key();
+    loop {
+        let found = match store.token(&key).await {
+            Err(StoreError::Row { .. }) => Versioned { version: store.version(&key).await?, row: None },
+            other => other?,
+        };
+        if found.row.is_some_and(|row| row.refresh.is_some() && row.failure.is_none()) {
+            return Ok(Adopted::SignedInAlready);
+        }
+        let row = TokenRow { refresh: Some(refresh.clone()), ..TokenRow::default() };
+        // A daemon that saved meanwhile has a token: the next look ends it.
+        if store.save_token(&key, found.version, &row).await? {
+            return Ok(Adopted::Saved);
+        }
+    }
 }
 
 /// Deletes every copy first, then revokes at the provider where it can: a provider that is down keeps nobody signed in.

@@ -21,6 +21,7 @@ mod disk;
 mod explained;
 mod hostile;
 mod imap;
+mod import;
 mod login;
 mod monitoring;
 mod packaging;

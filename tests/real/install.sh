@@ -110,6 +110,13 @@ install_dotnet() {
     rm -r "$wheel"
 }
 
+# The program that people come from, as Python's registry has it, in a folder of its own.
+install_emailproxy() {
+    [ ! -e "$built/emailproxy/emailproxy.py" ] || return 0
+    say 'installing email-oauth2-proxy'
+    quietly python3 -m pip install --no-compile --target "$built/emailproxy" emailproxy==2026.7.3
+}
+
 # Runs a command if what it makes is missing, or older than any of its sources.
 build() { # MADE SOURCE... -- COMMAND...
     local made=$1 source stale=
@@ -157,5 +164,6 @@ install_packages
 install_node_modules "$here/as"
 install_node_modules "$clients/node"
 install_dotnet
+install_emailproxy
 build_clients
 install_cargo_deb
