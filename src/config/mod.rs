@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod document;
+mod expiry;
 mod exposure;
 mod key;
 mod later;

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use url::Url;
-
 use crate::{
     account::{Account, Client},
     base::Secret,
@@ -50,8 +48,11 @@ pub struct Queue {
     pub postmaster: Option<String>,
 }
 
+/// Who is told when somebody has to act. Arguments and addresses of such services often are passwords.
 #[derive(Debug, Clone, Default)]
 pub struct Notify {
-    pub command: Vec<String>,
-    pub webhook: Option<Url>,
+    /// The program, and its arguments.
+    pub command: Vec<Secret>,
+    /// A URL: https, or http to this machine.
+    pub webhook: Option<Secret>,
 }

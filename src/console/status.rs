@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     account::Account,
+    expiry::Ending,
     meter::{FaultView, Meter, SessionView},
     oauth::SignInState,
 };
@@ -19,6 +20,8 @@ pub struct Status {
     /// What is wrong with the store and what to do, if anything is.
     pub store: Option<String>,
     pub accounts: Vec<AccountStatus>,
+    /// What ends on a day: secrets and certificates.
+    pub endings: Vec<Ending>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
     pub faults: Vec<FaultView>,
@@ -64,7 +67,6 @@ impl Status {
         states: &[SignInState],
         listeners: Vec<ListenerStatus>,
         meter: &Meter,
-        store: Option<String>,
     ) -> Self {
         let accounts = accounts
             .iter()
@@ -77,8 +79,9 @@ impl Status {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             at,
-            store,
+            store: None,
             accounts,
+            endings: Vec::new(),
             listeners,
             sessions: meter.board.list(),
             faults: meter.recent.list(),

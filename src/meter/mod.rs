@@ -9,6 +9,6 @@ mod day;
 mod messages;
 
 pub use board::{Board, Entry, FaultView, Recent, SessionView};
-pub use counters::{Direction, Meter, Outcome};
+pub use counters::{Direction, Meter, Outcome, Told};
 pub use day::{Day, Hour};
 pub use messages::{MessageView, Messages, now};

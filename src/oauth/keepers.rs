@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -62,7 +62,8 @@ impl Keepers {
     /// `pages`: the address of the console, if people can sign in there.
     pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter, pages: Option<String>) -> Self {
         let (running, leaving, looked_at) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let means = Means { store, http, clock: Clock::default(), meter };
+        let changes = Arc::new(watch::Sender::new(0));
+        let means = Means { store, http, clock: Clock::default(), meter, changes };
         Self { means, pages, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
     }
 
@@ -94,6 +95,7 @@ impl Keepers {
             };
             running.insert(key, next);
         }
+        self.means.changes.send_modify(|changes| *changes += 1);
         let mut leaving = self.leaving();
         leaving.retain(|_, task| !task.is_finished());
         leaving.extend(before.into_iter().map(|(key, gone)| (key, gone.leave())));
@@ -166,6 +168,16 @@ impl Keepers {
         let mut states: Vec<_> = self.running().values().map(|running| running.counter.state()).collect();
         states.sort_by(|a, b| a.key.cmp(&b.key));
         states
+    }
+
+    /// Changes whenever a sign-in changes how it stands; [`Keepers::states`] says how.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.means.changes.subscribe()
+    }
+
+    /// The wall clock by which tokens, sign-ins and warnings are judged.
+    pub fn clock(&self) -> Clock {
+        self.means.clock.clone()
     }
 
     /// Another process may have signed somebody in or out: all keepers look.

@@ -8,6 +8,7 @@ pub mod clock;
 mod counter;
 pub mod endpoints;
 mod fingerprint;
+mod frequency;
 pub mod grants;
 mod keeper;
 mod keepers;

@@ -22,6 +22,7 @@ mod hostile;
 mod imap;
 mod login;
 mod monitoring;
+mod notify;
 mod packaging;
 mod pages;
 mod pop3;

@@ -9,6 +9,7 @@ use crate::{
     cli::state,
     config::Config,
     console::AccountStatus,
+    expiry::Calendar,
     oauth::{Phase, SignIn, SignInState},
     store::{Store, StoreError, TokenRow},
 };
@@ -24,6 +25,7 @@ pub fn status(config: &Config) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "store": trouble,
         "accounts": accounts,
+        "endings": Calendar::new(config.watched()).endings(jiff::Timestamp::now()),
         "listeners": [],
         "sessions": [],
         "faults": [],

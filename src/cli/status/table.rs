@@ -13,6 +13,7 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("since", "/sign-in/signed-in-at"),
     ("token until", "/sign-in/token-expires-at"),
     ("lost if unused until", "/sign-in/idle-until"),
+    ("ended by policy at", "/sign-in/policy-ends-at"),
     ("trouble", "/sign-in/fault/text"),
 ];
 

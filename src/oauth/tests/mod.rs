@@ -3,6 +3,7 @@
 mod consent;
 pub(super) mod endpoint;
 mod faults;
+mod frequency;
 mod keeping;
 mod machine;
 mod proof;

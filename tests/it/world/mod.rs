@@ -111,11 +111,15 @@ impl World {
     }
 
     pub async fn with(plan: Plan) -> Self {
-        journal();
-        let source = own_address();
         let (sandbox, dir, file) = stage(&plan).await;
-        let daemon = start(&file).await;
-        Self { sandbox, daemon, source, dir }
+        Self::on(sandbox, dir, &file).await
+    }
+
+    /// In front of what [`stage`] made.
+    pub async fn on(sandbox: Sandbox, dir: tempfile::TempDir, file: &std::path::Path) -> Self {
+        journal();
+        let daemon = start(file).await;
+        Self { sandbox, daemon, source: own_address(), dir }
     }
 
     /// The same with the daemon stopped and started again.
