@@ -20,7 +20,7 @@ pub struct Config {
     pub notify: Notify,
     pub listeners: Vec<Listener>,
     pub apps: BTreeMap<String, Arc<App>>,
-    /// Day on which an app's secret or certificate expires, by name of the app.
+    /// Day on which an app's secret expires, by name of the app; a certificate says it itself.
     pub secret_expiry: BTreeMap<String, jiff::civil::Date>,
     pub accounts: Vec<Arc<Account>>,
     pub clients: Vec<Arc<Client>>,

@@ -210,7 +210,7 @@ fn certificate(days: i64) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_ends_soon_is_told_and_shown_by_log_status_console_and_metrics() {
+async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     let hook = Hook::start(&[]).await;
     let (pem, key) = certificate(5);
     let day = soon(12).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
@@ -235,6 +235,9 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_console_and_metrics() {
     let file = world.dir.path().join("cert.pem").display().to_string();
     assert_eq!(events[0]["certificate"], file.as_str());
     assert!(events[1]["text"].as_str().unwrap().contains("the client secret of the app fabrikam ends in 11 days"));
+
+    let logged = journal().lines(&["WARN", "event=\"certificate-expiring\"", &file, "ends in 4 days"]);
+    assert_eq!(logged.len(), 1, "{logged:?}");
 
     let metrics = world.metrics().await;
     for line in [
@@ -263,21 +266,7 @@ async fn the_next_end_that_a_policy_makes_is_told_and_shown() {
     let hook = Hook::start(&[]).await;
     let plan = Plan { more: hook.section(), ..Plan::default() };
     let (sandbox, dir, file) = crate::world::stage(&plan).await;
-    // Signed in six days and some hours ago; two before lived for a week.
-    let now = std::time::SystemTime::now();
-    let ago = |hours: u64| Some(now - Duration::from_secs(3600 * hours));
-    let ended = |since: u64| EndedSignIn {
-        signed_in_at: ago(since),
-        last_good: ago(since - 167),
-        refused_at: ago(since - 169),
-    };
-    let store = Store::open(&crate::world::settings(dir.path())).await.unwrap();
-    let key = format!("contoso/{ANN}");
-    let mut row = store.token(&key).await.unwrap().row.unwrap();
-    (row.signed_in_at, row.last_refresh) = (ago(6 * 24 + 12), ago(1));
-    row.ended = vec![ended(900), ended(500)];
-    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
-    drop(store);
+    half_a_day_before_the_policy(dir.path()).await;
     let world = World::on(sandbox, dir, &file).await;
     hook.until(1).await;
     let event = hook.got().remove(0);
@@ -295,4 +284,21 @@ async fn the_next_end_that_a_policy_makes_is_told_and_shown() {
     for protocol in PROTOCOLS {
         assert!(world.login(protocol, ANN, crate::world::PASSWORD).await.starts_with(crate::world::IN.of(protocol)));
     }
+}
+
+/// Ann signed in six days and a half ago, and two of her sign-ins before lived for a week.
+pub async fn half_a_day_before_the_policy(dir: &std::path::Path) {
+    let now = std::time::SystemTime::now();
+    let ago = |hours: u64| Some(now - Duration::from_secs(3600 * hours));
+    let ended = |since: u64| EndedSignIn {
+        signed_in_at: ago(since),
+        last_good: ago(since - 167),
+        refused_at: ago(since - 169),
+    };
+    let store = Store::open(&crate::world::settings(dir)).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    let mut row = store.token(&key).await.unwrap().row.unwrap();
+    (row.signed_in_at, row.last_refresh) = (ago(6 * 24 + 12).map(|at| at - Duration::from_secs(1800)), ago(1));
+    row.ended = vec![ended(900), ended(500)];
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
 }

@@ -304,3 +304,18 @@ async fn the_overview_shows_messages_faults_sessions_and_listeners_and_no_secret
     assert_eq!(browser.get("/clients/nobody").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(browser.get("/accounts/nobody").await.status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn an_accounts_page_says_when_its_secret_ends_and_when_a_policy_ends_its_sign_in() {
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 12)).strftime("%Y-%m-%d");
+    let plan = Plan { app: format!("secret-expires = {day}"), ..Plan::default() };
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    crate::notify::half_a_day_before_the_policy(dir.path()).await;
+    let world = World::on(sandbox, dir, &file).await;
+    let browser = Browser::inside(&world).await;
+    let page = browser.until(ACCOUNT, "since a policy ends every sign-in").await;
+    let next = between(&page, "<dt>Next sign-in</dt><dd>", "</dd>");
+    assert!(next.starts_with("in 11 h, "), "{next}");
+    assert!(page.contains("<dd>in 11 days</dd>"), "{page}");
+    assert!(browser.page("/").await.contains("in 11 days"));
+}

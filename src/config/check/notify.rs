@@ -1,6 +1,6 @@
 //! Who is told: a program and a webhook.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Checker;
 use crate::{
@@ -34,7 +34,8 @@ impl Checker<'_> {
 
     /// Mail flows without it, so what is missing is a warning.
     fn program(&mut self, key: &Key, written: &Path) -> String {
-        let path = self.around.path(written);
+        // As it is shown: without a "./" in the middle.
+        let path: PathBuf = self.around.path(written).components().collect();
         match std::fs::metadata(&path) {
             Ok(found) if is_executable(&found) => {}
             Ok(_) => {

@@ -55,12 +55,15 @@ impl Channels {
 
     async fn by_webhook(&self, event: &str, json: &str, meter: &Meter) -> Option<bool> {
         let webhook = self.webhook.as_ref()?.lock().await;
-        let delivered = webhook
-            .deliver(json, |why| {
-                meter.notification("webhook", Told::Retried);
-                debug!(event, "the webhook is tried again: {why}");
-            })
-            .await;
+        let mut is_known = false;
+        let retrying = |why: &str| {
+            meter.notification("webhook", Told::Retried);
+            match std::mem::replace(&mut is_known, true) {
+                false => warn!(event, "the webhook was not told yet, and is tried again for an hour: {why}"),
+                true => debug!(event, "the webhook is tried again: {why}"),
+            }
+        };
+        let delivered = webhook.deliver(json, retrying).await;
         match &delivered {
             Ok(()) => info!(event, "the webhook was told"),
             Err(cause) => warn!(

@@ -133,7 +133,7 @@ fn is_worth_repeating(facts: &Facts<'_>, told: &Telling) -> bool {
     let Some(at) = timestamp(told.at) else { return true };
     let age = facts.now.as_second() - at.as_second();
     // A clock that was put back must not silence anybody.
-    age < 0 || age >= REMIND || (at.as_second() < facts.started.as_second() && age >= AGAIN)
+    !(0..REMIND).contains(&age) || (at.as_second() < facts.started.as_second() && age >= AGAIN)
 }
 
 /// Whether a sign-in that works will end soon.

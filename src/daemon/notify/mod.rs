@@ -135,7 +135,9 @@ impl Notifier {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::try_from(self.keepers.clock().wall()).unwrap_or_default()
+        let now = Timestamp::try_from(self.keepers.clock().wall()).unwrap_or_default();
+        // Whole seconds: nobody reads more.
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
     /// Says what is news.

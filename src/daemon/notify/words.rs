@@ -206,7 +206,7 @@ fn period(seconds: u64) -> String {
     let counted = |n: u64, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     match seconds {
         0..7200 => counted(seconds / 60, "minute"),
-        7200..172_800 if seconds % 86_400 != 0 => counted(seconds / 3600, "hour"),
+        7200..172_800 if !seconds.is_multiple_of(86_400) => counted(seconds / 3600, "hour"),
         _ => counted(seconds / 86_400, "day"),
     }
 }

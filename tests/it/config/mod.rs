@@ -3,6 +3,7 @@
 
 mod exposure;
 mod grants;
+mod notify;
 
 use std::{
     collections::BTreeMap,
