@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::Config;
+use super::{Config, model::Notify};
 use crate::{
     account::{Account, Client, Domain, LocalPassword},
     base::Secret,
@@ -112,7 +112,7 @@ pub fn diff(old: &Config, new: &Config) -> Change {
     if old.queue != new.queue {
         sections.push("queue");
     }
-    if !alike(&old.notify, &new.notify) {
+    if !same_notify(&old.notify, &new.notify) {
         sections.push("notify");
     }
     if !same_secret(old.console.password.as_ref(), new.console.password.as_ref()) {
@@ -213,6 +213,12 @@ fn same_client(a: &Client, b: &Client) -> bool {
         && a.account.address == b.account.address
         && a.from == b.from
         && a.login == b.login
+}
+
+fn same_notify(a: &Notify, b: &Notify) -> bool {
+    same_secret(a.webhook.as_ref(), b.webhook.as_ref())
+        && a.command.len() == b.command.len()
+        && a.command.iter().zip(&b.command).all(|(a, b)| a.matches(b))
 }
 
 fn same_secret(a: Option<&Secret>, b: Option<&Secret>) -> bool {

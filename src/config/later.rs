@@ -19,7 +19,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
     for (n, each) in file.client.iter().enumerate() {
         client(check, &Key::of("client").item(n), each);
     }
-    notify(check, &file.notify);
     queue(check, &file.queue);
 }
 
@@ -59,12 +58,6 @@ fn client(check: &mut Checker, table: &Key, raw: &raw::Client) {
 fn delivery(check: &mut Checker, table: &Key, delivery: Option<raw::Delivery>) {
     let queued = delivery == Some(raw::Delivery::Queue);
     later(check, &table.field("delivery"), queued, "`delivery = \"queue\"`", "use delivery = \"direct\"");
-}
-
-fn notify(check: &mut Checker, raw: &raw::Notify) {
-    let webhook = raw.webhook.is_some() || raw.webhook_file.is_some() || raw.webhook_env.is_some();
-    let text = "[notify] has no effect in this version: watch `gatepost status` and /metrics";
-    notice(check, &Key::of("notify"), webhook || !raw.command.is_empty(), text);
 }
 
 fn queue(check: &mut Checker, raw: &raw::Queue) {

@@ -89,9 +89,9 @@ pub struct Daemon {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Notify {
-    /// Program and arguments; it gets the event as JSON on stdin.
+    /// Program and arguments, run without a shell; it gets each event as JSON on stdin and has 30 seconds.
     pub command: Vec<String>,
-    /// URL that gets the event as JSON by POST.
+    /// URL that gets each event as JSON by POST, again while it fails, for an hour: https, or http to this machine.
     pub webhook: Option<Hidden>,
     /// A file that holds `webhook`.
     pub webhook_file: Option<PathBuf>,
@@ -176,7 +176,7 @@ pub struct App {
     pub client_secret_file: Option<PathBuf>,
     /// The environment variable that holds `client-secret`.
     pub client_secret_env: Option<String>,
-    /// Day on which the secret or certificate expires; warned about in advance.
+    /// Day on which the secret expires; told 30, 14, 7 and 1 days ahead. A certificate says itself when it ends.
     #[schemars(with = "Option<Date>")]
     pub secret_expires: Option<Datetime>,
     /// Certificate, PEM, instead of a secret.

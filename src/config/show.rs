@@ -88,9 +88,9 @@ fn queue(config: &Config) -> Value {
 
 /// Arguments of a command may hold secrets: the program alone is shown.
 fn notify(config: &Config) -> Value {
-    let program = config.notify.command.first().map(|program| [program.as_str(), MASK]);
+    let program = config.notify.command.first().map(|program| [program.expose(), MASK]);
     let command = program.map(|words| texts(words.into_iter().take(config.notify.command.len())));
-    table([("command", command.flatten()), ("webhook", config.notify.webhook.as_ref().and_then(|_| text(MASK)))])
+    table([("command", command.flatten()), ("webhook", mask(config.notify.webhook.as_ref()))])
 }
 
 fn listener(listener: &Listener) -> Value {

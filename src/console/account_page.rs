@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
 };
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 use qrcode::{QrCode, render::svg};
 use serde::Deserialize;
 use url::Url;
@@ -132,12 +132,16 @@ impl AccountRow {
             also: companions.beside(account).join(", "),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
             token_ends: time(|state| state.token_expires_at).map_or_else(dash, |at| relative(at, lang)),
-            next_sign_in: match time(|state| state.idle_until) {
-                Some(end) => format!("{}, {}", relative(end, lang), words.next_sign_in_note),
+            next_sign_in: match state.as_ref().and_then(|state| Some((state.next_sign_in()?, state))) {
+                Some((end, state)) if state.policy_ends_at == Some(end) => {
+                    let note = if state.policy_seen > 1 { words.policy_note } else { words.policy_guess };
+                    format!("{}, {note}", relative(end, lang))
+                }
+                Some((end, _)) => format!("{}, {}", relative(end, lang), words.next_sign_in_note),
                 None if phase == Phase::SignInNeeded => words.sign_in_needed.to_owned(),
                 None => words.not_expected.to_owned(),
             },
-            secret_ends: console.secret_expiry(&account.sign_in.app.name).map_or_else(dash, |day| days_to(day, lang)),
+            secret_ends: console.end_of_app(&account.sign_in.app.name).map_or_else(dash, |end| relative(end, lang)),
             button,
         }
     }
@@ -152,17 +156,6 @@ fn relative(at: Timestamp, lang: Lang) -> String {
     match u64::try_from(seconds) {
         Ok(ahead) => lang.within(ahead),
         Err(_) => lang.ago(seconds.unsigned_abs()),
-    }
-}
-
-fn days_to(day: Date, lang: Lang) -> String {
-    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-    let days = i64::from(today.until(day).map(|span| span.get_days()).unwrap_or_default());
-    let seconds = days.unsigned_abs() * 86_400;
-    match days {
-        ..0 => lang.ago(seconds),
-        0 => lang.within(0),
-        _ => lang.within(seconds.max(172_800)),
     }
 }
 

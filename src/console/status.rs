@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::mailboxes::{self, DomainStatus, STATUS_CAP};
 use crate::{
     account::{Account, Domain},
+    expiry::Ending,
     meter::{FaultView, Meter, SessionView},
     oauth::SignInState,
 };
@@ -23,6 +24,8 @@ pub struct Status {
     pub accounts: Vec<AccountStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<DomainStatus>,
+    /// What ends on a day: secrets and certificates.
+    pub endings: Vec<Ending>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
     pub faults: Vec<FaultView>,
@@ -99,7 +102,6 @@ impl Status {
         states: &[SignInState],
         listeners: Vec<ListenerStatus>,
         meter: &Meter,
-        store: Option<String>,
     ) -> Self {
         let used = meter.used_mailboxes.list();
         let known = mailboxes::known(accounts, domains, states, used.keys());
@@ -114,9 +116,10 @@ impl Status {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             at,
-            store,
+            store: None,
             accounts,
             domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
+            endings: Vec::new(),
             listeners,
             sessions: meter.board.list(),
             faults: meter.recent.list(),

@@ -102,6 +102,8 @@ words! {
     token_ends: "Token ends", "トークンの期限";
     next_sign_in: "Next sign-in", "次のサインイン";
     next_sign_in_note: "at the latest, if nobody uses the account until then", "それまで使われない場合の期限";
+    policy_note: "since a policy ends every sign-in", "サインイン頻度ポリシーによる";
+    policy_guess: "if the policy that ended the last one strikes again", "前回と同じポリシーが再び適用された場合";
     not_expected: "none expected", "予定なし";
     secret_ends: "App secret ends", "アプリのシークレットの期限";
     ready: "ready", "利用可能";

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::asleep::Asleep;
@@ -79,8 +79,9 @@ impl Running {
 impl Keepers {
     /// `pages`: the address of the console, if people can sign in there.
     pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter, pages: Option<String>) -> Self {
+        let changes = Arc::new(watch::Sender::new(0));
         Self {
-            means: Means { store, http, clock: Clock::default(), meter },
+            means: Means { store, http, clock: Clock::default(), meter, changes },
             pages,
             spread: patience::FIRST_SPREAD,
             running: Mutex::default(),
@@ -130,6 +131,7 @@ impl Keepers {
             one.on_demand && of_domain.is_some_and(|sign_in| sign_in.fingerprint() == one.fingerprint)
         };
         running.extend(before.extract_if(|key, one| stays(key, one)));
+        self.means.changes.send_modify(|changes| *changes += 1);
         let mut leaving = self.leaving();
         leaving.retain(|_, task| !task.is_finished());
         leaving.extend(before.into_iter().map(|(key, gone)| (key, gone.leave())));
@@ -203,6 +205,16 @@ impl Keepers {
         states.extend(self.asleep().states());
         states.sort_by(|a, b| a.key.cmp(&b.key));
         states
+    }
+
+    /// Changes whenever a sign-in changes how it stands; [`Keepers::states`] says how.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.means.changes.subscribe()
+    }
+
+    /// The wall clock by which tokens, sign-ins and warnings are judged.
+    pub fn clock(&self) -> Clock {
+        self.means.clock.clone()
     }
 
     /// Another process may have signed somebody in or out: all keepers look.

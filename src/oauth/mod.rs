@@ -9,6 +9,7 @@ mod counter;
 mod domain;
 pub mod endpoints;
 mod fingerprint;
+mod frequency;
 pub mod grants;
 mod keeper;
 mod keepers;

@@ -24,6 +24,7 @@ mod imap;
 mod import;
 mod login;
 mod monitoring;
+mod notify;
 mod packaging;
 mod pages;
 mod pop3;

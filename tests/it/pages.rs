@@ -363,3 +363,18 @@ async fn a_shared_mailbox_shows_whose_sign_in_carries_it_and_what_else_that_carr
     assert!(sheet.contains(&format!("Signed in at the provider as</th><td>{ANN}")), "{sheet}");
     assert!(!browser.page(&format!("{ACCOUNT}/sheet")).await.contains("Signed in at the provider as"));
 }
+
+#[tokio::test]
+async fn an_accounts_page_says_when_its_secret_ends_and_when_a_policy_ends_its_sign_in() {
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 12)).strftime("%Y-%m-%d");
+    let plan = Plan { app: format!("secret-expires = {day}"), ..Plan::default() };
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    crate::notify::half_a_day_before_the_policy(dir.path()).await;
+    let world = World::on(sandbox, dir, &file).await;
+    let browser = Browser::inside(&world).await;
+    let page = browser.until(ACCOUNT, "since a policy ends every sign-in").await;
+    let next = between(&page, "<dt>Next sign-in</dt><dd>", "</dd>");
+    assert!(next.starts_with("in 11 h, "), "{next}");
+    assert!(page.contains("<dd>in 11 days</dd>"), "{page}");
+    assert!(browser.page("/").await.contains("in 11 days"));
+}

@@ -9,6 +9,7 @@ use crate::{
     cli::state,
     config::Config,
     console::{AccountStatus, Companions, DomainStatus, STATUS_CAP, known_mailboxes},
+    expiry::Calendar,
     oauth::SignInState,
     store::{Store, StoreError, TokenRow},
 };
@@ -33,6 +34,7 @@ pub fn status(config: &Config) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "store": trouble,
         "accounts": accounts,
+        "endings": Calendar::new(config.watched()).endings(jiff::Timestamp::now()),
         "listeners": [],
         "sessions": [],
         "faults": [],

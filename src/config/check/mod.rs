@@ -7,6 +7,7 @@ mod client;
 mod domain;
 mod hash;
 mod listener;
+mod notify;
 mod place;
 mod proof;
 mod secret;
@@ -21,7 +22,7 @@ use super::{
     exposure,
     key::Key,
     later,
-    model::{Console, Daemon, Notify, Queue},
+    model::{Console, Daemon, Queue},
     problem::{Problem, Severity},
     raw,
 };
@@ -184,14 +185,6 @@ impl Checker<'_> {
         }
         let max_age = Duration::from_secs(u64::from(raw.max_age_hours.unwrap_or(120)) * 3600);
         Queue { max_age, max_bytes: raw.max_bytes.unwrap_or(10_000_000_000), postmaster: raw.postmaster.clone() }
-    }
-
-    fn notify(&mut self, raw: &raw::Notify) -> Notify {
-        let table = Key::of("notify");
-        let (file, env) = (raw.webhook_file.as_deref(), raw.webhook_env.as_deref());
-        let webhook = self.secret(&table, "webhook", raw.webhook.as_ref(), file, env);
-        let webhook = webhook.and_then(|url| self.safe_url(&table.field("webhook"), url.expose()));
-        Notify { command: raw.command.clone(), webhook }
     }
 
     /// https, or plain http to a loopback address. The value is never shown: a URL may hold a secret.

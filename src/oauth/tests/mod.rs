@@ -4,6 +4,7 @@ mod consent;
 pub(super) mod endpoint;
 mod entra;
 mod faults;
+mod frequency;
 mod keeping;
 mod machine;
 mod mailboxes;

@@ -4,6 +4,7 @@
 mod domains;
 mod exposure;
 mod grants;
+mod notify;
 
 use std::{
     collections::BTreeMap,
