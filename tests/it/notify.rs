@@ -8,6 +8,7 @@ use std::{
 };
 
 use gatepost::{
+    config,
     sandbox::{Mishap, MishapKind},
     store::{EndedSignIn, Store},
 };
@@ -252,6 +253,23 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     let endings: Vec<_> =
         status["endings"].as_array().unwrap().iter().map(|one| (&one["what"], &one["days-left"])).collect();
     assert_eq!(endings, [(&"listener-certificate".into(), &4.into()), (&"client-secret".into(), &11.into())]);
+}
+
+#[tokio::test]
+async fn a_reload_takes_over_who_is_told_and_what_ends() {
+    let (hook, world) = (Hook::start(&[]).await, World::new().await);
+    let file = world.dir.path().join("gatepost.toml");
+    let day = soon(10).strftime("%Y-%m-%d");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("sasl = ", &format!("secret-expires = {day}\nsasl = ")) + &hook.section();
+    let around = config::Surroundings::of_this_process(&file);
+    let (new, _) = config::check_text(&text, "gatepost.toml", &around).unwrap_or_else(|problems| panic!("{problems}"));
+    world.daemon.reload(&new).unwrap();
+    hook.until(1).await;
+    assert_eq!((&hook.got()[0]["event"], &hook.got()[0]["app"]), (&"secret-expiring".into(), &"contoso".into()));
+    assert!(
+        world.metrics().await.contains("gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"contoso\"}")
+    );
 }
 
 async fn status(world: &World) -> String {
