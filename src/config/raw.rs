@@ -102,13 +102,13 @@ pub struct Notify {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Network {
-    /// Proxy for token and Graph calls: http:// or socks5://.
+    /// Proxy for token and Graph calls: http:// or socks5://, with USER:PASSWORD@ where it wants them.
     pub http_proxy: Option<Hidden>,
     /// A file that holds `http-proxy`.
     pub http_proxy_file: Option<PathBuf>,
     /// The environment variable that holds `http-proxy`.
     pub http_proxy_env: Option<String>,
-    /// Proxy for mail connections (CONNECT): http:// or socks5://.
+    /// Proxy for mail connections: http:// (CONNECT) or socks5://, with USER:PASSWORD@ where it wants them.
     pub mail_proxy: Option<Hidden>,
     /// A file that holds `mail-proxy`.
     pub mail_proxy_file: Option<PathBuf>,

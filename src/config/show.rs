@@ -65,12 +65,11 @@ fn daemon(config: &Config) -> Value {
     table([("drain-seconds", number(daemon.drain.as_secs())), ("sign-on-seconds", number(daemon.sign_on.as_secs()))])
 }
 
-/// URLs of proxies and webhooks may hold passwords: masked whole.
 fn network(config: &Config) -> Value {
     let network = &config.network;
     table([
-        ("http-proxy", network.http_proxy.as_ref().and_then(|_| text(MASK))),
-        ("mail-proxy", network.mail_proxy.as_ref().and_then(|_| text(MASK))),
+        ("http-proxy", network.http_proxy.as_ref().and_then(|proxy| text(proxy.masked(MASK)))),
+        ("mail-proxy", network.mail_proxy.as_ref().and_then(|proxy| text(proxy.masked(MASK)))),
         ("ca-file", network.ca_file.as_ref().and_then(|path| text(path.display()))),
     ])
 }
@@ -84,7 +83,7 @@ fn queue(config: &Config) -> Value {
     ])
 }
 
-/// Arguments of a command may hold secrets: the program alone is shown.
+/// Arguments of a command may hold secrets, and so may a URL: the program alone is shown.
 fn notify(config: &Config) -> Value {
     let program = config.notify.command.first().map(|program| [program.as_str(), MASK]);
     let command = program.map(|words| texts(words.into_iter().take(config.notify.command.len())));

@@ -107,6 +107,7 @@ impl From<StoreError> for StartFault {
 
 /// A running daemon. Dropping it without [`Daemon::drain`] leaves its tasks to the runtime.
 pub struct Daemon {
+    http: HttpClient,
     gate: Arc<RwLock<Arc<Gate>>>,
     console: Option<Arc<Console>>,
     console_at: Option<SocketAddr>,
@@ -135,7 +136,9 @@ impl Daemon {
         let cut_off = CancellationToken::new();
         let sessions = TaskTracker::new();
         let lock = Lock::take(&config.store)?;
-        let gate = Arc::new(build_gate(config, closing.clone(), cut_off.clone()).await?);
+        let tls = Arc::new(ClientTls::new(&config.network)?);
+        let http = HttpClient::new(&config.network, &tls)?;
+        let gate = Arc::new(build_gate(config, tls, http.clone(), closing.clone(), cut_off.clone()).await?);
         let keepers = gate.keepers.clone();
         let shared = Arc::new(RwLock::new(gate.clone()));
         let listeners = listeners::Listeners {
@@ -146,6 +149,7 @@ impl Daemon {
         };
         let (bound, accepting) = listeners.open(&config.listeners)?.into_iter().unzip();
         let mut daemon = Self {
+            http,
             gate: shared,
             console: None,
             console_at: None,
@@ -210,11 +214,13 @@ impl Daemon {
         self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Takes over accounts, clients, apps and bounds of a new configuration; sessions that run keep what they have.
-    /// Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
+    /// Takes over accounts, clients, apps, bounds, proxies and roots of a new configuration; sessions that run keep what
+    /// they have. Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
     pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
         let old = self.current();
         let tls = Arc::new(ClientTls::new(&config.network)?);
+        // Kept for all who hold it: keepers, and sign-ins on pages of the console.
+        self.http.take_over(&HttpClient::new(&config.network, &tls)?);
         old.keepers.apply(&sign_ins(config));
         let gate = Arc::new(Gate {
             register: Register::new(&config.accounts, &config.clients),
@@ -223,6 +229,7 @@ impl Daemon {
             keepers: old.keepers.clone(),
             store: old.store.clone(),
             tls,
+            mail_proxy: config.network.mail_proxy.clone(),
             seen: old.seen.clone(),
             refusals: Refusals::default(),
             meter: old.meter.clone(),
@@ -287,7 +294,7 @@ impl Daemon {
             clients: RwLock::new(config.clients.clone()),
             secret_expiry: RwLock::new(config.secret_expiry.clone()),
             visits: Visits::default(),
-            sign_ins: SignIns::new(HttpClient::new(&config.network, &gate.tls)?),
+            sign_ins: SignIns::new(self.http.clone()),
             host: gate.host.clone(),
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
         });
@@ -318,12 +325,12 @@ fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
 
 async fn build_gate(
     config: &Config,
+    tls: Arc<ClientTls>,
+    http: HttpClient,
     closing: CancellationToken,
     cut_off: CancellationToken,
 ) -> Result<Gate, StartFault> {
-    let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);
-    let http = HttpClient::new(&config.network, &tls)?;
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
     let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages(config)));
@@ -336,6 +343,7 @@ async fn build_gate(
         keepers,
         store,
         tls,
+        mail_proxy: config.network.mail_proxy.clone(),
         seen,
         refusals: Refusals::default(),
         meter,

@@ -17,6 +17,7 @@ mod app_only;
 mod cli;
 mod config;
 mod console;
+mod detour;
 mod explained;
 mod hostile;
 mod imap;

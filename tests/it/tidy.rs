@@ -42,6 +42,9 @@ const EXPOSE: &[&str] = &[
     "src/console/account_page.rs",         // a local password that was just made, shown once
     "src/console/look.rs",                 // the word that a visit's forms carry
     "src/console/sign_ins.rs",             // the redirected address that a person pastes
+    "src/net/detour/connect.rs",           // login at a proxy
+    "src/net/detour/proxy.rs",             // the URL of a proxy
+    "src/net/detour/socks5.rs",            // login at a proxy
     "src/net/http.rs",                     // body of a token request
     "src/oauth/fingerprint.rs",            // keyed hash of a token
     "src/oauth/grants/service_account.rs", // the key that signs

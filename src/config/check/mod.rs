@@ -24,7 +24,10 @@ use super::{
     problem::{Problem, Severity},
     raw,
 };
-use crate::{net::Network, store};
+use crate::{
+    net::{Network, Proxy},
+    store,
+};
 
 /// Collects problems while the sections are checked.
 pub struct Checker<'a> {
@@ -161,14 +164,12 @@ impl Checker<'_> {
         let (file, env) = (raw.mail_proxy_file.as_deref(), raw.mail_proxy_env.as_deref());
         let mail_proxy = self.secret(&table, "mail-proxy", raw.mail_proxy.as_ref(), file, env);
         let mut proxy = |name: &str, url: Option<crate::base::Secret>| {
-            let url = url?;
-            let parsed = Url::parse(url.expose()).ok();
-            let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "socks5" | "socks5h") && url.has_host());
-            if parsed.is_none() {
-                let text = format!("`network.{name}` is not the URL of a proxy");
-                self.error(&table.field(name), text, "for example \"http://proxy:3128\" or \"socks5://proxy:1080\"");
-            }
-            parsed
+            Proxy::parse(url?.expose())
+                .map_err(|why| {
+                    let hint = "for example \"http://proxy:3128\", \"http://USER:PASSWORD@proxy:3128\" or \"socks5://proxy:1080\"";
+                    self.error(&table.field(name), format!("`network.{name}` {why}"), hint);
+                })
+                .ok()
         };
         let (http_proxy, mail_proxy) = (proxy("http-proxy", http_proxy), proxy("mail-proxy", mail_proxy));
         let ca_file = raw.ca_file.as_ref().map(|path| self.readable(&table.field("ca-file"), path));

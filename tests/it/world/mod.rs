@@ -58,6 +58,10 @@ pub struct Plan {
     pub console: String,
     /// Keys of `[daemon]`.
     pub daemon: String,
+    /// Keys of `[network]`.
+    pub network: String,
+    /// The mail servers by this name, which nobody resolves, instead of their address.
+    pub upstream: Option<&'static str>,
     /// Keys of ann's account.
     pub account: String,
     /// ann's `password`.
@@ -87,6 +91,8 @@ impl Default for Plan {
             listener: String::new(),
             console: String::new(),
             daemon: String::new(),
+            network: String::new(),
+            upstream: None,
             account: String::new(),
             password: cheap_hash(PASSWORD),
             files: Vec::new(),
@@ -298,10 +304,13 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
             )
         })
         .collect();
-    let port = |address: SocketAddr| format!("{}:{}", address.ip(), address.port());
+    let port = |address: SocketAddr| match plan.upstream {
+        Some(name) => format!("{name}:{}", address.port()),
+        None => format!("{}:{}", address.ip(), address.port()),
+    };
     format!(
         "[store]\nurl = \"{url}\"\nkey-file = \"{key}\"\n\n[console]\nlisten = \"127.0.0.1:0\"\n{console}\n\n\
-         [daemon]\n{daemon}\n\n[network]\nca-file = \"{ca}\"\n\n{listeners}\
+         [daemon]\n{daemon}\n\n[network]\nca-file = \"{ca}\"\n{network}\n\n{listeners}\
          [app.contoso]\nprovider = \"custom\"\nclient-id = \"{PUBLIC_CLIENT}\"\ngrant = \"{grant}\"\n\
          scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]\n\
          authorize-url = \"{authorize}\"\ntoken-url = \"{token}\"\ndevice-url = \"{device}\"\n\
@@ -311,6 +320,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
         key = key_file.display(),
         console = plan.console,
         daemon = plan.daemon,
+        network = plan.network,
         ca = ca.display(),
         grant = plan.grant,
         authorize = sandbox.authorize_url(),
