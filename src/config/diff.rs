@@ -88,7 +88,7 @@ impl Names {
 
 pub fn diff(old: &Config, new: &Config) -> Change {
     let mut needs_restart = Vec::new();
-    if old.store != new.store {
+    if !old.store.is_same(&new.store) {
         needs_restart.push("store");
     }
     if old.console.listen != new.console.listen {

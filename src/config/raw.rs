@@ -46,8 +46,12 @@ pub struct Store {
     pub url_file: Option<PathBuf>,
     /// The environment variable that holds `url`.
     pub url_env: Option<String>,
-    /// The key that seals tokens; made on the first run, 0600. A systemd credential named gatepost.key wins. Default: `key` beside the database.
+    /// The key that seals tokens: the base64 of 32 bytes. A systemd credential named gatepost.key wins. Default: in `key-file`.
+    pub key: Option<Hidden>,
+    /// A file that holds `key`, or the 32 bytes; made on the first run, 0600. Default: `key` beside the database.
     pub key_file: Option<PathBuf>,
+    /// The environment variable that holds `key`.
+    pub key_env: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

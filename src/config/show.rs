@@ -52,7 +52,9 @@ fn mask(secret: Option<&Secret>) -> Option<Value> {
 }
 
 fn store(config: &Config) -> Value {
-    table([("url", text(&config.store.url)), ("key-file", text(config.store.key_file.display()))])
+    let store = &config.store;
+    let key_file = if store.key.is_none() { text(store.key_file.display()) } else { None };
+    table([("url", text(&store.url)), ("key", mask(store.key.as_ref())), ("key-file", key_file)])
 }
 
 fn console(config: &Config) -> Value {

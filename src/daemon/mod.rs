@@ -331,6 +331,15 @@ async fn build_gate(
     cut_off: CancellationToken,
 ) -> Result<Gate, StartFault> {
     let store = Arc::new(Store::open(&config.store).await?);
+    // Where `gatepost key rotate` left the last step to people: they took it, or have to.
+    if store.forget_old_key().await? {
+        info!("{} is the new one; the key before it opens nothing any more", store.key_source());
+    } else if store.awaits_new_key() {
+        warn!(
+            "{} is still the one before the last `gatepost key rotate`: put the new one in its place",
+            store.key_source()
+        );
+    }
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
     let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages(config)));

@@ -1,10 +1,12 @@
 //! State that outlives the process: sealed tokens, passwords learned at their first use, what upstreams offer.
 
+mod backup;
 mod error;
 mod key;
 mod lock;
 pub mod private_file;
 mod readiness;
+mod rotation;
 mod row;
 mod sealing;
 mod seen;
@@ -12,9 +14,12 @@ mod settings;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod unlock;
 
 pub use error::StoreError;
+pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::Lock;
+pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, Failure, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
 pub use sqlite::{Deleted, Stamp, Store};

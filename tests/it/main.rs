@@ -21,6 +21,7 @@ mod detour;
 mod explained;
 mod hostile;
 mod imap;
+mod keys;
 mod login;
 mod monitoring;
 mod packaging;

@@ -19,25 +19,25 @@ use tokio::{
 
 use crate::world::{ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, own_address, settings, sign_in_with, stage};
 
-fn command(arguments: &[&str], file: &Path) -> Command {
+pub fn command(arguments: &[&str], file: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
     command.args(arguments).arg("--config").arg(file).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
     command
 }
 
-fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
+pub fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command(arguments, file).output().unwrap();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// `gatepost run` in a process of its own.
-struct Program {
+pub struct Program {
     child: Child,
     bound: Vec<(String, SocketAddr)>,
 }
 
 impl Program {
-    async fn start(file: &Path) -> Self {
+    pub async fn start(file: &Path) -> Self {
         let mut command = tokio::process::Command::from(command(&["run", "--log-format", "json"], file));
         let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -58,23 +58,23 @@ impl Program {
         Self { child, bound }
     }
 
-    fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id().unwrap()
     }
 
-    async fn greeted(&self, protocol: Protocol) -> Talk {
+    pub async fn greeted(&self, protocol: Protocol) -> Talk {
         let (_, address) = self.bound.iter().find(|(name, _)| *name == protocol.to_string()).unwrap();
         let mut talk = Talk::connect(own_address(), *address).await;
         talk.greeted(protocol).await;
         talk
     }
 
-    async fn login(&self, protocol: Protocol) -> String {
+    pub async fn login(&self, protocol: Protocol) -> String {
         self.greeted(protocol).await.login(protocol, ANN, PASSWORD).await
     }
 
     /// `kill -9`.
-    async fn killed(mut self) {
+    pub async fn killed(mut self) {
         self.child.kill().await.unwrap();
     }
 }
@@ -107,7 +107,7 @@ async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_
 
 /// Ann's access token looks good here and is refused upstream, so that the first login, and nothing before it,
 /// makes the daemon refresh.
-async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {
+pub async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {
     let now = SystemTime::now();
     let access = AccessToken {
         token: Secret::new("stale"),
@@ -118,7 +118,7 @@ async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {
     sign_in_with(sandbox, dir, ANN, Some(access)).await;
 }
 
-async fn stored_refresh(dir: &Path) -> Secret {
+pub async fn stored_refresh(dir: &Path) -> Secret {
     let store = Store::open(&settings(dir)).await.unwrap();
     store.token(&format!("contoso/{ANN}")).await.unwrap().row.unwrap().refresh.unwrap()
 }

@@ -53,6 +53,7 @@ const EXPOSE: &[&str] = &[
     "src/sandbox/identity/grant.rs",       // the imitated provider checks the secret
     "src/sandbox/identity/metadata.rs",    // hands out a token
     "src/sandbox/transcript.rs",           // masks secrets in what it records
+    "src/store/key.rs",                    // the key that seals
     "src/store/row.rs",                    // what is sealed
     "src/store/sqlite.rs",                 // sealed rows
     "src/wire/imap/back.rs",               // AUTHENTICATE

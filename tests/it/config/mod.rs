@@ -387,6 +387,27 @@ fn a_proxy_is_named_by_a_url_that_says_all_of_it() {
 }
 
 #[test]
+fn the_sealing_key_comes_from_one_place_and_is_a_key() {
+    let key = "oKGio6SlpqeoqaqrrK2ur7CxsrO0tba3uLm6u7y9vr8=";
+    let config = fine(&format!("[store]\nkey = \"{key}\"\n"));
+    let shown = config::show(&config);
+    assert!(shown.contains("key = \"[hidden]\"") && !shown.contains("oKGi"), "{shown}");
+    assert!(fine("[store]\nkey-file = \"/none/yet\"\n").store.key.is_none(), "the first run makes it");
+    for (keys, expected) in [
+        (format!("key = \"{key}\"\nkey-file = \"key\""), "`store.key` is given more than once"),
+        (format!("key = \"{key}\"\nkey-env = \"SECRET\""), "`store.key` is given more than once"),
+        ("key-env = \"SECRET\"".to_owned(), "`store.key-env` holds 20 bytes that are no base64"),
+        ("key-env = \"NOT_SET\"".to_owned(), "the environment variable NOT_SET is not set"),
+        ("key = \"c2hvcnQ=\"".to_owned(), "`store.key` holds the base64 of 5 bytes; a key is the base64 of 32 bytes"),
+    ] {
+        let text = refused(&format!("[store]\n{keys}\n"));
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    let other = fine("[store]\nkey = \"AAGio6SlpqeoqaqrrK2ur7CxsrO0tba3uLm6u7y9vr8=\"\n");
+    assert_eq!(config::diff(&config, &other).to_string(), "restart needed for store");
+}
+
+#[test]
 fn names_that_clash_or_lead_nowhere_are_told() {
     let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
     for (more, expected) in [

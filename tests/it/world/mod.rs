@@ -288,13 +288,13 @@ pub async fn asked(console: SocketAddr, path: &str) -> String {
 }
 
 pub fn settings(dir: &std::path::Path) -> Settings {
-    Settings { url: format!("sqlite://{}", dir.join("gatepost.db").display()), key_file: dir.join("key") }
+    Settings { url: format!("sqlite://{}", dir.join("gatepost.db").display()), key_file: dir.join("key"), key: None }
 }
 
 fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> String {
     let ca: PathBuf = dir.join("ca.pem");
     std::fs::write(&ca, sandbox.ca_pem()).unwrap();
-    let Settings { url, key_file } = settings(dir);
+    let Settings { url, key_file, .. } = settings(dir);
     let listeners: String = ["smtp", "imap", "pop3"]
         .iter()
         .map(|protocol| {
