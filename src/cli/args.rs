@@ -147,6 +147,9 @@ pub struct StatusArgs {
 }
 
 #[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Example:\n  gatepost key rotate\n\nWhere the key comes from, and what else to copy: docs/backup.md."
+)]
 pub struct KeyArgs {
     #[command(subcommand)]
     pub command: KeyCommand,

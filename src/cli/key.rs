@@ -99,8 +99,8 @@ fn no_key(error: io::Error) -> Failure {
 
 fn counted(done: Resealed) -> String {
     match done.values {
-        1 => "1 value is sealed".to_owned(),
-        n => format!("{n} values are sealed"),
+        1 => "All that is stored (1 value) is sealed".to_owned(),
+        n => format!("All that is stored ({n} values) is sealed"),
     }
 }
 

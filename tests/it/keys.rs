@@ -35,7 +35,7 @@ async fn a_key_is_changed_while_the_daemon_runs_and_no_login_fails() {
 
     // The first login behind it refreshes, and its new token is saved under a key that the daemon has not seen.
     let said = rotate(&file);
-    assert!(said.starts_with("1 value is sealed under a new key"), "{said}");
+    assert!(said.starts_with("All that is stored (1 value) is sealed under a new key"), "{said}");
     assert!(said.contains("A running daemon goes on by itself.") && said.contains("back it up"), "{said}");
     assert_ne!(std::fs::read(dir.path().join("key")).unwrap(), before);
     let asked = sandbox.counts().token_requests_total();

@@ -143,7 +143,7 @@ async fn what_the_server_says_right_behind_the_proxys_answer_is_neither_lost_nor
     let tls = Authority::new().client();
     let mut stream = dial(&upstream(UpstreamTls::StartTls), Some(&through), &tls, soon()).await.unwrap();
     let mut greeting = [0; 16];
-    stream.read_exact(&mut greeting).await.unwrap();
+    tokio::time::timeout_at(soon(), stream.read_exact(&mut greeting)).await.expect("it is lost").unwrap();
     assert_eq!(&greeting, b"220 mail ESMTP\r\n");
 
     let error = lost(&through, UpstreamTls::Implicit, soon()).await;
