@@ -42,6 +42,18 @@ pub enum Command {
     Send(SendArgs),
     /// Prints a password hash for the configuration
     Password(PasswordArgs),
+    /// Changes the key that seals what is stored
+    Key(KeyArgs),
+    /// Copies what is stored into a file, also while the daemon runs; it stays sealed
+    #[command(
+        after_help = "Example:\n  gatepost backup /var/backups/gatepost.db\n\nThe key is not in it: keep a copy of that elsewhere. \
+                      How to restore: docs/backup.md."
+    )]
+    Backup {
+        /// The file to write; it must not be there yet
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
     /// Checks, shows or describes the configuration
     Config(ConfigArgs),
     /// Turns the configuration of another program into one of Gatepost, and takes its sign-ins over
@@ -134,6 +146,29 @@ pub struct StatusArgs {
     /// Prints JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Example:\n  gatepost key rotate\n\nWhere the key comes from, and what else to copy: docs/backup.md."
+)]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    pub command: KeyCommand,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub enum KeyCommand {
+    /// Seals everything under a new key, also while the daemon runs; nobody has to sign in again
+    #[command(after_help = "Examples:\n  gatepost key rotate\n  \
+                      gatepost key rotate --new-key-file /run/gatepost.key.new    (the key is a systemd credential, or in the environment)\n\n\
+                      It may be ended at any moment: nothing is lost, and run again it begins anew.")]
+    Rotate {
+        /// Writes the new key here, or takes it from here if the file is there, and leaves it to you to put it in its place.
+        /// Needed where the key is not in a file that Gatepost may write
+        #[arg(long, value_name = "FILE")]
+        new_key_file: Option<PathBuf>,
+    },
 }
 
 #[derive(Args, Debug, Clone)]

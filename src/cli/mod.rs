@@ -1,11 +1,13 @@
 //! What a person types: commands, help, exit codes. The work is done in lower rows.
 
 pub mod args;
+mod backup;
 mod config;
 mod console;
 mod console_api;
 mod demo;
 mod import;
+mod key;
 mod local_password;
 mod login;
 mod logout;
@@ -51,6 +53,8 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Console => console::run(file),
         Command::Send(args) => send::run(file, args),
         Command::Password(args) => password::run(args, |account| local_password::reset(file, account)),
+        Command::Key(args) => key::run(file, &args.command),
+        Command::Backup { to } => backup::run(file, to),
         Command::Config(args) => config::run(file, &args.command),
         Command::Import(args) => import::run(file, &args.command),
         Command::Man => man(),

@@ -9,7 +9,7 @@ use super::{Config, model::Notify};
 use crate::{
     account::{Account, Client, Domain, LocalPassword},
     base::Secret,
-    net::{Bind, Listener},
+    net::{Bind, Listener, Network, Proxy},
     oauth::App,
 };
 
@@ -95,17 +95,17 @@ impl Names {
 
 pub fn diff(old: &Config, new: &Config) -> Change {
     let mut needs_restart = Vec::new();
-    if old.store != new.store {
+    if !old.store.is_same(&new.store) {
         needs_restart.push("store");
     }
     if old.console.listen != new.console.listen {
         needs_restart.push("console");
     }
-    if !alike(&old.network, &new.network) {
-        needs_restart.push("network");
-    }
     let listeners = names(&by_address(&old.listeners), &by_address(&new.listeners), same_listener);
     let mut sections = Vec::new();
+    if !same_network(&old.network, &new.network) {
+        sections.push("network");
+    }
     if old.daemon != new.daemon {
         sections.push("daemon");
     }
@@ -186,6 +186,14 @@ fn same_listener(a: &Listener, b: &Listener) -> bool {
         && a.max_connections == b.max_connections
         && a.proxy_protocol_from == b.proxy_protocol_from
         && a.pass_through == b.pass_through
+}
+
+fn same_network(a: &Network, b: &Network) -> bool {
+    let same = |a: &Option<Proxy>, b: &Option<Proxy>| match (a, b) {
+        (Some(a), Some(b)) => a.is_same(b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    same(&a.http_proxy, &b.http_proxy) && same(&a.mail_proxy, &b.mail_proxy) && a.ca_file == b.ca_file
 }
 
 fn same_app(a: &App, b: &App) -> bool {

@@ -8,7 +8,6 @@ use super::{check::Checker, key::Key, raw};
 const REMOVE: &str = "remove the line";
 
 pub fn refuse(check: &mut Checker, file: &raw::File) {
-    network(check, &file.network);
     for (n, listener) in file.listener.iter().enumerate() {
         let key = Key::of("listener").item(n).field("pass-through");
         later(check, &key, listener.pass_through == Some(true), "`pass-through = true`", REMOVE);
@@ -20,16 +19,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
         client(check, &Key::of("client").item(n), each);
     }
     queue(check, &file.queue);
-}
-
-fn network(check: &mut Checker, raw: &raw::Network) {
-    for (name, given) in [
-        ("mail-proxy", raw.mail_proxy.is_some()),
-        ("mail-proxy-file", raw.mail_proxy_file.is_some()),
-        ("mail-proxy-env", raw.mail_proxy_env.is_some()),
-    ] {
-        later(check, &Key::of("network").field(name), given, &format!("`{name}`"), REMOVE);
-    }
 }
 
 fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {

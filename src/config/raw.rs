@@ -46,8 +46,12 @@ pub struct Store {
     pub url_file: Option<PathBuf>,
     /// The environment variable that holds `url`.
     pub url_env: Option<String>,
-    /// The key that seals tokens; made on the first run, 0600. A systemd credential named gatepost.key wins. Default: `key` beside the database.
+    /// The key that seals tokens: the base64 of 32 bytes. A systemd credential named gatepost.key wins. Default: in `key-file`.
+    pub key: Option<Hidden>,
+    /// A file that holds `key`, or the 32 bytes; made on the first run, 0600. Default: `key` beside the database.
     pub key_file: Option<PathBuf>,
+    /// The environment variable that holds `key`.
+    pub key_env: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -102,13 +106,13 @@ pub struct Notify {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Network {
-    /// Proxy for token and Graph calls: http:// or socks5://.
+    /// Proxy for token and Graph calls: http:// or socks5://, with USER:PASSWORD@ where it wants them.
     pub http_proxy: Option<Hidden>,
     /// A file that holds `http-proxy`.
     pub http_proxy_file: Option<PathBuf>,
     /// The environment variable that holds `http-proxy`.
     pub http_proxy_env: Option<String>,
-    /// Proxy for mail connections (CONNECT): http:// or socks5://.
+    /// Proxy for mail connections: http:// (CONNECT) or socks5://, with USER:PASSWORD@ where it wants them.
     pub mail_proxy: Option<Hidden>,
     /// A file that holds `mail-proxy`.
     pub mail_proxy_file: Option<PathBuf>,

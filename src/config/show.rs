@@ -54,7 +54,9 @@ fn mask(secret: Option<&Secret>) -> Option<Value> {
 }
 
 fn store(config: &Config) -> Value {
-    table([("url", text(&config.store.url)), ("key-file", text(config.store.key_file.display()))])
+    let store = &config.store;
+    let key_file = if store.key.is_none() { text(store.key_file.display()) } else { None };
+    table([("url", text(&store.url)), ("key", mask(store.key.as_ref())), ("key-file", key_file)])
 }
 
 fn console(config: &Config) -> Value {
@@ -67,12 +69,11 @@ fn daemon(config: &Config) -> Value {
     table([("drain-seconds", number(daemon.drain.as_secs())), ("sign-on-seconds", number(daemon.sign_on.as_secs()))])
 }
 
-/// URLs of proxies and webhooks may hold passwords: masked whole.
 fn network(config: &Config) -> Value {
     let network = &config.network;
     table([
-        ("http-proxy", network.http_proxy.as_ref().and_then(|_| text(MASK))),
-        ("mail-proxy", network.mail_proxy.as_ref().and_then(|_| text(MASK))),
+        ("http-proxy", network.http_proxy.as_ref().and_then(|proxy| text(proxy.masked(MASK)))),
+        ("mail-proxy", network.mail_proxy.as_ref().and_then(|proxy| text(proxy.masked(MASK)))),
         ("ca-file", network.ca_file.as_ref().and_then(|path| text(path.display()))),
     ])
 }
@@ -86,7 +87,7 @@ fn queue(config: &Config) -> Value {
     ])
 }
 
-/// Arguments of a command may hold secrets: the program alone is shown.
+/// Arguments of a command may hold secrets, and so may a URL: the program alone is shown.
 fn notify(config: &Config) -> Value {
     let program = config.notify.command.first().map(|program| [program.expose(), MASK]);
     let command = program.map(|words| texts(words.into_iter().take(config.notify.command.len())));

@@ -37,7 +37,8 @@ mod tests {
     async fn an_accept_loop_that_ended_is_no_health_unless_the_daemon_stops() {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/gatepost.db", dir.path().display());
-        let store = Arc::new(Store::open(&Settings { url, key_file: dir.path().join("key") }).await.unwrap());
+        let store =
+            Arc::new(Store::open(&Settings { url, key_file: dir.path().join("key"), key: None }).await.unwrap());
         let stopping = CancellationToken::new();
         let accepting = tokio::spawn(std::future::pending::<()>());
         let health = Health { store, accepting: vec![accepting.abort_handle()], stopping: stopping.clone() };

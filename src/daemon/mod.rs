@@ -121,6 +121,7 @@ pub struct Daemon {
     calendar: Arc<Calendar>,
     /// Who is told of what, and for webhooks.
     orders: watch::Sender<Arc<Orders>>,
+    /// One for all: a reload changes its way for every holder.
     http: HttpClient,
     /// The accept loops.
     accepting: Vec<AbortHandle>,
@@ -250,11 +251,13 @@ impl Daemon {
         self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Takes over accounts, clients, apps and bounds of a new configuration; sessions that run keep what they have.
-    /// Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
+    /// Takes over accounts, clients, apps, bounds, proxies and roots of a new configuration; sessions that run keep what
+    /// they have. Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
     pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
         let old = self.current();
         let tls = Arc::new(ClientTls::new(&config.network)?);
+        // Kept for all who hold it: keepers, notices, and sign-ins on pages of the console.
+        self.http.take_over(&HttpClient::new(&config.network, &tls)?);
         old.keepers.apply(&sign_ins(config), &domains(config));
         let gate = Arc::new(Gate {
             register: Register::new(&config.accounts, &config.domains, &config.clients),
@@ -263,6 +266,7 @@ impl Daemon {
             keepers: old.keepers.clone(),
             store: old.store.clone(),
             tls,
+            mail_proxy: config.network.mail_proxy.clone(),
             seen: old.seen.clone(),
             refusals: Refusals::default(),
             meter: old.meter.clone(),
@@ -386,6 +390,15 @@ async fn build_gate(
     cut_off: CancellationToken,
 ) -> Result<Gate, StartFault> {
     let store = Arc::new(Store::open(&config.store).await?);
+    // Where `gatepost key rotate` left the last step to people: they took it, or have to.
+    if store.forget_old_key().await? {
+        info!("{} is the new one; the key before it opens nothing any more", store.key_source());
+    } else if store.awaits_new_key() {
+        warn!(
+            "{} is still the one before the last `gatepost key rotate`: put the new one in its place",
+            store.key_source()
+        );
+    }
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
     let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages));
@@ -398,6 +411,7 @@ async fn build_gate(
         keepers,
         store,
         tls,
+        mail_proxy: config.network.mail_proxy.clone(),
         seen,
         refusals: Refusals::default(),
         meter,

@@ -82,7 +82,7 @@ fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
         info!("configuration taken over: {change}");
     }
     // What takes a restart runs on as it was, and is named again by the next reload.
-    let Config { store, network, listeners, .. } = running;
+    let Config { store, listeners, .. } = running;
     let console = config::model::Console { listen: running.console.listen, ..new.console };
-    Config { store, network, listeners, console, ..new }
+    Config { store, listeners, console, ..new }
 }

@@ -1,4 +1,4 @@
-//! Ways to an upstream: resolve, race IPv6 and IPv4 (RFC 8305), and TLS where it comes first.
+//! Ways to an upstream: resolve, race IPv6 and IPv4 (RFC 8305), the proxy in between, and TLS where it comes first.
 //!
 //! A fault names its layer, the target and every address that was tried: "cannot connect" alone helps nobody.
 
@@ -11,7 +11,10 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{ClientTls, Stream, TlsFault, TlsFaultKind, Upstream, UpstreamTls};
+use super::{
+    ClientTls, Proxy, ProxyTrouble, Stream, TlsFault, TlsFaultKind, Upstream, UpstreamTls,
+    detour::{self, authority, is_beside},
+};
 
 /// RFC 8305 5: "Connection Attempt Delay", recommended value.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -26,6 +29,8 @@ const MOST_ADDRESSES: usize = 8;
 pub enum DialLayer {
     Resolve,
     Connect,
+    /// The proxy in between.
+    Proxy(ProxyTrouble),
     /// The certificate is refused: somebody has to act.
     Certificate,
     Tls,
@@ -37,6 +42,8 @@ pub struct DialError {
     pub layer: DialLayer,
     /// `host:port`.
     pub target: String,
+    /// The proxy in between, without its password.
+    pub through: Option<String>,
     /// The addresses tried, each with its own outcome.
     pub tried: Vec<(SocketAddr, String)>,
     pub cause: String,
@@ -44,13 +51,15 @@ pub struct DialError {
 
 impl DialError {
     /// For STARTTLS, whose upgrade the caller does itself.
-    pub fn from_tls(upstream: &Upstream, peer: SocketAddr, fault: &TlsFault) -> Self {
+    pub fn from_tls(upstream: &Upstream, proxy: Option<&Proxy>, peer: SocketAddr, fault: &TlsFault) -> Self {
         let layer = match fault.kind {
             TlsFaultKind::Certificate => DialLayer::Certificate,
             TlsFaultKind::Timeout => DialLayer::Timeout,
             _ => DialLayer::Tls,
         };
-        Self { layer, target: target(upstream), tried: vec![(peer, "connected".into())], cause: fault.to_string() }
+        let through = proxy_for(upstream, proxy).map(ToString::to_string);
+        let tried = vec![(peer, "connected".into())];
+        Self { layer, target: target(upstream), through, tried, cause: fault.to_string() }
     }
 }
 
@@ -59,11 +68,16 @@ impl fmt::Display for DialError {
         let layer = match self.layer {
             DialLayer::Resolve => "name resolution failed",
             DialLayer::Connect => "no address answers",
+            DialLayer::Proxy(trouble) => trouble.words(),
             DialLayer::Certificate => "certificate refused",
             DialLayer::Tls => "TLS failed",
             DialLayer::Timeout => "timed out",
         };
-        write!(f, "{}: {layer}: {}", self.target, self.cause)?;
+        f.write_str(&self.target)?;
+        if let Some(proxy) = &self.through {
+            write!(f, " through {proxy}")?;
+        }
+        write!(f, ": {layer}: {}", self.cause)?;
         for (n, (address, outcome)) in self.tried.iter().enumerate() {
             write!(f, "{} {address}: {outcome}", if n == 0 { " (tried" } else { ";" })?;
         }
@@ -74,19 +88,75 @@ impl fmt::Display for DialError {
 impl std::error::Error for DialError {}
 
 fn target(upstream: &Upstream) -> String {
-    if upstream.host.contains(':') && !upstream.host.starts_with('[') {
-        format!("[{}]:{}", upstream.host, upstream.port)
-    } else {
-        format!("{}:{}", upstream.host, upstream.port)
+    authority(&upstream.host, upstream.port)
+}
+
+fn proxy_for<'a>(upstream: &Upstream, proxy: Option<&'a Proxy>) -> Option<&'a Proxy> {
+    proxy.filter(|_| !is_beside(&upstream.host))
+}
+
+/// Connects, through the proxy where there is one for it, and with TLS where the upstream speaks it from the first
+/// byte. STARTTLS is the caller's: [`Stream::upgrade_client`] after the upstream agreed.
+pub async fn dial(
+    upstream: &Upstream,
+    proxy: Option<&Proxy>,
+    tls: &ClientTls,
+    deadline: Instant,
+) -> Result<Stream, DialError> {
+    let stream = match proxy_for(upstream, proxy) {
+        None => reach(&upstream.host, upstream.port, deadline).await.map_err(|lost| lost.of(upstream))?,
+        Some(proxy) => reach_through(proxy, &upstream.host, upstream.port, deadline).await?,
+    };
+    match upstream.tls {
+        UpstreamTls::StartTls => Ok(stream),
+        UpstreamTls::Implicit => {
+            let peer = stream.peer();
+            let upgraded = stream.upgrade_client(tls, &upstream.host, deadline).await;
+            upgraded.map_err(|error| DialError::from_tls(upstream, proxy, peer, &error))
+        }
     }
 }
 
-/// Connects, with TLS where the upstream speaks it from the first byte. STARTTLS is the caller's:
-/// [`Stream::upgrade_client`] after the upstream agreed.
-pub async fn dial(upstream: &Upstream, tls: &ClientTls, deadline: Instant) -> Result<Stream, DialError> {
-    let fault = |layer, tried, cause: String| DialError { layer, target: target(upstream), tried, cause };
-    let host = upstream.host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = match timeout_at(deadline, look_up(host, upstream.port)).await {
+/// The way to `host`, `port` through the proxy, whose every fault is one of the layer [`DialLayer::Proxy`].
+pub(super) async fn reach_through(
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+    deadline: Instant,
+) -> Result<Stream, DialError> {
+    let fault = |trouble, tried, cause| DialError {
+        layer: DialLayer::Proxy(trouble),
+        target: authority(host, port),
+        through: Some(proxy.to_string()),
+        tried,
+        cause,
+    };
+    let stream = reach(&proxy.host, proxy.port, deadline).await;
+    let stream = stream.map_err(|lost| fault(ProxyTrouble::Unreachable, lost.tried, lost.cause))?;
+    let peer = stream.peer();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let asked = detour::ask(stream, proxy, host, port, deadline).await;
+    asked.map_err(|refused| fault(refused.trouble, vec![(peer, "connected".into())], refused.what))
+}
+
+/// No address of a name was reached.
+struct Unreached {
+    layer: DialLayer,
+    tried: Vec<(SocketAddr, String)>,
+    cause: String,
+}
+
+impl Unreached {
+    fn of(self, upstream: &Upstream) -> DialError {
+        DialError { layer: self.layer, target: target(upstream), through: None, tried: self.tried, cause: self.cause }
+    }
+}
+
+/// TCP alone: a name and a race.
+async fn reach(host: &str, port: u16, deadline: Instant) -> Result<Stream, Unreached> {
+    let fault = |layer, tried, cause: String| Unreached { layer, tried, cause };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = match timeout_at(deadline, look_up(host, port)).await {
         Err(_) => return Err(fault(DialLayer::Timeout, Vec::new(), "while resolving the name".into())),
         Ok(Err(error)) => return Err(fault(DialLayer::Resolve, Vec::new(), error.to_string())),
         Ok(Ok(addresses)) => interleave(addresses),
@@ -94,19 +164,11 @@ pub async fn dial(upstream: &Upstream, tls: &ClientTls, deadline: Instant) -> Re
     if addresses.is_empty() {
         return Err(fault(DialLayer::Resolve, Vec::new(), "the name has no address".into()));
     }
-    let stream = race(&addresses, deadline).await.map_err(|lost| {
+    race(&addresses, deadline).await.map_err(|lost| {
         let cause = if lost.in_time { "every attempt failed" } else { "while connecting" };
         let layer = if lost.in_time { DialLayer::Connect } else { DialLayer::Timeout };
         fault(layer, lost.tried, cause.into())
-    })?;
-    match upstream.tls {
-        UpstreamTls::StartTls => Ok(stream),
-        UpstreamTls::Implicit => {
-            let peer = stream.peer();
-            let upgraded = stream.upgrade_client(tls, &upstream.host, deadline).await;
-            upgraded.map_err(|error| DialError::from_tls(upstream, peer, &error))
-        }
-    }
+    })
 }
 
 async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

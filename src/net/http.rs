@@ -7,16 +7,18 @@
 use std::{
     error::Error,
     fmt,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::redirect;
+use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use super::{ClientTls, Network, SetupFault};
+use super::{ClientTls, DialLayer, Network, Proxy, ProxyTrouble, SetupFault, detour::is_beside, dial::reach_through};
 use crate::base::{Secret, printable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,10 +26,16 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Token answers are a few KiB; discovery documents and key sets stay far below this too.
 const BODY_CAP: usize = 1024 * 1024;
 
-/// Shared by all token calls; cloning is cheap and keeps one connection pool.
+/// Shared by all token calls; cloning is cheap and keeps one connection pool. A reload replaces the way for all clones.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
+    way: Arc<RwLock<Way>>,
+}
+
+#[derive(Clone, Debug)]
+struct Way {
     client: reqwest::Client,
+    proxy: Option<Proxy>,
 }
 
 /// An answer, whatever its status.
@@ -47,8 +55,10 @@ pub struct HttpReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpFault {
     Timeout(String),
-    /// Name resolution, TCP or the HTTP proxy.
+    /// Name resolution or TCP.
     Connect(String),
+    /// The proxy in between.
+    Proxy(ProxyTrouble, String),
     Tls(String),
     TooLarge(String),
     /// The connection broke, or what came is not HTTP.
@@ -62,6 +72,7 @@ impl fmt::Display for HttpFault {
         match self {
             HttpFault::Timeout(at) => write!(f, "no answer in time from {at}"),
             HttpFault::Connect(why) => write!(f, "cannot connect: {why}"),
+            HttpFault::Proxy(_, why) => f.write_str(why),
             HttpFault::Tls(why) => write!(f, "TLS failed: {why}"),
             HttpFault::TooLarge(at) => write!(f, "the answer of {at} is larger than 1 MiB"),
             HttpFault::Broken(why) => write!(f, "connection broke: {why}"),
@@ -112,20 +123,27 @@ impl HttpClient {
             .pool_max_idle_per_host(2)
             .tcp_nodelay(true)
             .no_proxy();
-        if let Some(url) = &network.http_proxy {
-            let proxy = reqwest::Proxy::all(url.as_str()).map_err(|e| {
-                SetupFault::new(format!(
-                    "network.http-proxy {}: {e}; give http://HOST:PORT or socks5://HOST:PORT",
-                    bare(url)
-                ))
-            })?;
-            // A sandbox or the identity endpoint of a cloud's machine is never behind the proxy, and must not be: what
-            // they answer is meant for this machine.
+        if let Some(proxy) = &network.http_proxy {
+            let through = reqwest::Proxy::all(proxy.written_out().expose());
+            let through =
+                through.map_err(|_| SetupFault::new(format!("network.http-proxy {proxy} is not understood")))?;
+            // The same targets as `is_beside`.
             let direct = reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10");
-            builder = builder.proxy(proxy.no_proxy(direct));
+            builder = builder.proxy(through.no_proxy(direct));
         }
         let client = builder.build().map_err(|e| SetupFault::new(format!("HTTP client: {}", causes(&e))))?;
-        Ok(Self { client })
+        let way = Way { client, proxy: network.http_proxy.clone() };
+        Ok(Self { way: Arc::new(RwLock::new(way)) })
+    }
+
+    /// Goes on as `other` does, in all clones; requests under way end as they began.
+    pub fn take_over(&self, other: &Self) {
+        let way = other.way();
+        *self.way.write().unwrap_or_else(PoisonError::into_inner) = way;
+    }
+
+    fn way(&self) -> Way {
+        self.way.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// POSTs `application/x-www-form-urlencoded`. The body is wiped after use.
@@ -135,7 +153,8 @@ impl HttpClient {
         form: &[(&str, FormValue<'_>)],
         headers: &[(&str, &str)],
     ) -> Result<HttpReply, HttpFault> {
-        let mut request = self
+        let way = self.way();
+        let mut request = way
             .client
             .post(url.clone())
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -144,32 +163,73 @@ impl HttpClient {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(url, request).await
+        way.send(url, request).await
     }
 
     /// POSTs JSON that is no secret.
     pub async fn post_json(&self, url: &Url, body: String) -> Result<HttpReply, HttpFault> {
-        let request = self.client.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
-        self.send(url, request).await
+        let way = self.way();
+        let request = way.client.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
+        way.send(url, request).await
     }
 
     pub async fn get(&self, url: &Url, headers: &[(&str, FormValue<'_>)]) -> Result<HttpReply, HttpFault> {
-        let mut request = self.client.get(url.clone()).header(header::ACCEPT, "application/json");
+        let way = self.way();
+        let mut request = way.client.get(url.clone()).header(header::ACCEPT, "application/json");
         for (name, value) in headers {
             let unsendable = |_| HttpFault::Unsendable(format!("{}: the header {name} cannot be sent", bare(url)));
             let mut text = HeaderValue::from_str(value.as_str()).map_err(unsendable)?;
             text.set_sensitive(matches!(value, FormValue::Secret(_)));
             request = request.header(*name, text);
         }
-        self.send(url, request).await
-    }
-
-    async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<HttpReply, HttpFault> {
-        let at = bare(url);
-        let reply = request.send().await.map_err(|e| fault(&at, &e))?;
-        read(&at, reply).await
+        way.send(url, request).await
     }
 }
+
+impl Way {
+    async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<HttpReply, HttpFault> {
+        let at = bare(url);
+        let proxy = self.proxy.as_ref().filter(|_| !url.host_str().is_some_and(is_beside));
+        match request.send().await {
+            Ok(reply) => read(&at, reply).await,
+            Err(error) => {
+                let fault = fault(&at, &error);
+                match (proxy, &fault) {
+                    (Some(proxy), HttpFault::Connect(_) | HttpFault::Timeout(_)) => Err(blame(proxy, url, fault).await),
+                    _ => Err(fault),
+                }
+            }
+        }
+    }
+}
+
+/// What is the matter with the proxy, if it is the proxy. The HTTP client keeps the proxy's words for itself, so it is
+/// asked once more for the way, as for mail. Credentials that it refused are not shown again: wrong passwords lock
+/// accounts.
+async fn blame(proxy: &Proxy, url: &Url, fault: HttpFault) -> HttpFault {
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
+    let through = format!("{} through {proxy}", bare(url));
+    match (&fault, &proxy.login) {
+        (HttpFault::Timeout(_), _) => return HttpFault::Timeout(through),
+        (HttpFault::Connect(why), Some(login)) if REFUSED_LOGINS.iter().any(|words| why.contains(words)) => {
+            let trouble = ProxyTrouble::Login;
+            let user = printable(&login.user, 80);
+            return HttpFault::Proxy(trouble, format!("{through}: {}: the user is {user}", trouble.words()));
+        }
+        _ => {}
+    }
+    match reach_through(proxy, host, port, Instant::now() + CONNECT_TIMEOUT).await {
+        Err(error) => match error.layer {
+            DialLayer::Proxy(trouble) => HttpFault::Proxy(trouble, error.to_string()),
+            _ => fault,
+        },
+        // It works by now, or what failed lies behind it.
+        Ok(_) => HttpFault::Connect(through),
+    }
+}
+
+/// How the HTTP client's connectors (hyper-util) say that it was the login, of HTTP and of SOCKS.
+const REFUSED_LOGINS: &[&str] = &["proxy authorization required", "credentials not accepted"];
 
 /// Encodes into memory that is wiped on drop; the capacity is exact enough that it never moves.
 fn encode(form: &[(&str, FormValue<'_>)]) -> Bytes {

@@ -1,12 +1,13 @@
 //! Streams, TLS, listeners, dialling and the splice: everything that touches a socket.
 //!
 //! A [`Stream`] is a connection whose TLS may come now, later or never; [`Bound`] hands over arrivals that are ready
-//! to be greeted; [`dial`] brings upstreams; [`splice`] joins the two. Nothing here knows a mail protocol.
+//! to be greeted; [`dial`] brings upstreams, through a proxy where there is one; [`splice`] joins the two. Nothing here knows a mail protocol.
 
 mod accept;
 mod admission;
 mod certificate;
 mod client_tls;
+mod detour;
 mod dial;
 mod http;
 mod listen;
@@ -27,6 +28,7 @@ pub use accept::accept;
 pub use admission::{Admission, AdmissionLimits, Full, Seat, client_network};
 pub use certificate::certificate_end;
 pub use client_tls::ClientTls;
+pub use detour::{Proxy, ProxyKind, ProxyTrouble};
 pub use dial::{DialError, DialLayer, dial};
 pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
 pub use listen::{Arrival, Bound, Door, bind};

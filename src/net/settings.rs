@@ -6,14 +6,15 @@ use std::{
     path::PathBuf,
 };
 
-use url::Url;
-
+use super::Proxy;
 use crate::base::Protocol;
 
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    pub http_proxy: Option<Url>,
-    pub mail_proxy: Option<Url>,
+    /// For token and Graph calls.
+    pub http_proxy: Option<Proxy>,
+    /// For mail connections.
+    pub mail_proxy: Option<Proxy>,
     /// Roots in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }

@@ -47,6 +47,7 @@ impl Verdict {
     pub fn of_fault(fault: &HttpFault) -> Self {
         let entry = match fault {
             HttpFault::Timeout(_) | HttpFault::Connect(_) | HttpFault::Broken(_) => token::ENDPOINT_UNREACHABLE,
+            HttpFault::Proxy(trouble, _) => trouble.entry(),
             HttpFault::TooLarge(_) => token::ENDPOINT_UNREADABLE,
             HttpFault::Tls(_) => token::NOT_HTTPS_TRUSTED,
             HttpFault::Unsendable(_) => token::REQUEST_MALFORMED,

@@ -9,7 +9,7 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::faults::CertificateKind;
+use super::{DOMAIN, faults::CertificateKind};
 
 pub(super) struct Pki {
     ca_pem: String,
@@ -20,7 +20,8 @@ pub(super) struct Pki {
 }
 
 impl Pki {
-    /// Certificates for `localhost` and the bound address, signed by an authority of its own.
+    /// Certificates for `localhost`, the bound address, and the name under which a proxy finds it, signed by an
+    /// authority of its own.
     pub(super) fn new(bind: IpAddr) -> io::Result<Self> {
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, "Gatepost sandbox authority");
@@ -32,6 +33,7 @@ impl Pki {
 
         let names = || {
             let mut names = vec!["localhost".to_owned(), "127.0.0.1".into(), "::1".into(), bind.to_string()];
+            names.push(format!("mail.{DOMAIN}"));
             names.sort();
             names.dedup();
             names

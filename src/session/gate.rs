@@ -9,7 +9,7 @@ use crate::{
     account::{Guesses, Passwords, Register},
     base::Protocol,
     meter::Meter,
-    net::{ClientTls, ListenerTls, ServerTls, Stream},
+    net::{ClientTls, ListenerTls, Proxy, ServerTls, Stream},
     oauth::Keepers,
     store::Store,
     wire::Protection,
@@ -23,6 +23,8 @@ pub struct Gate {
     pub keepers: Arc<Keepers>,
     pub store: Arc<Store>,
     pub tls: Arc<ClientTls>,
+    /// In between to upstreams.
+    pub mail_proxy: Option<Proxy>,
     pub seen: Arc<Seen>,
     pub refusals: Refusals,
     pub meter: Meter,

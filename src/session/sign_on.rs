@@ -19,7 +19,7 @@ use crate::{
         upstream::{Refusal, sign_on_refusal},
     },
     meter::Entry,
-    net::{self, DialError, Stream, Upstream, UpstreamTls},
+    net::{self, DialError, DialLayer, Stream, Upstream, UpstreamTls},
     oauth::SignIn,
     wire::{Back, SignOn, imap::ImapBack, pop3::Pop3Back, sasl::Credentials, smtp::SmtpBack},
 };
@@ -118,7 +118,8 @@ async fn attempt(
     };
     entry.set_stage(Stage::Connecting);
     let dialled = Instant::now();
-    let stream = net::dial(upstream, &gate.tls, deadline).await.map_err(|error| Failed::Fault(unreachable(&error)))?;
+    let stream = net::dial(upstream, gate.mail_proxy.as_ref(), &gate.tls, deadline).await;
+    let stream = stream.map_err(|error| Failed::Fault(unreachable(&error)))?;
     entry.set_stage(Stage::SigningOn);
     let credentials = Credentials {
         mechanism: app.sasl,
@@ -159,7 +160,8 @@ impl Talk<'_> {
                     let peer = stream.peer();
                     let upgrade = stream.upgrade_client(&self.gate.tls, &self.upstream.host, self.deadline).await;
                     stream = upgrade.map_err(|fault| {
-                        Failed::Fault(unreachable(&DialError::from_tls(self.upstream, peer, &fault)))
+                        let proxy = self.gate.mail_proxy.as_ref();
+                        Failed::Fault(unreachable(&DialError::from_tls(self.upstream, proxy, peer, &fault)))
                     })?;
                 }
                 Ok(Want::Event(ended)) => break ended,
@@ -195,5 +197,9 @@ impl Talk<'_> {
 }
 
 fn unreachable(error: &DialError) -> Fault {
-    UPSTREAM_UNREACHABLE.fault().detail(error.to_string())
+    let entry = match error.layer {
+        DialLayer::Proxy(trouble) => trouble.entry(),
+        _ => UPSTREAM_UNREACHABLE,
+    };
+    entry.fault().detail(error.to_string())
 }

@@ -27,7 +27,9 @@ pub enum StoreError {
         cause: io::Error,
     },
     KeyFormat {
-        key_file: PathBuf,
+        /// Where it stands, in words.
+        key: String,
+        why: String,
     },
     /// The database was sealed, and its key is not where it should be.
     KeyMissing {
@@ -35,7 +37,8 @@ pub enum StoreError {
         database: PathBuf,
     },
     WrongKey {
-        key_file: PathBuf,
+        /// Where it stands, in words.
+        key: String,
         database: PathBuf,
     },
     /// One row does not open although the key is right.
@@ -93,23 +96,21 @@ impl fmt::Display for StoreError {
                  directory writable on the first run)",
                 key_file.display()
             ),
-            Self::KeyFormat { key_file } => write!(
-                f,
-                "the key file {} does not hold a key (32 bytes, or their base64): put the right file back",
-                key_file.display()
-            ),
+            Self::KeyFormat { key, why } => {
+                write!(f, "{key} {why}; a key is 32 bytes, or their base64 as one line: put the right one back")
+            }
             Self::KeyMissing { key_file, database } => write!(
                 f,
                 "the tokens in {} are sealed, and the key file {} is missing; nothing was changed: put the key file \
-                 back, or move the database away and sign in again",
+                 back, or move the database away and sign in again. (A key that is a systemd credential is given to \
+                 the service alone: see docs/systemd.md for commands beside it)",
                 database.display(),
                 key_file.display()
             ),
-            Self::WrongKey { key_file, database } => write!(
+            Self::WrongKey { key, database } => write!(
                 f,
-                "the key in {} is not the one that sealed the tokens in {}; nothing was changed: put the right key \
-                 file back, or move the database away and sign in again",
-                key_file.display(),
+                "{key} is not the one that sealed the tokens in {}; nothing was changed: put the right key back, or \
+                 move the database away and sign in again",
                 database.display()
             ),
             Self::Row { key, database } => write!(

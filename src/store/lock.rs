@@ -61,7 +61,11 @@ mod tests {
     use super::*;
 
     fn settings(dir: &Path) -> Settings {
-        Settings { url: format!("sqlite://{}/state/gatepost.db", dir.display()), key_file: dir.join("state/key") }
+        Settings {
+            url: format!("sqlite://{}/state/gatepost.db", dir.display()),
+            key_file: dir.join("state/key"),
+            key: None,
+        }
     }
 
     #[test]
@@ -87,7 +91,7 @@ mod tests {
     #[test]
     fn a_directory_that_takes_no_lock_is_named() {
         let url = "sqlite:///proc/none/gatepost.db".to_owned();
-        let text = Lock::take(&Settings { url, key_file: "/nowhere/key".into() }).unwrap_err().to_string();
+        let text = Lock::take(&Settings { url, key_file: "/nowhere/key".into(), key: None }).unwrap_err().to_string();
         assert!(text.contains("/proc/none") && text.contains("make it writable"), "{text}");
     }
 }

@@ -1,11 +1,13 @@
 //! State that outlives the process: sealed tokens, passwords learned at their first use, what upstreams offer, what
 //! was told.
 
+mod backup;
 mod error;
 mod key;
 mod lock;
 pub mod private_file;
 mod readiness;
+mod rotation;
 mod row;
 mod sealing;
 mod seen;
@@ -14,9 +16,12 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod told;
+mod unlock;
 
 pub use error::StoreError;
+pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::Lock;
+pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
 pub use sqlite::{Deleted, Stamp, Store};

@@ -32,6 +32,21 @@ pub fn touch(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes an empty 0600 file; one that is there is left alone (`AlreadyExists`).
+pub fn create_empty(path: &Path) -> io::Result<()> {
+    private_options().create_new(true).open(path)?.sync_all()?;
+    sync_dir(parent_of(path))
+}
+
+/// Whether [`replace`] would find a place for its draft; better known before anything depends on it.
+pub fn prove_replaceable(path: &Path) -> io::Result<()> {
+    let dir = parent_of(path);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = dir.join(format!(".{name}.{}", std::process::id()));
+    private_options().create(true).truncate(true).open(&draft)?;
+    fs::remove_file(&draft)
+}
+
 /// Opens a file that outlives its holder, for reading and writing, and makes it with 0600 if there is none.
 pub fn open_shared(path: &Path) -> io::Result<File> {
     touch(path)?;

@@ -84,7 +84,8 @@ mod tests {
     async fn store() -> (tempfile::TempDir, Store, SqlitePool) {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/gatepost.db", dir.path().display());
-        let store = Store::open(&Settings { url: url.clone(), key_file: dir.path().join("key") }).await.unwrap();
+        let store =
+            Store::open(&Settings { url: url.clone(), key_file: dir.path().join("key"), key: None }).await.unwrap();
         sqlx::query("PRAGMA busy_timeout = 50").execute(&store.pool).await.unwrap();
         let other = SqlitePool::connect(&url).await.unwrap();
         (dir, store, other)

@@ -5,6 +5,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::{Arc, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -17,10 +18,10 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    Settings, StoreError, key, private_file,
+    KeySource, Settings, StoreError, private_file,
     readiness::Readiness,
     row::{Arming, TokenRow, Versioned, from_unix, to_unix},
-    sealing::Sealer,
+    unlock::{Unlocked, unlock},
 };
 use crate::base::Secret;
 
@@ -34,7 +35,6 @@ const LOG_PAUSE: Duration = Duration::from_millis(50);
 /// How often, and how far apart, a store is looked at that others are making: it takes milliseconds.
 const LOOKS: usize = 40;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-const CHECK: &[u8] = b"gatepost store";
 
 /// See [`Store::stamp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +55,10 @@ pub struct Store {
     /// One connection: statements are few and short, and `PRAGMA data_version` compares on one connection only.
     pub(super) pool: SqlitePool,
     pub(super) readiness: Readiness,
-    sealer: Sealer,
-    database: PathBuf,
+    pub(super) source: KeySource,
+    /// Replaced where another process sealed everything anew.
+    pub(super) unlocked: RwLock<Arc<Unlocked>>,
+    pub(super) database: PathBuf,
 }
 
 impl Store {
@@ -66,20 +68,26 @@ impl Store {
     /// does the work, and the others fail, look again and find it done.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let database = prepare(&settings.url)?;
-        let key_file = key::location(&settings.key_file);
+        let source = KeySource::of(settings);
         for _ in 1..LOOKS {
-            match Self::look(&database, &key_file).await {
+            match Self::look(&database, &source).await {
                 Err(error) if error.is_crowd() => tokio::time::sleep(BETWEEN_LOOKS).await,
                 outcome => return outcome,
             }
         }
-        Self::look(&database, &key_file).await
+        Self::look(&database, &source).await
     }
 
-    async fn look(database: &Path, key_file: &Path) -> Result<Self, StoreError> {
+    async fn look(database: &Path, source: &KeySource) -> Result<Self, StoreError> {
         let pool = connect(database).await?;
-        let sealer = unlock(&pool, key_file, database).await?;
-        Ok(Self { pool, readiness: Readiness::default(), sealer, database: database.to_owned() })
+        let unlocked = RwLock::new(Arc::new(unlock(&pool, source, database).await?));
+        Ok(Self {
+            pool,
+            readiness: Readiness::default(),
+            source: source.clone(),
+            unlocked,
+            database: database.to_owned(),
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -88,16 +96,21 @@ impl Store {
 
     /// What is stored for this sign-in. A row that does not open is an error, never "nothing there".
     pub async fn token(&self, key: &str) -> Result<Versioned, StoreError> {
-        let found = sqlx::query("SELECT version, sealed FROM sign_in WHERE key = ?")
-            .bind(key)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))?;
-        let Some(found) = found else { return Ok(Versioned::default()) };
-        let version: i64 = found.try_get(0).map_err(|cause| self.failed(cause))?;
-        let sealed: Option<Vec<u8>> = found.try_get(1).map_err(|cause| self.failed(cause))?;
-        let row = sealed.map(|sealed| self.unseal(key, version, &sealed)).transpose()?;
-        Ok(Versioned { version: version.unsigned_abs(), row })
+        loop {
+            let unlocked = self.unlocked();
+            let found = sqlx::query("SELECT version, sealed FROM sign_in WHERE key = ?")
+                .bind(key)
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|cause| self.failed(cause))?;
+            let Some(found) = found else { return Ok(Versioned::default()) };
+            let version: i64 = found.try_get(0).map_err(|cause| self.failed(cause))?;
+            let sealed: Option<Vec<u8>> = found.try_get(1).map_err(|cause| self.failed(cause))?;
+            match sealed.map(|sealed| self.unseal(&unlocked, key, version, &sealed)).transpose() {
+                Err(StoreError::Row { .. }) if self.has_other_key(&unlocked).await? => {}
+                row => return Ok(Versioned { version: version.unsigned_abs(), row: row? }),
+            }
+        }
     }
 
     /// The version alone, also of a row that does not open: a new sign-in may replace that one.
@@ -115,14 +128,22 @@ impl Store {
     pub async fn save_token(&self, key: &str, expected: u64, row: &TokenRow) -> Result<bool, StoreError> {
         let expected = i64::try_from(expected).unwrap_or(i64::MAX);
         let next = expected.saturating_add(1);
-        let sealed = self.seal(key, next, row)?;
+        let json = serde_json::to_vec(row).map(Zeroizing::new).map_err(|_| self.unsealable(key))?;
         let save = match expected {
-            0 => sqlx::query("INSERT INTO sign_in (key, version, sealed) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING"),
-            _ => sqlx::query("UPDATE sign_in SET version = ?2, sealed = ?3 WHERE key = ?1 AND version = ?4"),
+            0 => {
+                "INSERT INTO sign_in (key, version, sealed) SELECT ?1, ?2, ?3
+                 WHERE EXISTS (SELECT 1 FROM key_check WHERE sealed = ?4) ON CONFLICT DO NOTHING"
+            }
+            _ => {
+                "UPDATE sign_in SET version = ?2, sealed = ?3 WHERE key = ?1 AND version = ?5
+                 AND EXISTS (SELECT 1 FROM key_check WHERE sealed = ?4)"
+            }
         };
-        let save = save.bind(key).bind(next).bind(sealed);
-        let save = if expected == 0 { save } else { save.bind(expected) };
-        Ok(self.write(save).await? == 1)
+        let statement = |sealed, check| {
+            let save = sqlx::query(save).bind(key).bind(next).bind(sealed).bind(check);
+            if expected == 0 { save } else { save.bind(expected) }
+        };
+        Ok(self.write_sealed(&place(key, next), &json, statement).await? == 1)
     }
 
     /// Forgets every copy. The version goes on, so a save that is under way fails.
@@ -135,7 +156,7 @@ impl Store {
 
     /// The old page images live in the write-ahead log until it is copied back and cut; `secure_delete` overwrites
     /// them in the database itself. `false`: another process reads or copies all the time.
-    async fn empty_log(&self) -> Result<bool, StoreError> {
+    pub(super) async fn empty_log(&self) -> Result<bool, StoreError> {
         let start = Instant::now();
         loop {
             // SQLite itself waits for readers, up to the busy time-out, but not for another checkpoint.
@@ -207,58 +228,80 @@ impl Store {
 
     /// Stores the hash of the first password and disarms, in one step: of two that race, one gets `false`.
     pub async fn learn_password(&self, address: &str, hash: &Secret, now: SystemTime) -> Result<bool, StoreError> {
-        let sealed = self.seal_hash(address, hash)?;
-        let learn = sqlx::query(
-            "UPDATE first_use SET password_hash = ?, armed_until = NULL, uid = NULL
-             WHERE address = ? AND armed_until >= ?",
-        );
-        Ok(self.write(learn.bind(sealed).bind(address).bind(to_unix(now))).await? == 1)
+        let statement = |sealed, check| {
+            sqlx::query(
+                "UPDATE first_use SET password_hash = ?1, armed_until = NULL, uid = NULL
+                 WHERE address = ?2 AND armed_until >= ?3 AND EXISTS (SELECT 1 FROM key_check WHERE sealed = ?4)",
+            )
+            .bind(sealed)
+            .bind(address)
+            .bind(to_unix(now))
+            .bind(check)
+        };
+        Ok(self.write_sealed(&hash_place(address), hash.expose().as_bytes(), statement).await? == 1)
     }
 
     /// Stores the hash of a password that Gatepost made itself, over any other.
     pub async fn issue_password(&self, address: &str, hash: &Secret) -> Result<(), StoreError> {
-        let sealed = self.seal_hash(address, hash)?;
-        let issue = sqlx::query(
-            "INSERT INTO first_use (address, password_hash) VALUES (?1, ?2)
-             ON CONFLICT (address) DO UPDATE SET password_hash = ?2, armed_until = NULL, uid = NULL",
-        );
-        self.write(issue.bind(address).bind(sealed)).await.map(drop)
+        let statement = |sealed, check| {
+            sqlx::query(
+                "INSERT INTO first_use (address, password_hash) SELECT ?1, ?2
+                 WHERE EXISTS (SELECT 1 FROM key_check WHERE sealed = ?3)
+                 ON CONFLICT (address) DO UPDATE SET password_hash = ?2, armed_until = NULL, uid = NULL",
+            )
+            .bind(address)
+            .bind(sealed)
+            .bind(check)
+        };
+        self.write_sealed(&hash_place(address), hash.expose().as_bytes(), statement).await.map(drop)
     }
 
     /// The hash that [`Store::learn_password`] or [`Store::issue_password`] stored.
     pub async fn learned_password(&self, address: &str) -> Result<Option<Secret>, StoreError> {
-        let sealed: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT password_hash FROM first_use WHERE address = ? AND password_hash NOTNULL")
-                .bind(address)
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(|cause| self.failed(cause))?;
-        let Some(sealed) = sealed else { return Ok(None) };
-        let place = format!("first-use/{address}");
-        let plain = self.sealer.open(&place, &sealed).ok().and_then(|plain| String::from_utf8(plain.to_vec()).ok());
-        plain
-            .map(|plain| Some(Secret::new(plain)))
-            .ok_or(StoreError::Row { key: place, database: self.database.clone() })
+        loop {
+            let unlocked = self.unlocked();
+            let sealed: Option<Vec<u8>> =
+                sqlx::query_scalar("SELECT password_hash FROM first_use WHERE address = ? AND password_hash NOTNULL")
+                    .bind(address)
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(|cause| self.failed(cause))?;
+            let Some(sealed) = sealed else { return Ok(None) };
+            let plain = unlocked.sealer.open(&hash_place(address), &sealed).ok();
+            match plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok()) {
+                Some(plain) => return Ok(Some(Secret::new(plain))),
+                None if self.has_other_key(&unlocked).await? => {}
+                None => return Err(self.unsealable(&hash_place(address))),
+            }
+        }
     }
 
-    fn seal_hash(&self, address: &str, hash: &Secret) -> Result<Vec<u8>, StoreError> {
-        let place = format!("first-use/{address}");
-        let sealed = self.sealer.seal(&place, hash.expose().as_bytes());
-        sealed.map_err(|_| StoreError::Row { key: place, database: self.database.clone() })
+    fn unseal(&self, unlocked: &Unlocked, key: &str, version: i64, sealed: &[u8]) -> Result<TokenRow, StoreError> {
+        let plain = unlocked.sealer.open(&place(key, version), sealed).ok();
+        plain.and_then(|plain| serde_json::from_slice(&plain).ok()).ok_or_else(|| self.unsealable(key))
     }
 
-    fn seal(&self, key: &str, version: i64, row: &TokenRow) -> Result<Vec<u8>, StoreError> {
-        let json = serde_json::to_vec(row).map(Zeroizing::new);
-        json.ok()
-            .and_then(|json| self.sealer.seal(&place(key, version), &json).ok())
-            .ok_or_else(|| StoreError::Row { key: key.to_owned(), database: self.database.clone() })
+    /// Seals and writes, unless everything was sealed under another key meanwhile: then once more under that one. So
+    /// nothing is ever stored that the key in force does not open. `statement` gets the sealed value and what it is to
+    /// find in `key_check`.
+    async fn write_sealed<'q>(
+        &self,
+        place: &str,
+        plain: &[u8],
+        statement: impl Fn(Vec<u8>, Vec<u8>) -> Query<'q, Sqlite, SqliteArguments>,
+    ) -> Result<u64, StoreError> {
+        loop {
+            let unlocked = self.unlocked();
+            let sealed = unlocked.sealer.seal(place, plain).map_err(|_| self.unsealable(place))?;
+            let done = self.write(statement(sealed, unlocked.check.clone())).await?;
+            if done > 0 || !self.has_other_key(&unlocked).await? {
+                return Ok(done);
+            }
+        }
     }
 
-    fn unseal(&self, key: &str, version: i64, sealed: &[u8]) -> Result<TokenRow, StoreError> {
-        let plain = self.sealer.open(&place(key, version), sealed).ok();
-        plain
-            .and_then(|plain| serde_json::from_slice(&plain).ok())
-            .ok_or_else(|| StoreError::Row { key: key.to_owned(), database: self.database.clone() })
+    fn unsealable(&self, key: &str) -> StoreError {
+        StoreError::Row { key: key.to_owned(), database: self.database.clone() }
     }
 
     /// One statement that writes: its outcome counts for the readiness. The number of rows that it touched.
@@ -273,8 +316,12 @@ impl Store {
 }
 
 /// The version is part of it: an older copy of the same row, put back by hand, does not open.
-fn place(key: &str, version: i64) -> String {
+pub(super) fn place(key: &str, version: i64) -> String {
     format!("sign-in/{key}/{version}")
+}
+
+pub(super) fn hash_place(address: &str) -> String {
+    format!("first-use/{address}")
 }
 
 /// Makes directory and file with the rights they must have.
@@ -315,33 +362,4 @@ async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
     let migrated = sqlx::migrate!().run(&pool).await;
     migrated.map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
     Ok(pool)
-}
-
-async fn unlock(pool: &SqlitePool, key_file: &Path, database: &Path) -> Result<Sealer, StoreError> {
-    let failed = |cause| StoreError::Database { database: database.to_owned(), cause };
-    let wrong = || StoreError::WrongKey { key_file: key_file.to_owned(), database: database.to_owned() };
-    let check = || sqlx::query_scalar("SELECT sealed FROM key_check").fetch_optional(pool);
-    let sealed: Option<Vec<u8>> = check().await.map_err(failed)?;
-    let key = match (key::read(key_file)?, &sealed) {
-        (Some(key), _) => key,
-        (None, Some(_)) => {
-            return Err(StoreError::KeyMissing { key_file: key_file.to_owned(), database: database.to_owned() });
-        }
-        (None, None) => key::make(key_file)?,
-    };
-    let sealer = Sealer::new(&key).map_err(|_| wrong())?;
-    let sealed = match sealed {
-        Some(sealed) => sealed,
-        None => {
-            let fresh = sealer.seal("key-check", CHECK).map_err(|_| wrong())?;
-            sqlx::query("INSERT INTO key_check (only, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING")
-                .bind(fresh)
-                .execute(pool)
-                .await
-                .map_err(failed)?;
-            check().await.map_err(failed)?.unwrap_or_default()
-        }
-    };
-    sealer.open("key-check", &sealed).map_err(|_| wrong())?;
-    Ok(sealer)
 }

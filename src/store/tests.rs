@@ -6,7 +6,11 @@ use super::*;
 use crate::base::Secret;
 
 fn settings(dir: &Path) -> Settings {
-    Settings { url: format!("sqlite://{}/state/gatepost.db", dir.display()), key_file: dir.join("state/key") }
+    Settings {
+        url: format!("sqlite://{}/state/gatepost.db", dir.display()),
+        key_file: dir.join("state/key"),
+        key: None,
+    }
 }
 
 fn row(refresh: &str) -> TokenRow {
@@ -138,7 +142,7 @@ async fn the_first_password_is_learned_once_and_only_while_armed() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_opened_says_which_and_why() {
-    let settings = |url: &str| Settings { url: url.into(), key_file: "/nowhere/key".into() };
+    let settings = |url: &str| Settings { url: url.into(), key_file: "/nowhere/key".into(), key: None };
     let text = Store::open(&settings("mysql://x")).await.err().unwrap().to_string();
     assert!(text.contains("mysql://x") && text.contains("sqlite:///"), "{text}");
     let text = Store::open(&settings("sqlite:///proc/none/gatepost.db")).await.err().unwrap().to_string();
@@ -179,4 +183,201 @@ async fn a_commit_is_on_disk_before_it_counts() {
         async |pragma: &'static str| -> i64 { sqlx::query_scalar(pragma).fetch_one(&store.pool).await.unwrap() };
     assert_eq!(asked("PRAGMA synchronous").await, 2, "FULL: fsync at each commit");
     assert_eq!(asked("PRAGMA secure_delete").await, 1);
+}
+
+/// What `gatepost key rotate` does, up to a kill behind the first step.
+async fn resealed(settings: &Settings) -> Key {
+    let new = fresh_key().unwrap();
+    Store::open(settings).await.unwrap().reseal(&new).await.unwrap();
+    new
+}
+
+async fn filled(settings: &Settings) -> Store {
+    let store = Store::open(settings).await.unwrap();
+    for (key, refresh) in [("app/ann", "r-ann"), ("app/bob", "r-bob")] {
+        assert!(store.save_token(key, 0, &row(refresh)).await.unwrap());
+    }
+    store.issue_password("ann@x", &Secret::new("$argon2id$x")).await.unwrap();
+    store
+}
+
+async fn is_whole(store: &Store) -> bool {
+    refresh_of(store, "app/ann").await.as_deref() == Some("r-ann")
+        && refresh_of(store, "app/bob").await.as_deref() == Some("r-bob")
+        && store.learned_password("ann@x").await.unwrap().unwrap().matches(&Secret::new("$argon2id$x"))
+}
+
+#[tokio::test]
+async fn a_kill_behind_any_step_of_a_rotation_leaves_a_store_that_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    filled(&settings).await;
+    let old = fs::read(&settings.key_file).unwrap();
+
+    // Behind the first step: the old key still leads in, also for another rotation.
+    resealed(&settings).await;
+    let store = Store::open(&settings).await.unwrap();
+    assert!(is_whole(&store).await && store.awaits_new_key());
+    assert!(!store.forget_old_key().await.unwrap(), "it is the only one there is");
+    let new = resealed(&settings).await;
+    assert!(is_whole(&Store::open(&settings).await.unwrap()).await);
+
+    // The new key is in its place, and the way from the old one is not forgotten yet.
+    fs::write(&settings.key_file, new.as_slice()).unwrap();
+    let store = Store::open(&settings).await.unwrap();
+    assert!(is_whole(&store).await && !store.awaits_new_key());
+    fs::write(&settings.key_file, &old).unwrap();
+    assert!(is_whole(&Store::open(&settings).await.unwrap()).await);
+
+    // A start of the daemon forgets it.
+    fs::write(&settings.key_file, new.as_slice()).unwrap();
+    let store = Store::open(&settings).await.unwrap();
+    assert!(store.forget_old_key().await.unwrap() && !store.forget_old_key().await.unwrap());
+    assert!(is_whole(&Store::open(&settings).await.unwrap()).await);
+    fs::write(&settings.key_file, &old).unwrap();
+    assert!(matches!(Store::open(&settings).await.err(), Some(StoreError::WrongKey { .. })));
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_nothing_that_the_old_key_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = filled(&settings).await;
+    let sealed: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT sealed FROM sign_in UNION SELECT password_hash FROM first_use UNION SELECT sealed FROM key_check",
+    )
+    .fetch_all(&store.pool)
+    .await
+    .unwrap();
+    assert_eq!(sealed.len(), 4);
+    let new = fresh_key().unwrap();
+    assert_eq!(store.reseal(&new).await.unwrap(), Resealed { values: 3, damaged: 0 });
+    let handover: Vec<u8> = sqlx::query_scalar("SELECT handover FROM key_check").fetch_one(&store.pool).await.unwrap();
+    assert_eq!(store.put_in_place(&new).await.unwrap(), (true, true));
+    for old in sealed.iter().chain([&handover]) {
+        assert_eq!(copies(dir.path(), old), 0);
+    }
+    assert!(is_whole(&store).await);
+    drop(store);
+    assert!(is_whole(&Store::open(&settings).await.unwrap()).await);
+    assert_eq!(
+        fs::read_dir(dir.path().join("state"))
+            .unwrap()
+            .filter(|entry| { entry.as_ref().unwrap().file_name().to_string_lossy().contains("key") })
+            .count(),
+        1,
+        "no draft is left behind"
+    );
+}
+
+/// A daemon holds the old key in memory; what it does next must count, and under the new one.
+#[tokio::test]
+async fn who_has_the_store_open_goes_on_through_a_rotation_and_saves_under_the_new_key() {
+    for looks_in_between in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(dir.path());
+        let daemon = filled(&settings).await;
+        let in_flight = daemon.token("app/ann").await.unwrap();
+        let before = daemon.change_counter().await.unwrap();
+        for n in 0..3 {
+            let other = Store::open(&settings).await.unwrap();
+            let new = fresh_key().unwrap();
+            other.reseal(&new).await.unwrap();
+            if looks_in_between {
+                assert!(is_whole(&daemon).await, "{n}");
+            }
+            assert!(other.put_in_place(&new).await.unwrap().0);
+        }
+        assert_ne!(daemon.change_counter().await.unwrap(), before, "it looks, since another process wrote");
+        // A refresh that was under way, a new sign-in, a password: the first thing that it does after the rotations.
+        assert!(daemon.save_token("app/ann", in_flight.version, &row("rotated")).await.unwrap());
+        assert!(
+            !daemon.save_token("app/ann", in_flight.version, &row("late")).await.unwrap(),
+            "versions count as ever"
+        );
+        assert!(daemon.save_token("app/eve", 0, &row("r-eve")).await.unwrap());
+        daemon.issue_password("eve@x", &Secret::new("$argon2id$e")).await.unwrap();
+        let now = SystemTime::now();
+        daemon.arm_first_use("fay@x", &Arming { until: now + Duration::from_secs(9), uid: None }).await.unwrap();
+        assert!(daemon.learn_password("fay@x", &Secret::new("$argon2id$f"), now).await.unwrap());
+        drop(daemon);
+        let fresh = Store::open(&settings).await.unwrap();
+        assert_eq!(refresh_of(&fresh, "app/ann").await.as_deref(), Some("rotated"));
+        assert_eq!(refresh_of(&fresh, "app/eve").await.as_deref(), Some("r-eve"));
+        assert_eq!(refresh_of(&fresh, "app/bob").await.as_deref(), Some("r-bob"));
+        for who in ["ann@x", "eve@x", "fay@x"] {
+            assert!(fresh.learned_password(who).await.unwrap().is_some(), "{who}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_rotations_at_once_one_key_is_in_force_and_in_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    filled(&settings).await;
+    let (a, b) = (Store::open(&settings).await.unwrap(), Store::open(&settings).await.unwrap());
+    let (first, second) = (fresh_key().unwrap(), fresh_key().unwrap());
+    a.reseal(&first).await.unwrap();
+    b.reseal(&second).await.unwrap();
+    assert_eq!(a.put_in_place(&first).await.unwrap(), (false, false), "it is in force no more");
+    assert!(is_whole(&Store::open(&settings).await.unwrap()).await);
+    assert!(b.put_in_place(&second).await.unwrap().0);
+    for store in [&a, &b, &Store::open(&settings).await.unwrap()] {
+        assert!(is_whole(store).await);
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_open_is_counted_and_keeps_nobody_else_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = filled(&settings).await;
+    sqlx::query("UPDATE sign_in SET sealed = x'0102' WHERE key = 'app/bob'").execute(&store.pool).await.unwrap();
+    let new = fresh_key().unwrap();
+    assert_eq!(store.reseal(&new).await.unwrap(), Resealed { values: 2, damaged: 1 });
+    assert!(store.put_in_place(&new).await.unwrap().0);
+    assert_eq!(refresh_of(&store, "app/ann").await.as_deref(), Some("r-ann"));
+}
+
+#[tokio::test]
+async fn a_key_of_the_configuration_needs_no_file_and_may_be_changed_by_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    let given = |byte: u8| {
+        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [byte; 32]);
+        Settings { key: Some(Secret::new(text)), ..settings(dir.path()) }
+    };
+    let daemon = filled(&given(1)).await;
+    assert!(!given(1).key_file.exists());
+    let text = Store::open(&given(2)).await.err().unwrap().to_string();
+    assert!(text.contains("the key of the configuration") && text.contains("put the right key back"), "{text}");
+
+    let new = Key::new([2; 32]);
+    Store::open(&given(1)).await.unwrap().reseal(&new).await.unwrap();
+    assert!(is_whole(&daemon).await, "by the way from the old key to the new");
+    assert!(is_whole(&Store::open(&given(1)).await.unwrap()).await, "so is a restart before the change");
+    let changed = Store::open(&given(2)).await.unwrap();
+    assert!(is_whole(&changed).await && changed.forget_old_key().await.unwrap());
+    assert!(Store::open(&given(1)).await.is_err());
+    assert!(is_whole(&daemon).await, "one that knows the new key already goes on");
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_sealed_private_and_never_over_another_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = filled(&settings).await;
+    let to = dir.path().join("copy.db");
+    store.back_up(&to).await.unwrap();
+    assert!(matches!(store.back_up(&to).await, Err(StoreError::File { .. })));
+    assert!(!dir.path().join("copy.db-wal").exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let elsewhere = Settings { url: format!("sqlite://{}", to.display()), ..settings.clone() };
+    assert!(is_whole(&Store::open(&elsewhere).await.unwrap()).await);
+    fs::write(&settings.key_file, [9; 32]).unwrap();
+    assert!(Store::open(&elsewhere).await.is_err(), "nothing without the key");
 }

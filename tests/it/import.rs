@@ -121,7 +121,11 @@ impl Home {
 
     fn store(&self) -> Settings {
         let state = self.path(".local/state/gatepost");
-        Settings { url: format!("sqlite://{}", state.join("gatepost.db").display()), key_file: state.join("key") }
+        Settings {
+            url: format!("sqlite://{}", state.join("gatepost.db").display()),
+            key: None,
+            key_file: state.join("key"),
+        }
     }
 
     /// The daemon on what was written; only the ports are the system's, and the sandbox's authority is trusted.

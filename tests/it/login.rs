@@ -276,7 +276,7 @@ fn a_wrong_key_is_named_and_nothing_is_overwritten() {
     std::fs::write(&key, [7; 32]).unwrap();
     let (code, _, errors) = run(&["login", "ann@b.c"], &config);
     assert_eq!(code, 1);
-    assert!(errors.contains("state/key") && errors.contains("put the right key file back"), "{errors}");
+    assert!(errors.contains("state/key") && errors.contains("put the right key back"), "{errors}");
     std::fs::write(&key, right).unwrap();
     assert!(run(&["logout", "ann@b.c", "--yes"], &config).1.contains("every copy"));
 }

@@ -201,7 +201,7 @@ async fn pages_load_nothing_from_elsewhere_and_take_no_form_from_elsewhere() {
 async fn a_browser_signs_in_and_the_account_turns_green_and_mail_flows() {
     let world = World::with(nobody_signed_in()).await;
     let browser = Browser::inside(&world).await;
-    assert!(browser.page("/").await.contains("✗ sign-in needed"));
+    browser.until("/", "✗ sign-in needed").await;
     let begun = browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "browser")]).await;
     assert_eq!(begun.status(), StatusCode::SEE_OTHER);
     let page = browser.page(ACCOUNT).await;

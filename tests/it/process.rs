@@ -25,7 +25,7 @@ pub fn command(arguments: &[&str], file: &Path) -> Command {
     command
 }
 
-fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
+pub fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command(arguments, file).output().unwrap();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -66,7 +66,7 @@ impl Program {
         self.child.id().unwrap()
     }
 
-    async fn greeted(&self, protocol: Protocol) -> Talk {
+    pub async fn greeted(&self, protocol: Protocol) -> Talk {
         let (_, address) = self.bound.iter().find(|(name, _)| *name == protocol.to_string()).unwrap();
         let mut talk = Talk::connect(own_address(), *address).await;
         talk.greeted(protocol).await;
@@ -78,7 +78,7 @@ impl Program {
     }
 
     /// `kill -9`.
-    async fn killed(mut self) {
+    pub async fn killed(mut self) {
         self.child.kill().await.unwrap();
     }
 }

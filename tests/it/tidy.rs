@@ -50,6 +50,9 @@ const EXPOSE: &[&str] = &[
     "src/console/sign_ins.rs",             // the redirected address that a person pastes
     "src/daemon/notify/command.rs",        // the arguments of the program that tells
     "src/daemon/notify/webhook.rs",        // the address of a webhook
+    "src/net/detour/connect.rs",           // login at a proxy
+    "src/net/detour/proxy.rs",             // the URL of a proxy
+    "src/net/detour/socks5.rs",            // login at a proxy
     "src/net/http.rs",                     // body of a token request
     "src/oauth/fingerprint.rs",            // keyed hash of a token
     "src/oauth/grants/service_account.rs", // the key that signs
@@ -58,6 +61,7 @@ const EXPOSE: &[&str] = &[
     "src/sandbox/identity/grant.rs",       // the imitated provider checks the secret
     "src/sandbox/identity/metadata.rs",    // hands out a token
     "src/sandbox/transcript.rs",           // masks secrets in what it records
+    "src/store/key.rs",                    // the key that seals
     "src/store/row.rs",                    // what is sealed
     "src/store/sqlite.rs",                 // sealed rows
     "src/wire/imap/back.rs",               // AUTHENTICATE

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the real-parts tests need and is not there yet: mail servers, mail programs, a browser, and the OAuth server.
+# Installs what the real-parts tests need and is not there yet: mail servers, proxies, mail programs, a browser, and the OAuth server.
 #
 # It exists so that `make test` works on a fresh Debian 12 as root. It refuses to do more: no package is upgraded, no service is
 # started (a policy-rc.d that answers 101 stands in while packages are set up), and nothing at all is asked of the network when
@@ -14,6 +14,7 @@ built=$clients/built
 
 packages=(
     dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix postfix-pcre              # the real upstream
+    squid microsocks libnss-wrapper                                             # the real proxies, and names that they alone resolve
     chromium chromium-driver                                                    # the real browser
     openssl ca-certificates
     strace                                                                      # makes fsync fail

@@ -29,7 +29,7 @@ impl Office {
     async fn new(password: LocalPassword) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", dir.path().join("gatepost.db").display());
-        let store = Store::open(&Settings { url, key_file: dir.path().join("key") }).await.unwrap();
+        let store = Store::open(&Settings { url, key_file: dir.path().join("key"), key: None }).await.unwrap();
         let account = Arc::new(account(password.clone()));
         let client = Client {
             name: "copier".into(),

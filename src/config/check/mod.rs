@@ -26,7 +26,11 @@ use super::{
     problem::{Problem, Severity},
     raw,
 };
-use crate::{net::Network, store};
+use crate::{
+    base::Secret,
+    net::{Network, Proxy},
+    store,
+};
 
 /// Collects problems while the sections are checked.
 pub struct Checker<'a> {
@@ -130,7 +134,24 @@ impl Checker<'_> {
         };
         let beside = database.parent().unwrap_or(Path::new("/")).join("key");
         let key_file = raw.key_file.as_ref().map(|path| self.around.path(path)).unwrap_or(beside);
-        Some(store::Settings { url: format!("sqlite://{}", database.display()), key_file })
+        let key = self.sealing_key(raw);
+        Some(store::Settings { url: format!("sqlite://{}", database.display()), key_file, key })
+    }
+
+    /// Unlike other secrets in a file, the key in one may be missing: the first run makes it.
+    fn sealing_key(&mut self, raw: &raw::Store) -> Option<Secret> {
+        let table = Key::of("store");
+        if raw.key_file.is_some() && (raw.key.is_some() || raw.key_env.is_some()) {
+            let hint = "keep one of `key`, `key-file` and `key-env`";
+            self.error(&table.field("key-file"), "`store.key` is given more than once", hint);
+        }
+        let key = self.secret(&table, "key", raw.key.as_ref(), None, raw.key_env.as_deref())?;
+        if let Err(why) = store::parse_key(&key) {
+            let name = if raw.key.is_some() { "key" } else { "key-env" };
+            let text = format!("`store.{name}` {why}; a key is the base64 of 32 bytes");
+            self.error(&table.field(name), text, "make one: openssl rand -base64 32");
+        }
+        Some(key)
     }
 
     fn console(&mut self, raw: &raw::Console) -> Option<Console> {
@@ -163,15 +184,13 @@ impl Checker<'_> {
         let http_proxy = self.secret(&table, "http-proxy", raw.http_proxy.as_ref(), file, env);
         let (file, env) = (raw.mail_proxy_file.as_deref(), raw.mail_proxy_env.as_deref());
         let mail_proxy = self.secret(&table, "mail-proxy", raw.mail_proxy.as_ref(), file, env);
-        let mut proxy = |name: &str, url: Option<crate::base::Secret>| {
-            let url = url?;
-            let parsed = Url::parse(url.expose()).ok();
-            let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "socks5" | "socks5h") && url.has_host());
-            if parsed.is_none() {
-                let text = format!("`network.{name}` is not the URL of a proxy");
-                self.error(&table.field(name), text, "for example \"http://proxy:3128\" or \"socks5://proxy:1080\"");
-            }
-            parsed
+        let mut proxy = |name: &str, url: Option<Secret>| {
+            Proxy::parse(url?.expose())
+                .map_err(|why| {
+                    let hint = "for example \"http://proxy:3128\", \"http://USER:PASSWORD@proxy:3128\" or \"socks5://proxy:1080\"";
+                    self.error(&table.field(name), format!("`network.{name}` {why}"), hint);
+                })
+                .ok()
         };
         let (http_proxy, mail_proxy) = (proxy("http-proxy", http_proxy), proxy("mail-proxy", mail_proxy));
         let ca_file = raw.ca_file.as_ref().map(|path| self.readable(&table.field("ca-file"), path));

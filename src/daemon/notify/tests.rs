@@ -369,7 +369,8 @@ struct House {
 
 impl House {
     async fn start(dir: &std::path::Path, notify: &Notify, watched: Vec<Watched>, ahead: i64) -> Self {
-        let settings = Settings { url: format!("sqlite://{}/gatepost.db", dir.display()), key_file: dir.join("key") };
+        let url = format!("sqlite://{}/gatepost.db", dir.display());
+        let settings = Settings { url, key: None, key_file: dir.join("key") };
         let store = Arc::new(Store::open(&settings).await.unwrap());
         let meter = Meter::new();
         let keepers = Arc::new(Keepers::new(store.clone(), http(), meter.clone(), None));

@@ -59,20 +59,20 @@ async fn an_error_names_its_layer_and_every_address() {
     let authority = Authority::new();
     let dead = refusing();
     let smtp = upstream("127.0.0.1", dead.port(), UpstreamTls::StartTls);
-    let error = dial(&smtp, &authority.client(), soon()).await.unwrap_err();
+    let error = dial(&smtp, None, &authority.client(), soon()).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Connect);
     let text = error.to_string();
     assert!(text.contains(&dead.to_string()) && text.contains("refused"), "{text}");
 
     let nowhere = upstream("no-such-host.invalid", 993, UpstreamTls::Implicit);
-    let error = dial(&nowhere, &authority.client(), soon()).await.unwrap_err();
+    let error = dial(&nowhere, None, &authority.client(), soon()).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Resolve);
     assert!(error.to_string().starts_with("no-such-host.invalid:993: name resolution failed"), "{error}");
 
     let dead = silent();
     let mute = upstream("127.0.0.1", dead.address.port(), UpstreamTls::StartTls);
     let briefly = Instant::now() + std::time::Duration::from_millis(50);
-    let error = dial(&mute, &authority.client(), briefly).await.unwrap_err();
+    let error = dial(&mute, None, &authority.client(), briefly).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Timeout);
     assert!(error.to_string().contains("no answer"), "{error}");
 }
@@ -84,12 +84,12 @@ async fn look_ups_of_names_wait_for_each_other_and_literal_addresses_for_nobody(
     let all = LOOKUPS.acquire_many(32).await.unwrap();
     let briefly = Instant::now() + std::time::Duration::from_millis(50);
     let named = upstream("localhost", refusing().port(), UpstreamTls::StartTls);
-    let error = dial(&named, &authority.client(), briefly).await.unwrap_err();
+    let error = dial(&named, None, &authority.client(), briefly).await.unwrap_err();
     assert!(error.to_string().contains("while resolving"), "{error}");
     let literal = upstream("127.0.0.1", refusing().port(), UpstreamTls::StartTls);
-    assert_eq!(dial(&literal, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);
+    assert_eq!(dial(&literal, None, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);
     drop(all);
-    assert_eq!(dial(&named, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);
+    assert_eq!(dial(&named, None, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn implicit_tls_is_up_when_the_dial_returns_and_a_bad_certificate_does_not
         }
     });
     let imap = upstream("localhost", port, UpstreamTls::Implicit);
-    assert!(dial(&imap, &authority.client(), soon()).await.unwrap().is_tls());
-    let error = dial(&imap, &Authority::new().client(), soon()).await.unwrap_err();
+    assert!(dial(&imap, None, &authority.client(), soon()).await.unwrap().is_tls());
+    let error = dial(&imap, None, &Authority::new().client(), soon()).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Certificate);
 }

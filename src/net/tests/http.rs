@@ -8,7 +8,7 @@ use tokio::{
 use url::Url;
 
 use super::{
-    super::{HttpClient, HttpFault, Network, Stream},
+    super::{HttpClient, HttpFault, Network, Proxy, Stream},
     authority::Authority,
     soon,
 };
@@ -125,7 +125,8 @@ async fn a_hanging_endpoint_ends_in_a_timeout() {
 async fn the_configured_proxy_is_used_except_for_this_machine() {
     let (proxy, asked) = endpoint(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec()).await;
     let (local, _) = endpoint(b"HTTP/1.1 204 None\r\n\r\n".to_vec()).await;
-    let network = Network { http_proxy: Some(proxy), ..Network::default() };
+    let proxy = format!("http://{}:{}", proxy.host_str().unwrap(), proxy.port().unwrap());
+    let network = Network { http_proxy: Some(Proxy::parse(&proxy).unwrap()), ..Network::default() };
     let client = HttpClient::new(&network, &Authority::new().client()).unwrap();
     let form = [("last", "end".into())];
     let reply = client.post_form(&"http://login.example/token".parse().unwrap(), &form, &[]).await.unwrap();
@@ -138,7 +139,7 @@ async fn the_configured_proxy_is_used_except_for_this_machine() {
 #[tokio::test]
 async fn link_local_addresses_are_never_asked_for_through_the_proxy() {
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url: Url = format!("http://{}", proxy.local_addr().unwrap()).parse().unwrap();
+    let url = Proxy::parse(&format!("http://{}", proxy.local_addr().unwrap())).unwrap();
     let network = Network { http_proxy: Some(url), ..Network::default() };
     let client = HttpClient::new(&network, &Authority::new().client()).unwrap();
     for (asked, through_proxy) in [("http://id.example/", true), ("http://169.254.7.7:1/token", false)] {

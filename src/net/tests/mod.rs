@@ -1,6 +1,7 @@
 //! Behaviour over real sockets: port 0, no sleeps, certificates made on the spot.
 
 mod authority;
+mod detour;
 mod dialling;
 mod http;
 mod listening;

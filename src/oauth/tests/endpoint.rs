@@ -249,7 +249,8 @@ impl House {
 }
 
 pub async fn open(dir: &Path) -> Store {
-    let settings = Settings { url: format!("sqlite://{}/gatepost.db", dir.display()), key_file: dir.join("key") };
+    let settings =
+        Settings { url: format!("sqlite://{}/gatepost.db", dir.display()), key_file: dir.join("key"), key: None };
     Store::open(&settings).await.unwrap()
 }
 

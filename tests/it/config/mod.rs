@@ -31,7 +31,12 @@ const WIDE: &str = "[[listener]]\nprotocol = \"smtp\"\nlisten = [\"0.0.0.0:1587\
 const COPIER: &str = "[[client]]\nname = \"copier\"\naccount = \"ann@contoso.com\"\n";
 
 fn person() -> Surroundings {
-    let variables = [("HOME", "/home/ann"), ("SECRET", "from-the-environment"), ("GATEPOST_CLIENT_SECRET", "s3cret")];
+    let variables = [
+        ("HOME", "/home/ann"),
+        ("SECRET", "from-the-environment"),
+        ("PROXY", "socks5://10.0.0.1"),
+        ("GATEPOST_CLIENT_SECRET", "s3cret"),
+    ];
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost") }
 }
@@ -356,7 +361,6 @@ fn what_comes_later_is_refused_never_ignored() {
         format!("{client}recipients = [\"*@contoso.com\"]\n"),
         format!("{client}capture = true\n"),
         format!("{client}delivery = \"queue\"\n"),
-        "[network]\nmail-proxy = \"http://proxy:3128\"\n".to_owned(),
         "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
@@ -371,6 +375,44 @@ fn what_comes_later_is_refused_never_ignored() {
         assert!(warnings.to_string().contains("this version"), "{warnings}");
     }
     fine(&format!("{client}sender = \"keep\"\nrepair = false\ncapture = false\ndelivery = \"direct\"\n"));
+}
+
+#[test]
+fn a_proxy_is_named_by_a_url_that_says_all_of_it() {
+    let config = fine("[network]\nhttp-proxy = \"http://proxy.corp:3128\"\nmail-proxy-env = \"PROXY\"\n");
+    assert_eq!(config.network.http_proxy.unwrap().to_string(), "http://proxy.corp:3128");
+    assert_eq!(config.network.mail_proxy.unwrap().to_string(), "socks5://10.0.0.1:1080");
+    for (url, expected) in [
+        ("https://proxy:3128", "`network.mail-proxy` wants TLS to the proxy itself"),
+        ("proxy:3128", "`network.mail-proxy` is neither http:// nor socks5://"),
+        ("http://ann:hun#ter2@proxy:3128", "is not a URL; in user and password write"),
+        ("http://hunter2@proxy:3128", "a user without a password"),
+    ] {
+        let text = refused(&format!("[network]\nmail-proxy = \"{url}\"\n"));
+        assert!(text.contains(expected) && text.contains("hint: for example \"http://proxy:3128\""), "{text}");
+        assert!(!text.contains("ter2"), "{text}");
+    }
+}
+
+#[test]
+fn the_sealing_key_comes_from_one_place_and_is_a_key() {
+    let key = "oKGio6SlpqeoqaqrrK2ur7CxsrO0tba3uLm6u7y9vr8=";
+    let config = fine(&format!("[store]\nkey = \"{key}\"\n"));
+    let shown = config::show(&config);
+    assert!(shown.contains("key = \"[hidden]\"") && !shown.contains("oKGi"), "{shown}");
+    assert!(fine("[store]\nkey-file = \"/none/yet\"\n").store.key.is_none(), "the first run makes it");
+    for (keys, expected) in [
+        (format!("key = \"{key}\"\nkey-file = \"key\""), "`store.key` is given more than once"),
+        (format!("key = \"{key}\"\nkey-env = \"SECRET\""), "`store.key` is given more than once"),
+        ("key-env = \"SECRET\"".to_owned(), "`store.key-env` holds 20 bytes that are no base64"),
+        ("key-env = \"NOT_SET\"".to_owned(), "the environment variable NOT_SET is not set"),
+        ("key = \"c2hvcnQ=\"".to_owned(), "`store.key` holds the base64 of 5 bytes; a key is the base64 of 32 bytes"),
+    ] {
+        let text = refused(&format!("[store]\n{keys}\n"));
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    let other = fine("[store]\nkey = \"AAGio6SlpqeoqaqrrK2ur7CxsrO0tba3uLm6u7y9vr8=\"\n");
+    assert_eq!(config::diff(&config, &other).to_string(), "restart needed for store");
 }
 
 #[test]
@@ -404,13 +446,17 @@ fn what_is_shown_has_no_secrets_and_reads_back() {
     let console = format!("[console]\npassword = \"{HASH}\"\n");
     let notify = "[notify]\nwebhook = \"https://chat.example/s3cret\"\ncommand = [\"tell\", \"--token=s3cret\"]\n";
     let app = format!("{APP}client-secret = \"s3cret\"\nsecret-expires = 2027-05-01\n");
-    let config = fine(&format!("{console}{notify}{app}{ANN}password = \"{HASH}\"\n"));
+    let network =
+        "[network]\nhttp-proxy = \"http://ann:s3cret@proxy:3128\"\nmail-proxy = \"socks5://ann:s3cret@proxy\"\n";
+    let config = fine(&format!("{console}{network}{notify}{app}{ANN}password = \"{HASH}\"\n"));
     let shown = config::show(&config);
     assert!(shown.contains("secret-expires = 2027-05-01"), "{shown}");
     for secret in ["s3cret", "argon2id"] {
         assert!(!shown.contains(secret), "{shown}");
-        assert!(!format!("{:?} {:?}", config.apps, config.accounts).contains(secret));
+        assert!(!format!("{:?} {:?} {:?}", config.apps, config.accounts, config.network).contains(secret));
     }
+    assert!(shown.contains("http-proxy = \"http://ann:[hidden]@proxy:3128\""), "{shown}");
+    assert!(shown.contains("mail-proxy = \"socks5://ann:[hidden]@proxy:1080\""), "{shown}");
     shown.parse::<toml::Table>().unwrap();
 }
 
@@ -434,6 +480,10 @@ fn a_reload_names_what_changed_and_nothing_else() {
     assert!(change.to_string().contains("restart needed for listeners +smtp 0.0.0.0:1587 -"), "{change}");
     assert_eq!(change.sections, ["daemon"]);
     assert!(change.apps.is_empty());
+
+    let proxy = |password: &str| fine(&format!("[network]\nmail-proxy = \"http://ann:{password}@proxy:3128\"\n"));
+    assert_eq!(config::diff(&proxy("a"), &proxy("b")).to_string(), "changed network");
+    assert!(config::diff(&proxy("a"), &proxy("a")).is_empty());
 
     let secret = |value: &str| fine(&format!("{APP}client-secret = \"{value}\"\n"));
     assert_eq!(config::diff(&secret("a"), &secret("b")).apps.changed, ["contoso"]);

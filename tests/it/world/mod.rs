@@ -60,6 +60,10 @@ pub struct Plan {
     pub daemon: String,
     /// More keys of the app.
     pub app: String,
+    /// Keys of `[network]`.
+    pub network: String,
+    /// The mail servers by this name, which nobody resolves, instead of their address.
+    pub upstream: Option<&'static str>,
     /// Keys of ann's account.
     pub account: String,
     /// ann's `password`.
@@ -90,6 +94,8 @@ impl Default for Plan {
             console: String::new(),
             daemon: String::new(),
             app: String::new(),
+            network: String::new(),
+            upstream: None,
             account: String::new(),
             password: cheap_hash(PASSWORD),
             files: Vec::new(),
@@ -289,13 +295,13 @@ pub async fn asked(console: SocketAddr, path: &str) -> String {
 }
 
 pub fn settings(dir: &std::path::Path) -> Settings {
-    Settings { url: format!("sqlite://{}", dir.join("gatepost.db").display()), key_file: dir.join("key") }
+    Settings { url: format!("sqlite://{}", dir.join("gatepost.db").display()), key_file: dir.join("key"), key: None }
 }
 
 fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> String {
     let ca: PathBuf = dir.join("ca.pem");
     std::fs::write(&ca, sandbox.ca_pem()).unwrap();
-    let Settings { url, key_file } = settings(dir);
+    let Settings { url, key_file, .. } = settings(dir);
     let listeners: String = ["smtp", "imap", "pop3"]
         .iter()
         .map(|protocol| {
@@ -305,10 +311,13 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
             )
         })
         .collect();
-    let port = |address: SocketAddr| format!("{}:{}", address.ip(), address.port());
+    let port = |address: SocketAddr| match plan.upstream {
+        Some(name) => format!("{name}:{}", address.port()),
+        None => format!("{}:{}", address.ip(), address.port()),
+    };
     format!(
         "[store]\nurl = \"{url}\"\nkey-file = \"{key}\"\n\n[console]\nlisten = \"127.0.0.1:0\"\n{console}\n\n\
-         [daemon]\n{daemon}\n\n[network]\nca-file = \"{ca}\"\n\n{listeners}\
+         [daemon]\n{daemon}\n\n[network]\nca-file = \"{ca}\"\n{network}\n\n{listeners}\
          [app.contoso]\nprovider = \"custom\"\nclient-id = \"{PUBLIC_CLIENT}\"\ngrant = \"{grant}\"\n\
          scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]\n\
          authorize-url = \"{authorize}\"\ntoken-url = \"{token}\"\ndevice-url = \"{device}\"\n\
@@ -318,6 +327,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
         key = key_file.display(),
         console = plan.console,
         daemon = plan.daemon,
+        network = plan.network,
         ca = ca.display(),
         grant = plan.grant,
         authorize = sandbox.authorize_url(),

@@ -1,0 +1,189 @@
+//! Mail through a proxy of the network: the daemon finds no server by itself, since nothing resolves its name.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use gatepost::{
+    base::Protocol,
+    config::{self, Surroundings},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::world::{Answers, FOR_NOW, HEAD, IN, Plan, World, in_each_protocol};
+
+const NAME: &str = "mail.contoso.example";
+
+/// A proxy for both ways in, by the first byte. Whatever name is asked for is on this machine.
+struct Proxy {
+    address: SocketAddr,
+    /// `host:port`, in the order in which they were asked for.
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// With a `refusal`, that is its answer to everybody.
+    async fn start(refusal: Option<&'static [u8]>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let told = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                tokio::spawn(serve(tcp, refusal, told.clone()));
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn serve(mut tcp: TcpStream, refusal: Option<&'static [u8]>, asked: Arc<Mutex<Vec<String>>>) {
+    let first = tcp.read_u8().await.unwrap();
+    let (target, yes): (_, &[u8]) = match first {
+        5 => (socks(&mut tcp).await, b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"),
+        _ => (connect(&mut tcp).await, b"HTTP/1.1 200 Connection established\r\nProxy-Agent: test\r\n\r\n"),
+    };
+    asked.lock().unwrap().push(target.clone());
+    if let Some(refusal) = refusal {
+        tcp.write_all(refusal).await.unwrap();
+        let _ = tcp.read(&mut [0; 64]).await;
+        return;
+    }
+    let port: u16 = target.rsplit(':').next().unwrap().parse().unwrap();
+    let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    tcp.write_all(yes).await.unwrap();
+    let _ = copy_bidirectional(&mut tcp, &mut far).await;
+}
+
+async fn connect(tcp: &mut TcpStream) -> String {
+    let mut header = Vec::new();
+    while !header.ends_with(b"\r\n\r\n") {
+        header.push(tcp.read_u8().await.unwrap());
+    }
+    String::from_utf8(header).unwrap().split(' ').nth(1).unwrap().to_owned()
+}
+
+/// Takes ann with her password (RFC 1929), and a name.
+async fn socks(tcp: &mut TcpStream) -> String {
+    let mut hello = [0; 3];
+    tcp.read_exact(&mut hello).await.unwrap();
+    assert_eq!(hello, [2, 0, 2]);
+    tcp.write_all(&[5, 2]).await.unwrap();
+    let login = "\x01\x03ann\x08p w:@%ü".as_bytes();
+    let mut said = vec![0; login.len()];
+    tcp.read_exact(&mut said).await.unwrap();
+    assert_eq!(said, login);
+    tcp.write_all(&[1, 0]).await.unwrap();
+    let mut head = [0; 5];
+    tcp.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[..4], [5, 1, 0, 3]);
+    let mut rest = vec![0; usize::from(head[4]) + 2];
+    tcp.read_exact(&mut rest).await.unwrap();
+    let (name, port) = rest.split_at(rest.len() - 2);
+    format!("{}:{}", String::from_utf8_lossy(name), u16::from_be_bytes([port[0], port[1]]))
+}
+
+async fn behind(url: &str) -> World {
+    let plan = Plan { network: format!("mail-proxy = \"{url}\""), upstream: Some(NAME), ..Plan::default() };
+    World::with(plan).await
+}
+
+async fn login_everywhere(world: &World, answers: Answers) -> Vec<String> {
+    let said = std::cell::RefCell::new(Vec::new());
+    in_each_protocol(async |protocol| {
+        let line = world.ann_hears(protocol, answers).await;
+        said.borrow_mut().push(line);
+    })
+    .await;
+    said.into_inner()
+}
+
+#[tokio::test]
+async fn mail_of_all_protocols_goes_through_either_kind_of_proxy_and_nothing_beside_it() {
+    let proxy = Proxy::start(None).await;
+    for url in [format!("http://{}", proxy.address), format!("socks5://ann:p%20w%3A%40%25%C3%BC@{}", proxy.address)] {
+        let before = proxy.asked().len();
+        let world = behind(&url).await;
+        login_everywhere(&world, IN).await;
+
+        let mut smtp = world.smtp_in_data().await;
+        smtp.say(&format!("{HEAD}Through the wall.\r\n.")).await;
+        smtp.expect("250 ").await;
+        assert!(String::from_utf8_lossy(&world.only_message().bytes).contains("Through the wall."));
+
+        let mut asked = proxy.asked().split_off(before);
+        asked.sort();
+        let sandbox = &world.sandbox;
+        let ports = [sandbox.smtp(), sandbox.smtp(), sandbox.imap(), sandbox.pop3()].map(|at| at.port());
+        let mut expected: Vec<_> = ports.iter().map(|port| format!("{NAME}:{port}")).collect();
+        expected.sort();
+        assert_eq!(asked, expected, "each connection, by name");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_no_is_told_by_an_id_of_its_own() {
+    for (refusal, id) in [
+        (
+            &b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"[..],
+            "proxy-login-refused",
+        ),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "proxy-forbids"),
+        (b"HTTP/1.1 504 Gateway Timeout\r\n\r\n", "proxy-no-way"),
+        (b"220 mail.example ESMTP\r\n", "proxy-unreachable"),
+    ] {
+        let proxy = Proxy::start(Some(refusal)).await;
+        let world = behind(&format!("http://ann:hunter2@{}", proxy.address)).await;
+        for line in login_everywhere(&world, FOR_NOW).await {
+            assert!(line.ends_with(&format!("[gatepost {id}]")), "{line}");
+            assert!(!line.contains("hunter2"), "{line}");
+        }
+        assert_eq!(proxy.asked().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_reload_takes_the_next_connections_through_another_proxy_and_leaves_those_that_are_open() {
+    let (first, second) = (Proxy::start(None).await, Proxy::start(None).await);
+    let world = behind(&format!("http://{}", first.address)).await;
+    let mut open = world.imap_as_ann().await;
+    let file = world.dir.path().join("gatepost.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let moved = text.replace(&first.address.to_string(), &second.address.to_string());
+    let around = Surroundings::of_this_process(&file);
+    let (config, _) = config::check_text(&moved, "gatepost.toml", &around).unwrap();
+    world.daemon.reload(&config).unwrap();
+
+    world.ann_hears(Protocol::Pop3, IN).await;
+    assert_eq!((first.asked().len(), second.asked().len()), (1, 1));
+    open.say("b NOOP").await;
+    open.expect("b OK").await;
+}
+
+#[tokio::test]
+async fn a_reload_reads_the_ca_file_again() {
+    let world = World::new().await;
+    let file = world.dir.path().join("gatepost.toml");
+    let ca_file = world.dir.path().join("ca.pem");
+    let right = std::fs::read_to_string(&ca_file).unwrap();
+    let reload = || {
+        let (config, _) = config::load(&file).unwrap();
+        world.daemon.reload(&config).unwrap();
+    };
+    let other = rcgen::generate_simple_self_signed(["else.example".to_owned()]).unwrap();
+    std::fs::write(&ca_file, other.cert.pem()).unwrap();
+    reload();
+    let said = world.ann_hears(Protocol::Imap, FOR_NOW).await;
+    assert!(said.ends_with("[gatepost upstream-unreachable]"), "{said}");
+    std::fs::write(&ca_file, right).unwrap();
+    reload();
+    world.ann_hears(Protocol::Imap, IN).await;
+}

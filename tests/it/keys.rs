@@ -1,0 +1,246 @@
+//! The key that seals what is stored: changed while the daemon runs, killed in the middle, and copies that are restored.
+
+use std::{path::Path, process::Stdio, time::Instant};
+
+use gatepost::{
+    base::Protocol,
+    sandbox::Rotation,
+    store::{Settings, Store},
+};
+
+use crate::{
+    process::{Program, command, run, sign_in_with_a_stale_token, stored_refresh},
+    world::{ANN, BOB, FOR_GOOD, IN, PROTOCOLS, Plan, account, settings, sign_in_with, stage},
+};
+
+fn rotate(file: &Path) -> String {
+    let (code, said, errors) = run(&["key", "rotate"], file);
+    assert_eq!(code, 0, "{said}{errors}");
+    said
+}
+
+async fn logs_in_everywhere(program: &Program) {
+    for protocol in PROTOCOLS {
+        let said = program.login(protocol).await;
+        assert!(said.starts_with(IN.of(protocol)), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_changed_while_the_daemon_runs_and_no_login_fails() {
+    let (sandbox, dir, file) = stage(&Plan { signed_in: vec![], ..Plan::default() }).await;
+    sign_in_with_a_stale_token(&sandbox, dir.path()).await;
+    let program = Program::start(&file).await;
+    let before = std::fs::read(dir.path().join("key")).unwrap();
+
+    // The first login behind it refreshes, and its new token is saved under a key that the daemon has not seen.
+    let said = rotate(&file);
+    assert!(said.starts_with("All that is stored (1 value) is sealed under a new key"), "{said}");
+    assert!(said.contains("A running daemon goes on by itself.") && said.contains("back it up"), "{said}");
+    assert_ne!(std::fs::read(dir.path().join("key")).unwrap(), before);
+    let asked = sandbox.counts().token_requests_total();
+    logs_in_everywhere(&program).await;
+    assert!(sandbox.counts().token_requests_total() > asked, "it refreshed");
+
+    for _ in 0..3 {
+        let (file, other) = (file.clone(), file.clone());
+        let rotations =
+            [tokio::task::spawn_blocking(move || rotate(&file)), tokio::task::spawn_blocking(move || rotate(&other))];
+        logs_in_everywhere(&program).await;
+        for rotation in rotations {
+            rotation.await.unwrap();
+        }
+        logs_in_everywhere(&program).await;
+    }
+    program.killed().await;
+    let program = Program::start(&file).await;
+    logs_in_everywhere(&program).await;
+}
+
+/// A sign-in with one-time rotation is the one that a lost save would cost.
+#[tokio::test]
+async fn a_refresh_that_is_under_way_during_a_rotation_is_saved_under_the_new_key() {
+    let mut plan = Plan { signed_in: vec![], ..Plan::default() };
+    plan.sandbox.faults.identity.rotation = Rotation::OneTime;
+    let (sandbox, dir, file) = stage(&plan).await;
+    sign_in_with_a_stale_token(&sandbox, dir.path()).await;
+    let old = stored_refresh(dir.path()).await;
+    let program = Program::start(&file).await;
+    let login = async { program.login(Protocol::Imap).await };
+    let rotation = tokio::task::spawn_blocking({
+        let file = file.clone();
+        move || rotate(&file)
+    });
+    let (said, _) = tokio::join!(login, rotation);
+    assert!(said.starts_with("a OK"), "{said}");
+    program.killed().await;
+    assert!(!stored_refresh(dir.path()).await.matches(&old), "the new one is there, and opens");
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_killed_at_any_moment_costs_nothing() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let program = Program::start(&file).await;
+    logs_in_everywhere(&program).await;
+    // From here on the daemon has what it needs for an hour.
+    let refresh = stored_refresh(dir.path()).await;
+    let begun = Instant::now();
+    rotate(&file);
+    let whole = begun.elapsed();
+    let mut killed = 0;
+    for n in 0..24 {
+        let mut child = command(&["key", "rotate"], &file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Nothing tells from outside where it is; so the moments are spread over all of its time.
+        tokio::time::sleep(whole * n / 22).await;
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        let _ = child.kill();
+        child.wait().unwrap();
+        assert!(stored_refresh(dir.path()).await.matches(&refresh), "killed after {n}/22");
+    }
+    assert!(killed > 5, "{killed}");
+    logs_in_everywhere(&program).await;
+    program.killed().await;
+    rotate(&file);
+    assert!(stored_refresh(dir.path()).await.matches(&refresh));
+    let program = Program::start(&file).await;
+    logs_in_everywhere(&program).await;
+}
+
+#[tokio::test]
+async fn where_the_key_is_not_ours_to_write_the_new_one_goes_to_a_file_and_the_old_one_opens_until_then() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let key = std::fs::read_to_string(dir.path().join("key")).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with = |key: &str| text.replace("\n\n[console]", &format!("\nkey = \"{}\"\n\n[console]", key.trim()));
+    let without_file = |text: String| {
+        let lines = text.lines().filter(|line| !line.starts_with("key-file = ")).collect::<Vec<_>>();
+        std::fs::write(&file, lines.join("\n")).unwrap();
+    };
+    without_file(with(&key));
+    let program = Program::start(&file).await;
+
+    let (code, _, errors) = run(&["key", "rotate"], &file);
+    assert_eq!(code, 2, "{errors}");
+    assert!(
+        errors.contains("is not Gatepost's to write; nothing was changed\nhint: gatepost key rotate --new-key-file"),
+        "{errors}"
+    );
+
+    let new = dir.path().join("new.key");
+    let (code, said, errors) = run(&["key", "rotate", "--new-key-file", new.to_str().unwrap()], &file);
+    assert_eq!(code, 0, "{errors}");
+    assert!(said.contains("`store.key`") && said.contains("then restart the daemon"), "{said}");
+    logs_in_everywhere(&program).await;
+    program.killed().await;
+
+    let program = Program::start(&file).await;
+    logs_in_everywhere(&program).await;
+    program.killed().await;
+    without_file(with(&std::fs::read_to_string(&new).unwrap()));
+    let program = Program::start(&file).await;
+    logs_in_everywhere(&program).await;
+    program.killed().await;
+    without_file(with(&key));
+    let (code, _, errors) = run(&["run"], &file);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("is not the one that sealed"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_key_that_comes_as_a_credential_wins_and_says_how_to_change_it() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let credentials = dir.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::rename(dir.path().join("key"), credentials.join("gatepost.key")).unwrap();
+    let with = |arguments: &[&str]| {
+        let done = command(arguments, &file).env("CREDENTIALS_DIRECTORY", &credentials).output().unwrap();
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
+        )
+    };
+    let signed_in = || {
+        let (_, said) = with(&["status"]);
+        assert!(said.contains(&format!("{ANN}  contoso  ready")), "{said}");
+    };
+    signed_in();
+    assert!(!dir.path().join("key").exists());
+    let new = dir.path().join("new.key");
+    let (code, said) = with(&["key", "rotate", "--new-key-file", new.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("systemd-creds encrypt --name=gatepost.key {}", new.display())), "{said}");
+    signed_in();
+    std::fs::copy(&new, credentials.join("gatepost.key")).unwrap();
+    signed_in();
+    let (code, said) = with(&["key", "rotate", "--new-key-file", credentials.join("gatepost.key").to_str().unwrap()]);
+    assert!(code == Some(2) && said.contains("holds the key that is in force"), "{said}");
+    let (code, _, errors) = run(&["key", "rotate"], &file);
+    assert!(code != 0 && errors.contains("given to the service alone"), "{errors}");
+}
+
+/// The copy and its key, as a new machine gets them.
+async fn restored(dir: &Path, file: &Path, copy: &Path) -> tempfile::TempDir {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let Settings { key_file, .. } = settings(dir);
+    std::fs::copy(copy, elsewhere.path().join("gatepost.db")).unwrap();
+    std::fs::copy(key_file, elsewhere.path().join("key")).unwrap();
+    std::fs::copy(dir.join("ca.pem"), elsewhere.path().join("ca.pem")).unwrap();
+    let text = std::fs::read_to_string(file).unwrap();
+    let moved = text.replace(dir.to_str().unwrap(), elsewhere.path().to_str().unwrap());
+    std::fs::write(elsewhere.path().join("gatepost.toml"), moved).unwrap();
+    elsewhere
+}
+
+async fn forget_access_token(dir: &Path) {
+    let store = Store::open(&settings(dir)).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    let mut found = store.token(&key).await.unwrap();
+    let row = found.row.as_mut().unwrap();
+    row.access.clear();
+    assert!(store.save_token(&key, found.version, row).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_backup_made_while_the_daemon_runs_is_restored_elsewhere_and_nobody_signs_in_again() {
+    for rotation in [Rotation::Entra, Rotation::OneTime] {
+        let mut plan = Plan { more: account(BOB, ""), ..Plan::default() };
+        plan.sandbox.faults.identity.rotation = rotation;
+        let (sandbox, dir, file) = stage(&plan).await;
+        let program = Program::start(&file).await;
+        logs_in_everywhere(&program).await;
+        let copy = dir.path().join("copy.db");
+        let (code, said, errors) = run(&["backup", copy.to_str().unwrap()], &file);
+        assert_eq!(code, 0, "{errors}");
+        assert!(said.contains("It opens with the key alone, which is not in it: the key file "), "{said}");
+        let (code, _, errors) = run(&["backup", copy.to_str().unwrap()], &file);
+        assert!(code == 1 && errors.contains("is there already; nothing was changed"), "{errors}");
+        program.killed().await;
+
+        let elsewhere = restored(dir.path(), &file, &copy).await;
+        let there = elsewhere.path().join("gatepost.toml");
+        let program = Program::start(&there).await;
+        logs_in_everywhere(&program).await;
+        program.killed().await;
+
+        // Since the copy was made the refresh token was replaced, here; and the copy's access token has ended.
+        forget_access_token(dir.path()).await;
+        let program = Program::start(&file).await;
+        logs_in_everywhere(&program).await;
+        program.killed().await;
+        let elsewhere = restored(dir.path(), &file, &copy).await;
+        forget_access_token(elsewhere.path()).await;
+        let there = elsewhere.path().join("gatepost.toml");
+        let program = Program::start(&there).await;
+        match rotation {
+            Rotation::OneTime => {
+                for protocol in PROTOCOLS {
+                    let said = program.login(protocol).await;
+                    assert!(said.starts_with(FOR_GOOD.of(protocol)) && said.contains("sign-in"), "{said}");
+                }
+                sign_in_with(&sandbox, elsewhere.path(), ANN, None).await;
+                logs_in_everywhere(&program).await;
+            }
+            _ => logs_in_everywhere(&program).await,
+        }
+    }
+}
