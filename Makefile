@@ -33,15 +33,9 @@ soak: ## silent and slow clients, guessing, churn, token storms, kill -9, garbag
 	$(CARGO) build --release --quiet
 	python3 tests/soak/run.py $(SOAK)
 
-deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, configuration
+deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, configuration. DEB="--profile dev --deb-version 1-1"
 	@command -v cargo-deb >/dev/null || { echo "hint: cargo install cargo-deb"; exit 1; }
-	$(CARGO) build --release --locked
-	mkdir -p target/assets
-	target/release/gatepost man >target/assets/gatepost.1
-	target/release/gatepost completions bash >target/assets/gatepost.bash
-	target/release/gatepost completions zsh >target/assets/_gatepost
-	target/release/gatepost completions fish >target/assets/gatepost.fish
-	$(CARGO) deb --no-build --locked
+	sh packaging/deb.sh $(DEB)
 
 fuzz: ## a minute over all fuzzers; FUZZ="--seconds 3600" for an hour
 	python3 fuzz/run.py $(FUZZ)

@@ -10,6 +10,14 @@ missing=()
 for package in haproxy stunnel4 dovecot-imapd; do
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
 done
+# The program that Gatepost's users come from. In a folder of its own; nothing else of the system's Python changes.
+rival=$(cd "$(dirname "$0")/.." && pwd)/target/email-oauth2-proxy
+if [ ! -d "$rival" ] && python3 -m pip --version >/dev/null 2>&1; then
+    echo "bench: installing email-oauth2-proxy into $rival" >&2
+    mkdir -p "${rival%/*}"
+    python3 -m pip install --quiet --root-user-action=ignore --target "$rival.new" emailproxy==2026.7.3
+    mv "$rival.new" "$rival"
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then

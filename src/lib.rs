@@ -16,6 +16,7 @@ pub mod store;
 pub mod account;
 pub mod oauth;
 
+pub mod expiry;
 pub mod outbound;
 
 pub mod session;

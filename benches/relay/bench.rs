@@ -1,6 +1,6 @@
 //! What all works share: the place, the stub, and the ways to it.
 
-use std::{cell::Cell, net::SocketAddr, time::Instant};
+use std::{cell::Cell, time::Instant};
 
 use crate::{
     args::Args,
@@ -20,7 +20,6 @@ pub struct Bench<'a> {
     pub stub: Upstream,
     /// For the work on expired tokens, made when the run begins.
     pub ageing: Cell<Option<Ageing>>,
-    http: SocketAddr,
     started: Instant,
     step: Cell<&'static str>,
     // Last: it ends after whoever is connected to it.
@@ -30,12 +29,11 @@ pub struct Bench<'a> {
 impl<'a> Bench<'a> {
     pub fn new(args: &'a Args, files: u64) -> Self {
         let place = Place::new(args.keep);
-        let stub = Upstream { imap: place.port(), smtp: place.port() };
-        let http = place.port();
-        let [imap, smtp, token] = [stub.imap, stub.smtp, http].map(|address| address.to_string());
+        let stub = Upstream { imap: place.port(), smtp: place.port(), token: place.port() };
+        let [imap, smtp, token] = [stub.imap, stub.smtp, stub.token].map(|address| address.to_string());
         let words = ["stub", place.folder().to_str().unwrap(), &imap, &smtp, &token];
         let part = Part::ourselves(place.folder(), "stub", &words)
-            .accepts(place.folder(), http)
+            .accepts(place.folder(), stub.token)
             .accepts(place.folder(), stub.imap)
             .accepts(place.folder(), stub.smtp);
         Self {
@@ -44,7 +42,6 @@ impl<'a> Bench<'a> {
             place,
             stub,
             ageing: Cell::new(None),
-            http,
             started: Instant::now(),
             step: Cell::new(""),
             _stub: part,
@@ -73,7 +70,7 @@ impl<'a> Bench<'a> {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.http)
+        format!("http://{}{path}", self.stub.token)
     }
 
     pub fn install(&self, plan: &Plan) -> Installed {
@@ -92,7 +89,7 @@ impl<'a> Bench<'a> {
     /// How many refreshes were asked for in all.
     pub async fn refreshes(&self) -> u32 {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut tcp = tokio::net::TcpStream::connect(self.http).await.unwrap();
+        let mut tcp = tokio::net::TcpStream::connect(self.stub.token).await.unwrap();
         tcp.write_all(format!("GET {ASKED} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
         let mut answer = String::new();
         tcp.read_to_string(&mut answer).await.unwrap();

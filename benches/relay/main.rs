@@ -1,4 +1,5 @@
-//! `make bench`: Gatepost beside direct TLS, a plain copy relay, HAProxy, stunnel and Dovecot's login proxy.
+//! `make bench`: Gatepost beside direct TLS, a plain copy relay, HAProxy, stunnel, Dovecot's login proxy and
+//! email-oauth2-proxy.
 //!
 //! Everything is measured in one run, in turns, because only ratios within one run mean anything on a shared machine.
 //! Clients (this process) speak plain to every proxy; every proxy speaks TLS 1.3 to one stub, a process of its own.

@@ -3,10 +3,11 @@
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
 use crate::{
-    client::Route,
+    client::{Route, user},
     figures::{self, Memory},
     part::Part,
     place::{NAME, Place, client_tls},
+    stub::TOKEN,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,10 +18,12 @@ pub enum Kind {
     Haproxy,
     Stunnel,
     Dovecot,
+    EmailProxy,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] = [Kind::Gatepost, Kind::Direct, Kind::Copy, Kind::Haproxy, Kind::Stunnel, Kind::Dovecot];
+    pub const ALL: [Kind; 7] =
+        [Kind::Gatepost, Kind::Direct, Kind::Copy, Kind::Haproxy, Kind::Stunnel, Kind::Dovecot, Kind::EmailProxy];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,6 +33,7 @@ impl Kind {
             Kind::Haproxy => "HAProxy",
             Kind::Stunnel => "stunnel",
             Kind::Dovecot => "Dovecot",
+            Kind::EmailProxy => "email-oauth2-proxy",
         }
     }
 }
@@ -39,6 +43,8 @@ impl Kind {
 pub struct Upstream {
     pub imap: SocketAddr,
     pub smtp: SocketAddr,
+    /// The token endpoint, for who asks one.
+    pub token: SocketAddr,
 }
 
 /// One way from a client to the stub.
@@ -90,9 +96,11 @@ pub fn start(kind: Kind, place: &Place, to: Upstream) -> Option<Way> {
         Kind::Haproxy => configured(&room, "haproxy", "haproxy", &["-db", "-f"], &haproxy(place, imap, smtp, to))?,
         Kind::Stunnel => configured(&room, "stunnel", "stunnel", &[], &stunnel(place, &room, imap, smtp, to))?,
         Kind::Dovecot => configured(&room, "dovecot", "dovecot", &["-F", "-c"], &dovecot(&room, imap, to))?,
+        Kind::EmailProxy => email_proxy(place, &room, imap, to)?,
     };
     let part = part.accepts(&room, imap);
-    let part = if kind == Kind::Dovecot { part } else { part.accepts(&room, smtp) };
+    let imap_only = matches!(kind, Kind::Dovecot | Kind::EmailProxy);
+    let part = if imap_only { part } else { part.accepts(&room, smtp) };
     Some(Way::new(kind, imap, smtp, part))
 }
 
@@ -165,6 +173,33 @@ fn dovecot(room: &Path, imap: SocketAddr, to: Upstream) -> String {
     )
 }
 
+/// Where `benches/install.sh` puts it, with what it needs.
+const EMAIL_PROXY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/email-oauth2-proxy");
+
+/// With an app-only grant, which needs no browser; each login derives its key anew all the same.
+fn email_proxy(place: &Place, room: &Path, imap: SocketAddr, to: Upstream) -> Option<Part> {
+    if !Path::new(EMAIL_PROXY).is_dir() {
+        eprintln!("bench: email-oauth2-proxy is not installed and is left out (benches/install.sh installs it)");
+        return None;
+    }
+    let file = room.join("emailproxy.config");
+    let text = format!(
+        "[IMAP-{port}]\nlocal_address = {}\nserver_address = {}\nserver_port = {}\n\n\
+         [{}]\ntoken_url = http://{}{TOKEN}\noauth2_scope = mail\noauth2_flow = client_credentials\n\
+         client_id = bench\nclient_secret = bench\n",
+        imap.ip(),
+        to.imap.ip(),
+        to.imap.port(),
+        user(0),
+        to.token,
+        port = imap.port(),
+    );
+    fs::write(&file, text).unwrap();
+    let (path, roots) = (format!("PYTHONPATH={EMAIL_PROXY}"), format!("SSL_CERT_FILE={}", place.ca().display()));
+    let words = [&path, &roots, "python3", "-m", "emailproxy", "--no-gui", "--config-file", file.to_str().unwrap()];
+    Some(Part::start(room, "email-oauth2-proxy", Path::new("/usr/bin/env"), &words))
+}
+
 /// Name and version of everybody, as they say it themselves.
 pub fn versions() -> String {
     let asked =
@@ -175,5 +210,12 @@ pub fn versions() -> String {
         let version = said.lines().find_map(|line| line.strip_prefix(before))?.split(' ').next()?.to_owned();
         Some(format!("{program} {version}"))
     });
-    told.collect::<Vec<_>>().join(", ")
+    told.chain(email_proxy_version()).collect::<Vec<_>>().join(", ")
+}
+
+fn email_proxy_version() -> Option<String> {
+    let names = fs::read_dir(EMAIL_PROXY).ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let version =
+        names.filter_map(|name| Some(name.strip_prefix("emailproxy-")?.strip_suffix(".dist-info")?.to_owned()));
+    version.map(|version| format!("email-oauth2-proxy {version}")).next()
 }

@@ -67,7 +67,7 @@ pub async fn after_sign_in(store: &Store, account: &Account, uid: Option<u32>) -
 /// Arms or makes a new one, whatever was there; nothing where the configuration holds the password.
 pub async fn renew(store: &Store, account: &Account, uid: Option<u32>) -> Result<Told, Unmade> {
     match account.password {
-        LocalPassword::None | LocalPassword::Hash(_) => Ok(Told::Nothing),
+        LocalPassword::None | LocalPassword::Hash(_) | LocalPassword::File(_) => Ok(Told::Nothing),
         LocalPassword::FirstUse => {
             let arming = Arming { until: SystemTime::now() + ARMED, uid };
             store.arm_first_use(&account.address, &arming).await?;

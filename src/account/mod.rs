@@ -3,14 +3,18 @@
 //! A wrong local password has nothing to do with tokens: this module never touches them. It refuses to tell an
 //! unknown user from a wrong password, in words and (with hashes that Gatepost made) in time.
 
+mod domain;
 mod first_use;
 mod guesses;
 pub mod local_password;
 mod model;
 mod passwords;
+mod passwords_file;
 mod register;
 
+pub use domain::{Domain, account_of};
 pub use guesses::{Guesses, Refusal};
 pub use model::{Account, Client, LocalPassword};
 pub use passwords::{Passwords, flaw, hash};
+pub use passwords_file::{Mistake, PasswordsFile};
 pub use register::{Admitted, Register};

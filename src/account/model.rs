@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::PasswordsFile;
 use crate::{base::Secret, net::IpNet, oauth::SignIn};
 
 #[derive(Debug, Clone)]
@@ -12,11 +13,20 @@ pub struct Account {
     pub sign_in: Arc<SignIn>,
     pub imap_user: String,
     pub smtp_user: String,
-    /// Addresses, or `*@domain`, that may stand in MAIL FROM.
+    /// Addresses, or `*@domain`, that may stand in MAIL FROM and From.
     pub send_as: Vec<String>,
+    /// The domain whose account (`*@domain`) stands for this mailbox too; `None`: it is listed by itself.
+    pub domain: Option<String>,
 }
 
 impl Account {
+    /// Whether `address` may stand in Sender: one that may be sent as, or whoever signs on (who sends on behalf of a
+    /// shared mailbox says so there).
+    pub fn may_be_sender(&self, address: &str) -> bool {
+        let own = [&self.smtp_user, &self.sign_in.identity];
+        self.may_send_as(address) || own.iter().any(|own| own.eq_ignore_ascii_case(address))
+    }
+
     /// Whether a client of this account may send as `address`. The null sender (`<>`) is nobody's and always may:
     /// it belongs to notices about messages.
     pub fn may_send_as(&self, address: &str) -> bool {
@@ -46,6 +56,8 @@ pub enum LocalPassword {
     Hash(Secret),
     /// The first password typed from loopback within the time that a sign-in arms.
     FirstUse,
+    /// A line in the file of a whole domain.
+    File(Arc<PasswordsFile>),
     /// Made and printed by `gatepost login`, its hash kept in the store (system services).
     Issued,
 }

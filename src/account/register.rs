@@ -4,11 +4,12 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Account, Client, Guesses, LocalPassword, Passwords, first_use, guesses::Refusal};
+use super::{Account, Client, Domain, Guesses, LocalPassword, Passwords, first_use, guesses::Refusal};
 use crate::{
     base::{Claim, Fault, Secret},
     catalog::own::{BAD_CREDENTIALS, PASSWORD_CHECK_BUSY, STORE_UNAVAILABLE, TOO_MANY_GUESSES},
     net::Peer,
+    oauth::App,
     store::{Store, StoreError},
 };
 
@@ -33,22 +34,35 @@ pub struct Register {
     logins: HashMap<String, Arc<Account>>,
     clients: HashMap<String, Arc<Client>>,
     unnamed: Vec<Arc<Client>>,
-    accounts: Vec<Arc<Account>>,
+    domains: Vec<Arc<Domain>>,
+    /// Of all accounts and domains, each once.
+    apps: Vec<Arc<App>>,
 }
 
 impl Register {
-    pub fn new(accounts: &[Arc<Account>], clients: &[Arc<Client>]) -> Self {
+    pub fn new(accounts: &[Arc<Account>], domains: &[Arc<Domain>], clients: &[Arc<Client>]) -> Self {
         let (named, unnamed): (Vec<_>, Vec<_>) = clients.iter().cloned().partition(|client| client.login.is_some());
         Self {
             logins: accounts.iter().map(|account| (account.address.to_lowercase(), account.clone())).collect(),
             clients: named.into_iter().filter_map(|c| Some((c.login.clone()?.to_lowercase(), c))).collect(),
             unnamed,
-            accounts: accounts.to_vec(),
+            domains: domains.to_vec(),
+            apps: apps(accounts, domains),
         }
     }
 
-    pub fn accounts(&self) -> &[Arc<Account>] {
-        &self.accounts
+    /// Whose mailboxes can be reached.
+    pub fn apps(&self) -> &[Arc<App>] {
+        &self.apps
+    }
+
+    /// Takes over files of passwords that changed.
+    pub async fn refresh_passwords(&self) {
+        for domain in &self.domains {
+            if let LocalPassword::File(file) = &domain.password {
+                file.refresh().await;
+            }
+        }
     }
 
     /// Who a connection is by its address alone (SMTP without AUTH). The first rule that matches counts.
@@ -67,8 +81,10 @@ impl Register {
             let admitted = Admitted { account: client.account.clone(), client: Some(client.clone()) };
             return Some((admitted, LocalPassword::Hash(hash)));
         }
-        let account = self.logins.get(login)?;
-        Some((Admitted { account: account.clone(), client: None }, account.password.clone()))
+        let listed = self.logins.get(login).cloned();
+        let account = listed.or_else(|| self.domains.iter().find_map(|domain| domain.mailbox(login)).map(Arc::new))?;
+        let password = account.password.clone();
+        Some((Admitted { account, client: None }, password))
     }
 
     /// Checks a claim, and has an answer by `deadline`. Wrong users and wrong passwords get the same answer after the
@@ -109,11 +125,24 @@ impl Register {
 async fn hash_of(found: Option<&(Admitted, LocalPassword)>, store: &Store) -> Result<Option<Secret>, Fault> {
     match found {
         Some((_, LocalPassword::Hash(hash))) => Ok(Some(hash.clone())),
+        Some((admitted, LocalPassword::File(file))) => Ok(file.hash(&admitted.account.address).await),
         Some((admitted, LocalPassword::FirstUse | LocalPassword::Issued)) => {
             store.learned_password(&admitted.account.address).await.map_err(unreadable)
         }
         _ => Ok(None),
     }
+}
+
+/// Thousands of accounts have a handful of apps.
+fn apps(accounts: &[Arc<Account>], domains: &[Arc<Domain>]) -> Vec<Arc<App>> {
+    let mut apps: Vec<Arc<App>> = Vec::new();
+    let all = accounts.iter().map(|one| &one.sign_in.app).chain(domains.iter().map(|one| &one.sign_ins.app));
+    for app in all {
+        if !apps.iter().any(|known| Arc::ptr_eq(known, app)) {
+            apps.push(app.clone());
+        }
+    }
+    apps
 }
 
 impl From<Refusal> for Fault {

@@ -5,12 +5,14 @@
 
 mod claim;
 mod fault;
+mod mailbox;
 mod secret;
 mod stage;
 mod text;
 
 pub use claim::{Bearer, Claim, Protocol, Sasl};
 pub use fault::{Fault, Kind, Owner};
+pub use mailbox::is_mailbox;
 pub use secret::Secret;
 pub use stage::Stage;
 pub use text::{printable, wire_text};

@@ -78,6 +78,7 @@ const TABLE: &[EntraCode] = &[
     row(54_005, "code already redeemed", CODE_SPENT),
     row(65_001, "no consent", CONSENT_MISSING),
     row(65_004, "consent declined", CONSENT_DECLINED),
+    row(65_005, "app asks for a resource it may not", APP_LACKS_ACCESS),
     row(70_000, "invalid grant", SIGN_IN_EXPIRED),
     row(70_001, "app not found", APP_NOT_FOUND),
     row(70_002, "invalid client credentials", SECRET_WRONG),

@@ -7,6 +7,7 @@ mod entra;
 mod entry;
 mod oauth_words;
 pub mod own;
+pub mod rights;
 pub mod sign_on;
 pub mod token;
 pub mod upstream;
@@ -17,7 +18,7 @@ pub use oauth_words::oauth_word;
 
 /// Every entry, for `gatepost explain`, the docs and the tests.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).copied()
+    own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL).copied()
 }
 
 /// Id, cause and next step of all that a reply, the log or the metrics can name.

@@ -59,7 +59,7 @@ pub struct Objection {
 
 pub const SENDER_NOT_ALLOWED: &Objection = &Objection {
     id: "sender-not-allowed",
-    cause: "MAIL FROM or From is not among the account's `send-as`.",
+    cause: "MAIL FROM, From or Sender is not among the account's `send-as`.",
     next: "Add the address, or `\"*@contoso.com\"`, to `send-as`.",
 };
 

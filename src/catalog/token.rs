@@ -224,6 +224,10 @@ entries! {
         "The token is still being fetched; try again",
         "The configuration changed or Gatepost is stopping while a token was fetched.",
         "Try again; nothing else is needed.";
+    SIGN_IN_REMOVED = IdentityRefused Admin "sign-in-removed":
+        "This account is no longer in Gatepost's configuration",
+        "The account was taken out of the configuration, or signs in another way now, while this session was open.",
+        "Close the connection and log in again, with an account that is configured.";
     STORE_FAILING = Unavailable Gatepost "store-failing":
         "Gatepost cannot read or write its state; ask its administrator",
         "The database does not answer or the disk is full.",

@@ -183,12 +183,16 @@ pub enum SendTls {
 
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Examples:\n  gatepost password\n  pwgen 20 1 | tee /dev/stderr | gatepost password --stdin\n  gatepost password --reset ann@contoso.com"
+    after_help = "Examples:\n  gatepost password\n  pwgen 20 1 | tee /dev/stderr | gatepost password --stdin\n  gatepost password --user ann@contoso.com >> users    (for a passwords-file)\n  \
+                        gatepost password --reset ann@contoso.com"
 )]
 pub struct PasswordArgs {
     /// Reads the password from stdin (one line) instead of asking
     #[arg(long)]
     pub stdin: bool,
+    /// Prints a line of a passwords-file, for this mailbox of a "*@" account
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "reset")]
+    pub user: Option<String>,
     /// Arms "first-use" of this account again: the next password typed on this machine becomes its password
     #[arg(long, value_name = "ACCOUNT", conflicts_with = "stdin")]
     pub reset: Option<String>,
@@ -306,7 +310,7 @@ mod tests {
     fn examples(help: &str) -> Vec<String> {
         let lines = help.lines().filter(|line| line.starts_with("  ") && !line.trim().starts_with("(and"));
         let commands = lines.filter_map(|line| line.get(line.find("gatepost ")?..));
-        let ends = [" | ", " > ", " && ", "    "];
+        let ends = [" | ", " >> ", " > ", " && ", "    "];
         commands.map(|line| ends.iter().fold(line, |line, end| line.split(end).next().unwrap()).to_owned()).collect()
     }
 

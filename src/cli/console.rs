@@ -10,7 +10,10 @@ use super::{
 
 pub fn run(named: Option<&Path>) -> Outcome {
     let (config, _) = config::load(named)?;
-    let ticket = console_api::ask(&config, reqwest::Method::POST, "/api/ticket").map_err(|cause| {
+    // What is opened stands in the arguments of a program, where other users of this machine see it.
+    let opens = terminal::can_open_browser();
+    let path = if opens { "/api/ticket?mine=true" } else { "/api/ticket" };
+    let ticket = console_api::ask(&config, reqwest::Method::POST, path).map_err(|cause| {
         Failure::new(
             format!("the daemon gave no link: {cause}"),
             "start it with `gatepost run`, and run this as the user who runs it",
@@ -19,8 +22,9 @@ pub fn run(named: Option<&Path>) -> Outcome {
     let path = ticket.get("path").and_then(serde_json::Value::as_str).unwrap_or("/door");
     let address = console_api::address(&config).map(|address| address.to_string()).unwrap_or_default();
     let link = format!("http://{address}{path}");
-    let opened = terminal::open_browser(&link);
+    let opened = opens && terminal::open_browser(&link);
     let lead = if opened { "Your browser should open. If not, open" } else { "Open in a browser" };
-    let text = format!("{lead}:\n\n  {link}\n\nIt works once, within ten minutes.\n");
+    let whose = if opens { ", for your own user on this machine" } else { "" };
+    let text = format!("{lead}:\n\n  {link}\n\nIt works once, within ten minutes{whose}.\n");
     terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
 }

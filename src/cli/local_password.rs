@@ -8,7 +8,10 @@ use super::{
     terminal,
 };
 use crate::{
-    account::local_password::{ARMED, Told, Unmade, renew},
+    account::{
+        Account, LocalPassword,
+        local_password::{ARMED, Told, Unmade, renew},
+    },
     net::own_uid,
 };
 
@@ -38,17 +41,36 @@ pub(super) fn text(told: &Told, address: &str) -> Option<String> {
     }
 }
 
+/// Said where a mailbox is signed in that nobody could use yet.
+pub(super) fn missing_line(account: &Account) -> Option<String> {
+    let LocalPassword::File(file) = &account.password else { return None };
+    let address = &account.address;
+    (!file.has(address)).then(|| {
+        format!(
+            "{address} has no password for mail programs yet. Add one: gatepost password --user {address} >> {}\n",
+            file.path().display()
+        )
+    })
+}
+
 /// `gatepost password --reset ACCOUNT`.
 pub(super) fn reset(named: Option<&Path>, name: &str) -> Outcome {
     block_on(async {
         let state = State::open(named).await?;
         let account = state.account(name)?;
-        let told = renew(&state.store, account, own_uid()).await?;
-        let Some(text) = text(&told, &account.address) else {
-            return Err(Failure::new(
-                format!("the password of {} stands in the configuration", account.address),
-                "make a hash with `gatepost password` and put it there",
-            ));
+        let told = renew(&state.store, &account, own_uid()).await?;
+        let address = &account.address;
+        let Some(text) = text(&told, address) else {
+            return Err(match &account.password {
+                LocalPassword::File(file) => Failure::new(
+                    format!("the password of {address} stands in {}", file.path().display()),
+                    format!("put another line there: gatepost password --user {address}"),
+                ),
+                _ => Failure::new(
+                    format!("the password of {address} stands in the configuration"),
+                    "make a hash with `gatepost password` and put it there",
+                ),
+            });
         };
         terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "try again"))
     })

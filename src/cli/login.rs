@@ -3,7 +3,7 @@
 //! It needs no daemon and disturbs none, works over ssh and without a terminal: the address can be opened anywhere,
 //! and what the browser ends at can be pasted back.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::time::timeout;
@@ -58,14 +58,14 @@ fn signed_in(named: Option<&Path>, args: &LoginArgs) -> Outcome {
         let account = state.account(&args.account)?;
         let clock = Clock::default();
         let login = Login {
-            account,
+            account: account.clone(),
             endpoints: Endpoints { http: &state.http, app: &account.sign_in.app, clock: &clock },
             ui: SignInUi::new(args.json, args.qr),
         };
         if account.sign_in.app.grant.is_unattended() {
             return login.without_a_person(&state, &clock).await;
         }
-        let set = match args.flow.unwrap_or(default_flow(account)) {
+        let set = match args.flow.unwrap_or(default_flow(&account)) {
             Flow::Browser => login.browser().await?,
             Flow::Paste => login.paste().await?,
             Flow::Device => login.device().await?,
@@ -83,7 +83,7 @@ fn default_flow(account: &Account) -> Flow {
 }
 
 struct Login<'a> {
-    account: &'a Account,
+    account: Arc<Account>,
     endpoints: Endpoints<'a>,
     ui: SignInUi,
 }
@@ -198,10 +198,15 @@ impl Login<'_> {
                 sign_in.identity
             ));
         }
-        let mut passwords = Vec::new();
-        let addresses = state.addresses_of(sign_in);
-        for account in state.config.accounts.iter().filter(|account| addresses.contains(&account.address.as_str())) {
+        let (mut passwords, served) = (Vec::new(), state.served_with(&self.account));
+        let others: Vec<&str> = served.iter().map(|other| other.address.as_str()).collect();
+        let others: Vec<&str> = others.into_iter().filter(|address| *address != self.account.address).collect();
+        if !others.is_empty() {
+            text.push_str(&format!("The same sign-in also carries {}.\n", others.join(", ")));
+        }
+        for account in &served {
             let told = after_sign_in(&state.store, account, own_uid()).await?;
+            text.extend(local_password::missing_line(account));
             text.extend(local_password::text(&told, &account.address));
             match &told {
                 Told::Nothing => {}
@@ -216,6 +221,7 @@ impl Login<'_> {
             "account": self.account.address,
             "as": as_whom,
             "somebody-else": kept.is_somebody_else,
+            "also": others,
             "passwords": passwords,
         });
         self.ui.done(&text, event)

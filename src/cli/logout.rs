@@ -22,8 +22,9 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
     block_on(async {
         let state = State::open(named).await?;
         let account = state.account(&args.account)?;
+        let served = state.served_with(&account);
         let others: Vec<&str> =
-            state.addresses_of(&account.sign_in).into_iter().filter(|address| *address != account.address).collect();
+            served.iter().map(|other| other.address.as_str()).filter(|address| *address != account.address).collect();
         if !args.yes && !confirmed(&account.address, &others)? {
             return Err(Failure::new("nothing was changed", "answer y, or use --yes"));
         }

@@ -12,6 +12,13 @@ pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome 
     if let Some(account) = &args.reset {
         return reset(account);
     }
+    let odd = |c: char| c.is_control() || c.is_whitespace() || ":#".contains(c);
+    if let Some(user) = args.user.as_ref().filter(|user| user.is_empty() || user.contains(odd)) {
+        return Err(Failure::usage(
+            format!("{user:?} is no user of a passwords-file"),
+            "give an address, or its part before the @",
+        ));
+    }
     let password = if args.stdin { from_stdin()? } else { from_terminal()? };
     if password.is_empty() {
         return Err(Failure::new("the password is empty", "type at least one character"));
@@ -21,7 +28,9 @@ pub fn run(args: &PasswordArgs, reset: impl FnOnce(&str) -> Outcome) -> Outcome 
     }
     let hash = account::hash(&password)
         .ok_or_else(|| Failure::new("no hash could be made: this machine gives no random numbers", "try again"))?;
-    terminal::print(&format!("{}\n", hash.expose())).map_err(|e| Failure::new(format!("stdout: {e}"), "try again"))
+    let user = args.user.as_deref().map(|user| format!("{user}:")).unwrap_or_default();
+    terminal::print(&format!("{user}{}\n", hash.expose()))
+        .map_err(|e| Failure::new(format!("stdout: {e}"), "try again"))
 }
 
 fn from_stdin() -> Result<Secret, Failure> {

@@ -4,11 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use super::{config, outcome::Failure};
 use crate::{
-    account::Account,
+    account::{Account, account_of},
     base::Fault,
     config::Config,
     net::{ClientTls, HttpClient},
-    oauth::{SignIn, verdict::Verdict},
+    oauth::verdict::Verdict,
     store::{Store, StoreError},
 };
 
@@ -31,26 +31,43 @@ impl State {
         Ok(Self { config, store, http })
     }
 
-    /// The account of that address, or one whose sign-in has that identity (the delegate of a shared mailbox).
-    pub fn account(&self, name: &str) -> Result<&Arc<Account>, Failure> {
-        let accounts = &self.config.accounts;
-        let by_address = accounts.iter().find(|account| account.address.eq_ignore_ascii_case(name));
+    /// The account of that address, listed or a mailbox of a whole domain, or one whose sign-in has that identity (the
+    /// delegate of a shared mailbox).
+    pub fn account(&self, name: &str) -> Result<Arc<Account>, Failure> {
+        let Config { accounts, domains, .. } = &self.config;
         let by_identity = || accounts.iter().find(|account| account.sign_in.identity.eq_ignore_ascii_case(name));
-        by_address.or_else(by_identity).ok_or_else(|| {
-            let known: Vec<&str> = accounts.iter().map(|account| account.address.as_str()).take(20).collect();
-            let hint = match known.is_empty() {
-                true => "add an [[account]] to the configuration".to_owned(),
-                false => format!("configured: {}", known.join(", ")),
-            };
-            Failure::new(format!("no account {name:?} in the configuration"), hint)
-        })
+        let found = account_of(name, accounts, domains).or_else(|| by_identity().cloned());
+        match (found, domains.iter().find(|domain| domain.address().eq_ignore_ascii_case(name))) {
+            (Some(account), _) => Ok(account),
+            (None, Some(domain)) => domain.app_only().map(Arc::new).ok_or_else(|| {
+                let hint = format!("name one of them: ann@{}", domain.sign_ins.domain);
+                Failure::new(format!("each mailbox of {} signs in by itself", domain.sign_ins.domain), hint)
+            }),
+            (None, None) => Err(self.unknown(name)),
+        }
     }
 
-    /// Addresses that live on this sign-in.
-    pub fn addresses_of(&self, sign_in: &SignIn) -> Vec<&str> {
-        let key = sign_in.key();
-        let same = self.config.accounts.iter().filter(|account| account.sign_in.key() == key);
-        same.map(|account| account.address.as_str()).collect()
+    fn unknown(&self, name: &str) -> Failure {
+        let accounts = self.config.accounts.iter().map(|account| account.address.clone());
+        let known: Vec<String> = accounts.chain(self.config.domains.iter().map(|domain| domain.address())).collect();
+        let hint = match known.get(..known.len().min(20)) {
+            Some([]) | None => "add an [[account]] to the configuration".to_owned(),
+            Some(some) => format!("configured: {}", some.join(", ")),
+        };
+        Failure::new(format!("no account {name:?} in the configuration"), hint)
+    }
+
+    /// Accounts that live on the sign-in of this one, itself included.
+    pub fn served_with(&self, account: &Arc<Account>) -> Vec<Arc<Account>> {
+        let key = account.sign_in.key();
+        let same = self.config.accounts.iter().filter(|other| other.sign_in.key() == key);
+        let domains = self.config.domains.iter().filter_map(|domain| domain.app_only());
+        let domains = domains.filter(|domain| domain.sign_in.key() == key).map(Arc::new);
+        // A mailbox of a whole domain is in no list.
+        let of_domain = account.domain.is_some().then(|| account.clone());
+        let mut served: Vec<_> = same.cloned().chain(of_domain).chain(domains).collect();
+        served.dedup_by(|a, b| a.address == b.address);
+        served
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use crate::base::Secret;
+use crate::{base::Secret, net::own_uid};
 
 /// A password line is no longer than this.
 const MOST_BYTES: u64 = 4096;
@@ -95,10 +95,15 @@ impl Unseen {
     }
 }
 
-/// Only where there is a desktop to open it on; over ssh the text has to do.
-pub fn open_browser(url: &str) -> bool {
+/// Whether there is a desktop to open a page on. Over ssh the text has to do, and for root: the browser is another user's.
+pub fn can_open_browser() -> bool {
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    desktop
+    desktop && own_uid() != Some(0)
+}
+
+/// `url` is seen by other users of this machine: it must be of no use to them.
+pub fn open_browser(url: &str) -> bool {
+    can_open_browser()
         && std::process::Command::new("xdg-open")
             .arg(url)
             .stdin(std::process::Stdio::null())

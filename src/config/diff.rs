@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::Config;
+use super::{Config, model::Notify};
 use crate::{
-    account::{Account, Client, LocalPassword},
+    account::{Account, Client, Domain, LocalPassword},
     base::Secret,
     net::{Bind, Listener},
     oauth::App,
@@ -84,6 +84,13 @@ impl Names {
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
     }
+
+    fn and(mut self, more: Self) -> Self {
+        self.added.extend(more.added);
+        self.removed.extend(more.removed);
+        self.changed.extend(more.changed);
+        self
+    }
 }
 
 pub fn diff(old: &Config, new: &Config) -> Change {
@@ -105,7 +112,7 @@ pub fn diff(old: &Config, new: &Config) -> Change {
     if old.queue != new.queue {
         sections.push("queue");
     }
-    if !alike(&old.notify, &new.notify) {
+    if !same_notify(&old.notify, &new.notify) {
         sections.push("notify");
     }
     if !same_secret(old.console.password.as_ref(), new.console.password.as_ref()) {
@@ -118,7 +125,8 @@ pub fn diff(old: &Config, new: &Config) -> Change {
         sections,
         listeners,
         apps: names(&by_name(&old.apps), &by_name(&new.apps), same_app),
-        accounts: names(&keyed(&old.accounts, |a| &a.address), &keyed(&new.accounts, |a| &a.address), same_account),
+        accounts: names(&keyed(&old.accounts, |a| &a.address), &keyed(&new.accounts, |a| &a.address), same_account)
+            .and(names(&by_domain(&old.domains), &by_domain(&new.domains), same_domain)),
         clients: names(&keyed(&old.clients, |c| &c.name), &keyed(&new.clients, |c| &c.name), same_client),
         needs_restart,
     }
@@ -158,6 +166,10 @@ fn by_name(apps: &std::collections::BTreeMap<String, Arc<App>>) -> Named<'_, App
     apps.iter().map(|(name, app)| (name.clone(), app.as_ref())).collect()
 }
 
+fn by_domain(domains: &[Arc<Domain>]) -> Named<'_, Domain> {
+    domains.iter().map(|domain| (domain.address(), domain.as_ref())).collect()
+}
+
 fn keyed<'a, T>(list: &'a [Arc<T>], name: impl Fn(&T) -> &String) -> Named<'a, T> {
     list.iter().map(|one| (name(one).clone(), one.as_ref())).collect()
 }
@@ -190,12 +202,23 @@ fn same_account(a: &Account, b: &Account) -> bool {
     secret_same && sign_in_same && same_app(&a.sign_in.app, &b.sign_in.app) && alike(a, b)
 }
 
+/// Lines of a file of passwords are none of the configuration: they count as soon as they are written.
+fn same_domain(a: &Domain, b: &Domain) -> bool {
+    same_app(&a.sign_ins.app, &b.sign_ins.app) && alike(a, b)
+}
+
 fn same_client(a: &Client, b: &Client) -> bool {
     // The account behind it is compared under its own name.
     same_secret(a.password.as_ref(), b.password.as_ref())
         && a.account.address == b.account.address
         && a.from == b.from
         && a.login == b.login
+}
+
+fn same_notify(a: &Notify, b: &Notify) -> bool {
+    same_secret(a.webhook.as_ref(), b.webhook.as_ref())
+        && a.command.len() == b.command.len()
+        && a.command.iter().zip(&b.command).all(|(a, b)| a.matches(b))
 }
 
 fn same_secret(a: Option<&Secret>, b: Option<&Secret>) -> bool {

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{check::Checker, key::Key};
 use crate::{
-    account::{Account, Client, LocalPassword},
+    account::{Account, Client, Domain, LocalPassword},
     net::{Bind, IpNet, Listener, ListenerTls},
 };
 
@@ -22,6 +22,7 @@ pub fn refuse(
     check: &mut Checker,
     listeners: &[(Key, Listener)],
     accounts: &[(Key, Arc<Account>)],
+    domains: &[(Key, Arc<Domain>)],
     clients: &[(Key, Arc<Client>)],
 ) {
     let wide = listeners.iter().find(|(_, listener)| is_wide(listener));
@@ -30,6 +31,18 @@ pub fn refuse(
         unprotected_account(check, key, account, has_client, wide.map(|(key, _)| key));
     }
     let Some((listener, _)) = wide else { return };
+    for (key, domain) in domains.iter().filter(|(_, domain)| matches!(domain.password, LocalPassword::FirstUse)) {
+        let mailboxes = &domain.sign_ins.domain;
+        check.error(
+            key,
+            format!(
+                "the mailboxes of {mailboxes} have no passwords of their own yet (\"first-use\"), and `{listener}` is \
+                 open to other machines"
+            ),
+            "write instead of password: passwords-file = \"/etc/gatepost/users\" (a line user:hash for each), or listen \
+             on 127.0.0.1 and [::1] alone",
+        );
+    }
     for (key, client) in clients {
         let strangers = client.from.iter().filter(|_| client.login.is_none()).find(|block| is_nobodys_network(block));
         if let Some(IpNet { base, prefix }) = strangers {
@@ -45,7 +58,7 @@ pub fn refuse(
     }
     for (key, listener) in listeners {
         let plain = matches!(listener.tls, ListenerTls::Off);
-        if plain && is_wide(listener) && anybody_types_a_password(accounts, clients) {
+        if plain && is_wide(listener) && (!domains.is_empty() || anybody_types_a_password(accounts, clients)) {
             check.warning(
                 key,
                 format!("`{key}` takes passwords from other machines without TLS"),

@@ -19,7 +19,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
     for (n, each) in file.client.iter().enumerate() {
         client(check, &Key::of("client").item(n), each);
     }
-    notify(check, &file.notify);
     queue(check, &file.queue);
 }
 
@@ -34,10 +33,6 @@ fn network(check: &mut Checker, raw: &raw::Network) {
 }
 
 fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {
-    let domain = raw.address.as_deref().is_some_and(|address| address.starts_with("*@"));
-    let what = "an account for a whole domain (\"*@\")";
-    later(check, &table.field("address"), domain, what, "name each mailbox in its own [[account]]");
-    later(check, &table.field("passwords-file"), raw.passwords_file.is_some(), "`passwords-file`", REMOVE);
     let word = match raw.outbound {
         Some(raw::Outbound::Graph) => Some("graph"),
         Some(raw::Outbound::SmtpThenGraph) => Some("smtp-then-graph"),
@@ -63,12 +58,6 @@ fn client(check: &mut Checker, table: &Key, raw: &raw::Client) {
 fn delivery(check: &mut Checker, table: &Key, delivery: Option<raw::Delivery>) {
     let queued = delivery == Some(raw::Delivery::Queue);
     later(check, &table.field("delivery"), queued, "`delivery = \"queue\"`", "use delivery = \"direct\"");
-}
-
-fn notify(check: &mut Checker, raw: &raw::Notify) {
-    let webhook = raw.webhook.is_some() || raw.webhook_file.is_some() || raw.webhook_env.is_some();
-    let text = "[notify] has no effect in this version: watch `gatepost status` and /metrics";
-    notice(check, &Key::of("notify"), webhook || !raw.command.is_empty(), text);
 }
 
 fn queue(check: &mut Checker, raw: &raw::Queue) {

@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod document;
+mod expiry;
 mod exposure;
 pub mod import;
 mod key;

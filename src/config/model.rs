@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use url::Url;
-
 use crate::{
-    account::{Account, Client},
+    account::{Account, Client, Domain},
     base::Secret,
     net::{Listener, Network},
     oauth::App,
@@ -22,9 +20,11 @@ pub struct Config {
     pub notify: Notify,
     pub listeners: Vec<Listener>,
     pub apps: BTreeMap<String, Arc<App>>,
-    /// Day on which an app's secret or certificate expires, by name of the app.
+    /// Day on which an app's secret expires, by name of the app; a certificate says it itself.
     pub secret_expiry: BTreeMap<String, jiff::civil::Date>,
     pub accounts: Vec<Arc<Account>>,
+    /// Accounts for whole domains.
+    pub domains: Vec<Arc<Domain>>,
     pub clients: Vec<Arc<Client>>,
 }
 
@@ -50,8 +50,11 @@ pub struct Queue {
     pub postmaster: Option<String>,
 }
 
+/// Who is told when somebody has to act. Arguments and addresses of such services often are passwords.
 #[derive(Debug, Clone, Default)]
 pub struct Notify {
-    pub command: Vec<String>,
-    pub webhook: Option<Url>,
+    /// The program, and its arguments.
+    pub command: Vec<Secret>,
+    /// A URL: https, or http to this machine.
+    pub webhook: Option<Secret>,
 }

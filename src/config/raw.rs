@@ -89,9 +89,9 @@ pub struct Daemon {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Notify {
-    /// Program and arguments; it gets the event as JSON on stdin.
+    /// Program and arguments, run without a shell; it gets each event as JSON on stdin and has 30 seconds.
     pub command: Vec<String>,
-    /// URL that gets the event as JSON by POST.
+    /// URL that gets each event as JSON by POST, again while it fails, for an hour: https, or http to this machine.
     pub webhook: Option<Hidden>,
     /// A file that holds `webhook`.
     pub webhook_file: Option<PathBuf>,
@@ -176,7 +176,7 @@ pub struct App {
     pub client_secret_file: Option<PathBuf>,
     /// The environment variable that holds `client-secret`.
     pub client_secret_env: Option<String>,
-    /// Day on which the secret or certificate expires; warned about in advance.
+    /// Day on which the secret expires; told 30, 14, 7 and 1 days ahead. A certificate says itself when it ends.
     #[schemars(with = "Option<Date>")]
     pub secret_expires: Option<Datetime>,
     /// Certificate, PEM, instead of a secret.
@@ -301,7 +301,7 @@ pub struct Account {
     pub password_file: Option<PathBuf>,
     /// The environment variable that holds `password`.
     pub password_env: Option<String>,
-    /// For "*@" accounts: a file with one user:hash per line.
+    /// For "*@" accounts: a file with one user:hash per line, read again when it changes.
     pub passwords_file: Option<PathBuf>,
     /// Who consents; the delegate, for a shared mailbox. Default: address.
     pub sign_in_as: Option<String>,
@@ -315,7 +315,7 @@ pub struct Account {
     pub imap_user: Option<String>,
     /// User name at the SMTP server. Default: sign-in-as.
     pub smtp_user: Option<String>,
-    /// Addresses or "*@domain" allowed in MAIL FROM and From. Default: address.
+    /// Addresses or "*@domain" allowed in MAIL FROM, From and Sender. Default: address. For "*@" they come to each one's own address.
     pub send_as: Option<Vec<String>>,
     /// smtp | graph | smtp-then-graph (on 5.7.139 only). Default: smtp.
     pub outbound: Option<Outbound>,

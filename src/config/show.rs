@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::Config;
 use crate::{
-    account::{Account, Client, LocalPassword},
+    account::{Account, Client, Domain, LocalPassword},
     base::{Sasl, Secret},
     net::{Bind, IpNet, Listener, ListenerTls, Upstream, UpstreamTls},
     oauth::{App, AppCredential, Rotation, ServiceAccountKey},
@@ -25,7 +25,9 @@ pub fn show(config: &Config) -> String {
     top.insert("listener".into(), config.listeners.iter().map(listener).collect::<Vec<_>>().into());
     let apps = config.apps.iter().map(|(name, one)| (name.clone(), app(one, config)));
     top.insert("app".into(), Value::Table(apps.collect()));
-    top.insert("account".into(), config.accounts.iter().map(|one| account(one)).collect::<Vec<_>>().into());
+    let accounts = config.accounts.iter().map(|one| account(one));
+    let accounts = accounts.chain(config.domains.iter().map(|one| domain(one)));
+    top.insert("account".into(), accounts.collect::<Vec<_>>().into());
     top.insert("client".into(), config.clients.iter().map(|one| client(one)).collect::<Vec<_>>().into());
     // Every value above is one that TOML has.
     toml::to_string(&top).unwrap_or_default()
@@ -86,9 +88,9 @@ fn queue(config: &Config) -> Value {
 
 /// Arguments of a command may hold secrets: the program alone is shown.
 fn notify(config: &Config) -> Value {
-    let program = config.notify.command.first().map(|program| [program.as_str(), MASK]);
+    let program = config.notify.command.first().map(|program| [program.expose(), MASK]);
     let command = program.map(|words| texts(words.into_iter().take(config.notify.command.len())));
-    table([("command", command.flatten()), ("webhook", config.notify.webhook.as_ref().and_then(|_| text(MASK)))])
+    table([("command", command.flatten()), ("webhook", mask(config.notify.webhook.as_ref()))])
 }
 
 fn listener(listener: &Listener) -> Value {
@@ -207,9 +209,23 @@ fn upstream_tls(upstream: &Upstream) -> Option<Value> {
     })
 }
 
+fn domain(domain: &Domain) -> Value {
+    let (password, file) = match &domain.password {
+        LocalPassword::File(file) => (None, text(file.path().display())),
+        _ => (text("first-use"), None),
+    };
+    table([
+        ("address", text(domain.address())),
+        ("app", text(&domain.sign_ins.app.name)),
+        ("password", password),
+        ("passwords-file", file),
+        ("send-as", Some(&domain.send_as).filter(|list| !list.is_empty()).and_then(texts)),
+    ])
+}
+
 fn account(account: &Account) -> Value {
     let password = match &account.password {
-        LocalPassword::None => None,
+        LocalPassword::None | LocalPassword::File(_) => None,
         LocalPassword::Hash(hash) => mask(Some(hash)),
         LocalPassword::FirstUse => text("first-use"),
         LocalPassword::Issued => text("[made by `gatepost login`]"),

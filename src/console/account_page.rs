@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
 };
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 use qrcode::{QrCode, render::svg};
 use serde::Deserialize;
 use url::Url;
@@ -18,7 +18,7 @@ use super::{
     entry::{Bare, form_is_old, not_found},
     look::{Frame, Look, drawn},
     sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
-    status::AccountStatus,
+    status::{AccountStatus, Companions},
     words::{Lang, Words},
 };
 use crate::{
@@ -37,6 +37,8 @@ pub struct AccountRow {
     pub colour: &'static str,
     pub state: &'static str,
     pub signed_in_as: String,
+    /// Other accounts on the same sign-in.
+    pub also: String,
     pub since: String,
     pub token_ends: String,
     pub next_sign_in: String,
@@ -93,7 +95,13 @@ pub fn path_of(address: &str) -> String {
 }
 
 impl AccountRow {
-    pub fn new(console: &Console, account: &Account, states: &[SignInState], lang: Lang) -> Self {
+    pub fn new(
+        console: &Console,
+        account: &Account,
+        states: &[SignInState],
+        companions: &Companions,
+        lang: Lang,
+    ) -> Self {
         let key = account.sign_in.key();
         let state = states.iter().find(|state| state.key == key).cloned();
         let phase = state.as_ref().map(|state| state.phase).unwrap_or_default();
@@ -121,14 +129,19 @@ impl AccountRow {
                 true => AccountStatus::new(account, state.clone()).signed_in_as,
                 false => words.never.to_owned(),
             },
+            also: companions.beside(account).join(", "),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
             token_ends: time(|state| state.token_expires_at).map_or_else(dash, |at| relative(at, lang)),
-            next_sign_in: match time(|state| state.idle_until) {
-                Some(end) => format!("{}, {}", relative(end, lang), words.next_sign_in_note),
+            next_sign_in: match state.as_ref().and_then(|state| Some((state.next_sign_in()?, state))) {
+                Some((end, state)) if state.policy_ends_at == Some(end) => {
+                    let note = if state.policy_seen > 1 { words.policy_note } else { words.policy_guess };
+                    format!("{}, {note}", relative(end, lang))
+                }
+                Some((end, _)) => format!("{}, {}", relative(end, lang), words.next_sign_in_note),
                 None if phase == Phase::SignInNeeded => words.sign_in_needed.to_owned(),
                 None => words.not_expected.to_owned(),
             },
-            secret_ends: console.secret_expiry(&account.sign_in.app.name).map_or_else(dash, |day| days_to(day, lang)),
+            secret_ends: console.end_of_app(&account.sign_in.app.name).map_or_else(dash, |end| relative(end, lang)),
             button,
         }
     }
@@ -143,17 +156,6 @@ fn relative(at: Timestamp, lang: Lang) -> String {
     match u64::try_from(seconds) {
         Ok(ahead) => lang.within(ahead),
         Err(_) => lang.ago(seconds.unsigned_abs()),
-    }
-}
-
-fn days_to(day: Date, lang: Lang) -> String {
-    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-    let days = i64::from(today.until(day).map(|span| span.get_days()).unwrap_or_default());
-    let seconds = days.unsigned_abs() * 86_400;
-    match days {
-        ..0 => lang.ago(seconds),
-        0 => lang.within(0),
-        _ => lang.within(seconds.max(172_800)),
     }
 }
 
@@ -181,7 +183,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let frame = look.frame();
     drawn(&Page {
         form: frame.form.unwrap_or_default(),
-        one: AccountRow::new(console, account, &states, look.lang),
+        one: AccountRow::new(console, account, &states, &Companions::of(&console.accounts()), look.lang),
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,

@@ -15,8 +15,9 @@ use serde_json::json;
 use super::{
     Console, Visitor,
     look::{Frame, Look, drawn},
+    visits::Holder,
 };
-use crate::{account::Refusal, base::Secret};
+use crate::{account::Refusal, base::Secret, net::peer_uid};
 
 #[derive(Template)]
 #[template(path = "door.html")]
@@ -37,6 +38,14 @@ struct WordsOnly<'a> {
 pub struct Ticket {
     #[serde(default)]
     ticket: String,
+}
+
+/// How a ticket is asked for.
+#[derive(Deserialize)]
+pub struct Wish {
+    /// For a browser of the same user of this machine alone.
+    #[serde(default)]
+    mine: bool,
 }
 
 #[derive(Deserialize)]
@@ -80,8 +89,13 @@ pub async fn knock(
 }
 
 /// The link of `gatepost console`.
-pub async fn open(look: Look, State(console): State<Arc<Console>>, Query(asked): Query<Ticket>) -> Response {
-    if console.visits.takes(&asked.ticket) {
+pub async fn open(
+    look: Look,
+    State(console): State<Arc<Console>>,
+    Extension(Visitor(peer)): Extension<Visitor>,
+    Query(asked): Query<Ticket>,
+) -> Response {
+    if console.visits.takes(&asked.ticket, || peer_uid(peer.address)) {
         return come_in(&console);
     }
     // Somebody who is in already may have clicked twice.
@@ -98,8 +112,13 @@ pub fn opening(ticket: String) -> String {
 }
 
 /// For the holder of the token: a path that opens the console once.
-pub async fn ticket(State(console): State<Arc<Console>>) -> Response {
-    match console.visits.ticket() {
+pub async fn ticket(
+    State(console): State<Arc<Console>>,
+    Extension(Visitor(peer)): Extension<Visitor>,
+    Query(wish): Query<Wish>,
+) -> Response {
+    let holder = wish.mine.then(|| peer_uid(peer.address)).flatten().map_or(Holder::Anybody, Holder::User);
+    match console.visits.ticket(holder) {
         Some(ticket) => Json(json!({ "path": opening(ticket) })).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "This machine gives no random numbers\n").into_response(),
     }

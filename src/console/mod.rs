@@ -10,6 +10,7 @@ mod account_page;
 mod connections;
 mod entry;
 mod look;
+mod mailboxes;
 mod overview;
 mod plot;
 mod sheet;
@@ -19,7 +20,6 @@ mod visits;
 mod words;
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
@@ -35,23 +35,26 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use jiff::civil::Date;
+use jiff::Timestamp;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use access::{Access, token_file};
+pub use account_page::path_of as path_of_account;
 pub use entry::opening;
+pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 pub use sign_ins::SignIns;
-pub use status::{AccountStatus, ListenerStatus, Status};
-pub use visits::Visits;
+pub use status::{AccountStatus, Companions, ListenerStatus, Status};
+pub use visits::{Holder, Visits};
 
 use crate::{
-    account::{Account, Client, Refusal},
+    account::{Account, Client, Domain, Refusal, account_of},
     base::Fault,
+    expiry::Calendar,
     meter::Meter,
     net::Peer,
-    oauth::{Keepers, Phase},
+    oauth::{Keepers, Phase, SignInState},
     store::Store,
 };
 
@@ -70,9 +73,10 @@ pub struct Console {
     /// Listeners are open and the daemon is not draining.
     pub ready: AtomicBool,
     pub accounts: RwLock<Vec<Arc<Account>>>,
+    pub domains: RwLock<Vec<Arc<Domain>>>,
     pub clients: RwLock<Vec<Arc<Client>>>,
-    /// Last day of an app's secret or certificate, by name of the app.
-    pub secret_expiry: RwLock<BTreeMap<String, Date>>,
+    /// When secrets and certificates end.
+    pub calendar: Arc<Calendar>,
     pub listeners: RwLock<Vec<ListenerStatus>>,
     pub visits: Visits,
     pub sign_ins: SignIns,
@@ -85,16 +89,19 @@ impl Console {
         read(&self.accounts).clone()
     }
 
+    pub fn domains(&self) -> Vec<Arc<Domain>> {
+        read(&self.domains).clone()
+    }
+
     /// What a reload changes.
-    pub fn take_over(&self, accounts: &[Arc<Account>], clients: &[Arc<Client>], expiry: &BTreeMap<String, Date>) {
+    pub fn take_over(&self, accounts: &[Arc<Account>], domains: &[Arc<Domain>], clients: &[Arc<Client>]) {
         *write(&self.accounts) = accounts.to_vec();
+        *write(&self.domains) = domains.to_vec();
         *write(&self.clients) = clients.to_vec();
-        *write(&self.secret_expiry) = expiry.clone();
     }
 
     fn account(&self, address: &str) -> Option<Arc<Account>> {
-        let address = address.to_lowercase();
-        read(&self.accounts).iter().find(|account| account.address == address).cloned()
+        account_of(address, &read(&self.accounts), &read(&self.domains))
     }
 
     fn clients(&self) -> Vec<Arc<Client>> {
@@ -105,8 +112,9 @@ impl Console {
         read(&self.listeners).clone()
     }
 
-    fn secret_expiry(&self, app: &str) -> Option<Date> {
-        read(&self.secret_expiry).get(app).copied()
+    /// When the secret or certificate of this app ends.
+    fn end_of_app(&self, app: &str) -> Option<Timestamp> {
+        self.calendar.of_app(app, Timestamp::now())?.ends_at
     }
 
     /// Why the store takes no writes, and what to do; `None` where it takes them.
@@ -154,6 +162,7 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
 fn pages(console: &Arc<Console>) -> Router<Arc<Console>> {
     let guarded = Router::new()
         .route("/", get(overview::page))
+        .route("/mailboxes", post(overview::mailbox))
         .route("/accounts/{address}", get(account_page::page))
         .route("/accounts/{address}/sign-in", post(account_page::sign_in))
         .route("/accounts/{address}/paste", post(account_page::paste))
@@ -225,11 +234,19 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
     let states = console.keepers.states();
     let in_phase = |phase: Phase| states.iter().filter(|state| state.phase == phase).count();
     console.meter.sign_ins(&Phase::ALL.map(|phase| (phase.as_str(), in_phase(phase))));
+    let endings = console.calendar.endings(Timestamp::now());
+    console.meter.endings(endings.iter().filter_map(|one| Some((one.what.as_str(), one.name.clone(), one.ends_at?))));
+    let first = |end: fn(&SignInState) -> Option<Timestamp>| states.iter().filter_map(end).min();
+    let policy = first(|state| state.policy_ends_at);
+    console.meter.next_sign_in(&[("policy", policy), ("unused", first(|state| state.idle_until))]);
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     (kind, console.meter.text()).into_response()
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let store = console.store_trouble().await;
-    Json(Status::new(&console.accounts(), &console.keepers.states(), console.listeners(), &console.meter, store))
+    let endings = console.calendar.endings(Timestamp::now());
+    let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
+    let status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
+    Json(Status { store, endings, ..status })
 }

@@ -3,21 +3,32 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{
+    Form,
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
 
 use super::{
     Console,
     account_page::{AccountRow, path_of},
+    entry::form_is_old,
     look::{Frame, Look, drawn},
+    mailboxes::{self, DomainStatus},
     plot::Plot,
     sheet,
-    words::{Lang, Words},
+    status::Companions,
+    words::Words,
 };
 use crate::{
+    account::Account,
+    base::printable,
     catalog,
     meter::{self, FaultView, MessageView, SessionView},
 };
 
+const MAILBOXES_SHOWN: usize = 100;
 const SESSIONS_SHOWN: usize = 50;
 const MESSAGES_SHOWN: usize = 20;
 const FAULTS_SHOWN: usize = 15;
@@ -28,6 +39,11 @@ struct Overview<'a> {
     frame: Frame<'a>,
     store_trouble: Option<String>,
     accounts: Vec<AccountRow>,
+    domains: Vec<DomainStatus>,
+    more_mailboxes: usize,
+    /// What was typed that is no mailbox of any domain.
+    unknown_mailbox: Option<String>,
+    form: String,
     plots: [Plot; 2],
     stages: Vec<(&'static str, usize)>,
     sessions: Vec<SessionView>,
@@ -71,17 +87,49 @@ struct SheetLink {
 }
 
 pub async fn page(look: Look, State(console): State<Arc<Console>>) -> Response {
+    show(&look, &console, None).await
+}
+
+#[derive(Deserialize)]
+pub struct Mailbox {
+    #[serde(default)]
+    form: String,
+    #[serde(default)]
+    address: String,
+}
+
+/// The way to the page of a mailbox that is in no list.
+pub async fn mailbox(look: Look, State(console): State<Arc<Console>>, Form(typed): Form<Mailbox>) -> Response {
+    if !look.is_ours(&typed.form) {
+        return form_is_old(&look);
+    }
+    match console.account(typed.address.trim()) {
+        Some(account) => Redirect::to(&path_of(&account.address)).into_response(),
+        None => show(&look, &console, Some(printable(&typed.address, 80))).await,
+    }
+}
+
+async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -> Response {
     let (words, lang) = (look.words(), look.lang);
     let mut sessions = console.meter.board.list();
     let mut stages = BTreeMap::new();
     sessions.iter().for_each(|session| *stages.entry(session.stage).or_default() += 1);
     let more_sessions = sessions.len().saturating_sub(SESSIONS_SHOWN);
     sessions.truncate(SESSIONS_SHOWN);
+    let (listed, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
+    let known = mailboxes::known(&listed, &domains, &states, console.meter.used_mailboxes.list().keys());
+    let companions = Companions::of(&listed);
+    let row = |account: &Arc<Account>| AccountRow::new(console, account, &states, &companions, lang);
+    let frame = look.frame();
     drawn(&Overview {
-        frame: look.frame(),
         store_trouble: console.store_trouble().await,
-        accounts: accounts(&console, lang),
-        plots: plots(&console, words),
+        accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),
+        domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
+        more_mailboxes: known.len().saturating_sub(MAILBOXES_SHOWN),
+        unknown_mailbox,
+        form: frame.form.unwrap_or_default().to_owned(),
+        frame,
+        plots: plots(console, words),
         stages: stages.into_iter().collect(),
         sessions,
         more_sessions,
@@ -96,13 +144,8 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>) -> Response {
                 tls: sheet::tls(one.tls, words),
             })
             .collect(),
-        sheets: sheets(&console),
+        sheets: sheets(console),
     })
-}
-
-fn accounts(console: &Console, lang: Lang) -> Vec<AccountRow> {
-    let states = console.keepers.states();
-    console.accounts().iter().map(|account| AccountRow::new(console, account, &states, lang)).collect()
 }
 
 fn plots(console: &Console, words: &'static Words) -> [Plot; 2] {
@@ -131,7 +174,7 @@ fn fault_row(fault: FaultView) -> FaultRow {
 }
 
 fn sheets(console: &Console) -> Vec<SheetLink> {
-    let with_login = |account: &&Arc<crate::account::Account>| sheet::has_login(account);
+    let with_login = |account: &&Arc<Account>| sheet::has_login(account);
     let accounts = console.accounts();
     let accounts = accounts.iter().filter(with_login).map(|account| SheetLink {
         path: format!("{}/sheet", path_of(&account.address)),

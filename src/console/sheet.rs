@@ -16,7 +16,10 @@ use super::{
     status::ListenerStatus,
     words::Words,
 };
-use crate::account::{Account, LocalPassword};
+use crate::{
+    account::{Account, LocalPassword},
+    oauth::SignIn,
+};
 
 #[derive(Template)]
 #[template(path = "sheet.html")]
@@ -26,6 +29,8 @@ struct Sheet<'a> {
     parts: Vec<Part>,
     /// `None`: the device does not log in.
     login: Option<&'a str>,
+    /// Whose sign-in carries it, where that is somebody else: the delegate of a shared mailbox.
+    delegate: Option<&'a str>,
     senders: &'a [String],
     from: String,
 }
@@ -58,6 +63,7 @@ pub async fn of_account(look: Look, State(console): State<Arc<Console>>, Path(ad
         name: &account.address,
         parts: parts(&console, look.words(), &["smtp", "imap", "pop3"]),
         login: Some(&account.address),
+        delegate: delegate(&account),
         senders: &account.send_as,
         from: String::new(),
     })
@@ -74,9 +80,15 @@ pub async fn of_client(look: Look, State(console): State<Arc<Console>>, Path(nam
         name: &client.name,
         parts: parts(&console, look.words(), protocols),
         login: client.login.as_deref(),
+        delegate: delegate(&client.account),
         senders: &client.account.send_as,
         from: from.join(", "),
     })
+}
+
+fn delegate(account: &Account) -> Option<&str> {
+    let SignIn { identity, app, .. } = account.sign_in.as_ref();
+    (!app.grant.is_app_only() && !identity.eq_ignore_ascii_case(&account.address)).then_some(identity)
 }
 
 fn parts(console: &Console, words: &'static Words, protocols: &[&str]) -> Vec<Part> {

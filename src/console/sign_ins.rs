@@ -42,6 +42,8 @@ use crate::{
 
 /// Sign-in pages of providers give up after about that long.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// From here on those that are over are put away: a mailbox of a whole domain is any address that somebody types.
+const MANY: usize = 200;
 /// An address with a code in it is no longer than this.
 pub const PASTE_CAP: usize = 16 * 1024;
 
@@ -212,7 +214,11 @@ pub async fn begin(
     };
     let task = tokio::spawn(follow(console.clone(), account.clone(), Arc::downgrade(&pending), work, uid));
     *pending.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
-    console.sign_ins.pending().insert(account.address.clone(), pending);
+    let mut all = console.sign_ins.pending();
+    if all.len() >= MANY {
+        all.retain(|_, one| matches!(*one.progress(), Progress::Waiting));
+    }
+    all.insert(account.address.clone(), pending);
     Ok(())
 }
 
@@ -312,7 +318,10 @@ async fn keep(console: &Console, account: &Account, set: TokenSet, uid: Option<u
     let kept = sign_in::keep(&console.store, sign_in, set, &console.sign_ins.clock).await?;
     console.keepers.notice_store_change();
     let mut passwords = Vec::new();
-    for served in console.accounts().iter().filter(|other| other.sign_in.key() == sign_in.key()) {
+    // A mailbox of a whole domain is in no list.
+    let of_domain = account.domain.is_some().then(|| Arc::new(account.clone()));
+    let same = |other: &Arc<Account>| other.sign_in.key() == sign_in.key();
+    for served in console.accounts().iter().filter(|other| same(other)).chain(&of_domain) {
         match after_sign_in(&console.store, served, uid).await {
             Ok(Told::Nothing) => {}
             Ok(told) => passwords.push((served.address.clone(), told)),

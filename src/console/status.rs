@@ -1,11 +1,13 @@
 //! The JSON of `gatepost status --json` and of `/api/status`.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use serde::Serialize;
 
+use super::mailboxes::{self, DomainStatus, STATUS_CAP};
 use crate::{
-    account::Account,
+    account::{Account, Domain},
+    expiry::Ending,
     meter::{FaultView, Meter, SessionView},
     oauth::SignInState,
 };
@@ -18,7 +20,12 @@ pub struct Status {
     pub at: u64,
     /// What is wrong with the store and what to do, if anything is.
     pub store: Option<String>,
+    /// Those of the configuration, then the mailboxes of whole domains that are signed in or were used.
     pub accounts: Vec<AccountStatus>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<DomainStatus>,
+    /// What ends on a day: secrets and certificates.
+    pub endings: Vec<Ending>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
     pub faults: Vec<FaultView>,
@@ -32,6 +39,12 @@ pub struct AccountStatus {
     /// Whose mail is reached: the person that consented, or, where an app acts by itself, the account.
     pub signed_in_as: String,
     pub sign_in: Option<SignInState>,
+    /// Other accounts that live on the same consent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub same_sign_in: Vec<String>,
+    /// The account that stands for it, where it is a mailbox of a whole domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -53,32 +66,60 @@ impl AccountStatus {
             address: account.address.clone(),
             app: account.sign_in.app.name.clone(),
             signed_in_as: signed_in_as.clone(),
+            same_sign_in: Vec::new(),
+            domain: account.domain.as_ref().map(|domain| format!("*@{domain}")),
             sign_in,
         }
     }
 }
 
+/// Accounts by the consent that they live on. One that an app holds by itself is nobody's.
+pub struct Companions(HashMap<String, Vec<String>>);
+
+impl Companions {
+    pub fn of(accounts: &[Arc<Account>]) -> Self {
+        let mut all: HashMap<String, Vec<String>> = HashMap::new();
+        for account in accounts.iter().filter(|account| !account.sign_in.app.grant.is_app_only()) {
+            all.entry(account.sign_in.key()).or_default().push(account.address.clone());
+        }
+        Self(all)
+    }
+
+    /// The others beside this one.
+    pub fn beside(&self, account: &Account) -> Vec<String> {
+        let all = self.0.get(&account.sign_in.key()).into_iter().flatten();
+        all.filter(|address| **address != account.address).take(COMPANIONS_CAP).cloned().collect()
+    }
+}
+
+/// Named for each account.
+const COMPANIONS_CAP: usize = 50;
+
 impl Status {
     pub fn new(
         accounts: &[Arc<Account>],
+        domains: &[Arc<Domain>],
         states: &[SignInState],
         listeners: Vec<ListenerStatus>,
         meter: &Meter,
-        store: Option<String>,
     ) -> Self {
-        let accounts = accounts
-            .iter()
-            .map(|account| {
-                let key = account.sign_in.key();
-                AccountStatus::new(account, states.iter().find(|state| state.key == key).cloned())
-            })
-            .collect();
+        let used = meter.used_mailboxes.list();
+        let known = mailboxes::known(accounts, domains, states, used.keys());
+        let by_key: HashMap<&str, &SignInState> = states.iter().map(|state| (state.key.as_str(), state)).collect();
+        let companions = Companions::of(accounts);
+        let accounts = accounts.iter().chain(known.values().take(STATUS_CAP)).map(|account| {
+            let state = by_key.get(account.sign_in.key().as_str()).map(|state| (*state).clone());
+            AccountStatus { same_sign_in: companions.beside(account), ..AccountStatus::new(account, state) }
+        });
+        let accounts = accounts.collect();
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             at,
-            store,
+            store: None,
             accounts,
+            domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
+            endings: Vec::new(),
             listeners,
             sessions: meter.board.list(),
             faults: meter.recent.list(),

@@ -24,7 +24,21 @@ const TICKETS_CAP: usize = 50;
 #[derive(Default)]
 pub struct Visits {
     open: Mutex<HashMap<String, Open>>,
-    tickets: Mutex<HashMap<String, Instant>>,
+    tickets: Mutex<HashMap<String, Ticket>>,
+}
+
+struct Ticket {
+    end: Instant,
+    holder: Holder,
+}
+
+/// Who may use a ticket.
+#[derive(Debug, Clone, Copy)]
+pub enum Holder {
+    /// Whoever has it: it was shown to one person.
+    Anybody,
+    /// One user of this machine: it stands where others could read it, in the arguments of a program that opens it.
+    User(u32),
 }
 
 struct Open {
@@ -42,20 +56,27 @@ pub struct Visit {
 
 impl Visits {
     /// A word that opens the console once, within ten minutes. `None` if the system gives no random bytes.
-    pub fn ticket(&self) -> Option<String> {
+    pub fn ticket(&self, holder: Holder) -> Option<String> {
         let ticket = super::access::random_word()?;
         let (mut tickets, now) = (locked(&self.tickets), Instant::now());
-        tickets.retain(|_, end| *end > now);
+        tickets.retain(|_, ticket| ticket.end > now);
         if tickets.len() >= TICKETS_CAP {
             tickets.clear();
         }
-        tickets.insert(ticket.clone(), now + TICKET_LIFE);
+        tickets.insert(ticket.clone(), Ticket { end: now + TICKET_LIFE, holder });
         Some(ticket)
     }
 
-    /// True once for each ticket.
-    pub fn takes(&self, ticket: &str) -> bool {
-        locked(&self.tickets).remove(ticket).is_some_and(|end| end > Instant::now())
+    /// True once for each ticket. `uid`: the user who shows it, where the system tells. Somebody else's is left as it is.
+    pub fn takes(&self, ticket: &str, uid: impl FnOnce() -> Option<u32>) -> bool {
+        let mut tickets = locked(&self.tickets);
+        let Some(found) = tickets.get(ticket) else { return false };
+        if let Holder::User(holder) = found.holder
+            && uid() != Some(holder)
+        {
+            return false;
+        }
+        tickets.remove(ticket).is_some_and(|found| found.end > Instant::now())
     }
 
     /// Begins a visit: the value of its `Set-Cookie` header.
@@ -103,10 +124,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_ticket_opens_once_and_for_ten_minutes() {
         let visits = Visits::default();
-        let (first, second) = (visits.ticket().unwrap(), visits.ticket().unwrap());
-        assert_eq!([visits.takes(&first), visits.takes(&first), visits.takes("")], [true, false, false]);
+        let [first, second] = [(); 2].map(|()| visits.ticket(Holder::Anybody).unwrap());
+        assert_eq!([&first, &first, ""].map(|ticket| visits.takes(ticket, || None)), [true, false, false]);
         tokio::time::advance(TICKET_LIFE).await;
-        assert!(!visits.takes(&second));
+        assert!(!visits.takes(&second, || None));
+    }
+
+    #[tokio::test]
+    async fn a_ticket_of_one_user_is_of_no_use_to_another_and_stays_good() {
+        let visits = Visits::default();
+        let ticket = visits.ticket(Holder::User(1000)).unwrap();
+        let shown = [Some(1001), None, Some(1000), Some(1000)].map(|uid| visits.takes(&ticket, || uid));
+        assert_eq!(shown, [false, false, true, false]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -84,12 +84,26 @@ words! {
     account: "Account", "アカウント";
     no_accounts: "There is no account in the configuration yet. Add an [[account]] and reload.",
         "設定にアカウントがありません。[[account]] を追加して再読み込みしてください。";
+    more_mailboxes: "more mailboxes are not shown", "件のメールボックスは表示していません";
+    domains: "Whole domains", "ドメイン全体";
+    domain: "Domain", "ドメイン";
+    known_mailboxes: "Mailboxes signed in or used", "サインイン済み・使用済みのメールボックス";
+    local_passwords: "Local passwords", "ローカルパスワード";
+    by_first_use: "learned by the first use after each sign-in", "各サインイン後の最初の使用で決定";
+    mailbox_lead: "Open a mailbox of such a domain, to sign it in or to print its set-up sheet:",
+        "ドメインのメールボックスを開きます（サインイン、設定シートの印刷）：";
+    no_such_mailbox: "No account stands for this address:", "このアドレスに対応するアカウントがありません：";
     state: "State", "状態";
     signed_in_as: "Signed in as", "サインイン中のユーザー";
+    also: "The same sign-in also carries", "同じサインインを使う他のアカウント";
+    signs_on_as: "Signed in at the provider as", "プロバイダーでのサインイン";
+    signs_on_as_note: "never typed here", "ここでは入力しません";
     since: "Since", "開始";
     token_ends: "Token ends", "トークンの期限";
     next_sign_in: "Next sign-in", "次のサインイン";
     next_sign_in_note: "at the latest, if nobody uses the account until then", "それまで使われない場合の期限";
+    policy_note: "since a policy ends every sign-in", "サインイン頻度ポリシーによる";
+    policy_guess: "if the policy that ended the last one strikes again", "前回と同じポリシーが再び適用された場合";
     not_expected: "none expected", "予定なし";
     secret_ends: "App secret ends", "アプリのシークレットの期限";
     ready: "ready", "利用可能";

@@ -8,13 +8,13 @@ mod health;
 mod listeners;
 mod log;
 mod memory;
+mod notify;
 mod run;
 mod supervisor;
 
 use std::{
     fmt, io,
     net::SocketAddr,
-    path::Path,
     sync::{
         Arc, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -24,6 +24,7 @@ use std::{
 
 use tokio::{
     net::TcpListener,
+    sync::watch,
     task::AbortHandle,
     time::{Instant, timeout_at},
 };
@@ -33,6 +34,7 @@ use tracing::{info, warn};
 use health::Health;
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
+use notify::{Notifier, Orders};
 pub use run::run;
 pub use supervisor::Signals;
 
@@ -40,15 +42,19 @@ use crate::{
     account::{Guesses, Passwords, Register},
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
+    expiry::Calendar,
     meter::Meter,
     net::{ClientTls, HttpClient, SetupFault},
-    oauth::{Keepers, SignIn},
+    oauth::{DomainSignIns, Keepers, SignIn},
     session::{Gate, Refusals, Seen},
     store::{Lock, Store, StoreError},
 };
 
 /// How often the store is asked whether another process changed it; a microsecond's work.
 const STORE_CHECK: Duration = Duration::from_secs(1);
+
+/// How often files of passwords are looked at with nobody asking.
+const PASSWORDS_CHECK: Duration = Duration::from_secs(2);
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -111,6 +117,11 @@ pub struct Daemon {
     console: Option<Arc<Console>>,
     console_at: Option<SocketAddr>,
     bound: Vec<BoundAt>,
+    /// When secrets and certificates end.
+    calendar: Arc<Calendar>,
+    /// Who is told of what, and for webhooks.
+    orders: watch::Sender<Arc<Orders>>,
+    http: HttpClient,
     /// The accept loops.
     accepting: Vec<AbortHandle>,
     drain: Duration,
@@ -135,12 +146,18 @@ impl Daemon {
         let cut_off = CancellationToken::new();
         let sessions = TaskTracker::new();
         let lock = Lock::take(&config.store)?;
-        let gate = Arc::new(build_gate(config, closing.clone(), cut_off.clone()).await?);
-        let keepers = gate.keepers.clone();
+        // Before the keepers, who tell people where it is; whoever connects waits until it is served.
+        let console = bind_console(config).await?;
+        let console_at = console.as_ref().map(|(_, at)| *at);
+        let tls = Arc::new(ClientTls::new(&config.network)?);
+        let http = HttpClient::new(&config.network, &tls)?;
+        let pages = console_at.map(pages);
+        let gate = build_gate(config, tls, http.clone(), pages.clone(), closing.clone(), cut_off.clone()).await?;
+        let gate = Arc::new(gate);
         let shared = Arc::new(RwLock::new(gate.clone()));
         let listeners = listeners::Listeners {
             gate: shared.clone(),
-            state_directory: state_directory(config).to_owned(),
+            state_directory: config.state_directory().to_owned(),
             stopping: stopping.clone(),
             sessions: sessions.clone(),
         };
@@ -148,8 +165,11 @@ impl Daemon {
         let mut daemon = Self {
             gate: shared,
             console: None,
-            console_at: None,
+            console_at,
             bound,
+            calendar: Arc::new(Calendar::new(config.watched())),
+            orders: watch::Sender::new(Orders::new(config, &http)),
+            http,
             accepting,
             drain: config.daemon.drain,
             stopping,
@@ -159,16 +179,36 @@ impl Daemon {
             drained: CancellationToken::new(),
             _lock: lock,
         };
-        daemon.open_console(config, &gate).await?;
-        let done = daemon.closing.clone();
+        if let Some((listener, at)) = console {
+            daemon.open_console(config, &gate, listener, at)?;
+        }
+        daemon.watch(&gate, pages);
+        Ok(daemon)
+    }
+
+    /// What runs beside the sessions until the daemon drains.
+    fn watch(&self, gate: &Gate, pages: Option<String>) {
+        let (keepers, done) = (gate.keepers.clone(), self.closing.clone());
+        let current = self.gate.clone();
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
             tokio::select! {
                 () = keepers.follow_store(STORE_CHECK) => {}
+                () = keepers.tend_mailboxes() => {}
+                () = follow_passwords(&current) => {}
                 () = done.cancelled() => {}
             }
         });
-        Ok(daemon)
+        let notifier = Notifier {
+            keepers: gate.keepers.clone(),
+            calendar: self.calendar.clone(),
+            store: gate.store.clone(),
+            meter: gate.meter.clone(),
+            host: gate.host.clone(),
+            pages,
+            orders: self.orders.subscribe(),
+        };
+        tokio::spawn(notifier.run(self.closing.clone()));
     }
 
     /// What was really bound, in the order of the configuration.
@@ -184,7 +224,7 @@ impl Daemon {
     /// An address that opens the console once, within ten minutes.
     pub fn console_link(&self) -> Option<String> {
         let (console, at) = (self.console.as_ref()?, self.console_at?);
-        Some(format!("http://{at}{}", console.visits.ticket().map(console::opening)?))
+        Some(format!("http://{at}{}", console.visits.ticket(console::Holder::Anybody).map(console::opening)?))
     }
 
     pub fn meter(&self) -> Meter {
@@ -215,9 +255,9 @@ impl Daemon {
     pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
         let old = self.current();
         let tls = Arc::new(ClientTls::new(&config.network)?);
-        old.keepers.apply(&sign_ins(config));
+        old.keepers.apply(&sign_ins(config), &domains(config));
         let gate = Arc::new(Gate {
-            register: Register::new(&config.accounts, &config.clients),
+            register: Register::new(&config.accounts, &config.domains, &config.clients),
             passwords: old.passwords.clone(),
             guesses: old.guesses.clone(),
             keepers: old.keepers.clone(),
@@ -233,8 +273,10 @@ impl Daemon {
         });
         *self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner) = gate;
         if let Some(console) = &self.console {
-            console.take_over(&config.accounts, &config.clients, &config.secret_expiry);
+            console.take_over(&config.accounts, &config.domains, &config.clients);
         }
+        self.calendar.take_over(config.watched());
+        self.orders.send_replace(Orders::new(config, &self.http));
         Ok(())
     }
 
@@ -268,11 +310,13 @@ impl Daemon {
         }
     }
 
-    async fn open_console(&mut self, config: &Config, gate: &Gate) -> Result<(), StartFault> {
-        let Some(address) = config.console.listen else { return Ok(()) };
-        let refused = |cause| StartFault::Console { address, cause };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let at = listener.local_addr().map_err(refused)?;
+    fn open_console(
+        &mut self,
+        config: &Config,
+        gate: &Gate,
+        listener: TcpListener,
+        at: SocketAddr,
+    ) -> Result<(), StartFault> {
         let token = console::token_file(&config.store.key_file);
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
             StartFault::Io { what: "cannot write the console's token file beside the key file", cause }
@@ -284,53 +328,71 @@ impl Daemon {
             store: gate.store.clone(),
             ready: AtomicBool::new(true),
             accounts: RwLock::new(config.accounts.clone()),
+            domains: RwLock::new(config.domains.clone()),
             clients: RwLock::new(config.clients.clone()),
-            secret_expiry: RwLock::new(config.secret_expiry.clone()),
+            calendar: self.calendar.clone(),
             visits: Visits::default(),
-            sign_ins: SignIns::new(HttpClient::new(&config.network, &gate.tls)?),
+            sign_ins: SignIns::new(self.http.clone()),
             host: gate.host.clone(),
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
         });
         tokio::spawn(console::serve(listener, console.clone(), self.drained.clone()));
         self.console = Some(console);
-        self.console_at = Some(at);
         Ok(())
     }
 }
 
-/// Where people open the console, as far as the configuration tells.
-fn pages(config: &Config) -> Option<String> {
-    let at = config.console.listen.filter(|at| at.port() != 0)?;
-    Some(match at.ip().is_unspecified() {
-        true => format!("http://{}:{}", supervisor::host_name(), at.port()),
-        false => format!("http://{at}"),
-    })
+/// Tells of a changed file of passwords also where nobody logs in; runs until dropped.
+async fn follow_passwords(gate: &RwLock<Arc<Gate>>) {
+    loop {
+        tokio::time::sleep(PASSWORDS_CHECK).await;
+        let gate = gate.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        gate.register.refresh_passwords().await;
+    }
 }
 
-/// Where certificates of our own making are kept: beside the key.
-fn state_directory(config: &Config) -> &Path {
-    config.store.key_file.parent().unwrap_or_else(|| Path::new("."))
+/// The console's socket, and where it really is.
+async fn bind_console(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartFault> {
+    let Some(address) = config.console.listen else { return Ok(None) };
+    let refused = |cause| StartFault::Console { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let at = listener.local_addr().map_err(refused)?;
+    Ok(Some((listener, at)))
+}
+
+/// Where people open the console.
+fn pages(at: SocketAddr) -> String {
+    match at.ip().is_unspecified() {
+        true => format!("http://{}:{}", supervisor::host_name(), at.port()),
+        false => format!("http://{at}"),
+    }
 }
 
 fn sign_ins(config: &Config) -> Vec<Arc<SignIn>> {
-    config.accounts.iter().map(|account| account.sign_in.clone()).collect()
+    let listed = config.accounts.iter().map(|account| account.sign_in.clone());
+    listed.chain(config.domains.iter().filter_map(|domain| domain.sign_ins.app_only().map(Arc::new))).collect()
+}
+
+fn domains(config: &Config) -> Vec<DomainSignIns> {
+    config.domains.iter().map(|domain| domain.sign_ins.clone()).collect()
 }
 
 async fn build_gate(
     config: &Config,
+    tls: Arc<ClientTls>,
+    http: HttpClient,
+    pages: Option<String>,
     closing: CancellationToken,
     cut_off: CancellationToken,
 ) -> Result<Gate, StartFault> {
-    let tls = Arc::new(ClientTls::new(&config.network)?);
     let store = Arc::new(Store::open(&config.store).await?);
-    let http = HttpClient::new(&config.network, &tls)?;
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
-    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages(config)));
-    keepers.apply(&sign_ins(config));
+    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages));
+    keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     Ok(Gate {
-        register: Register::new(&config.accounts, &config.clients),
+        register: Register::new(&config.accounts, &config.domains, &config.clients),
         passwords: Arc::new(passwords),
         guesses: Arc::new(Guesses::default()),
         keepers,

@@ -23,7 +23,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     if let Some(at) = daemon.console_at() {
         info!("console, status and metrics on http://{at}");
     }
-    supervisor::ready(&format!("{} listeners, {} accounts", daemon.bound().len(), config.accounts.len()));
+    supervisor::ready(&summary(&daemon, &config));
     // Also through the drain: it ends with the runtime.
     let health = daemon.health();
     tokio::spawn(supervisor::feed_watchdog(move || {
@@ -37,7 +37,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
             Asked::Reload => {
                 supervisor::reloading();
                 running = reload(&daemon, running, file);
-                supervisor::ready(&format!("{} listeners, {} accounts", daemon.bound().len(), running.accounts.len()));
+                supervisor::ready(&summary(&daemon, &running));
             }
         }
     }
@@ -46,6 +46,15 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     trimming.abort();
     daemon.drain().await;
     Ok(())
+}
+
+/// For `systemctl status`.
+fn summary(daemon: &Daemon, config: &Config) -> String {
+    let (listeners, accounts, domains) = (daemon.bound().len(), config.accounts.len(), config.domains.len());
+    match domains {
+        0 => format!("{listeners} listeners, {accounts} accounts"),
+        _ => format!("{listeners} listeners, {accounts} accounts, {domains} whole domains"),
+    }
 }
 
 /// A bad file changes nothing. The configuration that runs now.

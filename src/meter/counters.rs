@@ -9,7 +9,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Board, Day, Messages, Recent};
+use jiff::Timestamp;
+
+use super::{Board, Day, Messages, Recent, Used};
 use crate::base::{Fault, Protocol, Stage};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -53,6 +55,23 @@ struct PhaseLabel {
     phase: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NotificationLabel {
+    channel: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EndingLabel {
+    what: &'static str,
+    name: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
 /// In seconds: from a login on the same machine to a mail program's patience.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
@@ -60,6 +79,17 @@ type Timed = Family<ProtocolLabel, Histogram, fn() -> Histogram>;
 
 fn clock() -> Histogram {
     Histogram::new(BUCKETS)
+}
+
+/// All there can be, so that a rate has something to begin at.
+fn told_nobody() -> Family<NotificationLabel, Counter> {
+    let family = Family::<NotificationLabel, Counter>::default();
+    for channel in ["command", "webhook"] {
+        for told in Told::ALL {
+            drop(family.get_or_create(&NotificationLabel { channel, outcome: told.as_str() }));
+        }
+    }
+    family
 }
 
 /// The board, counted when somebody asks.
@@ -105,6 +135,27 @@ impl Outcome {
     }
 }
 
+/// How it went to tell somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    Delivered,
+    /// Not yet; it is tried again.
+    Retried,
+    Failed,
+}
+
+impl Told {
+    const ALL: [Self; 3] = [Self::Delivered, Self::Retried, Self::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Told::Delivered => "delivered",
+            Told::Retried => "retried",
+            Told::Failed => "failed",
+        }
+    }
+}
+
 /// Cheap to clone; every clone counts into the same registry.
 #[derive(Clone)]
 pub struct Meter {
@@ -117,6 +168,9 @@ pub struct Meter {
     token_ends: Counter,
     token_requests: Family<OutcomeLabel, Counter>,
     sign_ins: Family<PhaseLabel, Gauge>,
+    notifications: Family<NotificationLabel, Counter>,
+    endings: Family<EndingLabel, Gauge>,
+    next_sign_in: Family<ReasonLabel, Gauge>,
     login_seconds: Timed,
     sign_on_seconds: Timed,
     message_seconds: Histogram,
@@ -124,6 +178,7 @@ pub struct Meter {
     pub board: Arc<Board>,
     pub recent: Arc<Recent>,
     pub last_messages: Arc<Messages>,
+    pub used_mailboxes: Arc<Used>,
     pub logins_by_hour: Arc<Day>,
     pub messages_by_hour: Arc<Day>,
 }
@@ -158,7 +213,16 @@ impl Meter {
         let token_requests = Family::default();
         registry.register("token_requests", "Requests to identity providers by their end", token_requests.clone());
         let sign_ins = Family::default();
-        registry.register("sign_ins", "Sign-ins of the configuration by how they stand", sign_ins.clone());
+        let what = "Sign-ins by how they stand, those of mailboxes of whole domains too";
+        registry.register("sign_ins", what, sign_ins.clone());
+        let notifications = told_nobody();
+        registry.register("notifications", "Events by the way and how telling them went", notifications.clone());
+        let endings = Family::default();
+        let what = "When a secret or certificate ends, in seconds since 1970";
+        registry.register("expiry_timestamp_seconds", what, endings.clone());
+        let next_sign_in = Family::default();
+        let what = "When the first sign-in has to be renewed by a person, in seconds since 1970";
+        registry.register("next_sign_in_timestamp_seconds", what, next_sign_in.clone());
         let login_seconds = Timed::new_with_constructor(clock);
         registry.register("login_seconds", "From complete credentials to the answer", login_seconds.clone());
         let sign_on_seconds = Timed::new_with_constructor(clock);
@@ -181,6 +245,9 @@ impl Meter {
             token_ends,
             token_requests,
             sign_ins,
+            notifications,
+            endings,
+            next_sign_in,
             login_seconds,
             sign_on_seconds,
             message_seconds,
@@ -188,6 +255,7 @@ impl Meter {
             board,
             recent: Arc::default(),
             last_messages: Arc::default(),
+            used_mailboxes: Arc::default(),
             logins_by_hour: Arc::default(),
             messages_by_hour: Arc::default(),
         }
@@ -221,6 +289,29 @@ impl Meter {
     pub fn sign_ins(&self, phases: &[(&'static str, usize)]) {
         for (phase, n) in phases {
             self.sign_ins.get_or_create(&PhaseLabel { phase }).set(i64::try_from(*n).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Somebody was told of an event, or could not be. `channel`: `command` or `webhook`.
+    pub fn notification(&self, channel: &'static str, told: Told) {
+        self.notifications.get_or_create(&NotificationLabel { channel, outcome: told.as_str() }).inc();
+    }
+
+    /// What ends, by kind and name; what was there before and is no more goes.
+    pub fn endings(&self, endings: impl Iterator<Item = (&'static str, String, Timestamp)>) {
+        self.endings.clear();
+        for (what, name, end) in endings {
+            self.endings.get_or_create(&EndingLabel { what, name }).set(end.as_second());
+        }
+    }
+
+    /// The first of all sign-ins that will need a person, by the reason.
+    pub fn next_sign_in(&self, reasons: &[(&'static str, Option<Timestamp>)]) {
+        self.next_sign_in.clear();
+        for (reason, at) in reasons {
+            if let Some(at) = at {
+                self.next_sign_in.get_or_create(&ReasonLabel { reason }).set(at.as_second());
+            }
         }
     }
 

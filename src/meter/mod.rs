@@ -7,8 +7,10 @@ mod board;
 mod counters;
 mod day;
 mod messages;
+mod used;
 
 pub use board::{Board, Entry, FaultView, Recent, SessionView};
-pub use counters::{Direction, Meter, Outcome};
+pub use counters::{Direction, Meter, Outcome, Told};
 pub use day::{Day, Hour};
 pub use messages::{MessageView, Messages, now};
+pub use used::Used;

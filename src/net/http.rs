@@ -1,4 +1,4 @@
-//! HTTP for token and Graph calls: one client, bounded in time and size, that follows no redirect.
+//! HTTP for token and Graph calls and for webhooks: one client, bounded in time and size, that follows no redirect.
 //!
 //! A token endpoint is a peer like any other: it may hang, answer 64 MB of HTML or a redirect to somewhere else.
 //! This client refuses all three, never takes a proxy from the environment, and tells temporary faults from lasting
@@ -144,6 +144,12 @@ impl HttpClient {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        self.send(url, request).await
+    }
+
+    /// POSTs JSON that is no secret.
+    pub async fn post_json(&self, url: &Url, body: String) -> Result<HttpReply, HttpFault> {
+        let request = self.client.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
         self.send(url, request).await
     }
 

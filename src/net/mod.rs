@@ -5,6 +5,7 @@
 
 mod accept;
 mod admission;
+mod certificate;
 mod client_tls;
 mod dial;
 mod http;
@@ -24,12 +25,14 @@ mod upstream_tls;
 
 pub use accept::accept;
 pub use admission::{Admission, AdmissionLimits, Full, Seat, client_network};
+pub use certificate::certificate_end;
 pub use client_tls::ClientTls;
 pub use dial::{DialError, DialLayer, dial};
 pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
 pub use listen::{Arrival, Bound, Door, bind};
 pub use peer_uid::{own_uid, peer_uid};
 pub use read::{read_some, read_up_to};
+pub use self_signed::self_signed_certificate;
 pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
 pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread, splice};

@@ -14,9 +14,14 @@ use crate::store::private_file;
 
 const YEARS: i16 = 10;
 
+/// Where the certificate is kept, or will be.
+pub fn self_signed_certificate(directory: &Path) -> PathBuf {
+    directory.join("gatepost-selfsigned.pem")
+}
+
 /// Certificate and key files in `directory`; made if either is missing.
 pub(super) fn ensure(directory: &Path, addresses: &[IpAddr]) -> Result<(PathBuf, PathBuf), SetupFault> {
-    let certificate = directory.join("gatepost-selfsigned.pem");
+    let certificate = self_signed_certificate(directory);
     let key = directory.join("gatepost-selfsigned.key");
     if certificate.exists() && key.exists() {
         return Ok((certificate, key));

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub struct Clock {
     /// Seconds that the wall clock is ahead, so that tests can suspend the machine.
     #[cfg(test)]
-    pub(super) ahead: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    pub(crate) ahead: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 /// A moment to come, on both clocks.

@@ -4,6 +4,8 @@
 //! rotated refresh token before anybody sees what came with it, lets a valid token outlive a failed refresh, and asks
 //! a provider that said no again only where that can help. It deletes nothing.
 
+mod stored;
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -25,18 +27,16 @@ use super::{
 };
 use crate::{
     base::{Fault, Secret},
-    catalog::token::{FETCH_UNFINISHED, FRESH_TOKEN_REFUSED, SIGN_IN_MISSING, STORE_FAILING},
+    catalog::token::{FRESH_TOKEN_REFUSED, SIGN_IN_MISSING, STORE_FAILING},
     meter::{Meter, Outcome},
     net::HttpClient,
-    store::{AccessToken, Failure, MAIL, Store, StoreError, TokenRow, Versioned},
+    store::{AccessToken, MAIL, Store, TokenRow},
 };
 
 /// A flight tries again while this lasts, since clients wait for it.
 const FLIGHT: Duration = Duration::from_secs(6);
 /// After a refetch that a refusal caused there is no second one for this long.
 const REFETCH_PAUSE: Duration = Duration::from_secs(300);
-/// A refresh token is used at least this often.
-const TOUCH: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What all keepers work with.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub(super) struct Means {
     pub http: HttpClient,
     pub clock: Clock,
     pub meter: Meter,
+    /// Counts whenever a sign-in changes how it stands, for who tells people.
+    pub changes: Arc<watch::Sender<u64>>,
 }
 
 pub(super) struct Keeper {
@@ -276,136 +278,6 @@ impl Keeper {
         self.save(row, must_save).await
     }
 
-    /// `must`: a refresh token would be lost. Otherwise a store that fails keeps nobody from working.
-    async fn save(&mut self, row: TokenRow, must: bool) -> Result<(), Verdict> {
-        let key = self.sign_in.key();
-        match self.means.store.save_token(&key, self.stored(), &row).await {
-            Ok(true) => self.version = Some(self.stored() + 1),
-            Ok(false) => return self.yield_to_other(row).await,
-            Err(error) if must => {
-                self.unsaved = Some(row);
-                return Err(Verdict::new(STORE_FAILING, error.to_string()));
-            }
-            Err(error) => tracing::warn!(sign_in = %key, %error, "the token is used but could not be saved"),
-        }
-        self.take(row);
-        self.counter.forget_use();
-        tracing::debug!(sign_in = %key, generation = self.generation, "token fetched");
-        Ok(())
-    }
-
-    /// Somebody signed in or out while a request was under way: what they stored counts, ours is dropped.
-    async fn yield_to_other(&mut self, ours: TokenRow) -> Result<(), Verdict> {
-        self.load().await.map_err(|error| Verdict::new(STORE_FAILING, error.to_string()))?;
-        if self.has_usable() {
-            return Ok(());
-        }
-        if self.sign_in.app.grant.is_unattended() {
-            // Nobody consents to such a grant, so there is nothing that a logout could have meant to end.
-            self.take(ours);
-            return Ok(());
-        }
-        match &self.row {
-            Some(_) => Err(Verdict::new(FETCH_UNFINISHED, "another process changed this sign-in meanwhile")),
-            None => Err(Verdict::new(SIGN_IN_MISSING, "logged out while a token was fetched")),
-        }
-    }
-
-    async fn read_store(&mut self) {
-        let Err(error) = self.load().await else { return };
-        let verdict = Verdict::new(STORE_FAILING, error.to_string());
-        let fault = verdict.fault(&self.how);
-        tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
-        self.unread = Some(Trouble::new(&verdict, fault, self.unread.as_ref(), self.means.clock.wall()));
-    }
-
-    /// True if the store holds something else than what was last read or written here.
-    async fn load(&mut self) -> Result<bool, StoreError> {
-        let key = self.sign_in.key();
-        let (found, damage) = match self.means.store.token(&key).await {
-            // A row that does not open is no row for a token, and a new sign-in may replace it.
-            Err(damage @ StoreError::Row { .. }) => {
-                (Versioned { version: self.means.store.version(&key).await?, row: None }, Some(damage))
-            }
-            other => (other?, None),
-        };
-        self.unread = None;
-        if self.version == Some(found.version) {
-            return Ok(false);
-        }
-        if let Some(error) = damage {
-            tracing::error!(sign_in = %key, %error, "stored sign-in unusable");
-        }
-        if self.version.is_some() {
-            // Another token, so another number, whatever the one who stored it counted.
-            self.generation += 1;
-        }
-        self.version = Some(found.version);
-        self.unsaved = None;
-        self.held = None;
-        self.refetched = None;
-        self.row = None;
-        self.trouble = None;
-        if let Some(row) = found.row {
-            self.trouble = self.remembered_failure(&row);
-            self.take(row);
-        }
-        if !self.sign_in.app.grant.is_unattended() && self.refresh_token().is_none() {
-            let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
-            self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
-        }
-        Ok(true)
-    }
-
-    /// Makes a row the current one, and its access token the one that is handed out.
-    fn take(&mut self, row: TokenRow) {
-        self.held = row.access.get(MAIL).and_then(|access| {
-            let (from, to) = (access.obtained_at?, access.expires_at?);
-            let life = to.duration_since(from).unwrap_or_default();
-            self.generation = self.generation.max(access.generation);
-            Some(Held {
-                token: access.token.clone(),
-                generation: self.generation,
-                expiry: self.means.clock.expiry(to),
-                grace: patience::grace(life),
-                ahead: patience::ahead(life),
-            })
-        });
-        self.row = Some(row);
-    }
-
-    /// So that a restart does not ask a provider that has said no already.
-    async fn remember_failure(&mut self, verdict: &Verdict) {
-        let mut row = self.row.clone().unwrap_or_default();
-        row.failure = Some(Failure {
-            id: verdict.entry.id.to_owned(),
-            detail: verdict.detail.clone(),
-            at: Some(self.means.clock.wall()),
-            app: self.fingerprint.clone(),
-        });
-        match self.means.store.save_token(&self.sign_in.key(), self.stored(), &row).await {
-            Ok(true) => {
-                self.version = Some(self.stored() + 1);
-                self.row = Some(row);
-            }
-            Ok(false) => self.counter.look_at_store(),
-            Err(error) => tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved"),
-        }
-    }
-
-    fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {
-        let failure = row.failure.as_ref().filter(|failure| failure.app == self.fingerprint)?;
-        let entry = crate::catalog::find(&failure.id)?;
-        let verdict = Verdict::new(entry, failure.detail.clone());
-        let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
-        Some(Trouble::new(&verdict, verdict.fault(&self.how), None, since))
-    }
-
-    /// The version that the next save builds on.
-    fn stored(&self) -> u64 {
-        self.version.unwrap_or_default()
-    }
-
     fn is_blocked(&self) -> bool {
         self.unread.is_some() || self.trouble.as_ref().is_some_and(|trouble| !trouble.is_over())
     }
@@ -438,7 +310,7 @@ impl Keeper {
 
     /// Refresh tokens die of disuse; long-lived access tokens must not let them.
     fn is_untouched(&self) -> bool {
-        let most = self.sign_in.app.refresh_idle_life.map_or(TOUCH, |life| TOUCH.min(life / 4));
+        let most = patience::touch(self.sign_in.app.refresh_idle_life);
         let last = self.row.as_ref().and_then(|row| row.last_refresh);
         last.is_some_and(|last| self.means.clock.since(last) > most)
     }
@@ -473,11 +345,15 @@ impl Keeper {
             }
             desk.looks = self.looks;
             let state = &mut desk.state;
+            let before = state.standing();
             state.phase = self.phase();
             state.generation = self.generation;
             state.read(self.row.as_ref(), &self.sign_in.app);
             state.token_expires_at = self.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
             state.fault = trouble.map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
+            if state.standing() != before {
+                self.means.changes.send_modify(|changes| *changes += 1);
+            }
         });
     }
 

@@ -1,16 +1,23 @@
 //! All keepers of a configuration: one task per sign-in, found by its key.
 
+mod asleep;
+pub(super) mod on_demand;
+
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use self::asleep::Asleep;
 use super::{
-    SignIn,
+    DomainSignIns, SignIn,
     clock::Clock,
     counter::{Counter, NoBearer, Want},
     keeper::{Keeper, Means},
@@ -31,8 +38,15 @@ pub struct Keepers {
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
     running: Mutex<HashMap<String, Running>>,
+    /// The daemon ends: that a keeper is gone says nothing about the configuration.
+    is_stopping: AtomicBool,
     /// Keepers that were told to stop and may still have a request under way, by the key of their sign-in.
     leaving: Mutex<HashMap<String, JoinHandle<()>>>,
+    /// Whose mailboxes get a keeper when somebody asks for one.
+    domains: Mutex<Vec<DomainSignIns>>,
+    asleep: Mutex<Asleep>,
+    /// The store may know of other mailboxes than `asleep` does.
+    survey_wanted: AtomicBool,
     /// The store as it was when it was last looked at.
     looked_at: Mutex<LookedAt>,
 }
@@ -43,11 +57,15 @@ struct LookedAt {
     change: Option<i64>,
 }
 
-struct Running {
+pub(super) struct Running {
     counter: Arc<Counter>,
     fingerprint: String,
     stop: CancellationToken,
     task: JoinHandle<()>,
+    /// Of a mailbox that nobody listed.
+    on_demand: bool,
+    /// When somebody last wanted a token; for those on demand.
+    pub(super) asked_at: Instant,
 }
 
 impl Running {
@@ -61,9 +79,19 @@ impl Running {
 impl Keepers {
     /// `pages`: the address of the console, if people can sign in there.
     pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter, pages: Option<String>) -> Self {
-        let (running, leaving, looked_at) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let means = Means { store, http, clock: Clock::default(), meter };
-        Self { means, pages, spread: patience::FIRST_SPREAD, running, leaving, looked_at }
+        let changes = Arc::new(watch::Sender::new(0));
+        Self {
+            means: Means { store, http, clock: Clock::default(), meter, changes },
+            pages,
+            spread: patience::FIRST_SPREAD,
+            running: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
+            leaving: Mutex::default(),
+            domains: Mutex::default(),
+            asleep: Mutex::default(),
+            survey_wanted: AtomicBool::new(true),
+            looked_at: Mutex::default(),
+        }
     }
 
     /// With a clock that a test moves, and the first refreshes at once or far away.
@@ -74,10 +102,14 @@ impl Keepers {
         keepers
     }
 
-    /// Takes over the sign-ins of a configuration: unchanged ones go on, new ones start, others stop. Nothing is
-    /// deleted. Needs a tokio runtime.
-    pub fn apply(&self, sign_ins: &[Arc<SignIn>]) {
+    /// Takes over the sign-ins of a configuration: unchanged ones go on, new ones start, others stop; those of
+    /// mailboxes of `domains` go on while the domain does. Nothing is deleted. Needs a tokio runtime.
+    pub fn apply(&self, sign_ins: &[Arc<SignIn>], domains: &[DomainSignIns]) {
         let mut running = self.running();
+        *self.domains() = domains.to_vec();
+        // What was said to another app registration counts no more.
+        *self.asleep() = Asleep::default();
+        self.survey_wanted.store(true, Ordering::SeqCst);
         let mut before = std::mem::take(&mut *running);
         for sign_in in sign_ins {
             let key = sign_in.key();
@@ -86,14 +118,20 @@ impl Keepers {
             }
             let fingerprint = sign_in.fingerprint();
             let next = match before.remove(&key) {
-                Some(same) if same.fingerprint == fingerprint => same,
+                Some(same) if same.fingerprint == fingerprint => Running { on_demand: false, ..same },
                 old => {
                     let old = old.map(Running::leave).or_else(|| self.leaving().remove(&key));
-                    self.start(sign_in, fingerprint, old)
+                    self.start(sign_in, fingerprint, patience::jitter(self.spread), old)
                 }
             };
             running.insert(key, next);
         }
+        let stays = |key: &String, one: &Running| {
+            let of_domain = domains.iter().find_map(|domain| domain.by_key(key));
+            one.on_demand && of_domain.is_some_and(|sign_in| sign_in.fingerprint() == one.fingerprint)
+        };
+        running.extend(before.extract_if(|key, one| stays(key, one)));
+        self.means.changes.send_modify(|changes| *changes += 1);
         let mut leaving = self.leaving();
         leaving.retain(|_, task| !task.is_finished());
         leaving.extend(before.into_iter().map(|(key, gone)| (key, gone.leave())));
@@ -111,7 +149,7 @@ impl Keepers {
 
     async fn ask(&self, sign_in: &SignIn, want: Want) -> Result<Bearer, Fault> {
         let looked = self.look_for_changes().await;
-        let mut counter = self.counter(sign_in)?;
+        let mut counter = self.called(sign_in)?;
         if !looked {
             // Something changed, and what cannot be told: nobody goes on with what was read before.
             counter.look_at_store();
@@ -123,7 +161,7 @@ impl Keepers {
                 Err(NoBearer::KeeperGone) => {}
             }
             // Another configuration has another keeper for the same sign-in.
-            let next = self.counter(sign_in)?;
+            let next = self.called(sign_in)?;
             if Arc::ptr_eq(&next, &counter) {
                 return Err(FETCH_UNFINISHED.fault().detail(format!("the keeper of {} is gone", sign_in.key())));
             }
@@ -151,25 +189,37 @@ impl Keepers {
 
     /// An upstream took the token of this generation: a later refusal of it is news, and worth a fetch.
     pub fn accepted(&self, sign_in: &SignIn, generation: u64) {
-        if let Ok(counter) = self.counter(sign_in) {
+        if let Some(counter) = self.counter(sign_in) {
             counter.accepted(generation);
         }
     }
 
     /// When a person last signed in; changes with every new sign-in.
     pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
-        self.counter(sign_in).ok()?.signed_in_at()
+        self.counter(sign_in)?.signed_in_at()
     }
 
-    /// In the order of their keys.
+    /// In the order of their keys; of mailboxes that nobody listed, those that are signed in or were asked for.
     pub fn states(&self) -> Vec<SignInState> {
         let mut states: Vec<_> = self.running().values().map(|running| running.counter.state()).collect();
+        states.extend(self.asleep().states());
         states.sort_by(|a, b| a.key.cmp(&b.key));
         states
     }
 
+    /// Changes whenever a sign-in changes how it stands; [`Keepers::states`] says how.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.means.changes.subscribe()
+    }
+
+    /// The wall clock by which tokens, sign-ins and warnings are judged.
+    pub fn clock(&self) -> Clock {
+        self.means.clock.clone()
+    }
+
     /// Another process may have signed somebody in or out: all keepers look.
     pub fn notice_store_change(&self) {
+        self.survey_wanted.store(true, Ordering::SeqCst);
         self.running().values().for_each(|running| running.counter.look_at_store());
     }
 
@@ -185,6 +235,7 @@ impl Keepers {
 
     /// Ends all keepers; each finishes what it sent, so that no rotated token is lost.
     pub async fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
         let all = std::mem::take(&mut *self.running());
         let mut tasks: Vec<_> = all.into_values().map(Running::leave).collect();
         tasks.extend(std::mem::take(&mut *self.leaving()).into_values());
@@ -194,7 +245,14 @@ impl Keepers {
         }
     }
 
-    fn start(&self, sign_in: &Arc<SignIn>, fingerprint: String, old: Option<JoinHandle<()>>) -> Running {
+    /// `quiet`: for so long nothing is fetched that nobody waits for. `old`: whom it follows.
+    fn start(
+        &self,
+        sign_in: &Arc<SignIn>,
+        fingerprint: String,
+        quiet: Duration,
+        old: Option<JoinHandle<()>>,
+    ) -> Running {
         let (counter, desk) = Counter::new(SignInState::new(sign_in), self.means.clock.clone());
         let counter = Arc::new(counter);
         let stop = CancellationToken::new();
@@ -203,7 +261,7 @@ impl Keepers {
             self.means.clone(),
             (counter.clone(), desk),
             self.way_to_sign_in(sign_in),
-            patience::jitter(self.spread),
+            quiet,
             stop.clone(),
         );
         let task = tokio::spawn(async move {
@@ -213,7 +271,7 @@ impl Keepers {
             }
             keeper.run().await;
         });
-        Running { counter, fingerprint, stop, task }
+        Running { counter, fingerprint, stop, task, on_demand: false, asked_at: Instant::now() }
     }
 
     /// In a reply on the wire, where a person may read it.
@@ -224,10 +282,9 @@ impl Keepers {
         }
     }
 
-    fn counter(&self, sign_in: &SignIn) -> Result<Arc<Counter>, Fault> {
-        let running = self.running();
-        let found = running.get(&sign_in.key()).map(|running| running.counter.clone());
-        found.ok_or_else(|| FETCH_UNFINISHED.fault().detail(format!("no keeper for {}", sign_in.key())))
+    /// `None`: nobody is awake for it.
+    fn counter(&self, sign_in: &SignIn) -> Option<Arc<Counter>> {
+        self.running().get(&sign_in.key()).map(|running| running.counter.clone())
     }
 
     fn looked_at(&self) -> MutexGuard<'_, LookedAt> {
@@ -238,7 +295,7 @@ impl Keepers {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+    pub(super) fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

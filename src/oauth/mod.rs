@@ -6,8 +6,10 @@ mod app;
 mod assertion;
 pub mod clock;
 mod counter;
+mod domain;
 pub mod endpoints;
 mod fingerprint;
+mod frequency;
 pub mod grants;
 mod keeper;
 mod keepers;
@@ -21,5 +23,6 @@ mod trouble;
 pub mod verdict;
 
 pub use app::{App, AppCredential, Grant, IdentityEndpoint, Rotation, ServiceAccountKey, SignIn};
+pub use domain::DomainSignIns;
 pub use keepers::Keepers;
 pub use state::{FaultSeen, Phase, SignInState};

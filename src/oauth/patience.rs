@@ -13,6 +13,8 @@ const BACK_OFF_LAST: Duration = Duration::from_secs(60);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
 /// Over this long the first refreshes after a start are spread, where nobody waits for them.
 pub const FIRST_SPREAD: Duration = Duration::from_secs(60);
+/// A refresh token is used at least this often.
+const TOUCH: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Timers stand still while the machine sleeps, so the wall clock is looked at this often.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -30,6 +32,11 @@ pub fn grace(life: Duration) -> Duration {
 /// Until the next look at the clocks; after a suspend not all look in the same moment.
 pub fn look() -> Duration {
     LOOK - jitter(LOOK / 3)
+}
+
+/// For how long a refresh token may be unused, where it dies of disuse after `idle_life`.
+pub fn touch(idle_life: Option<Duration>) -> Duration {
+    idle_life.map_or(TOUCH, |life| TOUCH.min(life / 4))
 }
 
 /// What a provider asks for, as far as it makes sense.

@@ -5,6 +5,7 @@ use super::{
     App, SignIn,
     clock::Clock,
     endpoints::{Endpoints, TokenSet},
+    frequency,
     verdict::Verdict,
 };
 use crate::{
@@ -45,7 +46,12 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
     let now = clock.wall();
     // A daemon may save at the same time; it then reads ours and yields.
     for _ in 0..10 {
-        let version = store.version(&key).await.map_err(failed)?;
+        let (version, before) = match store.token(&key).await {
+            Ok(found) => (found.version, found.row),
+            // What does not open is replaced.
+            Err(StoreError::Row { .. }) => (store.version(&key).await.map_err(failed)?, None),
+            Err(error) => return Err(failed(error)),
+        };
         let access = AccessToken {
             token: set.access.clone(),
             obtained_at: Some(now),
@@ -59,6 +65,7 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
             consented_as: set.account.clone(),
             signed_in_at: attended.then_some(now),
             last_refresh: Some(now),
+            ended: before.as_ref().map(frequency::carried).unwrap_or_default(),
             ..TokenRow::default()
         };
         if store.save_token(&key, version, &row).await.map_err(failed)? {

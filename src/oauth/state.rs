@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{App, SignIn};
+use super::{App, SignIn, frequency};
 use crate::{base::Fault, store::TokenRow};
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,12 @@ pub struct SignInState {
     pub token_expires_at: Option<Timestamp>,
     /// When the refresh token dies if nobody uses it until then.
     pub idle_until: Option<Timestamp>,
+    /// When a policy is expected to end the sign-in, as it ended earlier ones.
+    pub policy_ends_at: Option<Timestamp>,
+    /// How long that policy lets a sign-in live, in seconds, as far as was seen.
+    pub policy_period: Option<u64>,
+    /// How many sign-ins ended so; after one the date is a guess.
+    pub policy_seen: usize,
     pub fault: Option<FaultSeen>,
 }
 
@@ -84,6 +90,17 @@ impl SignInState {
         }
     }
 
+    /// As the store alone knows it; `None`: nothing is stored there that opens.
+    pub fn stored(sign_in: &SignIn, row: Option<&TokenRow>) -> Self {
+        // A failure of the app as it was before somebody changed it counts no more.
+        let failed = row.and_then(|row| row.failure.as_ref()).is_some_and(|f| f.app == sign_in.fingerprint());
+        let is_there = row.is_some() || sign_in.app.grant.is_unattended();
+        let mut state = Self::new(sign_in);
+        state.phase = if is_there && !failed { Phase::Ready } else { Phase::SignInNeeded };
+        state.read(row, &sign_in.app);
+        state
+    }
+
     /// What a stored row tells.
     pub fn read(&mut self, row: Option<&TokenRow>, app: &App) {
         self.consented_as = row.and_then(|row| row.consented_as.clone());
@@ -92,6 +109,20 @@ impl SignInState {
         self.idle_until = row
             .filter(|row| row.refresh.is_some())
             .and_then(|row| timestamp(row.last_refresh?.checked_add(app.refresh_idle_life?)?));
+        let forecast = row.and_then(frequency::forecast);
+        self.policy_ends_at = forecast.and_then(|forecast| timestamp(forecast.at));
+        self.policy_period = forecast.map(|forecast| forecast.period.as_secs());
+        self.policy_seen = forecast.map_or(0, |forecast| forecast.seen);
+    }
+
+    /// When somebody has to sign in at the latest, as far as that can be known.
+    pub fn next_sign_in(&self) -> Option<Timestamp> {
+        [self.policy_ends_at, self.idle_until].into_iter().flatten().min()
+    }
+
+    /// What people are told of: anything else changes all the time.
+    pub(super) fn standing(&self) -> (Phase, Option<&'static str>, Option<Timestamp>) {
+        (self.phase, self.fault.as_ref().map(|fault| fault.id), self.signed_in_at)
     }
 }
 

@@ -77,15 +77,27 @@ pub struct Person {
     pub password: Option<Secret>,
     /// Who has FullAccess and Send As on it.
     pub delegates: Vec<String>,
+    /// Who has FullAccess on it and may send on its behalf, and not as it.
+    pub on_behalf: Vec<String>,
 }
 
 impl Person {
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), password: Some(Secret::new(PASSWORD)), delegates: Vec::new() }
+        Self {
+            address: address.into(),
+            password: Some(Secret::new(PASSWORD)),
+            delegates: Vec::new(),
+            on_behalf: Vec::new(),
+        }
     }
 
     pub fn shared(address: impl Into<String>, delegates: impl IntoIterator<Item = String>) -> Self {
-        Self { address: address.into(), password: None, delegates: delegates.into_iter().collect() }
+        Self { password: None, delegates: delegates.into_iter().collect(), ..Self::new(address) }
+    }
+
+    /// A shared mailbox whose delegates have Send on Behalf instead of Send As.
+    pub fn shared_on_behalf(address: impl Into<String>, delegates: impl IntoIterator<Item = String>) -> Self {
+        Self { password: None, on_behalf: delegates.into_iter().collect(), ..Self::new(address) }
     }
 }
 

@@ -93,16 +93,27 @@ impl Tenant {
         &self.people
     }
 
-    /// Whether `holder` may open or send as this mailbox: its own, or as a delegate (MS-OAuth-doc, nextcloud/mail #13667).
+    /// Whether `holder` may open this mailbox: its own, or as a delegate (MS-OAuth-doc, nextcloud/mail #13667).
     pub(super) fn may_use(&self, holder: &Holder, mailbox: &str) -> bool {
         let Some(owner) = self.person(mailbox) else { return false };
         match holder {
             Holder::App(_) => true,
             Holder::Person(address) => {
-                owner.address.eq_ignore_ascii_case(address)
-                    || owner.delegates.iter().any(|delegate| delegate.eq_ignore_ascii_case(address))
+                let all = owner.delegates.iter().chain(&owner.on_behalf).chain([&owner.address]);
+                is_one_of(address, all)
             }
         }
+    }
+
+    /// Whether who signed on as `user` has Send As on `address`; everybody has it on the own mailbox.
+    pub(super) fn may_send_as(&self, user: &str, address: &str) -> bool {
+        self.person(address).is_some_and(|owner| is_one_of(user, owner.delegates.iter().chain([&owner.address])))
+    }
+
+    /// The same for Send on Behalf, which lies in Send As.
+    pub(super) fn may_send_on_behalf(&self, user: &str, address: &str) -> bool {
+        let granted = self.person(address).is_some_and(|owner| is_one_of(user, owner.on_behalf.iter()));
+        granted || self.may_send_as(user, address)
     }
 
     pub(super) fn app(&self, client_id: &str) -> Option<Registration> {
@@ -180,6 +191,10 @@ impl Tenant {
     }
 }
 
+fn is_one_of<'a>(address: &str, mut all: impl Iterator<Item = &'a String>) -> bool {
+    all.any(|one| one.eq_ignore_ascii_case(address))
+}
+
 /// Random bytes; without a random source there is nothing left to do but zeros, which no test would miss.
 pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -249,5 +264,18 @@ mod tests {
         assert!(!tenant.may_use(&ann, "bob@contoso.example"));
         assert!(tenant.may_use(&Holder::App("x".into()), "bob@contoso.example"));
         assert!(!tenant.may_use(&Holder::App("x".into()), "nobody@contoso.example"));
+    }
+
+    #[test]
+    fn send_on_behalf_is_less_than_send_as_and_full_access_is_in_both() {
+        let mut options = Options::default();
+        let (ann, desk) = ("ann@contoso.example", "desk@contoso.example");
+        options.people.push(Person::shared_on_behalf(desk, [ann.to_owned()]));
+        let tenant = Tenant::new(&options);
+        assert!(tenant.may_use(&Holder::Person(ann.into()), desk));
+        assert!(!tenant.may_send_as(ann, desk) && tenant.may_send_on_behalf(ann, desk));
+        let shared = "shared@contoso.example";
+        assert!(tenant.may_send_as(ann, shared) && tenant.may_send_on_behalf(ann, shared));
+        assert!(!tenant.may_send_on_behalf("bob@contoso.example", desk));
     }
 }

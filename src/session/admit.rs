@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     Doorway, Gate,
+    attend::left,
     drive::{Broken, Want, drive, flush, write},
     parting, proxy, relay,
     sign_on::{SignedOn, sign_on},
@@ -17,7 +18,7 @@ use crate::{
     base::{Claim, Fault, Protocol, Stage},
     catalog::own::AUTHENTICATION_REQUIRED,
     meter::{Entry, Outcome},
-    net::{Peer, Seat, Stream, read_some},
+    net::{Peer, Seat, Stream},
     wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
@@ -25,8 +26,6 @@ use crate::{
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// Failed logins before a connection is closed.
 const GUESSES_PER_CONNECTION: u32 = 10;
-/// What a client may send ahead while it is signed on.
-const AHEAD_CAP: usize = 64 * 1024;
 /// For reading what a client still sends after our last words, so that they are not lost to a reset.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -76,15 +75,13 @@ fn knocking<'a>(
     seat: &'a Seat,
     entry: &'a Entry,
 ) -> Knocking<'a> {
-    let accounts = gate.register.accounts();
+    let apps = gate.register.apps();
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
-        Protocol::Smtp => {
-            Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, accounts), protection)))
-        }
+        Protocol::Smtp => Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, apps), protection))),
         Protocol::Imap => {
-            Box::pin(door.knock(client, ImapFront::new(&gate.seen.carried(Protocol::Imap, accounts), protection)))
+            Box::pin(door.knock(client, ImapFront::new(&gate.seen.carried(Protocol::Imap, apps), protection)))
         }
         Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection))),
     }
@@ -147,7 +144,7 @@ impl<'a> Door<'a> {
                         .ok_or_else(|| AUTHENTICATION_REQUIRED.fault()),
                     Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
                         admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
-                        () = left(&mut client, &mut front) => return None,
+                        () = left(&mut client, ahead(&mut front)) => return None,
                         ending = self.must_end() => {
                             self.show_out(&mut client, ending).await;
                             return None;
@@ -216,9 +213,12 @@ impl<'a> Door<'a> {
         // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
         self.seat.authenticated();
         self.entry.set_account(&admitted.account.address);
+        if admitted.account.domain.is_some() {
+            self.gate.meter.used_mailboxes.note(&admitted.account.address);
+        }
         let signed_on = tokio::select! {
             signed_on = sign_on(self.gate, &admitted.account, self.doorway.protocol, deadline, self.entry) => signed_on,
-            () = left(client, front) => {
+            () = left(client, ahead(front)) => {
                 info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
                 return None;
             }
@@ -303,20 +303,14 @@ impl<'a> Door<'a> {
     }
 }
 
-/// Resolves when the client has left. What it sends ahead is kept, up to a cap; beyond it nothing is read.
-///
-/// A client that closes its side after commands sent ahead is a script that waits for the answers (RFC 9293 3.6); one
-/// that closes with nothing more to say has no use for a session.
-async fn left<F: Front>(client: &mut Stream, front: &mut F) {
-    let mut ahead = 0;
-    while ahead < AHEAD_CAP {
-        match read_some(client, |bytes| front.feed(bytes)).await {
-            Ok(0) if front.has_unread() => break,
-            Ok(n) if n > 0 => ahead += n,
-            _ => return,
-        }
+/// Keeps what a client sends ahead of the answer to its login.
+fn ahead<F: Front>(front: &mut F) -> impl FnMut(&[u8]) -> usize {
+    let mut sent = 0;
+    move |bytes| {
+        front.feed(bytes);
+        sent += bytes.len();
+        if front.has_unread() { sent.max(1) } else { 0 }
     }
-    std::future::pending().await
 }
 
 /// Closes the connection so that our last words arrive.

@@ -7,11 +7,14 @@ use mailparse::{MailAddr, MailHeader};
 use crate::base::printable;
 
 /// What we want to know of a header block.
+#[derive(Default)]
 pub(super) struct Headers {
     pub(super) message_id: String,
     /// Every address in every From; a From that cannot be read stands here as it is, so that no rule allows it.
     pub(super) from: Vec<String>,
-    /// All From together are larger than `FROM_CAP`, and were not read to the end.
+    /// The same of every Sender: who sends on behalf of those in From (RFC 5322 3.6.2).
+    pub(super) sender: Vec<String>,
+    /// All From and Sender together are larger than `FROM_CAP`, and were not read to the end.
     pub(super) is_from_too_large: bool,
 }
 
@@ -24,17 +27,19 @@ impl Headers {
     /// `head` is dot-stuffed, as it goes upstream; it is read as it will be read there (RFC 5321 4.5.2). Line by line,
     /// since a parser that gives up at an odd line would see no From behind it.
     pub(super) fn read(head: &[u8]) -> Self {
-        let mut read = Self { message_id: String::new(), from: Vec::new(), is_from_too_large: false };
+        let mut read =
+            Self { message_id: String::new(), from: Vec::new(), sender: Vec::new(), is_from_too_large: false };
         let mut left = FROM_CAP;
         for field in fields(&unstuffed(head)) {
             let Ok((header, _)) = mailparse::parse_header(field) else { continue };
             // RFC 5322 4.5 has spaces before the colon.
             let name = header.get_key_ref().trim().to_ascii_lowercase();
             match name.as_str() {
-                "from" => match left.checked_sub(field.len()) {
+                "from" | "sender" => match left.checked_sub(field.len()) {
                     Some(rest) => {
                         left = rest;
-                        read.from.extend(senders(&header));
+                        let found = if name == "from" { &mut read.from } else { &mut read.sender };
+                        found.extend(senders(&header));
                     }
                     None => read.is_from_too_large = true,
                 },
@@ -128,6 +133,15 @@ mod tests {
         assert_eq!(from("From: <<oops\r\n\r\n"), ["<<oops"]);
         assert_eq!(from(" folded\r\nFrom : a@b.example\r\n\r\n"), ["a@b.example"]);
         assert_eq!(from("Subject: none\r\n\r\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_sender_is_found_beside_its_from_and_never_taken_for_it() {
+        let read = Headers::read(b"Sender: Ann <ann@a.example>\r\nFrom: info@a.example\r\nX-Sender: x@y.z\r\n\r\n");
+        assert_eq!((read.from, read.sender), (vec!["info@a.example".into()], vec!["ann@a.example".into()]));
+        assert_eq!(Headers::read(b"Sender: oops\r\n\r\n").sender, ["oops"]);
+        let large = format!("From: a@b.example\r\nSender: {}\r\n\r\n", "a@b.example, ".repeat(FROM_CAP / 10));
+        assert!(Headers::read(large.as_bytes()).is_from_too_large);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! (`relay`). A session holds a bearer token for the sign-on and nothing else of the account's secrets.
 
 mod admit;
+mod attend;
 mod drive;
 mod gate;
 mod headers;
@@ -12,6 +13,7 @@ pub mod parting;
 mod proxy;
 mod refusals;
 mod relay;
+mod rights;
 mod seen;
 mod sign_on;
 mod transaction;

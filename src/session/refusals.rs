@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use crate::base::{Fault, Protocol};
 
 const MEMORY: Duration = Duration::from_secs(5 * 60);
+/// From here on what is over is looked for.
+const MANY: usize = 1000;
 
 #[derive(Debug)]
 struct Remembered {
@@ -24,7 +26,7 @@ struct Remembered {
     signed_in_at: Option<Timestamp>,
 }
 
-/// Grows with the number of configured accounts only.
+/// Grows with the number of accounts and of mailboxes that somebody used.
 #[derive(Debug, Default)]
 pub struct Refusals {
     remembered: Mutex<HashMap<(String, Protocol), Remembered>>,
@@ -34,6 +36,9 @@ impl Refusals {
     pub fn note(&self, account: &str, protocol: Protocol, signed_in_at: Option<Timestamp>, fault: &Fault) {
         let remembered = Remembered { fault: fault.clone(), until: Instant::now() + MEMORY, signed_in_at };
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MANY {
+            all.retain(|_, remembered| remembered.until > Instant::now());
+        }
         all.insert((account.to_owned(), protocol), remembered);
     }
 

@@ -13,7 +13,9 @@ use tracing::{debug, info, warn};
 use super::{
     Gate,
     admit::{Through, linger},
+    attend::{Left, attended},
     drive::write,
+    rights::Denied,
     seen::ehlo,
     sign_on::sign_on,
     transaction::{self, Envelope},
@@ -21,7 +23,10 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage, printable},
-    catalog::own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
+    catalog::{
+        own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
+        rights::denies_sender,
+    },
     meter::Entry,
     net::{Stream, read_some},
     outbound::{Channel, Lost},
@@ -110,7 +115,7 @@ impl<'a> Relay<'a> {
         loop {
             let next = match self.woken().await {
                 Woken::Line(line) => match Command::parse(&line) {
-                    Ok(command) => self.command(command).await,
+                    Ok(command) => self.command(command).await.unwrap_or_else(|Left| self.left()),
                     Err(reply) => self.mistake(&reply).await,
                 },
                 Woken::TooLong => self.last_words(&Reply::new(500, "5.5.2 Line too long, closing")).await,
@@ -155,32 +160,32 @@ impl<'a> Relay<'a> {
         }
     }
 
-    async fn command(&mut self, command: Command) -> Next {
+    async fn command(&mut self, command: Command) -> Result<Next, Left> {
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
-            Command::Mail(mail) => Box::pin(self.mail(mail)).await,
-            Command::Rcpt(rcpt) => self.rcpt(&rcpt).await,
-            Command::Data => return Box::pin(self.data()).await,
+            Command::Mail(mail) => Box::pin(self.mail(mail)).await?,
+            Command::Rcpt(rcpt) => self.rcpt(&rcpt).await?,
+            Command::Data => return Ok(Box::pin(self.data()).await),
             Command::Ehlo(_) => {
-                self.reset().await;
+                self.reset().await?;
                 ehlo(&self.gate.host, &self.keywords).reply(false, false)
             }
             Command::Helo(_) => {
-                self.reset().await;
+                self.reset().await?;
                 Reply::new(250, self.gate.host.clone())
             }
             Command::Rset => {
-                self.reset().await;
+                self.reset().await?;
                 Reply::new(250, "2.0.0 OK")
             }
             Command::Noop => Reply::new(250, "2.0.0 OK"),
             Command::Vrfy => Reply::new(252, "2.5.2 Cannot verify, send the message and see"),
             Command::Help => Reply::new(214, "2.0.0 Gatepost relays mail: MAIL, RCPT, DATA, RSET, QUIT"),
-            Command::Quit => return self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await,
+            Command::Quit => return Ok(self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await),
             Command::Auth { .. } => Reply::new(503, "5.5.1 Already authenticated"),
             Command::StartTls => Reply::new(503, "5.5.1 STARTTLS comes before AUTH"),
         };
-        self.answer(&reply).await
+        Ok(self.answer(&reply).await)
     }
 
     /// A command out of sequence is the client's mistake, whoever says so.
@@ -188,41 +193,42 @@ impl<'a> Relay<'a> {
         if reply.code == 503 { self.mistake(reply).await } else { self.say(reply).await }
     }
 
-    async fn mail(&mut self, mail: Mail) -> Reply {
+    async fn mail(&mut self, mail: Mail) -> Result<Reply, Left> {
         if self.envelope.is_some() {
-            return Reply::new(503, "5.5.1 A message is open already, RSET first");
+            return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
         }
         let limit = ehlo(&self.gate.host, &self.keywords).size;
         if mail.size > limit {
-            return Reply::new(552, format!("5.3.4 Message larger than {limit} octets"));
+            return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
         }
         if !self.admitted.account.may_send_as(&mail.address) {
-            return self.not_allowed(&mail.address);
+            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
         }
         // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
         let mut fresh = self.channel.is_none();
         loop {
             let channel = match self.channel.take().filter(Channel::is_usable) {
                 Some(channel) => channel,
-                None => match self.take_channel().await {
+                None => match self.take_channel().await? {
                     Ok(channel) => channel,
-                    Err(reply) => return reply,
+                    Err(reply) => return Ok(reply),
                 },
             };
             let channel = self.channel.insert(channel);
             if !mail.address.is_ascii() && !channel.carries().utf8 {
-                return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
+                return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
             }
             dropped(self.entry, mail.wants_notices(), channel);
-            match channel.mail(&mail).await {
+            match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
                 Ok(reply) if reply.code == 421 && !fresh => {}
                 Ok(reply) => {
                     if reply.is_positive() {
                         self.envelope = Some(Envelope::new(mail));
+                        return Ok(softened(reply));
                     }
-                    return softened(reply);
+                    return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
                 }
-                Err(lost) if fresh => return lost_reply(&lost),
+                Err(lost) if fresh => return Ok(lost_reply(&lost)),
                 Err(_) => {}
             }
             self.channel = None;
@@ -230,23 +236,43 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// The refusal of a sender, in MAIL FROM or in the From header, that `send-as` does not name.
-    pub(super) fn not_allowed(&self, sender: &str) -> Reply {
-        let account = &self.admitted.account.address;
-        let sender = printable(sender, 100);
-        info!(session = self.entry.id(), account, sender, "sender refused by send-as");
+    /// The refusal of a sender that `send-as` does not name. `place`: where it stands.
+    pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
+        let account = &self.admitted.account;
+        let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
+        info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
+        // A mailbox of a whole domain has no table of its own.
+        let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
         let id = SENDER_NOT_ALLOWED.id;
-        let text = format!("5.7.1 {account} may not send as <{sender}>, see send-as [gatepost {id}]");
+        let text = format!(
+            "5.7.1 {address} may not send as <{sender}> ({place}): it is not in send-as of the account {table} \
+             [gatepost {id}]"
+        );
         Reply::new(550, text)
     }
 
+    /// A refusal of the upstream for want of a right to this sender, with a line behind its own words that says which
+    /// right is missing and who grants it how. Any other reply is left alone.
+    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
+        let Some(denied) = denied.filter(|_| denies_sender(&reply.text())) else { return reply };
+        let account = &self.admitted.account;
+        let (fault, line) = denied.explained(account);
+        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+        warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
+        let code = reply.lines.first().and_then(|line| line.split(' ').next());
+        let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
+        reply.lines.push(format!("{code} {line}"));
+        reply
+    }
+
     /// Signs on again for the next message.
-    async fn take_channel(&mut self) -> Result<Channel, Reply> {
+    async fn take_channel(&mut self) -> Result<Result<Channel, Reply>, Left> {
         let deadline = Instant::now() + self.gate.sign_on;
         let account = &self.admitted.account;
-        let signed_on = sign_on(self.gate, account, Protocol::Smtp, deadline, self.entry).await;
+        let signing_on = sign_on(self.gate, account, Protocol::Smtp, deadline, self.entry);
+        let signed_on = attended(&mut self.client, &mut self.input, signing_on).await?;
         self.entry.set_stage(Stage::Relaying);
-        match signed_on {
+        Ok(match signed_on {
             Ok(upstream) => {
                 self.keywords.clone_from(&upstream.capabilities);
                 Ok(Channel::new(upstream.stream, upstream.unread, &upstream.capabilities))
@@ -261,25 +287,25 @@ impl<'a> Relay<'a> {
                 );
                 Err(mail_refusal(&fault))
             }
-        }
+        })
     }
 
-    async fn rcpt(&mut self, rcpt: &Rcpt) -> Reply {
-        let Some(envelope) = &mut self.envelope else { return Reply::new(503, "5.5.1 MAIL first") };
+    async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
+        let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
         let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
-            return lost_reply(&Lost::Closed);
+            return Ok(lost_reply(&Lost::Closed));
         };
         if !rcpt.address.is_ascii() && !channel.carries().utf8 {
-            return Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII");
+            return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
         }
         dropped(self.entry, rcpt.wants_notices(), channel);
-        match channel.rcpt(rcpt).await {
+        Ok(match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
             Ok(reply) => {
                 envelope.note(&reply);
                 softened(reply)
             }
             Err(lost) => lost_reply(&lost),
-        }
+        })
     }
 
     async fn data(&mut self) -> Next {
@@ -306,10 +332,19 @@ impl<'a> Relay<'a> {
         self.last_words(&Reply::new(421, format!("4.7.0 DATA was refused ({}), closing", reply.code))).await
     }
 
-    async fn reset(&mut self) {
+    async fn reset(&mut self) -> Result<(), Left> {
         if self.envelope.take().is_some() {
-            self.channel = Channel::reset(self.channel.take()).await;
+            let reset = Channel::reset(self.channel.take());
+            self.channel = attended(&mut self.client, &mut self.input, reset).await?;
         }
+        Ok(())
+    }
+
+    /// Nobody waits for the upstream's answer any more; a connection that owes one is of no use.
+    fn left(&mut self) -> Next {
+        self.channel = None;
+        info!(session = self.entry.id(), account = self.admitted.account.address, "client left before it was answered");
+        Next::Ends
     }
 
     async fn mistake(&mut self, reply: &Reply) -> Next {

@@ -102,27 +102,14 @@ impl Seen {
         list.filter(|list| !list.is_empty())
     }
 
-    /// The lists of all these accounts' upstreams.
-    fn all(&self, protocol: Protocol, accounts: &[Arc<Account>]) -> Vec<Vec<String>> {
-        // Thousands of accounts have a handful of apps, and every greeting asks.
-        let mut apps: Vec<&Arc<App>> = Vec::new();
-        for account in accounts {
-            let app = &account.sign_in.app;
-            if !apps.iter().any(|known| Arc::ptr_eq(known, app)) {
-                apps.push(app);
-            }
-        }
-        apps.into_iter().map(|app| self.list(protocol, app)).collect()
-    }
-
-    /// What all of these accounts' upstreams have.
-    pub fn carried(&self, protocol: Protocol, accounts: &[Arc<Account>]) -> Vec<String> {
-        common(self.all(protocol, accounts))
+    /// What the upstreams of all these apps have.
+    pub fn carried(&self, protocol: Protocol, apps: &[Arc<App>]) -> Vec<String> {
+        common(apps.iter().map(|app| self.list(protocol, app)).collect())
     }
 
     /// What an EHLO shows before AUTH: what every reachable upstream carries, and the smallest of their sizes.
-    pub fn ehlo(&self, host: &str, accounts: &[Arc<Account>]) -> Keywords {
-        let all = self.all(Protocol::Smtp, accounts);
+    pub fn ehlo(&self, host: &str, apps: &[Arc<App>]) -> Keywords {
+        let all: Vec<_> = apps.iter().map(|app| self.list(Protocol::Smtp, app)).collect();
         let least = all.iter().filter_map(|list| size(list)).chain([SIZE_LIMIT]).min();
         let mut shown = ehlo(host, &common(all));
         shown.size = least.unwrap_or(SIZE_LIMIT);

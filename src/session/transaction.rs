@@ -10,8 +10,10 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::{
+    attend::{Left, attended},
     headers::{FROM_CAP, Headers},
     relay::{Next, Relay, lost_reply, softened},
+    rights::Denied,
 };
 use crate::{
     base::{Protocol, printable},
@@ -30,6 +32,8 @@ const HEADER_CAP: usize = 256 * 1024;
 const CHUNK: usize = 32 * 1024;
 /// Between two pieces of the body (RFC 5321 4.5.3.2.5 says three minutes at least).
 const CLIENT_WAIT: Duration = Duration::from_secs(5 * 60);
+/// What is read of a message that is refused already, in octets; a client that goes on has no end in mind.
+const TAKEN_CAP: u64 = 4 * SIZE_LIMIT;
 
 /// The envelope of the message that is open.
 #[derive(Debug)]
@@ -70,7 +74,8 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         channel: Some(channel),
         out: Vec::new(),
         octets: 0,
-        message_id: String::new(),
+        taken: 0,
+        headers: Headers::default(),
         utf8: envelope.mail.utf8,
         is_ending: false,
     };
@@ -88,10 +93,11 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
             return relay.last_words(&reply).await;
         }
     };
-    let Some(reply) = passed else {
+    let Ok(reply) = passed else {
         record(relay, &envelope, &passage, None);
         return Next::Ends;
     };
+    let reply = relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account));
     record(relay, &envelope, &passage, Some(&reply));
     relay.channel = passage.channel.filter(Channel::is_usable);
     relay.say(&softened(reply)).await
@@ -105,7 +111,10 @@ struct Passage {
     /// Bytes for the upstream: the header block while it is held, then one chunk at a time.
     out: Vec<u8>,
     octets: u64,
-    message_id: String,
+    /// What was read of the client, refused or not.
+    taken: u64,
+    /// As far as the header block was read.
+    headers: Headers,
     /// MAIL said SMTPUTF8.
     utf8: bool,
     /// The final dot may be on its way.
@@ -113,27 +122,38 @@ struct Passage {
 }
 
 impl Passage {
-    /// The final reply for the client, or `None` if the client is gone.
-    async fn pass(&mut self, relay: &mut Relay<'_>) -> Option<Reply> {
-        let ahead = relay.input.set_aside();
-        let mut before = self.out.len();
-        let mut ended = self.swallow(&ahead, &mut relay.input);
-        drop(ahead);
+    /// The final reply for the client.
+    async fn pass(&mut self, relay: &mut Relay<'_>) -> Result<Reply, Left> {
         loop {
+            let before = self.out.len();
+            let ended = self.take_in(relay).await?;
             if let Some(reply) = self.objection() {
-                self.refuse(reply).await;
+                self.refuse(reply, relay).await?;
             }
-            self.forward(before, ended, relay).await;
+            self.forward(before, ended, relay).await?;
             if ended {
-                return Some(self.finish().await);
+                return Ok(self.finish().await);
             }
-            before = self.out.len();
-            let (client, input) = (&mut relay.client, &mut relay.input);
-            let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
-            match timeout(CLIENT_WAIT, read).await {
-                Ok(Ok(n)) if n > 0 => {}
-                _ => return None,
+            if let (Way::Refused(reply), true) = (&self.way, self.taken > TAKEN_CAP) {
+                let reply = reply.clone();
+                relay.last_words(&reply).await;
+                return Err(Left);
             }
+        }
+    }
+
+    /// More of the message: what was sent ahead, then what comes; true when the data has ended.
+    async fn take_in(&mut self, relay: &mut Relay<'_>) -> Result<bool, Left> {
+        let ahead = relay.input.set_aside();
+        if !ahead.is_empty() {
+            return Ok(self.swallow(&ahead, &mut relay.input));
+        }
+        let mut ended = false;
+        let (client, input) = (&mut relay.client, &mut relay.input);
+        let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
+        match timeout(CLIENT_WAIT, read).await {
+            Ok(Ok(n)) if n > 0 => Ok(ended),
+            _ => Err(Left),
         }
     }
 
@@ -141,6 +161,7 @@ impl Passage {
     fn swallow(&mut self, piece: &[u8], input: &mut Lines) -> bool {
         let before = self.out.len();
         let passed = self.body.pass(piece, &mut self.out);
+        self.taken += passed.consumed as u64;
         self.octets += (self.out.len() - before) as u64;
         input.feed(piece.get(passed.consumed..).unwrap_or_default());
         passed.ended
@@ -165,24 +186,28 @@ impl Passage {
 
     /// The first refusal counts, ours or the upstream's. In mid-body the connection is closed without the final dot; one
     /// that heard no DATA serves again, once the transaction that is open there is ended.
-    async fn refuse(&mut self, reply: Reply) {
+    async fn refuse(&mut self, reply: Reply, relay: &mut Relay<'_>) -> Result<(), Left> {
         match self.way {
-            Way::Refused(_) => return,
+            Way::Refused(_) => return Ok(()),
             Way::Open => self.channel = None,
-            Way::Held => self.channel = Channel::reset(self.channel.take()).await,
+            Way::Held => {
+                let reset = Channel::reset(self.channel.take());
+                self.channel = attended(&mut relay.client, &mut relay.input, reset).await?;
+            }
         }
         self.way = Way::Refused(reply);
+        Ok(())
     }
 
-    async fn forward(&mut self, before: usize, ended: bool, relay: &Relay<'_>) {
+    async fn forward(&mut self, before: usize, ended: bool, relay: &mut Relay<'_>) -> Result<(), Left> {
         if matches!(self.way, Way::Held) {
             let complete = header_end(&self.out, before.saturating_sub(3));
             if complete.is_none() && !ended {
-                return;
+                return Ok(());
             }
             match self.reads_badly(complete.unwrap_or(self.out.len()), relay) {
-                Some(reply) => self.refuse(reply).await,
-                None => self.open().await,
+                Some(reply) => self.refuse(reply, relay).await?,
+                None => self.open(ended, relay).await?,
             }
         }
         if let (Way::Open, Some(channel)) = (&self.way, &mut self.channel)
@@ -190,38 +215,50 @@ impl Passage {
         {
             // The upstream may have said why before it closed.
             let words = channel.last_words().await.filter(|reply| reply.code >= 400);
-            self.refuse(words.unwrap_or_else(|| lost_reply(&lost))).await;
+            self.refuse(words.unwrap_or_else(|| lost_reply(&lost)), relay).await?;
         }
         self.out.clear();
+        Ok(())
     }
 
     /// Reads the header block, the first `length` octets: what is wrong with it, if anything is.
     fn reads_badly(&mut self, length: usize, relay: &Relay<'_>) -> Option<Reply> {
         let head = self.out.get(..length).unwrap_or_default();
         let headers = Headers::read(head);
-        self.message_id = headers.message_id;
+        let verdict = self.objects_to(&headers, head, relay);
+        self.headers = headers;
+        verdict
+    }
+
+    fn objects_to(&self, headers: &Headers, head: &[u8], relay: &Relay<'_>) -> Option<Reply> {
         if headers.is_from_too_large {
             return Some(Reply::new(552, format!("5.3.4 From header larger than {} KiB", FROM_CAP / 1024)));
         }
         let account = &relay.admitted.account;
         if let Some(sender) = headers.from.iter().find(|sender| !account.may_send_as(sender)) {
-            return Some(relay.not_allowed(sender));
+            return Some(relay.not_allowed(sender, "From"));
+        }
+        if let Some(sender) = headers.sender.iter().find(|sender| !account.may_be_sender(sender)) {
+            return Some(relay.not_allowed(sender, "Sender"));
         }
         let carried = self.channel.as_ref().is_some_and(|channel| channel.carries().utf8);
         (self.utf8 && !carried && !head.is_ascii())
             .then(|| Reply::new(550, "5.6.7 The mail server does not take headers outside ASCII"))
     }
 
-    async fn open(&mut self) {
+    /// Says DATA upstream. A message that is here to its end goes its way whether its sender waits or not.
+    async fn open(&mut self, ended: bool, relay: &mut Relay<'_>) -> Result<(), Left> {
         let answer = match &mut self.channel {
-            Some(channel) => channel.data().await,
+            Some(channel) if ended => channel.data().await,
+            Some(channel) => attended(&mut relay.client, &mut relay.input, channel.data()).await?,
             None => Err(Lost::Closed),
         };
         match answer {
             Ok(reply) if reply.code == 354 => self.way = Way::Open,
-            Ok(reply) => self.refuse(reply).await,
-            Err(lost) => self.refuse(lost_reply(&lost)).await,
+            Ok(reply) => self.refuse(reply, relay).await?,
+            Err(lost) => self.refuse(lost_reply(&lost), relay).await?,
         }
+        Ok(())
     }
 
     async fn finish(&mut self) -> Reply {
@@ -291,7 +328,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         sender = message.sender,
         recipients = message.recipients,
         bytes = message.bytes,
-        message_id = passage.message_id,
+        message_id = passage.headers.message_id,
         reply = message.reply,
         ms = message.ms,
         normalised_line_feeds = passage.body.normalised(),

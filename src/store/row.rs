@@ -34,6 +34,21 @@ pub struct TokenRow {
     pub last_refresh: Option<SystemTime>,
     /// Set when the identity provider said that only a new sign-in helps.
     pub failure: Option<Failure>,
+    /// Sign-ins that a policy ended after a set time, oldest first: they tell when it ends the next one.
+    #[serde(default)]
+    pub ended: Vec<EndedSignIn>,
+}
+
+/// How long one sign-in lived before a policy ended it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedSignIn {
+    #[serde(with = "unix_time", default)]
+    pub signed_in_at: Option<SystemTime>,
+    /// The last time that it was taken.
+    #[serde(with = "unix_time", default)]
+    pub last_good: Option<SystemTime>,
+    #[serde(with = "unix_time", default)]
+    pub refused_at: Option<SystemTime>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -159,6 +159,15 @@ impl Store {
         rows.iter().map(|row| row.try_get(0).map_err(|cause| self.failed(cause))).collect()
     }
 
+    /// The same with the version of each, in no order.
+    pub async fn sign_in_versions(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows = sqlx::query_as::<_, (String, i64)>("SELECT key, version FROM sign_in WHERE sealed NOTNULL")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        Ok(rows.into_iter().map(|(key, version)| (key, version.unsigned_abs())).collect())
+    }
+
     /// What the file system says of the last write, by whomever; cheap enough to ask at every login. `None`: it says
     /// nothing, or a write came just now, and another one in the same tick of its clock would look alike.
     pub fn stamp(&self) -> Option<Stamp> {

@@ -138,14 +138,16 @@ async fn literals_that_are_absurd_are_refused_and_nothing_is_allocated_for_them(
 #[tokio::test]
 async fn no_control_byte_of_a_client_reaches_an_upstream_command() {
     let world = World::new().await;
-    for byte in ["\r", "\0", "\u{1}", "\u{7f}", "\u{8}", "\t"] {
-        for line in [
+    for byte in ["\r", "\0", "\u{1}", "\u{7f}", "\u{8}", "\t", "\n", "\r\n"] {
+        let lines = [
             format!("MAIL FROM:<ann{byte}@contoso.example>"),
             format!("MAIL FROM:<{ANN}> ENVID=a{byte}b"),
             format!("EHLO a{byte}b"),
-        ] {
+        ];
+        // A line feed ends a command; only base64 can bring one further.
+        for line in lines.iter().filter(|_| !byte.contains('\n')) {
             let mut smtp = world.smtp_as_ann().await;
-            smtp.say(&line).await;
+            smtp.say(line).await;
             let said = smtp.line().await;
             assert!(said.starts_with('5'), "{line:?}: {said}");
         }

@@ -280,3 +280,79 @@ fn a_wrong_key_is_named_and_nothing_is_overwritten() {
     std::fs::write(&key, right).unwrap();
     assert!(run(&["logout", "ann@b.c", "--yes"], &config).1.contains("every copy"));
 }
+
+/// A folder's file of passwords with a line for ann alone, and the account of a whole domain that names it.
+fn whole_domain(folder: &Path) -> String {
+    std::fs::write(folder.join("users"), format!("ann:{HASH}\n")).unwrap();
+    account("*@b.c", "passwords-file = \"users\"")
+}
+
+#[test]
+fn each_mailbox_of_a_domain_signs_in_and_out_by_itself() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let shared = account("info@b.c", &format!("sign-in-as = \"ann@b.c\"\npassword = \"{HASH}\""));
+    let accounts = format!("{}{shared}", whole_domain(folder.path()));
+    let config = provider.config(folder.path(), "device-code", &accounts);
+    let (code, text, errors) = run(&["login", "Ann@B.C"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(
+        text.contains("ann@b.c is signed in") && text.contains("The same sign-in also carries info@b.c."),
+        "{text}"
+    );
+    assert!(!text.contains("no password"), "ann has a line: {text}");
+    let (code, text, errors) = run(&["login", "bob@b.c"], &config);
+    assert_eq!(code, 0, "{errors}");
+    let add = format!("gatepost password --user bob@b.c >> {}", folder.path().join("users").display());
+    assert!(text.contains(&add), "{text}");
+    let (_, status, _) = run(&["status", "--json"], &config);
+    let told: Value = serde_json::from_str(&status).unwrap();
+    let phases: Vec<_> =
+        told["accounts"].as_array().unwrap().iter().map(|one| (&one["address"], &one["sign-in"]["phase"])).collect();
+    assert_eq!(format!("{phases:?}").matches("\"ready\"").count(), 3, "info, ann, bob: {phases:?}");
+    assert_eq!(told["domains"][0]["mailboxes"], 2, "{told}");
+    assert_eq!(told["accounts"][0]["same-sign-in"], Value::Null, "{told}");
+    assert_eq!(told["accounts"][1]["same-sign-in"][0], "info@b.c", "{told}");
+    let (code, text, errors) = run(&["logout", "ann@b.c", "--yes"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("every copy") && text.contains("info@b.c") && !text.contains("bob@b.c"), "{text}");
+    let (_, status, _) = run(&["status"], &config);
+    assert!(status.contains("\n  bob@b.c ") && !status.contains("\n  ann@b.c "), "{status}");
+    let (code, _, errors) = run(&["login", "*@b.c"], &config);
+    assert!(code == 1 && errors.contains("name one of them: ann@b.c"), "{errors}");
+    let (code, _, errors) = run(&["login", "eve@elsewhere.c"], &config);
+    assert!(code == 1 && errors.contains("configured: info@b.c, *@b.c"), "{errors}");
+}
+
+#[test]
+fn a_sign_in_arms_the_first_use_of_its_own_mailbox_of_a_domain() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "device-code", &account("*@b.c", "password = \"first-use\""));
+    let (code, text, errors) = run(&["login", "bob@b.c"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("log in to bob@b.c from this machine with a password of your choice"), "{text}");
+    let (code, text, errors) = run(&["password", "--reset", "bob@b.c"], &config);
+    assert!(code == 0 && text.contains("log in to bob@b.c"), "{text}{errors}");
+}
+
+#[test]
+fn password_prints_a_line_for_a_file_and_takes_no_user_that_would_break_it() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "device-code", &whole_domain(folder.path()));
+    let line = |user: &str| {
+        let mut child =
+            gatepost(&["password", "--stdin", "--user", user], &config).stdin(Stdio::piped()).spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"secret\n");
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = line("bob@b.c");
+    assert!(code == Some(0) && text.starts_with("bob@b.c:$argon2id$") && text.ends_with('\n'), "{text}");
+    let users = folder.path().join("users");
+    std::fs::write(&users, std::fs::read_to_string(&users).unwrap() + &text).unwrap();
+    assert_eq!(run(&["config", "check"], &config).0, 0);
+    for odd in ["", "a:b", "a b", "#a", "a\nb"] {
+        assert_eq!(line(odd).0, Some(2), "{odd:?}");
+    }
+    let (_, _, errors) = run(&["password", "--reset", "ann@b.c"], &config);
+    assert!(errors.contains("stands in") && errors.contains("gatepost password --user ann@b.c"), "{errors}");
+}

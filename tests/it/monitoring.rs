@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::world::{ANN, PASSWORD, World};
+use crate::world::{ANN, PASSWORD, Plan, World};
 
 /// Labels that Prometheus itself adds.
 const ADDED: [&str; 4] = ["instance", "job", "le", "severity"];
@@ -38,7 +38,8 @@ fn used(file: &str) -> Families {
 
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
-    let world = World::new().await;
+    let app = "secret-expires = 2099-01-01\nrefresh-idle-days = 90".into();
+    let world = World::with(Plan { app, ..Plan::default() }).await;
     let mut smtp = world.smtp_as_ann().await;
     assert!(smtp.message("counted").await.starts_with("250 "));
     let mut imap = world.imap().await;
@@ -76,6 +77,8 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
         "gatepost_token_requests_total{outcome=\"accepted\"} 1",
         "gatepost_sign_ins{phase=\"ready\"} 1",
         "gatepost_sign_ins{phase=\"sign-in-needed\"} 0",
+        "gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"contoso\"} 4070908800",
+        "gatepost_notifications_total{channel=\"command\",outcome=\"failed\"} 0",
         "gatepost_sessions_open{protocol=\"smtp\",stage=\"relaying\"} 1",
         "gatepost_sessions_open{protocol=\"pop3\",stage=\"splicing\"} 1",
         "gatepost_sessions_open{protocol=\"imap\",stage=\"authenticating\"} 1",

@@ -4,7 +4,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirec
 
 use gatepost::{base::Protocol, sandbox::Options};
 
-use crate::world::{ANN, IN, Plan, World, cheap_hash};
+use crate::world::{ANN, IN, Plan, World, account, cheap_hash};
 
 /// A browser with a jar for one host; it follows nothing by itself.
 struct Browser {
@@ -98,8 +98,12 @@ fn unescaped(text: &str) -> String {
 }
 
 async fn ticket(world: &World, browser: &Browser) -> String {
+    ticket_for(world, browser, "/api/ticket").await
+}
+
+async fn ticket_for(world: &World, browser: &Browser, at: &str) -> String {
     let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
-    let request = browser.client.post(browser.base.join("/api/ticket").unwrap()).bearer_auth(token);
+    let request = browser.client.post(browser.base.join(at).unwrap()).bearer_auth(token);
     let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
     answer["path"].as_str().unwrap().to_owned()
 }
@@ -110,6 +114,16 @@ const ACCOUNT: &str = "/accounts/ann%40contoso.example";
 fn nobody_signed_in() -> Plan {
     let sandbox = Options { auto_approve: true, device_interval: 1, ..Options::default() };
     Plan { sandbox, signed_in: Vec::new(), ..Plan::default() }
+}
+
+/// It stands in the arguments of the program that opens it, where every user of the machine can read it.
+#[tokio::test]
+async fn a_link_that_a_desktop_opens_is_for_the_user_who_asked_for_it() {
+    let world = World::new().await;
+    let browser = Browser::new(&world);
+    let path = ticket_for(&world, &browser, "/api/ticket?mine=true").await;
+    let answer = browser.get(&path).await;
+    assert_eq!((answer.status(), &answer.headers()[header::LOCATION]), (StatusCode::SEE_OTHER, &"/".parse().unwrap()));
 }
 
 #[tokio::test]
@@ -303,4 +317,64 @@ async fn the_overview_shows_messages_faults_sessions_and_listeners_and_no_secret
     assert!(own.contains("<code>ann@contoso.example</code>"), "{own}");
     assert_eq!(browser.get("/clients/nobody").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(browser.get("/accounts/nobody").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_mailbox_of_a_whole_domain_is_typed_in_signed_in_and_then_listed() {
+    let mut plan = nobody_signed_in();
+    plan.more = "[[account]]\naddress = \"*@contoso.example\"\napp = \"contoso\"\npassword = \"first-use\"\n".into();
+    let world = World::with(plan).await;
+    let browser = Browser::inside(&world).await;
+    let page = browser.page("/").await;
+    assert!(page.contains("*@contoso.example") && !page.contains("bob@contoso.example"), "{page}");
+    let said = browser.submit("/", "/mailboxes", &[("address", "eve@elsewhere.example")]).await.text().await.unwrap();
+    assert!(said.contains("No account stands for this address: eve@elsewhere.example"), "{said}");
+    assert_eq!(browser.post("/mailboxes", &[("address", "bob@contoso.example")]).await.status(), StatusCode::FORBIDDEN);
+    let found = browser.submit("/", "/mailboxes", &[("address", " Bob@Contoso.example ")]).await;
+    assert_eq!(found.status(), StatusCode::SEE_OTHER);
+    let bob = found.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    browser.submit(&bob, &format!("{bob}/sign-in"), &[("flow", "browser")]).await;
+    let provider = unescaped(between(&browser.page(&bob).await, "class=\"button\" href=\"", "\""));
+    let consented = browser.client.get(&provider).send().await.unwrap();
+    browser.client.get(consented.headers()[header::LOCATION].to_str().unwrap()).send().await.unwrap();
+    let page = browser.until(&bob, "✓ Signed in").await;
+    assert!(page.contains("becomes the password of") && page.contains("bob@contoso.example"), "{page}");
+    // Whoever is signed in is listed, although no [[account]] names him.
+    let login = world.greeted(Protocol::Imap).await.login(Protocol::Imap, "bob@contoso.example", "chosen").await;
+    assert!(login.starts_with("a OK"), "{login}");
+    let page = browser.page("/").await;
+    assert!(page.contains(&format!("<a href=\"{bob}\">bob@contoso.example</a>")), "{page}");
+    assert!(browser.page(&format!("{bob}/sheet")).await.contains("<code>bob@contoso.example</code>"));
+}
+
+#[tokio::test]
+async fn a_shared_mailbox_shows_whose_sign_in_carries_it_and_what_else_that_carries() {
+    let shared = |name: &str| account(name, &format!("sign-in-as = \"{ANN}\""));
+    let more = format!("{}{}", shared("info@contoso.example"), shared("sales@contoso.example"));
+    let world = World::with(Plan { more, ..Plan::default() }).await;
+    let browser = Browser::inside(&world).await;
+    let page = browser.page(ACCOUNT).await;
+    let also = "<dt>The same sign-in also carries</dt><dd>info@contoso.example, sales@contoso.example</dd>";
+    assert!(page.contains(also), "{page}");
+    let page = browser.page("/accounts/info%40contoso.example").await;
+    assert!(page.contains(&format!("carries</dt><dd>{ANN}, sales@contoso.example</dd>")), "{page}");
+    let sheet = browser.page("/accounts/info%40contoso.example/sheet").await;
+    assert!(sheet.contains("<td><code>info@contoso.example</code></td>"), "what is typed: {sheet}");
+    assert!(sheet.contains(&format!("Signed in at the provider as</th><td>{ANN}")), "{sheet}");
+    assert!(!browser.page(&format!("{ACCOUNT}/sheet")).await.contains("Signed in at the provider as"));
+}
+
+#[tokio::test]
+async fn an_accounts_page_says_when_its_secret_ends_and_when_a_policy_ends_its_sign_in() {
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 12)).strftime("%Y-%m-%d");
+    let plan = Plan { app: format!("secret-expires = {day}"), ..Plan::default() };
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    crate::notify::half_a_day_before_the_policy(dir.path()).await;
+    let world = World::on(sandbox, dir, &file).await;
+    let browser = Browser::inside(&world).await;
+    let page = browser.until(ACCOUNT, "since a policy ends every sign-in").await;
+    let next = between(&page, "<dt>Next sign-in</dt><dd>", "</dd>");
+    assert!(next.starts_with("in 11 h, "), "{next}");
+    assert!(page.contains("<dd>in 11 days</dd>"), "{page}");
+    assert!(browser.page("/").await.contains("in 11 days"));
 }

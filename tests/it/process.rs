@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::world::{ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, own_address, settings, sign_in_with, stage};
 
-fn command(arguments: &[&str], file: &Path) -> Command {
+pub fn command(arguments: &[&str], file: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
     command.args(arguments).arg("--config").arg(file).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
     command
@@ -31,14 +31,18 @@ fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
 }
 
 /// `gatepost run` in a process of its own.
-struct Program {
+pub struct Program {
     child: Child,
     bound: Vec<(String, SocketAddr)>,
 }
 
 impl Program {
-    async fn start(file: &Path) -> Self {
-        let mut command = tokio::process::Command::from(command(&["run", "--log-format", "json"], file));
+    pub async fn start(file: &Path) -> Self {
+        Self::from(command(&["run", "--log-format", "json"], file)).await
+    }
+
+    pub async fn from(command: Command) -> Self {
+        let mut command = tokio::process::Command::from(command);
         let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut bound = Vec::new();
@@ -58,7 +62,7 @@ impl Program {
         Self { child, bound }
     }
 
-    fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id().unwrap()
     }
 
@@ -69,7 +73,7 @@ impl Program {
         talk
     }
 
-    async fn login(&self, protocol: Protocol) -> String {
+    pub async fn login(&self, protocol: Protocol) -> String {
         self.greeted(protocol).await.login(protocol, ANN, PASSWORD).await
     }
 
@@ -107,7 +111,7 @@ async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_
 
 /// Ann's access token looks good here and is refused upstream, so that the first login, and nothing before it,
 /// makes the daemon refresh.
-async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {
+pub async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {
     let now = SystemTime::now();
     let access = AccessToken {
         token: Secret::new("stale"),
@@ -118,7 +122,7 @@ async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {
     sign_in_with(sandbox, dir, ANN, Some(access)).await;
 }
 
-async fn stored_refresh(dir: &Path) -> Secret {
+pub async fn stored_refresh(dir: &Path) -> Secret {
     let store = Store::open(&settings(dir)).await.unwrap();
     store.token(&format!("contoso/{ANN}")).await.unwrap().row.unwrap().refresh.unwrap()
 }

@@ -32,6 +32,7 @@ async fn whatever_surrounds_a_dot_never_two_messages_arrive() {
         for after in around.iter().filter(|after| (before, **after) != ("\r\n", "\r\n")) {
             let text = format!("text{before}.{after}{smuggled}");
             if format!("{before}.{after}").contains("\r\n.\r\n") {
+                // That is the end, whatever stood before it: see the next test.
                 continue;
             }
             let reply = body(&mut smtp, text.as_bytes()).await;
@@ -43,6 +44,22 @@ async fn whatever_surrounds_a_dot_never_two_messages_arrive() {
         }
     }
     assert!(world.sandbox.submissions().iter().all(|message| message.recipients.len() == 1));
+}
+
+/// RFC 5321 4.1.1.4: CRLF.CRLF ends the data and nothing else does. A refusal moves that end no more than a success,
+/// and what stands behind it are commands of the same client under the same rules (RFC 2920 3.1).
+#[tokio::test]
+async fn the_end_of_a_refused_message_is_where_the_end_of_a_good_one_would_be() {
+    let world = unhurried().await;
+    let mut smtp = world.smtp_as_ann().await;
+    for text in ["a\r\r\n.\r\n", "a\0\r\n.\r\n", "\0\n.\r\nb\r\n.\r\n", "a\r\n.\r\r\nb\r\n.\r\n"] {
+        smtp.open_message().await;
+        smtp.send(format!("{HEAD}{text}MAIL FROM:<eve@elsewhere.example>\r\nVRFY x\r\n").as_bytes()).await;
+        smtp.expect("554 5.6.11").await;
+        smtp.expect("550 5.7.1").await;
+        smtp.expect("252 ").await;
+    }
+    assert!(world.sandbox.submissions().is_empty());
 }
 
 #[tokio::test]

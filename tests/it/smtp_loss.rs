@@ -24,8 +24,7 @@ async fn a_client_that_leaves_anywhere_in_data_delivers_nothing() {
     .await;
     let message = format!("{HEAD}first\r\n..second\r\nthird\r\n.\r\n");
     let last = message.len() - 1;
-    let cuts = (0..last).step_by(9).chain(last - 6..=last);
-    for (n, cut) in cuts.enumerate() {
+    for (n, cut) in (0..=last).enumerate() {
         let leaving = [Leaving::Close, Leaving::Reset, Leaving::HalfClose][n % 3];
         let mut smtp = world.smtp_in_data().await;
         smtp.send(&message.as_bytes()[..cut]).await;
@@ -56,6 +55,44 @@ async fn a_client_that_hangs_up_behind_the_250_has_sent_its_message_once() {
     world
         .until("the upstream connection ended", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 0)
         .await;
+    world.only_message();
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_upstream_thinks_frees_it_at_once() {
+    for (ahead, last) in [
+        (&[][..], "MAIL FROM:<ann@contoso.example>"),
+        (&["MAIL FROM:<ann@contoso.example>"], "RCPT TO:<bob@contoso.example>"),
+        (&["MAIL FROM:<ann@contoso.example>"], "RSET"),
+        (&["MAIL FROM:<ann@contoso.example>", "RCPT TO:<bob@contoso.example>", "DATA"], "Subject: x\r\n\r\nbody"),
+    ] {
+        let world = World::new().await;
+        let mut smtp = world.smtp_as_ann().await;
+        for command in ahead {
+            smtp.exchange(command, if *command == "DATA" { "354" } else { "250" }).await;
+        }
+        world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 3_600_000);
+        smtp.say(last).await;
+        let verb = last.split(' ').next().unwrap().replace("Subject:", "DATA");
+        world.until("the upstream was asked", |world| world.said_upstream("smtp").contains(&verb)).await;
+        drop(smtp);
+        world
+            .until("the upstream is free again", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 0)
+            .await;
+        assert!(world.sandbox.submissions().is_empty(), "{last}");
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_sends_all_and_closes_its_side_is_waited_for() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 20);
+    let script = format!("MAIL FROM:<{ANN}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\n{HEAD}all at once\r\n.\r\nQUIT\r\n");
+    smtp.send(script.as_bytes()).await;
+    smtp.half_close().await;
+    let rest = smtp.rest().await;
+    assert!(rest.contains("354") && rest.ends_with("221 2.0.0 Goodbye\r\n"), "{rest}");
     world.only_message();
 }
 

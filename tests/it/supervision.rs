@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use gatepost::base::Protocol;
+use gatepost::{base::Protocol, sandbox::Answer};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{net::UnixDatagram, process::Child, time::timeout};
 
@@ -178,6 +178,28 @@ async fn a_reload_drops_no_session_and_lets_a_new_account_in() {
     imap.say("c NOOP").await;
     imap.expect_last("c OK").await;
     assert!(service.log().contains("was not taken over, nothing changed"), "{}", service.log());
+}
+
+#[tokio::test]
+async fn a_session_of_an_account_that_a_reload_took_away_is_told_so_for_good() {
+    let (sandbox, _dir, file, sockets) = staged(&Plan::default()).await;
+    let service = Service::start(&file, &sockets, &[]);
+    service.tells("READY=1").await;
+    let mut smtp = greeted(Protocol::Smtp, sockets.address(0)).await;
+    assert!(smtp.login(Protocol::Smtp, ANN, PASSWORD).await.starts_with("235 "));
+
+    let text = fs::read_to_string(&file).unwrap();
+    let (before, _) = text.split_once("[[account]]").unwrap();
+    fs::write(&file, format!("{before}\n{}", account(BOB, ""))).unwrap();
+    service.signal(Signal::HUP);
+    service.tells("RELOADING=1").await;
+    service.tells("READY=1").await;
+
+    let closed = Answer::new("MAIL", "421 4.4.2 Timeout waiting for client").times(1).close();
+    sandbox.faults().set(|faults| faults.smtp.answers = vec![closed]);
+    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+    let said = smtp.line().await;
+    assert!(said.starts_with("550 5.7.1 ") && said.ends_with("[gatepost sign-in-removed]"), "{said}");
 }
 
 #[tokio::test]

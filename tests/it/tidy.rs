@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["net"],
     &["oauth"],
     &["account"],
-    &["outbound"],
+    &["outbound", "expiry"],
     &["session"],
     &["console"],
     &["config"],
@@ -38,14 +38,18 @@ const EXPOSE: &[&str] = &[
     "src/cli/send/dialogue.rs",            // AUTH of the test message
     "src/config/check/account.rs",         // the word "first-use" in place of a hash
     "src/config/check/mod.rs",             // URLs that may hold a password
+    "src/config/check/notify.rs",          // the address of a webhook, which is to be a URL
     "src/config/check/secret.rs",          // refuses control bytes
     "src/config/import/fernet.rs",         // turns a mail password into the key of a seal
     "src/config/import/found.rs",          // who consented, as an access token says
     "src/config/import/text.rs",           // hashes, and the path of a key that was sealed
+    "src/config/show.rs",                  // the program that tells, without its arguments
     "src/console/access.rs",               // compares the token of a visitor
     "src/console/account_page.rs",         // a local password that was just made, shown once
     "src/console/look.rs",                 // the word that a visit's forms carry
     "src/console/sign_ins.rs",             // the redirected address that a person pastes
+    "src/daemon/notify/command.rs",        // the arguments of the program that tells
+    "src/daemon/notify/webhook.rs",        // the address of a webhook
     "src/net/http.rs",                     // body of a token request
     "src/oauth/fingerprint.rs",            // keyed hash of a token
     "src/oauth/grants/service_account.rs", // the key that signs

@@ -27,23 +27,51 @@ fn key_and_certificate() -> (String, String) {
     (key.serialize_pem(), certificate.pem())
 }
 
+fn account_key(key: &str) -> String {
+    json!({ "type": "service_account", "client_email": ROBOT, "private_key_id": "1", "private_key": key }).to_string()
+}
+
+/// Google's preset, with the sandbox's address and scopes.
+fn google(sandbox: &Sandbox, key: &str) -> String {
+    format!(
+        "provider = \"google\"\nsmtp-tls = \"starttls\"\ngrant = \"service-account\"\n{key}\ntoken-url = \"{}\"\n\
+         scopes = [\"https://outlook.office.com/SMTP.Send\", \"https://outlook.office.com/IMAP.AccessAsUser.All\"]\n",
+        sandbox.token_url()
+    )
+}
+
+#[tokio::test]
+async fn each_mailbox_of_a_domain_has_a_token_of_its_own_from_a_service_account() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (key, certificate) = key_and_certificate();
+    sandbox.register(Registration::with_certificate(ROBOT, certificate));
+    std::fs::write(dir.path().join("key.json"), account_key(&key)).unwrap();
+    std::fs::write(dir.path().join("users"), format!("ann:{}\n", world::cheap_hash("word"))).unwrap();
+    let domain = "\n[[account]]\naddress = \"*@contoso.example\"\napp = \"robot\"\npasswords-file = \"users\"\n";
+    let app = google(&sandbox, "service-account-key-file = \"key.json\"");
+    let daemon = daemon_of(&sandbox, dir.path(), &app, domain, &[]).await;
+    bob_sends_and_reads(&daemon).await;
+    for (n, answer) in ["a OK ", "a OK ", "a NO [AUTHENTICATIONFAILED]"].into_iter().enumerate() {
+        let mut imap = Talk::connect(own_address(), daemon.bound()[1].address).await;
+        imap.expect("* OK ").await;
+        let user = if n < 2 { world::ANN } else { "cleo@contoso.example" };
+        imap.exchange(&format!("a LOGIN {user} \"word\""), answer).await;
+    }
+    assert_eq!(sandbox.counts().token_requests_total(), 2, "one for bob, one for ann");
+    assert_eq!(sandbox.counts().mailbox(gatepost::base::Protocol::Imap, world::ANN).total, 2);
+}
+
 #[tokio::test]
 async fn a_service_account_opens_the_mailbox_that_its_assertion_names() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (key, certificate) = key_and_certificate();
     sandbox.register(Registration::with_certificate(ROBOT, certificate));
+    let text = account_key(&key);
     let file = dir.path().join("key.json");
-    let text = json!({ "type": "service_account", "client_email": ROBOT, "private_key_id": "1", "private_key": key });
-    std::fs::write(&file, text.to_string()).unwrap();
-    // Google's preset, with the sandbox's address and scopes.
-    let app = |key: &str| {
-        format!(
-            "provider = \"google\"\nsmtp-tls = \"starttls\"\ngrant = \"service-account\"\n{key}\ntoken-url = \"{}\"\n\
-             scopes = [\"https://outlook.office.com/SMTP.Send\", \"https://outlook.office.com/IMAP.AccessAsUser.All\"]\n",
-            sandbox.token_url()
-        )
-    };
+    std::fs::write(&file, &text).unwrap();
+    let app = |key: &str| google(&sandbox, key);
     let in_file = app(&format!("service-account-key-file = \"{}\"", file.display()));
     let daemon = daemon_of(&sandbox, dir.path(), &in_file, "", &[]).await;
     bob_sends_and_reads(&daemon).await;
@@ -51,7 +79,7 @@ async fn a_service_account_opens_the_mailbox_that_its_assertion_names() {
 
     // The same key from the environment, in several lines.
     let dir = tempfile::tempdir().unwrap();
-    let lines = serde_json::to_string_pretty(&text).unwrap();
+    let lines = serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&text).unwrap()).unwrap();
     let in_variable = app("service-account-key-env = \"ROBOT_KEY\"");
     let daemon = daemon_of(&sandbox, dir.path(), &in_variable, "", &[("ROBOT_KEY", &lines)]).await;
     bob_sends_and_reads(&daemon).await;

@@ -16,6 +16,7 @@ packages=(
     dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix postfix-pcre              # the real upstream
     chromium chromium-driver                                                    # the real browser
     openssl ca-certificates
+    strace                                                                      # makes fsync fail
     systemd groff-base                                                          # judge the unit and the man page
     # The real clients: programs, then libraries by language.
     thunderbird curl swaks msmtp mpop s-nail mutt neomutt mailutils esmtp sendemail nmh emacs-nox monitoring-plugins-basic
@@ -150,6 +151,13 @@ build_clients() {
         cargo build --quiet --locked --manifest-path "$clients/rust/Cargo.toml" --target-dir "$built/rust"
 }
 
+install_cargo_deb() {
+    [ ! -x "$built/cargo/bin/cargo-deb" ] || return 0
+    say 'building cargo-deb'
+    quietly cargo install --quiet --debug --locked --root "$built/cargo" --target-dir "$built/cargo/target" cargo-deb@3.8.0
+    rm -r "$built/cargo/target"
+}
+
 dotnet=$built/dotnet/dotnetcore2
 mkdir -p "$built/java" "$built/dotnet"
 install_packages
@@ -158,3 +166,4 @@ install_node_modules "$clients/node"
 install_dotnet
 install_emailproxy
 build_clients
+install_cargo_deb

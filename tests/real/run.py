@@ -23,7 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-MODULES = ("test_lab", "test_signin", "test_console", "test_import", "test_messages", "test_listeners", "test_thunderbird", "test_dialogues", "test_clients")  # what the next ones rest on comes first
+# What the next ones rest on comes first.
+MODULES = (
+    "test_lab", "test_signin", "test_console", "test_import", "test_messages", "test_listeners", "test_thunderbird", "test_package",
+    "test_dialogues", "test_clients",
+)
 
 sys.path.insert(0, str(HERE))
 from bench import Bench, RealTest  # noqa: E402

@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 
 from bench import RealTest
-from lab.lab import ALICE, BOB, CAROL, DAVE, ERIN
+from lab.lab import ALICE, BOB, CAROL, DAVE, ERIN, FRANK, GRACE
 
 
 class SignIn(RealTest):
@@ -116,6 +116,24 @@ class SignIn(RealTest):
         self.assert_reads_mail(ERIN)
         self.assert_smtp_signs_on(ERIN)
         self.assert_pop3_signs_on(ERIN)
+
+    def test_a_mailbox_of_a_whole_domain_signs_in_by_itself(self):
+        login = self.start(FRANK, "device")
+        self.bench.person(FRANK).approve_device(*login.device())
+        login.succeeds()
+        self.assert_reads_mail(FRANK)
+        self.assert_smtp_signs_on(FRANK)
+        self.assert_pop3_signs_on(FRANK)
+        # Her password is right, and his sign-in is none of hers.
+        with self.assertRaisesRegex(imaplib.IMAP4.error, rf"\[CONTACTADMIN\].*gatepost login {GRACE}"):
+            self.signed_on(GRACE)
+        with self.assertRaisesRegex(imaplib.IMAP4.error, "AUTHENTICATIONFAILED"):
+            self.signed_on("heidi@lab.example")
+        status = self.bench.fresh_daemon.command("status").stdout
+        self.assertRegex(status, rf"\n *{FRANK} +xoauth2 +ready")
+        self.bench.fresh_daemon.command("logout", FRANK, "--yes")
+        with self.assertRaisesRegex(imaplib.IMAP4.error, "CONTACTADMIN"):
+            self.signed_on(FRANK)
 
     def test_browser_with_another_state_is_refused(self):
         login = self.start(CAROL, "browser")

@@ -8,10 +8,10 @@ use url::Url;
 
 use super::*;
 use crate::{
-    account,
+    account::{self, PasswordsFile},
     base::{Kind, Sasl, Secret},
     net::{Upstream, UpstreamTls},
-    oauth::{App, AppCredential, Grant, Rotation, SignIn},
+    oauth::{App, AppCredential, DomainSignIns, Grant, Rotation, SignIn},
     store::{Arming, Settings},
 };
 
@@ -39,7 +39,7 @@ impl Office {
             password: account::hash(&Secret::new("pw")),
         };
         Self {
-            register: Register::new(&[account], &[Arc::new(client)]),
+            register: Register::new(&[account], &[], &[Arc::new(client)]),
             passwords: Passwords::new().unwrap(),
             guesses: Guesses::default(),
             store,
@@ -90,6 +90,7 @@ fn account(password: LocalPassword) -> Account {
         imap_user: ANN.into(),
         smtp_user: ANN.into(),
         send_as: vec![ANN.into()],
+        domain: None,
     }
 }
 
@@ -118,6 +119,36 @@ async fn an_unknown_user_costs_exactly_the_check_that_a_known_one_costs() {
     }
     assert!(heard.iter().all(|said| said == &heard[0]), "{heard:?}");
     assert!(office.login([192, 0, 2, 1], claim("copier", "pw", None)).await.is_ok());
+}
+
+/// The same of a whole domain: who has a line, who has none, and who is of another domain.
+#[tokio::test]
+async fn a_mailbox_of_a_domain_costs_one_check_whether_it_has_a_line_or_not() {
+    let mut office = Office::new(LocalPassword::None).await;
+    let users = office._dir.path().join("users");
+    std::fs::write(&users, format!("bob:{}\n", account::hash(&Secret::new("pw")).unwrap().expose())).unwrap();
+    let file = PasswordsFile::open(users, "contoso.example").unwrap();
+    let app = account(LocalPassword::None).sign_in.app.clone();
+    let domain = Domain {
+        sign_ins: DomainSignIns { app, domain: "contoso.example".into() },
+        password: LocalPassword::File(Arc::new(file)),
+        send_as: Vec::new(),
+    };
+    let listed = Arc::new(account(LocalPassword::None));
+    office.register = Register::new(&[listed], &[Arc::new(domain)], &[]);
+    let mut heard = Vec::new();
+    let names = ["bob@contoso.example", "nobody@contoso.example", "bob@other.example", "a b@contoso.example", ANN];
+    for (n, name) in names.into_iter().enumerate() {
+        let password = if name == "bob@contoso.example" { "wrong" } else { "pw" };
+        let fault = office.login([198, 51, 100, n as u8], claim(name, password, None)).await.unwrap_err();
+        assert_eq!(office.passwords.checked.load(Ordering::Relaxed), n + 1, "{name}");
+        heard.push(fault.to_string());
+    }
+    assert!(heard.iter().all(|said| said == &heard[0]), "{heard:?}");
+    let admitted = office.login([192, 0, 2, 1], claim("BOB@Contoso.Example", "pw", None)).await.unwrap();
+    let bob = &admitted.account;
+    assert_eq!((bob.address.as_str(), bob.imap_user.as_str(), bob.smtp_user.as_str()), (names[0], names[0], names[0]));
+    assert!(bob.may_send_as(names[0]) && !bob.may_send_as(ANN));
 }
 
 #[tokio::test]
@@ -217,13 +248,13 @@ async fn a_client_without_addresses_may_come_from_anywhere_and_one_without_a_log
     };
     let mut office = Office::new(LocalPassword::None).await;
     let rules = [client("program", &[], Some("program")), client("printer", &[[192, 0, 2, 0]], None)];
-    office.register = Register::new(std::slice::from_ref(&account), &rules);
+    office.register = Register::new(std::slice::from_ref(&account), &[], &rules);
     let admitted = office.login([198, 51, 100, 1], claim("Program", "pw", None)).await.unwrap();
     assert_eq!(admitted.client_name(), "program");
     let by_address = |from: [u8; 4]| office.register.by_address(from.into());
     assert_eq!(by_address([192, 0, 2, 9]).unwrap().client_name(), "printer");
     assert!(by_address([198, 51, 100, 1]).is_none());
-    assert_eq!(office.register.accounts().len(), 1);
+    assert_eq!(office.register.apps().len(), 1);
     assert_eq!(Admitted { account, client: None }.client_name(), "login");
 }
 

@@ -8,8 +8,9 @@ use crate::{
     account::Account,
     cli::state,
     config::Config,
-    console::AccountStatus,
-    oauth::{Phase, SignIn, SignInState},
+    console::{AccountStatus, Companions, DomainStatus, STATUS_CAP, known_mailboxes},
+    expiry::Calendar,
+    oauth::SignInState,
     store::{Store, StoreError, TokenRow},
 };
 
@@ -18,39 +19,35 @@ pub fn status(config: &Config) -> Value {
         Ok(rows) => (rows, None),
         Err(trouble) => (BTreeMap::new(), Some(trouble)),
     };
-    let accounts: Vec<AccountStatus> = config.accounts.iter().map(|account| one(account, &rows)).collect();
-    json!({
+    // Those of mailboxes that nobody listed: what the store has of them is all that is known.
+    let of_domain = |key: &String| config.domains.iter().find_map(|domain| domain.sign_ins.by_key(key));
+    let states: Vec<_> =
+        rows.iter().filter_map(|(key, row)| Some(SignInState::stored(&of_domain(key)?, Some(row)))).collect();
+    let known = known_mailboxes(&config.accounts, &config.domains, &states, []);
+    let accounts = config.accounts.iter().chain(known.values().take(STATUS_CAP));
+    let companions = Companions::of(&config.accounts);
+    let one = |account| AccountStatus { same_sign_in: companions.beside(account), ..one(account, &rows) };
+    let accounts: Vec<AccountStatus> = accounts.map(|account| one(account)).collect();
+    let domains: Vec<_> = config.domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect();
+    let mut status = json!({
         "running": false,
         "version": env!("CARGO_PKG_VERSION"),
         "store": trouble,
         "accounts": accounts,
+        "endings": Calendar::new(config.watched()).endings(jiff::Timestamp::now()),
         "listeners": [],
         "sessions": [],
         "faults": [],
-    })
+    });
+    if let Some(sections) = status.as_object_mut().filter(|_| !domains.is_empty()) {
+        sections.insert("domains".to_owned(), json!(domains));
+    }
+    status
 }
 
 fn one(account: &Account, rows: &BTreeMap<String, TokenRow>) -> AccountStatus {
     let sign_in = &account.sign_in;
-    let state = rows.get(&sign_in.key()).map_or_else(|| never(sign_in), |row| known(sign_in, row));
-    AccountStatus::new(account, Some(state))
-}
-
-fn never(sign_in: &SignIn) -> SignInState {
-    let phase = match sign_in.app.grant.is_unattended() {
-        true => Phase::Ready,
-        false => Phase::SignInNeeded,
-    };
-    SignInState { phase, ..SignInState::new(sign_in) }
-}
-
-fn known(sign_in: &SignIn, row: &TokenRow) -> SignInState {
-    // A failure of the app as it was before somebody changed it counts no more.
-    let failed = row.failure.as_ref().is_some_and(|failure| failure.app == sign_in.fingerprint());
-    let mut state = SignInState::new(sign_in);
-    state.phase = if failed { Phase::SignInNeeded } else { Phase::Ready };
-    state.read(Some(row), &sign_in.app);
-    state
+    AccountStatus::new(account, Some(SignInState::stored(sign_in, rows.get(&sign_in.key()))))
 }
 
 /// Sign-ins by their key. A store that was never made is not made here.
@@ -67,8 +64,10 @@ fn rows(config: &Config) -> Result<BTreeMap<String, TokenRow>, String> {
 async fn read(config: &Config) -> Result<BTreeMap<String, TokenRow>, StoreError> {
     let store = Store::open(&config.store).await?;
     let mut rows = BTreeMap::new();
-    for account in &config.accounts {
-        let key = account.sign_in.key();
+    let listed = config.accounts.iter().map(|account| account.sign_in.key());
+    let of_domain = |key: &String| config.domains.iter().any(|domain| domain.sign_ins.by_key(key).is_some());
+    let mailboxes = store.sign_ins().await?.into_iter().filter(of_domain);
+    for key in listed.chain(mailboxes.take(STATUS_CAP)) {
         if let Some(row) = store.token(&key).await?.row {
             rows.insert(key, row);
         }

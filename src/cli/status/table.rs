@@ -10,11 +10,17 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("app", "/app"),
     ("state", "/sign-in/phase"),
     ("signed in as", "/signed-in-as"),
+    ("same sign-in", "/same-sign-in"),
     ("since", "/sign-in/signed-in-at"),
     ("token until", "/sign-in/token-expires-at"),
     ("lost if unused until", "/sign-in/idle-until"),
+    ("ended by policy at", "/sign-in/policy-ends-at"),
     ("trouble", "/sign-in/fault/text"),
 ];
+
+/// What is told of something that ends.
+const ENDING: &[(&str, &str)] =
+    &[("what", "/what"), ("name", "/name"), ("ends", "/ends-at"), ("days left", "/days-left"), ("trouble", "/trouble")];
 
 pub fn draw(status: &Value) -> String {
     let Some(sections) = status.as_object() else { return format!("{status}\n") };
@@ -22,9 +28,10 @@ pub fn draw(status: &Value) -> String {
     let mut text: String = plain.map(|(name, value)| format!("{name}: {}\n", named(name, value))).collect();
     for (name, section) in sections {
         let rows = match section {
-            Value::Array(rows) if name == "accounts" => grid(&accounts(rows)),
-            Value::Array(rows) => grid(rows),
-            Value::Object(_) => grid(std::slice::from_ref(section)),
+            Value::Array(rows) if name == "accounts" => grid(&picked(rows, ACCOUNT), ACCOUNT),
+            Value::Array(rows) if name == "endings" => grid(&picked(rows, ENDING), ENDING),
+            Value::Array(rows) => grid(rows, &[]),
+            Value::Object(_) => grid(std::slice::from_ref(section), &[]),
             _ => continue,
         };
         text.push_str(&format!("\n{name}\n{rows}"));
@@ -32,10 +39,10 @@ pub fn draw(status: &Value) -> String {
     text
 }
 
-/// Accounts with the columns that matter, those left out that are empty for all.
-fn accounts(rows: &[Value]) -> Vec<Value> {
+/// The columns that matter, those left out that are empty for all.
+fn picked(rows: &[Value], known: &[(&str, &str)]) -> Vec<Value> {
     let told = |(_, at): &&(&str, &str)| rows.iter().any(|row| row.pointer(at).is_some_and(|value| !value.is_null()));
-    let columns: Vec<_> = ACCOUNT.iter().filter(told).collect();
+    let columns: Vec<_> = known.iter().filter(told).collect();
     let row = |row: &Value| -> Map<String, Value> {
         let cells = columns.iter().map(|(name, at)| ((*name).to_owned(), row.pointer(at).cloned().unwrap_or_default()));
         cells.collect()
@@ -43,7 +50,7 @@ fn accounts(rows: &[Value]) -> Vec<Value> {
     rows.iter().map(|one| Value::Object(row(one))).collect()
 }
 
-fn grid(rows: &[Value]) -> String {
+fn grid(rows: &[Value], known: &[(&str, &str)]) -> String {
     if rows.is_empty() {
         return "  none\n".to_owned();
     }
@@ -56,8 +63,8 @@ fn grid(rows: &[Value]) -> String {
     if columns.is_empty() {
         return rows.iter().map(|row| format!("  {}\n", cell(row))).collect();
     }
-    // JSON objects here come sorted; the columns of an account have an order of their own.
-    columns.sort_by_key(|name| ACCOUNT.iter().position(|(known, _)| known == name).unwrap_or(usize::MAX));
+    // JSON objects here come sorted; known columns have an order of their own.
+    columns.sort_by_key(|name| known.iter().position(|(column, _)| column == name).unwrap_or(usize::MAX));
     let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
     let body =
         rows.iter().map(|row| columns.iter().map(|name| named(name, row.get(*name).unwrap_or(&Value::Null))).collect());
@@ -97,7 +104,9 @@ mod tests {
     #[test]
     fn a_status_reads_as_tables() {
         let account = json!({ "address": "a@b.c", "app": "x", "sign-in": { "phase": "ready", "fault": null } });
-        let text = draw(&json!({ "running": true, "accounts": [account], "faults": [] }));
+        let ending = json!({ "what": "client-secret", "name": "x", "days-left": 4, "trouble": null });
+        let text = draw(&json!({ "running": true, "accounts": [account], "faults": [], "endings": [ending] }));
+        assert!(text.contains("  what           name  days left\n  client-secret  x     4\n"), "{text}");
         assert!(text.contains("running: yes"), "{text}");
         assert!(text.contains("  address  app  state\n  a@b.c    x    ready\n"), "{text}");
         assert!(text.contains("faults\n  none"), "{text}");

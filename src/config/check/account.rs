@@ -1,11 +1,16 @@
-//! Accounts: which app, who consents, under which names, and how clients prove themselves.
+//! Accounts of single mailboxes: which app, who consents, under which names, and how clients prove themselves.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Checker, shown};
 use crate::{
-    account::{Account, LocalPassword},
-    config::{exposure, key::Key, raw, shape},
+    account::{Account, Domain, LocalPassword},
+    config::{
+        exposure,
+        key::Key,
+        raw::{self, Hidden},
+        shape,
+    },
     net::Listener,
     oauth::{App, Grant, SignIn},
 };
@@ -13,19 +18,35 @@ use crate::{
 /// Consents by app and lower-case identity, so that accounts share one keeper and one token.
 type SignIns = BTreeMap<(String, String), Arc<SignIn>>;
 
+/// What stands in `[[account]]`, each with the key under which it was written.
+type Written = (Vec<(Key, Arc<Account>)>, Vec<(Key, Arc<Domain>)>);
+
 impl Checker<'_> {
-    /// Accounts with the key under which each was written.
+    /// Accounts of single mailboxes, and of whole domains.
     pub(super) fn accounts(
         &mut self,
         file: &raw::File,
         apps: &BTreeMap<String, Arc<App>>,
         listeners: &[(Key, Listener)],
-    ) -> Vec<(Key, Arc<Account>)> {
+    ) -> Written {
         let this_machine_alone = listeners.iter().all(|(_, listener)| !exposure::is_wide(listener));
         let mut sign_ins = SignIns::new();
-        let mut accounts: Vec<(Key, Arc<Account>)> = Vec::new();
+        let (mut accounts, mut domains): Written = Written::default();
         for (n, raw) in file.account.iter().enumerate() {
             let key = Key::of("account").item(n);
+            if let Some(domain) = raw.address.as_deref().and_then(|address| address.strip_prefix("*@")) {
+                let Some(domain) = self.domain(&key, raw, domain, file, apps) else { continue };
+                if domains.iter().any(|(_, other)| other.sign_ins.domain == domain.sign_ins.domain) {
+                    let text = format!("the account {} is there twice", domain.address());
+                    self.error(&key.field("address"), text, "keep one [[account]] for each domain");
+                }
+                domains.push((key, Arc::new(domain)));
+                continue;
+            }
+            if raw.passwords_file.is_some() {
+                let text = format!("`{key}.passwords-file` is for accounts of whole domains (\"*@contoso.com\")");
+                self.error(&key.field("passwords-file"), text, "use password = \"$argon2id$...\" for one mailbox");
+            }
             let Some(account) = self.account(&key, raw, file, apps, this_machine_alone, &mut sign_ins) else {
                 continue;
             };
@@ -35,7 +56,7 @@ impl Checker<'_> {
             }
             accounts.push((key, Arc::new(account)));
         }
-        accounts
+        (accounts, domains)
     }
 
     fn account(
@@ -52,8 +73,7 @@ impl Checker<'_> {
         }
         let app = self.app_of(key, raw, file, apps);
         let address = raw.address.as_deref()?;
-        let whole_domain = address.starts_with("*@");
-        if whole_domain || !self.mailbox(&key.field("address"), address) {
+        if !self.mailbox(&key.field("address"), address) {
             return None;
         }
         let address = address.to_lowercase();
@@ -75,6 +95,7 @@ impl Checker<'_> {
             imap_user: raw.imap_user.clone().unwrap_or_else(|| address.clone()),
             smtp_user: raw.smtp_user.clone().unwrap_or(sign_in_as),
             send_as,
+            domain: None,
             address,
         })
     }
@@ -120,7 +141,7 @@ impl Checker<'_> {
     }
 
     /// The app by name, or the only one there is.
-    fn app_of(
+    pub(super) fn app_of(
         &mut self,
         key: &Key,
         raw: &raw::Account,
@@ -161,15 +182,9 @@ impl Checker<'_> {
     ) -> LocalPassword {
         let unattended = grant.filter(|grant| grant.is_unattended());
         let given = raw.password.is_some() || raw.password_file.is_some() || raw.password_env.is_some();
-        if raw.password.as_ref().is_some_and(|hidden| hidden.0.expose() == "first-use") {
-            if let Some(grant) = unattended {
-                let what = if grant.is_app_only() { "app-only access" } else { grant.as_str() };
-                self.error(
-                    &key.field("password"),
-                    format!("\"first-use\" is refused for {what}: nobody signs in who could arm it"),
-                    "make a hash with `gatepost password` and write: password = \"$argon2id$...\"",
-                );
-            }
+        if raw.password.as_ref().is_some_and(Self::is_first_use) {
+            let hint = "make a hash with `gatepost password` and write: password = \"$argon2id$...\"";
+            self.refuse_unattended_first_use(key, grant, hint);
             return LocalPassword::FirstUse;
         }
         if given {
@@ -191,7 +206,18 @@ impl Checker<'_> {
         }
     }
 
-    fn send_as(&mut self, key: &Key, raw: &raw::Account, address: &str) -> Vec<String> {
+    pub(super) fn is_first_use(written: &Hidden) -> bool {
+        written.0.expose() == "first-use"
+    }
+
+    pub(super) fn refuse_unattended_first_use(&mut self, key: &Key, grant: Option<Grant>, hint: &str) {
+        let Some(grant) = grant.filter(|grant| grant.is_unattended()) else { return };
+        let what = if grant.is_app_only() { "app-only access" } else { grant.as_str() };
+        let text = format!("\"first-use\" is refused for {what}: nobody signs in who could arm it");
+        self.error(&key.field("password"), text, hint);
+    }
+
+    pub(super) fn send_as(&mut self, key: &Key, raw: &raw::Account, address: &str) -> Vec<String> {
         let Some(written) = &raw.send_as else { return vec![address.to_owned()] };
         let list = key.field("send-as");
         for (n, one) in written.iter().enumerate() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Checker, shown};
 use crate::{
-    account::{Account, Client},
+    account::{Account, Client, Domain, account_of},
     config::{key::Key, raw, shape},
 };
 
@@ -14,18 +14,20 @@ impl Checker<'_> {
         &mut self,
         written: &[raw::Client],
         accounts: &[(Key, Arc<Account>)],
+        domains: &[(Key, Arc<Domain>)],
     ) -> Vec<(Key, Arc<Client>)> {
+        let mailboxes = Mailboxes { accounts, domains };
         let mut clients: Vec<(Key, Arc<Client>)> = Vec::new();
         for (n, raw) in written.iter().enumerate() {
             let key = Key::of("client").item(n);
-            let Some(client) = self.client(&key, raw, accounts) else { continue };
-            self.one_of_a_kind(&key, &client, &clients, accounts);
+            let Some(client) = self.client(&key, raw, &mailboxes) else { continue };
+            self.one_of_a_kind(&key, &client, &clients, &mailboxes);
             clients.push((key, Arc::new(client)));
         }
         clients
     }
 
-    fn client(&mut self, key: &Key, raw: &raw::Client, accounts: &[(Key, Arc<Account>)]) -> Option<Client> {
+    fn client(&mut self, key: &Key, raw: &raw::Client, mailboxes: &Mailboxes<'_>) -> Option<Client> {
         if raw.name.as_deref().is_none_or(str::is_empty) {
             self.missing(key, "name", "add: name = \"3F copier\"");
         }
@@ -59,52 +61,67 @@ impl Checker<'_> {
             }
             None => {}
         }
-        let account = self.account_of(key, raw, accounts);
+        let account = self.account_of(key, raw, mailboxes);
         let login = raw.login.as_ref().map(|login| login.to_lowercase());
         Some(Client { name: raw.name.clone()?, account: account?, from, login, password })
     }
 
-    fn account_of(&mut self, key: &Key, raw: &raw::Client, accounts: &[(Key, Arc<Account>)]) -> Option<Arc<Account>> {
+    fn account_of(&mut self, key: &Key, raw: &raw::Client, mailboxes: &Mailboxes<'_>) -> Option<Arc<Account>> {
         let Some(written) = &raw.account else {
             self.missing(key, "account", "add: account = \"ann@contoso.com\" (the address of an [[account]])");
             return None;
         };
-        let address = written.to_lowercase();
-        if let Some((_, account)) = accounts.iter().find(|(_, account)| account.address == address) {
-            return Some(Arc::clone(account));
+        if written.starts_with("*@") {
+            let text = format!("`{key}.account`: a client uses one mailbox, and \"{}\" is many", shown(written));
+            self.error(&key.field("account"), text, "name one, for example account = \"scanner@contoso.com\"");
+            return None;
         }
+        let found = mailboxes.find(written);
         // An account that is there but unsound was reported where it stands.
-        let unsound =
-            self.document.items("account").any(|n| !accounts.iter().any(|(k, _)| *k == Key::of("account").item(n)));
-        if !unsound {
+        let unsound = self.document.items("account").any(|n| !mailboxes.has(&Key::of("account").item(n)));
+        if found.is_none() && !unsound {
             let text = format!("`{key}.account`: there is no [[account]] with the address \"{}\"", shown(written));
-            let hint = match shape::nearest(&address, accounts.iter().map(|(_, a)| a.address.as_str())) {
+            let known = mailboxes.accounts.iter().map(|(_, account)| account.address.as_str());
+            let hint = match shape::nearest(&written.to_lowercase(), known) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("add an [[account]] with address = \"{}\"", shown(written)),
             };
             self.error(&key.field("account"), text, hint);
         }
-        None
+        found
     }
 
     /// A login must name one client, and a name one device.
-    fn one_of_a_kind(
-        &mut self,
-        key: &Key,
-        client: &Client,
-        others: &[(Key, Arc<Client>)],
-        accounts: &[(Key, Arc<Account>)],
-    ) {
+    fn one_of_a_kind(&mut self, key: &Key, client: &Client, others: &[(Key, Arc<Client>)], mailboxes: &Mailboxes<'_>) {
         if others.iter().any(|(_, other)| other.name == client.name) {
             let text = format!("two clients are named \"{}\"", shown(&client.name));
             self.error(&key.field("name"), text, "logs tell clients apart by name: give each its own");
         }
         let Some(login) = &client.login else { return };
-        let taken = others.iter().any(|(_, other)| other.login.as_ref() == Some(login))
-            || accounts.iter().any(|(_, account)| account.address == *login);
+        let taken =
+            others.iter().any(|(_, other)| other.login.as_ref() == Some(login)) || mailboxes.find(login).is_some();
         if taken {
             let text = format!("the login \"{}\" is taken by another client or account", shown(login));
             self.error(&key.field("login"), text, "give it a login of its own");
         }
+    }
+}
+
+/// What a client may be given.
+struct Mailboxes<'a> {
+    accounts: &'a [(Key, Arc<Account>)],
+    domains: &'a [(Key, Arc<Domain>)],
+}
+
+impl Mailboxes<'_> {
+    fn find(&self, address: &str) -> Option<Arc<Account>> {
+        let accounts: Vec<_> = self.accounts.iter().map(|(_, account)| account.clone()).collect();
+        let domains: Vec<_> = self.domains.iter().map(|(_, domain)| domain.clone()).collect();
+        account_of(address, &accounts, &domains)
+    }
+
+    /// Whether what stands under this key is sound.
+    fn has(&self, key: &Key) -> bool {
+        self.accounts.iter().any(|(known, _)| known == key) || self.domains.iter().any(|(known, _)| known == key)
     }
 }

@@ -4,8 +4,10 @@
 mod account;
 mod app;
 mod client;
+mod domain;
 mod hash;
 mod listener;
+mod notify;
 mod place;
 mod proof;
 mod secret;
@@ -20,7 +22,7 @@ use super::{
     exposure,
     key::Key,
     later,
-    model::{Console, Daemon, Notify, Queue},
+    model::{Console, Daemon, Queue},
     problem::{Problem, Severity},
     raw,
 };
@@ -76,9 +78,9 @@ impl Checker<'_> {
         let listeners = self.listeners(&file.listener);
         let apps = self.apps(&file.app);
         let secret_expiry = self.secret_expiry(&file.app);
-        let accounts = self.accounts(&file, &apps, &listeners);
-        let clients = self.clients(&file.client, &accounts);
-        exposure::refuse(self, &listeners, &accounts, &clients);
+        let (accounts, domains) = self.accounts(&file, &apps, &listeners);
+        let clients = self.clients(&file.client, &accounts, &domains);
+        exposure::refuse(self, &listeners, &accounts, &domains, &clients);
         Some(Config {
             store: store?,
             console: console?,
@@ -90,6 +92,7 @@ impl Checker<'_> {
             apps,
             secret_expiry,
             accounts: accounts.into_iter().map(|(_, account)| account).collect(),
+            domains: domains.into_iter().map(|(_, domain)| domain).collect(),
             clients: clients.into_iter().map(|(_, client)| client).collect(),
         })
     }
@@ -182,14 +185,6 @@ impl Checker<'_> {
         }
         let max_age = Duration::from_secs(u64::from(raw.max_age_hours.unwrap_or(120)) * 3600);
         Queue { max_age, max_bytes: raw.max_bytes.unwrap_or(10_000_000_000), postmaster: raw.postmaster.clone() }
-    }
-
-    fn notify(&mut self, raw: &raw::Notify) -> Notify {
-        let table = Key::of("notify");
-        let (file, env) = (raw.webhook_file.as_deref(), raw.webhook_env.as_deref());
-        let webhook = self.secret(&table, "webhook", raw.webhook.as_ref(), file, env);
-        let webhook = webhook.and_then(|url| self.safe_url(&table.field("webhook"), url.expose()));
-        Notify { command: raw.command.clone(), webhook }
     }
 
     /// https, or plain http to a loopback address. The value is never shown: a URL may hold a secret.

@@ -85,9 +85,13 @@ impl Checker<'_> {
     /// The absolute path of a file with a key, which is read when it is needed.
     pub(super) fn key_file(&mut self, key: &Key, written: &Path) -> PathBuf {
         let path = self.readable(key, written);
-        let open = std::fs::File::open(&path).is_ok_and(|file| open_to_all(&file));
-        self.warn_if(open, key, &path);
+        self.warn_if_open(key, &path);
         path
+    }
+
+    pub(super) fn warn_if_open(&mut self, key: &Key, path: &Path) {
+        let open = std::fs::File::open(path).is_ok_and(|file| open_to_all(&file));
+        self.warn_if(open, key, path);
     }
 
     fn warn_if(&mut self, open_to_all: bool, key: &Key, path: &Path) {

@@ -15,7 +15,8 @@ async fn keeper() -> (Keeper, tempfile::TempDir) {
     let sign_in = Arc::new(SignIn { app, identity: "ann@contoso.example".into(), password: None });
     let (counter, desk) = Counter::new(SignInState::new(&sign_in), clock.clone());
     let store = Arc::new(open(dir.path()).await);
-    let means = Means { store, http: http(), clock, meter: Meter::new() };
+    let changes = Arc::new(watch::Sender::new(0));
+    let means = Means { store, http: http(), clock, meter: Meter::new(), changes };
     let side = (Arc::new(counter), desk);
     (Keeper::new(sign_in, means, side, String::new(), Duration::ZERO, CancellationToken::new()), dir)
 }

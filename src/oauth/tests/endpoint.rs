@@ -232,7 +232,7 @@ impl House {
             sign_in::keep(&store, &sign_in, set("a0", "r0", life), &clock).await.unwrap();
         }
         let keepers = Arc::new(Keepers::on_stage(store.clone(), http(), clock.clone(), Duration::ZERO));
-        keepers.apply(std::slice::from_ref(&sign_in));
+        keepers.apply(std::slice::from_ref(&sign_in), &[]);
         Self { endpoint, dir, store, sign_in, clock, keepers }
     }
 

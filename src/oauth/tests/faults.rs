@@ -195,7 +195,7 @@ async fn requests_are_counted_by_how_they_ended() {
         sign_in::keep(&house.store, people.last().unwrap(), set("old", "r0", 0), &house.clock).await.unwrap();
     }
     let keepers = Keepers::new(house.store.clone(), http(), meter.clone(), None);
-    keepers.apply(&people);
+    keepers.apply(&people, &[]);
     for person in &people {
         let _ = keepers.bearer(person).await;
     }

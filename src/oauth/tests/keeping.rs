@@ -89,7 +89,7 @@ async fn a_dead_sign_in_is_asked_for_once_and_never_again_even_after_a_restart()
     let fault = house.keepers.bearer(&house.sign_in).await.unwrap_err();
     assert!(fault.text.contains("gatepost login ann@contoso.example"), "{}", fault.text);
     house.keepers.stop().await;
-    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     assert_eq!(house.ask().await.unwrap_err(), "sign-in-revoked");
     assert_eq!(house.endpoint.count(), 1);
     assert_eq!(house.stored_refresh().await.as_deref(), Some("r0"), "a failure deletes nothing");
@@ -110,13 +110,13 @@ async fn a_changed_configuration_deserves_a_new_try_and_an_unchanged_one_does_no
     let house = House::signed_in(vec![refusal("invalid_client", 7_000_222)], 0).await;
     assert_eq!(house.ask().await.unwrap_err(), "client-secret-expired");
     assert_eq!(house.keepers.states()[0].phase, Phase::Refused);
-    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     assert_eq!(house.ask().await.unwrap_err(), "client-secret-expired");
     assert_eq!(house.endpoint.count(), 1);
     let mut app = (*house.sign_in.app).clone();
     app.credential = crate::oauth::AppCredential::Secret("new".to_owned().into());
     let changed = Arc::new(crate::oauth::SignIn { app: Arc::new(app), ..(*house.sign_in).clone() });
-    house.keepers.apply(&[changed]);
+    house.keepers.apply(&[changed], &[]);
     assert_eq!(house.ask().await.unwrap(), "t2");
     assert_eq!(house.endpoint.asked()[1]["client_secret"], "new");
 }

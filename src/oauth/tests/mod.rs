@@ -2,9 +2,12 @@
 
 mod consent;
 pub(super) mod endpoint;
+mod entra;
 mod faults;
+mod frequency;
 mod keeping;
 mod machine;
+mod mailboxes;
 mod proof;
 mod rotation;
 mod sharing;

@@ -78,7 +78,7 @@ async fn sessions_that_wait_for_the_old_keepers_flight_lose_nothing_by_a_reload(
     let mut app = (*house.sign_in.app).clone();
     app.credential = AppCredential::Secret("new".to_owned().into());
     let changed = Arc::new(SignIn { app: Arc::new(app), ..(*house.sign_in).clone() });
-    house.keepers.apply(&[changed]);
+    house.keepers.apply(&[changed], &[]);
     let after = house.clone();
     let after = tokio::spawn(async move { all_ask(&after, 50).await });
     house.endpoint.go();
@@ -94,8 +94,8 @@ async fn a_sign_in_that_is_taken_out_and_put_back_has_one_keeper_at_a_time() {
     let first = house.clone();
     let first = tokio::spawn(async move { all_ask(&first, 1).await });
     house.endpoint.arrival().await;
-    house.keepers.apply(&[]);
-    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    house.keepers.apply(&[], &[]);
+    house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     let second = house.clone();
     let second = tokio::spawn(async move { all_ask(&second, 1).await });
     house.endpoint.go();
@@ -111,8 +111,8 @@ async fn a_stop_waits_for_a_keeper_that_was_taken_out_before_its_answer_was_save
     let waiting = house.clone();
     let waiting = tokio::spawn(async move { all_ask(&waiting, 1).await });
     house.endpoint.arrival().await;
-    house.keepers.apply(&[]);
-    house.keepers.apply(&[]);
+    house.keepers.apply(&[], &[]);
+    house.keepers.apply(&[], &[]);
     house.endpoint.go();
     house.keepers.stop().await;
     let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
@@ -133,7 +133,7 @@ async fn the_first_refreshes_after_a_start_are_spread_and_no_login_waits_for_tha
     for person in &people {
         sign_in::keep(&house.store, person, set("old", "r0", 0), &house.clock).await.unwrap();
     }
-    keepers.apply(&people);
+    keepers.apply(&people, &[]);
     while keepers.states().iter().any(|state| state.phase == Phase::Starting) {
         tokio::task::yield_now().await;
     }

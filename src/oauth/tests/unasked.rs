@@ -75,7 +75,7 @@ async fn a_fault_that_passes_is_not_remembered_over_a_restart() {
     let house = House::signed_in(vec![Play::Raw(answer.into())], 0).await;
     assert_eq!(house.ask().await.unwrap_err(), "token-endpoint-throttled");
     house.keepers.stop().await;
-    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     assert_eq!(house.ask().await.unwrap(), "t2");
 }
 
@@ -121,7 +121,7 @@ async fn a_stored_token_that_counts_from_nought_is_not_taken_for_a_refused_one()
     let mut row = found.row.unwrap();
     row.access.get_mut(MAIL).unwrap().generation = 0;
     assert!(house.store.save_token(&key, found.version, &row).await.unwrap());
-    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     assert_eq!(house.ask().await.unwrap(), "a0");
     assert_eq!(house.endpoint.count(), 0);
 }
@@ -155,7 +155,7 @@ async fn who_is_not_signed_in_is_shown_so_before_the_first_refreshes_begin() {
     house.keepers.stop().await;
     let far = Duration::from_secs(1_000_000_000);
     let keepers = Keepers::on_stage(house.store.clone(), http(), house.clock.clone(), far);
-    keepers.apply(std::slice::from_ref(&house.sign_in));
+    keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     while keepers.states()[0].phase == Phase::Starting {
         tokio::task::yield_now().await;
     }

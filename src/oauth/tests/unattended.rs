@@ -66,7 +66,7 @@ async fn password_house(script: Vec<Play>, change: impl FnOnce(&mut App)) -> Hou
     })
     .await;
     house.sign_in = with_password(&house, "pass&word");
-    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     house
 }
 
@@ -105,7 +105,7 @@ async fn each_mailbox_of_a_service_account_has_a_token_of_its_own() {
     new_key(&file);
     let house = House::with(vec![], None, service_account(&file)).await;
     let bob = std::sync::Arc::new(SignIn { identity: "Bob@contoso.example".into(), ..(*house.sign_in).clone() });
-    house.keepers.apply(&[house.sign_in.clone(), bob.clone()]);
+    house.keepers.apply(&[house.sign_in.clone(), bob.clone()], &[]);
     let mine = house.ask().await.unwrap();
     let his = house.keepers.bearer(&bob).await.unwrap();
     assert!(his.token.expose() != mine && house.endpoint.count() == 2);
@@ -207,11 +207,11 @@ async fn a_wrong_password_is_shown_once_also_over_a_restart_and_a_corrected_one_
     assert_eq!(fault.id, "account-password-refused");
     assert!(!format!("{fault} {}", fault.detail).contains("pass&word"));
     house.keepers.stop().await;
-    house.keepers.apply(std::slice::from_ref(&house.sign_in));
+    house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     assert_eq!(house.ask().await.unwrap_err(), "account-password-refused");
     assert_eq!(house.endpoint.count(), 1, "wrong passwords lock accounts");
     let corrected = with_password(&house, "right");
-    house.keepers.apply(std::slice::from_ref(&corrected));
+    house.keepers.apply(std::slice::from_ref(&corrected), &[]);
     assert_eq!(house.ask().await.unwrap(), "t2");
     assert_eq!(form(&house, 1)["password"], "right");
 }

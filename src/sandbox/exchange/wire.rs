@@ -142,7 +142,7 @@ impl Wire {
         }
         let faults = self.world.faults.line(self.protocol);
         if faults.delay_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(faults.delay_ms)).await;
+            self.think(Duration::from_millis(faults.delay_ms)).await?;
         }
         let output = self.output.split();
         let left =
@@ -160,6 +160,17 @@ impl Wire {
         written.await.map_err(|_| io::Error::from(ErrorKind::TimedOut))??;
         if broken {
             return Err(ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+
+    /// Lets time pass before an answer; ends with an error as soon as nobody waits for it.
+    async fn think(&mut self, delay: Duration) -> io::Result<()> {
+        let until = tokio::time::Instant::now() + delay;
+        while let Ok(read) = tokio::time::timeout_at(until, self.transport.read_buf(&mut self.input)).await {
+            if read? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
         }
         Ok(())
     }

@@ -58,6 +58,8 @@ pub struct Plan {
     pub console: String,
     /// Keys of `[daemon]`.
     pub daemon: String,
+    /// More keys of the app.
+    pub app: String,
     /// Keys of ann's account.
     pub account: String,
     /// ann's `password`.
@@ -87,6 +89,7 @@ impl Default for Plan {
             listener: String::new(),
             console: String::new(),
             daemon: String::new(),
+            app: String::new(),
             account: String::new(),
             password: cheap_hash(PASSWORD),
             files: Vec::new(),
@@ -111,11 +114,15 @@ impl World {
     }
 
     pub async fn with(plan: Plan) -> Self {
-        journal();
-        let source = own_address();
         let (sandbox, dir, file) = stage(&plan).await;
-        let daemon = start(&file).await;
-        Self { sandbox, daemon, source, dir }
+        Self::on(sandbox, dir, &file).await
+    }
+
+    /// In front of what [`stage`] made.
+    pub async fn on(sandbox: Sandbox, dir: tempfile::TempDir, file: &std::path::Path) -> Self {
+        journal();
+        let daemon = start(file).await;
+        Self { sandbox, daemon, source: own_address(), dir }
     }
 
     /// The same with the daemon stopped and started again.
@@ -306,7 +313,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
          scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]\n\
          authorize-url = \"{authorize}\"\ntoken-url = \"{token}\"\ndevice-url = \"{device}\"\n\
          smtp = \"{smtp}\"\nsmtp-tls = \"starttls\"\nimap = \"{imap}\"\nimap-tls = \"implicit\"\n\
-         pop3 = \"{pop3}\"\npop3-tls = \"implicit\"\nsasl = \"xoauth2\"\n\n\
+         pop3 = \"{pop3}\"\npop3-tls = \"implicit\"\nsasl = \"xoauth2\"\n{app}\n\n\
          [[account]]\naddress = \"{ANN}\"\napp = \"contoso\"\npassword = \"{hash}\"\n{account}\n\n{more}",
         key = key_file.display(),
         console = plan.console,
@@ -320,6 +327,7 @@ fn configuration(plan: &Plan, sandbox: &Sandbox, dir: &std::path::Path) -> Strin
         imap = port(sandbox.imap()),
         pop3 = port(sandbox.pop3()),
         hash = plan.password,
+        app = plan.app,
         account = plan.account,
         more = plan.more,
     )

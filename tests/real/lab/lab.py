@@ -20,12 +20,14 @@ BOB = "bob@lab.example"
 CAROL = "carol@lab.example"
 DAVE = "dave@lab.example"
 ERIN = "erin@lab.example"
+FRANK = "frank@lab.example"  # he and Grace stand in no [[account]] of their own: "*@lab.example" is theirs
+GRACE = "grace@lab.example"
 
 # Whose mailboxes the mail programs work in, each program alone in one: as many as run at a time.
 USERS = tuple(f"user{number}@lab.example" for number in range(1, 5))
 
 # What they type at the OAuth server, and nowhere else: no mail client knows it.
-PEOPLE = {person: f"only {person} signs in with this" for person in (ALICE, BOB, CAROL, DAVE, ERIN, *USERS)}
+PEOPLE = {person: f"only {person} signs in with this" for person in (ALICE, BOB, CAROL, DAVE, ERIN, FRANK, GRACE, *USERS)}
 
 # One registration, known under two names: by the mechanism that carries its tokens upstream.
 APP = """
@@ -55,6 +57,14 @@ password = "{password}"
 """
 
 
+DOMAIN = """
+[[account]]
+address = "*@lab.example"
+app = "xoauth2"
+passwords-file = "{users}"
+"""
+
+
 def free_address():
     """A loopback address of this run's own: nothing listens on the lab's ports there."""
     for _ in range(50):
@@ -73,6 +83,7 @@ class Lab:
     def __init__(self, folder, stack):
         """Starts everything in `folder`; what was started is ended through `stack`, also when a later part does not start."""
         self.address = free_address()
+        self.users = folder / "users"
         self.pki = Pki(folder / "pki", self.address)
         self.authserver = AuthServer(folder, self.address, PEOPLE)
         stack.callback(self.authserver.stop)
@@ -93,6 +104,9 @@ class Lab:
             sasl=sasl, address=self.address, auth=self.authserver, scopes=json.dumps(self.authserver.scopes),
             smtp=postfix.SUBMISSION_PORT, imap=dovecot.IMAPS_PORT, pop3=dovecot.POP3S_PORT,
         ) for sasl in ("xoauth2", "oauthbearer")]
+        unlisted = (FRANK, GRACE)
         accounts = [ACCOUNT.format(person=person, password=password, sasl="oauthbearer" if person == ERIN else "xoauth2")
-                    for person in PEOPLE]
-        return "".join(apps + accounts)
+                    for person in PEOPLE if person not in unlisted]
+        self.users.touch(mode=0o600)
+        self.users.write_text("".join(f"{person}:{password}\n" for person in unlisted))
+        return "".join([*apps, *accounts, DOMAIN.format(users=self.users)])

@@ -18,7 +18,6 @@ use crate::{
         faults::{LimitPoint, StartTls},
         options::DOMAIN,
         tally::Open,
-        tenant::Holder,
         transcript::Speaker,
     },
 };
@@ -237,8 +236,7 @@ impl Session {
             if !path.address.is_ascii() && !utf8 {
                 return Err("550 5.6.7 SMTPUTF8 address without SMTPUTF8 {tail}");
             }
-            let own = Holder::Person(login.mailbox.address.clone());
-            if !path.address.is_empty() && !world.tenant.may_use(&own, path.address) {
+            if !path.address.is_empty() && !world.tenant.may_send_as(&login.mailbox.address, path.address) {
                 return Err("550 5.7.60 SMTP; Client does not have permissions to send as this sender {tail}");
             }
             Ok(path.address.to_owned())

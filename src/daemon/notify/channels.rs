@@ -1,0 +1,78 @@
+//! The ways to people: a program and a webhook, each one event at a time, in the order in which things happened.
+
+use tokio::sync::Mutex;
+use tracing::{debug, info, warn};
+
+use super::{command, event::Event, webhook::Webhook};
+use crate::{
+    base::Secret,
+    config::model::Notify,
+    meter::{Meter, Told},
+    net::HttpClient,
+};
+
+/// As `[notify]` has them.
+pub struct Channels {
+    command: Option<Mutex<Vec<Secret>>>,
+    webhook: Option<Mutex<Webhook>>,
+}
+
+impl Channels {
+    pub fn new(notify: &Notify, http: &HttpClient) -> Self {
+        let webhook = notify.webhook.clone().map(|url| Mutex::new(Webhook { http: http.clone(), url }));
+        let command = Some(notify.command.clone()).filter(|command| !command.is_empty()).map(Mutex::new);
+        Self { command, webhook }
+    }
+
+    /// Whether anybody heard; without a channel the log is all there is. May take an hour. Dropped, it ends at once.
+    pub async fn deliver(&self, event: &Event, meter: &Meter) -> bool {
+        let json = event.json();
+        let kind = event.event.as_str();
+        let (by_command, by_webhook) =
+            tokio::join!(self.by_command(kind, &json, meter), self.by_webhook(kind, &json, meter));
+        match (by_command, by_webhook) {
+            (None, None) => true,
+            (by_command, by_webhook) => by_command == Some(true) || by_webhook == Some(true),
+        }
+    }
+
+    async fn by_command(&self, event: &str, json: &str, meter: &Meter) -> Option<bool> {
+        let words = self.command.as_ref()?.lock().await;
+        let program = words.first().map(Secret::expose).unwrap_or_default();
+        let ended = command::run(&words, json, command::LIMIT).await;
+        match &ended {
+            Ok(said) => info!(event, program, said, "the notify command was run"),
+            Err(cause) => warn!(
+                event,
+                program,
+                "the notify command failed: {cause}; hint: run it by hand as the user of this service, with an event \
+                 on stdin (docs/notify.md has one)"
+            ),
+        }
+        meter.notification("command", if ended.is_ok() { Told::Delivered } else { Told::Failed });
+        Some(ended.is_ok())
+    }
+
+    async fn by_webhook(&self, event: &str, json: &str, meter: &Meter) -> Option<bool> {
+        let webhook = self.webhook.as_ref()?.lock().await;
+        let mut is_known = false;
+        let retrying = |why: &str| {
+            meter.notification("webhook", Told::Retried);
+            match std::mem::replace(&mut is_known, true) {
+                false => warn!(event, "the webhook was not told yet, and is tried again for an hour: {why}"),
+                true => debug!(event, "the webhook is tried again: {why}"),
+            }
+        };
+        let delivered = webhook.deliver(json, retrying).await;
+        match &delivered {
+            Ok(()) => info!(event, "the webhook was told"),
+            Err(cause) => warn!(
+                event,
+                "the webhook was not told: {cause}; hint: check [notify] webhook, [network] http-proxy, and what the \
+                 service on the other side takes (docs/notify.md)"
+            ),
+        }
+        meter.notification("webhook", if delivered.is_ok() { Told::Delivered } else { Told::Failed });
+        Some(delivered.is_ok())
+    }
+}

@@ -1,0 +1,193 @@
+//! Runs the program of `[notify] command`: the event on its stdin, no shell between, nothing of ours in its environment.
+//!
+//! It gets half a minute; then it and whatever it started are killed. Of what it says the beginning is kept, for the
+//! log. It waits for nobody's mail: it runs beside the sessions, one at a time.
+
+use std::{
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::base::{Secret, printable};
+
+/// How long it may take.
+pub const LIMIT: Duration = Duration::from_secs(30);
+/// What it started may go on with its pipes; nobody waits for that.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+const OUTPUT_CAP: usize = 4096;
+/// The rest of our environment may hold secrets.
+const PASSED: [&str; 16] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SystemRoot",
+    "SystemDrive",
+    "ComSpec",
+    "PATHEXT",
+    "USERPROFILE",
+];
+
+type Said = Arc<Mutex<Vec<u8>>>;
+
+/// Runs `words` with `json` on stdin; what it said, or why it did not work. Dropped, it kills the program.
+pub async fn run(words: &[Secret], json: &str, limit: Duration) -> Result<String, String> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(String::new()) };
+    let mut command = Command::new(program.expose());
+    command.args(arguments.iter().map(Secret::expose));
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed(&name.to_string_lossy())));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // A group of its own, so that all of it can be killed.
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command.spawn().map_err(|cause| format!("it cannot be started: {cause}"))?;
+    let said = Said::default();
+    let readers = [listen(child.stdout.take(), said.clone()), listen(child.stderr.take(), said.clone())];
+    let ended = timeout(limit, feed_and_wait(&mut child, json)).await;
+    if ended.is_err() {
+        kill(&mut child).await;
+    }
+    for reader in readers {
+        let abort = reader.abort_handle();
+        if timeout(LAST_WORDS, reader).await.is_err() {
+            abort.abort();
+        }
+    }
+    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    let said = printable(String::from_utf8_lossy(&said).trim(), 500);
+    match ended {
+        Ok(Ok(status)) if status.success() => Ok(said),
+        Ok(Ok(status)) => Err(format!("{status}{}", quoted(&said))),
+        Ok(Err(cause)) => Err(cause.to_string()),
+        Err(_) => Err(format!("killed after {} s{}", limit.as_secs_f32(), quoted(&said))),
+    }
+}
+
+fn is_passed(name: &str) -> bool {
+    PASSED.contains(&name) || name.starts_with("LC_")
+}
+
+/// A program that does not care for its input is none the worse.
+async fn feed_and_wait(child: &mut Child, json: &str) -> std::io::Result<ExitStatus> {
+    if let Some(mut stdin) = child.stdin.take() {
+        let _ = stdin.write_all(json.as_bytes()).await;
+        let _ = stdin.write_all(b"\n").await;
+    }
+    child.wait().await
+}
+
+/// Keeps the beginning and drops the rest, so that nobody stands still at a full pipe.
+fn listen(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, said: Said) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let Some(mut pipe) = pipe else { return };
+        let mut chunk = [0; 1024];
+        while let Ok(n) = pipe.read(&mut chunk).await {
+            let Some(new) = chunk.get(..n).filter(|new| !new.is_empty()) else { break };
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = OUTPUT_CAP.saturating_sub(said.len());
+            said.extend(new.iter().take(room));
+        }
+    })
+}
+
+async fn kill(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill().await;
+}
+
+fn quoted(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!("; it said: {said}") }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    async fn shell(script: &str, limit: Duration) -> Result<String, String> {
+        let words = ["/bin/sh", "-c", script, "name", "an argument"].map(Secret::new);
+        run(&words, r#"{"event":"test"}"#, limit).await
+    }
+
+    #[tokio::test]
+    async fn it_gets_the_event_and_its_arguments_and_no_shell_reads_them() {
+        let said = shell("cat; echo \"$1\"; echo loud >&2", LIMIT).await.unwrap();
+        assert!(
+            said.contains(r#"{"event":"test"}"#) && said.contains("an argument") && said.contains("loud"),
+            "{said}"
+        );
+        let words = ["echo", "$HOME; `id`"].map(Secret::new);
+        assert_eq!(run(&words, "", LIMIT).await.unwrap(), "$HOME; `id`");
+    }
+
+    #[tokio::test]
+    async fn it_sees_nothing_of_our_environment_but_what_every_program_needs() {
+        let said = shell("env", LIMIT).await.unwrap();
+        let names: Vec<_> = said.split("\\n").filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        assert!(names.contains(&"PATH"), "{said}");
+        // The shell sets the last three itself.
+        let foreign: Vec<_> =
+            names.iter().filter(|name| !is_passed(name) && !["PWD", "SHLVL", "_"].contains(name)).collect();
+        assert!(foreign.is_empty() && std::env::vars().any(|(name, _)| name == "CARGO_PKG_NAME"), "{foreign:?}");
+    }
+
+    #[tokio::test]
+    async fn a_failure_says_how_it_ended_and_what_it_said() {
+        let failed = shell("echo no such user >&2; exit 3", LIMIT).await.unwrap_err();
+        assert!(failed.contains("3; it said: no such user"), "{failed}");
+        let lost = run(&[Secret::new("/nowhere/tell-me")], "", LIMIT).await.unwrap_err();
+        assert!(lost.starts_with("it cannot be started: "), "{lost}");
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_killed_with_all_that_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("id").display().to_string();
+        // The one in the background holds the pipes, too.
+        let script = format!("sleep 1000 & echo $! > {file}; wait");
+        let failed = shell(&script, Duration::from_millis(300)).await.unwrap_err();
+        assert!(failed.starts_with("killed after 0.3 s"), "{failed}");
+        let id: i32 = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        let gone = || match std::fs::read_to_string(format!("/proc/{id}/stat")) {
+            // Nobody has asked how it ended yet.
+            Ok(stat) => stat.contains(") Z "),
+            Err(_) => true,
+        };
+        for _ in 0..1000 {
+            if gone() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("it is still there");
+    }
+
+    #[tokio::test]
+    async fn what_talks_without_end_or_leaves_something_behind_holds_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("id").display().to_string();
+        let script = format!("head -c 1000000 /dev/zero | tr '\\0' x; sleep 60 & echo $! > {file}");
+        let said = shell(&script, LIMIT).await.unwrap();
+        assert!(said.starts_with("xxxx") && said.chars().count() <= 501, "{}", said.len());
+        let id: i32 = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
+        let left = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process(left, rustix::process::Signal::KILL).unwrap();
+    }
+}

@@ -1,0 +1,73 @@
+//! One thing that ends, as it is watched and as it is told.
+
+use std::path::PathBuf;
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Serialize, Serializer};
+
+const DAY: i64 = 86_400;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    ClientSecret,
+    AppCertificate,
+    ListenerCertificate,
+}
+
+impl What {
+    /// As the status and the metrics spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            What::ClientSecret => "client-secret",
+            What::AppCertificate => "app-certificate",
+            What::ListenerCertificate => "listener-certificate",
+        }
+    }
+}
+
+impl Serialize for What {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Something that ends, and where to learn when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    pub what: What,
+    /// The app, or the file of a listener's certificate.
+    pub name: String,
+    pub certificate: Option<PathBuf>,
+    /// What the configuration says; counts where there is no certificate, or none that can be read.
+    pub day: Option<Date>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ending {
+    pub what: What,
+    pub name: String,
+    pub ends_at: Option<Timestamp>,
+    /// Whole days, rounded down; below zero once it is over.
+    pub days_left: Option<i64>,
+    /// Why nobody knows when it ends.
+    pub trouble: Option<String>,
+}
+
+/// Whole days from `now` to `then`, rounded down.
+pub fn days_left(now: Timestamp, then: Timestamp) -> i64 {
+    then.as_second().saturating_sub(now.as_second()).div_euclid(DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_counts_once_it_is_whole_and_what_is_over_is_below_zero() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        for (then, days) in [(3 * DAY, 3), (3 * DAY - 1, 2), (DAY - 1, 0), (0, 0), (-1, -1), (-DAY - 1, -2)] {
+            assert_eq!(days_left(at(0), at(then)), days, "{then}");
+        }
+    }
+}

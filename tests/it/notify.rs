@@ -1,0 +1,322 @@
+//! Who is told, by the real daemon: a webhook on this machine, a program, and whoever logs in meanwhile.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use gatepost::{
+    config,
+    sandbox::{Mishap, MishapKind},
+    store::{EndedSignIn, Store},
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::world::{ANN, BOB, FOR_GOOD, PROTOCOLS, Plan, World, account, in_each_protocol, journal};
+
+/// A service that answers in turn, then always 200; it remembers what it was sent.
+struct Hook {
+    address: SocketAddr,
+    got: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Hook {
+    async fn start(script: &[&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hook = Self { address: listener.local_addr().unwrap(), got: Arc::default() };
+        let (mut script, got): (VecDeque<_>, _) = (script.iter().copied().collect(), hook.got.clone());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut seen = Vec::new();
+                let body = loop {
+                    stream.read_buf(&mut seen).await.unwrap();
+                    let text = String::from_utf8_lossy(&seen).into_owned();
+                    let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                    assert!(head.starts_with("POST /hooks/s3cret-word HTTP/1.1\r\ncontent-type: application/json"));
+                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                    if body.len() == length.unwrap().parse::<usize>().unwrap() {
+                        break body.to_owned();
+                    }
+                };
+                let status = script.pop_front().unwrap_or("200 OK");
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                got.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+            }
+        });
+        hook
+    }
+
+    fn got(&self) -> Vec<Value> {
+        self.got.lock().unwrap().clone()
+    }
+
+    async fn until(&self, requests: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.got().len() < requests {
+            assert!(Instant::now() < deadline, "{:?}", self.got());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn section(&self) -> String {
+        format!("[notify]\nwebhook = \"http://{}/hooks/s3cret-word\"\n", self.address)
+    }
+}
+
+/// The provider says no to every refresh.
+fn refusing(code: u32) -> Plan {
+    Plan::faulty(|faults| faults.identity.mishap = Some(Mishap::new(MishapKind::Aadsts(code))))
+}
+
+fn words(event: &Value) -> [&str; 3] {
+    ["event", "fault", "severity"].map(|field| event[field].as_str().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_needed_is_told_at_once_and_once_however_many_sessions_fail() {
+    let hook = Hook::start(&["503 Busy", "503 Busy"]).await;
+    let mut plan = refusing(50_173);
+    plan.more = account("shared@contoso.example", &format!("sign-in-as = \"{ANN}\"")) + &hook.section();
+    let world = World::with(plan).await;
+    let pages = format!("http://{}", world.daemon.console_at().unwrap());
+    let start = Instant::now();
+    for _ in 0..5 {
+        in_each_protocol(async |protocol| {
+            // Nobody hangs until somebody signs in: the answer comes at once, and says where.
+            let said = world.ann_hears(protocol, FOR_GOOD).await;
+            assert!(said.contains(&format!("open {pages} or run: gatepost login {ANN}")), "{said}");
+            assert!(said.ends_with("[gatepost sign-in-revoked]"), "{said}");
+        })
+        .await;
+    }
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    hook.until(3).await;
+    let event = hook.got().remove(2);
+    assert_eq!(words(&event), ["sign-in-needed", "sign-in-revoked", "critical"]);
+    assert_eq!(event["accounts"], serde_json::json!([ANN, "shared@contoso.example"]));
+    assert_eq!((event["app"].as_str(), event["console"].as_str()), (Some("contoso"), Some(pages.as_str())));
+    let text = event["text"].as_str().unwrap();
+    assert!(text.contains(&format!("Open {pages} or run: gatepost login {ANN}")), "{text}");
+    world
+        .until("counted", |world| {
+            world.counts("gatepost_notifications_total{channel=\"webhook\",outcome=\"delivered\"} 1")
+        })
+        .await;
+    assert!(world.counts("gatepost_notifications_total{channel=\"webhook\",outcome=\"retried\"} 2"));
+    assert!(world.metrics().await.contains("gatepost_sign_ins{phase=\"sign-in-needed\"} 1"));
+    let told = journal().lines(&["WARN", "event=\"sign-in-needed\"", &pages]);
+    assert_eq!(told.len(), 1, "{told:?}");
+
+    // Somebody signs in beside the daemon.
+    world.sandbox.faults().set(|faults| faults.identity.mishap = None);
+    world.sign_in(ANN).await;
+    hook.until(4).await;
+    let event = hook.got().remove(3);
+    assert_eq!(words(&event), ["sign-in-again-ok", "", "info"]);
+    assert_eq!(hook.got().len(), 4);
+    assert_eq!(journal().lines(&["s3cret-word"]), Vec::<String>::new());
+}
+
+async fn age(world: &World, seconds: i64) {
+    let database = sqlx::SqlitePool::connect(&world.store_settings().url).await.unwrap();
+    sqlx::query("UPDATE told SET at = at - ?").bind(seconds).execute(&database).await.unwrap();
+    database.close().await;
+}
+
+#[tokio::test]
+async fn what_still_stands_is_told_again_after_a_restart_but_not_by_one_that_restarts_all_the_time() {
+    let hook = Hook::start(&[]).await;
+    let world = World::with(Plan { signed_in: vec![], more: hook.section(), ..Plan::default() }).await;
+    hook.until(1).await;
+    assert_eq!(words(&hook.got()[0]), ["sign-in-needed", "sign-in-missing", "critical"]);
+    let delivered = "gatepost_notifications_total{channel=\"webhook\",outcome=\"delivered\"} 1";
+    world.until("remembered", |world| world.counts(delivered)).await;
+    let world = world.restarted().await;
+    age(&world, 7200).await;
+    let world = world.restarted().await;
+    hook.until(2).await;
+    assert_eq!(words(&hook.got()[1]), words(&hook.got()[0]));
+    assert_eq!(hook.got().len(), 2, "once for each start that deserves it");
+    drop(world);
+}
+
+#[tokio::test]
+async fn a_program_gets_the_event_and_nothing_of_our_environment() {
+    let plan = Plan {
+        signed_in: vec![],
+        more: "[notify]\ncommand = [\"{dir}/tell-me\", \"an argument\"]\n".into(),
+        files: vec![("tell-me", "#!/bin/sh\ncat > \"$0.event\"; env > \"$0.env\"; echo \"$1\" > \"$0.done\"\n".into())],
+        ..Plan::default()
+    };
+    let (_sandbox, dir, file) = crate::world::stage(&plan).await;
+    let program = dir.path().join("tell-me");
+    let mut rights = std::fs::metadata(&program).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o755);
+    std::fs::set_permissions(&program, rights).unwrap();
+    let mut daemon = tokio::process::Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    daemon.args(["run", "--config"]).arg(&file).env_clear().env("HOME", "/nonexistent").env("PATH", "/usr/bin:/bin");
+    daemon.env("GATEPOST_SECRET", "s3cret").env("CREDENTIALS_DIRECTORY", "/run/credentials/x");
+    daemon.stderr(std::process::Stdio::null()).kill_on_drop(true);
+    let mut daemon = daemon.spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let done = dir.path().join("tell-me.done");
+    while !std::fs::read_to_string(&done).is_ok_and(|said| said == "an argument\n") {
+        assert!(Instant::now() < deadline, "it never ran");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let event: Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join("tell-me.event")).unwrap()).unwrap();
+    assert_eq!(words(&event), ["sign-in-needed", "sign-in-missing", "critical"]);
+    let environment = std::fs::read_to_string(dir.path().join("tell-me.env")).unwrap();
+    assert!(environment.contains("PATH=") && environment.contains("HOME=/nonexistent"), "{environment}");
+    for kept in ["GATEPOST", "s3cret", "CREDENTIALS"] {
+        assert!(!environment.contains(kept), "{environment}");
+    }
+    daemon.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_fails_is_named_in_the_log_with_what_it_said_and_mail_passes() {
+    let plan = Plan {
+        more: account(BOB, "") + "[notify]\ncommand = [\"/bin/sh\", \"-c\", \"echo bob has no phone >&2; exit 7\"]\n",
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    world
+        .until("failed", |world| world.counts("gatepost_notifications_total{channel=\"command\",outcome=\"failed\"} 1"))
+        .await;
+    let told = journal().lines(&["WARN", "the notify command failed", "bob has no phone", "hint: "]);
+    assert!(told.len() == 1 && told[0].contains("7; it said"), "{told:?}");
+    world.smtp_as_ann().await;
+}
+
+fn soon(days: i64) -> jiff::Timestamp {
+    jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)
+}
+
+/// A certificate that ends in so many days, as PEM, and its key.
+fn certificate(days: i64) -> (String, String) {
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let end = soon(days).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    params.not_after = rcgen::date_time_ymd(end.year().into(), end.month().unsigned_abs(), end.day().unsigned_abs());
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
+    let hook = Hook::start(&[]).await;
+    let (pem, key) = certificate(5);
+    let day = soon(12).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let plan = Plan {
+        tls: "starttls",
+        listener: "certificate = \"{dir}/cert.pem\"\nkey = \"{dir}/cert.key\"".into(),
+        files: vec![("cert.pem", pem), ("cert.key", key)],
+        more: format!(
+            "{}\n[app.fabrikam]\nprovider = \"google\"\nclient-id = \"x\"\n\
+             client-secret = \"y\"\nsecret-expires = {day}\n",
+            hook.section()
+        ),
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    hook.until(2).await;
+    let mut events = hook.got();
+    events.sort_by_key(|event| event["days-left"].as_i64());
+    let told: Vec<_> =
+        events.iter().map(|event| (event["event"].as_str().unwrap(), event["days-left"].as_i64())).collect();
+    assert_eq!(told, [("certificate-expiring", Some(4)), ("secret-expiring", Some(11))]);
+    let file = world.dir.path().join("cert.pem").display().to_string();
+    assert_eq!(events[0]["certificate"], file.as_str());
+    assert!(events[1]["text"].as_str().unwrap().contains("the client secret of the app fabrikam ends in 11 days"));
+
+    let logged = journal().lines(&["WARN", "event=\"certificate-expiring\"", &file, "ends in 4 days"]);
+    assert_eq!(logged.len(), 1, "{logged:?}");
+
+    let metrics = world.metrics().await;
+    for line in [
+        format!("gatepost_expiry_timestamp_seconds{{what=\"listener-certificate\",name=\"{file}\"}} "),
+        "gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"fabrikam\"} ".to_owned(),
+    ] {
+        let end =
+            metrics.lines().find_map(|counted| counted.strip_prefix(&line)).unwrap_or_else(|| panic!("{metrics}"));
+        assert!(end.parse::<i64>().unwrap() > jiff::Timestamp::now().as_second(), "{end}");
+    }
+    let status: Value = serde_json::from_str(&status(&world).await).unwrap();
+    let endings: Vec<_> =
+        status["endings"].as_array().unwrap().iter().map(|one| (&one["what"], &one["days-left"])).collect();
+    assert_eq!(endings, [(&"listener-certificate".into(), &4.into()), (&"client-secret".into(), &11.into())]);
+}
+
+#[tokio::test]
+async fn a_reload_takes_over_who_is_told_and_what_ends() {
+    let (hook, world) = (Hook::start(&[]).await, World::new().await);
+    let file = world.dir.path().join("gatepost.toml");
+    let day = soon(10).strftime("%Y-%m-%d");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("sasl = ", &format!("secret-expires = {day}\nsasl = ")) + &hook.section();
+    let around = config::Surroundings::of_this_process(&file);
+    let (new, _) = config::check_text(&text, "gatepost.toml", &around).unwrap_or_else(|problems| panic!("{problems}"));
+    world.daemon.reload(&new).unwrap();
+    hook.until(1).await;
+    assert_eq!((&hook.got()[0]["event"], &hook.got()[0]["app"]), (&"secret-expiring".into(), &"contoso".into()));
+    assert!(
+        world.metrics().await.contains("gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"contoso\"}")
+    );
+}
+
+async fn status(world: &World) -> String {
+    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let url = format!("http://{}/api/status", world.daemon.console_at().unwrap());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    client.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_next_end_that_a_policy_makes_is_told_and_shown() {
+    let hook = Hook::start(&[]).await;
+    let plan = Plan { more: hook.section(), ..Plan::default() };
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    half_a_day_before_the_policy(dir.path()).await;
+    let world = World::on(sandbox, dir, &file).await;
+    hook.until(1).await;
+    let event = hook.got().remove(0);
+    assert_eq!(words(&event), ["sign-in-ending", "sign-in-frequency", "critical"]);
+    let text = event["text"].as_str().unwrap();
+    assert!(text.contains(&format!("the sign-in of {ANN} is expected to end in 1")), "{text}");
+    assert!(text.contains("ends every sign-in after about 7 days.") && text.contains("gatepost login"), "{text}");
+    let status: Value = serde_json::from_str(&status(&world).await).unwrap();
+    assert_eq!(status["accounts"][0]["sign-in"]["policy-ends-at"], event["due"]);
+    let due: jiff::Timestamp = event["due"].as_str().unwrap().parse().unwrap();
+    let line = format!("gatepost_next_sign_in_timestamp_seconds{{reason=\"policy\"}} {}", due.as_second());
+    let metrics = world.metrics().await;
+    assert!(metrics.contains(&line), "{line} in {metrics}");
+    // And whoever has a session sees nothing of it.
+    for protocol in PROTOCOLS {
+        assert!(world.login(protocol, ANN, crate::world::PASSWORD).await.starts_with(crate::world::IN.of(protocol)));
+    }
+}
+
+/// Ann signed in six days and a half ago, and two of her sign-ins before lived for a week.
+pub async fn half_a_day_before_the_policy(dir: &std::path::Path) {
+    let now = std::time::SystemTime::now();
+    let ago = |hours: u64| Some(now - Duration::from_secs(3600 * hours));
+    let ended = |since: u64| EndedSignIn {
+        signed_in_at: ago(since),
+        last_good: ago(since - 167),
+        refused_at: ago(since - 169),
+    };
+    let store = Store::open(&crate::world::settings(dir)).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    let mut row = store.token(&key).await.unwrap().row.unwrap();
+    (row.signed_in_at, row.last_refresh) = (ago(6 * 24 + 12).map(|at| at - Duration::from_secs(1800)), ago(1));
+    row.ended = vec![ended(900), ended(500)];
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
+}
