@@ -41,3 +41,23 @@ pub fn places(around: &Surroundings) -> Vec<PathBuf> {
     places.push(PathBuf::from("/etc/gatepost/gatepost.toml"));
     places
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_configuration_is_a_persons_own_or_the_machines() {
+        let around = |ordinary_user, variables: &[(&str, &str)]| Surroundings {
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+            ordinary_user,
+            base: PathBuf::new(),
+        };
+        let place = |around: &Surroundings| place_for_new(None, around).display().to_string();
+        assert_eq!(place(&around(true, &[("HOME", "/home/ann")])), "/home/ann/.config/gatepost/gatepost.toml");
+        assert_eq!(place(&around(true, &[("XDG_CONFIG_HOME", "/x")])), "/x/gatepost/gatepost.toml");
+        assert_eq!(place(&around(true, &[])), "/etc/gatepost/gatepost.toml");
+        assert_eq!(place(&around(false, &[("HOME", "/var/lib/x")])), "/etc/gatepost/gatepost.toml");
+        assert_eq!(place_for_new(Some(Path::new("a.toml")), &around(true, &[])), Path::new("a.toml"));
+    }
+}

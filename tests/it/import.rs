@@ -352,3 +352,22 @@ fn pizauth_accounts_are_told_to_sign_in() {
     assert!(said.contains("  gatepost login ann@contoso.com --config "), "{said}");
     config::check_text(&home.read("new/gatepost.toml"), "gatepost.toml", &home.around()).unwrap();
 }
+
+#[test]
+fn a_catch_all_becomes_an_account_for_its_domain_that_the_check_takes() {
+    let tenant = "https://login.microsoftonline.com/contoso.com/oauth2/v2.0";
+    let attended = format!(
+        "[@contoso.com]\npermission_url = {tenant}/authorize\ntoken_url = {tenant}/token\noauth2_scope = a\nclient_id = a\n"
+    );
+    let app_only = format!(
+        "[@contoso.org]\ntoken_url = {tenant}/token\noauth2_scope = x/.default\noauth2_flow = client_credentials\n\
+         client_id = b\nclient_secret = s\n"
+    );
+    let home = Home::new(&format!("{attended}{app_only}[emailproxy]\nallow_catch_all_accounts = True\n"));
+    let (code, said, notes) = home.import(&["emailproxy", "emailproxy.config", "--write"], None);
+    assert_eq!(code, 0, "{notes}");
+    assert!(said.contains("each mailbox of contoso.com signs in by itself"), "{said}");
+    assert!(notes.contains("[@contoso.org]: every mailbox that is used needs a line in its passwords-file"), "{notes}");
+    assert!(home.read("new/contoso.org.passwords").starts_with("# A line for each mailbox of contoso.org"));
+    config::check_text(&home.read("new/gatepost.toml"), "gatepost.toml", &home.around()).unwrap();
+}

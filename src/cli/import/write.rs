@@ -214,8 +214,20 @@ impl Written {
             };
         }
         said += &format!("  gatepost run{}\n", self.option());
+        said += self.service();
         said.extend(draft.afterwards.map(|step| format!("  once mail flows: {step}\n")));
         terminal::print(&said).map_err(|e| Failure::new(format!("stdout: {e}"), "everything is written all the same"))
+    }
+
+    /// Root's own store is not the one of a service, whose user is another.
+    fn service(&self) -> &'static str {
+        let here = Surroundings::of_this_process(&self.target);
+        match here.ordinary_user || here.variable("STATE_DIRECTORY").is_some() {
+            true => "",
+            false => {
+                "  a service has a store of its own: for one, run the import as its user (docs/coming-from-elsewhere.md)\n"
+            }
+        }
     }
 
     /// What commands need where another configuration would be found.
