@@ -21,7 +21,7 @@ use crate::{
 const SMALL_DISK: &str = r#"
 set -eu
 mkdir "$1/small"
-mount -t tmpfs -o size=1m small "$1/small"
+mount -t tmpfs -o size=4m small "$1/small"
 for file in "$1"/*; do [ "$file" = "$1/small" ] || cp -a "$file" "$1/small"; done
 mount --move "$1/small" "$1"
 shift
@@ -77,7 +77,7 @@ async fn on_a_full_disk_nothing_is_lost_and_with_room_again_everybody_is_let_in(
         // As root sees the program's own disk.
         let seen = format!("/proc/{}/root{}", program.id(), dir.path().display());
         let filling = Path::new(&seen).join("filling");
-        let full = std::fs::write(&filling, vec![b'x'; 2 << 20]).unwrap_err();
+        let full = std::fs::write(&filling, vec![b'x'; 5 << 20]).unwrap_err();
         assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
         for protocol in PROTOCOLS {
             let said = program.login(protocol).await;
