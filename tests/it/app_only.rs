@@ -1,6 +1,6 @@
 //! App-only grants: nobody signs in, a secret or a certificate proves the app, and each mailbox is named at sign-on.
 
-use std::path::Path;
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use gatepost::{
     config::{self, Surroundings},
@@ -15,19 +15,47 @@ const CERTIFIED_CLIENT: &str = "33333333-0000-4000-8000-000000000003";
 
 /// A daemon in front of `sandbox` whose only app proves itself with `credential` (TOML lines).
 async fn daemon(sandbox: &Sandbox, dir: &Path, client_id: &str, credential: &str) -> Daemon {
-    let app = format!(
+    daemon_of(sandbox, dir, &app(sandbox, client_id, credential), "", &[]).await
+}
+
+fn app(sandbox: &Sandbox, client_id: &str, credential: &str) -> String {
+    format!(
         "provider = \"microsoft365\"\ntenant = \"contoso.example\"\nclient-id = \"{client_id}\"\n\
          grant = \"client-credentials\"\n{credential}\ntoken-url = \"{}\"\n",
         sandbox.token_url()
-    );
-    daemon_of(sandbox, dir, &app, "", &[]).await
+    )
+}
+
+/// The configuration of an app that proves itself with a certificate made here, which `sandbox` knows.
+pub fn with_certificate(sandbox: &Sandbox, dir: &Path) -> String {
+    configuration(sandbox, dir, &app(sandbox, CERTIFIED_CLIENT, &certified(sandbox, dir)), "")
+}
+
+fn certified(sandbox: &Sandbox, dir: &Path) -> String {
+    // Entra takes RSA keys; this one is made by the provider that signs with it.
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["robot".to_owned()]).unwrap().self_signed(&key).unwrap();
+    std::fs::write(dir.join("app.pem"), certificate.pem()).unwrap();
+    std::fs::write(dir.join("app.key"), key.serialize_pem()).unwrap();
+    std::fs::set_permissions(dir.join("app.key"), PermissionsExt::from_mode(0o600)).unwrap();
+    sandbox.register(Registration::with_certificate(CERTIFIED_CLIENT, certificate.pem()));
+    format!("certificate = \"{dir}/app.pem\"\ncertificate-key = \"{dir}/app.key\"", dir = dir.display())
 }
 
 /// One with this app (TOML lines), for which bob's account has some more lines, in an environment of these variables.
 pub async fn daemon_of(sandbox: &Sandbox, dir: &Path, app: &str, account: &str, variables: &[(&str, &str)]) -> Daemon {
+    let text = configuration(sandbox, dir, app, account);
+    let mut around = Surroundings::of_this_process(&dir.join("gatepost.toml"));
+    around.variables.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
+    let (config, _) =
+        config::check_text(&text, "gatepost.toml", &around).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    Daemon::start(&config).await.unwrap()
+}
+
+fn configuration(sandbox: &Sandbox, dir: &Path, app: &str, account: &str) -> String {
     let ca = dir.join("ca.pem");
     std::fs::write(&ca, sandbox.ca_pem()).unwrap();
-    let text = format!(
+    format!(
         "[store]\nurl = \"sqlite://{dir}/gatepost.db\"\nkey-file = \"{dir}/key\"\n[console]\nlisten = \"off\"\n\
          [network]\nca-file = \"{ca}\"\n\
          [[listener]]\nprotocol = \"smtp\"\nlisten = [\"127.0.0.1:0\"]\n\
@@ -40,12 +68,7 @@ pub async fn daemon_of(sandbox: &Sandbox, dir: &Path, app: &str, account: &str, 
         imap = sandbox.imap(),
         pop3 = sandbox.pop3(),
         hash = cheap_hash(PASSWORD),
-    );
-    let mut around = Surroundings::of_this_process(&dir.join("gatepost.toml"));
-    around.variables.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
-    let (config, _) =
-        config::check_text(&text, "gatepost.toml", &around).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-    Daemon::start(&config).await.unwrap()
+    )
 }
 
 pub async fn bob_sends_and_reads(daemon: &Daemon) {
@@ -80,14 +103,7 @@ async fn a_client_secret_serves_a_mailbox_with_nobody_signed_in() {
 async fn a_certificate_proves_the_app_without_any_secret() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
-    // Entra takes RSA keys; this one is made by the provider that signs with it.
-    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-    let certificate = rcgen::CertificateParams::new(vec!["robot".to_owned()]).unwrap().self_signed(&key).unwrap();
-    std::fs::write(dir.path().join("app.pem"), certificate.pem()).unwrap();
-    std::fs::write(dir.path().join("app.key"), key.serialize_pem()).unwrap();
-    sandbox.register(Registration::with_certificate(CERTIFIED_CLIENT, certificate.pem()));
-    let credential =
-        format!("certificate = \"{dir}/app.pem\"\ncertificate-key = \"{dir}/app.key\"", dir = dir.path().display());
+    let credential = certified(&sandbox, dir.path());
     let daemon = daemon(&sandbox, dir.path(), CERTIFIED_CLIENT, &credential).await;
     bob_sends_and_reads(&daemon).await;
 }

@@ -20,6 +20,7 @@ mod console;
 mod detour;
 mod disk;
 mod explained;
+mod first_message;
 mod hostile;
 mod imap;
 mod import;

@@ -51,7 +51,7 @@ impl Program {
             let line = tokio::time::timeout(Duration::from_secs(20), log.next_line()).await.expect("it starts");
             let line = line.unwrap().unwrap_or_else(|| panic!("it ended:\n{told}"));
             told.push_str(&line);
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it ended: {line}"));
             if event["message"] == "listening" {
                 let address = event["address"].as_str().unwrap().parse().unwrap();
                 bound.push((event["protocol"].as_str().unwrap().to_owned(), address));
@@ -66,9 +66,12 @@ impl Program {
         self.child.id().unwrap()
     }
 
+    pub fn address(&self, protocol: Protocol) -> SocketAddr {
+        self.bound.iter().find(|(name, _)| *name == protocol.to_string()).unwrap().1
+    }
+
     pub async fn greeted(&self, protocol: Protocol) -> Talk {
-        let (_, address) = self.bound.iter().find(|(name, _)| *name == protocol.to_string()).unwrap();
-        let mut talk = Talk::connect(own_address(), *address).await;
+        let mut talk = Talk::connect(own_address(), self.address(protocol)).await;
         talk.greeted(protocol).await;
         talk
     }
