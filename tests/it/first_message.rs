@@ -45,7 +45,8 @@ async fn sent(program: &Program, sandbox: &Sandbox, file: &Path, from: &str) {
 }
 
 fn took(what: &str, start: Instant) {
-    println!("from a configuration to the first message, {what}: {} ms", start.elapsed().as_millis());
+    let told = format!("from a configuration to the first message, {what}: {} ms\n", start.elapsed().as_millis());
+    std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes()).unwrap();
 }
 
 #[tokio::test]
