@@ -67,6 +67,7 @@ impl Overview<'_> {
 
 struct FaultRow {
     at: u64,
+    times: u64,
     protocol: &'static str,
     account: String,
     id: &'static str,
@@ -164,6 +165,7 @@ fn fault_row(fault: FaultView) -> FaultRow {
     let entry = catalog::find(fault.id);
     FaultRow {
         at: fault.at,
+        times: fault.times,
         protocol: fault.protocol,
         id: fault.id,
         owner: fault.owner,

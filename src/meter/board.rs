@@ -138,8 +138,10 @@ impl Drop for Entry {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FaultView {
-    /// Seconds since 1970.
+    /// The last time, in seconds since 1970.
     pub at: u64,
+    /// How often, as long as it stayed in the list.
+    pub times: u64,
     pub protocol: &'static str,
     pub account: String,
     pub id: &'static str,
@@ -149,7 +151,7 @@ pub struct FaultView {
     pub text: String,
 }
 
-/// The last faults, newest last.
+/// The last faults, newest last. What happens over and over is one of them: it must not crowd the others out.
 #[derive(Debug, Default)]
 pub struct Recent {
     faults: Mutex<VecDeque<FaultView>>,
@@ -157,8 +159,9 @@ pub struct Recent {
 
 impl Recent {
     pub fn push(&self, protocol: Protocol, account: &str, fault: &Fault) {
-        let view = FaultView {
+        let mut view = FaultView {
             at: now(),
+            times: 1,
             protocol: protocol.as_str(),
             account: account.to_owned(),
             id: fault.id,
@@ -168,6 +171,10 @@ impl Recent {
             text: fault.text.clone(),
         };
         let mut faults = locked(&self.faults);
+        let same = |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);
+        if let Some(before) = faults.iter().position(same).and_then(|at| faults.remove(at)) {
+            view.times += before.times;
+        }
         if faults.len() == RECENT_CAP {
             faults.pop_front();
         }
@@ -184,6 +191,20 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+
+    #[test]
+    fn what_happens_over_and_over_is_one_fault_with_a_number() {
+        let recent = Recent::default();
+        let fault = |id| Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, id, "no");
+        recent.push(Protocol::Imap, "ann@x", &fault("other"));
+        for _ in 0..RECENT_CAP * 2 {
+            recent.push(Protocol::Imap, "", &fault("bad-credentials"));
+        }
+        recent.push(Protocol::Smtp, "", &fault("bad-credentials"));
+        let list: Vec<_> = recent.list().iter().map(|one| (one.id, one.protocol, one.times)).collect();
+        let many = 2 * RECENT_CAP as u64;
+        assert_eq!(list, [("other", "imap", 1), ("bad-credentials", "imap", many), ("bad-credentials", "smtp", 1)]);
+    }
 
     #[test]
     fn a_session_is_on_the_board_while_it_lives() {
