@@ -15,7 +15,7 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::TcpStream,
     time::{Instant, timeout_at},
 };
@@ -137,6 +137,15 @@ impl Stream {
         match &self.io {
             Io::Server(tls) => tls.get_ref().1.server_name(),
             Io::Plain(_) | Io::Upstream(_) => None,
+        }
+    }
+
+    /// Resolves when the connection is broken (a reset), without reading what may still be there. Cancel safe.
+    pub async fn broken(&self) {
+        while let Ok(ready) = self.tcp().ready(Interest::ERROR).await {
+            if ready.is_error() {
+                return;
+            }
         }
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Relay<'a> {
     keywords: Vec<String>,
     envelope: Option<Envelope>,
     errors: u32,
+    /// DATA was refused, and the client may not have waited for that.
+    body_may_follow: bool,
     said_goodbye: bool,
 }
 
@@ -107,6 +109,7 @@ impl<'a> Relay<'a> {
             keywords: upstream.capabilities,
             envelope: None,
             errors: 0,
+            body_may_follow: false,
             said_goodbye: false,
         }
     }
@@ -116,6 +119,7 @@ impl<'a> Relay<'a> {
             let next = match self.woken().await {
                 Woken::Line(line) => match Command::parse(&line) {
                     Ok(command) => self.command(command).await.unwrap_or_else(|Left| self.left()),
+                    Err(_) if self.body_may_follow => self.unread_body().await,
                     Err(reply) => self.mistake(&reply).await,
                 },
                 Woken::TooLong => self.last_words(&Reply::new(500, "5.5.2 Line too long, closing")).await,
@@ -161,6 +165,7 @@ impl<'a> Relay<'a> {
     }
 
     async fn command(&mut self, command: Command) -> Result<Next, Left> {
+        self.body_may_follow = false;
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
             Command::Mail(mail) => Box::pin(self.mail(mail)).await?,
@@ -325,23 +330,34 @@ impl<'a> Relay<'a> {
     /// What was sent ahead of our 354 would have been the body: it must not be taken for commands.
     async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
+            self.body_may_follow = true;
             return self.answer(reply).await;
         }
+        self.unread_body().await
+    }
+
+    async fn unread_body(&mut self) -> Next {
         self.input.discard();
         info!(session = self.entry.id(), "client sent a body without waiting for 354");
-        self.last_words(&Reply::new(421, format!("4.7.0 DATA was refused ({}), closing", reply.code))).await
+        self.last_words(&Reply::new(421, "4.7.0 DATA was refused and a message came all the same, closing")).await
     }
 
     async fn reset(&mut self) -> Result<(), Left> {
-        if self.envelope.take().is_some() {
-            let reset = Channel::reset(self.channel.take());
-            self.channel = attended(&mut self.client, &mut self.input, reset).await?;
+        match self.envelope.take() {
+            Some(_) => self.end_transaction().await,
+            None => Ok(()),
         }
+    }
+
+    /// Says RSET upstream.
+    pub(super) async fn end_transaction(&mut self) -> Result<(), Left> {
+        let reset = Channel::reset(self.channel.take());
+        self.channel = attended(&mut self.client, &mut self.input, reset).await?;
         Ok(())
     }
 
     /// Nobody waits for the upstream's answer any more; a connection that owes one is of no use.
-    fn left(&mut self) -> Next {
+    pub(super) fn left(&mut self) -> Next {
         self.channel = None;
         info!(session = self.entry.id(), account = self.admitted.account.address, "client left before it was answered");
         Next::Ends

@@ -32,6 +32,10 @@ const HEADER_CAP: usize = 256 * 1024;
 const CHUNK: usize = 32 * 1024;
 /// Between two pieces of the body (RFC 5321 4.5.3.2.5 says three minutes at least).
 const CLIENT_WAIT: Duration = Duration::from_secs(5 * 60);
+/// A message may take this long in any case, and longer as far as it comes at [`SLOWEST`] octets a second: one octet every
+/// few minutes would hold an upstream connection for ever.
+const ANY_TIME: Duration = Duration::from_secs(30 * 60);
+const SLOWEST: u64 = 512;
 /// What is read of a message that is refused already, in octets; a client that goes on has no end in mind.
 const TAKEN_CAP: u64 = 4 * SIZE_LIMIT;
 
@@ -75,6 +79,8 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         out: Vec::new(),
         octets: 0,
         taken: 0,
+        owes_reset: false,
+        began: Instant::now(),
         headers: Headers::default(),
         utf8: envelope.mail.utf8,
         is_ending: false,
@@ -94,13 +100,20 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         }
     };
     let Ok(reply) = passed else {
-        record(relay, &envelope, &passage, None);
+        // What was refused stays refused, whoever hears of it.
+        record(relay, &envelope, &passage, passage.refusal());
         return Next::Ends;
     };
     let reply = relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account));
     record(relay, &envelope, &passage, Some(&reply));
     relay.channel = passage.channel.filter(Channel::is_usable);
-    relay.say(&softened(reply)).await
+    // The answer first: it does not wait for an upstream that takes its time over RSET.
+    match relay.say(&softened(reply)).await {
+        Next::Goes if passage.owes_reset => {
+            relay.end_transaction().await.map_or_else(|Left| relay.left(), |()| Next::Goes)
+        }
+        next => next,
+    }
 }
 
 struct Passage {
@@ -113,6 +126,9 @@ struct Passage {
     octets: u64,
     /// What was read of the client, refused or not.
     taken: u64,
+    /// The transaction is still open upstream, where the message was refused before DATA.
+    owes_reset: bool,
+    began: Instant,
     /// As far as the header block was read.
     headers: Headers,
     /// MAIL said SMTPUTF8.
@@ -128,13 +144,13 @@ impl Passage {
             let before = self.out.len();
             let ended = self.take_in(relay).await?;
             if let Some(reply) = self.objection() {
-                self.refuse(reply, relay).await?;
+                self.refuse(reply);
             }
             self.forward(before, ended, relay).await?;
             if ended {
                 return Ok(self.finish().await);
             }
-            if let (Way::Refused(reply), true) = (&self.way, self.taken > TAKEN_CAP) {
+            if let Some(reply) = self.refusal().filter(|_| self.taken > TAKEN_CAP) {
                 let reply = reply.clone();
                 relay.last_words(&reply).await;
                 return Err(Left);
@@ -150,10 +166,16 @@ impl Passage {
         }
         let mut ended = false;
         let (client, input) = (&mut relay.client, &mut relay.input);
+        let allowed = ANY_TIME + Duration::from_secs(self.taken / SLOWEST);
+        let wait = CLIENT_WAIT.min(allowed.saturating_sub(self.began.elapsed()));
         let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
-        match timeout(CLIENT_WAIT, read).await {
+        match timeout(wait, read).await {
             Ok(Ok(n)) if n > 0 => Ok(ended),
-            _ => Err(Left),
+            Ok(_) => Err(Left),
+            Err(_) => {
+                relay.last_words(&Reply::new(421, "4.4.2 The message takes too long, nothing was delivered")).await;
+                Err(Left)
+            }
         }
     }
 
@@ -186,17 +208,20 @@ impl Passage {
 
     /// The first refusal counts, ours or the upstream's. In mid-body the connection is closed without the final dot; one
     /// that heard no DATA serves again, once the transaction that is open there is ended.
-    async fn refuse(&mut self, reply: Reply, relay: &mut Relay<'_>) -> Result<(), Left> {
+    fn refuse(&mut self, reply: Reply) {
         match self.way {
-            Way::Refused(_) => return Ok(()),
+            Way::Refused(_) => return,
             Way::Open => self.channel = None,
-            Way::Held => {
-                let reset = Channel::reset(self.channel.take());
-                self.channel = attended(&mut relay.client, &mut relay.input, reset).await?;
-            }
+            Way::Held => self.owes_reset = true,
         }
         self.way = Way::Refused(reply);
-        Ok(())
+    }
+
+    const fn refusal(&self) -> Option<&Reply> {
+        match &self.way {
+            Way::Refused(reply) => Some(reply),
+            Way::Held | Way::Open => None,
+        }
     }
 
     async fn forward(&mut self, before: usize, ended: bool, relay: &mut Relay<'_>) -> Result<(), Left> {
@@ -206,7 +231,7 @@ impl Passage {
                 return Ok(());
             }
             match self.reads_badly(complete.unwrap_or(self.out.len()), relay) {
-                Some(reply) => self.refuse(reply, relay).await?,
+                Some(reply) => self.refuse(reply),
                 None => self.open(ended, relay).await?,
             }
         }
@@ -215,7 +240,7 @@ impl Passage {
         {
             // The upstream may have said why before it closed.
             let words = channel.last_words().await.filter(|reply| reply.code >= 400);
-            self.refuse(words.unwrap_or_else(|| lost_reply(&lost)), relay).await?;
+            self.refuse(words.unwrap_or_else(|| lost_reply(&lost)));
         }
         self.out.clear();
         Ok(())
@@ -255,8 +280,8 @@ impl Passage {
         };
         match answer {
             Ok(reply) if reply.code == 354 => self.way = Way::Open,
-            Ok(reply) => self.refuse(reply, relay).await?,
-            Err(lost) => self.refuse(lost_reply(&lost), relay).await?,
+            Ok(reply) => self.refuse(reply),
+            Err(lost) => self.refuse(lost_reply(&lost)),
         }
         Ok(())
     }

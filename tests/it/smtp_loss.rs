@@ -97,6 +97,49 @@ async fn a_script_that_sends_all_and_closes_its_side_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_client_that_sent_ahead_and_breaks_off_frees_the_upstream_at_once_too() {
+    let world = World::new().await;
+    for ahead in [1, 1000] {
+        let mut smtp = world.smtp_as_ann().await;
+        world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 3_600_000);
+        let rcpt = format!("RCPT TO:<{BOB}>\r\n").repeat(ahead);
+        smtp.send(format!("MAIL FROM:<{ANN}>\r\n{rcpt}").as_bytes()).await;
+        world.until("the upstream was asked", |world| world.said_upstream("smtp").contains("MAIL FROM")).await;
+        smtp.reset();
+        world
+            .until("the upstream is free again", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 0)
+            .await;
+        world.sandbox.faults().clear();
+    }
+}
+
+/// The end of the script is the dot: no QUIT behind it says that somebody still waits.
+#[tokio::test]
+async fn a_script_that_ends_with_its_message_hears_its_fate_and_so_does_the_log() {
+    let world = World::new().await;
+    let body = format!("{HEAD}body\r\n.\r\n");
+    for (message, refused_upstream, fate) in [
+        (body.clone(), false, "250 2.0.0"),
+        (body.replace(ANN, "eve@elsewhere.example"), false, "550 5.7.1"),
+        (body.replace("body", "bo\rdy"), false, "554 5.6.11"),
+        (body.clone(), true, "554 5.3.0"),
+    ] {
+        let refusal = Answer::new("DATA", "554 5.3.0 no");
+        let answers = if refused_upstream { vec![refusal] } else { Vec::new() };
+        world.sandbox.faults().set(|faults| faults.smtp.answers = answers);
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.send(format!("MAIL FROM:<{ANN}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\n{message}").as_bytes()).await;
+        smtp.half_close().await;
+        let rest = smtp.rest().await;
+        let last = rest.trim_end().rsplit("\r\n").next().unwrap();
+        assert!(last.starts_with(fate), "{fate}: {rest}");
+        let told = world.daemon.meter().last_messages.list().pop().unwrap();
+        assert!(told.reply.starts_with(&fate[4..]) || told.reply.contains(&fate[4..]), "{fate}: {told:?}");
+        assert_ne!(told.outcome, "lost");
+    }
+}
+
+#[tokio::test]
 async fn an_upstream_lost_in_mid_data_is_a_4xx_and_the_session_goes_on() {
     let world = World::with(Plan::faulty(|faults| faults.smtp.drop_in_data = Some(50_000))).await;
     let mut smtp = world.smtp_in_data().await;
