@@ -36,6 +36,28 @@ fn used(file: &str) -> Families {
     used
 }
 
+/// Labels of a family. A text may name a histogram as a whole.
+fn known<'a>(there: &'a Families, name: &str) -> &'a BTreeSet<String> {
+    let histogram = there.get(&format!("{name}_bucket"));
+    there.get(name).or(histogram).unwrap_or_else(|| panic!("{name} is not among {:?}", there.keys()))
+}
+
+/// Labels that results are grouped and joined by, and those that a legend or a text shows.
+fn grouped(file: &str) -> BTreeSet<String> {
+    let mut labels = BTreeSet::new();
+    for word in ["by (", "by(", "without (", "without(", "on (", "on("] {
+        let queries = file.lines().filter(|line| line.contains("gatepost_"));
+        let inside =
+            queries.flat_map(|query| query.split(word).skip(1)).filter_map(|rest| Some(rest.split_once(')')?.0));
+        labels.extend(inside.flat_map(|inside| inside.split(',')).map(|label| label.trim().to_owned()));
+    }
+    for shown in file.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim())) {
+        labels.extend(shown.strip_prefix("$labels.").or((!shown.contains('$')).then_some(shown)).map(str::to_owned));
+    }
+    labels.retain(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    labels
+}
+
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
     let app = "secret-expires = 2099-01-01\nrefresh-idle-days = 90".into();
@@ -54,13 +76,15 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
         let queries = std::fs::read_to_string(format!("{monitoring}/{file}")).unwrap().replace("\\\"", "\"");
         let used = used(&queries);
         assert!(used.len() > 5, "{file}: {used:?}");
+        let picked_by: BTreeSet<&String> = used.keys().flat_map(|name| known(&there, name)).collect();
+        let grouped = grouped(&queries);
+        assert!(grouped.len() > 1, "{file}: {grouped:?}");
+        for label in grouped {
+            let known = picked_by.contains(&label) || ADDED.contains(&label.as_str());
+            assert!(known, "{file}: no metric that it uses has the label {label}");
+        }
         for (name, labels) in used {
-            // A text may name a histogram as a whole.
-            let histogram = there.get(&format!("{name}_bucket"));
-            let known = there
-                .get(&name)
-                .or(histogram)
-                .unwrap_or_else(|| panic!("{file}: {name} is not among {:?}", there.keys()));
+            let known = known(&there, &name);
             for label in labels {
                 let known = known.contains(&label) || ADDED.contains(&label.as_str());
                 assert!(known, "{file}: {name} has no label {label}");
