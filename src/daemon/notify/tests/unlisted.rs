@@ -1,0 +1,27 @@
+//! Who is named where no account is listed, and when what was told is forgotten.
+
+use super::*;
+
+#[test]
+fn who_is_not_listed_is_named_by_the_sign_in_and_the_step_is_said_once() {
+    let mut stage = Stage { nobody_listed: true, pages: Some("http://127.0.0.1:8425"), ..Stage::new() };
+    stage.states = vec![broken("bob", Phase::SignInNeeded, "sign-in-missing")];
+    let event = stage.told_at(10).remove(0);
+    assert_eq!(event.accounts, ["bob@contoso.com"]);
+    assert_eq!(event.console.as_deref(), Some("http://127.0.0.1:8425/accounts/bob%40contoso.com"));
+    assert_eq!(event.text.matches("gatepost login").count(), 1, "{}", event.text);
+    assert!(!event.text.contains("ADDRESS"), "{}", event.text);
+}
+
+#[test]
+fn what_is_no_longer_there_is_forgotten() {
+    let mut stage = Stage::new();
+    stage.states = vec![broken("ann", Phase::SignInNeeded, "sign-in-revoked")];
+    stage.endings = vec![(What::ClientSecret, "contoso", DAY)];
+    stage.told_at(10);
+    assert_eq!(stage.with(20, outdated), Vec::<String>::new());
+    stage.states.clear();
+    assert_eq!(stage.with(20, outdated), ["sign-in contoso/ann@contoso.com"]);
+    stage.endings.clear();
+    assert_eq!(stage.with(20, outdated).len(), 2);
+}
