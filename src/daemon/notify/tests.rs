@@ -204,16 +204,6 @@ fn a_sign_in_that_is_needed_is_told_at_once_daily_and_after_a_restart_but_not_by
 }
 
 #[test]
-fn a_clock_that_is_put_back_silences_nobody() {
-    let mut stage = Stage::new();
-    stage.states = vec![broken("ann", Phase::SignInNeeded, "sign-in-revoked")];
-    assert_eq!(stage.kinds_at(400 * DAY), [Kind::SignInNeeded]);
-    stage.started = DAY;
-    assert_eq!(stage.kinds_at(DAY), [Kind::SignInNeeded]);
-    assert_eq!(stage.kinds_at(DAY + 60), []);
-}
-
-#[test]
 fn what_befalls_a_thousand_sign_ins_alike_is_one_event_that_names_them_all() {
     let mut stage = Stage::new();
     stage.pages = Some("http://127.0.0.1:8425");
