@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::{App, SignIn, frequency};
-use crate::{base::Fault, store::TokenRow};
+use crate::{base::Fault, catalog, store::TokenRow};
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -93,10 +93,14 @@ impl SignInState {
     /// As the store alone knows it; `None`: nothing is stored there that opens.
     pub fn stored(sign_in: &SignIn, row: Option<&TokenRow>) -> Self {
         // A failure of the app as it was before somebody changed it counts no more.
-        let failed = row.and_then(|row| row.failure.as_ref()).is_some_and(|f| f.app == sign_in.fingerprint());
+        let failure = row.and_then(|row| row.failure.as_ref()).filter(|f| f.app == sign_in.fingerprint());
         let is_there = row.is_some() || sign_in.app.grant.is_unattended();
         let mut state = Self::new(sign_in);
-        state.phase = if is_there && !failed { Phase::Ready } else { Phase::SignInNeeded };
+        state.phase = if is_there && failure.is_none() { Phase::Ready } else { Phase::SignInNeeded };
+        state.fault = failure.and_then(|failure| {
+            let fault = catalog::find(&failure.id)?.fault();
+            Some(FaultSeen::new(&fault, failure.at.unwrap_or(SystemTime::UNIX_EPOCH)))
+        });
         state.read(row, &sign_in.app);
         state
     }

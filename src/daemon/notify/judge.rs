@@ -19,7 +19,7 @@ use super::{
 use crate::{
     catalog::{self, token},
     expiry::{Ending, What, days_left},
-    oauth::{Phase, SignInState},
+    oauth::{DomainSignIns, Phase, SignInState},
     store::Telling,
 };
 
@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub states: &'a [SignInState],
     /// Addresses of the accounts that live on a sign-in, by its key.
     pub addresses: &'a HashMap<String, Vec<String>>,
+    /// Whose mailboxes nobody listed.
+    pub domains: &'a [DomainSignIns],
     pub endings: &'a [Ending],
     pub told: &'a HashMap<String, Telling>,
     /// Whether a topic waits for an answer or a later try.
@@ -86,11 +88,16 @@ pub fn judge(facts: &Facts<'_>) -> Vec<Notice> {
     sign_ins.chain(facts.endings.iter().filter_map(|one| expiring(facts, one))).collect()
 }
 
-/// Topics of things that are no longer there.
+/// Topics of things that are no longer there. A mailbox of a domain may be asleep, or not found yet after a start: what
+/// was told of it stands while its domain is configured.
 pub fn outdated(facts: &Facts<'_>) -> Vec<String> {
     let mut known: HashSet<String> = facts.endings.iter().map(topic_of_ending).collect();
     known.extend(facts.states.iter().flat_map(|state| [topic_of(state), topic_of_end(state)]));
-    facts.told.keys().filter(|topic| !known.contains(*topic)).cloned().collect()
+    let of_domain = |topic: &str| {
+        let key = topic.split_once(' ').map(|(_, key)| key).unwrap_or_default();
+        facts.domains.iter().any(|domain| domain.by_key(key).is_some())
+    };
+    facts.told.keys().filter(|topic| !known.contains(*topic) && !of_domain(topic)).cloned().collect()
 }
 
 fn topic_of(state: &SignInState) -> String {
@@ -112,7 +119,7 @@ fn standing<'a>(facts: &Facts<'_>, state: &'a SignInState) -> Option<(Alike<'a>,
     let kind = match state.phase {
         Phase::SignInNeeded => Kind::SignInNeeded,
         Phase::Refused => Kind::SignInRefused,
-        Phase::Ready if told.is_some() => Kind::SignInAgainOk,
+        Phase::Ready if told.is_some_and(|told| has_new_token(state, told)) => Kind::SignInAgainOk,
         Phase::Starting | Phase::Waiting | Phase::Ready => return None,
     };
     if (facts.is_busy)(&name) {
@@ -127,6 +134,12 @@ fn standing<'a>(facts: &Facts<'_>, state: &'a SignInState) -> Option<(Alike<'a>,
         return None;
     }
     Some(((kind, fault, &state.app, None), Topic { name, words }))
+}
+
+/// A grant that needs nobody is ready before it ever asked: only a token proves that it works again.
+fn has_new_token(state: &SignInState, told: &Telling) -> bool {
+    let told_at = timestamp(told.at).map(Timestamp::as_second);
+    state.last_refresh.is_some_and(|at| told_at.is_none_or(|told_at| at.as_second() >= told_at))
 }
 
 fn is_worth_repeating(facts: &Facts<'_>, told: &Telling) -> bool {

@@ -34,7 +34,7 @@ use crate::{
     expiry::Calendar,
     meter::Meter,
     net::HttpClient,
-    oauth::Keepers,
+    oauth::{DomainSignIns, Keepers},
     store::{Store, Telling},
 };
 
@@ -52,6 +52,7 @@ pub struct Orders {
     channels: Channels,
     /// Addresses of the accounts that live on a sign-in, by its key.
     addresses: HashMap<String, Vec<String>>,
+    domains: Vec<DomainSignIns>,
 }
 
 impl Orders {
@@ -60,7 +61,8 @@ impl Orders {
         for account in &config.accounts {
             addresses.entry(account.sign_in.key()).or_default().push(account.address.clone());
         }
-        Arc::new(Self { channels: Channels::new(&config.notify, http), addresses })
+        let domains = config.domains.iter().map(|domain| domain.sign_ins.clone()).collect();
+        Arc::new(Self { channels: Channels::new(&config.notify, http), addresses, domains })
     }
 }
 
@@ -107,8 +109,12 @@ impl Notifier {
                     Err(_) => return,
                 },
                 changed = self.orders.changed() => match changed {
-                    // Whoever could not be told before may be told by the new ones.
-                    Ok(()) => memory.put_off.clear(),
+                    // Whoever could not be told before, or is not yet, may be told by the new ones.
+                    Ok(()) => {
+                        deliveries = JoinSet::new();
+                        memory.under_way.clear();
+                        memory.put_off.clear();
+                    }
                     Err(_) => return,
                 },
                 Some(ended) = deliveries.join_next() => {
@@ -173,6 +179,7 @@ impl Notifier {
             started: memory.started,
             states: &self.keepers.states(),
             addresses: &orders.addresses,
+            domains: &orders.domains,
             endings: &self.calendar.endings(now),
             told: &memory.told,
             is_busy: &|topic| memory.under_way.contains(topic) || memory.put_off.contains_key(topic),

@@ -28,17 +28,19 @@ pub(super) fn of_sign_ins(
     let who = listed(&accounts);
     let place = place(facts, &accounts, &group.states);
     let (cause, next) = fault.map_or(("", ""), |entry| (entry.en.cause, entry.en.next));
+    let (next, place) = once(next, place, &group.states);
     let due = group.states.iter().filter_map(|state| state.next_sign_in()).min();
     let mut event = Event { app: Some(app.to_owned()), fault: fault.map(|entry| entry.id), ..bare(facts, kind) };
     event.console = console_page(facts, &accounts);
     match kind {
         Kind::SignInNeeded => {
-            (event.cause, event.next_step) = (cause.to_owned(), format!("{next} {}", capital(&place)));
+            (event.cause, event.next_step) =
+                (cause.to_owned(), format!("{next} {}", capital(&place)).trim_end().to_owned());
             event.severity = Severity::Critical;
-            event.text = format!("mail of {who} stands still, a sign-in is needed. {cause} {next} {}", capital(&place));
+            event.text = format!("mail of {who} stands still, a sign-in is needed. {cause} {}", event.next_step);
         }
         Kind::SignInRefused => {
-            (event.cause, event.next_step) = (cause.to_owned(), next.to_owned());
+            (event.cause, event.next_step) = (cause.to_owned(), next.clone());
             event.severity = Severity::Critical;
             event.text = format!("mail of {who} stands still, the provider gives no token. {cause} {next}");
         }
@@ -109,7 +111,13 @@ pub(super) fn of_ending(
             None,
         ),
     };
-    let accounts = addresses(facts, concerned);
+    let mut accounts = addresses(facts, concerned);
+    if ending.what != What::ListenerCertificate {
+        let of_app = facts.domains.iter().filter(|domain| domain.app.name == *name);
+        accounts.extend(of_app.map(|domain| format!("*@{}", domain.domain)));
+        accounts.sort();
+        accounts.dedup();
+    }
     let verb = if days < 0 { "ended" } else { "ends" };
     Event {
         severity: urgency(facts.now, due),
@@ -150,9 +158,10 @@ fn urgency(now: Timestamp, due: Timestamp) -> Severity {
     if days_left(now, due) < 1 { Severity::Critical } else { Severity::Warning }
 }
 
-/// The mailboxes behind these sign-ins, each once.
+/// The mailboxes behind these sign-ins, each once; of one that no account names, whoever signs in.
 fn addresses(facts: &Facts<'_>, states: &[&SignInState]) -> Vec<String> {
-    let of = |state: &&SignInState| facts.addresses.get(&state.key).cloned().unwrap_or_default();
+    let of =
+        |state: &&SignInState| facts.addresses.get(&state.key).cloned().unwrap_or_else(|| vec![state.identity.clone()]);
     let mut all: Vec<String> = states.iter().flat_map(of).collect();
     all.sort();
     all.dedup();
@@ -184,6 +193,20 @@ fn place(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Str
         Some(page) => format!("open {page} or run: gatepost login {who}"),
         None => format!("run: gatepost login {who}"),
     }
+}
+
+/// The step of the catalogue with the real address in it.
+fn once(next: &str, place: String, states: &[&SignInState]) -> (String, String) {
+    let next = match states {
+        [only] => next.replace("gatepost login ADDRESS", &format!("gatepost login {}", only.identity)),
+        _ => next.to_owned(),
+    };
+    let place = match (next.contains("gatepost login "), place.split_once(" or run: ")) {
+        (true, Some((page, _))) => format!("{page}."),
+        (true, None) => String::new(),
+        _ => place,
+    };
+    (next, place)
 }
 
 fn capital(text: &str) -> String {

@@ -139,6 +139,7 @@ impl Keepers {
             let running = self.running();
             if !running.contains_key(&key) {
                 self.asleep().read(&sign_in, version, row.as_ref());
+                self.means.changes.send_modify(|changes| *changes += 1);
             }
         }
         Ok(())
