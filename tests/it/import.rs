@@ -425,6 +425,12 @@ async fn a_second_import_without_passwords_keeps_sign_in_and_password() {
     assert!(notes.contains(&format!("{ANN}: keeps the password for mail programs that it has")), "{notes}");
     assert_eq!(password(&home.read("new/gatepost.toml")), first);
     assert!(said.contains(&format!("{ANN} is signed in here already")) && !said.contains("gatepost login"), "{said}");
+
+    // Beside that configuration, with nothing that could be kept: no sign-in to come arms the first use.
+    let elsewhere = [&AGAIN[..], &["--config", "other/gatepost.toml"]].concat();
+    let (code, said, notes) = home.import(&elsewhere, Some(""));
+    assert_eq!(code, 0, "{notes}");
+    assert!(said.contains(&format!("  gatepost password --reset {ANN} --config ")), "{said}");
 }
 
 #[tokio::test]

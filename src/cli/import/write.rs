@@ -9,6 +9,7 @@ use std::{
 
 use super::{ask::Made, files::Files};
 use crate::{
+    account::LocalPassword,
     cli::{
         outcome::{CONFIG_REFUSED, Failure, Outcome},
         state::{block_on, refuse_foreign_store},
@@ -29,6 +30,8 @@ pub struct Written {
     already: Vec<String>,
     /// And the provider wants to see the person, who signs in again.
     interrupted: Vec<String>,
+    /// Signed in, and without a password for mail programs: no sign-in to come arms the first use.
+    unarmed: Vec<String>,
 }
 
 pub fn refuse_existing(target: &Path, force: bool) -> Outcome {
@@ -104,6 +107,7 @@ async fn tokens(
         taken: Vec::new(),
         already: Vec::new(),
         interrupted: Vec::new(),
+        unarmed: Vec::new(),
     };
     let mut taken = BTreeSet::new();
     for account in draft.accounts.iter().filter(|account| account.attended) {
@@ -113,6 +117,10 @@ async fn tokens(
         let Some(refresh) = &account.refresh else {
             // Nothing came for it; somebody may have signed in here all the same.
             if taken.contains(&key) || is_signed_in(&store, &own.sign_in).await? {
+                let by_first_use = matches!(own.password, LocalPassword::FirstUse);
+                if by_first_use && store.learned_password(&address).await?.is_none() {
+                    written.unarmed.push(address.clone());
+                }
                 written.already.push(address);
             }
             continue;
@@ -159,6 +167,9 @@ impl Written {
                 Some(domain) => format!("  each mailbox of {domain} signs in by itself\n"),
                 None => format!("  gatepost login {}{}\n", account.address, self.option()),
             };
+        }
+        for address in &self.unarmed {
+            said += &format!("  gatepost password --reset {address}{}\n", self.option());
         }
         said += &format!("  gatepost run{}\n", self.option());
         said += self.service();
