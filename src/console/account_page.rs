@@ -18,7 +18,7 @@ use super::{
     entry::{Bare, form_is_old, not_found},
     look::{Frame, Look, drawn},
     sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
-    status::{AccountStatus, Companions},
+    status::{AccountStatus, Companions, somebody_else},
     words::{Lang, Words},
 };
 use crate::{
@@ -37,6 +37,8 @@ pub struct AccountRow {
     pub colour: &'static str,
     pub state: &'static str,
     pub signed_in_as: String,
+    /// Somebody else than configured consented.
+    pub warning: Option<String>,
     /// Other accounts on the same sign-in.
     pub also: String,
     pub since: String,
@@ -113,8 +115,13 @@ impl AccountRow {
             Phase::SignInNeeded => ("✗", "bad", words.sign_in_needed),
             Phase::Refused => ("✗", "bad", words.refused),
         };
+        let other = state.as_ref().and_then(|state| somebody_else(account, state));
+        let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
+        // A mailbox that opens for somebody else is not well.
+        let (mark, colour) = if phase == Phase::Ready && warning.is_some() { ("!", "wait") } else { (mark, colour) };
         let button = sign_ins::flow_of(account).map(|_| match phase {
             Phase::SignInNeeded | Phase::Refused => words.sign_in,
+            _ if warning.is_some() => words.sign_in,
             _ => words.open,
         });
         let is_in = state.as_ref().is_some_and(|state| state.signed_in_at.is_some()) || button.is_none();
@@ -129,15 +136,16 @@ impl AccountRow {
                 true => AccountStatus::new(account, state.clone()).signed_in_as,
                 false => words.never.to_owned(),
             },
-            also: companions.beside(account).join(", "),
+            warning,
+            also: companions.beside(account).join(lang.comma()),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
             token_ends: time(|state| state.token_expires_at).map_or_else(dash, |at| relative(at, lang)),
             next_sign_in: match state.as_ref().and_then(|state| Some((state.next_sign_in()?, state))) {
                 Some((end, state)) if state.policy_ends_at == Some(end) => {
                     let note = if state.policy_seen > 1 { words.policy_note } else { words.policy_guess };
-                    format!("{}, {note}", relative(end, lang))
+                    format!("{}{}{note}", relative(end, lang), lang.comma())
                 }
-                Some((end, _)) => format!("{}, {}", relative(end, lang), words.next_sign_in_note),
+                Some((end, _)) => format!("{}{}{}", relative(end, lang), lang.comma(), words.next_sign_in_note),
                 None if phase == Phase::SignInNeeded => words.sign_in_needed.to_owned(),
                 None => words.not_expected.to_owned(),
             },

@@ -82,7 +82,7 @@ pub async fn of_client(look: Look, State(console): State<Arc<Console>>, Path(nam
         login: client.login.as_deref(),
         delegate: delegate(&client.account),
         senders: &client.account.send_as,
-        from: from.join(", "),
+        from: from.join(look.lang.comma()),
     })
 }
 

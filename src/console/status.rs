@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use serde::Serialize;
 
-use super::mailboxes::{self, DomainStatus, STATUS_CAP};
+use super::{
+    mailboxes::{self, DomainStatus, STATUS_CAP},
+    words::Lang,
+};
 use crate::{
     account::{Account, Domain},
     expiry::Ending,
@@ -38,6 +41,9 @@ pub struct AccountStatus {
     pub app: String,
     /// Whose mail is reached: the person that consented, or, where an app acts by itself, the account.
     pub signed_in_as: String,
+    /// Somebody else consented than was configured: who that is, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     pub sign_in: Option<SignInState>,
     /// Other accounts that live on the same consent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -58,19 +64,29 @@ pub struct ListenerStatus {
 
 impl AccountStatus {
     pub fn new(account: &Account, sign_in: Option<SignInState>) -> Self {
+        let other = sign_in.as_ref().and_then(|state| somebody_else(account, state)).map(str::to_owned);
+        let identity = &account.sign_in.identity;
         let signed_in_as = match account.sign_in.app.grant.is_app_only() {
             true => &account.address,
-            false => &account.sign_in.identity,
+            false => other.as_ref().unwrap_or(identity),
         };
+        let warning = |other: &String| Lang::En.consented_for(other, identity);
         Self {
             address: account.address.clone(),
             app: account.sign_in.app.name.clone(),
             signed_in_as: signed_in_as.clone(),
+            warning: other.as_ref().map(warning),
             same_sign_in: Vec::new(),
             domain: account.domain.as_ref().map(|domain| format!("*@{domain}")),
             sign_in,
         }
     }
+}
+
+/// Who consented, where that is another name than the configured one.
+pub fn somebody_else<'a>(account: &Account, state: &'a SignInState) -> Option<&'a str> {
+    let name = state.consented_as.as_deref().filter(|_| !account.sign_in.app.grant.is_app_only())?;
+    (!name.eq_ignore_ascii_case(&account.sign_in.identity)).then_some(name)
 }
 
 /// Accounts by the consent that they live on. One that an app holds by itself is nobody's.

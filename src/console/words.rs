@@ -36,6 +36,26 @@ impl Lang {
         }
     }
 
+    /// Between the parts of a list.
+    pub const fn comma(self) -> &'static str {
+        match self {
+            Lang::En => ", ",
+            Lang::Ja => "、",
+        }
+    }
+
+    /// Somebody else consented than the configuration names.
+    pub fn consented_for(self, other: &str, identity: &str) -> String {
+        match self {
+            Lang::En => format!("{other} consented for {identity}: sign in again as {identity}"),
+            Lang::Ja => {
+                format!(
+                    "{identity} のサインインに {other} が同意しました。{identity} として再度サインインしてください。"
+                )
+            }
+        }
+    }
+
     /// `seconds` as a rough time span.
     pub fn span(self, seconds: u64) -> String {
         let (n, en, ja) = match seconds {

@@ -6,7 +6,7 @@ use super::{
     clock::Clock,
     endpoints::{Endpoints, TokenSet},
     frequency,
-    verdict::Verdict,
+    verdict::{self, Verdict},
 };
 use crate::{
     base::Secret,
@@ -83,10 +83,21 @@ pub enum Adopted {
     Saved,
     /// Somebody is signed in here already, and that counts: a token taken over is rather older than newer.
     SignedInAlready,
+    /// The one that is here was refused for what its person can mend at the provider (a second factor, a policy): its
+    /// refresh token may live on, and stays.
+    Interrupted,
 }
 
-/// Takes over a refresh token that another program was given for the same app and person. One that was refused here
-/// is replaced, and so is a logout: whoever imports means it.
+/// Whether somebody is signed in here, and the provider never said no.
+pub async fn is_signed_in(store: &Store, sign_in: &SignIn) -> Result<bool, StoreError> {
+    match store.token(&sign_in.key()).await {
+        Err(StoreError::Row { .. }) => Ok(false),
+        found => Ok(found?.row.is_some_and(|row| row.refresh.is_some() && row.failure.is_none())),
+    }
+}
+
+/// Takes over a refresh token that another program was given for the same app and person. One that the provider called
+/// dead is replaced, and so is a logout: whoever imports means it.
 pub async fn adopt(store: &Store, sign_in: &SignIn, refresh: &Secret) -> Result<Adopted, StoreError> {
     let key = sign_in.key();
     loop {
@@ -94,8 +105,10 @@ pub async fn adopt(store: &Store, sign_in: &SignIn, refresh: &Secret) -> Result<
             Err(StoreError::Row { .. }) => Versioned { version: store.version(&key).await?, row: None },
             other => other?,
         };
-        if found.row.is_some_and(|row| row.refresh.is_some() && row.failure.is_none()) {
-            return Ok(Adopted::SignedInAlready);
+        match found.row.filter(|row| row.refresh.is_some()).map(|row| row.failure) {
+            Some(None) => return Ok(Adopted::SignedInAlready),
+            Some(Some(failure)) if !verdict::means_dead_refresh_token(&failure.id) => return Ok(Adopted::Interrupted),
+            _ => {}
         }
         let row = TokenRow { refresh: Some(refresh.clone()), ..TokenRow::default() };
         // A daemon that saved meanwhile has a token: the next look ends it.

@@ -103,14 +103,18 @@ impl Verdict {
     /// The refresh token itself was refused, so another copy of it may still be good; not so where a policy or a
     /// missing proof is in the way.
     pub fn blames_refresh_token(&self) -> bool {
-        let id = self.entry.id;
-        id == token::SIGN_IN_EXPIRED.id || id == token::SIGN_IN_REVOKED.id
+        means_dead_refresh_token(self.entry.id)
     }
 
     /// `how` tells the way to sign in.
     pub fn fault(&self, how: &str) -> Fault {
         self.entry.fault_with(how).detail(&self.detail)
     }
+}
+
+/// Of a catalogue id, as a failure is remembered.
+pub fn means_dead_refresh_token(id: &str) -> bool {
+    id == token::SIGN_IN_EXPIRED.id || id == token::SIGN_IN_REVOKED.id
 }
 
 /// The fields of an OAuth error answer (RFC 6749 5.2) with those of Microsoft and Google.

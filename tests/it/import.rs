@@ -19,7 +19,7 @@ use gatepost::{
     store::{Settings, Store},
 };
 
-use crate::world::{ANN, BOB, IN, PASSWORD, WRONG, World, journal, own_address};
+use crate::world::{ANN, BOB, IN, PASSWORD, WRONG, World, cheap_hash, journal, own_address};
 
 /// Seals as email-oauth2-proxy does: Fernet under PBKDF2, written from the specification, for the other direction.
 fn seal(password: &str, salt: &[u8], turns: u32, plain: &str) -> String {
@@ -370,4 +370,96 @@ fn a_catch_all_becomes_an_account_for_its_domain_that_the_check_takes() {
     assert!(notes.contains("[@contoso.org]: every mailbox that is used needs a line in its passwords-file"), "{notes}");
     assert!(home.read("new/contoso.org.passwords").starts_with("# A line for each mailbox of contoso.org"));
     config::check_text(&home.read("new/gatepost.toml"), "gatepost.toml", &home.around()).unwrap();
+}
+
+const APP_ONLY: &str = "token_url = https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token\n\
+                        oauth2_scope = x/.default\noauth2_flow = client_credentials\nclient_id = b\n";
+const AGAIN: [&str; 5] = ["emailproxy", "emailproxy.config", "--write", "--password-stdin", "--force"];
+
+#[test]
+fn passwords_of_users_are_never_replaced_and_every_old_copy_is_named() {
+    let old = |secret: &str| {
+        format!("[@contoso.org]\n{APP_ONLY}client_secret = {secret}\n[emailproxy]\nallow_catch_all_accounts = True\n")
+    };
+    let home = Home::new(&old("first"));
+    home.imported("");
+    let users = format!("{}bob:{}\n", home.read("new/contoso.org.passwords"), cheap_hash(PASSWORD));
+    std::fs::write(home.path("new/contoso.org.passwords"), &users).unwrap();
+    std::fs::write(home.path("emailproxy.config"), old("second")).unwrap();
+
+    let (_, said, notes) = home.import(&AGAIN, Some(""));
+    assert_eq!(home.read("new/contoso.org.passwords"), users, "{said}{notes}");
+    assert!(said.contains("contoso.org.passwords as it is: it has passwords of users"), "{said}{notes}");
+    assert!(said.contains("  the one that was there is ") && said.contains("new/contoso.secret.old\n"), "{said}");
+    assert_eq!(
+        (home.read("new/contoso.secret"), home.read("new/contoso.secret.old")),
+        ("second\n".into(), "first\n".into())
+    );
+}
+
+#[tokio::test]
+async fn whose_password_came_from_which_line_is_told() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let shared = format!("[shared@contoso.com]\n{APP_ONLY}client_secret = s\n");
+    let home = Home::new(&format!("{}{}{shared}", servers(&sandbox), account(&sandbox, ANN, PASSWORD)));
+    let (_, notes) = home.imported("a slip\n");
+    let line = "the one line of stdin, which serves every account";
+    assert!(notes.contains(&format!("sealed with ({line})")), "{notes}");
+    assert!(notes.contains(&format!("shared@contoso.com: its password for mail programs is {line}")), "{notes}");
+
+    let (_, _, notes) = home.import(&AGAIN, Some(&format!("{PASSWORD}\nfor shared\n")));
+    assert!(notes.contains(&format!("{ANN}: opened, its sign-in is taken over, by line 1 of stdin")), "{notes}");
+    assert!(notes.contains("shared@contoso.com: its password for mail programs is line 2 of stdin"), "{notes}");
+    assert!(notes.contains("shared@contoso.com: its password for mail programs is the one given now"), "{notes}");
+}
+
+#[tokio::test]
+async fn a_second_import_without_passwords_keeps_sign_in_and_password() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let home = Home::new(&format!("{}{}", servers(&sandbox), account(&sandbox, ANN, PASSWORD)));
+    home.imported(PASSWORD);
+    let password = |text: &str| text.lines().find(|line| line.starts_with("password = ")).map(str::to_owned);
+    let first = password(&home.read("new/gatepost.toml"));
+    let (code, said, notes) = home.import(&AGAIN, Some(""));
+    assert_eq!(code, 0, "{notes}");
+    assert!(notes.contains(&format!("{ANN}: keeps the password for mail programs that it has")), "{notes}");
+    assert_eq!(password(&home.read("new/gatepost.toml")), first);
+    assert!(said.contains(&format!("{ANN} is signed in here already")) && !said.contains("gatepost login"), "{said}");
+
+    // Beside that configuration, with nothing that could be kept: no sign-in to come arms the first use.
+    let elsewhere = [&AGAIN[..], &["--config", "other/gatepost.toml"]].concat();
+    let (code, said, notes) = home.import(&elsewhere, Some(""));
+    assert_eq!(code, 0, "{notes}");
+    assert!(said.contains(&format!("  gatepost password --reset {ANN} --config ")), "{said}");
+}
+
+#[tokio::test]
+async fn what_fails_leaves_neither_tokens_nor_folders() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let home = Home::new(&format!("{}{}", servers(&sandbox), account(&sandbox, ANN, PASSWORD)));
+    // No file can be put in the place of a folder.
+    std::fs::create_dir_all(home.path("new/gatepost.toml")).unwrap();
+    let (code, _, notes) = home.import(&AGAIN, Some(PASSWORD));
+    assert!(code != 0 && notes.contains("gatepost.toml cannot be written"), "{notes}");
+    let store = Store::open(&home.store()).await.unwrap();
+    assert!(store.token(&format!("contoso/{ANN}")).await.unwrap().row.is_none());
+
+    let refused = format!("[a@contoso.com]\n{APP_ONLY}client_secret = s\n").replace("/contoso.com/", "/common/");
+    let home = Home::new(&refused);
+    let (code, _, notes) = home.import(&AGAIN, Some("pw\n"));
+    assert_eq!((code, home.path("new").exists()), (78, false), "{notes}");
+}
+
+#[test]
+fn without_an_account_there_is_nothing_to_write() {
+    let home = Home::new("[evil\" ]\n[IMAP-1993]\nserver_address = a.b\nserver_port = 993\n");
+    for more in [&[][..], &["--write"]] {
+        let (code, _, notes) = home.import(&[&["emailproxy", "emailproxy.config"], more].concat(), None);
+        assert_eq!(code, 1, "{notes}");
+        assert!(notes.contains("no account could be converted") && !notes.contains("--write makes"), "{notes}");
+        assert!(notes.contains("[evil\" ]: email-oauth2-proxy itself ignores this section"), "{notes}");
+    }
+    std::fs::write(home.path("ann@contoso.com"), r#"{"refresh_token": "r", "client_id": "c"}"#).unwrap();
+    let (_, _, notes) = home.import(&["sasl-xoauth2", "ann@contoso.com"], None);
+    assert!(notes.contains("1 listener (SMTP on 127.0.0.1:1587 and [::1]:1587)"), "{notes}");
 }

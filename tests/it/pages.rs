@@ -4,7 +4,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirec
 
 use gatepost::{base::Protocol, sandbox::Options};
 
-use crate::world::{ANN, IN, Plan, World, account, cheap_hash};
+use crate::world::{ANN, BOB, IN, Plan, World, account, cheap_hash};
 
 /// A browser with a jar for one host; it follows nothing by itself.
 struct Browser {
@@ -377,4 +377,57 @@ async fn an_accounts_page_says_when_its_secret_ends_and_when_a_policy_ends_its_s
     assert!(next.starts_with("in 11 h, "), "{next}");
     assert!(page.contains("<dd>in 11 days</dd>"), "{page}");
     assert!(browser.page("/").await.contains("in 11 days"));
+}
+
+#[tokio::test]
+async fn somebody_else_who_consented_is_named_in_the_status_and_on_both_pages() {
+    let mut plan = nobody_signed_in();
+    plan.sandbox.auto_approve = false;
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    // So that the provider tells who consented.
+    let text =
+        std::fs::read_to_string(&file).unwrap().replace("\"offline_access\"]", "\"offline_access\", \"openid\"]");
+    std::fs::write(&file, text).unwrap();
+    let world = World::on(sandbox, dir, &file).await;
+    let mut browser = Browser::inside(&world).await;
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "device")]).await;
+    let code = between(&browser.page(ACCOUNT).await, "<p class=\"code\">", "<").to_owned();
+    world.sandbox.approve_device(&code, BOB);
+    let warning = format!("{BOB} consented for {ANN}: sign in again as {ANN}");
+    let page = browser.until(ACCOUNT, &warning).await;
+    assert!(page.contains(&format!("<dt>Signed in as</dt><dd>{BOB}</dd>")), "{page}");
+    let page = browser.until("/", &warning).await;
+    assert!(!page.contains("state good") && page.contains("! ready"), "{page}");
+    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let status = browser.client.get(browser.base.join("/api/status").unwrap()).bearer_auth(token);
+    let status: serde_json::Value = status.send().await.unwrap().json().await.unwrap();
+    let one = &status["accounts"][0];
+    assert_eq!((one["signed-in-as"].as_str(), one["warning"].as_str()), (Some(BOB), Some(warning.as_str())));
+    browser.keep_cookies(&browser.get("/?lang=ja").await);
+    for path in ["/", ACCOUNT] {
+        assert!(browser.page(path).await.contains(&format!("{ANN} のサインインに {BOB} が同意しました。")));
+    }
+}
+
+#[tokio::test]
+async fn lists_are_japanese_on_japanese_pages_and_an_empty_one_has_no_heading() {
+    let shared = |name: &str| account(name, &format!("sign-in-as = \"{ANN}\""));
+    let more = format!("{}{}", shared("info@contoso.example"), shared("sales@contoso.example"));
+    let world = World::with(Plan { more, ..Plan::default() }).await;
+    let mut browser = Browser::inside(&world).await;
+    assert!(browser.page("/").await.contains("<h2 id=\"clients\">"));
+    browser.keep_cookies(&browser.get("/?lang=ja").await);
+    assert!(browser.page(ACCOUNT).await.contains("<dd>info@contoso.example、sales@contoso.example</dd>"));
+
+    let (sandbox, dir, file) = crate::world::stage(&nobody_signed_in()).await;
+    let whole = |line: &str| match line.split(" = ").next() {
+        Some("address") => "address = \"*@contoso.example\"\n".to_owned(),
+        Some("password") => "password = \"first-use\"\n".to_owned(),
+        _ => format!("{line}\n"),
+    };
+    let text: String = std::fs::read_to_string(&file).unwrap().lines().map(whole).collect();
+    std::fs::write(&file, text).unwrap();
+    let world = World::on(sandbox, dir, &file).await;
+    let page = Browser::inside(&world).await.page("/").await;
+    assert!(page.contains("*@contoso.example") && !page.contains("id=\"clients\""), "{page}");
 }

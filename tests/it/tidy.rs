@@ -32,7 +32,8 @@ const EXPOSE: &[&str] = &[
     "src/base/secret.rs",                  // defines it
     "src/cli/demo/stage.rs",               // the demo's own password
     "src/cli/password.rs",                 // prints the hash that was asked for
-    "src/cli/import/write.rs",             // files that hold one secret each
+    "src/cli/import/files.rs",             // files that hold one secret each
+    "src/cli/import/write.rs",             // a password that was made, shown once
     "src/cli/local_password.rs",           // prints a password that was just made, once
     "src/cli/login.rs",                    // the redirected address that a person pastes
     "src/cli/send/dialogue.rs",            // AUTH of the test message

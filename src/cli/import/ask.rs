@@ -1,13 +1,14 @@
 //! Asks for the passwords that an import needs: on the terminal, unseen, account by account; or from stdin.
 //!
 //! A password that opens what is sealed is right, and becomes the account's. One that does not is told, and costs
-//! nothing but the sign-in: the account comes without it.
+//! nothing but the sign-in: the account comes without it. Whose password came from which line is told, and a password
+//! that an account has already is only changed by one that is typed.
 
 use crate::{
     account::{self, local_password},
     base::Secret,
     cli::{outcome::Failure, terminal},
-    config::import::{Answer, DraftPassword, Found, FoundAccount, Opened, Wanted},
+    config::import::{Answer, DraftPassword, Found, FoundAccount, KeptPasswords, Opened, Wanted},
 };
 
 /// On a terminal; a script does not try again.
@@ -20,40 +21,51 @@ pub struct Made {
 }
 
 /// In the order of the accounts.
-pub fn answers(found: &Found, from_stdin: bool) -> Result<(Vec<Answer>, Vec<Made>), Failure> {
+pub fn answers(found: &Found, from_stdin: bool, kept: &KeptPasswords) -> Result<(Vec<Answer>, Vec<Made>), Failure> {
     let wide = found.is_wide();
     let asks = found.accounts.iter().any(|account| account.wanted(wide) != Wanted::Nothing);
     let lines = match from_stdin && asks {
         true => Some(terminal::stdin_lines().map_err(|e| Failure::new(format!("stdin: {e}"), "give UTF-8 lines"))?),
         false => None,
     };
-    let mut interview = Interview { lines: lines.map(Lines::new), last: None, wide, made: Vec::new() };
+    let mut interview = Interview { lines: lines.map(Lines::new), last: None, wide, kept, made: Vec::new() };
     let answers = found.accounts.iter().map(|account| interview.of(account)).collect::<Result<_, _>>()?;
     Ok((answers, interview.made))
 }
 
-struct Interview {
+struct Interview<'a> {
     lines: Option<Lines>,
     /// Most people have one for all.
     last: Option<Secret>,
     wide: bool,
+    kept: &'a KeptPasswords,
     made: Vec<Made>,
 }
 
-impl Interview {
+impl Interview<'_> {
     fn of(&mut self, account: &FoundAccount) -> Result<Answer, Failure> {
         match account.wanted(self.wide) {
             Wanted::Nothing => self.answer(account, account.unsealed(), None),
             Wanted::MailPassword => self.opened(account),
             Wanted::Unproved => {
                 let typed = self.ask(&format!("{}: its password at the provider: ", account.address))?;
+                self.tell_line(account, typed.as_ref(), "its password at the provider");
                 self.answer(account, account.unsealed(), typed)
             }
             Wanted::Choice => {
+                let otherwise = if self.kept.of(&account.address).is_some() { "keep the old one" } else { "make one" };
                 let typed =
-                    self.ask(&format!("{}: password for mail programs (Enter: make one): ", account.address))?;
+                    self.ask(&format!("{}: password for mail programs (Enter: {otherwise}): ", account.address))?;
+                self.tell_line(account, typed.as_ref(), "its password for mail programs");
                 self.answer(account, account.unsealed(), typed)
             }
+        }
+    }
+
+    /// A slip (a line too few, or the wrong one) is seen by whose password it became.
+    fn tell_line(&self, account: &FoundAccount, typed: Option<&Secret>, what: &str) {
+        if let (Some(lines), Some(_)) = (&self.lines, typed) {
+            terminal::note(&format!("{}: {what} is {}", account.address, lines.told()));
         }
     }
 
@@ -73,12 +85,16 @@ impl Interview {
             };
             match account.open(&typed) {
                 Ok(opened) => {
-                    terminal::note(&format!("{address}: opened{}", gain(account, &opened)));
+                    let line = self.lines.as_ref().map(|lines| format!(", by {}", lines.told())).unwrap_or_default();
+                    terminal::note(&format!("{address}: opened{}{line}", gain(account, &opened)));
                     self.last = Some(typed.clone());
                     return self.answer(account, opened, Some(typed));
                 }
                 Err(_) => {
-                    terminal::note(&format!("{address}: this is not the mail password that its sign-in is sealed with"))
+                    let line = self.lines.as_ref().map(|lines| format!(" ({})", lines.told())).unwrap_or_default();
+                    terminal::note(&format!(
+                        "{address}: this is not the mail password that its sign-in is sealed with{line}"
+                    ));
                 }
             }
         }
@@ -87,13 +103,28 @@ impl Interview {
 
     fn answer(&mut self, account: &FoundAccount, opened: Opened, typed: Option<Secret>) -> Result<Answer, Failure> {
         let no_hash = || Failure::new("no hash could be made: this machine gives no random numbers", "try again");
-        let password = match &typed {
+        let kept = self.kept.of(&account.address);
+        // One for the provider is not asked for here.
+        let is_left = kept.is_some() && account.wanted(self.wide) != Wanted::Unproved && !account.is_whole_domain();
+        let address = &account.address;
+        match &typed {
+            None if is_left => terminal::note(&format!("{address}: keeps the password for mail programs that it has")),
+            Some(_) if is_left => {
+                terminal::note(&format!(
+                    "{address}: its password for mail programs is the one given now, not the old one"
+                ));
+            }
+            _ => {}
+        }
+        let password = match (&typed, kept.filter(|_| is_left)) {
             // One password would open every mailbox.
             _ if account.is_whole_domain() => DraftPassword::Open,
-            Some(typed) => DraftPassword::Hash(account::hash(typed).ok_or_else(no_hash)?),
+            (Some(typed), _) => DraftPassword::Hash(account::hash(typed).ok_or_else(no_hash)?),
+            // Devices know it.
+            (None, Some(kept)) => DraftPassword::Kept(kept.clone()),
             // Whoever signs in for it arms its first use.
-            None if account.is_attended() && !self.wide && opened.refresh.is_none() => DraftPassword::FirstUse,
-            None => {
+            (None, None) if account.is_attended() && !self.wide && opened.refresh.is_none() => DraftPassword::FirstUse,
+            (None, None) => {
                 let password = local_password::made().ok_or_else(no_hash)?;
                 let hash = account::hash(&password).ok_or_else(no_hash)?;
                 self.made.push(Made { address: account.address.clone(), password });
@@ -133,6 +164,14 @@ struct Lines {
 impl Lines {
     fn new(all: Vec<Secret>) -> Self {
         Self { all, next: 0 }
+    }
+
+    /// The line that was given last.
+    fn told(&self) -> String {
+        match self.all.len() {
+            1 => "the one line of stdin, which serves every account".to_owned(),
+            _ => format!("line {} of stdin", self.next),
+        }
     }
 
     fn next(&mut self) -> Secret {

@@ -5,6 +5,7 @@
 //! replaced unless `--force` says so.
 
 mod ask;
+mod files;
 mod write;
 
 use std::{
@@ -17,9 +18,10 @@ use super::{
     outcome::{Failure, Outcome},
     terminal,
 };
+use crate::base::printable;
 use crate::config::{
     Surroundings,
-    import::{Draft, Found, MOST_BYTES, Unreadable, emailproxy, pizauth, sasl_xoauth2},
+    import::{Draft, Found, FoundListener, KeptPasswords, MOST_BYTES, Unreadable, emailproxy, pizauth, sasl_xoauth2},
     place_for_new,
 };
 
@@ -56,6 +58,10 @@ fn preview(found: Found, target: &Path) -> Outcome {
     let folder = target.parent().unwrap_or(Path::new("."));
     terminal::print(&draft.toml(folder)).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     let files = draft.files(folder).len();
+    if draft.accounts.is_empty() {
+        terminal::note(&format!("\n{}", summary(&draft)));
+        return Err(nothing());
+    }
     let secrets = match files {
         0 => String::new(),
         1 => " and a file with a secret".to_owned(),
@@ -71,22 +77,46 @@ fn preview(found: Found, target: &Path) -> Outcome {
 
 fn write(found: Found, target: &Path, options: &ImportOptions) -> Outcome {
     write::refuse_existing(target, options.force)?;
-    let (answers, made) = ask::answers(&found, options.password_stdin)?;
+    if found.accounts.is_empty() {
+        terminal::note(&summary(&found.assemble(Vec::new())));
+        return Err(nothing());
+    }
+    let kept = KeptPasswords::read(&std::fs::read_to_string(target).unwrap_or_default());
+    let (answers, made) = ask::answers(&found, options.password_stdin, &kept)?;
     let draft = found.assemble(answers);
     let written = write::write(&draft, target, options.force)?;
     terminal::note(&summary(&draft));
     written.tell(&draft, &made)
 }
 
+fn nothing() -> Failure {
+    Failure::new(
+        "no account could be converted, so there is nothing to write",
+        "the report above says why; check that the right file was named",
+    )
+}
+
+/// Where it would listen; a person reads so many.
+fn places(draft: &Draft) -> String {
+    const MOST: usize = 6;
+    let shown: Vec<String> = draft.listeners.iter().take(MOST).map(FoundListener::place).collect();
+    match shown.is_empty() {
+        true => String::new(),
+        false if draft.listeners.len() > MOST => format!(" ({}, ...)", printable(&shown.join(", "), 500)),
+        false => format!(" ({})", printable(&shown.join(", "), 500)),
+    }
+}
+
 /// What it was turned into, and the report.
 fn summary(draft: &Draft) -> String {
     let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     format!(
-        "{}: {}, {}, {}\n{}",
+        "{}: {}, {}, {}{}\n{}",
         draft.program,
         count(draft.accounts.len(), "account"),
         count(draft.apps.len(), "app registration"),
         count(draft.listeners.len(), "listener"),
+        places(draft),
         draft.report
     )
 }

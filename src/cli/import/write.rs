@@ -1,5 +1,5 @@
-//! Puts a draft on disk: secrets into files of their own, tokens into the store, and the configuration last, once it
-//! was checked. What fails on the way leaves nothing behind that was not there.
+//! Puts a draft on disk: secrets into files of their own, then, once it was checked, the configuration, and the tokens
+//! into the store last. What fails on the way puts back what was there and takes away what was not.
 
 use std::{
     collections::BTreeSet,
@@ -7,29 +7,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ask::Made;
+use super::{ask::Made, files::Files};
 use crate::{
-    base::Secret,
+    account::LocalPassword,
     cli::{
         outcome::{CONFIG_REFUSED, Failure, Outcome},
         state::{block_on, refuse_foreign_store},
         terminal,
     },
     config::{self, Config, Surroundings, import::Draft},
-    oauth::sign_in::{Adopted, adopt},
-    store::{Store, private_file},
+    oauth::sign_in::{Adopted, adopt, is_signed_in},
+    store::Store,
 };
 
 /// What is on disk now.
 pub struct Written {
     target: PathBuf,
-    /// Where the configuration is that was there before.
-    kept: Option<PathBuf>,
-    files: Vec<PathBuf>,
+    files: Files,
     store: PathBuf,
     taken: Vec<String>,
     /// Signed in here before, which counts.
     already: Vec<String>,
+    /// And the provider wants to see the person, who signs in again.
+    interrupted: Vec<String>,
+    /// Signed in, and without a password for mail programs: no sign-in to come arms the first use.
+    unarmed: Vec<String>,
 }
 
 pub fn refuse_existing(target: &Path, force: bool) -> Outcome {
@@ -50,10 +52,10 @@ pub fn write(draft: &Draft, target: &Path, force: bool) -> Result<Written, Failu
             "write to another place with --config FILE, or as the user whom that folder belongs to",
         )
     };
-    private_file::make_dir(folder).map_err(|error| unwritten(folder, &error))?;
-    let mut files = SecretFiles::default();
+    let mut files = Files::default();
+    files.make_dir(folder).map_err(|error| unwritten(folder, &error))?;
     for file in draft.files(folder) {
-        files.make(&file.path, file.content, force).map_err(|error| match error.kind() {
+        files.make(&file, force).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Failure::new(
                 format!("{} is there already", file.path.display()),
                 "--force replaces it, --config FILE writes to another folder",
@@ -63,58 +65,11 @@ pub fn write(draft: &Draft, target: &Path, force: bool) -> Result<Written, Failu
     }
     let text = draft.toml(folder);
     let config = checked(&text, target)?;
-    let mut written = block_on(tokens(draft, &config, target))?;
-    written.kept = keep_old(target).map_err(|error| unwritten(target, &error))?;
-    private_file::replace(target, text.as_bytes()).map_err(|error| unwritten(target, &error))?;
-    written.files = files.keep();
+    let place = || files.put(target, text.as_bytes()).map_err(|error| unwritten(target, &error));
+    let mut written = block_on(tokens(draft, &config, target, place))?;
+    files.keep();
+    written.files = files;
     Ok(written)
-}
-
-/// What was there before is put back unless they are kept.
-#[derive(Default)]
-struct SecretFiles {
-    new: Vec<PathBuf>,
-    /// And where their old content is.
-    replaced: Vec<(PathBuf, PathBuf)>,
-    all: Vec<PathBuf>,
-}
-
-impl SecretFiles {
-    fn make(&mut self, path: &Path, content: &Secret, force: bool) -> io::Result<()> {
-        let content = zeroize::Zeroizing::new(format!("{}\n", content.expose()));
-        self.all.push(path.to_owned());
-        if !path.exists() {
-            self.new.push(path.to_owned());
-            return private_file::replace(path, content.as_bytes());
-        }
-        if !force {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let same = std::fs::read(path).map(zeroize::Zeroizing::new).is_ok_and(|old| *old == content.as_bytes());
-        if same {
-            return private_file::narrow(path).map(drop);
-        }
-        self.replaced.extend(keep_old(path)?.map(|kept| (path.to_owned(), kept)));
-        private_file::replace(path, content.as_bytes())
-    }
-
-    fn keep(mut self) -> Vec<PathBuf> {
-        self.new.clear();
-        self.replaced.clear();
-        std::mem::take(&mut self.all)
-    }
-}
-
-impl Drop for SecretFiles {
-    fn drop(&mut self) {
-        // Whoever reads the failure sees what could not be undone in the folder.
-        for path in &self.new {
-            let _ = std::fs::remove_file(path);
-        }
-        for (path, kept) in &self.replaced {
-            let _ = std::fs::rename(kept, path);
-        }
-    }
 }
 
 /// By the same check that the daemon makes.
@@ -135,69 +90,69 @@ fn checked(text: &str, target: &Path) -> Result<Config, Failure> {
     }
 }
 
-async fn tokens(draft: &Draft, config: &Config, target: &Path) -> Result<Written, Failure> {
-    let mut written = Written {
-        target: target.to_owned(),
-        kept: None,
-        files: Vec::new(),
-        store: PathBuf::new(),
-        taken: Vec::new(),
-        already: Vec::new(),
-    };
-    let mut taken = BTreeSet::new();
+/// `place` puts the configuration there, once the store is open: a token whose account nobody configured is never left.
+async fn tokens(
+    draft: &Draft,
+    config: &Config,
+    target: &Path,
+    place: impl FnOnce() -> Outcome,
+) -> Result<Written, Failure> {
     refuse_foreign_store(&config.store.url)?;
     let store = Store::open(&config.store).await?;
-    written.store = store.path().to_owned();
-    for account in &draft.accounts {
-        let Some(refresh) = &account.refresh else { continue };
+    place()?;
+    let mut written = Written {
+        target: target.to_owned(),
+        files: Files::default(),
+        store: store.path().to_owned(),
+        taken: Vec::new(),
+        already: Vec::new(),
+        interrupted: Vec::new(),
+        unarmed: Vec::new(),
+    };
+    let mut taken = BTreeSet::new();
+    for account in draft.accounts.iter().filter(|account| account.attended) {
         let Some(own) = config.accounts.iter().find(|own| own.address == account.address) else { continue };
         let key = own.sign_in.key();
+        let address = account.address.clone();
+        let Some(refresh) = &account.refresh else {
+            // Nothing came for it; somebody may have signed in here all the same.
+            if taken.contains(&key) || is_signed_in(&store, &own.sign_in).await? {
+                let by_first_use = matches!(own.password, LocalPassword::FirstUse);
+                if by_first_use && store.learned_password(&address).await?.is_none() {
+                    written.unarmed.push(address.clone());
+                }
+                written.already.push(address);
+            }
+            continue;
+        };
         if taken.contains(&key) {
-            written.taken.push(account.address.clone());
+            written.taken.push(address);
             continue;
         }
         match adopt(&store, &own.sign_in, refresh).await? {
             Adopted::Saved => {
                 taken.insert(key);
-                written.taken.push(account.address.clone());
+                written.taken.push(address);
             }
-            Adopted::SignedInAlready => written.already.push(account.address.clone()),
+            Adopted::SignedInAlready => written.already.push(address),
+            Adopted::Interrupted => written.interrupted.push(address),
         }
     }
     Ok(written)
 }
 
-/// Gives what is there a second name that is free; the first one is replaced next.
-fn keep_old(target: &Path) -> io::Result<Option<PathBuf>> {
-    if !target.exists() {
-        return Ok(None);
-    }
-    let beside = |n: u32| {
-        let mut name = target.as_os_str().to_owned();
-        name.push(if n == 1 { ".old".to_owned() } else { format!(".old.{n}") });
-        PathBuf::from(name)
-    };
-    let free = (1..1000).map(beside).find(|path| !path.exists());
-    let free = free.ok_or_else(|| io::Error::other("there are a thousand old ones beside it"))?;
-    std::fs::hard_link(target, &free)?;
-    Ok(Some(free))
-}
-
 impl Written {
     /// Says what was done, what to do now, and the passwords that were made.
     pub fn tell(&self, draft: &Draft, made: &[Made]) -> Outcome {
-        let mut said = format!("wrote {}\n", self.target.display());
-        if let Some(kept) = &self.kept {
-            said += &format!("  the one that was there is {}\n", kept.display());
-        }
-        for file in &self.files {
-            said += &format!("wrote {}, which only you may read\n", file.display());
-        }
+        let mut said = self.files.told(&self.target);
         if !self.taken.is_empty() {
             said += &format!("took over, sealed in {}: {}\n", self.store.display(), self.taken.join(", "));
         }
         for address in &self.already {
             said += &format!("{address} is signed in here already, and that stays\n");
+        }
+        for address in &self.interrupted {
+            said += &format!("{address} has a sign-in here that only waits for its person: it stays, log in again\n");
         }
         for Made { address, password } in made {
             said += &format!("password for mail programs ({address}): {}    (shown this once)\n", password.expose());
@@ -212,6 +167,9 @@ impl Written {
                 Some(domain) => format!("  each mailbox of {domain} signs in by itself\n"),
                 None => format!("  gatepost login {}{}\n", account.address, self.option()),
             };
+        }
+        for address in &self.unarmed {
+            said += &format!("  gatepost password --reset {address}{}\n", self.option());
         }
         said += &format!("  gatepost run{}\n", self.option());
         said += self.service();

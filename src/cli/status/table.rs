@@ -10,6 +10,7 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("app", "/app"),
     ("state", "/sign-in/phase"),
     ("signed in as", "/signed-in-as"),
+    ("warning", "/warning"),
     ("same sign-in", "/same-sign-in"),
     ("since", "/sign-in/signed-in-at"),
     ("token until", "/sign-in/token-expires-at"),
@@ -110,5 +111,12 @@ mod tests {
         assert!(text.contains("running: yes"), "{text}");
         assert!(text.contains("  address  app  state\n  a@b.c    x    ready\n"), "{text}");
         assert!(text.contains("faults\n  none"), "{text}");
+    }
+
+    #[test]
+    fn whoever_else_consented_is_warned_of() {
+        let account = json!({ "address": "bob@b.c", "signed-in-as": "ann@b.c", "warning": "ann@b.c consented" });
+        let text = draw(&json!({ "accounts": [account] }));
+        assert!(text.contains("signed in as  warning\n  bob@b.c  ann@b.c       ann@b.c consented\n"), "{text}");
     }
 }

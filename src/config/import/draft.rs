@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     found::{Found, FoundAccount, FoundApp, FoundListener, FoundProof, Held, Opened, Wanted},
+    kept::KeptPassword,
     report::Report,
 };
 use crate::{
@@ -34,6 +35,8 @@ pub enum DraftPassword {
     Open,
     FirstUse,
     Hash(Secret),
+    /// As the configuration that is replaced has it.
+    Kept(KeptPassword),
 }
 
 pub struct Draft {
@@ -77,6 +80,8 @@ pub struct DraftAccount {
 pub struct SecretFile<'a> {
     pub path: PathBuf,
     pub content: &'a Secret,
+    /// It is a beginning, to which people add lines of their own.
+    pub is_filled_by_hand: bool,
 }
 
 impl Found {
@@ -216,19 +221,27 @@ impl Draft {
 
     /// Everything secret that the text names, in `folder`.
     pub fn files(&self, folder: &Path) -> Vec<SecretFile<'_>> {
-        let of_app = self
-            .apps
-            .iter()
-            .filter_map(|app| Some(SecretFile { path: folder.join(app.file_name()?), content: app.secret.as_ref()? }));
+        let of_app = self.apps.iter().filter_map(|app| {
+            Some(SecretFile {
+                path: folder.join(app.file_name()?),
+                content: app.secret.as_ref()?,
+                is_filled_by_hand: false,
+            })
+        });
         let of_account = self.accounts.iter().filter_map(|account| {
             let content = account.sign_in_password.as_ref()?;
-            Some(SecretFile { path: folder.join(account.sign_in_name()), content })
+            Some(SecretFile { path: folder.join(account.sign_in_name()), content, is_filled_by_hand: false })
         });
         let of_domain = self.accounts.iter().filter_map(|account| {
-            Some(SecretFile { path: folder.join(account.passwords_name()), content: account.passwords.as_ref()? })
+            Some(SecretFile {
+                path: folder.join(account.passwords_name()),
+                content: account.passwords.as_ref()?,
+                is_filled_by_hand: true,
+            })
         });
         let proxy = self.http_proxy.iter();
-        let proxy = proxy.map(|content| SecretFile { path: folder.join(PROXY_FILE), content });
+        let proxy =
+            proxy.map(|content| SecretFile { path: folder.join(PROXY_FILE), content, is_filled_by_hand: false });
         of_app.chain(of_account).chain(of_domain).chain(proxy).collect()
     }
 }

@@ -56,6 +56,16 @@ pub struct FoundListener {
 }
 
 impl FoundListener {
+    /// For people: what it speaks, and where.
+    pub fn place(&self) -> String {
+        let protocol = match self.protocol {
+            raw::Protocol::Smtp => "SMTP",
+            raw::Protocol::Imap => "IMAP",
+            raw::Protocol::Pop3 => "POP3",
+        };
+        format!("{protocol} on {}", self.listen.join(" and "))
+    }
+
     pub fn is_wide(&self) -> bool {
         let is_loopback = |listen: &String| {
             let address = listen.parse::<std::net::SocketAddr>();

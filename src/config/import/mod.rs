@@ -12,6 +12,7 @@ mod endpoints;
 mod fernet;
 mod found;
 mod ini;
+mod kept;
 pub mod pizauth;
 mod places;
 mod report;
@@ -20,8 +21,9 @@ mod servers;
 mod text;
 mod upstreams;
 
-pub use draft::{Answer, Draft, DraftPassword};
-pub use found::{Found, FoundAccount, Opened, Wanted, WrongPassword};
+pub use draft::{Answer, Draft, DraftPassword, SecretFile};
+pub use found::{Found, FoundAccount, FoundListener, Opened, Wanted, WrongPassword};
+pub use kept::{KeptPassword, KeptPasswords};
 pub use report::{Finding, Kind, Report};
 
 use super::problem::{Problem, Problems, Severity};

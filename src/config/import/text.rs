@@ -155,6 +155,7 @@ impl Page<'_> {
         match &account.password {
             _ if account.passwords.is_some() => self.file("passwords-file", &account.passwords_name()),
             DraftPassword::Hash(hash) => self.key("password", hash.expose()),
+            DraftPassword::Kept(kept) => self.key(kept.key, kept.value.expose()),
             DraftPassword::FirstUse => self.key("password", "first-use"),
             DraftPassword::Open if account.attended && !wide => self.key("password", "first-use"),
             DraftPassword::Open => self.remark("password: --write asks for it, and puts its hash here"),

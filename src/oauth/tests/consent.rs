@@ -186,6 +186,33 @@ async fn who_consented_is_compared_with_who_should() {
     assert!(verdict.detail.contains("offline_access"));
 }
 
+#[tokio::test]
+async fn an_imported_token_replaces_only_one_that_the_provider_called_dead() {
+    let cases = [
+        (None, sign_in::Adopted::SignedInAlready),
+        (Some("sign-in-interrupted"), sign_in::Adopted::Interrupted),
+        (Some("sign-in-expired"), sign_in::Adopted::Saved),
+    ];
+    for (id, expected) in cases {
+        let house = House::signed_in(vec![], 3600).await;
+        let key = house.sign_in.key();
+        let found = house.store.token(&key).await.unwrap();
+        let failure = id.map(|id| crate::store::Failure {
+            id: id.to_owned(),
+            detail: String::new(),
+            at: None,
+            app: house.sign_in.fingerprint(),
+        });
+        let row = crate::store::TokenRow { failure, ..found.row.unwrap() };
+        assert!(house.store.save_token(&key, found.version, &row).await.unwrap());
+        assert_eq!(sign_in::is_signed_in(&house.store, &house.sign_in).await.unwrap(), id.is_none());
+        let adopted = sign_in::adopt(&house.store, &house.sign_in, &crate::base::Secret::new("r9")).await.unwrap();
+        assert_eq!(adopted, expected, "{id:?}");
+        let kept = if adopted == sign_in::Adopted::Saved { "r9" } else { "r0" };
+        assert_eq!(house.stored_refresh().await.as_deref(), Some(kept), "{id:?}");
+    }
+}
+
 /// Sends `request` as it is and returns what comes back until the end of the connection.
 async fn raw_visit(redirect: &Url, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", redirect.port().unwrap())).await.unwrap();

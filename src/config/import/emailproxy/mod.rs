@@ -108,6 +108,10 @@ fn sections(ini: &Ini, found: &mut Found) {
         if name == GLOBAL || name.contains('@') || listeners::is_server(name) {
             continue;
         }
+        let text = "email-oauth2-proxy itself ignores this section: its name is neither an account's nor a server's";
+        if section.entries.is_empty() {
+            found.report.no_equivalent(section.line, format!("[{name}]"), text);
+        }
         for entry in section.entries.iter().filter(|entry| !PROSE.contains(&entry.key.as_str())) {
             let text = "email-oauth2-proxy itself ignores what stands in this section";
             found.report.no_equivalent(entry.line, format!("[{name}] {}", entry.key), text);
