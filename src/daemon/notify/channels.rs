@@ -11,6 +11,13 @@ use crate::{
     net::HttpClient,
 };
 
+/// One way. Each goes at its own pace: a webhook that is dead for an hour holds no program up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    Command,
+    Webhook,
+}
+
 /// As `[notify]` has them.
 pub struct Channels {
     command: Option<Mutex<Vec<Secret>>>,
@@ -24,16 +31,21 @@ impl Channels {
         Self { command, webhook }
     }
 
-    /// Whether anybody heard; without a channel the log is all there is. May take an hour. Dropped, it ends at once.
-    pub async fn deliver(&self, event: &Event, meter: &Meter) -> bool {
+    /// Those there are.
+    pub fn all(&self) -> Vec<Channel> {
+        let command = self.command.as_ref().map(|_| Channel::Command);
+        command.into_iter().chain(self.webhook.as_ref().map(|_| Channel::Webhook)).collect()
+    }
+
+    /// Whether somebody heard by this channel. May take an hour. Dropped, it ends at once.
+    pub async fn deliver(&self, by: Channel, event: &Event, meter: &Meter) -> bool {
         let json = event.json();
         let kind = event.event.as_str();
-        let (by_command, by_webhook) =
-            tokio::join!(self.by_command(kind, &json, meter), self.by_webhook(kind, &json, meter));
-        match (by_command, by_webhook) {
-            (None, None) => true,
-            (by_command, by_webhook) => by_command == Some(true) || by_webhook == Some(true),
-        }
+        let heard = match by {
+            Channel::Command => self.by_command(kind, &json, meter).await,
+            Channel::Webhook => self.by_webhook(kind, &json, meter).await,
+        };
+        heard == Some(true)
     }
 
     async fn by_command(&self, event: &str, json: &str, meter: &Meter) -> Option<bool> {

@@ -15,9 +15,9 @@ mod webhook;
 mod words;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::Arc,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use jiff::Timestamp;
@@ -44,8 +44,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const GATHER: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(300) };
 /// What nobody could be told is tried again no sooner.
 const LATER: Duration = Duration::from_secs(3600);
-/// Deliveries under way; what is more waits for its turn.
-const MOST: usize = 32;
+/// Deliveries under way; what is more is in the log alone, and is told later.
+const MOST: usize = 1000;
 
 /// What a reload changes.
 pub struct Orders {
@@ -81,17 +81,49 @@ pub struct Notifier {
 struct Memory {
     started: Timestamp,
     told: HashMap<String, Telling>,
-    /// Topics that are being told.
-    under_way: HashSet<String>,
+    /// Topics that are being told and that nobody heard of yet.
+    under_way: HashMap<String, UnderWay>,
+    /// How many tellings there were.
+    tellings: u64,
     /// Topics that nobody could be told.
     put_off: HashMap<String, Instant>,
 }
 
-/// A telling that came to its end.
+struct UnderWay {
+    telling: u64,
+    /// Channels that have not come to their end.
+    channels: usize,
+}
+
+/// A telling by one channel that came to its end.
 struct Delivery {
-    notice: Notice,
-    orders: Arc<Orders>,
+    telling: u64,
+    notice: Arc<Notice>,
     is_told: bool,
+}
+
+impl Memory {
+    fn put_off(&mut self, notice: &Notice) {
+        let until = Instant::now() + LATER;
+        self.put_off.extend(notice.topics.iter().map(|topic| (topic.name.clone(), until)));
+    }
+
+    /// Whether this end decides how the telling went: the first channel that was heard, or the last that was not.
+    fn is_decided_by(&mut self, ended: &Delivery) -> bool {
+        let mut decides = false;
+        for topic in &ended.notice.topics {
+            let Some(under_way) = self.under_way.get_mut(&topic.name) else { continue };
+            if under_way.telling != ended.telling {
+                continue;
+            }
+            under_way.channels = under_way.channels.saturating_sub(1);
+            if ended.is_told || under_way.channels == 0 {
+                self.under_way.remove(&topic.name);
+                decides = true;
+            }
+        }
+        decides
+    }
 }
 
 impl Notifier {
@@ -135,7 +167,8 @@ impl Notifier {
         Memory {
             started: self.now(),
             told: told.into_iter().collect(),
-            under_way: HashSet::new(),
+            under_way: HashMap::new(),
+            tellings: 0,
             put_off: HashMap::new(),
         }
     }
@@ -157,16 +190,29 @@ impl Notifier {
             }
         }
         for notice in notices {
-            if deliveries.len() >= MOST {
-                return;
-            }
             log(&notice.event);
-            memory.under_way.extend(notice.topics.iter().map(|topic| topic.name.clone()));
-            let (orders, meter) = (orders.clone(), self.meter.clone());
-            deliveries.spawn(async move {
-                let is_told = orders.channels.deliver(&notice.event, &meter).await;
-                Delivery { notice, orders, is_told }
-            });
+            let channels = orders.channels.all();
+            if channels.is_empty() {
+                self.remember(memory, &notice).await;
+                continue;
+            }
+            if deliveries.len() >= MOST {
+                memory.put_off(&notice);
+                continue;
+            }
+            memory.tellings += 1;
+            let telling = memory.tellings;
+            for topic in &notice.topics {
+                memory.under_way.insert(topic.name.clone(), UnderWay { telling, channels: channels.len() });
+            }
+            let notice = Arc::new(notice);
+            for by in channels {
+                let (notice, orders, meter) = (notice.clone(), orders.clone(), self.meter.clone());
+                deliveries.spawn(async move {
+                    let is_told = orders.channels.deliver(by, &notice.event, &meter).await;
+                    Delivery { telling, notice, is_told }
+                });
+            }
         }
     }
 
@@ -182,26 +228,30 @@ impl Notifier {
             domains: &orders.domains,
             endings: &self.calendar.endings(now),
             told: &memory.told,
-            is_busy: &|topic| memory.under_way.contains(topic) || memory.put_off.contains_key(topic),
+            is_busy: &|topic| memory.under_way.contains_key(topic) || memory.put_off.contains_key(topic),
             host: &self.host,
             pages: self.pages.as_deref(),
         };
         (judge(&facts), outdated(&facts))
     }
 
+    /// As soon as one channel was heard it is remembered: a restart must not say it again, nor a channel that is dead
+    /// hold up what comes next.
     async fn settle(&self, memory: &mut Memory, ended: &Delivery) {
-        let is_old = !Arc::ptr_eq(&ended.orders, &self.orders.borrow());
-        for topic in &ended.notice.topics {
-            memory.under_way.remove(&topic.name);
+        match (memory.is_decided_by(ended), ended.is_told) {
+            (true, true) => self.remember(memory, &ended.notice).await,
+            (true, false) => memory.put_off(&ended.notice),
+            (false, _) => {}
+        }
+    }
+
+    /// As of the moment when it was found: a token that came while it was told is news.
+    async fn remember(&self, memory: &mut Memory, notice: &Notice) {
+        let at = UNIX_EPOCH + Duration::from_secs(notice.event.at.as_second().unsigned_abs());
+        for topic in &notice.topics {
             let stored = match &topic.words {
-                // Whom the configuration of now names was not asked yet.
-                _ if !ended.is_told && is_old => Ok(()),
-                _ if !ended.is_told => {
-                    memory.put_off.insert(topic.name.clone(), Instant::now() + LATER);
-                    Ok(())
-                }
                 Some(words) => {
-                    let telling = Telling { words: words.clone(), at: self.keepers.clock().wall() };
+                    let telling = Telling { words: words.clone(), at };
                     let stored = self.store.remember_told(&topic.name, &telling).await;
                     memory.told.insert(topic.name.clone(), telling);
                     stored

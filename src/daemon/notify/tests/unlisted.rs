@@ -47,3 +47,24 @@ async fn a_reload_ends_the_tries_at_a_dead_webhook_and_tells_by_the_new_one() {
     other.until(1).await;
     house.until_told(1).await;
 }
+
+#[tokio::test]
+async fn a_dead_webhook_holds_up_neither_the_program_nor_what_comes_next_nor_the_memory() {
+    let (dead, dir) = (Hook::start(&["503 Busy"; 400]).await, tempfile::tempdir().unwrap());
+    let file = dir.path().join("events");
+    let script = "cat >> \"$1\"";
+    let command = ["/bin/sh", "-c", script, "sh", file.to_str().unwrap()].map(Secret::new).to_vec();
+    let notify = Notify { command, ..dead.notify() };
+    let house = House::start(dir.path(), &notify, vec![secret("contoso", 6)], 0).await;
+    house.until_told(1).await;
+    dead.until(1).await;
+    house.ahead(6 * DAY);
+    let told = || std::fs::read_to_string(&file).unwrap_or_default().lines().count();
+    for _ in 0..5000 {
+        if told() == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("{} were told", told());
+}
