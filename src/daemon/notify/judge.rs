@@ -139,7 +139,8 @@ fn standing<'a>(facts: &Facts<'_>, state: &'a SignInState) -> Option<(Alike<'a>,
 /// A grant that needs nobody is ready before it ever asked: only a token proves that it works again.
 fn has_new_token(state: &SignInState, told: &Telling) -> bool {
     let told_at = timestamp(told.at).map(Timestamp::as_second);
-    state.last_refresh.is_some_and(|at| told_at.is_none_or(|told_at| at.as_second() >= told_at))
+    let since = state.last_refresh.max(state.signed_in_at);
+    since.is_some_and(|at| told_at.is_none_or(|told_at| at.as_second() >= told_at))
 }
 
 fn is_worth_repeating(facts: &Facts<'_>, told: &Telling) -> bool {

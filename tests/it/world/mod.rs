@@ -277,7 +277,8 @@ async fn sign_in(sandbox: &Sandbox, dir: &std::path::Path, person: &str) {
 /// Signed in, with this access token that is as old and good for as long as the row says.
 pub async fn sign_in_with(sandbox: &Sandbox, dir: &std::path::Path, person: &str, access: Option<AccessToken>) {
     let access = access.into_iter().map(|access| (MAIL.to_owned(), access)).collect();
-    let row = TokenRow { refresh: Some(sandbox.issue_refresh_token(person)), access, ..TokenRow::default() };
+    let (refresh, now) = (Some(sandbox.issue_refresh_token(person)), Some(std::time::SystemTime::now()));
+    let row = TokenRow { refresh, access, signed_in_at: now, ..TokenRow::default() };
     let store = Store::open(&settings(dir)).await.unwrap();
     let version = store.version(&format!("contoso/{person}")).await.unwrap();
     assert!(store.save_token(&format!("contoso/{person}"), version, &row).await.unwrap());
