@@ -95,10 +95,12 @@ impl Unseen {
     }
 }
 
-/// Whether there is a desktop to open a page on. Over ssh the text has to do, and for root: the browser is another user's.
+/// Whether there is a desktop to open a page on. Over ssh the text has to do, and for root and behind sudo (which may pass
+/// the desktop on): the browser is another user's.
 pub fn can_open_browser() -> bool {
-    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    desktop && own_uid() != Some(0)
+    let is_set = |name: &&str| std::env::var_os(name).is_some();
+    let is_somebody_else = own_uid() == Some(0) || is_set(&"SUDO_UID");
+    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(name)) && !is_somebody_else
 }
 
 /// `url` is seen by other users of this machine: it must be of no use to them.

@@ -223,7 +223,8 @@ fn same_client(a: &Client, b: &Client) -> bool {
         && a.login == b.login
 }
 
-fn same_notify(a: &Notify, b: &Notify) -> bool {
+/// Whether the same people are told by the same ways.
+pub fn same_notify(a: &Notify, b: &Notify) -> bool {
     same_secret(a.webhook.as_ref(), b.webhook.as_ref())
         && a.command.len() == b.command.len()
         && a.command.iter().zip(&b.command).all(|(a, b)| a.matches(b))

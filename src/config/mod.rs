@@ -19,7 +19,7 @@ mod surroundings;
 
 use std::{io::Read, path::Path};
 
-pub use diff::{Change, diff};
+pub use diff::{Change, diff, same_notify};
 pub use key::Key;
 pub use locate::{locate, place_for_new, places};
 pub use model::Config;

@@ -280,7 +280,8 @@ impl Daemon {
             console.take_over(&config.accounts, &config.domains, &config.clients);
         }
         self.calendar.take_over(config.watched());
-        self.orders.send_replace(Orders::new(config, &self.http));
+        let orders = self.orders.borrow().renewed(config, &self.http);
+        self.orders.send_replace(orders);
         Ok(())
     }
 

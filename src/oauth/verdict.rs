@@ -161,8 +161,11 @@ impl Said {
             let name = catalog::entra_code(code).map_or("unknown", |row| row.name);
             out.push_str(&format!(" AADSTS{code} ({name})"));
         }
-        if !self.description.is_empty() {
-            out.push_str(&format!(": {}", self.description));
+        // Microsoft's begins with the number that was just said.
+        let said = self.codes.first().and_then(|code| self.description.strip_prefix(&format!("AADSTS{code}: ")));
+        let description = said.unwrap_or(&self.description);
+        if !description.is_empty() {
+            out.push_str(&format!(": {description}"));
         }
         out
     }
@@ -255,6 +258,12 @@ mod tests {
             "{detail}"
         );
         assert!(detail.contains("AADSTS1 (unknown)"), "{detail}");
+        let twice =
+            r#"{"error":"invalid_client","error_codes":[7000222],"error_description":"AADSTS7000222: It expired."}"#;
+        assert_eq!(
+            judge(401, twice).detail,
+            "HTTP 401 invalid_client AADSTS7000222 (client secret expired): It expired."
+        );
         let bare = r#"{"error":"invalid_grant","suberror":""}"#;
         assert_eq!(judge(400, bare).detail, "HTTP 400 invalid_grant");
         assert_eq!(judge(408, bare).entry.id, "token-endpoint-failing", "a timeout is nobody's refusal");

@@ -173,7 +173,10 @@ impl Passage {
             Ok(Ok(n)) if n > 0 => Ok(ended),
             Ok(_) => Err(Left),
             Err(_) => {
-                relay.last_words(&Reply::new(421, "4.4.2 The message takes too long, nothing was delivered")).await;
+                // Also for the record: it was not the client that left.
+                let reply = Reply::new(421, "4.4.2 The message takes too long, nothing was delivered");
+                relay.last_words(&reply).await;
+                self.refuse(reply);
                 Err(Left)
             }
         }

@@ -157,16 +157,13 @@ mod tests {
 
     const LOGIN: &str = "https://login.microsoftonline.com";
 
+    fn at(token: &str) -> Endpoints<'_> {
+        let (authorize, device, resource, scopes) = (None, None, None, &[]);
+        Endpoints { authorize, device, token, scopes, resource, grant: raw::Grant::AuthorizationCode }
+    }
+
     fn of(token: &str, address: &str, hosts: &[&str]) -> Matched {
-        let endpoints = Endpoints {
-            authorize: None,
-            device: None,
-            token,
-            scopes: &[],
-            resource: None,
-            grant: raw::Grant::AuthorizationCode,
-        };
-        matched(&endpoints, address, hosts).unwrap()
+        matched(&at(token), address, hosts).unwrap()
     }
 
     fn provider(token: &str, address: &str, hosts: &[&str]) -> (raw::Provider, Option<String>) {
@@ -236,17 +233,7 @@ mod tests {
 
     #[test]
     fn what_is_no_url_or_has_no_tenant_is_told() {
-        let said = |token: &str| {
-            let endpoints = Endpoints {
-                authorize: None,
-                device: None,
-                token,
-                scopes: &[],
-                resource: None,
-                grant: raw::Grant::AuthorizationCode,
-            };
-            matched(&endpoints, "a@b.c", &[]).unwrap_err()
-        };
+        let said = |token: &str| matched(&at(token), "a@b.c", &[]).unwrap_err();
         assert_eq!(said("*** your token url ***"), "token_url is not a URL");
         assert_eq!(
             said("https://login.microsoftonline.com/*** your tenant id here ***/oauth2/v2.0/token"),

@@ -6,7 +6,7 @@ use tracing::{debug, info, warn};
 use super::{command, event::Event, webhook::Webhook};
 use crate::{
     base::Secret,
-    config::model::Notify,
+    config::{model::Notify, same_notify},
     meter::{Meter, Told},
     net::HttpClient,
 };
@@ -18,22 +18,27 @@ pub enum Channel {
     Webhook,
 }
 
-/// As `[notify]` has them.
+/// As `[notify]` has them. Each has a turn that one event holds at a time.
 pub struct Channels {
-    command: Option<Mutex<Vec<Secret>>>,
+    notify: Notify,
+    command: Mutex<()>,
     webhook: Option<Mutex<Webhook>>,
 }
 
 impl Channels {
     pub fn new(notify: &Notify, http: &HttpClient) -> Self {
         let webhook = notify.webhook.clone().map(|url| Mutex::new(Webhook { http: http.clone(), url }));
-        let command = Some(notify.command.clone()).filter(|command| !command.is_empty()).map(Mutex::new);
-        Self { command, webhook }
+        Self { notify: notify.clone(), command: Mutex::default(), webhook }
+    }
+
+    /// Whether a configuration asks for nothing else.
+    pub fn are_of(&self, notify: &Notify) -> bool {
+        same_notify(&self.notify, notify)
     }
 
     /// Those there are.
     pub fn all(&self) -> Vec<Channel> {
-        let command = self.command.as_ref().map(|_| Channel::Command);
+        let command = (!self.notify.command.is_empty()).then_some(Channel::Command);
         command.into_iter().chain(self.webhook.as_ref().map(|_| Channel::Webhook)).collect()
     }
 
@@ -41,17 +46,17 @@ impl Channels {
     pub async fn deliver(&self, by: Channel, event: &Event, meter: &Meter) -> bool {
         let json = event.json();
         let kind = event.event.as_str();
-        let heard = match by {
+        match by {
             Channel::Command => self.by_command(kind, &json, meter).await,
             Channel::Webhook => self.by_webhook(kind, &json, meter).await,
-        };
-        heard == Some(true)
+        }
     }
 
-    async fn by_command(&self, event: &str, json: &str, meter: &Meter) -> Option<bool> {
-        let words = self.command.as_ref()?.lock().await;
+    async fn by_command(&self, event: &str, json: &str, meter: &Meter) -> bool {
+        let _turn = self.command.lock().await;
+        let words = &self.notify.command;
         let program = words.first().map(Secret::expose).unwrap_or_default();
-        let ended = command::run(&words, json, command::LIMIT).await;
+        let ended = command::run(words, json, command::LIMIT).await;
         match &ended {
             Ok(said) => info!(event, program, said, "the notify command was run"),
             Err(cause) => warn!(
@@ -62,11 +67,12 @@ impl Channels {
             ),
         }
         meter.notification("command", if ended.is_ok() { Told::Delivered } else { Told::Failed });
-        Some(ended.is_ok())
+        ended.is_ok()
     }
 
-    async fn by_webhook(&self, event: &str, json: &str, meter: &Meter) -> Option<bool> {
-        let webhook = self.webhook.as_ref()?.lock().await;
+    async fn by_webhook(&self, event: &str, json: &str, meter: &Meter) -> bool {
+        let Some(webhook) = &self.webhook else { return false };
+        let webhook = webhook.lock().await;
         let mut is_known = false;
         let retrying = |why: &str| {
             meter.notification("webhook", Told::Retried);
@@ -85,6 +91,6 @@ impl Channels {
             ),
         }
         meter.notification("webhook", if delivered.is_ok() { Told::Delivered } else { Told::Failed });
-        Some(delivered.is_ok())
+        delivered.is_ok()
     }
 }

@@ -49,7 +49,8 @@ const MOST: usize = 1000;
 
 /// What a reload changes.
 pub struct Orders {
-    channels: Channels,
+    /// The same ones as before, where `[notify]` stays as it was.
+    channels: Arc<Channels>,
     /// Addresses of the accounts that live on a sign-in, by its key.
     addresses: HashMap<String, Vec<String>>,
     domains: Vec<DomainSignIns>,
@@ -57,12 +58,24 @@ pub struct Orders {
 
 impl Orders {
     pub fn new(config: &Config, http: &HttpClient) -> Arc<Self> {
+        Self::by(Arc::new(Channels::new(&config.notify, http)), config)
+    }
+
+    /// Those of a changed configuration. What is being told goes on, unless the ways to people changed.
+    pub fn renewed(&self, config: &Config, http: &HttpClient) -> Arc<Self> {
+        match self.channels.are_of(&config.notify) {
+            true => Self::by(self.channels.clone(), config),
+            false => Self::new(config, http),
+        }
+    }
+
+    fn by(channels: Arc<Channels>, config: &Config) -> Arc<Self> {
         let mut addresses: HashMap<String, Vec<String>> = HashMap::new();
         for account in &config.accounts {
             addresses.entry(account.sign_in.key()).or_default().push(account.address.clone());
         }
         let domains = config.domains.iter().map(|domain| domain.sign_ins.clone()).collect();
-        Arc::new(Self { channels: Channels::new(&config.notify, http), addresses, domains })
+        Arc::new(Self { channels, addresses, domains })
     }
 }
 
@@ -132,6 +145,7 @@ impl Notifier {
         let mut changes = self.keepers.changes();
         let mut deliveries = JoinSet::new();
         let mut memory = self.recall().await;
+        let mut channels = self.orders.borrow().channels.clone();
         loop {
             self.tell(&mut memory, &mut deliveries).await;
             tokio::select! {
@@ -141,11 +155,15 @@ impl Notifier {
                     Err(_) => return,
                 },
                 changed = self.orders.changed() => match changed {
-                    // Whoever could not be told before, or is not yet, may be told by the new ones.
                     Ok(()) => {
-                        deliveries = JoinSet::new();
-                        memory.under_way.clear();
-                        memory.put_off.clear();
+                        let now = self.orders.borrow().channels.clone();
+                        if !Arc::ptr_eq(&now, &channels) {
+                            // Whoever could not be told before, or is not yet, may be told by the new ones.
+                            channels = now;
+                            deliveries = JoinSet::new();
+                            memory.under_way.clear();
+                            memory.put_off.clear();
+                        }
                     }
                     Err(_) => return,
                 },

@@ -344,6 +344,11 @@ impl Hook {
     }
 }
 
+fn orders(notify: &Notify) -> Arc<Orders> {
+    let channels = Arc::new(Channels::new(notify, &http()));
+    Arc::new(Orders { channels, addresses: HashMap::new(), domains: Vec::new() })
+}
+
 fn http() -> HttpClient {
     HttpClient::new(&Network::default(), &ClientTls::trusting_only([]).unwrap()).unwrap()
 }
@@ -368,9 +373,8 @@ impl House {
         let keepers = Arc::new(Keepers::new(store.clone(), http(), meter.clone(), None));
         keepers.clock().ahead.store(ahead.unsigned_abs(), Ordering::SeqCst);
         let calendar = Arc::new(Calendar::new(watched));
-        let orders =
-            Orders { channels: Channels::new(notify, &http()), addresses: HashMap::new(), domains: Vec::new() };
-        let orders = watch::Sender::new(Arc::new(orders));
+        let orders = orders(notify);
+        let orders = watch::Sender::new(orders);
         let notifier = Notifier {
             keepers: keepers.clone(),
             calendar: calendar.clone(),
@@ -466,9 +470,8 @@ async fn what_nobody_heard_is_told_again_after_a_restart_and_by_another_way_at_o
     house.ahead(HOUR);
     house.ahead(2 * HOUR);
     let other = Hook::start(&["410 Gone"]).await;
-    let orders =
-        Orders { channels: Channels::new(&other.notify(), &http()), addresses: HashMap::new(), domains: Vec::new() };
-    house._orders.send_replace(Arc::new(orders));
+    let orders = orders(&other.notify());
+    house._orders.send_replace(orders);
     other.until(1).await;
     assert_eq!(hook.got().len(), 1, "not all the time");
     assert!(house.store.told().await.unwrap().is_empty());

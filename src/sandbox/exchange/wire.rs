@@ -20,6 +20,8 @@ use crate::{base::Protocol, sandbox::transcript::Speaker};
 
 /// A peer that takes nothing for this long is gone.
 const WRITE: Duration = Duration::from_secs(60);
+/// What a client may send ahead of an answer that takes its time.
+const AHEAD: usize = 64 * 1024;
 /// Exchange's own limit for idle connections before sign-on (OfficeDocs-Exchange, connection time-outs).
 const BEFORE_SIGN_ON: Duration = Duration::from_secs(60);
 
@@ -167,11 +169,14 @@ impl Wire {
     /// Lets time pass before an answer; ends with an error as soon as nobody waits for it.
     async fn think(&mut self, delay: Duration) -> io::Result<()> {
         let until = tokio::time::Instant::now() + delay;
-        while let Ok(read) = tokio::time::timeout_at(until, self.transport.read_buf(&mut self.input)).await {
-            if read? == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
+        while self.input.len() < AHEAD {
+            match tokio::time::timeout_at(until, self.transport.read_buf(&mut self.input)).await {
+                Ok(Ok(0)) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => drop(read?),
+                Err(_) => return Ok(()),
             }
         }
+        tokio::time::sleep_until(until).await;
         Ok(())
     }
 
