@@ -7,6 +7,7 @@ mod core_files;
 mod health;
 mod listeners;
 mod log;
+mod mail_queue;
 mod memory;
 mod notify;
 mod run;
@@ -47,6 +48,7 @@ use crate::{
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
     outbound::{Governor, Outbound, Refusals, Seen},
+    queue::OpenFault,
     session::Gate,
     store::{Lock, Store, StoreError},
 };
@@ -65,6 +67,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
+    Queue(OpenFault),
     Console { address: SocketAddr, cause: io::Error },
     Io { what: &'static str, cause: io::Error },
 }
@@ -74,6 +77,7 @@ impl fmt::Display for StartFault {
         match self {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
+            StartFault::Queue(fault) => write!(f, "{fault}"),
             StartFault::Console { address, cause } => {
                 write!(f, "the console cannot listen on {address}: {cause}")
             }
@@ -91,7 +95,7 @@ impl StartFault {
                 "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
                     .to_owned()
             }
-            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Io { .. } => {
+            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost config check` and `gatepost status` tell more".to_owned()
             }
         }
@@ -191,13 +195,16 @@ impl Daemon {
     /// What runs beside the sessions until the daemon drains.
     fn watch(&self, gate: &Gate, pages: Option<String>) {
         let (keepers, done) = (gate.outbound.keepers.clone(), self.closing.clone());
-        let current = self.gate.clone();
+        let (current, queue) = (self.gate.clone(), gate.queue.clone());
+        // Among the sessions: a drain waits for its deliveries too.
+        self.sessions.spawn(queue.clone().run(self.closing.clone(), self.cut_off.clone()));
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
             tokio::select! {
                 () = keepers.follow_store(STORE_CHECK) => {}
                 () = keepers.tend_mailboxes() => {}
                 () = follow_passwords(&current) => {}
+                () = mail_queue::follow_sign_ins(&queue, &keepers) => {}
                 () = done.cancelled() => {}
             }
         });
@@ -261,21 +268,24 @@ impl Daemon {
         // Kept for all who hold it: keepers, notices, and sign-ins on pages of the console.
         self.http.take_over(&HttpClient::new(&config.network, &tls)?);
         before.keepers.apply(&sign_ins(config), &domains(config));
+        let outbound = Arc::new(Outbound {
+            keepers: before.keepers.clone(),
+            tls,
+            mail_proxy: config.network.mail_proxy.clone(),
+            seen: before.seen.clone(),
+            refusals: Refusals::default(),
+            governor: before.governor.clone(),
+            meter: before.meter.clone(),
+            host: before.host.clone(),
+        });
+        old.queue.apply(mail_queue::orders(config, &outbound));
         let gate = Arc::new(Gate {
             register: Register::new(&config.accounts, &config.domains, &config.clients),
             passwords: old.passwords.clone(),
             guesses: old.guesses.clone(),
             store: old.store.clone(),
-            outbound: Arc::new(Outbound {
-                keepers: before.keepers.clone(),
-                tls,
-                mail_proxy: config.network.mail_proxy.clone(),
-                seen: before.seen.clone(),
-                refusals: Refusals::default(),
-                governor: before.governor.clone(),
-                meter: before.meter.clone(),
-                host: before.host.clone(),
-            }),
+            queue: old.queue.clone(),
+            outbound,
             meter: old.meter.clone(),
             host: old.host.clone(),
             sign_on: config.daemon.sign_on,
@@ -338,6 +348,7 @@ impl Daemon {
             meter: gate.meter.clone(),
             keepers: gate.outbound.keepers.clone(),
             store: gate.store.clone(),
+            queue: gate.queue.clone(),
             ready: AtomicBool::new(true),
             accounts: RwLock::new(config.accounts.clone()),
             domains: RwLock::new(config.domains.clone()),
@@ -423,12 +434,15 @@ async fn build_gate(
         meter: meter.clone(),
         host: host.clone(),
     };
+    let outbound = Arc::new(outbound);
+    let queue = mail_queue::open(config, store.clone(), &outbound, meter.clone(), host.clone()).await?;
     Ok(Gate {
         register: Register::new(&config.accounts, &config.domains, &config.clients),
         passwords: Arc::new(passwords),
         guesses: Arc::new(Guesses::default()),
         store,
-        outbound: Arc::new(outbound),
+        queue,
+        outbound,
         meter,
         host,
         sign_on: config.daemon.sign_on,

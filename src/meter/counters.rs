@@ -353,7 +353,9 @@ impl Meter {
 
     /// How the queue stands.
     pub fn queue(&self, waiting: usize, held: usize, oldest: Duration, octets: u64) {
-        let set = |gauge: &Gauge, value: u64| drop(gauge.set(i64::try_from(value).unwrap_or(i64::MAX)));
+        let set = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
         for (state, n) in [("waiting", waiting), ("held", held)] {
             set(&*self.queue_messages.get_or_create(&StateLabel { state }), n as u64);
         }

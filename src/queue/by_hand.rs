@@ -51,6 +51,19 @@ pub enum Done {
     BodyMissing,
 }
 
+impl Done {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::WhenItEnds => "when-it-ends",
+            Self::NotThere => "not-there",
+            Self::Held => "held",
+            Self::NotHeld => "not-held",
+            Self::BodyMissing => "body-missing",
+        }
+    }
+}
+
 impl Queue {
     /// Those that were looked for, in the order of acceptance.
     pub async fn search(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
@@ -59,6 +72,13 @@ impl Queue {
 
     pub async fn message(&self, id: &str) -> Result<Option<QueuedMessage>, StoreError> {
         self.store.queued_by_id(id).await
+    }
+
+    /// Its header block, as far as it can be read.
+    pub async fn head(&self, message: &QueuedMessage) -> Option<String> {
+        let body = self.spool.kept(&message.id).await.ok()?;
+        let head = super::bounce::read_head(&body).await.ok()?;
+        Some(String::from_utf8_lossy(&head).into_owned())
     }
 
     pub async fn order(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
@@ -73,7 +93,7 @@ impl Queue {
             (Order::Retry, Some(_)) => Done::Held,
             (Order::Retry, None) => self.retry(&message).await?,
         };
-        info!(queue_id = id, session = message.session, order = order.as_str(), done = ?done, "by hand");
+        info!(queue_id = id, session = message.session, order = order.as_str(), done = done.as_str(), "by hand");
         Ok(done)
     }
 

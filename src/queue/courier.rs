@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use super::{
     Queue,
     bounce::Told,
-    deliver::{Envelope, Fate, Report},
+    deliver::{Envelope, Report},
     envelope, hold,
     outcome::{self, Outcome},
     pauses,
@@ -23,7 +23,7 @@ use crate::{
     account::Account,
     base::{Fault, printable},
     spool::{SpoolFault, Spooled},
-    store::{QueuedMessage, RecipientState, StoreError},
+    store::{Ended, QueuedMessage, RecipientState},
 };
 
 /// For one attempt, waits for a free connection included. Progress has closer bounds of its own.
@@ -46,6 +46,13 @@ enum Next {
     /// Its row is gone.
     Gone,
     At(Place),
+}
+
+/// What is to be on disk.
+#[derive(Clone, Copy)]
+enum Record<'a> {
+    Gone,
+    Ended(&'a Ended),
 }
 
 pub(super) async fn run(queue: Arc<Queue>, sequence: i64, errand: Errand, cut_off: CancellationToken) {
@@ -180,10 +187,10 @@ impl Courier {
         let is_done = message.recipients.iter().all(|one| one.state == RecipientState::Delivered);
         let wrote = match is_done {
             // One step: nothing is left to be told.
-            true => self.persist(async || queue.store.dequeue(self.sequence).await.map(drop)).await,
+            true => self.persist(Record::Gone).await,
             false => {
                 let ended = outcome.ended(message, waiting, age, queue.clock.wall() + pause, pause);
-                self.persist(async || queue.store.end_attempt(self.sequence, &ended).await).await
+                self.persist(Record::Ended(&ended)).await
             }
         };
         if !wrote {
@@ -217,7 +224,7 @@ impl Courier {
         if !outcome::waiting(message).is_empty() {
             return Next::At(Place::Later(queue.clock.tick()));
         }
-        if !self.persist(async || queue.store.dequeue(self.sequence).await.map(drop)).await {
+        if !self.persist(Record::Gone).await {
             return Next::At(Place::Fresh);
         }
         self.remove_body(message).await;
@@ -278,7 +285,11 @@ impl Courier {
         if !fault.is_missing() {
             return self.disk(fault);
         }
-        error!(queue_id = message.id, session = message.session, "the body of this message is gone; it is held: put the file back and restart, or drop it");
+        error!(
+            queue_id = message.id,
+            session = message.session,
+            "the body of this message is gone; it is held: put the file back and restart, or drop it"
+        );
         match self.queue.store.hold_queued(self.sequence, Some(hold::BODY_MISSING)).await {
             Ok(_) => Next::At(Place::Held),
             Err(error) => self.disk(&error),
@@ -303,13 +314,21 @@ impl Courier {
 
     /// Until the store took it: the message was delivered, and a courier that forgets that sends it twice. `false`: the
     /// daemon ends first.
-    async fn persist(&self, write: impl AsyncFn() -> Result<(), StoreError>) -> bool {
+    async fn persist(&self, record: Record<'_>) -> bool {
         let mut pauses = WRITE_PAUSES.iter();
         let mut pause = Duration::ZERO;
         loop {
-            let Err(error) = write().await else { return true };
+            let store = &self.queue.store;
+            let wrote = match record {
+                Record::Gone => store.dequeue(self.sequence).await.map(drop),
+                Record::Ended(ended) => store.end_attempt(self.sequence, ended).await,
+            };
+            let Err(error) = wrote else { return true };
             pause = pauses.next().copied().unwrap_or(pause);
-            error!(error = printable(&error.to_string(), 500), "what came of a delivery cannot be written down; it is tried again");
+            error!(
+                error = printable(&error.to_string(), 500),
+                "what came of a delivery cannot be written down; it is tried again"
+            );
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.cut_off.cancelled() => return false,

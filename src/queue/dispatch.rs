@@ -35,11 +35,12 @@ impl Queue {
             }
             #[cfg(test)]
             self.rounds.send_modify(|(rounds, out)| (*rounds, *out) = (*rounds + 1, couriers.len()));
+            let nap = self.nap(couriers.len());
             tokio::select! {
                 () = closing.cancelled() => {}
                 () = self.bell.notified() => {}
                 Some(_) = couriers.join_next() => {}
-                () = sleep(self.nap(couriers.len())) => {}
+                () = sleep(nap) => {}
             }
         }
         if !couriers.is_empty() {

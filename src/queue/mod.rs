@@ -32,7 +32,7 @@ use std::{
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
-pub use bounce::FailureNote;
+pub use bounce::{FailureNote, read_head};
 pub use by_hand::{Done, Order};
 use clock::QueueClock;
 pub use deliver::{Deliver, Envelope, Fate, Report, Verdict};
@@ -96,12 +96,18 @@ impl Queue {
     ) -> Result<Self, OpenFault> {
         spool.set_limit(orders.max_bytes);
         for id in store.recover_queue().await? {
-            warn!(queue_id = id, "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice");
+            warn!(
+                queue_id = id,
+                "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice"
+            );
         }
         let outlines = store.queue_outlines().await?;
         let swept = spool.sweep(outlines.iter().map(|one| one.id.clone()).collect()).await?;
         if swept.orphans > 0 {
-            info!(files = swept.orphans, "bodies of messages that were never answered with 250, or are done, are removed");
+            info!(
+                files = swept.orphans,
+                "bodies of messages that were never answered with 250, or are done, are removed"
+            );
         }
         let queue = Self {
             store,
@@ -127,7 +133,10 @@ impl Queue {
             let hold = match (missing.contains(&outline.id), outline.hold.as_deref()) {
                 (true, Some(hold::BODY_MISSING)) => Some(hold::BODY_MISSING),
                 (true, _) => {
-                    error!(queue_id = outline.id, "the body of this message is gone; it is held: put the file back and restart, or drop it");
+                    error!(
+                        queue_id = outline.id,
+                        "the body of this message is gone; it is held: put the file back and restart, or drop it"
+                    );
                     self.store.hold_queued(outline.sequence, Some(hold::BODY_MISSING)).await?;
                     Some(hold::BODY_MISSING)
                 }
@@ -150,7 +159,6 @@ impl Queue {
                 place,
                 wish: Wish::None,
                 accepted_at: outline.accepted_at,
-                octets: outline.octets,
                 waited: outline.waited,
                 counted_from: (place != Place::Held).then_some(awake),
             };
@@ -229,7 +237,6 @@ impl Queue {
             place: if is_held { Place::Held } else { Place::Fresh },
             wish: Wish::None,
             accepted_at: message.accepted_at,
-            octets: message.octets,
             waited: std::time::Duration::ZERO,
             counted_from: (!is_held).then(|| self.clock.awake()),
         };

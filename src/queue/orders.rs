@@ -5,9 +5,6 @@ use std::{sync::Arc, time::Duration};
 use super::deliver::Deliver;
 use crate::account::{Account, Domain, account_of};
 
-/// Deliveries of one mailbox at once, where its account does not say.
-const SEATS: usize = 3;
-
 #[derive(Clone)]
 pub struct Orders {
     pub way_out: Arc<dyn Deliver>,
@@ -28,6 +25,7 @@ impl Orders {
 
     /// How many deliveries of this mailbox at once; 0: it is not in the configuration.
     pub fn seats(&self, address: &str) -> usize {
-        self.account(address).map_or(0, |_| SEATS)
+        let connections = self.account(address).map_or(0, |account| account.sending.limits.connections);
+        usize::try_from(connections).unwrap_or(usize::MAX)
     }
 }

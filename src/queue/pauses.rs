@@ -53,7 +53,9 @@ mod tests {
 
     #[test]
     fn pauses_double_from_a_minute_to_an_hour_and_are_spread() {
-        for (attempts, seconds) in [(0, 60), (1, 60), (2, 120), (3, 240), (6, 1920), (7, 3600), (40, 3600), (u32::MAX, 3600)] {
+        for (attempts, seconds) in
+            [(0, 60), (1, 60), (2, 120), (3, 240), (6, 1920), (7, 3600), (40, 3600), (u32::MAX, 3600)]
+        {
             assert!((0..50).all(|_| is_about(of_message(attempts, None), seconds)), "{attempts}");
         }
         let many: std::collections::BTreeSet<_> = (0..100).map(|_| of_message(1, None)).collect();

@@ -43,7 +43,6 @@ pub struct Entry {
     pub place: Place,
     pub wish: Wish,
     pub accepted_at: SystemTime,
-    pub octets: u64,
     /// How long its delivery was tried before `counted_from`.
     pub waited: Duration,
     /// By [`super::clock::QueueClock::awake`]; `None` while it is held.
@@ -85,7 +84,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    const fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.fresh.is_empty() && self.later.is_empty() && self.under_way == 0 && self.held == 0
     }
 
@@ -213,6 +212,7 @@ impl Schedule {
         self.lanes.iter_mut()
     }
 
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -220,7 +220,8 @@ impl Schedule {
     /// All that pause in this lane may go now.
     pub fn hasten(&mut self, account: &str, now: Tick, awake: Duration) {
         let Some(lane) = self.lanes.get(account) else { return };
-        let pausing: Vec<i64> = lane.later.iter().filter(|(due, _)| *due > now).map(|(_, sequence)| *sequence).collect();
+        let pausing: Vec<i64> =
+            lane.later.iter().filter(|(due, _)| *due > now).map(|(_, sequence)| *sequence).collect();
         for sequence in pausing {
             self.move_to(sequence, Place::Later(now), awake);
         }
@@ -237,9 +238,7 @@ impl Schedule {
 
     /// Takes one out that was tried for longer than `most`, held ones and those under way aside; it is under way then.
     pub fn next_expired(&mut self, most: Duration, awake: Duration) -> Option<i64> {
-        let is_old = |entry: &Entry| {
-            matches!(entry.place, Place::Fresh | Place::Later(_)) && entry.age(awake) >= most
-        };
+        let is_old = |entry: &Entry| matches!(entry.place, Place::Fresh | Place::Later(_)) && entry.age(awake) >= most;
         let (sequence, _) = self.entries.iter().find(|(_, entry)| is_old(entry))?;
         let sequence = *sequence;
         self.move_to(sequence, Place::UnderWay, awake);

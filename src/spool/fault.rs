@@ -30,7 +30,8 @@ impl SpoolFault {
 
 impl fmt::Display for SpoolFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let next = if self.is_full() { "free space there, or raise [queue] max-bytes" } else { "check disk and rights" };
+        let next =
+            if self.is_full() { "free space there, or raise [queue] max-bytes" } else { "check disk and rights" };
         write!(f, "messages cannot be kept in {}: {}; {next}", self.directory.display(), self.cause)
     }
 }

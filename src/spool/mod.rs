@@ -70,6 +70,11 @@ impl Spool {
         Ok(Self(Arc::new(Room { directory, held: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) })))
     }
 
+    /// The directory that belongs to a database, beside it and by its name: two stores never sweep each other's files.
+    pub fn beside(database: &Path) -> PathBuf {
+        database.with_extension("queue")
+    }
+
     /// How many octets all files together may have. What is there already stays.
     pub fn set_limit(&self, octets: u64) {
         self.0.limit.store(octets, Ordering::Relaxed);

@@ -95,7 +95,6 @@ pub struct Outline {
     pub id: String,
     pub account: String,
     pub accepted_at: SystemTime,
-    pub octets: u64,
     pub hold: Option<String>,
     pub attempts: u32,
     pub waited: Duration,
@@ -148,7 +147,7 @@ impl Store {
     /// Every message, in the order of acceptance.
     pub async fn queue_outlines(&self) -> Result<Vec<Outline>, StoreError> {
         let rows = sqlx::query(
-            "SELECT sequence, id, account, accepted_at, octets, hold, attempts, waited, next_at, pause
+            "SELECT sequence, id, account, accepted_at, hold, attempts, waited, next_at, pause
              FROM queued ORDER BY sequence",
         );
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
@@ -181,8 +180,7 @@ impl Store {
 
     pub async fn queued_by_id(&self, id: &str) -> Result<Option<QueuedMessage>, StoreError> {
         let sequence = sqlx::query_scalar("SELECT sequence FROM queued WHERE id = ?").bind(id);
-        let sequence: Option<i64> =
-            sequence.fetch_optional(&self.pool).await.map_err(|cause| self.failed(cause))?;
+        let sequence: Option<i64> = sequence.fetch_optional(&self.pool).await.map_err(|cause| self.failed(cause))?;
         match sequence {
             Some(sequence) => self.queued(sequence).await,
             None => Ok(None),
@@ -239,11 +237,7 @@ impl Store {
 
     /// The sender was told of all failures so far, by `notice` if there is one: both or neither is on disk. The number
     /// of the notice.
-    pub async fn report_failures(
-        &self,
-        sequence: i64,
-        notice: Option<&NewMessage>,
-    ) -> Result<Option<i64>, StoreError> {
+    pub async fn report_failures(&self, sequence: i64, notice: Option<&NewMessage>) -> Result<Option<i64>, StoreError> {
         let mut step = self.step().await?;
         let told = report(&mut step, sequence, notice).await.map_err(|cause| self.failed(cause));
         self.done(step, told).await
@@ -335,7 +329,8 @@ async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::
         let put = put.bind(sequence).bind(number(one.position as u64)).bind(one.state.as_str());
         put.bind(&one.reply).bind(one.is_doubtful).execute(&mut **step).await?;
     }
-    let put = sqlx::query("UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4 WHERE sequence = ?1");
+    let put =
+        sqlx::query("UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4 WHERE sequence = ?1");
     let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
     put.bind(number(ended.pause.as_secs())).execute(&mut **step).await.map(drop)
 }
@@ -369,7 +364,6 @@ fn outline(row: &SqliteRow) -> Result<Outline, sqlx::Error> {
         id: row.try_get("id")?,
         account: row.try_get("account")?,
         accepted_at: from_unix(row.try_get("accepted_at")?),
-        octets: count(row, "octets")?,
         hold: row.try_get("hold")?,
         attempts: small(row, "attempts")?,
         waited: Duration::from_secs(count(row, "waited")?),

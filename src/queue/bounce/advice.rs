@@ -4,19 +4,43 @@
 /// Code, cause and next step, without the class.
 const ADVICE: &[(&str, &str, &str)] = &[
     ("1.1", "There is no mailbox of this address.", "Check how the address is spelled, and send the message again."),
-    ("1.2", "The domain of this address does not exist, or takes no mail.", "Check the part behind the @, and send the message again."),
+    (
+        "1.2",
+        "The domain of this address does not exist, or takes no mail.",
+        "Check the part behind the @, and send the message again.",
+    ),
     ("1.10", "The domain of this address takes no mail.", "Check the part behind the @, and send the message again."),
     ("1.", "The address is not accepted.", "Check how the address is spelled, and send the message again."),
     ("2.1", "The recipient's mailbox is switched off.", "Ask the recipient for another address."),
-    ("2.2", "The recipient's mailbox is full.", "Tell the recipient by another way, and send the message again when there is room."),
+    (
+        "2.2",
+        "The recipient's mailbox is full.",
+        "Tell the recipient by another way, and send the message again when there is room.",
+    ),
     ("2.3", "The message is larger than the recipient's server takes.", "Send less at once, or a link to it."),
     ("3.4", "The message is larger than a mail server on the way takes.", "Send less at once, or a link to it."),
-    ("4.7", "The message was tried for as long as it may be and could not be delivered.", "Send it again if it is still of use. The words behind \"last\" say what was in the way; show them to your administrator if it stays."),
+    (
+        "4.7",
+        "The message was tried for as long as it may be and could not be delivered.",
+        "Send it again if it is still of use. The words behind \"last\" say what was in the way; show them to your administrator if it stays.",
+    ),
     ("7.57", "The mailbox may not send this way.", "Show this notice to your administrator."),
-    ("7.60", "The mailbox may not send as this sender.", "Use the mailbox's own address as the sender, or show this notice to your administrator."),
+    (
+        "7.60",
+        "The mailbox may not send as this sender.",
+        "Use the mailbox's own address as the sender, or show this notice to your administrator.",
+    ),
     ("7.708", "The organization's mail is blocked at the provider.", "Show this notice to your administrator."),
-    ("7.", "A rule of the recipient's or of your own mail server forbids this message.", "Show this notice to your administrator, or ask the recipient to allow it."),
-    ("6.", "The mail server does not carry this kind of content.", "Send it in another form; your administrator can read the server's words above."),
+    (
+        "7.",
+        "A rule of the recipient's or of your own mail server forbids this message.",
+        "Show this notice to your administrator, or ask the recipient to allow it.",
+    ),
+    (
+        "6.",
+        "The mail server does not carry this kind of content.",
+        "Send it in another form; your administrator can read the server's words above.",
+    ),
 ];
 
 /// The class 5 of a status code (RFC 3463), as text; the server's own if it gave one.
@@ -33,7 +57,8 @@ pub(super) fn status(reply: &str) -> String {
 /// Cause and next step.
 pub(super) fn advice(status: &str) -> (&'static str, &'static str) {
     let detail = status.split_once('.').map(|(_, detail)| detail).unwrap_or_default();
-    let fits = |row: &&(&str, &str, &str)| if row.0.ends_with('.') { detail.starts_with(row.0) } else { detail == row.0 };
+    let fits =
+        |row: &&(&str, &str, &str)| if row.0.ends_with('.') { detail.starts_with(row.0) } else { detail == row.0 };
     let found = ADVICE.iter().find(fits).map(|(_, cause, next)| (*cause, *next));
     found.unwrap_or((
         "The mail server refused this recipient for good.",

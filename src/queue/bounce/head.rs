@@ -10,7 +10,7 @@ use crate::spool::Spooled;
 const CAP: usize = 64 * 1024;
 
 /// Whole lines, without the empty one behind them. Dots are no longer stuffed.
-pub(super) async fn read(body: &Spooled) -> io::Result<Vec<u8>> {
+pub async fn read(body: &Spooled) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     body.read().await?.take(CAP as u64).read_to_end(&mut bytes).await?;
     Ok(cut(&bytes))

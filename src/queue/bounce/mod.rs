@@ -25,6 +25,7 @@ use crate::{
     store::{NewMessage, QueuedMessage, QueuedRecipient, RecipientState},
     wire::smtp::{Mail, Rcpt},
 };
+pub use head::read as read_head;
 use report::{Facts, Failed};
 
 /// The ways of a notice, as they stand in the store.
@@ -72,7 +73,11 @@ impl Queue {
         self.note(message, &sender.address, &failed, notice.is_some());
         let Some((notice, mut body)) = notice else {
             let why = if sender.address.is_empty() { "it has no sender" } else { "no notice is wanted" };
-            warn!(queue_id = message.id, session = message.session, "delivery failed and nobody is told by mail: {why}");
+            warn!(
+                queue_id = message.id,
+                session = message.session,
+                "delivery failed and nobody is told by mail: {why}"
+            );
             self.store.report_failures(message.sequence, None).await?;
             return Ok(Told::Settled);
         };
@@ -82,7 +87,12 @@ impl Queue {
             self.enter(sequence, &notice);
         }
         drop(turn);
-        info!(queue_id = message.id, session = message.session, notice = notice.id, "the sender is told that delivery failed");
+        info!(
+            queue_id = message.id,
+            session = message.session,
+            notice = notice.id,
+            "the sender is told that delivery failed"
+        );
         Ok(Told::Settled)
     }
 
@@ -143,12 +153,22 @@ impl Queue {
             _ => None,
         };
         let Some((way, to)) = next else {
-            error!(queue_id = notice.id, session = notice.session, reply, "a notice about a failed message cannot be delivered either, and is given up");
+            error!(
+                queue_id = notice.id,
+                session = notice.session,
+                reply,
+                "a notice about a failed message cannot be delivered either, and is given up"
+            );
             self.note(notice, "", failed, false);
             self.store.report_failures(notice.sequence, None).await?;
             return Ok(Told::Settled);
         };
-        warn!(queue_id = notice.id, session = notice.session, reply, "a notice about a failed message was refused; it goes another way");
+        warn!(
+            queue_id = notice.id,
+            session = notice.session,
+            reply,
+            "a notice about a failed message was refused; it goes another way"
+        );
         let before = read_mail(&notice.mail).unwrap_or_default();
         let mail = Mail { address: notice.account.clone(), ..before };
         self.store.redirect_bounce(notice.sequence, way, &mail_line(&mail), &recipient_line(&to)).await?;

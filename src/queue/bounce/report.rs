@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, time::SystemTime};
 
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::Timestamp;
 use mailparse::MailHeaderMap;
 
 use super::{advice, mime};
@@ -169,8 +169,7 @@ fn original_id(facts: &Facts<'_>) -> Option<String> {
 
 fn date(at: SystemTime) -> String {
     let at = Timestamp::try_from(at).unwrap_or_default();
-    let zoned = at.to_zoned(jiff::tz::TimeZone::UTC);
-    rfc2822::to_string(&zoned).unwrap_or_default()
+    at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
 /// RFC 3464 has no other characters.
