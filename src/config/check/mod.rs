@@ -12,6 +12,7 @@ mod outbound;
 mod place;
 mod proof;
 mod secret;
+mod sending;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
