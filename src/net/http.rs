@@ -136,10 +136,7 @@ pub enum CallBody {
 impl HttpFault {
     /// The request cannot have arrived.
     pub fn is_ahead_of_the_request(&self) -> bool {
-        matches!(
-            self,
-            HttpFault::Connect(_) | HttpFault::Proxy(..) | HttpFault::Tls(_) | HttpFault::Unsendable(_)
-        )
+        matches!(self, HttpFault::Connect(_) | HttpFault::Proxy(..) | HttpFault::Tls(_) | HttpFault::Unsendable(_))
     }
 }
 

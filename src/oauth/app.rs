@@ -143,6 +143,20 @@ impl App {
         Some(App { scopes: graph.scopes.clone(), resource, ..self.clone() })
     }
 
+    /// As they would be written down: those of Graph are left out where they are what is asked for anyway.
+    pub fn written_scopes(&self) -> Vec<String> {
+        let mut scopes = self.scopes.clone();
+        if let Some(graph) = &self.graph {
+            let usual = ["/Mail.Send", "/.default"].map(|name| format!("{}{name}", graph.resource));
+            let more = graph.scopes.iter().filter(|scope| *scope != "offline_access");
+            if more.clone().any(|scope| !usual.contains(scope)) {
+                let missing: Vec<String> = more.filter(|scope| !scopes.contains(scope)).cloned().collect();
+                scopes.extend(missing);
+            }
+        }
+        scopes
+    }
+
     /// What a person is asked to consent to. The authorize endpoint of Entra takes scopes of several resources; its
     /// token endpoint does not, so there `scopes` alone are asked for.
     pub fn consent_scopes(&self) -> Vec<&str> {

@@ -5,7 +5,9 @@
 //! that is on disk. Sessions and the queue share all of it.
 
 mod connection;
+mod delivery;
 mod governor;
+pub mod graph;
 mod refusals;
 mod seen;
 mod sign_on;
@@ -14,6 +16,7 @@ mod smtp;
 use std::sync::Arc;
 
 pub use connection::Connection;
+pub use delivery::{Envelope, Fate, Report, Verdict};
 pub use governor::{Governor, Turn};
 pub use refusals::Refusals;
 pub use seen::{Seen, ehlo};

@@ -8,8 +8,8 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{
     Json,
     body::Bytes,
-    extract::{OriginalUri, Path, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -50,9 +50,9 @@ struct Session {
 }
 
 /// Everything that a request brings.
-type Asked = (State<Arc<Graph>>, OriginalUri, Path<Named>, HeaderMap, Bytes);
+type Asked = (State<Arc<Graph>>, Uri, Path<Named>, HeaderMap, Bytes);
 
-pub async fn create((State(graph), OriginalUri(uri), Path(named), headers, body): Asked) -> Response {
+pub async fn create((State(graph), uri, Path(named), headers, body): Asked) -> Response {
     let answer = async {
         let visit = graph.admit(uri.path(), &named, &headers, "Mail.ReadWrite").await?;
         let message = read(&body)?;
@@ -66,7 +66,7 @@ pub async fn create((State(graph), OriginalUri(uri), Path(named), headers, body)
     graph.answer(answer)
 }
 
-pub async fn discard((State(graph), OriginalUri(uri), Path(named), headers, _body): Asked) -> Response {
+pub async fn discard((State(graph), uri, Path(named), headers, _body): Asked) -> Response {
     let answer = async {
         let visit = graph.admit(uri.path(), &named, &headers, "Mail.ReadWrite").await?;
         let id = graph.draft(&named, &visit.mailbox.address)?;
@@ -77,7 +77,7 @@ pub async fn discard((State(graph), OriginalUri(uri), Path(named), headers, _bod
     graph.answer(answer)
 }
 
-pub async fn attach((State(graph), OriginalUri(uri), Path(named), headers, body): Asked) -> Response {
+pub async fn attach((State(graph), uri, Path(named), headers, body): Asked) -> Response {
     let answer = async {
         let visit = graph.admit(uri.path(), &named, &headers, "Mail.ReadWrite").await?;
         let id = graph.draft(&named, &visit.mailbox.address)?;
@@ -95,7 +95,7 @@ pub async fn attach((State(graph), OriginalUri(uri), Path(named), headers, body)
     graph.answer(answer)
 }
 
-pub async fn open_session((State(graph), OriginalUri(uri), Path(named), headers, body): Asked) -> Response {
+pub async fn open_session((State(graph), uri, Path(named), headers, body): Asked) -> Response {
     let answer = async {
         let visit = graph.admit(uri.path(), &named, &headers, "Mail.ReadWrite").await?;
         let id = graph.draft(&named, &visit.mailbox.address)?;
@@ -118,7 +118,7 @@ pub async fn open_session((State(graph), OriginalUri(uri), Path(named), headers,
     graph.answer(answer)
 }
 
-pub async fn upload((State(graph), OriginalUri(uri), Path(named), headers, body): Asked) -> Response {
+pub async fn upload((State(graph), uri, Path(named), headers, body): Asked) -> Response {
     let range = headers.get("content-range").and_then(|range| range.to_str().ok()).unwrap_or("none");
     let path = uri.path().split('/').take(2).collect::<Vec<_>>().join("/");
     graph.note(super::Speaker::Client, &format!("{path} {range}"));
@@ -130,7 +130,7 @@ pub async fn upload((State(graph), OriginalUri(uri), Path(named), headers, body)
     graph.answer(answer)
 }
 
-pub async fn send((State(graph), OriginalUri(uri), Path(named), headers, _body): Asked) -> Response {
+pub async fn send((State(graph), uri, Path(named), headers, _body): Asked) -> Response {
     let answer = async {
         let visit = graph.admit(uri.path(), &named, &headers, "Mail.Send").await?;
         let id = graph.draft(&named, &visit.mailbox.address)?;

@@ -70,7 +70,8 @@ impl Graph {
     /// Who asks, whether they may, and whether there is room.
     async fn admit(&self, path: &str, named: &Named, headers: &HeaderMap, right: &str) -> Result<Visit, Problem> {
         let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("nothing");
-        self.note(Speaker::Client, &format!("{path} with {kind}"));
+        let of = named.get("user").map_or_else(|| "me".to_owned(), |user| format!("users/{user}"));
+        self.note(Speaker::Client, &format!("/v1.0/{of}{path} with {kind}"));
         if let Some(mishap) = self.world.faults.graph_mishap(path) {
             return Err(Problem::new(mishap.status, &mishap.code, "Switched on.").after(mishap.retry_after));
         }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::{OriginalUri, Path, State},
-    http::HeaderMap,
+    extract::{Path, State},
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -20,7 +20,7 @@ use super::{BODY, Graph, Named, Problem, Visit, written};
 
 pub async fn send_mail(
     State(graph): State<Arc<Graph>>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Path(named): Path<Named>,
     headers: HeaderMap,
     body: Bytes,
@@ -106,9 +106,10 @@ fn without_bcc(message: &[u8], head: usize) -> Vec<u8> {
 
 /// A message without CRLF is read all the same, and what its soft line breaks join stays apart.
 fn broken_soft_breaks(message: Vec<u8>) -> Vec<u8> {
-    let has_bare = message.iter().enumerate().any(|(at, byte)| {
-        *byte == b'\n' && at.checked_sub(1).and_then(|before| message.get(before)) != Some(&b'\r')
-    });
+    let has_bare = message
+        .iter()
+        .enumerate()
+        .any(|(at, byte)| *byte == b'\n' && at.checked_sub(1).and_then(|before| message.get(before)) != Some(&b'\r'));
     if !has_bare {
         return message;
     }
