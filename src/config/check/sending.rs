@@ -53,11 +53,7 @@ impl Checker<'_> {
             self.mailbox_or_domain(&list.item(n), one);
         }
         if raw.recipients.as_ref().is_some_and(Vec::is_empty) {
-            self.error(
-                &list,
-                format!("`{list}` is empty: nobody could be written to"),
-                "name some, or remove the line",
-            );
+            self.error(&list, format!("`{list}` is empty: nobody could be written to"), "name some, or remove the line");
         }
         Rules {
             sender: match raw.sender {
