@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod meter;
 
 pub mod net;
+pub mod spool;
 pub mod store;
 
 pub mod account;

@@ -22,13 +22,6 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
 }
 
 fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {
-    let word = match raw.outbound {
-        Some(raw::Outbound::Graph) => Some("graph"),
-        Some(raw::Outbound::SmtpThenGraph) => Some("smtp-then-graph"),
-        _ => None,
-    };
-    let what = format!("`outbound = \"{}\"`", word.unwrap_or_default());
-    later(check, &table.field("outbound"), word.is_some(), &what, "use outbound = \"smtp\"");
     delivery(check, table, raw.delivery);
 }
 

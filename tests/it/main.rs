@@ -22,6 +22,7 @@ mod disk;
 mod explained;
 mod first_message;
 mod governor;
+mod graph;
 mod hostile;
 mod imap;
 mod import;

@@ -11,6 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["wire"],
     &["catalog", "meter"],
     &["store"],
+    &["spool"],
     &["net"],
     &["oauth"],
     &["account"],

@@ -154,7 +154,7 @@ adress = "a@b.c"
 [[account]]
 address = "ann@contoso.com"
 app = "contso"
-outbound = "graph"
+delivery = "queue"
 password = "hunter2"
 "#,
     );
@@ -168,7 +168,7 @@ password = "hunter2"
         "gatepost.toml:12:1: `app.contoso.grant`: \"service-acount\" is not a choice here\nhint: did you mean",
         "gatepost.toml:14:1: `account[0].adress` is not a known key\nhint: did you mean `address`?",
         "gatepost.toml:17:1: `account[1].app`: there is no [app.contso]\nhint: did you mean \"contoso\"?",
-        "gatepost.toml:18:1: `outbound = \"graph\"` is not available in this version",
+        "gatepost.toml:18:1: `delivery = \"queue\"` is not available in this version",
         "gatepost.toml:19:1: `account[1].password` is not a password hash",
     ] {
         assert!(text.contains(expected), "missing: {expected}\nin:\n{text}");
@@ -369,7 +369,6 @@ fn what_comes_later_is_refused_never_ignored() {
     let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
     let client = format!("{account}{COPIER}from = [\"10.0.0.1\"]\n");
     for text in [
-        format!("{account}outbound = \"smtp-then-graph\"\n"),
         format!("{account}delivery = \"queue\"\n"),
         format!("{client}sender = \"force\"\n"),
         format!("{client}recipients = [\"*@contoso.com\"]\n"),
