@@ -18,6 +18,7 @@ mod cli;
 mod config;
 mod console;
 mod detour;
+mod devices;
 mod disk;
 mod explained;
 mod first_message;
