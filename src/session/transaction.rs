@@ -12,7 +12,7 @@ use tracing::info;
 use super::{
     attend::{Left, attended},
     headers::{FROM_CAP, Headers},
-    relay::{Next, Relay, lost_reply, softened},
+    relay::{Next, Relay, asks_to_slow_down, lost_reply, softened},
     rights::Denied,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
     meter::{self, Direction, MessageView, Outcome},
     net::read_up_to,
-    outbound::{Channel, Lost, Unfinished},
+    outbound::{Connection, Lost, Turn, Unfinished},
     wire::{
         lines::Lines,
         smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
@@ -40,20 +40,38 @@ const SLOWEST: u64 = 512;
 const TAKEN_CAP: u64 = 4 * SIZE_LIMIT;
 
 /// The envelope of the message that is open.
-#[derive(Debug)]
 pub(super) struct Envelope {
     mail: Mail,
     recipients: usize,
     started: Instant,
+    /// Room for this message, until it is sent.
+    turn: Turn,
 }
 
 impl Envelope {
-    pub(super) fn new(mail: Mail) -> Self {
-        Self { mail, recipients: 0, started: Instant::now() }
+    pub(super) fn new(mail: Mail, turn: Turn) -> Self {
+        Self { mail, recipients: 0, started: Instant::now(), turn }
+    }
+
+    /// Whether one more recipient fits into the day's.
+    pub(super) fn has_room(&self) -> bool {
+        self.turn.has_room()
     }
 
     pub(super) fn note(&mut self, reply: &Reply) {
-        self.recipients += usize::from(reply.is_positive());
+        if reply.is_positive() {
+            self.recipients += 1;
+            self.turn.note_recipient();
+        }
+    }
+
+    /// The message came to an end. One that may have arrived counts as one that did.
+    fn settle(self, reply: &Reply, is_doubtful: bool) {
+        if asks_to_slow_down(reply) {
+            self.turn.slow_down();
+        } else if reply.is_positive() || is_doubtful {
+            self.turn.sent();
+        }
     }
 
     pub(super) const fn recipients(&self) -> usize {
@@ -71,7 +89,7 @@ enum Way {
 }
 
 /// Reads the message behind DATA and passes it on.
-pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Channel) -> Next {
+pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Connection) -> Next {
     let mut passage = Passage {
         body: Body::new(),
         way: Way::Held,
@@ -84,6 +102,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         headers: Headers::default(),
         utf8: envelope.mail.utf8,
         is_ending: false,
+        is_doubtful: false,
     };
     if relay.say(&Reply::new(354, "Start mail input; end with <CRLF>.<CRLF>")).await == Next::Ends {
         record(relay, &envelope, &passage, None);
@@ -106,7 +125,8 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
     };
     let reply = relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account));
     record(relay, &envelope, &passage, Some(&reply));
-    relay.channel = passage.channel.filter(Channel::is_usable);
+    envelope.settle(&reply, passage.is_doubtful);
+    relay.channel = passage.channel.filter(|channel| channel.is_usable());
     // The answer first: it does not wait for an upstream that takes its time over RSET.
     match relay.say(&softened(reply)).await {
         Next::Goes if passage.owes_reset => {
@@ -120,7 +140,7 @@ struct Passage {
     body: Body,
     way: Way,
     /// `None` once it is of no more use to this message or the next.
-    channel: Option<Channel>,
+    channel: Option<Connection>,
     /// Bytes for the upstream: the header block while it is held, then one chunk at a time.
     out: Vec<u8>,
     octets: u64,
@@ -135,6 +155,8 @@ struct Passage {
     utf8: bool,
     /// The final dot may be on its way.
     is_ending: bool,
+    /// It was, and nobody answered.
+    is_doubtful: bool,
 }
 
 impl Passage {
@@ -301,6 +323,7 @@ impl Passage {
         answer.unwrap_or_else(|unfinished| match unfinished {
             Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
             Unfinished::BehindTheDot(lost) => {
+                self.is_doubtful = true;
                 let text = "No answer to the whole message, it may have been delivered";
                 Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost {}]", UPSTREAM_LOST.id))
             }
