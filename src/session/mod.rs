@@ -10,6 +10,7 @@ mod gate;
 mod headers;
 pub mod parting;
 mod proxy;
+mod recipients;
 mod relay;
 mod rights;
 mod transaction;

@@ -14,6 +14,7 @@ use super::{
     Gate,
     admit::linger,
     attend::{Left, attended},
+    recipients,
     rights::Denied,
     transaction::{self, Envelope},
 };
@@ -341,6 +342,9 @@ impl<'a> Relay<'a> {
         let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
             return Ok(lost_reply(&Lost::Closed));
         };
+        if let Some(refusal) = recipients::refusal(self.entry.id(), &self.admitted, rcpt) {
+            return Ok(refusal);
+        }
         if !envelope.has_room() {
             let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
             return Ok(Reply::new(452, format!("{text} [gatepost {}]", DAY_USED_UP.id)));

@@ -20,18 +20,24 @@ use gatepost::{
 };
 
 /// Of "example", as in the guides.
-const HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
 const APP: &str = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"id\"\n";
+
+/// What later.rs says: keys of the interface that this version has no function for yet are no fault of a preset.
+fn is_of_a_later_version(text: &str) -> bool {
+    text.ends_with("is not available in this version") || text.ends_with("are not repaired by this version")
+}
 
 /// Everything that a check says of this text, warnings included.
 fn problems(text: &str) -> Problems {
     let variables = [("HOME".to_owned(), "/home/ann".into())].into();
     let around = Surroundings { variables, ..Surroundings::default() };
-    match config::check_text(text, "gatepost.toml", &around) {
+    let mut found = match config::check_text(text, "gatepost.toml", &around) {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
-    }
+    };
+    found.problems.retain(|problem| !is_of_a_later_version(&problem.text));
+    found
 }
 
 fn account(address: &str) -> String {
@@ -164,8 +170,10 @@ fn the_only_account_of_the_configuration_is_taken_and_what_comes_out_fits_into_i
     assert_eq!(code, 0);
     assert!(block.contains("account = \"alerts@contoso.com\""), "{block}");
     fs::write(&file, before + &block).unwrap();
-    let (code, _, errors) = gatepost(&["config", "check", "--config", config]);
-    assert_eq!((code, errors.as_str()), (0, ""), "{block}");
+    let (_, json, _) = gatepost(&["config", "check", "--json", "--config", config]);
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let mut told = told["problems"].as_array().unwrap().iter().map(|problem| problem["text"].as_str().unwrap());
+    assert_eq!(told.find(|text| !is_of_a_later_version(text)), None, "{block}");
 }
 
 #[test]
@@ -211,7 +219,8 @@ fn words(line: &str) -> Vec<String> {
 fn every_command_of_the_guides_is_one_that_the_command_line_takes() {
     let mut seen = 0;
     for (path, text) in guides() {
-        for line in text.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| line.starts_with("gatepost "))
+        for line in
+            text.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| line.starts_with("gatepost "))
         {
             if let Err(error) = Cli::try_parse_from(words(line)) {
                 panic!("{}: {line}: {error}", path.display());
@@ -315,7 +324,8 @@ fn every_page_is_in_the_index_and_every_fault_id_of_the_pages_exists() {
             let id = text[at + mark.len()..].split(']').next().unwrap();
             assert!(known.contains(id), "{name}: {id}");
         }
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()).filter(|l| !l.is_empty()) {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()).filter(|l| !l.is_empty())
+        {
             assert!(path.parent().unwrap().join(link).exists(), "{name}: {link}");
         }
     }

@@ -15,6 +15,7 @@ mod accounts;
 mod allocations;
 mod app_only;
 mod cli;
+mod clients;
 mod config;
 mod console;
 mod detour;

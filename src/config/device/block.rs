@@ -35,18 +35,22 @@ fn listener(out: &mut String, device: &Device, wish: &Wish) {
     let door = device.door(wish.login.is_some());
     if door.is_default {
         let port = door.port;
-        out.push_str(&format!("# It connects to 127.0.0.1:{port}: the listener that is there without any [[listener]].\n"));
+        out.push_str(&format!(
+            "# It connects to 127.0.0.1:{port}: the listener that is there without any [[listener]].\n"
+        ));
         return;
     }
-    out.push_str("# Leave the listener out where one like it is there. Without any [[listener]] there are three of loopback;\n");
+    out.push_str(
+        "# Leave the listener out where one like it is there. Without any [[listener]] there are three of loopback;\n",
+    );
     out.push_str("# with one, only what is written.\n\n[[listener]]\nprotocol = \"smtp\"\n");
     let address = match device.place {
-        Place::OldTls => "better: the address of this machine in the network of the devices",
+        Place::OldTls => "better: this machine's address in the network of the devices",
         _ => "every address of this machine",
     };
     line(out, &format!("listen = [\"0.0.0.0:{}\"]", door.port), address);
     let tls = match door.tls {
-        "off" => "older models know TLS 1.0 or 1.1 at most, or none: their address admits them, no password",
+        "off" => "many models know no newer TLS than 1.1: an address admits them",
         "auto" => "TLS from the first byte, STARTTLS or none, as the device likes",
         _ => "offered; \"starttls-required\" lets nobody log in without it",
     };
@@ -82,7 +86,11 @@ fn treatment(out: &mut String, device: &Device, wish: &Wish) {
         }
     }
     let domain = wish.account.rsplit_once('@').map_or("contoso.com", |(_, domain)| domain);
-    line(out, &format!("# recipients = [{}]", quoted(&format!("*@{domain}"))), "whom it may write to; without it, anybody");
+    line(
+        out,
+        &format!("# recipients = [{}]", quoted(&format!("*@{domain}"))),
+        "whom it may write to; without it, anybody",
+    );
     line(out, "# capture = true", "commissioning: messages stay on hold in the queue, nothing is sent");
 }
 

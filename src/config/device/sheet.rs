@@ -7,21 +7,28 @@ use crate::console::Lang;
 const HOST: Words = Words { en: "the machine that runs Gatepost", ja: "Gatepost を動かしているマシン" };
 const HERE: Words = Words { en: "127.0.0.1", ja: "127.0.0.1" };
 const TYPE: Words = Words { en: "what to type into it", ja: "入力する内容" };
-const SEEN: Words =
-    Words { en: "named so on: {}; other models differ", ja: "名称は {} のものです。機種により異なります" };
+const SEEN: Words = Words {
+    en: "named so on: {}; other models differ",
+    ja: "名称は {} のものです。機種により異なります",
+};
 const UNSEEN: Words = Words {
     en: "the usual names; they differ from model to model",
     ja: "一般的な名称です。機種により異なります",
 };
-const PASSWORD: Words = Words { en: "the password that is shown here once", ja: "ここに一度だけ表示するパスワード" };
+const PASSWORD: Words =
+    Words { en: "the password that is shown here once", ja: "ここに一度だけ表示するパスワード" };
 const MORE: Words = Words {
     en: "More, and what to do when it fails: docs/devices/{}.md",
     ja: "詳細と、失敗したときの対処: docs/devices/{}.md",
 };
-const TRY_HERE: Words =
-    Words { en: "Try it here before you walk to the device:", ja: "機器を設定する前に、このマシンで確認できます:" };
-const TRY_THERE: Words =
-    Words { en: "Try it, from an address of the rule:", ja: "許可したアドレスのマシンから確認できます:" };
+const TRY_HERE: Words = Words {
+    en: "Try it here before you walk to the device:",
+    ja: "機器を設定する前に、このマシンで確認できます:",
+};
+const TRY_THERE: Words = Words {
+    en: "Try it, from an address of the rule:",
+    ja: "許可したアドレスのマシンから確認できます:",
+};
 
 const OLD_TLS: Words = Words {
     en: "A model that knows TLS 1.2 may use it: change tls to \"auto\". TLS 1.0 and 1.1 are not spoken here.",
@@ -42,8 +49,7 @@ pub fn sheet(device: &Device, wish: &Wish, lang: Lang) -> String {
         Some(models) => SEEN.get(lang).replace("{}", models),
         None => UNSEEN.get(lang).to_owned(),
     };
-    let mut out =
-        format!("{}: {}\n{}\n({named})\n\n", device.title.get(lang), TYPE.get(lang), device.menu);
+    let mut out = format!("{}: {}\n{}\n({named})\n\n", device.title.get(lang), TYPE.get(lang), device.menu);
     let fields = device.fields.iter().filter_map(|(name, entry)| Some((*name, entry.shown(device, wish, door, lang)?)));
     let fields: Vec<(&str, String)> = fields.collect();
     let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -86,8 +92,20 @@ impl Entry {
             Entry::Server if device.place == Place::ThisMachine => HERE.get(lang),
             Entry::Server => HOST.get(lang),
             Entry::Port => return Some(door.port.to_string()),
-            Entry::Encryption(on, off) => if door.tls == "off" { off } else { on },
-            Entry::Authentication(on, off) => if logs_in { on } else { off },
+            Entry::Encryption(on, off) => {
+                if door.tls == "off" {
+                    off
+                } else {
+                    on
+                }
+            }
+            Entry::Authentication(on, off) => {
+                if logs_in {
+                    on
+                } else {
+                    off
+                }
+            }
             Entry::User => return wish.login.map(|(login, _)| login.to_owned()),
             Entry::Password => return logs_in.then(|| PASSWORD.get(lang).to_owned()),
             Entry::Sender => wish.account,

@@ -156,7 +156,9 @@ const KONICA_MINOLTA: Device = Device {
 const XEROX: Device = Device {
     name: "xerox",
     also: &["fuji-xerox", "fujifilm", "workcentre", "versalink", "altalink"],
-    title: Words { en: "Xerox and Fuji Xerox copiers", ja: "富士フイルム (富士ゼロックス)・Xerox 複合機" },
+    title: Words {
+        en: "Xerox and Fuji Xerox copiers", ja: "富士フイルム (富士ゼロックス)・Xerox 複合機"
+    },
     guide: "xerox",
     menu: "CentreWare IS > Properties > Connectivity > Protocols (or Setup) > SMTP (Email)",
     fields: &[
