@@ -8,8 +8,8 @@ const HOST: Words = Words { en: "the machine that runs Gatepost", ja: "Gatepost 
 const HERE: Words = Words { en: "127.0.0.1", ja: "127.0.0.1" };
 const TYPE: Words = Words { en: "what to type into it", ja: "入力する内容" };
 const SEEN: Words = Words {
-    en: "named so on: {}; other models differ",
-    ja: "名称は {} のものです。機種により異なります",
+    en: "named so: {}; others differ",
+    ja: "名称は {} のものです。ほかでは異なります",
 };
 const UNSEEN: Words = Words {
     en: "the usual names; they differ from model to model",
@@ -22,8 +22,8 @@ const MORE: Words = Words {
     ja: "詳細と、失敗したときの対処: docs/devices/{}.md",
 };
 const TRY_HERE: Words = Words {
-    en: "Try it here before you walk to the device:",
-    ja: "機器を設定する前に、このマシンで確認できます:",
+    en: "Try it first, on this machine:",
+    ja: "まずこのマシンで確認できます:",
 };
 const TRY_THERE: Words = Words {
     en: "Try it, from an address of the rule:",
