@@ -23,6 +23,7 @@ mod devices;
 mod disk;
 mod explained;
 mod first_message;
+mod governor;
 mod hostile;
 mod imap;
 mod import;
