@@ -7,10 +7,8 @@ use crate::console::Lang;
 const HOST: Words = Words { en: "the machine that runs Gatepost", ja: "Gatepost を動かしているマシン" };
 const HERE: Words = Words { en: "127.0.0.1", ja: "127.0.0.1" };
 const TYPE: Words = Words { en: "what to type into it", ja: "入力する内容" };
-const SEEN: Words = Words {
-    en: "named so: {}; others differ",
-    ja: "名称は {} のものです。ほかでは異なります",
-};
+const SEEN: Words =
+    Words { en: "named so: {}; others differ", ja: "名称は {} のものです。ほかでは異なります" };
 const UNSEEN: Words = Words {
     en: "the usual names; they differ from model to model",
     ja: "一般的な名称です。機種により異なります",
@@ -21,10 +19,8 @@ const MORE: Words = Words {
     en: "More, and what to do when it fails: docs/devices/{}.md",
     ja: "詳細と、失敗したときの対処: docs/devices/{}.md",
 };
-const TRY_HERE: Words = Words {
-    en: "Try it first, on this machine:",
-    ja: "まずこのマシンで確認できます:",
-};
+const TRY_HERE: Words =
+    Words { en: "Try it first, on this machine:", ja: "まずこのマシンで確認できます:" };
 const TRY_THERE: Words = Words {
     en: "Try it, from an address of the rule:",
     ja: "許可したアドレスのマシンから確認できます:",
