@@ -115,7 +115,7 @@ const CANON: Device = Device {
         ("Password", Password),
         ("Use POP Authentication Before Sending", Fixed("off")),
     ],
-    seen: Some("E-Mail/I-Fax, Authent./Encryption on imageRUNNERs with the Color Universal Send Kit"),
+    seen: Some("service manual DU7-1178 (E-Mail/I-Fax, Authent./Encryption)"),
     place: Place::OldTls,
     logs_in: false,
     sender: Force,
