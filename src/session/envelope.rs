@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{
     attend::{Left, attended},
     destination::Destination,
+    recipients,
     relay::{Relay, lost_reply, softened},
     rights::Denied,
     transaction::Envelope,
@@ -152,6 +153,9 @@ impl Relay<'_> {
 
     pub(super) async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
         let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
+        if let Some(refusal) = recipients::refusal(self.entry.id(), &self.admitted, rcpt) {
+            return Ok(refusal);
+        }
         if self.destination != Destination::Upstream {
             if envelope.recipients() >= RECIPIENTS {
                 return Ok(Reply::new(452, format!("4.5.3 Too many recipients, {RECIPIENTS} are the most")));

@@ -12,6 +12,7 @@ mod gate;
 mod headers;
 pub mod parting;
 mod proxy;
+mod recipients;
 mod relay;
 mod rights;
 mod sink;

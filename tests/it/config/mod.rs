@@ -365,13 +365,30 @@ fn limits_hold_where_they_are_sound_and_are_exchanges_own_where_they_are_not_giv
 }
 
 #[test]
+fn recipients_are_addresses_and_domains_and_never_nobody() {
+    let client = format!("{APP}{ANN}password = \"{HASH}\"\n{COPIER}from = [\"10.0.0.1\"]\n");
+    let config = fine(&format!("{client}recipients = [\"*@contoso.com\", \"Boss@partner.example\"]\n"));
+    let rules = &config.clients[0].rules;
+    assert!(rules.may_write_to("bob@CONTOSO.com") && rules.may_write_to("boss@partner.example"));
+    assert!(!rules.may_write_to("eve@partner.example") && !rules.may_write_to("postmaster"));
+    assert!(fine(&client).clients[0].rules.may_write_to("anybody@anywhere.example"));
+    for (wrong, told) in [
+        ("[\"contoso.com\"]", "`client[0].recipients[0]`: \"contoso.com\" is not a mail address"),
+        ("[\"*\"]", "is not a mail address"),
+        ("[]", "`client[0].recipients` is empty: nobody could be written to"),
+    ] {
+        let text = refused(&format!("{client}recipients = {wrong}\n"));
+        assert!(text.contains(told), "{wrong}: {text}");
+    }
+}
+
+#[test]
 fn what_comes_later_is_refused_never_ignored() {
     let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
     let client = format!("{account}{COPIER}from = [\"10.0.0.1\"]\n");
     for text in [
         format!("{account}delivery = \"queue\"\n"),
         format!("{client}sender = \"force\"\n"),
-        format!("{client}recipients = [\"*@contoso.com\"]\n"),
         format!("{client}capture = true\n"),
         format!("{client}delivery = \"queue\"\n"),
         "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
