@@ -5,6 +5,7 @@
 
 mod entra;
 mod entry;
+pub mod graph;
 mod oauth_words;
 pub mod own;
 pub mod rights;
@@ -18,7 +19,8 @@ pub use oauth_words::oauth_word;
 
 /// Every entry, for `gatepost explain`, the docs and the tests.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL).copied()
+    let all = own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL);
+    all.chain(graph::ALL).copied()
 }
 
 /// Id, cause and next step of all that a reply, the log or the metrics can name.

@@ -276,6 +276,8 @@ impl Daemon {
             refusals: Refusals::default(),
             governor: before.governor.clone(),
             meter: before.meter.clone(),
+            http: self.http.clone(),
+            graph_seats: before.graph_seats.clone(),
             host: before.host.clone(),
         });
         old.queue.apply(mail_queue::orders(config, &outbound));
@@ -286,6 +288,7 @@ impl Daemon {
             store: old.store.clone(),
             queue: old.queue.clone(),
             outbound,
+            spool: old.spool.clone(),
             meter: old.meter.clone(),
             host: old.host.clone(),
             sign_on: config.daemon.sign_on,
@@ -420,7 +423,7 @@ async fn build_gate(
     }
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
-    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages));
+    let keepers = Arc::new(Keepers::new(store.clone(), http.clone(), meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     let host = supervisor::host_name();
@@ -432,6 +435,8 @@ async fn build_gate(
         refusals: Refusals::default(),
         governor: Arc::new(Governor::default()),
         meter: meter.clone(),
+        http: http.clone(),
+        graph_seats: Arc::default(),
         host: host.clone(),
     };
     let outbound = Arc::new(outbound);
@@ -441,6 +446,7 @@ async fn build_gate(
         passwords: Arc::new(passwords),
         guesses: Arc::new(Guesses::default()),
         store,
+        spool: queue.spool().clone(),
         queue,
         outbound,
         meter,

@@ -24,6 +24,7 @@ mod splice;
 mod stream;
 mod systemd;
 mod tls_fault;
+mod upload;
 mod upstream_tls;
 
 pub use accept::accept;
@@ -33,7 +34,7 @@ pub use client_tls::ClientTls;
 pub use detour::{Proxy, ProxyKind, ProxyTrouble};
 pub use dial::{DialError, DialLayer, dial};
 pub use drive::{Broken, Want, drive, flush, write};
-pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
+pub use http::{Call, CallBody, FormValue, HttpClient, HttpFault, HttpReply};
 pub use listen::{Arrival, Bound, Door, bind};
 pub use peer_uid::{own_uid, peer_uid};
 pub use read::{read_some, read_up_to};
@@ -44,6 +45,7 @@ pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread
 pub use stream::{Peer, Stream};
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};
+pub use upload::{Handed, Upload};
 
 #[cfg(test)]
 mod tests;

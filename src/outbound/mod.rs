@@ -5,15 +5,19 @@
 //! that is on disk. Sessions and the queue share all of it.
 
 mod connection;
+mod delivery;
 mod governor;
+pub mod graph;
 mod refusals;
 mod seen;
 mod sign_on;
 mod smtp;
+mod submission;
 
 use std::sync::Arc;
 
 pub use connection::Connection;
+pub use delivery::{Envelope, Fate, Report, Verdict};
 pub use governor::{Governor, Turn};
 pub use refusals::Refusals;
 pub use seen::{Seen, ehlo};
@@ -22,7 +26,7 @@ pub use smtp::{Channel, Lost, Unfinished};
 
 use crate::{
     meter::Meter,
-    net::{ClientTls, Proxy},
+    net::{ClientTls, HttpClient, Proxy},
     oauth::Keepers,
 };
 
@@ -37,6 +41,10 @@ pub struct Outbound {
     /// One over all reloads: what was sent counts on.
     pub governor: Arc<Governor>,
     pub meter: Meter,
+    /// For Graph.
+    pub http: HttpClient,
+    /// One over all reloads.
+    pub graph_seats: Arc<graph::Seats>,
     /// The name that we greet upstreams with.
     pub host: String,
 }

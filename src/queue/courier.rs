@@ -137,8 +137,12 @@ impl Courier {
                 Outcome::of_report(report, waiting.len())
             }
             Err(fault) => {
-                let until = queue.way_is_shut(&account.address, &fault);
-                Outcome::nothing_sent(fault, queue.clock.tick().until(until))
+                let (until, was_open) = queue.way_is_shut(&account.address, &fault);
+                let rest = queue.clock.tick().until(until);
+                // One that meets a shut door again although others got through may be what shuts it.
+                let is_suspect = was_open && message.attempts > 1;
+                let own = if is_suspect { pauses::of_message(message.attempts, None) } else { Duration::ZERO };
+                Outcome::nothing_sent(fault, rest.max(own))
             }
         };
         self.write_down(message, waiting, outcome, start.elapsed()).await

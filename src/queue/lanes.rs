@@ -84,17 +84,17 @@ impl Queue {
         }
     }
 
-    /// Nothing could be sent from this mailbox. When it is looked at again.
-    pub(super) fn way_is_shut(&self, account: &str, fault: &Fault) -> Tick {
+    /// Nothing could be sent from this mailbox. When it is looked at again, and whether it was open just before.
+    pub(super) fn way_is_shut(&self, account: &str, fault: &Fault) -> (Tick, bool) {
         let (now, wall) = (self.clock.tick(), self.clock.wall());
         let mut schedule = self.schedule();
-        let Some(lane) = schedule.lane_mut(account) else { return now };
+        let Some(lane) = schedule.lane_mut(account) else { return (now, true) };
         let before = lane.trouble.take();
         if let Some(trouble) = before.as_ref().filter(|trouble| trouble.until > now) {
             // Several couriers met the same shut door.
             let until = trouble.until;
             lane.trouble = before;
-            return until;
+            return (until, false);
         }
         let (times, since) = before.map_or((1, wall), |trouble| (trouble.times.saturating_add(1), trouble.since));
         let until = now.after(pauses::of_mailbox(fault.kind, times));
@@ -103,7 +103,7 @@ impl Queue {
         if times == 1 {
             warn!(account, kind = fault.kind.as_str(), fault = fault.id, "nothing can be sent from the queue: {fault}");
         }
-        until
+        (until, times == 1)
     }
 }
 

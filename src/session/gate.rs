@@ -11,6 +11,7 @@ use crate::{
     net::{ListenerTls, ServerTls, Stream},
     outbound::Outbound,
     queue::Queue,
+    spool::Spool,
     store::Store,
     wire::Protection,
 };
@@ -24,6 +25,8 @@ pub struct Gate {
     pub outbound: Arc<Outbound>,
     /// Where messages wait that are delivered later.
     pub queue: Arc<Queue>,
+    /// For messages that do not go on as they come.
+    pub spool: Spool,
     pub meter: Meter,
     /// The name that we greet clients with.
     pub host: String,

@@ -26,7 +26,7 @@ pub use queue::{
     Ended, EndedRecipient, NewMessage, Outline, QueueFilter, QueuedMessage, QueuedRecipient, RecipientState,
 };
 pub use rotation::Resealed;
-pub use row::{AccessToken, Arming, EndedSignIn, Failure, MAIL, TokenRow, Versioned};
+pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
 pub use sqlite::{Deleted, Stamp, Store};
 pub use told::Telling;

@@ -32,6 +32,7 @@ const SANDBOX_IMPORTS: &[&str] = &["base", "wire", "net"];
 const EXPOSE: &[&str] = &[
     "src/account/passwords.rs",            // hashes and compares what was typed
     "src/base/secret.rs",                  // defines it
+    "src/cli/client.rs",                   // a password that was made, shown once, and its hash
     "src/cli/demo/stage.rs",               // the demo's own password
     "src/cli/password.rs",                 // prints the hash that was asked for
     "src/cli/import/files.rs",             // files that hold one secret each

@@ -83,6 +83,7 @@ fn account(password: LocalPassword) -> Account {
         smtp_capabilities: Vec::new(),
         imap_capabilities: Vec::new(),
         imap_is_known: false,
+        graph: None,
     };
     Account {
         address: ANN.into(),

@@ -62,7 +62,9 @@ fn order(config: &Config, id: &str, order: Order) -> Outcome {
         ("when-it-ends", _) => "its delivery is under way; done when that ends, if the message is still there then",
         ("not-there", _) => return Err(not_there(id)),
         ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("gatepost queue release {id}"))),
-        ("not-held", _) => return Err(Failure::new(format!("{id} is not held"), "`gatepost queue retry` tries it now")),
+        ("not-held", _) => {
+            return Err(Failure::new(format!("{id} is not held"), "`gatepost queue retry` tries it now"));
+        }
         ("body-missing", _) => {
             let hint = "put the file back and restart the daemon, or drop the message";
             return Err(Failure::new(format!("the body of {id} is missing on disk"), hint));
@@ -97,7 +99,8 @@ fn path_word(id: &str) -> String {
 }
 
 fn not_there(id: &str) -> Failure {
-    let hint = "it was delivered or dropped, or never was: the log has its id; `gatepost queue list` shows what is there";
+    let hint =
+        "it was delivered or dropped, or never was: the log has its id; `gatepost queue list` shows what is there";
     Failure::new(format!("no message {id} in the queue"), hint)
 }
 

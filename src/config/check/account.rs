@@ -88,6 +88,7 @@ impl Checker<'_> {
         let grant = app.as_ref().map(|app| app.grant);
         let password = self.local_password(key, raw, grant, this_machine_alone, has_clients);
         let send_as = self.send_as(key, raw, &address);
+        self.outbound(key, raw, app.as_deref());
         let sending = self.sending(key, raw);
         let sign_in = self.sign_in(key, raw, app, &sign_in_as, sign_ins)?;
         Some(Account {

@@ -6,8 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// RFC 2045 6.7: at most this many characters in a line of quoted-printable.
 const LINE: usize = 76;
-/// RFC 2047 2: an encoded word has 75 at most; so many octets are 60 characters of base64.
-const WORD: usize = 45;
+/// RFC 2047 2: a line with an encoded word has 76 at most; so many octets are 52 characters of base64.
+const WORD: usize = 39;
 /// RFC 5322 2.1.1.
 const LONGEST: usize = 998;
 
@@ -57,7 +57,7 @@ fn quote_line(line: &[u8], out: &mut String) {
 /// The text of a header field (RFC 2047), folded. Control characters become spaces.
 pub(super) fn header_text(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.is_ascii() && text.len() <= LINE && !text.contains("=?") {
+    if text.is_ascii() && text.len() <= LINE - "Subject: ".len() && !text.contains("=?") {
         return text;
     }
     let mut words = vec![String::new()];
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(header_text("Not delivered: hello"), "Not delivered: hello");
         for text in ["スキャン文書 3F", &"ü".repeat(300), &"x".repeat(300), "=?utf-8?B?eA==?="] {
             let field = format!("Subject: {}\r\n", header_text(text));
-            assert!(field.is_ascii() && field.lines().all(|line| line.len() <= 78), "{field}");
+            assert!(field.is_ascii() && field.lines().all(|line| line.len() <= 76), "{field}");
             let (header, _) = mailparse::parse_header(field.as_bytes()).unwrap();
             assert_eq!(header.get_value(), text);
         }

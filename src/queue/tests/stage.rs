@@ -55,6 +55,7 @@ pub fn account(address: &str) -> Arc<Account> {
         rotation: Rotation::OldStaysValid,
         refresh_idle_life: None,
         sasl: crate::base::Sasl::Xoauth2,
+        graph: None,
         smtp: upstream.clone(),
         imap: upstream.clone(),
         pop3: upstream,
@@ -165,6 +166,13 @@ impl Default for Kept {
 }
 
 impl Kept {
+    /// With one connection, nothing overtakes anything.
+    pub fn one_at_a_time() -> Self {
+        let mut kept = Self::default();
+        Arc::make_mut(&mut kept.accounts[0]).sending.limits.connections = 1;
+        kept
+    }
+
     pub async fn store(&self) -> Arc<Store> {
         let url = format!("sqlite://{}/gatepost.db", self.dir.path().display());
         let key_file = self.dir.path().join("key");
@@ -192,22 +200,23 @@ impl Kept {
 
     pub async fn start(self) -> Stage {
         let (hold, held) = std_mpsc::channel::<()>();
-        let still = tokio::task::spawn_blocking(move || drop(held.recv()));
+        let still = tokio::task::spawn_blocking(move || {
+            let _ = held.recv();
+        });
         let (sender, calls) = mpsc::unbounded_channel();
         let (store, spool) = (self.store().await, self.spool());
         let orders = self.orders(&sender);
         let host = "gate.contoso.example".to_owned();
-        let queue = Queue::open(store.clone(), spool, self.wall.clone(), Meter::new(), host, orders).await.unwrap();
+        let queue = Queue::open(store, spool, self.wall.clone(), Meter::new(), host, orders).await.unwrap();
         let queue = Arc::new(queue);
         let (closing, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let running = tokio::spawn(queue.clone().run(closing.clone(), cut_off.clone()));
-        Stage { kept: self, store, queue, sender, calls, closing, cut_off, running, _still: (hold, still) }
+        Stage { kept: self, queue, sender, calls, closing, cut_off, running, _still: (hold, still) }
     }
 }
 
 pub struct Stage {
     pub kept: Kept,
-    pub store: Arc<Store>,
     pub queue: Arc<Queue>,
     sender: mpsc::UnboundedSender<Call>,
     calls: mpsc::UnboundedReceiver<Call>,
