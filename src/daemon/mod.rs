@@ -35,7 +35,7 @@ use tracing::{info, warn};
 use health::Health;
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
-use notify::{Notifier, Orders};
+use notify::{Mail, Notifier, Orders};
 pub use run::run;
 pub use supervisor::Signals;
 
@@ -211,6 +211,10 @@ impl Daemon {
         let notifier = Notifier {
             keepers: gate.outbound.keepers.clone(),
             calendar: self.calendar.clone(),
+            mail: Box::new({
+                let queue = gate.queue.clone();
+                move || Mail::of(&queue)
+            }),
             store: gate.store.clone(),
             meter: gate.meter.clone(),
             host: gate.host.clone(),
