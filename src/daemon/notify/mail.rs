@@ -136,7 +136,10 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
         true => format!("The sender {} gets a notice with the next step.", note.sender),
         false => "Nobody is told by mail; the log has the message by its queue id.".to_owned(),
     };
-    let text = format!("Gatepost on {}: mail of {} failed. {cause} {next_step} Queue id {}.", facts.host, note.account, note.queue_id);
+    let text = format!(
+        "Gatepost on {}: mail of {} failed. {cause} {next_step} Queue id {}.",
+        facts.host, note.account, note.queue_id
+    );
     let severity = if note.is_told { Severity::Warning } else { Severity::Critical };
     let accounts = vec![note.account.clone()];
     let event = Event { severity, text, accounts, cause, next_step, ..bare(facts, Kind::MessageFailed) };
@@ -196,7 +199,11 @@ mod tests {
         assert!(told_at(3599, &mail, &mut told).is_empty());
         let event = told_at(3600, &mail, &mut told).remove(0);
         assert_eq!(event.event, Kind::QueueStuck);
-        assert!(event.text.contains("3 messages wait in the queue of ann@contoso.com, the oldest for 1 h"), "{}", event.text);
+        assert!(
+            event.text.contains("3 messages wait in the queue of ann@contoso.com, the oldest for 1 h"),
+            "{}",
+            event.text
+        );
         assert!(told_at(20 * 3600, &mail, &mut told).is_empty());
         assert_eq!(told_at(26 * 3600, &mail, &mut told).len(), 1);
         let fault = Fault::new(FaultKind::SignInNeeded, Owner::User, "sign-in-missing", "x");
