@@ -37,6 +37,7 @@ mod pages;
 mod pop3;
 mod presets;
 mod process;
+mod queue;
 mod quirks;
 mod shared_mailboxes;
 mod sign_on;
