@@ -8,7 +8,6 @@ mod admit;
 mod attend;
 mod drive;
 mod gate;
-mod headers;
 pub mod parting;
 mod proxy;
 mod refusals;

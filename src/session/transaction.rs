@@ -11,13 +11,13 @@ use tracing::info;
 
 use super::{
     attend::{Left, attended},
-    headers::{FROM_CAP, Headers},
     relay::{Next, Relay, lost_reply, softened},
     rights::Denied,
 };
 use crate::{
     base::{Protocol, printable},
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
+    message::{FROM_CAP, Headers},
     meter::{self, Direction, MessageView, Outcome},
     net::read_up_to,
     outbound::{Channel, Lost, Unfinished},
