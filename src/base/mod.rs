@@ -14,5 +14,5 @@ pub use claim::{Bearer, Claim, Protocol, Sasl};
 pub use fault::{Fault, Kind, Owner};
 pub use mailbox::is_mailbox;
 pub use secret::Secret;
-pub use stage::Stage;
+pub use stage::{Stage, StageCell};
 pub use text::{printable, wire_text};

@@ -46,7 +46,8 @@ use crate::{
     meter::Meter,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
-    session::{Gate, Refusals, Seen},
+    outbound::{Governor, Outbound, Refusals, Seen},
+    session::Gate,
     store::{Lock, Store, StoreError},
 };
 
@@ -189,7 +190,7 @@ impl Daemon {
 
     /// What runs beside the sessions until the daemon drains.
     fn watch(&self, gate: &Gate, pages: Option<String>) {
-        let (keepers, done) = (gate.keepers.clone(), self.closing.clone());
+        let (keepers, done) = (gate.outbound.keepers.clone(), self.closing.clone());
         let current = self.gate.clone();
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
@@ -201,7 +202,7 @@ impl Daemon {
             }
         });
         let notifier = Notifier {
-            keepers: gate.keepers.clone(),
+            keepers: gate.outbound.keepers.clone(),
             calendar: self.calendar.clone(),
             store: gate.store.clone(),
             meter: gate.meter.clone(),
@@ -255,20 +256,26 @@ impl Daemon {
     /// they have. Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
     pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
         let old = self.current();
+        let before = &old.outbound;
         let tls = Arc::new(ClientTls::new(&config.network)?);
         // Kept for all who hold it: keepers, notices, and sign-ins on pages of the console.
         self.http.take_over(&HttpClient::new(&config.network, &tls)?);
-        old.keepers.apply(&sign_ins(config), &domains(config));
+        before.keepers.apply(&sign_ins(config), &domains(config));
         let gate = Arc::new(Gate {
             register: Register::new(&config.accounts, &config.domains, &config.clients),
             passwords: old.passwords.clone(),
             guesses: old.guesses.clone(),
-            keepers: old.keepers.clone(),
             store: old.store.clone(),
-            tls,
-            mail_proxy: config.network.mail_proxy.clone(),
-            seen: old.seen.clone(),
-            refusals: Refusals::default(),
+            outbound: Arc::new(Outbound {
+                keepers: before.keepers.clone(),
+                tls,
+                mail_proxy: config.network.mail_proxy.clone(),
+                seen: before.seen.clone(),
+                refusals: Refusals::default(),
+                governor: before.governor.clone(),
+                meter: before.meter.clone(),
+                host: before.host.clone(),
+            }),
             meter: old.meter.clone(),
             host: old.host.clone(),
             sign_on: config.daemon.sign_on,
@@ -295,7 +302,7 @@ impl Daemon {
         self.sessions.close();
         self.closing.cancel();
         let end = Instant::now() + self.drain;
-        let keepers = self.current().keepers.clone();
+        let keepers = self.current().outbound.keepers.clone();
         let (keepers, ()) = tokio::join!(timeout_at(end, keepers.stop()), self.drain_sessions(end));
         if keepers.is_err() {
             warn!("a token refresh did not end in time and is cut off");
@@ -329,7 +336,7 @@ impl Daemon {
         let console = Arc::new(Console {
             access,
             meter: gate.meter.clone(),
-            keepers: gate.keepers.clone(),
+            keepers: gate.outbound.keepers.clone(),
             store: gate.store.clone(),
             ready: AtomicBool::new(true),
             accounts: RwLock::new(config.accounts.clone()),
@@ -405,18 +412,25 @@ async fn build_gate(
     let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
-    Ok(Gate {
-        register: Register::new(&config.accounts, &config.domains, &config.clients),
-        passwords: Arc::new(passwords),
-        guesses: Arc::new(Guesses::default()),
+    let host = supervisor::host_name();
+    let outbound = Outbound {
         keepers,
-        store,
         tls,
         mail_proxy: config.network.mail_proxy.clone(),
         seen,
         refusals: Refusals::default(),
+        governor: Arc::new(Governor::default()),
+        meter: meter.clone(),
+        host: host.clone(),
+    };
+    Ok(Gate {
+        register: Register::new(&config.accounts, &config.domains, &config.clients),
+        passwords: Arc::new(passwords),
+        guesses: Arc::new(Guesses::default()),
+        store,
+        outbound: Arc::new(outbound),
         meter,
-        host: supervisor::host_name(),
+        host,
         sign_on: config.daemon.sign_on,
         closing,
         cut_off,

@@ -56,14 +56,14 @@ fn unique() -> String {
 
 /// A message that is held because its body decides about its header block.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldBody {
     head: usize,
     text: Undeclared,
     /// As far as `text` was fed.
     seen: usize,
 }
 
-impl Held {
+impl HeldBody {
     /// `head`: how long the header block is, its empty line included.
     pub(super) fn new(head: usize) -> Self {
         Self { head, text: Undeclared::default(), seen: head }
@@ -89,7 +89,7 @@ mod tests {
     /// What becomes of a message that comes in these pieces, and whether it was held to its end.
     fn held(pieces: &[&str]) -> (String, bool) {
         let mut message = b"Subject: x\r\n\r\n".to_vec();
-        let mut held = Held::new(message.len());
+        let mut held = HeldBody::new(message.len());
         let mut repairs = Repairs::default();
         for (n, piece) in pieces.iter().enumerate() {
             message.extend_from_slice(piece.as_bytes());

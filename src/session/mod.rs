@@ -6,18 +6,13 @@
 
 mod admit;
 mod attend;
-mod drive;
 mod gate;
+mod mending;
 pub mod parting;
 mod proxy;
-mod refusals;
 mod relay;
 mod rights;
-mod seen;
-mod sign_on;
 mod transaction;
 
 pub use admit::serve;
 pub use gate::{Doorway, Gate};
-pub use refusals::Refusals;
-pub use seen::Seen;

@@ -12,24 +12,22 @@ use tracing::{debug, info, warn};
 
 use super::{
     Gate,
-    admit::{Through, linger},
+    admit::linger,
     attend::{Left, attended},
-    drive::write,
+    mending::{force_envelope, is_forced},
     rights::Denied,
-    seen::ehlo,
-    sign_on::sign_on,
     transaction::{self, Envelope},
 };
 use crate::{
     account::Admitted,
-    base::{Protocol, Stage, printable},
+    base::{Fault, Protocol, Stage, printable},
     catalog::{
-        own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
+        own::{DAY_USED_UP, MAILBOX_BUSY, SENDER_NOT_ALLOWED, UPSTREAM_LOST},
         rights::denies_sender,
     },
     meter::Entry,
-    net::{Stream, read_some},
-    outbound::{Channel, Lost},
+    net::{Stream, read_some, write},
+    outbound::{Channel, Connection, Lost, Turn, ehlo},
     wire::{
         ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
@@ -48,10 +46,12 @@ pub(super) struct Relay<'a> {
     pub(super) admitted: Admitted,
     pub(super) client: Stream,
     pub(super) input: Lines,
-    pub(super) channel: Option<Channel>,
+    pub(super) channel: Option<Connection>,
     keywords: Vec<String>,
     envelope: Option<Envelope>,
     errors: u32,
+    /// A message was sent on the connection that is held: it may go to others who wait.
+    has_sent: bool,
     /// DATA was refused, and the client may not have waited for that.
     body_may_follow: bool,
     said_goodbye: bool,
@@ -73,9 +73,16 @@ enum Woken {
     Closing,
 }
 
-pub(super) async fn run(gate: &Gate, through: Box<Through>, entry: &Entry) {
+pub(super) async fn run(
+    gate: &Gate,
+    client: Stream,
+    unread: BytesMut,
+    admitted: Admitted,
+    connection: Connection,
+    entry: &Entry,
+) {
     entry.set_stage(Stage::Relaying);
-    let mut relay = Relay::new(gate, through, entry);
+    let mut relay = Relay::new(gate, client, unread, admitted, connection, entry);
     tokio::select! {
         // First, so that a message that is cut off can say so itself.
         biased;
@@ -91,24 +98,30 @@ pub(super) async fn run(gate: &Gate, through: Box<Through>, entry: &Entry) {
     if relay.envelope.is_none()
         && let Some(channel) = relay.channel.take()
     {
-        channel.quit().await;
+        channel.leave();
     }
 }
 
 impl<'a> Relay<'a> {
-    fn new(gate: &'a Gate, through: Box<Through>, entry: &'a Entry) -> Self {
-        let Through { client, unread, admitted, upstream } = *through;
-        let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
+    fn new(
+        gate: &'a Gate,
+        client: Stream,
+        unread: BytesMut,
+        admitted: Admitted,
+        connection: Connection,
+        entry: &'a Entry,
+    ) -> Self {
         Self {
             gate,
             entry,
             admitted,
             client,
             input: Lines::with_input(COMMAND_CAP, unread),
-            channel: Some(channel),
-            keywords: upstream.capabilities,
+            keywords: connection.keywords.clone(),
+            channel: Some(connection),
             envelope: None,
             errors: 0,
+            has_sent: false,
             body_may_follow: false,
             said_goodbye: false,
         }
@@ -143,6 +156,10 @@ impl<'a> Relay<'a> {
                 Err(_) => return Woken::TooLong,
             }
             let between = self.envelope.is_none();
+            // Room is held for a transaction: a client that goes on and on must not keep others waiting.
+            if between && self.has_sent && self.channel.as_ref().is_some_and(Connection::is_wanted) {
+                self.leave_channel();
+            }
             tokio::select! {
                 read = timeout_at(start + CLIENT_IDLE, read_some(&mut self.client, |bytes| self.input.feed(bytes))) => match read {
                     Ok(Ok(n)) if n > 0 => {}
@@ -150,10 +167,7 @@ impl<'a> Relay<'a> {
                     Err(_) => return Woken::ClientIdle,
                 },
                 () = sleep_until(start + UPSTREAM_IDLE), if between && self.channel.is_some() => {
-                    if let Some(channel) = self.channel.take() {
-                        // In the background: a slow goodbye is nothing that the client should wait for.
-                        tokio::spawn(channel.quit());
-                    }
+                    self.leave_channel();
                 }
                 () = upstream_closes(&mut self.channel), if between && self.channel.is_some() => {
                     debug!(session = self.entry.id(), "upstream closed between messages");
@@ -161,6 +175,14 @@ impl<'a> Relay<'a> {
                 }
                 () = self.gate.closing.cancelled(), if between => return Woken::Closing,
             }
+        }
+    }
+
+    /// The next message takes one again.
+    fn leave_channel(&mut self) {
+        self.has_sent = false;
+        if let Some(channel) = self.channel.take() {
+            channel.leave();
         }
     }
 
@@ -198,7 +220,7 @@ impl<'a> Relay<'a> {
         if reply.code == 503 { self.mistake(reply).await } else { self.say(reply).await }
     }
 
-    async fn mail(&mut self, mail: Mail) -> Result<Reply, Left> {
+    async fn mail(&mut self, mut mail: Mail) -> Result<Reply, Left> {
         if self.envelope.is_some() {
             return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
         }
@@ -206,38 +228,49 @@ impl<'a> Relay<'a> {
         if mail.size > limit {
             return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
         }
-        if !self.admitted.account.may_send_as(&mail.address) {
+        let repairs = force_envelope(&self.admitted, &mut mail);
+        if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
             return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
         }
-        // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
-        let mut fresh = self.channel.is_none();
+        // What the upstream throttles is tried again within this time.
+        let until = Instant::now() + self.gate.sign_on;
         loop {
-            let channel = match self.channel.take().filter(Channel::is_usable) {
+            let channel = match self.channel.take().filter(|channel| channel.is_usable()) {
                 Some(channel) => channel,
-                None => match self.take_channel().await? {
+                None => match self.take_channel(until).await? {
                     Ok(channel) => channel,
                     Err(reply) => return Ok(reply),
                 },
+            };
+            // Room for a connection first: who waits for a turn without one would hold up those who have one.
+            let turn = match self.take_turn().await? {
+                Ok(turn) => turn,
+                Err(reply) => {
+                    self.channel = Some(channel);
+                    return Ok(reply);
+                }
             };
             let channel = self.channel.insert(channel);
             if !mail.address.is_ascii() && !channel.carries().utf8 {
                 return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
             }
             dropped(self.entry, mail.wants_notices(), channel);
+            // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
+            let was_fresh = std::mem::take(&mut channel.is_fresh);
             match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
-                Ok(reply) if reply.code == 421 && !fresh => {}
+                Ok(reply) if reply.code == 421 && !was_fresh => {}
+                Ok(reply) if asks_to_slow_down(&reply) && Instant::now() < until => turn.slow_down(),
                 Ok(reply) => {
                     if reply.is_positive() {
-                        self.envelope = Some(Envelope::new(mail));
+                        self.envelope = Some(Envelope::new(mail, turn, repairs));
                         return Ok(softened(reply));
                     }
                     return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
                 }
-                Err(lost) if fresh => return Ok(lost_reply(&lost)),
+                Err(lost) if was_fresh => return Ok(lost_reply(&lost)),
                 Err(_) => {}
             }
             self.channel = None;
-            fresh = true;
         }
     }
 
@@ -270,29 +303,39 @@ impl<'a> Relay<'a> {
         reply
     }
 
-    /// Signs on again for the next message.
-    async fn take_channel(&mut self) -> Result<Result<Channel, Reply>, Left> {
-        let deadline = Instant::now() + self.gate.sign_on;
-        let account = &self.admitted.account;
-        let signing_on = sign_on(self.gate, account, Protocol::Smtp, deadline, self.entry);
-        let signed_on = attended(&mut self.client, &mut self.input, signing_on).await?;
+    /// A connection for the next message.
+    async fn take_channel(&mut self, until: Instant) -> Result<Result<Connection, Reply>, Left> {
+        let Admitted { account, .. } = &self.admitted;
+        let client = self.admitted.client_name();
+        let connecting = self.gate.outbound.connect(account, client, until, self.entry.stage_cell());
+        let connected = attended(&mut self.client, &mut self.input, connecting).await?;
         self.entry.set_stage(Stage::Relaying);
-        Ok(match signed_on {
-            Ok(upstream) => {
-                self.keywords.clone_from(&upstream.capabilities);
-                Ok(Channel::new(upstream.stream, upstream.unread, &upstream.capabilities))
+        Ok(match connected {
+            Ok(connection) => {
+                self.keywords.clone_from(&connection.keywords);
+                Ok(connection)
             }
-            Err(fault) => {
-                self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-                warn!(
-                    session = self.entry.id(),
-                    account = account.address,
-                    owner = fault.owner.as_str(),
-                    "refused: {fault}"
-                );
-                Err(mail_refusal(&fault))
-            }
+            Err(fault) => Err(self.refusal(&fault)),
         })
+    }
+
+    /// Room for one more message of this mailbox.
+    async fn take_turn(&mut self) -> Result<Result<Turn, Reply>, Left> {
+        let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name());
+        let turn = attended(&mut self.client, &mut self.input, turn).await?;
+        Ok(turn.map_err(|fault| self.refusal(&fault)))
+    }
+
+    /// Notes a fault that stands in the way of a message.
+    fn refusal(&self, fault: &Fault) -> Reply {
+        let account = self.admitted.account.address.as_str();
+        self.gate.meter.fault(Protocol::Smtp, account, fault);
+        let (session, owner) = (self.entry.id(), fault.owner.as_str());
+        warn!(session, account, owner, "refused: {fault}");
+        match fault.id == MAILBOX_BUSY.id {
+            true => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
+            false => mail_refusal(fault),
+        }
     }
 
     async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
@@ -300,6 +343,10 @@ impl<'a> Relay<'a> {
         let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
             return Ok(lost_reply(&Lost::Closed));
         };
+        if !envelope.has_room() {
+            let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
+            return Ok(Reply::new(452, format!("{text} [gatepost {}]", DAY_USED_UP.id)));
+        }
         if !rcpt.address.is_ascii() && !channel.carries().utf8 {
             return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
         }
@@ -321,9 +368,10 @@ impl<'a> Relay<'a> {
             self.envelope = Some(envelope);
             return self.refuse_data(&Reply::new(554, "5.5.1 No valid recipients")).await;
         }
-        let Some(channel) = self.channel.take().filter(Channel::is_usable) else {
+        let Some(channel) = self.channel.take().filter(|channel| channel.is_usable()) else {
             return self.refuse_data(&lost_reply(&Lost::Closed)).await;
         };
+        self.has_sent = true;
         transaction::run(self, envelope, channel).await
     }
 
@@ -351,7 +399,7 @@ impl<'a> Relay<'a> {
 
     /// Says RSET upstream.
     pub(super) async fn end_transaction(&mut self) -> Result<(), Left> {
-        let reset = Channel::reset(self.channel.take());
+        let reset = Connection::reset(self.channel.take());
         self.channel = attended(&mut self.client, &mut self.input, reset).await?;
         Ok(())
     }
@@ -387,7 +435,7 @@ impl<'a> Relay<'a> {
     }
 }
 
-async fn upstream_closes(channel: &mut Option<Channel>) {
+async fn upstream_closes(channel: &mut Option<Connection>) {
     match channel {
         Some(channel) => channel.idle().await,
         None => std::future::pending().await,
@@ -399,6 +447,11 @@ fn dropped(entry: &Entry, wants_notices: bool, channel: &Channel) {
     if wants_notices && !channel.carries().dsn {
         info!(session = entry.id(), "DSN parameters dropped: the mail server does not offer DSN");
     }
+}
+
+/// Exchange's words for a mailbox that sends too much at a time (fact sheet microsoft.md, 3.2).
+pub(super) fn asks_to_slow_down(reply: &Reply) -> bool {
+    reply.code == 432
 }
 
 /// 421 says that *this* connection closes; the upstream's does, ours does not.

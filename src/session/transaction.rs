@@ -11,16 +11,17 @@ use tracing::info;
 
 use super::{
     attend::{Left, attended},
-    relay::{Next, Relay, lost_reply, softened},
+    mending::{HeldBody, is_forced, mended},
+    relay::{Next, Relay, asks_to_slow_down, lost_reply, softened},
     rights::Denied,
 };
 use crate::{
     base::{Protocol, printable},
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
-    message::{FROM_CAP, Headers},
+    message::{FROM_CAP, Headers, Repairs},
     meter::{self, Direction, MessageView, Outcome},
     net::read_up_to,
-    outbound::{Channel, Lost, Unfinished},
+    outbound::{Connection, Lost, Turn, Unfinished},
     wire::{
         lines::Lines,
         smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
@@ -40,20 +41,40 @@ const SLOWEST: u64 = 512;
 const TAKEN_CAP: u64 = 4 * SIZE_LIMIT;
 
 /// The envelope of the message that is open.
-#[derive(Debug)]
 pub(super) struct Envelope {
     mail: Mail,
     recipients: usize,
     started: Instant,
+    /// Room for this message, until it is sent.
+    turn: Turn,
+    /// What was changed in it.
+    repairs: Repairs,
 }
 
 impl Envelope {
-    pub(super) fn new(mail: Mail) -> Self {
-        Self { mail, recipients: 0, started: Instant::now() }
+    pub(super) fn new(mail: Mail, turn: Turn, repairs: Repairs) -> Self {
+        Self { mail, recipients: 0, started: Instant::now(), turn, repairs }
+    }
+
+    /// Whether one more recipient fits into the day's.
+    pub(super) fn has_room(&self) -> bool {
+        self.turn.has_room()
     }
 
     pub(super) fn note(&mut self, reply: &Reply) {
-        self.recipients += usize::from(reply.is_positive());
+        if reply.is_positive() {
+            self.recipients += 1;
+            self.turn.note_recipient();
+        }
+    }
+
+    /// The message came to an end. One that may have arrived counts as one that did.
+    fn settle(self, reply: &Reply, is_doubtful: bool) {
+        if asks_to_slow_down(reply) {
+            self.turn.slow_down();
+        } else if reply.is_positive() || is_doubtful {
+            self.turn.sent();
+        }
     }
 
     pub(super) const fn recipients(&self) -> usize {
@@ -65,13 +86,15 @@ impl Envelope {
 enum Way {
     /// The header block is still being gathered; the upstream has heard no DATA.
     Held,
+    /// The body, too: it decides about the header block.
+    Awaited(HeldBody),
     Open,
     /// Nothing more goes upstream; the reply waits for the end of data.
     Refused(Reply),
 }
 
 /// Reads the message behind DATA and passes it on.
-pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Channel) -> Next {
+pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Connection) -> Next {
     let mut passage = Passage {
         body: Body::new(),
         way: Way::Held,
@@ -82,8 +105,10 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
         owes_reset: false,
         began: Instant::now(),
         headers: Headers::default(),
-        utf8: envelope.mail.utf8,
+        mail: envelope.mail.clone(),
+        repairs: envelope.repairs.clone(),
         is_ending: false,
+        is_doubtful: false,
     };
     if relay.say(&Reply::new(354, "Start mail input; end with <CRLF>.<CRLF>")).await == Next::Ends {
         record(relay, &envelope, &passage, None);
@@ -106,7 +131,8 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
     };
     let reply = relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account));
     record(relay, &envelope, &passage, Some(&reply));
-    relay.channel = passage.channel.filter(Channel::is_usable);
+    envelope.settle(&reply, passage.is_doubtful);
+    relay.channel = passage.channel.filter(|channel| channel.is_usable());
     // The answer first: it does not wait for an upstream that takes its time over RSET.
     match relay.say(&softened(reply)).await {
         Next::Goes if passage.owes_reset => {
@@ -120,7 +146,7 @@ struct Passage {
     body: Body,
     way: Way,
     /// `None` once it is of no more use to this message or the next.
-    channel: Option<Channel>,
+    channel: Option<Connection>,
     /// Bytes for the upstream: the header block while it is held, then one chunk at a time.
     out: Vec<u8>,
     octets: u64,
@@ -131,10 +157,13 @@ struct Passage {
     began: Instant,
     /// As far as the header block was read.
     headers: Headers,
-    /// MAIL said SMTPUTF8.
-    utf8: bool,
+    mail: Mail,
+    /// What was changed so far, in the envelope too.
+    repairs: Repairs,
     /// The final dot may be on its way.
     is_ending: bool,
+    /// It was, and nobody answered.
+    is_doubtful: bool,
 }
 
 impl Passage {
@@ -215,7 +244,7 @@ impl Passage {
         match self.way {
             Way::Refused(_) => return,
             Way::Open => self.channel = None,
-            Way::Held => self.owes_reset = true,
+            Way::Held | Way::Awaited(_) => self.owes_reset = true,
         }
         self.way = Way::Refused(reply);
     }
@@ -223,7 +252,7 @@ impl Passage {
     const fn refusal(&self) -> Option<&Reply> {
         match &self.way {
             Way::Refused(reply) => Some(reply),
-            Way::Held | Way::Open => None,
+            Way::Held | Way::Awaited(_) | Way::Open => None,
         }
     }
 
@@ -233,10 +262,20 @@ impl Passage {
             if complete.is_none() && !ended {
                 return Ok(());
             }
-            match self.reads_badly(complete.unwrap_or(self.out.len()), relay) {
+            let (head, awaits_body) = self.mend(complete.unwrap_or(self.out.len()), relay);
+            match self.reads_badly(head, relay) {
                 Some(reply) => self.refuse(reply),
+                None if awaits_body => self.way = Way::Awaited(HeldBody::new(head)),
                 None => self.open(ended, relay).await?,
             }
+        }
+        if let Way::Awaited(held) = &mut self.way {
+            let before = self.out.len();
+            if !held.is_over(&mut self.out, ended, &mut self.repairs) {
+                return Ok(());
+            }
+            self.octets += (self.out.len() - before) as u64;
+            self.open(ended, relay).await?;
         }
         if let (Way::Open, Some(channel)) = (&self.way, &mut self.channel)
             && let Err(lost) = channel.body(&self.out).await
@@ -247,6 +286,17 @@ impl Passage {
         }
         self.out.clear();
         Ok(())
+    }
+
+    /// Mends the header block, the first `length` octets; how long it is then, and whether the body has a say in it.
+    fn mend(&mut self, length: usize, relay: &Relay<'_>) -> (usize, bool) {
+        let mended = mended(&relay.admitted, &self.mail, self.out.get(..length).unwrap_or_default());
+        self.repairs.join(&mended.repairs);
+        let Some(head) = mended.head else { return (length, mended.awaits_body) };
+        let new = head.len();
+        self.octets = self.octets + new as u64 - length as u64;
+        self.out.splice(..length, head);
+        (new, mended.awaits_body)
     }
 
     /// Reads the header block, the first `length` octets: what is wrong with it, if anything is.
@@ -263,14 +313,15 @@ impl Passage {
             return Some(Reply::new(552, format!("5.3.4 From header larger than {} KiB", FROM_CAP / 1024)));
         }
         let account = &relay.admitted.account;
-        if let Some(sender) = headers.from.iter().find(|sender| !account.may_send_as(sender)) {
+        let is_ours = |sender: &str| is_forced(&relay.admitted) && account.address.eq_ignore_ascii_case(sender);
+        if let Some(sender) = headers.from.iter().find(|sender| !is_ours(sender) && !account.may_send_as(sender)) {
             return Some(relay.not_allowed(sender, "From"));
         }
-        if let Some(sender) = headers.sender.iter().find(|sender| !account.may_be_sender(sender)) {
+        if let Some(sender) = headers.sender.iter().find(|sender| !is_ours(sender) && !account.may_be_sender(sender)) {
             return Some(relay.not_allowed(sender, "Sender"));
         }
         let carried = self.channel.as_ref().is_some_and(|channel| channel.carries().utf8);
-        (self.utf8 && !carried && !head.is_ascii())
+        (self.mail.utf8 && !carried && !head.is_ascii())
             .then(|| Reply::new(550, "5.6.7 The mail server does not take headers outside ASCII"))
     }
 
@@ -301,6 +352,7 @@ impl Passage {
         answer.unwrap_or_else(|unfinished| match unfinished {
             Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
             Unfinished::BehindTheDot(lost) => {
+                self.is_doubtful = true;
                 let text = "No answer to the whole message, it may have been delivered";
                 Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost {}]", UPSTREAM_LOST.id))
             }
@@ -338,6 +390,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
     relay.gate.meter.message(outcome, envelope.started.elapsed());
     relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
+    passage.repairs.iter().for_each(|repair| relay.gate.meter.repaired(repair.as_str()));
     let message = MessageView {
         at: meter::now(),
         account: relay.admitted.account.address.clone(),
@@ -347,6 +400,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         bytes: passage.octets,
         outcome: outcome.as_str(),
         reply: printable(&text, 300),
+        repaired: passage.repairs.to_string(),
         ms: envelope.started.elapsed().as_millis() as u64,
     };
     info!(
@@ -359,6 +413,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         message_id = passage.headers.message_id,
         reply = message.reply,
         ms = message.ms,
+        repaired = message.repaired,
         normalised_line_feeds = passage.body.normalised(),
         "message {}",
         message.outcome

@@ -1,4 +1,4 @@
-//! The shape of the house, held: rows, the purity of `wire` and `base`, sizes, names, and who may see a secret.
+//! The shape of the house, held: rows, the purity of `wire`, `base` and `message`, sizes, names, and who may see a secret.
 
 use std::{
     fs,

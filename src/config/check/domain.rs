@@ -39,7 +39,8 @@ impl Checker<'_> {
         let password = self.domain_password(key, raw, grant, &domain);
         let send_as = self.send_as(key, raw, "");
         let send_as = if raw.send_as.is_some() { send_as } else { Vec::new() };
-        Some(Domain { sign_ins: DomainSignIns { app: app?, domain }, password: password?, send_as })
+        let sending = self.sending(key, raw);
+        Some(Domain { sign_ins: DomainSignIns { app: app?, domain }, password: password?, send_as, sending })
     }
 
     /// Keys that name one person or one mailbox.

@@ -11,6 +11,7 @@ mod notify;
 mod place;
 mod proof;
 mod secret;
+mod sending;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 

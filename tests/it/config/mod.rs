@@ -357,7 +357,6 @@ fn what_comes_later_is_refused_never_ignored() {
     for text in [
         format!("{account}outbound = \"smtp-then-graph\"\n"),
         format!("{account}delivery = \"queue\"\n"),
-        format!("{client}sender = \"force\"\n"),
         format!("{client}recipients = [\"*@contoso.com\"]\n"),
         format!("{client}capture = true\n"),
         format!("{client}delivery = \"queue\"\n"),
@@ -367,13 +366,13 @@ fn what_comes_later_is_refused_never_ignored() {
     }
     for text in [
         format!("{account}limits = {{ connections = 2 }}\n"),
-        format!("{client}repair = true\n"),
         "[queue]\nmax-age-hours = 24\n".to_owned(),
         "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned(),
     ] {
         let (_, warnings) = check(&text).unwrap();
         assert!(warnings.to_string().contains("this version"), "{warnings}");
     }
+    fine(&format!("{client}sender = \"force\"\nrepair = true\n"));
     fine(&format!("{client}sender = \"keep\"\nrepair = false\ncapture = false\ndelivery = \"direct\"\n"));
 }
 
