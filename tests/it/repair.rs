@@ -37,7 +37,7 @@ fn arrived(world: &World) -> String {
 /// The one line of the log about a message of this client.
 fn told(client: &str, words: &[&str]) -> usize {
     let client = format!("client={client:?}");
-    journal().lines(&[&[client.as_str(), " message "], words].concat()).len()
+    journal().lines(&[&[client.as_str(), " message=message "], words].concat()).len()
 }
 
 #[tokio::test]
