@@ -30,8 +30,6 @@ fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {
     let what = format!("`outbound = \"{}\"`", word.unwrap_or_default());
     later(check, &table.field("outbound"), word.is_some(), &what, "use outbound = \"smtp\"");
     delivery(check, table, raw.delivery);
-    let limits = "`limits` are not kept by this version; Microsoft's own hold";
-    notice(check, &table.field("limits"), raw.limits.is_some(), limits);
 }
 
 fn client(check: &mut Checker, table: &Key, raw: &raw::Client) {

@@ -21,12 +21,18 @@ pub(super) fn mend(block: &Block<'_>, orders: &Orders<'_>, edits: &mut Edits, re
     for field in block.fields.iter().filter(concerned) {
         let value = block.value(field);
         let author = (field.name == Name::From && block.only(Name::From).is_some()).then(|| orders.author());
-        let mut list = List { value, author, splice: Splice::new(value), done: Repairs::default() };
-        if list.go().is_ok() && !list.done.is_empty() {
-            repairs.join(&list.done);
-            edits.replace(field.value.clone(), list.splice.done());
+        if let Some(value) = strict(value, author, repairs) {
+            edits.replace(field.value.clone(), value);
         }
     }
+}
+
+/// The list made strict, where it is not. `author`: the address of a mailbox without one.
+pub(super) fn strict(value: &[u8], author: Option<&str>, repairs: &mut Repairs) -> Option<Vec<u8>> {
+    let mut list = List { value, author, splice: Splice::new(value), done: Repairs::default() };
+    list.go().ok().filter(|()| !list.done.is_empty())?;
+    repairs.join(&list.done);
+    Some(list.splice.done())
 }
 
 struct List<'a> {

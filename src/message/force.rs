@@ -4,6 +4,7 @@
 //! it would be a claim to send for others. Where From is the account's alone already, nothing is changed.
 
 use super::{
+    address_fields::strict,
     block::{Block, Edits, Field, Name},
     headers::Headers,
     mailboxes::{Kind, Mailboxes},
@@ -61,7 +62,8 @@ fn forced(value: &[u8], account: &str) -> Vec<u8> {
         let read = Headers::of_plain(&[b"From:", value.as_slice()].concat());
         matches!(read.from.as_slice(), [only] if only.eq_ignore_ascii_case(account))
     };
-    renamed(value, account).filter(is_own).unwrap_or_else(|| format!(" {account}").into_bytes())
+    let strict = |value: Vec<u8>| strict(&value, None, &mut Repairs::default()).unwrap_or(value);
+    renamed(value, account).map(strict).filter(is_own).unwrap_or_else(|| format!(" {account}").into_bytes())
 }
 
 fn renamed(value: &[u8], account: &str) -> Option<Vec<u8>> {

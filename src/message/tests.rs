@@ -255,6 +255,7 @@ fn a_forced_from_keeps_its_display_name_and_answers_go_where_they_went() {
         ("Ann <a@b.example>, Bob <b@c.example>", "Ann <scanner@contoso.example>", true),
         ("team: a@b.example;", "scanner@contoso.example", true),
         ("\"Ann <a@b.example>", "scanner@contoso.example", false),
+        ("a@b.example <c", "\"a@b.example\" <scanner@contoso.example>", false),
         ("Ann <a>", "Ann <scanner@contoso.example>", false),
     ] {
         let reply_to = if reply_to { format!("Reply-To: {before}\n") } else { String::new() };

@@ -6,11 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
-use super::{
-    Doorway, Gate,
-    attend::left,
-    parting, proxy, relay,
-};
+use super::{Doorway, Gate, attend::left, parting, proxy, relay};
 use crate::{
     account::Admitted,
     base::{Claim, Fault, Protocol, Stage},
@@ -51,9 +47,7 @@ impl Beyond {
             Self::Spliced(upstream) => {
                 Welcome { capabilities: upstream.capabilities.clone(), untagged: upstream.untagged.clone() }
             }
-            Self::Relayed(connection) => {
-                Welcome { capabilities: connection.keywords.clone(), untagged: Bytes::new() }
-            }
+            Self::Relayed(connection) => Welcome { capabilities: connection.keywords.clone(), untagged: Bytes::new() },
         }
     }
 }
@@ -104,7 +98,9 @@ fn knocking<'a>(
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
-        Protocol::Smtp => Box::pin(door.knock(client, SmtpFront::new(gate.outbound.seen.ehlo(&gate.host, apps), protection))),
+        Protocol::Smtp => {
+            Box::pin(door.knock(client, SmtpFront::new(gate.outbound.seen.ehlo(&gate.host, apps), protection)))
+        }
         Protocol::Imap => {
             Box::pin(door.knock(client, ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection)))
         }

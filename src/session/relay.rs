@@ -235,10 +235,14 @@ impl<'a> Relay<'a> {
         // What the upstream throttles is tried again within this time.
         let until = Instant::now() + self.gate.sign_on;
         loop {
-            let channel = match self.channel.take().filter(|channel| channel.is_usable()) {
-                Some(channel) => channel,
+            // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
+            let (channel, is_fresh) = match self.channel.take().filter(|channel| channel.is_usable()) {
+                Some(channel) => (channel, false),
                 None => match self.take_channel(until).await? {
-                    Ok(channel) => channel,
+                    Ok(channel) => {
+                        let is_fresh = channel.is_fresh;
+                        (channel, is_fresh)
+                    }
                     Err(reply) => return Ok(reply),
                 },
             };
@@ -255,10 +259,8 @@ impl<'a> Relay<'a> {
                 return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
             }
             dropped(self.entry, mail.wants_notices(), channel);
-            // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
-            let was_fresh = std::mem::take(&mut channel.is_fresh);
             match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
-                Ok(reply) if reply.code == 421 && !was_fresh => {}
+                Ok(reply) if reply.code == 421 && !is_fresh => {}
                 Ok(reply) if asks_to_slow_down(&reply) && Instant::now() < until => turn.slow_down(),
                 Ok(reply) => {
                     if reply.is_positive() {
@@ -267,7 +269,7 @@ impl<'a> Relay<'a> {
                     }
                     return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
                 }
-                Err(lost) if was_fresh => return Ok(lost_reply(&lost)),
+                Err(lost) if is_fresh => return Ok(lost_reply(&lost)),
                 Err(_) => {}
             }
             self.channel = None;

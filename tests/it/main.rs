@@ -21,6 +21,7 @@ mod detour;
 mod disk;
 mod explained;
 mod first_message;
+mod governor;
 mod hostile;
 mod imap;
 mod import;

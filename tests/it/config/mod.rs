@@ -13,7 +13,7 @@ use std::{
 };
 
 use gatepost::{
-    account::LocalPassword,
+    account::{Limits, LocalPassword},
     config::{self, Config, Problems, Severity, Surroundings},
     net::UpstreamTls,
     oauth::{AppCredential, Rotation},
@@ -351,6 +351,20 @@ fn custom_names_everything_it_needs() {
 }
 
 #[test]
+fn limits_hold_where_they_are_sound_and_are_exchanges_own_where_they_are_not_given() {
+    let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
+    let limits = |keys: &str| fine(&format!("{account}limits = {{ {keys} }}\n")).accounts[0].sending.limits;
+    let of = |limits: Limits| (limits.connections, limits.messages_per_minute, limits.recipients_per_day);
+    assert_eq!(of(limits("")), (3, 30, 10_000));
+    assert_eq!(of(limits("connections = 2, recipients-per-day = 500")), (2, 30, 500));
+    for (wrong, name) in [("connections = 0", "connections"), ("messages-per-minute = 2000000", "messages-per-minute")]
+    {
+        let text = refused(&format!("{account}limits = {{ {wrong} }}\n"));
+        assert!(text.contains(&format!("account[0].limits.{name}")) && text.contains("goes from 1 to"), "{text}");
+    }
+}
+
+#[test]
 fn what_comes_later_is_refused_never_ignored() {
     let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
     let client = format!("{account}{COPIER}from = [\"10.0.0.1\"]\n");
@@ -365,7 +379,6 @@ fn what_comes_later_is_refused_never_ignored() {
         assert!(refused(&text).contains("not available in this version"), "{text}");
     }
     for text in [
-        format!("{account}limits = {{ connections = 2 }}\n"),
         "[queue]\nmax-age-hours = 24\n".to_owned(),
         "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned(),
     ] {

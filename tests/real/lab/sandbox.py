@@ -42,6 +42,7 @@ ACCOUNT = """
 [[account]]
 address = "{user}"
 password = "{password}"
+limits = {{ connections = 50, messages-per-minute = 1000 }}
 """
 
 # Devices with a rule of their own, in the mailbox of the first user.
