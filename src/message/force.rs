@@ -62,8 +62,8 @@ fn forced(value: &[u8], account: &str) -> Vec<u8> {
         let read = Headers::of_plain(&[b"From:", value.as_slice()].concat());
         matches!(read.from.as_slice(), [only] if only.eq_ignore_ascii_case(account))
     };
-    let strict = |value: Vec<u8>| strict(&value, None, &mut Repairs::default()).unwrap_or(value);
-    renamed(value, account).map(strict).filter(is_own).unwrap_or_else(|| format!(" {account}").into_bytes())
+    let made_strict = |value: Vec<u8>| strict(&value, None, &mut Repairs::default()).unwrap_or(value);
+    renamed(value, account).map(made_strict).filter(is_own).unwrap_or_else(|| format!(" {account}").into_bytes())
 }
 
 fn renamed(value: &[u8], account: &str) -> Option<Vec<u8>> {

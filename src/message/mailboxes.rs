@@ -12,7 +12,9 @@ pub(super) enum Kind {
     Quoted,
     Comment,
     /// `<...>`; without its end, what is left of the list.
-    Angle { is_closed: bool },
+    Angle {
+        is_closed: bool,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -148,7 +150,8 @@ mod tests {
 
     #[test]
     fn what_has_no_end_and_groups_are_not_read() {
-        for odd in ["\"Ann <a@b.c>", "(Ann <a@b.c>", "<a@b.c <d@e.f>", "team: a@b.c;", "a) b", "\"a\\", "(a\\", "<\"a>"] {
+        for odd in ["\"Ann <a@b.c>", "(Ann <a@b.c>", "<a@b.c <d@e.f>", "team: a@b.c;", "a) b", "\"a\\", "(a\\", "<\"a>"]
+        {
             assert_eq!(shape(odd), None, "{odd}");
         }
     }

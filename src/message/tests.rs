@@ -227,17 +227,13 @@ fn what_is_added_stands_before_a_line_that_is_no_field() {
         "date,message-id",
     );
     // A folded line at the start never becomes part of a field of ours.
-    becomes(
-        &orders(),
-        &format!(" folded\n{REST}"),
-        &format!(" folded\n{REST}From: scanner@contoso.example\n"),
-        "from",
-    );
+    becomes(&orders(), &format!(" folded\n{REST}"), &format!(" folded\n{REST}From: scanner@contoso.example\n"), "from");
 }
 
 #[test]
 fn dots_of_the_way_are_read_and_put_back() {
-    let mended = mend(format!("..X: y\r\n.From: a@b.example\r\n{}..Z: x\r\n", wire(REST).trim_end()).as_bytes(), &orders());
+    let mended =
+        mend(format!("..X: y\r\n.From: a@b.example\r\n{}..Z: x\r\n", wire(REST).trim_end()).as_bytes(), &orders());
     assert!(mended.head.is_none(), "a From behind a dot is a From: {mended:?}");
     let mended = mend(b"..X: y\r\n.Date: x\r\n\r\n", &orders());
     let head = String::from_utf8(mended.head.unwrap()).unwrap();

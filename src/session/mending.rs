@@ -104,7 +104,11 @@ mod tests {
     #[test]
     fn a_text_is_held_to_its_end_and_declared_there() {
         let (message, to_the_end) = held(&["Toner ", "f\u{fc}r", " B\u{fc}ro 3\r\n"]);
-        assert!(to_the_end && message.contains("charset=utf-8") && message.ends_with("\r\n\r\nToner f\u{fc}r B\u{fc}ro 3\r\n"));
+        assert!(
+            to_the_end
+                && message.contains("charset=utf-8")
+                && message.ends_with("\r\n\r\nToner f\u{fc}r B\u{fc}ro 3\r\n")
+        );
         assert_eq!(held(&["plain\r\n", "text\r\n"]).0, "Subject: x\r\n\r\nplain\r\ntext\r\n");
         let large = "x".repeat(HELD_CAP);
         let (message, to_the_end) = held(&[&large, "\u{fc}", "never looked at"]);

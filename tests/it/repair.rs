@@ -9,8 +9,7 @@ const SOUND: &str = "From: ann@contoso.example\r\nTo: bob@contoso.example\r\n\
 
 /// A printer without a login, with these keys in its rule.
 async fn printer(name: &str, keys: &str) -> (World, Talk) {
-    let more =
-        format!("[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\n{keys}\n\n");
+    let more = format!("[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\n{keys}\n\n");
     let account = format!("send-as = [\"{ANN}\", \"{SHARED}\"]\n");
     let mut plan = Plan::faulty(|faults| faults.smtp.messages_per_minute = None);
     (plan.more, plan.account) = (more, account);
@@ -82,7 +81,9 @@ async fn a_message_that_needs_nothing_passes_byte_for_byte_and_so_does_one_of_a_
 async fn a_device_with_a_login_is_repaired_where_its_rule_says_so() {
     let client = |name: &str, keys: &str| {
         let hash = cheap_hash("device");
-        format!("[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\nlogin = \"{name}\"\npassword = \"{hash}\"\n{keys}\n\n")
+        format!(
+            "[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\nlogin = \"{name}\"\npassword = \"{hash}\"\n{keys}\n\n"
+        )
     };
     let more = client("scanner", "") + &client("mended", "repair = true");
     let world = World::with(Plan { more, ..Plan::default() }).await;
@@ -111,7 +112,10 @@ async fn names_brackets_and_senders_that_exchange_refuses_are_made_strict() {
         ("3F Copier", "3F Copier <ann@contoso.example>", "from"),
     ] {
         let message = SOUND.replace("From: ann@contoso.example", &format!("From: {from}"));
-        assert!(sent(&mut smtp, &format!(" {ANN}"), &format!("{message}\r\nx\r\n")).await.starts_with("250 "), "{from}");
+        assert!(
+            sent(&mut smtp, &format!(" {ANN}"), &format!("{message}\r\nx\r\n")).await.starts_with("250 "),
+            "{from}"
+        );
         let expected = SOUND.replace("From: ann@contoso.example", &format!("From: {arrives}"));
         assert_eq!(arrived(&world), format!("{expected}\r\nx\r\n"));
         assert_eq!(told("names", &[&format!("repaired={repaired:?}")]), 1);
@@ -138,7 +142,8 @@ async fn a_long_header_line_is_folded_and_a_long_line_of_the_body_is_not() {
 #[tokio::test]
 async fn undeclared_text_is_declared_where_all_of_it_is_utf8_and_only_there() {
     let (world, mut smtp) = printer("text", "").await;
-    let declared = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n";
+    let declared =
+        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n";
     let text = "..Toner: B\u{fc}ro \u{65e5}\u{672c}\u{8a9e}\r\n".repeat(3000);
     assert!(sent(&mut smtp, ANN, &format!("{SOUND}\r\n{text}")).await.starts_with("250 "));
     assert_eq!(arrived(&world), format!("{SOUND}{declared}\r\n{}", text.replace("..", ".")));
@@ -166,7 +171,10 @@ async fn a_message_that_comes_byte_by_byte_is_repaired_like_any_other() {
     smtp.expect("250 2.0.0").await;
     smtp.expect("221 ").await;
     let message = arrived(&world);
-    assert!(message.starts_with("Date: x\r\nMessage-ID: y\r\nFrom: ann@contoso.example\r\nMIME-Version: 1.0\r\n"), "{message}");
+    assert!(
+        message.starts_with("Date: x\r\nMessage-ID: y\r\nFrom: ann@contoso.example\r\nMIME-Version: 1.0\r\n"),
+        "{message}"
+    );
     assert!(message.ends_with("\r\n\r\nB\u{fc}ro\r\n"), "{message}");
 }
 
@@ -204,7 +212,8 @@ async fn what_is_wrong_with_a_held_text_is_told_at_its_end() {
 #[tokio::test]
 async fn a_forced_sender_is_the_accounts_everywhere_and_answers_go_to_the_old_one() {
     let (world, mut smtp) = printer("fax", "sender = \"force\"\nrepair = false").await;
-    let message = "From: \"Old Fax\" <fax@fabrikam.example>\r\nSender: root@fabrikam.example\r\nSubject: x\r\n\r\nbody\r\n";
+    let message =
+        "From: \"Old Fax\" <fax@fabrikam.example>\r\nSender: root@fabrikam.example\r\nSubject: x\r\n\r\nbody\r\n";
     let reply = sent(&mut smtp, "<fax@fabrikam.example>", message).await;
     assert!(reply.starts_with("250 "), "{reply}");
     let submission = world.only_message();
@@ -228,7 +237,8 @@ async fn a_forced_sender_is_the_accounts_everywhere_and_answers_go_to_the_old_on
 
 #[tokio::test]
 async fn a_forced_sender_needs_no_place_in_send_as_and_is_repaired_along() {
-    let more = format!("[[client]]\nname = \"both\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\nsender = \"force\"\n\n");
+    let more =
+        format!("[[client]]\nname = \"both\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\nsender = \"force\"\n\n");
     let account = format!("send-as = [\"{SHARED}\"]\n");
     let world = World::with(Plan { more, account, ..Plan::default() }).await;
     let mut smtp = world.smtp().await;

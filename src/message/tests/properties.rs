@@ -5,16 +5,23 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::{ACCOUNT, forcing, orders, samples::COMPLETE, wire};
-use crate::message::{
-    Headers, Orders, Repair, declare_utf8,
-    headers::unstuffed,
-    mend,
-    repairs::Repairs,
-};
+use crate::message::{Headers, Orders, Repair, declare_utf8, headers::unstuffed, mend, repairs::Repairs};
 
 const NAMES: [&str; 14] = [
-    "From", "from ", "FROM", "Sender", "Reply-To", "To", "Date", "Message-ID", "MIME-Version", "Content-Type", "Subject",
-    "", "X-\u{e9}", "No field",
+    "From",
+    "from ",
+    "FROM",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Date",
+    "Message-ID",
+    "MIME-Version",
+    "Content-Type",
+    "Subject",
+    "",
+    "X-\u{e9}",
+    "No field",
 ];
 
 /// One line or several, none of them empty, as the state machine of DATA lets them through.
@@ -46,9 +53,16 @@ fn every_order() -> impl Strategy<Value = Orders<'static>> {
 /// Fields of this name, counted as plainly as it goes.
 fn count(head: &[u8], name: &str) -> usize {
     let text = String::from_utf8_lossy(head).into_owned();
-    let is_it = |line: &&str| line.trim_start_matches('.').split_once(':').is_some_and(|(found, _)| found.trim().eq_ignore_ascii_case(name));
+    let is_it = |line: &&str| {
+        line.trim_start_matches('.').split_once(':').is_some_and(|(found, _)| found.trim().eq_ignore_ascii_case(name))
+    };
     // A first line that begins with a space folds nothing, and may be read as a field.
-    text.split("\r\n").enumerate().filter(|(n, line)| *n == 0 || !line.starts_with([' ', '\t'])).map(|(_, line)| line).filter(is_it).count()
+    text.split("\r\n")
+        .enumerate()
+        .filter(|(n, line)| *n == 0 || !line.starts_with([' ', '\t']))
+        .map(|(_, line)| line)
+        .filter(is_it)
+        .count()
 }
 
 fn is_subsequence(part: &[u8], of: &[u8]) -> bool {
