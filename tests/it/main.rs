@@ -38,6 +38,7 @@ mod pop3;
 mod presets;
 mod process;
 mod quirks;
+mod repair;
 mod shared_mailboxes;
 mod sign_on;
 mod sign_on_faults;
