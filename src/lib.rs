@@ -10,6 +10,7 @@ pub mod wire;
 pub mod catalog;
 pub mod meter;
 
+pub mod message;
 pub mod spool;
 pub mod store;
 

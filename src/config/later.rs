@@ -26,12 +26,8 @@ fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {
 }
 
 fn client(check: &mut Checker, table: &Key, raw: &raw::Client) {
-    let forced = raw.sender == Some(raw::Sender::Force);
-    later(check, &table.field("sender"), forced, "`sender = \"force\"`", "use sender = \"keep\"");
     delivery(check, table, raw.delivery);
     later(check, &table.field("capture"), raw.capture == Some(true), "`capture = true`", REMOVE);
-    let repair = "messages are not repaired by this version";
-    notice(check, &table.field("repair"), raw.repair == Some(true), repair);
 }
 
 fn delivery(check: &mut Checker, table: &Key, delivery: Option<raw::Delivery>) {

@@ -75,10 +75,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, Path(id): Path<Str
     }
 }
 
-pub(super) async fn order(
-    State(console): State<Arc<Console>>,
-    Path((id, word)): Path<(String, String)>,
-) -> Response {
+pub(super) async fn order(State(console): State<Arc<Console>>, Path((id, word)): Path<(String, String)>) -> Response {
     let Some(order) = Order::ALL.into_iter().find(|order| order.as_str() == word) else {
         return refusal(StatusCode::NOT_FOUND, "hold, release, retry or drop");
     };

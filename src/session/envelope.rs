@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{
     attend::{Left, attended},
     destination::Destination,
+    mending::{force_envelope, is_forced},
     recipients,
     relay::{Relay, lost_reply, softened},
     rights::Denied,
@@ -29,7 +30,7 @@ use crate::{
 const RECIPIENTS: usize = 1000;
 
 impl Relay<'_> {
-    pub(super) async fn mail(&mut self, mail: Mail) -> Result<Reply, Left> {
+    pub(super) async fn mail(&mut self, mut mail: Mail) -> Result<Reply, Left> {
         if self.envelope.is_some() {
             return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
         }
@@ -37,11 +38,12 @@ impl Relay<'_> {
         if mail.size > limit {
             return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
         }
-        if !self.admitted.account.may_send_as(&mail.address) {
+        let repairs = force_envelope(&self.admitted, &mut mail);
+        if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
             return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
         }
         if self.destination != Destination::Upstream {
-            self.envelope = Some(Envelope::new(mail, None));
+            self.envelope = Some(Envelope::new(mail, None, repairs));
             return Ok(Reply::new(250, "2.1.0 Sender OK"));
         }
         // What the upstream throttles is tried again within this time.
@@ -57,7 +59,7 @@ impl Relay<'_> {
                     }
                     Err(fault) if self.gate.outbound.goes_by_graph(&self.admitted.account, &fault) => {
                         self.destination = Destination::Graph;
-                        self.envelope = Some(Envelope::new(mail, None));
+                        self.envelope = Some(Envelope::new(mail, None, repairs));
                         return Ok(Reply::new(250, "2.1.0 Sender OK"));
                     }
                     Err(fault) => return Ok(self.refusal(&fault)),
@@ -81,7 +83,7 @@ impl Relay<'_> {
                 Ok(reply) if reply.asks_to_slow_down() && Instant::now() < until => turn.slow_down(),
                 Ok(reply) => {
                     if reply.is_positive() {
-                        self.envelope = Some(Envelope::new(mail, Some(turn)));
+                        self.envelope = Some(Envelope::new(mail, Some(turn), repairs));
                         return Ok(softened(reply));
                     }
                     return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));

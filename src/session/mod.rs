@@ -9,7 +9,7 @@ mod attend;
 mod destination;
 mod envelope;
 mod gate;
-mod headers;
+mod mending;
 pub mod parting;
 mod proxy;
 mod recipients;

@@ -11,7 +11,7 @@ use tracing::info;
 
 use super::{
     attend::{Left, attended},
-    headers::{FROM_CAP, Headers},
+    mending::{HeldBody, is_forced, mended},
     relay::{Next, Relay, lost_reply, softened},
     rights::Denied,
     sink::{Sink, not_spooled},
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     base::{Protocol, printable},
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
+    message::{FROM_CAP, Headers, Repairs},
     meter::{self, Direction, MessageView, Outcome},
     net::read_up_to,
     outbound::{Lost, Turn, Unfinished},
@@ -48,11 +49,13 @@ pub(super) struct Envelope {
     started: Instant,
     /// Room for this message upstream, until it is sent; `None`: it does not go there at once.
     turn: Option<Turn>,
+    /// What was changed in it.
+    repairs: Repairs,
 }
 
 impl Envelope {
-    pub(super) fn new(mail: Mail, turn: Option<Turn>) -> Self {
-        Self { mail, recipients: Vec::new(), started: Instant::now(), turn }
+    pub(super) fn new(mail: Mail, turn: Option<Turn>, repairs: Repairs) -> Self {
+        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs }
     }
 
     /// Whether one more recipient fits into the day's.
@@ -93,6 +96,8 @@ impl Envelope {
 enum Way {
     /// The header block is still being gathered; the upstream has heard no DATA.
     Held,
+    /// The body, too: it decides about the header block.
+    Awaited(HeldBody),
     Open,
     /// Nothing more goes upstream; the reply waits for the end of data.
     Refused(Reply),
@@ -110,7 +115,8 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         owes_reset: false,
         began: Instant::now(),
         headers: Headers::default(),
-        utf8: envelope.mail.utf8,
+        mail: envelope.mail.clone(),
+        repairs: envelope.repairs.clone(),
         is_ending: false,
         is_doubtful: false,
     };
@@ -163,8 +169,9 @@ struct Passage {
     began: Instant,
     /// As far as the header block was read.
     headers: Headers,
-    /// MAIL said SMTPUTF8.
-    utf8: bool,
+    mail: Mail,
+    /// What was changed so far, in the envelope too.
+    repairs: Repairs,
     /// The final dot may be on its way.
     is_ending: bool,
     /// It was, and nobody answered.
@@ -249,7 +256,7 @@ impl Passage {
         match self.way {
             Way::Refused(_) => return,
             Way::Open => self.sink = None,
-            Way::Held => self.owes_reset = true,
+            Way::Held | Way::Awaited(_) => self.owes_reset = true,
         }
         self.way = Way::Refused(reply);
     }
@@ -257,7 +264,7 @@ impl Passage {
     const fn refusal(&self) -> Option<&Reply> {
         match &self.way {
             Way::Refused(reply) => Some(reply),
-            Way::Held | Way::Open => None,
+            Way::Held | Way::Awaited(_) | Way::Open => None,
         }
     }
 
@@ -267,10 +274,20 @@ impl Passage {
             if complete.is_none() && !ended {
                 return Ok(());
             }
-            match self.reads_badly(complete.unwrap_or(self.out.len()), relay) {
+            let (head, awaits_body) = self.mend(complete.unwrap_or(self.out.len()), relay);
+            match self.reads_badly(head, relay) {
                 Some(reply) => self.refuse(reply),
+                None if awaits_body => self.way = Way::Awaited(HeldBody::new(head)),
                 None => self.open(ended, relay).await?,
             }
+        }
+        if let Way::Awaited(held) = &mut self.way {
+            let before = self.out.len();
+            if !held.is_over(&mut self.out, ended, &mut self.repairs) {
+                return Ok(());
+            }
+            self.octets += (self.out.len() - before) as u64;
+            self.open(ended, relay).await?;
         }
         if let Way::Open = self.way
             && let Some(refusal) = self.write().await
@@ -295,6 +312,17 @@ impl Passage {
         }
     }
 
+    /// Mends the header block, the first `length` octets; how long it is then, and whether the body has a say in it.
+    fn mend(&mut self, length: usize, relay: &Relay<'_>) -> (usize, bool) {
+        let mended = mended(&relay.admitted, &self.mail, self.out.get(..length).unwrap_or_default());
+        self.repairs.join(&mended.repairs);
+        let Some(head) = mended.head else { return (length, mended.awaits_body) };
+        let new = head.len();
+        self.octets = self.octets + new as u64 - length as u64;
+        self.out.splice(..length, head);
+        (new, mended.awaits_body)
+    }
+
     /// Reads the header block, the first `length` octets: what is wrong with it, if anything is.
     fn reads_badly(&mut self, length: usize, relay: &Relay<'_>) -> Option<Reply> {
         let head = self.out.get(..length).unwrap_or_default();
@@ -309,14 +337,15 @@ impl Passage {
             return Some(Reply::new(552, format!("5.3.4 From header larger than {} KiB", FROM_CAP / 1024)));
         }
         let account = &relay.admitted.account;
-        if let Some(sender) = headers.from.iter().find(|sender| !account.may_send_as(sender)) {
+        let is_ours = |sender: &str| is_forced(&relay.admitted) && account.address.eq_ignore_ascii_case(sender);
+        if let Some(sender) = headers.from.iter().find(|sender| !is_ours(sender) && !account.may_send_as(sender)) {
             return Some(relay.not_allowed(sender, "From"));
         }
-        if let Some(sender) = headers.sender.iter().find(|sender| !account.may_be_sender(sender)) {
+        if let Some(sender) = headers.sender.iter().find(|sender| !is_ours(sender) && !account.may_be_sender(sender)) {
             return Some(relay.not_allowed(sender, "Sender"));
         }
         let carried = self.sink.as_ref().is_some_and(Sink::carries_utf8);
-        (self.utf8 && !carried && !head.is_ascii())
+        (self.mail.utf8 && !carried && !head.is_ascii())
             .then(|| Reply::new(550, "5.6.7 The mail server does not take headers outside ASCII"))
     }
 
@@ -402,6 +431,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
     relay.gate.meter.message(outcome, envelope.started.elapsed());
     relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
+    passage.repairs.iter().for_each(|repair| relay.gate.meter.repaired(repair.as_str()));
     let message = MessageView {
         at: meter::now(),
         account: relay.admitted.account.address.clone(),
@@ -411,6 +441,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         bytes: passage.octets,
         outcome: outcome.as_str(),
         reply: printable(&text, 300),
+        repaired: passage.repairs.to_string(),
         ms: envelope.started.elapsed().as_millis() as u64,
     };
     info!(
@@ -423,6 +454,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         message_id = passage.headers.message_id,
         reply = message.reply,
         ms = message.ms,
+        repaired = message.repaired,
         normalised_line_feeds = passage.body.normalised(),
         "message {}",
         message.outcome

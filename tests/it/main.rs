@@ -39,6 +39,7 @@ mod presets;
 mod process;
 mod queue;
 mod quirks;
+mod repair;
 mod shared_mailboxes;
 mod sign_on;
 mod sign_on_faults;

@@ -146,7 +146,7 @@ async fn without_a_daemon_the_command_works_on_the_store() {
 /// The daemon has it in its memory: beside it the store is not touched.
 #[tokio::test]
 async fn a_daemon_that_cannot_be_asked_is_not_gone_behind() {
-    let (sandbox, dir, file) = stage(&Plan { console: "listen = \"off\"".into(), ..Plan::default() }).await;
+    let (sandbox, dir, file) = stage(&Plan::default()).await;
     let id = queued(dir.path(), "x", Some("capture")).await;
     let world = World::on(sandbox, dir, &file).await;
     let (code, _, errors) = run(&["queue", "drop", &id], &file);

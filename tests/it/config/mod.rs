@@ -388,21 +388,18 @@ fn what_comes_later_is_refused_never_ignored() {
     let client = format!("{account}{COPIER}from = [\"10.0.0.1\"]\n");
     for text in [
         format!("{account}delivery = \"queue\"\n"),
-        format!("{client}sender = \"force\"\n"),
         format!("{client}capture = true\n"),
         format!("{client}delivery = \"queue\"\n"),
         "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
     }
-    for text in [
-        format!("{client}repair = true\n"),
-        "[queue]\nmax-age-hours = 24\n".to_owned(),
-        "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned(),
-    ] {
+    for text in ["[queue]\nmax-age-hours = 24\n".to_owned(), "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned()]
+    {
         let (_, warnings) = check(&text).unwrap();
         assert!(warnings.to_string().contains("this version"), "{warnings}");
     }
+    fine(&format!("{client}sender = \"force\"\nrepair = true\n"));
     fine(&format!("{client}sender = \"keep\"\nrepair = false\ncapture = false\ndelivery = \"direct\"\n"));
 }
 
