@@ -27,6 +27,7 @@ mod view;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::Notify;
@@ -149,10 +150,11 @@ impl Queue {
             };
             // No later than the pause that was meant: the wall clock may have been put back.
             let left = outline.next_at.duration_since(wall).unwrap_or_default().min(outline.pause);
-            let place = match (hold, outline.attempts) {
+            // An attempt that never ended was none: it keeps its place in the order.
+            let place = match (hold, outline.next_at == SystemTime::UNIX_EPOCH) {
                 (Some(_), _) => Place::Held,
-                (None, 0) => Place::Fresh,
-                (None, _) => Place::Later(now.after(left)),
+                (None, true) => Place::Fresh,
+                (None, false) => Place::Later(now.after(left)),
             };
             let entry = Entry {
                 account: outline.account.as_str().into(),
@@ -237,7 +239,7 @@ impl Queue {
             place: if is_held { Place::Held } else { Place::Fresh },
             wish: Wish::None,
             accepted_at: message.accepted_at,
-            waited: std::time::Duration::ZERO,
+            waited: Duration::ZERO,
             counted_from: (!is_held).then(|| self.clock.awake()),
         };
         let seats = self.orders().seats(&message.account);

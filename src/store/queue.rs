@@ -96,8 +96,8 @@ pub struct Outline {
     pub account: String,
     pub accepted_at: SystemTime,
     pub hold: Option<String>,
-    pub attempts: u32,
     pub waited: Duration,
+    /// The beginning of time where no attempt has ended yet.
     pub next_at: SystemTime,
     pub pause: Duration,
 }
@@ -147,7 +147,7 @@ impl Store {
     /// Every message, in the order of acceptance.
     pub async fn queue_outlines(&self) -> Result<Vec<Outline>, StoreError> {
         let rows = sqlx::query(
-            "SELECT sequence, id, account, accepted_at, hold, attempts, waited, next_at, pause
+            "SELECT sequence, id, account, accepted_at, hold, waited, next_at, pause
              FROM queued ORDER BY sequence",
         );
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
@@ -365,7 +365,6 @@ fn outline(row: &SqliteRow) -> Result<Outline, sqlx::Error> {
         account: row.try_get("account")?,
         accepted_at: from_unix(row.try_get("accepted_at")?),
         hold: row.try_get("hold")?,
-        attempts: small(row, "attempts")?,
         waited: Duration::from_secs(count(row, "waited")?),
         next_at: from_unix(row.try_get("next_at")?),
         pause: Duration::from_secs(count(row, "pause")?),

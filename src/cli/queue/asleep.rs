@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        args::{QueueListArgs, QueueState},
         outcome::Failure,
         state::{block_on, refuse_foreign_store},
     },
     Order,
+    args::{QueueListArgs, QueueState},
 };
 use crate::{
     config::Config,

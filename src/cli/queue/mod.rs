@@ -1,5 +1,6 @@
 //! `gatepost queue`: mail that waits for delivery. The running daemon is asked; without one, the store itself.
 
+mod args;
 mod asleep;
 mod table;
 
@@ -10,8 +11,10 @@ use reqwest::Method;
 use serde_json::Value;
 use url::form_urlencoded;
 
+pub use args::QueueArgs;
+use args::{QueueCommand, QueueListArgs};
+
 use super::{
-    args::{QueueCommand, QueueListArgs},
     config, console_api,
     outcome::{Failure, Outcome},
     terminal,

@@ -153,15 +153,21 @@ pub struct Kept {
     pub accounts: Vec<Arc<Account>>,
     pub postmaster: Option<String>,
     pub max_bytes: u64,
+    /// Holds the clock back: see the head of the module.
+    _still: std_mpsc::Sender<()>,
 }
 
 impl Default for Kept {
     fn default() -> Self {
+        let (hold, held) = std_mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || {
+            let _ = held.recv();
+        });
         let wall = Clock::default();
         // So that it can be put back.
         wall.ahead.store(1_000_000, Ordering::SeqCst);
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX }
+        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, _still: hold }
     }
 }
 
@@ -199,10 +205,6 @@ impl Kept {
     }
 
     pub async fn start(self) -> Stage {
-        let (hold, held) = std_mpsc::channel::<()>();
-        let still = tokio::task::spawn_blocking(move || {
-            let _ = held.recv();
-        });
         let (sender, calls) = mpsc::unbounded_channel();
         let (store, spool) = (self.store().await, self.spool());
         let orders = self.orders(&sender);
@@ -211,7 +213,7 @@ impl Kept {
         let queue = Arc::new(queue);
         let (closing, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let running = tokio::spawn(queue.clone().run(closing.clone(), cut_off.clone()));
-        Stage { kept: self, queue, sender, calls, closing, cut_off, running, _still: (hold, still) }
+        Stage { kept: self, queue, sender, calls, closing, cut_off, running }
     }
 }
 
@@ -223,7 +225,6 @@ pub struct Stage {
     pub closing: CancellationToken,
     pub cut_off: CancellationToken,
     pub running: JoinHandle<()>,
-    _still: (std_mpsc::Sender<()>, JoinHandle<()>),
 }
 
 impl Stage {
