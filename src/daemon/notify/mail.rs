@@ -68,7 +68,7 @@ fn topic_of_failure(note: &FailureNote) -> String {
 }
 
 fn age(facts: &Facts<'_>, lane: &LaneView) -> Duration {
-    let now = SystemTime::from(facts.now);
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(facts.now.as_second().max(0).unsigned_abs());
     lane.oldest.and_then(|oldest| now.duration_since(oldest).ok()).unwrap_or_default()
 }
 
