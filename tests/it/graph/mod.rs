@@ -5,5 +5,6 @@ mod clouds;
 mod large;
 mod limits;
 mod refusals;
+mod sign_in;
 mod stage;
 mod unclear;

@@ -106,13 +106,6 @@ async fn nobody_at_graphs_address_is_a_fault_and_no_doubt() {
 }
 
 #[tokio::test]
-async fn silence_behind_the_message_is_a_doubt_once_the_time_is_up() {
-    let stage = Stage::faulty(|faults| faults.graph.delay_ms = 60_000).await;
-    let report = stage.send_within(&message(), &[BOB], 2).await.unwrap();
-    assert!(report.is_doubtful);
-}
-
-#[tokio::test]
 async fn a_gateway_that_gave_up_is_a_doubt_with_its_pause() {
     for status in [500, 502, 504] {
         let gateway = GraphMishap::new(status, "UnknownError").retry_after(30);
