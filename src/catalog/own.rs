@@ -83,6 +83,12 @@ pub const SENDER_NOT_ALLOWED: &Objection = &Objection {
     next: "Add the address, or `\"*@contoso.com\"`, to `send-as`.",
 };
 
+pub const RECIPIENT_NOT_ALLOWED: &Objection = &Objection {
+    id: "recipient-not-allowed",
+    cause: "The `[[client]]` may write to its `recipients` alone, and this address is not among them.",
+    next: "Add the address, or `\"*@contoso.com\"`, to `recipients` of the client that the log names; without the key it may write to anybody.",
+};
+
 pub const DAY_USED_UP: &Objection = &Objection {
     id: "recipients-used-up",
     cause: "The mailbox wrote to as many recipients in the last 24 hours as `limits.recipients-per-day` allows.",
@@ -94,4 +100,5 @@ const MEND: &str = "Mend the program that writes the message.";
 pub const BARE_CR: &Objection = &Objection { id: "bare-cr", cause: SMUGGLING, next: MEND };
 pub const NUL_BYTE: &Objection = &Objection { id: "nul-byte", cause: SMUGGLING, next: MEND };
 
-pub(super) const OBJECTIONS: &[&Objection] = &[SENDER_NOT_ALLOWED, DAY_USED_UP, BARE_CR, NUL_BYTE];
+pub(super) const OBJECTIONS: &[&Objection] =
+    &[SENDER_NOT_ALLOWED, RECIPIENT_NOT_ALLOWED, DAY_USED_UP, BARE_CR, NUL_BYTE];

@@ -162,7 +162,7 @@ fn app(app: &App, config: &Config) -> Value {
         ("federated-token-file", federated),
         ("grant", text(app.grant.as_str())),
         ("redirect-uri", app.redirect_uri.as_ref().and_then(text)),
-        ("scopes", texts(&app.written_scopes())),
+        ("scopes", texts(app.written_scopes())),
         ("resource", app.resource.as_ref().and_then(text)),
         ("authorize-url", text(&app.authorize_url)),
         ("token-url", text(&app.token_url)),

@@ -47,6 +47,7 @@ pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 pub use sign_ins::SignIns;
 pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::{Holder, Visits};
+pub use words::Lang;
 
 use crate::{
     account::{Account, Client, Domain, Refusal, account_of},

@@ -48,6 +48,7 @@ use crate::{
     oauth::{DomainSignIns, Keepers, SignIn},
     outbound::{Governor, Outbound, Refusals, Seen},
     session::Gate,
+    spool::{Spool, SpoolFault},
     store::{Lock, Store, StoreError},
 };
 
@@ -65,6 +66,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
+    Spool(SpoolFault),
     Console { address: SocketAddr, cause: io::Error },
     Io { what: &'static str, cause: io::Error },
 }
@@ -74,6 +76,7 @@ impl fmt::Display for StartFault {
         match self {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
+            StartFault::Spool(fault) => write!(f, "{fault}"),
             StartFault::Console { address, cause } => {
                 write!(f, "the console cannot listen on {address}: {cause}")
             }
@@ -91,7 +94,7 @@ impl StartFault {
                 "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
                     .to_owned()
             }
-            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Io { .. } => {
+            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Spool(_) | StartFault::Io { .. } => {
                 "`gatepost config check` and `gatepost status` tell more".to_owned()
             }
         }
@@ -103,6 +106,12 @@ impl std::error::Error for StartFault {}
 impl From<SetupFault> for StartFault {
     fn from(fault: SetupFault) -> Self {
         StartFault::Setup(fault)
+    }
+}
+
+impl From<SpoolFault> for StartFault {
+    fn from(fault: SpoolFault) -> Self {
+        StartFault::Spool(fault)
     }
 }
 
@@ -274,8 +283,11 @@ impl Daemon {
                 refusals: Refusals::default(),
                 governor: before.governor.clone(),
                 meter: before.meter.clone(),
+                http: self.http.clone(),
+                graph_seats: before.graph_seats.clone(),
                 host: before.host.clone(),
             }),
+            spool: old.spool.clone(),
             meter: old.meter.clone(),
             host: old.host.clone(),
             sign_on: config.daemon.sign_on,
@@ -409,10 +421,11 @@ async fn build_gate(
     }
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
-    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages));
+    let keepers = Arc::new(Keepers::new(store.clone(), http.clone(), meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     let host = supervisor::host_name();
+    let spool = Spool::open(&config.state_directory().join("queue"))?;
     let outbound = Outbound {
         keepers,
         tls,
@@ -421,6 +434,8 @@ async fn build_gate(
         refusals: Refusals::default(),
         governor: Arc::new(Governor::default()),
         meter: meter.clone(),
+        http: http.clone(),
+        graph_seats: Arc::default(),
         host: host.clone(),
     };
     Ok(Gate {
@@ -429,6 +444,7 @@ async fn build_gate(
         guesses: Arc::new(Guesses::default()),
         store,
         outbound: Arc::new(outbound),
+        spool,
         meter,
         host,
         sign_on: config.daemon.sign_on,

@@ -38,7 +38,7 @@ pub struct Connection {
     pub keywords: Vec<String>,
     seat: Seat,
     signed_in_at: Option<Timestamp>,
-    /// It was just signed on: what fails on it would fail on another.
+    /// It was signed on for whoever asked: what fails on it at once would fail on another.
     pub is_fresh: bool,
 }
 
@@ -73,7 +73,6 @@ impl Connection {
     /// Ends the transaction that is open, so that the connection serves the next one; `None` where it cannot.
     pub async fn reset(connection: Option<Self>) -> Option<Self> {
         let mut connection = connection.filter(|connection| connection.is_usable())?;
-        connection.is_fresh = false;
         connection.channel.reset().await.then_some(connection)
     }
 }

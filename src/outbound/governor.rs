@@ -5,8 +5,8 @@
 //! sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
 //! caller's to say. A restart forgets what was sent before.
 
-mod line;
 mod ledger;
+mod line;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +15,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(super) use ledger::{Idle, Ledger, Seat};
 pub use ledger::Turn;
+pub(super) use ledger::{Idle, Ledger, Seat};
 
 use crate::{account::Limits, net::Upstream};
 

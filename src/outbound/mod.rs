@@ -12,6 +12,7 @@ mod refusals;
 mod seen;
 mod sign_on;
 mod smtp;
+mod submission;
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub use smtp::{Channel, Lost, Unfinished};
 
 use crate::{
     meter::Meter,
-    net::{ClientTls, Proxy},
+    net::{ClientTls, HttpClient, Proxy},
     oauth::Keepers,
 };
 
@@ -40,6 +41,10 @@ pub struct Outbound {
     /// One over all reloads: what was sent counts on.
     pub governor: Arc<Governor>,
     pub meter: Meter,
+    /// For Graph.
+    pub http: HttpClient,
+    /// One over all reloads.
+    pub graph_seats: Arc<graph::Seats>,
     /// The name that we greet upstreams with.
     pub host: String,
 }

@@ -127,8 +127,15 @@ async fn attempt(
         port: upstream.port,
     };
     let starttls = upstream.tls == UpstreamTls::StartTls;
-    let talk =
-        Talk { outbound, upstream, protocol, deadline, sign_in: &account.sign_in, generation: bearer.generation, dialled };
+    let talk = Talk {
+        outbound,
+        upstream,
+        protocol,
+        deadline,
+        sign_in: &account.sign_in,
+        generation: bearer.generation,
+        dialled,
+    };
     match protocol {
         Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, outbound.host.as_str())).await,
         Protocol::Imap => {

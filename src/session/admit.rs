@@ -6,11 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
-use super::{
-    Doorway, Gate,
-    attend::left,
-    parting, proxy, relay,
-};
+use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, relay::Relay};
 use crate::{
     account::Admitted,
     base::{Claim, Fault, Protocol, Stage},
@@ -41,8 +37,10 @@ pub(super) struct Through {
 pub(super) enum Beyond {
     /// IMAP and POP3.
     Spliced(SignedOn),
-    /// SMTP.
+    /// SMTP, each command on its way upstream.
     Relayed(Connection),
+    /// SMTP, each message here first.
+    Spooled(Destination, Vec<String>),
 }
 
 impl Beyond {
@@ -51,9 +49,8 @@ impl Beyond {
             Self::Spliced(upstream) => {
                 Welcome { capabilities: upstream.capabilities.clone(), untagged: upstream.untagged.clone() }
             }
-            Self::Relayed(connection) => {
-                Welcome { capabilities: connection.keywords.clone(), untagged: Bytes::new() }
-            }
+            Self::Spooled(_, keywords) => Welcome { capabilities: keywords.clone(), untagged: Bytes::new() },
+            Self::Relayed(connection) => Welcome { capabilities: connection.keywords.clone(), untagged: Bytes::new() },
         }
     }
 }
@@ -80,7 +77,13 @@ pub fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat)
             let Through { client, unread, admitted, beyond } = *through;
             match beyond {
                 Beyond::Relayed(connection) => {
-                    Box::pin(relay::run(&gate, client, unread, admitted, connection, &entry)).await;
+                    let keywords = connection.keywords.clone();
+                    let relay = Relay::new(&gate, client, unread, admitted, Destination::Upstream, keywords, &entry);
+                    Box::pin(relay.with(connection).run()).await;
+                }
+                Beyond::Spooled(destination, keywords) => {
+                    let relay = Relay::new(&gate, client, unread, admitted, destination, keywords, &entry);
+                    Box::pin(relay.run()).await;
                 }
                 Beyond::Spliced(upstream) => {
                     Box::pin(proxy::run(&gate, protocol, client, unread, admitted, upstream, &entry)).await;
@@ -104,7 +107,9 @@ fn knocking<'a>(
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
-        Protocol::Smtp => Box::pin(door.knock(client, SmtpFront::new(gate.outbound.seen.ehlo(&gate.host, apps), protection))),
+        Protocol::Smtp => {
+            Box::pin(door.knock(client, SmtpFront::new(gate.outbound.seen.ehlo(&gate.host, apps), protection)))
+        }
         Protocol::Imap => {
             Box::pin(door.knock(client, ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection)))
         }
@@ -261,11 +266,22 @@ impl<'a> Door<'a> {
     async fn beyond(&self, admitted: &Admitted, deadline: Instant) -> Result<Beyond, Fault> {
         let Gate { outbound, .. } = self.gate;
         let (account, stage) = (&admitted.account, self.entry.stage_cell());
-        match self.doorway.protocol {
-            Protocol::Smtp => {
-                outbound.connect(account, admitted.client_name(), deadline, stage).await.map(Beyond::Relayed)
+        if self.doorway.protocol != Protocol::Smtp {
+            return outbound.sign_on(account, self.doorway.protocol, deadline, stage).await.map(Beyond::Spliced);
+        }
+        let spooled = |destination| Beyond::Spooled(destination, outbound.known_keywords(account));
+        match Destination::of(admitted) {
+            Destination::Upstream => match outbound.connect(account, admitted.client_name(), deadline, stage).await {
+                Err(fault) if outbound.goes_by_graph(account, &fault) => {
+                    outbound.reach_graph(account, deadline, stage).await?;
+                    Ok(spooled(Destination::Graph))
+                }
+                connected => connected.map(Beyond::Relayed),
+            },
+            Destination::Graph => {
+                outbound.reach_graph(account, deadline, stage).await?;
+                Ok(spooled(Destination::Graph))
             }
-            protocol => outbound.sign_on(account, protocol, deadline, stage).await.map(Beyond::Spliced),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     meter::Meter,
     net::{ListenerTls, ServerTls, Stream},
     outbound::Outbound,
+    spool::Spool,
     store::Store,
     wire::Protection,
 };
@@ -21,6 +22,8 @@ pub struct Gate {
     pub guesses: Arc<Guesses>,
     pub store: Arc<Store>,
     pub outbound: Arc<Outbound>,
+    /// For messages that do not go on as they come.
+    pub spool: Spool,
     pub meter: Meter,
     /// The name that we greet clients with.
     pub host: String,

@@ -6,12 +6,17 @@
 
 mod admit;
 mod attend;
+mod destination;
+mod envelope;
 mod gate;
-mod headers;
+mod mending;
 pub mod parting;
 mod proxy;
+mod recipients;
 mod relay;
 mod rights;
+mod sink;
+mod spooled;
 mod transaction;
 
 pub use admit::serve;

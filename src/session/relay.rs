@@ -8,29 +8,27 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::{
     Gate,
     admit::linger,
     attend::{Left, attended},
-    rights::Denied,
+    destination::Destination,
+    sink::Sink,
     transaction::{self, Envelope},
 };
 use crate::{
     account::Admitted,
-    base::{Fault, Protocol, Stage, printable},
-    catalog::{
-        own::{DAY_USED_UP, MAILBOX_BUSY, SENDER_NOT_ALLOWED, UPSTREAM_LOST},
-        rights::denies_sender,
-    },
+    base::Stage,
+    catalog::own::UPSTREAM_LOST,
     meter::Entry,
     net::{Stream, read_some, write},
-    outbound::{Channel, Connection, Lost, Turn, ehlo},
+    outbound::{Connection, Lost, ehlo},
     wire::{
         ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
-        smtp::{Command, Mail, Rcpt, Reply, reply::mail_refusal},
+        smtp::{Command, Reply},
     },
 };
 
@@ -46,8 +44,9 @@ pub(super) struct Relay<'a> {
     pub(super) client: Stream,
     pub(super) input: Lines,
     pub(super) channel: Option<Connection>,
-    keywords: Vec<String>,
-    envelope: Option<Envelope>,
+    pub(super) destination: Destination,
+    pub(super) keywords: Vec<String>,
+    pub(super) envelope: Option<Envelope>,
     errors: u32,
     /// A message was sent on the connection that is held: it may go to others who wait.
     has_sent: bool,
@@ -72,42 +71,14 @@ enum Woken {
     Closing,
 }
 
-pub(super) async fn run(
-    gate: &Gate,
-    client: Stream,
-    unread: BytesMut,
-    admitted: Admitted,
-    connection: Connection,
-    entry: &Entry,
-) {
-    entry.set_stage(Stage::Relaying);
-    let mut relay = Relay::new(gate, client, unread, admitted, connection, entry);
-    tokio::select! {
-        // First, so that a message that is cut off can say so itself.
-        biased;
-        () = relay.converse() => {}
-        () = gate.cut_off.cancelled() => {
-            if relay.said_goodbye {
-                linger(&mut relay.client).await;
-            } else {
-                relay.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down, try again")).await;
-            }
-        }
-    }
-    if relay.envelope.is_none()
-        && let Some(channel) = relay.channel.take()
-    {
-        channel.leave();
-    }
-}
-
 impl<'a> Relay<'a> {
-    fn new(
+    pub(super) fn new(
         gate: &'a Gate,
         client: Stream,
         unread: BytesMut,
         admitted: Admitted,
-        connection: Connection,
+        destination: Destination,
+        keywords: Vec<String>,
         entry: &'a Entry,
     ) -> Self {
         Self {
@@ -116,13 +87,40 @@ impl<'a> Relay<'a> {
             admitted,
             client,
             input: Lines::with_input(COMMAND_CAP, unread),
-            keywords: connection.keywords.clone(),
-            channel: Some(connection),
+            destination,
+            keywords,
+            channel: None,
             envelope: None,
             errors: 0,
             has_sent: false,
             body_may_follow: false,
             said_goodbye: false,
+        }
+    }
+
+    /// The connection that the client was signed on with.
+    pub(super) fn with(mut self, connection: Connection) -> Self {
+        self.channel = Some(connection);
+        self
+    }
+
+    pub(super) async fn run(mut self) {
+        let Gate { cut_off, .. } = self.gate;
+        self.entry.set_stage(Stage::Relaying);
+        tokio::select! {
+            // First, so that a message that is cut off can say so itself.
+            biased;
+            () = self.converse() => {}
+            () = cut_off.cancelled() => {
+                if self.said_goodbye {
+                    linger(&mut self.client).await;
+                } else {
+                    self.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down, try again")).await;
+                }
+            }
+        }
+        if self.envelope.is_none() {
+            self.leave_channel();
         }
     }
 
@@ -219,145 +217,6 @@ impl<'a> Relay<'a> {
         if reply.code == 503 { self.mistake(reply).await } else { self.say(reply).await }
     }
 
-    async fn mail(&mut self, mail: Mail) -> Result<Reply, Left> {
-        if self.envelope.is_some() {
-            return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
-        }
-        let limit = ehlo(&self.gate.host, &self.keywords).size;
-        if mail.size > limit {
-            return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
-        }
-        if !self.admitted.account.may_send_as(&mail.address) {
-            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
-        }
-        // What the upstream throttles is tried again within this time.
-        let until = Instant::now() + self.gate.sign_on;
-        loop {
-            let channel = match self.channel.take().filter(|channel| channel.is_usable()) {
-                Some(channel) => channel,
-                None => match self.take_channel(until).await? {
-                    Ok(channel) => channel,
-                    Err(reply) => return Ok(reply),
-                },
-            };
-            // Room for a connection first: who waits for a turn without one would hold up those who have one.
-            let turn = match self.take_turn().await? {
-                Ok(turn) => turn,
-                Err(reply) => {
-                    self.channel = Some(channel);
-                    return Ok(reply);
-                }
-            };
-            let channel = self.channel.insert(channel);
-            if !mail.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
-            }
-            dropped(self.entry, mail.wants_notices(), channel);
-            // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
-            let was_fresh = std::mem::take(&mut channel.is_fresh);
-            match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
-                Ok(reply) if reply.code == 421 && !was_fresh => {}
-                Ok(reply) if asks_to_slow_down(&reply) && Instant::now() < until => turn.slow_down(),
-                Ok(reply) => {
-                    if reply.is_positive() {
-                        self.envelope = Some(Envelope::new(mail, turn));
-                        return Ok(softened(reply));
-                    }
-                    return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
-                }
-                Err(lost) if was_fresh => return Ok(lost_reply(&lost)),
-                Err(_) => {}
-            }
-            self.channel = None;
-        }
-    }
-
-    /// The refusal of a sender that `send-as` does not name. `place`: where it stands.
-    pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
-        let account = &self.admitted.account;
-        let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
-        info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
-        // A mailbox of a whole domain has no table of its own.
-        let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
-        let id = SENDER_NOT_ALLOWED.id;
-        let text = format!(
-            "5.7.1 {address} may not send as <{sender}> ({place}): it is not in send-as of the account {table} \
-             [gatepost {id}]"
-        );
-        Reply::new(550, text)
-    }
-
-    /// A refusal of the upstream for want of a right to this sender, with a line behind its own words that says which
-    /// right is missing and who grants it how. Any other reply is left alone.
-    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
-        let Some(denied) = denied.filter(|_| denies_sender(&reply.text())) else { return reply };
-        let account = &self.admitted.account;
-        let (fault, line) = denied.explained(account);
-        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-        warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
-        let code = reply.lines.first().and_then(|line| line.split(' ').next());
-        let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
-        reply.lines.push(format!("{code} {line}"));
-        reply
-    }
-
-    /// A connection for the next message.
-    async fn take_channel(&mut self, until: Instant) -> Result<Result<Connection, Reply>, Left> {
-        let Admitted { account, .. } = &self.admitted;
-        let client = self.admitted.client_name();
-        let connecting = self.gate.outbound.connect(account, client, until, self.entry.stage_cell());
-        let connected = attended(&mut self.client, &mut self.input, connecting).await?;
-        self.entry.set_stage(Stage::Relaying);
-        Ok(match connected {
-            Ok(connection) => {
-                self.keywords.clone_from(&connection.keywords);
-                Ok(connection)
-            }
-            Err(fault) => Err(self.refusal(&fault)),
-        })
-    }
-
-    /// Room for one more message of this mailbox.
-    async fn take_turn(&mut self) -> Result<Result<Turn, Reply>, Left> {
-        let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name());
-        let turn = attended(&mut self.client, &mut self.input, turn).await?;
-        Ok(turn.map_err(|fault| self.refusal(&fault)))
-    }
-
-    /// Notes a fault that stands in the way of a message.
-    fn refusal(&self, fault: &Fault) -> Reply {
-        let account = self.admitted.account.address.as_str();
-        self.gate.meter.fault(Protocol::Smtp, account, fault);
-        let (session, owner) = (self.entry.id(), fault.owner.as_str());
-        warn!(session, account, owner, "refused: {fault}");
-        match fault.id == MAILBOX_BUSY.id {
-            true => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
-            false => mail_refusal(fault),
-        }
-    }
-
-    async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
-        let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
-        let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
-            return Ok(lost_reply(&Lost::Closed));
-        };
-        if !envelope.has_room() {
-            let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
-            return Ok(Reply::new(452, format!("{text} [gatepost {}]", DAY_USED_UP.id)));
-        }
-        if !rcpt.address.is_ascii() && !channel.carries().utf8 {
-            return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
-        }
-        dropped(self.entry, rcpt.wants_notices(), channel);
-        Ok(match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
-            Ok(reply) => {
-                envelope.note(&reply);
-                softened(reply)
-            }
-            Err(lost) => lost_reply(&lost),
-        })
-    }
-
     async fn data(&mut self) -> Next {
         let Some(envelope) = self.envelope.take() else {
             return self.refuse_data(&Reply::new(503, "5.5.1 MAIL first")).await;
@@ -366,11 +225,15 @@ impl<'a> Relay<'a> {
             self.envelope = Some(envelope);
             return self.refuse_data(&Reply::new(554, "5.5.1 No valid recipients")).await;
         }
-        let Some(channel) = self.channel.take().filter(|channel| channel.is_usable()) else {
-            return self.refuse_data(&lost_reply(&Lost::Closed)).await;
+        let sink = match self.destination {
+            Destination::Upstream => match self.channel.take().filter(|channel| channel.is_usable()) {
+                Some(channel) => Sink::Upstream(channel),
+                None => return self.refuse_data(&lost_reply(&Lost::Closed)).await,
+            },
+            Destination::Graph => Sink::Spool(None),
         };
         self.has_sent = true;
-        transaction::run(self, envelope, channel).await
+        transaction::run(self, envelope, sink).await
     }
 
     /// What was sent ahead of our 354 would have been the body: it must not be taken for commands.
@@ -438,18 +301,6 @@ async fn upstream_closes(channel: &mut Option<Connection>) {
         Some(channel) => channel.idle().await,
         None => std::future::pending().await,
     }
-}
-
-/// A client may ask for notices although no EHLO of ours showed DSN: said in the log, for nobody else would know.
-fn dropped(entry: &Entry, wants_notices: bool, channel: &Channel) {
-    if wants_notices && !channel.carries().dsn {
-        info!(session = entry.id(), "DSN parameters dropped: the mail server does not offer DSN");
-    }
-}
-
-/// Exchange's words for a mailbox that sends too much at a time (fact sheet microsoft.md, 3.2).
-pub(super) fn asks_to_slow_down(reply: &Reply) -> bool {
-    reply.code == 432
 }
 
 /// 421 says that *this* connection closes; the upstream's does, ours does not.

@@ -21,12 +21,12 @@ impl Checker<'_> {
     fn limits(&mut self, key: &Key, raw: &raw::Limits) -> Limits {
         let usual = Limits::default();
         Limits {
-            connections: self.limit(&key.field("connections"), raw.connections, usual.connections, 100),
+            connections: self.limit(&key.field("connections"), raw.connections, usual.connections, 10_000),
             messages_per_minute: self.limit(
                 &key.field("messages-per-minute"),
                 raw.messages_per_minute,
                 usual.messages_per_minute,
-                10_000,
+                1_000_000,
             ),
             recipients_per_day: self.limit(
                 &key.field("recipients-per-day"),
@@ -53,7 +53,11 @@ impl Checker<'_> {
             self.mailbox_or_domain(&list.item(n), one);
         }
         if raw.recipients.as_ref().is_some_and(Vec::is_empty) {
-            self.error(&list, format!("`{list}` is empty: nobody could be written to"), "name some, or remove the line");
+            self.error(
+                &list,
+                format!("`{list}` is empty: nobody could be written to"),
+                "name some, or remove the line",
+            );
         }
         Rules {
             sender: match raw.sender {

@@ -122,13 +122,7 @@ impl Ledger {
     }
 
     /// Stands in line until it is one's turn and there is room, and takes it.
-    async fn wait<T>(
-        &self,
-        wanted: Wanted,
-        client: &str,
-        until: Instant,
-        take: impl Fn(&mut Books) -> T,
-    ) -> Option<T> {
+    async fn wait<T>(&self, wanted: Wanted, client: &str, until: Instant, take: impl Fn(&mut Books) -> T) -> Option<T> {
         let (id, bell) = self.books().line(wanted).enter(client);
         let _place = Place { ledger: self, wanted, id };
         loop {
