@@ -305,7 +305,7 @@ mod tests {
     /// An answer that comes before the end of its request must not leave somebody behind who goes on reading.
     #[tokio::test]
     async fn a_reading_ends_although_nobody_takes_its_pieces() {
-        let (letter, _file) = letter(&vec![b'x'; 20 * PIECE]).await;
+        let (letter, _file) = letter(format!("X: y\r\n\r\n{}", "x".repeat(20 * PIECE)).as_bytes()).await;
         let (upload, handed, reading) = letter.upload(Bytes::new()).await.unwrap();
         tokio::time::timeout(std::time::Duration::from_secs(10), reading.end()).await.expect("it ends");
         assert!(!handed.is_whole());
