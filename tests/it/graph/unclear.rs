@@ -27,10 +27,10 @@ enum Does {
 }
 
 /// Its address, and what it read, request by request.
-async fn server(does: Does) -> (String, mpsc::UnboundedReceiver<Vec<u8>>) {
+async fn server(does: Does) -> (String, mpsc::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1.0", listener.local_addr().unwrap());
-    let (tell, told) = mpsc::unbounded_channel();
+    let (tell, told) = mpsc::channel(100);
     tokio::spawn(async move {
         while let Ok((mut tcp, _)) = listener.accept().await {
             let mut seen = Vec::new();
@@ -47,13 +47,13 @@ async fn server(does: Does) -> (String, mpsc::UnboundedReceiver<Vec<u8>>) {
                 }
                 break;
             }
-            let _ = tell.send(seen);
+            let _ = tell.send(seen).await;
         }
     });
     (url, told)
 }
 
-async fn stage(does: Does) -> (Stage, mpsc::UnboundedReceiver<Vec<u8>>) {
+async fn stage(does: Does) -> (Stage, mpsc::Receiver<Vec<u8>>) {
     let (url, told) = server(does).await;
     (Stage::with(&[SEND], "outbound = \"graph\"\n", Some(&url)).await, told)
 }
