@@ -37,6 +37,7 @@ mod pages;
 mod pop3;
 mod presets;
 mod process;
+mod queue;
 mod quirks;
 mod repair;
 mod shared_mailboxes;
