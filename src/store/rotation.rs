@@ -13,7 +13,7 @@ use sqlx::{Row, SqliteConnection};
 use super::{
     Key, KeySource, Store, StoreError,
     key::written,
-    private_file,
+    lock, private_file,
     sealing::{NotOurs, Sealer},
     sqlite::{hash_place, place},
     unlock::{CHECK, CHECK_PLACE, HANDOVER_PLACE, Unlocked, checked, open_with},
@@ -30,6 +30,20 @@ pub struct Resealed {
 impl Store {
     pub const fn key_source(&self) -> &KeySource {
         &self.source
+    }
+
+    /// Where the last daemon on this store had its key, if that is another place. It reads its own place alone: once the
+    /// way from the old key is forgotten, it would be locked out.
+    pub fn source_of_daemon(&self) -> Option<String> {
+        lock::last_source(&self.database).filter(|source| *source != self.source.to_string())
+    }
+
+    /// Whether this key is in force already, or the one that the source holds.
+    pub async fn is_known_key(&self, key: &Key) -> Result<bool, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(|cause| self.failed(cause))?;
+        let found = checked(&mut connection).await.map_err(|cause| self.failed(cause))?;
+        let is_in_force = found.and_then(|found| open_with(key, found)).is_some_and(|unlocked| !unlocked.by_handover);
+        Ok(is_in_force || self.source.read()?.is_some_and(|held| held == *key))
     }
 
     /// The store was opened by a key that is not the one in force any more.

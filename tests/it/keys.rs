@@ -178,6 +178,57 @@ async fn a_key_that_comes_as_a_credential_wins_and_says_how_to_change_it() {
     assert!(code != 0 && errors.contains("given to the service alone"), "{errors}");
 }
 
+#[tokio::test]
+async fn a_file_that_holds_the_key_in_force_is_no_new_key() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let (new, old) = (dir.path().join("new.key"), dir.path().join("old.key"));
+    std::fs::copy(dir.path().join("key"), &old).unwrap();
+    let rotate_to = |to: &Path| run(&["key", "rotate", "--new-key-file", to.to_str().unwrap()], &file);
+    let refused = |to: &Path| {
+        let (code, said, errors) = rotate_to(to);
+        assert_eq!((code, said.as_str()), (2, ""), "{errors}");
+        let expected = format!("{} holds the key that is in force already; nothing was changed", to.display());
+        assert!(errors.contains(&expected) && errors.contains("hint: name a file that is not there"), "{errors}");
+    };
+    refused(&old);
+    assert_eq!(rotate_to(&new).0, 0);
+    // Before the new key is in its place, and behind it.
+    refused(&new);
+    std::fs::copy(&new, dir.path().join("key")).unwrap();
+    refused(&new);
+    // What an earlier one left is no key in force.
+    std::fs::remove_file(&old).unwrap();
+    assert_eq!(rotate_to(&old).0, 0);
+}
+
+#[tokio::test]
+async fn a_rotation_in_place_never_locks_out_a_daemon_that_has_its_key_elsewhere() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let credentials = dir.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::copy(dir.path().join("key"), credentials.join("gatepost.key")).unwrap();
+    let mut daemon = command(&["run", "--log-format", "json"], &file);
+    daemon.env("CREDENTIALS_DIRECTORY", &credentials);
+    let program = Program::from(daemon).await;
+    let before = std::fs::read(dir.path().join("key")).unwrap();
+    let refused = || {
+        let (code, _, errors) = run(&["key", "rotate"], &file);
+        assert_eq!(code, 1, "{errors}");
+        let place = credentials.join("gatepost.key");
+        assert!(errors.contains(&format!("(the systemd credential {})", place.display())), "{errors}");
+        assert!(errors.contains("locked out") && errors.contains("--new-key-file"), "{errors}");
+        assert_eq!(std::fs::read(dir.path().join("key")).unwrap(), before);
+    };
+    refused();
+    logs_in_everywhere(&program).await;
+    // Nor one that starts again later.
+    program.killed().await;
+    refused();
+    let program = Program::start(&file).await;
+    rotate(&file);
+    logs_in_everywhere(&program).await;
+}
+
 /// The copy and its key, as a new machine gets them.
 async fn restored(dir: &Path, file: &Path, copy: &Path) -> tempfile::TempDir {
     let elsewhere = tempfile::tempdir().unwrap();
