@@ -25,6 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Token answers are a few KiB; discovery documents and key sets stay far below this too.
 const BODY_CAP: usize = 1024 * 1024;
+/// Of an answer that is shown to people alone.
+const WORDS_CAP: usize = 4096;
 
 /// Shared by all token calls; cloning is cheap and keeps one connection pool. A reload replaces the way for all clones.
 #[derive(Clone, Debug)]
@@ -163,14 +165,17 @@ impl HttpClient {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        way.send(url, request).await
+        read(&bare(url), way.send(url, request).await?).await
     }
 
-    /// POSTs JSON that is no secret.
+    /// POSTs JSON that is no secret. The status line is the answer: of a body behind a refusal counts what can be read,
+    /// for people, and one behind a success is not waited for.
     pub async fn post_json(&self, url: &Url, body: String) -> Result<HttpReply, HttpFault> {
         let way = self.way();
         let request = way.client.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
-        way.send(url, request).await
+        let mut reply = way.send(url, request).await?;
+        let words = if reply.status().is_success() { Bytes::new() } else { beginning(&mut reply).await };
+        Ok(answer(&reply, words))
     }
 
     pub async fn get(&self, url: &Url, headers: &[(&str, FormValue<'_>)]) -> Result<HttpReply, HttpFault> {
@@ -182,16 +187,17 @@ impl HttpClient {
             text.set_sensitive(matches!(value, FormValue::Secret(_)));
             request = request.header(*name, text);
         }
-        way.send(url, request).await
+        read(&bare(url), way.send(url, request).await?).await
     }
 }
 
 impl Way {
-    async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<HttpReply, HttpFault> {
+    /// Up to the end of the header.
+    async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<reqwest::Response, HttpFault> {
         let at = bare(url);
         let proxy = self.proxy.as_ref().filter(|_| !url.host_str().is_some_and(is_beside));
         match request.send().await {
-            Ok(reply) => read(&at, reply).await,
+            Ok(reply) => Ok(reply),
             Err(error) => {
                 let fault = fault(&at, &error);
                 match (proxy, &fault) {
@@ -243,8 +249,6 @@ fn encode(form: &[(&str, FormValue<'_>)]) -> Bytes {
 }
 
 async fn read(at: &str, mut reply: reqwest::Response) -> Result<HttpReply, HttpFault> {
-    let status = reply.status();
-    let headers = reply.headers().clone();
     let mut body = BytesMut::new();
     while let Some(chunk) = reply.chunk().await.map_err(|e| fault(at, &e))? {
         if body.len() + chunk.len() > BODY_CAP {
@@ -252,15 +256,30 @@ async fn read(at: &str, mut reply: reqwest::Response) -> Result<HttpReply, HttpF
         }
         body.extend_from_slice(&chunk);
     }
+    Ok(answer(&reply, body.freeze()))
+}
+
+async fn beginning(reply: &mut reqwest::Response) -> Bytes {
+    let mut words = BytesMut::new();
+    while words.len() < WORDS_CAP
+        && let Ok(Some(chunk)) = reply.chunk().await
+    {
+        words.extend(chunk.iter().take(WORDS_CAP - words.len()));
+    }
+    words.freeze()
+}
+
+fn answer(reply: &reqwest::Response, body: Bytes) -> HttpReply {
+    let headers = reply.headers().clone();
     let date = text(&headers, header::DATE).and_then(http_date);
-    Ok(HttpReply {
-        status,
+    HttpReply {
+        status: reply.status(),
         content_type: text(&headers, header::CONTENT_TYPE).map(str::to_ascii_lowercase),
         retry_after: text(&headers, header::RETRY_AFTER).and_then(|value| retry_after(value, date)),
         date,
         headers,
-        body: body.freeze(),
-    })
+        body,
+    }
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

@@ -22,7 +22,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
 use channels::Channels;
@@ -227,7 +227,8 @@ impl Notifier {
             for by in channels {
                 let (notice, orders, meter) = (notice.clone(), orders.clone(), self.meter.clone());
                 deliveries.spawn(async move {
-                    let is_told = orders.channels.deliver(by, &notice.event, &meter).await;
+                    let told = notice.clone();
+                    let is_told = heard(async move { orders.channels.deliver(by, &told.event, &meter).await }).await;
                     Delivery { telling, notice, is_told }
                 });
             }
@@ -284,6 +285,11 @@ impl Notifier {
             }
         }
     }
+}
+
+/// A telling that stumbled was not heard, and is put off like any other; else its topics were under way for ever.
+async fn heard(telling: impl Future<Output = bool> + Send + 'static) -> bool {
+    AbortOnDropHandle::new(tokio::spawn(telling)).await.unwrap_or(false)
 }
 
 /// The log hears of everything, whoever else does.

@@ -1,6 +1,7 @@
 //! What is told and when: by a clock that the test moves, over restarts, and to a webhook on a real socket.
 
 mod unlisted;
+mod ways;
 
 use std::{
     collections::{HashMap, VecDeque},

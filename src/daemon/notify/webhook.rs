@@ -39,7 +39,8 @@ impl Webhook {
             };
             let Some(asked) = asked else { return Err(why) };
             let pause = pause(tries).max(asked);
-            if start.elapsed() + pause > PATIENCE {
+            // What the other side asks for fits no clock, if it likes.
+            if start.elapsed().saturating_add(pause) > PATIENCE {
                 return Err(format!("{why}; given up after {} minutes", start.elapsed().as_secs() / 60));
             }
             retrying(&why);
@@ -75,13 +76,32 @@ fn said(url: &Url, reply: &HttpReply) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+    use crate::net::{ClientTls, Network};
 
     #[test]
     fn pauses_grow_to_five_minutes() {
         let pauses: Vec<_> = (0..12).map(|tries| pause(tries).as_millis()).collect();
         assert_eq!((pauses[0], pauses[1], pauses[11]), (500, 1000, 300_000));
         assert_eq!(pause(u32::MAX), LAST_PAUSE);
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_fits_no_clock_ends_the_telling_and_nothing_else() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Secret::new(format!("http://{}/", listener.local_addr().unwrap()));
+        tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"{}") && tcp.read_buf(&mut seen).await.unwrap() > 0 {}
+            let answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n";
+            tcp.write_all(answer).await.unwrap();
+        });
+        let http = HttpClient::new(&Network::default(), &ClientTls::trusting_only([]).unwrap()).unwrap();
+        let why = Webhook { http, url }.deliver("{}", |why| panic!("{why}")).await.unwrap_err();
+        assert_eq!(why, "HTTP 503 from 127.0.0.1; given up after 0 minutes");
     }
 
     #[test]
