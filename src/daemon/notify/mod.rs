@@ -44,8 +44,6 @@ const LOOK: Duration = Duration::from_secs(60);
 const GATHER: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(300) };
 /// What nobody could be told is tried again no sooner.
 const LATER: Duration = Duration::from_secs(3600);
-/// Deliveries under way; what is more is in the log alone, and is told later.
-const MOST: usize = 1000;
 
 /// What a reload changes.
 pub struct Orders {
@@ -209,12 +207,12 @@ impl Notifier {
         }
         for notice in notices {
             log(&notice.event);
-            let channels = orders.channels.all();
-            if channels.is_empty() {
+            if orders.channels.are_none() {
                 self.remember(memory, &notice).await;
                 continue;
             }
-            if deliveries.len() >= MOST {
+            let channels = orders.channels.with_room();
+            if channels.is_empty() {
                 memory.put_off(&notice);
                 continue;
             }
@@ -224,9 +222,10 @@ impl Notifier {
                 memory.under_way.insert(topic.name.clone(), UnderWay { telling, channels: channels.len() });
             }
             let notice = Arc::new(notice);
-            for by in channels {
+            for (by, room) in channels {
                 let (notice, orders, meter) = (notice.clone(), orders.clone(), self.meter.clone());
                 deliveries.spawn(async move {
+                    let _room = room;
                     let told = notice.clone();
                     let is_told = heard(async move { orders.channels.deliver(by, &told.event, &meter).await }).await;
                     Delivery { telling, notice, is_told }

@@ -1,6 +1,7 @@
 //! What becomes of a telling that goes wrong, and of what comes behind it.
 
 use super::*;
+use crate::daemon::notify::channels::Channel;
 
 #[tokio::test]
 async fn a_telling_that_stumbles_was_not_heard_and_one_that_is_dropped_ends() {
@@ -13,4 +14,33 @@ async fn a_telling_that_stumbles_was_not_heard_and_one_that_is_dropped_ends() {
     });
     assert!(tokio::time::timeout(Duration::from_millis(5), endless).await.is_err());
     assert!((&mut gone).await.is_err(), "it holds nothing any more");
+}
+
+/// It answers by what it is sent: whatever is about `fabrikam` it cannot digest.
+#[tokio::test]
+async fn what_the_webhook_cannot_digest_holds_up_nothing_else() {
+    let hook = Hook::refusing("fabrikam").await;
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::start(dir.path(), &hook.notify(), vec![secret("fabrikam", 6)], 0).await;
+    hook.until(1).await;
+    house.calendar.take_over(vec![secret("fabrikam", 6), secret("contoso", 6)]);
+    house.ahead(0);
+    house.until_told(1).await;
+    let (told, _) = house.store.told().await.unwrap().remove(0);
+    assert_eq!(told, "client-secret contoso");
+}
+
+#[test]
+fn a_channel_that_is_full_takes_no_room_of_another() {
+    let notify = Notify { command: vec![Secret::new("true")], webhook: Some(Secret::new("http://127.0.0.1:1/")) };
+    let channels = Channels::new(&notify, &http());
+    let mut stuck = Vec::new();
+    for _ in 0..1000 {
+        // The program is done at once, and the webhook is not.
+        stuck.extend(channels.with_room().into_iter().filter(|(by, _)| *by == Channel::Webhook));
+    }
+    let left: Vec<_> = channels.with_room().into_iter().map(|(by, _)| by).collect();
+    assert_eq!(left, [Channel::Command]);
+    stuck.pop();
+    assert_eq!(channels.with_room().len(), 2);
 }
