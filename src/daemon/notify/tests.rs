@@ -1,5 +1,6 @@
 //! What is told and when: by a clock that the test moves, over restarts, and to a webhook on a real socket.
 
+mod crowds;
 mod house;
 mod unlisted;
 mod ways;
@@ -26,7 +27,7 @@ use super::{
     Notifier, Orders,
     channels::Channels,
     event::{Event, Kind, Severity},
-    judge::{Facts, Notice, judge, outdated},
+    judge::{Alike, Facts, Notice, Topic, judge, outdated},
 };
 use crate::{
     base::Secret,
@@ -55,6 +56,7 @@ struct Stage {
     states: Vec<SignInState>,
     endings: Vec<(What, &'static str, i64)>,
     told: HashMap<String, Telling>,
+    spoken: HashMap<Alike, Timestamp>,
     started: i64,
     pages: Option<&'static str>,
     domains: Vec<DomainSignIns>,
@@ -67,6 +69,7 @@ impl Stage {
             states: Vec::new(),
             endings: Vec::new(),
             told: HashMap::new(),
+            spoken: HashMap::new(),
             started: 0,
             pages: None,
             domains: Vec::new(),
@@ -92,6 +95,7 @@ impl Stage {
             domains: &self.domains,
             endings: &endings,
             told: &self.told,
+            spoken: &self.spoken,
             is_busy: &|_| false,
             host: "mailhost",
             pages: self.pages,
@@ -109,6 +113,7 @@ impl Stage {
                 None => drop(self.told.remove(&topic.name)),
             }
         }
+        self.spoken.extend(notices.iter().filter_map(|notice| Some((notice.alike.clone()?, at(now)))));
         notices.into_iter().map(|Notice { event, .. }| event).collect()
     }
 
@@ -226,7 +231,7 @@ fn what_befalls_a_thousand_sign_ins_alike_is_one_event_that_names_them_all() {
     stage.states[7] = SignInState { last_refresh: Some(at(20)), ..ready("user007") };
     assert_eq!(stage.kinds_at(20), [Kind::SignInAgainOk]);
     stage.states.push(broken("new", Phase::SignInNeeded, "sign-in-revoked"));
-    assert_eq!(stage.told_at(30)[0].accounts, ["new@contoso.com"]);
+    assert_eq!(stage.told_at(310)[0].accounts, ["new@contoso.com"]);
 }
 
 fn foreseen(end: i64, period: i64, seen: usize) -> SignInState {

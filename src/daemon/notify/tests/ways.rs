@@ -44,3 +44,29 @@ fn a_channel_that_is_full_takes_no_room_of_another() {
     stuck.pop();
     assert_eq!(channels.with_room().len(), 2);
 }
+
+#[tokio::test]
+async fn what_the_log_alone_was_told_is_news_for_a_way_that_comes_later() {
+    for is_restarted in [false, true] {
+        let (hook, dir) = (Hook::start(&[]).await, tempfile::tempdir().unwrap());
+        let watched = vec![secret("contoso", 6)];
+        let nobody = Notify { command: Vec::new(), webhook: None };
+        let mut house = House::start(dir.path(), &nobody, watched.clone(), 0).await;
+        house.until_told(2).await;
+        if is_restarted {
+            house.stopped().await;
+            house = House::start(dir.path(), &hook.notify(), watched.clone(), 0).await;
+        } else {
+            house._orders.send_replace(orders(&hook.notify()));
+        }
+        hook.until(1).await;
+        house.until_told(1).await;
+        // Who heard it once does not hear it again, whatever the configuration becomes.
+        let other = Hook::start(&[]).await;
+        house._orders.send_replace(orders(&other.notify()));
+        house.ahead(6 * DAY);
+        other.until(1).await;
+        assert_eq!(days(&other), [("contoso".to_owned(), -1)]);
+        assert_eq!(hook.got().len(), 1);
+    }
+}
