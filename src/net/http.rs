@@ -200,9 +200,9 @@ impl Way {
             Ok(reply) => Ok(reply),
             Err(error) => {
                 let fault = fault(&at, &error);
-                match (proxy, &fault) {
-                    (Some(proxy), HttpFault::Connect(_) | HttpFault::Timeout(_)) => Err(blame(proxy, url, fault).await),
-                    _ => Err(fault),
+                match proxy {
+                    Some(proxy) => Err(blame(proxy, url, fault, &error).await),
+                    None => Err(fault),
                 }
             }
         }
@@ -212,25 +212,32 @@ impl Way {
 /// What is the matter with the proxy, if it is the proxy. The HTTP client keeps the proxy's words for itself, so it is
 /// asked once more for the way, as for mail. Credentials that it refused are not shown again: wrong passwords lock
 /// accounts.
-async fn blame(proxy: &Proxy, url: &Url, fault: HttpFault) -> HttpFault {
+async fn blame(proxy: &Proxy, url: &Url, fault: HttpFault, error: &reqwest::Error) -> HttpFault {
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
     let through = format!("{} through {proxy}", bare(url));
-    match (&fault, &proxy.login) {
-        (HttpFault::Timeout(_), _) => return HttpFault::Timeout(through),
-        (HttpFault::Connect(why), Some(login)) if REFUSED_LOGINS.iter().any(|words| why.contains(words)) => {
-            let trouble = ProxyTrouble::Login;
-            let user = printable(&login.user, 80);
-            return HttpFault::Proxy(trouble, format!("{through}: {}: the user is {user}", trouble.words()));
-        }
-        _ => {}
+    let behind = match &fault {
+        HttpFault::Timeout(_) => HttpFault::Timeout(through.clone()),
+        HttpFault::Connect(_) => HttpFault::Connect(format!("{through}: {}", causes(error))),
+        _ => return fault,
+    };
+    if !error.is_connect() {
+        // The way was open.
+        return behind;
+    }
+    if let (HttpFault::Connect(why), Some(login)) = (&fault, &proxy.login)
+        && REFUSED_LOGINS.iter().any(|words| why.contains(words))
+    {
+        let trouble = ProxyTrouble::Login;
+        let user = printable(&login.user, 80);
+        return HttpFault::Proxy(trouble, format!("{through}: {}: the user is {user}", trouble.words()));
     }
     match reach_through(proxy, host, port, Instant::now() + CONNECT_TIMEOUT).await {
         Err(error) => match error.layer {
             DialLayer::Proxy(trouble) => HttpFault::Proxy(trouble, error.to_string()),
-            _ => fault,
+            _ => behind,
         },
         // It works by now, or what failed lies behind it.
-        Ok(_) => HttpFault::Connect(through),
+        Ok(_) => behind,
     }
 }
 
