@@ -24,7 +24,9 @@ pub fn run(named: Option<&Path>, command: &KeyCommand) -> Outcome {
                 return Err(Failure::usage(text, TO_A_FILE));
             }
         };
-        terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+        terminal::print(&text).map_err(|error| {
+            Failure::new(format!("the key was changed, and stdout takes no word of it: {error}"), "see docs/backup.md")
+        })
     })
 }
 
@@ -46,7 +48,10 @@ async fn in_place(store: &Store, key_file: &Path) -> Result<String, Failure> {
     })?;
     let new = fresh_key().map_err(no_key)?;
     let done = store.reseal(&new).await?;
-    let (is_ours, is_wiped) = store.put_in_place(&new).await?;
+    let (is_ours, is_wiped) = store.put_in_place(&new).await.map_err(|error| {
+        let text = format!("everything is sealed under a new key, and the rotation did not come to its end: {error}");
+        Failure::new(text, "the key file opens the store as it is; run gatepost key rotate again")
+    })?;
     if !is_ours {
         return Ok("Another `gatepost key rotate` came in between; its key is in force.\n".to_owned());
     }
@@ -81,8 +86,10 @@ async fn for_people(store: &Store, source: &KeySource, file: &Path) -> Result<St
                     its place and restart the daemon";
         return Err(Failure::usage(text, hint));
     }
-    let done = store.reseal(&new).await?;
     let path = file.display();
+    let done = store.reseal(&new).await.map_err(|error| {
+        Failure::new(error.to_string(), format!("what is stored is as it was, and the key in {path} opens nothing yet"))
+    })?;
     let step = match source {
         KeySource::Credential(_) => format!(
             "  systemd-creds encrypt --name=gatepost.key {path} /etc/gatepost/gatepost.key.cred    (as root; or the place \

@@ -6,7 +6,10 @@
 //! cannot mix. Other processes go on: a value that does not open, or a write that finds another key in force, makes
 //! them look (`unlock::has_other_key`).
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError},
+};
 
 use sqlx::{Row, SqliteConnection};
 
@@ -84,9 +87,7 @@ impl Store {
             return Ok((false, false));
         };
         if let KeySource::File(key_file) = &self.source {
-            // A link to the file stays one.
-            let target = std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.clone());
-            private_file::replace(&target, written(new).as_bytes())
+            private_file::replace(&target_of(key_file), written(new).as_bytes())
                 .map_err(|cause| StoreError::KeyFile { key_file: key_file.clone(), cause })?;
         }
         forget(&mut tx).await.map_err(|cause| self.failed(cause))?;
@@ -98,6 +99,9 @@ impl Store {
     /// Forgets the way from an old key where the source holds the new one by now. For a daemon at its start: no other
     /// process is left then that knows the old one alone.
     pub async fn forget_old_key(&self) -> Result<bool, StoreError> {
+        if let KeySource::File(key_file) = &self.source {
+            private_file::sweep_drafts(&target_of(key_file));
+        }
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|cause| self.failed(cause))?;
         let Some(found) = checked(&mut tx).await.map_err(|cause| self.failed(cause))? else { return Ok(false) };
         let pending = found.handover.is_some();
@@ -118,6 +122,11 @@ impl Store {
     fn wrong_key(&self) -> StoreError {
         StoreError::WrongKey { key: self.source.to_string(), database: self.database.clone() }
     }
+}
+
+/// A link to the file stays one.
+fn target_of(key_file: &Path) -> PathBuf {
+    std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.to_owned())
 }
 
 async fn forget(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
