@@ -55,7 +55,7 @@ use crate::{
     meter::Meter,
     net::Peer,
     oauth::{Keepers, Phase, SignInState},
-    store::Store,
+    store::{Store, Trouble},
 };
 
 /// For the store to say whether it takes writes; `gatepost status` waits five seconds for all of its answer.
@@ -117,10 +117,9 @@ impl Console {
         self.calendar.of_app(app, Timestamp::now())?.ends_at
     }
 
-    /// Why the store takes no writes, and what to do; `None` where it takes them.
-    async fn store_trouble(&self) -> Option<String> {
-        let silent = "the store does not answer: another program holds its lock, or its disk hangs; look for both";
-        timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or_else(|_| Some(silent.to_owned()))
+    /// Why the store takes no writes; `None` where it takes them.
+    async fn store_trouble(&self) -> Option<Trouble> {
+        timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or(Some(Trouble::Silent))
     }
 }
 
@@ -189,7 +188,8 @@ fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
 async fn check_host(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     if !console.access.allows_host(host.unwrap_or_default()) {
-        return (StatusCode::MISDIRECTED_REQUEST, "This console answers to loopback names only\n").into_response();
+        let words = look::lang_of(request.headers(), request.uri()).words();
+        return (StatusCode::MISDIRECTED_REQUEST, format!("{}\n", words.loopback_only)).into_response();
     }
     next.run(request).await
 }
@@ -244,7 +244,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
-    let store = console.store_trouble().await;
+    let store = console.store_trouble().await.map(|trouble| trouble.to_string());
     let endings = console.calendar.endings(Timestamp::now());
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);

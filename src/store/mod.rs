@@ -21,6 +21,7 @@ mod unlock;
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::Lock;
+pub use readiness::Trouble;
 pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
