@@ -182,6 +182,7 @@ words! {
     protocol: "Protocol", "プロトコル";
     client: "Client", "クライアント";
     stage: "Stage", "段階";
+    by_login: "login", "ログイン";
     age: "For", "経過";
     recent_messages: "Last messages", "最近のメッセージ";
     no_messages: "No message was sent since the daemon started.", "起動後に送信されたメッセージはありません。";
@@ -194,7 +195,7 @@ words! {
     no_faults: "Nothing went wrong since the daemon started.", "起動後に問題は起きていません。";
     fault: "Fault", "問題";
     whose_turn: "Whose turn", "対応する側";
-    at_stage: "Stage:", "段階：";
+    at_stage: "Stage: ", "段階：";
     listeners: "Listeners", "待ち受け";
     address: "Address", "アドレス";
     tls: "TLS", "TLS";

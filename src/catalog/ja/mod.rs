@@ -34,7 +34,7 @@ pub(super) const fn owner(owner: Owner) -> &'static str {
 
 pub(super) const fn stage(stage: Stage) -> &'static str {
     match stage {
-        Stage::Greeting => "接続直後",
+        Stage::Greeting => "ログイン前",
         Stage::Authenticating => "ログイン処理中",
         Stage::FetchingToken => "トークン取得中",
         Stage::Connecting => "メールサーバーへ接続中",
