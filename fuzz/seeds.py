@@ -6,8 +6,10 @@ import re
 
 HERE = pathlib.Path(__file__).parent
 WIRE = HERE.parent / "src" / "wire"
+MESSAGE = HERE.parent / "src" / "message"
 TURN = re.compile(r"\('([CS])', (\"(?:[^\"\\]|\\.)*\")\)")
 FED = re.compile(r"feed\(b(\"(?:[^\"\\]|\\.)*\")\)")
+LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"', re.S)
 TEST = re.compile(r"^fn (\w+)\(\) \{$(.*?)^\}$", re.M | re.S)
 
 
@@ -52,6 +54,11 @@ def main():
         write("body", str(n), b"\0" + body)
     for n, line in enumerate((b"MAIL FROM:<a@b.example> SIZE=10 BODY=8BITMIME", b"RCPT TO:<\"a b\"@c.example> NOTIFY=NEVER")):
         write("commands", str(n), line)
+    for n, literal in enumerate(LITERAL.findall((MESSAGE / "tests.rs").read_text() + (MESSAGE / "tests" / "samples.rs").read_text())):
+        # Mode, then lines of a reader as lines of the wire. In the source a backslash joins lines, and \u{} names a character.
+        head = text(re.sub(r"\\\n *|\\u\{\w+\}", "", literal)).strip().replace(b"\n", b"\r\n")
+        if b":" in head:
+            write("repair", str(n), bytes([n % 8]) + head + b"\r\n\r\n.\r\n")
     for file in sorted((HERE.parent / "config").rglob("*.toml")):
         write("configuration", file.name, file.read_bytes())
     account = b"[a@b.c]\npermission_url = https://login.microsoftonline.com/common/oauth2/v2.0/authorize\ntoken_url = "

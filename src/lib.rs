@@ -10,7 +10,9 @@ pub mod wire;
 pub mod catalog;
 pub mod meter;
 
+pub mod message;
 pub mod net;
+pub mod spool;
 pub mod store;
 
 pub mod account;

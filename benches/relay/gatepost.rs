@@ -98,7 +98,11 @@ impl Installed {
         );
         let hash = made(*hash);
         for n in 0..plan.accounts {
-            text += &format!("[[account]]\naddress = \"{}\"\npassword = \"{hash}\"\n\n", user(n));
+            text += &format!(
+                "[[account]]\naddress = \"{}\"\npassword = \"{hash}\"\n\
+                 limits = {{ connections = 10000, messages-per-minute = 1000000 }}\n\n",
+                user(n)
+            );
         }
         text
     }

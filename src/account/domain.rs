@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Account, LocalPassword};
+use super::{Account, LocalPassword, Sending};
 use crate::oauth::DomainSignIns;
 
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Domain {
     pub password: LocalPassword,
     /// What each mailbox may send as, besides its own address.
     pub send_as: Vec<String>,
+    /// The same for each of them.
+    pub sending: Sending,
 }
 
 impl Domain {
@@ -42,6 +44,7 @@ impl Domain {
             imap_user: address.clone(),
             smtp_user: address.clone(),
             send_as,
+            sending: self.sending,
             domain: Some(self.sign_ins.domain.clone()),
             address,
         }

@@ -14,7 +14,7 @@ mod register;
 
 pub use domain::{Domain, account_of};
 pub use guesses::{Guesses, Refusal};
-pub use model::{Account, Client, LocalPassword};
+pub use model::{Account, Client, Delivery, Limits, LocalPassword, Route, Rules, Sender, Sending};
 pub use passwords::{Passwords, flaw, hash};
 pub use passwords_file::{Mistake, PasswordsFile};
 pub use register::{Admitted, Register};

@@ -15,8 +15,52 @@ pub struct Account {
     pub smtp_user: String,
     /// Addresses, or `*@domain`, that may stand in MAIL FROM and From.
     pub send_as: Vec<String>,
+    pub sending: Sending,
     /// The domain whose account (`*@domain`) stands for this mailbox too; `None`: it is listed by itself.
     pub domain: Option<String>,
+}
+
+/// How messages of a mailbox leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sending {
+    pub route: Route,
+    pub delivery: Delivery,
+    pub limits: Limits,
+}
+
+/// The way out (`outbound`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Route {
+    #[default]
+    Smtp,
+    Graph,
+    /// SMTP, and Graph where the tenant or the mailbox has SMTP AUTH switched off.
+    SmtpThenGraph,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// While the client waits.
+    #[default]
+    Direct,
+    /// The client is answered once the message is on disk.
+    Queue,
+}
+
+/// What the provider allows for one mailbox, over all sessions and the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// SMTP connections at a time.
+    pub connections: u32,
+    pub messages_per_minute: u32,
+    pub recipients_per_day: u32,
+}
+
+impl Default for Limits {
+    /// Exchange Online's (fact sheet microsoft.md, 3.1).
+    fn default() -> Self {
+        Self { connections: 3, messages_per_minute: 30, recipients_per_day: 10_000 }
+    }
 }
 
 impl Account {
@@ -30,15 +74,19 @@ impl Account {
     /// Whether a client of this account may send as `address`. The null sender (`<>`) is nobody's and always may:
     /// it belongs to notices about messages.
     pub fn may_send_as(&self, address: &str) -> bool {
-        address.is_empty()
-            || self.send_as.iter().any(|allowed| match allowed.strip_prefix('*') {
-                Some(domain) => address.rfind('@').is_some_and(|at| {
-                    let (local, end) = address.split_at(at);
-                    is_plain(local) && end.eq_ignore_ascii_case(domain)
-                }),
-                None => allowed.eq_ignore_ascii_case(address),
-            })
+        address.is_empty() || is_listed(&self.send_as, address)
     }
+}
+
+/// Whether `address` is in a list of addresses and of `*@domain`.
+fn is_listed(list: &[String], address: &str) -> bool {
+    list.iter().any(|listed| match listed.strip_prefix('*') {
+        Some(domain) => address.rfind('@').is_some_and(|at| {
+            let (local, end) = address.split_at(at);
+            is_plain(local) && end.eq_ignore_ascii_case(domain)
+        }),
+        None => listed.eq_ignore_ascii_case(address),
+    })
 }
 
 /// A local part that needs no quotes (RFC 5322 3.2.3): a rule for a whole domain allows no other, since what readers
@@ -72,4 +120,34 @@ pub struct Client {
     pub login: Option<String>,
     /// argon2id PHC string.
     pub password: Option<Secret>,
+    pub rules: Rules,
+}
+
+/// What holds for the messages of one client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rules {
+    pub sender: Sender,
+    /// Whom it may write to: addresses, or `*@domain`. `None`: anybody.
+    pub recipients: Option<Vec<String>>,
+    /// What Exchange would refuse is mended on the way.
+    pub repair: bool,
+    /// Instead of the account's.
+    pub delivery: Option<Delivery>,
+    /// Commissioning: messages stay in the queue on hold.
+    pub capture: bool,
+}
+
+/// What becomes of the sender that a client writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sender {
+    #[default]
+    Keep,
+    /// Envelope and From become the account's, the old From goes to Reply-To.
+    Force,
+}
+
+impl Rules {
+    pub fn may_write_to(&self, address: &str) -> bool {
+        self.recipients.as_ref().is_none_or(|list| is_listed(list, address))
+    }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Account, Client, Domain, Guesses, LocalPassword, Passwords, first_use, guesses::Refusal};
+use super::{Account, Client, Delivery, Domain, Guesses, LocalPassword, Passwords, first_use, guesses::Refusal};
 use crate::{
     base::{Claim, Fault, Secret},
     catalog::own::{BAD_CREDENTIALS, PASSWORD_CHECK_BUSY, STORE_UNAVAILABLE, TOO_MANY_GUESSES},
@@ -25,6 +25,17 @@ impl Admitted {
     /// What the log calls the client: its rule's name, else `login`.
     pub fn client_name(&self) -> &str {
         self.client.as_ref().map_or("login", |client| client.name.as_str())
+    }
+
+    /// The client's own, else the account's.
+    pub fn delivery(&self) -> Delivery {
+        let own = self.client.as_ref().and_then(|client| client.rules.delivery);
+        own.unwrap_or(self.account.sending.delivery)
+    }
+
+    /// Commissioning: its messages stay here.
+    pub fn is_captured(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.rules.capture)
     }
 }
 

@@ -16,5 +16,5 @@ pub use fault::{Fault, Kind, Owner};
 pub use lang::Lang;
 pub use mailbox::is_mailbox;
 pub use secret::Secret;
-pub use stage::Stage;
+pub use stage::{Stage, StageCell};
 pub use text::{printable, wire_text};

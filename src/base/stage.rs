@@ -1,6 +1,9 @@
 //! Where a session is, in the words that logs, metrics and errors share ("timed out while signing on").
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 use serde::{Serialize, Serializer};
 
@@ -37,6 +40,21 @@ impl Stage {
             Stage::Relaying => "relaying",
             Stage::Splicing => "splicing",
         }
+    }
+}
+
+/// Where something is, for others to read while it goes on.
+#[derive(Debug, Default)]
+pub struct StageCell(AtomicU8);
+
+impl StageCell {
+    pub fn set(&self, stage: Stage) {
+        self.0.store(stage as u8, Ordering::Relaxed);
+    }
+
+    pub fn now(&self) -> Stage {
+        let at = usize::from(self.0.load(Ordering::Relaxed));
+        Stage::ALL.get(at).copied().unwrap_or(Stage::Greeting)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod entra;
 mod entry;
+pub mod graph;
 mod ja;
 mod oauth_words;
 pub mod own;
@@ -21,7 +22,8 @@ use crate::base::{Lang, Owner, Stage};
 
 /// Every entry, for `gatepost explain`, the docs and the tests.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL).copied()
+    let all = own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL);
+    all.chain(graph::ALL).copied()
 }
 
 /// Id, cause and next step, in English, of all that a reply, the log or the metrics can name.

@@ -31,6 +31,10 @@ entries! {
         "The identity provider did not answer in time; it is tried again by itself",
         "No token came within `sign-on-seconds`.",
         "Passes by itself; if it stays, check the network and `network.http-proxy`.";
+    MAILBOX_BUSY = Unavailable Admin "mailbox-busy":
+        "This mailbox sends as much as its limits allow, try again in a minute",
+        "Other clients of this mailbox use all connections or messages a minute that `limits` allows; waiting for 20 seconds did not help.",
+        "Passes by itself. For bursts, `delivery = \"queue\"` takes messages at once and sends them in time; or spread the clients over more mailboxes.";
     UPSTREAM_UNREACHABLE = Unavailable Admin "upstream-unreachable":
         "The mail server cannot be reached securely; network, DNS or TLS is in the way",
         "Name resolution, connection or TLS to the mail server failed.",
@@ -79,9 +83,22 @@ pub const SENDER_NOT_ALLOWED: &Objection = &Objection {
     next: "Add the address, or `\"*@contoso.com\"`, to `send-as`.",
 };
 
+pub const RECIPIENT_NOT_ALLOWED: &Objection = &Objection {
+    id: "recipient-not-allowed",
+    cause: "The `[[client]]` may write to its `recipients` alone, and this address is not among them.",
+    next: "Add the address, or `\"*@contoso.com\"`, to `recipients` of the client that the log names; without the key it may write to anybody.",
+};
+
+pub const DAY_USED_UP: &Objection = &Objection {
+    id: "recipients-used-up",
+    cause: "The mailbox wrote to as many recipients in the last 24 hours as `limits.recipients-per-day` allows.",
+    next: "Wait, or spread the clients over more mailboxes. Exchange Online's own limit is 10000.",
+};
+
 const SMUGGLING: &str = "The message holds a byte that mail may not hold, and that is used to smuggle messages.";
 const MEND: &str = "Mend the program that writes the message.";
 pub const BARE_CR: &Objection = &Objection { id: "bare-cr", cause: SMUGGLING, next: MEND };
 pub const NUL_BYTE: &Objection = &Objection { id: "nul-byte", cause: SMUGGLING, next: MEND };
 
-pub(super) const OBJECTIONS: &[&Objection] = &[SENDER_NOT_ALLOWED, BARE_CR, NUL_BYTE];
+pub(super) const OBJECTIONS: &[&Objection] =
+    &[SENDER_NOT_ALLOWED, RECIPIENT_NOT_ALLOWED, DAY_USED_UP, BARE_CR, NUL_BYTE];

@@ -98,6 +98,14 @@ entries! {
         "The app needs the consent of an administrator",
         "The permissions of the app may be granted by an administrator only.",
         "In Entra: App registrations > the app > API permissions > Grant admin consent.";
+    GRAPH_CONSENT_MISSING = IdentityRefused Admin "graph-consent-missing":
+        "The app may not send through Microsoft Graph here: grant it Mail.Send, or {how}",
+        "The account sends through Microsoft Graph, and nobody consented to that for this app. Mail over SMTP, IMAP and POP3 is not touched.",
+        "In Entra: App registrations > the app > API permissions > Microsoft Graph > `Mail.Send` > Grant admin consent; or sign in again in a browser and accept.";
+    RESOURCE_UNKNOWN = IdentityRefused Admin "graph-url-missing":
+        "No Microsoft Graph is configured for this account any more",
+        "The account's app has no `graph-url`: the configuration changed while a message was on its way.",
+        "Set `graph-url` in the app, or `outbound = \"smtp\"` at the account.";
     APP_NOT_FOUND = IdentityRefused Admin "app-not-found":
         "The provider knows no such app in this tenant: check client-id and tenant",
         "The client id is wrong, was deleted, or the app was never consented to in this tenant.",

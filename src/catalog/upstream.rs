@@ -99,6 +99,20 @@ const KNOWN: &[Known] = &[
     only(Protocol::Pop3, &["protocol error"], UPSTREAM_UNAVAILABLE),
 ];
 
+/// What another way out helps against: SMTP AUTH is switched off or forbidden (5.7.139), and nothing else is wrong.
+pub fn is_smtp_switched_off(fault: &Fault) -> bool {
+    [
+        SMTP_AUTH_DISABLED_TENANT,
+        SMTP_AUTH_DISABLED_MAILBOX,
+        SECURITY_DEFAULTS,
+        CRITERIA_NOT_MET,
+        FEDERATION_UNREACHABLE,
+        SIGN_ON_FORBIDDEN,
+    ]
+    .iter()
+    .any(|entry| entry.id == fault.id)
+}
+
 /// `status` of the JSON challenge (RFC 7628 3.2.2; Google and Microsoft send HTTP numbers).
 fn challenge_status(challenge: &str) -> Option<String> {
     let decoded = STANDARD.decode(challenge.trim()).ok();

@@ -235,7 +235,8 @@ pub struct PasswordArgs {
 
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Examples:\n  gatepost config check\n  gatepost config show\n  gatepost config schema > gatepost.schema.json"
+    after_help = "Examples:\n  gatepost config check\n  gatepost config show\n  gatepost config schema > gatepost.schema.json\n  \
+                        gatepost config client copier --preset ricoh --from 192.168.10.21"
 )]
 pub struct ConfigArgs {
     #[command(subcommand)]
@@ -265,6 +266,43 @@ pub enum ConfigCommand {
         after_help = "Example:\n  gatepost config schema > gatepost.schema.json\n  (and as the first line of gatepost.toml:  #:schema ./gatepost.schema.json)"
     )]
     Schema,
+    /// Prints the block for a device or program, and on stderr what to type into it
+    Client(ClientArgs),
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost config client --preset list\n  gatepost config client copier --preset ricoh --from 192.168.10.21\n  \
+                  gatepost config client zabbix --preset zabbix --account alerts@contoso.com --from 192.168.20.5 --login zabbix\n  \
+                  gatepost config client copier --preset hp --from 192.168.10.22 >> /etc/gatepost/gatepost.toml\n\n\
+                  Where it logs in, a password is made; it is shown once, on stderr, and its hash stands in the block. \
+                  A guide for each family: docs/devices."
+)]
+pub struct ClientArgs {
+    /// What logs and pages will call it
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Family of the device or name of the program; list shows all
+    #[arg(long, value_name = "PRESET")]
+    pub preset: String,
+    /// Address of the [[account]] that it uses [default: the only one of the configuration]
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: Option<String>,
+    /// Address or block that it connects from; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Vec<String>,
+    /// User name that it will type [default: programs are given one, copiers are admitted by their address]
+    #[arg(long, value_name = "NAME")]
+    pub login: Option<String>,
+    /// Language of the sheet
+    #[arg(long, value_enum, default_value_t = SheetLang::En)]
+    pub lang: SheetLang,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SheetLang {
+    En,
+    Ja,
 }
 
 #[derive(Args, Debug, Clone)]

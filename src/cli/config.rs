@@ -1,4 +1,4 @@
-//! `gatepost config check|show|schema`.
+//! `gatepost config check|show|schema`; `config client` is in `client`.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     args::ConfigCommand,
+    client,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     terminal,
 };
@@ -20,6 +21,7 @@ pub fn run(named: Option<&Path>, command: &ConfigCommand) -> Outcome {
             show(&config, *json)
         }
         ConfigCommand::Schema => print_json(&config::schema()),
+        ConfigCommand::Client(args) => client::run(named, args),
     }
 }
 
@@ -60,7 +62,7 @@ fn print_json(value: &impl serde::Serialize) -> Outcome {
     print(&format!("{text}\n"))
 }
 
-fn print(text: &str) -> Outcome {
+pub(super) fn print(text: &str) -> Outcome {
     terminal::print(text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))
 }
 

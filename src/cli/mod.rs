@@ -2,6 +2,7 @@
 
 pub mod args;
 mod backup;
+mod client;
 mod config;
 mod console;
 mod console_api;

@@ -221,6 +221,7 @@ fn same_client(a: &Client, b: &Client) -> bool {
         && a.account.address == b.account.address
         && a.from == b.from
         && a.login == b.login
+        && a.rules == b.rules
 }
 
 /// Whether the same people are told by the same ways.

@@ -22,26 +22,12 @@ pub fn refuse(check: &mut Checker, file: &raw::File) {
 }
 
 fn account(check: &mut Checker, table: &Key, raw: &raw::Account) {
-    let word = match raw.outbound {
-        Some(raw::Outbound::Graph) => Some("graph"),
-        Some(raw::Outbound::SmtpThenGraph) => Some("smtp-then-graph"),
-        _ => None,
-    };
-    let what = format!("`outbound = \"{}\"`", word.unwrap_or_default());
-    later(check, &table.field("outbound"), word.is_some(), &what, "use outbound = \"smtp\"");
     delivery(check, table, raw.delivery);
-    let limits = "`limits` are not kept by this version; Microsoft's own hold";
-    notice(check, &table.field("limits"), raw.limits.is_some(), limits);
 }
 
 fn client(check: &mut Checker, table: &Key, raw: &raw::Client) {
-    let forced = raw.sender == Some(raw::Sender::Force);
-    later(check, &table.field("sender"), forced, "`sender = \"force\"`", "use sender = \"keep\"");
-    later(check, &table.field("recipients"), raw.recipients.is_some(), "`recipients`", REMOVE);
     delivery(check, table, raw.delivery);
     later(check, &table.field("capture"), raw.capture == Some(true), "`capture = true`", REMOVE);
-    let repair = "messages are not repaired by this version";
-    notice(check, &table.field("repair"), raw.repair == Some(true), repair);
 }
 
 fn delivery(check: &mut Checker, table: &Key, delivery: Option<raw::Delivery>) {

@@ -1,6 +1,7 @@
 //! TOML as written becomes a checked [`Config`]: raw (what was typed) -> check (all problems at once) -> model.
 
 mod check;
+pub mod device;
 mod diff;
 mod document;
 mod expiry;

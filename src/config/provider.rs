@@ -22,6 +22,8 @@ pub struct Preset {
     pub device_url: Option<&'static str>,
     pub revoke_url: Option<&'static str>,
     pub graph_url: Option<&'static str>,
+    /// What Graph's scopes begin with in this cloud.
+    pub graph_resource: &'static str,
     /// `None`: the provider knows no tenants.
     pub default_tenant: Option<&'static str>,
     /// What the provider gives tokens for, besides device codes, for which it needs a `device_url`.
@@ -77,6 +79,7 @@ const MICROSOFT365: Preset = Preset {
     device_url: Some("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/devicecode"),
     revoke_url: None,
     graph_url: Some("https://graph.microsoft.com/v1.0"),
+    graph_resource: "https://graph.microsoft.com",
     default_tenant: Some("organizations"),
     grants: ENTRA_GRANTS,
     // All three mail scopes are one resource: one token serves IMAP, POP3 and SMTP.
@@ -110,6 +113,7 @@ const MICROSOFT365_GCC_HIGH: Preset = Preset {
     token_url: Some("https://login.microsoftonline.us/{tenant}/oauth2/v2.0/token"),
     device_url: Some("https://login.microsoftonline.us/{tenant}/oauth2/v2.0/devicecode"),
     graph_url: Some("https://graph.microsoft.us/v1.0"),
+    graph_resource: "https://graph.microsoft.us",
     scopes: &[
         "https://outlook.office365.us/IMAP.AccessAsUser.All",
         "https://outlook.office365.us/POP.AccessAsUser.All",
@@ -128,6 +132,7 @@ const MICROSOFT365_GCC_HIGH: Preset = Preset {
 const MICROSOFT365_DOD: Preset = Preset {
     name: "microsoft365-dod",
     graph_url: Some("https://dod-graph.microsoft.us/v1.0"),
+    graph_resource: "https://dod-graph.microsoft.us",
     smtp: Some(("outlook-dod.office365.us", 587, StartTls)),
     imap: Some(("outlook-dod.office365.us", 993, Implicit)),
     pop3: Some(("outlook-dod.office365.us", 995, Implicit)),
@@ -140,6 +145,7 @@ const MICROSOFT365_CHINA: Preset = Preset {
     token_url: Some("https://login.partner.microsoftonline.cn/{tenant}/oauth2/v2.0/token"),
     device_url: Some("https://login.partner.microsoftonline.cn/{tenant}/oauth2/v2.0/devicecode"),
     graph_url: Some("https://microsoftgraph.chinacloudapi.cn/v1.0"),
+    graph_resource: "https://microsoftgraph.chinacloudapi.cn",
     scopes: &[
         "https://partner.outlook.cn/IMAP.AccessAsUser.All",
         "https://partner.outlook.cn/POP.AccessAsUser.All",
@@ -243,6 +249,7 @@ const CUSTOM: Preset = Preset {
     device_url: None,
     revoke_url: None,
     graph_url: None,
+    graph_resource: "https://graph.microsoft.com",
     default_tenant: None,
     grants: &[
         Grant::AuthorizationCode,

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::Config;
 use crate::{
-    account::{Account, Client, Domain, LocalPassword},
+    account::{Account, Client, Delivery, Domain, Limits, LocalPassword, Route, Sender},
     base::{Sasl, Secret},
     net::{Bind, IpNet, Listener, ListenerTls, Upstream, UpstreamTls},
     oauth::{App, AppCredential, Rotation, ServiceAccountKey},
@@ -162,12 +162,13 @@ fn app(app: &App, config: &Config) -> Value {
         ("federated-token-file", federated),
         ("grant", text(app.grant.as_str())),
         ("redirect-uri", app.redirect_uri.as_ref().and_then(text)),
-        ("scopes", texts(&app.scopes)),
+        ("scopes", texts(app.written_scopes())),
         ("resource", app.resource.as_ref().and_then(text)),
         ("authorize-url", text(&app.authorize_url)),
         ("token-url", text(&app.token_url)),
         ("device-url", app.device_url.as_ref().and_then(text)),
         ("revoke-url", app.revoke_url.as_ref().and_then(text)),
+        ("graph-url", app.graph.as_ref().and_then(|graph| text(&graph.url))),
         ("authorize-extra", Some(Value::Table(extra.collect()))),
         ("pkce", Some(app.pkce.into())),
         (
@@ -221,6 +222,9 @@ fn domain(domain: &Domain) -> Value {
         ("password", password),
         ("passwords-file", file),
         ("send-as", Some(&domain.send_as).filter(|list| !list.is_empty()).and_then(texts)),
+        ("outbound", text(route(domain.sending.route))),
+        ("delivery", text(delivery(domain.sending.delivery))),
+        ("limits", limits(&domain.sending.limits)),
     ])
 }
 
@@ -240,6 +244,9 @@ fn account(account: &Account) -> Value {
         ("imap-user", text(&account.imap_user)),
         ("smtp-user", text(&account.smtp_user)),
         ("send-as", texts(&account.send_as)),
+        ("outbound", text(route(account.sending.route))),
+        ("delivery", text(delivery(account.sending.delivery))),
+        ("limits", limits(&account.sending.limits)),
     ])
 }
 
@@ -250,5 +257,39 @@ fn client(client: &Client) -> Value {
         ("from", texts(client.from.iter().map(block))),
         ("login", client.login.as_ref().and_then(text)),
         ("password", mask(client.password.as_ref())),
+        (
+            "sender",
+            text(match client.rules.sender {
+                Sender::Keep => "keep",
+                Sender::Force => "force",
+            }),
+        ),
+        ("recipients", client.rules.recipients.as_ref().and_then(texts)),
+        ("repair", Some(client.rules.repair.into())),
+        ("delivery", text(delivery(client.rules.delivery.unwrap_or(client.account.sending.delivery)))),
+        ("capture", Some(client.rules.capture.into())),
     ])
+}
+
+fn route(route: Route) -> &'static str {
+    match route {
+        Route::Smtp => "smtp",
+        Route::Graph => "graph",
+        Route::SmtpThenGraph => "smtp-then-graph",
+    }
+}
+
+fn delivery(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Direct => "direct",
+        Delivery::Queue => "queue",
+    }
+}
+
+fn limits(limits: &Limits) -> Option<Value> {
+    Some(table([
+        ("connections", number(limits.connections)),
+        ("messages-per-minute", number(limits.messages_per_minute)),
+        ("recipients-per-day", number(limits.recipients_per_day)),
+    ]))
 }

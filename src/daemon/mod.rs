@@ -46,7 +46,9 @@ use crate::{
     meter::Meter,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
-    session::{Gate, Refusals, Seen},
+    outbound::{Governor, Outbound, Refusals, Seen},
+    session::Gate,
+    spool::{Spool, SpoolFault},
     store::{Lock, Store, StoreError},
 };
 
@@ -64,6 +66,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
+    Spool(SpoolFault),
     Console { address: SocketAddr, cause: io::Error },
     Io { what: &'static str, cause: io::Error },
 }
@@ -73,6 +76,7 @@ impl fmt::Display for StartFault {
         match self {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
+            StartFault::Spool(fault) => write!(f, "{fault}"),
             StartFault::Console { address, cause } => {
                 write!(f, "the console cannot listen on {address}: {cause}")
             }
@@ -90,7 +94,7 @@ impl StartFault {
                 "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
                     .to_owned()
             }
-            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Io { .. } => {
+            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Spool(_) | StartFault::Io { .. } => {
                 "`gatepost config check` and `gatepost status` tell more".to_owned()
             }
         }
@@ -102,6 +106,12 @@ impl std::error::Error for StartFault {}
 impl From<SetupFault> for StartFault {
     fn from(fault: SetupFault) -> Self {
         StartFault::Setup(fault)
+    }
+}
+
+impl From<SpoolFault> for StartFault {
+    fn from(fault: SpoolFault) -> Self {
+        StartFault::Spool(fault)
     }
 }
 
@@ -189,7 +199,7 @@ impl Daemon {
 
     /// What runs beside the sessions until the daemon drains.
     fn watch(&self, gate: &Gate, pages: Option<String>) {
-        let (keepers, done) = (gate.keepers.clone(), self.closing.clone());
+        let (keepers, done) = (gate.outbound.keepers.clone(), self.closing.clone());
         let current = self.gate.clone();
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
@@ -201,7 +211,7 @@ impl Daemon {
             }
         });
         let notifier = Notifier {
-            keepers: gate.keepers.clone(),
+            keepers: gate.outbound.keepers.clone(),
             calendar: self.calendar.clone(),
             store: gate.store.clone(),
             meter: gate.meter.clone(),
@@ -255,20 +265,29 @@ impl Daemon {
     /// they have. Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
     pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
         let old = self.current();
+        let before = &old.outbound;
         let tls = Arc::new(ClientTls::new(&config.network)?);
         // Kept for all who hold it: keepers, notices, and sign-ins on pages of the console.
         self.http.take_over(&HttpClient::new(&config.network, &tls)?);
-        old.keepers.apply(&sign_ins(config), &domains(config));
+        before.keepers.apply(&sign_ins(config), &domains(config));
         let gate = Arc::new(Gate {
             register: Register::new(&config.accounts, &config.domains, &config.clients),
             passwords: old.passwords.clone(),
             guesses: old.guesses.clone(),
-            keepers: old.keepers.clone(),
             store: old.store.clone(),
-            tls,
-            mail_proxy: config.network.mail_proxy.clone(),
-            seen: old.seen.clone(),
-            refusals: Refusals::default(),
+            outbound: Arc::new(Outbound {
+                keepers: before.keepers.clone(),
+                tls,
+                mail_proxy: config.network.mail_proxy.clone(),
+                seen: before.seen.clone(),
+                refusals: Refusals::default(),
+                governor: before.governor.clone(),
+                meter: before.meter.clone(),
+                http: self.http.clone(),
+                graph_seats: before.graph_seats.clone(),
+                host: before.host.clone(),
+            }),
+            spool: old.spool.clone(),
             meter: old.meter.clone(),
             host: old.host.clone(),
             sign_on: config.daemon.sign_on,
@@ -295,7 +314,7 @@ impl Daemon {
         self.sessions.close();
         self.closing.cancel();
         let end = Instant::now() + self.drain;
-        let keepers = self.current().keepers.clone();
+        let keepers = self.current().outbound.keepers.clone();
         let (keepers, ()) = tokio::join!(timeout_at(end, keepers.stop()), self.drain_sessions(end));
         if keepers.is_err() {
             warn!("a token refresh did not end in time and is cut off");
@@ -329,7 +348,7 @@ impl Daemon {
         let console = Arc::new(Console {
             access,
             meter: gate.meter.clone(),
-            keepers: gate.keepers.clone(),
+            keepers: gate.outbound.keepers.clone(),
             store: gate.store.clone(),
             ready: AtomicBool::new(true),
             accounts: RwLock::new(config.accounts.clone()),
@@ -402,21 +421,32 @@ async fn build_gate(
     }
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let meter = Meter::new();
-    let keepers = Arc::new(Keepers::new(store.clone(), http, meter.clone(), pages));
+    let keepers = Arc::new(Keepers::new(store.clone(), http.clone(), meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
-    Ok(Gate {
-        register: Register::new(&config.accounts, &config.domains, &config.clients),
-        passwords: Arc::new(passwords),
-        guesses: Arc::new(Guesses::default()),
+    let host = supervisor::host_name();
+    let spool = Spool::open(&config.state_directory().join("queue"))?;
+    let outbound = Outbound {
         keepers,
-        store,
         tls,
         mail_proxy: config.network.mail_proxy.clone(),
         seen,
         refusals: Refusals::default(),
+        governor: Arc::new(Governor::default()),
+        meter: meter.clone(),
+        http: http.clone(),
+        graph_seats: Arc::default(),
+        host: host.clone(),
+    };
+    Ok(Gate {
+        register: Register::new(&config.accounts, &config.domains, &config.clients),
+        passwords: Arc::new(passwords),
+        guesses: Arc::new(Guesses::default()),
+        store,
+        outbound: Arc::new(outbound),
+        spool,
         meter,
-        host: supervisor::host_name(),
+        host,
         sign_on: config.daemon.sign_on,
         closing,
         cut_off,

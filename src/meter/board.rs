@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::SystemTime,
 };
@@ -13,7 +13,7 @@ use std::{
 use serde::Serialize;
 
 use super::messages::now;
-use crate::base::{Fault, Owner, Protocol, Stage};
+use crate::base::{Fault, Owner, Protocol, Stage, StageCell};
 
 /// How many faults are remembered.
 const RECENT_CAP: usize = 50;
@@ -35,7 +35,7 @@ struct Live {
     protocol: Protocol,
     peer: IpAddr,
     since: SystemTime,
-    stage: AtomicU8,
+    stage: StageCell,
     account: Mutex<Option<String>>,
 }
 
@@ -67,7 +67,7 @@ impl Board {
             protocol,
             peer,
             since: SystemTime::now(),
-            stage: AtomicU8::new(0),
+            stage: StageCell::default(),
             account: Mutex::default(),
         });
         locked(&self.sessions).insert(id, live.clone());
@@ -78,7 +78,7 @@ impl Board {
     pub(super) fn tally(&self) -> BTreeMap<(Protocol, Stage), u64> {
         let mut tally = BTreeMap::new();
         for live in locked(&self.sessions).values() {
-            *tally.entry((live.protocol, live.stage())).or_default() += 1;
+            *tally.entry((live.protocol, live.stage.now())).or_default() += 1;
         }
         tally
     }
@@ -92,17 +92,12 @@ impl Board {
 }
 
 impl Live {
-    fn stage(&self) -> Stage {
-        let at = usize::from(self.stage.load(Ordering::Relaxed));
-        Stage::ALL.get(at).copied().unwrap_or(Stage::Greeting)
-    }
-
     fn view(&self, id: u64) -> SessionView {
         SessionView {
             id,
             protocol: self.protocol.as_str(),
             peer: self.peer,
-            stage: self.stage(),
+            stage: self.stage.now(),
             account: locked(&self.account).clone(),
             age_seconds: self.since.elapsed().map(|age| age.as_secs()).unwrap_or_default(),
         }
@@ -116,11 +111,16 @@ impl Entry {
     }
 
     pub fn set_stage(&self, stage: Stage) {
-        self.live.stage.store(stage as u8, Ordering::Relaxed);
+        self.live.stage.set(stage);
     }
 
     pub fn stage(&self) -> Stage {
-        self.live.stage()
+        self.live.stage.now()
+    }
+
+    /// The stage itself, for what goes on below the session.
+    pub fn stage_cell(&self) -> &StageCell {
+        &self.live.stage
     }
 
     pub fn set_account(&self, account: &str) {

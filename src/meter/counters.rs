@@ -72,6 +72,11 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RepairLabel {
+    repair: &'static str,
+}
+
 /// In seconds: from a login on the same machine to a mail program's patience.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
@@ -164,6 +169,7 @@ pub struct Meter {
     logins: Family<LoginLabel, Counter>,
     faults: Family<FaultLabel, Counter>,
     messages: Family<OutcomeLabel, Counter>,
+    repairs: Family<RepairLabel, Counter>,
     bytes: Family<BytesLabel, Counter>,
     token_ends: Counter,
     token_requests: Family<OutcomeLabel, Counter>,
@@ -202,6 +208,8 @@ impl Meter {
         registry.register("faults", "Faults by kind, catalogue id and stage", faults.clone());
         let messages = Family::default();
         registry.register("messages", "Messages by the final reply to DATA", messages.clone());
+        let repairs = Family::default();
+        registry.register("repairs", "Messages that were changed, by what was changed", repairs.clone());
         let bytes = Family::default();
         registry.register("bytes", "Octets carried after sign-on", bytes.clone());
         let token_ends = Counter::default();
@@ -241,6 +249,7 @@ impl Meter {
             logins,
             faults,
             messages,
+            repairs,
             bytes,
             token_ends,
             token_requests,
@@ -283,6 +292,11 @@ impl Meter {
     pub fn token_request(&self, outcome: Outcome, took: Duration) {
         self.token_requests.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
         self.token_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Something was changed in a message.
+    pub fn repaired(&self, repair: &'static str) {
+        self.repairs.get_or_create(&RepairLabel { repair }).inc();
     }
 
     /// How many sign-ins are in each phase, zero included.

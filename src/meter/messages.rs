@@ -24,6 +24,8 @@ pub struct MessageView {
     pub outcome: &'static str,
     /// The final reply: the upstream's own, or ours.
     pub reply: String,
+    /// Names of what was repaired in it, with commas between.
+    pub repaired: String,
     pub ms: u64,
 }
 

@@ -12,13 +12,15 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::redirect;
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use super::{ClientTls, DialLayer, Network, Proxy, ProxyTrouble, SetupFault, detour::is_beside, dial::reach_through};
+use super::{
+    ClientTls, DialLayer, Network, Proxy, ProxyTrouble, SetupFault, Upload, detour::is_beside, dial::reach_through,
+};
 use crate::base::{Secret, printable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,6 +113,33 @@ impl FormValue<'_> {
     }
 }
 
+/// A request to an API.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub method: Method,
+    pub url: &'a Url,
+    /// `None`: the URL itself is the right to it, as that of an upload session is.
+    pub bearer: Option<&'a Secret>,
+    pub headers: &'a [(&'a str, &'a str)],
+    pub body: CallBody,
+    /// From the first octet to the end of the answer.
+    pub within: Duration,
+}
+
+#[derive(Debug)]
+pub enum CallBody {
+    /// None is a body of no octets, where the method has one.
+    Bytes(Bytes),
+    Upload(Upload),
+}
+
+impl HttpFault {
+    /// The request cannot have arrived.
+    pub fn is_ahead_of_the_request(&self) -> bool {
+        matches!(self, HttpFault::Connect(_) | HttpFault::Proxy(..) | HttpFault::Tls(_) | HttpFault::Unsendable(_))
+    }
+}
+
 impl HttpClient {
     pub fn new(network: &Network, tls: &ClientTls) -> Result<Self, SetupFault> {
         let mut builder = reqwest::Client::builder()
@@ -171,6 +200,25 @@ impl HttpClient {
         let way = self.way();
         let request = way.client.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
         way.send(url, request).await
+    }
+
+    /// Not cancel safe: what was sent may have been done.
+    pub async fn call(&self, call: Call<'_>) -> Result<HttpReply, HttpFault> {
+        let way = self.way();
+        let body = match call.body {
+            CallBody::Bytes(bytes) => reqwest::Body::from(bytes),
+            CallBody::Upload(upload) => reqwest::Body::wrap(upload),
+        };
+        let mut request = way.client.request(call.method, call.url.clone()).timeout(call.within).body(body);
+        request = request.header(header::ACCEPT, "application/json");
+        if let Some(bearer) = call.bearer {
+            // Marked as sensitive there.
+            request = request.bearer_auth(bearer.expose());
+        }
+        for (name, value) in call.headers {
+            request = request.header(*name, *value);
+        }
+        way.send(call.url, request).await
     }
 
     pub async fn get(&self, url: &Url, headers: &[(&str, FormValue<'_>)]) -> Result<HttpReply, HttpFault> {

@@ -1,7 +1,8 @@
 //! Streams, TLS, listeners, dialling and the splice: everything that touches a socket.
 //!
 //! A [`Stream`] is a connection whose TLS may come now, later or never; [`Bound`] hands over arrivals that are ready
-//! to be greeted; [`dial`] brings upstreams, through a proxy where there is one; [`splice`] joins the two. Nothing here knows a mail protocol.
+//! to be greeted; [`dial`] brings upstreams, through a proxy where there is one; [`splice`] joins the two, and
+//! [`drive`] joins a machine to a stream. Nothing here knows a mail protocol.
 
 mod accept;
 mod admission;
@@ -9,6 +10,7 @@ mod certificate;
 mod client_tls;
 mod detour;
 mod dial;
+mod drive;
 mod http;
 mod listen;
 mod peer_uid;
@@ -22,6 +24,7 @@ mod splice;
 mod stream;
 mod systemd;
 mod tls_fault;
+mod upload;
 mod upstream_tls;
 
 pub use accept::accept;
@@ -30,7 +33,8 @@ pub use certificate::certificate_end;
 pub use client_tls::ClientTls;
 pub use detour::{Proxy, ProxyKind, ProxyTrouble};
 pub use dial::{DialError, DialLayer, dial};
-pub use http::{FormValue, HttpClient, HttpFault, HttpReply};
+pub use drive::{Broken, Want, drive, flush, write};
+pub use http::{Call, CallBody, FormValue, HttpClient, HttpFault, HttpReply};
 pub use listen::{Arrival, Bound, Door, bind};
 pub use peer_uid::{own_uid, peer_uid};
 pub use read::{read_some, read_up_to};
@@ -41,6 +45,7 @@ pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread
 pub use stream::{Peer, Stream};
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};
+pub use upload::{Handed, Upload};
 
 #[cfg(test)]
 mod tests;

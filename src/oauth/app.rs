@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     base::{Sasl, Secret},
     net::Upstream,
+    store::{GRAPH, MAIL},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,40 @@ impl Grant {
     pub const fn is_app_only(self) -> bool {
         matches!(self, Grant::ClientCredentials | Grant::WorkloadIdentity | Grant::ManagedIdentity)
     }
+}
+
+/// What an access token is good for. Entra gives a token for one resource at a time; the refresh token serves all that
+/// were consented to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// SMTP, IMAP and POP3.
+    Mail,
+    /// Microsoft Graph, another way out for messages.
+    Graph,
+}
+
+impl Resource {
+    pub const ALL: [Self; 2] = [Self::Mail, Self::Graph];
+
+    /// As the store and the log spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Resource::Mail => MAIL,
+            Resource::Graph => GRAPH,
+        }
+    }
+}
+
+/// Microsoft Graph as an app reaches it.
+#[derive(Debug, Clone)]
+pub struct GraphAccess {
+    /// Up to and with the version: `https://graph.microsoft.com/v1.0`.
+    pub url: Url,
+    /// What the scopes begin with: `https://graph.microsoft.com`.
+    pub resource: String,
+    pub scopes: Vec<String>,
+    /// An account sends through it, so that whoever signs in is asked to consent to it.
+    pub is_wanted: bool,
 }
 
 /// Where a rotated refresh token leaves its predecessor (architecture, 6).
@@ -96,6 +131,43 @@ pub struct App {
     pub imap_capabilities: Vec<String>,
     /// `imap_capabilities` are those of the very host that is dialled, so that it need not be asked before sign-on.
     pub imap_is_known: bool,
+    /// `None`: the provider has no Graph.
+    pub graph: Option<GraphAccess>,
+}
+
+impl App {
+    /// The same registration as it asks for a token of Graph. `None`: there is none at this provider.
+    pub fn for_graph(&self) -> Option<App> {
+        let graph = self.graph.as_ref()?;
+        let resource = self.resource.as_ref().map(|_| graph.resource.clone());
+        Some(App { scopes: graph.scopes.clone(), resource, ..self.clone() })
+    }
+
+    /// As they would be written down: those of Graph are left out where they are what is asked for anyway.
+    pub fn written_scopes(&self) -> Vec<String> {
+        let mut scopes = self.scopes.clone();
+        if let Some(graph) = &self.graph {
+            let usual = ["/Mail.Send", "/.default"].map(|name| format!("{}{name}", graph.resource));
+            let more = graph.scopes.iter().filter(|scope| *scope != "offline_access");
+            if more.clone().any(|scope| !usual.contains(scope)) {
+                let missing: Vec<String> = more.filter(|scope| !scopes.contains(scope)).cloned().collect();
+                scopes.extend(missing);
+            }
+        }
+        scopes
+    }
+
+    /// What a person is asked to consent to. The authorize endpoint of Entra takes scopes of several resources; its
+    /// token endpoint does not, so there `scopes` alone are asked for.
+    pub fn consent_scopes(&self) -> Vec<&str> {
+        let mut scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
+        for scope in self.graph.iter().filter(|graph| graph.is_wanted).flat_map(|graph| &graph.scopes) {
+            if !scopes.contains(&scope.as_str()) {
+                scopes.push(scope);
+            }
+        }
+        scopes
+    }
 }
 
 #[derive(Debug, Clone)]

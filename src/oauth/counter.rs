@@ -5,7 +5,10 @@
 //! gone, whoever waits hears so at once. No token is handed out while a look at the store is asked for and not taken,
 //! since it may be a logout that is to be seen there.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
@@ -63,7 +66,7 @@ pub(super) enum NoBearer {
 
 pub(super) struct Counter {
     desk: watch::Receiver<Desk>,
-    bell: Notify,
+    bell: Arc<Notify>,
     clock: Clock,
     wanted: AtomicBool,
     refused: AtomicU64,
@@ -87,11 +90,20 @@ pub(super) struct Wishes {
 impl Counter {
     /// The counter, and the desk behind it, which belongs to the keeper.
     pub fn new(state: SignInState, clock: Clock) -> (Self, watch::Sender<Desk>) {
+        Self::with(state, clock, Arc::default())
+    }
+
+    /// Another one of the same keeper, for another resource; both ring one bell.
+    pub fn beside(&self) -> (Self, watch::Sender<Desk>) {
+        Self::with(SignInState::default(), self.clock.clone(), self.bell.clone())
+    }
+
+    fn with(state: SignInState, clock: Clock, bell: Arc<Notify>) -> (Self, watch::Sender<Desk>) {
         let desk = Desk { held: None, fault: None, refusal: None, answers: 0, replacements: 0, looks: 0, state };
         let (keepers_side, desk) = watch::channel(desk);
         let counter = Self {
             desk,
-            bell: Notify::new(),
+            bell,
             clock,
             wanted: AtomicBool::new(false),
             refused: AtomicU64::new(0),
@@ -214,7 +226,7 @@ impl Want {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::catalog::token::{ENDPOINT_FAILING, FRESH_TOKEN_REFUSED};

@@ -106,6 +106,11 @@ impl Endpoints<'_> {
             ("redirect_uri", redirect.as_str().into()),
         ];
         form.extend(verifier.map(|verifier| ("code_verifier", verifier.into())));
+        // The consent was for several resources, and a token is for one of them.
+        let scopes = self.app.scopes.join(" ");
+        if self.app.consent_scopes().len() > self.app.scopes.len() {
+            form.push(("scope", scopes.as_str().into()));
+        }
         self.token(form).await
     }
 

@@ -3,7 +3,11 @@
 //! One task, one flight at a time, however many ask. It refreshes ahead of the end with nobody asking, saves a
 //! rotated refresh token before anybody sees what came with it, lets a valid token outlive a failed refresh, and asks
 //! a provider that said no again only where that can help. It deletes nothing.
+//!
+//! One refresh token serves several resources, each with an access token and a fault of its own: an app that may not
+//! use Graph goes on with mail. What says that the sign-in itself has ended counts for all.
 
+mod side;
 mod stored;
 
 use std::{
@@ -14,23 +18,24 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use self::side::Side;
 use super::{
-    Rotation, SignIn,
+    App, Resource, Rotation, SignIn,
     clock::Clock,
-    counter::{Counter, Desk, Held, Wishes},
+    counter::{Counter, Desk, Wishes},
     endpoints::{Endpoints, TokenSet},
     grants::unattended,
     patience,
     state::{FaultSeen, Phase, timestamp},
     trouble::Trouble,
-    verdict::{Retry, Verdict},
+    verdict::{Retry, Verdict, means_dead_refresh_token},
 };
 use crate::{
     base::{Fault, Secret},
-    catalog::token::{FRESH_TOKEN_REFUSED, SIGN_IN_MISSING, STORE_FAILING},
+    catalog::token::{FRESH_TOKEN_REFUSED, RESOURCE_UNKNOWN, SIGN_IN_MISSING, STORE_FAILING},
     meter::{Meter, Outcome},
     net::HttpClient,
-    store::{AccessToken, MAIL, Store, TokenRow},
+    store::{AccessToken, Store, TokenRow},
 };
 
 /// A flight tries again while this lasts, since clients wait for it.
@@ -52,8 +57,8 @@ pub(super) struct Means {
 pub(super) struct Keeper {
     sign_in: Arc<SignIn>,
     means: Means,
-    counter: Arc<Counter>,
-    desk: watch::Sender<Desk>,
+    mail: Side,
+    graph: Side,
     /// How to sign in, for texts.
     how: String,
     fingerprint: String,
@@ -62,51 +67,55 @@ pub(super) struct Keeper {
     row: Option<TokenRow>,
     /// A rotated token that the store did not take yet: saved before anything else is tried.
     unsaved: Option<TokenRow>,
-    held: Option<Held>,
-    generation: u64,
-    trouble: Option<Trouble>,
     /// When the files that prove the app were written, before the last flight.
     proof: Vec<Option<SystemTime>>,
-    /// The number of the last look at the store that was taken.
-    looks: u64,
     /// The last look failed, although something may have changed: no token is handed out before one succeeds.
     unread: Option<Trouble>,
     /// Before this nothing is fetched that nobody waits for: not all sign-ins at once, at a start.
     quiet_until: Instant,
-    /// The last fetch that a refusal caused.
-    refetched: Option<Instant>,
     stop: CancellationToken,
 }
 
 impl Keeper {
+    /// `counters`: where sessions ask for mail and for Graph, each with its desk; they share one bell.
     pub fn new(
         sign_in: Arc<SignIn>,
         means: Means,
-        (counter, desk): (Arc<Counter>, watch::Sender<Desk>),
+        counters: [(Arc<Counter>, watch::Sender<Desk>); 2],
         how: String,
         quiet: Duration,
         stop: CancellationToken,
     ) -> Self {
         let fingerprint = sign_in.fingerprint();
+        let [mail, graph] = counters.map(|(counter, desk)| Side::new(counter, desk));
         Self {
             sign_in,
             means,
-            counter,
-            desk,
+            mail,
+            graph,
             how,
             fingerprint,
             version: None,
             row: None,
             unsaved: None,
-            held: None,
-            generation: 0,
-            trouble: None,
             proof: Vec::new(),
-            looks: 0,
             unread: None,
             quiet_until: Instant::now() + quiet,
-            refetched: None,
             stop,
+        }
+    }
+
+    fn side(&self, resource: Resource) -> &Side {
+        match resource {
+            Resource::Mail => &self.mail,
+            Resource::Graph => &self.graph,
+        }
+    }
+
+    fn side_mut(&mut self, resource: Resource) -> &mut Side {
+        match resource {
+            Resource::Mail => &mut self.mail,
+            Resource::Graph => &mut self.graph,
         }
     }
 
@@ -117,13 +126,13 @@ impl Keeper {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => {}
-                () = self.counter.rung() => {}
+                () = self.mail.counter.rung() => {}
                 () = tokio::time::sleep(self.until_next()) => {}
             }
         }
         // A rotated token that the store did not take yet is the only copy there is.
         if let Some(row) = self.unsaved.take()
-            && let Err(verdict) = self.save(row, true).await
+            && let Err(verdict) = self.save(Resource::Mail, row, true).await
             && self.unsaved.is_some()
         {
             tracing::error!(sign_in = %self.sign_in.key(), detail = verdict.detail, "the new refresh token is lost");
@@ -131,55 +140,65 @@ impl Keeper {
     }
 
     async fn turn(&mut self) {
-        let wishes = self.counter.take_wishes();
-        let blocked = self.is_blocked();
-        let asked_to_look = wishes.look > self.looks || self.unread.is_some();
+        let wishes = Resource::ALL.map(|resource| (resource, self.side(resource).counter.take_wishes()));
+        let asked_to_look = wishes.iter().any(|(resource, wishes)| wishes.look > self.side(*resource).looks);
         // Before anybody is told to sign in: did somebody, in another process?
-        if self.version.is_none() || asked_to_look || (blocked && wishes.wanted) {
+        let to_be_told = wishes.iter().any(|(resource, wishes)| wishes.wanted && self.is_blocked(*resource));
+        if self.version.is_none() || asked_to_look || self.unread.is_some() || to_be_told {
             self.read_store().await;
         }
-        self.looks = wishes.look;
-        if blocked && wishes.wanted && self.has_other_proof() {
-            self.trouble = None;
+        for (resource, wishes) in &wishes {
+            self.serve(*resource, wishes).await;
+        }
+    }
+
+    async fn serve(&mut self, resource: Resource, wishes: &Wishes) {
+        self.side_mut(resource).looks = wishes.look;
+        if wishes.wanted && self.is_blocked(resource) && self.has_other_proof(resource) {
+            self.side_mut(resource).trouble = None;
         }
         let mut refusal = None;
-        if wishes.refused > 0 && wishes.refused >= self.generation && self.has_usable() {
-            refusal = self.replace_refused().await;
+        if wishes.refused > 0 && wishes.refused >= self.side(resource).generation && self.has_usable(resource) {
+            refusal = self.replace_refused(resource).await;
         }
         let wanted = wishes.wanted || wishes.refused > 0;
-        if !self.is_blocked() && ((wanted && !self.has_usable()) || self.is_due()) {
-            self.fly().await;
+        if !self.is_blocked(resource) && ((wanted && !self.has_usable(resource)) || self.is_due(resource)) {
+            self.fly(resource).await;
         }
-        self.show(&wishes, refusal);
+        self.show(resource, wishes, refusal);
     }
 
     /// An upstream blamed the token. The held one stays for others: it may be one mailbox that is not allowed, which
     /// is the answer where a replacement was refused as well.
-    async fn replace_refused(&mut self) -> Option<Fault> {
-        let lately = self.refetched.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
-        if lately && !self.counter.was_accepted(self.generation) {
+    async fn replace_refused(&mut self, resource: Resource) -> Option<Fault> {
+        let side = self.side(resource);
+        let lately = side.refetched.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
+        if lately && !side.counter.was_accepted(side.generation) {
             return Some(FRESH_TOKEN_REFUSED.fault());
         }
-        if self.is_blocked() {
+        if self.is_blocked(resource) {
             return None;
         }
-        let before = self.generation;
-        self.fly().await;
-        if self.generation > before {
-            self.refetched = Some(Instant::now());
+        let before = self.side(resource).generation;
+        self.fly(resource).await;
+        let side = self.side_mut(resource);
+        if side.generation > before {
+            side.refetched = Some(Instant::now());
         }
         None
     }
 
     /// One flight: a few quick tries at what passes by itself, then an answer for all who wait. A keeper that is to
     /// stop waits for what it sent, and sends nothing more.
-    async fn fly(&mut self) {
+    async fn fly(&mut self, resource: Resource) {
         self.proof = self.sign_in.app.credential.written_at();
         let start = Instant::now();
         let mut tries = 0;
         let verdict = loop {
-            let Err(verdict) = self.attempt().await else {
-                self.trouble = None;
+            let Err(verdict) = self.attempt(resource).await else {
+                let side = self.side_mut(resource);
+                side.trouble = None;
+                side.counter.forget_use();
                 return;
             };
             let pause = patience::within_flight(tries, verdict.retry_after);
@@ -191,25 +210,42 @@ impl Keeper {
                 break verdict;
             }
         };
+        let verdict = verdict.about(resource);
         let fault = verdict.fault(&self.how);
-        let trouble = Trouble::new(&verdict, fault, self.trouble.as_ref(), self.means.clock.wall());
+        let before = self.side(resource).trouble.as_ref();
+        let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
         let failures = trouble.failures();
-        tracing::warn!(sign_in = %self.sign_in.key(), fault = %trouble.fault, failures, "no token");
-        if verdict.retry() == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id {
+        let (sign_in, resource_name) = (self.sign_in.key(), resource.as_str());
+        tracing::warn!(sign_in, resource = resource_name, fault = %trouble.fault, failures, "no token");
+        let is_to_be_remembered = verdict.retry() == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id;
+        if resource == Resource::Mail && is_to_be_remembered {
             self.remember_failure(&verdict).await;
         }
-        self.trouble = Some(trouble);
+        self.side_mut(resource).trouble = Some(trouble);
     }
 
-    async fn attempt(&mut self) -> Result<(), Verdict> {
+    async fn attempt(&mut self, resource: Resource) -> Result<(), Verdict> {
         if let Some(row) = self.unsaved.take() {
-            return self.save(row, true).await;
+            self.save(resource, row, true).await?;
+            if self.has_usable(resource) {
+                return Ok(());
+            }
         }
-        if !self.sign_in.app.grant.is_unattended() {
-            return self.refresh().await;
+        let app = self.app_for(resource)?;
+        if !app.grant.is_unattended() {
+            return self.refresh(resource, &app).await;
         }
-        let set = self.measured(unattended::fetch(self.endpoints(), &self.sign_in)).await?;
-        self.adopt(set).await
+        let set = self.measured(unattended::fetch(self.endpoints(&app), &self.sign_in)).await?;
+        self.adopt(resource, set).await
+    }
+
+    /// The app as it asks for this resource.
+    fn app_for(&self, resource: Resource) -> Result<Arc<App>, Verdict> {
+        let app = match resource {
+            Resource::Mail => Some(self.sign_in.app.clone()),
+            Resource::Graph => self.sign_in.app.for_graph().map(Arc::new),
+        };
+        app.ok_or_else(|| Verdict::new(RESOURCE_UNKNOWN, format!("app.{} has no graph-url", self.sign_in.app.name)))
     }
 
     /// Counts a request and its time.
@@ -227,18 +263,18 @@ impl Keeper {
 
     /// A refused refresh token is given up only after the store was read again and, where the provider leaves old
     /// ones valid, the predecessor was tried.
-    async fn refresh(&mut self) -> Result<(), Verdict> {
+    async fn refresh(&mut self, resource: Resource, app: &App) -> Result<(), Verdict> {
         let mut candidate = self.row.as_ref().and_then(|row| row.refresh.clone());
         let mut predecessor_tried = self.sign_in.app.rotation == Rotation::OneTime;
         for _ in 0..4 {
             let Some(token) = candidate.take() else { break };
-            let verdict = match self.measured(self.endpoints().refresh(&token)).await {
-                Ok(set) => return self.adopt(set).await,
+            let verdict = match self.measured(self.endpoints(app).refresh(&token)).await {
+                Ok(set) => return self.adopt(resource, set).await,
                 Err(verdict) if verdict.blames_refresh_token() => verdict,
                 Err(verdict) => return Err(verdict),
             };
             if self.load().await.map_err(|error| Verdict::new(STORE_FAILING, error.to_string()))? {
-                if self.has_usable() {
+                if self.has_usable(resource) {
                     return Ok(());
                 }
                 candidate = self.row.as_ref().and_then(|row| row.refresh.clone());
@@ -255,7 +291,7 @@ impl Keeper {
         Err(Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key())))
     }
 
-    async fn adopt(&mut self, set: TokenSet) -> Result<(), Verdict> {
+    async fn adopt(&mut self, resource: Resource, set: TokenSet) -> Result<(), Verdict> {
         let now = self.means.clock.wall();
         let mut row = self.row.clone().unwrap_or_default();
         let rotated = set.refresh.filter(|new| row.refresh.as_ref().is_none_or(|old| !old.matches(new)));
@@ -264,46 +300,61 @@ impl Keeper {
             let old = row.refresh.replace(new);
             row.predecessor = old.filter(|_| self.sign_in.app.rotation == Rotation::OldStaysValid);
         }
-        self.generation = self.generation.max(self.stored()) + 1;
+        let stored = self.stored();
+        let side = self.side_mut(resource);
+        side.generation = side.generation.max(stored) + 1;
         let access = AccessToken {
             token: set.access,
             obtained_at: Some(now),
             expires_at: Some(now + set.life),
-            generation: self.generation,
+            generation: side.generation,
         };
-        row.access.insert(MAIL.to_owned(), access);
-        row.scope = set.scope.or(row.scope);
+        row.access.insert(resource.as_str().to_owned(), access);
         row.last_refresh = Some(now);
-        row.failure = None;
-        self.save(row, must_save).await
+        if resource == Resource::Mail {
+            row.scope = set.scope.or(row.scope);
+            row.failure = None;
+        }
+        self.save(resource, row, must_save).await
     }
 
-    fn is_blocked(&self) -> bool {
-        self.unread.is_some() || self.trouble.as_ref().is_some_and(|trouble| !trouble.is_over())
+    fn is_blocked(&self, resource: Resource) -> bool {
+        self.trouble(resource).is_some_and(|trouble| !trouble.is_over())
+    }
+
+    /// What stands in the way of this resource: the store, its own trouble, or that there is no sign-in any more.
+    fn trouble(&self, resource: Resource) -> Option<&Trouble> {
+        let ended = self.mail.trouble.as_ref().filter(|trouble| {
+            let id = trouble.fault.id;
+            means_dead_refresh_token(id) || id == SIGN_IN_MISSING.id
+        });
+        self.unread.as_ref().or(self.side(resource).trouble.as_ref()).or(ended)
     }
 
     /// A renewed certificate, key or federated token is presented at once, whatever was said to the one before it.
-    fn has_other_proof(&self) -> bool {
-        let refused = self.trouble.as_ref().is_some_and(|trouble| trouble.retry == Retry::Rarely);
+    fn has_other_proof(&self, resource: Resource) -> bool {
+        let refused = self.side(resource).trouble.as_ref().is_some_and(|trouble| trouble.retry == Retry::Rarely);
         refused && self.proof != self.sign_in.app.credential.written_at()
     }
 
-    fn has_usable(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| self.means.clock.left(held.expiry) > held.grace)
+    fn has_usable(&self, resource: Resource) -> bool {
+        let held = self.side(resource).held.as_ref();
+        held.is_some_and(|held| self.means.clock.left(held.expiry) > held.grace)
     }
 
     /// Time to fetch with nobody asking.
-    fn is_due(&self) -> bool {
+    fn is_due(&self, resource: Resource) -> bool {
         if self.unsaved.is_some() {
             return true;
         }
         if Instant::now() < self.quiet_until {
             return false;
         }
-        let old = self.held.as_ref().is_none_or(|held| self.means.clock.left(held.expiry) <= held.ahead);
-        match self.sign_in.app.grant.is_unattended() {
+        let side = self.side(resource);
+        let old = side.held.as_ref().is_none_or(|held| self.means.clock.left(held.expiry) <= held.ahead);
+        match self.sign_in.app.grant.is_unattended() || resource == Resource::Graph {
             // What is idle asks again when somebody wants something.
-            true => old && self.held.is_some() && self.counter.was_used(),
+            true => old && side.held.is_some() && side.counter.was_used(),
             false => self.refresh_token().is_some() && (old || self.is_untouched()),
         }
     }
@@ -320,8 +371,8 @@ impl Keeper {
     }
 
     fn until_next(&self) -> Duration {
-        let due = self.held.as_ref().map(|held| self.means.clock.left(held.expiry).saturating_sub(held.ahead));
-        let wait = match self.unread.as_ref().or(self.trouble.as_ref()) {
+        let due = self.mail.held.as_ref().map(|held| self.means.clock.left(held.expiry).saturating_sub(held.ahead));
+        let wait = match self.unread.as_ref().or(self.mail.trouble.as_ref()) {
             Some(trouble) if !trouble.is_over() => trouble.left(),
             _ => due.unwrap_or_default().max(self.quiet_until.saturating_duration_since(Instant::now())),
         };
@@ -329,27 +380,29 @@ impl Keeper {
         wait.clamp(Duration::from_secs(1), patience::look())
     }
 
-    fn endpoints(&self) -> Endpoints<'_> {
-        Endpoints { http: &self.means.http, app: &self.sign_in.app, clock: &self.means.clock }
+    fn endpoints<'a>(&'a self, app: &'a App) -> Endpoints<'a> {
+        Endpoints { http: &self.means.http, app, clock: &self.means.clock }
     }
 
-    fn show(&self, answered: &Wishes, refusal: Option<Fault>) {
-        let trouble = self.unread.as_ref().or(self.trouble.as_ref());
-        self.desk.send_modify(|desk| {
-            desk.held = self.held.clone().filter(|_| self.unread.is_none());
-            desk.fault = trouble.map(|trouble| trouble.fault.clone());
-            desk.answers += u64::from(answered.wanted);
-            if answered.refused > 0 {
-                desk.replacements += 1;
-                desk.refusal = refusal;
-            }
-            desk.looks = self.looks;
+    fn show(&self, resource: Resource, answered: &Wishes, refusal: Option<Fault>) {
+        let side = self.side(resource);
+        let fault = self.trouble(resource).map(|trouble| trouble.fault.clone());
+        side.show(self.unread.is_none(), fault, answered, refusal);
+        if resource == Resource::Mail {
+            self.show_state();
+        }
+    }
+
+    /// What may be told of the sign-in: that of mail.
+    fn show_state(&self) {
+        let trouble = self.trouble(Resource::Mail);
+        self.mail.desk.send_modify(|desk| {
             let state = &mut desk.state;
             let before = state.standing();
             state.phase = self.phase();
-            state.generation = self.generation;
+            state.generation = self.mail.generation;
             state.read(self.row.as_ref(), &self.sign_in.app);
-            state.token_expires_at = self.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
+            state.token_expires_at = self.mail.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
             state.fault = trouble.map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
             if state.standing() != before {
                 self.means.changes.send_modify(|changes| *changes += 1);
@@ -358,11 +411,11 @@ impl Keeper {
     }
 
     fn phase(&self) -> Phase {
-        match self.trouble.as_ref().map(|trouble| trouble.retry) {
+        match self.mail.trouble.as_ref().map(|trouble| trouble.retry) {
             _ if self.unread.is_some() => Phase::Waiting,
             Some(Retry::NewSignIn) => Phase::SignInNeeded,
             Some(Retry::Rarely) => Phase::Refused,
-            Some(Retry::Later) if !self.has_usable() => Phase::Waiting,
+            Some(Retry::Later) if !self.has_usable(Resource::Mail) => Phase::Waiting,
             _ => Phase::Ready,
         }
     }

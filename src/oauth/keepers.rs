@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::asleep::Asleep;
 use super::{
-    DomainSignIns, SignIn,
+    DomainSignIns, Resource, SignIn,
     clock::Clock,
     counter::{Counter, NoBearer, Want},
     keeper::{Keeper, Means},
@@ -59,6 +59,7 @@ struct LookedAt {
 
 pub(super) struct Running {
     counter: Arc<Counter>,
+    graph: Arc<Counter>,
     fingerprint: String,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -69,6 +70,19 @@ pub(super) struct Running {
 }
 
 impl Running {
+    fn counter_of(&self, resource: Resource) -> &Arc<Counter> {
+        match resource {
+            Resource::Mail => &self.counter,
+            Resource::Graph => &self.graph,
+        }
+    }
+
+    /// Another process may have changed the store.
+    fn look_at_store(&self) {
+        self.counter.look_at_store();
+        self.graph.look_at_store();
+    }
+
     /// Tells the keeper to stop; the task ends once what it sent is answered and saved.
     fn leave(self) -> JoinHandle<()> {
         self.stop.cancel();
@@ -139,17 +153,26 @@ impl Keepers {
 
     /// The token of this sign-in, fetched if need be. Drop the future to stop waiting; the caller keeps the deadline.
     pub async fn bearer(&self, sign_in: &SignIn) -> Result<Bearer, Fault> {
-        self.ask(sign_in, Want::AnyToken).await
+        self.bearer_for(sign_in, Resource::Mail).await
+    }
+
+    /// The same for one of the resources that the sign-in serves; each has a token, and a fault, of its own.
+    pub async fn bearer_for(&self, sign_in: &SignIn, resource: Resource) -> Result<Bearer, Fault> {
+        self.ask(sign_in, resource, Want::AnyToken).await
     }
 
     /// An upstream refused this generation in words that blame the token: a newer one, or why there is none.
     pub async fn refused(&self, sign_in: &SignIn, generation: u64) -> Result<Bearer, Fault> {
-        self.ask(sign_in, Want::NewerThan(generation)).await
+        self.refused_for(sign_in, Resource::Mail, generation).await
     }
 
-    async fn ask(&self, sign_in: &SignIn, want: Want) -> Result<Bearer, Fault> {
+    pub async fn refused_for(&self, sign_in: &SignIn, resource: Resource, generation: u64) -> Result<Bearer, Fault> {
+        self.ask(sign_in, resource, Want::NewerThan(generation)).await
+    }
+
+    async fn ask(&self, sign_in: &SignIn, resource: Resource, want: Want) -> Result<Bearer, Fault> {
         let looked = self.look_for_changes().await;
-        let mut counter = self.called(sign_in)?;
+        let mut counter = self.called(sign_in, resource)?;
         if !looked {
             // Something changed, and what cannot be told: nobody goes on with what was read before.
             counter.look_at_store();
@@ -161,7 +184,7 @@ impl Keepers {
                 Err(NoBearer::KeeperGone) => {}
             }
             // Another configuration has another keeper for the same sign-in.
-            let next = self.called(sign_in)?;
+            let next = self.called(sign_in, resource)?;
             if Arc::ptr_eq(&next, &counter) {
                 return Err(FETCH_UNFINISHED.fault().detail(format!("the keeper of {} is gone", sign_in.key())));
             }
@@ -189,8 +212,12 @@ impl Keepers {
 
     /// An upstream took the token of this generation: a later refusal of it is news, and worth a fetch.
     pub fn accepted(&self, sign_in: &SignIn, generation: u64) {
-        if let Some(counter) = self.counter(sign_in) {
-            counter.accepted(generation);
+        self.accepted_for(sign_in, Resource::Mail, generation);
+    }
+
+    pub fn accepted_for(&self, sign_in: &SignIn, resource: Resource, generation: u64) {
+        if let Some(running) = self.running().get(&sign_in.key()) {
+            running.counter_of(resource).accepted(generation);
         }
     }
 
@@ -220,7 +247,7 @@ impl Keepers {
     /// Another process may have signed somebody in or out: all keepers look.
     pub fn notice_store_change(&self) {
         self.survey_wanted.store(true, Ordering::SeqCst);
-        self.running().values().for_each(|running| running.counter.look_at_store());
+        self.running().values().for_each(Running::look_at_store);
     }
 
     /// Watches the store for other processes, once a `period`; runs until dropped.
@@ -254,12 +281,13 @@ impl Keepers {
         old: Option<JoinHandle<()>>,
     ) -> Running {
         let (counter, desk) = Counter::new(SignInState::new(sign_in), self.means.clock.clone());
-        let counter = Arc::new(counter);
+        let (graph, graph_desk) = counter.beside();
+        let (counter, graph) = (Arc::new(counter), Arc::new(graph));
         let stop = CancellationToken::new();
         let keeper = Keeper::new(
             sign_in.clone(),
             self.means.clone(),
-            (counter.clone(), desk),
+            [(counter.clone(), desk), (graph.clone(), graph_desk)],
             self.way_to_sign_in(sign_in),
             quiet,
             stop.clone(),
@@ -271,7 +299,7 @@ impl Keepers {
             }
             keeper.run().await;
         });
-        Running { counter, fingerprint, stop, task, on_demand: false, asked_at: Instant::now() }
+        Running { counter, graph, fingerprint, stop, task, on_demand: false, asked_at: Instant::now() }
     }
 
     /// In a reply on the wire, where a person may read it.

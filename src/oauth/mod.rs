@@ -22,7 +22,9 @@ mod tests;
 mod trouble;
 pub mod verdict;
 
-pub use app::{App, AppCredential, Grant, IdentityEndpoint, Rotation, ServiceAccountKey, SignIn};
+pub use app::{
+    App, AppCredential, Grant, GraphAccess, IdentityEndpoint, Resource, Rotation, ServiceAccountKey, SignIn,
+};
 pub use domain::DomainSignIns;
 pub use keepers::Keepers;
 pub use state::{FaultSeen, Phase, SignInState};

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::patience;
+use super::{Resource, patience};
 use crate::{
     base::{Fault, Kind, Secret, printable},
     catalog::{self, Entry, token},
@@ -104,6 +104,17 @@ impl Verdict {
     /// missing proof is in the way.
     pub fn blames_refresh_token(&self) -> bool {
         means_dead_refresh_token(self.entry.id)
+    }
+
+    /// The same refusal where it was about another resource than mail: it says nothing against the sign-in, and an
+    /// administrator can lift it with nobody signing in again.
+    pub fn about(self, resource: Resource) -> Self {
+        const LACKING: [&Entry; 4] =
+            [token::CONSENT_MISSING, token::ADMIN_CONSENT_NEEDED, token::APP_LACKS_ACCESS, token::SCOPE_REFUSED];
+        match resource == Resource::Graph && LACKING.iter().any(|entry| entry.id == self.entry.id) {
+            true => Self { entry: token::GRAPH_CONSENT_MISSING, ..self },
+            false => self,
+        }
     }
 
     /// `how` tells the way to sign in.

@@ -1,5 +1,50 @@
-//! Ways out for a message. In this version there is one: the submission port of the upstream.
+//! Ways out of the house: signed-on connections to upstreams, and messages on them.
+//!
+//! [`Outbound::sign_on`] brings a connection for any protocol; [`Outbound::connect`] one to submit mail on, within what
+//! the provider allows for the mailbox (`governor`), warm where one is left over; [`Outbound::deliver`] sends a message
+//! that is on disk. Sessions and the queue share all of it.
 
+mod connection;
+mod delivery;
+mod governor;
+pub mod graph;
+mod refusals;
+mod seen;
+mod sign_on;
 mod smtp;
+mod submission;
 
+use std::sync::Arc;
+
+pub use connection::Connection;
+pub use delivery::{Envelope, Fate, Report, Verdict};
+pub use governor::{Governor, Turn};
+pub use refusals::Refusals;
+pub use seen::{Seen, ehlo};
+pub use sign_on::SignedOn;
 pub use smtp::{Channel, Lost, Unfinished};
+
+use crate::{
+    meter::Meter,
+    net::{ClientTls, HttpClient, Proxy},
+    oauth::Keepers,
+};
+
+/// What it takes to get out. A reload makes a new one; who has one goes on with it.
+pub struct Outbound {
+    pub keepers: Arc<Keepers>,
+    pub tls: Arc<ClientTls>,
+    /// In between to upstreams.
+    pub mail_proxy: Option<Proxy>,
+    pub seen: Arc<Seen>,
+    pub refusals: Refusals,
+    /// One over all reloads: what was sent counts on.
+    pub governor: Arc<Governor>,
+    pub meter: Meter,
+    /// For Graph.
+    pub http: HttpClient,
+    /// One over all reloads.
+    pub graph_seats: Arc<graph::Seats>,
+    /// The name that we greet upstreams with.
+    pub host: String,
+}

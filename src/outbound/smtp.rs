@@ -96,11 +96,9 @@ impl Channel {
         self.command(&line, verdict).await
     }
 
-    /// Ends the transaction that is open, so that the connection serves the next one; `None` where it cannot.
-    pub async fn reset(channel: Option<Self>) -> Option<Self> {
-        let mut channel = channel.filter(Self::is_usable)?;
-        let done = channel.command("RSET\r\n", verdict).await;
-        done.is_ok_and(|reply| reply.is_positive()).then_some(channel)
+    /// Ends the transaction that is open, if one is; `false`: the connection is of no more use.
+    pub async fn reset(&mut self) -> bool {
+        self.command("RSET\r\n", verdict).await.is_ok_and(|reply| reply.is_positive())
     }
 
     /// 354 means: go on with [`Channel::body`].

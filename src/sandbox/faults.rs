@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::graph::faults::GraphFaults;
 use crate::base::Protocol;
 
 /// All switches of the sandbox.
@@ -18,6 +19,7 @@ pub struct Faults {
     pub smtp: SmtpFaults,
     pub imap: ImapFaults,
     pub pop3: Pop3Faults,
+    pub graph: GraphFaults,
 }
 
 /// Switches of the identity provider.

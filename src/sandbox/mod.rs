@@ -1,5 +1,5 @@
-//! A Microsoft 365 on this machine: an identity provider that behaves like Entra ID, and an Exchange Online that
-//! speaks its real banners, capabilities and replies over SMTP, IMAP and POP3.
+//! A Microsoft 365 on this machine: an identity provider that behaves like Entra ID, an Exchange Online that
+//! speaks its real banners, capabilities and replies over SMTP, IMAP and POP3, and a Graph that sends mail.
 //!
 //! `gatepost demo` shows Gatepost against it, administrators rehearse failures with it ([`Faults`], [`PRESETS`]),
 //! and it is the upstream of the tests. It imports `base` and nothing else of the house, so that the relay is tested
@@ -17,6 +17,7 @@
 
 mod exchange;
 mod faults;
+mod graph;
 mod identity;
 mod options;
 mod pki;
@@ -47,6 +48,7 @@ pub use faults::{
     AfterDot, Answer, CertificateKind, ExpiresIn, Faults, IdentityFaults, ImapFaults, LimitPoint, LineFaults, Mishap,
     MishapKind, Pop3Faults, Rotation, SmtpFaults, StartTls, Switchboard,
 };
+pub use graph::faults::{GraphFaults, GraphMishap};
 pub use options::{
     CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, DOMAIN, Federation, Options, PASSWORD, PUBLIC_CLIENT, Person, Ports,
     Registration,
@@ -61,6 +63,7 @@ pub struct Sandbox {
     addresses: Addresses,
     world: Arc<exchange::World>,
     identity: Arc<identity::Identity>,
+    graph: Arc<graph::Graph>,
     /// Ends everything, also when the sandbox is only dropped.
     _end: tokio_util::sync::DropGuard,
 }
@@ -99,8 +102,9 @@ impl Sandbox {
             world.tasks.spawn(exchange::serve(world.clone(), protocol, listener));
         }
         let identity = Arc::new(identity::Identity::new(&options, addresses.http, world.clone()));
-        world.tasks.spawn(identity::serve(identity.clone(), http));
-        Ok(Sandbox { addresses, world, identity, _end: stop.drop_guard() })
+        let graph = Arc::new(graph::Graph::new(world.clone(), format!("http://{}", addresses.http)));
+        world.tasks.spawn(identity::serve(identity.clone(), graph::routes(graph.clone()), http));
+        Ok(Sandbox { addresses, world, identity, graph, _end: stop.drop_guard() })
     }
 
     /// SMTP submission, STARTTLS.
@@ -140,6 +144,16 @@ impl Sandbox {
         format!("{}/{DOMAIN}/oauth2/v2.0/devicecode", self.issuer())
     }
 
+    /// Microsoft Graph, at the port of the identity provider.
+    pub fn graph_url(&self) -> String {
+        format!("{}/v1.0", self.issuer())
+    }
+
+    /// Drafts at Graph that were neither sent nor thrown away.
+    pub fn drafts_left(&self) -> usize {
+        self.graph.drafts_left()
+    }
+
     /// The authority that signed the mail servers' certificate; what a client has to trust.
     pub fn ca_pem(&self) -> &str {
         self.world.pki.ca_pem()
@@ -162,7 +176,7 @@ impl Sandbox {
         self.world.mailbox(address)
     }
 
-    /// Every message that SMTP accepted, in order.
+    /// Every message that SMTP or Graph accepted, in order.
     pub fn submissions(&self) -> Vec<Submission> {
         self.world.submissions()
     }
@@ -193,6 +207,16 @@ impl Sandbox {
     /// Declines a device code.
     pub fn decline_device(&self, user_code: &str) -> bool {
         self.identity.decline_device(user_code)
+    }
+
+    /// The same, consented to these scopes of whatever resources.
+    pub fn issue_refresh_token_for(&self, user: &str, scopes: &[&str]) -> Secret {
+        self.identity.issue_refresh_for(user, scopes)
+    }
+
+    /// An access token for these scopes, which are of one resource.
+    pub fn issue_token_for(&self, user: &str, scopes: &[&str], life: Duration) -> Secret {
+        self.identity.issue_for(user, scopes, life)
     }
 
     /// Adds or replaces an app registration.

@@ -18,11 +18,12 @@ pub struct Counts {
     pub token_refusals: u64,
     /// Connections by protocol (`smtp`, `imap`, `pop3`).
     pub connections: BTreeMap<String, Load>,
-    /// Signed-on connections by `protocol mailbox`, for example `smtp ann@contoso.example`.
+    /// Signed-on connections by `protocol mailbox`, for example `smtp ann@contoso.example`, and requests to Graph as
+    /// `graph ann@contoso.example`.
     pub mailboxes: BTreeMap<String, Load>,
     pub sign_ons: u64,
     pub sign_on_refusals: u64,
-    /// Messages accepted over SMTP.
+    /// Messages accepted over SMTP and Graph.
     pub messages: u64,
     /// Sessions ended because their token expired.
     pub expired_sessions: u64,
@@ -69,6 +70,11 @@ impl Tally {
         Open::new(self, Shelf::Connections, protocol.to_string())
     }
 
+    /// A request to Graph for this mailbox.
+    pub(super) fn visiting(self: &Arc<Self>, address: &str) -> Open {
+        Open::new(self, Shelf::Mailboxes, format!("graph {address}"))
+    }
+
     pub(super) fn signed_on(self: &Arc<Self>, protocol: Protocol, address: &str) -> Open {
         Open::new(self, Shelf::Mailboxes, format!("{protocol} {address}"))
     }
@@ -96,6 +102,13 @@ impl Open {
             load.most = load.most.max(load.open);
         });
         Self { tally: tally.clone(), shelf, name }
+    }
+}
+
+impl Open {
+    /// How many of its kind are open, itself included.
+    pub(super) fn now(&self) -> u64 {
+        self.tally.count(|counts| self.shelf.of(counts).get(&self.name).map_or(0, |load| load.open))
     }
 }
 

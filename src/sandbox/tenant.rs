@@ -73,6 +73,18 @@ pub(super) fn is_exchange(resource: &str) -> bool {
     resource.strip_prefix("https://").is_some_and(|host| HOSTS.contains(&host))
 }
 
+/// Hosts of Graph, one for each cloud.
+pub(super) const GRAPHS: [&str; 4] = [
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+];
+
+pub(super) fn is_graph(resource: &str) -> bool {
+    GRAPHS.contains(&resource)
+}
+
 impl Tenant {
     pub(super) fn new(options: &Options) -> Self {
         let apps = options.apps.iter().map(|app| (app.client_id.clone(), app.clone())).collect();

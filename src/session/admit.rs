@@ -2,23 +2,18 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
-use super::{
-    Doorway, Gate,
-    attend::left,
-    drive::{Broken, Want, drive, flush, write},
-    parting, proxy, relay,
-    sign_on::{SignedOn, sign_on},
-};
+use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, relay::Relay};
 use crate::{
     account::Admitted,
     base::{Claim, Fault, Protocol, Stage},
     catalog::own::AUTHENTICATION_REQUIRED,
     meter::{Entry, Outcome},
-    net::{Peer, Seat, Stream},
+    net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
+    outbound::{Connection, SignedOn},
     wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
@@ -35,7 +30,29 @@ pub(super) struct Through {
     /// What the client sent behind its login.
     pub unread: BytesMut,
     pub admitted: Admitted,
-    pub upstream: SignedOn,
+    pub beyond: Beyond,
+}
+
+/// What a client was let through to.
+pub(super) enum Beyond {
+    /// IMAP and POP3.
+    Spliced(SignedOn),
+    /// SMTP, each command on its way upstream.
+    Relayed(Connection),
+    /// SMTP, each message here first.
+    Spooled(Destination, Vec<String>),
+}
+
+impl Beyond {
+    fn welcome(&self) -> Welcome {
+        match self {
+            Self::Spliced(upstream) => {
+                Welcome { capabilities: upstream.capabilities.clone(), untagged: upstream.untagged.clone() }
+            }
+            Self::Spooled(_, keywords) => Welcome { capabilities: keywords.clone(), untagged: Bytes::new() },
+            Self::Relayed(connection) => Welcome { capabilities: connection.keywords.clone(), untagged: Bytes::new() },
+        }
+    }
 }
 
 /// Serves one connection until it ends. Never panics on what the client does; ends by itself.
@@ -57,9 +74,20 @@ pub fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat)
             () = seat.evicted().cancelled() => None,
         };
         if let Some(through) = through {
-            match protocol {
-                Protocol::Smtp => Box::pin(relay::run(&gate, through, &entry)).await,
-                Protocol::Imap | Protocol::Pop3 => Box::pin(proxy::run(&gate, protocol, through, &entry)).await,
+            let Through { client, unread, admitted, beyond } = *through;
+            match beyond {
+                Beyond::Relayed(connection) => {
+                    let keywords = connection.keywords.clone();
+                    let relay = Relay::new(&gate, client, unread, admitted, Destination::Upstream, keywords, &entry);
+                    Box::pin(relay.with(connection).run()).await;
+                }
+                Beyond::Spooled(destination, keywords) => {
+                    let relay = Relay::new(&gate, client, unread, admitted, destination, keywords, &entry);
+                    Box::pin(relay.run()).await;
+                }
+                Beyond::Spliced(upstream) => {
+                    Box::pin(proxy::run(&gate, protocol, client, unread, admitted, upstream, &entry)).await;
+                }
             }
         }
         debug!(session = entry.id(), %protocol, %peer, "closed");
@@ -79,9 +107,11 @@ fn knocking<'a>(
     let protection = doorway.protection(&client);
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
-        Protocol::Smtp => Box::pin(door.knock(client, SmtpFront::new(gate.seen.ehlo(&gate.host, apps), protection))),
+        Protocol::Smtp => {
+            Box::pin(door.knock(client, SmtpFront::new(gate.outbound.seen.ehlo(&gate.host, apps), protection)))
+        }
         Protocol::Imap => {
-            Box::pin(door.knock(client, ImapFront::new(&gate.seen.carried(Protocol::Imap, apps), protection)))
+            Box::pin(door.knock(client, ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection)))
         }
         Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection))),
     }
@@ -156,8 +186,8 @@ impl<'a> Door<'a> {
                     Err(fault) => Err((None, fault)),
                 };
                 match signed_on {
-                    Ok((admitted, upstream)) => {
-                        return Box::pin(self.welcome(client, front, admitted, upstream, knocked)).await;
+                    Ok((admitted, beyond)) => {
+                        return Box::pin(self.welcome(client, front, admitted, beyond, knocked)).await;
                     }
                     Err((admitted, fault)) => {
                         self.refused(admitted.as_ref(), &fault, knocked);
@@ -209,15 +239,15 @@ impl<'a> Door<'a> {
         front: &mut F,
         admitted: Admitted,
         deadline: Instant,
-    ) -> Option<Result<(Admitted, SignedOn), (Option<Admitted>, Fault)>> {
+    ) -> Option<Result<(Admitted, Beyond), (Option<Admitted>, Fault)>> {
         // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
         self.seat.authenticated();
         self.entry.set_account(&admitted.account.address);
         if admitted.account.domain.is_some() {
             self.gate.meter.used_mailboxes.note(&admitted.account.address);
         }
-        let signed_on = tokio::select! {
-            signed_on = sign_on(self.gate, &admitted.account, self.doorway.protocol, deadline, self.entry) => signed_on,
+        let beyond = tokio::select! {
+            beyond = self.beyond(&admitted, deadline) => beyond,
             () = left(client, ahead(front)) => {
                 info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
                 return None;
@@ -227,10 +257,32 @@ impl<'a> Door<'a> {
                 return None;
             }
         };
-        Some(match signed_on {
-            Ok(upstream) => Ok((admitted, upstream)),
+        Some(match beyond {
+            Ok(beyond) => Ok((admitted, beyond)),
             Err(fault) => Err((Some(admitted), fault)),
         })
+    }
+
+    async fn beyond(&self, admitted: &Admitted, deadline: Instant) -> Result<Beyond, Fault> {
+        let Gate { outbound, .. } = self.gate;
+        let (account, stage) = (&admitted.account, self.entry.stage_cell());
+        if self.doorway.protocol != Protocol::Smtp {
+            return outbound.sign_on(account, self.doorway.protocol, deadline, stage).await.map(Beyond::Spliced);
+        }
+        let spooled = |destination| Beyond::Spooled(destination, outbound.known_keywords(account));
+        match Destination::of(admitted) {
+            Destination::Upstream => match outbound.connect(account, admitted.client_name(), deadline, stage).await {
+                Err(fault) if outbound.goes_by_graph(account, &fault) => {
+                    outbound.reach_graph(account, deadline, stage).await?;
+                    Ok(spooled(Destination::Graph))
+                }
+                connected => connected.map(Beyond::Relayed),
+            },
+            Destination::Graph => {
+                outbound.reach_graph(account, deadline, stage).await?;
+                Ok(spooled(Destination::Graph))
+            }
+        }
     }
 
     async fn welcome<F: Front>(
@@ -238,11 +290,10 @@ impl<'a> Door<'a> {
         mut client: Stream,
         mut front: F,
         admitted: Admitted,
-        upstream: SignedOn,
+        beyond: Beyond,
         knocked: Instant,
     ) -> Option<Box<Through>> {
-        let welcome = Welcome { capabilities: upstream.capabilities.clone(), untagged: upstream.untagged.clone() };
-        front.accept(&welcome);
+        front.accept(&beyond.welcome());
         if let Err(broken) = flush(&mut client, &mut front).await {
             self.lost(&mut client, &broken).await;
             return None;
@@ -253,7 +304,7 @@ impl<'a> Door<'a> {
             session = self.entry.id(), %protocol, peer = %self.peer.address, account = admitted.account.address,
             client = admitted.client_name(), "signed on"
         );
-        Some(Box::new(Through { client, unread: front.into_unread(), admitted, upstream }))
+        Some(Box::new(Through { client, unread: front.into_unread(), admitted, beyond }))
     }
 
     async fn upgrade(&self, client: Stream, deadline: Instant) -> Option<Stream> {

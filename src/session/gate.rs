@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Refusals, Seen};
 use crate::{
     account::{Guesses, Passwords, Register},
     base::Protocol,
     meter::Meter,
-    net::{ClientTls, ListenerTls, Proxy, ServerTls, Stream},
-    oauth::Keepers,
+    net::{ListenerTls, ServerTls, Stream},
+    outbound::Outbound,
+    spool::Spool,
     store::Store,
     wire::Protection,
 };
@@ -20,15 +20,12 @@ pub struct Gate {
     pub register: Register,
     pub passwords: Arc<Passwords>,
     pub guesses: Arc<Guesses>,
-    pub keepers: Arc<Keepers>,
     pub store: Arc<Store>,
-    pub tls: Arc<ClientTls>,
-    /// In between to upstreams.
-    pub mail_proxy: Option<Proxy>,
-    pub seen: Arc<Seen>,
-    pub refusals: Refusals,
+    pub outbound: Arc<Outbound>,
+    /// For messages that do not go on as they come.
+    pub spool: Spool,
     pub meter: Meter,
-    /// The name that we greet clients with, and upstreams.
+    /// The name that we greet clients with.
     pub host: String,
     /// From complete credentials to the answer.
     pub sign_on: Duration,

@@ -6,19 +6,18 @@
 
 mod admit;
 mod attend;
-mod drive;
+mod destination;
+mod envelope;
 mod gate;
-mod headers;
+mod mending;
 pub mod parting;
 mod proxy;
-mod refusals;
+mod recipients;
 mod relay;
 mod rights;
-mod seen;
-mod sign_on;
+mod sink;
+mod spooled;
 mod transaction;
 
 pub use admit::serve;
 pub use gate::{Doorway, Gate};
-pub use refusals::Refusals;
-pub use seen::Seen;

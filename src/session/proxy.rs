@@ -5,14 +5,16 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tracing::info;
 
-use super::{Gate, admit::Through, sign_on::SignedOn};
+use super::Gate;
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
     meter::{Direction, Entry},
     net::{SpliceCount, SpliceLimits, Stream, Tap, Unread, splice},
+    outbound::SignedOn,
 };
 
 /// RFC 3501 5.4 wants 30 minutes at least, RFC 1939 3 ten; clients that IDLE re-issue within 29.
@@ -21,9 +23,19 @@ const POP3_IDLE: Duration = Duration::from_secs(11 * 60);
 
 const TOKEN_END: &[u8] = b"* BYE Session invalidated - AccessTokenExpired";
 
-pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Box<Through>, entry: &Entry) {
+pub(super) async fn run(
+    gate: &Gate,
+    protocol: Protocol,
+    mut client: Stream,
+    unread: BytesMut,
+    admitted: Admitted,
+    upstream: SignedOn,
+    entry: &Entry,
+) {
     entry.set_stage(Stage::Splicing);
-    let (mut client, mut upstream, admitted, unread) = unpacked(through);
+    // The rest of what was signed on is not kept for as long as a session lasts.
+    let SignedOn { stream: mut upstream, unread: unread_upstream, .. } = upstream;
+    let unread = Unread { to_client: unread_upstream.freeze(), to_upstream: unread.freeze() };
     let mut tail = Tail::new();
     let mut look = |bytes: &[u8]| tail.note(bytes);
     let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
@@ -43,14 +55,6 @@ pub(super) async fn run(gate: &Gate, protocol: Protocol, through: Box<Through>, 
 
 const fn limits(protocol: Protocol) -> SpliceLimits {
     SpliceLimits { idle: if let Protocol::Imap = protocol { IMAP_IDLE } else { POP3_IDLE } }
-}
-
-/// What a splice needs; the rest is not kept for as long as a session lasts.
-fn unpacked(through: Box<Through>) -> (Stream, Stream, Admitted, Unread) {
-    let Through { client, unread, admitted, upstream } = *through;
-    let SignedOn { stream, unread: unread_upstream, .. } = upstream;
-    let unread = Unread { to_client: unread_upstream.freeze(), to_upstream: unread.freeze() };
-    (client, stream, admitted, unread)
 }
 
 /// The last octets that passed, however they were cut.

@@ -8,32 +8,27 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::{
     Gate,
-    admit::{Through, linger},
+    admit::linger,
     attend::{Left, attended},
-    drive::write,
-    rights::Denied,
-    seen::ehlo,
-    sign_on::sign_on,
+    destination::Destination,
+    sink::Sink,
     transaction::{self, Envelope},
 };
 use crate::{
     account::Admitted,
-    base::{Protocol, Stage, printable},
-    catalog::{
-        own::{SENDER_NOT_ALLOWED, UPSTREAM_LOST},
-        rights::denies_sender,
-    },
+    base::Stage,
+    catalog::own::UPSTREAM_LOST,
     meter::Entry,
-    net::{Stream, read_some},
-    outbound::{Channel, Lost},
+    net::{Stream, read_some, write},
+    outbound::{Connection, Lost, ehlo},
     wire::{
         ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
-        smtp::{Command, Mail, Rcpt, Reply, reply::mail_refusal},
+        smtp::{Command, Reply},
     },
 };
 
@@ -48,10 +43,13 @@ pub(super) struct Relay<'a> {
     pub(super) admitted: Admitted,
     pub(super) client: Stream,
     pub(super) input: Lines,
-    pub(super) channel: Option<Channel>,
-    keywords: Vec<String>,
-    envelope: Option<Envelope>,
+    pub(super) channel: Option<Connection>,
+    pub(super) destination: Destination,
+    pub(super) keywords: Vec<String>,
+    pub(super) envelope: Option<Envelope>,
     errors: u32,
+    /// A message was sent on the connection that is held: it may go to others who wait.
+    has_sent: bool,
     /// DATA was refused, and the client may not have waited for that.
     body_may_follow: bool,
     said_goodbye: bool,
@@ -73,44 +71,56 @@ enum Woken {
     Closing,
 }
 
-pub(super) async fn run(gate: &Gate, through: Box<Through>, entry: &Entry) {
-    entry.set_stage(Stage::Relaying);
-    let mut relay = Relay::new(gate, through, entry);
-    tokio::select! {
-        // First, so that a message that is cut off can say so itself.
-        biased;
-        () = relay.converse() => {}
-        () = gate.cut_off.cancelled() => {
-            if relay.said_goodbye {
-                linger(&mut relay.client).await;
-            } else {
-                relay.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down, try again")).await;
-            }
-        }
-    }
-    if relay.envelope.is_none()
-        && let Some(channel) = relay.channel.take()
-    {
-        channel.quit().await;
-    }
-}
-
 impl<'a> Relay<'a> {
-    fn new(gate: &'a Gate, through: Box<Through>, entry: &'a Entry) -> Self {
-        let Through { client, unread, admitted, upstream } = *through;
-        let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
+    pub(super) fn new(
+        gate: &'a Gate,
+        client: Stream,
+        unread: BytesMut,
+        admitted: Admitted,
+        destination: Destination,
+        keywords: Vec<String>,
+        entry: &'a Entry,
+    ) -> Self {
         Self {
             gate,
             entry,
             admitted,
             client,
             input: Lines::with_input(COMMAND_CAP, unread),
-            channel: Some(channel),
-            keywords: upstream.capabilities,
+            destination,
+            keywords,
+            channel: None,
             envelope: None,
             errors: 0,
+            has_sent: false,
             body_may_follow: false,
             said_goodbye: false,
+        }
+    }
+
+    /// The connection that the client was signed on with.
+    pub(super) fn with(mut self, connection: Connection) -> Self {
+        self.channel = Some(connection);
+        self
+    }
+
+    pub(super) async fn run(mut self) {
+        let Gate { cut_off, .. } = self.gate;
+        self.entry.set_stage(Stage::Relaying);
+        tokio::select! {
+            // First, so that a message that is cut off can say so itself.
+            biased;
+            () = self.converse() => {}
+            () = cut_off.cancelled() => {
+                if self.said_goodbye {
+                    linger(&mut self.client).await;
+                } else {
+                    self.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down, try again")).await;
+                }
+            }
+        }
+        if self.envelope.is_none() {
+            self.leave_channel();
         }
     }
 
@@ -143,6 +153,10 @@ impl<'a> Relay<'a> {
                 Err(_) => return Woken::TooLong,
             }
             let between = self.envelope.is_none();
+            // Room is held for a transaction: a client that goes on and on must not keep others waiting.
+            if between && self.has_sent && self.channel.as_ref().is_some_and(Connection::is_wanted) {
+                self.leave_channel();
+            }
             tokio::select! {
                 read = timeout_at(start + CLIENT_IDLE, read_some(&mut self.client, |bytes| self.input.feed(bytes))) => match read {
                     Ok(Ok(n)) if n > 0 => {}
@@ -150,10 +164,7 @@ impl<'a> Relay<'a> {
                     Err(_) => return Woken::ClientIdle,
                 },
                 () = sleep_until(start + UPSTREAM_IDLE), if between && self.channel.is_some() => {
-                    if let Some(channel) = self.channel.take() {
-                        // In the background: a slow goodbye is nothing that the client should wait for.
-                        tokio::spawn(channel.quit());
-                    }
+                    self.leave_channel();
                 }
                 () = upstream_closes(&mut self.channel), if between && self.channel.is_some() => {
                     debug!(session = self.entry.id(), "upstream closed between messages");
@@ -161,6 +172,14 @@ impl<'a> Relay<'a> {
                 }
                 () = self.gate.closing.cancelled(), if between => return Woken::Closing,
             }
+        }
+    }
+
+    /// The next message takes one again.
+    fn leave_channel(&mut self) {
+        self.has_sent = false;
+        if let Some(channel) = self.channel.take() {
+            channel.leave();
         }
     }
 
@@ -198,121 +217,6 @@ impl<'a> Relay<'a> {
         if reply.code == 503 { self.mistake(reply).await } else { self.say(reply).await }
     }
 
-    async fn mail(&mut self, mail: Mail) -> Result<Reply, Left> {
-        if self.envelope.is_some() {
-            return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
-        }
-        let limit = ehlo(&self.gate.host, &self.keywords).size;
-        if mail.size > limit {
-            return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
-        }
-        if !self.admitted.account.may_send_as(&mail.address) {
-            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
-        }
-        // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
-        let mut fresh = self.channel.is_none();
-        loop {
-            let channel = match self.channel.take().filter(Channel::is_usable) {
-                Some(channel) => channel,
-                None => match self.take_channel().await? {
-                    Ok(channel) => channel,
-                    Err(reply) => return Ok(reply),
-                },
-            };
-            let channel = self.channel.insert(channel);
-            if !mail.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
-            }
-            dropped(self.entry, mail.wants_notices(), channel);
-            match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
-                Ok(reply) if reply.code == 421 && !fresh => {}
-                Ok(reply) => {
-                    if reply.is_positive() {
-                        self.envelope = Some(Envelope::new(mail));
-                        return Ok(softened(reply));
-                    }
-                    return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
-                }
-                Err(lost) if fresh => return Ok(lost_reply(&lost)),
-                Err(_) => {}
-            }
-            self.channel = None;
-            fresh = true;
-        }
-    }
-
-    /// The refusal of a sender that `send-as` does not name. `place`: where it stands.
-    pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
-        let account = &self.admitted.account;
-        let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
-        info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
-        // A mailbox of a whole domain has no table of its own.
-        let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
-        let id = SENDER_NOT_ALLOWED.id;
-        let text = format!(
-            "5.7.1 {address} may not send as <{sender}> ({place}): it is not in send-as of the account {table} \
-             [gatepost {id}]"
-        );
-        Reply::new(550, text)
-    }
-
-    /// A refusal of the upstream for want of a right to this sender, with a line behind its own words that says which
-    /// right is missing and who grants it how. Any other reply is left alone.
-    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
-        let Some(denied) = denied.filter(|_| denies_sender(&reply.text())) else { return reply };
-        let account = &self.admitted.account;
-        let (fault, line) = denied.explained(account);
-        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-        warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
-        let code = reply.lines.first().and_then(|line| line.split(' ').next());
-        let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
-        reply.lines.push(format!("{code} {line}"));
-        reply
-    }
-
-    /// Signs on again for the next message.
-    async fn take_channel(&mut self) -> Result<Result<Channel, Reply>, Left> {
-        let deadline = Instant::now() + self.gate.sign_on;
-        let account = &self.admitted.account;
-        let signing_on = sign_on(self.gate, account, Protocol::Smtp, deadline, self.entry);
-        let signed_on = attended(&mut self.client, &mut self.input, signing_on).await?;
-        self.entry.set_stage(Stage::Relaying);
-        Ok(match signed_on {
-            Ok(upstream) => {
-                self.keywords.clone_from(&upstream.capabilities);
-                Ok(Channel::new(upstream.stream, upstream.unread, &upstream.capabilities))
-            }
-            Err(fault) => {
-                self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-                warn!(
-                    session = self.entry.id(),
-                    account = account.address,
-                    owner = fault.owner.as_str(),
-                    "refused: {fault}"
-                );
-                Err(mail_refusal(&fault))
-            }
-        })
-    }
-
-    async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
-        let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
-        let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
-            return Ok(lost_reply(&Lost::Closed));
-        };
-        if !rcpt.address.is_ascii() && !channel.carries().utf8 {
-            return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
-        }
-        dropped(self.entry, rcpt.wants_notices(), channel);
-        Ok(match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
-            Ok(reply) => {
-                envelope.note(&reply);
-                softened(reply)
-            }
-            Err(lost) => lost_reply(&lost),
-        })
-    }
-
     async fn data(&mut self) -> Next {
         let Some(envelope) = self.envelope.take() else {
             return self.refuse_data(&Reply::new(503, "5.5.1 MAIL first")).await;
@@ -321,10 +225,15 @@ impl<'a> Relay<'a> {
             self.envelope = Some(envelope);
             return self.refuse_data(&Reply::new(554, "5.5.1 No valid recipients")).await;
         }
-        let Some(channel) = self.channel.take().filter(Channel::is_usable) else {
-            return self.refuse_data(&lost_reply(&Lost::Closed)).await;
+        let sink = match self.destination {
+            Destination::Upstream => match self.channel.take().filter(|channel| channel.is_usable()) {
+                Some(channel) => Sink::Upstream(channel),
+                None => return self.refuse_data(&lost_reply(&Lost::Closed)).await,
+            },
+            Destination::Graph => Sink::Spool(None),
         };
-        transaction::run(self, envelope, channel).await
+        self.has_sent = true;
+        transaction::run(self, envelope, sink).await
     }
 
     /// What was sent ahead of our 354 would have been the body: it must not be taken for commands.
@@ -351,7 +260,7 @@ impl<'a> Relay<'a> {
 
     /// Says RSET upstream.
     pub(super) async fn end_transaction(&mut self) -> Result<(), Left> {
-        let reset = Channel::reset(self.channel.take());
+        let reset = Connection::reset(self.channel.take());
         self.channel = attended(&mut self.client, &mut self.input, reset).await?;
         Ok(())
     }
@@ -387,17 +296,10 @@ impl<'a> Relay<'a> {
     }
 }
 
-async fn upstream_closes(channel: &mut Option<Channel>) {
+async fn upstream_closes(channel: &mut Option<Connection>) {
     match channel {
         Some(channel) => channel.idle().await,
         None => std::future::pending().await,
-    }
-}
-
-/// A client may ask for notices although no EHLO of ours showed DSN: said in the log, for nobody else would know.
-fn dropped(entry: &Entry, wants_notices: bool, channel: &Channel) {
-    if wants_notices && !channel.carries().dsn {
-        info!(session = entry.id(), "DSN parameters dropped: the mail server does not offer DSN");
     }
 }
 

@@ -3,7 +3,6 @@
 //! Exchange says SendAsDenied for both. The message tells them apart: where Sender names who signed on and From
 //! somebody else, it was sent on behalf; otherwise it claims to be that somebody's own.
 
-use super::headers::Headers;
 use crate::{
     account::Account,
     base::Fault,
@@ -11,6 +10,7 @@ use crate::{
         Entry,
         rights::{SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
     },
+    message::Headers,
 };
 
 /// A sender that the upstream may refuse.

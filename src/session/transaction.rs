@@ -11,19 +11,22 @@ use tracing::info;
 
 use super::{
     attend::{Left, attended},
-    headers::{FROM_CAP, Headers},
+    mending::{HeldBody, is_forced, mended},
     relay::{Next, Relay, lost_reply, softened},
     rights::Denied,
+    sink::{Sink, not_spooled},
+    spooled,
 };
 use crate::{
     base::{Protocol, printable},
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
+    message::{FROM_CAP, Headers, Repairs},
     meter::{self, Direction, MessageView, Outcome},
     net::read_up_to,
-    outbound::{Channel, Lost, Unfinished},
+    outbound::{Lost, Turn, Unfinished},
     wire::{
         lines::Lines,
-        smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
+        smtp::{Body, Mail, Rcpt, Reply, SIZE_LIMIT, body::Flaw},
     },
 };
 
@@ -40,24 +43,52 @@ const SLOWEST: u64 = 512;
 const TAKEN_CAP: u64 = 4 * SIZE_LIMIT;
 
 /// The envelope of the message that is open.
-#[derive(Debug)]
 pub(super) struct Envelope {
     mail: Mail,
-    recipients: usize,
+    recipients: Vec<Rcpt>,
     started: Instant,
+    /// Room for this message upstream, until it is sent; `None`: it does not go there at once.
+    turn: Option<Turn>,
+    /// What was changed in it.
+    repairs: Repairs,
 }
 
 impl Envelope {
-    pub(super) fn new(mail: Mail) -> Self {
-        Self { mail, recipients: 0, started: Instant::now() }
+    pub(super) fn new(mail: Mail, turn: Option<Turn>, repairs: Repairs) -> Self {
+        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs }
     }
 
-    pub(super) fn note(&mut self, reply: &Reply) {
-        self.recipients += usize::from(reply.is_positive());
+    /// Whether one more recipient fits into the day's.
+    pub(super) fn has_room(&self) -> bool {
+        self.turn.as_ref().is_none_or(Turn::has_room)
+    }
+
+    /// As the upstream answered.
+    pub(super) fn note(&mut self, rcpt: &Rcpt, reply: &Reply) {
+        if reply.is_positive() {
+            self.take(rcpt.clone());
+            if let Some(turn) = &mut self.turn {
+                turn.note_recipient();
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, rcpt: Rcpt) {
+        self.recipients.push(rcpt);
     }
 
     pub(super) const fn recipients(&self) -> usize {
-        self.recipients
+        self.recipients.len()
+    }
+
+    /// The message came to an end. One that may have arrived counts as one that did.
+    fn settle(&mut self, reply: &Reply, is_doubtful: bool) {
+        let Some(turn) = self.turn.take() else { return };
+        if reply.asks_to_slow_down() {
+            turn.slow_down();
+        } else if reply.is_positive() || is_doubtful {
+            turn.sent();
+        }
     }
 }
 
@@ -65,25 +96,29 @@ impl Envelope {
 enum Way {
     /// The header block is still being gathered; the upstream has heard no DATA.
     Held,
+    /// The body, too: it decides about the header block.
+    Awaited(HeldBody),
     Open,
     /// Nothing more goes upstream; the reply waits for the end of data.
     Refused(Reply),
 }
 
 /// Reads the message behind DATA and passes it on.
-pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Channel) -> Next {
+pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sink) -> Next {
     let mut passage = Passage {
         body: Body::new(),
         way: Way::Held,
-        channel: Some(channel),
+        sink: Some(sink),
         out: Vec::new(),
         octets: 0,
         taken: 0,
         owes_reset: false,
         began: Instant::now(),
         headers: Headers::default(),
-        utf8: envelope.mail.utf8,
+        mail: envelope.mail.clone(),
+        repairs: envelope.repairs.clone(),
         is_ending: false,
+        is_doubtful: false,
     };
     if relay.say(&Reply::new(354, "Start mail input; end with <CRLF>.<CRLF>")).await == Next::Ends {
         record(relay, &envelope, &passage, None);
@@ -92,7 +127,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
     let cut_off = relay.gate.cut_off.clone();
     let passed = tokio::select! {
         biased;
-        passed = passage.pass(relay) => passed,
+        passed = passage.pass(relay, &envelope) => passed,
         () = cut_off.cancelled() => {
             let reply = passage.cut_off();
             record(relay, &envelope, &passage, Some(&reply));
@@ -106,7 +141,10 @@ pub(super) async fn run(relay: &mut Relay<'_>, envelope: Envelope, channel: Chan
     };
     let reply = relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account));
     record(relay, &envelope, &passage, Some(&reply));
-    relay.channel = passage.channel.filter(Channel::is_usable);
+    envelope.settle(&reply, passage.is_doubtful);
+    if let Some(Sink::Upstream(connection)) = passage.sink {
+        relay.channel = Some(connection).filter(|connection| connection.is_usable());
+    }
     // The answer first: it does not wait for an upstream that takes its time over RSET.
     match relay.say(&softened(reply)).await {
         Next::Goes if passage.owes_reset => {
@@ -120,7 +158,7 @@ struct Passage {
     body: Body,
     way: Way,
     /// `None` once it is of no more use to this message or the next.
-    channel: Option<Channel>,
+    sink: Option<Sink>,
     /// Bytes for the upstream: the header block while it is held, then one chunk at a time.
     out: Vec<u8>,
     octets: u64,
@@ -131,15 +169,18 @@ struct Passage {
     began: Instant,
     /// As far as the header block was read.
     headers: Headers,
-    /// MAIL said SMTPUTF8.
-    utf8: bool,
+    mail: Mail,
+    /// What was changed so far, in the envelope too.
+    repairs: Repairs,
     /// The final dot may be on its way.
     is_ending: bool,
+    /// It was, and nobody answered.
+    is_doubtful: bool,
 }
 
 impl Passage {
     /// The final reply for the client.
-    async fn pass(&mut self, relay: &mut Relay<'_>) -> Result<Reply, Left> {
+    async fn pass(&mut self, relay: &mut Relay<'_>, envelope: &Envelope) -> Result<Reply, Left> {
         loop {
             let before = self.out.len();
             let ended = self.take_in(relay).await?;
@@ -148,7 +189,7 @@ impl Passage {
             }
             self.forward(before, ended, relay).await?;
             if ended {
-                return Ok(self.finish().await);
+                return Ok(self.finish(relay, envelope).await);
             }
             if let Some(reply) = self.refusal().filter(|_| self.taken > TAKEN_CAP) {
                 let reply = reply.clone();
@@ -214,8 +255,8 @@ impl Passage {
     fn refuse(&mut self, reply: Reply) {
         match self.way {
             Way::Refused(_) => return,
-            Way::Open => self.channel = None,
-            Way::Held => self.owes_reset = true,
+            Way::Open => self.sink = None,
+            Way::Held | Way::Awaited(_) => self.owes_reset = true,
         }
         self.way = Way::Refused(reply);
     }
@@ -223,7 +264,7 @@ impl Passage {
     const fn refusal(&self) -> Option<&Reply> {
         match &self.way {
             Way::Refused(reply) => Some(reply),
-            Way::Held | Way::Open => None,
+            Way::Held | Way::Awaited(_) | Way::Open => None,
         }
     }
 
@@ -233,20 +274,53 @@ impl Passage {
             if complete.is_none() && !ended {
                 return Ok(());
             }
-            match self.reads_badly(complete.unwrap_or(self.out.len()), relay) {
+            let (head, awaits_body) = self.mend(complete.unwrap_or(self.out.len()), relay);
+            match self.reads_badly(head, relay) {
                 Some(reply) => self.refuse(reply),
+                None if awaits_body => self.way = Way::Awaited(HeldBody::new(head)),
                 None => self.open(ended, relay).await?,
             }
         }
-        if let (Way::Open, Some(channel)) = (&self.way, &mut self.channel)
-            && let Err(lost) = channel.body(&self.out).await
+        if let Way::Awaited(held) = &mut self.way {
+            let before = self.out.len();
+            if !held.is_over(&mut self.out, ended, &mut self.repairs) {
+                return Ok(());
+            }
+            self.octets += (self.out.len() - before) as u64;
+            self.open(ended, relay).await?;
+        }
+        if let Way::Open = self.way
+            && let Some(refusal) = self.write().await
         {
-            // The upstream may have said why before it closed.
-            let words = channel.last_words().await.filter(|reply| reply.code >= 400);
-            self.refuse(words.unwrap_or_else(|| lost_reply(&lost)));
+            self.refuse(refusal);
         }
         self.out.clear();
         Ok(())
+    }
+
+    /// Passes on what is there; a refusal, if one comes of it.
+    async fn write(&mut self) -> Option<Reply> {
+        match &mut self.sink {
+            Some(Sink::Upstream(connection)) => {
+                let lost = connection.body(&self.out).await.err()?;
+                // The upstream may have said why before it closed.
+                let words = connection.last_words().await.filter(|reply| reply.code >= 400);
+                Some(words.unwrap_or_else(|| lost_reply(&lost)))
+            }
+            Some(Sink::Spool(Some(draft))) => draft.write(&self.out).await.err().map(|fault| not_spooled(&fault)),
+            Some(Sink::Spool(None)) | None => None,
+        }
+    }
+
+    /// Mends the header block, the first `length` octets; how long it is then, and whether the body has a say in it.
+    fn mend(&mut self, length: usize, relay: &Relay<'_>) -> (usize, bool) {
+        let mended = mended(&relay.admitted, &self.mail, self.out.get(..length).unwrap_or_default());
+        self.repairs.join(&mended.repairs);
+        let Some(head) = mended.head else { return (length, mended.awaits_body) };
+        let new = head.len();
+        self.octets = self.octets + new as u64 - length as u64;
+        self.out.splice(..length, head);
+        (new, mended.awaits_body)
     }
 
     /// Reads the header block, the first `length` octets: what is wrong with it, if anything is.
@@ -263,22 +337,35 @@ impl Passage {
             return Some(Reply::new(552, format!("5.3.4 From header larger than {} KiB", FROM_CAP / 1024)));
         }
         let account = &relay.admitted.account;
-        if let Some(sender) = headers.from.iter().find(|sender| !account.may_send_as(sender)) {
+        let is_ours = |sender: &str| is_forced(&relay.admitted) && account.address.eq_ignore_ascii_case(sender);
+        if let Some(sender) = headers.from.iter().find(|sender| !is_ours(sender) && !account.may_send_as(sender)) {
             return Some(relay.not_allowed(sender, "From"));
         }
-        if let Some(sender) = headers.sender.iter().find(|sender| !account.may_be_sender(sender)) {
+        if let Some(sender) = headers.sender.iter().find(|sender| !is_ours(sender) && !account.may_be_sender(sender)) {
             return Some(relay.not_allowed(sender, "Sender"));
         }
-        let carried = self.channel.as_ref().is_some_and(|channel| channel.carries().utf8);
-        (self.utf8 && !carried && !head.is_ascii())
+        let carried = self.sink.as_ref().is_some_and(Sink::carries_utf8);
+        (self.mail.utf8 && !carried && !head.is_ascii())
             .then(|| Reply::new(550, "5.6.7 The mail server does not take headers outside ASCII"))
     }
 
     /// Says DATA upstream. A message that is here to its end goes its way whether its sender waits or not.
     async fn open(&mut self, ended: bool, relay: &mut Relay<'_>) -> Result<(), Left> {
-        let answer = match &mut self.channel {
-            Some(channel) if ended => channel.data().await,
-            Some(channel) => attended(&mut relay.client, &mut relay.input, channel.data()).await?,
+        let answer = match &mut self.sink {
+            Some(Sink::Upstream(connection)) if ended => connection.data().await,
+            Some(Sink::Upstream(connection)) => {
+                attended(&mut relay.client, &mut relay.input, connection.data()).await?
+            }
+            Some(Sink::Spool(draft)) => {
+                match relay.gate.spool.draft().await {
+                    Ok(begun) => {
+                        *draft = Some(begun);
+                        self.way = Way::Open;
+                    }
+                    Err(fault) => self.refuse(not_spooled(&fault)),
+                }
+                return Ok(());
+            }
             None => Err(Lost::Closed),
         };
         match answer {
@@ -289,18 +376,24 @@ impl Passage {
         Ok(())
     }
 
-    async fn finish(&mut self) -> Reply {
-        let answer = match (&self.way, &mut self.channel) {
+    async fn finish(&mut self, relay: &Relay<'_>, envelope: &Envelope) -> Reply {
+        let answer = match (&self.way, &mut self.sink) {
             (Way::Refused(reply), _) => return reply.clone(),
-            (_, Some(channel)) => {
+            (_, Some(Sink::Upstream(connection))) => {
                 self.is_ending = true;
-                channel.finish().await
+                connection.finish().await
+            }
+            (_, Some(Sink::Spool(draft))) => {
+                let Some(draft) = draft.take() else { return lost_reply(&Lost::Closed) };
+                self.is_ending = true;
+                return spooled::hand_over(relay, &envelope.mail, &envelope.recipients, draft).await;
             }
             (_, None) => Err(Unfinished::BeforeTheDot(Lost::Closed)),
         };
         answer.unwrap_or_else(|unfinished| match unfinished {
             Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
             Unfinished::BehindTheDot(lost) => {
+                self.is_doubtful = true;
                 let text = "No answer to the whole message, it may have been delivered";
                 Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost {}]", UPSTREAM_LOST.id))
             }
@@ -311,7 +404,7 @@ impl Passage {
 impl Passage {
     /// The daemon ends; so does the upstream's connection, in mid-body without the final dot.
     fn cut_off(&mut self) -> Reply {
-        self.channel = None;
+        self.sink = None;
         let fate =
             if self.is_ending { "the message may have been delivered" } else { "nothing was delivered, try again" };
         Reply::new(421, format!("4.3.2 Gatepost is shutting down, {fate}"))
@@ -338,15 +431,17 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
     relay.gate.meter.message(outcome, envelope.started.elapsed());
     relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
+    passage.repairs.iter().for_each(|repair| relay.gate.meter.repaired(repair.as_str()));
     let message = MessageView {
         at: meter::now(),
         account: relay.admitted.account.address.clone(),
         client: relay.admitted.client_name().to_owned(),
         sender: printable(&envelope.mail.address, 320),
-        recipients: envelope.recipients,
+        recipients: envelope.recipients.len(),
         bytes: passage.octets,
         outcome: outcome.as_str(),
         reply: printable(&text, 300),
+        repaired: passage.repairs.to_string(),
         ms: envelope.started.elapsed().as_millis() as u64,
     };
     info!(
@@ -359,6 +454,7 @@ fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Opti
         message_id = passage.headers.message_id,
         reply = message.reply,
         ms = message.ms,
+        repaired = message.repaired,
         normalised_line_feeds = passage.body.normalised(),
         "message {}",
         message.outcome

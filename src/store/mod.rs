@@ -23,7 +23,7 @@ pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text a
 pub use lock::Lock;
 pub use readiness::Trouble;
 pub use rotation::Resealed;
-pub use row::{AccessToken, Arming, EndedSignIn, Failure, MAIL, TokenRow, Versioned};
+pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};
 pub use settings::Settings;
 pub use sqlite::{Deleted, Stamp, Store};
 pub use told::Telling;

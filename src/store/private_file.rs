@@ -38,6 +38,12 @@ pub fn create_empty(path: &Path) -> io::Result<()> {
     sync_dir(parent_of(path))
 }
 
+/// Makes a 0600 file to be written; one that is there is left alone (`AlreadyExists`). It is not durable before it and
+/// its directory are synced.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    private_options().create_new(true).open(path)
+}
+
 /// Whether [`replace`] would find a place for its draft; better known before anything depends on it.
 pub fn prove_replaceable(path: &Path) -> io::Result<()> {
     let dir = parent_of(path);
@@ -118,14 +124,15 @@ fn parent_of(path: &Path) -> &Path {
     }
 }
 
+/// What was made, renamed or removed in a directory survives a power loss from now on.
 #[cfg(unix)]
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     File::open(dir)?.sync_all()
 }
 
 /// Elsewhere a directory cannot be opened as a file; the file system's journal has to do.
 #[cfg(not(unix))]
-fn sync_dir(_: &Path) -> io::Result<()> {
+pub fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
 }

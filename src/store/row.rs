@@ -12,6 +12,8 @@ use crate::base::Secret;
 
 /// The resource whose token signs on to SMTP, IMAP and POP3.
 pub const MAIL: &str = "mail";
+/// Microsoft Graph.
+pub const GRAPH: &str = "graph";
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct TokenRow {

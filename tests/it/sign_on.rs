@@ -79,15 +79,15 @@ async fn a_policy_is_told_in_clear_words_and_no_token_is_fetched_against_it() {
 
 #[tokio::test]
 async fn a_full_mailbox_of_connections_passes_by_itself() {
-    let world = World::with(Plan::faulty(|faults| {
+    let mut plan = Plan::faulty(|faults| {
         faults.smtp.connections = Some(1);
         faults.smtp.connections_at = LimitPoint::Auth;
-    }))
-    .await;
+    });
+    plan.daemon = "sign-on-seconds = 5".into();
+    let world = World::with(plan).await;
     let first = world.smtp_as_ann().await;
     world.ann_hears(Protocol::Smtp, FOR_NOW).await;
     drop(first);
-    world.until("the place is free", |world| world.sandbox.counts().mailbox(Protocol::Smtp, ANN).open == 0).await;
     world.ann_hears(Protocol::Smtp, IN).await;
     assert_eq!(world.token_requests(), 1);
 }

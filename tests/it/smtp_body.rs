@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::world::{ANN, BOB, HEAD, Plan, Talk, World};
 
-/// A sandbox that does not count messages.
+/// Nobody counts messages.
 async fn unhurried() -> World {
-    World::with(Plan::faulty(|faults| faults.smtp.messages_per_minute = None)).await
+    let mut plan = Plan::faulty(|faults| faults.smtp.messages_per_minute = None);
+    plan.account = "limits = { messages-per-minute = 1000000 }".into();
+    World::with(plan).await
 }
 
 /// Sends `body` as it is behind the header block, then the end of data; the final reply.

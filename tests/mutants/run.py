@@ -27,6 +27,7 @@ BAR = 85
 SLICES = {
     # Name: the rows below, those that are changed, every how-many-th mutant by default.
     "wire": (["base"], ["wire"], 8),
+    "message": (["base"], ["message"], 4),
     "secrets": (["base", "wire", "catalog", "meter", "net", "store"], ["account", "oauth"], 12),
 }
 

@@ -118,6 +118,13 @@ install_emailproxy() {
     quietly python3 -m pip install --no-compile --target "$built/emailproxy" emailproxy==2026.7.3
 }
 
+# Signs and verifies DKIM, in a folder of its own.
+install_dkimpy() {
+    [ ! -e "$built/dkimpy/dkim" ] || return 0
+    say 'installing dkimpy'
+    quietly python3 -m pip install --no-compile --target "$built/dkimpy" dkimpy==1.1.8
+}
+
 # Runs a command if what it makes is missing, or older than any of its sources.
 build() { # MADE SOURCE... -- COMMAND...
     local made=$1 source stale=
@@ -166,5 +173,6 @@ install_node_modules "$here/as"
 install_node_modules "$clients/node"
 install_dotnet
 install_emailproxy
+install_dkimpy
 build_clients
 install_cargo_deb

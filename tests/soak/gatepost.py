@@ -67,6 +67,7 @@ ACCOUNT = """
 address = "{user}"
 app = "soak"
 password = "{hash}"
+limits = {{ connections = 10000, messages-per-minute = 1000000 }}
 """
 
 

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::*;
 use crate::{
-    account::{self, PasswordsFile},
+    account::{self, PasswordsFile, Rules, Sending},
     base::{Kind, Sasl, Secret},
     net::{Upstream, UpstreamTls},
     oauth::{App, AppCredential, DomainSignIns, Grant, Rotation, SignIn},
@@ -37,6 +37,7 @@ impl Office {
             from: vec![crate::net::IpNet { base: [192, 0, 2, 0].into(), prefix: 24 }],
             login: Some("copier".into()),
             password: account::hash(&Secret::new("pw")),
+            rules: Rules::default(),
         };
         Self {
             register: Register::new(&[account], &[], &[Arc::new(client)]),
@@ -82,6 +83,7 @@ fn account(password: LocalPassword) -> Account {
         smtp_capabilities: Vec::new(),
         imap_capabilities: Vec::new(),
         imap_is_known: false,
+        graph: None,
     };
     Account {
         address: ANN.into(),
@@ -90,6 +92,7 @@ fn account(password: LocalPassword) -> Account {
         imap_user: ANN.into(),
         smtp_user: ANN.into(),
         send_as: vec![ANN.into()],
+        sending: Sending::default(),
         domain: None,
     }
 }
@@ -133,6 +136,7 @@ async fn a_mailbox_of_a_domain_costs_one_check_whether_it_has_a_line_or_not() {
         sign_ins: DomainSignIns { app, domain: "contoso.example".into() },
         password: LocalPassword::File(Arc::new(file)),
         send_as: Vec::new(),
+        sending: Sending::default(),
     };
     let listed = Arc::new(account(LocalPassword::None));
     office.register = Register::new(&[listed], &[Arc::new(domain)], &[]);
@@ -244,6 +248,7 @@ async fn a_client_without_addresses_may_come_from_anywhere_and_one_without_a_log
             from,
             login: login.map(str::to_owned),
             password,
+            rules: Rules::default(),
         })
     };
     let mut office = Office::new(LocalPassword::None).await;

@@ -88,6 +88,8 @@ impl Checker<'_> {
         let grant = app.as_ref().map(|app| app.grant);
         let password = self.local_password(key, raw, grant, this_machine_alone, has_clients);
         let send_as = self.send_as(key, raw, &address);
+        self.outbound(key, raw, app.as_deref());
+        let sending = self.sending(key, raw);
         let sign_in = self.sign_in(key, raw, app, &sign_in_as, sign_ins)?;
         Some(Account {
             password,
@@ -95,6 +97,7 @@ impl Checker<'_> {
             imap_user: raw.imap_user.clone().unwrap_or_else(|| address.clone()),
             smtp_user: raw.smtp_user.clone().unwrap_or(sign_in_as),
             send_as,
+            sending,
             domain: None,
             address,
         })

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use url::Url;
 
-use super::{Checker, SecretExpiry, proof::Proof, shown};
+use super::{Checker, SecretExpiry, outbound, proof::Proof, shown};
 use crate::{
     base::Sasl,
     config::{
@@ -13,17 +13,20 @@ use crate::{
         raw,
     },
     net::{Upstream, UpstreamTls},
-    oauth::{App, Grant, Rotation},
+    oauth::{App, Grant, GraphAccess, Rotation},
 };
 
 const DAY: u64 = 86_400;
 
 impl Checker<'_> {
-    pub(super) fn apps(&mut self, written: &BTreeMap<String, raw::App>) -> BTreeMap<String, Arc<App>> {
+    pub(super) fn apps(&mut self, file: &raw::File) -> BTreeMap<String, Arc<App>> {
         let mut apps = BTreeMap::new();
-        for (name, raw) in written {
+        for (name, raw) in &file.app {
             let key = Key::of("app").field(name);
-            if let Some(app) = self.app(&key, name, raw) {
+            if let Some(mut app) = self.app(&key, name, raw) {
+                if let Some(graph) = &mut app.graph {
+                    graph.is_wanted = outbound::is_graph_wanted(file, name);
+                }
                 apps.insert(name.clone(), Arc::new(app));
             }
         }
@@ -60,6 +63,7 @@ impl Checker<'_> {
         let imap = self.upstream(key, "imap", raw.imap.as_deref(), raw.imap_tls, preset.imap);
         let pop3 = self.upstream(key, "pop3", raw.pop3.as_deref(), raw.pop3_tls, preset.pop3);
         let scopes = self.scopes(key, raw, preset, grant, resource.is_some());
+        let (scopes, graph_scopes) = outbound::scopes_by_resource(scopes, preset.graph_resource, grant);
         let endpoints = endpoints?;
         Some(App {
             name: name.to_owned(),
@@ -97,6 +101,12 @@ impl Checker<'_> {
             smtp_capabilities: capabilities(raw.smtp_capabilities.as_deref(), preset.smtp_capabilities),
             imap_is_known: raw.imap.is_none() || raw.imap_capabilities.is_some(),
             imap_capabilities: capabilities(raw.imap_capabilities.as_deref(), preset.imap_capabilities),
+            graph: endpoints.graph.map(|url| GraphAccess {
+                url,
+                resource: preset.graph_resource.to_owned(),
+                scopes: graph_scopes,
+                is_wanted: false,
+            }),
         })
     }
 
@@ -196,8 +206,7 @@ impl Checker<'_> {
         let token = url("token-url", raw.token_url.as_deref(), known_token);
         let device = url("device-url", raw.device_url.as_deref(), preset.device_url);
         let revoke = url("revoke-url", raw.revoke_url.as_deref(), preset.revoke_url);
-        // Nothing uses it before Graph is a way out; a wrong one is still a mistake.
-        url("graph-url", raw.graph_url.as_deref(), preset.graph_url);
+        let graph = url("graph-url", raw.graph_url.as_deref(), preset.graph_url);
         if token.is_none() {
             self.missing(key, "token-url", "add: token-url = \"https://...\"");
         }
@@ -206,7 +215,7 @@ impl Checker<'_> {
             self.missing(key, "authorize-url", "add: authorize-url = \"https://...\"");
         }
         let token = token?;
-        Some(Endpoints { authorize: authorize.unwrap_or_else(|| token.clone()), token, device, revoke })
+        Some(Endpoints { authorize: authorize.unwrap_or_else(|| token.clone()), token, device, revoke, graph })
     }
 
     fn scopes(&mut self, key: &Key, raw: &raw::App, preset: &Preset, grant: Grant, has_resource: bool) -> Vec<String> {
@@ -297,6 +306,7 @@ struct Endpoints {
     token: Url,
     device: Option<Url>,
     revoke: Option<Url>,
+    graph: Option<Url>,
 }
 
 fn authorize_extra(raw: &raw::App, preset: &Preset) -> Vec<(String, String)> {

@@ -63,7 +63,8 @@ impl Checker<'_> {
         }
         let account = self.account_of(key, raw, mailboxes);
         let login = raw.login.as_ref().map(|login| login.to_lowercase());
-        Some(Client { name: raw.name.clone()?, account: account?, from, login, password })
+        let rules = self.rules(key, raw);
+        Some(Client { name: raw.name.clone()?, account: account?, from, login, password, rules })
     }
 
     fn account_of(&mut self, key: &Key, raw: &raw::Client, mailboxes: &Mailboxes<'_>) -> Option<Arc<Account>> {

@@ -36,10 +36,12 @@ impl Checker<'_> {
                 "name each mailbox in its own [[account]], or use client-credentials, or let each sign in",
             );
         }
+        self.outbound(key, raw, app.as_deref());
         let password = self.domain_password(key, raw, grant, &domain);
         let send_as = self.send_as(key, raw, "");
         let send_as = if raw.send_as.is_some() { send_as } else { Vec::new() };
-        Some(Domain { sign_ins: DomainSignIns { app: app?, domain }, password: password?, send_as })
+        let sending = self.sending(key, raw);
+        Some(Domain { sign_ins: DomainSignIns { app: app?, domain }, password: password?, send_as, sending })
     }
 
     /// Keys that name one person or one mailbox.

@@ -8,9 +8,11 @@ mod domain;
 mod hash;
 mod listener;
 mod notify;
+mod outbound;
 mod place;
 mod proof;
 mod secret;
+mod sending;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
@@ -80,7 +82,7 @@ impl Checker<'_> {
             sign_on: Duration::from_secs(file.daemon.sign_on_seconds.unwrap_or(55)),
         };
         let listeners = self.listeners(&file.listener);
-        let apps = self.apps(&file.app);
+        let apps = self.apps(&file);
         let secret_expiry = self.secret_expiry(&file.app);
         let (accounts, domains) = self.accounts(&file, &apps, &listeners);
         let clients = self.clients(&file.client, &accounts, &domains);

@@ -46,7 +46,7 @@ impl CodeRequest {
             .set_redirect_uri(RedirectUrl::from_url(redirect.clone()));
         let mut request = client
             .authorize_url(CsrfToken::new_random)
-            .add_scopes(app.scopes.iter().cloned().map(Scope::new))
+            .add_scopes(app.consent_scopes().into_iter().map(|scope| Scope::new(scope.to_owned())))
             .add_extra_param("login_hint", login_hint.to_owned());
         for (name, value) in &app.authorize_extra {
             request = request.add_extra_param(name.clone(), value.clone());

@@ -2,20 +2,20 @@
 //!
 //! A save names the version that it was made from. Whoever else wrote meanwhile wins, and ours is dropped.
 
-use super::{Held, Keeper, patience};
+use super::{Keeper, patience};
 use crate::{
     catalog::token::{FETCH_UNFINISHED, SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING},
-    oauth::{frequency, trouble::Trouble, verdict::Verdict},
-    store::{Failure, MAIL, StoreError, TokenRow, Versioned},
+    oauth::{Resource, counter::Held, frequency, trouble::Trouble, verdict::Verdict},
+    store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
 };
 
 impl Keeper {
     /// `must`: a refresh token would be lost. Otherwise a store that fails keeps nobody from working.
-    pub(super) async fn save(&mut self, row: TokenRow, must: bool) -> Result<(), Verdict> {
+    pub(super) async fn save(&mut self, resource: Resource, row: TokenRow, must: bool) -> Result<(), Verdict> {
         let key = self.sign_in.key();
         match self.means.store.save_token(&key, self.stored(), &row).await {
             Ok(true) => self.version = Some(self.stored() + 1),
-            Ok(false) => return self.yield_to_other(row).await,
+            Ok(false) => return self.yield_to_other(resource, row).await,
             Err(error) if must => {
                 self.unsaved = Some(row);
                 return Err(Verdict::new(STORE_FAILING, error.to_string()));
@@ -23,15 +23,15 @@ impl Keeper {
             Err(error) => tracing::warn!(sign_in = %key, %error, "the token is used but could not be saved"),
         }
         self.take(row);
-        self.counter.forget_use();
-        tracing::debug!(sign_in = %key, generation = self.generation, "token fetched");
+        let (mail, graph) = (self.mail.generation, self.graph.generation);
+        tracing::debug!(sign_in = %key, mail, graph, "token fetched");
         Ok(())
     }
 
     /// Somebody signed in or out while a request was under way: what they stored counts, ours is dropped.
-    async fn yield_to_other(&mut self, ours: TokenRow) -> Result<(), Verdict> {
+    async fn yield_to_other(&mut self, resource: Resource, ours: TokenRow) -> Result<(), Verdict> {
         self.load().await.map_err(|error| Verdict::new(STORE_FAILING, error.to_string()))?;
-        if self.has_usable() {
+        if self.has_usable(resource) {
             return Ok(());
         }
         if self.sign_in.app.grant.is_unattended() {
@@ -70,42 +70,44 @@ impl Keeper {
         if let Some(error) = damage {
             tracing::error!(sign_in = %key, %error, "stored sign-in unusable");
         }
-        if self.version.is_some() {
-            // Another token, so another number, whatever the one who stored it counted.
-            self.generation += 1;
-        }
+        let is_known = self.version.is_some();
+        self.mail.forget(is_known);
+        self.graph.forget(is_known);
         self.version = Some(found.version);
         self.unsaved = None;
-        self.held = None;
-        self.refetched = None;
         self.row = None;
-        self.trouble = None;
         if let Some(row) = found.row {
-            self.trouble = self.remembered_failure(&row);
+            self.mail.trouble = self.remembered_failure(&row);
             self.take(row);
         }
         if !self.sign_in.app.grant.is_unattended() && self.refresh_token().is_none() {
             let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
-            self.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
+            self.mail.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
         }
         Ok(true)
     }
 
-    /// Makes a row the current one, and its access token the one that is handed out.
+    /// Makes a row the current one, and its access tokens those that are handed out.
     pub(super) fn take(&mut self, row: TokenRow) {
-        self.held = row.access.get(MAIL).and_then(|access| {
-            let (from, to) = (access.obtained_at?, access.expires_at?);
-            let life = to.duration_since(from).unwrap_or_default();
-            self.generation = self.generation.max(access.generation);
-            Some(Held {
-                token: access.token.clone(),
-                generation: self.generation,
-                expiry: self.means.clock.expiry(to),
-                grace: patience::grace(life),
-                ahead: patience::ahead(life),
-            })
-        });
+        for resource in Resource::ALL {
+            let held = row.access.get(resource.as_str()).and_then(|access| self.held(resource, access));
+            let side = self.side_mut(resource);
+            side.generation = side.generation.max(held.as_ref().map_or(0, |held| held.generation));
+            side.held = held;
+        }
         self.row = Some(row);
+    }
+
+    fn held(&self, resource: Resource, access: &AccessToken) -> Option<Held> {
+        let (from, to) = (access.obtained_at?, access.expires_at?);
+        let life = to.duration_since(from).unwrap_or_default();
+        Some(Held {
+            token: access.token.clone(),
+            generation: self.side(resource).generation.max(access.generation),
+            expiry: self.means.clock.expiry(to),
+            grace: patience::grace(life),
+            ahead: patience::ahead(life),
+        })
     }
 
     /// So that a restart does not ask a provider that has said no already.
@@ -125,7 +127,7 @@ impl Keeper {
                 self.version = Some(self.stored() + 1);
                 self.row = Some(row);
             }
-            Ok(false) => self.counter.look_at_store(),
+            Ok(false) => self.mail.counter.look_at_store(),
             Err(error) => tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved"),
         }
     }

@@ -1,8 +1,10 @@
 use super::*;
 use crate::{
+    base::Secret,
     catalog::token::{ENDPOINT_FAILING, SIGN_IN_EXPIRED},
     oauth::{
         Grant,
+        counter::Held,
         state::SignInState,
         tests::endpoint::{Endpoint, app, http, open},
     },
@@ -17,8 +19,9 @@ async fn keeper() -> (Keeper, tempfile::TempDir) {
     let store = Arc::new(open(dir.path()).await);
     let changes = Arc::new(watch::Sender::new(0));
     let means = Means { store, http: http(), clock, meter: Meter::new(), changes };
-    let side = (Arc::new(counter), desk);
-    (Keeper::new(sign_in, means, side, String::new(), Duration::ZERO, CancellationToken::new()), dir)
+    let (graph, graph_desk) = counter.beside();
+    let counters = [(Arc::new(counter), desk), (Arc::new(graph), graph_desk)];
+    (Keeper::new(sign_in, means, counters, String::new(), Duration::ZERO, CancellationToken::new()), dir)
 }
 
 fn held(keeper: &Keeper, life: u64) -> Option<Held> {
@@ -38,15 +41,15 @@ async fn the_next_turn_is_when_a_token_is_due_or_a_trouble_over_and_neither_at_o
     let look = 20.0..=30.0;
     let next = |keeper: &Keeper| keeper.until_next().as_secs_f64();
     assert_eq!(next(&keeper), 1.0, "nothing is held");
-    keeper.held = held(&keeper, 610);
+    keeper.mail.held = held(&keeper, 610);
     assert!((9.0..=10.0).contains(&next(&keeper)), "{}", next(&keeper));
-    keeper.held = held(&keeper, 3600);
+    keeper.mail.held = held(&keeper, 3600);
     assert!(look.contains(&next(&keeper)), "the clocks are looked at meanwhile: {}", next(&keeper));
-    keeper.trouble = trouble(&Verdict::new(ENDPOINT_FAILING, ""));
+    keeper.mail.trouble = trouble(&Verdict::new(ENDPOINT_FAILING, ""));
     assert!((1.0..=2.0).contains(&next(&keeper)), "{}", next(&keeper));
     tokio::time::advance(Duration::from_secs(2)).await;
     assert!(look.contains(&next(&keeper)), "what is over is waited for no more: {}", next(&keeper));
-    keeper.trouble = trouble(&Verdict::new(SIGN_IN_EXPIRED, ""));
+    keeper.mail.trouble = trouble(&Verdict::new(SIGN_IN_EXPIRED, ""));
     assert!(look.contains(&next(&keeper)), "{}", next(&keeper));
 }
 
@@ -54,9 +57,9 @@ async fn the_next_turn_is_when_a_token_is_due_or_a_trouble_over_and_neither_at_o
 async fn an_answer_to_those_who_want_any_token_is_none_to_those_whose_token_was_refused() {
     let (keeper, _dir) = keeper().await;
     let wishes = |refused| Wishes { wanted: true, refused, look: 0 };
-    keeper.show(&wishes(1), Some(FRESH_TOKEN_REFUSED.fault()));
-    keeper.show(&wishes(0), None);
-    let desk = keeper.desk.borrow();
+    keeper.show(Resource::Mail, &wishes(1), Some(FRESH_TOKEN_REFUSED.fault()));
+    keeper.show(Resource::Mail, &wishes(0), None);
+    let desk = keeper.mail.desk.borrow();
     assert_eq!((desk.answers, desk.replacements), (2, 1));
     assert_eq!(desk.refusal.as_ref().unwrap().id, "fresh-token-refused");
 }

@@ -19,7 +19,7 @@ use crate::{
         Entry,
         token::{FETCH_UNFINISHED, SIGN_IN_REMOVED},
     },
-    oauth::{DomainSignIns, SignIn, counter::Counter, state::timestamp},
+    oauth::{DomainSignIns, Resource, SignIn, counter::Counter, state::timestamp},
     store::StoreError,
 };
 
@@ -49,17 +49,17 @@ impl Keepers {
         }
         let due = timestamp(self.means.clock.wall()).and_then(|now| self.asleep().due(now));
         if let Some(sign_in) = due.and_then(|key| self.sign_in_of(&key)) {
-            let _ = self.called(&sign_in);
+            let _ = self.called(&sign_in, Resource::Mail);
         }
     }
 
     /// Counter of the keeper of this sign-in, made now where it is one of a mailbox.
-    pub(in crate::oauth) fn called(&self, sign_in: &SignIn) -> Result<Arc<Counter>, Fault> {
+    pub(in crate::oauth) fn called(&self, sign_in: &SignIn, resource: Resource) -> Result<Arc<Counter>, Fault> {
         let key = sign_in.key();
         let mut running = self.running();
         if let Some(awake) = running.get_mut(&key) {
             awake.asked_at = Instant::now();
-            return Ok(awake.counter.clone());
+            return Ok(awake.counter_of(resource).clone());
         }
         let none = |entry: &Entry| entry.fault().detail(format!("no keeper for {key}"));
         if self.is_stopping.load(Ordering::Acquire) {
@@ -72,7 +72,7 @@ impl Keepers {
         // Somebody waits, or waited for a week: not spread any further.
         let mut awake = self.start(&Arc::new(sign_in), fingerprint, Duration::ZERO, old);
         awake.on_demand = true;
-        let counter = awake.counter.clone();
+        let counter = awake.counter_of(resource).clone();
         running.insert(key.clone(), awake);
         self.asleep().remove(&key);
         Ok(counter)

@@ -201,6 +201,7 @@ pub fn app(endpoint: &Endpoint, grant: Grant) -> App {
         smtp_capabilities: vec![],
         imap_capabilities: vec![],
         imap_is_known: false,
+        graph: None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use super::endpoint::{House, app, http, open, refusal, set};
 use crate::{
     oauth::{
-        App, DomainSignIns, Grant, Keepers, Phase, SignIn,
+        App, DomainSignIns, Grant, Keepers, Phase, Resource, SignIn,
         keepers::on_demand::{AWAKE_CAP, IDLE},
         sign_in,
     },
@@ -169,10 +169,10 @@ async fn thousands_of_mailboxes_that_are_asked_for_never_have_more_keepers_than_
     keepers.apply(&[], std::slice::from_ref(&domain));
     let mailbox = |n: usize| domain.sign_in(&format!("user{n}@contoso.example"));
     for n in 0..AWAKE_CAP {
-        keepers.called(&mailbox(n)).unwrap();
+        keepers.called(&mailbox(n), Resource::Mail).unwrap();
     }
     for n in AWAKE_CAP..AWAKE_CAP + 3 {
-        keepers.called(&mailbox(n)).unwrap();
+        keepers.called(&mailbox(n), Resource::Mail).unwrap();
         assert_eq!(keepers.running().len(), AWAKE_CAP);
     }
     assert!(!keepers.running().contains_key(&mailbox(0).key()), "the one that was not asked for the longest");

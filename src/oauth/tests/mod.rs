@@ -9,6 +9,7 @@ mod keeping;
 mod machine;
 mod mailboxes;
 mod proof;
+mod resources;
 mod rotation;
 mod sharing;
 mod store;

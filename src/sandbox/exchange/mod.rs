@@ -57,7 +57,7 @@ pub(in crate::sandbox) struct World {
     sent: Mutex<HashMap<String, VecDeque<Instant>>>,
 }
 
-/// A message that SMTP accepted.
+/// A message that SMTP or Graph accepted.
 #[derive(Clone, Debug)]
 pub struct Submission {
     /// The mailbox that signed on.
@@ -104,7 +104,7 @@ impl World {
         self.submissions.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    fn record(&self, submission: Submission) {
+    pub fn record(&self, submission: Submission) {
         self.tally.count(|counts| counts.messages += 1);
         let mut kept = self.submissions.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back(submission);

@@ -19,7 +19,7 @@ use crate::{
     sandbox::{
         faults::{ExpiresIn, Rotation},
         options::Registration,
-        tenant::{Holder, put},
+        tenant::{Holder, is_graph, put},
     },
 };
 
@@ -194,7 +194,10 @@ fn refresh(identity: &Identity, app: &Registration, fields: &Fields) -> Result<G
         Some(scopes) => scope::split(scopes),
         None => scope::audiences(&known.scopes)?.into_iter().next().map(|first| first.scopes).unwrap_or_default(),
     };
-    scope::audience(&scopes)?;
+    let audience = scope::audience(&scopes)?;
+    if is_graph(&audience.resource) && !scope::is_consented(&known.scopes, &audience) {
+        return Err(Refused::new(65001));
+    }
     let next = match rotation {
         _ if omitted => None,
         Rotation::Never => None,

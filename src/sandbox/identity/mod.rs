@@ -75,6 +75,18 @@ impl Identity {
         self.world.tenant.issue(holder, PUBLIC_CLIENT, scope::EXCHANGE, &scope::mail(), life)
     }
 
+    pub(super) fn issue_for(&self, user: &str, scopes: &[&str], life: Duration) -> Secret {
+        let holder = Holder::Person(user.to_ascii_lowercase());
+        let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let resource = scope::audience(&scopes).map_or_else(|_| scope::EXCHANGE.to_owned(), |found| found.resource);
+        self.world.tenant.issue(holder, PUBLIC_CLIENT, &resource, &scopes, life)
+    }
+
+    pub(super) fn issue_refresh_for(&self, user: &str, scopes: &[&str]) -> Secret {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        Secret::new(self.new_refresh(PUBLIC_CLIENT, &user.to_ascii_lowercase(), scopes, None))
+    }
+
     pub(super) fn issue_refresh(&self, user: &str) -> Secret {
         let mut scopes = scope::mail();
         scopes.push("offline_access".into());
@@ -126,7 +138,7 @@ impl Identity {
     }
 }
 
-pub(super) async fn serve(identity: Arc<Identity>, listener: TcpListener) {
+pub(super) async fn serve(identity: Arc<Identity>, graph: Router, listener: TcpListener) {
     let stop = identity.world.stop.clone();
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::begin).post(authorize::begin))
@@ -145,7 +157,8 @@ pub(super) async fn serve(identity: Arc<Identity>, listener: TcpListener) {
         .route("/sandbox/rehearse", post(rehearsal::rehearse))
         .route("/sandbox/counts", get(rehearsal::counts))
         .route("/sandbox/transcript", get(rehearsal::transcript))
-        .with_state(identity);
+        .with_state(identity)
+        .merge(graph);
     // The sandbox holds no real secret, so that an answer cut off at its end harms nobody.
     tokio::select! {
         _ended = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()) => {}

@@ -5,13 +5,16 @@ use super::errors::Refused;
 
 pub const EXCHANGE: &str = "https://outlook.office.com";
 const GRAPH: &str = "https://graph.microsoft.com";
-const RESOURCES: [&str; 6] = [
+const RESOURCES: [&str; 9] = [
     EXCHANGE,
     "https://outlook.office365.com",
     "https://outlook.office365.us",
     "https://partner.outlook.cn",
     "https://ps.outlook.com",
     GRAPH,
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
 ];
 /// Not permissions of any resource.
 const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
@@ -40,6 +43,16 @@ pub fn audience(scopes: &[String]) -> Result<Audience, Refused> {
         1 => Ok(all.remove(0)),
         _ => Err(Refused::new(28000)),
     }
+}
+
+/// Whether a person consented to all of it; `.default` is whatever was consented to of that resource.
+pub fn is_consented(consented: &[String], asked: &Audience) -> bool {
+    let of_resource = |scope: &&String| scope.starts_with(&format!("{}/", asked.resource));
+    let has = |wanted: &String| match wanted.ends_with("/.default") {
+        true => consented.iter().any(|scope| of_resource(&scope)),
+        false => consented.iter().any(|scope| scope.eq_ignore_ascii_case(wanted)),
+    };
+    asked.scopes.iter().all(has)
 }
 
 /// The resources asked for, in order; the authorize endpoint lets a person consent to several.

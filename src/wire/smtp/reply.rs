@@ -27,6 +27,11 @@ impl Reply {
         matches!(self.code, 400..=499)
     }
 
+    /// Exchange's words for a mailbox that sends too much at a time (fact sheet microsoft.md, 3.2).
+    pub const fn asks_to_slow_down(&self) -> bool {
+        self.code == 432
+    }
+
     /// Code and all lines as one line, for the log and the catalogue.
     pub fn text(&self) -> String {
         format!("{} {}", self.code, self.lines.join(" "))

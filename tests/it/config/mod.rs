@@ -13,7 +13,7 @@ use std::{
 };
 
 use gatepost::{
-    account::LocalPassword,
+    account::{Limits, LocalPassword},
     config::{self, Config, Problems, Severity, Surroundings},
     net::UpstreamTls,
     oauth::{AppCredential, Rotation},
@@ -154,7 +154,7 @@ adress = "a@b.c"
 [[account]]
 address = "ann@contoso.com"
 app = "contso"
-outbound = "graph"
+delivery = "queue"
 password = "hunter2"
 "#,
     );
@@ -168,7 +168,7 @@ password = "hunter2"
         "gatepost.toml:12:1: `app.contoso.grant`: \"service-acount\" is not a choice here\nhint: did you mean",
         "gatepost.toml:14:1: `account[0].adress` is not a known key\nhint: did you mean `address`?",
         "gatepost.toml:17:1: `account[1].app`: there is no [app.contso]\nhint: did you mean \"contoso\"?",
-        "gatepost.toml:18:1: `outbound = \"graph\"` is not available in this version",
+        "gatepost.toml:18:1: `delivery = \"queue\"` is not available in this version",
         "gatepost.toml:19:1: `account[1].password` is not a password hash",
     ] {
         assert!(text.contains(expected), "missing: {expected}\nin:\n{text}");
@@ -351,29 +351,55 @@ fn custom_names_everything_it_needs() {
 }
 
 #[test]
+fn limits_hold_where_they_are_sound_and_are_exchanges_own_where_they_are_not_given() {
+    let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
+    let limits = |keys: &str| fine(&format!("{account}limits = {{ {keys} }}\n")).accounts[0].sending.limits;
+    let of = |limits: Limits| (limits.connections, limits.messages_per_minute, limits.recipients_per_day);
+    assert_eq!(of(limits("")), (3, 30, 10_000));
+    assert_eq!(of(limits("connections = 2, recipients-per-day = 500")), (2, 30, 500));
+    for (wrong, name) in [("connections = 0", "connections"), ("messages-per-minute = 2000000", "messages-per-minute")]
+    {
+        let text = refused(&format!("{account}limits = {{ {wrong} }}\n"));
+        assert!(text.contains(&format!("account[0].limits.{name}")) && text.contains("goes from 1 to"), "{text}");
+    }
+}
+
+#[test]
+fn recipients_are_addresses_and_domains_and_never_nobody() {
+    let client = format!("{APP}{ANN}password = \"{HASH}\"\n{COPIER}from = [\"10.0.0.1\"]\n");
+    let config = fine(&format!("{client}recipients = [\"*@contoso.com\", \"Boss@partner.example\"]\n"));
+    let rules = &config.clients[0].rules;
+    assert!(rules.may_write_to("bob@CONTOSO.com") && rules.may_write_to("boss@partner.example"));
+    assert!(!rules.may_write_to("eve@partner.example") && !rules.may_write_to("postmaster"));
+    assert!(fine(&client).clients[0].rules.may_write_to("anybody@anywhere.example"));
+    for (wrong, told) in [
+        ("[\"contoso.com\"]", "`client[0].recipients[0]`: \"contoso.com\" is not a mail address"),
+        ("[\"*\"]", "is not a mail address"),
+        ("[]", "`client[0].recipients` is empty: nobody could be written to"),
+    ] {
+        let text = refused(&format!("{client}recipients = {wrong}\n"));
+        assert!(text.contains(told), "{wrong}: {text}");
+    }
+}
+
+#[test]
 fn what_comes_later_is_refused_never_ignored() {
     let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
     let client = format!("{account}{COPIER}from = [\"10.0.0.1\"]\n");
     for text in [
-        format!("{account}outbound = \"smtp-then-graph\"\n"),
         format!("{account}delivery = \"queue\"\n"),
-        format!("{client}sender = \"force\"\n"),
-        format!("{client}recipients = [\"*@contoso.com\"]\n"),
         format!("{client}capture = true\n"),
         format!("{client}delivery = \"queue\"\n"),
         "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
     }
-    for text in [
-        format!("{account}limits = {{ connections = 2 }}\n"),
-        format!("{client}repair = true\n"),
-        "[queue]\nmax-age-hours = 24\n".to_owned(),
-        "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned(),
-    ] {
+    for text in ["[queue]\nmax-age-hours = 24\n".to_owned(), "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned()]
+    {
         let (_, warnings) = check(&text).unwrap();
         assert!(warnings.to_string().contains("this version"), "{warnings}");
     }
+    fine(&format!("{client}sender = \"force\"\nrepair = true\n"));
     fine(&format!("{client}sender = \"keep\"\nrepair = false\ncapture = false\ndelivery = \"direct\"\n"));
 }
 

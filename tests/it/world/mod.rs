@@ -221,7 +221,15 @@ impl World {
 
     /// Waits for something that no line tells of.
     pub async fn until(&self, what: &str, happened: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        self.by(Instant::now() + Duration::from_secs(20), what, happened).await;
+    }
+
+    /// The same for what a timer of half a minute brings.
+    pub async fn until_long(&self, what: &str, happened: impl Fn(&Self) -> bool) {
+        self.by(Instant::now() + Duration::from_secs(60), what, happened).await;
+    }
+
+    async fn by(&self, deadline: Instant, what: &str, happened: impl Fn(&Self) -> bool) {
         while !happened(self) {
             assert!(Instant::now() < deadline, "never happened: {what}");
             tokio::time::sleep(Duration::from_millis(2)).await;

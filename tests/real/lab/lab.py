@@ -54,6 +54,7 @@ ACCOUNT = """
 address = "{person}"
 app = "{sasl}"
 password = "{password}"
+limits = {{ connections = 50, messages-per-minute = 1000 }}
 """
 
 
@@ -62,6 +63,7 @@ DOMAIN = """
 address = "*@lab.example"
 app = "xoauth2"
 passwords-file = "{users}"
+limits = {{ connections = 50, messages-per-minute = 1000 }}
 """
 
 

@@ -42,6 +42,24 @@ ACCOUNT = """
 [[account]]
 address = "{user}"
 password = "{password}"
+limits = {{ connections = 50, messages-per-minute = 1000 }}
+"""
+
+# Devices with a rule of their own, in the mailbox of the first user.
+CLIENTS = """
+[[client]]
+name = "device"
+account = "{user}"
+login = "device"
+password = "{password}"
+repair = true
+
+[[client]]
+name = "fax"
+account = "{user}"
+login = "fax"
+password = "{password}"
+sender = "force"
 """
 
 
@@ -58,6 +76,7 @@ def free_ports(count):
 
 class Sandbox(Mailboxes):
     trash = "Deleted Items"
+    sender = USERS[0]  # as whom devices send
 
     def __init__(self, binary, folder):
         folder.mkdir()
@@ -79,7 +98,8 @@ class Sandbox(Mailboxes):
     def configuration(self, password):
         """What a daemon's configuration says about the sandbox."""
         text = APP.format(client=APP_ID, secret=APP_SECRET, app=self.app)
-        return text + "".join(ACCOUNT.format(user=user, password=password) for user in USERS)
+        text += "".join(ACCOUNT.format(user=user, password=password) for user in USERS)
+        return text + CLIENTS.format(user=self.sender, password=password)
 
     def empty(self, user):
         with self._imap(user) as imap:

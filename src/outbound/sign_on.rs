@@ -6,20 +6,16 @@
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
 
-use super::{
-    Gate,
-    drive::{Broken, Want, drive},
-};
+use super::Outbound;
 use crate::{
     account::Account,
-    base::{Bearer, Fault, Kind, Protocol, Stage},
+    base::{Bearer, Fault, Kind, Protocol, Stage, StageCell},
     catalog::{
         own::{TOKEN_TIMEOUT, UPSTREAM_LOST, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE},
         token::FRESH_TOKEN_REFUSED,
         upstream::{Refusal, sign_on_refusal},
     },
-    meter::Entry,
-    net::{self, DialError, DialLayer, Stream, Upstream, UpstreamTls},
+    net::{self, Broken, DialError, DialLayer, Stream, Upstream, UpstreamTls, Want, drive},
     oauth::SignIn,
     wire::{Back, SignOn, imap::ImapBack, pop3::Pop3Back, sasl::Credentials, smtp::SmtpBack},
 };
@@ -40,34 +36,36 @@ enum Failed {
     Refused(Refusal),
 }
 
-/// Signs on as `account` for `protocol`. Cancel safe: dropping it closes what was dialled.
-pub async fn sign_on(
-    gate: &Gate,
-    account: &Account,
-    protocol: Protocol,
-    deadline: Instant,
-    entry: &Entry,
-) -> Result<SignedOn, Fault> {
-    let result = attempts(gate, account, protocol, deadline, entry).await;
-    result.map_err(|fault| fault.at(entry.stage()))
+impl Outbound {
+    /// Signs on as `account` for `protocol`. Cancel safe: dropping it closes what was dialled.
+    pub async fn sign_on(
+        &self,
+        account: &Account,
+        protocol: Protocol,
+        deadline: Instant,
+        stage: &StageCell,
+    ) -> Result<SignedOn, Fault> {
+        let result = attempts(self, account, protocol, deadline, stage).await;
+        result.map_err(|fault| fault.at(stage.now()))
+    }
 }
 
 async fn attempts(
-    gate: &Gate,
+    outbound: &Outbound,
     account: &Account,
     protocol: Protocol,
     deadline: Instant,
-    entry: &Entry,
+    stage: &StageCell,
 ) -> Result<SignedOn, Fault> {
-    let keepers = &gate.keepers;
-    entry.set_stage(Stage::FetchingToken);
+    let keepers = &outbound.keepers;
+    stage.set(Stage::FetchingToken);
     let first = within(deadline, keepers.bearer(&account.sign_in)).await?;
     let signed_in_at = keepers.signed_in_at(&account.sign_in);
-    entry.set_stage(Stage::SigningOn);
-    if let Some(fault) = gate.refusals.recall(&account.address, protocol, signed_in_at) {
+    stage.set(Stage::SigningOn);
+    if let Some(fault) = outbound.refusals.recall(&account.address, protocol, signed_in_at) {
         return Err(fault);
     }
-    let refusal = match attempt(gate, account, protocol, &first, deadline, entry).await {
+    let refusal = match attempt(outbound, account, protocol, &first, deadline, stage).await {
         Ok(signed_on) => return Ok(signed_on),
         Err(Failed::Fault(fault)) => return Err(fault),
         Err(Failed::Refused(refusal)) => refusal,
@@ -75,15 +73,15 @@ async fn attempts(
     if !refusal.blames_token {
         return Err(refusal.fault);
     }
-    entry.set_stage(Stage::FetchingToken);
-    let note = |fault: &Fault| gate.refusals.note(&account.address, protocol, signed_in_at, fault);
+    stage.set(Stage::FetchingToken);
+    let note = |fault: &Fault| outbound.refusals.note(&account.address, protocol, signed_in_at, fault);
     let second = within(deadline, keepers.refused(&account.sign_in, first.generation)).await;
     let second = second.inspect_err(|fault| {
         if fault.kind == Kind::IdentityRefused {
             note(fault);
         }
     })?;
-    match attempt(gate, account, protocol, &second, deadline, entry).await {
+    match attempt(outbound, account, protocol, &second, deadline, stage).await {
         Ok(signed_on) => Ok(signed_on),
         Err(Failed::Fault(fault)) => Err(fault),
         Err(Failed::Refused(refusal)) => {
@@ -103,12 +101,12 @@ async fn within(deadline: Instant, token: impl Future<Output = Result<Bearer, Fa
 }
 
 async fn attempt(
-    gate: &Gate,
+    outbound: &Outbound,
     account: &Account,
     protocol: Protocol,
     bearer: &Bearer,
     deadline: Instant,
-    entry: &Entry,
+    stage: &StageCell,
 ) -> Result<SignedOn, Failed> {
     let app = &account.sign_in.app;
     let (upstream, user) = match protocol {
@@ -116,11 +114,11 @@ async fn attempt(
         Protocol::Imap => (&app.imap, &account.imap_user),
         Protocol::Pop3 => (&app.pop3, &account.imap_user),
     };
-    entry.set_stage(Stage::Connecting);
+    stage.set(Stage::Connecting);
     let dialled = Instant::now();
-    let stream = net::dial(upstream, gate.mail_proxy.as_ref(), &gate.tls, deadline).await;
+    let stream = net::dial(upstream, outbound.mail_proxy.as_ref(), &outbound.tls, deadline).await;
     let stream = stream.map_err(|error| Failed::Fault(unreachable(&error)))?;
-    entry.set_stage(Stage::SigningOn);
+    stage.set(Stage::SigningOn);
     let credentials = Credentials {
         mechanism: app.sasl,
         user: user.clone(),
@@ -129,12 +127,19 @@ async fn attempt(
         port: upstream.port,
     };
     let starttls = upstream.tls == UpstreamTls::StartTls;
-    let talk =
-        Talk { gate, upstream, protocol, deadline, sign_in: &account.sign_in, generation: bearer.generation, dialled };
+    let talk = Talk {
+        outbound,
+        upstream,
+        protocol,
+        deadline,
+        sign_in: &account.sign_in,
+        generation: bearer.generation,
+        dialled,
+    };
     match protocol {
-        Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, gate.host.as_str())).await,
+        Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, outbound.host.as_str())).await,
         Protocol::Imap => {
-            let known = gate.seen.known(account);
+            let known = outbound.seen.known(account);
             talk.run(stream, ImapBack::new(credentials, starttls, known)).await
         }
         Protocol::Pop3 => talk.run(stream, Pop3Back::new(credentials, starttls)).await,
@@ -143,7 +148,7 @@ async fn attempt(
 
 /// One conversation with a dialled upstream.
 struct Talk<'a> {
-    gate: &'a Gate,
+    outbound: &'a Outbound,
     upstream: &'a Upstream,
     protocol: Protocol,
     deadline: Instant,
@@ -158,9 +163,9 @@ impl Talk<'_> {
             match drive(&mut stream, &mut back, self.deadline).await {
                 Ok(Want::StartTls) => {
                     let peer = stream.peer();
-                    let upgrade = stream.upgrade_client(&self.gate.tls, &self.upstream.host, self.deadline).await;
+                    let upgrade = stream.upgrade_client(&self.outbound.tls, &self.upstream.host, self.deadline).await;
                     stream = upgrade.map_err(|fault| {
-                        let proxy = self.gate.mail_proxy.as_ref();
+                        let proxy = self.outbound.mail_proxy.as_ref();
                         Failed::Fault(unreachable(&DialError::from_tls(self.upstream, proxy, peer, &fault)))
                     })?;
                 }
@@ -174,9 +179,9 @@ impl Talk<'_> {
         };
         match ended {
             SignOn::Done { capabilities, initial_response, untagged } => {
-                self.gate.seen.note(self.protocol, self.upstream, &capabilities, initial_response);
-                self.gate.meter.signed_on(self.protocol, self.dialled.elapsed());
-                self.gate.keepers.accepted(self.sign_in, self.generation);
+                self.outbound.seen.note(self.protocol, self.upstream, &capabilities, initial_response);
+                self.outbound.meter.signed_on(self.protocol, self.dialled.elapsed());
+                self.outbound.keepers.accepted(self.sign_in, self.generation);
                 Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })
             }
             SignOn::Refused { text, challenge, early } => {

@@ -4,38 +4,43 @@
 
 use mailparse::{MailAddr, MailHeader};
 
+use super::block::{fields, name};
 use crate::base::printable;
 
 /// What we want to know of a header block.
-#[derive(Default)]
-pub(super) struct Headers {
-    pub(super) message_id: String,
+#[derive(Debug, Default)]
+pub struct Headers {
+    /// Printable; empty where there is none.
+    pub message_id: String,
     /// Every address in every From; a From that cannot be read stands here as it is, so that no rule allows it.
-    pub(super) from: Vec<String>,
+    pub from: Vec<String>,
     /// The same of every Sender: who sends on behalf of those in From (RFC 5322 3.6.2).
-    pub(super) sender: Vec<String>,
+    pub sender: Vec<String>,
     /// All From and Sender together are larger than `FROM_CAP`, and were not read to the end.
-    pub(super) is_from_too_large: bool,
+    pub is_from_too_large: bool,
 }
 
-/// Far more than a list of senders needs. What takes an address apart may need the square of its size.
-pub(super) const FROM_CAP: usize = 8 * 1024;
+/// In octets, far more than a list of senders needs. What takes an address apart may need the square of its size.
+pub const FROM_CAP: usize = 8 * 1024;
 /// Of a Message-ID this much is looked at.
 const MESSAGE_ID_CAP: usize = 200;
 
 impl Headers {
     /// `head` is dot-stuffed, as it goes upstream; it is read as it will be read there (RFC 5321 4.5.2). Line by line,
     /// since a parser that gives up at an odd line would see no From behind it.
-    pub(super) fn read(head: &[u8]) -> Self {
+    pub fn read(head: &[u8]) -> Self {
+        Self::of_plain(&unstuffed(head))
+    }
+
+    /// The same without the dots of the way.
+    pub(super) fn of_plain(plain: &[u8]) -> Self {
         let mut read =
             Self { message_id: String::new(), from: Vec::new(), sender: Vec::new(), is_from_too_large: false };
         let mut left = FROM_CAP;
-        for field in fields(&unstuffed(head)) {
-            let Ok((header, _)) = mailparse::parse_header(field) else { continue };
-            // RFC 5322 4.5 has spaces before the colon.
-            let name = header.get_key_ref().trim().to_ascii_lowercase();
-            match name.as_str() {
-                "from" | "sender" => match left.checked_sub(field.len()) {
+        for field in fields(plain) {
+            let Ok((header, _)) = mailparse::parse_header(field.trim_ascii_start()) else { continue };
+            match name(&header).as_str() {
+                name @ ("from" | "sender") => match left.checked_sub(field.len()) {
                     Some(rest) => {
                         left = rest;
                         let found = if name == "from" { &mut read.from } else { &mut read.sender };
@@ -56,31 +61,12 @@ impl Headers {
 }
 
 /// Takes the dots away that stand at the start of lines for the way alone.
-fn unstuffed(head: &[u8]) -> Vec<u8> {
+pub(super) fn unstuffed(head: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(head.len());
     for line in head.split_inclusive(|byte| *byte == b'\n') {
         plain.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
     }
     plain
-}
-
-/// A header block cut into fields, each with its folded lines. A folded line that folds nothing is a field, too:
-/// whoever reads it may not care about the space before it.
-fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = head.trim_ascii_start();
-    std::iter::from_fn(move || {
-        let mut end = 0;
-        while let Some(line) = rest.get(end..).and_then(|tail| memchr::memchr(b'\n', tail)) {
-            end += line + 1;
-            if !matches!(rest.get(end), Some(b' ' | b'\t')) {
-                break;
-            }
-        }
-        let end = if end == 0 { rest.len() } else { end };
-        let (field, tail) = rest.split_at_checked(end)?;
-        rest = tail;
-        (!field.is_empty()).then_some(field)
-    })
 }
 
 fn senders(header: &MailHeader<'_>) -> Vec<String> {

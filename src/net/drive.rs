@@ -7,10 +7,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{
-    net::read_some,
-    wire::{Machine, Step, Violation},
-};
+use super::read_some;
+use crate::wire::{Machine, Step, Violation};
 
 /// A peer that does not take a line within this is gone.
 const WRITE_WAIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,24 @@
+//! The header block of a message: read, and where a client may not know better, repaired by splicing bytes.
+//!
+//! Pure: bytes in, bytes out; the clock and chance come as arguments. Header blocks are taken and given dot-stuffed, as
+//! they go upstream. It refuses nothing; what it cannot mend for sure stays as it is, and the checks behind it decide. A
+//! message that needs no repair is not touched, so whatever signed it goes on verifying it.
+
+mod address_fields;
+mod block;
+mod force;
+mod headers;
+mod long_lines;
+mod mailboxes;
+mod mend;
+mod missing;
+mod repairs;
+mod undeclared;
+
+pub use headers::{FROM_CAP, Headers};
+pub use mend::{Mended, Orders, declare_utf8, mend};
+pub use repairs::{Repair, Repairs};
+pub use undeclared::Undeclared;
+
+#[cfg(test)]
+mod tests;

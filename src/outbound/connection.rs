@@ -1,0 +1,140 @@
+//! A signed-on connection to submit mail on, within the limits of its mailbox.
+//!
+//! It is left to the next one when nobody uses it, and taken over only if it still answers: nothing of a message was
+//! said on it by then, so that nothing can be sent twice.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Channel, Outbound, Turn,
+    governor::{Idle, Ledger, Seat},
+};
+use crate::{
+    account::Account,
+    base::{Fault, Protocol, Stage, StageCell},
+    catalog::{
+        own::MAILBOX_BUSY,
+        sign_on::{CONNECTIONS_EXCEEDED, THROTTLED},
+    },
+    oauth::SignIn,
+};
+
+/// The longest wait for room; what is left of the time belongs to the sign-on.
+const ROOM_WAIT: Duration = Duration::from_secs(20);
+/// A connection that was left over has this long to show that it lives.
+const LIFE_SIGN: Duration = Duration::from_secs(5);
+
+/// Dropping it closes the connection and gives its room back.
+pub struct Connection {
+    channel: Channel,
+    /// The upstream's live EHLO list.
+    pub keywords: Vec<String>,
+    seat: Seat,
+    signed_in_at: Option<Timestamp>,
+    /// It was signed on for whoever asked: what fails on it at once would fail on another.
+    pub is_fresh: bool,
+}
+
+impl Deref for Connection {
+    type Target = Channel;
+
+    fn deref(&self) -> &Channel {
+        &self.channel
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Channel {
+        &mut self.channel
+    }
+}
+
+impl Connection {
+    /// Another client waits for one.
+    pub fn is_wanted(&self) -> bool {
+        self.seat.is_wanted()
+    }
+
+    /// Leaves it to the next one, if it is of use to anybody.
+    pub fn leave(self) {
+        let Self { channel, keywords, seat, signed_in_at, .. } = self;
+        if channel.is_usable() {
+            seat.park(Idle { channel, keywords, signed_in_at });
+        }
+    }
+
+    /// Ends the transaction that is open, so that the connection serves the next one; `None` where it cannot.
+    pub async fn reset(connection: Option<Self>) -> Option<Self> {
+        let mut connection = connection.filter(|connection| connection.is_usable())?;
+        connection.channel.reset().await.then_some(connection)
+    }
+}
+
+impl Outbound {
+    /// Brings a connection to submit mail on, for a `client` of the account. What the upstream throttles is tried again
+    /// until there is no time for it. Cancel safe: dropping it closes what was dialled and gives the room back.
+    pub async fn connect(
+        &self,
+        account: &Account,
+        client: &str,
+        deadline: Instant,
+        stage: &StageCell,
+    ) -> Result<Connection, Fault> {
+        let ledger = self.ledger(account);
+        let until = deadline.min(Instant::now() + ROOM_WAIT);
+        let mut throttled = None;
+        loop {
+            stage.set(Stage::Connecting);
+            let Some((seat, idle)) = ledger.seat(client, until).await else {
+                return Err(throttled.unwrap_or_else(|| MAILBOX_BUSY.fault()).at(stage.now()));
+            };
+            if let Some((channel, keywords)) = self.still_lives(account, idle).await {
+                let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
+                return Ok(Connection { channel, keywords, seat, signed_in_at, is_fresh: false });
+            }
+            let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
+            match self.sign_on(account, Protocol::Smtp, deadline, stage).await {
+                Ok(upstream) => {
+                    let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
+                    let keywords = upstream.capabilities;
+                    return Ok(Connection { channel, keywords, seat, signed_in_at, is_fresh: true });
+                }
+                Err(fault) if [CONNECTIONS_EXCEEDED.id, THROTTLED.id].contains(&fault.id) => {
+                    ledger.slow_down(None);
+                    throttled = Some(fault);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
+    pub async fn turn(&self, account: &Account, client: &str) -> Result<Turn, Fault> {
+        let turn = self.ledger(account).turn(client, Instant::now() + ROOM_WAIT).await;
+        turn.ok_or_else(|| MAILBOX_BUSY.fault())
+    }
+
+    /// One that was left over, if it is of the same sign-in and answers.
+    async fn still_lives(&self, account: &Account, idle: Option<Idle>) -> Option<(Channel, Vec<String>)> {
+        let Idle { mut channel, keywords, signed_in_at } = idle?;
+        let SignIn { app, .. } = &*account.sign_in;
+        // Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
+        let is_of_now = signed_in_at == self.keepers.signed_in_at(&account.sign_in);
+        if !is_of_now || (signed_in_at.is_none() && !app.grant.is_unattended()) {
+            return None;
+        }
+        let reset = timeout_at(Instant::now() + LIFE_SIGN, channel.reset()).await;
+        reset.unwrap_or(false).then_some((channel, keywords))
+    }
+
+    fn ledger(&self, account: &Account) -> Arc<Ledger> {
+        self.governor.mailbox(&account.sign_in.app.smtp, &account.smtp_user, account.sending.limits)
+    }
+}

@@ -1,0 +1,137 @@
+//! A message that is on disk goes its way, and what became of each recipient comes back.
+//!
+//! It decides between the ways and tries nothing twice: when to try again is the business of whoever keeps the message.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Outbound, graph};
+use crate::{
+    account::{Account, Route},
+    base::{Fault, Protocol, Stage, StageCell},
+    catalog::{
+        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        upstream::is_smtp_switched_off,
+    },
+    oauth::Resource,
+    spool::Spooled,
+    wire::smtp::{Mail, Rcpt, Reply},
+};
+
+/// From whom and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    pub mail: Mail,
+    pub recipients: Vec<Rcpt>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Delivered,
+    Deferred,
+    Failed,
+}
+
+/// What became of one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub fate: Fate,
+    pub reply: Reply,
+}
+
+impl Verdict {
+    /// As a reply of the upstream has it.
+    pub fn of(reply: Reply) -> Self {
+        let fate = match reply {
+            _ if reply.is_positive() => Fate::Delivered,
+            _ if reply.is_transient() => Fate::Deferred,
+            _ => Fate::Failed,
+        };
+        Self { fate, reply }
+    }
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// One for each recipient, in their order.
+    pub verdicts: Vec<Verdict>,
+    /// The whole message left our hands, and nobody answered: it may have been taken.
+    pub is_doubtful: bool,
+    /// How long the other side asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Report {
+    /// The same for everybody.
+    pub fn all(envelope: &Envelope, reply: &Reply) -> Self {
+        let verdicts = envelope.recipients.iter().map(|_| Verdict::of(reply.clone())).collect();
+        Self { verdicts, is_doubtful: false, retry_after: None }
+    }
+}
+
+impl Outbound {
+    /// Sends a message for a `client` of the account. `deadline` is for whatever comes before the message itself.
+    /// `Err`: nothing was sent for anybody. Not cancel safe: a message may have been sent.
+    pub async fn deliver(
+        &self,
+        account: &Account,
+        envelope: &Envelope,
+        message: &Spooled,
+        client: &str,
+        deadline: Instant,
+    ) -> Result<Report, Fault> {
+        match account.sending.route {
+            Route::Smtp => self.submit(account, envelope, message, client, deadline).await,
+            Route::Graph => self.post(account, envelope, message, deadline).await,
+            Route::SmtpThenGraph => match self.submit(account, envelope, message, client, deadline).await {
+                Err(fault) if self.goes_by_graph(account, &fault) => {
+                    self.post(account, envelope, message, deadline).await
+                }
+                outcome => outcome,
+            },
+        }
+    }
+
+    /// Whether Graph would take a message: a token for it is there. Cancel safe.
+    pub async fn reach_graph(&self, account: &Account, deadline: Instant, stage: &StageCell) -> Result<(), Fault> {
+        stage.set(Stage::FetchingToken);
+        let bearer = self.keepers.bearer_for(&account.sign_in, Resource::Graph);
+        let bearer = timeout_at(deadline, bearer).await.unwrap_or_else(|_| Err(TOKEN_TIMEOUT.fault()));
+        bearer.map(drop).map_err(|fault| fault.at(stage.now()))
+    }
+
+    /// What the upstream of this account was last seen to offer, else what its provider is known to.
+    pub fn known_keywords(&self, account: &Account) -> Vec<String> {
+        self.seen.carried(Protocol::Smtp, std::slice::from_ref(&account.sign_in.app))
+    }
+
+    /// Whether what was in the way of SMTP is what Graph helps against. It is remembered for some minutes then, so that SMTP
+    /// is not asked again with every message.
+    pub fn goes_by_graph(&self, account: &Account, fault: &Fault) -> bool {
+        let goes = account.sending.route == Route::SmtpThenGraph && is_smtp_switched_off(fault);
+        if goes {
+            let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
+            self.refusals.note(&account.address, Protocol::Smtp, signed_in_at, fault);
+        }
+        goes
+    }
+
+    /// By Graph, whatever the account says. Not cancel safe.
+    pub async fn post(
+        &self,
+        account: &Account,
+        envelope: &Envelope,
+        message: &Spooled,
+        deadline: Instant,
+    ) -> Result<Report, Fault> {
+        let file = message.read().await;
+        let file = file.map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
+        graph::send(self.graph(), account, envelope, file, deadline).await
+    }
+
+    fn graph(&self) -> graph::Way<'_> {
+        graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats }
+    }
+}

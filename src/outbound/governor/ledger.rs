@@ -1,0 +1,305 @@
+//! The books of one mailbox.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until};
+
+use super::line::Line;
+use crate::{account::Limits, outbound::Channel};
+
+/// Microsoft's minute, and a second for clocks that differ.
+const MINUTE: Duration = Duration::from_secs(61);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Recipients of one span are counted as one.
+const SPAN: Duration = Duration::from_secs(3600);
+/// How long a mailbox is left alone after the first reply that asks to slow down, and after many.
+const SLOW_LEAST: Duration = Duration::from_secs(2);
+const SLOW_MOST: Duration = Duration::from_secs(60);
+/// What a server asks for is obeyed up to this.
+const ASKED_MOST: Duration = Duration::from_secs(15 * 60);
+/// How long a connection that is left over is kept.
+const WARM: Duration = Duration::from_secs(15);
+
+/// A signed-on connection that was left over.
+pub(in crate::outbound) struct Idle {
+    pub channel: Channel,
+    pub keywords: Vec<String>,
+    /// The sign-in that it lives on.
+    pub signed_in_at: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct Books {
+    limits: Limits,
+    /// Connections that are open, idle ones included.
+    open: u32,
+    parked: Vec<Parked>,
+    last_parked: u64,
+    for_seats: Line,
+    /// Messages under way, and when the others of the last minute ended.
+    under_way: u32,
+    sent: VecDeque<Instant>,
+    for_turns: Line,
+    /// Recipients of messages under way, and those of the last day by span.
+    reserved: u32,
+    recipients: VecDeque<(Instant, u32)>,
+    slow_until: Option<Instant>,
+    slowness: Duration,
+}
+
+struct Parked {
+    id: u64,
+    seat: Seat,
+    idle: Idle,
+}
+
+/// Shared by all who send for the mailbox.
+#[derive(Default)]
+pub(in crate::outbound) struct Ledger {
+    books: Mutex<Books>,
+}
+
+/// Room for one connection; given back on drop.
+pub(in crate::outbound) struct Seat {
+    ledger: Arc<Ledger>,
+}
+
+/// Room for one message; given back on drop, unless it was sent.
+pub struct Turn {
+    ledger: Arc<Ledger>,
+    recipients: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Wanted {
+    Seat,
+    Turn,
+}
+
+impl Ledger {
+    pub(in crate::outbound) fn set_limits(&self, limits: Limits) {
+        self.books().limits = limits;
+    }
+
+    /// Nothing is remembered that would be lost with it.
+    pub(super) fn is_blank(&self) -> bool {
+        let mut books = self.books();
+        let now = Instant::now();
+        books.forget(now);
+        books.open == 0 && books.under_way == 0 && books.sent.is_empty() && books.recipients.is_empty()
+    }
+
+    /// A connection that may be opened, or one that is left over. `None`: no room until then. Cancel safe.
+    pub(in crate::outbound) async fn seat(
+        self: &Arc<Self>,
+        client: &str,
+        until: Instant,
+    ) -> Option<(Seat, Option<Idle>)> {
+        let parked = self.wait(Wanted::Seat, client, until, Books::take_seat).await?;
+        Some(match parked {
+            Some(Parked { seat, idle, .. }) => (seat, Some(idle)),
+            None => (Seat { ledger: self.clone() }, None),
+        })
+    }
+
+    /// A message may be sent. `None`: no room until then. Cancel safe.
+    pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str, until: Instant) -> Option<Turn> {
+        self.wait(Wanted::Turn, client, until, |books| books.under_way += 1).await?;
+        Some(Turn { ledger: self.clone(), recipients: 0 })
+    }
+
+    /// The upstream asks to slow down, for as long as it says or for longer each time.
+    pub(in crate::outbound) fn slow_down(&self, asked: Option<Duration>) {
+        let mut books = self.books();
+        books.slowness = (books.slowness * 2).clamp(SLOW_LEAST, SLOW_MOST);
+        let until = Instant::now() + asked.map_or(books.slowness, |asked| asked.min(ASKED_MOST));
+        books.slow_until = books.slow_until.max(Some(until));
+    }
+
+    /// Stands in line until it is one's turn and there is room, and takes it.
+    async fn wait<T>(&self, wanted: Wanted, client: &str, until: Instant, take: impl Fn(&mut Books) -> T) -> Option<T> {
+        let (id, bell) = self.books().line(wanted).enter(client);
+        let _place = Place { ledger: self, wanted, id };
+        loop {
+            let now = Instant::now();
+            let look_again = {
+                let mut books = self.books();
+                let first = books.line(wanted).is_first(id);
+                match books.room(wanted, now) {
+                    Ok(()) if first => {
+                        let taken = take(&mut books);
+                        books.line(wanted).served();
+                        books.line(wanted).ring();
+                        return Some(taken);
+                    }
+                    Err(Some(at)) if first => at.min(until),
+                    _ => until,
+                }
+            };
+            if now >= until {
+                return None;
+            }
+            tokio::select! {
+                () = bell.notified() => {}
+                () = sleep_until(look_again) => {}
+            }
+        }
+    }
+
+    /// A connection that was left over has had its time, unless somebody took it.
+    async fn expire(self: Arc<Self>, id: u64) {
+        tokio::time::sleep(WARM).await;
+        let expired = {
+            let mut books = self.books();
+            let at = books.parked.iter().position(|parked| parked.id == id);
+            at.map(|at| books.parked.remove(at))
+        };
+        if let Some(Parked { seat, idle, .. }) = expired {
+            idle.channel.quit().await;
+            drop(seat);
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // Every change below is whole before anything in it could panic.
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn line(&mut self, wanted: Wanted) -> &mut Line {
+        match wanted {
+            Wanted::Seat => &mut self.for_seats,
+            Wanted::Turn => &mut self.for_turns,
+        }
+    }
+
+    /// `Err`: none; the time at which there may be, where that is known.
+    fn room(&mut self, wanted: Wanted, now: Instant) -> Result<(), Option<Instant>> {
+        if let Some(until) = self.slow_until.filter(|until| *until > now) {
+            return Err(Some(until));
+        }
+        match wanted {
+            Wanted::Seat if !self.parked.is_empty() || self.open < self.limits.connections => Ok(()),
+            Wanted::Seat => Err(None),
+            Wanted::Turn => {
+                self.forget(now);
+                let sent = u32::try_from(self.sent.len()).unwrap_or(u32::MAX);
+                if self.under_way.saturating_add(sent) < self.limits.messages_per_minute {
+                    return Ok(());
+                }
+                Err(self.sent.front().map(|oldest| *oldest + MINUTE))
+            }
+        }
+    }
+
+    fn take_seat(&mut self) -> Option<Parked> {
+        let parked = self.parked.pop();
+        self.open += u32::from(parked.is_none());
+        parked
+    }
+
+    /// What no longer counts.
+    fn forget(&mut self, now: Instant) {
+        while self.sent.front().is_some_and(|at| *at + MINUTE <= now) {
+            self.sent.pop_front();
+        }
+        while self.recipients.front().is_some_and(|(at, _)| *at + DAY <= now) {
+            self.recipients.pop_front();
+        }
+    }
+
+    fn note_sent(&mut self, recipients: u32, now: Instant) {
+        self.sent.push_back(now);
+        match self.recipients.back_mut().filter(|(at, _)| *at + SPAN > now) {
+            Some((_, count)) => *count = count.saturating_add(recipients),
+            None => self.recipients.push_back((now, recipients)),
+        }
+        self.slowness = Duration::ZERO;
+    }
+}
+
+/// A place in a line, given up however the wait ends.
+struct Place<'a> {
+    ledger: &'a Ledger,
+    wanted: Wanted,
+    id: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut books = self.ledger.books();
+        let line = books.line(self.wanted);
+        line.leave(self.id);
+        line.ring();
+    }
+}
+
+impl Seat {
+    /// Somebody waits for it.
+    pub(in crate::outbound) fn is_wanted(&self) -> bool {
+        !self.ledger.books().for_seats.is_empty()
+    }
+
+    /// Leaves the connection to whoever comes next. Needs a tokio runtime.
+    pub(in crate::outbound) fn park(self, idle: Idle) {
+        let ledger = self.ledger.clone();
+        let id = {
+            let mut books = ledger.books();
+            books.last_parked += 1;
+            let id = books.last_parked;
+            books.parked.push(Parked { id, seat: self, idle });
+            books.for_seats.ring();
+            id
+        };
+        tokio::spawn(ledger.expire(id));
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut books = self.ledger.books();
+        books.open = books.open.saturating_sub(1);
+        books.for_seats.ring();
+    }
+}
+
+impl Turn {
+    /// Whether one more recipient fits into the day's.
+    pub fn has_room(&self) -> bool {
+        let mut books = self.ledger.books();
+        books.forget(Instant::now());
+        let used: u32 = books.recipients.iter().map(|(_, count)| *count).sum();
+        used.saturating_add(books.reserved) < books.limits.recipients_per_day
+    }
+
+    /// The upstream took one more recipient.
+    pub fn note_recipient(&mut self) {
+        self.recipients += 1;
+        self.ledger.books().reserved += 1;
+    }
+
+    /// The upstream has the message, or may have it.
+    pub fn sent(self) {
+        self.ledger.books().note_sent(self.recipients, Instant::now());
+    }
+
+    /// The upstream asks to slow down.
+    pub fn slow_down(&self) {
+        self.ledger.slow_down(None);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut books = self.ledger.books();
+        books.under_way = books.under_way.saturating_sub(1);
+        books.reserved = books.reserved.saturating_sub(self.recipients);
+        books.for_turns.ring();
+    }
+}

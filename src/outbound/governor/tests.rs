@@ -1,0 +1,163 @@
+//! Who gets room, and when. The clock is paused: minutes cost nothing.
+
+use std::{sync::Mutex, time::Duration};
+
+use tokio::{task::JoinSet, time::Instant};
+
+use super::*;
+use crate::net::UpstreamTls;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn mailbox(limits: Limits) -> Arc<Ledger> {
+    let upstream = Upstream { host: "smtp.example".into(), port: 587, tls: UpstreamTls::StartTls };
+    Governor::default().mailbox(&upstream, "Ann@contoso.example", limits)
+}
+
+fn limits(connections: u32, messages_per_minute: u32, recipients_per_day: u32) -> Limits {
+    Limits { connections, messages_per_minute, recipients_per_day }
+}
+
+fn within(time: Duration) -> Instant {
+    Instant::now() + time
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fourth_connection_waits_for_one_of_three_and_no_longer_than_it_was_told_to() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(ledger.seat("copier", within(SECOND)).await.unwrap());
+    }
+    let start = Instant::now();
+    assert!(ledger.seat("copier", within(20 * SECOND)).await.is_none());
+    assert_eq!(start.elapsed(), 20 * SECOND);
+    let waits = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.seat("copier", within(20 * SECOND)).await.is_some() }
+    });
+    tokio::time::sleep(5 * SECOND).await;
+    held.pop();
+    assert!(waits.await.unwrap());
+    assert_eq!(start.elapsed(), 25 * SECOND, "room is taken as soon as it is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_thirty_first_message_waits_until_the_first_is_a_minute_old() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let start = Instant::now();
+    for _ in 0..30 {
+        ledger.turn("monitor", within(SECOND)).await.unwrap().sent();
+    }
+    assert!(ledger.turn("monitor", within(20 * SECOND)).await.is_none());
+    ledger.turn("monitor", within(60 * SECOND)).await.unwrap().sent();
+    assert_eq!(start.elapsed(), 61 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_takes_long_counts_from_its_end_and_one_that_was_not_sent_does_not_count() {
+    let ledger = mailbox(limits(3, 1, 100));
+    let long = ledger.turn("scanner", within(SECOND)).await.unwrap();
+    assert!(ledger.turn("scanner", within(300 * SECOND)).await.is_none(), "it is still under way");
+    long.sent();
+    let start = Instant::now();
+    let unsent = ledger.turn("scanner", within(300 * SECOND)).await.unwrap();
+    assert_eq!(start.elapsed(), 61 * SECOND);
+    drop(unsent);
+    ledger.turn("scanner", within(SECOND)).await.unwrap();
+    assert_eq!(start.elapsed(), 61 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_with_a_hundred_sessions_does_not_hold_up_one_with_a_single_one() {
+    let ledger = mailbox(limits(1, 1000, 1000));
+    let first = ledger.seat("monitor", within(SECOND)).await.unwrap();
+    let served = Arc::new(Mutex::new(Vec::new()));
+    let mut sessions = JoinSet::new();
+    for client in std::iter::repeat_n("monitor", 100).chain(["copier", "scanner", "copier"]) {
+        let (ledger, served) = (ledger.clone(), served.clone());
+        sessions.spawn(async move {
+            let seat = ledger.seat(client, within(1000 * SECOND)).await.unwrap();
+            served.lock().unwrap().push(client);
+            tokio::time::sleep(SECOND).await;
+            drop(seat);
+        });
+        // Each is in line before the next comes.
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    sessions.join_all().await;
+    let served = served.lock().unwrap();
+    assert_eq!(served[..5], ["monitor", "copier", "scanner", "monitor", "copier"]);
+    assert_eq!(served.len(), 103);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_leaves_no_hole_in_the_line() {
+    let ledger = mailbox(limits(1, 30, 100));
+    let held = ledger.seat("a", within(SECOND)).await.unwrap();
+    let wait = |client: &'static str, seconds: u32| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { ledger.seat(client, within(seconds * SECOND)).await.is_some() })
+    };
+    let (first, second, third) = (wait("a", 100), wait("a", 1), wait("b", 100));
+    tokio::task::yield_now().await;
+    first.abort();
+    assert!(!second.await.unwrap());
+    drop(held);
+    assert!(third.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_was_asked_to_slow_down_is_left_alone_for_longer_each_time() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let mut pauses = Vec::new();
+    for _ in 0..7 {
+        ledger.slow_down(None);
+        let start = Instant::now();
+        ledger.seat("a", within(300 * SECOND)).await.unwrap();
+        pauses.push(start.elapsed().as_secs());
+    }
+    assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
+    ledger.turn("a", within(SECOND)).await.unwrap().sent();
+    ledger.slow_down(Some(7 * SECOND));
+    let start = Instant::now();
+    ledger.turn("a", within(300 * SECOND)).await.unwrap();
+    assert_eq!(start.elapsed(), 7 * SECOND, "what a server asks for is obeyed");
+    ledger.slow_down(Some(Duration::from_secs(1 << 40)));
+    ledger.turn("a", within(1000 * SECOND)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_days_recipients_are_counted_over_all_messages_and_come_back_a_day_later() {
+    let ledger = mailbox(limits(3, 30, 3));
+    let mut one = ledger.turn("a", within(SECOND)).await.unwrap();
+    let mut other = ledger.turn("b", within(SECOND)).await.unwrap();
+    one.note_recipient();
+    one.note_recipient();
+    other.note_recipient();
+    assert!(!one.has_room() && !other.has_room());
+    drop(other);
+    assert!(one.has_room(), "what was not sent does not count");
+    one.note_recipient();
+    one.sent();
+    let next = ledger.turn("a", within(SECOND)).await.unwrap();
+    assert!(!next.has_room());
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    assert!(next.has_room());
+}
+
+#[tokio::test(start_paused = true)]
+async fn mailboxes_that_nobody_uses_are_forgotten_and_no_other() {
+    let governor = Governor::default();
+    let upstream = Upstream { host: "smtp.example".into(), port: 587, tls: UpstreamTls::StartTls };
+    let sent = governor.mailbox(&upstream, "sent@contoso.example", limits(3, 30, 100));
+    sent.turn("a", within(SECOND)).await.unwrap().sent();
+    drop(sent);
+    for n in 0..2 * MANY {
+        governor.mailbox(&upstream, &format!("{n}@contoso.example"), limits(3, 30, 100));
+    }
+    let all = governor.mailboxes.lock().unwrap();
+    assert!(all.len() <= MANY + 1);
+    assert!(all.keys().any(|name| name.starts_with("sent@")));
+}

@@ -1,0 +1,199 @@
+//! To whom Graph would send a message, and what has to change in its header block so that this is the envelope.
+//!
+//! Graph knows no envelope: it sends to whom To, Cc and Bcc name. So recipients that stand in neither To nor Cc get a Bcc,
+//! which Graph takes away again, and a Bcc that came along goes, since the envelope says more. A name in To or Cc that is
+//! no recipient would get the message all the same; such a message is refused. Everything else stays byte for byte.
+
+use std::collections::BTreeSet;
+
+use mailparse::MailAddr;
+
+use super::letter::fields;
+use crate::catalog::{
+    Entry,
+    graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_RECIPIENTS_DIFFER},
+};
+
+/// Of all fields with addresses together: what takes them apart may need the square of their size.
+const FIELDS_CAP: usize = 128 * 1024;
+
+/// A header block for Graph.
+#[derive(Debug)]
+pub struct Addressed {
+    pub head: Vec<u8>,
+    pub to: Vec<Person>,
+    pub cc: Vec<Person>,
+    /// Recipients that are named nowhere.
+    pub bcc: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub name: String,
+    pub address: String,
+}
+
+/// Why it cannot be made, and what the log should know.
+#[derive(Debug)]
+pub struct Objection {
+    pub entry: &'static Entry,
+    pub detail: String,
+}
+
+impl Addressed {
+    /// `head` is without the dots of the way.
+    pub fn new(head: &[u8], recipients: &[&str]) -> Result<Self, Objection> {
+        let unreadable = |detail: &str| Objection { entry: GRAPH_MESSAGE_UNREADABLE, detail: detail.to_owned() };
+        let (block, _) = split(head);
+        if block.starts_with(b" ") || block.starts_with(b"\t") {
+            return Err(unreadable("the header begins with a folded line"));
+        }
+        let mut left = FIELDS_CAP;
+        let (mut kept, mut to, mut cc) = (Vec::with_capacity(head.len() + 256), Vec::new(), Vec::new());
+        for field in fields(block) {
+            let name = name_of(field);
+            if matches!(name.as_str(), "to" | "cc" | "bcc") {
+                left = left.checked_sub(field.len()).ok_or_else(|| unreadable("To, Cc and Bcc are too large"))?;
+            }
+            let people = match name.as_str() {
+                "bcc" => continue,
+                "to" | "cc" => people(field).ok_or_else(|| unreadable(&format!("{name} cannot be read")))?,
+                _ => Vec::new(),
+            };
+            match name.as_str() {
+                // `undisclosed-recipients:;` and the like: Graph takes it for an address.
+                "to" | "cc" if people.is_empty() => continue,
+                "to" => to.extend(people),
+                "cc" => cc.extend(people),
+                _ => {}
+            }
+            kept.extend_from_slice(field);
+        }
+        let named: BTreeSet<String> = to.iter().chain(&cc).map(|person| person.address.to_lowercase()).collect();
+        let wanted: BTreeSet<String> = recipients.iter().map(|recipient| recipient.to_lowercase()).collect();
+        let stranger = named.difference(&wanted).next();
+        if let Some(stranger) = stranger {
+            let detail = format!("{stranger} stands in To or Cc and is no recipient");
+            return Err(Objection { entry: GRAPH_RECIPIENTS_DIFFER, detail });
+        }
+        let mut seen = named;
+        let bcc = recipients.iter().filter(|recipient| seen.insert(recipient.to_lowercase()));
+        let bcc: Vec<String> = bcc.map(|recipient| (*recipient).to_owned()).collect();
+        Ok(Self { head: with_bcc(&kept, &bcc), to, cc, bcc })
+    }
+}
+
+/// The fields, and the empty line.
+fn split(head: &[u8]) -> (&[u8], &[u8]) {
+    let is_closed = head == b"\r\n" || head.ends_with(b"\r\n\r\n");
+    head.split_at(head.len() - if is_closed { 2 } else { 0 })
+}
+
+/// In front, where everybody who reads the block sees it.
+fn with_bcc(fields: &[u8], bcc: &[String]) -> Vec<u8> {
+    let mut head = Vec::with_capacity(fields.len() + 64 * bcc.len() + 16);
+    if !bcc.is_empty() {
+        let list: Vec<String> = bcc.iter().map(|address| format!("<{address}>")).collect();
+        head.extend_from_slice(format!("Bcc: {}\r\n", list.join(",\r\n ")).as_bytes());
+    }
+    head.extend_from_slice(fields);
+    if !fields.is_empty() && !fields.ends_with(b"\n") {
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+/// In lower case; RFC 5322 4.5 has spaces before the colon.
+pub fn name_of(field: &[u8]) -> String {
+    let name = field.split(|byte| *byte == b':').next().unwrap_or_default();
+    String::from_utf8_lossy(name).trim().to_ascii_lowercase()
+}
+
+/// Everybody that a field names; nobody where no address is in it. `None`: there is one, and it cannot be read.
+pub fn people(field: &[u8]) -> Option<Vec<Person>> {
+    let (header, _) = mailparse::parse_header(field.trim_ascii_start()).ok()?;
+    let has_address = header.get_value_raw().contains(&b'@');
+    let Ok(list) = mailparse::addrparse_header(&header) else { return (!has_address).then(Vec::new) };
+    let mut found = Vec::new();
+    for one in list.iter() {
+        match one {
+            MailAddr::Single(single) => found.push(single),
+            MailAddr::Group(group) => found.extend(&group.addrs),
+        }
+    }
+    let person = |single: &mailparse::SingleInfo| Person {
+        name: single.display_name.clone().unwrap_or_default(),
+        address: single.addr.trim().to_owned(),
+    };
+    // A word without an address beside real ones is somebody in a directory, as far as Graph may see.
+    Some(if has_address { found.into_iter().map(person).collect() } else { Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: &str = "ann@contoso.example";
+    const BOB: &str = "bob@contoso.example";
+
+    fn head(head: &str, recipients: &[&str]) -> String {
+        String::from_utf8(Addressed::new(head.as_bytes(), recipients).unwrap().head).unwrap()
+    }
+
+    fn refused(head: &str, recipients: &[&str]) -> &'static str {
+        Addressed::new(head.as_bytes(), recipients).unwrap_err().entry.id
+    }
+
+    #[test]
+    fn who_stands_in_to_and_cc_needs_nothing_and_the_header_stays_byte_for_byte() {
+        let text = format!("From: {ANN}\r\nTO :\r\n \"B, of Sales\" <BOB@contoso.example>\r\nCC: {ANN}\r\n\r\n");
+        assert_eq!(head(&text, &[BOB, ANN]), text);
+    }
+
+    #[test]
+    fn recipients_that_are_missing_are_added_as_bcc_and_only_those() {
+        let text = format!("From: {ANN}\r\nTo: {BOB}\r\nSubject: x\r\n\r\n");
+        let expected = format!("Bcc: <c@x.example>,\r\n <d@x.example>\r\n{text}");
+        assert_eq!(head(&text, &["c@x.example", BOB, "d@x.example", "C@x.example"]), expected);
+    }
+
+    #[test]
+    fn a_bcc_that_came_along_goes_and_its_people_get_the_message_if_they_are_recipients() {
+        let text = format!("From: {ANN}\r\nBcc: {BOB},\r\n eve@x.example\r\nTo: {ANN}\r\n\r\n");
+        assert_eq!(head(&text, &[ANN, BOB]), format!("Bcc: <{BOB}>\r\nFrom: {ANN}\r\nTo: {ANN}\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_to_that_names_nobody_goes() {
+        for to in ["undisclosed-recipients:;", "Undisclosed recipients", "", "nobody: ;"] {
+            let text = format!("To: {to}\r\nSubject: x\r\n\r\n");
+            assert_eq!(head(&text, &[BOB]), format!("Bcc: <{BOB}>\r\nSubject: x\r\n\r\n"), "{to}");
+        }
+    }
+
+    #[test]
+    fn who_is_named_and_no_recipient_must_not_get_it() {
+        for named in ["eve@x.example", "bob@contoso.example, eve@x.example", "all: eve@x.example;"] {
+            let text = format!("From: {ANN}\r\nCc: {named}\r\n\r\n");
+            assert_eq!(refused(&text, &[BOB]), "graph-recipients-differ", "{named}");
+        }
+        let second = format!("To: {BOB}\r\nTo: eve@x.example\r\n\r\n");
+        assert_eq!(refused(&second, &[BOB]), "graph-recipients-differ");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_guessed_at() {
+        for head in ["To: <<bob@contoso.example\r\n\r\n", " folded\r\nTo: bob@contoso.example\r\n\r\n"] {
+            assert_eq!(refused(head, &[BOB]), "graph-message-unreadable", "{head}");
+        }
+        let long = format!("To: {}\r\n\r\n", "bob@contoso.example, ".repeat(7000));
+        assert_eq!(refused(&long, &[BOB]), "graph-message-unreadable");
+    }
+
+    #[test]
+    fn a_message_without_header_or_body_gets_both() {
+        assert_eq!(head("\r\n", &[BOB]), format!("Bcc: <{BOB}>\r\n\r\n"));
+        assert_eq!(head("Subject: x", &[BOB]), format!("Bcc: <{BOB}>\r\nSubject: x\r\n\r\n"));
+    }
+}

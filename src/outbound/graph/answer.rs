@@ -1,0 +1,188 @@
+//! What an answer of Graph means: taken, wait, not with this token, not this message, or nobody knows.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::{
+    base::{Fault, printable},
+    catalog::{
+        Entry,
+        graph::{About, GRAPH_ACCESS_DENIED, GRAPH_REFUSES, GRAPH_UNREADABLE, graph_code},
+    },
+    net::HttpReply,
+};
+
+/// A pause beyond this is a mistake of the other side.
+const PAUSE_CAP: Duration = Duration::from_secs(3600);
+
+/// Why a request did not end with what was asked for.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Who may use Graph, or the way to it. Nothing was done.
+    Access(Fault),
+    /// Graph wants a longer pause than there is time. Nothing was done.
+    Throttled { after: Option<Duration>, detail: String },
+    /// All of the request was handed over, and no answer says what became of it.
+    Unclear { after: Option<Duration>, detail: String },
+    /// In one request.
+    TooLarge,
+    /// This message alone.
+    Message { entry: &'static Entry, code: (u16, &'static str), detail: String },
+}
+
+/// One answer.
+#[derive(Debug)]
+pub enum Answer {
+    Done(HttpReply),
+    /// The token is not taken.
+    TokenRefused(String),
+    /// Nothing was done, and may be later.
+    Wait {
+        after: Option<Duration>,
+        detail: String,
+    },
+    No(Trouble),
+}
+
+pub fn read(reply: HttpReply) -> Answer {
+    let status = reply.status;
+    if status.is_success() {
+        return Answer::Done(reply);
+    }
+    let said = Said::read(&reply);
+    let detail = said.detail(status);
+    let after = reply.retry_after.map(|after| after.min(PAUSE_CAP));
+    match status.as_u16() {
+        401 => Answer::TokenRefused(detail),
+        413 => Answer::No(Trouble::TooLarge),
+        429 | 503 => Answer::Wait { after, detail },
+        // Some server gave up waiting for another one, which may have done it.
+        408 | 500.. if said.known().is_none() => Answer::No(Trouble::Unclear { after, detail }),
+        _ => Answer::No(said.refusal(status, detail)),
+    }
+}
+
+/// `{"error": {"code": ..., "message": ...}}`
+#[derive(Default)]
+struct Said {
+    code: Option<String>,
+    text: String,
+    id: String,
+}
+
+impl Said {
+    fn read(reply: &HttpReply) -> Self {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let error = body.get("error");
+        let text = |name: &str| error?.get(name)?.as_str().map(str::to_owned);
+        let id = reply.headers.get("request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        Self { code: text("code"), text: text("message").unwrap_or_default(), id: id.to_owned() }
+    }
+
+    fn known(&self) -> Option<(&'static Entry, About)> {
+        self.code.as_deref().and_then(graph_code)
+    }
+
+    fn detail(&self, status: StatusCode) -> String {
+        let mut detail = format!("HTTP {}", status.as_u16());
+        for (before, words) in
+            [(" ", self.code.as_deref().unwrap_or_default()), (": ", &self.text), (" request-id ", &self.id)]
+        {
+            if !words.is_empty() {
+                detail.push_str(before);
+                detail.push_str(words);
+            }
+        }
+        printable(&detail, 800)
+    }
+
+    fn refusal(&self, status: StatusCode, detail: String) -> Trouble {
+        let (entry, about) = match (self.known(), &self.code) {
+            (Some(known), _) => known,
+            (None, Some(_)) if status == StatusCode::FORBIDDEN => (GRAPH_ACCESS_DENIED, About::Access),
+            (None, Some(_)) => (GRAPH_REFUSES, About::Message(554, "5.0.0")),
+            (None, None) => (GRAPH_UNREADABLE, About::Access),
+        };
+        match about {
+            About::Access => Trouble::Access(entry.fault().detail(detail)),
+            About::Message(code, enhanced) => Trouble::Message { entry, code: (code, enhanced), detail },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn answer(status: u16, body: &str, retry_after: Option<u64>) -> Answer {
+        read(HttpReply {
+            status: StatusCode::from_u16(status).unwrap(),
+            content_type: None,
+            retry_after: retry_after.map(Duration::from_secs),
+            date: None,
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        })
+    }
+
+    fn refused(status: u16, code: &str) -> (&'static str, Option<u16>) {
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"so\r\nINFO forged"}}}}"#);
+        match answer(status, &body, None) {
+            Answer::No(Trouble::Access(fault)) => (fault.id, None),
+            Answer::No(Trouble::Message { entry, code, detail }) => {
+                assert!(!detail.contains('\n'), "{detail}");
+                (entry.id, Some(code.0))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_refusal_has_its_fault_or_its_code() {
+        for (status, code, expected) in [
+            (403, "ErrorAccessDenied", ("graph-access-denied", None)),
+            (403, "SomethingNew", ("graph-access-denied", None)),
+            (403, "ErrorSendAsDenied", ("send-as-denied", Some(550))),
+            (404, "MailboxNotEnabledForRESTAPI", ("graph-mailbox-not-enabled", None)),
+            (404, "ErrorInvalidUser", ("graph-mailbox-unknown", None)),
+            (400, "ErrorInvalidRecipients", ("graph-recipients-invalid", Some(553))),
+            (400, "ErrorMimeContentInvalidBase64String", ("graph-message-unreadable", Some(554))),
+            (400, "ErrorMessageSizeExceeded", ("graph-too-large", Some(552))),
+            (507, "ErrorQuotaExceeded", ("graph-mailbox-full", Some(452))),
+            (400, "ErrorNobodyKnows", ("graph-refuses", Some(554))),
+        ] {
+            assert_eq!(refused(status, code), expected, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_not_graphs_is_nobodys_refusal() {
+        for (status, body) in [(403, "<html>Hotel WiFi</html>"), (302, ""), (404, "{}"), (400, "")] {
+            let Answer::No(Trouble::Access(fault)) = answer(status, body, None) else { panic!("{status}") };
+            assert_eq!((fault.id, fault.kind.passes_by_itself()), ("graph-unreadable", true), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_done_may_be_asked_again_and_what_may_have_been_done_may_not() {
+        for status in [429, 503] {
+            assert!(
+                matches!(answer(status, "", Some(7)), Answer::Wait { after: Some(after), .. } if after.as_secs() == 7)
+            );
+        }
+        for status in [500, 502, 504, 408] {
+            assert!(
+                matches!(answer(status, "", Some(9)), Answer::No(Trouble::Unclear { after: Some(_), .. })),
+                "{status}"
+            );
+        }
+        let Answer::Wait { after, .. } = answer(429, "", Some(u64::MAX)) else { panic!("wait") };
+        assert_eq!(after, Some(PAUSE_CAP));
+        assert!(matches!(answer(413, "", None), Answer::No(Trouble::TooLarge)));
+        assert!(matches!(answer(401, "", None), Answer::TokenRefused(_)));
+    }
+}

@@ -1,0 +1,219 @@
+//! Requests for one mailbox, one at a time on one seat: with a token, with the pauses that Graph asks for, and with an
+//! honest word about what may have been done.
+//!
+//! What was surely not done (429, 503, a token that is not taken) is asked again while there is time; what may have been
+//! done never is.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::{
+    Way,
+    answer::{self, Answer, Trouble},
+    letter::Letter,
+    seats::Seat,
+};
+use crate::{
+    account::Account,
+    base::{Bearer, Fault},
+    catalog::{
+        graph::{GRAPH_TOKEN_REFUSED, GRAPH_UNREACHABLE},
+        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+    },
+    net::{Call, CallBody, Handed, HttpFault, HttpReply},
+    oauth::{GraphAccess, Resource},
+};
+
+const TRIES: u32 = 4;
+/// Where Graph asks for a pause and does not say how long.
+const PAUSE: Duration = Duration::from_secs(2);
+/// For one request, of which none carries more than 4 MB.
+const WITHIN: Duration = Duration::from_secs(5 * 60);
+
+/// What a request carries.
+pub enum Load<'l> {
+    Nothing,
+    Json(Bytes),
+    /// The message in base64, with another header block.
+    Mime(&'l Letter, Bytes),
+}
+
+pub struct Asking<'a> {
+    way: Way<'a>,
+    account: &'a Account,
+    /// Of the mailbox.
+    base: Url,
+    deadline: Instant,
+    seat: Seat,
+    bearer: Option<Bearer>,
+}
+
+impl<'a> Asking<'a> {
+    pub async fn begin(
+        way: Way<'a>,
+        account: &'a Account,
+        access: &GraphAccess,
+        deadline: Instant,
+    ) -> Result<Self, Fault> {
+        let base = mailbox(account, access);
+        let name = format!("{} {base} {}", account.sign_in.app.client_id, account.smtp_user.to_lowercase());
+        let seat = way.seats.take(&name, deadline).await?;
+        Ok(Self { way, account, base, deadline, seat, bearer: None })
+    }
+
+    /// Below the mailbox: `["messages", id, "send"]`.
+    pub fn url(&self, path: &[&str]) -> Url {
+        below(self.base.clone(), path)
+    }
+
+    /// Not cancel safe: what was sent may have been done.
+    pub async fn ask(&mut self, method: Method, path: &[&str], load: Load<'_>) -> Result<HttpReply, Trouble> {
+        let url = self.url(path);
+        let (mut tries, mut was_refused) = (0, false);
+        loop {
+            self.wait_until_allowed().await?;
+            let bearer = self.bearer().await?;
+            let reply = self.send(method.clone(), &url, &load, &bearer).await?;
+            let answer = answer::read(reply);
+            if !matches!(answer, Answer::TokenRefused(_)) {
+                self.way.keepers.accepted_for(&self.account.sign_in, Resource::Graph, bearer.generation);
+            }
+            match answer {
+                Answer::Done(reply) => return Ok(reply),
+                Answer::No(trouble) => return Err(trouble),
+                Answer::TokenRefused(detail) if was_refused => {
+                    return Err(Trouble::Access(GRAPH_TOKEN_REFUSED.fault().detail(detail)));
+                }
+                Answer::TokenRefused(_) => {
+                    was_refused = true;
+                    self.bearer = Some(self.newer_than(&bearer).await?);
+                }
+                Answer::Wait { after, detail } => {
+                    let pause = after.unwrap_or(PAUSE * 2u32.pow(tries));
+                    self.seat.pause(pause);
+                    tries += 1;
+                    if tries >= TRIES || Instant::now() + pause >= self.deadline {
+                        return Err(Trouble::Throttled { after: Some(pause), detail });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whoever of this mailbox heard of a pause keeps it for all.
+    async fn wait_until_allowed(&self) -> Result<(), Trouble> {
+        let quiet = self.seat.quiet();
+        if quiet.is_zero() {
+            return Ok(());
+        }
+        if Instant::now() + quiet >= self.deadline {
+            let detail = "Graph asked for a pause that is not over".to_owned();
+            return Err(Trouble::Throttled { after: Some(quiet), detail });
+        }
+        tokio::time::sleep(quiet).await;
+        Ok(())
+    }
+
+    async fn bearer(&mut self) -> Result<Bearer, Trouble> {
+        if let Some(bearer) = &self.bearer {
+            return Ok(bearer.clone());
+        }
+        let bearer = self.in_time(self.way.keepers.bearer_for(&self.account.sign_in, Resource::Graph)).await?;
+        self.bearer = Some(bearer.clone());
+        Ok(bearer)
+    }
+
+    async fn newer_than(&self, bearer: &Bearer) -> Result<Bearer, Trouble> {
+        let sign_in = &self.account.sign_in;
+        self.in_time(self.way.keepers.refused_for(sign_in, Resource::Graph, bearer.generation)).await
+    }
+
+    async fn in_time(&self, token: impl Future<Output = Result<Bearer, Fault>>) -> Result<Bearer, Trouble> {
+        match timeout_at(self.deadline, token).await {
+            Ok(bearer) => bearer.map_err(Trouble::Access),
+            Err(_) => Err(Trouble::Access(TOKEN_TIMEOUT.fault())),
+        }
+    }
+
+    async fn send(&self, method: Method, url: &Url, load: &Load<'_>, bearer: &Bearer) -> Result<HttpReply, Trouble> {
+        let (body, handed, reading) = match load {
+            Load::Nothing => (CallBody::Bytes(Bytes::new()), None, None),
+            Load::Json(json) => (CallBody::Bytes(json.clone()), None, None),
+            Load::Mime(letter, head) => {
+                let upload = letter.upload(head.clone()).await;
+                let (upload, handed, reading) = upload.map_err(|error| unreadable(&error))?;
+                (CallBody::Upload(upload), Some(handed), Some(reading))
+            }
+        };
+        let kind = match load {
+            Load::Mime(..) => "text/plain",
+            Load::Nothing | Load::Json(_) => "application/json",
+        };
+        let headers = [("content-type", kind)];
+        let call = Call { method, url, bearer: Some(&bearer.token), headers: &headers, body, within: self.within() };
+        let reply = self.way.http.call(call).await;
+        if let Some(reading) = reading {
+            // Nobody else may read the file before.
+            let _ = reading.await;
+        }
+        reply.map_err(|fault| trouble(fault, handed.as_ref()))
+    }
+
+    pub fn within(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_secs(1), WITHIN)
+    }
+
+    /// A piece for an upload session, whose URL is the right to it.
+    pub async fn put(&self, url: &Url, range: &str, piece: Bytes) -> Result<HttpReply, Trouble> {
+        let headers = [("content-range", range), ("content-type", "application/octet-stream")];
+        let body = CallBody::Bytes(piece);
+        let call = Call { method: Method::PUT, url, bearer: None, headers: &headers, body, within: self.within() };
+        let reply = self.way.http.call(call).await.map_err(|fault| trouble(fault, None))?;
+        match answer::read(reply) {
+            Answer::Done(reply) => Ok(reply),
+            Answer::No(trouble) => Err(trouble),
+            Answer::TokenRefused(detail) => Err(Trouble::Access(GRAPH_TOKEN_REFUSED.fault().detail(detail))),
+            Answer::Wait { after, detail } => Err(Trouble::Throttled { after, detail }),
+        }
+    }
+
+    /// From now on there is time for a last request only.
+    pub fn hurry(&mut self, left: Duration) {
+        self.deadline = self.deadline.max(Instant::now() + left);
+    }
+}
+
+/// `handed`: whether a body that is streamed left our hands as a whole. Others do at once.
+fn trouble(fault: HttpFault, handed: Option<&Handed>) -> Trouble {
+    let detail = fault.to_string();
+    match fault.is_ahead_of_the_request() || handed.is_some_and(|handed| !handed.is_whole()) {
+        true => Trouble::Access(GRAPH_UNREACHABLE.fault().detail(detail)),
+        false => Trouble::Unclear { after: None, detail },
+    }
+}
+
+pub fn unreadable(error: &std::io::Error) -> Trouble {
+    Trouble::Access(STORE_UNAVAILABLE.fault().detail(format!("the message on disk: {error}")))
+}
+
+/// `/me` where the mailbox is that of whoever signed in, since any name of theirs will do there.
+fn mailbox(account: &Account, access: &GraphAccess) -> Url {
+    let sign_in = &account.sign_in;
+    let is_own = !sign_in.app.grant.is_app_only() && sign_in.identity.eq_ignore_ascii_case(&account.smtp_user);
+    match is_own {
+        true => below(access.url.clone(), &["me"]),
+        false => below(access.url.clone(), &["users", &account.smtp_user]),
+    }
+}
+
+fn below(mut url: Url, path: &[&str]) -> Url {
+    // Any URL of http has segments.
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    url
+}

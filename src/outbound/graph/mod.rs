@@ -1,0 +1,132 @@
+//! Microsoft Graph as the way out: a message that is on disk, sent with `sendMail`, or as a draft where it is too large.
+//!
+//! It is worth having where SMTP AUTH is switched off and stays so. Graph takes no envelope, rewrites what is too large,
+//! and says "accepted" where SMTP says "delivered to the next server"; each of these is told and none is glossed over. It
+//! refuses what it could only send to the wrong people, or only with its signature broken.
+
+mod addressing;
+mod answer;
+mod asking;
+mod decode;
+mod draft;
+mod letter;
+mod parts;
+mod seats;
+
+use bytes::Bytes;
+use http::Method;
+use tokio::{fs::File, time::Instant};
+
+use self::{
+    addressing::{Addressed, Objection},
+    answer::Trouble,
+    asking::{Asking, Load},
+    letter::{Letter, Unreadable},
+};
+use super::{Envelope, Fate, Report, Verdict};
+use crate::{
+    account::Account,
+    base::Fault,
+    catalog::{
+        Entry,
+        graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR},
+        own::STORE_UNAVAILABLE,
+        token::RESOURCE_UNKNOWN,
+    },
+    net::{HttpClient, HttpReply},
+    oauth::Keepers,
+    wire::smtp::{Reply, reply::mail_refusal},
+};
+
+pub use seats::Seats;
+
+/// Of MIME in one request. Graph's limit is "4 MB" of base64, which is this much by the smaller reading.
+const MIME_CAP: u64 = 3_000_000;
+
+/// What it takes to reach Graph.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    pub keepers: &'a Keepers,
+    pub http: &'a HttpClient,
+    /// One over all reloads.
+    pub seats: &'a Seats,
+}
+
+/// `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `Err`: nothing was sent for
+/// anybody. Not cancel safe: a message may have been sent.
+pub async fn send(
+    way: Way<'_>,
+    account: &Account,
+    envelope: &Envelope,
+    message: File,
+    deadline: Instant,
+) -> Result<Report, Fault> {
+    let access = account.sign_in.app.graph.as_ref().ok_or_else(|| RESOURCE_UNKNOWN.fault())?;
+    let letter = match Letter::read(message).await {
+        Ok(letter) => letter,
+        Err(Unreadable::Io(error)) => return Err(STORE_UNAVAILABLE.fault().detail(error.to_string())),
+        Err(Unreadable::HeadTooLarge) => {
+            let detail = "the header block is larger than 256 KiB".to_owned();
+            return Ok(objected(envelope, Objection { entry: GRAPH_MESSAGE_UNREADABLE, detail }));
+        }
+    };
+    let recipients: Vec<&str> = envelope.recipients.iter().map(|rcpt| rcpt.address.as_str()).collect();
+    let addressed = match Addressed::new(&letter.head, &recipients) {
+        Ok(addressed) => addressed,
+        Err(objection) => return Ok(objected(envelope, objection)),
+    };
+    let mut asking = Asking::begin(way, account, access, deadline).await?;
+    if letter.octets_with(&addressed.head) <= MIME_CAP {
+        let load = Load::Mime(&letter, Bytes::copy_from_slice(&addressed.head));
+        match asking.ask(Method::POST, &["sendMail"], load).await {
+            Err(Trouble::TooLarge) => {}
+            outcome => return report(envelope, outcome),
+        }
+    }
+    let outcome = draft::send(&mut asking, &letter, &addressed).await;
+    report(envelope, outcome)
+}
+
+fn report(envelope: &Envelope, outcome: Result<HttpReply, Trouble>) -> Result<Report, Fault> {
+    let report = |fate, reply| all(envelope, fate, reply);
+    Ok(match outcome {
+        Ok(reply) => {
+            let id = reply.headers.get("request-id").and_then(|id| id.to_str().ok()).unwrap_or("none");
+            tracing::debug!(request_id = id, "accepted by Microsoft Graph");
+            report(Fate::Delivered, Reply::new(250, "2.0.0 Accepted by Microsoft Graph, which is not delivery"))
+        }
+        Err(Trouble::Access(fault)) => return Err(fault),
+        Err(Trouble::Throttled { after, detail }) => {
+            let fault = GRAPH_THROTTLED.fault().detail(detail);
+            tracing::info!(%fault, ?after, "deferred");
+            Report { retry_after: after, ..report(Fate::Deferred, mail_refusal(&fault)) }
+        }
+        Err(Trouble::Unclear { after, detail }) => {
+            let fault = GRAPH_UNCLEAR.fault().detail(detail);
+            tracing::warn!(%fault, "it is not known whether the message was sent");
+            let reply = Reply::new(451, format!("4.4.2 {}", fault.reply_text()));
+            Report { retry_after: after, is_doubtful: true, ..report(Fate::Deferred, reply) }
+        }
+        Err(Trouble::TooLarge) => refused(envelope, GRAPH_TOO_LARGE, (552, "5.3.4"), "413"),
+        Err(Trouble::Message { entry, code, detail }) => refused(envelope, entry, code, &detail),
+    })
+}
+
+fn objected(envelope: &Envelope, objection: Objection) -> Report {
+    refused(envelope, objection.entry, (554, "5.6.0"), &objection.detail)
+}
+
+fn refused(envelope: &Envelope, entry: &Entry, (code, enhanced): (u16, &str), detail: &str) -> Report {
+    let fault = entry.fault().detail(detail);
+    tracing::warn!(%fault, code, "Microsoft Graph is no way for this message");
+    let reply = Reply::new(code, format!("{enhanced} {}", fault.reply_text()));
+    let fate = if reply.is_transient() { Fate::Deferred } else { Fate::Failed };
+    all(envelope, fate, reply)
+}
+
+/// The same for each recipient: Graph takes a message for all of them or for nobody.
+fn all(envelope: &Envelope, fate: Fate, reply: Reply) -> Report {
+    let verdict = |_| Verdict { fate, reply: reply.clone() };
+    let verdicts = envelope.recipients.iter().map(verdict).collect();
+    Report { verdicts, is_doubtful: false, retry_after: None }
+}

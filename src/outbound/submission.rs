@@ -1,0 +1,151 @@
+//! A message that is on disk over SMTP, one command at a time, with a verdict for each recipient.
+//!
+//! What fails before the end of data was said failed for nobody: the connection is closed in the middle, and the
+//! message can be sent again. Behind it nobody knows, and the report says so.
+
+use tokio::{fs::File, io::AsyncReadExt, time::Instant};
+
+use super::{Connection, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict};
+use crate::{
+    account::Account,
+    base::{Fault, StageCell},
+    catalog::own::{DAY_USED_UP, STORE_UNAVAILABLE, UPSTREAM_LOST},
+    spool::Spooled,
+    wire::smtp::{Mail, Reply},
+};
+
+/// One piece of a body.
+const PIECE: usize = 32 * 1024;
+
+impl Outbound {
+    /// See [`Outbound::deliver`].
+    pub(super) async fn submit(
+        &self,
+        account: &Account,
+        envelope: &Envelope,
+        message: &Spooled,
+        client: &str,
+        deadline: Instant,
+    ) -> Result<Report, Fault> {
+        let mail = Mail { size: message.octets(), ..envelope.mail.clone() };
+        let stage = StageCell::default();
+        loop {
+            let mut connection = self.connect(account, client, deadline, &stage).await?;
+            // Room for a connection first: who waits for a turn without one would hold up those who have one.
+            let turn = self.turn(account, client).await?;
+            if !mail.address.is_ascii() && !connection.carries().utf8 {
+                let text = "5.6.7 The mail server does not take addresses outside ASCII";
+                return Ok(Report::all(envelope, &Reply::new(550, text)));
+            }
+            // One that was left over may have died unnoticed: nothing was sent on it, so another try is safe.
+            let reply = match connection.mail(&mail).await {
+                Ok(reply) if reply.code == 421 && !connection.is_fresh => continue,
+                Err(_) if !connection.is_fresh => continue,
+                Err(lost) => return Err(unsent(&lost)),
+                Ok(reply) => reply,
+            };
+            if !reply.is_positive() {
+                if reply.asks_to_slow_down() {
+                    turn.slow_down();
+                }
+                return Ok(Report::all(envelope, &reply));
+            }
+            let file = message.read().await.map_err(|error| unreadable(&error))?;
+            return Submission { connection, turn, envelope }.run(file).await;
+        }
+    }
+}
+
+/// MAIL was taken.
+struct Submission<'a> {
+    connection: Connection,
+    turn: Turn,
+    envelope: &'a Envelope,
+}
+
+impl Submission<'_> {
+    async fn run(mut self, file: File) -> Result<Report, Fault> {
+        let mut verdicts = self.recipients().await?;
+        if !verdicts.iter().any(|verdict| verdict.reply.is_positive()) {
+            self.give_back().await;
+            return Ok(Report { verdicts, is_doubtful: false, retry_after: None });
+        }
+        let reply = self.connection.data().await.map_err(|lost| unsent(&lost))?;
+        let (reply, is_doubtful) = match reply.code {
+            354 => self.message(file).await?,
+            _ => {
+                self.give_back().await;
+                (reply, false)
+            }
+        };
+        for verdict in verdicts.iter_mut().filter(|verdict| verdict.reply.is_positive()) {
+            *verdict = Verdict::of(reply.clone());
+        }
+        Ok(Report { verdicts, is_doubtful, retry_after: None })
+    }
+
+    async fn recipients(&mut self) -> Result<Vec<Verdict>, Fault> {
+        let mut verdicts = Vec::with_capacity(self.envelope.recipients.len());
+        for rcpt in &self.envelope.recipients {
+            let reply = if !self.turn.has_room() {
+                Reply::new(452, format!("4.5.3 The recipients of the day are used up [gatepost {}]", DAY_USED_UP.id))
+            } else if !rcpt.address.is_ascii() && !self.connection.carries().utf8 {
+                Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII")
+            } else {
+                let reply = self.connection.rcpt(rcpt).await.map_err(|lost| unsent(&lost))?;
+                if reply.is_positive() {
+                    self.turn.note_recipient();
+                }
+                reply
+            };
+            verdicts.push(Verdict::of(reply));
+        }
+        Ok(verdicts)
+    }
+
+    /// Streams the message; the upstream's last word, and whether it is none.
+    async fn message(mut self, mut file: File) -> Result<(Reply, bool), Fault> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = file.read(&mut piece).await.map_err(|error| unreadable(&error))?;
+            let Some(bytes) = piece.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+            if let Err(lost) = self.connection.body(bytes).await {
+                // The upstream may have said why before it closed.
+                let words = self.connection.last_words().await.filter(|reply| reply.code >= 400);
+                return words.map(|reply| (reply, false)).ok_or_else(|| unsent(&lost));
+            }
+        }
+        match self.connection.finish().await {
+            Ok(reply) => {
+                if reply.asks_to_slow_down() {
+                    self.turn.slow_down();
+                } else if reply.is_positive() {
+                    self.turn.sent();
+                }
+                self.connection.leave();
+                Ok((reply, false))
+            }
+            Err(Unfinished::BeforeTheDot(lost)) => Err(unsent(&lost)),
+            Err(Unfinished::BehindTheDot(lost)) => {
+                self.turn.sent();
+                let text = "4.4.2 No answer to the whole message, it may have been delivered";
+                Ok((Reply::new(451, format!("{text}: {lost} [gatepost {}]", UPSTREAM_LOST.id)), true))
+            }
+        }
+    }
+
+    /// The transaction ends without a message.
+    async fn give_back(self) {
+        if let Some(connection) = Connection::reset(Some(self.connection)).await {
+            connection.leave();
+        }
+    }
+}
+
+fn unsent(lost: &Lost) -> Fault {
+    UPSTREAM_LOST.fault().detail(lost.to_string())
+}
+
+fn unreadable(error: &std::io::Error) -> Fault {
+    STORE_UNAVAILABLE.fault().detail(format!("the body of a message in the queue: {error}"))
+}

@@ -1,0 +1,194 @@
+//! MAIL and RCPT: who may send to whom, and room for the message upstream where it goes there at once.
+//!
+//! A message that is spooled first has its envelope taken here; what the upstream thinks of it comes later.
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{
+    attend::{Left, attended},
+    destination::Destination,
+    mending::{force_envelope, is_forced},
+    recipients,
+    relay::{Relay, lost_reply, softened},
+    rights::Denied,
+    transaction::Envelope,
+};
+use crate::{
+    account::Admitted,
+    base::{Fault, Protocol, Stage, printable},
+    catalog::{
+        own::{DAY_USED_UP, MAILBOX_BUSY, SENDER_NOT_ALLOWED},
+        rights::denies_sender,
+    },
+    meter::Entry,
+    outbound::{Channel, Connection, Lost, Turn, ehlo},
+    wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
+};
+
+/// Exchange's most for one message; each copy of more costs the client another message.
+const RECIPIENTS: usize = 1000;
+
+impl Relay<'_> {
+    pub(super) async fn mail(&mut self, mut mail: Mail) -> Result<Reply, Left> {
+        if self.envelope.is_some() {
+            return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
+        }
+        let limit = ehlo(&self.gate.host, &self.keywords).size;
+        if mail.size > limit {
+            return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
+        }
+        let repairs = force_envelope(&self.admitted, &mut mail);
+        if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
+            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
+        }
+        if self.destination != Destination::Upstream {
+            self.envelope = Some(Envelope::new(mail, None, repairs));
+            return Ok(Reply::new(250, "2.1.0 Sender OK"));
+        }
+        // What the upstream throttles is tried again within this time.
+        let until = Instant::now() + self.gate.sign_on;
+        loop {
+            // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
+            let (channel, is_fresh) = match self.channel.take().filter(|channel| channel.is_usable()) {
+                Some(channel) => (channel, false),
+                None => match self.take_channel(until).await? {
+                    Ok(channel) => {
+                        let is_fresh = channel.is_fresh;
+                        (channel, is_fresh)
+                    }
+                    Err(fault) if self.gate.outbound.goes_by_graph(&self.admitted.account, &fault) => {
+                        self.destination = Destination::Graph;
+                        self.envelope = Some(Envelope::new(mail, None, repairs));
+                        return Ok(Reply::new(250, "2.1.0 Sender OK"));
+                    }
+                    Err(fault) => return Ok(self.refusal(&fault)),
+                },
+            };
+            // Room for a connection first: who waits for a turn without one would hold up those who have one.
+            let turn = match self.take_turn().await? {
+                Ok(turn) => turn,
+                Err(reply) => {
+                    self.channel = Some(channel);
+                    return Ok(reply);
+                }
+            };
+            let channel = self.channel.insert(channel);
+            if !mail.address.is_ascii() && !channel.carries().utf8 {
+                return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
+            }
+            dropped(self.entry, mail.wants_notices(), channel);
+            match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
+                Ok(reply) if reply.code == 421 && !is_fresh => {}
+                Ok(reply) if reply.asks_to_slow_down() && Instant::now() < until => turn.slow_down(),
+                Ok(reply) => {
+                    if reply.is_positive() {
+                        self.envelope = Some(Envelope::new(mail, Some(turn), repairs));
+                        return Ok(softened(reply));
+                    }
+                    return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
+                }
+                Err(lost) if is_fresh => return Ok(lost_reply(&lost)),
+                Err(_) => {}
+            }
+            self.channel = None;
+        }
+    }
+
+    /// The refusal of a sender that `send-as` does not name. `place`: where it stands.
+    pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
+        let account = &self.admitted.account;
+        let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
+        info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
+        // A mailbox of a whole domain has no table of its own.
+        let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
+        let id = SENDER_NOT_ALLOWED.id;
+        let text = format!(
+            "5.7.1 {address} may not send as <{sender}> ({place}): it is not in send-as of the account {table} \
+             [gatepost {id}]"
+        );
+        Reply::new(550, text)
+    }
+
+    /// A refusal of the upstream for want of a right to this sender, with a line behind its own words that says which
+    /// right is missing and who grants it how. Any other reply is left alone.
+    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
+        let Some(denied) = denied.filter(|_| denies_sender(&reply.text())) else { return reply };
+        let account = &self.admitted.account;
+        let (fault, line) = denied.explained(account);
+        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+        warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
+        let code = reply.lines.first().and_then(|line| line.split(' ').next());
+        let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
+        reply.lines.push(format!("{code} {line}"));
+        reply
+    }
+
+    /// A connection for the next message.
+    async fn take_channel(&mut self, until: Instant) -> Result<Result<Connection, Fault>, Left> {
+        let Admitted { account, .. } = &self.admitted;
+        let client = self.admitted.client_name();
+        let connecting = self.gate.outbound.connect(account, client, until, self.entry.stage_cell());
+        let connected = attended(&mut self.client, &mut self.input, connecting).await?;
+        self.entry.set_stage(Stage::Relaying);
+        Ok(connected.inspect(|connection| self.keywords.clone_from(&connection.keywords)))
+    }
+
+    /// Room for one more message of this mailbox.
+    async fn take_turn(&mut self) -> Result<Result<Turn, Reply>, Left> {
+        let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name());
+        let turn = attended(&mut self.client, &mut self.input, turn).await?;
+        Ok(turn.map_err(|fault| self.refusal(&fault)))
+    }
+
+    /// Notes a fault that stands in the way of a message.
+    fn refusal(&self, fault: &Fault) -> Reply {
+        let account = self.admitted.account.address.as_str();
+        self.gate.meter.fault(Protocol::Smtp, account, fault);
+        let (session, owner) = (self.entry.id(), fault.owner.as_str());
+        warn!(session, account, owner, "refused: {fault}");
+        match fault.id == MAILBOX_BUSY.id {
+            true => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
+            false => mail_refusal(fault),
+        }
+    }
+
+    pub(super) async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
+        let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
+        if let Some(refusal) = recipients::refusal(self.entry.id(), &self.admitted, rcpt) {
+            return Ok(refusal);
+        }
+        if self.destination != Destination::Upstream {
+            if envelope.recipients() >= RECIPIENTS {
+                return Ok(Reply::new(452, format!("4.5.3 Too many recipients, {RECIPIENTS} are the most")));
+            }
+            envelope.take(rcpt.clone());
+            return Ok(Reply::new(250, "2.1.5 Recipient OK"));
+        }
+        let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
+            return Ok(lost_reply(&Lost::Closed));
+        };
+        if !envelope.has_room() {
+            let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
+            return Ok(Reply::new(452, format!("{text} [gatepost {}]", DAY_USED_UP.id)));
+        }
+        if !rcpt.address.is_ascii() && !channel.carries().utf8 {
+            return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
+        }
+        dropped(self.entry, rcpt.wants_notices(), channel);
+        Ok(match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
+            Ok(reply) => {
+                envelope.note(rcpt, &reply);
+                softened(reply)
+            }
+            Err(lost) => lost_reply(&lost),
+        })
+    }
+}
+
+/// A client may ask for notices although no EHLO of ours showed DSN: said in the log, for nobody else would know.
+fn dropped(entry: &Entry, wants_notices: bool, channel: &Channel) {
+    if wants_notices && !channel.carries().dsn {
+        info!(session = entry.id(), "DSN parameters dropped: the mail server does not offer DSN");
+    }
+}

@@ -1,0 +1,55 @@
+//! A message that is here to its end: handed over to whoever brings it on, and one answer for the client.
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{
+    destination::Destination,
+    relay::{Relay, lost_reply},
+    sink::not_spooled,
+};
+use crate::{
+    base::{Fault, Protocol},
+    outbound::{self, Lost, Report, Verdict},
+    spool::{Draft, Spooled},
+    wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
+};
+
+/// The reply to the end of data.
+pub(super) async fn hand_over(relay: &Relay<'_>, mail: &Mail, recipients: &[Rcpt], draft: Draft) -> Reply {
+    let message = match draft.finish().await {
+        Ok(message) => message,
+        Err(fault) => return not_spooled(&fault),
+    };
+    let envelope = outbound::Envelope { mail: mail.clone(), recipients: recipients.to_vec() };
+    match relay.destination {
+        Destination::Graph => post(relay, &envelope, &message).await,
+        // Nothing is spooled then.
+        Destination::Upstream => lost_reply(&Lost::Closed),
+    }
+}
+
+/// The client waits until Graph has answered.
+async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spooled) -> Reply {
+    let account = &relay.admitted.account;
+    let deadline = Instant::now() + relay.gate.sign_on;
+    match relay.gate.outbound.post(account, envelope, message, deadline).await {
+        Ok(report) => one_answer(report),
+        Err(fault) => refused(relay, &fault),
+    }
+}
+
+fn refused(relay: &Relay<'_>, fault: &Fault) -> Reply {
+    let account = relay.admitted.account.address.as_str();
+    relay.gate.meter.fault(Protocol::Smtp, account, fault);
+    let (session, owner) = (relay.entry.id(), fault.owner.as_str());
+    warn!(session, account, owner, "refused: {fault}");
+    mail_refusal(fault)
+}
+
+/// The worst of all: a message that did not reach everybody must not look as if it had.
+fn one_answer(report: Report) -> Reply {
+    let rank = |verdict: &Verdict| verdict.reply.code;
+    let worst = report.verdicts.into_iter().max_by_key(rank);
+    worst.map_or_else(|| lost_reply(&Lost::Closed), |verdict| verdict.reply)
+}

@@ -1,0 +1,249 @@
+//! Bodies of messages as private files in one directory, until somebody took them over.
+//!
+//! A body is kept in the form that goes over the wire: CRLF lines, dot-stuffed, without the final dot. It comes and goes
+//! in pieces, so its size costs no memory. The directory alone says nothing: a file counts once a row of the store
+//! names it, and one that nobody names is removed at the next start. Refused: more octets than the limit allows, which
+//! looks to the caller like a full disk, and is as good a reason to tell the client to come back later.
+
+mod fault;
+mod lease;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use aws_lc_rs::rand;
+use tokio::{
+    fs::File,
+    io::{AsyncWriteExt, BufWriter},
+    task::spawn_blocking,
+};
+
+pub use fault::SpoolFault;
+use lease::Lease;
+
+use crate::store::private_file;
+
+/// Gathered before the disk is asked: a client's pieces are small.
+const PIECE: usize = 64 * 1024;
+/// No vowels, so that no word comes out of it, and nothing that looks like something else.
+const LETTERS: &[u8; 32] = b"23456789bcdfghjkmnpqrstvwxzBCDFG";
+const NAME_LENGTH: usize = 12;
+const ENDING: &str = ".msg";
+
+/// The directory. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Spool(Arc<Room>);
+
+#[derive(Debug)]
+pub(super) struct Room {
+    directory: PathBuf,
+    /// Octets of all files, those being written too.
+    held: AtomicU64,
+    limit: AtomicU64,
+}
+
+/// What [`Spool::sweep`] found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Files that nobody named; they are gone.
+    pub orphans: usize,
+    /// Names without a file.
+    pub missing: Vec<String>,
+}
+
+impl Spool {
+    /// Makes the directory with 0700 if there is none, and takes rights of others away from one that exists. No limit
+    /// holds before [`Spool::set_limit`].
+    pub fn open(directory: &Path) -> Result<Self, SpoolFault> {
+        let made = private_file::make_dir(directory).and_then(|()| private_file::narrow(directory));
+        made.map_err(|cause| SpoolFault::new(directory, cause))?;
+        let directory = directory.to_owned();
+        Ok(Self(Arc::new(Room { directory, held: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) })))
+    }
+
+    /// How many octets all files together may have. What is there already stays.
+    pub fn set_limit(&self, octets: u64) {
+        self.0.limit.store(octets, Ordering::Relaxed);
+    }
+
+    /// Octets of all files, those being written too.
+    pub fn octets(&self) -> u64 {
+        self.0.held.load(Ordering::Relaxed)
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.0.directory
+    }
+
+    /// Removes what a process left behind that ended without a word, and counts what stays. `named`: whose rows are
+    /// in the store. To be called before the first draft, and by the only process that writes here.
+    pub async fn sweep(&self, mut named: HashSet<String>) -> Result<Swept, SpoolFault> {
+        let room = self.0.clone();
+        self.work(move || {
+            let (mut orphans, mut octets) = (0, 0);
+            for entry in fs::read_dir(&room.directory)? {
+                let entry = entry?;
+                let file = entry.file_name();
+                // Somebody else's files are none of ours to remove.
+                let Some(name) = file.to_str().and_then(|file| file.strip_suffix(ENDING)).filter(|name| is_name(name))
+                else {
+                    continue;
+                };
+                if named.remove(name) {
+                    octets += entry.metadata()?.len();
+                } else {
+                    fs::remove_file(entry.path())?;
+                    orphans += 1;
+                }
+            }
+            room.held.store(octets, Ordering::Relaxed);
+            let mut missing: Vec<String> = named.into_iter().collect();
+            missing.sort();
+            Ok(Swept { orphans, missing })
+        })
+        .await
+    }
+
+    /// A new file to write a body into. Cancel safe: what was made is removed.
+    pub async fn draft(&self) -> Result<Draft, SpoolFault> {
+        let room = self.0.clone();
+        let (file, lease) = self
+            .work(move || {
+                let name = random_word().ok_or_else(|| io::Error::other("the system gives no random bytes"))?;
+                let path = room.path(&name);
+                let file = private_file::create_new(&path)?;
+                Ok((file, Lease::new(room, name, 0)))
+            })
+            .await?;
+        Ok(Draft { file: BufWriter::with_capacity(PIECE, File::from_std(file)), lease })
+    }
+
+    /// A body that was kept earlier.
+    pub async fn kept(&self, name: &str) -> Result<Spooled, SpoolFault> {
+        let (room, name) = (self.0.clone(), name.to_owned());
+        self.work(move || {
+            if !is_name(&name) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let octets = fs::metadata(room.path(&name))?.len();
+            let mut lease = Lease::new(room, name, octets);
+            lease.keep();
+            Ok(Spooled(lease))
+        })
+        .await
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, SpoolFault> {
+        let done = spawn_blocking(work).await.unwrap_or_else(|lost| Err(io::Error::other(lost)));
+        done.map_err(|cause| SpoolFault::new(&self.0.directory, cause))
+    }
+}
+
+impl Room {
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}{ENDING}"))
+    }
+
+    /// `false`: so much more is not allowed.
+    fn take(&self, octets: u64) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let fits = |held: u64| held.checked_add(octets).filter(|held| *held <= limit);
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    fn give_back(&self, octets: u64) {
+        let less = |held: u64| Some(held.saturating_sub(octets));
+        let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
+
+/// A body that is being written. Dropping it removes the file.
+#[derive(Debug)]
+pub struct Draft {
+    file: BufWriter<File>,
+    lease: Lease,
+}
+
+impl Draft {
+    /// Adds a piece. Not cancel safe: a draft whose write was dropped can only be dropped too.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolFault> {
+        self.lease.grow(bytes.len() as u64)?;
+        let wrote = self.file.write_all(bytes).await;
+        wrote.map_err(|cause| self.lease.fault(cause))
+    }
+
+    pub const fn octets(&self) -> u64 {
+        self.lease.octets()
+    }
+
+    /// Whole, and on disk, the entry in the directory too.
+    pub async fn finish(mut self) -> Result<Spooled, SpoolFault> {
+        // Here, and not in the sync, the file says that an earlier piece did not reach it.
+        self.file.flush().await.map_err(|cause| self.lease.fault(cause))?;
+        let file = self.file.into_inner().into_std().await;
+        let directory = self.lease.directory().to_owned();
+        let synced = spawn_blocking(move || {
+            file.sync_all()?;
+            private_file::sync_dir(&directory)
+        });
+        let synced = synced.await.unwrap_or_else(|lost| Err(io::Error::other(lost)));
+        synced.map_err(|cause| self.lease.fault(cause))?;
+        Ok(Spooled(self.lease))
+    }
+}
+
+/// A body that is whole and on disk. Dropping it removes the file, unless it is kept.
+#[derive(Debug)]
+pub struct Spooled(Lease);
+
+impl Spooled {
+    pub const fn octets(&self) -> u64 {
+        self.0.octets()
+    }
+
+    /// By which [`Spool::kept`] finds it again.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// From its beginning; each caller has a place of its own in the file.
+    pub async fn read(&self) -> io::Result<File> {
+        File::open(self.0.path()).await
+    }
+
+    /// The file outlives this value, and this process.
+    pub fn keep(&mut self) {
+        self.0.keep();
+    }
+
+    /// Removes the file now, kept or not; one that is gone is no mistake. If the power fails it may be there again, and
+    /// is an orphan then.
+    pub async fn remove(self) -> io::Result<()> {
+        let removed = spawn_blocking(move || self.0.remove()).await;
+        removed.unwrap_or_else(|lost| Err(io::Error::other(lost)))
+    }
+}
+
+/// A word that nobody can guess, and that is easily told apart and typed. `None`: the system gives no random bytes.
+pub fn random_word() -> Option<String> {
+    let mut bytes = [0u8; NAME_LENGTH];
+    rand::fill(&mut bytes).ok()?;
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter));
+    bytes.iter().map(letter).collect()
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() == NAME_LENGTH && text.bytes().all(|byte| LETTERS.contains(&byte))
+}

@@ -1,0 +1,137 @@
+//! Clients by rule: several of them on one mailbox, each by its own address, login or both, behind a load balancer too;
+//! and whom each may write to.
+
+use gatepost::base::Protocol;
+
+use crate::world::{ANN, HEAD, Plan, Talk, World, cheap_hash, journal, own_address, plain};
+
+/// `[[client]]` of ann's mailbox.
+fn client(name: &str, keys: &str) -> String {
+    format!("[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\n{keys}\n\n")
+}
+
+fn login(name: &str) -> String {
+    format!("login = \"{name}\"\npassword = \"{}\"\n", cheap_hash(name))
+}
+
+/// A client that a load balancer names, greeted.
+async fn named(world: &World, address: &str) -> Talk {
+    let mut smtp = Talk::connect(own_address(), world.address(Protocol::Smtp)).await;
+    smtp.send(format!("PROXY TCP4 {address} 10.0.0.1 50000 25\r\n").as_bytes()).await;
+    smtp.greeted(Protocol::Smtp).await;
+    smtp
+}
+
+/// The listener is behind a load balancer on loopback, whose own address a rule has.
+async fn behind_a_balancer() -> World {
+    let more = [
+        client("by address", "from = [\"192.0.2.7\", \"2001:db8::/64\"]"),
+        client("by both", &format!("from = [\"192.0.2.8\"]\n{}", login("till"))),
+        client("by login", &login("program")),
+        client("the balancer itself", "from = [\"127.0.0.0/8\"]"),
+    ];
+    let listener = "proxy-protocol = true\nproxy-protocol-from = [\"127.0.0.0/8\"]".to_owned();
+    World::with(Plan { listener, more: more.concat(), ..Plan::default() }).await
+}
+
+#[tokio::test]
+async fn several_clients_of_one_mailbox_come_in_by_address_by_login_and_by_both_as_the_balancer_names_them() {
+    let world = behind_a_balancer().await;
+    for (address, user, name) in [
+        ("192.0.2.7", None, "by address"),
+        ("192.0.2.8", Some("till"), "by both"),
+        ("198.51.100.1", Some("program"), "by login"),
+        // Whoever logs in is who he says, whatever rule has his address.
+        ("192.0.2.7", Some("program"), "by login"),
+    ] {
+        let mut smtp = named(&world, address).await;
+        if let Some(user) = user {
+            smtp.exchange(&format!("AUTH PLAIN {}", plain(user, user)), "235 ").await;
+        }
+        let subject = format!("{address} as {name}");
+        assert!(smtp.message(&subject).await.starts_with("250 "), "{subject}");
+        smtp.exchange("QUIT", "221 ").await;
+        let client = format!("client=\"{name}\"");
+        assert!(!journal().lines(&["message accepted", &client, &format!("account=\"{ANN}\"")]).is_empty(), "{name}");
+    }
+    let messages = world.sandbox.submissions();
+    assert_eq!(messages.len(), 4);
+    assert!(messages.iter().all(|message| message.mailbox == ANN));
+    assert_eq!(world.token_requests(), 1, "one mailbox, one token");
+}
+
+#[tokio::test]
+async fn no_client_comes_in_by_half_of_its_rule_nor_by_the_address_of_the_balancer() {
+    let world = behind_a_balancer().await;
+    for (address, user, reply) in [
+        // The address of a rule that wants a login as well.
+        ("192.0.2.8", None, "530 5.7.0"),
+        ("192.0.2.9", Some("till"), "535 5.7.8"),
+        // An address of a rule is not a login.
+        ("192.0.2.7", Some("till"), "535 5.7.8"),
+        ("198.51.100.1", None, "530 5.7.0"),
+    ] {
+        let mut smtp = named(&world, address).await;
+        match user {
+            Some(user) => smtp.exchange(&format!("AUTH PLAIN {}", plain(user, user)), reply).await,
+            None => smtp.exchange(&format!("MAIL FROM:<{ANN}>"), reply).await,
+        };
+    }
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).total, 0, "nothing was dialled");
+}
+
+/// A device that may write to its own office and to one address elsewhere, and one that may write to anybody.
+async fn with_a_limited_device() -> World {
+    let limited = "recipients = [\"*@contoso.example\", \"Boss@partner.example\"]\n";
+    let more = client("limited", &format!("{limited}{}", login("limited"))) + &client("free", &login("free"));
+    World::with(Plan { more, ..Plan::default() }).await
+}
+
+async fn signed_on(world: &World, user: &str) -> Talk {
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain(user, user)), "235 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp
+}
+
+#[tokio::test]
+async fn a_client_writes_to_its_recipients_and_the_upstream_never_hears_of_others() {
+    let world = with_a_limited_device().await;
+    let mut smtp = signed_on(&world, "limited").await;
+    smtp.exchange("RCPT TO:<bob@contoso.example>", "250 ").await;
+    let said = smtp.exchange("RCPT TO:<eve@elsewhere.example>", "550 5.7.1 ").await;
+    assert!(said.contains("<eve@elsewhere.example>") && said.ends_with("[gatepost recipient-not-allowed]"), "{said}");
+    smtp.exchange("RCPT TO:<eve@sub.contoso.example>", "550 5.7.1 ").await;
+    smtp.exchange("RCPT TO:<\"eve@elsewhere.example\"@contoso.example>", "550 5.7.1 ").await;
+    smtp.exchange("RCPT TO:<boss@PARTNER.example>", "250 ").await;
+    smtp.exchange("RCPT TO:<other@partner.example>", "550 5.7.1 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 ").await;
+    let sent = world.only_message().recipients;
+    assert_eq!(sent, ["bob@contoso.example", "boss@PARTNER.example"]);
+    let upstream = world.said_upstream("smtp");
+    assert!(!upstream.contains("eve") && !upstream.contains("other@"), "{upstream}");
+    assert!(!journal().lines(&["recipient refused", "client=\"limited\"", "eve@elsewhere.example"]).is_empty());
+}
+
+#[tokio::test]
+async fn with_no_recipient_left_nothing_is_sent_and_the_next_message_goes_out() {
+    let world = with_a_limited_device().await;
+    let mut smtp = signed_on(&world, "limited").await;
+    smtp.exchange("RCPT TO:<eve@elsewhere.example>", "550 5.7.1 ").await;
+    smtp.exchange("DATA", "554 5.5.1").await;
+    smtp.exchange("RSET", "250 ").await;
+    assert!(smtp.message("to bob").await.starts_with("250 "));
+    assert_eq!(world.only_message().recipients, ["bob@contoso.example"]);
+}
+
+#[tokio::test]
+async fn the_limit_is_of_one_client_and_not_of_the_mailbox() {
+    let world = with_a_limited_device().await;
+    let mut smtp = signed_on(&world, "free").await;
+    smtp.exchange("RCPT TO:<eve@elsewhere.example>", "250 ").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("RCPT TO:<eve@elsewhere.example>", "250 ").await;
+}

@@ -1,0 +1,161 @@
+//! What the provider allows for a mailbox, kept over all sessions, and connections that serve one client after another.
+
+use std::time::Duration;
+
+use gatepost::{base::Protocol, sandbox::Answer, store::Store};
+use tokio::time::Instant;
+
+use crate::world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, account, together};
+
+async fn with_account(keys: &str) -> World {
+    World::with(Plan { account: keys.into(), ..Plan::default() }).await
+}
+
+/// Logs in and sends one message; what the client heard in the end.
+async fn sends(world: &World) -> String {
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    let said = smtp.login(Protocol::Smtp, ANN, PASSWORD).await;
+    if !said.starts_with("235 ") {
+        return said;
+    }
+    let said = smtp.message("alert").await;
+    smtp.exchange("QUIT", "221 ").await;
+    said
+}
+
+#[tokio::test]
+async fn a_burst_of_twelve_clients_gets_through_three_connections_and_the_fourth_is_never_opened() {
+    let world = World::new().await;
+    together((0..12).map(|_| async { assert!(sends(&world).await.starts_with("250 ")) })).await;
+    assert_eq!(world.sandbox.submissions().len(), 12);
+    let counts = world.sandbox.counts();
+    assert_eq!(counts.connections(Protocol::Smtp).most, 3);
+    assert_eq!(counts.sign_ons, 3, "each of the three served four clients");
+    assert_eq!(counts.injected, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_finds_no_room_within_its_time_is_told_so_at_login_and_at_mail() {
+    let mut plan = Plan { account: "limits = { connections = 1 }".into(), ..Plan::default() };
+    plan.daemon = "sign-on-seconds = 5".into();
+    let world = World::with(plan).await;
+    let mut idle = world.smtp_as_ann().await;
+    let mut busy = world.smtp_in_data().await;
+    let start = Instant::now();
+    let said = sends(&world).await;
+    assert!(said.starts_with("454 4.7.0 ") && said.ends_with("[gatepost mailbox-busy]"), "{said}");
+    let said = idle.exchange(&format!("MAIL FROM:<{ANN}>"), "451 4.3.2 ").await;
+    assert!(said.ends_with("[gatepost mailbox-busy]"), "{said}");
+    assert!(start.elapsed() >= Duration::from_secs(9), "each waited for its time");
+    busy.send(HEAD.as_bytes()).await;
+    busy.say("made it\r\n.").await;
+    busy.expect("250 ").await;
+    assert!(idle.message("made it too").await.starts_with("250 "), "room is there again");
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
+}
+
+#[tokio::test]
+async fn what_exchange_throttles_at_mail_is_tried_again_unseen() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("MAIL", words).times(2).close()]);
+    assert!(smtp.message("patience").await.starts_with("250 "));
+    world.only_message();
+    assert_eq!(world.sandbox.counts().sign_ons, 3);
+}
+
+#[tokio::test]
+async fn what_exchange_throttles_at_the_sign_on_is_tried_again_unseen() {
+    let world = World::new().await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("AUTH", words).times(1).close()]);
+    assert!(sends(&world).await.starts_with("250 "));
+    assert_eq!(world.sandbox.counts().token_refusals, 0);
+}
+
+#[tokio::test]
+async fn what_exchange_throttles_behind_the_end_of_data_is_the_clients_to_know() {
+    let world = World::new().await;
+    let words = "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", words).times(1)]);
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("refused").await.starts_with("432 4.3.2 "));
+    let start = Instant::now();
+    assert!(smtp.message("later").await.starts_with("250 "));
+    assert!(start.elapsed() >= Duration::from_millis(1900), "the mailbox is slowed");
+    world.only_message();
+}
+
+#[tokio::test]
+async fn a_connection_that_one_client_leaves_serves_the_next_without_a_sign_on() {
+    let world = World::new().await;
+    for n in 1..=3 {
+        assert!(sends(&world).await.starts_with("250 "));
+        assert_eq!(world.sandbox.submissions().len(), n);
+    }
+    let counts = world.sandbox.counts();
+    assert_eq!((counts.sign_ons, counts.connections(Protocol::Smtp).total), (1, 1));
+    let said = world.said_upstream("smtp");
+    assert_eq!(said.matches("RSET\n").count(), 2, "each time it shows first that it lives");
+}
+
+#[tokio::test]
+async fn a_connection_that_died_while_nobody_used_it_is_replaced_unseen() {
+    let world = World::new().await;
+    assert!(sends(&world).await.starts_with("250 "));
+    let words = "421 4.4.2 Timeout waiting for client";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RSET", words).times(1).close()]);
+    assert!(sends(&world).await.starts_with("250 "));
+    assert_eq!(world.sandbox.submissions().len(), 2);
+    assert_eq!(world.sandbox.counts().sign_ons, 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_left_over_is_of_no_use_behind_a_logout() {
+    let world = World::new().await;
+    assert!(sends(&world).await.starts_with("250 "));
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    assert!(store.delete_tokens(&format!("contoso/{ANN}")).await.unwrap().had_tokens);
+    // Whoever asks for a token hears of it, and so does everybody from then on.
+    world.ann_hears(Protocol::Imap, FOR_GOOD).await;
+    let said = sends(&world).await;
+    assert!(said.ends_with("[gatepost sign-in-missing]"), "{said}");
+    world.only_message();
+}
+
+#[tokio::test]
+async fn a_message_that_the_days_recipients_do_not_cover_is_refused_by_recipient_and_named() {
+    let world = with_account("limits = { recipients-per-day = 3 }").await;
+    let mut smtp: Talk = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for _ in 0..3 {
+        smtp.exchange("RCPT TO:<bob@contoso.example>", "250 ").await;
+    }
+    let said = smtp.exchange("RCPT TO:<bob@contoso.example>", "452 4.5.3 ").await;
+    assert!(said.ends_with("[gatepost recipients-used-up]"), "{said}");
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(HEAD.as_bytes()).await;
+    smtp.say("the last today\r\n.").await;
+    smtp.expect("250 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("RCPT TO:<bob@contoso.example>", "452 4.5.3 ").await;
+    world.only_message();
+}
+
+#[tokio::test]
+async fn one_mailbox_that_is_full_holds_up_no_other() {
+    let bob = account("bob@contoso.example", "");
+    let plan = Plan {
+        account: "limits = { connections = 1 }".into(),
+        more: bob,
+        signed_in: vec![ANN.into(), "bob@contoso.example".into()],
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    let _busy = world.smtp_in_data().await;
+    let start = Instant::now();
+    let said = world.login(Protocol::Smtp, "bob@contoso.example", PASSWORD).await;
+    assert!(said.starts_with("235 "), "{said}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,68 @@
+//! Graph's limits: four at a time, pauses that it asks for, and what is told where there is no time for them.
+
+use std::time::{Duration, Instant};
+
+use gatepost::{outbound::Fate, sandbox::GraphMishap};
+
+use super::stage::Stage;
+use crate::world::{ANN, BOB, together};
+
+fn message(n: usize) -> String {
+    format!("From: {ANN}\r\nTo: {BOB}\r\nSubject: {n}\r\n\r\nx\r\n")
+}
+
+#[tokio::test]
+async fn twenty_messages_at_once_are_never_more_than_four_at_graph() {
+    let stage = Stage::faulty(|faults| faults.graph.delay_ms = 20).await;
+    together((0..20).map(|n| {
+        let stage = &stage;
+        async move { assert!(stage.reply(&message(n), &[BOB]).await.starts_with("250 ")) }
+    }))
+    .await;
+    let load = stage.sandbox.counts().mailboxes[&format!("graph {ANN}")];
+    assert_eq!((load.most, load.total, stage.sandbox.submissions().len()), (4, 20, 20));
+}
+
+#[tokio::test]
+async fn a_pause_that_graph_asks_for_is_kept_and_the_message_sent_once() {
+    for status in [429, 503] {
+        let busy = GraphMishap::new(status, "ApplicationThrottled").retry_after(1).times(1);
+        let stage = Stage::faulty(|faults| faults.graph.mishap = Some(busy)).await;
+        let begun = Instant::now();
+        assert!(stage.reply(&message(0), &[BOB]).await.starts_with("250 "));
+        assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert_eq!((stage.asked().len(), stage.sandbox.submissions().len()), (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_is_longer_than_there_is_time_is_told_at_once_with_its_length() {
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(300);
+    let stage = Stage::faulty(|faults| faults.graph.mishap = Some(busy)).await;
+    let begun = Instant::now();
+    let report = stage.send(&message(0), &[BOB]).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert_eq!(report.retry_after, Some(Duration::from_secs(300)));
+    assert_eq!((report.verdicts[0].fate, report.is_doubtful), (Fate::Deferred, false));
+    let reply = report.verdicts[0].reply.text();
+    assert!(reply.starts_with("451 4.7.0 ") && reply.ends_with("[gatepost graph-throttled]"), "{reply}");
+    // Whoever comes next for this mailbox does not even ask.
+    stage.sandbox.faults().clear();
+    let next = stage.send(&message(1), &[BOB]).await.unwrap();
+    assert!(next.retry_after.unwrap() > Duration::from_secs(290));
+    assert_eq!((stage.asked().len(), stage.sandbox.submissions().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn the_sandbox_lets_no_fifth_request_and_none_over_the_count_in() {
+    let stage = Stage::faulty(|faults| faults.graph.requests = Some(2)).await;
+    for n in 0..2 {
+        assert!(stage.reply(&message(n), &[BOB]).await.starts_with("250 "));
+    }
+    stage.sandbox.faults().set(|faults| faults.graph.retry_after = 100);
+    let report = stage.send(&message(3), &[BOB]).await.unwrap();
+    assert_eq!(report.retry_after, Some(Duration::from_secs(100)));
+    stage.sandbox.faults().set(|faults| (faults.graph.requests, faults.graph.concurrency) = (None, Some(0)));
+    let other = Stage::faulty(|faults| (faults.graph.concurrency, faults.graph.retry_after) = (Some(0), 100)).await;
+    assert_eq!(other.send(&message(4), &[BOB]).await.unwrap().retry_after, Some(Duration::from_secs(100)));
+}

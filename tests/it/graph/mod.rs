@@ -1,0 +1,9 @@
+//! Microsoft Graph as the way out, request by request: against the sandbox, and against a server that shows the octets.
+
+mod addressing;
+mod clouds;
+mod large;
+mod limits;
+mod refusals;
+mod stage;
+mod unclear;
