@@ -11,15 +11,18 @@ pub mod catalog;
 pub mod meter;
 
 pub mod message;
-pub mod net;
 pub mod spool;
 pub mod store;
+
+pub mod net;
 
 pub mod account;
 pub mod oauth;
 
 pub mod expiry;
 pub mod outbound;
+
+pub mod queue;
 
 pub mod session;
 

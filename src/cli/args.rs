@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::queue::QueueArgs;
+
 #[derive(Parser)]
 #[command(
     name = "gatepost",
@@ -33,6 +35,8 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Accounts, listeners, open sessions and last faults
     Status(StatusArgs),
+    /// Mail that waits for delivery: look, hold, release, try again, drop
+    Queue(QueueArgs),
     /// Prints a link into the web console, and opens it on a desktop
     #[command(
         after_help = "Examples:\n  gatepost console\n  gatepost console --config /etc/gatepost/gatepost.toml    (as the user who runs the daemon)"

@@ -1,11 +1,11 @@
-//! Asks the running daemon on this machine, as the owner of its state directory: `gatepost status` and `console`.
+//! Asks the running daemon on this machine, as the owner of its state directory: `gatepost status`, `queue` and `console`.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
-use reqwest::{Client, Method, redirect::Policy};
+use reqwest::{Client, Method, StatusCode, redirect::Policy};
 use serde_json::Value;
 
 use crate::{config::Config, console::token_file};
@@ -16,6 +16,11 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The JSON at `path`, or why there is none.
 pub(super) fn ask(config: &Config, method: Method, path: &str) -> Result<Value, String> {
+    ask_for(config, method, path)?.ok_or_else(|| format!("there is no {path}"))
+}
+
+/// The same; `None`: the daemon answered that there is no such thing.
+pub(super) fn ask_for(config: &Config, method: Method, path: &str) -> Result<Option<Value>, String> {
     let address = address(config).ok_or("the console is switched off (listen = \"off\")")?;
     let runtime = super::runtime().map_err(|failure| failure.to_string())?;
     runtime.block_on(async {
@@ -39,7 +44,12 @@ fn token(config: &Config) -> Option<String> {
     std::fs::read_to_string(token_file(&config.store.key_file)).ok().map(|token| token.trim().to_owned())
 }
 
-async fn fetch(address: SocketAddr, method: Method, path: &str, token: Option<String>) -> Result<Value, String> {
+async fn fetch(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    token: Option<String>,
+) -> Result<Option<Value>, String> {
     // The console is on this machine, and speaks plain HTTP: no proxy and no TLS.
     let client = Client::builder().no_proxy().redirect(Policy::none()).build().map_err(|e| e.to_string())?;
     let mut request = client.request(method, format!("http://{address}{path}"));
@@ -47,6 +57,9 @@ async fn fetch(address: SocketAddr, method: Method, path: &str, token: Option<St
         request = request.bearer_auth(token);
     }
     let mut reply = request.send().await.map_err(|e| format!("{address}: {}", root_cause(&e)))?;
+    if reply.status() == StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
     if !reply.status().is_success() {
         return Err(format!("{address} answered {}", reply.status()));
     }
@@ -57,7 +70,7 @@ async fn fetch(address: SocketAddr, method: Method, path: &str, token: Option<St
         }
         body.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&body).map_err(|e| format!("{address} answered something else than JSON: {e}"))
+    serde_json::from_slice(&body).map(Some).map_err(|e| format!("{address} answered something else than JSON: {e}"))
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {

@@ -14,6 +14,7 @@ mod login;
 mod logout;
 mod outcome;
 mod password;
+mod queue;
 mod run;
 mod send;
 mod sign_in_ui;
@@ -51,6 +52,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Login(args) => login::run(file, args),
         Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),
+        Command::Queue(args) => queue::run(file, &args.command),
         Command::Console => console::run(file),
         Command::Send(args) => send::run(file, args),
         Command::Password(args) => password::run(args, |account| local_password::reset(file, account)),

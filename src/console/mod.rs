@@ -13,6 +13,7 @@ mod look;
 mod mailboxes;
 mod overview;
 mod plot;
+mod queue;
 mod sheet;
 mod sign_ins;
 mod status;
@@ -55,6 +56,7 @@ use crate::{
     meter::Meter,
     net::Peer,
     oauth::{Keepers, Phase, SignInState},
+    queue::Queue,
     store::{Store, Trouble},
 };
 
@@ -70,6 +72,7 @@ pub struct Console {
     pub meter: Meter,
     pub keepers: Arc<Keepers>,
     pub store: Arc<Store>,
+    pub queue: Arc<Queue>,
     /// Listeners are open and the daemon is not draining.
     pub ready: AtomicBool,
     pub accounts: RwLock<Vec<Arc<Account>>>,
@@ -144,6 +147,9 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
     let api = Router::new()
         .route("/api/status", get(status))
         .route("/api/ticket", post(entry::ticket))
+        .route("/api/queue", get(queue::list))
+        .route("/api/queue/{id}", get(queue::show))
+        .route("/api/queue/{id}/{order}", post(queue::order))
         .route_layer(middleware::from_fn_with_state(with(), admit));
     let open = Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -239,6 +245,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
     let first = |end: fn(&SignInState) -> Option<Timestamp>| states.iter().filter_map(end).min();
     let policy = first(|state| state.policy_ends_at);
     console.meter.next_sign_in(&[("policy", policy), ("unused", first(|state| state.idle_until))]);
+    console.queue.measure();
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     (kind, console.meter.text()).into_response()
 }

@@ -7,6 +7,7 @@ mod core_files;
 mod health;
 mod listeners;
 mod log;
+mod mail_queue;
 mod memory;
 mod notify;
 mod run;
@@ -34,7 +35,7 @@ use tracing::{info, warn};
 use health::Health;
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
-use notify::{Notifier, Orders};
+use notify::{Mail, Notifier, Orders};
 pub use run::run;
 pub use supervisor::Signals;
 
@@ -47,8 +48,8 @@ use crate::{
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
     outbound::{Governor, Outbound, Refusals, Seen},
+    queue::OpenFault,
     session::Gate,
-    spool::{Spool, SpoolFault},
     store::{Lock, Store, StoreError},
 };
 
@@ -66,7 +67,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
-    Spool(SpoolFault),
+    Queue(OpenFault),
     Console { address: SocketAddr, cause: io::Error },
     Io { what: &'static str, cause: io::Error },
 }
@@ -76,7 +77,7 @@ impl fmt::Display for StartFault {
         match self {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
-            StartFault::Spool(fault) => write!(f, "{fault}"),
+            StartFault::Queue(fault) => write!(f, "{fault}"),
             StartFault::Console { address, cause } => {
                 write!(f, "the console cannot listen on {address}: {cause}")
             }
@@ -94,7 +95,7 @@ impl StartFault {
                 "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
                     .to_owned()
             }
-            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Spool(_) | StartFault::Io { .. } => {
+            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost config check` and `gatepost status` tell more".to_owned()
             }
         }
@@ -106,12 +107,6 @@ impl std::error::Error for StartFault {}
 impl From<SetupFault> for StartFault {
     fn from(fault: SetupFault) -> Self {
         StartFault::Setup(fault)
-    }
-}
-
-impl From<SpoolFault> for StartFault {
-    fn from(fault: SpoolFault) -> Self {
-        StartFault::Spool(fault)
     }
 }
 
@@ -200,19 +195,26 @@ impl Daemon {
     /// What runs beside the sessions until the daemon drains.
     fn watch(&self, gate: &Gate, pages: Option<String>) {
         let (keepers, done) = (gate.outbound.keepers.clone(), self.closing.clone());
-        let current = self.gate.clone();
+        let (current, queue) = (self.gate.clone(), gate.queue.clone());
+        // Among the sessions: a drain waits for its deliveries too.
+        self.sessions.spawn(queue.clone().run(self.closing.clone(), self.cut_off.clone()));
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
             tokio::select! {
                 () = keepers.follow_store(STORE_CHECK) => {}
                 () = keepers.tend_mailboxes() => {}
                 () = follow_passwords(&current) => {}
+                () = mail_queue::follow_sign_ins(&queue, &keepers) => {}
                 () = done.cancelled() => {}
             }
         });
         let notifier = Notifier {
             keepers: gate.outbound.keepers.clone(),
             calendar: self.calendar.clone(),
+            mail: Box::new({
+                let queue = gate.queue.clone();
+                move || Mail::of(&queue)
+            }),
             store: gate.store.clone(),
             meter: gate.meter.clone(),
             host: gate.host.clone(),
@@ -270,23 +272,26 @@ impl Daemon {
         // Kept for all who hold it: keepers, notices, and sign-ins on pages of the console.
         self.http.take_over(&HttpClient::new(&config.network, &tls)?);
         before.keepers.apply(&sign_ins(config), &domains(config));
+        let outbound = Arc::new(Outbound {
+            keepers: before.keepers.clone(),
+            tls,
+            mail_proxy: config.network.mail_proxy.clone(),
+            seen: before.seen.clone(),
+            refusals: Refusals::default(),
+            governor: before.governor.clone(),
+            meter: before.meter.clone(),
+            http: self.http.clone(),
+            graph_seats: before.graph_seats.clone(),
+            host: before.host.clone(),
+        });
+        old.queue.apply(mail_queue::orders(config, &outbound));
         let gate = Arc::new(Gate {
             register: Register::new(&config.accounts, &config.domains, &config.clients),
             passwords: old.passwords.clone(),
             guesses: old.guesses.clone(),
             store: old.store.clone(),
-            outbound: Arc::new(Outbound {
-                keepers: before.keepers.clone(),
-                tls,
-                mail_proxy: config.network.mail_proxy.clone(),
-                seen: before.seen.clone(),
-                refusals: Refusals::default(),
-                governor: before.governor.clone(),
-                meter: before.meter.clone(),
-                http: self.http.clone(),
-                graph_seats: before.graph_seats.clone(),
-                host: before.host.clone(),
-            }),
+            queue: old.queue.clone(),
+            outbound,
             spool: old.spool.clone(),
             meter: old.meter.clone(),
             host: old.host.clone(),
@@ -350,6 +355,7 @@ impl Daemon {
             meter: gate.meter.clone(),
             keepers: gate.outbound.keepers.clone(),
             store: gate.store.clone(),
+            queue: gate.queue.clone(),
             ready: AtomicBool::new(true),
             accounts: RwLock::new(config.accounts.clone()),
             domains: RwLock::new(config.domains.clone()),
@@ -425,7 +431,6 @@ async fn build_gate(
     keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
     let host = supervisor::host_name();
-    let spool = Spool::open(&config.state_directory().join("queue"))?;
     let outbound = Outbound {
         keepers,
         tls,
@@ -438,13 +443,16 @@ async fn build_gate(
         graph_seats: Arc::default(),
         host: host.clone(),
     };
+    let outbound = Arc::new(outbound);
+    let queue = mail_queue::open(config, store.clone(), &outbound, meter.clone(), host.clone()).await?;
     Ok(Gate {
         register: Register::new(&config.accounts, &config.domains, &config.clients),
         passwords: Arc::new(passwords),
         guesses: Arc::new(Guesses::default()),
         store,
-        outbound: Arc::new(outbound),
-        spool,
+        spool: queue.spool().clone(),
+        queue,
+        outbound,
         meter,
         host,
         sign_on: config.daemon.sign_on,

@@ -68,6 +68,17 @@ struct EndingLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DeliveryLabel {
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
 }
@@ -177,6 +188,10 @@ pub struct Meter {
     notifications: Family<NotificationLabel, Counter>,
     endings: Family<EndingLabel, Gauge>,
     next_sign_in: Family<ReasonLabel, Gauge>,
+    queue_deliveries: Family<DeliveryLabel, Counter>,
+    queue_messages: Family<StateLabel, Gauge>,
+    queue_oldest: Gauge,
+    queue_bytes: Gauge,
     login_seconds: Timed,
     sign_on_seconds: Timed,
     message_seconds: Histogram,
@@ -231,6 +246,15 @@ impl Meter {
         let next_sign_in = Family::default();
         let what = "When the first sign-in has to be renewed by a person, in seconds since 1970";
         registry.register("next_sign_in_timestamp_seconds", what, next_sign_in.clone());
+        let queue_deliveries = Family::default();
+        let what = "Recipients of queued messages by what came of an attempt, and why";
+        registry.register("queue_deliveries", what, queue_deliveries.clone());
+        let queue_messages = Family::default();
+        registry.register("queue_messages", "Messages in the queue", queue_messages.clone());
+        let queue_oldest = Gauge::default();
+        registry.register("queue_oldest_seconds", "Age of the oldest message that is not held", queue_oldest.clone());
+        let queue_bytes = Gauge::default();
+        registry.register("queue_bytes", "Octets of all message bodies on disk", queue_bytes.clone());
         let login_seconds = Timed::new_with_constructor(clock);
         registry.register("login_seconds", "From complete credentials to the answer", login_seconds.clone());
         let sign_on_seconds = Timed::new_with_constructor(clock);
@@ -257,6 +281,10 @@ impl Meter {
             notifications,
             endings,
             next_sign_in,
+            queue_deliveries,
+            queue_messages,
+            queue_oldest,
+            queue_bytes,
             login_seconds,
             sign_on_seconds,
             message_seconds,
@@ -327,6 +355,26 @@ impl Meter {
                 self.next_sign_in.get_or_create(&ReasonLabel { reason }).set(at.as_second());
             }
         }
+    }
+
+    /// So many recipients of a queued message had this outcome in one attempt. `reason`: one of a few words, or the id
+    /// of a fault.
+    pub fn queue_deliveries(&self, outcome: &'static str, reason: &'static str, recipients: u64) {
+        if recipients > 0 {
+            self.queue_deliveries.get_or_create(&DeliveryLabel { outcome, reason }).inc_by(recipients);
+        }
+    }
+
+    /// How the queue stands.
+    pub fn queue(&self, waiting: usize, held: usize, oldest: Duration, octets: u64) {
+        let set = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        for (state, n) in [("waiting", waiting), ("held", held)] {
+            set(&*self.queue_messages.get_or_create(&StateLabel { state }), n as u64);
+        }
+        set(&self.queue_oldest, oldest.as_secs());
+        set(&self.queue_bytes, octets);
     }
 
     pub fn fault(&self, protocol: Protocol, account: &str, fault: &Fault) {

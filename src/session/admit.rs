@@ -282,6 +282,8 @@ impl<'a> Door<'a> {
                 outbound.reach_graph(account, deadline, stage).await?;
                 Ok(spooled(Destination::Graph))
             }
+            // Whether it can be sent on is the queue's to find out.
+            destination @ (Destination::Queue | Destination::Hold) => Ok(spooled(destination)),
         }
     }
 

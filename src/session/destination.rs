@@ -1,6 +1,6 @@
 //! Where the messages of a session go.
 
-use crate::account::{Admitted, Route};
+use crate::account::{Admitted, Delivery, Route};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Destination {
@@ -8,14 +8,22 @@ pub(super) enum Destination {
     Upstream,
     /// Here first, then to Graph, while the client waits.
     Graph,
+    /// Here, and on from the queue.
+    Queue,
+    /// Here, until somebody lets it go.
+    Hold,
 }
 
 impl Destination {
     /// As the configuration has it for this client.
     pub(super) fn of(admitted: &Admitted) -> Self {
-        match admitted.account.sending.route {
-            Route::Graph => Self::Graph,
-            Route::Smtp | Route::SmtpThenGraph => Self::Upstream,
+        if admitted.is_captured() {
+            return Self::Hold;
+        }
+        match (admitted.delivery(), admitted.account.sending.route) {
+            (Delivery::Queue, _) => Self::Queue,
+            (Delivery::Direct, Route::Graph) => Self::Graph,
+            (Delivery::Direct, Route::Smtp | Route::SmtpThenGraph) => Self::Upstream,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     meter::Meter,
     net::{ListenerTls, ServerTls, Stream},
     outbound::Outbound,
+    queue::Queue,
     spool::Spool,
     store::Store,
     wire::Protection,
@@ -22,6 +23,8 @@ pub struct Gate {
     pub guesses: Arc<Guesses>,
     pub store: Arc<Store>,
     pub outbound: Arc<Outbound>,
+    /// Where messages wait that are delivered later.
+    pub queue: Arc<Queue>,
     /// For messages that do not go on as they come.
     pub spool: Spool,
     pub meter: Meter,

@@ -230,7 +230,7 @@ impl<'a> Relay<'a> {
                 Some(channel) => Sink::Upstream(channel),
                 None => return self.refuse_data(&lost_reply(&Lost::Closed)).await,
             },
-            Destination::Graph => Sink::Spool(None),
+            Destination::Graph | Destination::Queue | Destination::Hold => Sink::Spool(None),
         };
         self.has_sent = true;
         transaction::run(self, envelope, sink).await

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     base::{Fault, Protocol},
     outbound::{self, Lost, Report, Verdict},
+    queue::hold,
     spool::{Draft, Spooled},
     wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
 };
@@ -24,8 +25,24 @@ pub(super) async fn hand_over(relay: &Relay<'_>, mail: &Mail, recipients: &[Rcpt
     let envelope = outbound::Envelope { mail: mail.clone(), recipients: recipients.to_vec() };
     match relay.destination {
         Destination::Graph => post(relay, &envelope, &message).await,
+        Destination::Queue => queue(relay, &envelope, message, None).await,
+        Destination::Hold => queue(relay, &envelope, message, Some(hold::CAPTURE)).await,
         // Nothing is spooled then.
         Destination::Upstream => lost_reply(&Lost::Closed),
+    }
+}
+
+/// `why`: it waits until somebody lets it go.
+async fn queue(relay: &Relay<'_>, envelope: &outbound::Envelope, message: Spooled, why: Option<&str>) -> Reply {
+    let Relay { gate, entry, admitted, .. } = relay;
+    let client = admitted.client_name();
+    match gate.queue.accept(&admitted.account, client, entry.id(), envelope, message, why).await {
+        Ok(id) if why.is_some() => Reply::new(250, format!("2.0.0 Kept on hold as {id}, nothing is sent")),
+        Ok(id) => Reply::new(250, format!("2.0.0 Queued as {id}")),
+        Err(refusal) => {
+            warn!(session = entry.id(), account = admitted.account.address, "not queued: {refusal}");
+            refusal.reply()
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod fault;
 mod lease;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use std::{
@@ -68,6 +68,11 @@ impl Spool {
         made.map_err(|cause| SpoolFault::new(directory, cause))?;
         let directory = directory.to_owned();
         Ok(Self(Arc::new(Room { directory, held: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) })))
+    }
+
+    /// The directory that belongs to a database, beside it and by its name: two stores never sweep each other's files.
+    pub fn beside(database: &Path) -> PathBuf {
+        database.with_extension("queue")
     }
 
     /// How many octets all files together may have. What is there already stays.

@@ -57,6 +57,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The disk, its quota or the database itself has no room.
+    pub fn is_full(&self) -> bool {
+        const FULL: i32 = 13;
+        match self {
+            Self::Database { cause, .. } => {
+                let code = cause.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+                code.is_some_and(|code| code & 0xff == FULL)
+            }
+            Self::File { cause, .. } => {
+                matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
+    }
+
     /// Another process may be making the same store at this moment.
     pub(super) fn is_crowd(&self) -> bool {
         /// SQLITE_BUSY and SQLITE_LOCKED; their extended codes have them in the lowest byte.

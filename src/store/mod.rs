@@ -6,6 +6,7 @@ mod error;
 mod key;
 mod lock;
 pub mod private_file;
+mod queue;
 mod readiness;
 mod rotation;
 mod row;
@@ -21,6 +22,9 @@ mod unlock;
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::Lock;
+pub use queue::{
+    Ended, EndedRecipient, NewMessage, Outline, QueueFilter, QueuedMessage, QueuedRecipient, RecipientState,
+};
 pub use readiness::Trouble;
 pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};

@@ -311,7 +311,8 @@ fn everything_in_the_state_directory_is_the_owners_alone() {
     assert!(files.len() >= 4, "{files:?}");
     for path in files {
         let public = path.extension().is_some_and(|end| end == "pem") && !path.to_string_lossy().contains("key");
-        assert!(public || mode(&path) == 0o600, "{}: {:o}", path.display(), mode(&path));
+        let own = if path.is_dir() { 0o700 } else { 0o600 };
+        assert!(public || mode(&path) == own, "{}: {:o}", path.display(), mode(&path));
     }
     assert_eq!(mode(&state), 0o700);
     assert!(Command::new("kill").arg(daemon.id().to_string()).status().unwrap().success());

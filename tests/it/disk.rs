@@ -23,7 +23,7 @@ set -eu
 mkdir "$1/small"
 mount -t tmpfs -o size=4m small "$1/small"
 # Files of SQLite's log go when whoever made them lets go.
-for file in "$1"/*; do [ "$file" = "$1/small" ] || cp -a "$file" "$1/small" || [ ! -e "$file" ]; done
+for file in "$1"/*; do [ "$file" = "$1/small" ] || cp -a "$file" "$1/small" 2>/dev/null || [ ! -e "$file" ]; done
 mount --move "$1/small" "$1"
 shift
 exec "$@"

@@ -38,6 +38,7 @@ mod pages_in_japanese;
 mod pop3;
 mod presets;
 mod process;
+mod queue;
 mod quirks;
 mod repair;
 mod shared_mailboxes;

@@ -165,7 +165,7 @@ async fn a_message_that_comes_byte_by_byte_is_repaired_like_any_other() {
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
     smtp.exchange("DATA", "354 ").await;
-    for byte in format!("Date: x\r\nMessage-ID: y\r\n\r\nB\u{fc}ro\r\n.\r\nQUIT\r\n").bytes() {
+    for byte in "Date: x\r\nMessage-ID: y\r\n\r\nB\u{fc}ro\r\n.\r\nQUIT\r\n".bytes() {
         smtp.send(&[byte]).await;
     }
     smtp.expect("250 2.0.0").await;

@@ -16,6 +16,7 @@ const ROWS: &[&[&str]] = &[
     &["oauth"],
     &["account"],
     &["outbound", "expiry"],
+    &["queue"],
     &["session"],
     &["console"],
     &["config"],

@@ -14,17 +14,23 @@ pub enum Kind {
     SignInEnding,
     SecretExpiring,
     CertificateExpiring,
+    /// Mail has waited in the queue for long.
+    QueueStuck,
+    /// Mail failed for good.
+    MessageFailed,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::SignInNeeded,
         Self::SignInRefused,
         Self::SignInAgainOk,
         Self::SignInEnding,
         Self::SecretExpiring,
         Self::CertificateExpiring,
+        Self::QueueStuck,
+        Self::MessageFailed,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +41,8 @@ impl Kind {
             Kind::SignInEnding => "sign-in-ending",
             Kind::SecretExpiring => "secret-expiring",
             Kind::CertificateExpiring => "certificate-expiring",
+            Kind::QueueStuck => "queue-stuck",
+            Kind::MessageFailed => "message-failed",
         }
     }
 }

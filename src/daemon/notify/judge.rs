@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::{
     event::{Event, Kind},
     ladder::rung,
+    mail::{self, Mail},
     words,
 };
 use crate::{
@@ -39,6 +40,8 @@ pub struct Facts<'a> {
     /// Whose mailboxes nobody listed.
     pub domains: &'a [DomainSignIns],
     pub endings: &'a [Ending],
+    /// What waits in the queue, and what failed.
+    pub mail: &'a Mail,
     pub told: &'a HashMap<String, Telling>,
     /// Whether a topic waits for an answer or a later try.
     pub is_busy: &'a dyn Fn(&str) -> bool,
@@ -85,13 +88,15 @@ pub fn judge(facts: &Facts<'_>) -> Vec<Notice> {
         let event = words::of_sign_ins(facts, kind, fault.and_then(catalog::find), app, &group)?;
         Some(Notice { event, topics: group.topics })
     });
-    sign_ins.chain(facts.endings.iter().filter_map(|one| expiring(facts, one))).collect()
+    let endings = facts.endings.iter().filter_map(|one| expiring(facts, one));
+    sign_ins.chain(endings).chain(mail::judge(facts)).collect()
 }
 
 /// Topics of things that are no longer there. A mailbox of a domain may be asleep, or not found yet after a start: what
 /// was told of it stands while its domain is configured.
 pub fn outdated(facts: &Facts<'_>) -> Vec<String> {
     let mut known: HashSet<String> = facts.endings.iter().map(topic_of_ending).collect();
+    known.extend(mail::topics(facts));
     known.extend(facts.states.iter().flat_map(|state| [topic_of(state), topic_of_end(state)]));
     let of_domain = |topic: &str| {
         let key = topic.split_once(' ').map(|(_, key)| key).unwrap_or_default();
@@ -143,7 +148,7 @@ fn has_new_token(state: &SignInState, told: &Telling) -> bool {
     since.is_some_and(|at| told_at.is_none_or(|told_at| at.as_second() >= told_at))
 }
 
-fn is_worth_repeating(facts: &Facts<'_>, told: &Telling) -> bool {
+pub(super) fn is_worth_repeating(facts: &Facts<'_>, told: &Telling) -> bool {
     let Some(at) = timestamp(told.at) else { return true };
     let age = facts.now.as_second() - at.as_second();
     // A clock that was put back must not silence anybody.

@@ -9,6 +9,7 @@ mod command;
 mod event;
 mod judge;
 mod ladder;
+mod mail;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -28,6 +29,7 @@ use tracing::{info, warn};
 use channels::Channels;
 use event::{Event, Severity};
 use judge::{Facts, Notice, judge, outdated};
+pub use mail::Mail;
 
 use crate::{
     config::Config,
@@ -82,6 +84,8 @@ impl Orders {
 pub struct Notifier {
     pub keepers: Arc<Keepers>,
     pub calendar: Arc<Calendar>,
+    /// How the queue stands.
+    pub mail: Box<dyn Fn() -> Mail + Send + Sync>,
     pub store: Arc<Store>,
     pub meter: Meter,
     pub host: String,
@@ -245,6 +249,7 @@ impl Notifier {
             addresses: &orders.addresses,
             domains: &orders.domains,
             endings: &self.calendar.endings(now),
+            mail: &(self.mail)(),
             told: &memory.told,
             is_busy: &|topic| memory.under_way.contains_key(topic) || memory.put_off.contains_key(topic),
             host: &self.host,

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Notifier, Orders,
+    Mail, Notifier, Orders,
     channels::Channels,
     event::{Event, Kind, Severity},
     judge::{Facts, Notice, judge, outdated},
@@ -87,6 +87,7 @@ impl Stage {
             addresses: &self.states.iter().filter(|_| !self.nobody_listed).map(address).collect(),
             domains: &self.domains,
             endings: &endings,
+            mail: &Mail::default(),
             told: &self.told,
             is_busy: &|_| false,
             host: "mailhost",
@@ -378,6 +379,7 @@ impl House {
         let notifier = Notifier {
             keepers: keepers.clone(),
             calendar: calendar.clone(),
+            mail: Box::new(Mail::default),
             store: store.clone(),
             meter: meter.clone(),
             host: "mailhost".into(),

@@ -49,7 +49,7 @@ pub(super) fn of_sign_ins(
             event.text = format!("{who}: all is well again, mail passes.");
         }
         Kind::SignInEnding => ahead(&mut event, facts, group, &who, &place, due?),
-        Kind::SecretExpiring | Kind::CertificateExpiring => return None,
+        Kind::SecretExpiring | Kind::CertificateExpiring | Kind::QueueStuck | Kind::MessageFailed => return None,
     }
     event.text = format!("Gatepost on {}: {}", facts.host, event.text);
     event.accounts = accounts;
@@ -134,7 +134,7 @@ pub(super) fn of_ending(
     }
 }
 
-fn bare(facts: &Facts<'_>, kind: Kind) -> Event {
+pub(super) fn bare(facts: &Facts<'_>, kind: Kind) -> Event {
     Event {
         event: kind,
         severity: Severity::Warning,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use gatepost::{
-    account::{Limits, LocalPassword},
+    account::{Delivery, Limits, LocalPassword, Sender},
     config::{self, Config, Problems, Severity, Surroundings},
     net::UpstreamTls,
     oauth::{AppCredential, Rotation},
@@ -384,23 +384,28 @@ fn recipients_are_addresses_and_domains_and_never_nobody() {
 
 #[test]
 fn what_comes_later_is_refused_never_ignored() {
-    let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
-    let client = format!("{account}{COPIER}from = [\"10.0.0.1\"]\n");
     for text in [
-        format!("{account}delivery = \"queue\"\n"),
-        format!("{client}capture = true\n"),
-        format!("{client}delivery = \"queue\"\n"),
+        format!(
+            "{APP}{ANN}password = \"{HASH}\"\n[[listener]]\nprotocol = \"smtp\"\nlisten = [\"127.0.0.1:0\"]\npass-through = true\n"
+        ),
         "[store]\nurl = \"postgres://db/gatepost\"\n".to_owned(),
     ] {
         assert!(refused(&text).contains("not available in this version"), "{text}");
     }
-    for text in ["[queue]\nmax-age-hours = 24\n".to_owned(), "[queue]\npostmaster = \"admin@contoso.com\"\n".to_owned()]
-    {
-        let (_, warnings) = check(&text).unwrap();
-        assert!(warnings.to_string().contains("this version"), "{warnings}");
-    }
-    fine(&format!("{client}sender = \"force\"\nrepair = true\n"));
-    fine(&format!("{client}sender = \"keep\"\nrepair = false\ncapture = false\ndelivery = \"direct\"\n"));
+}
+
+#[test]
+fn how_messages_leave_is_the_accounts_to_say_and_the_clients_where_it_has_a_word_of_its_own() {
+    let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
+    let config = fine(&format!(
+        "[queue]\nmax-age-hours = 24\npostmaster = \"admin@contoso.com\"\n{account}delivery = \"queue\"\n\
+         {COPIER}from = [\"10.0.0.1\"]\ndelivery = \"direct\"\ncapture = true\nsender = \"force\"\n"
+    ));
+    assert_eq!(config.accounts[0].sending.delivery, Delivery::Queue);
+    let rules = &config.clients[0].rules;
+    assert_eq!((rules.delivery, rules.capture, rules.sender), (Some(Delivery::Direct), true, Sender::Force));
+    assert!(rules.repair, "a client without a login is repaired");
+    assert_eq!(config.queue.max_age.as_secs(), 24 * 3600);
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! The queue without a daemon: rows of the store. Whoever changes one holds the daemon's lock meanwhile.
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        outcome::Failure,
+        state::{block_on, refuse_foreign_store},
+    },
+    Order,
+    args::{QueueListArgs, QueueState},
+};
+use crate::{
+    config::Config,
+    queue::{Done, QueueView, hold, read_head, view},
+    spool::Spool,
+    store::{Lock, QueueFilter, QueuedMessage, Store, StoreError},
+};
+
+pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failure> {
+    let (is_held, is_under_way) = match args.state {
+        None => (None, None),
+        Some(QueueState::Waiting) => (Some(false), Some(false)),
+        Some(QueueState::UnderWay) => (None, Some(true)),
+        Some(QueueState::Held) => (Some(true), Some(false)),
+    };
+    let QueueListArgs { account, sender, recipient, client, limit, .. } = args.clone();
+    let most = limit.saturating_add(1);
+    let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, most };
+    block_on(async {
+        let found = open(config).await?.search_queue(&filter).await?;
+        let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+        let is_cut = found.len() > shown;
+        Ok(json!(QueueView { messages: found.iter().take(shown).map(view).collect(), is_cut }))
+    })
+}
+
+pub(super) fn show(config: &Config, id: &str) -> Result<Option<Value>, Failure> {
+    block_on(async {
+        let store = open(config).await?;
+        let Some(message) = store.queued_by_id(id).await? else { return Ok(None) };
+        let body = spool(&store)?.kept(&message.id).await;
+        let head = match &body {
+            Ok(body) => read_head(body).await.ok(),
+            Err(_) => None,
+        };
+        let head = head.map(|head| String::from_utf8_lossy(&head).into_owned());
+        Ok(Some(json!({ "message": view(&message), "header": head })))
+    })
+}
+
+pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Failure> {
+    block_on(async {
+        refuse_foreign_store(&config.store.url)?;
+        // A daemon whose console is switched off may run, and has the message in its memory.
+        let lock = Lock::take(&config.store).map_err(|error| match error {
+            StoreError::InUse { .. } => Failure::new(
+                "a daemon runs on this store, and cannot be asked",
+                "let [console] listen, or stop the daemon first",
+            ),
+            other => other.into(),
+        })?;
+        let store = open(config).await?;
+        let Some(message) = store.queued_by_id(id).await? else { return Ok(Done::NotThere) };
+        let done = carry_out(&store, &message, order).await;
+        drop(lock);
+        done
+    })
+}
+
+async fn carry_out(store: &Store, message: &QueuedMessage, order: Order) -> Result<Done, Failure> {
+    let is_missing = message.hold.as_deref() == Some(hold::BODY_MISSING);
+    match order {
+        Order::Release | Order::Retry if is_missing => return Ok(Done::BodyMissing),
+        Order::Retry if message.hold.is_some() => return Ok(Done::Held),
+        Order::Release if message.hold.is_none() => return Ok(Done::NotHeld),
+        Order::Hold if message.hold.is_some() => {}
+        Order::Hold => drop(store.hold_queued(message.sequence, Some(hold::BY_HAND)).await?),
+        Order::Release => drop(store.hold_queued(message.sequence, None).await?),
+        Order::Retry => drop(store.hasten_queued(message.sequence).await?),
+        Order::Drop => {
+            store.dequeue(message.sequence).await?;
+            if let Ok(body) = spool(store)?.kept(&message.id).await {
+                // What stays is an orphan, and goes at the next start.
+                let _ = body.remove().await;
+            }
+        }
+    }
+    Ok(Done::Done)
+}
+
+async fn open(config: &Config) -> Result<Store, Failure> {
+    refuse_foreign_store(&config.store.url)?;
+    Ok(Store::open(&config.store).await?)
+}
+
+fn spool(store: &Store) -> Result<Spool, Failure> {
+    let fault = |fault: crate::spool::SpoolFault| Failure::new(fault.to_string(), "nothing was changed");
+    Spool::open(&Spool::beside(store.path())).map_err(fault)
+}

@@ -1,0 +1,99 @@
+//! The queue over HTTP, for `gatepost queue` and for programs: look, hold, release, retry, drop.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Console;
+use crate::{
+    queue::{Order, QueueView, view},
+    store::QueueFilter,
+};
+
+/// Messages in one answer, if nobody says; and at most.
+const SHOWN: u32 = 200;
+const SHOWN_CAP: u32 = 2000;
+
+/// `?account=&sender=&recipient=&client=&state=&limit=`; each may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Search {
+    account: Option<String>,
+    sender: Option<String>,
+    recipient: Option<String>,
+    client: Option<String>,
+    /// waiting | under-way | held
+    state: Option<String>,
+    limit: Option<u32>,
+}
+
+impl Search {
+    /// `None`: there is no such state. One more than is shown, to know whether there are more.
+    fn filter(self) -> Option<(QueueFilter, usize)> {
+        let (is_held, is_under_way) = match self.state.as_deref() {
+            None => (None, None),
+            Some("waiting") => (Some(false), Some(false)),
+            Some("under-way") => (None, Some(true)),
+            Some("held") => (Some(true), Some(false)),
+            Some(_) => return None,
+        };
+        let shown = self.limit.unwrap_or(SHOWN).min(SHOWN_CAP);
+        let Self { account, sender, recipient, client, .. } = self;
+        let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, most: shown + 1 };
+        Some((filter, shown as usize))
+    }
+}
+
+pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Query<Search>) -> Response {
+    let Some((filter, shown)) = search.filter() else {
+        return refusal(StatusCode::BAD_REQUEST, "state is waiting, under-way or held");
+    };
+    match console.queue.search(&filter).await {
+        Ok(found) => {
+            let is_cut = found.len() > shown;
+            Json(QueueView { messages: found.iter().take(shown).map(view).collect(), is_cut }).into_response()
+        }
+        Err(error) => broken(&error),
+    }
+}
+
+pub(super) async fn show(State(console): State<Arc<Console>>, Path(id): Path<String>) -> Response {
+    match console.queue.message(&id).await {
+        Ok(Some(message)) => {
+            let head = console.queue.head(&message).await;
+            Json(json!({ "message": view(&message), "header": head })).into_response()
+        }
+        Ok(None) => nothing(&id),
+        Err(error) => broken(&error),
+    }
+}
+
+pub(super) async fn order(State(console): State<Arc<Console>>, Path((id, word)): Path<(String, String)>) -> Response {
+    let Some(order) = Order::ALL.into_iter().find(|order| order.as_str() == word) else {
+        return refusal(StatusCode::NOT_FOUND, "hold, release, retry or drop");
+    };
+    match console.queue.order(&id, order).await {
+        Ok(done) => Json(json!({ "id": id, "order": word, "done": done.as_str() })).into_response(),
+        Err(error) => broken(&error),
+    }
+}
+
+fn nothing(id: &str) -> Response {
+    refusal(StatusCode::NOT_FOUND, &format!("no message {id} in the queue: it was delivered or dropped, or never was"))
+}
+
+/// Only who may see everything gets here.
+fn broken(error: &dyn std::fmt::Display) -> Response {
+    refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+}
+
+fn refusal(status: StatusCode, words: &str) -> Response {
+    (status, Json(json!({ "error": words }))).into_response()
+}

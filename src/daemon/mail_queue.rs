@@ -1,0 +1,53 @@
+//! The queue as the daemon runs it: opened beside the store, served by the ways out of each configuration, told of
+//! sign-ins.
+
+use std::sync::Arc;
+
+use super::StartFault;
+use crate::{
+    config::Config,
+    meter::Meter,
+    oauth::{Keepers, Phase},
+    outbound::Outbound,
+    queue::{Orders, Queue},
+    spool::Spool,
+    store::Store,
+};
+
+/// Takes up what the last process left.
+pub(super) async fn open(
+    config: &Config,
+    store: Arc<Store>,
+    outbound: &Arc<Outbound>,
+    meter: Meter,
+    host: String,
+) -> Result<Arc<Queue>, StartFault> {
+    let spool = Spool::open(&Spool::beside(store.path())).map_err(|fault| StartFault::Queue(fault.into()))?;
+    let clock = outbound.keepers.clock();
+    let queue = Queue::open(store, spool, clock, meter, host, orders(config, outbound)).await;
+    queue.map(Arc::new).map_err(StartFault::Queue)
+}
+
+/// What a configuration says to it.
+pub(super) fn orders(config: &Config, outbound: &Arc<Outbound>) -> Orders {
+    Orders {
+        way_out: outbound.clone(),
+        accounts: config.accounts.clone(),
+        domains: config.domains.clone(),
+        max_age: config.queue.max_age,
+        max_bytes: config.queue.max_bytes,
+        postmaster: config.queue.postmaster.clone(),
+    }
+}
+
+/// Mail that waits for a sign-in goes as soon as there is one. Runs until dropped, or the keepers end.
+pub(super) async fn follow_sign_ins(queue: &Queue, keepers: &Keepers) {
+    let mut changes = keepers.changes();
+    while changes.changed().await.is_ok() {
+        let states = keepers.states();
+        queue.notice_sign_ins(|account| {
+            let key = account.sign_in.key();
+            states.iter().any(|state| state.key == key && state.phase == Phase::Ready)
+        });
+    }
+}

@@ -1,0 +1,189 @@
+//! Tells the sender that a message, or some of its recipients, failed (RFC 3461, RFC 3464).
+//!
+//! A notice goes through the same mailbox with the null sender. Where that is refused it goes as the mailbox, and where
+//! the sender's address is refused, to the postmaster of the configuration. The failures of one attempt are one notice.
+//! It is never sent for a notice, for a message without a sender, nor for a recipient that wants none; then, and where
+//! every way is shut, the log and `notify` have it.
+
+mod advice;
+mod head;
+mod mime;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use tracing::{error, info, warn};
+
+use super::{
+    Queue,
+    envelope::{mail_line, read_mail, read_recipient, recipient_line},
+    fault::NotQueued,
+    outcome,
+};
+use crate::{
+    spool::{Spooled, random_word},
+    store::{NewMessage, QueuedMessage, QueuedRecipient, RecipientState},
+    wire::smtp::{Mail, Rcpt},
+};
+pub use head::read as read_head;
+use report::{Facts, Failed};
+
+/// The ways of a notice, as they stand in the store.
+const BY_NOBODY: u8 = 1;
+const BY_THE_MAILBOX: u8 = 2;
+const TO_THE_POSTMASTER: u8 = 3;
+
+/// What `Queue::tell_sender` did.
+pub(super) enum Told {
+    /// There is nothing to tell any more.
+    Settled,
+    /// It was a notice, and goes another way.
+    Redirected,
+}
+
+/// A failure, for who tells people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureNote {
+    pub queue_id: String,
+    pub account: String,
+    pub sender: String,
+    pub recipients: Vec<String>,
+    pub reply: String,
+    /// The sender gets a notice.
+    pub is_told: bool,
+}
+
+impl Queue {
+    /// Cancel safe: it is told once, or still to be told.
+    pub(super) async fn tell_sender(&self, message: &QueuedMessage) -> Result<Told, NotQueued> {
+        let is_news = |one: &&QueuedRecipient| one.state == RecipientState::Failed && !one.is_reported;
+        let failed: Vec<&QueuedRecipient> = message.recipients.iter().filter(is_news).collect();
+        if failed.is_empty() {
+            return Ok(Told::Settled);
+        }
+        if message.bounce > 0 {
+            return self.other_way(message, &failed).await;
+        }
+        let sender = read_mail(&message.mail).unwrap_or_default();
+        let wanted: Vec<Failed> = failed.iter().filter_map(|one| Failed::of(one)).collect();
+        let notice = match (sender.address.is_empty(), wanted.is_empty()) {
+            (false, false) => Some(self.write_notice(message, &sender, &wanted).await?),
+            _ => None,
+        };
+        self.note(message, &sender.address, &failed, notice.is_some());
+        let Some((notice, mut body)) = notice else {
+            let why = if sender.address.is_empty() { "it has no sender" } else { "no notice is wanted" };
+            warn!(
+                queue_id = message.id,
+                session = message.session,
+                "delivery failed and nobody is told by mail: {why}"
+            );
+            self.store.report_failures(message.sequence, None).await?;
+            return Ok(Told::Settled);
+        };
+        let turn = self.acceptance.lock().await;
+        if let Some(sequence) = self.store.report_failures(message.sequence, Some(&notice)).await? {
+            body.keep();
+            self.enter(sequence, &notice);
+        }
+        drop(turn);
+        info!(
+            queue_id = message.id,
+            session = message.session,
+            notice = notice.id,
+            "the sender is told that delivery failed"
+        );
+        Ok(Told::Settled)
+    }
+
+    async fn write_notice(
+        &self,
+        message: &QueuedMessage,
+        sender: &Mail,
+        failed: &[Failed],
+    ) -> Result<(NewMessage, Spooled), NotQueued> {
+        let head = match self.spool.kept(&message.id).await {
+            Ok(body) => head::read(&body).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let word = || random_word().ok_or_else(|| NotQueued::bug("the system gives no random bytes"));
+        let facts = Facts {
+            host: &self.host,
+            mailbox: &message.account,
+            message,
+            sender,
+            failed,
+            head: &head,
+            now: self.clock.wall(),
+            id: &word()?,
+            boundary: &word()?,
+        };
+        let mut draft = self.spool.draft().await?;
+        draft.write(report::compose(&facts).as_bytes()).await?;
+        let body = draft.finish().await?;
+        let mail = Mail { utf8: !sender.address.is_ascii(), ..Mail::default() };
+        let rcpt = Rcpt { address: sender.address.clone(), notify: Some("NEVER".to_owned()), orcpt: None };
+        let notice = NewMessage {
+            id: body.name().to_owned(),
+            account: message.account.clone(),
+            client: message.client.clone(),
+            session: message.session,
+            accepted_at: self.clock.wall(),
+            octets: body.octets(),
+            mail: mail_line(&mail),
+            recipients: vec![recipient_line(&rcpt)],
+            hold: None,
+            bounce: BY_NOBODY,
+        };
+        Ok((notice, body))
+    }
+
+    /// A notice failed. One that was tried for as long as it may be goes nowhere else: what was in the way is in every
+    /// way.
+    async fn other_way(&self, notice: &QueuedMessage, failed: &[&QueuedRecipient]) -> Result<Told, NotQueued> {
+        let reply = failed.first().and_then(|one| one.reply.as_deref()).unwrap_or_default();
+        let rcpt = failed.first().and_then(|one| read_recipient(&one.line)).unwrap_or_default();
+        let postmaster = self.orders().postmaster.clone();
+        let next = match (notice.bounce, postmaster) {
+            _ if outcome::is_expiry(reply) => None,
+            (BY_NOBODY, _) => Some((BY_THE_MAILBOX, rcpt.clone())),
+            (BY_THE_MAILBOX, Some(postmaster)) if !postmaster.eq_ignore_ascii_case(&rcpt.address) => {
+                Some((TO_THE_POSTMASTER, Rcpt { address: postmaster, ..rcpt.clone() }))
+            }
+            _ => None,
+        };
+        let Some((way, to)) = next else {
+            error!(
+                queue_id = notice.id,
+                session = notice.session,
+                reply,
+                "a notice about a failed message cannot be delivered either, and is given up"
+            );
+            self.note(notice, "", failed, false);
+            self.store.report_failures(notice.sequence, None).await?;
+            return Ok(Told::Settled);
+        };
+        warn!(
+            queue_id = notice.id,
+            session = notice.session,
+            reply,
+            "a notice about a failed message was refused; it goes another way"
+        );
+        let before = read_mail(&notice.mail).unwrap_or_default();
+        let mail = Mail { address: notice.account.clone(), ..before };
+        self.store.redirect_bounce(notice.sequence, way, &mail_line(&mail), &recipient_line(&to)).await?;
+        Ok(Told::Redirected)
+    }
+
+    fn note(&self, message: &QueuedMessage, sender: &str, failed: &[&QueuedRecipient], is_told: bool) {
+        let address = |one: &&QueuedRecipient| read_recipient(&one.line).map(|rcpt| rcpt.address);
+        self.failures.push(FailureNote {
+            queue_id: message.id.clone(),
+            account: message.account.clone(),
+            sender: sender.to_owned(),
+            recipients: failed.iter().filter_map(address).collect(),
+            reply: failed.first().and_then(|one| one.reply.clone()).unwrap_or_default(),
+            is_told,
+        });
+    }
+}

@@ -1,0 +1,156 @@
+use std::time::{Duration, SystemTime};
+
+use mailparse::{MailHeaderMap, parse_mail};
+
+use super::*;
+use crate::queue::envelope::{read_mail, read_recipient};
+
+const HEAD: &[u8] =
+    b"From: <ann@contoso.example>\r\nTo: <bob@fabrikam.example>\r\nSubject: Scan 12\r\nMessage-ID: <1@copier>\r\n";
+
+fn recipient(line: &str, reply: &str) -> QueuedRecipient {
+    assert!(read_recipient(line).is_some());
+    QueuedRecipient {
+        line: line.into(),
+        state: RecipientState::Failed,
+        attempts: 1,
+        reply: Some(reply.into()),
+        is_doubtful: false,
+        is_reported: false,
+    }
+}
+
+fn notice(mail: &str, recipients: Vec<QueuedRecipient>, head: &[u8]) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let message = QueuedMessage {
+        sequence: 1,
+        id: "bcdfghjkmnpq".into(),
+        account: "scanner@contoso.example".into(),
+        client: "3F copier".into(),
+        session: 7,
+        accepted_at: at,
+        octets: 100,
+        mail: mail.into(),
+        hold: None,
+        bounce: 0,
+        attempts: 1,
+        is_under_way: false,
+        waited: Duration::ZERO,
+        next_at: at,
+        recipients,
+    };
+    let failed: Vec<Failed> = message.recipients.iter().filter_map(Failed::of).collect();
+    report::compose(&Facts {
+        host: "gate.contoso.example",
+        mailbox: "scanner@contoso.example",
+        message: &message,
+        sender: &read_mail(mail).unwrap(),
+        failed: &failed,
+        head,
+        now: at + Duration::from_secs(60),
+        id: "rstvwxzBCDFG",
+        boundary: "qqqqqqqqqqqq",
+    })
+}
+
+#[test]
+fn a_notice_reads_like_this() {
+    let recipients = vec![recipient(
+        "RCPT TO:<bob@fabrikam.example> NOTIFY=FAILURE ORCPT=rfc822;b+2Bob@fabrikam.example",
+        "550 5.1.1 User unknown",
+    )];
+    let text = notice("MAIL FROM:<ann@contoso.example> ENVID=QQ314159", recipients, HEAD);
+    let expected = "\
+From: \"Gatepost mail delivery\" <scanner@contoso.example>
+To: <ann@contoso.example>
+Subject: Not delivered to bob@fabrikam.example: Scan 12
+Date: Fri, 15 Jan 2027 08:01:00 +0000
+Message-ID: <rstvwxzBCDFG@gate.contoso.example>
+In-Reply-To: <1@copier>
+References: <1@copier>
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status;
+ boundary=\"qqqqqqqqqqqq\"
+
+This is a notice about a message that could not be delivered.
+--qqqqqqqqqqqq
+Content-Type: text/plain; charset=utf-8
+
+Your message could not be delivered to this recipient:
+
+<bob@fabrikam.example>
+  Answer:  550 5.1.1 User unknown
+  Meaning: There is no mailbox of this address.
+  To do:   Check how the address is spelled, and send the message again.
+
+Nothing more is tried for them. The message was:
+
+  Subject:  Scan 12
+  Accepted: Fri, 15 Jan 2027 08:00:00 +0000
+  Queue id: bcdfghjkmnpq
+
+--\x20
+Gatepost on gate.contoso.example, for the mailbox scanner@contoso.example
+
+--qqqqqqqqqqqq
+Content-Type: message/delivery-status
+
+Original-Envelope-Id: QQ314159
+Reporting-MTA: dns; gate.contoso.example
+Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000
+X-Gatepost-Queue-ID: bcdfghjkmnpq
+
+Original-Recipient: rfc822; b+ob@fabrikam.example
+Final-Recipient: rfc822; bob@fabrikam.example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+Last-Attempt-Date: Fri, 15 Jan 2027 08:01:00 +0000
+
+--qqqqqqqqqqqq
+Content-Type: text/rfc822-headers
+
+From: <ann@contoso.example>
+To: <bob@fabrikam.example>
+Subject: Scan 12
+Message-ID: <1@copier>
+
+--qqqqqqqqqqqq--
+";
+    assert_eq!(text.replace("\r\n", "\n"), expected);
+    assert!(!text.replace("\r\n", "").contains(['\r', '\n']), "CRLF alone ends a line");
+}
+
+#[test]
+fn a_reader_finds_its_three_parts_whatever_stood_in_the_message() {
+    let head = "Subject: Größe =?utf-8?B?44K544Kt44Oj44Oz?=\r\nX-Long: ".to_owned()
+        + &"x".repeat(2000)
+        + "\r\nMessage-ID: <a b>\r\n bad\r\n";
+    let to = |name: &str| recipient(&format!("RCPT TO:<{name}@fabrikam.example>"), "552 5.2.2 voll \u{fc}ber");
+    let text = notice("MAIL FROM:<ann@contoso.example>", vec![to("bob"), to("carol")], head.as_bytes());
+    assert!(text.is_ascii());
+    let mail = parse_mail(text.as_bytes()).unwrap();
+    assert_eq!(mail.ctype.mimetype, "multipart/report");
+    assert_eq!(mail.ctype.params["report-type"], "delivery-status");
+    let kinds: Vec<_> = mail.subparts.iter().map(|part| part.ctype.mimetype.as_str()).collect();
+    assert_eq!(kinds, ["text/plain", "message/delivery-status", "text/rfc822-headers"]);
+    assert!(mail.headers.get_first_value("Subject").unwrap().starts_with("Not delivered to 2 recipients: Größe"));
+    assert!(mail.headers.get_first_value("In-Reply-To").is_none(), "what is no message id forges no field");
+    let words = mail.subparts[0].get_body().unwrap();
+    assert!(
+        words.contains("<bob@fabrikam.example>") && words.contains("mailbox is full") && words.contains("voll über")
+    );
+    let status = mail.subparts[1].get_body().unwrap();
+    assert_eq!(status.matches("Action: failed\r\n").count(), 2);
+    assert!(status.contains("Diagnostic-Code: smtp; 552 5.2.2 voll ?ber\r\n"));
+    let given_back = String::from_utf8(mail.subparts[2].get_body_raw().unwrap()).unwrap();
+    assert!(given_back.starts_with(&head), "{given_back}");
+}
+
+#[test]
+fn a_line_of_the_message_that_begins_with_a_dot_cannot_end_the_notice() {
+    let text =
+        notice("MAIL FROM:<ann@contoso.example>", vec![recipient("RCPT TO:<b@x.example>", "550 no")], b".: x\r\n.\r\n");
+    assert!(text.contains("\r\n..: x\r\n..\r\n") && !text.contains("\r\n.\r\n"));
+}

@@ -1,0 +1,182 @@
+//! What a person does to a message: hold, release, retry, drop.
+//!
+//! Safe at any moment. A delivery that is under way is never torn off, since nobody would know what became of it: the
+//! order is noted, the answer says so, and it is carried out when that delivery has ended without delivering.
+
+use tracing::{info, warn};
+
+use super::{
+    NotQueued, Queue, hold,
+    schedule::{Place, Wish},
+};
+use crate::store::{QueueFilter, QueuedMessage, StoreError};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing is sent until it is released.
+    Hold,
+    Release,
+    /// Tries it now.
+    Retry,
+    /// Removes it; nobody is told.
+    Drop,
+}
+
+impl Order {
+    pub const ALL: [Self; 4] = [Self::Hold, Self::Release, Self::Retry, Self::Drop];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Retry => "retry",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Done,
+    /// A delivery is under way; it is done behind that, if the message is still there.
+    WhenItEnds,
+    /// It was delivered or dropped before, or never was.
+    NotThere,
+    /// It is held; release it first.
+    Held,
+    /// It was not held.
+    NotHeld,
+    /// Its body is gone: it can only be dropped.
+    BodyMissing,
+}
+
+impl Done {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::WhenItEnds => "when-it-ends",
+            Self::NotThere => "not-there",
+            Self::Held => "held",
+            Self::NotHeld => "not-held",
+            Self::BodyMissing => "body-missing",
+        }
+    }
+}
+
+impl Queue {
+    /// Those that were looked for, in the order of acceptance.
+    pub async fn search(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
+        self.store.search_queue(filter).await
+    }
+
+    pub async fn message(&self, id: &str) -> Result<Option<QueuedMessage>, StoreError> {
+        self.store.queued_by_id(id).await
+    }
+
+    /// Its header block, as far as it can be read.
+    pub async fn head(&self, message: &QueuedMessage) -> Option<String> {
+        let body = self.spool.kept(&message.id).await.ok()?;
+        let head = super::bounce::read_head(&body).await.ok()?;
+        Some(String::from_utf8_lossy(&head).into_owned())
+    }
+
+    pub async fn order(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
+        let Some(message) = self.store.queued_by_id(id).await? else { return Ok(Done::NotThere) };
+        let done = match (order, message.hold.as_deref()) {
+            (Order::Drop, _) => self.drop_message(message.sequence).await?,
+            (Order::Hold, Some(_)) => Done::Done,
+            (Order::Hold, None) => self.hold(message.sequence).await?,
+            (Order::Release | Order::Retry, Some(hold::BODY_MISSING)) => Done::BodyMissing,
+            (Order::Release, None) => Done::NotHeld,
+            (Order::Release, Some(_)) => self.release(message.sequence).await?,
+            (Order::Retry, Some(_)) => Done::Held,
+            (Order::Retry, None) => self.retry(&message).await?,
+        };
+        info!(queue_id = id, session = message.session, order = order.as_str(), done = done.as_str(), "by hand");
+        Ok(done)
+    }
+
+    async fn hold(&self, sequence: i64) -> Result<Done, NotQueued> {
+        if !self.store.hold_queued(sequence, Some(hold::BY_HAND)).await? {
+            return Ok(Done::NotThere);
+        }
+        Ok(self.wish(sequence, Wish::Hold, Place::Held))
+    }
+
+    async fn release(&self, sequence: i64) -> Result<Done, NotQueued> {
+        if !self.store.hold_queued(sequence, None).await? {
+            return Ok(Done::NotThere);
+        }
+        let done = self.wish(sequence, Wish::None, Place::Fresh);
+        self.bell.notify_one();
+        Ok(done)
+    }
+
+    async fn retry(&self, message: &QueuedMessage) -> Result<Done, NotQueued> {
+        if !self.store.hasten_queued(message.sequence).await? {
+            return Ok(Done::NotThere);
+        }
+        // A person knows that the way is open again.
+        let now = self.clock.tick();
+        let place = {
+            let mut schedule = self.schedule();
+            if let Some(trouble) = schedule.lane_mut(&message.account).and_then(|lane| lane.trouble.as_mut()) {
+                trouble.until = now;
+            }
+            match schedule.entry(message.sequence).map(|entry| entry.place) {
+                Some(Place::Fresh) => Place::Fresh,
+                _ => Place::Later(now),
+            }
+        };
+        let done = self.wish(message.sequence, Wish::Retry, place);
+        self.bell.notify_one();
+        Ok(done)
+    }
+
+    async fn drop_message(&self, sequence: i64) -> Result<Done, NotQueued> {
+        // Under way from now on: no courier takes it any more.
+        match self.wish(sequence, Wish::Drop, Place::UnderWay) {
+            Done::WhenItEnds => Ok(Done::WhenItEnds),
+            _ => match self.discard(sequence).await {
+                Ok(()) => Ok(Done::Done),
+                Err(error) => {
+                    // It is still there, and waits for who says so again.
+                    self.schedule().move_to(sequence, Place::Held, self.clock.awake());
+                    Err(error)
+                }
+            },
+        }
+    }
+
+    /// Where a delivery is under way the wish is noted, else the message gets its new place.
+    fn wish(&self, sequence: i64, wish: Wish, place: Place) -> Done {
+        let awake = self.clock.awake();
+        let mut schedule = self.schedule();
+        let Some(entry) = schedule.entry_mut(sequence) else { return Done::Done };
+        if entry.place == Place::UnderWay {
+            entry.wish = wish;
+            return Done::WhenItEnds;
+        }
+        schedule.move_to(sequence, place, awake);
+        Done::Done
+    }
+
+    /// Forgets a message that nobody works on, row and body.
+    pub(super) async fn discard(&self, sequence: i64) -> Result<(), NotQueued> {
+        let message = self.store.queued(sequence).await?;
+        self.store.dequeue(sequence).await?;
+        self.schedule().remove(sequence);
+        let Some(message) = message else { return Ok(()) };
+        info!(queue_id = message.id, session = message.session, account = message.account, "dropped from the queue");
+        let removed = match self.spool.kept(&message.id).await {
+            Ok(body) => body.remove().await.map_err(|error| error.to_string()),
+            Err(fault) if fault.is_missing() => Ok(()),
+            Err(fault) => Err(fault.to_string()),
+        };
+        if let Err(error) = removed {
+            warn!(queue_id = message.id, error, "a body that is done cannot be removed; the next start tries again");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,342 @@
+//! One message on its way: one attempt, what came of it on disk, and what follows from it.
+//!
+//! The order of steps is the promise. First the store hears that a delivery begins: if it cannot, nothing is sent. Then
+//! the way out delivers. Right behind its answer the outcome is written, before anything else is thought about, so the
+//! moment in which a killed process leaves a doubt is as long as the upstream's own answer and one sync of the disk.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    Queue,
+    bounce::Told,
+    deliver::{Envelope, Report},
+    envelope, hold,
+    outcome::{self, Outcome},
+    pauses,
+    schedule::{Place, Wish},
+};
+use crate::{
+    account::Account,
+    base::{Fault, printable},
+    spool::{SpoolFault, Spooled},
+    store::{Ended, QueuedMessage, RecipientState},
+};
+
+/// For one attempt, waits for a free connection included. Progress has closer bounds of its own.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
+/// Where our own disk is in the way.
+const DISK_PAUSE: Duration = Duration::from_secs(60);
+/// Between tries to write down what came of a delivery.
+const WRITE_PAUSES: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    Deliver,
+    /// It was tried for as long as it may be.
+    GiveUp,
+}
+
+/// What is next for the message.
+enum Next {
+    /// Its row is gone.
+    Gone,
+    At(Place),
+}
+
+/// What is to be on disk.
+#[derive(Clone, Copy)]
+enum Record<'a> {
+    Gone,
+    Ended(&'a Ended),
+}
+
+pub(super) async fn run(queue: Arc<Queue>, sequence: i64, errand: Errand, cut_off: CancellationToken) {
+    let courier = Courier { queue, sequence, cut_off };
+    // Should it panic, the guard gives the seat back and the message another time.
+    let seat = Seat(&courier);
+    let next = courier.go(errand).await;
+    courier.land(next).await;
+    drop(seat);
+}
+
+struct Courier {
+    queue: Arc<Queue>,
+    sequence: i64,
+    cut_off: CancellationToken,
+}
+
+struct Seat<'a>(&'a Courier);
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let Courier { queue, sequence, .. } = self.0;
+        let later = queue.clock.tick().after(DISK_PAUSE);
+        let mut schedule = queue.schedule();
+        if schedule.entry(*sequence).is_some_and(|entry| entry.place == Place::UnderWay) {
+            schedule.move_to(*sequence, Place::Later(later), queue.clock.awake());
+        }
+    }
+}
+
+impl Courier {
+    async fn go(&self, errand: Errand) -> Next {
+        let mut message = match self.queue.store.queued(self.sequence).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Next::Gone,
+            Err(error) => return self.disk(&error),
+        };
+        let waiting = outcome::waiting(&message);
+        let mut place = None;
+        if !waiting.is_empty() {
+            let went = match errand {
+                Errand::Deliver => self.attempt(&mut message, &waiting).await,
+                Errand::GiveUp => self.give_up(&mut message, &waiting).await,
+            };
+            match went {
+                Ok(next) => place = next,
+                Err(next) => return next,
+            }
+        }
+        self.settle(&message, place).await
+    }
+
+    /// `Ok`: when the recipients that still wait are tried again. `Err`: there is nothing to settle.
+    async fn attempt(&self, message: &mut QueuedMessage, waiting: &[usize]) -> Result<Option<Place>, Next> {
+        let queue = &self.queue;
+        let Some(account) = queue.orders().account(&message.account) else {
+            // A reload came in between; its lane has no seats now.
+            return Err(Next::At(Place::Fresh));
+        };
+        let body = queue.spool.kept(&message.id).await;
+        let body = match body {
+            Ok(body) => body,
+            Err(fault) => return Err(self.without_body(message, &fault).await),
+        };
+        let Some(envelope) = envelope::read(message, waiting) else {
+            let outcome = Outcome::refused_by_us("554 5.3.0 the envelope of this message is damaged on disk");
+            return self.write_down(message, waiting, outcome, Duration::ZERO).await;
+        };
+        match queue.store.begin_attempt(self.sequence).await {
+            Ok(true) => message.attempts += 1,
+            Ok(false) => return Err(Next::Gone),
+            Err(error) => return Err(self.disk(&error)),
+        }
+        let start = Instant::now();
+        let Some(answer) = self.deliver(&account, &envelope, &body, message).await else {
+            // Cut off: the row says that it was under way.
+            return Err(Next::At(Place::Fresh));
+        };
+        let outcome = match answer {
+            Ok(report) => {
+                queue.way_is_open(&account.address);
+                Outcome::of_report(report, waiting.len())
+            }
+            Err(fault) => {
+                let (until, was_open) = queue.way_is_shut(&account.address, &fault);
+                let rest = queue.clock.tick().until(until);
+                // One that meets a shut door again although others got through may be what shuts it.
+                let is_suspect = was_open && message.attempts > 1;
+                let own = if is_suspect { pauses::of_message(message.attempts, None) } else { Duration::ZERO };
+                Outcome::nothing_sent(fault, rest.max(own))
+            }
+        };
+        self.write_down(message, waiting, outcome, start.elapsed()).await
+    }
+
+    /// `None`: the daemon ends.
+    async fn deliver(
+        &self,
+        account: &Arc<Account>,
+        envelope: &Envelope,
+        body: &Spooled,
+        message: &QueuedMessage,
+    ) -> Option<Result<Report, Fault>> {
+        let orders = self.queue.orders();
+        let deadline = Instant::now() + DELIVERED_WITHIN;
+        tokio::select! {
+            biased;
+            answer = orders.way_out.deliver(account, envelope, body, &message.client, deadline) => Some(answer),
+            () = self.cut_off.cancelled() => {
+                warn!(queue_id = message.id, session = message.session, "its delivery is cut off; it goes on after the next start");
+                None
+            }
+        }
+    }
+
+    async fn give_up(&self, message: &mut QueuedMessage, waiting: &[usize]) -> Result<Option<Place>, Next> {
+        let hours = self.queue.orders().max_age.as_secs() / 3600;
+        self.write_down(message, waiting, Outcome::expired(hours), Duration::ZERO).await
+    }
+
+    /// Puts what came of it on disk, and into `message`.
+    async fn write_down(
+        &self,
+        message: &mut QueuedMessage,
+        waiting: &[usize],
+        outcome: Outcome,
+        took: Duration,
+    ) -> Result<Option<Place>, Next> {
+        let queue = &self.queue;
+        let age = queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()));
+        let pause = outcome.pause.unwrap_or_else(|| pauses::of_message(message.attempts, outcome.retry_after));
+        // The last attempt is made when its time is over, not an hour before.
+        let left = queue.orders().max_age.saturating_sub(age);
+        let pause = if left.is_zero() { pause } else { pause.min(left) };
+        outcome.apply(message, waiting);
+        let is_done = message.recipients.iter().all(|one| one.state == RecipientState::Delivered);
+        let wrote = match is_done {
+            // One step: nothing is left to be told.
+            true => self.persist(Record::Gone).await,
+            false => {
+                let ended = outcome.ended(message, waiting, age, queue.clock.wall() + pause, pause);
+                self.persist(Record::Ended(&ended)).await
+            }
+        };
+        if !wrote {
+            return Err(Next::At(Place::Fresh));
+        }
+        outcome.log(message, waiting, took, pause);
+        outcome.count(&queue.meter, waiting.len());
+        if is_done {
+            self.remove_body(message).await;
+            self.say_fate(message);
+            return Err(Next::Gone);
+        }
+        let waits = outcome::waiting(message).first().is_some();
+        Ok(waits.then(|| Place::Later(queue.clock.tick().after(pause))))
+    }
+
+    /// Tells the sender of failures, and forgets the message once nobody waits. `place`: for those who do.
+    async fn settle(&self, message: &QueuedMessage, place: Option<Place>) -> Next {
+        let queue = &self.queue;
+        match queue.tell_sender(message).await {
+            Ok(Told::Settled) => {}
+            Ok(Told::Redirected) => return Next::At(Place::Later(queue.clock.tick())),
+            Err(error) => {
+                warn!(queue_id = message.id, session = message.session, %error, "the sender cannot be told yet that delivery failed");
+                return Next::At(place.unwrap_or_else(|| Place::Later(queue.clock.tick().after(DISK_PAUSE))));
+            }
+        }
+        if let Some(place) = place {
+            return Next::At(place);
+        }
+        if !outcome::waiting(message).is_empty() {
+            return Next::At(Place::Later(queue.clock.tick()));
+        }
+        if !self.persist(Record::Gone).await {
+            return Next::At(Place::Fresh);
+        }
+        self.remove_body(message).await;
+        self.say_fate(message);
+        Next::Gone
+    }
+
+    /// Whatever somebody wanted meanwhile is obeyed now.
+    async fn land(&self, next: Next) {
+        let Self { queue, sequence, .. } = self;
+        let is_dropped = {
+            let (now, awake) = (queue.clock.tick(), queue.clock.awake());
+            let mut schedule = queue.schedule();
+            let wish = schedule.entry_mut(*sequence).map(|entry| std::mem::take(&mut entry.wish)).unwrap_or_default();
+            match (next, wish) {
+                (Next::Gone, _) => {
+                    schedule.remove(*sequence);
+                    false
+                }
+                (_, Wish::Drop) => true,
+                (_, Wish::Hold) => {
+                    schedule.move_to(*sequence, Place::Held, awake);
+                    false
+                }
+                (_, Wish::Retry) => {
+                    schedule.move_to(*sequence, Place::Later(now), awake);
+                    false
+                }
+                (Next::At(place), Wish::None) => {
+                    schedule.move_to(*sequence, place, awake);
+                    false
+                }
+            }
+        };
+        if is_dropped && let Err(error) = queue.discard(*sequence).await {
+            warn!(%error, "a message that is to be dropped cannot be; drop it again");
+        }
+    }
+
+    fn say_fate(&self, message: &QueuedMessage) {
+        let count = |state| message.recipients.iter().filter(|one| one.state == state).count();
+        let (delivered, failed) = (count(RecipientState::Delivered), count(RecipientState::Failed));
+        let seconds = self.queue.clock.wall().duration_since(message.accepted_at).unwrap_or_default().as_secs();
+        info!(
+            queue_id = message.id,
+            session = message.session,
+            account = message.account,
+            client = message.client,
+            attempts = message.attempts,
+            delivered,
+            failed,
+            seconds,
+            "leaves the queue"
+        );
+    }
+
+    async fn without_body(&self, message: &QueuedMessage, fault: &SpoolFault) -> Next {
+        if !fault.is_missing() {
+            return self.disk(fault);
+        }
+        error!(
+            queue_id = message.id,
+            session = message.session,
+            "the body of this message is gone; it is held: put the file back and restart, or drop it"
+        );
+        match self.queue.store.hold_queued(self.sequence, Some(hold::BODY_MISSING)).await {
+            Ok(_) => Next::At(Place::Held),
+            Err(error) => self.disk(&error),
+        }
+    }
+
+    fn disk(&self, error: &dyn std::fmt::Display) -> Next {
+        warn!(%error, "the queue waits for its disk; nothing is sent whose outcome could not be written down");
+        Next::At(Place::Later(self.queue.clock.tick().after(DISK_PAUSE)))
+    }
+
+    async fn remove_body(&self, message: &QueuedMessage) {
+        let removed = match self.queue.spool.kept(&message.id).await {
+            Ok(body) => body.remove().await.map_err(|error| error.to_string()),
+            Err(fault) if fault.is_missing() => Ok(()),
+            Err(fault) => Err(fault.to_string()),
+        };
+        if let Err(error) = removed {
+            warn!(queue_id = message.id, error, "a body that is done cannot be removed; the next start tries again");
+        }
+    }
+
+    /// Until the store took it: the message was delivered, and a courier that forgets that sends it twice. `false`: the
+    /// daemon ends first.
+    async fn persist(&self, record: Record<'_>) -> bool {
+        let mut pauses = WRITE_PAUSES.iter();
+        let mut pause = Duration::ZERO;
+        loop {
+            let store = &self.queue.store;
+            let wrote = match record {
+                Record::Gone => store.dequeue(self.sequence).await.map(drop),
+                Record::Ended(ended) => store.end_attempt(self.sequence, ended).await,
+            };
+            let Err(error) = wrote else { return true };
+            pause = pauses.next().copied().unwrap_or(pause);
+            error!(
+                error = printable(&error.to_string(), 500),
+                "what came of a delivery cannot be written down; it is tried again"
+            );
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.cut_off.cancelled() => return false,
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Sends couriers out: the one task that decides when a delivery begins.
+//!
+//! It looks whenever something changed, when the next pause is over, and once a minute, since the wall clock may have
+//! jumped or the machine slept. When the daemon drains nothing begins any more; what is under way goes on until it is
+//! done or cut off.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    Queue,
+    courier::{self, Errand},
+};
+
+/// Deliveries at once, over all mailboxes.
+const MOST: usize = 256;
+/// The clocks are looked at this often.
+const LOOK: Duration = Duration::from_secs(60);
+/// How often the store hears how long messages were tried, for the case that this process is killed.
+const AGES_SAVED: Duration = Duration::from_secs(3600);
+
+impl Queue {
+    /// Delivers until `closing`, then lets deliveries end until `cut_off`. One at a time for a queue.
+    pub async fn run(self: Arc<Self>, closing: CancellationToken, cut_off: CancellationToken) {
+        let mut couriers = JoinSet::new();
+        let mut saved = self.clock.awake();
+        while !closing.is_cancelled() {
+            self.send_out(&mut couriers, &cut_off);
+            if self.clock.awake().saturating_sub(saved) >= AGES_SAVED {
+                saved = self.clock.awake();
+                self.save_ages().await;
+            }
+            #[cfg(test)]
+            self.rounds.send_modify(|(rounds, out)| (*rounds, *out) = (*rounds + 1, couriers.len()));
+            let nap = self.nap(couriers.len());
+            tokio::select! {
+                () = closing.cancelled() => {}
+                () = self.bell.notified() => {}
+                Some(_) = couriers.join_next() => {}
+                () = sleep(nap) => {}
+            }
+        }
+        if !couriers.is_empty() {
+            info!(under_way = couriers.len(), "deliveries from the queue are under way and may end");
+        }
+        while couriers.join_next().await.is_some() {}
+    }
+
+    fn send_out(self: &Arc<Self>, couriers: &mut JoinSet<()>, cut_off: &CancellationToken) {
+        while couriers.len() < MOST {
+            let (now, awake, most) = (self.clock.tick(), self.clock.awake(), self.orders().max_age);
+            let errand = {
+                let mut schedule = self.schedule();
+                let expired = schedule.next_expired(most, awake).map(|sequence| (sequence, Errand::GiveUp));
+                expired.or_else(|| schedule.next(now, awake).map(|sequence| (sequence, Errand::Deliver)))
+            };
+            let Some((sequence, errand)) = errand else { return };
+            couriers.spawn(courier::run(self.clone(), sequence, errand, cut_off.clone()));
+        }
+    }
+
+    fn nap(&self, out: usize) -> Duration {
+        let due = self.schedule().due().filter(|_| out < MOST);
+        due.map_or(LOOK, |due| self.clock.tick().until(due).min(LOOK))
+    }
+
+    async fn save_ages(&self) {
+        if let Err(error) = self.store.age_queue(AGES_SAVED).await {
+            warn!(%error, "how long messages wait cannot be saved; a restart makes them younger");
+        }
+    }
+}

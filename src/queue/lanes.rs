@@ -1,0 +1,112 @@
+//! How each mailbox stands: whether its way out is shut, since when and why, and how much waits behind it.
+
+use std::time::{Duration, SystemTime};
+
+use tracing::{info, warn};
+
+use super::{Queue, clock::Tick, failures::Failures, pauses, schedule::Trouble};
+use crate::{
+    account::Account,
+    base::{Fault, Kind},
+};
+
+/// One mailbox that something waits for.
+#[derive(Debug, Clone)]
+pub struct LaneView {
+    pub account: String,
+    pub waiting: usize,
+    pub held: usize,
+    /// When the oldest that is not held was accepted.
+    pub oldest: Option<SystemTime>,
+    /// The account is in the configuration.
+    pub is_known: bool,
+    /// Why nothing can be sent now, and since when.
+    pub trouble: Option<(Fault, SystemTime)>,
+}
+
+impl Queue {
+    /// Every mailbox that something waits for.
+    pub fn lanes(&self) -> Vec<LaneView> {
+        let schedule = self.schedule();
+        let oldest = schedule.oldest();
+        let lanes = schedule.lanes().map(|(account, lane)| LaneView {
+            account: account.to_string(),
+            waiting: lane.waiting(),
+            held: lane.held(),
+            oldest: oldest.get(account).copied(),
+            is_known: lane.seats > 0,
+            trouble: lane.trouble.as_ref().map(|trouble| (trouble.fault.clone(), trouble.since)),
+        });
+        lanes.collect()
+    }
+
+    /// The last messages that failed, oldest first.
+    pub fn failures(&self) -> Vec<super::FailureNote> {
+        Failures::list(&self.failures)
+    }
+
+    /// Brings the gauges up to date.
+    pub fn measure(&self) {
+        let lanes = self.lanes();
+        let (waiting, held) = (lanes.iter().map(|lane| lane.waiting).sum(), lanes.iter().map(|lane| lane.held).sum());
+        let oldest = lanes.iter().filter_map(|lane| lane.oldest).min();
+        let oldest = oldest.and_then(|at| self.clock.wall().duration_since(at).ok()).unwrap_or(Duration::ZERO);
+        self.meter.queue(waiting, held, oldest, self.spool.octets());
+    }
+
+    /// Somebody may have signed in: mailboxes that wait for that are tried at once where `is_ready` says so.
+    pub fn notice_sign_ins(&self, is_ready: impl Fn(&Account) -> bool) {
+        let orders = self.orders();
+        let mut woken = Vec::new();
+        for (name, lane) in self.schedule().lanes_mut() {
+            let waits = lane.trouble.as_ref().is_some_and(|trouble| waits_for_a_person(trouble.fault.kind));
+            if waits && orders.account(name).is_some_and(|account| is_ready(&account)) {
+                lane.trouble = None;
+                woken.push(name.to_string());
+            }
+        }
+        if woken.is_empty() {
+            return;
+        }
+        for account in woken {
+            info!(account, "signed in again; its queue is delivered");
+            self.schedule().hasten(&account, self.clock.tick(), self.clock.awake());
+        }
+        self.bell.notify_one();
+    }
+
+    /// Something was answered for this mailbox.
+    pub(super) fn way_is_open(&self, account: &str) {
+        let ended = self.schedule().lane_mut(account).and_then(|lane| lane.trouble.take());
+        if let Some(trouble) = ended {
+            info!(account, fault = trouble.fault.id, "the way out is open again");
+            self.bell.notify_one();
+        }
+    }
+
+    /// Nothing could be sent from this mailbox. When it is looked at again, and whether it was open just before.
+    pub(super) fn way_is_shut(&self, account: &str, fault: &Fault) -> (Tick, bool) {
+        let (now, wall) = (self.clock.tick(), self.clock.wall());
+        let mut schedule = self.schedule();
+        let Some(lane) = schedule.lane_mut(account) else { return (now, true) };
+        let before = lane.trouble.take();
+        if let Some(trouble) = before.as_ref().filter(|trouble| trouble.until > now) {
+            // Several couriers met the same shut door.
+            let until = trouble.until;
+            lane.trouble = before;
+            return (until, false);
+        }
+        let (times, since) = before.map_or((1, wall), |trouble| (trouble.times.saturating_add(1), trouble.since));
+        let until = now.after(pauses::of_mailbox(fault.kind, times));
+        lane.trouble = Some(Trouble { fault: fault.clone(), times, until, since });
+        drop(schedule);
+        if times == 1 {
+            warn!(account, kind = fault.kind.as_str(), fault = fault.id, "nothing can be sent from the queue: {fault}");
+        }
+        (until, times == 1)
+    }
+}
+
+const fn waits_for_a_person(kind: Kind) -> bool {
+    matches!(kind, Kind::SignInNeeded | Kind::IdentityRefused | Kind::BadCredentials)
+}

@@ -1,0 +1,268 @@
+//! Mail that is taken over now and delivered later.
+//!
+//! A message is taken over once its body (a file) and its envelope (a row) are on disk; before that the client hears no
+//! 250. From then on it waits here until each recipient has an end: delivered, or failed and told to the sender. What
+//! is delivered, by whom and how is the business of a way out behind [`Deliver`]; what is next is `schedule`'s; one
+//! attempt is `courier`'s. It refuses to promise what it cannot keep: no delivery begins whose outcome could not be
+//! written down.
+
+mod bounce;
+mod by_hand;
+mod clock;
+mod courier;
+mod deliver;
+mod dispatch;
+mod envelope;
+mod failures;
+mod fault;
+mod lanes;
+mod orders;
+mod outcome;
+mod pauses;
+mod schedule;
+#[cfg(all(test, unix))]
+mod tests;
+mod view;
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+
+pub use bounce::{FailureNote, read_head};
+pub use by_hand::{Done, Order};
+use clock::QueueClock;
+pub use deliver::{Deliver, Envelope, Fate, Report, Verdict};
+use failures::Failures;
+pub use fault::{NotQueued, OpenFault};
+pub use lanes::LaneView;
+pub use orders::Orders;
+use schedule::{Entry, Place, Schedule, Wish};
+pub use view::{MessageView, QueueView, RecipientView, view};
+
+use crate::{
+    account::Account,
+    meter::Meter,
+    oauth::clock::Clock,
+    spool::{Spool, Spooled},
+    store::{NewMessage, Outline, Store},
+};
+
+/// Why a message is held.
+pub mod hold {
+    /// Commissioning: the client's rule says `capture = true`.
+    pub const CAPTURE: &str = "capture";
+    /// Somebody said so.
+    pub const BY_HAND: &str = "by-hand";
+    /// The file with its body is not there.
+    pub const BODY_MISSING: &str = "body-missing";
+}
+
+/// Names a message from its reception to its end: in the reply to the client, the log, and for `gatepost queue`.
+pub type QueueId = String;
+
+/// One for a daemon.
+pub struct Queue {
+    store: Arc<Store>,
+    spool: Spool,
+    meter: Meter,
+    /// The name of this machine, for notices.
+    host: String,
+    clock: QueueClock,
+    schedule: Mutex<Schedule>,
+    /// Held while a message gets its number and its place: so both are in the same order.
+    acceptance: tokio::sync::Mutex<()>,
+    orders: RwLock<Arc<Orders>>,
+    /// Something changed that whoever sends the couriers should look at.
+    bell: Notify,
+    failures: Failures,
+    /// How often the couriers' sender looked, and how many are out.
+    #[cfg(test)]
+    rounds: tokio::sync::watch::Sender<(u64, usize)>,
+}
+
+impl Queue {
+    /// Takes up where the last process ended, however that was. Only one process may.
+    pub async fn open(
+        store: Arc<Store>,
+        spool: Spool,
+        clock: Clock,
+        meter: Meter,
+        host: String,
+        orders: Orders,
+    ) -> Result<Self, OpenFault> {
+        spool.set_limit(orders.max_bytes);
+        for id in store.recover_queue().await? {
+            warn!(
+                queue_id = id,
+                "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice"
+            );
+        }
+        let outlines = store.queue_outlines().await?;
+        let swept = spool.sweep(outlines.iter().map(|one| one.id.clone()).collect()).await?;
+        if swept.orphans > 0 {
+            info!(
+                files = swept.orphans,
+                "bodies of messages that were never answered with 250, or are done, are removed"
+            );
+        }
+        let queue = Self {
+            store,
+            spool,
+            meter,
+            host,
+            clock: QueueClock::new(clock),
+            schedule: Mutex::default(),
+            acceptance: tokio::sync::Mutex::default(),
+            orders: RwLock::new(Arc::new(orders)),
+            bell: Notify::new(),
+            failures: Failures::default(),
+            #[cfg(test)]
+            rounds: tokio::sync::watch::Sender::default(),
+        };
+        queue.take_up(&outlines, &swept.missing.into_iter().collect()).await?;
+        Ok(queue)
+    }
+
+    async fn take_up(&self, outlines: &[Outline], missing: &HashSet<String>) -> Result<(), OpenFault> {
+        let (now, wall, awake) = (self.clock.tick(), self.clock.wall(), self.clock.awake());
+        for outline in outlines {
+            let hold = match (missing.contains(&outline.id), outline.hold.as_deref()) {
+                (true, Some(hold::BODY_MISSING)) => Some(hold::BODY_MISSING),
+                (true, _) => {
+                    error!(
+                        queue_id = outline.id,
+                        "the body of this message is gone; it is held: put the file back and restart, or drop it"
+                    );
+                    self.store.hold_queued(outline.sequence, Some(hold::BODY_MISSING)).await?;
+                    Some(hold::BODY_MISSING)
+                }
+                (false, Some(hold::BODY_MISSING)) => {
+                    info!(queue_id = outline.id, "the body of this message is there again");
+                    self.store.hold_queued(outline.sequence, None).await?;
+                    None
+                }
+                (false, hold) => hold,
+            };
+            // No later than the pause that was meant: the wall clock may have been put back.
+            let left = outline.next_at.duration_since(wall).unwrap_or_default().min(outline.pause);
+            // An attempt that never ended was none: it keeps its place in the order.
+            let place = match (hold, outline.next_at == SystemTime::UNIX_EPOCH) {
+                (Some(_), _) => Place::Held,
+                (None, true) => Place::Fresh,
+                (None, false) => Place::Later(now.after(left)),
+            };
+            let entry = Entry {
+                account: outline.account.as_str().into(),
+                place,
+                wish: Wish::None,
+                accepted_at: outline.accepted_at,
+                waited: outline.waited,
+                counted_from: (place != Place::Held).then_some(awake),
+            };
+            let seats = self.orders().seats(&outline.account);
+            self.schedule().add(outline.sequence, entry, seats);
+        }
+        Ok(())
+    }
+
+    /// Where sessions write bodies.
+    pub const fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// Takes a message over. Once this returned an id it is on disk, and the client may be told `250`; on an error
+    /// nothing of it stays. `hold`: why it waits until somebody releases it. Cancel safe: it is queued or it is not; a
+    /// client whose answer was lost then may send it again, as after any lost 250.
+    pub async fn accept(
+        self: &Arc<Self>,
+        account: &Account,
+        client: &str,
+        session: u64,
+        envelope: &Envelope,
+        body: Spooled,
+        hold: Option<&str>,
+    ) -> Result<QueueId, NotQueued> {
+        let message = NewMessage {
+            id: body.name().to_owned(),
+            account: account.address.clone(),
+            client: client.to_owned(),
+            session,
+            accepted_at: self.clock.wall(),
+            octets: body.octets(),
+            mail: envelope::mail_line(&envelope.mail),
+            recipients: envelope.recipients.iter().map(envelope::recipient_line).collect(),
+            hold: hold.map(str::to_owned),
+            bounce: 0,
+        };
+        let queue = self.clone();
+        // A task of its own, which no client that hangs up can end between the row and the schedule.
+        let taken = tokio::spawn(async move { queue.take_over(message, body).await });
+        taken.await.unwrap_or_else(|lost| Err(NotQueued::bug(lost)))
+    }
+
+    async fn take_over(&self, message: NewMessage, mut body: Spooled) -> Result<QueueId, NotQueued> {
+        let turn = self.acceptance.lock().await;
+        let sequence = match self.store.enqueue(&message).await {
+            Ok(sequence) => sequence,
+            Err(error) => {
+                // A commit may have failed behind the disk's back; the client hears that nothing was taken.
+                let _ = self.store.dequeue_by_id(&message.id).await;
+                return Err(error.into());
+            }
+        };
+        body.keep();
+        self.enter(sequence, &message);
+        drop(turn);
+        info!(
+            queue_id = message.id,
+            session = message.session,
+            account = message.account,
+            client = message.client,
+            bytes = message.octets,
+            recipients = message.recipients.len(),
+            hold = message.hold,
+            "queued"
+        );
+        Ok(message.id)
+    }
+
+    /// Gives a message that is on disk its place.
+    fn enter(&self, sequence: i64, message: &NewMessage) {
+        let is_held = message.hold.is_some();
+        let entry = Entry {
+            account: message.account.as_str().into(),
+            place: if is_held { Place::Held } else { Place::Fresh },
+            wish: Wish::None,
+            accepted_at: message.accepted_at,
+            waited: Duration::ZERO,
+            counted_from: (!is_held).then(|| self.clock.awake()),
+        };
+        let seats = self.orders().seats(&message.account);
+        self.schedule().add(sequence, entry, seats);
+        self.bell.notify_one();
+    }
+
+    /// Accounts, ways out and bounds of another configuration. What is under way goes on by the old ones; messages of
+    /// an account that is gone wait until it is there again.
+    pub fn apply(&self, orders: Orders) {
+        self.spool.set_limit(orders.max_bytes);
+        for (account, lane) in self.schedule().lanes_mut() {
+            lane.seats = orders.seats(account);
+        }
+        *self.orders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(orders);
+        self.bell.notify_one();
+    }
+
+    fn orders(&self) -> Arc<Orders> {
+        self.orders.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,167 @@
+//! What came of one attempt, for each recipient that waited: pure, but for the line in the log.
+
+use std::time::{Duration, SystemTime};
+
+use tracing::{info, warn};
+
+use super::deliver::{Fate, Report, Verdict};
+use crate::{
+    base::{Fault, printable},
+    meter::Meter,
+    store::{Ended, EndedRecipient, QueuedMessage, RecipientState},
+    wire::smtp::Reply,
+};
+
+/// Of a server's words; what it says at length is in its own log.
+const REPLY_CAP: usize = 1000;
+
+pub(super) struct Outcome {
+    /// One for each that waited; the last one stands for all that are missing.
+    verdicts: Vec<(Fate, String)>,
+    is_doubtful: bool,
+    /// What the server asked for.
+    pub retry_after: Option<Duration>,
+    /// Instead of the message's own.
+    pub pause: Option<Duration>,
+    /// A word for log and metrics.
+    reason: &'static str,
+}
+
+/// What a recipient hears whose time is over (RFC 3463 X.4.7).
+const EXPIRED: &str = "554 5.4.7 ";
+
+/// Whether a recipient failed because its time was over.
+pub(super) fn is_expiry(reply: &str) -> bool {
+    reply.starts_with(EXPIRED)
+}
+
+/// Positions of the recipients that wait.
+pub(super) fn waiting(message: &QueuedMessage) -> Vec<usize> {
+    let all = message.recipients.iter().enumerate();
+    all.filter(|(_, one)| one.state == RecipientState::Waiting).map(|(at, _)| at).collect()
+}
+
+fn words(reply: &Reply) -> String {
+    printable(&reply.text(), REPLY_CAP)
+}
+
+impl Outcome {
+    /// A report that is too short is read as "not yet" for the rest: once more is better than never.
+    pub fn of_report(report: Report, asked_for: usize) -> Self {
+        let Report { verdicts, is_doubtful, retry_after } = report;
+        let mut verdicts: Vec<_> = verdicts.iter().map(|Verdict { fate, reply }| (*fate, words(reply))).collect();
+        verdicts.truncate(asked_for);
+        let missing = (Fate::Deferred, "450 4.3.0 nothing was said of this recipient".to_owned());
+        verdicts.resize(asked_for, missing);
+        let reason = if is_doubtful { "doubtful" } else { "answered" };
+        Self { verdicts, is_doubtful, retry_after, pause: None, reason }
+    }
+
+    /// The mailbox's way out is shut; the message is as good as before.
+    pub fn nothing_sent(fault: Fault, pause: Duration) -> Self {
+        let text = printable(&format!("{} [{}]", fault.text, fault.id), REPLY_CAP);
+        Self {
+            verdicts: vec![(Fate::Deferred, text)],
+            is_doubtful: false,
+            retry_after: None,
+            pause: Some(pause),
+            reason: fault.id,
+        }
+    }
+
+    /// What was in the way stays beside it.
+    pub fn expired(hours: u64) -> Self {
+        let text = format!("{EXPIRED}not delivered within {hours} hours");
+        Self { reason: "expired", ..Self::refused_by_us(&text) }
+    }
+
+    pub fn refused_by_us(text: &str) -> Self {
+        let verdicts = vec![(Fate::Failed, text.to_owned())];
+        Self { verdicts, is_doubtful: false, retry_after: None, pause: None, reason: "damaged" }
+    }
+
+    fn verdict(&self, n: usize) -> (Fate, &str) {
+        let verdict = self.verdicts.get(n).or(self.verdicts.last());
+        verdict.map_or((Fate::Deferred, ""), |(fate, text)| (*fate, text))
+    }
+
+    /// `message` as the store will have it.
+    pub fn apply(&self, message: &mut QueuedMessage, waiting: &[usize]) {
+        for (n, at) in waiting.iter().enumerate() {
+            let Some(one) = message.recipients.get_mut(*at) else { continue };
+            let (fate, text) = self.verdict(n);
+            // An expiry alone says nothing of what was in the way.
+            let before = one.reply.take().filter(|_| self.reason == "expired");
+            one.reply = Some(before.map_or_else(|| text.to_owned(), |before| format!("{text}; last: {before}")));
+            one.is_doubtful |= self.is_doubtful;
+            one.attempts += 1;
+            one.state = match fate {
+                Fate::Delivered => RecipientState::Delivered,
+                Fate::Deferred => RecipientState::Waiting,
+                Fate::Failed => RecipientState::Failed,
+            };
+        }
+    }
+
+    pub fn ended(
+        &self,
+        message: &QueuedMessage,
+        waiting: &[usize],
+        waited: Duration,
+        next_at: SystemTime,
+        pause: Duration,
+    ) -> Ended {
+        let one = |at: &usize| {
+            let one = message.recipients.get(*at)?;
+            let reply = one.reply.clone().unwrap_or_default();
+            Some(EndedRecipient { position: *at, state: one.state, reply, is_doubtful: one.is_doubtful })
+        };
+        let recipients = waiting.iter().filter_map(one).collect();
+        Ended { recipients, waited, next_at: Some(next_at), pause }
+    }
+
+    fn tally(&self, waiting: usize) -> [usize; 3] {
+        let count = |wanted| (0..waiting).filter(|n| self.verdict(*n).0 == wanted).count();
+        [count(Fate::Delivered), count(Fate::Deferred), count(Fate::Failed)]
+    }
+
+    /// One line an attempt.
+    pub fn log(&self, message: &QueuedMessage, waiting: &[usize], took: Duration, pause: Duration) {
+        let [delivered, deferred, failed] = self.tally(waiting.len());
+        // The reply that matters most: of one that failed, else of one that waits.
+        let worst = (0..waiting.len()).map(|n| self.verdict(n)).max_by_key(|(fate, _)| match fate {
+            Fate::Delivered => 0,
+            Fate::Deferred => 1,
+            Fate::Failed => 2,
+        });
+        info!(
+            queue_id = message.id,
+            session = message.session,
+            account = message.account,
+            client = message.client,
+            attempt = message.attempts,
+            delivered,
+            deferred,
+            failed,
+            reason = self.reason,
+            reply = worst.map(|(_, text)| text),
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
+            "delivery from the queue"
+        );
+        if self.is_doubtful {
+            warn!(
+                queue_id = message.id,
+                session = message.session,
+                "the mail server was silent behind the end of this message: it may have taken it; it is sent again and may arrive twice"
+            );
+        }
+    }
+
+    pub fn count(&self, meter: &Meter, waiting: usize) {
+        let [delivered, deferred, failed] = self.tally(waiting);
+        for (outcome, n) in [("delivered", delivered), ("deferred", deferred), ("failed", failed)] {
+            meter.queue_deliveries(outcome, self.reason, n as u64);
+        }
+    }
+}

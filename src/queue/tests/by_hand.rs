@@ -1,0 +1,117 @@
+use super::*;
+use crate::{queue::hold, store::QueueFilter};
+
+async fn order(stage: &Stage, id: &str, order: Order) -> Done {
+    stage.queue.order(id, order).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_stays_over_a_restart_until_it_is_released() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    assert_eq!(order(&stage, &id, Order::Release).await, Done::NotHeld);
+    assert_eq!(order(&stage, &id, Order::Hold).await, Done::Done);
+    assert_eq!(order(&stage, &id, Order::Retry).await, Done::Held);
+    let mut stage = stage.kill().await.start().await;
+    stage.pass(minutes(200 * 60)).await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    let shown = &stage.list().await[0];
+    assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::BY_HAND)), "nor does it grow too old");
+    assert_eq!(order(&stage, &id, Order::Release).await, Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    assert_eq!(order(&stage, &id, Order::Hold).await, Done::NotThere);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_captured_waits_for_who_looks_at_it() {
+    let mut stage = Stage::new().await;
+    let body = stage.body("x").await;
+    let ann = stage.kept.accounts[0].clone();
+    let envelope = Envelope {
+        mail: crate::queue::envelope::read_mail("MAIL FROM:<ann@contoso.example>").unwrap(),
+        recipients: vec![crate::queue::envelope::read_recipient("RCPT TO:<bob@fabrikam.example>").unwrap()],
+    };
+    let id = stage.queue.accept(&ann, "new", 1, &envelope, body, Some(hold::CAPTURE)).await.unwrap();
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert_eq!(stage.list().await[0].hold.as_deref(), Some(hold::CAPTURE));
+    assert_eq!(order(&stage, &id, Order::Drop).await, Done::Done);
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_goes_at_once() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    assert_eq!(order(&stage, &id, Order::Retry).await, Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_behind_a_delivery_that_is_under_way_is_carried_out_when_that_ends() {
+    let mut stage = Stage::new().await;
+    // Delivered all the same: there is nothing to hold or to drop.
+    for wish in [Order::Hold, Order::Drop] {
+        let id = stage.send("x").await;
+        let call = stage.next().await;
+        assert_eq!(order(&stage, &id, wish).await, Done::WhenItEnds);
+        call.all(delivered());
+        stage.is_empty().await;
+    }
+    let id = stage.send("x").await;
+    let call = stage.next().await;
+    assert_eq!(order(&stage, &id, Order::Drop).await, Done::WhenItEnds);
+    call.all(deferred("4.2.0 later"));
+    stage.is_empty().await;
+
+    let id = stage.send("x").await;
+    let call = stage.next().await;
+    assert_eq!(order(&stage, &id, Order::Hold).await, Done::WhenItEnds);
+    call.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    stage.pass(minutes(90)).await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert_eq!(stage.list().await[0].state, "held");
+
+    let id = stage.send("y").await;
+    let call = stage.next().await;
+    assert_eq!(order(&stage, &id, Order::Retry).await, Done::WhenItEnds);
+    call.all(deferred("4.2.0 later"));
+    stage.next().await.all(delivered());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_for_is_found_by_each_of_its_properties() {
+    let stage = Stage::new().await;
+    let ann = stage.kept.accounts[0].clone();
+    let id = stage.send_as(&ann, "x", "MAIL FROM:<alerts@contoso.example>", &["RCPT TO:<ops@fabrikam.example>"]).await;
+    let found = async |filter: QueueFilter| {
+        let found = stage.queue.search(&QueueFilter { most: 10, ..filter }).await.unwrap();
+        found.iter().map(|message| message.id.clone()).collect::<Vec<_>>()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    for filter in [
+        QueueFilter { account: some("ANN@contoso.example"), ..Default::default() },
+        QueueFilter { sender: some("alerts@"), ..Default::default() },
+        QueueFilter { recipient: some("OPS@fabrikam"), ..Default::default() },
+        QueueFilter { client: some("copier"), ..Default::default() },
+        QueueFilter { is_held: Some(false), ..Default::default() },
+    ] {
+        assert_eq!(found(filter.clone()).await, [id.clone()], "{filter:?}");
+    }
+    for filter in [
+        QueueFilter { account: some("bob"), ..Default::default() },
+        QueueFilter { sender: some("ops"), ..Default::default() },
+        QueueFilter { is_held: Some(true), ..Default::default() },
+    ] {
+        assert!(found(filter.clone()).await.is_empty(), "{filter:?}");
+    }
+}

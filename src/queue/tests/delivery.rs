@@ -1,0 +1,116 @@
+use super::*;
+use crate::base::Kind;
+
+async fn fail_all(stage: &mut Stage, text: &str) {
+    stage.next().await.all(failed(text));
+    stage.rests(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_to_the_sender_through_the_same_mailbox_with_the_null_sender() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    let notice = stage.next().await;
+    assert_eq!((notice.account.as_str(), notice.sender.as_str()), (ANN, ""));
+    assert_eq!(notice.recipients, [ANN]);
+    assert!(notice.body.contains("Final-Recipient: rfc822; bob@fabrikam.example\r\n"));
+    notice.all(delivered());
+    stage.is_empty().await;
+    assert!(stage.queue.failures()[0].is_told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_is_refused_goes_as_the_mailbox_then_to_the_postmaster_and_is_never_told_of_itself() {
+    let kept = Kept { postmaster: Some("admin@contoso.example".into()), ..Kept::default() };
+    let mut stage = kept.start().await;
+    stage.send("x").await;
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    stage.next().await.all(failed("5.7.60 not allowed to send as this sender"));
+    let second = stage.next().await;
+    assert_eq!((second.sender.as_str(), &second.recipients[..]), (ANN, &[ANN.to_owned()][..]));
+    second.all(failed("5.2.1 mailbox disabled"));
+    let third = stage.next().await;
+    assert_eq!((third.sender.as_str(), &third.recipients[..]), (ANN, &["admin@contoso.example".to_owned()][..]));
+    third.all(failed("5.2.1 mailbox disabled"));
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+    assert!(!stage.queue.failures().last().unwrap().is_told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_without_a_sender_is_never_bounced() {
+    let mut stage = Stage::new().await;
+    let ann = stage.kept.accounts[0].clone();
+    stage.send_as(&ann, "x", "MAIL FROM:<>", &["RCPT TO:<bob@fabrikam.example>"]).await;
+    fail_all(&mut stage, "5.1.1 User unknown").await;
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_is_sent_for_those_recipients_alone_that_want_one() {
+    let mut stage = Stage::new().await;
+    let ann = stage.kept.accounts[0].clone();
+    let to = [
+        "RCPT TO:<never@x.example> NOTIFY=NEVER",
+        "RCPT TO:<success@x.example> NOTIFY=SUCCESS",
+        "RCPT TO:<failure@x.example> NOTIFY=SUCCESS,FAILURE",
+        "RCPT TO:<nothing@x.example>",
+    ];
+    stage.send_as(&ann, "x", "MAIL FROM:<ann@contoso.example>", &to).await;
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    let notice = stage.next().await;
+    for (address, wanted) in [("never", false), ("success", false), ("failure", true), ("nothing", true)] {
+        assert_eq!(notice.body.contains(&format!("{address}@x.example")), wanted, "{address}");
+    }
+    notice.all(delivered());
+    stage.is_empty().await;
+
+    stage.send_as(&ann, "x", "MAIL FROM:<ann@contoso.example>", &to[..1]).await;
+    fail_all(&mut stage, "5.1.1 User unknown").await;
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_for_five_days_fails_and_the_sender_hears_what_was_in_the_way() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.all(deferred("4.7.500 server busy"));
+    stage.rests(0).await;
+    let mut hours = 0;
+    let notice = loop {
+        stage.pass(minutes(66)).await;
+        hours += 1;
+        let call = stage.next().await;
+        if call.sender.is_empty() {
+            break call;
+        }
+        call.all(deferred("4.7.500 server busy"));
+        stage.rests(0).await;
+    };
+    assert!((108..=121).contains(&hours), "{hours}");
+    assert!(notice.body.contains("554 5.4.7 not delivered within 120 hours; last: 451 4.7.500 server busy"));
+    assert!(notice.body.contains("Status: 5.4.7\r\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_nobody_signs_in_fails_its_messages_too_and_none_before_its_time() {
+    let mut stage = Stage::new().await;
+    stage.send("one").await;
+    stage.next().await.answer(Err(fault(Kind::SignInNeeded)));
+    stage.rests(0).await;
+    stage.send("two").await;
+    for _ in 0..119 {
+        stage.pass(minutes(60)).await;
+        stage.next().await.answer(Err(fault(Kind::SignInNeeded)));
+        stage.rests(0).await;
+    }
+    assert_eq!(stage.queue.failures().len(), 0);
+    stage.pass(minutes(70)).await;
+    while stage.queue.failures().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(stage.queue.failures().iter().all(|note| note.reply.contains("5.4.7")));
+}

@@ -1,0 +1,240 @@
+use std::time::Duration;
+
+use super::*;
+use crate::base::Kind;
+
+#[tokio::test(start_paused = true)]
+async fn first_attempts_go_in_the_order_of_acceptance_and_a_deferred_message_holds_back_none() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.send("one").await;
+    let first = stage.next().await;
+    for subject in ["two", "three", "four"] {
+        stage.send(subject).await;
+    }
+    first.all(deferred("4.2.0 later"));
+    let mut went = Vec::new();
+    for _ in 0..3 {
+        let call = stage.next().await;
+        went.push(call.body.lines().nth(1).unwrap().to_owned());
+        call.all(delivered());
+    }
+    assert_eq!(went, ["Subject: two", "Subject: three", "Subject: four"]);
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    stage.pass(minutes(2)).await;
+    let again = stage.next().await;
+    assert!(again.body.contains("Subject: one"));
+    again.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_has_no_more_deliveries_at_once_than_its_connections_and_holds_back_no_other() {
+    let mut kept = Kept::default();
+    kept.accounts.push(account("carol@contoso.example"));
+    let mut stage = kept.start().await;
+    for n in 0..5 {
+        stage.send(&n.to_string()).await;
+    }
+    let mut out = vec![stage.next().await, stage.next().await, stage.next().await];
+    stage.rests(3).await;
+    stage.assert_no_delivery();
+    let carol = stage.kept.accounts[1].clone();
+    stage.send_as(&carol, "c", "MAIL FROM:<carol@contoso.example>", &["RCPT TO:<bob@fabrikam.example>"]).await;
+    let other = stage.next().await;
+    assert_eq!(other.account, "carol@contoso.example");
+    other.all(delivered());
+    stage.rests(3).await;
+    stage.assert_no_delivery();
+    for _ in 0..2 {
+        out.pop().unwrap().all(delivered());
+        out.push(stage.next().await);
+    }
+    out.into_iter().for_each(|call| call.all(delivered()));
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_grow_from_a_minute_to_an_hour_and_a_server_that_asks_for_more_gets_it() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    for at_most in [66, 132, 264, 528, 1056, 2112, 3960, 3960] {
+        stage.next().await.all(deferred("4.2.0 later"));
+        stage.rests(0).await;
+        // Not in half of it; at the latest then.
+        stage.pass(Duration::from_secs(at_most / 2)).await;
+        stage.rests(0).await;
+        stage.assert_no_delivery();
+        stage.pass(Duration::from_secs(at_most)).await;
+    }
+    let call = stage.next().await;
+    let asked = Some(Duration::from_secs(3 * 3600));
+    call.answer(Ok(Report { verdicts: vec![deferred("4.7.0 slow down")], is_doubtful: false, retry_after: asked }));
+    stage.rests(0).await;
+    stage.pass(minutes(175)).await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    stage.pass(minutes(6)).await;
+    let call = stage.next().await;
+    let message = stage.queue.message(&id).await.unwrap().unwrap();
+    assert_eq!((message.attempts, message.recipients[0].attempts), (10, 9));
+    call.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_recipient_has_an_end_of_its_own() {
+    let mut stage = Stage::new().await;
+    let ann = stage.kept.accounts[0].clone();
+    let to = ["RCPT TO:<a@x.example>", "RCPT TO:<b@x.example>", "RCPT TO:<c@x.example> NOTIFY=NEVER"];
+    stage.send_as(&ann, "x", "MAIL FROM:<ann@contoso.example>", &to).await;
+    let call = stage.next().await;
+    let verdicts = vec![delivered(), deferred("4.2.0 later"), failed("5.1.1 unknown")];
+    call.answer(Ok(Report { verdicts, is_doubtful: false, retry_after: None }));
+    stage.rests(0).await;
+    let states: Vec<_> = stage.list().await[0].recipients.iter().map(|one| one.state).collect();
+    assert_eq!(states, ["delivered", "waiting", "failed"]);
+    stage.pass(minutes(2)).await;
+    let again = stage.next().await;
+    assert_eq!(again.recipients, ["b@x.example"], "nobody else is tried again");
+    again.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_way_out_that_is_shut_one_message_looks_and_all_follow_in_order_once_it_is_open() {
+    let mut stage = Stage::new().await;
+    for subject in ["one", "two", "three"] {
+        stage.send(subject).await;
+    }
+    for _ in 0..3 {
+        stage.next().await.answer(Err(fault(Kind::Unavailable)));
+    }
+    stage.send("four").await;
+    stage.send("five").await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert!(stage.queue.lanes()[0].trouble.is_some());
+    stage.pass(Duration::from_secs(17)).await;
+    let probe = stage.next().await;
+    stage.rests(1).await;
+    stage.assert_no_delivery();
+    let mut went = vec![probe.body.lines().nth(1).unwrap().replace("Subject: ", "")];
+    probe.all(delivered());
+    for _ in 0..4 {
+        let call = stage.next().await;
+        went.push(call.body.lines().nth(1).unwrap().replace("Subject: ", ""));
+        call.all(delivered());
+    }
+    went.sort();
+    assert_eq!(went, ["five", "four", "one", "three", "two"], "as soon as it is open");
+    stage.is_empty().await;
+    assert!(stage.queue.lanes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_breaks_the_connection_each_time_holds_up_no_other() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.send("poison").await;
+    stage.next().await.answer(Err(fault(Kind::Unavailable)));
+    stage.rests(0).await;
+    stage.send("good").await;
+    stage.pass(Duration::from_secs(17)).await;
+    let good = stage.next().await;
+    assert!(good.body.contains("Subject: good"));
+    good.all(delivered());
+    // The way is open, and it shuts it again: from now on its own pauses count.
+    for pause in [132, 264, 528] {
+        let poison = stage.next().await;
+        assert!(poison.body.contains("Subject: poison"));
+        poison.answer(Err(fault(Kind::Unavailable)));
+        stage.rests(0).await;
+        stage.send("good").await;
+        stage.pass(Duration::from_secs(17)).await;
+        for _ in 0..2 {
+            let good = stage.next().await;
+            assert!(good.body.contains("Subject: good"));
+            good.all(delivered());
+            stage.rests(0).await;
+            stage.send("good").await;
+        }
+        stage.next().await.all(delivered());
+        stage.rests(0).await;
+        stage.pass(Duration::from_secs(pause)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_sign_in_goes_at_once_when_somebody_signed_in() {
+    let mut stage = Stage::new().await;
+    stage.send("one").await;
+    stage.next().await.answer(Err(fault(Kind::SignInNeeded)));
+    stage.rests(0).await;
+    // Five times it looked by itself; the pause is a quarter of an hour now.
+    for _ in 0..5 {
+        stage.pass(minutes(17)).await;
+        stage.next().await.answer(Err(fault(Kind::SignInNeeded)));
+        stage.rests(0).await;
+    }
+    stage.queue.notice_sign_ins(|_| false);
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    stage.queue.notice_sign_ins(|account| account.address == ANN);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_messages_that_never_end_do_not_starve_one_that_is_tried_again() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.send("old").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    for n in 0..8 {
+        stage.send(&n.to_string()).await;
+    }
+    let first = stage.next().await;
+    stage.pass(minutes(2)).await;
+    first.all(delivered());
+    let mut turns = 0;
+    loop {
+        let call = stage.next().await;
+        turns += 1;
+        let is_old = call.body.contains("Subject: old");
+        call.all(delivered());
+        if is_old {
+            break;
+        }
+    }
+    assert!(turns <= 4, "{turns}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_jump_of_the_wall_clock_fails_a_message_or_makes_it_stick() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    stage.pass(minutes(2)).await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    // Ten days forward: it is tried before its pause of two minutes is over, and is not too old.
+    stage.jump(10 * 24 * 3600);
+    stage.pass(Duration::from_secs(61)).await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    assert_eq!(stage.list().await[0].recipients[0].state, "waiting");
+    // Eleven days back: it is tried when its pause is over.
+    stage.jump(-11 * 24 * 3600);
+    stage.pass(minutes(5)).await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    assert_eq!(stage.ids().await.len(), 1);
+    // And back before a restart: the pause that was meant counts, not the date.
+    stage.jump(-20_000);
+    let mut stage = stage.kill().await.start().await;
+    stage.pass(minutes(9)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    assert!(stage.queue.message(&id).await.unwrap().is_none());
+}

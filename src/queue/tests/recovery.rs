@@ -1,0 +1,243 @@
+use super::*;
+use crate::{base::Kind, queue::hold};
+
+#[tokio::test(start_paused = true)]
+async fn what_was_accepted_is_delivered_by_the_next_process_whole_and_in_order() {
+    let stage = Kept::one_at_a_time().start().await;
+    let ann = stage.kept.accounts[0].clone();
+    let mail = "MAIL FROM:<ann@contoso.example> BODY=8BITMIME RET=HDRS ENVID=x+2By";
+    let rcpt = "RCPT TO:<bob@fabrikam.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;bob@fabrikam.example";
+    stage.send_as(&ann, "one", mail, &[rcpt]).await;
+    stage.send("two").await;
+    let mut stage = stage.kill().await.start().await;
+    let one = stage.next().await;
+    assert_eq!(super::super::envelope::mail_line(&one.envelope.mail), mail);
+    assert_eq!(super::super::envelope::recipient_line(&one.envelope.recipients[0]), rcpt);
+    assert!(one.body.ends_with("\r\n\r\nhello\r\n"));
+    one.all(delivered());
+    let two = stage.next().await;
+    assert!(two.body.contains("Subject: two"));
+    two.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_upstream_has_taken_is_never_sent_again_after_a_restart() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    let mut stage = stage.kill().await.start().await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+
+    // One of two was taken: the other one alone is tried.
+    let ann = stage.kept.accounts[0].clone();
+    let to = ["RCPT TO:<a@x.example>", "RCPT TO:<b@x.example>"];
+    stage.send_as(&ann, "y", "MAIL FROM:<ann@contoso.example>", &to).await;
+    let verdicts = vec![delivered(), deferred("4.2.0 later")];
+    stage.next().await.answer(Ok(Report { verdicts, is_doubtful: false, retry_after: None }));
+    stage.rests(0).await;
+    let mut stage = stage.kill().await.start().await;
+    stage.pass(minutes(2)).await;
+    assert_eq!(stage.next().await.recipients, ["b@x.example"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_in_the_middle_of_a_delivery_is_a_doubt_that_the_queue_shows() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    let under_way = stage.next().await;
+    assert_eq!(stage.list().await[0].state, "under-way");
+    let kept = stage.kill().await;
+    drop(under_way);
+    let mut stage = kept.start().await;
+    let again = stage.next().await;
+    let shown = &stage.list().await[0];
+    assert!(shown.recipients[0].is_doubtful, "{shown:?}");
+    again.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_behind_the_dot_is_sent_again_and_says_so() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    let lost = deferred("4.4.2 the mail server closed the connection");
+    stage.next().await.answer(Ok(Report { verdicts: vec![lost], is_doubtful: true, retry_after: None }));
+    stage.rests(0).await;
+    let shown = &stage.list().await[0].recipients[0];
+    assert!(shown.is_doubtful && shown.state == "waiting", "{shown:?}");
+    stage.pass(minutes(2)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_without_a_row_go_and_a_row_without_a_file_is_held_until_the_file_is_back() {
+    let kept = Kept::default();
+    // Ended between the body and its row.
+    let spool = kept.spool();
+    let mut draft = spool.draft().await.unwrap();
+    draft.write(b"x\r\n").await.unwrap();
+    let mut orphan = draft.finish().await.unwrap();
+    orphan.keep();
+    drop(orphan);
+    assert_eq!(kept.files(), 1);
+    let stage = kept.start().await;
+    assert_eq!(stage.kept.files(), 0);
+
+    stage.send("x").await;
+    let id = stage.ids().await.into_iter().next().unwrap();
+    let kept = stage.kill().await;
+    let file = kept.dir.path().join("queue").join(format!("{id}.msg"));
+    let aside = kept.dir.path().join("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    let mut stage = kept.start().await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert_eq!(stage.list().await[0].hold.as_deref(), Some(hold::BODY_MISSING));
+    assert_eq!(stage.queue.order(&id, Order::Retry).await.unwrap(), Done::BodyMissing);
+
+    let kept = stage.kill().await;
+    std::fs::rename(&aside, &file).unwrap();
+    let mut stage = kept.start().await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_between_a_failure_and_its_notice_costs_neither_notice_nor_a_second_one() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    let message = stage.next().await;
+    // As if it ended behind the outcome: the row says that it failed, and nobody was told.
+    let row = stage.list().await.remove(0);
+    let kept = stage.kill().await;
+    drop(message);
+    let store = kept.store().await;
+    let sequence = store.queued_by_id(&row.id).await.unwrap().unwrap().sequence;
+    let outcome = crate::store::EndedRecipient {
+        position: 0,
+        state: crate::store::RecipientState::Failed,
+        reply: "550 5.1.1 unknown".into(),
+        is_doubtful: false,
+    };
+    let ended = crate::store::Ended { recipients: vec![outcome], ..Default::default() };
+    store.end_attempt(sequence, &ended).await.unwrap();
+    drop(store);
+    let mut stage = kept.start().await;
+    let notice = stage.next().await;
+    assert_eq!((notice.sender.as_str(), &notice.recipients[..]), ("", &[ANN.to_owned()][..]));
+    let mut stage = stage.kill().await.start().await;
+    let again = stage.next().await;
+    assert_eq!(again.body, notice.body, "the same one");
+    again.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_max_bytes_the_client_is_told_452_and_nothing_stays() {
+    let kept = Kept { max_bytes: 200, ..Kept::default() };
+    let mut stage = kept.start().await;
+    stage.send("x").await;
+    let mut draft = stage.queue.spool().draft().await.unwrap();
+    let full = draft.write(&[b'x'; 200]).await.unwrap_err();
+    assert!(NotQueued::from(full).reply().text().starts_with("452 4.3.1 "));
+    drop(draft);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_row_cannot_be_written_nothing_is_queued_and_nothing_is_sent() {
+    let mut stage = Stage::new().await;
+    let url = format!("sqlite://{}/gatepost.db", stage.kept.dir.path().display());
+    let other = sqlx::SqlitePool::connect(&url).await.unwrap();
+    for (name, event) in [("a", "INSERT ON queued"), ("b", "UPDATE ON queued")] {
+        let trigger = format!("CREATE TRIGGER full_{name} BEFORE {event} BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+        sqlx::query(sqlx::AssertSqlSafe(trigger)).execute(&other).await.unwrap();
+    }
+    let envelope = Envelope { mail: Default::default(), recipients: vec![] };
+    let body = stage.body("x").await;
+    let ann = stage.kept.accounts[0].clone();
+    let refused = stage.queue.accept(&ann, "c", 1, &envelope, body, None).await.unwrap_err();
+    assert!(refused.reply().text().starts_with("451 4.3.0 "), "{refused}");
+    stage.is_empty().await;
+
+    sqlx::query("DROP TRIGGER full_a").execute(&other).await.unwrap();
+    stage.send("y").await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    sqlx::query("DROP TRIGGER full_b").execute(&other).await.unwrap();
+    stage.pass(minutes(2)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_cannot_be_written_is_written_later_and_the_message_is_not_sent_again() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    let call = stage.next().await;
+    let url = format!("sqlite://{}/gatepost.db", stage.kept.dir.path().display());
+    let other = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let trigger = "CREATE TRIGGER full BEFORE DELETE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    sqlx::query(trigger).execute(&other).await.unwrap();
+    call.all(delivered());
+    for _ in 0..5 {
+        stage.rests(1).await;
+        stage.pass(minutes(1)).await;
+    }
+    stage.assert_no_delivery();
+    sqlx::query("DROP TRIGGER full").execute(&other).await.unwrap();
+    stage.pass(minutes(1)).await;
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_lets_a_delivery_end_and_begins_none() {
+    let mut stage = Stage::new().await;
+    stage.send("one").await;
+    let under_way = stage.next().await;
+    stage.closing.cancel();
+    stage.send("two").await;
+    under_way.all(delivered());
+    (&mut stage.running).await.unwrap();
+    stage.assert_no_delivery();
+    assert_eq!(stage.list().await.len(), 1);
+    let mut stage = stage.kept.start().await;
+    let two = stage.next().await;
+    assert!(two.body.contains("Subject: two"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_is_cut_off_at_the_end_of_a_drain_goes_on_after_the_next_start() {
+    let mut stage = Stage::new().await;
+    stage.send("one").await;
+    let under_way = stage.next().await;
+    stage.closing.cancel();
+    stage.cut_off.cancel();
+    (&mut stage.running).await.unwrap();
+    drop(under_way);
+    let mut stage = stage.kept.start().await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_account_is_gone_waits_until_it_is_there_again() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.answer(Err(fault(Kind::Unavailable)));
+    stage.rests(0).await;
+    stage.reload(|kept| kept.accounts.clear());
+    stage.pass(minutes(60)).await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert!(!stage.queue.lanes()[0].is_known);
+    stage.reload(|kept| kept.accounts.push(account(ANN)));
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}

@@ -1,0 +1,329 @@
+//! A queue on a stage: a test is the upstream.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering, mpsc as std_mpsc},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    io::AsyncReadExt,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::super::*;
+use crate::{
+    account::{LocalPassword, Sending},
+    base::{Fault, Kind, Owner},
+    net::{Upstream, UpstreamTls},
+    oauth::{App, AppCredential, Grant, Rotation, SignIn},
+    store::{QueueFilter, Settings},
+    wire::smtp::Reply,
+};
+
+pub const ANN: &str = "ann@contoso.example";
+pub const BOB: &str = "bob@fabrikam.example";
+
+pub fn minutes(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
+}
+
+pub fn account(address: &str) -> Arc<Account> {
+    let url = |path: &str| Url::parse(&format!("http://127.0.0.1:1/{path}")).unwrap();
+    let upstream = Upstream { host: "127.0.0.1".into(), port: 1, tls: UpstreamTls::Implicit };
+    let app = App {
+        name: "contoso".into(),
+        provider: "custom".into(),
+        tenant: String::new(),
+        client_id: "id".into(),
+        credential: AppCredential::None,
+        grant: Grant::AuthorizationCode,
+        redirect_uri: None,
+        scopes: Vec::new(),
+        resource: None,
+        authorize_url: url("authorize"),
+        token_url: url("token"),
+        device_url: None,
+        revoke_url: None,
+        authorize_extra: Vec::new(),
+        pkce: true,
+        rotation: Rotation::OldStaysValid,
+        refresh_idle_life: None,
+        sasl: crate::base::Sasl::Xoauth2,
+        graph: None,
+        smtp: upstream.clone(),
+        imap: upstream.clone(),
+        pop3: upstream,
+        smtp_capabilities: Vec::new(),
+        imap_capabilities: Vec::new(),
+        imap_is_known: false,
+    };
+    Arc::new(Account {
+        address: address.into(),
+        password: LocalPassword::None,
+        sign_in: Arc::new(SignIn { app: Arc::new(app), identity: address.into(), password: None }),
+        imap_user: address.into(),
+        smtp_user: address.into(),
+        send_as: vec![address.into()],
+        sending: Sending::default(),
+        domain: None,
+    })
+}
+
+/// One delivery that waits for the test to say what comes of it.
+pub struct Call {
+    pub account: String,
+    pub sender: String,
+    pub recipients: Vec<String>,
+    pub envelope: Envelope,
+    pub body: String,
+    answer: oneshot::Sender<Result<Report, Fault>>,
+}
+
+impl Call {
+    pub fn answer(self, report: Result<Report, Fault>) {
+        let _ = self.answer.send(report);
+    }
+
+    /// The same for every recipient.
+    pub fn all(self, verdict: Verdict) {
+        let verdicts = self.recipients.iter().map(|_| verdict.clone()).collect();
+        self.answer(Ok(Report { verdicts, is_doubtful: false, retry_after: None }));
+    }
+}
+
+pub fn delivered() -> Verdict {
+    Verdict { fate: Fate::Delivered, reply: Reply::new(250, "2.0.0 OK") }
+}
+
+pub fn deferred(text: &str) -> Verdict {
+    Verdict { fate: Fate::Deferred, reply: Reply::new(451, text) }
+}
+
+pub fn failed(text: &str) -> Verdict {
+    Verdict { fate: Fate::Failed, reply: Reply::new(550, text) }
+}
+
+pub fn fault(kind: Kind) -> Fault {
+    Fault::new(kind, Owner::User, "scripted", "the way out is shut")
+}
+
+struct Script(mpsc::UnboundedSender<Call>);
+
+impl Deliver for Script {
+    fn deliver<'a>(
+        &'a self,
+        account: &'a Arc<Account>,
+        envelope: &'a Envelope,
+        message: &'a Spooled,
+        _: &'a str,
+        _: Instant,
+    ) -> BoxFuture<'a, Result<Report, Fault>> {
+        Box::pin(async move {
+            let mut body = String::new();
+            message.read().await.unwrap().read_to_string(&mut body).await.unwrap();
+            let (answer, heard) = oneshot::channel();
+            let call = Call {
+                account: account.address.clone(),
+                sender: envelope.mail.address.clone(),
+                recipients: envelope.recipients.iter().map(|rcpt| rcpt.address.clone()).collect(),
+                envelope: envelope.clone(),
+                body,
+                answer,
+            };
+            self.0.send(call).unwrap_or_else(|_| panic!("the test is over"));
+            match heard.await {
+                Ok(report) => report,
+                // The test let go of it: this delivery never ends.
+                Err(_) => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// What stays on disk when a process ends.
+pub struct Kept {
+    pub dir: tempfile::TempDir,
+    pub wall: Clock,
+    pub accounts: Vec<Arc<Account>>,
+    pub postmaster: Option<String>,
+    pub max_bytes: u64,
+    /// Holds the clock back: see the head of the module.
+    _still: std_mpsc::Sender<()>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        let (hold, held) = std_mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || {
+            let _ = held.recv();
+        });
+        let wall = Clock::default();
+        // So that it can be put back.
+        wall.ahead.store(1_000_000, Ordering::SeqCst);
+        let dir = tempfile::tempdir().unwrap();
+        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, _still: hold }
+    }
+}
+
+impl Kept {
+    /// With one connection, nothing overtakes anything.
+    pub fn one_at_a_time() -> Self {
+        let mut kept = Self::default();
+        Arc::make_mut(&mut kept.accounts[0]).sending.limits.connections = 1;
+        kept
+    }
+
+    pub async fn store(&self) -> Arc<Store> {
+        let url = format!("sqlite://{}/gatepost.db", self.dir.path().display());
+        let key_file = self.dir.path().join("key");
+        Arc::new(Store::open(&Settings { url, key_file, key: None }).await.unwrap())
+    }
+
+    pub fn spool(&self) -> Spool {
+        Spool::open(&self.dir.path().join("queue")).unwrap()
+    }
+
+    pub fn files(&self) -> usize {
+        std::fs::read_dir(self.dir.path().join("queue")).unwrap().count()
+    }
+
+    fn orders(&self, calls: &mpsc::UnboundedSender<Call>) -> Orders {
+        Orders {
+            way_out: Arc::new(Script(calls.clone())),
+            accounts: self.accounts.clone(),
+            domains: Vec::new(),
+            max_age: Duration::from_secs(120 * 3600),
+            max_bytes: self.max_bytes,
+            postmaster: self.postmaster.clone(),
+        }
+    }
+
+    pub async fn start(self) -> Stage {
+        let (sender, calls) = mpsc::unbounded_channel();
+        let (store, spool) = (self.store().await, self.spool());
+        let orders = self.orders(&sender);
+        let host = "gate.contoso.example".to_owned();
+        let queue = Queue::open(store, spool, self.wall.clone(), Meter::new(), host, orders).await.unwrap();
+        let queue = Arc::new(queue);
+        let (closing, cut_off) = (CancellationToken::new(), CancellationToken::new());
+        let running = tokio::spawn(queue.clone().run(closing.clone(), cut_off.clone()));
+        Stage { kept: self, queue, sender, calls, closing, cut_off, running }
+    }
+}
+
+pub struct Stage {
+    pub kept: Kept,
+    pub queue: Arc<Queue>,
+    sender: mpsc::UnboundedSender<Call>,
+    calls: mpsc::UnboundedReceiver<Call>,
+    pub closing: CancellationToken,
+    pub cut_off: CancellationToken,
+    pub running: JoinHandle<()>,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        Kept::default().start().await
+    }
+
+    pub async fn body(&self, subject: &str) -> Spooled {
+        let mut draft = self.queue.spool().draft().await.unwrap();
+        let text =
+            format!("From: <{ANN}>\r\nSubject: {subject}\r\nMessage-ID: <{subject}@contoso.example>\r\n\r\nhello\r\n");
+        draft.write(text.as_bytes()).await.unwrap();
+        draft.finish().await.unwrap()
+    }
+
+    /// Takes a message over; command lines as a client writes them.
+    pub async fn send_as(&self, account: &Account, subject: &str, mail: &str, recipients: &[&str]) -> QueueId {
+        let envelope = Envelope {
+            mail: envelope::read_mail(mail).unwrap(),
+            recipients: recipients.iter().map(|line| envelope::read_recipient(line).unwrap()).collect(),
+        };
+        let body = self.body(subject).await;
+        self.queue.accept(account, "3F copier", 7, &envelope, body, None).await.unwrap()
+    }
+
+    /// From Ann to Bob.
+    pub async fn send(&self, subject: &str) -> QueueId {
+        let account = self.kept.accounts[0].clone();
+        self.send_as(&account, subject, &format!("MAIL FROM:<{ANN}>"), &[&format!("RCPT TO:<{BOB}>")]).await
+    }
+
+    /// The next delivery that begins.
+    pub async fn next(&mut self) -> Call {
+        self.calls.recv().await.unwrap()
+    }
+
+    /// Waits until whoever sends couriers has nothing to do, with so many of them waiting for an answer of the test.
+    pub async fn rests(&self, out: usize) {
+        let mut rounds = self.queue.rounds.subscribe();
+        loop {
+            self.queue.bell.notify_one();
+            rounds.borrow_and_update();
+            rounds.changed().await.unwrap();
+            if rounds.borrow().1 == out {
+                // Those that are out may be on their way to the disk.
+                tokio::task::yield_now().await;
+                self.queue.bell.notify_one();
+                rounds.changed().await.unwrap();
+                if rounds.borrow().1 == out {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// That none has begun which nobody asked for yet.
+    pub fn assert_no_delivery(&mut self) {
+        assert!(self.calls.try_recv().is_err(), "a delivery began");
+    }
+
+    pub async fn pass(&self, time: Duration) {
+        tokio::time::advance(time).await;
+    }
+
+    /// The wall clock alone.
+    pub fn jump(&self, seconds: i64) {
+        let ahead = &self.kept.wall.ahead;
+        let now = i64::try_from(ahead.load(Ordering::SeqCst)).unwrap();
+        ahead.store(u64::try_from(now + seconds).unwrap(), Ordering::SeqCst);
+    }
+
+    pub async fn list(&self) -> Vec<MessageView> {
+        let filter = QueueFilter { most: 1000, ..QueueFilter::default() };
+        self.queue.search(&filter).await.unwrap().iter().map(view).collect()
+    }
+
+    pub async fn ids(&self) -> HashSet<String> {
+        self.list().await.into_iter().map(|message| message.id).collect()
+    }
+
+    /// Waits until nothing is in the queue, on disk or in memory.
+    pub async fn is_empty(&self) {
+        self.rests(0).await;
+        assert!(self.list().await.is_empty(), "{:#?}", self.list().await);
+        assert_eq!(self.queue.schedule().len(), 0);
+        while self.kept.files() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub fn reload(&mut self, change: impl FnOnce(&mut Kept)) {
+        change(&mut self.kept);
+        self.queue.apply(self.kept.orders(&self.sender));
+    }
+
+    /// The process is gone, wherever it was; what was on disk stays.
+    pub async fn kill(self) -> Kept {
+        self.running.abort();
+        let _ = self.running.await;
+        self.kept
+    }
+}

@@ -1,0 +1,415 @@
+//! Rows of the queue: what was taken over, for whom, and how its delivery stands. Bodies are files, and none of this
+//! module's business.
+//!
+//! Each step is one transaction, on disk before it counts. So whatever moment a process ends at, the next one finds a
+//! message before a step or behind it. Nothing here is sealed: a message lies beside it, and is no secret of ours.
+
+use std::time::{Duration, SystemTime};
+
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+
+use super::{
+    Store, StoreError,
+    row::{from_unix, to_unix},
+};
+
+/// How it stands with one recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecipientState {
+    Waiting,
+    Delivered,
+    Failed,
+}
+
+impl RecipientState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn read(word: &str) -> Self {
+        match word {
+            "delivered" => Self::Delivered,
+            "failed" => Self::Failed,
+            // Of two mistakes, once more is better than never.
+            _ => Self::Waiting,
+        }
+    }
+}
+
+/// A message to be taken over.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// The name of its body too.
+    pub id: String,
+    pub account: String,
+    pub client: String,
+    pub session: u64,
+    pub accepted_at: SystemTime,
+    pub octets: u64,
+    /// `MAIL FROM:<...>` with parameters, and a `RCPT TO:<...>` for each recipient; without CRLF.
+    pub mail: String,
+    pub recipients: Vec<String>,
+    pub hold: Option<String>,
+    /// 0: of a client.
+    pub bounce: u8,
+}
+
+/// All that is stored of a message.
+#[derive(Debug, Clone)]
+pub struct QueuedMessage {
+    pub sequence: i64,
+    pub id: String,
+    pub account: String,
+    pub client: String,
+    pub session: u64,
+    pub accepted_at: SystemTime,
+    pub octets: u64,
+    pub mail: String,
+    pub hold: Option<String>,
+    pub bounce: u8,
+    pub attempts: u32,
+    pub is_under_way: bool,
+    pub waited: Duration,
+    pub next_at: SystemTime,
+    pub recipients: Vec<QueuedRecipient>,
+}
+
+#[derive(Debug, Clone)]
+pub struct QueuedRecipient {
+    pub line: String,
+    pub state: RecipientState,
+    pub attempts: u32,
+    pub reply: Option<String>,
+    pub is_doubtful: bool,
+    pub is_reported: bool,
+}
+
+/// What a start needs to know of each message.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    pub sequence: i64,
+    pub id: String,
+    pub account: String,
+    pub accepted_at: SystemTime,
+    pub hold: Option<String>,
+    pub waited: Duration,
+    /// The beginning of time where no attempt has ended yet.
+    pub next_at: SystemTime,
+    pub pause: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Default)]
+pub struct Ended {
+    pub recipients: Vec<EndedRecipient>,
+    /// In all so far.
+    pub waited: Duration,
+    /// When it is tried again, where somebody still waits: by the wall clock, and as a time from now.
+    pub next_at: Option<SystemTime>,
+    pub pause: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct EndedRecipient {
+    pub position: usize,
+    pub state: RecipientState,
+    pub reply: String,
+    pub is_doubtful: bool,
+}
+
+/// Which messages are meant; what is `None` is any. Addresses and names may be parts, in any case.
+#[derive(Debug, Clone, Default)]
+pub struct QueueFilter {
+    pub account: Option<String>,
+    pub sender: Option<String>,
+    pub recipient: Option<String>,
+    pub client: Option<String>,
+    /// Held, or not.
+    pub is_held: Option<bool>,
+    pub is_under_way: Option<bool>,
+    /// The first so many.
+    pub most: u32,
+}
+
+impl Store {
+    /// Takes a message over, its recipients with it; its number in the order of acceptance. Once this returned, it is
+    /// on disk.
+    pub async fn enqueue(&self, message: &NewMessage) -> Result<i64, StoreError> {
+        let mut step = self.step().await?;
+        let sequence = insert(&mut step, message).await.map_err(|cause| self.failed(cause));
+        self.done(step, sequence).await
+    }
+
+    /// Every message, in the order of acceptance.
+    pub async fn queue_outlines(&self) -> Result<Vec<Outline>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sequence, id, account, accepted_at, hold, waited, next_at, pause
+             FROM queued ORDER BY sequence",
+        );
+        let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
+        rows.iter().map(outline).collect::<Result<_, _>>().map_err(|cause| self.failed(cause))
+    }
+
+    /// Deliveries that were under way when a process ended: whether those messages were taken nobody knows. They wait
+    /// again, and say so. Their ids.
+    pub async fn recover_queue(&self) -> Result<Vec<String>, StoreError> {
+        let mut step = self.step().await?;
+        let cut_off = recover(&mut step).await.map_err(|cause| self.failed(cause));
+        self.done(step, cut_off).await
+    }
+
+    /// All that is not held was tried for so much longer; kept for the case that this process ends.
+    pub async fn age_queue(&self, by: Duration) -> Result<(), StoreError> {
+        let age = sqlx::query("UPDATE queued SET waited = waited + ? WHERE hold IS NULL").bind(number(by.as_secs()));
+        self.write(age).await.map(drop)
+    }
+
+    /// `None`: it was delivered or dropped meanwhile.
+    pub async fn queued(&self, sequence: i64) -> Result<Option<QueuedMessage>, StoreError> {
+        let row = sqlx::query("SELECT * FROM queued WHERE sequence = ?").bind(sequence).fetch_optional(&self.pool);
+        let row = row.await.map_err(|cause| self.failed(cause))?;
+        match row {
+            Some(row) => self.whole(&row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub async fn queued_by_id(&self, id: &str) -> Result<Option<QueuedMessage>, StoreError> {
+        let sequence = sqlx::query_scalar("SELECT sequence FROM queued WHERE id = ?").bind(id);
+        let sequence: Option<i64> = sequence.fetch_optional(&self.pool).await.map_err(|cause| self.failed(cause))?;
+        match sequence {
+            Some(sequence) => self.queued(sequence).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Those that were looked for, in the order of acceptance.
+    pub async fn search_queue(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM queued
+             WHERE (?1 IS NULL OR instr(lower(account), lower(?1)))
+               AND (?2 IS NULL OR instr(lower(mail), lower(?2)))
+               AND (?3 IS NULL OR EXISTS (SELECT 1 FROM queued_recipient AS r
+                    WHERE r.sequence = queued.sequence AND instr(lower(r.line), lower(?3))))
+               AND (?4 IS NULL OR instr(lower(client), lower(?4)))
+               AND (?5 IS NULL OR (hold NOTNULL) = ?5)
+               AND (?6 IS NULL OR is_under_way = ?6)
+             ORDER BY sequence LIMIT ?7",
+        );
+        let rows = rows.bind(&filter.account).bind(&filter.sender).bind(&filter.recipient).bind(&filter.client);
+        let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(i64::from(filter.most));
+        let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push(self.whole(row).await?);
+        }
+        Ok(found)
+    }
+
+    /// A delivery begins. It proves too that the store takes what will come of it; `false`: the message is gone.
+    pub async fn begin_attempt(&self, sequence: i64) -> Result<bool, StoreError> {
+        let begin = sqlx::query("UPDATE queued SET attempts = attempts + 1, is_under_way = 1 WHERE sequence = ?");
+        Ok(self.write(begin.bind(sequence)).await? == 1)
+    }
+
+    /// What came of it. Once this returned, nobody who was delivered to is ever tried again.
+    pub async fn end_attempt(&self, sequence: i64, ended: &Ended) -> Result<(), StoreError> {
+        let mut step = self.step().await?;
+        let wrote = end(&mut step, sequence, ended).await.map_err(|cause| self.failed(cause));
+        self.done(step, wrote).await
+    }
+
+    /// `None` lets it go on.
+    pub async fn hold_queued(&self, sequence: i64, reason: Option<&str>) -> Result<bool, StoreError> {
+        let hold = sqlx::query("UPDATE queued SET hold = ?2 WHERE sequence = ?1").bind(sequence).bind(reason);
+        Ok(self.write(hold).await? == 1)
+    }
+
+    /// It is tried at the next occasion.
+    pub async fn hasten_queued(&self, sequence: i64) -> Result<bool, StoreError> {
+        let hasten = sqlx::query("UPDATE queued SET next_at = 0, pause = 0 WHERE sequence = ?").bind(sequence);
+        Ok(self.write(hasten).await? == 1)
+    }
+
+    /// The sender was told of all failures so far, by `notice` if there is one: both or neither is on disk. The number
+    /// of the notice.
+    pub async fn report_failures(&self, sequence: i64, notice: Option<&NewMessage>) -> Result<Option<i64>, StoreError> {
+        let mut step = self.step().await?;
+        let told = report(&mut step, sequence, notice).await.map_err(|cause| self.failed(cause));
+        self.done(step, told).await
+    }
+
+    /// A notice of ours goes another way: other sender, other recipient, from the beginning.
+    pub async fn redirect_bounce(&self, sequence: i64, way: u8, mail: &str, line: &str) -> Result<(), StoreError> {
+        let mut step = self.step().await?;
+        let turned = redirect(&mut step, sequence, way, mail, line).await.map_err(|cause| self.failed(cause));
+        self.done(step, turned).await
+    }
+
+    /// Forgets a message. Its body is an orphan now.
+    pub async fn dequeue(&self, sequence: i64) -> Result<bool, StoreError> {
+        let mut step = self.step().await?;
+        let gone = delete(&mut step, sequence).await.map_err(|cause| self.failed(cause));
+        self.done(step, gone).await
+    }
+
+    pub async fn dequeue_by_id(&self, id: &str) -> Result<bool, StoreError> {
+        match self.queued_by_id(id).await? {
+            Some(message) => self.dequeue(message.sequence).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn whole(&self, row: &SqliteRow) -> Result<QueuedMessage, StoreError> {
+        let mut message = message(row).map_err(|cause| self.failed(cause))?;
+        let rows = sqlx::query("SELECT * FROM queued_recipient WHERE sequence = ? ORDER BY position");
+        let rows = rows.bind(message.sequence).fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
+        let recipients = rows.iter().map(recipient).collect::<Result<_, _>>();
+        message.recipients = recipients.map_err(|cause| self.failed(cause))?;
+        Ok(message)
+    }
+
+    async fn step(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let step = self.pool.begin_with("BEGIN IMMEDIATE").await;
+        self.readiness.wrote(step).map_err(|cause| self.failed(cause))
+    }
+
+    async fn done<T>(&self, step: Transaction<'static, Sqlite>, value: Result<T, StoreError>) -> Result<T, StoreError> {
+        let done = match value {
+            Ok(value) => step.commit().await.map(|()| value).map_err(|cause| self.failed(cause)),
+            // The transaction goes back by itself.
+            Err(error) => Err(error),
+        };
+        self.readiness.wrote(done)
+    }
+}
+
+type Step = Transaction<'static, Sqlite>;
+
+async fn insert(step: &mut Step, message: &NewMessage) -> Result<i64, sqlx::Error> {
+    let put = sqlx::query(
+        "INSERT INTO queued (id, account, client, session, accepted_at, octets, mail, hold, bounce)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    let put = put.bind(&message.id).bind(&message.account).bind(&message.client);
+    let put = put.bind(number(message.session)).bind(to_unix(message.accepted_at)).bind(number(message.octets));
+    let put = put.bind(&message.mail).bind(&message.hold).bind(i64::from(message.bounce));
+    let sequence = put.execute(&mut **step).await?.last_insert_rowid();
+    for (position, line) in message.recipients.iter().enumerate() {
+        add_recipient(step, sequence, position, line).await?;
+    }
+    Ok(sequence)
+}
+
+async fn add_recipient(step: &mut Step, sequence: i64, position: usize, line: &str) -> Result<(), sqlx::Error> {
+    let put = sqlx::query("INSERT INTO queued_recipient (sequence, position, line) VALUES (?, ?, ?)");
+    put.bind(sequence).bind(number(position as u64)).bind(line).execute(&mut **step).await.map(drop)
+}
+
+async fn recover(step: &mut Step) -> Result<Vec<String>, sqlx::Error> {
+    let ids = sqlx::query_scalar("SELECT id FROM queued WHERE is_under_way ORDER BY sequence");
+    let ids = ids.fetch_all(&mut **step).await?;
+    let doubt = "UPDATE queued_recipient SET is_doubtful = 1
+                 WHERE state = 'waiting' AND sequence IN (SELECT sequence FROM queued WHERE is_under_way)";
+    sqlx::query(doubt).execute(&mut **step).await?;
+    sqlx::query("UPDATE queued SET is_under_way = 0 WHERE is_under_way").execute(&mut **step).await?;
+    Ok(ids)
+}
+
+async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::Error> {
+    for one in &ended.recipients {
+        let put = sqlx::query(
+            "UPDATE queued_recipient SET state = ?3, reply = ?4, is_doubtful = max(is_doubtful, ?5),
+             attempts = attempts + 1 WHERE sequence = ?1 AND position = ?2",
+        );
+        let put = put.bind(sequence).bind(number(one.position as u64)).bind(one.state.as_str());
+        put.bind(&one.reply).bind(one.is_doubtful).execute(&mut **step).await?;
+    }
+    let put =
+        sqlx::query("UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4 WHERE sequence = ?1");
+    let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
+    put.bind(number(ended.pause.as_secs())).execute(&mut **step).await.map(drop)
+}
+
+async fn report(step: &mut Step, sequence: i64, notice: Option<&NewMessage>) -> Result<Option<i64>, sqlx::Error> {
+    let told = "UPDATE queued_recipient SET is_reported = 1 WHERE sequence = ? AND state = 'failed'";
+    sqlx::query(told).bind(sequence).execute(&mut **step).await?;
+    match notice {
+        Some(notice) => insert(step, notice).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn redirect(step: &mut Step, sequence: i64, way: u8, mail: &str, line: &str) -> Result<(), sqlx::Error> {
+    let turn = "UPDATE queued SET bounce = ?2, mail = ?3, attempts = 0, waited = 0, next_at = 0, pause = 0,
+                is_under_way = 0 WHERE sequence = ?1";
+    sqlx::query(turn).bind(sequence).bind(i64::from(way)).bind(mail).execute(&mut **step).await?;
+    sqlx::query("DELETE FROM queued_recipient WHERE sequence = ?").bind(sequence).execute(&mut **step).await?;
+    add_recipient(step, sequence, 0, line).await
+}
+
+async fn delete(step: &mut Step, sequence: i64) -> Result<bool, sqlx::Error> {
+    sqlx::query("DELETE FROM queued_recipient WHERE sequence = ?").bind(sequence).execute(&mut **step).await?;
+    let gone = sqlx::query("DELETE FROM queued WHERE sequence = ?").bind(sequence).execute(&mut **step).await?;
+    Ok(gone.rows_affected() == 1)
+}
+
+fn outline(row: &SqliteRow) -> Result<Outline, sqlx::Error> {
+    Ok(Outline {
+        sequence: row.try_get("sequence")?,
+        id: row.try_get("id")?,
+        account: row.try_get("account")?,
+        accepted_at: from_unix(row.try_get("accepted_at")?),
+        hold: row.try_get("hold")?,
+        waited: Duration::from_secs(count(row, "waited")?),
+        next_at: from_unix(row.try_get("next_at")?),
+        pause: Duration::from_secs(count(row, "pause")?),
+    })
+}
+
+fn message(row: &SqliteRow) -> Result<QueuedMessage, sqlx::Error> {
+    Ok(QueuedMessage {
+        sequence: row.try_get("sequence")?,
+        id: row.try_get("id")?,
+        account: row.try_get("account")?,
+        client: row.try_get("client")?,
+        session: count(row, "session")?,
+        accepted_at: from_unix(row.try_get("accepted_at")?),
+        octets: count(row, "octets")?,
+        mail: row.try_get("mail")?,
+        hold: row.try_get("hold")?,
+        bounce: u8::try_from(count(row, "bounce")?).unwrap_or(u8::MAX),
+        attempts: small(row, "attempts")?,
+        is_under_way: row.try_get("is_under_way")?,
+        waited: Duration::from_secs(count(row, "waited")?),
+        next_at: from_unix(row.try_get("next_at")?),
+        recipients: Vec::new(),
+    })
+}
+
+fn recipient(row: &SqliteRow) -> Result<QueuedRecipient, sqlx::Error> {
+    Ok(QueuedRecipient {
+        line: row.try_get("line")?,
+        state: RecipientState::read(row.try_get("state")?),
+        attempts: small(row, "attempts")?,
+        reply: row.try_get("reply")?,
+        is_doubtful: row.try_get("is_doubtful")?,
+        is_reported: row.try_get("is_reported")?,
+    })
+}
+
+fn count(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
+    Ok(row.try_get::<i64, _>(column)?.unsigned_abs())
+}
+
+fn small(row: &SqliteRow, column: &str) -> Result<u32, sqlx::Error> {
+    Ok(u32::try_from(count(row, column)?).unwrap_or(u32::MAX))
+}
+
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

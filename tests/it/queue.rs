@@ -1,0 +1,156 @@
+//! Mail that waits: what the real daemon makes of it, and what a person sees and does.
+
+use std::{path::Path, time::SystemTime};
+
+use gatepost::{
+    spool::Spool,
+    store::{NewMessage, QueueFilter, Store},
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    process::run,
+    world::{ANN, BOB, Plan, World, settings, stage},
+};
+
+/// As a daemon leaves it that took a message over and was stopped then. Its id.
+async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
+    let store = Store::open(&settings(dir)).await.unwrap();
+    let spool = Spool::open(&Spool::beside(store.path())).unwrap();
+    let mut draft = spool.draft().await.unwrap();
+    let text = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: {subject}\r\nMessage-ID: <1@x>\r\n\r\n..hello\r\n");
+    draft.write(text.as_bytes()).await.unwrap();
+    let mut body = draft.finish().await.unwrap();
+    let message = NewMessage {
+        id: body.name().to_owned(),
+        account: ANN.into(),
+        client: "3F copier".into(),
+        session: 7,
+        accepted_at: SystemTime::now(),
+        octets: body.octets(),
+        mail: format!("MAIL FROM:<{ANN}>"),
+        recipients: vec![format!("RCPT TO:<{BOB}>")],
+        hold: hold.map(str::to_owned),
+        bounce: 0,
+    };
+    store.enqueue(&message).await.unwrap();
+    body.keep();
+    message.id
+}
+
+async fn is_empty(dir: &Path) -> bool {
+    let store = Store::open(&settings(dir)).await.unwrap();
+    let files = std::fs::read_dir(Spool::beside(store.path())).unwrap().count();
+    let found = store.search_queue(&QueueFilter { most: 10, ..QueueFilter::default() }).await.unwrap();
+    found.is_empty() && files == 0
+}
+
+/// The console's answer to the holder of its token: status and JSON.
+async fn api(world: &World, method: &str, path: &str) -> (u16, Value) {
+    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let mut tcp = TcpStream::connect(world.daemon.console_at().unwrap()).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
+    );
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    tcp.read_to_string(&mut said).await.unwrap();
+    let (head, body) = said.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_daemon_delivers_what_the_one_before_it_took_over() {
+    let (sandbox, dir, file) = stage(&Plan::default()).await;
+    queued(dir.path(), "left behind", None).await;
+    let world = World::on(sandbox, dir, &file).await;
+    world.until("the delivery", |world| !world.sandbox.submissions().is_empty()).await;
+    let message = world.only_message();
+    assert_eq!((message.from.as_str(), &message.recipients[..]), (ANN, &[BOB.to_owned()][..]));
+    let text = String::from_utf8(message.bytes.to_vec()).unwrap();
+    assert!(text.contains("Subject: left behind\r\n") && text.ends_with("\r\n.hello\r\n"), "{text}");
+    let counted = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} 1";
+    world.until("the outcome", |world| world.counts(counted)).await;
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("gatepost_queue_messages{state=\"waiting\"} 0\n"), "{metrics}");
+    let World { daemon, dir, .. } = world;
+    daemon.drain().await;
+    assert!(is_empty(dir.path()).await, "neither row nor file stays");
+}
+
+#[tokio::test]
+async fn mail_that_waits_for_a_sign_in_goes_when_somebody_signs_in() {
+    let (sandbox, dir, file) = stage(&Plan { signed_in: vec![], ..Plan::default() }).await;
+    let id = queued(dir.path(), "patient", None).await;
+    let world = World::on(sandbox, dir, &file).await;
+    let waits = async || {
+        let (_, found) = api(&world, "GET", &format!("/api/queue/{id}")).await;
+        found["message"]["recipients"][0]["reply"].as_str().unwrap_or_default().contains("sign-in-missing")
+    };
+    while !waits().await {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(world.sandbox.submissions().is_empty());
+    world.sign_in(ANN).await;
+    world.until("the delivery", |world| world.sandbox.submissions().len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_message_on_hold_is_looked_at_and_released_over_http() {
+    let (sandbox, dir, file) = stage(&Plan::default()).await;
+    let id = queued(dir.path(), "captured", Some("capture")).await;
+    let world = World::on(sandbox, dir, &file).await;
+    let (status, found) = api(&world, "GET", "/api/queue?recipient=bob&state=held").await;
+    assert_eq!((status, found["messages"][0]["id"].as_str()), (200, Some(id.as_str())), "{found}");
+    assert_eq!(api(&world, "GET", "/api/queue?client=other").await.1["messages"].as_array().unwrap().len(), 0);
+    assert_eq!(api(&world, "GET", "/api/queue?state=lost").await.0, 400);
+    let (_, shown) = api(&world, "GET", &format!("/api/queue/{id}")).await;
+    assert!(shown["header"].as_str().unwrap().contains("Subject: captured\r\n"), "{shown}");
+    assert_eq!(api(&world, "GET", "/api/queue/nothing").await.0, 404);
+    assert_eq!(api(&world, "POST", &format!("/api/queue/{id}/retry")).await.1["done"], "held");
+    assert!(world.sandbox.submissions().is_empty());
+    assert_eq!(api(&world, "POST", &format!("/api/queue/{id}/release")).await.1["done"], "done");
+    world.until("the delivery", |world| world.sandbox.submissions().len() == 1).await;
+}
+
+#[tokio::test]
+async fn without_a_daemon_the_command_works_on_the_store() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let id = queued(dir.path(), "alone", None).await;
+    let (code, text, errors) = run(&["queue", "list", "--recipient", "BOB"], &file);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.starts_with(&format!("{id}  waiting ")) && text.contains(&format!("{ANN} -> {BOB}")), "{text}");
+    assert_eq!(run(&["queue", "list", "--sender", "nobody"], &file).1, "nothing is queued that fits\n");
+    let (_, text, _) = run(&["queue", "show", &id], &file);
+    assert!(text.contains("taken in by session 7\n") && text.contains("  Subject: alone\n"), "{text}");
+
+    assert_eq!(run(&["queue", "hold", &id], &file).1, format!("{id}: held: nothing is sent until it is released\n"));
+    let (code, _, errors) = run(&["queue", "retry", &id], &file);
+    assert_eq!(code, 1);
+    assert!(errors.contains("is held") && errors.contains(&format!("gatepost queue release {id}")), "{errors}");
+    let (_, json, _) = run(&["queue", "list", "--state", "held", "--json"], &file);
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["messages"][0]["hold"], "by-hand");
+    assert_eq!(run(&["queue", "release", &id], &file).0, 0);
+    assert_eq!(run(&["queue", "drop", &id], &file).1, format!("{id}: dropped\n"));
+    assert!(is_empty(dir.path()).await);
+    let (code, _, errors) = run(&["queue", "show", &id], &file);
+    assert_eq!(code, 1);
+    assert!(errors.contains(&format!("no message {id} in the queue")), "{errors}");
+}
+
+/// The daemon has it in its memory: beside it the store is not touched.
+#[tokio::test]
+async fn a_daemon_that_cannot_be_asked_is_not_gone_behind() {
+    let (sandbox, dir, file) = stage(&Plan::default()).await;
+    let id = queued(dir.path(), "x", Some("capture")).await;
+    let world = World::on(sandbox, dir, &file).await;
+    let (code, _, errors) = run(&["queue", "drop", &id], &file);
+    assert_eq!(code, 1);
+    assert!(errors.contains("a daemon runs on this store"), "{errors}");
+    drop(world);
+}
