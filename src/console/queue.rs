@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::Console;
 use crate::{
-    queue::{Order, QueueView, view},
+    queue::{Order, QueueView},
     store::QueueFilter,
 };
 
@@ -58,7 +58,8 @@ pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Que
     match console.queue.search(&filter).await {
         Ok(found) => {
             let is_cut = found.len() > shown;
-            Json(QueueView { messages: found.iter().take(shown).map(view).collect(), is_cut }).into_response()
+            Json(QueueView { messages: found.iter().take(shown).map(|one| console.queue.view(one)).collect(), is_cut })
+                .into_response()
         }
         Err(error) => broken(&error),
     }
@@ -68,7 +69,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, Path(id): Path<Str
     match console.queue.message(&id).await {
         Ok(Some(message)) => {
             let head = console.queue.head(&message).await;
-            Json(json!({ "message": view(&message), "header": head })).into_response()
+            Json(json!({ "message": console.queue.view(&message), "header": head })).into_response()
         }
         Ok(None) => nothing(&id),
         Err(error) => broken(&error),

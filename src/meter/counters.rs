@@ -371,7 +371,7 @@ impl Meter {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         };
         for (state, n) in [("waiting", waiting), ("held", held)] {
-            set(&*self.queue_messages.get_or_create(&StateLabel { state }), n as u64);
+            set(&self.queue_messages.get_or_create(&StateLabel { state }), n as u64);
         }
         set(&self.queue_oldest, oldest.as_secs());
         set(&self.queue_bytes, octets);

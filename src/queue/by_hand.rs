@@ -6,8 +6,9 @@
 use tracing::{info, warn};
 
 use super::{
-    NotQueued, Queue, hold,
+    MessageView, NotQueued, Queue, hold,
     schedule::{Place, Wish},
+    view,
 };
 use crate::store::{QueueFilter, QueuedMessage, StoreError};
 
@@ -68,6 +69,11 @@ impl Queue {
     /// Those that were looked for, in the order of acceptance.
     pub async fn search(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
         self.store.search_queue(filter).await
+    }
+
+    /// As people see it.
+    pub fn view(&self, message: &QueuedMessage) -> MessageView {
+        view(message, self.orders().account(&message.account).is_some())
     }
 
     pub async fn message(&self, id: &str) -> Result<Option<QueuedMessage>, StoreError> {

@@ -207,7 +207,7 @@ impl Courier {
             self.say_fate(message);
             return Err(Next::Gone);
         }
-        let waits = outcome::waiting(message).first().is_some();
+        let waits = !outcome::waiting(message).is_empty();
         Ok(waits.then(|| Place::Later(queue.clock.tick().after(pause))))
     }
 

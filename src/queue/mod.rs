@@ -60,6 +60,8 @@ pub mod hold {
     pub const BY_HAND: &str = "by-hand";
     /// The file with its body is not there.
     pub const BODY_MISSING: &str = "body-missing";
+    /// Its account is not in the configuration; it goes on when that is back. Stands in no row.
+    pub const ACCOUNT_GONE: &str = "account-gone";
 }
 
 /// Names a message from its reception to its end: in the reply to the client, the log, and for `gatepost queue`.
@@ -251,9 +253,7 @@ impl Queue {
     /// an account that is gone wait until it is there again.
     pub fn apply(&self, orders: Orders) {
         self.spool.set_limit(orders.max_bytes);
-        for (account, lane) in self.schedule().lanes_mut() {
-            lane.seats = orders.seats(account);
-        }
+        self.schedule().seat(|account| orders.seats(account), self.clock.awake());
         *self.orders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(orders);
         self.bell.notify_one();
     }

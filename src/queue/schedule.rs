@@ -217,6 +217,22 @@ impl Schedule {
         self.entries.len()
     }
 
+    /// How many deliveries of each mailbox at once. One whose account was gone and is back begins anew: nobody tried
+    /// meanwhile.
+    pub fn seat(&mut self, seats: impl Fn(&str) -> usize, awake: Duration) {
+        let mut back = Vec::new();
+        for (account, lane) in &mut self.lanes {
+            let before = std::mem::replace(&mut lane.seats, seats(account));
+            if before == 0 && lane.seats > 0 {
+                back.push(account.clone());
+            }
+        }
+        for entry in self.entries.values_mut().filter(|entry| back.contains(&entry.account)) {
+            entry.waited = Duration::ZERO;
+            entry.counted_from = entry.counted_from.map(|_| awake);
+        }
+    }
+
     /// All that pause in this lane may go now.
     pub fn hasten(&mut self, account: &str, now: Tick, awake: Duration) {
         let Some(lane) = self.lanes.get(account) else { return };
@@ -236,10 +252,12 @@ impl Schedule {
         oldest
     }
 
-    /// Takes one out that was tried for longer than `most`, held ones and those under way aside; it is under way then.
+    /// Takes one out that was tried for longer than `most`; held ones, those under way and those whose account is gone
+    /// aside. It is under way then.
     pub fn next_expired(&mut self, most: Duration, awake: Duration) -> Option<i64> {
-        let is_old = |entry: &Entry| matches!(entry.place, Place::Fresh | Place::Later(_)) && entry.age(awake) >= most;
-        let (sequence, _) = self.entries.iter().find(|(_, entry)| is_old(entry))?;
+        let is_known = |entry: &Entry| self.lanes.get(&entry.account).is_some_and(|lane| lane.seats > 0);
+        let may_end = |entry: &Entry| matches!(entry.place, Place::Fresh | Place::Later(_)) && is_known(entry);
+        let (sequence, _) = self.entries.iter().find(|(_, entry)| may_end(entry) && entry.age(awake) >= most)?;
         let sequence = *sequence;
         self.move_to(sequence, Place::UnderWay, awake);
         Some(sequence)

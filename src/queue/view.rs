@@ -4,7 +4,10 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::envelope::{read_mail, read_recipient};
+use super::{
+    envelope::{read_mail, read_recipient},
+    hold,
+};
 use crate::store::{QueuedMessage, QueuedRecipient};
 
 #[derive(Debug, Clone, Serialize)]
@@ -52,8 +55,11 @@ pub struct RecipientView {
     pub is_doubtful: bool,
 }
 
-pub fn view(message: &QueuedMessage) -> MessageView {
-    let state = match (message.is_under_way, &message.hold) {
+/// `is_known`: its account is in the configuration.
+pub fn view(message: &QueuedMessage, is_known: bool) -> MessageView {
+    let gone = (!is_known).then(|| hold::ACCOUNT_GONE.to_owned());
+    let hold = message.hold.clone().or(gone);
+    let state = match (message.is_under_way, &hold) {
         (true, _) => "under-way",
         (false, Some(_)) => "held",
         (false, None) => "waiting",
@@ -66,7 +72,7 @@ pub fn view(message: &QueuedMessage) -> MessageView {
         session: message.session,
         sender: read_mail(&message.mail).unwrap_or_default().address,
         state,
-        hold: message.hold.clone(),
+        hold,
         is_notice: message.bounce > 0,
         accepted_at: seconds(message.accepted_at).unwrap_or_default(),
         bytes: message.octets,

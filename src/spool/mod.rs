@@ -7,7 +7,7 @@
 
 mod fault;
 mod lease;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 use std::{

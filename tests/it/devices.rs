@@ -27,11 +27,10 @@ const APP: &str = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contos
 fn problems(text: &str) -> Problems {
     let variables = [("HOME".to_owned(), "/home/ann".into())].into();
     let around = Surroundings { variables, ..Surroundings::default() };
-    let found = match config::check_text(text, "gatepost.toml", &around) {
+    match config::check_text(text, "gatepost.toml", &around) {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
-    };
-    found
+    }
 }
 
 fn account(address: &str) -> String {

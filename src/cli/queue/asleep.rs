@@ -11,8 +11,9 @@ use super::{
     args::{QueueListArgs, QueueState},
 };
 use crate::{
+    account::account_of,
     config::Config,
-    queue::{Done, QueueView, hold, read_head, view},
+    queue::{Done, MessageView, QueueView, hold, read_head, view},
     spool::Spool,
     store::{Lock, QueueFilter, QueuedMessage, Store, StoreError},
 };
@@ -31,7 +32,7 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
         let found = open(config).await?.search_queue(&filter).await?;
         let shown = usize::try_from(limit).unwrap_or(usize::MAX);
         let is_cut = found.len() > shown;
-        Ok(json!(QueueView { messages: found.iter().take(shown).map(view).collect(), is_cut }))
+        Ok(json!(QueueView { messages: found.iter().take(shown).map(|one| seen(config, one)).collect(), is_cut }))
     })
 }
 
@@ -45,7 +46,7 @@ pub(super) fn show(config: &Config, id: &str) -> Result<Option<Value>, Failure> 
             Err(_) => None,
         };
         let head = head.map(|head| String::from_utf8_lossy(&head).into_owned());
-        Ok(Some(json!({ "message": view(&message), "header": head })))
+        Ok(Some(json!({ "message": seen(config, &message), "header": head })))
     })
 }
 
@@ -87,6 +88,10 @@ async fn carry_out(store: &Store, message: &QueuedMessage, order: Order) -> Resu
         }
     }
     Ok(Done::Done)
+}
+
+fn seen(config: &Config, message: &QueuedMessage) -> MessageView {
+    view(message, account_of(&message.account, &config.accounts, &config.domains).is_some())
 }
 
 async fn open(config: &Config) -> Result<Store, Failure> {

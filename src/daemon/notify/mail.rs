@@ -158,6 +158,10 @@ mod tests {
 
     const START: i64 = 1_800_000_000;
 
+    fn wall(second: i64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs((START + second).unsigned_abs())
+    }
+
     /// Events at so many seconds; what was told is remembered.
     fn told_at(now: i64, mail: &Mail, told: &mut HashMap<String, Telling>) -> Vec<Event> {
         let at = Timestamp::from_second(START + now).unwrap();
@@ -175,18 +179,17 @@ mod tests {
             pages: None,
         });
         for topic in notices.iter().flat_map(|notice| &notice.topics) {
-            told.insert(topic.name.clone(), Telling { words: topic.words.clone().unwrap(), at: at.into() });
+            told.insert(topic.name.clone(), Telling { words: topic.words.clone().unwrap(), at: wall(now) });
         }
         notices.into_iter().map(|notice| notice.event).collect()
     }
 
     fn lane() -> LaneView {
-        let oldest = Timestamp::from_second(START).unwrap();
         LaneView {
             account: "ann@contoso.com".into(),
             waiting: 3,
             held: 0,
-            oldest: Some(oldest.into()),
+            oldest: Some(wall(0)),
             is_known: true,
             trouble: None,
         }

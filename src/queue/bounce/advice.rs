@@ -49,7 +49,7 @@ pub(super) fn status(reply: &str) -> String {
     let parts: Vec<&str> = word.split('.').collect();
     let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     match parts.as_slice() {
-        ["5", rest @ ..] if rest.len() == 2 && rest.iter().all(|part| is_number(&part)) => word.to_owned(),
+        ["5", rest @ ..] if rest.len() == 2 && rest.iter().all(is_number) => word.to_owned(),
         _ => "5.0.0".to_owned(),
     }
 }

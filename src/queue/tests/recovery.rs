@@ -233,10 +233,12 @@ async fn a_message_whose_account_is_gone_waits_until_it_is_there_again() {
     stage.next().await.answer(Err(fault(Kind::Unavailable)));
     stage.rests(0).await;
     stage.reload(|kept| kept.accounts.clear());
-    stage.pass(minutes(60)).await;
+    stage.pass(minutes(200 * 60)).await;
     stage.rests(0).await;
     stage.assert_no_delivery();
     assert!(!stage.queue.lanes()[0].is_known);
+    let shown = stage.list().await.remove(0);
+    assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::ACCOUNT_GONE)), "nor is it given up");
     stage.reload(|kept| kept.accounts.push(account(ANN)));
     stage.next().await.all(delivered());
     stage.is_empty().await;

@@ -298,7 +298,7 @@ impl Stage {
 
     pub async fn list(&self) -> Vec<MessageView> {
         let filter = QueueFilter { most: 1000, ..QueueFilter::default() };
-        self.queue.search(&filter).await.unwrap().iter().map(view).collect()
+        self.queue.search(&filter).await.unwrap().iter().map(|one| self.queue.view(one)).collect()
     }
 
     pub async fn ids(&self) -> HashSet<String> {
