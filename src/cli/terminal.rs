@@ -100,7 +100,7 @@ impl Unseen {
 pub fn can_open_browser() -> bool {
     let is_set = |name: &&str| std::env::var_os(name).is_some();
     let is_somebody_else = own_uid() == Some(0) || is_set(&"SUDO_UID");
-    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(name)) && !is_somebody_else
+    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set) && !is_somebody_else
 }
 
 /// `url` is seen by other users of this machine: it must be of no use to them.
