@@ -1,6 +1,9 @@
 //! Rehearsals with a name: what an administrator meets, one word each, on top of [`Faults`].
 
-use super::faults::{AfterDot, Answer, Faults, LimitPoint, Mishap, MishapKind};
+use super::{
+    faults::{AfterDot, Answer, Faults, LimitPoint, Mishap, MishapKind},
+    graph::faults::GraphMishap,
+};
 
 /// A named rehearsal.
 pub struct Preset {
@@ -135,6 +138,18 @@ pub const PRESETS: &[Preset] = &[
         name: "identity-hangs",
         about: "the identity provider does not answer at all",
         apply: |faults| mishap(faults, MishapKind::Hang),
+    },
+    Preset {
+        name: "graph-denied",
+        about: "Microsoft Graph denies the app the right to send (ErrorAccessDenied)",
+        apply: |faults| faults.graph.mishap = Some(GraphMishap::new(403, "ErrorAccessDenied")),
+    },
+    Preset {
+        name: "graph-throttled",
+        about: "Microsoft Graph asks for a pause of five minutes (429)",
+        apply: |faults| {
+            faults.graph.mishap = Some(GraphMishap::new(429, "ApplicationThrottled").retry_after(300));
+        },
     },
 ];
 

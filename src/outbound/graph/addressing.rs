@@ -48,6 +48,9 @@ impl Addressed {
         if block.starts_with(b" ") || block.starts_with(b"\t") {
             return Err(unreadable("the header begins with a folded line"));
         }
+        if recipients.iter().any(|recipient| recipient.contains(|c: char| c.is_control() || c == '<' || c == '>')) {
+            return Err(unreadable("a recipient cannot be written into a header"));
+        }
         let mut left = FIELDS_CAP;
         let (mut kept, mut to, mut cc) = (Vec::with_capacity(head.len() + 256), Vec::new(), Vec::new());
         for field in fields(block) {
@@ -189,6 +192,13 @@ mod tests {
         }
         let long = format!("To: {}\r\n\r\n", "bob@contoso.example, ".repeat(7000));
         assert_eq!(refused(&long, &[BOB]), "graph-message-unreadable");
+    }
+
+    #[test]
+    fn a_recipient_writes_no_header_of_its_own() {
+        for recipient in ["a@x.example\r\nX-Evil: 1", "a@x.example>, <b@x.example"] {
+            assert_eq!(refused("Subject: x\r\n\r\n", &[recipient]), "graph-message-unreadable");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::{
 const TRIES: u32 = 4;
 /// Where Graph asks for a pause and does not say how long.
 const PAUSE: Duration = Duration::from_secs(2);
-/// For one request, of which none carries more than 4 MB.
+/// For one request with its answer; none carries more than 4 MB.
 const WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// What a request carries.
@@ -47,6 +47,7 @@ pub struct Asking<'a> {
     account: &'a Account,
     /// Of the mailbox.
     base: Url,
+    /// For what comes before a request.
     deadline: Instant,
     seat: Seat,
     bearer: Option<Bearer>,
@@ -154,24 +155,19 @@ impl<'a> Asking<'a> {
             Load::Nothing | Load::Json(_) => "application/json",
         };
         let headers = [("content-type", kind)];
-        let call = Call { method, url, bearer: Some(&bearer.token), headers: &headers, body, within: self.within() };
+        let call = Call { method, url, bearer: Some(&bearer.token), headers: &headers, body, within: WITHIN };
         let reply = self.way.http.call(call).await;
         if let Some(reading) = reading {
-            // Nobody else may read the file before.
-            let _ = reading.await;
+            reading.end().await;
         }
         reply.map_err(|fault| trouble(fault, handed.as_ref()))
-    }
-
-    pub fn within(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_secs(1), WITHIN)
     }
 
     /// A piece for an upload session, whose URL is the right to it.
     pub async fn put(&self, url: &Url, range: &str, piece: Bytes) -> Result<HttpReply, Trouble> {
         let headers = [("content-range", range), ("content-type", "application/octet-stream")];
         let body = CallBody::Bytes(piece);
-        let call = Call { method: Method::PUT, url, bearer: None, headers: &headers, body, within: self.within() };
+        let call = Call { method: Method::PUT, url, bearer: None, headers: &headers, body, within: WITHIN };
         let reply = self.way.http.call(call).await.map_err(|fault| trouble(fault, None))?;
         match answer::read(reply) {
             Answer::Done(reply) => Ok(reply),
@@ -181,8 +177,8 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// From now on there is time for a last request only.
-    pub fn hurry(&mut self, left: Duration) {
+    /// So much more time is left at least for what comes before a request: tokens and pauses.
+    pub fn extend(&mut self, left: Duration) {
         self.deadline = self.deadline.max(Instant::now() + left);
     }
 }
@@ -216,4 +212,27 @@ fn below(mut url: Url, path: &[&str]) -> Url {
         segments.pop_if_empty().extend(path);
     }
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Upload;
+
+    #[test]
+    fn only_what_left_our_hands_as_a_whole_can_have_been_done() {
+        let silent = || HttpFault::Timeout("https://graph.example".into());
+        let broken = || HttpFault::Broken("reset".into());
+        let gone = || HttpFault::Connect("refused".into());
+        let (_body, _pieces, inside) = Upload::new(10);
+        let (_body, _pieces, whole) = Upload::new(0);
+        let is_doubtful = |fault, handed| matches!(trouble(fault, handed), Trouble::Unclear { .. });
+        assert!(is_doubtful(silent(), Some(&whole)) && is_doubtful(broken(), Some(&whole)));
+        assert!(
+            is_doubtful(silent(), None) && is_doubtful(broken(), None),
+            "a body in one piece is handed over at once"
+        );
+        assert!(!is_doubtful(silent(), Some(&inside)) && !is_doubtful(broken(), Some(&inside)));
+        assert!(!is_doubtful(gone(), Some(&whole)) && !is_doubtful(gone(), None));
+    }
 }

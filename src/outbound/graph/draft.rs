@@ -38,8 +38,8 @@ const TEXT_CAP: u64 = 1_500_000;
 const SMALL: u64 = 2_900_000;
 const PIECE: usize = 10 * 320 * 1024;
 const ATTACHMENT_CAP: u64 = 150 * 1024 * 1024;
-/// For throwing a draft away.
-const LAST: Duration = Duration::from_secs(15);
+/// For tokens and pauses before each request: what was uploaded is worth a wait.
+const PAUSES: Duration = Duration::from_secs(60);
 
 pub async fn send(asking: &mut Asking<'_>, letter: &Letter, addressed: &Addressed) -> Result<HttpReply, Trouble> {
     if fields(&letter.head).any(|field| name_of(field) == "dkim-signature") {
@@ -58,7 +58,7 @@ pub async fn send(asking: &mut Asking<'_>, letter: &Letter, addressed: &Addresse
     if let Err(trouble) = &sent
         && !matches!(trouble, Trouble::Unclear { .. })
     {
-        asking.hurry(LAST);
+        asking.extend(PAUSES);
         // What is left of it is a draft in the mailbox, which harms nobody.
         let _ = asking.ask(Method::DELETE, &["messages", &id], Load::Nothing).await;
     }
@@ -72,8 +72,10 @@ async fn fill_and_send(
     id: &str,
 ) -> Result<HttpReply, Trouble> {
     for (n, leaf) in leaves.iter().enumerate() {
+        asking.extend(PAUSES);
         attach(asking, letter, leaf, n, id).await.map_err(undone)?;
     }
+    asking.extend(PAUSES);
     asking.ask(Method::POST, &["messages", id, "send"], Load::Nothing).await
 }
 

@@ -13,6 +13,7 @@ use tokio::{
     sync::mpsc,
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::net::{Handed, Upload};
 
@@ -69,19 +70,20 @@ impl Letter {
         self.octets - self.head.len() as u64 + head.len() as u64
     }
 
-    /// The same in base64, as the body of a request. The task that reads the file ends with it; nobody else may read
-    /// meanwhile.
-    pub async fn upload(&self, head: Bytes) -> io::Result<(Upload, Handed, JoinHandle<()>)> {
+    /// The same in base64, as the body of a request. Nobody else may read before the reading has ended.
+    pub async fn upload(&self, head: Bytes) -> io::Result<(Upload, Handed, Reading)> {
         let octets = self.octets_with(&head).div_ceil(3) * 4;
         let (upload, pieces, handed) = Upload::new(octets);
         let (plain, skip) = (self.plain().await?, self.head.len() as u64);
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
         let task = tokio::spawn(async move {
-            if let Err(error) = encode(plain, &head, skip, &pieces).await {
+            if let Err(error) = encode(plain, &head, skip, &pieces, &stopped).await {
                 // The request breaks off, since its body ends early.
                 tracing::warn!(%error, "the message on disk cannot be read");
             }
         });
-        Ok((upload, handed, task))
+        Ok((upload, handed, Reading { task, stop }))
     }
 
     async fn plain(&self) -> io::Result<Plain> {
@@ -97,6 +99,21 @@ impl Letter {
 
     pub async fn all(&self) -> io::Result<Span> {
         self.span(0..self.octets).await
+    }
+}
+
+/// The task that reads a message for a request.
+pub struct Reading {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Reading {
+    /// Whatever is left: an answer may come before the end of its request.
+    pub async fn end(self) {
+        self.stop.cancel();
+        // A task that panicked reads no more.
+        let _ = self.task.await;
     }
 }
 
@@ -126,7 +143,13 @@ pub fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-async fn encode(mut plain: Plain, head: &[u8], mut skip: u64, pieces: &mpsc::Sender<Bytes>) -> io::Result<()> {
+async fn encode(
+    mut plain: Plain,
+    head: &[u8],
+    mut skip: u64,
+    pieces: &mpsc::Sender<Bytes>,
+    stop: &CancellationToken,
+) -> io::Result<()> {
     let mut waiting = head.to_vec();
     let mut piece = Vec::new();
     loop {
@@ -137,9 +160,12 @@ async fn encode(mut plain: Plain, head: &[u8], mut skip: u64, pieces: &mpsc::Sen
         let whole = if more { waiting.len() / 3 * 3 } else { waiting.len() };
         let encoded: String =
             waiting.drain(..whole).as_slice().chunks(PIECE).map(|part| STANDARD.encode(part)).collect();
-        if !encoded.is_empty() && pieces.send(encoded.into()).await.is_err() {
-            // The request ended before its body.
-            return Ok(());
+        if !encoded.is_empty() {
+            match stop.run_until_cancelled(pieces.send(encoded.into())).await {
+                Some(Ok(())) => {}
+                // The request ended before its body.
+                Some(Err(_)) | None => return Ok(()),
+            }
         }
         if !more {
             return Ok(());
@@ -191,5 +217,98 @@ impl Span {
         }
         out.clear();
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use http_body::Body;
+
+    use super::*;
+
+    /// A message as the spool has it.
+    async fn letter(message: &[u8]) -> (Letter, tempfile::NamedTempFile) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut wire = Vec::new();
+        for line in message.split_inclusive(|byte| *byte == b'\n') {
+            wire.extend_from_slice(if line.starts_with(b".") { b"." } else { b"" });
+            wire.extend_from_slice(line);
+        }
+        std::fs::write(file.path(), wire).unwrap();
+        (Letter::read(File::open(file.path()).await.unwrap()).await.unwrap(), file)
+    }
+
+    async fn uploaded(letter: &Letter, head: &[u8]) -> Vec<u8> {
+        let (mut upload, handed, reading) = letter.upload(Bytes::copy_from_slice(head)).await.unwrap();
+        let length = upload.size_hint().exact().unwrap();
+        let mut base64 = Vec::new();
+        while let Some(piece) = std::future::poll_fn(|context| Pin::new(&mut upload).poll_frame(context)).await {
+            base64.extend_from_slice(&piece.unwrap().into_data().unwrap());
+        }
+        assert!(handed.is_whole());
+        reading.end().await;
+        assert_eq!(base64.len() as u64, length, "as announced");
+        STANDARD.decode(base64).unwrap()
+    }
+
+    async fn read(mut span: Span) -> Vec<u8> {
+        let (mut all, mut piece) = (Vec::new(), Vec::new());
+        while span.next(&mut piece).await.unwrap() {
+            all.extend_from_slice(&piece);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn a_message_of_any_size_goes_out_octet_by_octet_with_another_header_block() {
+        let head = b"Subject: x\r\n.dot: y\r\n\r\n";
+        for octets in [0, 1, 2, 3, PIECE - 26, PIECE - 25, PIECE - 24, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            // Lines of odd lengths, many of which begin with a dot.
+            let body: Vec<u8> = b".one\r\n..\r\ntwo\r\n.\r\n".iter().copied().cycle().take(octets).collect();
+            let (letter, _file) = letter(&[&head[..], &body].concat()).await;
+            assert_eq!(letter.head, head, "{octets}");
+            assert!(
+                uploaded(&letter, b"Other: z\r\n\r\n").await == [b"Other: z\r\n\r\n", &body[..]].concat(),
+                "{octets}"
+            );
+            assert!(read(letter.all().await.unwrap()).await == [&head[..], &body].concat(), "{octets}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_is_read_by_its_places_without_the_dots_of_the_way() {
+        let message: Vec<u8> = b".abc\r\n".iter().copied().cycle().take(3 * PIECE).collect();
+        let (letter, _file) = letter(&message).await;
+        for range in [0..1, 5..5, 7..PIECE + 9, PIECE - 1..2 * PIECE + 1, 3 * PIECE - 2..3 * PIECE] {
+            let places = range.start as u64..range.end as u64;
+            assert!(read(letter.span(places).await.unwrap()).await == message[range.clone()], "{range:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_block_is_found_wherever_its_end_falls_and_has_a_cap() {
+        for octets in [PIECE - 5, PIECE - 3, PIECE - 2, PIECE - 1, PIECE, 2 * PIECE] {
+            let head = format!("X: {}\r\n\r\n", "y".repeat(octets - 7));
+            let (letter, _file) = letter(format!("{head}body\r\n\r\nmore\r\n").as_bytes()).await;
+            assert_eq!(letter.head.len(), octets);
+        }
+        let (bare, _file) = letter(b"\r\nonly a body\r\n\r\n").await;
+        assert_eq!(bare.head, b"\r\n");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "X: y\r\n".repeat(HEAD_CAP)).unwrap();
+        let read = Letter::read(File::open(file.path()).await.unwrap()).await;
+        assert!(matches!(read.err(), Some(Unreadable::HeadTooLarge)));
+    }
+
+    /// An answer that comes before the end of its request must not leave somebody behind who goes on reading.
+    #[tokio::test]
+    async fn a_reading_ends_although_nobody_takes_its_pieces() {
+        let (letter, _file) = letter(format!("X: y\r\n\r\n{}", "x".repeat(20 * PIECE)).as_bytes()).await;
+        let (upload, handed, reading) = letter.upload(Bytes::new()).await.unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(10), reading.end()).await.expect("it ends");
+        assert!(!handed.is_whole());
+        drop(upload);
     }
 }

@@ -52,8 +52,9 @@ pub struct Way<'a> {
     pub seats: &'a Seats,
 }
 
-/// `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `Err`: nothing was sent for
-/// anybody. Not cancel safe: a message may have been sent.
+/// `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `deadline` is for what comes
+/// before a request; an answer has five minutes. `Err`: nothing was sent for anybody. Not cancel safe: a message may have
+/// been sent.
 pub async fn send(
     way: Way<'_>,
     account: &Account,

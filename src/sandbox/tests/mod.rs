@@ -1,6 +1,7 @@
 //! Dialogues with a whole sandbox: `C:` is what the client says, `S:` what it must hear, `*` stands for anything.
 
 mod clients;
+mod graph;
 mod identity;
 mod imap;
 mod pop3;
@@ -19,7 +20,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Faults, Options, Sandbox};
+use super::{Faults, INBOX, Options, SENT, Sandbox};
 
 const ANN: &str = "ann@contoso.example";
 const BOB: &str = "bob@contoso.example";

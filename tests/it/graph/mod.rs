@@ -5,5 +5,7 @@ mod clouds;
 mod large;
 mod limits;
 mod refusals;
+mod session;
+mod sign_in;
 mod stage;
 mod unclear;

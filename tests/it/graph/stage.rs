@@ -50,7 +50,7 @@ impl Stage {
 
     /// `consented`: to what of Graph. `graph`: another one than the sandbox's.
     pub async fn with(consented: &[&str], account: &str, graph: Option<&str>) -> Self {
-        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        let sandbox = Sandbox::start(Options { auto_approve: true, ..Options::default() }).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let graph = graph.map_or_else(|| sandbox.graph_url(), str::to_owned);
         let text = configuration(&sandbox, dir.path(), &graph, consented, account);
@@ -69,19 +69,14 @@ impl Stage {
         Self { sandbox, account, keepers, http, seats: Seats::default(), dir }
     }
 
-    /// Sends within `seconds`.
-    pub async fn send_within(&self, message: &str, recipients: &[&str], seconds: u64) -> Result<Report, Fault> {
+    pub async fn send(&self, message: &str, recipients: &[&str]) -> Result<Report, Fault> {
         let wire = on_the_wire(message);
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         std::fs::write(file.path(), wire).unwrap();
         let open = tokio::fs::File::open(file.path()).await.unwrap();
         let way = Way { keepers: &self.keepers, http: &self.http, seats: &self.seats };
-        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let deadline = Instant::now() + Duration::from_secs(60);
         send(way, &self.account, &envelope(recipients), open, deadline).await
-    }
-
-    pub async fn send(&self, message: &str, recipients: &[&str]) -> Result<Report, Fault> {
-        self.send_within(message, recipients, 60).await
     }
 
     /// The reply that every recipient gets.

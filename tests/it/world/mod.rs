@@ -58,7 +58,7 @@ pub struct Plan {
     pub console: String,
     /// Keys of `[daemon]`.
     pub daemon: String,
-    /// More keys of the app.
+    /// More keys of the app; `{graph}` in it is where the sandbox has its Graph.
     pub app: String,
     /// Keys of `[network]`.
     pub network: String,
@@ -267,7 +267,8 @@ pub async fn stage(plan: &Plan) -> (Sandbox, tempfile::TempDir, PathBuf) {
         std::fs::write(dir.path().join(name), content).unwrap();
     }
     let file = dir.path().join("gatepost.toml");
-    std::fs::write(&file, text.replace("{dir}", dir.path().to_str().unwrap())).unwrap();
+    let text = text.replace("{dir}", dir.path().to_str().unwrap()).replace("{graph}", &sandbox.graph_url());
+    std::fs::write(&file, text).unwrap();
     (sandbox, dir, file)
 }
 

@@ -1,0 +1,115 @@
+//! An old mail program with a password on one side, Graph on the other, and the real daemon in between.
+
+use gatepost::{
+    base::Protocol,
+    sandbox::{GraphMishap, MishapKind},
+    store::{Store, TokenRow},
+};
+
+use super::stage::SEND;
+use crate::world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, Plan, World};
+
+/// Ann's account goes out this way; she consented to Graph, or not.
+async fn world(outbound: &str, consented: bool) -> World {
+    let plan = Plan {
+        app: "graph-url = \"{graph}\"".into(),
+        account: format!("outbound = \"{outbound}\""),
+        signed_in: Vec::new(),
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    let mail = ["https://outlook.office.com/SMTP.Send", "offline_access"];
+    let scopes: Vec<&str> = mail.into_iter().chain(consented.then_some(SEND)).collect();
+    let refresh = Some(world.sandbox.issue_refresh_token_for(ANN, &scopes));
+    let row = TokenRow { refresh, signed_in_at: Some(std::time::SystemTime::now()), ..TokenRow::default() };
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
+    world
+}
+
+fn asked_of_graph(world: &World) -> Vec<String> {
+    let lines = world.sandbox.transcript().dialogue("graph").into_iter();
+    lines.filter_map(|line| line.strip_prefix("C: ").map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn a_password_goes_in_and_graph_out_although_smtp_is_switched_off() {
+    let world = world("graph", true).await;
+    world.sandbox.faults().set(|faults| faults.apply("security-defaults"));
+    let mut smtp = world.smtp_as_ann().await;
+    for n in 1..=2 {
+        let reply = smtp.message("..dots\r\nend").await;
+        assert!(reply.starts_with("250 2.0.0 ") && reply.contains("which is not delivery"), "{reply}");
+        assert_eq!(world.sandbox.submissions().len(), n);
+    }
+    let sent = world.sandbox.submissions().remove(0);
+    assert_eq!(sent.recipients, [BOB]);
+    assert!(sent.bytes.ends_with(b"\r\n\r\n.dots\r\nend\r\n"), "{:?}", String::from_utf8_lossy(&sent.bytes));
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).total, 0, "SMTP is not even tried");
+    assert_eq!(asked_of_graph(&world), ["/v1.0/me/sendMail with text/plain"; 2]);
+}
+
+#[tokio::test]
+async fn graph_comes_second_only_where_smtp_auth_is_switched_off() {
+    for (rehearsal, by_graph) in
+        [("smtp-auth-disabled-tenant", true), ("security-defaults", true), ("tokens-refused", false)]
+    {
+        let world = world("smtp-then-graph", true).await;
+        world.sandbox.faults().set(|faults| faults.apply(rehearsal));
+        let mut smtp = world.stranger(Protocol::Smtp).await;
+        let said = smtp.login(Protocol::Smtp, ANN, PASSWORD).await;
+        let expected = if by_graph { IN } else { FOR_GOOD };
+        assert!(said.starts_with(expected.of(Protocol::Smtp)), "{rehearsal}: {said}");
+        if by_graph {
+            assert!(smtp.message("x").await.starts_with("250 2.0.0 Accepted by Microsoft Graph"), "{rehearsal}");
+        }
+        assert_eq!(asked_of_graph(&world).len(), usize::from(by_graph), "{rehearsal}");
+    }
+}
+
+#[tokio::test]
+async fn where_smtp_works_graph_is_not_asked() {
+    let world = world("smtp-then-graph", true).await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("x").await.starts_with("250 2.0.0 OK"));
+    assert!(asked_of_graph(&world).is_empty());
+    assert_eq!(world.token_requests(), 1, "nobody needs a second token");
+}
+
+#[tokio::test]
+async fn a_program_hears_at_its_login_that_graph_was_not_granted() {
+    let world = world("graph", false).await;
+    let said = world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
+    assert!(said.contains("Mail.Send") && said.ends_with("[gatepost graph-consent-missing]"), "{said}");
+    world.ann_hears(Protocol::Imap, IN).await;
+}
+
+#[tokio::test]
+async fn what_graph_says_reaches_the_program_in_smtps_words() {
+    let world = world("graph", true).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for (status, code, reply, id) in [
+        (403, "ErrorAccessDenied", "550 5.7.1 ", "graph-access-denied"),
+        (400, "ErrorMessageSizeExceeded", "552 5.3.4 ", "graph-too-large"),
+        (504, "UnknownError", "451 4.4.2 ", "graph-unclear"),
+    ] {
+        let mishap = GraphMishap::new(status, code);
+        world.sandbox.faults().set(|faults| faults.graph.mishap = Some(mishap));
+        let said = smtp.message("x").await;
+        assert!(said.starts_with(reply) && said.ends_with(&format!("[gatepost {id}]")), "{said}");
+    }
+    world.sandbox.faults().clear();
+    assert!(smtp.message("x").await.starts_with("250 "), "the session goes on");
+    assert_eq!(world.sandbox.submissions().len(), 1);
+}
+
+#[tokio::test]
+async fn mail_goes_on_while_the_identity_provider_says_no_to_graph() {
+    let world = world("graph", true).await;
+    world.ann_hears(Protocol::Imap, IN).await;
+    let refused = gatepost::sandbox::Mishap::new(MishapKind::Aadsts(65001));
+    world.sandbox.faults().set(|faults| faults.identity.mishap = Some(refused));
+    world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
+    world.ann_hears(Protocol::Imap, IN).await;
+}
