@@ -11,7 +11,7 @@ use gatepost::{
 use super::{arrived, as_ann, queue, queued, rows, until_empty};
 use crate::{
     process::Program,
-    world::{ANN, World, settings, sign_in_with, stage},
+    world::{ANN, FOR_GOOD, World, settings, sign_in_with, stage},
 };
 
 const DOWN: &str = "421 4.3.2 Service not available";
@@ -67,6 +67,9 @@ async fn mail_taken_in_while_upstream_identity_provider_and_sign_in_are_gone_arr
 
     let store = Store::open(&settings(dir.path())).await.unwrap();
     assert!(store.delete_tokens(&format!("contoso/{ANN}")).await.unwrap().had_tokens);
+    // Whoever asks for a token hears of it, and so does the queue from then on.
+    let said = program.login(Protocol::Pop3).await;
+    assert!(said.starts_with(FOR_GOOD.of(Protocol::Pop3)), "{said}");
     let signed_out = names("signed out", 5);
     for subject in &signed_out {
         queue(&mut smtp, subject).await;
