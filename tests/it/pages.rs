@@ -7,21 +7,21 @@ use gatepost::{base::Protocol, sandbox::Options};
 use crate::world::{ANN, BOB, IN, Plan, World, account, cheap_hash};
 
 /// A browser with a jar for one host; it follows nothing by itself.
-struct Browser {
-    client: Client,
-    base: Url,
+pub struct Browser {
+    pub client: Client,
+    pub base: Url,
     cookies: String,
 }
 
 impl Browser {
-    fn new(world: &World) -> Self {
+    pub fn new(world: &World) -> Self {
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let base = Url::parse(&format!("http://{}", world.daemon.console_at().unwrap())).unwrap();
         Self { client, base, cookies: String::new() }
     }
 
     /// One whom the link of `gatepost console` let in.
-    async fn inside(world: &World) -> Self {
+    pub async fn inside(world: &World) -> Self {
         let mut browser = Self::new(world);
         let ticket = ticket(world, &browser).await;
         let answer = browser.get(&ticket).await;
@@ -30,7 +30,7 @@ impl Browser {
         browser
     }
 
-    fn keep_cookies(&mut self, answer: &Response) {
+    pub fn keep_cookies(&mut self, answer: &Response) {
         for set in answer.headers().get_all(header::SET_COOKIE) {
             let cookie = set.to_str().unwrap().split(';').next().unwrap();
             let (name, _) = cookie.split_once('=').unwrap();
@@ -43,34 +43,34 @@ impl Browser {
         }
     }
 
-    fn with_cookies(&self, request: RequestBuilder) -> RequestBuilder {
+    pub fn with_cookies(&self, request: RequestBuilder) -> RequestBuilder {
         if self.cookies.is_empty() { request } else { request.header(header::COOKIE, &self.cookies) }
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         self.with_cookies(self.client.get(self.base.join(path).unwrap())).send().await.unwrap()
     }
 
-    async fn page(&self, path: &str) -> String {
+    pub async fn page(&self, path: &str) -> String {
         let answer = self.get(path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         answer.text().await.unwrap()
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let request = self.client.post(self.base.join(path).unwrap());
         self.with_cookies(form(request, fields)).send().await.unwrap()
     }
 
     /// Fills in a form of the page at `at`, with the word that the page holds.
-    async fn submit(&self, at: &str, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub async fn submit(&self, at: &str, path: &str, fields: &[(&str, &str)]) -> Response {
         let page = self.page(at).await;
         let word = between(&page, "name=\"form\" value=\"", "\"").to_owned();
         self.post(path, &[&[("form", word.as_str())], fields].concat()).await
     }
 
     /// The page once it says so.
-    async fn until(&self, path: &str, words: &str) -> String {
+    pub async fn until(&self, path: &str, words: &str) -> String {
         for _ in 0..2000 {
             let page = self.page(path).await;
             if page.contains(words) {
@@ -88,12 +88,12 @@ fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
     request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
     rest.split_once(after).unwrap().0
 }
 
-fn unescaped(text: &str) -> String {
+pub fn unescaped(text: &str) -> String {
     text.replace("&#38;", "&").replace("&amp;", "&")
 }
 
@@ -108,10 +108,10 @@ async fn ticket_for(world: &World, browser: &Browser, at: &str) -> String {
     answer["path"].as_str().unwrap().to_owned()
 }
 
-const ACCOUNT: &str = "/accounts/ann%40contoso.example";
+pub const ACCOUNT: &str = "/accounts/ann%40contoso.example";
 
 /// Nobody is signed in, and the provider consents without anybody looking at its page.
-fn nobody_signed_in() -> Plan {
+pub fn nobody_signed_in() -> Plan {
     let sandbox = Options { auto_approve: true, device_interval: 1, ..Options::default() };
     Plan { sandbox, signed_in: Vec::new(), ..Plan::default() }
 }
