@@ -71,7 +71,7 @@ async def queued(world):
         gatepost.orders(pause=0.05)  # so that something is on its way at each kill
         on_their_way, kills = Counter(), 0
         while sum(len(sender.taken) for sender in senders) < wanted:
-            await asyncio.sleep(chance.uniform(0.05, 0.6))
+            await asyncio.sleep(chance.uniform(0.05, 1.5))
             gatepost.check_alive()
             gatepost.kill()
             kills += 1
@@ -101,10 +101,11 @@ def _verdict(world, senders, books, on_their_way, kills, left):
     lost = [mark for mark in taken.values() if mark not in books]
     doubled = {mark: count - 1 for mark, count in books.items() if count > 1}
     names = {mark: name for name, mark in taken.items()}
-    # One whose 250 the client did not hear has no name here: it counts as on its way at most once a kill.
+    # Those whose 250 was not heard have no name here, and are counted together.
     unexcused = [mark for mark, more in doubled.items() if mark in names and more > on_their_way[names[mark]]]
     unnamed = sum(more for mark, more in doubled.items() if mark not in names)
-    unexcused += ["of those without a 250"] if unnamed > sum(on_their_way[name] for name in on_their_way if name not in taken) else []
+    if unnamed > sum(count for name, count in on_their_way.items() if name not in taken):
+        unexcused.append("one without a 250")
     waits = [wait * 1000 for sender in senders for wait in sender.waits]
     median = statistics.median(waits)
     world.say(
