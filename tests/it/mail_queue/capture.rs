@@ -34,7 +34,8 @@ async fn a_captured_message_is_listed_shown_and_released_or_dropped_with_the_com
     let mut ids = Vec::new();
     for subject in ["first scan", "second scan"] {
         let said = send(&mut smtp, subject).await;
-        let id = said.strip_prefix("250 2.0.0 Kept on hold as ").and_then(|rest| rest.strip_suffix(", nothing is sent"));
+        let id =
+            said.strip_prefix("250 2.0.0 Kept on hold as ").and_then(|rest| rest.strip_suffix(", nothing is sent"));
         ids.push(id.unwrap_or_else(|| panic!("{said}")).to_owned());
     }
     let [first, second] = &ids[..] else { panic!("two messages") };

@@ -38,14 +38,7 @@ fn mail(bytes: impl AsRef<[u8]>) -> Vec<Line> {
 }
 
 fn auth_login() -> Vec<Line> {
-    vec![
-        c("AUTH LOGIN"),
-        S("334 VXNlcm5hbWU6"),
-        c(base64(ANN)),
-        S("334 UGFzc3dvcmQ6"),
-        c(base64(PASSWORD)),
-        S("235 "),
-    ]
+    vec![c("AUTH LOGIN"), S("334 VXNlcm5hbWU6"), c(base64(ANN)), S("334 UGFzc3dvcmQ6"), c(base64(PASSWORD)), S("235 ")]
 }
 
 /// Plays one device on a connection of its own, and hangs up as it does at its end.

@@ -69,7 +69,11 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
         assert!(said.starts_with("452 4.3.1 "), "{size} octets: {said}");
     }
     std::fs::remove_file(&filling).unwrap();
-    assert_eq!((rows_there(&disk).await.len(), bodies(&disk).len()), (3, 3), "neither row nor file of what was refused");
+    assert_eq!(
+        (rows_there(&disk).await.len(), bodies(&disk).len()),
+        (3, 3),
+        "neither row nor file of what was refused"
+    );
     queue(&mut smtp, "with room again").await;
 
     sandbox.faults().set(|faults| faults.smtp.answers.clear());

@@ -11,7 +11,11 @@ mod outages;
 mod patience;
 mod refusals;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use gatepost::{
     base::Protocol,
@@ -55,10 +59,10 @@ async fn is_empty(dir: &Path) -> bool {
 
 /// Until neither a row nor a file is left.
 async fn until_empty(dir: &Path, seconds: u64) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    let deadline = Instant::now() + Duration::from_secs(seconds);
     while !is_empty(dir).await {
-        assert!(std::time::Instant::now() < deadline, "still queued: {:?}, {:?}", rows(dir).await, bodies(dir));
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        assert!(Instant::now() < deadline, "still queued: {:?}, {:?}", rows(dir).await, bodies(dir));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -102,4 +106,12 @@ fn copies(sandbox: &Sandbox) -> BTreeMap<String, usize> {
         *copies.entry(subject).or_default() += 1;
     }
     copies
+}
+
+/// Puts the clock of everything in this process ahead, the daemon's and the sandbox's, then lets what is due happen.
+async fn ahead(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+    tokio::time::sleep(Duration::from_millis(300)).await;
 }

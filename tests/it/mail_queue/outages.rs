@@ -8,7 +8,7 @@ use gatepost::{
     store::Store,
 };
 
-use super::{arrived, as_ann, queue, queued, rows, until_empty};
+use super::{ahead, arrived, as_ann, queue, queued, rows, until_empty};
 use crate::{
     process::Program,
     world::{ANN, FOR_GOOD, World, settings, sign_in_with, stage},
@@ -119,12 +119,4 @@ async fn ten_minutes_without_upstream_and_identity_provider_lose_nothing_and_hol
     let mut all = arrived(&world.sandbox);
     all.sort();
     assert_eq!(all, taken, "each once");
-}
-
-/// Puts the clock ahead, then lets what is due happen.
-async fn ahead(by: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(by).await;
-    tokio::time::resume();
-    tokio::time::sleep(Duration::from_millis(150)).await;
 }
