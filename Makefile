@@ -29,7 +29,7 @@ real: tools ## real Dovecot, Postfix, OAuth server, mail programs and browser
 	$(CARGO) build --quiet
 	python3 tests/real/run.py
 
-soak: ## silent and slow clients, guessing, churn, token storms, kill -9, garbage, held against bars; SOAK="--quick" takes two minutes
+soak: ## silent and slow clients, guessing, churn, token storms, kill -9, bursts, garbage, held against bars; SOAK="--quick" takes two minutes
 	$(CARGO) build --release --quiet
 	python3 tests/soak/run.py $(SOAK)
 

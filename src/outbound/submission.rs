@@ -9,7 +9,7 @@ use super::{Connection, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verd
 use crate::{
     account::Account,
     base::{Fault, StageCell},
-    catalog::own::{DAY_USED_UP, STORE_UNAVAILABLE, UPSTREAM_LOST},
+    catalog::own::{DAY_USED_UP, MAILBOX_BUSY, STORE_UNAVAILABLE, UPSTREAM_LOST},
     spool::Spooled,
     wire::smtp::{Mail, Reply},
 };
@@ -30,9 +30,19 @@ impl Outbound {
         let mail = Mail { size: message.octets(), ..envelope.mail.clone() };
         let stage = StageCell::default();
         loop {
-            let mut connection = self.connect(account, client, deadline, &stage).await?;
+            let mut connection = match self.connect(account, client, deadline, &stage).await {
+                Err(fault) if may_wait(&fault, deadline) => continue,
+                connection => connection?,
+            };
             // Room for a connection first: who waits for a turn without one would hold up those who have one.
-            let turn = self.turn(account, client).await?;
+            let turn = match self.turn(account, client).await {
+                Err(fault) if may_wait(&fault, deadline) => {
+                    // Meanwhile it serves others who wait for one.
+                    connection.leave();
+                    continue;
+                }
+                turn => turn?,
+            };
             if !mail.address.is_ascii() && !connection.carries().utf8 {
                 let text = "5.6.7 The mail server does not take addresses outside ASCII";
                 return Ok(Report::all(envelope, &Reply::new(550, text)));
@@ -140,6 +150,11 @@ impl Submission<'_> {
             connection.leave();
         }
     }
+}
+
+/// Our own limits are no failure: nobody sits and waits, as at a session, so it stands in line again.
+fn may_wait(fault: &Fault, deadline: Instant) -> bool {
+    fault.id == MAILBOX_BUSY.id && Instant::now() < deadline
 }
 
 fn unsent(lost: &Lost) -> Fault {

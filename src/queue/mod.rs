@@ -20,7 +20,7 @@ mod orders;
 mod outcome;
 mod pauses;
 mod schedule;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 mod view;
 

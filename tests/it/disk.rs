@@ -30,7 +30,7 @@ exec "$@"
 "#;
 
 /// Whether something can be tried that takes root.
-fn is_root(what: &str) -> bool {
+pub fn is_root(what: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         not_checked(what, "it takes root");
@@ -38,7 +38,7 @@ fn is_root(what: &str) -> bool {
     is_root
 }
 
-fn on_a_small_disk(file: &Path) -> Command {
+pub fn on_a_small_disk(file: &Path) -> Command {
     let inner = command(&["run", "--log-format", "json"], file);
     let mut outer = Command::new("unshare");
     outer.args(["--mount", "sh", "-c", SMALL_DISK, "sh"]).arg(file.parent().unwrap());

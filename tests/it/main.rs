@@ -30,6 +30,7 @@ mod imap;
 mod import;
 mod keys;
 mod login;
+mod mail_queue;
 mod monitoring;
 mod notify;
 mod packaging;

@@ -55,8 +55,8 @@ def table(figures):
 
 PAGE = f"""# Hardening, measured
 
-`make soak` fills this table: silent and slow clients, guessing, churn, token storms, `kill -9`, garbage. Each part has a daemon
-of its own and a provider that keeps books of what it was asked for and what it accepted. `ok` reaches the bar, `moonshot` the
+`make soak` fills this table: silent and slow clients, guessing, churn, token storms, `kill -9`, bursts of alerts,
+garbage. Each part has a daemon of its own and a provider that keeps books of what it was asked for and what it accepted. `ok` reaches the bar, `moonshot` the
 next one; a `missed` bar fails the command.
 
 {BEGIN}

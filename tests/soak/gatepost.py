@@ -67,8 +67,10 @@ ACCOUNT = """
 address = "{user}"
 app = "soak"
 password = "{hash}"
-limits = {{ connections = 10000, messages-per-minute = 1000000 }}
+{keys}
 """
+
+NO_LIMITS = "limits = { connections = 10000, messages-per-minute = 1000000 }"
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ class Endpoint:
 
 
 class Gatepost:
-    def __init__(self, world, name, number, users=1, most=1000, proxied=False):
-        """`number` is the second octet of all addresses of this part."""
+    def __init__(self, world, name, number, users=1, most=1000, proxied=False, keys=NO_LIMITS):
+        """`number` is the second octet of all addresses of this part; `keys` are those of all accounts."""
         self.number = number
         self.users = [f"user{n:02}@soak.example" for n in range(users)]
         self.binary = world.binary
@@ -105,7 +107,7 @@ class Gatepost:
             text += LISTENER.format(protocol=protocol, address=address, port=port, most=most) + (PROXIED if proxied else "")
         secret = hashed(self.binary, PASSWORD)
         self.config = self.folder / "gatepost.toml"
-        self.config.write_text(text + "".join(ACCOUNT.format(user=user, hash=secret) for user in self.users))
+        self.config.write_text(text + "".join(ACCOUNT.format(user=user, hash=secret, keys=keys) for user in self.users))
         self.world, self.daemon = world, None
 
     @property

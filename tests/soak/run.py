@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Soaks Gatepost: silent and slow clients, guessing, churn, token storms, kill -9, garbage; prints the figures as a table.
+"""Soaks Gatepost: silent and slow clients, guessing, churn, token storms, kill -9, bursts, garbage; prints the figures as a table.
 
     python3 tests/soak/run.py [--quick | --full] [-k PART] [--seed N] [--bin FILE] [--write docs/hardening.md] [--keep]
 
@@ -26,17 +26,19 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "real")]  # `lab` of the real parts: processes and certificates
 
+from burst import burst  # noqa: E402
 from churn import churn  # noqa: E402
 from figures import holds, table, write  # noqa: E402
 from garbage import garbage  # noqa: E402
 from guesses import guesses, loopback, timing  # noqa: E402
 from kills import between, fresh, moments  # noqa: E402
+from queued import queued  # noqa: E402
 from silent import full, silent, slow  # noqa: E402
 from tokens import mix, storm  # noqa: E402
 from world import DEFAULT, FULL, QUICK, World  # noqa: E402
 
-PARTS = (moments, between, fresh, silent, slow, full, guesses, loopback, timing, storm, churn, mix, garbage)  # as in the table
-WAITING_FIRST = (guesses, loopback, storm, silent, slow)  # their deadlines run while others have the floor
+PARTS = (moments, between, fresh, queued, burst, silent, slow, full, guesses, loopback, timing, storm, churn, mix, garbage)  # as in the table
+WAITING_FIRST = (burst, guesses, loopback, storm, silent, slow)  # their deadlines run while others have the floor
 
 
 def raise_open_files():

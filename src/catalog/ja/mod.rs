@@ -63,7 +63,7 @@ mod tests {
 
     /// What stands between backticks, in any order.
     fn marked(text: &str) -> BTreeSet<&str> {
-        assert!(text.matches('`').count() % 2 == 0, "a backtick is left open: {text}");
+        assert!(text.matches('`').count().is_multiple_of(2), "a backtick is left open: {text}");
         text.split('`').skip(1).step_by(2).collect()
     }
 

@@ -105,7 +105,7 @@ async fn what_is_looked_for_is_found_by_each_of_its_properties() {
         QueueFilter { client: some("copier"), ..Default::default() },
         QueueFilter { is_held: Some(false), ..Default::default() },
     ] {
-        assert_eq!(found(filter.clone()).await, [id.clone()], "{filter:?}");
+        assert_eq!(found(filter.clone()).await, std::slice::from_ref(&id), "{filter:?}");
     }
     for filter in [
         QueueFilter { account: some("bob"), ..Default::default() },

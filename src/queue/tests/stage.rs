@@ -113,7 +113,7 @@ pub fn fault(kind: Kind) -> Fault {
     Fault::new(kind, Owner::User, "scripted", "the way out is shut")
 }
 
-struct Script(mpsc::UnboundedSender<Call>);
+struct Script(mpsc::Sender<Call>);
 
 impl Deliver for Script {
     fn deliver<'a>(
@@ -136,7 +136,7 @@ impl Deliver for Script {
                 body,
                 answer,
             };
-            self.0.send(call).unwrap_or_else(|_| panic!("the test is over"));
+            self.0.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
             match heard.await {
                 Ok(report) => report,
                 // The test let go of it: this delivery never ends.
@@ -167,7 +167,7 @@ impl Default for Kept {
         // So that it can be put back.
         wall.ahead.store(1_000_000, Ordering::SeqCst);
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, still: hold }
+        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, _still: hold }
     }
 }
 
@@ -193,7 +193,7 @@ impl Kept {
         std::fs::read_dir(self.dir.path().join("queue")).unwrap().count()
     }
 
-    fn orders(&self, calls: &mpsc::UnboundedSender<Call>) -> Orders {
+    fn orders(&self, calls: &mpsc::Sender<Call>) -> Orders {
         Orders {
             way_out: Arc::new(Script(calls.clone())),
             accounts: self.accounts.clone(),
@@ -205,7 +205,7 @@ impl Kept {
     }
 
     pub async fn start(self) -> Stage {
-        let (sender, calls) = mpsc::unbounded_channel();
+        let (sender, calls) = mpsc::channel(1000);
         let (store, spool) = (self.store().await, self.spool());
         let orders = self.orders(&sender);
         let host = "gate.contoso.example".to_owned();
@@ -220,8 +220,8 @@ impl Kept {
 pub struct Stage {
     pub kept: Kept,
     pub queue: Arc<Queue>,
-    sender: mpsc::UnboundedSender<Call>,
-    calls: mpsc::UnboundedReceiver<Call>,
+    sender: mpsc::Sender<Call>,
+    calls: mpsc::Receiver<Call>,
     pub closing: CancellationToken,
     pub cut_off: CancellationToken,
     pub running: JoinHandle<()>,

@@ -57,6 +57,15 @@ password = "{password}"
 limits = {{ connections = 50, messages-per-minute = 1000 }}
 """
 
+# A monitoring host with a login of its own, whose mail is queued.
+CLIENT = """
+[[client]]
+name = "alerts"
+account = "{person}"
+login = "alerts"
+password = "{password}"
+delivery = "queue"
+"""
 
 DOMAIN = """
 [[account]]
@@ -111,4 +120,4 @@ class Lab:
                     for person in PEOPLE if person not in unlisted]
         self.users.touch(mode=0o600)
         self.users.write_text("".join(f"{person}:{password}\n" for person in unlisted))
-        return "".join([*apps, *accounts, DOMAIN.format(users=self.users)])
+        return "".join([*apps, *accounts, DOMAIN.format(users=self.users), CLIENT.format(person=ALICE, password=password)])

@@ -1,0 +1,104 @@
+//! A full disk: the client hears that there is no room, nothing of its message stays, and what was taken before arrives.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use gatepost::{sandbox::Answer, store::QueuedMessage};
+
+use super::{arrived, as_ann, bodies, plan, queue, rows, send};
+use crate::{
+    disk::{is_root, on_a_small_disk},
+    process::Program,
+    world::{HEAD, stage},
+};
+
+/// The folder as the program has it, on its small disk.
+fn seen_by(program: &Program, dir: &Path) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/root{}", program.id(), dir.display()))
+}
+
+/// The store as it stands there, copied: SQLite takes `/proc` for a link, and would open our own.
+async fn rows_there(disk: &Path) -> Vec<QueuedMessage> {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["gatepost.db", "gatepost.db-wal", "key"] {
+        std::fs::copy(disk.join(name), copy.path().join(name)).unwrap();
+    }
+    rows(copy.path()).await
+}
+
+async fn until_gone(disk: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !bodies(disk).is_empty() {
+        assert!(Instant::now() < deadline, "still queued: {:?}", bodies(disk));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(rows_there(disk).await.is_empty());
+}
+
+/// Leaves so little that not even a page of the store fits.
+fn fill(disk: &Path) -> PathBuf {
+    let filling = disk.join("filling");
+    let full = std::fs::write(&filling, vec![b'x'; 5 << 20]).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    filling
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_before_arrives() {
+    if !is_root("a full disk") {
+        return;
+    }
+    let mut plan = plan();
+    plan.sandbox.faults.smtp.answers = vec![Answer::new("CONNECT", "421 4.3.2 Service not available").close()];
+    let (sandbox, dir, file) = stage(&plan).await;
+    let program = Program::from(on_a_small_disk(&file)).await;
+    let disk = seen_by(&program, dir.path());
+    let mut smtp = as_ann(&program).await;
+    for n in 1..=3 {
+        queue(&mut smtp, &format!("before {n}")).await;
+    }
+
+    let filling = fill(&disk);
+    for size in [10, 300_000] {
+        smtp.open_message().await;
+        let line = format!("{}\r\n", "x".repeat(70));
+        smtp.send(format!("{HEAD}{}.\r\n", line.repeat(size / 70 + 1)).as_bytes()).await;
+        let said = smtp.line().await;
+        assert!(said.starts_with("452 4.3.1 "), "{size} octets: {said}");
+    }
+    std::fs::remove_file(&filling).unwrap();
+    assert_eq!(
+        (rows_there(&disk).await.len(), bodies(&disk).len()),
+        (3, 3),
+        "neither row nor file of what was refused"
+    );
+    queue(&mut smtp, "with room again").await;
+
+    sandbox.faults().set(|faults| faults.smtp.answers.clear());
+    until_gone(&disk).await;
+    let mut all = arrived(&sandbox);
+    all.sort();
+    assert_eq!(all, ["before 1", "before 2", "before 3", "with room again"]);
+}
+
+/// The disk is full before the body is whole: it is read to its end all the same, and the session goes on.
+#[tokio::test]
+async fn a_message_larger_than_the_room_that_is_left_is_452_and_the_session_goes_on() {
+    if !is_root("a full disk") {
+        return;
+    }
+    let (sandbox, dir, file) = stage(&plan()).await;
+    let program = Program::from(on_a_small_disk(&file)).await;
+    let disk = seen_by(&program, dir.path());
+    let mut smtp = as_ann(&program).await;
+    let large = "x".repeat(6 << 20);
+    let lines: Vec<_> = large.as_bytes().chunks(900).map(|line| str::from_utf8(line).unwrap()).collect();
+    let said = smtp.message(&lines.join("\r\n")).await;
+    assert!(said.starts_with("452 4.3.1 "), "{said}");
+    assert!(rows_there(&disk).await.is_empty() && bodies(&disk).is_empty());
+    assert!(send(&mut smtp, "small").await.starts_with("250 "));
+    until_gone(&disk).await;
+    assert_eq!(arrived(&sandbox), ["small"]);
+}

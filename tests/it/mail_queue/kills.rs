@@ -1,0 +1,109 @@
+//! `kill -9` at any moment: nothing that got its 250 is lost, and what arrives twice was on its way just then.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
+
+use super::{arrived, as_ann, copies, plan, queue, rows, until_empty};
+use crate::{process::Program, world::stage};
+
+/// Sends one message after the other until it is dropped; what got its 250 is noted at once, by the queue's id.
+async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: usize) {
+    let mut smtp = as_ann(program).await;
+    // A number is used once, also where the answer to it is lost: what arrives twice is never this client's doing.
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    while taken.len() < most {
+        let subject = format!("alert {}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let id = queue(&mut smtp, &subject).await;
+        taken.push((id, subject));
+    }
+}
+
+/// Milliseconds by chance.
+fn by_chance(least: u64, most: u64) -> Duration {
+    let mut byte = [0u8];
+    aws_lc_rs::rand::fill(&mut byte).unwrap();
+    Duration::from_millis(least + (most - least) * u64::from(byte[0]) / 255)
+}
+
+#[tokio::test]
+async fn forty_messages_over_four_kills_all_arrive_and_only_what_was_on_its_way_at_a_kill_arrives_twice() {
+    let mut plan = plan();
+    // So that something is on its way at each kill.
+    plan.sandbox.faults.smtp.dot_delay_ms = 40;
+    let (sandbox, dir, file) = stage(&plan).await;
+    let mut program = Program::start(&file).await;
+    let mut taken = Vec::new();
+    let mut on_their_way = BTreeMap::<String, usize>::new();
+    for kill in 1..=4 {
+        tokio::select! {
+            () = sends_on(&program, &mut taken, usize::MAX) => {}
+            () = sleep(by_chance(100, 500)) => {}
+        }
+        program.killed().await;
+        for row in rows(dir.path()).await.into_iter().filter(|row| row.is_under_way) {
+            *on_their_way.entry(row.id).or_default() += 1;
+        }
+        assert!(on_their_way.values().sum::<usize>() <= 3 * kill, "no more than there are connections");
+        program = Program::start(&file).await;
+    }
+    sends_on(&program, &mut taken, 40).await;
+    sandbox.faults().set(|faults| faults.smtp.dot_delay_ms = 0);
+    until_empty(dir.path(), 60).await;
+
+    assert!(taken.len() >= 40 && !on_their_way.is_empty());
+    let copies = copies(&sandbox);
+    for (id, subject) in &taken {
+        let came = copies.get(subject).copied().unwrap_or_default();
+        let excused = on_their_way.get(id).copied().unwrap_or_default();
+        assert!((1..=1 + excused).contains(&came), "{subject}: {came} times, on its way at {excused} kills");
+    }
+}
+
+#[tokio::test]
+async fn what_was_delivered_and_written_down_is_not_sent_again_by_a_kill_and_a_restart() {
+    let (sandbox, dir, file) = stage(&plan()).await;
+    let program = Program::start(&file).await;
+    let mut smtp = as_ann(&program).await;
+    for n in 0..5 {
+        queue(&mut smtp, &format!("before {n}")).await;
+    }
+    until_empty(dir.path(), 20).await;
+    program.killed().await;
+
+    let program = Program::start(&file).await;
+    queue(&mut as_ann(&program).await, "behind").await;
+    until_empty(dir.path(), 20).await;
+    let copies = copies(&sandbox);
+    assert!(copies.len() == 6 && copies.values().all(|came| *came == 1), "{copies:?}");
+}
+
+/// The one window for a second copy: the upstream has the message, and its answer is not on our disk.
+#[tokio::test]
+async fn a_kill_between_the_upstreams_yes_and_our_disk_sends_a_second_copy_and_the_row_says_that_it_may() {
+    let mut plan = plan();
+    plan.sandbox.faults.smtp.line.delay_ms = 100;
+    let (sandbox, dir, file) = stage(&plan).await;
+    let program = Program::start(&file).await;
+    let id = queue(&mut as_ann(&program).await, "twice").await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while sandbox.submissions().is_empty() {
+        assert!(Instant::now() < deadline, "it never arrived");
+        sleep(Duration::from_millis(1)).await;
+    }
+    program.killed().await;
+    let [row] = &rows(dir.path()).await[..] else { panic!("one message") };
+    assert!(row.id == id && row.is_under_way && !row.recipients[0].is_doubtful, "{row:?}");
+
+    // The second delivery takes its time, so that the row can be looked at.
+    sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 3000);
+    let _program = Program::start(&file).await;
+    let [row] = &rows(dir.path()).await[..] else { panic!("it waits") };
+    assert!(row.recipients[0].is_doubtful, "{row:?}");
+    sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    until_empty(dir.path(), 30).await;
+    assert_eq!(arrived(&sandbox), ["twice", "twice"]);
+}

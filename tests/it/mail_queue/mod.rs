@@ -1,0 +1,117 @@
+//! Mail of the queue, as its clients and its upstream see it: what got its 250 arrives, once, whatever happens between.
+//!
+//! What the queue makes of its own disk and clock is tested beside its code; here the daemon is the real one, mostly as
+//! a process of its own that can be killed.
+
+mod capture;
+mod devices;
+mod disk;
+mod kills;
+mod outages;
+mod patience;
+mod refusals;
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use gatepost::{
+    base::Protocol,
+    sandbox::{Sandbox, Submission},
+    spool::Spool,
+    store::{QueueFilter, QueuedMessage, Store},
+};
+
+use crate::{
+    process::Program,
+    world::{ANN, BOB, PASSWORD, Plan, Talk, settings},
+};
+
+/// ann's mail is queued, and neither side counts it by the minute.
+fn plan() -> Plan {
+    queued("limits = { messages-per-minute = 100000 }")
+}
+
+fn queued(account: &str) -> Plan {
+    let mut plan = Plan { account: format!("delivery = \"queue\"\n{account}"), ..Plan::default() };
+    plan.sandbox.faults.smtp.messages_per_minute = None;
+    plan
+}
+
+/// All that waits, in the order of acceptance.
+async fn rows(dir: &Path) -> Vec<QueuedMessage> {
+    let store = Store::open(&settings(dir)).await.unwrap();
+    store.search_queue(&QueueFilter { most: 10_000, ..QueueFilter::default() }).await.unwrap()
+}
+
+/// Every file beside the store that holds a body, or a part of one.
+fn bodies(dir: &Path) -> Vec<String> {
+    let folder = Spool::beside(&dir.join("gatepost.db"));
+    let files = std::fs::read_dir(folder).unwrap();
+    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+async fn is_empty(dir: &Path) -> bool {
+    rows(dir).await.is_empty() && bodies(dir).is_empty()
+}
+
+/// Until neither a row nor a file is left.
+async fn until_empty(dir: &Path, seconds: u64) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while !is_empty(dir).await {
+        assert!(Instant::now() < deadline, "still queued: {:?}, {:?}", rows(dir).await, bodies(dir));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A client that is signed on as ann.
+async fn as_ann(program: &Program) -> Talk {
+    let mut smtp = program.greeted(Protocol::Smtp).await;
+    let said = smtp.login(Protocol::Smtp, ANN, PASSWORD).await;
+    assert!(said.starts_with("235 "), "{said}");
+    smtp
+}
+
+/// Sends a message with this subject; the reply to its end.
+async fn send(smtp: &mut Talk, subject: &str) -> String {
+    smtp.open_message().await;
+    let head = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: {subject}\r\n\r\n");
+    smtp.send(format!("{head}text of {subject}\r\n.\r\n").as_bytes()).await;
+    smtp.line().await
+}
+
+/// The same where it is taken over; its id.
+async fn queue(smtp: &mut Talk, subject: &str) -> String {
+    let said = send(smtp, subject).await;
+    said.strip_prefix("250 2.0.0 Queued as ").unwrap_or_else(|| panic!("{subject}: {said}")).to_owned()
+}
+
+fn subject(message: &Submission) -> String {
+    let text = String::from_utf8_lossy(&message.bytes).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("Subject: "));
+    line.unwrap_or_else(|| panic!("no subject: {text}")).to_owned()
+}
+
+/// The subjects of what arrived upstream, in the order of arrival.
+fn arrived(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.submissions().iter().map(subject).collect()
+}
+
+/// How often each arrived.
+fn copies(sandbox: &Sandbox) -> BTreeMap<String, usize> {
+    let mut copies = BTreeMap::new();
+    for subject in arrived(sandbox) {
+        *copies.entry(subject).or_default() += 1;
+    }
+    copies
+}
+
+/// Puts the clock of everything in this process ahead, the daemon's and the sandbox's, then lets what is due happen.
+async fn ahead(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}

@@ -1,0 +1,122 @@
+//! Upstream, identity provider and sign-in all gone: clients notice nothing, and everything arrives when they are back.
+
+use std::time::{Duration, Instant};
+
+use gatepost::{
+    base::Protocol,
+    sandbox::{Answer, Faults, Mishap, MishapKind},
+    store::Store,
+};
+
+use super::{ahead, arrived, as_ann, queue, queued, rows, until_empty};
+use crate::{
+    process::Program,
+    world::{ANN, FOR_GOOD, World, settings, sign_in_with, stage},
+};
+
+const DOWN: &str = "421 4.3.2 Service not available";
+
+fn all_is_down(faults: &mut Faults) {
+    faults.smtp.answers = vec![Answer::new("CONNECT", DOWN).close()];
+    let unavailable = MishapKind::Status { status: 503, retry_after: None };
+    faults.identity.mishap = Some(Mishap::new(unavailable));
+}
+
+fn all_is_back(faults: &mut Faults) {
+    faults.smtp.answers.clear();
+    faults.identity.mishap = None;
+}
+
+/// Until a message was tried and is said to wait for this.
+async fn waits_for(dir: &std::path::Path, fault: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let tried = async || {
+        let rows = rows(dir).await;
+        rows.iter().any(|row| row.recipients[0].reply.as_deref().is_some_and(|reply| reply.contains(fault)))
+    };
+    while !tried().await {
+        assert!(Instant::now() < deadline, "never: {fault}; {:?}", rows(dir).await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// With one connection, so that the order of arrival is the order of the attempts.
+#[tokio::test]
+async fn mail_taken_in_while_upstream_identity_provider_and_sign_in_are_gone_arrives_whole_and_in_order() {
+    let mut plan = queued("limits = { connections = 1, messages-per-minute = 100000 }");
+    all_is_down(&mut plan.sandbox.faults);
+    let (sandbox, dir, file) = stage(&plan).await;
+    let program = Program::start(&file).await;
+    let mut smtp = as_ann(&program).await;
+    let names = |what: &str, n: usize| (0..n).map(|n| format!("{what} {n}")).collect::<Vec<_>>();
+    let both = names("both down", 12);
+    for subject in &both {
+        queue(&mut smtp, subject).await;
+    }
+    waits_for(dir.path(), "[").await;
+    assert!(sandbox.submissions().is_empty());
+    sandbox.faults().set(all_is_back);
+    until_empty(dir.path(), 90).await;
+    // Who goes ahead to look waits for a try of its own; those that were never tried before are in order.
+    let order = arrived(&sandbox);
+    let is_in_order_behind = |scouts: usize| {
+        let (ahead, rest) = both.split_at(scouts);
+        order.iter().filter(|subject| !ahead.contains(subject)).eq(rest)
+    };
+    assert!(order.len() == both.len() && (0..=3).any(is_in_order_behind), "{order:?}");
+
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    assert!(store.delete_tokens(&format!("contoso/{ANN}")).await.unwrap().had_tokens);
+    // Whoever asks for a token hears of it, and so does the queue from then on.
+    let said = program.login(Protocol::Pop3).await;
+    assert!(said.starts_with(FOR_GOOD.of(Protocol::Pop3)), "{said}");
+    let signed_out = names("signed out", 5);
+    for subject in &signed_out {
+        queue(&mut smtp, subject).await;
+    }
+    waits_for(dir.path(), "[sign-in-missing]").await;
+    assert_eq!(arrived(&sandbox).len(), both.len(), "nothing went meanwhile");
+    sign_in_with(&sandbox, dir.path(), ANN, None).await;
+    let signed_in = Instant::now();
+    until_empty(dir.path(), 30).await;
+    assert!(signed_in.elapsed() < Duration::from_secs(14), "at once, and not when a pause is over");
+    let mut late = arrived(&sandbox).split_off(both.len());
+    late.sort();
+    assert_eq!(late, signed_out, "each once");
+}
+
+/// The clock of everything in this process is put ahead, so ten minutes pass in a few seconds.
+#[tokio::test]
+async fn ten_minutes_without_upstream_and_identity_provider_lose_nothing_and_hold_up_no_client() {
+    let mut plan = queued("limits = { messages-per-minute = 100000 }");
+    all_is_down(&mut plan.sandbox.faults);
+    let world = World::with(plan).await;
+    let mut taken = Vec::new();
+    for minute in 0..10 {
+        let subject = format!("minute {minute}");
+        let asked = Instant::now();
+        queue(&mut world.smtp_as_ann().await, &subject).await;
+        assert!(asked.elapsed() < Duration::from_secs(1), "{subject}");
+        taken.push(subject);
+        for _ in 0..4 {
+            ahead(Duration::from_secs(15)).await;
+        }
+    }
+    let rows = rows(world.dir.path()).await;
+    assert!(rows.len() == 10 && rows[0].attempts >= 1, "{rows:?}");
+    assert!(world.sandbox.submissions().is_empty());
+    let looked = world.sandbox.counts().connections(Protocol::Smtp).total + world.token_requests();
+    assert!(looked <= 60, "it looks with longer and longer pauses: {looked} times");
+
+    world.sandbox.faults().set(all_is_back);
+    let mut minutes = 0;
+    while world.sandbox.submissions().len() < taken.len() {
+        assert!(minutes < 20, "twenty minutes later: {:?}", arrived(&world.sandbox));
+        ahead(Duration::from_secs(60)).await;
+        minutes += 1;
+    }
+    until_empty(world.dir.path(), 20).await;
+    let mut all = arrived(&world.sandbox);
+    all.sort();
+    assert_eq!(all, taken, "each once");
+}

@@ -1,0 +1,66 @@
+//! The queue and sessions share what the provider allows: each waits its turn, and waiting is no failure.
+
+use std::time::{Duration, Instant};
+
+use gatepost::base::Protocol;
+
+use super::{ahead, arrived, copies, rows, send, until_empty};
+use crate::world::{ANN, HEAD, Plan, World, cheap_hash, together};
+
+/// A direct session has the one connection for longer than a session would wait.
+#[tokio::test]
+async fn a_queue_that_waits_for_a_connection_goes_on_at_once_and_calls_no_way_shut() {
+    let hash = cheap_hash("alerts");
+    let client = format!(
+        "[[client]]\nname = \"alerts\"\naccount = \"{ANN}\"\nlogin = \"alerts\"\npassword = \"{hash}\"\n\
+         delivery = \"queue\"\n"
+    );
+    let plan = Plan { account: "limits = { connections = 1 }".into(), more: client, ..Plan::default() };
+    let world = World::with(plan).await;
+    let mut busy = world.smtp_in_data().await;
+
+    let mut alerts = world.greeted(Protocol::Smtp).await;
+    assert!(alerts.login(Protocol::Smtp, "alerts", "alerts").await.starts_with("235 "));
+    let asked = Instant::now();
+    let said = send(&mut alerts, "alert").await;
+    assert!(said.starts_with("250 2.0.0 Queued as ") && asked.elapsed().as_secs() < 5, "{said}");
+    let waits = async || {
+        let [row] = &rows(world.dir.path()).await[..] else { panic!("it waits") };
+        assert_eq!(row.recipients[0].reply, None);
+        row.is_under_way
+    };
+    while !waits().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    ahead(Duration::from_secs(25)).await;
+    assert!(waits().await, "it waits on");
+
+    busy.send(format!("{HEAD}at last\r\n.\r\n").as_bytes()).await;
+    busy.expect("250 ").await;
+    until_empty(world.dir.path(), 10).await;
+    assert_eq!(arrived(&world.sandbox), ["test", "alert"]);
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
+}
+
+/// Microsoft's limits on both sides: three connections, thirty messages a minute.
+#[tokio::test]
+async fn two_hundred_alerts_at_once_are_taken_and_go_thirty_a_minute_over_three_connections() {
+    let world = World::with(Plan { account: "delivery = \"queue\"".into(), ..Plan::default() }).await;
+    let world = &world;
+    together((0..200).map(|n| async move {
+        let said = send(&mut world.smtp_as_ann().await, &format!("alert {n}")).await;
+        assert!(said.starts_with("250 2.0.0 Queued as "), "{said}");
+    }))
+    .await;
+    for allowed in [30, 60, 90, 120, 150, 180, 200] {
+        world.until("a minute's messages", |world| world.sandbox.submissions().len() >= allowed).await;
+        ahead(Duration::from_secs(61)).await;
+    }
+    until_empty(world.dir.path(), 20).await;
+    let copies = copies(&world.sandbox);
+    assert!(copies.len() == 200 && copies.values().all(|came| *came == 1), "{copies:?}");
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 3);
+    let lines = world.sandbox.transcript().lines();
+    let throttled: Vec<_> = lines.iter().map(|line| line.exposed()).filter(|said| said.starts_with("432 ")).collect();
+    assert!(throttled.is_empty(), "{throttled:?}");
+}

@@ -1,0 +1,174 @@
+//! What the queue does not take: the right code, a clear text, and neither row nor file of it.
+
+use gatepost::base::Protocol;
+
+use super::{arrived, bodies, queue, queued, rows, subject, until_empty};
+use crate::world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, cheap_hash};
+
+fn copier() -> Plan {
+    let hash = cheap_hash("copier");
+    let client = format!(
+        "[[client]]\nname = \"3F copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{hash}\"\n\
+         recipients = [\"*@contoso.example\"]\n"
+    );
+    Plan { more: client, ..queued("") }
+}
+
+async fn as_copier(world: &World) -> Talk {
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    assert!(smtp.login(Protocol::Smtp, "copier", "copier").await.starts_with("235 "));
+    smtp
+}
+
+/// The reply to a message of these bytes as they are.
+async fn ends(smtp: &mut Talk, bytes: &[u8]) -> String {
+    smtp.open_message().await;
+    smtp.send(&[bytes, b"\r\n.\r\n"].concat()).await;
+    smtp.line().await
+}
+
+/// And the session goes on: a good message gets through, alone.
+async fn nothing_stays(world: &World, smtp: &mut Talk) {
+    let (rows, bodies) = (rows(world.dir.path()).await, bodies(world.dir.path()));
+    assert!(rows.is_empty() && bodies.is_empty(), "{rows:?} {bodies:?}");
+    queue(smtp, "good").await;
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(arrived(&world.sandbox), ["good"]);
+}
+
+#[tokio::test]
+async fn a_recipient_outside_the_clients_rule_is_refused_alone_and_with_nobody_left_so_is_the_message() {
+    let world = World::with(copier()).await;
+    let mut smtp = as_copier(&world).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let said = smtp.exchange("RCPT TO:<eve@elsewhere.example>", "550 5.7.1 ").await;
+    assert!(said.contains("<eve@elsewhere.example>") && said.ends_with("[gatepost recipient-not-allowed]"), "{said}");
+    smtp.exchange("DATA", "554 5.5.1 ").await;
+    smtp.exchange("RSET", "250 ").await;
+    nothing_stays(&world, &mut smtp).await;
+
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("RCPT TO:<eve@elsewhere.example>", "550 5.7.1 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("{HEAD}to one of two\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 ").await;
+    world.until("the delivery", |world| world.sandbox.submissions().len() == 2).await;
+    assert_eq!(world.sandbox.submissions()[1].recipients, [BOB]);
+}
+
+#[tokio::test]
+async fn a_sender_outside_send_as_is_refused_in_the_envelope_and_in_from() {
+    let world = World::with(copier()).await;
+    let mut smtp = as_copier(&world).await;
+    let said = smtp.exchange("MAIL FROM:<boss@contoso.example>", "550 5.7.1 ").await;
+    assert!(said.contains("<boss@contoso.example> (MAIL FROM)") && said.contains("send-as"), "{said}");
+    let said = ends(&mut smtp, b"From: <boss@contoso.example>\r\nSubject: x\r\n\r\nx").await;
+    assert!(said.starts_with("550 5.7.1 ") && said.contains("<boss@contoso.example> (From)"), "{said}");
+    assert!(said.ends_with("[gatepost sender-not-allowed]"), "{said}");
+    nothing_stays(&world, &mut smtp).await;
+}
+
+#[tokio::test]
+async fn more_recipients_than_a_message_may_have_are_452_one_by_one_and_the_others_get_it() {
+    let world = World::with(copier()).await;
+    let mut smtp = as_copier(&world).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for _ in 0..1000 {
+        smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    }
+    let said = smtp.exchange(&format!("RCPT TO:<{BOB}>"), "452 4.5.3 ").await;
+    assert!(said.contains("1000"), "{said}");
+    smtp.exchange("RSET", "250 ").await;
+    nothing_stays(&world, &mut smtp).await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_552_where_it_says_so_itself_and_where_it_turns_out() {
+    let world = World::with(copier()).await;
+    let mut smtp = as_copier(&world).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=157286401"), "552 5.3.4 ").await;
+    let head = HEAD.replace("\r\n\r\n", &"\r\nX-Filler: x".repeat(30_000));
+    let said = ends(&mut smtp, head.as_bytes()).await;
+    assert!(said.starts_with("552 5.3.4 ") && said.contains("256 KiB"), "{said}");
+    assert!(bodies(world.dir.path()).is_empty());
+
+    smtp.open_message().await;
+    smtp.send(HEAD.as_bytes()).await;
+    let piece = format!("{}\r\n", "x".repeat(998)).repeat(1024).into_bytes();
+    for _ in 0..=(157_286_400 / piece.len()) {
+        smtp.send(&piece).await;
+    }
+    smtp.send(b".\r\n").await;
+    let said = smtp.line().await;
+    assert!(said.starts_with("552 5.3.4 ") && said.contains("157286400"), "{said}");
+    nothing_stays(&world, &mut smtp).await;
+}
+
+#[tokio::test]
+async fn nul_bytes_and_bare_cr_are_554_wherever_they_stand() {
+    let world = World::with(copier()).await;
+    let mut smtp = as_copier(&world).await;
+    let filler = "x\r\n".repeat(50_000);
+    for (byte, id) in [(b"\0", "nul-byte"), (b"\r", "bare-cr")] {
+        let in_head = [b"X-Odd: a".as_slice(), byte, b"b\r\n", HEAD.as_bytes(), b"x"].concat();
+        let in_body = [HEAD.as_bytes(), b"a", byte, b"b"].concat();
+        let far_behind = [HEAD.as_bytes(), filler.as_bytes(), b"a", byte, b"b"].concat();
+        for message in [in_head, in_body, far_behind] {
+            let said = ends(&mut smtp, &message).await;
+            assert!(said.starts_with("554 5.6.11 ") && said.contains(id), "{said}");
+        }
+    }
+    nothing_stays(&world, &mut smtp).await;
+}
+
+#[tokio::test]
+async fn malformed_mime_is_nobodys_business_and_arrives_byte_for_byte() {
+    let world = World::with(copier()).await;
+    let mut smtp = as_copier(&world).await;
+    let broken = format!(
+        "From: <{ANN}>\r\nSubject: broken\r\nDate: never\r\nMIME-Version: 7\r\n\
+         Content-Type: multipart/mixed; boundary=\"a\r\n\r\n--a\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+         =?not?base64\r\n--b--\r\n..\r\n\u{fffd}"
+    );
+    assert!(ends(&mut smtp, broken.as_bytes()).await.starts_with("250 2.0.0 Queued as "));
+    until_empty(world.dir.path(), 20).await;
+    let message = world.only_message();
+    assert_eq!(subject(&message), "broken");
+    assert_eq!(String::from_utf8_lossy(&message.bytes), broken.replace("\r\n..\r\n", "\r\n.\r\n") + "\r\n");
+}
+
+#[tokio::test]
+async fn a_body_that_stops_in_the_middle_leaves_nothing_however_its_client_ends() {
+    let world = World::with(copier()).await;
+    for end in 0..3 {
+        let mut smtp = as_copier(&world).await;
+        smtp.open_message().await;
+        smtp.send(format!("{HEAD}{}half a li", "x\r\n".repeat(50_000)).as_bytes()).await;
+        world.until("the body is on its way", |world| !bodies(world.dir.path()).is_empty()).await;
+        match end {
+            0 => drop(smtp),
+            1 => smtp.reset(),
+            _ => smtp.half_close().await,
+        }
+        world.until("nothing is left", |world| bodies(world.dir.path()).is_empty()).await;
+        assert!(rows(world.dir.path()).await.is_empty());
+    }
+    nothing_stays(&world, &mut as_copier(&world).await).await;
+}
+
+/// Only the whole final line ends a message: what looks like it at a cut is a body that stops in the middle.
+#[tokio::test]
+async fn a_body_that_stops_inside_its_final_dot_is_not_queued() {
+    let world = World::with(copier()).await;
+    for tail in ["", "\r", "\r\n", "\r\n.", "\r\n.\r", "\n.\n", "\r\n.\n"] {
+        let mut smtp = world.greeted(Protocol::Smtp).await;
+        assert!(smtp.login(Protocol::Smtp, ANN, PASSWORD).await.starts_with("235 "));
+        smtp.open_message().await;
+        smtp.send(format!("{HEAD}text{tail}").as_bytes()).await;
+        smtp.half_close().await;
+        let said = smtp.rest().await;
+        assert!(!said.starts_with("250"), "{tail:?}: {said}");
+        assert!(rows(world.dir.path()).await.is_empty() && bodies(world.dir.path()).is_empty(), "{tail:?}");
+    }
+}
