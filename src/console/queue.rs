@@ -46,7 +46,8 @@ impl Search {
         };
         let shown = self.limit.unwrap_or(SHOWN).min(SHOWN_CAP);
         let Self { account, sender, recipient, client, .. } = self;
-        let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, most: shown + 1 };
+        let most = shown + 1;
+        let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most };
         Some((filter, shown as usize))
     }
 }
