@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// As a daemon leaves it that took a message over and was stopped then. Its id.
-async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
+pub async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
     let store = Store::open(&settings(dir)).await.unwrap();
     let spool = Spool::open(&Spool::beside(store.path())).unwrap();
     let mut draft = spool.draft().await.unwrap();
