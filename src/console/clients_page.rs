@@ -119,7 +119,7 @@ impl Row {
 impl ContactRow {
     fn new(contact: &Contact, words: &'static Words) -> Self {
         Self {
-            tls: contact.tls.map_or_else(|| words.tls_off.to_owned(), version),
+            tls: contact.tls.map_or_else(|| format!("{}: {}", words.tls, words.tls_off), version),
             mechanism: contact.mechanism.unwrap_or(words.by_address),
             protocol: contact.protocol,
             peer: contact.peer.to_string(),

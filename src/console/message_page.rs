@@ -100,7 +100,7 @@ impl Row {
         let is_held = one.state == "held";
         let (mark, colour, state) = match one.state {
             "held" if !has_body => ("✗", "bad", words.queue_held),
-            "held" => ("⏸", "wait", words.queue_held),
+            "held" => ("‖", "wait", words.queue_held),
             "under-way" => ("→", "good", words.queue_under_way),
             _ => ("…", "wait", words.queue_waiting),
         };

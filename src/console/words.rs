@@ -241,7 +241,7 @@ words! {
     queue_under_way: "under way", "配信中";
     queue_held: "on hold", "保留中";
     any_state: "any", "すべて";
-    held_capture: "captured: the client's rule says capture = true", "取り込み（クライアントの規則が capture = true）";
+    held_capture: "captured (capture = true)", "取り込み（capture = true）";
     held_by_hand: "held by hand", "手動で保留";
     held_body_missing: "its body is missing: put the file back and restart, or drop it", "本文のファイルがありません。元に戻して再起動するか、破棄してください";
     held_account_gone: "its account is not configured: it goes on when that is back", "アカウントが設定にありません。設定に戻ると再開します";
@@ -308,7 +308,6 @@ words! {
     last_refusal: "Last refusal", "最後の拒否";
     signed_on: "signed on", "サインオン";
     came_in: "Came in last", "最後の接続";
-    login_by: "Login", "認証";
     repaired: "Repaired", "修復";
 }
 

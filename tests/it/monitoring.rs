@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gatepost::base::Protocol;
+
 use crate::world::{ANN, PASSWORD, Plan, World};
 
 /// Labels that Prometheus itself adds.
@@ -61,7 +63,13 @@ fn grouped(file: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
     let app = "secret-expires = 2099-01-01\nrefresh-idle-days = 90".into();
-    let world = World::with(Plan { app, ..Plan::default() }).await;
+    let more =
+        format!("[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\ndelivery = \"queue\"\n");
+    let world = World::with(Plan { app, more, ..Plan::default() }).await;
+    let mut copier = world.greeted(Protocol::Smtp).await;
+    assert!(copier.message("queued").await.starts_with("250 "));
+    let delivered = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} 1";
+    world.until("the delivery", |world| world.counts(delivered)).await;
     let mut smtp = world.smtp_as_ann().await;
     assert!(smtp.message("counted").await.starts_with("250 "));
     let mut imap = world.imap().await;
@@ -96,8 +104,16 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
         assert!(text.contains(&counted), "{counted} in {text}");
     }
     for line in [
-        "gatepost_messages_total{outcome=\"accepted\"} 1",
-        "gatepost_message_seconds_count 1",
+        "gatepost_messages_total{outcome=\"accepted\"} 2",
+        "gatepost_message_seconds_count 2",
+        delivered,
+        "gatepost_queue_messages{state=\"waiting\"} 0",
+        "gatepost_queue_oldest_seconds 0",
+        "gatepost_client_last_success_timestamp_seconds{client=\"copier\"} ",
+        // One for the queue, one for the session.
+        "gatepost_governor_wait_seconds_count{room=\"connection\",outcome=\"found\"} 2",
+        "gatepost_governor_wait_seconds_count{room=\"message\",outcome=\"found\"} 2",
+        "gatepost_governor_wait_seconds_count{room=\"message\",outcome=\"none\"} 0",
         "gatepost_token_requests_total{outcome=\"accepted\"} 1",
         "gatepost_sign_ins{phase=\"ready\"} 1",
         "gatepost_sign_ins{phase=\"sign-in-needed\"} 0",

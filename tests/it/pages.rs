@@ -31,14 +31,14 @@ async fn a_link_that_a_desktop_opens_is_for_the_user_who_asked_for_it() {
 async fn nobody_sees_a_page_without_a_link_or_the_password() {
     let world = World::new().await;
     let stranger = Browser::new(&world);
-    for path in ["/", ACCOUNT, "/accounts/x/sheet", "/clients/x"] {
+    for path in ["/", ACCOUNT, "/accounts/x/sheet", "/clients", "/clients/x", "/queue", "/queue/x", "/queue/x/drop"] {
         let answer = stranger.get(path).await;
         assert_eq!(
             (answer.status(), &answer.headers()[header::LOCATION]),
             (StatusCode::SEE_OTHER, &"/door".parse().unwrap())
         );
     }
-    for path in ["/leave", "/accounts/ann%40contoso.example/sign-in"] {
+    for path in ["/leave", "/accounts/ann%40contoso.example/sign-in", "/queue/x/drop"] {
         assert_eq!(stranger.post(path, &[("form", "")]).await.status(), StatusCode::FORBIDDEN);
     }
     assert_eq!(stranger.client.post(stranger.base.join("/api/ticket").unwrap()).send().await.unwrap().status(), 401);

@@ -3,7 +3,7 @@
 use std::{path::Path, time::SystemTime};
 
 use gatepost::{
-    spool::Spool,
+    spool::{Spool, Spooled},
     store::{NewMessage, QueueFilter, Store},
 };
 use serde_json::Value;
@@ -25,7 +25,15 @@ pub async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
     let text = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: {subject}\r\nMessage-ID: <1@x>\r\n\r\n..hello\r\n");
     draft.write(text.as_bytes()).await.unwrap();
     let mut body = draft.finish().await.unwrap();
-    let message = NewMessage {
+    let message = NewMessage { hold: hold.map(str::to_owned), ..new_message(&body) };
+    store.enqueue(&message).await.unwrap();
+    body.keep();
+    message.id
+}
+
+/// From ann to bob, taken over now.
+pub fn new_message(body: &Spooled) -> NewMessage {
+    NewMessage {
         id: body.name().to_owned(),
         account: ANN.into(),
         client: "3F copier".into(),
@@ -34,12 +42,9 @@ pub async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
         octets: body.octets(),
         mail: format!("MAIL FROM:<{ANN}>"),
         recipients: vec![format!("RCPT TO:<{BOB}>")],
-        hold: hold.map(str::to_owned),
+        hold: None,
         bounce: 0,
-    };
-    store.enqueue(&message).await.unwrap();
-    body.keep();
-    message.id
+    }
 }
 
 async fn is_empty(dir: &Path) -> bool {
