@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::{Stage, printable, wire_text};
 
 /// Decides the reply code of each protocol and whether trying again can help.
@@ -56,6 +58,8 @@ pub enum Owner {
 }
 
 impl Owner {
+    pub const ALL: [Owner; 5] = [Owner::Client, Owner::User, Owner::Admin, Owner::Provider, Owner::Gatepost];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Owner::Client => "client",
@@ -64,6 +68,12 @@ impl Owner {
             Owner::Provider => "provider",
             Owner::Gatepost => "gatepost",
         }
+    }
+}
+
+impl Serialize for Owner {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
     }
 }
 

@@ -1,10 +1,11 @@
-//! Words that every room of the house shares: secrets, faults, stages, claims.
+//! Words that every room of the house shares: secrets, faults, stages, claims, languages.
 //!
 //! Nothing here knows sockets, clocks, randomness or configuration, so that whatever is built from it can be
 //! tested and fuzzed as it is. It refuses to grow helpers: a thing lives here only if three rows need it.
 
 mod claim;
 mod fault;
+mod lang;
 mod mailbox;
 mod secret;
 mod stage;
@@ -12,6 +13,7 @@ mod text;
 
 pub use claim::{Bearer, Claim, Protocol, Sasl};
 pub use fault::{Fault, Kind, Owner};
+pub use lang::Lang;
 pub use mailbox::is_mailbox;
 pub use secret::Secret;
 pub use stage::{Stage, StageCell};

@@ -5,6 +5,8 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
+use serde::{Serialize, Serializer};
+
 /// The stages of one client connection, in the order in which a session walks through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
@@ -59,5 +61,11 @@ impl StageCell {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Stage {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
     }
 }

@@ -14,8 +14,8 @@ entries! {
         "Check that `provider` and `graph-url` are of one cloud; Graph's words are in the log.";
     GRAPH_ACCESS_DENIED = IdentityRefused Admin "graph-access-denied":
         "Microsoft Graph does not let this app send for this mailbox: grant it Mail.Send",
-        "The app lacks Mail.Send, or is not allowed for this mailbox (ErrorAccessDenied); another's mailbox needs Mail.Send.Shared besides.",
-        "In Entra: App registrations > the app > API permissions > Microsoft Graph > Mail.Send > Grant admin consent; for app-only access, the mailbox has to be in the app's scope. It takes up to 30 minutes.";
+        "The app lacks `Mail.Send`, or is not allowed for this mailbox (ErrorAccessDenied); another's mailbox needs `Mail.Send.Shared` besides.",
+        "In Entra: App registrations > the app > API permissions > Microsoft Graph > `Mail.Send` > Grant admin consent; for app-only access, the mailbox has to be in the app's scope. It takes up to 30 minutes.";
     GRAPH_MAILBOX_UNKNOWN = IdentityRefused Admin "graph-mailbox-unknown":
         "Microsoft Graph knows no such mailbox; ask your administrator",
         "`smtp-user`, by default who signs in, is no user of the tenant, or has no mailbox.",
@@ -27,7 +27,7 @@ entries! {
     GRAPH_UNREACHABLE = Unavailable Admin "graph-unreachable":
         "Microsoft Graph cannot be reached securely; network, DNS or TLS is in the way",
         "Name resolution, connection, TLS or a proxy failed before the message was handed over: nothing was sent.",
-        "The log has the cause. Check DNS, firewall and network.http-proxy; an inspecting proxy's authority goes into network.ca-file.";
+        "The log has the cause. Check DNS, firewall and `network.http-proxy`; an inspecting proxy's authority goes into `network.ca-file`.";
     GRAPH_UNREADABLE = Unavailable Admin "graph-unreadable":
         "What answers is not Microsoft Graph; if this stays, ask your administrator",
         "The answer is none of Graph's: a page of a proxy or hotel network, or another service at `graph-url`.",
@@ -65,11 +65,11 @@ entries! {
     GRAPH_TOO_LARGE = IdentityRefused Client "graph-too-large":
         "The message is larger than Microsoft Graph or the mailbox takes",
         "Over the limit of the mailbox (35 MB by default), an attachment over 150 MB, or a text of over 1.5 MB in a large message.",
-        "Make it smaller, or raise MaxSendSize with Set-Mailbox.";
+        "Make it smaller, or raise `MaxSendSize` with `Set-Mailbox`.";
     GRAPH_DRAFT_DENIED = IdentityRefused Admin "graph-draft-denied":
         "Messages over 3 MB need Mail.ReadWrite at Microsoft Graph; ask your administrator",
         "Large messages go through a draft in the mailbox, and the app may not make one.",
-        "In Entra: API permissions > Microsoft Graph > Mail.ReadWrite > Grant admin consent.";
+        "In Entra: API permissions > Microsoft Graph > `Mail.ReadWrite` > Grant admin consent.";
     GRAPH_MAILBOX_FULL = Unavailable Client "graph-mailbox-full":
         "The mailbox that sends is full, so Microsoft Graph takes no message",
         "Graph keeps a copy in Sent Items, and the mailbox has no room for it (ErrorQuotaExceeded).",

@@ -6,6 +6,7 @@
 mod entra;
 mod entry;
 pub mod graph;
+mod ja;
 mod oauth_words;
 pub mod own;
 pub mod rights;
@@ -17,16 +18,40 @@ pub use entra::{EntraCode, code_in, entra_code};
 pub use entry::{Entry, Words};
 pub use oauth_words::oauth_word;
 
+use crate::base::{Lang, Owner, Stage};
+
 /// Every entry, for `gatepost explain`, the docs and the tests.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
     let all = own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL);
     all.chain(graph::ALL).copied()
 }
 
-/// Id, cause and next step of all that a reply, the log or the metrics can name.
+/// Id, cause and next step, in English, of all that a reply, the log or the metrics can name.
 pub fn explained() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     let objections = own::OBJECTIONS.iter().map(|objection| (objection.id, objection.cause, objection.next));
     all().map(|entry| (entry.id, entry.en.cause, entry.en.next)).chain(objections)
+}
+
+/// Cause and next step of this id in `lang`; `None` where no fault has it.
+pub fn words(id: &str, lang: Lang) -> Option<Words> {
+    let (id, cause, next) = explained().find(|(known, ..)| *known == id)?;
+    Some(entry::translated(id, Words { cause, next }, lang))
+}
+
+/// Whose turn it is, in the words of `lang`.
+pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => owner.as_str(),
+        Lang::Ja => ja::owner(owner),
+    }
+}
+
+/// Where a session is, in the words of `lang`.
+pub const fn stage(stage: Stage, lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => stage.as_str(),
+        Lang::Ja => ja::stage(stage),
+    }
 }
 
 pub fn find(id: &str) -> Option<&'static Entry> {
@@ -52,10 +77,9 @@ mod tests {
     #[test]
     fn every_wire_text_is_short_ascii_and_every_entry_says_what_to_do() {
         for entry in all() {
-            let words = entry.en;
-            assert!(words.text.is_ascii() && words.text.len() <= 160, "{}: {}", entry.id, words.text);
-            assert!(!words.text.contains(['\r', '\n']));
-            assert!(words.cause.len() > 20 && words.next.len() > 10, "{}", entry.id);
+            assert!(entry.text.is_ascii() && entry.text.len() <= 160, "{}: {}", entry.id, entry.text);
+            assert!(!entry.text.contains(['\r', '\n']));
+            assert!(entry.en.cause.len() > 20 && entry.en.next.len() > 10, "{}", entry.id);
         }
     }
 }

@@ -30,7 +30,7 @@ entries! {
     TOKEN_TIMEOUT = Unavailable Provider "token-timeout":
         "The identity provider did not answer in time; it is tried again by itself",
         "No token came within `sign-on-seconds`.",
-        "Passes by itself; if it stays, check the network and network.http-proxy.";
+        "Passes by itself; if it stays, check the network and `network.http-proxy`.";
     MAILBOX_BUSY = Unavailable Admin "mailbox-busy":
         "This mailbox sends as much as its limits allow, try again in a minute",
         "Other clients of this mailbox use all connections or messages a minute that `limits` allows; waiting for 20 seconds did not help.",
@@ -38,7 +38,7 @@ entries! {
     UPSTREAM_UNREACHABLE = Unavailable Admin "upstream-unreachable":
         "The mail server cannot be reached securely; network, DNS or TLS is in the way",
         "Name resolution, connection or TLS to the mail server failed.",
-        "The log has the cause. An inspecting proxy's authority goes into network.ca-file; else try `curl -v telnet://HOST:PORT` from the same machine.";
+        "The log has the cause. An inspecting proxy's authority goes into `network.ca-file`; else try `curl -v telnet://HOST:PORT` from the same machine.";
     PROXY_UNREACHABLE = Unavailable Admin "proxy-unreachable":
         "The proxy of this network does not answer as it should; ask who runs Gatepost",
         "The proxy named in `[network]` cannot be resolved or connected, is silent, or speaks something else than its URL says.",
@@ -46,11 +46,11 @@ entries! {
     PROXY_LOGIN_REFUSED = Unavailable Admin "proxy-login-refused":
         "The proxy of this network refuses Gatepost's user or password; ask who runs Gatepost",
         "The proxy wants a user and password where none are set, refuses those that are, or wants another way to log in.",
-        "Write http://USER:PASSWORD@HOST:PORT, special characters as %XX, best into a file for `http-proxy-file` or `mail-proxy-file`.";
+        "Write `http://USER:PASSWORD@HOST:PORT`, special characters as `%XX`, best into a file for `http-proxy-file` or `mail-proxy-file`.";
     PROXY_FORBIDS = Unavailable Admin "proxy-forbids":
         "The proxy of this network does not allow this connection; ask who runs it",
         "The proxy's rules are against this host or port. Many allow CONNECT to port 443 alone.",
-        "Let the proxy's administrator allow the host and port in the log. Squid: add 587, 993 and 995 to the ACLs SSL_ports and Safe_ports.";
+        "Let the proxy's administrator allow the host and port in the log. Squid: add 587, 993 and 995 to the ACLs `SSL_ports` and `Safe_ports`.";
     PROXY_NO_WAY = Unavailable Admin "proxy-no-way":
         "The proxy of this network cannot reach the server, try again",
         "The proxy answers, and gets no further itself: a name, the network or a firewall behind it.",

@@ -10,11 +10,11 @@ entries! {
     SEND_AS_DENIED = IdentityRefused Admin "send-as-denied":
         "The mail server does not let this mailbox send as that sender; ask your administrator",
         "The message says that it comes from another mailbox, and who signs on has no Send As right on it.",
-        "Add-RecipientPermission MAILBOX -Trustee WHO-SIGNS-ON -AccessRights SendAs; it takes up to an hour. The reply names both.";
+        "`Add-RecipientPermission MAILBOX -Trustee WHO-SIGNS-ON -AccessRights SendAs`; it takes up to an hour. The reply names both.";
     SEND_ON_BEHALF_DENIED = IdentityRefused Admin "send-on-behalf-denied":
         "The mail server does not let this mailbox send on behalf of that sender; ask your administrator",
         "Sender names who signs on and From another mailbox, which granted neither Send on Behalf nor Send As.",
-        "Set-Mailbox MAILBOX -GrantSendOnBehalfTo @{Add='WHO-SIGNS-ON'}, or grant Send As; it takes up to an hour. The reply names both.";
+        "`Set-Mailbox MAILBOX -GrantSendOnBehalfTo @{Add='WHO-SIGNS-ON'}`, or grant Send As; it takes up to an hour. The reply names both.";
 }
 
 /// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and

@@ -9,16 +9,16 @@ use crate::base::{
 entries! {
     TOKEN_REFUSED = IdentityRefused Admin "token-refused":
         "The mail server refuses the token for this mailbox; ask your administrator",
-        "The server does not take this token for this user name: wrong imap-user or smtp-user, missing rights, a shared mailbox used for SMTP sign-on, or an app-only app that Exchange does not know.",
-        "Check imap-user and smtp-user (SMTP signs on as the delegate), Full Access rights, and New-ServicePrincipal for app-only apps.";
+        "The server does not take this token for this user name: wrong `imap-user` or `smtp-user`, missing rights, a shared mailbox used for SMTP sign-on, or an app-only app that Exchange does not know.",
+        "Check `imap-user` and `smtp-user` (SMTP signs on as the delegate), Full Access rights, and `New-ServicePrincipal` for app-only apps.";
     SMTP_AUTH_DISABLED_TENANT = IdentityRefused Admin "smtp-auth-disabled-tenant":
         "SMTP AUTH is disabled for your organization; ask your administrator",
         "Authenticated SMTP is switched off for the whole tenant; the switch counts for OAuth too.",
-        "For one mailbox: Set-CASMailbox USER -SmtpClientAuthenticationDisabled $false; for all: Set-TransportConfig -SmtpClientAuthenticationDisabled $false.";
+        "For one mailbox: `Set-CASMailbox USER -SmtpClientAuthenticationDisabled $false`; for all: `Set-TransportConfig -SmtpClientAuthenticationDisabled $false`.";
     SMTP_AUTH_DISABLED_MAILBOX = IdentityRefused Admin "smtp-auth-disabled-mailbox":
         "SMTP AUTH is disabled for this mailbox; ask your administrator",
         "Authenticated SMTP is switched off for this mailbox; the switch counts for OAuth too.",
-        "Set-CASMailbox USER -SmtpClientAuthenticationDisabled $false; it takes up to an hour.";
+        "`Set-CASMailbox USER -SmtpClientAuthenticationDisabled $false`; it takes up to an hour.";
     SECURITY_DEFAULTS = IdentityRefused Admin "security-defaults":
         "The organization's security defaults block SMTP sign-on; ask your administrator",
         "Security defaults of the tenant switch authenticated SMTP off.",
@@ -45,8 +45,8 @@ entries! {
         "Check the SMTP AUTH switch of mailbox and tenant.";
     MAILBOX_NOT_CONNECTED = IdentityRefused Admin "mailbox-not-connected":
         "Signed on, but the mailbox cannot be opened; ask your administrator",
-        "Exchange took the token and then refuses the mailbox: no Full Access, IMAP disabled for it, no licence, an alias as imap-user, or an app-only app registered with the wrong object id.",
-        "Check imap-user (primary address), Add-MailboxPermission, Set-CASMailbox -ImapEnabled, and New-ServicePrincipal -ObjectId of the enterprise application.";
+        "Exchange took the token and then refuses the mailbox: no Full Access, IMAP disabled for it, no licence, an alias as `imap-user`, or an app-only app registered with the wrong object id.",
+        "Check `imap-user` (primary address), `Add-MailboxPermission`, `Set-CASMailbox -ImapEnabled`, and `New-ServicePrincipal -ObjectId` of the enterprise application.";
     PROTOCOL_DISABLED = IdentityRefused User "mail-protocol-disabled":
         "This mail protocol is switched off for the mailbox at the provider",
         "IMAP or POP is off in the settings of the mailbox or by an administrator.",

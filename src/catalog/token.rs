@@ -63,7 +63,7 @@ entries! {
     REDIRECT_IS_SPA = SignInNeeded Admin "redirect-is-spa":
         "The app's redirect is of type single-page: sign-ins last a day; {how}",
         "Redirect URIs of the platform \"Single-page application\" give sign-ins of 24 hours.",
-        "Move http://localhost to the platform \"Mobile and desktop applications\", then sign in again.";
+        "Move `http://localhost` to the platform \"Mobile and desktop applications\", then sign in again.";
 
     // An administrator has to change something.
     CONDITIONAL_ACCESS = IdentityRefused Admin "conditional-access":
@@ -101,7 +101,7 @@ entries! {
     GRAPH_CONSENT_MISSING = IdentityRefused Admin "graph-consent-missing":
         "The app may not send through Microsoft Graph here: grant it Mail.Send, or {how}",
         "The account sends through Microsoft Graph, and nobody consented to that for this app. Mail over SMTP, IMAP and POP3 is not touched.",
-        "In Entra: App registrations > the app > API permissions > Microsoft Graph > Mail.Send > Grant admin consent; or sign in again in a browser and accept.";
+        "In Entra: App registrations > the app > API permissions > Microsoft Graph > `Mail.Send` > Grant admin consent; or sign in again in a browser and accept.";
     RESOURCE_UNKNOWN = IdentityRefused Admin "graph-url-missing":
         "No Microsoft Graph is configured for this account any more",
         "The account's app has no `graph-url`: the configuration changed while a message was on its way.",
@@ -145,7 +145,7 @@ entries! {
     SECRET_NOT_ALLOWED = IdentityRefused Admin "client-secret-not-allowed":
         "The app is a public client and must not send a secret",
         "A secret is configured, but the redirect used belongs to a public client.",
-        "Remove client-secret from the configuration, reload.";
+        "Remove `client-secret` from the configuration, reload.";
     CERTIFICATE_REFUSED = IdentityRefused Admin "app-certificate-refused":
         "The provider refuses the app's certificate; ask your administrator",
         "The certificate is not the one uploaded to the app, has expired, or this machine's clock is wrong.",
@@ -165,11 +165,11 @@ entries! {
     DELEGATION_MISSING = IdentityRefused Admin "delegation-missing":
         "The service account may not act for this mailbox; ask your administrator",
         "Domain-wide delegation is not set up for this service account and the scopes asked for.",
-        "In the Google Admin console: Security > API controls > Domain-wide delegation: add the account's client ID with https://mail.google.com/.";
+        "In the Google Admin console: Security > API controls > Domain-wide delegation: add the account's client ID with `https://mail.google.com/`.";
     FEDERATED_TOKEN_UNREADABLE = IdentityRefused Admin "federated-token-unreadable":
         "The federated token of this machine cannot be used; see the log",
         "The file of the federated token is missing, not readable for Gatepost, or holds no signed token.",
-        "Check `federated-token-file`, or in Kubernetes the label azure.workload.identity/use and the service account of the pod.";
+        "Check `federated-token-file`, or in Kubernetes the label `azure.workload.identity/use` and the service account of the pod.";
     FEDERATED_TOKEN_REFUSED = IdentityRefused Admin "federated-token-refused":
         "The provider refuses the federated token of this machine; ask your administrator",
         "The token has expired, or the app has no federated credential with exactly its issuer, subject and audience.",
@@ -181,11 +181,11 @@ entries! {
     ARC_KEY_UNREADABLE = IdentityRefused Admin "arc-key-unreadable":
         "Gatepost may not ask the Azure Arc agent for tokens; ask your administrator",
         "The Arc agent wants to see the content of a key file that Gatepost may not read.",
-        "Add the user that Gatepost runs as to the group himds, then restart Gatepost.";
+        "Add the user that Gatepost runs as to the group `himds`, then restart Gatepost.";
     PASSWORD_NOT_ENOUGH = IdentityRefused Admin "password-not-enough":
         "The provider wants more than a password for this account; ask your administrator",
         "A second factor, a page for a person or a federated sign-in stands in the way of `grant = \"password\"`.",
-        "Use another grant (authorization-code, client-credentials), or exempt this account from the policy.";
+        "Use another grant (`authorization-code`, `client-credentials`), or exempt this account from the policy.";
     GRANT_NOT_ALLOWED = IdentityRefused Admin "grant-not-allowed":
         "The app may not use this grant at the provider",
         "The app registration does not allow the configured grant.",
@@ -197,7 +197,7 @@ entries! {
     NATIONAL_CLOUD = IdentityRefused Admin "national-cloud":
         "The tenant lives in another national cloud: check provider",
         "The tenant belongs to GCC High, DoD or China and has its own endpoints.",
-        "Set `provider` to microsoft365-gcc-high, microsoft365-dod or microsoft365-china.";
+        "Set `provider` to `microsoft365-gcc-high`, `microsoft365-dod` or `microsoft365-china`.";
     PROVIDER_REFUSES = IdentityRefused Admin "provider-refuses":
         "The identity provider refuses; see the log for its words",
         "The provider answered with a refusal that this version does not know.",
@@ -205,13 +205,13 @@ entries! {
     NOT_HTTPS_TRUSTED = Unavailable Admin "token-endpoint-untrusted":
         "The identity provider's certificate is not trusted; if this stays, ask your administrator",
         "TLS to the token endpoint failed: an inspecting proxy, a private authority, or a wrong clock.",
-        "Put the proxy's authority into network.ca-file and check the clock.";
+        "Put the proxy's authority into `network.ca-file` and check the clock.";
 
     // Passes by itself.
     ENDPOINT_UNREACHABLE = Unavailable Provider "token-endpoint-unreachable":
         "The identity provider cannot be reached; try again later",
         "Name resolution, network or proxy: no answer came from the token endpoint.",
-        "Passes by itself when the network is back; otherwise check DNS, firewall and network.http-proxy.";
+        "Passes by itself when the network is back; otherwise check DNS, firewall and `network.http-proxy`.";
     ENDPOINT_THROTTLED = Unavailable Provider "token-endpoint-throttled":
         "The identity provider asks us to wait; try again later",
         "Too many requests in a short time.",
@@ -227,7 +227,7 @@ entries! {
     MANAGED_IDENTITY_UNREACHABLE = Unavailable Admin "managed-identity-unreachable":
         "The identity endpoint of this machine does not answer; try again later",
         "Nothing answers where Azure should: this is no machine of Azure, or a firewall or container network is between.",
-        "Check from this machine: curl -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\".";
+        "Check from this machine: `curl -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\"`.";
     FETCH_UNFINISHED = Unavailable Gatepost "token-fetch-unfinished":
         "The token is still being fetched; try again",
         "The configuration changed or Gatepost is stopping while a token was fetched.",
@@ -255,5 +255,5 @@ entries! {
     FRESH_TOKEN_REFUSED = IdentityRefused Admin "fresh-token-refused":
         "The mail server refuses this sign-in although its token is fresh; ask your administrator",
         "A token fetched a moment ago was refused as well: the mailbox, its rights or the user name are the cause, not the token.",
-        "Check imap-user and smtp-user, Full Access and Send As rights, the licence, and that the protocol is enabled for the mailbox.";
+        "Check `imap-user` and `smtp-user`, Full Access and Send As rights, the licence, and that the protocol is enabled for the mailbox.";
 }

@@ -12,9 +12,8 @@ use super::{
 };
 use crate::{
     account::{self, local_password},
-    base::{Secret, printable},
+    base::{Lang, Secret, printable},
     config::device::{self, Device, Wish},
-    console::Lang,
 };
 
 /// Stands in for what only the reader knows.

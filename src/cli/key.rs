@@ -21,27 +21,37 @@ pub fn run(named: Option<&Path>, command: &KeyCommand) -> Outcome {
             (None, KeySource::File(key_file)) => in_place(&state.store, &key_file).await?,
             (None, source) => {
                 let text = format!("{source} is not Gatepost's to write; nothing was changed");
-                let hint =
-                    "gatepost key rotate --new-key-file FILE writes the new key there, for you to put in its place";
-                return Err(Failure::usage(text, hint));
+                return Err(Failure::usage(text, TO_A_FILE));
             }
         };
-        terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+        terminal::print(&text).map_err(|error| {
+            Failure::new(format!("the key was changed, and stdout takes no word of it: {error}"), "see docs/backup.md")
+        })
     })
 }
 
+const TO_A_FILE: &str = "gatepost key rotate --new-key-file FILE writes the new key there, for you to put in its place";
+
 async fn in_place(store: &Store, key_file: &Path) -> Result<String, Failure> {
+    if let Some(other) = store.source_of_daemon() {
+        let text = format!(
+            "the daemon on this store had its key from another place when it last started ({other}), not from {}, and \
+             would be locked out; nothing was changed",
+            store.key_source()
+        );
+        return Err(Failure::new(text, format!("{TO_A_FILE}; or start the daemon with this key file first")));
+    }
     let target = std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.to_owned());
     private_file::prove_replaceable(&target).map_err(|cause| {
         let text = format!("the key file {} cannot be replaced: {cause}; nothing was changed", key_file.display());
-        Failure::new(
-            text,
-            "gatepost key rotate --new-key-file FILE writes the new key there, for you to put in its place",
-        )
+        Failure::new(text, TO_A_FILE)
     })?;
     let new = fresh_key().map_err(no_key)?;
     let done = store.reseal(&new).await?;
-    let (is_ours, is_wiped) = store.put_in_place(&new).await?;
+    let (is_ours, is_wiped) = store.put_in_place(&new).await.map_err(|error| {
+        let text = format!("everything is sealed under a new key, and the rotation did not come to its end: {error}");
+        Failure::new(text, "the key file opens the store as it is; run gatepost key rotate again")
+    })?;
     if !is_ours {
         return Ok("Another `gatepost key rotate` came in between; its key is in force.\n".to_owned());
     }
@@ -65,13 +75,21 @@ async fn for_people(store: &Store, source: &KeySource, file: &Path) -> Result<St
     if let KeySource::File(now) | KeySource::Credential(now) = source
         && std::fs::canonicalize(file).is_ok_and(|file| std::fs::canonicalize(now).is_ok_and(|now| now == file))
     {
-        let text = format!("{} holds the key that is in force; nothing was changed", file.display());
+        let text = format!("{} holds the key that is in force already; nothing was changed", file.display());
         return Err(Failure::usage(text, "name another file for the new key"));
     }
-    // Taken from there, where the file is there.
+    // Taken from there, where the file is there: a rotation that was killed may have made it.
     let new = make_key(file)?;
-    let done = store.reseal(&new).await?;
+    if store.is_known_key(&new).await? {
+        let text = format!("{} holds the key that is in force already; nothing was changed", file.display());
+        let hint = "name a file that is not there, for a new key; or, if this is the new key of a rotation before, put it in \
+                    its place and restart the daemon";
+        return Err(Failure::usage(text, hint));
+    }
     let path = file.display();
+    let done = store.reseal(&new).await.map_err(|error| {
+        Failure::new(error.to_string(), format!("what is stored is as it was, and the key in {path} opens nothing yet"))
+    })?;
     let step = match source {
         KeySource::Credential(_) => format!(
             "  systemd-creds encrypt --name=gatepost.key {path} /etc/gatepost/gatepost.key.cred    (as root; or the place \

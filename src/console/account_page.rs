@@ -19,14 +19,14 @@ use super::{
     look::{Frame, Look, drawn},
     sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
     status::{AccountStatus, Companions, somebody_else},
-    words::{Lang, Words},
+    words::Words,
 };
 use crate::{
     account::{Account, local_password::Told},
-    base::Secret,
-    catalog,
+    base::{Lang, Secret},
+    catalog::{self, Entry},
     net::{own_uid, peer_uid},
-    oauth::{Phase, SignInState, verdict::Verdict},
+    oauth::{Phase, SignInState},
 };
 
 /// What the overview and the page itself say of an account.
@@ -54,7 +54,16 @@ struct ToldFault {
     id: &'static str,
     cause: &'static str,
     next: &'static str,
+    whose_turn: &'static str,
     detail: String,
+}
+
+impl ToldFault {
+    fn new(entry: &Entry, detail: &str, lang: Lang) -> Self {
+        let words = entry.words(lang);
+        let whose_turn = catalog::owner(entry.owner, lang);
+        Self { id: entry.id, cause: words.cause, next: words.next, whose_turn, detail: detail.to_owned() }
+    }
 }
 
 struct DoneView {
@@ -143,9 +152,9 @@ impl AccountRow {
             next_sign_in: match state.as_ref().and_then(|state| Some((state.next_sign_in()?, state))) {
                 Some((end, state)) if state.policy_ends_at == Some(end) => {
                     let note = if state.policy_seen > 1 { words.policy_note } else { words.policy_guess };
-                    format!("{}{}{note}", relative(end, lang), lang.comma())
+                    lang.noted(&relative(end, lang), note)
                 }
-                Some((end, _)) => format!("{}{}{}", relative(end, lang), lang.comma(), words.next_sign_in_note),
+                Some((end, _)) => lang.noted(&relative(end, lang), words.next_sign_in_note),
                 None if phase == Phase::SignInNeeded => words.sign_in_needed.to_owned(),
                 None => words.not_expected.to_owned(),
             },
@@ -185,7 +194,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
             Progress::Waiting => open = Some(pending.open.clone()),
             // The page's own script only asks whether it is over.
             Progress::Done(end) => done = Some(end.view(!look.follows)),
-            Progress::Failed(verdict) => failed = Some(told(verdict)),
+            Progress::Failed(verdict) => failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang)),
         }
     }
     let frame = look.frame();
@@ -195,12 +204,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault.and_then(|fault| catalog::find(fault.id)).map(|entry| ToldFault {
-            id: entry.id,
-            cause: entry.en.cause,
-            next: entry.en.next,
-            detail: String::new(),
-        }),
+        fault: fault.and_then(|fault| catalog::find(fault.id)).map(|entry| ToldFault::new(entry, "", look.lang)),
         is_waiting: open.is_some(),
         open,
         trouble,
@@ -209,11 +213,6 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         flows: flows(account, words),
         frame,
     })
-}
-
-fn told(verdict: &Verdict) -> ToldFault {
-    let entry = verdict.entry;
-    ToldFault { id: entry.id, cause: entry.en.cause, next: entry.en.next, detail: verdict.detail.clone() }
 }
 
 impl sign_ins::Done {

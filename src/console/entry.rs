@@ -152,6 +152,6 @@ pub fn not_found(look: &Look) -> Response {
 pub async fn nothing_here(look: Look) -> Response {
     match look.visit {
         Some(_) => not_found(&look),
-        None => (StatusCode::NOT_FOUND, "Nothing here\n").into_response(),
+        None => (StatusCode::NOT_FOUND, format!("{}\n", look.words().not_found)).into_response(),
     }
 }

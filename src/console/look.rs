@@ -11,12 +11,11 @@ use axum::{
 };
 use jiff::Timestamp;
 
-use super::{
-    Console,
-    visits::Visit,
-    words::{Lang, Words},
+use super::{Console, visits::Visit, words::Words};
+use crate::{
+    base::{Lang, Secret},
+    meter,
 };
-use crate::{base::Secret, meter};
 
 const LANG_COOKIE: &str = "gatepost-lang";
 /// Nothing from elsewhere, no frame around it, no form to elsewhere.
@@ -51,6 +50,11 @@ impl Frame<'_> {
     /// How long ago that was, in seconds since 1970.
     pub fn ago(&self, at: &u64) -> String {
         self.lang.ago(meter::now().saturating_sub(*at))
+    }
+
+    /// The parts of a text of the catalogue; `true`: one that stood between backticks.
+    pub fn marked<'t>(&self, text: &'t str) -> impl Iterator<Item = (bool, &'t str)> {
+        text.split('`').enumerate().map(|(at, part)| (at % 2 == 1, part))
     }
 
     pub fn span(&self, seconds: &u64) -> String {
@@ -96,14 +100,18 @@ impl FromRequestParts<Arc<Console>> for Look {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Infallible> {
-        let cookies = cookies(&parts.headers);
-        let chosen = cookies.split(';').filter_map(|one| one.trim().split_once('='));
-        let chosen = chosen.into_iter().find(|(name, _)| *name == LANG_COOKIE).and_then(|(_, tag)| Lang::parse(tag));
-        let asked = text(&parts.headers, header::ACCEPT_LANGUAGE);
-        let lang = wished(&parts.uri).or(chosen).unwrap_or_else(|| Lang::accepted(asked));
+        let lang = lang_of(&parts.headers, &parts.uri);
         let follows = parts.headers.contains_key("x-follow");
-        Ok(Self { lang, visit: console.visits.find(&cookies), follows })
+        Ok(Self { lang, visit: console.visits.find(&cookies(&parts.headers)), follows })
     }
+}
+
+/// The language of the address, else the one that somebody chose before, else the one that the browser asks for.
+pub fn lang_of(headers: &HeaderMap, uri: &Uri) -> Lang {
+    let cookies = cookies(headers);
+    let chosen = cookies.split(';').filter_map(|one| one.trim().split_once('='));
+    let chosen = chosen.into_iter().find(|(name, _)| *name == LANG_COOKIE).and_then(|(_, tag)| Lang::parse(tag));
+    wished(uri).or(chosen).unwrap_or_else(|| Lang::accepted(text(headers, header::ACCEPT_LANGUAGE)))
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
@@ -124,7 +132,10 @@ fn wished(uri: &Uri) -> Option<Lang> {
 pub async fn guard(request: Request, next: Next) -> Response {
     let wished = wished(request.uri());
     let mut response = match request.method() == Method::POST && !comes_from_here(request.headers()) {
-        true => (StatusCode::FORBIDDEN, "This form comes from another site\n").into_response(),
+        true => {
+            let words = lang_of(request.headers(), request.uri()).words();
+            (StatusCode::FORBIDDEN, format!("{}\n", words.form_elsewhere)).into_response()
+        }
         false => next.run(request).await,
     };
     let headers = response.headers_mut();
@@ -161,7 +172,7 @@ pub async fn visitors_only(look: Look, request: Request, next: Next) -> Response
     match (look.visit.is_some(), request.method() == Method::GET) {
         (true, _) => next.run(request).await,
         (false, true) => Redirect::to("/door").into_response(),
-        (false, false) => (StatusCode::FORBIDDEN, "Open the console first\n").into_response(),
+        (false, false) => (StatusCode::FORBIDDEN, format!("{}\n", look.words().open_first)).into_response(),
     }
 }
 

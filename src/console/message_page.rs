@@ -19,9 +19,10 @@ use super::{
     entry::{form_is_old, not_found},
     look::{Frame, Look, drawn},
     queue_page::path_back,
-    words::{Lang, Words},
+    words::Words,
 };
 use crate::{
+    base::Lang,
     meter,
     queue::{Done, MessageView, Order, RecipientView, hold},
 };

@@ -51,7 +51,6 @@ pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 pub use sign_ins::SignIns;
 pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::{Holder, Visits};
-pub use words::Lang;
 
 use crate::{
     account::{Account, Client, Domain, Refusal, account_of},
@@ -61,7 +60,7 @@ use crate::{
     net::Peer,
     oauth::{Keepers, Phase, SignInState},
     queue::Queue,
-    store::Store,
+    store::{Store, Trouble},
 };
 
 /// For the store to say whether it takes writes; `gatepost status` waits five seconds for all of its answer.
@@ -124,10 +123,9 @@ impl Console {
         self.calendar.of_app(app, Timestamp::now())?.ends_at
     }
 
-    /// Why the store takes no writes, and what to do; `None` where it takes them.
-    async fn store_trouble(&self) -> Option<String> {
-        let silent = "the store does not answer: another program holds its lock, or its disk hangs; look for both";
-        timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or_else(|_| Some(silent.to_owned()))
+    /// Why the store takes no writes; `None` where it takes them.
+    async fn store_trouble(&self) -> Option<Trouble> {
+        timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or(Some(Trouble::Silent))
     }
 }
 
@@ -203,7 +201,8 @@ fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
 async fn check_host(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     if !console.access.allows_host(host.unwrap_or_default()) {
-        return (StatusCode::MISDIRECTED_REQUEST, "This console answers to loopback names only\n").into_response();
+        let words = look::lang_of(request.headers(), request.uri()).words();
+        return (StatusCode::MISDIRECTED_REQUEST, format!("{}\n", words.loopback_only)).into_response();
     }
     next.run(request).await
 }
@@ -261,7 +260,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
-    let store = console.store_trouble().await;
+    let store = console.store_trouble().await.map(|trouble| trouble.to_string());
     let endings = console.calendar.endings(Timestamp::now());
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);

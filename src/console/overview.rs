@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::printable,
+    base::{Lang, Stage, printable},
     catalog,
     meter::{self, FaultView, MessageView, SessionView},
 };
@@ -45,7 +45,7 @@ struct Overview<'a> {
     unknown_mailbox: Option<String>,
     form: String,
     plots: [Plot; 2],
-    stages: Vec<(&'static str, usize)>,
+    stages: Vec<(Stage, usize)>,
     sessions: Vec<SessionView>,
     more_sessions: usize,
     messages: Vec<MessageView>,
@@ -54,13 +54,20 @@ struct Overview<'a> {
     sheets: Vec<SheetLink>,
 }
 
+impl Overview<'_> {
+    fn stage(&self, stage: &Stage) -> &'static str {
+        catalog::stage(*stage, self.frame.lang)
+    }
+}
+
 struct FaultRow {
     at: u64,
     times: u64,
     protocol: &'static str,
     account: String,
     id: &'static str,
-    owner: &'static str,
+    stage: Option<Stage>,
+    whose_turn: &'static str,
     cause: String,
     next: &'static str,
 }
@@ -112,7 +119,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
     let row = |account: &Arc<Account>| AccountRow::new(console, account, &states, &companions, lang);
     let frame = look.frame();
     drawn(&Overview {
-        store_trouble: console.store_trouble().await,
+        store_trouble: console.store_trouble().await.map(|trouble| lang.store_trouble(&trouble)),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),
         domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
         more_mailboxes: known.len().saturating_sub(MAILBOXES_SHOWN),
@@ -124,7 +131,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
         sessions,
         more_sessions,
         messages: newest(console.meter.last_messages.list(), MESSAGES_SHOWN),
-        faults: newest(console.meter.recent.list(), FAULTS_SHOWN).into_iter().map(fault_row).collect(),
+        faults: newest(console.meter.recent.list(), FAULTS_SHOWN).into_iter().map(|one| fault_row(one, lang)).collect(),
         listeners: console
             .listeners()
             .iter()
@@ -150,16 +157,17 @@ fn newest<T>(all: Vec<T>, most: usize) -> Vec<T> {
     all.into_iter().rev().take(most).collect()
 }
 
-fn fault_row(fault: FaultView) -> FaultRow {
-    let entry = catalog::find(fault.id);
+fn fault_row(fault: FaultView, lang: Lang) -> FaultRow {
+    let words = catalog::words(fault.id, lang);
     FaultRow {
         at: fault.at,
         times: fault.times,
         protocol: fault.protocol,
         id: fault.id,
-        owner: fault.owner,
-        cause: entry.map_or_else(|| fault.text.clone(), |entry| entry.en.cause.to_owned()),
-        next: entry.map_or("", |entry| entry.en.next),
+        stage: fault.stage,
+        whose_turn: catalog::owner(fault.owner, lang),
+        cause: words.map_or(fault.text, |words| words.cause.to_owned()),
+        next: words.map_or("", |words| words.next),
         account: fault.account,
     }
 }

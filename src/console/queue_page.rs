@@ -20,6 +20,7 @@ use super::{
     words::Words,
 };
 use crate::{
+    base::Lang,
     catalog, meter,
     queue::{FailureNote, LaneView},
     store::QueueFilter,
@@ -151,7 +152,7 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought)
         plots: plots(&console, words),
         waiting: lanes.iter().map(|lane| lane.waiting).sum(),
         held: lanes.iter().map(|lane| lane.held).sum(),
-        lanes: lanes.iter().filter_map(lane_row).take(LANES_SHOWN).collect(),
+        lanes: lanes.iter().filter_map(|lane| lane_row(lane, look.lang)).take(LANES_SHOWN).collect(),
         messages: found.iter().map(|message| Row::new(console.queue.view(message), look.lang)).collect(),
         next_page: next.map(|query| format!("/queue?{query}")),
         failures: failures(&console),
@@ -171,16 +172,16 @@ fn plots(console: &Console, words: &'static Words) -> [Plot; 2] {
     ]
 }
 
-fn lane_row(lane: &LaneView) -> Option<LaneRow> {
+fn lane_row(lane: &LaneView, lang: Lang) -> Option<LaneRow> {
     let (fault, since) = lane.trouble.as_ref()?;
-    let entry = catalog::find(fault.id);
+    let words = catalog::words(fault.id, lang);
     Some(LaneRow {
         account: lane.account.clone(),
         waiting: lane.waiting,
         since: seconds(*since),
         id: fault.id,
-        cause: entry.map_or_else(|| fault.text.clone(), |entry| entry.en.cause.to_owned()),
-        next: entry.map_or("", |entry| entry.en.next),
+        cause: words.map_or_else(|| fault.text.clone(), |words| words.cause.to_owned()),
+        next: words.map_or("", |words| words.next),
     })
 }
 

@@ -4,12 +4,10 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use serde::Serialize;
 
-use super::{
-    mailboxes::{self, DomainStatus, STATUS_CAP},
-    words::Lang,
-};
+use super::mailboxes::{self, DomainStatus, STATUS_CAP};
 use crate::{
     account::{Account, Domain},
+    base::Lang,
     expiry::Ending,
     meter::{FaultView, Meter, SessionView},
     oauth::SignInState,

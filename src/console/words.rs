@@ -1,34 +1,8 @@
 //! The console's words, in English and Japanese. A page takes all of its text from here.
 
-/// What a browser asks for, or a person chose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lang {
-    En,
-    Ja,
-}
+use crate::{base::Lang, store::Trouble};
 
 impl Lang {
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Lang::En => "en",
-            Lang::Ja => "ja",
-        }
-    }
-
-    pub fn parse(tag: &str) -> Option<Self> {
-        match tag {
-            "en" => Some(Lang::En),
-            "ja" => Some(Lang::Ja),
-            _ => None,
-        }
-    }
-
-    /// From `Accept-Language` (RFC 9110 12.5.4): whichever of ours comes first; browsers sort by preference.
-    pub fn accepted(header: &str) -> Self {
-        let tags = header.split(',').filter_map(|one| one.trim().split(['-', ';']).next());
-        tags.filter_map(|tag| Self::parse(&tag.to_ascii_lowercase())).next().unwrap_or(Lang::En)
-    }
-
     pub const fn words(self) -> &'static Words {
         match self {
             Lang::En => &EN,
@@ -53,6 +27,28 @@ impl Lang {
                     "{identity} のサインインに {other} が同意しました。{identity} として再度サインインしてください。"
                 )
             }
+        }
+    }
+
+    /// Why the store takes no writes, and what to do.
+    pub fn store_trouble(self, trouble: &Trouble) -> String {
+        match (self, trouble) {
+            (Lang::En, trouble) => trouble.to_string(),
+            (Lang::Ja, Trouble::Silent) => {
+                "応答がありません。別のプログラムがロックを保持しているか、ディスクが止まっています。両方を確認してください。"
+                    .to_owned()
+            }
+            (Lang::Ja, Trouble::Refuses(cause)) => {
+                format!("書き込めません（{cause}）。空き容量、権限、他に開いているプログラムがないかを確認してください。")
+            }
+        }
+    }
+
+    /// A time, and what is to be known of it.
+    pub fn noted(self, time: &str, note: &str) -> String {
+        match self {
+            Lang::En => format!("{time}, {note}"),
+            Lang::Ja => format!("{time}（{note}）"),
         }
     }
 
@@ -186,6 +182,7 @@ words! {
     protocol: "Protocol", "プロトコル";
     client: "Client", "クライアント";
     stage: "Stage", "段階";
+    by_login: "login", "ログイン";
     age: "For", "経過";
     recent_messages: "Last messages", "最近のメッセージ";
     no_messages: "No message was sent since the daemon started.", "起動後に送信されたメッセージはありません。";
@@ -197,7 +194,8 @@ words! {
     faults: "Last faults", "最近の問題";
     no_faults: "Nothing went wrong since the daemon started.", "起動後に問題は起きていません。";
     fault: "Fault", "問題";
-    whose_turn: "Whose turn", "対応する人";
+    whose_turn: "Whose turn", "対応する側";
+    at_stage: "Stage: ", "段階：";
     listeners: "Listeners", "待ち受け";
     address: "Address", "アドレス";
     tls: "TLS", "TLS";
@@ -226,6 +224,10 @@ words! {
     door_wrong: "That is not the password.", "パスワードが違います。";
     door_later: "Too many wrong passwords from your address. Wait a minute.", "間違ったパスワードが多すぎます。1分待ってください。";
     door_spent: "That link is used up or too old. Make a new one.", "そのリンクは使用済みか期限切れです。新しく作成してください。";
+    form_elsewhere: "This form comes from another site.", "このフォームは別のサイトから送られました。";
+    open_first: "Open the console first.", "先にコンソールを開いてください。";
+    loopback_only: "This console answers to loopback names only.",
+        "このコンソールは、localhost などループバックの名前でのみ応答します。";
     form_old: "This page was too old. Try again.", "ページが古くなっています。もう一度お試しください。";
     not_found: "There is nothing at this address.", "このアドレスには何もありません。";
     tls_off: "none", "なし";
@@ -322,19 +324,6 @@ mod tests {
             assert!(en.is_ascii(), "{name}: {en}");
             let same = matches!(*name, "tls" | "tls_starttls_required" | "tls_implicit");
             assert!(same || !ja.is_ascii(), "{name} is not translated: {ja}");
-        }
-    }
-
-    #[test]
-    fn a_browser_gets_the_language_it_asks_for_first() {
-        for (header, lang) in [
-            ("ja,en-US;q=0.7", Lang::Ja),
-            ("en-GB,ja;q=0.5", Lang::En),
-            ("de-DE,de;q=0.9,ja;q=0.8", Lang::Ja),
-            ("", Lang::En),
-            ("xx", Lang::En),
-        ] {
-            assert_eq!(Lang::accepted(header), lang, "{header}");
         }
     }
 

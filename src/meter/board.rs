@@ -13,7 +13,7 @@ use std::{
 use serde::Serialize;
 
 use super::messages::now;
-use crate::base::{Fault, Protocol, Stage, StageCell};
+use crate::base::{Fault, Owner, Protocol, Stage, StageCell};
 
 /// How many faults are remembered.
 const RECENT_CAP: usize = 50;
@@ -54,7 +54,7 @@ pub struct SessionView {
     pub id: u64,
     pub protocol: &'static str,
     pub peer: IpAddr,
-    pub stage: &'static str,
+    pub stage: Stage,
     pub account: Option<String>,
     /// Seconds since the connection was taken in.
     pub age_seconds: u64,
@@ -97,7 +97,7 @@ impl Live {
             id,
             protocol: self.protocol.as_str(),
             peer: self.peer,
-            stage: self.stage.now().as_str(),
+            stage: self.stage.now(),
             account: locked(&self.account).clone(),
             age_seconds: self.since.elapsed().map(|age| age.as_secs()).unwrap_or_default(),
         }
@@ -146,8 +146,8 @@ pub struct FaultView {
     pub account: String,
     pub id: &'static str,
     pub kind: &'static str,
-    pub owner: &'static str,
-    pub stage: Option<&'static str>,
+    pub owner: Owner,
+    pub stage: Option<Stage>,
     pub text: String,
 }
 
@@ -166,8 +166,8 @@ impl Recent {
             account: account.to_owned(),
             id: fault.id,
             kind: fault.kind.as_str(),
-            owner: fault.owner.as_str(),
-            stage: fault.stage.map(Stage::as_str),
+            owner: fault.owner,
+            stage: fault.stage,
             text: fault.text.clone(),
         };
         let mut faults = locked(&self.faults);
@@ -213,7 +213,7 @@ mod tests {
         entry.set_stage(Stage::Splicing);
         entry.set_account("ann@x");
         let list = board.list();
-        assert_eq!((list[0].stage, list[0].account.as_deref()), ("splicing", Some("ann@x")));
+        assert_eq!((list[0].stage, list[0].account.as_deref()), (Stage::Splicing, Some("ann@x")));
         drop(entry);
         assert!(board.list().is_empty());
     }

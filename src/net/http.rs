@@ -27,6 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Token answers are a few KiB; discovery documents and key sets stay far below this too.
 const BODY_CAP: usize = 1024 * 1024;
+/// Of an answer that is shown to people alone.
+const WORDS_CAP: usize = 4096;
 
 /// Shared by all token calls; cloning is cheap and keeps one connection pool. A reload replaces the way for all clones.
 #[derive(Clone, Debug)]
@@ -192,14 +194,17 @@ impl HttpClient {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        way.send(url, request).await
+        read(&bare(url), way.send(url, request).await?).await
     }
 
-    /// POSTs JSON that is no secret.
+    /// POSTs JSON that is no secret. The status line is the answer: of a body behind a refusal counts what can be read,
+    /// for people, and one behind a success is not waited for.
     pub async fn post_json(&self, url: &Url, body: String) -> Result<HttpReply, HttpFault> {
         let way = self.way();
         let request = way.client.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
-        way.send(url, request).await
+        let mut reply = way.send(url, request).await?;
+        let words = if reply.status().is_success() { Bytes::new() } else { beginning(&mut reply).await };
+        Ok(answer(&reply, words))
     }
 
     /// Not cancel safe: what was sent may have been done.
@@ -218,7 +223,7 @@ impl HttpClient {
         for (name, value) in call.headers {
             request = request.header(*name, *value);
         }
-        way.send(call.url, request).await
+        read(&bare(call.url), way.send(call.url, request).await?).await
     }
 
     pub async fn get(&self, url: &Url, headers: &[(&str, FormValue<'_>)]) -> Result<HttpReply, HttpFault> {
@@ -230,21 +235,22 @@ impl HttpClient {
             text.set_sensitive(matches!(value, FormValue::Secret(_)));
             request = request.header(*name, text);
         }
-        way.send(url, request).await
+        read(&bare(url), way.send(url, request).await?).await
     }
 }
 
 impl Way {
-    async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<HttpReply, HttpFault> {
+    /// Up to the end of the header.
+    async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<reqwest::Response, HttpFault> {
         let at = bare(url);
         let proxy = self.proxy.as_ref().filter(|_| !url.host_str().is_some_and(is_beside));
         match request.send().await {
-            Ok(reply) => read(&at, reply).await,
+            Ok(reply) => Ok(reply),
             Err(error) => {
                 let fault = fault(&at, &error);
-                match (proxy, &fault) {
-                    (Some(proxy), HttpFault::Connect(_) | HttpFault::Timeout(_)) => Err(blame(proxy, url, fault).await),
-                    _ => Err(fault),
+                match proxy {
+                    Some(proxy) => Err(blame(proxy, url, fault, &error).await),
+                    None => Err(fault),
                 }
             }
         }
@@ -254,25 +260,32 @@ impl Way {
 /// What is the matter with the proxy, if it is the proxy. The HTTP client keeps the proxy's words for itself, so it is
 /// asked once more for the way, as for mail. Credentials that it refused are not shown again: wrong passwords lock
 /// accounts.
-async fn blame(proxy: &Proxy, url: &Url, fault: HttpFault) -> HttpFault {
+async fn blame(proxy: &Proxy, url: &Url, fault: HttpFault, error: &reqwest::Error) -> HttpFault {
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
     let through = format!("{} through {proxy}", bare(url));
-    match (&fault, &proxy.login) {
-        (HttpFault::Timeout(_), _) => return HttpFault::Timeout(through),
-        (HttpFault::Connect(why), Some(login)) if REFUSED_LOGINS.iter().any(|words| why.contains(words)) => {
-            let trouble = ProxyTrouble::Login;
-            let user = printable(&login.user, 80);
-            return HttpFault::Proxy(trouble, format!("{through}: {}: the user is {user}", trouble.words()));
-        }
-        _ => {}
+    let behind = match &fault {
+        HttpFault::Timeout(_) => HttpFault::Timeout(through.clone()),
+        HttpFault::Connect(_) => HttpFault::Connect(format!("{through}: {}", causes(error))),
+        _ => return fault,
+    };
+    if !error.is_connect() {
+        // The way was open.
+        return behind;
+    }
+    if let (HttpFault::Connect(why), Some(login)) = (&fault, &proxy.login)
+        && REFUSED_LOGINS.iter().any(|words| why.contains(words))
+    {
+        let trouble = ProxyTrouble::Login;
+        let user = printable(&login.user, 80);
+        return HttpFault::Proxy(trouble, format!("{through}: {}: the user is {user}", trouble.words()));
     }
     match reach_through(proxy, host, port, Instant::now() + CONNECT_TIMEOUT).await {
         Err(error) => match error.layer {
             DialLayer::Proxy(trouble) => HttpFault::Proxy(trouble, error.to_string()),
-            _ => fault,
+            _ => behind,
         },
         // It works by now, or what failed lies behind it.
-        Ok(_) => HttpFault::Connect(through),
+        Ok(_) => behind,
     }
 }
 
@@ -291,8 +304,6 @@ fn encode(form: &[(&str, FormValue<'_>)]) -> Bytes {
 }
 
 async fn read(at: &str, mut reply: reqwest::Response) -> Result<HttpReply, HttpFault> {
-    let status = reply.status();
-    let headers = reply.headers().clone();
     let mut body = BytesMut::new();
     while let Some(chunk) = reply.chunk().await.map_err(|e| fault(at, &e))? {
         if body.len() + chunk.len() > BODY_CAP {
@@ -300,15 +311,30 @@ async fn read(at: &str, mut reply: reqwest::Response) -> Result<HttpReply, HttpF
         }
         body.extend_from_slice(&chunk);
     }
+    Ok(answer(&reply, body.freeze()))
+}
+
+async fn beginning(reply: &mut reqwest::Response) -> Bytes {
+    let mut words = BytesMut::new();
+    while words.len() < WORDS_CAP
+        && let Ok(Some(chunk)) = reply.chunk().await
+    {
+        words.extend(chunk.iter().take(WORDS_CAP - words.len()));
+    }
+    words.freeze()
+}
+
+fn answer(reply: &reqwest::Response, body: Bytes) -> HttpReply {
+    let headers = reply.headers().clone();
     let date = text(&headers, header::DATE).and_then(http_date);
-    Ok(HttpReply {
-        status,
+    HttpReply {
+        status: reply.status(),
         content_type: text(&headers, header::CONTENT_TYPE).map(str::to_ascii_lowercase),
         retry_after: text(&headers, header::RETRY_AFTER).and_then(|value| retry_after(value, date)),
         date,
         headers,
-        body: body.freeze(),
-    })
+        body,
+    }
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

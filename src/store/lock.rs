@@ -1,8 +1,9 @@
 //! One daemon for one store: a lock on a file beside the database, held for the daemon's life.
 //!
 //! Two daemons would both refresh, and with one-time rotation the second refresh revokes the grant. Commands beside the
-//! daemon do not take it: they write rows by version. The lock is the system's, so that a kill frees it; the number in
-//! the file is for people. A directory in which it cannot be made is refused: tokens could not be saved there either.
+//! daemon do not take it: they write rows by version. The lock is the system's, so that a kill frees it. The file names
+//! its holder, for people, and where that has its key, for a rotation beside it. A directory in which it cannot be made
+//! is refused: tokens could not be saved there either.
 
 use std::{
     ffi::OsString,
@@ -11,7 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Settings, StoreError, private_file, sqlite};
+use super::{KeySource, Settings, StoreError, private_file, sqlite};
+
+/// A number and a path.
+const MOST_BYTES: u64 = 8192;
 
 /// Dropping it lets the next daemon in.
 #[derive(Debug)]
@@ -28,11 +32,11 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse { database, lock: path, process: holder_in(&mut file) });
+                return Err(StoreError::InUse { database, lock: path, process: holder_in(file) });
             }
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
-        sign(&mut file).map_err(failed)?;
+        sign(&mut file, &KeySource::of(settings)).map_err(failed)?;
         Ok(Self { _file: file })
     }
 }
@@ -44,16 +48,26 @@ fn beside(database: &Path) -> PathBuf {
     name.into()
 }
 
-fn sign(file: &mut File) -> io::Result<()> {
+fn sign(file: &mut File, source: &KeySource) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    writeln!(file, "{}", std::process::id())
+    writeln!(file, "{}\n{source}", std::process::id())
 }
 
-fn holder_in(file: &mut File) -> Option<u32> {
+fn holder_in(file: File) -> Option<u32> {
+    read(file)?.lines().next()?.trim().parse().ok()
+}
+
+/// Where the last daemon on this database had its key, in the words of [`KeySource`].
+pub(super) fn last_source(database: &Path) -> Option<String> {
+    let said = read(File::open(beside(database)).ok()?)?;
+    said.lines().nth(1).map(str::to_owned)
+}
+
+fn read(file: File) -> Option<String> {
     let mut text = String::new();
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    file.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 #[cfg(test)]

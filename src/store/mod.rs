@@ -25,6 +25,7 @@ pub use lock::Lock;
 pub use queue::{
     Ended, EndedRecipient, NewMessage, Outline, QueueFilter, QueuedMessage, QueuedRecipient, RecipientState,
 };
+pub use readiness::Trouble;
 pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};
 pub use settings::Settings;

@@ -1,10 +1,13 @@
 //! Files and directories that only their owner may read, made so from their first moment (no chmod afterwards,
 //! whatever the umask is), and durable: a file counts as written once it and its directory are on disk.
+//!
+//! What is written whole is a draft first, beside it. One that was killed leaves its draft; the number in the name says
+//! whose it was, and the next one removes it.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Makes `dir` and its missing parents with 0700; one that exists is left as it is.
@@ -46,9 +49,7 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 
 /// Whether [`replace`] would find a place for its draft; better known before anything depends on it.
 pub fn prove_replaceable(path: &Path) -> io::Result<()> {
-    let dir = parent_of(path);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = dir.join(format!(".{name}.{}", std::process::id()));
+    let draft = draft_of(path, "");
     private_options().create(true).truncate(true).open(&draft)?;
     fs::remove_file(&draft)
 }
@@ -61,26 +62,38 @@ pub fn open_shared(path: &Path) -> io::Result<File> {
 
 /// Writes a new 0600 file whole or not at all; an existing one wins and is left alone (`AlreadyExists`).
 pub fn create_whole(path: &Path, content: &[u8], nonce: &str) -> io::Result<()> {
-    let dir = parent_of(path);
-    let draft = dir.join(format!(".{}.{nonce}", path.file_name().unwrap_or_default().to_string_lossy()));
+    sweep_drafts(path);
+    let draft = draft_of(path, &format!("-{nonce}"));
     let written = private_options().create_new(true).open(&draft).and_then(|mut file| {
         file.write_all(content)?;
-        file.sync_all()?;
-        // A link, not a rename: two processes at their first start must end up with one key.
-        fs::hard_link(&draft, path)
+        file.sync_all()
     });
-    let removed = fs::remove_file(&draft);
-    written?;
-    removed?;
-    sync_dir(dir)
+    written.and_then(|()| put_new(&draft, path)).inspect_err(|_| drop(fs::remove_file(&draft)))
+}
+
+/// Gives a finished draft its name; a file that has it wins and is left alone (`AlreadyExists`).
+pub fn put_new(draft: &Path, path: &Path) -> io::Result<()> {
+    // A link, not a rename: two processes at their first start must end up with one key.
+    match fs::hard_link(draft, path) {
+        Ok(()) => fs::remove_file(draft)?,
+        // FAT, and some that are reached over the network, know no links.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
+            if path.exists() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(draft, path)?;
+        }
+        Err(error) => return Err(error),
+    }
+    sync_dir(parent_of(path))
 }
 
 /// Writes a 0600 file whole or not at all, over whatever is there.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let dir = parent_of(path);
     make_dir(dir)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = dir.join(format!(".{name}.{}", std::process::id()));
+    sweep_drafts(path);
+    let draft = draft_of(path, "");
     let written = private_options().create(true).truncate(true).open(&draft).and_then(|mut file| {
         file.write_all(content)?;
         file.sync_all()?;
@@ -91,6 +104,40 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     written?;
     sync_dir(dir)
+}
+
+/// Where `path` is written before it counts.
+pub fn draft_of(path: &Path, suffix: &str) -> PathBuf {
+    parent_of(path).join(format!("{}{}{suffix}", draft_prefix(path), std::process::id()))
+}
+
+fn draft_prefix(path: &Path) -> String {
+    format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Removes the drafts of `path` whose makers are gone: they may hold a key.
+pub fn sweep_drafts(path: &Path) {
+    let prefix = draft_prefix(path);
+    let Ok(entries) = fs::read_dir(parent_of(path)) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(&prefix)) else { continue };
+        let maker = rest.split('-').next().and_then(|maker| maker.parse::<i32>().ok());
+        if maker.is_some_and(is_gone) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_gone(maker: i32) -> bool {
+    use rustix::{io::Errno, process};
+    process::Pid::from_raw(maker).is_some_and(|id| process::test_kill_process(id) == Err(Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_gone(_: i32) -> bool {
+    false
 }
 
 fn private_options() -> OpenOptions {

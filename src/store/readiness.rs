@@ -7,6 +7,7 @@
 //! by writing.
 
 use std::{
+    fmt,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -17,10 +18,32 @@ use super::Store;
 
 const REMEMBERED: Duration = Duration::from_secs(1);
 
+/// Why the store takes no writes. `Display` says it in one line with what to do, and names no path: strangers may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// It gave no answer in the time of whoever asked.
+    Silent,
+    /// What SQLite says, without the words that surround it.
+    Refuses(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Silent => f.write_str(
+                "the store does not answer: another program holds its lock, or its disk hangs; look for both",
+            ),
+            Trouble::Refuses(cause) => {
+                write!(f, "the store takes no writes: {cause}; check free space and rights, and who else has it open")
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Readiness {
     /// When the store was asked, and what it said. Held while it is asked, so that one question serves all.
-    answer: Mutex<Option<(Instant, Option<String>)>>,
+    answer: Mutex<Option<(Instant, Option<Trouble>)>>,
     write_failed: AtomicBool,
 }
 
@@ -37,9 +60,8 @@ impl Store {
         self.trouble().await.is_none()
     }
 
-    /// Why the store takes no writes, and what to do; `None` where it takes them. Names no path: strangers may ask. The
-    /// statements run on the connection's own thread.
-    pub async fn trouble(&self) -> Option<String> {
+    /// Why the store takes no writes; `None` where it takes them. The statements run on the connection's own thread.
+    pub async fn trouble(&self) -> Option<Trouble> {
         let mut answer = self.readiness.answer.lock().await;
         let failed = self.readiness.write_failed.load(Ordering::Relaxed);
         if let Some((at, trouble)) = &*answer
@@ -50,9 +72,8 @@ impl Store {
         }
         let proof = if failed { self.prove_by_writing().await } else { self.prove_by_lock().await };
         let trouble = proof.err().map(|error| {
-            // What SQLite says, without the words that surround it.
-            let cause = error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-            format!("the store takes no writes: {cause}; check free space and rights, and who else has it open")
+            let said = error.as_database_error().map(|error| error.message().to_owned());
+            Trouble::Refuses(said.unwrap_or_else(|| error.to_string()))
         });
         if let Some(trouble) = &trouble {
             tracing::warn!(database = %self.path().display(), "{trouble}");
@@ -112,7 +133,7 @@ mod tests {
         let writer = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
         assert!(store.is_writable().await, "from memory");
         a_second_later().await;
-        let trouble = store.trouble().await.unwrap();
+        let trouble = store.trouble().await.unwrap().to_string();
         assert!(trouble.contains("takes no writes: database is locked; check free space"), "{trouble}");
         writer.rollback().await.unwrap();
         assert!(!store.is_writable().await, "from memory");

@@ -6,14 +6,17 @@
 //! cannot mix. Other processes go on: a value that does not open, or a write that finds another key in force, makes
 //! them look (`unlock::has_other_key`).
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError},
+};
 
 use sqlx::{Row, SqliteConnection};
 
 use super::{
     Key, KeySource, Store, StoreError,
     key::written,
-    private_file,
+    lock, private_file,
     sealing::{NotOurs, Sealer},
     sqlite::{hash_place, place},
     unlock::{CHECK, CHECK_PLACE, HANDOVER_PLACE, Unlocked, checked, open_with},
@@ -30,6 +33,20 @@ pub struct Resealed {
 impl Store {
     pub const fn key_source(&self) -> &KeySource {
         &self.source
+    }
+
+    /// Where the last daemon on this store had its key, if that is another place. It reads its own place alone: once the
+    /// way from the old key is forgotten, it would be locked out.
+    pub fn source_of_daemon(&self) -> Option<String> {
+        lock::last_source(&self.database).filter(|source| *source != self.source.to_string())
+    }
+
+    /// Whether this key is in force already, or the one that the source holds.
+    pub async fn is_known_key(&self, key: &Key) -> Result<bool, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(|cause| self.failed(cause))?;
+        let found = checked(&mut connection).await.map_err(|cause| self.failed(cause))?;
+        let is_in_force = found.and_then(|found| open_with(key, found)).is_some_and(|unlocked| !unlocked.by_handover);
+        Ok(is_in_force || self.source.read()?.is_some_and(|held| held == *key))
     }
 
     /// The store was opened by a key that is not the one in force any more.
@@ -70,9 +87,7 @@ impl Store {
             return Ok((false, false));
         };
         if let KeySource::File(key_file) = &self.source {
-            // A link to the file stays one.
-            let target = std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.clone());
-            private_file::replace(&target, written(new).as_bytes())
+            private_file::replace(&target_of(key_file), written(new).as_bytes())
                 .map_err(|cause| StoreError::KeyFile { key_file: key_file.clone(), cause })?;
         }
         forget(&mut tx).await.map_err(|cause| self.failed(cause))?;
@@ -84,6 +99,9 @@ impl Store {
     /// Forgets the way from an old key where the source holds the new one by now. For a daemon at its start: no other
     /// process is left then that knows the old one alone.
     pub async fn forget_old_key(&self) -> Result<bool, StoreError> {
+        if let KeySource::File(key_file) = &self.source {
+            private_file::sweep_drafts(&target_of(key_file));
+        }
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|cause| self.failed(cause))?;
         let Some(found) = checked(&mut tx).await.map_err(|cause| self.failed(cause))? else { return Ok(false) };
         let pending = found.handover.is_some();
@@ -104,6 +122,11 @@ impl Store {
     fn wrong_key(&self) -> StoreError {
         StoreError::WrongKey { key: self.source.to_string(), database: self.database.clone() }
     }
+}
+
+/// A link to the file stays one.
+fn target_of(key_file: &Path) -> PathBuf {
+    std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.to_owned())
 }
 
 async fn forget(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

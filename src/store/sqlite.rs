@@ -21,7 +21,7 @@ use super::{
     KeySource, Settings, StoreError, private_file,
     readiness::Readiness,
     row::{Arming, TokenRow, Versioned, from_unix, to_unix},
-    unlock::{Unlocked, unlock},
+    unlock::{Unlocked, prove, unlock},
 };
 use crate::base::Secret;
 
@@ -80,6 +80,9 @@ impl Store {
 
     async fn look(database: &Path, source: &KeySource) -> Result<Self, StoreError> {
         let pool = connect(database).await?;
+        prove(&pool, source, database).await?;
+        let migrated = sqlx::migrate!().run(&pool).await;
+        migrated.map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
         let unlocked = RwLock::new(Arc::new(unlock(&pool, source, database).await?));
         Ok(Self {
             pool,
@@ -351,15 +354,12 @@ async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
         .busy_timeout(BUSY)
         .pragma("secure_delete", "ON");
     let failed = |cause| StoreError::Database { database: database.to_owned(), cause };
-    let pool = SqlitePoolOptions::new()
+    SqlitePoolOptions::new()
         .max_connections(1)
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_with(options)
         .await
-        .map_err(failed)?;
-    let migrated = sqlx::migrate!().run(&pool).await;
-    migrated.map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
-    Ok(pool)
+        .map_err(failed)
 }

@@ -119,6 +119,51 @@ async fn a_wrong_or_missing_key_is_named_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_store_of_an_older_version_is_not_touched_with_a_wrong_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = Store::open(&settings).await.unwrap();
+    sqlx::raw_sql("DROP TABLE told; DELETE FROM _sqlx_migrations WHERE version = 10")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    let look = "SELECT name FROM sqlite_master WHERE name = 'told'";
+    let is_migrated = async || sqlx::query(look).fetch_optional(&store.pool).await.unwrap().is_some();
+    let right = fs::read(&settings.key_file).unwrap();
+    fs::write(&settings.key_file, [9; 32]).unwrap();
+    assert!(matches!(Store::open(&settings).await.err(), Some(StoreError::WrongKey { .. })));
+    fs::remove_file(&settings.key_file).unwrap();
+    assert!(matches!(Store::open(&settings).await.err(), Some(StoreError::KeyMissing { .. })));
+    assert!(!is_migrated().await);
+    fs::write(&settings.key_file, right).unwrap();
+    Store::open(&settings).await.unwrap();
+    assert!(is_migrated().await);
+}
+
+/// A killed rotation leaves a key there that may be in force by now.
+#[tokio::test]
+async fn drafts_of_those_who_are_gone_are_removed_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = Store::open(&settings).await.unwrap();
+    let state = dir.path().join("state");
+    // No system has so many processes.
+    let gone = [".key.2147483647", ".key.2147483647-5eed"];
+    let own = format!(".key.{}-5eed", std::process::id());
+    let kept = [own.as_str(), ".key.old", ".key.2147483647x", ".keys.2147483647", "key.2147483647"];
+    let left = |names: &[&str]| names.iter().filter(|name| state.join(name).exists()).count();
+    let leave = || gone.iter().chain(&kept).for_each(|name| fs::write(state.join(name), "x").unwrap());
+    leave();
+    assert!(!store.forget_old_key().await.unwrap());
+    assert_eq!((left(&gone), left(&kept)), (0, 5), "by a start of the daemon");
+    leave();
+    let new = fresh_key().unwrap();
+    store.reseal(&new).await.unwrap();
+    assert!(store.put_in_place(&new).await.unwrap().0);
+    assert_eq!((left(&gone), left(&kept)), (0, 5), "by the next rotation");
+}
+
+#[tokio::test]
 async fn the_first_password_is_learned_once_and_only_while_armed() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&settings(dir.path())).await.unwrap();
@@ -370,7 +415,15 @@ async fn a_backup_is_whole_sealed_private_and_never_over_another_file() {
     let to = dir.path().join("copy.db");
     store.back_up(&to).await.unwrap();
     assert!(matches!(store.back_up(&to).await, Err(StoreError::File { .. })));
-    assert!(!dir.path().join("copy.db-wal").exists());
+    let others = |entry: &fs::DirEntry| !["copy.db", "state"].contains(&&*entry.file_name().to_string_lossy());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().flatten().filter(others).count(), 0, "no log, no draft");
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let odd = dir.path().join(std::ffi::OsStr::from_bytes(b"\xff/copy.db"));
+        let text = store.back_up(&odd).await.unwrap_err().to_string();
+        assert!(text.contains("is not UTF-8"), "{text}");
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -48,6 +48,22 @@ pub(super) fn open_with(key: &Key, checked: Checked) -> Option<Unlocked> {
     Some(Unlocked { sealer, check: checked.sealed, by_handover: true })
 }
 
+/// Refuses a key that does not fit, and writes nothing. A store that is new, or older than handovers, has to be migrated
+/// before it can be looked at.
+pub(super) async fn prove(pool: &SqlitePool, source: &KeySource, database: &Path) -> Result<(), StoreError> {
+    let failed = |cause| StoreError::Database { database: database.to_owned(), cause };
+    let look = "SELECT 1 FROM pragma_table_info('key_check') WHERE name = 'handover'";
+    let has_key: Option<i64> = sqlx::query_scalar(look).fetch_optional(pool).await.map_err(failed)?;
+    if has_key.is_none() {
+        return Ok(());
+    }
+    let found = checked(&mut *pool.acquire().await.map_err(failed)?).await.map_err(failed)?;
+    match found {
+        Some(_) => unlock(pool, source, database).await.map(drop),
+        None => Ok(()),
+    }
+}
+
 /// Opens the store, and makes the key of a new one.
 pub(super) async fn unlock(pool: &SqlitePool, source: &KeySource, database: &Path) -> Result<Unlocked, StoreError> {
     let failed = |cause| StoreError::Database { database: database.to_owned(), cause };

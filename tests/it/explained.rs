@@ -1,23 +1,29 @@
-//! docs/when-it-fails.md explains every fault that there is, in the words of the catalogue, and no other.
+//! docs/when-it-fails.md and its Japanese sister explain every fault that there is, in the words of the catalogue, and no
+//! other.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use gatepost::catalog;
+use gatepost::{base::Lang, catalog};
 
 fn text(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 /// The table as it has to stand in the page; where the test fails, it prints what to put there.
+fn assert_explains(page: &str, heading: &str, lang: Lang) {
+    let row = |id| catalog::words(id, lang).map(|words| format!("| `{id}` | {} | {} |\n", words.cause, words.next));
+    let rows: String = catalog::explained().map(|(id, ..)| row(id).unwrap()).collect();
+    assert!(rows.lines().all(|row| row.matches('|').count() == 4), "a bar would break the table");
+    let whole = text(page);
+    let (_, table) = whole.split_once(&format!("\n## {heading}\n")).expect("the heading of the table");
+    let stands: String = table.lines().filter(|line| line.starts_with("| `")).map(|row| format!("{row}\n")).collect();
+    assert_eq!(stands, rows, "put into {page}, under {heading:?}:\n{rows}");
+}
+
 #[test]
 fn the_page_of_faults_explains_every_id_of_the_catalogue_in_its_words_and_no_other() {
-    let rows: String =
-        catalog::explained().map(|(id, cause, next)| format!("| `{id}` | {cause} | {next} |\n")).collect();
-    assert!(rows.lines().all(|row| row.matches('|').count() == 4), "a bar would break the table");
-    let page = text("docs/when-it-fails.md");
-    let (_, table) = page.split_once("\n## Every id\n").expect("the heading of the table");
-    let stands: String = table.lines().filter(|line| line.starts_with("| `")).map(|row| format!("{row}\n")).collect();
-    assert_eq!(stands, rows, "put into docs/when-it-fails.md, under \"Every id\":\n{rows}");
+    assert_explains("docs/when-it-fails.md", "Every id", Lang::En);
+    assert_explains("docs/when-it-fails.ja.md", "すべての ID", Lang::Ja);
 }
 
 #[test]

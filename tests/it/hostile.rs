@@ -243,8 +243,8 @@ async fn who_has_to_make_room_hears_why_also_while_its_password_waits_for_its_tu
                 Protocol::Pop3 => format!("AUTH PLAIN {}", plain(ANN, "wrong")),
             })
             .await;
-        let authenticating = Stage::Authenticating.as_str();
-        let waits = |world: &World| world.daemon.meter().board.list().iter().any(|one| one.stage == authenticating);
+        let waits =
+            |world: &World| world.daemon.meter().board.list().iter().any(|one| one.stage == Stage::Authenticating);
         world.until("it waits", waits).await;
         let _newest = world.greeted(protocol).await;
         guessing.expect(busy).await;

@@ -178,6 +178,127 @@ async fn a_key_that_comes_as_a_credential_wins_and_says_how_to_change_it() {
     assert!(code != 0 && errors.contains("given to the service alone"), "{errors}");
 }
 
+#[tokio::test]
+async fn a_file_that_holds_the_key_in_force_is_no_new_key() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let (new, old) = (dir.path().join("new.key"), dir.path().join("old.key"));
+    std::fs::copy(dir.path().join("key"), &old).unwrap();
+    let rotate_to = |to: &Path| run(&["key", "rotate", "--new-key-file", to.to_str().unwrap()], &file);
+    let refused = |to: &Path| {
+        let (code, said, errors) = rotate_to(to);
+        assert_eq!((code, said.as_str()), (2, ""), "{errors}");
+        let expected = format!("{} holds the key that is in force already; nothing was changed", to.display());
+        assert!(errors.contains(&expected) && errors.contains("hint: name a file that is not there"), "{errors}");
+    };
+    refused(&old);
+    assert_eq!(rotate_to(&new).0, 0);
+    // Before the new key is in its place, and behind it.
+    refused(&new);
+    std::fs::copy(&new, dir.path().join("key")).unwrap();
+    refused(&new);
+    // What an earlier one left is no key in force.
+    std::fs::remove_file(&old).unwrap();
+    assert_eq!(rotate_to(&old).0, 0);
+}
+
+#[tokio::test]
+async fn a_rotation_in_place_never_locks_out_a_daemon_that_has_its_key_elsewhere() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let credentials = dir.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::copy(dir.path().join("key"), credentials.join("gatepost.key")).unwrap();
+    let mut daemon = command(&["run", "--log-format", "json"], &file);
+    daemon.env("CREDENTIALS_DIRECTORY", &credentials);
+    let program = Program::from(daemon).await;
+    let before = std::fs::read(dir.path().join("key")).unwrap();
+    let refused = || {
+        let (code, _, errors) = run(&["key", "rotate"], &file);
+        assert_eq!(code, 1, "{errors}");
+        let place = credentials.join("gatepost.key");
+        assert!(errors.contains(&format!("(the systemd credential {})", place.display())), "{errors}");
+        assert!(errors.contains("locked out") && errors.contains("--new-key-file"), "{errors}");
+        assert_eq!(std::fs::read(dir.path().join("key")).unwrap(), before);
+    };
+    refused();
+    logs_in_everywhere(&program).await;
+    // Nor one that starts again later.
+    program.killed().await;
+    refused();
+    let program = Program::start(&file).await;
+    rotate(&file);
+    logs_in_everywhere(&program).await;
+}
+
+/// Behind that step the key file is the old one or the new, and either opens the store.
+#[tokio::test]
+async fn a_rotation_that_fails_half_way_does_not_say_that_nothing_was_changed() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let database = sqlx::SqlitePool::connect(&settings(dir.path()).url).await.unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON key_check WHEN NEW.handover IS NULL
+                BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    sqlx::query(full).execute(&database).await.unwrap();
+    let (code, _, errors) = run(&["key", "rotate"], &file);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("is sealed under a new key, and the rotation did not come to its end: "), "{errors}");
+    assert!(errors.contains("no room") && errors.contains("hint: the key file opens the store as it is"), "{errors}");
+    assert!(!errors.contains("nothing was changed"), "{errors}");
+    sqlx::query("DROP TRIGGER full").execute(&database).await.unwrap();
+    database.close().await;
+    let signed_in = || assert!(run(&["status"], &file).1.contains(&format!("{ANN}  contoso  ready")));
+    signed_in();
+    rotate(&file);
+    signed_in();
+}
+
+#[tokio::test]
+async fn a_backup_that_is_killed_leaves_a_whole_copy_under_its_name_or_none() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let refresh = stored_refresh(dir.path()).await;
+    let to = dir.path().join("copies");
+    std::fs::create_dir(&to).unwrap();
+    let begun = Instant::now();
+    assert_eq!(run(&["backup", to.join("first.db").to_str().unwrap()], &file).0, 0);
+    let whole = begun.elapsed();
+    for n in 0..16 {
+        let name = to.join(format!("{n}.db"));
+        let mut child = command(&["backup", name.to_str().unwrap()], &file);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Nothing tells from outside where it is; so the moments are spread over the end of its time.
+        tokio::time::sleep(whole / 2 + whole * n / 30).await;
+        let _ = child.kill();
+        child.wait().unwrap();
+        if name.exists() {
+            let copy = Settings { url: format!("sqlite://{}", name.display()), ..settings(dir.path()) };
+            let store = Store::open(&copy).await.unwrap();
+            let row = store.token(&format!("contoso/{ANN}")).await.unwrap().row.unwrap();
+            assert!(row.refresh.unwrap().matches(&refresh), "killed at {n}/16");
+        }
+    }
+    // The next one to that name is in nobody's way, and nothing is left of those before.
+    let name = to.join("last.db");
+    std::fs::write(to.join(".last.db.2147483647"), "half").unwrap();
+    assert_eq!(run(&["backup", name.to_str().unwrap()], &file).0, 0);
+    assert!(!to.join(".last.db.2147483647").exists());
+}
+
+#[tokio::test]
+async fn a_key_of_an_environment_variable_opens_the_store_and_another_one_does_not() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let key = std::fs::read_to_string(dir.path().join("key")).unwrap();
+    std::fs::remove_file(dir.path().join("key")).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines = text.lines().map(|line| if line.starts_with("key-file = ") { "key-env = \"POST_KEY\"" } else { line });
+    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let mut daemon = command(&["run", "--log-format", "json"], &file);
+    daemon.env("POST_KEY", key.trim());
+    let program = Program::from(daemon).await;
+    logs_in_everywhere(&program).await;
+    program.killed().await;
+    let other = command(&["status"], &file).env("POST_KEY", "A".repeat(43) + "=").output().unwrap();
+    let errors = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(!other.status.success() && errors.contains("is not the one that sealed"), "{errors}");
+}
+
 /// The copy and its key, as a new machine gets them.
 async fn restored(dir: &Path, file: &Path, copy: &Path) -> tempfile::TempDir {
     let elsewhere = tempfile::tempdir().unwrap();

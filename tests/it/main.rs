@@ -36,6 +36,7 @@ mod monitoring;
 mod notify;
 mod packaging;
 mod pages;
+mod pages_in_japanese;
 mod pop3;
 mod presets;
 mod process;

@@ -9,10 +9,10 @@ use crate::{
     world::{ANN, BOB, IN, Plan, World, account, cheap_hash},
 };
 
-const ACCOUNT: &str = "/accounts/ann%40contoso.example";
+pub const ACCOUNT: &str = "/accounts/ann%40contoso.example";
 
 /// Nobody is signed in, and the provider consents without anybody looking at its page.
-fn nobody_signed_in() -> Plan {
+pub fn nobody_signed_in() -> Plan {
     let sandbox = Options { auto_approve: true, device_interval: 1, ..Options::default() };
     Plan { sandbox, signed_in: Vec::new(), ..Plan::default() }
 }

@@ -1,7 +1,7 @@
 //! Several shared mailboxes on one delegate's sign-in, in both shapes, and the two rights that Exchange tells apart.
 
 use gatepost::{
-    base::Protocol,
+    base::{Owner, Protocol},
     sandbox::{DOMAIN, Flags, INBOX, Person},
 };
 
@@ -163,7 +163,7 @@ async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
         "{refused}"
     );
     let last = world.daemon.meter().recent.list().pop().unwrap();
-    assert_eq!((last.id, last.account.as_str(), last.owner), ("send-on-behalf-denied", ANN, "admin"));
+    assert_eq!((last.id, last.account.as_str(), last.owner), ("send-on-behalf-denied", ANN, Owner::Admin));
     // Other refusals are the upstream's words alone.
     world
         .sandbox

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatepost::{
-    base::Protocol,
+    base::{Protocol, Stage},
     sandbox::{Answer, Flags, INBOX, Options},
 };
 
@@ -197,7 +197,8 @@ async fn a_shutdown_does_not_wait_for_a_login_whose_turn_has_not_come() {
     for talk in [&mut guesser, &mut waiting] {
         talk.say("PASS wrong").await;
     }
-    let waits = |world: &World| world.daemon.meter().board.list().iter().all(|live| live.stage == "authenticating");
+    let waits =
+        |world: &World| world.daemon.meter().board.list().iter().all(|live| live.stage == Stage::Authenticating);
     world.until("both wait for their turn", waits).await;
     world.daemon.drain().await;
     waiting.expect("-ERR [SYS/TEMP]").await;

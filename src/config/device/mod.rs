@@ -13,7 +13,7 @@ pub use sheet::{list, sheet};
 pub use table::DEVICES;
 
 use super::shape;
-use crate::console::Lang;
+use crate::base::Lang;
 
 /// A family of devices, or a program.
 #[derive(Debug)]

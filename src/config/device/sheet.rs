@@ -1,7 +1,7 @@
 //! A preset as a sheet: what to type into which field of the device, and what to know about it.
 
 use super::{DEVICES, Device, Door, Entry, Place, Wish, Words};
-use crate::console::Lang;
+use crate::base::Lang;
 
 /// A place in a sentence for what only the reader knows.
 const HOST: Words = Words { en: "the machine that runs Gatepost", ja: "Gatepost を動かしているマシン" };

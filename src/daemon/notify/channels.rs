@@ -1,6 +1,9 @@
-//! The ways to people: a program and a webhook, each one event at a time, in the order in which things happened.
+//! The ways to people: a program and a webhook. Each does one thing at a time: a run of the program, one try at the
+//! webhook. What waits to be tried again holds nothing up.
 
-use tokio::sync::Mutex;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, info, warn};
 
 use super::{command, event::Event, webhook::Webhook};
@@ -11,6 +14,9 @@ use crate::{
     net::HttpClient,
 };
 
+/// Events under way by one channel; what is more is in the log alone, and is told later.
+const MOST: usize = 1000;
+
 /// One way. Each goes at its own pace: a webhook that is dead for an hour holds no program up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
@@ -18,17 +24,22 @@ pub enum Channel {
     Webhook,
 }
 
-/// As `[notify]` has them. Each has a turn that one event holds at a time.
+/// As `[notify]` has them.
 pub struct Channels {
     notify: Notify,
+    /// Whose turn it is to run.
     command: Mutex<()>,
-    webhook: Option<Mutex<Webhook>>,
+    webhook: Option<Webhook>,
+    ways: Vec<(Channel, Arc<Semaphore>)>,
 }
 
 impl Channels {
     pub fn new(notify: &Notify, http: &HttpClient) -> Self {
-        let webhook = notify.webhook.clone().map(|url| Mutex::new(Webhook { http: http.clone(), url }));
-        Self { notify: notify.clone(), command: Mutex::default(), webhook }
+        let webhook = notify.webhook.clone().map(|url| Webhook::new(http.clone(), url));
+        let command = (!notify.command.is_empty()).then_some(Channel::Command);
+        let ways = command.into_iter().chain(webhook.as_ref().map(|_| Channel::Webhook));
+        let ways = ways.map(|way| (way, Arc::new(Semaphore::new(MOST)))).collect();
+        Self { notify: notify.clone(), command: Mutex::default(), webhook, ways }
     }
 
     /// Whether a configuration asks for nothing else.
@@ -36,10 +47,14 @@ impl Channels {
         same_notify(&self.notify, notify)
     }
 
-    /// Those there are.
-    pub fn all(&self) -> Vec<Channel> {
-        let command = (!self.notify.command.is_empty()).then_some(Channel::Command);
-        command.into_iter().chain(self.webhook.as_ref().map(|_| Channel::Webhook)).collect()
+    /// The log alone.
+    pub const fn are_none(&self) -> bool {
+        self.ways.is_empty()
+    }
+
+    /// Those that have room for one more event, and the room for it.
+    pub fn with_room(&self) -> Vec<(Channel, OwnedSemaphorePermit)> {
+        self.ways.iter().filter_map(|(way, room)| Some((*way, room.clone().try_acquire_owned().ok()?))).collect()
     }
 
     /// Whether somebody heard by this channel. May take an hour. Dropped, it ends at once.
@@ -72,7 +87,6 @@ impl Channels {
 
     async fn by_webhook(&self, event: &str, json: &str, meter: &Meter) -> bool {
         let Some(webhook) = &self.webhook else { return false };
-        let webhook = webhook.lock().await;
         let mut is_known = false;
         let retrying = |why: &str| {
             meter.notification("webhook", Told::Retried);

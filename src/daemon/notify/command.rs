@@ -1,6 +1,7 @@
 //! Runs the program of `[notify] command`: the event on its stdin, no shell between, nothing of ours in its environment.
 //!
-//! It gets half a minute; then it and whatever it started are killed. Of what it says the beginning is kept, for the
+//! It gets half a minute; then it and whatever it started are killed, as they are when nobody waits for it any more (a
+//! reload, a stop). Of what it says the beginning is kept, for the
 //! log. It waits for nobody's mail: it runs beside the sessions, one at a time.
 
 use std::{
@@ -14,6 +15,7 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::base::{Secret, printable};
 
@@ -44,7 +46,8 @@ const PASSED: [&str; 16] = [
 
 type Said = Arc<Mutex<Vec<u8>>>;
 
-/// Runs `words` with `json` on stdin; what it said, or why it did not work. Dropped, it kills the program.
+/// Runs `words` with `json` on stdin; what it said, or why it did not work. Dropped, it kills the program and
+/// what that started.
 pub async fn run(words: &[Secret], json: &str, limit: Duration) -> Result<String, String> {
     let Some((program, arguments)) = words.split_first() else { return Ok(String::new()) };
     let mut command = Command::new(program.expose());
@@ -55,17 +58,17 @@ pub async fn run(words: &[Secret], json: &str, limit: Duration) -> Result<String
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn().map_err(|cause| format!("it cannot be started: {cause}"))?;
+    let group = Group::of(&child);
     let said = Said::default();
     let readers = [listen(child.stdout.take(), said.clone()), listen(child.stderr.take(), said.clone())];
     let ended = timeout(limit, feed_and_wait(&mut child, json)).await;
-    if ended.is_err() {
-        kill(&mut child).await;
+    match ended {
+        // What it leaves behind of its own will may stay.
+        Ok(Ok(_)) => group.let_go(),
+        _ => drop(group),
     }
     for reader in readers {
-        let abort = reader.abort_handle();
-        if timeout(LAST_WORDS, reader).await.is_err() {
-            abort.abort();
-        }
+        let _ = timeout(LAST_WORDS, reader).await;
     }
     let said = said.lock().unwrap_or_else(PoisonError::into_inner);
     let said = printable(String::from_utf8_lossy(&said).trim(), 500);
@@ -91,8 +94,8 @@ async fn feed_and_wait(child: &mut Child, json: &str) -> std::io::Result<ExitSta
 }
 
 /// Keeps the beginning and drops the rest, so that nobody stands still at a full pipe.
-fn listen(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, said: Said) -> tokio::task::JoinHandle<()> {
-    tokio::spawn(async move {
+fn listen(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, said: Said) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
         let Some(mut pipe) = pipe else { return };
         let mut chunk = [0; 1024];
         while let Ok(n) = pipe.read(&mut chunk).await {
@@ -101,15 +104,39 @@ fn listen(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, said: Said) -> 
             let room = OUTPUT_CAP.saturating_sub(said.len());
             said.extend(new.iter().take(room));
         }
-    })
+    }))
 }
 
-async fn kill(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+/// A program and all that it started; dropped, it is killed. The program alone dies with its `Child`.
+struct Group(#[cfg(unix)] Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)))
     }
-    let _ = child.kill().await;
+
+    fn let_go(mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Group {
+    fn of(_: &Child) -> Self {
+        Self()
+    }
+
+    fn let_go(self) {}
 }
 
 fn quoted(said: &str) -> String {
@@ -155,28 +182,48 @@ mod tests {
         assert!(lost.starts_with("it cannot be started: "), "{lost}");
     }
 
+    /// A shell that waits for a program in the background, whose number comes into the file. That one holds the pipes,
+    /// too.
+    fn waiting(file: &str) -> String {
+        format!("sleep 1000 & echo $! > {file}.new; mv {file}.new {file}; wait")
+    }
+
+    async fn is_gone(file: &str) {
+        let id = std::fs::read_to_string(file).unwrap().trim().to_owned();
+        for _ in 0..1000 {
+            match std::fs::read_to_string(format!("/proc/{id}/stat")) {
+                // Nobody has asked how it ended yet.
+                Ok(stat) if !stat.contains(") Z ") => tokio::time::sleep(Duration::from_millis(2)).await,
+                _ => return,
+            }
+        }
+        panic!("it is still there");
+    }
+
     #[tokio::test]
     async fn what_takes_too_long_is_killed_with_all_that_it_started() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("id").display().to_string();
-        // The one in the background holds the pipes, too.
-        let script = format!("sleep 1000 & echo $! > {file}; wait");
-        let failed = shell(&script, Duration::from_millis(300)).await.unwrap_err();
+        let failed = shell(&waiting(&file), Duration::from_millis(300)).await.unwrap_err();
         assert!(failed.starts_with("killed after 0.3 s"), "{failed}");
-        let id: i32 = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
-        let id = rustix::process::Pid::from_raw(id).unwrap();
-        let gone = || match std::fs::read_to_string(format!("/proc/{id}/stat")) {
-            // Nobody has asked how it ended yet.
-            Ok(stat) => stat.contains(") Z "),
-            Err(_) => true,
-        };
-        for _ in 0..1000 {
-            if gone() {
-                return;
+        is_gone(&file).await;
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_killed_with_all_that_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("id").display().to_string();
+        let begun = async {
+            while !std::fs::exists(&file).unwrap() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        };
+        let script = waiting(&file);
+        tokio::select! {
+            said = shell(&script, LIMIT) => panic!("{said:?}"),
+            () = begun => {}
         }
-        panic!("it is still there");
+        is_gone(&file).await;
     }
 
     #[tokio::test]

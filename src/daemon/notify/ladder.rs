@@ -10,10 +10,10 @@ const RUNGS: [u64; 4] = [30 * DAY, 14 * DAY, 7 * DAY, DAY];
 /// Whoever has to sign in several times a day needs no warnings between.
 const SHORTEST_LIFE: u64 = 6 * HOUR;
 
-/// The rung that was reached with `left` seconds to go: zero once it is over, `None` while it is too early. `life`: how
-/// long the thing lives, where that is known.
+/// The rung that was reached with `left` seconds to go, `None` while it is too early. `life`: how long the thing lives,
+/// where that is known. Zero once it is over, for what has no life: of a sign-in that ended, its fault tells.
 pub fn rung(left: i64, life: Option<Duration>) -> Option<Duration> {
-    let Ok(left) = u64::try_from(left) else { return Some(Duration::ZERO) };
+    let Ok(left) = u64::try_from(left) else { return life.is_none().then_some(Duration::ZERO) };
     let reached = rungs(life).into_iter().filter(|rung| left <= *rung).min();
     reached.map(Duration::from_secs)
 }
@@ -44,6 +44,13 @@ mod tests {
         assert_eq!(seen, expected);
         assert_eq!(rung(30 * DAY as i64 + 1, None), None);
         assert_eq!(rung(-1, None), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_sign_in_that_lives_for_hours_is_told_of_neither_before_nor_after() {
+        let life = Some(Duration::from_secs(5 * HOUR));
+        assert!((-10..=5).all(|hours| rung(hours * HOUR as i64, life).is_none()));
+        assert_eq!(rung(-1, Some(Duration::from_secs(90 * DAY))), None);
     }
 
     #[test]

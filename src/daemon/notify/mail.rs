@@ -74,13 +74,12 @@ fn age(facts: &Facts<'_>, lane: &LaneView) -> Duration {
 
 fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     let age = age(facts, lane);
-    let name = topic_of_lane(lane);
-    if age < STUCK || (facts.is_busy)(&name) {
-        return None;
-    }
     let fault = lane.trouble.as_ref().map(|(fault, _)| fault);
     let words = fault.map_or_else(|| lane.is_known.to_string(), |fault| fault.id.to_owned());
-    if facts.told.get(&name).is_some_and(|told| told.words == words && !is_worth_repeating(facts, told)) {
+    let told = facts.told.get(&topic_of_lane(lane));
+    let is_told = told.is_some_and(|told| told.words == words && !is_worth_repeating(facts, told));
+    let topic = Topic { name: topic_of_lane(lane), words: Some(words) };
+    if age < STUCK || is_told || (facts.is_busy)(&topic) {
         return None;
     }
     let (cause, next_step) = why(lane, fault);
@@ -100,7 +99,7 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
         next_step,
         ..bare(facts, Kind::QueueStuck)
     };
-    Some(Notice { event, topics: vec![Topic { name, words: Some(words) }] })
+    Some(Notice { event, topics: vec![topic], alike: None })
 }
 
 fn why(lane: &LaneView, fault: Option<&Fault>) -> (String, String) {
@@ -127,7 +126,8 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
         let since = Timestamp::try_from(told.at).map_or(i64::MAX, |at| facts.now.as_second() - at.as_second());
         told.words == note.queue_id || (0..GATHER).contains(&since)
     });
-    if is_told || (facts.is_busy)(&name) {
+    let topic = Topic { name, words: Some(note.queue_id.clone()) };
+    if is_told || (facts.is_busy)(&topic) {
         return None;
     }
     let who = if note.sender.is_empty() { "A notice of Gatepost" } else { "A message" };
@@ -143,7 +143,7 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
     let severity = if note.is_told { Severity::Warning } else { Severity::Critical };
     let accounts = vec![note.account.clone()];
     let event = Event { severity, text, accounts, cause, next_step, ..bare(facts, Kind::MessageFailed) };
-    Some(Notice { event, topics: vec![Topic { name, words: Some(note.queue_id.clone()) }] })
+    Some(Notice { event, topics: vec![topic], alike: None })
 }
 
 #[cfg(test)]
@@ -174,6 +174,7 @@ mod tests {
             endings: &[],
             mail,
             told,
+            spoken: &HashMap::new(),
             is_busy: &|_| false,
             host: "mailhost",
             pages: None,

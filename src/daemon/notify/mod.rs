@@ -18,17 +18,17 @@ mod words;
 use std::{
     collections::HashMap,
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
 use channels::Channels;
 use event::{Event, Severity};
-use judge::{Facts, Notice, judge, outdated};
+use judge::{Alike, Facts, LOG_ALONE, Notice, Topic, judge, outdated};
 pub use mail::Mail;
 
 use crate::{
@@ -46,8 +46,6 @@ const LOOK: Duration = Duration::from_secs(60);
 const GATHER: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(300) };
 /// What nobody could be told is tried again no sooner.
 const LATER: Duration = Duration::from_secs(3600);
-/// Deliveries under way; what is more is in the log alone, and is told later.
-const MOST: usize = 1000;
 
 /// What a reload changes.
 pub struct Orders {
@@ -98,12 +96,14 @@ pub struct Notifier {
 struct Memory {
     started: Timestamp,
     told: HashMap<String, Telling>,
-    /// Topics that are being told and that nobody heard of yet.
-    under_way: HashMap<String, UnderWay>,
+    /// What is being told and nobody heard of yet.
+    under_way: HashMap<Topic, UnderWay>,
     /// How many tellings there were.
     tellings: u64,
-    /// Topics that nobody could be told.
-    put_off: HashMap<String, Instant>,
+    /// What nobody could be told.
+    put_off: HashMap<Topic, Instant>,
+    /// When an event of a kind was last made.
+    spoken: HashMap<Alike, Timestamp>,
 }
 
 struct UnderWay {
@@ -120,22 +120,32 @@ struct Delivery {
 }
 
 impl Memory {
+    fn of(told: HashMap<String, Telling>, started: Timestamp) -> Self {
+        let (under_way, put_off, spoken) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { started, told, under_way, tellings: 0, put_off, spoken }
+    }
+
+    /// Whether these words of a topic wait for an answer or a later try. Others are news.
+    fn is_busy(&self, topic: &Topic) -> bool {
+        self.under_way.contains_key(topic) || self.put_off.contains_key(topic)
+    }
+
     fn put_off(&mut self, notice: &Notice) {
         let until = Instant::now() + LATER;
-        self.put_off.extend(notice.topics.iter().map(|topic| (topic.name.clone(), until)));
+        self.put_off.extend(notice.topics.iter().map(|topic| (topic.clone(), until)));
     }
 
     /// Whether this end decides how the telling went: the first channel that was heard, or the last that was not.
     fn is_decided_by(&mut self, ended: &Delivery) -> bool {
         let mut decides = false;
         for topic in &ended.notice.topics {
-            let Some(under_way) = self.under_way.get_mut(&topic.name) else { continue };
+            let Some(under_way) = self.under_way.get_mut(topic) else { continue };
             if under_way.telling != ended.telling {
                 continue;
             }
             under_way.channels = under_way.channels.saturating_sub(1);
             if ended.is_told || under_way.channels == 0 {
-                self.under_way.remove(&topic.name);
+                self.under_way.remove(topic);
                 decides = true;
             }
         }
@@ -150,6 +160,7 @@ impl Notifier {
         let mut deliveries = JoinSet::new();
         let mut memory = self.recall().await;
         let mut channels = self.orders.borrow().channels.clone();
+        self.meet(&mut memory, &channels).await;
         loop {
             self.tell(&mut memory, &mut deliveries).await;
             tokio::select! {
@@ -165,8 +176,8 @@ impl Notifier {
                             // Whoever could not be told before, or is not yet, may be told by the new ones.
                             channels = now;
                             deliveries = JoinSet::new();
-                            memory.under_way.clear();
-                            memory.put_off.clear();
+                            memory = Memory::of(memory.told, memory.started);
+                            self.meet(&mut memory, &channels).await;
                         }
                     }
                     Err(_) => return,
@@ -186,12 +197,23 @@ impl Notifier {
             warn!(%error, "nobody knows what was told before; it is told again");
             Vec::new()
         });
-        Memory {
-            started: self.now(),
-            told: told.into_iter().collect(),
-            under_way: HashMap::new(),
-            tellings: 0,
-            put_off: HashMap::new(),
+        Memory::of(told.into_iter().collect(), self.now())
+    }
+
+    /// What the log alone was told is news for whoever is told from now on.
+    async fn meet(&self, memory: &mut Memory, channels: &Channels) {
+        match (channels.are_none(), memory.told.contains_key(LOG_ALONE)) {
+            (true, false) => {
+                let topic = Topic { name: LOG_ALONE.to_owned(), words: Some(String::new()) };
+                self.note(memory, &topic, self.now()).await;
+            }
+            (false, true) => {
+                let topics: Vec<_> = memory.told.keys().filter(|topic| *topic != LOG_ALONE).cloned().collect();
+                for name in topics.into_iter().chain([LOG_ALONE.to_owned()]) {
+                    self.note(memory, &Topic { name, words: None }, self.now()).await;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -206,32 +228,32 @@ impl Notifier {
         let orders = self.orders.borrow().clone();
         let (notices, gone) = self.news(memory, &orders);
         for topic in gone {
-            memory.told.remove(&topic);
-            if let Err(error) = self.store.forget_told(&topic).await {
-                warn!(%error, "what was told cannot be forgotten");
-            }
+            self.note(memory, &Topic { name: topic, words: None }, self.now()).await;
         }
         for notice in notices {
             log(&notice.event);
-            let channels = orders.channels.all();
-            if channels.is_empty() {
+            memory.spoken.extend(notice.alike.clone().map(|alike| (alike, notice.event.at)));
+            if orders.channels.are_none() {
                 self.remember(memory, &notice).await;
                 continue;
             }
-            if deliveries.len() >= MOST {
+            let channels = orders.channels.with_room();
+            if channels.is_empty() {
                 memory.put_off(&notice);
                 continue;
             }
             memory.tellings += 1;
             let telling = memory.tellings;
             for topic in &notice.topics {
-                memory.under_way.insert(topic.name.clone(), UnderWay { telling, channels: channels.len() });
+                memory.under_way.insert(topic.clone(), UnderWay { telling, channels: channels.len() });
             }
             let notice = Arc::new(notice);
-            for by in channels {
+            for (by, room) in channels {
                 let (notice, orders, meter) = (notice.clone(), orders.clone(), self.meter.clone());
                 deliveries.spawn(async move {
-                    let is_told = orders.channels.deliver(by, &notice.event, &meter).await;
+                    let _room = room;
+                    let told = notice.clone();
+                    let is_told = heard(async move { orders.channels.deliver(by, &told.event, &meter).await }).await;
                     Delivery { telling, notice, is_told }
                 });
             }
@@ -251,7 +273,8 @@ impl Notifier {
             endings: &self.calendar.endings(now),
             mail: &(self.mail)(),
             told: &memory.told,
-            is_busy: &|topic| memory.under_way.contains_key(topic) || memory.put_off.contains_key(topic),
+            spoken: &memory.spoken,
+            is_busy: &|topic| memory.is_busy(topic),
             host: &self.host,
             pages: self.pages.as_deref(),
         };
@@ -268,27 +291,43 @@ impl Notifier {
         }
     }
 
-    /// As of the moment when it was found: a token that came while it was told is news.
+    /// As of the moment when it was found: a token that came while it was told is news. What was found later counts,
+    /// whichever was heard first.
     async fn remember(&self, memory: &mut Memory, notice: &Notice) {
-        let at = UNIX_EPOCH + Duration::from_secs(notice.event.at.as_second().unsigned_abs());
+        let later = system(notice.event.at) + Duration::from_secs(1)..=system(self.now());
         for topic in &notice.topics {
-            let stored = match &topic.words {
-                Some(words) => {
-                    let telling = Telling { words: words.clone(), at };
-                    let stored = self.store.remember_told(&topic.name, &telling).await;
-                    memory.told.insert(topic.name.clone(), telling);
-                    stored
-                }
-                None => {
-                    memory.told.remove(&topic.name);
-                    self.store.forget_told(&topic.name).await
-                }
-            };
-            if let Err(error) = stored {
-                warn!(%error, "it is not remembered that somebody was told; after a restart it is told again");
+            if !memory.told.get(&topic.name).is_some_and(|told| later.contains(&told.at)) {
+                self.note(memory, topic, notice.event.at).await;
             }
         }
     }
+
+    async fn note(&self, memory: &mut Memory, topic: &Topic, at: Timestamp) {
+        let stored = match &topic.words {
+            Some(words) => {
+                let telling = Telling { words: words.clone(), at: system(at) };
+                let stored = self.store.remember_told(&topic.name, &telling).await;
+                memory.told.insert(topic.name.clone(), telling);
+                stored
+            }
+            None => {
+                memory.told.remove(&topic.name);
+                self.store.forget_told(&topic.name).await
+            }
+        };
+        if let Err(error) = stored {
+            warn!(%error, "what was told is not remembered; after a restart it is told again");
+        }
+    }
+}
+
+fn system(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(at.as_second().unsigned_abs())
+}
+
+/// A telling that stumbled was not heard, and is put off like any other; else its topics were under way for ever.
+async fn heard(telling: impl Future<Output = bool> + Send + 'static) -> bool {
+    AbortOnDropHandle::new(tokio::spawn(telling)).await.unwrap_or(false)
 }
 
 /// The log hears of everything, whoever else does.

@@ -1,6 +1,9 @@
 //! What is told and when: by a clock that the test moves, over restarts, and to a webhook on a real socket.
 
+mod crowds;
+mod house;
 mod unlisted;
+mod ways;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,11 +21,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use house::{Hook, House, http, orders};
+
 use super::{
     Mail, Notifier, Orders,
     channels::Channels,
     event::{Event, Kind, Severity},
-    judge::{Facts, Notice, judge, outdated},
+    judge::{Alike, Facts, Notice, Topic, judge, outdated},
 };
 use crate::{
     base::Secret,
@@ -51,6 +56,7 @@ struct Stage {
     states: Vec<SignInState>,
     endings: Vec<(What, &'static str, i64)>,
     told: HashMap<String, Telling>,
+    spoken: HashMap<Alike, Timestamp>,
     started: i64,
     pages: Option<&'static str>,
     domains: Vec<DomainSignIns>,
@@ -63,6 +69,7 @@ impl Stage {
             states: Vec::new(),
             endings: Vec::new(),
             told: HashMap::new(),
+            spoken: HashMap::new(),
             started: 0,
             pages: None,
             domains: Vec::new(),
@@ -89,6 +96,7 @@ impl Stage {
             endings: &endings,
             mail: &Mail::default(),
             told: &self.told,
+            spoken: &self.spoken,
             is_busy: &|_| false,
             host: "mailhost",
             pages: self.pages,
@@ -106,6 +114,7 @@ impl Stage {
                 None => drop(self.told.remove(&topic.name)),
             }
         }
+        self.spoken.extend(notices.iter().filter_map(|notice| Some((notice.alike.clone()?, at(now)))));
         notices.into_iter().map(|Notice { event, .. }| event).collect()
     }
 
@@ -223,7 +232,7 @@ fn what_befalls_a_thousand_sign_ins_alike_is_one_event_that_names_them_all() {
     stage.states[7] = SignInState { last_refresh: Some(at(20)), ..ready("user007") };
     assert_eq!(stage.kinds_at(20), [Kind::SignInAgainOk]);
     stage.states.push(broken("new", Phase::SignInNeeded, "sign-in-revoked"));
-    assert_eq!(stage.told_at(30)[0].accounts, ["new@contoso.com"]);
+    assert_eq!(stage.told_at(310)[0].accounts, ["new@contoso.com"]);
 }
 
 fn foreseen(end: i64, period: i64, seen: usize) -> SignInState {
@@ -286,131 +295,6 @@ fn the_json_has_the_shape_that_the_guide_promises() {
     }
     assert_eq!((&json["event"], &json["severity"]), (&"sign-in-needed".into(), &"critical".into()));
     assert_eq!(json["at"], "2027-01-15T08:00:10Z");
-}
-
-/// A service that answers in turn, then always 200; it remembers what it was sent.
-struct Hook {
-    address: std::net::SocketAddr,
-    script: Arc<Mutex<VecDeque<&'static str>>>,
-    got: Arc<Mutex<Vec<Value>>>,
-    arrived: Arc<tokio::sync::Notify>,
-}
-
-impl Hook {
-    async fn start(script: &[&'static str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let hook = Self {
-            address: listener.local_addr().unwrap(),
-            script: Arc::new(Mutex::new(script.iter().copied().collect())),
-            got: Arc::default(),
-            arrived: Arc::default(),
-        };
-        let (script, got, arrived) = (hook.script.clone(), hook.got.clone(), hook.arrived.clone());
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut seen = Vec::new();
-                let body = loop {
-                    stream.read_buf(&mut seen).await.unwrap();
-                    let text = String::from_utf8_lossy(&seen).into_owned();
-                    let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                    if body.len() == length.unwrap().parse::<usize>().unwrap() {
-                        break body.to_owned();
-                    }
-                };
-                got.lock().unwrap().push(serde_json::from_str(&body).unwrap());
-                let status = script.lock().unwrap().pop_front().unwrap_or("200 OK");
-                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-                stream.write_all(answer.as_bytes()).await.unwrap();
-                arrived.notify_one();
-            }
-        });
-        hook
-    }
-
-    fn got(&self) -> Vec<Value> {
-        self.got.lock().unwrap().clone()
-    }
-
-    /// Until that many requests came.
-    async fn until(&self, requests: usize) {
-        while self.got().len() < requests {
-            tokio::time::timeout(Duration::from_secs(10), self.arrived.notified()).await.expect("a request");
-        }
-    }
-
-    fn notify(&self) -> Notify {
-        let webhook = Some(Secret::new(format!("http://{}/hooks/s3cret", self.address)));
-        Notify { command: Vec::new(), webhook }
-    }
-}
-
-fn orders(notify: &Notify) -> Arc<Orders> {
-    let channels = Arc::new(Channels::new(notify, &http()));
-    Arc::new(Orders { channels, addresses: HashMap::new(), domains: Vec::new() })
-}
-
-fn http() -> HttpClient {
-    HttpClient::new(&Network::default(), &ClientTls::trusting_only([]).unwrap()).unwrap()
-}
-
-/// A notifier around a calendar, over a store that stays.
-struct House {
-    keepers: Arc<Keepers>,
-    calendar: Arc<Calendar>,
-    meter: Meter,
-    store: Arc<Store>,
-    _orders: watch::Sender<Arc<Orders>>,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl House {
-    async fn start(dir: &std::path::Path, notify: &Notify, watched: Vec<Watched>, ahead: i64) -> Self {
-        let url = format!("sqlite://{}/gatepost.db", dir.display());
-        let settings = Settings { url, key: None, key_file: dir.join("key") };
-        let store = Arc::new(Store::open(&settings).await.unwrap());
-        let meter = Meter::new();
-        let keepers = Arc::new(Keepers::new(store.clone(), http(), meter.clone(), None));
-        keepers.clock().ahead.store(ahead.unsigned_abs(), Ordering::SeqCst);
-        let calendar = Arc::new(Calendar::new(watched));
-        let orders = orders(notify);
-        let orders = watch::Sender::new(orders);
-        let notifier = Notifier {
-            keepers: keepers.clone(),
-            calendar: calendar.clone(),
-            mail: Box::new(Mail::default),
-            store: store.clone(),
-            meter: meter.clone(),
-            host: "mailhost".into(),
-            pages: None,
-            orders: orders.subscribe(),
-        };
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(notifier.run(stop.clone()));
-        Self { keepers, calendar, meter, store, _orders: orders, stop, task }
-    }
-
-    /// Moves the clock, and lets it be looked at.
-    fn ahead(&self, seconds: i64) {
-        self.keepers.clock().ahead.store(seconds.unsigned_abs(), Ordering::SeqCst);
-        self.keepers.apply(&[], &[]);
-    }
-
-    async fn stopped(self) {
-        self.stop.cancel();
-        self.task.await.unwrap();
-    }
-
-    async fn until_told(&self, topics: usize) {
-        for _ in 0..5000 {
-            if self.store.told().await.unwrap().len() == topics {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        panic!("{:?}", self.store.told().await);
-    }
 }
 
 fn secret(name: &str, days: i64) -> Watched {

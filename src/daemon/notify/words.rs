@@ -78,7 +78,11 @@ fn ahead(event: &mut Event, facts: &Facts<'_>, group: &Group<'_>, who: &str, pla
     };
     (event.due, event.days_left) = (Some(due), Some(days_left(facts.now, due)));
     event.severity = urgency(facts.now, due);
-    event.text = format!("the sign-in of {who} is expected to end {left}. {} {}", event.cause, event.next_step);
+    let what = match group.states.as_slice() {
+        [_] => format!("the sign-in of {who} is expected to end {left}"),
+        _ => format!("the sign-ins of {who} are expected to end, the first of them {left}"),
+    };
+    event.text = format!("{what}. {} {}", event.cause, event.next_step);
 }
 
 pub(super) fn of_ending(

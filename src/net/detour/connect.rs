@@ -48,9 +48,11 @@ impl Connect {
     }
 
     fn refused(&self, code: u16, reply: &httparse::Response<'_, '_>) -> Refused {
+        // Several lines of one name are one list (RFC 9110 5.3): a proxy that speaks more than Basic has a line for each.
         let field = |name: &str| {
-            let found = reply.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
-            found.map(|field| printable(&String::from_utf8_lossy(field.value), 200)).filter(|value| !value.is_empty())
+            let all = reply.headers.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+            let all: Vec<_> = all.map(|field| String::from_utf8_lossy(field.value)).collect();
+            Some(printable(&all.join(", "), 200)).filter(|value| !value.is_empty())
         };
         let mut what = format!("HTTP {code} {}", printable(reply.reason.unwrap_or_default(), 80)).trim_end().to_owned();
         let trouble = match code {

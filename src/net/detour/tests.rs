@@ -73,6 +73,8 @@ fn a_proxy_that_says_no_is_told_with_its_status_its_reason_and_what_to_do() {
          "Login: HTTP 407 Proxy Authentication Required; the user is ann; it asks for Basic realm=\"corp\""),
         ("HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\n\r\n",
          "Login: HTTP 407 No; the user is ann; it asks for Negotiate, and Gatepost speaks Basic alone"),
+        ("HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: Basic realm=\"corp\"\r\n\r\n",
+         "Login: HTTP 407 No; the user is ann; it asks for Negotiate, Basic realm=\"corp\""),
         ("HTTP/1.1 403 Forbidden\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\n\r\n", "Forbids: HTTP 403 Forbidden; ERR_ACCESS_DENIED 0"),
         ("HTTP/1.1 405 Method Not Allowed\r\n\r\n", "Forbids: HTTP 405 Method Not Allowed"),
         ("HTTP/1.1 501 Not Implemented\r\n\r\n", "Forbids: HTTP 501 Not Implemented"),

@@ -268,6 +268,35 @@ async fn what_is_on_this_machine_is_never_asked_for_through_the_proxy() {
     assert_eq!(asked.load(Relaxed), 0);
 }
 
+/// It takes the connection and says nothing: the client's own deadline is over first.
+#[tokio::test(start_paused = true)]
+async fn a_silent_proxy_is_the_one_that_is_named_for_a_token_too() {
+    let (silent, _) = answering("").await;
+    for scheme in ["http", "socks5"] {
+        let network = Network { http_proxy: Some(proxy(&format!("{scheme}://{silent}"))), ..Network::default() };
+        let client = HttpClient::new(&network, &Authority::new().client()).unwrap();
+        let fault = client.get(&format!("https://{NAME}/token").parse().unwrap(), &[]).await.unwrap_err();
+        assert!(matches!(fault, HttpFault::Proxy(ProxyTrouble::Unreachable, _)), "{fault:?}");
+        let text = fault.to_string();
+        assert!(text.contains(&format!("through {scheme}://{silent}: the proxy cannot be used: ")), "{text}");
+    }
+}
+
+/// The proxy did its part.
+#[tokio::test]
+async fn what_failed_behind_the_proxy_keeps_its_cause() {
+    let (address, mut asked) = working("127.0.0.1:1".parse().unwrap(), false).await;
+    let through = proxy(&format!("http://{address}"));
+    let network = Network { http_proxy: Some(through), ..Network::default() };
+    let client = HttpClient::new(&network, &Authority::new().client()).unwrap();
+    let fault = client.get(&format!("https://{NAME}/token").parse().unwrap(), &[]).await.unwrap_err();
+    assert!(asked.recv().await.is_some());
+    let text = fault.to_string();
+    let (_, cause) =
+        text.split_once(&format!("https://{NAME} through http://{address}: ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(!cause.trim().is_empty(), "{text}");
+}
+
 /// Nothing but what the URL says.
 #[tokio::test]
 async fn the_password_of_the_url_is_what_the_proxy_gets() {

@@ -96,6 +96,24 @@ async fn floods_cuts_and_rubbish_are_told_apart_and_show_no_query() {
     assert!(matches!(post(&url).await.unwrap_err(), HttpFault::Broken(_)));
 }
 
+/// Told again, an event would come twice, and with every try.
+#[tokio::test]
+async fn what_was_taken_counts_as_taken_whatever_its_body_does() {
+    let posted = async |answer: &str| {
+        let (url, _) = endpoint(answer.into()).await;
+        client().post_json(&url, "\"=end".into()).await.map(|reply| (reply.status.as_u16(), reply.body))
+    };
+    let cut = "Content-Length: 900\r\n\r\nno such room";
+    assert_eq!(posted(&format!("HTTP/1.1 200 OK\r\n{cut}")).await.unwrap(), (200, "".into()));
+    assert_eq!(posted("HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense").await.unwrap().0, 202);
+    assert_eq!(posted(&format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(3_000_000))).await.unwrap().0, 200);
+    // So does a refusal, with the words that came.
+    assert_eq!(posted(&format!("HTTP/1.1 404 No\r\n{cut}")).await.unwrap(), (404, "no such room".into()));
+    let long = posted(&format!("HTTP/1.1 400 No\r\n\r\n{}", "x".repeat(3_000_000))).await.unwrap();
+    assert_eq!((long.0, long.1.len()), (400, 4096));
+    assert!(matches!(posted("nonsense").await.unwrap_err(), HttpFault::Broken(_)));
+}
+
 #[tokio::test]
 async fn nobody_there_and_a_strange_certificate_are_told_apart() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -22,9 +22,12 @@ use url::Url;
 
 use super::{
     code::{CodeRequest, NotTheAnswer},
-    redirect_page::response,
+    redirect_page::Page,
 };
-use crate::{base::Secret, oauth::verdict::Verdict};
+use crate::{
+    base::{Lang, Secret},
+    oauth::verdict::Verdict,
+};
 
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 const HEAD_CAP: usize = 32 * 1024;
@@ -66,15 +69,15 @@ impl RedirectListener {
             tokio::select! {
                 visitor = accept(&self.listeners) => match visitor {
                     Ok(stream) if visits.len() < CONNECTIONS => {
-                        visits.spawn(timeout(REQUEST_TIME, read_target(stream)));
+                        visits.spawn(timeout(REQUEST_TIME, read_request(stream)));
                     }
                     Ok(_) => {}
                     // Out of files, for example: not a reason to give a sign-in up.
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 },
                 Some(visit) = visits.join_next() => {
-                    if let Ok(Ok(Some((stream, target)))) = visit
-                        && let Some(end) = self.receive(request, stream, &target).await
+                    if let Ok(Ok(Some(visit))) = visit
+                        && let Some(end) = self.receive(request, visit).await
                     {
                         return end;
                     }
@@ -84,30 +87,45 @@ impl RedirectListener {
     }
 
     /// Answers one browser; `Some` ends the sign-in.
-    async fn receive(&self, request: &CodeRequest, stream: TcpStream, target: &str) -> Option<Result<Secret, Verdict>> {
-        let answer = self.redirect.join(target).ok().filter(|url| url.path() == self.redirect.path());
+    async fn receive(&self, request: &CodeRequest, visit: Visit) -> Option<Result<Secret, Verdict>> {
+        let answer = self.redirect.join(&visit.target).ok().filter(|url| url.path() == self.redirect.path());
         let Some(answer) = answer else {
-            let text = "Gatepost waits for a sign-in on another path.";
-            send(stream, response("404 Not Found", "Nothing here", text)).await;
+            visit.answer(&Page::OtherPath).await;
             return None;
         };
         match request.code_in(&answer) {
             Ok(code) => {
-                let text = "Gatepost has what it needs and goes on in its own window. You can close this one.";
-                send(stream, response("200 OK", "Thank you", text)).await;
+                visit.answer(&Page::SignedIn).await;
                 Some(Ok(code))
             }
             Err(NotTheAnswer::Refused(verdict)) => {
-                let text = format!("{} ({})", verdict.entry.en.cause, verdict.detail);
-                send(stream, response("200 OK", "Not signed in", &text)).await;
+                visit.answer(&Page::Refused(&verdict)).await;
                 Some(Err(verdict))
             }
             Err(NotTheAnswer::OtherState | NotTheAnswer::Empty) => {
-                let text = "This answer belongs to another sign-in. Go back to the page that Gatepost gave you.";
-                send(stream, response("400 Bad Request", "Not this sign-in", text)).await;
+                visit.answer(&Page::OtherSignIn).await;
                 None
             }
         }
+    }
+}
+
+/// A browser that asked for something.
+struct Visit {
+    stream: TcpStream,
+    target: String,
+    lang: Lang,
+}
+
+impl Visit {
+    async fn answer(mut self, page: &Page<'_>) {
+        let response = page.response(self.lang);
+        let sent = timeout(REQUEST_TIME, async {
+            self.stream.write_all(&response).await?;
+            self.stream.shutdown().await
+        });
+        // A browser that went away has seen enough.
+        let _ = sent.await;
     }
 }
 
@@ -150,29 +168,25 @@ async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
     .await
 }
 
-/// The target of a GET request; anything else is answered by closing.
-async fn read_target(mut stream: TcpStream) -> Option<(TcpStream, String)> {
+/// A GET request; anything else is answered by closing.
+async fn read_request(mut stream: TcpStream) -> Option<Visit> {
     let mut head = Vec::new();
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
         if stream.read_buf(&mut head).await.ok()? == 0 || head.len() > HEAD_CAP {
             return None;
         }
     }
-    let line = head.split(|byte| *byte == b'\r').next()?;
-    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    // Cookies of other programs on localhost may be in any encoding.
+    let head = String::from_utf8_lossy(&head);
+    let mut lines = head.split("\r\n");
+    let mut words = lines.next()?.split(' ');
+    let fields = lines.filter_map(|line| line.split_once(':'));
+    let asked = fields.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("accept-language"));
+    let lang = Lang::accepted(asked.map_or("", |(_, value)| value.trim()));
     match (words.next()?, words.next()?, words.next()?) {
         ("GET", target, version) if target.starts_with('/') && version.starts_with("HTTP/1.") => {
-            Some((stream, target.to_owned()))
+            Some(Visit { stream, target: target.to_owned(), lang })
         }
         _ => None,
     }
-}
-
-async fn send(mut stream: TcpStream, response: Vec<u8>) {
-    let sent = timeout(REQUEST_TIME, async {
-        stream.write_all(&response).await?;
-        stream.shutdown().await
-    });
-    // A browser that went away has seen enough.
-    let _ = sent.await;
 }

@@ -126,6 +126,32 @@ async fn an_error_that_comes_back_is_shown_escaped_and_ends_the_wait() {
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
 }
 
+/// Cookies of other programs on localhost come along in any encoding.
+#[tokio::test]
+async fn the_page_behind_a_sign_in_is_in_the_language_of_the_browser() {
+    let (_endpoint, _app, request) = request(Grant::AuthorizationCode).await;
+    let listener = RedirectListener::bind(None).await.unwrap();
+    let redirect = listener.redirect().clone();
+    let state = field(request.url(), "state");
+    let asks =
+        |target: &str, fields: &[u8]| [b"GET ", target.as_bytes(), b" HTTP/1.1\r\n", fields, b"\r\n\r\n"].concat();
+    let browser = async {
+        let forged =
+            raw_visit(&redirect, &asks("/?code=c&state=x", b"accept-language: ja,en;q=0.5\r\nCookie: \xff")).await;
+        assert!(
+            forged.contains("<html lang=\"ja\">") && forged.contains("この応答は別のサインインのものです。"),
+            "{forged}"
+        );
+        let other = raw_visit(&redirect, &asks("/?code=c&state=x", b"Accept-Language: de")).await;
+        assert!(other.contains("<html lang=\"en\">") && other.contains("belongs to another sign-in"), "{other}");
+        let answer = format!("/?error=access_denied&error_description=AADSTS65004:+no&state={state}");
+        raw_visit(&redirect, &asks(&answer, b"Accept-Language: ja")).await
+    };
+    let (said, end) = tokio::join!(browser, listener.code(&request));
+    assert_eq!(end.unwrap_err().entry.id, "consent-declined");
+    assert!(said.contains("同意の画面でキャンセルされました。（access_denied: AADSTS65004: no）"), "{said}");
+}
+
 #[tokio::test]
 async fn the_listener_takes_a_port_that_is_free_on_both_loopback_addresses() {
     let first = RedirectListener::bind(None).await.unwrap();

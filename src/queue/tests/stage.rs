@@ -154,7 +154,7 @@ pub struct Kept {
     pub postmaster: Option<String>,
     pub max_bytes: u64,
     /// Holds the clock back: see the head of the module.
-    _still: std_mpsc::Sender<()>,
+    pub _still: std_mpsc::Sender<()>,
 }
 
 impl Default for Kept {
