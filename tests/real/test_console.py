@@ -108,7 +108,7 @@ class Console(RealTest):
 
     def test_a_captured_message_is_looked_at_and_dropped_after_a_question(self):
         with self.daemon.config.open("a") as file:
-            file.write(COMMISSIONING.format(account=CAROL, password=hashed(self.password)))
+            file.write(COMMISSIONING.format(account=CAROL, password=hashed(self.daemon.binary, self.password)))
         self.daemon.restart()
         self.enter()
         with self.smtp() as smtp:
