@@ -2,19 +2,24 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use gatepost::{
     base::Protocol,
     config::{self, Surroundings},
 };
+use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
 };
+use tokio_rustls::TlsAcceptor;
 
-use crate::world::{Answers, FOR_NOW, HEAD, IN, Plan, World, in_each_protocol};
+use crate::world::{Answers, BOB, FOR_NOW, HEAD, IN, Plan, World, account, in_each_protocol, stage};
 
 const NAME: &str = "mail.contoso.example";
 
@@ -128,6 +133,56 @@ async fn mail_of_all_protocols_goes_through_either_kind_of_proxy_and_nothing_bes
         expected.sort();
         assert_eq!(asked, expected, "each connection, by name");
     }
+}
+
+/// A webhook of that name, which the CA file is made to prove. Its port, and what it is sent.
+async fn hook(ca_file: &Path) -> (u16, mpsc::Receiver<String>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec![NAME.to_owned()]).unwrap().self_signed(&key).unwrap();
+    let roots = std::fs::read_to_string(ca_file).unwrap() + &certificate.pem();
+    std::fs::write(ca_file, roots).unwrap();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    let tls = tls.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let tls = TlsAcceptor::from(Arc::new(tls.with_single_cert(vec![certificate.der().clone()], key).unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let mut stream = tls.accept(tcp).await.unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"}") {
+                assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await.unwrap();
+            tell.send(String::from_utf8(seen).unwrap()).await.unwrap();
+        }
+    });
+    (port, told)
+}
+
+#[tokio::test]
+async fn a_webhook_goes_through_the_http_proxy_and_mail_through_its_own_and_neither_through_the_other() {
+    let (for_http, for_mail) = (Proxy::start(None).await, Proxy::start(None).await);
+    let plan = Plan {
+        network: format!("http-proxy = \"http://{}\"\nmail-proxy = \"http://{}\"", for_http.address, for_mail.address),
+        upstream: Some(NAME),
+        more: account(BOB, ""),
+        ..Plan::default()
+    };
+    let (sandbox, dir, file) = stage(&plan).await;
+    let (port, mut told) = hook(&dir.path().join("ca.pem")).await;
+    let notify = format!("[notify]\nwebhook = \"https://{NAME}:{port}/hooks/x\"\n");
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + &notify).unwrap();
+    let world = World::on(sandbox, dir, &file).await;
+    // Nobody signed Bob in.
+    let event = tokio::time::timeout(Duration::from_secs(20), told.recv()).await.unwrap().unwrap();
+    assert!(event.contains("\"event\":\"sign-in-needed\"") && event.contains(BOB), "{event}");
+    login_everywhere(&world, IN).await;
+    assert_eq!(for_http.asked(), [format!("{NAME}:{port}")]);
+    let mail = for_mail.asked();
+    assert!(mail.len() == 3 && !mail.contains(&format!("{NAME}:{port}")), "{mail:?}");
 }
 
 #[tokio::test]

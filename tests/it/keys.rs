@@ -294,7 +294,7 @@ async fn a_key_of_an_environment_variable_opens_the_store_and_another_one_does_n
     let program = Program::from(daemon).await;
     logs_in_everywhere(&program).await;
     program.killed().await;
-    let other = command(&["status"], &file).env("POST_KEY", "A".repeat(43) + "=").output().unwrap();
+    let other = command(&["run"], &file).env("POST_KEY", "A".repeat(43) + "=").output().unwrap();
     let errors = String::from_utf8_lossy(&other.stderr).into_owned();
     assert!(!other.status.success() && errors.contains("is not the one that sealed"), "{errors}");
 }

@@ -8,9 +8,10 @@ use std::{
 };
 
 use gatepost::{
+    base::Protocol,
     config,
     sandbox::{Mishap, MishapKind},
-    store::{EndedSignIn, Store},
+    store::{EndedSignIn, Store, TokenRow},
 };
 use serde_json::Value;
 use tokio::{
@@ -18,7 +19,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::world::{ANN, BOB, FOR_GOOD, PROTOCOLS, Plan, World, account, in_each_protocol, journal};
+use crate::world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, World, account, in_each_protocol, journal};
 
 /// A service that answers in turn, then always 200; it remembers what it was sent.
 struct Hook {
@@ -302,6 +303,84 @@ async fn the_next_end_that_a_policy_makes_is_told_and_shown() {
     for protocol in PROTOCOLS {
         assert!(world.login(protocol, ANN, crate::world::PASSWORD).await.starts_with(crate::world::IN.of(protocol)));
     }
+}
+
+/// What is stored of Ann, changed beside the daemon.
+async fn change_row(dir: &std::path::Path, change: impl FnOnce(&mut TokenRow)) {
+    let store = Store::open(&crate::world::settings(dir)).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    let found = store.token(&key).await.unwrap();
+    let mut row = found.row.unwrap();
+    change(&mut row);
+    assert!(store.save_token(&key, found.version, &row).await.unwrap());
+}
+
+fn days_ago(days: f64) -> Option<std::time::SystemTime> {
+    Some(std::time::SystemTime::now() - Duration::from_secs_f64(days * 86_400.0))
+}
+
+#[tokio::test]
+async fn what_a_policy_did_once_by_the_providers_own_answer_is_told_ahead_the_next_time() {
+    let hook = Hook::start(&[]).await;
+    let plan = Plan { more: hook.section(), ..refusing(70_043) };
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    change_row(dir.path(), |row| (row.signed_in_at, row.last_refresh) = (days_ago(7.0), days_ago(0.04))).await;
+    let world = World::on(sandbox, dir, &file).await;
+    world.ann_hears(Protocol::Imap, FOR_GOOD).await;
+    hook.until(1).await;
+    assert_eq!(words(&hook.got()[0]), ["sign-in-needed", "sign-in-frequency", "critical"]);
+
+    world.sandbox.faults().set(|faults| faults.identity.mishap = None);
+    let refresh = world.sandbox.issue_refresh_token(ANN);
+    change_row(world.dir.path(), |row| {
+        (row.refresh, row.failure, row.signed_in_at) = (Some(refresh), None, days_ago(6.5));
+    })
+    .await;
+    world.ann_hears(Protocol::Imap, IN).await;
+    hook.until(3).await;
+    let mut events = hook.got().split_off(1);
+    events.sort_by_key(|event| event["event"].as_str().map(str::to_owned));
+    assert_eq!(words(&events[0]), ["sign-in-again-ok", "", "info"]);
+    assert_eq!(words(&events[1]), ["sign-in-ending", "sign-in-frequency", "critical"]);
+    let cause = events[1]["cause"].as_str().unwrap();
+    assert!(cause.contains("after about 7 days. It was seen once so far, so the date is a guess"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_about_to_die_of_disuse_is_told_and_shown() {
+    let hook = Hook::start(&[]).await;
+    let down = Mishap::new(MishapKind::Status { status: 503, retry_after: None });
+    let plan = Plan {
+        app: "refresh-idle-days = 90".into(),
+        more: hook.section(),
+        ..Plan::faulty(|faults| faults.identity.mishap = Some(down))
+    };
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    change_row(dir.path(), |row| (row.signed_in_at, row.last_refresh) = (days_ago(99.0), days_ago(84.5))).await;
+    let world = World::on(sandbox, dir, &file).await;
+    hook.until(1).await;
+    let event = hook.got().remove(0);
+    assert_eq!(words(&event), ["sign-in-ending", "sign-in-expired", "warning"]);
+    assert_eq!(event["days-left"], 5);
+    let due: jiff::Timestamp = event["due"].as_str().unwrap().parse().unwrap();
+    let line = format!("gatepost_next_sign_in_timestamp_seconds{{reason=\"unused\"}} {}", due.as_second());
+    let metrics = world.metrics().await;
+    assert!(metrics.contains(&line), "{line} in {metrics}");
+}
+
+#[tokio::test]
+async fn a_refusal_that_no_sign_in_cures_is_told_with_the_step_that_does() {
+    let hook = Hook::start(&[]).await;
+    let world = World::with(Plan { more: hook.section(), ..refusing(7_000_222) }).await;
+    let said = world.login(Protocol::Imap, ANN, PASSWORD).await;
+    assert!(said.ends_with("[gatepost client-secret-expired]"), "{said}");
+    hook.until(1).await;
+    let event = hook.got().remove(0);
+    assert_eq!(words(&event), ["sign-in-refused", "client-secret-expired", "critical"]);
+    let text = event["text"].as_str().unwrap();
+    assert!(text.contains(&format!("mail of {ANN} stands still, the provider gives no token.")), "{text}");
+    assert!(!text.contains("gatepost login"), "{text}");
+    assert!(world.metrics().await.contains("gatepost_sign_ins{phase=\"refused\"} 1"));
 }
 
 /// Ann signed in six days and a half ago, and two of her sign-ins before lived for a week.

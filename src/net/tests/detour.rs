@@ -297,6 +297,43 @@ async fn what_failed_behind_the_proxy_keeps_its_cause() {
     assert!(!cause.trim().is_empty(), "{text}");
 }
 
+/// In brackets (RFC 9110 7.2), or as 16 bytes (RFC 1928 5); so may the answer be.
+#[tokio::test]
+async fn an_ipv6_address_is_asked_for_as_one_by_a_proxy_that_is_at_one() {
+    for (scheme, host) in [("http", "2001:db8::1"), ("socks5", "[2001:db8::1]")] {
+        let listener = TcpListener::bind("[::1]:0").await.unwrap();
+        let through = proxy(&format!("{scheme}://{}", listener.local_addr().unwrap()));
+        let serve = async {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            if scheme == "http" {
+                let expected = "CONNECT [2001:db8::1]:993 HTTP/1.1\r\nHost: [2001:db8::1]:993\r\n";
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    asked.push(tcp.read_u8().await.unwrap());
+                }
+                assert!(asked.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&asked));
+                tcp.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            } else {
+                tcp.read_exact(&mut [0; 3]).await.unwrap();
+                tcp.write_all(b"\x05\x00").await.unwrap();
+                let mut asked = [0; 22];
+                tcp.read_exact(&mut asked).await.unwrap();
+                assert_eq!(asked[..8], [5, 1, 0, 4, 0x20, 0x01, 0x0d, 0xb8]);
+                assert_eq!(asked[8..], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 0xe1]);
+                tcp.write_all(&[&[5, 0, 0, 4][..], &[9; 18]].concat()).await.unwrap();
+            }
+            tcp.write_all(b"* OK hi\r\n").await.unwrap();
+            tcp
+        };
+        let mail = Upstream { host: host.to_owned(), port: 993, tls: UpstreamTls::StartTls };
+        let tls = Authority::new().client();
+        let (stream, _tcp) = tokio::join!(dial(&mail, Some(&through), &tls, soon()), serve);
+        let mut greeting = [0; 9];
+        tokio::time::timeout_at(soon(), stream.unwrap().read_exact(&mut greeting)).await.expect("it is lost").unwrap();
+        assert_eq!(&greeting, b"* OK hi\r\n");
+    }
+}
+
 /// Nothing but what the URL says.
 #[tokio::test]
 async fn the_password_of_the_url_is_what_the_proxy_gets() {

@@ -167,7 +167,7 @@ impl Default for Kept {
         // So that it can be put back.
         wall.ahead.store(1_000_000, Ordering::SeqCst);
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, _still: hold }
+        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, still: hold }
     }
 }
 

@@ -168,7 +168,6 @@ password = "hunter2"
         "gatepost.toml:12:1: `app.contoso.grant`: \"service-acount\" is not a choice here\nhint: did you mean",
         "gatepost.toml:14:1: `account[0].adress` is not a known key\nhint: did you mean `address`?",
         "gatepost.toml:17:1: `account[1].app`: there is no [app.contso]\nhint: did you mean \"contoso\"?",
-        "gatepost.toml:18:1: `delivery = \"queue\"` is not available in this version",
         "gatepost.toml:19:1: `account[1].password` is not a password hash",
     ] {
         assert!(text.contains(expected), "missing: {expected}\nin:\n{text}");
