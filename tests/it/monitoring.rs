@@ -68,6 +68,7 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
     let world = World::with(Plan { app, more, ..Plan::default() }).await;
     let mut copier = world.greeted(Protocol::Smtp).await;
     assert!(copier.message("queued").await.starts_with("250 "));
+    // From here on both a copier and a program are connected.
     let delivered = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} 1";
     world.until("the delivery", |world| world.counts(delivered)).await;
     let mut smtp = world.smtp_as_ann().await;
@@ -77,7 +78,7 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
     imap.exchange(&format!("a LOGIN {ANN} wrong"), "a NO ").await;
     let mut pop3 = world.pop3_as_ann().await;
     pop3.exchange("STAT", "+OK").await;
-    let text = world.metrics().await;
+    let text = world.metrics_with("gatepost_queue_messages{state=\"waiting\"} 0\n").await;
     let there = families(&text);
     let monitoring = concat!(env!("CARGO_MANIFEST_DIR"), "/config/monitoring");
     for file in ["alerts.yml", "grafana.json"] {
@@ -99,8 +100,8 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
             }
         }
     }
-    for (family, protocol) in [("login", "smtp"), ("sign_on", "pop3")] {
-        let counted = format!("gatepost_{family}_seconds_count{{protocol=\"{protocol}\"}} 1");
+    for (family, protocol, n) in [("login", "smtp", 2), ("sign_on", "pop3", 1)] {
+        let counted = format!("gatepost_{family}_seconds_count{{protocol=\"{protocol}\"}} {n}");
         assert!(text.contains(&counted), "{counted} in {text}");
     }
     for line in [
@@ -119,7 +120,7 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
         "gatepost_sign_ins{phase=\"sign-in-needed\"} 0",
         "gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"contoso\"} 4070908800",
         "gatepost_notifications_total{channel=\"command\",outcome=\"failed\"} 0",
-        "gatepost_sessions_open{protocol=\"smtp\",stage=\"relaying\"} 1",
+        "gatepost_sessions_open{protocol=\"smtp\",stage=\"relaying\"} 2",
         "gatepost_sessions_open{protocol=\"pop3\",stage=\"splicing\"} 1",
         "gatepost_sessions_open{protocol=\"imap\",stage=\"authenticating\"} 1",
     ] {

@@ -81,8 +81,7 @@ async fn a_daemon_delivers_what_the_one_before_it_took_over() {
     assert!(text.contains("Subject: left behind\r\n") && text.ends_with("\r\n.hello\r\n"), "{text}");
     let counted = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} 1";
     world.until("the outcome", |world| world.counts(counted)).await;
-    let metrics = world.metrics().await;
-    assert!(metrics.contains("gatepost_queue_messages{state=\"waiting\"} 0\n"), "{metrics}");
+    world.metrics_with("gatepost_queue_messages{state=\"waiting\"} 0\n").await;
     let World { daemon, dir, .. } = world;
     daemon.drain().await;
     assert!(is_empty(dir.path()).await, "neither row nor file stays");

@@ -35,8 +35,10 @@ async fn the_queue_shows_what_waits_what_is_held_and_why_nothing_goes() {
     })
     .await;
     let mut browser = Browser::inside(&world).await;
-    let page = browser.until("/queue", "<code>sign-in-missing</code>").await;
-    for words in ["… waiting", "‖ on hold", "captured (capture = true)", "Mailboxes that cannot send now", BOB] {
+    browser.until("/queue", "<code>sign-in-missing</code>").await;
+    let page = browser.until("/queue", "… waiting").await;
+    for words in ["sign-in-missing", "‖ on hold", "captured (capture = true)", "Mailboxes that cannot send now", BOB]
+    {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.contains("Queued messages: taken over 0"), "the plot says its numbers: {page}");
