@@ -98,6 +98,15 @@ impl Register {
         Some((Admitted { account, client: None }, password))
     }
 
+    /// Whose login this is among those that the configuration names, right or wrong: for the books alone.
+    pub fn whose(&self, login: &str) -> Option<Admitted> {
+        let login = login.to_lowercase();
+        if let Some(client) = self.clients.get(&login) {
+            return Some(Admitted { account: client.account.clone(), client: Some(client.clone()) });
+        }
+        self.logins.get(&login).map(|account| Admitted { account: account.clone(), client: None })
+    }
+
     /// Checks a claim, and has an answer by `deadline`. Wrong users and wrong passwords get the same answer after the
     /// same work; guessing waits its turn (see [`Guesses`]). An authzid of somebody else is refused like a wrong
     /// password.

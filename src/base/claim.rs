@@ -56,6 +56,8 @@ pub struct Claim {
     pub password: Secret,
     /// SASL authorization identity where it differs from `login`; anyone else's is refused (RFC 4616, 2).
     pub authzid: Option<String>,
+    /// How it was said: a SASL mechanism, or the protocol's own command.
+    pub mechanism: &'static str,
 }
 
 /// A short-lived access token and the number of the fetch that brought it.

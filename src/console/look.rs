@@ -9,6 +9,7 @@ use axum::{
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
 };
+use jiff::Timestamp;
 
 use super::{Console, visits::Visit, words::Words};
 use crate::{
@@ -58,6 +59,21 @@ impl Frame<'_> {
 
     pub fn span(&self, seconds: &u64) -> String {
         self.lang.span(*seconds)
+    }
+
+    /// Octets as people say them.
+    pub fn size(&self, bytes: &u64) -> String {
+        match bytes {
+            0..1024 => format!("{bytes} B"),
+            1024..1_048_576 => format!("{} KiB", bytes / 1024),
+            _ => format!("{:.1} MiB", *bytes as f64 / 1_048_576.0),
+        }
+    }
+
+    /// Seconds since 1970 as a moment that everybody reads alike.
+    pub fn moment(&self, at: &u64) -> String {
+        let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_second(at).ok());
+        at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
     }
 
     pub fn version(&self) -> &'static str {

@@ -7,13 +7,16 @@
 
 mod access;
 mod account_page;
+mod clients_page;
 mod connections;
 mod entry;
 mod look;
 mod mailboxes;
+mod message_page;
 mod overview;
 mod plot;
 mod queue;
+mod queue_page;
 mod sheet;
 mod sign_ins;
 mod status;
@@ -173,7 +176,11 @@ fn pages(console: &Arc<Console>) -> Router<Arc<Console>> {
         .route("/accounts/{address}/paste", post(account_page::paste))
         .route("/accounts/{address}/cancel", post(account_page::cancel))
         .route("/accounts/{address}/sheet", get(sheet::of_account))
+        .route("/clients", get(clients_page::page))
         .route("/clients/{name}", get(sheet::of_client))
+        .route("/queue", get(queue_page::page))
+        .route("/queue/{id}", get(message_page::page))
+        .route("/queue/{id}/{order}", get(message_page::question).post(message_page::order))
         .route("/leave", post(entry::leave))
         .route_layer(middleware::from_fn_with_state(console.clone(), look::visitors_only));
     Router::new()
@@ -245,6 +252,8 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
     let first = |end: fn(&SignInState) -> Option<Timestamp>| states.iter().filter_map(end).min();
     let policy = first(|state| state.policy_ends_at);
     console.meter.next_sign_in(&[("policy", policy), ("unused", first(|state| state.idle_until))]);
+    let clients = console.clients();
+    console.meter.client_successes(clients.iter().map(|client| client.name.as_str()));
     console.queue.measure();
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     (kind, console.meter.text()).into_response()

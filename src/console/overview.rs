@@ -58,15 +58,6 @@ impl Overview<'_> {
     fn stage(&self, stage: &Stage) -> &'static str {
         catalog::stage(*stage, self.frame.lang)
     }
-
-    /// Octets as people say them.
-    fn size(&self, bytes: &u64) -> String {
-        match bytes {
-            0..1024 => format!("{bytes} B"),
-            1024..1_048_576 => format!("{} KiB", bytes / 1024),
-            _ => format!("{:.1} MiB", *bytes as f64 / 1_048_576.0),
-        }
-    }
 }
 
 struct FaultRow {

@@ -10,6 +10,9 @@ const GAP: u64 = 3;
 
 pub struct Plot {
     pub title: &'static str,
+    pub well: &'static str,
+    /// Empty: nothing of the kind is counted.
+    pub not_well: &'static str,
     pub accepted: u64,
     pub failed: u64,
     pub svg: String,
@@ -17,11 +20,14 @@ pub struct Plot {
 
 impl Plot {
     /// `hours` oldest first. `title` and the two words beside the numbers are ours, not a peer's.
-    pub fn new(title: &'static str, well: &str, not_well: &str, hours: &[Hour]) -> Self {
+    pub fn new(title: &'static str, well: &'static str, not_well: &'static str, hours: &[Hour]) -> Self {
         let (accepted, failed) = hours.iter().fold((0, 0), |(a, f), hour| (a + hour.accepted, f + hour.failed));
         let most = hours.iter().map(|hour| hour.accepted + hour.failed).max().unwrap_or_default().max(1);
         let step = WIDTH / hours.len().max(1) as u64;
-        let label = format!("{title}: {well} {accepted}, {not_well} {failed}");
+        let mut label = format!("{title}: {well} {accepted}");
+        if !not_well.is_empty() {
+            let _ = write!(label, ", {not_well} {failed}");
+        }
         let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\">");
         for (at, hour) in hours.iter().enumerate() {
             let left = at as u64 * step;
@@ -31,7 +37,7 @@ impl Plot {
         }
         let base = HEIGHT - 1;
         let _ = write!(svg, "<line class=\"axis\" x1=\"0\" y1=\"{base}\" x2=\"{WIDTH}\" y2=\"{base}\"/></svg>");
-        Self { title, accepted, failed, svg }
+        Self { title, well, not_well, accepted, failed, svg }
     }
 }
 

@@ -37,18 +37,24 @@ pub struct Search {
 impl Search {
     /// `None`: there is no such state. One more than is shown, to know whether there are more.
     fn filter(self) -> Option<(QueueFilter, usize)> {
-        let (is_held, is_under_way) = match self.state.as_deref() {
-            None => (None, None),
-            Some("waiting") => (Some(false), Some(false)),
-            Some("under-way") => (None, Some(true)),
-            Some("held") => (Some(true), Some(false)),
-            Some(_) => return None,
-        };
+        let (is_held, is_under_way) = by_state(self.state.as_deref())?;
         let shown = self.limit.unwrap_or(SHOWN).min(SHOWN_CAP);
         let Self { account, sender, recipient, client, .. } = self;
-        let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, most: shown + 1 };
+        let most = shown + 1;
+        let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most };
         Some((filter, shown as usize))
     }
+}
+
+/// Held, and under way, of the messages of a state; the outer `None`: there is no such state.
+pub(super) fn by_state(word: Option<&str>) -> Option<(Option<bool>, Option<bool>)> {
+    Some(match word {
+        None => (None, None),
+        Some("waiting") => (Some(false), Some(false)),
+        Some("under-way") => (None, Some(true)),
+        Some("held") => (Some(true), Some(false)),
+        Some(_) => return None,
+    })
 }
 
 pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Query<Search>) -> Response {

@@ -4,94 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode},
+    encoding::{DescriptorEncoder, EncodeMetric, text::encode},
     metrics::{MetricType, counter::Counter, family::Family, gauge::ConstGauge, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
 use jiff::Timestamp;
 
-use super::{Board, Day, Messages, Recent, Used};
+use super::{Board, Clients, Day, Messages, Recent, Used, labels::*};
 use crate::base::{Fault, Protocol, Stage};
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ProtocolLabel {
-    protocol: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct LoginLabel {
-    protocol: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct FaultLabel {
-    protocol: &'static str,
-    kind: &'static str,
-    id: &'static str,
-    stage: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct BytesLabel {
-    protocol: &'static str,
-    direction: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OutcomeLabel {
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OpenLabel {
-    protocol: &'static str,
-    stage: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct PhaseLabel {
-    phase: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct NotificationLabel {
-    channel: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct EndingLabel {
-    what: &'static str,
-    name: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct DeliveryLabel {
-    outcome: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct StateLabel {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReasonLabel {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct RepairLabel {
-    repair: &'static str,
-}
 
 /// In seconds: from a login on the same machine to a mail program's patience.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-type Timed = Family<ProtocolLabel, Histogram, fn() -> Histogram>;
+type Timed<L = ProtocolLabel> = Family<L, Histogram, fn() -> Histogram>;
 
 fn clock() -> Histogram {
     Histogram::new(BUCKETS)
@@ -103,6 +29,17 @@ fn told_nobody() -> Family<NotificationLabel, Counter> {
     for channel in ["command", "webhook"] {
         for told in Told::ALL {
             drop(family.get_or_create(&NotificationLabel { channel, outcome: told.as_str() }));
+        }
+    }
+    family
+}
+
+/// All there can be, as above.
+fn waits() -> Timed<RoomLabel> {
+    let family = Timed::new_with_constructor(clock as fn() -> Histogram);
+    for room in [Room::Connection, Room::Message] {
+        for outcome in ["found", "none"] {
+            drop(family.get_or_create(&RoomLabel { room: room.as_str(), outcome }));
         }
     }
     family
@@ -151,6 +88,22 @@ impl Outcome {
     }
 }
 
+/// What somebody waited for within the limits of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    Connection,
+    Message,
+}
+
+impl Room {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Room::Connection => "connection",
+            Room::Message => "message",
+        }
+    }
+}
+
 /// How it went to tell somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
@@ -192,6 +145,8 @@ pub struct Meter {
     queue_messages: Family<StateLabel, Gauge>,
     queue_oldest: Gauge,
     queue_bytes: Gauge,
+    client_success: Family<ClientLabel, Gauge>,
+    governor_wait: Timed<RoomLabel>,
     login_seconds: Timed,
     sign_on_seconds: Timed,
     message_seconds: Histogram,
@@ -200,8 +155,13 @@ pub struct Meter {
     pub recent: Arc<Recent>,
     pub last_messages: Arc<Messages>,
     pub used_mailboxes: Arc<Used>,
+    pub clients: Arc<Clients>,
     pub logins_by_hour: Arc<Day>,
     pub messages_by_hour: Arc<Day>,
+    /// Messages that the queue took over.
+    pub queued_by_hour: Arc<Day>,
+    /// Recipients of queued messages: delivered, or failed for good.
+    pub delivered_by_hour: Arc<Day>,
 }
 
 impl Default for Meter {
@@ -255,6 +215,13 @@ impl Meter {
         registry.register("queue_oldest_seconds", "Age of the oldest message that is not held", queue_oldest.clone());
         let queue_bytes = Gauge::default();
         registry.register("queue_bytes", "Octets of all message bodies on disk", queue_bytes.clone());
+        let client_success = Family::default();
+        let what =
+            "When a [[client]] had its last message accepted or, by IMAP and POP3, signed on; in seconds since 1970";
+        registry.register("client_last_success_timestamp_seconds", what, client_success.clone());
+        let governor_wait = waits();
+        let what = "How long a message waited for room within the limits of its mailbox, and whether there was any";
+        registry.register("governor_wait_seconds", what, governor_wait.clone());
         let login_seconds = Timed::new_with_constructor(clock);
         registry.register("login_seconds", "From complete credentials to the answer", login_seconds.clone());
         let sign_on_seconds = Timed::new_with_constructor(clock);
@@ -285,6 +252,8 @@ impl Meter {
             queue_messages,
             queue_oldest,
             queue_bytes,
+            client_success,
+            governor_wait,
             login_seconds,
             sign_on_seconds,
             message_seconds,
@@ -293,8 +262,11 @@ impl Meter {
             recent: Arc::default(),
             last_messages: Arc::default(),
             used_mailboxes: Arc::default(),
+            clients: Arc::default(),
             logins_by_hour: Arc::default(),
             messages_by_hour: Arc::default(),
+            queued_by_hour: Arc::default(),
+            delivered_by_hour: Arc::default(),
         }
     }
 
@@ -361,7 +333,27 @@ impl Meter {
     /// of a fault.
     pub fn queue_deliveries(&self, outcome: &'static str, reason: &'static str, recipients: u64) {
         if recipients > 0 {
+            if outcome != "deferred" {
+                self.delivered_by_hour.add(outcome == "delivered", recipients);
+            }
             self.queue_deliveries.get_or_create(&DeliveryLabel { outcome, reason }).inc_by(recipients);
+        }
+    }
+
+    /// Somebody waited for room within the limits of a mailbox; `found`: there was some in time.
+    pub fn waited_for_room(&self, room: Room, found: bool, took: Duration) {
+        let label = RoomLabel { room: room.as_str(), outcome: if found { "found" } else { "none" } };
+        self.governor_wait.get_or_create(&label).observe(took.as_secs_f64());
+    }
+
+    /// When something went well last for each of these clients of the configuration; who is no more goes.
+    pub fn client_successes<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        self.client_success.clear();
+        for name in names {
+            if let Some(at) = self.clients.last_success(name) {
+                let gauge = self.client_success.get_or_create(&ClientLabel { client: name.to_owned() });
+                gauge.set(i64::try_from(at).unwrap_or(i64::MAX));
+            }
         }
     }
 

@@ -43,7 +43,12 @@ impl Slots {
 
 impl Day {
     pub fn count(&self, is_well: bool) {
-        self.count_at(SystemTime::now(), is_well);
+        self.add(is_well, 1);
+    }
+
+    /// The same for several at once.
+    pub fn add(&self, is_well: bool, times: u64) {
+        self.count_at(SystemTime::now(), is_well, times);
     }
 
     /// Oldest first; the last one is the hour that runs.
@@ -51,15 +56,15 @@ impl Day {
         self.hours_at(SystemTime::now())
     }
 
-    fn count_at(&self, now: SystemTime, is_well: bool) {
+    fn count_at(&self, now: SystemTime, is_well: bool, times: u64) {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         slots.turn_to(hour_of(now));
         let newest = slots.newest;
         let hour = slots.slot(newest);
         if is_well {
-            hour.accepted += 1;
+            hour.accepted += times;
         } else {
-            hour.failed += 1;
+            hour.failed += times;
         }
     }
 
@@ -95,7 +100,7 @@ mod tests {
     fn a_day_ends_with_the_hour_that_runs_and_forgets_what_is_older() {
         let day = Day::default();
         for (when, is_well) in [(0, true), (0, false), (1, true), (23, true), (23, true)] {
-            day.count_at(at(when), is_well);
+            day.count_at(at(when), is_well, 1);
         }
         let hours = day.hours_at(at(23));
         assert_eq!((hours[0], hours[1], hours[23]), (hour(1, 1), hour(1, 0), hour(2, 0)));
@@ -107,8 +112,8 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_loses_nothing() {
         let day = Day::default();
-        day.count_at(at(5), true);
-        day.count_at(at(2), true);
+        day.count_at(at(5), true, 1);
+        day.count_at(at(2), true, 1);
         assert_eq!(day.hours_at(at(5))[23], hour(2, 0));
     }
 }

@@ -19,6 +19,9 @@ pub struct MessageView {
     /// Name of the rule that let the client in, or `login`.
     pub client: String,
     pub sender: String,
+    /// Its name in the queue, where it was taken over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_id: Option<String>,
     pub recipients: usize,
     pub bytes: u64,
     pub outcome: &'static str,

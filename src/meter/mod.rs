@@ -1,16 +1,19 @@
 //! Counters and the board of live sessions: what `status`, `/metrics` and the log agree on.
 //!
 //! Names begin with `gatepost_`; labels use the same words as the log. No label holds a user name, an address or
-//! anything else that grows without bound.
+//! anything else that grows without bound; the name of a `[[client]]` stands in one, since the configuration bounds those.
 
 mod board;
+mod clients;
 mod counters;
 mod day;
+mod labels;
 mod messages;
 mod used;
 
 pub use board::{Board, Entry, FaultView, Recent, SessionView};
-pub use counters::{Direction, Meter, Outcome, Told};
+pub use clients::{ClientView, Clients, Contact, Incident, Named, Who};
+pub use counters::{Direction, Meter, Outcome, Room, Told};
 pub use day::{Day, Hour};
 pub use messages::{MessageView, Messages, now};
 pub use used::Used;

@@ -23,6 +23,7 @@ use crate::{
         own::MAILBOX_BUSY,
         sign_on::{CONNECTIONS_EXCEEDED, THROTTLED},
     },
+    meter::Room,
     oauth::SignIn,
 };
 
@@ -92,7 +93,10 @@ impl Outbound {
         let mut throttled = None;
         loop {
             stage.set(Stage::Connecting);
-            let Some((seat, idle)) = ledger.seat(client, until).await else {
+            let asked = Instant::now();
+            let seat = ledger.seat(client, until).await;
+            self.meter.waited_for_room(Room::Connection, seat.is_some(), asked.elapsed());
+            let Some((seat, idle)) = seat else {
                 return Err(throttled.unwrap_or_else(|| MAILBOX_BUSY.fault()).at(stage.now()));
             };
             if let Some((channel, keywords)) = self.still_lives(account, idle).await {
@@ -117,7 +121,9 @@ impl Outbound {
 
     /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
     pub async fn turn(&self, account: &Account, client: &str) -> Result<Turn, Fault> {
-        let turn = self.ledger(account).turn(client, Instant::now() + ROOM_WAIT).await;
+        let asked = Instant::now();
+        let turn = self.ledger(account).turn(client, asked + ROOM_WAIT).await;
+        self.meter.waited_for_room(Room::Message, turn.is_some(), asked.elapsed());
         turn.ok_or_else(|| MAILBOX_BUSY.fault())
     }
 

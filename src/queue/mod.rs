@@ -220,6 +220,7 @@ impl Queue {
         body.keep();
         self.enter(sequence, &message);
         drop(turn);
+        self.meter.queued_by_hour.count(true);
         info!(
             queue_id = message.id,
             session = message.session,

@@ -6,12 +6,12 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
-use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, relay::Relay};
+use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, record::who, relay::Relay};
 use crate::{
     account::Admitted,
-    base::{Claim, Fault, Protocol, Stage},
+    base::{Claim, Fault, Protocol, Stage, printable},
     catalog::own::AUTHENTICATION_REQUIRED,
-    meter::{Entry, Outcome},
+    meter::{Contact, Entry, Outcome},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn},
     wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
@@ -21,6 +21,8 @@ use crate::{
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// Failed logins before a connection is closed.
 const GUESSES_PER_CONNECTION: u32 = 10;
+/// Of a refusal in the figures of a client.
+const REFUSAL_CAP: usize = 300;
 /// For reading what a client still sends after our last words, so that they are not lost to a reset.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -153,6 +155,10 @@ impl<'a> Door<'a> {
                 if let Ok(Want::Event(Knock::Login(_) | Knock::Unnamed)) = &want {
                     self.entry.set_stage(Stage::Authenticating);
                 }
+                let asked = match &want {
+                    Ok(Want::Event(Knock::Login(claim))) => Some((claim.login.clone(), claim.mechanism)),
+                    _ => None,
+                };
                 let admission = match want {
                     Err(broken) => {
                         self.lost(&mut client, &broken).await;
@@ -187,10 +193,13 @@ impl<'a> Door<'a> {
                 };
                 match signed_on {
                     Ok((admitted, beyond)) => {
+                        let contact = self.contact(&client, asked.map(|(_, mechanism)| mechanism));
+                        self.gate.meter.clients.came(&who(&admitted), contact);
                         return Box::pin(self.welcome(client, front, admitted, beyond, knocked)).await;
                     }
                     Err((admitted, fault)) => {
                         self.refused(admitted.as_ref(), &fault, knocked);
+                        self.turned_away(&client, admitted, asked, &fault);
                         front.refuse(&fault);
                         failures += 1;
                         // Our own work was nothing that the client took its time for.
@@ -306,6 +315,10 @@ impl<'a> Door<'a> {
             session = self.entry.id(), %protocol, peer = %self.peer.address, account = admitted.account.address,
             client = admitted.client_name(), "signed on"
         );
+        // What SMTP is for is a message.
+        if protocol != Protocol::Smtp {
+            self.gate.meter.clients.went_well(&who(&admitted), String::new(), None);
+        }
         Some(Box::new(Through { client, unread: front.into_unread(), admitted, beyond }))
     }
 
@@ -328,6 +341,26 @@ impl<'a> Door<'a> {
         let fault = fault.clone().at(self.entry.stage());
         self.gate.meter.fault(protocol, account, &fault);
         warn!(session = self.entry.id(), %protocol, peer = %self.peer.address, account, owner = fault.owner.as_str(), "refused: {fault}");
+    }
+
+    /// Notes a refusal at the client whose login it was, so that it is seen who cannot get in.
+    fn turned_away(
+        &self,
+        client: &Stream,
+        admitted: Option<Admitted>,
+        asked: Option<(String, &'static str)>,
+        fault: &Fault,
+    ) {
+        let whose = || self.gate.register.whose(&asked.as_ref()?.0);
+        let Some(admitted) = admitted.or_else(whose) else { return };
+        let mechanism = asked.as_ref().map(|(_, mechanism)| *mechanism);
+        let reply = printable(&fault.reply_text(), REFUSAL_CAP);
+        self.gate.meter.clients.was_turned_away(&who(&admitted), reply, self.contact(client, mechanism));
+    }
+
+    fn contact(&self, client: &Stream, mechanism: Option<&'static str>) -> Contact {
+        let peer = self.peer.address.ip().to_canonical();
+        Contact { protocol: self.doorway.protocol.as_str(), peer, tls: client.tls_version(), mechanism }
     }
 
     /// The client is gone, silent or makes no sense.

@@ -13,6 +13,7 @@ mod mending;
 pub mod parting;
 mod proxy;
 mod recipients;
+mod record;
 mod relay;
 mod rights;
 mod sink;

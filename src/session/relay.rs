@@ -15,6 +15,7 @@ use super::{
     admit::linger,
     attend::{Left, attended},
     destination::Destination,
+    record,
     sink::Sink,
     transaction::{self, Envelope},
 };
@@ -187,8 +188,8 @@ impl<'a> Relay<'a> {
         self.body_may_follow = false;
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
-            Command::Mail(mail) => Box::pin(self.mail(mail)).await?,
-            Command::Rcpt(rcpt) => self.rcpt(&rcpt).await?,
+            Command::Mail(mail) => Box::pin(self.mail(mail)).await.inspect(|reply| record::refusal(self, reply))?,
+            Command::Rcpt(rcpt) => self.rcpt(&rcpt).await.inspect(|reply| record::refusal(self, reply))?,
             Command::Data => return Ok(Box::pin(self.data()).await),
             Command::Ehlo(_) => {
                 self.reset().await?;

@@ -11,37 +11,52 @@ use super::{
 use crate::{
     base::{Fault, Protocol},
     outbound::{self, Lost, Report, Verdict},
-    queue::hold,
+    queue::{QueueId, hold},
     spool::{Draft, Spooled},
     wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
 };
 
-/// The reply to the end of data.
-pub(super) async fn hand_over(relay: &Relay<'_>, mail: &Mail, recipients: &[Rcpt], draft: Draft) -> Reply {
+/// The reply to the end of data, and the message's name where the queue has it now.
+pub(super) async fn hand_over(
+    relay: &Relay<'_>,
+    mail: &Mail,
+    recipients: &[Rcpt],
+    draft: Draft,
+) -> (Reply, Option<QueueId>) {
     let message = match draft.finish().await {
         Ok(message) => message,
-        Err(fault) => return not_spooled(&fault),
+        Err(fault) => return (not_spooled(&fault), None),
     };
     let envelope = outbound::Envelope { mail: mail.clone(), recipients: recipients.to_vec() };
     match relay.destination {
-        Destination::Graph => post(relay, &envelope, &message).await,
+        Destination::Graph => (post(relay, &envelope, &message).await, None),
         Destination::Queue => queue(relay, &envelope, message, None).await,
         Destination::Hold => queue(relay, &envelope, message, Some(hold::CAPTURE)).await,
         // Nothing is spooled then.
-        Destination::Upstream => lost_reply(&Lost::Closed),
+        Destination::Upstream => (lost_reply(&Lost::Closed), None),
     }
 }
 
 /// `why`: it waits until somebody lets it go.
-async fn queue(relay: &Relay<'_>, envelope: &outbound::Envelope, message: Spooled, why: Option<&str>) -> Reply {
+async fn queue(
+    relay: &Relay<'_>,
+    envelope: &outbound::Envelope,
+    message: Spooled,
+    why: Option<&str>,
+) -> (Reply, Option<QueueId>) {
     let Relay { gate, entry, admitted, .. } = relay;
     let client = admitted.client_name();
     match gate.queue.accept(&admitted.account, client, entry.id(), envelope, message, why).await {
-        Ok(id) if why.is_some() => Reply::new(250, format!("2.0.0 Kept on hold as {id}, nothing is sent")),
-        Ok(id) => Reply::new(250, format!("2.0.0 Queued as {id}")),
+        Ok(id) => {
+            let text = match why {
+                Some(_) => format!("2.0.0 Kept on hold as {id}, nothing is sent"),
+                None => format!("2.0.0 Queued as {id}"),
+            };
+            (Reply::new(250, text), Some(id))
+        }
         Err(refusal) => {
             warn!(session = entry.id(), account = admitted.account.address, "not queued: {refusal}");
-            refusal.reply()
+            (refusal.reply(), None)
         }
     }
 }

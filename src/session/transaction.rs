@@ -1,4 +1,4 @@
-//! DATA: the message body on its way through, and the one log line about it.
+//! DATA: the message body on its way through.
 //!
 //! The 354 is ours. The header block is read first (cap 256 KiB), then DATA goes upstream and the body streams
 //! through two buffers of fixed size. A refusal, ours or the upstream's, does not stop the reading: the client is
@@ -7,23 +7,22 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use tracing::info;
 
 use super::{
     attend::{Left, attended},
     mending::{HeldBody, is_forced, mended},
+    record::record,
     relay::{Next, Relay, lost_reply, softened},
     rights::Denied,
     sink::{Sink, not_spooled},
     spooled,
 };
 use crate::{
-    base::{Protocol, printable},
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
     message::{FROM_CAP, Headers, Repairs},
-    meter::{self, Direction, MessageView, Outcome},
     net::read_up_to,
     outbound::{Lost, Turn, Unfinished},
+    queue::QueueId,
     wire::{
         lines::Lines,
         smtp::{Body, Mail, Rcpt, Reply, SIZE_LIMIT, body::Flaw},
@@ -77,6 +76,15 @@ impl Envelope {
         self.recipients.push(rcpt);
     }
 
+    pub(super) fn sender(&self) -> &str {
+        &self.mail.address
+    }
+
+    /// Since MAIL.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     pub(super) const fn recipients(&self) -> usize {
         self.recipients.len()
     }
@@ -117,6 +125,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         headers: Headers::default(),
         mail: envelope.mail.clone(),
         repairs: envelope.repairs.clone(),
+        queue_id: None,
         is_ending: false,
         is_doubtful: false,
     };
@@ -154,24 +163,26 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
     }
 }
 
-struct Passage {
-    body: Body,
+pub(super) struct Passage {
+    pub(super) body: Body,
     way: Way,
     /// `None` once it is of no more use to this message or the next.
     sink: Option<Sink>,
     /// Bytes for the upstream: the header block while it is held, then one chunk at a time.
     out: Vec<u8>,
-    octets: u64,
+    pub(super) octets: u64,
     /// What was read of the client, refused or not.
     taken: u64,
     /// The transaction is still open upstream, where the message was refused before DATA.
     owes_reset: bool,
     began: Instant,
     /// As far as the header block was read.
-    headers: Headers,
+    pub(super) headers: Headers,
     mail: Mail,
     /// What was changed so far, in the envelope too.
-    repairs: Repairs,
+    pub(super) repairs: Repairs,
+    /// Its name in the queue, once that has it.
+    pub(super) queue_id: Option<QueueId>,
     /// The final dot may be on its way.
     is_ending: bool,
     /// It was, and nobody answered.
@@ -386,7 +397,9 @@ impl Passage {
             (_, Some(Sink::Spool(draft))) => {
                 let Some(draft) = draft.take() else { return lost_reply(&Lost::Closed) };
                 self.is_ending = true;
-                return spooled::hand_over(relay, &envelope.mail, &envelope.recipients, draft).await;
+                let (reply, queue_id) = spooled::hand_over(relay, &envelope.mail, &envelope.recipients, draft).await;
+                self.queue_id = queue_id;
+                return reply;
             }
             (_, None) => Err(Unfinished::BeforeTheDot(Lost::Closed)),
         };
@@ -418,48 +431,6 @@ fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
     }
     let rest = bytes.get(from..)?;
     memchr::memmem::find(rest, b"\r\n\r\n").map(|at| from + at + 4)
-}
-
-/// The one line per message.
-fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Option<&Reply>) {
-    let outcome = match reply {
-        None => Outcome::Lost,
-        Some(reply) if reply.is_positive() => Outcome::Accepted,
-        Some(reply) if reply.is_transient() => Outcome::RefusedForNow,
-        Some(_) => Outcome::Refused,
-    };
-    relay.gate.meter.message(outcome, envelope.started.elapsed());
-    relay.gate.meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
-    let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
-    passage.repairs.iter().for_each(|repair| relay.gate.meter.repaired(repair.as_str()));
-    let message = MessageView {
-        at: meter::now(),
-        account: relay.admitted.account.address.clone(),
-        client: relay.admitted.client_name().to_owned(),
-        sender: printable(&envelope.mail.address, 320),
-        recipients: envelope.recipients.len(),
-        bytes: passage.octets,
-        outcome: outcome.as_str(),
-        reply: printable(&text, 300),
-        repaired: passage.repairs.to_string(),
-        ms: envelope.started.elapsed().as_millis() as u64,
-    };
-    info!(
-        session = relay.entry.id(),
-        account = message.account,
-        client = message.client,
-        sender = message.sender,
-        recipients = message.recipients,
-        bytes = message.bytes,
-        message_id = passage.headers.message_id,
-        reply = message.reply,
-        ms = message.ms,
-        repaired = message.repaired,
-        normalised_line_feeds = passage.body.normalised(),
-        "message {}",
-        message.outcome
-    );
-    relay.gate.meter.last_messages.push(message);
 }
 
 #[cfg(test)]

@@ -131,6 +131,8 @@ pub struct QueueFilter {
     /// Held, or not.
     pub is_held: Option<bool>,
     pub is_under_way: Option<bool>,
+    /// Those behind this number of acceptance.
+    pub after: Option<i64>,
     /// The first so many.
     pub most: u32,
 }
@@ -198,10 +200,11 @@ impl Store {
                AND (?4 IS NULL OR instr(lower(client), lower(?4)))
                AND (?5 IS NULL OR (hold NOTNULL) = ?5)
                AND (?6 IS NULL OR is_under_way = ?6)
-             ORDER BY sequence LIMIT ?7",
+               AND (?7 IS NULL OR sequence > ?7)
+             ORDER BY sequence LIMIT ?8",
         );
         let rows = rows.bind(&filter.account).bind(&filter.sender).bind(&filter.recipient).bind(&filter.client);
-        let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(i64::from(filter.most));
+        let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(filter.after).bind(i64::from(filter.most));
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {

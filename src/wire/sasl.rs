@@ -89,7 +89,9 @@ impl Exchange {
                 }
                 None => Turn::Malformed("the user name is empty or holds control bytes"),
             },
-            (Mechanism::Login, Some(login)) => Turn::Claim(Claim { login, password: password(&bytes), authzid: None }),
+            (Mechanism::Login, Some(login)) => {
+                Turn::Claim(Claim { login, password: password(&bytes), authzid: None, mechanism: "AUTH LOGIN" })
+            }
         }
     }
 }
@@ -110,7 +112,7 @@ fn plain(bytes: &[u8]) -> Turn {
         Some(other) if other.eq_ignore_ascii_case(&login) => None,
         Some(other) => Some(other),
     };
-    Turn::Claim(Claim { login, password: password(passwd), authzid })
+    Turn::Claim(Claim { login, password: password(passwd), authzid, mechanism: "AUTH PLAIN" })
 }
 
 /// A user name: not empty, no control bytes; UTF-8, else read as Latin-1.

@@ -14,7 +14,9 @@
 mod accounts;
 mod allocations;
 mod app_only;
+mod browser;
 mod cli;
+mod client_pages;
 mod clients;
 mod config;
 mod console;
@@ -40,6 +42,7 @@ mod pop3;
 mod presets;
 mod process;
 mod queue;
+mod queue_pages;
 mod quirks;
 mod repair;
 mod shared_mailboxes;

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gatepost::base::Protocol;
+
 use crate::world::{ANN, PASSWORD, Plan, World};
 
 /// Labels that Prometheus itself adds.
@@ -61,7 +63,14 @@ fn grouped(file: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
     let app = "secret-expires = 2099-01-01\nrefresh-idle-days = 90".into();
-    let world = World::with(Plan { app, ..Plan::default() }).await;
+    let more =
+        format!("[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\ndelivery = \"queue\"\n");
+    let world = World::with(Plan { app, more, ..Plan::default() }).await;
+    let mut copier = world.greeted(Protocol::Smtp).await;
+    assert!(copier.message("queued").await.starts_with("250 "));
+    // From here on both a copier and a program are connected.
+    let delivered = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} 1";
+    world.until("the delivery", |world| world.counts(delivered)).await;
     let mut smtp = world.smtp_as_ann().await;
     assert!(smtp.message("counted").await.starts_with("250 "));
     let mut imap = world.imap().await;
@@ -69,7 +78,7 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
     imap.exchange(&format!("a LOGIN {ANN} wrong"), "a NO ").await;
     let mut pop3 = world.pop3_as_ann().await;
     pop3.exchange("STAT", "+OK").await;
-    let text = world.metrics().await;
+    let text = world.metrics_with("gatepost_queue_messages{state=\"waiting\"} 0\n").await;
     let there = families(&text);
     let monitoring = concat!(env!("CARGO_MANIFEST_DIR"), "/config/monitoring");
     for file in ["alerts.yml", "grafana.json"] {
@@ -91,19 +100,27 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
             }
         }
     }
-    for (family, protocol) in [("login", "smtp"), ("sign_on", "pop3")] {
-        let counted = format!("gatepost_{family}_seconds_count{{protocol=\"{protocol}\"}} 1");
+    for (family, protocol, n) in [("login", "smtp", 2), ("sign_on", "pop3", 1)] {
+        let counted = format!("gatepost_{family}_seconds_count{{protocol=\"{protocol}\"}} {n}");
         assert!(text.contains(&counted), "{counted} in {text}");
     }
     for line in [
-        "gatepost_messages_total{outcome=\"accepted\"} 1",
-        "gatepost_message_seconds_count 1",
+        "gatepost_messages_total{outcome=\"accepted\"} 2",
+        "gatepost_message_seconds_count 2",
+        delivered,
+        "gatepost_queue_messages{state=\"waiting\"} 0",
+        "gatepost_queue_oldest_seconds 0",
+        "gatepost_client_last_success_timestamp_seconds{client=\"copier\"} ",
+        // One for the queue, one for the session.
+        "gatepost_governor_wait_seconds_count{room=\"connection\",outcome=\"found\"} 2",
+        "gatepost_governor_wait_seconds_count{room=\"message\",outcome=\"found\"} 2",
+        "gatepost_governor_wait_seconds_count{room=\"message\",outcome=\"none\"} 0",
         "gatepost_token_requests_total{outcome=\"accepted\"} 1",
         "gatepost_sign_ins{phase=\"ready\"} 1",
         "gatepost_sign_ins{phase=\"sign-in-needed\"} 0",
         "gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"contoso\"} 4070908800",
         "gatepost_notifications_total{channel=\"command\",outcome=\"failed\"} 0",
-        "gatepost_sessions_open{protocol=\"smtp\",stage=\"relaying\"} 1",
+        "gatepost_sessions_open{protocol=\"smtp\",stage=\"relaying\"} 2",
         "gatepost_sessions_open{protocol=\"pop3\",stage=\"splicing\"} 1",
         "gatepost_sessions_open{protocol=\"imap\",stage=\"authenticating\"} 1",
     ] {

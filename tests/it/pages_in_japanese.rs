@@ -5,7 +5,8 @@ use reqwest::{Url, header};
 use gatepost::{base::Protocol, sandbox::PRESETS};
 
 use crate::{
-    pages::{ACCOUNT, Browser, between, nobody_signed_in, unescaped},
+    browser::{Browser, between, unescaped},
+    pages::{ACCOUNT, nobody_signed_in},
     world::{FOR_GOOD, Plan, World},
 };
 

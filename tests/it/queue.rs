@@ -3,7 +3,7 @@
 use std::{path::Path, time::SystemTime};
 
 use gatepost::{
-    spool::Spool,
+    spool::{Spool, Spooled},
     store::{NewMessage, QueueFilter, Store},
 };
 use serde_json::Value;
@@ -18,14 +18,22 @@ use crate::{
 };
 
 /// As a daemon leaves it that took a message over and was stopped then. Its id.
-async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
+pub async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
     let store = Store::open(&settings(dir)).await.unwrap();
     let spool = Spool::open(&Spool::beside(store.path())).unwrap();
     let mut draft = spool.draft().await.unwrap();
     let text = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: {subject}\r\nMessage-ID: <1@x>\r\n\r\n..hello\r\n");
     draft.write(text.as_bytes()).await.unwrap();
     let mut body = draft.finish().await.unwrap();
-    let message = NewMessage {
+    let message = NewMessage { hold: hold.map(str::to_owned), ..new_message(&body) };
+    store.enqueue(&message).await.unwrap();
+    body.keep();
+    message.id
+}
+
+/// From ann to bob, taken over now.
+pub fn new_message(body: &Spooled) -> NewMessage {
+    NewMessage {
         id: body.name().to_owned(),
         account: ANN.into(),
         client: "3F copier".into(),
@@ -34,12 +42,9 @@ async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
         octets: body.octets(),
         mail: format!("MAIL FROM:<{ANN}>"),
         recipients: vec![format!("RCPT TO:<{BOB}>")],
-        hold: hold.map(str::to_owned),
+        hold: None,
         bounce: 0,
-    };
-    store.enqueue(&message).await.unwrap();
-    body.keep();
-    message.id
+    }
 }
 
 async fn is_empty(dir: &Path) -> bool {
@@ -76,8 +81,7 @@ async fn a_daemon_delivers_what_the_one_before_it_took_over() {
     assert!(text.contains("Subject: left behind\r\n") && text.ends_with("\r\n.hello\r\n"), "{text}");
     let counted = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} 1";
     world.until("the outcome", |world| world.counts(counted)).await;
-    let metrics = world.metrics().await;
-    assert!(metrics.contains("gatepost_queue_messages{state=\"waiting\"} 0\n"), "{metrics}");
+    world.metrics_with("gatepost_queue_messages{state=\"waiting\"} 0\n").await;
     let World { daemon, dir, .. } = world;
     daemon.drain().await;
     assert!(is_empty(dir.path()).await, "neither row nor file stays");

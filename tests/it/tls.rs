@@ -23,7 +23,7 @@ const fn starttls(protocol: Protocol) -> (&'static str, &'static str) {
     }
 }
 
-async fn upgraded(world: &World, protocol: Protocol, mut talk: Talk) -> Talk {
+pub async fn upgraded(world: &World, protocol: Protocol, mut talk: Talk) -> Talk {
     let (verb, answer) = starttls(protocol);
     talk.exchange(verb, answer).await;
     let mut talk = talk.into_tls(&certificate(world)).await;

@@ -7,8 +7,18 @@ fresh. It refuses to look at markup where what is seen will do.
 import re
 
 from bench import RealTest
+from lab.password import hashed
 from lab.lab import BOB, CAROL, DAVE
 
+# A device that is being set up: what it sends stays on hold.
+COMMISSIONING = """
+[[client]]
+name = "new copier"
+account = "{account}"
+login = "commissioning"
+password = "{password}"
+capture = true
+"""
 READY, NEEDED = "✓ ready", "✗ sign-in needed"
 
 
@@ -16,6 +26,9 @@ class Console(RealTest):
     def setUp(self):
         super().setUp()
         self.daemon, self.browser = self.bench.fresh_daemon, self.bench.browser
+        self.enter()
+
+    def enter(self):
         said = self.daemon.command("console").stdout
         self.home = re.search(r"http://[^/\s]+", said)[0]
         self.browser.open(re.search(r"http://\S+", said)[0])
@@ -91,6 +104,31 @@ class Console(RealTest):
             paper[scheme] = self.browser.style("body", "background-color")
         self.assertNotEqual(paper["light"], paper["dark"])
         self.browser.open(f"{self.home}/?lang=en")
+        self.assertEqual(self.browser.troubles(), [], "the browser has nothing to complain about")
+
+    def test_a_captured_message_is_looked_at_and_dropped_after_a_question(self):
+        with self.daemon.config.open("a") as file:
+            file.write(COMMISSIONING.format(account=CAROL, password=hashed(self.daemon.binary, self.password)))
+        self.daemon.restart()
+        self.enter()
+        with self.smtp() as smtp:
+            smtp.login("commissioning", self.password)
+            smtp.sendmail(CAROL, [BOB], f"From: {CAROL}\r\nTo: {BOB}\r\nSubject: <b>first scan</b>\r\n\r\nx\r\n")
+        self.browser.troubles()
+        self.browser.open(f"{self.home}/clients")
+        self.browser.until_text("tr:has(a[href='/clients/new%20copier'])", "✓ well")
+        self.browser.open(f"{self.home}/queue?client=new+copier")
+        self.assertIn("captured", self.browser.text("tbody td"))
+        for scheme in "light", "dark":
+            self.browser.prefer(scheme)
+            self.browser.screenshot(self.bench.folder / f"queue-{scheme}.png")
+        self.browser.click("tbody th a")
+        self.assertIn("Subject: <b>first scan</b>", self.browser.text("pre.header"))
+        self.browser.click("a[href$='/drop']")
+        self.assertEqual(self.browser.text("h1"), "Drop this message?")
+        self.browser.click("button.danger")
+        self.assertIn("dropped", self.browser.text("p[role=status]"))
+        self.assertIn("Nothing waits.", self.browser.text("main"))
         self.assertEqual(self.browser.troubles(), [], "the browser has nothing to complain about")
 
     def test_the_keyboard_alone_reaches_the_content_first(self):

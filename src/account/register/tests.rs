@@ -98,7 +98,8 @@ fn account(password: LocalPassword) -> Account {
 }
 
 fn claim(login: &str, password: &str, authzid: Option<&str>) -> Claim {
-    Claim { login: login.into(), password: Secret::new(password), authzid: authzid.map(str::to_owned) }
+    let authzid = authzid.map(str::to_owned);
+    Claim { login: login.into(), password: Secret::new(password), authzid, mechanism: "AUTH PLAIN" }
 }
 
 /// No clock can tell a user that exists from one that does not: each refusal is one check, against a hash of equal

@@ -27,7 +27,7 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
     };
     let QueueListArgs { account, sender, recipient, client, limit, .. } = args.clone();
     let most = limit.saturating_add(1);
-    let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, most };
+    let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most };
     block_on(async {
         let found = open(config).await?.search_queue(&filter).await?;
         let shown = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -4,10 +4,14 @@
 const main = document.getElementById("main");
 const seconds = Number(main.dataset.follow);
 async function follow() {
-  const busy = main.contains(document.activeElement) && document.activeElement !== main;
+  const inside = main.contains(document.activeElement) && document.activeElement !== main;
+  // What was typed or chosen and not yet sent stays.
+  const typed = [...main.querySelectorAll("input:not([type=hidden])")].some((one) => one.value !== one.defaultValue);
+  const chosen = [...main.querySelectorAll("option")].some((one) => one.selected !== one.defaultSelected);
+  const busy = inside || typed || chosen;
   if (!document.hidden) {
     try {
-      const answer = await fetch(location.pathname, { headers: { "X-Follow": "1" } });
+      const answer = await fetch(location.pathname + location.search, { headers: { "X-Follow": "1" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.getElementById("main");
       // A sign-in that ended is worth losing the focus.

@@ -223,6 +223,7 @@ mod tests {
     #[test]
     fn a_failed_message_is_told_and_many_of_an_hour_are_one_event() {
         let note = |id: &str, is_told| FailureNote {
+            at: std::time::SystemTime::UNIX_EPOCH,
             queue_id: id.into(),
             account: "ann@contoso.com".into(),
             sender: "ann@contoso.com".into(),

@@ -12,6 +12,8 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::time::SystemTime;
+
 use tracing::{error, info, warn};
 
 use super::{
@@ -44,6 +46,7 @@ pub(super) enum Told {
 /// A failure, for who tells people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureNote {
+    pub at: SystemTime,
     pub queue_id: String,
     pub account: String,
     pub sender: String,
@@ -178,6 +181,7 @@ impl Queue {
     fn note(&self, message: &QueuedMessage, sender: &str, failed: &[&QueuedRecipient], is_told: bool) {
         let address = |one: &&QueuedRecipient| read_recipient(&one.line).map(|rcpt| rcpt.address);
         self.failures.push(FailureNote {
+            at: self.clock.wall(),
             queue_id: message.id.clone(),
             account: message.account.clone(),
             sender: sender.to_owned(),

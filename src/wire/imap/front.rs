@@ -131,7 +131,7 @@ impl ImapFront {
             return None;
         };
         self.state = State::Waiting { tag, verb: "LOGIN" };
-        Some(Knock::Login(Claim { login, password: password(&secret), authzid: None }))
+        Some(Knock::Login(Claim { login, password: password(&secret), authzid: None, mechanism: "LOGIN" }))
     }
 
     fn authenticate(&mut self, tag: String, mut arguments: Arguments<'_>) -> Option<Knock> {

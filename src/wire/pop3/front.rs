@@ -134,7 +134,7 @@ impl Pop3Front {
         };
         let secret = line.get(5..).unwrap_or_default();
         self.state = State::Waiting;
-        Some(Knock::Login(Claim { login, password: password(secret), authzid: None }))
+        Some(Knock::Login(Claim { login, password: password(secret), authzid: None, mechanism: "USER/PASS" }))
     }
 
     fn auth(&mut self, rest: &[u8]) -> Option<Knock> {

@@ -207,6 +207,18 @@ impl World {
         said.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
+    /// The same once it says so: some of it is counted when Prometheus asks.
+    pub async fn metrics_with(&self, line: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let metrics = self.metrics().await;
+            if metrics.contains(line) {
+                return metrics;
+            }
+            assert!(Instant::now() < deadline, "never counted: {line} in {metrics}");
+        }
+    }
+
     /// How often the token endpoint was asked.
     pub fn token_requests(&self) -> u64 {
         self.sandbox.counts().token_requests_total()

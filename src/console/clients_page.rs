@@ -1,0 +1,133 @@
+//! The clients as a page: for each `[[client]]` and each login what went well last, what was refused last, and how it
+//! came in. It knows what happened since the daemon started, and nothing of any message's content.
+
+use std::{collections::HashMap, sync::Arc};
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+
+use super::{
+    Console, account_page,
+    look::{Frame, Look, drawn},
+    plot::Plot,
+    sheet,
+    words::Words,
+};
+use crate::{
+    account::Account,
+    meter::{ClientView, Contact, Incident, Who},
+};
+
+const SHOWN: usize = 500;
+
+#[derive(Template)]
+#[template(path = "clients.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    clients: Vec<Row>,
+    more: usize,
+}
+
+struct Row {
+    name: String,
+    /// To its set-up sheet.
+    sheet: Option<String>,
+    account: String,
+    /// What its rule says beyond who it is.
+    is_captured: bool,
+    mark: &'static str,
+    colour: &'static str,
+    state: &'static str,
+    contact: Option<ContactRow>,
+    success: Option<Incident>,
+    refusal: Option<Incident>,
+    tried: Option<ContactRow>,
+    day: Plot,
+}
+
+struct ContactRow {
+    tls: String,
+    mechanism: &'static str,
+    protocol: &'static str,
+    peer: String,
+}
+
+pub async fn page(look: Look, State(console): State<Arc<Console>>) -> Response {
+    let words = look.words();
+    let mut seen = console.meter.clients.list();
+    let mut clients: Vec<Row> = Vec::new();
+    for client in console.clients() {
+        let view = seen.remove(&Who::Rule(client.name.clone()));
+        clients.push(Row {
+            sheet: Some(sheet::path_of(&client.name)),
+            is_captured: client.rules.capture,
+            ..Row::new(&client.name, &client.account.address, view.unwrap_or_default(), words)
+        });
+    }
+    clients.extend(logins(&console, seen, words));
+    let more = clients.len().saturating_sub(SHOWN);
+    clients.truncate(SHOWN);
+    drawn(&Page { frame: look.frame(), clients, more })
+}
+
+/// Whoever logged in to an account itself, by address. Rules that are no more are not shown.
+fn logins(console: &Console, seen: HashMap<Who, ClientView>, words: &'static Words) -> Vec<Row> {
+    let mut logins: Vec<_> = seen
+        .into_iter()
+        .filter_map(|(who, view)| match who {
+            Who::Login(address) => Some((address, view)),
+            Who::Rule(_) => None,
+        })
+        .collect();
+    logins.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let row = |(address, view): (String, ClientView)| {
+        let has_login = |account: &Arc<Account>| sheet::has_login(account);
+        let sheet = console.account(&address).filter(has_login);
+        let sheet = sheet.map(|account| format!("{}/sheet", account_page::path_of(&account.address)));
+        Row { sheet, ..Row::new(words.login_itself, &address, view, words) }
+    };
+    logins.into_iter().map(row).collect()
+}
+
+impl Row {
+    fn new(name: &str, account: &str, view: ClientView, words: &'static Words) -> Self {
+        let at = |incident: &Option<Incident>| incident.as_ref().map_or(0, |incident| incident.at);
+        let (mark, colour, state) = match (at(&view.success), at(&view.refusal)) {
+            (0, 0) if view.contact.is_none() => ("–", "quiet", words.client_not_seen),
+            (0, 0) => ("…", "wait", words.client_came),
+            (well, refused) if refused > well => ("✗", "bad", words.client_refused),
+            _ => ("✓", "good", words.client_well),
+        };
+        let tried = view.refusal.as_ref().and_then(|refusal| refusal.tried.as_ref());
+        Self {
+            name: name.to_owned(),
+            sheet: None,
+            account: account.to_owned(),
+            is_captured: false,
+            mark,
+            colour,
+            state,
+            contact: view.contact.as_ref().map(|contact| ContactRow::new(contact, words)),
+            tried: tried.map(|contact| ContactRow::new(contact, words)),
+            success: view.success,
+            refusal: view.refusal,
+            day: Plot::new(words.messages, words.well, words.not_well, &view.hours),
+        }
+    }
+}
+
+impl ContactRow {
+    fn new(contact: &Contact, words: &'static Words) -> Self {
+        Self {
+            tls: contact.tls.map_or_else(|| format!("{}: {}", words.tls, words.tls_off), version),
+            mechanism: contact.mechanism.unwrap_or(words.by_address),
+            protocol: contact.protocol,
+            peer: contact.peer.to_string(),
+        }
+    }
+}
+
+/// `TLSv1_3` as people write it.
+fn version(name: &str) -> String {
+    name.replace("TLSv", "TLS ").replace('_', ".")
+}

@@ -1,0 +1,95 @@
+//! What is written down of a client: the one log line of each message, and how the client fares.
+//!
+//! The line has the id of the session and, where the queue took the message over, its id there: the lines of the queue
+//! have the same two, so that a message is one search from its reception to its end.
+
+use tracing::info;
+
+use super::{
+    relay::Relay,
+    transaction::{Envelope, Passage},
+};
+use crate::{
+    account::Admitted,
+    base::{Protocol, printable},
+    meter::{self, Direction, MessageView, Named, Outcome, Who},
+    wire::smtp::Reply,
+};
+
+/// Of a reply.
+const REPLY_CAP: usize = 300;
+
+/// Whose figures are meant.
+pub(super) fn who(admitted: &Admitted) -> Who {
+    match &admitted.client {
+        Some(client) => Who::Rule(client.name.clone()),
+        None => Who::Login(admitted.account.address.clone()),
+    }
+}
+
+/// A command of an open session was refused; what is out of sequence is no refusal.
+pub(super) fn refusal(relay: &Relay<'_>, reply: &Reply) {
+    if reply.code >= 400 && reply.code != 503 {
+        let text = printable(&reply.text(), REPLY_CAP);
+        relay.gate.meter.clients.was_refused(&who(&relay.admitted), text, None);
+    }
+}
+
+/// The one line per message.
+pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Option<&Reply>) {
+    let outcome = match reply {
+        None => Outcome::Lost,
+        Some(reply) if reply.is_positive() => Outcome::Accepted,
+        Some(reply) if reply.is_transient() => Outcome::RefusedForNow,
+        Some(_) => Outcome::Refused,
+    };
+    let meter = &relay.gate.meter;
+    meter.message(outcome, envelope.elapsed());
+    meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
+    let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
+    passage.repairs.iter().for_each(|repair| meter.repaired(repair.as_str()));
+    let message = MessageView {
+        at: meter::now(),
+        account: relay.admitted.account.address.clone(),
+        client: relay.admitted.client_name().to_owned(),
+        sender: printable(envelope.sender(), 320),
+        queue_id: passage.queue_id.clone(),
+        recipients: envelope.recipients(),
+        bytes: passage.octets,
+        outcome: outcome.as_str(),
+        reply: printable(&text, REPLY_CAP),
+        repaired: passage.repairs.to_string(),
+        ms: envelope.elapsed().as_millis() as u64,
+    };
+    info!(
+        session = relay.entry.id(),
+        queue_id = message.queue_id,
+        account = message.account,
+        client = message.client,
+        sender = message.sender,
+        recipients = message.recipients,
+        bytes = message.bytes,
+        message_id = passage.headers.message_id,
+        reply = message.reply,
+        ms = message.ms,
+        repaired = message.repaired,
+        normalised_line_feeds = passage.body.normalised(),
+        "message {}",
+        message.outcome
+    );
+    fares(relay, passage, &message, outcome);
+    meter.last_messages.push(message);
+}
+
+fn fares(relay: &Relay<'_>, passage: &Passage, message: &MessageView, outcome: Outcome) {
+    let named = Named {
+        sender: message.sender.clone(),
+        message_id: passage.headers.message_id.clone(),
+        queue_id: message.queue_id.clone(),
+    };
+    let (clients, who, reply) = (&relay.gate.meter.clients, who(&relay.admitted), message.reply.clone());
+    match outcome {
+        Outcome::Accepted => clients.went_well(&who, reply, Some(named)),
+        _ => clients.was_refused(&who, reply, Some(named)),
+    }
+}
