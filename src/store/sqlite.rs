@@ -10,7 +10,7 @@ use std::{
 };
 
 use sqlx::{
-    Row, Sqlite, SqlitePool,
+    Connection as _, Row, Sqlite, SqlitePool,
     query::Query,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -359,6 +359,8 @@ async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // On a full disk SQLite ends a transaction by itself, and sqlx counts on: such a connection begins none any more.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
         .map_err(failed)

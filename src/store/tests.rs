@@ -434,3 +434,36 @@ async fn a_backup_is_whole_sealed_private_and_never_over_another_file() {
     fs::write(&settings.key_file, [9; 32]).unwrap();
     assert!(Store::open(&elsewhere).await.is_err(), "nothing without the key");
 }
+
+/// SQLite itself ends the transaction that found no room.
+#[tokio::test]
+async fn with_room_again_behind_a_full_disk_messages_are_taken_over_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    let message = |n: usize| NewMessage {
+        id: format!("message{n:05}"),
+        account: "ann@contoso.example".into(),
+        client: "login".into(),
+        session: 1,
+        accepted_at: SystemTime::now(),
+        octets: 1,
+        mail: format!("MAIL FROM:<{}@contoso.example>", "a".repeat(1000)),
+        recipients: vec!["RCPT TO:<bob@contoso.example>".into()],
+        hold: None,
+        bounce: 0,
+    };
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.pool).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&store.pool).await.unwrap();
+    let mut taken = 0;
+    let full = loop {
+        match store.enqueue(&message(taken)).await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+        assert!(taken < 100, "it is never full");
+    };
+    assert!(full.is_full(), "{full}");
+    sqlx::query("PRAGMA max_page_count = 1000000").execute(&store.pool).await.unwrap();
+    store.enqueue(&message(taken)).await.unwrap();
+    assert_eq!(store.queue_outlines().await.unwrap().len(), taken + 1, "nothing of the one that found no room");
+}
