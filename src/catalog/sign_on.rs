@@ -43,6 +43,14 @@ entries! {
         "The mail server says that nobody is signed on; ask your administrator",
         "Exchange answers 5.7.57 where the sign-on did not count, often because SMTP AUTH is off.",
         "Check the SMTP AUTH switch of mailbox and tenant.";
+    DAY_LIMIT_REACHED = Unavailable Provider "day-limit-reached":
+        "This mailbox has sent as much as the mail server allows in a day",
+        "Exchange counts the recipients of a mailbox over 24 hours, and this one is at its limit (10,000 by default).",
+        "Passes within a day. Spread the clients over more mailboxes, and set `limits.recipients-per-day` to what the tenant allows.";
+    SENDING_BLOCKED = IdentityRefused Admin "sending-blocked":
+        "The mail server has blocked this mailbox or organization from sending; ask your administrator",
+        "Exchange blocks a mailbox or tenant whose mail looked like spam, or that went over a limit of the tenant.",
+        "In the Defender portal open Restricted entities, find out why, and unblock the mailbox; the server's words are in the log.";
     MAILBOX_NOT_CONNECTED = IdentityRefused Admin "mailbox-not-connected":
         "Signed on, but the mailbox cannot be opened; ask your administrator",
         "Exchange took the token and then refuses the mailbox: no Full Access, IMAP disabled for it, no licence, an alias as `imap-user`, or an app-only app registered with the wrong object id.",

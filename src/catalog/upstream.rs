@@ -3,6 +3,8 @@
 //! Only replies that blame the token lead to a new one (`blames_token`); 5.7.139 never does: that is a policy, and
 //! fetching tokens against a policy is hammering.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{Entry, sign_on::*};
@@ -14,6 +16,8 @@ pub struct Refusal {
     pub fault: Fault,
     /// A fresh token may help: ask the keeper for one, once.
     pub blames_token: bool,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// `text` is the final reply as it came; `challenge` what the server sent as SASL error challenge (RFC 7628 3.2.2),
@@ -39,7 +43,14 @@ pub fn sign_on_refusal(protocol: Protocol, text: &str, challenge: Option<&str>, 
         Some(status) => format!("upstream said {text:?}, challenge status {status:?}"),
         None => format!("upstream said {text:?}"),
     };
-    Refusal { fault: entry.fault().detail(detail), blames_token }
+    Refusal { fault: entry.fault().detail(detail), blames_token, retry_after: backoff_time(&lower) }
+}
+
+/// `Suggested Backoff Time: 299961 milliseconds` (fact sheet microsoft.md, 1.4).
+fn backoff_time(lower: &str) -> Option<Duration> {
+    let (_, behind) = lower.split_once("suggested backoff time:")?;
+    let (number, unit) = behind.trim_start().split_once(' ')?;
+    unit.starts_with("millisecond").then(|| number.parse().ok().map(Duration::from_millis))?
 }
 
 struct Known {
@@ -98,6 +109,23 @@ const KNOWN: &[Known] = &[
     // What Exchange says of a line it cannot read (microsoft.md 1.5), never of an account.
     only(Protocol::Pop3, &["protocol error"], UPSTREAM_UNAVAILABLE),
 ];
+
+/// A refusal of a message that concerns the mailbox or the whole tenant, and not the message: whatever comes next would hear
+/// the same (fact sheet microsoft.md, 3.2). `None`: it is about the message, or says nothing that is known.
+pub fn mailbox_refusal(text: &str) -> Option<Fault> {
+    const BLOCKED: [&str; 6] = ["5.1.8 ", "5.7.501", "5.7.502", "5.7.503", "5.7.705", "5.7.708"];
+    let has = |word: &&str| text.contains(*word);
+    let entry = if has(&"5.7.57 ") || text.ends_with("5.7.57") {
+        NOT_SIGNED_ON
+    } else if has(&"5.1.90") || has(&"SubmissionQuotaExceeded") {
+        DAY_LIMIT_REACHED
+    } else if BLOCKED.iter().any(has) {
+        SENDING_BLOCKED
+    } else {
+        return None;
+    };
+    Some(entry.fault().detail(format!("upstream said {text:?}")))
+}
 
 /// What another way out helps against: SMTP AUTH is switched off or forbidden (5.7.139), and nothing else is wrong.
 pub fn is_smtp_switched_off(fault: &Fault) -> bool {
@@ -219,6 +247,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_the_mailbox_is_told_from_one_of_the_message() {
+        for (text, id) in [
+            ("530 5.7.57 Client not authenticated to send mail. [host]", Some("upstream-not-signed-on")),
+            ("550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", Some("day-limit-reached")),
+            ("554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; x", Some("day-limit-reached")),
+            ("550 5.7.705 Access denied, tenant has exceeded threshold", Some("sending-blocked")),
+            ("501 5.1.8 Access denied, bad outbound sender", Some("sending-blocked")),
+            ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", None),
+            ("550 5.1.1 no such user", None),
+            ("550 5.7.570 something else", None),
+        ] {
+            assert_eq!(mailbox_refusal(text).map(|fault| fault.id), id, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_refused_before_anybody_was_named_passes_by_itself() {
         use Protocol::{Imap, Pop3, Smtp};
         for (protocol, lines, id) in [
@@ -233,8 +277,18 @@ mod tests {
             (Pop3, &["-ERR busy"], "upstream-unavailable"),
             (Pop3, &["-ERR Authentication failure: later"], "upstream-unavailable"),
         ] {
-            let Refusal { fault, blames_token } = heard(protocol, lines);
+            let Refusal { fault, blames_token, .. } = heard(protocol, lines);
             assert_eq!((fault.id, fault.kind, blames_token), (id, Kind::Unavailable, false), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn how_long_the_server_asks_to_be_left_alone_is_read() {
+        let asked = |text: &str| sign_on_refusal(Protocol::Imap, text, None, false).retry_after;
+        let words = "gpa BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds";
+        assert_eq!(asked(words), Some(Duration::from_millis(299_961)));
+        for odd in ["gpa BAD Request is throttled.", "BAD Suggested Backoff Time: soon", "Suggested Backoff Time: 9 days"] {
+            assert_eq!(asked(odd), None, "{odd}");
         }
     }
 

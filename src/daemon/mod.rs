@@ -281,6 +281,7 @@ impl Daemon {
             governor: before.governor.clone(),
             meter: before.meter.clone(),
             http: self.http.clone(),
+            sign_on: config.daemon.sign_on,
             graph_seats: before.graph_seats.clone(),
             host: before.host.clone(),
         });
@@ -440,6 +441,7 @@ async fn build_gate(
         governor: Arc::new(Governor::default()),
         meter: meter.clone(),
         http: http.clone(),
+        sign_on: config.daemon.sign_on,
         graph_seats: Arc::default(),
         host: host.clone(),
     };

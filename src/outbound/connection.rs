@@ -38,6 +38,8 @@ pub struct Connection {
     /// The upstream's live EHLO list.
     pub keywords: Vec<String>,
     seat: Seat,
+    /// The sign-in that it lives on, and since when.
+    sign_in: String,
     signed_in_at: Option<Timestamp>,
     /// It was signed on for whoever asked: what fails on it at once would fail on another.
     pub is_fresh: bool,
@@ -65,9 +67,9 @@ impl Connection {
 
     /// Leaves it to the next one, if it is of use to anybody.
     pub fn leave(self) {
-        let Self { channel, keywords, seat, signed_in_at, .. } = self;
+        let Self { channel, keywords, seat, sign_in, signed_in_at, .. } = self;
         if channel.is_usable() {
-            seat.park(Idle { channel, keywords, signed_in_at });
+            seat.park(Idle { channel, keywords, sign_in, signed_in_at });
         }
     }
 
@@ -101,14 +103,18 @@ impl Outbound {
             };
             if let Some((channel, keywords)) = self.still_lives(account, idle).await {
                 let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
-                return Ok(Connection { channel, keywords, seat, signed_in_at, is_fresh: false });
+                let sign_in = account.sign_in.key();
+                return Ok(Connection { channel, keywords, seat, sign_in, signed_in_at, is_fresh: false });
             }
             let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
-            match self.sign_on(account, Protocol::Smtp, deadline, stage).await {
+            // Who may wait long for room does not wait as long for an upstream that says nothing, and holds the room.
+            let signed_on_by = deadline.min(Instant::now() + self.sign_on);
+            match self.sign_on(account, Protocol::Smtp, signed_on_by, stage).await {
                 Ok(upstream) => {
                     let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
                     let keywords = upstream.capabilities;
-                    return Ok(Connection { channel, keywords, seat, signed_in_at, is_fresh: true });
+                    let sign_in = account.sign_in.key();
+                    return Ok(Connection { channel, keywords, seat, sign_in, signed_in_at, is_fresh: true });
                 }
                 Err(fault) if [CONNECTIONS_EXCEEDED.id, THROTTLED.id].contains(&fault.id) => {
                     ledger.slow_down(None);
@@ -120,19 +126,19 @@ impl Outbound {
     }
 
     /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
-    pub async fn turn(&self, account: &Account, client: &str) -> Result<Turn, Fault> {
+    pub async fn turn(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
         let asked = Instant::now();
-        let turn = self.ledger(account).turn(client, asked + ROOM_WAIT).await;
+        let turn = self.ledger(account).turn(client, deadline.min(asked + ROOM_WAIT)).await;
         self.meter.waited_for_room(Room::Message, turn.is_some(), asked.elapsed());
         turn.ok_or_else(|| MAILBOX_BUSY.fault())
     }
 
     /// One that was left over, if it is of the same sign-in and answers.
     async fn still_lives(&self, account: &Account, idle: Option<Idle>) -> Option<(Channel, Vec<String>)> {
-        let Idle { mut channel, keywords, signed_in_at } = idle?;
+        let Idle { mut channel, keywords, sign_in, signed_in_at } = idle?;
         let SignIn { app, .. } = &*account.sign_in;
         // Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
-        let is_of_now = signed_in_at == self.keepers.signed_in_at(&account.sign_in);
+        let is_of_now = sign_in == account.sign_in.key() && signed_in_at == self.keepers.signed_in_at(&account.sign_in);
         if !is_of_now || (signed_in_at.is_none() && !app.grant.is_unattended()) {
             return None;
         }

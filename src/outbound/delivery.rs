@@ -11,7 +11,7 @@ use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
-        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        own::{DAY_USED_UP, STORE_UNAVAILABLE, TOKEN_TIMEOUT},
         upstream::is_smtp_switched_off,
     },
     oauth::Resource,
@@ -84,10 +84,10 @@ impl Outbound {
     ) -> Result<Report, Fault> {
         match account.sending.route {
             Route::Smtp => self.submit(account, envelope, message, client, deadline).await,
-            Route::Graph => self.post(account, envelope, message, deadline).await,
+            Route::Graph => self.post(account, envelope, message, client, deadline).await,
             Route::SmtpThenGraph => match self.submit(account, envelope, message, client, deadline).await {
                 Err(fault) if self.goes_by_graph(account, &fault) => {
-                    self.post(account, envelope, message, deadline).await
+                    self.post(account, envelope, message, client, deadline).await
                 }
                 outcome => outcome,
             },
@@ -124,14 +124,32 @@ impl Outbound {
         account: &Account,
         envelope: &Envelope,
         message: &Spooled,
+        client: &str,
         deadline: Instant,
     ) -> Result<Report, Fault> {
+        let mut turn = self.turn(account, client, deadline).await?;
+        for _ in &envelope.recipients {
+            if !turn.has_room() {
+                return Ok(Report::all(envelope, &day_used_up()));
+            }
+            turn.note_recipient();
+        }
         let file = message.read().await;
         let file = file.map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
-        graph::send(self.graph(), account, envelope, file, deadline).await
+        let report = graph::send(self.graph(), account, envelope, file, deadline).await?;
+        if report.is_doubtful || report.verdicts.iter().any(|verdict| verdict.fate == Fate::Delivered) {
+            turn.sent();
+        }
+        Ok(report)
     }
 
     fn graph(&self) -> graph::Way<'_> {
         graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats }
     }
+}
+
+/// For a recipient that the mailbox's day has no room for.
+pub(super) fn day_used_up() -> Reply {
+    let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
+    Reply::new(452, format!("{text} [gatepost {}]", DAY_USED_UP.id))
 }

@@ -14,7 +14,7 @@ mod sign_on;
 mod smtp;
 mod submission;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use connection::Connection;
 pub use delivery::{Envelope, Fate, Report, Verdict};
@@ -45,6 +45,8 @@ pub struct Outbound {
     pub http: HttpClient,
     /// One over all reloads.
     pub graph_seats: Arc<graph::Seats>,
+    /// For one sign-on: token, dial, TLS and the upstream's answer.
+    pub sign_on: Duration,
     /// The name that we greet upstreams with.
     pub host: String,
 }

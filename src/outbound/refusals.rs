@@ -34,7 +34,19 @@ pub struct Refusals {
 
 impl Refusals {
     pub fn note(&self, account: &str, protocol: Protocol, signed_in_at: Option<Timestamp>, fault: &Fault) {
-        let remembered = Remembered { fault: fault.clone(), until: Instant::now() + MEMORY, signed_in_at };
+        self.note_for(MEMORY, account, protocol, signed_in_at, fault);
+    }
+
+    /// For as long as the upstream asks for, five minutes at most.
+    pub fn note_for(
+        &self,
+        time: Duration,
+        account: &str,
+        protocol: Protocol,
+        signed_in_at: Option<Timestamp>,
+        fault: &Fault,
+    ) {
+        let remembered = Remembered { fault: fault.clone(), until: Instant::now() + time.min(MEMORY), signed_in_at };
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, remembered| remembered.until > Instant::now());

@@ -70,6 +70,9 @@ async fn attempts(
         Err(Failed::Fault(fault)) => return Err(fault),
         Err(Failed::Refused(refusal)) => refusal,
     };
+    if let Some(asked) = refusal.retry_after {
+        outbound.refusals.note_for(asked, &account.address, protocol, signed_in_at, &refusal.fault);
+    }
     if !refusal.blames_token {
         return Err(refusal.fault);
     }

@@ -5,13 +5,18 @@
 
 use tokio::{fs::File, io::AsyncReadExt, time::Instant};
 
-use super::{Connection, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict};
+use tracing::info;
+
+use super::{Connection, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict, delivery::day_used_up};
 use crate::{
     account::Account,
     base::{Fault, StageCell},
-    catalog::own::{DAY_USED_UP, MAILBOX_BUSY, STORE_UNAVAILABLE, UPSTREAM_LOST},
+    catalog::{
+        own::{MAILBOX_BUSY, STORE_UNAVAILABLE, UPSTREAM_LOST},
+        upstream::mailbox_refusal,
+    },
     spool::Spooled,
-    wire::smtp::{Mail, Reply},
+    wire::smtp::{Mail, Rcpt, Reply},
 };
 
 /// One piece of a body.
@@ -35,7 +40,7 @@ impl Outbound {
                 connection => connection?,
             };
             // Room for a connection first: who waits for a turn without one would hold up those who have one.
-            let turn = match self.turn(account, client).await {
+            let turn = match self.turn(account, client, deadline).await {
                 Err(fault) if may_wait(&fault, deadline) => {
                     // Meanwhile it serves others who wait for one.
                     connection.leave();
@@ -49,7 +54,7 @@ impl Outbound {
             }
             // One that was left over may have died unnoticed: nothing was sent on it, so another try is safe.
             let reply = match connection.mail(&mail).await {
-                Ok(reply) if reply.code == 421 && !connection.is_fresh => continue,
+                Ok(reply) if matches!(reply.code, 421 | 530) && !connection.is_fresh => continue,
                 Err(_) if !connection.is_fresh => continue,
                 Err(lost) => return Err(unsent(&lost)),
                 Ok(reply) => reply,
@@ -58,7 +63,10 @@ impl Outbound {
                 if reply.asks_to_slow_down() {
                     turn.slow_down();
                 }
-                return Ok(Report::all(envelope, &reply));
+                return of_the_mailbox(&reply).map_or_else(|| Ok(Report::all(envelope, &reply)), Err);
+            }
+            if !connection.carries().dsn && asks_for_notices(envelope) {
+                info!(account = account.address, client, "DSN parameters dropped: the mail server does not offer DSN");
             }
             let file = message.read().await.map_err(|error| unreadable(&error))?;
             return Submission { connection, turn, envelope }.run(file).await;
@@ -88,6 +96,9 @@ impl Submission<'_> {
                 (reply, false)
             }
         };
+        if let Some(fault) = of_the_mailbox(&reply) {
+            return Err(fault);
+        }
         for verdict in verdicts.iter_mut().filter(|verdict| verdict.reply.is_positive()) {
             *verdict = Verdict::of(reply.clone());
         }
@@ -98,11 +109,14 @@ impl Submission<'_> {
         let mut verdicts = Vec::with_capacity(self.envelope.recipients.len());
         for rcpt in &self.envelope.recipients {
             let reply = if !self.turn.has_room() {
-                Reply::new(452, format!("4.5.3 The recipients of the day are used up [gatepost {}]", DAY_USED_UP.id))
+                day_used_up()
             } else if !rcpt.address.is_ascii() && !self.connection.carries().utf8 {
                 Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII")
             } else {
                 let reply = self.connection.rcpt(rcpt).await.map_err(|lost| unsent(&lost))?;
+                if let Some(fault) = of_the_mailbox(&reply) {
+                    return Err(fault);
+                }
                 if reply.is_positive() {
                     self.turn.note_recipient();
                 }
@@ -155,6 +169,15 @@ impl Submission<'_> {
 /// Our own limits are no failure: nobody sits and waits, as at a session, so it stands in line again.
 fn may_wait(fault: &Fault, deadline: Instant) -> bool {
     fault.id == MAILBOX_BUSY.id && Instant::now() < deadline
+}
+
+/// What Exchange refuses for the mailbox or the tenant is no fault of this message: it waits, as do the others.
+fn of_the_mailbox(reply: &Reply) -> Option<Fault> {
+    if reply.is_positive() { None } else { mailbox_refusal(&reply.text()) }
+}
+
+fn asks_for_notices(envelope: &Envelope) -> bool {
+    envelope.mail.wants_notices() || envelope.recipients.iter().any(Rcpt::wants_notices)
 }
 
 fn unsent(lost: &Lost) -> Fault {

@@ -66,7 +66,7 @@ impl Relay<'_> {
                 },
             };
             // Room for a connection first: who waits for a turn without one would hold up those who have one.
-            let turn = match self.take_turn().await? {
+            let turn = match self.take_turn(until).await? {
                 Ok(turn) => turn,
                 Err(reply) => {
                     self.channel = Some(channel);
@@ -135,8 +135,8 @@ impl Relay<'_> {
     }
 
     /// Room for one more message of this mailbox.
-    async fn take_turn(&mut self) -> Result<Result<Turn, Reply>, Left> {
-        let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name());
+    async fn take_turn(&mut self, until: Instant) -> Result<Result<Turn, Reply>, Left> {
+        let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name(), until);
         let turn = attended(&mut self.client, &mut self.input, turn).await?;
         Ok(turn.map_err(|fault| self.refusal(&fault)))
     }

@@ -65,7 +65,7 @@ async fn queue(
 async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spooled) -> Reply {
     let account = &relay.admitted.account;
     let deadline = Instant::now() + relay.gate.sign_on;
-    match relay.gate.outbound.post(account, envelope, message, deadline).await {
+    match relay.gate.outbound.post(account, envelope, message, relay.admitted.client_name(), deadline).await {
         Ok(report) => one_answer(report),
         Err(fault) => refused(relay, &fault),
     }

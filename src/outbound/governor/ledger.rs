@@ -29,7 +29,8 @@ const WARM: Duration = Duration::from_secs(15);
 pub(in crate::outbound) struct Idle {
     pub channel: Channel,
     pub keywords: Vec<String>,
-    /// The sign-in that it lives on.
+    /// The sign-in that it lives on, and since when.
+    pub sign_in: String,
     pub signed_in_at: Option<Timestamp>,
 }
 
@@ -83,7 +84,12 @@ enum Wanted {
 
 impl Ledger {
     pub(in crate::outbound) fn set_limits(&self, limits: Limits) {
-        self.books().limits = limits;
+        let mut books = self.books();
+        if books.limits != limits {
+            books.limits = limits;
+            books.for_seats.ring();
+            books.for_turns.ring();
+        }
     }
 
     /// Nothing is remembered that would be lost with it.

@@ -57,7 +57,9 @@ pub fn read(reply: HttpReply) -> Answer {
     match status.as_u16() {
         401 => Answer::TokenRefused(detail),
         413 => Answer::No(Trouble::TooLarge),
-        429 | 503 => Answer::Wait { after, detail },
+        429 => Answer::Wait { after, detail },
+        // Graph's own, and not that of a server in between, which may have passed the request on.
+        503 if said.code.is_some() => Answer::Wait { after, detail },
         // Some server gave up waiting for another one, which may have done it.
         408 | 500.. if said.known().is_none() => Answer::No(Trouble::Unclear { after, detail }),
         _ => Answer::No(said.refusal(status, detail)),

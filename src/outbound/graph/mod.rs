@@ -14,7 +14,7 @@ mod parts;
 mod seats;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use tokio::{fs::File, time::Instant};
 
 use self::{
@@ -91,6 +91,11 @@ pub async fn send(
 fn report(envelope: &Envelope, outcome: Result<HttpReply, Trouble>) -> Result<Report, Fault> {
     let report = |fate, reply| all(envelope, fate, reply);
     Ok(match outcome {
+        // Graph says 202 to a message. Another yes is that of somebody in between, a page of a proxy for example.
+        Ok(reply) if reply.status != StatusCode::ACCEPTED => {
+            let detail = format!("HTTP {} where Graph says 202", reply.status.as_u16());
+            return self::report(envelope, Err(Trouble::Unclear { after: None, detail }));
+        }
         Ok(reply) => {
             let id = reply.headers.get("request-id").and_then(|id| id.to_str().ok()).unwrap_or("none");
             tracing::debug!(request_id = id, "accepted by Microsoft Graph");
