@@ -58,8 +58,8 @@ pub fn read(reply: HttpReply) -> Answer {
         401 => Answer::TokenRefused(detail),
         413 => Answer::No(Trouble::TooLarge),
         429 => Answer::Wait { after, detail },
-        // Graph's own, and not that of a server in between, which may have passed the request on.
-        503 if said.code.is_some() => Answer::Wait { after, detail },
+        // That of a server in between names no code and no time, and the request may have been passed on.
+        503 if said.code.is_some() || after.is_some() => Answer::Wait { after, detail },
         // Some server gave up waiting for another one, which may have done it.
         408 | 500.. if said.known().is_none() => Answer::No(Trouble::Unclear { after, detail }),
         _ => Answer::No(said.refusal(status, detail)),
@@ -182,6 +182,7 @@ mod tests {
                 "{status}"
             );
         }
+        assert!(matches!(answer(503, "<html>busy</html>", None), Answer::No(Trouble::Unclear { .. })));
         let Answer::Wait { after, .. } = answer(429, "", Some(u64::MAX)) else { panic!("wait") };
         assert_eq!(after, Some(PAUSE_CAP));
         assert!(matches!(answer(413, "", None), Answer::No(Trouble::TooLarge)));
