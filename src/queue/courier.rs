@@ -30,6 +30,8 @@ use crate::{
 const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
 /// Where our own disk is in the way.
 const DISK_PAUSE: Duration = Duration::from_secs(60);
+/// Where something changed while the courier was sent out.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between tries to write down what came of a delivery.
 const WRITE_PAUSES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
@@ -90,6 +92,10 @@ impl Courier {
             Ok(None) => return Next::Gone,
             Err(error) => return self.disk(&error),
         };
+        if message.hold.is_some() {
+            // The order came in while this courier was sent out, and the schedule is about to hear of it.
+            return self.soon();
+        }
         let waiting = outcome::waiting(&message);
         let mut place = None;
         if !waiting.is_empty() {
@@ -298,6 +304,10 @@ impl Courier {
             Ok(_) => Next::At(Place::Held),
             Err(error) => self.disk(&error),
         }
+    }
+
+    fn soon(&self) -> Next {
+        Next::At(Place::Later(self.queue.clock.tick().after(LOOK_AGAIN)))
     }
 
     fn disk(&self, error: &dyn std::fmt::Display) -> Next {

@@ -78,6 +78,8 @@ pub struct Queue {
     schedule: Mutex<Schedule>,
     /// Held while a message gets its number and its place: so both are in the same order.
     acceptance: tokio::sync::Mutex<()>,
+    /// Held while an order of a person is carried out.
+    by_hand: tokio::sync::Mutex<()>,
     orders: RwLock<Arc<Orders>>,
     /// Something changed that whoever sends the couriers should look at.
     bell: Notify,
@@ -120,6 +122,7 @@ impl Queue {
             clock: QueueClock::new(clock),
             schedule: Mutex::default(),
             acceptance: tokio::sync::Mutex::default(),
+            by_hand: tokio::sync::Mutex::default(),
             orders: RwLock::new(Arc::new(orders)),
             bell: Notify::new(),
             failures: Failures::default(),

@@ -13,6 +13,9 @@ use super::{
     row::{from_unix, to_unix},
 };
 
+/// Messages in one step of [`Store::age_queue`].
+const AGES_AT_ONCE: usize = 500;
+
 /// How it stands with one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecipientState {
@@ -162,10 +165,16 @@ impl Store {
         self.done(step, cut_off).await
     }
 
-    /// All that is not held was tried for so much longer; kept for the case that this process ends.
-    pub async fn age_queue(&self, by: Duration) -> Result<(), StoreError> {
-        let age = sqlx::query("UPDATE queued SET waited = waited + ? WHERE hold IS NULL").bind(number(by.as_secs()));
-        self.write(age).await.map(drop)
+    /// For how long each of these was tried so far; kept for the case that this process ends. Cancel safe: some may keep
+    /// the age they had.
+    pub async fn age_queue(&self, ages: &[(i64, Duration)]) -> Result<(), StoreError> {
+        // In pieces, so that nobody waits long for its own step.
+        for piece in ages.chunks(AGES_AT_ONCE) {
+            let mut step = self.step().await?;
+            let wrote = age(&mut step, piece).await.map_err(|cause| self.failed(cause));
+            self.done(step, wrote).await?;
+        }
+        Ok(())
     }
 
     /// `None`: it was delivered or dropped meanwhile.
@@ -333,6 +342,14 @@ async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::
         sqlx::query("UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4 WHERE sequence = ?1");
     let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
     put.bind(number(ended.pause.as_secs())).execute(&mut **step).await.map(drop)
+}
+
+async fn age(step: &mut Step, ages: &[(i64, Duration)]) -> Result<(), sqlx::Error> {
+    for (sequence, age) in ages {
+        let put = sqlx::query("UPDATE queued SET waited = ?2 WHERE sequence = ?1");
+        put.bind(sequence).bind(number(age.as_secs())).execute(&mut **step).await?;
+    }
+    Ok(())
 }
 
 async fn report(step: &mut Step, sequence: i64, notice: Option<&NewMessage>) -> Result<Option<i64>, sqlx::Error> {

@@ -115,3 +115,62 @@ async fn what_is_looked_for_is_found_by_each_of_its_properties() {
         assert!(found(filter.clone()).await.is_empty(), "{filter:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_whose_caller_goes_away_is_carried_out_all_the_same() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    let sequence = stage.sequence(&id).await;
+    // Somebody else writes: the order gets as far as the schedule and waits there for the store.
+    let mut writer = stage.database().await.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    sqlx::query("UPDATE queued SET octets = octets").execute(&mut *writer).await.unwrap();
+    {
+        let mut asked = std::pin::pin!(stage.queue.order(&id, Order::Drop));
+        while stage.queue.schedule().entry(sequence).unwrap().place != Place::UnderWay {
+            tokio::select! {
+                biased;
+                done = &mut asked => panic!("nobody could write: {done:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    writer.rollback().await.unwrap();
+    // Whoever comes next waits for its turn, and hears how it went.
+    assert_eq!(order(&stage, &id, Order::Drop).await, Done::NotThere);
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_that_fails_leaves_the_message_as_it_was() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    let other = stage.database().await;
+    let trigger = "CREATE TRIGGER full BEFORE DELETE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    sqlx::query(trigger).execute(&other).await.unwrap();
+    stage.queue.order(&id, Order::Drop).await.unwrap_err();
+    sqlx::query("DROP TRIGGER full").execute(&other).await.unwrap();
+    stage.pass(minutes(2)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_row_is_held_is_not_sent_although_the_schedule_does_not_know_yet() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    let sequence = stage.sequence(&id).await;
+    // As far as `hold` gets before it asks the schedule.
+    assert!(stage.queue.store.hold_queued(sequence, Some(hold::BY_HAND)).await.unwrap());
+    stage.pass(minutes(2)).await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert_eq!(order(&stage, &id, Order::Release).await, Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
