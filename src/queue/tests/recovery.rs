@@ -150,6 +150,22 @@ async fn beyond_max_bytes_the_client_is_told_452_and_nothing_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failure_leaves_a_queue_that_is_full() {
+    let kept = Kept { max_bytes: 200, ..Kept::default() };
+    let mut stage = kept.start().await;
+    stage.send("x").await;
+    let mut rest = stage.queue.spool().draft().await.unwrap();
+    while rest.write(b"x").await.is_ok() {}
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    let notice = stage.next().await;
+    assert!(notice.sender.is_empty() && notice.body.len() > 200, "{}", notice.body);
+    rest.write(b"x").await.unwrap_err();
+    notice.all(delivered());
+    drop(rest);
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_the_row_cannot_be_written_nothing_is_queued_and_nothing_is_sent() {
     let mut stage = Stage::new().await;
     let other = stage.database().await;
