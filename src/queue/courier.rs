@@ -2,7 +2,8 @@
 //!
 //! The order of steps is the promise. First the store hears that a delivery begins: if it cannot, nothing is sent. Then
 //! the way out delivers. Right behind its answer the outcome is written, before anything else is thought about, so the
-//! moment in which a killed process leaves a doubt is as long as the upstream's own answer and one sync of the disk.
+//! moment in which a killed process leaves a real doubt is as long as the upstream's own answer and one sync of the disk.
+//! The row cannot tell it from the wait for a connection before, and claims the doubt for that too.
 
 use std::{sync::Arc, time::Duration};
 
@@ -116,7 +117,7 @@ impl Courier {
         let queue = &self.queue;
         let Some(account) = queue.orders().account(&message.account) else {
             // A reload came in between; its lane has no seats now.
-            return Err(Next::At(Place::Fresh));
+            return Err(self.soon());
         };
         let body = queue.spool.kept(&message.id).await;
         let body = match body {

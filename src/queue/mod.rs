@@ -247,8 +247,11 @@ impl Queue {
             waited: Duration::ZERO,
             counted_from: (!is_held).then(|| self.clock.awake()),
         };
+        let mut schedule = self.schedule();
+        // Behind the schedule's lock, as in `apply`: seats are always those of the orders in force.
         let seats = self.orders().seats(&message.account);
-        self.schedule().add(sequence, entry, seats);
+        schedule.add(sequence, entry, seats);
+        drop(schedule);
         self.bell.notify_one();
     }
 
@@ -256,8 +259,10 @@ impl Queue {
     /// an account that is gone wait until it is there again.
     pub fn apply(&self, orders: Orders) {
         self.spool.set_limit(orders.max_bytes);
-        self.schedule().seat(|account| orders.seats(account), self.clock.awake());
+        let mut schedule = self.schedule();
+        schedule.seat(|account| orders.seats(account), self.clock.awake());
         *self.orders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(orders);
+        drop(schedule);
         self.bell.notify_one();
     }
 
