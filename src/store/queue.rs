@@ -124,7 +124,26 @@ pub struct EndedRecipient {
     pub is_doubtful: bool,
 }
 
-/// Which messages are meant; what is `None` is any. Addresses and names may be parts, in any case.
+/// `<address>` of a stored command line: neither its verb nor its parameters are looked at. It ends at the first `>`
+/// with a space or nothing behind it; of a quoted local part with that in it, the beginning is looked at.
+macro_rules! address {
+    ($line:literal) => {
+        concat!(
+            "substr(",
+            $line,
+            ", instr(",
+            $line,
+            ", '<'), instr(",
+            $line,
+            " || ' ', '> ') - instr(",
+            $line,
+            ", '<') + 1)"
+        )
+    };
+}
+
+/// Which messages are meant; what is `None` is any. Addresses and names may be parts, in any case; an address stands in
+/// `<>`, so that `<>` is the null sender.
 #[derive(Debug, Clone, Default)]
 pub struct QueueFilter {
     pub account: Option<String>,
@@ -198,17 +217,21 @@ impl Store {
 
     /// Those that were looked for, in the order of acceptance.
     pub async fn search_queue(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sqlx::query(concat!(
             "SELECT * FROM queued
              WHERE (?1 IS NULL OR instr(lower(account), lower(?1)))
-               AND (?2 IS NULL OR instr(lower(mail), lower(?2)))
+               AND (?2 IS NULL OR instr(lower(",
+            address!("mail"),
+            "), lower(?2)))
                AND (?3 IS NULL OR EXISTS (SELECT 1 FROM queued_recipient AS r
-                    WHERE r.sequence = queued.sequence AND instr(lower(r.line), lower(?3))))
+                    WHERE r.sequence = queued.sequence AND instr(lower(",
+            address!("r.line"),
+            "), lower(?3))))
                AND (?4 IS NULL OR instr(lower(client), lower(?4)))
                AND (?5 IS NULL OR (hold NOTNULL) = ?5)
                AND (?6 IS NULL OR is_under_way = ?6)
              ORDER BY sequence LIMIT ?7",
-        );
+        ));
         let rows = rows.bind(&filter.account).bind(&filter.sender).bind(&filter.recipient).bind(&filter.client);
         let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(i64::from(filter.most));
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
