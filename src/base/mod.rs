@@ -17,4 +17,4 @@ pub use lang::Lang;
 pub use mailbox::is_mailbox;
 pub use secret::Secret;
 pub use stage::{Stage, StageCell};
-pub use text::{printable, wire_text};
+pub use text::{printable, printable_json, wire_text};

@@ -1,5 +1,25 @@
 //! Text of a peer, made safe to show: in logs, and in replies to a client.
 
+/// What steers a terminal, or turns round what stands behind it: controls, C1 too, and Unicode's bidi and line controls.
+fn steers(c: char) -> bool {
+    let is_bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A JSON text that says the same and is safe on a terminal: what steers one is escaped. JSON itself escapes C0 alone.
+pub fn printable_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Between values there are none but line ends; inside of strings those are escaped already.
+        match c {
+            '\n' => out.push(c),
+            c if steers(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Escapes control bytes and cuts to `cap` characters, so that a peer can neither forge a log line nor flood it.
 pub fn printable(text: &str, cap: usize) -> String {
     let mut out = String::with_capacity(text.len().min(cap));
@@ -8,7 +28,7 @@ pub fn printable(text: &str, cap: usize) -> String {
             out.push('…');
             break;
         }
-        if c.is_control() {
+        if steers(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -38,6 +58,19 @@ mod tests {
     fn a_peer_cannot_forge_a_log_line() {
         assert_eq!(printable("ok\r\nINFO forged\u{1b}[0m", 80), "ok\\r\\nINFO forged\\u{1b}[0m");
         assert_eq!(printable("abcdef", 3), "abc…");
+        assert_eq!(printable("a\u{9b}2J \u{202e}gpj.exe\u{2066}", 80), "a\\u{9b}2J \\u{202e}gpj.exe\\u{2066}");
+    }
+
+    #[test]
+    fn json_on_a_terminal_says_the_same_and_steers_nothing() {
+        let value = serde_json::json!({ "subject": "\u{9b}31m \u{7f}\u{202e}x\u{2069}\u{85}\r\n\u{1b}[0m B\u{fc}ro" });
+        let shown = printable_json(&format!("{value:#}"));
+        assert!(!shown.chars().any(|c| c != '\n' && steers(c)), "{shown:?}");
+        assert!(
+            shown.contains("\\u009b31m \\u007f\\u202ex\\u2069\\u0085\\r\\n") && shown.contains("B\u{fc}ro"),
+            "{shown}"
+        );
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Safe at any moment. A delivery that is under way is never torn off, since nobody would know what became of it: the
 //! order is noted, the answer says so, and it is carried out when that delivery has ended without delivering.
 
+use std::sync::Arc;
+
 use tracing::{info, warn};
 
 use super::{
@@ -87,7 +89,21 @@ impl Queue {
         Some(String::from_utf8_lossy(&head).into_owned())
     }
 
-    pub async fn order(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
+    /// Cancel safe: an order that was begun is carried out, whether or not anybody waits for the answer.
+    pub async fn order(self: &Arc<Self>, id: &str, order: Order) -> Result<Done, NotQueued> {
+        let (queue, id) = (self.clone(), id.to_owned());
+        // A task of its own, which no client that hangs up can end between the row and the schedule.
+        let carried_out = tokio::spawn(async move {
+            // One at a time: so the row hears of them in the same order as the schedule.
+            let turn = queue.by_hand.lock().await;
+            let done = queue.carry_out(&id, order).await;
+            drop(turn);
+            done
+        });
+        carried_out.await.unwrap_or_else(|lost| Err(NotQueued::bug(lost)))
+    }
+
+    async fn carry_out(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
         let Some(message) = self.store.queued_by_id(id).await? else { return Ok(Done::NotThere) };
         let done = match (order, message.hold.as_deref()) {
             (Order::Drop, _) => self.drop_message(message.sequence).await?,
@@ -141,14 +157,18 @@ impl Queue {
     }
 
     async fn drop_message(&self, sequence: i64) -> Result<Done, NotQueued> {
+        let before = self.schedule().entry(sequence).map(|entry| entry.place);
         // Under way from now on: no courier takes it any more.
         match self.wish(sequence, Wish::Drop, Place::UnderWay) {
             Done::WhenItEnds => Ok(Done::WhenItEnds),
             _ => match self.discard(sequence).await {
                 Ok(()) => Ok(Done::Done),
                 Err(error) => {
-                    // It is still there, and waits for who says so again.
-                    self.schedule().move_to(sequence, Place::Held, self.clock.awake());
+                    // It is still there, as it was, for who says so again.
+                    if let Some(place) = before {
+                        self.schedule().move_to(sequence, place, self.clock.awake());
+                        self.bell.notify_one();
+                    }
                     Err(error)
                 }
             },

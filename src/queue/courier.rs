@@ -2,7 +2,8 @@
 //!
 //! The order of steps is the promise. First the store hears that a delivery begins: if it cannot, nothing is sent. Then
 //! the way out delivers. Right behind its answer the outcome is written, before anything else is thought about, so the
-//! moment in which a killed process leaves a doubt is as long as the upstream's own answer and one sync of the disk.
+//! moment in which a killed process leaves a real doubt is as long as the upstream's own answer and one sync of the disk.
+//! The row cannot tell it from the wait for a connection before, and claims the doubt for that too.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,6 +31,8 @@ use crate::{
 const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
 /// Where our own disk is in the way.
 const DISK_PAUSE: Duration = Duration::from_secs(60);
+/// Where something changed while the courier was sent out.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between tries to write down what came of a delivery.
 const WRITE_PAUSES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
@@ -90,6 +93,10 @@ impl Courier {
             Ok(None) => return Next::Gone,
             Err(error) => return self.disk(&error),
         };
+        if message.hold.is_some() {
+            // The order came in while this courier was sent out, and the schedule is about to hear of it.
+            return self.soon();
+        }
         let waiting = outcome::waiting(&message);
         let mut place = None;
         if !waiting.is_empty() {
@@ -110,7 +117,7 @@ impl Courier {
         let queue = &self.queue;
         let Some(account) = queue.orders().account(&message.account) else {
             // A reload came in between; its lane has no seats now.
-            return Err(Next::At(Place::Fresh));
+            return Err(self.soon());
         };
         let body = queue.spool.kept(&message.id).await;
         let body = match body {
@@ -298,6 +305,10 @@ impl Courier {
             Ok(_) => Next::At(Place::Held),
             Err(error) => self.disk(&error),
         }
+    }
+
+    fn soon(&self) -> Next {
+        Next::At(Place::Later(self.queue.clock.tick().after(LOOK_AGAIN)))
     }
 
     fn disk(&self, error: &dyn std::fmt::Display) -> Next {

@@ -54,8 +54,9 @@ impl Queue {
             let (now, awake, most) = (self.clock.tick(), self.clock.awake(), self.orders().max_age);
             let errand = {
                 let mut schedule = self.schedule();
-                let expired = schedule.next_expired(most, awake).map(|sequence| (sequence, Errand::GiveUp));
-                expired.or_else(|| schedule.next(now, awake).map(|sequence| (sequence, Errand::Deliver)))
+                // In this order: whoever may still be tried is tried before it is given up.
+                let due = schedule.next(now, awake).map(|sequence| (sequence, Errand::Deliver));
+                due.or_else(|| schedule.next_expired(most, now, awake).map(|sequence| (sequence, Errand::GiveUp)))
             };
             let Some((sequence, errand)) = errand else { return };
             couriers.spawn(courier::run(self.clone(), sequence, errand, cut_off.clone()));
@@ -68,7 +69,8 @@ impl Queue {
     }
 
     async fn save_ages(&self) {
-        if let Err(error) = self.store.age_queue(AGES_SAVED).await {
+        let ages = self.schedule().ages(self.clock.awake());
+        if let Err(error) = self.store.age_queue(&ages).await {
             warn!(%error, "how long messages wait cannot be saved; a restart makes them younger");
         }
     }

@@ -78,6 +78,8 @@ pub struct Queue {
     schedule: Mutex<Schedule>,
     /// Held while a message gets its number and its place: so both are in the same order.
     acceptance: tokio::sync::Mutex<()>,
+    /// Held while an order of a person is carried out.
+    by_hand: tokio::sync::Mutex<()>,
     orders: RwLock<Arc<Orders>>,
     /// Something changed that whoever sends the couriers should look at.
     bell: Notify,
@@ -120,6 +122,7 @@ impl Queue {
             clock: QueueClock::new(clock),
             schedule: Mutex::default(),
             acceptance: tokio::sync::Mutex::default(),
+            by_hand: tokio::sync::Mutex::default(),
             orders: RwLock::new(Arc::new(orders)),
             bell: Notify::new(),
             failures: Failures::default(),
@@ -245,8 +248,11 @@ impl Queue {
             waited: Duration::ZERO,
             counted_from: (!is_held).then(|| self.clock.awake()),
         };
+        let mut schedule = self.schedule();
+        // Behind the schedule's lock, as in `apply`: seats are always those of the orders in force.
         let seats = self.orders().seats(&message.account);
-        self.schedule().add(sequence, entry, seats);
+        schedule.add(sequence, entry, seats);
+        drop(schedule);
         self.bell.notify_one();
     }
 
@@ -254,8 +260,10 @@ impl Queue {
     /// an account that is gone wait until it is there again.
     pub fn apply(&self, orders: Orders) {
         self.spool.set_limit(orders.max_bytes);
-        self.schedule().seat(|account| orders.seats(account), self.clock.awake());
+        let mut schedule = self.schedule();
+        schedule.seat(|account| orders.seats(account), self.clock.awake());
         *self.orders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(orders);
+        drop(schedule);
         self.bell.notify_one();
     }
 

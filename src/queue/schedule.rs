@@ -252,15 +252,30 @@ impl Schedule {
         oldest
     }
 
-    /// Takes one out that was tried for longer than `most`; held ones, those under way and those whose account is gone
-    /// aside. It is under way then.
-    pub fn next_expired(&mut self, most: Duration, awake: Duration) -> Option<i64> {
-        let is_known = |entry: &Entry| self.lanes.get(&entry.account).is_some_and(|lane| lane.seats > 0);
-        let may_end = |entry: &Entry| matches!(entry.place, Place::Fresh | Place::Later(_)) && is_known(entry);
-        let (sequence, _) = self.entries.iter().find(|(_, entry)| may_end(entry) && entry.age(awake) >= most)?;
+    /// Takes one out that was tried for longer than `most`, and that no attempt is due for: what waits for a seat has
+    /// its last one first. Held ones, those under way and those whose account is gone aside. It is under way then.
+    pub fn next_expired(&mut self, most: Duration, now: Tick, awake: Duration) -> Option<i64> {
+        let may_end = |entry: &Entry| {
+            let Some(lane) = self.lanes.get(&entry.account).filter(|lane| lane.seats > 0) else { return false };
+            match entry.place {
+                Place::Fresh => lane.trouble.is_some(),
+                Place::Later(due) => due > now || lane.trouble.is_some(),
+                Place::UnderWay | Place::Held => false,
+            }
+        };
+        let (sequence, _) = self.entries.iter().find(|(_, entry)| entry.age(awake) >= most && may_end(entry))?;
         let sequence = *sequence;
         self.move_to(sequence, Place::UnderWay, awake);
         Some(sequence)
+    }
+
+    /// How long each message was tried that somebody tries at all: what is held, and what has no account, is none.
+    pub fn ages(&self, awake: Duration) -> Vec<(i64, Duration)> {
+        let is_tried = |entry: &Entry| {
+            entry.place != Place::Held && self.lanes.get(&entry.account).is_some_and(|lane| lane.seats > 0)
+        };
+        let tried = self.entries.iter().filter(|(_, entry)| is_tried(entry));
+        tried.map(|(sequence, entry)| (*sequence, entry.age(awake))).collect()
     }
 }
 

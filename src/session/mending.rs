@@ -22,11 +22,12 @@ pub(super) fn is_forced(admitted: &Admitted) -> bool {
     rules(admitted).is_some_and(|rules| rules.sender == Sender::Force)
 }
 
-/// Puts the account's address into MAIL FROM where the client's own does not count.
+/// Puts the account's address into MAIL FROM where the client's own does not count. The null sender stays: it says that
+/// nobody may be told of a failure, without which two machines answer each other for ever (RFC 5321 4.5.5).
 pub(super) fn force_envelope(admitted: &Admitted, mail: &mut Mail) -> Repairs {
     let mut repairs = Repairs::default();
     let own = &admitted.account.address;
-    if is_forced(admitted) && !mail.address.eq_ignore_ascii_case(own) {
+    if is_forced(admitted) && !mail.address.is_empty() && !mail.address.eq_ignore_ascii_case(own) {
         mail.address.clone_from(own);
         repairs.note(Repair::ForcedEnvelope);
     }

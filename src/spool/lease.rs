@@ -44,9 +44,9 @@ impl Lease {
         self.is_kept = true;
     }
 
-    /// Takes room for so many octets more.
-    pub fn grow(&mut self, octets: u64) -> Result<(), SpoolFault> {
-        if !self.room.take(octets) {
+    /// Takes room for so many octets more; `reserve`: so much beyond the limit, if need be.
+    pub fn grow(&mut self, octets: u64, reserve: u64) -> Result<(), SpoolFault> {
+        if !self.room.take(octets, reserve) {
             let limit = io::Error::new(io::ErrorKind::StorageFull, "[queue] max-bytes is reached");
             return Err(self.fault(limit));
         }

@@ -38,6 +38,8 @@ const PIECE: usize = 64 * 1024;
 const LETTERS: &[u8; 32] = b"23456789bcdfghjkmnpqrstvwxzBCDFG";
 const NAME_LENGTH: usize = 12;
 const ENDING: &str = ".msg";
+/// Octets beyond the limit that notices of ours may take: by them failures leave a queue that is full.
+const NOTICE_RESERVE: u64 = 16 * 1024 * 1024;
 
 /// The directory. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -120,6 +122,15 @@ impl Spool {
 
     /// A new file to write a body into. Cancel safe: what was made is removed.
     pub async fn draft(&self) -> Result<Draft, SpoolFault> {
+        self.draft_beyond(0).await
+    }
+
+    /// As [`Spool::draft`], for a notice of ours: it may take some room beyond the limit, which no client gets.
+    pub async fn draft_notice(&self) -> Result<Draft, SpoolFault> {
+        self.draft_beyond(NOTICE_RESERVE).await
+    }
+
+    async fn draft_beyond(&self, reserve: u64) -> Result<Draft, SpoolFault> {
         let room = self.0.clone();
         let (file, lease) = self
             .work(move || {
@@ -129,7 +140,7 @@ impl Spool {
                 Ok((file, Lease::new(room, name, 0)))
             })
             .await?;
-        Ok(Draft { file: BufWriter::with_capacity(PIECE, File::from_std(file)), lease })
+        Ok(Draft { file: BufWriter::with_capacity(PIECE, File::from_std(file)), lease, reserve })
     }
 
     /// A body that was kept earlier.
@@ -161,9 +172,9 @@ impl Room {
         self.directory.join(format!("{name}{ENDING}"))
     }
 
-    /// `false`: so much more is not allowed.
-    fn take(&self, octets: u64) -> bool {
-        let limit = self.limit.load(Ordering::Relaxed);
+    /// `reserve`: so much beyond the limit. `false`: so much more is not allowed.
+    fn take(&self, octets: u64, reserve: u64) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed).saturating_add(reserve);
         let fits = |held: u64| held.checked_add(octets).filter(|held| *held <= limit);
         self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
@@ -179,12 +190,14 @@ impl Room {
 pub struct Draft {
     file: BufWriter<File>,
     lease: Lease,
+    /// Octets that it may take beyond the limit.
+    reserve: u64,
 }
 
 impl Draft {
     /// Adds a piece. Not cancel safe: a draft whose write was dropped can only be dropped too.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolFault> {
-        self.lease.grow(bytes.len() as u64)?;
+        self.lease.grow(bytes.len() as u64, self.reserve)?;
         let wrote = self.file.write_all(bytes).await;
         wrote.map_err(|cause| self.lease.fault(cause))
     }

@@ -110,7 +110,7 @@ async fn a_full_disk_is_told_at_the_latest_when_the_body_is_whole_and_leaves_not
     let (_dir, spool) = spool();
     let draft = spool.draft().await.unwrap();
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut draft = Draft { file: BufWriter::new(File::from_std(full)), lease: draft.lease };
+    let mut draft = Draft { file: BufWriter::new(File::from_std(full)), lease: draft.lease, reserve: 0 };
     let mut outcome = Ok(());
     for _ in 0..4 {
         outcome = outcome.and(draft.write(&[b'x'; 1000]).await);

@@ -13,6 +13,9 @@ use super::{
     row::{from_unix, to_unix},
 };
 
+/// Messages in one step of [`Store::age_queue`].
+const AGES_AT_ONCE: usize = 500;
+
 /// How it stands with one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecipientState {
@@ -121,7 +124,26 @@ pub struct EndedRecipient {
     pub is_doubtful: bool,
 }
 
-/// Which messages are meant; what is `None` is any. Addresses and names may be parts, in any case.
+/// `<address>` of a stored command line: neither its verb nor its parameters are looked at. It ends at the first `>`
+/// with a space or nothing behind it; of a quoted local part with that in it, the beginning is looked at.
+macro_rules! address {
+    ($line:literal) => {
+        concat!(
+            "substr(",
+            $line,
+            ", instr(",
+            $line,
+            ", '<'), instr(",
+            $line,
+            " || ' ', '> ') - instr(",
+            $line,
+            ", '<') + 1)"
+        )
+    };
+}
+
+/// Which messages are meant; what is `None` is any. Addresses and names may be parts, in any case; an address stands in
+/// `<>`, so that `<>` is the null sender.
 #[derive(Debug, Clone, Default)]
 pub struct QueueFilter {
     pub account: Option<String>,
@@ -164,10 +186,16 @@ impl Store {
         self.done(step, cut_off).await
     }
 
-    /// All that is not held was tried for so much longer; kept for the case that this process ends.
-    pub async fn age_queue(&self, by: Duration) -> Result<(), StoreError> {
-        let age = sqlx::query("UPDATE queued SET waited = waited + ? WHERE hold IS NULL").bind(number(by.as_secs()));
-        self.write(age).await.map(drop)
+    /// For how long each of these was tried so far; kept for the case that this process ends. Cancel safe: some may keep
+    /// the age they had.
+    pub async fn age_queue(&self, ages: &[(i64, Duration)]) -> Result<(), StoreError> {
+        // In pieces, so that nobody waits long for its own step.
+        for piece in ages.chunks(AGES_AT_ONCE) {
+            let mut step = self.step().await?;
+            let wrote = age(&mut step, piece).await.map_err(|cause| self.failed(cause));
+            self.done(step, wrote).await?;
+        }
+        Ok(())
     }
 
     /// `None`: it was delivered or dropped meanwhile.
@@ -191,18 +219,22 @@ impl Store {
 
     /// Those that were looked for, in the order of acceptance.
     pub async fn search_queue(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sqlx::query(concat!(
             "SELECT * FROM queued
              WHERE (?1 IS NULL OR instr(lower(account), lower(?1)))
-               AND (?2 IS NULL OR instr(lower(mail), lower(?2)))
+               AND (?2 IS NULL OR instr(lower(",
+            address!("mail"),
+            "), lower(?2)))
                AND (?3 IS NULL OR EXISTS (SELECT 1 FROM queued_recipient AS r
-                    WHERE r.sequence = queued.sequence AND instr(lower(r.line), lower(?3))))
+                    WHERE r.sequence = queued.sequence AND instr(lower(",
+            address!("r.line"),
+            "), lower(?3))))
                AND (?4 IS NULL OR instr(lower(client), lower(?4)))
                AND (?5 IS NULL OR (hold NOTNULL) = ?5)
                AND (?6 IS NULL OR is_under_way = ?6)
                AND (?7 IS NULL OR sequence > ?7)
              ORDER BY sequence LIMIT ?8",
-        );
+        ));
         let rows = rows.bind(&filter.account).bind(&filter.sender).bind(&filter.recipient).bind(&filter.client);
         let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(filter.after).bind(i64::from(filter.most));
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
@@ -336,6 +368,14 @@ async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::
         sqlx::query("UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4 WHERE sequence = ?1");
     let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
     put.bind(number(ended.pause.as_secs())).execute(&mut **step).await.map(drop)
+}
+
+async fn age(step: &mut Step, ages: &[(i64, Duration)]) -> Result<(), sqlx::Error> {
+    for (sequence, age) in ages {
+        let put = sqlx::query("UPDATE queued SET waited = ?2 WHERE sequence = ?1");
+        put.bind(sequence).bind(number(age.as_secs())).execute(&mut **step).await?;
+    }
+    Ok(())
 }
 
 async fn report(step: &mut Step, sequence: i64, notice: Option<&NewMessage>) -> Result<Option<i64>, sqlx::Error> {

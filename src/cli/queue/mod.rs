@@ -19,7 +19,7 @@ use super::{
     outcome::{Failure, Outcome},
     terminal,
 };
-use crate::{config::Config, queue::Order};
+use crate::{base::printable_json, config::Config, queue::Order};
 
 pub fn run(named: Option<&Path>, command: &QueueCommand) -> Outcome {
     let (config, _) = config::load(named)?;
@@ -39,7 +39,7 @@ fn list(config: &Config, args: &QueueListArgs) -> Outcome {
         Ok(found) => found,
         Err(cause) => asleep::list(config, args).map_err(|failure| beside(failure, &cause))?,
     };
-    print(&if args.json { format!("{found:#}\n") } else { table::list(&found) })
+    print(&if args.json { as_json(&found) } else { table::list(&found) })
 }
 
 fn show(config: &Config, id: &str, json: bool) -> Outcome {
@@ -48,7 +48,7 @@ fn show(config: &Config, id: &str, json: bool) -> Outcome {
         Err(cause) => asleep::show(config, id).map_err(|failure| beside(failure, &cause))?,
     };
     let found = found.ok_or_else(|| not_there(id))?;
-    print(&if json { format!("{found:#}\n") } else { table::show(&found) })
+    print(&if json { as_json(&found) } else { table::show(&found) })
 }
 
 fn order(config: &Config, id: &str, order: Order) -> Outcome {
@@ -75,6 +75,11 @@ fn order(config: &Config, id: &str, order: Order) -> Outcome {
         (other, _) => other,
     };
     print(&format!("{id}: {said}\n"))
+}
+
+/// What clients and servers wrote stands in it.
+fn as_json(found: &Value) -> String {
+    printable_json(&format!("{found:#}\n"))
 }
 
 fn query(args: &QueueListArgs) -> String {

@@ -121,7 +121,7 @@ impl Queue {
             id: &word()?,
             boundary: &word()?,
         };
-        let mut draft = self.spool.draft().await?;
+        let mut draft = self.spool.draft_notice().await?;
         draft.write(report::compose(&facts).as_bytes()).await?;
         let body = draft.finish().await?;
         let mail = Mail { utf8: !sender.address.is_ascii(), ..Mail::default() };

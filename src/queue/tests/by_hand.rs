@@ -92,7 +92,9 @@ async fn an_order_behind_a_delivery_that_is_under_way_is_carried_out_when_that_e
 async fn what_is_looked_for_is_found_by_each_of_its_properties() {
     let stage = Stage::new().await;
     let ann = stage.kept.accounts[0].clone();
-    let id = stage.send_as(&ann, "x", "MAIL FROM:<alerts@contoso.example>", &["RCPT TO:<ops@fabrikam.example>"]).await;
+    let id = stage
+        .send_as(&ann, "x", "MAIL FROM:<alerts@contoso.example>", &["RCPT TO:<ops@fabrikam.example> NOTIFY=NEVER"])
+        .await;
     let found = async |filter: QueueFilter| {
         let found = stage.queue.search(&QueueFilter { most: 10, ..filter }).await.unwrap();
         found.iter().map(|message| message.id.clone()).collect::<Vec<_>>()
@@ -102,6 +104,7 @@ async fn what_is_looked_for_is_found_by_each_of_its_properties() {
         QueueFilter { account: some("ANN@contoso.example"), ..Default::default() },
         QueueFilter { sender: some("alerts@"), ..Default::default() },
         QueueFilter { recipient: some("OPS@fabrikam"), ..Default::default() },
+        QueueFilter { recipient: some("<ops@fabrikam.example>"), ..Default::default() },
         QueueFilter { client: some("copier"), ..Default::default() },
         QueueFilter { is_held: Some(false), ..Default::default() },
     ] {
@@ -110,8 +113,72 @@ async fn what_is_looked_for_is_found_by_each_of_its_properties() {
     for filter in [
         QueueFilter { account: some("bob"), ..Default::default() },
         QueueFilter { sender: some("ops"), ..Default::default() },
+        // Words of the protocol are in no address.
+        QueueFilter { sender: some("from"), ..Default::default() },
+        QueueFilter { sender: some("<>"), ..Default::default() },
+        QueueFilter { recipient: some("to"), ..Default::default() },
+        QueueFilter { recipient: some("never"), ..Default::default() },
         QueueFilter { is_held: Some(true), ..Default::default() },
     ] {
         assert!(found(filter.clone()).await.is_empty(), "{filter:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_whose_caller_goes_away_is_carried_out_all_the_same() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    let sequence = stage.sequence(&id).await;
+    // Somebody else writes: the order gets as far as the schedule and waits there for the store.
+    let mut writer = stage.database().await.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    sqlx::query("UPDATE queued SET octets = octets").execute(&mut *writer).await.unwrap();
+    {
+        let mut asked = std::pin::pin!(stage.queue.order(&id, Order::Drop));
+        while stage.queue.schedule().entry(sequence).unwrap().place != Place::UnderWay {
+            tokio::select! {
+                biased;
+                done = &mut asked => panic!("nobody could write: {done:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    writer.rollback().await.unwrap();
+    // Whoever comes next waits for its turn, and hears how it went.
+    assert_eq!(order(&stage, &id, Order::Drop).await, Done::NotThere);
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_that_fails_leaves_the_message_as_it_was() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    let other = stage.database().await;
+    let trigger = "CREATE TRIGGER full BEFORE DELETE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    sqlx::query(trigger).execute(&other).await.unwrap();
+    stage.queue.order(&id, Order::Drop).await.unwrap_err();
+    sqlx::query("DROP TRIGGER full").execute(&other).await.unwrap();
+    stage.pass(minutes(2)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_row_is_held_is_not_sent_although_the_schedule_does_not_know_yet() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    let sequence = stage.sequence(&id).await;
+    // As far as `hold` gets before it asks the schedule.
+    assert!(stage.queue.store.hold_queued(sequence, Some(hold::BY_HAND)).await.unwrap());
+    stage.pass(minutes(2)).await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert_eq!(order(&stage, &id, Order::Release).await, Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
 }

@@ -210,6 +210,28 @@ async fn new_messages_that_never_end_do_not_starve_one_that_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_courier_that_a_reload_took_the_account_from_looks_again_later_and_not_at_once() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    let sequence = stage.sequence(&id).await;
+    // The account goes behind the schedule's back: a courier is sent out that finds it no more.
+    let without = Orders { accounts: Vec::new(), ..Orders::clone(&stage.queue.orders()) };
+    *stage.queue.orders.write().unwrap() = Arc::new(without);
+    stage.pass(minutes(2)).await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    let now = stage.queue.clock.tick();
+    let place = stage.queue.schedule().entry(sequence).unwrap().place;
+    assert!(matches!(place, Place::Later(due) if due > now), "{place:?}");
+    stage.reload(|_| ());
+    stage.pass(minutes(1)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_jump_of_the_wall_clock_fails_a_message_or_makes_it_stick() {
     let mut stage = Stage::new().await;
     let id = stage.send("x").await;

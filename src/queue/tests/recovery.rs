@@ -150,10 +150,25 @@ async fn beyond_max_bytes_the_client_is_told_452_and_nothing_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failure_leaves_a_queue_that_is_full() {
+    let kept = Kept { max_bytes: 200, ..Kept::default() };
+    let mut stage = kept.start().await;
+    stage.send("x").await;
+    let mut rest = stage.queue.spool().draft().await.unwrap();
+    while rest.write(b"x").await.is_ok() {}
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    let notice = stage.next().await;
+    assert!(notice.sender.is_empty() && notice.body.len() > 200, "{}", notice.body);
+    rest.write(b"x").await.unwrap_err();
+    notice.all(delivered());
+    drop(rest);
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_the_row_cannot_be_written_nothing_is_queued_and_nothing_is_sent() {
     let mut stage = Stage::new().await;
-    let url = format!("sqlite://{}/gatepost.db", stage.kept.dir.path().display());
-    let other = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let other = stage.database().await;
     for (name, event) in [("a", "INSERT ON queued"), ("b", "UPDATE ON queued")] {
         let trigger = format!("CREATE TRIGGER full_{name} BEFORE {event} BEGIN SELECT RAISE(ABORT, 'disk full'); END");
         sqlx::query(sqlx::AssertSqlSafe(trigger)).execute(&other).await.unwrap();
@@ -180,8 +195,7 @@ async fn an_outcome_that_cannot_be_written_is_written_later_and_the_message_is_n
     let mut stage = Stage::new().await;
     stage.send("x").await;
     let call = stage.next().await;
-    let url = format!("sqlite://{}/gatepost.db", stage.kept.dir.path().display());
-    let other = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let other = stage.database().await;
     let trigger = "CREATE TRIGGER full BEFORE DELETE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END";
     sqlx::query(trigger).execute(&other).await.unwrap();
     call.all(delivered());
@@ -242,4 +256,43 @@ async fn a_message_whose_account_is_gone_waits_until_it_is_there_again() {
     stage.reload(|kept| kept.accounts.push(account(ANN)));
     stage.next().await.all(delivered());
     stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_of_an_account_that_was_gone_is_no_older_after_a_restart() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    stage.reload(|kept| kept.accounts.clear());
+    for _ in 0..130 {
+        stage.pass(minutes(61)).await;
+        stage.rests(0).await;
+    }
+    let waited = stage.queue.store.queued_by_id(&id).await.unwrap().unwrap().waited;
+    assert!(waited < minutes(1), "{waited:?}");
+    let mut kept = stage.kill().await;
+    kept.accounts.push(account(ANN));
+    let mut stage = kept.start().await;
+    stage.pass(minutes(2)).await;
+    let tried = stage.next().await;
+    assert_eq!(tried.sender, ANN, "the message, and no notice that it is given up");
+    tried.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_as_old_after_a_restart_as_it_was_tried_before() {
+    let mut stage = Stage::new().await;
+    let old = stage.send("old").await;
+    let _old = stage.next().await;
+    stage.pass(minutes(59)).await;
+    let young = stage.send("young").await;
+    let _young = stage.next().await;
+    stage.pass(minutes(2)).await;
+    stage.rests(2).await;
+    for (id, tried) in [(old, 61), (young, 2)] {
+        let waited = stage.queue.store.queued_by_id(&id).await.unwrap().unwrap().waited;
+        assert_eq!(waited.as_secs() / 60, tried, "minutes");
+    }
 }

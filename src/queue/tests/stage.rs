@@ -301,6 +301,17 @@ impl Stage {
         self.queue.search(&filter).await.unwrap().iter().map(|one| self.queue.view(one)).collect()
     }
 
+    /// Its number in the order of acceptance.
+    pub async fn sequence(&self, id: &str) -> i64 {
+        self.queue.store.queued_by_id(id).await.unwrap().unwrap().sequence
+    }
+
+    /// What another process sees of the store, and does to it.
+    pub async fn database(&self) -> sqlx::SqlitePool {
+        let url = format!("sqlite://{}/gatepost.db", self.kept.dir.path().display());
+        sqlx::SqlitePool::connect(&url).await.unwrap()
+    }
+
     pub async fn ids(&self) -> HashSet<String> {
         self.list().await.into_iter().map(|message| message.id).collect()
     }
