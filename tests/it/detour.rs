@@ -4,12 +4,13 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use gatepost::{
     base::Protocol,
     config::{self, Surroundings},
+    store::{Store, TokenRow},
 };
 use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
 use tokio::{
@@ -19,7 +20,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::world::{Answers, BOB, FOR_NOW, HEAD, IN, Plan, World, account, in_each_protocol, stage};
+use crate::world::{ANN, Answers, BOB, FOR_NOW, HEAD, IN, Plan, World, account, in_each_protocol, stage};
 
 const NAME: &str = "mail.contoso.example";
 
@@ -78,9 +79,11 @@ async fn connect(tcp: &mut TcpStream) -> String {
 
 /// Takes ann with her password (RFC 1929), and a name.
 async fn socks(tcp: &mut TcpStream) -> String {
-    let mut hello = [0; 3];
-    tcp.read_exact(&mut hello).await.unwrap();
-    assert_eq!(hello, [2, 0, 2]);
+    let mut count = [0];
+    tcp.read_exact(&mut count).await.unwrap();
+    let mut methods = vec![0; usize::from(count[0])];
+    tcp.read_exact(&mut methods).await.unwrap();
+    assert!(methods.contains(&2), "{methods:?}");
     tcp.write_all(&[5, 2]).await.unwrap();
     let login = "\x01\x03ann\x08p w:@%ü".as_bytes();
     let mut said = vec![0; login.len()];
@@ -135,8 +138,9 @@ async fn mail_of_all_protocols_goes_through_either_kind_of_proxy_and_nothing_bes
     }
 }
 
-/// A webhook of that name, which the CA file is made to prove. Its port, and what it is sent.
-async fn hook(ca_file: &Path) -> (u16, mpsc::Receiver<String>) {
+/// A service of that name, which the CA file is made to prove, and what it says to everything. Its port, and what it is
+/// sent.
+async fn service(ca_file: &Path, status: &'static str) -> (u16, mpsc::Receiver<String>) {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec![NAME.to_owned()]).unwrap().self_signed(&key).unwrap();
     let roots = std::fs::read_to_string(ca_file).unwrap() + &certificate.pem();
@@ -152,14 +156,57 @@ async fn hook(ca_file: &Path) -> (u16, mpsc::Receiver<String>) {
         while let Ok((tcp, _)) = listener.accept().await {
             let mut stream = tls.accept(tcp).await.unwrap();
             let mut seen = Vec::new();
-            while !seen.ends_with(b"}") {
+            while !is_whole(&seen) {
                 assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
             }
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await.unwrap();
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
             tell.send(String::from_utf8(seen).unwrap()).await.unwrap();
         }
     });
     (port, told)
+}
+
+/// Header and body of one request.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    head.lines().any(|line| line.strip_prefix("content-length: ").is_some_and(|n| n.parse() == Ok(body.len())))
+}
+
+#[tokio::test]
+async fn a_message_for_graph_goes_through_either_kind_of_http_proxy_by_name() {
+    let proxy = Proxy::start(None).await;
+    for login in ["http://", "socks5://ann:p%20w%3A%40%25%C3%BC@"] {
+        let plan = Plan {
+            network: format!("http-proxy = \"{login}{}\"", proxy.address),
+            account: "outbound = \"graph\"".into(),
+            app: "graph-url = \"GRAPH\"".into(),
+            signed_in: Vec::new(),
+            ..Plan::default()
+        };
+        let before = proxy.asked().len();
+        let (sandbox, dir, file) = stage(&plan).await;
+        let (port, mut told) = service(&dir.path().join("ca.pem"), "202 Accepted").await;
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("GRAPH", &format!("https://{NAME}:{port}/v1.0"))).unwrap();
+        let world = World::on(sandbox, dir, &file).await;
+        consent_to_graph(&world).await;
+        let mut smtp = world.smtp_as_ann().await;
+        assert!(smtp.message("Through the wall.").await.starts_with("250 "));
+        let request = told.recv().await.unwrap();
+        assert!(request.to_lowercase().starts_with("post /v1.0/me/sendmail "), "{request}");
+        assert_eq!(proxy.asked().split_off(before), [format!("{NAME}:{port}")], "{login}");
+    }
+}
+
+async fn consent_to_graph(world: &World) {
+    let scopes = ["https://outlook.office.com/SMTP.Send", "offline_access", "https://graph.microsoft.com/Mail.Send"];
+    let refresh = Some(world.sandbox.issue_refresh_token_for(ANN, &scopes));
+    let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
 }
 
 #[tokio::test]
@@ -172,7 +219,7 @@ async fn a_webhook_goes_through_the_http_proxy_and_mail_through_its_own_and_neit
         ..Plan::default()
     };
     let (sandbox, dir, file) = stage(&plan).await;
-    let (port, mut told) = hook(&dir.path().join("ca.pem")).await;
+    let (port, mut told) = service(&dir.path().join("ca.pem"), "200 OK").await;
     let notify = format!("[notify]\nwebhook = \"https://{NAME}:{port}/hooks/x\"\n");
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + &notify).unwrap();
     let world = World::on(sandbox, dir, &file).await;
