@@ -28,12 +28,16 @@ async fn rows_there(disk: &Path) -> Vec<QueuedMessage> {
     rows(copy.path()).await
 }
 
-async fn until_gone(disk: &Path) {
+async fn until_bodies(disk: &Path, count: usize) {
     let deadline = Instant::now() + Duration::from_secs(90);
-    while !bodies(disk).is_empty() {
-        assert!(Instant::now() < deadline, "still queued: {:?}", bodies(disk));
+    while bodies(disk).len() != count {
+        assert!(Instant::now() < deadline, "{:?}", bodies(disk));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+async fn until_gone(disk: &Path) {
+    until_bodies(disk, 0).await;
     assert!(rows_there(disk).await.is_empty());
 }
 
@@ -60,27 +64,32 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
         queue(&mut smtp, &format!("before {n}")).await;
     }
 
+    let mut taken = vec!["before 1", "before 2", "before 3"];
     let filling = fill(&disk);
-    for size in [10, 300_000] {
-        smtp.open_message().await;
-        let line = format!("{}\r\n", "x".repeat(70));
-        smtp.send(format!("{HEAD}{}.\r\n", line.repeat(size / 70 + 1)).as_bytes()).await;
-        let said = smtp.line().await;
-        assert!(said.starts_with("452 4.3.1 "), "{size} octets: {said}");
+    smtp.open_message().await;
+    let line = format!("{}\r\n", "x".repeat(70));
+    smtp.send(format!("{HEAD}{}.\r\n", line.repeat(300_000 / 70)).as_bytes()).await;
+    let said = smtp.line().await;
+    assert!(said.starts_with("452 4.3.1 "), "{said}");
+    // SQLite's log may have a page to use again: then there is room for a little, and its 250 is no lie.
+    let said = send(&mut smtp, "a little").await;
+    if said.starts_with("250 ") {
+        taken.push("a little");
+    } else {
+        assert!(said.starts_with("452 4.3.1 "), "{said}");
     }
     std::fs::remove_file(&filling).unwrap();
-    assert_eq!(
-        (rows_there(&disk).await.len(), bodies(&disk).len()),
-        (3, 3),
-        "neither row nor file of what was refused"
-    );
+    until_bodies(&disk, taken.len()).await;
+    assert_eq!(rows_there(&disk).await.len(), taken.len(), "no row of what was refused");
     queue(&mut smtp, "with room again").await;
+    taken.push("with room again");
 
     sandbox.faults().set(|faults| faults.smtp.answers.clear());
     until_gone(&disk).await;
     let mut all = arrived(&sandbox);
     all.sort();
-    assert_eq!(all, ["before 1", "before 2", "before 3", "with room again"]);
+    taken.sort_unstable();
+    assert_eq!(all, taken);
 }
 
 /// The disk is full before the body is whole: it is read to its end all the same, and the session goes on.
@@ -97,7 +106,7 @@ async fn a_message_larger_than_the_room_that_is_left_is_452_and_the_session_goes
     let lines: Vec<_> = large.as_bytes().chunks(900).map(|line| str::from_utf8(line).unwrap()).collect();
     let said = smtp.message(&lines.join("\r\n")).await;
     assert!(said.starts_with("452 4.3.1 "), "{said}");
-    assert!(rows_there(&disk).await.is_empty() && bodies(&disk).is_empty());
+    until_gone(&disk).await;
     assert!(send(&mut smtp, "small").await.starts_with("250 "));
     until_gone(&disk).await;
     assert_eq!(arrived(&sandbox), ["small"]);
