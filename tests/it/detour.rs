@@ -130,11 +130,12 @@ async fn mail_of_all_protocols_goes_through_either_kind_of_proxy_and_nothing_bes
         let mut asked = proxy.asked().split_off(before);
         asked.sort();
         let sandbox = &world.sandbox;
-        // The message goes on the connection that the first login left over.
+        // The message may go on the connection that the first login left over.
+        asked.dedup();
         let ports = [sandbox.smtp(), sandbox.imap(), sandbox.pop3()].map(|at| at.port());
         let mut expected: Vec<_> = ports.iter().map(|port| format!("{NAME}:{port}")).collect();
         expected.sort();
-        assert_eq!(asked, expected, "each connection, by name");
+        assert_eq!(asked, expected, "each server, by name");
     }
 }
 
