@@ -122,9 +122,18 @@ impl<'a> Block<'a> {
     }
 }
 
+/// Where the header block ends, its empty line included. Before `from` was looked already.
+pub fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
+    if bytes.starts_with(b"\r\n") {
+        return Some(2);
+    }
+    let rest = bytes.get(from..)?;
+    memchr::memmem::find(rest, b"\r\n\r\n").map(|at| from + at + 4)
+}
+
 /// A header block cut into fields, each with its folded lines. A folded line that folds nothing is a field, too:
 /// whoever reads it may not care about the space before it.
-pub(super) fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = head;
     std::iter::from_fn(move || {
         let mut end = 0;

@@ -87,6 +87,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_header_block_ends_at_the_first_empty_line() {
+        let header_end = super::super::header_end;
+        assert_eq!(header_end(b"A: b\r\n\r\nbody\r\n\r\n", 0), Some(8));
+        assert_eq!(header_end(b"\r\nbody", 0), Some(2));
+        assert_eq!(header_end(b"A: b\r\n", 0), None);
+    }
+
+    #[test]
     fn the_message_id_is_found_folded_or_not() {
         assert_eq!(Headers::read(b"Subject: x\r\nMESSAGE-ID:\r\n <a@b>\r\n\r\n").message_id, "<a@b>");
         assert_eq!(Headers::read(b"\r\n").message_id, "");

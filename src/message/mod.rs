@@ -15,6 +15,7 @@ mod missing;
 mod repairs;
 mod undeclared;
 
+pub use block::{fields, header_end};
 pub use headers::{FROM_CAP, Headers};
 pub use mend::{Mended, Orders, declare_utf8, mend};
 pub use repairs::{Repair, Repairs};

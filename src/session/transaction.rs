@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
-    message::{FROM_CAP, Headers, Repairs},
+    message::{FROM_CAP, Headers, Repairs, header_end},
     net::read_up_to,
     outbound::{Lost, Turn, Unfinished},
     queue::QueueId,
@@ -421,26 +421,5 @@ impl Passage {
         let fate =
             if self.is_ending { "the message may have been delivered" } else { "nothing was delivered, try again" };
         Reply::new(421, format!("4.3.2 Gatepost is shutting down, {fate}"))
-    }
-}
-
-/// Where the header block ends, its empty line included.
-fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
-    if bytes.starts_with(b"\r\n") {
-        return Some(2);
-    }
-    let rest = bytes.get(from..)?;
-    memchr::memmem::find(rest, b"\r\n\r\n").map(|at| from + at + 4)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_header_block_ends_at_the_first_empty_line() {
-        assert_eq!(header_end(b"A: b\r\n\r\nbody\r\n\r\n", 0), Some(8));
-        assert_eq!(header_end(b"\r\nbody", 0), Some(2));
-        assert_eq!(header_end(b"A: b\r\n", 0), None);
     }
 }

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 
 use mailparse::MailAddr;
 
-use super::letter::fields;
 use crate::catalog::{
     Entry,
     graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_RECIPIENTS_DIFFER},
 };
+use crate::message::fields;
 
 /// Of all fields with addresses together: what takes them apart may need the square of their size.
 const FIELDS_CAP: usize = 128 * 1024;

@@ -18,7 +18,7 @@ use super::{
     answer::Trouble,
     asking::{Asking, Load, unreadable},
     decode::Decoder,
-    letter::{Letter, fields},
+    letter::Letter,
     parts::{self, Leaf, Refusal},
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
             GRAPH_UNREACHABLE, GRAPH_UNREADABLE,
         },
     },
+    message::fields,
     net::HttpReply,
 };
 

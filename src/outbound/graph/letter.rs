@@ -15,7 +15,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::net::{Handed, Upload};
+use crate::{
+    message::header_end,
+    net::{Handed, Upload},
+};
 
 pub const HEAD_CAP: usize = 256 * 1024;
 /// A multiple of three, so that its base64 needs no padding.
@@ -54,7 +57,7 @@ impl Letter {
             }
             let seen = letter.head.len().saturating_sub(3);
             letter.head.extend_from_slice(&piece);
-            if let Some(end) = end_of_head(&letter.head, seen) {
+            if let Some(end) = header_end(&letter.head, seen) {
                 letter.head.truncate(end);
                 is_head = false;
             }
@@ -115,32 +118,6 @@ impl Reading {
         // A task that panicked reads no more.
         let _ = self.task.await;
     }
-}
-
-/// Where the header block ends, its empty line included. Before `from` was looked already.
-fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
-    if head.starts_with(b"\r\n") {
-        return Some(2);
-    }
-    Some(from + memchr::memmem::find(head.get(from..)?, b"\r\n\r\n")? + 4)
-}
-
-/// A header block cut into fields, each with its folded lines.
-pub fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = head;
-    std::iter::from_fn(move || {
-        let mut end = 0;
-        while let Some(line) = rest.get(end..).and_then(|tail| memchr::memchr(b'\n', tail)) {
-            end += line + 1;
-            if !matches!(rest.get(end), Some(b' ' | b'\t')) {
-                break;
-            }
-        }
-        let ends_in_mid_line = end == 0 || matches!(rest.get(end), Some(b' ' | b'\t'));
-        let (field, tail) = rest.split_at_checked(if ends_in_mid_line { rest.len() } else { end })?;
-        rest = tail;
-        (!field.is_empty()).then_some(field)
-    })
 }
 
 async fn encode(
