@@ -100,7 +100,7 @@ impl Installed {
         for n in 0..plan.accounts {
             text += &format!(
                 "[[account]]\naddress = \"{}\"\npassword = \"{hash}\"\n\
-                 limits = {{ connections = 10000, messages-per-minute = 1000000 }}\n\n",
+                 limits = {{ connections = 10000, messages-per-minute = 1000000, recipients-per-day = 10000000 }}\n\n",
                 user(n)
             );
         }
