@@ -105,7 +105,7 @@ impl<'a> Relay<'a> {
         self
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         let Gate { cut_off, .. } = self.gate;
         self.entry.set_stage(Stage::Relaying);
         tokio::select! {

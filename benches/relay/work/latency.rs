@@ -45,7 +45,9 @@ pub async fn run(bench: &Bench<'_>) -> Vec<Row> {
             .moonshot([Times(1.4, Kind::Direct)]),
         Row::less(format!("FETCH of 16 KiB, {} times: over 40 ms", bench.some(FETCHES)), "times", 0, late)
             .bar([Absolute(0.0)])
-            .note("so long a step is Nagle's, with delayed acknowledgements; of email-oauth2-proxy a twentieth is asked"),
+            .note(
+                "so long a step is Nagle's, with delayed acknowledgements; of email-oauth2-proxy a twentieth is asked",
+            ),
     ]
 }
 
