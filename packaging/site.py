@@ -27,6 +27,8 @@ ENTRY = """<!doctype html>
 <script>location.replace(navigator.language.startsWith("ja") ? "docs/ja/index.html" : "docs/index.html")</script>
 <p><a href="docs/index.html">English</a> <a href="docs/ja/index.html" lang="ja" hreflang="ja">日本語</a>
 """
+# A line that ends within Japanese would be shown with a blank there.
+WITHIN_JAPANESE = r"(?<=[\u3001-\u30ff\u3400-\u9fff\uff01-\uff60])\n *(?=[\u3001-\u30ff\u3400-\u9fff\uff01-\uff60])"
 
 
 def contents(book):
@@ -57,6 +59,8 @@ def main():
         page.write_text(re.sub(r"(\]\([^)]*)README\.md", r"\1index.md", page.read_text()))
         if page.name == "README.md":
             page.rename(page.with_name("index.md"))
+    for page in japanese.rglob("*.md"):
+        page.write_text(re.sub(WITHIN_JAPANESE, "", page.read_text()))
     shutil.copytree(english / "site", japanese / "site")
     for book, place in ((english, SITE / "docs"), (japanese, SITE / "docs" / "ja")):
         (book / "SUMMARY.md").write_text(contents(book))
