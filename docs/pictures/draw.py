@@ -70,7 +70,7 @@ def thunderbird(w):
         ("type", w["User Name"], ANN),
         ("part", w["Security Settings"]),
         ("pick", w["Connection security"], w["None"]),
-        ("pick", w["Authentication method"], w["Normal password"]),
+        ("pick", w["Authentication method"], w["Password, transmitted insecurely"]),
     ]
 
 
@@ -117,7 +117,7 @@ ENGLISH = English({
 JAPANESE = {
     "Manual account configuration": "アカウントの手動設定", "Incoming server": "受信サーバー", "Protocol": "プロトコル", "Hostname": "ホスト名",
     "Port": "ポート番号", "Connection security": "接続の保護", "None": "なし", "Authentication method": "認証方式",
-    "Normal password": "通常のパスワード認証", "Username": "ユーザー名", "Outgoing server (SMTP)": "送信サーバー (SMTP)",
+    "Normal password": "通常のパスワード認証", "Password, transmitted insecurely": "平文のパスワード認証 (安全でない)", "Username": "ユーザー名", "Outgoing server (SMTP)": "送信サーバー (SMTP)",
     "Server Settings": "サーバー設定", "Server Type": "サーバーの種類", "IMAP Mail Server": "IMAP メールサーバー", "Server Name": "サーバー名",
     "User Name": "ユーザー名", "Security Settings": "セキュリティ設定",
     "POP and IMAP Account Settings": "POP と IMAP のアカウント設定", "User Information": "ユーザー情報", "Your Name": "名前",
