@@ -66,7 +66,8 @@ def thunderbird(w):
     ]
     yield "server", w["Server Settings"], [
         ("grey", w["Server Type"], w["IMAP Mail Server"]),
-        ("type", w["Server Name"], f"{HERE}        {w['Port']}: 1993"),
+        ("type", w["Server Name"], HERE),
+        ("type", w["Port"], "1993"),
         ("type", w["User Name"], ANN),
         ("part", w["Security Settings"]),
         ("pick", w["Connection security"], w["None"]),
