@@ -1,13 +1,16 @@
-// Each page begins with a link to itself in the other language. With scripts it moves into the bar at the top.
+// The way to the same page in the other language, in the bar at the top. Most pages begin with a link to it; that line goes.
 (() => {
-    const names = ["日本語", "English"];
-    const first = document.querySelector("main h1 + p > a:only-child");
     const bar = document.querySelector(".right-buttons");
-    if (!first || !bar || !names.includes(first.textContent)) return;
-    const line = first.parentElement;
-    first.className = "language-switch";
-    first.hreflang = first.textContent === "English" ? "en" : "ja";
-    first.lang = first.hreflang;
-    bar.prepend(first);
-    line.remove();
+    if (!bar) return;
+    const here = document.documentElement.lang, there = here === "ja" ? "en" : "ja";
+    const root = new URL(`${path_to_root}./`, location.href);
+    const page = location.href.split("#")[0].slice(root.href.length);
+    const link = document.createElement("a");
+    link.href = root.href + (there === "ja" ? "ja/" : "../") + page;
+    link.textContent = there === "ja" ? "日本語" : "English";
+    link.lang = link.hreflang = there;
+    link.className = "language-switch";
+    bar.prepend(link);
+    const line = document.querySelector("main h1 + p > a:only-child");
+    if (line?.textContent === link.textContent) line.parentElement.remove();
 })();
