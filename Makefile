@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run demo test tools unit real mutants fuzz soak bench deb lint fmt deny man clean
+.PHONY: run demo test tools unit real mutants fuzz soak bench deb site lint fmt deny man clean
 
 run: ## the daemon, with ./gatepost.toml
 	$(CARGO) run --release -- run
@@ -38,6 +38,9 @@ soak: ## silent and slow clients, guessing, churn, token storms, kill -9, bursts
 deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, configuration. DEB="--profile dev --deb-version 1-1"
 	@command -v cargo-deb >/dev/null || { echo "hint: cargo install cargo-deb"; exit 1; }
 	sh packaging/deb.sh $(DEB)
+
+site: ## the guides as a site, English and Japanese: target/site/index.html
+	@python3 packaging/site.py
 
 fuzz: ## a minute over all fuzzers; FUZZ="--seconds 3600" for an hour
 	python3 fuzz/run.py $(FUZZ)

@@ -23,7 +23,7 @@ fn assert_explains(page: &str, heading: &str, lang: Lang) {
 #[test]
 fn the_page_of_faults_explains_every_id_of_the_catalogue_in_its_words_and_no_other() {
     assert_explains("docs/when-it-fails.md", "Every id", Lang::En);
-    assert_explains("docs/when-it-fails.ja.md", "すべての ID", Lang::Ja);
+    assert_explains("docs/ja/when-it-fails.md", "すべての ID", Lang::Ja);
 }
 
 #[test]
