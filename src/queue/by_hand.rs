@@ -1,7 +1,8 @@
 //! What a person does to a message: hold, release, retry, drop.
 //!
-//! Safe at any moment. A delivery that is under way is never torn off, since nobody would know what became of it: the
-//! order is noted, the answer says so, and it is carried out when that delivery has ended without delivering.
+//! Safe at any moment. A delivery that waits for its way is called back. One that is under way is never torn off, since
+//! nobody would know what became of it: the order is noted, the answer says so, and it is carried out when that delivery
+//! has ended without delivering.
 
 use std::sync::Arc;
 
@@ -148,6 +149,8 @@ impl Queue {
             }
             match schedule.entry(message.sequence).map(|entry| entry.place) {
                 Some(Place::Fresh) => Place::Fresh,
+                // It is on its way already, and keeps its place in the line for a connection.
+                Some(Place::InLine) => Place::InLine,
                 _ => Place::Later(now),
             }
         };
@@ -158,7 +161,7 @@ impl Queue {
 
     async fn drop_message(&self, sequence: i64) -> Result<Done, NotQueued> {
         let before = self.schedule().entry(sequence).map(|entry| entry.place);
-        // Under way from now on: no courier takes it any more.
+        // Nobody's from now on: no courier takes it any more, and the one that has it knows that it is called back.
         match self.wish(sequence, Wish::Drop, Place::UnderWay) {
             Done::WhenItEnds => Ok(Done::WhenItEnds),
             _ => match self.discard(sequence).await {
@@ -166,6 +169,7 @@ impl Queue {
                 Err(error) => {
                     // It is still there, as it was, for who says so again.
                     if let Some(place) = before {
+                        let place = if place == Place::InLine { Place::Later(self.clock.tick()) } else { place };
                         self.schedule().move_to(sequence, place, self.clock.awake());
                         self.bell.notify_one();
                     }
@@ -183,6 +187,9 @@ impl Queue {
         if entry.place == Place::UnderWay {
             entry.wish = wish;
             return Done::WhenItEnds;
+        }
+        if place == Place::UnderWay {
+            entry.recall.cancel();
         }
         schedule.move_to(sequence, place, awake);
         Done::Done

@@ -2,7 +2,7 @@
 //!
 //! It looks whenever something changed, when the next pause is over, and once a minute, since the wall clock may have
 //! jumped or the machine slept. When the daemon drains nothing begins any more; what is under way goes on until it is
-//! done or cut off.
+//! done or cut off, and what waits for its way is called back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::{
     Queue,
-    courier::{self, Errand},
+    courier::{Courier, Errand},
 };
 
 /// Deliveries at once, over all mailboxes.
@@ -43,6 +43,8 @@ impl Queue {
                 () = sleep(nap) => {}
             }
         }
+        // What only waits has nothing to end.
+        self.schedule().recall_all();
         if !couriers.is_empty() {
             info!(under_way = couriers.len(), "deliveries from the queue are under way and may end");
         }
@@ -55,11 +57,12 @@ impl Queue {
             let errand = {
                 let mut schedule = self.schedule();
                 // In this order: whoever may still be tried is tried before it is given up.
-                let due = schedule.next(now, awake).map(|sequence| (sequence, Errand::Deliver));
-                due.or_else(|| schedule.next_expired(most, now, awake).map(|sequence| (sequence, Errand::GiveUp)))
+                let due = schedule.next(now, awake).map(|one| (one, Errand::Deliver));
+                due.or_else(|| schedule.next_expired(most, now, awake).map(|one| (one, Errand::GiveUp)))
             };
-            let Some((sequence, errand)) = errand else { return };
-            couriers.spawn(courier::run(self.clone(), sequence, errand, cut_off.clone()));
+            let Some(((sequence, recall), errand)) = errand else { return };
+            let courier = Courier { queue: self.clone(), sequence, recall, cut_off: cut_off.clone() };
+            couriers.spawn(courier.run(errand));
         }
     }
 

@@ -31,12 +31,13 @@ use std::{
 };
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use bounce::{FailureNote, read_head};
 pub use by_hand::{Done, Order};
 use clock::QueueClock;
-pub use deliver::{Deliver, Envelope, Fate, Report, Verdict};
+pub use deliver::{Deliver, Delivery, Envelope, Fate, Outset, Report, Verdict};
 use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
 pub use lanes::LaneView;
@@ -168,6 +169,7 @@ impl Queue {
                 accepted_at: outline.accepted_at,
                 waited: outline.waited,
                 counted_from: (place != Place::Held).then_some(awake),
+                recall: CancellationToken::new(),
             };
             let seats = self.orders().seats(&outline.account);
             self.schedule().add(outline.sequence, entry, seats);
@@ -247,6 +249,7 @@ impl Queue {
             accepted_at: message.accepted_at,
             waited: Duration::ZERO,
             counted_from: (!is_held).then(|| self.clock.awake()),
+            recall: CancellationToken::new(),
         };
         let mut schedule = self.schedule();
         // Behind the schedule's lock, as in `apply`: seats are always those of the orders in force.

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::clock::Tick;
 use crate::base::Fault;
 
@@ -23,6 +25,9 @@ pub enum Place {
     Fresh,
     /// Tried again then.
     Later(Tick),
+    /// A courier has it and waits for the way: it can be called back, and nothing was sent.
+    InLine,
+    /// A courier has it, and nobody else may touch it before that one lands.
     UnderWay,
     Held,
 }
@@ -47,6 +52,8 @@ pub struct Entry {
     pub waited: Duration,
     /// By [`super::clock::QueueClock::awake`]; `None` while it is held.
     pub counted_from: Option<Duration>,
+    /// Calls its courier back. Each courier has one of its own, so that one that was called back is known from the next.
+    pub recall: CancellationToken,
 }
 
 impl Entry {
@@ -55,6 +62,9 @@ impl Entry {
     }
 
     fn place(&mut self, place: Place, awake: Duration) {
+        if self.place == Place::InLine && !matches!(place, Place::InLine | Place::UnderWay) {
+            self.recall.cancel();
+        }
         self.waited = self.age(awake);
         self.counted_from = (place != Place::Held).then_some(awake);
         self.place = place;
@@ -146,8 +156,8 @@ impl Schedule {
         self.entries.insert(sequence, entry);
     }
 
-    /// The next message of the next lane that may go now. It is under way from then on.
-    pub fn next(&mut self, now: Tick, awake: Duration) -> Option<i64> {
+    /// The next message of the next lane that may go now. It is in line from then on, until it is called back.
+    pub fn next(&mut self, now: Tick, awake: Duration) -> Option<(i64, CancellationToken)> {
         let names: Vec<Arc<str>> = match &self.last {
             Some(last) => {
                 let behind = self.lanes.keys().filter(|name| *name > last);
@@ -160,10 +170,34 @@ impl Schedule {
             let Some(sequence) = lane.next(now) else { continue };
             lane.turns = lane.turns.wrapping_add(1);
             self.last = Some(name);
-            self.move_to(sequence, Place::UnderWay, awake);
-            return Some(sequence);
+            return Some((sequence, self.hand_out(sequence, Place::InLine, awake)));
         }
         None
+    }
+
+    fn hand_out(&mut self, sequence: i64, place: Place, awake: Duration) -> CancellationToken {
+        let recall = CancellationToken::new();
+        self.move_to(sequence, place, awake);
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.recall = recall.clone();
+        }
+        recall
+    }
+
+    /// Nobody may call this message back any more. `false`: somebody did.
+    pub fn take_in_hand(&mut self, sequence: i64, recall: &CancellationToken, awake: Duration) -> bool {
+        if recall.is_cancelled() {
+            return false;
+        }
+        if self.entries.get(&sequence).is_some_and(|entry| entry.place == Place::InLine) {
+            self.move_to(sequence, Place::UnderWay, awake);
+        }
+        true
+    }
+
+    /// Everything that is in line is called back; it is not handed out again by this process.
+    pub fn recall_all(&mut self) {
+        self.entries.values().filter(|entry| entry.place == Place::InLine).for_each(|entry| entry.recall.cancel());
     }
 
     /// When [`Schedule::next`] may say something else than now, if nothing happens before.
@@ -254,19 +288,18 @@ impl Schedule {
 
     /// Takes one out that was tried for longer than `most`, and that no attempt is due for: what waits for a seat has
     /// its last one first. Held ones, those under way and those whose account is gone aside. It is under way then.
-    pub fn next_expired(&mut self, most: Duration, now: Tick, awake: Duration) -> Option<i64> {
+    pub fn next_expired(&mut self, most: Duration, now: Tick, awake: Duration) -> Option<(i64, CancellationToken)> {
         let may_end = |entry: &Entry| {
             let Some(lane) = self.lanes.get(&entry.account).filter(|lane| lane.seats > 0) else { return false };
             match entry.place {
                 Place::Fresh => lane.trouble.is_some(),
                 Place::Later(due) => due > now || lane.trouble.is_some(),
-                Place::UnderWay | Place::Held => false,
+                Place::InLine | Place::UnderWay | Place::Held => false,
             }
         };
         let (sequence, _) = self.entries.iter().find(|(_, entry)| entry.age(awake) >= most && may_end(entry))?;
         let sequence = *sequence;
-        self.move_to(sequence, Place::UnderWay, awake);
-        Some(sequence)
+        Some((sequence, self.hand_out(sequence, Place::UnderWay, awake)))
     }
 
     /// How long each message was tried that somebody tries at all: what is held, and what has no account, is none.
@@ -283,7 +316,7 @@ fn put(lane: &mut Lane, sequence: i64, place: Place) {
     match place {
         Place::Fresh => drop(lane.fresh.insert(sequence)),
         Place::Later(due) => drop(lane.later.insert((due, sequence))),
-        Place::UnderWay => lane.under_way += 1,
+        Place::InLine | Place::UnderWay => lane.under_way += 1,
         Place::Held => lane.held += 1,
     }
 }
@@ -292,7 +325,7 @@ fn take(lane: &mut Lane, sequence: i64, place: Place) {
     match place {
         Place::Fresh => drop(lane.fresh.remove(&sequence)),
         Place::Later(due) => drop(lane.later.remove(&(due, sequence))),
-        Place::UnderWay => lane.under_way = lane.under_way.saturating_sub(1),
+        Place::InLine | Place::UnderWay => lane.under_way = lane.under_way.saturating_sub(1),
         Place::Held => lane.held = lane.held.saturating_sub(1),
     }
 }

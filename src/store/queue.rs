@@ -108,6 +108,8 @@ pub struct Outline {
 /// How an attempt ended.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
+    /// This one included.
+    pub attempts: u32,
     pub recipients: Vec<EndedRecipient>,
     /// In all so far.
     pub waited: Duration,
@@ -245,7 +247,7 @@ impl Store {
         Ok(found)
     }
 
-    /// A delivery begins. It proves too that the store takes what will come of it; `false`: the message is gone.
+    /// A delivery begins, and from here on nobody knows whether the message was sent before its end. It proves too that the store takes what will come of it; `false`: the message is gone.
     pub async fn begin_attempt(&self, sequence: i64) -> Result<bool, StoreError> {
         let begin = sqlx::query("UPDATE queued SET attempts = attempts + 1, is_under_way = 1 WHERE sequence = ?");
         Ok(self.write(begin.bind(sequence)).await? == 1)
@@ -364,10 +366,12 @@ async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::
         let put = put.bind(sequence).bind(number(one.position as u64)).bind(one.state.as_str());
         put.bind(&one.reply).bind(one.is_doubtful).execute(&mut **step).await?;
     }
-    let put =
-        sqlx::query("UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4 WHERE sequence = ?1");
+    let put = sqlx::query(
+        "UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4, attempts = max(attempts, ?5)
+         WHERE sequence = ?1",
+    );
     let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
-    put.bind(number(ended.pause.as_secs())).execute(&mut **step).await.map(drop)
+    put.bind(number(ended.pause.as_secs())).bind(ended.attempts).execute(&mut **step).await.map(drop)
 }
 
 async fn age(step: &mut Step, ages: &[(i64, Duration)]) -> Result<(), sqlx::Error> {

@@ -23,7 +23,7 @@ use self::{
     asking::{Asking, Load},
     letter::{Letter, Unreadable},
 };
-use super::{Envelope, Fate, Report, Verdict};
+use super::{Envelope, Fate, Outset, Report, Verdict};
 use crate::{
     account::Account,
     base::Fault,
@@ -50,11 +50,13 @@ pub struct Way<'a> {
     pub http: &'a HttpClient,
     /// One over all reloads.
     pub seats: &'a Seats,
+    /// Hears of a message before Graph does.
+    pub outset: &'a dyn Outset,
 }
 
 /// `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `deadline` is for what comes
-/// before a request; an answer has five minutes. `Err`: nothing was sent for anybody. Not cancel safe: a message may have
-/// been sent.
+/// before a request; an answer has five minutes. `Err`: nothing was sent for anybody. Cancel safe until the outset: then
+/// a message may have been sent.
 pub async fn send(
     way: Way<'_>,
     account: &Account,

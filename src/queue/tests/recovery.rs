@@ -60,6 +60,41 @@ async fn a_kill_in_the_middle_of_a_delivery_is_a_doubt_that_the_queue_shows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kill_while_a_delivery_waits_for_room_is_no_doubt_and_no_attempt() {
+    let stage = Stage::new().await;
+    stage.kept.room.send_replace(false);
+    stage.send("x").await;
+    stage.rests(1).await;
+    let kept = stage.kill().await;
+    kept.room.send_replace(true);
+    let mut stage = kept.start().await;
+    let again = stage.next().await;
+    let shown = &stage.list().await[0];
+    assert!(!shown.recipients[0].is_doubtful && shown.attempts == 1, "{shown:?}");
+    again.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_deliveries_that_wait_themselves() {
+    let mut stage = Stage::new().await;
+    let under_way = {
+        stage.send("under way").await;
+        stage.next().await
+    };
+    stage.kept.room.send_replace(false);
+    stage.send("waits").await;
+    stage.rests(2).await;
+    stage.closing.cancel();
+    under_way.all(delivered());
+    // Nobody cuts anything off.
+    (&mut stage.running).await.unwrap();
+    stage.assert_no_delivery();
+    let shown = stage.list().await;
+    assert!(shown.len() == 1 && !shown[0].recipients[0].is_doubtful, "{shown:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_behind_the_dot_is_sent_again_and_says_so() {
     let mut stage = Stage::new().await;
     stage.send("x").await;

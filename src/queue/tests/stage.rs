@@ -9,9 +9,8 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::{
     io::AsyncReadExt,
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -113,18 +112,18 @@ pub fn fault(kind: Kind) -> Fault {
     Fault::new(kind, Owner::User, "scripted", "the way out is shut")
 }
 
-struct Script(mpsc::Sender<Call>);
+struct Script {
+    calls: mpsc::Sender<Call>,
+    /// Whether there is room to deliver anything.
+    room: watch::Receiver<bool>,
+}
 
 impl Deliver for Script {
-    fn deliver<'a>(
-        &'a self,
-        account: &'a Arc<Account>,
-        envelope: &'a Envelope,
-        message: &'a Spooled,
-        _: &'a str,
-        _: Instant,
-    ) -> BoxFuture<'a, Result<Report, Fault>> {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Fault>> {
+        let Delivery { account, envelope, message, outset, .. } = *delivery;
         Box::pin(async move {
+            self.room.clone().wait_for(|is_there| *is_there).await.unwrap();
+            outset.begins().await?;
             let mut body = String::new();
             message.read().await.unwrap().read_to_string(&mut body).await.unwrap();
             let (answer, heard) = oneshot::channel();
@@ -136,7 +135,7 @@ impl Deliver for Script {
                 body,
                 answer,
             };
-            self.0.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
+            self.calls.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
             match heard.await {
                 Ok(report) => report,
                 // The test let go of it: this delivery never ends.
@@ -153,6 +152,8 @@ pub struct Kept {
     pub accounts: Vec<Arc<Account>>,
     pub postmaster: Option<String>,
     pub max_bytes: u64,
+    /// Whether deliveries find the room that they wait for.
+    pub room: watch::Sender<bool>,
     /// Holds the clock back: see the head of the module.
     pub _still: std_mpsc::Sender<()>,
 }
@@ -167,7 +168,7 @@ impl Default for Kept {
         // So that it can be put back.
         wall.ahead.store(1_000_000, Ordering::SeqCst);
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, _still: hold }
+        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, room: watch::Sender::new(true), _still: hold }
     }
 }
 
@@ -195,7 +196,7 @@ impl Kept {
 
     fn orders(&self, calls: &mpsc::Sender<Call>) -> Orders {
         Orders {
-            way_out: Arc::new(Script(calls.clone())),
+            way_out: Arc::new(Script { calls: calls.clone(), room: self.room.subscribe() }),
             accounts: self.accounts.clone(),
             domains: Vec::new(),
             max_age: Duration::from_secs(120 * 3600),
