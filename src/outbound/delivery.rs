@@ -110,7 +110,7 @@ impl Outbound {
 
     /// By Graph, whatever the account says. Cancel safe until its outset.
     pub async fn post(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
-        let Delivery { account, envelope, message, client, deadline, outset } = *delivery;
+        let Delivery { account, envelope, done, message, client, deadline, outset } = *delivery;
         let mut turn = self.turn(account, client, deadline).await?;
         for _ in &envelope.recipients {
             if !turn.has_room() {
@@ -120,7 +120,7 @@ impl Outbound {
         }
         let file = message.read().await;
         let file = file.map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
-        let report = graph::send(self.graph(outset), account, envelope, file, deadline).await?;
+        let report = graph::send(self.graph(outset), account, envelope, done, file, deadline).await?;
         if report.is_doubtful || report.verdicts.iter().any(|verdict| verdict.fate == Fate::Delivered) {
             turn.sent();
         }

@@ -11,6 +11,8 @@ use crate::{account::Account, base::Fault, spool::Spooled};
 pub struct Delivery<'a> {
     pub account: &'a Account,
     pub envelope: &'a Envelope,
+    /// Recipients of the same message that are done with, delivered to or failed.
+    pub done: &'a [String],
     pub message: &'a Spooled,
     /// Whose turn it is where several wait.
     pub client: &'a str,

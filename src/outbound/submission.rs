@@ -23,7 +23,7 @@ const PIECE: usize = 32 * 1024;
 impl Outbound {
     /// See [`Outbound::deliver`].
     pub(super) async fn submit(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
-        let Delivery { account, envelope, message, client, deadline, outset } = *delivery;
+        let Delivery { account, envelope, message, client, deadline, outset, .. } = *delivery;
         let mail = Mail { size: message.octets(), ..envelope.mail.clone() };
         let stage = StageCell::default();
         loop {

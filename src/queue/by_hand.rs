@@ -71,7 +71,12 @@ impl Done {
 impl Queue {
     /// Those that were looked for, in the order of acceptance.
     pub async fn search(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
-        self.store.search_queue(filter).await
+        let gone = {
+            let schedule = self.schedule();
+            let gone = schedule.lanes().filter(|(_, lane, _)| lane.seats == 0);
+            gone.map(|(account, ..)| account.to_string()).collect()
+        };
+        self.store.search_queue(&QueueFilter { gone, ..filter.clone() }).await
     }
 
     /// As people see it.
@@ -95,6 +100,7 @@ impl Queue {
         let (queue, id) = (self.clone(), id.to_owned());
         // A task of its own, which no client that hangs up can end between the row and the schedule.
         let carried_out = tokio::spawn(async move {
+            queue.taken_up().await;
             // One at a time: so the row hears of them in the same order as the schedule.
             let turn = queue.by_hand.lock().await;
             let done = queue.carry_out(&id, order).await;

@@ -150,7 +150,12 @@ impl Courier {
         } else {
             let went = match errand {
                 Errand::Deliver => self.attempt(&mut message, &waiting).await,
-                Errand::GiveUp => self.give_up(&mut message, &waiting).await,
+                Errand::GiveUp => Ok(None),
+            };
+            let went = match went {
+                // That was the last attempt, or there is none.
+                Ok(_) if self.is_over(&message) => self.give_up(&mut message).await,
+                went => went,
             };
             match went {
                 Ok(next) => place = next,
@@ -180,7 +185,7 @@ impl Courier {
             return self.write_down(message, waiting, outcome, Duration::ZERO).await;
         };
         let start = Instant::now();
-        let answer = self.deliver(&account, &envelope, &body, message).await?;
+        let answer = self.deliver(&account, &envelope, &body, message, waiting).await?;
         message.attempts += 1;
         let outcome = match answer {
             Ok(report) => {
@@ -206,12 +211,21 @@ impl Courier {
         envelope: &Envelope,
         body: &Spooled,
         message: &QueuedMessage,
+        waiting: &[usize],
     ) -> Result<Result<Report, Fault>, Next> {
         let orders = self.queue.orders();
         let books = Books { courier: self, opened: OnceCell::new(), stayed: OnceLock::new() };
         let deadline = Instant::now() + DELIVERED_WITHIN;
-        let delivery =
-            Delivery { account, envelope, message: body, client: &message.client, deadline, outset: &books };
+        let done = envelope::others(message, waiting);
+        let delivery = Delivery {
+            account,
+            envelope,
+            done: &done,
+            message: body,
+            client: &message.client,
+            deadline,
+            outset: &books,
+        };
         let answer = tokio::select! {
             biased;
             answer = orders.way_out.deliver(&delivery) => Some(answer),
@@ -227,7 +241,11 @@ impl Courier {
             (_, Some(Stayed::Recalled)) => Err(Next::At(Place::Fresh)),
             (None, None) => {
                 if books.opened.initialized() {
-                    warn!(queue_id = message.id, session = message.session, "its delivery is cut off; it goes on after the next start");
+                    warn!(
+                        queue_id = message.id,
+                        session = message.session,
+                        "its delivery is cut off; it goes on after the next start"
+                    );
                 }
                 Err(Next::At(Place::Fresh))
             }
@@ -251,9 +269,24 @@ impl Courier {
         queue.schedule().take_in_hand(*sequence, recall, queue.clock.awake())
     }
 
-    async fn give_up(&self, message: &mut QueuedMessage, waiting: &[usize]) -> Result<Option<Place>, Next> {
+    /// Those that still wait, if any do.
+    async fn give_up(&self, message: &mut QueuedMessage) -> Result<Option<Place>, Next> {
+        let waiting = outcome::waiting(message);
+        if waiting.is_empty() {
+            return Ok(None);
+        }
         let hours = self.queue.orders().max_age.as_secs() / 3600;
-        self.write_down(message, waiting, Outcome::expired(hours), Duration::ZERO).await
+        self.write_down(message, &waiting, Outcome::expired(hours), Duration::ZERO).await
+    }
+
+    /// For how long its delivery was tried.
+    fn age(&self, message: &QueuedMessage) -> Duration {
+        let queue = &self.queue;
+        queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()))
+    }
+
+    fn is_over(&self, message: &QueuedMessage) -> bool {
+        self.age(message) >= self.queue.orders().max_age
     }
 
     /// Puts what came of it on disk, and into `message`.
@@ -265,7 +298,7 @@ impl Courier {
         took: Duration,
     ) -> Result<Option<Place>, Next> {
         let queue = &self.queue;
-        let age = queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()));
+        let age = self.age(message);
         let pause = outcome.pause.unwrap_or_else(|| pauses::of_message(message.attempts, outcome.retry_after));
         // The last attempt is made when its time is over, not an hour before.
         let left = queue.orders().max_age.saturating_sub(age);

@@ -67,7 +67,7 @@ async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spoole
     let deadline = Instant::now() + relay.gate.sign_on;
     let client = relay.admitted.client_name();
     // The client waits and keeps the message: there are no books to keep of it.
-    let delivery = Delivery { account, envelope, message, client, deadline, outset: &() };
+    let delivery = Delivery { account, envelope, done: &[], message, client, deadline, outset: &() };
     match relay.gate.outbound.post(&delivery).await {
         Ok(report) => one_answer(report),
         Err(fault) => refused(relay, &fault),

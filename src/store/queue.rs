@@ -152,8 +152,10 @@ pub struct QueueFilter {
     pub sender: Option<String>,
     pub recipient: Option<String>,
     pub client: Option<String>,
-    /// Held, or not.
+    /// Held, or not; mail of an account in `gone` is.
     pub is_held: Option<bool>,
+    /// Accounts that are not in the configuration.
+    pub gone: Vec<String>,
     pub is_under_way: Option<bool>,
     /// Those behind this number of acceptance.
     pub after: Option<i64>,
@@ -232,19 +234,26 @@ impl Store {
             address!("r.line"),
             "), lower(?3))))
                AND (?4 IS NULL OR instr(lower(client), lower(?4)))
-               AND (?5 IS NULL OR (hold NOTNULL) = ?5)
+               AND (?5 IS NULL OR (hold NOTNULL OR account IN (SELECT value FROM json_each(?9))) = ?5)
                AND (?6 IS NULL OR is_under_way = ?6)
                AND (?7 IS NULL OR sequence > ?7)
              ORDER BY sequence LIMIT ?8",
         ));
         let rows = rows.bind(&filter.account).bind(&filter.sender).bind(&filter.recipient).bind(&filter.client);
         let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(filter.after).bind(i64::from(filter.most));
+        let rows = rows.bind(serde_json::Value::from(filter.gone.clone()).to_string());
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             found.push(self.whole(row).await?);
         }
         Ok(found)
+    }
+
+    /// Whose mail there is.
+    pub async fn queued_accounts(&self) -> Result<Vec<String>, StoreError> {
+        let accounts = sqlx::query_scalar("SELECT DISTINCT account FROM queued ORDER BY account");
+        accounts.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))
     }
 
     /// A delivery begins, and from here on nobody knows whether the message was sent before its end. It proves too that the store takes what will come of it; `false`: the message is gone.

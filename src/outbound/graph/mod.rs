@@ -54,13 +54,14 @@ pub struct Way<'a> {
     pub outset: &'a dyn Outset,
 }
 
-/// `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `deadline` is for what comes
+/// `done`: recipients of the same message that need it no more. `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `deadline` is for what comes
 /// before a request; an answer has five minutes. `Err`: nothing was sent for anybody. Cancel safe until the outset: then
 /// a message may have been sent.
 pub async fn send(
     way: Way<'_>,
     account: &Account,
     envelope: &Envelope,
+    done: &[String],
     message: File,
     deadline: Instant,
 ) -> Result<Report, Fault> {
@@ -74,7 +75,7 @@ pub async fn send(
         }
     };
     let recipients: Vec<&str> = envelope.recipients.iter().map(|rcpt| rcpt.address.as_str()).collect();
-    let addressed = match Addressed::new(&letter.head, &recipients) {
+    let addressed = match Addressed::new(&letter.head, &recipients, done) {
         Ok(addressed) => addressed,
         Err(objection) => return Ok(objected(envelope, objection)),
     };

@@ -80,6 +80,8 @@ pub struct Call {
     pub sender: String,
     pub recipients: Vec<String>,
     pub envelope: Envelope,
+    /// Recipients of the same message that need it no more.
+    pub done: Vec<String>,
     pub body: String,
     answer: oneshot::Sender<Result<Report, Fault>>,
 }
@@ -120,7 +122,7 @@ struct Script {
 
 impl Deliver for Script {
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Fault>> {
-        let Delivery { account, envelope, message, outset, .. } = *delivery;
+        let Delivery { account, envelope, done, message, outset, .. } = *delivery;
         Box::pin(async move {
             self.room.clone().wait_for(|is_there| *is_there).await.unwrap();
             outset.begins().await?;
@@ -132,6 +134,7 @@ impl Deliver for Script {
                 sender: envelope.mail.address.clone(),
                 recipients: envelope.recipients.iter().map(|rcpt| rcpt.address.clone()).collect(),
                 envelope: envelope.clone(),
+                done: done.to_vec(),
                 body,
                 answer,
             };
@@ -152,6 +155,7 @@ pub struct Kept {
     pub accounts: Vec<Arc<Account>>,
     pub postmaster: Option<String>,
     pub max_bytes: u64,
+    pub max_messages: usize,
     /// Whether deliveries find the room that they wait for.
     pub room: watch::Sender<bool>,
     /// Holds the clock back: see the head of the module.
@@ -168,7 +172,16 @@ impl Default for Kept {
         // So that it can be put back.
         wall.ahead.store(1_000_000, Ordering::SeqCst);
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, room: watch::Sender::new(true), _still: hold }
+        Self {
+            dir,
+            wall,
+            accounts: vec![account(ANN)],
+            postmaster: None,
+            max_bytes: u64::MAX,
+            max_messages: 1000,
+            room: watch::Sender::new(true),
+            _still: hold,
+        }
     }
 }
 
@@ -201,11 +214,20 @@ impl Kept {
             domains: Vec::new(),
             max_age: Duration::from_secs(120 * 3600),
             max_bytes: self.max_bytes,
+            max_messages: self.max_messages,
             postmaster: self.postmaster.clone(),
         }
     }
 
     pub async fn start(self) -> Stage {
+        let mut stage = self.open().await;
+        stage.run();
+        stage.queue.taken_up().await;
+        stage
+    }
+
+    /// Messages are accepted, and nothing else happens yet.
+    pub async fn open(self) -> Stage {
         let (sender, calls) = mpsc::channel(1000);
         let (store, spool) = (self.store().await, self.spool());
         let orders = self.orders(&sender);
@@ -213,7 +235,7 @@ impl Kept {
         let queue = Queue::open(store, spool, self.wall.clone(), Meter::new(), host, orders).await.unwrap();
         let queue = Arc::new(queue);
         let (closing, cut_off) = (CancellationToken::new(), CancellationToken::new());
-        let running = tokio::spawn(queue.clone().run(closing.clone(), cut_off.clone()));
+        let running = tokio::spawn(std::future::pending());
         Stage { kept: self, queue, sender, calls, closing, cut_off, running }
     }
 }
@@ -229,6 +251,11 @@ pub struct Stage {
 }
 
 impl Stage {
+    pub fn run(&mut self) {
+        self.running.abort();
+        self.running = tokio::spawn(self.queue.clone().run(self.closing.clone(), self.cut_off.clone()));
+    }
+
     pub async fn new() -> Self {
         Kept::default().start().await
     }
