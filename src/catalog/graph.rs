@@ -50,6 +50,10 @@ entries! {
         "Microsoft Graph would send to everybody in To and Cc, and this message is not for all of them",
         "To or Cc names somebody who is no recipient of the envelope (RCPT TO). Graph knows no envelope and would send to them.",
         "Let the program send one message to all of them, or use `outbound = \"smtp\"` for it.";
+    GRAPH_OTHERS_SERVED = IdentityRefused Client "graph-others-served":
+        "Others have this message already, over SMTP, and Microsoft Graph would send it to them again",
+        "Some recipients were served, or refused, over SMTP before it was switched off. Graph sends to everybody in To and Cc, so those would get the message again.",
+        "Send it once more to the recipients that did not get it, and to nobody else.";
     GRAPH_RECIPIENTS_INVALID = IdentityRefused Client "graph-recipients-invalid":
         "Microsoft Graph does not take the recipients of this message",
         "An address in To, Cc or the envelope is none that Graph understands (ErrorInvalidRecipients).",

@@ -89,6 +89,12 @@ pub const RECIPIENT_NOT_ALLOWED: &Objection = &Objection {
     next: "Add the address, or `\"*@contoso.com\"`, to `recipients` of the client that the log names; without the key it may write to anybody.",
 };
 
+pub const MESSAGE_TOO_LARGE: &Objection = &Objection {
+    id: "message-too-large",
+    cause: "The message is larger than `max-bytes` of its `[[client]]`.",
+    next: "Let the device send less (fewer pages, a lower resolution), or raise `max-bytes` of the client that the log names.",
+};
+
 pub const DAY_USED_UP: &Objection = &Objection {
     id: "recipients-used-up",
     cause: "The mailbox wrote to as many recipients in the last 24 hours as `limits.recipients-per-day` allows.",
@@ -101,4 +107,4 @@ pub const BARE_CR: &Objection = &Objection { id: "bare-cr", cause: SMUGGLING, ne
 pub const NUL_BYTE: &Objection = &Objection { id: "nul-byte", cause: SMUGGLING, next: MEND };
 
 pub(super) const OBJECTIONS: &[&Objection] =
-    &[SENDER_NOT_ALLOWED, RECIPIENT_NOT_ALLOWED, DAY_USED_UP, BARE_CR, NUL_BYTE];
+    &[SENDER_NOT_ALLOWED, RECIPIENT_NOT_ALLOWED, MESSAGE_TOO_LARGE, DAY_USED_UP, BARE_CR, NUL_BYTE];
