@@ -20,6 +20,8 @@ fn words(line: &str) -> Vec<String> {
     while let Some(c) = letters.next() {
         match (quote, c) {
             (Some(open), _) if c == open => quote = None,
+            // What a command within prints is one word.
+            (None, '(') if word.as_ref().is_some_and(|word| word.ends_with('$')) => quote = Some(')'),
             (None, '"' | '\'') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -41,7 +43,8 @@ fn words(line: &str) -> Vec<String> {
 /// Each call of Gatepost in a line, with its arguments: alone, behind a runner (`sudo -u gatepost`), or handed to a shell.
 fn calls(line: &str) -> Vec<Vec<String>> {
     let words = words(line);
-    let mut calls: Vec<_> = words.iter().filter(|word| word.contains("gatepost ")).flat_map(|word| calls(word)).collect();
+    let mut calls: Vec<_> =
+        words.iter().filter(|word| word.contains("gatepost ")).flat_map(|word| calls(word)).collect();
     for (at, word) in words.iter().enumerate() {
         let ours = word == "gatepost" || word == "/usr/bin/gatepost";
         let Some(next) = words.get(at + 1).filter(|_| ours) else { continue };
@@ -94,9 +97,13 @@ fn calls_are_found_behind_runners_and_in_pipes() {
     assert_eq!(found("ssh host sudo -u gatepost gatepost console    # a link"), ["console"]);
     assert_eq!(found("openssl rand 9 | gatepost password --stdin > x"), ["password --stdin"]);
     assert_eq!(found("gatepost config check && sudo systemctl reload gatepost"), ["config check"]);
-    assert_eq!(found("as-gatepost sh -c 'gatepost import emailproxy $D/old --write'"), ["import emailproxy $D/old --write"]);
+    assert_eq!(
+        found("as-gatepost sh -c 'gatepost import emailproxy $D/old --write'"),
+        ["import emailproxy $D/old --write"]
+    );
     assert_eq!(found("docker run -d --name gatepost --read-only gatepost"), Vec::<String>::new());
     assert_eq!(found("gatepost login '*@contoso.com'"), ["login *@contoso.com"]);
+    assert_eq!(found("gatepost backup /var/gatepost-$(date +%F).db"), ["backup /var/gatepost-$date +%F.db"]);
 }
 
 /// Cmdlets and their parameters, from what Microsoft documents (facts of the project; the group's and the connection's

@@ -72,7 +72,10 @@ pub fn links(page: &str) -> Vec<String> {
 
 /// What its headings are called in a link: the rule that GitHub and mdBook share.
 pub fn anchors(page: &str) -> BTreeSet<String> {
-    let headings = parts(page).1.into_iter().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    let headings = parts(page)
+        .1
+        .into_iter()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
     let kept = |c: &char| c.is_alphanumeric() || ['-', '_', ' '].contains(c);
     headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
 }
