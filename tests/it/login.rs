@@ -265,7 +265,10 @@ fn a_device_sign_in_of_an_account_that_sends_through_graph_asks_for_both_by_a_co
     assert!(text.contains("ABCD-1234") && text.contains("EFGH-5678"), "{text}");
     assert!(errors.contains("Microsoft Graph") && text.contains("ann@b.c is signed in"), "{errors}{text}");
     let asked = provider.forms("/device");
-    assert!(!asked[0].contains("graph.microsoft.com") && asked[1].contains("graph.microsoft.com%2FMail.Send"), "{asked:?}");
+    assert!(
+        !asked[0].contains("graph.microsoft.com") && asked[1].contains("graph.microsoft.com%2FMail.Send"),
+        "{asked:?}"
+    );
     let config = provider.config(folder.path(), "device-code", &format!("{graph}{}", sends("smtp")));
     let (_, text, _) = run(&["login", "ann@b.c"], &config);
     assert!(text.contains("ABCD-1234") && !text.contains("EFGH-5678"), "nobody sends through it: {text}");

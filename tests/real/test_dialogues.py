@@ -57,7 +57,7 @@ class DialogueTest(RealTest):
         return messages.ordinary(self.user, self.user, subject, "Text\r\n.\r\n..\r\n")
 
     def speak(self, protocol):
-        login = f"queued-{self.user}" if self.queued else self.user
+        login = f"queued-{self.user.partition('@')[0]}" if self.queued else self.user
         plain, tag = base64_of(f"\0{login}\0{self.password}"), None
         lines = self.file.read_text().splitlines()
         for number, line in enumerate(lines):

@@ -118,7 +118,7 @@ class Lab:
         unlisted = (FRANK, GRACE)
         accounts = [ACCOUNT.format(person=person, password=password, sasl="oauthbearer" if person == ERIN else "xoauth2")
                     for person in PEOPLE if person not in unlisted]
-        queued = {"alerts": ALICE} | {f"queued-{person}": person for person in USERS}
+        queued = {"alerts": ALICE} | {f"queued-{person.partition('@')[0]}": person for person in USERS}
         clients = [CLIENT.format(login=login, person=person, password=password) for login, person in queued.items()]
         self.users.touch(mode=0o600)
         self.users.write_text("".join(f"{person}:{password}\n" for person in unlisted))
