@@ -5,7 +5,7 @@ use tracing::info;
 use crate::{
     account::Admitted,
     base::printable,
-    catalog::own::RECIPIENT_NOT_ALLOWED,
+    catalog::message::RECIPIENT_NOT_ALLOWED,
     wire::smtp::{Rcpt, Reply},
 };
 
