@@ -149,7 +149,7 @@ async fn one_fault_is_the_same_in_reply_log_metrics_status_console_and_notice() 
     assert_eq!(explain::read(&line)[0].entry.id, fault.id, "{line}");
     world.metrics_with(&format!("id=\"{}\"", fault.id)).await;
 
-    let mut browser = Browser::inside(&world).await;
+    let browser = Browser::inside(&world).await;
     let status: Value = serde_json::from_str(&status(&world).await).unwrap();
     let told = &status["faults"][0];
     assert_eq!(told["id"], fault.id);
