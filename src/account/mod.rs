@@ -8,12 +8,14 @@ mod first_use;
 mod guesses;
 pub mod local_password;
 mod model;
+mod particulars;
 mod passwords;
 mod passwords_file;
 mod register;
 
 pub use domain::{Domain, account_of};
 pub use guesses::{Guesses, Refusal};
+pub use particulars::told;
 pub use model::{Account, Client, Delivery, Limits, LocalPassword, Route, Rules, Sender, Sending};
 pub use passwords::{Passwords, flaw, hash};
 pub use passwords_file::{Mistake, PasswordsFile};

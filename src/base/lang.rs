@@ -22,6 +22,12 @@ impl Lang {
         Self::ALL.into_iter().find(|lang| lang.tag() == tag)
     }
 
+    /// Of a terminal, as POSIX has it (XBD 8.2): the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set and not empty.
+    pub fn of_locale(values: [Option<&str>; 3]) -> Self {
+        let set = values.into_iter().flatten().find(|value| !value.is_empty()).unwrap_or_default();
+        if set.starts_with("ja") { Lang::Ja } else { Lang::En }
+    }
+
     /// From `Accept-Language` (RFC 9110 12.5.4): whichever of ours comes first; browsers sort by preference.
     pub fn accepted(header: &str) -> Self {
         let tags = header.split(',').filter_map(|one| one.trim().split(['-', ';']).next());
@@ -32,6 +38,18 @@ impl Lang {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_gets_the_language_of_its_locale() {
+        for (values, lang) in [
+            ([None, None, Some("ja_JP.UTF-8")], Lang::Ja),
+            ([Some(""), Some("ja"), Some("en_US.UTF-8")], Lang::Ja),
+            ([Some("C"), None, Some("ja_JP.UTF-8")], Lang::En),
+            ([None, None, None], Lang::En),
+        ] {
+            assert_eq!(Lang::of_locale(values), lang, "{values:?}");
+        }
+    }
 
     #[test]
     fn a_browser_gets_the_language_it_asks_for_first() {

@@ -1,35 +1,90 @@
-//! One row of the catalogue.
+//! One fault of the catalogue, as the data files have it.
 
-use super::ja;
-use crate::base::{Fault, Kind, Lang, Owner};
+use super::Known;
+use crate::base::{Fault, Kind, Lang, Owner, Protocol};
 
-/// What happened, who must act, and the words for it.
+/// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
 pub struct Entry {
     /// Stable: in replies, logs, metrics and docs.
     pub id: &'static str,
     pub kind: Kind,
     pub owner: Owner,
+    /// The same may succeed later with nobody doing anything.
+    pub passes_by_itself: bool,
+    /// Said of one message, it concerns the mailbox: whatever comes next would hear the same.
+    pub(super) stops_mailbox: bool,
+    /// The file it stands in: `own`, `token`, `sign-on`, `message`, `session`, `graph`.
+    pub layer: &'static str,
+    /// Where it is known from: a page, an RFC.
+    pub source: &'static str,
     /// One short ASCII line for the wire. `{how}` stands for the way to sign in.
     pub text: &'static str,
-    pub en: Words,
+    /// Numbers of Entra ID, with Microsoft's name or meaning.
+    pub aadsts: &'static [(u32, &'static str)],
+    /// `error` words of OAuth.
+    pub oauth: &'static [&'static str],
+    /// Codes of Microsoft Graph.
+    pub graph: &'static [&'static str],
+    /// The SMTP code, and its enhanced form, where Graph refuses one message; `None`: it refuses the access.
+    pub(super) graph_reply: Option<(u16, &'static str)>,
+    pub replies: &'static [Pattern],
+    pub(super) en: Said,
+    pub(super) ja: Said,
 }
 
-/// Why it happened, and what to do: for people, in one language. Commands, keys and addresses stand in backticks.
+/// Words of a server, or of our log, that mean a fault.
+#[derive(Debug)]
+pub struct Pattern {
+    pub at: At,
+    pub protocol: Option<Protocol>,
+    /// All of these, lower case, stand in it. `#` is any digit.
+    pub words: &'static [&'static str],
+}
+
+/// Where words are heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
+pub enum At {
+    SignOn,
+    /// In answer to MAIL, RCPT or DATA.
+    Message,
+    /// After the sign-on, where bytes pass untouched, or from a client of ours: known to `explain` alone.
+    Session,
+    /// In our own log: likewise.
+    Log,
+}
+
+/// The words of one language, with names of what can be filled in.
+#[derive(Debug)]
+pub(super) struct Said {
     pub cause: &'static str,
     pub next: &'static str,
+    pub avoid: Option<&'static str>,
+}
+
+/// Why it happened, what to do, and what not: for people, in one language. Commands, keys and addresses stand in
+/// backticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    pub cause: String,
+    pub next: String,
+    pub avoid: Option<String>,
 }
 
 impl Entry {
-    pub(super) const fn new(id: &'static str, kind: Kind, owner: Owner, en: [&'static str; 3]) -> Self {
-        let [text, cause, next] = en;
-        Self { id, kind, owner, text, en: Words { cause, next } }
+    /// In general, as the docs have it.
+    pub fn words(&self, lang: Lang) -> Words {
+        self.told(lang, &Known::default())
     }
 
-    pub fn words(&self, lang: Lang) -> Words {
-        translated(self.id, self.en, lang)
+    /// With what is `known` of the account at hand.
+    pub fn told(&self, lang: Lang, known: &Known) -> Words {
+        let said = match lang {
+            Lang::En => &self.en,
+            Lang::Ja => &self.ja,
+        };
+        let avoid = said.avoid.map(|avoid| known.fill(avoid));
+        Words { cause: known.fill(said.cause), next: known.fill(said.next), avoid }
     }
 
     pub fn fault(&self) -> Fault {
@@ -39,12 +94,5 @@ impl Entry {
     /// `how` tells the way to sign in, for example ``run: gatepost login ann@contoso.com``.
     pub fn fault_with(&self, how: &str) -> Fault {
         Fault::new(self.kind, self.owner, self.id, self.text.replace("{how}", how))
-    }
-}
-
-pub(super) fn translated(id: &str, en: Words, lang: Lang) -> Words {
-    match lang {
-        Lang::En => en,
-        Lang::Ja => ja::words(id).unwrap_or(en),
     }
 }

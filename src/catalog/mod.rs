@@ -1,85 +1,81 @@
-//! The error catalogue: every fault id with its cause, whose turn it is and the next step.
+//! The error catalogue: every fault id with its cause, whose turn it is and the next step, in English and Japanese.
 //!
-//! What Microsoft, Google and others say is translated here and nowhere else, so that the reply on the wire, the log,
-//! the metrics and the docs carry the same id. It refuses guesses: a text that no row knows gets the general entry.
+//! The faults are data (`faults/*.toml`), made into constants when Gatepost is built. What Microsoft, Google and others
+//! say is translated here and nowhere else, so that the reply on the wire, the log, the metrics and the docs carry the
+//! same id. It refuses guesses: a text that no row knows gets the general fault.
 
-mod entra;
+mod codes;
 mod entry;
-pub mod graph;
-mod ja;
-mod oauth_words;
-pub mod own;
-pub mod rights;
-pub mod sign_on;
-pub mod token;
+pub mod explain;
+mod known;
+mod matching;
+mod names;
 pub mod upstream;
 
-pub use entra::{EntraCode, code_in, entra_code};
-pub use entry::{Entry, Words};
-pub use oauth_words::oauth_word;
+pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
+use entry::Said;
+pub use entry::{At, Entry, Pattern, Words};
+pub use known::{Known, is_harmless};
+pub use names::{owner, stage};
 
-use crate::base::{Lang, Owner, Stage};
+use crate::base::{Kind, Lang, Owner, Protocol};
+
+include!(concat!(env!("OUT_DIR"), "/faults.rs"));
 
 /// Every entry, for `gatepost explain`, the docs and the tests.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    let all = own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL);
-    all.chain(graph::ALL).copied()
+    ALL.iter()
 }
 
-/// Id, cause and next step, in English, of all that a reply, the log or the metrics can name.
-pub fn explained() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    let objections = own::OBJECTIONS.iter().map(|objection| (objection.id, objection.cause, objection.next));
-    all().map(|entry| (entry.id, entry.en.cause, entry.en.next)).chain(objections)
-}
-
-/// Cause and next step of this id in `lang`; `None` where no fault has it.
+/// Cause and next step of this id in `lang`, in general; `None` where no fault has it.
 pub fn words(id: &str, lang: Lang) -> Option<Words> {
-    let (id, cause, next) = explained().find(|(known, ..)| *known == id)?;
-    Some(entry::translated(id, Words { cause, next }, lang))
-}
-
-/// Whose turn it is, in the words of `lang`.
-pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
-    match lang {
-        Lang::En => owner.as_str(),
-        Lang::Ja => ja::owner(owner),
-    }
-}
-
-/// Where a session is, in the words of `lang`.
-pub const fn stage(stage: Stage, lang: Lang) -> &'static str {
-    match lang {
-        Lang::En => stage.as_str(),
-        Lang::Ja => ja::stage(stage),
-    }
+    Some(find(id)?.words(lang))
 }
 
 pub fn find(id: &str) -> Option<&'static Entry> {
-    all().find(|entry| entry.id == id)
+    ALL.iter().find(|entry| entry.id == id)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
-    #[test]
-    fn ids_are_unique_and_spelled_alike() {
-        let mut seen = BTreeSet::new();
-        for (id, ..) in explained() {
-            assert!(seen.insert(id), "{id} twice");
-            assert!(id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{id}");
-        }
-        assert!(all().all(|entry| find(entry.id).is_some()));
+    /// Hiragana, katakana or kanji.
+    fn is_japanese(text: &str) -> bool {
+        text.chars().any(|c| matches!(c, '\u{3041}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}'))
     }
 
     #[test]
-    fn every_wire_text_is_short_ascii_and_every_entry_says_what_to_do() {
+    fn every_fault_says_in_both_languages_why_and_what_to_do() {
         for entry in all() {
-            assert!(entry.text.is_ascii() && entry.text.len() <= 160, "{}: {}", entry.id, entry.text);
-            assert!(!entry.text.contains(['\r', '\n']));
-            assert!(entry.en.cause.len() > 20 && entry.en.next.len() > 10, "{}", entry.id);
+            let (en, ja) = (entry.words(Lang::En), entry.words(Lang::Ja));
+            assert!(en.cause.len() > 20 && en.next.len() > 10, "{}", entry.id);
+            for japanese in [Some(ja.cause), Some(ja.next), ja.avoid].into_iter().flatten() {
+                assert!(is_japanese(&japanese) && japanese.ends_with('。'), "{}: {japanese}", entry.id);
+            }
+            for english in [Some(en.cause), Some(en.next), en.avoid].into_iter().flatten() {
+                assert!(!is_japanese(&english) && english.ends_with('.'), "{}: {english}", entry.id);
+            }
         }
+    }
+
+    /// What people do when mail stands still, and must not.
+    #[test]
+    fn whatever_tempts_people_to_switch_security_off_names_a_better_way() {
+        for id in ["smtp-auth-disabled-tenant", "smtp-auth-disabled-mailbox", "security-defaults", "conditional-access"] {
+            assert!(find(id).unwrap().words(Lang::En).avoid.is_some(), "{id}");
+        }
+        let next = find("security-defaults").unwrap().words(Lang::En).next;
+        assert!(next.contains("outbound = \"graph\"") && next.contains("adminconsent"), "{next}");
+    }
+
+    #[test]
+    fn a_command_holds_the_real_address_and_can_be_pasted() {
+        let known = Known { smtp_user: Some("ann@contoso.com".into()), ..Known::default() };
+        let next = sign_on::SMTP_AUTH_DISABLED_MAILBOX.told(Lang::En, &known).next;
+        let command = "`Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false`";
+        assert!(next.contains(command), "{next}");
+        let next = sign_on::SMTP_AUTH_DISABLED_MAILBOX.told(Lang::Ja, &known).next;
+        assert!(next.contains(command), "{next}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{Entry, sign_on::*};
+use super::{At, matching::meant, message::SEND_AS_DENIED, sign_on::*};
 use crate::base::{Fault, Kind, Protocol};
 
 /// A refusal, understood.
@@ -25,25 +25,19 @@ pub struct Refusal {
 /// passes by itself whatever its words and code.
 pub fn sign_on_refusal(protocol: Protocol, text: &str, challenge: Option<&str>, early: bool) -> Refusal {
     let status = challenge.and_then(challenge_status);
-    // The space ends the last word, so that `5.7.3 ` is never a part of `5.7.30`.
-    let lower = format!("{} ", text.to_ascii_lowercase());
-    let known = KNOWN.iter().find(|row| {
-        row.protocol.is_none_or(|only| only == protocol)
-            && row.is_in(&lower)
-            && (!early || row.entry.kind == Kind::Unavailable)
-    });
+    let known = meant(At::SignOn, Some(protocol), text, |entry| !early || entry.kind == Kind::Unavailable);
     let challenged = matches!(status.as_deref(), Some("400" | "401" | "invalid_token"));
     let (entry, blames_token) = match known {
-        Some(row) => (row.entry, row.entry.id == TOKEN_REFUSED.id),
+        Some(entry) => (entry, entry.id == TOKEN_REFUSED.id),
         None if challenged => (TOKEN_REFUSED, true),
-        None if early || is_temporary(protocol, &lower) => (UPSTREAM_UNAVAILABLE, false),
+        None if early || is_temporary(protocol, &text.to_ascii_lowercase()) => (UPSTREAM_UNAVAILABLE, false),
         None => (SIGN_ON_REFUSED, false),
     };
     let detail = match &status {
         Some(status) => format!("upstream said {text:?}, challenge status {status:?}"),
         None => format!("upstream said {text:?}"),
     };
-    Refusal { fault: entry.fault().detail(detail), blames_token, retry_after: backoff_time(&lower) }
+    Refusal { fault: entry.fault().detail(detail), blames_token, retry_after: backoff_time(&text.to_ascii_lowercase()) }
 }
 
 /// `Suggested Backoff Time: 299961 milliseconds` (fact sheet microsoft.md, 1.4).
@@ -53,78 +47,17 @@ fn backoff_time(lower: &str) -> Option<Duration> {
     unit.starts_with("millisecond").then(|| number.parse().ok().map(Duration::from_millis))?
 }
 
-struct Known {
-    protocol: Option<Protocol>,
-    /// All of these, lower case, stand in the reply.
-    words: &'static [&'static str],
-    entry: &'static Entry,
-}
-
-impl Known {
-    fn is_in(&self, lower: &str) -> bool {
-        self.words.iter().all(|word| lower.contains(word))
-    }
-}
-
-const fn known(words: &'static [&'static str], entry: &'static Entry) -> Known {
-    Known { protocol: None, words, entry }
-}
-
-const fn only(protocol: Protocol, words: &'static [&'static str], entry: &'static Entry) -> Known {
-    Known { protocol: Some(protocol), words, entry }
-}
-
-/// First match counts: the particular before the general.
-const KNOWN: &[Known] = &[
-    known(&["5.7.139", "disabled for the tenant"], SMTP_AUTH_DISABLED_TENANT),
-    known(&["5.7.139", "disabled for the mailbox"], SMTP_AUTH_DISABLED_MAILBOX),
-    known(&["5.7.139", "security defaults"], SECURITY_DEFAULTS),
-    known(&["5.7.139", "did not meet the criteria"], CRITERIA_NOT_MET),
-    known(&["5.7.139", "sts service was unreachable"], FEDERATION_UNREACHABLE),
-    known(&["5.7.139", "basic authentication is disabled"], BASIC_AUTH_RETIRED),
-    known(&["5.7.139"], SIGN_ON_FORBIDDEN),
-    known(&["5.7.30", "basic authentication"], BASIC_AUTH_RETIRED),
-    known(&["5.7.57"], NOT_SIGNED_ON),
-    known(&["authenticated but not connected"], MAILBOX_NOT_CONNECTED),
-    known(&["concurrent connections limit"], CONNECTIONS_EXCEEDED),
-    known(&["thread limit exceeded"], CONNECTIONS_EXCEEDED),
-    known(&["too many simultaneous connections"], CONNECTIONS_EXCEEDED),
-    only(Protocol::Smtp, &["432", "4.3.2"], CONNECTIONS_EXCEEDED),
-    known(&["throttled"], THROTTLED),
-    known(&["too many login attempts"], THROTTLED),
-    known(&["rate limit"], THROTTLED),
-    known(&["[limit]"], CONNECTIONS_EXCEEDED),
-    known(&["server unavailable"], UPSTREAM_UNAVAILABLE),
-    known(&["[unavailable]"], UPSTREAM_UNAVAILABLE),
-    known(&["[sys/temp]"], UPSTREAM_UNAVAILABLE),
-    known(&["not enabled for imap"], PROTOCOL_DISABLED),
-    known(&["imap access is disabled"], PROTOCOL_DISABLED),
-    known(&["not enabled for pop"], PROTOCOL_DISABLED),
-    known(&["enable pop access"], PROTOCOL_DISABLED),
-    known(&["web browser"], WEB_LOGIN_WANTED),
-    known(&["[webalert"], WEB_LOGIN_WANTED),
-    only(Protocol::Smtp, &["535", "5.7.3 "], TOKEN_REFUSED),
-    only(Protocol::Imap, &["authenticate failed"], TOKEN_REFUSED),
-    only(Protocol::Pop3, &["authentication failure"], TOKEN_REFUSED),
-    // What Exchange says of a line it cannot read (microsoft.md 1.5), never of an account.
-    only(Protocol::Pop3, &["protocol error"], UPSTREAM_UNAVAILABLE),
-];
-
 /// A refusal of a message that concerns the mailbox or the whole tenant, and not the message: whatever comes next would hear
 /// the same (fact sheet microsoft.md, 3.2). `None`: it is about the message, or says nothing that is known.
 pub fn mailbox_refusal(text: &str) -> Option<Fault> {
-    const BLOCKED: [&str; 6] = ["5.1.8 ", "5.7.501", "5.7.502", "5.7.503", "5.7.705", "5.7.708"];
-    let has = |word: &&str| text.contains(*word);
-    let entry = if has(&"5.7.57 ") || text.ends_with("5.7.57") {
-        NOT_SIGNED_ON
-    } else if has(&"5.1.90") || has(&"SubmissionQuotaExceeded") {
-        DAY_LIMIT_REACHED
-    } else if BLOCKED.iter().any(has) {
-        SENDING_BLOCKED
-    } else {
-        return None;
-    };
+    let entry = meant(At::Message, None, text, |entry| entry.stops_mailbox)?;
     Some(entry.fault().detail(format!("upstream said {text:?}")))
+}
+
+/// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and
+/// 5.2.0 before it).
+pub fn denies_sender(reply: &str) -> bool {
+    meant(At::Message, None, reply, |_| true).is_some_and(|entry| entry.id == SEND_AS_DENIED.id)
 }
 
 /// What another way out helps against: SMTP AUTH is switched off or forbidden (5.7.139), and nothing else is wrong.
@@ -133,8 +66,9 @@ pub fn is_smtp_switched_off(fault: &Fault) -> bool {
         SMTP_AUTH_DISABLED_TENANT,
         SMTP_AUTH_DISABLED_MAILBOX,
         SECURITY_DEFAULTS,
-        CRITERIA_NOT_MET,
+        SIGN_ON_CRITERIA_NOT_MET,
         FEDERATION_UNREACHABLE,
+        FEDERATION_NOT_HTTPS,
         SIGN_ON_FORBIDDEN,
     ]
     .iter()
@@ -247,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn the_replies_about_a_sender_are_known_and_others_are_not() {
+        for (reply, denies) in [
+            ("550 5.7.60 SMTP; Client does not have permissions to send as this sender [AM0PR02]", true),
+            ("554 5.2.252 SendAsDenied; ann@x not allowed to send as info@x; STOREDRV.Submission.Exception:", true),
+            ("554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed", true),
+            ("554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", false),
+            ("550 5.7.1 Unable to relay", false),
+            ("432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", false),
+        ] {
+            assert_eq!(denies_sender(reply), denies, "{reply}");
+        }
+    }
+
+    #[test]
     fn a_refusal_of_the_mailbox_is_told_from_one_of_the_message() {
         for (text, id) in [
             ("530 5.7.57 Client not authenticated to send mail. [host]", Some("upstream-not-signed-on")),
@@ -295,7 +243,7 @@ mod tests {
     #[test]
     fn a_mechanism_that_is_refused_is_for_the_administrator() {
         let refusal = heard(Protocol::Smtp, &["220 hi", "250-x", "250 AUTH XOAUTH2", "504 5.7.4 Unrecognized authentication type"]);
-        assert_eq!(refusal.fault.id, "sign-on-refused");
+        assert_eq!(refusal.fault.id, "mechanism-refused");
         let refusal = heard(Protocol::Pop3, &["+OK hi", "-ERR Protocol error. Connection is closed. 10"]);
         assert_eq!(refusal.fault.id, "upstream-unavailable", "a line that was not understood is no mechanism refused");
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::queue::QueueArgs;
+use super::{explain::ExplainArgs, queue::QueueArgs};
 
 #[derive(Parser)]
 #[command(
@@ -35,6 +35,8 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Accounts, listeners, open sessions and last faults
     Status(StatusArgs),
+    /// What a code, a reply or a line of the log means, whose turn it is, and what to do
+    Explain(ExplainArgs),
     /// Mail that waits for delivery: look, hold, release, try again, drop
     Queue(QueueArgs),
     /// Prints a link into the web console, and opens it on a desktop

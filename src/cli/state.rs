@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{config, outcome::Failure};
 use crate::{
     account::{Account, account_of},
-    base::Fault,
+    base::{Fault, Lang},
     config::Config,
     net::{ClientTls, HttpClient},
     oauth::verdict::Verdict,
@@ -87,7 +87,7 @@ impl From<StoreError> for Failure {
 /// A refusal of the identity provider, with the catalogue's next step.
 pub(super) fn refused(verdict: &Verdict) -> Failure {
     let fault: Fault = verdict.fault("run this command again");
-    Failure::new(fault.to_string(), verdict.entry.en.next)
+    Failure::new(fault.to_string(), verdict.entry.words(Lang::En).next)
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

@@ -52,15 +52,15 @@ pub struct AccountRow {
 /// A fault in the words of the catalogue.
 struct ToldFault {
     id: &'static str,
-    cause: &'static str,
-    next: &'static str,
+    cause: String,
+    next: String,
     whose_turn: &'static str,
     detail: String,
 }
 
 impl ToldFault {
-    fn new(entry: &Entry, detail: &str, lang: Lang) -> Self {
-        let words = entry.words(lang);
+    fn new(entry: &Entry, detail: &str, lang: Lang, account: &Account) -> Self {
+        let words = entry.told(lang, &account.known(None));
         let whose_turn = catalog::owner(entry.owner, lang);
         Self { id: entry.id, cause: words.cause, next: words.next, whose_turn, detail: detail.to_owned() }
     }
@@ -201,7 +201,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
             Progress::Waiting => open = Some(pending.open.clone()),
             // The page's own script only asks whether it is over.
             Progress::Done(end) => done = Some(end.view(!look.follows)),
-            Progress::Failed(verdict) => failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang)),
+            Progress::Failed(verdict) => failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, account)),
         }
     }
     let frame = look.frame();
@@ -211,7 +211,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault.and_then(|fault| catalog::find(fault.id)).map(|entry| ToldFault::new(entry, "", look.lang)),
+        fault: fault.and_then(|fault| catalog::find(fault.id)).map(|entry| ToldFault::new(entry, "", look.lang, account)),
         is_waiting: open.is_some(),
         open,
         trouble,

@@ -22,7 +22,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    account::Account,
+    account::{Account, told},
     base::{Lang, Stage, printable},
     catalog,
     meter::{self, FaultView, MessageView, SessionView},
@@ -69,7 +69,7 @@ struct FaultRow {
     stage: Option<Stage>,
     whose_turn: &'static str,
     cause: String,
-    next: &'static str,
+    next: String,
 }
 
 struct ListenerRow {
@@ -131,7 +131,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
         sessions,
         more_sessions,
         messages: newest(console.meter.last_messages.list(), MESSAGES_SHOWN),
-        faults: newest(console.meter.recent.list(), FAULTS_SHOWN).into_iter().map(|one| fault_row(one, lang)).collect(),
+        faults: newest(console.meter.recent.list(), FAULTS_SHOWN).into_iter().map(|one| fault_row(console, one, lang)).collect(),
         listeners: console
             .listeners()
             .iter()
@@ -157,8 +157,12 @@ fn newest<T>(all: Vec<T>, most: usize) -> Vec<T> {
     all.into_iter().rev().take(most).collect()
 }
 
-fn fault_row(fault: FaultView, lang: Lang) -> FaultRow {
-    let words = catalog::words(fault.id, lang);
+fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
+    let account = console.account(&fault.account);
+    let (cause, next) = match told(fault.id, lang, account.as_deref(), fault.protocol()) {
+        Some(words) => (words.cause, words.next),
+        None => (fault.text, String::new()),
+    };
     FaultRow {
         at: fault.at,
         times: fault.times,
@@ -166,8 +170,8 @@ fn fault_row(fault: FaultView, lang: Lang) -> FaultRow {
         id: fault.id,
         stage: fault.stage,
         whose_turn: catalog::owner(fault.owner, lang),
-        cause: words.map_or(fault.text, |words| words.cause.to_owned()),
-        next: words.map_or("", |words| words.next),
+        cause,
+        next,
         account: fault.account,
     }
 }

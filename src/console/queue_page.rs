@@ -20,8 +20,9 @@ use super::{
     words::Words,
 };
 use crate::{
-    base::Lang,
-    catalog, meter,
+    account::told,
+    base::{Lang, Protocol},
+    meter,
     queue::{FailureNote, LaneView},
     store::QueueFilter,
 };
@@ -75,7 +76,7 @@ struct LaneRow {
     since: u64,
     id: &'static str,
     cause: String,
-    next: &'static str,
+    next: String,
 }
 
 struct FailureRow {
@@ -153,7 +154,7 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought)
         plots: plots(&console, words),
         waiting: lanes.iter().map(|lane| lane.waiting).sum(),
         held: lanes.iter().map(|lane| lane.held).sum(),
-        lanes: lanes.iter().filter_map(|lane| lane_row(lane, look.lang)).take(LANES_SHOWN).collect(),
+        lanes: lanes.iter().filter_map(|lane| lane_row(&console, lane, look.lang)).take(LANES_SHOWN).collect(),
         messages: found.iter().map(|message| Row::new(console.queue.view(message), look.lang)).collect(),
         next_page: next.map(|query| format!("/queue?{query}")),
         failures: failures(&console),
@@ -173,16 +174,20 @@ fn plots(console: &Console, words: &'static Words) -> [Plot; 2] {
     ]
 }
 
-fn lane_row(lane: &LaneView, lang: Lang) -> Option<LaneRow> {
+fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
     let (fault, since) = lane.trouble.as_ref()?;
-    let words = catalog::words(fault.id, lang);
+    let account = console.account(&lane.account);
+    let (cause, next) = match told(fault.id, lang, account.as_deref(), Some(Protocol::Smtp)) {
+        Some(words) => (words.cause, words.next),
+        None => (fault.text.clone(), String::new()),
+    };
     Some(LaneRow {
         account: lane.account.clone(),
         waiting: lane.waiting,
         since: seconds(*since),
         id: fault.id,
-        cause: words.map_or_else(|| fault.text.clone(), |words| words.cause.to_owned()),
-        next: words.map_or("", |words| words.next),
+        cause,
+        next,
     })
 }
 

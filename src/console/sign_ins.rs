@@ -24,7 +24,7 @@ use crate::{
         local_password::{Told, after_sign_in},
     },
     base::Secret,
-    catalog::token::CODE_SPENT,
+    catalog::token::SIGN_IN_CODE_SPENT,
     net::HttpClient,
     oauth::{
         Grant, SignIn,
@@ -307,7 +307,7 @@ async fn browser(
         };
         timeout(PATIENCE, wait).await
     };
-    let too_late = || Err(Verdict::new(CODE_SPENT, "nobody finished the sign-in in time"));
+    let too_late = || Err(Verdict::new(SIGN_IN_CODE_SPENT, "nobody finished the sign-in in time"));
     let code = code.unwrap_or_else(|_| too_late())?;
     request.redeem(endpoints, code).await
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::mailboxes::{self, DomainStatus, STATUS_CAP};
 use crate::{
-    account::{Account, Domain},
+    account::{Account, Domain, account_of, told},
     base::Lang,
     expiry::Ending,
     meter::{FaultView, Meter, SessionView},
@@ -29,7 +29,26 @@ pub struct Status {
     pub endings: Vec<Ending>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
-    pub faults: Vec<FaultView>,
+    pub faults: Vec<FaultStatus>,
+}
+
+/// A fault, with what the catalogue says of it and of this account, in English.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FaultStatus {
+    #[serde(flatten)]
+    pub seen: FaultView,
+    pub cause: Option<String>,
+    pub next_step: Option<String>,
+}
+
+impl FaultStatus {
+    fn new(seen: FaultView, accounts: &[Arc<Account>], domains: &[Arc<Domain>]) -> Self {
+        let account = account_of(&seen.account, accounts, domains);
+        let words = told(seen.id, Lang::En, account.as_deref(), seen.protocol());
+        let (cause, next_step) = words.map(|words| (words.cause, words.next)).unzip();
+        Self { seen, cause, next_step }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -121,6 +140,7 @@ impl Status {
         let known = mailboxes::known(accounts, domains, states, used.keys());
         let by_key: HashMap<&str, &SignInState> = states.iter().map(|state| (state.key.as_str(), state)).collect();
         let companions = Companions::of(accounts);
+        let faults = meter.recent.list().into_iter().map(|seen| FaultStatus::new(seen, accounts, domains)).collect();
         let accounts = accounts.iter().chain(known.values().take(STATUS_CAP)).map(|account| {
             let state = by_key.get(account.sign_in.key().as_str()).map(|state| (*state).clone());
             AccountStatus { same_sign_in: companions.beside(account), ..AccountStatus::new(account, state) }
@@ -136,7 +156,7 @@ impl Status {
             endings: Vec::new(),
             listeners,
             sessions: meter.board.list(),
-            faults: meter.recent.list(),
+            faults,
         }
     }
 }

@@ -151,6 +151,12 @@ pub struct FaultView {
     pub text: String,
 }
 
+impl FaultView {
+    pub fn protocol(&self) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol)
+    }
+}
+
 /// The last faults, newest last. What happens over and over is one of them: it must not crowd the others out.
 #[derive(Debug, Default)]
 pub struct Recent {

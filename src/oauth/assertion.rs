@@ -20,7 +20,7 @@ use url::Url;
 use super::{App, AppCredential, proof_file, verdict::Verdict};
 use crate::{
     base::Secret,
-    catalog::token::{CERTIFICATE_UNREADABLE, FEDERATED_TOKEN_UNREADABLE},
+    catalog::token::{APP_CERTIFICATE_UNREADABLE, FEDERATED_TOKEN_UNREADABLE},
 };
 
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -72,7 +72,7 @@ pub async fn sign(
     now: SystemTime,
 ) -> Result<Secret, Verdict> {
     let refused = |what: &Path, why: &dyn std::fmt::Display| {
-        Verdict::new(CERTIFICATE_UNREADABLE, format!("{}: {why}", what.display()))
+        Verdict::new(APP_CERTIFICATE_UNREADABLE, format!("{}: {why}", what.display()))
     };
     let read = async |file: &Path| proof_file::read(file, proof_file::CAP).await.map_err(|cause| refused(file, &cause));
     let pem = read(certificate).await?;

@@ -229,7 +229,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::catalog::token::{ENDPOINT_FAILING, FRESH_TOKEN_REFUSED};
+    use crate::catalog::token::{TOKEN_ENDPOINT_FAILING, FRESH_TOKEN_REFUSED};
 
     type Asking = tokio::task::JoinHandle<Result<Bearer, NoBearer>>;
 
@@ -296,7 +296,7 @@ mod tests {
             // An answer from before the look is none either.
             desk.send_modify(|desk| {
                 (desk.answers, desk.replacements) = (desk.answers + 1, desk.replacements + 1);
-                desk.fault = Some(ENDPOINT_FAILING.fault());
+                desk.fault = Some(TOKEN_ENDPOINT_FAILING.fault());
             });
             counter.rung().await;
             assert!(!session.is_finished());

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     base::{Fault, Secret},
-    catalog::token::{FRESH_TOKEN_REFUSED, RESOURCE_UNKNOWN, SIGN_IN_MISSING, STORE_FAILING},
+    catalog::token::{FRESH_TOKEN_REFUSED, GRAPH_URL_MISSING, SIGN_IN_MISSING, STORE_FAILING},
     meter::{Meter, Outcome},
     net::HttpClient,
     store::{AccessToken, Store, TokenRow},
@@ -245,7 +245,7 @@ impl Keeper {
             Resource::Mail => Some(self.sign_in.app.clone()),
             Resource::Graph => self.sign_in.app.for_graph().map(Arc::new),
         };
-        app.ok_or_else(|| Verdict::new(RESOURCE_UNKNOWN, format!("app.{} has no graph-url", self.sign_in.app.name)))
+        app.ok_or_else(|| Verdict::new(GRAPH_URL_MISSING, format!("app.{} has no graph-url", self.sign_in.app.name)))
     }
 
     /// Counts a request and its time.

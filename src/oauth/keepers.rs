@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     base::{Bearer, Fault},
-    catalog::token::FETCH_UNFINISHED,
+    catalog::token::TOKEN_FETCH_UNFINISHED,
     meter::Meter,
     net::HttpClient,
     store::{Stamp, Store},
@@ -186,7 +186,7 @@ impl Keepers {
             // Another configuration has another keeper for the same sign-in.
             let next = self.called(sign_in, resource)?;
             if Arc::ptr_eq(&next, &counter) {
-                return Err(FETCH_UNFINISHED.fault().detail(format!("the keeper of {} is gone", sign_in.key())));
+                return Err(TOKEN_FETCH_UNFINISHED.fault().detail(format!("the keeper of {} is gone", sign_in.key())));
             }
             counter = next;
         }

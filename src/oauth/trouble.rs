@@ -53,7 +53,7 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::token::{ENDPOINT_FAILING, PROVIDER_REFUSES, SIGN_IN_EXPIRED};
+    use crate::catalog::token::{TOKEN_ENDPOINT_FAILING, PROVIDER_REFUSES, SIGN_IN_EXPIRED};
 
     fn trouble(verdict: &Verdict, before: Option<&Trouble>) -> Trouble {
         Trouble::new(verdict, verdict.fault(""), before, SystemTime::now())
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_same_fault_again_has_stood_since_the_first_and_waits_longer() {
-        let verdict = Verdict::new(ENDPOINT_FAILING, "");
+        let verdict = Verdict::new(TOKEN_ENDPOINT_FAILING, "");
         let first = trouble(&verdict, None);
         let mut last = trouble(&verdict, Some(&first));
         assert_eq!((first.failures(), last.failures(), last.since), (1, 2, first.since));

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Resource, patience};
 use crate::{
     base::{Fault, Kind, Secret, printable},
-    catalog::{self, Entry, token},
+    catalog::{self, Entry, own::CLOCK_WRONG, token},
     net::{HttpFault, HttpReply},
 };
 
@@ -46,11 +46,11 @@ impl Verdict {
 
     pub fn of_fault(fault: &HttpFault) -> Self {
         let entry = match fault {
-            HttpFault::Timeout(_) | HttpFault::Connect(_) | HttpFault::Broken(_) => token::ENDPOINT_UNREACHABLE,
+            HttpFault::Timeout(_) | HttpFault::Connect(_) | HttpFault::Broken(_) => token::TOKEN_ENDPOINT_UNREACHABLE,
             HttpFault::Proxy(trouble, _) => trouble.entry(),
-            HttpFault::TooLarge(_) => token::ENDPOINT_UNREADABLE,
-            HttpFault::Tls(_) => token::NOT_HTTPS_TRUSTED,
-            HttpFault::Unsendable(_) => token::REQUEST_MALFORMED,
+            HttpFault::TooLarge(_) => token::TOKEN_ENDPOINT_UNREADABLE,
+            HttpFault::Tls(_) => token::TOKEN_ENDPOINT_UNTRUSTED,
+            HttpFault::Unsendable(_) => token::TOKEN_REQUEST_MALFORMED,
         };
         Self::new(entry, fault.to_string())
     }
@@ -62,9 +62,9 @@ impl Verdict {
         let body: Option<Value> = serde_json::from_slice(&reply.body).ok().filter(Value::is_object);
         let said = body.as_ref().map(Said::read);
         let entry = match &said {
-            _ if status.as_u16() == 429 => token::ENDPOINT_THROTTLED,
-            _ if status.is_server_error() || status.as_u16() == 408 => token::ENDPOINT_FAILING,
-            None => token::ENDPOINT_UNREADABLE,
+            _ if status.as_u16() == 429 => token::TOKEN_ENDPOINT_THROTTLED,
+            _ if status.is_server_error() || status.as_u16() == 408 => token::TOKEN_ENDPOINT_FAILING,
+            None => token::TOKEN_ENDPOINT_UNREADABLE,
             Some(said) => said.entry(),
         };
         let mut detail = format!("HTTP {}", status.as_u16());
@@ -75,7 +75,11 @@ impl Verdict {
                 detail.push_str(&format!(", {} bytes of {kind}, not an OAuth answer", reply.body.len()));
             }
         }
-        if let Some(skew) = reply.date.and_then(|date| skew(now, date)) {
+        let skew = reply.date.and_then(|date| skew(now, date));
+        // What is judged by the time, and refused, is refused for the time.
+        let is_by_time = entry.id == token::APP_CERTIFICATE_REFUSED.id && skew.is_some();
+        let entry = if is_by_time { CLOCK_WRONG } else { entry };
+        if let Some(skew) = skew {
             detail.push_str(&format!("; this machine's clock differs by {} s from the provider's", skew.as_secs()));
         }
         for secret in sent.iter().filter(|secret| secret.len() >= 8) {
@@ -89,7 +93,7 @@ impl Verdict {
     pub fn unreadable(reply: &HttpReply, why: &str) -> Self {
         let kind = reply.content_type.as_deref().unwrap_or("no content type");
         let detail = format!("HTTP {}, {} bytes of {kind}: {why}", reply.status.as_u16(), reply.body.len());
-        Self::new(token::ENDPOINT_UNREADABLE, printable(&detail, 300))
+        Self::new(token::TOKEN_ENDPOINT_UNREADABLE, printable(&detail, 300))
     }
 
     pub fn retry(&self) -> Retry {
@@ -155,10 +159,10 @@ impl Said {
         let word = || self.error.as_deref().and_then(catalog::oauth_word);
         let subtype = self.subtype.as_deref().and_then(catalog::oauth_word);
         match known {
-            Some(code) => code.entry,
+            Some((entry, _)) => entry,
             None => subtype.or_else(word).unwrap_or(match self.error {
                 Some(_) => token::PROVIDER_REFUSES,
-                None => token::ENDPOINT_UNREADABLE,
+                None => token::TOKEN_ENDPOINT_UNREADABLE,
             }),
         }
     }
@@ -169,7 +173,7 @@ impl Said {
             out.push_str(&format!(" {word}"));
         }
         for code in self.codes.iter().copied().take(4) {
-            let name = catalog::entra_code(code).map_or("unknown", |row| row.name);
+            let name = catalog::entra_code(code).map_or("unknown", |(_, name)| name);
             out.push_str(&format!(" AADSTS{code} ({name})"));
         }
         // Microsoft's begins with the number that was just said.
@@ -288,6 +292,15 @@ mod tests {
             Verdict::of_reply(&reply, now, &[]).detail.contains("differs by 600 s")
         };
         assert!(told(now - Duration::from_secs(600)) && told(now + Duration::from_secs(600)));
+        let judged = |body: &str, date| {
+            let reply = HttpReply { date: Some(date), ..reply(401, body) };
+            Verdict::of_reply(&reply, now, &[]).entry.id
+        };
+        let assertion = r#"{"error":"invalid_client","error_codes":[700024]}"#;
+        assert_eq!(judged(assertion, now - Duration::from_secs(600)), "clock-wrong");
+        assert_eq!(judged(assertion, now), "app-certificate-refused");
+        let secret = r#"{"error":"invalid_client","error_codes":[7000222]}"#;
+        assert_eq!(judged(secret, now - Duration::from_secs(600)), "client-secret-expired", "no clock mends a secret");
         assert_eq!(skew(now, now - NOTABLE_SKEW), None);
     }
 }

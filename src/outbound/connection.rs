@@ -21,7 +21,7 @@ use crate::{
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
         own::MAILBOX_BUSY,
-        sign_on::{CONNECTIONS_EXCEEDED, THROTTLED},
+        sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
     },
     meter::Room,
     oauth::SignIn,
@@ -116,7 +116,7 @@ impl Outbound {
                     let sign_in = account.sign_in.key();
                     return Ok(Connection { channel, keywords, seat, sign_in, signed_in_at, is_fresh: true });
                 }
-                Err(fault) if [CONNECTIONS_EXCEEDED.id, THROTTLED.id].contains(&fault.id) => {
+                Err(fault) if [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id) => {
                     ledger.slow_down(None);
                     throttled = Some(fault);
                 }

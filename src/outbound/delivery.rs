@@ -11,7 +11,8 @@ use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
-        own::{DAY_USED_UP, STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        message::RECIPIENTS_USED_UP,
+        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
         upstream::is_smtp_switched_off,
     },
     oauth::Resource,
@@ -135,5 +136,5 @@ impl Outbound {
 /// For a recipient that the mailbox's day has no room for.
 pub(super) fn day_used_up() -> Reply {
     let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
-    Reply::new(452, format!("{text} [gatepost {}]", DAY_USED_UP.id))
+    Reply::new(452, format!("{text} [gatepost {}]", RECIPIENTS_USED_UP.id))
 }

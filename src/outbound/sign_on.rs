@@ -11,7 +11,10 @@ use crate::{
     account::Account,
     base::{Bearer, Fault, Kind, Protocol, Stage, StageCell},
     catalog::{
-        own::{TOKEN_TIMEOUT, UPSTREAM_LOST, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE},
+        own::{
+            TOKEN_TIMEOUT, UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT,
+            UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+        },
         token::FRESH_TOKEN_REFUSED,
         upstream::{Refusal, sign_on_refusal},
     },
@@ -207,7 +210,10 @@ impl Talk<'_> {
 fn unreachable(error: &DialError) -> Fault {
     let entry = match error.layer {
         DialLayer::Proxy(trouble) => trouble.entry(),
-        _ => UPSTREAM_UNREACHABLE,
+        DialLayer::Resolve => UPSTREAM_NAME_UNKNOWN,
+        DialLayer::Certificate => UPSTREAM_TLS_UNTRUSTED,
+        DialLayer::Tls => UPSTREAM_TLS_FAILED,
+        DialLayer::Connect | DialLayer::Timeout => UPSTREAM_UNREACHABLE,
     };
     entry.fault().detail(error.to_string())
 }

@@ -8,8 +8,8 @@ use tracing::{debug, info, warn};
 
 use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, record::who, relay::Relay};
 use crate::{
-    account::Admitted,
-    base::{Claim, Fault, Protocol, Stage, printable},
+    account::{Admitted, told},
+    base::{Claim, Fault, Lang, Protocol, Stage, printable},
     catalog::own::AUTHENTICATION_REQUIRED,
     meter::{Contact, Entry, Outcome},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
@@ -342,12 +342,15 @@ impl<'a> Door<'a> {
 
     fn refused(&self, admitted: Option<&Admitted>, fault: &Fault, knocked: Instant) {
         let protocol = self.doorway.protocol;
-        let account = admitted.map_or("", |admitted| admitted.account.address.as_str());
+        let account = admitted.map(|admitted| &*admitted.account);
+        let next = told(fault.id, Lang::En, account, Some(protocol)).map(|words| words.next).unwrap_or_default();
+        let account = account.map_or("", |account| account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
         let fault = fault.clone().at(self.entry.stage());
         self.gate.meter.fault(protocol, account, &fault);
-        warn!(session = self.entry.id(), %protocol, peer = %self.peer.address, account, owner = fault.owner.as_str(), "refused: {fault}");
+        let (session, owner) = (self.entry.id(), fault.owner.as_str());
+        warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
     }
 
     /// Notes a refusal at the client whose login it was, so that it is seen who cannot get in.

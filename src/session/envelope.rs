@@ -15,11 +15,12 @@ use super::{
     transaction::Envelope,
 };
 use crate::{
-    account::Admitted,
-    base::{Fault, Protocol, Stage, printable},
+    account::{Admitted, told},
+    base::{Fault, Lang, Protocol, Stage, printable},
     catalog::{
-        own::{DAY_USED_UP, MAILBOX_BUSY, SENDER_NOT_ALLOWED},
-        rights::denies_sender,
+        message::{RECIPIENTS_USED_UP, SENDER_NOT_ALLOWED},
+        own::MAILBOX_BUSY,
+        upstream::denies_sender,
     },
     meter::Entry,
     outbound::{Channel, Connection, Lost, Turn, ehlo},
@@ -148,8 +149,10 @@ impl Relay<'_> {
     fn refusal(&self, fault: &Fault) -> Reply {
         let account = self.admitted.account.address.as_str();
         self.gate.meter.fault(Protocol::Smtp, account, fault);
+        let next = told(fault.id, Lang::En, Some(&self.admitted.account), Some(Protocol::Smtp));
+        let next = next.map(|words| words.next).unwrap_or_default();
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
-        warn!(session, account, owner, "refused: {fault}");
+        warn!(session, account, owner, next, "refused: {fault}");
         match fault.id == MAILBOX_BUSY.id {
             true => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
             false => mail_refusal(fault),
@@ -173,7 +176,7 @@ impl Relay<'_> {
         };
         if !envelope.has_room() {
             let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
-            return Ok(Reply::new(452, format!("{text} [gatepost {}]", DAY_USED_UP.id)));
+            return Ok(Reply::new(452, format!("{text} [gatepost {}]", RECIPIENTS_USED_UP.id)));
         }
         if !rcpt.address.is_ascii() && !channel.carries().utf8 {
             return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));

@@ -5,7 +5,7 @@ use tracing::info;
 use crate::{
     account::Admitted,
     base::printable,
-    catalog::own::{MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
+    catalog::message::{MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
     wire::smtp::{Rcpt, Reply},
 };
 

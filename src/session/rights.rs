@@ -8,7 +8,7 @@ use crate::{
     base::Fault,
     catalog::{
         Entry,
-        rights::{SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
+        message::{SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
     },
     message::Headers,
 };

@@ -19,7 +19,10 @@ use super::{
     spooled,
 };
 use crate::{
-    catalog::own::{BARE_CR, NUL_BYTE, UPSTREAM_LOST},
+    catalog::{
+        message::{BARE_CR, NUL_BYTE},
+        own::UPSTREAM_LOST,
+    },
     message::{FROM_CAP, Headers, Repairs, header_end},
     net::read_up_to,
     outbound::{Lost, Turn, Unfinished},

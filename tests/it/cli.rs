@@ -45,7 +45,7 @@ fn file(folder: &Path, text: &str) -> String {
 fn help_shows_every_command_and_an_example() {
     let (code, help, _) = run(&["--help"]);
     assert_eq!(code, 0);
-    for command in ["run", "demo", "login", "logout", "status", "send", "password", "config", "import"] {
+    for command in ["run", "demo", "login", "logout", "status", "send", "password", "config", "explain", "import"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         let (code, help, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);

@@ -9,6 +9,7 @@ use std::{
 
 use gatepost::{
     base::Protocol,
+    catalog::{explain, token::CONDITIONAL_ACCESS},
     config,
     sandbox::{Mishap, MishapKind},
     store::{EndedSignIn, Store, TokenRow},
@@ -19,7 +20,10 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, World, account, in_each_protocol, journal};
+use crate::{
+    browser::{Browser, unescaped},
+    world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, World, account, in_each_protocol, journal},
+};
 
 /// For what comes at once, on a machine that does many other things.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -108,7 +112,7 @@ async fn a_sign_in_that_is_needed_is_told_at_once_and_once_however_many_sessions
     assert_eq!(event["accounts"], serde_json::json!([ANN, "shared@contoso.example"]));
     assert_eq!((event["app"].as_str(), event["console"].as_str()), (Some("contoso"), Some(pages.as_str())));
     let text = event["text"].as_str().unwrap();
-    assert!(text.contains(&format!("Open {pages} or run: gatepost login {ANN}")), "{text}");
+    assert!(text.ends_with(&format!("password: `gatepost login {ANN}`. Open {pages}.")), "{text}");
     world
         .until("counted", |world| {
             world.counts("gatepost_notifications_total{channel=\"webhook\",outcome=\"delivered\"} 1")
@@ -127,6 +131,43 @@ async fn a_sign_in_that_is_needed_is_told_at_once_and_once_however_many_sessions
     assert_eq!(words(&event), ["sign-in-again-ok", "", "info"]);
     assert_eq!(hook.got().len(), 4);
     assert_eq!(journal().lines(&["s3cret-word"]), Vec::<String>::new());
+}
+
+/// Whoever looks, and where: one id, one cause, one next step, with the addresses of this account.
+#[tokio::test]
+async fn one_fault_is_the_same_in_reply_log_metrics_status_console_and_notice() {
+    let hook = Hook::start(&[]).await;
+    let mut plan = refusing(53_003);
+    plan.more = hook.section();
+    let world = World::with(plan).await;
+    let fault = CONDITIONAL_ACCESS;
+    let step = format!("Sign-in logs > {ANN} > Conditional Access names the policy");
+
+    let said = world.ann_hears(Protocol::Imap, FOR_GOOD).await;
+    assert!(said.ends_with(&format!("{} [gatepost {}]", fault.text, fault.id)), "{said}");
+    let found = explain::read(&said);
+    assert_eq!(found.iter().map(|one| one.entry.id).collect::<Vec<_>>(), [fault.id]);
+
+    let line = journal().lines(&["refused: ", &format!("peer={}", world.source)]).remove(0);
+    assert!(line.contains(&format!("[{}]", fault.id)) && line.contains(&step), "{line}");
+    assert_eq!(explain::read(&line)[0].entry.id, fault.id, "{line}");
+    world.metrics_with(&format!("id=\"{}\"", fault.id)).await;
+
+    let browser = Browser::inside(&world).await;
+    let status: Value = serde_json::from_str(&status(&world).await).unwrap();
+    let told = &status["faults"][0];
+    assert_eq!(told["id"], fault.id);
+    assert!(told["next-step"].as_str().unwrap().contains(&step), "{told}");
+    for page in ["/".to_owned(), format!("/accounts/{ANN}")] {
+        let page = unescaped(&browser.page(&page).await).replace("&#62;", ">");
+        assert!(page.contains(fault.id) && page.contains(&step), "{page}");
+    }
+
+    hook.until(1).await;
+    let event = hook.got().remove(0);
+    assert_eq!(words(&event), ["sign-in-refused", fault.id, "critical"]);
+    assert!(event["next-step"].as_str().unwrap().contains(&step), "{event}");
+    assert_eq!(event["cause"], told["cause"]);
 }
 
 async fn age(world: &World, seconds: i64) {

@@ -51,7 +51,7 @@ async fn no_token_is_sent_behind_a_certificate_that_is_not_the_upstreams() {
         let world = World::with(Plan::faulty(|faults| lines(faults, |line| line.certificate = kind))).await;
         for protocol in PROTOCOLS {
             let said = world.ann_hears(protocol, FOR_NOW).await;
-            assert!(said.ends_with("[gatepost upstream-unreachable]"), "{kind:?}: {said}");
+            assert!(said.ends_with("[gatepost upstream-tls-untrusted]"), "{kind:?}: {said}");
         }
         no_token(&world);
         let told = journal().lines(&["refused: ", &format!("peer={}", world.source)]);

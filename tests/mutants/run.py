@@ -63,10 +63,15 @@ def manifest(name, text):
         "dependencies": below | written["dependencies"] | written["target"]["cfg(unix)"]["dependencies"],
         "dev-dependencies": written["dev-dependencies"],
     }
-    lines = ["[package]", f'name = "{name}"', 'version = "0.0.0"', f'edition = "{written["package"]["edition"]}"', ""]
+    lines = ["[package]", f'name = "{name}"', 'version = "0.0.0"', f'edition = "{written["package"]["edition"]}"']
+    if "OUT_DIR" in text:  # the catalogue is made of data when it is built
+        lines += [f'build = "{written["package"]["build"]}"']
+        tables["build-dependencies"] = written["build-dependencies"]
+    lines += [""]
     for table, crates in tables.items():
         lines += [f"[{table}]"]
-        lines += [f"{crate} = {inline(value)}" for crate, value in crates.items() if used(crate)] + [""]
+        needed = lambda crate: used(crate) or table == "build-dependencies"
+        lines += [f"{crate} = {inline(value)}" for crate, value in crates.items() if needed(crate)] + [""]
     return lines
 
 

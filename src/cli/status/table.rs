@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::base::printable;
 
+/// Of what to do about a fault.
+const STEP_CAP: usize = 1000;
+
 /// What is told of an account: heading, and where it stands in the JSON.
 const ACCOUNT: &[(&str, &str)] = &[
     ("address", "/address"),
@@ -20,6 +23,17 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("trouble with Graph", "/sign-in/graph-fault/text"),
 ];
 
+/// What is told of a fault; what to do stands below.
+const FAULT: &[(&str, &str)] = &[
+    ("at", "/at"),
+    ("times", "/times"),
+    ("protocol", "/protocol"),
+    ("account", "/account"),
+    ("id", "/id"),
+    ("stage", "/stage"),
+    ("whose turn", "/owner"),
+];
+
 /// What is told of something that ends.
 const ENDING: &[(&str, &str)] =
     &[("what", "/what"), ("name", "/name"), ("ends", "/ends-at"), ("days left", "/days-left"), ("trouble", "/trouble")];
@@ -32,6 +46,7 @@ pub fn draw(status: &Value) -> String {
         let rows = match section {
             Value::Array(rows) if name == "accounts" => grid(&picked(rows, ACCOUNT), ACCOUNT),
             Value::Array(rows) if name == "endings" => grid(&picked(rows, ENDING), ENDING),
+            Value::Array(rows) if name == "faults" => grid(&picked(rows, FAULT), FAULT) + &steps(rows),
             Value::Array(rows) => grid(rows, &[]),
             Value::Object(_) => grid(std::slice::from_ref(section), &[]),
             _ => continue,
@@ -39,6 +54,20 @@ pub fn draw(status: &Value) -> String {
         text.push_str(&format!("\n{name}\n{rows}"));
     }
     text
+}
+
+/// What to do about each fault, once.
+fn steps(faults: &[Value]) -> String {
+    let mut steps: Vec<String> = Vec::new();
+    for fault in faults {
+        let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
+        let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
+        let step = format!("  {id}: {cause}\n    {next}\n");
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps.concat()
 }
 
 /// The columns that matter, those left out that are empty for all.

@@ -19,7 +19,7 @@ use super::{
     words,
 };
 use crate::{
-    catalog::{self, token},
+    catalog::{self, Known, token},
     expiry::{Ending, What, days_left},
     oauth::{DomainSignIns, Phase, SignInState},
     store::Telling,
@@ -47,6 +47,8 @@ pub struct Facts<'a> {
     pub states: &'a [SignInState],
     /// Addresses of the accounts that live on a sign-in, by its key.
     pub addresses: &'a HashMap<String, Vec<String>>,
+    /// What is known of an account, by its address.
+    pub known: &'a HashMap<String, Known>,
     /// Whose mailboxes nobody listed.
     pub domains: &'a [DomainSignIns],
     pub endings: &'a [Ending],

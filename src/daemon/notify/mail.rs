@@ -14,7 +14,7 @@ use super::{
     words::bare,
 };
 use crate::{
-    base::Fault,
+    base::{Fault, Lang},
     catalog,
     queue::{FailureNote, LaneView, Queue},
 };
@@ -82,7 +82,7 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     if age < STUCK || is_told || (facts.is_busy)(&topic) {
         return None;
     }
-    let (cause, next_step) = why(lane, fault);
+    let (cause, next_step) = why(facts, lane, fault);
     let (account, waiting) = (&lane.account, lane.waiting);
     let counted = if waiting == 1 { "1 message waits".to_owned() } else { format!("{waiting} messages wait") };
     let hours = age.as_secs() / 3600;
@@ -102,10 +102,14 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     Some(Notice { event, topics: vec![topic], alike: None })
 }
 
-fn why(lane: &LaneView, fault: Option<&Fault>) -> (String, String) {
+fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> (String, String) {
     match fault {
         Some(fault) => match catalog::find(fault.id) {
-            Some(entry) => (entry.en.cause.to_owned(), entry.en.next.to_owned()),
+            Some(entry) => {
+                let known = facts.known.get(&lane.account).cloned().unwrap_or_default();
+                let words = entry.told(Lang::En, &known);
+                (words.cause, words.next)
+            }
             None => (format!("{}.", fault.text), format!("See `gatepost explain {}`.", fault.id)),
         },
         None if !lane.is_known => (
@@ -170,6 +174,7 @@ mod tests {
             started: Timestamp::from_second(START).unwrap(),
             states: &[],
             addresses: &HashMap::new(),
+            known: &HashMap::new(),
             domains: &[],
             endings: &[],
             mail,

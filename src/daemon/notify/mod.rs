@@ -32,6 +32,7 @@ use judge::{Alike, Facts, LOG_ALONE, Notice, Topic, judge, outdated};
 pub use mail::Mail;
 
 use crate::{
+    catalog::Known,
     config::Config,
     expiry::Calendar,
     meter::Meter,
@@ -53,6 +54,7 @@ pub struct Orders {
     channels: Arc<Channels>,
     /// Addresses of the accounts that live on a sign-in, by its key.
     addresses: HashMap<String, Vec<String>>,
+    known: HashMap<String, Known>,
     domains: Vec<DomainSignIns>,
 }
 
@@ -74,8 +76,9 @@ impl Orders {
         for account in &config.accounts {
             addresses.entry(account.sign_in.key()).or_default().push(account.address.clone());
         }
+        let known = config.accounts.iter().map(|account| (account.address.clone(), account.known(None))).collect();
         let domains = config.domains.iter().map(|domain| domain.sign_ins.clone()).collect();
-        Arc::new(Self { channels, addresses, domains })
+        Arc::new(Self { channels, addresses, known, domains })
     }
 }
 
@@ -269,6 +272,7 @@ impl Notifier {
             started: memory.started,
             states: &self.keepers.states(),
             addresses: &orders.addresses,
+            known: &orders.known,
             domains: &orders.domains,
             endings: &self.calendar.endings(now),
             mail: &(self.mail)(),

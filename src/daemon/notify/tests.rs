@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     base::Secret,
+    catalog::Known,
     config::model::Notify,
     expiry::{Calendar, Ending, Watched, What, days_left},
     meter::Meter,
@@ -77,6 +78,11 @@ impl Stage {
         }
     }
 
+    fn known(&self) -> HashMap<String, Known> {
+        let known = |address: &String| Known { address: Some(address.clone()), ..Known::default() };
+        self.states.iter().map(|state| (state.identity.clone(), known(&state.identity))).collect()
+    }
+
     fn with<T>(&self, now: i64, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
         let ending = |&(what, name, end): &(What, &str, i64)| Ending {
             what,
@@ -92,6 +98,7 @@ impl Stage {
             started: at(self.started),
             states: &self.states,
             addresses: &self.states.iter().filter(|_| !self.nobody_listed).map(address).collect(),
+            known: &self.known(),
             domains: &self.domains,
             endings: &endings,
             mail: &Mail::default(),

@@ -7,7 +7,8 @@ use super::{
     judge::{Facts, Group},
 };
 use crate::{
-    catalog::{Entry, token},
+    base::Lang,
+    catalog::{Entry, Known, token},
     console,
     expiry::{Ending, What, days_left},
     oauth::SignInState,
@@ -27,20 +28,21 @@ pub(super) fn of_sign_ins(
     let accounts = addresses(facts, &group.states);
     let who = listed(&accounts);
     let place = place(facts, &accounts, &group.states);
-    let (cause, next) = fault.map_or(("", ""), |entry| (entry.en.cause, entry.en.next));
-    let (next, place) = once(next, place, &group.states);
+    let words = fault.map(|entry| entry.told(Lang::En, &known(facts, &accounts, &group.states)));
+    let (cause, next) = words.map(|words| (words.cause, words.next)).unwrap_or_default();
+    let place = once(&next, place);
     let due = group.states.iter().filter_map(|state| state.next_sign_in()).min();
     let mut event = Event { app: Some(app.to_owned()), fault: fault.map(|entry| entry.id), ..bare(facts, kind) };
     event.console = console_page(facts, &accounts);
     match kind {
         Kind::SignInNeeded => {
             (event.cause, event.next_step) =
-                (cause.to_owned(), format!("{next} {}", capital(&place)).trim_end().to_owned());
+                (cause.clone(), format!("{next} {}", capital(&place)).trim_end().to_owned());
             event.severity = Severity::Critical;
             event.text = format!("mail of {who} stands still, a sign-in is needed. {cause} {}", event.next_step);
         }
         Kind::SignInRefused => {
-            (event.cause, event.next_step) = (cause.to_owned(), next.clone());
+            (event.cause, event.next_step) = (cause.clone(), next.clone());
             event.severity = Severity::Critical;
             event.text = format!("mail of {who} stands still, the provider gives no token. {cause} {next}");
         }
@@ -99,14 +101,14 @@ pub(super) fn of_ending(
             format!("the client secret of the app {name}"),
             "Behind its end the provider gives no tokens to this app, and mail stands still.",
             "Make a new secret at the provider, write it and its `secret-expires` into the configuration, and reload.",
-            Some(token::SECRET_EXPIRED.id),
+            Some(token::CLIENT_SECRET_EXPIRED.id),
         ),
         What::AppCertificate => (
             format!("the certificate of the app {name}"),
             "Behind its end the provider gives no tokens to this app, and mail stands still.",
             "Upload a new certificate at the provider and put it, with its key, in the place of the old files; no restart \
              is needed.",
-            Some(token::CERTIFICATE_REFUSED.id),
+            Some(token::APP_CERTIFICATE_REFUSED.id),
         ),
         What::ListenerCertificate => (
             format!("the certificate {name}, which listeners show,"),
@@ -199,18 +201,34 @@ fn place(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Str
     }
 }
 
-/// The step of the catalogue with the real address in it.
-fn once(next: &str, place: String, states: &[&SignInState]) -> (String, String) {
-    let next = match states {
-        [only] => next.replace("gatepost login ADDRESS", &format!("gatepost login {}", only.identity)),
-        _ => next.to_owned(),
-    };
-    let place = match (next.contains("gatepost login "), place.split_once(" or run: ")) {
+/// The place without the command that the step of the catalogue names already.
+fn once(next: &str, place: String) -> String {
+    match (next.contains("gatepost login "), place.split_once(" or run: ")) {
         (true, Some((page, _))) => format!("{page}."),
         (true, None) => String::new(),
         _ => place,
+    }
+}
+
+/// What may be filled in: all about one account, or what several of one app share.
+fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Known {
+    let known = accounts.iter().find_map(|address| facts.known.get(address)).cloned().unwrap_or_default();
+    let address = match (accounts, states) {
+        ([only], _) => Some(only.clone()),
+        (_, [only]) => Some(only.identity.clone()),
+        _ => None,
     };
-    (next, place)
+    let Known { tenant, client_id, login_host, .. } = &known;
+    match accounts {
+        [_] => Known { address, ..known },
+        _ => Known {
+            address,
+            tenant: tenant.clone(),
+            client_id: client_id.clone(),
+            login_host: login_host.clone(),
+            ..Known::default()
+        },
+    }
 }
 
 fn capital(text: &str) -> String {

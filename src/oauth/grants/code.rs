@@ -106,7 +106,7 @@ impl CodeRequest {
 }
 
 fn refusal(error: &str, description: &str) -> Verdict {
-    let known = catalog::code_in(description).and_then(catalog::entra_code).map(|row| row.entry);
+    let known = catalog::code_in(description).and_then(catalog::entra_code).map(|(entry, _)| entry);
     let entry = known.or_else(|| catalog::oauth_word(error)).unwrap_or(token::PROVIDER_REFUSES);
     let mut verdict = Verdict::new(entry, printable(&format!("{error}: {description}"), 600));
     verdict.word = Some(error.to_owned());

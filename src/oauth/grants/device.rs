@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     base::Kind,
-    catalog::token::CODE_SPENT,
+    catalog::token::SIGN_IN_CODE_SPENT,
     oauth::{
         endpoints::{DeviceCode, Endpoints, TokenSet},
         verdict::Verdict,
@@ -29,7 +29,7 @@ where
     let end = Instant::now() + life;
     loop {
         if interval >= end.saturating_duration_since(Instant::now()) {
-            return Err(Verdict::new(CODE_SPENT, "nobody finished the sign-in in time"));
+            return Err(Verdict::new(SIGN_IN_CODE_SPENT, "nobody finished the sign-in in time"));
         }
         tokio::time::sleep(interval).await;
         let verdict = match ask().await {
@@ -94,7 +94,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_network_fault_does_not_end_a_sign_in() {
-        let down = Verdict::new(token::ENDPOINT_UNREACHABLE, "");
+        let down = Verdict::new(token::TOKEN_ENDPOINT_UNREACHABLE, "");
         let (end, asked) = played(vec![Err(down), Ok("token")], 900).await;
         assert_eq!(end.unwrap(), "token");
         assert_eq!(asked, [5, 15]);
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_absurd_pause_ends_the_polling_and_nothing_else() {
-        let mut down = Verdict::new(token::ENDPOINT_THROTTLED, "");
+        let mut down = Verdict::new(token::TOKEN_ENDPOINT_THROTTLED, "");
         down.retry_after = Some(Duration::MAX);
         let (end, asked) = played(vec![Err(down)], 900).await;
         assert_eq!((end.unwrap_err().entry.id, asked), ("sign-in-code-spent", vec![5]));

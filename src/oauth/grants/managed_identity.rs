@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     base::{Secret, printable},
-    catalog::token::{ARC_KEY_UNREADABLE, ENDPOINT_FAILING, MANAGED_IDENTITY_MISSING, PROVIDER_REFUSES},
+    catalog::token::{ARC_KEY_UNREADABLE, TOKEN_ENDPOINT_FAILING, MANAGED_IDENTITY_MISSING, PROVIDER_REFUSES},
     net::{FormValue, HttpReply},
     oauth::{
         App, AppCredential, IdentityEndpoint,
@@ -84,7 +84,7 @@ async fn get(endpoints: Endpoints<'_>, url: &Url, headers: &Headers<'_>) -> Resu
 /// 404, 410, 429 and 5xx pass by themselves, as the metadata service tells them apart; the rest does not.
 fn weighed(status: StatusCode, mut verdict: Verdict) -> Verdict {
     match status.as_u16() {
-        404 | 410 => verdict.entry = ENDPOINT_FAILING,
+        404 | 410 => verdict.entry = TOKEN_ENDPOINT_FAILING,
         408 | 429 | 500.. => {}
         // App Service explains itself in words of its own.
         400.. if verdict.word.is_none() => verdict.entry = PROVIDER_REFUSES,

@@ -43,7 +43,9 @@ impl Page<'_> {
             (Page::SignedIn, Lang::Ja) => {
                 "必要な情報がそろいました。続きは Gatepost の画面で行われます。このウィンドウは閉じてかまいません。"
             }
-            (Page::Refused(verdict), Lang::En) => return format!("{} ({})", verdict.entry.en.cause, verdict.detail),
+            (Page::Refused(verdict), Lang::En) => {
+                return format!("{} ({})", verdict.entry.words(lang).cause, verdict.detail);
+            }
             (Page::Refused(verdict), Lang::Ja) => {
                 return format!("{}（{}）", verdict.entry.words(lang).cause, verdict.detail);
             }

@@ -34,20 +34,20 @@ pub async fn fetch(endpoints: Endpoints<'_>, sign_in: &SignIn) -> Result<TokenSe
 #[rustfmt::skip]
 const MEANINGS: &[(Grant, &Entry, &Entry)] = &[
     (Grant::ServiceAccount, SIGN_IN_EXPIRED, SERVICE_ACCOUNT_REFUSED),
-    (Grant::ServiceAccount, SECRET_WRONG, SERVICE_ACCOUNT_REFUSED),
+    (Grant::ServiceAccount, CLIENT_SECRET_WRONG, SERVICE_ACCOUNT_REFUSED),
     (Grant::ServiceAccount, GRANT_NOT_ALLOWED, DELEGATION_MISSING),
-    (Grant::ServiceAccount, GRANT_BLOCKED, DELEGATION_MISSING),
-    (Grant::Password, SIGN_IN_EXPIRED, PASSWORD_REFUSED),
-    (Grant::Password, SIGN_IN_REVOKED, PASSWORD_REFUSED),
+    (Grant::ServiceAccount, ACCESS_DENIED, DELEGATION_MISSING),
+    (Grant::Password, SIGN_IN_EXPIRED, ACCOUNT_PASSWORD_REFUSED),
+    (Grant::Password, SIGN_IN_REVOKED, ACCOUNT_PASSWORD_REFUSED),
     (Grant::Password, MFA_REQUIRED, PASSWORD_NOT_ENOUGH),
     (Grant::Password, SIGN_IN_INTERRUPTED, PASSWORD_NOT_ENOUGH),
     (Grant::Password, CONSENT_MISSING, ADMIN_CONSENT_NEEDED),
-    (Grant::WorkloadIdentity, CERTIFICATE_REFUSED, FEDERATED_TOKEN_REFUSED),
-    (Grant::WorkloadIdentity, SECRET_WRONG, FEDERATED_TOKEN_REFUSED),
-    (Grant::ManagedIdentity, REQUEST_MALFORMED, MANAGED_IDENTITY_MISSING),
-    (Grant::ManagedIdentity, SECRET_WRONG, MANAGED_IDENTITY_MISSING),
+    (Grant::WorkloadIdentity, APP_CERTIFICATE_REFUSED, FEDERATED_TOKEN_REFUSED),
+    (Grant::WorkloadIdentity, CLIENT_SECRET_WRONG, FEDERATED_TOKEN_REFUSED),
+    (Grant::ManagedIdentity, TOKEN_REQUEST_MALFORMED, MANAGED_IDENTITY_MISSING),
+    (Grant::ManagedIdentity, CLIENT_SECRET_WRONG, MANAGED_IDENTITY_MISSING),
     (Grant::ManagedIdentity, PROVIDER_REFUSES, MANAGED_IDENTITY_MISSING),
-    (Grant::ManagedIdentity, ENDPOINT_UNREACHABLE, MANAGED_IDENTITY_UNREACHABLE),
+    (Grant::ManagedIdentity, TOKEN_ENDPOINT_UNREACHABLE, MANAGED_IDENTITY_UNREACHABLE),
 ];
 
 fn meaning(grant: Grant, entry: &'static Entry) -> &'static Entry {

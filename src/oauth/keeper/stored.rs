@@ -4,7 +4,7 @@
 
 use super::{Keeper, patience};
 use crate::{
-    catalog::token::{FETCH_UNFINISHED, SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING},
+    catalog::token::{TOKEN_FETCH_UNFINISHED, SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING},
     oauth::{Resource, counter::Held, frequency, trouble::Trouble, verdict::Verdict},
     store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
 };
@@ -40,7 +40,7 @@ impl Keeper {
             return Ok(());
         }
         match &self.row {
-            Some(_) => Err(Verdict::new(FETCH_UNFINISHED, "another process changed this sign-in meanwhile")),
+            Some(_) => Err(Verdict::new(TOKEN_FETCH_UNFINISHED, "another process changed this sign-in meanwhile")),
             None => Err(Verdict::new(SIGN_IN_MISSING, "logged out while a token was fetched")),
         }
     }

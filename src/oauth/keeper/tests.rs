@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     base::Secret,
-    catalog::token::{ENDPOINT_FAILING, SIGN_IN_EXPIRED},
+    catalog::token::{TOKEN_ENDPOINT_FAILING, SIGN_IN_EXPIRED},
     oauth::{
         Grant,
         counter::Held,
@@ -45,7 +45,7 @@ async fn the_next_turn_is_when_a_token_is_due_or_a_trouble_over_and_neither_at_o
     assert!((9.0..=10.0).contains(&next(&keeper)), "{}", next(&keeper));
     keeper.mail.held = held(&keeper, 3600);
     assert!(look.contains(&next(&keeper)), "the clocks are looked at meanwhile: {}", next(&keeper));
-    keeper.mail.trouble = trouble(&Verdict::new(ENDPOINT_FAILING, ""));
+    keeper.mail.trouble = trouble(&Verdict::new(TOKEN_ENDPOINT_FAILING, ""));
     assert!((1.0..=2.0).contains(&next(&keeper)), "{}", next(&keeper));
     tokio::time::advance(Duration::from_secs(2)).await;
     assert!(look.contains(&next(&keeper)), "what is over is waited for no more: {}", next(&keeper));

@@ -17,7 +17,7 @@ use crate::{
     base::Fault,
     catalog::{
         Entry,
-        token::{FETCH_UNFINISHED, SIGN_IN_REMOVED},
+        token::{TOKEN_FETCH_UNFINISHED, SIGN_IN_REMOVED},
     },
     oauth::{DomainSignIns, Resource, SignIn, counter::Counter, state::timestamp},
     store::StoreError,
@@ -63,7 +63,7 @@ impl Keepers {
         }
         let none = |entry: &Entry| entry.fault().detail(format!("no keeper for {key}"));
         if self.is_stopping.load(Ordering::Acquire) {
-            return Err(none(FETCH_UNFINISHED));
+            return Err(none(TOKEN_FETCH_UNFINISHED));
         }
         let sign_in = self.sign_in_of(&key).ok_or_else(|| none(SIGN_IN_REMOVED))?;
         self.make_room(&mut running);

@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::{
     base::{Fault, printable},
     catalog::{
-        Entry,
-        graph::{About, GRAPH_ACCESS_DENIED, GRAPH_REFUSES, GRAPH_UNREADABLE, graph_code},
+        About, Entry,
+        graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES, GRAPH_UNREADABLE},
+        graph_code,
     },
     net::HttpReply,
 };

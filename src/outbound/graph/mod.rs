@@ -31,7 +31,7 @@ use crate::{
         Entry,
         graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR},
         own::STORE_UNAVAILABLE,
-        token::RESOURCE_UNKNOWN,
+        token::GRAPH_URL_MISSING,
     },
     net::{HttpClient, HttpReply},
     oauth::Keepers,
@@ -65,7 +65,7 @@ pub async fn send(
     message: File,
     deadline: Instant,
 ) -> Result<Report, Fault> {
-    let access = account.sign_in.app.graph.as_ref().ok_or_else(|| RESOURCE_UNKNOWN.fault())?;
+    let access = account.sign_in.app.graph.as_ref().ok_or_else(|| GRAPH_URL_MISSING.fault())?;
     let letter = match Letter::read(message).await {
         Ok(letter) => letter,
         Err(Unreadable::Io(error)) => return Err(STORE_UNAVAILABLE.fault().detail(error.to_string())),

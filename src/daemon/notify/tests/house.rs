@@ -71,7 +71,7 @@ impl Hook {
 
 pub fn orders(notify: &Notify) -> Arc<Orders> {
     let channels = Arc::new(Channels::new(notify, &http()));
-    Arc::new(Orders { channels, addresses: HashMap::new(), domains: Vec::new() })
+    Arc::new(Orders { channels, addresses: HashMap::new(), known: HashMap::new(), domains: Vec::new() })
 }
 
 pub fn http() -> HttpClient {

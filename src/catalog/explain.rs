@@ -1,0 +1,174 @@
+//! Which fault a pasted text means: a code, an id, a reply, a line of the log, an answer of Entra ID or Graph.
+//!
+//! What is surest speaks first: our own id, then numbers and words that belong to one fault, then what a server says.
+//! A bare code of several faults is all of them. It refuses guesses; at most it says what looks alike.
+
+use super::{
+    ALL, At, Entry, Pattern, code_in, entra_code, find, graph_code,
+    matching::{self, meant, stands_in},
+    oauth_word,
+};
+
+/// Of a text. What is meant stands in the first lines of anything that people paste.
+const READ_CAP: usize = 64 * 1024;
+/// Shorter numbers are codes of SMTP.
+const AADSTS_DIGITS: usize = 5;
+/// As `strsim::jaro_winkler` has it, of 1.
+const ALIKE: f64 = 0.86;
+
+/// A fault that the text means.
+#[derive(Debug)]
+pub struct Found {
+    pub entry: &'static Entry,
+    /// What in the text says so, for example `AADSTS53003 (blocked by Conditional Access)`.
+    pub by: String,
+}
+
+/// All that the text may mean, none of them twice. Empty: nobody knows.
+pub fn read(text: &str) -> Vec<Found> {
+    let text = cut(text);
+    let ways: [fn(&str) -> Vec<Found>; 7] = [ids, numbers, graph, oauth, codes, replies, log];
+    let mut found = ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default();
+    let mut seen = Vec::new();
+    found.retain(|one| !seen.contains(&one.entry.id) && (seen.push(one.entry.id), true).1);
+    found
+}
+
+/// A number of Entra ID in the text that the catalogue does not know.
+pub fn unknown_number(text: &str) -> Option<u32> {
+    numbers_in(cut(text)).into_iter().find(|number| entra_code(*number).is_none())
+}
+
+/// Ids that look like what was typed, the most alike first.
+pub fn alike(text: &str) -> Vec<&'static str> {
+    let typed = text.trim().to_lowercase().replace([' ', '_'], "-");
+    let close = |entry: &'static Entry| (strsim::jaro_winkler(entry.id, &typed), entry.id);
+    let mut close: Vec<_> = ALL.iter().map(close).filter(|(how, id)| *how >= ALIKE || id.contains(&typed)).collect();
+    close.sort_by(|a, b| b.0.total_cmp(&a.0));
+    if typed.len() < 4 { Vec::new() } else { close.into_iter().map(|(_, id)| id).take(5).collect() }
+}
+
+fn cut(text: &str) -> &str {
+    let end = (0..=READ_CAP.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    text.get(..end).unwrap_or_default()
+}
+
+fn tokens<'t>(text: &'t str, also: &'static str) -> impl Iterator<Item = &'t str> {
+    text.split(move |c: char| !c.is_ascii_alphanumeric() && !also.contains(c)).filter(|token| !token.is_empty())
+}
+
+/// `[gatepost smtp-auth-disabled-tenant]`, and the id by itself.
+fn ids(text: &str) -> Vec<Found> {
+    let known = tokens(text, "-").filter_map(|token| find(&token.to_ascii_lowercase()));
+    known.map(|entry| Found { entry, by: format!("the id {}", entry.id) }).collect()
+}
+
+fn numbers_in(text: &str) -> Vec<u32> {
+    let bare = text.trim();
+    if bare.len() >= AADSTS_DIGITS && bare.bytes().all(|b| b.is_ascii_digit()) {
+        return bare.parse::<u32>().into_iter().collect();
+    }
+    let upper = text.to_ascii_uppercase();
+    let named = upper.match_indices("AADSTS").filter_map(|(at, _)| code_in(upper.get(at..)?));
+    let listed = text.split_once("error_codes").and_then(|(_, rest)| rest.split_once(']')).map_or("", |(list, _)| list);
+    named.chain(tokens(listed, "").filter_map(|token| token.parse().ok())).collect()
+}
+
+fn numbers(text: &str) -> Vec<Found> {
+    let known = numbers_in(text).into_iter().filter_map(|number| {
+        let (entry, name) = entra_code(number)?;
+        Some(Found { entry, by: format!("AADSTS{number} ({name})") })
+    });
+    // As in an answer of Entra: the first one counts.
+    known.take(1).collect()
+}
+
+fn graph(text: &str) -> Vec<Found> {
+    let known = tokens(text, "_").filter_map(|token| graph_code(token).map(|(entry, _)| (entry, token)));
+    known.map(|(entry, code)| Found { entry, by: format!("the code {code} of Microsoft Graph") }).take(1).collect()
+}
+
+/// The most particular word of an answer stands last (`error_subtype`).
+fn oauth(text: &str) -> Vec<Found> {
+    let known = tokens(text, "_").filter_map(|token| oauth_word(token).map(|entry| (entry, token)));
+    known.last().map(|(entry, word)| Found { entry, by: format!("the OAuth error {word}") }).into_iter().collect()
+}
+
+/// `5.7.139` and `535 5.7.139`, with no words: every fault that has this code.
+fn codes(text: &str) -> Vec<Found> {
+    let is_code = |token: &str| token.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let all: Vec<&str> = text.split_whitespace().collect();
+    if all.is_empty() || !all.iter().all(|token| is_code(token)) {
+        return Vec::new();
+    }
+    let enhanced = all.iter().find(|token| token.contains('.')).or(all.first()).copied().unwrap_or_default();
+    let has = |entry: &&Entry| {
+        let mut words = entry.replies.iter().flat_map(|pattern| pattern.words);
+        words.any(|word| matching::is_code(word) && stands_in(word, enhanced))
+    };
+    ALL.iter().filter(has).map(|entry| Found { entry, by: format!("the code {enhanced}") }).collect()
+}
+
+/// What a server says, at whatever stage. A code tells more than a word.
+fn replies(text: &str) -> Vec<Found> {
+    let at = |at| matching::told(at, None, text, |_| true);
+    let has_code = |pattern: &Pattern| pattern.words.iter().any(|word| matching::is_code(word));
+    let mut found: Vec<_> = [At::SignOn, At::Message, At::Session].into_iter().filter_map(at).collect();
+    if found.iter().any(|(_, pattern)| has_code(pattern)) {
+        found.retain(|(_, pattern)| has_code(pattern));
+    }
+    found.into_iter().map(|(entry, _)| Found { entry, by: "the words of the server".to_owned() }).collect()
+}
+
+fn log(text: &str) -> Vec<Found> {
+    let found = meant(At::Log, None, text, |_| true);
+    found.map(|entry| Found { entry, by: "the words of the log".to_owned() }).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn means(text: &str) -> Vec<&'static str> {
+        read(text).into_iter().map(|found| found.entry.id).collect()
+    }
+
+    #[test]
+    fn the_same_fault_is_found_by_number_name_id_reply_and_line_of_the_log() {
+        for text in ["AADSTS53003", "aadsts53003: blocked", "53003", r#"{"error_codes":[53003]}"#, "conditional-access"] {
+            assert_eq!(means(text), ["conditional-access"], "{text}");
+        }
+        let line = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-tenant] while signing on: upstream said "535 5.7.139 x""#;
+        for text in ["535 5.7.0 disabled [gatepost smtp-auth-disabled-tenant]", line] {
+            assert_eq!(means(text), ["smtp-auth-disabled-tenant"], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_code_of_several_faults_is_all_of_them_and_words_make_it_one() {
+        let several = means("5.7.139");
+        assert!(several.contains(&"smtp-auth-disabled-tenant") && several.contains(&"security-defaults"), "{several:?}");
+        assert_eq!(means("535 5.7.139"), several);
+        assert_eq!(means("535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox"), ["smtp-auth-disabled-mailbox"]);
+        assert_eq!(means("4.7.512"), ["sending-deferred"]);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_nothing_and_what_looks_alike_is_named() {
+        for text in ["", " ", "hello there", "999 9.9.9 no", "\u{0}\u{ff}", "{}"] {
+            assert_eq!(means(text), Vec::<&str>::new(), "{text:?}");
+        }
+        assert_eq!(unknown_number("AADSTS99999999: new"), Some(99_999_999));
+        assert_eq!(alike("smtp-auth-disabled-tenent").first(), Some(&"smtp-auth-disabled-tenant"));
+        assert!(alike("x").is_empty());
+        assert_eq!(means(&"\u{e4}".repeat(READ_CAP)), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_most_particular_word_of_an_answer_counts() {
+        let google = r#"{"error":"invalid_grant","error_description":"reauth","error_subtype":"invalid_rapt"}"#;
+        assert_eq!(means(google), ["sign-in-frequency"]);
+        let graph = r#"{"error":{"code":"ErrorSendAsDenied","message":"The user account"}}"#;
+        assert_eq!(means(graph), ["send-as-denied"]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Makes constants of the faults in the data files beside this, and refuses to build from data that is not right.
+//!
+//! What a reader of the data could get wrong is checked here, with file and id; what the words mean is for the tests.
+#![allow(clippy::print_stdout)] // how a build script speaks to cargo
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    env,
+    error::Error,
+    fmt::Write,
+    fs,
+    path::Path,
+};
+
+use serde::Deserialize;
+
+/// In the order of the docs.
+const LAYERS: [&str; 6] = ["own", "token", "sign-on", "message", "session", "graph"];
+const KINDS: [&str; 6] = ["bad-credentials", "sign-in-needed", "unavailable", "identity-refused", "too-busy", "bug"];
+const OWNERS: [&str; 5] = ["client", "user", "admin", "provider", "gatepost"];
+const PLACES: [&str; 4] = ["sign-on", "message", "session", "log"];
+const PROTOCOLS: [&str; 3] = ["smtp", "imap", "pop3"];
+/// The longest line that every client shows whole.
+const TEXT_CAP: usize = 160;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Layer {
+    source: String,
+    fault: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Fault {
+    id: String,
+    kind: String,
+    owner: String,
+    passes_by_itself: Option<bool>,
+    #[serde(default)]
+    stops_mailbox: bool,
+    source: Option<String>,
+    text: String,
+    #[serde(default)]
+    aadsts: Vec<(u32, String)>,
+    #[serde(default)]
+    oauth: Vec<String>,
+    #[serde(default)]
+    graph: Vec<String>,
+    graph_reply: Option<String>,
+    #[serde(default)]
+    replies: Vec<Pattern>,
+    en: Said,
+    ja: Said,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pattern {
+    at: String,
+    protocol: Option<String>,
+    words: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    cause: String,
+    next: String,
+    avoid: Option<String>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("src/catalog/faults");
+    println!("cargo:rerun-if-changed={}", folder.display());
+    let known = placeholders(&fs::read_to_string(folder.with_file_name("known.rs"))?);
+    println!("cargo:rerun-if-changed={}", folder.with_file_name("known.rs").display());
+    let (mut consts, mut statics, mut count) = (String::new(), String::new(), 0_usize);
+    let mut taken = HashSet::new();
+    for name in LAYERS {
+        let file = format!("{name}.toml");
+        let text = fs::read_to_string(folder.join(&file)).map_err(|error| format!("{file}: {error}"))?;
+        let layer: Layer = toml::from_str(&text).map_err(|error| format!("{file}: {error}"))?;
+        writeln!(consts, "pub mod {} {{\n    use super::{{ALL, Entry}};", name.replace('-', "_"))?;
+        for fault in &layer.fault {
+            let wrong = |what: String| format!("{file}: {}: {what}", fault.id);
+            flaws(fault, &known, &mut taken).map_or(Ok(()), |what| Err(wrong(what)))?;
+            let constant = fault.id.to_uppercase().replace('-', "_");
+            writeln!(consts, "    /// {}", fault.text)?;
+            writeln!(consts, "    pub const {constant}: &Entry = &ALL[{count}];")?;
+            statics.push_str(&entry(fault, name, &layer.source));
+            count += 1;
+        }
+        consts.push_str("}\n");
+    }
+    let all = format!("/// Every fault, in the order of the docs.\npub static ALL: [Entry; {count}] = [\n{statics}];\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("faults.rs"), consts + &all)?;
+    Ok(())
+}
+
+/// The names in the list of `known.rs`, which is where they are filled in.
+fn placeholders(source: &str) -> BTreeSet<String> {
+    let list = source.split_once("NAMES").and_then(|(_, rest)| rest.split_once("];")).map_or("", |(list, _)| list);
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// What is wrong with the fault, if anything is. `taken`: what was seen before and may stand once.
+fn flaws(fault: &Fault, known: &BTreeSet<String>, taken: &mut HashSet<String>) -> Option<String> {
+    let spelled = |id: &str| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let mut once = |what: &str, value: &str| {
+        (!taken.insert(format!("{what} {}", value.to_lowercase()))).then(|| format!("{what} {value} stands twice"))
+    };
+    let one_of = |what: &str, value: &str, all: &[&str]| {
+        (!all.contains(&value)).then(|| format!("{what} {value:?} is none of {all:?}"))
+    };
+    if fault.id.is_empty() || !spelled(&fault.id) {
+        return Some("an id is lower case, digits and hyphens".to_owned());
+    }
+    let wire = fault.text.replace("{how}", "");
+    if !wire.is_ascii() || wire.len() > TEXT_CAP || wire.contains(['\r', '\n', '{']) {
+        return Some(format!("text is one line of ASCII of {TEXT_CAP} octets at most, and knows {{how}} alone"));
+    }
+    let mut found = vec![
+        once("id", &fault.id),
+        one_of("kind", &fault.kind, &KINDS),
+        one_of("owner", &fault.owner, &OWNERS),
+        words(&fault.en, &fault.ja, known),
+    ];
+    found.extend(fault.aadsts.iter().map(|(code, _)| once("AADSTS", &code.to_string())));
+    found.extend(fault.oauth.iter().map(|word| once("OAuth word", word)));
+    found.extend(fault.graph.iter().map(|code| once("Graph code", code)));
+    for Pattern { at, protocol, words } in &fault.replies {
+        found.push(one_of("at", at, &PLACES));
+        found.push(protocol.as_deref().and_then(|protocol| one_of("protocol", protocol, &PROTOCOLS)));
+        found.push(once("reply", &format!("{at} {protocol:?} {words:?}")));
+        let odd = words.is_empty() || words.iter().any(|word| word.is_empty() || *word != word.to_lowercase());
+        found.push(odd.then(|| format!("words of a reply are lower case: {words:?}")));
+    }
+    found.into_iter().flatten().next()
+}
+
+/// Both languages say as much, with the same commands, and name nothing that cannot be filled in.
+fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
+    let marked = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+    let avoid = |said: &Said| said.avoid.clone().unwrap_or_default();
+    for (what, en, ja) in
+        [("cause", en.cause.clone(), ja.cause.clone()), ("next", en.next.clone(), ja.next.clone()), ("avoid", avoid(en), avoid(ja))]
+    {
+        if en.is_empty() != ja.is_empty() || (what != "avoid" && en.is_empty()) {
+            return Some(format!("{what} is missing in one language"));
+        }
+        if [&en, &ja].iter().any(|text| text.matches('`').count() % 2 == 1) {
+            return Some(format!("a backtick is left open in {what}"));
+        }
+        if marked(&en) != marked(&ja) {
+            return Some(format!("{what} marks {:?} in English and {:?} in Japanese", marked(&en), marked(&ja)));
+        }
+        for name in [&en, &ja].iter().flat_map(|text| text.split('{').skip(1)).filter_map(|rest| rest.split_once('}')) {
+            let is_name = name.0.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            if is_name && !known.contains(name.0) {
+                return Some(format!("{what} wants {{{}}}, which nobody fills in", name.0));
+            }
+        }
+    }
+    None
+}
+
+/// The fault as a row of the array.
+fn entry(fault: &Fault, layer: &str, source: &str) -> String {
+    let said = |said: &Said| format!("Said {{ cause: {:?}, next: {:?}, avoid: {:?} }}", said.cause, said.next, said.avoid);
+    let temporary = ["unavailable", "too-busy"].contains(&fault.kind.as_str());
+    let patterns: Vec<String> = fault.replies.iter().map(pattern).collect();
+    let reply = fault.graph_reply.as_ref().map(|reply| {
+        let (code, enhanced) = reply.split_once(' ').unwrap_or((reply, ""));
+        format!("({code}, {enhanced:?})")
+    });
+    format!(
+        "    Entry {{ id: {:?}, kind: Kind::{}, owner: Owner::{}, passes_by_itself: {}, stops_mailbox: {}, layer: {:?}, \
+         source: {:?}, text: {:?}, aadsts: &{:?}, oauth: &{:?}, graph: &{:?}, graph_reply: {}, replies: &[{}], en: {}, ja: {} }},\n",
+        fault.id,
+        camel(&fault.kind),
+        camel(&fault.owner),
+        fault.passes_by_itself.unwrap_or(temporary),
+        fault.stops_mailbox,
+        layer,
+        fault.source.as_deref().unwrap_or(source),
+        fault.text,
+        fault.aadsts,
+        fault.oauth,
+        fault.graph,
+        reply.map_or("None".to_owned(), |reply| format!("Some({reply})")),
+        patterns.join(", "),
+        said(&fault.en),
+        said(&fault.ja),
+    )
+}
+
+fn pattern(Pattern { at, protocol, words }: &Pattern) -> String {
+    let protocol = protocol.as_ref().map_or("None".to_owned(), |name| format!("Some(Protocol::{})", camel(name)));
+    format!("Pattern {{ at: At::{}, protocol: {protocol}, words: &{words:?} }}", camel(at))
+}
+
+/// `sign-in-needed` as the name of a variant.
+fn camel(name: &str) -> String {
+    let capital = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
+    name.split('-').map(capital).collect()
+}

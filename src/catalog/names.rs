@@ -1,0 +1,48 @@
+//! Owners and stages in the words of a language.
+
+use crate::base::{Lang, Owner, Stage};
+
+/// Whose turn it is, in the words of `lang`.
+pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
+    match (lang, owner) {
+        (Lang::En, owner) => owner.as_str(),
+        (Lang::Ja, Owner::Client) => "クライアント",
+        (Lang::Ja, Owner::User) => "ユーザー",
+        (Lang::Ja, Owner::Admin) => "管理者",
+        (Lang::Ja, Owner::Provider) => "プロバイダー",
+        (Lang::Ja, Owner::Gatepost) => "Gatepost",
+    }
+}
+
+/// Where a session is, in the words of `lang`.
+pub const fn stage(stage: Stage, lang: Lang) -> &'static str {
+    match (lang, stage) {
+        (Lang::En, stage) => stage.as_str(),
+        (Lang::Ja, Stage::Greeting) => "ログイン前",
+        (Lang::Ja, Stage::Authenticating) => "ログイン処理中",
+        (Lang::Ja, Stage::FetchingToken) => "トークン取得中",
+        (Lang::Ja, Stage::Connecting) => "メールサーバーへ接続中",
+        (Lang::Ja, Stage::SigningOn) => "メールサーバーで認証中",
+        (Lang::Ja, Stage::Relaying) => "送信を中継中",
+        (Lang::Ja, Stage::Splicing) => "メールボックスを利用中",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_owner_and_stage_has_a_name_of_its_own_in_both_languages() {
+        let owners = Owner::ALL.map(|one| (one.as_str(), owner(one, Lang::En), owner(one, Lang::Ja)));
+        let stages = Stage::ALL.map(|one| (one.as_str(), stage(one, Lang::En), stage(one, Lang::Ja)));
+        let mut seen = BTreeSet::new();
+        for (word, english, japanese) in owners.into_iter().chain(stages) {
+            assert_eq!(english, word);
+            assert!(!japanese.is_ascii() || japanese == "Gatepost", "{word}: {japanese}");
+            assert!(seen.insert(japanese), "{japanese} twice");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `gatepost explain`: what a code, an id, a reply or a pasted line of a log means, whose turn it is, and what to do.
+//!
+//! It needs no configuration and asks nobody. Where there is one, and the text or `--account` names an account of it,
+//! the commands hold its addresses, tenant and app.
+
+mod told;
+
+use std::{io::Read, path::Path, sync::Arc};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    config,
+    language::{Language, chosen},
+    outcome::{Failure, Outcome},
+    terminal::print,
+};
+use crate::{
+    account::{Account, account_of},
+    base::{Lang, printable},
+    catalog::{self, Entry, Known, explain},
+    config::Config,
+};
+
+/// Of stdin. What is pasted is a line or a page.
+const STDIN_CAP: u64 = 1024 * 1024;
+/// Of a text that is shown again.
+const SHOWN: usize = 120;
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost explain AADSTS53003\n  gatepost explain 535 5.7.139 Authentication unsuccessful\n  \
+                  gatepost explain smtp-auth-disabled-tenant --account ann@contoso.com\n  gatepost explain --list\n  \
+                  tail -n 1 mail.log | gatepost explain - --lang ja"
+)]
+pub struct ExplainArgs {
+    /// An AADSTS number, a reply of a mail server, a code of Microsoft Graph, an OAuth error, an id of Gatepost, or a line
+    /// of its log; - reads it from stdin; nothing lists all ids
+    #[arg(value_name = "CODE|TEXT", allow_hyphen_values = true)]
+    pub words: Vec<String>,
+    /// Fills the commands in for this [[account]] [default: one that the text names]
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: Option<String>,
+    /// Language of the output [default: that of the terminal]
+    #[arg(long, value_enum)]
+    pub lang: Option<Language>,
+    /// Lists all ids
+    #[arg(long)]
+    pub list: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
+    let lang = chosen(args.lang);
+    let text = match args.words.as_slice() {
+        [only] if only == "-" => pasted()?,
+        words => words.join(" "),
+    };
+    if args.list || (text.trim().is_empty() && args.words.is_empty()) {
+        return list(lang, args.json);
+    }
+    let account = match &args.account {
+        Some(name) => Some(configured(file, name)?),
+        None => named_in(file, &text),
+    };
+    let found = explain::read(&text);
+    if args.json {
+        let found: Vec<_> = found.iter().map(|one| told::json(one, &known(account.as_deref(), one.entry), lang)).collect();
+        out(&format!("{:#}\n", json!({ "text": printable(&text, 4000), "found": found })))?;
+        return if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) };
+    }
+    if found.is_empty() {
+        return Err(unknown(&text, lang));
+    }
+    let mut page = told::several(found.len(), lang);
+    for one in &found {
+        page.push_str(&told::page(one, &known(account.as_deref(), one.entry), lang));
+    }
+    out(&page)
+}
+
+fn pasted() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(STDIN_CAP).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::new(format!("stdin: {error}"), "paste the text as arguments"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn known(account: Option<&Account>, entry: &Entry) -> Known {
+    let protocol = entry.replies.iter().find_map(|pattern| pattern.protocol);
+    account.map(|account| account.known(protocol)).unwrap_or_default()
+}
+
+fn account_in(config: &Config, name: &str) -> Option<Arc<Account>> {
+    account_of(name, &config.accounts, &config.domains)
+}
+
+fn configured(file: Option<&Path>, name: &str) -> Result<Arc<Account>, Failure> {
+    let (config, _) = config::load(file)?;
+    account_in(&config, name).ok_or_else(|| {
+        let hint = "`gatepost config show` lists the accounts; without --account it is explained in general";
+        Failure::new(format!("no account {name:?} in the configuration"), hint)
+    })
+}
+
+/// The first address in the text that is an account, where there is a configuration that can be read.
+fn named_in(file: Option<&Path>, text: &str) -> Option<Arc<Account>> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
+    let mut addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
+    let first = addresses.next()?;
+    let (config, _) = config::load(file).ok()?;
+    std::iter::once(first).chain(addresses).take(20).find_map(|address| account_in(&config, address))
+}
+
+fn unknown(text: &str, lang: Lang) -> Failure {
+    let shown = printable(text.trim(), SHOWN);
+    if let Some(number) = explain::unknown_number(text) {
+        return told::unknown_number(number, lang);
+    }
+    told::unknown(&shown, &explain::alike(text), lang)
+}
+
+fn list(lang: Lang, as_json: bool) -> Outcome {
+    if as_json {
+        let all: Vec<_> = catalog::all().map(|entry| told::fields(entry, &Known::default(), lang)).collect();
+        return out(&format!("{:#}\n", json!({ "faults": all })));
+    }
+    out(&told::list(lang))
+}
+
+fn out(text: &str) -> Outcome {
+    print(text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+}

@@ -1,0 +1,153 @@
+//! A fault as a page for a terminal and as JSON, in the language that was asked for.
+
+use serde_json::{Map, Value, json};
+
+use super::super::outcome::Failure;
+use crate::{
+    base::Lang,
+    catalog::{self, Entry, Known, explain::Found},
+};
+
+const MICROSOFTS_PAGE: &str = "https://login.microsoftonline.com/error?code=";
+
+/// The words around what the catalogue says.
+struct Around {
+    by: &'static str,
+    cause: &'static str,
+    turn: &'static str,
+    next: &'static str,
+    avoid: &'static str,
+    passes: &'static str,
+    yes: &'static str,
+    no: &'static str,
+    source: &'static str,
+    page: &'static str,
+}
+
+const EN: Around = Around {
+    by: "told by",
+    cause: "Cause",
+    turn: "Whose turn it is",
+    next: "Next step",
+    avoid: "What not to do",
+    passes: "Passes by itself",
+    yes: "yes",
+    no: "no",
+    source: "Source",
+    page: "Page",
+};
+
+const JA: Around = Around {
+    by: "判断の根拠",
+    cause: "原因",
+    turn: "対応する人",
+    next: "次にすること",
+    avoid: "してはならないこと",
+    passes: "自動的に復旧するか",
+    yes: "はい",
+    no: "いいえ",
+    source: "出典",
+    page: "ページ",
+};
+
+const fn around(lang: Lang) -> &'static Around {
+    match lang {
+        Lang::En => &EN,
+        Lang::Ja => &JA,
+    }
+}
+
+/// The page of the docs.
+fn page_of(id: &str, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("docs/faults/{id}.md"),
+        Lang::Ja => format!("docs/ja/faults/{id}.md"),
+    }
+}
+
+pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
+    let (entry, words) = (found.entry, around(lang));
+    let told = entry.told(lang, known);
+    let passes = if entry.passes_by_itself { words.yes } else { words.no };
+    let by = format!("({}: {})", words.by, found.by);
+    let mut page = format!("{}  {by}\n\n", entry.id);
+    let mut add = |heading: &str, text: &str| page.push_str(&format!("{heading}:\n  {text}\n"));
+    add(words.cause, &told.cause);
+    add(words.turn, catalog::owner(entry.owner, lang));
+    add(words.next, &told.next);
+    if let Some(avoid) = &told.avoid {
+        add(words.avoid, avoid);
+    }
+    add(words.passes, passes);
+    add(words.source, entry.source);
+    add(words.page, &page_of(entry.id, lang));
+    page + "\n"
+}
+
+/// What is said of an id, for programs.
+pub fn fields(entry: &'static Entry, known: &Known, lang: Lang) -> Map<String, Value> {
+    let told = entry.told(lang, known);
+    let fields = [
+        ("id", json!(entry.id)),
+        ("kind", json!(entry.kind.as_str())),
+        ("owner", json!(entry.owner)),
+        ("cause", json!(told.cause)),
+        ("next-step", json!(told.next)),
+        ("avoid", json!(told.avoid)),
+        ("passes-by-itself", json!(entry.passes_by_itself)),
+        ("source", json!(entry.source)),
+        ("page", json!(page_of(entry.id, lang))),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+pub fn json(found: &Found, known: &Known, lang: Lang) -> Value {
+    let mut fields = fields(found.entry, known, lang);
+    fields.insert("told-by".to_owned(), json!(found.by));
+    Value::Object(fields)
+}
+
+/// Ahead of more than one.
+pub fn several(count: usize, lang: Lang) -> String {
+    match (count, lang) {
+        (0 | 1, _) => String::new(),
+        (_, Lang::En) => format!("It can mean {count} things; the words behind the code would tell which.\n\n"),
+        (_, Lang::Ja) => format!("{count}通りの意味が考えられます。コードに続く文があれば、特定できます。\n\n"),
+    }
+}
+
+pub fn list(lang: Lang) -> String {
+    let width = catalog::all().map(|entry| entry.id.len()).max().unwrap_or_default();
+    catalog::all().map(|entry| format!("{:width$}  {}\n", entry.id, entry.words(lang).cause)).collect()
+}
+
+pub fn unknown_number(number: u32, lang: Lang) -> Failure {
+    match lang {
+        Lang::En => Failure::new(
+            format!("AADSTS{number} is not in the catalogue of this version"),
+            format!("Microsoft explains any number: {MICROSOFTS_PAGE}{number}"),
+        ),
+        Lang::Ja => Failure::new(
+            format!("AADSTS{number} は、このバージョンのカタログにありません"),
+            format!("Microsoft の説明を見てください：{MICROSOFTS_PAGE}{number}"),
+        ),
+    }
+}
+
+pub fn unknown(text: &str, alike: &[&str], lang: Lang) -> Failure {
+    let alike = alike.join(", ");
+    let hint = match (alike.is_empty(), lang) {
+        (false, Lang::En) => format!("did you mean: {alike}"),
+        (false, Lang::Ja) => format!("もしかして：{alike}"),
+        (true, Lang::En) => "paste the whole line of the log, or the whole reply of the server; `gatepost explain --list` \
+                             lists all ids, and `gatepost doctor` looks at each layer"
+            .to_owned(),
+        (true, Lang::Ja) => "ログの行またはサーバーの応答を、全体のまま貼り付けてください。`gatepost explain --list` で\
+                             すべての ID を一覧できます。`gatepost doctor` は各層を確認します"
+            .to_owned(),
+    };
+    match lang {
+        Lang::En => Failure::new(format!("nobody knows what {text:?} means"), hint),
+        Lang::Ja => Failure::new(format!("{text:?} の意味は分かりません"), hint),
+    }
+}

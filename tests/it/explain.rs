@@ -1,0 +1,152 @@
+//! `gatepost explain` as a person meets it: whatever is pasted, in either language, with and without a configuration.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+const CONFIGURATION: &str = r#"
+[app.contoso]
+provider = "microsoft365"
+tenant = "contoso.com"
+client-id = "11111111-2222-3333-4444-555555555555"
+
+[[account]]
+address = "ann@contoso.com"
+app = "contoso"
+"#;
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    command.arg("explain").args(arguments).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn told(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn explain(arguments: &[&str]) -> (i32, String, String) {
+    told(command(arguments).output().unwrap())
+}
+
+fn well(arguments: &[&str]) -> String {
+    let (code, said, error) = explain(arguments);
+    assert_eq!((code, error.as_str()), (0, ""), "{arguments:?}: {said}");
+    said
+}
+
+fn configured(folder: &Path) -> String {
+    let path = folder.join("gatepost.toml");
+    std::fs::write(&path, CONFIGURATION).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
+    let said = well(&["AADSTS53003"]);
+    assert!(said.starts_with("conditional-access  (told by: AADSTS53003 (blocked by Conditional Access))\n"), "{said}");
+    for part in [
+        "\nCause:\n  A Conditional Access policy blocks this sign-in",
+        "\nWhose turn it is:\n  admin\n",
+        "\nNext step:\n  In Entra: Sign-in logs > WHO-SIGNS-ON",
+        "\nWhat not to do:\n  Do not exempt the user from every policy",
+        "\nPasses by itself:\n  no\n",
+        "\nSource:\n  https://",
+        "\nPage:\n  docs/faults/conditional-access.md\n",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}
+
+#[test]
+fn the_words_of_a_server_need_no_quotes_and_may_begin_with_a_hyphen() {
+    let arguments = ["535", "5.7.139", "SmtpClientAuthentication", "is", "disabled", "for", "the", "Tenant."];
+    assert!(well(&arguments).starts_with("smtp-auth-disabled-tenant "));
+    assert!(well(&["-ERR", "Authentication", "failure:", "unknown", "user"]).starts_with("token-refused "));
+    assert!(well(&["-ERR [IN-USE] no", "--lang", "en"]).starts_with("upstream-unavailable "));
+}
+
+#[test]
+fn a_bare_code_of_several_faults_lists_them_all() {
+    let said = well(&["5.7.139"]);
+    assert!(said.starts_with("It can mean 8 things"), "{said}");
+    assert!(said.contains("\nsmtp-auth-disabled-tenant ") && said.contains("\nsecurity-defaults "), "{said}");
+}
+
+#[test]
+fn commands_hold_the_account_that_is_named_or_that_the_text_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let filled = "`Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false`";
+    let by_name = well(&["smtp-auth-disabled-mailbox", "--account", "ann@contoso.com", "--config", &config]);
+    assert!(by_name.contains(filled), "{by_name}");
+    let line = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-mailbox] while signing on account="ann@contoso.com""#;
+    assert!(well(&[line, "--config", &config]).contains(filled));
+    let consent = well(&["security-defaults", "--account", "ann@contoso.com", "--config", &config]);
+    let url = "`https://login.microsoftonline.com/contoso.com/adminconsent?client_id=11111111-2222-3333-4444-555555555555`";
+    assert!(consent.contains(url), "{consent}");
+
+    let (code, _, error) = explain(&["security-defaults", "--account", "eve@contoso.com", "--config", &config]);
+    assert!(code == 1 && error.contains("no account \"eve@contoso.com\""), "{error}");
+    let general = well(&["smtp-auth-disabled-mailbox of ann@contoso.com"]);
+    assert!(general.contains("-Identity SMTP-USER "), "without a configuration it is told in general: {general}");
+}
+
+#[test]
+fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
+    let said = well(&["53003", "--lang", "ja"]);
+    assert!(said.contains("\n次にすること:\n  Entra の") && said.contains("docs/ja/faults/conditional-access.md"), "{said}");
+    let by_locale = told(command(&["53003"]).env("LANG", "ja_JP.UTF-8").output().unwrap());
+    assert_eq!(by_locale.1, said);
+    let chosen = told(command(&["53003", "--lang", "en"]).env("LC_ALL", "ja_JP.UTF-8").output().unwrap());
+    assert!(chosen.1.contains("\nNext step:\n"), "{}", chosen.1);
+    let (code, _, error) = explain(&["nobody knows this", "--lang", "ja"]);
+    assert!(code == 1 && error.contains("の意味は分かりません"), "{error}");
+}
+
+#[test]
+fn what_nobody_knows_is_said_to_be_unknown_with_what_to_do() {
+    for (text, hint) in [
+        ("hello there", "paste the whole line of the log"),
+        ("", "paste the whole line of the log"),
+        ("AADSTS99999999", "https://login.microsoftonline.com/error?code=99999999"),
+        ("smtp-auth-disabled-tenent", "did you mean: smtp-auth-disabled-tenant"),
+        ("\u{1b}[31mred", "paste the whole line of the log"),
+    ] {
+        let (code, said, error) = explain(&[text]);
+        assert_eq!((code, said.as_str()), (1, ""), "{text}");
+        assert!(error.contains("error: ") && error.contains(hint) && !error.contains('\u{1b}'), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_page_of_log_comes_on_stdin_and_programs_get_json() {
+    let mut child = command(&["-", "--json"]).stdin(Stdio::piped()).spawn().unwrap();
+    let log = "Nov 28 host gatepost[1]: upstream said \"A1 NO AUTHENTICATE failed.\"\n\u{fffd}";
+    child.stdin.take().unwrap().write_all(log.as_bytes()).unwrap();
+    let (code, said, _) = told(child.wait_with_output().unwrap());
+    let json: Value = serde_json::from_str(&said).unwrap();
+    let found = &json["found"][0];
+    assert_eq!((code, found["id"].as_str()), (0, Some("token-refused")), "{said}");
+    for field in ["kind", "owner", "cause", "next-step", "source", "page", "told-by"] {
+        assert!(found[field].is_string(), "{field} in {said}");
+    }
+    assert_eq!(found["passes-by-itself"], false);
+    let (code, said, _) = explain(&["--json", "hello"]);
+    assert_eq!((code, serde_json::from_str::<Value>(&said).unwrap()["found"].as_array().map(Vec::len)), (1, Some(0)));
+}
+
+#[test]
+fn without_a_text_every_id_is_listed() {
+    let all = well(&[]);
+    assert_eq!(all, well(&["--list"]));
+    assert!(all.lines().count() > 100 && all.lines().any(|line| line.starts_with("conditional-access ")), "{all}");
+    let json: Value = serde_json::from_str(&well(&["--list", "--json"])).unwrap();
+    assert_eq!(json["faults"].as_array().unwrap().len(), all.lines().count());
+}
