@@ -24,7 +24,8 @@ async fn a_fault_has_its_cause_next_step_owner_and_stage_in_the_language_of_the_
     let said = world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
     assert!(said.is_ascii(), "the wire is English: {said}");
 
-    let commands = ["<code>Set-CASMailbox -Identity ann@contoso.example -SmtpClientAuthenticationDisabled $false</code>"];
+    let commands =
+        ["<code>Set-CASMailbox -Identity ann@contoso.example -SmtpClientAuthenticationDisabled $false</code>"];
     let english = ["Stage: signing on", "switched off for the whole tenant", "For this mailbox alone", ">admin</td>"];
     let japanese = [
         "段階：メールサーバーで認証中",

@@ -68,7 +68,8 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     };
     let found = explain::read(&text);
     if args.json {
-        let found: Vec<_> = found.iter().map(|one| told::json(one, &known(account.as_deref(), one.entry), lang)).collect();
+        let found: Vec<_> =
+            found.iter().map(|one| told::json(one, &known(account.as_deref(), one.entry), lang)).collect();
         out(&format!("{:#}\n", json!({ "text": printable(&text, 4000), "found": found })))?;
         return if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) };
     }
@@ -109,7 +110,8 @@ fn configured(file: Option<&Path>, name: &str) -> Result<Arc<Account>, Failure> 
 /// The first address in the text that is an account, where there is a configuration that can be read.
 fn named_in(file: Option<&Path>, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
-    let mut addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
+    let mut addresses =
+        text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
     let first = addresses.next()?;
     let (config, _) = config::load(file).ok()?;
     std::iter::once(first).chain(addresses).take(20).find_map(|address| account_in(&config, address))
