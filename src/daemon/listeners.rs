@@ -15,8 +15,8 @@ use crate::{
     base::{Protocol, Stage},
     console::ListenerStatus,
     net::{
-        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, OnFault, PassedSockets, ServerTls,
-        SetupFault,
+        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, OnFault, PassedSockets,
+        ServerTls, SetupFault,
     },
     session::{Doorway, Gate, parting, serve, trouble_of_tls},
 };

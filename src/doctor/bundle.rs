@@ -125,7 +125,8 @@ mod tests {
         }
         assert_eq!(write(&file, &parts).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(std::fs::File::open(&file).unwrap()));
-        let names: Vec<_> = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned()).collect();
+        let names: Vec<_> =
+            archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned()).collect();
         assert_eq!(names, [Path::new("gatepost-support/README.txt")]);
     }
 }

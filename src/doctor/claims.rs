@@ -131,11 +131,19 @@ enum Meant {
 
 /// Names of Exchange Online and of Graph as audiences, in all clouds; the ids are those of the global one.
 const EXCHANGE: &[&str] = &[
-    "outlook.office.com", "outlook.office365.com", "outlook.office365.us", "outlook-dod.office365.us", "partner.outlook.cn",
-    "ps.outlook.com", "00000002-0000-0ff1-ce00-000000000000",
+    "outlook.office.com",
+    "outlook.office365.com",
+    "outlook.office365.us",
+    "outlook-dod.office365.us",
+    "partner.outlook.cn",
+    "ps.outlook.com",
+    "00000002-0000-0ff1-ce00-000000000000",
 ];
 const GRAPH: &[&str] = &[
-    "graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn",
+    "graph.microsoft.com",
+    "graph.microsoft.us",
+    "dod-graph.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn",
     "00000003-0000-0000-c000-000000000000",
 ];
 
@@ -256,7 +264,9 @@ mod tests {
 
     #[test]
     fn all_names_of_exchange_are_one_audience_and_graph_is_another() {
-        for name in ["https://outlook.office.com", "https://outlook.office365.com/", "00000002-0000-0ff1-ce00-000000000000"] {
+        for name in
+            ["https://outlook.office.com", "https://outlook.office365.com/", "00000002-0000-0ff1-ce00-000000000000"]
+        {
             assert!(EXCHANGE.contains(&bare(name).as_str()), "{name}");
         }
         assert!(!EXCHANGE.contains(&bare("https://graph.microsoft.com").as_str()));

@@ -13,10 +13,7 @@ use super::{
     scope::Scope,
     words::{Name, Said},
 };
-use crate::{
-    base::Owner,
-    catalog,
-};
+use crate::{base::Owner, catalog};
 
 /// Seconds. What happened longer ago may be mended.
 const JUST_NOW: u64 = 15 * 60;

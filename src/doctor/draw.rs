@@ -2,9 +2,9 @@
 
 use super::{
     report::{Check, Explained, Outcome, Report},
-    words::{Frame, frame},
+    words::{Frame, frame, turn},
 };
-use crate::{base::Lang, catalog};
+use crate::base::Lang;
 
 /// Columns of a terminal, as far as can be told without asking it.
 const LAYER: usize = 8;
@@ -70,7 +70,7 @@ fn fault_in_full(fault: &Explained, frame: &Frame, lang: Lang) -> String {
     let mut text = format!("  [{}]\n", fault.id);
     let mut part = |heading: &str, body: &str| {
         text.push_str(&format!("\n  {heading}\n"));
-        for line in wrapped(body) {
+        for line in body.lines().flat_map(wrapped) {
             text.push_str(&format!("    {line}\n"));
         }
     };
@@ -78,9 +78,9 @@ fn fault_in_full(fault: &Explained, frame: &Frame, lang: Lang) -> String {
         part(frame.said, said);
     }
     part(frame.cause, &fault.cause);
-    let turn = catalog::owner(fault.owner, lang);
+    let turn = turn(lang, fault.owner);
     match fault.passes_by_itself {
-        true => part(frame.turn, &format!("{turn}. {}", frame.passes)),
+        true => part(frame.turn, &format!("{turn}\n{}", frame.passes)),
         false => part(frame.turn, turn),
     }
     part(frame.next, &fault.next);

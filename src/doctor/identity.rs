@@ -216,7 +216,8 @@ mod tests {
     fn a_clock_may_be_five_minutes_off_and_no_more() {
         let here = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let look = || Look::at(Lang::En, Layer::Clock, Name::Clock);
-        let at = |there: SystemTime| clock_of(look(), &HttpReply { date: Some(there), ..reply(200, "", "", None) }, here);
+        let at =
+            |there: SystemTime| clock_of(look(), &HttpReply { date: Some(there), ..reply(200, "", "", None) }, here);
         for seconds in [0, 299, 300] {
             assert!(at(here + Duration::from_secs(seconds)).fault.is_none(), "{seconds}");
             assert!(at(here - Duration::from_secs(seconds)).fault.is_none(), "{seconds}");

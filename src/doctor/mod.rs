@@ -110,7 +110,8 @@ impl Desk<'_> {
 fn configuration(scope: &Scope) -> Check {
     let look = Look::at(scope.lang, Layer::Config, Name::Configuration);
     let file = scope.file.display().to_string();
-    let warnings: Vec<String> = scope.warnings.iter().map(|one| format!("{}:{} {}", one.line, one.column, one.text)).collect();
+    let warnings: Vec<String> =
+        scope.warnings.iter().map(|one| format!("{}:{} {}", one.line, one.column, one.text)).collect();
     look.pass(match warnings.is_empty() {
         true => Said::Plain(file),
         false => Said::Warnings { file, warnings },

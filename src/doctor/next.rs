@@ -7,8 +7,8 @@ use crate::{
         self,
         doctor::{
             CONFIGURATION_NOT_LOADED, CONFIGURATION_REFUSED, FULL_ACCESS_MISSING, IMAP_DISABLED_MAILBOX,
-            LISTENER_NOT_OPEN, POP3_DISABLED_MAILBOX, SERVICE_PRINCIPAL_MISSING, TLS_INTERCEPTED,
-            TOKEN_AUDIENCE_WRONG, TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS,
+            LISTENER_NOT_OPEN, POP3_DISABLED_MAILBOX, SERVICE_PRINCIPAL_MISSING, TLS_INTERCEPTED, TOKEN_AUDIENCE_WRONG,
+            TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS,
         },
         graph::{GRAPH_ACCESS_DENIED, GRAPH_UNREACHABLE},
         own::{PROXY_FORBIDS, PROXY_UNREACHABLE, STORE_UNAVAILABLE, UPSTREAM_UNREACHABLE},
@@ -129,7 +129,8 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
     let (mailbox, sender) = (who.mailbox(), who.sender_mailbox());
     let client = who.client_id.as_deref().unwrap_or("CLIENT-ID");
     let app = who.app.as_deref().unwrap_or("NAME");
-    let full_access = || format!("Add-MailboxPermission -Identity {mailbox} -User {} -AccessRights FullAccess", who.trustee());
+    let full_access =
+        || format!("Add-MailboxPermission -Identity {mailbox} -User {} -AccessRights FullAccess", who.trustee());
     let principal = || {
         let object = who.object_id.as_deref().unwrap_or("OBJECT-ID");
         format!("New-ServicePrincipal -AppId {client} -ObjectId {object}")
@@ -171,7 +172,10 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
         () if is(UPSTREAM_UNREACHABLE) || is(ENDPOINT_UNREACHABLE) || is(GRAPH_UNREACHABLE) => reach(who),
         () if is(PROXY_UNREACHABLE) || is(PROXY_FORBIDS) => {
             let (host, port) = (who.host.as_deref().unwrap_or("HOST"), who.port.unwrap_or(443));
-            who.proxy.iter().map(|proxy| format!("curl -v --proxy {proxy} --proxytunnel telnet://{host}:{port}")).collect()
+            who.proxy
+                .iter()
+                .map(|proxy| format!("curl -v --proxy {proxy} --proxytunnel telnet://{host}:{port}"))
+                .collect()
         }
         () if is(STORE_UNAVAILABLE) => match (who.owner, &who.path) {
             (Some(owner), _) => one(format!("sudo -u '#{owner}' gatepost doctor")),

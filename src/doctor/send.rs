@@ -6,14 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    letter,
-    look::Look,
-    next::Who,
-    report::Check,
-    token::Means,
-    words::Said,
-};
+use super::{letter, look::Look, next::Who, report::Check, token::Means, words::Said};
 use crate::{
     account::Account,
     base::Fault,

@@ -25,9 +25,7 @@ use crate::{
     base::{Fault, Protocol, StageCell},
     catalog::{
         Entry,
-        doctor::{
-            FULL_ACCESS_MISSING, IMAP_DISABLED_MAILBOX, POP3_DISABLED_MAILBOX, SERVICE_PRINCIPAL_MISSING,
-        },
+        doctor::{FULL_ACCESS_MISSING, IMAP_DISABLED_MAILBOX, POP3_DISABLED_MAILBOX, SERVICE_PRINCIPAL_MISSING},
         sign_on::{MAILBOX_NOT_CONNECTED, TOKEN_REFUSED},
     },
     config::Config,

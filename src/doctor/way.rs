@@ -25,8 +25,8 @@ use crate::{
     },
     config::Config,
     net::{
-        self, Broken, ClientTls, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream, UpstreamTls,
-        Want, drive, is_beside,
+        self, Broken, ClientTls, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream,
+        UpstreamTls, Want, drive, is_beside,
     },
     oauth::App,
     wire::{sasl::Credentials, smtp::SmtpBack},
@@ -38,8 +38,26 @@ const WITHIN: Duration = Duration::from_secs(15);
 /// Organizations whose public authorities stand behind the servers of providers. An issuer that is none of them and is
 /// trusted all the same was installed on this machine on purpose.
 const PUBLIC_AUTHORITIES: &[&str] = &[
-    "Microsoft", "DigiCert", "Google Trust", "GlobalSign", "Let's Encrypt", "Sectigo", "Amazon", "Entrust", "Internet Security Research",
-    "GoDaddy", "IdenTrust", "SSL Corp", "Actalis", "Buypass", "Certum", "Asseco", "SwissSign", "ZeroSSL", "CFCA", "TrustAsia",
+    "Microsoft",
+    "DigiCert",
+    "Google Trust",
+    "GlobalSign",
+    "Let's Encrypt",
+    "Sectigo",
+    "Amazon",
+    "Entrust",
+    "Internet Security Research",
+    "GoDaddy",
+    "IdenTrust",
+    "SSL Corp",
+    "Actalis",
+    "Buypass",
+    "Certum",
+    "Asseco",
+    "SwissSign",
+    "ZeroSSL",
+    "CFCA",
+    "TrustAsia",
 ];
 
 /// A server that somebody in scope needs.
@@ -138,7 +156,8 @@ pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
         }
     };
     let (apps, accounts, protocols) = (scope.apps(config), scope.accounts(config), protocols(config));
-    let of = |app: &Arc<App>| accounts.iter().filter(|one| one.sign_in.app.name == app.name).cloned().collect::<Vec<_>>();
+    let of =
+        |app: &Arc<App>| accounts.iter().filter(|one| one.sign_in.app.name == app.name).cloned().collect::<Vec<_>>();
     for app in &apps {
         add(Name::IdentityProvider, identity_of(app), http_proxy);
     }
@@ -148,7 +167,8 @@ pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
             let secure = if upstream.tls == UpstreamTls::StartTls { Secure::ByStartTls } else { Secure::AtOnce };
             Some((upstream.clone(), secure))
         };
-        if protocols.contains(&Protocol::Smtp) && (accounts.is_empty() || accounts.iter().any(|one| sends_by_smtp(one))) {
+        if protocols.contains(&Protocol::Smtp) && (accounts.is_empty() || accounts.iter().any(|one| sends_by_smtp(one)))
+        {
             add(Name::SmtpServer, mail(&app.smtp), mail_proxy);
         }
         for (protocol, name, upstream) in

@@ -6,7 +6,15 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
-use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, record::who, relay::Relay, stranger::{trouble_of, trouble_of_tls}};
+use super::{
+    Doorway, Gate,
+    attend::left,
+    destination::Destination,
+    parting, proxy,
+    record::who,
+    relay::Relay,
+    stranger::{trouble_of, trouble_of_tls},
+};
 use crate::{
     account::Admitted,
     base::{Claim, Fault, Protocol, Stage, printable},

@@ -5,7 +5,9 @@
 use crate::{
     catalog::{
         Entry,
-        doctor::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT, CLIENT_TLS_TOO_OLD},
+        doctor::{
+            CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT, CLIENT_TLS_TOO_OLD,
+        },
     },
     net::{TlsFault, TlsFaultKind},
     wire::Violation,

@@ -1,7 +1,7 @@
 //! English.
 
 use super::{Frame, Name, Said, gigabytes};
-use crate::net::ListenerTls;
+use crate::{base::Owner, net::ListenerTls};
 
 pub(super) const FRAME: Frame = Frame {
     fails: "The first layer that fails",
@@ -13,8 +13,11 @@ pub(super) const FRAME: Frame = Frame {
     passes: "It may pass by itself.",
     all_well: "All is well.",
     others: |n| match n {
-        1 => "One more check fails; it may have the same cause. Mend this one first, then run the command again.".to_owned(),
-        n => format!("{n} more checks fail; they may have the same cause. Mend this one first, then run the command again."),
+        1 => "One more check fails; it may have the same cause. Mend this one first, then run the command again."
+            .to_owned(),
+        n => format!(
+            "{n} more checks fail; they may have the same cause. Mend this one first, then run the command again."
+        ),
     },
 };
 
@@ -161,6 +164,16 @@ pub(super) const fn tls_word(tls: ListenerTls) -> &'static str {
         ListenerTls::StartTlsRequired => "starttls-required",
         ListenerTls::Implicit => "implicit",
         ListenerTls::Auto => "auto",
+    }
+}
+
+pub(super) const fn turn(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Client => "client: whoever set up the mail program or device",
+        Owner::User => "user: the person whose sign-in or mailbox it is",
+        Owner::Admin => "admin: an administrator of the tenant, the network or this machine",
+        Owner::Provider => "provider: nobody here",
+        Owner::Gatepost => "gatepost: please report it",
     }
 }
 

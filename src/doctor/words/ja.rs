@@ -1,6 +1,7 @@
 //! Japanese.
 
 use super::{Frame, Name, Said, en::tls_word, gigabytes};
+use crate::base::Owner;
 
 pub(super) const FRAME: Frame = Frame {
     fails: "最初に失敗した層",
@@ -11,7 +12,9 @@ pub(super) const FRAME: Frame = Frame {
     avoid: "してはいけないこと",
     passes: "時間がたてば自然に直ることがあります。",
     all_well: "すべて正常です。",
-    others: |n| format!("ほかに {n} 件失敗しています。同じ原因かもしれません。まずこれを直してから、もう一度実行してください。"),
+    others: |n| {
+        format!("ほかに {n} 件失敗しています。同じ原因かもしれません。まずこれを直してから、もう一度実行してください。")
+    },
 };
 
 pub(super) const fn title(name: Name) -> &'static str {
@@ -83,7 +86,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NoWay => "未確認: そこまで届きません".to_owned(),
         Said::Certificate { version, issuer, ends, by_file, is_public } => {
             let by_file = if *by_file { "、`ca-file` でのみ信頼" } else { "" };
-            let note = if *is_public { "" } else { "。既知の公的な認証局ではありません。TLS が検査されている可能性があります" };
+            let note = if *is_public {
+                ""
+            } else {
+                "。既知の公的な認証局ではありません。TLS が検査されている可能性があります"
+            };
             format!("{version}、発行者 {issuer}、{ends} まで{by_file}{note}")
         }
         Said::Tenant { name, id } => format!("テナント {name} は {id}"),
@@ -108,7 +115,8 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Opaque => "トークンは不透明で、中身はプロバイダーにしか読めません".to_owned(),
         Said::Holder { person, app, object_id } => {
             let person = person.as_ref().map_or_else(|| "アプリ自身".to_owned(), Clone::clone);
-            let object = if object_id.is_empty() { String::new() } else { format!("、オブジェクト ID {object_id}") };
+            let object =
+                if object_id.is_empty() { String::new() } else { format!("、オブジェクト ID {object_id}") };
             format!("{person}、アプリ {app}{object}")
         }
         Said::OtherProvider => "未確認: プロバイダー独自の名前です".to_owned(),
@@ -120,7 +128,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::SameList { list } => format!("クライアントに示すものと同じ: {list}"),
         Said::ListDiffers { shown, live } => {
             let list = |words: &[String]| if words.is_empty() { "なし".to_owned() } else { words.join(", ") };
-            format!("クライアントに余分に示すもの: {}、示していないもの: {}。次の認証で直ります", list(shown), list(live))
+            format!(
+                "クライアントに余分に示すもの: {}、示していないもの: {}。次の認証で直ります",
+                list(shown),
+                list(live)
+            )
         }
         Said::ProfileHidden => "トークンは受け入れられました。プロフィールは読めませんが、送信には不要です".to_owned(),
         Said::ProvedBySending { others, who } => {
@@ -143,6 +155,16 @@ pub(super) fn detail(said: &Said) -> String {
     }
 }
 
+pub(super) const fn turn(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Client => "クライアント: メールソフトやデバイスを設定した人",
+        Owner::User => "ユーザー: サインインやメールボックスの本人",
+        Owner::Admin => "管理者: テナント、ネットワーク、またはこのマシンの管理者",
+        Owner::Provider => "プロバイダー: こちらですることはありません",
+        Owner::Gatepost => "Gatepost: 不具合として報告してください",
+    }
+}
+
 pub(super) fn avoid(id: &str) -> Option<&'static str> {
     Some(match id {
         "smtp-auth-disabled-tenant" => {
@@ -162,9 +184,7 @@ pub(super) fn avoid(id: &str) -> Option<&'static str> {
         }
         "captive-portal" => "サインインし直さないでください。保存されたサインインは有効で、何も失われていません。",
         "clock-skewed" => "時計を直す前にサインインし直さないでください。",
-        "client-secret-expired" => {
-            "シークレットの ID を貼り付けないでください。値は作成時に一度だけ表示されます。"
-        }
+        "client-secret-expired" => "シークレットの ID を貼り付けないでください。値は作成時に一度だけ表示されます。",
         "service-principal-missing" => {
             "アプリの登録のオブジェクト ID を使わないでください。Full Access は必要なメールボックスにだけ与えてください。"
         }

@@ -5,7 +5,10 @@ mod en;
 mod ja;
 
 use super::report::Layer;
-use crate::{base::Lang, net::ListenerTls};
+use crate::{
+    base::{Lang, Owner},
+    net::ListenerTls,
+};
 
 /// What is looked at. The spelling is stable: scripts read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,62 +126,130 @@ pub(super) enum Said {
     Lines(Vec<String>),
     /// Of a fault.
     Id(&'static str),
-    Warnings { file: String, warnings: Vec<String> },
+    Warnings {
+        file: String,
+        warnings: Vec<String>,
+    },
     // This machine.
     MadeAtFirstStart,
     Writable,
     NotWritable,
     Readable,
-    ForeignStore { owner: u32 },
-    OpensWith { key: String },
-    Free { octets: u64 },
+    ForeignStore {
+        owner: u32,
+    },
+    OpensWith {
+        key: String,
+    },
+    Free {
+        octets: u64,
+    },
     EndUnknown,
-    Ended { days: i64 },
-    EndsIn { days: i64, soon: bool },
+    Ended {
+        days: i64,
+    },
+    EndsIn {
+        days: i64,
+        soon: bool,
+    },
     // The way.
     ProxyResolves,
-    Through { proxy: String },
+    Through {
+        proxy: String,
+    },
     Behind(Layer),
     NoWay,
-    Certificate { version: String, issuer: String, ends: String, by_file: bool, is_public: bool },
-    Tenant { name: String, id: String },
+    Certificate {
+        version: String,
+        issuer: String,
+        ends: String,
+        by_file: bool,
+        is_public: bool,
+    },
+    Tenant {
+        name: String,
+        id: String,
+    },
     NoDate,
-    ClockRight { seconds: u64 },
-    ClockOff { seconds: u64, behind: bool },
+    ClockRight {
+        seconds: u64,
+    },
+    ClockOff {
+        seconds: u64,
+        behind: bool,
+    },
     // Tokens.
-    NameAMailbox { domain: String },
+    NameAMailbox {
+        domain: String,
+    },
     ProviderFails,
     NoToken,
     Offline,
     SignedIn,
-    Token { is_fresh: bool, minutes: Option<u64> },
+    Token {
+        is_fresh: bool,
+        minutes: Option<u64>,
+    },
     Opaque,
-    Holder { person: Option<String>, app: String, object_id: String },
+    Holder {
+        person: Option<String>,
+        app: String,
+        object_id: String,
+    },
     OtherProvider,
-    Lacking { lacking: Vec<String>, held: String },
-    OtherTenant { found: String, expected: String },
+    Lacking {
+        lacking: Vec<String>,
+        held: String,
+    },
+    OtherTenant {
+        found: String,
+        expected: String,
+    },
     // Signing on.
     NoListener,
     SendsByGraph,
-    SignedOn { user: String, ms: u128 },
-    SameList { list: String },
-    ListDiffers { shown: Vec<String>, live: Vec<String> },
+    SignedOn {
+        user: String,
+        ms: u128,
+    },
+    SameList {
+        list: String,
+    },
+    ListDiffers {
+        shown: Vec<String>,
+        live: Vec<String>,
+    },
     ProfileHidden,
-    ProvedBySending { others: Vec<String>, who: String },
+    ProvedBySending {
+        others: Vec<String>,
+        who: String,
+    },
     SomethingFails,
-    Sent { reply: String },
+    Sent {
+        reply: String,
+    },
     // The daemon and its clients.
     NotRunning,
-    Runs { process: Option<u32> },
-    CannotBeAsked { why: String },
+    Runs {
+        process: Option<u32>,
+    },
+    CannotBeAsked {
+        why: String,
+    },
     HandedOver,
     NotOpen,
-    Listens { tls: ListenerTls },
+    Listens {
+        tls: ListenerTls,
+    },
     SameConfiguration,
     OtherConfiguration,
     NoDaemonToAsk,
     NoTrouble,
-    Happened { id: &'static str, times: u64, minutes_ago: u64 },
+    Happened {
+        id: &'static str,
+        times: u64,
+        minutes_ago: u64,
+    },
 }
 
 pub(super) fn title(lang: Lang, name: Name) -> &'static str {
@@ -197,6 +268,14 @@ pub(super) fn detail(lang: Lang, said: &Said) -> String {
             Lang::En => en::detail(said),
             Lang::Ja => ja::detail(said),
         },
+    }
+}
+
+/// Whose turn it is.
+pub(super) const fn turn(lang: Lang, owner: Owner) -> &'static str {
+    match lang {
+        Lang::En => en::turn(owner),
+        Lang::Ja => ja::turn(owner),
     }
 }
 

@@ -35,8 +35,8 @@ use tokio::net::TcpListener;
 use url::form_urlencoded;
 
 use super::{
-    faults::{Mishap, MishapKind},
     exchange::World,
+    faults::{Mishap, MishapKind},
     options::{DOMAIN, Options, PUBLIC_CLIENT},
     tenant::{self, Holder, TENANT_ID, random},
     transcript::Speaker,

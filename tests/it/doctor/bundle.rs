@@ -89,7 +89,14 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
     let parts = unpacked(&file);
     let names: Vec<&str> = parts.keys().map(|name| name.trim_start_matches("gatepost-support/")).collect();
     let expected = [
-        "README.txt", "configuration.toml", "doctor.json", "doctor.txt", "metrics.txt", "status.json", "verbs.json", "versions.txt",
+        "README.txt",
+        "configuration.toml",
+        "doctor.json",
+        "doctor.txt",
+        "metrics.txt",
+        "status.json",
+        "verbs.json",
+        "versions.txt",
     ];
     assert_eq!(names, expected);
     let text = |name: &str| String::from_utf8(parts[&format!("gatepost-support/{name}")].clone()).unwrap();
@@ -97,7 +104,14 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
     assert!(text("verbs.json").contains("\"RCPT\"") && text("verbs.json").contains("354"), "{}", text("verbs.json"));
     assert!(text("configuration.toml").contains("[hidden]") && text("versions.txt").starts_with("gatepost "));
 
-    let row = Store::open(&settings(staged.dir.path())).await.unwrap().token(&format!("contoso/{ANN}")).await.unwrap().row.unwrap();
+    let row = Store::open(&settings(staged.dir.path()))
+        .await
+        .unwrap()
+        .token(&format!("contoso/{ANN}"))
+        .await
+        .unwrap()
+        .row
+        .unwrap();
     let read = |name: &str| std::fs::read(staged.dir.path().join(name)).unwrap();
     let key = STANDARD.decode(read("key").trim_ascii()).unwrap();
     let access = row.access[MAIL].token.expose().as_bytes().to_vec();

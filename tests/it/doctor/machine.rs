@@ -20,7 +20,9 @@ async fn a_refused_configuration_is_78_with_every_problem_at_once() {
     for (arguments, heading) in [(&["--lang", "en"], "What to do"), (&["--lang", "ja"], "次にすること")] {
         let told = staged.doctor(arguments).await;
         assert_eq!(told.code, 78, "{}", told.out);
-        for part in ["✗ config", "drain-secnds", "sometimes", "[configuration-refused]", "gatepost config check", heading] {
+        for part in
+            ["✗ config", "drain-secnds", "sometimes", "[configuration-refused]", "gatepost config check", heading]
+        {
             assert!(told.out.contains(part), "{part}: {}", told.out);
         }
     }
@@ -74,7 +76,10 @@ async fn a_certificate_that_ended_is_told_and_one_that_ends_soon_is_said() {
     };
     write(-3);
     let dir = staged.dir.path().display().to_string();
-    staged.edit("tls = \"off\"", &format!("tls = \"starttls\"\ncertificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\""));
+    staged.edit(
+        "tls = \"off\"",
+        &format!("tls = \"starttls\"\ncertificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\""),
+    );
     let told = staged.doctor(&[ANN, "--json", "--offline"]).await;
     let certificate = check(&told.json(), "files", "listener-certificate");
     assert_eq!((told.code, &certificate["fault"]["id"]), (1, &"certificate-ended".into()), "{certificate}");
@@ -93,7 +98,10 @@ async fn offline_nothing_is_asked_and_what_is_stored_is_told() {
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
     staged.is_well().await;
     let report = staged.doctor(&[ANN, "--offline", "--json"]).await.json();
-    assert!(check(&report, "token", "mail-token")["detail"].as_str().unwrap().contains("good for 59 minutes"), "{report:#}");
+    assert!(
+        check(&report, "token", "mail-token")["detail"].as_str().unwrap().contains("good for 59 minutes"),
+        "{report:#}"
+    );
     assert_eq!(check(&report, "claims", "audience")["detail"], "https://outlook.office.com");
 }
 

@@ -69,7 +69,8 @@ async fn a_missing_send_as_is_proved_by_a_test_message_alone() {
     assert_eq!(told.code, 1, "{}", told.out);
     let sent = check(&told.json(), "send", "test-message");
     assert_eq!(sent["fault"]["id"], "send-as-denied");
-    let command = "Add-RecipientPermission -Identity ann@contoso.example -Trustee ann@contoso.example -AccessRights SendAs";
+    let command =
+        "Add-RecipientPermission -Identity ann@contoso.example -Trustee ann@contoso.example -AccessRights SendAs";
     assert_eq!(sent["fault"]["commands"][0], command);
 
     staged.mended();

@@ -4,6 +4,7 @@
 mod app_only;
 mod bundle;
 mod clients;
+mod graph;
 mod machine;
 mod mailbox;
 mod stage;

@@ -18,7 +18,8 @@ async fn who_never_signed_in_is_told_the_command_and_what_lies_behind_is_not_loo
 
 #[tokio::test]
 async fn a_missing_consent_is_told_with_the_page_where_it_is_given() {
-    let staged = Staged::rehearsing(Plan { app: "tenant = \"contoso.example\"".into(), ..Plan::default() }, "no-consent").await;
+    let staged =
+        Staged::rehearsing(Plan { app: "tenant = \"contoso.example\"".into(), ..Plan::default() }, "no-consent").await;
     let consent = format!(
         "{}/contoso.example/adminconsent?client_id={}",
         staged.sandbox.issuer(),
@@ -93,8 +94,12 @@ async fn a_token_for_graph_is_none_for_mail() {
 async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
     let staged = Staged::new(Plan { app: "tenant = \"contoso.example\"".into(), ..Plan::default() }).await;
     staged.edit("/contoso.example/oauth2/v2.0/token", "/contosso.example/oauth2/v2.0/token");
-    let wanted =
-        First { layer: "http", name: "identity-answer", id: "tenant-not-found", command: "[app.contoso] tenant = \"...\"" };
+    let wanted = First {
+        layer: "http",
+        name: "identity-answer",
+        id: "tenant-not-found",
+        command: "[app.contoso] tenant = \"...\"",
+    };
     staged.fails_first(wanted).await;
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
     staged.edit("/contosso.example/oauth2/v2.0/token", "/contoso.example/oauth2/v2.0/token");
@@ -119,7 +124,11 @@ async fn two_accounts_on_one_sign_in_are_asked_for_once_and_each_is_looked_at() 
     let told = staged.doctor(&["--json"]).await;
     assert_eq!(told.code, 0, "{}", told.out);
     let report = told.json();
-    let imap = report["checks"].as_array().unwrap().iter().filter(|check| check["layer"] == "imap" && check["name"] == "sign-on");
+    let imap = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["layer"] == "imap" && check["name"] == "sign-on");
     assert_eq!(imap.count(), 2);
     assert_eq!(staged.sandbox.counts().token_requests_total(), 1);
 }

@@ -62,12 +62,8 @@ async fn a_server_that_is_not_there_is_told_by_its_layer_and_the_others_are_look
 #[tokio::test]
 async fn a_name_that_nobody_knows_is_a_fault_of_names() {
     let staged = Staged::new(Plan { upstream: Some("mail.invalid"), ..Plan::default() }).await;
-    let wanted = First {
-        layer: "dns",
-        name: "smtp-server",
-        id: "upstream-unreachable",
-        command: "nslookup mail.invalid",
-    };
+    let wanted =
+        First { layer: "dns", name: "smtp-server", id: "upstream-unreachable", command: "nslookup mail.invalid" };
     staged.fails_first(wanted).await;
 }
 
@@ -81,7 +77,10 @@ async fn a_proxy_that_is_not_there_is_the_layer_that_is_named() {
     let wanted = First { layer: "proxy", name: "smtp-server", id: "proxy-unreachable", command: "" };
     let found = staged.fails_first(wanted).await;
     let command = found["fault"]["commands"][0].as_str().unwrap();
-    assert!(command.starts_with(&format!("curl -v --proxy http://{at} --proxytunnel telnet://mail.invalid:")), "{command}");
+    assert!(
+        command.starts_with(&format!("curl -v --proxy http://{at} --proxytunnel telnet://mail.invalid:")),
+        "{command}"
+    );
 }
 
 #[tokio::test]
