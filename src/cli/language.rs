@@ -1,4 +1,4 @@
-//! The language of a command's output: what `--lang` says, else what the terminal is set to.
+//! The language of a command's output: what `--lang` says, else what the terminal is set to; and what it can show.
 
 use std::env;
 
@@ -23,4 +23,14 @@ pub fn chosen(typed: Option<Language>) -> Lang {
             Lang::of_locale([all.as_deref(), messages.as_deref(), lang.as_deref()])
         }
     }
+}
+
+/// Whether what reads our output takes UTF-8, as far as the locale says.
+pub fn is_utf8() -> bool {
+    let charset = locale("LC_CTYPE").unwrap_or_default().to_ascii_lowercase();
+    charset.contains("utf-8") || charset.contains("utf8")
+}
+
+fn locale(category: &str) -> Option<String> {
+    ["LC_ALL", category, "LANG"].iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
 }

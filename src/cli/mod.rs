@@ -7,6 +7,7 @@ mod config;
 mod console;
 mod console_api;
 mod demo;
+mod doctor;
 mod explain;
 mod import;
 mod key;
@@ -55,6 +56,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),
         Command::Explain(args) => explain::run(file, args),
+        Command::Doctor(args) => doctor::run(file, args),
         Command::Queue(args) => queue::run(file, &args.command),
         Command::Console => console::run(file),
         Command::Send(args) => send::run(file, args),

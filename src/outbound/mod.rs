@@ -23,7 +23,7 @@ pub use governor::{Governor, Turn};
 pub use outset::{Delivery, Outset};
 pub use refusals::Refusals;
 pub use seen::{Seen, ehlo};
-pub use sign_on::SignedOn;
+pub use sign_on::{Failed, Road, SignedOn};
 pub use smtp::{Channel, Lost, Unfinished};
 
 use crate::{

@@ -5,7 +5,7 @@ use tracing::info;
 use crate::{
     account::Admitted,
     base::printable,
-    catalog::message::{MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
+    catalog::message::{CLIENT_MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
     wire::smtp::{Rcpt, Reply},
 };
 
@@ -26,7 +26,7 @@ pub(super) fn too_large(session: u64, admitted: &Admitted, octets: u64) -> Optio
     let most = client.rules.max_bytes.filter(|most| octets > *most)?;
     let name = printable(&client.name, 100);
     info!(session, account = admitted.account.address, client = name, octets, most, "message refused by the rule");
-    let id = MESSAGE_TOO_LARGE.id;
+    let id = CLIENT_MESSAGE_TOO_LARGE.id;
     let text = format!("5.3.4 Message larger than the {most} octets that this client may send [gatepost {id}]");
     Some(Reply::new(552, text))
 }

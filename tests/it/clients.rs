@@ -145,9 +145,9 @@ async fn a_client_sends_no_more_octets_than_its_rule_allows_whether_it_says_so_a
     smtp.say("EHLO device").await;
     assert!(smtp.expect_last("250 ").await.iter().any(|line| line.ends_with("SIZE 2000")), "it is told how much");
     let said = smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=2001"), "552 5.3.4 ").await;
-    assert!(said.ends_with("[gatepost message-too-large]"), "{said}");
+    assert!(said.ends_with("[gatepost client-message-too-large]"), "{said}");
     let said = smtp.message(&"x".repeat(1990)).await;
-    assert!(said.starts_with("552 5.3.4 ") && said.ends_with("[gatepost message-too-large]"), "{said}");
+    assert!(said.starts_with("552 5.3.4 ") && said.ends_with("[gatepost client-message-too-large]"), "{said}");
     assert!(world.sandbox.submissions().is_empty(), "nothing half is sent");
     assert!(smtp.message("short").await.starts_with("250 "), "the session goes on");
     world.only_message();

@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 
 /// In the order of the docs.
-const LAYERS: [&str; 6] = ["own", "token", "sign-on", "message", "session", "graph"];
+const LAYERS: [&str; 7] = ["own", "token", "sign-on", "message", "session", "graph", "doctor"];
 const KINDS: [&str; 6] = ["bad-credentials", "sign-in-needed", "unavailable", "identity-refused", "too-busy", "bug"];
 const OWNERS: [&str; 5] = ["client", "user", "admin", "provider", "gatepost"];
 const PLACES: [&str; 4] = ["sign-on", "message", "session", "log"];

@@ -1,0 +1,72 @@
+//! Microsoft Graph as the way out: its own token and permission, the mailbox, and a test message by it.
+
+use std::time::SystemTime;
+
+use gatepost::store::{Store, TokenRow};
+
+use super::stage::{First, Staged, check, outcome};
+use crate::world::{ANN, BOB, Plan, settings};
+
+const SEND: &str = "https://graph.microsoft.com/Mail.Send";
+
+/// Ann's messages leave by Graph; she consented to mail and to `more`.
+async fn staged(more: &[&str]) -> Staged {
+    let plan = Plan {
+        app: "tenant = \"contoso.example\"\ngraph-url = \"{graph}\"".into(),
+        account: "outbound = \"graph\"".into(),
+        signed_in: Vec::new(),
+        ..Plan::default()
+    };
+    let staged = Staged::new(plan).await;
+    let mail = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
+    let mail = mail.map(|name| format!("https://outlook.office.com/{name}"));
+    let scopes: Vec<&str> =
+        mail.iter().map(String::as_str).chain(["offline_access"]).chain(more.iter().copied()).collect();
+    let refresh = Some(staged.sandbox.issue_refresh_token_for(ANN, &scopes));
+    let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
+    let store = Store::open(&settings(staged.dir.path())).await.unwrap();
+    assert!(store.save_token(&format!("contoso/{ANN}"), 0, &row).await.unwrap());
+    staged
+}
+
+#[tokio::test]
+async fn a_mailbox_that_sends_by_graph_is_looked_at_there_and_not_at_smtp() {
+    let staged = staged(&[SEND]).await;
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    let told = staged.doctor(&[ANN, "--send", BOB, "--json"]).await;
+    assert_eq!(told.code, 0, "{}", told.out);
+    let report = told.json();
+    assert_eq!(outcome(&report, "smtp", "sign-on"), "skipped", "switched off, and not needed");
+    assert_eq!(outcome(&report, "token", "graph-token"), "pass");
+    let mailbox = check(&report, "graph", "graph-mailbox");
+    assert!(
+        mailbox["outcome"] == "pass" && mailbox["detail"].as_str().unwrap().contains("not needed to send"),
+        "{mailbox}"
+    );
+    assert_eq!(outcome(&report, "send", "test-message"), "pass");
+    assert_eq!(staged.sandbox.submissions().len(), 1);
+}
+
+#[tokio::test]
+async fn without_consent_to_graph_the_page_is_told_where_it_is_given() {
+    let staged = staged(&[]).await;
+    let command = format!(
+        "{}/contoso.example/adminconsent?client_id={}",
+        staged.sandbox.issuer(),
+        gatepost::sandbox::PUBLIC_CLIENT
+    );
+    let wanted = First { layer: "token", name: "graph-token", id: "graph-consent-missing", command: &command };
+    staged.fails_first(wanted).await;
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    assert_eq!(outcome(&report, "imap", "sign-on"), "pass", "mail goes on");
+}
+
+#[tokio::test]
+async fn a_graph_that_denies_the_mailbox_is_told() {
+    let staged = staged(&[SEND]).await;
+    staged.sandbox.faults().set(|faults| faults.apply("graph-denied"));
+    let wanted = First { layer: "graph", name: "graph-mailbox", id: "graph-access-denied", command: "" };
+    staged.fails_first(wanted).await;
+    staged.mended();
+    assert_eq!(staged.doctor(&[ANN]).await.code, 0);
+}
