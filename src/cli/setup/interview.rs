@@ -11,7 +11,7 @@ use url::Url;
 use super::{
     account_of,
     args::{SetupArgs, SetupOutbound},
-    blocks::{NewApp, Proof, app_name},
+    blocks::{NewApp, app_name},
     certificate,
     discover::{Servers, is_guid},
     note,

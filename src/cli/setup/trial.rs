@@ -92,7 +92,7 @@ impl Trial {
         let patience = if config.console.listen.is_some() { RELOAD } else { PAUSE * 4 };
         let until = Instant::now() + patience;
         while Instant::now() < until {
-            self.runtime.block_on(tokio::time::sleep(PAUSE));
+            self.runtime.block_on(async { tokio::time::sleep(PAUSE).await });
             if knows_all() {
                 return Ok(());
             }

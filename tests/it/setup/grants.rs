@@ -131,8 +131,8 @@ async fn a_shared_mailbox_without_rights_is_named_with_the_commands_that_give_th
 }
 
 /// The tenant has SMTP AUTH switched off, as with security defaults.
-fn smtp_auth_off() -> Options {
-    let mut options = Options { auto_approve: true, device_interval: 1, ..Options::default() };
+fn smtp_auth_off(auto_approve: bool) -> Options {
+    let mut options = Options { auto_approve, device_interval: 1, ..Options::default() };
     let reply = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. [x]";
     options.faults.smtp.answers.push(Answer::new("AUTH", reply));
     options
@@ -140,7 +140,7 @@ fn smtp_auth_off() -> Options {
 
 #[tokio::test]
 async fn a_refusal_of_the_provider_is_shown_with_the_command_that_mends_it() {
-    let stage = Stage::with(smtp_auth_off()).await;
+    let stage = Stage::with(smtp_auth_off(false)).await;
     let ended = stage.run_and_approve(&stage.ann(&[]), "").await;
     assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
     assert!(ended.err.contains("[gatepost smtp-auth-disabled-tenant]"), "{}", ended.err);
@@ -151,7 +151,7 @@ async fn a_refusal_of_the_provider_is_shown_with_the_command_that_mends_it() {
 
 #[tokio::test]
 async fn where_smtp_auth_has_to_stay_off_a_person_in_a_browser_sends_through_graph() {
-    let stage = Stage::with(smtp_auth_off()).await;
+    let stage = Stage::with(smtp_auth_off(true)).await;
     let flags = ["--address", ANN, "--client-id", PUBLIC_CLIENT, "--outbound", "graph", "--yes"];
     let mut running = Running::start(&stage.flags(&flags), &stage.file(), "").await;
     let page = running.line_with("/oauth2/v2.0/authorize?").await;

@@ -1,6 +1,6 @@
 use clap::Parser;
 
-use super::*;
+use super::{super::blocks::Proof, *};
 use crate::{
     cli::{Cli, Command, setup::questions::tests::Script},
     config::{self, Surroundings},

@@ -314,9 +314,9 @@ fn entra(of: &Registration, page: &mut String) {
                 "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
             );
         }
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\"\n"
+            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\""
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
@@ -348,10 +348,9 @@ fn entra(of: &Registration, page: &mut String) {
             let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {} -AccessRights SendAs", of.address);
         }
     }
-    let _ = write!(
-        page,
+    page.push_str(
         "  Or by a script that does all of it: run this command again with --print-script gatepost.ps1\n  \
-         Then copy the Application (client) ID from the Overview page of the app.\n"
+         Then copy the Application (client) ID from the Overview page of the app.\n",
     );
 }
 
