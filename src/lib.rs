@@ -32,5 +32,7 @@ pub mod config;
 
 pub mod daemon;
 
+pub mod doctor;
+
 pub mod cli;
 pub mod sandbox;

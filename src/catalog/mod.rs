@@ -3,6 +3,7 @@
 //! What Microsoft, Google and others say is translated here and nowhere else, so that the reply on the wire, the log,
 //! the metrics and the docs carry the same id. It refuses guesses: a text that no row knows gets the general entry.
 
+pub mod doctor;
 mod entra;
 mod entry;
 pub mod graph;
@@ -23,7 +24,7 @@ use crate::base::{Lang, Owner, Stage};
 /// Every entry, for `gatepost explain`, the docs and the tests.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
     let all = own::ALL.iter().chain(token::ALL).chain(sign_on::ALL).chain(rights::ALL);
-    all.chain(graph::ALL).copied()
+    all.chain(graph::ALL).chain(doctor::ALL).copied()
 }
 
 /// Id, cause and next step, in English, of all that a reply, the log or the metrics can name.

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::queue::QueueArgs;
 use super::setup::args::SetupArgs;
+use crate::base::Lang;
 
 #[derive(Parser)]
 #[command(
@@ -38,6 +39,8 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Accounts, listeners, open sessions and last faults
     Status(StatusArgs),
+    /// Checks every layer between a client and its mail, says which one fails and what to do
+    Doctor(DoctorArgs),
     /// Mail that waits for delivery: look, hold, release, try again, drop
     Queue(QueueArgs),
     /// Prints a link into the web console, and opens it on a desktop
@@ -153,6 +156,32 @@ pub struct StatusArgs {
     /// Prints JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Examples:\n  gatepost doctor\n  gatepost doctor ann@contoso.com --lang ja\n  gatepost doctor --offline\n  \
+                  gatepost doctor ann@contoso.com --send bob@contoso.com\n  gatepost doctor --bundle support.tar.gz\n\n\
+                  It changes nothing, and sends nothing without --send. Exit codes: 0 all well, 1 something fails, 78 configuration refused."
+)]
+pub struct DoctorArgs {
+    /// Address of an [[account]], or a mailbox of a whole domain [default: all accounts]
+    pub account: Option<String>,
+    /// Asks nothing but this machine: configuration, files, what is stored
+    #[arg(long, conflicts_with = "send")]
+    pub offline: bool,
+    /// Prints JSON; its fields and ids are stable
+    #[arg(long)]
+    pub json: bool,
+    /// Language of what is told: en or ja [default: that of the locale]
+    #[arg(long, value_name = "LANG", value_parser = super::lang::parse)]
+    pub lang: Option<Lang>,
+    /// Sends one test message to this address, by the account's own way out
+    #[arg(long, value_name = "ADDRESS", requires = "account")]
+    pub send: Option<String>,
+    /// Writes what a supporter needs into this file, without a secret in it
+    #[arg(long, value_name = "FILE.tar.gz")]
+    pub bundle: Option<PathBuf>,
 }
 
 #[derive(Args, Debug, Clone)]

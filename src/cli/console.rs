@@ -20,7 +20,7 @@ pub fn run(named: Option<&Path>) -> Outcome {
         )
     })?;
     let path = ticket.get("path").and_then(serde_json::Value::as_str).unwrap_or("/door");
-    let address = console_api::address(&config).map(|address| address.to_string()).unwrap_or_default();
+    let address = config.console.reached_at().map(|address| address.to_string()).unwrap_or_default();
     let link = format!("http://{address}{path}");
     let opened = terminal::open_browser(&link);
     let lead = if opened { "Your browser should open. If not, open" } else { "Open in a browser" };

@@ -7,8 +7,10 @@ mod config;
 mod console;
 mod console_api;
 mod demo;
+mod doctor;
 mod import;
 mod key;
+mod lang;
 mod local_password;
 mod login;
 mod logout;
@@ -54,6 +56,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Login(args) => login::run(file, args),
         Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),
+        Command::Doctor(args) => doctor::run(file, args),
         Command::Queue(args) => queue::run(file, &args.command),
         Command::Console => console::run(file),
         Command::Send(args) => send::run(file, args),

@@ -34,27 +34,7 @@ impl State {
     /// The account of that address, listed or a mailbox of a whole domain, or one whose sign-in has that identity (the
     /// delegate of a shared mailbox).
     pub fn account(&self, name: &str) -> Result<Arc<Account>, Failure> {
-        let Config { accounts, domains, .. } = &self.config;
-        let by_identity = || accounts.iter().find(|account| account.sign_in.identity.eq_ignore_ascii_case(name));
-        let found = account_of(name, accounts, domains).or_else(|| by_identity().cloned());
-        match (found, domains.iter().find(|domain| domain.address().eq_ignore_ascii_case(name))) {
-            (Some(account), _) => Ok(account),
-            (None, Some(domain)) => domain.app_only().map(Arc::new).ok_or_else(|| {
-                let hint = format!("name one of them: ann@{}", domain.sign_ins.domain);
-                Failure::new(format!("each mailbox of {} signs in by itself", domain.sign_ins.domain), hint)
-            }),
-            (None, None) => Err(self.unknown(name)),
-        }
-    }
-
-    fn unknown(&self, name: &str) -> Failure {
-        let accounts = self.config.accounts.iter().map(|account| account.address.clone());
-        let known: Vec<String> = accounts.chain(self.config.domains.iter().map(|domain| domain.address())).collect();
-        let hint = match known.get(..known.len().min(20)) {
-            Some([]) | None => "add an [[account]] to the configuration".to_owned(),
-            Some(some) => format!("configured: {}", some.join(", ")),
-        };
-        Failure::new(format!("no account {name:?} in the configuration"), hint)
+        account_in(&self.config, name)
     }
 
     /// Accounts that live on the sign-in of this one, itself included.
@@ -70,6 +50,31 @@ impl State {
         served
     }
 }
+
+/// See [`State::account`].
+pub(super) fn account_in(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
+        let Config { accounts, domains, .. } = config;
+        let by_identity = || accounts.iter().find(|account| account.sign_in.identity.eq_ignore_ascii_case(name));
+        let found = account_of(name, accounts, domains).or_else(|| by_identity().cloned());
+        match (found, domains.iter().find(|domain| domain.address().eq_ignore_ascii_case(name))) {
+            (Some(account), _) => Ok(account),
+            (None, Some(domain)) => domain.app_only().map(Arc::new).ok_or_else(|| {
+                let hint = format!("name one of them: ann@{}", domain.sign_ins.domain);
+                Failure::new(format!("each mailbox of {} signs in by itself", domain.sign_ins.domain), hint)
+            }),
+            (None, None) => Err(unknown(config, name)),
+        }
+    }
+
+fn unknown(config: &Config, name: &str) -> Failure {
+        let accounts = config.accounts.iter().map(|account| account.address.clone());
+        let known: Vec<String> = accounts.chain(config.domains.iter().map(|domain| domain.address())).collect();
+        let hint = match known.get(..known.len().min(20)) {
+            Some([]) | None => "add an [[account]] to the configuration".to_owned(),
+            Some(some) => format!("configured: {}", some.join(", ")),
+        };
+        Failure::new(format!("no account {name:?} in the configuration"), hint)
+    }
 
 /// One thread does for one command.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

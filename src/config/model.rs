@@ -1,10 +1,16 @@
 //! What runs: the checked configuration. Only valid ones exist; `check` builds them from what was typed (`raw`).
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     account::{Account, Client, Domain},
     base::Secret,
+    console::token_file,
     net::{Listener, Network},
     oauth::App,
     store,
@@ -34,6 +40,26 @@ pub struct Console {
     pub listen: Option<SocketAddr>,
     /// argon2id hash (PHC string).
     pub password: Option<Secret>,
+}
+
+impl Console {
+    /// Where it is reached from this machine; one that listens everywhere is asked on loopback. `None`: switched off.
+    pub fn reached_at(&self) -> Option<SocketAddr> {
+        let address = self.listen?;
+        Some(match address.ip().is_unspecified() {
+            true if address.is_ipv4() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+            true => (Ipv6Addr::LOCALHOST, address.port()).into(),
+            false => address,
+        })
+    }
+}
+
+impl Config {
+    /// The console lets the owner of the state directory in by a token that it keeps there.
+    pub fn console_token(&self) -> Option<Secret> {
+        let read = std::fs::read_to_string(token_file(&self.store.key_file)).ok();
+        read.map(|token| Secret::new(token.trim()))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 
 mod access;
 mod account_page;
+pub mod client;
 mod clients_page;
 mod connections;
 mod entry;
@@ -84,6 +85,8 @@ pub struct Console {
     /// When secrets and certificates end.
     pub calendar: Arc<Calendar>,
     pub listeners: RwLock<Vec<ListenerStatus>>,
+    /// Stands for the configuration that was loaded last.
+    pub configuration: RwLock<String>,
     pub visits: Visits,
     pub sign_ins: SignIns,
     /// The name of this machine.
@@ -104,6 +107,11 @@ impl Console {
         *write(&self.accounts) = accounts.to_vec();
         *write(&self.domains) = domains.to_vec();
         *write(&self.clients) = clients.to_vec();
+    }
+
+    /// What stands for the configuration that was loaded now.
+    pub fn note_configuration(&self, fingerprint: String) {
+        *write(&self.configuration) = fingerprint;
     }
 
     fn account(&self, address: &str) -> Option<Arc<Account>> {
@@ -149,6 +157,7 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
     let with = || console.clone();
     let api = Router::new()
         .route("/api/status", get(status))
+        .route("/api/verbs", get(async |State(console): State<Arc<Console>>| Json(console.meter.verbs.list())))
         .route("/api/ticket", post(entry::ticket))
         .route("/api/queue", get(queue::list))
         .route("/api/queue/{id}", get(queue::show))
@@ -264,5 +273,6 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let endings = console.calendar.endings(Timestamp::now());
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
-    Json(Status { store, endings, ..status })
+    let configuration = read(&console.configuration).clone();
+    Json(Status { store, endings, configuration, ..status })
 }

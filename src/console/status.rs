@@ -21,6 +21,9 @@ pub struct Status {
     pub at: u64,
     /// What is wrong with the store and what to do, if anything is.
     pub store: Option<String>,
+    /// Stands for the configuration that was loaded last; changes with it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub configuration: String,
     /// Those of the configuration, then the mailboxes of whole domains that are signed in or were used.
     pub accounts: Vec<AccountStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -131,6 +134,7 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             at,
             store: None,
+            configuration: String::new(),
             accounts,
             domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
             endings: Vec::new(),

@@ -12,13 +12,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use crate::{
-    base::Protocol,
+    base::{Protocol, Stage},
     console::ListenerStatus,
     net::{
-        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, PassedSockets, ServerTls,
+        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, OnFault, PassedSockets, ServerTls,
         SetupFault,
     },
-    session::{Doorway, Gate, parting, serve},
+    session::{Doorway, Gate, parting, serve, trouble_of_tls},
 };
 
 /// One socket that is really open.
@@ -108,9 +108,20 @@ impl Listeners {
             admission,
             too_busy: parting::too_busy(listener.protocol).into(),
             tls_expected: parting::tls_expected(listener.protocol).into(),
+            on_fault: self.on_fault(listener.protocol),
             sessions: self.sessions.clone(),
             stop: self.stopping.clone(),
         }
+    }
+
+    fn on_fault(&self, protocol: Protocol) -> OnFault {
+        let gate = self.gate.clone();
+        Arc::new(move |fault| {
+            let gate = gate.read().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(entry) = trouble_of_tls(fault) {
+                gate.meter.fault(protocol, "", &entry.fault().detail(fault.to_string()).at(Stage::Greeting));
+            }
+        })
     }
 
     fn spawn(&self, socket: net::Bound, door: Door, listener: &Listener, tls: Option<ServerTls>) -> AbortHandle {

@@ -11,7 +11,7 @@ use prometheus_client::{
 
 use jiff::Timestamp;
 
-use super::{Board, Clients, Day, Messages, Recent, Used, labels::*};
+use super::{Board, Clients, Day, Messages, Recent, Used, Verbs, labels::*};
 use crate::base::{Fault, Protocol, Stage};
 
 /// In seconds: from a login on the same machine to a mail program's patience.
@@ -156,6 +156,7 @@ pub struct Meter {
     pub last_messages: Arc<Messages>,
     pub used_mailboxes: Arc<Used>,
     pub clients: Arc<Clients>,
+    pub verbs: Arc<Verbs>,
     pub logins_by_hour: Arc<Day>,
     pub messages_by_hour: Arc<Day>,
     /// Messages that the queue took over.
@@ -263,6 +264,7 @@ impl Meter {
             last_messages: Arc::default(),
             used_mailboxes: Arc::default(),
             clients: Arc::default(),
+            verbs: Arc::default(),
             logins_by_hour: Arc::default(),
             messages_by_hour: Arc::default(),
             queued_by_hour: Arc::default(),

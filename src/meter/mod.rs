@@ -10,6 +10,7 @@ mod day;
 mod labels;
 mod messages;
 mod used;
+mod verbs;
 
 pub use board::{Board, Entry, FaultView, Recent, SessionView};
 pub use clients::{ClientView, Clients, Contact, Incident, Named, Who};
@@ -17,3 +18,4 @@ pub use counters::{Direction, Meter, Outcome, Room, Told};
 pub use day::{Day, Hour};
 pub use messages::{MessageView, Messages, now};
 pub use used::Used;
+pub use verbs::{Answer, Verb, Verbs};

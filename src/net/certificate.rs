@@ -1,6 +1,6 @@
-//! When a certificate ends, read from the certificate itself (RFC 5280 4.1.2.5).
+//! When a certificate ends and who issued it, read from the certificate itself (RFC 5280 4.1.2).
 //!
-//! Only the validity is looked at; whether anybody trusts the certificate is another question.
+//! Whether anybody trusts the certificate is another question.
 
 use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -9,11 +9,17 @@ use yasna::{
     tags::{TAG_GENERALIZEDTIME, TAG_UTCTIME},
 };
 
+use crate::base::printable;
+
 /// `notAfter` of the first certificate of a PEM file, which is the one that is shown; the rest of a chain stands behind
 /// it. `None`: there is none, or it is damaged.
 pub fn certificate_end(pem: &[u8]) -> Option<Timestamp> {
-    let certificate = CertificateDer::from_pem_slice(pem).ok()?;
-    let not_after = yasna::parse_der(&certificate, |certificate| {
+    end_of(&CertificateDer::from_pem_slice(pem).ok()?)
+}
+
+/// The same of a certificate in DER.
+pub(super) fn end_of(certificate: &[u8]) -> Option<Timestamp> {
+    let not_after = yasna::parse_der(certificate, |certificate| {
         certificate.read_sequence(|parts| {
             let not_after = parts.next().read_sequence(|fields| {
                 // `version` carries a tag of its own and may be missing; then come serial, algorithm and issuer.
@@ -37,6 +43,79 @@ pub fn certificate_end(pem: &[u8]) -> Option<Timestamp> {
         })
     });
     Timestamp::from_second(not_after.ok()?).ok()
+}
+
+/// Whose a certificate is, and who says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CertificateNames {
+    pub subject: String,
+    /// Common name, and organization where there is one.
+    pub issuer: String,
+    pub issuer_organization: Option<String>,
+}
+
+/// Names of a certificate in DER. `None`: it is damaged.
+pub fn certificate_names(der: &[u8]) -> Option<CertificateNames> {
+    let names = yasna::parse_der(der, |certificate| {
+        certificate.read_sequence(|parts| {
+            let names = parts.next().read_sequence(|fields| {
+                fields.read_optional(|version| {
+                    version.read_tagged(yasna::Tag::context(0), |version| version.read_i64())
+                })?;
+                for _ in 0..2 {
+                    fields.next().read_der()?;
+                }
+                let issuer = name(fields.next())?;
+                fields.next().read_der()?;
+                let subject = name(fields.next())?;
+                while fields.read_optional(|rest| rest.read_der())?.is_some() {}
+                Ok((issuer, subject))
+            })?;
+            for _ in 0..2 {
+                parts.next().read_der()?;
+            }
+            Ok(names)
+        })
+    });
+    let (issuer, subject) = names.ok()?;
+    Some(CertificateNames {
+        subject: subject.common.or(subject.organization).unwrap_or_default(),
+        issuer: match (issuer.common, &issuer.organization) {
+            (Some(common), Some(organization)) => format!("{common} ({organization})"),
+            (Some(one), None) => one,
+            (None, one) => one.clone().unwrap_or_default(),
+        },
+        issuer_organization: issuer.organization,
+    })
+}
+
+/// Of a distinguished name what people read.
+#[derive(Default)]
+struct Name {
+    common: Option<String>,
+    organization: Option<String>,
+}
+
+fn name(reader: BERReader<'_, '_>) -> ASN1Result<Name> {
+    const COMMON: &[u64] = &[2, 5, 4, 3];
+    const ORGANIZATION: &[u64] = &[2, 5, 4, 10];
+    let mut found = Name::default();
+    reader.read_sequence_of(|set| {
+        set.read_set_of(|attribute| {
+            attribute.read_sequence(|parts| {
+                let oid = parts.next().read_oid()?;
+                let value = parts.next().read_tagged_der()?;
+                let text = || Some(printable(&String::from_utf8_lossy(value.value()), 120));
+                match oid.components().as_slice() {
+                    COMMON => found.common = text(),
+                    ORGANIZATION => found.organization = text(),
+                    _ => {}
+                }
+                Ok(())
+            })
+        })
+    })?;
+    Ok(found)
 }
 
 /// Seconds since 1970.
@@ -66,6 +145,23 @@ mod tests {
         for year in [2021, 2049, 2050, 2151] {
             let end = certificate_end(ending(year).as_bytes()).unwrap().to_string();
             assert_eq!(end, format!("{year}-05-06T00:00:00Z"));
+        }
+    }
+
+    #[test]
+    fn who_issued_a_certificate_is_read_and_damage_stops_nothing() {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "Proxy CA\u{7}");
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, "Inspection Ltd");
+        let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
+        let names = certificate_names(&der).unwrap();
+        assert_eq!(names.issuer, "Proxy CA\\u{7} (Inspection Ltd)");
+        assert_eq!(names.issuer_organization.as_deref(), Some("Inspection Ltd"));
+        for at in 0..der.len() {
+            let mut damaged = der.clone();
+            damaged[at] ^= 0x41;
+            damaged.truncate(der.len() - at / 3);
+            let _ = certificate_names(&damaged);
         }
     }
 

@@ -7,6 +7,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore,
+    client::danger::ServerCertVerifier,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
@@ -17,6 +18,7 @@ use super::{Network, SetupFault};
 #[derive(Clone)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
 }
 
 impl fmt::Debug for ClientTls {
@@ -55,17 +57,33 @@ impl ClientTls {
     }
 
     fn with_roots(roots: RootCertStore) -> Result<Self, SetupFault> {
+        let roots = Arc::new(roots);
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|e| SetupFault::new(format!("TLS: {e}")))?
-            .with_root_certificates(roots)
+            .with_root_certificates(roots.clone())
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), roots })
     }
 
     /// The same configuration for another stack (reqwest).
     pub fn config(&self) -> ClientConfig {
         ClientConfig::clone(&self.config)
+    }
+
+    /// The same trust, which judges by another word than that of the roots alone.
+    pub(super) fn judged_by(&self, judge: Arc<dyn ServerCertVerifier>) -> Result<Self, SetupFault> {
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|e| SetupFault::new(format!("TLS: {e}")))?
+            .dangerous()
+            .with_custom_certificate_verifier(judge)
+            .with_no_client_auth();
+        Ok(Self { config: Arc::new(config), roots: self.roots.clone() })
+    }
+
+    pub(super) fn roots(&self) -> Arc<RootCertStore> {
+        self.roots.clone()
     }
 
     pub(super) fn shared(&self) -> Arc<ClientConfig> {

@@ -8,6 +8,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -41,6 +42,9 @@ pub struct Bound {
     address: SocketAddr,
 }
 
+/// Is told of each client that does not get as far as its greeting.
+pub type OnFault = Arc<dyn Fn(&TlsFault) + Send + Sync>;
+
 /// By which rules arrivals are let in at one listener.
 #[derive(Clone)]
 pub struct Door {
@@ -56,6 +60,8 @@ pub struct Door {
     pub too_busy: Bytes,
     /// Last words in plain text to a client that does not speak TLS where it has to.
     pub tls_expected: Bytes,
+    /// Hears of clients whose handshake failed.
+    pub on_fault: OnFault,
     /// Sessions are spawned here, so that a drain can wait for them.
     pub sessions: TaskTracker,
     /// Ends the accept loop; sessions that run are not touched.
@@ -252,6 +258,7 @@ async fn secure(door: &Door, mut stream: Stream) -> Option<Stream> {
         }
         Err(fault) => {
             tracing::info!(%peer, kind = ?fault.kind, "TLS handshake failed: {fault}");
+            (door.on_fault)(&fault);
             None
         }
     }

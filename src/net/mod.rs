@@ -24,18 +24,19 @@ mod splice;
 mod stream;
 mod systemd;
 mod tls_fault;
+mod tls_look;
 mod upload;
 mod upstream_tls;
 
 pub use accept::accept;
 pub use admission::{Admission, AdmissionLimits, Full, Seat, client_network};
-pub use certificate::certificate_end;
+pub use certificate::{CertificateNames, certificate_end, certificate_names};
 pub use client_tls::ClientTls;
-pub use detour::{Proxy, ProxyKind, ProxyTrouble};
+pub use detour::{Proxy, ProxyKind, ProxyTrouble, is_beside};
 pub use dial::{DialError, DialLayer, dial};
 pub use drive::{Broken, Want, drive, flush, write};
 pub use http::{Call, CallBody, FormValue, HttpClient, HttpFault, HttpReply};
-pub use listen::{Arrival, Bound, Door, bind};
+pub use listen::{Arrival, Bound, Door, OnFault, bind};
 pub use peer_uid::{own_uid, peer_uid};
 pub use read::{read_some, read_up_to};
 pub use self_signed::self_signed_certificate;
@@ -45,6 +46,7 @@ pub use splice::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread
 pub use stream::{Peer, Stream};
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};
+pub use tls_look::{Looked, Shown, Untrusted};
 pub use upload::{Handed, Upload};
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub(super) struct Means {
     pub meter: Meter,
     /// Counts whenever a sign-in changes how it stands, for who tells people.
     pub changes: Arc<watch::Sender<u64>>,
+    /// A failure that is remembered keeps nobody from asking once more.
+    pub asks_afresh: bool,
 }
 
 pub(super) struct Keeper {

@@ -32,11 +32,16 @@ use crate::{
     store::{Stamp, Store},
 };
 
+/// No command takes as long.
+const COMMAND: Duration = Duration::from_secs(24 * 3600);
+
 pub struct Keepers {
     means: Means,
     pages: Option<String>,
     /// Over this long the first refreshes of new keepers are spread.
     spread: Duration,
+    /// They work for one command, see [`Keepers::of_a_command`].
+    is_asked_alone: bool,
     running: Mutex<HashMap<String, Running>>,
     /// The daemon ends: that a keeper is gone says nothing about the configuration.
     is_stopping: AtomicBool,
@@ -95,9 +100,10 @@ impl Keepers {
     pub fn new(store: Arc<Store>, http: HttpClient, meter: Meter, pages: Option<String>) -> Self {
         let changes = Arc::new(watch::Sender::new(0));
         Self {
-            means: Means { store, http, clock: Clock::default(), meter, changes },
+            means: Means { store, http, clock: Clock::default(), meter, changes, asks_afresh: false },
             pages,
             spread: patience::FIRST_SPREAD,
+            is_asked_alone: false,
             running: Mutex::default(),
             is_stopping: AtomicBool::new(false),
             leaving: Mutex::default(),
@@ -106,6 +112,15 @@ impl Keepers {
             survey_wanted: AtomicBool::new(true),
             looked_at: Mutex::default(),
         }
+    }
+
+    /// For a person who wants to know how things are now: nothing is fetched that was not asked for, and what a provider
+    /// said once is no reason not to ask again. What is fetched is saved, as ever.
+    pub fn of_a_command(store: Arc<Store>, http: HttpClient, meter: Meter) -> Self {
+        let mut keepers = Self::new(store, http, meter, None);
+        keepers.is_asked_alone = true;
+        keepers.means.asks_afresh = true;
+        keepers
     }
 
     /// With a clock that a test moves, and the first refreshes at once or far away.
@@ -135,7 +150,7 @@ impl Keepers {
                 Some(same) if same.fingerprint == fingerprint => Running { on_demand: false, ..same },
                 old => {
                     let old = old.map(Running::leave).or_else(|| self.leaving().remove(&key));
-                    self.start(sign_in, fingerprint, patience::jitter(self.spread), old)
+                    self.start(sign_in, fingerprint, self.first_quiet(), old)
                 }
             };
             running.insert(key, next);
@@ -270,6 +285,10 @@ impl Keepers {
             // A keeper that panicked has nothing left to finish.
             let _ = task.await;
         }
+    }
+
+    fn first_quiet(&self) -> Duration {
+        if self.is_asked_alone { COMMAND } else { patience::jitter(self.spread) }
     }
 
     /// `quiet`: for so long nothing is fetched that nobody waits for. `old`: whom it follows.

@@ -21,7 +21,7 @@ pub use delivery::{Envelope, Fate, Report, Verdict};
 pub use governor::{Governor, Turn};
 pub use refusals::Refusals;
 pub use seen::{Seen, ehlo};
-pub use sign_on::SignedOn;
+pub use sign_on::{Failed, Road, SignedOn};
 pub use smtp::{Channel, Lost, Unfinished};
 
 use crate::{

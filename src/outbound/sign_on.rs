@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
 
-use super::Outbound;
+use super::{Outbound, Seen};
 use crate::{
     account::Account,
     base::{Bearer, Fault, Kind, Protocol, Stage, StageCell},
@@ -15,8 +15,8 @@ use crate::{
         token::FRESH_TOKEN_REFUSED,
         upstream::{Refusal, sign_on_refusal},
     },
-    net::{self, Broken, DialError, DialLayer, Stream, Upstream, UpstreamTls, Want, drive},
-    oauth::SignIn,
+    meter::Meter,
+    net::{self, Broken, ClientTls, DialError, DialLayer, Proxy, Stream, Upstream, UpstreamTls, Want, drive},
     wire::{Back, SignOn, imap::ImapBack, pop3::Pop3Back, sasl::Credentials, smtp::SmtpBack},
 };
 
@@ -31,9 +31,20 @@ pub struct SignedOn {
 }
 
 /// How one attempt ended short of success.
-enum Failed {
+pub enum Failed {
+    /// The way to the server, or what it says, is none.
     Fault(Fault),
+    /// The server said no.
     Refused(Refusal),
+}
+
+impl Failed {
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Failed::Fault(fault) => fault,
+            Failed::Refused(refusal) => refusal.fault,
+        }
+    }
 }
 
 impl Outbound {
@@ -48,6 +59,27 @@ impl Outbound {
         let result = attempts(self, account, protocol, deadline, stage).await;
         result.map_err(|fault| fault.at(stage.now()))
     }
+
+    fn road(&self) -> Road<'_> {
+        Road {
+            tls: &self.tls,
+            mail_proxy: self.mail_proxy.as_ref(),
+            seen: &self.seen,
+            meter: &self.meter,
+            host: &self.host,
+        }
+    }
+}
+
+/// What it takes to get to a server with a token at hand.
+#[derive(Clone, Copy)]
+pub struct Road<'a> {
+    pub tls: &'a ClientTls,
+    pub mail_proxy: Option<&'a Proxy>,
+    pub seen: &'a Seen,
+    pub meter: &'a Meter,
+    /// The name that we greet upstreams with.
+    pub host: &'a str,
 }
 
 async fn attempts(
@@ -65,8 +97,12 @@ async fn attempts(
     if let Some(fault) = outbound.refusals.recall(&account.address, protocol, signed_in_at) {
         return Err(fault);
     }
-    let refusal = match attempt(outbound, account, protocol, &first, deadline, stage).await {
-        Ok(signed_on) => return Ok(signed_on),
+    let road = outbound.road();
+    let refusal = match road.sign_on(account, protocol, &first, deadline, stage).await {
+        Ok(signed_on) => {
+            keepers.accepted(&account.sign_in, first.generation);
+            return Ok(signed_on);
+        }
         Err(Failed::Fault(fault)) => return Err(fault),
         Err(Failed::Refused(refusal)) => refusal,
     };
@@ -84,8 +120,11 @@ async fn attempts(
             note(fault);
         }
     })?;
-    match attempt(outbound, account, protocol, &second, deadline, stage).await {
-        Ok(signed_on) => Ok(signed_on),
+    match road.sign_on(account, protocol, &second, deadline, stage).await {
+        Ok(signed_on) => {
+            keepers.accepted(&account.sign_in, second.generation);
+            Ok(signed_on)
+        }
         Err(Failed::Fault(fault)) => Err(fault),
         Err(Failed::Refused(refusal)) => {
             if refusal.blames_token {
@@ -103,60 +142,53 @@ async fn within(deadline: Instant, token: impl Future<Output = Result<Bearer, Fa
     timeout_at(deadline, token).await.unwrap_or_else(|_| Err(TOKEN_TIMEOUT.fault()))
 }
 
-async fn attempt(
-    outbound: &Outbound,
-    account: &Account,
-    protocol: Protocol,
-    bearer: &Bearer,
-    deadline: Instant,
-    stage: &StageCell,
-) -> Result<SignedOn, Failed> {
-    let app = &account.sign_in.app;
-    let (upstream, user) = match protocol {
-        Protocol::Smtp => (&app.smtp, &account.smtp_user),
-        Protocol::Imap => (&app.imap, &account.imap_user),
-        Protocol::Pop3 => (&app.pop3, &account.imap_user),
-    };
-    stage.set(Stage::Connecting);
-    let dialled = Instant::now();
-    let stream = net::dial(upstream, outbound.mail_proxy.as_ref(), &outbound.tls, deadline).await;
-    let stream = stream.map_err(|error| Failed::Fault(unreachable(&error)))?;
-    stage.set(Stage::SigningOn);
-    let credentials = Credentials {
-        mechanism: app.sasl,
-        user: user.clone(),
-        token: bearer.token.clone(),
-        host: upstream.host.clone(),
-        port: upstream.port,
-    };
-    let starttls = upstream.tls == UpstreamTls::StartTls;
-    let talk = Talk {
-        outbound,
-        upstream,
-        protocol,
-        deadline,
-        sign_in: &account.sign_in,
-        generation: bearer.generation,
-        dialled,
-    };
-    match protocol {
-        Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, outbound.host.as_str())).await,
-        Protocol::Imap => {
-            let known = outbound.seen.known(account);
-            talk.run(stream, ImapBack::new(credentials, starttls, known)).await
+impl Road<'_> {
+    /// One attempt with this token, and no second one. Cancel safe: dropping it closes what was dialled.
+    pub async fn sign_on(
+        &self,
+        account: &Account,
+        protocol: Protocol,
+        bearer: &Bearer,
+        deadline: Instant,
+        stage: &StageCell,
+    ) -> Result<SignedOn, Failed> {
+        let app = &account.sign_in.app;
+        let (upstream, user) = match protocol {
+            Protocol::Smtp => (&app.smtp, &account.smtp_user),
+            Protocol::Imap => (&app.imap, &account.imap_user),
+            Protocol::Pop3 => (&app.pop3, &account.imap_user),
+        };
+        stage.set(Stage::Connecting);
+        let dialled = Instant::now();
+        let stream = net::dial(upstream, self.mail_proxy, self.tls, deadline).await;
+        let stream = stream.map_err(|error| Failed::Fault(unreachable(&error)))?;
+        stage.set(Stage::SigningOn);
+        let credentials = Credentials {
+            mechanism: app.sasl,
+            user: user.clone(),
+            token: bearer.token.clone(),
+            host: upstream.host.clone(),
+            port: upstream.port,
+        };
+        let starttls = upstream.tls == UpstreamTls::StartTls;
+        let talk = Talk { road: *self, upstream, protocol, deadline, dialled };
+        match protocol {
+            Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, self.host)).await,
+            Protocol::Imap => {
+                let known = self.seen.known(account);
+                talk.run(stream, ImapBack::new(credentials, starttls, known)).await
+            }
+            Protocol::Pop3 => talk.run(stream, Pop3Back::new(credentials, starttls)).await,
         }
-        Protocol::Pop3 => talk.run(stream, Pop3Back::new(credentials, starttls)).await,
     }
 }
 
 /// One conversation with a dialled upstream.
 struct Talk<'a> {
-    outbound: &'a Outbound,
+    road: Road<'a>,
     upstream: &'a Upstream,
     protocol: Protocol,
     deadline: Instant,
-    sign_in: &'a SignIn,
-    generation: u64,
     dialled: Instant,
 }
 
@@ -166,9 +198,9 @@ impl Talk<'_> {
             match drive(&mut stream, &mut back, self.deadline).await {
                 Ok(Want::StartTls) => {
                     let peer = stream.peer();
-                    let upgrade = stream.upgrade_client(&self.outbound.tls, &self.upstream.host, self.deadline).await;
+                    let upgrade = stream.upgrade_client(self.road.tls, &self.upstream.host, self.deadline).await;
                     stream = upgrade.map_err(|fault| {
-                        let proxy = self.outbound.mail_proxy.as_ref();
+                        let proxy = self.road.mail_proxy;
                         Failed::Fault(unreachable(&DialError::from_tls(self.upstream, proxy, peer, &fault)))
                     })?;
                 }
@@ -182,9 +214,8 @@ impl Talk<'_> {
         };
         match ended {
             SignOn::Done { capabilities, initial_response, untagged } => {
-                self.outbound.seen.note(self.protocol, self.upstream, &capabilities, initial_response);
-                self.outbound.meter.signed_on(self.protocol, self.dialled.elapsed());
-                self.outbound.keepers.accepted(self.sign_in, self.generation);
+                self.road.seen.note(self.protocol, self.upstream, &capabilities, initial_response);
+                self.road.meter.signed_on(self.protocol, self.dialled.elapsed());
                 Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })
             }
             SignOn::Refused { text, challenge, early } => {

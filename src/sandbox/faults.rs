@@ -38,6 +38,8 @@ pub struct IdentityFaults {
     pub slow_down: u32,
     /// Polling faster than the interval is answered `slow_down`.
     pub strict_interval: bool,
+    /// Seconds that the provider's clock is ahead, as the Date of its answers has it; below zero: behind.
+    pub clock_ahead: i64,
     /// A public client may not use a client credential or device code ("Allow public client flows" is off).
     pub public_flows_blocked: bool,
 }

@@ -55,7 +55,7 @@ pub use options::{
 };
 pub use presets::{BASIC_DISABLED, CRITERIA, DISABLED_MAILBOX, DISABLED_TENANT, PRESETS, Preset, SECURITY_DEFAULTS};
 pub use tally::{Counts, Load};
-pub use tenant::TENANT_ID;
+pub use tenant::{TENANT_ID, object_id};
 pub use transcript::{Line, Speaker, Transcript};
 
 /// A running sandbox. Dropping it ends it.

@@ -86,10 +86,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "imap-not-connected",
         about: "IMAP signs on, then says \"authenticated but not connected\"",
-        apply: |faults| {
-            let reply = "{tag} BAD User is authenticated but not connected.\r\n* BYE Connection closed. 14";
-            faults.imap.answers.push(Answer::new("*", reply).close());
-        },
+        apply: |faults| faults.imap.answers.push(not_connected()),
     },
     Preset {
         name: "imap-throttled",
@@ -123,6 +120,54 @@ pub const PRESETS: &[Preset] = &[
         name: "no-consent",
         about: "nobody has consented to the application (AADSTS65001)",
         apply: |faults| mishap(faults, MishapKind::Aadsts(65001)),
+    },
+    Preset {
+        name: "sign-in-blocked",
+        about: "Conditional Access blocks the sign-in (AADSTS53003)",
+        apply: |faults| mishap(faults, MishapKind::Aadsts(53003)),
+    },
+    Preset {
+        name: "wrong-tenant",
+        about: "the identity provider knows no such tenant (AADSTS90002)",
+        apply: |faults| mishap(faults, MishapKind::Aadsts(90002)),
+    },
+    Preset {
+        name: "captive-portal",
+        about: "a login page of the network answers in the place of the identity provider",
+        apply: |faults| mishap(faults, MishapKind::Html),
+    },
+    Preset {
+        name: "clock-off",
+        about: "the identity provider's clock and ours differ by ten minutes",
+        apply: |faults| faults.identity.clock_ahead = 600,
+    },
+    Preset {
+        name: "imap-disabled",
+        about: "IMAP is switched off for the mailbox: it signs on and is not connected",
+        apply: |faults| faults.imap.answers.push(not_connected()),
+    },
+    Preset {
+        name: "pop3-disabled",
+        about: "POP3 is switched off for the mailbox",
+        apply: |faults| faults.pop3.refuse_tokens = u32::MAX,
+    },
+    Preset {
+        name: "wrong-service-principal",
+        about: "Exchange does not know the app by the object id that it has",
+        apply: |faults| {
+            faults.smtp.refuse_tokens = u32::MAX;
+            faults.pop3.refuse_tokens = u32::MAX;
+            faults.imap.answers.push(not_connected());
+        },
+    },
+    Preset {
+        name: "send-as-missing",
+        about: "who signs on has no Send As right on the sender (5.2.252)",
+        apply: |faults| {
+            let reply = "554 5.2.252 SendAsDenied; not allowed to send as this sender; STOREDRV.Submission.Exception:\
+                         SendAsDeniedException.MapiExceptionSendAsDenied; Failed to process message [Hostname={host}]";
+            faults.smtp.answers.push(Answer::new(".", reply));
+        },
     },
     Preset {
         name: "identity-throttled",
@@ -165,6 +210,10 @@ pub const BASIC_DISABLED: &str = "535 5.7.139 Authentication unsuccessful, basic
 
 fn smtp_auth(faults: &mut Faults, reply: &str) {
     faults.smtp.answers.push(Answer::new("AUTH", reply));
+}
+
+fn not_connected() -> Answer {
+    Answer::new("*", "{tag} BAD User is authenticated but not connected.\r\n* BYE Connection closed. 14").close()
 }
 
 fn mishap(faults: &mut Faults, kind: MishapKind) {

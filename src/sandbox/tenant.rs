@@ -186,7 +186,12 @@ impl Tenant {
             }
             Holder::App(_) => {
                 put(&mut claims, "idtyp", json!("app"));
-                put(&mut claims, "roles", json!(["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"]));
+                put(&mut claims, "oid", json!(object_id(client_id)));
+                let roles: &[&str] = match is_graph(audience) {
+                    true => &["Mail.Send"],
+                    false => &["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"],
+                };
+                put(&mut claims, "roles", json!(roles));
             }
         }
         let head = URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"HS256"}"#);
@@ -201,6 +206,11 @@ impl Tenant {
         let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, body.as_bytes()));
         format!("{body}.{signature}")
     }
+}
+
+/// Of the enterprise application of this app, which is another id than the app's.
+pub fn object_id(client_id: &str) -> String {
+    format!("0b1ec7{}", client_id.get(6..).unwrap_or_default())
 }
 
 fn is_one_of<'a>(address: &str, mut all: impl Iterator<Item = &'a String>) -> bool {

@@ -6,15 +6,15 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
-use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, record::who, relay::Relay};
+use super::{Doorway, Gate, attend::left, destination::Destination, parting, proxy, record::who, relay::Relay, stranger::{trouble_of, trouble_of_tls}};
 use crate::{
     account::Admitted,
     base::{Claim, Fault, Protocol, Stage, printable},
-    catalog::own::AUTHENTICATION_REQUIRED,
-    meter::{Contact, Entry, Outcome},
+    catalog::{self, doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
+    meter::{Answer, Contact, Entry, Outcome},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn},
-    wire::{Front, Knock, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
+    wire::{Front, Knock, Protection, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
 /// Waiting for the client before it is signed on, TLS and all; our own work in between does not count.
@@ -170,6 +170,10 @@ impl<'a> Door<'a> {
                         continue;
                     }
                     Ok(Want::Event(Knock::Bye)) => {
+                        // Where a login is offered behind STARTTLS alone, this one saw none.
+                        if self.doorway.protection(&client) == Protection::Required {
+                            self.trouble(CLIENT_WITHOUT_STARTTLS);
+                        }
                         linger(&mut client).await;
                         return None;
                     }
@@ -193,11 +197,13 @@ impl<'a> Door<'a> {
                 };
                 match signed_on {
                     Ok((admitted, beyond)) => {
+                        self.note(asked.as_ref(), Answer::Id("accepted"));
                         let contact = self.contact(&client, asked.map(|(_, mechanism)| mechanism));
                         self.gate.meter.clients.came(&who(&admitted), contact);
                         return Box::pin(self.welcome(client, front, admitted, beyond, knocked)).await;
                     }
                     Err((admitted, fault)) => {
+                        self.note(asked.as_ref(), Answer::Id(fault.id));
                         self.refused(admitted.as_ref(), &fault, knocked);
                         self.turned_away(&client, admitted, asked, &fault);
                         front.refuse(&fault);
@@ -328,9 +334,21 @@ impl<'a> Door<'a> {
             Ok(client) => Some(client),
             Err(error) => {
                 info!(session = self.entry.id(), peer = %self.peer.address, %error, "TLS handshake failed");
+                trouble_of_tls(&error).into_iter().for_each(|entry| self.trouble(entry));
                 None
             }
         }
+    }
+
+    /// How it logged in, without who and with what.
+    fn note(&self, asked: Option<&(String, &'static str)>, answer: Answer) {
+        let verb = asked.map_or("none", |(_, mechanism)| mechanism);
+        self.gate.meter.verbs.note(self.entry.id(), self.doorway.protocol, self.entry.stage(), verb, answer);
+    }
+
+    /// Of a client that did not get as far as a login.
+    fn trouble(&self, entry: &catalog::Entry) {
+        self.gate.meter.fault(self.doorway.protocol, "", &entry.fault().at(self.entry.stage()));
     }
 
     fn refused(&self, admitted: Option<&Admitted>, fault: &Fault, knocked: Instant) {
@@ -369,7 +387,10 @@ impl<'a> Door<'a> {
         match broken {
             Broken::Closed => debug!(session, peer = %self.peer.address, %stage, "client left"),
             broken => {
-                info!(session, peer = %self.peer.address, protocol = %self.doorway.protocol, %stage, "client dropped: {broken}")
+                info!(session, peer = %self.peer.address, protocol = %self.doorway.protocol, %stage, "client dropped: {broken}");
+                if let Broken::Violation(violation) = broken {
+                    trouble_of(violation).into_iter().for_each(|entry| self.trouble(entry));
+                }
             }
         }
         match broken {

@@ -18,7 +18,9 @@ mod relay;
 mod rights;
 mod sink;
 mod spooled;
+mod stranger;
 mod transaction;
 
 pub use admit::serve;
 pub use gate::{Doorway, Gate};
+pub use stranger::trouble_of_tls;

@@ -21,9 +21,9 @@ use super::{
 };
 use crate::{
     account::Admitted,
-    base::Stage,
+    base::{Protocol, Stage},
     catalog::own::UPSTREAM_LOST,
-    meter::Entry,
+    meter::{Answer, Entry},
     net::{Stream, read_some, write},
     outbound::{Connection, Lost, ehlo},
     wire::{
@@ -54,6 +54,8 @@ pub(super) struct Relay<'a> {
     /// DATA was refused, and the client may not have waited for that.
     body_may_follow: bool,
     said_goodbye: bool,
+    /// Of the command that is answered next.
+    verb: &'static str,
 }
 
 /// Whether the client's connection goes on.
@@ -96,6 +98,7 @@ impl<'a> Relay<'a> {
             has_sent: false,
             body_may_follow: false,
             said_goodbye: false,
+            verb: "none",
         }
     }
 
@@ -186,6 +189,7 @@ impl<'a> Relay<'a> {
 
     async fn command(&mut self, command: Command) -> Result<Next, Left> {
         self.body_may_follow = false;
+        self.verb = command.verb();
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
             Command::Mail(mail) => Box::pin(self.mail(mail)).await.inspect(|reply| record::refusal(self, reply))?,
@@ -282,6 +286,8 @@ impl<'a> Relay<'a> {
     }
 
     pub(super) async fn say(&mut self, reply: &Reply) -> Next {
+        let (id, stage) = (self.entry.id(), self.entry.stage());
+        self.gate.meter.verbs.note(id, Protocol::Smtp, stage, self.verb, Answer::Code(reply.code));
         match write(&mut self.client, &reply.to_wire()).await {
             Ok(()) => Next::Goes,
             Err(_) => Next::Ends,

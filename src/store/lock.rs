@@ -41,6 +41,23 @@ impl Lock {
     }
 }
 
+/// Who works on a store, as far as its file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    pub process: Option<u32>,
+}
+
+/// The daemon that runs on this store now, if one does. Nothing is made or changed.
+pub fn holder(settings: &Settings) -> Option<Holder> {
+    let database = settings.url.strip_prefix("sqlite://")?;
+    let file = File::open(beside(Path::new(database))).ok()?;
+    // A shared lock, given back at once: nobody but a daemon that starts in this moment would meet it.
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(Holder { process: holder_in(file) }),
+        _ => None,
+    }
+}
+
 /// Links are followed, so that two names of one database have one lock.
 fn beside(database: &Path) -> PathBuf {
     let mut name: OsString = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()).into();
@@ -98,7 +115,9 @@ mod tests {
         let text = Lock::take(&settings(dir.path())).unwrap_err().to_string();
         let holder = format!("process {}", std::process::id());
         assert!(text.contains(&holder) && text.contains(&file.display().to_string()), "{text}");
+        assert_eq!(super::holder(&settings(dir.path())), Some(Holder { process: Some(std::process::id()) }));
         drop(first);
+        assert_eq!(super::holder(&settings(dir.path())), None, "its file alone says nothing");
         assert!(Lock::take(&settings(dir.path())).is_ok());
     }
 

@@ -21,7 +21,7 @@ mod unlock;
 
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
-pub use lock::Lock;
+pub use lock::{Holder, Lock, holder};
 pub use queue::{
     Ended, EndedRecipient, NewMessage, Outline, QueueFilter, QueuedMessage, QueuedRecipient, RecipientState,
 };

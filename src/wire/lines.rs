@@ -115,6 +115,9 @@ pub fn looks_like_tls(input: &[u8]) -> bool {
     matches!(input, [0x16, 0x03, ..] | [0x16])
 }
 
+/// As [`other_tongue`] names it.
+pub const TLS: &str = "TLS";
+
 /// The name of another protocol that a client speaks to us, if it does: it has TLS turned on, or is a web browser,
 /// which may have been sent here to say something in another's name.
 pub fn other_tongue(input: &[u8]) -> Option<&'static str> {
@@ -122,7 +125,7 @@ pub fn other_tongue(input: &[u8]) -> Option<&'static str> {
         [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
     // One byte alone decides nothing here: it would depend on how the input is cut.
     if input.len() > 1 && looks_like_tls(input) {
-        return Some("TLS");
+        return Some(TLS);
     }
     if !METHODS.contains(&first_word(input.get(..8).unwrap_or(input)).0) {
         return None;

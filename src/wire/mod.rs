@@ -43,11 +43,19 @@ pub struct Violation {
     pub what: Cow<'static, str>,
     /// Last words in the peer's own dialect, where it is to get any.
     pub farewell: Option<Bytes>,
+    /// TLS came where plain text was due.
+    pub is_tls: bool,
 }
 
 impl Violation {
     pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), farewell: None }
+        Self { what: what.into(), farewell: None, is_tls: false }
+    }
+
+    /// The peer speaks this protocol in the place of the one that was due.
+    pub fn speaks(mut self, tongue: &str) -> Self {
+        self.is_tls = tongue == lines::TLS;
+        self
     }
 
     pub fn farewell(mut self, bytes: impl Into<Bytes>) -> Self {

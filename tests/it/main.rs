@@ -23,6 +23,7 @@ mod console;
 mod detour;
 mod devices;
 mod disk;
+mod doctor;
 mod explained;
 mod first_message;
 mod governor;

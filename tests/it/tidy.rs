@@ -21,6 +21,7 @@ const ROWS: &[&[&str]] = &[
     &["console"],
     &["config"],
     &["daemon"],
+    &["doctor"],
     &["sandbox"],
     &["cli"],
 ];
@@ -54,10 +55,12 @@ const EXPOSE: &[&str] = &[
     "src/config/show.rs",                  // the program that tells, without its arguments
     "src/console/access.rs",               // compares the token of a visitor
     "src/console/account_page.rs",         // a local password that was just made, shown once
+    "src/console/client.rs",               // the token of the console, in the request
     "src/console/look.rs",                 // the word that a visit's forms carry
     "src/console/sign_ins.rs",             // the redirected address that a person pastes
     "src/daemon/notify/command.rs",        // the arguments of the program that tells
     "src/daemon/notify/webhook.rs",        // the address of a webhook
+    "src/doctor/claims.rs",                // what an access token says
     "src/net/detour/connect.rs",           // login at a proxy
     "src/net/detour/proxy.rs",             // the URL of a proxy
     "src/net/detour/socks5.rs",            // login at a proxy

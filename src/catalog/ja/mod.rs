@@ -3,6 +3,7 @@
 //! Never on the wire: a reply is ASCII, and English. What stands between backticks (commands, keys, addresses) is the
 //! same as in English. An id without a row here would be told in English; the tests refuse that.
 
+mod doctor;
 mod graph;
 mod own;
 mod rights;
@@ -17,7 +18,7 @@ type Row = (&'static str, &'static str, &'static str);
 
 fn rows() -> impl Iterator<Item = &'static Row> {
     let all = own::ROWS.iter().chain(token::ROWS).chain(sign_on::ROWS).chain(rights::ROWS);
-    all.chain(graph::ROWS)
+    all.chain(graph::ROWS).chain(doctor::ROWS)
 }
 
 pub(super) fn words(id: &str) -> Option<Words> {

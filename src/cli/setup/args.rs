@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::{Flow, SheetLang};
+use crate::{base::Lang, cli::args::Flow};
 
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Examples:\n  gatepost setup                              (asks)\n  \
@@ -81,9 +81,9 @@ pub struct SetupArgs {
     /// Sends no test message
     #[arg(long)]
     pub no_send: bool,
-    /// Language [default: that of the environment]
-    #[arg(long, value_enum)]
-    pub lang: Option<SheetLang>,
+    /// Language: en or ja [default: that of the locale]
+    #[arg(long, value_name = "LANG", value_parser = crate::cli::lang::parse)]
+    pub lang: Option<Lang>,
     /// Asks this host, on loopback, in the place of all others; for tests against the sandbox
     #[arg(long, value_name = "URL", hide = true)]
     pub discovery: Option<url::Url>,

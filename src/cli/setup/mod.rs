@@ -36,8 +36,8 @@ use self::{
     words::{Closing, Say, Step, Trouble},
 };
 use super::{
-    args::{LoginArgs, SheetLang},
-    config as configuration, login,
+    args::LoginArgs,
+    config as configuration, doctor, lang, login,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     state::{State, block_on},
     terminal,
@@ -46,28 +46,16 @@ use crate::{
     account::{self, Account, local_password},
     base::{Lang, Protocol, Secret},
     config::{self, Config},
+    doctor::Scope,
     oauth::sign_in,
 };
 
 pub fn run(named: Option<&Path>, args: &SetupArgs) -> Outcome {
-    let lang = language(args.lang);
+    let lang = lang::chosen(args.lang);
     let mut person = AtTerminal;
     let asks = io::stdin().is_terminal() && !args.password_stdin;
     let person: Option<&mut dyn Person> = if asks { Some(&mut person) } else { None };
     Setup::new(named, args, lang, Questions::new(lang, person)).and_then(Setup::run)
-}
-
-/// What was asked for, else the language of the environment.
-fn language(asked: Option<SheetLang>) -> Lang {
-    let of_environment = || {
-        let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set).filter(|value| value.starts_with("ja"))
-    };
-    match asked {
-        Some(SheetLang::En) => Lang::En,
-        Some(SheetLang::Ja) => Lang::Ja,
-        None => of_environment().map_or(Lang::En, |_| Lang::Ja),
-    }
 }
 
 struct Setup<'a> {
@@ -153,10 +141,14 @@ impl<'a> Setup<'a> {
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
         self.signed_in(&account)?;
-        examine_now(&config, lang)?;
+        let is_well = self.examined(&config, account)?;
         let tried = self.tried(&config, &wanted, &passwords);
-        self.close(&config, &wanted, &passwords, tried.is_ok())?;
-        tried
+        self.close(&config, &wanted, &passwords, tried.is_ok() && is_well)?;
+        match is_well {
+            true => tried,
+            // The doctor said it in full, and mail that flows does not unsay it.
+            false => tried.and(Err(Trouble::NotWell.failure(lang))),
+        }
     }
 
     /// Writes what is not there yet.
@@ -265,6 +257,13 @@ impl<'a> Setup<'a> {
         })
     }
 
+    /// Lets the doctor look at everything that this account needs; whether all is well.
+    fn examined(&self, config: &Config, account: Arc<Account>) -> Result<bool, Failure> {
+        note(&Step::Checks.text(self.lang));
+        let scope = Scope { account: Some(account), ..Scope::all(&self.place.path, self.lang) };
+        doctor::look(config, &scope)
+    }
+
     /// Opens each mailbox and sends from each: the first to itself or `--to`, the others likewise.
     fn tried(&self, config: &Config, wanted: &[String], passwords: &Passwords) -> Outcome {
         let lang = self.lang;
@@ -352,11 +351,6 @@ impl<'a> Setup<'a> {
             false => format!(" --config {}", self.place.shown()),
         }
     }
-}
-
-/// SEAM: the doctor looks here, between the sign-in and the test message (`doctor::examine`).
-fn examine_now(_: &Config, _: Lang) -> Outcome {
-    Ok(())
 }
 
 fn account_of(config: &Config, address: &str) -> Option<Arc<Account>> {

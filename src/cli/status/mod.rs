@@ -5,12 +5,20 @@ mod table;
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::{
     args::StatusArgs,
     config, console_api,
     outcome::{Failure, Outcome},
     terminal,
 };
+use crate::config::Config;
+
+/// What configuration and store know by themselves.
+pub fn without_daemon(config: &Config) -> Value {
+    asleep::status(config)
+}
 
 pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let (config, _) = config::load(named)?;

@@ -158,7 +158,7 @@ impl Machine for Socks5 {
 }
 
 /// No violation: more has to come first.
-const SHORT: Violation = Violation { what: std::borrow::Cow::Borrowed(""), farewell: None };
+const SHORT: Violation = Violation { what: std::borrow::Cow::Borrowed(""), farewell: None, is_tls: false };
 
 fn take<const N: usize>(heard: &BytesMut) -> Result<[u8; N], Violation> {
     heard.first_chunk().copied().ok_or(SHORT)

@@ -133,7 +133,8 @@ impl Keeper {
     }
 
     fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {
-        let failure = row.failure.as_ref().filter(|failure| failure.app == self.fingerprint)?;
+        let counts = |failure: &&Failure| failure.app == self.fingerprint && !self.means.asks_afresh;
+        let failure = row.failure.as_ref().filter(counts)?;
         let entry = crate::catalog::find(&failure.id)?;
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());

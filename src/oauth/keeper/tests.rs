@@ -18,7 +18,7 @@ async fn keeper() -> (Keeper, tempfile::TempDir) {
     let (counter, desk) = Counter::new(SignInState::new(&sign_in), clock.clone());
     let store = Arc::new(open(dir.path()).await);
     let changes = Arc::new(watch::Sender::new(0));
-    let means = Means { store, http: http(), clock, meter: Meter::new(), changes };
+    let means = Means { store, http: http(), clock, meter: Meter::new(), changes, asks_afresh: false };
     let (graph, graph_desk) = counter.beside();
     let counters = [(Arc::new(counter), desk), (Arc::new(graph), graph_desk)];
     (Keeper::new(sign_in, means, counters, String::new(), Duration::ZERO, CancellationToken::new()), dir)

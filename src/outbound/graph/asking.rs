@@ -197,7 +197,7 @@ pub fn unreadable(error: &std::io::Error) -> Trouble {
 }
 
 /// `/me` where the mailbox is that of whoever signed in, since any name of theirs will do there.
-fn mailbox(account: &Account, access: &GraphAccess) -> Url {
+pub fn mailbox(account: &Account, access: &GraphAccess) -> Url {
     let sign_in = &account.sign_in;
     let is_own = !sign_in.app.grant.is_app_only() && sign_in.identity.eq_ignore_ascii_case(&account.smtp_user);
     match is_own {

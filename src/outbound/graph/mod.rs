@@ -38,6 +38,7 @@ use crate::{
     wire::smtp::{Reply, reply::mail_refusal},
 };
 
+pub use asking::mailbox as url_of_mailbox;
 pub use seats::Seats;
 
 /// Of MIME in one request. Graph's limit is "4 MB" of base64, which is this much by the smaller reading.

@@ -2,7 +2,7 @@
 //!
 //! Behaviour and limits follow Microsoft's Graph documentation and what relays published about it; the comments name
 //! them. It checks the token's audience and permission, takes recipients from headers alone, and delivers into the
-//! mailboxes of the sandbox. It reads nothing back: there is no GET.
+//! mailboxes of the sandbox. It reads no message back; the profile of a mailbox is the only GET.
 
 mod drafts;
 pub(super) mod faults;
@@ -17,14 +17,15 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Json, Router,
     body::Body,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::{delete, post, put},
+    routing::{delete, get, post, put},
 };
 use bytes::Bytes;
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
@@ -184,9 +185,21 @@ impl Graph {
     }
 }
 
+/// Of the directory, which the right to send does not open.
+async fn profile(State(graph): State<Arc<Graph>>, Path(named): Path<Named>, headers: HeaderMap) -> Response {
+    let visit = graph.admit("", &named, &headers, "User.Read").await;
+    let hidden = |problem: Problem| match problem.is_denied() && graph.world.faults.now().graph.mishap.is_none() {
+        true => Problem::new(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
+        false => problem,
+    };
+    let shown = |visit: Visit| Json(json!({ "mail": visit.mailbox.address })).into_response();
+    graph.answer(visit.map(shown).map_err(hidden))
+}
+
 pub(super) fn routes(graph: Arc<Graph>) -> Router {
     let of_mailbox = || {
         Router::new()
+            .route("/", get(profile))
             .route("/sendMail", post(send_mail::send_mail))
             .route("/messages", post(drafts::create))
             .route("/messages/{message}", delete(drafts::discard))

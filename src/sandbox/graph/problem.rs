@@ -35,6 +35,10 @@ impl Problem {
         Self::new(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
     }
 
+    pub fn is_denied(&self) -> bool {
+        self.code == "ErrorAccessDenied"
+    }
+
     pub fn throttled(text: &str, seconds: u64) -> Self {
         Self::new(429, "ApplicationThrottled", text).after(Some(seconds))
     }

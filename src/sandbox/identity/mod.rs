@@ -24,15 +24,18 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::HeaderMap,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 use url::form_urlencoded;
 
 use super::{
+    faults::{Mishap, MishapKind},
     exchange::World,
     options::{DOMAIN, Options, PUBLIC_CLIENT},
     tenant::{self, Holder, TENANT_ID, random},
@@ -157,8 +160,9 @@ pub(super) async fn serve(identity: Arc<Identity>, graph: Router, listener: TcpL
         .route("/sandbox/rehearse", post(rehearsal::rehearse))
         .route("/sandbox/counts", get(rehearsal::counts))
         .route("/sandbox/transcript", get(rehearsal::transcript))
-        .with_state(identity)
-        .merge(graph);
+        .with_state(identity.clone())
+        .merge(graph)
+        .layer(middleware::from_fn_with_state(identity, dated));
     // The sandbox holds no real secret, so that an answer cut off at its end harms nobody.
     tokio::select! {
         _ended = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()) => {}
@@ -166,7 +170,24 @@ pub(super) async fn serve(identity: Arc<Identity>, graph: Router, listener: TcpL
     }
 }
 
-async fn discovery(State(identity): Shared, Path(tenant): Path<String>) -> Result<Json<Value>, Refused> {
+/// The Date of an answer by the provider's own clock, which may be wrong.
+async fn dated(State(identity): Shared, request: Request, next: Next) -> Response {
+    let ahead = identity.world.faults.read(|faults| faults.identity.clock_ahead);
+    let mut response = next.run(request).await;
+    let time = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(ahead)).unwrap_or_default();
+    if ahead != 0
+        && let Ok(date) = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string().parse()
+    {
+        response.headers_mut().insert("date", date);
+    }
+    response
+}
+
+async fn discovery(State(identity): Shared, Path(tenant): Path<String>) -> Result<Response, Refused> {
+    let portal = |mishap: &Mishap| mishap.kind == MishapKind::Html;
+    if identity.world.faults.read(|faults| faults.identity.mishap.as_ref().is_some_and(portal)) {
+        return Ok(token::portal());
+    }
     known_tenant(&tenant)?;
     let base = format!("{}/{tenant}", identity.origin);
     Ok(Json(json!({
@@ -183,7 +204,8 @@ async fn discovery(State(identity): Shared, Path(tenant): Path<String>) -> Resul
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "private_key_jwt"],
         "cloud_instance_name": "sandbox", "tenant_region_scope": "WW",
-    })))
+    }))
+    .into_response())
 }
 
 /// Names under which the tenant is addressed; `common` and its kin stand for any tenant.

@@ -70,8 +70,7 @@ pub async fn upset<E: IntoResponse>(
         Some(MishapKind::Aadsts(code)) => return Refused::new(*code).into_response(),
         Some(MishapKind::Status { status, retry_after }) => return bare(*status, *retry_after),
         Some(MishapKind::Html) => {
-            return Html("<!doctype html><title>Welcome to Hotel WiFi</title><h1>Log in to browse</h1>")
-                .into_response();
+            return portal();
         }
         Some(MishapKind::Hang) => {
             identity.world.stop.cancelled().await;
@@ -104,6 +103,11 @@ pub async fn upset<E: IntoResponse>(
         _ => {}
     }
     ([(header::CACHE_CONTROL, "no-store, no-cache"), (header::PRAGMA, "no-cache")], Json(value)).into_response()
+}
+
+/// What a captive portal answers in the place of anybody.
+pub fn portal() -> Response {
+    Html("<!doctype html><title>Welcome to Hotel WiFi</title><h1>Log in to browse</h1>").into_response()
 }
 
 fn bare(status: u16, retry_after: Option<u64>) -> Response {

@@ -179,7 +179,7 @@ impl ImapFront {
     /// Takes what there is of input; `None` when more is needed.
     fn input(&mut self) -> Result<Option<Option<Knock>>, Violation> {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::new(format!("{tongue} on a plain IMAP connection"))
+            return Err(Violation::new(format!("{tongue} on a plain IMAP connection")).speaks(tongue)
                 .farewell(format!("* BYE This port speaks plain IMAP, not {tongue}\r\n")));
         }
         if let State::Sasl { .. } = self.state {

@@ -176,7 +176,7 @@ impl Pop3Front {
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::new(format!("{tongue} on a plain POP3 connection"))
+            return Err(Violation::new(format!("{tongue} on a plain POP3 connection")).speaks(tongue)
                 .farewell(format!("-ERR This port speaks plain POP3, not {tongue}\r\n")));
         }
         self.lines.cut().map_err(|long| {

@@ -121,6 +121,24 @@ impl Rcpt {
 }
 
 impl Command {
+    /// Its verb alone.
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Ehlo(_) => "EHLO",
+            Self::Helo(_) => "HELO",
+            Self::Auth { .. } => "AUTH",
+            Self::StartTls => "STARTTLS",
+            Self::Mail(_) => "MAIL",
+            Self::Rcpt(_) => "RCPT",
+            Self::Data => "DATA",
+            Self::Rset => "RSET",
+            Self::Noop => "NOOP",
+            Self::Vrfy => "VRFY",
+            Self::Help => "HELP",
+            Self::Quit => "QUIT",
+        }
+    }
+
     /// Understands one line; the error is the reply that tells the client what was wrong with it.
     pub fn parse(line: &[u8]) -> Result<Self, Reply> {
         // White space at the end is nothing (RFC 5321 4.1.1); a TAB anywhere else is a control byte like any other.

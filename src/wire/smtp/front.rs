@@ -197,7 +197,7 @@ impl SmtpFront {
 
     fn line(&mut self) -> Result<Option<BytesMut>, Violation> {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::new(format!("{tongue} on a plain SMTP connection"))
+            return Err(Violation::new(format!("{tongue} on a plain SMTP connection")).speaks(tongue)
                 .farewell(format!("554 5.5.1 This port speaks plain SMTP, not {tongue}\r\n")));
         }
         let sasl = matches!(self.state, State::Sasl(_));

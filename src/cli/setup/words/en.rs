@@ -214,6 +214,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::ReloadIt { process } => {
             (format!("the daemon that runs (process {process}) does not know the new accounts yet"), "systemctl reload gatepost (or send it SIGHUP), then run setup again".into())
         }
+        Trouble::NotWell => (
+            "a check failed".into(),
+            "the next step stands above; then: gatepost doctor, or setup again".into(),
+        ),
         Trouble::TrialFailed => (
             "not every mailbox works yet".into(),
             "what is missing stands above; the configuration stays, and setup can be run again".into(),

@@ -260,6 +260,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             format!("動作中のデーモン (プロセス {process}) は新しいアカウントをまだ知りません"),
             "systemctl reload gatepost (または SIGHUP) のあと、もう一度 setup を実行してください".into(),
         ),
+        Trouble::NotWell => (
+            "点検で問題が見つかりました".into(),
+            "次の手順は上に示しました。そのあと gatepost doctor、またはもう一度 setup を実行してください".into(),
+        ),
         Trouble::TrialFailed => (
             "まだ動かないメールボックスがあります".into(),
             "足りないものは上に示しました。設定は残ります。setup は何度でも実行できます".into(),

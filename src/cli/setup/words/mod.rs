@@ -275,6 +275,7 @@ pub enum Trouble {
     NoSmtpListener,
     ReloadIt { process: u32 },
     TrialFailed,
+    NotWell,
 }
 
 impl Trouble {

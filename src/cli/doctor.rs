@@ -1,0 +1,156 @@
+//! `gatepost doctor`: looks at every layer, tells what fails first and what to do; makes the support bundle.
+
+use std::{
+    io::{IsTerminal, Write, stderr},
+    path::Path,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use super::{
+    args::DoctorArgs,
+    lang,
+    outcome::{CONFIG_REFUSED, Failure, Outcome},
+    state::{account_in, block_on},
+    status, terminal,
+};
+use crate::{
+    base::{Lang, printable_json},
+    config::{self, Config, Problems, Surroundings},
+    doctor::{self, Check, Marks, Report, Scope, bundle},
+};
+
+/// On a terminal, how long it has been silent.
+const TICK: Duration = Duration::from_secs(1);
+
+pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
+    let lang = lang::chosen(args.lang);
+    let view = View { json: args.json, marks: if lang::is_utf8() { Marks::Signs } else { Marks::Ascii }, lang };
+    let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
+    let loaded = config::locate(named, &here).and_then(|file| Ok((config::load(&file)?, file)));
+    let ((config, warnings), file) = match loaded {
+        Ok(loaded) => loaded,
+        Err(problems) => return refused(&view, &problems),
+    };
+    let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
+    if let Some(bundle) = &args.bundle
+        && bundle.exists()
+    {
+        let text = format!("{} is there already", bundle.display());
+        return Err(Failure::new(text, "name a file that is not there: nothing is overwritten"));
+    }
+    let scope = Scope {
+        file,
+        warnings: warnings.problems,
+        account,
+        offline: args.offline,
+        send_to: args.send.clone(),
+        lang,
+    };
+    let report = block_on(async { Ok(watched(&config, &scope, &view).await) })?;
+    view.end(&report)?;
+    if let Some(bundle) = &args.bundle {
+        make_bundle(bundle, &config, &report, &view)?;
+    }
+    if report.ok { Ok(()) } else { Err(Failure::silent(1)) }
+}
+
+/// For a command that goes on behind it: whether all is well.
+pub(super) fn look(config: &Config, scope: &Scope) -> Result<bool, Failure> {
+    let marks = if lang::is_utf8() { Marks::Signs } else { Marks::Ascii };
+    let view = View { json: false, marks, lang: scope.lang };
+    let report = block_on(async { Ok(watched(config, scope, &view).await) })?;
+    view.end(&report)?;
+    Ok(report.ok)
+}
+
+fn refused(view: &View, problems: &Problems) -> Outcome {
+    let report = doctor::refused(problems, view.lang);
+    report.checks.iter().for_each(|check| view.check(check));
+    view.end(&report)?;
+    Err(Failure::silent(CONFIG_REFUSED))
+}
+
+fn make_bundle(file: &Path, config: &Config, report: &Report, view: &View) -> Outcome {
+    let text: String = report.checks.iter().map(|check| doctor::line(check, view.marks)).collect();
+    let text = format!("{text}\n{}", doctor::explanation(report, view.lang));
+    let parts = block_on(async { Ok(bundle::gather(config, report, &text).await) })?;
+    let parts = parts.with_status(|| status::without_daemon(config));
+    let written = bundle::write(file, &parts);
+    written.map_err(|error| {
+        Failure::new(format!("{}: {error}", file.display()), "name a file in a directory that you may write to")
+    })?;
+    terminal::note(&format!("{}: {}", file.display(), parts.names().join(", ")));
+    Ok(())
+}
+
+/// How it is told.
+struct View {
+    json: bool,
+    marks: Marks,
+    lang: Lang,
+}
+
+impl View {
+    fn check(&self, check: &Check) {
+        if !self.json {
+            // A reader that went away is no failure.
+            let _ = terminal::print(&doctor::line(check, self.marks));
+        }
+    }
+
+    fn end(&self, report: &Report) -> Outcome {
+        let text = match self.json {
+            true => {
+                let json = serde_json::to_string_pretty(report);
+                let json = json.map_err(|error| Failure::new(format!("JSON: {error}"), "report this"))?;
+                format!("{}\n", printable_json(&json))
+            }
+            false => format!("\n{}{}", doctor::explanation(report, self.lang), doctor::summary(report, self.lang)),
+        };
+        terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+    }
+}
+
+/// Each line as soon as it is known; while there is none, a terminal shows that something goes on.
+async fn watched(config: &Config, scope: &Scope, view: &View) -> Report {
+    let progress = Progress { is_on: stderr().is_terminal(), shown: AtomicBool::new(false) };
+    let began = Instant::now();
+    let mut on_check = |check: &Check| {
+        progress.clear();
+        view.check(check);
+    };
+    let mut examined = pin!(doctor::examine(config, scope, &mut on_check));
+    loop {
+        tokio::select! {
+            report = &mut examined => {
+                progress.clear();
+                return report;
+            }
+            () = tokio::time::sleep(TICK) => progress.tick(began.elapsed()),
+        }
+    }
+}
+
+/// One line on stderr that goes away again.
+struct Progress {
+    is_on: bool,
+    shown: AtomicBool,
+}
+
+impl Progress {
+    fn tick(&self, elapsed: Duration) {
+        if self.is_on {
+            self.shown.store(true, Ordering::Relaxed);
+            // Nobody is left to tell if stderr is closed.
+            let _ = write!(stderr(), "\r... {} s", elapsed.as_secs());
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown.swap(false, Ordering::Relaxed) {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Asks the console of a running daemon on this machine, for commands beside it: plain HTTP, no proxy, bounded.
+
+use std::{net::SocketAddr, time::Duration};
+
+use reqwest::{Client, Method, StatusCode, redirect::Policy};
+
+use crate::base::Secret;
+
+/// The daemon answers from memory.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// The body at `path`; `Ok(None)`: the daemon answered that there is no such thing. `token`: see `token_file`.
+pub async fn ask(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    token: Option<&Secret>,
+) -> Result<Option<Vec<u8>>, String> {
+    let answer = tokio::time::timeout(PATIENCE, fetch(address, method, path, token)).await;
+    answer.unwrap_or_else(|_| Err(format!("no answer from {address} within {} s", PATIENCE.as_secs())))
+}
+
+async fn fetch(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    token: Option<&Secret>,
+) -> Result<Option<Vec<u8>>, String> {
+    let client = Client::builder().no_proxy().redirect(Policy::none()).build().map_err(|e| e.to_string())?;
+    let mut request = client.request(method, format!("http://{address}{path}"));
+    if let Some(token) = token {
+        request = request.bearer_auth(token.expose());
+    }
+    let mut reply = request.send().await.map_err(|e| format!("{address}: {}", root_cause(&e)))?;
+    if reply.status() == StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
+    if !reply.status().is_success() {
+        return Err(format!("{address} answered {}", reply.status()));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(|e| e.to_string())? {
+        if body.len() + chunk.len() > MOST_BYTES {
+            return Err(format!("{address} answered more than {MOST_BYTES} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,173 @@
+//! A report for people: a line for each check, and the first failing layer in full.
+
+use super::{
+    report::{Check, Explained, Outcome, Report},
+    words::{Frame, frame},
+};
+use crate::{base::Lang, catalog};
+
+/// Columns of a terminal, as far as can be told without asking it.
+const LAYER: usize = 8;
+const TITLE: usize = 28;
+const WRAP: usize = 100;
+
+/// How the outcome is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    Signs,
+    /// For who does not read UTF-8.
+    Ascii,
+}
+
+impl Marks {
+    const fn of(self, outcome: Outcome) -> &'static str {
+        match (self, outcome) {
+            (Marks::Signs, Outcome::Pass) => "✓",
+            (Marks::Signs, Outcome::Fail) => "✗",
+            (Marks::Signs, Outcome::Skipped) => "–",
+            (Marks::Ascii, Outcome::Pass) => "ok  ",
+            (Marks::Ascii, Outcome::Fail) => "FAIL",
+            (Marks::Ascii, Outcome::Skipped) => "-   ",
+        }
+    }
+}
+
+/// One line, or several where the detail has several.
+pub fn line(check: &Check, marks: Marks) -> String {
+    let mark = marks.of(check.outcome);
+    let about = [check.account.as_deref(), check.target.as_deref()];
+    let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let mut detail = check.detail.lines();
+    let first = detail.next().unwrap_or_default();
+    let said = [about.as_str(), first].iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join(": ");
+    let mut text = format!("{mark} {} {} {said}", padded(check.layer.as_str(), LAYER), padded(&check.title, TITLE));
+    text.truncate(text.trim_end().len());
+    for more in detail {
+        text.push_str(&format!("\n      {more}"));
+    }
+    text.push('\n');
+    text
+}
+
+/// The first failing layer; empty where nothing fails.
+pub fn explanation(report: &Report, lang: Lang) -> String {
+    let Some(check) = report.failure() else { return String::new() };
+    let frame = frame(lang);
+    let about = [check.account.as_deref(), check.target.as_deref()];
+    let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let mut text = format!("{}: {}, {}", frame.fails, check.layer.as_str(), check.title);
+    if !about.is_empty() {
+        text.push_str(&format!(" ({about})"));
+    }
+    text.push('\n');
+    if let Some(fault) = &check.fault {
+        text.push_str(&fault_in_full(fault, &frame, lang));
+    }
+    text
+}
+
+fn fault_in_full(fault: &Explained, frame: &Frame, lang: Lang) -> String {
+    let mut text = format!("  [{}]\n", fault.id);
+    let mut part = |heading: &str, body: &str| {
+        text.push_str(&format!("\n  {heading}\n"));
+        for line in wrapped(body) {
+            text.push_str(&format!("    {line}\n"));
+        }
+    };
+    if let Some(said) = &fault.said {
+        part(frame.said, said);
+    }
+    part(frame.cause, &fault.cause);
+    let turn = catalog::owner(fault.owner, lang);
+    match fault.passes_by_itself {
+        true => part(frame.turn, &format!("{turn}. {}", frame.passes)),
+        false => part(frame.turn, turn),
+    }
+    part(frame.next, &fault.next);
+    for command in &fault.commands {
+        text.push_str(&format!("\n      {command}"));
+    }
+    if !fault.commands.is_empty() {
+        text.push('\n');
+    }
+    if let Some(avoid) = &fault.avoid {
+        text.push_str(&format!("\n  {}\n", frame.avoid));
+        wrapped(avoid).iter().for_each(|line| text.push_str(&format!("    {line}\n")));
+    }
+    text
+}
+
+/// The last line.
+pub fn summary(report: &Report, lang: Lang) -> String {
+    let frame = frame(lang);
+    let failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
+    match failing {
+        0 => format!("{}\n", frame.all_well),
+        1 => String::new(),
+        more => format!("{}\n", (frame.others)(more - 1)),
+    }
+}
+
+/// Filled up to so many columns; a text that is longer stays.
+fn padded(text: &str, columns: usize) -> String {
+    let missing = columns.saturating_sub(width(text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
+/// Columns that a terminal needs: East Asian characters take two (UAX 11, wide and fullwidth).
+fn width(text: &str) -> usize {
+    text.chars().map(|c| 1 + usize::from(is_wide(c))).sum()
+}
+
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}')
+}
+
+/// At blanks, and in Japanese behind a full stop. What stands in backticks stays on one line.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in pieces(text) {
+        let Some(last) = lines.last_mut() else { break };
+        if !last.is_empty() && width(last) + width(word.trim_end()) > WRAP {
+            last.truncate(last.trim_end().len());
+            lines.push(word.trim_start().to_owned());
+        } else {
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+fn pieces(text: &str) -> Vec<&str> {
+    let (mut pieces, mut from, mut quoted) = (Vec::new(), 0, false);
+    for (at, c) in text.char_indices() {
+        quoted ^= c == '`';
+        if !quoted && (c == ' ' || c == '。') {
+            let end = at + c.len_utf8();
+            pieces.extend(text.get(from..end));
+            from = end;
+        }
+    }
+    pieces.extend(text.get(from..));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_those_of_a_terminal() {
+        assert_eq!((width("clock"), width("時計"), width("ID プロバイダー")), (5, 4, 15));
+        assert_eq!(padded("時計", 6), "時計  ");
+    }
+
+    #[test]
+    fn a_command_is_never_broken_and_nothing_is_lost() {
+        let text = format!("Run `{}` now. {}", "x ".repeat(80), "word ".repeat(60));
+        let lines = wrapped(&text);
+        assert!(lines.len() > 2 && lines.iter().any(|line| line.matches("x ").count() == 80));
+        let all = |text: &str| text.chars().filter(|c| *c != ' ').collect::<String>();
+        assert_eq!(all(&lines.concat()), all(&text));
+    }
+}

@@ -1,0 +1,173 @@
+//! This machine's part: the state directory, the key, room on the disk, certificates and when they end.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    look::Look,
+    next::Who,
+    report::{Check, Layer},
+    scope::Scope,
+    words::{Name, Said},
+};
+use crate::{
+    catalog::{
+        doctor::{CERTIFICATE_ENDED, DISK_NEARLY_FULL},
+        own::STORE_UNAVAILABLE,
+        token::CERTIFICATE_UNREADABLE,
+    },
+    config::Config,
+    expiry::{Calendar, Ending, What},
+    net::{ServerTls, own_uid, self_signed_certificate},
+    oauth::AppCredential,
+    store::Store,
+};
+
+/// Less room than this is a fault: a few hundred messages of a copier.
+const LEAST_ROOM: u64 = 100 * 1024 * 1024;
+/// An end that is this near is worth a word.
+const SOON_DAYS: i64 = 30;
+
+/// The store is opened only if it was made before, and by who runs this.
+pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Option<Arc<Store>>) {
+    let database = PathBuf::from(config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url));
+    let directory = database.parent().unwrap_or(Path::new("/")).to_owned();
+    let (mut checks, mut store) = (vec![state_directory(scope, &directory)], None);
+    let look = Look::at(scope.lang, Layer::Files, Name::Store).target(database.display().to_string());
+    let who = Who::default();
+    checks.push(match (database.is_file(), foreign_owner(&database)) {
+        (false, _) => look.skip(Said::MadeAtFirstStart),
+        (true, Some(owner)) => {
+            let fault = STORE_UNAVAILABLE.fault().detail(format!("it belongs to user {owner}"));
+            look.fail(Said::ForeignStore { owner }, &fault, &Who { owner: Some(owner), ..who })
+        }
+        (true, None) => match Store::open(&config.store).await {
+            Ok(opened) => {
+                let key = opened.key_source().to_string();
+                store = Some(Arc::new(opened));
+                look.pass(Said::OpensWith { key })
+            }
+            Err(error) => look.fault(&STORE_UNAVAILABLE.fault().detail(error.to_string()), &who),
+        },
+    });
+    checks.extend(room(scope, &directory));
+    let calendar = Calendar::new(config.watched());
+    let endings = calendar.endings(Timestamp::now());
+    checks.extend(endings.iter().map(|one| ending(scope, config, one)));
+    checks.extend(keys(scope, config));
+    (checks, store)
+}
+
+fn state_directory(scope: &Scope, directory: &Path) -> Check {
+    let look = Look::at(scope.lang, Layer::Files, Name::StateDirectory).target(directory.display().to_string());
+    if !directory.exists() {
+        return look.skip(Said::MadeAtFirstStart);
+    }
+    match may_write(directory) {
+        true => look.pass(Said::Writable),
+        false => {
+            let fault = STORE_UNAVAILABLE.fault().detail(format!("{} is not writable", directory.display()));
+            look.fail(Said::NotWritable, &fault, &Who { path: Some(directory.display().to_string()), ..Who::default() })
+        }
+    }
+}
+
+#[cfg(unix)]
+fn may_write(directory: &Path) -> bool {
+    rustix::fs::access(directory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn may_write(directory: &Path) -> bool {
+    std::fs::metadata(directory).is_ok_and(|found| !found.permissions().readonly())
+}
+
+/// A command run as root would leave files beside the store that the daemon cannot read.
+#[cfg(unix)]
+fn foreign_owner(database: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(database).ok()?.uid();
+    (own_uid() != Some(owner)).then_some(owner)
+}
+
+#[cfg(not(unix))]
+fn foreign_owner(_: &Path) -> Option<u32> {
+    let _ = own_uid();
+    None
+}
+
+#[cfg(unix)]
+fn room(scope: &Scope, directory: &Path) -> Option<Check> {
+    let look = Look::at(scope.lang, Layer::Files, Name::DiskRoom).target(directory.display().to_string());
+    let found = rustix::fs::statvfs(directory).ok()?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    Some(match free < LEAST_ROOM {
+        true => look.fail(Said::Free { octets: free }, &DISK_NEARLY_FULL.fault(), &Who::default()),
+        false => look.pass(Said::Free { octets: free }),
+    })
+}
+
+#[cfg(not(unix))]
+fn room(_: &Scope, _: &Path) -> Option<Check> {
+    None
+}
+
+fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
+    let name = match ending.what {
+        What::ClientSecret => Name::ClientSecret,
+        What::AppCertificate => Name::AppCertificate,
+        What::ListenerCertificate => Name::ListenerCertificate,
+    };
+    let look = Look::at(scope.lang, Layer::Files, name).target(ending.name.clone());
+    let own = self_signed_certificate(config.state_directory()).display().to_string();
+    if ending.name == own && !Path::new(&own).exists() {
+        return look.skip(Said::MadeAtFirstStart);
+    }
+    let who = Who { path: Some(ending.name.clone()), ..Who::default() };
+    if let Some(trouble) = &ending.trouble {
+        return look.fault(&CERTIFICATE_ENDED.fault().detail(trouble), &who);
+    }
+    match ending.days_left {
+        None => look.skip(Said::EndUnknown),
+        // What the provider says of a secret counts more than what the configuration says of it.
+        Some(days) if days < 0 && ending.what != What::ClientSecret => {
+            look.fail(Said::Ended { days: -days }, &CERTIFICATE_ENDED.fault(), &who)
+        }
+        Some(days) if days < 0 => look.pass(Said::Ended { days: -days }),
+        Some(days) => look.pass(Said::EndsIn { days, soon: days <= SOON_DAYS }),
+    }
+}
+
+/// Private keys that have to be readable.
+fn keys(scope: &Scope, config: &Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for listener in &config.listeners {
+        let Some((certificate, key)) = &listener.certificate else { continue };
+        let target = key.display().to_string();
+        if checks.iter().any(|check: &Check| check.target.as_deref() == Some(&target)) {
+            continue;
+        }
+        let look = Look::at(scope.lang, Layer::Files, Name::ListenerKey).target(target);
+        checks.push(match ServerTls::from_files(certificate, key) {
+            Ok(_) => look.pass(Said::Readable),
+            Err(fault) => look.fault(&CERTIFICATE_ENDED.fault().detail(fault.to_string()), &Who::default()),
+        });
+    }
+    for app in config.apps.values() {
+        let AppCredential::Certificate { key, .. } = &app.credential else { continue };
+        let look = Look::at(scope.lang, Layer::Files, Name::AppKey).target(key.display().to_string());
+        checks.push(match File::open(key) {
+            Ok(_) => look.pass(Said::Readable),
+            Err(error) => {
+                let fault = CERTIFICATE_UNREADABLE.fault().detail(format!("{}: {error}", key.display()));
+                look.fault(&fault, &Who::default())
+            }
+        });
+    }
+    checks
+}

@@ -1,0 +1,246 @@
+//! A fault of the catalogue with what is known here put into it: commands that can be run as they are.
+
+use super::words;
+use crate::{
+    base::{Fault, Kind, Lang, printable},
+    catalog::{
+        self,
+        doctor::{
+            CONFIGURATION_NOT_LOADED, CONFIGURATION_REFUSED, FULL_ACCESS_MISSING, IMAP_DISABLED_MAILBOX,
+            LISTENER_NOT_OPEN, POP3_DISABLED_MAILBOX, SERVICE_PRINCIPAL_MISSING, TLS_INTERCEPTED,
+            TOKEN_AUDIENCE_WRONG, TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS,
+        },
+        graph::{GRAPH_ACCESS_DENIED, GRAPH_UNREACHABLE},
+        own::{PROXY_FORBIDS, PROXY_UNREACHABLE, STORE_UNAVAILABLE, UPSTREAM_UNREACHABLE},
+        rights::SEND_AS_DENIED,
+        sign_on::{
+            MAILBOX_NOT_CONNECTED, SECURITY_DEFAULTS, SMTP_AUTH_DISABLED_MAILBOX, SMTP_AUTH_DISABLED_TENANT,
+            TOKEN_REFUSED,
+        },
+        token::{
+            ADMIN_CONSENT_NEEDED, APP_LACKS_ACCESS, CONSENT_MISSING, ENDPOINT_UNREACHABLE, GRAPH_CONSENT_MISSING,
+            NOT_HTTPS_TRUSTED, SIGN_IN_MISSING, TENANT_NOT_FOUND,
+        },
+    },
+    oauth::App,
+};
+
+use super::report::Explained;
+
+/// Of the other side's words.
+const SAID: usize = 600;
+
+/// Whose check it is, as far as it is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Who {
+    pub imap_user: Option<String>,
+    pub smtp_user: Option<String>,
+    /// Who signs in.
+    pub identity: Option<String>,
+    pub app: Option<String>,
+    pub tenant: Option<String>,
+    pub client_id: Option<String>,
+    pub is_app_only: bool,
+    pub is_unattended: bool,
+    pub login_host: Option<String>,
+    /// Of the enterprise application, as the token says.
+    pub object_id: Option<String>,
+    /// Permissions that are not in the token.
+    pub lacking: Vec<String>,
+    pub sender: Option<String>,
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub proxy: Option<String>,
+    pub path: Option<String>,
+    /// User id of whoever owns the store.
+    pub owner: Option<u32>,
+}
+
+impl Who {
+    pub fn of_app(app: &App) -> Self {
+        let is_microsoft = app.provider.starts_with("microsoft365") || app.token_url.path().contains("/oauth2/");
+        Self {
+            app: Some(app.name.clone()),
+            tenant: Some(app.tenant.clone()).filter(|tenant| is_microsoft && !tenant.is_empty()),
+            client_id: Some(app.client_id.clone()),
+            is_app_only: app.grant.is_app_only(),
+            is_unattended: app.grant.is_unattended(),
+            login_host: Some(super::identity::bare(&app.token_url)).filter(|_| is_microsoft),
+            host: app.token_url.host_str().map(str::to_owned),
+            port: app.token_url.port_or_known_default(),
+            ..Self::default()
+        }
+    }
+
+    fn login(&self) -> Vec<String> {
+        self.identity.iter().map(|identity| format!("gatepost login {identity}")).collect()
+    }
+
+    /// Where an administrator consents for everybody (Entra's admin consent endpoint).
+    fn consent(&self) -> Option<String> {
+        let (host, client) = (self.login_host.as_ref()?, self.client_id.as_ref()?);
+        let tenant = self.tenant.as_deref().unwrap_or("organizations");
+        Some(format!("{host}/{tenant}/adminconsent?client_id={client}"))
+    }
+
+    /// As PowerShell takes it.
+    fn mailbox(&self) -> &str {
+        quoted(self.imap_user.as_deref().unwrap_or("ADDRESS"))
+    }
+
+    fn sender_mailbox(&self) -> &str {
+        quoted(self.smtp_user.as_deref().unwrap_or("ADDRESS"))
+    }
+
+    /// Who signs on: a person, or an app by its service principal.
+    fn trustee(&self) -> &str {
+        match self.is_app_only {
+            true => self.object_id.as_deref().unwrap_or("OBJECT-ID"),
+            false => quoted(self.identity.as_deref().unwrap_or("WHO")),
+        }
+    }
+}
+
+/// An address that stands in a command as it is. One that would not is left to a person.
+fn quoted(address: &str) -> &str {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "'\"`$;&|<>(){}#,".contains(c);
+    if address.contains(odd) { "ADDRESS" } else { address }
+}
+
+pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
+    let words = catalog::words(fault.id, lang);
+    Explained {
+        id: fault.id,
+        kind: fault.kind,
+        owner: fault.owner,
+        passes_by_itself: fault.kind.passes_by_itself(),
+        cause: words.map_or(&*fault.text, |words| words.cause).to_owned(),
+        next: words.map(|words| words.next).unwrap_or_default().to_owned(),
+        commands: commands(fault, who),
+        avoid: words::avoid(lang, fault.id).map(str::to_owned),
+        said: Some(printable(&fault.detail, SAID)).filter(|said| !said.is_empty()),
+    }
+}
+
+/// In the order in which they help; none where nothing can be run.
+fn commands(fault: &Fault, who: &Who) -> Vec<String> {
+    let is = |entry: &catalog::Entry| entry.id == fault.id;
+    let one = |command: String| vec![command];
+    let (mailbox, sender) = (who.mailbox(), who.sender_mailbox());
+    let client = who.client_id.as_deref().unwrap_or("CLIENT-ID");
+    let app = who.app.as_deref().unwrap_or("NAME");
+    let full_access = || format!("Add-MailboxPermission -Identity {mailbox} -User {} -AccessRights FullAccess", who.trustee());
+    let principal = || {
+        let object = who.object_id.as_deref().unwrap_or("OBJECT-ID");
+        format!("New-ServicePrincipal -AppId {client} -ObjectId {object}")
+    };
+    match () {
+        () if is(SIGN_IN_MISSING) => who.login(),
+        () if is(SMTP_AUTH_DISABLED_MAILBOX) => {
+            one(format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"))
+        }
+        () if is(SMTP_AUTH_DISABLED_TENANT) || is(SECURITY_DEFAULTS) => vec![
+            format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"),
+            "outbound = \"smtp-then-graph\"".to_owned(),
+        ],
+        () if is(IMAP_DISABLED_MAILBOX) => one(format!("Set-CASMailbox -Identity {mailbox} -ImapEnabled $true")),
+        () if is(POP3_DISABLED_MAILBOX) => one(format!("Set-CASMailbox -Identity {mailbox} -PopEnabled $true")),
+        () if is(FULL_ACCESS_MISSING) => one(full_access()),
+        () if is(SERVICE_PRINCIPAL_MISSING) => vec![principal(), full_access()],
+        () if is(MAILBOX_NOT_CONNECTED) => vec![
+            format!("Get-CASMailbox -Identity {mailbox} | Format-List ImapEnabled,PopEnabled"),
+            format!("Get-MailboxPermission -Identity {mailbox}"),
+        ],
+        () if is(TOKEN_REFUSED) && who.is_app_only => vec![principal(), full_access()],
+        () if is(SEND_AS_DENIED) => {
+            let address = quoted(who.sender.as_deref().unwrap_or("ADDRESS"));
+            let trustee = if who.is_app_only { who.trustee() } else { sender };
+            one(format!("Add-RecipientPermission -Identity {address} -Trustee {trustee} -AccessRights SendAs"))
+        }
+        () if is(CONSENT_MISSING) || is(ADMIN_CONSENT_NEEDED) || is(APP_LACKS_ACCESS) || is(GRAPH_CONSENT_MISSING) => {
+            who.consent().into_iter().chain(attended(who)).collect()
+        }
+        () if is(TOKEN_PERMISSION_MISSING) => {
+            let add = who.lacking.iter().map(|name| format!("API permissions > Office 365 Exchange Online > {name}"));
+            add.chain(who.consent()).chain(attended(who)).collect()
+        }
+        () if is(GRAPH_ACCESS_DENIED) => who.consent().into_iter().collect(),
+        () if is(TENANT_NOT_FOUND) => one(format!("[app.{app}] tenant = \"...\"")),
+        () if is(TOKEN_AUDIENCE_WRONG) || is(TOKEN_TENANT_DIFFERS) => attended(who),
+        () if is(TLS_INTERCEPTED) || is(NOT_HTTPS_TRUSTED) => one(connect(who)),
+        () if is(UPSTREAM_UNREACHABLE) || is(ENDPOINT_UNREACHABLE) || is(GRAPH_UNREACHABLE) => reach(who),
+        () if is(PROXY_UNREACHABLE) || is(PROXY_FORBIDS) => {
+            let (host, port) = (who.host.as_deref().unwrap_or("HOST"), who.port.unwrap_or(443));
+            who.proxy.iter().map(|proxy| format!("curl -v --proxy {proxy} --proxytunnel telnet://{host}:{port}")).collect()
+        }
+        () if is(STORE_UNAVAILABLE) => match (who.owner, &who.path) {
+            (Some(owner), _) => one(format!("sudo -u '#{owner}' gatepost doctor")),
+            (None, Some(path)) => one(format!("ls -ld {path}")),
+            (None, None) => Vec::new(),
+        },
+        () if is(CONFIGURATION_REFUSED) => one("gatepost config check".to_owned()),
+        () if is(CONFIGURATION_NOT_LOADED) => one("systemctl reload gatepost".to_owned()),
+        () if is(LISTENER_NOT_OPEN) => {
+            let port = who.port.map(|port| format!("ss -ltnp 'sport = :{port}'"));
+            port.into_iter().chain(["systemctl restart gatepost".to_owned()]).collect()
+        }
+        () if fault.kind == Kind::SignInNeeded => attended(who),
+        () => Vec::new(),
+    }
+}
+
+/// A new sign-in, where there is anybody to sign in.
+fn attended(who: &Who) -> Vec<String> {
+    if who.is_unattended { Vec::new() } else { who.login() }
+}
+
+fn reach(who: &Who) -> Vec<String> {
+    let (Some(host), Some(port)) = (&who.host, who.port) else { return Vec::new() };
+    vec![format!("nslookup {host}"), format!("curl -v telnet://{host}:{port}")]
+}
+
+/// Shows the certificate that comes.
+fn connect(who: &Who) -> String {
+    let (host, port) = (who.host.as_deref().unwrap_or("HOST"), who.port.unwrap_or(443));
+    let starttls = if port == 587 { " -starttls smtp" } else { "" };
+    format!("openssl s_client -connect {host}:{port} -servername {host} -showcerts{starttls}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ann() -> Who {
+        Who {
+            imap_user: Some("ann@contoso.com".into()),
+            smtp_user: Some("ann@contoso.com".into()),
+            identity: Some("ann@contoso.com".into()),
+            tenant: Some("contoso.com".into()),
+            client_id: Some("c-1".into()),
+            login_host: Some("https://login.microsoftonline.com".into()),
+            ..Who::default()
+        }
+    }
+
+    #[test]
+    fn commands_have_the_real_names_in_them() {
+        let told = |entry: &catalog::Entry, who: &Who| explained(&entry.fault(), who, Lang::En).commands;
+        assert_eq!(told(SIGN_IN_MISSING, &ann()), ["gatepost login ann@contoso.com"]);
+        assert_eq!(
+            told(SMTP_AUTH_DISABLED_MAILBOX, &ann()),
+            ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false"]
+        );
+        let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
+        assert_eq!(told(CONSENT_MISSING, &ann()), [consent, "gatepost login ann@contoso.com"]);
+        let robot = Who { is_app_only: true, is_unattended: true, object_id: Some("o-1".into()), ..ann() };
+        assert_eq!(told(SERVICE_PRINCIPAL_MISSING, &robot)[0], "New-ServicePrincipal -AppId c-1 -ObjectId o-1");
+        assert_eq!(told(CONSENT_MISSING, &robot), [consent], "nobody signs in");
+    }
+
+    #[test]
+    fn no_address_of_a_configuration_can_add_a_command() {
+        let evil = Who { imap_user: Some("ann@x;Remove-Mailbox bob".into()), ..ann() };
+        let told = explained(&IMAP_DISABLED_MAILBOX.fault(), &evil, Lang::En).commands;
+        assert_eq!(told, ["Set-CASMailbox -Identity ADDRESS -ImapEnabled $true"]);
+    }
+}

@@ -1,0 +1,151 @@
+//! What a look found, as people and programs are told. The JSON of it is stable: ids and fields are only ever added.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::base::{Kind, Owner};
+
+/// Of the JSON; counts up where a field changes its meaning.
+const SCHEMA: u32 = 1;
+
+/// What can fail, in the order in which it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    Config,
+    Files,
+    Dns,
+    Tcp,
+    Proxy,
+    Tls,
+    /// Whether the identity provider answers as one.
+    Http,
+    Clock,
+    Token,
+    /// What is inside of the access token.
+    Claims,
+    Smtp,
+    Imap,
+    Pop3,
+    Graph,
+    SendAs,
+    Send,
+    Daemon,
+    Clients,
+}
+
+impl Layer {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Layer::Config => "config",
+            Layer::Files => "files",
+            Layer::Dns => "dns",
+            Layer::Tcp => "tcp",
+            Layer::Proxy => "proxy",
+            Layer::Tls => "tls",
+            Layer::Http => "http",
+            Layer::Clock => "clock",
+            Layer::Token => "token",
+            Layer::Claims => "claims",
+            Layer::Smtp => "smtp",
+            Layer::Imap => "imap",
+            Layer::Pop3 => "pop3",
+            Layer::Graph => "graph",
+            Layer::SendAs => "send-as",
+            Layer::Send => "send",
+            Layer::Daemon => "daemon",
+            Layer::Clients => "clients",
+        }
+    }
+}
+
+impl Serialize for Layer {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Pass,
+    Fail,
+    /// Not looked at; the detail says why.
+    Skipped,
+}
+
+/// One line.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Check {
+    pub layer: Layer,
+    /// What was looked at; stable within a layer.
+    pub name: &'static str,
+    pub account: Option<String>,
+    /// `host:port`, or a file.
+    pub target: Option<String>,
+    pub outcome: Outcome,
+    /// In the language that was asked for, as is `detail`.
+    pub title: String,
+    pub detail: String,
+    pub fault: Option<Explained>,
+    #[serde(rename = "elapsed-ms", serialize_with = "milliseconds")]
+    pub elapsed: Duration,
+}
+
+/// A fault in full.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Explained {
+    /// Of the catalogue.
+    pub id: &'static str,
+    #[serde(serialize_with = "kind")]
+    pub kind: Kind,
+    pub owner: Owner,
+    pub passes_by_itself: bool,
+    pub cause: String,
+    pub next: String,
+    /// To be run, visited or written as they are.
+    pub commands: Vec<String>,
+    /// What seems to help and does harm.
+    pub avoid: Option<String>,
+    /// The other side's own words, or what exactly was found.
+    pub said: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    pub schema: u32,
+    pub version: &'static str,
+    /// When it was made.
+    pub at: jiff::Timestamp,
+    pub offline: bool,
+    /// Nothing failed.
+    pub ok: bool,
+    /// Index into `checks`.
+    pub first_failure: Option<usize>,
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    pub(super) fn new(checks: Vec<Check>, offline: bool) -> Self {
+        let first_failure = checks.iter().position(|check| check.outcome == Outcome::Fail);
+        let at = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        let version = env!("CARGO_PKG_VERSION");
+        Self { schema: SCHEMA, version, at, offline, ok: first_failure.is_none(), first_failure, checks }
+    }
+
+    /// The check that is to be explained.
+    pub fn failure(&self) -> Option<&Check> {
+        self.checks.get(self.first_failure?)
+    }
+}
+
+fn milliseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn kind<S: Serializer>(kind: &Kind, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(kind.as_str())
+}

@@ -1,0 +1,82 @@
+//! How far to look: all accounts or one, with or without the network, with or without a test message.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use super::{
+    look::Look,
+    report::{Check, Layer},
+    words::{Name, Said},
+};
+use crate::{
+    account::{Account, Route},
+    base::{Lang, Protocol},
+    config::{Config, Problem},
+    oauth::App,
+};
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// The configuration's.
+    pub file: PathBuf,
+    /// What was noticed when it was loaded, and is no error.
+    pub warnings: Vec<Problem>,
+    /// `None`: all of them.
+    pub account: Option<Arc<Account>>,
+    /// Nothing but this machine is asked.
+    pub offline: bool,
+    /// To whom a test message goes.
+    pub send_to: Option<String>,
+    pub lang: Lang,
+}
+
+impl Scope {
+    /// Everything, with the network, and no message.
+    pub fn all(file: impl Into<PathBuf>, lang: Lang) -> Self {
+        Self { file: file.into(), warnings: Vec::new(), account: None, offline: false, send_to: None, lang }
+    }
+
+    pub(super) fn accounts(&self, config: &Config) -> Vec<Arc<Account>> {
+        match &self.account {
+            Some(account) => vec![account.clone()],
+            None => config.accounts.clone(),
+        }
+    }
+
+    /// Of the accounts in scope, each once; and of whole domains, whose mailboxes nobody listed.
+    pub(super) fn apps(&self, config: &Config) -> Vec<Arc<App>> {
+        let mut apps: Vec<Arc<App>> = Vec::new();
+        let listed = self.accounts(config).into_iter().map(|account| account.sign_in.app.clone());
+        let domains = config.domains.iter().filter(|_| self.account.is_none());
+        for app in listed.chain(domains.map(|domain| domain.sign_ins.app.clone())) {
+            if !apps.iter().any(|known| known.name == app.name) {
+                apps.push(app);
+            }
+        }
+        apps
+    }
+
+    /// Whole domains: which mailbox to look at is for a person to say.
+    pub(super) fn unnamed(&self, config: &Config) -> Vec<Check> {
+        let domains = config.domains.iter().filter(|_| self.account.is_none());
+        let one = |domain: &Arc<crate::account::Domain>| {
+            let look = Look::at(self.lang, Layer::Token, Name::MailToken).account(&domain.address());
+            look.skip(Said::NameAMailbox { domain: domain.sign_ins.domain.clone() })
+        };
+        domains.map(one).collect()
+    }
+}
+
+/// Protocols that clients can reach this account by.
+pub(super) fn protocols(config: &Config) -> BTreeSet<Protocol> {
+    config.listeners.iter().map(|listener| listener.protocol).collect()
+}
+
+/// Whether messages of this account leave by SMTP, at least at first.
+pub(super) fn sends_by_smtp(account: &Account) -> bool {
+    account.sending.route != Route::Graph
+}
+
+pub(super) fn sends_by_graph(account: &Account) -> bool {
+    account.sending.route != Route::Smtp
+}

@@ -1,0 +1,126 @@
+//! One test message by the account's own way out, past the listener: what the upstream says to it is the check.
+//!
+//! It is the only check that leaves a trace at others, so it is made only on demand.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    letter,
+    look::Look,
+    next::Who,
+    report::Check,
+    token::Means,
+    words::Said,
+};
+use crate::{
+    account::Account,
+    base::Fault,
+    catalog::{
+        own::STORE_UNAVAILABLE,
+        rights::{SEND_AS_DENIED, denies_sender},
+        sign_on::SIGN_ON_REFUSED,
+        upstream::mailbox_refusal,
+    },
+    config::Config,
+    net::ClientTls,
+    oauth::Keepers,
+    outbound::{Envelope, Fate, Governor, Outbound, Refusals, Report, Seen},
+    spool::{Spool, Spooled, random_word},
+    store::{Settings, Store, private_file},
+    wire::smtp::{Mail, Rcpt},
+};
+
+/// For what comes before the message itself.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// A private directory that is gone afterwards.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(super) async fn look(look: Look, config: &Config, means: &Means, account: &Account, to: &str, who: &Who) -> Check {
+    let who = Who { sender: Some(account.address.clone()), ..who.clone() };
+    match send(config, means, account, to).await {
+        Ok(report) => judge(look, &report, &who),
+        Err(fault) => look.fault(&fault, &who),
+    }
+}
+
+async fn send(config: &Config, means: &Means, account: &Account, to: &str) -> Result<Report, Fault> {
+    let unwritable = |why: String| STORE_UNAVAILABLE.fault().detail(why);
+    let scratch = scratch().map_err(|error| unwritable(error.to_string()))?;
+    let message = spooled(&scratch, account, to).await.map_err(unwritable)?;
+    // A grant that needs nobody stores nothing that matters: no store has to be made for it.
+    let store = match means.store.clone().filter(|_| !account.sign_in.app.grant.is_unattended()) {
+        Some(store) => store,
+        None => {
+            let database = scratch.0.join("gatepost.db");
+            let settings = Settings {
+                url: format!("sqlite://{}", database.display()),
+                key_file: scratch.0.join("key"),
+                key: None,
+            };
+            Arc::new(Store::open(&settings).await.map_err(|error| unwritable(error.to_string()))?)
+        }
+    };
+    let outbound = outbound(config, means, store)?;
+    outbound.keepers.apply(std::slice::from_ref(&account.sign_in), &[]);
+    let envelope = Envelope {
+        mail: Mail { address: account.address.clone(), ..Mail::default() },
+        recipients: vec![Rcpt { address: to.to_owned(), ..Rcpt::default() }],
+    };
+    let sent = outbound.deliver(account, &envelope, &message, "doctor", Instant::now() + WITHIN).await;
+    outbound.keepers.stop().await;
+    sent
+}
+
+fn outbound(config: &Config, means: &Means, store: Arc<Store>) -> Result<Outbound, Fault> {
+    let tls = ClientTls::new(&config.network).map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
+    Ok(Outbound {
+        keepers: Arc::new(Keepers::of_a_command(store, means.http.clone(), means.meter.clone())),
+        tls: Arc::new(tls),
+        mail_proxy: means.mail_proxy.clone(),
+        seen: Arc::new(Seen::default()),
+        refusals: Refusals::default(),
+        governor: Arc::new(Governor::default()),
+        meter: means.meter.clone(),
+        http: means.http.clone(),
+        graph_seats: Arc::default(),
+        sign_on: config.daemon.sign_on,
+        host: "gatepost.invalid".to_owned(),
+    })
+}
+
+fn scratch() -> std::io::Result<Scratch> {
+    let word = random_word().ok_or_else(|| std::io::Error::other("the system gives no random bytes"))?;
+    let directory = std::env::temp_dir().join(format!("gatepost-doctor-{word}"));
+    private_file::make_dir(&directory)?;
+    Ok(Scratch(directory))
+}
+
+async fn spooled(scratch: &Scratch, account: &Account, to: &str) -> Result<Spooled, String> {
+    let message = letter::write(account, to).ok_or("this machine has no clock or no random numbers")?;
+    let spool = Spool::open(&scratch.0).map_err(|fault| fault.to_string())?;
+    let mut draft = spool.draft().await.map_err(|fault| fault.to_string())?;
+    draft.write(&message).await.map_err(|fault| fault.to_string())?;
+    draft.finish().await.map_err(|fault| fault.to_string())
+}
+
+fn judge(look: Look, report: &Report, who: &Who) -> Check {
+    let Some(verdict) = report.verdicts.first() else { return look.skip(Said::NoToken) };
+    let reply = verdict.reply.text();
+    if verdict.fate == Fate::Delivered {
+        return look.pass(Said::Sent { reply });
+    }
+    let fault = match () {
+        () if denies_sender(&reply) => SEND_AS_DENIED.fault(),
+        () => mailbox_refusal(&reply).unwrap_or_else(|| SIGN_ON_REFUSED.fault()),
+    };
+    look.fault(&fault.detail(format!("the mail server said {reply:?}")), who)
+}

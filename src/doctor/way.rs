@@ -1,0 +1,347 @@
+//! The way to each server: name, connection, proxy, TLS. Each of them is a layer, and the first that fails is told.
+//!
+//! It dials as the daemon does. No token leaves: where TLS comes by STARTTLS the dialogue ends with the handshake.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    look::Look,
+    next::Who,
+    report::{Check, Layer},
+    scope::{Scope, protocols, sends_by_graph, sends_by_smtp},
+    token::Means,
+    words::{Name, Said},
+};
+use crate::{
+    base::{Fault, Lang, Protocol, Sasl, Secret},
+    catalog::{
+        Entry,
+        doctor::{CLOCK_SKEWED, TLS_INTERCEPTED},
+        graph::GRAPH_UNREACHABLE,
+        own::{UPSTREAM_LOST, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE},
+        token::{ENDPOINT_UNREACHABLE, NOT_HTTPS_TRUSTED},
+    },
+    config::Config,
+    net::{
+        self, Broken, ClientTls, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream, UpstreamTls,
+        Want, drive, is_beside,
+    },
+    oauth::App,
+    wire::{sasl::Credentials, smtp::SmtpBack},
+};
+
+/// For all of it.
+const WITHIN: Duration = Duration::from_secs(15);
+
+/// Organizations whose public authorities stand behind the servers of providers. An issuer that is none of them and is
+/// trusted all the same was installed on this machine on purpose.
+const PUBLIC_AUTHORITIES: &[&str] = &[
+    "Microsoft", "DigiCert", "Google Trust", "GlobalSign", "Let's Encrypt", "Sectigo", "Amazon", "Entrust", "Internet Security Research",
+    "GoDaddy", "IdenTrust", "SSL Corp", "Actalis", "Buypass", "Certum", "Asseco", "SwissSign", "ZeroSSL", "CFCA", "TrustAsia",
+];
+
+/// A server that somebody in scope needs.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub name: Name,
+    pub upstream: Upstream,
+    secure: Secure,
+    proxy: Option<Proxy>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secure {
+    /// Plain HTTP, on this machine alone.
+    Never,
+    AtOnce,
+    ByStartTls,
+}
+
+pub(super) struct Walked {
+    pub checks: Vec<Check>,
+    /// One can go all of it.
+    pub is_open: bool,
+}
+
+/// Which ways can be gone.
+#[derive(Debug, Default)]
+pub(super) struct Open(HashSet<String>);
+
+impl Open {
+    pub fn note(&mut self, target: &Target, walked: &Walked) {
+        if walked.is_open {
+            self.0.insert(target.key());
+        }
+    }
+
+    pub fn has(&self, name: Name, upstream: &Upstream) -> bool {
+        self.0.contains(&key(name, &upstream.host, upstream.port))
+    }
+
+    pub fn has_identity(&self, app: &App) -> bool {
+        identity_of(app).is_some_and(|(upstream, _)| self.has(Name::IdentityProvider, &upstream))
+    }
+
+    pub fn has_graph(&self, app: &App) -> bool {
+        let url = app.graph.as_ref().map(|graph| &graph.url);
+        url.and_then(server_of).is_some_and(|(upstream, _)| self.has(Name::GraphServer, &upstream))
+    }
+}
+
+fn key(name: Name, host: &str, port: u16) -> String {
+    format!("{} {host}:{port}", name.as_str())
+}
+
+impl Target {
+    fn key(&self) -> String {
+        key(self.name, &self.upstream.host, self.upstream.port)
+    }
+
+    fn shown(&self) -> String {
+        format!("{}:{}", self.upstream.host, self.upstream.port)
+    }
+
+    fn is_identity(&self) -> bool {
+        self.name == Name::IdentityProvider
+    }
+
+    fn unreachable(&self) -> &'static Entry {
+        match self.name {
+            Name::IdentityProvider => ENDPOINT_UNREACHABLE,
+            Name::GraphServer => GRAPH_UNREACHABLE,
+            _ => UPSTREAM_UNREACHABLE,
+        }
+    }
+
+    fn who(&self) -> Who {
+        let through = self.proxy.as_ref().filter(|_| !is_beside(&self.upstream.host));
+        Who {
+            host: Some(self.upstream.host.clone()),
+            port: Some(self.upstream.port),
+            proxy: through.map(ToString::to_string),
+            ..Who::default()
+        }
+    }
+}
+
+/// Each server once, the identity providers first.
+pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
+    let Network { http_proxy, mail_proxy, .. } = &config.network;
+    let mut targets: Vec<Target> = Vec::new();
+    let mut add = |name, server: Option<(Upstream, Secure)>, proxy: &Option<Proxy>| {
+        let Some((upstream, secure)) = server else { return };
+        let target = Target { name, upstream, secure, proxy: proxy.clone() };
+        if !targets.iter().any(|known| known.key() == target.key()) {
+            targets.push(target);
+        }
+    };
+    let (apps, accounts, protocols) = (scope.apps(config), scope.accounts(config), protocols(config));
+    let of = |app: &Arc<App>| accounts.iter().filter(|one| one.sign_in.app.name == app.name).cloned().collect::<Vec<_>>();
+    for app in &apps {
+        add(Name::IdentityProvider, identity_of(app), http_proxy);
+    }
+    for app in &apps {
+        let accounts = of(app);
+        let mail = |upstream: &Upstream| {
+            let secure = if upstream.tls == UpstreamTls::StartTls { Secure::ByStartTls } else { Secure::AtOnce };
+            Some((upstream.clone(), secure))
+        };
+        if protocols.contains(&Protocol::Smtp) && (accounts.is_empty() || accounts.iter().any(|one| sends_by_smtp(one))) {
+            add(Name::SmtpServer, mail(&app.smtp), mail_proxy);
+        }
+        for (protocol, name, upstream) in
+            [(Protocol::Imap, Name::ImapServer, &app.imap), (Protocol::Pop3, Name::Pop3Server, &app.pop3)]
+        {
+            if protocols.contains(&protocol) {
+                add(name, mail(upstream), mail_proxy);
+            }
+        }
+        if accounts.iter().any(|one| sends_by_graph(one)) {
+            add(Name::GraphServer, app.graph.as_ref().and_then(|graph| server_of(&graph.url)), http_proxy);
+        }
+    }
+    targets
+}
+
+fn identity_of(app: &App) -> Option<(Upstream, Secure)> {
+    server_of(&app.token_url)
+}
+
+fn server_of(url: &url::Url) -> Option<(Upstream, Secure)> {
+    let secure = if url.scheme() == "https" { Secure::AtOnce } else { Secure::Never };
+    let (host, port) = (url.host_str()?.to_owned(), url.port_or_known_default()?);
+    Some((Upstream { host, port, tls: UpstreamTls::Implicit }, secure))
+}
+
+/// Goes all of it, as far as it is open.
+pub(super) async fn walk(lang: Lang, means: &Means, target: &Target) -> Walked {
+    let deadline = Instant::now() + WITHIN;
+    let mut steps = Steps { lang, target, checks: Vec::new() };
+    let plain = Upstream { tls: UpstreamTls::StartTls, ..target.upstream.clone() };
+    let stream = net::dial(&plain, target.proxy.as_ref(), &means.tls, deadline).await;
+    let is_open = match stream {
+        Ok(stream) => {
+            steps.reached(&stream);
+            steps.tls(means, stream, deadline).await
+        }
+        Err(error) => {
+            steps.unreached(&error);
+            false
+        }
+    };
+    Walked { checks: steps.checks, is_open }
+}
+
+struct Steps<'a> {
+    lang: Lang,
+    target: &'a Target,
+    checks: Vec<Check>,
+}
+
+impl Steps<'_> {
+    fn look(&self, layer: Layer) -> Look {
+        Look::at(self.lang, layer, self.target.name).target(self.target.shown())
+    }
+
+    fn through(&self) -> Option<&Proxy> {
+        self.target.proxy.as_ref().filter(|_| !is_beside(&self.target.upstream.host))
+    }
+
+    /// Behind a proxy its word is all there is of name and connection.
+    fn reached(&mut self, stream: &Stream) {
+        let host = self.target.upstream.host.trim_matches(['[', ']']);
+        let is_name = host.parse::<std::net::IpAddr>().is_err();
+        match self.through().map(ToString::to_string) {
+            Some(proxy) => {
+                self.checks.push(self.look(Layer::Dns).skip(Said::ProxyResolves));
+                self.checks.push(self.look(Layer::Proxy).pass(Said::Through { proxy }));
+            }
+            None => {
+                let address = stream.peer();
+                if is_name {
+                    self.checks.push(self.look(Layer::Dns).pass(Said::Plain(address.ip().to_string())));
+                }
+                self.checks.push(self.look(Layer::Tcp).pass(Said::Plain(address.to_string())));
+            }
+        }
+    }
+
+    fn unreached(&mut self, error: &DialError) {
+        let who = self.target.who();
+        let (layer, entry) = match error.layer {
+            DialLayer::Resolve => (Layer::Dns, self.target.unreachable()),
+            DialLayer::Timeout if error.tried.is_empty() && error.through.is_none() => {
+                (Layer::Dns, self.target.unreachable())
+            }
+            DialLayer::Proxy(trouble) => (Layer::Proxy, trouble.entry()),
+            _ if error.through.is_some() => (Layer::Proxy, self.target.unreachable()),
+            _ => (Layer::Tcp, self.target.unreachable()),
+        };
+        if layer == Layer::Tcp && self.target.upstream.host.parse::<std::net::IpAddr>().is_err() {
+            let found: Vec<String> = error.tried.iter().map(|(address, _)| address.ip().to_string()).collect();
+            self.checks.push(self.look(Layer::Dns).pass(Said::Plain(found.join(", "))));
+        }
+        self.checks.push(self.look(layer).fault(&entry.fault().detail(error.to_string()), &who));
+        if self.target.secure != Secure::Never {
+            self.checks.push(self.look(Layer::Tls).skip(Said::Behind(layer)));
+        }
+    }
+
+    /// `true`: it is up, or none is needed.
+    async fn tls(&mut self, means: &Means, stream: Stream, deadline: Instant) -> bool {
+        let look = self.look(Layer::Tls);
+        if self.target.secure == Secure::Never {
+            return true;
+        }
+        let who = self.target.who();
+        let (tls, looked) = match means.tls.looking() {
+            Ok(looking) => looking,
+            Err(error) => {
+                self.checks.push(look.fault(&NOT_HTTPS_TRUSTED.fault().detail(error.to_string()), &who));
+                return false;
+            }
+        };
+        let host = &self.target.upstream.host;
+        let stream = match self.target.secure {
+            Secure::ByStartTls => match timeout_at(deadline, asked_for_tls(stream, self.target, deadline)).await {
+                Ok(asked) => asked,
+                Err(_) => Err(UPSTREAM_TIMEOUT.fault()),
+            },
+            _ => Ok(stream),
+        };
+        let upgraded = match stream {
+            Err(fault) => Err(fault),
+            Ok(stream) => {
+                let upgraded = stream.upgrade_client(&tls, host, deadline).await;
+                upgraded.map_err(|error| self.refused(&looked, &error.to_string()))
+            }
+        };
+        let is_up = upgraded.is_ok();
+        self.checks.push(match upgraded {
+            Ok(stream) => look.pass(said(&looked, &stream, means)),
+            Err(fault) => look.fault(&fault, &who),
+        });
+        is_up
+    }
+
+    fn refused(&self, looked: &Looked, why: &str) -> Fault {
+        let shown = looked.shown();
+        let issuer = shown.as_ref().map(|shown| format!("; issued by {}", shown.names.issuer)).unwrap_or_default();
+        let detail = format!("{}: {why}{issuer}", self.target.shown());
+        let entry = match shown.and_then(|shown| shown.untrusted) {
+            Some(Untrusted::Issuer) => TLS_INTERCEPTED,
+            // A public server renews in time; more often it is our clock.
+            Some(Untrusted::Time) => CLOCK_SKEWED,
+            _ if self.target.is_identity() => NOT_HTTPS_TRUSTED,
+            _ => self.target.unreachable(),
+        };
+        entry.fault().detail(detail)
+    }
+}
+
+/// A certificate that was taken, and by whose word.
+fn said(looked: &Looked, stream: &Stream, means: &Means) -> Said {
+    let names = looked.shown().map(|shown| shown.names).unwrap_or_default();
+    let version = stream.tls_version().unwrap_or("TLS").replace('_', ".").replace("TLSv", "TLS ");
+    let ends = looked.ends_at().map(|end| end.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+    let by_file = means.has_extra_roots && !is_trusted_by_the_system(looked);
+    let organization = names.issuer_organization.clone().unwrap_or_default();
+    let is_public = PUBLIC_AUTHORITIES.iter().any(|known| organization.contains(known));
+    Said::Certificate { version, issuer: names.issuer, ends, by_file, is_public: is_public || by_file }
+}
+
+fn is_trusted_by_the_system(looked: &Looked) -> bool {
+    ClientTls::new(&Network::default()).is_ok_and(|system| looked.is_trusted_by(&system))
+}
+
+/// An SMTP server up to its yes to STARTTLS; no token is in it.
+async fn asked_for_tls(mut stream: Stream, target: &Target, deadline: Instant) -> Result<Stream, Fault> {
+    let credentials = Credentials {
+        mechanism: Sasl::Xoauth2,
+        user: String::new(),
+        token: Secret::default(),
+        host: target.upstream.host.clone(),
+        port: target.upstream.port,
+    };
+    let mut back = SmtpBack::new(credentials, true, "gatepost.invalid");
+    match drive(&mut stream, &mut back, deadline).await {
+        Ok(Want::StartTls) => Ok(stream),
+        Ok(Want::Event(ended)) => {
+            let said = match ended {
+                crate::wire::SignOn::Refused { text, .. } => text,
+                crate::wire::SignOn::Done { .. } => "signed on without being asked to".to_owned(),
+            };
+            Err(UPSTREAM_PROTOCOL.fault().detail(format!("{}: {said}", target.shown())))
+        }
+        Err(broken) => {
+            let entry = match broken {
+                Broken::TimedOut => UPSTREAM_TIMEOUT,
+                Broken::Violation(_) => UPSTREAM_PROTOCOL,
+                Broken::Closed | Broken::Io(_) => UPSTREAM_LOST,
+            };
+            Err(entry.fault().detail(format!("{}: {broken}", target.shown())))
+        }
+    }
+}

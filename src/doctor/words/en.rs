@@ -1,0 +1,193 @@
+//! English.
+
+use super::{Frame, Name, Said, gigabytes};
+use crate::net::ListenerTls;
+
+pub(super) const FRAME: Frame = Frame {
+    fails: "The first layer that fails",
+    said: "What was found",
+    cause: "Why",
+    turn: "Whose turn",
+    next: "What to do",
+    avoid: "What not to do",
+    passes: "It may pass by itself.",
+    all_well: "All is well.",
+    others: |n| match n {
+        1 => "One more check fails; it may have the same cause. Mend this one first, then run the command again.".to_owned(),
+        n => format!("{n} more checks fail; they may have the same cause. Mend this one first, then run the command again."),
+    },
+};
+
+pub(super) const fn title(name: Name) -> &'static str {
+    match name {
+        Name::Configuration => "configuration",
+        Name::StateDirectory => "state directory",
+        Name::Store => "stored sign-ins open",
+        Name::DiskRoom => "room on the disk",
+        Name::ClientSecret => "client secret",
+        Name::AppCertificate => "certificate of the app",
+        Name::AppKey => "key of the app",
+        Name::ListenerCertificate => "certificate of a listener",
+        Name::ListenerKey => "key of a listener",
+        Name::Roots => "trusted roots",
+        Name::IdentityProvider => "identity provider",
+        Name::SmtpServer => "mail server, SMTP",
+        Name::ImapServer => "mail server, IMAP",
+        Name::Pop3Server => "mail server, POP3",
+        Name::GraphServer => "Microsoft Graph",
+        Name::IdentityAnswer => "identity provider answers",
+        Name::Clock => "clock",
+        Name::MailToken => "token for mail",
+        Name::GraphToken => "token for Graph",
+        Name::Claims => "what the token says",
+        Name::Holder => "whose token it is",
+        Name::Audience => "for which service",
+        Name::Permissions => "permissions in it",
+        Name::TokenTenant => "of which tenant",
+        Name::SignOn => "sign-on",
+        Name::Ehlo => "what is offered",
+        Name::GraphMailbox => "mailbox at Graph",
+        Name::SendAs => "sending as others",
+        Name::TestMessage => "test message",
+        Name::Daemon => "daemon",
+        Name::Listeners => "listener",
+        Name::LoadedConfiguration => "loaded configuration",
+        Name::Clients => "clients",
+        Name::TlsOnPlainPort => "client with TLS on a plain port",
+        Name::PlainOnTlsPort => "client without TLS on a TLS port",
+        Name::TlsTooOld => "client with TLS that is too old",
+        Name::CertificateDistrusted => "client that refuses the certificate",
+        Name::StartTlsUnused => "client that does not use STARTTLS",
+        Name::WrongPassword => "wrong password",
+        Name::LoginMissing => "client without a login",
+        Name::LastFault => "lately in sessions",
+    }
+}
+
+pub(super) fn detail(said: &Said) -> String {
+    match said {
+        Said::Plain(text) => text.clone(),
+        Said::Lines(lines) => lines.join("\n"),
+        Said::Id(id) => (*id).to_owned(),
+        Said::Warnings { file, warnings } => format!("{file}; warnings: {}", warnings.join("; ")),
+        Said::MadeAtFirstStart => "is made at the first start".to_owned(),
+        Said::Writable => "there, and writable".to_owned(),
+        Said::NotWritable => "not writable for this user".to_owned(),
+        Said::Readable => "readable".to_owned(),
+        Said::ForeignStore { owner } => format!("belongs to user {owner}: run this as that user"),
+        Said::OpensWith { key } => format!("with {key}"),
+        Said::Free { octets } => format!("{} free", gigabytes(*octets)),
+        Said::EndUnknown => "nobody says when it ends: set `secret-expires`".to_owned(),
+        Said::Ended { days } => format!("ended {days} days ago"),
+        Said::EndsIn { days, soon: false } => format!("ends in {days} days"),
+        Said::EndsIn { days, soon: true } => format!("ends in {days} days: renew it now"),
+        Said::ProxyResolves => "the proxy resolves the name".to_owned(),
+        Said::Through { proxy } => format!("through {proxy}"),
+        Said::Behind(layer) => format!("not looked at: {} fails", layer.as_str()),
+        Said::NoWay => "not looked at: there is no way to it".to_owned(),
+        Said::Certificate { version, issuer, ends, by_file, is_public } => {
+            let by_file = if *by_file { ", trusted through `ca-file` alone" } else { "" };
+            let note = if *is_public { "" } else { "; no public authority known here: something may inspect TLS" };
+            format!("{version}, issued by {issuer}, until {ends}{by_file}{note}")
+        }
+        Said::Tenant { name, id } => format!("tenant {name} is {id}"),
+        Said::NoDate => "its answer has no date".to_owned(),
+        Said::ClockRight { seconds } => format!("{seconds} s off"),
+        Said::ClockOff { seconds, behind } => {
+            let direction = if *behind { "behind" } else { "ahead" };
+            format!("this machine is {} minutes {direction}", seconds / 60)
+        }
+        Said::NameAMailbox { domain } => format!("name one mailbox: gatepost doctor ann@{domain}"),
+        Said::ProviderFails => "not looked at: the identity provider cannot be used".to_owned(),
+        Said::NoToken => "not looked at: there is no token".to_owned(),
+        Said::Offline => "not looked at without the network".to_owned(),
+        Said::SignedIn => "signed in; the access token is fetched when it is needed".to_owned(),
+        Said::Token { is_fresh, minutes } => {
+            let came = if *is_fresh { "fetched just now" } else { "the stored one" };
+            match minutes {
+                Some(minutes) => format!("{came}, good for {minutes} minutes"),
+                None => came.to_owned(),
+            }
+        }
+        Said::Opaque => "the token is opaque: only its provider can read it".to_owned(),
+        Said::Holder { person, app, object_id } => {
+            let person = person.as_ref().map_or_else(|| "the app itself".to_owned(), Clone::clone);
+            let object = if object_id.is_empty() { String::new() } else { format!(", object id {object_id}") };
+            format!("{person}, app {app}{object}")
+        }
+        Said::OtherProvider => "not looked at: the names are the provider's own".to_owned(),
+        Said::Lacking { lacking, held } => format!("lacks {}; has {held}", lacking.join(", ")),
+        Said::OtherTenant { found, expected } => format!("{found}, and {expected} is configured"),
+        Said::NoListener => "no listener of this protocol".to_owned(),
+        Said::SendsByGraph => "messages leave by Graph".to_owned(),
+        Said::SignedOn { user, ms } => format!("as {user}, {ms} ms"),
+        Said::SameList { list } => format!("as clients are told: {list}"),
+        Said::ListDiffers { shown, live } => {
+            let list = |words: &[String]| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
+            format!(
+                "clients are told {} more than there is and {} less; it is corrected at the next sign-on",
+                list(shown),
+                list(live)
+            )
+        }
+        Said::ProfileHidden => "takes the token; reading the profile is not granted, and not needed to send".to_owned(),
+        Said::ProvedBySending { others, who } => {
+            format!("only a message proves that {who} may send as {}: --send TO", others.join(", "))
+        }
+        Said::SomethingFails => "not sent: something before it fails".to_owned(),
+        Said::Sent { reply } => format!("sent; the server said {reply}"),
+        Said::NotRunning => "not running: gatepost run".to_owned(),
+        Said::Runs { process: Some(process) } => format!("runs, process {process}"),
+        Said::Runs { process: None } => "runs".to_owned(),
+        Said::CannotBeAsked { why } => format!("not looked at: {why}"),
+        Said::HandedOver => "handed over by systemd".to_owned(),
+        Said::NotOpen => "not open".to_owned(),
+        Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
+        Said::SameConfiguration => "the file as it is now".to_owned(),
+        Said::OtherConfiguration => "another one than the file has now".to_owned(),
+        Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
+        Said::NoTrouble => "no trouble in the last day".to_owned(),
+        Said::Happened { id, times, minutes_ago } => {
+            let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
+            format!("{id}: {times}, last {minutes_ago} minutes ago")
+        }
+    }
+}
+
+pub(super) const fn tls_word(tls: ListenerTls) -> &'static str {
+    match tls {
+        ListenerTls::Off => "off",
+        ListenerTls::StartTls => "starttls",
+        ListenerTls::StartTlsRequired => "starttls-required",
+        ListenerTls::Implicit => "implicit",
+        ListenerTls::Auto => "auto",
+    }
+}
+
+pub(super) fn avoid(id: &str) -> Option<&'static str> {
+    Some(match id {
+        "smtp-auth-disabled-tenant" => {
+            "Do not switch SMTP AUTH on for the whole tenant if one mailbox needs it, and leave security defaults on: `outbound = \"graph\"` needs no SMTP AUTH."
+        }
+        "smtp-auth-disabled-mailbox" => "Do not switch it on for the whole tenant: the mailbox's own switch wins.",
+        "security-defaults" => {
+            "Do not switch security defaults off: `outbound = \"graph\"` (permission Mail.Send) works with them."
+        }
+        "conditional-access" | "security-policy" | "sign-on-criteria-not-met" | "sign-on-forbidden" => {
+            "Do not exempt the user from multi-factor authentication: sign in from a place and device that the policy allows, or let the policy allow this app."
+        }
+        "tls-intercepted" | "token-endpoint-untrusted" => {
+            "There is no switch that turns the check of certificates off, and none is needed: whoever opens TLS sees your tokens."
+        }
+        "captive-portal" => "Do not sign in again: the stored sign-in is good, and nothing was lost.",
+        "clock-skewed" => "Do not sign in again before the clock is right.",
+        "client-secret-expired" => "Do not paste the secret's ID: its value is shown once, when it is made.",
+        "service-principal-missing" => {
+            "Do not take the object id of the app registration, and grant Full Access to the mailboxes that are needed, not to all."
+        }
+        "client-tls-too-old" => "Do not open a listener without TLS to other networks than the device's own.",
+        "disk-nearly-full" => "Do not delete the database, the key or the folder of the queue.",
+        "store-unavailable" => "Do not delete the database or the key: the sign-ins are in them.",
+        _ => return None,
+    })
+}

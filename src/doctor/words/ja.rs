@@ -1,0 +1,176 @@
+//! Japanese.
+
+use super::{Frame, Name, Said, en::tls_word, gigabytes};
+
+pub(super) const FRAME: Frame = Frame {
+    fails: "最初に失敗した層",
+    said: "見つかったこと",
+    cause: "原因",
+    turn: "対応する人",
+    next: "次にすること",
+    avoid: "してはいけないこと",
+    passes: "時間がたてば自然に直ることがあります。",
+    all_well: "すべて正常です。",
+    others: |n| format!("ほかに {n} 件失敗しています。同じ原因かもしれません。まずこれを直してから、もう一度実行してください。"),
+};
+
+pub(super) const fn title(name: Name) -> &'static str {
+    match name {
+        Name::Configuration => "設定",
+        Name::StateDirectory => "状態ディレクトリ",
+        Name::Store => "保存されたサインイン",
+        Name::DiskRoom => "ディスクの空き",
+        Name::ClientSecret => "クライアント シークレット",
+        Name::AppCertificate => "アプリの証明書",
+        Name::AppKey => "アプリの秘密鍵",
+        Name::ListenerCertificate => "リスナーの証明書",
+        Name::ListenerKey => "リスナーの秘密鍵",
+        Name::Roots => "信頼するルート証明書",
+        Name::IdentityProvider => "ID プロバイダー",
+        Name::SmtpServer => "メールサーバー (SMTP)",
+        Name::ImapServer => "メールサーバー (IMAP)",
+        Name::Pop3Server => "メールサーバー (POP3)",
+        Name::GraphServer => "Microsoft Graph",
+        Name::IdentityAnswer => "ID プロバイダーの応答",
+        Name::Clock => "時計",
+        Name::MailToken => "メール用トークン",
+        Name::GraphToken => "Graph 用トークン",
+        Name::Claims => "トークンの中身",
+        Name::Holder => "トークンの持ち主",
+        Name::Audience => "トークンの宛先",
+        Name::Permissions => "トークンのアクセス許可",
+        Name::TokenTenant => "トークンのテナント",
+        Name::SignOn => "メールサーバーでの認証",
+        Name::Ehlo => "サーバーの機能",
+        Name::GraphMailbox => "Graph のメールボックス",
+        Name::SendAs => "別名での送信",
+        Name::TestMessage => "テストメッセージ",
+        Name::Daemon => "デーモン",
+        Name::Listeners => "リスナー",
+        Name::LoadedConfiguration => "読み込まれた設定",
+        Name::Clients => "クライアント",
+        Name::TlsOnPlainPort => "平文のポートで TLS を使うクライアント",
+        Name::PlainOnTlsPort => "TLS のポートで平文を使うクライアント",
+        Name::TlsTooOld => "TLS が古いクライアント",
+        Name::CertificateDistrusted => "証明書を拒否するクライアント",
+        Name::StartTlsUnused => "STARTTLS を使わないクライアント",
+        Name::WrongPassword => "パスワードの誤り",
+        Name::LoginMissing => "ログインしないクライアント",
+        Name::LastFault => "最近のセッション",
+    }
+}
+
+pub(super) fn detail(said: &Said) -> String {
+    match said {
+        Said::Plain(text) => text.clone(),
+        Said::Lines(lines) => lines.join("\n"),
+        Said::Id(id) => (*id).to_owned(),
+        Said::Warnings { file, warnings } => format!("{file}、警告: {}", warnings.join("; ")),
+        Said::MadeAtFirstStart => "最初の起動時に作られます".to_owned(),
+        Said::Writable => "あり、書き込めます".to_owned(),
+        Said::NotWritable => "このユーザーでは書き込めません".to_owned(),
+        Said::Readable => "読み取れます".to_owned(),
+        Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
+        Said::OpensWith { key } => format!("開けます ({key})"),
+        Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
+        Said::EndUnknown => "期限が不明です。`secret-expires` を設定してください".to_owned(),
+        Said::Ended { days } => format!("{days} 日前に期限が切れました"),
+        Said::EndsIn { days, soon: false } => format!("残り {days} 日"),
+        Said::EndsIn { days, soon: true } => format!("残り {days} 日、すぐに更新してください"),
+        Said::ProxyResolves => "名前はプロキシが解決します".to_owned(),
+        Said::Through { proxy } => format!("{proxy} 経由"),
+        Said::Behind(layer) => format!("未確認: {} が失敗しています", layer.as_str()),
+        Said::NoWay => "未確認: そこまで届きません".to_owned(),
+        Said::Certificate { version, issuer, ends, by_file, is_public } => {
+            let by_file = if *by_file { "、`ca-file` でのみ信頼" } else { "" };
+            let note = if *is_public { "" } else { "。既知の公的な認証局ではありません。TLS が検査されている可能性があります" };
+            format!("{version}、発行者 {issuer}、{ends} まで{by_file}{note}")
+        }
+        Said::Tenant { name, id } => format!("テナント {name} は {id}"),
+        Said::NoDate => "応答に日時がありません".to_owned(),
+        Said::ClockRight { seconds } => format!("ずれ {seconds} 秒"),
+        Said::ClockOff { seconds, behind } => {
+            let direction = if *behind { "遅れています" } else { "進んでいます" };
+            format!("このマシンは {} 分{direction}", seconds / 60)
+        }
+        Said::NameAMailbox { domain } => format!("メールボックスを一つ指定してください: gatepost doctor ann@{domain}"),
+        Said::ProviderFails => "未確認: ID プロバイダーを使えません".to_owned(),
+        Said::NoToken => "未確認: トークンがありません".to_owned(),
+        Said::Offline => "ネットワークなしでは確認しません".to_owned(),
+        Said::SignedIn => "サインイン済み。アクセストークンは必要なときに取得します".to_owned(),
+        Said::Token { is_fresh, minutes } => {
+            let came = if *is_fresh { "今取得しました" } else { "保存されたもの" };
+            match minutes {
+                Some(minutes) => format!("{came}、あと {minutes} 分有効"),
+                None => came.to_owned(),
+            }
+        }
+        Said::Opaque => "トークンは不透明で、中身はプロバイダーにしか読めません".to_owned(),
+        Said::Holder { person, app, object_id } => {
+            let person = person.as_ref().map_or_else(|| "アプリ自身".to_owned(), Clone::clone);
+            let object = if object_id.is_empty() { String::new() } else { format!("、オブジェクト ID {object_id}") };
+            format!("{person}、アプリ {app}{object}")
+        }
+        Said::OtherProvider => "未確認: プロバイダー独自の名前です".to_owned(),
+        Said::Lacking { lacking, held } => format!("不足: {}、あるもの: {held}", lacking.join(", ")),
+        Said::OtherTenant { found, expected } => format!("{found} (設定は {expected})"),
+        Said::NoListener => "このプロトコルのリスナーはありません".to_owned(),
+        Said::SendsByGraph => "メッセージは Graph で送信されます".to_owned(),
+        Said::SignedOn { user, ms } => format!("{user} として、{ms} ミリ秒"),
+        Said::SameList { list } => format!("クライアントに示すものと同じ: {list}"),
+        Said::ListDiffers { shown, live } => {
+            let list = |words: &[String]| if words.is_empty() { "なし".to_owned() } else { words.join(", ") };
+            format!("クライアントに余分に示すもの: {}、示していないもの: {}。次の認証で直ります", list(shown), list(live))
+        }
+        Said::ProfileHidden => "トークンは受け入れられました。プロフィールは読めませんが、送信には不要です".to_owned(),
+        Said::ProvedBySending { others, who } => {
+            format!("{who} が {} として送信できるかは、送ってみないと分かりません: --send TO", others.join(", "))
+        }
+        Said::SomethingFails => "未送信: 前の段階が失敗しています".to_owned(),
+        Said::Sent { reply } => format!("送信しました。サーバーの応答: {reply}"),
+        Said::NotRunning => "動いていません: gatepost run".to_owned(),
+        Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
+        Said::Runs { process: None } => "動作中".to_owned(),
+        Said::CannotBeAsked { why } => format!("未確認: {why}"),
+        Said::HandedOver => "systemd から渡されました".to_owned(),
+        Said::NotOpen => "開いていません".to_owned(),
+        Said::Listens { tls } => format!("開いています、TLS {}", tls_word(*tls)),
+        Said::SameConfiguration => "今のファイルと同じです".to_owned(),
+        Said::OtherConfiguration => "今のファイルと違います".to_owned(),
+        Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
+        Said::NoTrouble => "この一日、問題はありません".to_owned(),
+        Said::Happened { id, times, minutes_ago } => format!("{id}: {times} 回、最後は {minutes_ago} 分前"),
+    }
+}
+
+pub(super) fn avoid(id: &str) -> Option<&'static str> {
+    Some(match id {
+        "smtp-auth-disabled-tenant" => {
+            "必要なのが一つのメールボックスなら、テナント全体の SMTP AUTH を有効にしないでください。セキュリティの既定値群もオフにしないでください。`outbound = \"graph\"` なら SMTP AUTH は不要です。"
+        }
+        "smtp-auth-disabled-mailbox" => {
+            "テナント全体では有効にしないでください。メールボックスごとの設定が優先されます。"
+        }
+        "security-defaults" => {
+            "セキュリティの既定値群をオフにしないでください。`outbound = \"graph\"` (アクセス許可 Mail.Send) ならそのままで使えます。"
+        }
+        "conditional-access" | "security-policy" | "sign-on-criteria-not-met" | "sign-on-forbidden" => {
+            "ユーザーを多要素認証から外さないでください。ポリシーが許す場所とデバイスからサインインするか、このアプリをポリシーで許可してください。"
+        }
+        "tls-intercepted" | "token-endpoint-untrusted" => {
+            "証明書の検証を止める設定はありませんし、必要もありません。TLS を開く相手にはトークンが見えます。"
+        }
+        "captive-portal" => "サインインし直さないでください。保存されたサインインは有効で、何も失われていません。",
+        "clock-skewed" => "時計を直す前にサインインし直さないでください。",
+        "client-secret-expired" => {
+            "シークレットの ID を貼り付けないでください。値は作成時に一度だけ表示されます。"
+        }
+        "service-principal-missing" => {
+            "アプリの登録のオブジェクト ID を使わないでください。Full Access は必要なメールボックスにだけ与えてください。"
+        }
+        "client-tls-too-old" => "TLS のないリスナーを、そのデバイスのネットワーク以外に開かないでください。",
+        "disk-nearly-full" => "データベース、鍵、キューのフォルダーを削除しないでください。",
+        "store-unavailable" => "データベースや鍵を削除しないでください。サインインはその中にあります。",
+        _ => return None,
+    })
+}

@@ -1,0 +1,238 @@
+//! What the doctor says, in both languages: names of checks, and details. One variant for each sentence, so that none
+//! can be missing in a language.
+
+mod en;
+mod ja;
+
+use super::report::Layer;
+use crate::{base::Lang, net::ListenerTls};
+
+/// What is looked at. The spelling is stable: scripts read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Name {
+    Configuration,
+    StateDirectory,
+    Store,
+    DiskRoom,
+    ClientSecret,
+    AppCertificate,
+    AppKey,
+    ListenerCertificate,
+    ListenerKey,
+    Roots,
+    IdentityProvider,
+    SmtpServer,
+    ImapServer,
+    Pop3Server,
+    GraphServer,
+    IdentityAnswer,
+    Clock,
+    MailToken,
+    GraphToken,
+    Claims,
+    Holder,
+    Audience,
+    Permissions,
+    TokenTenant,
+    SignOn,
+    Ehlo,
+    GraphMailbox,
+    SendAs,
+    TestMessage,
+    Daemon,
+    Listeners,
+    LoadedConfiguration,
+    Clients,
+    TlsOnPlainPort,
+    PlainOnTlsPort,
+    TlsTooOld,
+    CertificateDistrusted,
+    StartTlsUnused,
+    WrongPassword,
+    LoginMissing,
+    LastFault,
+}
+
+impl Name {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Name::Configuration => "configuration",
+            Name::StateDirectory => "state-directory",
+            Name::Store => "store",
+            Name::DiskRoom => "disk-room",
+            Name::ClientSecret => "client-secret",
+            Name::AppCertificate => "app-certificate",
+            Name::AppKey => "app-key",
+            Name::ListenerCertificate => "listener-certificate",
+            Name::ListenerKey => "listener-key",
+            Name::Roots => "roots",
+            Name::IdentityProvider => "identity-provider",
+            Name::SmtpServer => "smtp-server",
+            Name::ImapServer => "imap-server",
+            Name::Pop3Server => "pop3-server",
+            Name::GraphServer => "graph-server",
+            Name::IdentityAnswer => "identity-answer",
+            Name::Clock => "clock",
+            Name::MailToken => "mail-token",
+            Name::GraphToken => "graph-token",
+            Name::Claims => "claims",
+            Name::Holder => "holder",
+            Name::Audience => "audience",
+            Name::Permissions => "permissions",
+            Name::TokenTenant => "tenant",
+            Name::SignOn => "sign-on",
+            Name::Ehlo => "ehlo",
+            Name::GraphMailbox => "graph-mailbox",
+            Name::SendAs => "send-as",
+            Name::TestMessage => "test-message",
+            Name::Daemon => "daemon",
+            Name::Listeners => "listener",
+            Name::LoadedConfiguration => "loaded-configuration",
+            Name::Clients => "clients",
+            Name::TlsOnPlainPort => "tls-on-plain-port",
+            Name::PlainOnTlsPort => "plain-on-tls-port",
+            Name::TlsTooOld => "tls-too-old",
+            Name::CertificateDistrusted => "certificate-distrusted",
+            Name::StartTlsUnused => "starttls-unused",
+            Name::WrongPassword => "wrong-password",
+            Name::LoginMissing => "login-missing",
+            Name::LastFault => "last-fault",
+        }
+    }
+
+    /// Under which a fault of a session is told.
+    pub fn of_fault(id: &str) -> Self {
+        match id {
+            "client-tls-on-plain-port" => Name::TlsOnPlainPort,
+            "client-plain-on-tls-port" => Name::PlainOnTlsPort,
+            "client-tls-too-old" => Name::TlsTooOld,
+            "client-distrusts-certificate" => Name::CertificateDistrusted,
+            "client-without-starttls" => Name::StartTlsUnused,
+            "bad-credentials" | "too-many-guesses" => Name::WrongPassword,
+            "authentication-required" => Name::LoginMissing,
+            _ => Name::LastFault,
+        }
+    }
+}
+
+/// One detail.
+#[derive(Debug, Clone)]
+pub(super) enum Said {
+    /// The same in every language: names, addresses, the other side's words.
+    Plain(String),
+    Lines(Vec<String>),
+    /// Of a fault.
+    Id(&'static str),
+    Warnings { file: String, warnings: Vec<String> },
+    // This machine.
+    MadeAtFirstStart,
+    Writable,
+    NotWritable,
+    Readable,
+    ForeignStore { owner: u32 },
+    OpensWith { key: String },
+    Free { octets: u64 },
+    EndUnknown,
+    Ended { days: i64 },
+    EndsIn { days: i64, soon: bool },
+    // The way.
+    ProxyResolves,
+    Through { proxy: String },
+    Behind(Layer),
+    NoWay,
+    Certificate { version: String, issuer: String, ends: String, by_file: bool, is_public: bool },
+    Tenant { name: String, id: String },
+    NoDate,
+    ClockRight { seconds: u64 },
+    ClockOff { seconds: u64, behind: bool },
+    // Tokens.
+    NameAMailbox { domain: String },
+    ProviderFails,
+    NoToken,
+    Offline,
+    SignedIn,
+    Token { is_fresh: bool, minutes: Option<u64> },
+    Opaque,
+    Holder { person: Option<String>, app: String, object_id: String },
+    OtherProvider,
+    Lacking { lacking: Vec<String>, held: String },
+    OtherTenant { found: String, expected: String },
+    // Signing on.
+    NoListener,
+    SendsByGraph,
+    SignedOn { user: String, ms: u128 },
+    SameList { list: String },
+    ListDiffers { shown: Vec<String>, live: Vec<String> },
+    ProfileHidden,
+    ProvedBySending { others: Vec<String>, who: String },
+    SomethingFails,
+    Sent { reply: String },
+    // The daemon and its clients.
+    NotRunning,
+    Runs { process: Option<u32> },
+    CannotBeAsked { why: String },
+    HandedOver,
+    NotOpen,
+    Listens { tls: ListenerTls },
+    SameConfiguration,
+    OtherConfiguration,
+    NoDaemonToAsk,
+    NoTrouble,
+    Happened { id: &'static str, times: u64, minutes_ago: u64 },
+}
+
+pub(super) fn title(lang: Lang, name: Name) -> &'static str {
+    match lang {
+        Lang::En => en::title(name),
+        Lang::Ja => ja::title(name),
+    }
+}
+
+pub(super) fn detail(lang: Lang, said: &Said) -> String {
+    match said {
+        Said::Plain(text) => text.clone(),
+        Said::Lines(lines) => lines.join("\n"),
+        Said::Id(id) => (*id).to_owned(),
+        said => match lang {
+            Lang::En => en::detail(said),
+            Lang::Ja => ja::detail(said),
+        },
+    }
+}
+
+/// What seems to help and does harm.
+pub(super) fn avoid(lang: Lang, id: &str) -> Option<&'static str> {
+    match lang {
+        Lang::En => en::avoid(id),
+        Lang::Ja => ja::avoid(id),
+    }
+}
+
+/// The words around an explanation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub fails: &'static str,
+    pub said: &'static str,
+    pub cause: &'static str,
+    pub turn: &'static str,
+    pub next: &'static str,
+    pub avoid: &'static str,
+    pub passes: &'static str,
+    pub all_well: &'static str,
+    pub others: fn(usize) -> String,
+}
+
+pub(super) const fn frame(lang: Lang) -> Frame {
+    match lang {
+        Lang::En => en::FRAME,
+        Lang::Ja => ja::FRAME,
+    }
+}
+
+/// As people read an amount of octets.
+fn gigabytes(octets: u64) -> String {
+    match octets {
+        0..1_000_000_000 => format!("{} MB", octets / 1_000_000),
+        octets => format!("{}.{} GB", octets / 1_000_000_000, octets / 100_000_000 % 10),
+    }
+}

@@ -1,0 +1,42 @@
+//! App-only grants: a secret that ended, and an app that Exchange does not know by its object id.
+
+use gatepost::sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET};
+
+use super::stage::{First, Staged};
+use crate::world::Plan;
+
+async fn staged(rehearsal: &str) -> Staged {
+    let plan = Plan { grant: "client-credentials", signed_in: Vec::new(), ..Plan::default() };
+    let staged = Staged::new(plan).await;
+    staged.edit(
+        "scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]",
+        &format!("scopes = [\"https://outlook.office.com/.default\"]\nclient-secret = \"{CONFIDENTIAL_SECRET}\""),
+    );
+    staged.edit(gatepost::sandbox::PUBLIC_CLIENT, CONFIDENTIAL_CLIENT);
+    assert!(staged.sandbox.faults().set(|faults| faults.apply(rehearsal)));
+    staged
+}
+
+#[tokio::test]
+async fn a_secret_that_ended_is_told_and_a_new_one_works_at_once() {
+    let staged = staged("secret-expired").await;
+    let wanted = First { layer: "token", name: "mail-token", id: "client-secret-expired", command: "" };
+    staged.fails_first(wanted).await;
+    staged.mended();
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_token() {
+    let staged = staged("wrong-service-principal").await;
+    let command = format!(
+        "New-ServicePrincipal -AppId {CONFIDENTIAL_CLIENT} -ObjectId {}",
+        gatepost::sandbox::object_id(CONFIDENTIAL_CLIENT)
+    );
+    let wanted = First { layer: "smtp", name: "sign-on", id: "service-principal-missing", command: &command };
+    let check = staged.fails_first(wanted).await;
+    let full_access = check["fault"]["commands"][1].as_str().unwrap();
+    assert!(full_access.starts_with("Add-MailboxPermission -Identity ann@contoso.example -User "), "{full_access}");
+    staged.mended();
+    staged.is_well().await;
+}

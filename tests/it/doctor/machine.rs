@@ -1,0 +1,145 @@
+//! This machine's part: configuration, files, what is known without the network, languages and terminals.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use super::stage::{Staged, Told, check, doctor, outcome};
+use crate::{
+    process::command,
+    world::{ANN, Plan},
+};
+
+#[tokio::test]
+async fn a_refused_configuration_is_78_with_every_problem_at_once() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.edit("[daemon]\n", "[daemon]\ndrain-secnds = 3\n");
+    staged.edit("smtp-tls = \"starttls\"", "smtp-tls = \"sometimes\"");
+    for (arguments, heading) in [(&["--lang", "en"], "What to do"), (&["--lang", "ja"], "次にすること")] {
+        let told = staged.doctor(arguments).await;
+        assert_eq!(told.code, 78, "{}", told.out);
+        for part in ["✗ config", "drain-secnds", "sometimes", "[configuration-refused]", "gatepost config check", heading] {
+            assert!(told.out.contains(part), "{part}: {}", told.out);
+        }
+    }
+    let told = staged.doctor(&["--json"]).await;
+    assert_eq!((told.code, outcome(&told.json(), "config", "configuration").as_str()), (78, "fail"));
+    let told = doctor(Path::new("/nonexistent/gatepost.toml"), &["--json"]).await;
+    assert_eq!((told.code, outcome(&told.json(), "config", "configuration").as_str()), (78, "fail"));
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_and_the_sign_ins_are_left_alone() {
+    let staged = Staged::new(Plan::default()).await;
+    let key = staged.dir.path().join("key");
+    let right = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=\n").unwrap();
+    let told = staged.doctor(&[ANN, "--json"]).await;
+    assert_eq!(told.code, 1);
+    let store = check(&told.json(), "files", "store");
+    assert_eq!(store["fault"]["id"], "store-unavailable", "{store}");
+    assert!(store["fault"]["avoid"].as_str().unwrap().contains("Do not delete"), "{store}");
+    std::fs::write(&key, right).unwrap();
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn a_state_directory_that_cannot_be_written_is_told() {
+    let staged = Staged::new(Plan::default()).await;
+    let dir = staged.dir.path();
+    std::fs::set_permissions(dir, PermissionsExt::from_mode(0o500)).unwrap();
+    let told = staged.doctor(&[ANN, "--json", "--offline"]).await;
+    std::fs::set_permissions(dir, PermissionsExt::from_mode(0o700)).unwrap();
+    let directory = check(&told.json(), "files", "state-directory");
+    // Root may write everywhere.
+    let is_root = gatepost::net::own_uid() == Some(0);
+    assert_eq!(directory["outcome"], if is_root { "pass" } else { "fail" }, "{directory}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_ended_is_told_and_one_that_ends_soon_is_said() {
+    let staged = Staged::new(Plan::default()).await;
+    let write = |days: i64| {
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let end = jiff::Timestamp::now().as_second() + days * 86_400 + 3600;
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = (SystemTime::UNIX_EPOCH + Duration::from_secs(end.unsigned_abs())).into();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let file = |name| staged.dir.path().join(name);
+        std::fs::write(file("cert.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(file("key.pem"), key.serialize_pem()).unwrap();
+        std::fs::set_permissions(file("key.pem"), PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    write(-3);
+    let dir = staged.dir.path().display().to_string();
+    staged.edit("tls = \"off\"", &format!("tls = \"starttls\"\ncertificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\""));
+    let told = staged.doctor(&[ANN, "--json", "--offline"]).await;
+    let certificate = check(&told.json(), "files", "listener-certificate");
+    assert_eq!((told.code, &certificate["fault"]["id"]), (1, &"certificate-ended".into()), "{certificate}");
+    write(10);
+    let told = staged.doctor(&[ANN, "--json", "--offline"]).await;
+    let certificate = check(&told.json(), "files", "listener-certificate");
+    assert!(told.code == 0 && certificate["detail"].as_str().unwrap().contains("renew it now"), "{certificate}");
+}
+
+#[tokio::test]
+async fn offline_nothing_is_asked_and_what_is_stored_is_told() {
+    let staged = Staged::new(Plan::default()).await;
+    let told = staged.doctor(&[ANN, "--offline", "--json"]).await;
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert_eq!(outcome(&told.json(), "token", "mail-token"), "pass");
+    assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
+    staged.is_well().await;
+    let report = staged.doctor(&[ANN, "--offline", "--json"]).await.json();
+    assert!(check(&report, "token", "mail-token")["detail"].as_str().unwrap().contains("good for 59 minutes"), "{report:#}");
+    assert_eq!(check(&report, "claims", "audience")["detail"], "https://outlook.office.com");
+}
+
+#[tokio::test]
+async fn the_language_is_that_of_the_locale_and_signs_only_where_they_can_be_read() {
+    let staged = Staged::new(Plan { signed_in: Vec::new(), ..Plan::default() }).await;
+    let told = |locale: &str| {
+        let mut command = command(&["doctor", "--offline"], &staged.file);
+        command.env("LANG", locale);
+        Told::of(command).out
+    };
+    let (english, plain, japanese) = (told("en_US.UTF-8"), told("C"), told("ja_JP.UTF-8"));
+    assert!(english.contains("✗ token") && english.contains("Whose turn"), "{english}");
+    assert!(plain.contains("FAIL token") && plain.is_ascii(), "{plain}");
+    assert!(japanese.contains("✗ token") && japanese.contains("対応する人\n    ユーザー"), "{japanese}");
+    let columns = |text: &str| {
+        let lines = text.lines().filter(|line| line.starts_with(['✓', '✗', '–']));
+        lines.map(|line| line.chars().take_while(|c| *c != ' ').count()).collect::<Vec<_>>()
+    };
+    assert!(columns(&english).len() > 4 && columns(&english) == columns(&japanese));
+}
+
+#[tokio::test]
+async fn an_account_that_nobody_configured_is_named_with_those_that_are() {
+    let staged = Staged::new(Plan::default()).await;
+    let told = staged.doctor(&["nobody@contoso.example"]).await;
+    assert_eq!(told.code, 1);
+    assert!(told.errors.contains(&format!("configured: {ANN}")), "{}", told.errors);
+    assert_eq!(staged.doctor(&["--send", ANN]).await.code, 2, "from which account?");
+}
+
+#[tokio::test]
+async fn the_json_has_the_fields_that_its_documentation_names() {
+    let staged = Staged::rehearsing(Plan::default(), "smtp-auth-disabled-mailbox").await;
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    assert_eq!(report["schema"], 1);
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/doctor.md")).unwrap();
+    let check = &report["checks"][usize::try_from(report["first-failure"].as_u64().unwrap()).unwrap()];
+    for object in [&report, check, &check["fault"]] {
+        for field in object.as_object().unwrap().keys() {
+            assert!(page.contains(&format!("`{field}`")), "docs/doctor.md does not name {field}");
+        }
+    }
+    for check in report["checks"].as_array().unwrap() {
+        for word in [&check["layer"], &check["name"]] {
+            assert!(page.contains(&format!("`{}`", word.as_str().unwrap())), "docs/doctor.md does not name {word}");
+        }
+    }
+}

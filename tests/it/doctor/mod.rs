@@ -1,0 +1,11 @@
+//! `gatepost doctor` as a person meets it: each broken set-up staged in the sandbox, the first failing layer told in both
+//! languages with a next step that can be taken as it is, and all well once it was taken.
+
+mod app_only;
+mod bundle;
+mod clients;
+mod machine;
+mod mailbox;
+mod stage;
+mod token;
+mod way;

@@ -1,0 +1,125 @@
+//! Sign-ins, consents, secrets, policies and tenants.
+
+use super::stage::{First, Staged, check, outcome};
+use crate::world::{ANN, Plan, account};
+
+#[tokio::test]
+async fn who_never_signed_in_is_told_the_command_and_what_lies_behind_is_not_looked_at() {
+    let staged = Staged::new(Plan { signed_in: Vec::new(), ..Plan::default() }).await;
+    let command = "gatepost login ann@contoso.example";
+    staged.fails_first(First { layer: "token", name: "mail-token", id: "sign-in-missing", command }).await;
+    let report = staged.doctor(&["--json"]).await.json();
+    for protocol in ["smtp", "imap", "pop3"] {
+        assert_eq!(outcome(&report, protocol, "sign-on"), "skipped");
+    }
+    assert_eq!(staged.sandbox.counts().token_requests_total(), 0, "there was nothing to ask with");
+    assert!(!staged.dir.path().join("gatepost.db").exists(), "a look makes no store");
+}
+
+#[tokio::test]
+async fn a_missing_consent_is_told_with_the_page_where_it_is_given() {
+    let staged = Staged::rehearsing(Plan { app: "tenant = \"contoso.example\"".into(), ..Plan::default() }, "no-consent").await;
+    let consent = format!(
+        "{}/contoso.example/adminconsent?client_id={}",
+        staged.sandbox.issuer(),
+        gatepost::sandbox::PUBLIC_CLIENT
+    );
+    let wanted = First { layer: "token", name: "mail-token", id: "consent-missing", command: &consent };
+    staged.fails_first(wanted).await;
+    staged.mended();
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn a_policy_that_blocks_the_sign_in_is_told_and_asked_anew_each_time() {
+    let staged = Staged::rehearsing(Plan::default(), "sign-in-blocked").await;
+    let wanted = First { layer: "token", name: "mail-token", id: "conditional-access", command: "" };
+    let check = staged.fails_first(wanted).await;
+    assert!(check["fault"]["said"].as_str().unwrap().contains("AADSTS53003"), "{check}");
+    assert!(check["fault"]["avoid"].as_str().unwrap().contains("multi-factor"), "{check}");
+    staged.mended();
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn a_failure_that_the_store_remembers_is_no_reason_not_to_ask_again() {
+    let staged = Staged::rehearsing(Plan::default(), "mfa-needed").await;
+    let command = "gatepost login ann@contoso.example";
+    staged.fails_first(First { layer: "token", name: "mail-token", id: "mfa-required", command }).await;
+    let offline = staged.doctor(&[ANN, "--offline", "--json"]).await;
+    assert_eq!(check(&offline.json(), "token", "mail-token")["fault"]["id"], "mfa-required");
+    staged.mended();
+    staged.is_well().await;
+    let offline = staged.doctor(&[ANN, "--offline", "--json"]).await;
+    assert_eq!(offline.code, 0, "what was remembered is over: {}", offline.out);
+}
+
+#[tokio::test]
+async fn a_token_says_for_whom_and_for_what_it_is_and_is_never_shown() {
+    let staged = Staged::new(Plan::default()).await;
+    let report = staged.is_well().await;
+    let detail = |name| check(&report, "claims", name)["detail"].as_str().unwrap().to_owned();
+    assert!(detail("holder").contains(ANN));
+    assert_eq!(detail("audience"), "https://outlook.office.com");
+    assert!(detail("permissions").contains("SMTP.Send") && detail("permissions").contains("POP.AccessAsUser.All"));
+    let text = report.to_string();
+    assert!(!text.contains("eyJ"), "a token begins so: {text}");
+}
+
+#[tokio::test]
+async fn a_permission_that_is_not_in_the_token_is_named() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.edit(", \"https://outlook.office.com/POP.AccessAsUser.All\"", "");
+    let wanted = First {
+        layer: "claims",
+        name: "permissions",
+        id: "token-permission-missing",
+        command: "API permissions > Office 365 Exchange Online > POP.AccessAsUser.All",
+    };
+    staged.fails_first(wanted).await;
+}
+
+#[tokio::test]
+async fn a_token_for_graph_is_none_for_mail() {
+    let staged = Staged::new(Plan::default()).await;
+    let scopes = "scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]";
+    staged.edit(scopes, "scopes = [\"https://ps.outlook.com/SMTP.Send\", \"offline_access\"]");
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    assert_eq!(outcome(&report, "claims", "audience"), "pass", "{report:#}");
+    assert_eq!(outcome(&report, "claims", "permissions"), "fail", "{report:#}");
+}
+
+#[tokio::test]
+async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
+    let staged = Staged::new(Plan { app: "tenant = \"contoso.example\"".into(), ..Plan::default() }).await;
+    staged.edit("/contoso.example/oauth2/v2.0/token", "/contosso.example/oauth2/v2.0/token");
+    let wanted =
+        First { layer: "http", name: "identity-answer", id: "tenant-not-found", command: "[app.contoso] tenant = \"...\"" };
+    staged.fails_first(wanted).await;
+    assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
+    staged.edit("/contosso.example/oauth2/v2.0/token", "/contoso.example/oauth2/v2.0/token");
+    let report = staged.is_well().await;
+    assert!(check(&report, "http", "identity-answer")["detail"].as_str().unwrap().contains("c0ffee00"), "{report}");
+}
+
+#[tokio::test]
+async fn a_sign_in_of_another_tenant_is_told_from_the_token() {
+    let app = "tenant = \"11111111-0000-4000-8000-000000000001\"".to_owned();
+    let staged = Staged::new(Plan { app, ..Plan::default() }).await;
+    let command = "gatepost login ann@contoso.example";
+    staged.fails_first(First { layer: "claims", name: "tenant", id: "token-tenant-differs", command }).await;
+    staged.edit("11111111-0000-4000-8000-000000000001", gatepost::sandbox::TENANT_ID);
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn two_accounts_on_one_sign_in_are_asked_for_once_and_each_is_looked_at() {
+    let more = account("shared@contoso.example", &format!("sign-in-as = \"{ANN}\""));
+    let staged = Staged::new(Plan { more, ..Plan::default() }).await;
+    let told = staged.doctor(&["--json"]).await;
+    assert_eq!(told.code, 0, "{}", told.out);
+    let report = told.json();
+    let imap = report["checks"].as_array().unwrap().iter().filter(|check| check["layer"] == "imap" && check["name"] == "sign-on");
+    assert_eq!(imap.count(), 2);
+    assert_eq!(staged.sandbox.counts().token_requests_total(), 1);
+}

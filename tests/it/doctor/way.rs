@@ -1,0 +1,96 @@
+//! What lies between: names, connections, proxies, portals, TLS, clocks.
+
+use super::stage::{First, Staged, check, outcome};
+use crate::world::{ANN, Plan};
+
+#[tokio::test]
+async fn a_portal_that_answers_in_the_place_of_the_provider_is_told_and_costs_no_sign_in() {
+    let staged = Staged::rehearsing(Plan::default(), "captive-portal").await;
+    let wanted = First { layer: "http", name: "identity-answer", id: "captive-portal", command: "" };
+    let check = staged.fails_first(wanted).await;
+    assert!(check["fault"]["said"].as_str().unwrap().contains("Hotel WiFi"), "{check}");
+    staged.mended();
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ten_minutes_off_is_told_with_how_much() {
+    let staged = Staged::rehearsing(Plan::default(), "clock-off").await;
+    let wanted = First { layer: "clock", name: "clock", id: "clock-skewed", command: "" };
+    let check = staged.fails_first(wanted).await;
+    let detail = check["detail"].as_str().unwrap();
+    assert!(detail.contains("10 minutes behind") || detail.contains("9 minutes behind"), "{detail}");
+    staged.mended();
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn tls_of_somebody_else_is_told_with_its_issuer_and_no_token_went_there() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.edit("ca.pem", "other.pem");
+    let other = rcgen::CertificateParams::new(vec!["other".to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(staged.dir.path().join("other.pem"), other.self_signed(&key).unwrap().pem()).unwrap();
+    let wanted = First { layer: "tls", name: "smtp-server", id: "tls-intercepted", command: "" };
+    let found = staged.fails_first(wanted).await;
+    assert!(found["fault"]["said"].as_str().unwrap().contains("issued by "), "{found}");
+    assert_eq!(staged.sandbox.counts().sign_ons + staged.sandbox.counts().sign_on_refusals, 0);
+    staged.edit("other.pem", "ca.pem");
+    let report = staged.is_well().await;
+    assert!(check(&report, "tls", "imap-server")["detail"].as_str().unwrap().contains("ca-file"), "{report:#}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_by_its_layer_and_the_others_are_looked_at() {
+    let staged = Staged::new(Plan::default()).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    staged.edit(&format!("imap = \"{}\"", staged.sandbox.imap()), &format!("imap = \"127.0.0.1:{port}\""));
+    let wanted = First {
+        layer: "tcp",
+        name: "imap-server",
+        id: "upstream-unreachable",
+        command: &format!("curl -v telnet://127.0.0.1:{port}"),
+    };
+    staged.fails_first(wanted).await;
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    assert_eq!(outcome(&report, "imap", "sign-on"), "skipped");
+    assert_eq!(outcome(&report, "smtp", "sign-on"), "pass");
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_a_fault_of_names() {
+    let staged = Staged::new(Plan { upstream: Some("mail.invalid"), ..Plan::default() }).await;
+    let wanted = First {
+        layer: "dns",
+        name: "smtp-server",
+        id: "upstream-unreachable",
+        command: "nslookup mail.invalid",
+    };
+    staged.fails_first(wanted).await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_the_layer_that_is_named() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = nobody.local_addr().unwrap();
+    drop(nobody);
+    let network = format!("mail-proxy = \"http://{at}\"");
+    let staged = Staged::new(Plan { upstream: Some("mail.invalid"), network, ..Plan::default() }).await;
+    let wanted = First { layer: "proxy", name: "smtp-server", id: "proxy-unreachable", command: "" };
+    let found = staged.fails_first(wanted).await;
+    let command = found["fault"]["commands"][0].as_str().unwrap();
+    assert!(command.starts_with(&format!("curl -v --proxy http://{at} --proxytunnel telnet://mail.invalid:")), "{command}");
+}
+
+#[tokio::test]
+async fn servers_that_say_nothing_hold_it_up_no_longer_than_a_deadline() {
+    let staged = Staged::rehearsing(Plan::default(), "exchange-unreachable").await;
+    let began = std::time::Instant::now();
+    let told = staged.doctor(&[ANN, "--json"]).await;
+    assert_eq!(told.code, 1);
+    assert!(began.elapsed().as_secs() < 50, "{:?}", began.elapsed());
+    let report = told.json();
+    assert_eq!(check(&report, "tls", "smtp-server")["fault"]["id"], "upstream-timeout", "{report:#}");
+}
