@@ -40,14 +40,8 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         let text = format!("{} is there already", bundle.display());
         return Err(Failure::new(text, "name a file that is not there: nothing is overwritten"));
     }
-    let scope = Scope {
-        file,
-        warnings: warnings.problems,
-        account,
-        offline: args.offline,
-        send_to: args.send.clone(),
-        lang,
-    };
+    let scope =
+        Scope { file, warnings: warnings.problems, account, offline: args.offline, send_to: args.send.clone(), lang };
     let report = block_on(async { Ok(watched(&config, &scope, &view).await) })?;
     view.end(&report)?;
     if let Some(bundle) = &args.bundle {

@@ -18,7 +18,7 @@ use super::{
     place::{Place, readable},
     print,
     questions::Questions,
-    script::{Registration, script},
+    script::{Registration, der_of, script},
     settings::Setting,
     words::{Say, Step, Trouble},
 };
@@ -190,6 +190,7 @@ impl Interview<'_, '_> {
             grant: choice.grant,
             outbound: choice.outbound,
             certificate: None,
+            certificate_der: None,
         }
     }
 
@@ -207,8 +208,15 @@ impl Interview<'_, '_> {
             false => None,
         };
         let certificate = own.or(made);
-        let registration =
-            Registration { certificate: certificate.as_deref(), ..self.registration(choice, address, others) };
+        let certificate_der = match &certificate {
+            Some(file) => {
+                let pem = std::fs::read_to_string(file).unwrap_or_default();
+                let why = || Trouble::Unreadable { file: file.clone(), why: "no PEM certificate is in it".to_owned() };
+                Some(der_of(&pem).ok_or_else(|| told(why()))?)
+            }
+            None => None,
+        };
+        let registration = Registration { certificate_der, ..self.registration(choice, address, others) };
         let text = script(&registration, self.lang);
         if file == Path::new("-") {
             return print(&text);

@@ -126,3 +126,54 @@ pub fn readable(file: &Path) -> Result<String, Trouble> {
         Err(e) => Err(Trouble::Unreadable { file: shown, why: e.to_string() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_a_run_before_left_is_taken_and_somebody_elses_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::find(Some(&dir.path().join("gatepost.toml"))).unwrap();
+        let name = |secret: &str| {
+            let (path, is_new) = place.keep_secret("contoso", &Secret::new(secret)).unwrap();
+            (path.file_name().unwrap().to_string_lossy().into_owned(), is_new)
+        };
+        assert_eq!(name("one"), ("contoso.secret".to_owned(), true));
+        assert_eq!(name("one"), ("contoso.secret".to_owned(), false));
+        assert_eq!(name("two"), ("contoso-2.secret".to_owned(), true));
+        assert_eq!(std::fs::read_to_string(dir.path().join("contoso.secret")).unwrap(), "one\n");
+    }
+
+    #[test]
+    fn what_somebody_changed_meanwhile_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gatepost.toml");
+        std::fs::write(&file, "# one\n").unwrap();
+        let place = Place::find(Some(&file)).unwrap();
+        std::fs::write(&file, "# two\n").unwrap();
+        assert!(matches!(place.write("# three\n"), Err(Trouble::ChangedMeanwhile { .. })));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "# two\n");
+    }
+
+    #[test]
+    fn a_new_file_never_replaces_one_that_came_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("new/gatepost.toml");
+        let place = Place::find(Some(&file)).unwrap();
+        place.write("# one\n").unwrap();
+        assert!(matches!(place.write("# two\n"), Err(Trouble::Unwritable { .. })));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "# one\n");
+    }
+
+    #[test]
+    fn a_link_stays_one_and_what_it_leads_to_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real.toml"), dir.path().join("gatepost.toml"));
+        std::fs::write(&real, "# one\n").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        Place::find(Some(&link)).unwrap().write("# two\n").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), "# two\n");
+    }
+}

@@ -18,8 +18,10 @@ pub struct Registration<'a> {
     pub others: &'a [String],
     pub grant: Grant,
     pub outbound: SetupOutbound,
-    /// That proves the app, where there is one.
+    /// The file that proves the app, where there is one.
     pub certificate: Option<&'a str>,
+    /// What is in it (DER, base64): the script may run on another machine.
+    pub certificate_der: Option<String>,
 }
 
 impl Registration<'_> {
@@ -38,6 +40,15 @@ impl Registration<'_> {
         all.extend(["offline_access", "openid", "profile"]);
         all
     }
+}
+
+/// The only certificate of a PEM file, as base64 without lines. `None`: it is no such file.
+pub fn der_of(pem: &str) -> Option<String> {
+    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+    let body: String = body.split_whitespace().collect();
+    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    (!body.is_empty() && body.bytes().all(is_base64)).then_some(body)
 }
 
 /// The name of this cloud for `Connect-MgGraph` and for `Connect-ExchangeOnline`.
@@ -154,13 +165,15 @@ fn delegated(page: &mut String, registration: &Registration, words: &ScriptWords
 
 /// An app with rights of its own, on the mailboxes that are named and no others.
 fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords) {
-    let certificate = match registration.certificate {
-        Some(file) => format!(
-            "# {}\n$certificate = [System.Security.Cryptography.X509Certificates.X509Certificate2]::new({})\n\
-             Update-MgApplication -ApplicationId $app.Id -KeyCredentials @(@{{ Type = 'AsymmetricX509Cert'; Usage = 'Verify'; \
-             Key = $certificate.GetRawCertData() }})\n",
+    let certificate = match &registration.certificate_der {
+        // Setting them replaces all: another installation may live on those that are there.
+        Some(der) => format!(
+            "# {}\nif (-not $app.KeyCredentials) {{\n  \
+               $key = @{{ Type = 'AsymmetricX509Cert'; Usage = 'Verify'; Key = [Convert]::FromBase64String({}) }}\n  \
+               Update-MgApplication -ApplicationId $app.Id -KeyCredentials @($key)\n}} else {{ Write-Warning {} }}\n",
             words.certificate,
-            quoted(file)
+            quoted(der),
+            quoted(words.has_certificates),
         ),
         None => format!("# {}\n", words.secret),
     };
@@ -239,12 +252,15 @@ mod tests {
 
     fn registration(grant: Grant, outbound: SetupOutbound, others: &[String]) -> Registration<'_> {
         let (provider, tenant, address) = ("microsoft365", "contoso.com", "ann@contoso.com");
-        Registration { provider, tenant, address, others, grant, outbound, certificate: Some("/etc/gatepost/app.pem") }
+        let certificate_der = Some("MIIB".to_owned());
+        Registration { provider, tenant, address, others, grant, outbound, certificate: None, certificate_der }
     }
 
     #[test]
     fn a_person_consents_to_mail_alone_and_graph_comes_only_where_it_is_used() {
-        let text = script(&registration(Grant::AuthorizationCode, SetupOutbound::Smtp, &[]), Lang::En);
+        let code =
+            |text: String| text.lines().filter(|line| !line.trim().starts_with('#')).collect::<Vec<_>>().join("\n");
+        let text = code(script(&registration(Grant::AuthorizationCode, SetupOutbound::Smtp, &[]), Lang::En));
         assert!(
             text.contains("'IMAP.AccessAsUser.All', 'POP.AccessAsUser.All', 'SMTP.Send', 'offline_access'"),
             "{text}"
@@ -254,7 +270,7 @@ mod tests {
         for wrong in ["Mail.Send'", "Set-TransportConfig", "AsApp", "Add-MailboxPermission"] {
             assert!(!text.contains(wrong), "{wrong}: {text}");
         }
-        let text = script(&registration(Grant::AuthorizationCode, SetupOutbound::Graph, &[]), Lang::En);
+        let text = code(script(&registration(Grant::AuthorizationCode, SetupOutbound::Graph, &[]), Lang::En));
         assert!(text.contains("'Mail.Send'") && !text.contains("Set-CASMailbox"), "SMTP AUTH may stay off: {text}");
     }
 
@@ -268,7 +284,7 @@ mod tests {
         );
         assert!(text.contains("'Application SMTP.SendAsApp' -CustomResourceScope 'Gatepost'"), "{text}");
         assert!(text.contains("$wanted = @('IMAP.AccessAsApp', 'POP.AccessAsApp')"), "{text}");
-        assert!(text.contains("X509Certificate2]::new('/etc/gatepost/app.pem')"), "{text}");
+        assert!(text.contains("Key = [Convert]::FromBase64String('MIIB')"), "{text}");
         assert!(!text.contains("Application Mail.Send"), "{text}");
     }
 

@@ -33,6 +33,17 @@ async fn a_person_with_a_code_on_another_device_is_set_up_in_one_run() {
 }
 
 #[tokio::test]
+async fn who_wants_the_first_password_typed_to_count_has_no_test_message_use_it_up() {
+    let stage = Stage::new().await;
+    let ended = stage.run_and_approve(&stage.ann(&["--first-use"]), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(stage.text().contains("password = \"first-use\""), "{}", stage.text());
+    assert!(ended.out.contains("Within 10 minutes, log in to ann@contoso.example"), "{}", ended.out);
+    assert!(ended.err.contains("Not sent: "), "{}", ended.err);
+    assert!(stage.sandbox.submissions().is_empty());
+}
+
+#[tokio::test]
 async fn a_consent_of_the_whole_tenant_is_a_link_and_a_browser_elsewhere_pastes_its_address() {
     let stage = Stage::new().await;
     let mut flags = stage.ann(&["--no-sign-in"]);
@@ -60,12 +71,13 @@ async fn an_app_proves_itself_with_a_certificate_that_was_made_for_the_script() 
     let ended = stage.run(&script, "").await;
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
     let certificate = stage.dir.path().join("contoso-app.pem");
-    assert!(ended.out.contains(&format!("X509Certificate2]::new('{}')", certificate.display())), "{}", ended.out);
     assert!(ended.out.contains("New-ServicePrincipal -AppId $app.AppId -ObjectId $enterprise.Id"), "{}", ended.out);
     assert!(!stage.file().exists(), "a script is a script alone");
 
     // What the administrator does with it.
     let pem = std::fs::read_to_string(&certificate).unwrap();
+    let der: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
+    assert!(ended.out.contains(&format!("FromBase64String('{der}')")), "it may run elsewhere: {}", ended.out);
     stage.sandbox.register(Registration::with_certificate(client, &pem));
     let mut all = stage.flags(&flags);
     all.extend(["--client-id".into(), client.into(), "--yes".into()]);

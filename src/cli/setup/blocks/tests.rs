@@ -121,6 +121,15 @@ fn what_is_there_already_is_not_added_again() {
 }
 
 #[test]
+fn a_listener_for_other_machines_takes_tls_and_plain_and_one_for_this_machine_is_plain() {
+    let listeners = ["smtp=192.168.10.2:1587", "imap=127.0.0.1:1993"].map(|one| Listen::parse(one).unwrap());
+    let blocks = Blocks { listeners: listeners.to_vec(), ..both("ann@contoso.com") };
+    let text = composed("", &blocks).unwrap().text;
+    assert!(text.contains("listen = [\"192.168.10.2:1587\"]\ntls = \"auto\"\n"), "{text}");
+    assert!(text.contains("listen = [\"127.0.0.1:1993\"]\n\n"), "{text}");
+}
+
+#[test]
 fn an_app_is_called_after_its_domain_and_never_as_another_one() {
     assert_eq!(app_name("ann@contoso.com", |_| false, "google"), "contoso");
     assert_eq!(app_name("ann@contoso.com", |name| name == "contoso", "google"), "contoso-2");
@@ -180,7 +189,7 @@ proptest! {
         }
         let proof = match grant.is_app_only() {
             // A file that is there: the check opens it.
-            true => Proof::Secret(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into()),
+            true => Proof::Secret(a_secret()),
             false => Proof::None,
         };
         let settings = ["app.authorize-url=https://a.example/", "app.token-url=https://a.example/t", "app.scopes=[\"mail\"]"];
@@ -204,6 +213,17 @@ proptest! {
             return Err(TestCaseError::fail(format!("{problems}\n{text}")));
         }
     }
+}
+
+/// A file with a secret, one for all cases; it is gone with the process.
+fn a_secret() -> String {
+    static FILE: std::sync::OnceLock<tempfile::NamedTempFile> = std::sync::OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, b"the secret\n").unwrap();
+        file
+    });
+    file.path().display().to_string()
 }
 
 fn dedup(mut listeners: Vec<Listen>) -> Vec<Listen> {

@@ -370,6 +370,7 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     delegate: "Shared mailboxes: the delegate opens them and sends as them.",
     roles: "IMAP and POP3 alone: SMTP.SendAsApp here would count for every mailbox; the role below is limited.",
     certificate: "The certificate that proves the app; its key stays where Gatepost runs.",
+    has_certificates: "The app has certificates already. Add the one of Gatepost under Certificates & secrets, unless it is there.",
     secret: "What proves the app: upload a certificate, or make a secret, under Certificates & secrets.",
     enterprise: "Exchange has to know the app, by the object id of the enterprise application.",
     mailboxes: "IMAP and POP3: full access to these mailboxes.",

@@ -417,6 +417,7 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     delegate: "共有メールボックス: 代理人が開き、そのアドレスとして送ります。",
     roles: "IMAP と POP3 だけ。SMTP.SendAsApp をここで与えると全メールボックスに効きます。下のロールは範囲が限られます。",
     certificate: "アプリを証明する証明書。秘密鍵は Gatepost のマシンから出ません。",
+    has_certificates: "アプリにはすでに証明書があります。Gatepost の証明書がなければ「証明書とシークレット」で追加してください。",
     secret: "アプリを証明するもの: 「証明書とシークレット」で証明書をアップロードするか、シークレットを作ります。",
     enterprise: "Exchange にアプリを知らせます。エンタープライズ アプリケーションのオブジェクト ID を使います。",
     mailboxes: "IMAP と POP3: これらのメールボックスへのフル アクセス。",

@@ -349,6 +349,7 @@ pub struct ScriptWords {
     pub delegate: &'static str,
     pub roles: &'static str,
     pub certificate: &'static str,
+    pub has_certificates: &'static str,
     pub secret: &'static str,
     pub enterprise: &'static str,
     pub mailboxes: &'static str,
