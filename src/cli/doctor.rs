@@ -50,6 +50,15 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
     if report.ok { Ok(()) } else { Err(Failure::silent(1)) }
 }
 
+/// For a command that goes on behind it: whether all is well.
+pub(super) fn look(config: &Config, scope: &Scope) -> Result<bool, Failure> {
+    let marks = if lang::is_utf8() { Marks::Signs } else { Marks::Ascii };
+    let view = View { json: false, marks, lang: scope.lang };
+    let report = block_on(async { Ok(watched(config, scope, &view).await) })?;
+    view.end(&report)?;
+    Ok(report.ok)
+}
+
 fn refused(view: &View, problems: &Problems) -> Outcome {
     let report = doctor::refused(problems, view.lang);
     report.checks.iter().for_each(|check| view.check(check));

@@ -20,6 +20,7 @@ mod password;
 mod queue;
 mod run;
 mod send;
+mod setup;
 mod sign_in_ui;
 mod state;
 mod status;
@@ -52,6 +53,7 @@ fn dispatch(cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Run(args) => run::run(file, args),
         Command::Demo(args) => demo::run(args),
+        Command::Setup(args) => setup::run(file, args),
         Command::Login(args) => login::run(file, args),
         Command::Logout(args) => logout::run(file, args),
         Command::Status(args) => status::run(file, args),

@@ -54,6 +54,16 @@ pub fn ask_unseen(prompt: &str) -> io::Result<Option<Secret>> {
     line.map(Some)
 }
 
+/// Asks on the terminal. `None`: the input has ended.
+pub fn ask_line(prompt: &str) -> io::Result<Option<String>> {
+    let mut err = io::stderr();
+    write!(err, "{prompt}")?;
+    err.flush()?;
+    let mut line = String::new();
+    let read = io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
+    Ok((read > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
 fn without_line_end(line: String) -> Secret {
     // Wipes the copy that the line end was cut from.
     let line = zeroize::Zeroizing::new(line);

@@ -25,7 +25,7 @@ pub use key::Key;
 pub use locate::{locate, place_for_new, places};
 pub use model::Config;
 pub use problem::{Problem, Problems, Severity};
-pub use provider::Preset;
+pub use provider::{PRESETS, Preset};
 pub use shape::schema;
 pub use show::show;
 pub use surroundings::Surroundings;

@@ -288,3 +288,17 @@ pub fn preset(provider: raw::Provider) -> &'static Preset {
         raw::Provider::Custom => &CUSTOM,
     }
 }
+
+/// Every row of the table.
+pub const PRESETS: [&Preset; 10] = [
+    &MICROSOFT365,
+    &MICROSOFT365_GCC_HIGH,
+    &MICROSOFT365_DOD,
+    &MICROSOFT365_CHINA,
+    &OUTLOOK,
+    &GOOGLE,
+    &FASTMAIL,
+    &YAHOO,
+    &AOL,
+    &CUSTOM,
+];

@@ -106,6 +106,52 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_dir(dir)
 }
 
+/// Writes over a file whole or not at all; it keeps its owner and its rights.
+pub fn replace_alike(path: &Path, content: &[u8]) -> io::Result<()> {
+    let before = fs::metadata(path)?;
+    sweep_drafts(path);
+    let draft = draft_of(path, "");
+    let written = private_options().create(true).truncate(true).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        take_after(&file, &before)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    sync_dir(parent_of(path))
+}
+
+/// Writes a new 0644 file whole or not at all; one that is there is left alone (`AlreadyExists`).
+pub fn create_readable(path: &Path, content: &[u8]) -> io::Result<()> {
+    sweep_drafts(path);
+    let draft = draft_of(path, "");
+    let written = private_options().create(true).truncate(true).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.sync_all()
+    });
+    written.and_then(|()| put_new(&draft, path)).inspect_err(|_| drop(fs::remove_file(&draft)))
+}
+
+#[cfg(unix)]
+fn take_after(file: &File, before: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let now = file.metadata()?;
+    if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+        std::os::unix::fs::fchown(file, Some(before.uid()), Some(before.gid()))?;
+    }
+    file.set_permissions(before.permissions())
+}
+
+#[cfg(not(unix))]
+fn take_after(_: &File, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
 /// Where `path` is written before it counts.
 pub fn draft_of(path: &Path, suffix: &str) -> PathBuf {
     parent_of(path).join(format!("{}{}{suffix}", draft_prefix(path), std::process::id()))

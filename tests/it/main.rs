@@ -49,6 +49,7 @@ mod queue_pages;
 mod quirks;
 mod repair;
 mod shared_mailboxes;
+mod setup;
 mod sign_on;
 mod sign_on_faults;
 mod smtp;

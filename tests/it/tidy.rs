@@ -41,6 +41,10 @@ const EXPOSE: &[&str] = &[
     "src/cli/local_password.rs",           // prints a password that was just made, once
     "src/cli/login.rs",                    // the redirected address that a person pastes
     "src/cli/send/dialogue.rs",            // AUTH of the test message
+    "src/cli/setup/blocks.rs",             // the hash of a password
+    "src/cli/setup/imap.rs",               // AUTHENTICATE of the trial
+    "src/cli/setup/mod.rs",                // a password that was made, shown once
+    "src/cli/setup/place.rs",              // files that hold one secret each
     "src/config/check/account.rs",         // the word "first-use" in place of a hash
     "src/config/check/mod.rs",             // URLs that may hold a password
     "src/config/check/notify.rs",          // the address of a webhook, which is to be a URL

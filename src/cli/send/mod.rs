@@ -8,10 +8,8 @@ use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 
-use self::{
-    dialogue::{Dialogue, Login},
-    stream::Stream,
-};
+pub(super) use self::stream::Stream;
+use self::dialogue::{Dialogue, Login};
 use super::{
     args::{SendArgs, SendTls},
     config,
@@ -21,8 +19,16 @@ use super::{
 use crate::{
     base::{Protocol, Secret},
     config::Config,
-    net::{Bind, ListenerTls},
+    net::{Bind, Listener, ListenerTls},
 };
+
+/// A listener, and how TLS begins there.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    /// host:port
+    pub server: String,
+    pub tls: SendTls,
+}
 
 pub fn run(named: Option<&Path>, args: &SendArgs) -> Outcome {
     let addresses = std::iter::once(&args.from).chain(&args.to);
@@ -82,6 +88,18 @@ fn send(
     Ok(())
 }
 
+/// Sends one message and shows nothing; the server's reply to it.
+pub(super) fn one(way: &Way, args: &SendArgs, password: &Secret) -> Result<String, Failure> {
+    let message = message::build(args)?;
+    let login = Login { user: args.user.clone().unwrap_or_else(|| args.from.clone()), password: password.clone() };
+    let mut steps = Vec::new();
+    send(&way.server, way.tls, Some(&login), args, &message, &mut steps)?;
+    // The last thing that was heard before the goodbye.
+    let before = steps.iter().rev().skip_while(|step| *step != "> QUIT");
+    let reply = before.filter_map(|step| step.strip_prefix("< ")).next();
+    Ok(reply.unwrap_or_default().to_owned())
+}
+
 fn login(args: &SendArgs) -> Result<Option<Login>, Failure> {
     if args.no_auth {
         return Ok(None);
@@ -117,22 +135,25 @@ fn server(named: Option<&Path>, args: &SendArgs) -> Result<(String, SendTls), Fa
 
 fn smtp_listener(config: &Config) -> Option<(SocketAddr, SendTls)> {
     let mut listeners = config.listeners.iter().filter(|listener| listener.protocol == Protocol::Smtp);
-    listeners.find_map(|listener| {
-        let tls = match listener.tls {
-            ListenerTls::Off => SendTls::Off,
-            ListenerTls::StartTls | ListenerTls::StartTlsRequired | ListenerTls::Auto => SendTls::Starttls,
-            ListenerTls::Implicit => SendTls::Implicit,
-        };
-        let address = listener.listen.iter().find_map(|bind| match bind {
-            Bind::Address(address) if address.port() != 0 => Some(*address),
-            _ => None,
-        })?;
-        Some((reachable(address), tls))
-    })
+    listeners.find_map(place_of)
+}
+
+/// Where it can be reached, if it has an address of its own.
+pub(super) fn place_of(listener: &Listener) -> Option<(SocketAddr, SendTls)> {
+    let tls = match listener.tls {
+        ListenerTls::Off => SendTls::Off,
+        ListenerTls::StartTls | ListenerTls::StartTlsRequired | ListenerTls::Auto => SendTls::Starttls,
+        ListenerTls::Implicit => SendTls::Implicit,
+    };
+    let address = listener.listen.iter().find_map(|bind| match bind {
+        Bind::Address(address) if address.port() != 0 => Some(*address),
+        _ => None,
+    })?;
+    Some((reachable(address), tls))
 }
 
 /// An address that one can connect to: 0.0.0.0 and :: stand for this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip().is_unspecified() {
         true if address.is_ipv4() => (std::net::Ipv4Addr::LOCALHOST, address.port()).into(),
         true => (std::net::Ipv6Addr::LOCALHOST, address.port()).into(),

@@ -1,0 +1,382 @@
+//! What is to be set up: asked, found out, or taken from the configuration that is there.
+
+mod credentials;
+mod whereabouts;
+
+use std::{path::Path, sync::Arc};
+
+use toml::Table;
+use url::Url;
+
+use super::{
+    account_of,
+    args::{SetupArgs, SetupOutbound},
+    blocks::{NewApp, app_name},
+    certificate,
+    discover::{Servers, is_guid},
+    note,
+    place::{Place, readable},
+    print,
+    questions::Questions,
+    script::{Registration, der_of, script},
+    settings::Setting,
+    words::{Say, Step, Trouble},
+};
+use crate::{
+    account::Account,
+    base::{Lang, is_mailbox, printable},
+    cli::{
+        outcome::{Failure, Outcome},
+        setup::args::SetupGrant,
+    },
+    config::{Config, PRESETS, Preset},
+    oauth::Grant,
+};
+
+pub struct Interview<'a, 'q> {
+    pub args: &'a SetupArgs,
+    pub lang: Lang,
+    pub questions: &'a mut Questions<'q>,
+    pub config: &'a Config,
+    pub existing: &'a Table,
+    pub settings: &'a [Setting],
+    pub place: &'a Place,
+}
+
+/// Whose mailbox it is, and how it is reached.
+pub struct Choice {
+    /// The account is configured already.
+    there: Option<Arc<Account>>,
+    preset: &'static Preset,
+    tenant: Option<String>,
+    servers: Option<Servers>,
+    grant: Grant,
+    outbound: SetupOutbound,
+}
+
+/// The app registration to use.
+pub struct Registered {
+    /// Its name in the configuration.
+    pub app: String,
+    /// Who consents.
+    pub identity: String,
+    pub grant: Grant,
+    pub outbound: SetupOutbound,
+    pub new: Option<NewApp>,
+    /// Keys that were asked for.
+    pub more: Vec<Setting>,
+    /// A file that was made for its secret, to be taken away if nothing comes of it.
+    pub made: Option<std::path::PathBuf>,
+}
+
+impl Interview<'_, '_> {
+    fn fail(&self, trouble: Trouble) -> Failure {
+        trouble.failure(self.lang)
+    }
+
+    fn note(&self, say: &Say) {
+        note(&say.text(self.lang));
+    }
+
+    pub fn address(&mut self) -> Result<String, Failure> {
+        match &self.args.address {
+            Some(given) => mailbox(given).map_err(|trouble| self.fail(trouble)),
+            None => self.questions.line("--address", &Say::AskAddress, None, mailbox),
+        }
+    }
+
+    /// Mailboxes on the same sign-in, without the first and without doubles.
+    pub fn others(&mut self, address: &str, choice: &Choice) -> Result<Vec<String>, Failure> {
+        let is_microsoft = is_entra(choice.preset);
+        let asks = self.args.shared.is_empty() && choice.there.is_none() && is_microsoft;
+        let typed = match asks && self.questions.has_person() {
+            true => self.questions.line("--shared", &Say::AskShared, Some("-"), |typed| mailboxes(typed.split(',')))?,
+            false => mailboxes(self.args.shared.iter().map(String::as_str)).map_err(|trouble| self.fail(trouble))?,
+        };
+        let mut others: Vec<String> = Vec::new();
+        for one in typed.into_iter().filter(|one| one != address) {
+            if !others.contains(&one) {
+                others.push(one);
+            }
+        }
+        Ok(others)
+    }
+
+    pub fn choice(&mut self, address: &str) -> Result<Choice, Failure> {
+        if let Some(account) = account_of(self.config, address) {
+            self.note(&Say::AccountIsThere { address: address.to_owned(), app: account.sign_in.app.name.clone() });
+            return self.choice_of(account);
+        }
+        let domain = address.rsplit('@').next().unwrap_or_default().to_owned();
+        note(&Step::Provider { domain: domain.clone() }.text(self.lang));
+        let (preset, tenant, servers) = self.provider(&domain)?;
+        let grant = self.grant(preset)?;
+        let outbound = self.outbound(preset)?;
+        if self.args.first_use && grant.is_unattended() {
+            return Err(self.fail(Trouble::NobodyArms));
+        }
+        Ok(Choice { there: None, preset, tenant, servers, grant, outbound })
+    }
+
+    fn choice_of(&self, account: Arc<Account>) -> Result<Choice, Failure> {
+        let app = &account.sign_in.app;
+        let preset = self.preset(&app.provider)?;
+        let outbound = self.args.outbound.unwrap_or(SetupOutbound::Smtp);
+        let tenant = Some(app.tenant.clone()).filter(|tenant| !tenant.is_empty());
+        Ok(Choice { preset, tenant, servers: None, grant: app.grant, outbound, there: Some(account) })
+    }
+
+    fn preset(&self, name: &str) -> Result<&'static Preset, Failure> {
+        let found = PRESETS.iter().copied().find(|preset| preset.name == name);
+        found.ok_or_else(|| self.fail(Trouble::UnknownProvider { typed: printable(name, 60) }))
+    }
+
+    fn grant(&mut self, preset: &Preset) -> Result<Grant, Failure> {
+        let grant = match self.args.grant {
+            Some(given) => given,
+            None if self.questions.has_person() && preset.grants.contains(&Grant::ClientCredentials) => {
+                let all = [
+                    (SetupGrant::AuthorizationCode, Say::GrantBrowser),
+                    (SetupGrant::DeviceCode, Say::GrantDevice),
+                    (SetupGrant::ClientCredentials, Say::GrantAppOnly),
+                ];
+                let has_device = preset.device_url.is_some();
+                let choices: Vec<_> =
+                    all.into_iter().filter(|(g, _)| has_device || *g != SetupGrant::DeviceCode).collect();
+                self.questions.choice("--grant", &Say::AskGrant, &choices)?
+            }
+            None => SetupGrant::AuthorizationCode,
+        };
+        let has_device = preset.device_url.is_some() || self.is_set("app", "device-url");
+        let grant = Grant::from(grant);
+        let known = if grant == Grant::DeviceCode { has_device } else { preset.grants.contains(&grant) };
+        match known {
+            true => Ok(grant),
+            false => Err(self.fail(Trouble::NoSuchGrant { provider: preset.name, grant: grant.as_str() })),
+        }
+    }
+
+    fn outbound(&mut self, preset: &Preset) -> Result<SetupOutbound, Failure> {
+        let has_graph = preset.graph_url.is_some() || self.is_set("app", "graph-url");
+        let outbound = match self.args.outbound {
+            Some(given) => given,
+            None if has_graph && self.questions.has_person() => {
+                let choices = [
+                    (SetupOutbound::Smtp, Say::OutSmtp),
+                    (SetupOutbound::Graph, Say::OutGraph),
+                    (SetupOutbound::SmtpThenGraph, Say::OutBoth),
+                ];
+                self.questions.choice("--outbound", &Say::AskOutbound, &choices)?
+            }
+            None => SetupOutbound::Smtp,
+        };
+        match outbound == SetupOutbound::Smtp || has_graph {
+            true => Ok(outbound),
+            false => Err(self.fail(Trouble::NoGraph { provider: preset.name })),
+        }
+    }
+
+    fn is_set(&self, table: &str, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.table == table && setting.key == key)
+    }
+
+    fn registration<'r>(&self, choice: &'r Choice, address: &'r str, others: &'r [String]) -> Registration<'r> {
+        let domain = address.rsplit('@').next().unwrap_or_default();
+        Registration {
+            provider: choice.preset.name,
+            tenant: choice.tenant.as_deref().unwrap_or(domain),
+            address,
+            others,
+            grant: choice.grant,
+            outbound: choice.outbound,
+            certificate: None,
+            certificate_der: None,
+        }
+    }
+
+    /// The script alone, into a file or to stdout.
+    pub fn print_script(&self, file: &Path, choice: &Choice, address: &str, others: &[String]) -> Outcome {
+        let told = |trouble: Trouble| trouble.failure(self.lang);
+        let has_one = matches!(choice.grant, Grant::AuthorizationCode | Grant::DeviceCode | Grant::ClientCredentials);
+        if !is_entra(choice.preset) || !has_one {
+            return Err(told(Trouble::NoScript { provider: choice.preset.name, grant: choice.grant.as_str() }));
+        }
+        let own = self.args.certificate.as_deref().map(readable).transpose().map_err(told)?;
+        let name = self.app_name(choice, address);
+        let made = match self.args.make_certificate {
+            true => Some(certificate::make(self.place.folder(), &name).map_err(told)?.0.display().to_string()),
+            false => None,
+        };
+        let certificate = own.or(made);
+        let certificate_der = match &certificate {
+            Some(file) => {
+                let pem = std::fs::read_to_string(file).unwrap_or_default();
+                let why = || Trouble::Unreadable { file: file.clone(), why: "no PEM certificate is in it".to_owned() };
+                Some(der_of(&pem).ok_or_else(|| told(why()))?)
+            }
+            None => None,
+        };
+        let registration = Registration { certificate_der, ..self.registration(choice, address, others) };
+        let text = script(&registration, self.lang);
+        if file == Path::new("-") {
+            return print(&text);
+        }
+        let shown = file.display().to_string();
+        if std::fs::read_to_string(file).is_ok_and(|there| there == text) {
+            self.note(&Say::Wrote { file: shown });
+            return Ok(());
+        }
+        let written = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
+        written
+            .and_then(|mut file| io_write(&mut file, &text))
+            .map_err(|e| told(Trouble::Unwritable { file: shown.clone(), why: e.to_string() }))?;
+        self.note(&Say::Wrote { file: shown });
+        Ok(())
+    }
+
+    /// The app registration: of the account that is there, one that the configuration has, or a new one.
+    pub fn registered(&mut self, choice: &Choice, address: &str, others: &[String]) -> Result<Registered, Failure> {
+        let of = |app: &str, identity: &str| Registered {
+            app: app.to_owned(),
+            identity: identity.to_owned(),
+            grant: choice.grant,
+            outbound: choice.outbound,
+            new: None,
+            more: Vec::new(),
+            made: None,
+        };
+        if let Some(account) = &choice.there {
+            return Ok(of(&account.sign_in.app.name, &account.sign_in.identity));
+        }
+        note(&Step::Registration.text(self.lang));
+        if let Some(name) = self.known_app(choice, address) {
+            self.note(&Say::AppIsThere { app: name.clone() });
+            return Ok(of(&name, address));
+        }
+        let mut more = Vec::new();
+        if choice.preset.name == "custom" {
+            self.custom(choice, &mut more)?;
+        }
+        let name = self.app_name(choice, address);
+        let (certificate, made) = self.made_certificate(choice, &name)?;
+        let registration =
+            Registration { certificate: certificate.as_deref(), ..self.registration(choice, address, others) };
+        let client_id = match &self.args.client_id {
+            Some(given) => self.client_id_of(choice.preset, given).map_err(|trouble| self.fail(trouble))?,
+            None => {
+                print(&Say::registration(&registration, self.lang))?;
+                let preset = choice.preset;
+                let is_microsoft = preset.name == "outlook" || is_entra(preset);
+                self.questions.line("--client-id", &Say::AskClientId, None, |typed| client_id(typed, is_microsoft))?
+            }
+        };
+        let (proof, secret_file) = match made {
+            Some(proof) => (proof, None),
+            None => self.proof(choice, &name)?,
+        };
+        if let Some(url) = self.consent_url(choice, &client_id) {
+            print(&Say::ConsentUrl { url: url.into(), is_app_only: choice.grant.is_app_only() }.text(self.lang))?;
+        }
+        let domain = address.rsplit('@').next().map(str::to_owned);
+        let new = NewApp {
+            name: name.clone(),
+            preset: choice.preset,
+            tenant: choice.tenant.clone(),
+            tenant_name: domain,
+            client_id,
+            grant: choice.grant,
+            proof,
+            servers: choice.servers.clone(),
+        };
+        Ok(Registered { new: Some(new), more, made: secret_file, ..of(&name, address) })
+    }
+
+    fn client_id_of(&self, preset: &Preset, typed: &str) -> Result<String, Trouble> {
+        client_id(typed, preset.name == "outlook" || is_entra(preset))
+    }
+
+    fn app_name(&self, choice: &Choice, address: &str) -> String {
+        let apps = self.existing.get("app").and_then(|apps| apps.as_table());
+        app_name(address, |name| apps.is_some_and(|apps| apps.contains_key(name)), choice.preset.name)
+    }
+
+    /// One of the configuration that would do: the named one, or the only one of its kind.
+    fn known_app(&self, choice: &Choice, address: &str) -> Option<String> {
+        let domain = address.rsplit('@').next().unwrap_or_default();
+        let tenants = [choice.tenant.as_deref().unwrap_or_default(), domain];
+        let is_tenant =
+            |tenant: &str| choice.tenant.is_none() || tenants.iter().any(|known| known.eq_ignore_ascii_case(tenant));
+        let mut fitting = self.config.apps.values().filter(|app| {
+            app.provider == choice.preset.name
+                && app.grant == choice.grant
+                && is_tenant(&app.tenant)
+                && self.args.client_id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(&app.client_id))
+        });
+        match (fitting.next(), fitting.next()) {
+            (Some(app), None) if choice.preset.name != "custom" || self.args.client_id.is_some() => {
+                Some(app.name.clone())
+            }
+            (Some(app), _) if self.args.client_id.is_some() => Some(app.name.clone()),
+            _ => None,
+        }
+    }
+
+    /// Where an administrator consents for the whole tenant.
+    fn consent_url(&self, choice: &Choice, client_id: &str) -> Option<Url> {
+        let (true, Some(tenant)) = (is_entra(choice.preset), &choice.tenant) else { return None };
+        let own = self.settings.iter().find(|s| s.table == "app" && s.key == "authorize-url");
+        let page = own.and_then(|s| s.value.as_str()).or(choice.preset.authorize_url)?;
+        let mut url = Url::parse(&page.replace("{tenant}", tenant)).ok()?;
+        url.set_path(&format!("/{tenant}/adminconsent"));
+        url.set_query(None);
+        url.query_pairs_mut().append_pair("client_id", client_id);
+        if !choice.grant.is_app_only() {
+            url.query_pairs_mut().append_pair("redirect_uri", "http://localhost");
+        }
+        Some(url)
+    }
+}
+
+impl From<SetupGrant> for Grant {
+    fn from(grant: SetupGrant) -> Self {
+        match grant {
+            SetupGrant::AuthorizationCode => Self::AuthorizationCode,
+            SetupGrant::DeviceCode => Self::DeviceCode,
+            SetupGrant::ClientCredentials => Self::ClientCredentials,
+        }
+    }
+}
+
+/// Microsoft 365 in one of its clouds: a provider with tenants.
+fn is_entra(preset: &Preset) -> bool {
+    preset.name.starts_with("microsoft365")
+}
+
+fn mailbox(typed: &str) -> Result<String, Trouble> {
+    let typed = typed.trim();
+    match is_mailbox(typed) {
+        true => Ok(typed.to_lowercase()),
+        false => Err(Trouble::NotAnAddress { typed: printable(typed, 80) }),
+    }
+}
+
+fn mailboxes<'t>(typed: impl Iterator<Item = &'t str>) -> Result<Vec<String>, Trouble> {
+    typed.map(str::trim).filter(|one| !one.is_empty() && *one != "-").map(mailbox).collect()
+}
+
+/// Of Entra ID a GUID; people paste names, secrets and URLs.
+fn client_id(typed: &str, is_microsoft: bool) -> Result<String, Trouble> {
+    let typed = typed.trim();
+    let is_sound = !typed.is_empty() && typed.len() <= 200 && typed.bytes().all(|b| b.is_ascii_graphic());
+    match is_sound && (!is_microsoft || is_guid(typed)) {
+        true => Ok(typed.to_owned()),
+        false => Err(Trouble::NotAClientId { is_microsoft }),
+    }
+}
+
+fn io_write(file: &mut std::fs::File, text: &str) -> std::io::Result<()> {
+    std::io::Write::write_all(file, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Where a mailbox is: provider, tenant, servers. What somebody said counts more than what was found out, and is checked
+//! where somebody can be asked.
+
+use url::Url;
+
+use super::{
+    super::{
+        discover::{Discovery, Found, Servers, Tenant},
+        note,
+        words::{Say, Trouble},
+    },
+    Interview, is_entra,
+};
+use crate::{
+    base::printable,
+    cli::{outcome::Failure, state::block_on},
+    config::{PRESETS, Preset},
+    net::{ClientTls, HttpClient},
+};
+
+/// What was found out about where a mailbox is.
+type Where = (&'static Preset, Option<String>, Option<Servers>);
+
+impl Interview<'_, '_> {
+    pub(super) fn provider(&mut self, domain: &str) -> Result<Where, Failure> {
+        let given = self.args.provider.as_deref().map(|name| self.preset(name)).transpose()?;
+        if let Some(preset) = given.filter(|preset| !is_entra(preset) && preset.name != "custom") {
+            return Ok((preset, self.args.tenant.clone(), None));
+        }
+        let tls = ClientTls::new(&self.config.network).and_then(|tls| HttpClient::new(&self.config.network, &tls));
+        let http = tls.map_err(|fault| self.fail(Trouble::Network { why: fault.to_string() }))?;
+        let instead = self.args.discovery.as_ref().filter(|url| is_loopback(url));
+        let discovery = Discovery::new(&http, instead);
+        if let Some(preset) = given.filter(|preset| is_entra(preset)) {
+            return self.tenant(preset, domain, &discovery).map(|tenant| (preset, Some(tenant), None));
+        }
+        let found = block_on(async { Ok(discovery.provider(domain).await) })?;
+        match (found, given) {
+            (Found::Servers(servers), _) => {
+                self.note(&Say::FoundServers { domain: domain.to_owned(), servers: servers.clone() });
+                Ok((self.preset("custom")?, None, Some(servers)))
+            }
+            // Somebody knows it better.
+            (_, Some(custom)) => Ok((custom, self.args.tenant.clone(), None)),
+            (Found::Tenant(tenant), None) => {
+                let preset = self.preset(tenant.provider)?;
+                let (domain, id) = (domain.to_owned(), tenant.id.clone());
+                self.note(&Say::FoundTenant { domain: domain.clone(), id, provider: preset.name });
+                match &self.args.tenant {
+                    None => Ok((preset, Some(tenant.id), None)),
+                    Some(_) => {
+                        let named = self.tenant(preset, &domain, &discovery)?;
+                        if named != tenant.id {
+                            let (named, own) = (named.clone(), tenant.id);
+                            self.note(&Say::OtherTenant { domain, own, named });
+                        }
+                        Ok((preset, Some(named), None))
+                    }
+                }
+            }
+            (Found::Provider(name), None) => {
+                self.note(&Say::FoundProvider { domain: domain.to_owned(), provider: name });
+                let preset = self.preset(name)?;
+                let tenant = match is_entra(preset) {
+                    true => Some(self.tenant(preset, domain, &discovery)?),
+                    false => None,
+                };
+                Ok((preset, tenant, None))
+            }
+            (Found::PasswordOnly(service), None) => Err(self.fail(Trouble::PasswordOnly { service })),
+            (Found::Nothing, None) => {
+                self.by_hand(Trouble::NothingFound { domain: domain.to_owned() }, domain, &discovery)
+            }
+            (Found::Unreachable(why), None) => {
+                self.by_hand(Trouble::Unreachable { domain: domain.to_owned(), why }, domain, &discovery)
+            }
+        }
+    }
+
+    /// Nothing was found out: a person says it, or the trouble names the flags.
+    fn by_hand(&mut self, trouble: Trouble, domain: &str, discovery: &Discovery<'_>) -> Result<Where, Failure> {
+        if !self.questions.has_person() {
+            return Err(self.fail(trouble));
+        }
+        note(self.fail(trouble).text());
+        let choices: Vec<(&'static Preset, Say)> =
+            PRESETS.iter().map(|preset| (*preset, Say::Verbatim { text: preset.name.to_owned() })).collect();
+        let preset = self.questions.choice("--provider", &Say::AskProvider, &choices)?;
+        let tenant = match is_entra(preset) {
+            true => Some(self.tenant(preset, domain, discovery)?),
+            false => None,
+        };
+        Ok((preset, tenant, None))
+    }
+
+    /// The tenant that was named, or that of the domain; checked where somebody can be asked.
+    fn tenant(&mut self, preset: &Preset, domain: &str, discovery: &Discovery<'_>) -> Result<String, Failure> {
+        let named = self.args.tenant.clone();
+        let name = match &named {
+            Some(typed) => tenant_name(typed).map_err(|trouble| self.fail(trouble))?,
+            None => domain.to_owned(),
+        };
+        let found = block_on(async { Ok(discovery.tenant(&name).await) })?;
+        match (found, named) {
+            (Found::Tenant(Tenant { id, provider }), _) => {
+                if provider != preset.name {
+                    self.note(&Say::OtherCloud { tenant: name, provider, named: preset.name });
+                }
+                Ok(id)
+            }
+            (Found::Unreachable(why), Some(typed)) => {
+                self.note(&Say::NotChecked { tenant: typed.clone(), why });
+                Ok(typed)
+            }
+            (_, Some(typed)) => Err(self.fail(Trouble::NoSuchTenant { tenant: typed })),
+            (Found::Unreachable(why), None) if !self.questions.has_person() => {
+                Err(self.fail(Trouble::TenantUnreachable { domain: domain.to_owned(), why }))
+            }
+            (_, None) => {
+                let question = Say::AskTenant { domain: domain.to_owned() };
+                self.questions.line("--tenant", &question, None, tenant_name)
+            }
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+}
+
+/// As `config check` has it.
+fn tenant_name(typed: &str) -> Result<String, Trouble> {
+    let typed = typed.trim();
+    let is_one = !typed.is_empty() && typed.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    match is_one {
+        true => Ok(typed.to_owned()),
+        false => Err(Trouble::NotATenant { typed: printable(typed, 80) }),
+    }
+}

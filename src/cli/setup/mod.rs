@@ -1,0 +1,374 @@
+//! `gatepost setup`: from nothing to a sent test message.
+//!
+//! It finds provider and tenant, shows how the app is registered, writes the configuration, signs in, lets the doctor
+//! look, and sends. Each step finds out by itself whether it is done already, so that it is safe to run again, and says
+//! what it waits for. Where no terminal is, it never asks: it names the flag.
+
+pub mod args;
+mod blocks;
+mod certificate;
+mod discover;
+mod imap;
+mod interview;
+mod place;
+mod questions;
+mod script;
+mod settings;
+mod trial;
+mod words;
+
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    sync::Arc,
+};
+
+use toml::Table;
+
+use self::{
+    args::SetupArgs,
+    blocks::{Blocks, Composed, NewAccount, NewPassword, compose, listeners_to_add, settings_to_add},
+    interview::{Interview, Registered},
+    place::Place,
+    questions::{AtTerminal, Person, Questions},
+    settings::{Listen, Setting},
+    trial::Trial,
+    words::{Closing, Say, Step, Trouble},
+};
+use super::{
+    args::LoginArgs,
+    config as configuration, doctor, language, login,
+    outcome::{CONFIG_REFUSED, Failure, Outcome},
+    state::{State, block_on},
+    terminal,
+};
+use crate::{
+    account::{self, Account, local_password},
+    base::{Lang, Protocol, Secret},
+    config::{self, Config},
+    doctor::Scope,
+    oauth::sign_in,
+};
+
+pub fn run(named: Option<&Path>, args: &SetupArgs) -> Outcome {
+    let lang = language::chosen(args.lang);
+    let mut person = AtTerminal;
+    let asks = io::stdin().is_terminal() && !args.password_stdin;
+    let person: Option<&mut dyn Person> = if asks { Some(&mut person) } else { None };
+    Setup::new(named, args, lang, Questions::new(lang, person)).and_then(Setup::run)
+}
+
+struct Setup<'a> {
+    args: &'a SetupArgs,
+    lang: Lang,
+    questions: Questions<'a>,
+    place: Place,
+    /// What the file has now.
+    existing: Table,
+    base: Base,
+}
+
+/// The configuration that is there, with the tables of `--set`.
+struct Base {
+    config: Config,
+    settings: Vec<Setting>,
+    listeners: Vec<Listen>,
+}
+
+/// Who may type what, as far as it is known in this run.
+#[derive(Default)]
+struct Passwords {
+    known: Option<Secret>,
+    /// Accounts that have it.
+    of: Vec<String>,
+    /// It was made here, and is shown once.
+    is_made: bool,
+}
+
+impl<'a> Setup<'a> {
+    fn new(named: Option<&Path>, args: &'a SetupArgs, lang: Lang, questions: Questions<'a>) -> Result<Self, Failure> {
+        let told = |trouble: Trouble| trouble.failure(lang);
+        let place = Place::find(named).map_err(told)?;
+        // A file that is broken is mended first: nothing is built on it.
+        let around = place.around();
+        if !place.text.trim().is_empty() {
+            config::check_text(&place.text, &place.shown(), &around)?;
+        }
+        let existing: Table = place.text.parse().unwrap_or_default();
+        let wanted = args.set.iter().map(|one| Setting::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let settings = settings_to_add(&existing, &wanted).map_err(told)?;
+        let listeners =
+            args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let listeners = listeners_to_add(&existing, &listeners);
+        let tables = Blocks { settings: settings.clone(), ..Blocks::default() };
+        let tables = if tables.is_empty() { String::new() } else { tables.text(lang, &place.text, &today()) };
+        let Composed { config, .. } = compose(&place.text, &tables, &place.shown(), &around)?;
+        Ok(Self { args, lang, questions, place, existing, base: Base { config, settings, listeners } })
+    }
+
+    fn run(mut self) -> Outcome {
+        let Setup { args, lang, .. } = self;
+        let mut interview = Interview {
+            args,
+            lang,
+            questions: &mut self.questions,
+            config: &self.base.config,
+            existing: &self.existing,
+            settings: &self.base.settings,
+            place: &self.place,
+        };
+        let address = interview.address()?;
+        let choice = interview.choice(&address)?;
+        let others = interview.others(&address, &choice)?;
+        if let Some(file) = &args.print_script {
+            return interview.print_script(file, &choice, &address, &others);
+        }
+        let registered = interview.registered(&choice, &address, &others)?;
+        let wanted: Vec<String> = std::iter::once(address.clone()).chain(others).collect();
+        let made = registered.made.clone();
+        let configured = self.configured(registered, &wanted);
+        if let (Err(_), Some(made)) = (&configured, made) {
+            // Nothing came of it, and it holds a secret.
+            let _ = std::fs::remove_file(made);
+        }
+        let (config, passwords) = configured?;
+        if args.no_sign_in {
+            return self.close(&config, &wanted, &passwords, false);
+        }
+        if self.place.is_of_the_service() {
+            note(&Say::OfTheService { address }.text(lang));
+            return self.close(&config, &wanted, &passwords, false);
+        }
+        let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
+        self.signed_in(&account)?;
+        let is_well = self.examined(&config, account)?;
+        let tried = self.tried(&config, &wanted, &passwords);
+        self.close(&config, &wanted, &passwords, tried.is_ok() && is_well)?;
+        match is_well {
+            true => tried,
+            // The doctor said it in full, and mail that flows does not unsay it.
+            false => tried.and(Err(Trouble::NotWell.failure(lang))),
+        }
+    }
+
+    /// Writes what is not there yet.
+    fn configured(&mut self, registered: Registered, wanted: &[String]) -> Result<(Config, Passwords), Failure> {
+        let lang = self.lang;
+        let told = |trouble: Trouble| trouble.failure(lang);
+        note(&Step::Configuration { file: self.place.shown() }.text(lang));
+        let missing: Vec<&String> =
+            wanted.iter().filter(|address| account_of(&self.base.config, address).is_none()).collect();
+        let passwords = self.passwords(&missing, wanted)?;
+        let mut blocks = Blocks {
+            settings: self.base.settings.iter().chain(&registered.more).cloned().collect(),
+            listeners: self.base.listeners.clone(),
+            ..Blocks::default()
+        };
+        let delegate = wanted.first().filter(|_| !registered.grant.is_app_only());
+        for address in &missing {
+            blocks.accounts.push(NewAccount {
+                address: (*address).clone(),
+                app: registered.app.clone(),
+                sign_in_as: delegate.filter(|delegate| *delegate != *address).map(|_| registered.identity.clone()),
+                password: match &passwords.known {
+                    Some(password) if !self.args.first_use => NewPassword::Hash(hashed(password, lang)?),
+                    _ => NewPassword::FirstUse,
+                },
+                outbound: registered.outbound.as_str(),
+            });
+        }
+        blocks.app = registered.new;
+        if blocks.is_empty() {
+            note(&Say::NothingToWrite { file: self.place.shown() }.text(lang));
+            return Ok((self.base.config.clone(), passwords));
+        }
+        let text = blocks.text(lang, &self.place.text, &today());
+        let composed = compose(&self.place.text, &text, &self.place.shown(), &self.place.around());
+        let Composed { text: whole, config, warnings } = composed.map_err(|problems| {
+            note(&format!("{text}\n{problems}{}", Say::NothingWritten.text(lang)));
+            Failure::silent(CONFIG_REFUSED)
+        })?;
+        configuration::note_all(&warnings);
+        note(&text);
+        if !self.args.yes {
+            self.questions.agrees("--yes", &Say::AskWrite { file: self.place.shown() })?;
+        }
+        self.place.write(&whole).map_err(told)?;
+        note(&Say::Wrote { file: self.place.shown() }.text(lang));
+        // At once: whatever happens next, it is known.
+        if let Some(password) = passwords.known.as_ref().filter(|_| passwords.is_made) {
+            let (users, password) = (passwords.of.join(", "), password.expose().to_owned());
+            print(&Say::PasswordMade { users, password }.text(lang))?;
+        }
+        Ok((config, passwords))
+    }
+
+    /// One for all accounts that are new; where all are there, the one that they have, if somebody tells it.
+    fn passwords(&mut self, missing: &[&String], wanted: &[String]) -> Result<Passwords, Failure> {
+        let lang = self.lang;
+        let typed = if self.args.password_stdin {
+            let line = terminal::stdin_line().map_err(|e| Trouble::Terminal { why: e.to_string() }.failure(lang))?;
+            if line.is_empty() || line.expose().contains('\0') {
+                return Err(Trouble::NoPassword.failure(lang));
+            }
+            Some(line)
+        } else if self.args.first_use || !self.questions.has_person() {
+            None
+        } else if missing.is_empty() {
+            if self.args.no_send || self.args.no_sign_in {
+                None
+            } else {
+                self.questions.secret("--password-stdin", &Say::AskOldPassword { user: wanted.join(", ") })?
+            }
+        } else {
+            self.questions.secret("--password-stdin", &Say::AskPassword)?
+        };
+        if missing.is_empty() {
+            let of = if typed.is_some() { wanted.to_vec() } else { Vec::new() };
+            return Ok(Passwords { known: typed, of, is_made: false });
+        }
+        let of = missing.iter().map(|address| (*address).clone()).collect();
+        let is_made = typed.is_none() && !self.args.first_use;
+        let known = match typed {
+            None if is_made => Some(local_password::made().ok_or_else(|| Trouble::NoRandomness.failure(lang))?),
+            typed => typed,
+        };
+        Ok(Passwords { known, of, is_made })
+    }
+
+    /// Signs in, unless somebody is; an app that proves itself fetches a token.
+    fn signed_in(&self, account: &Account) -> Outcome {
+        let lang = self.lang;
+        note(&Step::SignIn { address: account.address.clone() }.text(lang));
+        let named = Some(self.place.path.as_path());
+        if !account.sign_in.app.grant.is_unattended() {
+            let is_done = block_on(async {
+                let state = State::open(named).await?;
+                Ok(sign_in::is_signed_in(&state.store, &account.sign_in).await?)
+            })?;
+            if is_done {
+                note(&Say::SignedInAlready { address: account.sign_in.identity.clone() }.text(lang));
+                return Ok(());
+            }
+        }
+        let args = LoginArgs { account: account.address.clone(), flow: self.args.flow, qr: false, json: false };
+        login::run(named, &args).inspect_err(|_| {
+            note(&Say::SignInAgain { address: account.address.clone() }.text(lang));
+        })
+    }
+
+    /// Lets the doctor look at everything that this account needs; whether all is well.
+    fn examined(&self, config: &Config, account: Arc<Account>) -> Result<bool, Failure> {
+        note(&Step::Checks.text(self.lang));
+        let scope = Scope { account: Some(account), ..Scope::all(&self.place.path, self.lang) };
+        doctor::look(config, &scope)
+    }
+
+    /// Opens each mailbox and sends from each: the first to itself or `--to`, the others likewise.
+    fn tried(&self, config: &Config, wanted: &[String], passwords: &Passwords) -> Outcome {
+        let lang = self.lang;
+        note(&Step::Message.text(lang));
+        if self.args.no_send {
+            note(&Say::NotSentAsAsked.text(lang));
+            return Ok(());
+        }
+        let Some(password) = &passwords.known else {
+            note(&Say::NotSentWithoutPassword { address: wanted.first().cloned().unwrap_or_default() }.text(lang));
+            return Ok(());
+        };
+        let mut trial = Trial::begin(config, lang)?;
+        if let Some(process) = trial.running {
+            note(&Say::ThroughRunning { process }.text(lang));
+        } else if trial.stands_in {
+            note(&Say::StandsIn.text(lang));
+        }
+        let tried = self.each_tried(&mut trial, config, password, &passwords.of);
+        trial.end();
+        tried
+    }
+
+    fn each_tried(&self, trial: &mut Trial, config: &Config, password: &Secret, accounts: &[String]) -> Outcome {
+        let lang = self.lang;
+        let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
+        trial.reload(config, &names, lang)?;
+        let mut failed = 0;
+        for address in &names {
+            let account = account_of(config, address);
+            let advice = |say: Say| note(&say.text(lang));
+            match trial.opens(address, password) {
+                None => {}
+                Some(Ok(())) => note(&Say::Opened { address: (*address).to_owned() }.text(lang)),
+                Some(Err(why)) => {
+                    failed += 1;
+                    note(&Say::NotOpened { address: (*address).to_owned(), why: why.text().to_owned() }.text(lang));
+                    account.iter().for_each(|account| advice(Say::grants_to_open(account)));
+                }
+            }
+            let to = self.args.to.as_deref().unwrap_or(address);
+            note(&Say::Sending { from: (*address).to_owned(), to: to.to_owned() }.text(lang));
+            match trial.sends(address, to, password, lang) {
+                Ok(reply) => print(&Say::Sent { from: (*address).to_owned(), to: to.to_owned(), reply }.text(lang))?,
+                Err(why) => {
+                    failed += 1;
+                    note(&Say::NotSent { address: (*address).to_owned(), why: why.text().to_owned() }.text(lang));
+                    account.iter().for_each(|account| advice(Say::grants_to_send(account)));
+                }
+            }
+        }
+        match failed {
+            0 => Ok(()),
+            _ => Err(Trouble::TrialFailed.failure(lang)),
+        }
+    }
+
+    /// What to type into a mail program, and how it runs from now on.
+    fn close(&self, config: &Config, wanted: &[String], passwords: &Passwords, is_tried: bool) -> Outcome {
+        let places = |protocol: Protocol| {
+            let of = config.listeners.iter().filter(|listener| listener.protocol == protocol);
+            of.filter_map(|listener| Some((super::send::place_of(listener)?.0, listener.tls))).next()
+        };
+        let closing = Closing {
+            users: wanted,
+            smtp: places(Protocol::Smtp),
+            imap: places(Protocol::Imap),
+            pop3: places(Protocol::Pop3),
+            has_password: !passwords.of.is_empty() && passwords.known.is_some(),
+            first_use: self.args.first_use,
+            is_signed_in: !self.args.no_sign_in && !self.place.is_of_the_service(),
+            is_tried: is_tried && passwords.known.is_some() && !self.args.no_send,
+            is_of_the_service: self.place.is_of_the_service(),
+            option: self.option(),
+        };
+        print(&closing.text(self.lang))
+    }
+
+    /// What commands need where another configuration would be found.
+    fn option(&self) -> String {
+        let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let found = config::locate(None, &here).ok().and_then(|found| std::fs::canonicalize(found).ok());
+        match found.is_some_and(|found| found == self.place.path) {
+            true => String::new(),
+            false => format!(" --config {}", self.place.shown()),
+        }
+    }
+}
+
+fn account_of(config: &Config, address: &str) -> Option<Arc<Account>> {
+    account::account_of(address, &config.accounts, &config.domains)
+}
+
+fn hashed(password: &Secret, lang: Lang) -> Result<Secret, Failure> {
+    account::hash(password).ok_or_else(|| Trouble::NoRandomness.failure(lang))
+}
+
+fn today() -> String {
+    jiff::ZonedDateTime::now().date().to_string()
+}
+
+fn note(text: &str) {
+    terminal::note(text);
+}
+
+fn print(text: &str) -> Outcome {
+    terminal::print(text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))
+}

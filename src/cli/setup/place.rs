@@ -1,0 +1,179 @@
+//! The configuration file on disk, and the files with secrets beside it. Each is written whole or not at all; what is
+//! there keeps its owner and its rights.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use super::words::Trouble;
+use crate::{
+    base::Secret,
+    config::{self, Surroundings},
+    store::private_file,
+};
+
+/// Where the package and the service have their configuration.
+const OF_THE_SERVICE: &str = "/etc/gatepost";
+/// A secret or a key.
+const MOST_BYTES: u64 = 64 * 1024;
+
+pub struct Place {
+    pub path: PathBuf,
+    /// Empty where there is no file yet.
+    pub text: String,
+    is_there: bool,
+}
+
+impl Place {
+    /// The one that was named, the first that is found, or the one for a new configuration.
+    pub fn find(named: Option<&Path>) -> Result<Self, Trouble> {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let path = config::locate(named, &around).unwrap_or_else(|_| config::place_for_new(named, &around));
+        let path = std::path::absolute(&path).unwrap_or(path);
+        // A link stays one: what it leads to is written.
+        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Self { path, text, is_there: true }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Self { path, text: String::new(), is_there: false }),
+            Err(e) => Err(Trouble::Unreadable { file: path.display().to_string(), why: e.to_string() }),
+        }
+    }
+
+    pub fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    pub fn around(&self) -> Surroundings {
+        Surroundings::of_this_process(&self.path)
+    }
+
+    /// The service has a user and a store of its own: what is signed in here would be of no use to it.
+    pub fn is_of_the_service(&self) -> bool {
+        self.folder() == Path::new(OF_THE_SERVICE) && self.around().variable("STATE_DIRECTORY").is_none()
+    }
+
+    /// Replaces the file, if it still is what was read.
+    pub fn write(&self, text: &str) -> Result<(), Trouble> {
+        let failed = |e: io::Error| Trouble::Unwritable { file: self.shown(), why: e.to_string() };
+        if !self.is_there {
+            private_file::make_dir(self.folder()).map_err(failed)?;
+            if self.is_of_the_service() {
+                // It holds hashes and no secrets, and the user of the service has to read it.
+                return private_file::create_readable(&self.path, text.as_bytes()).map_err(failed);
+            }
+            let nonce = format!("{:x}", text.len());
+            return private_file::create_whole(&self.path, text.as_bytes(), &nonce).map_err(failed);
+        }
+        let now = std::fs::read_to_string(&self.path).map_err(failed)?;
+        if now != self.text {
+            return Err(Trouble::ChangedMeanwhile { file: self.shown() });
+        }
+        private_file::replace_alike(&self.path, text.as_bytes()).map_err(failed)
+    }
+
+    /// A file of its own for a secret. One that was left by a run before, with the same content, is taken; one with
+    /// another content is somebody's, and the next name is taken. Whether it is new comes with it.
+    pub fn keep_secret(&self, app: &str, secret: &Secret) -> Result<(PathBuf, bool), Trouble> {
+        let content = Zeroizing::new(format!("{}\n", secret.expose()));
+        let mut n = 1;
+        loop {
+            let name = if n == 1 { format!("{app}.secret") } else { format!("{app}-{n}.secret") };
+            let path = self.folder().join(name);
+            let failed = |e: io::Error| Trouble::Unwritable { file: path.display().to_string(), why: e.to_string() };
+            private_file::make_dir(self.folder()).map_err(failed)?;
+            match private_file::create_whole(&path, content.as_bytes(), &n.to_string()) {
+                Ok(()) => return Ok((path, true)),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    let there = std::fs::read(&path).map(Zeroizing::new);
+                    if there.is_ok_and(|there| there.trim_ascii() == content.trim().as_bytes()) {
+                        private_file::narrow(&path).map_err(failed)?;
+                        return Ok((path, false));
+                    }
+                    n += 1;
+                }
+                Err(e) => return Err(failed(e)),
+            }
+        }
+    }
+}
+
+/// A secret that stands in a file, without its line end.
+pub fn secret_in(file: &Path) -> Result<Secret, Trouble> {
+    use io::Read;
+    let unreadable = |why: String| Trouble::Unreadable { file: file.display().to_string(), why };
+    let mut text = Zeroizing::new(String::new());
+    let open = std::fs::File::open(file).map_err(|e| unreadable(e.to_string()))?;
+    open.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| unreadable(e.to_string()))?;
+    match text.trim() {
+        "" => Err(unreadable("it is empty".to_owned())),
+        secret => Ok(Secret::new(secret)),
+    }
+}
+
+/// The absolute path of a file that can be read.
+pub fn readable(file: &Path) -> Result<String, Trouble> {
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let shown = path.display().to_string();
+    match std::fs::File::open(&path) {
+        Ok(_) => Ok(shown),
+        Err(e) => Err(Trouble::Unreadable { file: shown, why: e.to_string() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_a_run_before_left_is_taken_and_somebody_elses_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::find(Some(&dir.path().join("gatepost.toml"))).unwrap();
+        let name = |secret: &str| {
+            let (path, is_new) = place.keep_secret("contoso", &Secret::new(secret)).unwrap();
+            (path.file_name().unwrap().to_string_lossy().into_owned(), is_new)
+        };
+        assert_eq!(name("one"), ("contoso.secret".to_owned(), true));
+        assert_eq!(name("one"), ("contoso.secret".to_owned(), false));
+        assert_eq!(name("two"), ("contoso-2.secret".to_owned(), true));
+        assert_eq!(std::fs::read_to_string(dir.path().join("contoso.secret")).unwrap(), "one\n");
+    }
+
+    #[test]
+    fn what_somebody_changed_meanwhile_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gatepost.toml");
+        std::fs::write(&file, "# one\n").unwrap();
+        let place = Place::find(Some(&file)).unwrap();
+        std::fs::write(&file, "# two\n").unwrap();
+        assert!(matches!(place.write("# three\n"), Err(Trouble::ChangedMeanwhile { .. })));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "# two\n");
+    }
+
+    #[test]
+    fn a_new_file_never_replaces_one_that_came_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("new/gatepost.toml");
+        let place = Place::find(Some(&file)).unwrap();
+        place.write("# one\n").unwrap();
+        assert!(matches!(place.write("# two\n"), Err(Trouble::Unwritable { .. })));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "# one\n");
+    }
+
+    #[test]
+    fn a_link_stays_one_and_what_it_leads_to_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real.toml"), dir.path().join("gatepost.toml"));
+        std::fs::write(&real, "# one\n").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        Place::find(Some(&link)).unwrap().write("# two\n").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), "# two\n");
+    }
+}

@@ -1,0 +1,312 @@
+//! The app registration as a script for PowerShell (Microsoft Graph and Exchange Online modules), with no more rights than
+//! the mailboxes need. Safe to run again: what is there is found, not made twice.
+//!
+//! Values are quoted: an address may hold what PowerShell would take for code.
+
+use std::fmt::Write as _;
+
+use super::words::ScriptWords;
+use crate::{base::Lang, cli::setup::args::SetupOutbound, oauth::Grant};
+
+/// What the registration is for.
+#[derive(Debug, Clone)]
+pub struct Registration<'a> {
+    /// Name of the preset.
+    pub provider: &'a str,
+    pub tenant: &'a str,
+    pub address: &'a str,
+    pub others: &'a [String],
+    pub grant: Grant,
+    pub outbound: SetupOutbound,
+    /// The file that proves the app, where there is one.
+    pub certificate: Option<&'a str>,
+    /// What is in it (DER, base64): the script may run on another machine.
+    pub certificate_der: Option<String>,
+}
+
+impl Registration<'_> {
+    pub fn uses_graph(&self) -> bool {
+        self.outbound != SetupOutbound::Smtp
+    }
+
+    pub fn uses_smtp(&self) -> bool {
+        self.outbound != SetupOutbound::Graph
+    }
+
+    /// What a person consents to.
+    pub fn delegated(&self) -> Vec<&'static str> {
+        let mut all = vec!["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
+        all.extend(self.uses_graph().then_some("Mail.Send"));
+        all.extend(["offline_access", "openid", "profile"]);
+        all
+    }
+}
+
+/// The only certificate of a PEM file, as base64 without lines. `None`: it is no such file.
+pub fn der_of(pem: &str) -> Option<String> {
+    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+    let body: String = body.split_whitespace().collect();
+    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    (!body.is_empty() && body.bytes().all(is_base64)).then_some(body)
+}
+
+/// The name of this cloud for `Connect-MgGraph` and for `Connect-ExchangeOnline`.
+fn cloud(provider: &str) -> (&'static str, &'static str) {
+    match provider {
+        "microsoft365-gcc-high" => ("USGov", "O365USGovGCCHigh"),
+        "microsoft365-dod" => ("USGovDoD", "O365USGovDoD"),
+        "microsoft365-china" => ("China", "O365China"),
+        _ => ("Global", "O365Default"),
+    }
+}
+
+/// In single quotes, in which nothing is code. PowerShell takes the typographic ones for the same.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("'");
+    for c in text.chars().filter(|c| !c.is_control()) {
+        if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') {
+            out.push(c);
+        }
+        out.push(c);
+    }
+    out.push('\'');
+    out
+}
+
+fn list(values: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let all: Vec<String> = values.into_iter().map(|value| quoted(value.as_ref())).collect();
+    format!("@({})", all.join(", "))
+}
+
+/// The whole script.
+pub fn script(registration: &Registration, lang: Lang) -> String {
+    let words = ScriptWords::of(lang);
+    let mut page = String::new();
+    let (graph_cloud, _) = cloud(registration.provider);
+    let is_app_only = registration.grant.is_app_only();
+    let scopes: &[&str] = match is_app_only {
+        true => &["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"],
+        false => &["Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All", "User.ReadBasic.All"],
+    };
+    // Writing to a String does not fail.
+    let _ = write!(
+        page,
+        "# {head}\n# {modules}\n#   Install-Module Microsoft.Graph.Applications, Microsoft.Graph.Identity.SignIns, Microsoft.Graph.Users, \
+         ExchangeOnlineManagement\n$ErrorActionPreference = 'Stop'\n$mailbox = {mailbox}\n$others = {others}\n\n\
+         # {sign_in}\nConnect-MgGraph -TenantId {tenant} -Environment {graph_cloud} -NoWelcome -Scopes {scopes}\n\n",
+        head = words.head,
+        modules = words.modules,
+        mailbox = quoted(registration.address),
+        others = list(registration.others),
+        sign_in = words.sign_in,
+        tenant = quoted(registration.tenant),
+        scopes = scopes.iter().map(|scope| quoted(scope)).collect::<Vec<_>>().join(", "),
+    );
+    match is_app_only {
+        true => app_only(&mut page, registration, &words),
+        false => delegated(&mut page, registration, &words),
+    }
+    let _ = write!(page, "\n# {}\nWrite-Output \"client id: $($app.AppId)\"\n", words.end);
+    page
+}
+
+/// A public client, consented to for one person.
+fn delegated(page: &mut String, registration: &Registration, words: &ScriptWords) {
+    let wanted = list(registration.delegated());
+    let fallback = match registration.grant {
+        Grant::DeviceCode => format!("# {}\n$public = $true\n", words.device),
+        _ => "$public = $false\n".to_owned(),
+    };
+    let _ = write!(
+        page,
+        "$graph = Get-MgServicePrincipal -Filter \"appId eq '00000003-0000-0000-c000-000000000000'\"\n\
+         $wanted = {wanted}\n\
+         $access = @($graph.Oauth2PermissionScopes | Where-Object Value -in $wanted | ForEach-Object {{ @{{ Id = $_.Id; Type = 'Scope' }} }})\n\
+         {fallback}\
+         $app = Get-MgApplication -Filter \"displayName eq 'Gatepost'\" | Select-Object -First 1\n\
+         if (-not $app) {{\n  \
+           # {redirect}\n  \
+           $app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' -IsFallbackPublicClient:$public `\n    \
+             -PublicClient @{{ RedirectUris = @('http://localhost') }} `\n    \
+             -RequiredResourceAccess @(@{{ ResourceAppId = $graph.AppId; ResourceAccess = $access }})\n}}\n\
+         $enterprise = Get-MgServicePrincipal -Filter \"appId eq '$($app.AppId)'\"\n\
+         if (-not $enterprise) {{ $enterprise = New-MgServicePrincipal -AppId $app.AppId }}\n\n\
+         # {consent}\n\
+         $person = Get-MgUser -UserId $mailbox\n\
+         $grant = Get-MgOauth2PermissionGrant -Filter \"clientId eq '$($enterprise.Id)' and principalId eq '$($person.Id)'\"\n\
+         if (-not $grant) {{\n  \
+           $null = New-MgOauth2PermissionGrant -ClientId $enterprise.Id -ConsentType 'Principal' -PrincipalId $person.Id `\n    \
+             -ResourceId $graph.Id -Scope ($wanted -join ' ')\n}}\n",
+        redirect = words.redirect,
+        consent = words.consent,
+    );
+    if !registration.uses_smtp() && registration.others.is_empty() {
+        return;
+    }
+    exchange(page, registration, words);
+    if registration.uses_smtp() {
+        let _ = write!(
+            page,
+            "# {}\nSet-CASMailbox -Identity $mailbox -SmtpClientAuthenticationDisabled $false\n",
+            words.smtp_auth
+        );
+    }
+    if !registration.others.is_empty() {
+        let _ = write!(
+            page,
+            "# {}\nforeach ($one in $others) {{\n  \
+               $null = Add-MailboxPermission -Identity $one -User $mailbox -AccessRights FullAccess\n  \
+               $null = Add-RecipientPermission -Identity $one -Trustee $mailbox -AccessRights SendAs -Confirm:$false\n}}\n",
+            words.delegate
+        );
+    }
+}
+
+/// An app with rights of its own, on the mailboxes that are named and no others.
+fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords) {
+    let certificate = match &registration.certificate_der {
+        // Setting them replaces all: another installation may live on those that are there.
+        Some(der) => format!(
+            "# {}\nif (-not $app.KeyCredentials) {{\n  \
+               $key = @{{ Type = 'AsymmetricX509Cert'; Usage = 'Verify'; Key = [Convert]::FromBase64String({}) }}\n  \
+               Update-MgApplication -ApplicationId $app.Id -KeyCredentials @($key)\n}} else {{ Write-Warning {} }}\n",
+            words.certificate,
+            quoted(der),
+            quoted(words.has_certificates),
+        ),
+        None => format!("# {}\n", words.secret),
+    };
+    let _ = write!(
+        page,
+        "$exchange = Get-MgServicePrincipal -Filter \"appId eq '00000002-0000-0ff1-ce00-000000000000'\"\n\
+         # {roles}\n\
+         $wanted = @('IMAP.AccessAsApp', 'POP.AccessAsApp')\n\
+         $roles = @($exchange.AppRoles | Where-Object Value -in $wanted)\n\
+         $access = @($roles | ForEach-Object {{ @{{ Id = $_.Id; Type = 'Role' }} }})\n\
+         $app = Get-MgApplication -Filter \"displayName eq 'Gatepost'\" | Select-Object -First 1\n\
+         if (-not $app) {{\n  \
+           $app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' `\n    \
+             -RequiredResourceAccess @(@{{ ResourceAppId = $exchange.AppId; ResourceAccess = $access }})\n}}\n\
+         {certificate}\
+         $enterprise = Get-MgServicePrincipal -Filter \"appId eq '$($app.AppId)'\"\n\
+         if (-not $enterprise) {{ $enterprise = New-MgServicePrincipal -AppId $app.AppId }}\n\
+         $has = @(Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $enterprise.Id).AppRoleId\n\
+         foreach ($role in $roles | Where-Object Id -notin $has) {{\n  \
+           $null = New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $enterprise.Id -PrincipalId $enterprise.Id `\n    \
+             -ResourceId $exchange.Id -AppRoleId $role.Id\n}}\n",
+        roles = words.roles,
+    );
+    exchange(page, registration, words);
+    let _ = write!(
+        page,
+        "# {enterprise}\n\
+         if (-not (Get-ServicePrincipal | Where-Object AppId -eq $app.AppId)) {{\n  \
+           $null = New-ServicePrincipal -AppId $app.AppId -ObjectId $enterprise.Id -DisplayName 'Gatepost'\n}}\n\
+         # {mailboxes}\n\
+         foreach ($one in @($mailbox) + $others) {{\n  \
+           $null = Add-MailboxPermission -Identity $one -User $enterprise.Id -AccessRights FullAccess\n}}\n\
+         # {scope}\n\
+         $group = Get-DistributionGroup 'Gatepost mailboxes' -ErrorAction SilentlyContinue\n\
+         if (-not $group) {{ $group = New-DistributionGroup -Name 'Gatepost mailboxes' -Type Security }}\n\
+         foreach ($one in @($mailbox) + $others) {{\n  \
+           Add-DistributionGroupMember $group.DistinguishedName -Member $one -ErrorAction SilentlyContinue\n}}\n\
+         if (-not (Get-ManagementScope 'Gatepost' -ErrorAction SilentlyContinue)) {{\n  \
+           $null = New-ManagementScope -Name 'Gatepost' -RecipientRestrictionFilter \"MemberOfGroup -eq '$($group.DistinguishedName)'\"\n}}\n",
+        enterprise = words.enterprise,
+        mailboxes = words.mailboxes,
+        scope = words.scope,
+    );
+    for (role, used) in
+        [("Application SMTP.SendAsApp", registration.uses_smtp()), ("Application Mail.Send", registration.uses_graph())]
+    {
+        if used {
+            let _ = write!(
+                page,
+                "if (-not (Get-ManagementRoleAssignment -Role '{role}' -ErrorAction SilentlyContinue | Where-Object CustomResourceScope -eq 'Gatepost')) {{\n  \
+                   $null = New-ManagementRoleAssignment -App $app.AppId -Role '{role}' -CustomResourceScope 'Gatepost'\n}}\n"
+            );
+        }
+    }
+    if registration.uses_smtp() {
+        let _ = write!(
+            page,
+            "# {}\nforeach ($one in @($mailbox) + $others) {{ Set-CASMailbox -Identity $one -SmtpClientAuthenticationDisabled $false }}\n",
+            words.smtp_auth
+        );
+    }
+}
+
+fn exchange(page: &mut String, registration: &Registration, words: &ScriptWords) {
+    let (_, cloud) = cloud(registration.provider);
+    let _ = write!(
+        page,
+        "\n# {}\nConnect-ExchangeOnline -ExchangeEnvironmentName {cloud} -ShowBanner:$false\n",
+        words.exchange
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration(grant: Grant, outbound: SetupOutbound, others: &[String]) -> Registration<'_> {
+        let (provider, tenant, address) = ("microsoft365", "contoso.com", "ann@contoso.com");
+        let certificate_der = Some("MIIB".to_owned());
+        Registration { provider, tenant, address, others, grant, outbound, certificate: None, certificate_der }
+    }
+
+    #[test]
+    fn a_person_consents_to_mail_alone_and_graph_comes_only_where_it_is_used() {
+        let code =
+            |text: String| text.lines().filter(|line| !line.trim().starts_with('#')).collect::<Vec<_>>().join("\n");
+        let text = code(script(&registration(Grant::AuthorizationCode, SetupOutbound::Smtp, &[]), Lang::En));
+        assert!(
+            text.contains("'IMAP.AccessAsUser.All', 'POP.AccessAsUser.All', 'SMTP.Send', 'offline_access'"),
+            "{text}"
+        );
+        assert!(text.contains("-ConsentType 'Principal'") && !text.contains("AllPrincipals"), "{text}");
+        assert!(text.contains("Set-CASMailbox -Identity $mailbox -SmtpClientAuthenticationDisabled $false"), "{text}");
+        for wrong in ["Mail.Send'", "Set-TransportConfig", "AsApp", "Add-MailboxPermission"] {
+            assert!(!text.contains(wrong), "{wrong}: {text}");
+        }
+        let text = code(script(&registration(Grant::AuthorizationCode, SetupOutbound::Graph, &[]), Lang::En));
+        assert!(text.contains("'Mail.Send'") && !text.contains("Set-CASMailbox"), "SMTP AUTH may stay off: {text}");
+    }
+
+    #[test]
+    fn an_app_gets_the_named_mailboxes_and_never_the_right_to_send_as_everybody() {
+        let others = ["info@contoso.com".to_owned()];
+        let text = script(&registration(Grant::ClientCredentials, SetupOutbound::Smtp, &others), Lang::En);
+        assert!(
+            text.contains("-ObjectId $enterprise.Id") && text.contains("$others = @('info@contoso.com')"),
+            "{text}"
+        );
+        assert!(text.contains("'Application SMTP.SendAsApp' -CustomResourceScope 'Gatepost'"), "{text}");
+        assert!(text.contains("$wanted = @('IMAP.AccessAsApp', 'POP.AccessAsApp')"), "{text}");
+        assert!(text.contains("Key = [Convert]::FromBase64String('MIIB')"), "{text}");
+        assert!(!text.contains("Application Mail.Send"), "{text}");
+    }
+
+    #[test]
+    fn each_cloud_has_its_own_names() {
+        for (provider, graph, exchange) in [
+            ("microsoft365-gcc-high", "-Environment USGov ", "O365USGovGCCHigh "),
+            ("microsoft365-dod", "-Environment USGovDoD ", "O365USGovDoD "),
+            ("microsoft365-china", "-Environment China ", "O365China "),
+        ] {
+            let one = Registration { provider, ..registration(Grant::ClientCredentials, SetupOutbound::Smtp, &[]) };
+            let text = script(&one, Lang::Ja);
+            assert!(text.contains(graph) && text.contains(exchange), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_address_becomes_code() {
+        assert_eq!(quoted("o'brien@contoso.com"), "'o''brien@contoso.com'");
+        assert_eq!(quoted("a\u{2019}; x\n$(y)`"), "'a\u{2019}\u{2019}; x$(y)`'");
+        let address = "x';calc;'@contoso.com";
+        let one = Registration { address, ..registration(Grant::AuthorizationCode, SetupOutbound::Smtp, &[]) };
+        assert!(script(&one, Lang::En).contains("$mailbox = 'x'';calc;''@contoso.com'\n"));
+    }
+}

@@ -1,0 +1,418 @@
+//! English.
+
+use std::fmt::Write as _;
+
+use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
+use crate::{
+    cli::setup::{
+        discover::{Server, Servers},
+        script::Registration,
+    },
+    net::ListenerTls,
+    oauth::Grant,
+};
+
+pub fn step(step: &Step) -> String {
+    match step {
+        Step::Provider { domain } => format!("Provider of {domain}: asking Microsoft and the domain itself ..."),
+        Step::Registration => "App registration: what you have to do once at the provider".to_owned(),
+        Step::Configuration { file } => format!("Configuration: {file}"),
+        Step::SignIn { address } => format!("Sign-in of {address}: waiting for the provider ..."),
+        Step::Checks => "Checks: from the configuration to the provider's servers ...".to_owned(),
+        Step::Message => "Test message: through Gatepost, the way a device sends one ...".to_owned(),
+    }
+}
+
+pub fn say(say: &Say) -> String {
+    match say {
+        Say::Yes => "yes".to_owned(),
+        Say::Verbatim { text } => text.clone(),
+        Say::AskAddress => "Mail address".to_owned(),
+        Say::AskShared => "Shared mailboxes on the same sign-in, parted by commas (-: none)".to_owned(),
+        Say::AskProvider => "Whose mailbox is it".to_owned(),
+        Say::AskTenant { domain } => format!("Tenant of {domain}: its id, or a verified domain"),
+        Say::AskGrant => "How does Gatepost get in".to_owned(),
+        Say::GrantBrowser => "a person signs in once, in a browser (the usual way)".to_owned(),
+        Say::GrantDevice => "a person signs in once, with a code on any device".to_owned(),
+        Say::GrantAppOnly => "nobody signs in: the app itself has the right (unattended machines)".to_owned(),
+        Say::AskOutbound => "How do messages leave".to_owned(),
+        Say::OutSmtp => "SMTP".to_owned(),
+        Say::OutGraph => "Microsoft Graph (where SMTP AUTH has to stay off, as with security defaults)".to_owned(),
+        Say::OutBoth => "SMTP, and Graph where SMTP AUTH is off".to_owned(),
+        Say::AskClientId => "Application (client) ID".to_owned(),
+        Say::AskProof => "What proves the app".to_owned(),
+        Say::ProofMake => "a certificate that is made here; you upload it".to_owned(),
+        Say::ProofSecret => "a client secret".to_owned(),
+        Say::AskSecret { is_needed: true } => "Client secret (its value, not its ID; not shown)".to_owned(),
+        Say::AskSecret { is_needed: false } => "Client secret (not shown; Enter: there is none)".to_owned(),
+        Say::AskKey { key } => format!("{key} of the provider"),
+        Say::AskPassword => "Password that mail programs will type (not shown; Enter: make one)".to_owned(),
+        Say::AskOldPassword { user } => {
+            format!("Password for mail programs of {user} (not shown; Enter: send no test message)")
+        }
+        Say::AskWrite { file } => format!("Write this to {file}"),
+        Say::FoundTenant { domain, id, provider } => {
+            format!(
+                "  {domain} is a domain of the Microsoft tenant {id} ({provider}).\n  Is its mail elsewhere? Then: --provider NAME"
+            )
+        }
+        Say::FoundProvider { domain, provider } => format!("  {domain} is at {provider}."),
+        Say::FoundServers { domain, servers } => format!("  {domain} has mail servers of its own: {}", hosts(servers)),
+        Say::OtherTenant { domain, own, named } => format!(
+            "warning: {domain} belongs to the tenant {own}, and --tenant names {named}.\n  Who is not in that tenant cannot sign in there (AADSTS50020, AADSTS50034)."
+        ),
+        Say::OtherCloud { tenant, provider, named } => {
+            format!("warning: {tenant} is in the cloud {provider}, and --provider says {named}.")
+        }
+        Say::NotChecked { tenant, why } => format!("warning: the tenant {tenant} could not be checked: {why}"),
+        Say::AccountIsThere { address, app } => {
+            format!("{address} is configured already, with [app.{app}]; that stays.")
+        }
+        Say::AppIsThere { app } => format!("  [app.{app}] of the configuration will do; nothing to register."),
+        Say::CertificateMade { certificate } => {
+            format!("  Certificate: {certificate} (its key is beside it, for nobody else to read)")
+        }
+        Say::ConsentUrl { url, is_app_only } => {
+            let who = if *is_app_only {
+                "An administrator has to consent"
+            } else {
+                "If people may not consent by themselves, an administrator consents"
+            };
+            let end = if *is_app_only {
+                ""
+            } else {
+                "It ends at http://localhost, a page that does not open: that is right.\n"
+            };
+            format!("\n{who}, once:\n\n  {url}\n\n{end}")
+        }
+        Say::NothingToWrite { file } => format!("  Everything is in {file} already; it stays as it is."),
+        Say::NothingWritten => "Nothing was written.".to_owned(),
+        Say::Wrote { file } => format!("  Wrote {file}"),
+        Say::PasswordMade { users, password } => {
+            format!(
+                "\nPassword for mail programs ({users}): {password}\nIt is shown this once; the configuration has its hash.\n"
+            )
+        }
+        Say::OfTheService { address } => format!(
+            "\nThis is the configuration of the service, which has a user and a store of its own. Sign in as that user:\n\n  \
+             sudo systemctl enable --now gatepost\n  \
+             sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {address}\n\nA client secret or key has to be handed to it: docs/systemd.md, Secrets."
+        ),
+        Say::SignedInAlready { address } => format!("  {address} is signed in already."),
+        Say::SignInAgain { address } => {
+            format!(
+                "The configuration is written and stays. Once that is mended, run setup again, or: gatepost login {address}"
+            )
+        }
+        Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
+        Say::NotSentWithoutPassword { address } => format!(
+            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: gatepost send --from {address} --to {address}"
+        ),
+        Say::ThroughRunning { process } => format!("  Through the daemon that runs (process {process})."),
+        Say::StandsIn => {
+            "  The configured listeners cannot be opened from here; for this message others on this machine stand in."
+                .to_owned()
+        }
+        Say::Opened { address } => format!("  {address}: the mailbox opens"),
+        Say::NotOpened { address, why } => format!("  {address}: the mailbox does not open: {why}"),
+        Say::Sending { from, to } => format!("  {from}: sending to {to} ..."),
+        Say::Sent { from, to, reply } => format!("Sent from {from} to {to}. The provider said: {reply}\n"),
+        Say::NotSent { address, why } => format!("  {address}: not sent: {why}"),
+        Say::Grants { right, lines } => {
+            let lead = match right {
+                Right::FullAccess => "At Microsoft 365 it takes (Exchange Online PowerShell; up to an hour):",
+                Right::SendAs => "At Microsoft 365 sending takes (Exchange Online PowerShell; up to an hour):",
+            };
+            format!("    {lead}\n      {}", lines.join("\n      "))
+        }
+    }
+}
+
+fn hosts(servers: &Servers) -> String {
+    let shown = |(name, server): (&str, &Option<Server>)| {
+        server.as_ref().map(|server| format!("{name} {}:{}", server.host, server.port))
+    };
+    let all = [("smtp", &servers.smtp), ("imap", &servers.imap), ("pop3", &servers.pop3)];
+    let all: Vec<String> = all.into_iter().filter_map(shown).collect();
+    let oauth = if servers.has_oauth { "" } else { " (they do not say that they take OAuth 2.0)" };
+    format!("{}{oauth}", all.join(", "))
+}
+
+pub fn trouble(trouble: &Trouble) -> (String, String) {
+    let (text, hint) = match trouble {
+        Trouble::FlagMissing { flag, question } => {
+            (format!("\"{question}\" is not answered, and nobody can be asked here"), format!("add {flag}, or run it on a terminal"))
+        }
+        Trouble::NotAnAddress { typed } => {
+            (format!("\"{typed}\" is not a mail address"), "for example ann@contoso.com; for \"*@contoso.com\" see docs/whole-domain.md".into())
+        }
+        Trouble::NotAChoice { typed, of } => (format!("\"{typed}\" is none of them"), format!("type a number from 1 to {of}")),
+        Trouble::NotYesOrNo => ("that is neither yes nor no".into(), "type y or n".into()),
+        Trouble::Declined => ("nothing was written".into(), "run it again with other answers".into()),
+        Trouble::Terminal { why } => (format!("the input cannot be read: {why}"), "answer by flags: gatepost setup --help".into()),
+        Trouble::NotASetting { typed } => {
+            (format!("\"{typed}\" is no key with a value"), "for example --set app.token-url=https://login.example.com/token".into())
+        }
+        Trouble::SecretInArgument { key } => {
+            (format!("{key} may be a secret, and every user of this machine sees the arguments of its processes"), format!("put it into a file: --set {key}-file=FILE"))
+        }
+        Trouble::HasAFlag { key, flag } => (format!("{key} is not set with --set"), format!("use {flag}")),
+        Trouble::TableIsThere { table, line } => {
+            (format!("the configuration has a [{table}] already, without this line or with another"), format!("write into it: {line}"))
+        }
+        Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
+        Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
+        Trouble::Unwritable { file, why } => {
+            (format!("{file} cannot be written: {why}"), "run it as the user whom that folder belongs to, or name another place (--config FILE)".into())
+        }
+        Trouble::ChangedMeanwhile { file } => (format!("{file} was changed by somebody else meanwhile"), "nothing was written; run setup again".into()),
+        Trouble::UnknownProvider { typed } => {
+            (format!("there is no provider \"{typed}\""), "microsoft365, microsoft365-gcc-high, microsoft365-dod, microsoft365-china, outlook, google, fastmail, yahoo, aol or custom".into())
+        }
+        Trouble::PasswordOnly { service } => (
+            format!("{service} takes no OAuth 2.0 sign-in from mail programs, only passwords that are made for them"),
+            "Gatepost is of no use there: make such a password in its settings and type it into the mail program".into(),
+        ),
+        Trouble::NothingFound { domain } => {
+            (format!("nobody knows whose mail {domain} is"), "check the spelling, or say it: --provider microsoft365 --tenant TENANT, --provider google, ...".into())
+        }
+        Trouble::Unreachable { domain, why } => (
+            format!("the provider of {domain} could not be found out: {why}"),
+            "check the network (behind a proxy: --set network.http-proxy=http://proxy:3128), or say it: --provider NAME --tenant TENANT".into(),
+        ),
+        Trouble::TenantUnreachable { domain, why } => {
+            (format!("the tenant of {domain} could not be found out: {why}"), "check the network, or say it: --tenant TENANT".into())
+        }
+        Trouble::NotATenant { typed } => (format!("\"{typed}\" is not a tenant"), "its id (a GUID) or one of its verified domains".into()),
+        Trouble::NoSuchTenant { tenant } => (
+            format!("Microsoft knows no tenant {tenant} (AADSTS90002)"),
+            "leave --tenant out to have it found by the address; the id stands in the Entra admin center, Overview".into(),
+        ),
+        Trouble::NoSuchGrant { provider, grant } => {
+            (format!("{provider} gives no tokens for --grant {grant}"), "take --grant authorization-code; over ssh it works too: what the browser ends at is pasted".into())
+        }
+        Trouble::NoGraph { provider } => (format!("{provider} has no Microsoft Graph to send through"), "take --outbound smtp".into()),
+        Trouble::NobodyArms => (
+            "--first-use is refused for app-only access: nobody signs in who could arm it".into(),
+            "leave it out: a password is made and shown once".into(),
+        ),
+        Trouble::NotAClientId { is_microsoft: true } => {
+            ("this is not an Application (client) ID".into(), "it is a GUID such as 00000000-0000-0000-0000-000000000000, on the Overview page of the app".into())
+        }
+        Trouble::NotAClientId { is_microsoft: false } => ("this is not a client id".into(), "it is one word, as the provider shows it".into()),
+        Trouble::NoScript { provider, grant } => {
+            (format!("there is no script for {provider} with {grant}"), "gatepost setup without --print-script shows what to do by hand; docs/unattended.md has the other grants".into())
+        }
+        Trouble::NoSecret => ("an app that signs in by itself needs something that proves it".into(), "--make-certificate, --certificate FILE --certificate-key FILE, or --client-secret-file FILE".into()),
+        Trouble::NoPassword => ("the line on stdin is no password".into(), "give one line that is not empty".into()),
+        Trouble::NoRandomness => ("no password could be made: this machine gives no random numbers".into(), "try again".into()),
+        Trouble::Network { why } => (why.clone(), "see [network] in the configuration".into()),
+        Trouble::Gone { address } => (format!("the configuration has no account {address}"), "report this".into()),
+        Trouble::NoTrial { why, next } => (format!("the daemon cannot be started for the test message: {why}"), next.clone()),
+        Trouble::NoSmtpListener => ("there is no smtp listener to send a test message through".into(), "add --listen smtp=127.0.0.1:1587, or leave the message out: --no-send".into()),
+        Trouble::ReloadIt { process } => {
+            (format!("the daemon that runs (process {process}) does not know the new accounts yet"), "systemctl reload gatepost (or send it SIGHUP), then run setup again".into())
+        }
+        Trouble::NotWell => (
+            "a check failed".into(),
+            "the next step stands above; then: gatepost doctor, or setup again".into(),
+        ),
+        Trouble::TrialFailed => (
+            "not every mailbox works yet".into(),
+            "what is missing stands above; the configuration stays, and setup can be run again".into(),
+        ),
+    };
+    (text, hint)
+}
+
+pub fn remark(remark: &Remark) -> String {
+    match remark {
+        Remark::MadeBySetup { day } => format!("Added by `gatepost setup` on {day}."),
+        Remark::EveryKey => {
+            "Every key, with its default: config/gatepost.toml of Gatepost, or `gatepost config schema`.\n\
+             Not written here means the default: smtp 1587, imap 1993, pop3 1995 on this machine alone."
+                .to_owned()
+        }
+        Remark::WideListener => {
+            "Open to other machines. auto: the first byte decides between TLS and plain, for old devices.".to_owned()
+        }
+        Remark::App { provider, grant } => match grant.is_unattended() {
+            true => {
+                format!("The app registration at {provider}. Nobody signs in: it has the right to mailboxes by itself.")
+            }
+            false => format!("The app registration at {provider}: a public client needs no secret."),
+        },
+        Remark::Tenant { name } => format!("the tenant of {name}"),
+        Remark::SecretExpires => {
+            "Write down when it ends, and you are told in advance: secret-expires = 2027-05-01".to_owned()
+        }
+        Remark::Certificate => "Proves the app; the end of the certificate is told in advance.".to_owned(),
+        Remark::LivesOnSignInOf { delegate } => {
+            format!("A shared mailbox: {delegate} signs in, IMAP and POP3 open this one, SMTP sends as this one.")
+        }
+        Remark::PasswordHash => "The hash of what mail programs type here. Another one: gatepost password".to_owned(),
+        Remark::FirstUse => {
+            "The first password typed on this machine after the sign-in becomes the account's.".to_owned()
+        }
+        Remark::Graph => "Messages leave through Microsoft Graph: SMTP AUTH may stay off (docs/graph.md).".to_owned(),
+    }
+}
+
+/// By hand, and by script where there is one.
+pub fn registration(of: &Registration) -> String {
+    let mut page = String::new();
+    match of.provider {
+        "google" => page.push_str(
+            "  1. https://console.cloud.google.com: make a project; APIs & Services, Library: enable the Gmail API.\n  \
+             2. OAuth consent screen: \"Internal\" in a Workspace. Else External, and publish it: in status \"Testing\" a sign-in\n     lasts seven days.\n  \
+             3. Data access: add the scope https://mail.google.com/\n  \
+             4. Credentials, Create, OAuth client ID, type \"Desktop app\". Its client ID and its secret are asked for now.\n",
+        ),
+        "outlook" => page.push_str(
+            "  1. https://entra.microsoft.com, App registrations, New registration. Name: Gatepost.\n     \
+             Supported account types: Personal Microsoft accounts only.\n  \
+             2. Redirect URI: \"Public client/native (mobile & desktop)\", http://localhost\n  \
+             3. Copy the Application (client) ID.\n  \
+             4. In the settings of Outlook.com, Mail, Forwarding and IMAP: let devices and apps use POP and IMAP.\n",
+        ),
+        name if name.starts_with("microsoft365") => entra(of, &mut page),
+        name => {
+            let _ = write!(
+                page,
+                "  Register an application at {name}: a native (desktop) app with PKCE, redirect URI http://localhost, and the right to\n  \
+                 IMAP, POP and SMTP. Its client ID is asked for now.\n"
+            );
+        }
+    }
+    page
+}
+
+fn entra(of: &Registration, page: &mut String) {
+    let app_only = of.grant.is_app_only();
+    // Writing to a String does not fail.
+    let _ = write!(
+        page,
+        "  By hand, in the Entra admin center (https://entra.microsoft.com) of {}:\n  \
+         1. App registrations, New registration. Name: Gatepost. Supported account types: this organizational directory only.\n",
+        of.tenant
+    );
+    if app_only {
+        let _ = write!(
+            page,
+            "     No redirect URI.\n  \
+             2. API permissions, Add, APIs my organization uses, Office 365 Exchange Online, Application permissions:\n     \
+             IMAP.AccessAsApp, POP.AccessAsApp; then Grant admin consent. Not SMTP.SendAsApp: it would be for all mailboxes.\n  \
+             3. Certificates & secrets: {}\n  \
+             4. Enterprise applications, Gatepost: copy the Object ID of that page. It is not the one of the app registration.\n  \
+             5. In Exchange Online PowerShell:\n       \
+             New-ServicePrincipal -AppId CLIENT-ID -ObjectId ENTERPRISE-OBJECT-ID\n",
+            match of.certificate {
+                Some(file) => format!("upload {file}"),
+                None => "make a client secret, copy its value".to_owned(),
+            },
+        );
+        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)) {
+            let _ = writeln!(
+                page,
+                "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
+            );
+        }
+        let _ = writeln!(
+            page,
+            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\""
+        );
+        for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
+            if used {
+                let _ = writeln!(
+                    page,
+                    "       New-ManagementRoleAssignment -App CLIENT-ID -Role \"Application {role}\" -CustomResourceScope Gatepost"
+                );
+            }
+        }
+    } else {
+        let rights = of.delegated();
+        let _ = write!(
+            page,
+            "  2. Redirect URI: \"Public client/native (mobile & desktop)\", http://localhost   (not \"Single-page application\")\n  \
+             3. API permissions, Add, Microsoft Graph, Delegated permissions:\n     {}\n",
+            rights.join(", ")
+        );
+        if of.grant == Grant::DeviceCode {
+            page.push_str("     Authentication, Allow public client flows: Yes.\n");
+        }
+        if of.uses_smtp() || !of.others.is_empty() {
+            page.push_str("  4. In Exchange Online PowerShell:\n");
+        }
+        if of.uses_smtp() {
+            let _ = writeln!(page, "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", of.address);
+        }
+        for one in of.others {
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {} -AccessRights FullAccess", of.address);
+            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {} -AccessRights SendAs", of.address);
+        }
+    }
+    page.push_str(
+        "  Or by a script that does all of it: run this command again with --print-script gatepost.ps1\n  \
+         Then copy the Application (client) ID from the Overview page of the app.\n",
+    );
+}
+
+pub const SCRIPT: ScriptWords = ScriptWords {
+    head: "Registers Gatepost in Entra ID, with rights on the mailboxes below and no others. Safe to run again.",
+    modules: "Needs PowerShell 7 and these modules:",
+    sign_in: "Sign in as an administrator who may register apps and consent (Cloud Application Administrator or above).",
+    device: "The device code sign-in needs public client flows.",
+    redirect: "A public client: no secret, protected by PKCE. Any port of http://localhost fits.",
+    consent: "Consent for this one person. For everybody: -ConsentType 'AllPrincipals', without -PrincipalId.",
+    exchange: "Exchange Online: the rights on mailboxes.",
+    smtp_auth: "SMTP AUTH for these mailboxes alone; the tenant's switch stays as it is. Not with security defaults: use outbound = \"graph\".",
+    delegate: "Shared mailboxes: the delegate opens them and sends as them.",
+    roles: "IMAP and POP3 alone: SMTP.SendAsApp here would count for every mailbox; the role below is limited.",
+    certificate: "The certificate that proves the app; its key stays where Gatepost runs.",
+    has_certificates: "The app has certificates already. Add the one of Gatepost under Certificates & secrets, unless it is there.",
+    secret: "What proves the app: upload a certificate, or make a secret, under Certificates & secrets.",
+    enterprise: "Exchange has to know the app, by the object id of the enterprise application.",
+    mailboxes: "IMAP and POP3: full access to these mailboxes.",
+    scope: "Sending: a role that is limited to the members of a group. It takes 15 to 30 minutes.",
+    end: "For `gatepost setup --client-id`:",
+};
+
+fn security(tls: ListenerTls) -> &'static str {
+    match tls {
+        ListenerTls::Off => "none",
+        ListenerTls::StartTls | ListenerTls::StartTlsRequired => "STARTTLS",
+        ListenerTls::Implicit => "SSL/TLS",
+        ListenerTls::Auto => "SSL/TLS, STARTTLS or none",
+    }
+}
+
+pub fn closing(closing: &Closing) -> String {
+    let mut page = String::from("\nIn the mail program or device:\n\n");
+    for (name, address, tls) in closing.servers() {
+        let host = if address.ip().is_unspecified() {
+            "(this machine's address)".to_owned()
+        } else {
+            address.ip().to_string()
+        };
+        let _ = writeln!(page, "  {name}      server {host}, port {}, security {}", address.port(), security(tls));
+    }
+    let password = match (closing.has_password, closing.first_use) {
+        (_, true) => "the first one typed on this machine within ten minutes of the sign-in stays",
+        (true, _) => "as above, or as you typed it (method: normal password)",
+        _ => "as it was before",
+    };
+    let _ = write!(page, "  user      {}\n  password  {password}\n\n", closing.users.join(", "));
+    let option = &closing.option;
+    if !closing.is_signed_in && !closing.is_of_the_service {
+        let first = closing.users.first().map(String::as_str).unwrap_or_default();
+        let _ = write!(page, "Next:  gatepost login {first}{option}\n       gatepost run{option}\n");
+    } else if !closing.is_of_the_service {
+        let lead = if closing.is_tried { "Mail flows. " } else { "" };
+        let _ = write!(
+            page,
+            "{lead}From now on it has to run:\n\n  gatepost run{option}\n\nAs a service (docs/systemd.md): sudo systemctl enable --now gatepost\n"
+        );
+    }
+    page
+}

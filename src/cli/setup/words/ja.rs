@@ -1,0 +1,465 @@
+//! Japanese. Names of buttons, commands and keys stay as they are on the screen.
+
+use std::fmt::Write as _;
+
+use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
+use crate::{
+    cli::setup::{
+        discover::{Server, Servers},
+        script::Registration,
+    },
+    net::ListenerTls,
+    oauth::Grant,
+};
+
+pub fn step(step: &Step) -> String {
+    match step {
+        Step::Provider { domain } => {
+            format!("{domain} のプロバイダー: Microsoft とそのドメインに問い合わせています ...")
+        }
+        Step::Registration => "アプリの登録: プロバイダー側で一度だけ必要な作業".to_owned(),
+        Step::Configuration { file } => format!("設定ファイル: {file}"),
+        Step::SignIn { address } => format!("{address} のサインイン: プロバイダーを待っています ..."),
+        Step::Checks => "点検: 設定からプロバイダーのサーバーまで ...".to_owned(),
+        Step::Message => "テストメール: 機器と同じ経路で Gatepost を通して送ります ...".to_owned(),
+    }
+}
+
+pub fn say(say: &Say) -> String {
+    match say {
+        Say::Yes => "はい".to_owned(),
+        Say::Verbatim { text } => text.clone(),
+        Say::AskAddress => "メールアドレス".to_owned(),
+        Say::AskShared => "同じサインインで使う共有メールボックス (コンマ区切り、- はなし)".to_owned(),
+        Say::AskProvider => "どのプロバイダーのメールボックスですか".to_owned(),
+        Say::AskTenant { domain } => format!("{domain} のテナント (ID または検証済みドメイン)"),
+        Say::AskGrant => "Gatepost がメールボックスに入る方法".to_owned(),
+        Say::GrantBrowser => "人がブラウザーで一度サインインする (通常はこれ)".to_owned(),
+        Say::GrantDevice => "人が別の端末でコードを入力して一度サインインする".to_owned(),
+        Say::GrantAppOnly => "誰もサインインせず、アプリ自身が権利を持つ (無人の機械)".to_owned(),
+        Say::AskOutbound => "メールの送信方法".to_owned(),
+        Say::OutSmtp => "SMTP".to_owned(),
+        Say::OutGraph => "Microsoft Graph (セキュリティの既定値群などで SMTP AUTH をオフのままにする場合)".to_owned(),
+        Say::OutBoth => "SMTP、SMTP AUTH がオフなら Graph".to_owned(),
+        Say::AskClientId => "アプリケーション (クライアント) ID".to_owned(),
+        Say::AskProof => "アプリを証明するもの".to_owned(),
+        Say::ProofMake => "ここで作る証明書 (あとでアップロードします)".to_owned(),
+        Say::ProofSecret => "クライアント シークレット".to_owned(),
+        Say::AskSecret { is_needed: true } => "クライアント シークレット (ID ではなく値。表示されません)".to_owned(),
+        Say::AskSecret { is_needed: false } => "クライアント シークレット (表示されません。Enter はなし)".to_owned(),
+        Say::AskKey { key } => format!("プロバイダーの {key}"),
+        Say::AskPassword => "メールソフトで入力するパスワード (表示されません。Enter で自動作成)".to_owned(),
+        Say::AskOldPassword { user } => {
+            format!("{user} のメールソフト用パスワード (表示されません。Enter でテストメールを送らない)")
+        }
+        Say::AskWrite { file } => format!("これを {file} に書き込みますか"),
+        Say::FoundTenant { domain, id, provider } => format!(
+            "  {domain} は Microsoft のテナント {id} ({provider}) のドメインです。\n  メールが別の場所にある場合: --provider 名前"
+        ),
+        Say::FoundProvider { domain, provider } => format!("  {domain} は {provider} のドメインです。"),
+        Say::FoundServers { domain, servers } => {
+            format!("  {domain} は独自のメールサーバーを使っています: {}", hosts(servers))
+        }
+        Say::OtherTenant { domain, own, named } => format!(
+            "警告: {domain} はテナント {own} のドメインですが、--tenant は {named} を指しています。\n  そのテナントにいない人はサインインできません (AADSTS50020、AADSTS50034)。"
+        ),
+        Say::OtherCloud { tenant, provider, named } => {
+            format!("警告: {tenant} はクラウド {provider} にありますが、--provider は {named} です。")
+        }
+        Say::NotChecked { tenant, why } => format!("警告: テナント {tenant} を確認できませんでした: {why}"),
+        Say::AccountIsThere { address, app } => {
+            format!("{address} はすでに [app.{app}] で設定されています。そのまま使います。")
+        }
+        Say::AppIsThere { app } => format!("  設定にある [app.{app}] を使います。登録は不要です。"),
+        Say::CertificateMade { certificate } => {
+            format!("  証明書: {certificate} (秘密鍵は同じフォルダーにあり、本人以外は読めません)")
+        }
+        Say::ConsentUrl { url, is_app_only } => {
+            let who = match is_app_only {
+                true => "管理者の同意が一度必要です",
+                false => "利用者自身が同意できない場合は、管理者が一度同意します",
+            };
+            let end = match is_app_only {
+                true => "",
+                false => "最後に http://localhost に移動し、ページは開きません。それで正常です。\n",
+            };
+            format!("\n{who}:\n\n  {url}\n\n{end}")
+        }
+        Say::NothingToWrite { file } => format!("  必要なものはすべて {file} にあります。変更しません。"),
+        Say::NothingWritten => "何も書き込みませんでした。".to_owned(),
+        Say::Wrote { file } => format!("  {file} に書き込みました"),
+        Say::PasswordMade { users, password } => format!(
+            "\nメールソフト用パスワード ({users}): {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
+        ),
+        Say::OfTheService { address } => format!(
+            "\nこれはサービスの設定です。サービスには専用のユーザーと保存場所があります。そのユーザーでサインインしてください:\n\n  \
+             sudo systemctl enable --now gatepost\n  \
+             sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {address}\n\nシークレットや鍵の渡し方: docs/systemd.md の Secrets。"
+        ),
+        Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
+        Say::SignInAgain { address } => format!(
+            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: gatepost login {address}"
+        ),
+        Say::NotSentAsAsked => "  指定により送信しません (--no-send)。".to_owned(),
+        Say::NotSentWithoutPassword { address } => format!(
+            "  送信しません: メールソフト用パスワードがわかりません (--password-stdin で渡せます)。\n  手動で送るには: gatepost send --from {address} --to {address}"
+        ),
+        Say::ThroughRunning { process } => format!("  動作中のデーモン (プロセス {process}) を通します。"),
+        Say::StandsIn => {
+            "  設定のリスナーをここでは開けないため、今回だけこのマシンの別のポートを使います。".to_owned()
+        }
+        Say::Opened { address } => format!("  {address}: メールボックスを開けました"),
+        Say::NotOpened { address, why } => format!("  {address}: メールボックスを開けません: {why}"),
+        Say::Sending { from, to } => format!("  {from}: {to} へ送信しています ..."),
+        Say::Sent { from, to, reply } => format!("{from} から {to} へ送信しました。プロバイダーの応答: {reply}\n"),
+        Say::NotSent { address, why } => format!("  {address}: 送信できません: {why}"),
+        Say::Grants { right, lines } => {
+            let lead = match right {
+                Right::FullAccess => "Microsoft 365 側で必要な設定 (Exchange Online PowerShell、反映に最大 1 時間):",
+                Right::SendAs => {
+                    "送信のために Microsoft 365 側で必要な設定 (Exchange Online PowerShell、反映に最大 1 時間):"
+                }
+            };
+            format!("    {lead}\n      {}", lines.join("\n      "))
+        }
+    }
+}
+
+fn hosts(servers: &Servers) -> String {
+    let shown = |(name, server): (&str, &Option<Server>)| {
+        server.as_ref().map(|server| format!("{name} {}:{}", server.host, server.port))
+    };
+    let all = [("smtp", &servers.smtp), ("imap", &servers.imap), ("pop3", &servers.pop3)];
+    let all: Vec<String> = all.into_iter().filter_map(shown).collect();
+    let oauth = if servers.has_oauth { "" } else { " (OAuth 2.0 に対応しているとは書かれていません)" };
+    format!("{}{oauth}", all.join("、"))
+}
+
+pub fn trouble(trouble: &Trouble) -> (String, String) {
+    let (text, hint) = match trouble {
+        Trouble::FlagMissing { flag, question } => (
+            format!("「{question}」の答えがなく、ここでは質問できません"),
+            format!("{flag} を付けるか、端末で実行してください"),
+        ),
+        Trouble::NotAnAddress { typed } => (
+            format!("\"{typed}\" はメールアドレスではありません"),
+            "例: ann@contoso.com。\"*@contoso.com\" については docs/whole-domain.md".into(),
+        ),
+        Trouble::NotAChoice { typed, of } => {
+            (format!("\"{typed}\" は選択肢にありません"), format!("1 から {of} の番号を入力してください"))
+        }
+        Trouble::NotYesOrNo => ("「はい」か「いいえ」で答えてください".into(), "y または n".into()),
+        Trouble::Declined => ("何も書き込みませんでした".into(), "別の答えでもう一度実行してください".into()),
+        Trouble::Terminal { why } => {
+            (format!("入力を読めません: {why}"), "オプションで答えてください: gatepost setup --help".into())
+        }
+        Trouble::NotASetting { typed } => (
+            format!("\"{typed}\" はキーと値の形ではありません"),
+            "例: --set app.token-url=https://login.example.com/token".into(),
+        ),
+        Trouble::SecretInArgument { key } => (
+            format!("{key} は秘密かもしれません。コマンドの引数はこのマシンの全員に見えます"),
+            format!("ファイルに入れてください: --set {key}-file=ファイル"),
+        ),
+        Trouble::HasAFlag { key, flag } => {
+            (format!("{key} は --set では設定しません"), format!("{flag} を使ってください"))
+        }
+        Trouble::TableIsThere { table, line } => (
+            format!("設定にはすでに [{table}] があり、この行がないか、別の値になっています"),
+            format!("そこに書いてください: {line}"),
+        ),
+        Trouble::NotAListener { typed } => (
+            format!("\"{typed}\" はリスナーではありません"),
+            "例: --listen smtp=192.168.10.2:1587 (smtp、imap、pop3)".into(),
+        ),
+        Trouble::Unreadable { file, why } => {
+            (format!("{file} を読めません: {why}"), "パスと読み取りの権限を確認してください".into())
+        }
+        Trouble::Unwritable { file, why } => (
+            format!("{file} に書き込めません: {why}"),
+            "そのフォルダーの所有者として実行するか、別の場所を指定してください (--config ファイル)".into(),
+        ),
+        Trouble::ChangedMeanwhile { file } => (
+            format!("その間に {file} が変更されました"),
+            "何も書き込んでいません。もう一度 setup を実行してください".into(),
+        ),
+        Trouble::UnknownProvider { typed } => (
+            format!("プロバイダー \"{typed}\" はありません"),
+            "microsoft365、microsoft365-gcc-high、microsoft365-dod、microsoft365-china、outlook、google、fastmail、yahoo、aol、custom"
+                .into(),
+        ),
+        Trouble::PasswordOnly { service } => (
+            format!("{service} はメールソフトの OAuth 2.0 サインインに対応せず、専用のパスワードだけを受け付けます"),
+            "Gatepost は不要です。サービスの設定で専用パスワードを作り、メールソフトに入力してください".into(),
+        ),
+        Trouble::NothingFound { domain } => (
+            format!("{domain} のメールがどこにあるかわかりません"),
+            "つづりを確認するか、指定してください: --provider microsoft365 --tenant テナント、--provider google など"
+                .into(),
+        ),
+        Trouble::Unreachable { domain, why } => (
+            format!("{domain} のプロバイダーを調べられません: {why}"),
+            "ネットワークを確認するか (プロキシ: --set network.http-proxy=http://proxy:3128)、指定してください: --provider 名前 --tenant テナント"
+                .into(),
+        ),
+        Trouble::TenantUnreachable { domain, why } => (
+            format!("{domain} のテナントを調べられません: {why}"),
+            "ネットワークを確認するか、指定してください: --tenant テナント".into(),
+        ),
+        Trouble::NotATenant { typed } => {
+            (format!("\"{typed}\" はテナントではありません"), "テナントの ID (GUID) または検証済みドメイン".into())
+        }
+        Trouble::NoSuchTenant { tenant } => (
+            format!("Microsoft にテナント {tenant} はありません (AADSTS90002)"),
+            "--tenant を省くとアドレスから調べます。ID は Entra 管理センターの「概要」にあります".into(),
+        ),
+        Trouble::NoSuchGrant { provider, grant } => (
+            format!("{provider} は --grant {grant} ではトークンを発行しません"),
+            "--grant authorization-code を使ってください。ssh 越しでも、ブラウザーの最後のアドレスを貼り付ければ使えます"
+                .into(),
+        ),
+        Trouble::NoGraph { provider } => {
+            (format!("{provider} には送信に使える Microsoft Graph がありません"), "--outbound smtp を使ってください".into())
+        }
+        Trouble::NobodyArms => (
+            "アプリ専用アクセスでは --first-use は使えません。有効にする人がサインインしないためです".into(),
+            "省いてください。パスワードを作り、一度だけ表示します".into(),
+        ),
+        Trouble::NotAClientId { is_microsoft: true } => (
+            "これはアプリケーション (クライアント) ID ではありません".into(),
+            "00000000-0000-0000-0000-000000000000 のような GUID で、アプリの「概要」ページにあります".into(),
+        ),
+        Trouble::NotAClientId { is_microsoft: false } => {
+            ("これはクライアント ID ではありません".into(), "プロバイダーが表示する、空白のない文字列です".into())
+        }
+        Trouble::NoScript { provider, grant } => (
+            format!("{provider} の {grant} 用のスクリプトはありません"),
+            "--print-script なしの gatepost setup が手順を表示します。ほかの方法は docs/unattended.md".into(),
+        ),
+        Trouble::NoSecret => (
+            "自分でサインインするアプリには、証明するものが必要です".into(),
+            "--make-certificate、--certificate ファイル --certificate-key ファイル、または --client-secret-file ファイル".into(),
+        ),
+        Trouble::NoPassword => {
+            ("標準入力の行はパスワードではありません".into(), "空でない 1 行を渡してください".into())
+        }
+        Trouble::NoRandomness => {
+            ("パスワードを作れません。このマシンは乱数を出しません".into(), "もう一度試してください".into())
+        }
+        Trouble::Network { why } => (why.clone(), "設定の [network] を確認してください".into()),
+        Trouble::Gone { address } => {
+            (format!("設定にアカウント {address} がありません"), "不具合として報告してください".into())
+        }
+        Trouble::NoTrial { why, next } => (format!("テストメールのためのデーモンを起動できません: {why}"), next.clone()),
+        Trouble::NoSmtpListener => (
+            "テストメールを送る smtp リスナーがありません".into(),
+            "--listen smtp=127.0.0.1:1587 を付けるか、送信を省いてください: --no-send".into(),
+        ),
+        Trouble::ReloadIt { process } => (
+            format!("動作中のデーモン (プロセス {process}) は新しいアカウントをまだ知りません"),
+            "systemctl reload gatepost (または SIGHUP) のあと、もう一度 setup を実行してください".into(),
+        ),
+        Trouble::NotWell => (
+            "点検で問題が見つかりました".into(),
+            "次の手順は上に示しました。そのあと gatepost doctor、またはもう一度 setup を実行してください".into(),
+        ),
+        Trouble::TrialFailed => (
+            "まだ動かないメールボックスがあります".into(),
+            "足りないものは上に示しました。設定は残ります。setup は何度でも実行できます".into(),
+        ),
+    };
+    (text, hint)
+}
+
+pub fn remark(remark: &Remark) -> String {
+    match remark {
+        Remark::MadeBySetup { day } => format!("`gatepost setup` が {day} に追加しました。"),
+        Remark::EveryKey => {
+            "すべてのキーと既定値: Gatepost の config/gatepost.toml、または `gatepost config schema`。\n\
+             書いていないものは既定値です: smtp 1587、imap 1993、pop3 1995、このマシンからのみ。"
+                .to_owned()
+        }
+        Remark::WideListener => {
+            "ほかのマシンにも開いています。auto: 最初の 1 バイトで TLS か平文かを判断します (古い機器用)。".to_owned()
+        }
+        Remark::App { provider, grant } => match grant.is_unattended() {
+            true => {
+                format!("{provider} のアプリ登録。誰もサインインせず、アプリ自身がメールボックスの権利を持ちます。")
+            }
+            false => format!("{provider} のアプリ登録。パブリック クライアントにシークレットは要りません。"),
+        },
+        Remark::Tenant { name } => format!("{name} のテナント"),
+        Remark::SecretExpires => "期限を書いておくと事前に知らせます: secret-expires = 2027-05-01".to_owned(),
+        Remark::Certificate => "アプリを証明します。証明書の期限は事前に知らせます。".to_owned(),
+        Remark::LivesOnSignInOf { delegate } => {
+            format!(
+                "共有メールボックス: {delegate} がサインインし、IMAP と POP3 はこれを開き、SMTP はこれとして送ります。"
+            )
+        }
+        Remark::PasswordHash => "メールソフトで入力するパスワードのハッシュ。変えるには: gatepost password".to_owned(),
+        Remark::FirstUse => {
+            "サインイン後にこのマシンで最初に入力されたパスワードが、このアカウントのものになります。".to_owned()
+        }
+        Remark::Graph => {
+            "メールは Microsoft Graph で送ります。SMTP AUTH はオフのままで構いません (docs/graph.md)。".to_owned()
+        }
+    }
+}
+
+/// By hand, and by script where there is one.
+pub fn registration(of: &Registration) -> String {
+    let mut page = String::new();
+    match of.provider {
+        "google" => page.push_str(
+            "  1. https://console.cloud.google.com でプロジェクトを作り、「API とサービス」の「ライブラリ」で Gmail API を有効にします。\n  \
+             2. OAuth 同意画面: Workspace なら「内部」。それ以外は「外部」にして公開します。「テスト」のままではサインインが 7 日で切れます。\n  \
+             3. データアクセス: スコープ https://mail.google.com/ を追加します。\n  \
+             4. 認証情報を作成、「OAuth クライアント ID」、種類は「デスクトップ アプリ」。クライアント ID とシークレットをこのあと入力します。\n",
+        ),
+        "outlook" => page.push_str(
+            "  1. https://entra.microsoft.com の「アプリの登録」、「新規登録」。名前: Gatepost。\n     \
+             サポートされているアカウントの種類: 個人用 Microsoft アカウントのみ。\n  \
+             2. リダイレクト URI: 「パブリック クライアント/ネイティブ (モバイルとデスクトップ)」、http://localhost\n  \
+             3. 「アプリケーション (クライアント) ID」を控えます。\n  \
+             4. Outlook.com の設定、「メール」、「転送と IMAP」で、デバイスとアプリの POP と IMAP を許可します。\n",
+        ),
+        name if name.starts_with("microsoft365") => entra(of, &mut page),
+        name => {
+            let _ = write!(
+                page,
+                "  {name} でアプリを登録します: ネイティブ (デスクトップ) アプリ、PKCE、リダイレクト URI は http://localhost、\n  \
+                 IMAP、POP、SMTP の権利。クライアント ID をこのあと入力します。\n"
+            );
+        }
+    }
+    page
+}
+
+fn entra(of: &Registration, page: &mut String) {
+    let app_only = of.grant.is_app_only();
+    // Writing to a String does not fail.
+    let _ = write!(
+        page,
+        "  手作業の場合、{} の Entra 管理センター (https://entra.microsoft.com) で:\n  \
+         1. 「アプリの登録」、「新規登録」。名前: Gatepost。アカウントの種類: この組織ディレクトリのみ。\n",
+        of.tenant
+    );
+    if app_only {
+        let proof = match of.certificate {
+            Some(file) => format!("{file} をアップロードします"),
+            None => "クライアント シークレットを作り、値を控えます".to_owned(),
+        };
+        let _ = write!(
+            page,
+            "     リダイレクト URI は不要です。\n  \
+             2. 「API のアクセス許可」、「所属する組織で使用している API」、Office 365 Exchange Online、「アプリケーションの許可」:\n     \
+             IMAP.AccessAsApp、POP.AccessAsApp。そのあと管理者の同意を与えます。SMTP.SendAsApp は全メールボックスに効くので付けません。\n  \
+             3. 「証明書とシークレット」: {proof}\n  \
+             4. 「エンタープライズ アプリケーション」の Gatepost で、そのページの「オブジェクト ID」を控えます。アプリの登録のものとは違います。\n  \
+             5. Exchange Online PowerShell で:\n       \
+             New-ServicePrincipal -AppId CLIENT-ID -ObjectId ENTERPRISE-OBJECT-ID\n"
+        );
+        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)) {
+            let _ = writeln!(
+                page,
+                "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
+            );
+        }
+        let _ = writeln!(
+            page,
+            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\""
+        );
+        for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
+            if used {
+                let _ = writeln!(
+                    page,
+                    "       New-ManagementRoleAssignment -App CLIENT-ID -Role \"Application {role}\" -CustomResourceScope Gatepost"
+                );
+            }
+        }
+    } else {
+        let _ = write!(
+            page,
+            "  2. リダイレクト URI: 「パブリック クライアント/ネイティブ (モバイルとデスクトップ)」、http://localhost (「シングルページ アプリケーション」ではなく)\n  \
+             3. 「API のアクセス許可」、Microsoft Graph、「委任されたアクセス許可」:\n     {}\n",
+            of.delegated().join(", ")
+        );
+        if of.grant == Grant::DeviceCode {
+            page.push_str("     「認証」の「パブリック クライアント フローを許可する」: はい。\n");
+        }
+        if of.uses_smtp() || !of.others.is_empty() {
+            page.push_str("  4. Exchange Online PowerShell で:\n");
+        }
+        if of.uses_smtp() {
+            let _ = writeln!(page, "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", of.address);
+        }
+        for one in of.others {
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {} -AccessRights FullAccess", of.address);
+            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {} -AccessRights SendAs", of.address);
+        }
+    }
+    page.push_str(
+        "  すべてを行うスクリプトもあります: このコマンドに --print-script gatepost.ps1 を付けて実行してください。\n  \
+         最後に、アプリの「概要」ページの「アプリケーション (クライアント) ID」を控えます。\n",
+    );
+}
+
+pub const SCRIPT: ScriptWords = ScriptWords {
+    head: "Gatepost を Entra ID に登録し、下のメールボックスだけの権利を与えます。何度実行しても安全です。",
+    modules: "PowerShell 7 と次のモジュールが必要です:",
+    sign_in: "アプリの登録と同意ができる管理者でサインインします (クラウド アプリケーション管理者以上)。",
+    device: "デバイス コードのサインインには、パブリック クライアント フローの許可が必要です。",
+    redirect: "パブリック クライアント: シークレットはなく、PKCE で守られます。http://localhost のどのポートでも構いません。",
+    consent: "この一人だけの同意。全員の場合: -PrincipalId を省き、-ConsentType 'AllPrincipals'。",
+    exchange: "Exchange Online: メールボックスの権利。",
+    smtp_auth: "これらのメールボックスだけの SMTP AUTH。テナントの設定は変えません。セキュリティの既定値群がオンなら outbound = \"graph\" を使います。",
+    delegate: "共有メールボックス: 代理人が開き、そのアドレスとして送ります。",
+    roles: "IMAP と POP3 だけ。SMTP.SendAsApp をここで与えると全メールボックスに効きます。下のロールは範囲が限られます。",
+    certificate: "アプリを証明する証明書。秘密鍵は Gatepost のマシンから出ません。",
+    has_certificates: "アプリにはすでに証明書があります。Gatepost の証明書がなければ「証明書とシークレット」で追加してください。",
+    secret: "アプリを証明するもの: 「証明書とシークレット」で証明書をアップロードするか、シークレットを作ります。",
+    enterprise: "Exchange にアプリを知らせます。エンタープライズ アプリケーションのオブジェクト ID を使います。",
+    mailboxes: "IMAP と POP3: これらのメールボックスへのフル アクセス。",
+    scope: "送信: グループのメンバーに限られたロール。反映に 15 から 30 分かかります。",
+    end: "`gatepost setup --client-id` に渡す値:",
+};
+
+fn security(tls: ListenerTls) -> &'static str {
+    match tls {
+        ListenerTls::Off => "なし",
+        ListenerTls::StartTls | ListenerTls::StartTlsRequired => "STARTTLS",
+        ListenerTls::Implicit => "SSL/TLS",
+        ListenerTls::Auto => "SSL/TLS、STARTTLS、なしのどれでも",
+    }
+}
+
+pub fn closing(closing: &Closing) -> String {
+    let mut page = String::from("\nメールソフトや機器に入力する内容:\n\n");
+    for (name, address, tls) in closing.servers() {
+        let host = match address.ip().is_unspecified() {
+            true => "(このマシンのアドレス)".to_owned(),
+            false => address.ip().to_string(),
+        };
+        let _ =
+            writeln!(page, "  {name}        サーバー {host}、ポート {}、接続の保護 {}", address.port(), security(tls));
+    }
+    let password = match (closing.has_password, closing.first_use) {
+        (_, true) => "サインインから 10 分以内にこのマシンで最初に入力したものが、そのまま使われます",
+        (true, _) => "上に表示したもの、または入力したもの (方式: 通常のパスワード認証)",
+        _ => "これまでと同じ",
+    };
+    let _ = write!(page, "  ユーザー名  {}\n  パスワード  {password}\n\n", closing.users.join("、"));
+    let option = &closing.option;
+    if !closing.is_signed_in && !closing.is_of_the_service {
+        let first = closing.users.first().map(String::as_str).unwrap_or_default();
+        let _ = write!(page, "次に:  gatepost login {first}{option}\n       gatepost run{option}\n");
+    } else if !closing.is_of_the_service {
+        let lead = if closing.is_tried { "メールは流れています。" } else { "" };
+        let _ = write!(
+            page,
+            "{lead}これからは動かし続けます:\n\n  gatepost run{option}\n\nサービスとして動かす場合 (docs/systemd.md): sudo systemctl enable --now gatepost\n"
+        );
+    }
+    page
+}

@@ -1,0 +1,398 @@
+//! Everything that setup says, as values; the sentences are in `en` and `ja`, each complete by the compiler's word.
+
+mod en;
+mod ja;
+
+use std::net::SocketAddr;
+
+use super::{discover::Servers, script::Registration};
+use crate::{account::Account, base::Lang, cli::outcome::Failure, net::ListenerTls, oauth::Grant};
+
+/// A step that begins.
+pub enum Step {
+    Provider { domain: String },
+    Registration,
+    Configuration { file: String },
+    SignIn { address: String },
+    Checks,
+    Message,
+}
+
+impl Step {
+    const ALL: usize = 6;
+
+    fn number(&self) -> usize {
+        match self {
+            Step::Provider { .. } => 1,
+            Step::Registration => 2,
+            Step::Configuration { .. } => 3,
+            Step::SignIn { .. } => 4,
+            Step::Checks => 5,
+            Step::Message => 6,
+        }
+    }
+
+    /// With how far it is.
+    pub fn text(&self, lang: Lang) -> String {
+        let words = match lang {
+            Lang::En => en::step(self),
+            Lang::Ja => ja::step(self),
+        };
+        format!("\n[{}/{}] {words}", self.number(), Self::ALL)
+    }
+}
+
+/// A question, or something to know.
+pub enum Say {
+    Yes,
+    Verbatim {
+        text: String,
+    },
+    // Questions, without what comes behind them.
+    AskAddress,
+    AskShared,
+    AskProvider,
+    AskTenant {
+        domain: String,
+    },
+    AskGrant,
+    GrantBrowser,
+    GrantDevice,
+    GrantAppOnly,
+    AskOutbound,
+    OutSmtp,
+    OutGraph,
+    OutBoth,
+    AskClientId,
+    AskProof,
+    ProofMake,
+    ProofSecret,
+    AskSecret {
+        is_needed: bool,
+    },
+    AskKey {
+        key: &'static str,
+    },
+    AskPassword,
+    AskOldPassword {
+        user: String,
+    },
+    AskWrite {
+        file: String,
+    },
+    // What was found.
+    FoundTenant {
+        domain: String,
+        id: String,
+        provider: &'static str,
+    },
+    FoundProvider {
+        domain: String,
+        provider: &'static str,
+    },
+    FoundServers {
+        domain: String,
+        servers: Servers,
+    },
+    OtherTenant {
+        domain: String,
+        own: String,
+        named: String,
+    },
+    OtherCloud {
+        tenant: String,
+        provider: &'static str,
+        named: &'static str,
+    },
+    NotChecked {
+        tenant: String,
+        why: String,
+    },
+    AccountIsThere {
+        address: String,
+        app: String,
+    },
+    AppIsThere {
+        app: String,
+    },
+    CertificateMade {
+        certificate: String,
+    },
+    ConsentUrl {
+        url: String,
+        is_app_only: bool,
+    },
+    // The configuration.
+    NothingToWrite {
+        file: String,
+    },
+    NothingWritten,
+    Wrote {
+        file: String,
+    },
+    PasswordMade {
+        users: String,
+        password: String,
+    },
+    // Sign-in and trial.
+    OfTheService {
+        address: String,
+    },
+    SignedInAlready {
+        address: String,
+    },
+    SignInAgain {
+        address: String,
+    },
+    NotSentAsAsked,
+    NotSentWithoutPassword {
+        address: String,
+    },
+    ThroughRunning {
+        process: u32,
+    },
+    StandsIn,
+    Opened {
+        address: String,
+    },
+    NotOpened {
+        address: String,
+        why: String,
+    },
+    Sending {
+        from: String,
+        to: String,
+    },
+    Sent {
+        from: String,
+        to: String,
+        reply: String,
+    },
+    NotSent {
+        address: String,
+        why: String,
+    },
+    /// Commands, for whoever may give rights.
+    Grants {
+        right: Right,
+        lines: Vec<String>,
+    },
+}
+
+/// What may be missing.
+#[derive(Clone, Copy)]
+pub enum Right {
+    FullAccess,
+    SendAs,
+}
+
+impl Say {
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => en::say(self),
+            Lang::Ja => ja::say(self),
+        }
+    }
+
+    /// How an app is registered, step by step.
+    pub fn registration(registration: &Registration, lang: Lang) -> String {
+        match lang {
+            Lang::En => en::registration(registration),
+            Lang::Ja => ja::registration(registration),
+        }
+    }
+
+    /// What opening a mailbox needs at Microsoft.
+    pub fn grants_to_open(account: &Account) -> Self {
+        let (mailbox, who) = (&account.address, trustee(account));
+        let mut lines = Vec::new();
+        if is_others(account) {
+            lines.push(format!("Add-MailboxPermission {mailbox} -User {who} -AccessRights FullAccess"));
+        }
+        lines.push(format!("Set-CASMailbox {mailbox} -ImapEnabled $true -PopEnabled $true"));
+        Say::Grants { right: Right::FullAccess, lines }
+    }
+
+    /// What sending as it needs.
+    pub fn grants_to_send(account: &Account) -> Self {
+        let (mailbox, who) = (&account.address, trustee(account));
+        let mut lines = Vec::new();
+        if is_others(account) {
+            lines.push(format!("Add-RecipientPermission {mailbox} -Trustee {who} -AccessRights SendAs"));
+        }
+        lines.push(format!("Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", account.smtp_user));
+        Say::Grants { right: Right::SendAs, lines }
+    }
+}
+
+/// A right on it has to be given to somebody.
+fn is_others(account: &Account) -> bool {
+    account.sign_in.app.grant.is_app_only() || !account.sign_in.identity.eq_ignore_ascii_case(&account.address)
+}
+
+fn trustee(account: &Account) -> &str {
+    match account.sign_in.app.grant.is_app_only() {
+        true => "ENTERPRISE-OBJECT-ID",
+        false => &account.sign_in.identity,
+    }
+}
+
+/// Why it does not go on.
+#[derive(Debug)]
+pub enum Trouble {
+    FlagMissing { flag: String, question: String },
+    NotAnAddress { typed: String },
+    NotAChoice { typed: String, of: usize },
+    NotYesOrNo,
+    Declined,
+    Terminal { why: String },
+    NotASetting { typed: String },
+    SecretInArgument { key: String },
+    HasAFlag { key: String, flag: &'static str },
+    TableIsThere { table: String, line: String },
+    NotAListener { typed: String },
+    Unreadable { file: String, why: String },
+    Unwritable { file: String, why: String },
+    ChangedMeanwhile { file: String },
+    UnknownProvider { typed: String },
+    PasswordOnly { service: &'static str },
+    NothingFound { domain: String },
+    Unreachable { domain: String, why: String },
+    TenantUnreachable { domain: String, why: String },
+    NotATenant { typed: String },
+    NoSuchTenant { tenant: String },
+    NoSuchGrant { provider: &'static str, grant: &'static str },
+    NoGraph { provider: &'static str },
+    NobodyArms,
+    NotAClientId { is_microsoft: bool },
+    NoScript { provider: &'static str, grant: &'static str },
+    NoSecret,
+    NoPassword,
+    NoRandomness,
+    Network { why: String },
+    Gone { address: String },
+    NoTrial { why: String, next: String },
+    NoSmtpListener,
+    ReloadIt { process: u32 },
+    TrialFailed,
+    NotWell,
+}
+
+impl Trouble {
+    pub fn failure(&self, lang: Lang) -> Failure {
+        let (text, hint) = match lang {
+            Lang::En => en::trouble(self),
+            Lang::Ja => ja::trouble(self),
+        };
+        match self.is_wrong_usage() {
+            true => Failure::usage(text, hint),
+            false => Failure::new(text, hint),
+        }
+    }
+
+    /// Another command line would do.
+    fn is_wrong_usage(&self) -> bool {
+        matches!(
+            self,
+            Trouble::FlagMissing { .. }
+                | Trouble::NotAnAddress { .. }
+                | Trouble::NotASetting { .. }
+                | Trouble::SecretInArgument { .. }
+                | Trouble::HasAFlag { .. }
+                | Trouble::NotAListener { .. }
+                | Trouble::UnknownProvider { .. }
+                | Trouble::NotATenant { .. }
+                | Trouble::NoSuchGrant { .. }
+                | Trouble::NoGraph { .. }
+                | Trouble::NobodyArms
+                | Trouble::NotAClientId { .. }
+                | Trouble::NothingFound { .. }
+                | Trouble::NoScript { .. }
+        )
+    }
+}
+
+/// A remark in the configuration.
+pub enum Remark {
+    MadeBySetup { day: String },
+    EveryKey,
+    WideListener,
+    App { provider: &'static str, grant: Grant },
+    Tenant { name: String },
+    SecretExpires,
+    Certificate,
+    LivesOnSignInOf { delegate: String },
+    PasswordHash,
+    FirstUse,
+    Graph,
+}
+
+impl Remark {
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => en::remark(self),
+            Lang::Ja => ja::remark(self),
+        }
+    }
+}
+
+/// Remarks in the script.
+pub struct ScriptWords {
+    pub head: &'static str,
+    pub modules: &'static str,
+    pub sign_in: &'static str,
+    pub device: &'static str,
+    pub redirect: &'static str,
+    pub consent: &'static str,
+    pub exchange: &'static str,
+    pub smtp_auth: &'static str,
+    pub delegate: &'static str,
+    pub roles: &'static str,
+    pub certificate: &'static str,
+    pub has_certificates: &'static str,
+    pub secret: &'static str,
+    pub enterprise: &'static str,
+    pub mailboxes: &'static str,
+    pub scope: &'static str,
+    pub end: &'static str,
+}
+
+impl ScriptWords {
+    pub const fn of(lang: Lang) -> Self {
+        match lang {
+            Lang::En => en::SCRIPT,
+            Lang::Ja => ja::SCRIPT,
+        }
+    }
+}
+
+/// The last words: what to type, and how it runs.
+pub struct Closing<'a> {
+    pub users: &'a [String],
+    pub smtp: Option<(SocketAddr, ListenerTls)>,
+    pub imap: Option<(SocketAddr, ListenerTls)>,
+    pub pop3: Option<(SocketAddr, ListenerTls)>,
+    /// They have the one that this run knows.
+    pub has_password: bool,
+    pub first_use: bool,
+    pub is_signed_in: bool,
+    pub is_tried: bool,
+    pub is_of_the_service: bool,
+    /// `--config FILE`, where commands need it.
+    pub option: String,
+}
+
+impl Closing<'_> {
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => en::closing(self),
+            Lang::Ja => ja::closing(self),
+        }
+    }
+
+    /// Protocol, address and how TLS begins there.
+    fn servers(&self) -> impl Iterator<Item = (&'static str, SocketAddr, ListenerTls)> {
+        let all = [("SMTP", self.smtp), ("IMAP", self.imap), ("POP3", self.pop3)];
+        all.into_iter().filter_map(|(name, place)| place.map(|(address, tls)| (name, address, tls)))
+    }
+}

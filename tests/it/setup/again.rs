@@ -1,0 +1,138 @@
+//! Run again, beside a daemon, on a configuration that is there, after an interruption: nothing is damaged and nothing
+//! is done twice.
+
+use gatepost::base::Protocol;
+
+use super::{Running, SHARED, Stage, password_in};
+use crate::{
+    process::{Program, command},
+    world::{ANN, BOB, PASSWORD},
+};
+
+#[tokio::test]
+async fn run_again_it_changes_nothing_and_asks_for_nothing() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&[]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let text = stage.text();
+    let asked = stage.sandbox.counts().token_requests_total();
+
+    // The address alone: the rest is there.
+    let again = stage.run(&stage.flags(&["--address", ANN]), "").await;
+    assert_eq!(again.code, 0, "{}\n{}", again.out, again.err);
+    assert_eq!(stage.text(), text);
+    assert!(again.err.contains("stays as it is") && again.err.contains("is signed in already"), "{}", again.err);
+    assert!(again.err.contains("Not sent: the password for mail programs is not known here"), "{}", again.err);
+    assert_eq!(stage.sandbox.counts().token_requests_total(), asked);
+
+    // With the password it sends again.
+    let mut flags = stage.flags(&["--address", ANN]);
+    flags.push("--password-stdin".into());
+    let sends = stage.run(&flags, &format!("{}\n", password_in(&first.out))).await;
+    assert_eq!(sends.code, 0, "{}\n{}", sends.out, sends.err);
+    assert_eq!((stage.text(), stage.sandbox.submissions().len()), (text, 2));
+}
+
+#[tokio::test]
+async fn a_shared_mailbox_that_comes_later_needs_no_other_sign_in() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&[]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let before = stage.text();
+    let later = stage.run(&stage.flags(&["--address", ANN, "--shared", SHARED, "--yes"]), "").await;
+    assert_eq!(later.code, 0, "{}\n{}", later.out, later.err);
+    assert!(stage.text().starts_with(before.trim_end()), "{}", stage.text());
+    assert!(later.out.contains(&format!("Password for mail programs ({SHARED})")), "{}", later.out);
+    assert!(later.out.contains(&format!("Sent from {SHARED} to {SHARED}.")), "{}", later.out);
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_there_is_extended_and_keeps_every_byte_and_its_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::new().await;
+    let existing = format!(
+        "# Ours. Do not touch.\n\n[console]   # nobody needs it\nlisten = 'off'\n\n[store]\nurl = \"sqlite://{dir}/state/gatepost.db\"\n\n\
+         [network]\nca-file = \"{dir}/ca.pem\"\n\n[app.google]\nprovider = \"google\"\nclient-id = \"x\"\n\n\
+         [[account]]\naddress = \"eve@fabrikam.example\"\napp = \"google\"\npassword = \"{hash}\"\n# the end",
+        dir = stage.dir.path().display(),
+        hash = crate::world::cheap_hash(PASSWORD),
+    );
+    std::fs::write(stage.file(), &existing).unwrap();
+    std::fs::set_permissions(stage.file(), PermissionsExt::from_mode(0o640)).unwrap();
+    let ended = stage.run_and_approve(&stage.ann(&[]), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(stage.text().starts_with(&existing), "{}", stage.text());
+    assert!(stage.text().contains("[app.contoso]"));
+    assert_eq!(std::fs::metadata(stage.file()).unwrap().permissions().mode() & 0o777, 0o640);
+    stage.check();
+    let left: Vec<_> = std::fs::read_dir(stage.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "no draft is left: {left:?}");
+}
+
+#[tokio::test]
+async fn a_broken_configuration_is_refused_untouched() {
+    let stage = Stage::new().await;
+    let broken = "[app.x]\nprovider = \"microsfot365\"\n";
+    std::fs::write(stage.file(), broken).unwrap();
+    let ended = stage.run(&stage.ann(&[]), "").await;
+    assert_eq!(ended.code, 78, "{}\n{}", ended.out, ended.err);
+    assert!(ended.err.contains("gatepost.toml:2:"), "{}", ended.err);
+    assert_eq!(stage.text(), broken);
+}
+
+#[tokio::test]
+async fn killed_while_it_waits_for_the_person_it_goes_on_where_it_was() {
+    let stage = Stage::new().await;
+    let flags = stage.ann(&["--password-stdin"]);
+    let line = format!("{PASSWORD}\n");
+    let mut first = Running::start(&flags, &stage.file(), &line).await;
+    first.device_code().await;
+    first.child.kill().await.unwrap();
+    let text = stage.text();
+    stage.check();
+
+    let second = stage.run_and_approve(&flags, &line).await;
+    assert_eq!(second.code, 0, "{}\n{}", second.out, second.err);
+    assert_eq!(stage.text(), text);
+    assert_eq!(stage.sandbox.submissions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_running_daemon_is_told_of_the_new_account_and_the_message_goes_through_it() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    // Where it really listens, its console says.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let with_console = stage.text().replace("listen = \"off\"", &format!("listen = \"127.0.0.1:{port}\""));
+    std::fs::write(stage.file(), with_console).unwrap();
+    let program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
+
+    let mut flags = stage.ann(&["--shared", SHARED]);
+    // The console is on now, and that is no contradiction any more.
+    let off = flags.iter().position(|flag| flag == "console.listen=off").unwrap();
+    flags.drain(off - 1..=off);
+    let ended = stage.run(&flags, "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(ended.err.contains(&format!("Through the daemon that runs (process {})", program.id())), "{}", ended.err);
+    assert!(ended.out.contains(&format!("Sent from {SHARED} to {SHARED}.")), "{}", ended.out);
+    assert_eq!(stage.sandbox.submissions().len(), 1);
+    let said = program.greeted(Protocol::Imap).await.login(Protocol::Imap, SHARED, "wrong").await;
+    assert!(said.contains("AUTHENTICATIONFAILED"), "it goes on: {said}");
+}
+
+#[tokio::test]
+async fn a_second_person_of_the_same_tenant_uses_the_registration_that_is_there() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send"]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    // No client id is asked for.
+    let flags = stage.flags(&["--address", BOB, "--grant", "device-code", "--yes"]);
+    let mut running = Running::start(&flags, &stage.file(), "").await;
+    let code = running.device_code().await;
+    assert!(stage.sandbox.approve_device(&code, BOB));
+    let ended = running.ended().await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert_eq!(stage.text().matches("[app.").count(), 1, "{}", stage.text());
+    assert_eq!(stage.sandbox.submissions().len(), 1);
+}

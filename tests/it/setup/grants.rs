@@ -1,0 +1,175 @@
+//! From nothing to a sent message, by each way in.
+
+use std::os::unix::fs::PermissionsExt;
+
+use gatepost::sandbox::{
+    Answer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, Options, PUBLIC_CLIENT, Person, Registration,
+};
+
+use super::{Running, SHARED, Stage, password_in};
+use crate::world::{ANN, BOB};
+
+#[tokio::test]
+async fn a_person_with_a_code_on_another_device_is_set_up_in_one_run() {
+    let stage = Stage::new().await;
+    let ended = stage.run_and_approve(&stage.ann(&[]), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+
+    let text = stage.text();
+    assert!(text.contains("tenant = \"c0ffee00-0000-4000-8000-00000000cafe\""), "found by the address: {text}");
+    let password = password_in(&ended.out);
+    assert!(!text.contains(&password) && text.contains("password = \"$argon2id$"), "{text}");
+    assert_eq!(std::fs::metadata(stage.file()).unwrap().permissions().mode() & 0o777, 0o600);
+    stage.check();
+
+    let sent = stage.sandbox.submissions();
+    assert_eq!(sent.len(), 1);
+    assert!(ended.out.contains(&format!("Sent from {ANN} to {ANN}. The provider said: 250 ")), "{}", ended.out);
+    assert!(ended.err.contains(&format!("{ANN}: the mailbox opens")), "{}", ended.err);
+    assert!(ended.out.contains("server 127.0.0.1") || ended.out.contains("gatepost run --config"), "{}", ended.out);
+    for step in ["[1/6]", "[2/6]", "[3/6]", "[4/6]", "[5/6]", "[6/6]"] {
+        assert!(ended.err.contains(step), "{step}: {}", ended.err);
+    }
+}
+
+#[tokio::test]
+async fn who_wants_the_first_password_typed_to_count_has_no_test_message_use_it_up() {
+    let stage = Stage::new().await;
+    let ended = stage.run_and_approve(&stage.ann(&["--first-use"]), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(stage.text().contains("password = \"first-use\""), "{}", stage.text());
+    assert!(ended.out.contains("Within 10 minutes, log in to ann@contoso.example"), "{}", ended.out);
+    assert!(ended.err.contains("Not sent: "), "{}", ended.err);
+    assert!(stage.sandbox.submissions().is_empty());
+}
+
+#[tokio::test]
+async fn a_consent_of_the_whole_tenant_is_a_link_and_a_browser_elsewhere_pastes_its_address() {
+    let stage = Stage::new().await;
+    let mut flags = stage.ann(&["--no-sign-in"]);
+    let grant = flags.iter().position(|flag| flag == "device-code").unwrap();
+    flags[grant] = "authorization-code".into();
+    let ended = stage.run(&flags, "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    let link = format!(
+        "{}/c0ffee00-0000-4000-8000-00000000cafe/adminconsent?client_id=10000000-0000-4000-8000-000000000001&redirect_uri=http%3A%2F%2Flocalhost",
+        stage.sandbox.issuer()
+    );
+    assert!(ended.out.contains(&link), "{}", ended.out);
+    assert!(ended.out.contains(&format!("Next:  gatepost login {ANN} --config ")), "{}", ended.out);
+    assert!(stage.sandbox.submissions().is_empty());
+    assert!(!stage.text().contains("grant ="), "the usual one is not written");
+}
+
+#[tokio::test]
+async fn an_app_proves_itself_with_a_certificate_that_was_made_for_the_script() {
+    let stage = Stage::new().await;
+    let client = "33333333-0000-4000-8000-000000000003";
+    let flags = ["--address", BOB, "--grant", "client-credentials", "--make-certificate"];
+    let mut script = stage.flags(&flags);
+    script.extend(["--print-script".into(), "-".into()]);
+    let ended = stage.run(&script, "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    let certificate = stage.dir.path().join("contoso-app.pem");
+    assert!(ended.out.contains("New-ServicePrincipal -AppId $app.AppId -ObjectId $enterprise.Id"), "{}", ended.out);
+    assert!(!stage.file().exists(), "a script is a script alone");
+
+    // What the administrator does with it.
+    let pem = std::fs::read_to_string(&certificate).unwrap();
+    let der: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
+    assert!(ended.out.contains(&format!("FromBase64String('{der}')")), "it may run elsewhere: {}", ended.out);
+    stage.sandbox.register(Registration::with_certificate(client, &pem));
+    let mut all = stage.flags(&flags);
+    all.extend(["--client-id".into(), client.into(), "--yes".into()]);
+    let ended = stage.run(&all, "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert_eq!(std::fs::read_to_string(&certificate).unwrap(), pem, "the pair that was uploaded stays");
+    let key = std::fs::metadata(stage.dir.path().join("contoso-app.key")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    assert_eq!(stage.sandbox.submissions().len(), 1);
+    stage.check();
+}
+
+#[tokio::test]
+async fn a_client_secret_goes_into_a_file_of_its_own_and_nowhere_else() {
+    let stage = Stage::new().await;
+    let given = stage.dir.path().join("given");
+    std::fs::write(&given, format!("{CONFIDENTIAL_SECRET}\n")).unwrap();
+    let given = given.to_str().unwrap();
+    let flags = ["--address", BOB, "--grant", "client-credentials", "--client-id", CONFIDENTIAL_CLIENT, "--yes"];
+    let mut flags = flags.to_vec();
+    flags.extend(["--client-secret-file", given]);
+    let ended = stage.run(&stage.flags(&flags), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    let kept = stage.dir.path().join("contoso.secret");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap().trim(), CONFIDENTIAL_SECRET);
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    for text in [&stage.text(), &ended.out, &ended.err] {
+        assert!(!text.contains(CONFIDENTIAL_SECRET), "{text}");
+    }
+    assert_eq!(stage.sandbox.submissions().len(), 1);
+}
+
+#[tokio::test]
+async fn shared_mailboxes_live_on_the_sign_in_of_their_delegate_and_each_is_tried() {
+    let stage = Stage::new().await;
+    let ended = stage.run_and_approve(&stage.ann(&["--shared", SHARED]), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(stage.text().contains(&format!("address = \"{SHARED}\"\napp = \"contoso\"\nsign-in-as = \"{ANN}\"")));
+    for address in [ANN, SHARED] {
+        assert!(ended.err.contains(&format!("{address}: the mailbox opens")), "{}", ended.err);
+        assert!(ended.out.contains(&format!("Sent from {address} to {address}.")), "{}", ended.out);
+    }
+    assert!(ended.out.contains(&format!("The same sign-in also carries {SHARED}.")), "{}", ended.out);
+    assert_eq!(stage.sandbox.submissions().len(), 2);
+}
+
+#[tokio::test]
+async fn a_shared_mailbox_without_rights_is_named_with_the_commands_that_give_them() {
+    let mut options = Options { device_interval: 1, ..Options::default() };
+    options.people.push(Person::shared("closed@contoso.example", Vec::new()));
+    let stage = Stage::with(options).await;
+    let ended = stage.run_and_approve(&stage.ann(&["--shared", "closed@contoso.example"]), "").await;
+    assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
+    assert!(ended.err.contains(&format!("{ANN}: the mailbox opens")), "{}", ended.err);
+    assert!(ended.err.contains("closed@contoso.example: the mailbox does not open: "), "{}", ended.err);
+    for command in [
+        format!("Add-MailboxPermission closed@contoso.example -User {ANN} -AccessRights FullAccess"),
+        format!("Add-RecipientPermission closed@contoso.example -Trustee {ANN} -AccessRights SendAs"),
+    ] {
+        assert!(ended.err.contains(&command), "{command}: {}", ended.err);
+    }
+    assert_eq!(stage.sandbox.submissions().len(), 1, "ann's went all the same");
+}
+
+/// The tenant has SMTP AUTH switched off, as with security defaults.
+fn smtp_auth_off(auto_approve: bool) -> Options {
+    let mut options = Options { auto_approve, device_interval: 1, ..Options::default() };
+    let reply = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. [x]";
+    options.faults.smtp.answers.push(Answer::new("AUTH", reply));
+    options
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_provider_is_shown_with_the_command_that_mends_it() {
+    let stage = Stage::with(smtp_auth_off(false)).await;
+    let ended = stage.run_and_approve(&stage.ann(&[]), "").await;
+    assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
+    assert!(ended.err.contains("[gatepost smtp-auth-disabled-tenant]"), "{}", ended.err);
+    let command = format!("Set-CASMailbox {ANN} -SmtpClientAuthenticationDisabled $false");
+    assert!(ended.err.contains(&command), "{}", ended.err);
+    stage.check();
+}
+
+#[tokio::test]
+async fn where_smtp_auth_has_to_stay_off_a_person_in_a_browser_sends_through_graph() {
+    let stage = Stage::with(smtp_auth_off(true)).await;
+    let flags = ["--address", ANN, "--client-id", PUBLIC_CLIENT, "--outbound", "graph", "--yes"];
+    let mut running = Running::start(&stage.flags(&flags), &stage.file(), "").await;
+    let page = running.line_with("/oauth2/v2.0/authorize?").await;
+    assert!(reqwest::get(page.trim()).await.unwrap().status().is_success());
+    let ended = running.ended().await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(stage.text().contains("outbound = \"graph\""), "{}", stage.text());
+    assert_eq!(stage.sandbox.submissions().len(), 1);
+}

@@ -1,0 +1,104 @@
+//! Without a terminal nothing is asked: the flag is named. In the language that was asked for.
+
+use super::Stage;
+use crate::world::ANN;
+
+const CLIENT: &str = "10000000-0000-4000-8000-000000000001";
+
+#[tokio::test]
+async fn each_question_without_a_terminal_names_its_flag_and_nothing_is_written() {
+    let stage = Stage::new().await;
+    for (flags, named) in [
+        (&[][..], "--address"),
+        (&["--address", ANN], "--client-id"),
+        (&["--address", ANN, "--client-id", CLIENT], "--yes"),
+        (&["--address", ANN, "--grant", "client-credentials", "--client-id", CLIENT], "--make-certificate"),
+    ] {
+        let ended = stage.run(&stage.flags(flags), "").await;
+        assert_eq!(ended.code, 2, "{flags:?}: {}\n{}", ended.out, ended.err);
+        assert!(ended.err.contains(&format!("add {named}")), "{flags:?}: {}", ended.err);
+        assert!(!stage.file().exists(), "{flags:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_client_id_yet_is_shown_how_the_app_is_registered() {
+    let stage = Stage::new().await;
+    let ended = stage.run(&stage.flags(&["--address", ANN, "--shared", "info@contoso.example"]), "").await;
+    for line in [
+        "App registrations, New registration",
+        "http://localhost",
+        "IMAP.AccessAsUser.All, POP.AccessAsUser.All, SMTP.Send, offline_access",
+        "Set-CASMailbox ann@contoso.example -SmtpClientAuthenticationDisabled $false",
+        "Add-RecipientPermission info@contoso.example -Trustee ann@contoso.example -AccessRights SendAs",
+        "--print-script",
+    ] {
+        assert!(ended.out.contains(line), "{line}: {}", ended.out);
+    }
+}
+
+#[tokio::test]
+async fn wrong_answers_are_wrong_usage_with_an_example() {
+    let stage = Stage::new().await;
+    for (flags, text) in [
+        (&["--address", "ann"][..], "\"ann\" is not a mail address"),
+        (&["--address", ANN, "--shared", "x"], "\"x\" is not a mail address"),
+        (&["--address", ANN, "--provider", "hotmail"], "no provider \"hotmail\""),
+        (&["--address", ANN, "--client-id", "Gatepost"], "not an Application (client) ID"),
+        (&["--address", ANN, "--listen", "smtp"], "\"smtp\" is no listener"),
+        (&["--address", ANN, "--set", "app.client-secret=x"], "may be a secret"),
+        (&["--address", ANN, "--set", "app.tenant=x"], "use --tenant"),
+        (&["--address", "ann@gmail.com", "--outbound", "graph"], "no Microsoft Graph"),
+        (&["--address", "ann@gmail.com", "--grant", "device-code"], "no tokens for --grant device-code"),
+        (&["--address", ANN, "--grant", "client-credentials", "--first-use"], "--first-use is refused"),
+    ] {
+        let mut all = stage.flags(flags);
+        // Google's table has no such endpoints of the sandbox.
+        if flags[1].ends_with("gmail.com") {
+            all.retain(|flag| !flag.starts_with("app."));
+            let bare: Vec<usize> = (1..all.len()).filter(|n| all[n - 1] == "--set" && all[*n] == "--set").collect();
+            for n in bare.into_iter().rev() {
+                all.remove(n);
+            }
+            let last = all.iter().rposition(|flag| flag == "--set").unwrap();
+            if all[last + 1].starts_with("--") {
+                all.remove(last);
+            }
+        }
+        let ended = stage.run(&all, "").await;
+        assert_eq!(ended.code, 2, "{flags:?}: {}\n{}", ended.out, ended.err);
+        assert!(ended.err.contains(text), "{flags:?}: {}", ended.err);
+    }
+    assert!(!stage.file().exists());
+}
+
+#[tokio::test]
+async fn it_speaks_japanese_where_asked() {
+    let stage = Stage::new().await;
+    let ended = stage.run(&stage.flags(&["--address", ANN, "--lang", "ja"]), "").await;
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.err.contains("--client-id を付けるか") && ended.out.contains("「アプリの登録」"),
+        "{}\n{}",
+        ended.out,
+        ended.err
+    );
+    let script = stage.flags(&["--address", ANN, "--lang", "ja", "--print-script", "-"]);
+    let ended = stage.run(&script, "").await;
+    assert!(ended.code == 0 && ended.out.contains("共有") || ended.out.contains("同意"), "{}", ended.out);
+}
+
+#[tokio::test]
+async fn a_script_goes_into_a_new_file_and_never_over_another() {
+    let stage = Stage::new().await;
+    let file = stage.dir.path().join("register.ps1");
+    let flags = stage.flags(&["--address", ANN, "--print-script", file.to_str().unwrap()]);
+    for _ in 0..2 {
+        let ended = stage.run(&flags, "").await;
+        assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    }
+    assert!(std::fs::read_to_string(&file).unwrap().contains("Connect-MgGraph -TenantId 'c0ffee00"));
+    std::fs::write(&file, "mine").unwrap();
+    let ended = stage.run(&flags, "").await;
+    assert_eq!((ended.code, std::fs::read_to_string(&file).unwrap().as_str()), (1, "mine"), "{}", ended.err);
+}
