@@ -10,7 +10,7 @@ use crate::{
     wire::smtp::Mail,
 };
 
-/// Of a body this much is held in memory until it is clear what it is; more only where it goes to disk.
+/// Of a body this much is held in memory until it is clear what it is. One that goes to disk is looked at to its end.
 const HELD_CAP: usize = 256 * 1024;
 
 /// Somebody who logs in as an account has no rules: mail programs know what they do.

@@ -31,8 +31,8 @@ use crate::{
 const TRIES: u32 = 4;
 /// Where Graph asks for a pause and does not say how long.
 const PAUSE: Duration = Duration::from_secs(2);
-/// A longer pause behind a request is for whoever keeps the message: as long as it waits here, it looks as if it were
-/// under way.
+/// A pause behind a request that is longer is for whoever keeps the message: while it is waited for here, the message
+/// counts as under way.
 const PAUSE_MOST: Duration = Duration::from_secs(60);
 /// For one request with its answer; none carries more than 4 MB.
 const WITHIN: Duration = Duration::from_secs(5 * 60);

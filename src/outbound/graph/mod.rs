@@ -55,9 +55,9 @@ pub struct Way<'a> {
     pub outset: &'a dyn Outset,
 }
 
-/// `done`: recipients of the same message that need it no more. `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `deadline` is for what comes
-/// before a request; an answer has five minutes. `Err`: nothing was sent for anybody. Cancel safe until the outset: then
-/// a message may have been sent.
+/// `done`: recipients of the same message that need it no more. `message` is in the form of the wire: CRLF lines,
+/// dot-stuffed, without the final dot. `deadline` is for what comes before a request; an answer has five minutes. `Err`:
+/// nothing was sent for anybody. Cancel safe until the outset: then a message may have been sent.
 pub async fn send(
     way: Way<'_>,
     account: &Account,
