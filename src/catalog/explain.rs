@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn the_same_fault_is_found_by_number_name_id_reply_and_line_of_the_log() {
-        for text in ["AADSTS53003", "aadsts53003: blocked", "53003", r#"{"error_codes":[53003]}"#, "conditional-access"] {
+        for text in ["AADSTS53003", "aadsts53003: blocked", "53003", r#"{"error_codes":[53003]}"#, "conditional-access"]
+        {
             assert_eq!(means(text), ["conditional-access"], "{text}");
         }
         let line = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-tenant] while signing on: upstream said "535 5.7.139 x""#;
@@ -147,9 +148,15 @@ mod tests {
     #[test]
     fn a_bare_code_of_several_faults_is_all_of_them_and_words_make_it_one() {
         let several = means("5.7.139");
-        assert!(several.contains(&"smtp-auth-disabled-tenant") && several.contains(&"security-defaults"), "{several:?}");
+        assert!(
+            several.contains(&"smtp-auth-disabled-tenant") && several.contains(&"security-defaults"),
+            "{several:?}"
+        );
         assert_eq!(means("535 5.7.139"), several);
-        assert_eq!(means("535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox"), ["smtp-auth-disabled-mailbox"]);
+        assert_eq!(
+            means("535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox"),
+            ["smtp-auth-disabled-mailbox"]
+        );
         assert_eq!(means("4.7.512"), ["sending-deferred"]);
     }
 

@@ -138,7 +138,16 @@ mod tests {
 
     #[test]
     fn no_command_is_made_of_what_a_shell_reads_otherwise() {
-        for odd in ["", "a|calc@contoso.com", "$x@contoso.com", "a`b@contoso.com", "a'b@c.d", "-x@c.d", "a b@c.d", "\u{e4}@c.d"] {
+        for odd in [
+            "",
+            "a|calc@contoso.com",
+            "$x@contoso.com",
+            "a`b@contoso.com",
+            "a'b@c.d",
+            "-x@c.d",
+            "a b@c.d",
+            "\u{e4}@c.d",
+        ] {
             let known = Known { sender: Some(odd.into()), ..Known::default() };
             assert_eq!(known.fill("grant {sender}"), "grant SENDER", "{odd}");
         }

@@ -62,7 +62,8 @@ mod tests {
     /// What people do when mail stands still, and must not.
     #[test]
     fn whatever_tempts_people_to_switch_security_off_names_a_better_way() {
-        for id in ["smtp-auth-disabled-tenant", "smtp-auth-disabled-mailbox", "security-defaults", "conditional-access"] {
+        for id in ["smtp-auth-disabled-tenant", "smtp-auth-disabled-mailbox", "security-defaults", "conditional-access"]
+        {
             assert!(find(id).unwrap().words(Lang::En).avoid.is_some(), "{id}");
         }
         let next = find("security-defaults").unwrap().words(Lang::En).next;

@@ -194,7 +194,9 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
             Progress::Waiting => open = Some(pending.open.clone()),
             // The page's own script only asks whether it is over.
             Progress::Done(end) => done = Some(end.view(!look.follows)),
-            Progress::Failed(verdict) => failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, account)),
+            Progress::Failed(verdict) => {
+                failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, account))
+            }
         }
     }
     let frame = look.frame();
@@ -204,7 +206,9 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault.and_then(|fault| catalog::find(fault.id)).map(|entry| ToldFault::new(entry, "", look.lang, account)),
+        fault: fault
+            .and_then(|fault| catalog::find(fault.id))
+            .map(|entry| ToldFault::new(entry, "", look.lang, account)),
         is_waiting: open.is_some(),
         open,
         trouble,

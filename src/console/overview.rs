@@ -131,7 +131,10 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
         sessions,
         more_sessions,
         messages: newest(console.meter.last_messages.list(), MESSAGES_SHOWN),
-        faults: newest(console.meter.recent.list(), FAULTS_SHOWN).into_iter().map(|one| fault_row(console, one, lang)).collect(),
+        faults: newest(console.meter.recent.list(), FAULTS_SHOWN)
+            .into_iter()
+            .map(|one| fault_row(console, one, lang))
+            .collect(),
         listeners: console
             .listeners()
             .iter()

@@ -229,7 +229,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::catalog::token::{TOKEN_ENDPOINT_FAILING, FRESH_TOKEN_REFUSED};
+    use crate::catalog::token::{FRESH_TOKEN_REFUSED, TOKEN_ENDPOINT_FAILING};
 
     type Asking = tokio::task::JoinHandle<Result<Bearer, NoBearer>>;
 

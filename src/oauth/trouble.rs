@@ -53,7 +53,7 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::token::{TOKEN_ENDPOINT_FAILING, PROVIDER_REFUSES, SIGN_IN_EXPIRED};
+    use crate::catalog::token::{PROVIDER_REFUSES, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING};
 
     fn trouble(verdict: &Verdict, before: Option<&Trouble>) -> Trouble {
         Trouble::new(verdict, verdict.fault(""), before, SystemTime::now())

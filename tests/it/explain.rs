@@ -89,7 +89,8 @@ fn commands_hold_the_account_that_is_named_or_that_the_text_names() {
     let line = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-mailbox] while signing on account="ann@contoso.com""#;
     assert!(well(&[line, "--config", &config]).contains(filled));
     let consent = well(&["security-defaults", "--account", "ann@contoso.com", "--config", &config]);
-    let url = "`https://login.microsoftonline.com/contoso.com/adminconsent?client_id=11111111-2222-3333-4444-555555555555`";
+    let url =
+        "`https://login.microsoftonline.com/contoso.com/adminconsent?client_id=11111111-2222-3333-4444-555555555555`";
     assert!(consent.contains(url), "{consent}");
 
     let (code, _, error) = explain(&["security-defaults", "--account", "eve@contoso.com", "--config", &config]);
@@ -101,7 +102,10 @@ fn commands_hold_the_account_that_is_named_or_that_the_text_names() {
 #[test]
 fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
     let said = well(&["53003", "--lang", "ja"]);
-    assert!(said.contains("\n次にすること:\n  Entra の") && said.contains("docs/ja/faults/conditional-access.md"), "{said}");
+    assert!(
+        said.contains("\n次にすること:\n  Entra の") && said.contains("docs/ja/faults/conditional-access.md"),
+        "{said}"
+    );
     let by_locale = told(command(&["53003"]).env("LANG", "ja_JP.UTF-8").output().unwrap());
     assert_eq!(by_locale.1, said);
     let chosen = told(command(&["53003", "--lang", "en"]).env("LC_ALL", "ja_JP.UTF-8").output().unwrap());

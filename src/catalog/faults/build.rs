@@ -93,7 +93,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         consts.push_str("}\n");
     }
-    let all = format!("/// Every fault, in the order of the docs.\npub static ALL: [Entry; {count}] = [\n{statics}];\n");
+    let all =
+        format!("/// Every fault, in the order of the docs.\npub static ALL: [Entry; {count}] = [\n{statics}];\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("faults.rs"), consts + &all)?;
     Ok(())
 }
@@ -143,9 +144,11 @@ fn flaws(fault: &Fault, known: &BTreeSet<String>, taken: &mut HashSet<String>) -
 fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
     let marked = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
     let avoid = |said: &Said| said.avoid.clone().unwrap_or_default();
-    for (what, en, ja) in
-        [("cause", en.cause.clone(), ja.cause.clone()), ("next", en.next.clone(), ja.next.clone()), ("avoid", avoid(en), avoid(ja))]
-    {
+    for (what, en, ja) in [
+        ("cause", en.cause.clone(), ja.cause.clone()),
+        ("next", en.next.clone(), ja.next.clone()),
+        ("avoid", avoid(en), avoid(ja)),
+    ] {
         if en.is_empty() != ja.is_empty() || (what != "avoid" && en.is_empty()) {
             return Some(format!("{what} is missing in one language"));
         }
@@ -167,7 +170,8 @@ fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
 
 /// The fault as a row of the array.
 fn entry(fault: &Fault, layer: &str, source: &str) -> String {
-    let said = |said: &Said| format!("Said {{ cause: {:?}, next: {:?}, avoid: {:?} }}", said.cause, said.next, said.avoid);
+    let said =
+        |said: &Said| format!("Said {{ cause: {:?}, next: {:?}, avoid: {:?} }}", said.cause, said.next, said.avoid);
     let temporary = ["unavailable", "too-busy"].contains(&fault.kind.as_str());
     let patterns: Vec<String> = fault.replies.iter().map(pattern).collect();
     let reply = fault.graph_reply.as_ref().map(|reply| {

@@ -37,7 +37,7 @@ const SHOWN: usize = 120;
 pub struct ExplainArgs {
     /// An AADSTS number, a reply of a mail server, a code of Microsoft Graph, an OAuth error, an id of Gatepost, or a line
     /// of its log; - reads it from stdin; nothing lists all ids
-    #[arg(value_name = "CODE|TEXT", allow_hyphen_values = true)]
+    #[arg(value_name = "CODE|TEXT")]
     pub words: Vec<String>,
     /// Fills the commands in for this [[account]] [default: one that the text names]
     #[arg(long, value_name = "ADDRESS")]
@@ -68,7 +68,8 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     };
     let found = explain::read(&text);
     if args.json {
-        let found: Vec<_> = found.iter().map(|one| told::json(one, &known(account.as_deref(), one.entry), lang)).collect();
+        let found: Vec<_> =
+            found.iter().map(|one| told::json(one, &known(account.as_deref(), one.entry), lang)).collect();
         out(&format!("{:#}\n", json!({ "text": printable(&text, 4000), "found": found })))?;
         return if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) };
     }
@@ -109,7 +110,8 @@ fn configured(file: Option<&Path>, name: &str) -> Result<Arc<Account>, Failure> 
 /// The first address in the text that is an account, where there is a configuration that can be read.
 fn named_in(file: Option<&Path>, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
-    let mut addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
+    let mut addresses =
+        text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
     let first = addresses.next()?;
     let (config, _) = config::load(file).ok()?;
     std::iter::once(first).chain(addresses).take(20).find_map(|address| account_in(&config, address))

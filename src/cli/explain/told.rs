@@ -139,12 +139,16 @@ pub fn unknown(text: &str, alike: &[&str], lang: Lang) -> Failure {
     let hint = match (alike.is_empty(), lang) {
         (false, Lang::En) => format!("did you mean: {alike}"),
         (false, Lang::Ja) => format!("もしかして：{alike}"),
-        (true, Lang::En) => "paste the whole line of the log, or the whole reply of the server; `gatepost explain --list` \
+        (true, Lang::En) => {
+            "paste the whole line of the log, or the whole reply of the server; `gatepost explain --list` \
                              lists all ids, and `gatepost doctor` looks at each layer"
-            .to_owned(),
-        (true, Lang::Ja) => "ログの行またはサーバーの応答を、全体のまま貼り付けてください。`gatepost explain --list` で\
+                .to_owned()
+        }
+        (true, Lang::Ja) => {
+            "ログの行またはサーバーの応答を、全体のまま貼り付けてください。`gatepost explain --list` で\
                              すべての ID を一覧できます。`gatepost doctor` は各層を確認します"
-            .to_owned(),
+                .to_owned()
+        }
     };
     match lang {
         Lang::En => Failure::new(format!("nobody knows what {text:?} means"), hint),

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     base::{Secret, printable},
-    catalog::token::{ARC_KEY_UNREADABLE, TOKEN_ENDPOINT_FAILING, MANAGED_IDENTITY_MISSING, PROVIDER_REFUSES},
+    catalog::token::{ARC_KEY_UNREADABLE, MANAGED_IDENTITY_MISSING, PROVIDER_REFUSES, TOKEN_ENDPOINT_FAILING},
     net::{FormValue, HttpReply},
     oauth::{
         App, AppCredential, IdentityEndpoint,

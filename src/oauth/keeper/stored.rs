@@ -4,7 +4,7 @@
 
 use super::{Keeper, patience};
 use crate::{
-    catalog::token::{TOKEN_FETCH_UNFINISHED, SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING},
+    catalog::token::{SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING, TOKEN_FETCH_UNFINISHED},
     oauth::{Resource, counter::Held, frequency, trouble::Trouble, verdict::Verdict},
     store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
 };

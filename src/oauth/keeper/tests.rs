@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     base::Secret,
-    catalog::token::{TOKEN_ENDPOINT_FAILING, SIGN_IN_EXPIRED},
+    catalog::token::{SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING},
     oauth::{
         Grant,
         counter::Held,

@@ -17,7 +17,7 @@ use crate::{
     base::Fault,
     catalog::{
         Entry,
-        token::{TOKEN_FETCH_UNFINISHED, SIGN_IN_REMOVED},
+        token::{SIGN_IN_REMOVED, TOKEN_FETCH_UNFINISHED},
     },
     oauth::{DomainSignIns, Resource, SignIn, counter::Counter, state::timestamp},
     store::StoreError,
