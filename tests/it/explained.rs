@@ -125,6 +125,8 @@ struct Around {
     avoid: &'static str,
     told: &'static str,
     turn: &'static str,
+    /// Ends a sentence.
+    stop: &'static str,
     passes: [&'static str; 2],
     known_by: &'static str,
     source: &'static str,
@@ -154,6 +156,7 @@ const PAGES: [Around; 2] = [
         avoid: "What not to do",
         told: "What a client hears",
         turn: "Whose turn it is",
+        stop: ". ",
         passes: ["It does not pass by itself.", "It passes by itself."],
         known_by: "How it is recognised",
         source: "Source",
@@ -180,6 +183,7 @@ const PAGES: [Around; 2] = [
         avoid: "してはならないこと",
         told: "クライアントへの応答",
         turn: "対応する人",
+        stop: "。",
         passes: ["自動的には復旧しません。", "自動的に復旧します。"],
         known_by: "判別の手がかり",
         source: "出典",
@@ -202,13 +206,14 @@ impl Around {
         };
         format!(
             "<!-- Made of src/catalog/faults: edit that, then GATEPOST_BLESS=1 cargo test --test it explained -->\n\
-             # `{}`\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}\n\n{avoid}## {}\n\n{}. {}\n\n## {}\n\n    \
+             # `{}`\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}\n\n{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
              {told} [gatepost {}]\n\n{known_by}{}: {}\n\n{}\n",
             entry.id,
             self.cause,
             self.next,
             self.turn,
             catalog::owner(entry.owner, self.lang),
+            self.stop,
             self.passes[usize::from(entry.passes_by_itself)],
             self.told,
             entry.id,
