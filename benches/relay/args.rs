@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 #[command(about = "Measures Gatepost beside other relays, and prints a table with the targets")]
 pub struct Args {
     /// Only the work of this name; may be given several times: bulk, login, trips, latency, sessions, burst, smtp,
-    /// growth, refresh, start
+    /// warm, growth, refresh, start
     #[arg(long, value_name = "WORK")]
     pub only: Vec<String>,
     /// Fewer rounds and sessions: shows that it works, not how fast
@@ -41,7 +41,7 @@ pub enum Role {
     },
     /// The upstream
     #[command(hide = true)]
-    Stub { folder: PathBuf, imap: SocketAddr, smtp: SocketAddr, http: SocketAddr },
+    Stub { folder: PathBuf, imap: SocketAddr, smtp: SocketAddr, hasty: SocketAddr, http: SocketAddr },
     /// The plain relay to compare with; hops are pairs of addresses, from and to
     #[command(hide = true)]
     PlainRelay { ca: PathBuf, hops: Vec<SocketAddr> },

@@ -1,6 +1,6 @@
 //! What all works share: the place, the stub, and the ways to it.
 
-use std::{cell::Cell, time::Instant};
+use std::{cell::Cell, net::SocketAddr, time::Instant};
 
 use crate::{
     args::Args,
@@ -18,6 +18,8 @@ pub struct Bench<'a> {
     pub files: u64,
     pub place: Place,
     pub stub: Upstream,
+    /// The stub's SMTP that hangs up behind each message.
+    pub hasty: SocketAddr,
     /// For the work on expired tokens, made when the run begins.
     pub ageing: Cell<Option<Ageing>>,
     started: Instant,
@@ -30,17 +32,20 @@ impl<'a> Bench<'a> {
     pub fn new(args: &'a Args, files: u64) -> Self {
         let place = Place::new(args.keep);
         let stub = Upstream { imap: place.port(), smtp: place.port(), token: place.port() };
-        let [imap, smtp, token] = [stub.imap, stub.smtp, stub.token].map(|address| address.to_string());
-        let words = ["stub", place.folder().to_str().unwrap(), &imap, &smtp, &token];
+        let hasty = place.port();
+        let [imap, smtp, quick, token] = [stub.imap, stub.smtp, hasty, stub.token].map(|address| address.to_string());
+        let words = ["stub", place.folder().to_str().unwrap(), &imap, &smtp, &quick, &token];
         let part = Part::ourselves(place.folder(), "stub", &words)
             .accepts(place.folder(), stub.token)
             .accepts(place.folder(), stub.imap)
-            .accepts(place.folder(), stub.smtp);
+            .accepts(place.folder(), stub.smtp)
+            .accepts(place.folder(), hasty);
         Self {
             args,
             files,
             place,
             stub,
+            hasty,
             ageing: Cell::new(None),
             started: Instant::now(),
             step: Cell::new(""),
@@ -66,7 +71,7 @@ impl<'a> Bench<'a> {
     }
 
     pub fn plan(&self) -> Plan {
-        Plan { to: self.stub, token_url: self.url(TOKEN), accounts: 1, hash: Hash::Real }
+        Plan { to: self.stub, token_url: self.url(TOKEN), accounts: 1, hash: Hash::Real, delivery: "direct" }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -34,6 +34,8 @@ pub struct Plan {
     pub token_url: String,
     pub accounts: usize,
     pub hash: Hash,
+    /// direct | queue
+    pub delivery: &'static str,
 }
 
 /// Configured and signed in, not running.
@@ -75,9 +77,14 @@ impl Installed {
         way
     }
 
+    /// How many messages wait in the queue, by their bodies.
+    pub fn queued(&self) -> usize {
+        fs::read_dir(self.room.join("gatepost.queue")).unwrap().count()
+    }
+
     fn configuration(&self, place: &Place, plan: &Plan) -> String {
         let Self { room, imap, smtp, .. } = self;
-        let Plan { to, token_url, hash, .. } = plan;
+        let Plan { to, token_url, hash, delivery, .. } = plan;
         let listener = |protocol, address| {
             format!("[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"{address}\"]\nmax-connections = 9000\n\n")
         };
@@ -99,8 +106,8 @@ impl Installed {
         let hash = made(*hash);
         for n in 0..plan.accounts {
             text += &format!(
-                "[[account]]\naddress = \"{}\"\npassword = \"{hash}\"\n\
-                 limits = {{ connections = 10000, messages-per-minute = 1000000 }}\n\n",
+                "[[account]]\naddress = \"{}\"\npassword = \"{hash}\"\ndelivery = \"{delivery}\"\n\
+                 limits = {{ connections = 10000, messages-per-minute = 1000000, recipients-per-day = 10000000 }}\n\n",
                 user(n)
             );
         }

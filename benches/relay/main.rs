@@ -45,7 +45,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     match &args.role {
         Some(Role::Tether { program, words }) => part::tether(program, words),
-        Some(Role::Stub { folder, imap, smtp, http }) => runtime().block_on(stub::run(folder, *imap, *smtp, *http)),
+        Some(Role::Stub { folder, imap, smtp, hasty, http }) => {
+            runtime().block_on(stub::run(folder, *imap, *smtp, *hasty, *http));
+        }
         Some(Role::PlainRelay { ca, hops }) => runtime().block_on(plain_relay::run(ca, hops)),
         None => return measure(&args),
     }

@@ -31,8 +31,6 @@ pub enum Target {
     Exactly(f64),
     /// So many times what another has, in the same round.
     Times(f64, Kind),
-    /// What this version does not do yet: shown, not judged.
-    Later(f64, Kind),
 }
 
 impl Row {
@@ -68,7 +66,7 @@ impl Row {
         let (words, reached, limit) = match target {
             Target::Absolute(limit) => (format!("{sign} {limit}"), median(ours), limit),
             Target::Exactly(limit) => (format!("= {limit}"), median(ours), limit),
-            Target::Times(factor, kind) | Target::Later(factor, kind) => {
+            Target::Times(factor, kind) => {
                 let theirs = self.samples.get(&kind).unwrap_or(&none);
                 (format!("{sign} {factor:.2} x {}", kind.name()), ratio(ours, theirs), factor)
             }
@@ -85,7 +83,6 @@ impl Row {
             _ if reached.is_nan() => format!("{words}: not measured"),
             Target::Absolute(_) | Target::Exactly(_) => format!("{words}: {}", mark(enough)),
             Target::Times(..) => format!("{words}: {reached:.2} {}", mark(enough)),
-            Target::Later(..) => format!("{words}: {reached:.2} later"),
         }
     }
 }

@@ -129,6 +129,8 @@ pub struct Rules {
     pub sender: Sender,
     /// Whom it may write to: addresses, or `*@domain`. `None`: anybody.
     pub recipients: Option<Vec<String>>,
+    /// Octets of its largest message. `None`: what the upstream takes.
+    pub max_bytes: Option<u64>,
     /// What Exchange would refuse is mended on the way.
     pub repair: bool,
     /// Instead of the account's.

@@ -19,13 +19,14 @@ use super::{
 };
 use crate::{
     account::{
-        Account,
+        Account, Route,
         local_password::{Told, after_sign_in},
     },
     base::Secret,
+    catalog::token::GRAPH_CONSENT_MISSING,
     net::own_uid,
     oauth::{
-        Grant,
+        App, Grant, Resource,
         clock::Clock,
         endpoints::{Endpoints, TokenSet},
         grants::{
@@ -68,7 +69,7 @@ fn signed_in(named: Option<&Path>, args: &LoginArgs) -> Outcome {
         let set = match args.flow.unwrap_or(default_flow(&account)) {
             Flow::Browser => login.browser().await?,
             Flow::Paste => login.paste().await?,
-            Flow::Device => login.device().await?,
+            Flow::Device => login.device_for_all(&state).await?,
         };
         login.keep(&state, set, &clock).await
     })
@@ -129,13 +130,45 @@ impl Login<'_> {
         self.redeem(request, code).await
     }
 
-    async fn device(&self) -> Result<TokenSet, Failure> {
-        self.ui.step(&format!("Asking {} for a code ...", self.endpoints.app.provider));
-        let code = self.endpoints.start_device().await.map_err(|verdict| refused(&verdict))?;
+    /// For mail, and for Graph where an account on this sign-in sends through it.
+    async fn device_for_all(&self, state: &State) -> Result<TokenSet, Failure> {
+        let set = self.device(self.endpoints).await?;
+        let sends_by_graph = |account: &Arc<Account>| account.sending.route != Route::Smtp;
+        match self.endpoints.app.for_graph() {
+            Some(graph) if state.served_with(&self.account).iter().any(sends_by_graph) => {
+                self.with_graph(set, &graph).await
+            }
+            _ => Ok(set),
+        }
+    }
+
+    /// A device code is for one resource, and consent for all: where that is missing, a second code asks for it.
+    async fn with_graph(&self, set: TokenSet, graph: &App) -> Result<TokenSet, Failure> {
+        let Some(refresh) = &set.refresh else { return Ok(set) };
+        let endpoints = Endpoints { app: graph, ..self.endpoints };
+        let granted = match endpoints.refresh(refresh).await.map_err(|verdict| verdict.about(Resource::Graph)) {
+            Ok(granted) => granted,
+            Err(verdict) if verdict.entry.id == GRAPH_CONSENT_MISSING.id => {
+                self.ui.step("Mail is granted. One more code, since messages leave through Microsoft Graph:");
+                self.device(endpoints).await?
+            }
+            Err(verdict) => {
+                // Mail is good all the same, and Graph is asked again when a message is there.
+                self.ui.step(&format!("warning: Microsoft Graph could not be asked: {}", verdict.detail));
+                return Ok(set);
+            }
+        };
+        // One refresh token serves both; the last one is the one that lives longest.
+        Ok(TokenSet { refresh: granted.refresh.or(set.refresh), ..set })
+    }
+
+    async fn device(&self, endpoints: Endpoints<'_>) -> Result<TokenSet, Failure> {
+        self.ui.step(&format!("Asking {} for a code ...", endpoints.app.provider));
+        let code = endpoints.start_device().await.map_err(|verdict| refused(&verdict))?;
         let complete = code.verification_uri_complete.as_ref();
         self.ui.device(&code.verification_uri, complete, &code.user_code, code.life)?;
         self.ui.waiting(code.life.as_secs().div_ceil(60));
-        device::wait(self.endpoints, &code).await.map_err(|verdict| refused(&verdict))
+        device::wait(endpoints, &code).await.map_err(|verdict| refused(&verdict))
     }
 
     /// Such a grant needs nobody; a token fetched now shows that it works, and ends what a daemon remembers of failures.

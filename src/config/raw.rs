@@ -376,6 +376,8 @@ pub struct Client {
     pub sender: Option<Sender>,
     /// Recipients it may write to: addresses or "*@domain". Default: any.
     pub recipients: Option<Vec<String>>,
+    /// Octets of its largest message. Default: what the mail server takes.
+    pub max_bytes: Option<u64>,
     /// Whether missing Date, Message-ID and From, bad display names and missing <> are mended. Default: true for clients without a login.
     pub repair: Option<bool>,
     /// Overrides the account's delivery.

@@ -265,6 +265,7 @@ fn client(client: &Client) -> Value {
             }),
         ),
         ("recipients", client.rules.recipients.as_ref().and_then(texts)),
+        ("max-bytes", client.rules.max_bytes.and_then(number)),
         ("repair", Some(client.rules.repair.into())),
         ("delivery", text(delivery(client.rules.delivery.unwrap_or(client.account.sending.delivery)))),
         ("capture", Some(client.rules.capture.into())),

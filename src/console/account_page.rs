@@ -22,11 +22,11 @@ use super::{
     words::Words,
 };
 use crate::{
-    account::{Account, local_password::Told},
+    account::{Account, Route, local_password::Told},
     base::{Lang, Secret},
     catalog::{self, Entry},
     net::{own_uid, peer_uid},
-    oauth::{Phase, SignInState},
+    oauth::{FaultSeen, Phase, SignInState},
 };
 
 /// What the overview and the page itself say of an account.
@@ -126,8 +126,9 @@ impl AccountRow {
         };
         let other = state.as_ref().and_then(|state| somebody_else(account, state));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
-        // A mailbox that opens for somebody else is not well.
-        let (mark, colour) = if phase == Phase::Ready && warning.is_some() { ("!", "wait") } else { (mark, colour) };
+        // A mailbox that opens for somebody else is not well, nor is one that cannot send.
+        let is_unwell = warning.is_some() || state.as_ref().is_some_and(|state| graph_fault(account, state).is_some());
+        let (mark, colour) = if phase == Phase::Ready && is_unwell { ("!", "wait") } else { (mark, colour) };
         let button = sign_ins::flow_of(account).map(|_| match phase {
             Phase::SignInNeeded | Phase::Refused => words.sign_in,
             _ if warning.is_some() => words.sign_in,
@@ -164,6 +165,11 @@ impl AccountRow {
     }
 }
 
+/// What keeps this account from sending through Graph, if it does.
+fn graph_fault<'a>(account: &Account, state: &'a SignInState) -> Option<&'a FaultSeen> {
+    state.graph_fault.as_ref().filter(|_| account.sending.route != Route::Smtp)
+}
+
 fn dash() -> String {
     "–".to_owned()
 }
@@ -186,7 +192,8 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Path(address)
 fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'static str>) -> Response {
     let (words, states) = (look.words(), console.keepers.states());
     let key = account.sign_in.key();
-    let fault = states.iter().find(|state| state.key == key).and_then(|state| state.fault.as_ref());
+    let state = states.iter().find(|state| state.key == key);
+    let fault = state.and_then(|state| state.fault.as_ref().or_else(|| graph_fault(account, state)));
     let pending = console.sign_ins.of(&account.address);
     let (mut open, mut done, mut failed) = (None, None, None);
     if let Some(pending) = &pending {

@@ -41,7 +41,8 @@ impl Search {
         let shown = self.limit.unwrap_or(SHOWN).min(SHOWN_CAP);
         let Self { account, sender, recipient, client, .. } = self;
         let most = shown + 1;
-        let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most };
+        let (gone, after) = (Vec::new(), None);
+        let filter = QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after, most };
         Some((filter, shown as usize))
     }
 }

@@ -14,6 +14,9 @@ use crate::{
     store::Store,
 };
 
+/// Some hundred octets of memory each.
+const MOST_MESSAGES: usize = 500_000;
+
 /// Takes up what the last process left.
 pub(super) async fn open(
     config: &Config,
@@ -36,6 +39,7 @@ pub(super) fn orders(config: &Config, outbound: &Arc<Outbound>) -> Orders {
         domains: config.domains.clone(),
         max_age: config.queue.max_age,
         max_bytes: config.queue.max_bytes,
+        max_messages: MOST_MESSAGES,
         postmaster: config.queue.postmaster.clone(),
     }
 }

@@ -27,7 +27,7 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::AbortHandle,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -58,6 +58,9 @@ const STORE_CHECK: Duration = Duration::from_secs(1);
 
 /// How often files of passwords are looked at with nobody asking.
 const PASSWORDS_CHECK: Duration = Duration::from_secs(2);
+
+/// How long who tells people waits for the queue to be read.
+const QUEUE_SEEN: Duration = Duration::from_secs(60);
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -221,7 +224,12 @@ impl Daemon {
             pages,
             orders: self.orders.subscribe(),
         };
-        tokio::spawn(notifier.run(self.closing.clone()));
+        let (queue, closing) = (gate.queue.clone(), self.closing.clone());
+        tokio::spawn(async move {
+            // What waits is to be seen before anybody is told that nothing does.
+            let _ = timeout(QUEUE_SEEN, queue.taken_up()).await;
+            notifier.run(closing).await;
+        });
     }
 
     /// What was really bound, in the order of the configuration.

@@ -2,12 +2,13 @@
 //!
 //! A [`Stream`] is a connection whose TLS may come now, later or never; [`Bound`] hands over arrivals that are ready
 //! to be greeted; [`dial`] brings upstreams, through a proxy where there is one; [`splice`] joins the two, and
-//! [`drive`] joins a machine to a stream. Nothing here knows a mail protocol.
+//! [`drive`] joins a machine to a stream. Nothing here knows a mail protocol. The clocks are here too: `base` has none.
 
 mod accept;
 mod admission;
 mod certificate;
 mod client_tls;
+pub mod clock;
 mod detour;
 mod dial;
 mod drive;

@@ -387,13 +387,12 @@ impl Keeper {
     fn show(&self, resource: Resource, answered: &Wishes, refusal: Option<Fault>) {
         let side = self.side(resource);
         let fault = self.trouble(resource).map(|trouble| trouble.fault.clone());
+        // Whoever is answered finds it there.
+        self.show_state();
         side.show(self.unread.is_none(), fault, answered, refusal);
-        if resource == Resource::Mail {
-            self.show_state();
-        }
     }
 
-    /// What may be told of the sign-in: that of mail.
+    /// What may be told of the sign-in: that of mail, and what stands in the way of Graph alone.
     fn show_state(&self) {
         let trouble = self.trouble(Resource::Mail);
         self.mail.desk.send_modify(|desk| {
@@ -403,7 +402,9 @@ impl Keeper {
             state.generation = self.mail.generation;
             state.read(self.row.as_ref(), &self.sign_in.app);
             state.token_expires_at = self.mail.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
-            state.fault = trouble.map(|trouble| FaultSeen::new(&trouble.fault, trouble.since));
+            let seen = |trouble: &Trouble| FaultSeen::new(&trouble.fault, trouble.since);
+            state.fault = trouble.map(seen);
+            state.graph_fault = self.graph.trouble.as_ref().map(seen);
             if state.standing() != before {
                 self.means.changes.send_modify(|changes| *changes += 1);
             }

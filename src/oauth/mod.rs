@@ -4,7 +4,6 @@
 
 mod app;
 mod assertion;
-pub mod clock;
 mod counter;
 mod domain;
 pub mod endpoints;
@@ -28,3 +27,5 @@ pub use app::{
 pub use domain::DomainSignIns;
 pub use keepers::Keepers;
 pub use state::{FaultSeen, Phase, SignInState};
+
+pub use crate::net::clock;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Outbound, graph};
+use super::{Delivery, Outbound, Outset, graph};
 use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
@@ -16,7 +16,6 @@ use crate::{
         upstream::is_smtp_switched_off,
     },
     oauth::Resource,
-    spool::Spooled,
     wire::smtp::{Mail, Rcpt, Reply},
 };
 
@@ -73,23 +72,14 @@ impl Report {
 }
 
 impl Outbound {
-    /// Sends a message for a `client` of the account. `deadline` is for whatever comes before the message itself.
-    /// `Err`: nothing was sent for anybody. Not cancel safe: a message may have been sent.
-    pub async fn deliver(
-        &self,
-        account: &Account,
-        envelope: &Envelope,
-        message: &Spooled,
-        client: &str,
-        deadline: Instant,
-    ) -> Result<Report, Fault> {
-        match account.sending.route {
-            Route::Smtp => self.submit(account, envelope, message, client, deadline).await,
-            Route::Graph => self.post(account, envelope, message, client, deadline).await,
-            Route::SmtpThenGraph => match self.submit(account, envelope, message, client, deadline).await {
-                Err(fault) if self.goes_by_graph(account, &fault) => {
-                    self.post(account, envelope, message, client, deadline).await
-                }
+    /// Sends a message. `Err`: nothing was sent for anybody. Cancel safe until its outset: then a message may have been
+    /// sent.
+    pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
+        match delivery.account.sending.route {
+            Route::Smtp => self.submit(delivery).await,
+            Route::Graph => self.post(delivery).await,
+            Route::SmtpThenGraph => match self.submit(delivery).await {
+                Err(fault) if self.goes_by_graph(delivery.account, &fault) => self.post(delivery).await,
                 outcome => outcome,
             },
         }
@@ -119,15 +109,9 @@ impl Outbound {
         goes
     }
 
-    /// By Graph, whatever the account says. Not cancel safe.
-    pub async fn post(
-        &self,
-        account: &Account,
-        envelope: &Envelope,
-        message: &Spooled,
-        client: &str,
-        deadline: Instant,
-    ) -> Result<Report, Fault> {
+    /// By Graph, whatever the account says. Cancel safe until its outset.
+    pub async fn post(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
+        let Delivery { account, envelope, done, message, client, deadline, outset } = *delivery;
         let mut turn = self.turn(account, client, deadline).await?;
         for _ in &envelope.recipients {
             if !turn.has_room() {
@@ -137,15 +121,15 @@ impl Outbound {
         }
         let file = message.read().await;
         let file = file.map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
-        let report = graph::send(self.graph(), account, envelope, file, deadline).await?;
+        let report = graph::send(self.graph(outset), account, envelope, done, file, deadline).await?;
         if report.is_doubtful || report.verdicts.iter().any(|verdict| verdict.fate == Fate::Delivered) {
             turn.sent();
         }
         Ok(report)
     }
 
-    fn graph(&self) -> graph::Way<'_> {
-        graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats }
+    fn graph<'a>(&'a self, outset: &'a dyn Outset) -> graph::Way<'a> {
+        graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats, outset }
     }
 }
 

@@ -7,15 +7,13 @@ use tokio::{fs::File, io::AsyncReadExt, time::Instant};
 
 use tracing::info;
 
-use super::{Connection, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict, delivery::day_used_up};
+use super::{Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict, delivery::day_used_up};
 use crate::{
-    account::Account,
     base::{Fault, StageCell},
     catalog::{
         own::{MAILBOX_BUSY, STORE_UNAVAILABLE, UPSTREAM_LOST},
         upstream::mailbox_refusal,
     },
-    spool::Spooled,
     wire::smtp::{Mail, Rcpt, Reply},
 };
 
@@ -24,14 +22,8 @@ const PIECE: usize = 32 * 1024;
 
 impl Outbound {
     /// See [`Outbound::deliver`].
-    pub(super) async fn submit(
-        &self,
-        account: &Account,
-        envelope: &Envelope,
-        message: &Spooled,
-        client: &str,
-        deadline: Instant,
-    ) -> Result<Report, Fault> {
+    pub(super) async fn submit(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
+        let Delivery { account, envelope, message, client, deadline, outset, .. } = *delivery;
         let mail = Mail { size: message.octets(), ..envelope.mail.clone() };
         let stage = StageCell::default();
         loop {
@@ -69,7 +61,13 @@ impl Outbound {
                 info!(account = account.address, client, "DSN parameters dropped: the mail server does not offer DSN");
             }
             let file = message.read().await.map_err(|error| unreadable(&error))?;
-            return Submission { connection, turn, envelope }.run(file).await;
+            let submission = Submission { connection, turn, envelope };
+            // Up to here nothing came of it, however it ended; MAIL alone is taken back by the end of the connection.
+            if let Err(fault) = outset.begins().await {
+                submission.give_back().await;
+                return Err(fault);
+            }
+            return submission.run(file).await;
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a person does to a message: hold, release, retry, drop.
 //!
-//! Safe at any moment. A delivery that is under way is never torn off, since nobody would know what became of it: the
-//! order is noted, the answer says so, and it is carried out when that delivery has ended without delivering.
+//! Safe at any moment. A delivery that waits for its way is called back. One that is under way is never torn off, since
+//! nobody would know what became of it: the order is noted, the answer says so, and it is carried out when that delivery
+//! has ended without delivering.
 
 use std::sync::Arc;
 
@@ -70,7 +71,12 @@ impl Done {
 impl Queue {
     /// Those that were looked for, in the order of acceptance.
     pub async fn search(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
-        self.store.search_queue(filter).await
+        let gone = {
+            let schedule = self.schedule();
+            let gone = schedule.lanes().filter(|(_, lane, _)| lane.seats == 0);
+            gone.map(|(account, ..)| account.to_string()).collect()
+        };
+        self.store.search_queue(&QueueFilter { gone, ..filter.clone() }).await
     }
 
     /// As people see it.
@@ -94,6 +100,7 @@ impl Queue {
         let (queue, id) = (self.clone(), id.to_owned());
         // A task of its own, which no client that hangs up can end between the row and the schedule.
         let carried_out = tokio::spawn(async move {
+            queue.taken_up().await;
             // One at a time: so the row hears of them in the same order as the schedule.
             let turn = queue.by_hand.lock().await;
             let done = queue.carry_out(&id, order).await;
@@ -148,6 +155,8 @@ impl Queue {
             }
             match schedule.entry(message.sequence).map(|entry| entry.place) {
                 Some(Place::Fresh) => Place::Fresh,
+                // It is on its way already, and keeps its place in the line for a connection.
+                Some(Place::InLine) => Place::InLine,
                 _ => Place::Later(now),
             }
         };
@@ -158,7 +167,7 @@ impl Queue {
 
     async fn drop_message(&self, sequence: i64) -> Result<Done, NotQueued> {
         let before = self.schedule().entry(sequence).map(|entry| entry.place);
-        // Under way from now on: no courier takes it any more.
+        // Nobody's from now on: no courier takes it any more, and the one that has it knows that it is called back.
         match self.wish(sequence, Wish::Drop, Place::UnderWay) {
             Done::WhenItEnds => Ok(Done::WhenItEnds),
             _ => match self.discard(sequence).await {
@@ -166,6 +175,7 @@ impl Queue {
                 Err(error) => {
                     // It is still there, as it was, for who says so again.
                     if let Some(place) = before {
+                        let place = if place == Place::InLine { Place::Later(self.clock.tick()) } else { place };
                         self.schedule().move_to(sequence, place, self.clock.awake());
                         self.bell.notify_one();
                     }
@@ -183,6 +193,9 @@ impl Queue {
         if entry.place == Place::UnderWay {
             entry.wish = wish;
             return Done::WhenItEnds;
+        }
+        if place == Place::UnderWay {
+            entry.recall.cancel();
         }
         schedule.move_to(sequence, place, awake);
         Done::Done

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::oauth::clock::Clock;
+use crate::net::clock::Clock;
 
 /// Since the queue was opened, by the clock that is ahead. Only ever grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -1,20 +1,28 @@
 //! One message on its way: one attempt, what came of it on disk, and what follows from it.
 //!
-//! The order of steps is the promise. First the store hears that a delivery begins: if it cannot, nothing is sent. Then
-//! the way out delivers. Right behind its answer the outcome is written, before anything else is thought about, so the
-//! moment in which a killed process leaves a real doubt is as long as the upstream's own answer and one sync of the disk.
-//! The row cannot tell it from the wait for a connection before, and claims the doubt for that too.
+//! The order of steps is the promise. While the message waits for room, a token and a connection it can be called back,
+//! and a process that ends leaves no doubt. At the outset, when the way is there, the store hears that the delivery
+//! begins: if it cannot, nothing is sent. Right behind the way out's answer the outcome is written, before anything else
+//! is thought about, so a killed process leaves a doubt for as long as the upstream takes over the message and we take
+//! for one sync of the disk.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use tokio::time::{Instant, sleep};
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
     Queue,
     bounce::Told,
-    deliver::{Envelope, Report},
+    deliver::{Delivery, Envelope, Outset, Report},
     envelope, hold,
     outcome::{self, Outcome},
     pauses,
@@ -23,8 +31,9 @@ use super::{
 use crate::{
     account::Account,
     base::{Fault, printable},
+    catalog::own::STORE_UNAVAILABLE,
     spool::{SpoolFault, Spooled},
-    store::{Ended, QueuedMessage, RecipientState},
+    store::{Ended, QueuedMessage, RecipientState, StoreError},
 };
 
 /// For one attempt, waits for a free connection included. Progress has closer bounds of its own.
@@ -58,19 +67,45 @@ enum Record<'a> {
     Ended(&'a Ended),
 }
 
-pub(super) async fn run(queue: Arc<Queue>, sequence: i64, errand: Errand, cut_off: CancellationToken) {
-    let courier = Courier { queue, sequence, cut_off };
-    // Should it panic, the guard gives the seat back and the message another time.
-    let seat = Seat(&courier);
-    let next = courier.go(errand).await;
-    courier.land(next).await;
-    drop(seat);
+pub(super) struct Courier {
+    pub queue: Arc<Queue>,
+    pub sequence: i64,
+    /// The message is somebody else's again.
+    pub recall: CancellationToken,
+    /// The daemon ends.
+    pub cut_off: CancellationToken,
 }
 
-struct Courier {
-    queue: Arc<Queue>,
-    sequence: i64,
-    cut_off: CancellationToken,
+/// Why a delivery did not begin.
+enum Stayed {
+    /// Somebody has other plans with the message.
+    Recalled,
+    /// It was dropped meanwhile.
+    Gone,
+    Disk(StoreError),
+}
+
+/// The outset of one delivery.
+struct Books<'a> {
+    courier: &'a Courier,
+    opened: OnceCell<()>,
+    stayed: OnceLock<Stayed>,
+}
+
+impl Outset for Books<'_> {
+    fn begins(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let opened = self.opened.get_or_try_init(|| self.courier.begin()).await;
+            opened.copied().map_err(|stayed| {
+                let cause = match &stayed {
+                    Stayed::Recalled | Stayed::Gone => "the message is called back".to_owned(),
+                    Stayed::Disk(error) => error.to_string(),
+                };
+                let _ = self.stayed.set(stayed);
+                STORE_UNAVAILABLE.fault().detail(cause)
+            })
+        })
+    }
 }
 
 struct Seat<'a>(&'a Courier);
@@ -80,13 +115,22 @@ impl Drop for Seat<'_> {
         let Courier { queue, sequence, .. } = self.0;
         let later = queue.clock.tick().after(DISK_PAUSE);
         let mut schedule = queue.schedule();
-        if schedule.entry(*sequence).is_some_and(|entry| entry.place == Place::UnderWay) {
+        let is_out = |place| matches!(place, Place::InLine | Place::UnderWay);
+        if !self.0.recall.is_cancelled() && schedule.entry(*sequence).is_some_and(|entry| is_out(entry.place)) {
             schedule.move_to(*sequence, Place::Later(later), queue.clock.awake());
         }
     }
 }
 
 impl Courier {
+    pub async fn run(self, errand: Errand) {
+        // Should it panic, the guard gives the seat back and the message another time.
+        let seat = Seat(&self);
+        let next = self.go(errand).await;
+        self.land(next).await;
+        drop(seat);
+    }
+
     async fn go(&self, errand: Errand) -> Next {
         let mut message = match self.queue.store.queued(self.sequence).await {
             Ok(Some(message)) => message,
@@ -99,10 +143,19 @@ impl Courier {
         }
         let waiting = outcome::waiting(&message);
         let mut place = None;
-        if !waiting.is_empty() {
+        if waiting.is_empty() {
+            if !self.take_in_hand() {
+                return Next::At(Place::Fresh);
+            }
+        } else {
             let went = match errand {
                 Errand::Deliver => self.attempt(&mut message, &waiting).await,
-                Errand::GiveUp => self.give_up(&mut message, &waiting).await,
+                Errand::GiveUp => Ok(None),
+            };
+            let went = match went {
+                // That was the last attempt, or there is none.
+                Ok(_) if self.is_over(&message) => self.give_up(&mut message).await,
+                went => went,
             };
             match went {
                 Ok(next) => place = next,
@@ -125,19 +178,15 @@ impl Courier {
             Err(fault) => return Err(self.without_body(message, &fault).await),
         };
         let Some(envelope) = envelope::read(message, waiting) else {
+            if !self.take_in_hand() {
+                return Err(Next::At(Place::Fresh));
+            }
             let outcome = Outcome::refused_by_us("554 5.3.0 the envelope of this message is damaged on disk");
             return self.write_down(message, waiting, outcome, Duration::ZERO).await;
         };
-        match queue.store.begin_attempt(self.sequence).await {
-            Ok(true) => message.attempts += 1,
-            Ok(false) => return Err(Next::Gone),
-            Err(error) => return Err(self.disk(&error)),
-        }
         let start = Instant::now();
-        let Some(answer) = self.deliver(&account, &envelope, &body, message).await else {
-            // Cut off: the row says that it was under way.
-            return Err(Next::At(Place::Fresh));
-        };
+        let answer = self.deliver(&account, &envelope, &body, message, waiting).await?;
+        message.attempts += 1;
         let outcome = match answer {
             Ok(report) => {
                 queue.way_is_open(&account.address);
@@ -155,29 +204,89 @@ impl Courier {
         self.write_down(message, waiting, outcome, start.elapsed()).await
     }
 
-    /// `None`: the daemon ends.
+    /// The outer `Err`: there is nothing to write down.
     async fn deliver(
         &self,
-        account: &Arc<Account>,
+        account: &Account,
         envelope: &Envelope,
         body: &Spooled,
         message: &QueuedMessage,
-    ) -> Option<Result<Report, Fault>> {
+        waiting: &[usize],
+    ) -> Result<Result<Report, Fault>, Next> {
         let orders = self.queue.orders();
+        let books = Books { courier: self, opened: OnceCell::new(), stayed: OnceLock::new() };
         let deadline = Instant::now() + DELIVERED_WITHIN;
-        tokio::select! {
+        let done = envelope::others(message, waiting);
+        let delivery = Delivery {
+            account,
+            envelope,
+            done: &done,
+            message: body,
+            client: &message.client,
+            deadline,
+            outset: &books,
+        };
+        let answer = tokio::select! {
             biased;
-            answer = orders.way_out.deliver(account, envelope, body, &message.client, deadline) => Some(answer),
-            () = self.cut_off.cancelled() => {
-                warn!(queue_id = message.id, session = message.session, "its delivery is cut off; it goes on after the next start");
-                None
+            answer = orders.way_out.deliver(&delivery) => Some(answer),
+            () = self.recall.cancelled() => None,
+            () = self.cut_off.cancelled() => None,
+        };
+        match (answer, books.stayed.into_inner()) {
+            (_, Some(Stayed::Disk(error))) => Err(self.disk(&error)),
+            (_, Some(Stayed::Gone)) => Err(Next::Gone),
+            // Nothing was sent, so an answer can only be a fault of the wait: it is of no interest any more.
+            (Some(_), None) if !self.take_in_hand() => Err(Next::At(Place::Fresh)),
+            (Some(answer), None) => Ok(answer),
+            (_, Some(Stayed::Recalled)) => Err(Next::At(Place::Fresh)),
+            (None, None) => {
+                if books.opened.initialized() {
+                    warn!(
+                        queue_id = message.id,
+                        session = message.session,
+                        "its delivery is cut off; it goes on after the next start"
+                    );
+                }
+                Err(Next::At(Place::Fresh))
             }
         }
     }
 
-    async fn give_up(&self, message: &mut QueuedMessage, waiting: &[usize]) -> Result<Option<Place>, Next> {
+    /// From now on nobody calls it back, and its row says that it is under way.
+    async fn begin(&self) -> Result<(), Stayed> {
+        if !self.take_in_hand() {
+            return Err(Stayed::Recalled);
+        }
+        match self.queue.store.begin_attempt(self.sequence).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stayed::Gone),
+            Err(error) => Err(Stayed::Disk(error)),
+        }
+    }
+
+    fn take_in_hand(&self) -> bool {
+        let Self { queue, sequence, recall, .. } = self;
+        queue.schedule().take_in_hand(*sequence, recall, queue.clock.awake())
+    }
+
+    /// Those that still wait, if any do.
+    async fn give_up(&self, message: &mut QueuedMessage) -> Result<Option<Place>, Next> {
+        let waiting = outcome::waiting(message);
+        if waiting.is_empty() {
+            return Ok(None);
+        }
         let hours = self.queue.orders().max_age.as_secs() / 3600;
-        self.write_down(message, waiting, Outcome::expired(hours), Duration::ZERO).await
+        self.write_down(message, &waiting, Outcome::expired(hours), Duration::ZERO).await
+    }
+
+    /// For how long its delivery was tried.
+    fn age(&self, message: &QueuedMessage) -> Duration {
+        let queue = &self.queue;
+        queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()))
+    }
+
+    fn is_over(&self, message: &QueuedMessage) -> bool {
+        self.age(message) >= self.queue.orders().max_age
     }
 
     /// Puts what came of it on disk, and into `message`.
@@ -189,7 +298,7 @@ impl Courier {
         took: Duration,
     ) -> Result<Option<Place>, Next> {
         let queue = &self.queue;
-        let age = queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()));
+        let age = self.age(message);
         let pause = outcome.pause.unwrap_or_else(|| pauses::of_message(message.attempts, outcome.retry_after));
         // The last attempt is made when its time is over, not an hour before.
         let left = queue.orders().max_age.saturating_sub(age);
@@ -249,6 +358,9 @@ impl Courier {
         let is_dropped = {
             let (now, awake) = (queue.clock.tick(), queue.clock.awake());
             let mut schedule = queue.schedule();
+            if self.recall.is_cancelled() {
+                return;
+            }
             let wish = schedule.entry_mut(*sequence).map(|entry| std::mem::take(&mut entry.wish)).unwrap_or_default();
             match (next, wish) {
                 (Next::Gone, _) => {

@@ -1,18 +1,18 @@
 //! Sends couriers out: the one task that decides when a delivery begins.
 //!
-//! It looks whenever something changed, when the next pause is over, and once a minute, since the wall clock may have
+//! It begins with what the last process left. Then it looks whenever something changed, when the next pause is over, and once a minute, since the wall clock may have
 //! jumped or the machine slept. When the daemon drains nothing begins any more; what is under way goes on until it is
-//! done or cut off.
+//! done or cut off, and what waits for its way is called back.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     Queue,
-    courier::{self, Errand},
+    courier::{Courier, Errand},
 };
 
 /// Deliveries at once, over all mailboxes.
@@ -25,6 +25,9 @@ const AGES_SAVED: Duration = Duration::from_secs(3600);
 impl Queue {
     /// Delivers until `closing`, then lets deliveries end until `cut_off`. One at a time for a queue.
     pub async fn run(self: Arc<Self>, closing: CancellationToken, cut_off: CancellationToken) {
+        if closing.run_until_cancelled(self.take_up_at_last()).await.is_none() {
+            return;
+        }
         let mut couriers = JoinSet::new();
         let mut saved = self.clock.awake();
         while !closing.is_cancelled() {
@@ -43,10 +46,19 @@ impl Queue {
                 () = sleep(nap) => {}
             }
         }
+        // What only waits has nothing to end.
+        self.schedule().recall_all();
         if !couriers.is_empty() {
             info!(under_way = couriers.len(), "deliveries from the queue are under way and may end");
         }
         while couriers.join_next().await.is_some() {}
+    }
+
+    async fn take_up_at_last(&self) {
+        while let Err(error) = self.take_up().await {
+            error!(%error, "mail that waits cannot be read yet and is not delivered; it is tried again in a minute");
+            sleep(LOOK).await;
+        }
     }
 
     fn send_out(self: &Arc<Self>, couriers: &mut JoinSet<()>, cut_off: &CancellationToken) {
@@ -55,11 +67,12 @@ impl Queue {
             let errand = {
                 let mut schedule = self.schedule();
                 // In this order: whoever may still be tried is tried before it is given up.
-                let due = schedule.next(now, awake).map(|sequence| (sequence, Errand::Deliver));
-                due.or_else(|| schedule.next_expired(most, now, awake).map(|sequence| (sequence, Errand::GiveUp)))
+                let due = schedule.next(now, awake).map(|one| (one, Errand::Deliver));
+                due.or_else(|| schedule.next_expired(most, awake).map(|one| (one, Errand::GiveUp)))
             };
-            let Some((sequence, errand)) = errand else { return };
-            couriers.spawn(courier::run(self.clone(), sequence, errand, cut_off.clone()));
+            let Some(((sequence, recall), errand)) = errand else { return };
+            let courier = Courier { queue: self.clone(), sequence, recall, cut_off: cut_off.clone() };
+            couriers.spawn(courier.run(errand));
         }
     }
 

@@ -40,6 +40,13 @@ pub fn read(message: &QueuedMessage, positions: &[usize]) -> Option<Envelope> {
     Some(Envelope { mail: read_mail(&message.mail)?, recipients: positions.iter().map(line).collect::<Option<_>>()? })
 }
 
+/// Addresses of the recipients at all other positions.
+pub fn others(message: &QueuedMessage, positions: &[usize]) -> Vec<String> {
+    let all = message.recipients.iter().enumerate();
+    let others = all.filter(|(at, _)| !positions.contains(at));
+    others.filter_map(|(_, one)| Some(read_recipient(&one.line)?.address)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,10 @@ pub struct NotQueued {
 }
 
 impl NotQueued {
+    pub(super) fn full(cause: &str) -> Self {
+        Self { is_full: true, cause: cause.to_owned() }
+    }
+
     pub(super) fn bug(cause: impl fmt::Display) -> Self {
         Self { is_full: false, cause: cause.to_string() }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
-use super::{Queue, clock::Tick, failures::Failures, pauses, schedule::Trouble};
+use super::{Queue, clock::Tick, failures::Failures, lane::Trouble, pauses};
 use crate::{
     account::Account,
     base::{Fault, Kind},
@@ -28,12 +28,11 @@ impl Queue {
     /// Every mailbox that something waits for.
     pub fn lanes(&self) -> Vec<LaneView> {
         let schedule = self.schedule();
-        let oldest = schedule.oldest();
-        let lanes = schedule.lanes().map(|(account, lane)| LaneView {
+        let lanes = schedule.lanes().map(|(account, lane, oldest)| LaneView {
             account: account.to_string(),
             waiting: lane.waiting(),
             held: lane.held(),
-            oldest: oldest.get(account).copied(),
+            oldest,
             is_known: lane.seats > 0,
             trouble: lane.trouble.as_ref().map(|trouble| (trouble.fault.clone(), trouble.since)),
         });

@@ -15,6 +15,7 @@ mod dispatch;
 mod envelope;
 mod failures;
 mod fault;
+mod lane;
 mod lanes;
 mod orders;
 mod outcome;
@@ -30,13 +31,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use bounce::{FailureNote, read_head};
 pub use by_hand::{Done, Order};
 use clock::QueueClock;
-pub use deliver::{Deliver, Envelope, Fate, Report, Verdict};
+pub use deliver::{Deliver, Delivery, Envelope, Fate, Outset, Report, Verdict};
 use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
 pub use lanes::LaneView;
@@ -47,7 +49,7 @@ pub use view::{MessageView, QueueView, RecipientView, view};
 use crate::{
     account::Account,
     meter::Meter,
-    oauth::clock::Clock,
+    net::clock::Clock,
     spool::{Spool, Spooled},
     store::{NewMessage, Outline, Store},
 };
@@ -83,14 +85,17 @@ pub struct Queue {
     orders: RwLock<Arc<Orders>>,
     /// Something changed that whoever sends the couriers should look at.
     bell: Notify,
+    /// What the last process left has its place.
+    is_taken_up: watch::Sender<bool>,
     failures: Failures,
     /// How often the couriers' sender looked, and how many are out.
     #[cfg(test)]
-    rounds: tokio::sync::watch::Sender<(u64, usize)>,
+    rounds: watch::Sender<(u64, usize)>,
 }
 
 impl Queue {
-    /// Takes up where the last process ended, however that was. Only one process may.
+    /// Reads how deliveries of the last process ended, however that was. Only one process may. Messages may be accepted from
+    /// then on; those that are there take their places when it runs, however many there are.
     pub async fn open(
         store: Arc<Store>,
         spool: Spool,
@@ -106,15 +111,7 @@ impl Queue {
                 "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice"
             );
         }
-        let outlines = store.queue_outlines().await?;
-        let swept = spool.sweep(outlines.iter().map(|one| one.id.clone()).collect()).await?;
-        if swept.orphans > 0 {
-            info!(
-                files = swept.orphans,
-                "bodies of messages that were never answered with 250, or are done, are removed"
-            );
-        }
-        let queue = Self {
+        Ok(Self {
             store,
             spool,
             meter,
@@ -125,15 +122,40 @@ impl Queue {
             by_hand: tokio::sync::Mutex::default(),
             orders: RwLock::new(Arc::new(orders)),
             bell: Notify::new(),
+            is_taken_up: watch::Sender::new(false),
             failures: Failures::default(),
             #[cfg(test)]
-            rounds: tokio::sync::watch::Sender::default(),
-        };
-        queue.take_up(&outlines, &swept.missing.into_iter().collect()).await?;
-        Ok(queue)
+            rounds: watch::Sender::default(),
+        })
     }
 
-    async fn take_up(&self, outlines: &[Outline], missing: &HashSet<String>) -> Result<(), OpenFault> {
+    /// Gives what the last process left its place. Until then nothing is delivered and no order of a person carried out:
+    /// what is accepted meanwhile comes behind it.
+    async fn take_up(&self) -> Result<(), OpenFault> {
+        let turn = self.acceptance.lock().await;
+        let mut outlines = self.store.queue_outlines().await?;
+        drop(turn);
+        let swept = self.spool.sweep(outlines.iter().map(|one| one.id.clone()).collect()).await?;
+        // Those that came meanwhile have a place.
+        outlines.retain(|outline| self.schedule().entry(outline.sequence).is_none());
+        if swept.orphans > 0 {
+            info!(
+                files = swept.orphans,
+                "bodies of messages that were never answered with 250, or are done, are removed"
+            );
+        }
+        self.place(&outlines, &swept.missing.into_iter().collect()).await;
+        self.is_taken_up.send_replace(true);
+        Ok(())
+    }
+
+    /// Waits until everything that the last process left has its place. Cancel safe.
+    pub async fn taken_up(&self) {
+        // The sender lives as long as this does.
+        let _ = self.is_taken_up.subscribe().wait_for(|is_it| *is_it).await;
+    }
+
+    async fn place(&self, outlines: &[Outline], missing: &HashSet<String>) {
         let (now, wall, awake) = (self.clock.tick(), self.clock.wall(), self.clock.awake());
         for outline in outlines {
             let hold = match (missing.contains(&outline.id), outline.hold.as_deref()) {
@@ -143,13 +165,12 @@ impl Queue {
                         queue_id = outline.id,
                         "the body of this message is gone; it is held: put the file back and restart, or drop it"
                     );
-                    self.store.hold_queued(outline.sequence, Some(hold::BODY_MISSING)).await?;
+                    self.note_hold(outline, Some(hold::BODY_MISSING)).await;
                     Some(hold::BODY_MISSING)
                 }
                 (false, Some(hold::BODY_MISSING)) => {
                     info!(queue_id = outline.id, "the body of this message is there again");
-                    self.store.hold_queued(outline.sequence, None).await?;
-                    None
+                    if self.note_hold(outline, None).await { None } else { Some(hold::BODY_MISSING) }
                 }
                 (false, hold) => hold,
             };
@@ -168,11 +189,18 @@ impl Queue {
                 accepted_at: outline.accepted_at,
                 waited: outline.waited,
                 counted_from: (place != Place::Held).then_some(awake),
+                recall: CancellationToken::new(),
             };
+            let mut schedule = self.schedule();
             let seats = self.orders().seats(&outline.account);
-            self.schedule().add(outline.sequence, entry, seats);
+            schedule.add(outline.sequence, entry, seats);
         }
-        Ok(())
+    }
+
+    /// `false`: the store did not take it, and the next start looks again.
+    async fn note_hold(&self, outline: &Outline, reason: Option<&str>) -> bool {
+        let noted = self.store.hold_queued(outline.sequence, reason).await;
+        noted.inspect_err(|error| warn!(queue_id = outline.id, %error, "whether it is held cannot be noted")).is_ok()
     }
 
     /// Where sessions write bodies.
@@ -212,6 +240,9 @@ impl Queue {
 
     async fn take_over(&self, message: NewMessage, mut body: Spooled) -> Result<QueueId, NotQueued> {
         let turn = self.acceptance.lock().await;
+        if self.schedule().len() >= self.orders().max_messages {
+            return Err(NotQueued::full("as many messages wait as the queue takes"));
+        }
         let sequence = match self.store.enqueue(&message).await {
             Ok(sequence) => sequence,
             Err(error) => {
@@ -247,6 +278,7 @@ impl Queue {
             accepted_at: message.accepted_at,
             waited: Duration::ZERO,
             counted_from: (!is_held).then(|| self.clock.awake()),
+            recall: CancellationToken::new(),
         };
         let mut schedule = self.schedule();
         // Behind the schedule's lock, as in `apply`: seats are always those of the orders in force.

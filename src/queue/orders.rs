@@ -14,6 +14,9 @@ pub struct Orders {
     pub max_age: Duration,
     /// Octets of all bodies together.
     pub max_bytes: u64,
+    /// Each costs some memory for as long as it waits, and `max_bytes` alone would allow millions of short ones. Notices
+    /// of ours do not count.
+    pub max_messages: usize,
     /// Gets the notices that the sender cannot get.
     pub postmaster: Option<String>,
 }

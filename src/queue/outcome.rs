@@ -117,7 +117,7 @@ impl Outcome {
             Some(EndedRecipient { position: *at, state: one.state, reply, is_doubtful: one.is_doubtful })
         };
         let recipients = waiting.iter().filter_map(one).collect();
-        Ended { recipients, waited, next_at: Some(next_at), pause }
+        Ended { attempts: message.attempts, recipients, waited, next_at: Some(next_at), pause }
     }
 
     fn tally(&self, waiting: usize) -> [usize; 3] {

@@ -1,20 +1,18 @@
 //! Who is next: pure, without a clock, a task or a disk.
 //!
-//! Each mailbox has a lane. In a lane, messages that were never tried go in the order of acceptance, and those that are
-//! tried again when their pause is over; every fourth turn is theirs, so that neither waits for the other for ever. A
-//! lane whose way out is shut as a whole rests, then lets one message look whether it is open again. Lanes take turns.
+//! Each mailbox has a lane, and lanes take turns. Nothing here looks at every message to find one: a queue that filled up
+//! over days is handed out as fast as a short one.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Included, Unbounded},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use super::clock::Tick;
-use crate::base::Fault;
+use tokio_util::sync::CancellationToken;
 
-/// Of so many turns one is a retry's, where both kinds wait.
-const RETRY_TURN: u32 = 4;
+use super::{clock::Tick, lane::Lane};
 
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +21,9 @@ pub enum Place {
     Fresh,
     /// Tried again then.
     Later(Tick),
+    /// A courier has it and waits for the way: it can be called back, and nothing was sent.
+    InLine,
+    /// A courier has it, and nobody else may touch it before that one lands.
     UnderWay,
     Held,
 }
@@ -47,86 +48,31 @@ pub struct Entry {
     pub waited: Duration,
     /// By [`super::clock::QueueClock::awake`]; `None` while it is held.
     pub counted_from: Option<Duration>,
+    /// Calls its courier back. Each courier has one of its own, so that one that was called back is known from the next.
+    pub recall: CancellationToken,
 }
 
+/// Earlier than any message can have been tried: a clock that begins here has no time below zero.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 impl Entry {
+    /// When its delivery began to be tried, by a clock like `awake` that has stood for a [`CENTURY`] before, as if it had
+    /// been tried ever since. It changes only where the message was held.
+    pub fn tried_since(&self) -> Duration {
+        (CENTURY + self.counted_from.unwrap_or_default()).saturating_sub(self.waited)
+    }
+
     pub fn age(&self, awake: Duration) -> Duration {
         self.waited + self.counted_from.map_or(Duration::ZERO, |from| awake.saturating_sub(from))
     }
 
     fn place(&mut self, place: Place, awake: Duration) {
+        if self.place == Place::InLine && !matches!(place, Place::InLine | Place::UnderWay) {
+            self.recall.cancel();
+        }
         self.waited = self.age(awake);
         self.counted_from = (place != Place::Held).then_some(awake);
         self.place = place;
-    }
-}
-
-/// Why a lane rests.
-#[derive(Debug, Clone)]
-pub struct Trouble {
-    pub fault: Fault,
-    /// How often in a row.
-    pub times: u32,
-    pub until: Tick,
-    pub since: SystemTime,
-}
-
-#[derive(Debug, Default)]
-pub struct Lane {
-    fresh: BTreeSet<i64>,
-    later: BTreeSet<(Tick, i64)>,
-    under_way: usize,
-    held: usize,
-    turns: u32,
-    pub trouble: Option<Trouble>,
-    /// How many deliveries at once; 0: its account is not in the configuration.
-    pub seats: usize,
-}
-
-impl Lane {
-    fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.later.is_empty() && self.under_way == 0 && self.held == 0
-    }
-
-    pub fn waiting(&self) -> usize {
-        self.fresh.len() + self.later.len() + self.under_way
-    }
-
-    pub const fn held(&self) -> usize {
-        self.held
-    }
-
-    /// No seat is free; while the lane is in trouble there is one, for who goes and looks.
-    fn is_full(&self) -> bool {
-        let seats = if self.trouble.is_some() { self.seats.min(1) } else { self.seats };
-        self.under_way >= seats
-    }
-
-    /// The next message, if one may go now.
-    fn next(&self, now: Tick) -> Option<i64> {
-        if self.is_full() || self.trouble.as_ref().is_some_and(|trouble| trouble.until > now) {
-            return None;
-        }
-        let retry = self.later.first().copied().filter(|(due, _)| *due <= now);
-        let fresh = self.fresh.first().copied();
-        let is_retrys_turn = (self.turns + 1).is_multiple_of(RETRY_TURN);
-        match (fresh, retry) {
-            (Some(_), Some((_, sequence))) if is_retrys_turn => Some(sequence),
-            (Some(sequence), _) | (None, Some((_, sequence))) => Some(sequence),
-            (None, None) => None,
-        }
-    }
-
-    /// When something may go that may not yet.
-    fn due(&self) -> Option<Tick> {
-        if self.is_full() {
-            return None;
-        }
-        let first = match self.fresh.is_empty() {
-            false => Some(Tick::default()),
-            true => self.later.first().map(|(due, _)| *due),
-        };
-        first.map(|due| self.trouble.as_ref().map_or(due, |trouble| due.max(trouble.until)))
     }
 }
 
@@ -139,31 +85,53 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    pub fn add(&mut self, sequence: i64, entry: Entry, seats: usize) {
+    pub fn add(&mut self, sequence: i64, mut entry: Entry, seats: usize) {
+        // One name for all of a mailbox.
+        if let Some((name, _)) = self.lanes.get_key_value(&entry.account) {
+            entry.account = name.clone();
+        }
         let lane = self.lanes.entry(entry.account.clone()).or_default();
         lane.seats = seats;
-        put(lane, sequence, entry.place);
+        lane.put(sequence, &entry);
         self.entries.insert(sequence, entry);
     }
 
-    /// The next message of the next lane that may go now. It is under way from then on.
-    pub fn next(&mut self, now: Tick, awake: Duration) -> Option<i64> {
-        let names: Vec<Arc<str>> = match &self.last {
-            Some(last) => {
-                let behind = self.lanes.keys().filter(|name| *name > last);
-                behind.chain(self.lanes.keys().filter(|name| *name <= last)).cloned().collect()
-            }
-            None => self.lanes.keys().cloned().collect(),
-        };
-        for name in names {
-            let Some(lane) = self.lanes.get_mut(&name) else { continue };
-            let Some(sequence) = lane.next(now) else { continue };
-            lane.turns = lane.turns.wrapping_add(1);
-            self.last = Some(name);
-            self.move_to(sequence, Place::UnderWay, awake);
-            return Some(sequence);
+    /// The next message of the next lane that may go now. It is in line from then on, until it is called back.
+    pub fn next(&mut self, now: Tick, awake: Duration) -> Option<(i64, CancellationToken)> {
+        let last = self.last.as_deref().unwrap_or_default();
+        let behind = self.lanes.range::<str, _>((Excluded(last), Unbounded));
+        let mut lanes = behind.chain(self.lanes.range::<str, _>((Unbounded, Included(last))));
+        let (name, sequence) = lanes.find_map(|(name, lane)| Some((name.clone(), lane.next(now)?)))?;
+        if let Some(lane) = self.lanes.get_mut(&name) {
+            lane.turned();
         }
-        None
+        self.last = Some(name);
+        Some((sequence, self.hand_out(sequence, Place::InLine, awake)))
+    }
+
+    fn hand_out(&mut self, sequence: i64, place: Place, awake: Duration) -> CancellationToken {
+        let recall = CancellationToken::new();
+        self.move_to(sequence, place, awake);
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.recall = recall.clone();
+        }
+        recall
+    }
+
+    /// Nobody may call this message back any more. `false`: somebody did.
+    pub fn take_in_hand(&mut self, sequence: i64, recall: &CancellationToken, awake: Duration) -> bool {
+        if recall.is_cancelled() {
+            return false;
+        }
+        if self.entries.get(&sequence).is_some_and(|entry| entry.place == Place::InLine) {
+            self.move_to(sequence, Place::UnderWay, awake);
+        }
+        true
+    }
+
+    /// Everything that is in line is called back; it is not handed out again by this process.
+    pub fn recall_all(&mut self) {
+        self.entries.values().filter(|entry| entry.place == Place::InLine).for_each(|entry| entry.recall.cancel());
     }
 
     /// When [`Schedule::next`] may say something else than now, if nothing happens before.
@@ -175,16 +143,16 @@ impl Schedule {
     pub fn move_to(&mut self, sequence: i64, place: Place, awake: Duration) -> bool {
         let Some(entry) = self.entries.get_mut(&sequence) else { return false };
         let lane = self.lanes.entry(entry.account.clone()).or_default();
-        take(lane, sequence, entry.place);
-        put(lane, sequence, place);
+        lane.take(sequence, entry);
         entry.place(place, awake);
+        lane.put(sequence, entry);
         true
     }
 
     pub fn remove(&mut self, sequence: i64) -> Option<Entry> {
         let entry = self.entries.remove(&sequence)?;
         if let Some(lane) = self.lanes.get_mut(&entry.account) {
-            take(lane, sequence, entry.place);
+            lane.take(sequence, &entry);
             if lane.is_empty() {
                 self.lanes.remove(&entry.account);
             }
@@ -204,15 +172,17 @@ impl Schedule {
         self.lanes.get_mut(account)
     }
 
-    pub fn lanes(&self) -> impl Iterator<Item = (&Arc<str>, &Lane)> {
-        self.lanes.iter()
+    /// Each lane, and when the oldest of its messages that is not held was accepted.
+    pub fn lanes(&self) -> impl Iterator<Item = (&Arc<str>, &Lane, Option<SystemTime>)> {
+        let accepted_at = |sequence| self.entries.get(&sequence).map(|entry| entry.accepted_at);
+        self.lanes.iter().map(move |(name, lane)| (name, lane, lane.oldest().and_then(accepted_at)))
     }
 
     pub fn lanes_mut(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Lane)> {
         self.lanes.iter_mut()
     }
 
-    #[cfg(test)]
+    /// Messages in all.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -220,53 +190,36 @@ impl Schedule {
     /// How many deliveries of each mailbox at once. One whose account was gone and is back begins anew: nobody tried
     /// meanwhile.
     pub fn seat(&mut self, seats: impl Fn(&str) -> usize, awake: Duration) {
-        let mut back = Vec::new();
         for (account, lane) in &mut self.lanes {
             let before = std::mem::replace(&mut lane.seats, seats(account));
-            if before == 0 && lane.seats > 0 {
-                back.push(account.clone());
+            if before > 0 || lane.seats == 0 {
+                continue;
             }
-        }
-        for entry in self.entries.values_mut().filter(|entry| back.contains(&entry.account)) {
-            entry.waited = Duration::ZERO;
-            entry.counted_from = entry.counted_from.map(|_| awake);
+            for sequence in lane.all() {
+                let Some(entry) = self.entries.get_mut(&sequence) else { continue };
+                lane.take(sequence, entry);
+                entry.waited = Duration::ZERO;
+                entry.counted_from = entry.counted_from.map(|_| awake);
+                lane.put(sequence, entry);
+            }
         }
     }
 
     /// All that pause in this lane may go now.
     pub fn hasten(&mut self, account: &str, now: Tick, awake: Duration) {
-        let Some(lane) = self.lanes.get(account) else { return };
-        let pausing: Vec<i64> =
-            lane.later.iter().filter(|(due, _)| *due > now).map(|(_, sequence)| *sequence).collect();
+        let pausing = self.lanes.get(account).map(|lane| lane.pausing(now)).unwrap_or_default();
         for sequence in pausing {
             self.move_to(sequence, Place::Later(now), awake);
         }
     }
 
-    /// The oldest that waits, of each lane: when it was accepted.
-    pub fn oldest(&self) -> HashMap<Arc<str>, SystemTime> {
-        let mut oldest = HashMap::new();
-        for entry in self.entries.values().filter(|entry| entry.place != Place::Held) {
-            oldest.entry(entry.account.clone()).or_insert(entry.accepted_at);
-        }
-        oldest
-    }
-
-    /// Takes one out that was tried for longer than `most`, and that no attempt is due for: what waits for a seat has
-    /// its last one first. Held ones, those under way and those whose account is gone aside. It is under way then.
-    pub fn next_expired(&mut self, most: Duration, now: Tick, awake: Duration) -> Option<i64> {
-        let may_end = |entry: &Entry| {
-            let Some(lane) = self.lanes.get(&entry.account).filter(|lane| lane.seats > 0) else { return false };
-            match entry.place {
-                Place::Fresh => lane.trouble.is_some(),
-                Place::Later(due) => due > now || lane.trouble.is_some(),
-                Place::UnderWay | Place::Held => false,
-            }
-        };
-        let (sequence, _) = self.entries.iter().find(|(_, entry)| entry.age(awake) >= most && may_end(entry))?;
-        let sequence = *sequence;
-        self.move_to(sequence, Place::UnderWay, awake);
-        Some(sequence)
+    /// Takes one out that was tried for longer than `most` and whose way out is shut: where it is open, there is a last
+    /// attempt first, and whoever makes that gives it up. Held ones, those that are out and those whose account is gone
+    /// aside. It is under way then.
+    pub fn next_expired(&mut self, most: Duration, awake: Duration) -> Option<(i64, CancellationToken)> {
+        let since = (CENTURY + awake).saturating_sub(most);
+        let sequence = self.lanes.values().find_map(|lane| lane.shut_since(since))?;
+        Some((sequence, self.hand_out(sequence, Place::UnderWay, awake)))
     }
 
     /// How long each message was tried that somebody tries at all: what is held, and what has no account, is none.
@@ -279,20 +232,80 @@ impl Schedule {
     }
 }
 
-fn put(lane: &mut Lane, sequence: i64, place: Place) {
-    match place {
-        Place::Fresh => drop(lane.fresh.insert(sequence)),
-        Place::Later(due) => drop(lane.later.insert((due, sequence))),
-        Place::UnderWay => lane.under_way += 1,
-        Place::Held => lane.held += 1,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::lane::Trouble;
 
-fn take(lane: &mut Lane, sequence: i64, place: Place) {
-    match place {
-        Place::Fresh => drop(lane.fresh.remove(&sequence)),
-        Place::Later(due) => drop(lane.later.remove(&(due, sequence))),
-        Place::UnderWay => lane.under_way = lane.under_way.saturating_sub(1),
-        Place::Held => lane.held = lane.held.saturating_sub(1),
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn entry(account: &str, place: Place) -> Entry {
+        Entry {
+            account: account.into(),
+            place,
+            wish: Wish::None,
+            accepted_at: SystemTime::UNIX_EPOCH,
+            waited: Duration::ZERO,
+            counted_from: (place != Place::Held).then_some(Duration::ZERO),
+            recall: CancellationToken::new(),
+        }
+    }
+
+    fn shut(schedule: &mut Schedule, account: &str) {
+        let fault = crate::catalog::own::UPSTREAM_LOST.fault();
+        let until = Tick(HOUR * 1000);
+        let trouble = Trouble { fault, times: 1, until, since: SystemTime::UNIX_EPOCH };
+        schedule.lane_mut(account).unwrap().trouble = Some(trouble);
+    }
+
+    #[test]
+    fn a_message_is_given_up_without_an_attempt_only_where_the_way_is_shut_and_the_oldest_first() {
+        let mut schedule = Schedule::default();
+        schedule.add(1, entry("open", Place::Fresh), 3);
+        schedule.add(2, Entry { counted_from: Some(HOUR), ..entry("shut", Place::Fresh) }, 3);
+        schedule.add(3, entry("shut", Place::Later(Tick(HOUR))), 3);
+        schedule.add(4, entry("shut", Place::Held), 3);
+        schedule.add(5, entry("gone", Place::Fresh), 0);
+        shut(&mut schedule, "shut");
+        shut(&mut schedule, "gone");
+        let mut expired = |awake| schedule.next_expired(HOUR * 5, awake).map(|(sequence, _)| sequence);
+        assert_eq!(expired(HOUR * 5 - Duration::from_nanos(1)), None);
+        assert_eq!((expired(HOUR * 5), expired(HOUR * 5)), (Some(3), None));
+        assert_eq!((expired(HOUR * 6), expired(HOUR * 900)), (Some(2), None));
+    }
+
+    #[test]
+    fn what_comes_back_with_its_account_is_as_young_as_on_its_first_day() {
+        let mut schedule = Schedule::default();
+        schedule.add(1, entry("ann", Place::Fresh), 0);
+        shut(&mut schedule, "ann");
+        schedule.seat(|_| 3, HOUR * 100);
+        assert_eq!(schedule.next_expired(HOUR * 5, HOUR * 104).map(|one| one.0), None);
+        assert_eq!(schedule.next_expired(HOUR * 5, HOUR * 105).map(|one| one.0), Some(1));
+    }
+
+    /// Whoever looked at every message for each one would be busy for hours.
+    #[test]
+    fn a_queue_of_two_hundred_thousand_is_handed_out_without_a_look_at_all_of_it_each_time() {
+        const MANY: i64 = 200_000;
+        let begun = std::time::Instant::now();
+        let mut schedule = Schedule::default();
+        for sequence in 0..MANY {
+            schedule.add(sequence, entry(["ann", "bob", "carol"][sequence as usize % 3], Place::Fresh), usize::MAX);
+        }
+        let mut handed_out = 0;
+        while let Some((sequence, _)) = schedule.next(Tick(HOUR), HOUR) {
+            assert!(schedule.next_expired(HOUR * 5, HOUR * 2).is_none() && schedule.lanes().count() > 0);
+            if sequence % 2 == 0 {
+                schedule.move_to(sequence, Place::Later(Tick(HOUR * 2)), HOUR);
+            } else {
+                schedule.remove(sequence);
+            }
+            handed_out += 1;
+        }
+        assert_eq!((handed_out, schedule.len() as i64), (MANY, MANY / 2));
+        shut(&mut schedule, "ann");
+        while schedule.next_expired(HOUR * 5, HOUR * 6).is_some() {}
+        assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
     }
 }

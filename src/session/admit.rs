@@ -76,23 +76,30 @@ pub fn serve(gate: Arc<Gate>, doorway: Arc<Doorway>, client: Stream, seat: Seat)
             () = seat.evicted().cancelled() => None,
         };
         if let Some(through) = through {
-            let Through { client, unread, admitted, beyond } = *through;
-            match beyond {
-                Beyond::Relayed(connection) => {
-                    let keywords = connection.keywords.clone();
-                    let relay = Relay::new(&gate, client, unread, admitted, Destination::Upstream, keywords, &entry);
-                    Box::pin(relay.with(connection).run()).await;
-                }
-                Beyond::Spooled(destination, keywords) => {
-                    let relay = Relay::new(&gate, client, unread, admitted, destination, keywords, &entry);
-                    Box::pin(relay.run()).await;
-                }
-                Beyond::Spliced(upstream) => {
-                    Box::pin(proxy::run(&gate, protocol, client, unread, admitted, upstream, &entry)).await;
-                }
-            }
+            carried(&gate, protocol, *through, &entry).await;
         }
         debug!(session = entry.id(), %protocol, %peer, "closed");
+    }
+}
+
+/// The session behind the login, until it ends. Put into its box here: a silent client pays for none of it.
+fn carried<'a>(
+    gate: &'a Gate,
+    protocol: Protocol,
+    through: Through,
+    entry: &'a Entry,
+) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    let Through { client, unread, admitted, beyond } = through;
+    match beyond {
+        Beyond::Relayed(connection) => {
+            let keywords = connection.keywords.clone();
+            let relay = Relay::new(gate, client, unread, admitted, Destination::Upstream, keywords, entry);
+            Box::pin(Box::new(relay.with(connection)).run())
+        }
+        Beyond::Spooled(destination, keywords) => {
+            Box::pin(Box::new(Relay::new(gate, client, unread, admitted, destination, keywords, entry)).run())
+        }
+        Beyond::Spliced(upstream) => Box::pin(proxy::run(gate, protocol, client, unread, admitted, upstream, entry)),
     }
 }
 

@@ -39,6 +39,9 @@ impl Relay<'_> {
         if mail.size > limit {
             return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
         }
+        if let Some(refusal) = recipients::too_large(self.entry.id(), &self.admitted, mail.size) {
+            return Ok(refusal);
+        }
         let repairs = force_envelope(&self.admitted, &mut mail);
         if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
             return Ok(self.not_allowed(&mail.address, "MAIL FROM"));

@@ -10,7 +10,7 @@ use crate::{
     wire::smtp::Mail,
 };
 
-/// Of a body this much is held in memory until it is clear what it is.
+/// Of a body this much is held in memory until it is clear what it is; more only where it goes to disk.
 const HELD_CAP: usize = 256 * 1024;
 
 /// Somebody who logs in as an account has no rules: mail programs know what they do.
@@ -68,6 +68,11 @@ impl HeldBody {
     /// `head`: how long the header block is, its empty line included.
     pub(super) fn new(head: usize) -> Self {
         Self { head, text: Undeclared::default(), seen: head }
+    }
+
+    /// Where it is over without an answer: how long the header block is.
+    pub(super) fn undecided(&self, ended: bool) -> Option<usize> {
+        (!ended && !self.text.is_hopeless()).then_some(self.head)
     }
 
     /// Looks at what came of `message`, which is all of it so far; true once there is no more reason to hold it. Then the

@@ -23,7 +23,8 @@ const POP3_IDLE: Duration = Duration::from_secs(11 * 60);
 
 const TOKEN_END: &[u8] = b"* BYE Session invalidated - AccessTokenExpired";
 
-pub(super) async fn run(
+/// Not an `async fn`: that would keep the room of its arguments twice, for as long as a session lasts.
+pub(super) fn run(
     gate: &Gate,
     protocol: Protocol,
     mut client: Stream,
@@ -31,26 +32,28 @@ pub(super) async fn run(
     admitted: Admitted,
     upstream: SignedOn,
     entry: &Entry,
-) {
+) -> impl Future<Output = ()> + Send {
     entry.set_stage(Stage::Splicing);
-    // The rest of what was signed on is not kept for as long as a session lasts.
+    // Nor is the rest of what was signed on kept so long.
     let SignedOn { stream: mut upstream, unread: unread_upstream, .. } = upstream;
     let unread = Unread { to_client: unread_upstream.freeze(), to_upstream: unread.freeze() };
-    let mut tail = Tail::new();
-    let mut look = |bytes: &[u8]| tail.note(bytes);
-    let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
-    let end =
-        splice(&mut client, &mut upstream, unread, limits(protocol), &gate.closing, &SpliceCount::default(), tap).await;
-    gate.meter.carried(protocol, Direction::ToClient, end.to_client);
-    gate.meter.carried(protocol, Direction::ToUpstream, end.to_upstream);
-    let ended_by_token = tail.says_token_end();
-    if ended_by_token {
-        gate.meter.ended_by_token_expiry();
+    async move {
+        let mut tail = Tail::new();
+        let mut look = |bytes: &[u8]| tail.note(bytes);
+        let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
+        let count = SpliceCount::default();
+        let end = splice(&mut client, &mut upstream, unread, limits(protocol), &gate.closing, &count, tap).await;
+        gate.meter.carried(protocol, Direction::ToClient, end.to_client);
+        gate.meter.carried(protocol, Direction::ToUpstream, end.to_upstream);
+        let ended_by_token = tail.says_token_end();
+        if ended_by_token {
+            gate.meter.ended_by_token_expiry();
+        }
+        info!(
+            session = entry.id(), %protocol, account = admitted.account.address, to_client = end.to_client,
+            to_upstream = end.to_upstream, ended_by_token, "session ended: {}", end.reason
+        );
     }
-    info!(
-        session = entry.id(), %protocol, account = admitted.account.address, to_client = end.to_client,
-        to_upstream = end.to_upstream, ended_by_token, "session ended: {}", end.reason
-    );
 }
 
 const fn limits(protocol: Protocol) -> SpliceLimits {

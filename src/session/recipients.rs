@@ -1,11 +1,11 @@
-//! Whom a client may write to (`recipients`): refused here, before the upstream hears of it.
+//! Whom a client may write to (`recipients`), and how much (`max-bytes`): refused here, before the upstream hears of it.
 
 use tracing::info;
 
 use crate::{
     account::Admitted,
     base::printable,
-    catalog::message::RECIPIENT_NOT_ALLOWED,
+    catalog::message::{MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
     wire::smtp::{Rcpt, Reply},
 };
 
@@ -18,4 +18,15 @@ pub(super) fn refusal(session: u64, admitted: &Admitted, rcpt: &Rcpt) -> Option<
     // The name may hold what SMTP's ASCII does not.
     let text = format!("5.7.1 This client may not write to <{recipient}>: it is not in its recipients [gatepost {id}]");
     Some(Reply::new(550, text))
+}
+
+/// `None`: the rule of the client, if it has one, allows a message of so many octets.
+pub(super) fn too_large(session: u64, admitted: &Admitted, octets: u64) -> Option<Reply> {
+    let client = admitted.client.as_ref()?;
+    let most = client.rules.max_bytes.filter(|most| octets > *most)?;
+    let name = printable(&client.name, 100);
+    info!(session, account = admitted.account.address, client = name, octets, most, "message refused by the rule");
+    let id = MESSAGE_TOO_LARGE.id;
+    let text = format!("5.3.4 Message larger than the {most} octets that this client may send [gatepost {id}]");
+    Some(Reply::new(552, text))
 }

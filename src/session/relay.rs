@@ -105,7 +105,7 @@ impl<'a> Relay<'a> {
         self
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         let Gate { cut_off, .. } = self.gate;
         self.entry.set_stage(Stage::Relaying);
         tokio::select! {
@@ -193,7 +193,10 @@ impl<'a> Relay<'a> {
             Command::Data => return Ok(Box::pin(self.data()).await),
             Command::Ehlo(_) => {
                 self.reset().await?;
-                ehlo(&self.gate.host, &self.keywords).reply(false, false)
+                let mut shown = ehlo(&self.gate.host, &self.keywords);
+                let most = self.admitted.client.as_ref().and_then(|client| client.rules.max_bytes);
+                shown.size = most.map_or(shown.size, |most| most.min(shown.size));
+                shown.reply(false, false)
             }
             Command::Helo(_) => {
                 self.reset().await?;

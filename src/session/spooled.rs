@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{Fault, Protocol},
-    outbound::{self, Lost, Report, Verdict},
+    outbound::{self, Delivery, Lost, Report, Verdict},
     queue::{QueueId, hold},
     spool::{Draft, Spooled},
     wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
@@ -65,7 +65,10 @@ async fn queue(
 async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spooled) -> Reply {
     let account = &relay.admitted.account;
     let deadline = Instant::now() + relay.gate.sign_on;
-    match relay.gate.outbound.post(account, envelope, message, relay.admitted.client_name(), deadline).await {
+    let client = relay.admitted.client_name();
+    // The client waits and keeps the message: there are no books to keep of it.
+    let delivery = Delivery { account, envelope, done: &[], message, client, deadline, outset: &() };
+    match relay.gate.outbound.post(&delivery).await {
         Ok(report) => one_answer(report),
         Err(fault) => refused(relay, &fault),
     }

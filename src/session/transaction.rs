@@ -11,10 +11,11 @@ use tokio::time::timeout;
 use super::{
     attend::{Left, attended},
     mending::{HeldBody, is_forced, mended},
+    recipients,
     record::record,
     relay::{Next, Relay, lost_reply, softened},
     rights::Denied,
-    sink::{Sink, not_spooled},
+    sink::{Sink, Writing, not_spooled},
     spooled,
 };
 use crate::{
@@ -198,7 +199,9 @@ impl Passage {
         loop {
             let before = self.out.len();
             let ended = self.take_in(relay).await?;
-            if let Some(reply) = self.objection() {
+            if self.refusal().is_none()
+                && let Some(reply) = self.objection(relay)
+            {
                 self.refuse(reply);
             }
             self.forward(before, ended, relay).await?;
@@ -247,7 +250,7 @@ impl Passage {
         passed.ended
     }
 
-    fn objection(&self) -> Option<Reply> {
+    fn objection(&self, relay: &Relay<'_>) -> Option<Reply> {
         if let Some(flaw) = self.body.flaw() {
             let (what, id) = match flaw {
                 Flaw::BareCr => ("bare CR", BARE_CR.id),
@@ -258,6 +261,9 @@ impl Passage {
         }
         if self.octets > SIZE_LIMIT {
             return Some(Reply::new(552, format!("5.3.4 Message larger than {SIZE_LIMIT} octets")));
+        }
+        if let Some(refusal) = recipients::too_large(relay.entry.id(), &relay.admitted, self.octets) {
+            return Some(refusal);
         }
         let held = matches!(self.way, Way::Held);
         (held && self.out.len() > HEADER_CAP && header_end(&self.out, 0).is_none())
@@ -292,7 +298,7 @@ impl Passage {
             match self.reads_badly(head, relay) {
                 Some(reply) => self.refuse(reply),
                 None if awaits_body => self.way = Way::Awaited(HeldBody::new(head)),
-                None => self.open(ended, relay).await?,
+                None => self.open(ended, None, relay).await?,
             }
         }
         if let Way::Awaited(held) = &mut self.way {
@@ -301,7 +307,8 @@ impl Passage {
                 return Ok(());
             }
             self.octets += (self.out.len() - before) as u64;
-            self.open(ended, relay).await?;
+            let undecided = held.undecided(ended);
+            self.open(ended, undecided, relay).await?;
         }
         if let Way::Open = self.way
             && let Some(refusal) = self.write().await
@@ -363,15 +370,16 @@ impl Passage {
             .then(|| Reply::new(550, "5.6.7 The mail server does not take headers outside ASCII"))
     }
 
-    /// Says DATA upstream. A message that is here to its end goes its way whether its sender waits or not.
-    async fn open(&mut self, ended: bool, relay: &mut Relay<'_>) -> Result<(), Left> {
+    /// Says DATA upstream. A message that is here to its end goes its way whether its sender waits or not. `undeclared`: see
+    /// [`Writing::begin`].
+    async fn open(&mut self, ended: bool, undeclared: Option<usize>, relay: &mut Relay<'_>) -> Result<(), Left> {
         let answer = match &mut self.sink {
             Some(Sink::Upstream(connection)) if ended => connection.data().await,
             Some(Sink::Upstream(connection)) => {
                 attended(&mut relay.client, &mut relay.input, connection.data()).await?
             }
             Some(Sink::Spool(draft)) => {
-                match relay.gate.spool.draft().await {
+                match Writing::begin(&relay.gate.spool, undeclared).await {
                     Ok(begun) => {
                         *draft = Some(begun);
                         self.way = Way::Open;
@@ -398,9 +406,16 @@ impl Passage {
                 connection.finish().await
             }
             (_, Some(Sink::Spool(draft))) => {
-                let Some(draft) = draft.take() else { return lost_reply(&Lost::Closed) };
+                let Some(writing) = draft.take() else { return lost_reply(&Lost::Closed) };
                 self.is_ending = true;
-                let (reply, queue_id) = spooled::hand_over(relay, &envelope.mail, &envelope.recipients, draft).await;
+                let (draft, is_eight_bit) = match writing.end(&mut self.repairs).await {
+                    Ok(written) => written,
+                    Err(fault) => return not_spooled(&fault),
+                };
+                self.octets = draft.octets();
+                // What nobody announced, or a repair says of it now, is announced upstream (RFC 6152 2); so is its size.
+                let mail = Mail { eight_bit: envelope.mail.eight_bit || is_eight_bit, ..envelope.mail.clone() };
+                let (reply, queue_id) = spooled::hand_over(relay, &mail, &envelope.recipients, draft).await;
                 self.queue_id = queue_id;
                 return reply;
             }

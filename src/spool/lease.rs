@@ -36,6 +36,10 @@ impl Lease {
         self.room.path(&self.name)
     }
 
+    pub const fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
     pub fn directory(&self) -> &Path {
         &self.room.directory
     }

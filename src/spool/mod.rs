@@ -15,7 +15,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -23,7 +23,7 @@ use std::{
 use aws_lc_rs::rand;
 use tokio::{
     fs::File,
-    io::{AsyncWriteExt, BufWriter},
+    io::{AsyncReadExt, AsyncWriteExt, BufWriter},
     task::spawn_blocking,
 };
 
@@ -51,6 +51,8 @@ pub(super) struct Room {
     /// Octets of all files, those being written too.
     held: AtomicU64,
     limit: AtomicU64,
+    /// Names of the files that were begun since it was opened, until it is swept.
+    begun: Mutex<Option<HashSet<String>>>,
 }
 
 /// What [`Spool::sweep`] found.
@@ -69,7 +71,8 @@ impl Spool {
         let made = private_file::make_dir(directory).and_then(|()| private_file::narrow(directory));
         made.map_err(|cause| SpoolFault::new(directory, cause))?;
         let directory = directory.to_owned();
-        Ok(Self(Arc::new(Room { directory, held: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) })))
+        let begun = Mutex::new(Some(HashSet::new()));
+        Ok(Self(Arc::new(Room { directory, held: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX), begun })))
     }
 
     /// The directory that belongs to a database, beside it and by its name: two stores never sweep each other's files.
@@ -92,7 +95,7 @@ impl Spool {
     }
 
     /// Removes what a process left behind that ended without a word, and counts what stays. `named`: whose rows are
-    /// in the store. To be called before the first draft, and by the only process that writes here.
+    /// in the store. To be called once, by the only process that writes here; what that one begins meanwhile stays.
     pub async fn sweep(&self, mut named: HashSet<String>) -> Result<Swept, SpoolFault> {
         let room = self.0.clone();
         self.work(move || {
@@ -105,14 +108,19 @@ impl Spool {
                 else {
                     continue;
                 };
-                if named.remove(name) {
+                let is_named = named.remove(name);
+                if room.is_begun(name) {
+                    continue;
+                }
+                if is_named {
                     octets += entry.metadata()?.len();
                 } else {
                     fs::remove_file(entry.path())?;
                     orphans += 1;
                 }
             }
-            room.held.store(octets, Ordering::Relaxed);
+            room.held.fetch_add(octets, Ordering::Relaxed);
+            *room.begun() = None;
             let mut missing: Vec<String> = named.into_iter().collect();
             missing.sort();
             Ok(Swept { orphans, missing })
@@ -136,6 +144,9 @@ impl Spool {
             .work(move || {
                 let name = random_word().ok_or_else(|| io::Error::other("the system gives no random bytes"))?;
                 let path = room.path(&name);
+                if let Some(begun) = &mut *room.begun() {
+                    begun.insert(name.clone());
+                }
                 let file = private_file::create_new(&path)?;
                 Ok((file, Lease::new(room, name, 0)))
             })
@@ -172,6 +183,14 @@ impl Room {
         self.directory.join(format!("{name}{ENDING}"))
     }
 
+    fn begun(&self) -> MutexGuard<'_, Option<HashSet<String>>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_begun(&self, name: &str) -> bool {
+        self.begun().as_ref().is_some_and(|begun| begun.contains(name))
+    }
+
     /// `reserve`: so much beyond the limit. `false`: so much more is not allowed.
     fn take(&self, octets: u64, reserve: u64) -> bool {
         let limit = self.limit.load(Ordering::Relaxed).saturating_add(reserve);
@@ -204,6 +223,33 @@ impl Draft {
 
     pub const fn octets(&self) -> u64 {
         self.lease.octets()
+    }
+
+    /// The same with what `rewrite` makes of its first `octets` in their place. Nothing can be put into the middle of a
+    /// file, so it is another one, and for a moment both are there. Not cancel safe: both are gone then.
+    pub async fn with_head(
+        mut self,
+        octets: usize,
+        rewrite: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Result<Self, SpoolFault> {
+        self.file.flush().await.map_err(|cause| self.lease.fault(cause))?;
+        let mut new = Spool(self.lease.room().clone()).draft_beyond(self.reserve).await?;
+        let read = async {
+            let mut old = File::open(self.lease.path()).await?;
+            let mut head = vec![0; octets];
+            old.read_exact(&mut head).await?;
+            io::Result::Ok((old, head))
+        };
+        let (mut old, head) = read.await.map_err(|cause| self.lease.fault(cause))?;
+        new.write(&rewrite(&head)).await?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = old.read(&mut piece).await.map_err(|cause| self.lease.fault(cause))?;
+            match piece.get(..length).filter(|bytes| !bytes.is_empty()) {
+                Some(bytes) => new.write(bytes).await?,
+                None => return Ok(new),
+            }
+        }
     }
 
     /// Whole, and on disk, the entry in the directory too.

@@ -80,11 +80,16 @@ async fn a_start_removes_files_without_a_row_and_names_rows_without_a_file() {
     for foreign in ["README", "notes.msg", "a.b.msg"] {
         fs::write(spool.directory().join(foreign), "not ours").unwrap();
     }
-    let named = HashSet::from([kept[0].clone(), "bbbbbbbbbbbb".to_owned()]);
+    let spool = Spool::open(spool.directory()).unwrap();
+    // What the new process begins before it has swept is nobody's orphan, whether its row is there by then or not.
+    let mut open = spool.draft().await.unwrap();
+    open.write(b"three").await.unwrap();
+    let taken = spooled(&spool, b"four\r\n").await;
+    let named = HashSet::from([kept[0].clone(), "bbbbbbbbbbbb".to_owned(), taken.name().to_owned()]);
     let swept = spool.sweep(named).await.unwrap();
     assert_eq!(swept, Swept { orphans: 1, missing: vec!["bbbbbbbbbbbb".to_owned()] });
-    assert_eq!(files(&spool).len(), 4, "files of somebody else stay");
-    assert_eq!(spool.octets(), 5);
+    assert_eq!(files(&spool).len(), 6, "files of somebody else stay");
+    assert_eq!(spool.octets(), 5 + 5 + 6);
     assert!(spool.kept(&kept[1]).await.unwrap_err().is_missing());
     assert!(spool.kept("../../etc/pw").await.unwrap_err().is_missing());
 }
@@ -131,4 +136,27 @@ async fn names_are_told_apart_and_cannot_lead_elsewhere() {
     for wrong in ["", "a", "../../../etc", "bbbbbbbbbbbb.msg", "bbbbbbbbbbb/"] {
         assert!(!is_name(wrong), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn a_draft_gets_another_beginning_and_keeps_every_octet_behind_it() {
+    let (_dir, spool) = spool();
+    let body: Vec<u8> = (0..300_000u32).map(|n| n.to_le_bytes()[n as usize % 4]).collect();
+    let mut draft = spool.draft().await.unwrap();
+    draft.write(b"old head").await.unwrap();
+    draft.write(&body).await.unwrap();
+    let draft = draft.with_head(8, |head| [head, b", longer"].concat()).await.unwrap();
+    let done = draft.finish().await.unwrap();
+    let mut read = Vec::new();
+    done.read().await.unwrap().read_to_end(&mut read).await.unwrap();
+    assert!(read == [b"old head, longer", &body[..]].concat());
+    assert_eq!(done.octets(), read.len() as u64);
+    while files(&spool).len() > 1 || spool.octets() != done.octets() {
+        tokio::task::yield_now().await;
+    }
+    let mut short = spool.draft().await.unwrap();
+    short.write(b"x").await.unwrap();
+    assert!(short.with_head(2, <[u8]>::to_vec).await.is_err(), "there is no such beginning");
+    drop(done);
+    until_empty(&spool).await;
 }

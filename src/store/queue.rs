@@ -108,6 +108,8 @@ pub struct Outline {
 /// How an attempt ended.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
+    /// This one included.
+    pub attempts: u32,
     pub recipients: Vec<EndedRecipient>,
     /// In all so far.
     pub waited: Duration,
@@ -150,8 +152,10 @@ pub struct QueueFilter {
     pub sender: Option<String>,
     pub recipient: Option<String>,
     pub client: Option<String>,
-    /// Held, or not.
+    /// Held, or not; mail of an account in `gone` is.
     pub is_held: Option<bool>,
+    /// Accounts that are not in the configuration.
+    pub gone: Vec<String>,
     pub is_under_way: Option<bool>,
     /// Those behind this number of acceptance.
     pub after: Option<i64>,
@@ -230,13 +234,14 @@ impl Store {
             address!("r.line"),
             "), lower(?3))))
                AND (?4 IS NULL OR instr(lower(client), lower(?4)))
-               AND (?5 IS NULL OR (hold NOTNULL) = ?5)
+               AND (?5 IS NULL OR (hold NOTNULL OR account IN (SELECT value FROM json_each(?9))) = ?5)
                AND (?6 IS NULL OR is_under_way = ?6)
                AND (?7 IS NULL OR sequence > ?7)
              ORDER BY sequence LIMIT ?8",
         ));
         let rows = rows.bind(&filter.account).bind(&filter.sender).bind(&filter.recipient).bind(&filter.client);
         let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(filter.after).bind(i64::from(filter.most));
+        let rows = rows.bind(serde_json::Value::from(filter.gone.clone()).to_string());
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -245,7 +250,13 @@ impl Store {
         Ok(found)
     }
 
-    /// A delivery begins. It proves too that the store takes what will come of it; `false`: the message is gone.
+    /// Whose mail there is.
+    pub async fn queued_accounts(&self) -> Result<Vec<String>, StoreError> {
+        let accounts = sqlx::query_scalar("SELECT DISTINCT account FROM queued ORDER BY account");
+        accounts.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))
+    }
+
+    /// A delivery begins, and from here on nobody knows whether the message was sent before its end. It proves too that the store takes what will come of it; `false`: the message is gone.
     pub async fn begin_attempt(&self, sequence: i64) -> Result<bool, StoreError> {
         let begin = sqlx::query("UPDATE queued SET attempts = attempts + 1, is_under_way = 1 WHERE sequence = ?");
         Ok(self.write(begin.bind(sequence)).await? == 1)
@@ -364,10 +375,12 @@ async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::
         let put = put.bind(sequence).bind(number(one.position as u64)).bind(one.state.as_str());
         put.bind(&one.reply).bind(one.is_doubtful).execute(&mut **step).await?;
     }
-    let put =
-        sqlx::query("UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4 WHERE sequence = ?1");
+    let put = sqlx::query(
+        "UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4, attempts = max(attempts, ?5)
+         WHERE sequence = ?1",
+    );
     let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
-    put.bind(number(ended.pause.as_secs())).execute(&mut **step).await.map(drop)
+    put.bind(number(ended.pause.as_secs())).bind(ended.attempts).execute(&mut **step).await.map(drop)
 }
 
 async fn age(step: &mut Step, ages: &[(i64, Duration)]) -> Result<(), sqlx::Error> {

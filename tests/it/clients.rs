@@ -1,5 +1,5 @@
 //! Clients by rule: several of them on one mailbox, each by its own address, login or both, behind a load balancer too;
-//! and whom each may write to.
+//! whom each may write to, and how much.
 
 use gatepost::base::Protocol;
 
@@ -134,4 +134,26 @@ async fn the_limit_is_of_one_client_and_not_of_the_mailbox() {
     let mut smtp = world.smtp_as_ann().await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     smtp.exchange("RCPT TO:<eve@elsewhere.example>", "250 ").await;
+}
+
+#[tokio::test]
+async fn a_client_sends_no_more_octets_than_its_rule_allows_whether_it_says_so_ahead_or_not() {
+    let more = client("small", &format!("max-bytes = 2000\n{}", login("small"))) + &client("free", &login("free"));
+    let world = World::with(Plan { more, ..Plan::default() }).await;
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain("small", "small")), "235 ").await;
+    smtp.say("EHLO device").await;
+    assert!(smtp.expect_last("250 ").await.iter().any(|line| line.ends_with("SIZE 2000")), "it is told how much");
+    let said = smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=2001"), "552 5.3.4 ").await;
+    assert!(said.ends_with("[gatepost message-too-large]"), "{said}");
+    let said = smtp.message(&"x".repeat(1990)).await;
+    assert!(said.starts_with("552 5.3.4 ") && said.ends_with("[gatepost message-too-large]"), "{said}");
+    assert!(world.sandbox.submissions().is_empty(), "nothing half is sent");
+    assert!(smtp.message("short").await.starts_with("250 "), "the session goes on");
+    world.only_message();
+    let refused = ["message refused by the rule", "client=\"small\"", "most=2000"];
+    assert_eq!(journal().lines(&refused).len(), 2, "once for each");
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain("free", "free")), "235 ").await;
+    assert!(smtp.message(&"x".repeat(1990)).await.starts_with("250 "), "another one's rule is another's");
 }

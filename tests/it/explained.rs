@@ -161,7 +161,7 @@ const PAGES: [Around; 2] = [
         known_by: "How it is recognised",
         source: "Source",
         stand_ins: "Words in capitals stand for your own: `gatepost explain {id} --account ADDRESS` fills them in.",
-        back: "[Every fault](README.md)",
+        back: "[Every fault](index.md)",
         list: ("docs/when-it-fails.md", "Every id"),
     },
     Around {
@@ -189,8 +189,8 @@ const PAGES: [Around; 2] = [
         source: "出典",
         stand_ins: "大文字の語は、実際の値に置き換えてください。`gatepost explain {id} --account ADDRESS` を実行すると、\
                     値の入ったコマンドが表示されます。",
-        back: "[すべてのエラー](README.md)",
-        list: ("docs/when-it-fails.ja.md", "すべての ID"),
+        back: "[すべてのエラー](index.md)",
+        list: ("docs/ja/when-it-fails.md", "すべての ID"),
     },
 ];
 
@@ -205,10 +205,11 @@ impl Around {
             marks => format!("## {}\n\n{marks}\n", self.known_by),
         };
         format!(
-            "<!-- Made of src/catalog/faults: edit that, then GATEPOST_BLESS=1 cargo test --test it explained -->\n\
-             # `{}`\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}\n\n{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
-             {told} [gatepost {}]\n\n{known_by}{}: {}\n\n{}\n",
+            "# `{}`\n\n{}\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}\n\n{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
+             {told} [gatepost {}]\n\n{known_by}{}: {}\n\n{}\n\n<!-- Made of src/catalog/faults: edit that, then \
+             GATEPOST_BLESS=1 cargo test --test it explained -->\n",
             entry.id,
+            self.sister(entry.id),
             self.cause,
             self.next,
             self.turn,
@@ -221,6 +222,14 @@ impl Around {
             link(entry.source),
             self.back,
         )
+    }
+
+    /// The way to the same page in the other language.
+    fn sister(&self, page: &str) -> String {
+        match self.lang {
+            Lang::En => format!("[日本語](../ja/faults/{page}.md)"),
+            Lang::Ja => format!("[English](../../faults/{page}.md)"),
+        }
     }
 
     /// By layer, each id with what happened. `to`: the folder of the pages, as seen from the list.
@@ -269,15 +278,21 @@ fn blessed(path: &str, should: &str) {
 #[test]
 fn every_fault_has_a_page_in_both_languages_and_no_page_is_of_none() {
     for around in &PAGES {
-        let index = format!("# {}\n\n{}\n\n{}", around.index, around.index_text, around.listed("##", ""));
-        blessed(&format!("{}/README.md", around.folder), &format!("{}\n", index.trim_end()));
+        let index = format!(
+            "# {}\n\n{}\n\n{}\n\n{}",
+            around.index,
+            around.sister("index"),
+            around.index_text,
+            around.listed("##", "")
+        );
+        blessed(&format!("{}/index.md", around.folder), &format!("{}\n", index.trim_end()));
         for entry in catalog::all() {
             blessed(&format!("{}/{}.md", around.folder, entry.id), &around.page(entry));
         }
         for page in fs::read_dir(root().join(around.folder)).unwrap() {
             let name = page.unwrap().file_name().to_string_lossy().into_owned();
             let id = name.strip_suffix(".md").unwrap();
-            assert!(id == "README" || catalog::find(id).is_some(), "{name} is of no fault: delete it");
+            assert!(id == "index" || catalog::find(id).is_some(), "{name} is of no fault: delete it");
         }
     }
 }

@@ -72,7 +72,16 @@ fn answer(mut stream: TcpStream) -> (String, String) {
     lines.read_exact(&mut form).unwrap();
     let path = first.split(' ').nth(1).unwrap().to_owned();
     let form = String::from_utf8(form).unwrap();
+    // Nobody consented to Graph before the second code.
+    let lacks_graph = form.contains("graph.microsoft.com") && form.contains("refresh-token-1");
+    let status = if lacks_graph { "400 Bad Request" } else { "200 OK" };
     let body = match path.as_str() {
+        "/token" if lacks_graph => {
+            r#"{"error":"invalid_grant","error_codes":[65001],"error_description":"AADSTS65001: no consent"}"#
+        }
+        "/device" if form.contains("graph.microsoft.com") => {
+            r#"{"device_code":"g","user_code":"EFGH-5678","verification_uri":"https://example.com/go","expires_in":900,"interval":1}"#
+        }
         // Its ID token names bob.
         "/token" if form.contains("bobs-code") => {
             r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJib2JAYi5jIn0.s"}"#
@@ -82,7 +91,7 @@ fn answer(mut stream: TcpStream) -> (String, String) {
         }
         _ => r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600}"#,
     };
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     let _ = stream.write_all(format!("{head}{body}").as_bytes());
     (path, form)
 }
@@ -243,6 +252,26 @@ fn a_device_sign_in_prints_address_and_code_and_a_picture_where_wanted() {
     assert_eq!(provider.forms("/device").len(), 1);
     let (_, text, _) = run(&["login", "ann@b.c"], &config);
     assert!(!text.contains('█'), "no picture where nobody looks");
+}
+
+#[test]
+fn a_device_sign_in_of_an_account_that_sends_through_graph_asks_for_both_by_a_code_for_each() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let graph = "graph-url = \"https://graph.example/v1.0\"\n";
+    let sends = |outbound: &str| account("ann@b.c", &format!("password = \"{HASH}\"\noutbound = \"{outbound}\""));
+    let config = provider.config(folder.path(), "device-code", &format!("{graph}{}", sends("graph")));
+    let (code, text, errors) = run(&["login", "ann@b.c"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("ABCD-1234") && text.contains("EFGH-5678"), "{text}");
+    assert!(errors.contains("Microsoft Graph") && text.contains("ann@b.c is signed in"), "{errors}{text}");
+    let asked = provider.forms("/device");
+    assert!(
+        !asked[0].contains("graph.microsoft.com") && asked[1].contains("graph.microsoft.com%2FMail.Send"),
+        "{asked:?}"
+    );
+    let config = provider.config(folder.path(), "device-code", &format!("{graph}{}", sends("smtp")));
+    let (_, text, _) = run(&["login", "ann@b.c"], &config);
+    assert!(text.contains("ABCD-1234") && !text.contains("EFGH-5678"), "nobody sends through it: {text}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod explained;
 mod first_message;
 mod governor;
 mod graph;
+mod guides;
 mod hostile;
 mod imap;
 mod import;

@@ -25,6 +25,9 @@ use crate::{
     world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, World, account, in_each_protocol, journal},
 };
 
+/// For what comes at once, on a machine that does many other things.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// A service that answers in turn, then always 200; it remembers what it was sent.
 struct Hook {
     address: SocketAddr,
@@ -63,7 +66,7 @@ impl Hook {
     }
 
     async fn until(&self, requests: usize) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while self.got().len() < requests {
             assert!(Instant::now() < deadline, "{:?}", self.got());
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -101,7 +104,8 @@ async fn a_sign_in_that_is_needed_is_told_at_once_and_once_however_many_sessions
         })
         .await;
     }
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    // Fifteen logins that waited for somebody would take minutes each.
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     hook.until(3).await;
     let event = hook.got().remove(2);
     assert_eq!(words(&event), ["sign-in-needed", "sign-in-revoked", "critical"]);
@@ -207,7 +211,7 @@ async fn a_program_gets_the_event_and_nothing_of_our_environment() {
     daemon.env("GATEPOST_SECRET", "s3cret").env("CREDENTIALS_DIRECTORY", "/run/credentials/x");
     daemon.stderr(std::process::Stdio::null()).kill_on_drop(true);
     let mut daemon = daemon.spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     let done = dir.path().join("tell-me.done");
     while !std::fs::read_to_string(&done).is_ok_and(|said| said == "an argument\n") {
         assert!(Instant::now() < deadline, "it never ran");

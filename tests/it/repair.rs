@@ -160,6 +160,27 @@ async fn undeclared_text_is_declared_where_all_of_it_is_utf8_and_only_there() {
 }
 
 #[tokio::test]
+async fn a_long_text_is_looked_at_to_its_end_where_it_goes_to_disk_first_and_announced_as_what_it_is() {
+    let (world, mut smtp) = printer("long text", "delivery = \"queue\"").await;
+    let declared =
+        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n";
+    let plain = "..dots, and ASCII alone for a long time\r\n".repeat(20_000);
+    for (n, end) in ["B\u{fc}ro\r\n", "plain\r\n"].into_iter().enumerate() {
+        let text = format!("{plain}{end}");
+        assert!(sent(&mut smtp, ANN, &format!("{SOUND}\r\n{text}")).await.starts_with("250 2.0.0 Queued"));
+        world.until("it arrived", |world| world.sandbox.submissions().len() == n + 1).await;
+        let head = if end.is_ascii() { SOUND.to_owned() } else { format!("{SOUND}{declared}") };
+        assert!(arrived(&world) == format!("{head}\r\n{}", text.replace("..", ".")), "{end}");
+    }
+    assert_eq!(told("long text", &["repaired=\"charset\""]), 1);
+    let said = world.said_upstream("smtp");
+    let announced: Vec<&str> = said.lines().filter(|line| line.starts_with("MAIL ")).collect();
+    let size = |text: &str| format!(" SIZE={}", SOUND.len() + 2 + plain.len() + text.len());
+    assert!(announced[0].ends_with(" BODY=8BITMIME"), "{announced:?}");
+    assert!(announced[1].ends_with(&size("plain\r\n")), "{announced:?}");
+}
+
+#[tokio::test]
 async fn a_message_that_comes_byte_by_byte_is_repaired_like_any_other() {
     let (world, mut smtp) = printer("slow", "").await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;

@@ -2,8 +2,9 @@
 
 It exists because their habits are known well enough to be spoken line by line. A dialogue is a file in `dialogues`, named by
 program and protocol: `C:` is said, `S:` is a pattern that a line of the answer begins with (lines before it are read over), `D:`
-delivers a message with that subject behind the daemon's back, `M:` sends one as the body or literal that was announced. It refuses
-an answer that ends the command otherwise than the dialogue says.
+delivers a message with that subject behind the daemon's back, `M:` sends one as the body or literal that was announced. Those of
+SMTP are spoken a second time by a login whose mail is queued. It refuses an answer that ends the command otherwise than the
+dialogue says.
 """
 
 import base64
@@ -27,12 +28,12 @@ def base64_of(text):
 class DialogueTest(RealTest):
     beside_others = True
 
-    def __init__(self, file, backend):
+    def __init__(self, file, backend, queued=False):
         super().__init__("goes_as_written")
-        self.file, self.backend = file, backend
+        self.file, self.backend, self.queued = file, backend, queued
 
     def id(self):
-        return f"dialogues.{self.file.name}.{self.backend}"
+        return f"dialogues.{self.file.name}.{self.backend}" + (".queued" if self.queued else "")
 
     def setUp(self):
         """Each has a mailbox of its own instead."""
@@ -56,14 +57,15 @@ class DialogueTest(RealTest):
         return messages.ordinary(self.user, self.user, subject, "Text\r\n.\r\n..\r\n")
 
     def speak(self, protocol):
-        plain, tag = base64_of(f"\0{self.user}\0{self.password}"), None
+        login = f"queued-{self.user.partition('@')[0]}" if self.queued else self.user
+        plain, tag = base64_of(f"\0{login}\0{self.password}"), None
         lines = self.file.read_text().splitlines()
         for number, line in enumerate(lines):
             kind, _, text = line.partition(" ")
             if kind == "C:":
                 following = next((later[3:] for later in lines[number + 1 :] if later.startswith("M:")), "")
                 for name, value in {
-                    "user": self.user, "password": self.password, "user64": base64_of(self.user), "plain": plain,
+                    "user": self.user, "password": self.password, "user64": base64_of(login), "plain": plain,
                     "password64": base64_of(self.password), "size": len(self.message(following)),
                 }.items():
                     text = text.replace(f"{{{name}}}", str(value))
@@ -99,7 +101,9 @@ class DialogueTest(RealTest):
         return line
 
     def look(self):
-        """What the dialogue sent and deleted is so."""
+        """What the dialogue sent and deleted is so; what was to be queued was."""
+        if self.queued:
+            self.assertTrue(any("Queued as" in line for line in self.said), self.said)
         stored = lambda mailbox: self.mailboxes.stored(self.user, mailbox)  # noqa: E731
         text = self.file.read_text()
         for marker in re.findall(r"^M: (\S+)", text, re.MULTILINE):
@@ -110,4 +114,5 @@ class DialogueTest(RealTest):
 
 
 def load_tests(loader, standard_tests, pattern):
-    return unittest.TestSuite(DialogueTest(file, backend) for backend in ("dovecot", "sandbox") for file in FILES)
+    tests = [DialogueTest(file, backend) for backend in ("dovecot", "sandbox") for file in FILES]
+    return unittest.TestSuite([*tests, *(DialogueTest(file, "dovecot", queued=True) for file in FILES if file.suffix == ".smtp")])

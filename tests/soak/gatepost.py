@@ -70,7 +70,7 @@ password = "{hash}"
 {keys}
 """
 
-NO_LIMITS = "limits = { connections = 10000, messages-per-minute = 1000000 }"
+NO_LIMITS = "limits = { connections = 10000, messages-per-minute = 1000000, recipients-per-day = 10000000 }"
 
 
 @dataclass(frozen=True)

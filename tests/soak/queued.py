@@ -15,7 +15,7 @@ from client import Refused, login
 from figures import at_most, holds
 from kills import Restarts
 
-KEYS = 'delivery = "queue"\nlimits = { connections = 3, messages-per-minute = 1000000 }'
+KEYS = 'delivery = "queue"\nlimits = { connections = 3, messages-per-minute = 1000000, recipients-per-day = 10000000 }'
 TAKEN = "250 2.0.0 Queued as "
 
 

@@ -27,10 +27,16 @@ pub use token::{ASKED, EXPIRED, TOKEN};
 
 type Connection = BufReader<TlsStream<TcpStream>>;
 
-pub async fn run(folder: &Path, imap: SocketAddr, smtp: SocketAddr, http: SocketAddr) {
+/// `hasty`: SMTP that hangs up behind each message.
+pub async fn run(folder: &Path, imap: SocketAddr, smtp: SocketAddr, hasty: SocketAddr, http: SocketAddr) {
     end_with_parent();
     let tls = acceptor(folder);
-    tokio::join!(serve(imap, tls.clone(), imap::converse), serve(smtp, tls, smtp::converse), token::serve(http),);
+    tokio::join!(
+        serve(imap, tls.clone(), imap::converse),
+        serve(smtp, tls.clone(), |io| smtp::converse(io, false)),
+        serve(hasty, tls, |io| smtp::converse(io, true)),
+        token::serve(http),
+    );
 }
 
 fn acceptor(folder: &Path) -> TlsAcceptor {

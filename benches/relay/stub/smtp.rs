@@ -9,7 +9,8 @@ use super::Connection;
 const EHLO: &str = "250-stub\r\n250-SIZE 157286400\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n\
                     250-8BITMIME\r\n250 AUTH PLAIN XOAUTH2\r\n";
 
-pub async fn converse(mut io: Connection) -> io::Result<()> {
+/// `hangs_up`: behind each message.
+pub async fn converse(mut io: Connection, hangs_up: bool) -> io::Result<()> {
     say(&mut io, "220 stub ESMTP\r\n").await?;
     let mut line = String::new();
     loop {
@@ -32,6 +33,9 @@ pub async fn converse(mut io: Connection) -> io::Result<()> {
                 say(&mut io, "354 Go on\r\n").await?;
                 message(&mut io).await?;
                 say(&mut io, "250 2.0.0 Taken\r\n").await?;
+                if hangs_up {
+                    return io.shutdown().await;
+                }
             }
             "QUIT" => {
                 say(&mut io, "221 2.0.0 Goodbye\r\n").await?;

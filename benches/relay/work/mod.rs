@@ -10,6 +10,7 @@ mod sessions;
 mod smtp;
 mod start;
 mod trips;
+mod warm;
 
 use std::pin::Pin;
 
@@ -19,7 +20,7 @@ pub use refresh::Ageing;
 
 pub type Work = for<'a> fn(&'a Bench<'_>) -> Pin<Box<dyn Future<Output = Vec<Row>> + 'a>>;
 
-const WORKS: [(&str, Work); 10] = [
+const WORKS: [(&str, Work); 11] = [
     ("bulk", |bench| Box::pin(bulk::run(bench))),
     ("login", |bench| Box::pin(login::run(bench))),
     ("trips", |bench| Box::pin(trips::run(bench))),
@@ -27,6 +28,7 @@ const WORKS: [(&str, Work); 10] = [
     ("sessions", |bench| Box::pin(sessions::run(bench))),
     ("burst", |bench| Box::pin(burst::run(bench))),
     ("smtp", |bench| Box::pin(smtp::run(bench))),
+    ("warm", |bench| Box::pin(warm::run(bench))),
     ("growth", |bench| Box::pin(growth::run(bench))),
     ("refresh", |bench| Box::pin(refresh::run(bench))),
     ("start", |bench| Box::pin(start::run(bench))),

@@ -27,9 +27,12 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
     };
     let QueueListArgs { account, sender, recipient, client, limit, .. } = args.clone();
     let most = limit.saturating_add(1);
-    let filter = QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most };
     block_on(async {
-        let found = open(config).await?.search_queue(&filter).await?;
+        let store = open(config).await?;
+        let mut gone = store.queued_accounts().await?;
+        gone.retain(|account| account_of(account, &config.accounts, &config.domains).is_none());
+        let filter = QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after: None, most };
+        let found = store.search_queue(&filter).await?;
         let shown = usize::try_from(limit).unwrap_or(usize::MAX);
         let is_cut = found.len() > shown;
         Ok(json!(QueueView { messages: found.iter().take(shown).map(|one| seen(config, one)).collect(), is_cut }))

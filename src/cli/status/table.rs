@@ -20,6 +20,7 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("lost if unused until", "/sign-in/idle-until"),
     ("ended by policy at", "/sign-in/policy-ends-at"),
     ("trouble", "/sign-in/fault/text"),
+    ("trouble with Graph", "/sign-in/graph-fault/text"),
 ];
 
 /// What is told of a fault; what to do stands below.

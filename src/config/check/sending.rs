@@ -59,12 +59,17 @@ impl Checker<'_> {
                 "name some, or remove the line",
             );
         }
+        let size = key.field("max-bytes");
+        if raw.max_bytes == Some(0) {
+            self.error(&size, format!("`{size}` is 0: nothing could be sent"), "write octets, or remove the line");
+        }
         Rules {
             sender: match raw.sender {
                 None | Some(raw::Sender::Keep) => Sender::Keep,
                 Some(raw::Sender::Force) => Sender::Force,
             },
             recipients: raw.recipients.clone(),
+            max_bytes: raw.max_bytes,
             repair: raw.repair.unwrap_or(raw.login.is_none()),
             delivery: raw.delivery.map(delivery),
             capture: raw.capture.unwrap_or(false),

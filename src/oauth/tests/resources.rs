@@ -82,7 +82,8 @@ async fn an_app_without_consent_for_graph_goes_on_with_mail_and_says_what_to_gra
         let fault = house.keepers.bearer_for(&house.sign_in, Resource::Graph).await.unwrap_err();
         assert!(fault.text.contains("Mail.Send") && fault.text.contains("gatepost login"), "{}", fault.text);
         assert_eq!(ask(&house, Resource::Mail).await.unwrap(), "a0");
-        assert_eq!(house.keepers.states()[0].phase, Phase::Ready);
+        let state = house.keepers.states().remove(0);
+        assert_eq!((state.phase, state.graph_fault.unwrap().id), (Phase::Ready, "graph-consent-missing"));
         assert_eq!(house.endpoint.count(), 1, "a refusal is answered from memory");
     }
 }
@@ -94,6 +95,7 @@ async fn a_new_sign_in_ends_the_fault_of_graph_too() {
     let login = open(house.dir.path()).await;
     sign_in::keep(&login, &house.sign_in, set("a1", "r9", 3600), &house.clock).await.unwrap();
     assert_eq!(ask(&house, Resource::Graph).await.unwrap(), "t2");
+    assert!(house.keepers.states()[0].graph_fault.is_none());
     assert_eq!(house.endpoint.asked()[1]["refresh_token"], "r9");
 }
 

@@ -10,7 +10,7 @@ use mailparse::MailAddr;
 
 use crate::catalog::{
     Entry,
-    graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_RECIPIENTS_DIFFER},
+    graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_OTHERS_SERVED, GRAPH_RECIPIENTS_DIFFER},
 };
 use crate::message::fields;
 
@@ -41,8 +41,8 @@ pub struct Objection {
 }
 
 impl Addressed {
-    /// `head` is without the dots of the way.
-    pub fn new(head: &[u8], recipients: &[&str]) -> Result<Self, Objection> {
+    /// `head` is without the dots of the way. `done`: were recipients of this message too, and must not get it again.
+    pub fn new(head: &[u8], recipients: &[&str], done: &[String]) -> Result<Self, Objection> {
         let unreadable = |detail: &str| Objection { entry: GRAPH_MESSAGE_UNREADABLE, detail: detail.to_owned() };
         let (block, _) = split(head);
         if block.starts_with(b" ") || block.starts_with(b"\t") {
@@ -76,8 +76,14 @@ impl Addressed {
         let wanted: BTreeSet<String> = recipients.iter().map(|recipient| recipient.to_lowercase()).collect();
         let stranger = named.difference(&wanted).next();
         if let Some(stranger) = stranger {
-            let detail = format!("{stranger} stands in To or Cc and is no recipient");
-            return Err(Objection { entry: GRAPH_RECIPIENTS_DIFFER, detail });
+            let is_done = |stranger: &str| done.iter().any(|done| done.eq_ignore_ascii_case(stranger));
+            let all_done = named.difference(&wanted).all(|stranger| is_done(stranger));
+            let (entry, what) = match all_done {
+                true => (GRAPH_OTHERS_SERVED, "is done with"),
+                false => (GRAPH_RECIPIENTS_DIFFER, "is no recipient"),
+            };
+            let detail = format!("{stranger} stands in To or Cc and {what}");
+            return Err(Objection { entry, detail });
         }
         let mut seen = named;
         let bcc = recipients.iter().filter(|recipient| seen.insert(recipient.to_lowercase()));
@@ -141,11 +147,11 @@ mod tests {
     const BOB: &str = "bob@contoso.example";
 
     fn head(head: &str, recipients: &[&str]) -> String {
-        String::from_utf8(Addressed::new(head.as_bytes(), recipients).unwrap().head).unwrap()
+        String::from_utf8(Addressed::new(head.as_bytes(), recipients, &[]).unwrap().head).unwrap()
     }
 
     fn refused(head: &str, recipients: &[&str]) -> &'static str {
-        Addressed::new(head.as_bytes(), recipients).unwrap_err().entry.id
+        Addressed::new(head.as_bytes(), recipients, &[]).unwrap_err().entry.id
     }
 
     #[test]
@@ -183,6 +189,17 @@ mod tests {
         }
         let second = format!("To: {BOB}\r\nTo: eve@x.example\r\n\r\n");
         assert_eq!(refused(&second, &[BOB]), "graph-recipients-differ");
+    }
+
+    #[test]
+    fn who_has_the_message_already_must_not_get_it_again() {
+        let text = format!("To: {ANN}, {BOB}\r\nCc: eve@x.example\r\n\r\n");
+        let done = [ANN.to_uppercase(), "eve@x.example".to_owned()];
+        let id = |done: &[String]| Addressed::new(text.as_bytes(), &[BOB], done).unwrap_err().entry.id;
+        assert_eq!(id(&done), "graph-others-served");
+        assert_eq!(id(&done[..1]), "graph-recipients-differ", "eve was never one");
+        let bcc = format!("To: {BOB}\r\n\r\n");
+        assert!(Addressed::new(bcc.as_bytes(), &[BOB], &done).is_ok(), "they are named nowhere");
     }
 
     #[test]

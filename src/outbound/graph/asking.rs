@@ -31,6 +31,9 @@ use crate::{
 const TRIES: u32 = 4;
 /// Where Graph asks for a pause and does not say how long.
 const PAUSE: Duration = Duration::from_secs(2);
+/// A longer pause behind a request is for whoever keeps the message: as long as it waits here, it looks as if it were
+/// under way.
+const PAUSE_MOST: Duration = Duration::from_secs(60);
 /// For one request with its answer; none carries more than 4 MB.
 const WITHIN: Duration = Duration::from_secs(5 * 60);
 
@@ -78,6 +81,7 @@ impl<'a> Asking<'a> {
         loop {
             self.wait_until_allowed().await?;
             let bearer = self.bearer().await?;
+            self.way.outset.begins().await.map_err(Trouble::Access)?;
             let reply = self.send(method.clone(), &url, &load, &bearer).await?;
             let answer = answer::read(reply);
             if !matches!(answer, Answer::TokenRefused(_)) {
@@ -97,7 +101,7 @@ impl<'a> Asking<'a> {
                     let pause = after.unwrap_or(PAUSE * 2u32.pow(tries));
                     self.seat.pause(pause);
                     tries += 1;
-                    if tries >= TRIES || Instant::now() + pause >= self.deadline {
+                    if tries >= TRIES || pause > PAUSE_MOST || Instant::now() + pause >= self.deadline {
                         return Err(Trouble::Throttled { after: Some(pause), detail });
                     }
                 }

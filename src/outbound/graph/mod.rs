@@ -23,7 +23,7 @@ use self::{
     asking::{Asking, Load},
     letter::{Letter, Unreadable},
 };
-use super::{Envelope, Fate, Report, Verdict};
+use super::{Envelope, Fate, Outset, Report, Verdict};
 use crate::{
     account::Account,
     base::Fault,
@@ -50,15 +50,18 @@ pub struct Way<'a> {
     pub http: &'a HttpClient,
     /// One over all reloads.
     pub seats: &'a Seats,
+    /// Hears of a message before Graph does.
+    pub outset: &'a dyn Outset,
 }
 
-/// `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `deadline` is for what comes
-/// before a request; an answer has five minutes. `Err`: nothing was sent for anybody. Not cancel safe: a message may have
-/// been sent.
+/// `done`: recipients of the same message that need it no more. `message` is in the form of the wire: CRLF lines, dot-stuffed, without the final dot. `deadline` is for what comes
+/// before a request; an answer has five minutes. `Err`: nothing was sent for anybody. Cancel safe until the outset: then
+/// a message may have been sent.
 pub async fn send(
     way: Way<'_>,
     account: &Account,
     envelope: &Envelope,
+    done: &[String],
     message: File,
     deadline: Instant,
 ) -> Result<Report, Fault> {
@@ -72,7 +75,7 @@ pub async fn send(
         }
     };
     let recipients: Vec<&str> = envelope.recipients.iter().map(|rcpt| rcpt.address.as_str()).collect();
-    let addressed = match Addressed::new(&letter.head, &recipients) {
+    let addressed = match Addressed::new(&letter.head, &recipients, done) {
         Ok(addressed) => addressed,
         Err(objection) => return Ok(objected(envelope, objection)),
     };

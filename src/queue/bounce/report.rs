@@ -13,7 +13,7 @@ use crate::{
     wire::smtp::{Mail, Rcpt},
 };
 
-/// Of a Subject or a Message-ID of a stranger.
+/// Of a Message-ID or an answer of a stranger.
 const FIELD_CAP: usize = 900;
 
 pub(super) struct Facts<'a> {
@@ -123,7 +123,7 @@ fn words(facts: &Facts<'_>) -> String {
 
 fn status(facts: &Facts<'_>) -> String {
     let mut out = String::new();
-    if let Some(envid) = facts.sender.envid.as_deref().and_then(mime::from_xtext) {
+    if let Some(envid) = facts.sender.envid.as_deref().and_then(seven_bit) {
         let _ = write!(out, "Original-Envelope-Id: {envid}\r\n");
     }
     let _ = write!(
@@ -136,7 +136,7 @@ fn status(facts: &Facts<'_>) -> String {
     for one in facts.failed {
         out.push_str("\r\n");
         if let Some((kind, address)) = one.rcpt.orcpt.as_deref().and_then(|orcpt| orcpt.split_once(';'))
-            && let Some(address) = mime::from_xtext(address)
+            && let Some(address) = seven_bit(address)
         {
             let _ = write!(out, "Original-Recipient: {kind}; {address}\r\n");
         }
@@ -145,7 +145,7 @@ fn status(facts: &Facts<'_>) -> String {
             "Final-Recipient: {}\r\nAction: failed\r\nStatus: {}\r\nDiagnostic-Code: smtp; {}\r\nLast-Attempt-Date: {}\r\n",
             mime::typed_address(&one.rcpt.address),
             advice::status(&one.reply),
-            ascii(&one.reply),
+            cut(&ascii(&one.reply)),
             date(facts.now)
         );
     }
@@ -170,6 +170,18 @@ fn original_id(facts: &Facts<'_>) -> Option<String> {
 fn date(at: SystemTime) -> String {
     let at = Timestamp::try_from(at).unwrap_or_default();
     at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+/// A value in xtext as it was before. A delivery status goes in 7bit alone (RFC 3464 2.1): where it would take more, it
+/// stays in xtext.
+fn seven_bit(xtext: &str) -> Option<String> {
+    let plain = mime::from_xtext(xtext)?;
+    Some(if plain.is_ascii() { plain } else { ascii(xtext) })
+}
+
+/// For one line (RFC 5322 2.1.1); the whole of it stands in the part for people.
+fn cut(text: &str) -> &str {
+    text.get(..FIELD_CAP).unwrap_or(text)
 }
 
 /// RFC 3464 has no other characters.

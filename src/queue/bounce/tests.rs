@@ -149,6 +149,22 @@ fn a_reader_finds_its_three_parts_whatever_stood_in_the_message() {
 }
 
 #[test]
+fn a_delivery_status_is_7bit_whatever_its_sender_asked_for() {
+    let rcpt = "RCPT TO:<bob@fabrikam.example> ORCPT=rfc822;b+C3+B6b@fabrikam.example";
+    let reply = format!("550 5.7.1 {}", "no ".repeat(600));
+    let text = notice("MAIL FROM:<ann@contoso.example> ENVID=Gr+C3+B6sse+3D1", vec![recipient(rcpt, &reply)], HEAD);
+    let mail = parse_mail(text.as_bytes()).unwrap();
+    let status = &mail.subparts[1];
+    assert!(status.headers.get_first_value("Content-Transfer-Encoding").is_none(), "{text}");
+    let status = String::from_utf8(status.get_body_raw().unwrap()).unwrap();
+    assert!(status.is_ascii() && status.lines().all(|line| line.len() <= 998), "{status}");
+    assert!(status.contains("Original-Envelope-Id: Gr+C3+B6sse+3D1\r\n"), "{status}");
+    assert!(status.contains("Original-Recipient: rfc822; b+C3+B6b@fabrikam.example\r\n"), "{status}");
+    let words = mail.subparts[0].get_body().unwrap();
+    assert!(words.contains(reply.trim_end()), "people see all of it");
+}
+
+#[test]
 fn a_line_of_the_message_that_begins_with_a_dot_cannot_end_the_notice() {
     let text =
         notice("MAIL FROM:<ann@contoso.example>", vec![recipient("RCPT TO:<b@x.example>", "550 no")], b".: x\r\n.\r\n");

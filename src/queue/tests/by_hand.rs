@@ -182,3 +182,40 @@ async fn a_message_whose_row_is_held_is_not_sent_although_the_schedule_does_not_
     stage.next().await.all(delivered());
     stage.is_empty().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_waits_for_room_is_called_back_by_whoever_holds_or_drops_its_message() {
+    let mut stage = Stage::new().await;
+    stage.kept.room.send_replace(false);
+    let id = stage.send("x").await;
+    stage.rests(1).await;
+    let shown = stage.list().await.remove(0);
+    assert_eq!((shown.state, shown.attempts), ("waiting", 0), "nothing was sent");
+    assert_eq!(order(&stage, &id, Order::Hold).await, Done::Done);
+    stage.rests(0).await;
+    assert_eq!(stage.list().await[0].state, "held");
+    assert_eq!(order(&stage, &id, Order::Release).await, Done::Done);
+    stage.rests(1).await;
+    assert_eq!(order(&stage, &id, Order::Retry).await, Done::Done, "it is on its way already");
+    stage.rests(1).await;
+    assert_eq!(order(&stage, &id, Order::Drop).await, Done::Done);
+    stage.is_empty().await;
+    stage.kept.room.send_replace(true);
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_held_and_released_while_it_waits_goes_once() {
+    let mut stage = Stage::new().await;
+    stage.kept.room.send_replace(false);
+    let id = stage.send("x").await;
+    stage.rests(1).await;
+    for wanted in [Order::Hold, Order::Release, Order::Hold, Order::Release] {
+        assert_eq!(order(&stage, &id, wanted).await, Done::Done);
+    }
+    stage.kept.room.send_replace(true);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+}

@@ -22,6 +22,40 @@ async fn what_was_accepted_is_delivered_by_the_next_process_whole_and_in_order()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_accepted_before_the_old_mail_has_its_place_comes_behind_it_once() {
+    let stage = Kept::one_at_a_time().start().await;
+    let old = stage.send("old").await;
+    let mut stage = stage.kill().await.open().await;
+    stage.send("new").await;
+    let mut body = stage.queue.spool().draft().await.unwrap();
+    body.write(b"in the middle").await.unwrap();
+    {
+        // No order is carried out on what has no place yet.
+        let mut asked = std::pin::pin!(stage.queue.order(&old, Order::Retry));
+        for _ in 0..100 {
+            tokio::select! {
+                biased;
+                done = &mut asked => panic!("{done:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    stage.run();
+    stage.queue.taken_up().await;
+    assert_eq!(stage.kept.files(), 3, "what is begun is no orphan");
+    let mut went = Vec::new();
+    for _ in 0..2 {
+        let call = stage.next().await;
+        went.push(call.body.lines().nth(1).unwrap().to_owned());
+        call.all(delivered());
+    }
+    assert_eq!(went, ["Subject: old", "Subject: new"]);
+    drop(body);
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_the_upstream_has_taken_is_never_sent_again_after_a_restart() {
     let mut stage = Stage::new().await;
     stage.send("x").await;
@@ -40,7 +74,11 @@ async fn a_message_that_the_upstream_has_taken_is_never_sent_again_after_a_resta
     stage.rests(0).await;
     let mut stage = stage.kill().await.start().await;
     stage.pass(minutes(2)).await;
-    assert_eq!(stage.next().await.recipients, ["b@x.example"]);
+    let rest = stage.next().await;
+    assert_eq!(
+        (&rest.recipients[..], &rest.done[..]),
+        (&["b@x.example".to_owned()][..], &["a@x.example".to_owned()][..])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,6 +95,41 @@ async fn a_kill_in_the_middle_of_a_delivery_is_a_doubt_that_the_queue_shows() {
     assert!(shown.recipients[0].is_doubtful, "{shown:?}");
     again.all(delivered());
     stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_while_a_delivery_waits_for_room_is_no_doubt_and_no_attempt() {
+    let stage = Stage::new().await;
+    stage.kept.room.send_replace(false);
+    stage.send("x").await;
+    stage.rests(1).await;
+    let kept = stage.kill().await;
+    kept.room.send_replace(true);
+    let mut stage = kept.start().await;
+    let again = stage.next().await;
+    let shown = &stage.list().await[0];
+    assert!(!shown.recipients[0].is_doubtful && shown.attempts == 1, "{shown:?}");
+    again.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_deliveries_that_wait_themselves() {
+    let mut stage = Stage::new().await;
+    let under_way = {
+        stage.send("under way").await;
+        stage.next().await
+    };
+    stage.kept.room.send_replace(false);
+    stage.send("waits").await;
+    stage.rests(2).await;
+    stage.closing.cancel();
+    under_way.all(delivered());
+    // Nobody cuts anything off.
+    (&mut stage.running).await.unwrap();
+    stage.assert_no_delivery();
+    let shown = stage.list().await;
+    assert!(shown.len() == 1 && !shown[0].recipients[0].is_doubtful, "{shown:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,6 +158,7 @@ async fn files_without_a_row_go_and_a_row_without_a_file_is_held_until_the_file_
     drop(orphan);
     assert_eq!(kept.files(), 1);
     let stage = kept.start().await;
+    stage.rests(0).await;
     assert_eq!(stage.kept.files(), 0);
 
     stage.send("x").await;
@@ -147,6 +221,23 @@ async fn beyond_max_bytes_the_client_is_told_452_and_nothing_stays() {
     drop(draft);
     stage.next().await.all(delivered());
     stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_so_many_messages_the_client_is_told_452_and_nothing_stays() {
+    let kept = Kept { max_messages: 1, ..Kept::default() };
+    let mut stage = kept.start().await;
+    stage.send("x").await;
+    let (envelope, body) = (Envelope { mail: Default::default(), recipients: vec![] }, stage.body("y").await);
+    let ann = stage.kept.accounts[0].clone();
+    let refused = stage.queue.accept(&ann, "c", 1, &envelope, body, None).await.unwrap_err();
+    assert!(refused.reply().text().starts_with("452 4.3.1 "), "{refused}");
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    let notice = stage.next().await;
+    assert!(notice.sender.is_empty(), "a notice of ours is never refused");
+    notice.all(delivered());
+    stage.is_empty().await;
+    stage.send("z").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,6 +344,10 @@ async fn a_message_whose_account_is_gone_waits_until_it_is_there_again() {
     assert!(!stage.queue.lanes()[0].is_known);
     let shown = stage.list().await.remove(0);
     assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::ACCOUNT_GONE)), "nor is it given up");
+    for is_held in [true, false] {
+        let filter = crate::store::QueueFilter { is_held: Some(is_held), most: 10, ..Default::default() };
+        assert_eq!(stage.queue.search(&filter).await.unwrap().len(), usize::from(is_held), "held: {is_held}");
+    }
     stage.reload(|kept| kept.accounts.push(account(ANN)));
     stage.next().await.all(delivered());
     stage.is_empty().await;

@@ -9,9 +9,8 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::{
     io::AsyncReadExt,
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -81,6 +80,8 @@ pub struct Call {
     pub sender: String,
     pub recipients: Vec<String>,
     pub envelope: Envelope,
+    /// Recipients of the same message that need it no more.
+    pub done: Vec<String>,
     pub body: String,
     answer: oneshot::Sender<Result<Report, Fault>>,
 }
@@ -113,18 +114,18 @@ pub fn fault(kind: Kind) -> Fault {
     Fault::new(kind, Owner::User, "scripted", "the way out is shut")
 }
 
-struct Script(mpsc::Sender<Call>);
+struct Script {
+    calls: mpsc::Sender<Call>,
+    /// Whether there is room to deliver anything.
+    room: watch::Receiver<bool>,
+}
 
 impl Deliver for Script {
-    fn deliver<'a>(
-        &'a self,
-        account: &'a Arc<Account>,
-        envelope: &'a Envelope,
-        message: &'a Spooled,
-        _: &'a str,
-        _: Instant,
-    ) -> BoxFuture<'a, Result<Report, Fault>> {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Fault>> {
+        let Delivery { account, envelope, done, message, outset, .. } = *delivery;
         Box::pin(async move {
+            self.room.clone().wait_for(|is_there| *is_there).await.unwrap();
+            outset.begins().await?;
             let mut body = String::new();
             message.read().await.unwrap().read_to_string(&mut body).await.unwrap();
             let (answer, heard) = oneshot::channel();
@@ -133,10 +134,11 @@ impl Deliver for Script {
                 sender: envelope.mail.address.clone(),
                 recipients: envelope.recipients.iter().map(|rcpt| rcpt.address.clone()).collect(),
                 envelope: envelope.clone(),
+                done: done.to_vec(),
                 body,
                 answer,
             };
-            self.0.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
+            self.calls.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
             match heard.await {
                 Ok(report) => report,
                 // The test let go of it: this delivery never ends.
@@ -153,6 +155,9 @@ pub struct Kept {
     pub accounts: Vec<Arc<Account>>,
     pub postmaster: Option<String>,
     pub max_bytes: u64,
+    pub max_messages: usize,
+    /// Whether deliveries find the room that they wait for.
+    pub room: watch::Sender<bool>,
     /// Holds the clock back: see the head of the module.
     pub _still: std_mpsc::Sender<()>,
 }
@@ -167,7 +172,16 @@ impl Default for Kept {
         // So that it can be put back.
         wall.ahead.store(1_000_000, Ordering::SeqCst);
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, wall, accounts: vec![account(ANN)], postmaster: None, max_bytes: u64::MAX, _still: hold }
+        Self {
+            dir,
+            wall,
+            accounts: vec![account(ANN)],
+            postmaster: None,
+            max_bytes: u64::MAX,
+            max_messages: 1000,
+            room: watch::Sender::new(true),
+            _still: hold,
+        }
     }
 }
 
@@ -195,16 +209,25 @@ impl Kept {
 
     fn orders(&self, calls: &mpsc::Sender<Call>) -> Orders {
         Orders {
-            way_out: Arc::new(Script(calls.clone())),
+            way_out: Arc::new(Script { calls: calls.clone(), room: self.room.subscribe() }),
             accounts: self.accounts.clone(),
             domains: Vec::new(),
             max_age: Duration::from_secs(120 * 3600),
             max_bytes: self.max_bytes,
+            max_messages: self.max_messages,
             postmaster: self.postmaster.clone(),
         }
     }
 
     pub async fn start(self) -> Stage {
+        let mut stage = self.open().await;
+        stage.run();
+        stage.queue.taken_up().await;
+        stage
+    }
+
+    /// Messages are accepted, and nothing else happens yet.
+    pub async fn open(self) -> Stage {
         let (sender, calls) = mpsc::channel(1000);
         let (store, spool) = (self.store().await, self.spool());
         let orders = self.orders(&sender);
@@ -212,7 +235,7 @@ impl Kept {
         let queue = Queue::open(store, spool, self.wall.clone(), Meter::new(), host, orders).await.unwrap();
         let queue = Arc::new(queue);
         let (closing, cut_off) = (CancellationToken::new(), CancellationToken::new());
-        let running = tokio::spawn(queue.clone().run(closing.clone(), cut_off.clone()));
+        let running = tokio::spawn(std::future::pending());
         Stage { kept: self, queue, sender, calls, closing, cut_off, running }
     }
 }
@@ -228,6 +251,11 @@ pub struct Stage {
 }
 
 impl Stage {
+    pub fn run(&mut self) {
+        self.running.abort();
+        self.running = tokio::spawn(self.queue.clone().run(self.closing.clone(), self.cut_off.clone()));
+    }
+
     pub async fn new() -> Self {
         Kept::default().start().await
     }

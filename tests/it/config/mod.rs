@@ -382,6 +382,15 @@ fn recipients_are_addresses_and_domains_and_never_nobody() {
 }
 
 #[test]
+fn the_largest_message_of_a_client_is_never_none_at_all() {
+    let client = format!("{APP}{ANN}password = \"{HASH}\"\n{COPIER}from = [\"10.0.0.1\"]\n");
+    assert_eq!(fine(&client).clients[0].rules.max_bytes, None);
+    assert_eq!(fine(&format!("{client}max-bytes = 20_000_000\n")).clients[0].rules.max_bytes, Some(20_000_000));
+    let text = refused(&format!("{client}max-bytes = 0\n"));
+    assert!(text.contains("`client[0].max-bytes` is 0: nothing could be sent"), "{text}");
+}
+
+#[test]
 fn what_comes_later_is_refused_never_ignored() {
     for text in [
         format!(

@@ -74,9 +74,9 @@ impl Stage {
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         std::fs::write(file.path(), wire).unwrap();
         let open = tokio::fs::File::open(file.path()).await.unwrap();
-        let way = Way { keepers: &self.keepers, http: &self.http, seats: &self.seats };
+        let way = Way { keepers: &self.keepers, http: &self.http, seats: &self.seats, outset: &() };
         let deadline = Instant::now() + Duration::from_secs(60);
-        send(way, &self.account, &envelope(recipients), open, deadline).await
+        send(way, &self.account, &envelope(recipients), &[], open, deadline).await
     }
 
     /// The reply that every recipient gets.

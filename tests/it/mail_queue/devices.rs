@@ -191,3 +191,64 @@ async fn a_message_for_several_goes_to_each_once() {
     until_empty(world.dir.path(), 20).await;
     assert_eq!(world.only_message().recipients, [BOB, shared]);
 }
+
+/// Quirk 7: a `*` cancels, mechanisms that nobody has are refused one by one, and a second AUTH is.
+#[tokio::test]
+async fn a_library_that_tries_every_mechanism_it_knows_before_plain() {
+    let mut lines = vec![c("EHLO library"), S("250 "), c("AUTH PLAIN"), S("334 "), c("*"), S("501 ")];
+    for unknown in ["NTLM", "DIGEST-MD5", "CRAM-MD5", "XOAUTH2 dXNlcj0="] {
+        lines.extend([c(format!("AUTH {unknown}")), S("504 ")]);
+    }
+    let auth = || c(format!("AUTH PLAIN {}", plain(ANN, PASSWORD)));
+    lines.extend([auth(), S("235 "), auth(), S("503 ")]);
+    let text = format!("{HEAD}at last");
+    arrives(format!("{text}\r\n"), lines.into_iter().chain(mail(&text))).await;
+}
+
+/// Quirk 10: a date without a weekday, and nothing that would name the message.
+#[tokio::test]
+async fn a_meter_whose_date_has_no_weekday() {
+    let text = format!("From: {ANN}\r\nTo: {BOB}\r\nDate: 3 Mar 2026 10:00:00 +0100\r\n\r\n42 kWh");
+    let lines = [c("EHLO meter"), S("250 ")].into_iter().chain(auth_login());
+    arrives(format!("{text}\r\n"), lines.chain(mail(&text))).await;
+}
+
+/// Quirk 13: a long pause in the middle of the message.
+#[tokio::test]
+async fn a_scanner_that_warms_up_its_lamp_in_the_middle_of_a_message() {
+    let world = World::with(queued("")).await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.open_message().await;
+    smtp.send(format!("{HEAD}first\r\n").as_bytes()).await;
+    super::ahead(std::time::Duration::from_secs(12)).await;
+    smtp.send(b"second\r\n.\r\n").await;
+    smtp.expect("250 2.0.0 Queued as ").await;
+    assert!(delivered(&world).await.ends_with(b"first\r\nsecond\r\n"));
+}
+
+/// Quirk 14: what EHLO shows is what the mail server behind the queue carries, before and behind the login.
+#[tokio::test]
+async fn a_program_that_asks_what_is_carried() {
+    let mut plan = queued("");
+    plan.sandbox.faults.smtp.hidden = vec!["DSN".into(), "SMTPUTF8".into()];
+    let world = World::with(plan).await;
+    let mut smtp = world.talk(Protocol::Smtp).await;
+    smtp.expect("220 ").await;
+    for login in [format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "NOOP".to_owned()] {
+        smtp.say("EHLO program").await;
+        let shown = smtp.expect_last("250 ").await;
+        let words: Vec<_> = shown.iter().skip(1).map(|line| &line[4..]).collect();
+        assert!(words.contains(&"PIPELINING") && !words.contains(&"CHUNKING"), "{words:?}");
+        smtp.exchange("BDAT 5 LAST", "502 ").await;
+        smtp.exchange(&login, "2").await;
+    }
+    let text = format!("{HEAD}x");
+    for line in mail(&text) {
+        match line {
+            C(line) => smtp.say(&line).await,
+            R(bytes) => smtp.send(&bytes).await,
+            S(start) => drop(smtp.expect_last(start).await),
+        }
+    }
+    assert_eq!(delivered(&world).await, format!("{text}\r\n").into_bytes());
+}

@@ -1,17 +1,17 @@
 //! Upstream, identity provider and sign-in all gone: clients notice nothing, and everything arrives when they are back.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use gatepost::{
     base::Protocol,
     sandbox::{Answer, Faults, Mishap, MishapKind},
-    store::Store,
+    store::{Store, TokenRow},
 };
 
 use super::{ahead, arrived, as_ann, queue, queued, rows, until_empty};
 use crate::{
     process::Program,
-    world::{ANN, FOR_GOOD, World, settings, sign_in_with, stage},
+    world::{ANN, BOB, FOR_GOOD, World, settings, sign_in_with, stage},
 };
 
 const DOWN: &str = "421 4.3.2 Service not available";
@@ -119,4 +119,41 @@ async fn ten_minutes_without_upstream_and_identity_provider_lose_nothing_and_hol
     let mut all = arrived(&world.sandbox);
     all.sort();
     assert_eq!(all, taken, "each once");
+}
+
+/// Graph would send it again to all that To names; so the one who did not get it fails, by name, and nobody gets it twice.
+#[tokio::test]
+async fn the_rest_of_a_message_whose_others_have_it_over_smtp_goes_to_nobody_twice_when_that_is_switched_off() {
+    const SHARED: &str = "shared@contoso.example";
+    let mut plan = queued("outbound = \"smtp-then-graph\"");
+    plan.app = "graph-url = \"{graph}\"".into();
+    plan.signed_in = Vec::new();
+    plan.sandbox.faults.smtp.answers = vec![Answer::new("RCPT", "450 4.2.0 Mailbox is busy").times(1)];
+    let world = World::with(plan).await;
+    let scopes = ["https://outlook.office.com/SMTP.Send", "offline_access", "https://graph.microsoft.com/Mail.Send"];
+    let refresh = Some(world.sandbox.issue_refresh_token_for(ANN, &scopes));
+    let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
+    let (store, key) = (Store::open(&world.store_settings()).await.unwrap(), format!("contoso/{ANN}"));
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
+
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for recipient in [BOB, SHARED] {
+        smtp.exchange(&format!("RCPT TO:<{recipient}>"), "250 ").await;
+    }
+    smtp.exchange("DATA", "354 ").await;
+    let head = format!("From: <{ANN}>\r\nTo: <{BOB}>, <{SHARED}>\r\nSubject: scan\r\n\r\n");
+    smtp.send(format!("{head}x\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 2.0.0 Queued as ").await;
+    waits_for(world.dir.path(), "450 4.2.0").await;
+    world.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    ahead(Duration::from_secs(120)).await;
+    until_empty(world.dir.path(), 20).await;
+
+    let sent = world.sandbox.submissions();
+    let recipients: Vec<_> = sent.iter().map(|message| message.recipients.clone()).collect();
+    assert_eq!(recipients, [[SHARED], [ANN]], "the message once, and a notice to who sent it");
+    let notice = String::from_utf8_lossy(&sent[1].bytes).into_owned();
+    assert!(notice.contains(BOB) && !notice.contains(&format!("Final-Recipient: rfc822; {SHARED}")), "{notice}");
+    assert!(notice.contains("[gatepost graph-others-served]"), "{notice}");
 }

@@ -13,6 +13,8 @@ from .table import CLIENTS, IMAP, POP3, THUNDERBIRD
 PAGE = """\
 # Mail programs that are tried with every change
 
+[日本語](ja/clients.md)
+
 <!-- printed by `python3 tests/real/run.py --matrix` -->
 
 Each row is driven by `make real` through Gatepost with a plain password, against Dovecot and Postfix with a certified

@@ -57,12 +57,12 @@ password = "{password}"
 limits = {{ connections = 50, messages-per-minute = 1000 }}
 """
 
-# A monitoring host with a login of its own, whose mail is queued.
+# A monitoring host with a login of its own, or another program, whose mail is queued.
 CLIENT = """
 [[client]]
-name = "alerts"
+name = "{login}"
 account = "{person}"
-login = "alerts"
+login = "{login}"
 password = "{password}"
 delivery = "queue"
 """
@@ -118,6 +118,8 @@ class Lab:
         unlisted = (FRANK, GRACE)
         accounts = [ACCOUNT.format(person=person, password=password, sasl="oauthbearer" if person == ERIN else "xoauth2")
                     for person in PEOPLE if person not in unlisted]
+        queued = {"alerts": ALICE} | {f"queued-{person.partition('@')[0]}": person for person in USERS}
+        clients = [CLIENT.format(login=login, person=person, password=password) for login, person in queued.items()]
         self.users.touch(mode=0o600)
         self.users.write_text("".join(f"{person}:{password}\n" for person in unlisted))
-        return "".join([*apps, *accounts, DOMAIN.format(users=self.users), CLIENT.format(person=ALICE, password=password)])
+        return "".join([*apps, *accounts, DOMAIN.format(users=self.users), *clients])

@@ -1,0 +1,36 @@
+//! What is to be delivered: the message, for whom, and who hears when it really begins.
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::Envelope;
+use crate::{account::Account, base::Fault, spool::Spooled};
+
+/// One delivery, as whoever keeps the message asks for it.
+#[derive(Clone, Copy)]
+pub struct Delivery<'a> {
+    pub account: &'a Account,
+    pub envelope: &'a Envelope,
+    /// Recipients of the same message that are done with, delivered to or failed.
+    pub done: &'a [String],
+    pub message: &'a Spooled,
+    /// Whose turn it is where several wait.
+    pub client: &'a str,
+    /// For whatever comes before the message itself.
+    pub deadline: Instant,
+    pub outset: &'a dyn Outset,
+}
+
+/// Told when the wait for room, token and connection is over.
+pub trait Outset: Send + Sync {
+    /// Asked before the first thing is said from which a copy may come of the message; a second time changes nothing.
+    /// `Err`: nothing is sent.
+    fn begins(&self) -> BoxFuture<'_, Result<(), Fault>>;
+}
+
+/// Nobody keeps books.
+impl Outset for () {
+    fn begins(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

@@ -1,0 +1,149 @@
+//! The messages of one mailbox, each where the next question finds it without a search.
+//!
+//! Those that were never tried go in the order of acceptance, and those that are tried again when their pause is over;
+//! every fourth turn is theirs, so that neither waits for the other for ever. A lane whose way out is shut as a whole
+//! rests, then lets one message look whether it is open again.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    clock::Tick,
+    schedule::{Entry, Place},
+};
+use crate::base::Fault;
+
+/// Of so many turns one is a retry's, where both kinds wait.
+const RETRY_TURN: u32 = 4;
+
+/// Why a lane rests.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    pub fault: Fault,
+    /// How often in a row.
+    pub times: u32,
+    pub until: Tick,
+    pub since: SystemTime,
+}
+
+#[derive(Debug, Default)]
+pub struct Lane {
+    fresh: BTreeSet<i64>,
+    later: BTreeSet<(Tick, i64)>,
+    /// Both of these, by how long they were tried.
+    by_age: BTreeSet<(Duration, i64)>,
+    /// Both of them and what is out.
+    tried: BTreeSet<i64>,
+    held: BTreeSet<i64>,
+    /// With a courier.
+    out: usize,
+    turns: u32,
+    pub trouble: Option<Trouble>,
+    /// How many deliveries at once; 0: its account is not in the configuration.
+    pub seats: usize,
+}
+
+impl Lane {
+    pub fn put(&mut self, sequence: i64, entry: &Entry) {
+        match entry.place {
+            Place::Held => {
+                self.held.insert(sequence);
+                return;
+            }
+            Place::InLine | Place::UnderWay => self.out += 1,
+            Place::Fresh => drop(self.fresh.insert(sequence)),
+            Place::Later(due) => drop(self.later.insert((due, sequence))),
+        }
+        self.tried.insert(sequence);
+        if matches!(entry.place, Place::Fresh | Place::Later(_)) {
+            self.by_age.insert((entry.tried_since(), sequence));
+        }
+    }
+
+    /// `entry` is as it was when it was put there.
+    pub fn take(&mut self, sequence: i64, entry: &Entry) {
+        match entry.place {
+            Place::Held => drop(self.held.remove(&sequence)),
+            Place::InLine | Place::UnderWay => self.out = self.out.saturating_sub(1),
+            Place::Fresh => drop(self.fresh.remove(&sequence)),
+            Place::Later(due) => drop(self.later.remove(&(due, sequence))),
+        }
+        self.tried.remove(&sequence);
+        self.by_age.remove(&(entry.tried_since(), sequence));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.tried.is_empty() && self.held.is_empty()
+    }
+
+    /// In no order.
+    pub fn all(&self) -> Vec<i64> {
+        self.tried.iter().chain(&self.held).copied().collect()
+    }
+
+    /// Those that are not held.
+    pub fn waiting(&self) -> usize {
+        self.tried.len()
+    }
+
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The first that was accepted of those that are not held.
+    pub fn oldest(&self) -> Option<i64> {
+        self.tried.first().copied()
+    }
+
+    /// Those whose pause is not over.
+    pub fn pausing(&self, now: Tick) -> Vec<i64> {
+        self.later.iter().filter(|(due, _)| *due > now).map(|(_, sequence)| *sequence).collect()
+    }
+
+    /// One that was tried since then or before, where the way out is shut and the account is there.
+    pub fn shut_since(&self, since: Duration) -> Option<i64> {
+        let is_shut = self.trouble.is_some() && self.seats > 0;
+        let (tried_since, sequence) = self.by_age.first().filter(|_| is_shut)?;
+        (*tried_since <= since).then_some(*sequence)
+    }
+
+    /// No seat is free; while the lane is in trouble there is one, for who goes and looks.
+    fn is_full(&self) -> bool {
+        let seats = if self.trouble.is_some() { self.seats.min(1) } else { self.seats };
+        self.out >= seats
+    }
+
+    /// The next message, if one may go now.
+    pub fn next(&self, now: Tick) -> Option<i64> {
+        if self.is_full() || self.trouble.as_ref().is_some_and(|trouble| trouble.until > now) {
+            return None;
+        }
+        let retry = self.later.first().copied().filter(|(due, _)| *due <= now);
+        let fresh = self.fresh.first().copied();
+        let is_retrys_turn = (self.turns + 1).is_multiple_of(RETRY_TURN);
+        match (fresh, retry) {
+            (Some(_), Some((_, sequence))) if is_retrys_turn => Some(sequence),
+            (Some(sequence), _) | (None, Some((_, sequence))) => Some(sequence),
+            (None, None) => None,
+        }
+    }
+
+    /// It had a turn.
+    pub fn turned(&mut self) {
+        self.turns = (self.turns + 1) % RETRY_TURN;
+    }
+
+    /// When something may go that may not yet.
+    pub fn due(&self) -> Option<Tick> {
+        if self.is_full() {
+            return None;
+        }
+        let first = match self.fresh.is_empty() {
+            false => Some(Tick::default()),
+            true => self.later.first().map(|(due, _)| *due),
+        };
+        first.map(|due| self.trouble.as_ref().map_or(due, |trouble| due.max(trouble.until)))
+    }
+}

@@ -1,0 +1,214 @@
+"""What the guides say to type, typed: every shell block with curl, swaks or openssl, and the configuration files of mail programs.
+
+It exists because a command in a guide is believed by whoever copies it. Host, port and user are those of the demo instead of the
+reader's; nothing else is changed. It refuses to let a command stand untried without a reason, which is given here.
+"""
+
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import RealTest
+from daemon import PORTS
+from lab.pki import NAME
+from lab.processes import Part, run, wait_until
+from lab.sandbox import free_ports
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DOCS = ROOT / "docs"
+TOOLS = ("curl", "swaks", "openssl")
+USER, PASSWORD = "ann@contoso.example", "demo"
+
+# What no machine of ours can try as it stands, by a part of it, and why.
+ELSEWHERE = {
+    "proxy.corp.example": "the reader's proxy; test_detours goes through real ones",
+    "systemd-creds": "needs systemd as process 1",
+    "chat-url": "a hook of the reader's; test of [notify] are in tests/it",
+}
+# Stands for mdBook: what it is given is kept as it is.
+MDBOOK = """#!/bin/sh
+[ "$1 $2" = "build --dest-dir" ] && mkdir -p "$3" && cp -R "$4/." "$3"
+"""
+MESSAGE = f"From: {USER}\r\nTo: {USER}\r\nSubject: from a guide\r\n\r\nhello\r\n"
+
+
+def shell_lines(page):
+    """Its commands, continued lines joined, remarks cut off: of fenced blocks for a shell, and of indented code."""
+    code, fence = [], None
+    for line in page.read_text().splitlines():
+        if line.lstrip().startswith("```"):
+            fence = line.strip()[3:] if fence is None else None
+        elif fence in ("", "sh") or (fence is None and re.match(r" {4,}\S", line)):
+            code.append(line)
+    for line in "\n".join(code).replace("\\\n", " ").splitlines():
+        yield re.sub(r"(^|\s+)#.*", "", line.strip())
+
+
+def commands():
+    """Each command with one of the tools, and the pages that have it."""
+    found = {}
+    for page in sorted(DOCS.rglob("*.md")):
+        for line in shell_lines(page):
+            if any(re.search(rf"(^|[|;&] *){tool} ", line) for tool in TOOLS):
+                found.setdefault(re.sub(r"\s+", " ", line), set()).add(str(page.relative_to(DOCS)))
+    return found
+
+
+def file_of(page, name):
+    """The configuration file that a page shows behind its name."""
+    text = (DOCS / page).read_text()
+    behind = text[text.index(f"`{name}`"):]
+    block = re.search(r"\n\n((?: {4}.*\n|\n(?= {4}))+)", behind)[1]
+    return re.sub(r"^ {4}", "", block, flags=re.MULTILINE)
+
+
+class Guides(RealTest):
+    @classmethod
+    def setUpClass(cls):
+        bench = cls.bench
+        folder = bench.folder / "guides"
+        folder.mkdir()
+        (folder / "bin").mkdir()
+        (folder / "bin" / "gatepost").symlink_to(bench.binary)
+        base = free_ports(4)
+        cls.ports = dict(zip((1587, 1993, 1995), range(base, base + 3), strict=True))
+        cls.demo = Part("gatepost demo", [bench.binary, "demo", "--port-base", str(base)], folder / "demo.log", cwd=folder)
+        bench.stack.callback(cls.demo.stop)
+        cls.demo.wait_ready(lambda: "Ctrl-C ends the demo" in cls.demo.said(), 60)
+        cls.provider = re.search(r"identity provider at (http://\S+)", cls.demo.said())[1]
+        cls.path = f"{folder / 'bin'}:{os.environ['PATH']}"
+
+    def setUp(self):
+        self.home = Path(tempfile.mkdtemp(dir=self.bench.folder))
+        (self.home / "message.txt").write_text(MESSAGE)
+
+    def of_the_demo(self, text):
+        for there, here in self.ports.items():
+            text = re.sub(rf"\b{there}\b", str(here), text)
+        text = text.replace("http://127.0.0.1:PORT", self.provider).replace("contoso.com", "contoso.example")
+        return text.replace("pass show gatepost", f"echo {PASSWORD}").replace("YOUR-GATEPOST-PASSWORD", PASSWORD)
+
+    def tearDown(self):
+        self.sh(f"curl -sS -d name= {self.provider}/sandbox/rehearse")
+
+    def sh(self, command, check=True, **environment):
+        environment = {**os.environ, "PATH": self.path, "HOME": str(self.home), **environment}
+        return run("sh", "-c", command, check=check, cwd=self.home, env=environment)
+
+    def sends(self):
+        return next(command for command in commands() if "--mail-rcpt" in command)
+
+    def test_every_command_with_these_tools_is_tried_here_or_says_why_not(self):
+        tried = ("rehearse", "--mail-rcpt", "imap://", "pop3://", "openid-configuration", "openssl req", "openssl rand -base64", "s_client")
+        found = commands()
+        self.assertGreater(len(found), 8)
+        for command, pages in found.items():
+            known = [part for part in (*tried, *ELSEWHERE) if part in command]
+            self.assertTrue(known, f"{command} of {', '.join(sorted(pages))} is not tried")
+        for part in (*tried, *ELSEWHERE):
+            self.assertTrue(any(part in command for command in found), f"no guide has {part} any more")
+
+    def test_the_commands_at_the_demo_do_what_the_guides_say(self):
+        send = self.of_the_demo(self.sends())
+        fail, well = (self.of_the_demo(command) for command in commands() if "rehearse" in command)
+        self.assertIn("smtp-auth-disabled-tenant", fail)
+        self.sh(fail)
+        # A connection that another test left signed on ends first, within the time that the page names.
+        refused = "[gatepost smtp-auth-disabled-tenant]"
+        wait_until("the refusal", lambda: refused in self.sh(send + " -v", check=False).stderr, seconds=60, pause=16)
+        self.sh(well)
+        self.sh(send)
+        imap, pop3 = (next(command for command in commands() if scheme in command) for scheme in ("imap://", "pop3://"))
+        self.assertRegex(self.sh(self.of_the_demo(imap)).stdout, r"\* STATUS INBOX \(MESSAGES [1-9]")
+        self.assertRegex(self.sh(self.of_the_demo(pop3)).stdout, r"^1 \d+")
+
+    def test_a_tenant_is_found_as_the_guide_finds_it(self):
+        (command,) = [command for command in commands() if "openid-configuration" in command]
+        command = command.replace("https://login.microsoftonline.com/contoso.us", f"{self.provider}/{USER.partition('@')[2]}")
+        self.assertIn("issuer", json.loads(self.sh(command).stdout))
+
+    def test_the_certificate_of_an_app_is_made(self):
+        (command,) = [command for command in commands() if "openssl req" in command]
+        self.sh(command)
+        shown = self.sh("openssl x509 -in app.pem -noout -subject -checkend 31000000").stdout
+        self.assertIn("gatepost", shown)
+        self.assertIn("PRIVATE KEY", (self.home / "app.key").read_text())
+
+    def test_a_long_password_is_made_and_hashed(self):
+        (command,) = [command for command in commands() if "openssl rand -base64 24" in command]
+        done = self.sh(command)
+        self.assertRegex(done.stdout, r"\$argon2id\$")
+        self.assertRegex(done.stderr, r"(?m)^\S{32}$")
+
+    def test_a_public_listener_is_checked_from_outside(self):
+        daemon = self.bench.fresh_daemon
+        (command,) = [command for command in commands() if "s_client" in command]
+        at = f"{daemon.address}:{PORTS['starttls-required']['smtp']}"
+        command = command.replace("mail.contoso.com:587", f"{at} -verify_hostname {NAME}")
+        trusted = self.sh(command, SSL_CERT_FILE=str(self.lab.pki.ca))
+        self.assertIn("Verification: OK", trusted.stdout + trusted.stderr)
+        stranger = self.sh(command, check=False, SSL_CERT_FILE=str(self.bench.stranger.ca))
+        self.assertNotIn("Verification: OK", stranger.stdout + stranger.stderr)
+
+    def page_of(self, language):
+        return f"{language}programs/unix.md"
+
+    def config(self, language, name):
+        path = self.home / name
+        path.write_text(self.of_the_demo(file_of(self.page_of(language), f"~/{name}")))
+        path.chmod(0o600)
+        return path
+
+    def test_the_files_of_mail_programs_work_as_they_stand(self):
+        for language in ("", "ja/"):
+            with self.subTest(page=self.page_of(language)):
+                self.setUp()
+                mark = f"guide {self.home.name}"
+                message = MESSAGE.replace("from a guide", mark).replace("\r\n", "\n")
+                (self.home / "message.txt").write_text(message)
+                self.config(language, ".msmtprc")
+                self.sh(f"msmtp -a work {USER} <message.txt")
+                self.config(language, ".muttrc")
+                self.sh(f"echo by mutt | mutt -s '{mark} by mutt' {USER}")
+                self.config(language, ".mbsyncrc")
+                self.sh("mkdir -p mail/work && mbsync work")
+                inbox = [path.read_text(errors="replace") for path in (self.home / "mail/work/INBOX").glob("*/*")]
+                self.assertTrue(any(f"Subject: {mark}\n" in text for text in inbox), "by msmtp, fetched by mbsync")
+                self.assertTrue(any(f"Subject: {mark} by mutt\n" in text for text in inbox), "by mutt, fetched by mbsync")
+                self.config(language, ".fetchmailrc")
+                fetchmail = Part(
+                    "fetchmail", ["fetchmail", "--nosyslog", "--pidfile", self.home / "pid", "--mda", f"sh -c 'cat >>{self.home}/fetched'"],
+                    self.home / "fetchmail.log", env={**os.environ, "HOME": str(self.home)},
+                )
+                self.ends_with_this_test(fetchmail)
+                fetched = self.home / "fetched"
+                wait_until("fetchmail", lambda: fetched.exists() and mark in fetched.read_text(errors="replace"), 60)
+                fetchmail.stop()
+
+    def site(self, path):
+        environment = {**os.environ, "PATH": str(path)}
+        return run(sys.executable, ROOT / "packaging" / "site.py", self.home / "site", env=environment)
+
+    def test_the_site_is_made_of_all_pages_or_says_what_is_missing(self):
+        nowhere = self.home / "bin"
+        nowhere.mkdir()
+        self.assertIn("hint: ", self.site(nowhere).stdout)
+        self.assertFalse((self.home / "site").exists())
+
+        (nowhere / "mdbook").write_text(MDBOOK)
+        (nowhere / "mdbook").chmod(0o755)
+        self.assertIn("site/index.html", self.site(f"{nowhere}:/usr/bin:/bin").stdout)
+        for book, pages in ((self.home / "site/docs", DOCS), (self.home / "site/docs/ja", DOCS / "ja")):
+            contents = set(re.findall(r"\]\((.+?)\)", (book / "SUMMARY.md").read_text()))
+            written = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}
+            expected = {page.replace("README.md", "index.md") for page in written if not page.startswith("ja/")} - {"SUMMARY.md"}
+            self.assertEqual(contents, expected)
+            for page in contents:
+                for link in re.findall(r"\]\((?!https?:)([^)#]+)", (book / page).read_text()):
+                    there = (book / page).parent / link
+                    self.assertTrue(there.exists() or "SUMMARY" in page, f"{book}/{page}: {link}")
+            self.assertNotRegex((book / "index.md").read_text(), r"[ぁ-ん]\n *[ぁ-ん]")
+        self.assertFalse((self.home / "site-source").exists())
