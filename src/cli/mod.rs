@@ -26,7 +26,7 @@ mod state;
 mod status;
 mod terminal;
 
-use std::{io, process::ExitCode};
+use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
@@ -35,7 +35,7 @@ pub use outcome::{CONFIG_REFUSED, Failure, Outcome};
 
 /// Parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(env::args_os().map(typed));
     match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -45,6 +45,14 @@ pub fn main() -> ExitCode {
             }
             failure.exit_code()
         }
+    }
+}
+
+/// A refusal of POP3 that is pasted behind `explain` begins with a hyphen, and is no option.
+fn typed(argument: OsString) -> OsString {
+    match argument.to_str().and_then(|text| text.strip_prefix('-')) {
+        Some(reply) if reply.starts_with("ERR") => reply.into(),
+        _ => argument,
     }
 }
 

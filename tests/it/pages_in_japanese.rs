@@ -60,7 +60,7 @@ async fn an_accounts_page_says_in_its_language_why_a_sign_in_is_needed_and_how_o
     let page = joined(&browser.until(ACCOUNT, "sign-in-missing").await);
     for words in [
         "<dd>このアカウントはまだ一度もサインインしていないか、ログアウトされています。 <code>sign-in-missing</code></dd>",
-        "<dd><code>gatepost login ADDRESS</code> で一度サインインしてください。</dd>",
+        "<dd><code>gatepost login ann@contoso.example</code> で一度サインインしてください。</dd>",
         "<dt>対応する側</dt><dd>ユーザー</dd>",
     ] {
         assert!(page.contains(words), "{words}: {page}");
@@ -73,7 +73,10 @@ async fn an_accounts_page_says_in_its_language_why_a_sign_in_is_needed_and_how_o
     browser.submit(ACCOUNT, &format!("{ACCOUNT}/paste"), &[("answer", &declined)]).await;
     let page = browser.until(ACCOUNT, "サインインできませんでした").await;
     assert!(page.contains("<dd>同意の画面でキャンセルされました。 <code>consent-declined</code></dd>"), "{page}");
-    assert!(page.contains("<dd>再度サインインして同意してください。</dd>"), "{page}");
+    assert!(
+        page.contains("<dd>再度サインインして同意してください：<code>gatepost login ann@contoso.example</code>。</dd>"),
+        "{page}"
+    );
     let refused = browser.post("/accounts/x/sign-in", &[("form", "of another visit")]).await.text().await.unwrap();
     assert!(refused.contains("このアドレスには何もありません。"), "{refused}");
     let stranger = Browser::new(&world).client.post(browser.base.join("/leave").unwrap());

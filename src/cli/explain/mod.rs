@@ -37,7 +37,7 @@ const SHOWN: usize = 120;
 pub struct ExplainArgs {
     /// An AADSTS number, a reply of a mail server, a code of Microsoft Graph, an OAuth error, an id of Gatepost, or a line
     /// of its log; - reads it from stdin; nothing lists all ids
-    #[arg(value_name = "CODE|TEXT", allow_hyphen_values = true)]
+    #[arg(value_name = "CODE|TEXT")]
     pub words: Vec<String>,
     /// Fills the commands in for this [[account]] [default: one that the text names]
     #[arg(long, value_name = "ADDRESS")]

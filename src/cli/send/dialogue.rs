@@ -5,7 +5,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::{Failure, stream::Stream};
-use crate::base::{Secret, printable};
+use crate::{
+    base::{Secret, printable},
+    catalog::own::BAD_CREDENTIALS,
+};
 
 /// RFC 5321 allows 512 octets a reply line; servers write longer ones.
 const LINE: u64 = 4096;
@@ -171,7 +174,7 @@ fn expect(reply: &Reply, class: u16, what: &str) -> Result<(), Failure> {
     }
     let text = printable(&reply.lines.join(" "), 400);
     let hint = match reply.code {
-        535 if text.contains("bad-credentials") => "check user and password: the local one, not the provider's",
+        535 if text.contains(BAD_CREDENTIALS.id) => "check user and password: the local one, not the provider's",
         code if code / 100 == 4 => "it passes by itself: try again later",
         _ => "the text names cause and next step; see the log of the daemon too",
     };

@@ -234,7 +234,7 @@ fn what_befalls_a_thousand_sign_ins_alike_is_one_event_that_names_them_all() {
     assert_eq!(all.console.as_deref(), Some("http://127.0.0.1:8425"));
     let eve = events.remove(0);
     assert_eq!(eve.console.as_deref(), Some("http://127.0.0.1:8425/accounts/eve%40contoso.com"));
-    assert!(eve.text.contains("or run: gatepost login eve@contoso.com"), "{}", eve.text);
+    assert!(eve.text.contains("`gatepost login eve@contoso.com --flow browser`"), "{}", eve.text);
     // One of them signs in, and a new one comes.
     stage.states[7] = SignInState { last_refresh: Some(at(20)), ..ready("user007") };
     assert_eq!(stage.kinds_at(20), [Kind::SignInAgainOk]);

@@ -30,14 +30,13 @@ pub(super) fn of_sign_ins(
     let place = place(facts, &accounts, &group.states);
     let words = fault.map(|entry| entry.told(Lang::En, &known(facts, &accounts, &group.states)));
     let (cause, next) = words.map(|words| (words.cause, words.next)).unwrap_or_default();
-    let place = once(&next, place);
     let due = group.states.iter().filter_map(|state| state.next_sign_in()).min();
     let mut event = Event { app: Some(app.to_owned()), fault: fault.map(|entry| entry.id), ..bare(facts, kind) };
     event.console = console_page(facts, &accounts);
     match kind {
         Kind::SignInNeeded => {
             (event.cause, event.next_step) =
-                (cause.clone(), format!("{next} {}", capital(&place)).trim_end().to_owned());
+                (cause.clone(), format!("{next} {}", capital(&once(&next, &place))).trim_end().to_owned());
             event.severity = Severity::Critical;
             event.text = format!("mail of {who} stands still, a sign-in is needed. {cause} {}", event.next_step);
         }
@@ -202,11 +201,11 @@ fn place(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Str
 }
 
 /// The place without the command that the step of the catalogue names already.
-fn once(next: &str, place: String) -> String {
+fn once(next: &str, place: &str) -> String {
     match (next.contains("gatepost login "), place.split_once(" or run: ")) {
         (true, Some((page, _))) => format!("{page}."),
         (true, None) => String::new(),
-        _ => place,
+        _ => place.to_owned(),
     }
 }
 
