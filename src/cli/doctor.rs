@@ -52,7 +52,7 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
 
 /// For a command that goes on behind it: whether all is well.
 pub(super) fn look(config: &Config, scope: &Scope) -> Result<bool, Failure> {
-    let marks = if lang::is_utf8() { Marks::Signs } else { Marks::Ascii };
+    let marks = if language::is_utf8() { Marks::Signs } else { Marks::Ascii };
     let view = View { json: false, marks, lang: scope.lang };
     let report = block_on(async { Ok(watched(config, scope, &view).await) })?;
     view.end(&report)?;

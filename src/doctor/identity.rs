@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{Fault, Lang, printable},
-    catalog::{doctor::CAPTIVE_PORTAL, own::CLOCK_WRONG},
+    catalog::doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED},
     net::HttpReply,
     oauth::{App, verdict::Verdict},
 };
@@ -148,7 +148,7 @@ fn clock_of(look: Look, reply: &HttpReply, here: SystemTime) -> Check {
         true => {
             let direction = if behind { "behind" } else { "ahead of" };
             let detail = format!("this machine is {seconds} s {direction} {}", "the identity provider");
-            look.fail(Said::ClockOff { seconds, behind }, &CLOCK_WRONG.fault().detail(detail), &Who::default())
+            look.fail(Said::ClockOff { seconds, behind }, &CLOCK_SKEWED.fault().detail(detail), &Who::default())
         }
         false => look.pass(Said::ClockRight { seconds }),
     }
@@ -223,7 +223,7 @@ mod tests {
             assert!(at(here - Duration::from_secs(seconds)).fault.is_none(), "{seconds}");
         }
         let behind = at(here + Duration::from_secs(600));
-        assert_eq!(behind.fault.unwrap().id, "clock-wrong");
+        assert_eq!(behind.fault.unwrap().id, "clock-skewed");
         assert!(behind.detail.contains("10 minutes behind"), "{}", behind.detail);
         assert!(at(here - Duration::from_secs(601)).detail.contains("ahead"));
     }

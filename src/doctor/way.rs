@@ -18,10 +18,10 @@ use crate::{
     base::{Fault, Lang, Protocol, Sasl, Secret},
     catalog::{
         Entry,
-        doctor::TLS_INTERCEPTED,
+        doctor::{CLOCK_SKEWED, TLS_INTERCEPTED},
         graph::GRAPH_UNREACHABLE,
         own::{
-            CLOCK_WRONG, UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT,
+            UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT,
             UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
         },
         token::{TOKEN_ENDPOINT_UNREACHABLE, TOKEN_ENDPOINT_UNTRUSTED},
@@ -324,7 +324,7 @@ impl Steps<'_> {
         let entry = match shown.and_then(|shown| shown.untrusted) {
             Some(Untrusted::Issuer) => TLS_INTERCEPTED,
             // A public server renews in time; more often it is our clock.
-            Some(Untrusted::Time) => CLOCK_WRONG,
+            Some(Untrusted::Time) => CLOCK_SKEWED,
             Some(_) if self.target.is_of_mail() => UPSTREAM_TLS_UNTRUSTED,
             None if self.target.is_of_mail() => UPSTREAM_TLS_FAILED,
             _ if self.target.is_identity() => TOKEN_ENDPOINT_UNTRUSTED,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Resource, patience};
 use crate::{
     base::{Fault, Kind, Secret, printable},
-    catalog::{self, Entry, own::CLOCK_WRONG, token},
+    catalog::{self, Entry, doctor::CLOCK_SKEWED, token},
     net::{HttpFault, HttpReply},
 };
 
@@ -78,7 +78,7 @@ impl Verdict {
         let skew = reply.date.and_then(|date| skew(now, date));
         // What is judged by the time, and refused, is refused for the time.
         let is_by_time = entry.id == token::APP_CERTIFICATE_REFUSED.id && skew.is_some();
-        let entry = if is_by_time { CLOCK_WRONG } else { entry };
+        let entry = if is_by_time { CLOCK_SKEWED } else { entry };
         if let Some(skew) = skew {
             detail.push_str(&format!("; this machine's clock differs by {} s from the provider's", skew.as_secs()));
         }
@@ -297,7 +297,7 @@ mod tests {
             Verdict::of_reply(&reply, now, &[]).entry.id
         };
         let assertion = r#"{"error":"invalid_client","error_codes":[700024]}"#;
-        assert_eq!(judged(assertion, now - Duration::from_secs(600)), "clock-wrong");
+        assert_eq!(judged(assertion, now - Duration::from_secs(600)), "clock-skewed");
         assert_eq!(judged(assertion, now), "app-certificate-refused");
         let secret = r#"{"error":"invalid_client","error_codes":[7000222]}"#;
         assert_eq!(judged(secret, now - Duration::from_secs(600)), "client-secret-expired", "no clock mends a secret");

@@ -55,6 +55,9 @@ class Terminal:
 
 
 class Setup(RealTest):
+    def setUp(self):
+        """Nothing of the lab: everything happens on the sandbox."""
+
     def test_a_person_answers_and_mail_flows(self):
         folder = self.bench.folder / self._testMethodName
         folder.mkdir()
@@ -92,4 +95,5 @@ class Setup(RealTest):
         self.assertEqual(terminal.process.wait(30), 0, terminal.said)
         self.assertNotIn(PASSWORD, terminal.said)
         self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before, "the terminal is as it was")
-        self.assertEqual([len(sandbox.stored(user)) for user in (ANN, SHARED)], [1, 1])
+        # The demo sent one to ann too.
+        self.assertEqual([len(sandbox.stored(user)) for user in (ANN, SHARED)], [2, 1])

@@ -66,6 +66,8 @@ struct Setup<'a> {
     /// What the file has now.
     existing: Table,
     base: Base,
+    /// In this run.
+    has_written: bool,
 }
 
 /// The configuration that is there, with the tables of `--set`.
@@ -103,7 +105,15 @@ impl<'a> Setup<'a> {
         let tables = Blocks { settings: settings.clone(), ..Blocks::default() };
         let tables = if tables.is_empty() { String::new() } else { tables.text(lang, &place.text, &today()) };
         let Composed { config, .. } = compose(&place.text, &tables, &place.shown(), &around)?;
-        Ok(Self { args, lang, questions, place, existing, base: Base { config, settings, listeners } })
+        Ok(Self {
+            args,
+            lang,
+            questions,
+            place,
+            existing,
+            base: Base { config, settings, listeners },
+            has_written: false,
+        })
     }
 
     fn run(mut self) -> Outcome {
@@ -141,6 +151,7 @@ impl<'a> Setup<'a> {
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
         self.signed_in(&account)?;
+        trial::reload_running(&config, &wanted, self.has_written, lang)?;
         let is_well = self.examined(&config, account)?;
         let tried = self.tried(&config, &wanted, &passwords);
         self.close(&config, &wanted, &passwords, tried.is_ok() && is_well)?;
@@ -194,6 +205,7 @@ impl<'a> Setup<'a> {
             self.questions.agrees("--yes", &Say::AskWrite { file: self.place.shown() })?;
         }
         self.place.write(&whole).map_err(told)?;
+        self.has_written = true;
         note(&Say::Wrote { file: self.place.shown() }.text(lang));
         // At once: whatever happens next, it is known.
         if let Some(password) = passwords.known.as_ref().filter(|_| passwords.is_made) {
@@ -276,41 +288,39 @@ impl<'a> Setup<'a> {
             note(&Say::NotSentWithoutPassword { address: wanted.first().cloned().unwrap_or_default() }.text(lang));
             return Ok(());
         };
-        let mut trial = Trial::begin(config, lang)?;
+        let trial = Trial::begin(config, lang)?;
         if let Some(process) = trial.running {
             note(&Say::ThroughRunning { process }.text(lang));
         } else if trial.stands_in {
             note(&Say::StandsIn.text(lang));
         }
-        let tried = self.each_tried(&mut trial, config, password, &passwords.of);
+        let tried = self.each_tried(&trial, config, password, &passwords.of);
         trial.end();
         tried
     }
 
-    fn each_tried(&self, trial: &mut Trial, config: &Config, password: &Secret, accounts: &[String]) -> Outcome {
+    fn each_tried(&self, trial: &Trial, config: &Config, password: &Secret, accounts: &[String]) -> Outcome {
         let lang = self.lang;
-        let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
-        trial.reload(config, &names, lang)?;
         let mut failed = 0;
-        for address in &names {
+        for address in accounts {
             let account = account_of(config, address);
             let advice = |say: Say| note(&say.text(lang));
             match trial.opens(address, password) {
                 None => {}
-                Some(Ok(())) => note(&Say::Opened { address: (*address).to_owned() }.text(lang)),
+                Some(Ok(())) => note(&Say::Opened { address: address.clone() }.text(lang)),
                 Some(Err(why)) => {
                     failed += 1;
-                    note(&Say::NotOpened { address: (*address).to_owned(), why: why.text().to_owned() }.text(lang));
+                    note(&Say::NotOpened { address: address.clone(), why: why.text().to_owned() }.text(lang));
                     account.iter().for_each(|account| advice(Say::grants_to_open(account)));
                 }
             }
             let to = self.args.to.as_deref().unwrap_or(address);
-            note(&Say::Sending { from: (*address).to_owned(), to: to.to_owned() }.text(lang));
+            note(&Say::Sending { from: address.clone(), to: to.to_owned() }.text(lang));
             match trial.sends(address, to, password, lang) {
-                Ok(reply) => print(&Say::Sent { from: (*address).to_owned(), to: to.to_owned(), reply }.text(lang))?,
+                Ok(reply) => print(&Say::Sent { from: address.clone(), to: to.to_owned(), reply }.text(lang))?,
                 Err(why) => {
                     failed += 1;
-                    note(&Say::NotSent { address: (*address).to_owned(), why: why.text().to_owned() }.text(lang));
+                    note(&Say::NotSent { address: address.clone(), why: why.text().to_owned() }.text(lang));
                     account.iter().for_each(|account| advice(Say::grants_to_send(account)));
                 }
             }

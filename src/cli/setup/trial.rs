@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     daemon::{Daemon, StartFault},
     net::{Bind, Listener, ListenerTls},
-    store::StoreError,
+    store::{StoreError, holder},
 };
 
 /// A daemon that reads its configuration again takes no longer than this to know a new account.
@@ -68,41 +68,6 @@ impl Trial {
         }
     }
 
-    /// Makes a running daemon read its configuration again, and waits until it knows these accounts.
-    pub fn reload(&self, config: &Config, accounts: &[&str], lang: Lang) -> Outcome {
-        let Some(process) = self.running else { return Ok(()) };
-        let knows_all = || match console_api::ask(config, reqwest::Method::GET, "/api/status") {
-            Ok(status) => {
-                let known = status.get("accounts").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
-                let knows = |address: &&str| {
-                    known.iter().any(|one| one.get("address").and_then(|a| a.as_str()) == Some(*address))
-                };
-                accounts.iter().all(knows)
-            }
-            // Its console is off: it says nothing, and the sign-on will tell.
-            Err(_) => false,
-        };
-        if accounts.is_empty() || knows_all() {
-            return Ok(());
-        }
-        if !hang_up(process) {
-            return Err(Trouble::ReloadIt { process }.failure(lang));
-        }
-        // Without a console nobody says when it is done; it is a matter of milliseconds.
-        let patience = if config.console.listen.is_some() { RELOAD } else { PAUSE * 4 };
-        let until = Instant::now() + patience;
-        while Instant::now() < until {
-            self.runtime.block_on(async { tokio::time::sleep(PAUSE).await });
-            if knows_all() {
-                return Ok(());
-            }
-        }
-        match config.console.listen {
-            None => Ok(()),
-            Some(_) => Err(Trouble::ReloadIt { process }.failure(lang)),
-        }
-    }
-
     pub fn way(&self, protocol: Protocol) -> Option<&Way> {
         self.ways.iter().find(|(of, _)| *of == protocol).map(|(_, way)| way)
     }
@@ -134,6 +99,41 @@ impl Trial {
         if let Some(daemon) = self.own {
             self.runtime.block_on(daemon.drain());
         }
+    }
+}
+
+/// Makes a running daemon read its configuration again if that `has_changed`, and waits until it knows these accounts.
+pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, lang: Lang) -> Outcome {
+    let Some(process) = holder(&config.store).map(|holder| holder.process.unwrap_or_default()) else { return Ok(()) };
+    let has_console = config.console.listen.is_some();
+    let knows_all = || match console_api::ask(config, reqwest::Method::GET, "/api/status") {
+        Ok(status) => {
+            let known = status.get("accounts").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+            let knows = |address: &String| {
+                known.iter().any(|one| one.get("address").and_then(|found| found.as_str()) == Some(address))
+            };
+            accounts.iter().all(knows)
+        }
+        Err(_) => false,
+    };
+    if !has_changed && (!has_console || knows_all()) {
+        return Ok(());
+    }
+    if !hang_up(process) {
+        return Err(Trouble::ReloadIt { process }.failure(lang));
+    }
+    let runtime = runtime()?;
+    // Without a console nobody says when it is done; it is a matter of milliseconds.
+    let until = Instant::now() + if has_console { RELOAD } else { PAUSE * 4 };
+    while Instant::now() < until {
+        runtime.block_on(async { tokio::time::sleep(PAUSE).await });
+        if has_console && knows_all() {
+            return Ok(());
+        }
+    }
+    match has_console {
+        true => Err(Trouble::ReloadIt { process }.failure(lang)),
+        false => Ok(()),
     }
 }
 

@@ -16,7 +16,7 @@ async fn a_portal_that_answers_in_the_place_of_the_provider_is_told_and_costs_no
 #[tokio::test]
 async fn a_clock_that_is_ten_minutes_off_is_told_with_how_much() {
     let staged = Staged::rehearsing(Plan::default(), "clock-off").await;
-    let wanted = First { layer: "clock", name: "clock", id: "clock-wrong", command: "" };
+    let wanted = First { layer: "clock", name: "clock", id: "clock-skewed", command: "" };
     let check = staged.fails_first(wanted).await;
     let detail = check["detail"].as_str().unwrap();
     assert!(detail.contains("10 minutes behind") || detail.contains("9 minutes behind"), "{detail}");
