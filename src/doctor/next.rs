@@ -11,7 +11,10 @@ use crate::{
         },
         graph::{GRAPH_ACCESS_DENIED, GRAPH_UNREACHABLE},
         message::SEND_AS_DENIED,
-        own::{PROXY_FORBIDS, PROXY_UNREACHABLE, STORE_UNAVAILABLE, UPSTREAM_UNREACHABLE},
+        own::{
+            PROXY_FORBIDS, PROXY_UNREACHABLE, STORE_UNAVAILABLE, UPSTREAM_NAME_UNKNOWN, UPSTREAM_TLS_FAILED,
+            UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+        },
         sign_on::{
             MAILBOX_NOT_CONNECTED, SECURITY_DEFAULTS, SMTP_AUTH_DISABLED_MAILBOX, SMTP_AUTH_DISABLED_TENANT,
             TOKEN_REFUSED,
@@ -190,7 +193,14 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
         () if is(TENANT_NOT_FOUND) => one(format!("[app.{app}] tenant = \"...\"")),
         () if is(TOKEN_AUDIENCE_WRONG) || is(TOKEN_TENANT_DIFFERS) => attended(who),
         () if is(TLS_INTERCEPTED) || is(TOKEN_ENDPOINT_UNTRUSTED) => one(connect(who)),
-        () if is(UPSTREAM_UNREACHABLE) || is(TOKEN_ENDPOINT_UNREACHABLE) || is(GRAPH_UNREACHABLE) => reach(who),
+        () if is(UPSTREAM_TLS_FAILED) || is(UPSTREAM_TLS_UNTRUSTED) => one(connect(who)),
+        () if is(UPSTREAM_NAME_UNKNOWN)
+            || is(UPSTREAM_UNREACHABLE)
+            || is(TOKEN_ENDPOINT_UNREACHABLE)
+            || is(GRAPH_UNREACHABLE) =>
+        {
+            reach(who)
+        }
         () if is(PROXY_UNREACHABLE) || is(PROXY_FORBIDS) => {
             let (host, port) = (who.host.as_deref().unwrap_or("HOST"), who.port.unwrap_or(443));
             who.proxy

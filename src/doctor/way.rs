@@ -20,7 +20,10 @@ use crate::{
         Entry,
         doctor::{CLOCK_SKEWED, TLS_INTERCEPTED},
         graph::GRAPH_UNREACHABLE,
-        own::{UPSTREAM_LOST, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE},
+        own::{
+            UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT,
+            UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+        },
         token::{TOKEN_ENDPOINT_UNREACHABLE, TOKEN_ENDPOINT_UNTRUSTED},
     },
     config::Config,
@@ -131,6 +134,14 @@ impl Target {
             Name::GraphServer => GRAPH_UNREACHABLE,
             _ => UPSTREAM_UNREACHABLE,
         }
+    }
+
+    fn unresolved(&self) -> &'static Entry {
+        if self.is_of_mail() { UPSTREAM_NAME_UNKNOWN } else { self.unreachable() }
+    }
+
+    fn is_of_mail(&self) -> bool {
+        !matches!(self.name, Name::IdentityProvider | Name::GraphServer)
     }
 
     fn who(&self) -> Who {
@@ -251,9 +262,9 @@ impl Steps<'_> {
     fn unreached(&mut self, error: &DialError) {
         let who = self.target.who();
         let (layer, entry) = match error.layer {
-            DialLayer::Resolve => (Layer::Dns, self.target.unreachable()),
+            DialLayer::Resolve => (Layer::Dns, self.target.unresolved()),
             DialLayer::Timeout if error.tried.is_empty() && error.through.is_none() => {
-                (Layer::Dns, self.target.unreachable())
+                (Layer::Dns, self.target.unresolved())
             }
             DialLayer::Proxy(trouble) => (Layer::Proxy, trouble.entry()),
             _ if error.through.is_some() => (Layer::Proxy, self.target.unreachable()),
@@ -314,6 +325,8 @@ impl Steps<'_> {
             Some(Untrusted::Issuer) => TLS_INTERCEPTED,
             // A public server renews in time; more often it is our clock.
             Some(Untrusted::Time) => CLOCK_SKEWED,
+            Some(_) if self.target.is_of_mail() => UPSTREAM_TLS_UNTRUSTED,
+            None if self.target.is_of_mail() => UPSTREAM_TLS_FAILED,
             _ if self.target.is_identity() => TOKEN_ENDPOINT_UNTRUSTED,
             _ => self.target.unreachable(),
         };

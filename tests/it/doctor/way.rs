@@ -63,7 +63,7 @@ async fn a_server_that_is_not_there_is_told_by_its_layer_and_the_others_are_look
 async fn a_name_that_nobody_knows_is_a_fault_of_names() {
     let staged = Staged::new(Plan { upstream: Some("mail.invalid"), ..Plan::default() }).await;
     let wanted =
-        First { layer: "dns", name: "smtp-server", id: "upstream-unreachable", command: "nslookup mail.invalid" };
+        First { layer: "dns", name: "smtp-server", id: "upstream-name-unknown", command: "nslookup mail.invalid" };
     staged.fails_first(wanted).await;
 }
 
