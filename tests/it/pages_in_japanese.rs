@@ -71,7 +71,7 @@ async fn an_accounts_page_says_in_its_language_why_a_sign_in_is_needed_and_how_o
     let state = state.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let declined = format!("http://localhost/?error=access_denied&error_description=AADSTS65004:+no&state={state}");
     browser.submit(ACCOUNT, &format!("{ACCOUNT}/paste"), &[("answer", &declined)]).await;
-    let page = browser.until(ACCOUNT, "サインインできませんでした").await;
+    let page = joined(&browser.until(ACCOUNT, "サインインできませんでした").await);
     assert!(page.contains("<dd>同意の画面でキャンセルされました。 <code>consent-declined</code></dd>"), "{page}");
     assert!(
         page.contains("<dd>再度サインインして同意してください：<code>gatepost login ann@contoso.example</code>。</dd>"),
