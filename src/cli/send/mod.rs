@@ -8,8 +8,8 @@ use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 
-pub(super) use self::stream::Stream;
 use self::dialogue::{Dialogue, Login};
+pub(super) use self::stream::Stream;
 use super::{
     args::{SendArgs, SendTls},
     config,

@@ -117,7 +117,7 @@ fn every_link_and_every_anchor_of_the_documents_leads_somewhere() {
 /// What a page shows in brackets behind a reply, and the first column of a table of ids.
 #[test]
 fn every_fault_id_of_the_documents_is_one_of_the_catalogue() {
-    let known: BTreeSet<&str> = catalog::explained().map(|(id, ..)| id).collect();
+    let known: BTreeSet<&str> = catalog::all().map(|entry| entry.id).collect();
     let mut seen = 0;
     for document in documents() {
         let text = text(&document);
