@@ -8,6 +8,7 @@ use super::report::Layer;
 use crate::{
     base::{Lang, Owner},
     catalog::{
+        Entry,
         doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT, CLIENT_WITHOUT_STARTTLS},
         own::{
             AUTHENTICATION_REQUIRED, BAD_CREDENTIALS, CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD,
@@ -112,19 +113,22 @@ impl Name {
 
     /// Under which a fault of a session is told.
     pub fn of_fault(id: &str) -> Self {
-        let named = [
-            (CLIENT_TLS_ON_PLAIN_PORT, Name::TlsOnPlainPort),
-            (CLIENT_PLAIN_ON_TLS_PORT, Name::PlainOnTlsPort),
-            (CLIENT_TLS_TOO_OLD, Name::TlsTooOld),
-            (CLIENT_DISTRUSTS_CERTIFICATE, Name::CertificateDistrusted),
-            (CLIENT_WITHOUT_STARTTLS, Name::StartTlsUnused),
-            (BAD_CREDENTIALS, Name::WrongPassword),
-            (TOO_MANY_GUESSES, Name::WrongPassword),
-            (AUTHENTICATION_REQUIRED, Name::LoginMissing),
-        ];
-        named.into_iter().find(|(entry, _)| entry.id == id).map_or(Name::LastFault, |(_, name)| name)
+        let told = FAULTS.iter().find(|(entry, _)| entry.id == id);
+        told.map_or(Name::LastFault, |(_, name)| *name)
     }
 }
+
+/// Faults of sessions that have a name of their own.
+const FAULTS: &[(&Entry, Name)] = &[
+    (CLIENT_TLS_ON_PLAIN_PORT, Name::TlsOnPlainPort),
+    (CLIENT_PLAIN_ON_TLS_PORT, Name::PlainOnTlsPort),
+    (CLIENT_TLS_TOO_OLD, Name::TlsTooOld),
+    (CLIENT_DISTRUSTS_CERTIFICATE, Name::CertificateDistrusted),
+    (CLIENT_WITHOUT_STARTTLS, Name::StartTlsUnused),
+    (BAD_CREDENTIALS, Name::WrongPassword),
+    (TOO_MANY_GUESSES, Name::WrongPassword),
+    (AUTHENTICATION_REQUIRED, Name::LoginMissing),
+];
 
 /// One detail.
 #[derive(Debug, Clone)]
