@@ -10,6 +10,7 @@ mod certificate;
 mod discover;
 mod imap;
 mod interview;
+mod pasted;
 mod place;
 mod questions;
 mod script;
@@ -358,7 +359,7 @@ impl<'a> Setup<'a> {
         let found = config::locate(None, &here).ok().and_then(|found| std::fs::canonicalize(found).ok());
         match found.is_some_and(|found| found == self.place.path) {
             true => String::new(),
-            false => format!(" --config {}", self.place.shown()),
+            false => format!(" --config {}", pasted::shell(&self.place.shown())),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::ScriptWords;
+use super::{pasted::powershell_quoted as quoted, words::ScriptWords};
 use crate::{base::Lang, cli::setup::args::SetupOutbound, oauth::Grant};
 
 /// What the registration is for.
@@ -59,19 +59,6 @@ fn cloud(provider: &str) -> (&'static str, &'static str) {
         "microsoft365-china" => ("China", "O365China"),
         _ => ("Global", "O365Default"),
     }
-}
-
-/// In single quotes, in which nothing is code. PowerShell takes the typographic ones for the same.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::from("'");
-    for c in text.chars().filter(|c| !c.is_control()) {
-        if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') {
-            out.push(c);
-        }
-        out.push(c);
-    }
-    out.push('\'');
-    out
 }
 
 fn list(values: impl IntoIterator<Item = impl AsRef<str>>) -> String {
@@ -303,8 +290,6 @@ mod tests {
 
     #[test]
     fn no_address_becomes_code() {
-        assert_eq!(quoted("o'brien@contoso.com"), "'o''brien@contoso.com'");
-        assert_eq!(quoted("a\u{2019}; x\n$(y)`"), "'a\u{2019}\u{2019}; x$(y)`'");
         let address = "x';calc;'@contoso.com";
         let one = Registration { address, ..registration(Grant::AuthorizationCode, SetupOutbound::Smtp, &[]) };
         assert!(script(&one, Lang::En).contains("$mailbox = 'x'';calc;''@contoso.com'\n"));

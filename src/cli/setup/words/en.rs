@@ -6,6 +6,7 @@ use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
 use crate::{
     cli::setup::{
         discover::{Server, Servers},
+        pasted::{powershell, shell},
         script::Registration,
     },
     net::ListenerTls,
@@ -97,17 +98,20 @@ pub fn say(say: &Say) -> String {
             "\nThis is the configuration of the service, which has a user and a store of its own. Sign in as that user:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {address}\n\nA client secret or key has to be handed to it: docs/systemd.md, Secrets."
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nA client secret or key has to be handed to it: docs/systemd.md, Secrets.",
+            shell(address)
         ),
         Say::SignedInAlready { address } => format!("  {address} is signed in already."),
         Say::SignInAgain { address } => {
             format!(
-                "The configuration is written and stays. Once that is mended, run setup again, or: gatepost login {address}"
+                "The configuration is written and stays. Once that is mended, run setup again, or: gatepost login {}",
+                shell(address)
             )
         }
         Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
         Say::NotSentWithoutPassword { address } => format!(
-            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: gatepost send --from {address} --to {address}"
+            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: gatepost send --from {0} --to {0}",
+            shell(address)
         ),
         Say::ThroughRunning { process } => format!("  Through the daemon that runs (process {process})."),
         Say::StandsIn => {
@@ -312,7 +316,7 @@ fn entra(of: &Registration, page: &mut String) {
                 None => "make a client secret, copy its value".to_owned(),
             },
         );
-        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)) {
+        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
             let _ = writeln!(
                 page,
                 "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
@@ -345,11 +349,16 @@ fn entra(of: &Registration, page: &mut String) {
             page.push_str("  4. In Exchange Online PowerShell:\n");
         }
         if of.uses_smtp() {
-            let _ = writeln!(page, "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", of.address);
+            let _ = writeln!(
+                page,
+                "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false",
+                powershell(of.address)
+            );
         }
-        for one in of.others {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {} -AccessRights FullAccess", of.address);
-            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {} -AccessRights SendAs", of.address);
+        let who = powershell(of.address);
+        for one in of.others.iter().map(|one| powershell(one)) {
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {who} -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {who} -AccessRights SendAs");
         }
     }
     page.push_str(
@@ -405,7 +414,7 @@ pub fn closing(closing: &Closing) -> String {
     let _ = write!(page, "  user      {}\n  password  {password}\n\n", closing.users.join(", "));
     let option = &closing.option;
     if !closing.is_signed_in && !closing.is_of_the_service {
-        let first = closing.users.first().map(String::as_str).unwrap_or_default();
+        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = write!(page, "Next:  gatepost login {first}{option}\n       gatepost run{option}\n");
     } else if !closing.is_of_the_service {
         let lead = if closing.is_tried { "Mail flows. " } else { "" };

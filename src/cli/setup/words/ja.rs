@@ -6,6 +6,7 @@ use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
 use crate::{
     cli::setup::{
         discover::{Server, Servers},
+        pasted::{powershell, shell},
         script::Registration,
     },
     net::ListenerTls,
@@ -95,15 +96,18 @@ pub fn say(say: &Say) -> String {
             "\nこれはサービスの設定です。サービスには専用のユーザーと保存場所があります。そのユーザーでサインインしてください:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {address}\n\nシークレットや鍵の渡し方: docs/systemd.md の Secrets。"
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nシークレットや鍵の渡し方: docs/systemd.md の Secrets。",
+            shell(address)
         ),
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
         Say::SignInAgain { address } => format!(
-            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: gatepost login {address}"
+            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: gatepost login {}",
+            shell(address)
         ),
         Say::NotSentAsAsked => "  指定により送信しません (--no-send)。".to_owned(),
         Say::NotSentWithoutPassword { address } => format!(
-            "  送信しません: メールソフト用パスワードがわかりません (--password-stdin で渡せます)。\n  手動で送るには: gatepost send --from {address} --to {address}"
+            "  送信しません: メールソフト用パスワードがわかりません (--password-stdin で渡せます)。\n  手動で送るには: gatepost send --from {0} --to {0}",
+            shell(address)
         ),
         Say::ThroughRunning { process } => format!("  動作中のデーモン (プロセス {process}) を通します。"),
         Say::StandsIn => {
@@ -360,7 +364,7 @@ fn entra(of: &Registration, page: &mut String) {
              5. Exchange Online PowerShell で:\n       \
              New-ServicePrincipal -AppId CLIENT-ID -ObjectId ENTERPRISE-OBJECT-ID\n"
         );
-        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)) {
+        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
             let _ = writeln!(
                 page,
                 "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
@@ -392,11 +396,16 @@ fn entra(of: &Registration, page: &mut String) {
             page.push_str("  4. Exchange Online PowerShell で:\n");
         }
         if of.uses_smtp() {
-            let _ = writeln!(page, "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", of.address);
+            let _ = writeln!(
+                page,
+                "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false",
+                powershell(of.address)
+            );
         }
-        for one in of.others {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {} -AccessRights FullAccess", of.address);
-            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {} -AccessRights SendAs", of.address);
+        let who = powershell(of.address);
+        for one in of.others.iter().map(|one| powershell(one)) {
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {who} -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {who} -AccessRights SendAs");
         }
     }
     page.push_str(
@@ -452,7 +461,7 @@ pub fn closing(closing: &Closing) -> String {
     let _ = write!(page, "  ユーザー名  {}\n  パスワード  {password}\n\n", closing.users.join("、"));
     let option = &closing.option;
     if !closing.is_signed_in && !closing.is_of_the_service {
-        let first = closing.users.first().map(String::as_str).unwrap_or_default();
+        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = write!(page, "次に:  gatepost login {first}{option}\n       gatepost run{option}\n");
     } else if !closing.is_of_the_service {
         let lead = if closing.is_tried { "メールは流れています。" } else { "" };
