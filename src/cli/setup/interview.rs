@@ -1,6 +1,7 @@
 //! What is to be set up: asked, found out, or taken from the configuration that is there.
 
 mod credentials;
+mod otherwise;
 mod whereabouts;
 
 use std::{path::Path, sync::Arc};
@@ -121,9 +122,11 @@ impl Interview<'_, '_> {
     fn choice_of(&self, account: Arc<Account>) -> Result<Choice, Failure> {
         let app = &account.sign_in.app;
         let preset = self.preset(&app.provider)?;
-        let outbound = self.args.outbound.unwrap_or(SetupOutbound::Smtp);
+        // What a flag asks for otherwise counts for the script, and is told where the configuration is the matter.
+        let outbound = self.args.outbound.unwrap_or(otherwise::outbound_of(&account));
+        let grant = self.args.grant.map_or(app.grant, Grant::from);
         let tenant = Some(app.tenant.clone()).filter(|tenant| !tenant.is_empty());
-        Ok(Choice { preset, tenant, servers: None, grant: app.grant, outbound, there: Some(account) })
+        Ok(Choice { preset, tenant, servers: None, grant, outbound, there: Some(account) })
     }
 
     fn preset(&self, name: &str) -> Result<&'static Preset, Failure> {
@@ -246,18 +249,25 @@ impl Interview<'_, '_> {
             made: None,
         };
         if let Some(account) = &choice.there {
-            return Ok(of(&account.sign_in.app.name, &account.sign_in.identity));
+            let registered = of(&account.sign_in.app.name, &account.sign_in.identity);
+            self.nothing_otherwise(choice, address, others, &registered)?;
+            return Ok(registered);
         }
         note(&Step::Registration.text(self.lang));
         if let Some(name) = self.known_app(choice, address) {
             self.note(&Say::AppIsThere { app: name.clone() });
-            return Ok(of(&name, address));
+            let registered = of(&name, address);
+            self.nothing_otherwise(choice, address, others, &registered)?;
+            return Ok(registered);
         }
         let mut more = Vec::new();
         if choice.preset.name == "custom" {
             self.custom(choice, &mut more)?;
         }
         let name = self.app_name(choice, address);
+        // Before anything is made.
+        let planned = Registered { new: None, ..of(&name, address) };
+        self.nothing_otherwise(choice, address, others, &planned)?;
         let (certificate, made) = self.made_certificate(choice, &name)?;
         let registration =
             Registration { certificate: certificate.as_deref(), ..self.registration(choice, address, others) };

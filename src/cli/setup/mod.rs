@@ -189,6 +189,10 @@ impl<'a> Setup<'a> {
                 outbound: registered.outbound.as_str(),
             });
         }
+        if account_of(&self.base.config, wanted.first().map(String::as_str).unwrap_or_default()).is_some() {
+            // They are for the first of them, and its block has them.
+            blocks.settings.retain(|setting| setting.table != "account");
+        }
         blocks.app = registered.new;
         if blocks.is_empty() {
             note(&Say::NothingToWrite { file: self.place.shown() }.text(lang));

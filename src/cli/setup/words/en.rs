@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
 use crate::{
     cli::setup::{
         discover::{Server, Servers},
@@ -143,6 +143,10 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join(", "))
 }
 
+fn listed(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("\n  in {}: {}", line.block, line.text)).collect()
+}
+
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => {
@@ -165,6 +169,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::TableIsThere { table, line } => {
             (format!("the configuration has a [{table}] already, without this line or with another"), format!("write into it: {line}"))
         }
+        Trouble::Otherwise { file, lines } => (
+            format!("{file} has it otherwise than asked, and no line that is there is changed; nothing was written"),
+            format!("write there, in the place of the line with this key if there is one, then run setup again: {}", listed(lines)),
+        ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
         Trouble::Unwritable { file, why } => {

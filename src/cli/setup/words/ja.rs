@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
 use crate::{
     cli::setup::{
         discover::{Server, Servers},
@@ -140,6 +140,10 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join("、"))
 }
 
+fn listed(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("\n  {}: {}", line.block, line.text)).collect()
+}
+
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => (
@@ -172,6 +176,13 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::TableIsThere { table, line } => (
             format!("設定にはすでに [{table}] があり、この行がないか、別の値になっています"),
             format!("そこに書いてください: {line}"),
+        ),
+        Trouble::Otherwise { file, lines } => (
+            format!("{file} の内容が指定と異なります。すでにある行は変更しないため、何も書き込みませんでした"),
+            format!(
+                "次のように書いて（同じキーの行があれば置き換えて）、もう一度 setup を実行してください:{}",
+                listed(lines)
+            ),
         ),
         Trouble::NotAListener { typed } => (
             format!("\"{typed}\" はリスナーではありません"),

@@ -5,8 +5,16 @@ mod ja;
 
 use std::net::SocketAddr;
 
+use toml::Value;
+
 use super::{discover::Servers, pasted::powershell, script::Registration};
-use crate::{account::Account, base::Lang, cli::outcome::Failure, net::ListenerTls, oauth::Grant};
+use crate::{
+    account::Account,
+    base::{Lang, printable},
+    cli::outcome::Failure,
+    net::ListenerTls,
+    oauth::Grant,
+};
 
 /// A step that begins.
 pub enum Step {
@@ -253,6 +261,7 @@ pub enum Trouble {
     SecretInArgument { key: String },
     HasAFlag { key: String, flag: &'static str },
     TableIsThere { table: String, line: String },
+    Otherwise { file: String, lines: Vec<Line> },
     NotAListener { typed: String },
     Unreadable { file: String, why: String },
     Unwritable { file: String, why: String },
@@ -312,6 +321,21 @@ impl Trouble {
                 | Trouble::NothingFound { .. }
                 | Trouble::NoScript { .. }
         )
+    }
+}
+
+/// A line of the configuration that would have to be another.
+#[derive(Debug)]
+pub struct Line {
+    /// `[app.contoso]`, `[[account]] ann@contoso.com`.
+    pub block: String,
+    /// `outbound = "graph"`
+    pub text: String,
+}
+
+impl Line {
+    pub fn new(block: &str, key: &str, value: Value) -> Self {
+        Self { block: block.to_owned(), text: printable(&format!("{key} = {value}"), 400) }
     }
 }
 
