@@ -16,7 +16,7 @@ use super::{
     certificate,
     discover::{Servers, is_guid},
     note,
-    place::{Place, readable},
+    place::{MOST_BYTES, Place, readable, text_of},
     print,
     questions::Questions,
     script::{Registration, der_of, script},
@@ -213,7 +213,8 @@ impl Interview<'_, '_> {
         let certificate = own.or(made);
         let certificate_der = match &certificate {
             Some(file) => {
-                let pem = std::fs::read_to_string(file).unwrap_or_default();
+                let unread = |e: std::io::Error| told(Trouble::Unreadable { file: file.clone(), why: e.to_string() });
+                let pem = text_of(Path::new(file), MOST_BYTES).map_err(unread)?;
                 let why = || Trouble::Unreadable { file: file.clone(), why: "no PEM certificate is in it".to_owned() };
                 Some(der_of(&pem).ok_or_else(|| told(why()))?)
             }
@@ -225,7 +226,7 @@ impl Interview<'_, '_> {
             return print(&text);
         }
         let shown = file.display().to_string();
-        if std::fs::read_to_string(file).is_ok_and(|there| there == text) {
+        if text_of(file, 1024 * 1024).is_ok_and(|there| there == text) {
             self.note(&Say::Wrote { file: shown });
             return Ok(());
         }

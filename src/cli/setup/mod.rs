@@ -91,7 +91,7 @@ struct Passwords {
 impl<'a> Setup<'a> {
     fn new(named: Option<&Path>, args: &'a SetupArgs, lang: Lang, questions: Questions<'a>) -> Result<Self, Failure> {
         let told = |trouble: Trouble| trouble.failure(lang);
-        let place = Place::find(named).map_err(told)?;
+        let place = Place::find(named, args.service_folder.as_deref()).map_err(told)?;
         // A file that is broken is mended first: nothing is built on it.
         let around = place.around();
         if !place.text.trim().is_empty() {

@@ -217,6 +217,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             (format!("there is no script for {provider} with {grant}"), "gatepost setup without --print-script shows what to do by hand; docs/unattended.md has the other grants".into())
         }
         Trouble::NoSecret => ("an app that signs in by itself needs something that proves it".into(), "--make-certificate, --certificate FILE --certificate-key FILE, or --client-secret-file FILE".into()),
+        Trouble::HalfAPair { there, missing } => (
+            format!("{there} is there without {missing}; neither was written over"),
+            "bring the other one back, or move this one away to have both made".into(),
+        ),
         Trouble::NoPassword => ("the line on stdin is no password".into(), "give one line that is not empty".into()),
         Trouble::NoRandomness => ("no password could be made: this machine gives no random numbers".into(), "try again".into()),
         Trouble::Network { why } => (why.clone(), "see [network] in the configuration".into()),
@@ -381,6 +385,7 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     sign_in: "Sign in as an administrator who may register apps and consent (Cloud Application Administrator or above).",
     device: "The device code sign-in needs public client flows.",
     redirect: "A public client: no secret, protected by PKCE. Any port of http://localhost fits.",
+    extended: "An app that is there keeps what it has and gets what is missing.",
     consent: "Consent for this one person. For everybody: -ConsentType 'AllPrincipals', without -PrincipalId.",
     exchange: "Exchange Online: the rights on mailboxes.",
     smtp_auth: "SMTP AUTH for these mailboxes alone; the tenant's switch stays as it is. Not with security defaults: use outbound = \"graph\".",
