@@ -16,6 +16,9 @@ use super::{KeySource, Settings, StoreError, private_file, sqlite};
 
 /// A number and a path.
 const MOST_BYTES: u64 = 8192;
+/// The locks of a whole machine.
+#[cfg(target_os = "linux")]
+const MOST_LOCKS: u64 = 4 * 1024 * 1024;
 
 /// Dropping it lets the next daemon in.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ impl Lock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
     pub process: Option<u32>,
+    /// That number is of this process's own namespace: a signal to it reaches the daemon, and nobody else.
+    pub is_within_reach: bool,
 }
 
 /// The daemon that runs on this store now, if one does. Nothing is made or changed.
@@ -53,7 +58,12 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     let file = File::open(beside(Path::new(database))).ok()?;
     // A shared lock, given back at once: nobody but a daemon that starts in this moment would meet it.
     match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Some(Holder { process: holder_in(file) }),
+        Err(TryLockError::WouldBlock) => {
+            let inode = inode_of(&file);
+            let process = holder_in(file);
+            let is_within_reach = process.zip(inode).is_some_and(|(process, inode)| holds(process, inode));
+            Some(Holder { process, is_within_reach })
+        }
         _ => None,
     }
 }
@@ -75,6 +85,41 @@ fn holder_in(file: File) -> Option<u32> {
     read(file)?.lines().next()?.trim().parse().ok()
 }
 
+#[cfg(unix)]
+fn inode_of(file: &File) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(file.metadata().ok()?.ino())
+}
+
+#[cfg(not(unix))]
+fn inode_of(_: &File) -> Option<u64> {
+    None
+}
+
+/// By the kernel's own list, which translates the numbers and leaves out those of other namespaces (a container's).
+#[cfg(target_os = "linux")]
+fn holds(process: u32, inode: u64) -> bool {
+    let Ok(locks) = File::open("/proc/locks") else { return false };
+    let mut text = String::new();
+    let is_read = locks.take(MOST_LOCKS).read_to_string(&mut text).is_ok();
+    is_read && text.lines().any(|line| is_lock_of(line, process, inode))
+}
+
+/// Elsewhere there are no such namespaces.
+#[cfg(not(target_os = "linux"))]
+fn holds(_: u32, _: u64) -> bool {
+    cfg!(unix)
+}
+
+/// `1: FLOCK  ADVISORY  WRITE 708 08:01:131 0 EOF` (proc_locks(5)).
+#[cfg(target_os = "linux")]
+fn is_lock_of(line: &str, process: u32, inode: u64) -> bool {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [_, "FLOCK", _, "WRITE", holder, place, ..] = fields.as_slice() else { return false };
+    let of = place.rsplit(':').next().and_then(|inode| inode.parse().ok());
+    holder.parse() == Ok(process) && of == Some(inode)
+}
+
 /// Where the last daemon on this database had its key, in the words of [`KeySource`].
 pub(super) fn last_source(database: &Path) -> Option<String> {
     let said = read(File::open(beside(database)).ok()?)?;
@@ -90,6 +135,24 @@ fn read(file: File) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_number_is_a_process_only_if_the_kernel_says_that_it_holds_this_lock() {
+        let line = "1: FLOCK  ADVISORY  WRITE 708 08:01:131 0 EOF";
+        assert!(is_lock_of(line, 708, 131));
+        for (other, process, inode) in [
+            (line, 709, 131),
+            (line, 708, 31),
+            // Of another namespace.
+            ("1: FLOCK  ADVISORY  WRITE 0 08:01:131 0 EOF", 708, 131),
+            ("1: -> FLOCK  ADVISORY  WRITE 708 08:01:131 0 EOF", 708, 131),
+            ("1: POSIX  ADVISORY  WRITE 708 08:01:131 0 EOF", 708, 131),
+            ("", 708, 131),
+        ] {
+            assert!(!is_lock_of(other, process, inode), "{other}");
+        }
+    }
 
     fn settings(dir: &Path) -> Settings {
         Settings {

@@ -87,6 +87,9 @@ pub struct SetupArgs {
     /// Asks this host, on loopback, in the place of all others; for tests against the sandbox
     #[arg(long, value_name = "URL", hide = true)]
     pub discovery: Option<url::Url>,
+    /// Takes this folder for that of the service; for tests, which have no /etc
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub service_folder: Option<PathBuf>,
 }
 
 /// Grants that a person chooses between; the others need more than questions (docs/unattended.md).

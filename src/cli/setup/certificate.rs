@@ -17,15 +17,21 @@ const YEARS: i16 = 2;
 /// Certificate and key, PEM, in `folder`.
 pub fn make(folder: &Path, app: &str) -> Result<(PathBuf, PathBuf), Trouble> {
     let (certificate, key) = (folder.join(format!("{app}-app.pem")), folder.join(format!("{app}-app.key")));
-    if certificate.exists() && key.exists() {
-        return Ok((certificate, key));
+    match (certificate.exists(), key.exists()) {
+        (true, true) => return Ok((certificate, key)),
+        (false, false) => {}
+        // One of the two is of use to somebody, or was: it is not written over.
+        (is_there, _) => {
+            let (there, missing) = if is_there { (&certificate, &key) } else { (&key, &certificate) };
+            let shown = |file: &Path| file.display().to_string();
+            return Err(Trouble::HalfAPair { there: shown(there), missing: shown(missing) });
+        }
     }
     let unmade = |why: String| Trouble::Unwritable { file: certificate.display().to_string(), why };
     let (certificate_pem, key_pem) = pair().map_err(|e| unmade(e.to_string()))?;
     private_file::make_dir(folder).map_err(|e| unmade(e.to_string()))?;
-    // The key goes first: after a crash in between there is no certificate, and both are made again.
     for (file, text) in [(&key, key_pem.as_bytes()), (&certificate, certificate_pem.as_bytes())] {
-        private_file::replace(file, text)
+        private_file::create_whole(file, text, "new")
             .map_err(|e| Trouble::Unwritable { file: file.display().to_string(), why: e.to_string() })?;
     }
     Ok((certificate, key))
@@ -43,4 +49,21 @@ fn pair() -> Result<(String, Zeroizing<String>), rcgen::Error> {
     let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     let certificate = params.self_signed(&key)?;
     Ok((certificate.pem(), key.serialize_pem().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_pair_is_never_written_over() {
+        for name in ["contoso-app.pem", "contoso-app.key"] {
+            let dir = tempfile::tempdir().unwrap();
+            let there = dir.path().join(name);
+            std::fs::write(&there, "mine").unwrap();
+            assert!(matches!(make(dir.path(), "contoso"), Err(Trouble::HalfAPair { .. })), "{name}");
+            assert_eq!(std::fs::read_to_string(&there).unwrap(), "mine");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What is to be set up: asked, found out, or taken from the configuration that is there.
 
 mod credentials;
+mod otherwise;
 mod whereabouts;
 
 use std::{path::Path, sync::Arc};
@@ -15,7 +16,7 @@ use super::{
     certificate,
     discover::{Servers, is_guid},
     note,
-    place::{Place, readable},
+    place::{MOST_BYTES, Place, readable, text_of},
     print,
     questions::Questions,
     script::{Registration, der_of, script},
@@ -121,9 +122,11 @@ impl Interview<'_, '_> {
     fn choice_of(&self, account: Arc<Account>) -> Result<Choice, Failure> {
         let app = &account.sign_in.app;
         let preset = self.preset(&app.provider)?;
-        let outbound = self.args.outbound.unwrap_or(SetupOutbound::Smtp);
+        // What a flag asks for otherwise counts for the script, and is told where the configuration is the matter.
+        let outbound = self.args.outbound.unwrap_or(otherwise::outbound_of(&account));
+        let grant = self.args.grant.map_or(app.grant, Grant::from);
         let tenant = Some(app.tenant.clone()).filter(|tenant| !tenant.is_empty());
-        Ok(Choice { preset, tenant, servers: None, grant: app.grant, outbound, there: Some(account) })
+        Ok(Choice { preset, tenant, servers: None, grant, outbound, there: Some(account) })
     }
 
     fn preset(&self, name: &str) -> Result<&'static Preset, Failure> {
@@ -210,7 +213,8 @@ impl Interview<'_, '_> {
         let certificate = own.or(made);
         let certificate_der = match &certificate {
             Some(file) => {
-                let pem = std::fs::read_to_string(file).unwrap_or_default();
+                let unread = |e: std::io::Error| told(Trouble::Unreadable { file: file.clone(), why: e.to_string() });
+                let pem = text_of(Path::new(file), MOST_BYTES).map_err(unread)?;
                 let why = || Trouble::Unreadable { file: file.clone(), why: "no PEM certificate is in it".to_owned() };
                 Some(der_of(&pem).ok_or_else(|| told(why()))?)
             }
@@ -222,7 +226,7 @@ impl Interview<'_, '_> {
             return print(&text);
         }
         let shown = file.display().to_string();
-        if std::fs::read_to_string(file).is_ok_and(|there| there == text) {
+        if text_of(file, 1024 * 1024).is_ok_and(|there| there == text) {
             self.note(&Say::Wrote { file: shown });
             return Ok(());
         }
@@ -246,18 +250,25 @@ impl Interview<'_, '_> {
             made: None,
         };
         if let Some(account) = &choice.there {
-            return Ok(of(&account.sign_in.app.name, &account.sign_in.identity));
+            let registered = of(&account.sign_in.app.name, &account.sign_in.identity);
+            self.nothing_otherwise(choice, address, others, &registered)?;
+            return Ok(registered);
         }
         note(&Step::Registration.text(self.lang));
         if let Some(name) = self.known_app(choice, address) {
             self.note(&Say::AppIsThere { app: name.clone() });
-            return Ok(of(&name, address));
+            let registered = of(&name, address);
+            self.nothing_otherwise(choice, address, others, &registered)?;
+            return Ok(registered);
         }
         let mut more = Vec::new();
         if choice.preset.name == "custom" {
             self.custom(choice, &mut more)?;
         }
         let name = self.app_name(choice, address);
+        // Before anything is made.
+        let planned = Registered { new: None, ..of(&name, address) };
+        self.nothing_otherwise(choice, address, others, &planned)?;
         let (certificate, made) = self.made_certificate(choice, &name)?;
         let registration =
             Registration { certificate: certificate.as_deref(), ..self.registration(choice, address, others) };

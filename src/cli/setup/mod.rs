@@ -10,6 +10,7 @@ mod certificate;
 mod discover;
 mod imap;
 mod interview;
+mod pasted;
 mod place;
 mod questions;
 mod script;
@@ -90,7 +91,7 @@ struct Passwords {
 impl<'a> Setup<'a> {
     fn new(named: Option<&Path>, args: &'a SetupArgs, lang: Lang, questions: Questions<'a>) -> Result<Self, Failure> {
         let told = |trouble: Trouble| trouble.failure(lang);
-        let place = Place::find(named).map_err(told)?;
+        let place = Place::find(named, args.service_folder.as_deref()).map_err(told)?;
         // A file that is broken is mended first: nothing is built on it.
         let around = place.around();
         if !place.text.trim().is_empty() {
@@ -187,6 +188,10 @@ impl<'a> Setup<'a> {
                 },
                 outbound: registered.outbound.as_str(),
             });
+        }
+        if account_of(&self.base.config, wanted.first().map(String::as_str).unwrap_or_default()).is_some() {
+            // They are for the first of them, and its block has them.
+            blocks.settings.retain(|setting| setting.table != "account");
         }
         blocks.app = registered.new;
         if blocks.is_empty() {
@@ -358,7 +363,7 @@ impl<'a> Setup<'a> {
         let found = config::locate(None, &here).ok().and_then(|found| std::fs::canonicalize(found).ok());
         match found.is_some_and(|found| found == self.place.path) {
             true => String::new(),
-            false => format!(" --config {}", self.place.shown()),
+            false => format!(" --config {}", pasted::shell(&self.place.shown())),
         }
     }
 }

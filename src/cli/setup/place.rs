@@ -18,26 +18,33 @@ use crate::{
 /// Where the package and the service have their configuration.
 const OF_THE_SERVICE: &str = "/etc/gatepost";
 /// A secret or a key.
-const MOST_BYTES: u64 = 64 * 1024;
+pub const MOST_BYTES: u64 = 64 * 1024;
+/// One with thousands of accounts is far below.
+const MOST_OF_A_CONFIGURATION: u64 = 16 * 1024 * 1024;
 
 pub struct Place {
     pub path: PathBuf,
     /// Empty where there is no file yet.
     pub text: String,
     is_there: bool,
+    of_the_service: PathBuf,
 }
 
 impl Place {
     /// The one that was named, the first that is found, or the one for a new configuration.
-    pub fn find(named: Option<&Path>) -> Result<Self, Trouble> {
+    /// `of_the_service`: what counts as the service's folder, where it is not the usual one.
+    pub fn find(named: Option<&Path>, of_the_service: Option<&Path>) -> Result<Self, Trouble> {
+        let of_the_service = of_the_service.unwrap_or(Path::new(OF_THE_SERVICE)).to_owned();
         let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
         let path = config::locate(named, &around).unwrap_or_else(|_| config::place_for_new(named, &around));
         let path = std::path::absolute(&path).unwrap_or(path);
         // A link stays one: what it leads to is written.
         let path = std::fs::canonicalize(&path).unwrap_or(path);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Self { path, text, is_there: true }),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Self { path, text: String::new(), is_there: false }),
+        match text_of(&path, MOST_OF_A_CONFIGURATION) {
+            Ok(text) => Ok(Self { path, text, is_there: true, of_the_service }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                Ok(Self { path, text: String::new(), is_there: false, of_the_service })
+            }
             Err(e) => Err(Trouble::Unreadable { file: path.display().to_string(), why: e.to_string() }),
         }
     }
@@ -56,7 +63,7 @@ impl Place {
 
     /// The service has a user and a store of its own: what is signed in here would be of no use to it.
     pub fn is_of_the_service(&self) -> bool {
-        self.folder() == Path::new(OF_THE_SERVICE) && self.around().variable("STATE_DIRECTORY").is_none()
+        self.folder() == self.of_the_service && self.around().variable("STATE_DIRECTORY").is_none()
     }
 
     /// Replaces the file, if it still is what was read.
@@ -71,7 +78,7 @@ impl Place {
             let nonce = format!("{:x}", text.len());
             return private_file::create_whole(&self.path, text.as_bytes(), &nonce).map_err(failed);
         }
-        let now = std::fs::read_to_string(&self.path).map_err(failed)?;
+        let now = text_of(&self.path, MOST_OF_A_CONFIGURATION).map_err(failed)?;
         if now != self.text {
             return Err(Trouble::ChangedMeanwhile { file: self.shown() });
         }
@@ -104,13 +111,29 @@ impl Place {
     }
 }
 
+/// The text of a file, which is to be no longer than `most` bytes. A pipe is refused: it would wait, maybe for ever.
+pub fn text_of(file: &Path, most: u64) -> io::Result<String> {
+    use io::Read;
+    of_a_file(file)?;
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(most + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > most {
+        true => Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is larger than {most} bytes"))),
+        false => Ok(text),
+    }
+}
+
+fn of_a_file(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path)?.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
+    }
+}
+
 /// A secret that stands in a file, without its line end.
 pub fn secret_in(file: &Path) -> Result<Secret, Trouble> {
-    use io::Read;
     let unreadable = |why: String| Trouble::Unreadable { file: file.display().to_string(), why };
-    let mut text = Zeroizing::new(String::new());
-    let open = std::fs::File::open(file).map_err(|e| unreadable(e.to_string()))?;
-    open.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| unreadable(e.to_string()))?;
+    let text = Zeroizing::new(text_of(file, MOST_BYTES).map_err(|e| unreadable(e.to_string()))?);
     match text.trim() {
         "" => Err(unreadable("it is empty".to_owned())),
         secret => Ok(Secret::new(secret)),
@@ -121,7 +144,9 @@ pub fn secret_in(file: &Path) -> Result<Secret, Trouble> {
 pub fn readable(file: &Path) -> Result<String, Trouble> {
     let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let shown = path.display().to_string();
-    match std::fs::File::open(&path) {
+    // A pipe would wait for whoever writes into it.
+    let opened = of_a_file(&path).and_then(|()| std::fs::File::open(&path));
+    match opened {
         Ok(_) => Ok(shown),
         Err(e) => Err(Trouble::Unreadable { file: shown, why: e.to_string() }),
     }
@@ -134,7 +159,7 @@ mod tests {
     #[test]
     fn a_secret_that_a_run_before_left_is_taken_and_somebody_elses_is_not_touched() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::find(Some(&dir.path().join("gatepost.toml"))).unwrap();
+        let place = Place::find(Some(&dir.path().join("gatepost.toml")), None).unwrap();
         let name = |secret: &str| {
             let (path, is_new) = place.keep_secret("contoso", &Secret::new(secret)).unwrap();
             (path.file_name().unwrap().to_string_lossy().into_owned(), is_new)
@@ -146,11 +171,23 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_and_what_is_too_large_are_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, large) = (dir.path().join("pipe"), dir.path().join("large"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::fs::write(&large, "x".repeat(MOST_BYTES as usize + 1)).unwrap();
+        for file in [&pipe, &large] {
+            assert!(matches!(secret_in(file), Err(Trouble::Unreadable { .. })), "{}", file.display());
+        }
+        assert!(readable(&pipe).is_err() && Place::find(Some(&pipe), None).is_err());
+    }
+
+    #[test]
     fn what_somebody_changed_meanwhile_is_not_written_over() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("gatepost.toml");
         std::fs::write(&file, "# one\n").unwrap();
-        let place = Place::find(Some(&file)).unwrap();
+        let place = Place::find(Some(&file), None).unwrap();
         std::fs::write(&file, "# two\n").unwrap();
         assert!(matches!(place.write("# three\n"), Err(Trouble::ChangedMeanwhile { .. })));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "# two\n");
@@ -160,7 +197,7 @@ mod tests {
     fn a_new_file_never_replaces_one_that_came_meanwhile() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("new/gatepost.toml");
-        let place = Place::find(Some(&file)).unwrap();
+        let place = Place::find(Some(&file), None).unwrap();
         place.write("# one\n").unwrap();
         assert!(matches!(place.write("# two\n"), Err(Trouble::Unwritable { .. })));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "# one\n");
@@ -172,7 +209,7 @@ mod tests {
         let (real, link) = (dir.path().join("real.toml"), dir.path().join("gatepost.toml"));
         std::fs::write(&real, "# one\n").unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        Place::find(Some(&link)).unwrap().write("# two\n").unwrap();
+        Place::find(Some(&link), None).unwrap().write("# two\n").unwrap();
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), "# two\n");
     }

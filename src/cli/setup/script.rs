@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::ScriptWords;
+use super::{pasted::powershell_quoted as quoted, words::ScriptWords};
 use crate::{base::Lang, cli::setup::args::SetupOutbound, oauth::Grant};
 
 /// What the registration is for.
@@ -59,19 +59,6 @@ fn cloud(provider: &str) -> (&'static str, &'static str) {
         "microsoft365-china" => ("China", "O365China"),
         _ => ("Global", "O365Default"),
     }
-}
-
-/// In single quotes, in which nothing is code. PowerShell takes the typographic ones for the same.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::from("'");
-    for c in text.chars().filter(|c| !c.is_control()) {
-        if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') {
-            out.push(c);
-        }
-        out.push(c);
-    }
-    out.push('\'');
-    out
 }
 
 fn list(values: impl IntoIterator<Item = impl AsRef<str>>) -> String {
@@ -129,15 +116,24 @@ fn delegated(page: &mut String, registration: &Registration, words: &ScriptWords
            # {redirect}\n  \
            $app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' -IsFallbackPublicClient:$public `\n    \
              -PublicClient @{{ RedirectUris = @('http://localhost') }} `\n    \
-             -RequiredResourceAccess @(@{{ ResourceAppId = $graph.AppId; ResourceAccess = $access }})\n}}\n\
+             -RequiredResourceAccess @(@{{ ResourceAppId = $graph.AppId; ResourceAccess = $access }})\n}} else {{\n\
+         {extended}  \
+           $uris = @($app.PublicClient.RedirectUris | Where-Object {{ $_ }})\n  \
+           if ('http://localhost' -notin $uris) {{ Update-MgApplication -ApplicationId $app.Id -PublicClient @{{ RedirectUris = $uris + 'http://localhost' }} }}\n  \
+           if ($public -and -not $app.IsFallbackPublicClient) {{ Update-MgApplication -ApplicationId $app.Id -IsFallbackPublicClient:$true }}\n}}\n\
          $enterprise = Get-MgServicePrincipal -Filter \"appId eq '$($app.AppId)'\"\n\
          if (-not $enterprise) {{ $enterprise = New-MgServicePrincipal -AppId $app.AppId }}\n\n\
          # {consent}\n\
          $person = Get-MgUser -UserId $mailbox\n\
-         $grant = Get-MgOauth2PermissionGrant -Filter \"clientId eq '$($enterprise.Id)' and principalId eq '$($person.Id)'\"\n\
+         $grant = Get-MgOauth2PermissionGrant -Filter \"clientId eq '$($enterprise.Id)' and principalId eq '$($person.Id)'\" |\n  \
+           Where-Object ResourceId -eq $graph.Id | Select-Object -First 1\n\
          if (-not $grant) {{\n  \
            $null = New-MgOauth2PermissionGrant -ClientId $enterprise.Id -ConsentType 'Principal' -PrincipalId $person.Id `\n    \
-             -ResourceId $graph.Id -Scope ($wanted -join ' ')\n}}\n",
+             -ResourceId $graph.Id -Scope ($wanted -join ' ')\n}} else {{\n  \
+           $scopes = @(-split $grant.Scope)\n  \
+           $missing = @($wanted | Where-Object {{ $_ -notin $scopes }})\n  \
+           if ($missing) {{ Update-MgOauth2PermissionGrant -OAuth2PermissionGrantId $grant.Id -Scope (($scopes + $missing) -join ' ') }}\n}}\n",
+        extended = extended("$graph", words),
         redirect = words.redirect,
         consent = words.consent,
     );
@@ -161,6 +157,22 @@ fn delegated(page: &mut String, registration: &Registration, words: &ScriptWords
             words.delegate
         );
     }
+}
+
+/// What the app asks for at this resource, with `$access` besides: an answer may have changed since it was made. Nothing
+/// is taken away, and permissions on other resources stay.
+fn extended(resource: &str, words: &ScriptWords) -> String {
+    format!(
+        "  # {}\n  \
+           $rest = @($app.RequiredResourceAccess | Where-Object ResourceAppId -ne {resource}.AppId)\n  \
+           $had = @($app.RequiredResourceAccess | Where-Object ResourceAppId -eq {resource}.AppId | \
+         ForEach-Object {{ $_.ResourceAccess }} | ForEach-Object {{ @{{ Id = $_.Id; Type = $_.Type }} }})\n  \
+           $ids = @($had | ForEach-Object {{ $_.Id }})\n  \
+           $new = @($access | Where-Object {{ $_.Id -notin $ids }})\n  \
+           if ($new) {{ Update-MgApplication -ApplicationId $app.Id \
+         -RequiredResourceAccess ($rest + @{{ ResourceAppId = {resource}.AppId; ResourceAccess = $had + $new }}) }}\n",
+        words.extended
+    )
 }
 
 /// An app with rights of its own, on the mailboxes that are named and no others.
@@ -187,7 +199,7 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
          $app = Get-MgApplication -Filter \"displayName eq 'Gatepost'\" | Select-Object -First 1\n\
          if (-not $app) {{\n  \
            $app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' `\n    \
-             -RequiredResourceAccess @(@{{ ResourceAppId = $exchange.AppId; ResourceAccess = $access }})\n}}\n\
+             -RequiredResourceAccess @(@{{ ResourceAppId = $exchange.AppId; ResourceAccess = $access }})\n}} else {{\n{extended}}}\n\
          {certificate}\
          $enterprise = Get-MgServicePrincipal -Filter \"appId eq '$($app.AppId)'\"\n\
          if (-not $enterprise) {{ $enterprise = New-MgServicePrincipal -AppId $app.AppId }}\n\
@@ -195,6 +207,7 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
          foreach ($role in $roles | Where-Object Id -notin $has) {{\n  \
            $null = New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $enterprise.Id -PrincipalId $enterprise.Id `\n    \
              -ResourceId $exchange.Id -AppRoleId $role.Id\n}}\n",
+        extended = extended("$exchange", words),
         roles = words.roles,
     );
     exchange(page, registration, words);
@@ -289,6 +302,33 @@ mod tests {
     }
 
     #[test]
+    fn an_app_that_is_there_is_extended_by_what_is_missing_and_loses_nothing() {
+        for (grant, resource) in [(Grant::DeviceCode, "$graph"), (Grant::ClientCredentials, "$exchange")] {
+            let text = script(&registration(grant, SetupOutbound::SmtpThenGraph, &[]), Lang::En);
+            let (_, there) = text.split_once("} else {\n").unwrap();
+            let (there, _) = there.split_once("\n}\n").unwrap();
+            for line in [
+                format!("$rest = @($app.RequiredResourceAccess | Where-Object ResourceAppId -ne {resource}.AppId)"),
+                "$new = @($access | Where-Object { $_.Id -notin $ids })".to_owned(),
+                format!("($rest + @{{ ResourceAppId = {resource}.AppId; ResourceAccess = $had + $new }}) }}"),
+            ] {
+                assert!(there.contains(&line), "{line}: {there}");
+            }
+            assert_eq!(text.matches('{').count(), text.matches('}').count(), "{text}");
+            assert_eq!(text.matches('(').count(), text.matches(')').count(), "{text}");
+        }
+        let text = script(&registration(Grant::DeviceCode, SetupOutbound::Smtp, &[]), Lang::En);
+        for line in [
+            "if ($public -and -not $app.IsFallbackPublicClient) { Update-MgApplication -ApplicationId $app.Id -IsFallbackPublicClient:$true }",
+            "if ('http://localhost' -notin $uris) {",
+            "$missing = @($wanted | Where-Object { $_ -notin $scopes })",
+            "-OAuth2PermissionGrantId $grant.Id -Scope (($scopes + $missing) -join ' ')",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    #[test]
     fn each_cloud_has_its_own_names() {
         for (provider, graph, exchange) in [
             ("microsoft365-gcc-high", "-Environment USGov ", "O365USGovGCCHigh "),
@@ -303,8 +343,6 @@ mod tests {
 
     #[test]
     fn no_address_becomes_code() {
-        assert_eq!(quoted("o'brien@contoso.com"), "'o''brien@contoso.com'");
-        assert_eq!(quoted("a\u{2019}; x\n$(y)`"), "'a\u{2019}\u{2019}; x$(y)`'");
         let address = "x';calc;'@contoso.com";
         let one = Registration { address, ..registration(Grant::AuthorizationCode, SetupOutbound::Smtp, &[]) };
         assert!(script(&one, Lang::En).contains("$mailbox = 'x'';calc;''@contoso.com'\n"));

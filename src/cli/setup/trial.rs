@@ -104,7 +104,8 @@ impl Trial {
 
 /// Makes a running daemon read its configuration again if that `has_changed`, and waits until it knows these accounts.
 pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, lang: Lang) -> Outcome {
-    let Some(process) = holder(&config.store).map(|holder| holder.process.unwrap_or_default()) else { return Ok(()) };
+    let Some(daemon) = holder(&config.store) else { return Ok(()) };
+    let process = daemon.process.unwrap_or_default();
     let has_console = config.console.listen.is_some();
     let knows_all = || match console_api::ask(config, reqwest::Method::GET, "/api/status") {
         Ok(status) => {
@@ -119,7 +120,8 @@ pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, l
     if !has_changed && (!has_console || knows_all()) {
         return Ok(());
     }
-    if !hang_up(process) {
+    // In another namespace, as in a container, the same number is somebody else.
+    if !daemon.is_within_reach || !hang_up(process) {
         return Err(Trouble::ReloadIt { process }.failure(lang));
     }
     let runtime = runtime()?;

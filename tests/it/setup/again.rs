@@ -33,6 +33,48 @@ async fn run_again_it_changes_nothing_and_asks_for_nothing() {
 }
 
 #[tokio::test]
+async fn a_flag_that_asks_for_something_else_than_is_there_is_told_with_the_line_and_nothing_is_done() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--shared", SHARED]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let text = stage.text();
+    let other = "10000000-0000-4000-8000-00000000ffff";
+    let ann = format!("in [[account]] {ANN}: ");
+    let shared = format!("in [[account]] {SHARED}: ");
+    for (flags, told) in [
+        (&["--outbound", "smtp-then-graph"][..], vec![format!("{ann}outbound = \"smtp-then-graph\"")]),
+        (
+            &["--outbound", "graph", "--shared", SHARED],
+            vec![format!("{ann}outbound = \"graph\""), format!("{shared}outbound = \"graph\"")],
+        ),
+        (&["--set", "account.delivery=queue"], vec![format!("{ann}delivery = \"queue\"")]),
+        // One that would be new does not hide it.
+        (&["--set", "account.delivery=queue", "--shared", BOB], vec![format!("{ann}delivery = \"queue\"")]),
+        (&["--set", "app.pkce=false"], vec!["in [app.contoso]: pkce = false".to_owned()]),
+        (&["--client-id", other], vec![format!("in [app.contoso]: client-id = \"{other}\"")]),
+        (&["--provider", "google"], vec!["in [app.contoso]: provider = \"google\"".to_owned()]),
+        (&["--grant", "authorization-code"], vec!["in [app.contoso]: grant = \"authorization-code\"".to_owned()]),
+        (&["--make-certificate"], vec!["in [app.contoso]: certificate = ".to_owned()]),
+        (&["--first-use"], vec![format!("{ann}password = \"first-use\"")]),
+    ] {
+        let flags = [&["--address", ANN, "--yes", "--no-sign-in"][..], flags].concat();
+        let ended = stage.run(&stage.flags(&flags), "").await;
+        assert_eq!(ended.code, 1, "{flags:?}: {}\n{}", ended.out, ended.err);
+        for line in told {
+            assert!(ended.err.contains(&line), "{line}: {}", ended.err);
+        }
+        assert_eq!(stage.text(), text, "{flags:?}");
+    }
+    // What is so already is none, by whatever name.
+    let same = ["--address", ANN, "--tenant", "contoso.example", "--outbound", "smtp", "--no-sign-in"];
+    let ended = stage.run(&stage.flags(&same), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    // A shared mailbox that has a sign-in of its own.
+    let ended = stage.run(&stage.flags(&["--address", SHARED, "--shared", ANN, "--no-sign-in"]), "").await;
+    assert_eq!(ended.code, 0, "they live on the same one: {}\n{}", ended.out, ended.err);
+}
+
+#[tokio::test]
 async fn a_shared_mailbox_that_comes_later_needs_no_other_sign_in() {
     let stage = Stage::new().await;
     let first = stage.run_and_approve(&stage.ann(&[]), "").await;

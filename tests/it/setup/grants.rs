@@ -62,6 +62,24 @@ async fn a_consent_of_the_whole_tenant_is_a_link_and_a_browser_elsewhere_pastes_
 }
 
 #[tokio::test]
+async fn in_the_folder_of_the_service_it_writes_and_leaves_the_sign_in_to_the_user_of_the_service() {
+    let stage = Stage::new().await;
+    let folder = stage.dir.path().canonicalize().unwrap();
+    let ended = stage.run(&stage.ann(&["--service-folder", folder.to_str().unwrap()]), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    let said = format!("gatepost login {ANN}");
+    assert!(ended.err.contains("sudo systemd-run") && ended.err.contains(&said), "{}", ended.err);
+    assert!(!ended.err.contains("[4/6]") && !ended.out.contains("type the code"), "{}\n{}", ended.out, ended.err);
+    assert!(!ended.out.contains("gatepost run"), "the service runs it: {}", ended.out);
+    assert!(!password_in(&ended.out).is_empty());
+    let mode = std::fs::metadata(stage.file()).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode & 0o044, 0o044, "the user of the service reads it: {mode:o}");
+    stage.check();
+    assert!(!stage.dir.path().join("state").exists(), "no store of somebody else is made");
+    assert!(stage.sandbox.submissions().is_empty());
+}
+
+#[tokio::test]
 async fn an_app_proves_itself_with_a_certificate_that_was_made_for_the_script() {
     let stage = Stage::new().await;
     let client = "33333333-0000-4000-8000-000000000003";

@@ -85,7 +85,10 @@ async fn it_speaks_japanese_where_asked() {
     );
     let script = stage.flags(&["--address", ANN, "--lang", "ja", "--print-script", "-"]);
     let ended = stage.run(&script, "").await;
-    assert!(ended.code == 0 && ended.out.contains("共有") || ended.out.contains("同意"), "{}", ended.out);
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(ended.out.contains("# Gatepost を Entra ID に登録し"), "{}", ended.out);
+    assert!(ended.out.contains("# この一人だけの同意。"), "{}", ended.out);
+    assert!(!ended.out.contains("Safe to run again"), "{}", ended.out);
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl Meeting {
         let store = format!("[store]\nurl = \"sqlite://{}/x.db\"\n", self.folder.path().display());
         let around = Surroundings { ordinary_user: true, ..Surroundings::default() };
         let (config, _) = config::check_text(&store, "gatepost.toml", &around).unwrap();
-        let place = Place::find(Some(&file)).unwrap();
+        let place = Place::find(Some(&file), None).unwrap();
         let mut interview = Interview {
             args: &args,
             lang: Lang::En,

@@ -29,8 +29,8 @@ impl Interview<'_, '_> {
         }
         let tls = ClientTls::new(&self.config.network).and_then(|tls| HttpClient::new(&self.config.network, &tls));
         let http = tls.map_err(|fault| self.fail(Trouble::Network { why: fault.to_string() }))?;
-        let instead = self.args.discovery.as_ref().filter(|url| is_loopback(url));
-        let discovery = Discovery::new(&http, instead);
+        let instead = self.discovery_instead();
+        let discovery = Discovery::new(&http, instead.as_ref());
         if let Some(preset) = given.filter(|preset| is_entra(preset)) {
             return self.tenant(preset, domain, &discovery).map(|tenant| (preset, Some(tenant), None));
         }
@@ -93,8 +93,17 @@ impl Interview<'_, '_> {
         Ok((preset, tenant, None))
     }
 
+    pub(super) fn discovery_instead(&self) -> Option<Url> {
+        self.args.discovery.clone().filter(is_loopback)
+    }
+
     /// The tenant that was named, or that of the domain; checked where somebody can be asked.
-    fn tenant(&mut self, preset: &Preset, domain: &str, discovery: &Discovery<'_>) -> Result<String, Failure> {
+    pub(super) fn tenant(
+        &mut self,
+        preset: &Preset,
+        domain: &str,
+        discovery: &Discovery<'_>,
+    ) -> Result<String, Failure> {
         let named = self.args.tenant.clone();
         let name = match &named {
             Some(typed) => tenant_name(typed).map_err(|trouble| self.fail(trouble))?,

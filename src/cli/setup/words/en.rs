@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
 use crate::{
     cli::setup::{
         discover::{Server, Servers},
+        pasted::{powershell, shell},
         script::Registration,
     },
     net::ListenerTls,
@@ -97,17 +98,20 @@ pub fn say(say: &Say) -> String {
             "\nThis is the configuration of the service, which has a user and a store of its own. Sign in as that user:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {address}\n\nA client secret or key has to be handed to it: docs/systemd.md, Secrets."
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nA client secret or key has to be handed to it: docs/systemd.md, Secrets.",
+            shell(address)
         ),
         Say::SignedInAlready { address } => format!("  {address} is signed in already."),
         Say::SignInAgain { address } => {
             format!(
-                "The configuration is written and stays. Once that is mended, run setup again, or: gatepost login {address}"
+                "The configuration is written and stays. Once that is mended, run setup again, or: gatepost login {}",
+                shell(address)
             )
         }
         Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
         Say::NotSentWithoutPassword { address } => format!(
-            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: gatepost send --from {address} --to {address}"
+            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: gatepost send --from {0} --to {0}",
+            shell(address)
         ),
         Say::ThroughRunning { process } => format!("  Through the daemon that runs (process {process})."),
         Say::StandsIn => {
@@ -139,6 +143,10 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join(", "))
 }
 
+fn listed(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("\n  in {}: {}", line.block, line.text)).collect()
+}
+
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => {
@@ -161,6 +169,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::TableIsThere { table, line } => {
             (format!("the configuration has a [{table}] already, without this line or with another"), format!("write into it: {line}"))
         }
+        Trouble::Otherwise { file, lines } => (
+            format!("{file} has it otherwise than asked, and no line that is there is changed; nothing was written"),
+            format!("write there, in the place of the line with this key if there is one, then run setup again: {}", listed(lines)),
+        ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
         Trouble::Unwritable { file, why } => {
@@ -205,6 +217,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             (format!("there is no script for {provider} with {grant}"), "gatepost setup without --print-script shows what to do by hand; docs/unattended.md has the other grants".into())
         }
         Trouble::NoSecret => ("an app that signs in by itself needs something that proves it".into(), "--make-certificate, --certificate FILE --certificate-key FILE, or --client-secret-file FILE".into()),
+        Trouble::HalfAPair { there, missing } => (
+            format!("{there} is there without {missing}; neither was written over"),
+            "bring the other one back, or move this one away to have both made".into(),
+        ),
         Trouble::NoPassword => ("the line on stdin is no password".into(), "give one line that is not empty".into()),
         Trouble::NoRandomness => ("no password could be made: this machine gives no random numbers".into(), "try again".into()),
         Trouble::Network { why } => (why.clone(), "see [network] in the configuration".into()),
@@ -312,7 +328,7 @@ fn entra(of: &Registration, page: &mut String) {
                 None => "make a client secret, copy its value".to_owned(),
             },
         );
-        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)) {
+        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
             let _ = writeln!(
                 page,
                 "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
@@ -345,11 +361,16 @@ fn entra(of: &Registration, page: &mut String) {
             page.push_str("  4. In Exchange Online PowerShell:\n");
         }
         if of.uses_smtp() {
-            let _ = writeln!(page, "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", of.address);
+            let _ = writeln!(
+                page,
+                "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false",
+                powershell(of.address)
+            );
         }
-        for one in of.others {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {} -AccessRights FullAccess", of.address);
-            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {} -AccessRights SendAs", of.address);
+        let who = powershell(of.address);
+        for one in of.others.iter().map(|one| powershell(one)) {
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {who} -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {who} -AccessRights SendAs");
         }
     }
     page.push_str(
@@ -364,6 +385,7 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     sign_in: "Sign in as an administrator who may register apps and consent (Cloud Application Administrator or above).",
     device: "The device code sign-in needs public client flows.",
     redirect: "A public client: no secret, protected by PKCE. Any port of http://localhost fits.",
+    extended: "An app that is there keeps what it has and gets what is missing.",
     consent: "Consent for this one person. For everybody: -ConsentType 'AllPrincipals', without -PrincipalId.",
     exchange: "Exchange Online: the rights on mailboxes.",
     smtp_auth: "SMTP AUTH for these mailboxes alone; the tenant's switch stays as it is. Not with security defaults: use outbound = \"graph\".",
@@ -405,7 +427,7 @@ pub fn closing(closing: &Closing) -> String {
     let _ = write!(page, "  user      {}\n  password  {password}\n\n", closing.users.join(", "));
     let option = &closing.option;
     if !closing.is_signed_in && !closing.is_of_the_service {
-        let first = closing.users.first().map(String::as_str).unwrap_or_default();
+        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = write!(page, "Next:  gatepost login {first}{option}\n       gatepost run{option}\n");
     } else if !closing.is_of_the_service {
         let lead = if closing.is_tried { "Mail flows. " } else { "" };

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
 use crate::{
     cli::setup::{
         discover::{Server, Servers},
+        pasted::{powershell, shell},
         script::Registration,
     },
     net::ListenerTls,
@@ -30,38 +31,38 @@ pub fn say(say: &Say) -> String {
         Say::Yes => "はい".to_owned(),
         Say::Verbatim { text } => text.clone(),
         Say::AskAddress => "メールアドレス".to_owned(),
-        Say::AskShared => "同じサインインで使う共有メールボックス (コンマ区切り、- はなし)".to_owned(),
+        Say::AskShared => "同じサインインで使う共有メールボックス（コンマ区切り、- はなし）".to_owned(),
         Say::AskProvider => "どのプロバイダーのメールボックスですか".to_owned(),
-        Say::AskTenant { domain } => format!("{domain} のテナント (ID または検証済みドメイン)"),
+        Say::AskTenant { domain } => format!("{domain} のテナント（ID または検証済みドメイン）"),
         Say::AskGrant => "Gatepost がメールボックスに入る方法".to_owned(),
-        Say::GrantBrowser => "人がブラウザーで一度サインインする (通常はこれ)".to_owned(),
+        Say::GrantBrowser => "人がブラウザーで一度サインインする（通常はこれ）".to_owned(),
         Say::GrantDevice => "人が別の端末でコードを入力して一度サインインする".to_owned(),
-        Say::GrantAppOnly => "誰もサインインせず、アプリ自身が権利を持つ (無人の機械)".to_owned(),
+        Say::GrantAppOnly => "誰もサインインせず、アプリ自身が権利を持つ（無人の機械）".to_owned(),
         Say::AskOutbound => "メールの送信方法".to_owned(),
         Say::OutSmtp => "SMTP".to_owned(),
-        Say::OutGraph => "Microsoft Graph (セキュリティの既定値群などで SMTP AUTH をオフのままにする場合)".to_owned(),
+        Say::OutGraph => "Microsoft Graph（セキュリティの既定値群などで SMTP AUTH をオフのままにする場合）".to_owned(),
         Say::OutBoth => "SMTP、SMTP AUTH がオフなら Graph".to_owned(),
         Say::AskClientId => "アプリケーション (クライアント) ID".to_owned(),
         Say::AskProof => "アプリを証明するもの".to_owned(),
-        Say::ProofMake => "ここで作る証明書 (あとでアップロードします)".to_owned(),
-        Say::ProofSecret => "クライアント シークレット".to_owned(),
-        Say::AskSecret { is_needed: true } => "クライアント シークレット (ID ではなく値。表示されません)".to_owned(),
-        Say::AskSecret { is_needed: false } => "クライアント シークレット (表示されません。Enter はなし)".to_owned(),
+        Say::ProofMake => "ここで作る証明書（あとでアップロードします）".to_owned(),
+        Say::ProofSecret => "クライアントシークレット".to_owned(),
+        Say::AskSecret { is_needed: true } => "クライアントシークレット（ID ではなく値。表示されません）".to_owned(),
+        Say::AskSecret { is_needed: false } => "クライアントシークレット（表示されません。Enter はなし）".to_owned(),
         Say::AskKey { key } => format!("プロバイダーの {key}"),
-        Say::AskPassword => "メールソフトで入力するパスワード (表示されません。Enter で自動作成)".to_owned(),
+        Say::AskPassword => "メールソフトで入力するパスワード（表示されません。Enter で自動作成）".to_owned(),
         Say::AskOldPassword { user } => {
-            format!("{user} のメールソフト用パスワード (表示されません。Enter でテストメールを送らない)")
+            format!("{user} のメールソフト用パスワード（表示されません。Enter でテストメールを送らない）")
         }
         Say::AskWrite { file } => format!("これを {file} に書き込みますか"),
         Say::FoundTenant { domain, id, provider } => format!(
-            "  {domain} は Microsoft のテナント {id} ({provider}) のドメインです。\n  メールが別の場所にある場合: --provider 名前"
+            "  {domain} は Microsoft のテナント {id}（{provider}）のドメインです。\n  メールが別の場所にある場合: --provider 名前"
         ),
         Say::FoundProvider { domain, provider } => format!("  {domain} は {provider} のドメインです。"),
         Say::FoundServers { domain, servers } => {
             format!("  {domain} は独自のメールサーバーを使っています: {}", hosts(servers))
         }
         Say::OtherTenant { domain, own, named } => format!(
-            "警告: {domain} はテナント {own} のドメインですが、--tenant は {named} を指しています。\n  そのテナントにいない人はサインインできません (AADSTS50020、AADSTS50034)。"
+            "警告: {domain} はテナント {own} のドメインですが、--tenant は {named} を指しています。\n  そのテナントにいない人はサインインできません（AADSTS50020、AADSTS50034）。"
         ),
         Say::OtherCloud { tenant, provider, named } => {
             format!("警告: {tenant} はクラウド {provider} にありますが、--provider は {named} です。")
@@ -72,7 +73,7 @@ pub fn say(say: &Say) -> String {
         }
         Say::AppIsThere { app } => format!("  設定にある [app.{app}] を使います。登録は不要です。"),
         Say::CertificateMade { certificate } => {
-            format!("  証明書: {certificate} (秘密鍵は同じフォルダーにあり、本人以外は読めません)")
+            format!("  証明書: {certificate}（秘密鍵は同じフォルダーにあり、本人以外は読めません）")
         }
         Say::ConsentUrl { url, is_app_only } => {
             let who = match is_app_only {
@@ -89,23 +90,26 @@ pub fn say(say: &Say) -> String {
         Say::NothingWritten => "何も書き込みませんでした。".to_owned(),
         Say::Wrote { file } => format!("  {file} に書き込みました"),
         Say::PasswordMade { users, password } => format!(
-            "\nメールソフト用パスワード ({users}): {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
+            "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),
         Say::OfTheService { address } => format!(
             "\nこれはサービスの設定です。サービスには専用のユーザーと保存場所があります。そのユーザーでサインインしてください:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {address}\n\nシークレットや鍵の渡し方: docs/systemd.md の Secrets。"
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nシークレットや鍵の渡し方: docs/systemd.md の Secrets。",
+            shell(address)
         ),
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
         Say::SignInAgain { address } => format!(
-            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: gatepost login {address}"
+            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: gatepost login {}",
+            shell(address)
         ),
-        Say::NotSentAsAsked => "  指定により送信しません (--no-send)。".to_owned(),
+        Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
         Say::NotSentWithoutPassword { address } => format!(
-            "  送信しません: メールソフト用パスワードがわかりません (--password-stdin で渡せます)。\n  手動で送るには: gatepost send --from {address} --to {address}"
+            "  送信しません: メールソフト用パスワードがわかりません（--password-stdin で渡せます）。\n  手動で送るには: gatepost send --from {0} --to {0}",
+            shell(address)
         ),
-        Say::ThroughRunning { process } => format!("  動作中のデーモン (プロセス {process}) を通します。"),
+        Say::ThroughRunning { process } => format!("  動作中のデーモン（プロセス {process}）を通します。"),
         Say::StandsIn => {
             "  設定のリスナーをここでは開けないため、今回だけこのマシンの別のポートを使います。".to_owned()
         }
@@ -116,9 +120,9 @@ pub fn say(say: &Say) -> String {
         Say::NotSent { address, why } => format!("  {address}: 送信できません: {why}"),
         Say::Grants { right, lines } => {
             let lead = match right {
-                Right::FullAccess => "Microsoft 365 側で必要な設定 (Exchange Online PowerShell、反映に最大 1 時間):",
+                Right::FullAccess => "Microsoft 365 側で必要な設定（Exchange Online PowerShell、反映に最大 1 時間）:",
                 Right::SendAs => {
-                    "送信のために Microsoft 365 側で必要な設定 (Exchange Online PowerShell、反映に最大 1 時間):"
+                    "送信のために Microsoft 365 側で必要な設定（Exchange Online PowerShell、反映に最大 1 時間）:"
                 }
             };
             format!("    {lead}\n      {}", lines.join("\n      "))
@@ -132,8 +136,13 @@ fn hosts(servers: &Servers) -> String {
     };
     let all = [("smtp", &servers.smtp), ("imap", &servers.imap), ("pop3", &servers.pop3)];
     let all: Vec<String> = all.into_iter().filter_map(shown).collect();
-    let oauth = if servers.has_oauth { "" } else { " (OAuth 2.0 に対応しているとは書かれていません)" };
+    let oauth =
+        if servers.has_oauth { "" } else { "（OAuth 2.0 に対応しているとは書かれていません）" };
     format!("{}{oauth}", all.join("、"))
+}
+
+fn listed(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("\n  {}: {}", line.block, line.text)).collect()
 }
 
 pub fn trouble(trouble: &Trouble) -> (String, String) {
@@ -169,16 +178,23 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             format!("設定にはすでに [{table}] があり、この行がないか、別の値になっています"),
             format!("そこに書いてください: {line}"),
         ),
+        Trouble::Otherwise { file, lines } => (
+            format!("{file} の内容が指定と異なります。すでにある行は変更しないため、何も書き込みませんでした"),
+            format!(
+                "次のように書いて（同じキーの行があれば置き換えて）、もう一度 setup を実行してください:{}",
+                listed(lines)
+            ),
+        ),
         Trouble::NotAListener { typed } => (
             format!("\"{typed}\" はリスナーではありません"),
-            "例: --listen smtp=192.168.10.2:1587 (smtp、imap、pop3)".into(),
+            "例: --listen smtp=192.168.10.2:1587（smtp、imap、pop3）".into(),
         ),
         Trouble::Unreadable { file, why } => {
             (format!("{file} を読めません: {why}"), "パスと読み取りの権限を確認してください".into())
         }
         Trouble::Unwritable { file, why } => (
             format!("{file} に書き込めません: {why}"),
-            "そのフォルダーの所有者として実行するか、別の場所を指定してください (--config ファイル)".into(),
+            "そのフォルダーの所有者として実行するか、別の場所を指定してください（--config ファイル）".into(),
         ),
         Trouble::ChangedMeanwhile { file } => (
             format!("その間に {file} が変更されました"),
@@ -200,7 +216,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::Unreachable { domain, why } => (
             format!("{domain} のプロバイダーを調べられません: {why}"),
-            "ネットワークを確認するか (プロキシ: --set network.http-proxy=http://proxy:3128)、指定してください: --provider 名前 --tenant テナント"
+            "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider 名前 --tenant テナント"
                 .into(),
         ),
         Trouble::TenantUnreachable { domain, why } => (
@@ -208,10 +224,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "ネットワークを確認するか、指定してください: --tenant テナント".into(),
         ),
         Trouble::NotATenant { typed } => {
-            (format!("\"{typed}\" はテナントではありません"), "テナントの ID (GUID) または検証済みドメイン".into())
+            (format!("\"{typed}\" はテナントではありません"), "テナントの ID（GUID）または検証済みドメイン".into())
         }
         Trouble::NoSuchTenant { tenant } => (
-            format!("Microsoft にテナント {tenant} はありません (AADSTS90002)"),
+            format!("Microsoft にテナント {tenant} はありません（AADSTS90002）"),
             "--tenant を省くとアドレスから調べます。ID は Entra 管理センターの「概要」にあります".into(),
         ),
         Trouble::NoSuchGrant { provider, grant } => (
@@ -241,6 +257,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "自分でサインインするアプリには、証明するものが必要です".into(),
             "--make-certificate、--certificate ファイル --certificate-key ファイル、または --client-secret-file ファイル".into(),
         ),
+        Trouble::HalfAPair { there, missing } => (
+            format!("{there} はありますが、{missing} がありません。どちらも上書きしていません"),
+            "もう一方を戻すか、これを別の場所に移してください。移せば両方を作ります".into(),
+        ),
         Trouble::NoPassword => {
             ("標準入力の行はパスワードではありません".into(), "空でない 1 行を渡してください".into())
         }
@@ -257,8 +277,8 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "--listen smtp=127.0.0.1:1587 を付けるか、送信を省いてください: --no-send".into(),
         ),
         Trouble::ReloadIt { process } => (
-            format!("動作中のデーモン (プロセス {process}) は新しいアカウントをまだ知りません"),
-            "systemctl reload gatepost (または SIGHUP) のあと、もう一度 setup を実行してください".into(),
+            format!("動作中のデーモン（プロセス {process}）は新しいアカウントをまだ知りません"),
+            "systemctl reload gatepost（または SIGHUP）のあと、もう一度 setup を実行してください".into(),
         ),
         Trouble::NotWell => (
             "点検で問題が見つかりました".into(),
@@ -281,13 +301,13 @@ pub fn remark(remark: &Remark) -> String {
                 .to_owned()
         }
         Remark::WideListener => {
-            "ほかのマシンにも開いています。auto: 最初の 1 バイトで TLS か平文かを判断します (古い機器用)。".to_owned()
+            "ほかのマシンにも開いています。auto: 最初の 1 バイトで TLS か平文かを判断します（古い機器用）。".to_owned()
         }
         Remark::App { provider, grant } => match grant.is_unattended() {
             true => {
                 format!("{provider} のアプリ登録。誰もサインインせず、アプリ自身がメールボックスの権利を持ちます。")
             }
-            false => format!("{provider} のアプリ登録。パブリック クライアントにシークレットは要りません。"),
+            false => format!("{provider} のアプリ登録。パブリッククライアントにシークレットは要りません。"),
         },
         Remark::Tenant { name } => format!("{name} のテナント"),
         Remark::SecretExpires => "期限を書いておくと事前に知らせます: secret-expires = 2027-05-01".to_owned(),
@@ -302,7 +322,7 @@ pub fn remark(remark: &Remark) -> String {
             "サインイン後にこのマシンで最初に入力されたパスワードが、このアカウントのものになります。".to_owned()
         }
         Remark::Graph => {
-            "メールは Microsoft Graph で送ります。SMTP AUTH はオフのままで構いません (docs/graph.md)。".to_owned()
+            "メールは Microsoft Graph で送ります。SMTP AUTH はオフのままで構いません（docs/graph.md）。".to_owned()
         }
     }
 }
@@ -320,7 +340,7 @@ pub fn registration(of: &Registration) -> String {
         "outlook" => page.push_str(
             "  1. https://entra.microsoft.com の「アプリの登録」、「新規登録」。名前: Gatepost。\n     \
              サポートされているアカウントの種類: 個人用 Microsoft アカウントのみ。\n  \
-             2. リダイレクト URI: 「パブリック クライアント/ネイティブ (モバイルとデスクトップ)」、http://localhost\n  \
+             2. リダイレクト URI: 「パブリッククライアント/ネイティブ（モバイルとデスクトップ）」、http://localhost\n  \
              3. 「アプリケーション (クライアント) ID」を控えます。\n  \
              4. Outlook.com の設定、「メール」、「転送と IMAP」で、デバイスとアプリの POP と IMAP を許可します。\n",
         ),
@@ -328,7 +348,7 @@ pub fn registration(of: &Registration) -> String {
         name => {
             let _ = write!(
                 page,
-                "  {name} でアプリを登録します: ネイティブ (デスクトップ) アプリ、PKCE、リダイレクト URI は http://localhost、\n  \
+                "  {name} でアプリを登録します: ネイティブ（デスクトップ）アプリ、PKCE、リダイレクト URI は http://localhost、\n  \
                  IMAP、POP、SMTP の権利。クライアント ID をこのあと入力します。\n"
             );
         }
@@ -341,14 +361,14 @@ fn entra(of: &Registration, page: &mut String) {
     // Writing to a String does not fail.
     let _ = write!(
         page,
-        "  手作業の場合、{} の Entra 管理センター (https://entra.microsoft.com) で:\n  \
+        "  手作業の場合、{} の Entra 管理センター（https://entra.microsoft.com）で:\n  \
          1. 「アプリの登録」、「新規登録」。名前: Gatepost。アカウントの種類: この組織ディレクトリのみ。\n",
         of.tenant
     );
     if app_only {
         let proof = match of.certificate {
             Some(file) => format!("{file} をアップロードします"),
-            None => "クライアント シークレットを作り、値を控えます".to_owned(),
+            None => "クライアントシークレットを作り、値を控えます".to_owned(),
         };
         let _ = write!(
             page,
@@ -360,7 +380,7 @@ fn entra(of: &Registration, page: &mut String) {
              5. Exchange Online PowerShell で:\n       \
              New-ServicePrincipal -AppId CLIENT-ID -ObjectId ENTERPRISE-OBJECT-ID\n"
         );
-        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)) {
+        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
             let _ = writeln!(
                 page,
                 "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
@@ -381,22 +401,27 @@ fn entra(of: &Registration, page: &mut String) {
     } else {
         let _ = write!(
             page,
-            "  2. リダイレクト URI: 「パブリック クライアント/ネイティブ (モバイルとデスクトップ)」、http://localhost (「シングルページ アプリケーション」ではなく)\n  \
+            "  2. リダイレクト URI: 「パブリッククライアント/ネイティブ（モバイルとデスクトップ）」、http://localhost（「シングルページ アプリケーション」ではなく）\n  \
              3. 「API のアクセス許可」、Microsoft Graph、「委任されたアクセス許可」:\n     {}\n",
             of.delegated().join(", ")
         );
         if of.grant == Grant::DeviceCode {
-            page.push_str("     「認証」の「パブリック クライアント フローを許可する」: はい。\n");
+            page.push_str("     「認証」の「パブリッククライアント フローを許可する」: はい。\n");
         }
         if of.uses_smtp() || !of.others.is_empty() {
             page.push_str("  4. Exchange Online PowerShell で:\n");
         }
         if of.uses_smtp() {
-            let _ = writeln!(page, "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", of.address);
+            let _ = writeln!(
+                page,
+                "       Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false",
+                powershell(of.address)
+            );
         }
-        for one in of.others {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {} -AccessRights FullAccess", of.address);
-            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {} -AccessRights SendAs", of.address);
+        let who = powershell(of.address);
+        for one in of.others.iter().map(|one| powershell(one)) {
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User {who} -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {who} -AccessRights SendAs");
         }
     }
     page.push_str(
@@ -408,9 +433,10 @@ fn entra(of: &Registration, page: &mut String) {
 pub const SCRIPT: ScriptWords = ScriptWords {
     head: "Gatepost を Entra ID に登録し、下のメールボックスだけの権利を与えます。何度実行しても安全です。",
     modules: "PowerShell 7 と次のモジュールが必要です:",
-    sign_in: "アプリの登録と同意ができる管理者でサインインします (クラウド アプリケーション管理者以上)。",
-    device: "デバイス コードのサインインには、パブリック クライアント フローの許可が必要です。",
-    redirect: "パブリック クライアント: シークレットはなく、PKCE で守られます。http://localhost のどのポートでも構いません。",
+    sign_in: "アプリの登録と同意ができる管理者でサインインします（クラウド アプリケーション管理者以上）。",
+    device: "デバイス コードのサインインには、パブリッククライアント フローの許可が必要です。",
+    redirect: "パブリッククライアント: シークレットはなく、PKCE で守られます。http://localhost のどのポートでも構いません。",
+    extended: "すでにあるアプリは今の許可を保ち、足りないものだけを加えます。",
     consent: "この一人だけの同意。全員の場合: -PrincipalId を省き、-ConsentType 'AllPrincipals'。",
     exchange: "Exchange Online: メールボックスの権利。",
     smtp_auth: "これらのメールボックスだけの SMTP AUTH。テナントの設定は変えません。セキュリティの既定値群がオンなら outbound = \"graph\" を使います。",
@@ -446,19 +472,19 @@ pub fn closing(closing: &Closing) -> String {
     }
     let password = match (closing.has_password, closing.first_use) {
         (_, true) => "サインインから 10 分以内にこのマシンで最初に入力したものが、そのまま使われます",
-        (true, _) => "上に表示したもの、または入力したもの (方式: 通常のパスワード認証)",
+        (true, _) => "上に表示したもの、または入力したもの（方式: 通常のパスワード認証）",
         _ => "これまでと同じ",
     };
     let _ = write!(page, "  ユーザー名  {}\n  パスワード  {password}\n\n", closing.users.join("、"));
     let option = &closing.option;
     if !closing.is_signed_in && !closing.is_of_the_service {
-        let first = closing.users.first().map(String::as_str).unwrap_or_default();
+        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = write!(page, "次に:  gatepost login {first}{option}\n       gatepost run{option}\n");
     } else if !closing.is_of_the_service {
         let lead = if closing.is_tried { "メールは流れています。" } else { "" };
         let _ = write!(
             page,
-            "{lead}これからは動かし続けます:\n\n  gatepost run{option}\n\nサービスとして動かす場合 (docs/systemd.md): sudo systemctl enable --now gatepost\n"
+            "{lead}これからは動かし続けます:\n\n  gatepost run{option}\n\nサービスとして動かす場合（docs/systemd.md）: sudo systemctl enable --now gatepost\n"
         );
     }
     page

@@ -5,8 +5,16 @@ mod ja;
 
 use std::net::SocketAddr;
 
-use super::{discover::Servers, script::Registration};
-use crate::{account::Account, base::Lang, cli::outcome::Failure, net::ListenerTls, oauth::Grant};
+use toml::Value;
+
+use super::{discover::Servers, pasted::powershell, script::Registration};
+use crate::{
+    account::Account,
+    base::{Lang, printable},
+    cli::outcome::Failure,
+    net::ListenerTls,
+    oauth::Grant,
+};
 
 /// A step that begins.
 pub enum Step {
@@ -204,7 +212,7 @@ impl Say {
 
     /// What opening a mailbox needs at Microsoft.
     pub fn grants_to_open(account: &Account) -> Self {
-        let (mailbox, who) = (&account.address, trustee(account));
+        let (mailbox, who) = (powershell(&account.address), powershell(trustee(account)));
         let mut lines = Vec::new();
         if is_others(account) {
             lines.push(format!("Add-MailboxPermission {mailbox} -User {who} -AccessRights FullAccess"));
@@ -215,12 +223,15 @@ impl Say {
 
     /// What sending as it needs.
     pub fn grants_to_send(account: &Account) -> Self {
-        let (mailbox, who) = (&account.address, trustee(account));
+        let (mailbox, who) = (powershell(&account.address), powershell(trustee(account)));
         let mut lines = Vec::new();
         if is_others(account) {
             lines.push(format!("Add-RecipientPermission {mailbox} -Trustee {who} -AccessRights SendAs"));
         }
-        lines.push(format!("Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false", account.smtp_user));
+        lines.push(format!(
+            "Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false",
+            powershell(&account.smtp_user)
+        ));
         Say::Grants { right: Right::SendAs, lines }
     }
 }
@@ -250,6 +261,7 @@ pub enum Trouble {
     SecretInArgument { key: String },
     HasAFlag { key: String, flag: &'static str },
     TableIsThere { table: String, line: String },
+    Otherwise { file: String, lines: Vec<Line> },
     NotAListener { typed: String },
     Unreadable { file: String, why: String },
     Unwritable { file: String, why: String },
@@ -267,6 +279,7 @@ pub enum Trouble {
     NotAClientId { is_microsoft: bool },
     NoScript { provider: &'static str, grant: &'static str },
     NoSecret,
+    HalfAPair { there: String, missing: String },
     NoPassword,
     NoRandomness,
     Network { why: String },
@@ -312,6 +325,21 @@ impl Trouble {
     }
 }
 
+/// A line of the configuration that would have to be another.
+#[derive(Debug)]
+pub struct Line {
+    /// `[app.contoso]`, `[[account]] ann@contoso.com`.
+    pub block: String,
+    /// `outbound = "graph"`
+    pub text: String,
+}
+
+impl Line {
+    pub fn new(block: &str, key: &str, value: Value) -> Self {
+        Self { block: block.to_owned(), text: printable(&format!("{key} = {value}"), 400) }
+    }
+}
+
 /// A remark in the configuration.
 pub enum Remark {
     MadeBySetup { day: String },
@@ -343,6 +371,7 @@ pub struct ScriptWords {
     pub sign_in: &'static str,
     pub device: &'static str,
     pub redirect: &'static str,
+    pub extended: &'static str,
     pub consent: &'static str,
     pub exchange: &'static str,
     pub smtp_auth: &'static str,
@@ -394,5 +423,58 @@ impl Closing<'_> {
     fn servers(&self) -> impl Iterator<Item = (&'static str, SocketAddr, ListenerTls)> {
         let all = [("SMTP", self.smtp), ("IMAP", self.imap), ("POP3", self.pop3)];
         all.into_iter().filter_map(|(name, place)| place.map(|(address, tls)| (name, address, tls)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::setup::args::SetupOutbound;
+
+    fn closing(users: &[String], option: &str, lang: Lang) -> String {
+        let (smtp, imap, pop3) = (None, None, None);
+        let (is_tried, is_of_the_service) = (false, false);
+        let (has_password, first_use, is_signed_in) = (false, false, false);
+        let option = option.to_owned();
+        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, is_tried, is_of_the_service, option }
+            .text(lang)
+    }
+
+    #[test]
+    fn no_address_becomes_code_in_a_command_that_somebody_pastes() {
+        let (person, others) = ("o'brien@contoso.com", ["a|reboot&@contoso.com".to_owned()]);
+        for lang in Lang::ALL {
+            let of = |grant| Registration {
+                provider: "microsoft365",
+                tenant: "contoso.com",
+                address: person,
+                others: &others,
+                grant,
+                outbound: SetupOutbound::Smtp,
+                certificate: None,
+                certificate_der: None,
+            };
+            let page = Say::registration(&of(Grant::AuthorizationCode), lang);
+            for command in [
+                "Set-CASMailbox 'o''brien@contoso.com' -Smtp",
+                "Add-MailboxPermission 'a|reboot&@contoso.com' -User 'o''brien@contoso.com' -AccessRights",
+                "Add-RecipientPermission 'a|reboot&@contoso.com' -Trustee 'o''brien@contoso.com' -AccessRights",
+            ] {
+                assert!(page.contains(command), "{command}: {page}");
+            }
+            let page = Say::registration(&of(Grant::ClientCredentials), lang);
+            assert!(page.contains("Add-MailboxPermission 'a|reboot&@contoso.com' -User"), "{page}");
+            let text = closing(&others, "", lang);
+            assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
+            let address = others[0].clone();
+            for say in [
+                Say::OfTheService { address: address.clone() },
+                Say::SignInAgain { address: address.clone() },
+                Say::NotSentWithoutPassword { address },
+            ] {
+                let text = say.text(lang);
+                assert!(text.contains(" 'a|reboot&@contoso.com'") && !text.contains(" a|reboot"), "{text}");
+            }
+        }
     }
 }

@@ -1,0 +1,160 @@
+//! Flags that ask for something else than the configuration has in a block that is there. No line of it is changed, and
+//! no flag is dropped in silence: the lines to change are told, and nothing is written.
+
+use toml::Table;
+
+use super::{
+    super::{
+        account_of,
+        args::SetupOutbound,
+        discover::Discovery,
+        place::{readable, secret_in},
+        words::{Line, Trouble},
+    },
+    Choice, Interview, Registered, is_entra,
+};
+use crate::{
+    account::{Account, Route},
+    cli::outcome::{Failure, Outcome},
+    net::{ClientTls, HttpClient},
+    oauth::{App, Grant},
+};
+
+impl Interview<'_, '_> {
+    /// `of`: the app that is taken as it is, if one is.
+    pub(super) fn nothing_otherwise(
+        &mut self,
+        choice: &Choice,
+        address: &str,
+        others: &[String],
+        of: &Registered,
+    ) -> Outcome {
+        let mut lines = Vec::new();
+        if let (None, Some(app)) = (&of.new, self.config.apps.get(&of.app)) {
+            if choice.there.is_some() {
+                self.tenant_otherwise(choice, address, app, &mut lines)?;
+            }
+            self.app_otherwise(app, &mut lines).map_err(|trouble| self.fail(trouble))?;
+        }
+        for one in std::iter::once(address).chain(others.iter().map(String::as_str)) {
+            if let Some(account) = account_of(self.config, one) {
+                self.account_otherwise(&account, one == address, of, &mut lines);
+            }
+        }
+        match lines.is_empty() {
+            true => Ok(()),
+            false => Err(self.fail(Trouble::Otherwise { file: self.place.shown(), lines })),
+        }
+    }
+
+    fn app_otherwise(&self, app: &App, lines: &mut Vec<Line>) -> Result<(), Trouble> {
+        let args = self.args;
+        let block = format!("[app.{}]", app.name);
+        let there = self.existing.get("app").and_then(|apps| apps.get(&app.name)).and_then(|app| app.as_table());
+        let mut tell = |key: &str, value: toml::Value| lines.push(Line::new(&block, key, value));
+        if let Some(provider) = args.provider.as_ref().filter(|provider| **provider != app.provider) {
+            tell("provider", provider.clone().into());
+        }
+        if let Some(id) = args.client_id.as_ref().filter(|id| !id.trim().eq_ignore_ascii_case(&app.client_id)) {
+            tell("client-id", id.trim().into());
+        }
+        if let Some(grant) = args.grant.filter(|grant| Grant::from(*grant) != app.grant) {
+            tell("grant", grant.as_str().into());
+        }
+        if let Some(file) = &args.client_secret_file {
+            let asked = secret_in(file)?;
+            if !app.credential.secret().is_some_and(|there| there.matches(&asked)) {
+                tell("client-secret-file", readable(file)?.into());
+            }
+        }
+        for (key, file) in [("certificate", &args.certificate), ("certificate-key", &args.certificate_key)] {
+            let Some(file) = file else { continue };
+            let asked = readable(file)?;
+            // As the configuration has it: beside itself.
+            let is_it = text(there, key).is_some_and(|there| self.place.folder().join(there) == *asked);
+            if !is_it {
+                tell(key, asked.into());
+            }
+        }
+        if args.make_certificate && text(there, "certificate").is_none() {
+            for (key, end) in [("certificate", "pem"), ("certificate-key", "key")] {
+                let file = self.place.folder().join(format!("{}-app.{end}", app.name));
+                tell(key, file.display().to_string().into());
+            }
+        }
+        self.settings_otherwise("app", &block, there, lines);
+        Ok(())
+    }
+
+    fn account_otherwise(&self, account: &Account, is_first: bool, of: &Registered, lines: &mut Vec<Line>) {
+        let named = account.domain.as_ref().map_or_else(|| account.address.clone(), |domain| format!("*@{domain}"));
+        let block = format!("[[account]] {named}");
+        let there = self.block_of(&named);
+        let mut tell = |key: &str, value: &str| lines.push(Line::new(&block, key, value.into()));
+        if account.sign_in.app.name != of.app {
+            tell("app", &of.app);
+        }
+        let is_delegated = !is_first && !account.sign_in.app.grant.is_unattended();
+        if is_delegated && !account.sign_in.identity.eq_ignore_ascii_case(&of.identity) {
+            tell("sign-in-as", &of.identity);
+        }
+        if let Some(outbound) = self.args.outbound.filter(|outbound| *outbound != outbound_of(account)) {
+            tell("outbound", outbound.as_str());
+        }
+        if self.args.first_use && text(there, "password") != Some("first-use") {
+            tell("password", "first-use");
+        }
+        if is_first {
+            self.settings_otherwise("account", &block, there, lines);
+        }
+    }
+
+    fn settings_otherwise(&self, table: &str, block: &str, there: Option<&Table>, lines: &mut Vec<Line>) {
+        for setting in self.settings.iter().filter(|setting| setting.table == table) {
+            if there.and_then(|there| there.get(&setting.key)) != Some(&setting.value) {
+                lines.push(Line::new(block, &setting.key, setting.value.clone()));
+            }
+        }
+    }
+
+    fn block_of(&self, address: &str) -> Option<&Table> {
+        let accounts = self.existing.get("account")?.as_array()?.iter().filter_map(|account| account.as_table());
+        accounts
+            .into_iter()
+            .find(|account| text(Some(account), "address").is_some_and(|a| a.eq_ignore_ascii_case(address)))
+    }
+
+    /// A tenant has several names: the one that was asked for may lead to the id that is there.
+    fn tenant_otherwise(&mut self, choice: &Choice, address: &str, app: &App, lines: &mut Vec<Line>) -> Outcome {
+        let Some(asked) = self.args.tenant.clone().filter(|asked| !asked.eq_ignore_ascii_case(&app.tenant)) else {
+            return Ok(());
+        };
+        let mut tell = |tenant: String| lines.push(Line::new(&format!("[app.{}]", app.name), "tenant", tenant.into()));
+        if !is_entra(choice.preset) {
+            tell(asked);
+            return Ok(());
+        }
+        let tls = ClientTls::new(&self.config.network).and_then(|tls| HttpClient::new(&self.config.network, &tls));
+        let http = tls.map_err(|fault| self.fail(Trouble::Network { why: fault.to_string() }))?;
+        let instead = self.discovery_instead();
+        let domain = address.rsplit('@').next().unwrap_or_default();
+        let id: Result<String, Failure> = self.tenant(choice.preset, domain, &Discovery::new(&http, instead.as_ref()));
+        let id = id?;
+        if !id.eq_ignore_ascii_case(&app.tenant) {
+            tell(id);
+        }
+        Ok(())
+    }
+}
+
+fn text<'t>(table: Option<&'t Table>, key: &str) -> Option<&'t str> {
+    table?.get(key)?.as_str()
+}
+
+pub(super) const fn outbound_of(account: &Account) -> SetupOutbound {
+    match account.sending.route {
+        Route::Smtp => SetupOutbound::Smtp,
+        Route::Graph => SetupOutbound::Graph,
+        Route::SmtpThenGraph => SetupOutbound::SmtpThenGraph,
+    }
+}

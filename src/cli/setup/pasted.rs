@@ -1,0 +1,63 @@
+//! Values inside of commands that somebody will paste. What a shell takes for nothing but a word stands as it is; all else
+//! is quoted, since an address may hold what a shell would take for code (RFC 5322 3.2.3: `'`, `|`, `&`, `$`, a backtick).
+
+use crate::catalog::is_harmless;
+
+/// For PowerShell.
+pub fn powershell(value: &str) -> String {
+    match is_harmless(value) {
+        true => value.to_owned(),
+        false => powershell_quoted(value),
+    }
+}
+
+/// In single quotes, in which nothing is code and an apostrophe is doubled. PowerShell takes the typographic ones for the
+/// same.
+pub fn powershell_quoted(text: &str) -> String {
+    let mut out = String::from("'");
+    for c in text.chars().filter(|c| !c.is_control()) {
+        if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') {
+            out.push(c);
+        }
+        out.push(c);
+    }
+    out.push('\'');
+    out
+}
+
+/// For a POSIX shell: an address or a path.
+pub fn shell(value: &str) -> String {
+    let is_word = is_harmless(value) || (value.starts_with('/') && value.split('/').skip(1).all(is_harmless));
+    if is_word {
+        return value.to_owned();
+    }
+    let plain: String = value.chars().filter(|c| !c.is_control()).collect();
+    format!("'{}'", plain.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_but_a_word_stands_as_it_is() {
+        for word in ["ann@contoso.com", "a.b+c_d-e@contoso.com"] {
+            assert_eq!((powershell(word).as_str(), shell(word).as_str()), (word, word));
+        }
+        assert_eq!(shell("/etc/gatepost/gatepost.toml"), "/etc/gatepost/gatepost.toml");
+    }
+
+    #[test]
+    fn no_address_becomes_code() {
+        for (address, in_powershell, in_shell) in [
+            ("o'brien@contoso.com", "'o''brien@contoso.com'", r"'o'\''brien@contoso.com'"),
+            ("a|reboot&@contoso.com", "'a|reboot&@contoso.com'", "'a|reboot&@contoso.com'"),
+            ("$x`y@contoso.com", "'$x`y@contoso.com'", "'$x`y@contoso.com'"),
+            ("-x@contoso.com", "'-x@contoso.com'", "'-x@contoso.com'"),
+        ] {
+            assert_eq!((powershell(address).as_str(), shell(address).as_str()), (in_powershell, in_shell));
+        }
+        assert_eq!(powershell("a\u{2019}; x\n$(y)`"), "'a\u{2019}\u{2019}; x$(y)`'");
+        assert_eq!(shell("/home/ann b/x;y.toml"), "'/home/ann b/x;y.toml'");
+    }
+}
