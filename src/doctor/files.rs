@@ -19,7 +19,7 @@ use crate::{
     catalog::{
         doctor::{CERTIFICATE_ENDED, DISK_NEARLY_FULL},
         own::STORE_UNAVAILABLE,
-        token::APP_CERTIFICATE_UNREADABLE,
+        token::{APP_CERTIFICATE_UNREADABLE, CLIENT_SECRET_EXPIRED},
     },
     config::Config,
     expiry::{Calendar, Ending, What},
@@ -135,10 +135,13 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
     match ending.days_left {
         None => look.skip(Said::EndUnknown),
         // What the provider says of a secret counts more than what the configuration says of it.
-        Some(days) if days < 0 && ending.what != What::ClientSecret => {
-            look.fail(Said::Ended { days: -days }, &CERTIFICATE_ENDED.fault(), &who)
+        Some(days) if days < 0 && ending.what == What::ClientSecret && !scope.offline => {
+            look.skip(Said::EndedAsWritten { days: -days })
         }
-        Some(days) if days < 0 => look.pass(Said::Ended { days: -days }),
+        Some(days) if days < 0 => {
+            let fault = if ending.what == What::ClientSecret { CLIENT_SECRET_EXPIRED } else { CERTIFICATE_ENDED };
+            look.fail(Said::Ended { days: -days }, &fault.fault(), &who)
+        }
         Some(days) => look.pass(Said::EndsIn { days, soon: days <= SOON_DAYS }),
     }
 }

@@ -255,7 +255,13 @@ impl Around {
     /// The first sentence of the cause.
     fn short(&self, entry: &Entry) -> String {
         let cause = entry.words(self.lang).cause;
-        let end = [". ", "。"].iter().filter_map(|end| cause.find(end).map(|at| at + end.trim().len())).min();
+        // A full stop within code ends nothing.
+        let is_open = |at: &usize| cause[..*at].matches('`').count() % 2 == 1;
+        let ends = |mark: &str| {
+            let at = cause.match_indices(mark).map(|(at, _)| at).find(|at| !is_open(at));
+            at.map(|at| at + mark.trim().len())
+        };
+        let end = [". ", "。"].into_iter().filter_map(ends).min();
         cause[..end.unwrap_or(cause.len())].to_owned()
     }
 }

@@ -174,7 +174,7 @@ class Guides(RealTest):
                 self.config(language, ".muttrc")
                 self.sh(f"echo by mutt | mutt -s '{mark} by mutt' {USER}")
                 self.config(language, ".mbsyncrc")
-                self.sh("mkdir -p mail/work && mbsync work")
+                self.sh("mkdir -p mail/office && mbsync work")
                 inbox = [path.read_text(errors="replace") for path in (self.home / "mail/office/INBOX").glob("*/*")]
                 self.assertTrue(any(f"Subject: {mark}\n" in text for text in inbox), "by msmtp, fetched by mbsync")
                 self.assertTrue(any(f"Subject: {mark} by mutt\n" in text for text in inbox), "by mutt, fetched by mbsync")

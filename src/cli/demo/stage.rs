@@ -86,17 +86,18 @@ impl Stage {
     pub fn instructions(&self) -> String {
         let console =
             self.daemon.console_link().map(|link| format!("  console    {link}    (opens once)\n")).unwrap_or_default();
+        let files = self.directory.0.display();
         format!(
             "\nTry it with your own mail program:\n\n  \
              user name  {USER}\n  password   {PASSWORD}\n  security   none (plain, on this machine only)\n  \
-             smtp       {}\n  imap       {}\n  pop3       {}\n{console}  rehearse   {}/: refused tokens, a full store, a slow server and more, by a click\n  files      {}\n\n\
+             smtp       {}\n  imap       {}\n  pop3       {}\n{console}  rehearse   {}/: refused tokens, a full store, a slow server and more, by a click\n  \
+             doctor     gatepost doctor --config {files}/gatepost.toml\n  files      {files}\n\n\
              For example (message.txt begins with a From: line, as Exchange wants it):\n  curl --url smtp://{} --user '{USER}:{PASSWORD}' --mail-from {USER} --mail-rcpt {USER} -T message.txt\n  \
              curl --url 'imap://{}/INBOX;MAILINDEX=1' --user '{USER}:{PASSWORD}'\n\nCtrl-C ends the demo.\n",
             self.address(Protocol::Smtp),
             self.address(Protocol::Imap),
             self.address(Protocol::Pop3),
             self.sandbox.issuer(),
-            self.directory.0.display(),
             self.address(Protocol::Smtp),
             self.address(Protocol::Imap),
         )

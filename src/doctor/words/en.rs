@@ -82,6 +82,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
         Said::EndUnknown => "nobody says when it ends: set `secret-expires`".to_owned(),
         Said::Ended { days } => format!("ended {days} days ago"),
+        Said::EndedAsWritten { days } => {
+            format!("ended {days} days ago by `secret-expires`; the token below shows whether that is so")
+        }
         Said::EndsIn { days, soon: false } => format!("ends in {days} days"),
         Said::EndsIn { days, soon: true } => format!("ends in {days} days: renew it now"),
         Said::ProxyResolves => "the proxy resolves the name".to_owned(),

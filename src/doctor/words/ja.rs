@@ -78,6 +78,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
         Said::EndUnknown => "期限が不明です。`secret-expires` を設定してください".to_owned(),
         Said::Ended { days } => format!("{days} 日前に期限が切れました"),
+        Said::EndedAsWritten { days } => {
+            format!(
+                "`secret-expires` によると {days} 日前に期限が切れています。実際に使えるかは、下のトークンの結果でわかります"
+            )
+        }
         Said::EndsIn { days, soon: false } => format!("残り {days} 日"),
         Said::EndsIn { days, soon: true } => format!("残り {days} 日、すぐに更新してください"),
         Said::ProxyResolves => "名前はプロキシが解決します".to_owned(),

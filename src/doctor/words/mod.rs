@@ -160,6 +160,9 @@ pub(super) enum Said {
     Ended {
         days: i64,
     },
+    EndedAsWritten {
+        days: i64,
+    },
     EndsIn {
         days: i64,
         soon: bool,

@@ -27,6 +27,20 @@ async fn a_secret_that_ended_is_told_and_a_new_one_works_at_once() {
 }
 
 #[tokio::test]
+async fn a_secret_that_ended_by_its_date_is_no_good_news_and_fails_where_nobody_can_be_asked() {
+    let staged = staged("no-such").await;
+    staged.edit("client-secret = ", "secret-expires = 2026-01-01\nclient-secret = ");
+    let offline = staged.doctor(&["--offline", "--json"]).await;
+    let secret = check(&offline.json(), "files", "client-secret");
+    assert_eq!((offline.code, secret["fault"]["id"].as_str()), (1, Some("client-secret-expired")), "{secret}");
+    // The provider knows better.
+    let asked = staged.is_well().await;
+    let secret = check(&asked, "files", "client-secret");
+    assert_eq!(secret["outcome"], "skipped", "{secret}");
+    assert!(secret["detail"].as_str().unwrap().contains("secret-expires"), "{secret}");
+}
+
+#[tokio::test]
 async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_token() {
     let staged = staged("wrong-service-principal").await;
     let command = format!(

@@ -122,7 +122,7 @@ const CMDLETS: &[(&str, &[&str])] = &[
     ("New-MgServicePrincipalAppRoleAssignment", &["ServicePrincipalId", "PrincipalId", "ResourceId", "AppRoleId"]),
     ("New-ServicePrincipal", &["AppId", "ObjectId"]),
     ("Set-CASMailbox", &["Identity", "SmtpClientAuthenticationDisabled", "ImapEnabled", "PopEnabled"]),
-    ("Set-Mailbox", &["Identity", "GrantSendOnBehalfTo", "MaxReceiveSize", "MaxSendSize"]),
+    ("Set-Mailbox", &["Identity", "GrantSendOnBehalfTo", "MaxReceiveSize", "MaxSendSize", "RecipientLimits"]),
     ("Set-OrganizationConfig", &["SendFromAliasEnabled", "RejectDirectSend"]),
     ("Set-TransportConfig", &["SmtpClientAuthenticationDisabled"]),
     ("Update-MgDomainFederationConfiguration", &[]),
