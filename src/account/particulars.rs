@@ -31,7 +31,8 @@ impl Account {
             mailbox: Some(self.imap_user.clone()),
             smtp_user: Some(self.smtp_user.clone()),
             who_signs_on: Some(who.to_owned()),
-            tenant: Some(app.tenant.clone()),
+            // Providers other than Microsoft have none.
+            tenant: Some(app.tenant.clone()).filter(|tenant| !tenant.is_empty()),
             client_id: Some(app.client_id.clone()),
             host: Some(upstream.host.clone()),
             port: Some(upstream.port),

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{Stage, printable, wire_text};
+use super::{Stage, printable, redacted, wire_text};
 
 /// Decides the reply code of each protocol and whether trying again can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,9 +97,9 @@ impl Fault {
         Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None }
     }
 
-    /// Adds what the log should know; control bytes are escaped, length is capped.
+    /// Adds what the log should know; what looks like a token is hidden, control bytes are escaped, length is capped.
     pub fn detail(mut self, detail: impl AsRef<str>) -> Self {
-        self.detail = printable(detail.as_ref(), 1000);
+        self.detail = printable(&redacted(detail.as_ref(), &[]), 1000);
         self
     }
 

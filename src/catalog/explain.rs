@@ -4,15 +4,22 @@
 //! A bare code of several faults is all of them. It refuses guesses; at most it says what looks alike.
 
 use super::{
-    ALL, At, Entry, Pattern, code_in, entra_code, find, graph_code,
+    ALL, At, Entry, Pattern, entra_code, find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word,
 };
+use crate::base::Protocol;
 
 /// Of a text. What is meant stands in the first lines of anything that people paste.
 const READ_CAP: usize = 64 * 1024;
 /// Shorter numbers are codes of SMTP.
 const AADSTS_DIGITS: usize = 5;
+/// No id is longer, and comparing with each takes the square of the length.
+const LONGEST_ID: usize = 64;
+/// Before a number of Entra ID, on its pages, in its answers and in addresses.
+const MARKS: [&str; 4] = ["AADSTS", "ERROR CODE", "ERRORCODE", "ERROR?CODE"];
+/// Exchange answers a sign-on with this code and either of them: a policy, or the token (microsoft.md 1.3).
+const SIGN_ON_REFUSED: (&str, &str) = ("535", "5.7.139");
 /// As `strsim::jaro_winkler` has it, of 1.
 const ALIKE: f64 = 0.86;
 
@@ -41,6 +48,9 @@ pub fn unknown_number(text: &str) -> Option<u32> {
 
 /// Ids that look like what was typed, the most alike first.
 pub fn alike(text: &str) -> Vec<&'static str> {
+    if text.len() > LONGEST_ID {
+        return Vec::new();
+    }
     let typed = text.trim().to_lowercase().replace([' ', '_'], "-");
     let close = |entry: &'static Entry| (strsim::jaro_winkler(entry.id, &typed), entry.id);
     let mut close: Vec<_> = ALL.iter().map(close).filter(|(how, id)| *how >= ALIKE || id.contains(&typed)).collect();
@@ -69,9 +79,19 @@ fn numbers_in(text: &str) -> Vec<u32> {
         return bare.parse::<u32>().into_iter().collect();
     }
     let upper = text.to_ascii_uppercase();
-    let named = upper.match_indices("AADSTS").filter_map(|(at, _)| code_in(upper.get(at..)?));
+    let marked = |mark: &'static str| upper.match_indices(mark).map(|(at, mark)| at + mark.len());
+    let mut places: Vec<usize> = MARKS.into_iter().flat_map(marked).collect();
+    places.sort_unstable();
+    let named = places.into_iter().filter_map(|at| number_at(upper.get(at..)?));
     let listed = text.split_once("error_codes").and_then(|(_, rest)| rest.split_once(']')).map_or("", |(list, _)| list);
     named.chain(tokens(listed, "").filter_map(|token| token.parse().ok())).collect()
+}
+
+/// Behind `AADSTS`, `Error code: `, `error?code=`.
+fn number_at(behind: &str) -> Option<u32> {
+    let digits = behind.trim_start_matches([' ', ':', '=', '#', '"']);
+    let digits = digits.get(..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()))?;
+    (digits.len() >= AADSTS_DIGITS).then(|| digits.parse().ok())?
 }
 
 fn numbers(text: &str) -> Vec<Found> {
@@ -104,20 +124,37 @@ fn codes(text: &str) -> Vec<Found> {
     let enhanced = all.iter().find(|token| token.contains('.')).or(all.first()).copied().unwrap_or_default();
     let has = |entry: &&Entry| {
         let mut words = entry.replies.iter().flat_map(|pattern| pattern.words);
-        words.any(|word| matching::is_code(word) && stands_in(word, enhanced))
+        let is_meant = |word: &str| stands_in(word, enhanced) || (enhanced, word) == SIGN_ON_REFUSED;
+        words.any(|word| matching::is_code(word) && is_meant(word))
     };
     ALL.iter().filter(has).map(|entry| Found { entry, by: format!("the code {enhanced}") }).collect()
 }
 
 /// What a server says, at whatever stage. A code tells more than a word.
 fn replies(text: &str) -> Vec<Found> {
-    let at = |at| matching::told(at, None, text, |_| true);
+    let protocol = protocol_of(text);
+    let at = |at| matching::told(at, protocol, text, |_| true);
     let has_code = |pattern: &Pattern| pattern.words.iter().any(|word| matching::is_code(word));
     let mut found: Vec<_> = [At::SignOn, At::Message, At::Session].into_iter().filter_map(at).collect();
     if found.iter().any(|(_, pattern)| has_code(pattern)) {
         found.retain(|(_, pattern)| has_code(pattern));
     }
     found.into_iter().map(|(entry, _)| Found { entry, by: "the words of the server".to_owned() }).collect()
+}
+
+/// By the form of a reply, alone or in a line of the log. `None`: words without a form may be of any.
+fn protocol_of(text: &str) -> Option<Protocol> {
+    let said = text.split_once("said \"").map_or(text, |(_, said)| said).trim_start();
+    let mut words = said.split_ascii_whitespace();
+    let (first, second) = (words.next()?, words.next().unwrap_or_default());
+    let code = first.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()));
+    let is_reply = code && first.get(3..).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    match first {
+        _ if is_reply => Some(Protocol::Smtp),
+        "-ERR" | "+OK" => Some(Protocol::Pop3),
+        _ if matches!(second, "NO" | "BAD" | "BYE") => Some(Protocol::Imap),
+        _ => None,
+    }
 }
 
 fn log(text: &str) -> Vec<Found> {
@@ -143,6 +180,66 @@ mod tests {
         for text in ["535 5.7.0 disabled [gatepost smtp-auth-disabled-tenant]", line] {
             assert_eq!(means(text), ["smtp-auth-disabled-tenant"], "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_of_entra_is_found_as_pages_and_addresses_spell_it() {
+        for text in [
+            "Error code: 53003",
+            "AADSTS 53003",
+            "https://login.microsoftonline.com/error?code=53003",
+            "Error Code: 53003 Request Id: 0b7f2a3c-5d1e-4f60-8a9b-0c1d2e3f4a5b",
+        ] {
+            assert_eq!(means(text), ["conditional-access"], "{text}");
+        }
+        assert_eq!(means("error code 535"), means("nothing at all"));
+    }
+
+    #[test]
+    fn what_a_reply_means_depends_on_whose_protocol_it_is() {
+        for (text, id) in [
+            ("454 4.7.0 Temporary authentication failure", "upstream-unavailable"),
+            (r#"while signing on: upstream said "454 4.7.0 Temporary authentication failure""#, "upstream-unavailable"),
+            ("-ERR Authentication failure: unknown user name or bad password.", "token-refused"),
+            ("A1 NO LOGIN failed.", "basic-auth-retired"),
+            ("535 5.7.8 Username and Password not accepted", "token-refused"),
+            ("5.2.252", "send-as-denied"),
+            ("554 5.2.252", "send-as-denied"),
+            ("Application is over its MailboxConcurrency limit", "graph-throttled"),
+        ] {
+            assert_eq!(means(text), [id], "{text}");
+        }
+        let refused = means("535");
+        for id in ["token-refused", "smtp-auth-disabled-tenant", "security-defaults", "sign-on-forbidden"] {
+            assert!(refused.contains(&id), "{id}: {refused:?}");
+        }
+        let several = means("5.2.0");
+        assert!(several.contains(&"send-as-denied") && several.contains(&"day-limit-reached"), "{several:?}");
+    }
+
+    /// The order of the data decides then, and should have to only where a general row stands behind a particular one.
+    #[test]
+    fn no_sample_is_of_two_faults_at_one_place_but_where_one_of_them_is_general() {
+        const GENERAL: [&str; 2] = ["sign-on-forbidden", "upstream-connections-exceeded"];
+        let corpus: toml::Table = include_str!("../../tests/corpus/replies.toml").parse().unwrap();
+        let samples = corpus["reply"].as_array().unwrap();
+        assert!(samples.len() > 80, "the corpus was not read");
+        let mut twice = Vec::new();
+        for text in samples.iter().map(|sample| sample["text"].as_str().unwrap()) {
+            let (protocol, lower) = (protocol_of(text), text.to_ascii_lowercase());
+            for at in [At::SignOn, At::Message, At::Session] {
+                let fits = |pattern: &Pattern| {
+                    let of_protocol = pattern.protocol.is_none() || protocol.is_none() || pattern.protocol == protocol;
+                    pattern.at == at && of_protocol && pattern.words.iter().all(|word| stands_in(word, &lower))
+                };
+                let meant = ALL.iter().filter(|entry| entry.replies.iter().any(&fits)).map(|entry| entry.id);
+                let meant: Vec<&str> = meant.filter(|id| !GENERAL.contains(id)).collect();
+                if meant.len() > 1 {
+                    twice.push(format!("{text}: {meant:?}"));
+                }
+            }
+        }
+        assert!(twice.is_empty(), "{}", twice.join("\n"));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 /// The names of what can be filled in, as they stand in the data.
 const NAMES: [&str; 12] = [
     "address",
+    "admin-consent-page",
     "client-id",
-    "device-address",
     "host",
     "login-host",
     "mailbox",
@@ -18,7 +18,7 @@ const NAMES: [&str; 12] = [
     "tenant",
     "who-signs-on",
 ];
-/// Of the commercial cloud, where nothing else is known: what is right for nearly all.
+/// Of the commercial cloud, where nothing is known of the app: as the docs have it.
 const LOGIN_HOST: &str = "login.microsoftonline.com";
 /// Of a value. An address has no more (RFC 5321 4.5.3.1).
 const MOST: usize = 320;
@@ -75,7 +75,6 @@ impl Known {
         let value = match name {
             "address" => &self.address,
             "client-id" => &self.client_id,
-            "device-address" => &self.device_address,
             "host" => &self.host,
             "login-host" => &self.login_host,
             "mailbox" => &self.mailbox,
@@ -87,10 +86,23 @@ impl Known {
             "who-signs-on" => &self.who_signs_on,
             _ => &None,
         };
-        match value.as_deref().filter(|value| is_harmless(value)) {
-            Some(value) => value.to_owned(),
-            None if name == "login-host" => LOGIN_HOST.to_owned(),
-            None => name.to_ascii_uppercase(),
+        match value.as_deref() {
+            Some(value) if is_harmless(value) => value.to_owned(),
+            None if name == "admin-consent-page" => self.admin_consent(),
+            None if name == "login-host" && self.is_of_no_app() => LOGIN_HOST.to_owned(),
+            _ => name.to_ascii_uppercase(),
+        }
+    }
+
+    fn is_of_no_app(&self) -> bool {
+        self.login_host.is_none() && self.tenant.is_none() && self.client_id.is_none() && self.host.is_none()
+    }
+
+    /// Where an administrator consents for all (Entra's admin consent endpoint). A provider without tenants has none.
+    fn admin_consent(&self) -> String {
+        match self.is_of_no_app() || (self.login_host.is_some() && self.tenant.is_some()) {
+            true => self.fill("https://{login-host}/{tenant}/adminconsent?client_id={client-id}"),
+            false => "ADMIN-CONSENT-PAGE".to_owned(),
         }
     }
 }
@@ -115,6 +127,26 @@ mod tests {
     }
 
     #[test]
+    fn only_what_has_tenants_has_a_page_for_the_consent_of_an_administrator_and_no_host_is_guessed_for_another() {
+        let consent = |known: &Known| known.fill("`{admin-consent-page}` at {login-host}");
+        let docs =
+            "`https://login.microsoftonline.com/TENANT/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.com";
+        assert_eq!(consent(&Known::default()), docs);
+        let us = Known {
+            login_host: Some("login.microsoftonline.us".into()),
+            tenant: Some("contoso.us".into()),
+            client_id: Some("c-1; x".into()),
+            ..Known::default()
+        };
+        let page = "`https://login.microsoftonline.us/contoso.us/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.us";
+        assert_eq!(consent(&us), page);
+        let google = Known { tenant: None, login_host: Some("oauth2.googleapis.com".into()), ..us };
+        assert_eq!(consent(&google), "`ADMIN-CONSENT-PAGE` at oauth2.googleapis.com");
+        let unnamed = Known { login_host: None, ..google };
+        assert_eq!(consent(&unnamed), "`ADMIN-CONSENT-PAGE` at LOGIN-HOST");
+    }
+
+    #[test]
     fn every_name_has_a_value_of_its_own() {
         let known = Known {
             address: Some("address".into()),
@@ -128,10 +160,14 @@ mod tests {
             host: Some("host".into()),
             port: Some(1),
             login_host: Some("login-host".into()),
-            device_address: Some("device-address".into()),
+            device_address: None,
         };
         for name in NAMES {
-            let value = if name == "port" { "1" } else { name };
+            let value = match name {
+                "port" => "1",
+                "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
+                name => name,
+            };
             assert_eq!(known.fill(&format!("{{{name}}}")), value);
         }
     }

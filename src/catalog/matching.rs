@@ -34,17 +34,20 @@ pub(super) fn told(
 pub(super) fn stands_in(word: &str, text: &str) -> bool {
     let (word, text) = (word.as_bytes(), text.as_bytes());
     let is_number = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'#');
+    let is = |byte: &u8, wanted: &u8| byte == wanted || (*wanted == b'#' && byte.is_ascii_digit());
+    // A page of log is searched for each row: what cannot begin a word is passed over fast.
+    let begin = word.split(|byte| *byte == b'#').next().unwrap_or_default();
     let fits = |at: usize| {
         let Some(part) = text.get(at..at + word.len()) else { return false };
         let before = at.checked_sub(1).and_then(|before| text.get(before));
         let [after, next] = [0, 1].map(|n| text.get(at + word.len() + n));
         let goes_on = is_number(after) || (after == Some(&b'.') && is_number(next));
         let begins_before = is_number(before) || before == Some(&b'.');
-        part.iter().zip(word).all(|(byte, wanted)| byte == wanted || (*wanted == b'#' && byte.is_ascii_digit()))
+        part.iter().zip(word).all(|(byte, wanted)| is(byte, wanted))
             && !(is_number(word.first()) && begins_before)
             && !(is_number(word.last()) && goes_on)
     };
-    !word.is_empty() && (0..text.len()).any(fits)
+    !word.is_empty() && memchr::memmem::find_iter(text, begin).any(fits)
 }
 
 /// A code of SMTP, or a class of them: `535`, `5.7.139`, `4.7.5##`.

@@ -200,7 +200,7 @@ mod tests {
             ("530 5.7.57 Client not authenticated to send mail. [host]", Some("upstream-not-signed-on")),
             ("550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", Some("day-limit-reached")),
             ("554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; x", Some("day-limit-reached")),
-            ("550 5.7.705 Access denied, tenant has exceeded threshold", Some("sending-blocked")),
+            ("550 5.7.705 Access denied, tenant has exceeded threshold", Some("tenant-sending-blocked")),
             ("501 5.1.8 Access denied, bad outbound sender", Some("sending-blocked")),
             ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", None),
             ("550 5.1.1 no such user", None),

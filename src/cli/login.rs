@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     args::{Flow, LoginArgs},
-    local_password,
+    language, local_password,
     outcome::{Failure, Outcome},
     sign_in_ui::{SignInUi, pasted_lines},
     state::{State, block_on, refused},
@@ -36,6 +36,7 @@ use crate::{
             unattended,
         },
         sign_in,
+        verdict::Verdict,
     },
 };
 
@@ -104,7 +105,7 @@ impl Login<'_> {
         self.ui.waiting(PATIENCE.as_secs() / 60);
         let answer = async {
             tokio::select! {
-                code = listener.code(&request) => code.map_err(|verdict| refused(&verdict)),
+                code = listener.code(&request) => code.map_err(|verdict| self.refused(&verdict)),
                 Some(code) = self.pasted(&request) => code,
             }
         };
@@ -164,19 +165,19 @@ impl Login<'_> {
 
     async fn device(&self, endpoints: Endpoints<'_>) -> Result<TokenSet, Failure> {
         self.ui.step(&format!("Asking {} for a code ...", endpoints.app.provider));
-        let code = endpoints.start_device().await.map_err(|verdict| refused(&verdict))?;
+        let code = endpoints.start_device().await.map_err(|verdict| self.refused(&verdict))?;
         let complete = code.verification_uri_complete.as_ref();
         self.ui.device(&code.verification_uri, complete, &code.user_code, code.life)?;
         self.ui.waiting(code.life.as_secs().div_ceil(60));
-        device::wait(endpoints, &code).await.map_err(|verdict| refused(&verdict))
+        device::wait(endpoints, &code).await.map_err(|verdict| self.refused(&verdict))
     }
 
     /// Such a grant needs nobody; a token fetched now shows that it works, and ends what a daemon remembers of failures.
     async fn without_a_person(&self, state: &State, clock: &Clock) -> Outcome {
         let (address, sign_in) = (&self.account.address, &self.account.sign_in);
-        let set = unattended::fetch(self.endpoints, sign_in).await.map_err(|verdict| refused(&verdict))?;
+        let set = unattended::fetch(self.endpoints, sign_in).await.map_err(|verdict| self.refused(&verdict))?;
         let (grant, minutes) = (sign_in.app.grant, set.life.as_secs() / 60);
-        sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| refused(&verdict))?;
+        sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| self.refused(&verdict))?;
         let text = format!(
             "{address} uses the grant {} of {}: nobody has to sign in, and a token for {minutes} minutes came.\n",
             grant.as_str(),
@@ -191,6 +192,10 @@ impl Login<'_> {
         self.ui.done(&text, event)
     }
 
+    fn refused(&self, verdict: &Verdict) -> Failure {
+        refused(verdict, &self.account, language::chosen(None))
+    }
+
     fn request(&self, redirect: Url) -> CodeRequest {
         CodeRequest::new(self.endpoints.app, redirect, &self.account.sign_in.identity)
     }
@@ -201,7 +206,7 @@ impl Login<'_> {
         while let Some(line) = lines.recv().await {
             match request.code_in_text(line.expose()) {
                 Ok(code) => return Some(Ok(code)),
-                Err(NotTheAnswer::Refused(verdict)) => return Some(Err(refused(&verdict))),
+                Err(NotTheAnswer::Refused(verdict)) => return Some(Err(self.refused(&verdict))),
                 Err(NotTheAnswer::OtherState) => {
                     self.ui.step("That address belongs to another sign-in. Use the one printed above.");
                 }
@@ -215,12 +220,12 @@ impl Login<'_> {
 
     async fn redeem(&self, request: CodeRequest, code: Secret) -> Result<TokenSet, Failure> {
         self.ui.step("The browser is done; fetching tokens ...");
-        request.redeem(self.endpoints, code).await.map_err(|verdict| refused(&verdict))
+        request.redeem(self.endpoints, code).await.map_err(|verdict| self.refused(&verdict))
     }
 
     async fn keep(&self, state: &State, set: TokenSet, clock: &Clock) -> Outcome {
         let sign_in = &self.account.sign_in;
-        let kept = sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| refused(&verdict))?;
+        let kept = sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| self.refused(&verdict))?;
         let as_whom = kept.consented_as.as_deref().unwrap_or(&sign_in.identity);
         let mut text =
             format!("{} is signed in as {as_whom}. A running daemon uses it at once.\n", self.account.address);

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{config, outcome::Failure};
 use crate::{
     account::{Account, account_of},
-    base::{Fault, Lang},
+    base::Lang,
     config::Config,
     net::{ClientTls, HttpClient},
     oauth::verdict::Verdict,
@@ -89,10 +89,16 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// A refusal of the identity provider, with the catalogue's next step.
-pub(super) fn refused(verdict: &Verdict) -> Failure {
-    let fault: Fault = verdict.fault("run this command again");
-    Failure::new(fault.to_string(), verdict.entry.words(Lang::En).next)
+/// A refusal of the identity provider, with the catalogue's next step for this account.
+pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failure {
+    let words = verdict.entry.told(lang, &account.known(None));
+    let fault = verdict.fault("run this command again");
+    let text = match lang {
+        Lang::En => fault.to_string(),
+        // What stands on the wire is ASCII, and so English.
+        Lang::Ja => format!("{} [{}]: {}", words.cause, fault.id, fault.detail),
+    };
+    Failure::new(text, words.next)
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

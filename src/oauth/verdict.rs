@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Resource, patience};
 use crate::{
-    base::{Fault, Kind, Secret, printable},
+    base::{Fault, Kind, Secret, printable, redacted},
     catalog::{self, Entry, doctor::CLOCK_SKEWED, token},
     net::{HttpFault, HttpReply},
 };
@@ -41,7 +41,7 @@ pub enum Retry {
 
 impl Verdict {
     pub fn new(entry: &'static Entry, detail: impl Into<String>) -> Self {
-        Self { entry, detail: detail.into(), retry_after: None, word: None }
+        Self { entry, detail: redacted(&detail.into(), &[]), retry_after: None, word: None }
     }
 
     pub fn of_fault(fault: &HttpFault) -> Self {
@@ -82,9 +82,7 @@ impl Verdict {
         if let Some(skew) = skew {
             detail.push_str(&format!("; this machine's clock differs by {} s from the provider's", skew.as_secs()));
         }
-        for secret in sent.iter().filter(|secret| secret.len() >= 8) {
-            detail = detail.replace(secret.expose(), "[secret]");
-        }
+        let detail = redacted(&detail, sent);
         let word = said.and_then(|said| said.error);
         Self { entry, detail: printable(&detail, 900), retry_after: reply.retry_after.map(patience::asked), word }
     }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Outbound, Seen};
 use crate::{
     account::Account,
-    base::{Bearer, Fault, Kind, Protocol, Stage, StageCell},
+    base::{Bearer, Fault, Kind, Protocol, Secret, Stage, StageCell, redacted},
     catalog::{
         own::{
             TOKEN_TIMEOUT, UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT,
@@ -166,15 +166,16 @@ impl Road<'_> {
         let stream = net::dial(upstream, self.mail_proxy, self.tls, deadline).await;
         let stream = stream.map_err(|error| Failed::Fault(unreachable(&error)))?;
         stage.set(Stage::SigningOn);
+        let token = &bearer.token;
         let credentials = Credentials {
             mechanism: app.sasl,
             user: user.clone(),
-            token: bearer.token.clone(),
+            token: token.clone(),
             host: upstream.host.clone(),
             port: upstream.port,
         };
         let starttls = upstream.tls == UpstreamTls::StartTls;
-        let talk = Talk { road: *self, upstream, protocol, deadline, dialled };
+        let talk = Talk { road: *self, upstream, protocol, token, deadline, dialled };
         match protocol {
             Protocol::Smtp => talk.run(stream, SmtpBack::new(credentials, starttls, self.host)).await,
             Protocol::Imap => {
@@ -191,6 +192,7 @@ struct Talk<'a> {
     road: Road<'a>,
     upstream: &'a Upstream,
     protocol: Protocol,
+    token: &'a Secret,
     deadline: Instant,
     dialled: Instant,
 }
@@ -222,6 +224,8 @@ impl Talk<'_> {
                 Ok(SignedOn { stream, unread: back.into_unread(), capabilities, untagged })
             }
             SignOn::Refused { text, challenge, early } => {
+                // Whoever did not understand our line may quote it.
+                let text = redacted(&text, &[self.token]);
                 Err(Failed::Refused(sign_on_refusal(self.protocol, &text, challenge.as_deref(), early)))
             }
         }

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::deliver::{Fate, Report, Verdict};
 use crate::{
-    base::{Fault, printable},
+    base::{Fault, printable, redacted},
     meter::Meter,
     store::{Ended, EndedRecipient, QueuedMessage, RecipientState},
     wire::smtp::Reply,
@@ -42,7 +42,9 @@ pub(super) fn waiting(message: &QueuedMessage) -> Vec<usize> {
 }
 
 fn words(reply: &Reply) -> String {
-    printable(&reply.text(), REPLY_CAP)
+    // A server that takes the message names it, often at length; one that does not may quote us.
+    let text = if reply.is_positive() { reply.text() } else { redacted(&reply.text(), &[]) };
+    printable(&text, REPLY_CAP)
 }
 
 impl Outcome {

@@ -149,7 +149,8 @@ pub struct Answer {
     /// The verb in upper case; `CONNECT` is the greeting, `.` the end of an SMTP message, `*` any command
     /// after sign-on.
     pub on: String,
-    /// Lines joined by CRLF, without the last one; `{tag}` is the IMAP tag, `{tail}` Exchange's `[host time id]`.
+    /// Lines joined by CRLF, without the last one; `{tag}` is the IMAP tag, `{tail}` Exchange's `[host time id]`,
+    /// `{line}` what the client said last.
     pub reply: String,
     #[serde(default)]
     pub times: Option<u32>,

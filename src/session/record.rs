@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     account::Admitted,
-    base::{Protocol, printable},
+    base::{Protocol, printable, redacted},
     meter::{self, Direction, MessageView, Named, Outcome, Who},
     wire::smtp::Reply,
 };
@@ -30,7 +30,7 @@ pub(super) fn who(admitted: &Admitted) -> Who {
 /// A command of an open session was refused; what is out of sequence is no refusal.
 pub(super) fn refusal(relay: &Relay<'_>, reply: &Reply) {
     if reply.code >= 400 && reply.code != 503 {
-        let text = printable(&reply.text(), REPLY_CAP);
+        let text = printable(&redacted(&reply.text(), &[]), REPLY_CAP);
         relay.gate.meter.clients.was_refused(&who(&relay.admitted), text, None);
     }
 }
@@ -47,6 +47,7 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
     meter.message(outcome, envelope.elapsed());
     meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
+    let text = if outcome == Outcome::Accepted { text } else { redacted(&text, &[]) };
     passage.repairs.iter().for_each(|repair| meter.repaired(repair.as_str()));
     let message = MessageView {
         at: meter::now(),

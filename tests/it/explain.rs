@@ -55,7 +55,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "\nCause:\n  A Conditional Access policy blocks this sign-in",
         "\nWhose turn it is:\n  admin\n",
         "\nNext step:\n  In Entra: Sign-in logs > WHO-SIGNS-ON",
-        "\nWhat not to do:\n  Do not exempt the user from multi-factor",
+        "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",
         "\nPage:\n  docs/faults/conditional-access.md\n",
@@ -97,6 +97,47 @@ fn commands_hold_the_account_that_is_named_or_that_the_text_names() {
     assert!(code == 1 && error.contains("no account \"eve@contoso.com\""), "{error}");
     let general = well(&["smtp-auth-disabled-mailbox of ann@contoso.com"]);
     assert!(general.contains("-Identity SMTP-USER "), "without a configuration it is told in general: {general}");
+}
+
+#[test]
+fn no_host_and_no_page_of_microsoft_is_named_for_another_provider_or_cloud() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gatepost.toml");
+    let apps = [("google", "google", ""), ("high", "microsoft365-gcc-high", "tenant = \"contoso.us\"\n")];
+    let mut text = "[store]\nurl = \"sqlite:///tmp/none.db\"\n".to_owned();
+    for (name, provider, tenant) in apps {
+        text.push_str(&format!(
+            "[app.{name}]\nprovider = \"{provider}\"\n{tenant}client-id = \"c-1\"\nclient-secret = \"s\"\n\
+             [[account]]\naddress = \"bob@{name}.example\"\napp = \"{name}\"\npassword = \"first-use\"\n"
+        ));
+    }
+    std::fs::write(&path, text).unwrap();
+    let config = path.to_str().unwrap();
+    let of = |id: &str, account: &str| well(&[id, "--account", account, "--config", config]);
+    for id in ["consent-missing", "token-endpoint-unreachable", "token-endpoint-unreadable", "token-endpoint-untrusted"]
+    {
+        let said = of(id, "bob@google.example");
+        assert!(
+            !said.contains("microsoftonline") && !said.contains("TENANT") && !said.contains("/adminconsent"),
+            "{said}"
+        );
+    }
+    assert!(
+        of("token-endpoint-unreachable", "bob@google.example").contains("`curl -v https://oauth2.googleapis.com/`")
+    );
+    let high = of("consent-missing", "bob@high.example");
+    assert!(high.contains("`https://login.microsoftonline.us/contoso.us/adminconsent?client_id=c-1`"), "{high}");
+}
+
+#[test]
+fn a_large_text_of_which_nothing_is_known_is_read_at_once() {
+    let mut child = command(&["-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all("words of nobody ".repeat(5000).as_bytes()));
+    let begun = std::time::Instant::now();
+    assert_eq!(told(child.wait_with_output().unwrap()).0, 1);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
+    let _ = writer.join();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! `GATEPOST_BLESS=1 cargo test --test it explained` writes the pages anew; without it they must be as they would be written.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
 };
@@ -24,7 +24,7 @@ fn text(path: &str) -> String {
 
 #[derive(Deserialize)]
 struct Corpus {
-    aadsts: Vec<u32>,
+    aadsts: BTreeMap<String, Vec<u32>>,
     reply: Vec<Heard>,
 }
 
@@ -56,9 +56,18 @@ fn what_servers_really_say_resolves_to_the_expected_fault_and_to_no_other() {
 
 #[test]
 fn every_number_of_entra_that_we_know_of_is_explained() {
-    for number in corpus().aadsts {
-        for text in [format!("AADSTS{number}: so. Trace ID: x"), format!(r#"{{"error_codes":[{number}]}}"#)] {
-            assert_eq!(ids(&text).len(), 1, "{text}");
+    let Corpus { aadsts, .. } = corpus();
+    assert!(aadsts.values().map(Vec::len).sum::<usize>() > 100, "the corpus was not read");
+    for (id, numbers) in aadsts {
+        for number in numbers {
+            for text in [
+                format!("AADSTS{number}: so. Trace ID: x"),
+                format!(r#"{{"error_codes":[{number}]}}"#),
+                format!("https://login.microsoftonline.com/error?code={number}"),
+                number.to_string(),
+            ] {
+                assert_eq!(ids(&text), [id.as_str()], "{text}");
+            }
         }
     }
 }

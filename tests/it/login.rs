@@ -242,6 +242,32 @@ fn a_script_hears_how_a_sign_in_ended_also_where_it_failed_or_somebody_else_cons
 }
 
 #[test]
+fn a_refusal_is_told_in_the_language_of_the_locale_with_the_command_for_this_account() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    for (locale, cause, next) in [
+        ("en_US.UTF-8", "The consent was declined", "Sign in again and accept: `gatepost login ann@b.c`."),
+        (
+            "ja_JP.UTF-8",
+            "同意の画面でキャンセルされました。 [consent-declined]",
+            "再度サインインして同意してください：`gatepost login ann@b.c`。",
+        ),
+    ] {
+        let mut command = gatepost(&["login", "ann@b.c", "--flow", "paste", "--json"], &config);
+        let mut child = command.env("LANG", locale).stdin(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut back = redirected(&event(&mut out));
+        let state = back.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        let answer = [("error", "access_denied"), ("error_description", "AADSTS65004: no"), ("state", &state)];
+        back.query_pairs_mut().clear().extend_pairs(answer);
+        writeln!(child.stdin.take().unwrap(), "{back}").unwrap();
+        let refused = event(&mut out);
+        assert_eq!((child.wait().unwrap().code(), refused["hint"].as_str()), (Some(1), Some(next)));
+        assert!(refused["error"].as_str().unwrap().contains(cause), "{refused}");
+    }
+}
+
+#[test]
 fn a_device_sign_in_prints_address_and_code_and_a_picture_where_wanted() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let config = provider.config(folder.path(), "device-code", &with_hash("ann@b.c"));

@@ -24,6 +24,7 @@ mod detour;
 mod devices;
 mod disk;
 mod doctor;
+mod echo;
 mod explain;
 mod explained;
 mod first_message;

@@ -32,6 +32,7 @@ const SANDBOX_IMPORTS: &[&str] = &["base", "wire", "net"];
 /// Where a secret is seen: each of these puts it on a wire, into a hash, or under a seal, or looks at its shape.
 const EXPOSE: &[&str] = &[
     "src/account/passwords.rs",            // hashes and compares what was typed
+    "src/base/redact.rs",                  // hides what a peer quotes
     "src/base/secret.rs",                  // defines it
     "src/cli/client.rs",                   // a password that was made, shown once, and its hash
     "src/cli/demo/stage.rs",               // the demo's own password
@@ -67,7 +68,6 @@ const EXPOSE: &[&str] = &[
     "src/net/http.rs",                     // body of a token request
     "src/oauth/fingerprint.rs",            // keyed hash of a token
     "src/oauth/grants/service_account.rs", // the key that signs
-    "src/oauth/verdict.rs",                // redacts
     "src/sandbox/exchange/sign_on.rs",     // the imitated server checks the token
     "src/sandbox/identity/grant.rs",       // the imitated provider checks the secret
     "src/sandbox/identity/metadata.rs",    // hands out a token

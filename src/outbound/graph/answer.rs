@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::{
-    base::{Fault, printable},
+    base::{Fault, printable, redacted},
     catalog::{
         About, Entry,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES, GRAPH_UNREADABLE},
@@ -98,7 +98,7 @@ impl Said {
                 detail.push_str(words);
             }
         }
-        printable(&detail, 800)
+        printable(&redacted(&detail, &[]), 800)
     }
 
     fn refusal(&self, status: StatusCode, detail: String) -> Trouble {

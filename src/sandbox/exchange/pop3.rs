@@ -73,7 +73,8 @@ impl Session {
     fn scripted(&mut self, verb: &str) -> bool {
         let answer = self.wire.world.faults.answer(Protocol::Pop3, verb);
         if let Some(answer) = &answer {
-            self.wire.say(&answer.reply);
+            let reply = self.wire.quoting(&answer.reply);
+            self.wire.say(reply);
             self.closing |= answer.close;
         }
         answer.is_some()

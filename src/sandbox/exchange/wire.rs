@@ -36,6 +36,8 @@ pub(in crate::sandbox) struct Wire {
     /// How long the client may say nothing.
     pub patience: Duration,
     transport: Box<dyn Duplex>,
+    /// The last line of the client.
+    heard: Bytes,
     input: BytesMut,
     output: BytesMut,
     sent: u64,
@@ -50,6 +52,7 @@ impl Wire {
             secured: false,
             patience: BEFORE_SIGN_ON,
             transport,
+            heard: Bytes::new(),
             input: BytesMut::new(),
             output: BytesMut::new(),
             sent: 0,
@@ -65,6 +68,7 @@ impl Wire {
                 let line = self.input.split_to(from + end).freeze();
                 let _crlf = self.input.split_to(2);
                 self.note(Speaker::Client, &line);
+                self.heard = line.clone();
                 return Ok(line);
             }
             searched = self.input.len();
@@ -100,6 +104,11 @@ impl Wire {
     /// Input that no command has taken yet.
     pub fn unread(&mut self) -> &mut BytesMut {
         &mut self.input
+    }
+
+    /// Words switched on, with what the client said last in the place of `{line}`.
+    pub fn quoting(&self, words: &str) -> String {
+        words.replace("{line}", &String::from_utf8_lossy(&self.heard))
     }
 
     /// Says one line.

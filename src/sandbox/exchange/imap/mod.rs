@@ -227,7 +227,8 @@ impl Session {
     fn scripted(&mut self, tag: &str, verb: &str) -> bool {
         let answer = self.wire.world.faults.answer(Protocol::Imap, verb);
         if let Some(answer) = &answer {
-            self.wire.say(answer.reply.replace("{tag}", tag));
+            let reply = self.wire.quoting(&answer.reply.replace("{tag}", tag));
+            self.wire.say(reply);
             self.closing |= answer.close;
         }
         answer.is_some()

@@ -114,7 +114,8 @@ impl Session {
     fn scripted(&mut self, verb: &str) -> bool {
         let answer = self.wire.world.faults.answer(Protocol::Smtp, verb);
         if let Some(answer) = &answer {
-            self.reply(&answer.reply);
+            let reply = self.wire.quoting(&answer.reply);
+            self.reply(&reply);
             self.closing |= answer.close;
         }
         answer.is_some()
