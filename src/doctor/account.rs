@@ -58,12 +58,17 @@ pub(super) async fn examine(
     }
     desk.note_all(send_as(scope, account));
     if let Some(to) = &scope.send_to {
-        let look = at(Layer::Send, Name::TestMessage).target(to.clone());
         let fails = desk.checks.get(first..).is_some_and(|own| own.iter().any(|check| is_in_the_way(account, check)));
-        desk.note(match fails {
-            true => look.skip(Said::SomethingFails),
-            false => send::look(look, config, means, account, to, &who).await,
-        });
+        let own = &account.address;
+        let others = senders(account).filter(|address| !address.eq_ignore_ascii_case(own));
+        for from in std::iter::once(own).chain(others) {
+            let target = if from == own { to.clone() } else { format!("{from} -> {to}") };
+            let look = at(Layer::Send, Name::TestMessage).target(target);
+            desk.note(match fails {
+                true => look.skip(Said::SomethingFails),
+                false => send::look(look, config, means, account, send::Trip { from, to }, &who).await,
+            });
+        }
     }
 }
 
@@ -105,10 +110,15 @@ async fn by_graph(
     checks
 }
 
+/// Whom else it may send as; a wildcard names nobody.
+fn senders(account: &Account) -> impl Iterator<Item = &String> {
+    account.send_as.iter().filter(|address| !address.contains('*'))
+}
+
 /// Rights on other senders: nothing but a message proves them.
 fn send_as(scope: &Scope, account: &Account) -> Vec<Check> {
-    let is_other = |address: &&String| !address.eq_ignore_ascii_case(&account.smtp_user) && !address.starts_with('*');
-    let others: Vec<String> = account.send_as.iter().filter(is_other).cloned().collect();
+    let is_other = |address: &&String| !address.eq_ignore_ascii_case(&account.smtp_user);
+    let others: Vec<String> = senders(account).filter(is_other).cloned().collect();
     if others.is_empty() {
         return Vec::new();
     }

@@ -1,7 +1,8 @@
 //! What clients met lately, as the daemon remembers it: TLS on the wrong port, logins that were never offered or used,
 //! wrong passwords, and the last faults.
 //!
-//! What a client did wrong just now fails its line; what is longer ago may be mended by now, and is shown.
+//! None of it fails the look: one wrong password or a port scanner says nothing of the set-up. What happened just now
+//! is explained; what is longer ago may be mended by now, and is shown.
 
 use serde_json::Value;
 
@@ -55,7 +56,7 @@ fn one(scope: &Scope, fault: &Value, now: u64) -> Option<Check> {
     let said = Said::Happened { id: entry.id, times, minutes_ago: ago / 60 };
     // What the provider or this machine does wrong has a layer of its own, which says how it is now.
     Some(match entry.owner {
-        Owner::Client if ago <= JUST_NOW => look.fail(said, &entry.fault(), &Who::default()),
+        Owner::Client if ago <= JUST_NOW => look.note(said, &entry.fault(), &Who::default()),
         _ => look.skip(said),
     })
 }

@@ -46,6 +46,12 @@ pub fn line(check: &Check, marks: Marks) -> String {
         text.push_str(&format!("\n      {more}"));
     }
     text.push('\n');
+    // What fails is told in full at the end; a note is told where it stands.
+    if let (Outcome::Skipped, Some(fault)) = (check.outcome, &check.fault) {
+        for line in [&fault.cause, &fault.next].into_iter().flat_map(|part| wrapped(part)) {
+            text.push_str(&format!("      {line}\n"));
+        }
+    }
     text
 }
 

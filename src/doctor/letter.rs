@@ -1,12 +1,11 @@
 //! The test message: RFC 5322 with what every server wants, and nothing of anybody's.
 
-use crate::{account::Account, spool::random_word};
+use crate::spool::random_word;
 
 /// CRLF lines, dot-stuffed, without the final dot. `None`: this machine has no clock or no random numbers.
-pub(super) fn write(account: &Account, to: &str) -> Option<Vec<u8>> {
+pub(super) fn write(from: &str, to: &str) -> Option<Vec<u8>> {
     let date = jiff::fmt::rfc2822::to_string(&jiff::ZonedDateTime::now()).ok()?;
     let id = random_word()?;
-    let from = &account.address;
     Some(
         format!(
             "Date: {date}\r\nFrom: <{from}>\r\nTo: <{to}>\r\nSubject: Test message from gatepost doctor\r\n\

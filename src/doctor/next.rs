@@ -10,6 +10,7 @@ use crate::{
             TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS,
         },
         graph::{GRAPH_ACCESS_DENIED, GRAPH_UNREACHABLE},
+        is_harmless,
         message::SEND_AS_DENIED,
         own::{
             PROXY_FORBIDS, PROXY_UNREACHABLE, STORE_UNAVAILABLE, UPSTREAM_NAME_UNKNOWN, UPSTREAM_TLS_FAILED,
@@ -93,42 +94,52 @@ impl Who {
     }
 
     fn login(&self) -> Vec<String> {
-        self.identity.iter().map(|identity| format!("gatepost login {identity}")).collect()
+        self.identity.iter().map(|identity| format!("gatepost login {}", word(Some(identity), "ADDRESS"))).collect()
     }
 
     /// Where an administrator consents for everybody (Entra's admin consent endpoint).
     fn consent(&self) -> Option<String> {
-        let (host, client) = (self.login_host.as_ref()?, self.client_id.as_ref()?);
-        let tenant = self.tenant.as_deref().unwrap_or("organizations");
+        let host = path(self.login_host.as_deref()?, "LOGIN-HOST");
+        let client = word(Some(self.client_id.as_deref()?), "CLIENT-ID");
+        let tenant = word(Some(self.tenant.as_deref().unwrap_or("organizations")), "TENANT");
         Some(format!("{host}/{tenant}/adminconsent?client_id={client}"))
     }
 
     /// As PowerShell takes it.
     fn mailbox(&self) -> &str {
-        quoted(self.imap_user.as_deref().unwrap_or("ADDRESS"))
+        word(self.imap_user.as_deref(), "ADDRESS")
     }
 
     fn sender_mailbox(&self) -> &str {
-        quoted(self.smtp_user.as_deref().unwrap_or("ADDRESS"))
+        word(self.smtp_user.as_deref(), "ADDRESS")
     }
 
     /// Who signs on: a person, or an app by its service principal.
     fn trustee(&self) -> &str {
         match self.is_app_only {
-            true => self.object_id.as_deref().unwrap_or("OBJECT-ID"),
-            false => quoted(self.identity.as_deref().unwrap_or("WHO")),
+            true => word(self.object_id.as_deref(), "OBJECT-ID"),
+            false => word(self.identity.as_deref(), "WHO"),
         }
     }
 }
 
-/// An address that stands in a command as it is. One that would not is left to a person.
-fn quoted(address: &str) -> &str {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "'\"`$;&|<>(){}#,".contains(c);
-    if address.contains(odd) { "ADDRESS" } else { address }
+/// What stands in a command as it is, by the catalogue's rule for its own; all else reads in capitals.
+fn word<'a>(value: Option<&'a str>, stand_in: &'a str) -> &'a str {
+    value.filter(|value| is_harmless(value)).unwrap_or(stand_in)
+}
+
+/// The same for what has slashes in it: a file, a URL.
+fn path<'a>(value: &'a str, stand_in: &'a str) -> &'a str {
+    let is_plain = value.split('/').all(|part| part.is_empty() || is_harmless(part));
+    if is_plain { value } else { stand_in }
 }
 
 pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
     let words = catalog::find(fault.id).map(|entry| entry.told(lang, &who.known()));
+    let passes_by_itself = match catalog::find(fault.id) {
+        Some(entry) => entry.passes_by_itself,
+        None => fault.kind.passes_by_itself(),
+    };
     let (cause, next, avoid) = match words {
         Some(words) => (words.cause, words.next, words.avoid),
         None => (fault.text.clone(), String::new(), None),
@@ -137,7 +148,7 @@ pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
         id: fault.id,
         kind: fault.kind,
         owner: fault.owner,
-        passes_by_itself: fault.kind.passes_by_itself(),
+        passes_by_itself,
         cause,
         next,
         commands: commands(fault, who),
@@ -151,12 +162,12 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
     let is = |entry: &catalog::Entry| entry.id == fault.id;
     let one = |command: String| vec![command];
     let (mailbox, sender) = (who.mailbox(), who.sender_mailbox());
-    let client = who.client_id.as_deref().unwrap_or("CLIENT-ID");
-    let app = who.app.as_deref().unwrap_or("NAME");
+    let client = word(who.client_id.as_deref(), "CLIENT-ID");
+    let app = word(who.app.as_deref(), "NAME");
     let full_access =
         || format!("Add-MailboxPermission -Identity {mailbox} -User {} -AccessRights FullAccess", who.trustee());
     let principal = || {
-        let object = who.object_id.as_deref().unwrap_or("OBJECT-ID");
+        let object = word(who.object_id.as_deref(), "OBJECT-ID");
         format!("New-ServicePrincipal -AppId {client} -ObjectId {object}")
     };
     match () {
@@ -178,7 +189,7 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
         ],
         () if is(TOKEN_REFUSED) && who.is_app_only => vec![principal(), full_access()],
         () if is(SEND_AS_DENIED) => {
-            let address = quoted(who.sender.as_deref().unwrap_or("ADDRESS"));
+            let address = word(who.sender.as_deref(), "ADDRESS");
             let trustee = if who.is_app_only { who.trustee() } else { sender };
             one(format!("Add-RecipientPermission -Identity {address} -Trustee {trustee} -AccessRights SendAs"))
         }
@@ -202,15 +213,15 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
             reach(who)
         }
         () if is(PROXY_UNREACHABLE) || is(PROXY_FORBIDS) => {
-            let (host, port) = (who.host.as_deref().unwrap_or("HOST"), who.port.unwrap_or(443));
+            let (host, port) = (word(who.host.as_deref(), "HOST"), who.port.unwrap_or(443));
             who.proxy
                 .iter()
-                .map(|proxy| format!("curl -v --proxy {proxy} --proxytunnel telnet://{host}:{port}"))
+                .map(|proxy| format!("curl -v --proxy {} --proxytunnel telnet://{host}:{port}", path(proxy, "PROXY")))
                 .collect()
         }
         () if is(STORE_UNAVAILABLE) => match (who.owner, &who.path) {
             (Some(owner), _) => one(format!("sudo -u '#{owner}' gatepost doctor")),
-            (None, Some(path)) => one(format!("ls -ld {path}")),
+            (None, Some(file)) => one(format!("ls -ld {}", path(file, "FILE"))),
             (None, None) => Vec::new(),
         },
         () if is(CONFIGURATION_REFUSED) => one("gatepost config check".to_owned()),
@@ -231,12 +242,13 @@ fn attended(who: &Who) -> Vec<String> {
 
 fn reach(who: &Who) -> Vec<String> {
     let (Some(host), Some(port)) = (&who.host, who.port) else { return Vec::new() };
+    let host = word(Some(host), "HOST");
     vec![format!("nslookup {host}"), format!("curl -v telnet://{host}:{port}")]
 }
 
 /// Shows the certificate that comes.
 fn connect(who: &Who) -> String {
-    let (host, port) = (who.host.as_deref().unwrap_or("HOST"), who.port.unwrap_or(443));
+    let (host, port) = (word(who.host.as_deref(), "HOST"), who.port.unwrap_or(443));
     let starttls = if port == 587 { " -starttls smtp" } else { "" };
     format!("openssl s_client -connect {host}:{port} -servername {host} -showcerts{starttls}")
 }
@@ -273,9 +285,43 @@ mod tests {
     }
 
     #[test]
-    fn no_address_of_a_configuration_can_add_a_command() {
-        let evil = Who { imap_user: Some("ann@x;Remove-Mailbox bob".into()), ..ann() };
-        let told = explained(&IMAP_DISABLED_MAILBOX.fault(), &evil, Lang::En).commands;
-        assert_eq!(told, ["Set-CASMailbox -Identity ADDRESS -ImapEnabled $true"]);
+    fn nothing_that_is_known_can_add_a_command() {
+        for odd in ["x; Remove-Mailbox bob", "a|reboot&@contoso.com", "$(id)", "a`b", "a\nb", "-x", "a'b", "a\"b"] {
+            let odd = || Some(odd.to_owned());
+            let evil = Who {
+                imap_user: odd(),
+                smtp_user: odd(),
+                identity: odd(),
+                app: odd(),
+                tenant: odd(),
+                client_id: odd(),
+                login_host: odd(),
+                object_id: odd(),
+                sender: odd(),
+                host: odd(),
+                port: Some(443),
+                proxy: odd(),
+                path: odd(),
+                is_app_only: true,
+                ..Who::default()
+            };
+            let of_a_person = Who { is_app_only: false, ..evil.clone() };
+            for (entry, who) in catalog::all().flat_map(|entry| [(entry, &evil), (entry, &of_a_person)]) {
+                let told = explained(&entry.fault(), who, Lang::En);
+                let odd = odd().unwrap_or_default();
+                for text in told.commands.iter().chain([&told.next]) {
+                    assert!(odd == "-x" || odd == "$(id)" || !text.contains(&odd), "{}: {text}", entry.id);
+                    assert!(!text.contains(" -x ") && !text.contains("$(id)"), "{}: {text}", entry.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_what_the_catalogue_says_passes() {
+        for entry in catalog::all() {
+            let told = explained(&entry.fault(), &Who::default(), Lang::En);
+            assert_eq!(told.passes_by_itself, entry.passes_by_itself, "{}", entry.id);
+        }
     }
 }

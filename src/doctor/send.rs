@@ -1,4 +1,4 @@
-//! One test message by the account's own way out, past the listener: what the upstream says to it is the check.
+//! One test message for one sender, by the account's own way out, past the listener: what the upstream says to it is the check.
 //!
 //! It is the only check that leaves a trace at others, so it is made only on demand.
 
@@ -37,18 +37,32 @@ impl Drop for Scratch {
     }
 }
 
-pub(super) async fn look(look: Look, config: &Config, means: &Means, account: &Account, to: &str, who: &Who) -> Check {
-    let who = Who { sender: Some(account.address.clone()), ..who.clone() };
-    match send(config, means, account, to).await {
+/// Whom a message is from, and whom it goes to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trip<'a> {
+    pub from: &'a str,
+    pub to: &'a str,
+}
+
+pub(super) async fn look(
+    look: Look,
+    config: &Config,
+    means: &Means,
+    account: &Account,
+    trip: Trip<'_>,
+    who: &Who,
+) -> Check {
+    let who = Who { sender: Some(trip.from.to_owned()), ..who.clone() };
+    match send(config, means, account, trip).await {
         Ok(report) => judge(look, &report, &who),
         Err(fault) => look.fault(&fault, &who),
     }
 }
 
-async fn send(config: &Config, means: &Means, account: &Account, to: &str) -> Result<Report, Fault> {
+async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>) -> Result<Report, Fault> {
     let unwritable = |why: String| STORE_UNAVAILABLE.fault().detail(why);
     let scratch = scratch().map_err(|error| unwritable(error.to_string()))?;
-    let message = spooled(&scratch, account, to).await.map_err(unwritable)?;
+    let message = spooled(&scratch, trip).await.map_err(unwritable)?;
     // A grant that needs nobody stores nothing that matters: no store has to be made for it.
     let store = match means.store.clone().filter(|_| !account.sign_in.app.grant.is_unattended()) {
         Some(store) => store,
@@ -65,8 +79,8 @@ async fn send(config: &Config, means: &Means, account: &Account, to: &str) -> Re
     let outbound = outbound(config, means, store)?;
     outbound.keepers.apply(std::slice::from_ref(&account.sign_in), &[]);
     let envelope = Envelope {
-        mail: Mail { address: account.address.clone(), ..Mail::default() },
-        recipients: vec![Rcpt { address: to.to_owned(), ..Rcpt::default() }],
+        mail: Mail { address: trip.from.to_owned(), ..Mail::default() },
+        recipients: vec![Rcpt { address: trip.to.to_owned(), ..Rcpt::default() }],
     };
     let delivery = Delivery {
         account,
@@ -106,8 +120,8 @@ fn scratch() -> std::io::Result<Scratch> {
     Ok(Scratch(directory))
 }
 
-async fn spooled(scratch: &Scratch, account: &Account, to: &str) -> Result<Spooled, String> {
-    let message = letter::write(account, to).ok_or("this machine has no clock or no random numbers")?;
+async fn spooled(scratch: &Scratch, trip: Trip<'_>) -> Result<Spooled, String> {
+    let message = letter::write(trip.from, trip.to).ok_or("this machine has no clock or no random numbers")?;
     let spool = Spool::open(&scratch.0).map_err(|fault| fault.to_string())?;
     let mut draft = spool.draft().await.map_err(|fault| fault.to_string())?;
     draft.write(&message).await.map_err(|fault| fault.to_string())?;

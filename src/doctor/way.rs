@@ -150,6 +150,7 @@ impl Target {
             host: Some(self.upstream.host.clone()),
             port: Some(self.upstream.port),
             proxy: through.map(ToString::to_string),
+            login_host: self.is_identity().then(|| format!("https://{}", self.upstream.host)),
             ..Who::default()
         }
     }

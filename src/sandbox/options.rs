@@ -121,6 +121,8 @@ pub struct Registration {
     pub federation: Option<Federation>,
     /// `http://localhost` stands for any port (entra-docs, reply-url).
     pub redirect_uris: Vec<String>,
+    /// May send by Exchange's own RBAC for applications: no role of Entra for it is in a token.
+    pub sends_by_rbac: bool,
 }
 
 impl Registration {
@@ -134,6 +136,7 @@ impl Registration {
                 "http://localhost".into(),
                 "https://login.microsoftonline.com/common/oauth2/nativeclient".into(),
             ],
+            sends_by_rbac: false,
         }
     }
 
@@ -147,6 +150,10 @@ impl Registration {
 
     pub fn federated(client_id: impl Into<String>, federation: Federation) -> Self {
         Self { federation: Some(federation), ..Self::public(client_id) }
+    }
+
+    pub fn sending_by_rbac(self) -> Self {
+        Self { sends_by_rbac: true, ..self }
     }
 
     pub fn is_public(&self) -> bool {

@@ -187,9 +187,12 @@ impl Tenant {
             Holder::App(_) => {
                 put(&mut claims, "idtyp", json!("app"));
                 put(&mut claims, "oid", json!(object_id(client_id)));
-                let roles: &[&str] = match is_graph(audience) {
-                    true => &["Mail.Send"],
-                    false => &["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"],
+                let by_rbac = self.app(client_id).is_some_and(|app| app.sends_by_rbac);
+                let roles: &[&str] = match (is_graph(audience), by_rbac) {
+                    (true, true) => &[],
+                    (true, false) => &["Mail.Send"],
+                    (false, true) => &["IMAP.AccessAsApp", "POP.AccessAsApp"],
+                    (false, false) => &["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"],
                 };
                 put(&mut claims, "roles", json!(roles));
             }

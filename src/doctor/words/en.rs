@@ -123,6 +123,10 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::OtherProvider => "not looked at: the names are the provider's own".to_owned(),
         Said::Lacking { lacking, held } => format!("lacks {}; has {held}", lacking.join(", ")),
+        Said::PerhapsByRbac { lacking, held } => {
+            let lacking = lacking.join(", ");
+            format!("has no {lacking}, and needs none where RBAC for applications grants it; has {held}")
+        }
         Said::OtherTenant { found, expected } => format!("{found}, and {expected} is configured"),
         Said::NoListener => "no listener of this protocol".to_owned(),
         Said::SendsByGraph => "messages leave by Graph".to_owned(),

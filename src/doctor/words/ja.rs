@@ -126,6 +126,10 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::OtherProvider => "未確認: プロバイダー独自の名前です".to_owned(),
         Said::Lacking { lacking, held } => format!("不足: {}、あるもの: {held}", lacking.join(", ")),
+        Said::PerhapsByRbac { lacking, held } => {
+            let lacking = lacking.join(", ");
+            format!("{lacking} はありませんが、アプリケーション RBAC で許可されていれば不要です。あるもの: {held}")
+        }
         Said::OtherTenant { found, expected } => format!("{found} (設定は {expected})"),
         Said::NoListener => "このプロトコルのリスナーはありません".to_owned(),
         Said::SendsByGraph => "メッセージは Graph で送信されます".to_owned(),

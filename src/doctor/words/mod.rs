@@ -216,6 +216,10 @@ pub(super) enum Said {
         lacking: Vec<String>,
         held: String,
     },
+    PerhapsByRbac {
+        lacking: Vec<String>,
+        held: String,
+    },
     OtherTenant {
         found: String,
         expected: String,

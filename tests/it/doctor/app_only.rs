@@ -1,6 +1,6 @@
 //! App-only grants: a secret that ended, and an app that Exchange does not know by its object id.
 
-use gatepost::sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET};
+use gatepost::sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, Registration};
 
 use super::stage::{First, Staged, check, outcome};
 use crate::world::{Plan, cheap_hash};
@@ -69,4 +69,16 @@ async fn of_a_whole_domain_one_mailbox_is_looked_at_and_without_a_name_that_is_s
     let unnamed = check(&report, "token", "mail-token");
     assert!(unnamed["detail"].as_str().unwrap().contains("gatepost doctor ann@contoso.example"), "{unnamed}");
     assert_eq!(outcome(&report, "http", "identity-answer"), "pass");
+}
+
+#[tokio::test]
+async fn an_app_that_sends_by_rbac_lacks_the_role_and_the_sign_on_says_that_all_is_well() {
+    let staged = staged("no-such").await;
+    let app = Registration::confidential(CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET);
+    staged.sandbox.register(app.sending_by_rbac());
+    let report = staged.is_well().await;
+    let permissions = check(&report, "claims", "permissions");
+    assert_eq!(permissions["outcome"], "skipped");
+    assert!(permissions["detail"].as_str().unwrap().contains("no SMTP.SendAsApp"), "{permissions}");
+    assert_eq!(outcome(&report, "smtp", "sign-on"), "pass");
 }
