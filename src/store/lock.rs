@@ -178,7 +178,8 @@ mod tests {
         let text = Lock::take(&settings(dir.path())).unwrap_err().to_string();
         let holder = format!("process {}", std::process::id());
         assert!(text.contains(&holder) && text.contains(&file.display().to_string()), "{text}");
-        assert_eq!(super::holder(&settings(dir.path())), Some(Holder { process: Some(std::process::id()) }));
+        let found = super::holder(&settings(dir.path())).unwrap();
+        assert_eq!(found.process, Some(std::process::id()));
         drop(first);
         assert_eq!(super::holder(&settings(dir.path())), None, "its file alone says nothing");
         assert!(Lock::take(&settings(dir.path())).is_ok());

@@ -1,7 +1,7 @@
 //! Commands that a page says to type: ours are parsed by the command line itself, those of Exchange Online and Microsoft Graph
 //! PowerShell are held against the cmdlets and parameters that are known.
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{Parser, error::ErrorKind};
 use gatepost::cli::Cli;
 
 use super::{
