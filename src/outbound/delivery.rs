@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Delivery, Outbound, Outset, graph};
+use super::{Delivery, Outbound, Outset, Turn, graph};
 use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
         message::RECIPIENTS_USED_UP,
-        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        own::{MAILBOX_BUSY, STORE_UNAVAILABLE, TOKEN_TIMEOUT},
         upstream::is_smtp_switched_off,
     },
     oauth::Resource,
@@ -77,9 +77,9 @@ impl Outbound {
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
         match delivery.account.sending.route {
             Route::Smtp => self.submit(delivery).await,
-            Route::Graph => self.post(delivery).await,
+            Route::Graph => self.post_in_line(delivery).await,
             Route::SmtpThenGraph => match self.submit(delivery).await {
-                Err(fault) if self.goes_by_graph(delivery.account, &fault) => self.post(delivery).await,
+                Err(fault) if self.goes_by_graph(delivery.account, &fault) => self.post_in_line(delivery).await,
                 outcome => outcome,
             },
         }
@@ -111,8 +111,23 @@ impl Outbound {
 
     /// By Graph, whatever the account says. Cancel safe until its outset.
     pub async fn post(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
-        let Delivery { account, envelope, done, message, client, deadline, outset } = *delivery;
-        let mut turn = self.turn(account, client, deadline).await?;
+        let turn = self.turn(delivery.account, delivery.client, delivery.deadline).await?;
+        self.post_at(turn, delivery).await
+    }
+
+    /// As [`Outbound::post`], for who may wait for its turn until the deadline: our own limits are no failure.
+    async fn post_in_line(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
+        let turn = loop {
+            match self.turn(delivery.account, delivery.client, delivery.deadline).await {
+                Err(fault) if may_wait(&fault, delivery.deadline) => {}
+                turn => break turn?,
+            }
+        };
+        self.post_at(turn, delivery).await
+    }
+
+    async fn post_at(&self, mut turn: Turn, delivery: &Delivery<'_>) -> Result<Report, Fault> {
+        let Delivery { account, envelope, done, message, deadline, outset, .. } = *delivery;
         for _ in &envelope.recipients {
             if !turn.has_room() {
                 return Ok(Report::all(envelope, &day_used_up()));
@@ -131,6 +146,11 @@ impl Outbound {
     fn graph<'a>(&'a self, outset: &'a dyn Outset) -> graph::Way<'a> {
         graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats, outset }
     }
+}
+
+/// Our own limits are no failure: nobody sits and waits, as at a session, so it stands in line again.
+pub(super) fn may_wait(fault: &Fault, deadline: Instant) -> bool {
+    fault.id == MAILBOX_BUSY.id && Instant::now() < deadline
 }
 
 /// For a recipient that the mailbox's day has no room for.

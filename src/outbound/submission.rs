@@ -3,15 +3,18 @@
 //! What fails before the end of data was said failed for nobody: the connection is closed in the middle, and the
 //! message can be sent again. Behind it nobody knows, and the report says so.
 
-use tokio::{fs::File, io::AsyncReadExt, time::Instant};
+use tokio::{fs::File, io::AsyncReadExt};
 
 use tracing::info;
 
-use super::{Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict, delivery::day_used_up};
+use super::{
+    Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict,
+    delivery::{day_used_up, may_wait},
+};
 use crate::{
     base::{Fault, StageCell},
     catalog::{
-        own::{MAILBOX_BUSY, STORE_UNAVAILABLE, UPSTREAM_LOST},
+        own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
         upstream::mailbox_refusal,
     },
     wire::smtp::{Mail, Rcpt, Reply},
@@ -162,11 +165,6 @@ impl Submission<'_> {
             connection.leave();
         }
     }
-}
-
-/// Our own limits are no failure: nobody sits and waits, as at a session, so it stands in line again.
-fn may_wait(fault: &Fault, deadline: Instant) -> bool {
-    fault.id == MAILBOX_BUSY.id && Instant::now() < deadline
 }
 
 /// What Exchange refuses for the mailbox or the tenant is no fault of this message: it waits, as do the others.

@@ -153,10 +153,7 @@ impl Relay<'_> {
         let next = next.map(|words| words.next).unwrap_or_default();
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, account, owner, next, "refused: {fault}");
-        match fault.id == MAILBOX_BUSY.id {
-            true => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
-            false => mail_refusal(fault),
-        }
+        not_now(fault)
     }
 
     pub(super) async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
@@ -189,6 +186,15 @@ impl Relay<'_> {
             }
             Err(lost) => lost_reply(&lost),
         })
+    }
+}
+
+/// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting
+/// messages", for nothing is wrong.
+pub(super) fn not_now(fault: &Fault) -> Reply {
+    match fault.id == MAILBOX_BUSY.id {
+        true => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
+        false => mail_refusal(fault),
     }
 }
 

@@ -5,6 +5,7 @@ use tracing::warn;
 
 use super::{
     destination::Destination,
+    envelope::not_now,
     relay::{Relay, lost_reply},
     sink::not_spooled,
 };
@@ -13,7 +14,7 @@ use crate::{
     outbound::{self, Delivery, Lost, Report, Verdict},
     queue::{QueueId, hold},
     spool::{Draft, Spooled},
-    wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
+    wire::smtp::{Mail, Rcpt, Reply},
 };
 
 /// The reply to the end of data, and the message's name where the queue has it now.
@@ -79,7 +80,7 @@ fn refused(relay: &Relay<'_>, fault: &Fault) -> Reply {
     relay.gate.meter.fault(Protocol::Smtp, account, fault);
     let (session, owner) = (relay.entry.id(), fault.owner.as_str());
     warn!(session, account, owner, "refused: {fault}");
-    mail_refusal(fault)
+    not_now(fault)
 }
 
 /// The worst of all: a message that did not reach everybody must not look as if it had.

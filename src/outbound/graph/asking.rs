@@ -115,7 +115,7 @@ impl<'a> Asking<'a> {
         if quiet.is_zero() {
             return Ok(());
         }
-        if Instant::now() + quiet >= self.deadline {
+        if quiet > PAUSE_MOST || Instant::now() + quiet >= self.deadline {
             let detail = "Graph asked for a pause that is not over".to_owned();
             return Err(Trouble::Throttled { after: Some(quiet), detail });
         }

@@ -53,6 +53,19 @@ async fn a_pause_that_is_longer_than_there_is_time_is_told_at_once_with_its_leng
     assert_eq!((stage.asked().len(), stage.sandbox.submissions().len()), (1, 0));
 }
 
+/// A queue has an hour for a delivery: the message must not count as under way for all of it.
+#[tokio::test]
+async fn a_long_pause_that_another_delivery_heard_of_is_not_waited_for_by_who_has_an_hour() {
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(300);
+    let stage = Stage::faulty(|faults| faults.graph.mishap = Some(busy)).await;
+    let hour = Duration::from_secs(3600);
+    assert_eq!(stage.send_within(hour, &message(0), &[BOB]).await.unwrap().retry_after, Some(Duration::from_secs(300)));
+    let next = tokio::time::timeout(Duration::from_secs(20), stage.send_within(hour, &message(1), &[BOB])).await;
+    let next = next.expect("an answer at once").unwrap();
+    assert!(next.retry_after.unwrap() > Duration::from_secs(270) && next.verdicts[0].fate == Fate::Deferred);
+    assert_eq!((stage.asked().len(), stage.sandbox.submissions().len()), (1, 0));
+}
+
 #[tokio::test]
 async fn the_sandbox_lets_no_fifth_request_and_none_over_the_count_in() {
     let stage = Stage::faulty(|faults| faults.graph.requests = Some(2)).await;

@@ -11,9 +11,13 @@ use crate::world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, Plan, World};
 
 /// Ann's account goes out this way; she consented to Graph, or not.
 async fn world(outbound: &str, consented: bool) -> World {
+    world_with(outbound, consented, "").await
+}
+
+async fn world_with(outbound: &str, consented: bool, account: &str) -> World {
     let plan = Plan {
         app: "graph-url = \"{graph}\"".into(),
-        account: format!("outbound = \"{outbound}\""),
+        account: format!("outbound = \"{outbound}\"\n{account}"),
         signed_in: Vec::new(),
         ..Plan::default()
     };
@@ -112,4 +116,14 @@ async fn mail_goes_on_while_the_identity_provider_says_no_to_graph() {
     world.sandbox.faults().set(|faults| faults.identity.mishap = Some(refused));
     world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
     world.ann_hears(Protocol::Imap, IN).await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_over_our_rate_through_graph_hears_451_4_3_2_and_keeps_its_message() {
+    let world = world_with("graph", true, "limits = { messages-per-minute = 1 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("one").await.starts_with("250 "));
+    let said = smtp.message("two").await;
+    assert!(said.starts_with("451 4.3.2 ") && said.ends_with("[gatepost mailbox-busy]"), "{said}");
+    assert_eq!(world.sandbox.submissions().len(), 1);
 }

@@ -70,12 +70,16 @@ impl Stage {
     }
 
     pub async fn send(&self, message: &str, recipients: &[&str]) -> Result<Report, Fault> {
+        self.send_within(Duration::from_secs(60), message, recipients).await
+    }
+
+    pub async fn send_within(&self, time: Duration, message: &str, recipients: &[&str]) -> Result<Report, Fault> {
         let wire = on_the_wire(message);
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         std::fs::write(file.path(), wire).unwrap();
         let open = tokio::fs::File::open(file.path()).await.unwrap();
         let way = Way { keepers: &self.keepers, http: &self.http, seats: &self.seats, outset: &() };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + time;
         send(way, &self.account, &envelope(recipients), &[], open, deadline).await
     }
 

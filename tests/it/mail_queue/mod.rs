@@ -6,6 +6,7 @@
 mod capture;
 mod devices;
 mod disk;
+mod graph;
 mod kills;
 mod outages;
 mod patience;
@@ -14,19 +15,19 @@ mod refusals;
 use std::{
     collections::BTreeMap,
     path::Path,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use gatepost::{
     base::Protocol,
     sandbox::{Sandbox, Submission},
     spool::Spool,
-    store::{QueueFilter, QueuedMessage, Store},
+    store::{QueueFilter, QueuedMessage, Store, TokenRow},
 };
 
 use crate::{
     process::Program,
-    world::{ANN, BOB, PASSWORD, Plan, Talk, settings},
+    world::{ANN, BOB, PASSWORD, Plan, Talk, World, settings},
 };
 
 /// ann's mail is queued, and neither side counts it by the minute.
@@ -114,4 +115,13 @@ async fn ahead(by: Duration) {
     tokio::time::advance(by).await;
     tokio::time::resume();
     tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+/// ann consented to SMTP and to Graph.
+async fn sign_in_for_graph(world: &World) {
+    let scopes = ["https://outlook.office.com/SMTP.Send", "offline_access", "https://graph.microsoft.com/Mail.Send"];
+    let refresh = Some(world.sandbox.issue_refresh_token_for(ANN, &scopes));
+    let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
+    let (store, key) = (Store::open(&world.store_settings()).await.unwrap(), format!("contoso/{ANN}"));
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
 }

@@ -1,14 +1,14 @@
 //! Upstream, identity provider and sign-in all gone: clients notice nothing, and everything arrives when they are back.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use gatepost::{
     base::Protocol,
     sandbox::{Answer, Faults, Mishap, MishapKind},
-    store::{Store, TokenRow},
+    store::Store,
 };
 
-use super::{ahead, arrived, as_ann, queue, queued, rows, until_empty};
+use super::{ahead, arrived, as_ann, queue, queued, rows, sign_in_for_graph, until_empty};
 use crate::{
     process::Program,
     world::{ANN, BOB, FOR_GOOD, World, settings, sign_in_with, stage},
@@ -130,11 +130,7 @@ async fn the_rest_of_a_message_whose_others_have_it_over_smtp_goes_to_nobody_twi
     plan.signed_in = Vec::new();
     plan.sandbox.faults.smtp.answers = vec![Answer::new("RCPT", "450 4.2.0 Mailbox is busy").times(1)];
     let world = World::with(plan).await;
-    let scopes = ["https://outlook.office.com/SMTP.Send", "offline_access", "https://graph.microsoft.com/Mail.Send"];
-    let refresh = Some(world.sandbox.issue_refresh_token_for(ANN, &scopes));
-    let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
-    let (store, key) = (Store::open(&world.store_settings()).await.unwrap(), format!("contoso/{ANN}"));
-    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
+    sign_in_for_graph(&world).await;
 
     let mut smtp = world.smtp_as_ann().await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
