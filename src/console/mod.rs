@@ -135,6 +135,12 @@ impl Console {
     async fn store_trouble(&self) -> Option<Trouble> {
         timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or(Some(Trouble::Silent))
     }
+
+    /// Why mail cannot be kept, or what was kept cannot be read.
+    async fn disk_trouble(&self) -> Option<String> {
+        let store = self.store_trouble().await.map(|trouble| trouble.to_string());
+        store.or_else(|| self.queue.trouble())
+    }
 }
 
 fn read<T>(shared: &RwLock<T>) -> RwLockReadGuard<'_, T> {
@@ -246,7 +252,7 @@ async fn ready(State(console): State<Arc<Console>>) -> Response {
         let words = "no new connections: the daemon is starting or stopping; wait, and see its log if it stays so\n";
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     }
-    match console.store_trouble().await {
+    match console.disk_trouble().await {
         None => "ready\n".into_response(),
         Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")).into_response(),
     }
@@ -269,7 +275,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
-    let store = console.store_trouble().await.map(|trouble| trouble.to_string());
+    let store = console.disk_trouble().await;
     let endings = console.calendar.endings(Timestamp::now());
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);

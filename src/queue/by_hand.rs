@@ -97,10 +97,13 @@ impl Queue {
 
     /// Cancel safe: an order that was begun is carried out, whether or not anybody waits for the answer.
     pub async fn order(self: &Arc<Self>, id: &str, order: Order) -> Result<Done, NotQueued> {
+        // Whoever asks waits some seconds; what is carried out behind that was told as failed.
+        if !*self.is_taken_up.borrow() {
+            return Err(NotQueued::bug("the queue is not read yet, and nothing was done; ask again in a moment"));
+        }
         let (queue, id) = (self.clone(), id.to_owned());
         // A task of its own, which no client that hangs up can end between the row and the schedule.
         let carried_out = tokio::spawn(async move {
-            queue.taken_up().await;
             // One at a time: so the row hears of them in the same order as the schedule.
             let turn = queue.by_hand.lock().await;
             let done = queue.carry_out(&id, order).await;

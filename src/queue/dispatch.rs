@@ -4,7 +4,10 @@
 //! jumped or the machine slept. When the daemon drains nothing begins any more; what is under way goes on until it is
 //! done or cut off, and what waits for its way is called back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +19,7 @@ use super::{
 };
 
 /// Deliveries at once, over all mailboxes.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 /// The clocks are looked at this often.
 const LOOK: Duration = Duration::from_secs(60);
 /// How often the store hears how long messages were tried, for the case that this process is killed.
@@ -57,8 +60,14 @@ impl Queue {
     async fn take_up_at_last(&self) {
         while let Err(error) = self.take_up().await {
             error!(%error, "mail that waits cannot be read yet and is not delivered; it is tried again in a minute");
+            self.note_unread(Some(format!("{error}; nothing of it is delivered until that is mended")));
             sleep(LOOK).await;
         }
+        self.note_unread(None);
+    }
+
+    fn note_unread(&self, why: Option<String>) {
+        *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     fn send_out(self: &Arc<Self>, couriers: &mut JoinSet<()>, cut_off: &CancellationToken) {

@@ -87,6 +87,8 @@ pub struct Queue {
     bell: Notify,
     /// What the last process left has its place.
     is_taken_up: watch::Sender<bool>,
+    /// Why that cannot be.
+    unread: Mutex<Option<String>>,
     failures: Failures,
     /// How often the couriers' sender looked, and how many are out.
     #[cfg(test)]
@@ -123,6 +125,7 @@ impl Queue {
             orders: RwLock::new(Arc::new(orders)),
             bell: Notify::new(),
             is_taken_up: watch::Sender::new(false),
+            unread: Mutex::default(),
             failures: Failures::default(),
             #[cfg(test)]
             rounds: watch::Sender::default(),
@@ -133,9 +136,10 @@ impl Queue {
     /// what is accepted meanwhile comes behind it.
     async fn take_up(&self) -> Result<(), OpenFault> {
         let turn = self.acceptance.lock().await;
-        let mut outlines = self.store.queue_outlines().await?;
+        let (mut outlines, unread) = self.store.queue_outlines().await?;
         drop(turn);
-        let swept = self.spool.sweep(outlines.iter().map(|one| one.id.clone()).collect()).await?;
+        let named = outlines.iter().map(|one| one.id.clone()).chain(unread).collect();
+        let swept = self.spool.sweep(named).await?;
         // Those that came meanwhile have a place.
         outlines.retain(|outline| self.schedule().entry(outline.sequence).is_none());
         if swept.orphans > 0 {
@@ -153,6 +157,12 @@ impl Queue {
     pub async fn taken_up(&self) {
         // The sender lives as long as this does.
         let _ = self.is_taken_up.subscribe().wait_for(|is_it| *is_it).await;
+    }
+
+    /// Why what the last process left has no place yet, once that was tried in vain, and what to do: none of it is
+    /// delivered meanwhile, nor is anything that comes in.
+    pub fn trouble(&self) -> Option<String> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn place(&self, outlines: &[Outline], missing: &HashSet<String>) {

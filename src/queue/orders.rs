@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::deliver::Deliver;
+use super::{deliver::Deliver, dispatch::MOST};
 use crate::account::{Account, Domain, account_of};
+
+/// Deliveries of one mailbox at once, whatever its limits say: one whose upstream is silent must not have all couriers.
+const MOST_OF_ONE: usize = MOST / 4;
 
 #[derive(Clone)]
 pub struct Orders {
@@ -29,6 +32,6 @@ impl Orders {
     /// How many deliveries of this mailbox at once; 0: it is not in the configuration.
     pub fn seats(&self, address: &str) -> usize {
         let connections = self.account(address).map_or(0, |account| account.sending.limits.connections);
-        usize::try_from(connections).unwrap_or(usize::MAX)
+        usize::try_from(connections).unwrap_or(usize::MAX).min(MOST_OF_ONE)
     }
 }

@@ -26,6 +26,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufWriter},
     task::spawn_blocking,
 };
+use tracing::warn;
 
 pub use fault::SpoolFault;
 use lease::Lease;
@@ -112,11 +113,13 @@ impl Spool {
                 if room.is_begun(name) {
                     continue;
                 }
-                if is_named {
-                    octets += entry.metadata()?.len();
-                } else {
-                    fs::remove_file(entry.path())?;
-                    orphans += 1;
+                // One that is in the way must not keep all others from their delivery.
+                let tidied = match is_named {
+                    true => entry.metadata().map(|found| octets += found.len()),
+                    false => fs::remove_file(entry.path()).map(|()| orphans += 1),
+                };
+                if let Err(error) = tidied {
+                    warn!(file = %entry.path().display(), %error, "passed over in the queue's directory; look at it");
                 }
             }
             room.held.fetch_add(octets, Ordering::Relaxed);

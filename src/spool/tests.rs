@@ -95,6 +95,21 @@ async fn a_start_removes_files_without_a_row_and_names_rows_without_a_file() {
 }
 
 #[tokio::test]
+async fn an_entry_that_cannot_be_removed_keeps_nobody_elses_mail_from_being_taken_up() {
+    let (_dir, spool) = spool();
+    fs::create_dir(spool.directory().join("bcdf23456789.msg")).unwrap();
+    let mut kept = spooled(&spool, b"four\r\n").await;
+    kept.keep();
+    let name = kept.name().to_owned();
+    let mut orphan = spooled(&spool, b"orphan").await;
+    orphan.keep();
+    let next = Spool::open(spool.directory()).unwrap();
+    let swept = next.sweep(HashSet::from([name.clone()])).await.unwrap();
+    assert_eq!(swept, Swept { orphans: 1, missing: vec![] });
+    assert_eq!((next.octets(), next.kept(&name).await.unwrap().octets()), (6, 6));
+}
+
+#[tokio::test]
 async fn beyond_the_limit_it_is_as_full_as_a_full_disk_until_something_leaves() {
     let (_dir, spool) = spool();
     spool.set_limit(10);

@@ -7,6 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+use tracing::error;
 
 use super::{
     Store, StoreError,
@@ -172,14 +173,26 @@ impl Store {
         self.done(step, sequence).await
     }
 
-    /// Every message, in the order of acceptance.
-    pub async fn queue_outlines(&self) -> Result<Vec<Outline>, StoreError> {
+    /// Every message, in the order of acceptance; and the ids of those whose rows are damaged.
+    pub async fn queue_outlines(&self) -> Result<(Vec<Outline>, Vec<String>), StoreError> {
         let rows = sqlx::query(
             "SELECT sequence, id, account, accepted_at, hold, waited, next_at, pause
              FROM queued ORDER BY sequence",
         );
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
-        rows.iter().map(outline).collect::<Result<_, _>>().map_err(|cause| self.failed(cause))
+        let (mut read, mut unread) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
+            match outline(row) {
+                Ok(outline) => read.push(outline),
+                // One row that is damaged must not keep all others from their delivery; its body stays by its id.
+                Err(cause) => {
+                    let id: String = row.try_get("id").map_err(|cause| self.failed(cause))?;
+                    error!(queue_id = id, %cause, "a row of the queue cannot be read; its message is not delivered");
+                    unread.push(id);
+                }
+            }
+        }
+        Ok((read, unread))
     }
 
     /// Deliveries that were under way when a process ended: whether those messages were taken nobody knows. They wait

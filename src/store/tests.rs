@@ -435,12 +435,9 @@ async fn a_backup_is_whole_sealed_private_and_never_over_another_file() {
     assert!(Store::open(&elsewhere).await.is_err(), "nothing without the key");
 }
 
-/// SQLite itself ends the transaction that found no room.
-#[tokio::test]
-async fn with_room_again_behind_a_full_disk_messages_are_taken_over_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&settings(dir.path())).await.unwrap();
-    let message = |n: usize| NewMessage {
+/// A message of some size.
+fn message(n: usize) -> NewMessage {
+    NewMessage {
         id: format!("message{n:05}"),
         account: "ann@contoso.example".into(),
         client: "login".into(),
@@ -451,7 +448,14 @@ async fn with_room_again_behind_a_full_disk_messages_are_taken_over_again() {
         recipients: vec!["RCPT TO:<bob@contoso.example>".into()],
         hold: None,
         bounce: 0,
-    };
+    }
+}
+
+/// SQLite itself ends the transaction that found no room.
+#[tokio::test]
+async fn with_room_again_behind_a_full_disk_messages_are_taken_over_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.pool).await.unwrap();
     sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&store.pool).await.unwrap();
     let mut taken = 0;
@@ -465,5 +469,19 @@ async fn with_room_again_behind_a_full_disk_messages_are_taken_over_again() {
     assert!(full.is_full(), "{full}");
     sqlx::query("PRAGMA max_page_count = 1000000").execute(&store.pool).await.unwrap();
     store.enqueue(&message(taken)).await.unwrap();
-    assert_eq!(store.queue_outlines().await.unwrap().len(), taken + 1, "nothing of the one that found no room");
+    assert_eq!(store.queue_outlines().await.unwrap().0.len(), taken + 1, "nothing of the one that found no room");
+}
+
+#[tokio::test]
+async fn a_damaged_row_of_the_queue_keeps_no_other_from_being_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    for n in 0..2 {
+        store.enqueue(&message(n)).await.unwrap();
+    }
+    let damage = "UPDATE queued SET account = CAST(x'ff' AS TEXT) WHERE sequence = 1";
+    sqlx::query(damage).execute(&store.pool).await.unwrap();
+    let (read, damaged) = store.queue_outlines().await.unwrap();
+    assert_eq!((read.len(), read[0].sequence), (1, 2));
+    assert_eq!(damaged, [message(0).id]);
 }

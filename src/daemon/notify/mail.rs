@@ -24,17 +24,22 @@ const STUCK: Duration = Duration::from_secs(3600);
 /// Failures of one mailbox are told no more often.
 const GATHER: i64 = 3600;
 
+/// The topic of a queue that cannot be read.
+const UNREAD: &str = "queue-stuck";
+
 /// How the queue stands.
 #[derive(Debug, Default)]
 pub struct Mail {
     pub lanes: Vec<LaneView>,
     /// Oldest first.
     pub failures: Vec<FailureNote>,
+    /// Why nothing is delivered from the queue at all.
+    pub unread: Option<String>,
 }
 
 impl Mail {
     pub fn of(queue: &Queue) -> Self {
-        Self { lanes: queue.lanes(), failures: queue.failures() }
+        Self { lanes: queue.lanes(), failures: queue.failures(), unread: queue.trouble() }
     }
 
     fn last_failure(&self, account: &str) -> Option<&FailureNote> {
@@ -50,13 +55,30 @@ impl Mail {
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Notice> {
     let stuck = facts.mail.lanes.iter().filter_map(|lane| stuck(facts, lane));
-    stuck.chain(facts.mail.failing().into_iter().filter_map(|note| failed(facts, note))).collect()
+    let failed = facts.mail.failing().into_iter().filter_map(|note| failed(facts, note));
+    unread(facts).into_iter().chain(stuck).chain(failed).collect()
 }
 
 /// Topics that are not over.
 pub(super) fn topics(facts: &Facts<'_>) -> impl Iterator<Item = String> {
     let stuck = facts.mail.lanes.iter().filter(|lane| age(facts, lane) >= STUCK).map(topic_of_lane);
-    stuck.chain(facts.mail.failing().into_iter().map(topic_of_failure))
+    let unread = facts.mail.unread.iter().map(|_| UNREAD.to_owned());
+    unread.chain(stuck).chain(facts.mail.failing().into_iter().map(topic_of_failure))
+}
+
+/// The whole queue stands still: its old mail cannot be read. Told at once, and once a day while it stands.
+fn unread(facts: &Facts<'_>) -> Option<Notice> {
+    let why = facts.mail.unread.as_ref()?;
+    let topic = Topic { name: UNREAD.to_owned(), words: Some(String::new()) };
+    let is_told = facts.told.get(UNREAD).is_some_and(|told| !is_worth_repeating(facts, told));
+    if is_told || (facts.is_busy)(&topic) {
+        return None;
+    }
+    let cause = format!("The mail that waits cannot be read: {why}.");
+    let next_step = "Look at the disk, the database and the rights there; it is tried again every minute.".to_owned();
+    let text = format!("Gatepost on {}: nothing is sent from the queue. {cause} {next_step}", facts.host);
+    let event = Event { severity: Severity::Critical, text, cause, next_step, ..bare(facts, Kind::QueueStuck) };
+    Some(Notice { event, topics: vec![topic], alike: None })
 }
 
 fn topic_of_lane(lane: &LaneView) -> String {
@@ -204,7 +226,7 @@ mod tests {
     #[test]
     fn a_queue_that_is_stuck_for_an_hour_is_told_once_a_day_and_again_when_its_cause_changes() {
         let mut told = HashMap::new();
-        let mut mail = Mail { lanes: vec![lane()], failures: vec![] };
+        let mut mail = Mail { lanes: vec![lane()], ..Mail::default() };
         assert!(told_at(3599, &mail, &mut told).is_empty());
         let event = told_at(3600, &mail, &mut told).remove(0);
         assert_eq!(event.event, Kind::QueueStuck);
@@ -226,6 +248,22 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_that_cannot_be_read_is_told_at_once_and_once_a_day() {
+        let mut told = HashMap::new();
+        let mail = Mail { unread: Some("the disk does not answer".into()), ..Mail::default() };
+        let event = told_at(0, &mail, &mut told).remove(0);
+        assert_eq!((event.event, event.severity), (Kind::QueueStuck, Severity::Critical));
+        assert!(
+            event.text.contains("nothing is sent from the queue") && event.cause.contains("disk"),
+            "{}",
+            event.text
+        );
+        assert!(told_at(20 * 3600, &mail, &mut told).is_empty());
+        assert_eq!(told_at(26 * 3600, &mail, &mut told).len(), 1);
+        assert!(told_at(27 * 3600, &Mail::default(), &mut told).is_empty());
+    }
+
+    #[test]
     fn a_failed_message_is_told_and_many_of_an_hour_are_one_event() {
         let note = |id: &str, is_told| FailureNote {
             at: std::time::SystemTime::UNIX_EPOCH,
@@ -237,7 +275,7 @@ mod tests {
             is_told,
         };
         let mut told = HashMap::new();
-        let mut mail = Mail { lanes: vec![], failures: vec![note("one", true)] };
+        let mut mail = Mail { failures: vec![note("one", true)], ..Mail::default() };
         let event = told_at(0, &mail, &mut told).remove(0);
         assert_eq!((event.event, event.severity), (Kind::MessageFailed, Severity::Warning));
         assert!(event.text.contains("bob@fabrikam.com: 550 5.1.1 no."), "{}", event.text);

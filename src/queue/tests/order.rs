@@ -55,6 +55,29 @@ async fn a_mailbox_has_no_more_deliveries_at_once_than_its_connections_and_holds
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_mailbox_with_many_connections_whose_upstream_is_silent_leaves_couriers_for_others() {
+    let mut kept = Kept::default();
+    Arc::make_mut(&mut kept.accounts[0]).sending.limits.connections = 300;
+    kept.accounts.push(account("carol@contoso.example"));
+    let mut stage = kept.start().await;
+    for n in 0..70 {
+        stage.send(&n.to_string()).await;
+    }
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(stage.next().await);
+    }
+    stage.rests(64).await;
+    stage.assert_no_delivery();
+    let carol = stage.kept.accounts[1].clone();
+    stage.send_as(&carol, "c", "MAIL FROM:<carol@contoso.example>", &["RCPT TO:<bob@fabrikam.example>"]).await;
+    let other = stage.next().await;
+    assert_eq!(other.account, "carol@contoso.example");
+    other.all(delivered());
+    stage.rests(64).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn pauses_grow_from_a_minute_to_an_hour_and_a_server_that_asks_for_more_gets_it() {
     let mut stage = Stage::new().await;
     let id = stage.send("x").await;

@@ -24,22 +24,11 @@ async fn what_was_accepted_is_delivered_by_the_next_process_whole_and_in_order()
 #[tokio::test(start_paused = true)]
 async fn what_is_accepted_before_the_old_mail_has_its_place_comes_behind_it_once() {
     let stage = Kept::one_at_a_time().start().await;
-    let old = stage.send("old").await;
+    stage.send("old").await;
     let mut stage = stage.kill().await.open().await;
     stage.send("new").await;
     let mut body = stage.queue.spool().draft().await.unwrap();
     body.write(b"in the middle").await.unwrap();
-    {
-        // No order is carried out on what has no place yet.
-        let mut asked = std::pin::pin!(stage.queue.order(&old, Order::Retry));
-        for _ in 0..100 {
-            tokio::select! {
-                biased;
-                done = &mut asked => panic!("{done:?}"),
-                () = tokio::task::yield_now() => {}
-            }
-        }
-    }
     stage.run();
     stage.queue.taken_up().await;
     assert_eq!(stage.kept.files(), 3, "what is begun is no orphan");
@@ -53,6 +42,40 @@ async fn what_is_accepted_before_the_old_mail_has_its_place_comes_behind_it_once
     drop(body);
     stage.is_empty().await;
     stage.assert_no_delivery();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_before_the_old_mail_has_its_place_is_refused_at_once_and_never_carried_out() {
+    let stage = Kept::one_at_a_time().start().await;
+    let old = stage.send("old").await;
+    let mut stage = stage.kill().await.open().await;
+    let refused = stage.queue.order(&old, Order::Drop).await.unwrap_err();
+    assert!(refused.to_string().contains("not read yet"), "{refused}");
+    stage.run();
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_queue_that_cannot_be_read_is_said_until_it_can() {
+    let stage = Kept::one_at_a_time().start().await;
+    stage.send("old").await;
+    let mut stage = stage.kill().await.open().await;
+    let (there, away) = (stage.kept.dir.path().join("queue"), stage.kept.dir.path().join("away"));
+    std::fs::rename(&there, &away).unwrap();
+    stage.run();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while stage.queue.trouble().is_none() {
+        assert!(std::time::Instant::now() < deadline, "it is never said");
+        tokio::task::yield_now().await;
+    }
+    assert!(stage.queue.trouble().unwrap().contains("nothing of it is delivered"));
+    std::fs::rename(&away, &there).unwrap();
+    stage.pass(minutes(2)).await;
+    stage.queue.taken_up().await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    assert_eq!(stage.queue.trouble(), None);
 }
 
 #[tokio::test(start_paused = true)]
