@@ -44,8 +44,6 @@ pub struct Known {
     pub port: Option<u16>,
     /// Of the identity provider.
     pub login_host: Option<String>,
-    /// Of a device in this network.
-    pub device_address: Option<String>,
 }
 
 impl Known {
@@ -160,7 +158,6 @@ mod tests {
             host: Some("host".into()),
             port: Some(1),
             login_host: Some("login-host".into()),
-            device_address: None,
         };
         for name in NAMES {
             let value = match name {

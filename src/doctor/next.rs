@@ -89,7 +89,6 @@ impl Who {
             host: self.host.clone(),
             port: self.port,
             login_host: self.login_host.as_deref().map(host),
-            device_address: None,
         }
     }
 
@@ -135,12 +134,9 @@ fn path<'a>(value: &'a str, stand_in: &'a str) -> &'a str {
 }
 
 pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
-    let words = catalog::find(fault.id).map(|entry| entry.told(lang, &who.known()));
-    let passes_by_itself = match catalog::find(fault.id) {
-        Some(entry) => entry.passes_by_itself,
-        None => fault.kind.passes_by_itself(),
-    };
-    let (cause, next, avoid) = match words {
+    let entry = catalog::find(fault.id);
+    let passes_by_itself = entry.map_or(fault.kind.passes_by_itself(), |entry| entry.passes_by_itself);
+    let (cause, next, avoid) = match entry.map(|entry| entry.told(lang, &who.known())) {
         Some(words) => (words.cause, words.next, words.avoid),
         None => (fault.text.clone(), String::new(), None),
     };
@@ -175,7 +171,12 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
         () if is(SMTP_AUTH_DISABLED_MAILBOX) => {
             one(format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"))
         }
-        () if is(SMTP_AUTH_DISABLED_TENANT) || is(SECURITY_DEFAULTS) => vec![
+        // Behind security defaults no switch of the mailbox helps.
+        () if is(SECURITY_DEFAULTS) => {
+            let graph = one("outbound = \"smtp-then-graph\"".to_owned());
+            graph.into_iter().chain(who.consent()).chain(attended(who)).collect()
+        }
+        () if is(SMTP_AUTH_DISABLED_TENANT) => vec![
             format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"),
             "outbound = \"smtp-then-graph\"".to_owned(),
         ],

@@ -7,7 +7,7 @@ use crate::{
     account::Account,
     base::Fault,
     catalog::{
-        Entry,
+        self, Entry,
         message::{SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
     },
     message::Headers,
@@ -70,8 +70,7 @@ impl<'a> Denied<'a> {
 
 /// An address that a shell takes for nothing but a word: whoever reads the command may paste it.
 fn is_harmless(address: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
-    address.contains('@') && address.len() <= 320 && !address.starts_with('-') && address.chars().all(plain)
+    address.contains('@') && !address.contains(':') && catalog::is_harmless(address)
 }
 
 #[cfg(test)]
