@@ -112,14 +112,16 @@ impl Channel {
         self.judge(flat(wrote))
     }
 
-    /// Writes the final dot and waits for the verdict. Where the upstream spoke before the dot, the dot is not written;
-    /// a refusal among its words is the verdict.
-    pub async fn finish(&mut self) -> Result<Reply, Unfinished> {
+    /// Writes the last piece of the message, dot-stuffed, with the final dot behind it: a small message is one record and
+    /// one packet. Then it waits for the verdict. Where the upstream spoke before that, neither is written; a refusal
+    /// among its words is the verdict. Not cancel safe.
+    pub async fn finish(&mut self, mut last: Vec<u8>) -> Result<Reply, Unfinished> {
         if let Err(lost) = self.unasked().await {
             let refusal = self.last_words().await.filter(|reply| reply.code >= 400);
             return refusal.ok_or(Unfinished::BeforeTheDot(lost));
         }
-        let answer = match self.write(b".\r\n").await {
+        last.extend_from_slice(b".\r\n");
+        let answer = match self.write(&last).await {
             Ok(()) => self.reply(FINAL_WAIT, verdict).await,
             Err(lost) => Err(lost),
         };

@@ -140,7 +140,7 @@ impl Submission<'_> {
                 return words.map(|reply| (reply, false)).ok_or_else(|| unsent(&lost));
             }
         }
-        match self.connection.finish().await {
+        match self.connection.finish(Vec::new()).await {
             Ok(reply) => {
                 if reply.asks_to_slow_down() {
                     self.turn.slow_down();

@@ -4,7 +4,10 @@
 //! through two buffers of fixed size. A refusal, ours or the upstream's, does not stop the reading: the client is
 //! told at the end of data, and an upstream that was in mid-body is closed without the final dot.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use tokio::time::timeout;
 
@@ -310,10 +313,14 @@ impl Passage {
             let undecided = held.undecided(ended);
             self.open(ended, undecided, relay).await?;
         }
-        if let Way::Open = self.way
-            && let Some(refusal) = self.write().await
-        {
-            self.refuse(refusal);
+        if let Way::Open = self.way {
+            if ended && matches!(self.sink, Some(Sink::Upstream(_))) {
+                // It goes with the final dot.
+                return Ok(());
+            }
+            if let Some(refusal) = self.write().await {
+                self.refuse(refusal);
+            }
         }
         self.out.clear();
         Ok(())
@@ -403,7 +410,7 @@ impl Passage {
             (Way::Refused(reply), _) => return reply.clone(),
             (_, Some(Sink::Upstream(connection))) => {
                 self.is_ending = true;
-                connection.finish().await
+                connection.finish(mem::take(&mut self.out)).await
             }
             (_, Some(Sink::Spool(draft))) => {
                 let Some(writing) = draft.take() else { return lost_reply(&Lost::Closed) };
