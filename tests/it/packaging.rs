@@ -6,7 +6,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, ErrorKind, Write},
     os::unix::fs::{PermissionsExt, chown, symlink},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
@@ -221,6 +221,25 @@ fn the_package_is_made_of_files_that_are_there_or_that_make_deb_makes() {
         assert!(fs::read_to_string(&path).unwrap().contains("\n#DEBHELPER#\n"), "{script}");
         let checked = Command::new("sh").arg("-n").arg(&path).output().unwrap();
         assert!(checked.status.success(), "{}", told(&checked));
+    }
+}
+
+#[test]
+fn every_guide_is_in_the_package_with_its_pictures() {
+    let manifest = manifest();
+    let assets = manifest["package"]["metadata"]["deb"]["assets"].as_array().unwrap();
+    let packed: Vec<_> = assets.iter().map(|asset| asset[0].as_str().unwrap()).collect();
+    let mut folders = vec![PathBuf::from("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root().join(&folder)).unwrap().flatten() {
+            let path = folder.join(entry.file_name());
+            if entry.path().is_dir() {
+                folders.push(path);
+            } else if let Some(kind @ ("md" | "png" | "svg")) = path.extension().and_then(|kind| kind.to_str()) {
+                let wanted = format!("{}/*.{kind}", folder.display());
+                assert!(packed.contains(&wanted.as_str()), "{} is in no package: {wanted}", path.display());
+            }
+        }
     }
 }
 
