@@ -141,6 +141,8 @@ pub struct Daemon {
     /// Sessions that have not stopped by then do too.
     cut_off: CancellationToken,
     sessions: TaskTracker,
+    /// The queue's deliveries, and who tells people: a drain waits for them too.
+    beside: TaskTracker,
     /// The sessions are gone; until then the console says what is still open.
     drained: CancellationToken,
     /// No other daemon may work on the store while this one does.
@@ -185,6 +187,7 @@ impl Daemon {
             closing,
             cut_off,
             sessions,
+            beside: TaskTracker::new(),
             drained: CancellationToken::new(),
             _lock: lock,
         };
@@ -199,8 +202,7 @@ impl Daemon {
     fn watch(&self, gate: &Gate, pages: Option<String>) {
         let (keepers, done) = (gate.outbound.keepers.clone(), self.closing.clone());
         let (current, queue) = (self.gate.clone(), gate.queue.clone());
-        // Among the sessions: a drain waits for its deliveries too.
-        self.sessions.spawn(queue.clone().run(self.closing.clone(), self.cut_off.clone()));
+        self.beside.spawn(queue.clone().run(self.closing.clone(), self.cut_off.clone()));
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
             tokio::select! {
@@ -225,10 +227,13 @@ impl Daemon {
             orders: self.orders.subscribe(),
         };
         let (queue, closing) = (gate.queue.clone(), self.closing.clone());
-        tokio::spawn(async move {
+        // What somebody heard is to be on disk before another daemon tells it again.
+        self.beside.spawn(async move {
             // What waits is to be seen before anybody is told that nothing does.
-            let _ = timeout(QUEUE_SEEN, queue.taken_up()).await;
-            notifier.run(closing).await;
+            tokio::select! {
+                _ = timeout(QUEUE_SEEN, queue.taken_up()) => notifier.run(closing).await,
+                () = closing.cancelled() => {}
+            }
         });
     }
 
@@ -327,6 +332,7 @@ impl Daemon {
         }
         self.stopping.cancel();
         self.sessions.close();
+        self.beside.close();
         self.closing.cancel();
         let end = Instant::now() + self.drain;
         let keepers = self.current().outbound.keepers.clone();
@@ -342,10 +348,11 @@ impl Daemon {
         if open > 0 {
             info!(open, seconds = self.drain.as_secs(), "draining sessions");
         }
-        if timeout_at(end - LAST_WORDS.min(self.drain / 2), self.sessions.wait()).await.is_err() {
-            warn!(open = self.sessions.len(), "sessions did not end in time and are cut off");
+        let ended = || async { tokio::join!(self.sessions.wait(), self.beside.wait()) };
+        if timeout_at(end - LAST_WORDS.min(self.drain / 2), ended()).await.is_err() {
+            warn!(open = self.sessions.len(), "sessions or deliveries did not end in time and are cut off");
             self.cut_off.cancel();
-            let _ = timeout_at(end, self.sessions.wait()).await;
+            let _ = timeout_at(end, ended()).await;
         }
     }
 
