@@ -23,6 +23,28 @@ def conversation(body, side):
     return b"".join(said + [text(words) for words in FED.findall(body)])
 
 
+# One that the doorman lets in, and what comes behind it.
+LOGINS = {
+    "smtp": (b"EHLO copier\r\nAUTH PLAIN AGFubgBwdw==\r\n", b"MAIL FROM:<a@b.c> SIZE=9\r\nRCPT TO:<d@e.f>\r\nDATA\r\n"),
+    "imap": (b"a LOGIN ann pw\r\n", b"b SELECT INBOX\r\nc IDLE\r\n"),
+    "pop3": (b"USER ann\r\nPASS pw\r\n", b"STAT\r\nQUIT\r\n"),
+}
+EXCHANGE = b"* OK The Microsoft Exchange IMAP4 service is ready. [abc=]\r\n"
+
+
+def pieces(side, said):
+    """As the target reads them: one byte for the side, one for the length."""
+    return b"".join(bytes([side, len(piece)]) + piece for piece in (said[at : at + 250] for at in range(0, len(said), 250)))
+
+
+def session(protocol, body):
+    """A client signs in, the upstream answers line by line as it does in a dialogue of the back, and both go on."""
+    login, behind = LOGINS[protocol]
+    greeting = [EXCHANGE] if "'S', EXCHANGE" in body else []
+    answers = greeting + [text(words) + b"\r\n" for who, words in TURN.findall(body) if who == "S"]
+    return pieces(0, login) + b"".join(pieces(1, answer) for answer in answers) + pieces(0, behind)
+
+
 def write(target, name, data):
     corpus = HERE / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
@@ -48,8 +70,10 @@ def main():
             else:
                 write("replies", name, b"\0" + said)
             for n, protocol in enumerate(protocols):
-                piece = said[:250]
-                write("session", f"{name}-{protocol}", bytes([n, side == "S", len(piece)]) + piece)
+                if side == "S" and protocol in name:
+                    write("session", f"{name}-{protocol}", bytes([n]) + session(protocol, body))
+                else:
+                    write("session", f"{name}-{protocol}", bytes([n]) + pieces(side == "S", said))
     for n, body in enumerate((b".\r\n", b"a\r\n.\r\n", b"a\n.\r\nb\r\n..c\r\n.\r\n", b"a\r\n.\rb\0\r\n.\r\nQUIT\r\n")):
         write("body", str(n), b"\0" + body)
     for n, line in enumerate((b"MAIL FROM:<a@b.example> SIZE=10 BODY=8BITMIME", b"RCPT TO:<\"a b\"@c.example> NOTIFY=NEVER")):

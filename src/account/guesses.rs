@@ -153,9 +153,9 @@ impl Guesses {
             if !local && !comes_back && Arc::strong_count(lane) > QUEUE_CAP + 2 {
                 return Err(Refusal::TooManyGuesses);
             }
-            let mut wait = Wait { in_vain: &self.in_vain, place, since: Some(Instant::now()) };
+            let mut wait = Wait { in_vain: &self.in_vain, place, turn_came: false };
             if let Ok(next) = timeout(patience, lane.next(comes_back)).await {
-                wait.since = None;
+                wait.turn_came = true;
                 return Ok(Turn { next: Some(next), right: false, _overdue: None });
             }
         }
@@ -181,18 +181,17 @@ impl Guesses {
     }
 }
 
-/// An attempt that waits for its turn. Dropped before the turn came, because the time was over or the client gave up, it
-/// may come back; one that hardly waited may not, or a flood of those would take all places.
+/// An attempt that waits for its turn. Dropped before the turn came, because the time was over, the client gave up or its
+/// connection had to make room, it may come back.
 struct Wait<'a> {
     in_vain: &'a Places,
     place: Place,
-    /// `None` once the turn has come.
-    since: Option<Instant>,
+    turn_came: bool,
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        if self.since.is_some_and(|since| since.elapsed() >= SPACING) {
+        if !self.turn_came {
             self.in_vain.keep(self.place);
         }
     }

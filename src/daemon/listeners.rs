@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use tracing::warn;
 
+use super::descriptors;
 use crate::{
     base::{Protocol, Stage},
     console::ListenerStatus,
@@ -68,7 +69,9 @@ impl Listeners {
                  add \"systemd:PORT\" to a [[listener]], or take it out of the socket unit"
             );
         }
-        let admission = Admission::new(AdmissionLimits::default());
+        let (limits, at_listeners) = (AdmissionLimits::default(), listeners.iter().map(|one| one.max_connections).sum());
+        let total = descriptors::sessions(limits.total.min(at_listeners));
+        let admission = Admission::new(AdmissionLimits { total, ..limits });
         let mut report = Vec::new();
         for (number, (listener, tls, sockets)) in opened.into_iter().enumerate() {
             for socket in sockets {

@@ -4,6 +4,7 @@
 //! readiness and the drain around it.
 
 mod core_files;
+mod descriptors;
 mod health;
 mod listeners;
 mod log;

@@ -23,15 +23,38 @@ fn clock() -> Histogram {
     Histogram::new(BUCKETS)
 }
 
-/// All there can be, so that a rate has something to begin at.
-fn told_nobody() -> Family<NotificationLabel, Counter> {
-    let family = Family::<NotificationLabel, Counter>::default();
-    for channel in ["command", "webhook"] {
-        for told in Told::ALL {
-            drop(family.get_or_create(&NotificationLabel { channel, outcome: told.as_str() }));
-        }
-    }
+/// A family that is whole from the start, so that a rate has something to begin at.
+fn whole<L>(labels: impl IntoIterator<Item = L>) -> Family<L, Counter>
+where
+    L: Clone + std::hash::Hash + Eq,
+{
+    let family = Family::<L, Counter>::default();
+    labels.into_iter().for_each(|label| drop(family.get_or_create(&label)));
     family
+}
+
+fn told_nobody() -> Family<NotificationLabel, Counter> {
+    let labels = |channel| Told::ALL.map(|told| NotificationLabel { channel, outcome: told.as_str() });
+    whole(["command", "webhook"].into_iter().flat_map(labels))
+}
+
+fn no_outcome() -> Family<OutcomeLabel, Counter> {
+    whole(Outcome::ALL.map(|outcome| OutcomeLabel { outcome: outcome.as_str() }))
+}
+
+fn no_login() -> Family<LoginLabel, Counter> {
+    let labels = |protocol: Protocol| {
+        Outcome::ALL.map(|outcome| LoginLabel { protocol: protocol.as_str(), outcome: outcome.as_str() })
+    };
+    whole(Protocol::ALL.into_iter().flat_map(labels))
+}
+
+fn no_octet() -> Family<BytesLabel, Counter> {
+    let labels = |protocol: Protocol| {
+        let label = |direction: Direction| BytesLabel { protocol: protocol.as_str(), direction: direction.as_str() };
+        [Direction::ToClient, Direction::ToUpstream].map(label)
+    };
+    whole(Protocol::ALL.into_iter().flat_map(labels))
 }
 
 /// All there can be, as above.
@@ -68,6 +91,15 @@ pub enum Direction {
     ToUpstream,
 }
 
+impl Direction {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Direction::ToClient => "to-client",
+            Direction::ToUpstream => "to-upstream",
+        }
+    }
+}
+
 /// How a login, a message or a token request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -78,6 +110,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    const ALL: [Self; 4] = [Self::Accepted, Self::RefusedForNow, Self::Refused, Self::Lost];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Outcome::Accepted => "accepted",
@@ -174,19 +208,19 @@ impl Default for Meter {
 impl Meter {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("gatepost");
-        let sessions = Family::default();
+        let sessions = whole(Protocol::ALL.map(|protocol| ProtocolLabel { protocol: protocol.as_str() }));
         registry.register("sessions", "Client connections taken in", sessions.clone());
         let board = Arc::<Board>::default();
         registry.register_collector(Box::new(Open(board.clone())));
-        let logins = Family::default();
+        let logins = no_login();
         registry.register("logins", "Complete credentials answered", logins.clone());
         let faults = Family::default();
         registry.register("faults", "Faults by kind, catalogue id and stage", faults.clone());
-        let messages = Family::default();
+        let messages = no_outcome();
         registry.register("messages", "Messages by the final reply to DATA", messages.clone());
         let repairs = Family::default();
         registry.register("repairs", "Messages that were changed, by what was changed", repairs.clone());
-        let bytes = Family::default();
+        let bytes = no_octet();
         registry.register("bytes", "Octets carried after sign-on", bytes.clone());
         let token_ends = Counter::default();
         registry.register(
@@ -194,7 +228,7 @@ impl Meter {
             "IMAP sessions that the upstream ended because the access token expired",
             token_ends.clone(),
         );
-        let token_requests = Family::default();
+        let token_requests = no_outcome();
         registry.register("token_requests", "Requests to identity providers by their end", token_requests.clone());
         let sign_ins = Family::default();
         let what = "Sign-ins by how they stand, those of mailboxes of whole domains too";
@@ -389,12 +423,10 @@ impl Meter {
         self.message_seconds.observe(took.as_secs_f64());
     }
 
-    pub fn carried(&self, protocol: Protocol, direction: Direction, octets: u64) {
-        let direction = match direction {
-            Direction::ToClient => "to-client",
-            Direction::ToUpstream => "to-upstream",
-        };
-        self.bytes.get_or_create(&BytesLabel { protocol: protocol.as_str(), direction }).inc_by(octets);
+    /// Counts octets that are carried after sign-on.
+    pub fn octets(&self, protocol: Protocol, direction: Direction) -> Counter {
+        let label = BytesLabel { protocol: protocol.as_str(), direction: direction.as_str() };
+        self.bytes.get_or_create(&label).clone()
     }
 
     pub fn ended_by_token_expiry(&self) {

@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use prometheus_client::metrics::counter::Counter;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, sleep},
@@ -44,11 +45,33 @@ pub struct SpliceLimits {
     pub idle: Duration,
 }
 
-/// Bytes so far; readable while the splice runs.
+/// Octets so far, counted while the splice runs.
 #[derive(Debug, Default)]
 pub struct SpliceCount {
-    pub to_client: AtomicU64,
-    pub to_upstream: AtomicU64,
+    pub to_client: Octets,
+    pub to_upstream: Octets,
+}
+
+/// Those of this session, and of all that share the counter.
+#[derive(Debug, Default)]
+pub struct Octets {
+    here: AtomicU64,
+    of_all: Counter,
+}
+
+impl Octets {
+    pub fn shared(of_all: Counter) -> Self {
+        Self { here: AtomicU64::default(), of_all }
+    }
+
+    pub fn here(&self) -> u64 {
+        self.here.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, octets: usize) {
+        self.here.fetch_add(octets as u64, Ordering::Relaxed);
+        self.of_all.inc_by(octets as u64);
+    }
 }
 
 #[derive(Debug)]
@@ -102,8 +125,8 @@ pub async fn splice(
     if let Some(tap) = &mut tap {
         tap(&unread.to_client);
     }
-    count.to_client.fetch_add(unread.to_client.len() as u64, Ordering::Relaxed);
-    count.to_upstream.fetch_add(unread.to_upstream.len() as u64, Ordering::Relaxed);
+    count.to_client.add(unread.to_client.len());
+    count.to_upstream.add(unread.to_upstream.len());
     let mut down = Flow::beginning_with(unread.to_client);
     let mut up = Flow::beginning_with(unread.to_upstream);
     let reason = {
@@ -135,8 +158,8 @@ pub async fn splice(
     // Boxed: a session that lasts pays nothing for its end.
     Box::pin(async { tokio::join!(client.close(deadline), upstream.close(deadline)) }).await;
     SpliceEnd {
-        to_client: count.to_client.load(Ordering::Relaxed),
-        to_upstream: count.to_upstream.load(Ordering::Relaxed),
+        to_client: count.to_client.here(),
+        to_upstream: count.to_upstream.here(),
         reason,
     }
 }
@@ -198,7 +221,7 @@ impl Flow {
         from: &mut Stream,
         to: &mut Stream,
         scratch: &mut [u8],
-        count: &AtomicU64,
+        count: &Octets,
         mut tap: Option<&mut Tap<'_>>,
     ) -> bool {
         let mut moved = false;
@@ -208,7 +231,7 @@ impl Flow {
                 Poll::Ready(0) if self.over() => return moved,
                 Poll::Ready(read) => {
                     moved = true;
-                    count.fetch_add(read as u64, Ordering::Relaxed);
+                    count.add(read);
                     if let Some(tap) = &mut tap {
                         tap(scratch.get(..read).unwrap_or_default());
                     }

@@ -164,13 +164,19 @@ impl UpstreamTls {
 
     /// Decrypts what was read before, then what the socket has, until `out` holds something or nothing more is there.
     fn poll_receive(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let incoming = mem::take(&mut self.incoming);
-        let mut filled = Filled { start: 0, end: incoming.len() };
+        let mut filled = Filled { start: 0, end: self.incoming.len() };
         if let Some(place) = buffer.get_mut(..filled.end) {
-            place.copy_from_slice(&incoming);
+            place.copy_from_slice(&self.incoming);
         }
         let outcome = self.decrypt(cx, buffer, &mut filled, out);
-        self.incoming = buffer.get(filled.start..filled.end).unwrap_or_default().to_vec();
+        // The room for a part of a record is kept while more comes, and given back once all was read.
+        match buffer.get(filled.start..filled.end).filter(|rest| !rest.is_empty()) {
+            Some(rest) => {
+                self.incoming.clear();
+                self.incoming.extend_from_slice(rest);
+            }
+            None => self.incoming = Vec::new(),
+        }
         outcome
     }
 

@@ -23,6 +23,9 @@ const COMMAND_WAIT: Duration = Duration::from_secs(5 * 60);
 const BODY_WAIT: Duration = Duration::from_secs(3 * 60);
 /// For the reply to the final dot.
 const FINAL_WAIT: Duration = Duration::from_secs(10 * 60);
+/// One TLS record holds as much (RFC 8446 5.1): it arrives whole or not at all.
+const RECORD: usize = 16 * 1024;
+const FINAL_DOT: &[u8] = b".\r\n";
 /// For QUIT, which nobody waits for.
 const QUIT_WAIT: Duration = Duration::from_secs(5);
 
@@ -112,24 +115,33 @@ impl Channel {
         self.judge(flat(wrote))
     }
 
-    /// Writes the last piece of the message, dot-stuffed, with the final dot behind it: a small message is one record and
-    /// one packet. Then it waits for the verdict. Where the upstream spoke before that, neither is written; a refusal
-    /// among its words is the verdict. Not cancel safe.
+    /// Writes the last piece of the message, dot-stuffed, and the final dot: of a small message one record and one packet.
+    /// Then it waits for the verdict. Where the upstream speaks before the dot, the dot is not written; a refusal among
+    /// its words is the verdict. Not cancel safe.
     pub async fn finish(&mut self, mut last: Vec<u8>) -> Result<Reply, Unfinished> {
-        if let Err(lost) = self.unasked().await {
-            let refusal = self.last_words().await.filter(|reply| reply.code >= 400);
-            return refusal.ok_or(Unfinished::BeforeTheDot(lost));
+        let ahead = last.len().saturating_sub(RECORD - FINAL_DOT.len());
+        let mut sent = self.body(last.get(..ahead).unwrap_or_default()).await;
+        if sent.is_ok() {
+            sent = self.unasked().await;
         }
-        last.extend_from_slice(b".\r\n");
-        let answer = match self.write(&last).await {
-            Ok(()) => self.reply(FINAL_WAIT, verdict).await,
-            Err(lost) => Err(lost),
-        };
-        answer.map_err(Unfinished::BehindTheDot)
+        if let Err(lost) = sent {
+            return self.refusal().await.ok_or(Unfinished::BeforeTheDot(lost));
+        }
+        drop(last.drain(..ahead));
+        last.extend_from_slice(FINAL_DOT);
+        if let Err(lost) = self.write(&last).await {
+            return self.refusal().await.ok_or(Unfinished::BehindTheDot(lost));
+        }
+        self.reply(FINAL_WAIT, verdict).await.map_err(Unfinished::BehindTheDot)
+    }
+
+    /// What the upstream said against the message before it closed, if it did.
+    pub async fn refusal(&mut self) -> Option<Reply> {
+        self.last_words().await.filter(|reply| reply.code >= 400)
     }
 
     /// A reply that the upstream sent without being asked, for example before it closed in mid-body.
-    pub async fn last_words(&mut self) -> Option<Reply> {
+    async fn last_words(&mut self) -> Option<Reply> {
         self.reply(Duration::from_secs(2), |_| true).await.ok()
     }
 
@@ -233,5 +245,74 @@ fn flat(result: Result<io::Result<()>, tokio::time::error::Elapsed>) -> Result<(
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Lost::Io(error)),
         Err(_) => Err(Lost::TimedOut),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpSocket, TcpStream},
+    };
+
+    use super::*;
+
+    /// Far more than the socket's buffers and one record hold.
+    const LARGE: usize = 16 * 1024 * 1024;
+
+    async fn channel() -> (Channel, TcpStream) {
+        let listener = TcpSocket::new_v4().unwrap();
+        listener.set_recv_buffer_size(4096).unwrap();
+        listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener: TcpListener = listener.listen(1).unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (theirs, _) = listener.accept().await.unwrap();
+        (Channel::new(Stream::new(ours).unwrap(), BytesMut::new(), &[]), theirs)
+    }
+
+    /// Says `words` after the first hundred octets; then what came in all, if the rest is read.
+    async fn interrupts(mut upstream: TcpStream, words: &str, reads_on: bool) -> Vec<u8> {
+        let mut came = vec![0; 100];
+        upstream.read_exact(&mut came).await.unwrap();
+        upstream.write_all(words.as_bytes()).await.unwrap();
+        if reads_on {
+            let _ = upstream.read_to_end(&mut came).await;
+        }
+        came
+    }
+
+    #[tokio::test]
+    async fn a_yes_that_comes_before_the_final_dot_is_none_however_long_the_last_piece() {
+        let (mut channel, upstream) = channel().await;
+        let upstream = tokio::spawn(interrupts(upstream, "250 2.0.0 accepted early\r\n", true));
+        let outcome = channel.finish(vec![b'x'; LARGE]).await;
+        assert!(matches!(outcome, Err(Unfinished::BeforeTheDot(Lost::Violation(_)))), "{outcome:?}");
+        assert!(!channel.is_usable());
+        drop(channel);
+        assert!(!upstream.await.unwrap().ends_with(FINAL_DOT), "nothing was delivered");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_in_the_middle_of_the_last_piece_is_the_verdict_though_the_connection_breaks() {
+        let (mut channel, upstream) = channel().await;
+        let (outcome, _) = tokio::join!(
+            channel.finish(vec![b'x'; LARGE]),
+            interrupts(upstream, "552 5.3.4 Message too big\r\n", false)
+        );
+        assert_eq!(outcome.unwrap().code, 552);
+    }
+
+    #[tokio::test]
+    async fn the_last_piece_and_the_dot_are_one_write_and_a_break_behind_it_is_told_as_doubt() {
+        let (mut channel, mut upstream) = channel().await;
+        let hears = async {
+            let mut came = [0; 64];
+            let n = upstream.read(&mut came).await.unwrap();
+            drop(upstream);
+            came[..n].to_vec()
+        };
+        let (outcome, came) = tokio::join!(channel.finish(b"the end\r\n".to_vec()), hears);
+        assert_eq!(came, b"the end\r\n.\r\n");
+        assert!(matches!(outcome, Err(Unfinished::BehindTheDot(_))), "{outcome:?}");
     }
 }

@@ -130,17 +130,18 @@ impl Submission<'_> {
 
     /// Streams the message; the upstream's last word, and whether it is none.
     async fn message(mut self, mut file: File) -> Result<(Reply, bool), Fault> {
-        let mut piece = vec![0; PIECE];
+        let (mut piece, mut last) = (vec![0; PIECE], Vec::new());
         loop {
             let length = file.read(&mut piece).await.map_err(|error| unreadable(&error))?;
             let Some(bytes) = piece.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
-            if let Err(lost) = self.connection.body(bytes).await {
-                // The upstream may have said why before it closed.
-                let words = self.connection.last_words().await.filter(|reply| reply.code >= 400);
-                return words.map(|reply| (reply, false)).ok_or_else(|| unsent(&lost));
+            if let Err(lost) = self.connection.body(&last).await {
+                let refusal = self.connection.refusal().await;
+                return refusal.map(|reply| (reply, false)).ok_or_else(|| unsent(&lost));
             }
+            last.clear();
+            last.extend_from_slice(bytes);
         }
-        match self.connection.finish(Vec::new()).await {
+        match self.connection.finish(last).await {
             Ok(reply) => {
                 if reply.asks_to_slow_down() {
                     self.turn.slow_down();

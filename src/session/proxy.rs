@@ -13,7 +13,7 @@ use crate::{
     account::Admitted,
     base::{Protocol, Stage},
     meter::{Direction, Entry},
-    net::{SpliceCount, SpliceLimits, Stream, Tap, Unread, splice},
+    net::{Octets, SpliceCount, SpliceLimits, Stream, Tap, Unread, splice},
     outbound::SignedOn,
 };
 
@@ -41,10 +41,10 @@ pub(super) fn run(
         let mut tail = Tail::new();
         let mut look = |bytes: &[u8]| tail.note(bytes);
         let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
-        let count = SpliceCount::default();
+        let octets = |direction| Octets::shared(gate.meter.octets(protocol, direction));
+        let count =
+            SpliceCount { to_client: octets(Direction::ToClient), to_upstream: octets(Direction::ToUpstream) };
         let end = splice(&mut client, &mut upstream, unread, limits(protocol), &gate.closing, &count, tap).await;
-        gate.meter.carried(protocol, Direction::ToClient, end.to_client);
-        gate.meter.carried(protocol, Direction::ToUpstream, end.to_upstream);
         let ended_by_token = tail.says_token_end();
         if ended_by_token {
             gate.meter.ended_by_token_expiry();

@@ -45,7 +45,7 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
     };
     let meter = &relay.gate.meter;
     meter.message(outcome, envelope.elapsed());
-    meter.carried(Protocol::Smtp, Direction::ToUpstream, passage.octets);
+    meter.octets(Protocol::Smtp, Direction::ToUpstream).inc_by(passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
     let text = if outcome == Outcome::Accepted { text } else { redacted(&text, &[]) };
     passage.repairs.iter().for_each(|repair| meter.repaired(repair.as_str()));

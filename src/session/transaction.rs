@@ -331,9 +331,7 @@ impl Passage {
         match &mut self.sink {
             Some(Sink::Upstream(connection)) => {
                 let lost = connection.body(&self.out).await.err()?;
-                // The upstream may have said why before it closed.
-                let words = connection.last_words().await.filter(|reply| reply.code >= 400);
-                Some(words.unwrap_or_else(|| lost_reply(&lost)))
+                Some(connection.refusal().await.unwrap_or_else(|| lost_reply(&lost)))
             }
             Some(Sink::Spool(Some(draft))) => draft.write(&self.out).await.err().map(|fault| not_spooled(&fault)),
             Some(Sink::Spool(None)) | None => None,

@@ -116,6 +116,11 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
         "gatepost_governor_wait_seconds_count{room=\"message\",outcome=\"found\"} 2",
         "gatepost_governor_wait_seconds_count{room=\"message\",outcome=\"none\"} 0",
         "gatepost_token_requests_total{outcome=\"accepted\"} 1",
+        // STAT, of a session that is still open.
+        "gatepost_bytes_total{protocol=\"pop3\",direction=\"to-upstream\"} 6",
+        // What did not happen yet is there too: a rate needs something to begin at.
+        "gatepost_logins_total{protocol=\"smtp\",outcome=\"lost\"} 0",
+        "gatepost_messages_total{outcome=\"refused\"} 0",
         "gatepost_sign_ins{phase=\"ready\"} 1",
         "gatepost_sign_ins{phase=\"sign-in-needed\"} 0",
         "gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"contoso\"} 4070908800",

@@ -87,6 +87,23 @@ impl Program {
 }
 
 #[tokio::test]
+async fn silent_connections_that_would_take_every_open_file_keep_nobody_out() {
+    let (_sandbox, _dir, file) = stage(&Plan::default()).await;
+    let mut few = Command::new("/bin/sh");
+    few.args(["-c", "ulimit -n 300 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_gatepost"), "run", "--log-format", "json"]);
+    few.arg("--config").arg(&file).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    let program = Program::from(few).await;
+    let mut silent = Vec::new();
+    for protocol in PROTOCOLS.into_iter().cycle().take(400) {
+        silent.push(tokio::net::TcpStream::connect(program.address(protocol)).await.unwrap());
+    }
+    for protocol in PROTOCOLS {
+        let said = program.login(protocol).await;
+        assert!(said.starts_with(IN.of(protocol)), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_way() {
     let (_sandbox, _dir, file) = stage(&Plan::default()).await;
     let first = Program::start(&file).await;

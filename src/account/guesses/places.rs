@@ -1,6 +1,6 @@
 //! Who waited for a turn in vain, and may pass by others when it comes back.
 //!
-//! Bounded over all sources: who finds no room waits like everybody else.
+//! Bounded over all sources and for each: who finds no room waits like everybody else.
 
 use std::{
     collections::HashMap,
@@ -15,6 +15,8 @@ use super::Tried;
 
 const KEPT: Duration = Duration::from_secs(60);
 const CAP: usize = 10_000;
+/// Of one source: a guesser with ever new passwords does not take the places of the others.
+const CAP_OF_SOURCE: usize = 4_000;
 /// How long a password that was answered as wrong is no news.
 const WRONG_FOR: Duration = Duration::from_secs(600);
 /// Between two looks at all of them for those that are over.
@@ -30,6 +32,8 @@ pub(super) struct Places(Mutex<Kept>);
 struct Kept {
     /// With the end of each.
     places: HashMap<Place, Instant>,
+    /// How many of these each source has.
+    of_source: HashMap<IpAddr, usize>,
     /// What was answered as wrong: it comes back for nothing, as a program with an old password does.
     wrong: HashMap<Place, Instant>,
     swept: Option<Instant>,
@@ -40,8 +44,13 @@ impl Places {
         let (mut kept, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
         kept.sweep(now);
         let is_wrong = kept.wrong.get(&place).is_some_and(|end| *end > now);
-        if kept.places.len() < CAP && !is_wrong {
-            kept.places.insert(place, now + KEPT);
+        let of_source = kept.of_source.get(&place.0).copied().unwrap_or_default();
+        if kept.places.len() < CAP
+            && of_source < CAP_OF_SOURCE
+            && !is_wrong
+            && kept.places.insert(place, now + KEPT).is_none()
+        {
+            kept.of_source.insert(place.0, of_source + 1);
         }
     }
 
@@ -57,17 +66,34 @@ impl Places {
     /// True once.
     pub fn take(&self, place: &Place) -> bool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.places.remove(place).is_some_and(|end| end > Instant::now())
+        let Some(end) = kept.places.remove(place) else { return false };
+        kept.strike(place.0);
+        end > Instant::now()
     }
 }
 
 impl Kept {
     fn sweep(&mut self, now: Instant) {
-        let is_full = self.places.len() >= CAP || self.wrong.len() >= CAP;
+        let is_full = self.places.len() >= CAP_OF_SOURCE || self.wrong.len() >= CAP;
         if is_full && self.swept.is_none_or(|swept| now - swept >= SWEEP) {
             self.swept = Some(now);
-            self.places.retain(|_, end| *end > now);
+            let over: Vec<_> =
+                self.places.iter().filter(|(_, end)| **end <= now).map(|(place, _)| *place).collect();
+            for place in over {
+                self.places.remove(&place);
+                self.strike(place.0);
+            }
             self.wrong.retain(|_, end| *end > now);
+        }
+    }
+
+    /// A place of this source is gone.
+    fn strike(&mut self, source: IpAddr) {
+        if let Some(count) = self.of_source.get_mut(&source) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.of_source.remove(&source);
+            }
         }
     }
 }
@@ -106,6 +132,24 @@ mod tests {
         places.keep(place(1));
         assert_eq!(count(), 1);
         assert!(places.take(&place(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_source_does_not_take_the_places_of_the_others() {
+        let places = Places::default();
+        let tried = |n: usize| [(n as u32).to_be_bytes(); 8].concat().try_into().unwrap();
+        (0..CAP).for_each(|n| places.keep((place(1).0, tried(n))));
+        assert_eq!(places.0.lock().unwrap().places.len(), CAP_OF_SOURCE);
+        places.keep(place(2));
+        assert!(places.take(&place(2)));
+        // One that was taken makes room for another.
+        assert!(places.take(&(place(1).0, tried(0))));
+        places.keep((place(1).0, tried(CAP)));
+        assert_eq!(places.0.lock().unwrap().places.len(), CAP_OF_SOURCE);
+        tokio::time::advance(KEPT).await;
+        places.keep((place(1).0, tried(0)));
+        let kept = places.0.lock().unwrap();
+        assert_eq!((kept.places.len(), kept.of_source.len()), (1, 1), "those of a minute ago are gone");
     }
 
     #[tokio::test(start_paused = true)]

@@ -41,11 +41,13 @@ impl Status {
     }
 }
 
-/// The words of `CAPABILITY ...` as they came; `None` if it is something else. Bounded: 200 words.
+/// The words of `CAPABILITY ...` as they came; `None` if it is something else. Bounded: 200 words. What is no atom (RFC 9051 9)
+/// is left out: it would stand in an answer of ours.
 pub fn capability_words(data: &[u8]) -> Option<Vec<String>> {
     let text = std::str::from_utf8(data).ok()?;
     let mut words = text.split_ascii_whitespace();
-    words.next()?.eq_ignore_ascii_case("CAPABILITY").then(|| words.take(200).map(str::to_owned).collect())
+    let is_atom = |word: &&str| word.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b));
+    words.next()?.eq_ignore_ascii_case("CAPABILITY").then(|| words.filter(is_atom).take(200).map(str::to_owned).collect())
 }
 
 /// The words in a `[CAPABILITY ...]` response code at the start of a status text.
@@ -65,6 +67,9 @@ mod tests {
         assert_eq!(capability_code(b"[CAPABILITY IMAP4rev1 idle] hi"), Some(vec!["IMAP4rev1".into(), "idle".into()]));
         assert_eq!(capability_code(b"[UIDNEXT 3] hi"), None);
         assert_eq!(capability_words(b"CAPABILITY a"), Some(vec!["a".into()]));
+        let odd = b"CAPABILITY IMAP4rev1 A\x01B \x1b[2J ]x \xc3\xa9 AUTH=XOAUTH2 QUOTA=RES-STORAGE X\x00";
+        let kept = ["IMAP4rev1", "AUTH=XOAUTH2", "QUOTA=RES-STORAGE"].map(String::from).to_vec();
+        assert_eq!(capability_words(odd), Some(kept), "what is no atom would stand in our answer");
         assert_eq!(Status::parse(b"3 EXISTS"), None);
         assert_eq!(Status::parse(b"preauth hi"), Some((Status::Preauth, &b"hi"[..])));
         assert_eq!(Status::parse(b"BYE"), Some((Status::Bye, &b""[..])));
