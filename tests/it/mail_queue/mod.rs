@@ -11,6 +11,7 @@ mod kills;
 mod outages;
 mod patience;
 mod refusals;
+mod standstill;
 
 use std::{
     collections::BTreeMap,
@@ -44,7 +45,7 @@ fn queued(account: &str) -> Plan {
 /// All that waits, in the order of acceptance.
 async fn rows(dir: &Path) -> Vec<QueuedMessage> {
     let store = Store::open(&settings(dir)).await.unwrap();
-    store.search_queue(&QueueFilter { most: 10_000, ..QueueFilter::default() }).await.unwrap()
+    store.search_queue(&QueueFilter { most: 10_000, ..QueueFilter::default() }).await.unwrap().messages
 }
 
 /// Every file beside the store that holds a body, or a part of one.
@@ -111,10 +112,24 @@ fn copies(sandbox: &Sandbox) -> BTreeMap<String, usize> {
 
 /// Puts the clock of everything in this process ahead, the daemon's and the sandbox's, then lets what is due happen.
 async fn ahead(by: Duration) {
+    jump(by).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+/// The same where it is known what is to happen: waits for that, and no longer.
+async fn ahead_until(by: Duration, what: &str, happened: impl Fn() -> bool) {
+    jump(by).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn jump(by: Duration) {
     tokio::time::pause();
     tokio::time::advance(by).await;
     tokio::time::resume();
-    tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
 /// ann consented to SMTP and to Graph.
