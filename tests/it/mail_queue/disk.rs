@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gatepost::{sandbox::Answer, store::QueuedMessage};
+use gatepost::{
+    sandbox::{Answer, Speaker},
+    store::QueuedMessage,
+};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{arrived, as_ann, bodies, plan, queue, rows, send};
@@ -64,11 +67,10 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     let program = Program::from(on_a_small_disk(&file)).await;
     let disk = seen_by(&program, dir.path());
     let mut smtp = as_ann(&program).await;
-    for n in 1..=3 {
-        queue(&mut smtp, &format!("before {n}")).await;
+    let mut taken: Vec<String> = (10..22).map(|n| format!("before {n}")).collect();
+    for subject in &taken {
+        queue(&mut smtp, subject).await;
     }
-
-    let mut taken = vec!["before 1", "before 2", "before 3"];
     let filling = fill(&disk);
     smtp.open_message().await;
     let line = format!("{}\r\n", "x".repeat(70));
@@ -78,17 +80,31 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     // SQLite's log may have a page to use again: then there is room for a little, and its 250 is no lie.
     let said = send(&mut smtp, "a little").await;
     if said.starts_with("250 ") {
-        taken.push("a little");
+        taken.push("a little".into());
     } else {
         assert!(said.starts_with("452 4.3.1 "), "{said}");
     }
-    std::fs::remove_file(&filling).unwrap();
     until_bodies(&disk, taken.len()).await;
     assert_eq!(rows_there(&disk).await.len(), taken.len(), "no row of what was refused");
-    queue(&mut smtp, "with room again").await;
-    taken.push("with room again");
 
+    // What waits reaches its mail server, and the first of it finds that nothing can be written down.
+    let mails = || {
+        let lines = sandbox.transcript().lines();
+        lines.iter().filter(|line| line.speaker == Speaker::Client && line.exposed().starts_with("MAIL FROM:")).count()
+    };
     sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while mails() == 0 {
+        assert!(Instant::now() < deadline, "nothing was tried");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (mails, sent) = (mails(), arrived(&sandbox).len());
+    assert!(mails <= sent + 3, "no more than there are connections: {mails} begun, {sent} sent");
+
+    std::fs::remove_file(&filling).unwrap();
+    queue(&mut smtp, "with room again").await;
+    taken.push("with room again".into());
     until_gone(&disk).await;
     let mut all = arrived(&sandbox);
     all.sort();
