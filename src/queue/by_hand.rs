@@ -240,7 +240,10 @@ impl Queue {
     pub(super) async fn discard_by(&self, sequence: i64) -> Result<(), NotQueued> {
         match self.store.queued(sequence).await? {
             Some(message) => self.discard(sequence, &message.id).await,
-            None => Ok(drop(self.schedule().remove(sequence))),
+            None => {
+                self.schedule().remove(sequence);
+                Ok(())
+            }
         }
     }
 

@@ -4,10 +4,7 @@
 //! mail server is bothered: one write in each pause looks whether there is room again, and then everything goes on by
 //! itself. It is said once when it begins, and once when it ends.
 
-use std::{
-    sync::{MutexGuard, PoisonError},
-    time::SystemTime,
-};
+use std::sync::{MutexGuard, PoisonError};
 
 use tracing::{error, info};
 
@@ -28,7 +25,6 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Standstill {
     pub fault: Fault,
-    pub since: SystemTime,
 }
 
 impl std::fmt::Display for Standstill {
@@ -56,15 +52,14 @@ impl Queue {
     }
 
     pub(super) fn note_unread(&self, why: Option<String>) {
-        let since = self.clock.wall();
-        let standstill = |why: String| Standstill { fault: STORE_FAILING.fault().detail(why), since };
+        let standstill = |why: String| Standstill { fault: STORE_FAILING.fault().detail(why) };
         self.halt().unread = why.map(standstill);
     }
 
     /// A row could not be written: nothing begins before that was tried again with success. What only waits for its way
     /// is called back.
     pub(super) fn disk_fails(&self, cause: &StoreError) {
-        let (now, since) = (self.clock.tick(), self.clock.wall());
+        let now = self.clock.tick();
         let mut halt = self.halt();
         if halt.unwritable.is_some() {
             return;
@@ -77,7 +72,7 @@ impl Queue {
             "the queue waits for its disk: nothing is sent whose outcome could not be written down; it goes on by itself"
         );
         halt.times = halt.times.saturating_add(1);
-        halt.unwritable = Some((Standstill { fault, since }, now.after(pauses::of_disk(halt.times))));
+        halt.unwritable = Some((Standstill { fault }, now.after(pauses::of_disk(halt.times))));
         drop(halt);
         self.schedule().call_back_all(self.clock.awake());
         self.bell.notify_one();

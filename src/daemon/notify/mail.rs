@@ -68,7 +68,7 @@ pub(super) fn topics(facts: &Facts<'_>) -> impl Iterator<Item = String> {
 
 /// The whole queue stands still. Told at once, and once a day while it stands.
 fn standstill(facts: &Facts<'_>) -> Option<Notice> {
-    let Standstill { fault, .. } = facts.mail.standstill.as_ref()?;
+    let Standstill { fault } = facts.mail.standstill.as_ref()?;
     let topic = Topic { name: STANDSTILL.to_owned(), words: Some(String::new()) };
     let is_told = facts.told.get(STANDSTILL).is_some_and(|told| !is_worth_repeating(facts, told));
     if is_told || (facts.is_busy)(&topic) {
@@ -263,7 +263,7 @@ mod tests {
     fn a_queue_that_stands_still_is_told_at_once_and_once_a_day() {
         let mut told = HashMap::new();
         let fault = catalog::token::STORE_FAILING.fault().detail("the disk does not answer");
-        let standstill = Some(Standstill { fault, since: SystemTime::UNIX_EPOCH });
+        let standstill = Some(Standstill { fault });
         // An hour old too: that has no cause of its own.
         let mail = Mail { standstill, lanes: vec![lane()], ..Mail::default() };
         let event = told_at(0, &mail, &mut told).remove(0);
