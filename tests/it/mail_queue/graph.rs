@@ -1,8 +1,6 @@
 //! From the queue through Graph: our own rate limit holds mail back, and is no fault of anybody.
 
-use std::time::Duration;
-
-use super::{ahead, ahead_until, arrived, queue, queued, rows, sign_in_for_graph, until_empty};
+use super::{arrived, go_by_the_minute, queue, queued, rows, sign_in_for_graph, until_empty};
 use crate::world::{Plan, World};
 
 async fn world(account: &str) -> World {
@@ -22,23 +20,15 @@ async fn goes_ten_a_minute_in_order(account: &str, rehearsal: Option<&str>) {
     for subject in &subjects {
         queue(&mut smtp, subject).await;
     }
-    let (sent, mut minutes) = (|| world.sandbox.submissions().len(), 0);
-    ahead_until(Duration::ZERO, "the first ten", || sent() >= 10).await;
-    while sent() < subjects.len() {
-        let before = sent();
-        ahead(Duration::from_secs(55)).await;
-        assert_eq!(sent(), before, "nothing goes within the same minute");
+    let nothing_was_tried = async || {
         for row in rows(world.dir.path()).await.iter().filter(|row| !row.is_under_way) {
             assert!(
                 row.attempts == 0 && row.recipients[0].reply.is_none(),
                 "waiting for a turn is no attempt: {row:?}"
             );
         }
-        let wanted = (before + 10).min(subjects.len());
-        ahead_until(Duration::from_secs(6), "the next ten", || sent() >= wanted).await;
-        minutes += 1;
-        assert!(sent() <= 10 + 10 * minutes, "{:?} in {minutes} minutes", arrived(&world.sandbox));
-    }
+    };
+    go_by_the_minute(&world, subjects.len(), 10, nothing_was_tried).await;
     until_empty(world.dir.path(), 20).await;
     assert_eq!(arrived(&world.sandbox), subjects);
 }

@@ -116,13 +116,24 @@ async fn ahead(by: Duration) {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
-/// The same where it is known what is to happen: waits for that, and no longer.
-async fn ahead_until(by: Duration, what: &str, happened: impl Fn() -> bool) {
-    jump(by).await;
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !happened() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
+/// Puts the clock ahead in steps until all of them went: so many at once, as many again with each minute, and never more.
+async fn go_by_the_minute(world: &World, all: usize, a_minute: usize, look: impl AsyncFn()) {
+    // This clock is the one that is put ahead, and time that really passes counts as well.
+    let start = tokio::time::Instant::now();
+    let sent = || world.sandbox.submissions().len();
+    let allowed = || a_minute + a_minute * usize::try_from(start.elapsed().as_secs() / 60).unwrap();
+    let most = Duration::from_secs(60) * u32::try_from(all.div_ceil(a_minute) + 5).unwrap();
+    while sent() < all {
+        let seen = Instant::now();
+        while sent() < allowed().min(all) && seen.elapsed() < Duration::from_millis(300) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        look().await;
+        // In this order: what is allowed only grows.
+        let (sent, allowed) = (sent(), allowed());
+        assert!(sent <= allowed, "{sent} of them went in {:?}", start.elapsed());
+        assert!(start.elapsed() < most, "{sent} of them went in {:?}", start.elapsed());
+        jump(Duration::from_secs(10)).await;
     }
 }
 

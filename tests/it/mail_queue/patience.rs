@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gatepost::base::Protocol;
 
-use super::{ahead, ahead_until, arrived, copies, rows, send, until_empty};
+use super::{ahead, arrived, copies, go_by_the_minute, rows, send, until_empty};
 use crate::world::{ANN, HEAD, Plan, World, cheap_hash, together};
 
 /// A direct session has the one connection for longer than a session would wait.
@@ -45,17 +45,7 @@ async fn two_hundred_alerts_at_once_are_taken_and_go_thirty_a_minute_over_three_
         assert!(said.starts_with("250 2.0.0 Queued as "), "{said}");
     }))
     .await;
-    let (sent, mut minutes) = (|| world.sandbox.submissions().len(), 0);
-    ahead_until(Duration::ZERO, "the first thirty", || sent() >= 30).await;
-    while sent() < 200 {
-        let before = sent();
-        ahead(Duration::from_secs(55)).await;
-        assert_eq!(sent(), before, "nothing goes within the same minute");
-        let wanted = (before + 30).min(200);
-        ahead_until(Duration::from_secs(6), "the next thirty", || sent() >= wanted).await;
-        minutes += 1;
-        assert!(sent() <= 30 + 30 * minutes, "{} of them went in {minutes} minutes", sent());
-    }
+    go_by_the_minute(world, 200, 30, async || {}).await;
     until_empty(world.dir.path(), 20).await;
     let copies = copies(&world.sandbox);
     assert!(copies.len() == 200 && copies.values().all(|came| *came == 1), "{copies:?}");
