@@ -23,13 +23,13 @@ use crate::{
         local_password::{Told, after_sign_in},
     },
     base::Secret,
-    catalog::token::GRAPH_CONSENT_MISSING,
     net::own_uid,
     oauth::{
-        App, Grant, Resource,
+        Grant,
         clock::Clock,
         endpoints::{Endpoints, TokenSet},
         grants::{
+            both::{self, Behind, WithoutGraph},
             code::{CodeRequest, NotTheAnswer},
             device,
             redirect_listener::RedirectListener,
@@ -67,12 +67,12 @@ fn signed_in(named: Option<&Path>, args: &LoginArgs) -> Outcome {
         if account.sign_in.app.grant.is_unattended() {
             return login.without_a_person(&state, &clock).await;
         }
-        let set = match args.flow.unwrap_or(default_flow(&account)) {
-            Flow::Browser => login.browser().await?,
-            Flow::Paste => login.paste().await?,
+        let (set, without_graph) = match args.flow.unwrap_or(default_flow(&account)) {
+            Flow::Browser => (login.browser().await?, None),
+            Flow::Paste => (login.paste().await?, None),
             Flow::Device => login.device_for_all(&state).await?,
         };
-        login.keep(&state, set, &clock).await
+        login.keep(&state, set, without_graph, &clock).await
     })
 }
 
@@ -132,44 +132,43 @@ impl Login<'_> {
     }
 
     /// For mail, and for Graph where an account on this sign-in sends through it.
-    async fn device_for_all(&self, state: &State) -> Result<TokenSet, Failure> {
-        let set = self.device(self.endpoints).await?;
+    async fn device_for_all(&self, state: &State) -> Result<(TokenSet, Option<WithoutGraph>), Failure> {
         let sends_by_graph = |account: &Arc<Account>| account.sending.route != Route::Smtp;
-        match self.endpoints.app.for_graph() {
-            Some(graph) if state.served_with(&self.account).iter().any(sends_by_graph) => {
-                self.with_graph(set, &graph).await
+        if !state.served_with(&self.account).iter().any(sends_by_graph) {
+            return Ok((self.device(self.endpoints).await?, None));
+        }
+        let first = both::first(self.endpoints.app);
+        let set = self.device(Endpoints { app: &first, ..self.endpoints }).await?;
+        match both::behind_mail(self.endpoints, set).await {
+            Behind::Nothing(set) => Ok((set, None)),
+            Behind::Unknown(set, why) => Ok((set, Some(why))),
+            Behind::SecondCode(set, graph) => {
+                self.ui.step("Mail is granted. One more code, since messages leave through Microsoft Graph:");
+                // On disk before anybody is asked for more: whoever stops here has what was granted.
+                let (sign_in, clock) = (&self.account.sign_in, self.endpoints.clock);
+                let kept = sign_in::keep(&state.store, sign_in, set.clone(), clock).await;
+                kept.map_err(|verdict| self.refused(&verdict))?;
+                let second = self.code_of(Endpoints { app: &graph, ..self.endpoints }).await?;
+                Ok(both::joined(set, second))
             }
-            _ => Ok(set),
         }
     }
 
-    /// A device code is for one resource, and consent for all: where that is missing, a second code asks for it.
-    async fn with_graph(&self, set: TokenSet, graph: &App) -> Result<TokenSet, Failure> {
-        let Some(refresh) = &set.refresh else { return Ok(set) };
-        let endpoints = Endpoints { app: graph, ..self.endpoints };
-        let granted = match endpoints.refresh(refresh).await.map_err(|verdict| verdict.about(Resource::Graph)) {
-            Ok(granted) => granted,
-            Err(verdict) if verdict.entry.id == GRAPH_CONSENT_MISSING.id => {
-                self.ui.step("Mail is granted. One more code, since messages leave through Microsoft Graph:");
-                self.device(endpoints).await?
-            }
-            Err(verdict) => {
-                // Mail is good all the same, and Graph is asked again when a message is there.
-                self.ui.step(&format!("warning: Microsoft Graph could not be asked: {}", verdict.detail));
-                return Ok(set);
-            }
-        };
-        // One refresh token serves both; the last one is the one that lives longest.
-        Ok(TokenSet { refresh: granted.refresh.or(set.refresh), ..set })
+    async fn device(&self, endpoints: Endpoints<'_>) -> Result<TokenSet, Failure> {
+        self.code_of(endpoints).await?.map_err(|verdict| self.refused(&verdict))
     }
 
-    async fn device(&self, endpoints: Endpoints<'_>) -> Result<TokenSet, Failure> {
+    /// The outer `Err`: nobody can be shown anything.
+    async fn code_of(&self, endpoints: Endpoints<'_>) -> Result<Result<TokenSet, Verdict>, Failure> {
         self.ui.step(&format!("Asking {} for a code ...", endpoints.app.provider));
-        let code = endpoints.start_device().await.map_err(|verdict| self.refused(&verdict))?;
+        let code = match endpoints.start_device().await {
+            Ok(code) => code,
+            Err(verdict) => return Ok(Err(verdict)),
+        };
         let complete = code.verification_uri_complete.as_ref();
         self.ui.device(&code.verification_uri, complete, &code.user_code, code.life)?;
         self.ui.waiting(code.life.as_secs().div_ceil(60));
-        device::wait(endpoints, &code).await.map_err(|verdict| self.refused(&verdict))
+        Ok(device::wait(endpoints, &code).await)
     }
 
     /// Such a grant needs nobody; a token fetched now shows that it works, and ends what a daemon remembers of failures.
@@ -223,7 +222,7 @@ impl Login<'_> {
         request.redeem(self.endpoints, code).await.map_err(|verdict| self.refused(&verdict))
     }
 
-    async fn keep(&self, state: &State, set: TokenSet, clock: &Clock) -> Outcome {
+    async fn keep(&self, state: &State, set: TokenSet, without_graph: Option<WithoutGraph>, clock: &Clock) -> Outcome {
         let sign_in = &self.account.sign_in;
         let kept = sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| self.refused(&verdict))?;
         let as_whom = kept.consented_as.as_deref().unwrap_or(&sign_in.identity);
@@ -235,6 +234,10 @@ impl Login<'_> {
                  names of one person, log in again as the right one.",
                 sign_in.identity
             ));
+        }
+        let without_graph = without_graph.map(|why| why.text(language::chosen(None)));
+        if let Some(why) = &without_graph {
+            self.ui.step(&format!("warning: {why}"));
         }
         let (mut passwords, served) = (Vec::new(), state.served_with(&self.account));
         let others: Vec<&str> = served.iter().map(|other| other.address.as_str()).collect();
@@ -260,6 +263,7 @@ impl Login<'_> {
             "as": as_whom,
             "somebody-else": kept.is_somebody_else,
             "also": others,
+            "without-graph": without_graph,
             "passwords": passwords,
         });
         self.ui.done(&text, event)

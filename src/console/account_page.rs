@@ -69,6 +69,7 @@ impl ToldFault {
 struct DoneView {
     as_whom: String,
     is_somebody_else: bool,
+    without_graph: Option<String>,
     /// `None`: armed for the first use.
     passwords: Vec<(String, Option<String>)>,
 }
@@ -198,9 +199,9 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let (mut open, mut done, mut failed) = (None, None, None);
     if let Some(pending) = &pending {
         match &mut *pending.progress() {
-            Progress::Waiting => open = Some(pending.open.clone()),
+            Progress::Waiting => open = Some(pending.open()),
             // The page's own script only asks whether it is over.
-            Progress::Done(end) => done = Some(end.view(!look.follows)),
+            Progress::Done(end) => done = Some(end.view(!look.follows, look.lang)),
             Progress::Failed(verdict) => {
                 failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, account))
             }
@@ -228,7 +229,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
 
 impl sign_ins::Done {
     /// `takes`: a person looks. A password that was made is shown then, and never again.
-    fn view(&mut self, takes: bool) -> DoneView {
+    fn view(&mut self, takes: bool, lang: Lang) -> DoneView {
         let mut passwords = Vec::new();
         for (address, told) in &self.passwords {
             match told {
@@ -240,7 +241,12 @@ impl sign_ins::Done {
         if takes {
             self.passwords.retain(|(_, told)| !matches!(told, Told::Made(_)));
         }
-        DoneView { as_whom: self.as_whom.clone(), is_somebody_else: self.is_somebody_else, passwords }
+        DoneView {
+            as_whom: self.as_whom.clone(),
+            is_somebody_else: self.is_somebody_else,
+            without_graph: self.without_graph.as_ref().map(|why| why.text(lang)),
+            passwords,
+        }
     }
 }
 
@@ -349,10 +355,11 @@ mod tests {
             ("shared@x".to_owned(), Told::Armed),
             ("old@x".to_owned(), Told::Nothing),
         ];
-        let mut done = sign_ins::Done { as_whom: "ann@x".into(), is_somebody_else: false, passwords };
+        let mut done =
+            sign_ins::Done { as_whom: "ann@x".into(), is_somebody_else: false, without_graph: None, passwords };
         let armed = ("shared@x".to_owned(), None);
-        assert_eq!(done.view(false).passwords, std::slice::from_ref(&armed), "the page's own script");
-        assert_eq!(done.view(true).passwords, [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
-        assert_eq!(done.view(true).passwords, [armed]);
+        assert_eq!(done.view(false, Lang::En).passwords, std::slice::from_ref(&armed), "the page's own script");
+        assert_eq!(done.view(true, Lang::En).passwords, [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
+        assert_eq!(done.view(true, Lang::En).passwords, [armed]);
     }
 }

@@ -108,6 +108,7 @@ impl Row {
         let because = one.hold.as_deref().filter(|_| is_held).map(|hold| match hold {
             hold::CAPTURE => words.held_capture,
             hold::BODY_MISSING => words.held_body_missing,
+            hold::BODY_DAMAGED => words.held_body_damaged,
             hold::ACCOUNT_GONE => words.held_account_gone,
             _ => words.held_by_hand,
         });

@@ -54,8 +54,8 @@ pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::{Holder, Visits};
 
 use crate::{
-    account::{Account, Client, Domain, Refusal, account_of},
-    base::Fault,
+    account::{Account, Client, Domain, Refusal, account_of, told},
+    base::{Fault, Lang},
     expiry::Calendar,
     meter::Meter,
     net::Peer,
@@ -136,10 +136,20 @@ impl Console {
         timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or(Some(Trouble::Silent))
     }
 
-    /// Why mail cannot be kept, or what was kept cannot be read.
-    async fn disk_trouble(&self) -> Option<String> {
+    /// Why mail cannot be kept, or what was kept cannot be read or sent. In short for strangers, who learn no path.
+    async fn disk_trouble(&self, is_stranger: bool) -> Option<String> {
         let store = self.store_trouble().await.map(|trouble| trouble.to_string());
-        store.or_else(|| self.queue.trouble())
+        store.or_else(|| {
+            self.queue.standstill().map(|halt| if is_stranger { halt.fault.reply_text() } else { halt.to_string() })
+        })
+    }
+
+    /// Why nothing is sent from the queue, in the words of a page.
+    fn queue_trouble(&self, lang: Lang) -> Option<String> {
+        let halt = self.queue.standstill()?;
+        let words = told(halt.fault.id, lang, None, None);
+        let words = words.map(|words| format!("{} {}", words.cause, words.next)).unwrap_or_default();
+        Some(format!("{} {words} ({}) [{}]", lang.words().queue_stands_still, halt.fault.detail, halt.fault.id))
     }
 }
 
@@ -252,7 +262,7 @@ async fn ready(State(console): State<Arc<Console>>) -> Response {
         let words = "no new connections: the daemon is starting or stopping; wait, and see its log if it stays so\n";
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     }
-    match console.disk_trouble().await {
+    match console.disk_trouble(true).await {
         None => "ready\n".into_response(),
         Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")).into_response(),
     }
@@ -275,7 +285,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
-    let store = console.disk_trouble().await;
+    let store = console.disk_trouble(false).await;
     let endings = console.calendar.endings(Timestamp::now());
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);

@@ -38,6 +38,7 @@ const FAULTS_SHOWN: usize = 15;
 struct Overview<'a> {
     frame: Frame<'a>,
     store_trouble: Option<String>,
+    queue_trouble: Option<String>,
     accounts: Vec<AccountRow>,
     domains: Vec<DomainStatus>,
     more_mailboxes: usize,
@@ -120,6 +121,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
     let frame = look.frame();
     drawn(&Overview {
         store_trouble: console.store_trouble().await.map(|trouble| lang.store_trouble(&trouble)),
+        queue_trouble: console.queue_trouble(lang),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),
         domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
         more_mailboxes: known.len().saturating_sub(MAILBOXES_SHOWN),

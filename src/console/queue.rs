@@ -35,15 +35,13 @@ pub struct Search {
 }
 
 impl Search {
-    /// `None`: there is no such state. One more than is shown, to know whether there are more.
-    fn filter(self) -> Option<(QueueFilter, usize)> {
+    /// `None`: there is no such state.
+    fn filter(self) -> Option<QueueFilter> {
         let (is_held, is_under_way) = by_state(self.state.as_deref())?;
-        let shown = self.limit.unwrap_or(SHOWN).min(SHOWN_CAP);
+        let most = self.limit.unwrap_or(SHOWN).min(SHOWN_CAP);
         let Self { account, sender, recipient, client, .. } = self;
-        let most = shown + 1;
         let (gone, after) = (Vec::new(), None);
-        let filter = QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after, most };
-        Some((filter, shown as usize))
+        Some(QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after, most })
     }
 }
 
@@ -59,15 +57,11 @@ pub(super) fn by_state(word: Option<&str>) -> Option<(Option<bool>, Option<bool>
 }
 
 pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Query<Search>) -> Response {
-    let Some((filter, shown)) = search.filter() else {
+    let Some(filter) = search.filter() else {
         return refusal(StatusCode::BAD_REQUEST, "state is waiting, under-way or held");
     };
     match console.queue.search(&filter).await {
-        Ok(found) => {
-            let is_cut = found.len() > shown;
-            Json(QueueView { messages: found.iter().take(shown).map(|one| console.queue.view(one)).collect(), is_cut })
-                .into_response()
-        }
+        Ok(found) => Json(QueueView::new(&found, |one| console.queue.view(one))).into_response(),
         Err(error) => broken(&error),
     }
 }

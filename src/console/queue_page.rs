@@ -24,7 +24,7 @@ use crate::{
     base::{Lang, Protocol},
     meter,
     queue::{FailureNote, LaneView},
-    store::QueueFilter,
+    store::{Found, QueueFilter},
 };
 
 /// Messages on one page.
@@ -40,6 +40,8 @@ struct Page<'a> {
     said: Option<&'static str>,
     of: &'a str,
     trouble: Option<String>,
+    halt: Option<String>,
+    damaged: Vec<String>,
     sought: &'a Sought,
     states: [(&'static str, &'static str); 4],
     /// What the forms of the list carry, to come back to the same page.
@@ -97,7 +99,7 @@ impl Sought {
             gone: Vec::new(),
             is_under_way,
             after: self.after.parse().ok(),
-            most: SHOWN as u32 + 1,
+            most: SHOWN as u32,
         }
     }
 
@@ -129,13 +131,11 @@ pub fn path_back(back: &str, said: &str, of: &str) -> String {
 
 pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought): Query<Sought>) -> Response {
     let words = look.words();
-    let (mut found, trouble) = match console.queue.search(&sought.filter()).await {
+    let (found, trouble) = match console.queue.search(&sought.filter()).await {
         Ok(found) => (found, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
+        Err(error) => (Found::default(), Some(error.to_string())),
     };
-    let is_cut = found.len() > SHOWN;
-    found.truncate(SHOWN);
-    let next = found.last().filter(|_| is_cut).map(|last| sought.query(&last.sequence.to_string()));
+    let next = found.next.map(|after| sought.query(&after.to_string()));
     let lanes = console.queue.lanes();
     let frame = look.frame();
     drawn(&Page {
@@ -143,6 +143,8 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought)
         said: said(&sought.said, words),
         of: &sought.of,
         trouble,
+        halt: console.queue_trouble(look.lang),
+        damaged: found.damaged,
         states: [
             ("", words.any_state),
             ("waiting", words.queue_waiting),
@@ -155,7 +157,7 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought)
         waiting: lanes.iter().map(|lane| lane.waiting).sum(),
         held: lanes.iter().map(|lane| lane.held).sum(),
         lanes: lanes.iter().filter_map(|lane| lane_row(&console, lane, look.lang)).take(LANES_SHOWN).collect(),
-        messages: found.iter().map(|message| Row::new(console.queue.view(message), look.lang)).collect(),
+        messages: found.messages.iter().map(|message| Row::new(console.queue.view(message), look.lang)).collect(),
         next_page: next.map(|query| format!("/queue?{query}")),
         failures: failures(&console),
         frame,

@@ -20,17 +20,18 @@ use url::Url;
 use super::Console;
 use crate::{
     account::{
-        Account,
+        Account, Route,
         local_password::{Told, after_sign_in},
     },
     base::Secret,
     catalog::token::SIGN_IN_CODE_SPENT,
     net::HttpClient,
     oauth::{
-        Grant, SignIn,
+        App, Grant, SignIn,
         clock::Clock,
         endpoints::{DeviceCode, Endpoints, TokenSet},
         grants::{
+            both::{self, Behind, WithoutGraph},
             code::{CodeRequest, NotTheAnswer},
             device,
             redirect_listener::RedirectListener,
@@ -67,7 +68,20 @@ pub enum Open {
         url: Url,
         complete: Option<Url>,
         code: String,
+        /// Mail is granted, and this one is for Microsoft Graph.
+        is_second: bool,
     },
+}
+
+impl Open {
+    fn device(code: &DeviceCode, is_second: bool) -> Self {
+        Self::Device {
+            url: code.verification_uri.clone(),
+            complete: code.verification_uri_complete.clone(),
+            code: code.user_code.clone(),
+            is_second,
+        }
+    }
 }
 
 /// How far it is.
@@ -83,6 +97,8 @@ pub struct Done {
     pub as_whom: String,
     /// Somebody else than configured consented.
     pub is_somebody_else: bool,
+    /// Why only mail is granted, where messages leave through Microsoft Graph.
+    pub without_graph: Option<WithoutGraph>,
     /// Local passwords by address; taken out when shown.
     pub passwords: Vec<(String, Told)>,
 }
@@ -99,7 +115,7 @@ pub enum Unfit {
 type Pasted = (Secret, oneshot::Sender<Option<Unfit>>);
 
 pub struct Pending {
-    pub open: Open,
+    open: Mutex<Open>,
     paste: Option<mpsc::Sender<Pasted>>,
     progress: Mutex<Progress>,
     task: Mutex<Option<AbortHandle>>,
@@ -107,7 +123,16 @@ pub struct Pending {
 
 impl Pending {
     fn new(open: Open, paste: Option<mpsc::Sender<Pasted>>) -> Arc<Self> {
-        Arc::new(Self { open, paste, progress: Mutex::new(Progress::Waiting), task: Mutex::default() })
+        Arc::new(Self {
+            open: Mutex::new(open),
+            paste,
+            progress: Mutex::new(Progress::Waiting),
+            task: Mutex::default(),
+        })
+    }
+
+    pub fn open(&self) -> Open {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -196,13 +221,10 @@ pub async fn begin(
     let sign_in = account.sign_in.clone();
     let (pending, work) = match flow {
         Flow::Device => {
-            let code = endpoints(&console.sign_ins, &sign_in).start_device().await?;
-            let open = Open::Device {
-                url: code.verification_uri.clone(),
-                complete: code.verification_uri_complete.clone(),
-                code: code.user_code.clone(),
-            };
-            (Pending::new(open, None), Work::Device(code))
+            let wants_graph = sends_by_graph(console, account);
+            let first = if wants_graph { both::first(&sign_in.app) } else { App::clone(&sign_in.app) };
+            let code = Endpoints { app: &first, ..endpoints(&console.sign_ins, &sign_in) }.start_device().await?;
+            (Pending::new(Open::device(&code, false), None), Work::Device { code, first: Box::new(first), wants_graph })
         }
         Flow::Browser => {
             let listener = RedirectListener::bind(sign_in.app.redirect_uri.as_ref()).await;
@@ -237,7 +259,13 @@ fn redirect(listener: &io::Result<RedirectListener>, sign_in: &SignIn) -> Url {
 
 enum Work {
     Browser { listener: Option<RedirectListener>, request: CodeRequest, pasted: mpsc::Receiver<Pasted> },
-    Device(DeviceCode),
+    Device { code: DeviceCode, first: Box<App>, wants_graph: bool },
+}
+
+/// Whether an account on the same sign-in does.
+fn sends_by_graph(console: &Console, account: &Account) -> bool {
+    let (key, sends) = (account.sign_in.key(), |account: &Account| account.sending.route != Route::Smtp);
+    sends(account) || console.accounts().iter().any(|other| other.sign_in.key() == key && sends(other))
 }
 
 /// Runs until the person is done, declined, or took too long.
@@ -250,11 +278,19 @@ async fn follow(
 ) {
     let endpoints = endpoints(&console.sign_ins, &account.sign_in);
     let ended = match work {
-        Work::Device(code) => device::wait(endpoints, &code).await,
-        Work::Browser { listener, request, pasted } => browser(endpoints, listener, request, pasted).await,
+        Work::Device { code, first, wants_graph } => {
+            let first = device::wait(Endpoints { app: &first, ..endpoints }, &code).await;
+            match first {
+                Ok(set) if wants_graph => with_graph(&console, &account, set, &pending).await,
+                first => first.map(|set| (set, None)),
+            }
+        }
+        Work::Browser { listener, request, pasted } => {
+            browser(endpoints, listener, request, pasted).await.map(|set| (set, None))
+        }
     };
     let ended = match ended {
-        Ok(set) => keep(&console, &account, set, uid).await,
+        Ok((set, without_graph)) => keep(&console, &account, set, without_graph, uid).await,
         Err(verdict) => Err(verdict),
     };
     let address = &account.address;
@@ -271,6 +307,35 @@ async fn follow(
     if let Some(pending) = pending.upgrade() {
         *pending.progress() = progress;
     }
+}
+
+/// The page shows a second code where one is needed.
+async fn with_graph(
+    console: &Console,
+    account: &Account,
+    set: TokenSet,
+    pending: &std::sync::Weak<Pending>,
+) -> Result<(TokenSet, Option<WithoutGraph>), Verdict> {
+    let endpoints = endpoints(&console.sign_ins, &account.sign_in);
+    let (set, graph) = match both::behind_mail(endpoints, set).await {
+        Behind::Nothing(set) => return Ok((set, None)),
+        Behind::Unknown(set, why) => return Ok((set, Some(why))),
+        Behind::SecondCode(set, graph) => (set, graph),
+    };
+    // On disk before anybody is asked for more: whoever stops here has what was granted.
+    sign_in::keep(&console.store, &account.sign_in, set.clone(), &console.sign_ins.clock).await?;
+    console.keepers.notice_store_change();
+    let endpoints = Endpoints { app: &graph, ..endpoints };
+    let second = match endpoints.start_device().await {
+        Ok(code) => {
+            if let Some(pending) = pending.upgrade() {
+                *pending.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::device(&code, true);
+            }
+            device::wait(endpoints, &code).await
+        }
+        Err(verdict) => Err(verdict),
+    };
+    Ok(both::joined(set, second))
 }
 
 async fn browser(
@@ -313,7 +378,13 @@ async fn browser(
 }
 
 /// Keeps the tokens, and sees to the local passwords of all accounts that this sign-in serves.
-async fn keep(console: &Console, account: &Account, set: TokenSet, uid: Option<u32>) -> Result<Done, Verdict> {
+async fn keep(
+    console: &Console,
+    account: &Account,
+    set: TokenSet,
+    without_graph: Option<WithoutGraph>,
+    uid: Option<u32>,
+) -> Result<Done, Verdict> {
     let sign_in = &account.sign_in;
     let kept = sign_in::keep(&console.store, sign_in, set, &console.sign_ins.clock).await?;
     console.keepers.notice_store_change();
@@ -331,6 +402,7 @@ async fn keep(console: &Console, account: &Account, set: TokenSet, uid: Option<u
     Ok(Done {
         as_whom: kept.consented_as.unwrap_or_else(|| sign_in.identity.clone()),
         is_somebody_else: kept.is_somebody_else,
+        without_graph,
         passwords,
     })
 }

@@ -153,6 +153,7 @@ words! {
         "コードが含まれていません。http:// から始まるアドレス全体を貼り付けてください。";
     paste_over: "That sign-in is over. Begin a new one.", "そのサインインは終了しました。新しく始めてください。";
     device_lead: "On any device, open this page and type the code:", "任意の端末で次のページを開き、コードを入力してください：";
+    second_code: "Mail is granted. One more code, since messages leave through Microsoft Graph.", "メールは許可されました。メッセージは Microsoft Graph で送信されるため、もう1つコードを入力してください。";
     scan: "Or scan this with a phone:", "またはスマートフォンで読み取ってください：";
     scan_alt: "QR code of the page above", "上のページのQRコード";
     cancel: "Cancel", "中止";
@@ -262,6 +263,9 @@ words! {
     actions: "Actions", "操作";
     search: "Search", "検索";
     show_all: "Show all", "すべて表示";
+    queue_stands_still: "Nothing is sent from the queue.", "キューからの送信は停止しています。";
+    rows_damaged: "The database cannot read these messages; they are not delivered. `gatepost queue drop ID` removes one:", "次のメッセージはデータベースから読み取れないため、配信されません。削除するには `gatepost queue drop ID` を実行してください：";
+    held_body_damaged: "its body cannot be read or is not whole: mend the disk or put the file back, then release it; or drop it", "本文のファイルを読めないか、内容が欠けています。ディスクを修復するかファイルを元に戻してから解除するか、破棄してください";
     queue_empty: "Nothing waits.", "待っているメッセージはありません。";
     nothing_fits: "Nothing in the queue fits this search.", "条件に合うメッセージはありません。";
     retry: "Retry now", "今すぐ再試行";

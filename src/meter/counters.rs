@@ -179,6 +179,7 @@ pub struct Meter {
     queue_messages: Family<StateLabel, Gauge>,
     queue_oldest: Gauge,
     queue_bytes: Gauge,
+    queue_standstill: Gauge,
     client_success: Family<ClientLabel, Gauge>,
     governor_wait: Timed<RoomLabel>,
     login_seconds: Timed,
@@ -250,6 +251,9 @@ impl Meter {
         registry.register("queue_oldest_seconds", "Age of the oldest message that is not held", queue_oldest.clone());
         let queue_bytes = Gauge::default();
         registry.register("queue_bytes", "Octets of all message bodies on disk", queue_bytes.clone());
+        let queue_standstill = Gauge::default();
+        let what = "1 while nothing is sent from the queue, since its disk cannot be read or written; else 0";
+        registry.register("queue_standstill", what, queue_standstill.clone());
         let client_success = Family::default();
         let what =
             "When a [[client]] had its last message accepted or, by IMAP and POP3, signed on; in seconds since 1970";
@@ -287,6 +291,7 @@ impl Meter {
             queue_messages,
             queue_oldest,
             queue_bytes,
+            queue_standstill,
             client_success,
             governor_wait,
             login_seconds,
@@ -394,7 +399,7 @@ impl Meter {
     }
 
     /// How the queue stands.
-    pub fn queue(&self, waiting: usize, held: usize, oldest: Duration, octets: u64) {
+    pub fn queue(&self, waiting: usize, held: usize, oldest: Duration, octets: u64, stands_still: bool) {
         let set = |gauge: &Gauge, value: u64| {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         };
@@ -403,6 +408,7 @@ impl Meter {
         }
         set(&self.queue_oldest, oldest.as_secs());
         set(&self.queue_bytes, octets);
+        set(&self.queue_standstill, u64::from(stands_still));
     }
 
     pub fn fault(&self, protocol: Protocol, account: &str, fault: &Fault) {

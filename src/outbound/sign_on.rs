@@ -109,9 +109,12 @@ async fn attempts(
         Err(Failed::Fault(fault)) => return Err(fault),
         Err(Failed::Refused(refusal)) => refusal,
     };
-    if let Some(asked) = refusal.retry_after {
-        outbound.refusals.note_for(asked, &account.address, protocol, signed_in_at, &refusal.fault);
-    }
+    let note_pause = |refusal: &Refusal| {
+        if let Some(asked) = refusal.retry_after {
+            outbound.refusals.note_for(asked, &account.address, protocol, signed_in_at, &refusal.fault);
+        }
+    };
+    note_pause(&refusal);
     if !refusal.blames_token {
         return Err(refusal.fault);
     }
@@ -136,6 +139,7 @@ async fn attempts(
                 note(&fault);
                 return Err(fault);
             }
+            note_pause(&refusal);
             Err(refusal.fault)
         }
     }

@@ -13,7 +13,7 @@ use super::{
     schedule::{Place, Wish},
     view,
 };
-use crate::store::{QueueFilter, QueuedMessage, StoreError};
+use crate::store::{Found, QueueFilter, QueuedMessage, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -70,7 +70,7 @@ impl Done {
 
 impl Queue {
     /// Those that were looked for, in the order of acceptance.
-    pub async fn search(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
+    pub async fn search(&self, filter: &QueueFilter) -> Result<Found, StoreError> {
         let gone = {
             let schedule = self.schedule();
             let gone = schedule.lanes().filter(|(_, lane, _)| lane.seats == 0);
@@ -114,9 +114,16 @@ impl Queue {
     }
 
     async fn carry_out(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
-        let Some(message) = self.store.queued_by_id(id).await? else { return Ok(Done::NotThere) };
+        let message = match self.store.queued_by_id(id).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(Done::NotThere),
+            Err(error) if error.is_damage() && order == Order::Drop => return self.drop_damaged(id).await,
+            Err(error) => return Err(error.into()),
+        };
         let done = match (order, message.hold.as_deref()) {
-            (Order::Drop, _) => self.drop_message(message.sequence).await?,
+            // Once somebody dropped it, nobody else has a say.
+            (Order::Hold | Order::Release | Order::Retry, Some(hold::DROPPED)) => Done::NotThere,
+            (Order::Drop, _) => self.drop_message(message.sequence, id).await?,
             (Order::Hold, Some(_)) => Done::Done,
             (Order::Hold, None) => self.hold(message.sequence).await?,
             (Order::Release | Order::Retry, Some(hold::BODY_MISSING)) => Done::BodyMissing,
@@ -168,12 +175,27 @@ impl Queue {
         Ok(done)
     }
 
-    async fn drop_message(&self, sequence: i64) -> Result<Done, NotQueued> {
+    async fn drop_message(&self, sequence: i64, id: &str) -> Result<Done, NotQueued> {
         let before = self.schedule().entry(sequence).map(|entry| entry.place);
+        // Its row first, so that no restart delivers what was promised to be dropped.
+        if before == Some(Place::UnderWay) && !self.store.hold_queued(sequence, Some(hold::DROPPED)).await? {
+            return Ok(Done::NotThere);
+        }
         // Nobody's from now on: no courier takes it any more, and the one that has it knows that it is called back.
         match self.wish(sequence, Wish::Drop, Place::UnderWay) {
-            Done::WhenItEnds => Ok(Done::WhenItEnds),
-            _ => match self.discard(sequence).await {
+            Done::WhenItEnds if before == Some(Place::UnderWay) => Ok(Done::WhenItEnds),
+            // It began in between.
+            Done::WhenItEnds => match self.store.hold_queued(sequence, Some(hold::DROPPED)).await {
+                Ok(true) => Ok(Done::WhenItEnds),
+                Ok(false) => Ok(Done::NotThere),
+                Err(error) => {
+                    if let Some(entry) = self.schedule().entry_mut(sequence) {
+                        entry.wish = Wish::None;
+                    }
+                    Err(error.into())
+                }
+            },
+            _ => match self.discard(sequence, id).await {
                 Ok(()) => Ok(Done::Done),
                 Err(error) => {
                     // It is still there, as it was, for who says so again.
@@ -204,20 +226,42 @@ impl Queue {
         Done::Done
     }
 
+    /// Of a message whose row cannot be read, all that can be done is this.
+    async fn drop_damaged(&self, id: &str) -> Result<Done, NotQueued> {
+        let Some(sequence) = self.store.queued_sequence(id).await? else { return Ok(Done::NotThere) };
+        if self.wish(sequence, Wish::Drop, Place::UnderWay) == Done::WhenItEnds {
+            return Ok(Done::WhenItEnds);
+        }
+        self.discard(sequence, id).await?;
+        Ok(Done::Done)
+    }
+
+    /// As [`Queue::discard`], where only the number is known.
+    pub(super) async fn discard_by(&self, sequence: i64) -> Result<(), NotQueued> {
+        match self.store.queued(sequence).await? {
+            Some(message) => self.discard(sequence, &message.id).await,
+            None => {
+                self.schedule().remove(sequence);
+                Ok(())
+            }
+        }
+    }
+
     /// Forgets a message that nobody works on, row and body.
-    pub(super) async fn discard(&self, sequence: i64) -> Result<(), NotQueued> {
-        let message = self.store.queued(sequence).await?;
-        self.store.dequeue(sequence).await?;
+    pub(super) async fn discard(&self, sequence: i64, id: &str) -> Result<(), NotQueued> {
+        let was_there = self.store.dequeue(sequence).await?;
         self.schedule().remove(sequence);
-        let Some(message) = message else { return Ok(()) };
-        info!(queue_id = message.id, session = message.session, account = message.account, "dropped from the queue");
-        let removed = match self.spool.kept(&message.id).await {
+        if !was_there {
+            return Ok(());
+        }
+        info!(queue_id = id, "dropped from the queue");
+        let removed = match self.spool.kept(id).await {
             Ok(body) => body.remove().await.map_err(|error| error.to_string()),
             Err(fault) if fault.is_missing() => Ok(()),
             Err(fault) => Err(fault.to_string()),
         };
         if let Err(error) = removed {
-            warn!(queue_id = message.id, error, "a body that is done cannot be removed; the next start tries again");
+            warn!(queue_id = id, error, "a body that is done cannot be removed; the next start tries again");
         }
         Ok(())
     }

@@ -32,14 +32,14 @@ use crate::{
     account::Account,
     base::{Fault, printable},
     catalog::own::STORE_UNAVAILABLE,
-    spool::{SpoolFault, Spooled},
+    spool::Spooled,
     store::{Ended, QueuedMessage, RecipientState, StoreError},
 };
 
 /// For one attempt, waits for a free connection included. Progress has closer bounds of its own.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
 /// Where our own disk is in the way.
-const DISK_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const DISK_PAUSE: Duration = Duration::from_secs(60);
 /// Where something changed while the courier was sent out.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between tries to write down what came of a delivery.
@@ -54,7 +54,7 @@ pub(super) enum Errand {
 }
 
 /// What is next for the message.
-enum Next {
+pub(super) enum Next {
     /// Its row is gone.
     Gone,
     At(Place),
@@ -137,6 +137,22 @@ impl Courier {
             Ok(None) => return Next::Gone,
             Err(error) => return self.disk(&error),
         };
+        if message.is_under_way {
+            // Only a courier that broke down leaves that: nobody knows what became of it.
+            warn!(
+                queue_id = message.id,
+                session = message.session,
+                "its last delivery broke off in the middle; it is delivered again and may arrive twice"
+            );
+            if let Err(error) = self.queue.store.doubt_queued(self.sequence).await {
+                return self.disk(&error);
+            }
+            message.is_under_way = false;
+            message.recipients.iter_mut().for_each(|one| one.is_doubtful |= one.state == RecipientState::Waiting);
+        }
+        if message.hold.as_deref() == Some(hold::DROPPED) {
+            return self.drop_now(&message).await;
+        }
         if message.hold.is_some() {
             // The order came in while this courier was sent out, and the schedule is about to hear of it.
             return self.soon();
@@ -174,7 +190,11 @@ impl Courier {
         };
         let body = queue.spool.kept(&message.id).await;
         let body = match body {
-            Ok(body) => body,
+            Ok(body) if body.octets() == message.octets => body,
+            Ok(body) => {
+                let why = format!("it has {} octets, and {} were accepted", body.octets(), message.octets);
+                return Err(self.keep_back(message, hold::BODY_DAMAGED, &why).await);
+            }
             Err(fault) => return Err(self.without_body(message, &fault).await),
         };
         let Some(envelope) = envelope::read(message, waiting) else {
@@ -191,6 +211,10 @@ impl Courier {
             Ok(report) => {
                 queue.way_is_open(&account.address);
                 Outcome::of_report(report, waiting.len())
+            }
+            // The outset aside, which is looked at before: of the disk, a way out reads this body alone.
+            Err(fault) if fault.id == STORE_UNAVAILABLE.id => {
+                return self.with_unreadable_body(message, waiting, fault, start.elapsed()).await;
             }
             Err(fault) => {
                 let (until, was_open) = queue.way_is_shut(&account.address, &fault);
@@ -233,7 +257,7 @@ impl Courier {
             () = self.cut_off.cancelled() => None,
         };
         match (answer, books.stayed.into_inner()) {
-            (_, Some(Stayed::Disk(error))) => Err(self.disk(&error)),
+            (_, Some(Stayed::Disk(error))) => Err(self.unwritten(&error)),
             (_, Some(Stayed::Gone)) => Err(Next::Gone),
             // Nothing was sent, so an answer can only be a fault of the wait: it is of no interest any more.
             (Some(_), None) if !self.take_in_hand() => Err(Next::At(Place::Fresh)),
@@ -258,7 +282,11 @@ impl Courier {
             return Err(Stayed::Recalled);
         }
         match self.queue.store.begin_attempt(self.sequence).await {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                self.queue.disk_works();
+                self.note_stuck(false);
+                Ok(())
+            }
             Ok(false) => Err(Stayed::Gone),
             Err(error) => Err(Stayed::Disk(error)),
         }
@@ -290,7 +318,7 @@ impl Courier {
     }
 
     /// Puts what came of it on disk, and into `message`.
-    async fn write_down(
+    pub(super) async fn write_down(
         &self,
         message: &mut QueuedMessage,
         waiting: &[usize],
@@ -332,7 +360,10 @@ impl Courier {
         let queue = &self.queue;
         match queue.tell_sender(message).await {
             Ok(Told::Settled) => {}
-            Ok(Told::Redirected) => return Next::At(Place::Later(queue.clock.tick())),
+            Ok(Told::Redirected) => {
+                queue.schedule().begin_anew(self.sequence, queue.clock.awake());
+                return Next::At(Place::Later(queue.clock.tick()));
+            }
             Err(error) => {
                 warn!(queue_id = message.id, session = message.session, %error, "the sender cannot be told yet that delivery failed");
                 return Next::At(place.unwrap_or_else(|| Place::Later(queue.clock.tick().after(DISK_PAUSE))));
@@ -382,8 +413,9 @@ impl Courier {
                 }
             }
         };
-        if is_dropped && let Err(error) = queue.discard(*sequence).await {
-            warn!(%error, "a message that is to be dropped cannot be; drop it again");
+        // What its row says is carried out by the next courier else.
+        if is_dropped && let Err(error) = queue.discard_by(*sequence).await {
+            warn!(%error, "a message that is to be dropped cannot be yet; it is tried again, and not delivered");
         }
     }
 
@@ -404,17 +436,12 @@ impl Courier {
         );
     }
 
-    async fn without_body(&self, message: &QueuedMessage, fault: &SpoolFault) -> Next {
-        if !fault.is_missing() {
-            return self.disk(fault);
+    async fn drop_now(&self, message: &QueuedMessage) -> Next {
+        if !self.take_in_hand() {
+            return Next::At(Place::Fresh);
         }
-        error!(
-            queue_id = message.id,
-            session = message.session,
-            "the body of this message is gone; it is held: put the file back and restart, or drop it"
-        );
-        match self.queue.store.hold_queued(self.sequence, Some(hold::BODY_MISSING)).await {
-            Ok(_) => Next::At(Place::Held),
+        match self.queue.discard(self.sequence, &message.id).await {
+            Ok(()) => Next::Gone,
             Err(error) => self.disk(&error),
         }
     }
@@ -423,7 +450,7 @@ impl Courier {
         Next::At(Place::Later(self.queue.clock.tick().after(LOOK_AGAIN)))
     }
 
-    fn disk(&self, error: &dyn std::fmt::Display) -> Next {
+    pub(super) fn disk(&self, error: &dyn std::fmt::Display) -> Next {
         warn!(%error, "the queue waits for its disk; nothing is sent whose outcome could not be written down");
         Next::At(Place::Later(self.queue.clock.tick().after(DISK_PAUSE)))
     }
@@ -451,6 +478,7 @@ impl Courier {
                 Record::Ended(ended) => store.end_attempt(self.sequence, ended).await,
             };
             let Err(error) = wrote else { return true };
+            self.queue.disk_fails(&error);
             pause = pauses.next().copied().unwrap_or(pause);
             error!(
                 error = printable(&error.to_string(), 500),

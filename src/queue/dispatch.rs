@@ -4,10 +4,7 @@
 //! jumped or the machine slept. When the daemon drains nothing begins any more; what is under way goes on until it is
 //! done or cut off, and what waits for its way is called back.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +31,7 @@ impl Queue {
         let mut couriers = JoinSet::new();
         let mut saved = self.clock.awake();
         while !closing.is_cancelled() {
+            closing.run_until_cancelled(self.look_at_disk()).await;
             self.send_out(&mut couriers, &cut_off);
             if self.clock.awake().saturating_sub(saved) >= AGES_SAVED {
                 saved = self.clock.awake();
@@ -60,18 +58,14 @@ impl Queue {
     async fn take_up_at_last(&self) {
         while let Err(error) = self.take_up().await {
             error!(%error, "mail that waits cannot be read yet and is not delivered; it is tried again in a minute");
-            self.note_unread(Some(format!("{error}; nothing of it is delivered until that is mended")));
+            self.note_unread(Some(error.to_string()));
             sleep(LOOK).await;
         }
         self.note_unread(None);
     }
 
-    fn note_unread(&self, why: Option<String>) {
-        *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = why;
-    }
-
     fn send_out(self: &Arc<Self>, couriers: &mut JoinSet<()>, cut_off: &CancellationToken) {
-        while couriers.len() < MOST {
+        while couriers.len() < MOST && self.halted_until().is_none() {
             let (now, awake, most) = (self.clock.tick(), self.clock.awake(), self.orders().max_age);
             let errand = {
                 let mut schedule = self.schedule();
@@ -86,7 +80,7 @@ impl Queue {
     }
 
     fn nap(&self, out: usize) -> Duration {
-        let due = self.schedule().due().filter(|_| out < MOST);
+        let due = self.halted_until().or_else(|| self.schedule().due().filter(|_| out < MOST));
         due.map_or(LOOK, |due| self.clock.tick().until(due).min(LOOK))
     }
 

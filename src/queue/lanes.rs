@@ -50,7 +50,7 @@ impl Queue {
         let (waiting, held) = (lanes.iter().map(|lane| lane.waiting).sum(), lanes.iter().map(|lane| lane.held).sum());
         let oldest = lanes.iter().filter_map(|lane| lane.oldest).min();
         let oldest = oldest.and_then(|at| self.clock.wall().duration_since(at).ok()).unwrap_or(Duration::ZERO);
-        self.meter.queue(waiting, held, oldest, self.spool.octets());
+        self.meter.queue(waiting, held, oldest, self.spool.octets(), self.standstill().is_some());
     }
 
     /// Somebody may have signed in: mailboxes that wait for that are tried at once where `is_ready` says so.

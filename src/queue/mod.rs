@@ -10,6 +10,7 @@ mod bounce;
 mod by_hand;
 mod clock;
 mod courier;
+mod damage;
 mod deliver;
 mod dispatch;
 mod envelope;
@@ -21,13 +22,17 @@ mod orders;
 mod outcome;
 mod pauses;
 mod schedule;
+mod standstill;
 #[cfg(test)]
 mod tests;
 mod view;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -44,6 +49,8 @@ pub use fault::{NotQueued, OpenFault};
 pub use lanes::LaneView;
 pub use orders::Orders;
 use schedule::{Entry, Place, Schedule, Wish};
+use standstill::Halt;
+pub use standstill::Standstill;
 pub use view::{MessageView, QueueView, RecipientView, view};
 
 use crate::{
@@ -62,6 +69,10 @@ pub mod hold {
     pub const BY_HAND: &str = "by-hand";
     /// The file with its body is not there.
     pub const BODY_MISSING: &str = "body-missing";
+    /// The file with its body cannot be read, or is not the one that was written.
+    pub const BODY_DAMAGED: &str = "body-damaged";
+    /// It is dropped as soon as the delivery ends that was under way when somebody said so.
+    pub const DROPPED: &str = "dropped";
     /// Its account is not in the configuration; it goes on when that is back. Stands in no row.
     pub const ACCOUNT_GONE: &str = "account-gone";
 }
@@ -87,8 +98,10 @@ pub struct Queue {
     bell: Notify,
     /// What the last process left has its place.
     is_taken_up: watch::Sender<bool>,
-    /// Why that cannot be.
-    unread: Mutex<Option<String>>,
+    /// Why nothing is sent at all.
+    halt: Mutex<Halt>,
+    /// Messages of the last process that have no place yet.
+    unplaced: AtomicUsize,
     failures: Failures,
     /// How often the couriers' sender looked, and how many are out.
     #[cfg(test)]
@@ -107,7 +120,10 @@ impl Queue {
         orders: Orders,
     ) -> Result<Self, OpenFault> {
         spool.set_limit(orders.max_bytes);
-        for id in store.recover_queue().await? {
+        let left = store.recover_queue().await?;
+        // They count from now on, although nobody looked at them.
+        spool.presume(left.octets);
+        for id in left.cut_off {
             warn!(
                 queue_id = id,
                 "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice"
@@ -125,7 +141,8 @@ impl Queue {
             orders: RwLock::new(Arc::new(orders)),
             bell: Notify::new(),
             is_taken_up: watch::Sender::new(false),
-            unread: Mutex::default(),
+            halt: Mutex::default(),
+            unplaced: AtomicUsize::new(left.messages),
             failures: Failures::default(),
             #[cfg(test)]
             rounds: watch::Sender::default(),
@@ -149,6 +166,7 @@ impl Queue {
             );
         }
         self.place(&outlines, &swept.missing.into_iter().collect()).await;
+        self.unplaced.store(0, Ordering::Relaxed);
         self.is_taken_up.send_replace(true);
         Ok(())
     }
@@ -159,15 +177,12 @@ impl Queue {
         let _ = self.is_taken_up.subscribe().wait_for(|is_it| *is_it).await;
     }
 
-    /// Why what the last process left has no place yet, once that was tried in vain, and what to do: none of it is
-    /// delivered meanwhile, nor is anything that comes in.
-    pub fn trouble(&self) -> Option<String> {
-        self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     async fn place(&self, outlines: &[Outline], missing: &HashSet<String>) {
         let (now, wall, awake) = (self.clock.tick(), self.clock.wall(), self.clock.awake());
         for outline in outlines {
+            if outline.hold.as_deref() == Some(hold::DROPPED) && self.drop_left(outline).await {
+                continue;
+            }
             let hold = match (missing.contains(&outline.id), outline.hold.as_deref()) {
                 (true, Some(hold::BODY_MISSING)) => Some(hold::BODY_MISSING),
                 (true, _) => {
@@ -176,11 +191,14 @@ impl Queue {
                         "the body of this message is gone; it is held: put the file back and restart, or drop it"
                     );
                     self.note_hold(outline, Some(hold::BODY_MISSING)).await;
+                    if let Ok(Some(message)) = self.store.queued(outline.sequence).await {
+                        self.note_held(&message, "its file is gone");
+                    }
                     Some(hold::BODY_MISSING)
                 }
-                (false, Some(hold::BODY_MISSING)) => {
-                    info!(queue_id = outline.id, "the body of this message is there again");
-                    if self.note_hold(outline, None).await { None } else { Some(hold::BODY_MISSING) }
+                (false, Some(old @ (hold::BODY_MISSING | hold::BODY_DAMAGED))) => {
+                    info!(queue_id = outline.id, "the body of this message may be there again: it is tried");
+                    if self.note_hold(outline, None).await { None } else { Some(old) }
                 }
                 (false, hold) => hold,
             };
@@ -196,6 +214,7 @@ impl Queue {
                 account: outline.account.as_str().into(),
                 place,
                 wish: Wish::None,
+                is_stuck: false,
                 accepted_at: outline.accepted_at,
                 waited: outline.waited,
                 counted_from: (place != Place::Held).then_some(awake),
@@ -204,7 +223,15 @@ impl Queue {
             let mut schedule = self.schedule();
             let seats = self.orders().seats(&outline.account);
             schedule.add(outline.sequence, entry, seats);
+            drop(schedule);
+            self.unplaced.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Somebody dropped it while its delivery was under way, and that never ended. `false`: it is still there.
+    async fn drop_left(&self, outline: &Outline) -> bool {
+        let dropped = self.discard(outline.sequence, &outline.id).await;
+        dropped.inspect_err(|error| warn!(queue_id = outline.id, %error, "it is to be dropped, and cannot be")).is_ok()
     }
 
     /// `false`: the store did not take it, and the next start looks again.
@@ -250,7 +277,8 @@ impl Queue {
 
     async fn take_over(&self, message: NewMessage, mut body: Spooled) -> Result<QueueId, NotQueued> {
         let turn = self.acceptance.lock().await;
-        if self.schedule().len() >= self.orders().max_messages {
+        let waiting = self.schedule().len() + self.unplaced.load(Ordering::Relaxed);
+        if waiting >= self.orders().max_messages {
             return Err(NotQueued::full("as many messages wait as the queue takes"));
         }
         let sequence = match self.store.enqueue(&message).await {
@@ -285,6 +313,7 @@ impl Queue {
             account: message.account.as_str().into(),
             place: if is_held { Place::Held } else { Place::Fresh },
             wish: Wish::None,
+            is_stuck: false,
             accepted_at: message.accepted_at,
             waited: Duration::ZERO,
             counted_from: (!is_held).then(|| self.clock.awake()),

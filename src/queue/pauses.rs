@@ -30,6 +30,11 @@ pub fn of_mailbox(kind: Kind, times: u32) -> Duration {
     spread(doubled(Duration::from_secs(first), times.saturating_sub(1)).min(Duration::from_secs(last)))
 }
 
+/// Of the whole queue whose disk took no write `times` times in a row.
+pub fn of_disk(times: u32) -> Duration {
+    spread(doubled(Duration::from_secs(5), times.saturating_sub(1)).min(Duration::from_secs(60)))
+}
+
 fn doubled(first: Duration, times: u32) -> Duration {
     first.saturating_mul(1 << times.min(20))
 }

@@ -43,6 +43,8 @@ pub struct Entry {
     pub account: Arc<str>,
     pub place: Place,
     pub wish: Wish,
+    /// The last time that it began its row could not be written.
+    pub is_stuck: bool,
     pub accepted_at: SystemTime,
     /// How long its delivery was tried before `counted_from`.
     pub waited: Duration,
@@ -132,6 +134,25 @@ impl Schedule {
     /// Everything that is in line is called back; it is not handed out again by this process.
     pub fn recall_all(&mut self) {
         self.entries.values().filter(|entry| entry.place == Place::InLine).for_each(|entry| entry.recall.cancel());
+    }
+
+    /// The same, and each goes back to its place in the order: for a pause of the whole queue.
+    pub fn call_back_all(&mut self, awake: Duration) {
+        let in_line = self.entries.iter().filter(|(_, entry)| entry.place == Place::InLine);
+        let in_line: Vec<i64> = in_line.map(|(sequence, _)| *sequence).collect();
+        for sequence in in_line {
+            self.move_to(sequence, Place::Fresh, awake);
+        }
+    }
+
+    /// A message is as young as one that came just now.
+    pub fn begin_anew(&mut self, sequence: i64, awake: Duration) {
+        let Some(entry) = self.entries.get_mut(&sequence) else { return };
+        let lane = self.lanes.entry(entry.account.clone()).or_default();
+        lane.take(sequence, entry);
+        entry.waited = Duration::ZERO;
+        entry.counted_from = entry.counted_from.map(|_| awake);
+        lane.put(sequence, entry);
     }
 
     /// When [`Schedule::next`] may say something else than now, if nothing happens before.
@@ -244,6 +265,7 @@ mod tests {
             account: account.into(),
             place,
             wish: Wish::None,
+            is_stuck: false,
             accepted_at: SystemTime::UNIX_EPOCH,
             waited: Duration::ZERO,
             counted_from: (place != Place::Held).then_some(Duration::ZERO),

@@ -8,14 +8,24 @@ use super::{
     envelope::{read_mail, read_recipient},
     hold,
 };
-use crate::store::{QueuedMessage, QueuedRecipient};
+use crate::store::{Found, QueuedMessage, QueuedRecipient};
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct QueueView {
     pub messages: Vec<MessageView>,
+    /// Ids of those whose rows in the database cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
     /// There are more than these.
     pub is_cut: bool,
+}
+
+impl QueueView {
+    pub fn new(found: &Found, view: impl Fn(&QueuedMessage) -> MessageView) -> Self {
+        let messages = found.messages.iter().map(view).collect();
+        Self { messages, damaged: found.damaged.clone(), is_cut: found.next.is_some() }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]

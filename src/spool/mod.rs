@@ -52,6 +52,8 @@ pub(super) struct Room {
     /// Octets of all files, those being written too.
     held: AtomicU64,
     limit: AtomicU64,
+    /// Of those, octets of files that are taken for there until somebody looks.
+    presumed: AtomicU64,
     /// Names of the files that were begun since it was opened, until it is swept.
     begun: Mutex<Option<HashSet<String>>>,
 }
@@ -73,12 +75,20 @@ impl Spool {
         made.map_err(|cause| SpoolFault::new(directory, cause))?;
         let directory = directory.to_owned();
         let begun = Mutex::new(Some(HashSet::new()));
-        Ok(Self(Arc::new(Room { directory, held: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX), begun })))
+        let (held, presumed, limit) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Ok(Self(Arc::new(Room { directory, held, presumed, limit, begun })))
     }
 
     /// The directory that belongs to a database, beside it and by its name: two stores never sweep each other's files.
     pub fn beside(database: &Path) -> PathBuf {
         database.with_extension("queue")
+    }
+
+    /// So many octets are in files of an earlier process, as far as its rows say: they count until [`Spool::sweep`] has
+    /// seen the files themselves.
+    pub fn presume(&self, octets: u64) {
+        self.0.presumed.fetch_add(octets, Ordering::Relaxed);
+        self.0.held.fetch_add(octets, Ordering::Relaxed);
     }
 
     /// How many octets all files together may have. What is there already stays.
@@ -123,6 +133,7 @@ impl Spool {
                 }
             }
             room.held.fetch_add(octets, Ordering::Relaxed);
+            room.give_back(room.presumed.swap(0, Ordering::Relaxed));
             *room.begun() = None;
             let mut missing: Vec<String> = named.into_iter().collect();
             missing.sort();

@@ -72,6 +72,12 @@ impl StoreError {
         }
     }
 
+    /// The database answered, and a value in a row is not what it should be.
+    pub(crate) fn is_damage(&self) -> bool {
+        use sqlx::Error::{ColumnDecode, Decode};
+        matches!(self, Self::Database { cause: ColumnDecode { .. } | Decode(_), .. })
+    }
+
     /// Another process may be making the same store at this moment.
     pub(super) fn is_crowd(&self) -> bool {
         /// SQLITE_BUSY and SQLITE_LOCKED; their extended codes have them in the lowest byte.

@@ -7,6 +7,7 @@ mod key;
 mod lock;
 pub mod private_file;
 mod queue;
+mod queue_search;
 mod readiness;
 mod rotation;
 mod row;
@@ -23,8 +24,9 @@ pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::{Holder, Lock, holder};
 pub use queue::{
-    Ended, EndedRecipient, NewMessage, Outline, QueueFilter, QueuedMessage, QueuedRecipient, RecipientState,
+    Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, RecipientState, Recovered,
 };
+pub use queue_search::{Found, QueueFilter};
 pub use readiness::Trouble;
 pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};

@@ -106,6 +106,16 @@ pub struct Outline {
     pub pause: Duration,
 }
 
+/// What the last process left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Ids of messages whose delivery was under way, and that go on.
+    pub cut_off: Vec<String>,
+    /// All that wait, and the octets of their bodies.
+    pub messages: usize,
+    pub octets: u64,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
@@ -125,43 +135,6 @@ pub struct EndedRecipient {
     pub state: RecipientState,
     pub reply: String,
     pub is_doubtful: bool,
-}
-
-/// `<address>` of a stored command line: neither its verb nor its parameters are looked at. It ends at the first `>`
-/// with a space or nothing behind it; of a quoted local part with that in it, the beginning is looked at.
-macro_rules! address {
-    ($line:literal) => {
-        concat!(
-            "substr(",
-            $line,
-            ", instr(",
-            $line,
-            ", '<'), instr(",
-            $line,
-            " || ' ', '> ') - instr(",
-            $line,
-            ", '<') + 1)"
-        )
-    };
-}
-
-/// Which messages are meant; what is `None` is any. Addresses and names may be parts, in any case; an address stands in
-/// `<>`, so that `<>` is the null sender.
-#[derive(Debug, Clone, Default)]
-pub struct QueueFilter {
-    pub account: Option<String>,
-    pub sender: Option<String>,
-    pub recipient: Option<String>,
-    pub client: Option<String>,
-    /// Held, or not; mail of an account in `gone` is.
-    pub is_held: Option<bool>,
-    /// Accounts that are not in the configuration.
-    pub gone: Vec<String>,
-    pub is_under_way: Option<bool>,
-    /// Those behind this number of acceptance.
-    pub after: Option<i64>,
-    /// The first so many.
-    pub most: u32,
 }
 
 impl Store {
@@ -196,11 +169,24 @@ impl Store {
     }
 
     /// Deliveries that were under way when a process ended: whether those messages were taken nobody knows. They wait
-    /// again, and say so. Their ids.
-    pub async fn recover_queue(&self) -> Result<Vec<String>, StoreError> {
+    /// again, and say so.
+    pub async fn recover_queue(&self) -> Result<Recovered, StoreError> {
         let mut step = self.step().await?;
         let cut_off = recover(&mut step).await.map_err(|cause| self.failed(cause));
         self.done(step, cut_off).await
+    }
+
+    /// The same for one message, within a process that goes on.
+    pub async fn doubt_queued(&self, sequence: i64) -> Result<(), StoreError> {
+        let mut step = self.step().await?;
+        let doubted = doubt(&mut step, sequence).await.map_err(|cause| self.failed(cause));
+        self.done(step, doubted).await
+    }
+
+    /// Whether the queue's rows can be written: it is tried with one of them, and nothing changes.
+    pub async fn prove_queue(&self) -> Result<(), StoreError> {
+        let touch = "UPDATE queued SET attempts = attempts WHERE sequence = (SELECT max(sequence) FROM queued)";
+        self.write(sqlx::query(touch)).await.map(drop)
     }
 
     /// For how long each of these was tried so far; kept for the case that this process ends. Cancel safe: some may keep
@@ -226,41 +212,10 @@ impl Store {
     }
 
     pub async fn queued_by_id(&self, id: &str) -> Result<Option<QueuedMessage>, StoreError> {
-        let sequence = sqlx::query_scalar("SELECT sequence FROM queued WHERE id = ?").bind(id);
-        let sequence: Option<i64> = sequence.fetch_optional(&self.pool).await.map_err(|cause| self.failed(cause))?;
-        match sequence {
+        match self.queued_sequence(id).await? {
             Some(sequence) => self.queued(sequence).await,
             None => Ok(None),
         }
-    }
-
-    /// Those that were looked for, in the order of acceptance.
-    pub async fn search_queue(&self, filter: &QueueFilter) -> Result<Vec<QueuedMessage>, StoreError> {
-        let rows = sqlx::query(concat!(
-            "SELECT * FROM queued
-             WHERE (?1 IS NULL OR instr(lower(account), lower(?1)))
-               AND (?2 IS NULL OR instr(lower(",
-            address!("mail"),
-            "), lower(?2)))
-               AND (?3 IS NULL OR EXISTS (SELECT 1 FROM queued_recipient AS r
-                    WHERE r.sequence = queued.sequence AND instr(lower(",
-            address!("r.line"),
-            "), lower(?3))))
-               AND (?4 IS NULL OR instr(lower(client), lower(?4)))
-               AND (?5 IS NULL OR (hold NOTNULL OR account IN (SELECT value FROM json_each(?9))) = ?5)
-               AND (?6 IS NULL OR is_under_way = ?6)
-               AND (?7 IS NULL OR sequence > ?7)
-             ORDER BY sequence LIMIT ?8",
-        ));
-        let rows = rows.bind(&filter.account).bind(&filter.sender).bind(&filter.recipient).bind(&filter.client);
-        let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(filter.after).bind(i64::from(filter.most));
-        let rows = rows.bind(serde_json::Value::from(filter.gone.clone()).to_string());
-        let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            found.push(self.whole(row).await?);
-        }
-        Ok(found)
     }
 
     /// Whose mail there is.
@@ -317,13 +272,13 @@ impl Store {
     }
 
     pub async fn dequeue_by_id(&self, id: &str) -> Result<bool, StoreError> {
-        match self.queued_by_id(id).await? {
-            Some(message) => self.dequeue(message.sequence).await,
+        match self.queued_sequence(id).await? {
+            Some(sequence) => self.dequeue(sequence).await,
             None => Ok(false),
         }
     }
 
-    async fn whole(&self, row: &SqliteRow) -> Result<QueuedMessage, StoreError> {
+    pub(super) async fn whole(&self, row: &SqliteRow) -> Result<QueuedMessage, StoreError> {
         let mut message = message(row).map_err(|cause| self.failed(cause))?;
         let rows = sqlx::query("SELECT * FROM queued_recipient WHERE sequence = ? ORDER BY position");
         let rows = rows.bind(message.sequence).fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
@@ -369,14 +324,24 @@ async fn add_recipient(step: &mut Step, sequence: i64, position: usize, line: &s
     put.bind(sequence).bind(number(position as u64)).bind(line).execute(&mut **step).await.map(drop)
 }
 
-async fn recover(step: &mut Step) -> Result<Vec<String>, sqlx::Error> {
-    let ids = sqlx::query_scalar("SELECT id FROM queued WHERE is_under_way ORDER BY sequence");
+async fn recover(step: &mut Step) -> Result<Recovered, sqlx::Error> {
+    let all = "SELECT count(*), coalesce(sum(octets), 0) FROM queued";
+    let (messages, octets): (i64, i64) = sqlx::query_as(all).fetch_one(&mut **step).await?;
+    let ids = sqlx::query_scalar("SELECT id FROM queued WHERE is_under_way AND hold ISNULL ORDER BY sequence");
     let ids = ids.fetch_all(&mut **step).await?;
     let doubt = "UPDATE queued_recipient SET is_doubtful = 1
                  WHERE state = 'waiting' AND sequence IN (SELECT sequence FROM queued WHERE is_under_way)";
     sqlx::query(doubt).execute(&mut **step).await?;
     sqlx::query("UPDATE queued SET is_under_way = 0 WHERE is_under_way").execute(&mut **step).await?;
-    Ok(ids)
+    let messages = usize::try_from(messages).unwrap_or_default();
+    Ok(Recovered { cut_off: ids, messages, octets: octets.unsigned_abs() })
+}
+
+async fn doubt(step: &mut Step, sequence: i64) -> Result<(), sqlx::Error> {
+    let doubt = "UPDATE queued_recipient SET is_doubtful = 1 WHERE state = 'waiting' AND sequence = ?";
+    sqlx::query(doubt).bind(sequence).execute(&mut **step).await?;
+    let ended = "UPDATE queued SET is_under_way = 0 WHERE sequence = ?";
+    sqlx::query(ended).bind(sequence).execute(&mut **step).await.map(drop)
 }
 
 async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::Error> {

@@ -192,6 +192,28 @@ async fn a_throttled_or_unavailable_mailbox_passes_by_itself_and_any_other_answe
     }
 }
 
+/// Where the first token is refused too, what is asked for behind the second one counts as well.
+#[tokio::test]
+async fn a_pause_that_the_upstream_asks_for_is_kept_whichever_sign_on_it_came_behind() {
+    let throttled =
+        || Answer::new("NAMESPACE", "{tag} BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds");
+    let refused = || Answer::new("AUTHENTICATE", "{tag} NO AUTHENTICATE failed.").times(1);
+    for (answers, sign_ons) in [(vec![throttled()], 1), (vec![refused(), throttled()], 2)] {
+        let world = World::with(Plan::faulty(|faults| faults.imap.answers = answers)).await;
+        for _ in 0..3 {
+            let mut imap = world.imap().await;
+            imap.expect("* OK ").await;
+            let said = imap.exchange(&format!("a LOGIN {ANN} \"{PASSWORD}\""), "a NO [UNAVAILABLE]").await;
+            assert!(said.ends_with("[gatepost upstream-throttled]"), "{said}");
+            assert_eq!(
+                world.sandbox.counts().connections(gatepost::base::Protocol::Imap).total,
+                sign_ons,
+                "and no more"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_upstream_without_sasl_ir_gets_its_token_behind_the_plus() {
     let world = World::with(Plan::faulty(|faults| faults.imap.hidden = vec!["SASL-IR".into()])).await;

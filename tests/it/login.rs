@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use gatepost::store::{Settings, Store};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
@@ -74,13 +75,25 @@ fn answer(mut stream: TcpStream) -> (String, String) {
     let form = String::from_utf8(form).unwrap();
     // Nobody consented to Graph before the second code.
     let lacks_graph = form.contains("graph.microsoft.com") && form.contains("refresh-token-1");
-    let status = if lacks_graph { "400 Bad Request" } else { "200 OK" };
+    let declines = form.contains("client_id=declines") && form.contains("device_code=g");
+    let status = if lacks_graph || declines { "400 Bad Request" } else { "200 OK" };
     let body = match path.as_str() {
         "/token" if lacks_graph => {
             r#"{"error":"invalid_grant","error_codes":[65001],"error_description":"AADSTS65001: no consent"}"#
         }
         "/device" if form.contains("graph.microsoft.com") => {
             r#"{"device_code":"g","user_code":"EFGH-5678","verification_uri":"https://example.com/go","expires_in":900,"interval":1}"#
+        }
+        "/token" if declines => r#"{"error":"access_denied"}"#,
+        // One code is approved by ann, the other by bob.
+        "/token" if form.contains("client_id=two-people") && form.contains("device_code=g") => {
+            r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJib2JAYi5jIn0.s"}"#
+        }
+        "/token" if form.contains("device_code=g") => {
+            r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhbm5AYi5jIn0.s"}"#
+        }
+        "/token" if form.contains("device_code=d") => {
+            r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhbm5AYi5jIn0.s"}"#
         }
         // Its ID token names bob.
         "/token" if form.contains("bobs-code") => {
@@ -295,9 +308,52 @@ fn a_device_sign_in_of_an_account_that_sends_through_graph_asks_for_both_by_a_co
         !asked[0].contains("graph.microsoft.com") && asked[1].contains("graph.microsoft.com%2FMail.Send"),
         "{asked:?}"
     );
+    assert_eq!(stored_refresh(folder.path()), "refresh-token-2", "it serves both");
     let config = provider.config(folder.path(), "device-code", &format!("{graph}{}", sends("smtp")));
     let (_, text, _) = run(&["login", "ann@b.c"], &config);
     assert!(text.contains("ABCD-1234") && !text.contains("EFGH-5678"), "nobody sends through it: {text}");
+}
+
+/// The refresh token that the store has for ann.
+fn stored_refresh(folder: &Path) -> String {
+    let state = folder.join("state");
+    let url = format!("sqlite://{}/gatepost.db", state.display());
+    let settings = Settings { url, key_file: state.join("key"), key: None };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = Store::open(&settings).await.unwrap();
+        store.token("test/ann@b.c").await.unwrap().row.unwrap().refresh.unwrap().expose().to_owned()
+    })
+}
+
+fn sends_by_graph(provider: &Provider, folder: &Path, client_id: &str) -> String {
+    let sends = account("ann@b.c", &format!("password = \"{HASH}\"\noutbound = \"graph\""));
+    let accounts = format!("graph-url = \"https://graph.example/v1.0\"\n{sends}");
+    let config = provider.config(folder, "device-code", &accounts);
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("client-id = \"id\"", &format!("client-id = \"{client_id}\""))).unwrap();
+    config
+}
+
+#[test]
+fn a_second_code_that_somebody_else_approves_puts_no_token_of_theirs_under_the_first_name() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = sends_by_graph(&provider, folder.path(), "two-people");
+    let (code, text, errors) = run(&["login", "ann@b.c"], &config);
+    assert_eq!(code, 0, "the sign-in for mail is kept: {errors}");
+    assert!(text.contains("ann@b.c is signed in"), "{text}");
+    assert!(errors.contains("approved by bob@b.c, the first by ann@b.c"), "{errors}");
+    assert_eq!(stored_refresh(folder.path()), "refresh-token-1");
+}
+
+#[test]
+fn a_second_code_that_is_declined_takes_no_mail_sign_in_away() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = sends_by_graph(&provider, folder.path(), "declines");
+    let (code, text, errors) = run(&["login", "ann@b.c"], &config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("ann@b.c is signed in"), "{text}");
+    assert!(errors.contains("Graph was not granted") && errors.contains("sign-in for mail is kept"), "{errors}");
+    assert_eq!(stored_refresh(folder.path()), "refresh-token-1");
 }
 
 #[test]

@@ -51,7 +51,7 @@ async fn is_empty(dir: &Path) -> bool {
     let store = Store::open(&settings(dir)).await.unwrap();
     let files = std::fs::read_dir(Spool::beside(store.path())).unwrap().count();
     let found = store.search_queue(&QueueFilter { most: 10, ..QueueFilter::default() }).await.unwrap();
-    found.is_empty() && files == 0
+    found.messages.is_empty() && files == 0
 }
 
 /// The console's answer to the holder of its token: status and JSON.

@@ -26,16 +26,14 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
         Some(QueueState::Held) => (Some(true), Some(false)),
     };
     let QueueListArgs { account, sender, recipient, client, limit, .. } = args.clone();
-    let most = limit.saturating_add(1);
     block_on(async {
         let store = open(config).await?;
         let mut gone = store.queued_accounts().await?;
         gone.retain(|account| account_of(account, &config.accounts, &config.domains).is_none());
-        let filter = QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after: None, most };
+        let filter =
+            QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after: None, most: limit };
         let found = store.search_queue(&filter).await?;
-        let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-        let is_cut = found.len() > shown;
-        Ok(json!(QueueView { messages: found.iter().take(shown).map(|one| seen(config, one)).collect(), is_cut }))
+        Ok(json!(QueueView::new(&found, |one| seen(config, one))))
     })
 }
 
@@ -65,7 +63,13 @@ pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Fai
             other => other.into(),
         })?;
         let store = open(config).await?;
-        let Some(message) = store.queued_by_id(id).await? else { return Ok(Done::NotThere) };
+        let message = match store.queued_by_id(id).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(Done::NotThere),
+            // All that can be done with what cannot be read.
+            Err(error) if error.is_damage() && order == Order::Drop => return discard(&store, id).await,
+            Err(error) => return Err(error.into()),
+        };
         let done = carry_out(&store, &message, order).await;
         drop(lock);
         done
@@ -75,6 +79,10 @@ pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Fai
 async fn carry_out(store: &Store, message: &QueuedMessage, order: Order) -> Result<Done, Failure> {
     let is_missing = message.hold.as_deref() == Some(hold::BODY_MISSING);
     match order {
+        // Once somebody dropped it, nobody else has a say.
+        Order::Hold | Order::Release | Order::Retry if message.hold.as_deref() == Some(hold::DROPPED) => {
+            return Ok(Done::NotThere);
+        }
         Order::Release | Order::Retry if is_missing => return Ok(Done::BodyMissing),
         Order::Retry if message.hold.is_some() => return Ok(Done::Held),
         Order::Release if message.hold.is_none() => return Ok(Done::NotHeld),
@@ -82,13 +90,16 @@ async fn carry_out(store: &Store, message: &QueuedMessage, order: Order) -> Resu
         Order::Hold => drop(store.hold_queued(message.sequence, Some(hold::BY_HAND)).await?),
         Order::Release => drop(store.hold_queued(message.sequence, None).await?),
         Order::Retry => drop(store.hasten_queued(message.sequence).await?),
-        Order::Drop => {
-            store.dequeue(message.sequence).await?;
-            if let Ok(body) = spool(store)?.kept(&message.id).await {
-                // What stays is an orphan, and goes at the next start.
-                let _ = body.remove().await;
-            }
-        }
+        Order::Drop => return discard(store, &message.id).await,
+    }
+    Ok(Done::Done)
+}
+
+async fn discard(store: &Store, id: &str) -> Result<Done, Failure> {
+    store.dequeue_by_id(id).await?;
+    if let Ok(body) = spool(store)?.kept(id).await {
+        // What stays is an orphan, and goes at the next start.
+        let _ = body.remove().await;
     }
     Ok(Done::Done)
 }

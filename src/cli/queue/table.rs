@@ -10,10 +10,17 @@ const CAP: usize = 300;
 
 pub(super) fn list(found: &Value) -> String {
     let messages = found.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    if messages.is_empty() {
+    let damaged = found.get("damaged").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if messages.is_empty() && damaged.is_empty() {
         return "nothing is queued that fits\n".to_owned();
     }
     let mut text: String = messages.iter().map(line).collect();
+    for id in damaged.iter().filter_map(Value::as_str) {
+        let id = printable(id, CAP);
+        text.push_str(&format!(
+            "{id}  damaged    its row in the database cannot be read, and it is not delivered: `gatepost queue drop {id}`\n"
+        ));
+    }
     if found.get("is-cut").and_then(Value::as_bool) == Some(true) {
         text.push_str("... and more: search more narrowly, or raise --limit\n");
     }

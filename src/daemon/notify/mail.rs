@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     base::{Fault, Lang},
-    catalog,
-    queue::{FailureNote, LaneView, Queue},
+    catalog::{self, Known},
+    queue::{FailureNote, LaneView, Queue, Standstill},
 };
 
 /// A message that waits for so long stands still.
@@ -24,8 +24,8 @@ const STUCK: Duration = Duration::from_secs(3600);
 /// Failures of one mailbox are told no more often.
 const GATHER: i64 = 3600;
 
-/// The topic of a queue that cannot be read.
-const UNREAD: &str = "queue-stuck";
+/// The topic of a queue that stands still as a whole.
+const STANDSTILL: &str = "queue-stuck";
 
 /// How the queue stands.
 #[derive(Debug, Default)]
@@ -34,12 +34,12 @@ pub struct Mail {
     /// Oldest first.
     pub failures: Vec<FailureNote>,
     /// Why nothing is delivered from the queue at all.
-    pub unread: Option<String>,
+    pub standstill: Option<Standstill>,
 }
 
 impl Mail {
     pub fn of(queue: &Queue) -> Self {
-        Self { lanes: queue.lanes(), failures: queue.failures(), unread: queue.trouble() }
+        Self { lanes: queue.lanes(), failures: queue.failures(), standstill: queue.standstill() }
     }
 
     fn last_failure(&self, account: &str) -> Option<&FailureNote> {
@@ -56,28 +56,30 @@ impl Mail {
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Notice> {
     let stuck = facts.mail.lanes.iter().filter_map(|lane| stuck(facts, lane));
     let failed = facts.mail.failing().into_iter().filter_map(|note| failed(facts, note));
-    unread(facts).into_iter().chain(stuck).chain(failed).collect()
+    standstill(facts).into_iter().chain(stuck).chain(failed).collect()
 }
 
 /// Topics that are not over.
 pub(super) fn topics(facts: &Facts<'_>) -> impl Iterator<Item = String> {
     let stuck = facts.mail.lanes.iter().filter(|lane| age(facts, lane) >= STUCK).map(topic_of_lane);
-    let unread = facts.mail.unread.iter().map(|_| UNREAD.to_owned());
-    unread.chain(stuck).chain(facts.mail.failing().into_iter().map(topic_of_failure))
+    let standstill = facts.mail.standstill.iter().map(|_| STANDSTILL.to_owned());
+    standstill.chain(stuck).chain(facts.mail.failing().into_iter().map(topic_of_failure))
 }
 
-/// The whole queue stands still: its old mail cannot be read. Told at once, and once a day while it stands.
-fn unread(facts: &Facts<'_>) -> Option<Notice> {
-    let why = facts.mail.unread.as_ref()?;
-    let topic = Topic { name: UNREAD.to_owned(), words: Some(String::new()) };
-    let is_told = facts.told.get(UNREAD).is_some_and(|told| !is_worth_repeating(facts, told));
+/// The whole queue stands still. Told at once, and once a day while it stands.
+fn standstill(facts: &Facts<'_>) -> Option<Notice> {
+    let Standstill { fault } = facts.mail.standstill.as_ref()?;
+    let topic = Topic { name: STANDSTILL.to_owned(), words: Some(String::new()) };
+    let is_told = facts.told.get(STANDSTILL).is_some_and(|told| !is_worth_repeating(facts, told));
     if is_told || (facts.is_busy)(&topic) {
         return None;
     }
-    let cause = format!("The mail that waits cannot be read: {why}.");
-    let next_step = "Look at the disk, the database and the rights there; it is tried again every minute.".to_owned();
+    let (why, next_step) = words_of(fault, &Known::default());
+    let cause = format!("{why} ({})", fault.detail);
+    let next_step = format!("{next_step} It is tried again by itself.");
     let text = format!("Gatepost on {}: nothing is sent from the queue. {cause} {next_step}", facts.host);
-    let event = Event { severity: Severity::Critical, text, cause, next_step, ..bare(facts, Kind::QueueStuck) };
+    let (severity, fault) = (Severity::Critical, Some(fault.id));
+    let event = Event { severity, text, fault, cause, next_step, ..bare(facts, Kind::QueueStuck) };
     Some(Notice { event, topics: vec![topic], alike: None })
 }
 
@@ -101,7 +103,8 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     let told = facts.told.get(&topic_of_lane(lane));
     let is_told = told.is_some_and(|told| told.words == words && !is_worth_repeating(facts, told));
     let topic = Topic { name: topic_of_lane(lane), words: Some(words) };
-    if age < STUCK || is_told || (facts.is_busy)(&topic) {
+    // Where nothing is sent at all, that is told, and no mailbox has a cause of its own.
+    if age < STUCK || is_told || facts.mail.standstill.is_some() || (facts.is_busy)(&topic) {
         return None;
     }
     let (cause, next_step) = why(facts, lane, fault);
@@ -126,14 +129,7 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
 
 fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> (String, String) {
     match fault {
-        Some(fault) => match catalog::find(fault.id) {
-            Some(entry) => {
-                let known = facts.known.get(&lane.account).cloned().unwrap_or_default();
-                let words = entry.told(Lang::En, &known);
-                (words.cause, words.next)
-            }
-            None => (format!("{}.", fault.text), format!("See `gatepost explain {}`.", fault.id)),
-        },
+        Some(fault) => words_of(fault, &facts.known.get(&lane.account).cloned().unwrap_or_default()),
         None if !lane.is_known => (
             "The account is not in the configuration any more.".to_owned(),
             "Put it back and reload, or drop the messages: `gatepost queue list`.".to_owned(),
@@ -142,6 +138,16 @@ fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> (String, St
             "The mail server answers \"try later\", or more comes in than the mailbox may send.".to_owned(),
             "`gatepost queue list` shows the last replies.".to_owned(),
         ),
+    }
+}
+
+fn words_of(fault: &Fault, known: &Known) -> (String, String) {
+    match catalog::find(fault.id) {
+        Some(entry) => {
+            let words = entry.told(Lang::En, known);
+            (words.cause, words.next)
+        }
+        None => (format!("{}.", fault.text), format!("See `gatepost explain {}`.", fault.id)),
     }
 }
 
@@ -158,13 +164,19 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
     }
     let who = if note.sender.is_empty() { "A notice of Gatepost" } else { "A message" };
     let cause = format!("{who} could not be delivered to {}: {}.", note.recipients.join(", "), note.reply);
-    let next_step = match note.is_told {
-        true => format!("The sender {} gets a notice with the next step.", note.sender),
-        false => "Nobody is told by mail; the log has the message by its queue id.".to_owned(),
+    let next_step = match (note.is_told, note.is_held) {
+        (_, true) => {
+            format!("Look at its disk; then `gatepost queue release {0}`, or `gatepost queue drop {0}`.", note.queue_id)
+        }
+        (true, _) => format!("The sender {} gets a notice with the next step.", note.sender),
+        (false, _) => "Nobody is told by mail; the log has the message by its queue id.".to_owned(),
     };
     let text = format!(
-        "Gatepost on {}: mail of {} failed. {cause} {next_step} Queue id {}.",
-        facts.host, note.account, note.queue_id
+        "Gatepost on {}: mail of {} {}. {cause} {next_step} Queue id {}.",
+        facts.host,
+        note.account,
+        if note.is_held { "is held" } else { "failed" },
+        note.queue_id
     );
     let severity = if note.is_told { Severity::Warning } else { Severity::Critical };
     let accounts = vec![note.account.clone()];
@@ -248,19 +260,40 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_cannot_be_read_is_told_at_once_and_once_a_day() {
+    fn a_queue_that_stands_still_is_told_at_once_and_once_a_day() {
         let mut told = HashMap::new();
-        let mail = Mail { unread: Some("the disk does not answer".into()), ..Mail::default() };
+        let fault = catalog::token::STORE_FAILING.fault().detail("the disk does not answer");
+        let standstill = Some(Standstill { fault });
+        // An hour old too: that has no cause of its own.
+        let mail = Mail { standstill, lanes: vec![lane()], ..Mail::default() };
         let event = told_at(0, &mail, &mut told).remove(0);
         assert_eq!((event.event, event.severity), (Kind::QueueStuck, Severity::Critical));
+        assert_eq!(event.fault, Some("store-failing"));
         assert!(
-            event.text.contains("nothing is sent from the queue") && event.cause.contains("disk"),
+            event.text.contains("nothing is sent from the queue") && event.cause.contains("the disk does not answer"),
             "{}",
             event.text
         );
         assert!(told_at(20 * 3600, &mail, &mut told).is_empty());
         assert_eq!(told_at(26 * 3600, &mail, &mut told).len(), 1);
         assert!(told_at(27 * 3600, &Mail::default(), &mut told).is_empty());
+    }
+
+    #[test]
+    fn a_message_that_is_held_for_its_body_is_told_with_what_to_do() {
+        let note = FailureNote {
+            at: SystemTime::UNIX_EPOCH,
+            queue_id: "bcdf23456789".into(),
+            account: "ann@contoso.com".into(),
+            sender: "ann@contoso.com".into(),
+            recipients: vec!["bob@fabrikam.com".into()],
+            reply: "held, its body cannot be read: I/O error [store-unavailable]".into(),
+            is_told: false,
+            is_held: true,
+        };
+        let event = told_at(0, &Mail { failures: vec![note], ..Mail::default() }, &mut HashMap::new()).remove(0);
+        assert!(event.text.contains("mail of ann@contoso.com is held"), "{}", event.text);
+        assert!(event.next_step.contains("gatepost queue release bcdf23456789"), "{}", event.next_step);
     }
 
     #[test]
@@ -273,6 +306,7 @@ mod tests {
             recipients: vec!["bob@fabrikam.com".into()],
             reply: "550 5.1.1 no".into(),
             is_told,
+            is_held: false,
         };
         let mut told = HashMap::new();
         let mut mail = Mail { failures: vec![note("one", true)], ..Mail::default() };

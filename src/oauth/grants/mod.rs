@@ -1,5 +1,6 @@
 //! The ways in which a person consents, and those that need nobody, which the keeper goes itself.
 
+pub mod both;
 pub mod code;
 pub mod device;
 mod managed_identity;

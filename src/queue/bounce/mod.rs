@@ -23,6 +23,8 @@ use super::{
     outcome,
 };
 use crate::{
+    base::printable,
+    catalog::own::STORE_UNAVAILABLE,
     spool::{Spooled, random_word},
     store::{NewMessage, QueuedMessage, QueuedRecipient, RecipientState},
     wire::smtp::{Mail, Rcpt},
@@ -54,6 +56,8 @@ pub struct FailureNote {
     pub reply: String,
     /// The sender gets a notice.
     pub is_told: bool,
+    /// It did not fail for good: it is held until somebody looks at it.
+    pub is_held: bool,
 }
 
 impl Queue {
@@ -188,6 +192,22 @@ impl Queue {
             recipients: failed.iter().filter_map(address).collect(),
             reply: failed.first().and_then(|one| one.reply.clone()).unwrap_or_default(),
             is_told,
+            is_held: false,
+        });
+    }
+
+    /// Nobody would hear of it: it is held, since its body is gone or damaged.
+    pub(super) fn note_held(&self, message: &QueuedMessage, why: &str) {
+        let waits = message.recipients.iter().filter(|one| one.state == RecipientState::Waiting);
+        self.failures.push(FailureNote {
+            at: self.clock.wall(),
+            queue_id: message.id.clone(),
+            account: message.account.clone(),
+            sender: read_mail(&message.mail).unwrap_or_default().address,
+            recipients: waits.filter_map(|one| Some(read_recipient(&one.line)?.address)).collect(),
+            reply: printable(&format!("held, its body cannot be read: {why} [{}]", STORE_UNAVAILABLE.id), 1000),
+            is_told: false,
+            is_held: true,
         });
     }
 }

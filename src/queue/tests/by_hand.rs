@@ -89,6 +89,56 @@ async fn an_order_behind_a_delivery_that_is_under_way_is_carried_out_when_that_e
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drop_of_what_is_under_way_is_kept_by_the_next_process() {
+    let mut stage = Stage::new().await;
+    let [dropped, held] = [stage.send("dropped").await, stage.send("held").await];
+    let under_way = [stage.next().await, stage.next().await];
+    assert_eq!(order(&stage, &dropped, Order::Drop).await, Done::WhenItEnds);
+    assert_eq!(order(&stage, &held, Order::Hold).await, Done::WhenItEnds);
+    let kept = stage.kill().await;
+    drop(under_way);
+    let mut stage = kept.start().await;
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    let shown = stage.list().await;
+    assert!(shown.len() == 1 && shown[0].id == held && shown[0].state == "held", "{shown:#?}");
+    assert_eq!(stage.kept.files(), 1);
+    assert_eq!(order(&stage, &held, Order::Drop).await, Done::Done);
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_takes_back_a_drop_that_waits_for_the_end_of_a_delivery() {
+    for later in [Order::Hold, Order::Retry, Order::Release] {
+        let mut stage = Stage::new().await;
+        let id = stage.send("x").await;
+        let under_way = stage.next().await;
+        assert_eq!(order(&stage, &id, Order::Drop).await, Done::WhenItEnds);
+        assert_eq!(order(&stage, &id, later).await, Done::NotThere, "{later:?}");
+        assert_eq!(order(&stage, &id, Order::Drop).await, Done::WhenItEnds);
+        under_way.all(deferred("4.2.0 later"));
+        stage.is_empty().await;
+        stage.assert_no_delivery();
+    }
+}
+
+/// The delivery goes on as if nobody had said anything, and whoever did hears that it was not done.
+#[tokio::test(start_paused = true)]
+async fn a_drop_that_cannot_be_written_down_is_none() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    let under_way = stage.next().await;
+    let other = stage.database().await;
+    let trigger = "CREATE TRIGGER full BEFORE UPDATE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    sqlx::query(trigger).execute(&other).await.unwrap();
+    stage.queue.order(&id, Order::Drop).await.unwrap_err();
+    sqlx::query("DROP TRIGGER full").execute(&other).await.unwrap();
+    under_way.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    assert_eq!(stage.list().await[0].state, "waiting");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_looked_for_is_found_by_each_of_its_properties() {
     let stage = Stage::new().await;
     let ann = stage.kept.accounts[0].clone();
@@ -97,7 +147,7 @@ async fn what_is_looked_for_is_found_by_each_of_its_properties() {
         .await;
     let found = async |filter: QueueFilter| {
         let found = stage.queue.search(&QueueFilter { most: 10, ..filter }).await.unwrap();
-        found.iter().map(|message| message.id.clone()).collect::<Vec<_>>()
+        found.messages.iter().map(|message| message.id.clone()).collect::<Vec<_>>()
     };
     let some = |text: &str| Some(text.to_owned());
     for filter in [

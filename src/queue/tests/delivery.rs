@@ -39,6 +39,29 @@ async fn a_notice_that_is_refused_goes_as_the_mailbox_then_to_the_postmaster_and
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_notice_that_goes_another_way_has_all_its_time_again() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    stage.pass(minutes(119 * 60)).await;
+    stage.next().await.all(failed("5.7.60 not allowed to send as this sender"));
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    for _ in 0..3 {
+        stage.pass(minutes(60)).await;
+        let again = stage.next().await;
+        assert_eq!(again.sender, ANN, "two hours later it is not given up");
+        again.all(deferred("4.2.0 later"));
+        stage.rests(0).await;
+    }
+    stage.pass(minutes(60)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_without_a_sender_is_never_bounced() {
     let mut stage = Stage::new().await;
     let ann = stage.kept.accounts[0].clone();

@@ -5,6 +5,7 @@
 
 mod by_hand;
 mod delivery;
+mod disk;
 mod order;
 mod recovery;
 mod stage;

@@ -65,17 +65,18 @@ async fn an_old_queue_that_cannot_be_read_is_said_until_it_can() {
     std::fs::rename(&there, &away).unwrap();
     stage.run();
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while stage.queue.trouble().is_none() {
+    while stage.queue.standstill().is_none() {
         assert!(std::time::Instant::now() < deadline, "it is never said");
         tokio::task::yield_now().await;
     }
-    assert!(stage.queue.trouble().unwrap().contains("nothing of it is delivered"));
+    let said = stage.queue.standstill().unwrap().to_string();
+    assert!(said.contains("nothing is sent from the queue") && said.ends_with("[store-failing]"), "{said}");
     std::fs::rename(&away, &there).unwrap();
     stage.pass(minutes(2)).await;
     stage.queue.taken_up().await;
     stage.next().await.all(delivered());
     stage.is_empty().await;
-    assert_eq!(stage.queue.trouble(), None);
+    assert!(stage.queue.standstill().is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -369,7 +370,7 @@ async fn a_message_whose_account_is_gone_waits_until_it_is_there_again() {
     assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::ACCOUNT_GONE)), "nor is it given up");
     for is_held in [true, false] {
         let filter = crate::store::QueueFilter { is_held: Some(is_held), most: 10, ..Default::default() };
-        assert_eq!(stage.queue.search(&filter).await.unwrap().len(), usize::from(is_held), "held: {is_held}");
+        assert_eq!(stage.queue.search(&filter).await.unwrap().messages.len(), usize::from(is_held), "held: {is_held}");
     }
     stage.reload(|kept| kept.accounts.push(account(ANN)));
     stage.next().await.all(delivered());

@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, atomic::Ordering, mpsc as std_mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc as std_mpsc,
+    },
     time::Duration,
 };
 
@@ -114,10 +118,15 @@ pub fn fault(kind: Kind) -> Fault {
     Fault::new(kind, Owner::User, "scripted", "the way out is shut")
 }
 
+/// In the detail of a fault: the way out panics.
+pub const BREAKS_DOWN: &str = "breaks down";
+
 struct Script {
     calls: mpsc::Sender<Call>,
     /// Whether there is room to deliver anything.
     room: watch::Receiver<bool>,
+    /// How often a mail server was bothered.
+    asked: Arc<AtomicUsize>,
 }
 
 impl Deliver for Script {
@@ -125,6 +134,7 @@ impl Deliver for Script {
         let Delivery { account, envelope, done, message, outset, .. } = *delivery;
         Box::pin(async move {
             self.room.clone().wait_for(|is_there| *is_there).await.unwrap();
+            self.asked.fetch_add(1, Ordering::Relaxed);
             outset.begins().await?;
             let mut body = String::new();
             message.read().await.unwrap().read_to_string(&mut body).await.unwrap();
@@ -140,6 +150,7 @@ impl Deliver for Script {
             };
             self.calls.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
             match heard.await {
+                Ok(Err(fault)) if fault.detail == BREAKS_DOWN => panic!("as the test wants"),
                 Ok(report) => report,
                 // The test let go of it: this delivery never ends.
                 Err(_) => std::future::pending().await,
@@ -158,6 +169,7 @@ pub struct Kept {
     pub max_messages: usize,
     /// Whether deliveries find the room that they wait for.
     pub room: watch::Sender<bool>,
+    pub asked: Arc<AtomicUsize>,
     /// Holds the clock back: see the head of the module.
     pub _still: std_mpsc::Sender<()>,
 }
@@ -180,6 +192,7 @@ impl Default for Kept {
             max_bytes: u64::MAX,
             max_messages: 1000,
             room: watch::Sender::new(true),
+            asked: Arc::default(),
             _still: hold,
         }
     }
@@ -191,6 +204,10 @@ impl Kept {
         let mut kept = Self::default();
         Arc::make_mut(&mut kept.accounts[0]).sending.limits.connections = 1;
         kept
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     pub async fn store(&self) -> Arc<Store> {
@@ -209,7 +226,7 @@ impl Kept {
 
     fn orders(&self, calls: &mpsc::Sender<Call>) -> Orders {
         Orders {
-            way_out: Arc::new(Script { calls: calls.clone(), room: self.room.subscribe() }),
+            way_out: Arc::new(Script { calls: calls.clone(), room: self.room.subscribe(), asked: self.asked.clone() }),
             accounts: self.accounts.clone(),
             domains: Vec::new(),
             max_age: Duration::from_secs(120 * 3600),
@@ -308,6 +325,24 @@ impl Stage {
         }
     }
 
+    /// One that has begun already.
+    pub fn begun(&mut self) -> Option<Call> {
+        self.calls.try_recv().ok()
+    }
+
+    /// Waits until every courier that is out waits for an answer of the test.
+    pub async fn settle(&self) {
+        let mut rounds = self.queue.rounds.subscribe();
+        let mut same = 0;
+        while same < 2 {
+            tokio::task::yield_now().await;
+            self.queue.bell.notify_one();
+            rounds.borrow_and_update();
+            rounds.changed().await.unwrap();
+            same = if rounds.borrow().1 == self.calls.len() { same + 1 } else { 0 };
+        }
+    }
+
     /// That none has begun which nobody asked for yet.
     pub fn assert_no_delivery(&mut self) {
         assert!(self.calls.try_recv().is_err(), "a delivery began");
@@ -326,7 +361,7 @@ impl Stage {
 
     pub async fn list(&self) -> Vec<MessageView> {
         let filter = QueueFilter { most: 1000, ..QueueFilter::default() };
-        self.queue.search(&filter).await.unwrap().iter().map(|one| self.queue.view(one)).collect()
+        self.queue.search(&filter).await.unwrap().messages.iter().map(|one| self.queue.view(one)).collect()
     }
 
     /// Its number in the order of acceptance.

@@ -8,4 +8,5 @@ mod refusals;
 mod session;
 mod sign_in;
 mod stage;
+mod two_codes;
 mod unclear;

@@ -2,14 +2,20 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
-use gatepost::{sandbox::Answer, store::QueuedMessage};
+use gatepost::{
+    sandbox::{Answer, Speaker},
+    store::QueuedMessage,
+};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{arrived, as_ann, bodies, plan, queue, rows, send};
 use crate::{
     disk::{is_root, on_a_small_disk},
+    packaging::not_checked,
     process::Program,
     world::{HEAD, stage},
 };
@@ -55,16 +61,16 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
         return;
     }
     let mut plan = plan();
-    plan.sandbox.faults.smtp.answers = vec![Answer::new("CONNECT", "421 4.3.2 Service not available").close()];
+    // Nothing gets as far as its delivery before the disk has room again.
+    plan.sandbox.faults.smtp.line.delay_ms = 4000;
     let (sandbox, dir, file) = stage(&plan).await;
     let program = Program::from(on_a_small_disk(&file)).await;
     let disk = seen_by(&program, dir.path());
     let mut smtp = as_ann(&program).await;
-    for n in 1..=3 {
-        queue(&mut smtp, &format!("before {n}")).await;
+    let mut taken: Vec<String> = (10..22).map(|n| format!("before {n}")).collect();
+    for subject in &taken {
+        queue(&mut smtp, subject).await;
     }
-
-    let mut taken = vec!["before 1", "before 2", "before 3"];
     let filling = fill(&disk);
     smtp.open_message().await;
     let line = format!("{}\r\n", "x".repeat(70));
@@ -74,17 +80,31 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     // SQLite's log may have a page to use again: then there is room for a little, and its 250 is no lie.
     let said = send(&mut smtp, "a little").await;
     if said.starts_with("250 ") {
-        taken.push("a little");
+        taken.push("a little".into());
     } else {
         assert!(said.starts_with("452 4.3.1 "), "{said}");
     }
-    std::fs::remove_file(&filling).unwrap();
     until_bodies(&disk, taken.len()).await;
     assert_eq!(rows_there(&disk).await.len(), taken.len(), "no row of what was refused");
-    queue(&mut smtp, "with room again").await;
-    taken.push("with room again");
 
-    sandbox.faults().set(|faults| faults.smtp.answers.clear());
+    // What waits reaches its mail server, and the first of it finds that nothing can be written down.
+    let mails = || {
+        let lines = sandbox.transcript().lines();
+        lines.iter().filter(|line| line.speaker == Speaker::Client && line.exposed().starts_with("MAIL FROM:")).count()
+    };
+    sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while mails() == 0 {
+        assert!(Instant::now() < deadline, "nothing was tried");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (mails, sent) = (mails(), arrived(&sandbox).len());
+    assert!(mails <= sent + 3, "no more than there are connections: {mails} begun, {sent} sent");
+
+    std::fs::remove_file(&filling).unwrap();
+    queue(&mut smtp, "with room again").await;
+    taken.push("with room again".into());
     until_gone(&disk).await;
     let mut all = arrived(&sandbox);
     all.sort();
@@ -110,4 +130,48 @@ async fn a_message_larger_than_the_room_that_is_left_is_452_and_the_session_goes
     assert!(send(&mut smtp, "small").await.starts_with("250 "));
     until_gone(&disk).await;
     assert_eq!(arrived(&sandbox), ["small"]);
+}
+
+/// What survives a power failure: when the client hears its 250, the body, its entry in the folder and the row were
+/// flushed, in this order.
+#[tokio::test]
+async fn a_250_comes_behind_the_flush_of_the_body_of_its_folder_and_of_the_row() {
+    if !is_root("the order of flushes") {
+        return;
+    }
+    let mut plan = plan();
+    plan.sandbox.faults.smtp.answers = vec![Answer::new("CONNECT", "421 4.3.2 Service not available").close()];
+    let (_sandbox, _dir, file) = stage(&plan).await;
+    let program = Program::start(&file).await;
+    let mut smtp = as_ann(&program).await;
+    let id = program.id().to_string();
+    let words = ["-f", "-y", "-s", "80", "-p", &id, "-e", "trace=fsync,fdatasync,write,writev,sendto,sendmsg"];
+    let strace = tokio::process::Command::new("strace").args(words).stderr(Stdio::piped()).kill_on_drop(true).spawn();
+    let mut strace = match strace {
+        Err(error) if std::env::var_os("GATEPOST_TEST_TOOLS").is_none() => {
+            return not_checked("the order of flushes", &format!("strace is not there: {error}"));
+        }
+        strace => strace.unwrap(),
+    };
+    let mut seen = BufReader::new(strace.stderr.take().unwrap()).lines();
+    while !seen.next_line().await.unwrap().unwrap().contains("attached") {}
+    let name = queue(&mut smtp, "kept").await;
+    let mut calls = Vec::new();
+    while let Ok(Some(line)) = tokio::time::timeout(Duration::from_secs(20), seen.next_line()).await.unwrap() {
+        let is_answer = line.contains("250 2.0.0 Queued as");
+        calls.push(line);
+        if is_answer {
+            break;
+        }
+    }
+    strace.kill().await.unwrap();
+    let flush_behind = |what: &str, from: usize| {
+        let is_it = |call: &String| (call.contains("fsync(") || call.contains("fdatasync(")) && call.contains(what);
+        let found = calls.iter().skip(from).position(is_it);
+        from + found.unwrap_or_else(|| panic!("{what} is not flushed: {calls:#?}")) + 1
+    };
+    let body = flush_behind(&format!("{name}.msg>"), 0);
+    let folder = flush_behind("gatepost.queue>", body);
+    let row = flush_behind("gatepost.db-wal>", folder);
+    assert!(row < calls.len(), "{calls:#?}");
 }

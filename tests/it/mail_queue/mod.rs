@@ -11,6 +11,7 @@ mod kills;
 mod outages;
 mod patience;
 mod refusals;
+mod standstill;
 
 use std::{
     collections::BTreeMap,
@@ -44,7 +45,7 @@ fn queued(account: &str) -> Plan {
 /// All that waits, in the order of acceptance.
 async fn rows(dir: &Path) -> Vec<QueuedMessage> {
     let store = Store::open(&settings(dir)).await.unwrap();
-    store.search_queue(&QueueFilter { most: 10_000, ..QueueFilter::default() }).await.unwrap()
+    store.search_queue(&QueueFilter { most: 10_000, ..QueueFilter::default() }).await.unwrap().messages
 }
 
 /// Every file beside the store that holds a body, or a part of one.
@@ -111,10 +112,35 @@ fn copies(sandbox: &Sandbox) -> BTreeMap<String, usize> {
 
 /// Puts the clock of everything in this process ahead, the daemon's and the sandbox's, then lets what is due happen.
 async fn ahead(by: Duration) {
+    jump(by).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+/// Puts the clock ahead in steps until all of them went: so many at once, as many again with each minute, and never more.
+async fn go_by_the_minute(world: &World, all: usize, a_minute: usize, look: impl AsyncFn()) {
+    // This clock is the one that is put ahead, and time that really passes counts as well.
+    let start = tokio::time::Instant::now();
+    let sent = || world.sandbox.submissions().len();
+    let allowed = || a_minute + a_minute * usize::try_from(start.elapsed().as_secs() / 60).unwrap();
+    let most = Duration::from_secs(60) * u32::try_from(all.div_ceil(a_minute) + 5).unwrap();
+    while sent() < all {
+        let seen = Instant::now();
+        while sent() < allowed().min(all) && seen.elapsed() < Duration::from_millis(300) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        look().await;
+        // In this order: what is allowed only grows.
+        let (sent, allowed) = (sent(), allowed());
+        assert!(sent <= allowed, "{sent} of them went in {:?}", start.elapsed());
+        assert!(start.elapsed() < most, "{sent} of them went in {:?}", start.elapsed());
+        jump(Duration::from_secs(10)).await;
+    }
+}
+
+async fn jump(by: Duration) {
     tokio::time::pause();
     tokio::time::advance(by).await;
     tokio::time::resume();
-    tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
 /// ann consented to SMTP and to Graph.

@@ -1,0 +1,66 @@
+//! A message whose body is gone, damaged or not to be read: that one alone waits, and somebody is told.
+
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use super::{
+    courier::{Courier, Next},
+    hold,
+    outcome::Outcome,
+    pauses,
+    schedule::Place,
+};
+use crate::{base::Fault, catalog::own::STORE_UNAVAILABLE, spool::SpoolFault, store::QueuedMessage};
+
+/// Attempts at least before a message is held whose body cannot be read.
+const UNREADABLE_TIMES: u32 = 3;
+
+impl Courier {
+    pub(super) async fn without_body(&self, message: &QueuedMessage, fault: &SpoolFault) -> Next {
+        if !fault.is_missing() {
+            return self.disk(fault);
+        }
+        self.keep_back(message, hold::BODY_MISSING, "its file is gone").await
+    }
+
+    /// The disk may be better soon: some attempts first, at a pace of its own, while the others of the mailbox go.
+    pub(super) async fn with_unreadable_body(
+        &self,
+        message: &mut QueuedMessage,
+        waiting: &[usize],
+        fault: Fault,
+        took: Duration,
+    ) -> Result<Option<Place>, Next> {
+        let is_old = |at: &usize| {
+            let reply = message.recipients.get(*at).and_then(|one| one.reply.as_deref());
+            reply.is_some_and(|reply| reply.ends_with(&format!("[{}]", STORE_UNAVAILABLE.id)))
+        };
+        let is_hopeless = message.attempts >= UNREADABLE_TIMES && waiting.iter().all(is_old);
+        let (detail, pause) = (fault.detail.clone(), pauses::of_message(message.attempts, None));
+        let place = self.write_down(message, waiting, Outcome::nothing_sent(fault, pause), took).await?;
+        if is_hopeless {
+            return Err(self.keep_back(message, hold::BODY_DAMAGED, &detail).await);
+        }
+        warn!(queue_id = message.id, session = message.session, detail, "its body cannot be read; the others go on");
+        Ok(place)
+    }
+
+    /// Held, and somebody is told: it does not pass by itself.
+    pub(super) async fn keep_back(&self, message: &QueuedMessage, reason: &'static str, why: &str) -> Next {
+        error!(
+            queue_id = message.id,
+            session = message.session,
+            fault = STORE_UNAVAILABLE.id,
+            why,
+            "the body of this message is gone or damaged; it is held: put the file back and restart, or drop it"
+        );
+        match self.queue.store.hold_queued(self.sequence, Some(reason)).await {
+            Ok(_) => {
+                self.queue.note_held(message, why);
+                Next::At(Place::Held)
+            }
+            Err(error) => self.disk(&error),
+        }
+    }
+}

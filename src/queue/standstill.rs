@@ -1,0 +1,135 @@
+//! The queue stands still as a whole: what waited at the start cannot be read, or its rows cannot be written.
+//!
+//! Nothing is sent whose outcome could not be written down. So while the disk takes no writes no delivery begins and no
+//! mail server is bothered: one write in each pause looks whether there is room again, and then everything goes on by
+//! itself. It is said once when it begins, and once when it ends.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use tracing::{error, info};
+
+use super::{
+    Queue,
+    clock::Tick,
+    courier::{Courier, DISK_PAUSE, Next},
+    pauses,
+    schedule::Place,
+};
+use crate::{
+    base::{Fault, printable},
+    catalog::token::STORE_FAILING,
+    store::StoreError,
+};
+
+/// Why nothing is sent for any mailbox. `Display` is for the log and for who administers it: it names paths.
+#[derive(Debug, Clone)]
+pub struct Standstill {
+    pub fault: Fault,
+}
+
+impl std::fmt::Display for Standstill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "nothing is sent from the queue: {} [{}]", self.fault.detail, self.fault.id)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Halt {
+    /// What the last process left cannot be read.
+    unread: Option<Standstill>,
+    /// The disk takes no writes, and when that is looked at again.
+    unwritable: Option<(Standstill, Tick)>,
+    /// How often in a row, without a delivery that began in between.
+    times: u32,
+}
+
+impl Queue {
+    /// Why nothing is sent for any mailbox, once something was tried in vain.
+    pub fn standstill(&self) -> Option<Standstill> {
+        let halt = self.halt();
+        let unwritable = halt.unwritable.as_ref().map(|(standstill, _)| standstill);
+        halt.unread.as_ref().or(unwritable).cloned()
+    }
+
+    pub(super) fn note_unread(&self, why: Option<String>) {
+        let standstill = |why: String| Standstill { fault: STORE_FAILING.fault().detail(why) };
+        self.halt().unread = why.map(standstill);
+    }
+
+    /// A row could not be written: nothing begins before that was tried again with success. What only waits for its way
+    /// is called back.
+    pub(super) fn disk_fails(&self, cause: &StoreError) {
+        let now = self.clock.tick();
+        let mut halt = self.halt();
+        if halt.unwritable.is_some() {
+            return;
+        }
+        let fault = STORE_FAILING.fault().detail(cause.to_string());
+        let cause = printable(&fault.detail, 500);
+        error!(
+            fault = fault.id,
+            cause,
+            "the queue waits for its disk: nothing is sent whose outcome could not be written down; it goes on by itself"
+        );
+        halt.times = halt.times.saturating_add(1);
+        halt.unwritable = Some((Standstill { fault }, now.after(pauses::of_disk(halt.times))));
+        drop(halt);
+        self.schedule().call_back_all(self.clock.awake());
+        self.bell.notify_one();
+    }
+
+    /// A row was written.
+    pub(super) fn disk_works(&self) {
+        self.halt().times = 0;
+    }
+
+    /// When the disk is tried again; `None`: nothing is wrong with it.
+    pub(super) fn halted_until(&self) -> Option<Tick> {
+        self.halt().unwritable.as_ref().map(|(_, until)| *until)
+    }
+
+    /// Tries the disk once the pause is over.
+    pub(super) async fn look_at_disk(&self) {
+        let now = self.clock.tick();
+        if self.halted_until().is_none_or(|until| until > now) {
+            return;
+        }
+        let outcome = self.store.prove_queue().await;
+        let mut halt = self.halt();
+        match outcome {
+            Ok(()) => {
+                halt.unwritable = None;
+                info!("the queue's disk takes writes again; it goes on");
+            }
+            Err(_) => {
+                halt.times = halt.times.saturating_add(1);
+                let later = self.clock.tick().after(pauses::of_disk(halt.times));
+                if let Some((_, until)) = &mut halt.unwritable {
+                    *until = later;
+                }
+            }
+        }
+    }
+
+    fn halt(&self) -> MutexGuard<'_, Halt> {
+        self.halt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Courier {
+    /// Its row could not be written. The first time it keeps its place in the order; a message that meets that again
+    /// and again, where others get through, does not stand in front of them.
+    pub(super) fn unwritten(&self, error: &StoreError) -> Next {
+        self.queue.disk_fails(error);
+        match self.note_stuck(true) {
+            false => Next::At(Place::Fresh),
+            true => Next::At(Place::Later(self.queue.clock.tick().after(DISK_PAUSE))),
+        }
+    }
+
+    /// What was noted before.
+    pub(super) fn note_stuck(&self, is_stuck: bool) -> bool {
+        let mut schedule = self.queue.schedule();
+        schedule.entry_mut(self.sequence).is_some_and(|entry| std::mem::replace(&mut entry.is_stuck, is_stuck))
+    }
+}
