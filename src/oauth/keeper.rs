@@ -143,6 +143,9 @@ impl Keeper {
 
     async fn turn(&mut self) {
         let wishes = Resource::ALL.map(|resource| (resource, self.side(resource).counter.take_wishes()));
+        if wishes.iter().any(|(_, wishes)| wishes.afresh) {
+            self.lift_refusals();
+        }
         let asked_to_look = wishes.iter().any(|(resource, wishes)| wishes.look > self.side(*resource).looks);
         // Before anybody is told to sign in: did somebody, in another process?
         let to_be_told = wishes.iter().any(|(resource, wishes)| wishes.wanted && self.is_blocked(*resource));
@@ -151,6 +154,19 @@ impl Keeper {
         }
         for (resource, wishes) in &wishes {
             self.serve(*resource, wishes).await;
+        }
+    }
+
+    /// What was refused may be asked for again, as soon as somebody wants it and else within a minute. A refresh token that
+    /// is dead stays so.
+    fn lift_refusals(&mut self) {
+        for side in [&mut self.mail, &mut self.graph] {
+            side.refetched = None;
+            let dead = |id: &str| means_dead_refresh_token(id) || id == SIGN_IN_MISSING.id;
+            if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !dead(trouble.fault.id)) {
+                trouble.lift();
+                self.quiet_until = Instant::now() + patience::jitter(patience::FIRST_SPREAD);
+            }
         }
     }
 
@@ -216,10 +232,11 @@ impl Keeper {
         let fault = verdict.fault(&self.how);
         let before = self.side(resource).trouble.as_ref();
         let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
+        let trouble = if self.sign_in.app.grant.is_unattended() { trouble.with_nobody_to_sign_in() } else { trouble };
         let failures = trouble.failures();
         let (sign_in, resource_name) = (self.sign_in.key(), resource.as_str());
         tracing::warn!(sign_in, resource = resource_name, fault = %trouble.fault, failures, "no token");
-        let is_to_be_remembered = verdict.retry() == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id;
+        let is_to_be_remembered = trouble.retry == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id;
         if resource == Resource::Mail && is_to_be_remembered {
             self.remember_failure(&verdict).await;
         }
@@ -406,6 +423,7 @@ impl Keeper {
             state.token_expires_at = self.mail.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
             let seen = |trouble: &Trouble| FaultSeen::new(&trouble.fault, trouble.since);
             state.fault = trouble.map(seen);
+            state.asks_again_at = trouble.and_then(|trouble| trouble.ends_at(self.means.clock.wall()));
             state.graph_fault = self.graph.trouble.as_ref().map(seen);
             if state.standing() != before {
                 self.means.changes.send_modify(|changes| *changes += 1);
