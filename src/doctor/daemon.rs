@@ -96,8 +96,11 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
 /// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
 /// end it. Asked anew, since the look itself may have ended some of it.
 pub(super) async fn memory(scope: &Scope, config: &Config, found: &[Check]) -> Vec<Check> {
+    if store::holder(&config.store).is_none() {
+        return Vec::new();
+    }
     let running = Running::ask(config).await;
-    if running.holder.is_none() || running.status.is_none() {
+    if running.status.is_none() {
         return Vec::new();
     }
     let accounts = scope.accounts(config);

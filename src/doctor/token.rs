@@ -9,7 +9,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -39,7 +39,7 @@ use crate::{
     },
     config::Config,
     meter::Meter,
-    net::{ClientTls, HttpClient, Proxy},
+    net::{ClientTls, HttpClient, Network, Proxy},
     oauth::{
         App, Keepers, Resource, Rotation, SignIn, clock::Clock, endpoints::Endpoints, grants::unattended,
         verdict::Verdict,
@@ -64,6 +64,8 @@ pub(super) struct Means {
     /// What clients are shown before their login; not added to.
     pub known: Seen,
     pub has_extra_roots: bool,
+    /// Those of the system alone, once somebody asked.
+    system_roots: OnceLock<Option<ClientTls>>,
     pub store: Option<Arc<Store>>,
     /// It is there, and cannot be read.
     store_fails: bool,
@@ -119,6 +121,7 @@ impl Means {
             meter,
             known,
             has_extra_roots: config.network.ca_file.is_some(),
+            system_roots: OnceLock::new(),
             store,
             store_fails,
             keepers,
@@ -134,6 +137,11 @@ impl Means {
         if let Some(keepers) = &self.keepers {
             keepers.stop().await;
         }
+    }
+
+    /// What is trusted here without `ca-file`; `None`: nothing.
+    pub fn system_roots(&self) -> Option<&ClientTls> {
+        self.system_roots.get_or_init(|| ClientTls::new(&Network::default()).ok()).as_ref()
     }
 
     pub fn has_daemon(&self) -> bool {

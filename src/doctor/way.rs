@@ -31,8 +31,8 @@ use crate::{
     },
     config::Config,
     net::{
-        self, Broken, ClientTls, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream,
-        UpstreamTls, Want, drive, is_beside,
+        self, Broken, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream, UpstreamTls, Want,
+        drive, is_beside,
     },
     oauth::App,
     wire::{sasl::Credentials, smtp::SmtpBack},
@@ -383,14 +383,11 @@ fn said(looked: &Looked, stream: &Stream, means: &Means) -> Said {
     let names = looked.shown().map(|shown| shown.names).unwrap_or_default();
     let version = stream.tls_version().unwrap_or("TLS").replace('_', ".").replace("TLSv", "TLS ");
     let ends = looked.ends_at().map(|end| end.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-    let by_file = means.has_extra_roots && !is_trusted_by_the_system(looked);
+    let is_trusted_anyway = || means.system_roots().is_some_and(|system| looked.is_trusted_by(system));
+    let by_file = means.has_extra_roots && !is_trusted_anyway();
     let organization = names.issuer_organization.clone().unwrap_or_default();
     let is_public = PUBLIC_AUTHORITIES.iter().any(|known| organization.contains(known));
     Said::Certificate { version, issuer: names.issuer, ends, by_file, is_public: is_public || by_file }
-}
-
-fn is_trusted_by_the_system(looked: &Looked) -> bool {
-    ClientTls::new(&Network::default()).is_ok_and(|system| looked.is_trusted_by(&system))
 }
 
 /// An SMTP server up to its yes to STARTTLS; no token is in it.

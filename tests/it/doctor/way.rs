@@ -151,6 +151,16 @@ async fn servers_that_say_nothing_hold_it_up_no_longer_than_a_deadline_and_what_
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     let report = told.json();
     assert_eq!(check(&report, "tls", "smtp-server")["fault"]["id"], "upstream-timeout", "{report:#}");
+    assert_eq!(check(&report, "http", "unfinished")["fault"]["id"], "look-unfinished", "{report:#}");
+}
+
+#[tokio::test]
+async fn an_account_that_takes_too_long_is_told_with_what_was_seen_of_it() {
+    let staged = Staged::new(Plan::faulty(|faults| faults.imap.line.delay_ms = 4000)).await;
+    let told = staged.doctor(&[ANN, "--json", "--timeout", "3"]).await;
+    assert_eq!(told.code, 1);
+    let report = told.json();
+    assert_eq!(outcome(&report, "token", "mail-token"), "pass");
     let unfinished = check(&report, "token", "unfinished");
     assert_eq!(unfinished["fault"]["id"], "look-unfinished", "{unfinished}");
     let command = format!("`gatepost doctor {ANN}`");
