@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::side::Side;
 use super::{
-    App, Resource, Rotation, SignIn,
+    App, Grant, Resource, Rotation, SignIn,
     clock::Clock,
     counter::{Counter, Desk, Wishes},
     endpoints::{Endpoints, TokenSet},
@@ -32,7 +32,9 @@ use super::{
 };
 use crate::{
     base::{Fault, Secret},
-    catalog::token::{FRESH_TOKEN_REFUSED, GRAPH_URL_MISSING, SIGN_IN_MISSING, STORE_FAILING},
+    catalog::token::{
+        ACCOUNT_PASSWORD_REFUSED, FRESH_TOKEN_REFUSED, GRAPH_URL_MISSING, SIGN_IN_MISSING, STORE_FAILING,
+    },
     meter::{Meter, Outcome},
     net::HttpClient,
     store::{AccessToken, Store, TokenRow},
@@ -157,12 +159,20 @@ impl Keeper {
         }
     }
 
+    /// Nobody signs in, and what was refused is granted where nobody tells us. A password that was refused is another
+    /// thing: the right one comes with the configuration, and wrong ones lock accounts.
+    pub(super) fn is_mended_elsewhere(&self) -> bool {
+        let grant = self.sign_in.app.grant;
+        grant.is_unattended() && grant != Grant::Password
+    }
+
     /// What was refused may be asked for again, as soon as somebody wants it and else within a minute. A refresh token that
-    /// is dead stays so.
+    /// is dead stays so, and so does a wrong password.
     fn lift_refusals(&mut self) {
         for side in [&mut self.mail, &mut self.graph] {
             side.refetched = None;
-            let dead = |id: &str| means_dead_refresh_token(id) || id == SIGN_IN_MISSING.id;
+            let lasting = [SIGN_IN_MISSING.id, ACCOUNT_PASSWORD_REFUSED.id];
+            let dead = |id: &str| means_dead_refresh_token(id) || lasting.contains(&id);
             if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !dead(trouble.fault.id)) {
                 trouble.lift();
                 self.quiet_until = Instant::now() + patience::jitter(patience::FIRST_SPREAD);
@@ -232,7 +242,7 @@ impl Keeper {
         let fault = verdict.fault(&self.how);
         let before = self.side(resource).trouble.as_ref();
         let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
-        let trouble = if self.sign_in.app.grant.is_unattended() { trouble.with_nobody_to_sign_in() } else { trouble };
+        let trouble = if self.is_mended_elsewhere() { trouble.with_nobody_to_sign_in() } else { trouble };
         let failures = trouble.failures();
         let (sign_in, resource_name) = (self.sign_in.key(), resource.as_str());
         tracing::warn!(sign_in, resource = resource_name, fault = %trouble.fault, failures, "no token");

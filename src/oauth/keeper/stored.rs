@@ -133,7 +133,7 @@ impl Keeper {
     }
 
     fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {
-        let asks = self.means.asks_afresh || self.sign_in.app.grant.is_unattended();
+        let asks = self.means.asks_afresh || self.is_mended_elsewhere();
         let counts = |failure: &&Failure| failure.app == self.fingerprint && !asks;
         let failure = row.failure.as_ref().filter(counts)?;
         let entry = crate::catalog::find(&failure.id)?;

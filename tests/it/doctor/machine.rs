@@ -67,10 +67,11 @@ async fn nothing_is_said_of_sign_ins(staged: &Staged) {
 async fn a_damaged_store_is_one_failing_line() {
     let staged = Staged::new(Plan::default()).await;
     let database = staged.dir.path().join("gatepost.db");
-    std::fs::write(&database, "this was a database once; ".repeat(1000)).unwrap();
-    for rest in ["gatepost.db-wal", "gatepost.db-shm"] {
-        let _ = std::fs::remove_file(staged.dir.path().join(rest));
+    // Other files of these names: who made the first ones may still have them open.
+    for name in ["gatepost.db", "gatepost.db-wal", "gatepost.db-shm"] {
+        let _ = std::fs::remove_file(staged.dir.path().join(name));
     }
+    std::fs::write(&database, "this was a database once; ".repeat(1000)).unwrap();
     nothing_is_said_of_sign_ins(&staged).await;
 }
 
