@@ -182,6 +182,9 @@ pub struct DoctorArgs {
     /// Writes what a supporter needs into this file, without a secret in it
     #[arg(long, value_name = "FILE.tar.gz")]
     pub bundle: Option<PathBuf>,
+    /// For the network, in seconds: what was not looked at by then is said
+    #[arg(long, value_name = "SECONDS", default_value_t = crate::doctor::WITHIN.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
 }
 
 #[derive(Args, Debug, Clone)]

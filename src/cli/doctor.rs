@@ -28,20 +28,30 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
     let lang = language::chosen(args.lang);
     let view = View { json: args.json, marks: if language::is_utf8() { Marks::Signs } else { Marks::Ascii }, lang };
     let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
-    let loaded = config::locate(named, &here).and_then(|file| Ok((config::load(&file)?, file)));
-    let ((config, warnings), file) = match loaded {
-        Ok(loaded) => loaded,
-        Err(problems) => return refused(&view, &problems),
-    };
-    let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
     if let Some(bundle) = &args.bundle
         && bundle.exists()
     {
         let text = format!("{} is there already", bundle.display());
         return Err(Failure::new(text, "name a file that is not there: nothing is overwritten"));
     }
-    let scope =
-        Scope { file, warnings: warnings.problems, account, offline: args.offline, send_to: args.send.clone(), lang };
+    let file = match config::locate(named, &here) {
+        Ok(file) => file,
+        Err(problems) => return refused(&view, &problems, None, args.bundle.as_deref()),
+    };
+    let (config, warnings) = match config::load(&file) {
+        Ok(loaded) => loaded,
+        Err(problems) => return refused(&view, &problems, Some(&file), args.bundle.as_deref()),
+    };
+    let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
+    let scope = Scope {
+        file,
+        warnings: warnings.problems,
+        account,
+        offline: args.offline,
+        send_to: args.send.clone(),
+        within: Duration::from_secs(args.timeout),
+        lang,
+    };
     let report = block_on(async { Ok(watched(&config, &scope, &view).await) })?;
     view.end(&report)?;
     if let Some(bundle) = &args.bundle {
@@ -59,19 +69,24 @@ pub(super) fn look(config: &Config, scope: &Scope) -> Result<bool, Failure> {
     Ok(report.ok)
 }
 
-fn refused(view: &View, problems: &Problems) -> Outcome {
+/// `file`: which one it is, where one was found.
+fn refused(view: &View, problems: &Problems, file: Option<&Path>, bundle: Option<&Path>) -> Outcome {
     let report = doctor::refused(problems, view.lang);
     report.checks.iter().for_each(|check| view.check(check));
     view.end(&report)?;
+    if let Some(bundle) = bundle {
+        write_bundle(bundle, &bundle::of_refused(&report, &view.text(&report), file.and_then(config::outline)))?;
+    }
     Err(Failure::silent(CONFIG_REFUSED))
 }
 
 fn make_bundle(file: &Path, config: &Config, report: &Report, view: &View) -> Outcome {
-    let text: String = report.checks.iter().map(|check| doctor::line(check, view.marks)).collect();
-    let text = format!("{text}\n{}", doctor::explanation(report, view.lang));
-    let parts = block_on(async { Ok(bundle::gather(config, report, &text).await) })?;
-    let parts = parts.with_status(|| status::without_daemon(config));
-    let written = bundle::write(file, &parts);
+    let parts = block_on(async { Ok(bundle::gather(config, report, &view.text(report)).await) })?;
+    write_bundle(file, &parts.with_status(|| status::without_daemon(config)))
+}
+
+fn write_bundle(file: &Path, parts: &bundle::Parts) -> Outcome {
+    let written = bundle::write(file, parts);
     written.map_err(|error| {
         Failure::new(format!("{}: {error}", file.display()), "name a file in a directory that you may write to")
     })?;
@@ -92,6 +107,12 @@ impl View {
             // A reader that went away is no failure.
             let _ = terminal::print(&doctor::line(check, self.marks));
         }
+    }
+
+    /// All of it, as it is put into a file.
+    fn text(&self, report: &Report) -> String {
+        let lines: String = report.checks.iter().map(|check| doctor::line(check, self.marks)).collect();
+        format!("{lines}\n{}", doctor::explanation(report, self.lang))
     }
 
     fn end(&self, report: &Report) -> Outcome {

@@ -105,7 +105,7 @@ impl Walk<'_, '_> {
     }
 }
 
-fn member<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
+pub(super) fn member<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
     let open = schema.get("additionalProperties").filter(|s| s.is_object());
     schema.get("properties").and_then(|p| p.get(name)).or(open)
 }
@@ -116,12 +116,12 @@ fn members(schema: &Value) -> Vec<&str> {
 }
 
 /// `Option<T>` becomes "T or null" in a schema; TOML has no null.
-fn without_null(schema: &Value) -> &Value {
+pub(super) fn without_null(schema: &Value) -> &Value {
     let choices = schema.get("anyOf").and_then(Value::as_array);
     choices.and_then(|c| c.iter().find(|s| s.get("type").and_then(Value::as_str) != Some("null"))).unwrap_or(schema)
 }
 
-fn kind(schema: &Value) -> &str {
+pub(super) fn kind(schema: &Value) -> &str {
     if schema.get("format").and_then(Value::as_str) == Some("date") {
         return "date";
     }

@@ -127,8 +127,13 @@ impl AccountRow {
         };
         let other = state.as_ref().and_then(|state| somebody_else(account, state));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
-        // A mailbox that opens for somebody else is not well, nor is one that cannot send.
-        let is_unwell = warning.is_some() || state.as_ref().is_some_and(|state| graph_fault(account, state).is_some());
+        let signed_in_at = state.as_ref().and_then(|state| state.signed_in_at);
+        let is_refused = !console.refusals.standing(&account.address, signed_in_at).is_empty();
+        let said = if phase == Phase::Ready && is_refused { words.refused } else { said };
+        // A mailbox that opens for somebody else is not well, nor is one that cannot send, or that its server refuses.
+        let is_unwell = is_refused
+            || warning.is_some()
+            || state.as_ref().is_some_and(|state| graph_fault(account, state).is_some());
         let (mark, colour) = if phase == Phase::Ready && is_unwell { ("!", "wait") } else { (mark, colour) };
         let button = sign_ins::flow_of(account).map(|_| match phase {
             Phase::SignInNeeded | Phase::Refused => words.sign_in,
@@ -195,6 +200,9 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let key = account.sign_in.key();
     let state = states.iter().find(|state| state.key == key);
     let fault = state.and_then(|state| state.fault.as_ref().or_else(|| graph_fault(account, state)));
+    let signed_in_at = state.and_then(|state| state.signed_in_at);
+    let refused = || console.refusals.standing(&account.address, signed_in_at).first().map(|refusal| refusal.id);
+    let fault = fault.map(|fault| fault.id).or_else(refused);
     let pending = console.sign_ins.of(&account.address);
     let (mut open, mut done, mut failed) = (None, None, None);
     if let Some(pending) = &pending {
@@ -214,9 +222,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault
-            .and_then(|fault| catalog::find(fault.id))
-            .map(|entry| ToldFault::new(entry, "", look.lang, account)),
+        fault: fault.and_then(catalog::find).map(|entry| ToldFault::new(entry, "", look.lang, account)),
         is_waiting: open.is_some(),
         open,
         trouble,

@@ -60,6 +60,7 @@ use crate::{
     meter::Meter,
     net::Peer,
     oauth::{Keepers, Phase, SignInState},
+    outbound::Refusals,
     queue::Queue,
     store::{Store, Trouble},
 };
@@ -75,6 +76,8 @@ pub struct Console {
     pub access: Access,
     pub meter: Meter,
     pub keepers: Arc<Keepers>,
+    /// Of mail servers, as long as they are answered from memory.
+    pub refusals: Arc<Refusals>,
     pub store: Arc<Store>,
     pub queue: Arc<Queue>,
     /// Listeners are open and the daemon is not draining.
@@ -286,9 +289,11 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let store = console.disk_trouble(false).await;
+    console.keepers.catch_up().await;
     let endings = console.calendar.endings(Timestamp::now());
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
-    let status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
+    let mut status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
+    status.accounts.iter_mut().for_each(|account| account.note_refusals(&console.refusals));
     let configuration = read(&console.configuration).clone();
     Json(Status { store, endings, configuration, ..status })
 }

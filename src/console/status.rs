@@ -10,7 +10,8 @@ use crate::{
     base::Lang,
     expiry::Ending,
     meter::{FaultView, Meter, SessionView},
-    oauth::SignInState,
+    oauth::{Phase, SignInState},
+    outbound::{Refusals, Standing},
 };
 
 #[derive(Debug, Serialize)]
@@ -65,6 +66,9 @@ pub struct AccountStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     pub sign_in: Option<SignInState>,
+    /// What mail servers refused, and clients are told from memory until the time that stands there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Standing>,
     /// Other accounts that live on the same consent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub same_sign_in: Vec<String>,
@@ -94,11 +98,23 @@ impl AccountStatus {
         Self {
             address: account.address.clone(),
             app: account.sign_in.app.name.clone(),
+            refusals: Vec::new(),
             signed_in_as: signed_in_as.clone(),
             warning: other.as_ref().map(warning),
             same_sign_in: Vec::new(),
             domain: account.domain.as_ref().map(|domain| format!("*@{domain}")),
             sign_in,
+        }
+    }
+
+    /// Where the upstream refuses, a sign-in that is ready is of no use.
+    pub fn note_refusals(&mut self, refusals: &Refusals) {
+        let signed_in_at = self.sign_in.as_ref().and_then(|state| state.signed_in_at);
+        self.refusals = refusals.standing(&self.address, signed_in_at);
+        if let Some(state) = self.sign_in.as_mut().filter(|state| state.phase == Phase::Ready)
+            && !self.refusals.is_empty()
+        {
+            state.phase = Phase::Refused;
         }
     }
 }

@@ -48,7 +48,7 @@ use crate::{
     meter::Meter,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
-    outbound::{Governor, Outbound, Refusals, Seen},
+    outbound::{Governor, Outbound, Seen},
     queue::OpenFault,
     session::Gate,
     store::{Lock, Store, StoreError},
@@ -286,12 +286,15 @@ impl Daemon {
         // Kept for all who hold it: keepers, notices, and sign-ins on pages of the console.
         self.http.take_over(&HttpClient::new(&config.network, &tls)?);
         before.keepers.apply(&sign_ins(config), &domains(config));
+        // A person asks: what was refused before is asked for again.
+        before.keepers.ask_afresh();
+        before.refusals.forget();
         let outbound = Arc::new(Outbound {
             keepers: before.keepers.clone(),
             tls,
             mail_proxy: config.network.mail_proxy.clone(),
             seen: before.seen.clone(),
-            refusals: Refusals::default(),
+            refusals: before.refusals.clone(),
             governor: before.governor.clone(),
             meter: before.meter.clone(),
             http: self.http.clone(),
@@ -372,6 +375,7 @@ impl Daemon {
             access,
             meter: gate.meter.clone(),
             keepers: gate.outbound.keepers.clone(),
+            refusals: gate.outbound.refusals.clone(),
             store: gate.store.clone(),
             queue: gate.queue.clone(),
             ready: AtomicBool::new(true),
@@ -455,7 +459,7 @@ async fn build_gate(
         tls,
         mail_proxy: config.network.mail_proxy.clone(),
         seen,
-        refusals: Refusals::default(),
+        refusals: Arc::default(),
         governor: Arc::new(Governor::default()),
         meter: meter.clone(),
         http: http.clone(),

@@ -1,18 +1,28 @@
 //! One account from its token to its rights.
 
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::{Instant, timeout_at};
+
 use super::{
-    Desk, claims, graph,
+    claims, graph,
     identity::Providers,
     look::Look,
     next::Who,
     report::{Check, Layer, Outcome},
     scope::{Scope, sends_by_graph},
     send, sign_on, token,
-    token::Means,
+    token::{Got, Means},
     way::Open,
     words::{Name, Said},
 };
-use crate::{account::Account, config::Config, oauth::Resource};
+use crate::{
+    account::{Account, Route},
+    base::Fault,
+    catalog::doctor::LOOK_UNFINISHED,
+    config::Config,
+    oauth::Resource,
+};
 
 /// What is known of it, for commands.
 pub(super) fn who_of(account: &Account) -> Who {
@@ -24,90 +34,183 @@ pub(super) fn who_of(account: &Account) -> Who {
     }
 }
 
-pub(super) async fn examine(
-    scope: &Scope,
-    config: &Config,
-    means: &Means,
-    account: &Account,
-    open: &Open,
-    providers: &Providers,
-    desk: &mut Desk<'_>,
-) {
-    let app = &account.sign_in.app;
-    let at = |layer, name| Look::at(scope.lang, layer, name).account(&account.address);
+/// What one account is looked at with.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub scope: &'a Scope,
+    pub config: &'a Config,
+    pub means: &'a Means,
+    pub account: &'a Account,
+    pub open: &'a Open,
+    pub providers: &'a Providers,
+}
+
+/// What was found, and what was learned for commands.
+pub(super) struct Looked {
+    pub checks: Vec<Check>,
+    pub who: Who,
+}
+
+/// Checks of one account while they are made: what is there when the time is over is told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<Check>>);
+
+impl Notes {
+    /// These in the place of all before them.
+    fn show(&self, checks: &[Check]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = checks.to_vec();
+    }
+
+    fn add(&self, checks: impl IntoIterator<Item = Check>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(checks);
+    }
+}
+
+/// All of it until `deadline`, and what it came to by then.
+pub(super) async fn look(ask: Ask<'_>, deadline: Instant) -> Looked {
+    let notes = Notes::default();
+    let ended = timeout_at(deadline, examined(&ask, &notes)).await;
+    let mut checks = notes.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let who = ended.unwrap_or_else(|_| {
+        let look = Look::at(ask.scope.lang, Layer::Token, Name::Unfinished).account(&ask.account.address);
+        let who = who_of(ask.account);
+        checks.push(look.fail(Said::TimeIsOver, &LOOK_UNFINISHED.fault(), &who));
+        who
+    });
+    Looked { checks, who }
+}
+
+async fn examined(ask: &Ask<'_>, notes: &Notes) -> Who {
+    let Ask { means, account, .. } = *ask;
     let mut who = who_of(account);
-    let provider = providers.of(app);
-    let tenant = provider.tenant.as_deref();
-    let first = desk.checks.len();
-    let look = at(Layer::Token, Name::MailToken);
-    let mail = match provider.is_fine {
-        true => Ok(means.token(account, Resource::Mail).await),
-        false => Err(Said::ProviderFails),
+    let mut mail = mail_token(ask, &mut who, None).await;
+    notes.show(&mail.checks);
+    let mut tried = match mail.is_stored_and_wrong() {
+        true => Vec::new(),
+        false => sign_on::tried(ask, mail.got()).await,
     };
-    match &mail {
-        Ok(got) => desk.note(token::check(look, got, &who)),
-        Err(why) => desk.note(look.skip(why.clone())),
+    // A token that is stored may be older than what was mended since, or taken back.
+    if (mail.is_stored_and_wrong() || (mail.is_stored() && sign_on::doubt_the_token(&tried)))
+        && let Some(fresh) = means.fresh(account, Resource::Mail).await
+    {
+        mail = mail_token(ask, &mut who, Some(fresh)).await;
+        notes.show(&mail.checks);
+        tried = sign_on::tried(ask, mail.got()).await;
+    } else if mail.is_stored_and_wrong() {
+        tried = sign_on::tried(ask, mail.got()).await;
     }
-    let mail = mail.and_then(|got| got.map_err(|_| Said::NoToken));
-    if let Ok(got) = &mail {
-        desk.note_all(claims::look(scope, config, account, got, Resource::Mail, tenant, &mut who));
-    }
-    desk.note_all(sign_on::look(scope, config, means, account, open, mail.as_ref().map_err(Clone::clone), &who).await);
+    notes.add(sign_on::checks(ask, tried, mail.got.as_ref().ok(), &who).await);
     if sends_by_graph(account) {
-        desk.note_all(by_graph(scope, config, means, account, open, provider.is_fine, &mut who).await);
+        notes.add(by_graph(ask, &mut who).await);
     }
-    desk.note_all(send_as(scope, account));
-    if let Some(to) = &scope.send_to {
-        let fails = desk.checks.get(first..).is_some_and(|own| own.iter().any(|check| is_in_the_way(account, check)));
-        let own = &account.address;
-        let others = senders(account).filter(|address| !address.eq_ignore_ascii_case(own));
-        for from in std::iter::once(own).chain(others) {
-            let target = if from == own { to.clone() } else { format!("{from} -> {to}") };
-            let look = at(Layer::Send, Name::TestMessage).target(target);
-            desk.note(match fails {
-                true => look.skip(Said::SomethingFails),
-                false => send::look(look, config, means, account, send::Trip { from, to }, &who).await,
-            });
+    notes.add(send_as(ask.scope, account));
+    who
+}
+
+/// A token, what is in it, and the checks of both.
+struct Token {
+    got: Result<Got, Said>,
+    checks: Vec<Check>,
+}
+
+impl Token {
+    fn got(&self) -> Result<&Got, Said> {
+        self.got.as_ref().map_err(Clone::clone)
+    }
+
+    fn is_stored(&self) -> bool {
+        self.got.as_ref().is_ok_and(|got| !got.is_fresh)
+    }
+
+    fn is_stored_and_wrong(&self) -> bool {
+        self.is_stored() && self.checks.iter().any(|check| check.outcome == Outcome::Fail)
+    }
+}
+
+/// `fresh`: that one, in the place of whatever is at hand.
+async fn mail_token(ask: &Ask<'_>, who: &mut Who, fresh: Option<Result<Got, Fault>>) -> Token {
+    let Ask { scope, means, account, .. } = *ask;
+    let look = Look::at(scope.lang, Layer::Token, Name::MailToken).account(&account.address);
+    let provider = ask.providers.of(&account.sign_in.app);
+    if !provider.is_fine || means.lacks_store(account) {
+        let why = if provider.is_fine { Said::StoreFails } else { Said::ProviderFails };
+        return Token { got: Err(Said::NoToken), checks: vec![look.skip(why)] };
+    }
+    let got = match fresh {
+        Some(got) => got,
+        None => means.token(account, Resource::Mail).await,
+    };
+    let mut checks = vec![token::check(look, &got, who)];
+    if let Ok(got) = &got {
+        let tenant = provider.tenant.as_deref();
+        checks.extend(claims::look(scope, ask.config, account, got, Resource::Mail, tenant, who));
+    }
+    Token { got: got.map_err(|_| Said::NoToken), checks }
+}
+
+async fn by_graph(ask: &Ask<'_>, who: &mut Who) -> Vec<Check> {
+    let Ask { scope, config, means, account, .. } = *ask;
+    let at = |layer, name| Look::at(scope.lang, layer, name).account(&account.address);
+    let (token, mailbox) = (at(Layer::Token, Name::GraphToken), at(Layer::Graph, Name::GraphMailbox));
+    let is_fine = ask.providers.of(&account.sign_in.app).is_fine;
+    if !is_fine || means.lacks_store(account) {
+        let why = if is_fine { Said::StoreFails } else { Said::ProviderFails };
+        return vec![token.skip(why), mailbox.skip(Said::NoToken)];
+    }
+    let judged = |got: &Result<Got, Fault>, who: &mut Who| {
+        let mut checks = vec![token::check(token.clone(), got, who)];
+        if let Ok(got) = got {
+            checks.extend(claims::look(scope, config, account, got, Resource::Graph, None, who));
         }
+        checks
+    };
+    let mut got = means.token(account, Resource::Graph).await;
+    let mut checks = judged(&got, who);
+    let is_wrong = checks.iter().any(|check| check.outcome == Outcome::Fail);
+    if is_wrong
+        && got.as_ref().is_ok_and(|got| !got.is_fresh)
+        && let Some(fresh) = means.fresh(account, Resource::Graph).await
+    {
+        checks = judged(&fresh, who);
+        got = fresh;
     }
+    checks.push(match &got {
+        Err(_) => mailbox.skip(Said::NoToken),
+        Ok(_) if !ask.open.has_graph(&account.sign_in.app) => mailbox.skip(Said::NoWay),
+        Ok(got) => graph::look(mailbox, means, account, got, who).await,
+    });
+    checks
+}
+
+/// One message for each sender, unless something in `found` keeps them all from going.
+pub(super) async fn send(ask: &Ask<'_>, to: &str, found: &Looked) -> Vec<Check> {
+    let Ask { config, means, account, .. } = *ask;
+    let fails = found.checks.iter().any(|check| is_in_the_way(account, check));
+    let own = &account.address;
+    let others = senders(account).filter(|address| !address.eq_ignore_ascii_case(own));
+    let mut checks = Vec::new();
+    for from in std::iter::once(own).chain(others) {
+        let target = if from == own { to.to_owned() } else { format!("{from} -> {to}") };
+        let look = Look::at(ask.scope.lang, Layer::Send, Name::TestMessage).account(own).target(target);
+        checks.push(match fails {
+            true => look.skip(Said::SomethingFails),
+            false if means.must_not_fetch(account) => {
+                look.skip(Said::SendByTheDaemon { from: from.clone(), to: to.to_owned() })
+            }
+            false => send::look(look, config, means, account, send::Trip { from, to }, &found.who).await,
+        });
+    }
+    checks
 }
 
 /// What fails of reading mail keeps nobody from sending.
 fn is_in_the_way(account: &Account, check: &Check) -> bool {
     let of_sending = match check.layer {
         Layer::Imap | Layer::Pop3 => false,
-        Layer::Smtp => account.sending.route == crate::account::Route::Smtp,
+        Layer::Smtp => account.sending.route == Route::Smtp,
         _ => true,
     };
     check.outcome == Outcome::Fail && of_sending
-}
-
-async fn by_graph(
-    scope: &Scope,
-    config: &Config,
-    means: &Means,
-    account: &Account,
-    open: &Open,
-    provider_is_fine: bool,
-    who: &mut Who,
-) -> Vec<Check> {
-    let at = |layer, name| Look::at(scope.lang, layer, name).account(&account.address);
-    let (token, mailbox) = (at(Layer::Token, Name::GraphToken), at(Layer::Graph, Name::GraphMailbox));
-    if !provider_is_fine {
-        return vec![token.skip(Said::ProviderFails), mailbox.skip(Said::NoToken)];
-    }
-    let got = means.token(account, Resource::Graph).await;
-    let mut checks = vec![token::check(token, &got, who)];
-    let Ok(got) = got else {
-        checks.push(mailbox.skip(Said::NoToken));
-        return checks;
-    };
-    checks.extend(claims::look(scope, config, account, &got, Resource::Graph, None, who));
-    checks.push(match open.has_graph(&account.sign_in.app) {
-        true => graph::look(mailbox, means, account, &got, who).await,
-        false => mailbox.skip(Said::NoWay),
-    });
-    checks
 }
 
 /// Whom else it may send as; a wildcard names nobody.

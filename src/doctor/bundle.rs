@@ -65,6 +65,26 @@ pub async fn gather(config: &Config, report: &Report, text: &str) -> Parts {
     parts
 }
 
+/// Where the configuration is refused: what is wrong with it, and as much of it as is no secret for certain. `hidden` are
+/// values of the file that must not stand in what is told of it.
+pub fn of_refused(report: &Report, text: &str, outline: Option<(String, Vec<String>)>) -> Parts {
+    let (shown, hidden) = outline.unzip();
+    let hidden = hidden.unwrap_or_default();
+    let without = |text: String| hidden.iter().fold(text, |text, value| text.replace(value.as_str(), "[hidden]"));
+    let mut parts = Parts::default();
+    parts.add("README.txt", ABOUT);
+    parts.add("versions.txt", versions());
+    if let Some(shown) = shown {
+        parts.add(
+            "configuration.toml",
+            format!("# refused; what may be a secret, and all comments, are left out\n{shown}"),
+        );
+    }
+    parts.add("doctor.txt", without(text.to_owned()));
+    parts.add("doctor.json", without(serde_json::to_string_pretty(report).unwrap_or_default()));
+    parts
+}
+
 fn versions() -> String {
     let mut text = format!("gatepost {}\n", env!("CARGO_PKG_VERSION"));
     // Writing to a String does not fail.

@@ -171,7 +171,8 @@ fn audience(look: Look, claims: &Claims, app: &App, resource: Resource, who: &Wh
     let fits = match meant(app, resource) {
         Meant::Exchange => is_one_of(EXCHANGE),
         Meant::Graph => is_one_of(GRAPH),
-        Meant::Unknown => true,
+        // Whatever another provider writes there, Graph is no mail server.
+        Meant::Unknown => !is_one_of(GRAPH),
     };
     match fits {
         true => look.pass(Said::Plain(shown)),

@@ -1,4 +1,5 @@
-//! The daemon on this machine, if one runs: what it listens on, which configuration it has.
+//! The daemon on this machine, if one runs: what it listens on, which configuration it has, and what it still refuses from
+//! memory although the cause is mended.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -9,15 +10,18 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{
     look::Look,
     next::Who,
-    report::{Check, Layer},
+    report::{Check, Layer, Outcome},
     scope::Scope,
     words::{Name, Said},
 };
 use crate::{
-    catalog::doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN},
+    account::Account,
+    base::Kind,
+    catalog::doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
     config::Config,
     console::client,
     net::{Bind, Listener},
+    oauth::{Resource, Rotation},
     store,
 };
 
@@ -52,11 +56,17 @@ impl Running {
         self.holder.is_some()
     }
 
-    /// Id and text of what is wrong with the sign-in of this account.
-    pub fn fault_of(&self, address: &str) -> Option<(String, String)> {
+    fn account(&self, address: &str) -> Option<&Value> {
         let accounts = self.status.as_ref()?.get("accounts")?.as_array()?;
-        let own = accounts.iter().find(|one| one.get("address").and_then(Value::as_str) == Some(address))?;
-        let fault = own.pointer("/sign-in/fault")?;
+        accounts.iter().find(|one| one.get("address").and_then(Value::as_str) == Some(address))
+    }
+
+    /// Id and text of what is wrong with the sign-in of this account.
+    pub fn fault_of(&self, address: &str, resource: Resource) -> Option<(String, String)> {
+        let fault = self.account(address)?.pointer(match resource {
+            Resource::Mail => "/sign-in/fault",
+            Resource::Graph => "/sign-in/graph-fault",
+        })?;
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(str::to_owned);
         Some((text("id")?, text("text").unwrap_or_default()))
     }
@@ -81,6 +91,60 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
     }
     checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope));
     checks
+}
+
+/// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
+/// end it. Asked anew, since the look itself may have ended some of it.
+pub(super) async fn memory(scope: &Scope, config: &Config, found: &[Check]) -> Vec<Check> {
+    if store::holder(&config.store).is_none() {
+        return Vec::new();
+    }
+    let running = Running::ask(config).await;
+    if running.status.is_none() {
+        return Vec::new();
+    }
+    let accounts = scope.accounts(config);
+    let checks: Vec<Check> = accounts.iter().flat_map(|account| remembered(scope, &running, account, found)).collect();
+    if !checks.is_empty() {
+        return checks;
+    }
+    vec![Look::at(scope.lang, Layer::Daemon, Name::Memory).pass(Said::NothingRemembered)]
+}
+
+fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Check]) -> Vec<Check> {
+    let Some(told) = running.account(&account.address) else { return Vec::new() };
+    let passed = |layer: &str, name: Name| {
+        let of_account = |check: &&Check| check.account.as_deref() == Some(&account.address);
+        let mut same = found.iter().filter(of_account);
+        same.any(|check| check.layer.as_str() == layer && check.name == name.as_str() && check.outcome == Outcome::Pass)
+    };
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let one = |what: String, id: String, until: String| {
+        let look = Look::at(scope.lang, Layer::Daemon, Name::Memory).account(&account.address).target(what);
+        let fault = REFUSAL_REMEMBERED.fault().detail(id.clone());
+        look.fail(Said::Remembers { id, until: hour(&until) }, &fault, &Who::default())
+    };
+    let refusals = told.get("refusals").and_then(Value::as_array).into_iter().flatten();
+    let refusals = refusals.filter(|refusal| passed(&text(refusal, "protocol"), Name::SignOn));
+    let mut checks: Vec<Check> =
+        refusals.map(|refusal| one(text(refusal, "protocol"), text(refusal, "id"), text(refusal, "until"))).collect();
+    // Where the daemon alone may ask, a token that is stored says nothing of how it would be answered.
+    let may_ask = account.sign_in.app.rotation != Rotation::OneTime || account.sign_in.app.grant.is_unattended();
+    for (place, name) in [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)] {
+        let Some(sign_in) = told.get("sign-in").filter(|_| may_ask) else { continue };
+        let Some(fault) = sign_in.get(place).filter(|fault| fault.is_object()) else { continue };
+        // What passes by itself is asked for again within seconds.
+        if text(fault, "kind") != Kind::Unavailable.as_str() && passed(Layer::Token.as_str(), name) {
+            checks.push(one("token".to_owned(), text(fault, "id"), text(sign_in, "asks-again-at")));
+        }
+    }
+    checks
+}
+
+/// As a clock of this place shows it.
+fn hour(time: &str) -> Option<String> {
+    let time: jiff::Timestamp = time.parse().ok()?;
+    Some(time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string())
 }
 
 /// Protocol and address of each listener, as really bound.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::{
     look::Look,
     next::Who,
+    owner,
     report::{Check, Layer},
     scope::Scope,
     words::{Name, Said},
@@ -33,39 +34,76 @@ const LEAST_ROOM: u64 = 100 * 1024 * 1024;
 /// An end that is this near is worth a word.
 const SOON_DAYS: i64 = 30;
 
+/// What there is of stored sign-ins.
+pub(super) enum Kept {
+    Open(Arc<Store>),
+    NotMade,
+    /// It is there, and cannot be read; said once, and nothing is concluded from it.
+    Failing,
+}
+
+impl Kept {
+    pub fn store(&self) -> Option<&Arc<Store>> {
+        if let Self::Open(store) = self { Some(store) } else { None }
+    }
+}
+
 /// The store is opened only if it was made before, and by who runs this.
-pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Option<Arc<Store>>) {
+pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Kept) {
     let database = PathBuf::from(config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url));
     let directory = database.parent().unwrap_or(Path::new("/")).to_owned();
-    let (mut checks, mut store) = (vec![state_directory(scope, &directory)], None);
-    let look = Look::at(scope.lang, Layer::Files, Name::Store).target(database.display().to_string());
-    let who = Who::default();
-    checks.push(match (database.is_file(), foreign_owner(&database)) {
-        (false, _) => look.skip(Said::MadeAtFirstStart),
-        (true, Some(owner)) => {
-            let fault = STORE_UNAVAILABLE.fault().detail(format!("it belongs to user {owner}"));
-            look.fail(Said::ForeignStore { owner }, &fault, &Who { owner: Some(owner), ..who })
-        }
-        (true, None) => match Store::open(&config.store).await {
-            Ok(opened) => {
-                let key = opened.key_source().to_string();
-                store = Some(Arc::new(opened));
-                look.pass(Said::OpensWith { key })
-            }
-            Err(error) => look.fault(&STORE_UNAVAILABLE.fault().detail(error.to_string()), &who),
-        },
-    });
+    let mut checks = vec![state_directory(scope, &directory)];
+    let (store, kept) = opened(config, scope, &database).await;
+    checks.push(store);
     checks.extend(room(scope, &directory));
     let calendar = Calendar::new(config.watched());
     let endings = calendar.endings(Timestamp::now());
     checks.extend(endings.iter().map(|one| ending(scope, config, one)));
     checks.extend(keys(scope, config));
-    (checks, store)
+    (checks, kept)
+}
+
+async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept) {
+    let look = Look::at(scope.lang, Layer::Files, Name::Store).target(database.display().to_string());
+    let failed = |why: String| STORE_UNAVAILABLE.fault().detail(why);
+    match database.try_exists() {
+        Ok(false) => return (look.skip(Said::MadeAtFirstStart), Kept::NotMade),
+        Ok(true) => {}
+        // A directory that this user may not enter: whose it is cannot be seen either.
+        Err(error) => {
+            let fault = failed(format!("{}: {error}", database.display()));
+            let mut check = look.fault(&fault, &Who::default());
+            if let Some(fault) = &mut check.fault {
+                fault.commands = owner::command(None, database, scope).into_iter().collect();
+            }
+            return (check, Kept::Failing);
+        }
+    }
+    if let Some(owner) = foreign_owner(database) {
+        let fault = failed(format!("it belongs to user {owner}"));
+        let mut check = look.fail(Said::ForeignStore { owner }, &fault, &Who::default());
+        if let Some(fault) = &mut check.fault {
+            fault.commands = owner::command(Some(owner), database, scope).into_iter().collect();
+        }
+        return (check, Kept::Failing);
+    }
+    let opened = match Store::open(&config.store).await {
+        // Its key proves nothing of the pages where the sign-ins are.
+        Ok(opened) => opened.sign_in_versions().await.map(|_| opened),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(opened) => {
+            let key = opened.key_source().to_string();
+            (look.pass(Said::OpensWith { key }), Kept::Open(Arc::new(opened)))
+        }
+        Err(error) => (look.fault(&failed(error.to_string()), &Who::default()), Kept::Failing),
+    }
 }
 
 fn state_directory(scope: &Scope, directory: &Path) -> Check {
     let look = Look::at(scope.lang, Layer::Files, Name::StateDirectory).target(directory.display().to_string());
-    if !directory.exists() {
+    if directory.try_exists().is_ok_and(|exists| !exists) {
         return look.skip(Said::MadeAtFirstStart);
     }
     match may_write(directory) {

@@ -2,10 +2,12 @@
 //!
 //! It changes nothing beyond what a refresh of a token saves, and sends nothing unless asked to. It uses the daemon's own
 //! parts (dial, token, sign-on), so that it sees what the daemon sees, and works with and without a daemon. What lies
-//! behind a failed layer is skipped and says so: one cause is told once. Every wait has a deadline. It refuses to show a
-//! token, and to guess: where nothing proves a thing, the check says what would.
+//! behind a failed layer is skipped and says so: one cause is told once. Every wait has a deadline, and so has all of it:
+//! what was not looked at by then is said. It refuses to show a token, and to guess: where nothing proves a thing, the
+//! check says what would.
 
 mod account;
+mod apart;
 pub mod bundle;
 mod claims;
 mod clients;
@@ -17,6 +19,7 @@ mod identity;
 mod letter;
 mod look;
 mod next;
+mod owner;
 mod report;
 mod scope;
 mod send;
@@ -25,16 +28,21 @@ mod token;
 mod way;
 mod words;
 
-use std::sync::Arc;
-
-use futures_util::future::join_all;
+use futures_util::{
+    future::join_all,
+    stream::{self, StreamExt},
+};
+use tokio::time::{Instant, timeout_at};
 
 pub use draw::{Marks, explanation, line, summary};
 pub use report::{Check, Explained, Layer, Outcome, Report};
-pub use scope::Scope;
+pub use scope::{Scope, WITHIN};
 
 use self::{
+    account::Ask,
     daemon::Running,
+    files::Kept,
+    identity::Found,
     look::Look,
     next::Who,
     token::Means,
@@ -42,51 +50,77 @@ use self::{
 };
 use crate::{
     base::Lang,
-    catalog::doctor::CONFIGURATION_REFUSED,
+    catalog::doctor::{CONFIGURATION_REFUSED, LOOK_UNFINISHED},
     config::{Config, Problems},
-    store::Store,
+    oauth::App,
 };
+
+/// Accounts that are looked at side by side.
+const AT_ONCE: usize = 4;
 
 /// Looks at everything in `scope`; `on_check` hears of each check as soon as it is done. Not cancel safe: a refresh of a
 /// token may be under way.
 pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&Check) + Send)) -> Report {
     let mut desk = Desk { checks: Vec::new(), on_check };
     desk.note(configuration(scope));
-    let (checks, store) = files::look(config, scope).await;
+    let (checks, kept) = files::look(config, scope).await;
     desk.note_all(checks);
     match scope.offline {
-        true => desk.note_all(token::stored(scope, config, store.as_ref()).await),
-        false => online(config, scope, store, &mut desk).await,
+        true => desk.note_all(token::stored(scope, config, &kept).await),
+        false => online(config, scope, kept, &mut desk).await,
     }
     Report::new(desk.checks, scope.offline)
 }
 
-async fn online(config: &Config, scope: &Scope, store: Option<Arc<Store>>, desk: &mut Desk<'_>) {
+async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>) {
+    let deadline = Instant::now() + scope.within;
     let running = Running::ask(config).await;
-    let means = match Means::new(config, scope, store, &running).await {
+    let means = match Means::new(config, scope, kept, &running).await {
         Ok(means) => means,
         Err(check) => return desk.note(check),
     };
     let targets = way::targets(config, scope);
-    let ways = join_all(targets.iter().map(|target| way::walk(scope.lang, &means, target))).await;
+    let ways = join_all(targets.iter().map(|target| way::walk(scope.lang, &means, target, deadline))).await;
     let mut open = way::Open::default();
     for (target, walked) in targets.iter().zip(ways) {
         open.note(target, &walked);
         desk.note_all(walked.checks);
     }
+    let apps = scope.apps(config);
+    let asked = apps.iter().map(|app| timeout_at(deadline, identity::look(scope.lang, &means, app, &open)));
     let mut providers = identity::Providers::default();
-    for app in scope.apps(config) {
-        let (checks, found) = identity::look(scope.lang, &means, &app, &open).await;
+    for (app, asked) in apps.iter().zip(join_all(asked).await) {
+        let (checks, found) = asked.unwrap_or_else(|_| (vec![unfinished(scope, app)], Found::default()));
         desk.note_all(checks);
-        providers.note(&app, found);
+        providers.note(app, found);
     }
-    for account in scope.accounts(config) {
-        account::examine(scope, config, &means, &account, &open, &providers, desk).await;
+    let accounts = scope.accounts(config);
+    let asks = accounts.iter().map(|account| {
+        let account = account.as_ref();
+        Ask { scope, config, means: &means, account, open: &open, providers: &providers }
+    });
+    let asks: Vec<Ask<'_>> = asks.collect();
+    let looks: Vec<_> = asks.iter().map(|ask| account::look(*ask, deadline)).collect();
+    let mut looks = stream::iter(looks).buffered(AT_ONCE);
+    let mut last = None;
+    while let Some(looked) = looks.next().await {
+        desk.note_all(looked.checks.iter().cloned());
+        last = Some(looked);
+    }
+    if let (Some(to), Some(ask), Some(found)) = (&scope.send_to, asks.last(), last) {
+        desk.note_all(account::send(ask, to, &found).await);
     }
     desk.note_all(scope.unnamed(config));
     means.stop().await;
     desk.note_all(daemon::look(scope, config, &running).await);
+    let remembered = daemon::memory(scope, config, &desk.checks).await;
+    desk.note_all(remembered);
     desk.note_all(clients::look(scope, &running));
+}
+
+fn unfinished(scope: &Scope, app: &App) -> Check {
+    let look = Look::at(scope.lang, Layer::Http, Name::Unfinished).target(identity::bare(&app.token_url));
+    look.fail(Said::TimeIsOver, &LOOK_UNFINISHED.fault(), &Who::of_app(app))
 }
 
 /// Where checks are put down.

@@ -6,7 +6,8 @@ use crate::{
         self, Known,
         doctor::{
             CONFIGURATION_NOT_LOADED, CONFIGURATION_REFUSED, FULL_ACCESS_MISSING, IMAP_DISABLED_MAILBOX,
-            LISTENER_NOT_OPEN, POP3_DISABLED_MAILBOX, SERVICE_PRINCIPAL_MISSING, TLS_INTERCEPTED, TOKEN_AUDIENCE_WRONG,
+            LISTENER_NOT_OPEN, POP3_DISABLED_MAILBOX, PROVIDER_NAME_UNKNOWN, REFUSAL_REMEMBERED,
+            SERVICE_PRINCIPAL_MISSING, SMTP_REFUSED_ALONE, TLS_INTERCEPTED, TOKEN_AUDIENCE_WRONG,
             TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS,
         },
         graph::{GRAPH_ACCESS_DENIED, GRAPH_UNREACHABLE},
@@ -55,8 +56,6 @@ pub(super) struct Who {
     pub port: Option<u16>,
     pub proxy: Option<String>,
     pub path: Option<String>,
-    /// User id of whoever owns the store.
-    pub owner: Option<u32>,
 }
 
 impl Who {
@@ -209,6 +208,7 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
         () if is(UPSTREAM_NAME_UNKNOWN)
             || is(UPSTREAM_UNREACHABLE)
             || is(TOKEN_ENDPOINT_UNREACHABLE)
+            || is(PROVIDER_NAME_UNKNOWN)
             || is(GRAPH_UNREACHABLE) =>
         {
             reach(who)
@@ -220,13 +220,13 @@ fn commands(fault: &Fault, who: &Who) -> Vec<String> {
                 .map(|proxy| format!("curl -v --proxy {} --proxytunnel telnet://{host}:{port}", path(proxy, "PROXY")))
                 .collect()
         }
-        () if is(STORE_UNAVAILABLE) => match (who.owner, &who.path) {
-            (Some(owner), _) => one(format!("sudo -u '#{owner}' gatepost doctor")),
-            (None, Some(file)) => one(format!("ls -ld {}", path(file, "FILE"))),
-            (None, None) => Vec::new(),
-        },
+        () if is(STORE_UNAVAILABLE) => who.path.iter().map(|file| format!("ls -ld {}", path(file, "FILE"))).collect(),
         () if is(CONFIGURATION_REFUSED) => one("gatepost config check".to_owned()),
-        () if is(CONFIGURATION_NOT_LOADED) => one("systemctl reload gatepost".to_owned()),
+        () if is(SMTP_REFUSED_ALONE) => vec![
+            format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"),
+            "outbound = \"graph\"".to_owned(),
+        ],
+        () if is(CONFIGURATION_NOT_LOADED) || is(REFUSAL_REMEMBERED) => one("systemctl reload gatepost".to_owned()),
         () if is(LISTENER_NOT_OPEN) => {
             let port = who.port.map(|port| format!("ss -ltnp 'sport = :{port}'"));
             port.into_iter().chain(["systemctl restart gatepost".to_owned()]).collect()

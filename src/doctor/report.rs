@@ -104,6 +104,8 @@ pub struct Explained {
     pub owner: Owner,
     pub passes_by_itself: bool,
     pub cause: String,
+    /// As `gatepost explain --json` and the status call it.
+    #[serde(rename = "next-step")]
     pub next: String,
     /// To be run, visited or written as they are.
     pub commands: Vec<String>,

@@ -1,6 +1,6 @@
 //! How far to look: all accounts or one, with or without the network, with or without a test message.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     look::Look,
@@ -13,6 +13,10 @@ use crate::{
     config::{Config, Problem},
     oauth::App,
 };
+
+/// For all that the network has to say. Each thing has a bound of its own; this one is for many accounts behind servers
+/// that say nothing.
+pub const WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -27,13 +31,16 @@ pub struct Scope {
     pub offline: bool,
     /// To whom a test message goes.
     pub send_to: Option<String>,
+    /// What was not looked at by then is said.
+    pub within: Duration,
     pub lang: Lang,
 }
 
 impl Scope {
     /// Everything, with the network, and no message.
     pub fn all(file: impl Into<PathBuf>, lang: Lang) -> Self {
-        Self { file: file.into(), warnings: Vec::new(), account: None, offline: false, send_to: None, lang }
+        let (file, warnings) = (file.into(), Vec::new());
+        Self { file, warnings, account: None, offline: false, send_to: None, within: WITHIN, lang }
     }
 
     pub(super) fn accounts(&self, config: &Config) -> Vec<Arc<Account>> {

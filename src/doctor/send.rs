@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     net::ClientTls,
     oauth::Keepers,
-    outbound::{Delivery, Envelope, Fate, Governor, Outbound, Refusals, Report, Seen},
+    outbound::{Delivery, Envelope, Fate, Governor, Outbound, Report, Seen},
     spool::{Spool, Spooled, random_word},
     store::{Settings, Store, private_file},
     wire::smtp::{Mail, Rcpt},
@@ -63,21 +63,12 @@ async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>)
     let unwritable = |why: String| STORE_UNAVAILABLE.fault().detail(why);
     let scratch = scratch().map_err(|error| unwritable(error.to_string()))?;
     let message = spooled(&scratch, trip).await.map_err(unwritable)?;
-    // A grant that needs nobody stores nothing that matters: no store has to be made for it.
-    let store = match means.store.clone().filter(|_| !account.sign_in.app.grant.is_unattended()) {
-        Some(store) => store,
-        None => {
-            let database = scratch.0.join("gatepost.db");
-            let settings = Settings {
-                url: format!("sqlite://{}", database.display()),
-                key_file: scratch.0.join("key"),
-                key: None,
-            };
-            Arc::new(Store::open(&settings).await.map_err(|error| unwritable(error.to_string()))?)
-        }
+    let keepers = match means.keepers.clone().filter(|_| !account.sign_in.app.grant.is_unattended()) {
+        Some(keepers) => keepers,
+        None => Arc::new(unattended(means, account, &scratch).await.map_err(unwritable)?),
     };
-    let outbound = outbound(config, means, store)?;
-    outbound.keepers.apply(std::slice::from_ref(&account.sign_in), &[]);
+    let outbound = outbound(config, means, keepers.clone())?;
+    let _alone = means.alone_at(&account.smtp_user).await;
     let envelope = Envelope {
         mail: Mail { address: trip.from.to_owned(), ..Mail::default() },
         recipients: vec![Rcpt { address: trip.to.to_owned(), ..Rcpt::default() }],
@@ -92,18 +83,31 @@ async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>)
         outset: &(),
     };
     let sent = outbound.deliver(&delivery).await;
-    outbound.keepers.stop().await;
+    // Those of people go on until the look ends.
+    if account.sign_in.app.grant.is_unattended() {
+        keepers.stop().await;
+    }
     sent
 }
 
-fn outbound(config: &Config, means: &Means, store: Arc<Store>) -> Result<Outbound, Fault> {
+/// A grant that needs nobody stores nothing that matters: no store has to be made for it.
+async fn unattended(means: &Means, account: &Account, scratch: &Scratch) -> Result<Keepers, String> {
+    let url = format!("sqlite://{}", scratch.0.join("gatepost.db").display());
+    let settings = Settings { url, key_file: scratch.0.join("key"), key: None };
+    let store = Arc::new(Store::open(&settings).await.map_err(|error| error.to_string())?);
+    let keepers = Keepers::of_a_command(store, means.http.clone(), means.meter.clone());
+    keepers.apply(std::slice::from_ref(&account.sign_in), &[]);
+    Ok(keepers)
+}
+
+fn outbound(config: &Config, means: &Means, keepers: Arc<Keepers>) -> Result<Outbound, Fault> {
     let tls = ClientTls::new(&config.network).map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
     Ok(Outbound {
-        keepers: Arc::new(Keepers::of_a_command(store, means.http.clone(), means.meter.clone())),
+        keepers,
         tls: Arc::new(tls),
         mail_proxy: means.mail_proxy.clone(),
         seen: Arc::new(Seen::default()),
-        refusals: Refusals::default(),
+        refusals: Arc::default(),
         governor: Arc::new(Governor::default()),
         meter: means.meter.clone(),
         http: means.http.clone(),

@@ -1,45 +1,42 @@
-//! Signs on by each protocol as the daemon would, and tells apart what looks alike in the server's words.
+//! Signs on by each protocol as the daemon would, one after the other: a mailbox has one connection of ours at a time.
 //!
-//! Exchange says "authenticated but not connected" for IMAP that is off, for a missing right and for an app that it does
-//! not know; what the same token is worth by the other protocols tells which of them it is.
+//! What looks alike in the server's words is told apart by what the same token is worth elsewhere (`apart`). Where no
+//! client uses a protocol that would tell, it is tried for that alone, and is no check.
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::{
     io::AsyncWriteExt,
     time::{Instant, timeout},
 };
 
 use super::{
+    account::Ask,
+    apart::{Worth, is_vague},
     look::Look,
     next::Who,
     report::{Check, Layer},
-    scope::{Scope, protocols, sends_by_smtp},
+    scope::{protocols, sends_by_smtp},
     token::{Got, Means},
-    way::Open,
     words::{Name, Said},
 };
 use crate::{
     account::Account,
     base::{Fault, Protocol, StageCell},
-    catalog::{
-        Entry,
-        doctor::{FULL_ACCESS_MISSING, IMAP_DISABLED_MAILBOX, POP3_DISABLED_MAILBOX, SERVICE_PRINCIPAL_MISSING},
-        sign_on::{MAILBOX_NOT_CONNECTED, TOKEN_REFUSED},
-    },
-    config::Config,
+    catalog::sign_on::{MAILBOX_NOT_CONNECTED, UPSTREAM_CONNECTIONS_EXCEEDED},
     net::Upstream,
     outbound::{Road, Seen, SignedOn},
 };
 
 /// For one sign-on.
 const WITHIN: Duration = Duration::from_secs(30);
+/// For one that only tells causes apart.
+const PROBE_WITHIN: Duration = Duration::from_secs(10);
 /// For saying goodbye.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// One protocol, and how it ended.
-struct Tried {
+pub(super) struct Tried {
     protocol: Protocol,
     look: Look,
     outcome: Outcome,
@@ -52,41 +49,92 @@ enum Outcome {
 }
 
 /// `Ok`: with a token; `Err`: why there is none.
-pub(super) async fn look(
-    scope: &Scope,
-    config: &Config,
-    means: &Means,
-    account: &Account,
-    open: &Open,
-    got: Result<&Got, Said>,
-    who: &Who,
-) -> Vec<Check> {
-    let listened = protocols(config);
-    let tried = Protocol::ALL.map(|protocol| {
-        let look = Look::at(scope.lang, layer(protocol), Name::SignOn);
-        let upstream = upstream(account, protocol);
-        let look = look.account(&account.address).target(format!("{}:{}", upstream.host, upstream.port));
-        let got = got.clone();
+pub(super) async fn tried(ask: &Ask<'_>, got: Result<&Got, Said>) -> Vec<Tried> {
+    let listened = protocols(ask.config);
+    let mut all = Vec::new();
+    for protocol in Protocol::ALL {
+        let upstream = upstream(ask.account, protocol);
+        let look = Look::at(ask.scope.lang, layer(protocol), Name::SignOn);
+        let look = look.account(&ask.account.address).target(format!("{}:{}", upstream.host, upstream.port));
         let why_not = if !listened.contains(&protocol) {
             Some(Said::NoListener)
-        } else if protocol == Protocol::Smtp && !sends_by_smtp(account) {
+        } else if protocol == Protocol::Smtp && !sends_by_smtp(ask.account) {
             Some(Said::SendsByGraph)
-        } else if !open.has(server(protocol), upstream) {
+        } else if !ask.open.has(server(protocol), upstream) {
             Some(Said::NoWay)
         } else {
             got.as_ref().err().cloned()
         };
-        async move {
-            let outcome = match (why_not, got) {
-                (Some(why), _) | (None, Err(why)) => Outcome::NotTried(why),
-                (None, Ok(got)) => sign_on(means, account, protocol, got).await,
-            };
-            Tried { protocol, look, outcome }
+        let outcome = match (why_not, &got) {
+            (None, Ok(got)) => sign_on(ask.means, ask.account, protocol, got, WITHIN).await,
+            (Some(why), _) => Outcome::NotTried(why),
+            (None, Err(why)) => Outcome::NotTried(why.clone()),
+        };
+        all.push(Tried { protocol, look, outcome });
+    }
+    all
+}
+
+/// Whether a token that was fetched anew could change anything.
+pub(super) fn doubt_the_token(tried: &[Tried]) -> bool {
+    tried.iter().any(|one| matches!(&one.outcome, Outcome::Refused(fault) if is_vague(fault)))
+}
+
+/// The checks, with the particular in the place of what several causes have in common.
+pub(super) async fn checks(ask: &Ask<'_>, mut tried: Vec<Tried>, got: Option<&Got>, who: &Who) -> Vec<Check> {
+    if let Some(got) = got.filter(|_| doubt_the_token(&tried)) {
+        let worth = probed(ask, &tried, got, who).await;
+        for one in &mut tried {
+            if let Outcome::Refused(fault) = &one.outcome
+                && is_vague(fault)
+                && let Some(cause) = worth.cause(one.protocol)
+            {
+                one.outcome = Outcome::Refused(cause.fault().detail(&fault.detail));
+            }
         }
-    });
-    let mut tried = join_all(tried).await;
-    tell_apart(account, &mut tried);
-    tried.into_iter().flat_map(|one| checks(scope, means, account, one, who)).collect()
+    }
+    tried.into_iter().flat_map(|one| of_one(ask, one, who)).collect()
+}
+
+/// What the token is worth, with tries beside those of clients where these prove nothing.
+async fn probed(ask: &Ask<'_>, tried: &[Tried], got: &Got, who: &Who) -> Worth {
+    let Ask { means, account, .. } = *ask;
+    let identity = &account.sign_in.identity;
+    let mut worth = Worth {
+        is_own: account.imap_user.eq_ignore_ascii_case(identity),
+        sends_as_holder: account.smtp_user.eq_ignore_ascii_case(identity),
+        is_app_only: account.sign_in.app.grant.is_app_only(),
+        is_exchange: who.login_host.is_some(),
+        ..Worth::default()
+    };
+    for one in tried {
+        match &one.outcome {
+            Outcome::In { .. } => worth.note(one.protocol, true),
+            Outcome::Refused(fault) if is_vague(fault) => {
+                worth.note(one.protocol, false);
+                worth.is_unconnected |= fault.id == MAILBOX_NOT_CONNECTED.id;
+            }
+            _ => {}
+        }
+    }
+    let is_in = async |account: &Account, protocol| {
+        matches!(sign_on(means, account, protocol, got, PROBE_WITHIN).await, Outcome::In { .. })
+    };
+    let unused = |one: &&Tried| matches!(one.outcome, Outcome::NotTried(Said::NoListener));
+    for one in tried.iter().filter(unused).filter(|one| one.protocol != Protocol::Smtp) {
+        if !worth.opens() {
+            worth.note(one.protocol, is_in(account, one.protocol).await);
+        }
+    }
+    if !worth.is_own && !worth.is_app_only && !worth.is_good() {
+        let own = Account { imap_user: identity.clone(), smtp_user: identity.clone(), ..account.clone() };
+        for protocol in [Protocol::Imap, Protocol::Pop3, Protocol::Smtp] {
+            if worth.own != Some(true) {
+                worth.own = Some(is_in(&own, protocol).await);
+            }
+        }
+    }
+    worth
 }
 
 const fn layer(protocol: Protocol) -> Layer {
@@ -114,7 +162,10 @@ fn upstream(account: &Account, protocol: Protocol) -> &Upstream {
     }
 }
 
-async fn sign_on(means: &Means, account: &Account, protocol: Protocol, got: &Got) -> Outcome {
+/// While nobody else of this look is at that mailbox.
+async fn sign_on(means: &Means, account: &Account, protocol: Protocol, got: &Got, within: Duration) -> Outcome {
+    let user = if protocol == Protocol::Smtp { &account.smtp_user } else { &account.imap_user };
+    let _alone = means.alone_at(user).await;
     // What this connection shows is not remembered: nothing is changed by a look.
     let seen = Seen::default();
     let road = Road {
@@ -125,7 +176,7 @@ async fn sign_on(means: &Means, account: &Account, protocol: Protocol, got: &Got
         host: "gatepost.invalid",
     };
     let (began, stage) = (Instant::now(), StageCell::default());
-    match road.sign_on(account, protocol, &got.bearer, began + WITHIN, &stage).await {
+    match road.sign_on(account, protocol, &got.bearer, began + within, &stage).await {
         Ok(signed_on) => {
             let (took, capabilities) = (began.elapsed(), signed_on.capabilities.clone());
             leave(signed_on, protocol).await;
@@ -149,43 +200,8 @@ async fn leave(mut signed_on: SignedOn, protocol: Protocol) {
     .await;
 }
 
-/// Puts the particular in the place of what several causes have in common.
-fn tell_apart(account: &Account, tried: &mut [Tried]) {
-    let ended = |protocol| tried.iter().find(|one| one.protocol == protocol).map(|one| &one.outcome);
-    let is_in = |protocol| matches!(ended(protocol), Some(Outcome::In { .. }));
-    let says = |protocol, entry: &Entry| matches!(ended(protocol), Some(Outcome::Refused(f)) if f.id == entry.id);
-    let mut meant: Vec<(Protocol, &Entry)> = Vec::new();
-    if says(Protocol::Imap, MAILBOX_NOT_CONNECTED) {
-        let is_app_only = account.sign_in.app.grant.is_app_only();
-        let is_own = account.imap_user.eq_ignore_ascii_case(&account.sign_in.identity);
-        let opens = is_in(Protocol::Pop3) || (is_own && !is_app_only && is_in(Protocol::Smtp));
-        let cause = match () {
-            () if opens => IMAP_DISABLED_MAILBOX,
-            () if is_app_only && is_in(Protocol::Smtp) => FULL_ACCESS_MISSING,
-            () if is_app_only => SERVICE_PRINCIPAL_MISSING,
-            () if !is_own => FULL_ACCESS_MISSING,
-            () => MAILBOX_NOT_CONNECTED,
-        };
-        meant.push((Protocol::Imap, cause));
-        if cause.id == SERVICE_PRINCIPAL_MISSING.id || cause.id == FULL_ACCESS_MISSING.id {
-            meant.extend([Protocol::Smtp, Protocol::Pop3].map(|other| (other, cause)));
-        }
-    } else if is_in(Protocol::Imap) {
-        meant.push((Protocol::Pop3, POP3_DISABLED_MAILBOX));
-    }
-    let is_vague = |fault: &Fault| [TOKEN_REFUSED.id, MAILBOX_NOT_CONNECTED.id].contains(&fault.id);
-    for (protocol, cause) in meant {
-        for one in tried.iter_mut().filter(|one| one.protocol == protocol) {
-            if let Outcome::Refused(fault) = &one.outcome
-                && is_vague(fault)
-            {
-                one.outcome = Outcome::Refused(cause.fault().detail(&fault.detail));
-            }
-        }
-    }
-}
-
-fn checks(scope: &Scope, means: &Means, account: &Account, tried: Tried, who: &Who) -> Vec<Check> {
+fn of_one(ask: &Ask<'_>, tried: Tried, who: &Who) -> Vec<Check> {
+    let (means, account) = (ask.means, ask.account);
     let upstream = upstream(account, tried.protocol);
     let target = format!("{}:{}", upstream.host, upstream.port);
     let mut checks = Vec::new();
@@ -193,13 +209,18 @@ fn checks(scope: &Scope, means: &Means, account: &Account, tried: Tried, who: &W
         Outcome::NotTried(why) => checks.push(tried.look.skip(why)),
         Outcome::Refused(fault) => {
             let who = Who { host: Some(upstream.host.clone()), port: Some(upstream.port), ..who.clone() };
-            checks.push(tried.look.fault(&fault, &who));
+            // The daemon's clients have them all: that it works is seen there.
+            let is_full = fault.id == UPSTREAM_CONNECTIONS_EXCEEDED.id && means.has_daemon();
+            checks.push(match is_full {
+                true => tried.look.note(Said::Plain(fault.detail.clone()), &fault, &who),
+                false => tried.look.fault(&fault, &who),
+            });
         }
         Outcome::In { capabilities, took } => {
             let user = if tried.protocol == Protocol::Smtp { &account.smtp_user } else { &account.imap_user };
             checks.push(tried.look.pass(Said::SignedOn { user: user.clone(), ms: took.as_millis() }));
             if tried.protocol == Protocol::Smtp {
-                let look = Look::at(scope.lang, Layer::Smtp, Name::Ehlo).account(&account.address).target(target);
+                let look = Look::at(ask.scope.lang, Layer::Smtp, Name::Ehlo).account(&account.address).target(target);
                 checks.push(look.pass(compared(means, account, &capabilities)));
             }
         }

@@ -1,22 +1,28 @@
-//! Access tokens to look with: fetched anew where that disturbs nobody, else the one that is stored.
+//! Access tokens to look with: the one that is stored while it is good for some minutes and nothing speaks against it,
+//! else one that is fetched.
 //!
-//! A fresh one shows that the sign-in works now, and not only an hour ago. It is saved by version, as `gatepost login`
-//! does, so a daemon beside it takes it over. Where refresh tokens are good once, the daemon that runs is the only one
-//! who may present one; then its own token is looked at, or what it says of why there is none. Grants that need nobody
-//! are asked in the daemon's way and nothing of them is kept.
+//! What speaks against it: a failure that is remembered, what it says itself, and a mail server that does not want it;
+//! then a fresh one shows how things are now. It is saved by version, as `gatepost login` does, so a daemon beside it
+//! takes it over. Where refresh tokens are good once, the daemon that runs is the only one who may present one; then its
+//! own token is looked at, or what it says of why there is none. Grants that need nobody are asked in the daemon's way
+//! and nothing of them is kept.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::OwnedMutexGuard,
+    time::{Instant, timeout},
+};
 
 use super::{
     account::who_of,
     claims,
     daemon::Running,
+    files::Kept,
     look::Look,
     next::Who,
     report::{Check, Layer},
@@ -33,19 +39,21 @@ use crate::{
     },
     config::Config,
     meter::Meter,
-    net::{ClientTls, HttpClient, Proxy},
+    net::{ClientTls, HttpClient, Network, Proxy},
     oauth::{
         App, Keepers, Resource, Rotation, SignIn, clock::Clock, endpoints::Endpoints, grants::unattended,
         verdict::Verdict,
     },
     outbound::Seen,
-    store::{Store, TokenRow},
+    store::{Store, StoreError, TokenRow},
 };
 
 /// For one token; a flight of a keeper with its tries takes less.
 const WITHIN: Duration = Duration::from_secs(45);
 /// A token with less left is of no use for a look.
 const GRACE: Duration = Duration::from_secs(30);
+/// One with less left is about to be replaced anyway.
+const LASTS: Duration = Duration::from_secs(5 * 60);
 
 /// What everything is looked at with.
 pub(super) struct Means {
@@ -56,12 +64,17 @@ pub(super) struct Means {
     /// What clients are shown before their login; not added to.
     pub known: Seen,
     pub has_extra_roots: bool,
+    /// Those of the system alone, once somebody asked.
+    system_roots: OnceLock<Option<ClientTls>>,
     pub store: Option<Arc<Store>>,
+    /// It is there, and cannot be read.
+    store_fails: bool,
     /// Fetches for people's sign-ins.
-    keepers: Option<Arc<Keepers>>,
+    pub keepers: Option<Arc<Keepers>>,
     running: Running,
     clock: Clock,
     fetched: Mutex<HashMap<String, Result<Got, Fault>>>,
+    mailboxes: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// A token, and what is known of it.
@@ -81,12 +94,7 @@ impl Got {
 
 impl Means {
     /// `Err`: without roots or with a wrong proxy there is no way to anybody.
-    pub async fn new(
-        config: &Config,
-        scope: &Scope,
-        store: Option<Arc<Store>>,
-        running: &Running,
-    ) -> Result<Self, Check> {
+    pub async fn new(config: &Config, scope: &Scope, kept: Kept, running: &Running) -> Result<Self, Check> {
         let refused = |fault: crate::net::SetupFault| {
             let fault = TOKEN_ENDPOINT_UNTRUSTED.fault().detail(fault.to_string());
             Look::at(scope.lang, Layer::Tls, Name::Roots).fault(&fault, &Who::default())
@@ -94,6 +102,7 @@ impl Means {
         let tls = ClientTls::new(&config.network).map_err(refused)?;
         let http = HttpClient::new(&config.network, &tls).map_err(refused)?;
         let meter = Meter::new();
+        let (store, store_fails) = (kept.store().cloned(), matches!(kept, Kept::Failing));
         let keepers = store.clone().map(|store| {
             let keepers = Keepers::of_a_command(store, http.clone(), meter.clone());
             let sign_ins = scope.accounts(config).into_iter().map(|account| account.sign_in.clone());
@@ -112,11 +121,14 @@ impl Means {
             meter,
             known,
             has_extra_roots: config.network.ca_file.is_some(),
+            system_roots: OnceLock::new(),
             store,
+            store_fails,
             keepers,
             running: running.clone(),
             clock: Clock::default(),
             fetched: Mutex::default(),
+            mailboxes: Mutex::default(),
         })
     }
 
@@ -127,17 +139,70 @@ impl Means {
         }
     }
 
+    /// What is trusted here without `ca-file`; `None`: nothing.
+    pub fn system_roots(&self) -> Option<&ClientTls> {
+        self.system_roots.get_or_init(|| ClientTls::new(&Network::default()).ok()).as_ref()
+    }
+
+    pub fn has_daemon(&self) -> bool {
+        self.running.is_running()
+    }
+
+    /// Whether nobody can say what is stored for this account.
+    pub fn lacks_store(&self, account: &Account) -> bool {
+        self.store_fails && !account.sign_in.app.grant.is_unattended()
+    }
+
+    /// Whether the daemon alone may present the refresh token of this account.
+    pub fn must_not_fetch(&self, account: &Account) -> bool {
+        let app = &account.sign_in.app;
+        app.rotation == Rotation::OneTime && self.running.is_running() && !app.grant.is_unattended()
+    }
+
+    /// Held by who is connected to this mailbox; others of this look wait.
+    pub async fn alone_at(&self, mailbox: &str) -> OwnedMutexGuard<()> {
+        let door = {
+            let mut all = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(mailbox.to_ascii_lowercase()).or_default().clone()
+        };
+        door.lock_owned().await
+    }
+
     /// Several accounts may live on one sign-in; its provider is asked once.
     pub async fn token(&self, account: &Account, resource: Resource) -> Result<Got, Fault> {
-        let key = format!("{} {}", account.sign_in.key(), resource.as_str());
-        let known = self.fetched.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(known) = known {
+        let key = key_of(account, resource);
+        if let Some(known) = self.known(&key) {
             return known;
         }
-        let got = timeout(WITHIN, self.ask(account, resource)).await;
-        let got = got.unwrap_or_else(|_| Err(TOKEN_TIMEOUT.fault()));
-        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).insert(key, got.clone());
+        let got = self.within(self.ask(account, resource)).await;
+        self.learn(key, &got);
         got
+    }
+
+    /// One that was fetched now, in the place of a stored one that is in doubt. `None`: nobody here may fetch it.
+    pub async fn fresh(&self, account: &Account, resource: Resource) -> Option<Result<Got, Fault>> {
+        if self.must_not_fetch(account) {
+            return None;
+        }
+        let key = key_of(account, resource);
+        if let Some(known) = self.known(&key).filter(|known| known.as_ref().map_or(true, |got| got.is_fresh)) {
+            return Some(known);
+        }
+        let got = self.within(self.renewed(account, resource)).await;
+        self.learn(key, &got);
+        Some(got)
+    }
+
+    async fn within(&self, asked: impl Future<Output = Result<Got, Fault>>) -> Result<Got, Fault> {
+        timeout(WITHIN, asked).await.unwrap_or_else(|_| Err(TOKEN_TIMEOUT.fault()))
+    }
+
+    fn known(&self, key: &str) -> Option<Result<Got, Fault>> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn learn(&self, key: String, got: &Result<Got, Fault>) {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).insert(key, got.clone());
     }
 
     async fn ask(&self, account: &Account, resource: Resource) -> Result<Got, Fault> {
@@ -145,15 +210,25 @@ impl Means {
         if sign_in.app.grant.is_unattended() {
             return self.fetch(sign_in, resource).await;
         }
-        let how = way_to_sign_in(account);
-        let missing = || SIGN_IN_MISSING.fault_with(&how);
-        let (Some(store), Some(keepers)) = (&self.store, &self.keepers) else { return Err(missing()) };
-        let row = store.token(&sign_in.key()).await;
-        let row = row.map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?.row;
-        let Some(row) = row.filter(|row| row.refresh.is_some()) else { return Err(missing()) };
-        if sign_in.app.rotation == Rotation::OneTime && self.running.is_running() {
-            return stored_in(&row, resource).ok_or_else(|| self.why_none(account));
+        let row = self.row(account).await?;
+        if self.must_not_fetch(account) {
+            return stored_in(&row, resource, GRACE).ok_or_else(|| self.why_none(account));
         }
+        let has_failed = row.failure.as_ref().is_some_and(|failure| failure.app == sign_in.fingerprint())
+            || self.running.fault_of(&account.address, resource).is_some();
+        match stored_in(&row, resource, LASTS).filter(|_| !has_failed) {
+            Some(got) => Ok(got),
+            None => self.renewed(account, resource).await,
+        }
+    }
+
+    async fn renewed(&self, account: &Account, resource: Resource) -> Result<Got, Fault> {
+        let sign_in = &account.sign_in;
+        if sign_in.app.grant.is_unattended() {
+            return self.fetch(sign_in, resource).await;
+        }
+        let row = self.row(account).await?;
+        let Some(keepers) = &self.keepers else { return Err(missing(account)) };
         let before = row.access.get(resource.as_str()).map_or(0, |access| access.generation);
         let asked = Instant::now();
         let mut bearer = keepers.bearer_for(sign_in, resource).await?;
@@ -162,9 +237,15 @@ impl Means {
             bearer = keepers.refused_for(sign_in, resource, bearer.generation).await?;
         }
         tracing::debug!(took = ?asked.elapsed(), "token for a look");
-        let until = store.token(&sign_in.key()).await.ok().and_then(|found| found.row);
+        let until = self.row(account).await.ok();
         let until = until.and_then(|row| row.access.get(resource.as_str())?.expires_at);
         Ok(Got { bearer, is_fresh: true, until })
+    }
+
+    /// What is stored of a sign-in of somebody.
+    async fn row(&self, account: &Account) -> Result<TokenRow, Fault> {
+        let Some(store) = &self.store else { return Err(missing(account)) };
+        row_in(store, account).await
     }
 
     async fn fetch(&self, sign_in: &SignIn, resource: Resource) -> Result<Got, Fault> {
@@ -185,7 +266,7 @@ impl Means {
 
     /// In the words of the daemon, which alone may ask.
     fn why_none(&self, account: &Account) -> Fault {
-        let told = self.running.fault_of(&account.address);
+        let told = self.running.fault_of(&account.address, Resource::Mail);
         match told.and_then(|(id, text)| Some((catalog::find(&id)?, text))) {
             Some((entry, text)) => entry.fault_with(&way_to_sign_in(account)).detail(text),
             None => TOKEN_FETCH_UNFINISHED.fault().detail("the daemon is about to fetch a token"),
@@ -197,9 +278,27 @@ pub(super) fn way_to_sign_in(account: &Account) -> String {
     format!("run: gatepost login {}", account.sign_in.identity)
 }
 
-fn stored_in(row: &TokenRow, resource: Resource) -> Option<Got> {
+fn key_of(account: &Account, resource: Resource) -> String {
+    format!("{} {}", account.sign_in.key(), resource.as_str())
+}
+
+fn missing(account: &Account) -> Fault {
+    SIGN_IN_MISSING.fault_with(&way_to_sign_in(account))
+}
+
+/// A row that does not open is none, as for the daemon: a new sign-in replaces it.
+async fn row_in(store: &Store, account: &Account) -> Result<TokenRow, Fault> {
+    match store.token(&account.sign_in.key()).await {
+        Ok(found) => found.row.filter(|row| row.refresh.is_some()).ok_or_else(|| missing(account)),
+        Err(error @ StoreError::Row { .. }) => Err(missing(account).detail(error.to_string())),
+        Err(error) => Err(STORE_UNAVAILABLE.fault().detail(error.to_string())),
+    }
+}
+
+/// With more than `least` of its life left.
+fn stored_in(row: &TokenRow, resource: Resource, least: Duration) -> Option<Got> {
     let access = row.access.get(resource.as_str())?;
-    let until = access.expires_at.filter(|end| end.duration_since(SystemTime::now()).is_ok_and(|left| left > GRACE))?;
+    let until = access.expires_at.filter(|end| end.duration_since(SystemTime::now()).is_ok_and(|left| left > least))?;
     let bearer = Bearer { token: access.token.clone(), generation: access.generation };
     Some(Got { bearer, is_fresh: false, until: Some(until) })
 }
@@ -213,42 +312,36 @@ pub(super) fn check(look: Look, got: &Result<Got, Fault>, who: &Who) -> Check {
 }
 
 /// Without the network: what is stored, and what it says.
-pub(super) async fn stored(scope: &Scope, config: &Config, store: Option<&Arc<Store>>) -> Vec<Check> {
+pub(super) async fn stored(scope: &Scope, config: &Config, kept: &Kept) -> Vec<Check> {
     let mut checks = Vec::new();
     for account in scope.accounts(config) {
         let look = Look::at(scope.lang, Layer::Token, Name::MailToken).account(&account.address);
-        let who = who_of(&account);
+        let mut who = who_of(&account);
         if account.sign_in.app.grant.is_unattended() {
             checks.push(look.skip(Said::Offline));
             continue;
         }
-        let row = match store {
-            Some(store) => store.token(&account.sign_in.key()).await.map(|found| found.row),
-            None => Ok(None),
-        };
-        let row = match row {
-            Ok(row) => row.filter(|row| row.refresh.is_some()),
-            Err(error) => {
-                checks.push(look.fault(&STORE_UNAVAILABLE.fault().detail(error.to_string()), &who));
+        let row = match kept {
+            Kept::Open(store) => row_in(store, &account).await,
+            Kept::NotMade => Err(missing(&account)),
+            Kept::Failing => {
+                checks.push(look.skip(Said::StoreFails));
                 continue;
             }
         };
-        let Some(row) = row else {
-            checks.push(look.fault(&SIGN_IN_MISSING.fault_with(&way_to_sign_in(&account)), &who));
-            continue;
+        let failure = |row: &TokenRow| {
+            let failure = row.failure.as_ref().filter(|failure| failure.app == account.sign_in.fingerprint())?;
+            Some(catalog::find(&failure.id)?.fault_with(&way_to_sign_in(&account)).detail(&failure.detail))
         };
-        let failure = row.failure.as_ref().filter(|failure| failure.app == account.sign_in.fingerprint());
-        if let Some((entry, failure)) = failure.and_then(|one| Some((catalog::find(&one.id)?, one))) {
-            let fault = entry.fault_with(&way_to_sign_in(&account)).detail(&failure.detail);
-            checks.push(look.fault(&fault, &who));
-            continue;
-        }
-        match stored_in(&row, Resource::Mail) {
-            Some(got) => {
-                checks.push(look.pass(Said::Token { is_fresh: false, minutes: got.minutes() }));
-                checks.extend(claims::look(scope, config, &account, &got, Resource::Mail, None, &mut who.clone()));
-            }
-            None => checks.push(look.pass(Said::SignedIn)),
+        match row.and_then(|row| failure(&row).map_or(Ok(row), Err)) {
+            Err(fault) => checks.push(look.fault(&fault, &who)),
+            Ok(row) => match stored_in(&row, Resource::Mail, GRACE) {
+                Some(got) => {
+                    checks.push(look.pass(Said::Token { is_fresh: false, minutes: got.minutes() }));
+                    checks.extend(claims::look(scope, config, &account, &got, Resource::Mail, None, &mut who));
+                }
+                None => checks.push(look.pass(Said::SignedIn)),
+            },
         }
     }
     checks

@@ -4,7 +4,10 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, timeout_at},
+};
 
 use super::{
     look::Look,
@@ -15,10 +18,10 @@ use super::{
     words::{Name, Said},
 };
 use crate::{
-    base::{Fault, Lang, Protocol, Sasl, Secret},
+    base::{Fault, Lang, Protocol, Sasl, Secret, printable},
     catalog::{
         Entry,
-        doctor::{CLOCK_SKEWED, TLS_INTERCEPTED},
+        doctor::{CLOCK_SKEWED, MAIL_PORT_PORTAL, PROVIDER_NAME_UNKNOWN, TLS_INTERCEPTED},
         graph::GRAPH_UNREACHABLE,
         own::{
             UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT, UPSTREAM_TLS_FAILED,
@@ -28,8 +31,8 @@ use crate::{
     },
     config::Config,
     net::{
-        self, Broken, ClientTls, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream,
-        UpstreamTls, Want, drive, is_beside,
+        self, Broken, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream, UpstreamTls, Want,
+        drive, is_beside,
     },
     oauth::App,
     wire::{sasl::Credentials, smtp::SmtpBack},
@@ -37,6 +40,10 @@ use crate::{
 
 /// For all of it.
 const WITHIN: Duration = Duration::from_secs(15);
+/// For a page in the place of a mail server.
+const PORTAL_WITHIN: Duration = Duration::from_secs(3);
+/// Of its answer.
+const PORTAL_MOST: usize = 4096;
 
 /// Organizations whose public authorities stand behind the servers of providers. An issuer that is none of them and is
 /// trusted all the same was installed on this machine on purpose.
@@ -137,7 +144,7 @@ impl Target {
     }
 
     fn unresolved(&self) -> &'static Entry {
-        if self.is_of_mail() { UPSTREAM_NAME_UNKNOWN } else { self.unreachable() }
+        if self.is_of_mail() { UPSTREAM_NAME_UNKNOWN } else { PROVIDER_NAME_UNKNOWN }
     }
 
     fn is_of_mail(&self) -> bool {
@@ -208,8 +215,8 @@ fn server_of(url: &url::Url) -> Option<(Upstream, Secure)> {
 }
 
 /// Goes all of it, as far as it is open.
-pub(super) async fn walk(lang: Lang, means: &Means, target: &Target) -> Walked {
-    let deadline = Instant::now() + WITHIN;
+pub(super) async fn walk(lang: Lang, means: &Means, target: &Target, until: Instant) -> Walked {
+    let deadline = until.min(Instant::now() + WITHIN);
     let mut steps = Steps { lang, target, checks: Vec::new() };
     let plain = Upstream { tls: UpstreamTls::StartTls, ..target.upstream.clone() };
     let stream = net::dial(&plain, target.proxy.as_ref(), &means.tls, deadline).await;
@@ -311,6 +318,12 @@ impl Steps<'_> {
             }
         };
         let is_up = upgraded.is_ok();
+        let upgraded = match upgraded {
+            Err(fault) if self.target.is_of_mail() && speaks_otherwise(&fault) => {
+                Err(portal(means, self.target).await.unwrap_or(fault))
+            }
+            upgraded => upgraded,
+        };
         self.checks.push(match upgraded {
             Ok(stream) => look.pass(said(&looked, &stream, means)),
             Err(fault) => look.fault(&fault, &who),
@@ -335,19 +348,46 @@ impl Steps<'_> {
     }
 }
 
+/// Something came, and it was neither the protocol nor TLS.
+fn speaks_otherwise(fault: &Fault) -> bool {
+    [UPSTREAM_PROTOCOL, UPSTREAM_LOST, UPSTREAM_TLS_FAILED].iter().any(|entry| entry.id == fault.id)
+}
+
+/// Whether something that speaks HTTP answers on this port of mail: a login page of the network. It is asked as a browser
+/// would, on a connection of its own.
+async fn portal(means: &Means, target: &Target) -> Option<Fault> {
+    const ASKED: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+    let plain = Upstream { tls: UpstreamTls::StartTls, ..target.upstream.clone() };
+    let deadline = Instant::now() + PORTAL_WITHIN;
+    let mut stream = net::dial(&plain, target.proxy.as_ref(), &means.tls, deadline).await.ok()?;
+    let mut said = Vec::new();
+    let heard = async {
+        stream.write_all(ASKED).await.ok()?;
+        while said.len() < PORTAL_MOST {
+            let n = stream.read_buf(&mut said).await.ok().filter(|n| *n > 0)?;
+            if n > 0 && said.contains(&b'\n') {
+                break;
+            }
+        }
+        Some(())
+    };
+    let _ = timeout_at(deadline, heard).await;
+    let line = String::from_utf8_lossy(said.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
+    let is_page = line.starts_with("HTTP/") || line.to_ascii_lowercase().starts_with("<!doctype html");
+    let detail = || format!("{}: it answers {:?}", target.shown(), printable(line.trim_end(), 80));
+    is_page.then(|| MAIL_PORT_PORTAL.fault().detail(detail()))
+}
+
 /// A certificate that was taken, and by whose word.
 fn said(looked: &Looked, stream: &Stream, means: &Means) -> Said {
     let names = looked.shown().map(|shown| shown.names).unwrap_or_default();
     let version = stream.tls_version().unwrap_or("TLS").replace('_', ".").replace("TLSv", "TLS ");
     let ends = looked.ends_at().map(|end| end.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-    let by_file = means.has_extra_roots && !is_trusted_by_the_system(looked);
+    let is_trusted_anyway = || means.system_roots().is_some_and(|system| looked.is_trusted_by(system));
+    let by_file = means.has_extra_roots && !is_trusted_anyway();
     let organization = names.issuer_organization.clone().unwrap_or_default();
     let is_public = PUBLIC_AUTHORITIES.iter().any(|known| organization.contains(known));
     Said::Certificate { version, issuer: names.issuer, ends, by_file, is_public: is_public || by_file }
-}
-
-fn is_trusted_by_the_system(looked: &Looked) -> bool {
-    ClientTls::new(&Network::default()).is_ok_and(|system| looked.is_trusted_by(&system))
 }
 
 /// An SMTP server up to its yes to STARTTLS; no token is in it.

@@ -76,6 +76,8 @@ pub(super) struct Counter {
     looks: AtomicU64,
     /// Somebody took a token since the last fetch.
     used: AtomicBool,
+    /// A person mended something elsewhere, perhaps.
+    afresh: AtomicBool,
 }
 
 /// What rang the bell.
@@ -85,6 +87,8 @@ pub(super) struct Wishes {
     pub refused: u64,
     /// The number of the last look at the store that was asked for: another process may have changed it.
     pub look: u64,
+    /// What was refused before may be granted now.
+    pub afresh: bool,
 }
 
 impl Counter {
@@ -110,6 +114,7 @@ impl Counter {
             accepted: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             used: AtomicBool::new(false),
+            afresh: AtomicBool::new(false),
         };
         (counter, keepers_side)
     }
@@ -172,6 +177,19 @@ impl Counter {
         self.bell.notify_one();
     }
 
+    /// A refusal that is remembered keeps nobody from asking once more.
+    pub fn ask_afresh(&self) {
+        self.afresh.store(true, Ordering::SeqCst);
+        self.bell.notify_one();
+    }
+
+    /// Waits until every look at the store that was asked for is taken; the caller keeps the deadline.
+    pub async fn caught_up(&self) {
+        let look = self.looks.load(Ordering::SeqCst);
+        // A keeper that is gone looks no more.
+        let _ = self.desk.clone().wait_for(|desk| desk.looks >= look).await;
+    }
+
     pub fn state(&self) -> SignInState {
         self.desk.borrow().state.clone()
     }
@@ -191,6 +209,7 @@ impl Counter {
             wanted: self.wanted.swap(false, Ordering::SeqCst),
             refused: self.refused.swap(0, Ordering::SeqCst),
             look: self.looks.load(Ordering::SeqCst),
+            afresh: self.afresh.swap(false, Ordering::SeqCst),
         }
     }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::side::Side;
 use super::{
-    App, Resource, Rotation, SignIn,
+    App, Grant, Resource, Rotation, SignIn,
     clock::Clock,
     counter::{Counter, Desk, Wishes},
     endpoints::{Endpoints, TokenSet},
@@ -32,7 +32,9 @@ use super::{
 };
 use crate::{
     base::{Fault, Secret},
-    catalog::token::{FRESH_TOKEN_REFUSED, GRAPH_URL_MISSING, SIGN_IN_MISSING, STORE_FAILING},
+    catalog::token::{
+        ACCOUNT_PASSWORD_REFUSED, FRESH_TOKEN_REFUSED, GRAPH_URL_MISSING, SIGN_IN_MISSING, STORE_FAILING,
+    },
     meter::{Meter, Outcome},
     net::HttpClient,
     store::{AccessToken, Store, TokenRow},
@@ -143,6 +145,9 @@ impl Keeper {
 
     async fn turn(&mut self) {
         let wishes = Resource::ALL.map(|resource| (resource, self.side(resource).counter.take_wishes()));
+        if wishes.iter().any(|(_, wishes)| wishes.afresh) {
+            self.lift_refusals();
+        }
         let asked_to_look = wishes.iter().any(|(resource, wishes)| wishes.look > self.side(*resource).looks);
         // Before anybody is told to sign in: did somebody, in another process?
         let to_be_told = wishes.iter().any(|(resource, wishes)| wishes.wanted && self.is_blocked(*resource));
@@ -151,6 +156,27 @@ impl Keeper {
         }
         for (resource, wishes) in &wishes {
             self.serve(*resource, wishes).await;
+        }
+    }
+
+    /// Nobody signs in, and what was refused is granted where nobody tells us. A password that was refused is another
+    /// thing: the right one comes with the configuration, and wrong ones lock accounts.
+    pub(super) fn is_mended_elsewhere(&self) -> bool {
+        let grant = self.sign_in.app.grant;
+        grant.is_unattended() && grant != Grant::Password
+    }
+
+    /// What was refused may be asked for again, as soon as somebody wants it and else within a minute. A refresh token that
+    /// is dead stays so, and so does a wrong password.
+    fn lift_refusals(&mut self) {
+        for side in [&mut self.mail, &mut self.graph] {
+            side.refetched = None;
+            let lasting = [SIGN_IN_MISSING.id, ACCOUNT_PASSWORD_REFUSED.id];
+            let dead = |id: &str| means_dead_refresh_token(id) || lasting.contains(&id);
+            if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !dead(trouble.fault.id)) {
+                trouble.lift();
+                self.quiet_until = Instant::now() + patience::jitter(patience::FIRST_SPREAD);
+            }
         }
     }
 
@@ -216,10 +242,11 @@ impl Keeper {
         let fault = verdict.fault(&self.how);
         let before = self.side(resource).trouble.as_ref();
         let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
+        let trouble = if self.is_mended_elsewhere() { trouble.with_nobody_to_sign_in() } else { trouble };
         let failures = trouble.failures();
         let (sign_in, resource_name) = (self.sign_in.key(), resource.as_str());
         tracing::warn!(sign_in, resource = resource_name, fault = %trouble.fault, failures, "no token");
-        let is_to_be_remembered = verdict.retry() == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id;
+        let is_to_be_remembered = trouble.retry == Retry::NewSignIn && verdict.entry.id != SIGN_IN_MISSING.id;
         if resource == Resource::Mail && is_to_be_remembered {
             self.remember_failure(&verdict).await;
         }
@@ -406,6 +433,7 @@ impl Keeper {
             state.token_expires_at = self.mail.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
             let seen = |trouble: &Trouble| FaultSeen::new(&trouble.fault, trouble.since);
             state.fault = trouble.map(seen);
+            state.asks_again_at = trouble.and_then(|trouble| trouble.ends_at(self.means.clock.wall()));
             state.graph_fault = self.graph.trouble.as_ref().map(seen);
             if state.standing() != before {
                 self.means.changes.send_modify(|changes| *changes += 1);

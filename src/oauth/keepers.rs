@@ -12,7 +12,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use futures_util::future::join_all;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::asleep::Asleep;
@@ -32,6 +37,8 @@ use crate::{
     store::{Stamp, Store},
 };
 
+/// For keepers to read their rows; one that waits for its provider is not waited for.
+const CATCH_UP: Duration = Duration::from_millis(500);
 /// No command takes as long.
 const COMMAND: Duration = Duration::from_secs(24 * 3600);
 
@@ -263,6 +270,18 @@ impl Keepers {
     pub fn notice_store_change(&self) {
         self.survey_wanted.store(true, Ordering::SeqCst);
         self.running().values().for_each(Running::look_at_store);
+    }
+
+    /// What providers refused is asked for again, at once where somebody wants it: a person says that it was mended.
+    pub fn ask_afresh(&self) {
+        self.running().values().for_each(|running| running.counter.ask_afresh());
+    }
+
+    /// Waits, for a moment at most, until what other processes wrote is seen: who signed in just now is signed in.
+    pub async fn catch_up(&self) {
+        self.look_for_changes().await;
+        let counters: Vec<_> = self.running().values().map(|running| running.counter.clone()).collect();
+        let _ = timeout(CATCH_UP, join_all(counters.iter().map(|counter| counter.caught_up()))).await;
     }
 
     /// Watches the store for other processes, once a `period`; runs until dropped.

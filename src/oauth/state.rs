@@ -66,6 +66,9 @@ pub struct SignInState {
     /// How many sign-ins ended so; after one the date is a guess.
     pub policy_seen: usize,
     pub fault: Option<FaultSeen>,
+    /// When the provider is asked again after a refusal, with nobody doing anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asks_again_at: Option<Timestamp>,
     /// Why there is no token for Microsoft Graph, where somebody asked for one; mail goes on without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graph_fault: Option<FaultSeen>,

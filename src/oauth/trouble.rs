@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
     patience,
+    state::timestamp,
     verdict::{Retry, Verdict},
 };
 use crate::base::Fault;
@@ -37,8 +39,28 @@ impl Trouble {
         Self { fault, retry, since, failures, until: pause.map(|pause| Instant::now() + pause) }
     }
 
+    /// Where nobody signs in, no sign-in ends it: somebody mends it elsewhere.
+    pub fn with_nobody_to_sign_in(self) -> Self {
+        if self.retry != Retry::NewSignIn {
+            return self;
+        }
+        let until = Some(Instant::now() + RARELY + patience::jitter(RARELY / 10));
+        Self { retry: Retry::Rarely, until, ..self }
+    }
+
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// As if its time were over.
+    pub fn lift(&mut self) {
+        self.until = Some(Instant::now());
+    }
+
+    /// By the wall clock; `None`: only a new sign-in ends it, or it is over.
+    pub fn ends_at(&self, now: SystemTime) -> Option<Timestamp> {
+        let left = self.until?.checked_duration_since(Instant::now())?;
+        timestamp(now.checked_add(left)?)
     }
 
     pub fn is_over(&self) -> bool {
@@ -53,7 +75,7 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::token::{PROVIDER_REFUSES, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING};
+    use crate::catalog::token::{CONSENT_MISSING, PROVIDER_REFUSES, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING};
 
     fn trouble(verdict: &Verdict, before: Option<&Trouble>) -> Trouble {
         Trouble::new(verdict, verdict.fault(""), before, SystemTime::now())
@@ -67,6 +89,31 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1981)).await;
         assert!(refused.is_over() && refused.left() == Duration::ZERO);
         assert!(!lost.is_over() && lost.left() == Duration::MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nobody_signs_in_a_missing_consent_is_tested_again_after_half_an_hour() {
+        let missing = trouble(&Verdict::new(CONSENT_MISSING, ""), None);
+        assert_eq!((missing.retry, missing.left()), (Retry::NewSignIn, Duration::MAX));
+        let missing = missing.with_nobody_to_sign_in();
+        assert_eq!(missing.retry, Retry::Rarely);
+        assert!((1800..=1980).contains(&missing.left().as_secs()));
+        let failing = trouble(&Verdict::new(TOKEN_ENDPOINT_FAILING, ""), None).with_nobody_to_sign_in();
+        assert_eq!(failing.retry, Retry::Later, "it passes by itself as before");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_is_lifted_is_over_at_once_and_its_end_can_be_told_before() {
+        let now = SystemTime::now();
+        let mut lost = trouble(&Verdict::new(SIGN_IN_EXPIRED, ""), None);
+        assert_eq!(lost.ends_at(now), None, "nobody knows when");
+        let mut refused = trouble(&Verdict::new(PROVIDER_REFUSES, ""), None);
+        let end = refused.ends_at(now).unwrap().as_second();
+        let from = timestamp(now).unwrap().as_second();
+        assert!((from + 1800..=from + 1981).contains(&end), "{from} {end}");
+        lost.lift();
+        refused.lift();
+        assert!(lost.is_over() && refused.is_over());
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,12 +11,19 @@ use serde_json::Value;
 use super::{Resource, patience};
 use crate::{
     base::{Fault, Kind, Secret, printable, redacted},
-    catalog::{self, Entry, doctor::CLOCK_SKEWED, token},
+    catalog::{
+        self, Entry,
+        doctor::{CLOCK_SKEWED, PROVIDER_NAME_UNKNOWN},
+        token,
+    },
     net::{HttpFault, HttpReply},
 };
 
 /// A clock this far from the provider's is worth a word in the log (assertions are valid for minutes).
 const NOTABLE_SKEW: Duration = Duration::from_secs(120);
+
+/// How the HTTP client's connector (hyper-util) says that it was the name.
+const NAMELESS: &str = "dns error";
 
 #[derive(Debug, Clone)]
 pub struct Verdict {
@@ -46,6 +53,8 @@ impl Verdict {
 
     pub fn of_fault(fault: &HttpFault) -> Self {
         let entry = match fault {
+            // Not the provider's turn: nobody here knows its name.
+            HttpFault::Connect(why) if why.contains(NAMELESS) => PROVIDER_NAME_UNKNOWN,
             HttpFault::Timeout(_) | HttpFault::Connect(_) | HttpFault::Broken(_) => token::TOKEN_ENDPOINT_UNREACHABLE,
             HttpFault::Proxy(trouble, _) => trouble.entry(),
             HttpFault::TooLarge(_) => token::TOKEN_ENDPOINT_UNREADABLE,

@@ -21,7 +21,7 @@ pub use connection::Connection;
 pub use delivery::{Envelope, Fate, Report, Verdict};
 pub use governor::{Governor, Turn};
 pub use outset::{Delivery, Outset};
-pub use refusals::Refusals;
+pub use refusals::{Refusals, Standing};
 pub use seen::{Seen, ehlo};
 pub use sign_on::{Failed, Road, SignedOn};
 pub use smtp::{Channel, Lost, Unfinished};
@@ -39,7 +39,8 @@ pub struct Outbound {
     /// In between to upstreams.
     pub mail_proxy: Option<Proxy>,
     pub seen: Arc<Seen>,
-    pub refusals: Refusals,
+    /// One over all reloads, each of which empties it.
+    pub refusals: Arc<Refusals>,
     /// One over all reloads: what was sent counts on.
     pub governor: Arc<Governor>,
     pub meter: Meter,

@@ -1,7 +1,9 @@
 //! Remembers where the upstream refused even a fresh token, so that a poller does not hammer it.
 //!
-//! The memory is of one account and protocol: others on the same sign-in are not concerned. It ends after five
-//! minutes, with a new sign-in, and with a new configuration.
+//! The memory is of one account and protocol: others on the same sign-in are not concerned. It ends after a minute (or
+//! when the upstream said that it may be asked again), with a new sign-in, and with a reload: whoever mended the cause
+//! elsewhere waits no longer. One attempt a minute is no hammering, and costs no token: a keeper fetches anew for a
+//! refusal once in five minutes.
 
 use std::{
     collections::HashMap,
@@ -10,11 +12,14 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::base::{Fault, Protocol};
 
-const MEMORY: Duration = Duration::from_secs(5 * 60);
+const MEMORY: Duration = Duration::from_secs(60);
+/// What an upstream asks for beyond this is not waited for.
+const ASKED_CAP: Duration = Duration::from_secs(5 * 60);
 /// From here on what is over is looked for.
 const MANY: usize = 1000;
 
@@ -24,6 +29,18 @@ struct Remembered {
     until: Instant,
     /// The sign-in that was refused.
     signed_in_at: Option<Timestamp>,
+}
+
+/// A refusal that is answered from memory, as it may be told.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Standing {
+    pub protocol: &'static str,
+    pub id: &'static str,
+    pub owner: &'static str,
+    pub text: String,
+    /// The next client after it asks the upstream again.
+    pub until: Option<Timestamp>,
 }
 
 /// Grows with the number of accounts and of mailboxes that somebody used.
@@ -46,7 +63,7 @@ impl Refusals {
         signed_in_at: Option<Timestamp>,
         fault: &Fault,
     ) {
-        let remembered = Remembered { fault: fault.clone(), until: Instant::now() + time.min(MEMORY), signed_in_at };
+        let remembered = Remembered { fault: fault.clone(), until: Instant::now() + time.min(ASKED_CAP), signed_in_at };
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, remembered| remembered.until > Instant::now());
@@ -68,6 +85,27 @@ impl Refusals {
             None => None,
         }
     }
+
+    /// What is remembered of this account, in the order of the protocols.
+    pub fn standing(&self, account: &str, signed_in_at: Option<Timestamp>) -> Vec<Standing> {
+        let (now, wall) = (Instant::now(), Timestamp::now());
+        let all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = |protocol: Protocol| {
+            let known = all.get(&(account.to_owned(), protocol))?;
+            let stands = known.until > now && known.signed_in_at == signed_in_at;
+            let left = known.until.saturating_duration_since(now).as_secs();
+            let until = Timestamp::from_second(wall.as_second().saturating_add(left.try_into().ok()?)).ok();
+            let Fault { id, owner, text, .. } = &known.fault;
+            let text = text.clone();
+            stands.then(|| Standing { protocol: protocol.as_str(), id, owner: owner.as_str(), text, until })
+        };
+        Protocol::ALL.into_iter().filter_map(one).collect()
+    }
+
+    /// Whoever asks next asks the upstream.
+    pub fn forget(&self) {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +114,7 @@ mod tests {
     use crate::base::{Kind, Owner};
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_stands_for_five_minutes_for_one_account_and_protocol_or_until_a_new_sign_in() {
+    async fn a_refusal_stands_for_a_minute_for_one_account_and_protocol_or_until_a_new_sign_in() {
         let refusals = Refusals::default();
         let fault = Fault::new(Kind::IdentityRefused, Owner::Admin, "fresh-token-refused", "no");
         let before = Some(Timestamp::UNIX_EPOCH);
@@ -88,5 +126,22 @@ mod tests {
         assert!(refusals.recall("ann@x", Protocol::Imap, before).is_none());
         refusals.note("ann@x", Protocol::Imap, before, &fault);
         assert!(refusals.recall("ann@x", Protocol::Imap, Some(Timestamp::MAX)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stands_can_be_told_with_its_end_and_is_forgotten_at_once() {
+        let refusals = Refusals::default();
+        let fault = Fault::new(Kind::IdentityRefused, Owner::Admin, "fresh-token-refused", "no");
+        let hour = Duration::from_secs(3600);
+        refusals.note_for(hour, "ann@x", Protocol::Imap, None, &fault);
+        refusals.note("ann@x", Protocol::Smtp, None, &fault);
+        let told = refusals.standing("ann@x", None);
+        let left = |one: &Standing| one.until.unwrap().as_second() - Timestamp::now().as_second();
+        let told: Vec<_> = told.iter().map(|one| (one.protocol, one.id, (left(one) + 30) / 60)).collect();
+        assert_eq!(told, [("smtp", fault.id, 1), ("imap", fault.id, 5)], "an hour is more than is waited for");
+        assert!(refusals.standing("ann@x", Some(Timestamp::MAX)).is_empty(), "of another sign-in");
+        refusals.forget();
+        assert!(refusals.standing("ann@x", None).is_empty());
+        assert!(refusals.recall("ann@x", Protocol::Imap, None).is_none());
     }
 }

@@ -332,3 +332,14 @@ async fn lists_are_japanese_on_japanese_pages_and_an_empty_one_has_no_heading() 
     let page = Browser::inside(&world).await.page("/").await;
     assert!(page.contains("*@contoso.example") && !page.contains("id=\"clients\""), "{page}");
 }
+
+#[tokio::test]
+async fn what_the_mail_server_refuses_is_no_sign_in_that_is_well_on_either_page() {
+    let world = World::with(Plan::faulty(|faults| faults.imap.refuse_tokens = 2)).await;
+    let browser = Browser::inside(&world).await;
+    assert!(world.login(Protocol::Imap, ANN, crate::world::PASSWORD).await.contains("fresh-token-refused"));
+    for path in ["/", ACCOUNT] {
+        assert!(browser.page(path).await.contains("refused by the provider"), "{path}");
+    }
+    assert!(browser.page(ACCOUNT).await.contains("A token fetched a moment ago was refused as well"));
+}

@@ -62,6 +62,12 @@ impl Program {
         Self { child, bound }
     }
 
+    /// SIGHUP: it reads its configuration again.
+    pub fn reload(&self) {
+        let process = rustix::process::Pid::from_raw(self.id().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+    }
+
     pub fn id(&self) -> u32 {
         self.child.id().unwrap()
     }

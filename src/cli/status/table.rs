@@ -20,6 +20,8 @@ const ACCOUNT: &[(&str, &str)] = &[
     ("lost if unused until", "/sign-in/idle-until"),
     ("ended by policy at", "/sign-in/policy-ends-at"),
     ("trouble", "/sign-in/fault/text"),
+    ("mail server says no", "/refusals/0/text"),
+    ("asks again", "/refusals/0/until"),
     ("trouble with Graph", "/sign-in/graph-fault/text"),
 ];
 

@@ -55,6 +55,8 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Daemon => "daemon",
         Name::Listeners => "listener",
         Name::LoadedConfiguration => "loaded configuration",
+        Name::Memory => "refused from memory",
+        Name::Unfinished => "not looked at to the end",
         Name::Clients => "clients",
         Name::TlsOnPlainPort => "client with TLS on a plain port",
         Name::PlainOnTlsPort => "client without TLS on a TLS port",
@@ -105,6 +107,8 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::NameAMailbox { domain } => format!("name one mailbox: gatepost doctor ann@{domain}"),
         Said::ProviderFails => "not looked at: the identity provider cannot be used".to_owned(),
+        Said::StoreFails => "not looked at: the stored sign-ins cannot be read".to_owned(),
+        Said::TimeIsOver => "the time for this look is over".to_owned(),
         Said::NoToken => "not looked at: there is no token".to_owned(),
         Said::Offline => "not looked at without the network".to_owned(),
         Said::SignedIn => "signed in; the access token is fetched when it is needed".to_owned(),
@@ -145,6 +149,11 @@ pub(super) fn detail(said: &Said) -> String {
             format!("only a message proves that {who} may send as {}: --send TO", others.join(", "))
         }
         Said::SomethingFails => "not sent: something before it fails".to_owned(),
+        Said::SendByTheDaemon { from, to } => {
+            format!(
+                "not sent: the daemon alone may use this sign-in, so send through it: gatepost send --from {from} --to {to}"
+            )
+        }
         Said::Sent { reply } => format!("sent; the server said {reply}"),
         Said::NotRunning => "not running: gatepost run".to_owned(),
         Said::Runs { process: Some(process) } => format!("runs, process {process}"),
@@ -155,6 +164,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "the file as it is now".to_owned(),
         Said::OtherConfiguration => "another one than the file has now".to_owned(),
+        Said::NothingRemembered => "nothing".to_owned(),
+        Said::Remembers { id, until: Some(until) } => {
+            format!("it works now, and the daemon still answers {id} until {until}")
+        }
+        Said::Remembers { id, until: None } => format!("it works now, and the daemon still answers {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),
         Said::Happened { id, times, minutes_ago } => {

@@ -51,6 +51,8 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Daemon => "デーモン",
         Name::Listeners => "リスナー",
         Name::LoadedConfiguration => "読み込まれた設定",
+        Name::Memory => "記憶による拒否",
+        Name::Unfinished => "途中までの確認",
         Name::Clients => "クライアント",
         Name::TlsOnPlainPort => "平文のポートで TLS を使うクライアント",
         Name::PlainOnTlsPort => "TLS のポートで平文を使うクライアント",
@@ -107,6 +109,8 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::NameAMailbox { domain } => format!("メールボックスを一つ指定してください: gatepost doctor ann@{domain}"),
         Said::ProviderFails => "未確認: ID プロバイダーを使えません".to_owned(),
+        Said::StoreFails => "未確認: 保存されたサインインを読み取れません".to_owned(),
+        Said::TimeIsOver => "確認に使える時間が終わりました".to_owned(),
         Said::NoToken => "未確認: トークンがありません".to_owned(),
         Said::Offline => "ネットワークなしでは確認しません".to_owned(),
         Said::SignedIn => "サインイン済み。アクセストークンは必要なときに取得します".to_owned(),
@@ -148,6 +152,11 @@ pub(super) fn detail(said: &Said) -> String {
             format!("{who} が {} として送信できるかは、送ってみないと分かりません: --send TO", others.join(", "))
         }
         Said::SomethingFails => "未送信: 前の段階が失敗しています".to_owned(),
+        Said::SendByTheDaemon { from, to } => {
+            format!(
+                "未送信: このサインインを使えるのはデーモンだけです。デーモン経由で送信してください: gatepost send --from {from} --to {to}"
+            )
+        }
         Said::Sent { reply } => format!("送信しました。サーバーの応答: {reply}"),
         Said::NotRunning => "動いていません: gatepost run".to_owned(),
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
@@ -158,6 +167,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("開いています、TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "今のファイルと同じです".to_owned(),
         Said::OtherConfiguration => "今のファイルと違います".to_owned(),
+        Said::NothingRemembered => "ありません".to_owned(),
+        Said::Remembers { id, until: Some(until) } => {
+            format!("今は動作しますが、デーモンは {until} まで {id} と答え続けます")
+        }
+        Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "この一日、問題はありません".to_owned(),
         Said::Happened { id, times, minutes_ago } => format!("{id}: {times} 回、最後は {minutes_ago} 分前"),

@@ -53,6 +53,9 @@ pub(super) enum Name {
     Daemon,
     Listeners,
     LoadedConfiguration,
+    Memory,
+    /// In the place of what the time did not last for.
+    Unfinished,
     Clients,
     TlsOnPlainPort,
     PlainOnTlsPort,
@@ -99,6 +102,8 @@ impl Name {
             Name::Daemon => "daemon",
             Name::Listeners => "listener",
             Name::LoadedConfiguration => "loaded-configuration",
+            Name::Memory => "remembered-refusal",
+            Name::Unfinished => "unfinished",
             Name::Clients => "clients",
             Name::TlsOnPlainPort => "tls-on-plain-port",
             Name::PlainOnTlsPort => "plain-on-tls-port",
@@ -198,6 +203,8 @@ pub(super) enum Said {
         domain: String,
     },
     ProviderFails,
+    StoreFails,
+    TimeIsOver,
     NoToken,
     Offline,
     SignedIn,
@@ -244,6 +251,10 @@ pub(super) enum Said {
         who: String,
     },
     SomethingFails,
+    SendByTheDaemon {
+        from: String,
+        to: String,
+    },
     Sent {
         reply: String,
     },
@@ -262,6 +273,11 @@ pub(super) enum Said {
     },
     SameConfiguration,
     OtherConfiguration,
+    NothingRemembered,
+    Remembers {
+        id: String,
+        until: Option<String>,
+    },
     NoDaemonToAsk,
     NoTrouble,
     Happened {

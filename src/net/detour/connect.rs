@@ -55,8 +55,10 @@ impl Connect {
             Some(printable(&all.join(", "), 200)).filter(|value| !value.is_empty())
         };
         let mut what = format!("HTTP {code} {}", printable(reply.reason.unwrap_or_default(), 80)).trim_end().to_owned();
-        let trouble = match code {
+        let mut trouble = match code {
             401 | 407 => ProxyTrouble::Login,
+            // RFC 6585 6, and what sends a browser to such a page.
+            300..=399 | 511 => ProxyTrouble::Portal,
             // What the proxy cannot do or does not know, rather than could not do now.
             500 | 502..=504 | 506.. | 408 | 429 => ProxyTrouble::NoWay,
             _ => ProxyTrouble::Forbids,
@@ -70,8 +72,12 @@ impl Connect {
                 what.push_str(&format!("; it asks for {offer}"));
                 if !offer.to_ascii_lowercase().contains("basic") {
                     what.push_str(", and Gatepost speaks Basic alone");
+                    trouble = ProxyTrouble::Scheme;
                 }
             }
+        }
+        if let (ProxyTrouble::Portal, Some(page)) = (trouble, field("location")) {
+            what.push_str(&format!("; it leads to {page}"));
         }
         if let Some(word) = field("x-squid-error") {
             what.push_str(&format!("; {word}"));

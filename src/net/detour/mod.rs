@@ -22,7 +22,9 @@ use super::{Stream, read::read_some};
 use crate::{
     catalog::{
         Entry,
-        own::{PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_UNREACHABLE},
+        own::{
+            PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE,
+        },
     },
     wire::{Machine, Step},
 };
@@ -34,6 +36,10 @@ pub enum ProxyTrouble {
     Unreachable,
     /// It wants other credentials.
     Login,
+    /// It wants a way to log in that is not spoken here (NTLM, Negotiate).
+    Scheme,
+    /// A page of the network answers: somebody has to log in there.
+    Portal,
     /// Its rules are against it.
     Forbids,
     /// It got no further itself.
@@ -45,6 +51,8 @@ impl ProxyTrouble {
         match self {
             ProxyTrouble::Unreachable => PROXY_UNREACHABLE,
             ProxyTrouble::Login => PROXY_LOGIN_REFUSED,
+            ProxyTrouble::Scheme => PROXY_SCHEME_UNKNOWN,
+            ProxyTrouble::Portal => PROXY_PORTAL,
             ProxyTrouble::Forbids => PROXY_FORBIDS,
             ProxyTrouble::NoWay => PROXY_NO_WAY,
         }
@@ -54,6 +62,8 @@ impl ProxyTrouble {
         match self {
             ProxyTrouble::Unreachable => "the proxy cannot be used",
             ProxyTrouble::Login => "the proxy refuses the login",
+            ProxyTrouble::Scheme => "the proxy wants a login that Gatepost cannot do",
+            ProxyTrouble::Portal => "a login page answers in place of the proxy",
             ProxyTrouble::Forbids => "the proxy forbids it",
             ProxyTrouble::NoWay => "the proxy gets no connection",
         }

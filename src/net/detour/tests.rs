@@ -17,7 +17,9 @@ fn heard(mut machine: impl Machine<Event = Answer>, pieces: &[&[u8]]) -> (Vec<u8
                 assert!(matches!(machine.step(), Ok(Step::Read)), "after its last event it leaves its input alone");
                 return (said, format!("open, then {:?}", String::from_utf8_lossy(&machine.into_unread())));
             }
-            Ok(Step::Event(Answer::Refused(refused))) => return (said, format!("{:?}: {}", refused.trouble, refused.what)),
+            Ok(Step::Event(Answer::Refused(refused))) => {
+                return (said, format!("{:?}: {}", refused.trouble, refused.what));
+            }
             Ok(Step::StartTls) => panic!("no machine here does TLS"),
             Err(violation) => return (said, format!("broken: {}", violation.what)),
         }
@@ -69,19 +71,42 @@ fn connect_asks_in_one_header_and_takes_any_success() {
 fn a_proxy_that_says_no_is_told_with_its_status_its_reason_and_what_to_do() {
     let ours = || Connect::new("mail.example:993", proxy("http://ann:secret@p").login.as_ref());
     for (answer, expected) in [
-        ("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"corp\"\r\n\r\n<html>",
-         "Login: HTTP 407 Proxy Authentication Required; the user is ann; it asks for Basic realm=\"corp\""),
-        ("HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\n\r\n",
-         "Login: HTTP 407 No; the user is ann; it asks for Negotiate, and Gatepost speaks Basic alone"),
-        ("HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: Basic realm=\"corp\"\r\n\r\n",
-         "Login: HTTP 407 No; the user is ann; it asks for Negotiate, Basic realm=\"corp\""),
-        ("HTTP/1.1 403 Forbidden\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\n\r\n", "Forbids: HTTP 403 Forbidden; ERR_ACCESS_DENIED 0"),
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"corp\"\r\n\r\n<html>",
+            "Login: HTTP 407 Proxy Authentication Required; the user is ann; it asks for Basic realm=\"corp\"",
+        ),
+        (
+            "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\n\r\n",
+            "Scheme: HTTP 407 No; the user is ann; it asks for Negotiate, and Gatepost speaks Basic alone",
+        ),
+        (
+            "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: Basic realm=\"corp\"\r\n\r\n",
+            "Login: HTTP 407 No; the user is ann; it asks for Negotiate, Basic realm=\"corp\"",
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\n\r\n",
+            "Forbids: HTTP 403 Forbidden; ERR_ACCESS_DENIED 0",
+        ),
+        (
+            "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n\r\n",
+            "Scheme: HTTP 407 No; the user is ann; it asks for NTLM, Negotiate, and Gatepost speaks Basic alone",
+        ),
         ("HTTP/1.1 405 Method Not Allowed\r\n\r\n", "Forbids: HTTP 405 Method Not Allowed"),
         ("HTTP/1.1 501 Not Implemented\r\n\r\n", "Forbids: HTTP 501 Not Implemented"),
-        ("HTTP/1.1 302 Found\r\nLocation: http://login.hotel/\r\n\r\n", "Forbids: HTTP 302 Found"),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: http://login.hotel/\r\n\r\n",
+            "Portal: HTTP 302 Found; it leads to http://login.hotel/",
+        ),
+        (
+            "HTTP/1.1 511 Network Authentication Required\r\n\r\n<html>",
+            "Portal: HTTP 511 Network Authentication Required",
+        ),
         ("HTTP/1.1 500 Unable to connect\r\n\r\n", "NoWay: HTTP 500 Unable to connect"),
         ("HTTP/1.1 502 Bad Gateway\r\n\r\n", "NoWay: HTTP 502 Bad Gateway"),
-        ("HTTP/1.1 503 Service Unavailable\r\nX-Squid-Error: ERR_DNS_FAIL 0\r\n\r\n", "NoWay: HTTP 503 Service Unavailable; ERR_DNS_FAIL 0"),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\nX-Squid-Error: ERR_DNS_FAIL 0\r\n\r\n",
+            "NoWay: HTTP 503 Service Unavailable; ERR_DNS_FAIL 0",
+        ),
         ("HTTP/1.1 504 \x1b[31mred\r\n\r\n", "broken: it is no HTTP proxy"),
         ("SSH-2.0-OpenSSH_9.2\r\n", "broken: it is no HTTP proxy: it said \"S"),
         ("220 mail.example ESMTP\r\n", "broken: it is no HTTP proxy"),
@@ -113,9 +138,13 @@ fn a_header_without_end_is_cut_off() {
             for piece in answer.chunks(1024) {
                 machine.feed(piece);
                 taken += piece.len();
-                if machine.step().is_err() { break; }
+                if machine.step().is_err() {
+                    break;
+                }
             }
-            if let Err(violation) = machine.step() { break violation.what; }
+            if let Err(violation) = machine.step() {
+                break violation.what;
+            }
         };
         assert!(end.contains(expected) && taken < 64 * 1024, "{taken}: {end}");
     }
@@ -141,7 +170,11 @@ fn socks_is_asked_by_name_and_with_a_password_only_where_it_wants_one() {
     let (said, _) = cut_anywhere(with, &[b"\x05\x00", &open[..]].concat());
     assert_eq!(said, [&b"\x05\x02\x00\x02"[..], name].concat(), "nobody asked for the password");
 
-    for bound in [&b"\x05\x00\x00\x04aaaaaaaaaaaaaaaa\x12\x34"[..], b"\x05\x00\x00\x03\x05abcde\x12\x34", b"\x05\x00\x00\x03\x00\x12\x34"] {
+    for bound in [
+        &b"\x05\x00\x00\x04aaaaaaaaaaaaaaaa\x12\x34"[..],
+        b"\x05\x00\x00\x03\x05abcde\x12\x34",
+        b"\x05\x00\x00\x03\x00\x12\x34",
+    ] {
         assert_eq!(cut_anywhere(plain, &[b"\x05\x00", bound, b"+OK"].concat()).1, "open, then \"+OK\"");
     }
 
@@ -157,9 +190,15 @@ fn every_no_of_socks_is_told_in_words() {
     let plain = || socks("socks5://p", "mail.example");
     let with = || socks("socks5://ann:s%40cret@p", "mail.example");
     for (reply, trouble, words) in [
-        (1, NoWay, "general failure"), (2, Forbids, "not allowed by its rules"), (3, NoWay, "network is unreachable"),
-        (4, NoWay, "host is unreachable"), (5, NoWay, "refused there"), (6, NoWay, "no answer from there"),
-        (7, Forbids, "does not make connections"), (8, NoWay, "addresses of this type"), (9, NoWay, "RFC 1928 does not know"),
+        (1, NoWay, "general failure"),
+        (2, Forbids, "not allowed by its rules"),
+        (3, NoWay, "network is unreachable"),
+        (4, NoWay, "host is unreachable"),
+        (5, NoWay, "refused there"),
+        (6, NoWay, "no answer from there"),
+        (7, Forbids, "does not make connections"),
+        (8, NoWay, "addresses of this type"),
+        (9, NoWay, "RFC 1928 does not know"),
     ] {
         // Some say the address behind it as well, some hang up.
         for rest in [&b""[..], b"\x00\x01\x00\x00\x00\x00\x00\x00"] {

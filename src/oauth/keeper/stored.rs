@@ -133,7 +133,8 @@ impl Keeper {
     }
 
     fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {
-        let counts = |failure: &&Failure| failure.app == self.fingerprint && !self.means.asks_afresh;
+        let asks = self.means.asks_afresh || self.is_mended_elsewhere();
+        let counts = |failure: &&Failure| failure.app == self.fingerprint && !asks;
         let failure = row.failure.as_ref().filter(counts)?;
         let entry = crate::catalog::find(&failure.id)?;
         let verdict = Verdict::new(entry, failure.detail.clone());

@@ -56,7 +56,7 @@ async fn the_next_turn_is_when_a_token_is_due_or_a_trouble_over_and_neither_at_o
 #[tokio::test]
 async fn an_answer_to_those_who_want_any_token_is_none_to_those_whose_token_was_refused() {
     let (keeper, _dir) = keeper().await;
-    let wishes = |refused| Wishes { wanted: true, refused, look: 0 };
+    let wishes = |refused| Wishes { wanted: true, refused, look: 0, afresh: false };
     keeper.show(Resource::Mail, &wishes(1), Some(FRESH_TOKEN_REFUSED.fault()));
     keeper.show(Resource::Mail, &wishes(0), None);
     let desk = keeper.mail.desk.borrow();

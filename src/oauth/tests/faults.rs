@@ -241,6 +241,15 @@ async fn an_endpoint_that_hangs_holds_a_session_no_longer_than_it_wants() {
 }
 
 #[tokio::test]
+async fn a_name_that_nobody_knows_is_a_fault_of_names_and_passes_with_them() {
+    let house = House::with(vec![], Some(0), |app| app.token_url.set_host(Some("login.invalid")).unwrap()).await;
+    let fault = house.ask().await.unwrap_err();
+    assert_eq!(fault, "provider-name-unknown");
+    let entry = crate::catalog::find(fault).unwrap();
+    assert!(entry.passes_by_itself && entry.owner == crate::base::Owner::Admin, "nobody at the provider can mend it");
+}
+
+#[tokio::test]
 async fn a_closed_port_is_a_network_fault() {
     let house = House::with(vec![], Some(0), |app| app.token_url.set_port(Some(1)).unwrap()).await;
     assert_eq!(house.ask().await.unwrap_err(), "token-endpoint-unreachable");

@@ -210,6 +210,9 @@ async fn a_wrong_password_is_shown_once_also_over_a_restart_and_a_corrected_one_
     house.keepers.apply(std::slice::from_ref(&house.sign_in), &[]);
     assert_eq!(house.ask().await.unwrap_err(), "account-password-refused");
     assert_eq!(house.endpoint.count(), 1, "wrong passwords lock accounts");
+    house.keepers.ask_afresh();
+    assert_eq!(house.ask().await.unwrap_err(), "account-password-refused");
+    assert_eq!(house.endpoint.count(), 1, "nor does a reload ask with a wrong one");
     let corrected = with_password(&house, "right");
     house.keepers.apply(std::slice::from_ref(&corrected), &[]);
     assert_eq!(house.ask().await.unwrap(), "t2");

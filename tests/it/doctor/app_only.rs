@@ -5,7 +5,7 @@ use gatepost::sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, Registration};
 use super::stage::{First, Staged, check, outcome};
 use crate::world::{Plan, cheap_hash};
 
-async fn staged(rehearsal: &str) -> Staged {
+pub async fn staged(rehearsal: &str) -> Staged {
     let plan = Plan { grant: "client-credentials", signed_in: Vec::new(), ..Plan::default() };
     let staged = Staged::new(plan).await;
     staged.edit(
@@ -51,6 +51,13 @@ async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_to
     let check = staged.fails_first(wanted).await;
     let full_access = check["fault"]["commands"][1].as_str().unwrap();
     assert!(full_access.starts_with("Add-MailboxPermission -Identity ann@contoso.example -User "), "{full_access}");
+    // By POP3 alone Exchange says no more than "failed".
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    staged.without_listener("smtp");
+    staged.without_listener("imap");
+    let wanted = First { layer: "pop3", name: "sign-on", id: "service-principal-missing", command: &command };
+    staged.fails_first(wanted).await;
+    std::fs::write(&staged.file, text).unwrap();
     staged.mended();
     staged.is_well().await;
 }

@@ -154,3 +154,49 @@ async fn without_a_daemon_a_bundle_has_what_is_known_without_one() {
     assert!(status.contains("\"running\": false") && status.contains(ANN), "{status}");
     assert!(!parts.contains_key("gatepost-support/verbs.json"));
 }
+
+/// Under right keys, misspelled ones, of a wrong kind, in a comment, and where it is no TOML at all.
+#[tokio::test]
+async fn of_a_refused_configuration_there_is_a_bundle_without_a_secret_in_it() {
+    let staged = Staged::new(Plan {
+        network: "mail-proxy = \"http://proxyuser:hunter2-proxy@127.0.0.1:1\"".into(),
+        app: "client-secert = \"hunter2-misspelled\"\nclient-secret = \"hunter2-secret\" # hunter2-comment\n\
+              pkce = \"hunter2-kind\"\nrotation = \"hunter2-choice\""
+            .into(),
+        more: "[notify]\ncommand = [\"/bin/true\", \"--api-key=hunter2-argument\"]\n".into(),
+        ..Plan::default()
+    })
+    .await;
+    let told_of = async |name: &str| {
+        let file = staged.dir.path().join(name);
+        let told = staged.doctor(&["--bundle", file.to_str().unwrap()]).await;
+        assert_eq!(told.code, 78, "{}{}", told.out, told.errors);
+        assert!(told.errors.contains(name), "{}", told.errors);
+        let parts = unpacked(&file);
+        for (name, content) in &parts {
+            let text = String::from_utf8_lossy(content);
+            for secret in ["hunter2", &cheap_hash(PASSWORD)] {
+                assert!(!text.contains(secret), "{secret} is in {name}: {text}");
+            }
+        }
+        let text = |part: &str| {
+            parts.get(&format!("gatepost-support/{part}")).map(|content| String::from_utf8_lossy(content).into_owned())
+        };
+        (text("configuration.toml"), text("doctor.txt").unwrap(), text("versions.txt").unwrap())
+    };
+    let (configuration, doctor, versions) = told_of("refused.tar.gz").await;
+    assert!(versions.starts_with("gatepost "));
+    assert!(doctor.contains("client-secert") && doctor.contains("[configuration-refused]"), "{doctor}");
+    let configuration = configuration.unwrap();
+    for part in ["client-secert = \"[hidden]\"", ANN, "smtp-tls = \"starttls\""] {
+        assert!(configuration.contains(part), "{part}: {configuration}");
+    }
+
+    staged.edit("client-secret = \"hunter2-secret\"", "client-secret = hunter2-secret");
+    let (configuration, doctor, _) = told_of("no-toml.tar.gz").await;
+    assert!(configuration.is_none() && doctor.contains("not valid TOML"), "{doctor}");
+
+    std::fs::remove_file(&staged.file).unwrap();
+    let (configuration, doctor, _) = told_of("no-file.tar.gz").await;
+    assert!(configuration.is_none() && doctor.contains("cannot be read"), "{doctor}");
+}

@@ -62,6 +62,77 @@ async fn a_refresh_token_that_is_good_once_is_never_presented_beside_a_daemon() 
     assert_eq!(staged.sandbox.counts().token_requests_total(), asked);
 }
 
+/// A login that is let in as soon as the reload that was asked for is done.
+async fn is_let_in_soon(program: &Program) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let said = program.login(Protocol::Imap).await;
+        if said.starts_with("a OK") {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{said}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+fn state_of_ann(staged: &Staged) -> String {
+    let (_, status, errors) = crate::process::run(&["status", "--json"], &staged.file);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
+    status["accounts"][0]["sign-in"]["phase"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_ended_by_a_reload() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
+    assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"));
+    assert_eq!(state_of_ann(&staged), "refused", "a token is there, and of no use");
+    let (_, table, _) = crate::process::run(&["status"], &staged.file);
+    assert!(table.contains("refused") && table.contains("asks again"), "{table}");
+    staged.mended();
+    let command = "systemctl reload gatepost";
+    let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
+    let check = staged.fails_first(wanted).await;
+    assert_eq!(check["target"], "imap");
+    let detail = check["detail"].as_str().unwrap();
+    assert!(detail.contains("still answers fresh-token-refused until "), "{detail}");
+    assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"), "as was told");
+    program.reload();
+    is_let_in_soon(&program).await;
+    assert_eq!(state_of_ann(&staged), "ready");
+    assert_eq!(outcome(&staged.is_well().await, "daemon", "remembered-refusal"), "pass");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by_a_reload() {
+    let staged = super::app_only::staged("no-consent").await;
+    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
+    let program = Program::start(&staged.file).await;
+    assert!(program.login(Protocol::Imap).await.contains("consent-missing"));
+    assert_eq!(state_of_ann(&staged), "refused", "nobody can sign in");
+    staged.mended();
+    let command = "systemctl reload gatepost";
+    let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
+    assert_eq!(staged.fails_first(wanted).await["target"], "token");
+    program.reload();
+    is_let_in_soon(&program).await;
+    staged.is_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_in_just_now_is_signed_in_for_the_status() {
+    let staged = Staged::new(Plan { signed_in: Vec::new(), ..Plan::default() }).await;
+    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
+    let _program = Program::start(&staged.file).await;
+    for _ in 0..3 {
+        assert_eq!(state_of_ann(&staged), "sign-in-needed");
+        sign_in_with(&staged.sandbox, staged.dir.path(), ANN, None).await;
+        assert_eq!(state_of_ann(&staged), "ready");
+        let store = gatepost::store::Store::open(&crate::world::settings(staged.dir.path())).await.unwrap();
+        store.delete_tokens(&format!("contoso/{ANN}")).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_changed_file_is_told_until_it_is_loaded() {
     let (staged, program) = beside_a_daemon(Plan::default()).await;

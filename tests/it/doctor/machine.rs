@@ -43,8 +43,36 @@ async fn a_wrong_key_is_told_and_the_sign_ins_are_left_alone() {
     let store = check(&told.json(), "files", "store");
     assert_eq!(store["fault"]["id"], "store-unavailable", "{store}");
     assert!(store["fault"]["avoid"].as_str().unwrap().contains("Do not delete"), "{store}");
+    nothing_is_said_of_sign_ins(&staged).await;
     std::fs::write(&key, right).unwrap();
     staged.is_well().await;
+}
+
+/// Of a store that cannot be read nothing is known: nobody is told to sign in.
+async fn nothing_is_said_of_sign_ins(staged: &Staged) {
+    for arguments in [&[ANN, "--json"][..], &[ANN, "--json", "--offline"]] {
+        let told = staged.doctor(arguments).await;
+        let report = told.json();
+        let failing: Vec<_> =
+            report["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == "fail").collect();
+        assert_eq!((told.code, failing.len()), (1, 1), "the store, and nothing else: {report:#}");
+        assert_eq!((&failing[0]["layer"], &failing[0]["name"]), (&"files".into(), &"store".into()));
+        let token = check(&report, "token", "mail-token");
+        assert_eq!(token["outcome"], "skipped");
+        assert_eq!(token["detail"], "not looked at: the stored sign-ins cannot be read");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_one_failing_line() {
+    let staged = Staged::new(Plan::default()).await;
+    let database = staged.dir.path().join("gatepost.db");
+    // Other files of these names: who made the first ones may still have them open.
+    for name in ["gatepost.db", "gatepost.db-wal", "gatepost.db-shm"] {
+        let _ = std::fs::remove_file(staged.dir.path().join(name));
+    }
+    std::fs::write(&database, "this was a database once; ".repeat(1000)).unwrap();
+    nothing_is_said_of_sign_ins(&staged).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,12 @@
 //! Switches of one mailbox and of the tenant: SMTP AUTH, IMAP, POP3, Send As.
 
+use gatepost::sandbox::Answer;
+
 use super::stage::{First, Staged, check, outcome};
 use crate::world::{ANN, BOB, Plan};
+
+const FULL_ACCESS: &str =
+    "Add-MailboxPermission -Identity bob@contoso.example -User ann@contoso.example -AccessRights FullAccess";
 
 async fn told_and_mended(rehearsal: &str, wanted: First<'_>) {
     let staged = Staged::rehearsing(Plan::default(), rehearsal).await;
@@ -38,22 +43,67 @@ async fn imap_that_is_off_is_told_by_what_the_token_is_worth_elsewhere() {
 #[tokio::test]
 async fn pop3_that_is_off_is_told_by_imap_that_works() {
     let command = "Set-CASMailbox -Identity ann@contoso.example -PopEnabled $true";
-    told_and_mended("pop3-disabled", First { layer: "pop3", name: "sign-on", id: "pop3-disabled-mailbox", command })
-        .await;
+    let wanted = || First { layer: "pop3", name: "sign-on", id: "pop3-disabled-mailbox", command };
+    told_and_mended("pop3-disabled", wanted()).await;
+    let staged = Staged::rehearsing(Plan::default(), "pop3-disabled").await;
+    staged.without_listener("smtp");
+    staged.without_listener("imap");
+    staged.fails_first(wanted()).await;
 }
 
 #[tokio::test]
 async fn a_mailbox_of_somebody_else_lacks_full_access() {
     let account = format!("imap-user = \"{BOB}\"");
     let staged = Staged::new(Plan { account, ..Plan::default() }).await;
-    let wanted = First {
-        layer: "imap",
-        name: "sign-on",
-        id: "full-access-missing",
-        command: "Add-MailboxPermission -Identity bob@contoso.example -User ann@contoso.example -AccessRights FullAccess",
-    };
+    let wanted = First { layer: "imap", name: "sign-on", id: "full-access-missing", command: FULL_ACCESS };
     staged.fails_first(wanted).await;
     staged.edit(&format!("imap-user = \"{BOB}\""), &format!("imap-user = \"{ANN}\""));
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn a_missing_right_is_told_by_the_own_mailbox_where_the_servers_words_tell_nothing() {
+    let account = format!("imap-user = \"{BOB}\"");
+    let staged = Staged::new(Plan { account, ..Plan::default() }).await;
+    let refused = Answer::new("AUTHENTICATE", "{tag} NO AUTHENTICATE failed.");
+    staged.sandbox.faults().set(|faults| faults.imap.answers = vec![refused]);
+    let wanted = First { layer: "imap", name: "sign-on", id: "full-access-missing", command: FULL_ACCESS };
+    staged.fails_first(wanted).await;
+    // Nor is another listener needed: what no client uses is tried for that alone.
+    staged.sandbox.faults().clear();
+    staged.without_listener("smtp");
+    staged.without_listener("imap");
+    let wanted = First { layer: "pop3", name: "sign-on", id: "full-access-missing", command: FULL_ACCESS };
+    staged.fails_first(wanted).await;
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    assert_eq!(check(&report, "imap", "sign-on")["detail"], "no listener of this protocol");
+}
+
+#[tokio::test]
+async fn a_token_that_opens_nothing_proves_no_missing_right() {
+    let account = format!("imap-user = \"{BOB}\"");
+    let staged = Staged::rehearsing(Plan { account, ..Plan::default() }, "tokens-refused").await;
+    let wanted = First { layer: "smtp", name: "sign-on", id: "token-refused", command: "" };
+    let check = staged.fails_first(wanted).await;
+    assert!(!check["fault"]["next-step"].as_str().unwrap().contains("doctor"), "it is what told it: {check}");
+}
+
+#[tokio::test]
+async fn smtp_that_signs_on_as_a_shared_mailbox_is_told_from_missing_rights() {
+    let account = "smtp-user = \"shared@contoso.example\"".to_owned();
+    let staged = Staged::new(Plan { account, ..Plan::default() }).await;
+    staged.fails_first(First { layer: "smtp", name: "sign-on", id: "smtp-user-differs", command: "" }).await;
+    staged.edit("smtp-user = \"shared@contoso.example\"", "send-as = [\"shared@contoso.example\"]");
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn smtp_that_refuses_what_opens_the_mailbox_is_told_as_smtp_alone() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.sandbox.faults().set(|faults| faults.smtp.refuse_tokens = u32::MAX);
+    let command = "Set-CASMailbox -Identity ann@contoso.example -SmtpClientAuthenticationDisabled $false";
+    staged.fails_first(First { layer: "smtp", name: "sign-on", id: "smtp-refused-alone", command }).await;
+    staged.mended();
     staged.is_well().await;
 }
 
@@ -90,10 +140,14 @@ async fn nothing_is_sent_while_something_before_it_fails() {
 
 #[tokio::test]
 async fn what_clients_are_told_of_the_server_is_compared_with_what_it_offers() {
-    let staged = Staged::new(Plan::default()).await;
+    let preset = "smtp-capabilities = [\"8BITMIME\", \"DSN\", \"SMTPUTF8\", \"SIZE 157286400\"]";
+    let staged = Staged::new(Plan { app: preset.to_owned(), ..Plan::default() }).await;
+    let offered = async || check(&staged.is_well().await, "smtp", "ehlo")["detail"].as_str().unwrap().to_owned();
+    assert_eq!(offered().await, "as clients are told: 8BITMIME, DSN, SIZE 157286400, SMTPUTF8");
     staged.sandbox.faults().set(|faults| faults.smtp.hidden = vec!["DSN".to_owned()]);
-    let report = staged.is_well().await;
-    let offered = check(&report, "smtp", "ehlo");
-    assert_eq!(offered["outcome"], "pass");
-    assert!(offered["detail"].as_str().unwrap().contains("SMTPUTF8"), "{offered}");
+    let told = offered().await;
+    assert!(told.starts_with("clients are told DSN more than there is and nothing less"), "{told}");
+    staged.edit(", \"SMTPUTF8\"", "");
+    let told = offered().await;
+    assert!(told.starts_with("clients are told DSN more than there is and SMTPUTF8 less"), "{told}");
 }

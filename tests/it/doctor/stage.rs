@@ -1,13 +1,19 @@
 //! What these tests share: a staged world without a daemon, the real program, and what it has to say.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
-use gatepost::sandbox::Sandbox;
+use gatepost::{
+    sandbox::Sandbox,
+    store::{Store, TokenRow},
+};
 use serde_json::Value;
 
 use crate::{
     process::command,
-    world::{ANN, Plan, stage},
+    world::{ANN, Plan, settings, stage},
 };
 
 pub struct Staged {
@@ -107,6 +113,23 @@ impl Staged {
         let told = self.doctor(&[ANN]).await;
         assert!(told.code == 0 && !told.out.contains('✗') && told.out.ends_with("\nAll is well.\n"), "{}", told.out);
         report
+    }
+
+    /// Signs ann in with consent to mail and to this.
+    pub async fn sign_in_for(&self, scope: &str) {
+        let mail = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
+        let mail = mail.map(|name| format!("https://outlook.office.com/{name}"));
+        let scopes: Vec<&str> = mail.iter().map(String::as_str).chain([scope, "offline_access"]).collect();
+        let refresh = self.sandbox.issue_refresh_token_for(ANN, &scopes);
+        let row = TokenRow { refresh: Some(refresh), signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
+        let store = Store::open(&settings(self.dir.path())).await.unwrap();
+        assert!(store.save_token(&format!("contoso/{ANN}"), 0, &row).await.unwrap());
+    }
+
+    /// As where nobody uses this protocol.
+    pub fn without_listener(&self, protocol: &str) {
+        let block = format!("[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"off\"\n");
+        self.edit(&block, "");
     }
 
     pub fn mended(&self) {

@@ -82,6 +82,22 @@ async fn a_permission_that_is_not_in_the_token_is_named() {
 
 #[tokio::test]
 async fn a_token_for_graph_is_none_for_mail() {
+    let mail = "scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]";
+    let staged = Staged::new(Plan { signed_in: Vec::new(), ..Plan::default() }).await;
+    let graph = "scopes = [\"https://graph.microsoft.com/Mail.Send\", \"offline_access\"]";
+    staged.edit(mail, graph);
+    // As somebody has it who consented to that.
+    staged.sign_in_for("https://graph.microsoft.com/Mail.Send").await;
+    let command = "gatepost login ann@contoso.example";
+    let check =
+        staged.fails_first(First { layer: "claims", name: "audience", id: "token-audience-wrong", command }).await;
+    assert_eq!(check["detail"], "https://graph.microsoft.com");
+    staged.edit(graph, mail);
+    staged.is_well().await;
+}
+
+#[tokio::test]
+async fn a_name_of_exchange_that_is_not_the_usual_one_is_no_other_service() {
     let staged = Staged::new(Plan::default()).await;
     let scopes = "scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]";
     staged.edit(scopes, "scopes = [\"https://ps.outlook.com/SMTP.Send\", \"offline_access\"]");
@@ -115,6 +131,23 @@ async fn a_sign_in_of_another_tenant_is_told_from_the_token() {
     staged.fails_first(First { layer: "claims", name: "tenant", id: "token-tenant-differs", command }).await;
     staged.edit("11111111-0000-4000-8000-000000000001", gatepost::sandbox::TENANT_ID);
     staged.is_well().await;
+}
+
+#[tokio::test]
+async fn a_stored_token_is_used_while_it_is_good_and_replaced_where_something_speaks_against_it() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.is_well().await;
+    let asked = || staged.sandbox.counts().token_requests_total();
+    assert_eq!(asked(), 1, "two looks, and one fetch");
+    let token =
+        |report: &serde_json::Value| check(report, "token", "mail-token")["detail"].as_str().unwrap().to_owned();
+    let report = staged.is_well().await;
+    assert!(token(&report).starts_with("the stored one") && asked() == 1, "{report:#}");
+    // Taken back at the provider: the mail server says so first.
+    staged.sandbox.revoke(ANN, false);
+    let told = staged.doctor(&[ANN, "--json"]).await;
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert!(token(&told.json()).starts_with("fetched just now") && asked() == 2, "{}", told.out);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What lies between: names, connections, proxies, portals, TLS, clocks.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::stage::{First, Staged, check, outcome};
 use crate::world::{ANN, Plan};
 
@@ -18,6 +20,8 @@ async fn a_clock_that_is_ten_minutes_off_is_told_with_how_much() {
     let staged = Staged::rehearsing(Plan::default(), "clock-off").await;
     let wanted = First { layer: "clock", name: "clock", id: "clock-skewed", command: "" };
     let check = staged.fails_first(wanted).await;
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    assert_eq!(outcome(&report, "smtp", "sign-on"), "pass", "what lies behind it is looked at: {report:#}");
     let detail = check["detail"].as_str().unwrap();
     assert!(detail.contains("10 minutes behind") || detail.contains("9 minutes behind"), "{detail}");
     staged.mended();
@@ -68,6 +72,61 @@ async fn a_name_that_nobody_knows_is_a_fault_of_names() {
 }
 
 #[tokio::test]
+async fn the_provider_whose_name_nobody_knows_is_a_fault_of_names_as_well() {
+    let staged = Staged::new(Plan::default()).await;
+    let token = staged.sandbox.token_url();
+    staged.edit(&token, "https://login.invalid/contoso.example/oauth2/v2.0/token");
+    let command = "nslookup login.invalid";
+    let wanted = First { layer: "dns", name: "identity-provider", id: "provider-name-unknown", command };
+    let check = staged.fails_first(wanted).await;
+    assert_eq!(check["fault"]["owner"], "admin", "nobody at Microsoft can mend it: {check}");
+}
+
+/// Answers every connection with this, after the first words if there are any soon.
+async fn answering(answer: &'static str) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = tcp.read(&mut [0; 1024]).await;
+                let _ = tcp.write_all(answer.as_bytes()).await;
+                let _ = tcp.shutdown().await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_page_on_the_port_of_mail_is_told_as_one() {
+    let staged = Staged::new(Plan::default()).await;
+    let portal = answering("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>hotel").await;
+    staged.edit(&format!("imap = \"{}\"", staged.sandbox.imap()), &format!("imap = \"{portal}\""));
+    let wanted = First { layer: "tls", name: "imap-server", id: "mail-port-portal", command: "" };
+    let found = staged.fails_first(wanted).await;
+    assert!(found["fault"]["said"].as_str().unwrap().contains("HTTP/1.1 400 Bad Request"), "{found}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_windows_logins_and_a_login_page_in_its_place_are_told() {
+    for (answer, id, said) in [
+        ("HTTP/1.1 407 Auth\r\nProxy-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n", "proxy-scheme-unknown", "NTLM"),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: http://login.hotel/\r\nContent-Length: 0\r\n\r\n",
+            "proxy-portal",
+            "http://login.hotel/",
+        ),
+    ] {
+        let proxy = answering(answer).await;
+        let network = format!("mail-proxy = \"http://{proxy}\"");
+        let staged = Staged::new(Plan { upstream: Some("mail.invalid"), network, ..Plan::default() }).await;
+        let found = staged.fails_first(First { layer: "proxy", name: "smtp-server", id, command: "" }).await;
+        assert!(found["fault"]["said"].as_str().unwrap().contains(said), "{found}");
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_that_is_not_there_is_the_layer_that_is_named() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = nobody.local_addr().unwrap();
@@ -84,12 +143,26 @@ async fn a_proxy_that_is_not_there_is_the_layer_that_is_named() {
 }
 
 #[tokio::test]
-async fn servers_that_say_nothing_hold_it_up_no_longer_than_a_deadline() {
+async fn servers_that_say_nothing_hold_it_up_no_longer_than_a_deadline_and_what_was_seen_is_told() {
     let staged = Staged::rehearsing(Plan::default(), "exchange-unreachable").await;
     let began = std::time::Instant::now();
-    let told = staged.doctor(&[ANN, "--json"]).await;
+    let told = staged.doctor(&[ANN, "--json", "--timeout", "2"]).await;
     assert_eq!(told.code, 1);
-    assert!(began.elapsed().as_secs() < 50, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     let report = told.json();
     assert_eq!(check(&report, "tls", "smtp-server")["fault"]["id"], "upstream-timeout", "{report:#}");
+    assert_eq!(check(&report, "http", "unfinished")["fault"]["id"], "look-unfinished", "{report:#}");
+}
+
+#[tokio::test]
+async fn an_account_that_takes_too_long_is_told_with_what_was_seen_of_it() {
+    let staged = Staged::new(Plan::faulty(|faults| faults.imap.line.delay_ms = 4000)).await;
+    let told = staged.doctor(&[ANN, "--json", "--timeout", "3"]).await;
+    assert_eq!(told.code, 1);
+    let report = told.json();
+    assert_eq!(outcome(&report, "token", "mail-token"), "pass");
+    let unfinished = check(&report, "token", "unfinished");
+    assert_eq!(unfinished["fault"]["id"], "look-unfinished", "{unfinished}");
+    let command = format!("`gatepost doctor {ANN}`");
+    assert!(unfinished["fault"]["next-step"].as_str().unwrap().contains(&command), "{unfinished}");
 }
