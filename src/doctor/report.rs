@@ -105,7 +105,9 @@ pub struct Explained {
     pub passes_by_itself: bool,
     pub cause: String,
     pub next: String,
-    /// To be run, visited or written as they are.
+    /// Where the cmdlets of `commands` are typed, where there are any.
+    pub shell: Option<String>,
+    /// To be run or opened as they are; a word in capitals stands for what is not known.
     pub commands: Vec<String>,
     /// What seems to help and does harm.
     pub avoid: Option<String>,

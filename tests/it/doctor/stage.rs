@@ -109,6 +109,11 @@ impl Staged {
         report
     }
 
+    /// A command of ours as it is printed, which names the configuration.
+    pub fn gatepost(&self, rest: &str) -> String {
+        format!("gatepost --config {} {rest}", self.file.display())
+    }
+
     pub fn mended(&self) {
         self.sandbox.faults().clear();
     }
