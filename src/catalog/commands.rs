@@ -133,7 +133,10 @@ mod tests {
         assert!(!said.contains("Connect-MgGraph"), "{said}");
         let both = format!("{exchange} `Get-MgServicePrincipal -Filter x`");
         let said = shell(&both, Some("microsoft365-gcc-high"), Lang::Ja).unwrap();
-        for part in ["`Connect-ExchangeOnline -ExchangeEnvironmentName O365USGovGCCHigh`", "`Connect-MgGraph -Environment USGov`"] {
+        for part in [
+            "`Connect-ExchangeOnline -ExchangeEnvironmentName O365USGovGCCHigh`",
+            "`Connect-MgGraph -Environment USGov`",
+        ] {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert_eq!(shell("run `gatepost login x`", None, Lang::En), None);

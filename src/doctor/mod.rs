@@ -76,7 +76,9 @@ async fn online(config: &Config, scope: &Scope, store: Option<Arc<Store>>, desk:
     }
     let mut providers = identity::Providers::default();
     for app in scope.apps(config) {
-        let (checks, found) = identity::look(scope.lang, &means, &app, &open).await;
+        let one = scope.accounts(config).into_iter().find(|account| account.sign_in.app.name == app.name);
+        let who = one.map_or_else(|| Who::of_app(&app), |account| account::who_of(&account));
+        let (checks, found) = identity::look(scope.lang, &means, &app, &open, &who).await;
         desk.note_all(checks);
         providers.note(&app, found);
     }

@@ -105,7 +105,9 @@ pub(super) fn detail(said: &Said) -> String {
             let direction = if *behind { "遅れています" } else { "進んでいます" };
             format!("このマシンは {} 分{direction}", seconds / 60)
         }
-        Said::NameAMailbox { domain } => format!("メールボックスを一つ指定してください: {} doctor ann@{domain}", gatepost()),
+        Said::NameAMailbox { domain } => {
+            format!("メールボックスを一つ指定してください: {} doctor ann@{domain}", gatepost())
+        }
         Said::ProviderFails => "未確認: ID プロバイダーを使えません".to_owned(),
         Said::NoToken => "未確認: トークンがありません".to_owned(),
         Said::Offline => "ネットワークなしでは確認しません".to_owned(),

@@ -51,8 +51,8 @@ fn verdict(world: &World, protocol: Protocol, response: &[u8]) -> Verdict {
         Holder::App(_) => true,
         Holder::Person(address) => address.eq_ignore_ascii_case(&credentials.user),
     };
-    let is_unknown = matches!(access.holder, Holder::App(_))
-        && world.faults.read(|faults| faults.exchange.wrong_service_principals);
+    let is_unknown =
+        matches!(access.holder, Holder::App(_)) && world.faults.read(|faults| faults.exchange.wrong_service_principals);
     match protocol {
         Protocol::Imap if is_unknown => Verdict::Unconnected,
         _ if is_unknown => Verdict::Refused,

@@ -56,7 +56,11 @@ async fn a_consent_of_the_whole_tenant_is_a_link_and_a_browser_elsewhere_pastes_
         stage.sandbox.issuer()
     );
     assert!(ended.out.contains(&link), "{}", ended.out);
-    assert!(ended.out.contains("Next:  gatepost --config ") && ended.out.contains(&format!(" login {ANN}\n")), "{}", ended.out);
+    assert!(
+        ended.out.contains("Next:  gatepost --config ") && ended.out.contains(&format!(" login {ANN}\n")),
+        "{}",
+        ended.out
+    );
     assert!(stage.sandbox.submissions().is_empty());
     assert!(!stage.text().contains("grant ="), "the usual one is not written");
 }

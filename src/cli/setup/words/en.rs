@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Idle, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
     base::invocation::gatepost,
     cli::{
@@ -155,16 +155,6 @@ fn listed(lines: &[Line]) -> String {
     lines.iter().map(|line| format!("\n  in {}: {}", line.block, line.text)).collect()
 }
 
-const fn idle(why: Idle) -> &'static str {
-    match why {
-        Idle::NobodySignsIn => "an app that acts by itself signs in without anybody",
-        Idle::AppProvesNothing => "it proves an app that acts by itself (--grant client-credentials), and here a person signs in",
-        Idle::NoTenants => "this provider has no tenants",
-        Idle::IsOfTheService => "this is the configuration of the service, which signs in and sends as its own user",
-        Idle::HasPasswords => "each account has its password already, and no message is sent that would need it",
-    }
-}
-
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => {
@@ -223,7 +213,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             (format!("{provider} gives no tokens for --grant {grant}"), "take --grant authorization-code; over ssh it works too: what the browser ends at is pasted".into())
         }
         Trouble::NoGraph { provider } => (format!("{provider} has no Microsoft Graph to send through"), "take --outbound smtp".into()),
-        Trouble::Idle { flag, why } => (format!("{flag} has no use here: {}", idle(*why)), "leave it out".into()),
+        Trouble::Idle { flag, why } => (format!("{flag} has no use here: {}", idle::en(*why)), "leave it out".into()),
         Trouble::NobodyArms => (
             "--first-use is refused for app-only access: nobody signs in who could arm it".into(),
             "leave it out: a password is made and shown once".into(),
@@ -348,10 +338,7 @@ fn entra(of: &Registration, page: &mut String) {
             },
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(
-                page,
-                "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess"
-            );
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
         }
         let _ = writeln!(
             page,

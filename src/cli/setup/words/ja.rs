@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Idle, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
     base::invocation::gatepost,
     cli::{
@@ -153,16 +153,6 @@ fn listed(lines: &[Line]) -> String {
     lines.iter().map(|line| format!("\n  {}: {}", line.block, line.text)).collect()
 }
 
-const fn idle(why: Idle) -> &'static str {
-    match why {
-        Idle::NobodySignsIn => "自分で動作するアプリには、サインインする人がいません",
-        Idle::AppProvesNothing => "自分で動作するアプリ（--grant client-credentials）の証明に使うもので、ここでは人がサインインします",
-        Idle::NoTenants => "このプロバイダーにはテナントがありません",
-        Idle::IsOfTheService => "これはサービスの設定で、サインインと送信はサービスのユーザーが行います",
-        Idle::HasPasswords => "どのアカウントにもパスワードがすでにあり、それを使うメッセージも送信しません",
-    }
-}
-
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => (
@@ -256,7 +246,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::NoGraph { provider } => {
             (format!("{provider} には送信に使える Microsoft Graph がありません"), "--outbound smtp を使ってください".into())
         }
-        Trouble::Idle { flag, why } => (format!("{flag} はここでは使われません: {}", idle(*why)), "外して実行してください".into()),
+        Trouble::Idle { flag, why } => (format!("{flag} はここでは使われません: {}", idle::ja(*why)), "外して実行してください".into()),
         Trouble::NobodyArms => (
             "アプリ専用アクセスでは --first-use は使えません。有効にする人がサインインしないためです".into(),
             "省いてください。パスワードを作り、一度だけ表示します".into(),
@@ -400,10 +390,7 @@ fn entra(of: &Registration, page: &mut String) {
              New-ServicePrincipal -AppId CLIENT-ID -ObjectId OBJECT-ID\n"
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(
-                page,
-                "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess"
-            );
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
         }
         let _ = writeln!(
             page,

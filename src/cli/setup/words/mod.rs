@@ -1,6 +1,7 @@
 //! Everything that setup says, as values; the sentences are in `en` and `ja`, each complete by the compiler's word.
 
 mod en;
+mod idle;
 mod ja;
 
 use std::net::SocketAddr;
@@ -279,7 +280,6 @@ pub enum Trouble {
     NoSuchTenant { tenant: String },
     NoSuchGrant { provider: &'static str, grant: &'static str },
     NoGraph { provider: &'static str },
-    /// Nothing would come of this flag.
     Idle { flag: &'static str, why: Idle },
     NobodyArms,
     NotAClientId { is_microsoft: bool },
