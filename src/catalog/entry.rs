@@ -73,7 +73,7 @@ impl Said {
     /// For whoever it is; where that is not known, for both.
     fn next(&self, is_app_only: Option<bool>, lang: Lang) -> Cow<'static, str> {
         match (is_app_only, self.next_app_only) {
-            (Some(true), Some(next)) => next.into(),
+            (Some(true), Some(next)) => capital(next).into(),
             (Some(_), _) | (None, None) => self.next.into(),
             (None, Some(of_app)) => match lang {
                 Lang::En => format!("{} With an app-only grant: {of_app}", self.next).into(),
@@ -81,6 +81,12 @@ impl Said {
             },
         }
     }
+}
+
+/// What stands behind a colon elsewhere begins a sentence here.
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_ascii_uppercase().to_string() + rest.as_str()).unwrap_or_default()
 }
 
 /// Why it happened, what to do, and what not: for people, in one language. Commands, keys and addresses stand in

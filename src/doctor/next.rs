@@ -176,6 +176,8 @@ mod tests {
             let shell = told.shell.unwrap();
             assert!(shell.contains("`Connect-ExchangeOnline`") && shell.contains("`Connect-MgGraph`"), "{shell}");
             assert!(!told.next.contains("Connect-"), "{}", told.next);
+            let consent = explained(&CONSENT_MISSING.fault(), &robot, lang).next;
+            assert!(consent.starts_with("An administrator opens") || lang == Lang::Ja, "{consent}");
         }
     }
 
