@@ -21,23 +21,14 @@ impl Account {
             Some(Protocol::Pop3) => &app.pop3,
             Some(Protocol::Smtp) | None => &app.smtp,
         };
-        // What acts is the app itself, under the id that New-ServicePrincipal gave it.
-        let who = match app.grant.is_app_only() {
-            true => "SERVICE-PRINCIPAL-ID",
-            false => self.sign_in.identity.as_str(),
-        };
         Known {
             address: Some(self.address.clone()),
             mailbox: Some(self.imap_user.clone()),
             smtp_user: Some(self.smtp_user.clone()),
-            who_signs_on: Some(who.to_owned()),
-            // Providers other than Microsoft have none.
-            tenant: Some(app.tenant.clone()).filter(|tenant| !tenant.is_empty()),
-            client_id: Some(app.client_id.clone()),
+            who_signs_on: Some(self.sign_in.identity.clone()),
             host: Some(upstream.host.clone()),
             port: Some(upstream.port),
-            login_host: app.token_url.host_str().map(str::to_owned),
-            ..Known::default()
+            ..app.known()
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod claim;
 mod fault;
+pub mod invocation;
 mod lang;
 mod mailbox;
 mod redact;

@@ -1,6 +1,11 @@
 //! One fault of the catalogue, as the data files have it.
 
-use super::Known;
+use std::borrow::Cow;
+
+use super::{
+    Known,
+    commands::{commands_in, shell},
+};
 use crate::base::{Fault, Kind, Lang, Owner, Protocol};
 
 /// What happened, who must act, how it is recognised, and the words for it.
@@ -59,7 +64,29 @@ pub enum At {
 pub(super) struct Said {
     pub cause: &'static str,
     pub next: &'static str,
+    /// In its place where an app acts by itself.
+    pub next_app_only: Option<&'static str>,
     pub avoid: Option<&'static str>,
+}
+
+impl Said {
+    /// For whoever it is; where that is not known, for both.
+    fn next(&self, is_app_only: Option<bool>, lang: Lang) -> Cow<'static, str> {
+        match (is_app_only, self.next_app_only) {
+            (Some(true), Some(next)) => capital(next).into(),
+            (Some(_), _) | (None, None) => self.next.into(),
+            (None, Some(of_app)) => match lang {
+                Lang::En => format!("{} With an app-only grant: {of_app}", self.next).into(),
+                Lang::Ja => format!("{}アプリ専用のグラントの場合：{of_app}", self.next).into(),
+            },
+        }
+    }
+}
+
+/// What stands behind a colon elsewhere begins a sentence here.
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_ascii_uppercase().to_string() + rest.as_str()).unwrap_or_default()
 }
 
 /// Why it happened, what to do, and what not: for people, in one language. Commands, keys and addresses stand in
@@ -68,7 +95,24 @@ pub(super) struct Said {
 pub struct Words {
     pub cause: String,
     pub next: String,
+    /// Where the cmdlets of `next` are typed, where there are any.
+    pub shell: Option<String>,
     pub avoid: Option<String>,
+}
+
+impl Words {
+    /// What of `next` can be run or opened as it stands, in the order in which it helps.
+    pub fn commands(&self) -> Vec<String> {
+        commands_in(&self.next)
+    }
+
+    /// What to do, in one piece, and where cmdlets of it are typed.
+    pub fn whole_step(&self) -> String {
+        match &self.shell {
+            Some(shell) => format!("{} {shell}", self.next),
+            None => self.next.clone(),
+        }
+    }
 }
 
 impl Entry {
@@ -84,7 +128,8 @@ impl Entry {
             Lang::Ja => &self.ja,
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
-        Words { cause: known.fill(said.cause), next: known.fill(said.next), avoid }
+        let next = known.fill(&said.next(known.is_app_only, lang));
+        Words { cause: known.fill(said.cause), shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
     }
 
     pub fn fault(&self) -> Fault {

@@ -3,23 +3,35 @@
 //! What is not known reads in capitals (`TENANT`), as in the docs. So does what a shell would read as more than a
 //! word: nothing that a stranger chose becomes a part of a command that somebody pastes.
 
+use crate::base::invocation;
+
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 20] = [
     "address",
     "admin-consent-page",
+    "app",
     "client-id",
+    "client-secret-at",
+    "domain",
+    "graph-host",
     "host",
     "login-host",
+    "look-at-certificate",
     "mailbox",
     "object-id",
+    "permissions",
     "port",
+    "proxy",
     "sender",
     "smtp-user",
     "tenant",
+    "tenant-page",
     "who-signs-on",
 ];
 /// Of the commercial cloud, where nothing is known of the app: as the docs have it.
-const LOGIN_HOST: &str = "login.microsoftonline.com";
+const LOGIN: &str = "https://login.microsoftonline.com";
+/// Likewise.
+const GRAPH_HOST: &str = "graph.microsoft.com";
 /// Of a value. An address has no more (RFC 5321 4.5.3.1).
 const MOST: usize = 320;
 
@@ -32,22 +44,36 @@ pub struct Known {
     pub mailbox: Option<String>,
     /// Who signs on over SMTP, and sends through Graph.
     pub smtp_user: Option<String>,
-    /// Whose right it is that the mail server looks at.
+    /// Who signs in, and whose right it is that the mail server looks at. Nobody where an app acts by itself.
     pub who_signs_on: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,
+    /// Name of the app in the configuration.
+    pub app: Option<String>,
+    /// Preset of its provider.
+    pub provider: Option<String>,
+    /// It acts by itself, as no person: other steps help. `None`: nothing is known of that.
+    pub is_app_only: Option<bool>,
     pub tenant: Option<String>,
     pub client_id: Option<String>,
+    /// Where its secret stands: a file, `client-secret`, or a variable of the environment.
+    pub client_secret_at: Option<String>,
     /// Of the enterprise application.
     pub object_id: Option<String>,
+    /// Permissions that are not in its token.
+    pub permissions: Vec<String>,
     pub host: Option<String>,
     pub port: Option<u16>,
-    /// Of the identity provider.
-    pub login_host: Option<String>,
+    /// Of the identity provider: scheme, host, and port where it is not the usual one.
+    pub login: Option<String>,
+    pub graph_host: Option<String>,
+    /// URL of the proxy in between.
+    pub proxy: Option<String>,
 }
 
 impl Known {
-    /// `text` with what is known in the place of `{names}`. Other braces stay.
+    /// `text` with what is known in the place of `{names}`, and commands of ours as they are called here. Other braces
+    /// stay.
     pub fn fill(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -65,43 +91,76 @@ impl Known {
                 }
             };
         }
-        out + rest
+        out.push_str(rest);
+        invocation::as_called(&out)
     }
 
     fn value(&self, name: &str) -> String {
-        let port = self.port.map(|port| port.to_string());
+        let word = |value: &Option<String>| value.clone().filter(|value| is_harmless(value));
+        let path = |value: &Option<String>| value.clone().filter(|value| is_harmless_path(value));
         let value = match name {
-            "address" => &self.address,
-            "client-id" => &self.client_id,
-            "host" => &self.host,
-            "login-host" => &self.login_host,
-            "mailbox" => &self.mailbox,
-            "object-id" => &self.object_id,
-            "port" => &port,
-            "sender" => &self.sender,
-            "smtp-user" => &self.smtp_user,
-            "tenant" => &self.tenant,
-            "who-signs-on" => &self.who_signs_on,
-            _ => &None,
+            "address" => word(&self.address),
+            "admin-consent-page" => self.admin_consent(),
+            "app" => word(&self.app),
+            "client-id" => word(&self.client_id),
+            "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
+            "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
+            "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
+            "host" => word(&self.host),
+            "login-host" => self.login_host().map(str::to_owned),
+            "look-at-certificate" => Some(self.look_at_certificate()),
+            "mailbox" => word(&self.mailbox),
+            "object-id" => word(&self.object_id),
+            "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
+            "port" => self.port.map(|port| port.to_string()),
+            "proxy" => path(&self.proxy),
+            "sender" => word(&self.sender),
+            "smtp-user" => word(&self.smtp_user),
+            "tenant" => word(&self.tenant),
+            "tenant-page" => self.tenant_page(),
+            // Of an app that acts by itself: its service principal.
+            "who-signs-on" if self.is_app_only == Some(true) => return self.value("object-id"),
+            "who-signs-on" => word(&self.who_signs_on),
+            _ => None,
         };
-        match value.as_deref() {
-            Some(value) if is_harmless(value) => value.to_owned(),
-            None if name == "admin-consent-page" => self.admin_consent(),
-            None if name == "login-host" && self.is_of_no_app() => LOGIN_HOST.to_owned(),
-            _ => name.to_ascii_uppercase(),
-        }
+        value.unwrap_or_else(|| name.to_ascii_uppercase())
     }
 
     fn is_of_no_app(&self) -> bool {
-        self.login_host.is_none() && self.tenant.is_none() && self.client_id.is_none() && self.host.is_none()
+        self.login.is_none() && self.tenant.is_none() && self.client_id.is_none() && self.host.is_none()
+    }
+
+    fn login(&self) -> Option<&str> {
+        match &self.login {
+            Some(login) => Some(login.as_str()).filter(|login| is_harmless_path(login)),
+            None => self.is_of_no_app().then_some(LOGIN),
+        }
+    }
+
+    fn login_host(&self) -> Option<&str> {
+        self.login()?.split_once("://").map(|(_, host)| host)
+    }
+
+    fn login_with_tenants(&self) -> Option<&str> {
+        self.login().filter(|_| self.is_of_no_app() || self.tenant.is_some())
+    }
+
+    /// Where Entra says which tenant a domain belongs to (OpenID Connect Discovery 4).
+    fn tenant_page(&self) -> Option<String> {
+        let login = self.login_with_tenants()?;
+        Some(format!("{login}/{}/v2.0/.well-known/openid-configuration", self.value("domain")))
     }
 
     /// Where an administrator consents for all (Entra's admin consent endpoint). A provider without tenants has none.
-    fn admin_consent(&self) -> String {
-        match self.is_of_no_app() || (self.login_host.is_some() && self.tenant.is_some()) {
-            true => self.fill("https://{login-host}/{tenant}/adminconsent?client_id={client-id}"),
-            false => "ADMIN-CONSENT-PAGE".to_owned(),
-        }
+    fn admin_consent(&self) -> Option<String> {
+        let login = self.login_with_tenants()?;
+        Some(format!("{login}/{}/adminconsent?client_id={}", self.value("tenant"), self.value("client-id")))
+    }
+
+    /// Shows what a server proves itself with. Port 587 begins plain (RFC 8314 3.3).
+    fn look_at_certificate(&self) -> String {
+        let starttls = if self.port == Some(587) { " -starttls smtp" } else { "" };
+        self.fill(&format!("openssl s_client -connect {{host}}:{{port}} -servername {{host}} -showcerts{starttls}"))
     }
 }
 
@@ -109,6 +168,11 @@ impl Known {
 pub fn is_harmless(value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@:".contains(c);
     !value.is_empty() && value.len() <= MOST && !value.starts_with('-') && value.chars().all(plain)
+}
+
+/// The same for what has slashes in it: a file, a URL without a query.
+pub fn is_harmless_path(value: &str) -> bool {
+    !value.is_empty() && value.len() <= MOST && value.split('/').all(|part| part.is_empty() || is_harmless(part))
 }
 
 #[cfg(test)]
@@ -131,42 +195,64 @@ mod tests {
             "`https://login.microsoftonline.com/TENANT/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.com";
         assert_eq!(consent(&Known::default()), docs);
         let us = Known {
-            login_host: Some("login.microsoftonline.us".into()),
+            login: Some("https://login.microsoftonline.us".into()),
             tenant: Some("contoso.us".into()),
             client_id: Some("c-1; x".into()),
             ..Known::default()
         };
         let page = "`https://login.microsoftonline.us/contoso.us/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.us";
         assert_eq!(consent(&us), page);
-        let google = Known { tenant: None, login_host: Some("oauth2.googleapis.com".into()), ..us };
+        let google = Known { tenant: None, login: Some("https://oauth2.googleapis.com".into()), ..us };
         assert_eq!(consent(&google), "`ADMIN-CONSENT-PAGE` at oauth2.googleapis.com");
-        let unnamed = Known { login_host: None, ..google };
+        let unnamed = Known { login: None, ..google };
         assert_eq!(consent(&unnamed), "`ADMIN-CONSENT-PAGE` at LOGIN-HOST");
     }
 
     #[test]
     fn every_name_has_a_value_of_its_own() {
         let known = Known {
-            address: Some("address".into()),
+            address: Some("address@domain".into()),
             mailbox: Some("mailbox".into()),
             smtp_user: Some("smtp-user".into()),
             who_signs_on: Some("who-signs-on".into()),
             sender: Some("sender".into()),
+            app: Some("app".into()),
+            provider: None,
+            is_app_only: Some(false),
             tenant: Some("tenant".into()),
             client_id: Some("client-id".into()),
+            client_secret_at: Some("/client-secret-at".into()),
             object_id: Some("object-id".into()),
+            permissions: vec!["permissions".into()],
             host: Some("host".into()),
             port: Some(1),
-            login_host: Some("login-host".into()),
+            login: Some("https://login-host".into()),
+            graph_host: Some("graph-host".into()),
+            proxy: Some("http://proxy:3128".into()),
         };
         for name in NAMES {
             let value = match name {
+                "address" => "address@domain",
                 "port" => "1",
                 "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
+                "client-secret-at" => "/client-secret-at",
+                "look-at-certificate" => "openssl s_client -connect host:1 -servername host -showcerts",
+                "proxy" => "http://proxy:3128",
+                "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
                 name => name,
             };
             assert_eq!(known.fill(&format!("{{{name}}}")), value);
         }
+    }
+
+    #[test]
+    fn a_right_is_given_to_who_signs_on_and_of_an_app_to_its_service_principal() {
+        let ann = Known { who_signs_on: Some("ann@contoso.com".into()), ..Known::default() };
+        assert_eq!(ann.fill("-User {who-signs-on}"), "-User ann@contoso.com");
+        let app = Known { is_app_only: Some(true), object_id: Some("o-1".into()), ..ann };
+        assert_eq!(app.fill("-User {who-signs-on}"), "-User o-1");
+        let unseen = Known { object_id: None, ..app };
+        assert_eq!(unseen.fill("-User {who-signs-on} -ObjectId {object-id}"), "-User OBJECT-ID -ObjectId OBJECT-ID");
     }
 
     #[test]
@@ -181,8 +267,10 @@ mod tests {
             "a b@c.d",
             "\u{e4}@c.d",
         ] {
-            let known = Known { sender: Some(odd.into()), ..Known::default() };
-            assert_eq!(known.fill("grant {sender}"), "grant SENDER", "{odd}");
+            let [sender, proxy, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
+            let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
+            let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
+            assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");
         }
     }
 }

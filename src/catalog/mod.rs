@@ -5,6 +5,7 @@
 //! same id. It refuses guesses: a text that no row knows gets the general fault.
 
 mod codes;
+mod commands;
 mod entry;
 pub mod explain;
 mod known;
@@ -13,9 +14,10 @@ mod names;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
+pub use commands::{cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words};
-pub use known::{Known, is_harmless};
+pub use known::{Known, is_harmless, is_harmless_path};
 pub use names::{owner, stage};
 
 use crate::base::{Kind, Lang, Owner, Protocol};

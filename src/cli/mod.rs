@@ -17,6 +17,7 @@ mod login;
 mod logout;
 mod outcome;
 mod password;
+mod pasted;
 mod queue;
 mod run;
 mod send;
@@ -30,12 +31,15 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
+use crate::base::invocation;
+
 pub use args::{Cli, Command};
 pub use outcome::{CONFIG_REFUSED, Failure, Outcome};
 
 /// Parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
     let cli = Cli::parse_from(env::args_os().map(typed));
+    called(&cli);
     match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -54,6 +58,18 @@ fn typed(argument: OsString) -> OsString {
         Some(reply) if reply.starts_with("ERR") => reply.into(),
         _ => argument,
     }
+}
+
+/// Whoever named a configuration means it in the next command as well. Setup and import know theirs later.
+fn called(cli: &Cli) {
+    let Some(file) = &cli.config else { return };
+    let file = match &cli.command {
+        Command::Setup(_) | Command::Import(_) | Command::Demo(_) => return,
+        // What a daemon says is read elsewhere.
+        Command::Run(_) => std::path::absolute(file).unwrap_or_else(|_| file.clone()),
+        _ => file.clone(),
+    };
+    invocation::call_it(pasted::with_config(&file));
 }
 
 fn dispatch(cli: &Cli) -> Outcome {

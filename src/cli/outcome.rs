@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use crate::base::invocation;
+
 /// EX_CONFIG of sysexits.h.
 pub const CONFIG_REFUSED: u8 = 78;
 
@@ -17,7 +19,7 @@ pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), hint: Some(hint.into()) }
+        Self { code: 1, text: text.into(), hint: Some(invocation::as_called(&hint.into())) }
     }
 
     /// Wrong usage that only shows once the command runs.

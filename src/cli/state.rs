@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{config, outcome::Failure};
 use crate::{
     account::{Account, account_of},
-    base::Lang,
+    base::{Lang, invocation},
     config::Config,
     net::{ClientTls, HttpClient},
     oauth::verdict::Verdict,
@@ -98,7 +98,7 @@ pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failu
         // What stands on the wire is ASCII, and so English.
         Lang::Ja => format!("{} [{}]: {}", words.cause, fault.id, fault.detail),
     };
-    Failure::new(text, words.next)
+    Failure::new(text, words.whole_step())
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.
@@ -112,7 +112,7 @@ pub(super) fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
     }
     Err(Failure::new(
         format!("the store {path} belongs to user {}, and this command runs as user {own}", found.uid()),
-        format!("run it as that user: sudo -u '#{}' gatepost ...", found.uid()),
+        format!("run it as that user: sudo -u '#{}' {} ...", found.uid(), invocation::gatepost()),
     ))
 }
 

@@ -62,7 +62,8 @@ impl ToldFault {
     fn new(entry: &Entry, detail: &str, lang: Lang, account: &Account) -> Self {
         let words = entry.told(lang, &account.known(None));
         let whose_turn = catalog::owner(entry.owner, lang);
-        Self { id: entry.id, cause: words.cause, next: words.next, whose_turn, detail: detail.to_owned() }
+        let next = words.whole_step();
+        Self { id: entry.id, cause: words.cause, next, whose_turn, detail: detail.to_owned() }
     }
 }
 

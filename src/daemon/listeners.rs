@@ -69,7 +69,8 @@ impl Listeners {
                  add \"systemd:PORT\" to a [[listener]], or take it out of the socket unit"
             );
         }
-        let (limits, at_listeners) = (AdmissionLimits::default(), listeners.iter().map(|one| one.max_connections).sum());
+        let (limits, at_listeners) =
+            (AdmissionLimits::default(), listeners.iter().map(|one| one.max_connections).sum());
         let total = descriptors::sessions(limits.total.min(at_listeners));
         let admission = Admission::new(AdmissionLimits { total, ..limits });
         let mut report = Vec::new();

@@ -89,7 +89,10 @@ fn fault_in_full(fault: &Explained, frame: &Frame, lang: Lang) -> String {
         true => part(frame.turn, &format!("{turn}\n{}", frame.passes)),
         false => part(frame.turn, turn),
     }
-    part(frame.next, &fault.next);
+    match &fault.shell {
+        Some(shell) => part(frame.next, &format!("{}\n{shell}", fault.next)),
+        None => part(frame.next, &fault.next),
+    }
     for command in &fault.commands {
         text.push_str(&format!("\n      {command}"));
     }

@@ -166,7 +166,8 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
     if ending.name == own && !Path::new(&own).exists() {
         return look.skip(Said::MadeAtFirstStart);
     }
-    let who = Who { path: Some(ending.name.clone()), ..Who::default() };
+    let app = config.apps.get(&ending.name).filter(|_| ending.what == What::ClientSecret);
+    let who = Who { path: Some(ending.name.clone()), ..app.map(|app| Who::of_app(app)).unwrap_or_default() };
     if let Some(trouble) = &ending.trouble {
         return look.fault(&CERTIFICATE_ENDED.fault().detail(trouble), &who);
     }

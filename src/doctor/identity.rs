@@ -50,21 +50,20 @@ impl Providers {
     }
 }
 
-pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open) -> (Vec<Check>, Found) {
+pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who: &Who) -> (Vec<Check>, Found) {
     let at = |layer, name| Look::at(lang, layer, name).target(bare(&app.token_url));
     let (http, clock) = (at(Layer::Http, Name::IdentityAnswer), at(Layer::Clock, Name::Clock));
     if !open.has_identity(app) {
         let skipped = Said::NoWay;
         return (vec![http.skip(skipped.clone()), clock.skip(skipped)], Found::default());
     }
-    let who = Who::of_app(app);
     let metadata = metadata_of(&app.token_url);
     let asked = SystemTime::now();
     let reply = match means.http.get(metadata.as_ref().unwrap_or(&app.token_url), &[]).await {
         Ok(reply) => reply,
         Err(fault) => {
             let fault = Verdict::of_fault(&fault).fault("");
-            return (vec![http.fault(&fault, &who), clock.skip(Said::Behind(Layer::Http))], Found::default());
+            return (vec![http.fault(&fault, who), clock.skip(Said::Behind(Layer::Http))], Found::default());
         }
     };
     let took = asked.elapsed().unwrap_or_default();
@@ -76,7 +75,7 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open) -> (
             };
             (http.pass(said), Ok(tenant))
         }
-        Err(fault) => (http.fault(&fault, &who), Err(())),
+        Err(fault) => (http.fault(&fault, who), Err(())),
     };
     let clock = clock_of(clock, &reply, asked + took / 2);
     // A wrong clock fails by itself, and hides nothing: whatever else is wrong is seen behind it.

@@ -72,6 +72,12 @@ pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&
     Report::new(desk.checks, scope.offline)
 }
 
+/// For whom an app is asked: one of its accounts stands for all.
+fn who_asks(scope: &Scope, config: &Config, app: &App) -> Who {
+    let one = scope.accounts(config).into_iter().find(|account| account.sign_in.app.name == app.name);
+    one.map_or_else(|| Who::of_app(app), |account| account::who_of(&account))
+}
+
 async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>) {
     let deadline = Instant::now() + scope.within;
     let running = Running::ask(config).await;
@@ -87,7 +93,9 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>)
         desk.note_all(walked.checks);
     }
     let apps = scope.apps(config);
-    let asked = apps.iter().map(|app| timeout_at(deadline, identity::look(scope.lang, &means, app, &open)));
+    let known: Vec<Who> = apps.iter().map(|app| who_asks(scope, config, app)).collect();
+    let asked = apps.iter().zip(&known);
+    let asked = asked.map(|(app, who)| timeout_at(deadline, identity::look(scope.lang, &means, app, &open, who)));
     let mut providers = identity::Providers::default();
     for (app, asked) in apps.iter().zip(join_all(asked).await) {
         let (checks, found) = asked.unwrap_or_else(|_| (vec![unfinished(scope, app)], Found::default()));

@@ -1,31 +1,11 @@
 //! A fault of the catalogue with what is known here put into it: commands that can be run as they are.
+//!
+//! The commands are those of the catalogue's own words. It refuses to know others, but for what the doctor alone has seen:
+//! where the store is.
 
 use crate::{
-    base::{Fault, Kind, Lang, printable},
-    catalog::{
-        self, Known,
-        doctor::{
-            CONFIGURATION_NOT_LOADED, CONFIGURATION_REFUSED, FULL_ACCESS_MISSING, IMAP_DISABLED_MAILBOX,
-            LISTENER_NOT_OPEN, POP3_DISABLED_MAILBOX, PROVIDER_NAME_UNKNOWN, REFUSAL_REMEMBERED,
-            SERVICE_PRINCIPAL_MISSING, SMTP_REFUSED_ALONE, TLS_INTERCEPTED, TOKEN_AUDIENCE_WRONG,
-            TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS,
-        },
-        graph::{GRAPH_ACCESS_DENIED, GRAPH_UNREACHABLE},
-        is_harmless,
-        message::SEND_AS_DENIED,
-        own::{
-            PROXY_FORBIDS, PROXY_UNREACHABLE, STORE_UNAVAILABLE, UPSTREAM_NAME_UNKNOWN, UPSTREAM_TLS_FAILED,
-            UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
-        },
-        sign_on::{
-            MAILBOX_NOT_CONNECTED, SECURITY_DEFAULTS, SMTP_AUTH_DISABLED_MAILBOX, SMTP_AUTH_DISABLED_TENANT,
-            TOKEN_REFUSED,
-        },
-        token::{
-            ADMIN_CONSENT_NEEDED, APP_LACKS_ACCESS, CONSENT_MISSING, GRAPH_CONSENT_MISSING, SIGN_IN_MISSING,
-            TENANT_NOT_FOUND, TOKEN_ENDPOINT_UNREACHABLE, TOKEN_ENDPOINT_UNTRUSTED,
-        },
-    },
+    base::{Fault, Lang, printable},
+    catalog::{self, Known, own::STORE_UNAVAILABLE},
     oauth::App,
 };
 
@@ -42,11 +22,14 @@ pub(super) struct Who {
     /// Who signs in.
     pub identity: Option<String>,
     pub app: Option<String>,
+    pub provider: Option<String>,
     pub tenant: Option<String>,
     pub client_id: Option<String>,
+    /// Where the app's secret stands.
+    pub client_secret_at: Option<String>,
     pub is_app_only: bool,
-    pub is_unattended: bool,
     pub login_host: Option<String>,
+    pub graph_host: Option<String>,
     /// Of the enterprise application, as the token says.
     pub object_id: Option<String>,
     /// Permissions that are not in the token.
@@ -60,14 +43,16 @@ pub(super) struct Who {
 
 impl Who {
     pub fn of_app(app: &App) -> Self {
-        let is_microsoft = app.provider.starts_with("microsoft365") || app.token_url.path().contains("/oauth2/");
+        let known = app.known();
         Self {
-            app: Some(app.name.clone()),
-            tenant: Some(app.tenant.clone()).filter(|tenant| is_microsoft && !tenant.is_empty()),
-            client_id: Some(app.client_id.clone()),
+            app: known.app,
+            provider: known.provider,
+            tenant: known.tenant,
+            client_id: known.client_id,
+            client_secret_at: known.client_secret_at,
             is_app_only: app.grant.is_app_only(),
-            is_unattended: app.grant.is_unattended(),
-            login_host: Some(super::identity::bare(&app.token_url)).filter(|_| is_microsoft),
+            login_host: known.login,
+            graph_host: known.graph_host,
             host: app.token_url.host_str().map(str::to_owned),
             port: app.token_url.port_or_known_default(),
             ..Self::default()
@@ -75,69 +60,45 @@ impl Who {
     }
 
     fn known(&self) -> Known {
-        let host = |url: &str| url.trim_start_matches("https://").to_owned();
         Known {
             address: self.identity.clone().or_else(|| self.imap_user.clone()),
             mailbox: self.imap_user.clone(),
             smtp_user: self.smtp_user.clone(),
-            who_signs_on: Some(self.trustee().to_owned()),
+            who_signs_on: self.identity.clone(),
             sender: self.sender.clone(),
+            app: self.app.clone(),
+            provider: self.provider.clone(),
+            is_app_only: self.app.is_some().then_some(self.is_app_only),
             tenant: self.tenant.clone(),
             client_id: self.client_id.clone(),
+            client_secret_at: self.client_secret_at.clone(),
             object_id: self.object_id.clone(),
+            permissions: self.lacking.clone(),
             host: self.host.clone(),
             port: self.port,
-            login_host: self.login_host.as_deref().map(host),
+            login: self.login_host.clone(),
+            // Of a server that is looked at for itself nothing else is known.
+            graph_host: self.graph_host.clone().or_else(|| self.host.clone()),
+            proxy: self.proxy.clone(),
         }
     }
 
-    fn login(&self) -> Vec<String> {
-        self.identity.iter().map(|identity| format!("gatepost login {}", word(Some(identity), "ADDRESS"))).collect()
+    /// Of the store, of which the catalogue does not know where it is.
+    fn own_commands(&self, fault: &Fault) -> Option<String> {
+        let path = self.path.as_deref().filter(|path| catalog::is_harmless_path(path))?;
+        (fault.id == STORE_UNAVAILABLE.id).then(|| format!("ls -ld {path}"))
     }
-
-    /// Where an administrator consents for everybody (Entra's admin consent endpoint).
-    fn consent(&self) -> Option<String> {
-        let host = path(self.login_host.as_deref()?, "LOGIN-HOST");
-        let client = word(Some(self.client_id.as_deref()?), "CLIENT-ID");
-        let tenant = word(Some(self.tenant.as_deref().unwrap_or("organizations")), "TENANT");
-        Some(format!("{host}/{tenant}/adminconsent?client_id={client}"))
-    }
-
-    /// As PowerShell takes it.
-    fn mailbox(&self) -> &str {
-        word(self.imap_user.as_deref(), "ADDRESS")
-    }
-
-    fn sender_mailbox(&self) -> &str {
-        word(self.smtp_user.as_deref(), "ADDRESS")
-    }
-
-    /// Who signs on: a person, or an app by its service principal.
-    fn trustee(&self) -> &str {
-        match self.is_app_only {
-            true => word(self.object_id.as_deref(), "OBJECT-ID"),
-            false => word(self.identity.as_deref(), "WHO"),
-        }
-    }
-}
-
-/// What stands in a command as it is, by the catalogue's rule for its own; all else reads in capitals.
-fn word<'a>(value: Option<&'a str>, stand_in: &'a str) -> &'a str {
-    value.filter(|value| is_harmless(value)).unwrap_or(stand_in)
-}
-
-/// The same for what has slashes in it: a file, a URL.
-fn path<'a>(value: &'a str, stand_in: &'a str) -> &'a str {
-    let is_plain = value.split('/').all(|part| part.is_empty() || is_harmless(part));
-    if is_plain { value } else { stand_in }
 }
 
 pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
     let entry = catalog::find(fault.id);
     let passes_by_itself = entry.map_or(fault.kind.passes_by_itself(), |entry| entry.passes_by_itself);
-    let (cause, next, avoid) = match entry.map(|entry| entry.told(lang, &who.known())) {
-        Some(words) => (words.cause, words.next, words.avoid),
-        None => (fault.text.clone(), String::new(), None),
+    let words = entry.map(|entry| entry.told(lang, &who.known()));
+    let mut commands = words.as_ref().map(catalog::Words::commands).unwrap_or_default();
+    commands.extend(who.own_commands(fault));
+    let (cause, next, shell, avoid) = match words {
+        Some(words) => (words.cause, words.next, words.shell, words.avoid),
+        None => (fault.text.clone(), String::new(), None, None),
     };
     Explained {
         id: fault.id,
@@ -146,123 +107,28 @@ pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
         passes_by_itself,
         cause,
         next,
-        commands: commands(fault, who),
+        shell,
+        commands,
         avoid,
         said: Some(printable(&fault.detail, SAID)).filter(|said| !said.is_empty()),
     }
 }
 
-/// In the order in which they help; none where nothing can be run.
-fn commands(fault: &Fault, who: &Who) -> Vec<String> {
-    let is = |entry: &catalog::Entry| entry.id == fault.id;
-    let one = |command: String| vec![command];
-    let (mailbox, sender) = (who.mailbox(), who.sender_mailbox());
-    let client = word(who.client_id.as_deref(), "CLIENT-ID");
-    let app = word(who.app.as_deref(), "NAME");
-    let full_access =
-        || format!("Add-MailboxPermission -Identity {mailbox} -User {} -AccessRights FullAccess", who.trustee());
-    let principal = || {
-        let object = word(who.object_id.as_deref(), "OBJECT-ID");
-        format!("New-ServicePrincipal -AppId {client} -ObjectId {object}")
-    };
-    match () {
-        () if is(SIGN_IN_MISSING) => who.login(),
-        () if is(SMTP_AUTH_DISABLED_MAILBOX) => {
-            one(format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"))
-        }
-        // Behind security defaults no switch of the mailbox helps.
-        () if is(SECURITY_DEFAULTS) => {
-            let graph = one("outbound = \"smtp-then-graph\"".to_owned());
-            graph.into_iter().chain(who.consent()).chain(attended(who)).collect()
-        }
-        () if is(SMTP_AUTH_DISABLED_TENANT) => vec![
-            format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"),
-            "outbound = \"smtp-then-graph\"".to_owned(),
-        ],
-        () if is(IMAP_DISABLED_MAILBOX) => one(format!("Set-CASMailbox -Identity {mailbox} -ImapEnabled $true")),
-        () if is(POP3_DISABLED_MAILBOX) => one(format!("Set-CASMailbox -Identity {mailbox} -PopEnabled $true")),
-        () if is(FULL_ACCESS_MISSING) => one(full_access()),
-        () if is(SERVICE_PRINCIPAL_MISSING) => vec![principal(), full_access()],
-        () if is(MAILBOX_NOT_CONNECTED) => vec![
-            format!("Get-CASMailbox -Identity {mailbox} | Format-List ImapEnabled,PopEnabled"),
-            format!("Get-MailboxPermission -Identity {mailbox}"),
-        ],
-        () if is(TOKEN_REFUSED) && who.is_app_only => vec![principal(), full_access()],
-        () if is(SEND_AS_DENIED) => {
-            let address = word(who.sender.as_deref(), "ADDRESS");
-            let trustee = if who.is_app_only { who.trustee() } else { sender };
-            one(format!("Add-RecipientPermission -Identity {address} -Trustee {trustee} -AccessRights SendAs"))
-        }
-        () if is(CONSENT_MISSING) || is(ADMIN_CONSENT_NEEDED) || is(APP_LACKS_ACCESS) || is(GRAPH_CONSENT_MISSING) => {
-            who.consent().into_iter().chain(attended(who)).collect()
-        }
-        () if is(TOKEN_PERMISSION_MISSING) => {
-            let add = who.lacking.iter().map(|name| format!("API permissions > Office 365 Exchange Online > {name}"));
-            add.chain(who.consent()).chain(attended(who)).collect()
-        }
-        () if is(GRAPH_ACCESS_DENIED) => who.consent().into_iter().collect(),
-        () if is(TENANT_NOT_FOUND) => one(format!("[app.{app}] tenant = \"...\"")),
-        () if is(TOKEN_AUDIENCE_WRONG) || is(TOKEN_TENANT_DIFFERS) => attended(who),
-        () if is(TLS_INTERCEPTED) || is(TOKEN_ENDPOINT_UNTRUSTED) => one(connect(who)),
-        () if is(UPSTREAM_TLS_FAILED) || is(UPSTREAM_TLS_UNTRUSTED) => one(connect(who)),
-        () if is(UPSTREAM_NAME_UNKNOWN)
-            || is(UPSTREAM_UNREACHABLE)
-            || is(TOKEN_ENDPOINT_UNREACHABLE)
-            || is(PROVIDER_NAME_UNKNOWN)
-            || is(GRAPH_UNREACHABLE) =>
-        {
-            reach(who)
-        }
-        () if is(PROXY_UNREACHABLE) || is(PROXY_FORBIDS) => {
-            let (host, port) = (word(who.host.as_deref(), "HOST"), who.port.unwrap_or(443));
-            who.proxy
-                .iter()
-                .map(|proxy| format!("curl -v --proxy {} --proxytunnel telnet://{host}:{port}", path(proxy, "PROXY")))
-                .collect()
-        }
-        () if is(STORE_UNAVAILABLE) => who.path.iter().map(|file| format!("ls -ld {}", path(file, "FILE"))).collect(),
-        () if is(CONFIGURATION_REFUSED) => one("gatepost config check".to_owned()),
-        () if is(SMTP_REFUSED_ALONE) => vec![
-            format!("Set-CASMailbox -Identity {sender} -SmtpClientAuthenticationDisabled $false"),
-            "outbound = \"graph\"".to_owned(),
-        ],
-        () if is(CONFIGURATION_NOT_LOADED) || is(REFUSAL_REMEMBERED) => one("systemctl reload gatepost".to_owned()),
-        () if is(LISTENER_NOT_OPEN) => {
-            let port = who.port.map(|port| format!("ss -ltnp 'sport = :{port}'"));
-            port.into_iter().chain(["systemctl restart gatepost".to_owned()]).collect()
-        }
-        () if fault.kind == Kind::SignInNeeded => attended(who),
-        () => Vec::new(),
-    }
-}
-
-/// A new sign-in, where there is anybody to sign in.
-fn attended(who: &Who) -> Vec<String> {
-    if who.is_unattended { Vec::new() } else { who.login() }
-}
-
-fn reach(who: &Who) -> Vec<String> {
-    let (Some(host), Some(port)) = (&who.host, who.port) else { return Vec::new() };
-    let host = word(Some(host), "HOST");
-    vec![format!("nslookup {host}"), format!("curl -v telnet://{host}:{port}")]
-}
-
-/// Shows the certificate that comes.
-fn connect(who: &Who) -> String {
-    let (host, port) = (word(who.host.as_deref(), "HOST"), who.port.unwrap_or(443));
-    let starttls = if port == 587 { " -starttls smtp" } else { "" };
-    format!("openssl s_client -connect {host}:{port} -servername {host} -showcerts{starttls}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{
+        doctor::SERVICE_PRINCIPAL_MISSING,
+        sign_on::SMTP_AUTH_DISABLED_MAILBOX,
+        token::{CLIENT_SECRET_EXPIRED, CONSENT_MISSING, SIGN_IN_MISSING},
+    };
 
     fn ann() -> Who {
         Who {
             imap_user: Some("ann@contoso.com".into()),
             smtp_user: Some("ann@contoso.com".into()),
             identity: Some("ann@contoso.com".into()),
+            app: Some("contoso".into()),
             tenant: Some("contoso.com".into()),
             client_id: Some("c-1".into()),
             login_host: Some("https://login.microsoftonline.com".into()),
@@ -279,10 +145,34 @@ mod tests {
             ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false"]
         );
         let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
-        assert_eq!(told(CONSENT_MISSING, &ann()), [consent, "gatepost login ann@contoso.com"]);
-        let robot = Who { is_app_only: true, is_unattended: true, object_id: Some("o-1".into()), ..ann() };
-        assert_eq!(told(SERVICE_PRINCIPAL_MISSING, &robot)[0], "New-ServicePrincipal -AppId c-1 -ObjectId o-1");
+        assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent]);
+        let robot = Who { is_app_only: true, object_id: Some("o-1".into()), ..ann() };
+        let principal = told(SERVICE_PRINCIPAL_MISSING, &robot);
+        assert_eq!(
+            principal,
+            [
+                "Get-MgServicePrincipal -Filter \"appId eq 'c-1'\"",
+                "New-ServicePrincipal -AppId c-1 -ObjectId o-1",
+                "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
+            ]
+        );
         assert_eq!(told(CONSENT_MISSING, &robot), [consent], "nobody signs in");
+    }
+
+    #[test]
+    fn what_a_person_does_is_never_asked_of_an_app_and_where_cmdlets_are_typed_is_said_once() {
+        let robot = Who { is_app_only: true, client_secret_at: Some("/etc/gatepost/secret".into()), ..ann() };
+        let told = explained(&CLIENT_SECRET_EXPIRED.fault(), &robot, Lang::En);
+        assert!(told.next.contains("into `/etc/gatepost/secret` (app `contoso`)"), "{}", told.next);
+        assert_eq!(told.shell, None, "there is no cmdlet");
+        for lang in [Lang::En, Lang::Ja] {
+            let told = explained(&SERVICE_PRINCIPAL_MISSING.fault(), &robot, lang);
+            let shell = told.shell.unwrap();
+            assert!(shell.contains("`Connect-ExchangeOnline`") && shell.contains("`Connect-MgGraph`"), "{shell}");
+            assert!(!told.next.contains("Connect-"), "{}", told.next);
+            let consent = explained(&CONSENT_MISSING.fault(), &robot, lang).next;
+            assert!(consent.starts_with("An administrator opens") || lang == Lang::Ja, "{consent}");
+        }
     }
 
     #[test]
@@ -299,6 +189,9 @@ mod tests {
                 login_host: odd(),
                 object_id: odd(),
                 sender: odd(),
+                client_secret_at: odd(),
+                graph_host: odd(),
+                provider: odd(),
                 host: odd(),
                 port: Some(443),
                 proxy: odd(),

@@ -107,7 +107,9 @@ pub struct Explained {
     /// As `gatepost explain --json` and the status call it.
     #[serde(rename = "next-step")]
     pub next: String,
-    /// To be run, visited or written as they are.
+    /// Where the cmdlets of `commands` are typed, where there are any.
+    pub shell: Option<String>,
+    /// To be run or opened as they are; a word in capitals stands for what is not known.
     pub commands: Vec<String>,
     /// What seems to help and does harm.
     pub avoid: Option<String>,

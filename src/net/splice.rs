@@ -157,11 +157,7 @@ pub async fn splice(
     let deadline = Instant::now() + CLOSE_WITHIN;
     // Boxed: a session that lasts pays nothing for its end.
     Box::pin(async { tokio::join!(client.close(deadline), upstream.close(deadline)) }).await;
-    SpliceEnd {
-        to_client: count.to_client.here(),
-        to_upstream: count.to_upstream.here(),
-        reason,
-    }
+    SpliceEnd { to_client: count.to_client.here(), to_upstream: count.to_upstream.here(), reason }
 }
 
 /// The reason, from whichever direction ended first. `up` reads the client, `down` reads the upstream.

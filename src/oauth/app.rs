@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::{
     base::{Sasl, Secret},
+    catalog::Known,
     net::Upstream,
     store::{GRAPH, MAIL},
 };
@@ -106,6 +107,8 @@ pub struct App {
     pub tenant: String,
     pub client_id: String,
     pub credential: AppCredential,
+    /// Where its secret stands, for who renews it: a file, a variable of the environment, or the key itself.
+    pub secret_at: Option<String>,
     pub grant: Grant,
     /// `None`: any free loopback port.
     pub redirect_uri: Option<Url>,
@@ -141,6 +144,24 @@ impl App {
         let graph = self.graph.as_ref()?;
         let resource = self.resource.as_ref().map(|_| graph.resource.clone());
         Some(App { scopes: graph.scopes.clone(), resource, ..self.clone() })
+    }
+
+    /// What the catalogue may fill in about it. Providers other than Microsoft have no tenant.
+    pub fn known(&self) -> Known {
+        let port = self.token_url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let login = self.token_url.host_str().map(|host| format!("{}://{host}{port}", self.token_url.scheme()));
+        let graph_host = self.graph.as_ref().and_then(|graph| graph.url.host_str());
+        Known {
+            app: Some(self.name.clone()),
+            provider: Some(self.provider.clone()),
+            is_app_only: Some(self.grant.is_app_only()),
+            tenant: Some(self.tenant.clone()).filter(|tenant| !tenant.is_empty()),
+            client_id: Some(self.client_id.clone()).filter(|id| !id.is_empty()),
+            client_secret_at: self.secret_at.clone(),
+            login,
+            graph_host: graph_host.map(str::to_owned),
+            ..Known::default()
+        }
     }
 
     /// As they would be written down: those of Graph are left out where they are what is asked for anyway.

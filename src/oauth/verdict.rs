@@ -13,7 +13,7 @@ use crate::{
     base::{Fault, Kind, Secret, printable, redacted},
     catalog::{
         self, Entry,
-        doctor::{CLOCK_SKEWED, PROVIDER_NAME_UNKNOWN},
+        doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED, PROVIDER_NAME_UNKNOWN},
         token,
     },
     net::{HttpFault, HttpReply},
@@ -72,8 +72,9 @@ impl Verdict {
         let said = body.as_ref().map(Said::read);
         let entry = match &said {
             _ if status.as_u16() == 429 => token::TOKEN_ENDPOINT_THROTTLED,
+            _ if status.as_u16() == 511 => CAPTIVE_PORTAL,
             _ if status.is_server_error() || status.as_u16() == 408 => token::TOKEN_ENDPOINT_FAILING,
-            None => token::TOKEN_ENDPOINT_UNREADABLE,
+            None => no_answer(reply),
             Some(said) => said.entry(),
         };
         let mut detail = format!("HTTP {}", status.as_u16());
@@ -81,7 +82,9 @@ impl Verdict {
             Some(said) => detail.push_str(&said.words()),
             None => {
                 let kind = reply.content_type.as_deref().unwrap_or("no content type");
-                detail.push_str(&format!(", {} bytes of {kind}, not an OAuth answer", reply.body.len()));
+                let is_page = entry.id == CAPTIVE_PORTAL.id;
+                let what = if is_page { "a page in the place of an OAuth answer" } else { "not an OAuth answer" };
+                detail.push_str(&format!(", {} bytes of {kind}, {what}", reply.body.len()));
             }
         }
         let skew = reply.date.and_then(|date| skew(now, date));
@@ -100,7 +103,7 @@ impl Verdict {
     pub fn unreadable(reply: &HttpReply, why: &str) -> Self {
         let kind = reply.content_type.as_deref().unwrap_or("no content type");
         let detail = format!("HTTP {}, {} bytes of {kind}: {why}", reply.status.as_u16(), reply.body.len());
-        Self::new(token::TOKEN_ENDPOINT_UNREADABLE, printable(&detail, 300))
+        Self::new(no_answer(reply), printable(&detail, 300))
     }
 
     pub fn retry(&self) -> Retry {
@@ -131,6 +134,15 @@ impl Verdict {
     /// `how` tells the way to sign in.
     pub fn fault(&self, how: &str) -> Fault {
         self.entry.fault_with(how).detail(&self.detail)
+    }
+}
+
+/// What is no OAuth answer at all: a page or a redirect is none of the provider's, anything else may be.
+fn no_answer(reply: &HttpReply) -> &'static Entry {
+    let is_page = reply.content_type.as_deref().is_some_and(|kind| kind.contains("html"));
+    match is_page || reply.status.is_redirection() {
+        true => CAPTIVE_PORTAL,
+        false => token::TOKEN_ENDPOINT_UNREADABLE,
     }
 }
 
@@ -253,6 +265,18 @@ mod tests {
         for (status, body, retry) in cases {
             assert_eq!(judge(status, body).retry(), retry, "{status} {body}");
         }
+    }
+
+    #[test]
+    fn a_page_in_the_place_of_an_answer_is_told_from_an_answer_that_is_broken() {
+        let kind = |kind: &str, status| HttpReply { content_type: Some(kind.into()), ..reply(status, "<html>") };
+        let judged = |reply: HttpReply| Verdict::of_reply(&reply, SystemTime::now(), &[]).entry.id;
+        assert_eq!(judged(kind("text/html; charset=utf-8", 400)), "captive-portal");
+        assert_eq!(judged(reply(302, "")), "captive-portal");
+        assert_eq!(judged(kind("text/html", 511)), "captive-portal");
+        assert_eq!(Verdict::unreadable(&kind("text/html", 200), "no token").entry.id, "captive-portal");
+        assert_eq!(judged(reply(400, "{\"error\"")), "token-endpoint-unreadable");
+        assert_eq!(judged(kind("text/html", 503)), "token-endpoint-failing", "the provider has such pages itself");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::base::Protocol;
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Faults {
     pub identity: IdentityFaults,
+    pub exchange: ExchangeFaults,
     pub smtp: SmtpFaults,
     pub imap: ImapFaults,
     pub pop3: Pop3Faults,
@@ -42,6 +43,15 @@ pub struct IdentityFaults {
     pub clock_ahead: i64,
     /// A public client may not use a client credential or device code ("Allow public client flows" is off).
     pub public_flows_blocked: bool,
+}
+
+/// Switches of Exchange that all its protocols see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ExchangeFaults {
+    /// Service principals were made with the object id of the app registration: no token of an app opens a mailbox, and
+    /// those of people do.
+    pub wrong_service_principals: bool,
 }
 
 /// One thing that happens to requests, `times` times (absent: until switched off).

@@ -45,8 +45,8 @@ pub use exchange::{
     mailbox::{Flags, INBOX, Mailbox, Message, Refusal, SENT},
 };
 pub use faults::{
-    AfterDot, Answer, CertificateKind, ExpiresIn, Faults, IdentityFaults, ImapFaults, LimitPoint, LineFaults, Mishap,
-    MishapKind, Pop3Faults, Rotation, SmtpFaults, StartTls, Switchboard,
+    AfterDot, Answer, CertificateKind, ExchangeFaults, ExpiresIn, Faults, IdentityFaults, ImapFaults, LimitPoint,
+    LineFaults, Mishap, MishapKind, Pop3Faults, Rotation, SmtpFaults, StartTls, Switchboard,
 };
 pub use graph::faults::{GraphFaults, GraphMishap};
 pub use options::{

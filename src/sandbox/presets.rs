@@ -153,12 +153,8 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "wrong-service-principal",
-        about: "Exchange does not know the app by the object id that it has",
-        apply: |faults| {
-            faults.smtp.refuse_tokens = u32::MAX;
-            faults.pop3.refuse_tokens = u32::MAX;
-            faults.imap.answers.push(not_connected());
-        },
+        about: "Exchange has a wrong object id for every app that acts by itself; people are not touched",
+        apply: |faults| faults.exchange.wrong_service_principals = true,
     },
     Preset {
         name: "send-as-missing",

@@ -51,7 +51,7 @@ impl<'a> Denied<'a> {
         let Self { address, on_behalf } = self;
         // What acts is the app itself, under the id that New-ServicePrincipal gave it.
         let who = match account.smtp_user.as_str() {
-            _ if account.sign_in.app.grant.is_app_only() => "SERVICE-PRINCIPAL-ID",
+            _ if account.sign_in.app.grant.is_app_only() => "OBJECT-ID",
             who if is_harmless(who) => who,
             _ => "WHO-SIGNS-ON",
         };

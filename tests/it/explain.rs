@@ -93,10 +93,40 @@ fn commands_hold_the_account_that_is_named_or_that_the_text_names() {
         "`https://login.microsoftonline.com/contoso.com/adminconsent?client_id=11111111-2222-3333-4444-555555555555`";
     assert!(consent.contains(url), "{consent}");
 
+    let only = well(&["smtp-auth-disabled-mailbox", "--config", &config]);
+    assert!(only.contains(filled), "there is one account alone: {only}");
+
     let (code, _, error) = explain(&["security-defaults", "--account", "eve@contoso.com", "--config", &config]);
     assert!(code == 1 && error.contains("no account \"eve@contoso.com\""), "{error}");
     let general = well(&["smtp-auth-disabled-mailbox of ann@contoso.com"]);
     assert!(general.contains("-Identity SMTP-USER "), "without a configuration it is told in general: {general}");
+}
+
+#[test]
+fn a_command_names_the_configuration_that_was_named_and_where_cmdlets_are_typed_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let called = format!("`gatepost --config {config} login ann@contoso.com`");
+    let by_option = well(&["sign-in-missing", "--config", &config]);
+    assert!(by_option.contains(&called), "{by_option}");
+    let by_variable = told(command(&["sign-in-missing"]).env("GATEPOST_CONFIG", &config).output().unwrap());
+    assert_eq!(by_variable.1, by_option);
+    let (_, _, error) = explain(&["sign-in-missing", "--account", "eve@contoso.com", "--config", &config]);
+    assert!(error.contains(&format!("`gatepost --config {config} config show`")), "{error}");
+    assert!(well(&["sign-in-missing"]).contains("`gatepost login ADDRESS`"), "none was named");
+
+    let cmdlets = well(&["mailbox-not-connected", "--config", &config]);
+    assert_eq!(cmdlets.matches("Connect-ExchangeOnline").count(), 1, "{cmdlets}");
+    assert!(!cmdlets.contains("New-ServicePrincipal"), "ann is a person: {cmdlets}");
+    let general = well(&["mailbox-not-connected"]);
+    assert!(general.contains("With an app-only grant: ") && general.contains("-ObjectId OBJECT-ID"), "{general}");
+}
+
+#[test]
+fn a_line_of_the_log_that_names_the_refused_sender_gives_the_command_for_it() {
+    let line = "WARN denied [send-as-denied] ann@contoso.com as info@contoso.com: Add-RecipientPermission";
+    let said = well(&[line]);
+    assert!(said.contains("`Add-RecipientPermission -Identity info@contoso.com -Trustee"), "{said}");
 }
 
 #[test]

@@ -258,12 +258,13 @@ fn a_script_hears_how_a_sign_in_ended_also_where_it_failed_or_somebody_else_cons
 fn a_refusal_is_told_in_the_language_of_the_locale_with_the_command_for_this_account() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let called = format!("gatepost --config {config}");
     for (locale, cause, next) in [
-        ("en_US.UTF-8", "The consent was declined", "Sign in again and accept: `gatepost login ann@b.c`."),
+        ("en_US.UTF-8", "The consent was declined", format!("Sign in again and accept: `{called} login ann@b.c`.")),
         (
             "ja_JP.UTF-8",
             "同意の画面でキャンセルされました。 [consent-declined]",
-            "再度サインインして同意してください：`gatepost login ann@b.c`。",
+            format!("再度サインインして同意してください：`{called} login ann@b.c`。"),
         ),
     ] {
         let mut command = gatepost(&["login", "ann@b.c", "--flow", "paste", "--json"], &config);
@@ -275,7 +276,7 @@ fn a_refusal_is_told_in_the_language_of_the_locale_with_the_command_for_this_acc
         back.query_pairs_mut().clear().extend_pairs(answer);
         writeln!(child.stdin.take().unwrap(), "{back}").unwrap();
         let refused = event(&mut out);
-        assert_eq!((child.wait().unwrap().code(), refused["hint"].as_str()), (Some(1), Some(next)));
+        assert_eq!((child.wait().unwrap().code(), refused["hint"].as_str()), (Some(1), Some(next.as_str())));
         assert!(refused["error"].as_str().unwrap().contains(cause), "{refused}");
     }
 }

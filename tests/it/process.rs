@@ -96,7 +96,14 @@ impl Program {
 async fn silent_connections_that_would_take_every_open_file_keep_nobody_out() {
     let (_sandbox, _dir, file) = stage(&Plan::default()).await;
     let mut few = Command::new("/bin/sh");
-    few.args(["-c", "ulimit -n 300 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_gatepost"), "run", "--log-format", "json"]);
+    few.args([
+        "-c",
+        "ulimit -n 300 && exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_gatepost"),
+        "run",
+        "--log-format",
+        "json",
+    ]);
     few.arg("--config").arg(&file).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
     let program = Program::from(few).await;
     let mut silent = Vec::new();

@@ -125,6 +125,13 @@ install_dkimpy() {
     quietly python3 -m pip install --no-compile --target "$built/dkimpy" dkimpy==1.1.8
 }
 
+# A grammar of PowerShell, and what reads by it, in a folder of its own.
+install_powershell_grammar() {
+    [ ! -e "$built/powershell/tree_sitter_powershell" ] || return 0
+    say 'installing a grammar of PowerShell'
+    quietly python3 -m pip install --no-compile --target "$built/powershell" tree-sitter==0.26.1 tree-sitter-powershell==0.26.4
+}
+
 # Runs a command if what it makes is missing, or older than any of its sources.
 build() { # MADE SOURCE... -- COMMAND...
     local made=$1 source stale=
@@ -174,5 +181,6 @@ install_node_modules "$clients/node"
 install_dotnet
 install_emailproxy
 install_dkimpy
+install_powershell_grammar
 build_clients
 install_cargo_deb

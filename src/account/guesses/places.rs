@@ -77,8 +77,7 @@ impl Kept {
         let is_full = self.places.len() >= CAP_OF_SOURCE || self.wrong.len() >= CAP;
         if is_full && self.swept.is_none_or(|swept| now - swept >= SWEEP) {
             self.swept = Some(now);
-            let over: Vec<_> =
-                self.places.iter().filter(|(_, end)| **end <= now).map(|(place, _)| *place).collect();
+            let over: Vec<_> = self.places.iter().filter(|(_, end)| **end <= now).map(|(place, _)| *place).collect();
             for place in over {
                 self.places.remove(&place);
                 self.strike(place.0);

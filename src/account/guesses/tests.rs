@@ -181,7 +181,10 @@ async fn an_owner_is_let_in_within_a_minute_where_a_guesser_at_the_same_address_
     };
     tokio::time::sleep(Duration::from_secs(30)).await;
     let (start, owner) = (Instant::now(), new());
-    while !timeout(stays, attempt_with(&guesses, stranger(1), owner, true)).await.is_ok_and(|(_, answer)| answer.is_ok()) {
+    while !timeout(stays, attempt_with(&guesses, stranger(1), owner, true))
+        .await
+        .is_ok_and(|(_, answer)| answer.is_ok())
+    {
         assert!(start.elapsed() < Duration::from_secs(60), "locked out");
     }
     flood.abort();

@@ -64,6 +64,7 @@ fn account(password: LocalPassword) -> Account {
         tenant: String::new(),
         client_id: "id".into(),
         credential: AppCredential::None,
+        secret_at: None,
         grant: Grant::AuthorizationCode,
         redirect_uri: None,
         scopes: Vec::new(),

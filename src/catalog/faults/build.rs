@@ -63,10 +63,11 @@ struct Pattern {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Said {
     cause: String,
     next: String,
+    next_app_only: Option<String>,
     avoid: Option<String>,
 }
 
@@ -144,12 +145,14 @@ fn flaws(fault: &Fault, known: &BTreeSet<String>, taken: &mut HashSet<String>) -
 fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
     let marked = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
     let avoid = |said: &Said| said.avoid.clone().unwrap_or_default();
+    let app_only = |said: &Said| said.next_app_only.clone().unwrap_or_default();
     for (what, en, ja) in [
         ("cause", en.cause.clone(), ja.cause.clone()),
         ("next", en.next.clone(), ja.next.clone()),
+        ("next-app-only", app_only(en), app_only(ja)),
         ("avoid", avoid(en), avoid(ja)),
     ] {
-        if en.is_empty() != ja.is_empty() || (what != "avoid" && en.is_empty()) {
+        if en.is_empty() != ja.is_empty() || (["cause", "next"].contains(&what) && en.is_empty()) {
             return Some(format!("{what} is missing in one language"));
         }
         if [&en, &ja].iter().any(|text| text.matches('`').count() % 2 == 1) {
@@ -170,8 +173,10 @@ fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
 
 /// The fault as a row of the array.
 fn entry(fault: &Fault, layer: &str, source: &str) -> String {
-    let said =
-        |said: &Said| format!("Said {{ cause: {:?}, next: {:?}, avoid: {:?} }}", said.cause, said.next, said.avoid);
+    let said = |said: &Said| {
+        let Said { cause, next, next_app_only, avoid } = said;
+        format!("Said {{ cause: {cause:?}, next: {next:?}, next_app_only: {next_app_only:?}, avoid: {avoid:?} }}")
+    };
     let temporary = ["unavailable", "too-busy"].contains(&fault.kind.as_str());
     let patterns: Vec<String> = fault.replies.iter().map(pattern).collect();
     let reply = fault.graph_reply.as_ref().map(|reply| {

@@ -1,7 +1,7 @@
 //! `gatepost explain`: what a code, an id, a reply or a pasted line of a log means, whose turn it is, and what to do.
 //!
-//! It needs no configuration and asks nobody. Where there is one, and the text or `--account` names an account of it,
-//! the commands hold its addresses, tenant and app.
+//! It needs no configuration and asks nobody. Where there is one, and `--account` or the text names an account of it, or
+//! it has only one, the commands hold its addresses, tenant and app.
 
 mod told;
 
@@ -18,8 +18,11 @@ use super::{
 };
 use crate::{
     account::{Account, account_of},
-    base::{Lang, printable},
-    catalog::{self, Entry, Known, explain},
+    base::{Lang, is_mailbox, printable},
+    catalog::{
+        self, Entry, Known,
+        explain::{self, Found},
+    },
     config::Config,
 };
 
@@ -39,7 +42,7 @@ pub struct ExplainArgs {
     /// of its log; - reads it from stdin; nothing lists all ids
     #[arg(value_name = "CODE|TEXT")]
     pub words: Vec<String>,
-    /// Fills the commands in for this [[account]] [default: one that the text names]
+    /// Fills the commands in for this [[account]] [default: one that the text names, or the only one]
     #[arg(long, value_name = "ADDRESS")]
     pub account: Option<String>,
     /// Language of the output [default: that of the terminal]
@@ -64,12 +67,13 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     let account = match &args.account {
         Some(name) => Some(configured(file, name)?),
-        None => named_in(file, &text),
+        None => meant(file, &text),
     };
+    let account = account.as_deref();
     let found = explain::read(&text);
+    let known = |found: &Found| known(account, found.entry, &text);
     if args.json {
-        let found: Vec<_> =
-            found.iter().map(|one| told::json(one, &known(account.as_deref(), one.entry), lang)).collect();
+        let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();
         out(&format!("{:#}\n", json!({ "text": printable(&text, 4000), "found": found })))?;
         return if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) };
     }
@@ -78,7 +82,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     let mut page = told::several(found.len(), lang);
     for one in &found {
-        page.push_str(&told::page(one, &known(account.as_deref(), one.entry), lang));
+        page.push_str(&told::page(one, &known(one), lang));
     }
     out(&page)
 }
@@ -90,9 +94,17 @@ fn pasted() -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn known(account: Option<&Account>, entry: &Entry) -> Known {
+fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let protocol = entry.replies.iter().find_map(|pattern| pattern.protocol);
-    account.map(|account| account.known(protocol)).unwrap_or_default()
+    let known = account.map(|account| account.known(protocol)).unwrap_or_default();
+    Known { sender: sender_in(text), ..known }
+}
+
+/// The log says of a refused sender: `ann@contoso.com as info@contoso.com: Add-RecipientPermission ...`.
+fn sender_in(text: &str) -> Option<String> {
+    let (_, behind) = text.split_once(" as ")?;
+    let sender = behind.split([' ', ':', '"', ';']).next()?;
+    is_mailbox(sender).then(|| sender.to_owned())
 }
 
 fn account_in(config: &Config, name: &str) -> Option<Arc<Account>> {
@@ -107,14 +119,18 @@ fn configured(file: Option<&Path>, name: &str) -> Result<Arc<Account>, Failure> 
     })
 }
 
-/// The first address in the text that is an account, where there is a configuration that can be read.
-fn named_in(file: Option<&Path>, text: &str) -> Option<Arc<Account>> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
-    let mut addresses =
-        text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
-    let first = addresses.next()?;
+/// The first address in the text that is an account, else the only account there is, where there is a configuration that
+/// can be read.
+fn meant(file: Option<&Path>, text: &str) -> Option<Arc<Account>> {
     let (config, _) = config::load(file).ok()?;
-    std::iter::once(first).chain(addresses).take(20).find_map(|address| account_in(&config, address))
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
+    let addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
+    let named = addresses.take(20).find_map(|address| account_in(&config, address));
+    let only = || match (config.accounts.as_slice(), config.domains.as_slice()) {
+        ([only], []) => Some(only.clone()),
+        _ => None,
+    };
+    named.or_else(only)
 }
 
 fn unknown(text: &str, lang: Lang) -> Failure {

@@ -74,7 +74,10 @@ pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
     let mut add = |heading: &str, text: &str| page.push_str(&format!("{heading}:\n  {text}\n"));
     add(words.cause, &told.cause);
     add(words.turn, catalog::owner(entry.owner, lang));
-    add(words.next, &told.next);
+    match &told.shell {
+        Some(shell) => add(words.next, &format!("{}\n  {shell}", told.next)),
+        None => add(words.next, &told.next),
+    }
     if let Some(avoid) = &told.avoid {
         add(words.avoid, avoid);
     }
@@ -93,6 +96,8 @@ pub fn fields(entry: &'static Entry, known: &Known, lang: Lang) -> Map<String, V
         ("owner", json!(entry.owner)),
         ("cause", json!(told.cause)),
         ("next-step", json!(told.next)),
+        ("shell", json!(told.shell)),
+        ("commands", json!(told.commands())),
         ("avoid", json!(told.avoid)),
         ("passes-by-itself", json!(entry.passes_by_itself)),
         ("source", json!(entry.source)),

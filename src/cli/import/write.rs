@@ -194,7 +194,7 @@ impl Written {
         let found = config::locate(None, &here).ok().and_then(|found| std::path::absolute(found).ok());
         match found.is_some_and(|found| found == self.target) {
             true => String::new(),
-            false => format!(" --config {}", self.target.display()),
+            false => format!(" --config {}", crate::cli::pasted::shell(&self.target.to_string_lossy())),
         }
     }
 }

@@ -64,7 +64,7 @@ fn order(config: &Config, id: &str, order: Order) -> Outcome {
         ("done", Order::Drop) => "dropped",
         ("when-it-ends", _) => "its delivery is under way; done when that ends, if the message is still there then",
         ("not-there", _) => return Err(not_there(id)),
-        ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("gatepost queue release {id}"))),
+        ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("`gatepost queue release {id}`"))),
         ("not-held", _) => {
             return Err(Failure::new(format!("{id} is not held"), "`gatepost queue retry` tries it now"));
         }

@@ -34,7 +34,7 @@ pub struct SetupArgs {
     /// How tokens are obtained [default: authorization-code]
     #[arg(long, value_enum)]
     pub grant: Option<SetupGrant>,
-    /// A file with the app's secret; its content goes into a file of its own beside the configuration
+    /// A file or pipe with the app's secret; its content goes into a file of its own beside the configuration
     #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "make_certificate"])]
     pub client_secret_file: Option<PathBuf>,
     /// Certificate that proves the app, PEM
@@ -64,13 +64,17 @@ pub struct SetupArgs {
     #[arg(long, conflicts_with = "password_stdin")]
     pub first_use: bool,
     /// How to sign in [default: what fits the app and this terminal]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "no_sign_in")]
     pub flow: Option<Flow>,
     /// Gets the test message [default: the mailbox itself]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["no_send", "no_sign_in"])]
     pub to: Option<String>,
     /// Writes a script for the app registration into a file, or - for stdout, and does nothing else
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["password_stdin", "first_use", "flow", "to", "client_secret_file"]
+    )]
     pub print_script: Option<PathBuf>,
     /// Writes the configuration without asking
     #[arg(long)]

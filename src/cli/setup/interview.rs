@@ -1,11 +1,13 @@
 //! What is to be set up: asked, found out, or taken from the configuration that is there.
 
 mod credentials;
+mod idle;
 mod otherwise;
 mod whereabouts;
 
 use std::{path::Path, sync::Arc};
 
+pub use idle::Idle;
 use toml::Table;
 use url::Url;
 
@@ -26,6 +28,7 @@ use super::{
 use crate::{
     account::Account,
     base::{Lang, is_mailbox, printable},
+    catalog::Known,
     cli::{
         outcome::{Failure, Outcome},
         setup::args::SetupGrant,
@@ -106,7 +109,8 @@ impl Interview<'_, '_> {
     pub fn choice(&mut self, address: &str) -> Result<Choice, Failure> {
         if let Some(account) = account_of(self.config, address) {
             self.note(&Say::AccountIsThere { address: address.to_owned(), app: account.sign_in.app.name.clone() });
-            return self.choice_of(account);
+            let choice = self.choice_of(account)?;
+            return self.nothing_idle(&choice).map(|()| choice);
         }
         let domain = address.rsplit('@').next().unwrap_or_default().to_owned();
         note(&Step::Provider { domain: domain.clone() }.text(self.lang));
@@ -116,7 +120,8 @@ impl Interview<'_, '_> {
         if self.args.first_use && grant.is_unattended() {
             return Err(self.fail(Trouble::NobodyArms));
         }
-        Ok(Choice { there: None, preset, tenant, servers, grant, outbound })
+        let choice = Choice { there: None, preset, tenant, servers, grant, outbound };
+        self.nothing_idle(&choice).map(|()| choice)
     }
 
     fn choice_of(&self, account: Arc<Account>) -> Result<Choice, Failure> {
@@ -285,8 +290,8 @@ impl Interview<'_, '_> {
             Some(proof) => (proof, None),
             None => self.proof(choice, &name)?,
         };
-        if let Some(url) = self.consent_url(choice, &client_id) {
-            print(&Say::ConsentUrl { url: url.into(), is_app_only: choice.grant.is_app_only() }.text(self.lang))?;
+        if let Some(url) = self.consent_page(choice, &client_id) {
+            print(&Say::ConsentUrl { url, is_app_only: choice.grant.is_app_only() }.text(self.lang))?;
         }
         let domain = address.rsplit('@').next().map(str::to_owned);
         let new = NewApp {
@@ -333,18 +338,13 @@ impl Interview<'_, '_> {
     }
 
     /// Where an administrator consents for the whole tenant.
-    fn consent_url(&self, choice: &Choice, client_id: &str) -> Option<Url> {
+    fn consent_page(&self, choice: &Choice, client_id: &str) -> Option<String> {
         let (true, Some(tenant)) = (is_entra(choice.preset), &choice.tenant) else { return None };
         let own = self.settings.iter().find(|s| s.table == "app" && s.key == "authorize-url");
         let page = own.and_then(|s| s.value.as_str()).or(choice.preset.authorize_url)?;
-        let mut url = Url::parse(&page.replace("{tenant}", tenant)).ok()?;
-        url.set_path(&format!("/{tenant}/adminconsent"));
-        url.set_query(None);
-        url.query_pairs_mut().append_pair("client_id", client_id);
-        if !choice.grant.is_app_only() {
-            url.query_pairs_mut().append_pair("redirect_uri", "http://localhost");
-        }
-        Some(url)
+        let login = Url::parse(&page.replace("{tenant}", tenant)).ok()?.origin().ascii_serialization();
+        let (tenant, client_id, login) = (Some(tenant.clone()), Some(client_id.to_owned()), Some(login));
+        Some(Known { tenant, client_id, login, ..Known::default() }.fill("{admin-consent-page}"))
     }
 }
 

@@ -10,7 +10,6 @@ mod certificate;
 mod discover;
 mod imap;
 mod interview;
-mod pasted;
 mod place;
 mod questions;
 mod script;
@@ -29,7 +28,7 @@ use toml::Table;
 use self::{
     args::SetupArgs,
     blocks::{Blocks, Composed, NewAccount, NewPassword, compose, listeners_to_add, settings_to_add},
-    interview::{Interview, Registered},
+    interview::{Idle, Interview, Registered},
     place::Place,
     questions::{AtTerminal, Person, Questions},
     settings::{Listen, Setting},
@@ -40,12 +39,13 @@ use super::{
     args::LoginArgs,
     config as configuration, doctor, language, login,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
+    pasted,
     state::{State, block_on},
     terminal,
 };
 use crate::{
     account::{self, Account, local_password},
-    base::{Lang, Protocol, Secret},
+    base::{Lang, Protocol, Secret, invocation},
     config::{self, Config},
     doctor::Scope,
     oauth::sign_in,
@@ -92,6 +92,10 @@ impl<'a> Setup<'a> {
     fn new(named: Option<&Path>, args: &'a SetupArgs, lang: Lang, questions: Questions<'a>) -> Result<Self, Failure> {
         let told = |trouble: Trouble| trouble.failure(lang);
         let place = Place::find(named, args.service_folder.as_deref()).map_err(told)?;
+        called(&place);
+        if named.is_none() && place.is_new_for_the_service() {
+            note(&Say::ForTheService { file: place.shown() }.text(lang));
+        }
         // A file that is broken is mended first: nothing is built on it.
         let around = place.around();
         if !place.text.trim().is_empty() {
@@ -223,6 +227,10 @@ impl<'a> Setup<'a> {
     /// One for all accounts that are new; where all are there, the one that they have, if somebody tells it.
     fn passwords(&mut self, missing: &[&String], wanted: &[String]) -> Result<Passwords, Failure> {
         let lang = self.lang;
+        let sends = !self.args.no_send && !self.args.no_sign_in && !self.place.is_of_the_service();
+        if self.args.password_stdin && missing.is_empty() && !sends {
+            return Err(Trouble::Idle { flag: "--password-stdin", why: Idle::HasPasswords }.failure(lang));
+        }
         let typed = if self.args.password_stdin {
             let line = terminal::stdin_line().map_err(|e| Trouble::Terminal { why: e.to_string() }.failure(lang))?;
             if line.is_empty() || line.expose().contains('\0') {
@@ -352,19 +360,18 @@ impl<'a> Setup<'a> {
             is_signed_in: !self.args.no_sign_in && !self.place.is_of_the_service(),
             is_tried: is_tried && passwords.known.is_some() && !self.args.no_send,
             is_of_the_service: self.place.is_of_the_service(),
-            option: self.option(),
         };
         print(&closing.text(self.lang))
     }
+}
 
-    /// What commands need where another configuration would be found.
-    fn option(&self) -> String {
-        let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
-        let found = config::locate(None, &here).ok().and_then(|found| std::fs::canonicalize(found).ok());
-        match found.is_some_and(|found| found == self.place.path) {
-            true => String::new(),
-            false => format!(" --config {}", pasted::shell(&self.place.shown())),
-        }
+/// Commands name the configuration where another one, or none, would be found.
+fn called(place: &Place) {
+    let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
+    let found = config::locate(None, &here).unwrap_or_else(|_| config::place_for_new(None, &here));
+    let found = std::path::absolute(&found).unwrap_or(found);
+    if std::fs::canonicalize(&found).unwrap_or(found) != place.path {
+        invocation::call_it(pasted::with_config(&place.path));
     }
 }
 

@@ -4,6 +4,8 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::mpsc,
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -19,6 +21,8 @@ use crate::{
 const OF_THE_SERVICE: &str = "/etc/gatepost";
 /// A secret or a key.
 pub const MOST_BYTES: u64 = 64 * 1024;
+/// For a program that asks somebody, as a store of passwords does.
+const PIPE_WITHIN: Duration = Duration::from_secs(120);
 /// One with thousands of accounts is far below.
 const MOST_OF_A_CONFIGURATION: u64 = 16 * 1024 * 1024;
 
@@ -64,6 +68,11 @@ impl Place {
     /// The service has a user and a store of its own: what is signed in here would be of no use to it.
     pub fn is_of_the_service(&self) -> bool {
         self.folder() == self.of_the_service && self.around().variable("STATE_DIRECTORY").is_none()
+    }
+
+    /// The same where there is none yet.
+    pub fn is_new_for_the_service(&self) -> bool {
+        !self.is_there && self.is_of_the_service()
     }
 
     /// Replaces the file, if it still is what was read.
@@ -113,10 +122,14 @@ impl Place {
 
 /// The text of a file, which is to be no longer than `most` bytes. A pipe is refused: it would wait, maybe for ever.
 pub fn text_of(file: &Path, most: u64) -> io::Result<String> {
-    use io::Read;
     of_a_file(file)?;
+    capped(std::fs::File::open(file)?, most)
+}
+
+fn capped(file: std::fs::File, most: u64) -> io::Result<String> {
+    use io::Read;
     let mut text = String::new();
-    std::fs::File::open(file)?.take(most + 1).read_to_string(&mut text)?;
+    file.take(most + 1).read_to_string(&mut text)?;
     match text.len() as u64 > most {
         true => Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is larger than {most} bytes"))),
         false => Ok(text),
@@ -130,14 +143,43 @@ fn of_a_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A secret that stands in a file, without its line end.
+/// A secret that stands in a file, or comes by a pipe (`<(pass show gatepost)`), without its line end.
 pub fn secret_in(file: &Path) -> Result<Secret, Trouble> {
+    secret_within(file, PIPE_WITHIN)
+}
+
+fn secret_within(file: &Path, within: Duration) -> Result<Secret, Trouble> {
     let unreadable = |why: String| Trouble::Unreadable { file: file.display().to_string(), why };
-    let text = Zeroizing::new(text_of(file, MOST_BYTES).map_err(|e| unreadable(e.to_string()))?);
+    let text = if is_pipe(file) { piped(file, within) } else { text_of(file, MOST_BYTES).map(Zeroizing::new) };
+    let text = text.map_err(|e| unreadable(e.to_string()))?;
     match text.trim() {
         "" => Err(unreadable("it is empty".to_owned())),
         secret => Ok(Secret::new(secret)),
     }
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
+}
+
+/// On a thread: where nobody ever writes into it, to open it is to wait already.
+fn piped(path: &Path, within: Duration) -> io::Result<Zeroizing<String>> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let path = path.to_owned();
+    std::thread::spawn(move || {
+        let read = std::fs::File::open(path).and_then(|pipe| capped(pipe, MOST_BYTES));
+        // Whoever asked may have given up.
+        let _ = tell.send(read.map(Zeroizing::new));
+    });
+    let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, format!("nothing came in {} s", within.as_secs())));
+    told.recv_timeout(within).unwrap_or_else(late)
 }
 
 /// The absolute path of a file that can be read.
@@ -171,14 +213,25 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_and_what_is_too_large_are_refused_at_once() {
+    fn a_secret_comes_by_a_pipe_and_is_not_waited_for_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let [silent, pipe] = ["silent", "pipe"].map(|name| dir.path().join(name));
+        assert!(std::process::Command::new("mkfifo").args([&silent, &pipe]).status().unwrap().success());
+        assert!(matches!(secret_within(&silent, Duration::from_millis(20)), Err(Trouble::Unreadable { .. })));
+        let path = pipe.clone();
+        let writer = std::thread::spawn(move || std::fs::write(path, "s3cret\n").unwrap());
+        let told = secret_within(&pipe, Duration::from_secs(60)).unwrap();
+        assert!(told.matches(&Secret::new("s3cret")));
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_and_a_pipe_is_no_place_for_a_configuration_or_a_certificate() {
         let dir = tempfile::tempdir().unwrap();
         let (pipe, large) = (dir.path().join("pipe"), dir.path().join("large"));
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         std::fs::write(&large, "x".repeat(MOST_BYTES as usize + 1)).unwrap();
-        for file in [&pipe, &large] {
-            assert!(matches!(secret_in(file), Err(Trouble::Unreadable { .. })), "{}", file.display());
-        }
+        assert!(matches!(secret_in(&large), Err(Trouble::Unreadable { .. })));
         assert!(readable(&pipe).is_err() && Place::find(Some(&pipe), None).is_err());
     }
 

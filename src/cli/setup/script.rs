@@ -5,8 +5,13 @@
 
 use std::fmt::Write as _;
 
-use super::{pasted::powershell_quoted as quoted, words::ScriptWords};
-use crate::{base::Lang, cli::setup::args::SetupOutbound, oauth::Grant};
+use super::words::ScriptWords;
+use crate::{
+    base::Lang,
+    catalog::cloud,
+    cli::{pasted::powershell_quoted as quoted, setup::args::SetupOutbound},
+    oauth::Grant,
+};
 
 /// What the registration is for.
 #[derive(Debug, Clone)]
@@ -49,16 +54,6 @@ pub fn der_of(pem: &str) -> Option<String> {
     let body: String = body.split_whitespace().collect();
     let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
     (!body.is_empty() && body.bytes().all(is_base64)).then_some(body)
-}
-
-/// The name of this cloud for `Connect-MgGraph` and for `Connect-ExchangeOnline`.
-fn cloud(provider: &str) -> (&'static str, &'static str) {
-    match provider {
-        "microsoft365-gcc-high" => ("USGov", "O365USGovGCCHigh"),
-        "microsoft365-dod" => ("USGovDoD", "O365USGovDoD"),
-        "microsoft365-china" => ("China", "O365China"),
-        _ => ("Global", "O365Default"),
-    }
 }
 
 fn list(values: impl IntoIterator<Item = impl AsRef<str>>) -> String {

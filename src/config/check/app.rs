@@ -71,6 +71,7 @@ impl Checker<'_> {
             tenant: tenant?,
             client_id,
             credential: proof.credential,
+            secret_at: self.secret_at(raw),
             grant,
             redirect_uri: self.redirect(key, raw),
             scopes,

@@ -46,6 +46,16 @@ impl Checker<'_> {
         Proof { credential: credential.unwrap_or(AppCredential::None), token_url }
     }
 
+    /// Where whoever renews the secret finds the old one.
+    pub(super) fn secret_at(&self, raw: &raw::App) -> Option<String> {
+        match (&raw.client_secret_file, &raw.client_secret_env, &raw.client_secret) {
+            (Some(file), ..) => Some(self.around.path(file).display().to_string()),
+            (_, Some(variable), _) => Some(variable.clone()),
+            (.., Some(_)) => Some("client-secret".to_owned()),
+            (None, None, None) => None,
+        }
+    }
+
     fn one_proof(&mut self, key: &Key, raw: &raw::App, grant: Grant) {
         let given = given(raw);
         for name in given.iter().filter(|name| !accepted(grant).contains(name)) {

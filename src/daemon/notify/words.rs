@@ -7,7 +7,7 @@ use super::{
     judge::{Facts, Group},
 };
 use crate::{
-    base::Lang,
+    base::{Lang, invocation::gatepost},
     catalog::{Entry, Known, token},
     console,
     expiry::{Ending, What, days_left},
@@ -195,14 +195,14 @@ fn place(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Str
         _ => "ADDRESS",
     };
     match console_page(facts, accounts) {
-        Some(page) => format!("open {page} or run: gatepost login {who}"),
-        None => format!("run: gatepost login {who}"),
+        Some(page) => format!("open {page} or run: {} login {who}", gatepost()),
+        None => format!("run: {} login {who}", gatepost()),
     }
 }
 
 /// The place without the command that the step of the catalogue names already.
 fn once(next: &str, place: &str) -> String {
-    match (next.contains("gatepost login "), place.split_once(" or run: ")) {
+    match (next.contains(&format!("{} login ", gatepost())), place.split_once(" or run: ")) {
         (true, Some((page, _))) => format!("{page}."),
         (true, None) => String::new(),
         _ => place.to_owned(),
@@ -217,16 +217,9 @@ fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Kno
         (_, [only]) => Some(only.identity.clone()),
         _ => None,
     };
-    let Known { tenant, client_id, login_host, .. } = &known;
     match accounts {
         [_] => Known { address, ..known },
-        _ => Known {
-            address,
-            tenant: tenant.clone(),
-            client_id: client_id.clone(),
-            login_host: login_host.clone(),
-            ..Known::default()
-        },
+        _ => Known { address, mailbox: None, smtp_user: None, who_signs_on: None, ..known },
     }
 }
 

@@ -1,7 +1,10 @@
 //! English.
 
 use super::{Frame, Name, Said, gigabytes};
-use crate::{base::Owner, net::ListenerTls};
+use crate::{
+    base::{Owner, invocation::gatepost},
+    net::ListenerTls,
+};
 
 pub(super) const FRAME: Frame = Frame {
     fails: "The first layer that fails",
@@ -105,7 +108,7 @@ pub(super) fn detail(said: &Said) -> String {
             let direction = if *behind { "behind" } else { "ahead" };
             format!("this machine is {} minutes {direction}", seconds / 60)
         }
-        Said::NameAMailbox { domain } => format!("name one mailbox: gatepost doctor ann@{domain}"),
+        Said::NameAMailbox { domain } => format!("name one mailbox: {} doctor ann@{domain}", gatepost()),
         Said::ProviderFails => "not looked at: the identity provider cannot be used".to_owned(),
         Said::StoreFails => "not looked at: the stored sign-ins cannot be read".to_owned(),
         Said::TimeIsOver => "the time for this look is over".to_owned(),
@@ -155,7 +158,7 @@ pub(super) fn detail(said: &Said) -> String {
             )
         }
         Said::Sent { reply } => format!("sent; the server said {reply}"),
-        Said::NotRunning => "not running: gatepost run".to_owned(),
+        Said::NotRunning => format!("not running: {} run", gatepost()),
         Said::Runs { process: Some(process) } => format!("runs, process {process}"),
         Said::Runs { process: None } => "runs".to_owned(),
         Said::CannotBeAsked { why } => format!("not looked at: {why}"),

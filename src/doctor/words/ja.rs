@@ -1,7 +1,7 @@
 //! Japanese.
 
 use super::{Frame, Name, Said, en::tls_word, gigabytes};
-use crate::base::Owner;
+use crate::base::{Owner, invocation::gatepost};
 
 pub(super) const FRAME: Frame = Frame {
     fails: "最初に失敗した層",
@@ -87,7 +87,7 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::EndsIn { days, soon: false } => format!("残り {days} 日"),
         Said::EndsIn { days, soon: true } => format!("残り {days} 日、すぐに更新してください"),
-        Said::ProxyResolves => "名前はプロキシが解決します".to_owned(),
+        Said::ProxyResolves => "名前はプロキシーが解決します".to_owned(),
         Said::Through { proxy } => format!("{proxy} 経由"),
         Said::Behind(layer) => format!("未確認: {} が失敗しています", layer.as_str()),
         Said::NoWay => "未確認: そこまで届きません".to_owned(),
@@ -107,7 +107,9 @@ pub(super) fn detail(said: &Said) -> String {
             let direction = if *behind { "遅れています" } else { "進んでいます" };
             format!("このマシンは {} 分{direction}", seconds / 60)
         }
-        Said::NameAMailbox { domain } => format!("メールボックスを一つ指定してください: gatepost doctor ann@{domain}"),
+        Said::NameAMailbox { domain } => {
+            format!("メールボックスを一つ指定してください: {} doctor ann@{domain}", gatepost())
+        }
         Said::ProviderFails => "未確認: ID プロバイダーを使えません".to_owned(),
         Said::StoreFails => "未確認: 保存されたサインインを読み取れません".to_owned(),
         Said::TimeIsOver => "確認に使える時間が終わりました".to_owned(),
@@ -158,7 +160,7 @@ pub(super) fn detail(said: &Said) -> String {
             )
         }
         Said::Sent { reply } => format!("送信しました。サーバーの応答: {reply}"),
-        Said::NotRunning => "動いていません: gatepost run".to_owned(),
+        Said::NotRunning => format!("動いていません: {} run", gatepost()),
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
         Said::Runs { process: None } => "動作中".to_owned(),
         Said::CannotBeAsked { why } => format!("未確認: {why}"),

@@ -182,6 +182,7 @@ pub fn app(endpoint: &Endpoint, grant: Grant) -> App {
         tenant: "contoso.example".into(),
         client_id: "client-1".into(),
         credential: AppCredential::None,
+        secret_at: None,
         grant,
         redirect_uri: None,
         scopes: vec!["https://outlook.office.com/SMTP.Send".into(), "offline_access".into()],

@@ -45,6 +45,7 @@ pub fn account(address: &str) -> Arc<Account> {
         tenant: String::new(),
         client_id: "id".into(),
         credential: AppCredential::None,
+        secret_at: None,
         grant: Grant::AuthorizationCode,
         redirect_uri: None,
         scopes: Vec::new(),

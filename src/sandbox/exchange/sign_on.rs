@@ -51,7 +51,11 @@ fn verdict(world: &World, protocol: Protocol, response: &[u8]) -> Verdict {
         Holder::App(_) => true,
         Holder::Person(address) => address.eq_ignore_ascii_case(&credentials.user),
     };
+    let is_unknown =
+        matches!(access.holder, Holder::App(_)) && world.faults.read(|faults| faults.exchange.wrong_service_principals);
     match protocol {
+        Protocol::Imap if is_unknown => Verdict::Unconnected,
+        _ if is_unknown => Verdict::Refused,
         // A delegate's token does not open SMTP for a shared mailbox (nextcloud/mail #13667).
         Protocol::Smtp if !own => Verdict::Refused,
         Protocol::Pop3 if !world.tenant.may_use(&access.holder, &credentials.user) => Verdict::Refused,

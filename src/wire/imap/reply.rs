@@ -47,7 +47,10 @@ pub fn capability_words(data: &[u8]) -> Option<Vec<String>> {
     let text = std::str::from_utf8(data).ok()?;
     let mut words = text.split_ascii_whitespace();
     let is_atom = |word: &&str| word.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b));
-    words.next()?.eq_ignore_ascii_case("CAPABILITY").then(|| words.filter(is_atom).take(200).map(str::to_owned).collect())
+    words
+        .next()?
+        .eq_ignore_ascii_case("CAPABILITY")
+        .then(|| words.filter(is_atom).take(200).map(str::to_owned).collect())
 }
 
 /// The words in a `[CAPABILITY ...]` response code at the start of a status text.

@@ -27,9 +27,10 @@ async fn smtp_auth_that_is_off_for_the_tenant_is_told_from_one_that_is_off_for_t
 #[tokio::test]
 async fn security_defaults_are_told_with_the_way_that_leaves_them_on() {
     let staged = Staged::rehearsing(Plan::default(), "security-defaults").await;
-    let wanted =
-        First { layer: "smtp", name: "sign-on", id: "security-defaults", command: "outbound = \"smtp-then-graph\"" };
+    let command = &staged.gatepost("login ann@contoso.example");
+    let wanted = First { layer: "smtp", name: "sign-on", id: "security-defaults", command };
     let check = staged.fails_first(wanted).await;
+    assert!(check["fault"]["next"].as_str().unwrap().contains("`outbound = \"smtp-then-graph\"`"), "{check}");
     assert!(check["fault"]["avoid"].as_str().unwrap().starts_with("Do not switch security defaults off"), "{check}");
 }
 

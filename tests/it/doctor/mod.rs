@@ -7,6 +7,7 @@ mod clients;
 mod graph;
 mod machine;
 mod mailbox;
+mod service_principal;
 mod stage;
 mod token;
 mod way;

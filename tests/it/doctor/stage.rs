@@ -132,6 +132,11 @@ impl Staged {
         self.edit(&block, "");
     }
 
+    /// A command of ours as it is printed, which names the configuration.
+    pub fn gatepost(&self, rest: &str) -> String {
+        format!("gatepost --config {} {rest}", self.file.display())
+    }
+
     pub fn mended(&self) {
         self.sandbox.faults().clear();
     }

@@ -6,7 +6,7 @@ use crate::world::{ANN, Plan, account};
 #[tokio::test]
 async fn who_never_signed_in_is_told_the_command_and_what_lies_behind_is_not_looked_at() {
     let staged = Staged::new(Plan { signed_in: Vec::new(), ..Plan::default() }).await;
-    let command = "gatepost login ann@contoso.example";
+    let command = &staged.gatepost("login ann@contoso.example");
     staged.fails_first(First { layer: "token", name: "mail-token", id: "sign-in-missing", command }).await;
     let report = staged.doctor(&["--json"]).await.json();
     for protocol in ["smtp", "imap", "pop3"] {
@@ -45,7 +45,7 @@ async fn a_policy_that_blocks_the_sign_in_is_told_and_asked_anew_each_time() {
 #[tokio::test]
 async fn a_failure_that_the_store_remembers_is_no_reason_not_to_ask_again() {
     let staged = Staged::rehearsing(Plan::default(), "mfa-needed").await;
-    let command = "gatepost login ann@contoso.example";
+    let command = &staged.gatepost("login ann@contoso.example --flow browser");
     staged.fails_first(First { layer: "token", name: "mail-token", id: "mfa-required", command }).await;
     let offline = staged.doctor(&[ANN, "--offline", "--json"]).await;
     assert_eq!(check(&offline.json(), "token", "mail-token")["fault"]["id"], "mfa-required");
@@ -75,9 +75,11 @@ async fn a_permission_that_is_not_in_the_token_is_named() {
         layer: "claims",
         name: "permissions",
         id: "token-permission-missing",
-        command: "API permissions > Office 365 Exchange Online > POP.AccessAsUser.All",
+        command: &staged.gatepost("login ann@contoso.example"),
     };
-    staged.fails_first(wanted).await;
+    let failed = staged.fails_first(wanted).await;
+    let next = failed["fault"]["next"].as_str().unwrap();
+    assert!(next.contains("Microsoft Graph > Delegated permissions: add POP.AccessAsUser.All."), "{next}");
 }
 
 #[tokio::test]
@@ -110,13 +112,11 @@ async fn a_name_of_exchange_that_is_not_the_usual_one_is_no_other_service() {
 async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
     let staged = Staged::new(Plan { app: "tenant = \"contoso.example\"".into(), ..Plan::default() }).await;
     staged.edit("/contoso.example/oauth2/v2.0/token", "/contosso.example/oauth2/v2.0/token");
-    let wanted = First {
-        layer: "http",
-        name: "identity-answer",
-        id: "tenant-not-found",
-        command: "[app.contoso] tenant = \"...\"",
-    };
-    staged.fails_first(wanted).await;
+    let page = format!("{}/contoso.example/v2.0/.well-known/openid-configuration", staged.sandbox.issuer());
+    let wanted = First { layer: "http", name: "identity-answer", id: "tenant-not-found", command: &page };
+    let failed = staged.fails_first(wanted).await;
+    let next = failed["fault"]["next"].as_str().unwrap();
+    assert!(next.starts_with("Correct `tenant` of `[app.contoso]`, which is contoso.example, and reload."), "{next}");
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
     staged.edit("/contosso.example/oauth2/v2.0/token", "/contoso.example/oauth2/v2.0/token");
     let report = staged.is_well().await;
@@ -127,7 +127,7 @@ async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
 async fn a_sign_in_of_another_tenant_is_told_from_the_token() {
     let app = "tenant = \"11111111-0000-4000-8000-000000000001\"".to_owned();
     let staged = Staged::new(Plan { app, ..Plan::default() }).await;
-    let command = "gatepost login ann@contoso.example";
+    let command = &staged.gatepost("login ann@contoso.example");
     staged.fails_first(First { layer: "claims", name: "tenant", id: "token-tenant-differs", command }).await;
     staged.edit("11111111-0000-4000-8000-000000000001", gatepost::sandbox::TENANT_ID);
     staged.is_well().await;

@@ -24,6 +24,11 @@ async fn run_again_it_changes_nothing_and_asks_for_nothing() {
     assert!(again.err.contains("Not sent: the password for mail programs is not known here"), "{}", again.err);
     assert!(!again.out.contains("type the code"), "{}", again.out);
 
+    let mut idle = stage.flags(&["--address", ANN, "--no-send"]);
+    idle.push("--password-stdin".into());
+    let refused = stage.run(&idle, "anything\n").await;
+    assert!(refused.code == 2 && refused.err.contains("--password-stdin has no use here"), "{}", refused.err);
+
     // With the password it sends again.
     let mut flags = stage.flags(&["--address", ANN]);
     flags.push("--password-stdin".into());

@@ -26,7 +26,7 @@ async fn a_person_with_a_code_on_another_device_is_set_up_in_one_run() {
     assert_eq!(sent.len(), 1);
     assert!(ended.out.contains(&format!("Sent from {ANN} to {ANN}. The provider said: 250 ")), "{}", ended.out);
     assert!(ended.err.contains(&format!("{ANN}: the mailbox opens")), "{}", ended.err);
-    assert!(ended.out.contains("server 127.0.0.1") || ended.out.contains("gatepost run --config"), "{}", ended.out);
+    assert!(ended.out.contains("server 127.0.0.1") || ended.out.contains("gatepost --config"), "{}", ended.out);
     for step in ["[1/6]", "[2/6]", "[3/6]", "[4/6]", "[5/6]", "[6/6]"] {
         assert!(ended.err.contains(step), "{step}: {}", ended.err);
     }
@@ -52,11 +52,15 @@ async fn a_consent_of_the_whole_tenant_is_a_link_and_a_browser_elsewhere_pastes_
     let ended = stage.run(&flags, "").await;
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
     let link = format!(
-        "{}/c0ffee00-0000-4000-8000-00000000cafe/adminconsent?client_id=10000000-0000-4000-8000-000000000001&redirect_uri=http%3A%2F%2Flocalhost",
+        "{}/c0ffee00-0000-4000-8000-00000000cafe/adminconsent?client_id=10000000-0000-4000-8000-000000000001\n",
         stage.sandbox.issuer()
     );
     assert!(ended.out.contains(&link), "{}", ended.out);
-    assert!(ended.out.contains(&format!("Next:  gatepost login {ANN} --config ")), "{}", ended.out);
+    assert!(
+        ended.out.contains("Next:  gatepost --config ") && ended.out.contains(&format!(" login {ANN}\n")),
+        "{}",
+        ended.out
+    );
     assert!(stage.sandbox.submissions().is_empty());
     assert!(!stage.text().contains("grant ="), "the usual one is not written");
 }

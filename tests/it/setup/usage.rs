@@ -73,6 +73,41 @@ async fn wrong_answers_are_wrong_usage_with_an_example() {
 }
 
 #[tokio::test]
+async fn a_flag_of_which_nothing_would_come_is_wrong_usage_and_never_dropped() {
+    let stage = Stage::new().await;
+    let app_only = ["--address", ANN, "--client-id", CLIENT, "--grant", "client-credentials"];
+    let person = ["--address", ANN, "--client-id", CLIENT];
+    for (flags, more, text) in [
+        (&app_only[..], &["--flow", "device"][..], "--flow has no use here: an app that acts by itself signs in"),
+        (&person, &["--make-certificate"], "--make-certificate has no use here"),
+        (&person, &["--to", ANN, "--no-send"], "cannot be used with"),
+        (&person, &["--flow", "device", "--no-sign-in"], "cannot be used with"),
+        (&person, &["--print-script", "-", "--password-stdin"], "cannot be used with"),
+    ] {
+        let ended = stage.run(&stage.flags(&[flags, more].concat()), "").await;
+        assert_eq!(ended.code, 2, "{more:?}: {}\n{}", ended.out, ended.err);
+        assert!(ended.err.contains(text), "{more:?}: {}", ended.err);
+    }
+    assert!(!stage.file().exists());
+}
+
+#[tokio::test]
+async fn a_secret_may_come_by_a_pipe_which_is_read_once() {
+    let stage = Stage::new().await;
+    let pipe = stage.dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let path = pipe.clone();
+    let writer = std::thread::spawn(move || std::fs::write(path, "from-a-store\n").unwrap());
+    let flags = ["--address", ANN, "--client-id", CLIENT, "--grant", "client-credentials", "--no-sign-in", "--yes"];
+    let more = ["--client-secret-file", pipe.to_str().unwrap()];
+    let ended = stage.run(&stage.flags(&[&flags[..], &more].concat()), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    writer.join().unwrap();
+    let kept = std::fs::read_to_string(stage.dir.path().join("contoso.secret")).unwrap();
+    assert_eq!(kept, "from-a-store\n");
+}
+
+#[tokio::test]
 async fn it_speaks_japanese_where_asked() {
     let stage = Stage::new().await;
     let ended = stage.run(&stage.flags(&["--address", ANN, "--lang", "ja"]), "").await;

@@ -64,7 +64,8 @@ impl Interview<'_, '_> {
         if let Some(file) = &args.client_secret_file {
             let asked = secret_in(file)?;
             if !app.credential.secret().is_some_and(|there| there.matches(&asked)) {
-                tell("client-secret-file", readable(file)?.into());
+                // What came by a pipe has no place of its own.
+                tell("client-secret-file", readable(file).unwrap_or_else(|_| "FILE".to_owned()).into());
             }
         }
         for (key, file) in [("certificate", &args.certificate), ("certificate-key", &args.certificate_key)] {

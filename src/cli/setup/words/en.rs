@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
-    cli::setup::{
-        discover::{Server, Servers},
+    base::invocation::gatepost,
+    cli::{
         pasted::{powershell, shell},
-        script::Registration,
+        setup::{
+            discover::{Server, Servers},
+            script::Registration,
+        },
     },
     net::ListenerTls,
     oauth::Grant,
@@ -66,6 +69,9 @@ pub fn say(say: &Say) -> String {
             format!("warning: {tenant} is in the cloud {provider}, and --provider says {named}.")
         }
         Say::NotChecked { tenant, why } => format!("warning: the tenant {tenant} could not be checked: {why}"),
+        Say::ForTheService { file } => format!(
+            "No configuration is named or found: this run makes that of the service of this machine, {file}.\nFor one of your own: --config FILE, or run it as an ordinary user."
+        ),
         Say::AccountIsThere { address, app } => {
             format!("{address} is configured already, with [app.{app}]; that stays.")
         }
@@ -104,14 +110,16 @@ pub fn say(say: &Say) -> String {
         Say::SignedInAlready { address } => format!("  {address} is signed in already."),
         Say::SignInAgain { address } => {
             format!(
-                "The configuration is written and stays. Once that is mended, run setup again, or: gatepost login {}",
+                "The configuration is written and stays. Once that is mended, run setup again, or: {} login {}",
+                gatepost(),
                 shell(address)
             )
         }
         Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
         Say::NotSentWithoutPassword { address } => format!(
-            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: gatepost send --from {0} --to {0}",
-            shell(address)
+            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: {1} send --from {0} --to {0}",
+            shell(address),
+            gatepost()
         ),
         Say::ThroughRunning { process } => format!("  Through the daemon that runs (process {process})."),
         Say::StandsIn => {
@@ -205,6 +213,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             (format!("{provider} gives no tokens for --grant {grant}"), "take --grant authorization-code; over ssh it works too: what the browser ends at is pasted".into())
         }
         Trouble::NoGraph { provider } => (format!("{provider} has no Microsoft Graph to send through"), "take --outbound smtp".into()),
+        Trouble::Idle { flag, why } => (format!("{flag} has no use here: {}", idle::en(*why)), "leave it out".into()),
         Trouble::NobodyArms => (
             "--first-use is refused for app-only access: nobody signs in who could arm it".into(),
             "leave it out: a password is made and shown once".into(),
@@ -232,7 +241,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::NotWell => (
             "a check failed".into(),
-            "the next step stands above; then: gatepost doctor, or setup again".into(),
+            "the next step stands above; then `gatepost doctor`, or setup again".into(),
         ),
         Trouble::TrialFailed => (
             "not every mailbox works yet".into(),
@@ -322,17 +331,14 @@ fn entra(of: &Registration, page: &mut String) {
              3. Certificates & secrets: {}\n  \
              4. Enterprise applications, Gatepost: copy the Object ID of that page. It is not the one of the app registration.\n  \
              5. In Exchange Online PowerShell:\n       \
-             New-ServicePrincipal -AppId CLIENT-ID -ObjectId ENTERPRISE-OBJECT-ID\n",
+             New-ServicePrincipal -AppId CLIENT-ID -ObjectId OBJECT-ID\n",
             match of.certificate {
                 Some(file) => format!("upload {file}"),
                 None => "make a client secret, copy its value".to_owned(),
             },
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(
-                page,
-                "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
-            );
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
         }
         let _ = writeln!(
             page,
@@ -425,15 +431,15 @@ pub fn closing(closing: &Closing) -> String {
         _ => "as it was before",
     };
     let _ = write!(page, "  user      {}\n  password  {password}\n\n", closing.users.join(", "));
-    let option = &closing.option;
+    let gatepost = gatepost();
     if !closing.is_signed_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
-        let _ = write!(page, "Next:  gatepost login {first}{option}\n       gatepost run{option}\n");
+        let _ = write!(page, "Next:  {gatepost} login {first}\n       {gatepost} run\n");
     } else if !closing.is_of_the_service {
         let lead = if closing.is_tried { "Mail flows. " } else { "" };
         let _ = write!(
             page,
-            "{lead}From now on it has to run:\n\n  gatepost run{option}\n\nAs a service (docs/systemd.md): sudo systemctl enable --now gatepost\n"
+            "{lead}From now on it has to run:\n\n  {gatepost} run\n\nAs a service (docs/systemd.md): sudo systemctl enable --now gatepost\n"
         );
     }
     page

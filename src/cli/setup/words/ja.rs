@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble};
+use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
-    cli::setup::{
-        discover::{Server, Servers},
+    base::invocation::gatepost,
+    cli::{
         pasted::{powershell, shell},
-        script::Registration,
+        setup::{
+            discover::{Server, Servers},
+            script::Registration,
+        },
     },
     net::ListenerTls,
     oauth::Grant,
@@ -68,6 +71,9 @@ pub fn say(say: &Say) -> String {
             format!("警告: {tenant} はクラウド {provider} にありますが、--provider は {named} です。")
         }
         Say::NotChecked { tenant, why } => format!("警告: テナント {tenant} を確認できませんでした: {why}"),
+        Say::ForTheService { file } => format!(
+            "設定が指定されておらず、見つかりませんでした。このマシンのサービスの設定 {file} を作成します。\n自分用の設定には、--config FILE を指定するか、一般ユーザーで実行してください。"
+        ),
         Say::AccountIsThere { address, app } => {
             format!("{address} はすでに [app.{app}] で設定されています。そのまま使います。")
         }
@@ -101,13 +107,15 @@ pub fn say(say: &Say) -> String {
         ),
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
         Say::SignInAgain { address } => format!(
-            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: gatepost login {}",
+            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: {} login {}",
+            gatepost(),
             shell(address)
         ),
         Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
         Say::NotSentWithoutPassword { address } => format!(
-            "  送信しません: メールソフト用パスワードがわかりません（--password-stdin で渡せます）。\n  手動で送るには: gatepost send --from {0} --to {0}",
-            shell(address)
+            "  送信しません: メールソフト用パスワードがわかりません（--password-stdin で渡せます）。\n  手動で送るには: {1} send --from {0} --to {0}",
+            shell(address),
+            gatepost()
         ),
         Say::ThroughRunning { process } => format!("  動作中のデーモン（プロセス {process}）を通します。"),
         Say::StandsIn => {
@@ -238,6 +246,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::NoGraph { provider } => {
             (format!("{provider} には送信に使える Microsoft Graph がありません"), "--outbound smtp を使ってください".into())
         }
+        Trouble::Idle { flag, why } => (format!("{flag} はここでは使われません: {}", idle::ja(*why)), "外して実行してください".into()),
         Trouble::NobodyArms => (
             "アプリ専用アクセスでは --first-use は使えません。有効にする人がサインインしないためです".into(),
             "省いてください。パスワードを作り、一度だけ表示します".into(),
@@ -282,7 +291,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NotWell => (
             "点検で問題が見つかりました".into(),
-            "次の手順は上に示しました。そのあと gatepost doctor、またはもう一度 setup を実行してください".into(),
+            "次の手順は上に示しました。そのあと `gatepost doctor`、またはもう一度 setup を実行してください".into(),
         ),
         Trouble::TrialFailed => (
             "まだ動かないメールボックスがあります".into(),
@@ -376,15 +385,12 @@ fn entra(of: &Registration, page: &mut String) {
              2. 「API のアクセス許可」、「所属する組織で使用している API」、Office 365 Exchange Online、「アプリケーションの許可」:\n     \
              IMAP.AccessAsApp、POP.AccessAsApp。そのあと管理者の同意を与えます。SMTP.SendAsApp は全メールボックスに効くので付けません。\n  \
              3. 「証明書とシークレット」: {proof}\n  \
-             4. 「エンタープライズ アプリケーション」の Gatepost で、そのページの「オブジェクト ID」を控えます。アプリの登録のものとは違います。\n  \
+             4. 「エンタープライズアプリケーション」の Gatepost で、そのページの「オブジェクト ID」を控えます。アプリの登録のものとは違います。\n  \
              5. Exchange Online PowerShell で:\n       \
-             New-ServicePrincipal -AppId CLIENT-ID -ObjectId ENTERPRISE-OBJECT-ID\n"
+             New-ServicePrincipal -AppId CLIENT-ID -ObjectId OBJECT-ID\n"
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(
-                page,
-                "       Add-MailboxPermission {one} -User ENTERPRISE-OBJECT-ID -AccessRights FullAccess"
-            );
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
         }
         let _ = writeln!(
             page,
@@ -445,7 +451,7 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     certificate: "アプリを証明する証明書。秘密鍵は Gatepost のマシンから出ません。",
     has_certificates: "アプリにはすでに証明書があります。Gatepost の証明書がなければ「証明書とシークレット」で追加してください。",
     secret: "アプリを証明するもの: 「証明書とシークレット」で証明書をアップロードするか、シークレットを作ります。",
-    enterprise: "Exchange にアプリを知らせます。エンタープライズ アプリケーションのオブジェクト ID を使います。",
+    enterprise: "Exchange にアプリを知らせます。エンタープライズアプリケーションのオブジェクト ID を使います。",
     mailboxes: "IMAP と POP3: これらのメールボックスへのフル アクセス。",
     scope: "送信: グループのメンバーに限られたロール。反映に 15 から 30 分かかります。",
     end: "`gatepost setup --client-id` に渡す値:",
@@ -476,15 +482,15 @@ pub fn closing(closing: &Closing) -> String {
         _ => "これまでと同じ",
     };
     let _ = write!(page, "  ユーザー名  {}\n  パスワード  {password}\n\n", closing.users.join("、"));
-    let option = &closing.option;
+    let gatepost = gatepost();
     if !closing.is_signed_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
-        let _ = write!(page, "次に:  gatepost login {first}{option}\n       gatepost run{option}\n");
+        let _ = write!(page, "次に:  {gatepost} login {first}\n       {gatepost} run\n");
     } else if !closing.is_of_the_service {
         let lead = if closing.is_tried { "メールは流れています。" } else { "" };
         let _ = write!(
             page,
-            "{lead}これからは動かし続けます:\n\n  gatepost run{option}\n\nサービスとして動かす場合（docs/systemd.md）: sudo systemctl enable --now gatepost\n"
+            "{lead}これからは動かし続けます:\n\n  {gatepost} run\n\nサービスとして動かす場合（docs/systemd.md）: sudo systemctl enable --now gatepost\n"
         );
     }
     page

@@ -1,17 +1,18 @@
 //! Everything that setup says, as values; the sentences are in `en` and `ja`, each complete by the compiler's word.
 
 mod en;
+mod idle;
 mod ja;
 
 use std::net::SocketAddr;
 
 use toml::Value;
 
-use super::{discover::Servers, pasted::powershell, script::Registration};
+use super::{discover::Servers, interview::Idle, script::Registration};
 use crate::{
     account::Account,
     base::{Lang, printable},
-    cli::outcome::Failure,
+    cli::{outcome::Failure, pasted::powershell},
     net::ListenerTls,
     oauth::Grant,
 };
@@ -115,6 +116,10 @@ pub enum Say {
     NotChecked {
         tenant: String,
         why: String,
+    },
+    /// Nothing was named or found, and a server has its configuration there.
+    ForTheService {
+        file: String,
     },
     AccountIsThere {
         address: String,
@@ -243,7 +248,7 @@ fn is_others(account: &Account) -> bool {
 
 fn trustee(account: &Account) -> &str {
     match account.sign_in.app.grant.is_app_only() {
-        true => "ENTERPRISE-OBJECT-ID",
+        true => "OBJECT-ID",
         false => &account.sign_in.identity,
     }
 }
@@ -275,6 +280,7 @@ pub enum Trouble {
     NoSuchTenant { tenant: String },
     NoSuchGrant { provider: &'static str, grant: &'static str },
     NoGraph { provider: &'static str },
+    Idle { flag: &'static str, why: Idle },
     NobodyArms,
     NotAClientId { is_microsoft: bool },
     NoScript { provider: &'static str, grant: &'static str },
@@ -317,6 +323,7 @@ impl Trouble {
                 | Trouble::NotATenant { .. }
                 | Trouble::NoSuchGrant { .. }
                 | Trouble::NoGraph { .. }
+                | Trouble::Idle { .. }
                 | Trouble::NobodyArms
                 | Trouble::NotAClientId { .. }
                 | Trouble::NothingFound { .. }
@@ -407,8 +414,6 @@ pub struct Closing<'a> {
     pub is_signed_in: bool,
     pub is_tried: bool,
     pub is_of_the_service: bool,
-    /// `--config FILE`, where commands need it.
-    pub option: String,
 }
 
 impl Closing<'_> {
@@ -431,12 +436,11 @@ mod tests {
     use super::*;
     use crate::cli::setup::args::SetupOutbound;
 
-    fn closing(users: &[String], option: &str, lang: Lang) -> String {
+    fn closing(users: &[String], lang: Lang) -> String {
         let (smtp, imap, pop3) = (None, None, None);
         let (is_tried, is_of_the_service) = (false, false);
         let (has_password, first_use, is_signed_in) = (false, false, false);
-        let option = option.to_owned();
-        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, is_tried, is_of_the_service, option }
+        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, is_tried, is_of_the_service }
             .text(lang)
     }
 
@@ -464,7 +468,7 @@ mod tests {
             }
             let page = Say::registration(&of(Grant::ClientCredentials), lang);
             assert!(page.contains("Add-MailboxPermission 'a|reboot&@contoso.com' -User"), "{page}");
-            let text = closing(&others, "", lang);
+            let text = closing(&others, lang);
             assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
             let address = others[0].clone();
             for say in [

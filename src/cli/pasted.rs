@@ -1,7 +1,14 @@
 //! Values inside of commands that somebody will paste. What a shell takes for nothing but a word stands as it is; all else
 //! is quoted, since an address may hold what a shell would take for code (RFC 5322 3.2.3: `'`, `|`, `&`, `$`, a backtick).
 
-use crate::catalog::is_harmless;
+use std::path::Path;
+
+use crate::catalog::{is_harmless, is_harmless_path};
+
+/// The beginning of a command of ours that means this configuration.
+pub fn with_config(file: &Path) -> String {
+    format!("gatepost --config {}", shell(&file.to_string_lossy()))
+}
 
 /// For PowerShell.
 pub fn powershell(value: &str) -> String {
@@ -27,8 +34,7 @@ pub fn powershell_quoted(text: &str) -> String {
 
 /// For a POSIX shell: an address or a path.
 pub fn shell(value: &str) -> String {
-    let is_word = is_harmless(value) || (value.starts_with('/') && value.split('/').skip(1).all(is_harmless));
-    if is_word {
+    if is_harmless_path(value) {
         return value.to_owned();
     }
     let plain: String = value.chars().filter(|c| !c.is_control()).collect();
@@ -44,7 +50,10 @@ mod tests {
         for word in ["ann@contoso.com", "a.b+c_d-e@contoso.com"] {
             assert_eq!((powershell(word).as_str(), shell(word).as_str()), (word, word));
         }
-        assert_eq!(shell("/etc/gatepost/gatepost.toml"), "/etc/gatepost/gatepost.toml");
+        for file in ["/etc/gatepost/gatepost.toml", "./x.toml", "../a/x.toml"] {
+            assert_eq!(shell(file), file);
+        }
+        assert_eq!(with_config(Path::new("my x.toml")), "gatepost --config 'my x.toml'");
     }
 
     #[test]

@@ -1,0 +1,144 @@
+//! What of a text is typed or opened as it stands, and where cmdlets are typed.
+//!
+//! A text marks it with backticks, and marks keys, values and names of settings alike: those are told apart here, once for
+//! all who show commands. It refuses to add any of its own.
+
+use crate::base::Lang;
+
+/// What begins a command on this machine, besides our own name.
+const PROGRAMS: [&str; 12] = [
+    "certutil",
+    "curl",
+    "date",
+    "getent",
+    "ls",
+    "nslookup",
+    "openssl",
+    "ss",
+    "sudo",
+    "systemctl",
+    "timedatectl",
+    "w32tm",
+];
+/// What a cmdlet begins with (the approved verbs that occur).
+const VERBS: [&str; 8] = ["Add", "Connect", "Get", "New", "Remove", "Restart", "Set", "Update"];
+
+const EN: &str = "An administrator types the cmdlets in PowerShell, behind";
+const JA: &str = "コマンドレットは、管理者が PowerShell で次に接続してから実行します：";
+
+/// The spans that can be run or opened, in their order, none of them twice.
+pub fn commands_in(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for span in spans(text).filter(|span| is_command(span)) {
+        if !found.iter().any(|known| known == span) {
+            found.push(span.to_owned());
+        }
+    }
+    found
+}
+
+fn spans(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// With all it needs: a name by itself (`Set-TransportConfig`) is only spoken of.
+fn is_command(span: &str) -> bool {
+    let mut words = span.split(' ');
+    let first = words.next().unwrap_or_default();
+    let has_more = words.next().is_some();
+    match first {
+        "gatepost" => has_more,
+        program if PROGRAMS.contains(&program) => has_more || program == "date",
+        cmdlet if is_cmdlet(cmdlet) => has_more,
+        address => is_page(address) && !has_more,
+    }
+}
+
+/// Verb, hyphen, noun: `Set-CASMailbox`.
+fn is_cmdlet(word: &str) -> bool {
+    let Some((verb, noun)) = word.split_once('-') else { return false };
+    VERBS.contains(&verb)
+        && noun.starts_with(|c: char| c.is_ascii_uppercase())
+        && noun.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+/// A scope of OAuth is an address as well, with one word behind its host at most.
+fn is_page(address: &str) -> bool {
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://127.0.0.1"));
+    rest.is_some_and(|rest| rest.split('/').filter(|part| !part.is_empty()).count() > 2)
+}
+
+/// Names of a cloud for `Connect-MgGraph` and for `Connect-ExchangeOnline`, by the preset of the provider.
+pub fn cloud(provider: &str) -> (&'static str, &'static str) {
+    match provider {
+        "microsoft365-gcc-high" => ("USGov", "O365USGovGCCHigh"),
+        "microsoft365-dod" => ("USGovDoD", "O365USGovDoD"),
+        "microsoft365-china" => ("China", "O365China"),
+        _ => ("Global", "O365Default"),
+    }
+}
+
+/// Where the cmdlets of a text are typed, by whom, and how it is begun. `None`: there are none in it.
+pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<String> {
+    let cmdlets = || spans(text).filter_map(|span| span.split(' ').next()).filter(|word| is_cmdlet(word));
+    let is_of_graph = |cmdlet: &str| cmdlet.split_once("-Mg").is_some();
+    let (graph, exchange) = (cmdlets().any(is_of_graph), cmdlets().any(|cmdlet| !is_of_graph(cmdlet)));
+    let (to_graph, to_exchange) = match cloud(provider.unwrap_or_default()) {
+        ("Global", _) => (String::new(), String::new()),
+        (graph, exchange) => (format!(" -Environment {graph}"), format!(" -ExchangeEnvironmentName {exchange}")),
+    };
+    let exchange_online = format!("`Connect-ExchangeOnline{to_exchange}`");
+    let microsoft_graph = format!("`Connect-MgGraph{to_graph}`");
+    Some(match (exchange, graph, lang) {
+        (false, false, _) => return None,
+        (true, false, Lang::En) => format!("{EN} {exchange_online} (module ExchangeOnlineManagement)."),
+        (false, true, Lang::En) => format!("{EN} {microsoft_graph} (module Microsoft.Graph)."),
+        (true, true, Lang::En) => format!(
+            "{EN} {exchange_online} (module ExchangeOnlineManagement), those with `Mg` in their name behind \
+             {microsoft_graph} (module Microsoft.Graph)."
+        ),
+        (true, false, Lang::Ja) => format!("{JA}{exchange_online}（モジュール ExchangeOnlineManagement）。"),
+        (false, true, Lang::Ja) => format!("{JA}{microsoft_graph}（モジュール Microsoft.Graph）。"),
+        (true, true, Lang::Ja) => format!(
+            "{JA}{exchange_online}（モジュール ExchangeOnlineManagement）、名前に `Mg` を含むものは \
+             {microsoft_graph}（モジュール Microsoft.Graph）。"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_run_or_opened_is_told_from_keys_values_and_names() {
+        let text = "Check `tenant` with `gatepost config check`, `Set-CASMailbox -Identity ann@contoso.com -ImapEnabled $true`; \
+                    never `Set-TransportConfig`. `https://mail.google.com/` is a scope and `https://outlook.office365.com/.default` another, \
+                    `https://login.microsoftonline.com/t/adminconsent?client_id=c` a page, `outbound = \"graph\"` a setting, \
+                    `date -u`, `gatepost` a name; once more `gatepost config check`.";
+        let found = [
+            "gatepost config check",
+            "Set-CASMailbox -Identity ann@contoso.com -ImapEnabled $true",
+            "https://login.microsoftonline.com/t/adminconsent?client_id=c",
+            "date -u",
+        ];
+        assert_eq!(commands_in(text), found);
+    }
+
+    #[test]
+    fn it_is_said_once_where_a_cmdlet_is_typed_and_for_which_cloud() {
+        let exchange = "`Set-CASMailbox -Identity x -ImapEnabled $true` and `Add-MailboxPermission -Identity x`";
+        let said = shell(exchange, None, Lang::En).unwrap();
+        assert!(said.contains("`Connect-ExchangeOnline` (module ExchangeOnlineManagement)"), "{said}");
+        assert!(!said.contains("Connect-MgGraph"), "{said}");
+        let both = format!("{exchange} `Get-MgServicePrincipal -Filter x`");
+        let said = shell(&both, Some("microsoft365-gcc-high"), Lang::Ja).unwrap();
+        for part in [
+            "`Connect-ExchangeOnline -ExchangeEnvironmentName O365USGovGCCHigh`",
+            "`Connect-MgGraph -Environment USGov`",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert_eq!(shell("run `gatepost login x`", None, Lang::En), None);
+    }
+}
