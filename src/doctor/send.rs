@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     net::ClientTls,
     oauth::Keepers,
-    outbound::{Delivery, Envelope, Fate, Governor, Outbound, Refusals, Report, Seen},
+    outbound::{Delivery, Envelope, Fate, Governor, Outbound, Refusals, Report, Seen, Trail},
     spool::{Spool, Spooled, random_word},
     store::{Settings, Store, private_file},
     wire::smtp::{Mail, Rcpt},
@@ -90,8 +90,9 @@ async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>)
         client: "doctor",
         deadline: Instant::now() + WITHIN,
         outset: &(),
+        trail: Trail::default(),
     };
-    let sent = outbound.deliver(&delivery).await;
+    let sent = outbound.deliver(&delivery).await.map_err(|unsent| unsent.fault);
     outbound.keepers.stop().await;
     sent
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use gatepost::sandbox::GraphMishap;
+
 use super::{ahead, ahead_until, arrived, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{Plan, World};
+use crate::world::{ANN, BOB, Plan, World, journal};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -51,4 +53,105 @@ async fn a_queue_over_its_rate_through_graph_waits_for_its_turn_and_shuts_no_way
 #[tokio::test]
 async fn a_queue_over_its_rate_through_graph_behind_smtp_waits_for_its_turn_and_shuts_no_way() {
     goes_ten_a_minute_in_order("outbound = \"smtp-then-graph\"", Some("smtp-auth-disabled-tenant")).await;
+}
+
+/// The pause is the mailbox's: whoever heard of it was not tried, and nobody asks before it is over.
+#[tokio::test]
+async fn a_pause_that_graph_asks_for_is_no_attempt_of_any_message_and_all_go_in_order_behind_it() {
+    let world = world("outbound = \"graph\"\nlimits = { connections = 1, messages-per-minute = 1000 }").await;
+    let (sandbox, dir) = (&world.sandbox, world.dir.path());
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(70).times(1);
+    sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    let asked = || sandbox.transcript().dialogue("graph").iter().filter(|line| line.starts_with("C: ")).count();
+    let mut smtp = world.smtp_as_ann().await;
+    let alerts: Vec<_> = (10..22).map(|n| format!("alert {n}")).collect();
+    for subject in &alerts {
+        queue(&mut smtp, subject).await;
+    }
+    ahead_until(Duration::ZERO, "Graph asks for a pause", || asked() == 1).await;
+    for _ in 0..3 {
+        ahead(Duration::from_secs(20)).await;
+        let rows = rows(dir).await;
+        assert!(rows.len() == alerts.len() && rows.iter().all(|row| row.attempts == 0), "{rows:?}");
+        assert!(!rows.iter().any(|row| row.is_under_way || row.recipients[0].is_doubtful), "{rows:?}");
+        assert_eq!(asked(), 1, "nobody else has to hear it");
+    }
+    ahead_until(Duration::from_secs(20), "all of them", || sandbox.submissions().len() == alerts.len()).await;
+    until_empty(dir, 20).await;
+    assert_eq!(arrived(sandbox), alerts);
+}
+
+#[tokio::test]
+async fn a_bounce_that_its_sender_cannot_get_reaches_the_postmaster_through_graph() {
+    const ADMIN: &str = "shared@contoso.example";
+    let mut plan =
+        Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued("outbound = \"graph\"") };
+    plan.more = format!("[queue]\npostmaster = \"{ADMIN}\"\n");
+    let world = World::with(plan).await;
+    sign_in_for_graph(&world).await;
+    let refuse = |world: &World| {
+        let unknown = GraphMishap::new(400, "ErrorInvalidRecipients").times(3);
+        world.sandbox.faults().set(|faults| faults.graph.mishap = Some(unknown));
+    };
+    // The message itself, its notice with the null sender, and that of the mailbox.
+    refuse(&world);
+    let mut smtp = world.smtp_as_ann().await;
+    let id = queue(&mut smtp, "scan").await;
+    world.until("the postmaster is told", |world| world.sandbox.submissions().len() == 1).await;
+    until_empty(world.dir.path(), 20).await;
+    let told = world.only_message();
+    assert_eq!(told.recipients, [ADMIN]);
+    let text = String::from_utf8_lossy(&told.bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("To: <{ADMIN}>\r\n")) && !head.contains(&format!("To: <{ANN}>")), "{head}");
+    assert!(body.contains(&format!("<{ANN}> sent a message that could not be delivered")), "{body}");
+    assert!(body.contains("Content-Type: multipart/report") && body.contains(&id), "the notice itself: {body}");
+}
+
+/// Nobody would look for it: a program that saw DSN would wait for notices that never come.
+#[tokio::test]
+async fn who_sends_through_graph_is_shown_no_dsn_and_the_log_says_what_was_asked_in_vain() {
+    let journal = journal();
+    let world = world("outbound = \"graph\"").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.send(b"EHLO copier\r\n").await;
+    let mut shown = Vec::new();
+    while shown.last().is_none_or(|line: &String| !line.starts_with("250 ")) {
+        shown.push(smtp.line().await);
+    }
+    assert!(
+        !shown.iter().any(|line| line.contains("DSN")) && shown.iter().any(|line| line.contains("8BITMIME")),
+        "{shown:?}"
+    );
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> RET=HDRS"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}> NOTIFY=SUCCESS"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: dsn\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    let said = smtp.line().await;
+    let id = said.strip_prefix("250 2.0.0 Queued as ").unwrap_or_else(|| panic!("{said}"));
+    until_empty(world.dir.path(), 20).await;
+    let lines = journal.lines(&["DSN parameters dropped", "Microsoft Graph", id]);
+    assert!(lines.len() == 1 && lines[0].contains("session="), "{lines:?}");
+}
+
+#[tokio::test]
+async fn what_graph_says_to_a_queued_message_stands_in_the_log_with_its_id() {
+    let journal = journal();
+    let world = world("outbound = \"graph\"").await;
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(90).times(1);
+    world.sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    let mut smtp = world.smtp_as_ann().await;
+    let id = queue(&mut smtp, "first busy, then refused").await;
+    let told = |words: &str| journal.lines(&[words, &id]);
+    world.until("it waits", |_| !told("its mailbox waits").is_empty()).await;
+    assert!(told("its mailbox waits")[0].contains("[graph-throttled]"));
+    world
+        .sandbox
+        .faults()
+        .set(|faults| faults.graph.mishap = Some(GraphMishap::new(400, "ErrorInvalidRecipients").times(1)));
+    ahead_until(Duration::from_secs(100), "it is refused", || {
+        !told("Microsoft Graph is no way for this message").is_empty()
+    })
+    .await;
+    assert!(told("Microsoft Graph is no way for this message")[0].contains("session="));
 }
