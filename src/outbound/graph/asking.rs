@@ -55,7 +55,7 @@ pub struct Asking<'a> {
     deadline: Instant,
     seat: Seat,
     bearer: Option<Bearer>,
-    /// Graph was asked for something for this message.
+    /// Graph may have looked at the message.
     pub has_asked: bool,
 }
 
@@ -92,7 +92,9 @@ impl<'a> Asking<'a> {
             self.has_asked = true;
             let reply = self.send(method.clone(), &url, &load, &bearer).await?;
             let answer = answer::read(reply);
-            if !matches!(answer, Answer::TokenRefused(_)) {
+            // A token that is not taken is looked at before anything of the message is.
+            self.has_asked = !matches!(answer, Answer::TokenRefused(_));
+            if self.has_asked {
                 self.way.keepers.accepted_for(&self.account.sign_in, Resource::Graph, bearer.generation);
             }
             match answer {

@@ -16,7 +16,6 @@ async fn all_go(stage: &mut Stage, how_many: usize) -> Vec<String> {
         let call = stage.next().await;
         went.push(subject(&call));
         call.all(delivered());
-        stage.rests(0).await;
     }
     stage.is_empty().await;
     went
@@ -63,8 +62,9 @@ async fn a_pause_that_a_server_asks_the_mailbox_for_is_kept_by_all_of_it_and_non
         stage.send(subject).await;
     }
     // Three were on their way at once; the longest pause counts.
-    for minutes_asked in [10, 70, 30] {
-        stage.next().await.throttled(minutes(minutes_asked));
+    let on_their_way = [stage.next().await, stage.next().await, stage.next().await];
+    for (call, asked) in on_their_way.into_iter().zip([10, 70, 30]) {
+        call.throttled(minutes(asked));
     }
     stage.rests(0).await;
     assert_untried(&stage).await;
@@ -82,8 +82,8 @@ async fn a_message_that_had_its_own_refusal_before_keeps_its_pause_and_its_attem
     stage.send("refused").await;
     stage.next().await.all(deferred("4.2.0 later"));
     stage.rests(0).await;
-    stage.pass(minutes(2)).await;
     stage.kept.shut.send_replace(Some(Kind::Unavailable));
+    stage.pass(minutes(2)).await;
     stage.rests(0).await;
     stage.send("fresh").await;
     stage.rests(0).await;
@@ -96,7 +96,7 @@ async fn a_message_that_had_its_own_refusal_before_keeps_its_pause_and_its_attem
 
 #[tokio::test(start_paused = true)]
 async fn who_is_given_up_without_having_been_tried_is_told_what_was_in_the_way_of_all() {
-    let mut stage = Stage::new().await;
+    let stage = Stage::new().await;
     stage.kept.shut.send_replace(Some(Kind::SignInNeeded));
     for subject in ["one", "two"] {
         stage.send(subject).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost::sandbox::GraphMishap;
 
 use super::{ahead, ahead_until, arrived, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{ANN, BOB, Plan, World, journal};
+use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, plain};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -108,21 +108,39 @@ async fn a_bounce_that_its_sender_cannot_get_reaches_the_postmaster_through_grap
     assert!(body.contains("Content-Type: multipart/report") && body.contains(&id), "the notice itself: {body}");
 }
 
+/// What EHLO shows before the login and behind it.
+async fn ehlo(world: &World) -> (Vec<String>, Vec<String>, Talk) {
+    async fn shown(smtp: &mut Talk) -> Vec<String> {
+        smtp.send(b"EHLO copier\r\n").await;
+        let mut lines = vec![smtp.line().await];
+        while lines.last().is_some_and(|line| line.starts_with("250-")) {
+            lines.push(smtp.line().await);
+        }
+        lines.iter().map(|line| line[4..].to_owned()).collect()
+    }
+    let mut smtp = world.smtp().await;
+    smtp.expect("220 ").await;
+    let before = shown(&mut smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
+    let behind = shown(&mut smtp).await;
+    (before, behind, smtp)
+}
+
 /// Nobody would look for it: a program that saw DSN would wait for notices that never come.
 #[tokio::test]
 async fn who_sends_through_graph_is_shown_no_dsn_and_the_log_says_what_was_asked_in_vain() {
     let journal = journal();
+    let app = "graph-url = \"{graph}\"\nsmtp-capabilities = [\"8BITMIME\", \"DSN\"]";
+    let plan = |outbound: &str| Plan { app: app.into(), ..queued(&format!("outbound = \"{outbound}\"")) };
+    for (outbound, shows) in [("smtp-then-graph", true), ("graph", false)] {
+        let (before, behind, _) = ehlo(&World::with(plan(outbound)).await).await;
+        for lines in [before, behind] {
+            assert!(lines.iter().any(|line| line == "8BITMIME"), "{outbound}: {lines:?}");
+            assert_eq!(lines.iter().any(|line| line == "DSN"), shows, "{outbound}: {lines:?}");
+        }
+    }
     let world = world("outbound = \"graph\"").await;
     let mut smtp = world.smtp_as_ann().await;
-    smtp.send(b"EHLO copier\r\n").await;
-    let mut shown = Vec::new();
-    while shown.last().is_none_or(|line: &String| !line.starts_with("250 ")) {
-        shown.push(smtp.line().await);
-    }
-    assert!(
-        !shown.iter().any(|line| line.contains("DSN")) && shown.iter().any(|line| line.contains("8BITMIME")),
-        "{shown:?}"
-    );
     smtp.exchange(&format!("MAIL FROM:<{ANN}> RET=HDRS"), "250 ").await;
     smtp.exchange(&format!("RCPT TO:<{BOB}> NOTIFY=SUCCESS"), "250 ").await;
     smtp.exchange("DATA", "354 ").await;
