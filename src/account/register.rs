@@ -4,7 +4,9 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Account, Client, Delivery, Domain, Guesses, LocalPassword, Passwords, first_use, guesses::Refusal};
+use super::{
+    Account, Client, Delivery, Domain, Guesses, LocalPassword, Passwords, Route, Sending, first_use, guesses::Refusal,
+};
 use crate::{
     base::{Claim, Fault, Secret},
     catalog::own::{BAD_CREDENTIALS, PASSWORD_CHECK_BUSY, STORE_UNAVAILABLE, TOO_MANY_GUESSES},
@@ -48,6 +50,7 @@ pub struct Register {
     domains: Vec<Arc<Domain>>,
     /// Of all accounts and domains, each once.
     apps: Vec<Arc<App>>,
+    sends_by_graph: bool,
 }
 
 impl Register {
@@ -59,12 +62,18 @@ impl Register {
             unnamed,
             domains: domains.to_vec(),
             apps: apps(accounts, domains),
+            sends_by_graph: sending(accounts, domains).any(|sending| sending.route == Route::Graph),
         }
     }
 
     /// Whose mailboxes can be reached.
     pub fn apps(&self) -> &[Arc<App>] {
         &self.apps
+    }
+
+    /// Some mailbox never sends over SMTP.
+    pub const fn sends_by_graph(&self) -> bool {
+        self.sends_by_graph
     }
 
     /// Takes over files of passwords that changed.
@@ -154,6 +163,10 @@ async fn hash_of(found: Option<&(Admitted, LocalPassword)>, store: &Store) -> Re
 }
 
 /// Thousands of accounts have a handful of apps.
+fn sending<'a>(accounts: &'a [Arc<Account>], domains: &'a [Arc<Domain>]) -> impl Iterator<Item = &'a Sending> {
+    accounts.iter().map(|one| &one.sending).chain(domains.iter().map(|one| &one.sending))
+}
+
 fn apps(accounts: &[Arc<Account>], domains: &[Arc<Domain>]) -> Vec<Arc<App>> {
     let mut apps: Vec<Arc<App>> = Vec::new();
     let all = accounts.iter().map(|one| &one.sign_in.app).chain(domains.iter().map(|one| &one.sign_ins.app));

@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     net::ClientTls,
     oauth::Keepers,
-    outbound::{Delivery, Envelope, Fate, Governor, Outbound, Report, Seen},
+    outbound::{Delivery, Envelope, Fate, Governor, Outbound, Report, Seen, Trail},
     spool::{Spool, Spooled, random_word},
     store::{Settings, Store, private_file},
     wire::smtp::{Mail, Rcpt},
@@ -81,8 +81,9 @@ async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>)
         client: "doctor",
         deadline: Instant::now() + WITHIN,
         outset: &(),
+        trail: Trail::default(),
     };
-    let sent = outbound.deliver(&delivery).await;
+    let sent = outbound.deliver(&delivery).await.map_err(|unsent| unsent.fault);
     // Those of people go on until the look ends.
     if account.sign_in.app.grant.is_unattended() {
         keepers.stop().await;

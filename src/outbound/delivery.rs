@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Delivery, Outbound, Outset, Turn, graph};
+use super::{Delivery, Outbound, Outset, Trail, Turn, graph};
 use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
@@ -26,6 +26,13 @@ pub struct Envelope {
     pub recipients: Vec<Rcpt>,
 }
 
+impl Envelope {
+    /// Something of RFC 3461 is asked for.
+    pub fn asks_for_notices(&self) -> bool {
+        self.mail.wants_notices() || self.recipients.iter().any(Rcpt::wants_notices)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Delivered,
@@ -38,6 +45,8 @@ pub enum Fate {
 pub struct Verdict {
     pub fate: Fate,
     pub reply: Reply,
+    /// The whole message left our hands for this recipient, and nobody answered: it may have been taken.
+    pub is_doubtful: bool,
 }
 
 impl Verdict {
@@ -48,7 +57,12 @@ impl Verdict {
             _ if reply.is_transient() => Fate::Deferred,
             _ => Fate::Failed,
         };
-        Self { fate, reply }
+        Self { fate, reply, is_doubtful: false }
+    }
+
+    /// In place of an answer that never came.
+    pub fn unknown(reply: Reply) -> Self {
+        Self { fate: Fate::Deferred, reply, is_doubtful: true }
     }
 }
 
@@ -57,8 +71,6 @@ impl Verdict {
 pub struct Report {
     /// One for each recipient, in their order.
     pub verdicts: Vec<Verdict>,
-    /// The whole message left our hands, and nobody answered: it may have been taken.
-    pub is_doubtful: bool,
     /// How long the other side asks to wait.
     pub retry_after: Option<Duration>,
 }
@@ -67,19 +79,49 @@ impl Report {
     /// The same for everybody.
     pub fn all(envelope: &Envelope, reply: &Reply) -> Self {
         let verdicts = envelope.recipients.iter().map(|_| Verdict::of(reply.clone())).collect();
-        Self { verdicts, is_doubtful: false, retry_after: None }
+        Self { verdicts, retry_after: None }
+    }
+
+    /// Somebody may have it although nobody said so.
+    pub fn is_doubtful(&self) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.is_doubtful)
+    }
+}
+
+/// Nothing was sent for anybody.
+#[derive(Debug, Clone)]
+pub struct Unsent {
+    pub fault: Fault,
+    /// How long the other side asks to wait.
+    pub retry_after: Option<Duration>,
+    /// The other side had heard of the message by then, so it may be what is in the way. `false`: it is the way alone, and
+    /// every message of the mailbox would have met the same.
+    pub may_be_the_message: bool,
+}
+
+impl Unsent {
+    /// The way is shut, whatever is to be sent on it.
+    pub const fn on_the_way(fault: Fault) -> Self {
+        Self { fault, retry_after: None, may_be_the_message: false }
+    }
+}
+
+/// Whoever does not say more leaves it open.
+impl From<Fault> for Unsent {
+    fn from(fault: Fault) -> Self {
+        Self { fault, retry_after: None, may_be_the_message: true }
     }
 }
 
 impl Outbound {
     /// Sends a message. `Err`: nothing was sent for anybody. Cancel safe until its outset: then a message may have been
     /// sent.
-    pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
+    pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
         match delivery.account.sending.route {
             Route::Smtp => self.submit(delivery).await,
             Route::Graph => self.post_in_line(delivery).await,
             Route::SmtpThenGraph => match self.submit(delivery).await {
-                Err(fault) if self.goes_by_graph(delivery.account, &fault) => self.post_in_line(delivery).await,
+                Err(unsent) if self.goes_by_graph(delivery.account, &unsent.fault) => self.post_in_line(delivery).await,
                 outcome => outcome,
             },
         }
@@ -93,9 +135,12 @@ impl Outbound {
         bearer.map(drop).map_err(|fault| fault.at(stage.now()))
     }
 
-    /// What the upstream of this account was last seen to offer, else what its provider is known to.
-    pub fn known_keywords(&self, account: &Account) -> Vec<String> {
-        self.seen.carried(Protocol::Smtp, std::slice::from_ref(&account.sign_in.app))
+    /// What the upstream of this account was last seen to offer, else what its provider is known to. `by_graph`: without
+    /// DSN, for which Graph has no place.
+    pub fn known_keywords(&self, account: &Account, by_graph: bool) -> Vec<String> {
+        let mut known = self.seen.carried(Protocol::Smtp, std::slice::from_ref(&account.sign_in.app));
+        known.retain(|word| !by_graph || !word.eq_ignore_ascii_case("DSN"));
+        known
     }
 
     /// Whether what was in the way of SMTP is what Graph helps against. It is remembered for some minutes then, so that SMTP
@@ -110,24 +155,24 @@ impl Outbound {
     }
 
     /// By Graph, whatever the account says. Cancel safe until its outset.
-    pub async fn post(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
-        let turn = self.turn(delivery.account, delivery.client, delivery.deadline).await?;
-        self.post_at(turn, delivery).await
+    pub async fn post(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
+        let turn = self.turn(delivery.account, delivery.client, delivery.deadline).await;
+        self.post_at(turn.map_err(Unsent::on_the_way)?, delivery).await
     }
 
     /// As [`Outbound::post`], for who may wait for its turn until the deadline: our own limits are no failure.
-    async fn post_in_line(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
+    async fn post_in_line(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
         let turn = loop {
             match self.turn(delivery.account, delivery.client, delivery.deadline).await {
                 Err(fault) if may_wait(&fault, delivery.deadline) => {}
-                turn => break turn?,
+                turn => break turn.map_err(Unsent::on_the_way)?,
             }
         };
         self.post_at(turn, delivery).await
     }
 
-    async fn post_at(&self, mut turn: Turn, delivery: &Delivery<'_>) -> Result<Report, Fault> {
-        let Delivery { account, envelope, done, message, deadline, outset, .. } = *delivery;
+    async fn post_at(&self, mut turn: Turn, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
+        let Delivery { account, envelope, done, message, deadline, outset, trail, .. } = *delivery;
         for _ in &envelope.recipients {
             if !turn.has_room() {
                 return Ok(Report::all(envelope, &day_used_up()));
@@ -136,15 +181,15 @@ impl Outbound {
         }
         let file = message.read().await;
         let file = file.map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
-        let report = graph::send(self.graph(outset), account, envelope, done, file, deadline).await?;
-        if report.is_doubtful || report.verdicts.iter().any(|verdict| verdict.fate == Fate::Delivered) {
+        let report = graph::send(self.graph(outset, trail), account, envelope, done, file, deadline).await?;
+        if report.is_doubtful() || report.verdicts.iter().any(|verdict| verdict.fate == Fate::Delivered) {
             turn.sent();
         }
         Ok(report)
     }
 
-    fn graph<'a>(&'a self, outset: &'a dyn Outset) -> graph::Way<'a> {
-        graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats, outset }
+    fn graph<'a>(&'a self, outset: &'a dyn Outset, trail: Trail<'a>) -> graph::Way<'a> {
+        graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats, outset, trail }
     }
 }
 

@@ -18,13 +18,14 @@ mod submission;
 use std::{sync::Arc, time::Duration};
 
 pub use connection::Connection;
-pub use delivery::{Envelope, Fate, Report, Verdict};
+pub use delivery::{Envelope, Fate, Report, Unsent, Verdict};
 pub use governor::{Governor, Turn};
-pub use outset::{Delivery, Outset};
+pub use outset::{Delivery, Outset, Trail};
 pub use refusals::{Refusals, Standing};
 pub use seen::{Seen, ehlo};
 pub use sign_on::{Failed, Road, SignedOn};
 pub use smtp::{Channel, Lost, Unfinished};
+pub use submission::not_signed_on;
 
 use crate::{
     meter::Meter,

@@ -19,6 +19,16 @@ pub struct Delivery<'a> {
     /// For whatever comes before the message itself.
     pub deadline: Instant,
     pub outset: &'a dyn Outset,
+    pub trail: Trail<'a>,
+}
+
+/// What finds a message in the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trail<'a> {
+    /// The session that took it in; `None`: it is of no client.
+    pub session: Option<u64>,
+    /// `None`: it was not queued.
+    pub queue_id: Option<&'a str>,
 }
 
 /// Told when the wait for room, token and connection is over.

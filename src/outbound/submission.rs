@@ -8,16 +8,17 @@ use tokio::{fs::File, io::AsyncReadExt};
 use tracing::info;
 
 use super::{
-    Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Verdict,
+    Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Unsent, Verdict,
     delivery::{day_used_up, may_wait},
 };
 use crate::{
     base::{Fault, StageCell},
     catalog::{
         own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
+        sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::mailbox_refusal,
     },
-    wire::smtp::{Mail, Rcpt, Reply},
+    wire::smtp::{Mail, Reply},
 };
 
 /// One piece of a body.
@@ -25,14 +26,14 @@ const PIECE: usize = 32 * 1024;
 
 impl Outbound {
     /// See [`Outbound::deliver`].
-    pub(super) async fn submit(&self, delivery: &Delivery<'_>) -> Result<Report, Fault> {
-        let Delivery { account, envelope, message, client, deadline, outset, .. } = *delivery;
+    pub(super) async fn submit(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
+        let Delivery { account, envelope, message, client, deadline, outset, trail, .. } = *delivery;
         let mail = Mail { size: message.octets(), ..envelope.mail.clone() };
         let stage = StageCell::default();
         loop {
             let mut connection = match self.connect(account, client, deadline, &stage).await {
                 Err(fault) if may_wait(&fault, deadline) => continue,
-                connection => connection?,
+                connection => connection.map_err(Unsent::on_the_way)?,
             };
             // Room for a connection first: who waits for a turn without one would hold up those who have one.
             let turn = match self.turn(account, client, deadline).await {
@@ -41,7 +42,7 @@ impl Outbound {
                     connection.leave();
                     continue;
                 }
-                turn => turn?,
+                turn => turn.map_err(Unsent::on_the_way)?,
             };
             if !mail.address.is_ascii() && !connection.carries().utf8 {
                 let text = "5.6.7 The mail server does not take addresses outside ASCII";
@@ -51,24 +52,32 @@ impl Outbound {
             let reply = match connection.mail(&mail).await {
                 Ok(reply) if matches!(reply.code, 421 | 530) && !connection.is_fresh => continue,
                 Err(_) if !connection.is_fresh => continue,
-                Err(lost) => return Err(unsent(&lost)),
+                Err(lost) => return Err(unsent(&lost).into()),
                 Ok(reply) => reply,
             };
             if !reply.is_positive() {
                 if reply.asks_to_slow_down() {
                     turn.slow_down();
                 }
-                return of_the_mailbox(&reply).map_or_else(|| Ok(Report::all(envelope, &reply)), Err);
+                let in_the_way = asks_to_wait(&reply).or_else(|| of_the_mailbox(&reply)).map(Unsent::on_the_way);
+                return in_the_way.map_or_else(|| Ok(Report::all(envelope, &reply)), Err);
             }
-            if !connection.carries().dsn && asks_for_notices(envelope) {
-                info!(account = account.address, client, "DSN parameters dropped: the mail server does not offer DSN");
+            if !connection.carries().dsn && envelope.asks_for_notices() {
+                let (session, queue_id) = (trail.session, trail.queue_id);
+                info!(
+                    session,
+                    queue_id,
+                    account = account.address,
+                    client,
+                    "DSN parameters dropped: the mail server does not offer DSN"
+                );
             }
             let file = message.read().await.map_err(|error| unreadable(&error))?;
             let submission = Submission { connection, turn, envelope };
             // Up to here nothing came of it, however it ended; MAIL alone is taken back by the end of the connection.
             if let Err(fault) = outset.begins().await {
                 submission.give_back().await;
-                return Err(fault);
+                return Err(fault.into());
             }
             return submission.run(file).await;
         }
@@ -83,30 +92,36 @@ struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    async fn run(mut self, file: File) -> Result<Report, Fault> {
+    async fn run(mut self, file: File) -> Result<Report, Unsent> {
         let mut verdicts = self.recipients().await?;
         if !verdicts.iter().any(|verdict| verdict.reply.is_positive()) {
             self.give_back().await;
-            return Ok(Report { verdicts, is_doubtful: false, retry_after: None });
+            return Ok(Report { verdicts, retry_after: None });
         }
         let reply = self.connection.data().await.map_err(|lost| unsent(&lost))?;
         let (reply, is_doubtful) = match reply.code {
             354 => self.message(file).await?,
             _ => {
+                if reply.asks_to_slow_down() {
+                    self.turn.slow_down();
+                }
                 self.give_back().await;
                 (reply, false)
             }
         };
+        if let Some(fault) = throttled(&reply) {
+            return Err(Unsent::on_the_way(fault));
+        }
         if let Some(fault) = of_the_mailbox(&reply) {
-            return Err(fault);
+            return Err(fault.into());
         }
-        for verdict in verdicts.iter_mut().filter(|verdict| verdict.reply.is_positive()) {
-            *verdict = Verdict::of(reply.clone());
-        }
-        Ok(Report { verdicts, is_doubtful, retry_after: None })
+        let verdict = if is_doubtful { Verdict::unknown(reply) } else { Verdict::of(reply) };
+        // Who was refused at RCPT has an answer of its own.
+        verdicts.iter_mut().filter(|one| one.reply.is_positive()).for_each(|one| one.clone_from(&verdict));
+        Ok(Report { verdicts, retry_after: None })
     }
 
-    async fn recipients(&mut self) -> Result<Vec<Verdict>, Fault> {
+    async fn recipients(&mut self) -> Result<Vec<Verdict>, Unsent> {
         let mut verdicts = Vec::with_capacity(self.envelope.recipients.len());
         for rcpt in &self.envelope.recipients {
             let reply = if !self.turn.has_room() {
@@ -115,8 +130,12 @@ impl Submission<'_> {
                 Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII")
             } else {
                 let reply = self.connection.rcpt(rcpt).await.map_err(|lost| unsent(&lost))?;
+                if let Some(fault) = throttled(&reply) {
+                    self.turn.slow_down();
+                    return Err(Unsent::on_the_way(fault));
+                }
                 if let Some(fault) = of_the_mailbox(&reply) {
-                    return Err(fault);
+                    return Err(fault.into());
                 }
                 if reply.is_positive() {
                     self.turn.note_recipient();
@@ -170,11 +189,24 @@ impl Submission<'_> {
 
 /// What Exchange refuses for the mailbox or the tenant is no fault of this message: it waits, as do the others.
 fn of_the_mailbox(reply: &Reply) -> Option<Fault> {
-    if reply.is_positive() { None } else { mailbox_refusal(&reply.text()) }
+    if reply.is_positive() { None } else { mailbox_refusal(&reply.text()).or_else(|| not_signed_on(reply)) }
 }
 
-fn asks_for_notices(envelope: &Envelope) -> bool {
-    envelope.mail.wants_notices() || envelope.recipients.iter().any(Rcpt::wants_notices)
+/// RFC 4954 4.1: whoever is signed on does not hear 530, so the sign-on is gone; it says nothing of the message.
+pub fn not_signed_on(reply: &Reply) -> Option<Fault> {
+    (reply.code == 530).then(|| UPSTREAM_NOT_SIGNED_ON.fault().detail(format!("upstream said {:?}", reply.text())))
+}
+
+/// Too much of everything, whatever the message is.
+fn throttled(reply: &Reply) -> Option<Fault> {
+    let said = || format!("upstream said {:?}", reply.text());
+    reply.asks_to_slow_down().then(|| UPSTREAM_THROTTLED.fault().detail(said()))
+}
+
+/// The same at MAIL, and 421: the service closes (RFC 5321 3.8), to whomever.
+fn asks_to_wait(reply: &Reply) -> Option<Fault> {
+    let closes = || UPSTREAM_UNAVAILABLE.fault().detail(format!("upstream said {:?}", reply.text()));
+    throttled(reply).or_else(|| (reply.code == 421).then(closes))
 }
 
 fn unsent(lost: &Lost) -> Fault {

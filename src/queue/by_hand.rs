@@ -164,10 +164,9 @@ impl Queue {
                 trouble.until = now;
             }
             match schedule.entry(message.sequence).map(|entry| entry.place) {
-                Some(Place::Fresh) => Place::Fresh,
                 // It is on its way already, and keeps its place in the line for a connection.
                 Some(Place::InLine) => Place::InLine,
-                _ => Place::Later(now),
+                _ => Place::Wanted,
             }
         };
         let done = self.wish(message.sequence, Wish::Retry, place);

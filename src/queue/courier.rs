@@ -6,38 +6,29 @@
 //! is thought about, so a killed process leaves a doubt for as long as the upstream takes over the message and we take
 //! for one sync of the disk.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
-use tokio::{
-    sync::OnceCell,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
     Queue,
     bounce::Told,
-    deliver::{Delivery, Envelope, Outset, Report},
+    deliver::Unsent,
     envelope, hold,
     outcome::{self, Outcome},
     pauses,
     schedule::{Place, Wish},
 };
 use crate::{
-    account::Account,
-    base::{Fault, printable},
+    base::printable,
     catalog::own::STORE_UNAVAILABLE,
-    spool::Spooled,
-    store::{Ended, QueuedMessage, RecipientState, StoreError},
+    store::{Ended, QueuedMessage, RecipientState, TurnedBack},
 };
 
 /// For one attempt, waits for a free connection included. Progress has closer bounds of its own.
-const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
+pub(super) const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
 /// Where our own disk is in the way.
 pub(super) const DISK_PAUSE: Duration = Duration::from_secs(60);
 /// Where something changed while the courier was sent out.
@@ -62,9 +53,10 @@ pub(super) enum Next {
 
 /// What is to be on disk.
 #[derive(Clone, Copy)]
-enum Record<'a> {
+pub(super) enum Record<'a> {
     Gone,
     Ended(&'a Ended),
+    TurnedBack(&'a TurnedBack),
 }
 
 pub(super) struct Courier {
@@ -74,38 +66,6 @@ pub(super) struct Courier {
     pub recall: CancellationToken,
     /// The daemon ends.
     pub cut_off: CancellationToken,
-}
-
-/// Why a delivery did not begin.
-enum Stayed {
-    /// Somebody has other plans with the message.
-    Recalled,
-    /// It was dropped meanwhile.
-    Gone,
-    Disk(StoreError),
-}
-
-/// The outset of one delivery.
-struct Books<'a> {
-    courier: &'a Courier,
-    opened: OnceCell<()>,
-    stayed: OnceLock<Stayed>,
-}
-
-impl Outset for Books<'_> {
-    fn begins(&self) -> BoxFuture<'_, Result<(), Fault>> {
-        Box::pin(async move {
-            let opened = self.opened.get_or_try_init(|| self.courier.begin()).await;
-            opened.copied().map_err(|stayed| {
-                let cause = match &stayed {
-                    Stayed::Recalled | Stayed::Gone => "the message is called back".to_owned(),
-                    Stayed::Disk(error) => error.to_string(),
-                };
-                let _ = self.stayed.set(stayed);
-                STORE_UNAVAILABLE.fault().detail(cause)
-            })
-        })
-    }
 }
 
 struct Seat<'a>(&'a Courier);
@@ -206,6 +166,11 @@ impl Courier {
         };
         let start = Instant::now();
         let answer = self.deliver(&account, &envelope, &body, message, waiting).await?;
+        if let Err(unsent) = &answer
+            && !unsent.may_be_the_message
+        {
+            return self.turn_back(message, waiting, unsent).await;
+        }
         message.attempts += 1;
         let outcome = match answer {
             Ok(report) => {
@@ -213,86 +178,22 @@ impl Courier {
                 Outcome::of_report(report, waiting.len())
             }
             // The outset aside, which is looked at before: of the disk, a way out reads this body alone.
-            Err(fault) if fault.id == STORE_UNAVAILABLE.id => {
+            Err(Unsent { fault, .. }) if fault.id == STORE_UNAVAILABLE.id => {
                 return self.with_unreadable_body(message, waiting, fault, start.elapsed()).await;
             }
-            Err(fault) => {
-                let (until, was_open) = queue.way_is_shut(&account.address, &fault);
+            Err(Unsent { fault, retry_after, .. }) => {
+                let (until, was_open) = queue.way_is_shut(&account.address, &fault, retry_after);
                 let rest = queue.clock.tick().until(until);
                 // One that meets a shut door again although others got through may be what shuts it.
                 let is_suspect = was_open && message.attempts > 1;
                 let own = if is_suspect { pauses::of_message(message.attempts, None) } else { Duration::ZERO };
-                Outcome::nothing_sent(fault, rest.max(own))
+                Outcome::nothing_sent(&fault, rest.max(own))
             }
         };
         self.write_down(message, waiting, outcome, start.elapsed()).await
     }
 
-    /// The outer `Err`: there is nothing to write down.
-    async fn deliver(
-        &self,
-        account: &Account,
-        envelope: &Envelope,
-        body: &Spooled,
-        message: &QueuedMessage,
-        waiting: &[usize],
-    ) -> Result<Result<Report, Fault>, Next> {
-        let orders = self.queue.orders();
-        let books = Books { courier: self, opened: OnceCell::new(), stayed: OnceLock::new() };
-        let deadline = Instant::now() + DELIVERED_WITHIN;
-        let done = envelope::others(message, waiting);
-        let delivery = Delivery {
-            account,
-            envelope,
-            done: &done,
-            message: body,
-            client: &message.client,
-            deadline,
-            outset: &books,
-        };
-        let answer = tokio::select! {
-            biased;
-            answer = orders.way_out.deliver(&delivery) => Some(answer),
-            () = self.recall.cancelled() => None,
-            () = self.cut_off.cancelled() => None,
-        };
-        match (answer, books.stayed.into_inner()) {
-            (_, Some(Stayed::Disk(error))) => Err(self.unwritten(&error)),
-            (_, Some(Stayed::Gone)) => Err(Next::Gone),
-            // Nothing was sent, so an answer can only be a fault of the wait: it is of no interest any more.
-            (Some(_), None) if !self.take_in_hand() => Err(Next::At(Place::Fresh)),
-            (Some(answer), None) => Ok(answer),
-            (_, Some(Stayed::Recalled)) => Err(Next::At(Place::Fresh)),
-            (None, None) => {
-                if books.opened.initialized() {
-                    warn!(
-                        queue_id = message.id,
-                        session = message.session,
-                        "its delivery is cut off; it goes on after the next start"
-                    );
-                }
-                Err(Next::At(Place::Fresh))
-            }
-        }
-    }
-
-    /// From now on nobody calls it back, and its row says that it is under way.
-    async fn begin(&self) -> Result<(), Stayed> {
-        if !self.take_in_hand() {
-            return Err(Stayed::Recalled);
-        }
-        match self.queue.store.begin_attempt(self.sequence).await {
-            Ok(true) => {
-                self.queue.disk_works();
-                self.note_stuck(false);
-                Ok(())
-            }
-            Ok(false) => Err(Stayed::Gone),
-            Err(error) => Err(Stayed::Disk(error)),
-        }
-    }
-
-    fn take_in_hand(&self) -> bool {
+    pub(super) fn take_in_hand(&self) -> bool {
         let Self { queue, sequence, recall, .. } = self;
         queue.schedule().take_in_hand(*sequence, recall, queue.clock.awake())
     }
@@ -304,11 +205,12 @@ impl Courier {
             return Ok(None);
         }
         let hours = self.queue.orders().max_age.as_secs() / 3600;
+        self.queue.note_what_was_in_the_way(message, &waiting);
         self.write_down(message, &waiting, Outcome::expired(hours), Duration::ZERO).await
     }
 
     /// For how long its delivery was tried.
-    fn age(&self, message: &QueuedMessage) -> Duration {
+    pub(super) fn age(&self, message: &QueuedMessage) -> Duration {
         let queue = &self.queue;
         queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()))
     }
@@ -387,7 +289,7 @@ impl Courier {
     async fn land(&self, next: Next) {
         let Self { queue, sequence, .. } = self;
         let is_dropped = {
-            let (now, awake) = (queue.clock.tick(), queue.clock.awake());
+            let awake = queue.clock.awake();
             let mut schedule = queue.schedule();
             if self.recall.is_cancelled() {
                 return;
@@ -404,7 +306,7 @@ impl Courier {
                     false
                 }
                 (_, Wish::Retry) => {
-                    schedule.move_to(*sequence, Place::Later(now), awake);
+                    schedule.move_to(*sequence, Place::Wanted, awake);
                     false
                 }
                 (Next::At(place), Wish::None) => {
@@ -468,7 +370,7 @@ impl Courier {
 
     /// Until the store took it: the message was delivered, and a courier that forgets that sends it twice. `false`: the
     /// daemon ends first.
-    async fn persist(&self, record: Record<'_>) -> bool {
+    pub(super) async fn persist(&self, record: Record<'_>) -> bool {
         let mut pauses = WRITE_PAUSES.iter();
         let mut pause = Duration::ZERO;
         loop {
@@ -476,6 +378,7 @@ impl Courier {
             let wrote = match record {
                 Record::Gone => store.dequeue(self.sequence).await.map(drop),
                 Record::Ended(ended) => store.end_attempt(self.sequence, ended).await,
+                Record::TurnedBack(back) => store.turn_back_queued(self.sequence, back).await,
             };
             let Err(error) = wrote else { return true };
             self.queue.disk_fails(&error);

@@ -38,7 +38,7 @@ impl Courier {
         };
         let is_hopeless = message.attempts >= UNREADABLE_TIMES && waiting.iter().all(is_old);
         let (detail, pause) = (fault.detail.clone(), pauses::of_message(message.attempts, None));
-        let place = self.write_down(message, waiting, Outcome::nothing_sent(fault, pause), took).await?;
+        let place = self.write_down(message, waiting, Outcome::nothing_sent(&fault, pause), took).await?;
         if is_hopeless {
             return Err(self.keep_back(message, hold::BODY_DAMAGED, &detail).await);
         }

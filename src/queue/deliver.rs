@@ -4,19 +4,19 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::{base::Fault, outbound::Outbound};
+use crate::outbound::Outbound;
 
-pub use crate::outbound::{Delivery, Envelope, Fate, Outset, Report, Verdict};
+pub use crate::outbound::{Delivery, Envelope, Fate, Outset, Report, Trail, Unsent, Verdict};
 
 /// A way out.
 pub trait Deliver: Send + Sync {
     /// `Err`: nothing was sent for anybody. Dropping the future ends the delivery; whether it was taken then is unknown,
     /// once its outset was told.
-    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Fault>>;
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Unsent>>;
 }
 
 impl Deliver for Outbound {
-    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Fault>> {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Unsent>> {
         Box::pin(Outbound::deliver(self, delivery))
     }
 }

@@ -1,8 +1,8 @@
 //! The messages of one mailbox, each where the next question finds it without a search.
 //!
 //! Those that were never tried go in the order of acceptance, and those that are tried again when their pause is over;
-//! every fourth turn is theirs, so that neither waits for the other for ever. A lane whose way out is shut as a whole
-//! rests, then lets one message look whether it is open again.
+//! every fourth turn is theirs, so that neither waits for the other for ever. What a person wants tried goes before all of
+//! them. A lane whose way out is shut as a whole rests, then lets one message look whether it is open again.
 
 use std::{
     collections::BTreeSet,
@@ -30,11 +30,12 @@ pub struct Trouble {
 
 #[derive(Debug, Default)]
 pub struct Lane {
+    wanted: BTreeSet<i64>,
     fresh: BTreeSet<i64>,
     later: BTreeSet<(Tick, i64)>,
-    /// Both of these, by how long they were tried.
+    /// All of these, by how long they were tried.
     by_age: BTreeSet<(Duration, i64)>,
-    /// Both of them and what is out.
+    /// All of them and what is out.
     tried: BTreeSet<i64>,
     held: BTreeSet<i64>,
     /// With a courier.
@@ -53,11 +54,12 @@ impl Lane {
                 return;
             }
             Place::InLine | Place::UnderWay => self.out += 1,
+            Place::Wanted => drop(self.wanted.insert(sequence)),
             Place::Fresh => drop(self.fresh.insert(sequence)),
             Place::Later(due) => drop(self.later.insert((due, sequence))),
         }
         self.tried.insert(sequence);
-        if matches!(entry.place, Place::Fresh | Place::Later(_)) {
+        if matches!(entry.place, Place::Wanted | Place::Fresh | Place::Later(_)) {
             self.by_age.insert((entry.tried_since(), sequence));
         }
     }
@@ -67,6 +69,7 @@ impl Lane {
         match entry.place {
             Place::Held => drop(self.held.remove(&sequence)),
             Place::InLine | Place::UnderWay => self.out = self.out.saturating_sub(1),
+            Place::Wanted => drop(self.wanted.remove(&sequence)),
             Place::Fresh => drop(self.fresh.remove(&sequence)),
             Place::Later(due) => drop(self.later.remove(&(due, sequence))),
         }
@@ -120,6 +123,9 @@ impl Lane {
         if self.is_full() || self.trouble.as_ref().is_some_and(|trouble| trouble.until > now) {
             return None;
         }
+        if let Some(wanted) = self.wanted.first() {
+            return Some(*wanted);
+        }
         let retry = self.later.first().copied().filter(|(due, _)| *due <= now);
         let fresh = self.fresh.first().copied();
         let is_retrys_turn = (self.turns + 1).is_multiple_of(RETRY_TURN);
@@ -140,7 +146,7 @@ impl Lane {
         if self.is_full() {
             return None;
         }
-        let first = match self.fresh.is_empty() {
+        let first = match self.wanted.is_empty() && self.fresh.is_empty() {
             false => Some(Tick::default()),
             true => self.later.first().map(|(due, _)| *due),
         };

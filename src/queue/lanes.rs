@@ -83,20 +83,21 @@ impl Queue {
         }
     }
 
-    /// Nothing could be sent from this mailbox. When it is looked at again, and whether it was open just before.
-    pub(super) fn way_is_shut(&self, account: &str, fault: &Fault) -> (Tick, bool) {
+    /// Nothing could be sent from this mailbox. When it is looked at again, and whether it was open just before. `asked`:
+    /// how long the other side wants to be left alone.
+    pub(super) fn way_is_shut(&self, account: &str, fault: &Fault, asked: Option<Duration>) -> (Tick, bool) {
         let (now, wall) = (self.clock.tick(), self.clock.wall());
         let mut schedule = self.schedule();
         let Some(lane) = schedule.lane_mut(account) else { return (now, true) };
-        let before = lane.trouble.take();
-        if let Some(trouble) = before.as_ref().filter(|trouble| trouble.until > now) {
+        let asked = asked.map_or(now, |asked| now.after(asked.min(pauses::ASKED_FOR_CAP)));
+        if let Some(trouble) = lane.trouble.as_mut().filter(|trouble| trouble.until > now) {
             // Several couriers met the same shut door.
-            let until = trouble.until;
-            lane.trouble = before;
-            return (until, false);
+            trouble.until = trouble.until.max(asked);
+            return (trouble.until, false);
         }
+        let before = lane.trouble.take();
         let (times, since) = before.map_or((1, wall), |trouble| (trouble.times.saturating_add(1), trouble.since));
-        let until = now.after(pauses::of_mailbox(fault.kind, times));
+        let until = now.after(pauses::of_mailbox(fault.kind, times)).max(asked);
         lane.trouble = Some(Trouble { fault: fault.clone(), times, until, since });
         drop(schedule);
         if times == 1 {

@@ -20,11 +20,13 @@ mod lane;
 mod lanes;
 mod orders;
 mod outcome;
+mod outset;
 mod pauses;
 mod schedule;
 mod standstill;
 #[cfg(test)]
 mod tests;
+mod turned_back;
 mod view;
 
 use std::{
@@ -43,7 +45,7 @@ use tracing::{error, info, warn};
 pub use bounce::{FailureNote, read_head};
 pub use by_hand::{Done, Order};
 use clock::QueueClock;
-pub use deliver::{Deliver, Delivery, Envelope, Fate, Outset, Report, Verdict};
+pub use deliver::{Deliver, Delivery, Envelope, Fate, Outset, Report, Unsent, Verdict};
 use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
 pub use lanes::LaneView;

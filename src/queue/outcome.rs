@@ -17,8 +17,7 @@ const REPLY_CAP: usize = 1000;
 
 pub(super) struct Outcome {
     /// One for each that waited; the last one stands for all that are missing.
-    verdicts: Vec<(Fate, String)>,
-    is_doubtful: bool,
+    verdicts: Vec<Said>,
     /// What the server asked for.
     pub retry_after: Option<Duration>,
     /// Instead of the message's own.
@@ -27,12 +26,24 @@ pub(super) struct Outcome {
     reason: &'static str,
 }
 
+#[derive(Clone)]
+struct Said {
+    fate: Fate,
+    text: String,
+    is_doubtful: bool,
+}
+
 /// What a recipient hears whose time is over (RFC 3463 X.4.7).
 const EXPIRED: &str = "554 5.4.7 ";
 
 /// Whether a recipient failed because its time was over.
 pub(super) fn is_expiry(reply: &str) -> bool {
     reply.starts_with(EXPIRED)
+}
+
+/// What a recipient's line shows where the way out is shut.
+pub(super) fn in_the_way(fault: &Fault) -> String {
+    printable(&format!("{} [{}]", fault.text, fault.id), REPLY_CAP)
 }
 
 /// Positions of the recipients that wait.
@@ -50,25 +61,20 @@ fn words(reply: &Reply) -> String {
 impl Outcome {
     /// A report that is too short is read as "not yet" for the rest: once more is better than never.
     pub fn of_report(report: Report, asked_for: usize) -> Self {
-        let Report { verdicts, is_doubtful, retry_after } = report;
-        let mut verdicts: Vec<_> = verdicts.iter().map(|Verdict { fate, reply }| (*fate, words(reply))).collect();
+        let reason = if report.is_doubtful() { "doubtful" } else { "answered" };
+        let Report { verdicts, retry_after } = report;
+        let said = |one: &Verdict| Said { fate: one.fate, text: words(&one.reply), is_doubtful: one.is_doubtful };
+        let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
-        let missing = (Fate::Deferred, "450 4.3.0 nothing was said of this recipient".to_owned());
-        verdicts.resize(asked_for, missing);
-        let reason = if is_doubtful { "doubtful" } else { "answered" };
-        Self { verdicts, is_doubtful, retry_after, pause: None, reason }
+        let missing = "450 4.3.0 nothing was said of this recipient".to_owned();
+        verdicts.resize(asked_for, Said { fate: Fate::Deferred, text: missing, is_doubtful: false });
+        Self { verdicts, retry_after, pause: None, reason }
     }
 
     /// The mailbox's way out is shut; the message is as good as before.
-    pub fn nothing_sent(fault: Fault, pause: Duration) -> Self {
-        let text = printable(&format!("{} [{}]", fault.text, fault.id), REPLY_CAP);
-        Self {
-            verdicts: vec![(Fate::Deferred, text)],
-            is_doubtful: false,
-            retry_after: None,
-            pause: Some(pause),
-            reason: fault.id,
-        }
+    pub fn nothing_sent(fault: &Fault, pause: Duration) -> Self {
+        let said = Said { fate: Fate::Deferred, text: in_the_way(fault), is_doubtful: false };
+        Self { verdicts: vec![said], retry_after: None, pause: Some(pause), reason: fault.id }
     }
 
     /// What was in the way stays beside it.
@@ -78,13 +84,16 @@ impl Outcome {
     }
 
     pub fn refused_by_us(text: &str) -> Self {
-        let verdicts = vec![(Fate::Failed, text.to_owned())];
-        Self { verdicts, is_doubtful: false, retry_after: None, pause: None, reason: "damaged" }
+        let said = Said { fate: Fate::Failed, text: text.to_owned(), is_doubtful: false };
+        Self { verdicts: vec![said], retry_after: None, pause: None, reason: "damaged" }
+    }
+
+    fn said(&self, n: usize) -> Option<&Said> {
+        self.verdicts.get(n).or(self.verdicts.last())
     }
 
     fn verdict(&self, n: usize) -> (Fate, &str) {
-        let verdict = self.verdicts.get(n).or(self.verdicts.last());
-        verdict.map_or((Fate::Deferred, ""), |(fate, text)| (*fate, text))
+        self.said(n).map_or((Fate::Deferred, ""), |said| (said.fate, &said.text))
     }
 
     /// `message` as the store will have it.
@@ -95,7 +104,7 @@ impl Outcome {
             // An expiry alone says nothing of what was in the way.
             let before = one.reply.take().filter(|_| self.reason == "expired");
             one.reply = Some(before.map_or_else(|| text.to_owned(), |before| format!("{text}; last: {before}")));
-            one.is_doubtful |= self.is_doubtful;
+            one.is_doubtful |= self.said(n).is_some_and(|said| said.is_doubtful);
             one.attempts += 1;
             one.state = match fate {
                 Fate::Delivered => RecipientState::Delivered,
@@ -151,7 +160,7 @@ impl Outcome {
             retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
             "delivery from the queue"
         );
-        if self.is_doubtful {
+        if self.verdicts.iter().any(|said| said.is_doubtful) {
             warn!(
                 queue_id = message.id,
                 session = message.session,

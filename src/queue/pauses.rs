@@ -12,7 +12,7 @@ use crate::base::Kind;
 const FIRST: Duration = Duration::from_secs(60);
 const LAST: Duration = Duration::from_secs(3600);
 /// A server that asks for more than this is asked again all the same.
-const ASKED_FOR_CAP: Duration = Duration::from_secs(24 * 3600);
+pub const ASKED_FOR_CAP: Duration = Duration::from_secs(24 * 3600);
 
 /// Of a message behind its `attempts`-th attempt. `asked`: what the server wanted.
 pub fn of_message(attempts: u32, asked: Option<Duration>) -> Duration {

@@ -17,6 +17,8 @@ use super::{clock::Tick, lane::Lane};
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
+    /// Somebody said: now.
+    Wanted,
     /// Never tried.
     Fresh,
     /// Tried again then.

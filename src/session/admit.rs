@@ -16,7 +16,7 @@ use super::{
     stranger::{trouble_of, trouble_of_tls},
 };
 use crate::{
-    account::{Admitted, told},
+    account::{Admitted, Route, told},
     base::{Claim, Fault, Lang, Protocol, Stage, printable},
     catalog::{self, doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
     meter::{Answer, Contact, Entry, Outcome},
@@ -125,7 +125,9 @@ fn knocking<'a>(
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
         Protocol::Smtp => {
-            Box::pin(door.knock(client, SmtpFront::new(gate.outbound.seen.ehlo(&gate.host, apps), protection)))
+            let mut shown = gate.outbound.seen.ehlo(&gate.host, apps);
+            shown.carried.retain(|word| word != "DSN" || !gate.register.sends_by_graph());
+            Box::pin(door.knock(client, SmtpFront::new(shown, protection)))
         }
         Protocol::Imap => {
             Box::pin(door.knock(client, ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection)))
@@ -299,7 +301,10 @@ impl<'a> Door<'a> {
         if self.doorway.protocol != Protocol::Smtp {
             return outbound.sign_on(account, self.doorway.protocol, deadline, stage).await.map(Beyond::Spliced);
         }
-        let spooled = |destination| Beyond::Spooled(destination, outbound.known_keywords(account));
+        let spooled = |destination| {
+            let by_graph = destination == Destination::Graph || account.sending.route == Route::Graph;
+            Beyond::Spooled(destination, outbound.known_keywords(account, by_graph))
+        };
         match Destination::of(admitted) {
             Destination::Upstream => match outbound.connect(account, admitted.client_name(), deadline, stage).await {
                 Err(fault) if outbound.goes_by_graph(account, &fault) => {

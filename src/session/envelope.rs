@@ -23,7 +23,7 @@ use crate::{
         upstream::denies_sender,
     },
     meter::Entry,
-    outbound::{Channel, Connection, Lost, Turn, ehlo},
+    outbound::{Channel, Connection, Lost, Turn, ehlo, not_signed_on},
     wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
 };
 
@@ -83,8 +83,12 @@ impl Relay<'_> {
             }
             dropped(self.entry, mail.wants_notices(), channel);
             match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
-                Ok(reply) if reply.code == 421 && !is_fresh => {}
+                Ok(reply) if matches!(reply.code, 421 | 530) && !is_fresh => {}
                 Ok(reply) if reply.asks_to_slow_down() && Instant::now() < until => turn.slow_down(),
+                Ok(reply) if reply.code == 530 => {
+                    self.channel = None;
+                    return Ok(self.not_signed_on(&reply));
+                }
                 Ok(reply) => {
                     if reply.is_positive() {
                         self.envelope = Some(Envelope::new(mail, Some(turn), repairs));
@@ -154,6 +158,13 @@ impl Relay<'_> {
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, account, owner, next, "refused: {fault}");
         not_now(fault)
+    }
+
+    /// 530 would make the client ask its user for a password that is right; so it is told as what passes.
+    fn not_signed_on(&self, reply: &Reply) -> Reply {
+        let Some(fault) = not_signed_on(reply) else { return softened(reply.clone()) };
+        self.refusal(&fault);
+        Reply::new(451, format!("4.7.0 {}", fault.reply_text()))
     }
 
     pub(super) async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {

@@ -313,9 +313,19 @@ async fn upstream_closes(channel: &mut Option<Connection>) {
     }
 }
 
-/// 421 says that *this* connection closes; the upstream's does, ours does not.
+/// 421 says that *this* connection closes; the upstream's does, ours does not. 530 says that the client has to log in; it is
+/// we who have to upstream, and the next message has another connection.
 pub(super) fn softened(mut reply: Reply) -> Reply {
-    if reply.code == 421 {
+    if reply.code == 530 {
+        // RFC 3463 2: the first digit is that of the code.
+        let soften = |line: &mut String| {
+            if line.starts_with("5.") {
+                line.replace_range(..1, "4")
+            }
+        };
+        reply.lines.iter_mut().for_each(soften);
+    }
+    if matches!(reply.code, 421 | 530) {
         reply.code = 451;
     }
     reply

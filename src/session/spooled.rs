@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::{Fault, Protocol},
-    outbound::{self, Delivery, Lost, Report, Verdict},
+    outbound::{self, Delivery, Lost, Report, Trail, Verdict},
     queue::{QueueId, hold},
     spool::{Draft, Spooled},
     wire::smtp::{Mail, Rcpt, Reply},
@@ -68,10 +68,11 @@ async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spoole
     let deadline = Instant::now() + relay.gate.sign_on;
     let client = relay.admitted.client_name();
     // The client waits and keeps the message: there are no books to keep of it.
-    let delivery = Delivery { account, envelope, done: &[], message, client, deadline, outset: &() };
+    let trail = Trail { session: Some(relay.entry.id()), queue_id: None };
+    let delivery = Delivery { account, envelope, done: &[], message, client, deadline, outset: &(), trail };
     match relay.gate.outbound.post(&delivery).await {
         Ok(report) => one_answer(report),
-        Err(fault) => refused(relay, &fault),
+        Err(unsent) => refused(relay, &unsent.fault),
     }
 }
 

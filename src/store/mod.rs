@@ -24,7 +24,7 @@ pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::{Holder, Lock, holder};
 pub use queue::{
-    Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, RecipientState, Recovered,
+    Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, RecipientState, Recovered, TurnedBack,
 };
 pub use queue_search::{Found, QueueFilter};
 pub use readiness::Trouble;

@@ -137,6 +137,18 @@ pub struct EndedRecipient {
     pub is_doubtful: bool,
 }
 
+/// A message that keeps its place, since nothing could be sent from its mailbox.
+#[derive(Debug, Clone)]
+pub struct TurnedBack {
+    /// As many as before.
+    pub attempts: u32,
+    /// Of the recipients that wait, and what they hear.
+    pub positions: Vec<usize>,
+    pub reply: String,
+    /// In all so far.
+    pub waited: Duration,
+}
+
 impl Store {
     /// Takes a message over, its recipients with it; its number in the order of acceptance. Once this returned, it is
     /// on disk.
@@ -234,6 +246,13 @@ impl Store {
     pub async fn end_attempt(&self, sequence: i64, ended: &Ended) -> Result<(), StoreError> {
         let mut step = self.step().await?;
         let wrote = end(&mut step, sequence, ended).await.map_err(|cause| self.failed(cause));
+        self.done(step, wrote).await
+    }
+
+    /// It was not tried: the way was shut. When it is due stays as it was.
+    pub async fn turn_back_queued(&self, sequence: i64, back: &TurnedBack) -> Result<(), StoreError> {
+        let mut step = self.step().await?;
+        let wrote = turn_back(&mut step, sequence, back).await.map_err(|cause| self.failed(cause));
         self.done(step, wrote).await
     }
 
@@ -359,6 +378,16 @@ async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::
     );
     let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
     put.bind(number(ended.pause.as_secs())).bind(ended.attempts).execute(&mut **step).await.map(drop)
+}
+
+async fn turn_back(step: &mut Step, sequence: i64, back: &TurnedBack) -> Result<(), sqlx::Error> {
+    for position in &back.positions {
+        let put = sqlx::query("UPDATE queued_recipient SET reply = ?3 WHERE sequence = ?1 AND position = ?2");
+        put.bind(sequence).bind(number(*position as u64)).bind(&back.reply).execute(&mut **step).await?;
+    }
+    let put = "UPDATE queued SET is_under_way = 0, attempts = ?2, waited = ?3 WHERE sequence = ?1";
+    let put = sqlx::query(put).bind(sequence).bind(back.attempts).bind(number(back.waited.as_secs()));
+    put.execute(&mut **step).await.map(drop)
 }
 
 async fn age(step: &mut Step, ages: &[(i64, Duration)]) -> Result<(), sqlx::Error> {

@@ -176,6 +176,36 @@ async fn an_upstream_that_closes_between_messages_is_redialled_unseen() {
     assert_eq!(world.sandbox.counts().sign_ons, 3);
 }
 
+/// Exchange says 530 where a connection has lost its sign-on; a client that heard it would ask for a password.
+#[tokio::test]
+async fn a_connection_that_lost_its_sign_on_is_replaced_unseen_and_nobody_is_asked_for_a_password() {
+    const LOST: &str = "530 5.7.57 Client not authenticated to send mail.";
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("first").await.starts_with("250 "));
+    let says = |on: &str, times: u32| {
+        world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(on, LOST).times(times)]);
+    };
+    says("MAIL", 1);
+    assert!(smtp.message("second").await.starts_with("250 "));
+    assert_eq!((world.sandbox.submissions().len(), world.sandbox.counts().sign_ons), (2, 2));
+
+    // A fresh one, too: told as what passes, with its cause.
+    says("MAIL", 2);
+    let said = smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "451 4.7.0 ").await;
+    assert!(said.ends_with("[gatepost upstream-not-signed-on]"), "{said}");
+    says("RCPT", 1);
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "451 4.7.57 ").await;
+    smtp.exchange("RSET", "250 ").await;
+    for on in ["DATA", "."] {
+        says(on, 1);
+        assert!(smtp.message("in the middle").await.starts_with("451 4.7.57 "), "{on}");
+        smtp.exchange("RSET", "250 ").await;
+    }
+    assert!(smtp.message("third").await.starts_with("250 "));
+}
+
 #[tokio::test]
 async fn an_upstream_lost_behind_mail_is_a_4xx_and_the_next_message_goes() {
     let world = World::new().await;

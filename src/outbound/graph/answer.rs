@@ -15,8 +15,8 @@ use crate::{
     net::HttpReply,
 };
 
-/// A pause beyond this is a mistake of the other side.
-const PAUSE_CAP: Duration = Duration::from_secs(3600);
+/// A pause beyond this is a mistake of the other side; the queue waits for as long.
+const PAUSE_CAP: Duration = Duration::from_secs(24 * 3600);
 
 /// Why a request did not end with what was asked for.
 #[derive(Debug)]

@@ -26,6 +26,7 @@ use crate::{
     },
     net::{Call, CallBody, Handed, HttpFault, HttpReply},
     oauth::{GraphAccess, Resource},
+    outbound::Trail,
 };
 
 const TRIES: u32 = 4;
@@ -54,6 +55,8 @@ pub struct Asking<'a> {
     deadline: Instant,
     seat: Seat,
     bearer: Option<Bearer>,
+    /// Graph may have looked at the message.
+    pub has_asked: bool,
 }
 
 impl<'a> Asking<'a> {
@@ -66,7 +69,11 @@ impl<'a> Asking<'a> {
         let base = mailbox(account, access);
         let name = format!("{} {base} {}", account.sign_in.app.client_id, account.smtp_user.to_lowercase());
         let seat = way.seats.take(&name, deadline).await?;
-        Ok(Self { way, account, base, deadline, seat, bearer: None })
+        Ok(Self { way, account, base, deadline, seat, bearer: None, has_asked: false })
+    }
+
+    pub const fn trail(&self) -> Trail<'a> {
+        self.way.trail
     }
 
     /// Below the mailbox: `["messages", id, "send"]`.
@@ -82,9 +89,12 @@ impl<'a> Asking<'a> {
             self.wait_until_allowed().await?;
             let bearer = self.bearer().await?;
             self.way.outset.begins().await.map_err(Trouble::Access)?;
+            self.has_asked = true;
             let reply = self.send(method.clone(), &url, &load, &bearer).await?;
             let answer = answer::read(reply);
-            if !matches!(answer, Answer::TokenRefused(_)) {
+            // A token that is not taken is looked at before anything of the message is.
+            self.has_asked = !matches!(answer, Answer::TokenRefused(_));
+            if self.has_asked {
                 self.way.keepers.accepted_for(&self.account.sign_in, Resource::Graph, bearer.generation);
             }
             match answer {

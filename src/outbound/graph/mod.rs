@@ -16,6 +16,7 @@ mod seats;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use tokio::{fs::File, time::Instant};
+use tracing::{debug, info, warn};
 
 use self::{
     addressing::{Addressed, Objection},
@@ -23,10 +24,9 @@ use self::{
     asking::{Asking, Load},
     letter::{Letter, Unreadable},
 };
-use super::{Envelope, Fate, Outset, Report, Verdict};
+use super::{Envelope, Outset, Report, Trail, Unsent, Verdict};
 use crate::{
     account::Account,
-    base::Fault,
     catalog::{
         Entry,
         graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR},
@@ -35,7 +35,7 @@ use crate::{
     },
     net::{HttpClient, HttpReply},
     oauth::Keepers,
-    wire::smtp::{Reply, reply::mail_refusal},
+    wire::smtp::Reply,
 };
 
 pub use asking::mailbox as url_of_mailbox;
@@ -53,6 +53,7 @@ pub struct Way<'a> {
     pub seats: &'a Seats,
     /// Hears of a message before Graph does.
     pub outset: &'a dyn Outset,
+    pub trail: Trail<'a>,
 }
 
 /// `done`: recipients of the same message that need it no more. `message` is in the form of the wire: CRLF lines,
@@ -65,78 +66,88 @@ pub async fn send(
     done: &[String],
     message: File,
     deadline: Instant,
-) -> Result<Report, Fault> {
-    let access = account.sign_in.app.graph.as_ref().ok_or_else(|| GRAPH_URL_MISSING.fault())?;
+) -> Result<Report, Unsent> {
+    let access = account.sign_in.app.graph.as_ref();
+    let access = access.ok_or_else(|| Unsent::on_the_way(GRAPH_URL_MISSING.fault()))?;
     let letter = match Letter::read(message).await {
         Ok(letter) => letter,
-        Err(Unreadable::Io(error)) => return Err(STORE_UNAVAILABLE.fault().detail(error.to_string())),
+        Err(Unreadable::Io(error)) => return Err(STORE_UNAVAILABLE.fault().detail(error.to_string()).into()),
         Err(Unreadable::HeadTooLarge) => {
             let detail = "the header block is larger than 256 KiB".to_owned();
-            return Ok(objected(envelope, Objection { entry: GRAPH_MESSAGE_UNREADABLE, detail }));
+            return Ok(objected(way.trail, envelope, Objection { entry: GRAPH_MESSAGE_UNREADABLE, detail }));
         }
     };
     let recipients: Vec<&str> = envelope.recipients.iter().map(|rcpt| rcpt.address.as_str()).collect();
     let addressed = match Addressed::new(&letter.head, &recipients, done) {
         Ok(addressed) => addressed,
-        Err(objection) => return Ok(objected(envelope, objection)),
+        Err(objection) => return Ok(objected(way.trail, envelope, objection)),
     };
-    let mut asking = Asking::begin(way, account, access, deadline).await?;
+    let mut asking = Asking::begin(way, account, access, deadline).await.map_err(Unsent::on_the_way)?;
     if letter.octets_with(&addressed.head) <= MIME_CAP {
         let load = Load::Mime(&letter, Bytes::copy_from_slice(&addressed.head));
         match asking.ask(Method::POST, &["sendMail"], load).await {
             Err(Trouble::TooLarge) => {}
-            outcome => return report(envelope, outcome),
+            outcome => return report(&asking, envelope, outcome),
         }
     }
     let outcome = draft::send(&mut asking, &letter, &addressed).await;
-    report(envelope, outcome)
+    report(&asking, envelope, outcome)
 }
 
-fn report(envelope: &Envelope, outcome: Result<HttpReply, Trouble>) -> Result<Report, Fault> {
-    let report = |fate, reply| all(envelope, fate, reply);
+fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, Trouble>) -> Result<Report, Unsent> {
+    let trail = asking.trail();
+    let (session, queue_id) = (trail.session, trail.queue_id);
     Ok(match outcome {
         // Graph says 202 to a message. Another yes is that of somebody in between, a page of a proxy for example.
         Ok(reply) if reply.status != StatusCode::ACCEPTED => {
             let detail = format!("HTTP {} where Graph says 202", reply.status.as_u16());
-            return self::report(envelope, Err(Trouble::Unclear { after: None, detail }));
+            return report(asking, envelope, Err(Trouble::Unclear { after: None, detail }));
         }
         Ok(reply) => {
             let id = reply.headers.get("request-id").and_then(|id| id.to_str().ok()).unwrap_or("none");
-            tracing::debug!(request_id = id, "accepted by Microsoft Graph");
-            report(Fate::Delivered, Reply::new(250, "2.0.0 Accepted by Microsoft Graph, which is not delivery"))
+            debug!(session, queue_id, request_id = id, "accepted by Microsoft Graph");
+            if envelope.asks_for_notices() {
+                info!(session, queue_id, "DSN parameters dropped: Microsoft Graph has no place for them");
+            }
+            let reply = Reply::new(250, "2.0.0 Accepted by Microsoft Graph, which is not delivery");
+            all(envelope, &Verdict::of(reply))
         }
-        Err(Trouble::Access(fault)) => return Err(fault),
+        Err(Trouble::Access(fault)) => {
+            return Err(Unsent { fault, retry_after: None, may_be_the_message: asking.has_asked });
+        }
         Err(Trouble::Throttled { after, detail }) => {
             let fault = GRAPH_THROTTLED.fault().detail(detail);
-            tracing::info!(%fault, ?after, "deferred");
-            Report { retry_after: after, ..report(Fate::Deferred, mail_refusal(&fault)) }
+            return Err(Unsent { retry_after: after, ..Unsent::on_the_way(fault) });
         }
         Err(Trouble::Unclear { after, detail }) => {
             let fault = GRAPH_UNCLEAR.fault().detail(detail);
-            tracing::warn!(%fault, "it is not known whether the message was sent");
+            warn!(session, queue_id, %fault, "it is not known whether the message was sent");
             let reply = Reply::new(451, format!("4.4.2 {}", fault.reply_text()));
-            Report { retry_after: after, is_doubtful: true, ..report(Fate::Deferred, reply) }
+            Report { retry_after: after, ..all(envelope, &Verdict::unknown(reply)) }
         }
-        Err(Trouble::TooLarge) => refused(envelope, GRAPH_TOO_LARGE, (552, "5.3.4"), "413"),
-        Err(Trouble::Message { entry, code, detail }) => refused(envelope, entry, code, &detail),
+        Err(Trouble::TooLarge) => refused(trail, envelope, GRAPH_TOO_LARGE, (552, "5.3.4"), "413"),
+        Err(Trouble::Message { entry, code, detail }) => refused(trail, envelope, entry, code, &detail),
     })
 }
 
-fn objected(envelope: &Envelope, objection: Objection) -> Report {
-    refused(envelope, objection.entry, (554, "5.6.0"), &objection.detail)
+fn objected(trail: Trail<'_>, envelope: &Envelope, objection: Objection) -> Report {
+    refused(trail, envelope, objection.entry, (554, "5.6.0"), &objection.detail)
 }
 
-fn refused(envelope: &Envelope, entry: &Entry, (code, enhanced): (u16, &str), detail: &str) -> Report {
+fn refused(
+    trail: Trail<'_>,
+    envelope: &Envelope,
+    entry: &Entry,
+    (code, enhanced): (u16, &str),
+    detail: &str,
+) -> Report {
     let fault = entry.fault().detail(detail);
-    tracing::warn!(%fault, code, "Microsoft Graph is no way for this message");
-    let reply = Reply::new(code, format!("{enhanced} {}", fault.reply_text()));
-    let fate = if reply.is_transient() { Fate::Deferred } else { Fate::Failed };
-    all(envelope, fate, reply)
+    let (session, queue_id) = (trail.session, trail.queue_id);
+    warn!(session, queue_id, %fault, code, "Microsoft Graph is no way for this message");
+    all(envelope, &Verdict::of(Reply::new(code, format!("{enhanced} {}", fault.reply_text()))))
 }
 
 /// The same for each recipient: Graph takes a message for all of them or for nobody.
-fn all(envelope: &Envelope, fate: Fate, reply: Reply) -> Report {
-    let verdict = |_| Verdict { fate, reply: reply.clone() };
-    let verdicts = envelope.recipients.iter().map(verdict).collect();
-    Report { verdicts, is_doubtful: false, retry_after: None }
+fn all(envelope: &Envelope, verdict: &Verdict) -> Report {
+    Report { verdicts: vec![verdict.clone(); envelope.recipients.len()], retry_after: None }
 }

@@ -1,19 +1,21 @@
 //! Tells the sender that a message, or some of its recipients, failed (RFC 3461, RFC 3464).
 //!
 //! A notice goes through the same mailbox with the null sender. Where that is refused it goes as the mailbox, and where
-//! the sender's address is refused, to the postmaster of the configuration. The failures of one attempt are one notice.
+//! the sender's address is refused, the postmaster of the configuration gets one that says so and holds it. The failures of one attempt are one notice.
 //! It is never sent for a notice, for a message without a sender, nor for a recipient that wants none; then, and where
 //! every way is shut, the log and `notify` have it.
 
 mod advice;
 mod head;
 mod mime;
+mod onward;
 mod report;
 #[cfg(test)]
 mod tests;
 
 use std::time::SystemTime;
 
+use tokio::io::AsyncReadExt;
 use tracing::{error, info, warn};
 
 use super::{
@@ -30,7 +32,11 @@ use crate::{
     wire::smtp::{Mail, Rcpt},
 };
 pub use head::read as read_head;
+use onward::Onward;
 use report::{Facts, Failed};
+
+/// One piece of a notice that another one holds.
+const PIECE: usize = 8 * 1024;
 
 /// The ways of a notice, as they stand in the store.
 const BY_NOBODY: u8 = 1;
@@ -43,6 +49,10 @@ pub(super) enum Told {
     Settled,
     /// It was a notice, and goes another way.
     Redirected,
+}
+
+fn word() -> Result<String, NotQueued> {
+    random_word().ok_or_else(|| NotQueued::bug("the system gives no random bytes"))
 }
 
 /// A failure, for who tells people.
@@ -88,12 +98,7 @@ impl Queue {
             self.store.report_failures(message.sequence, None).await?;
             return Ok(Told::Settled);
         };
-        let turn = self.acceptance.lock().await;
-        if let Some(sequence) = self.store.report_failures(message.sequence, Some(&notice)).await? {
-            body.keep();
-            self.enter(sequence, &notice);
-        }
-        drop(turn);
+        self.send_notice(message, &notice, &mut body).await?;
         info!(
             queue_id = message.id,
             session = message.session,
@@ -101,6 +106,22 @@ impl Queue {
             "the sender is told that delivery failed"
         );
         Ok(Told::Settled)
+    }
+
+    /// Both are on disk, or neither: that it is told, and the notice.
+    async fn send_notice(
+        &self,
+        about: &QueuedMessage,
+        notice: &NewMessage,
+        body: &mut Spooled,
+    ) -> Result<(), NotQueued> {
+        let turn = self.acceptance.lock().await;
+        if let Some(sequence) = self.store.report_failures(about.sequence, Some(notice)).await? {
+            body.keep();
+            self.enter(sequence, notice);
+        }
+        drop(turn);
+        Ok(())
     }
 
     async fn write_notice(
@@ -113,7 +134,6 @@ impl Queue {
             Ok(body) => head::read(&body).await.unwrap_or_default(),
             Err(_) => Vec::new(),
         };
-        let word = || random_word().ok_or_else(|| NotQueued::bug("the system gives no random bytes"));
         let facts = Facts {
             host: &self.host,
             mailbox: &message.account,
@@ -129,20 +149,67 @@ impl Queue {
         draft.write(report::compose(&facts).as_bytes()).await?;
         let body = draft.finish().await?;
         let mail = Mail { utf8: !sender.address.is_ascii(), ..Mail::default() };
-        let rcpt = Rcpt { address: sender.address.clone(), notify: Some("NEVER".to_owned()), orcpt: None };
-        let notice = NewMessage {
+        Ok((self.notice(message, &body, &mail, &sender.address, BY_NOBODY), body))
+    }
+
+    fn notice(&self, about: &QueuedMessage, body: &Spooled, mail: &Mail, to: &str, way: u8) -> NewMessage {
+        let rcpt = Rcpt { address: to.to_owned(), notify: Some("NEVER".to_owned()), orcpt: None };
+        NewMessage {
             id: body.name().to_owned(),
-            account: message.account.clone(),
-            client: message.client.clone(),
-            session: message.session,
+            account: about.account.clone(),
+            client: about.client.clone(),
+            session: about.session,
             accepted_at: self.clock.wall(),
             octets: body.octets(),
-            mail: mail_line(&mail),
+            mail: mail_line(mail),
             recipients: vec![recipient_line(&rcpt)],
             hold: None,
-            bounce: BY_NOBODY,
+            bounce: way,
+        }
+    }
+
+    /// The notice of this notice, for the postmaster.
+    async fn tell_postmaster(
+        &self,
+        notice: &QueuedMessage,
+        failed: &Rcpt,
+        reply: &str,
+        to: &str,
+    ) -> Result<Told, NotQueued> {
+        let onward = Onward {
+            host: &self.host,
+            mailbox: &notice.account,
+            postmaster: to,
+            sender: &failed.address,
+            reply,
+            now: self.clock.wall(),
+            id: &word()?,
+            boundary: &word()?,
         };
-        Ok((notice, body))
+        let (before, behind) = onward::around(&onward);
+        let mut draft = self.spool.draft_notice().await?;
+        draft.write(before.as_bytes()).await?;
+        let unreadable = |error: std::io::Error| NotQueued::bug(format!("the notice cannot be read: {error}"));
+        let mut inner = self.spool.kept(&notice.id).await?.read().await.map_err(unreadable)?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = inner.read(&mut piece).await.map_err(unreadable)?;
+            let Some(bytes) = piece.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+            draft.write(bytes).await?;
+        }
+        draft.write(behind.as_bytes()).await?;
+        let mut body = draft.finish().await?;
+        let mail = Mail { address: notice.account.clone(), ..read_mail(&notice.mail).unwrap_or_default() };
+        let next = self.notice(notice, &body, &mail, to, TO_THE_POSTMASTER);
+        self.send_notice(notice, &next, &mut body).await?;
+        warn!(
+            queue_id = notice.id,
+            session = notice.session,
+            reply,
+            notice = next.id,
+            "a notice about a failed message was refused; the postmaster is told"
+        );
+        Ok(Told::Settled)
     }
 
     /// A notice failed. One that was tried for as long as it may be goes nowhere else: what was in the way is in every
@@ -151,34 +218,35 @@ impl Queue {
         let reply = failed.first().and_then(|one| one.reply.as_deref()).unwrap_or_default();
         let rcpt = failed.first().and_then(|one| read_recipient(&one.line)).unwrap_or_default();
         let postmaster = self.orders().postmaster.clone();
-        let next = match (notice.bounce, postmaster) {
-            _ if outcome::is_expiry(reply) => None,
-            (BY_NOBODY, _) => Some((BY_THE_MAILBOX, rcpt.clone())),
+        match (notice.bounce, postmaster) {
+            _ if outcome::is_expiry(reply) => {}
+            (BY_NOBODY, _) => return self.as_the_mailbox(notice, &rcpt, reply).await,
             (BY_THE_MAILBOX, Some(postmaster)) if !postmaster.eq_ignore_ascii_case(&rcpt.address) => {
-                Some((TO_THE_POSTMASTER, Rcpt { address: postmaster, ..rcpt.clone() }))
+                return self.tell_postmaster(notice, &rcpt, reply, &postmaster).await;
             }
-            _ => None,
-        };
-        let Some((way, to)) = next else {
-            error!(
-                queue_id = notice.id,
-                session = notice.session,
-                reply,
-                "a notice about a failed message cannot be delivered either, and is given up"
-            );
-            self.note(notice, "", failed, false);
-            self.store.report_failures(notice.sequence, None).await?;
-            return Ok(Told::Settled);
-        };
+            _ => {}
+        }
+        error!(
+            queue_id = notice.id,
+            session = notice.session,
+            reply,
+            "a notice about a failed message cannot be delivered either, and is given up"
+        );
+        self.note(notice, "", failed, false);
+        self.store.report_failures(notice.sequence, None).await?;
+        Ok(Told::Settled)
+    }
+
+    async fn as_the_mailbox(&self, notice: &QueuedMessage, to: &Rcpt, reply: &str) -> Result<Told, NotQueued> {
         warn!(
             queue_id = notice.id,
             session = notice.session,
             reply,
-            "a notice about a failed message was refused; it goes another way"
+            "a notice about a failed message was refused; it goes as the mailbox"
         );
         let before = read_mail(&notice.mail).unwrap_or_default();
         let mail = Mail { address: notice.account.clone(), ..before };
-        self.store.redirect_bounce(notice.sequence, way, &mail_line(&mail), &recipient_line(&to)).await?;
+        self.store.redirect_bounce(notice.sequence, BY_THE_MAILBOX, &mail_line(&mail), &recipient_line(to)).await?;
         Ok(Told::Redirected)
     }
 

@@ -50,9 +50,9 @@ impl Failed {
 pub(super) fn compose(facts: &Facts<'_>) -> String {
     let mut out = String::new();
     head(facts, &mut out);
-    part(facts, "text/plain; charset=utf-8", words(facts).as_bytes(), &mut out);
-    part(facts, "message/delivery-status", status(facts).as_bytes(), &mut out);
-    part(facts, "text/rfc822-headers", facts.head, &mut out);
+    part(facts.boundary, "text/plain; charset=utf-8", words(facts).as_bytes(), &mut out);
+    part(facts.boundary, "message/delivery-status", status(facts).as_bytes(), &mut out);
+    part(facts.boundary, "text/rfc822-headers", facts.head, &mut out);
     let _ = write!(out, "--{}--\r\n", facts.boundary);
     mime::stuffed(&out)
 }
@@ -79,8 +79,8 @@ fn head(facts: &Facts<'_>, out: &mut String) {
     );
 }
 
-fn part(facts: &Facts<'_>, kind: &str, content: &[u8], out: &mut String) {
-    let _ = write!(out, "--{}\r\nContent-Type: {kind}\r\n", facts.boundary);
+pub(super) fn part(boundary: &str, kind: &str, content: &[u8], out: &mut String) {
+    let _ = write!(out, "--{boundary}\r\nContent-Type: {kind}\r\n");
     match std::str::from_utf8(content).ok().filter(|_| mime::is_plain(content)) {
         Some(text) => {
             out.push_str("\r\n");
@@ -167,7 +167,7 @@ fn original_id(facts: &Facts<'_>) -> Option<String> {
     (is_one && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
 }
 
-fn date(at: SystemTime) -> String {
+pub(super) fn date(at: SystemTime) -> String {
     let at = Timestamp::try_from(at).unwrap_or_default();
     at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }

@@ -170,3 +170,35 @@ fn a_line_of_the_message_that_begins_with_a_dot_cannot_end_the_notice() {
         notice("MAIL FROM:<ann@contoso.example>", vec![recipient("RCPT TO:<b@x.example>", "550 no")], b".: x\r\n.\r\n");
     assert!(text.contains("\r\n..: x\r\n..\r\n") && !text.contains("\r\n.\r\n"));
 }
+
+#[test]
+fn what_the_postmaster_gets_says_whose_notice_it_is_and_holds_it() {
+    let inner =
+        notice("MAIL FROM:<ann@contoso.example>", vec![recipient("RCPT TO:<b@x.example>", "550 no")], b".: x\r\n");
+    let (before, behind) = onward::around(&Onward {
+        host: "gate.contoso.example",
+        mailbox: "scanner@contoso.example",
+        postmaster: "admin@contoso.example",
+        sender: "ann@contoso.example",
+        reply: "550 5.1.10 gel\u{f6}scht",
+        now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        id: "rstvwxzBCDFG",
+        boundary: "rrrrrrrrrrrr",
+    });
+    let text = format!("{before}{inner}{behind}");
+    assert!(
+        text.is_ascii() && !text.replace("\r\n", "").contains(['\r', '\n']) && !text.contains("\r\n.\r\n"),
+        "{text}"
+    );
+    let mail = parse_mail(text.as_bytes()).unwrap();
+    assert_eq!(mail.headers.get_all_values("To"), ["<admin@contoso.example>"]);
+    assert_eq!(mail.headers.get_first_value("Subject").unwrap(), "Not delivered: a notice for ann@contoso.example");
+    let words = mail.subparts[0].get_body().unwrap();
+    assert!(words.starts_with("<ann@contoso.example> sent a message that could not be delivered"), "{words}");
+    assert!(words.contains("550 5.1.10 gel\u{f6}scht") && words.contains("queue.postmaster"), "{words}");
+    assert_eq!(mail.subparts[1].ctype.mimetype, "message/rfc822");
+    let held = mail.subparts[1].get_body_raw().unwrap();
+    let held = parse_mail(&held).unwrap();
+    assert_eq!((held.ctype.mimetype.as_str(), held.subparts.len()), ("multipart/report", 3));
+    assert_eq!(held.headers.get_first_value("To").unwrap(), "<ann@contoso.example>");
+}

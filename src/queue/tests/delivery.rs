@@ -32,6 +32,9 @@ async fn a_notice_that_is_refused_goes_as_the_mailbox_then_to_the_postmaster_and
     second.all(failed("5.2.1 mailbox disabled"));
     let third = stage.next().await;
     assert_eq!((third.sender.as_str(), &third.recipients[..]), (ANN, &["admin@contoso.example".to_owned()][..]));
+    let (head, _) = third.body.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("To: <admin@contoso.example>\r\n") && !head.contains(&format!("To: <{ANN}>")), "{head}");
+    assert!(third.body.contains("Final-Recipient: rfc822; bob@fabrikam.example\r\n"), "{}", third.body);
     third.all(failed("5.2.1 mailbox disabled"));
     stage.is_empty().await;
     stage.assert_no_delivery();

@@ -8,6 +8,7 @@ mod delivery;
 mod disk;
 mod order;
 mod recovery;
+mod shut;
 mod stage;
 
 use stage::{ANN, Kept, Stage, account, deferred, delivered, failed, fault, minutes};

@@ -92,7 +92,7 @@ async fn pauses_grow_from_a_minute_to_an_hour_and_a_server_that_asks_for_more_ge
     }
     let call = stage.next().await;
     let asked = Some(Duration::from_secs(3 * 3600));
-    call.answer(Ok(Report { verdicts: vec![deferred("4.7.0 slow down")], is_doubtful: false, retry_after: asked }));
+    call.answer(Ok(Report { verdicts: vec![deferred("4.7.0 slow down")], retry_after: asked }));
     stage.rests(0).await;
     stage.pass(minutes(175)).await;
     stage.rests(0).await;
@@ -113,7 +113,7 @@ async fn each_recipient_has_an_end_of_its_own() {
     stage.send_as(&ann, "x", "MAIL FROM:<ann@contoso.example>", &to).await;
     let call = stage.next().await;
     let verdicts = vec![delivered(), deferred("4.2.0 later"), failed("5.1.1 unknown")];
-    call.answer(Ok(Report { verdicts, is_doubtful: false, retry_after: None }));
+    call.answer(Ok(Report { verdicts, retry_after: None }));
     stage.rests(0).await;
     let states: Vec<_> = stage.list().await[0].recipients.iter().map(|one| one.state).collect();
     assert_eq!(states, ["delivered", "waiting", "failed"]);

@@ -94,7 +94,7 @@ async fn a_message_that_the_upstream_has_taken_is_never_sent_again_after_a_resta
     let to = ["RCPT TO:<a@x.example>", "RCPT TO:<b@x.example>"];
     stage.send_as(&ann, "y", "MAIL FROM:<ann@contoso.example>", &to).await;
     let verdicts = vec![delivered(), deferred("4.2.0 later")];
-    stage.next().await.answer(Ok(Report { verdicts, is_doubtful: false, retry_after: None }));
+    stage.next().await.answer(Ok(Report { verdicts, retry_after: None }));
     stage.rests(0).await;
     let mut stage = stage.kill().await.start().await;
     stage.pass(minutes(2)).await;
@@ -160,8 +160,8 @@ async fn a_drain_does_not_wait_for_deliveries_that_wait_themselves() {
 async fn a_lost_answer_behind_the_dot_is_sent_again_and_says_so() {
     let mut stage = Stage::new().await;
     stage.send("x").await;
-    let lost = deferred("4.4.2 the mail server closed the connection");
-    stage.next().await.answer(Ok(Report { verdicts: vec![lost], is_doubtful: true, retry_after: None }));
+    let lost = Verdict { is_doubtful: true, ..deferred("4.4.2 the mail server closed the connection") };
+    stage.next().await.answer(Ok(Report { verdicts: vec![lost], retry_after: None }));
     stage.rests(0).await;
     let shown = &stage.list().await[0].recipients[0];
     assert!(shown.is_doubtful && shown.state == "waiting", "{shown:?}");

@@ -88,31 +88,38 @@ pub struct Call {
     /// Recipients of the same message that need it no more.
     pub done: Vec<String>,
     pub body: String,
-    answer: oneshot::Sender<Result<Report, Fault>>,
+    answer: oneshot::Sender<Result<Report, Unsent>>,
 }
 
 impl Call {
+    /// A fault breaks the delivery behind its outset, and may be that of the message.
     pub fn answer(self, report: Result<Report, Fault>) {
-        let _ = self.answer.send(report);
+        let _ = self.answer.send(report.map_err(Unsent::from));
+    }
+
+    /// The way out takes nothing of this mailbox for so long.
+    pub fn throttled(self, retry_after: Duration) {
+        let unsent = Unsent { retry_after: Some(retry_after), ..Unsent::on_the_way(fault(Kind::Unavailable)) };
+        let _ = self.answer.send(Err(unsent));
     }
 
     /// The same for every recipient.
     pub fn all(self, verdict: Verdict) {
         let verdicts = self.recipients.iter().map(|_| verdict.clone()).collect();
-        self.answer(Ok(Report { verdicts, is_doubtful: false, retry_after: None }));
+        self.answer(Ok(Report { verdicts, retry_after: None }));
     }
 }
 
 pub fn delivered() -> Verdict {
-    Verdict { fate: Fate::Delivered, reply: Reply::new(250, "2.0.0 OK") }
+    Verdict::of(Reply::new(250, "2.0.0 OK"))
 }
 
 pub fn deferred(text: &str) -> Verdict {
-    Verdict { fate: Fate::Deferred, reply: Reply::new(451, text) }
+    Verdict::of(Reply::new(451, text))
 }
 
 pub fn failed(text: &str) -> Verdict {
-    Verdict { fate: Fate::Failed, reply: Reply::new(550, text) }
+    Verdict::of(Reply::new(550, text))
 }
 
 pub fn fault(kind: Kind) -> Fault {
@@ -126,16 +133,21 @@ struct Script {
     calls: mpsc::Sender<Call>,
     /// Whether there is room to deliver anything.
     room: watch::Receiver<bool>,
+    /// What is in the way of every message.
+    shut: watch::Receiver<Option<Kind>>,
     /// How often a mail server was bothered.
     asked: Arc<AtomicUsize>,
 }
 
 impl Deliver for Script {
-    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Fault>> {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Unsent>> {
         let Delivery { account, envelope, done, message, outset, .. } = *delivery;
         Box::pin(async move {
             self.room.clone().wait_for(|is_there| *is_there).await.unwrap();
             self.asked.fetch_add(1, Ordering::Relaxed);
+            if let Some(kind) = *self.shut.borrow() {
+                return Err(Unsent::on_the_way(fault(kind)));
+            }
             outset.begins().await?;
             let mut body = String::new();
             message.read().await.unwrap().read_to_string(&mut body).await.unwrap();
@@ -151,7 +163,7 @@ impl Deliver for Script {
             };
             self.calls.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
             match heard.await {
-                Ok(Err(fault)) if fault.detail == BREAKS_DOWN => panic!("as the test wants"),
+                Ok(Err(unsent)) if unsent.fault.detail == BREAKS_DOWN => panic!("as the test wants"),
                 Ok(report) => report,
                 // The test let go of it: this delivery never ends.
                 Err(_) => std::future::pending().await,
@@ -170,6 +182,8 @@ pub struct Kept {
     pub max_messages: usize,
     /// Whether deliveries find the room that they wait for.
     pub room: watch::Sender<bool>,
+    /// Why no delivery gets as far as its outset.
+    pub shut: watch::Sender<Option<Kind>>,
     pub asked: Arc<AtomicUsize>,
     /// Holds the clock back: see the head of the module.
     pub _still: std_mpsc::Sender<()>,
@@ -193,6 +207,7 @@ impl Default for Kept {
             max_bytes: u64::MAX,
             max_messages: 1000,
             room: watch::Sender::new(true),
+            shut: watch::Sender::new(None),
             asked: Arc::default(),
             _still: hold,
         }
@@ -227,7 +242,12 @@ impl Kept {
 
     fn orders(&self, calls: &mpsc::Sender<Call>) -> Orders {
         Orders {
-            way_out: Arc::new(Script { calls: calls.clone(), room: self.room.subscribe(), asked: self.asked.clone() }),
+            way_out: Arc::new(Script {
+                calls: calls.clone(),
+                room: self.room.subscribe(),
+                shut: self.shut.subscribe(),
+                asked: self.asked.clone(),
+            }),
             accounts: self.accounts.clone(),
             domains: Vec::new(),
             max_age: Duration::from_secs(120 * 3600),

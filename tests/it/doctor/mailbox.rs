@@ -30,7 +30,7 @@ async fn security_defaults_are_told_with_the_way_that_leaves_them_on() {
     let command = &staged.gatepost("login ann@contoso.example");
     let wanted = First { layer: "smtp", name: "sign-on", id: "security-defaults", command };
     let check = staged.fails_first(wanted).await;
-    assert!(check["fault"]["next"].as_str().unwrap().contains("`outbound = \"smtp-then-graph\"`"), "{check}");
+    assert!(check["fault"]["next-step"].as_str().unwrap().contains("`outbound = \"smtp-then-graph\"`"), "{check}");
     assert!(check["fault"]["avoid"].as_str().unwrap().starts_with("Do not switch security defaults off"), "{check}");
 }
 

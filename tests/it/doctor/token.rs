@@ -78,7 +78,7 @@ async fn a_permission_that_is_not_in_the_token_is_named() {
         command: &staged.gatepost("login ann@contoso.example"),
     };
     let failed = staged.fails_first(wanted).await;
-    let next = failed["fault"]["next"].as_str().unwrap();
+    let next = failed["fault"]["next-step"].as_str().unwrap();
     assert!(next.contains("Microsoft Graph > Delegated permissions: add POP.AccessAsUser.All."), "{next}");
 }
 
@@ -90,7 +90,7 @@ async fn a_token_for_graph_is_none_for_mail() {
     staged.edit(mail, graph);
     // As somebody has it who consented to that.
     staged.sign_in_for("https://graph.microsoft.com/Mail.Send").await;
-    let command = "gatepost login ann@contoso.example";
+    let command = &staged.gatepost("login ann@contoso.example");
     let check =
         staged.fails_first(First { layer: "claims", name: "audience", id: "token-audience-wrong", command }).await;
     assert_eq!(check["detail"], "https://graph.microsoft.com");
@@ -115,7 +115,7 @@ async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
     let page = format!("{}/contoso.example/v2.0/.well-known/openid-configuration", staged.sandbox.issuer());
     let wanted = First { layer: "http", name: "identity-answer", id: "tenant-not-found", command: &page };
     let failed = staged.fails_first(wanted).await;
-    let next = failed["fault"]["next"].as_str().unwrap();
+    let next = failed["fault"]["next-step"].as_str().unwrap();
     assert!(next.starts_with("Correct `tenant` of `[app.contoso]`, which is contoso.example, and reload."), "{next}");
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
     staged.edit("/contosso.example/oauth2/v2.0/token", "/contoso.example/oauth2/v2.0/token");

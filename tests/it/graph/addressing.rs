@@ -17,7 +17,7 @@ async fn a_message_goes_as_it_is_and_202_is_told_as_what_it_is() {
     let report = stage.send(&message, &[BOB]).await.unwrap();
     assert_eq!(report.verdicts[0].fate, Fate::Delivered);
     assert_eq!(report.verdicts[0].reply.text(), "250 2.0.0 Accepted by Microsoft Graph, which is not delivery");
-    assert!(!report.is_doubtful && report.retry_after.is_none());
+    assert!(!report.is_doubtful() && report.retry_after.is_none());
     let sent = stage.only_message();
     assert_eq!(String::from_utf8_lossy(&sent.bytes), message);
     assert_eq!((sent.mailbox.as_str(), sent.recipients.as_slice()), (ANN, &[BOB.to_owned()][..]));

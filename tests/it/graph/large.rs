@@ -140,7 +140,7 @@ async fn a_draft_that_cannot_be_finished_is_thrown_away_and_nothing_was_sent() {
         let mishap = GraphMishap::new(status, code).on(on);
         let stage = Stage::faulty(|faults| faults.graph.mishap = Some(mishap)).await;
         match stage.send(&message(4_000_000), &[BOB]).await {
-            Ok(report) => assert!(!report.is_doubtful && report.verdicts[0].fate != Fate::Delivered, "{on}"),
+            Ok(report) => assert!(!report.is_doubtful() && report.verdicts[0].fate != Fate::Delivered, "{on}"),
             Err(fault) => assert_eq!((on, fault.id), ("upload", "graph-unreachable")),
         }
         assert_eq!((stage.sandbox.drafts_left(), stage.sandbox.submissions().len()), (0, 0), "{on}");
@@ -153,6 +153,6 @@ async fn only_behind_the_word_send_is_there_a_doubt() {
     let stage = Stage::with(&[SEND, READ_WRITE], "outbound = \"graph\"\n", None).await;
     stage.sandbox.faults().set(|faults| faults.graph.mishap = Some(gateway));
     let report = stage.send(&message(4_000_000), &[BOB]).await.unwrap();
-    assert!(report.is_doubtful);
+    assert!(report.is_doubtful());
     assert_eq!(stage.sandbox.drafts_left(), 1, "it may be on its way, so it is left alone");
 }

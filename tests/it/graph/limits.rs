@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use gatepost::{outbound::Fate, sandbox::GraphMishap};
+use gatepost::sandbox::GraphMishap;
 
 use super::stage::Stage;
 use crate::world::{ANN, BOB, together};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn message(n: usize) -> String {
     format!("From: {ANN}\r\nTo: {BOB}\r\nSubject: {n}\r\n\r\nx\r\n")
@@ -40,16 +42,11 @@ async fn a_pause_that_is_longer_than_there_is_time_is_told_at_once_with_its_leng
     let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(300);
     let stage = Stage::faulty(|faults| faults.graph.mishap = Some(busy)).await;
     let begun = Instant::now();
-    let report = stage.send(&message(0), &[BOB]).await.unwrap();
+    assert_eq!(stage.pause(MINUTE, &message(0)).await, Duration::from_secs(300));
     assert!(begun.elapsed() < Duration::from_secs(20));
-    assert_eq!(report.retry_after, Some(Duration::from_secs(300)));
-    assert_eq!((report.verdicts[0].fate, report.is_doubtful), (Fate::Deferred, false));
-    let reply = report.verdicts[0].reply.text();
-    assert!(reply.starts_with("451 4.7.0 ") && reply.ends_with("[gatepost graph-throttled]"), "{reply}");
     // Whoever comes next for this mailbox does not even ask.
     stage.sandbox.faults().clear();
-    let next = stage.send(&message(1), &[BOB]).await.unwrap();
-    assert!(next.retry_after.unwrap() > Duration::from_secs(290));
+    assert!(stage.pause(MINUTE, &message(1)).await > Duration::from_secs(290));
     assert_eq!((stage.asked().len(), stage.sandbox.submissions().len()), (1, 0));
 }
 
@@ -59,10 +56,9 @@ async fn a_long_pause_that_another_delivery_heard_of_is_not_waited_for_by_who_ha
     let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(300);
     let stage = Stage::faulty(|faults| faults.graph.mishap = Some(busy)).await;
     let hour = Duration::from_secs(3600);
-    assert_eq!(stage.send_within(hour, &message(0), &[BOB]).await.unwrap().retry_after, Some(Duration::from_secs(300)));
-    let next = tokio::time::timeout(Duration::from_secs(20), stage.send_within(hour, &message(1), &[BOB])).await;
-    let next = next.expect("an answer at once").unwrap();
-    assert!(next.retry_after.unwrap() > Duration::from_secs(270) && next.verdicts[0].fate == Fate::Deferred);
+    assert_eq!(stage.pause(hour, &message(0)).await, Duration::from_secs(300));
+    let next = tokio::time::timeout(Duration::from_secs(20), stage.pause(hour, &message(1))).await;
+    assert!(next.expect("an answer at once") > Duration::from_secs(270));
     assert_eq!((stage.asked().len(), stage.sandbox.submissions().len()), (1, 0));
 }
 
@@ -73,9 +69,16 @@ async fn the_sandbox_lets_no_fifth_request_and_none_over_the_count_in() {
         assert!(stage.reply(&message(n), &[BOB]).await.starts_with("250 "));
     }
     stage.sandbox.faults().set(|faults| faults.graph.retry_after = 100);
-    let report = stage.send(&message(3), &[BOB]).await.unwrap();
-    assert_eq!(report.retry_after, Some(Duration::from_secs(100)));
+    assert_eq!(stage.pause(MINUTE, &message(3)).await, Duration::from_secs(100));
     stage.sandbox.faults().set(|faults| (faults.graph.requests, faults.graph.concurrency) = (None, Some(0)));
     let other = Stage::faulty(|faults| (faults.graph.concurrency, faults.graph.retry_after) = (Some(0), 100)).await;
-    assert_eq!(other.send(&message(4), &[BOB]).await.unwrap().retry_after, Some(Duration::from_secs(100)));
+    assert_eq!(other.pause(MINUTE, &message(4)).await, Duration::from_secs(100));
+}
+
+/// The queue waits for a day where a server asks for it.
+#[tokio::test]
+async fn a_pause_of_hours_is_told_as_long_as_it_is() {
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(5 * 3600);
+    let stage = Stage::faulty(|faults| faults.graph.mishap = Some(busy)).await;
+    assert_eq!(stage.pause(MINUTE, &message(0)).await, Duration::from_secs(5 * 3600));
 }

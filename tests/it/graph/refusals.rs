@@ -49,7 +49,7 @@ async fn a_full_mailbox_is_no_end_since_somebody_can_empty_it() {
     let full = GraphMishap::new(507, "ErrorQuotaExceeded");
     let stage = Stage::faulty(|faults| faults.graph.mishap = Some(full)).await;
     let report = stage.send(&message(), &[BOB]).await.unwrap();
-    assert_eq!((report.verdicts[0].fate, report.is_doubtful), (Fate::Deferred, false));
+    assert_eq!((report.verdicts[0].fate, report.is_doubtful()), (Fate::Deferred, false));
     assert!(report.verdicts[0].reply.text().starts_with("452 4.2.2 "));
 }
 

@@ -10,7 +10,7 @@ use gatepost::{
     net::{ClientTls, HttpClient, Network},
     oauth::Keepers,
     outbound::{
-        Envelope, Report,
+        Envelope, Report, Trail, Unsent,
         graph::{Seats, Way, send},
     },
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Submission},
@@ -70,15 +70,23 @@ impl Stage {
     }
 
     pub async fn send(&self, message: &str, recipients: &[&str]) -> Result<Report, Fault> {
-        self.send_within(Duration::from_secs(60), message, recipients).await
+        self.send_within(Duration::from_secs(60), message, recipients).await.map_err(|unsent| unsent.fault)
     }
 
-    pub async fn send_within(&self, time: Duration, message: &str, recipients: &[&str]) -> Result<Report, Fault> {
+    /// The pause that Graph asks for, which is of the mailbox and not of the message.
+    pub async fn pause(&self, time: Duration, message: &str) -> Duration {
+        let unsent = self.send_within(time, message, &[BOB]).await.unwrap_err();
+        assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("graph-throttled", false));
+        unsent.retry_after.unwrap()
+    }
+
+    pub async fn send_within(&self, time: Duration, message: &str, recipients: &[&str]) -> Result<Report, Unsent> {
         let wire = on_the_wire(message);
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         std::fs::write(file.path(), wire).unwrap();
         let open = tokio::fs::File::open(file.path()).await.unwrap();
-        let way = Way { keepers: &self.keepers, http: &self.http, seats: &self.seats, outset: &() };
+        let way =
+            Way { keepers: &self.keepers, http: &self.http, seats: &self.seats, outset: &(), trail: Trail::default() };
         let deadline = Instant::now() + time;
         send(way, &self.account, &envelope(recipients), &[], open, deadline).await
     }

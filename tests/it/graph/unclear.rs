@@ -86,7 +86,7 @@ async fn the_request_is_exactly_what_graph_wants() {
 async fn a_connection_that_breaks_behind_the_message_is_a_doubt_and_never_a_second_try() {
     let (stage, mut told) = stage(Does::ClosesBehind).await;
     let report = stage.send(&message(), &[BOB]).await.unwrap();
-    assert_eq!((report.is_doubtful, report.verdicts[0].fate), (true, Fate::Deferred));
+    assert_eq!((report.is_doubtful(), report.verdicts[0].fate), (true, Fate::Deferred));
     let reply = report.verdicts[0].reply.text();
     assert!(reply.starts_with("451 4.4.2 ") && reply.ends_with("[gatepost graph-unclear]"), "{reply}");
     assert!(reply.contains("may have been sent"), "{reply}");
@@ -115,7 +115,7 @@ async fn a_gateway_that_gave_up_is_a_doubt_with_its_pause() {
         let gateway = GraphMishap::new(status, "UnknownError").retry_after(30);
         let stage = Stage::faulty(|faults| faults.graph.mishap = Some(gateway)).await;
         let report = stage.send(&message(), &[BOB]).await.unwrap();
-        assert_eq!((report.is_doubtful, report.retry_after), (true, Some(Duration::from_secs(30))), "{status}");
+        assert_eq!((report.is_doubtful(), report.retry_after), (true, Some(Duration::from_secs(30))), "{status}");
         assert_eq!(stage.asked().len(), 1);
     }
 }
@@ -125,7 +125,7 @@ async fn an_answer_that_breaks_off_is_a_doubt_whatever_became_of_the_message() {
     for (after, sent) in [(AfterDot::DropDelivered, 1), (AfterDot::DropUndelivered, 0)] {
         let stage = Stage::faulty(|faults| faults.graph.after_send = after).await;
         let report = stage.send(&message(), &[BOB]).await.unwrap();
-        assert!(report.is_doubtful);
+        assert!(report.is_doubtful());
         assert_eq!(stage.sandbox.submissions().len(), sent);
     }
 }

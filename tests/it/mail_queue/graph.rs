@@ -1,7 +1,11 @@
 //! From the queue through Graph: our own rate limit holds mail back, and is no fault of anybody.
 
-use super::{arrived, go_by_the_minute, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{Plan, World};
+use std::time::Duration;
+
+use gatepost::sandbox::GraphMishap;
+
+use super::{ahead, ahead_until, arrived, go_by_the_minute, queue, queued, rows, sign_in_for_graph, until_empty};
+use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, plain};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -41,4 +45,123 @@ async fn a_queue_over_its_rate_through_graph_waits_for_its_turn_and_shuts_no_way
 #[tokio::test]
 async fn a_queue_over_its_rate_through_graph_behind_smtp_waits_for_its_turn_and_shuts_no_way() {
     goes_ten_a_minute_in_order("outbound = \"smtp-then-graph\"", Some("smtp-auth-disabled-tenant")).await;
+}
+
+/// The pause is the mailbox's: whoever heard of it was not tried, and nobody asks before it is over.
+#[tokio::test]
+async fn a_pause_that_graph_asks_for_is_no_attempt_of_any_message_and_all_go_in_order_behind_it() {
+    let world = world("outbound = \"graph\"\nlimits = { connections = 1, messages-per-minute = 1000 }").await;
+    let (sandbox, dir) = (&world.sandbox, world.dir.path());
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(70).times(1);
+    sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    let asked = || sandbox.transcript().dialogue("graph").iter().filter(|line| line.starts_with("C: ")).count();
+    let mut smtp = world.smtp_as_ann().await;
+    let alerts: Vec<_> = (10..22).map(|n| format!("alert {n}")).collect();
+    for subject in &alerts {
+        queue(&mut smtp, subject).await;
+    }
+    ahead_until(Duration::ZERO, "Graph asks for a pause", || asked() == 1).await;
+    for _ in 0..3 {
+        ahead(Duration::from_secs(20)).await;
+        let rows = rows(dir).await;
+        assert!(rows.len() == alerts.len() && rows.iter().all(|row| row.attempts == 0), "{rows:?}");
+        assert!(!rows.iter().any(|row| row.is_under_way || row.recipients[0].is_doubtful), "{rows:?}");
+        assert_eq!(asked(), 1, "nobody else has to hear it");
+    }
+    ahead_until(Duration::from_secs(20), "all of them", || sandbox.submissions().len() == alerts.len()).await;
+    until_empty(dir, 20).await;
+    assert_eq!(arrived(sandbox), alerts);
+}
+
+#[tokio::test]
+async fn a_bounce_that_its_sender_cannot_get_reaches_the_postmaster_through_graph() {
+    const ADMIN: &str = "shared@contoso.example";
+    let mut plan =
+        Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued("outbound = \"graph\"") };
+    plan.more = format!("[queue]\npostmaster = \"{ADMIN}\"\n");
+    let world = World::with(plan).await;
+    sign_in_for_graph(&world).await;
+    let refuse = |world: &World| {
+        let unknown = GraphMishap::new(400, "ErrorInvalidRecipients").times(3);
+        world.sandbox.faults().set(|faults| faults.graph.mishap = Some(unknown));
+    };
+    // The message itself, its notice with the null sender, and that of the mailbox.
+    refuse(&world);
+    let mut smtp = world.smtp_as_ann().await;
+    let id = queue(&mut smtp, "scan").await;
+    world.until("the postmaster is told", |world| world.sandbox.submissions().len() == 1).await;
+    until_empty(world.dir.path(), 20).await;
+    let told = world.only_message();
+    assert_eq!(told.recipients, [ADMIN]);
+    let text = String::from_utf8_lossy(&told.bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("To: <{ADMIN}>\r\n")) && !head.contains(&format!("To: <{ANN}>")), "{head}");
+    assert!(body.contains(&format!("<{ANN}> sent a message that could not be delivered")), "{body}");
+    assert!(body.contains("Content-Type: multipart/report") && body.contains(&id), "the notice itself: {body}");
+}
+
+/// What EHLO shows before the login and behind it.
+async fn ehlo(world: &World) -> (Vec<String>, Vec<String>, Talk) {
+    async fn shown(smtp: &mut Talk) -> Vec<String> {
+        smtp.send(b"EHLO copier\r\n").await;
+        let mut lines = vec![smtp.line().await];
+        while lines.last().is_some_and(|line| line.starts_with("250-")) {
+            lines.push(smtp.line().await);
+        }
+        lines.iter().map(|line| line[4..].to_owned()).collect()
+    }
+    let mut smtp = world.smtp().await;
+    smtp.expect("220 ").await;
+    let before = shown(&mut smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
+    let behind = shown(&mut smtp).await;
+    (before, behind, smtp)
+}
+
+/// Nobody would look for it: a program that saw DSN would wait for notices that never come.
+#[tokio::test]
+async fn who_sends_through_graph_is_shown_no_dsn_and_the_log_says_what_was_asked_in_vain() {
+    let journal = journal();
+    let app = "graph-url = \"{graph}\"\nsmtp-capabilities = [\"8BITMIME\", \"DSN\"]";
+    let plan = |outbound: &str| Plan { app: app.into(), ..queued(&format!("outbound = \"{outbound}\"")) };
+    for (outbound, shows) in [("smtp-then-graph", true), ("graph", false)] {
+        let (before, behind, _) = ehlo(&World::with(plan(outbound)).await).await;
+        for lines in [before, behind] {
+            assert!(lines.iter().any(|line| line == "8BITMIME"), "{outbound}: {lines:?}");
+            assert_eq!(lines.iter().any(|line| line == "DSN"), shows, "{outbound}: {lines:?}");
+        }
+    }
+    let world = world("outbound = \"graph\"").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> RET=HDRS"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}> NOTIFY=SUCCESS"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: dsn\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    let said = smtp.line().await;
+    let id = said.strip_prefix("250 2.0.0 Queued as ").unwrap_or_else(|| panic!("{said}"));
+    until_empty(world.dir.path(), 20).await;
+    let lines = journal.lines(&["DSN parameters dropped", "Microsoft Graph", id]);
+    assert!(lines.len() == 1 && lines[0].contains("session="), "{lines:?}");
+}
+
+#[tokio::test]
+async fn what_graph_says_to_a_queued_message_stands_in_the_log_with_its_id() {
+    let journal = journal();
+    let world = world("outbound = \"graph\"").await;
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(90).times(1);
+    world.sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    let mut smtp = world.smtp_as_ann().await;
+    let id = queue(&mut smtp, "first busy, then refused").await;
+    let told = |words: &str| journal.lines(&[words, &id]);
+    world.until("it waits", |_| !told("its mailbox waits").is_empty()).await;
+    assert!(told("its mailbox waits")[0].contains("[graph-throttled]"));
+    world
+        .sandbox
+        .faults()
+        .set(|faults| faults.graph.mishap = Some(GraphMishap::new(400, "ErrorInvalidRecipients").times(1)));
+    ahead_until(Duration::from_secs(100), "it is refused", || {
+        !told("Microsoft Graph is no way for this message").is_empty()
+    })
+    .await;
+    assert!(told("Microsoft Graph is no way for this message")[0].contains("session="));
 }

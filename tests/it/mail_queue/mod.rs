@@ -116,6 +116,16 @@ async fn ahead(by: Duration) {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
+/// The same where it is known what is to happen: waits for that, and no longer.
+async fn ahead_until(by: Duration, what: &str, happened: impl Fn() -> bool) {
+    jump(by).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
 /// Puts the clock ahead in steps until all of them went: so many at once, as many again with each minute, and never more.
 async fn go_by_the_minute(world: &World, all: usize, a_minute: usize, look: impl AsyncFn()) {
     // This clock is the one that is put ahead, and time that really passes counts as well.
@@ -137,7 +147,7 @@ async fn go_by_the_minute(world: &World, all: usize, a_minute: usize, look: impl
     }
 }
 
-async fn jump(by: Duration) {
+pub(super) async fn jump(by: Duration) {
     tokio::time::pause();
     tokio::time::advance(by).await;
     tokio::time::resume();

@@ -1,6 +1,11 @@
 //! What the queue does not take: the right code, a clear text, and neither row nor file of it.
 
-use gatepost::base::Protocol;
+use std::time::{Duration, Instant};
+
+use gatepost::{
+    base::Protocol,
+    sandbox::{AfterDot, Answer},
+};
 
 use super::{arrived, bodies, queue, queued, rows, subject, until_empty};
 use crate::world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, cheap_hash};
@@ -155,6 +160,34 @@ async fn a_body_that_stops_in_the_middle_leaves_nothing_however_its_client_ends(
         assert!(rows(world.dir.path()).await.is_empty());
     }
     nothing_stays(&world, &mut as_copier(&world).await).await;
+}
+
+/// One was refused at RCPT and has an answer; only who was taken may have it.
+#[tokio::test]
+async fn a_lost_answer_behind_the_dot_leaves_no_doubt_about_who_was_refused_before() {
+    let mut plan = queued("");
+    plan.sandbox.faults.smtp.after_dot = AfterDot::DropUndelivered;
+    plan.sandbox.faults.smtp.answers = vec![Answer::new("RCPT", "450 4.2.0 Mailbox is busy").times(1)];
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for recipient in [BOB, ANN] {
+        smtp.exchange(&format!("RCPT TO:<{recipient}>"), "250 ").await;
+    }
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 2.0.0 Queued as ").await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let row = loop {
+        let row = rows(world.dir.path()).await.remove(0);
+        if row.recipients.iter().all(|one| one.reply.is_some()) {
+            break row;
+        }
+        assert!(Instant::now() < deadline, "never tried: {row:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let doubts: Vec<_> = row.recipients.iter().map(|one| one.is_doubtful).collect();
+    assert_eq!(doubts, [false, true], "{row:?}");
 }
 
 /// Only the whole final line ends a message: what looks like it at a cut is a body that stops in the middle.
