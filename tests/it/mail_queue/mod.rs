@@ -126,7 +126,7 @@ async fn ahead_until(by: Duration, what: &str, happened: impl Fn() -> bool) {
     }
 }
 
-async fn jump(by: Duration) {
+pub(super) async fn jump(by: Duration) {
     tokio::time::pause();
     tokio::time::advance(by).await;
     tokio::time::resume();
