@@ -340,10 +340,11 @@ fn text_without_a_header_or_an_empty_line_stays_text() {
         let again = mend(whole.as_bytes(), &orders());
         assert!(again.head.is_none(), "{again:?}");
     }
-    // Fields alone are a whole message (RFC 5322 3.5), and so is one that nothing was added to.
+    // Fields alone are a whole message (RFC 5322 3.5).
     let mended = mend(b"Subject: x\r\n", &orders());
     assert!(!String::from_utf8(mended.head.unwrap()).unwrap().contains("\r\n\r\n"));
-    assert!(mend(b"toner is low\r\n", &forcing()).head.is_none());
+    let forced = mend(b"toner is low\r\n", &forcing()).head.unwrap();
+    assert!(forced.ends_with(b"\r\n\r\ntoner is low\r\n"), "{}", String::from_utf8_lossy(&forced));
 }
 
 #[test]
