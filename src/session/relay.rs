@@ -152,6 +152,8 @@ impl<'a> Relay<'a> {
                         account = self.admitted.account.address,
                         "client idle in mid-message while others wait"
                     );
+                    // First the room, then the words.
+                    self.channel = None;
                     let text = "4.4.2 Idle in mid-message while others wait for this mailbox, closing";
                     self.last_words(&Reply::new(421, text)).await
                 }
