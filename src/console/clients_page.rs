@@ -1,5 +1,6 @@
 //! The clients as a page: for each `[[client]]` and each login what went well last, what was refused last, and how it
-//! came in. It knows what happened since the daemon started, and nothing of any message's content.
+//! came in. A 250 of the queue alone is not well: what becomes of the mail behind it counts. It knows what happened since the
+//! daemon started, and nothing of any message's content.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,7 +15,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    account::Account,
+    account::{Account, Delivery},
     meter::{ClientView, Contact, Incident, Who},
 };
 
@@ -55,23 +56,36 @@ struct ContactRow {
 pub async fn page(look: Look, State(console): State<Arc<Console>>) -> Response {
     let words = look.words();
     let mut seen = console.meter.clients.list();
+    let shut = console.queue.shut_ways();
     let mut clients: Vec<Row> = Vec::new();
     for client in console.clients() {
-        let view = seen.remove(&Who::Rule(client.name.clone()));
+        let view = seen.remove(&Who::Rule(client.name.clone())).unwrap_or_default();
+        let delivery = client.rules.delivery.unwrap_or(client.account.sending.delivery);
+        let held_up = held_up(&shut, &client.account, delivery);
         clients.push(Row {
             sheet: Some(sheet::path_of(&client.name)),
             is_captured: client.rules.capture,
-            ..Row::new(&client.name, &client.account.address, view.unwrap_or_default(), words)
+            ..Row::new(&client.name, &client.account.address, view, held_up, words)
         });
     }
-    clients.extend(logins(&console, seen, words));
+    clients.extend(logins(&console, seen, &shut, words));
     let more = clients.len().saturating_sub(SHOWN);
     clients.truncate(SHOWN);
     drawn(&Page { frame: look.frame(), clients, more })
 }
 
+/// Why mail that is queued cannot go on now.
+fn held_up(shut: &HashMap<String, Incident>, account: &Account, delivery: Delivery) -> Option<Incident> {
+    shut.get(&account.address).filter(|_| delivery == Delivery::Queue).cloned()
+}
+
 /// Whoever logged in to an account itself, by address. Rules that are no more are not shown.
-fn logins(console: &Console, seen: HashMap<Who, ClientView>, words: &'static Words) -> Vec<Row> {
+fn logins(
+    console: &Console,
+    seen: HashMap<Who, ClientView>,
+    shut: &HashMap<String, Incident>,
+    words: &'static Words,
+) -> Vec<Row> {
     let mut logins: Vec<_> = seen
         .into_iter()
         .filter_map(|(who, view)| match who {
@@ -82,23 +96,29 @@ fn logins(console: &Console, seen: HashMap<Who, ClientView>, words: &'static Wor
     logins.sort_by(|(one, _), (other, _)| one.cmp(other));
     let row = |(address, view): (String, ClientView)| {
         let has_login = |account: &Arc<Account>| sheet::has_login(account);
-        let sheet = console.account(&address).filter(has_login);
+        let account = console.account(&address);
+        let held_up = account.as_ref().and_then(|account| held_up(shut, account, account.sending.delivery));
+        let sheet = account.filter(has_login);
         let sheet = sheet.map(|account| format!("{}/sheet", account_page::path_of(&account.address)));
-        Row { sheet, ..Row::new(words.login_itself, &address, view, words) }
+        Row { sheet, ..Row::new(words.login_itself, &address, view, held_up, words) }
     };
     logins.into_iter().map(row).collect()
 }
 
 impl Row {
-    fn new(name: &str, account: &str, view: ClientView, words: &'static Words) -> Self {
+    /// `held_up`: why what is queued of it cannot go on.
+    fn new(name: &str, account: &str, view: ClientView, held_up: Option<Incident>, words: &'static Words) -> Self {
         let at = |incident: &Option<Incident>| incident.as_ref().map_or(0, |incident| incident.at);
         let (mark, colour, state) = match (at(&view.success), at(&view.refusal)) {
+            _ if held_up.is_some() => ("✗", "bad", words.client_held_up),
+            _ if view.undelivered.is_some() => ("✗", "bad", words.client_undelivered),
             (0, 0) if view.contact.is_none() => ("–", "quiet", words.client_not_seen),
             (0, 0) => ("…", "wait", words.client_came),
             (well, refused) if refused > well => ("✗", "bad", words.client_refused),
             _ => ("✓", "good", words.client_well),
         };
-        let tried = view.refusal.as_ref().and_then(|refusal| refusal.tried.as_ref());
+        let refusal = held_up.or(view.undelivered).or(view.refusal);
+        let tried = refusal.as_ref().and_then(|refusal| refusal.tried.as_ref());
         Self {
             name: name.to_owned(),
             sheet: None,
@@ -110,7 +130,7 @@ impl Row {
             contact: view.contact.as_ref().map(|contact| ContactRow::new(contact, words)),
             tried: tried.map(|contact| ContactRow::new(contact, words)),
             success: view.success,
-            refusal: view.refusal,
+            refusal,
             day: Plot::new(words.messages, words.well, words.not_well, &view.hours),
         }
     }

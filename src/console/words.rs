@@ -310,6 +310,8 @@ words! {
     client_came: "came in", "接続済み";
     client_well: "well", "正常";
     client_refused: "refused last", "直近は拒否";
+    client_undelivered: "not delivered last", "直近は配信失敗";
+    client_held_up: "mail held up", "送信待ち";
     last_success: "Last success", "最後の成功";
     last_refusal: "Last refusal", "最後の拒否";
     signed_on: "signed on", "サインオン";

@@ -112,6 +112,11 @@ impl<'a> Block<'a> {
         all.next().filter(|_| all.next().is_none())
     }
 
+    /// Where the fields end that everybody takes for some.
+    pub(super) const fn end(&self) -> usize {
+        self.end
+    }
+
     pub(super) fn value(&self, field: &Field) -> &'a [u8] {
         self.bytes.get(field.value.clone()).unwrap_or_default()
     }

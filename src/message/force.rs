@@ -1,6 +1,6 @@
 //! `sender = "force"`: From becomes the account's, with the display name it had, and answers go where they went before.
 //!
-//! The old From becomes Reply-To unless there is one. A Sender that names somebody else goes: beside a From of one's own
+//! The old From becomes Reply-To unless there is one that names somebody. A Sender that names somebody else goes: beside a From of one's own
 //! it would be a claim to send for others. Where From is the account's alone already, nothing is changed.
 
 use super::{
@@ -30,9 +30,14 @@ pub(super) fn mend(block: &Block<'_>, orders: &Orders<'_>, edits: &mut Edits, re
     edits.replace(first.value.clone(), forced(block.value(first), orders.account));
     more.iter().for_each(|field| edits.replace(field.all.clone(), &b""[..]));
     let can_answer = !read.from.is_empty() && read.from.iter().all(|address| is_mailbox(address));
-    if can_answer && !block.has(Name::ReplyTo) {
+    let mut replies = block.all(Name::ReplyTo).filter(|field| !block.value(field).trim_ascii().is_empty());
+    if can_answer && replies.next().is_none() {
         let values: Vec<&[u8]> = froms.iter().map(|field| block.value(field)).collect();
-        edits.add(block, "Reply-To", &values.join(&b",\r\n "[..]));
+        let value = values.join(&b",\r\n "[..]);
+        match block.all(Name::ReplyTo).next() {
+            Some(empty) => edits.replace(empty.value.clone(), value),
+            None => edits.add(block, "Reply-To", &value),
+        }
     }
 }
 

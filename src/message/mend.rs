@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     address_fields,
-    block::{Block, Edits, Name},
+    block::{Block, Edits, Name, header_end},
     force,
     headers::unstuffed,
     long_lines, missing,
@@ -60,9 +60,22 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
             is_changed = true;
         }
     }
+    if is_changed && header_end(&plain, 0).is_none() {
+        plain = closed(plain);
+    }
     mended.awaits_body = orders.repair && !Block::cut(&plain).has(Name::ContentType);
     mended.head = is_changed.then(|| stuffed(&plain));
     mended
+}
+
+/// Where a message begins with its text, or has no empty line before it, the fields that were added would be taken for
+/// text or the text for fields: the line between them (RFC 5322 2.1) is put in.
+fn closed(mut plain: Vec<u8>) -> Vec<u8> {
+    let end = Block::cut(&plain).end();
+    if end < plain.len() {
+        plain.splice(end..end, *b"\r\n");
+    }
+    plain
 }
 
 /// Says in the header block that the body is text in UTF-8 (RFC 2045 5, RFC 6152). One that says something itself is
@@ -82,6 +95,12 @@ pub fn declare_utf8(head: &[u8], repairs: &mut Repairs) -> Vec<u8> {
     ] {
         if !block.has(name) {
             edits.add(&block, written, value.as_bytes());
+        }
+    }
+    // It is not (RFC 2045 6.2).
+    for field in block.all(Name::ContentTransferEncoding) {
+        if block.value(field).trim_ascii().eq_ignore_ascii_case(b"7bit") {
+            edits.replace(field.value.clone(), &b" 8bit"[..]);
         }
     }
     edits.done(&plain).map_or_else(|| head.to_vec(), |plain| stuffed(&plain))

@@ -312,6 +312,42 @@ fn of_several_from_fields_one_is_left() {
 }
 
 #[test]
+fn an_empty_reply_to_is_none() {
+    for empty in ["Reply-To:", "Reply-To: ", "Reply-To:\n\t"] {
+        becomes(
+            &forcing(),
+            &format!("From: Ann <a@b.example>\n{empty}\nSubject: x\n"),
+            "From: Ann <scanner@contoso.example>\nReply-To: Ann <a@b.example>\nSubject: x\n",
+            "forced-from",
+        );
+    }
+    becomes(
+        &forcing(),
+        "From: Ann <a@b.example>\nReply-To:\nReply-To: c@d.example\n",
+        "From: Ann <scanner@contoso.example>\nReply-To:\nReply-To: c@d.example\n",
+        "forced-from",
+    );
+}
+
+#[test]
+fn text_without_a_header_or_an_empty_line_stays_text() {
+    for (before, text) in [("", "toner is low\r\nreplace it\r\n"), ("Subject: x\r\n", "..toner is low\r\n")] {
+        let mended = mend(format!("{before}{text}").as_bytes(), &orders());
+        let whole = String::from_utf8(mended.head.unwrap()).unwrap();
+        let (head, rest) = whole.split_once("\r\n\r\n").expect("an empty line between them");
+        assert_eq!(rest, text);
+        assert!(head.starts_with(before) && head.contains("From: scanner@contoso.example"), "{head}");
+        let again = mend(whole.as_bytes(), &orders());
+        assert!(again.head.is_none(), "{again:?}");
+    }
+    // Fields alone are a whole message (RFC 5322 3.5).
+    let mended = mend(b"Subject: x\r\n", &orders());
+    assert!(!String::from_utf8(mended.head.unwrap()).unwrap().contains("\r\n\r\n"));
+    let forced = mend(b"toner is low\r\n", &forcing()).head.unwrap();
+    assert!(forced.ends_with(b"\r\n\r\ntoner is low\r\n"), "{}", String::from_utf8_lossy(&forced));
+}
+
+#[test]
 fn a_from_larger_than_anybodys_is_left_to_be_refused() {
     let large = format!("From: {}\n", "a@b.example, ".repeat(1000));
     becomes(&forcing(), &large, &large, "");
@@ -329,8 +365,11 @@ fn text_that_nobody_declared_is_declared_with_what_is_missing() {
     assert_eq!(declared("Subject: x\n"), (format!("Subject: x\n{all}\n"), "charset".into()));
     assert_eq!(
         declared("MIME-Version: 1.0\nContent-Transfer-Encoding: 7bit\n").0,
-        "MIME-Version: 1.0\nContent-Transfer-Encoding: 7bit\nContent-Type: text/plain; charset=utf-8\n\n"
+        "MIME-Version: 1.0\nContent-Transfer-Encoding: 8bit\nContent-Type: text/plain; charset=utf-8\n\n",
+        "it is no 7bit"
     );
+    let base64 = "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n";
+    assert_eq!(declared(base64).0, format!("{base64}Content-Type: text/plain; charset=utf-8\n\n"));
     assert_eq!(declared("Content-Type: x\n"), ("Content-Type: x\n\n".into(), String::new()));
 }
 

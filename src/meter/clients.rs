@@ -64,6 +64,8 @@ pub struct ClientView {
     pub contact: Option<Contact>,
     pub success: Option<Incident>,
     pub refusal: Option<Incident>,
+    /// What the queue took of it last and could not deliver; `None` again once something arrived.
+    pub undelivered: Option<Incident>,
     /// Messages of the last 24 hours.
     pub hours: [Hour; 24],
 }
@@ -74,6 +76,7 @@ struct Figures {
     contact: Option<Contact>,
     success: Option<Incident>,
     refusal: Option<Incident>,
+    undelivered: Option<Incident>,
     messages: Day,
 }
 
@@ -113,6 +116,26 @@ impl Clients {
         });
     }
 
+    /// A message of it ended before its DATA: it counts for its day.
+    pub fn came_to_nothing(&self, who: &Who) {
+        self.change(who, |figures| figures.messages.count(false));
+    }
+
+    /// What the queue took of it could not be delivered, in these words. Counted it was when it was taken.
+    pub fn was_undelivered(&self, who: &Who, reply: String, message: Named) {
+        self.change(who, |figures| {
+            figures.undelivered = Some(Incident { at: now(), reply, message: Some(message), tried: None });
+        });
+    }
+
+    /// What the queue took of it arrived.
+    pub fn was_delivered(&self, who: &Who) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(figures) = all.get_mut(who) {
+            figures.undelivered = None;
+        }
+    }
+
     pub fn list(&self) -> HashMap<Who, ClientView> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().map(|(who, figures)| (who.clone(), figures.view())).collect()
@@ -147,6 +170,7 @@ impl Figures {
             contact: self.contact.clone(),
             success: self.success.clone(),
             refusal: self.refusal.clone(),
+            undelivered: self.undelivered.clone(),
             hours: self.messages.hours(),
         }
     }

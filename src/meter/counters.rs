@@ -218,7 +218,11 @@ impl Meter {
         let faults = Family::default();
         registry.register("faults", "Faults by kind, catalogue id and stage", faults.clone());
         let messages = no_outcome();
-        registry.register("messages", "Messages by the final reply to DATA", messages.clone());
+        registry.register(
+            "messages",
+            "Messages by their final reply: to DATA, or before it where none came",
+            messages.clone(),
+        );
         let repairs = Family::default();
         registry.register("repairs", "Messages that were changed, by what was changed", repairs.clone());
         let bytes = no_octet();
@@ -422,10 +426,15 @@ impl Meter {
         self.recent.push(protocol, account, fault);
     }
 
-    /// A message was answered (or its client left), `took` after its MAIL.
-    pub fn message(&self, outcome: Outcome, took: Duration) {
+    /// A message ended before its DATA: refused, or its client left.
+    pub fn message_without_data(&self, outcome: Outcome) {
         self.messages.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
         self.messages_by_hour.count(outcome == Outcome::Accepted);
+    }
+
+    /// A message was answered (or its client left), `took` after its MAIL.
+    pub fn message(&self, outcome: Outcome, took: Duration) {
+        self.message_without_data(outcome);
         self.message_seconds.observe(took.as_secs_f64());
     }
 

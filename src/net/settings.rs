@@ -71,6 +71,11 @@ impl IpNet {
             _ => false,
         }
     }
+
+    /// Whether all of the other block lies in this one.
+    pub fn covers(&self, other: &IpNet) -> bool {
+        self.prefix <= other.prefix && self.contains(other.base)
+    }
 }
 
 impl fmt::Display for IpNet {

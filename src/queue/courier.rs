@@ -324,6 +324,7 @@ impl Courier {
     fn say_fate(&self, message: &QueuedMessage) {
         let count = |state| message.recipients.iter().filter(|one| one.state == state).count();
         let (delivered, failed) = (count(RecipientState::Delivered), count(RecipientState::Failed));
+        self.queue.note_arrived(message);
         let seconds = self.queue.clock.wall().duration_since(message.accepted_at).unwrap_or_default().as_secs();
         info!(
             queue_id = message.id,

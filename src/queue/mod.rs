@@ -15,6 +15,7 @@ mod deliver;
 mod dispatch;
 mod envelope;
 mod failures;
+mod fares;
 mod fault;
 mod lane;
 mod lanes;

@@ -35,7 +35,7 @@ impl Relay<'_> {
         if self.envelope.is_some() {
             return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
         }
-        let limit = ehlo(&self.gate.host, &self.keywords).size;
+        let limit = self.size_limit();
         if mail.size > limit {
             return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
         }
@@ -101,6 +101,11 @@ impl Relay<'_> {
             }
             self.channel = None;
         }
+    }
+
+    /// Of a message, in octets: what EHLO shows.
+    pub(super) fn size_limit(&self) -> u64 {
+        ehlo(&self.gate.host, &self.keywords).size
     }
 
     /// The refusal of a sender that `send-as` does not name. `place`: where it stands.

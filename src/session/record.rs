@@ -27,22 +27,49 @@ pub(super) fn who(admitted: &Admitted) -> Who {
     }
 }
 
-/// A command of an open session was refused; what is out of sequence is no refusal.
-pub(super) fn refusal(relay: &Relay<'_>, reply: &Reply) {
-    if reply.code >= 400 && reply.code != 503 {
-        let text = printable(&redacted(&reply.text(), &[]), REPLY_CAP);
-        relay.gate.meter.clients.was_refused(&who(&relay.admitted), text, None);
+/// Whether a command was refused; what is out of sequence is the client's mistake.
+pub(super) const fn is_refusal(reply: &Reply) -> bool {
+    reply.code >= 400 && reply.code != 503
+}
+
+/// MAIL, RCPT or DATA was refused: a line for each, since the message may never have one of its own.
+pub(super) fn refusal(relay: &Relay<'_>, sender: &str, recipient: Option<&str>, reply: &Reply) {
+    if !is_refusal(reply) {
+        return;
+    }
+    let text = printable(&redacted(&reply.text(), &[]), REPLY_CAP);
+    info!(
+        session = relay.entry.id(),
+        account = relay.admitted.account.address,
+        client = relay.admitted.client_name(),
+        sender = printable(sender, 320),
+        recipient = recipient.map(|recipient| printable(recipient, 320)),
+        reply = text,
+        "{} refused",
+        relay.verb
+    );
+    relay.gate.meter.clients.was_refused(&who(&relay.admitted), text, None);
+}
+
+/// A message that never came to its DATA, by what stood in its way; `None`: its client left.
+pub(super) fn without_data(relay: &Relay<'_>, refusal: Option<&Reply>) {
+    let meter = &relay.gate.meter;
+    meter.message_without_data(outcome_of(refusal));
+    meter.clients.came_to_nothing(&who(&relay.admitted));
+}
+
+fn outcome_of(reply: Option<&Reply>) -> Outcome {
+    match reply {
+        None => Outcome::Lost,
+        Some(reply) if reply.is_positive() => Outcome::Accepted,
+        Some(reply) if reply.is_transient() => Outcome::RefusedForNow,
+        Some(_) => Outcome::Refused,
     }
 }
 
 /// The one line per message.
 pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, reply: Option<&Reply>) {
-    let outcome = match reply {
-        None => Outcome::Lost,
-        Some(reply) if reply.is_positive() => Outcome::Accepted,
-        Some(reply) if reply.is_transient() => Outcome::RefusedForNow,
-        Some(_) => Outcome::Refused,
-    };
+    let outcome = outcome_of(reply);
     let meter = &relay.gate.meter;
     meter.message(outcome, envelope.elapsed());
     meter.octets(Protocol::Smtp, Direction::ToUpstream).inc_by(passage.octets);

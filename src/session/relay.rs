@@ -35,6 +35,10 @@ use crate::{
 
 /// Between two commands of the client (RFC 5321 4.5.3.2.7).
 const CLIENT_IDLE: Duration = Duration::from_secs(5 * 60);
+/// The same within a transaction while somebody else waits for room at the mailbox: three silent clients would hold all there is.
+const WANTED_IDLE: Duration = Duration::from_secs(60);
+/// Whether somebody waits is looked at this often then.
+const WANTED_LOOK: Duration = Duration::from_secs(2);
 /// Without a transaction the upstream connection is given back after this: three per mailbox is all there are.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(5);
 
@@ -55,7 +59,7 @@ pub(super) struct Relay<'a> {
     body_may_follow: bool,
     said_goodbye: bool,
     /// Of the command that is answered next.
-    verb: &'static str,
+    pub(super) verb: &'static str,
 }
 
 /// Whether the client's connection goes on.
@@ -71,6 +75,8 @@ enum Woken {
     TooLong,
     ClientGone,
     ClientIdle,
+    /// In mid-transaction, and others wait.
+    Wanted,
     Closing,
 }
 
@@ -123,8 +129,9 @@ impl<'a> Relay<'a> {
                 }
             }
         }
-        if self.envelope.is_none() {
-            self.leave_channel();
+        match self.envelope.take() {
+            Some(envelope) => record::without_data(&self, envelope.refusal()),
+            None => self.leave_channel(),
         }
     }
 
@@ -139,6 +146,17 @@ impl<'a> Relay<'a> {
                 Woken::TooLong => self.last_words(&Reply::new(500, "5.5.2 Line too long, closing")).await,
                 Woken::ClientGone => Next::Ends,
                 Woken::ClientIdle => self.last_words(&Reply::new(421, "4.4.2 Idle for too long, closing")).await,
+                Woken::Wanted => {
+                    info!(
+                        session = self.entry.id(),
+                        account = self.admitted.account.address,
+                        "client idle in mid-message while others wait"
+                    );
+                    // First the room, then the words.
+                    self.channel = None;
+                    let text = "4.4.2 Idle in mid-message while others wait for this mailbox, closing";
+                    self.last_words(&Reply::new(421, text)).await
+                }
                 Woken::Closing => self.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down")).await,
             };
             if next == Next::Ends {
@@ -150,6 +168,7 @@ impl<'a> Relay<'a> {
     /// The next command line; meanwhile the upstream connection is watched and given back.
     async fn woken(&mut self) -> Woken {
         let start = Instant::now();
+        let mut look = start + WANTED_IDLE;
         loop {
             match self.input.cut() {
                 Ok(Some(line)) => return Woken::Line(line),
@@ -169,6 +188,12 @@ impl<'a> Relay<'a> {
                 },
                 () = sleep_until(start + UPSTREAM_IDLE), if between && self.channel.is_some() => {
                     self.leave_channel();
+                }
+                () = sleep_until(look), if !between && self.channel.is_some() => {
+                    if self.channel.as_ref().is_some_and(Connection::is_wanted) {
+                        return Woken::Wanted;
+                    }
+                    look = Instant::now() + WANTED_LOOK;
                 }
                 () = upstream_closes(&mut self.channel), if between && self.channel.is_some() => {
                     debug!(session = self.entry.id(), "upstream closed between messages");
@@ -192,8 +217,17 @@ impl<'a> Relay<'a> {
         self.verb = command.verb();
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
-            Command::Mail(mail) => Box::pin(self.mail(mail)).await.inspect(|reply| record::refusal(self, reply))?,
-            Command::Rcpt(rcpt) => self.rcpt(&rcpt).await.inspect(|reply| record::refusal(self, reply))?,
+            Command::Mail(mail) => {
+                let sender = mail.address.clone();
+                let reply = Box::pin(self.mail(mail)).await?;
+                self.refused_mail(&sender, &reply);
+                reply
+            }
+            Command::Rcpt(rcpt) => {
+                let reply = self.rcpt(&rcpt).await?;
+                self.refused_rcpt(&rcpt.address, &reply);
+                reply
+            }
             Command::Data => return Ok(Box::pin(self.data()).await),
             Command::Ehlo(_) => {
                 self.reset().await?;
@@ -220,6 +254,22 @@ impl<'a> Relay<'a> {
         Ok(self.answer(&reply).await)
     }
 
+    fn refused_mail(&self, sender: &str, reply: &Reply) {
+        record::refusal(self, sender, None, reply);
+        if record::is_refusal(reply) {
+            record::without_data(self, Some(reply));
+        }
+    }
+
+    /// The message may go on without this recipient: it counts once it ends.
+    fn refused_rcpt(&mut self, recipient: &str, reply: &Reply) {
+        let sender = self.envelope.as_ref().map_or("", Envelope::sender);
+        record::refusal(self, sender, Some(recipient), reply);
+        if let Some(envelope) = self.envelope.as_mut().filter(|_| record::is_refusal(reply)) {
+            envelope.note_refusal(reply);
+        }
+    }
+
     /// A command out of sequence is the client's mistake, whoever says so.
     async fn answer(&mut self, reply: &Reply) -> Next {
         if reply.code == 503 { self.mistake(reply).await } else { self.say(reply).await }
@@ -236,7 +286,12 @@ impl<'a> Relay<'a> {
         let sink = match self.destination {
             Destination::Upstream => match self.channel.take().filter(|channel| channel.is_usable()) {
                 Some(channel) => Sink::Upstream(channel),
-                None => return self.refuse_data(&lost_reply(&Lost::Closed)).await,
+                None => {
+                    let reply = lost_reply(&Lost::Closed);
+                    record::refusal(self, envelope.sender(), None, &reply);
+                    record::without_data(self, Some(&reply));
+                    return self.refuse_data(&reply).await;
+                }
             },
             Destination::Graph | Destination::Queue | Destination::Hold => Sink::Spool(None),
         };
@@ -260,10 +315,12 @@ impl<'a> Relay<'a> {
     }
 
     async fn reset(&mut self) -> Result<(), Left> {
-        match self.envelope.take() {
-            Some(_) => self.end_transaction().await,
-            None => Ok(()),
+        let Some(envelope) = self.envelope.take() else { return Ok(()) };
+        // One that nobody refused is its client's own business.
+        if let Some(refusal) = envelope.refusal() {
+            record::without_data(self, Some(refusal));
         }
+        self.end_transaction().await
     }
 
     /// Says RSET upstream.

@@ -57,11 +57,13 @@ pub(super) struct Envelope {
     turn: Option<Turn>,
     /// What was changed in it.
     repairs: Repairs,
+    /// Of the recipient that was refused last.
+    refusal: Option<Reply>,
 }
 
 impl Envelope {
     pub(super) fn new(mail: Mail, turn: Option<Turn>, repairs: Repairs) -> Self {
-        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs }
+        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs, refusal: None }
     }
 
     /// Whether one more recipient fits into the day's.
@@ -81,6 +83,14 @@ impl Envelope {
 
     pub(super) fn take(&mut self, rcpt: Rcpt) {
         self.recipients.push(rcpt);
+    }
+
+    pub(super) fn note_refusal(&mut self, reply: &Reply) {
+        self.refusal = Some(reply.clone());
+    }
+
+    pub(super) const fn refusal(&self) -> Option<&Reply> {
+        self.refusal.as_ref()
     }
 
     pub(super) fn sender(&self) -> &str {
@@ -120,6 +130,8 @@ enum Way {
 
 /// Reads the message behind DATA and passes it on.
 pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sink) -> Next {
+    // What goes on at once its mail server judges itself, in its own words.
+    let limit = if matches!(sink, Sink::Spool(_)) { relay.size_limit() } else { SIZE_LIMIT };
     let mut passage = Passage {
         body: Body::new(),
         way: Way::Held,
@@ -129,6 +141,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         taken: 0,
         owes_reset: false,
         began: Instant::now(),
+        limit,
         headers: Headers::default(),
         mail: envelope.mail.clone(),
         repairs: envelope.repairs.clone(),
@@ -183,6 +196,8 @@ pub(super) struct Passage {
     /// The transaction is still open upstream, where the message was refused before DATA.
     owes_reset: bool,
     began: Instant,
+    /// In octets.
+    limit: u64,
     /// As far as the header block was read.
     pub(super) headers: Headers,
     mail: Mail,
@@ -262,8 +277,8 @@ impl Passage {
             let text = format!("5.6.11 The message holds a {what}, which is not allowed [gatepost {id}]");
             return Some(Reply::new(554, text));
         }
-        if self.octets > SIZE_LIMIT {
-            return Some(Reply::new(552, format!("5.3.4 Message larger than {SIZE_LIMIT} octets")));
+        if self.octets > self.limit {
+            return Some(Reply::new(552, format!("5.3.4 Message larger than {} octets", self.limit)));
         }
         if let Some(refusal) = recipients::too_large(relay.entry.id(), &relay.admitted, self.octets) {
             return Some(refusal);
@@ -346,7 +361,8 @@ impl Passage {
         let new = head.len();
         self.octets = self.octets + new as u64 - length as u64;
         self.out.splice(..length, head);
-        (new, mended.awaits_body)
+        // One that had no empty line may have one now.
+        (header_end(&self.out, 0).unwrap_or(new), mended.awaits_body)
     }
 
     /// Reads the header block, the first `length` octets: what is wrong with it, if anything is.

@@ -1,6 +1,6 @@
 //! The console's page of clients: who fares how, what was refused and how each comes in; and the one line of a message.
 
-use gatepost::base::Protocol;
+use gatepost::{base::Protocol, sandbox::Answer};
 
 use crate::{
     browser::{Browser, between},
@@ -83,7 +83,7 @@ async fn a_refused_recipient_is_the_last_refusal_and_a_success_behind_it_is_well
         login.contains("✗ refused last") && login.contains("may not send as &#60;eve@elsewhere.example&#62;"),
         "{login}"
     );
-    assert!(login.contains("refused or lost 0"), "it was no message yet: {login}");
+    assert!(login.contains("refused or lost 1"), "its message came to nothing: {login}");
     assert!(smtp.message("x").await.starts_with("250 "));
     let page = browser.until("/clients", "✓ well").await;
     assert!(row(&page, "login of the account").contains("may not send as"), "the refusal stays to be seen: {page}");
@@ -108,4 +108,34 @@ async fn one_id_leads_from_the_reception_of_a_message_to_its_end() {
     let page = Browser::inside(&world).await.page("/").await;
     let row = row(&page, "3F &#60;copier&#62;");
     assert!(row.contains("date") && row.contains(&format!("<a href=\"/queue/{id}\">")), "{row}");
+}
+
+#[tokio::test]
+async fn a_client_of_the_queue_whose_mail_fails_is_not_well_until_something_arrives() {
+    let world = World::with(three_clients()).await;
+    let browser = Browser::inside(&world).await;
+    let words = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; no such copier";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", words).times(1)]);
+    let mut copier = world.greeted(Protocol::Smtp).await;
+    assert!(copier.message("to nobody").await.starts_with("250 2.0.0 Queued as "));
+    let page = browser.until("/clients", "✗ not delivered last").await;
+    let failed = row(&page, "3F &#60;copier&#62;");
+    assert!(failed.contains("RecipientNotFound; no such copier") && !failed.contains("✓ well"), "{failed}");
+    assert!(copier.message("to bob").await.starts_with("250 2.0.0 Queued as "));
+    let page = browser.until("/clients", "✓ well").await;
+    assert!(row(&page, "3F &#60;copier&#62;").contains("✓ well"), "{page}");
+}
+
+#[tokio::test]
+async fn a_client_of_the_queue_whose_mailbox_cannot_send_is_not_well_although_it_hears_250() {
+    let faults = Plan::faulty(|faults| assert!(faults.apply("smtp-auth-disabled-tenant")));
+    let world = World::with(Plan { sandbox: faults.sandbox, ..three_clients() }).await;
+    let mut browser = Browser::inside(&world).await;
+    let mut copier = world.greeted(Protocol::Smtp).await;
+    assert!(copier.message("waits").await.starts_with("250 2.0.0 Queued as "));
+    let page = browser.until("/clients", "✗ mail held up").await;
+    let row = row(&page, "3F &#60;copier&#62;");
+    assert!(row.contains("[gatepost smtp-auth-disabled-tenant]"), "{row}");
+    browser.keep_cookies(&browser.get("/clients?lang=ja").await);
+    assert!(browser.page("/clients").await.contains("✗ 送信待ち"));
 }

@@ -14,6 +14,7 @@
 mod accounts;
 mod allocations;
 mod app_only;
+mod before_data;
 mod browser;
 mod cli;
 mod client_pages;

@@ -273,3 +273,14 @@ async fn a_forced_sender_needs_no_place_in_send_as_and_is_repaired_along() {
     let repaired = "message-id,display-name,angle-brackets,charset,forced-from,forced-envelope";
     assert_eq!(told("both", &[&format!("repaired={repaired:?}")]), 1);
 }
+
+#[tokio::test]
+async fn text_without_any_header_arrives_as_text_and_is_declared() {
+    let (world, mut smtp) = printer("bare", "").await;
+    let text = "Toner niedrig: nachf\u{fc}llen bitte\r\nB\u{fc}ro 3\r\n";
+    assert!(sent(&mut smtp, ANN, text).await.starts_with("250 "));
+    let message = arrived(&world);
+    let (head, rest) = message.split_once("\r\n\r\n").expect("an empty line");
+    assert_eq!(rest, text);
+    assert!(head.contains("From: ann@contoso.example") && head.contains("charset=utf-8"), "{head}");
+}

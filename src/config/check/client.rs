@@ -6,7 +6,10 @@ use super::{Checker, shown};
 use crate::{
     account::{Account, Client, Domain, account_of},
     config::{key::Key, raw, shape},
+    net::IpNet,
 };
+
+const TELLS_APART: &str = "add: from = [\"192.168.10.21\"], or login = \"copier\" and password = \"$argon2id$...\"";
 
 impl Checker<'_> {
     /// Clients with the key under which each was written.
@@ -22,14 +25,20 @@ impl Checker<'_> {
             let key = Key::of("client").item(n);
             let Some(client) = self.client(&key, raw, &mailboxes) else { continue };
             self.one_of_a_kind(&key, &client, &clients, &mailboxes);
+            self.is_reached(&key, &client, &clients);
             clients.push((key, Arc::new(client)));
         }
         clients
     }
 
     fn client(&mut self, key: &Key, raw: &raw::Client, mailboxes: &Mailboxes<'_>) -> Option<Client> {
-        if raw.name.as_deref().is_none_or(str::is_empty) {
-            self.missing(key, "name", "add: name = \"3F copier\"");
+        match raw.name.as_deref() {
+            None => self.missing(key, "name", "add: name = \"3F copier\""),
+            Some(name) if name.trim().is_empty() => {
+                let text = format!("`{key}.name` is empty: logs and pages tell clients apart by it");
+                self.error(&key.field("name"), text, "for example name = \"3F copier\"");
+            }
+            Some(_) => {}
         }
         let from_key = key.field("from");
         let from: Vec<_> = raw
@@ -51,13 +60,13 @@ impl Checker<'_> {
                 }
             }
             None if password_given => self.missing(key, "login", "add: login = \"copier\""),
-            None if raw.from.as_deref().is_none_or(<[String]>::is_empty) && !self.document.has(&from_key) => {
+            None if raw.from.is_none() && !self.document.has(&from_key) => {
                 let text = format!("`{key}` has neither `login` nor `from`: nothing would tell it from anybody else");
-                self.error(
-                    key,
-                    text,
-                    "add: from = [\"192.168.10.21\"], or login = \"copier\" and password = \"$argon2id$...\"",
-                );
+                self.error(key, text, TELLS_APART);
+            }
+            None if raw.from.as_deref().is_some_and(<[String]>::is_empty) => {
+                let text = format!("`{from_key}` is empty and there is no `login`: this client admits nobody");
+                self.error(&from_key, text, TELLS_APART);
             }
             None => {}
         }
@@ -90,6 +99,23 @@ impl Checker<'_> {
             self.error(&key.field("account"), text, hint);
         }
         found
+    }
+
+    /// By address the first client counts that matches: one whose addresses all belong to others before it is never used.
+    fn is_reached(&mut self, key: &Key, client: &Client, others: &[(Key, Arc<Client>)]) {
+        let by_address = |client: &Client| client.login.is_none() && !client.from.is_empty();
+        if !by_address(client) {
+            return;
+        }
+        let before: Vec<&Client> = others.iter().map(|(_, other)| &**other).filter(|other| by_address(other)).collect();
+        let taker = |net: &IpNet| before.iter().find(|other| other.from.iter().any(|wide| wide.covers(net)));
+        let takers: Option<Vec<_>> = client.from.iter().map(taker).collect();
+        if let Some(first) = takers.as_ref().and_then(|takers| takers.first()) {
+            let (name, other) = (shown(&client.name), shown(&first.name));
+            let text =
+                format!("the client \"{name}\" is never used: \"{other}\", which stands before it, has its addresses");
+            self.warning(&key.field("from"), text, "the first client that matches counts: put the narrower one first");
+        }
     }
 
     /// A login must name one client, and a name one device.

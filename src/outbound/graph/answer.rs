@@ -9,7 +9,7 @@ use crate::{
     base::{Fault, printable, redacted},
     catalog::{
         About, Entry,
-        graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES, GRAPH_UNREADABLE},
+        graph::{GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_UNREADABLE},
         graph_code,
     },
     net::HttpReply,
@@ -59,6 +59,9 @@ pub fn read(reply: HttpReply) -> Answer {
         401 => Answer::TokenRefused(detail),
         413 => Answer::No(Trouble::TooLarge),
         429 => Answer::Wait { after, detail },
+        _ if said.passes() => Answer::Wait { after, detail },
+        // Somebody else has the mailbox just now (RFC 9110 15.5.10, RFC 4918 11.3, RFC 8470 5.2).
+        409 | 423 | 425 if said.code.is_some() && said.known().is_none() => Answer::Wait { after, detail },
         // That of a server in between names no code and no time, and the request may have been passed on.
         503 if said.code.is_some() || after.is_some() => Answer::Wait { after, detail },
         // Some server gave up waiting for another one, which may have done it.
@@ -88,6 +91,11 @@ impl Said {
         self.code.as_deref().and_then(graph_code)
     }
 
+    /// The service or the mailbox is busy, in a code of Exchange, whatever status stands over it.
+    fn passes(&self) -> bool {
+        self.known().is_some_and(|(entry, _)| entry.id == GRAPH_THROTTLED.id)
+    }
+
     fn detail(&self, status: StatusCode) -> String {
         let mut detail = format!("HTTP {}", status.as_u16());
         for (before, words) in
@@ -104,7 +112,8 @@ impl Said {
     fn refusal(&self, status: StatusCode, detail: String) -> Trouble {
         let (entry, about) = match (self.known(), &self.code) {
             (Some(known), _) => known,
-            (None, Some(_)) if status == StatusCode::FORBIDDEN => (GRAPH_ACCESS_DENIED, About::Access),
+            // Nobody knows what is missing, so nobody is told to grant anything; the mail waits for whoever reads the log.
+            (None, Some(_)) if status == StatusCode::FORBIDDEN => (GRAPH_REFUSES, About::Access),
             (None, Some(_)) => (GRAPH_REFUSES, About::Message(554, "5.0.0")),
             (None, None) => (GRAPH_UNREADABLE, About::Access),
         };
@@ -148,7 +157,7 @@ mod tests {
     fn each_refusal_has_its_fault_or_its_code() {
         for (status, code, expected) in [
             (403, "ErrorAccessDenied", ("graph-access-denied", None)),
-            (403, "SomethingNew", ("graph-access-denied", None)),
+            (403, "SomethingNew", ("graph-refuses", None)),
             (403, "ErrorSendAsDenied", ("send-as-denied", Some(550))),
             (404, "MailboxNotEnabledForRESTAPI", ("graph-mailbox-not-enabled", None)),
             (404, "ErrorInvalidUser", ("graph-mailbox-unknown", None)),
@@ -159,6 +168,29 @@ mod tests {
             (400, "ErrorNobodyKnows", ("graph-refuses", Some(554))),
         ] {
             assert_eq!(refused(status, code), expected, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn what_exchange_says_of_a_busy_mailbox_is_waited_for_whatever_its_status() {
+        let said = |status, code: &str| answer(status, &format!(r#"{{"error":{{"code":"{code}"}}}}"#), None);
+        for (status, code) in [
+            (400, "ErrorServerBusy"),
+            (400, "ErrorMailboxStoreUnavailable"),
+            (500, "ErrorMailboxStoreUnavailable"),
+            (400, "errorMailboxFailover"),
+            (409, "ErrorIrresolvableConflict"),
+            (409, "NobodyKnowsThisConflict"),
+            (423, "ErrorMailboxMoveInProgress"),
+            (425, "TooEarly"),
+            (429, "ApplicationThrottled"),
+        ] {
+            assert!(matches!(said(status, code), Answer::Wait { .. }), "{status} {code}");
+        }
+        // What is known to be for good stays so, and what nobody knows of a message, too.
+        for (status, code) in [(409, "ErrorAccessDenied"), (423, "ErrorMessageSizeExceeded"), (400, "ErrorNobodyKnows")]
+        {
+            assert!(matches!(said(status, code), Answer::No(_)), "{status} {code}");
         }
     }
 

@@ -252,13 +252,15 @@ impl Queue {
 
     fn note(&self, message: &QueuedMessage, sender: &str, failed: &[&QueuedRecipient], is_told: bool) {
         let address = |one: &&QueuedRecipient| read_recipient(&one.line).map(|rcpt| rcpt.address);
+        let reply = failed.first().and_then(|one| one.reply.clone()).unwrap_or_default();
+        self.note_undelivered(message, &reply);
         self.failures.push(FailureNote {
             at: self.clock.wall(),
             queue_id: message.id.clone(),
             account: message.account.clone(),
             sender: sender.to_owned(),
             recipients: failed.iter().filter_map(address).collect(),
-            reply: failed.first().and_then(|one| one.reply.clone()).unwrap_or_default(),
+            reply,
             is_told,
             is_held: false,
         });
@@ -267,13 +269,15 @@ impl Queue {
     /// Nobody would hear of it: it is held, since its body is gone or damaged.
     pub(super) fn note_held(&self, message: &QueuedMessage, why: &str) {
         let waits = message.recipients.iter().filter(|one| one.state == RecipientState::Waiting);
+        let reply = printable(&format!("held, its body cannot be read: {why} [{}]", STORE_UNAVAILABLE.id), 1000);
+        self.note_undelivered(message, &reply);
         self.failures.push(FailureNote {
             at: self.clock.wall(),
             queue_id: message.id.clone(),
             account: message.account.clone(),
             sender: read_mail(&message.mail).unwrap_or_default().address,
             recipients: waits.filter_map(|one| Some(read_recipient(&one.line)?.address)).collect(),
-            reply: printable(&format!("held, its body cannot be read: {why} [{}]", STORE_UNAVAILABLE.id), 1000),
+            reply,
             is_told: false,
             is_held: true,
         });

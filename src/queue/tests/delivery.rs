@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::Kind;
+use crate::{base::Kind, meter::Who};
 
 async fn fail_all(stage: &mut Stage, text: &str) {
     stage.next().await.all(failed(text));
@@ -137,4 +137,38 @@ async fn a_mailbox_that_nobody_signs_in_fails_its_messages_too_and_none_before_i
         tokio::task::yield_now().await;
     }
     assert!(stage.queue.failures().iter().all(|note| note.reply.contains("5.4.7")));
+}
+
+/// Its own 250 it always gets: what its page says is what became of the mail.
+#[tokio::test(start_paused = true)]
+async fn a_client_is_told_by_what_became_of_its_mail_and_notices_are_nobodys() {
+    let mut stage = Stage::new().await;
+    let copier = Who::Rule("3F copier".into());
+    let undelivered =
+        |stage: &Stage| stage.queue.meter.clients.list().remove(&copier).and_then(|view| view.undelivered);
+    let id = stage.send("x").await;
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    let incident = undelivered(&stage).expect("the notice that arrived is no mail of the copier");
+    assert_eq!(incident.reply, "550 5.1.1 User unknown");
+    assert_eq!(incident.message.unwrap().queue_id, Some(id));
+    stage.send("y").await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    assert!(undelivered(&stage).is_none(), "something arrived again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_whose_way_out_is_shut_is_named_until_it_is_open() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.answer(Err(fault(Kind::SignInNeeded)));
+    stage.rests(0).await;
+    let shut = stage.queue.shut_ways();
+    assert_eq!(shut.get(ANN).unwrap().reply, "the way out is shut [gatepost scripted]");
+    stage.pass(minutes(16)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+    assert!(stage.queue.shut_ways().is_empty());
 }

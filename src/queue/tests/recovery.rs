@@ -45,7 +45,7 @@ async fn what_is_accepted_before_the_old_mail_has_its_place_comes_behind_it_once
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_before_the_old_mail_has_its_place_is_refused_at_once_and_never_carried_out() {
+async fn an_order_before_the_old_mail_has_its_place_is_refused_and_never_carried_out() {
     let stage = Kept::one_at_a_time().start().await;
     let old = stage.send("old").await;
     let mut stage = stage.kill().await.open().await;

@@ -1,6 +1,7 @@
 //! The configuration as people meet it: every problem at once and in its place, nothing secret in a text, no relay for
 //! strangers, and a file that documents every key.
 
+mod clients;
 mod domains;
 mod exposure;
 mod grants;

@@ -108,3 +108,25 @@ async fn one_sign_in_serves_mail_and_graph_with_one_request_for_each() {
     }
     assert_eq!(stage.sandbox.counts().token_requests_total(), 2);
 }
+
+#[tokio::test]
+async fn a_mailbox_that_is_busy_for_a_while_is_waited_for_and_the_message_sent_once() {
+    for (status, code) in
+        [(400, "ErrorServerBusy"), (423, "ErrorMailboxMoveInProgress"), (409, "ErrorIrresolvableConflict")]
+    {
+        let busy = GraphMishap::new(status, code).retry_after(1).times(1);
+        let stage = Stage::faulty(|faults| faults.graph.mishap = Some(busy)).await;
+        let reply = stage.reply(&message(), &[BOB]).await;
+        assert!(reply.starts_with("250 "), "{status} {code}: {reply}");
+        assert_eq!((stage.asked().len(), stage.sandbox.submissions().len()), (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_403_in_words_that_nobody_knows_tells_nobody_to_grant_anything() {
+    let unknown = GraphMishap::new(403, "ErrorSomethingNew");
+    let stage = Stage::faulty(|faults| faults.graph.mishap = Some(unknown)).await;
+    let fault = stage.send(&message(), &[BOB]).await.unwrap_err();
+    assert_eq!(fault.id, "graph-refuses");
+    assert!(fault.detail.contains("ErrorSomethingNew") && !fault.text.contains("Mail.Send"), "{fault:?}");
+}

@@ -1,0 +1,95 @@
+//! Messages that end before their DATA: each refusal has its line, each message counts once; and the size that holds
+//! whether a client announces it or not.
+
+use std::time::Duration;
+
+use gatepost::{base::Protocol, sandbox::Answer};
+
+use crate::{
+    mail_queue::jump,
+    world::{ANN, BOB, PASSWORD, Plan, World, journal, plain},
+};
+
+const EVE: &str = "eve-before-data@elsewhere.example";
+
+async fn counted(world: &World, outcome: &str) -> u64 {
+    let metrics = world.metrics().await;
+    let before = format!("gatepost_messages_total{{outcome=\"{outcome}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&before)?.parse().ok()).unwrap_or(0)
+}
+
+/// The one line with these words.
+fn line(words: &[&str]) -> String {
+    let lines = journal().lines(words);
+    let [line] = &lines[..] else { panic!("{words:?}: {lines:?}") };
+    line.clone()
+}
+
+#[tokio::test]
+async fn a_refused_mail_and_a_refused_rcpt_have_a_line_each_and_the_message_counts_once() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{EVE}>"), "550 5.7.1").await;
+    let told = line(&["MAIL refused", &format!("sender={EVE:?}")]);
+    for words in ["session=", "client=\"login\"", "account=\"ann@", "reply=\"550 5.7.1 ", "sender-not-allowed"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert_eq!(counted(&world, "refused").await, 1);
+
+    let words = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; before data";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", words).times(2)]);
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for nobody in ["nobody-1@before-data.example", "nobody-2@before-data.example"] {
+        smtp.exchange(&format!("RCPT TO:<{nobody}>"), "550 5.1.10").await;
+        let told = line(&["RCPT refused", &format!("recipient={nobody:?}"), &format!("sender={ANN:?}")]);
+        assert!(told.contains("RecipientNotFound; before data"), "{told}");
+    }
+    smtp.exchange("DATA", "554 5.5.1").await;
+    assert_eq!(counted(&world, "refused").await, 1, "it may still get a recipient");
+    smtp.exchange("RSET", "250 ").await;
+    assert_eq!(counted(&world, "refused").await, 2);
+}
+
+#[tokio::test]
+async fn what_its_client_gives_up_is_not_counted_and_what_it_leaves_open_is_lost() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("RSET", "250 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    drop(smtp);
+    world.metrics_with("gatepost_messages_total{outcome=\"lost\"} 1\n").await;
+    assert_eq!((counted(&world, "refused").await, counted(&world, "accepted").await), (0, 0));
+}
+
+#[tokio::test]
+async fn a_message_of_the_queue_that_is_larger_than_the_upstream_takes_is_refused_although_nobody_announced_it() {
+    let app = "smtp-capabilities = [\"SIZE 5000\"]".to_owned();
+    let world = World::with(Plan { app, account: "delivery = \"queue\"".into(), ..Plan::default() }).await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.say("EHLO client").await;
+    assert!(smtp.expect_last("250 ").await.iter().any(|line| line.ends_with("SIZE 5000")), "it is shown");
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=5001"), "552 5.3.4").await;
+    let line = format!("{}\r\n", "x".repeat(72));
+    let said = smtp.message(&line.repeat(200)).await;
+    assert!(said.starts_with("552 5.3.4 Message larger than 5000 octets"), "{said}");
+    let said = smtp.message(&line.repeat(50)).await;
+    assert!(said.starts_with("250 2.0.0 Queued as "), "{said}");
+    world.until("the delivery", |world| world.sandbox.submissions().len() == 1).await;
+}
+
+/// Three such clients would hold all the connections that a mailbox has.
+#[tokio::test]
+async fn a_client_that_falls_silent_in_mid_transaction_makes_room_once_somebody_else_waits() {
+    let world = World::with(Plan { account: "limits = { connections = 1 }".into(), ..Plan::default() }).await;
+    let mut silent = world.smtp_as_ann().await;
+    silent.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    jump(Duration::from_secs(61)).await;
+    let mut other = world.greeted(Protocol::Smtp).await;
+    assert_eq!(world.daemon.meter().board.list().len(), 2, "alone it may take five minutes");
+    other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    silent.expect("421 4.4.2 Idle in mid-message").await;
+    other.expect("235 ").await;
+    assert!(other.message("at last").await.starts_with("250 "));
+}
