@@ -251,7 +251,8 @@ mod tests {
     /// The order of the data decides then, and should have to only where a general row stands behind a particular one.
     #[test]
     fn no_sample_is_of_two_faults_at_one_place_but_where_one_of_them_is_general() {
-        const GENERAL: [&str; 3] = ["sign-on-forbidden", "upstream-connections-exceeded", "upstream-unavailable"];
+        const GENERAL: [&str; 4] =
+            ["sign-on-forbidden", "upstream-connections-exceeded", "upstream-unavailable", "proxy-login-refused"];
         let mut twice = Vec::new();
         for (text, _) in samples() {
             for at in [At::SignOn, At::Message, At::Session, At::Log] {

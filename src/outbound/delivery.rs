@@ -173,6 +173,9 @@ impl Outbound {
 
     async fn post_at(&self, mut turn: Turn, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
         let Delivery { account, envelope, done, message, deadline, outset, trail, .. } = *delivery;
+        if !turn.has_room() {
+            return Err(Unsent::on_the_way(RECIPIENTS_USED_UP.fault()));
+        }
         for _ in &envelope.recipients {
             if !turn.has_room() {
                 return Ok(Report::all(envelope, &day_used_up()));

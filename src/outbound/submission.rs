@@ -14,6 +14,7 @@ use super::{
 use crate::{
     base::{Fault, StageCell},
     catalog::{
+        message::RECIPIENTS_USED_UP,
         own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::mailbox_refusal,
@@ -44,6 +45,10 @@ impl Outbound {
                 }
                 turn => turn.map_err(Unsent::on_the_way)?,
             };
+            if !turn.has_room() {
+                connection.leave();
+                return Err(Unsent::on_the_way(RECIPIENTS_USED_UP.fault()));
+            }
             if !mail.address.is_ascii() && !connection.carries().utf8 {
                 let text = "5.6.7 The mail server does not take addresses outside ASCII";
                 return Ok(Report::all(envelope, &Reply::new(550, text)));
@@ -52,7 +57,8 @@ impl Outbound {
             let reply = match connection.mail(&mail).await {
                 Ok(reply) if matches!(reply.code, 421 | 530) && !connection.is_fresh => continue,
                 Err(_) if !connection.is_fresh => continue,
-                Err(lost) => return Err(unsent(&lost).into()),
+                // Of the message no more was said than who sends it.
+                Err(lost) => return Err(Unsent::on_the_way(unsent(&lost))),
                 Ok(reply) => reply,
             };
             if !reply.is_positive() {

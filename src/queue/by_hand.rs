@@ -203,7 +203,9 @@ impl Queue {
                 Err(error) => {
                     // It is still there, as it was, for who says so again.
                     if let Some(place) = before {
-                        let place = if place == Place::InLine { Place::Later(self.clock.tick()) } else { place };
+                        // Whoever had it is gone by now.
+                        let is_out = matches!(place, Place::InLine | Place::UnderWay);
+                        let place = if is_out { Place::Later(self.clock.tick()) } else { place };
                         self.schedule().move_to(sequence, place, self.clock.awake());
                         self.bell.notify_one();
                     }

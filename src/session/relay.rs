@@ -247,7 +247,10 @@ impl<'a> Relay<'a> {
             Command::Noop => Reply::new(250, "2.0.0 OK"),
             Command::Vrfy => Reply::new(252, "2.5.2 Cannot verify, send the message and see"),
             Command::Help => Reply::new(214, "2.0.0 Gatepost relays mail: MAIL, RCPT, DATA, RSET, QUIT"),
-            Command::Quit => return Ok(self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await),
+            Command::Quit => {
+                self.give_up();
+                return Ok(self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await);
+            }
             Command::Auth { .. } => Reply::new(503, "5.5.1 Already authenticated"),
             Command::StartTls => Reply::new(503, "5.5.1 STARTTLS comes before AUTH"),
         };
@@ -315,12 +318,19 @@ impl<'a> Relay<'a> {
     }
 
     async fn reset(&mut self) -> Result<(), Left> {
-        let Some(envelope) = self.envelope.take() else { return Ok(()) };
-        // One that nobody refused is its client's own business.
+        match self.give_up() {
+            true => self.end_transaction().await,
+            false => Ok(()),
+        }
+    }
+
+    /// The client ends its transaction, if one is open. One that nobody refused is its own business.
+    fn give_up(&mut self) -> bool {
+        let Some(envelope) = self.envelope.take() else { return false };
         if let Some(refusal) = envelope.refusal() {
             record::without_data(self, Some(refusal));
         }
-        self.end_transaction().await
+        true
     }
 
     /// Says RSET upstream.

@@ -197,8 +197,9 @@ impl Store {
 
     /// Whether the queue's rows can be written: it is tried with one of them, and nothing changes.
     pub async fn prove_queue(&self) -> Result<(), StoreError> {
-        let touch = "UPDATE queued SET attempts = attempts WHERE sequence = (SELECT max(sequence) FROM queued)";
-        self.write(sqlx::query(touch)).await.map(drop)
+        let mut step = self.step().await?;
+        let wrote = touch(&mut step).await.map_err(|cause| self.failed(cause));
+        self.done(step, wrote).await
     }
 
     /// For how long each of these was tried so far; kept for the case that this process ends. Cancel safe: some may keep
@@ -354,6 +355,15 @@ async fn recover(step: &mut Step) -> Result<Recovered, sqlx::Error> {
     sqlx::query("UPDATE queued SET is_under_way = 0 WHERE is_under_way").execute(&mut **step).await?;
     let messages = usize::try_from(messages).unwrap_or_default();
     Ok(Recovered { cut_off: ids, messages, octets: octets.unsigned_abs() })
+}
+
+/// There and back: a row that gets what it holds is not written at all.
+async fn touch(step: &mut Step) -> Result<(), sqlx::Error> {
+    for by in [1, -1] {
+        let add = "UPDATE queued SET attempts = attempts + ? WHERE sequence = (SELECT max(sequence) FROM queued)";
+        sqlx::query(add).bind(by).execute(&mut **step).await?;
+    }
+    Ok(())
 }
 
 async fn doubt(step: &mut Step, sequence: i64) -> Result<(), sqlx::Error> {

@@ -24,7 +24,7 @@ pub enum Trouble {
     /// Who may use Graph, or the way to it. Nothing was done.
     Access(Fault),
     /// Graph wants a longer pause than there is time. Nothing was done.
-    Throttled { after: Option<Duration>, detail: String },
+    Throttled { after: Option<Duration>, detail: String, may_be_the_message: bool },
     /// All of the request was handed over, and no answer says what became of it.
     Unclear { after: Option<Duration>, detail: String },
     /// In one request.
@@ -43,6 +43,8 @@ pub enum Answer {
     Wait {
         after: Option<Duration>,
         detail: String,
+        /// Another message may meet nothing of it.
+        may_be_the_message: bool,
     },
     No(Trouble),
 }
@@ -58,12 +60,15 @@ pub fn read(reply: HttpReply) -> Answer {
     match status.as_u16() {
         401 => Answer::TokenRefused(detail),
         413 => Answer::No(Trouble::TooLarge),
-        429 => Answer::Wait { after, detail },
-        _ if said.passes() => Answer::Wait { after, detail },
-        // Somebody else has the mailbox just now (RFC 9110 15.5.10, RFC 4918 11.3, RFC 8470 5.2).
-        409 | 423 | 425 if said.code.is_some() && said.known().is_none() => Answer::Wait { after, detail },
+        429 => Answer::Wait { after, detail, may_be_the_message: false },
+        // A conflict is one about what was asked (RFC 9110 15.5.10).
+        status if said.passes() => Answer::Wait { after, detail, may_be_the_message: status == 409 },
+        // Somebody else has the mailbox, or the item, just now (RFC 4918 11.3, RFC 8470 5.2).
+        409 | 423 | 425 if said.code.is_some() && said.known().is_none() => {
+            Answer::Wait { after, detail, may_be_the_message: true }
+        }
         // That of a server in between names no code and no time, and the request may have been passed on.
-        503 if said.code.is_some() || after.is_some() => Answer::Wait { after, detail },
+        503 if said.code.is_some() || after.is_some() => Answer::Wait { after, detail, may_be_the_message: false },
         // Some server gave up waiting for another one, which may have done it.
         408 | 500.. if said.known().is_none() => Answer::No(Trouble::Unclear { after, detail }),
         _ => Answer::No(said.refusal(status, detail)),

@@ -89,7 +89,6 @@ impl<'a> Asking<'a> {
             self.wait_until_allowed().await?;
             let bearer = self.bearer().await?;
             self.way.outset.begins().await.map_err(Trouble::Access)?;
-            self.has_asked = true;
             let reply = self.send(method.clone(), &url, &load, &bearer).await?;
             let answer = answer::read(reply);
             // A token that is not taken is looked at before anything of the message is.
@@ -107,12 +106,12 @@ impl<'a> Asking<'a> {
                     was_refused = true;
                     self.bearer = Some(self.newer_than(&bearer).await?);
                 }
-                Answer::Wait { after, detail } => {
+                Answer::Wait { after, detail, may_be_the_message } => {
                     let pause = after.unwrap_or(PAUSE * 2u32.pow(tries));
                     self.seat.pause(pause);
                     tries += 1;
                     if tries >= TRIES || pause > PAUSE_MOST || Instant::now() + pause >= self.deadline {
-                        return Err(Trouble::Throttled { after: Some(pause), detail });
+                        return Err(Trouble::Throttled { after: Some(pause), detail, may_be_the_message });
                     }
                 }
             }
@@ -127,7 +126,7 @@ impl<'a> Asking<'a> {
         }
         if quiet > PAUSE_MOST || Instant::now() + quiet >= self.deadline {
             let detail = "Graph asked for a pause that is not over".to_owned();
-            return Err(Trouble::Throttled { after: Some(quiet), detail });
+            return Err(Trouble::Throttled { after: Some(quiet), detail, may_be_the_message: false });
         }
         tokio::time::sleep(quiet).await;
         Ok(())
@@ -154,7 +153,13 @@ impl<'a> Asking<'a> {
         }
     }
 
-    async fn send(&self, method: Method, url: &Url, load: &Load<'_>, bearer: &Bearer) -> Result<HttpReply, Trouble> {
+    async fn send(
+        &mut self,
+        method: Method,
+        url: &Url,
+        load: &Load<'_>,
+        bearer: &Bearer,
+    ) -> Result<HttpReply, Trouble> {
         let (body, handed, reading) = match load {
             Load::Nothing => (CallBody::Bytes(Bytes::new()), None, None),
             Load::Json(json) => (CallBody::Bytes(json.clone()), None, None),
@@ -174,6 +179,8 @@ impl<'a> Asking<'a> {
         if let Some(reading) = reading {
             reading.end().await;
         }
+        // Nobody heard of the message where nobody was reached.
+        self.has_asked = !reply.as_ref().is_err_and(HttpFault::is_ahead_of_the_request);
         reply.map_err(|fault| trouble(fault, handed.as_ref()))
     }
 
@@ -187,7 +194,9 @@ impl<'a> Asking<'a> {
             Answer::Done(reply) => Ok(reply),
             Answer::No(trouble) => Err(trouble),
             Answer::TokenRefused(detail) => Err(Trouble::Access(GRAPH_TOKEN_REFUSED.fault().detail(detail))),
-            Answer::Wait { after, detail } => Err(Trouble::Throttled { after, detail }),
+            Answer::Wait { after, detail, may_be_the_message } => {
+                Err(Trouble::Throttled { after, detail, may_be_the_message })
+            }
         }
     }
 

@@ -115,9 +115,9 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
         Err(Trouble::Access(fault)) => {
             return Err(Unsent { fault, retry_after: None, may_be_the_message: asking.has_asked });
         }
-        Err(Trouble::Throttled { after, detail }) => {
+        Err(Trouble::Throttled { after, detail, may_be_the_message }) => {
             let fault = GRAPH_THROTTLED.fault().detail(detail);
-            return Err(Unsent { retry_after: after, ..Unsent::on_the_way(fault) });
+            return Err(Unsent { fault, retry_after: after, may_be_the_message });
         }
         Err(Trouble::Unclear { after, detail }) => {
             let fault = GRAPH_UNCLEAR.fault().detail(detail);

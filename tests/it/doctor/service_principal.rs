@@ -42,7 +42,7 @@ async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_to
     staged.without_listener("smtp");
     staged.without_listener("imap");
     staged
-        .fails_first(First { layer: "pop3", name: "sign-on", id: "service-principal-missing", command: &commands[1] })
+        .fails_first(First { layer: "pop3", name: "sign-on", id: "service-principal-missing", command: commands[1] })
         .await;
     std::fs::write(&staged.file, text).unwrap();
     staged.mended();
