@@ -4,9 +4,8 @@
 //! nobody would know what became of it: the order is noted, the answer says so, and it is carried out when that delivery
 //! has ended without delivering.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::{
@@ -15,9 +14,6 @@ use super::{
     view,
 };
 use crate::store::{Found, QueueFilter, QueuedMessage, StoreError};
-
-/// For what waits to be read at the start; whoever asks waits a little longer.
-const TAKING_UP: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -102,7 +98,7 @@ impl Queue {
     /// Cancel safe: an order that was begun is carried out, whether or not anybody waits for the answer.
     pub async fn order(self: &Arc<Self>, id: &str, order: Order) -> Result<Done, NotQueued> {
         // Whoever asks waits some seconds; what is carried out behind that was told as failed.
-        if timeout(TAKING_UP, self.taken_up()).await.is_err() {
+        if !*self.is_taken_up.borrow() {
             return Err(NotQueued::bug("the queue is not read yet, and nothing was done; ask again in a moment"));
         }
         let (queue, id) = (self.clone(), id.to_owned());

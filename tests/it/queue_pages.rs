@@ -86,6 +86,8 @@ async fn buttons_hold_release_and_retry_and_lead_back_to_the_same_search() {
     let world = World::on(sandbox, dir, &file).await;
     let browser = Browser::inside(&world).await;
     let list = "/queue?client=copier";
+    // Until it was read, it takes no orders.
+    world.metrics_with("gatepost_queue_messages{state=\"held\"} 1\n").await;
     assert!(browser.page(list).await.contains(&format!("formaction=\"/queue/{id}/release\"")));
     let one = format!("/queue/{id}");
     // What the page does not offer is refused in words all the same.
