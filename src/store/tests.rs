@@ -472,6 +472,24 @@ async fn with_room_again_behind_a_full_disk_messages_are_taken_over_again() {
     assert_eq!(store.queue_outlines().await.unwrap().0.len(), taken + 1, "nothing of the one that found no room");
 }
 
+/// SQLite leaves out the write of a row that gets what it holds: that would prove nothing.
+#[tokio::test]
+async fn the_proof_that_rows_can_be_written_writes_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = Store::open(&settings).await.unwrap();
+    store.enqueue(&message(0)).await.unwrap();
+    let log = std::path::PathBuf::from(format!("{}-wal", store.path().display()));
+    let octets = || std::fs::metadata(&log).unwrap().len();
+    let attempts = async || {
+        sqlx::query_scalar::<_, i64>("SELECT attempts FROM queued").fetch_one(&store.pool).await.unwrap()
+    };
+    let (before, tried) = (octets(), attempts().await);
+    store.prove_queue().await.unwrap();
+    assert!(octets() >= before + 4096, "{before} octets, then {}", octets());
+    assert_eq!(attempts().await, tried);
+}
+
 #[tokio::test]
 async fn a_damaged_row_of_the_queue_keeps_no_other_from_being_read() {
     let dir = tempfile::tempdir().unwrap();

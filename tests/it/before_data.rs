@@ -57,6 +57,9 @@ async fn what_its_client_gives_up_is_not_counted_and_what_it_leaves_open_is_lost
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     smtp.exchange("RSET", "250 ").await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("QUIT", "221 ").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
     drop(smtp);
     world.metrics_with("gatepost_messages_total{outcome=\"lost\"} 1\n").await;

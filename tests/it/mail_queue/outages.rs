@@ -86,6 +86,8 @@ async fn mail_that_met_a_mailbox_in_trouble_was_not_tried_and_arrives_in_order()
         vec![Answer::new("AUTH", "454 4.7.0 Temporary authentication failure").times(2)],
         vec![Answer::new("MAIL", "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded").times(3)],
         vec![Answer::new("MAIL", "421 4.3.2 Service not available").times(2).close()],
+        // No reply at all.
+        vec![Answer::new("MAIL", "").times(2).close()],
         vec![Answer::new("RCPT", "432 4.3.2 Concurrent connections limit exceeded").times(1)],
         vec![Answer::new("DATA", "432 4.3.2 Concurrent connections limit exceeded").times(1)],
         vec![Answer::new(".", "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded").times(2)],
