@@ -248,7 +248,11 @@ impl<'a> Relay<'a> {
             Command::Vrfy => Reply::new(252, "2.5.2 Cannot verify, send the message and see"),
             Command::Help => Reply::new(214, "2.0.0 Gatepost relays mail: MAIL, RCPT, DATA, RSET, QUIT"),
             Command::Quit => {
-                self.give_up();
+                // Before the goodbye: whoever hears it may come again at once, and finds the connection there.
+                if self.give_up() {
+                    self.channel = None;
+                }
+                self.leave_channel();
                 return Ok(self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await);
             }
             Command::Auth { .. } => Reply::new(503, "5.5.1 Already authenticated"),

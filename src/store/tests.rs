@@ -481,9 +481,8 @@ async fn the_proof_that_rows_can_be_written_writes_and_changes_nothing() {
     store.enqueue(&message(0)).await.unwrap();
     let log = std::path::PathBuf::from(format!("{}-wal", store.path().display()));
     let octets = || std::fs::metadata(&log).unwrap().len();
-    let attempts = async || {
-        sqlx::query_scalar::<_, i64>("SELECT attempts FROM queued").fetch_one(&store.pool).await.unwrap()
-    };
+    let attempts =
+        async || sqlx::query_scalar::<_, i64>("SELECT attempts FROM queued").fetch_one(&store.pool).await.unwrap();
     let (before, tried) = (octets(), attempts().await);
     store.prove_queue().await.unwrap();
     assert!(octets() >= before + 4096, "{before} octets, then {}", octets());
