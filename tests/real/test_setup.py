@@ -91,7 +91,7 @@ class Setup(RealTest):
             self.assertEqual(answer.status, 200)
         terminal.until(f"Sent from {ANN} to {ANN}.")
         terminal.until(f"Sent from {SHARED} to {SHARED}.")
-        terminal.until("gatepost run")
+        terminal.until(f"gatepost --config {config} run")
         self.assertEqual(terminal.process.wait(30), 0, terminal.said)
         self.assertNotIn(PASSWORD, terminal.said)
         self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before, "the terminal is as it was")
