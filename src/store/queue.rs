@@ -237,7 +237,8 @@ impl Store {
         accounts.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))
     }
 
-    /// A delivery begins, and from here on nobody knows whether the message was sent before its end. It proves too that the store takes what will come of it; `false`: the message is gone.
+    /// A delivery begins, and from here on nobody knows whether the message was sent before its end. It proves too that the
+    /// store takes what will come of it; `false`: the message is gone.
     pub async fn begin_attempt(&self, sequence: i64) -> Result<bool, StoreError> {
         let begin = sqlx::query("UPDATE queued SET attempts = attempts + 1, is_under_way = 1 WHERE sequence = ?");
         Ok(self.write(begin.bind(sequence)).await? == 1)

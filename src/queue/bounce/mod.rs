@@ -1,7 +1,8 @@
 //! Tells the sender that a message, or some of its recipients, failed (RFC 3461, RFC 3464).
 //!
 //! A notice goes through the same mailbox with the null sender. Where that is refused it goes as the mailbox, and where
-//! the sender's address is refused, the postmaster of the configuration gets one that says so and holds it. The failures of one attempt are one notice.
+//! the sender's address is refused, the postmaster of the configuration gets one that says so and holds it. The failures
+//! of one attempt are one notice.
 //! It is never sent for a notice, for a message without a sender, nor for a recipient that wants none; then, and where
 //! every way is shut, the log and `notify` have it.
 
