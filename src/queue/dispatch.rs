@@ -1,9 +1,8 @@
 //! Sends couriers out: the one task that decides when a delivery begins.
 //!
 //! It begins with what the last process left. Then it looks whenever something changed, when the next pause is over, and
-//! once a minute, since the wall clock may have
-//! jumped or the machine slept. When the daemon drains nothing begins any more; what is under way goes on until it is
-//! done or cut off, and what waits for its way is called back.
+//! once a minute, since the wall clock may have jumped or the machine slept. When the daemon drains nothing begins any
+//! more; what is under way goes on until it is done or cut off, and what waits for its way is called back.
 
 use std::{sync::Arc, time::Duration};
 
