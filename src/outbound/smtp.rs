@@ -333,7 +333,7 @@ mod tests {
         let (reply, said) =
             tokio::join!(channel.mail(&mail), answers(&mut upstream, 2, "250 2.0.0 Reset\r\n250 2.1.0 Sender OK\r\n"));
         assert_eq!(said, "RSET\r\nMAIL FROM:<ann@contoso.example>\r\n");
-        assert_eq!(reply.unwrap().text(), "2.1.0 Sender OK");
+        assert_eq!(reply.unwrap().text(), "250 2.1.0 Sender OK");
         let (reply, said) = tokio::join!(channel.mail(&mail), answers(&mut upstream, 1, "250 2.1.0 again\r\n"));
         assert_eq!((said.as_str(), reply.unwrap().code), ("MAIL FROM:<ann@contoso.example>\r\n", 250), "once");
     }
