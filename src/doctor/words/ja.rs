@@ -5,6 +5,7 @@ use crate::base::{Owner, invocation::gatepost};
 
 pub(super) const FRAME: Frame = Frame {
     fails: "最初に失敗した層",
+    fails_too: "ほかに失敗したもの",
     said: "見つかったこと",
     cause: "原因",
     turn: "対応する人",
@@ -105,7 +106,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ClockRight { seconds } => format!("ずれ {seconds} 秒"),
         Said::ClockOff { seconds, behind } => {
             let direction = if *behind { "遅れています" } else { "進んでいます" };
-            format!("このマシンは {} 分{direction}", seconds / 60)
+            format!("このマシンは ID プロバイダーより {seconds} 秒{direction}")
         }
         Said::NameAMailbox { domain } => {
             format!("メールボックスを一つ指定してください: {} doctor ann@{domain}", gatepost())

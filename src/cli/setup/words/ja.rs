@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble, idle};
+use super::{Closing, Ended, Line, Remark, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
     base::invocation::gatepost,
     cli::{
@@ -54,7 +54,7 @@ pub fn say(say: &Say) -> String {
         Say::AskKey { key } => format!("プロバイダーの {key}"),
         Say::AskPassword => "メールソフトで入力するパスワード（表示されません。Enter で自動作成）".to_owned(),
         Say::AskOldPassword { user } => {
-            format!("{user} のメールソフト用パスワード（表示されません。Enter でテストメールを送らない）")
+            format!("{user} のメールソフト用パスワード（表示されません。Enter でテストメールをプロバイダーへ直接送信）")
         }
         Say::AskWrite { file } => format!("これを {file} に書き込みますか"),
         Say::FoundTenant { domain, id, provider } => format!(
@@ -112,11 +112,12 @@ pub fn say(say: &Say) -> String {
             shell(address)
         ),
         Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
-        Say::NotSentWithoutPassword { address } => format!(
-            "  送信しません: メールソフト用パスワードがわかりません（--password-stdin で渡せます）。\n  手動で送るには: {1} send --from {0} --to {0}",
-            shell(address),
-            gatepost()
+        Say::WithTheChecks { address, is_sent: true } => format!(
+            "  {address}: メールソフト用パスワードがわからないため、上の点検で、プロバイダーへ直接送信しました。"
         ),
+        Say::WithTheChecks { address, is_sent: false } => {
+            format!("  {address}: 送信していません。理由は上の点検にあります。")
+        }
         Say::ThroughRunning { process } => format!("  動作中のデーモン（プロセス {process}）を通します。"),
         Say::StandsIn => {
             "  設定のリスナーをここでは開けないため、今回だけこのマシンの別のポートを使います。".to_owned()
@@ -126,15 +127,6 @@ pub fn say(say: &Say) -> String {
         Say::Sending { from, to } => format!("  {from}: {to} へ送信しています ..."),
         Say::Sent { from, to, reply } => format!("{from} から {to} へ送信しました。プロバイダーの応答: {reply}\n"),
         Say::NotSent { address, why } => format!("  {address}: 送信できません: {why}"),
-        Say::Grants { right, lines } => {
-            let lead = match right {
-                Right::FullAccess => "Microsoft 365 側で必要な設定（Exchange Online PowerShell、反映に最大 1 時間）:",
-                Right::SendAs => {
-                    "送信のために Microsoft 365 側で必要な設定（Exchange Online PowerShell、反映に最大 1 時間）:"
-                }
-            };
-            format!("    {lead}\n      {}", lines.join("\n      "))
-        }
     }
 }
 
@@ -287,7 +279,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::ReloadIt { process } => (
             format!("動作中のデーモン（プロセス {process}）は新しいアカウントをまだ知りません"),
-            "systemctl reload gatepost（または SIGHUP）のあと、もう一度 setup を実行してください".into(),
+            format!("systemctl reload gatepost（ユニットがない場合は、そのユーザーで kill -HUP {process}）のあと、もう一度 setup を実行してください"),
         ),
         Trouble::NotWell => (
             "点検で問題が見つかりました".into(),
@@ -487,11 +479,12 @@ pub fn closing(closing: &Closing) -> String {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = write!(page, "次に:  {gatepost} login {first}\n       {gatepost} run\n");
     } else if !closing.is_of_the_service {
-        let lead = if closing.is_tried { "メールは流れています。" } else { "" };
-        let _ = write!(
-            page,
-            "{lead}これからは動かし続けます:\n\n  {gatepost} run\n\nサービスとして動かす場合（docs/systemd.md）: sudo systemctl enable --now gatepost\n"
-        );
+        let lead = match closing.ended {
+            Ended::Proved => "メールが流れました。これからは動かし続けます:",
+            Ended::Ready => "これからは動かし続けます:",
+            Ended::Fails => "失敗の原因を直したら、動かし続けます:",
+        };
+        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nサービスとして動かす場合: docs/systemd.md\n");
     }
     page
 }
