@@ -154,7 +154,7 @@ fn is_wide(c: char) -> bool {
 /// At blanks, and in Japanese behind a full stop. What stands in backticks stays on one line.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in pieces(text) {
+    for word in pieces(text).into_iter().filter(|word| !word.is_empty()) {
         let Some(last) = lines.last_mut() else { break };
         if !last.is_empty() && width(last) + width(word.trim_end()) > WRAP {
             last.truncate(last.trim_end().len());

@@ -220,7 +220,7 @@ mod tests {
         }
         let behind = at(here + Duration::from_secs(600));
         assert_eq!(behind.fault.unwrap().id, "clock-skewed");
-        assert!(behind.detail.contains("10 minutes behind"), "{}", behind.detail);
+        assert!(behind.detail.contains("600 s behind"), "{}", behind.detail);
         assert!(at(here - Duration::from_secs(601)).detail.contains("ahead"));
     }
 }

@@ -63,10 +63,11 @@ impl Stage {
         let options = Options { auto_approve: true, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;
         let config = configuration(&sandbox, &directory.0, ports(args)?)?;
+        // First, so that the daemon has nothing to miss.
+        sign_in(&config).await?;
         let daemon = Daemon::start(&config)
             .await
             .map_err(|fault| Failure::new(fault.to_string(), "`gatepost demo --port-base 20000` uses other ports"))?;
-        sign_in(&config).await?;
         Ok(Self { sandbox, config, daemon, directory })
     }
 

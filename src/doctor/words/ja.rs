@@ -1,6 +1,6 @@
 //! Japanese.
 
-use super::{Frame, Name, Said, en::tls_word, gigabytes};
+use super::{Frame, Name, Said, en::tls_word, gigabytes, ours::in_japanese};
 use crate::base::{Owner, invocation::gatepost};
 
 pub(super) const FRAME: Frame = Frame {
@@ -77,7 +77,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotWritable => "このユーザーでは書き込めません".to_owned(),
         Said::Readable => "読み取れます".to_owned(),
         Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
-        Said::OpensWith { key } => format!("開けます ({key})"),
+        Said::OpensWith { key } => format!("開けます ({})", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
         Said::EndUnknown => "期限が不明です。`secret-expires` を設定してください".to_owned(),
         Said::Ended { days } => format!("{days} 日前に期限が切れました"),

@@ -25,6 +25,9 @@ const OURS: &[(&str, &str)] = &[
     (" is not writable", " に書き込めません"),
     (": no answer", ": 応答がありません"),
     ("in the token: ", "トークンの中: "),
+    ("the systemd credential ", "systemd の資格情報 "),
+    ("the key of the configuration", "設定にある鍵"),
+    ("the key file ", "鍵ファイル "),
     ("the daemon is about to fetch a token", "デーモンがまもなくトークンを取得します"),
 ];
 

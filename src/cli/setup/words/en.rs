@@ -23,7 +23,7 @@ pub fn step(step: &Step) -> String {
         Step::Configuration { file } => format!("Configuration: {file}"),
         Step::SignIn { address } => format!("Sign-in of {address}: waiting for the provider ..."),
         Step::Checks => "Checks: from the configuration to the provider's servers ...".to_owned(),
-        Step::Message => "Test message: through Gatepost, the way a device sends one ...".to_owned(),
+        Step::Message => "Test message of each mailbox: through Gatepost, where its password is known ...".to_owned(),
     }
 }
 

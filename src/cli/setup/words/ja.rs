@@ -25,7 +25,9 @@ pub fn step(step: &Step) -> String {
         Step::Configuration { file } => format!("設定ファイル: {file}"),
         Step::SignIn { address } => format!("{address} のサインイン: プロバイダーを待っています ..."),
         Step::Checks => "点検: 設定からプロバイダーのサーバーまで ...".to_owned(),
-        Step::Message => "テストメール: 機器と同じ経路で Gatepost を通して送ります ...".to_owned(),
+        Step::Message => {
+            "各メールボックスのテストメール: パスワードがわかるものは Gatepost を通して送ります ...".to_owned()
+        }
     }
 }
 
@@ -126,8 +128,14 @@ pub fn say(say: &Say) -> String {
         Say::NotOpened { address, why } => format!("  {address}: メールボックスを開けません: {why}"),
         Say::Sending { from, to } => format!("  {from}: {to} へ送信しています ..."),
         Say::Sent { from, to, reply } => format!("{from} から {to} へ送信しました。プロバイダーの応答: {reply}\n"),
-        Say::NotSent { address, why } => format!("  {address}: 送信できません: {why}"),
+        Say::NotSent { address, why } => format!("  {address}: 送信できません: {}", of_server(why)),
     }
+}
+
+/// The server's own words alone, where it is one who refuses.
+fn of_server(why: &str) -> &str {
+    let refused = why.strip_prefix("the server refused ");
+    refused.and_then(|what| what.split_once(": ")).map_or(why, |(_, said)| said)
 }
 
 fn hosts(servers: &Servers) -> String {
