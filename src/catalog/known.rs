@@ -6,7 +6,7 @@
 use crate::base::invocation;
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
     "address",
     "admin-consent-page",
     "app",
@@ -16,12 +16,14 @@ const NAMES: [&str; 20] = [
     "graph-host",
     "host",
     "login-host",
+    "login-page",
     "look-at-certificate",
     "mailbox",
     "object-id",
     "permissions",
     "port",
     "proxy",
+    "reload",
     "sender",
     "smtp-user",
     "tenant",
@@ -69,6 +71,8 @@ pub struct Known {
     pub graph_host: Option<String>,
     /// URL of the proxy in between.
     pub proxy: Option<String>,
+    /// Of the daemon that runs, where no unit of systemd is told to reload it.
+    pub process: Option<u32>,
 }
 
 impl Known {
@@ -108,12 +112,16 @@ impl Known {
             "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
             "host" => word(&self.host),
             "login-host" => self.login_host().map(str::to_owned),
+            "login-page" => self.login().map(|login| format!("{login}/")),
             "look-at-certificate" => Some(self.look_at_certificate()),
             "mailbox" => word(&self.mailbox),
             "object-id" => word(&self.object_id),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
             "proxy" => path(&self.proxy),
+            "reload" => {
+                Some(self.process.map_or("systemctl reload gatepost".to_owned(), |id| format!("kill -HUP {id}")))
+            }
             "sender" => word(&self.sender),
             "smtp-user" => word(&self.smtp_user),
             "tenant" => word(&self.tenant),
@@ -229,6 +237,7 @@ mod tests {
             login: Some("https://login-host".into()),
             graph_host: Some("graph-host".into()),
             proxy: Some("http://proxy:3128".into()),
+            process: Some(7),
         };
         for name in NAMES {
             let value = match name {
@@ -237,7 +246,9 @@ mod tests {
                 "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
                 "client-secret-at" => "/client-secret-at",
                 "look-at-certificate" => "openssl s_client -connect host:1 -servername host -showcerts",
+                "login-page" => "https://login-host/",
                 "proxy" => "http://proxy:3128",
+                "reload" => "kill -HUP 7",
                 "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
                 name => name,
             };

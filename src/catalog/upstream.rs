@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{At, matching::meant, message::SEND_AS_DENIED, sign_on::*};
+use super::{At, Entry, matching::meant, message::SEND_AS_DENIED, sign_on::*};
 use crate::base::{Fault, Kind, Protocol};
 
 /// A refusal, understood.
@@ -54,10 +54,15 @@ pub fn mailbox_refusal(text: &str) -> Option<Fault> {
     Some(entry.fault().detail(format!("upstream said {text:?}")))
 }
 
+/// What a refusal of a message means, whatever it concerns. `None`: it says nothing that is known.
+pub fn message_refusal(text: &str) -> Option<&'static Entry> {
+    meant(At::Message, None, text, |_| true)
+}
+
 /// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and
 /// 5.2.0 before it).
 pub fn denies_sender(reply: &str) -> bool {
-    meant(At::Message, None, reply, |_| true).is_some_and(|entry| entry.id == SEND_AS_DENIED.id)
+    message_refusal(reply).is_some_and(|entry| entry.id == SEND_AS_DENIED.id)
 }
 
 /// What another way out helps against: SMTP AUTH is switched off or forbidden (5.7.139), and nothing else is wrong.

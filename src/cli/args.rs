@@ -176,8 +176,8 @@ pub struct DoctorArgs {
     /// Language of what is told: en or ja [default: that of the locale]
     #[arg(long, value_name = "LANG", value_enum)]
     pub lang: Option<Language>,
-    /// Sends one test message to this address, by the account's own way out
-    #[arg(long, value_name = "ADDRESS", requires = "account")]
+    /// Sends one test message to this address, by the own way out of the account, or of the only one
+    #[arg(long, value_name = "ADDRESS")]
     pub send: Option<String>,
     /// Writes what a supporter needs into this file, without a secret in it
     #[arg(long, value_name = "FILE.tar.gz")]

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     base::{Lang, printable_json},
     config::{self, Config, Problems, Surroundings},
-    doctor::{self, Check, Marks, Report, Scope, bundle},
+    doctor::{self, Check, Marks, Report, Scope, SendTo, bundle},
 };
 
 /// On a terminal, how long it has been silent.
@@ -43,14 +43,16 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         Err(problems) => return refused(&view, &problems, Some(&file), args.bundle.as_deref()),
     };
     let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
+    if args.send.is_some() && account.is_none() {
+        one_alone(&config)?;
+    }
     let scope = Scope {
-        file,
         warnings: warnings.problems,
-        account,
+        accounts: account.into_iter().collect(),
         offline: args.offline,
-        send_to: args.send.clone(),
+        send: args.send.clone().map(SendTo::Address),
         within: Duration::from_secs(args.timeout),
-        lang,
+        ..Scope::all(file, lang)
     };
     let report = block_on(async { Ok(watched(&config, &scope, &view).await) })?;
     view.end(&report)?;
@@ -60,13 +62,34 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
     if report.ok { Ok(()) } else { Err(Failure::silent(1)) }
 }
 
-/// For a command that goes on behind it: whether all is well.
-pub(super) fn look(config: &Config, scope: &Scope) -> Result<bool, Failure> {
+/// A message goes out from one account alone, unless more are asked for by name: nobody wants a hundred.
+fn one_alone(config: &Config) -> Outcome {
+    let domains = config.domains.iter().map(|domain| format!("ann@{}", domain.sign_ins.domain));
+    let all: Vec<String> = config.accounts.iter().map(|account| account.address.clone()).chain(domains).collect();
+    if config.accounts.len() == 1 && all.len() == 1 {
+        return Ok(());
+    }
+    let some = all.get(..all.len().min(20)).unwrap_or_default().join(", ");
+    Err(Failure::usage(
+        "--send needs the account that sends",
+        format!("`gatepost doctor ACCOUNT --send TO`, of: {some}"),
+    ))
+}
+
+/// For a command that goes on behind it: what fails of each account is explained, and nothing is called well yet.
+pub(super) fn look(config: &Config, scope: &Scope) -> Result<Report, Failure> {
     let marks = if language::is_utf8() { Marks::Signs } else { Marks::Ascii };
     let view = View { json: false, marks, lang: scope.lang };
     let report = block_on(async { Ok(watched(config, scope, &view).await) })?;
-    view.end(&report)?;
-    Ok(report.ok)
+    if !report.ok {
+        let (text, explained) = doctor::explanation_of_each(&report, scope.lang);
+        print(&format!("\n{text}{}", doctor::summary(&report, explained, scope.lang)))?;
+    }
+    Ok(report)
+}
+
+fn print(text: &str) -> Outcome {
+    terminal::print(text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
 }
 
 /// `file`: which one it is, where one was found.
@@ -122,9 +145,9 @@ impl View {
                 let json = json.map_err(|error| Failure::new(format!("JSON: {error}"), "report this"))?;
                 format!("{}\n", printable_json(&json))
             }
-            false => format!("\n{}{}", doctor::explanation(report, self.lang), doctor::summary(report, self.lang)),
+            false => format!("\n{}{}", doctor::explanation(report, self.lang), doctor::summary(report, 1, self.lang)),
         };
-        terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+        print(&text)
     }
 }
 

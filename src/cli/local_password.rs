@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::{
+    language,
+    login_words::Said,
     outcome::{Failure, Outcome},
     state::{State, block_on},
     terminal,
@@ -12,6 +14,7 @@ use crate::{
         Account, LocalPassword,
         local_password::{ARMED, Told, Unmade, renew},
     },
+    base::Lang,
     net::own_uid,
 };
 
@@ -27,30 +30,20 @@ impl From<Unmade> for Failure {
 }
 
 /// `None`: nothing to say.
-pub(super) fn text(told: &Told, address: &str) -> Option<String> {
-    match told {
-        Told::Nothing => None,
-        Told::Armed => Some(format!(
-            "Within {} minutes, log in to {address} from this machine with a password of your choice: it becomes \
-             the account's.\n",
-            ARMED.as_secs() / 60
-        )),
-        Told::Made(password) => {
-            Some(format!("Password for mail programs ({address}): {}\nIt is shown this once.\n", password.expose()))
-        }
-    }
+pub(super) fn text(told: &Told, address: &str, lang: Lang) -> Option<String> {
+    let said = match told {
+        Told::Nothing => return None,
+        Told::Armed => Said::Armed { address, minutes: ARMED.as_secs() / 60 },
+        Told::Made(password) => Said::Made { address, password: password.expose() },
+    };
+    Some(said.text(lang))
 }
 
 /// Said where a mailbox is signed in that nobody could use yet.
-pub(super) fn missing_line(account: &Account) -> Option<String> {
+pub(super) fn missing_line(account: &Account, lang: Lang) -> Option<String> {
     let LocalPassword::File(file) = &account.password else { return None };
-    let address = &account.address;
-    (!file.has(address)).then(|| {
-        format!(
-            "{address} has no password for mail programs yet. Add one: gatepost password --user {address} >> {}\n",
-            file.path().display()
-        )
-    })
+    let (address, path) = (&account.address, file.path().display().to_string());
+    (!file.has(address)).then(|| Said::NoPassword { address, file: &path }.text(lang))
 }
 
 /// `gatepost password --reset ACCOUNT`.
@@ -60,7 +53,7 @@ pub(super) fn reset(named: Option<&Path>, name: &str) -> Outcome {
         let account = state.account(name)?;
         let told = renew(&state.store, &account, own_uid()).await?;
         let address = &account.address;
-        let Some(text) = text(&told, address) else {
+        let Some(text) = text(&told, address, language::chosen(None)) else {
             return Err(match &account.password {
                 LocalPassword::File(file) => Failure::new(
                     format!("the password of {address} stands in {}", file.path().display()),

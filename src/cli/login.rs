@@ -12,6 +12,7 @@ use url::Url;
 use super::{
     args::{Flow, LoginArgs},
     language, local_password,
+    login_words::Said,
     outcome::{Failure, Outcome},
     sign_in_ui::{SignInUi, pasted_lines},
     state::{State, block_on, refused},
@@ -22,7 +23,7 @@ use crate::{
         Account, Route,
         local_password::{Told, after_sign_in},
     },
-    base::Secret,
+    base::{Lang, Secret},
     net::own_uid,
     oauth::{
         Grant,
@@ -44,17 +45,22 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 pub fn run(named: Option<&Path>, args: &LoginArgs) -> Outcome {
-    let outcome = signed_in(named, args);
+    run_in(language::chosen(None), named, args)
+}
+
+/// For a command that was told its language.
+pub(super) fn run_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
+    let outcome = signed_in(lang, named, args);
     if let Err(failure) = &outcome
         && args.json
     {
         let event = json!({ "event": "failed", "error": failure.text(), "hint": failure.hint() });
-        SignInUi::new(true, false).done("", event)?;
+        SignInUi::new(true, false, lang).done("", event)?;
     }
     outcome
 }
 
-fn signed_in(named: Option<&Path>, args: &LoginArgs) -> Outcome {
+fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
     block_on(async {
         let state = State::open(named).await?;
         let account = state.account(&args.account)?;
@@ -62,7 +68,7 @@ fn signed_in(named: Option<&Path>, args: &LoginArgs) -> Outcome {
         let login = Login {
             account: account.clone(),
             endpoints: Endpoints { http: &state.http, app: &account.sign_in.app, clock: &clock },
-            ui: SignInUi::new(args.json, args.qr),
+            ui: SignInUi::new(args.json, args.qr, lang),
         };
         if account.sign_in.app.grant.is_unattended() {
             return login.without_a_person(&state, &clock).await;
@@ -102,7 +108,7 @@ impl Login<'_> {
         let request = self.request(listener.redirect().clone());
         let opened = terminal::open_browser(request.url().as_str());
         self.ui.browser(request.url(), opened, true)?;
-        self.ui.waiting(PATIENCE.as_secs() / 60);
+        self.ui.step(&Said::Waiting { minutes: PATIENCE.as_secs() / 60 });
         let answer = async {
             tokio::select! {
                 code = listener.code(&request) => code.map_err(|verdict| self.refused(&verdict)),
@@ -143,7 +149,7 @@ impl Login<'_> {
             Behind::Nothing(set) => Ok((set, None)),
             Behind::Unknown(set, why) => Ok((set, Some(why))),
             Behind::SecondCode(set, graph) => {
-                self.ui.step("Mail is granted. One more code, since messages leave through Microsoft Graph:");
+                self.ui.step(&Said::OneMoreCode);
                 // On disk before anybody is asked for more: whoever stops here has what was granted.
                 let (sign_in, clock) = (&self.account.sign_in, self.endpoints.clock);
                 let kept = sign_in::keep(&state.store, sign_in, set.clone(), clock).await;
@@ -160,14 +166,14 @@ impl Login<'_> {
 
     /// The outer `Err`: nobody can be shown anything.
     async fn code_of(&self, endpoints: Endpoints<'_>) -> Result<Result<TokenSet, Verdict>, Failure> {
-        self.ui.step(&format!("Asking {} for a code ...", endpoints.app.provider));
+        self.ui.step(&Said::AsksForCode { provider: &endpoints.app.provider });
         let code = match endpoints.start_device().await {
             Ok(code) => code,
             Err(verdict) => return Ok(Err(verdict)),
         };
         let complete = code.verification_uri_complete.as_ref();
         self.ui.device(&code.verification_uri, complete, &code.user_code, code.life)?;
-        self.ui.waiting(code.life.as_secs().div_ceil(60));
+        self.ui.step(&Said::Waiting { minutes: code.life.as_secs().div_ceil(60) });
         Ok(device::wait(endpoints, &code).await)
     }
 
@@ -177,22 +183,18 @@ impl Login<'_> {
         let set = unattended::fetch(self.endpoints, sign_in).await.map_err(|verdict| self.refused(&verdict))?;
         let (grant, minutes) = (sign_in.app.grant, set.life.as_secs() / 60);
         sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| self.refused(&verdict))?;
-        let text = format!(
-            "{address} uses the grant {} of {}: nobody has to sign in, and a token for {minutes} minutes came.\n",
-            grant.as_str(),
-            sign_in.app.name
-        );
+        let said = Said::NeedsNobody { address, grant: grant.as_str(), app: &sign_in.app.name, minutes };
         let event = json!({
             "event": "signed-in",
             "account": address,
             "grant": grant.as_str(),
             "app-only": grant.is_app_only(),
         });
-        self.ui.done(&text, event)
+        self.ui.done(&said.text(self.ui.lang), event)
     }
 
     fn refused(&self, verdict: &Verdict) -> Failure {
-        refused(verdict, &self.account, language::chosen(None))
+        refused(verdict, &self.account, self.ui.lang)
     }
 
     fn request(&self, redirect: Url) -> CodeRequest {
@@ -207,10 +209,10 @@ impl Login<'_> {
                 Ok(code) => return Some(Ok(code)),
                 Err(NotTheAnswer::Refused(verdict)) => return Some(Err(self.refused(&verdict))),
                 Err(NotTheAnswer::OtherState) => {
-                    self.ui.step("That address belongs to another sign-in. Use the one printed above.");
+                    self.ui.step(&Said::OtherState);
                 }
                 Err(NotTheAnswer::Empty) => {
-                    self.ui.step("There is no code in that. Paste the whole address, from http:// on.");
+                    self.ui.step(&Said::NoCode);
                 }
             }
         }
@@ -218,7 +220,7 @@ impl Login<'_> {
     }
 
     async fn redeem(&self, request: CodeRequest, code: Secret) -> Result<TokenSet, Failure> {
-        self.ui.step("The browser is done; fetching tokens ...");
+        self.ui.step(&Said::BrowserIsDone);
         request.redeem(self.endpoints, code).await.map_err(|verdict| self.refused(&verdict))
     }
 
@@ -226,29 +228,26 @@ impl Login<'_> {
         let sign_in = &self.account.sign_in;
         let kept = sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| self.refused(&verdict))?;
         let as_whom = kept.consented_as.as_deref().unwrap_or(&sign_in.identity);
-        let mut text =
-            format!("{} is signed in as {as_whom}. A running daemon uses it at once.\n", self.account.address);
+        let lang = self.ui.lang;
+        let mut text = Said::SignedIn { address: &self.account.address, as_whom }.text(lang);
         if kept.is_somebody_else {
-            self.ui.step(&format!(
-                "warning: {as_whom} consented, and the configuration says sign-in-as = {:?}. If these are not two \
-                 names of one person, log in again as the right one.",
-                sign_in.identity
-            ));
+            let why = Said::SomebodyElse { as_whom, expected: &sign_in.identity }.text(lang);
+            self.ui.step(&Said::Warning { why: &why });
         }
-        let without_graph = without_graph.map(|why| why.text(language::chosen(None)));
+        let without_graph = without_graph.map(|why| why.text(lang));
         if let Some(why) = &without_graph {
-            self.ui.step(&format!("warning: {why}"));
+            self.ui.step(&Said::Warning { why });
         }
         let (mut passwords, served) = (Vec::new(), state.served_with(&self.account));
         let others: Vec<&str> = served.iter().map(|other| other.address.as_str()).collect();
         let others: Vec<&str> = others.into_iter().filter(|address| *address != self.account.address).collect();
         if !others.is_empty() {
-            text.push_str(&format!("The same sign-in also carries {}.\n", others.join(", ")));
+            text.push_str(&Said::AlsoCarries { others: &others.join(", ") }.text(lang));
         }
         for account in &served {
             let told = after_sign_in(&state.store, account, own_uid()).await?;
-            text.extend(local_password::missing_line(account));
-            text.extend(local_password::text(&told, &account.address));
+            text.extend(local_password::missing_line(account, lang));
+            text.extend(local_password::text(&told, &account.address, lang));
             match &told {
                 Told::Nothing => {}
                 Told::Armed => passwords.push(json!({ "account": account.address, "first-use": true })),

@@ -14,6 +14,7 @@ mod key;
 mod language;
 mod local_password;
 mod login;
+mod login_words;
 mod logout;
 mod outcome;
 mod password;

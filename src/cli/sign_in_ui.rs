@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::{
+    login_words::Said,
     outcome::{Failure, Outcome},
     terminal,
 };
-use crate::base::Secret;
+use crate::base::{Lang, Secret};
 
 /// An address with a code in it is no longer than this.
 const MOST_BYTES: u64 = 16 * 1024;
@@ -24,25 +25,22 @@ const MOST_BYTES: u64 = 16 * 1024;
 pub(super) struct SignInUi {
     json: bool,
     qr: bool,
+    pub lang: Lang,
 }
 
 impl SignInUi {
     /// `qr`: also where the output is no terminal.
-    pub fn new(json: bool, qr: bool) -> Self {
-        Self { json, qr: !json && (qr || io::stdout().is_terminal()) }
+    pub fn new(json: bool, qr: bool, lang: Lang) -> Self {
+        Self { json, qr: !json && (qr || io::stdout().is_terminal()), lang }
     }
 
     pub fn browser(&self, url: &Url, opened: bool, may_paste: bool) -> Outcome {
         if self.json {
             return self.event(json!({ "event": "open", "flow": "browser", "url": url.as_str() }));
         }
-        let lead = if opened { "Your browser should open. If not, open" } else { "Open in a browser" };
-        let mut text = format!("{lead}:\n\n  {url}\n\n");
+        let mut text = Said::Open { url, is_opened: opened }.text(self.lang);
         if may_paste {
-            text.push_str(
-                "Browser on another machine? It ends at an address that it cannot open and that begins with \
-                 http://localhost:\ncopy that address and paste it here.\n",
-            );
+            text.push_str(&Said::PasteElsewhere.text(self.lang));
         }
         print(&text)
     }
@@ -51,10 +49,7 @@ impl SignInUi {
         if self.json {
             return self.event(json!({ "event": "open", "flow": "paste", "url": url.as_str() }));
         }
-        print(&format!(
-            "Open in any browser:\n\n  {url}\n\nIt ends at an address that begins with http://localhost (the page may \
-             fail to open).\nCopy that address and paste it here, then press Enter:\n"
-        ))
+        print(&Said::Paste { url }.text(self.lang))
     }
 
     pub fn device(&self, url: &Url, complete: Option<&Url>, code: &str, life: Duration) -> Outcome {
@@ -64,7 +59,7 @@ impl SignInUi {
                 "event": "open", "flow": "device", "url": url.as_str(), "code": code, "expires-in": seconds
             }));
         }
-        let mut text = format!("On any device, open:\n\n  {url}\n\nand type the code:\n\n  {code}\n\n");
+        let mut text = Said::Code { url, code }.text(self.lang);
         if self.qr
             && let Some(picture) = picture(complete.unwrap_or(url))
         {
@@ -74,15 +69,9 @@ impl SignInUi {
         print(&text)
     }
 
-    pub fn waiting(&self, minutes: u64) {
+    pub fn step(&self, said: &Said<'_>) {
         if !self.json {
-            terminal::note(&format!("Waiting for you to finish, up to {minutes} minutes. Ctrl-C ends it."));
-        }
-    }
-
-    pub fn step(&self, text: &str) {
-        if !self.json {
-            terminal::note(text);
+            terminal::note(&said.text(self.lang));
         }
     }
 

@@ -105,6 +105,11 @@ impl Unseen {
     }
 }
 
+/// Whether a terminal controls this process: none does any more once it was closed (tty(4)).
+pub fn is_attached() -> bool {
+    cfg!(unix) && std::fs::File::open("/dev/tty").is_ok()
+}
+
 /// Whether there is a desktop to open a page on. Over ssh the text has to do, and for root and behind sudo (which may pass
 /// the desktop on): the browser is another user's.
 pub fn can_open_browser() -> bool {

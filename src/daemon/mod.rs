@@ -35,10 +35,10 @@ use tracing::{info, warn};
 
 use health::Health;
 pub use listeners::BoundAt;
-pub use log::{LogFormat, init as init_log, init_quiet as init_log_for_demo};
+pub use log::{LogFormat, init as init_log, init_demo as init_log_for_demo};
 use notify::{Mail, Notifier, Orders};
-pub use run::run;
-pub use supervisor::Signals;
+pub use run::{reload, run};
+pub use supervisor::{Asked, Signals};
 
 use crate::{
     account::{Guesses, Passwords, Register},

@@ -58,7 +58,7 @@ fn summary(daemon: &Daemon, config: &Config) -> String {
 }
 
 /// A bad file changes nothing. The configuration that runs now.
-fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
+pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     let new = match config::load(file) {
         Ok((new, warnings)) => {
             for problem in &warnings.problems {

@@ -204,7 +204,7 @@ pub(super) async fn send(ask: &Ask<'_>, to: &str, found: &Looked) -> Vec<Check> 
 }
 
 /// What fails of reading mail keeps nobody from sending.
-fn is_in_the_way(account: &Account, check: &Check) -> bool {
+pub(super) fn is_in_the_way(account: &Account, check: &Check) -> bool {
     let of_sending = match check.layer {
         Layer::Imap | Layer::Pop3 => false,
         Layer::Smtp => account.sending.route == Route::Smtp,
@@ -218,9 +218,13 @@ fn senders(account: &Account) -> impl Iterator<Item = &String> {
     account.send_as.iter().filter(|address| !address.contains('*'))
 }
 
-/// Rights on other senders: nothing but a message proves them.
+/// Rights on other senders: nothing but a message proves them. Where one is sent it speaks for itself.
 fn send_as(scope: &Scope, account: &Account) -> Vec<Check> {
-    let is_other = |address: &&String| !address.eq_ignore_ascii_case(&account.smtp_user);
+    let is_other = |address: &&String| {
+        !address.eq_ignore_ascii_case(&account.smtp_user)
+            && scope.send_to(account).is_none()
+            && !(scope.is_sent_behind(&account.address) && address.eq_ignore_ascii_case(&account.address))
+    };
     let others: Vec<String> = senders(account).filter(is_other).cloned().collect();
     if others.is_empty() {
         return Vec::new();

@@ -31,7 +31,7 @@ pub(super) fn look(scope: &Scope, running: &Running) -> Vec<Check> {
     let faults = status.get("faults").and_then(Value::as_array).into_iter().flatten();
     let of_account = |fault: &&Value| {
         let account = fault.get("account").and_then(Value::as_str).unwrap_or_default();
-        account.is_empty() || scope.account.as_ref().is_none_or(|one| one.address == account)
+        account.is_empty() || scope.accounts.is_empty() || scope.accounts.iter().any(|one| one.address == account)
     };
     let mut checks: Vec<Check> =
         faults.filter(of_account).rev().filter_map(|fault| one(scope, fault, now)).take(MOST).collect();

@@ -56,6 +56,12 @@ impl Running {
         self.holder.is_some()
     }
 
+    /// By whom it is told to read its configuration again: its unit, or whoever knows its number.
+    fn who(&self) -> Who {
+        let process = self.holder.and_then(|holder| holder.process.filter(|_| holder.is_within_reach));
+        Who { process: process.filter(|process| !is_of_the_unit(*process)), ..Who::default() }
+    }
+
     fn account(&self, address: &str) -> Option<&Value> {
         let accounts = self.status.as_ref()?.get("accounts")?.as_array()?;
         accounts.iter().find(|one| one.get("address").and_then(Value::as_str) == Some(address))
@@ -89,8 +95,15 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
             checks.push(listening(scope, listener, bind, &bound).await);
         }
     }
-    checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope));
+    checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope, &running.who()));
     checks
+}
+
+/// As the packages name it. systemd keeps each service in a control group of its own (systemd.unit(5), cgroups(7)).
+fn is_of_the_unit(process: u32) -> bool {
+    const UNIT: &str = "/system.slice/gatepost.service";
+    let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+    groups.lines().any(|group| group.ends_with(UNIT))
 }
 
 /// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
@@ -122,7 +135,7 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
     let one = |what: String, id: String, until: String| {
         let look = Look::at(scope.lang, Layer::Daemon, Name::Memory).account(&account.address).target(what);
         let fault = REFUSAL_REMEMBERED.fault().detail(id.clone());
-        look.fail(Said::Remembers { id, until: hour(&until) }, &fault, &Who::default())
+        look.fail(Said::Remembers { id, until: hour(&until) }, &fault, &running.who())
     };
     let refusals = told.get("refusals").and_then(Value::as_array).into_iter().flatten();
     let refusals = refusals.filter(|refusal| passed(&text(refusal, "protocol"), Name::SignOn));
@@ -189,11 +202,11 @@ async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(St
     }
 }
 
-fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> Check {
+fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope, who: &Who) -> Check {
     let look = look.target(scope.file.display().to_string());
     match status.get("configuration").and_then(Value::as_str) {
         None => look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() }),
         Some(loaded) if loaded == config.fingerprint() => look.pass(Said::SameConfiguration),
-        Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
+        Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), who),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     report::{Check, Explained, Outcome, Report},
-    words::{Frame, frame, turn},
+    words::{frame, turn},
 };
 use crate::base::Lang;
 
@@ -57,22 +57,41 @@ pub fn line(check: &Check, marks: Marks) -> String {
 
 /// The first failing layer; empty where nothing fails.
 pub fn explanation(report: &Report, lang: Lang) -> String {
-    let Some(check) = report.failure() else { return String::new() };
+    report.failure().map(|check| of_check(check, frame(lang).fails, lang)).unwrap_or_default()
+}
+
+/// What fails first, and of each other account what fails first of that: one cause is told once, whoever has it.
+pub fn explanation_of_each(report: &Report, lang: Lang) -> (String, usize) {
+    let mut told: Vec<&Check> = Vec::new();
+    for check in report.checks.iter().filter(|check| check.outcome == Outcome::Fail) {
+        let steps = |check: &Check| check.fault.as_ref().map(|fault| (fault.id, fault.next.clone()));
+        if told.iter().all(|one| one.account != check.account && steps(one) != steps(check)) {
+            told.push(check);
+        }
+    }
     let frame = frame(lang);
+    let leads = std::iter::once(frame.fails).chain(std::iter::repeat(frame.fails_too));
+    let texts: Vec<String> = told.iter().zip(leads).map(|(check, lead)| of_check(check, lead, lang)).collect();
+    (texts.join("\n"), told.len())
+}
+
+fn of_check(check: &Check, lead: &str, lang: Lang) -> String {
     let about = [check.account.as_deref(), check.target.as_deref()];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let mut text = format!("{}: {}, {}", frame.fails, check.layer.as_str(), check.title);
+    let mut text = format!("{lead}: {}, {}", check.layer.as_str(), check.title);
     if !about.is_empty() {
         text.push_str(&format!(" ({about})"));
     }
     text.push('\n');
     if let Some(fault) = &check.fault {
-        text.push_str(&fault_in_full(fault, &frame, lang));
+        text.push_str(&in_full(fault, lang));
     }
     text
 }
 
-fn fault_in_full(fault: &Explained, frame: &Frame, lang: Lang) -> String {
+/// A fault with all there is to say of it.
+pub(super) fn in_full(fault: &Explained, lang: Lang) -> String {
+    let frame = frame(lang);
     let mut text = format!("  [{}]\n", fault.id);
     let mut part = |heading: &str, body: &str| {
         text.push_str(&format!("\n  {heading}\n"));
@@ -106,14 +125,14 @@ fn fault_in_full(fault: &Explained, frame: &Frame, lang: Lang) -> String {
     text
 }
 
-/// The last line.
-pub fn summary(report: &Report, lang: Lang) -> String {
+/// The last line, behind so many that were explained.
+pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
     let frame = frame(lang);
     let failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
-    match failing {
-        0 => format!("{}\n", frame.all_well),
-        1 => String::new(),
-        more => format!("{}\n", (frame.others)(more - 1)),
+    match failing.saturating_sub(explained) {
+        _ if failing == 0 => format!("{}\n", frame.all_well),
+        0 => String::new(),
+        more => format!("{}\n", (frame.others)(more)),
     }
 }
 
@@ -135,7 +154,7 @@ fn is_wide(c: char) -> bool {
 /// At blanks, and in Japanese behind a full stop. What stands in backticks stays on one line.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in pieces(text) {
+    for word in pieces(text).into_iter().filter(|word| !word.is_empty()) {
         let Some(last) = lines.last_mut() else { break };
         if !last.is_empty() && width(last) + width(word.trim_end()) > WRAP {
             last.truncate(last.trim_end().len());

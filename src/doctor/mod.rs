@@ -20,6 +20,7 @@ mod letter;
 mod look;
 mod next;
 mod owner;
+mod refused;
 mod report;
 mod scope;
 mod send;
@@ -34,9 +35,10 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout_at};
 
-pub use draw::{Marks, explanation, line, summary};
+pub use draw::{Marks, explanation, explanation_of_each, line, summary};
+pub use refused::refused_message;
 pub use report::{Check, Explained, Layer, Outcome, Report};
-pub use scope::{Scope, WITHIN};
+pub use scope::{Scope, SendTo, WITHIN};
 
 use self::{
     account::Ask,
@@ -110,13 +112,15 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>)
     let asks: Vec<Ask<'_>> = asks.collect();
     let looks: Vec<_> = asks.iter().map(|ask| account::look(*ask, deadline)).collect();
     let mut looks = stream::iter(looks).buffered(AT_ONCE);
-    let mut last = None;
+    let mut found = Vec::new();
     while let Some(looked) = looks.next().await {
         desk.note_all(looked.checks.iter().cloned());
-        last = Some(looked);
+        found.push(looked);
     }
-    if let (Some(to), Some(ask), Some(found)) = (&scope.send_to, asks.last(), last) {
-        desk.note_all(account::send(ask, to, &found).await);
+    for (ask, found) in asks.iter().zip(&found) {
+        if let Some(to) = scope.send_to(ask.account) {
+            desk.note_all(account::send(ask, to, found).await);
+        }
     }
     desk.note_all(scope.unnamed(config));
     means.stop().await;

@@ -9,7 +9,7 @@ use crate::{
     oauth::App,
 };
 
-use super::report::Explained;
+use super::{report::Explained, words::found};
 
 /// Of the other side's words.
 const SAID: usize = 600;
@@ -39,6 +39,8 @@ pub(super) struct Who {
     pub port: Option<u16>,
     pub proxy: Option<String>,
     pub path: Option<String>,
+    /// Of the daemon, where no unit of systemd is told to reload it.
+    pub process: Option<u32>,
 }
 
 impl Who {
@@ -80,6 +82,7 @@ impl Who {
             // Of a server that is looked at for itself nothing else is known.
             graph_host: self.graph_host.clone().or_else(|| self.host.clone()),
             proxy: self.proxy.clone(),
+            process: self.process,
         }
     }
 
@@ -110,7 +113,7 @@ pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
         shell,
         commands,
         avoid,
-        said: Some(printable(&fault.detail, SAID)).filter(|said| !said.is_empty()),
+        said: Some(printable(&found(lang, &fault.detail), SAID)).filter(|said| !said.is_empty()),
     }
 }
 

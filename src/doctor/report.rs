@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::base::{Kind, Owner};
+use super::account::is_in_the_way;
+use crate::{
+    account::Account,
+    base::{Kind, Owner},
+};
 
 /// Of the JSON; counts up where a field changes its meaning.
 const SCHEMA: u32 = 1;
@@ -138,6 +142,27 @@ impl Report {
         let at = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
         Self { schema: SCHEMA, version, at, offline, ok: first_failure.is_none(), first_failure, checks }
+    }
+
+    /// Whether something fails without which this account sends nothing.
+    pub fn keeps_from_sending(&self, account: &Account) -> bool {
+        self.of(account).any(|check| check.layer < Layer::Send && is_in_the_way(account, check))
+    }
+
+    /// Whether something fails without which no mail program opens this mailbox by IMAP.
+    pub fn keeps_from_reading(&self, account: &Account) -> bool {
+        let in_the_way = [Layer::Token, Layer::Claims, Layer::Imap];
+        self.of(account).any(|check| check.outcome == Outcome::Fail && in_the_way.contains(&check.layer))
+    }
+
+    /// Its test messages went out, all of them.
+    pub fn has_sent(&self, account: &Account) -> bool {
+        let mut sent = self.of(account).filter(|check| check.layer == Layer::Send).peekable();
+        sent.peek().is_some() && sent.all(|check| check.outcome == Outcome::Pass)
+    }
+
+    fn of(&self, account: &Account) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.account.as_deref() == Some(account.address.as_str()))
     }
 
     /// The check that is to be explained.

@@ -25,36 +25,55 @@ pub struct Scope {
     pub file: PathBuf,
     /// What was noticed when it was loaded, and is no error.
     pub warnings: Vec<Problem>,
-    /// `None`: all of them.
-    pub account: Option<Arc<Account>>,
+    /// None named: all of them.
+    pub accounts: Vec<Arc<Account>>,
     /// Nothing but this machine is asked.
     pub offline: bool,
-    /// To whom a test message goes.
-    pub send_to: Option<String>,
+    /// Each of them sends a test message.
+    pub send: Option<SendTo>,
+    /// Whose own address sends one behind this look, by another way: nothing is sent or said of that here.
+    pub sent_behind: Vec<String>,
     /// What was not looked at by then is said.
     pub within: Duration,
     pub lang: Lang,
 }
 
+/// Who gets a test message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendTo {
+    Address(String),
+    /// The mailbox that sends it.
+    Itself,
+}
+
 impl Scope {
     /// Everything, with the network, and no message.
     pub fn all(file: impl Into<PathBuf>, lang: Lang) -> Self {
-        let (file, warnings) = (file.into(), Vec::new());
-        Self { file, warnings, account: None, offline: false, send_to: None, within: WITHIN, lang }
+        let (file, warnings, accounts, sent_behind) = (file.into(), Vec::new(), Vec::new(), Vec::new());
+        Self { file, warnings, accounts, offline: false, send: None, sent_behind, within: WITHIN, lang }
     }
 
     pub(super) fn accounts(&self, config: &Config) -> Vec<Arc<Account>> {
-        match &self.account {
-            Some(account) => vec![account.clone()],
-            None => config.accounts.clone(),
+        if self.accounts.is_empty() { config.accounts.clone() } else { self.accounts.clone() }
+    }
+
+    /// To whom this account sends a test message in this look.
+    pub(super) fn send_to<'a>(&'a self, account: &'a Account) -> Option<&'a str> {
+        match self.send.as_ref().filter(|_| !self.is_sent_behind(&account.address))? {
+            SendTo::Address(to) => Some(to),
+            SendTo::Itself => Some(&account.address),
         }
+    }
+
+    pub(super) fn is_sent_behind(&self, address: &str) -> bool {
+        self.sent_behind.iter().any(|one| one.eq_ignore_ascii_case(address))
     }
 
     /// Of the accounts in scope, each once; and of whole domains, whose mailboxes nobody listed.
     pub(super) fn apps(&self, config: &Config) -> Vec<Arc<App>> {
         let mut apps: Vec<Arc<App>> = Vec::new();
         let listed = self.accounts(config).into_iter().map(|account| account.sign_in.app.clone());
-        let domains = config.domains.iter().filter(|_| self.account.is_none());
+        let domains = config.domains.iter().filter(|_| self.accounts.is_empty());
         for app in listed.chain(domains.map(|domain| domain.sign_ins.app.clone())) {
             if !apps.iter().any(|known| known.name == app.name) {
                 apps.push(app);
@@ -65,7 +84,7 @@ impl Scope {
 
     /// Whole domains: which mailbox to look at is for a person to say.
     pub(super) fn unnamed(&self, config: &Config) -> Vec<Check> {
-        let domains = config.domains.iter().filter(|_| self.account.is_none());
+        let domains = config.domains.iter().filter(|_| self.accounts.is_empty());
         let one = |domain: &Arc<crate::account::Domain>| {
             let look = Look::at(self.lang, Layer::Token, Name::MailToken).account(&domain.address());
             look.skip(Said::NameAMailbox { domain: domain.sign_ins.domain.clone() })

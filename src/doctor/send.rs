@@ -6,16 +6,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{letter, look::Look, next::Who, report::Check, token::Means, words::Said};
+use super::{letter, look::Look, next::Who, refused::of_sender, report::Check, token::Means, words::Said};
 use crate::{
     account::Account,
     base::Fault,
-    catalog::{
-        message::SEND_AS_DENIED,
-        own::STORE_UNAVAILABLE,
-        sign_on::SIGN_ON_REFUSED,
-        upstream::{denies_sender, mailbox_refusal},
-    },
+    catalog::{own::STORE_UNAVAILABLE, sign_on::SIGN_ON_REFUSED, upstream::message_refusal},
     config::Config,
     net::ClientTls,
     oauth::Keepers,
@@ -54,7 +49,7 @@ pub(super) async fn look(
 ) -> Check {
     let who = Who { sender: Some(trip.from.to_owned()), ..who.clone() };
     match send(config, means, account, trip).await {
-        Ok(report) => judge(look, &report, &who),
+        Ok(report) => judge(look, account, &report, trip.from, &who),
         Err(fault) => look.fault(&fault, &who),
     }
 }
@@ -133,15 +128,12 @@ async fn spooled(scratch: &Scratch, trip: Trip<'_>) -> Result<Spooled, String> {
     draft.finish().await.map_err(|fault| fault.to_string())
 }
 
-fn judge(look: Look, report: &Report, who: &Who) -> Check {
+fn judge(look: Look, account: &Account, report: &Report, from: &str, who: &Who) -> Check {
     let Some(verdict) = report.verdicts.first() else { return look.skip(Said::NoToken) };
     let reply = verdict.reply.text();
     if verdict.fate == Fate::Delivered {
         return look.pass(Said::Sent { reply });
     }
-    let fault = match () {
-        () if denies_sender(&reply) => SEND_AS_DENIED.fault(),
-        () => mailbox_refusal(&reply).unwrap_or_else(|| SIGN_ON_REFUSED.fault()),
-    };
-    look.fault(&fault.detail(format!("the mail server said {reply:?}")), who)
+    let entry = message_refusal(&reply).unwrap_or(SIGN_ON_REFUSED);
+    look.fault(&of_sender(entry, account, from).fault().detail(format!("upstream said {reply:?}")), who)
 }

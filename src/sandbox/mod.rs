@@ -45,8 +45,8 @@ pub use exchange::{
     mailbox::{Flags, INBOX, Mailbox, Message, Refusal, SENT},
 };
 pub use faults::{
-    AfterDot, Answer, CertificateKind, ExchangeFaults, ExpiresIn, Faults, IdentityFaults, ImapFaults, LimitPoint,
-    LineFaults, Mishap, MishapKind, Pop3Faults, Rotation, SmtpFaults, StartTls, Switchboard,
+    AfterDot, Answer, CertificateKind, ExchangeFaults, ExpiresIn, Faults, Granted, IdentityFaults, ImapFaults,
+    LimitPoint, LineFaults, Mishap, MishapKind, Pop3Faults, Right, Rotation, SmtpFaults, StartTls, Switchboard,
 };
 pub use graph::faults::{GraphFaults, GraphMishap};
 pub use options::{
@@ -91,8 +91,8 @@ impl Sandbox {
             http: http.local_addr()?,
         };
         let stop = CancellationToken::new();
-        let tenant = Arc::new(tenant::Tenant::new(&options));
         let faults = Switchboard::new(options.faults.clone());
+        let tenant = Arc::new(tenant::Tenant::new(&options, faults.clone()));
         let pki = pki::Pki::new(options.bind)?;
         let transcript = Arc::default();
         let tally = Arc::default();

@@ -113,8 +113,8 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "secret-expired",
-        about: "the client secret has expired (AADSTS7000222)",
-        apply: |faults| mishap(faults, MishapKind::Aadsts(7000222)),
+        about: "client secrets have expired (AADSTS7000222); a person's app has none and is not touched",
+        apply: |faults| faults.identity.secrets_ended = true,
     },
     Preset {
         name: "no-consent",
@@ -157,8 +157,18 @@ pub const PRESETS: &[Preset] = &[
         apply: |faults| faults.exchange.wrong_service_principals = true,
     },
     Preset {
+        name: "full-access-missing",
+        about: "nobody has Full Access to a mailbox of somebody else",
+        apply: |faults| faults.exchange.without_full_access = true,
+    },
+    Preset {
         name: "send-as-missing",
-        about: "who signs on has no Send As right on the sender (5.2.252)",
+        about: "nobody has Send As on a mailbox of somebody else (5.7.60)",
+        apply: |faults| faults.exchange.without_send_as = true,
+    },
+    Preset {
+        name: "own-sender-denied",
+        about: "the address is an alias, from which the tenant lets nobody send (5.2.252)",
         apply: |faults| {
             let reply = "554 5.2.252 SendAsDenied; not allowed to send as this sender; STOREDRV.Submission.Exception:\
                          SendAsDeniedException.MapiExceptionSendAsDenied; Failed to process message [Hostname={host}]";

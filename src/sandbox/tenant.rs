@@ -17,7 +17,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::options::{Options, Person, Registration};
+use super::{
+    faults::{Right, Switchboard},
+    options::{Options, Person, Registration},
+};
 use crate::base::{Protocol, Secret};
 
 /// The tenant's id, as it shows in tokens and URLs.
@@ -28,6 +31,7 @@ const TOKENS: usize = 100_000;
 pub(super) struct Tenant {
     people: Vec<Person>,
     apps: RwLock<HashMap<String, Registration>>,
+    faults: Switchboard,
     token_length: usize,
     key: hmac::Key,
     access: Mutex<HashMap<String, Access>>,
@@ -86,11 +90,12 @@ pub(super) fn is_graph(resource: &str) -> bool {
 }
 
 impl Tenant {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &Options, faults: Switchboard) -> Self {
         let apps = options.apps.iter().map(|app| (app.client_id.clone(), app.clone())).collect();
         Self {
             people: options.people.clone(),
             apps: RwLock::new(apps),
+            faults,
             token_length: options.token_length,
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()),
             access: Mutex::default(),
@@ -110,16 +115,22 @@ impl Tenant {
         let Some(owner) = self.person(mailbox) else { return false };
         match holder {
             Holder::App(_) => true,
-            Holder::Person(address) => {
-                let all = owner.delegates.iter().chain(&owner.on_behalf).chain([&owner.address]);
-                is_one_of(address, all)
-            }
+            Holder::Person(address) if address.eq_ignore_ascii_case(&owner.address) => true,
+            Holder::Person(address) => self
+                .changed(Right::FullAccess, address, mailbox)
+                .unwrap_or_else(|| is_one_of(address, owner.delegates.iter().chain(&owner.on_behalf))),
         }
+    }
+
+    fn changed(&self, right: Right, who: &str, mailbox: &str) -> Option<bool> {
+        self.faults.read(|faults| faults.exchange.may(right, who, mailbox))
     }
 
     /// Whether who signed on as `user` has Send As on `address`; everybody has it on the own mailbox.
     pub(super) fn may_send_as(&self, user: &str, address: &str) -> bool {
-        self.person(address).is_some_and(|owner| is_one_of(user, owner.delegates.iter().chain([&owner.address])))
+        let Some(owner) = self.person(address) else { return false };
+        user.eq_ignore_ascii_case(&owner.address)
+            || self.changed(Right::SendAs, user, address).unwrap_or_else(|| is_one_of(user, owner.delegates.iter()))
     }
 
     /// The same for Send on Behalf, which lies in Send As.
@@ -246,6 +257,7 @@ pub(super) fn put(object: &mut Value, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::faults::Granted;
 
     fn exchange() -> (&'static str, Vec<String>) {
         ("https://outlook.office.com", vec!["https://outlook.office.com/IMAP.AccessAsUser.All".into()])
@@ -253,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_token_has_about_the_length_asked_for_and_readable_claims() {
-        let tenant = Tenant::new(&Options::default());
+        let tenant = Tenant::new(&Options::default(), Switchboard::default());
         let (audience, scopes) = exchange();
         let holder = Holder::Person("ann@contoso.example".into());
         let token = tenant.issue(holder, "app", audience, &scopes, Duration::from_secs(60));
@@ -267,7 +279,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_ends_with_its_life_or_its_revocation() {
-        let tenant = Tenant::new(&Options::default());
+        let tenant = Tenant::new(&Options::default(), Switchboard::default());
         let (audience, scopes) = exchange();
         let ann = || Holder::Person("ann@contoso.example".into());
         let short = tenant.issue(ann(), "app", audience, &scopes, Duration::from_secs(60));
@@ -283,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_delegate_may_use_a_shared_mailbox_and_nobody_elses() {
-        let tenant = Tenant::new(&Options::default());
+        let tenant = Tenant::new(&Options::default(), Switchboard::default());
         let ann = Holder::Person("ann@contoso.example".into());
         assert!(tenant.may_use(&ann, "Shared@contoso.example"));
         assert!(!tenant.may_use(&ann, "bob@contoso.example"));
@@ -296,11 +308,30 @@ mod tests {
         let mut options = Options::default();
         let (ann, desk) = ("ann@contoso.example", "desk@contoso.example");
         options.people.push(Person::shared_on_behalf(desk, [ann.to_owned()]));
-        let tenant = Tenant::new(&options);
+        let tenant = Tenant::new(&options, Switchboard::default());
         assert!(tenant.may_use(&Holder::Person(ann.into()), desk));
         assert!(!tenant.may_send_as(ann, desk) && tenant.may_send_on_behalf(ann, desk));
         let shared = "shared@contoso.example";
         assert!(tenant.may_send_as(ann, shared) && tenant.may_send_on_behalf(ann, shared));
         assert!(!tenant.may_send_on_behalf("bob@contoso.example", desk));
+    }
+
+    #[test]
+    fn what_a_rehearsal_takes_an_administrator_grants_and_nobody_loses_the_own_mailbox() {
+        let faults = Switchboard::default();
+        let tenant = Tenant::new(&Options::default(), faults.clone());
+        let (ann, shared) = ("ann@contoso.example", "shared@contoso.example");
+        let rights = || (tenant.may_use(&Holder::Person(ann.into()), shared), tenant.may_send_as(ann, shared));
+        faults.set(|faults| faults.apply("full-access-missing") && faults.apply("send-as-missing"));
+        assert_eq!(rights(), (false, false));
+        assert!(tenant.may_use(&Holder::Person(ann.into()), ann) && tenant.may_send_as(ann, ann));
+        let grant = |right| {
+            let granted = Granted { right, mailbox: shared.to_uppercase(), to: ann.into() };
+            faults.set(|faults| faults.exchange.granted.push(granted));
+        };
+        grant(Right::SendAs);
+        assert_eq!(rights(), (false, true));
+        grant(Right::FullAccess);
+        assert_eq!(rights(), (true, true));
     }
 }

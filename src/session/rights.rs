@@ -8,6 +8,7 @@ use crate::{
     base::Fault,
     catalog::{
         self, Entry,
+        doctor::OWN_SENDER_DENIED,
         message::{SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
     },
     message::Headers,
@@ -26,13 +27,14 @@ impl<'a> Denied<'a> {
         is_harmless(address).then_some(Self { address, on_behalf: false })
     }
 
-    /// The first of From or, beside one's own, of Sender that is not who signs on.
+    /// The first of From or, beside one's own, of Sender that is not who signs on; where there is none, who signs on.
     pub(super) fn in_headers(headers: &'a Headers, account: &Account) -> Option<Self> {
         let is_own = |address: &str| account.smtp_user.eq_ignore_ascii_case(address);
         let (from, sender) = (&headers.from, &headers.sender);
         let on_behalf = !sender.is_empty() && sender.iter().all(|address| is_own(address));
         let strangers = sender.iter().chain(from).filter(|address| !is_own(address));
-        let address = strangers.map(String::as_str).find(|address| is_harmless(address))?;
+        let all = strangers.chain(from.iter().filter(|address| is_own(address)));
+        let address = all.map(String::as_str).find(|address| is_harmless(address))?;
         Some(Self { address, on_behalf })
     }
 
@@ -40,6 +42,15 @@ impl<'a> Denied<'a> {
     pub(super) fn explained(self, account: &Account) -> (Fault, String) {
         let (entry, right, command) = self.right(account);
         let (address, who) = (self.address, &account.smtp_user);
+        if address.eq_ignore_ascii_case(who) {
+            // No right on oneself is missing.
+            let (id, command) = (OWN_SENDER_DENIED.id, format!("Get-Mailbox {address}"));
+            let line = format!(
+                "{address} is none from which the tenant lets this mailbox send; an administrator looks: {command} \
+                 [gatepost {id}]"
+            );
+            return (OWN_SENDER_DENIED.fault().detail(format!("{who} as {address}: {command}")), line);
+        }
         let line = format!(
             "{who} has no {right} right on {address}; an administrator runs: {command} [gatepost {}]",
             entry.id

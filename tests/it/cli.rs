@@ -185,7 +185,7 @@ fn a_demo_that_runs_once_shows_a_dialogue_of_each_protocol_ends_with_success_and
 #[cfg(unix)]
 #[test]
 fn a_demo_that_is_ended_by_any_signal_leaves_nothing_behind() {
-    for signal in ["TERM", "INT", "HUP"] {
+    for signal in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();
         let mut demo = gatepost(&["demo"]).env("TMPDIR", folder.path()).spawn().unwrap();
         let mut said = BufReader::new(demo.stdout.take().unwrap());
@@ -200,6 +200,33 @@ fn a_demo_that_is_ended_by_any_signal_leaves_nothing_behind() {
         assert!(demo.wait().unwrap().success(), "{signal}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{signal}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_demo_reads_its_configuration_again_at_sighup_and_keeps_a_log_of_its_own() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = gatepost(&["demo", "--port-base", "0"]).env("TMPDIR", folder.path()).spawn().unwrap();
+    let mut said = BufReader::new(demo.stdout.take().unwrap());
+    let (mut line, mut log) = (String::new(), None);
+    while !line.contains("Ctrl-C ends the demo") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "the demo ended by itself");
+        log = line.trim().strip_prefix("log ").map(|path| path.trim().to_owned()).or(log);
+    }
+    let log = log.expect("it says where its log is");
+    assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
+    let pid = demo.id().to_string();
+    let kill = |signal: &str| assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    kill("HUP");
+    while !line.contains("The configuration was read again") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    assert!(std::fs::read_to_string(&log).unwrap().contains("configuration read again, nothing changed"));
+    kill("TERM");
+    assert!(demo.wait().unwrap().success());
 }
 
 /// Answers each line of a dialogue; gives back what the other side said.

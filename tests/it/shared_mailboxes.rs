@@ -147,6 +147,19 @@ async fn send_on_behalf_needs_a_sender_in_ones_own_name_and_send_as_does_not() {
 }
 
 #[tokio::test]
+async fn a_mailbox_that_may_not_send_as_itself_is_told_to_look_at_its_address_and_no_right_on_oneself() {
+    let world = World::with(one_account()).await;
+    let mut smtp = world.smtp_as_ann().await;
+    world.sandbox.faults().set(|faults| faults.apply("own-sender-denied"));
+    let refused = sends(&mut smtp, ANN, &format!("From: {ANN}")).await;
+    let ours = format!(
+        "554 5.2.252 {ANN} is none from which the tenant lets this mailbox send; an administrator looks: \
+         Get-Mailbox {ANN} [gatepost own-sender-denied]"
+    );
+    assert!(refused.starts_with("554-5.2.252 SendAsDenied; ") && refused.lines().last() == Some(&ours), "{refused}");
+}
+
+#[tokio::test]
 async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
     let stranger = format!("board@{DOMAIN}");
     let mut plan = one_account();

@@ -18,11 +18,10 @@ use super::{
 };
 use crate::{
     base::Protocol,
-    daemon::{self, Signals},
+    daemon::{Asked, Signals},
 };
 
 pub fn run(args: &DemoArgs) -> Outcome {
-    daemon::init_log_for_demo();
     runtime()?.block_on(async {
         // From the first moment on: whatever ends the demo, nothing is left behind.
         let mut signals = Signals::new().map_err(|cause| Failure::new(format!("signals: {cause}"), "try again"))?;
@@ -74,9 +73,15 @@ fn failed(title: &str) -> impl FnOnce(io::Error) -> Failure {
     }
 }
 
+/// SIGHUP reloads, as with the daemon; a terminal that closes sends the same, and ends the demo.
 async fn stay(stage: &stage::Stage, signals: &mut Signals) -> Outcome {
     print(&stage.instructions())?;
-    signals.next().await;
+    let began_at_terminal = terminal::is_attached();
+    let mut running = stage.config.clone();
+    while signals.next().await == Asked::Reload && began_at_terminal == terminal::is_attached() {
+        running = stage.reload(running);
+        print("\nThe configuration was read again; the log says what came of it.\n")?;
+    }
     print("\nThe demo is over, nothing is left behind.\n")
 }
 

@@ -18,7 +18,7 @@ use crate::{
         outcome::{Failure, Outcome},
     },
     config::{self, Config, Surroundings},
-    daemon::Daemon,
+    daemon::{self, Daemon},
     net::{ClientTls, HttpClient},
     oauth::{
         clock::Clock,
@@ -27,18 +27,21 @@ use crate::{
         sign_in,
     },
     sandbox::{Options, PUBLIC_CLIENT, Sandbox},
-    store::Store,
+    store::{Store, private_file},
 };
 
 pub const USER: &str = "ann@contoso.example";
 pub const PASSWORD: &str = "demo";
 
+const FILE: &str = "gatepost.toml";
+const LOG: &str = "gatepost.log";
 /// The usual ports of the listeners and the console.
 const USUAL: [u16; 4] = [1587, 1993, 1995, 8425];
 const SIGN_IN_WAIT: Duration = Duration::from_secs(30);
 
 pub struct Stage {
     pub sandbox: Sandbox,
+    pub config: Config,
     daemon: Daemon,
     directory: Scratch,
 }
@@ -54,15 +57,23 @@ impl Drop for Scratch {
 
 impl Stage {
     pub async fn build(args: &DemoArgs) -> Result<Self, Failure> {
+        let directory = scratch().map_err(broken("a directory for the demo's state"))?;
+        let log = private_file::create_new(&directory.0.join(LOG)).map_err(broken("the demo's log"))?;
+        daemon::init_log_for_demo(log);
         let options = Options { auto_approve: true, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;
-        let directory = scratch().map_err(broken("a directory for the demo's state"))?;
         let config = configuration(&sandbox, &directory.0, ports(args)?)?;
+        // First, so that the daemon has nothing to miss.
+        sign_in(&config).await?;
         let daemon = Daemon::start(&config)
             .await
             .map_err(|fault| Failure::new(fault.to_string(), "`gatepost demo --port-base 20000` uses other ports"))?;
-        sign_in(&config).await?;
-        Ok(Self { sandbox, daemon, directory })
+        Ok(Self { sandbox, config, daemon, directory })
+    }
+
+    /// Reads the file again. The configuration that runs from now on.
+    pub fn reload(&self, running: Config) -> Config {
+        daemon::reload(&self.daemon, running, &self.directory.0.join(FILE))
     }
 
     pub fn address(&self, protocol: Protocol) -> SocketAddr {
@@ -91,7 +102,7 @@ impl Stage {
             "\nTry it with your own mail program:\n\n  \
              user name  {USER}\n  password   {PASSWORD}\n  security   none (plain, on this machine only)\n  \
              smtp       {}\n  imap       {}\n  pop3       {}\n{console}  rehearse   {}/: refused tokens, a full store, a slow server and more, by a click\n  \
-             doctor     gatepost doctor --config {files}/gatepost.toml\n  files      {files}\n\n\
+             doctor     gatepost doctor --config {files}/{FILE}\n  log        {files}/{LOG}\n  files      {files}\n\n\
              For example (message.txt begins with a From: line, as Exchange wants it):\n  curl --url smtp://{} --user '{USER}:{PASSWORD}' --mail-from {USER} --mail-rcpt {USER} -T message.txt\n  \
              curl --url 'imap://{}/INBOX;MAILINDEX=1' --user '{USER}:{PASSWORD}'\n\nCtrl-C ends the demo.\n",
             self.address(Protocol::Smtp),
@@ -137,7 +148,7 @@ fn scratch() -> io::Result<Scratch> {
     let mut nonce = [0u8; 8];
     aws_lc_rs::rand::fill(&mut nonce).map_err(|_| io::Error::other("the system gives no random bytes"))?;
     let path = std::env::temp_dir().join(format!("gatepost-demo-{:016x}", u64::from_ne_bytes(nonce)));
-    crate::store::private_file::make_dir(&path)?;
+    private_file::make_dir(&path)?;
     Ok(Scratch(path))
 }
 
@@ -199,7 +210,7 @@ password = "{hash}"
         up_pop3 = sandbox.pop3(),
         hash = hash.expose(),
     );
-    let file = directory.join("gatepost.toml");
+    let file = directory.join(FILE);
     std::fs::write(&file, &text).map_err(broken("the demo's configuration"))?;
     let (config, _) = config::check_text(&text, &file.display().to_string(), &Surroundings::of_this_process(&file))?;
     Ok(config)

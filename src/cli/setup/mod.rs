@@ -33,7 +33,7 @@ use self::{
     questions::{AtTerminal, Person, Questions},
     settings::{Listen, Setting},
     trial::Trial,
-    words::{Closing, Say, Step, Trouble},
+    words::{Closing, Ended, Say, Step, Trouble},
 };
 use super::{
     args::LoginArgs,
@@ -47,7 +47,7 @@ use crate::{
     account::{self, Account, local_password},
     base::{Lang, Protocol, Secret, invocation},
     config::{self, Config},
-    doctor::Scope,
+    doctor::{Report, Scope, SendTo, refused_message},
     oauth::sign_in,
 };
 
@@ -86,6 +86,17 @@ struct Passwords {
     of: Vec<String>,
     /// It was made here, and is shown once.
     is_made: bool,
+}
+
+impl Passwords {
+    /// Accounts whose password this run knows: a mail program's way can be gone with it.
+    fn known_of(&self) -> &[String] {
+        if self.known.is_some() { &self.of } else { &[] }
+    }
+
+    fn knows_all(&self, wanted: &[String]) -> bool {
+        wanted.iter().all(|address| self.known_of().contains(address))
+    }
 }
 
 impl<'a> Setup<'a> {
@@ -148,19 +159,26 @@ impl<'a> Setup<'a> {
         }
         let (config, passwords) = configured?;
         if args.no_sign_in {
-            return self.close(&config, &wanted, &passwords, false);
+            return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         if self.place.is_of_the_service() {
             note(&Say::OfTheService { address }.text(lang));
-            return self.close(&config, &wanted, &passwords, false);
+            return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
         self.signed_in(&account)?;
         trial::reload_running(&config, &wanted, self.has_written, lang)?;
-        let is_well = self.examined(&config, account)?;
-        let tried = self.tried(&config, &wanted, &passwords);
-        self.close(&config, &wanted, &passwords, tried.is_ok() && is_well)?;
-        match is_well {
+        let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(&config, address)).collect();
+        let report = self.examined(&config, &accounts, &passwords)?;
+        let tried = self.tried(&config, &accounts, &passwords, &report);
+        let ended = match (report.ok, &tried) {
+            (false, _) => Ended::Fails,
+            (true, Err(_)) => Ended::Fails,
+            (true, Ok(())) if !args.no_send && passwords.knows_all(&wanted) => Ended::Proved,
+            (true, Ok(())) => Ended::Ready,
+        };
+        self.close(&config, &wanted, &passwords, ended)?;
+        match report.ok {
             true => tried,
             // The doctor said it in full, and mail that flows does not unsay it.
             false => tried.and(Err(Trouble::NotWell.failure(lang))),
@@ -277,66 +295,52 @@ impl<'a> Setup<'a> {
             }
         }
         let args = LoginArgs { account: account.address.clone(), flow: self.args.flow, qr: false, json: false };
-        login::run(named, &args).inspect_err(|_| {
+        login::run_in(lang, named, &args).inspect_err(|_| {
             note(&Say::SignInAgain { address: account.address.clone() }.text(lang));
         })
     }
 
-    /// Lets the doctor look at everything that this account needs; whether all is well.
-    fn examined(&self, config: &Config, account: Arc<Account>) -> Result<bool, Failure> {
+    /// Lets the doctor look at everything that these accounts need. Those whose password is not known here send their
+    /// message with it, past the listener.
+    fn examined(&self, config: &Config, accounts: &[Arc<Account>], passwords: &Passwords) -> Result<Report, Failure> {
         note(&Step::Checks.text(self.lang));
-        let scope = Scope { account: Some(account), ..Scope::all(&self.place.path, self.lang) };
+        let to = self.args.to.clone().map_or(SendTo::Itself, SendTo::Address);
+        let scope = Scope {
+            accounts: accounts.to_vec(),
+            send: (!self.args.no_send).then_some(to),
+            sent_behind: if self.args.no_send { Vec::new() } else { passwords.known_of().to_vec() },
+            ..Scope::all(&self.place.path, self.lang)
+        };
         doctor::look(config, &scope)
     }
 
-    /// Opens each mailbox and sends from each: the first to itself or `--to`, the others likewise.
-    fn tried(&self, config: &Config, wanted: &[String], passwords: &Passwords) -> Outcome {
+    /// Opens each mailbox and sends from each, to itself or `--to`; what the checks say of a message is taken from them.
+    fn tried(&self, config: &Config, accounts: &[Arc<Account>], passwords: &Passwords, found: &Report) -> Outcome {
         let lang = self.lang;
         note(&Step::Message.text(lang));
         if self.args.no_send {
             note(&Say::NotSentAsAsked.text(lang));
             return Ok(());
         }
-        let Some(password) = &passwords.known else {
-            note(&Say::NotSentWithoutPassword { address: wanted.first().cloned().unwrap_or_default() }.text(lang));
-            return Ok(());
-        };
-        let trial = Trial::begin(config, lang)?;
-        if let Some(process) = trial.running {
-            note(&Say::ThroughRunning { process }.text(lang));
-        } else if trial.stands_in {
-            note(&Say::StandsIn.text(lang));
-        }
-        let tried = self.each_tried(&trial, config, password, &passwords.of);
-        trial.end();
-        tried
-    }
-
-    fn each_tried(&self, trial: &Trial, config: &Config, password: &Secret, accounts: &[String]) -> Outcome {
-        let lang = self.lang;
+        let (by_listener, with_checks): (Vec<_>, Vec<_>) =
+            accounts.iter().partition(|account| passwords.known_of().contains(&account.address));
         let mut failed = 0;
-        for address in accounts {
-            let account = account_of(config, address);
-            let advice = |say: Say| note(&say.text(lang));
-            match trial.opens(address, password) {
-                None => {}
-                Some(Ok(())) => note(&Say::Opened { address: address.clone() }.text(lang)),
-                Some(Err(why)) => {
-                    failed += 1;
-                    note(&Say::NotOpened { address: address.clone(), why: why.text().to_owned() }.text(lang));
-                    account.iter().for_each(|account| advice(Say::grants_to_open(account)));
-                }
+        for account in with_checks {
+            let (address, is_sent) = (account.address.clone(), found.has_sent(account));
+            failed += usize::from(!is_sent);
+            note(&Say::WithTheChecks { address, is_sent }.text(lang));
+        }
+        if let Some(password) = passwords.known.as_ref().filter(|_| !by_listener.is_empty()) {
+            let trial = Trial::begin(config, lang)?;
+            if let Some(process) = trial.running {
+                note(&Say::ThroughRunning { process }.text(lang));
+            } else if trial.stands_in {
+                note(&Say::StandsIn.text(lang));
             }
-            let to = self.args.to.as_deref().unwrap_or(address);
-            note(&Say::Sending { from: address.clone(), to: to.to_owned() }.text(lang));
-            match trial.sends(address, to, password, lang) {
-                Ok(reply) => print(&Say::Sent { from: address.clone(), to: to.to_owned(), reply }.text(lang))?,
-                Err(why) => {
-                    failed += 1;
-                    note(&Say::NotSent { address: address.clone(), why: why.text().to_owned() }.text(lang));
-                    account.iter().for_each(|account| advice(Say::grants_to_send(account)));
-                }
-            }
+            let tried: Result<usize, Failure> =
+                by_listener.into_iter().map(|account| self.one_tried(&trial, account, password, found)).sum();
+            trial.end();
+            failed += tried?;
         }
         match failed {
             0 => Ok(()),
@@ -344,8 +348,39 @@ impl<'a> Setup<'a> {
         }
     }
 
+    /// How much of it fails. What the checks explained is not tried again.
+    fn one_tried(&self, trial: &Trial, account: &Account, password: &Secret, found: &Report) -> Result<usize, Failure> {
+        let (lang, address) = (self.lang, &account.address);
+        let mut failed = 0;
+        let mut refused = |say: Say, why: &Failure| {
+            failed += 1;
+            note(&say.text(lang));
+            // The listener's own words name the fault; of a connection that failed the hint says more.
+            let explained = refused_message(account, why.text(), lang);
+            note(explained.as_deref().or(why.hint()).unwrap_or_default());
+        };
+        match (!found.keeps_from_reading(account)).then(|| trial.opens(address, password)).flatten() {
+            None => {}
+            Some(Ok(())) => note(&Say::Opened { address: address.clone() }.text(lang)),
+            Some(Err(why)) => {
+                refused(Say::NotOpened { address: address.clone(), why: why.text().to_owned() }, &why);
+            }
+        }
+        if found.keeps_from_sending(account) {
+            note(&Say::WithTheChecks { address: address.clone(), is_sent: false }.text(lang));
+            return Ok(failed + 1);
+        }
+        let to = self.args.to.as_deref().unwrap_or(address);
+        note(&Say::Sending { from: address.clone(), to: to.to_owned() }.text(lang));
+        match trial.sends(address, to, password, lang) {
+            Ok(reply) => print(&Say::Sent { from: address.clone(), to: to.to_owned(), reply }.text(lang))?,
+            Err(why) => refused(Say::NotSent { address: address.clone(), why: why.text().to_owned() }, &why),
+        }
+        Ok(failed)
+    }
+
     /// What to type into a mail program, and how it runs from now on.
-    fn close(&self, config: &Config, wanted: &[String], passwords: &Passwords, is_tried: bool) -> Outcome {
+    fn close(&self, config: &Config, wanted: &[String], passwords: &Passwords, ended: Ended) -> Outcome {
         let places = |protocol: Protocol| {
             let of = config.listeners.iter().filter(|listener| listener.protocol == protocol);
             of.filter_map(|listener| Some((super::send::place_of(listener)?.0, listener.tls))).next()
@@ -358,7 +393,7 @@ impl<'a> Setup<'a> {
             has_password: !passwords.of.is_empty() && passwords.known.is_some(),
             first_use: self.args.first_use,
             is_signed_in: !self.args.no_sign_in && !self.place.is_of_the_service(),
-            is_tried: is_tried && passwords.known.is_some() && !self.args.no_send,
+            ended,
             is_of_the_service: self.place.is_of_the_service(),
         };
         print(&closing.text(self.lang))

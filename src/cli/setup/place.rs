@@ -19,6 +19,8 @@ use crate::{
 
 /// Where the package and the service have their configuration.
 const OF_THE_SERVICE: &str = "/etc/gatepost";
+/// The one there that the unit of the service reads.
+const FILE_OF_THE_UNIT: &str = "gatepost.toml";
 /// A secret or a key.
 pub const MOST_BYTES: u64 = 64 * 1024;
 /// For a program that asks somebody, as a store of passwords does.
@@ -67,7 +69,7 @@ impl Place {
 
     /// The service has a user and a store of its own: what is signed in here would be of no use to it.
     pub fn is_of_the_service(&self) -> bool {
-        self.folder() == self.of_the_service && self.around().variable("STATE_DIRECTORY").is_none()
+        self.path == self.of_the_service.join(FILE_OF_THE_UNIT) && self.around().variable("STATE_DIRECTORY").is_none()
     }
 
     /// The same where there is none yet.

@@ -8,6 +8,7 @@ use crate::{
 
 pub(super) const FRAME: Frame = Frame {
     fails: "The first layer that fails",
+    fails_too: "It fails too",
     said: "What was found",
     cause: "Why",
     turn: "Whose turn",
@@ -105,8 +106,8 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NoDate => "its answer has no date".to_owned(),
         Said::ClockRight { seconds } => format!("{seconds} s off"),
         Said::ClockOff { seconds, behind } => {
-            let direction = if *behind { "behind" } else { "ahead" };
-            format!("this machine is {} minutes {direction}", seconds / 60)
+            let direction = if *behind { "behind" } else { "ahead of" };
+            format!("this machine is {seconds} s {direction} the identity provider")
         }
         Said::NameAMailbox { domain } => format!("name one mailbox: {} doctor ann@{domain}", gatepost()),
         Said::ProviderFails => "not looked at: the identity provider cannot be used".to_owned(),

@@ -1,10 +1,11 @@
 //! Japanese.
 
-use super::{Frame, Name, Said, en::tls_word, gigabytes};
+use super::{Frame, Name, Said, en::tls_word, gigabytes, ours::in_japanese};
 use crate::base::{Owner, invocation::gatepost};
 
 pub(super) const FRAME: Frame = Frame {
     fails: "最初に失敗した層",
+    fails_too: "ほかに失敗したもの",
     said: "見つかったこと",
     cause: "原因",
     turn: "対応する人",
@@ -76,7 +77,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotWritable => "このユーザーでは書き込めません".to_owned(),
         Said::Readable => "読み取れます".to_owned(),
         Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
-        Said::OpensWith { key } => format!("開けます ({key})"),
+        Said::OpensWith { key } => format!("開けます ({})", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
         Said::EndUnknown => "期限が不明です。`secret-expires` を設定してください".to_owned(),
         Said::Ended { days } => format!("{days} 日前に期限が切れました"),
@@ -105,7 +106,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ClockRight { seconds } => format!("ずれ {seconds} 秒"),
         Said::ClockOff { seconds, behind } => {
             let direction = if *behind { "遅れています" } else { "進んでいます" };
-            format!("このマシンは {} 分{direction}", seconds / 60)
+            format!("このマシンは ID プロバイダーより {seconds} 秒{direction}")
         }
         Said::NameAMailbox { domain } => {
             format!("メールボックスを一つ指定してください: {} doctor ann@{domain}", gatepost())

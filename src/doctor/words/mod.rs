@@ -3,6 +3,7 @@
 
 mod en;
 mod ja;
+mod ours;
 
 use super::report::Layer;
 use crate::{
@@ -294,9 +295,17 @@ pub(super) fn title(lang: Lang, name: Name) -> &'static str {
     }
 }
 
+/// The detail of a fault, as whoever found it tells it.
+pub(super) fn found(lang: Lang, text: &str) -> String {
+    match lang {
+        Lang::En => text.to_owned(),
+        Lang::Ja => ours::in_japanese(text),
+    }
+}
+
 pub(super) fn detail(lang: Lang, said: &Said) -> String {
     match said {
-        Said::Plain(text) => text.clone(),
+        Said::Plain(text) => found(lang, text),
         Said::Lines(lines) => lines.join("\n"),
         Said::Id(id) => (*id).to_owned(),
         said => match lang {
@@ -318,6 +327,8 @@ pub(super) const fn turn(lang: Lang, owner: Owner) -> &'static str {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
     pub fails: &'static str,
+    /// Of another account.
+    pub fails_too: &'static str,
     pub said: &'static str,
     pub cause: &'static str,
     pub turn: &'static str,

@@ -61,7 +61,7 @@ fn addressed(identity: &Identity, tenant: &str, fields: &Fields) -> Result<(Requ
     let client_id = fields.required("client_id")?.to_owned();
     let app = identity.world.tenant.app(&client_id).ok_or_else(|| unknown_client(&client_id))?;
     let redirect_uri = fields.text("redirect_uri").unwrap_or("http://localhost").to_owned();
-    if !app.redirect_uris.iter().any(|registered| redirects_alike(registered, &redirect_uri)) {
+    if !is_registered(&app, &redirect_uri) {
         let text = format!(
             "The redirect URI '{redirect_uri}' specified in the request does not match the redirect URIs configured \
              for the application '{client_id}'."
@@ -107,6 +107,10 @@ pub fn unknown_client(client_id: &str) -> Refused {
          tenant. You may have sent your authentication request to the wrong tenant."
     );
     Refused::because(700016, text)
+}
+
+pub fn is_registered(app: &Registration, redirect_uri: &str) -> bool {
+    app.redirect_uris.iter().any(|registered| redirects_alike(registered, redirect_uri))
 }
 
 /// Entra's rule: exact, but any port on `http://localhost`; `127.0.0.1` counts only where registered itself.

@@ -112,7 +112,12 @@ fn client(identity: &Identity, kind: &str, headers: &HeaderMap, fields: &Fields)
         };
     }
     match (secret, assertion, &app.secret) {
-        (Some(given), _, Some(known)) if known.matches(&given) => Ok(app),
+        (Some(given), _, Some(known)) if known.matches(&given) => {
+            match identity.world.faults.read(|faults| faults.identity.secrets_ended) {
+                true => Err(Refused::new(7000222)),
+                false => Ok(app),
+            }
+        }
         (Some(_), ..) => Err(Refused::new(7000215)),
         (None, Some(jwt), _) if fields.text("client_assertion_type") == Some(assertion::TYPE) => {
             assertion::check(identity, &app, jwt)?;
@@ -195,7 +200,8 @@ fn refresh(identity: &Identity, app: &Registration, fields: &Fields) -> Result<G
         None => scope::audiences(&known.scopes)?.into_iter().next().map(|first| first.scopes).unwrap_or_default(),
     };
     let audience = scope::audience(&scopes)?;
-    if is_graph(&audience.resource) && !scope::is_consented(&known.scopes, &audience) {
+    let by_admin = identity.memory(|memory| memory.consented.contains(&app.client_id));
+    if is_graph(&audience.resource) && !by_admin && !scope::is_consented(&known.scopes, &audience) {
         return Err(Refused::new(65001));
     }
     let next = match rotation {

@@ -3,7 +3,7 @@
 //! Bounded: each shelf drops its oldest entry when it is full.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -19,6 +19,8 @@ pub struct Memory {
     pub pages: Shelf<Page>,
     /// Identifiers of client assertions already used.
     pub assertions: Shelf<()>,
+    /// Apps to which an administrator consented for everybody.
+    pub consented: HashSet<String>,
 }
 
 /// Entries by name, the oldest forgotten first.

@@ -3,6 +3,7 @@
 //! Plain HTTP on loopback, since its clients are on this machine. Behaviour follows Microsoft's entra-docs;
 //! what Entra refuses is refused with the same AADSTS number, and any other number can be switched on.
 
+mod admin;
 mod assertion;
 mod authorize;
 mod device;
@@ -145,6 +146,7 @@ pub(super) async fn serve(identity: Arc<Identity>, graph: Router, listener: TcpL
     let stop = identity.world.stop.clone();
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::begin).post(authorize::begin))
+        .route("/{tenant}/adminconsent", get(admin::consent_page).post(admin::consent))
         .route("/{tenant}/oauth2/v2.0/token", post(token::token))
         .route("/{tenant}/oauth2/token", post(token::first_token))
         .route("/metadata/identity/oauth2/token", get(metadata::token))
@@ -158,6 +160,7 @@ pub(super) async fn serve(identity: Arc<Identity>, graph: Router, listener: TcpL
         .route("/", get(rehearsal::front))
         .route("/sandbox/faults", get(rehearsal::faults).put(rehearsal::set_faults))
         .route("/sandbox/rehearse", post(rehearsal::rehearse))
+        .route("/sandbox/grant", post(admin::grant))
         .route("/sandbox/counts", get(rehearsal::counts))
         .route("/sandbox/transcript", get(rehearsal::transcript))
         .with_state(identity.clone())

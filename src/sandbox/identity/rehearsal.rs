@@ -19,11 +19,22 @@ pub async fn front(State(identity): Shared) -> Response {
         .iter()
         .map(|preset| format!("<option value=\"{0}\">{0}: {1}</option>", preset.name, pages::escaped(preset.about)))
         .collect();
+    let people: String =
+        identity.world.tenant.people().iter().map(|one| format!("<option>{}", pages::escaped(&one.address))).collect();
     let body = format!(
         "<p id=state>{state}</p><form method=post action=/sandbox/rehearse>\
          <label for=name>Rehearse a failure</label>\
          <select id=name name=name><option value=\"\">everything well again</option>{rows}</select> \
          <button id=submit>Switch</button></form>\
+         <h2>As the administrator</h2><form method=post action=/sandbox/grant>\
+         <label for=right>Give</label><select id=right name=right>\
+         <option value=full-access>Full Access (Add-MailboxPermission)\
+         <option value=send-as>Send As (Add-RecipientPermission)</select> \
+         <label for=mailbox>on the mailbox</label><select id=mailbox name=mailbox>{people}</select> \
+         <label for=to>to</label><select id=to name=to>{people}</select> \
+         <button id=grant>Give</button></form>\
+         <p>What Set-CASMailbox switches on is well again with the first list. Consent is given at the address that is \
+         printed.</p>\
          <p>As JSON: <a href=/sandbox/faults>all switches</a> (PUT to change), <a href=/sandbox/counts>counts</a>, \
          <a href=/sandbox/transcript>transcript</a>.</p>"
     );

@@ -334,3 +334,51 @@ async fn discovery_names_the_endpoints_and_the_page_switches_rehearsals() {
     assert_eq!((put.status().as_u16(), sandbox.faults().now()), (204, Faults::default()));
     assert_eq!(sandbox.counts().connections(Protocol::Smtp).total, 0);
 }
+
+#[tokio::test]
+async fn an_administrator_consents_for_everybody_and_the_refusal_for_want_of_it_is_over() {
+    let sandbox = sandbox().await;
+    let refreshed = sandbox.issue_refresh_token(ANN);
+    sandbox.faults().set(|faults| faults.apply("no-consent"));
+    assert_eq!(code(&refresh(&sandbox, refreshed.expose()).await), 65001);
+    let consent = format!("{}/{DOMAIN}/adminconsent?client_id={PUBLIC_CLIENT}", sandbox.issuer());
+    let asked = http().get(&consent).send().await.expect("an answer");
+    assert!(asked.status().is_success());
+    assert!(asked.text().await.expect("text").contains(PUBLIC_CLIENT));
+    assert_eq!(
+        code(&refresh(&sandbox, refreshed.expose()).await),
+        65001,
+        "a page that was only looked at grants nothing"
+    );
+    let back = [("client_id", PUBLIC_CLIENT), ("redirect_uri", REDIRECT), ("state", "s")];
+    let granted = http().post(&consent).body(encoded(&back)).send().await.expect("an answer");
+    let to = granted.headers()["location"].to_str().expect("text").to_owned();
+    assert_eq!(to, format!("{REDIRECT}?admin_consent=True&tenant={TENANT_ID}&state=s"));
+    assert_eq!(refresh(&sandbox, refreshed.expose()).await.0, 200);
+    // Of Graph too, to which ann did not consent.
+    let graph = [("grant_type", "refresh_token"), ("client_id", PUBLIC_CLIENT), ("refresh_token", refreshed.expose())];
+    let scope = [("scope", "https://graph.microsoft.com/Mail.Send")];
+    assert_eq!(self::token(&sandbox, &[&graph[..], &scope].concat()).await.0, 200);
+    // A mishap that no consent ends stays.
+    sandbox.faults().set(|faults| faults.apply("sign-in-blocked"));
+    http().post(&consent).body(encoded(&back)).send().await.expect("an answer");
+    assert_eq!(code(&refresh(&sandbox, refreshed.expose()).await), 53003);
+    for wrong in ["nobody.example/adminconsent?client_id=x", &format!("{DOMAIN}/adminconsent?client_id=x")] {
+        let answer = http().get(format!("{}/{wrong}", sandbox.issuer())).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn an_ended_secret_is_of_no_concern_to_an_app_without_one() {
+    let sandbox = sandbox().await;
+    sandbox.faults().set(|faults| faults.apply("secret-expired"));
+    assert_eq!(refresh(&sandbox, sandbox.issue_refresh_token(ANN).expose()).await.0, 200);
+    let app = [
+        ("grant_type", "client_credentials"),
+        ("client_id", CONFIDENTIAL_CLIENT),
+        ("client_secret", CONFIDENTIAL_SECRET),
+        ("scope", "https://outlook.office.com/.default"),
+    ];
+    assert_eq!(code(&token(&sandbox, &app).await), 7000222);
+}

@@ -90,7 +90,7 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
     let (_, table, _) = crate::process::run(&["status"], &staged.file);
     assert!(table.contains("refused") && table.contains("asks again"), "{table}");
     staged.mended();
-    let command = "systemctl reload gatepost";
+    let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
     let check = staged.fails_first(wanted).await;
     assert_eq!(check["target"], "imap");
@@ -111,7 +111,7 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
     assert!(program.login(Protocol::Imap).await.contains("consent-missing"));
     assert_eq!(state_of_ann(&staged), "refused", "nobody can sign in");
     staged.mended();
-    let command = "systemctl reload gatepost";
+    let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
     assert_eq!(staged.fails_first(wanted).await["target"], "token");
     program.reload();
@@ -138,7 +138,7 @@ async fn a_changed_file_is_told_until_it_is_loaded() {
     let (staged, program) = beside_a_daemon(Plan::default()).await;
     let other = cheap_hash("another");
     staged.edit("[daemon]\n", "[daemon]\nsign-on-seconds = 44\n");
-    let command = "systemctl reload gatepost";
+    let command = &format!("kill -HUP {}", program.id());
     staged
         .fails_first(First { layer: "daemon", name: "loaded-configuration", id: "configuration-not-loaded", command })
         .await;

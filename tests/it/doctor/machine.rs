@@ -157,7 +157,6 @@ async fn an_account_that_nobody_configured_is_named_with_those_that_are() {
     let told = staged.doctor(&["nobody@contoso.example"]).await;
     assert_eq!(told.code, 1);
     assert!(told.errors.contains(&format!("configured: {ANN}")), "{}", told.errors);
-    assert_eq!(staged.doctor(&["--send", ANN]).await.code, 2, "from which account?");
 }
 
 #[tokio::test]

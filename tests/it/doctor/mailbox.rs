@@ -3,7 +3,7 @@
 use gatepost::sandbox::Answer;
 
 use super::stage::{First, Staged, check, outcome};
-use crate::world::{ANN, BOB, Plan};
+use crate::world::{ANN, BOB, Plan, account};
 
 const FULL_ACCESS: &str =
     "Add-MailboxPermission -Identity bob@contoso.example -User ann@contoso.example -AccessRights FullAccess";
@@ -129,6 +129,36 @@ async fn a_missing_send_as_is_proved_by_a_test_message_for_each_sender() {
     assert_eq!(sent[2]["target"], format!("{BOB} -> {BOB}"));
     let all = staged.sandbox.submissions();
     assert!(all.len() == 2 && all.iter().all(|one| one.recipients == [BOB]), "{all:?}");
+}
+
+#[tokio::test]
+async fn an_own_address_that_may_not_send_is_told_as_an_alias_and_no_right_on_oneself_is_advised() {
+    let staged = Staged::rehearsing(Plan::default(), "own-sender-denied").await;
+    // The only account needs no name.
+    let told = staged.doctor(&["--send", BOB, "--json"]).await;
+    assert_eq!(told.code, 1, "{}{}", told.out, told.errors);
+    let sent = check(&told.json(), "send", "test-message");
+    assert_eq!(sent["fault"]["id"], "own-sender-denied", "{sent}");
+    assert_eq!(sent["fault"]["commands"][0], format!("Get-Mailbox -Identity {ANN}"), "{sent}");
+    assert!(!sent.to_string().contains("Add-RecipientPermission"), "{sent}");
+}
+
+#[tokio::test]
+async fn a_message_without_a_named_account_goes_out_only_where_there_is_one() {
+    let staged = Staged::new(Plan { more: account(BOB, ""), ..Plan::default() }).await;
+    let told = staged.doctor(&["--send", BOB]).await;
+    assert_eq!(told.code, 2, "{}{}", told.out, told.errors);
+    assert!(told.errors.contains(&format!("of: {ANN}, {BOB}")), "{}", told.errors);
+    assert!(staged.sandbox.submissions().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_recipient_is_told_as_such() {
+    let staged = Staged::new(Plan::default()).await;
+    let refused = Answer::new("RCPT", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found");
+    staged.sandbox.faults().set(|faults| faults.smtp.answers = vec![refused]);
+    let told = staged.doctor(&["--send", "nobody@contoso.example", "--json"]).await;
+    assert_eq!(check(&told.json(), "send", "test-message")["fault"]["id"], "recipient-unknown", "{}", told.out);
 }
 
 #[tokio::test]

@@ -21,7 +21,15 @@ async fn run_again_it_changes_nothing_and_asks_for_nothing() {
     assert_eq!(again.code, 0, "{}\n{}", again.out, again.err);
     assert_eq!(stage.text(), text);
     assert!(again.err.contains("stays as it is") && again.err.contains("is signed in already"), "{}", again.err);
-    assert!(again.err.contains("Not sent: the password for mail programs is not known here"), "{}", again.err);
+    let told = format!("{ANN}: sent with the checks above, straight to the provider");
+    assert!(
+        again.err.contains(&told) && again.out.contains("sent; the server said 250 "),
+        "{}{}",
+        again.out,
+        again.err
+    );
+    assert!(!again.out.contains("Mail flows"), "the listener was not gone through: {}", again.out);
+    assert_eq!(stage.sandbox.submissions().len(), 2);
     assert!(!again.out.contains("type the code"), "{}", again.out);
 
     let mut idle = stage.flags(&["--address", ANN, "--no-send"]);
@@ -34,7 +42,41 @@ async fn run_again_it_changes_nothing_and_asks_for_nothing() {
     flags.push("--password-stdin".into());
     let sends = stage.run(&flags, &format!("{}\n", password_in(&first.out))).await;
     assert_eq!(sends.code, 0, "{}\n{}", sends.out, sends.err);
-    assert_eq!((stage.text(), stage.sandbox.submissions().len()), (text, 2));
+    assert_eq!((stage.text(), stage.sandbox.submissions().len()), (text, 3));
+    assert!(sends.out.contains("Mail flows."), "{}", sends.out);
+}
+
+#[tokio::test]
+async fn run_again_over_one_that_cannot_send_it_fails_and_says_why_in_both_languages() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&[]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    stage.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-mailbox"));
+    for (lang, advice, turn, well, wrong) in [
+        ("en", "What to do", "admin: an administrator", "All is well", "upstream said"),
+        ("ja", "次にすること", "管理者:", "すべて正常", "サーバーの応答: \"535 5.7.139"),
+    ] {
+        let ended = stage.run(&stage.flags(&["--address", ANN, "--lang", lang]), "").await;
+        assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
+        let command = format!("Set-CASMailbox -Identity {ANN} -SmtpClientAuthenticationDisabled $false");
+        for part in ["[smtp-auth-disabled-mailbox]", advice, turn, wrong, &command] {
+            assert!(ended.out.contains(part), "{part}: {}", ended.out);
+        }
+        let all = format!("{}{}", ended.out, ended.err);
+        assert!(!all.contains(well) && !all.contains("ImapEnabled"), "{all}");
+        assert_eq!(lang == "ja", !all.contains("upstream said"), "{all}");
+    }
+    // What the tenant has for the mailbox is another address: no right on oneself helps.
+    stage.sandbox.faults().clear();
+    stage.sandbox.faults().set(|faults| faults.apply("own-sender-denied"));
+    let password = format!("{}\n", password_in(&first.out));
+    for (flags, stdin) in [(&["--address", ANN][..], ""), (&["--address", ANN, "--password-stdin"], &password)] {
+        let ended = stage.run(&stage.flags(flags), stdin).await;
+        let all = format!("{}{}", ended.out, ended.err);
+        assert_eq!(ended.code, 1, "{all}");
+        assert!(all.contains("[own-sender-denied]") && all.contains(&format!("Get-Mailbox -Identity {ANN}")), "{all}");
+        assert!(!all.contains("Add-RecipientPermission"), "{all}");
+    }
 }
 
 #[tokio::test]
@@ -162,7 +204,7 @@ async fn a_running_daemon_is_told_of_the_new_account_and_the_message_goes_throug
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
     assert!(ended.err.contains(&format!("Through the daemon that runs (process {})", program.id())), "{}", ended.err);
     assert!(ended.out.contains(&format!("Sent from {SHARED} to {SHARED}.")), "{}", ended.out);
-    assert_eq!(stage.sandbox.submissions().len(), 1);
+    assert_eq!(stage.sandbox.submissions().len(), 2, "ann's went with the checks");
     let said = program.greeted(Protocol::Imap).await.login(Protocol::Imap, SHARED, "wrong").await;
     assert!(said.contains("AUTHENTICATIONFAILED"), "it goes on: {said}");
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble, idle};
+use super::{Closing, Ended, Line, Remark, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
     base::invocation::gatepost,
     cli::{
@@ -23,7 +23,7 @@ pub fn step(step: &Step) -> String {
         Step::Configuration { file } => format!("Configuration: {file}"),
         Step::SignIn { address } => format!("Sign-in of {address}: waiting for the provider ..."),
         Step::Checks => "Checks: from the configuration to the provider's servers ...".to_owned(),
-        Step::Message => "Test message: through Gatepost, the way a device sends one ...".to_owned(),
+        Step::Message => "Test message of each mailbox: through Gatepost, where its password is known ...".to_owned(),
     }
 }
 
@@ -52,7 +52,9 @@ pub fn say(say: &Say) -> String {
         Say::AskKey { key } => format!("{key} of the provider"),
         Say::AskPassword => "Password that mail programs will type (not shown; Enter: make one)".to_owned(),
         Say::AskOldPassword { user } => {
-            format!("Password for mail programs of {user} (not shown; Enter: send no test message)")
+            format!(
+                "Password for mail programs of {user} (not shown; Enter: the test message goes straight to the provider)"
+            )
         }
         Say::AskWrite { file } => format!("Write this to {file}"),
         Say::FoundTenant { domain, id, provider } => {
@@ -116,11 +118,12 @@ pub fn say(say: &Say) -> String {
             )
         }
         Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
-        Say::NotSentWithoutPassword { address } => format!(
-            "  Not sent: the password for mail programs is not known here (--password-stdin gives it).\n  By hand: {1} send --from {0} --to {0}",
-            shell(address),
-            gatepost()
+        Say::WithTheChecks { address, is_sent: true } => format!(
+            "  {address}: sent with the checks above, straight to the provider: its password for mail programs is not known here."
         ),
+        Say::WithTheChecks { address, is_sent: false } => {
+            format!("  {address}: not sent; why stands with the checks above.")
+        }
         Say::ThroughRunning { process } => format!("  Through the daemon that runs (process {process})."),
         Say::StandsIn => {
             "  The configured listeners cannot be opened from here; for this message others on this machine stand in."
@@ -131,13 +134,6 @@ pub fn say(say: &Say) -> String {
         Say::Sending { from, to } => format!("  {from}: sending to {to} ..."),
         Say::Sent { from, to, reply } => format!("Sent from {from} to {to}. The provider said: {reply}\n"),
         Say::NotSent { address, why } => format!("  {address}: not sent: {why}"),
-        Say::Grants { right, lines } => {
-            let lead = match right {
-                Right::FullAccess => "At Microsoft 365 it takes (Exchange Online PowerShell; up to an hour):",
-                Right::SendAs => "At Microsoft 365 sending takes (Exchange Online PowerShell; up to an hour):",
-            };
-            format!("    {lead}\n      {}", lines.join("\n      "))
-        }
     }
 }
 
@@ -237,7 +233,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::NoTrial { why, next } => (format!("the daemon cannot be started for the test message: {why}"), next.clone()),
         Trouble::NoSmtpListener => ("there is no smtp listener to send a test message through".into(), "add --listen smtp=127.0.0.1:1587, or leave the message out: --no-send".into()),
         Trouble::ReloadIt { process } => {
-            (format!("the daemon that runs (process {process}) does not know the new accounts yet"), "systemctl reload gatepost (or send it SIGHUP), then run setup again".into())
+            (format!("the daemon that runs (process {process}) does not know the new accounts yet"), format!("systemctl reload gatepost (without a unit: kill -HUP {process}, as its user), then run setup again"))
         }
         Trouble::NotWell => (
             "a check failed".into(),
@@ -436,11 +432,12 @@ pub fn closing(closing: &Closing) -> String {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = write!(page, "Next:  {gatepost} login {first}\n       {gatepost} run\n");
     } else if !closing.is_of_the_service {
-        let lead = if closing.is_tried { "Mail flows. " } else { "" };
-        let _ = write!(
-            page,
-            "{lead}From now on it has to run:\n\n  {gatepost} run\n\nAs a service (docs/systemd.md): sudo systemctl enable --now gatepost\n"
-        );
+        let lead = match closing.ended {
+            Ended::Proved => "Mail flows. From now on it has to run:",
+            Ended::Ready => "From now on it has to run:",
+            Ended::Fails => "Once what fails is mended, it has to run:",
+        };
+        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nAs a service: docs/systemd.md\n");
     }
     page
 }

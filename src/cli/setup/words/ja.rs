@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Line, Remark, Right, Say, ScriptWords, Step, Trouble, idle};
+use super::{Closing, Ended, Line, Remark, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
     base::invocation::gatepost,
     cli::{
@@ -25,7 +25,9 @@ pub fn step(step: &Step) -> String {
         Step::Configuration { file } => format!("設定ファイル: {file}"),
         Step::SignIn { address } => format!("{address} のサインイン: プロバイダーを待っています ..."),
         Step::Checks => "点検: 設定からプロバイダーのサーバーまで ...".to_owned(),
-        Step::Message => "テストメール: 機器と同じ経路で Gatepost を通して送ります ...".to_owned(),
+        Step::Message => {
+            "各メールボックスのテストメール: パスワードがわかるものは Gatepost を通して送ります ...".to_owned()
+        }
     }
 }
 
@@ -54,7 +56,7 @@ pub fn say(say: &Say) -> String {
         Say::AskKey { key } => format!("プロバイダーの {key}"),
         Say::AskPassword => "メールソフトで入力するパスワード（表示されません。Enter で自動作成）".to_owned(),
         Say::AskOldPassword { user } => {
-            format!("{user} のメールソフト用パスワード（表示されません。Enter でテストメールを送らない）")
+            format!("{user} のメールソフト用パスワード（表示されません。Enter でテストメールをプロバイダーへ直接送信）")
         }
         Say::AskWrite { file } => format!("これを {file} に書き込みますか"),
         Say::FoundTenant { domain, id, provider } => format!(
@@ -112,11 +114,12 @@ pub fn say(say: &Say) -> String {
             shell(address)
         ),
         Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
-        Say::NotSentWithoutPassword { address } => format!(
-            "  送信しません: メールソフト用パスワードがわかりません（--password-stdin で渡せます）。\n  手動で送るには: {1} send --from {0} --to {0}",
-            shell(address),
-            gatepost()
+        Say::WithTheChecks { address, is_sent: true } => format!(
+            "  {address}: メールソフト用パスワードがわからないため、上の点検で、プロバイダーへ直接送信しました。"
         ),
+        Say::WithTheChecks { address, is_sent: false } => {
+            format!("  {address}: 送信していません。理由は上の点検にあります。")
+        }
         Say::ThroughRunning { process } => format!("  動作中のデーモン（プロセス {process}）を通します。"),
         Say::StandsIn => {
             "  設定のリスナーをここでは開けないため、今回だけこのマシンの別のポートを使います。".to_owned()
@@ -125,17 +128,14 @@ pub fn say(say: &Say) -> String {
         Say::NotOpened { address, why } => format!("  {address}: メールボックスを開けません: {why}"),
         Say::Sending { from, to } => format!("  {from}: {to} へ送信しています ..."),
         Say::Sent { from, to, reply } => format!("{from} から {to} へ送信しました。プロバイダーの応答: {reply}\n"),
-        Say::NotSent { address, why } => format!("  {address}: 送信できません: {why}"),
-        Say::Grants { right, lines } => {
-            let lead = match right {
-                Right::FullAccess => "Microsoft 365 側で必要な設定（Exchange Online PowerShell、反映に最大 1 時間）:",
-                Right::SendAs => {
-                    "送信のために Microsoft 365 側で必要な設定（Exchange Online PowerShell、反映に最大 1 時間）:"
-                }
-            };
-            format!("    {lead}\n      {}", lines.join("\n      "))
-        }
+        Say::NotSent { address, why } => format!("  {address}: 送信できません: {}", of_server(why)),
     }
+}
+
+/// The server's own words alone, where it is one who refuses.
+fn of_server(why: &str) -> &str {
+    let refused = why.strip_prefix("the server refused ");
+    refused.and_then(|what| what.split_once(": ")).map_or(why, |(_, said)| said)
 }
 
 fn hosts(servers: &Servers) -> String {
@@ -287,7 +287,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::ReloadIt { process } => (
             format!("動作中のデーモン（プロセス {process}）は新しいアカウントをまだ知りません"),
-            "systemctl reload gatepost（または SIGHUP）のあと、もう一度 setup を実行してください".into(),
+            format!("systemctl reload gatepost（ユニットがない場合は、そのユーザーで kill -HUP {process}）のあと、もう一度 setup を実行してください"),
         ),
         Trouble::NotWell => (
             "点検で問題が見つかりました".into(),
@@ -487,11 +487,12 @@ pub fn closing(closing: &Closing) -> String {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = write!(page, "次に:  {gatepost} login {first}\n       {gatepost} run\n");
     } else if !closing.is_of_the_service {
-        let lead = if closing.is_tried { "メールは流れています。" } else { "" };
-        let _ = write!(
-            page,
-            "{lead}これからは動かし続けます:\n\n  {gatepost} run\n\nサービスとして動かす場合（docs/systemd.md）: sudo systemctl enable --now gatepost\n"
-        );
+        let lead = match closing.ended {
+            Ended::Proved => "メールが流れました。これからは動かし続けます:",
+            Ended::Ready => "これからは動かし続けます:",
+            Ended::Fails => "失敗の原因を直したら、動かし続けます:",
+        };
+        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nサービスとして動かす場合: docs/systemd.md\n");
     }
     page
 }

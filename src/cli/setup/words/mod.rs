@@ -10,9 +10,8 @@ use toml::Value;
 
 use super::{discover::Servers, interview::Idle, script::Registration};
 use crate::{
-    account::Account,
     base::{Lang, printable},
-    cli::{outcome::Failure, pasted::powershell},
+    cli::outcome::Failure,
     net::ListenerTls,
     oauth::Grant,
 };
@@ -158,8 +157,10 @@ pub enum Say {
         address: String,
     },
     NotSentAsAsked,
-    NotSentWithoutPassword {
+    /// The checks above sent its message past the listener, or say why not.
+    WithTheChecks {
         address: String,
+        is_sent: bool,
     },
     ThroughRunning {
         process: u32,
@@ -185,18 +186,6 @@ pub enum Say {
         address: String,
         why: String,
     },
-    /// Commands, for whoever may give rights.
-    Grants {
-        right: Right,
-        lines: Vec<String>,
-    },
-}
-
-/// What may be missing.
-#[derive(Clone, Copy)]
-pub enum Right {
-    FullAccess,
-    SendAs,
 }
 
 impl Say {
@@ -213,43 +202,6 @@ impl Say {
             Lang::En => en::registration(registration),
             Lang::Ja => ja::registration(registration),
         }
-    }
-
-    /// What opening a mailbox needs at Microsoft.
-    pub fn grants_to_open(account: &Account) -> Self {
-        let (mailbox, who) = (powershell(&account.address), powershell(trustee(account)));
-        let mut lines = Vec::new();
-        if is_others(account) {
-            lines.push(format!("Add-MailboxPermission {mailbox} -User {who} -AccessRights FullAccess"));
-        }
-        lines.push(format!("Set-CASMailbox {mailbox} -ImapEnabled $true -PopEnabled $true"));
-        Say::Grants { right: Right::FullAccess, lines }
-    }
-
-    /// What sending as it needs.
-    pub fn grants_to_send(account: &Account) -> Self {
-        let (mailbox, who) = (powershell(&account.address), powershell(trustee(account)));
-        let mut lines = Vec::new();
-        if is_others(account) {
-            lines.push(format!("Add-RecipientPermission {mailbox} -Trustee {who} -AccessRights SendAs"));
-        }
-        lines.push(format!(
-            "Set-CASMailbox {} -SmtpClientAuthenticationDisabled $false",
-            powershell(&account.smtp_user)
-        ));
-        Say::Grants { right: Right::SendAs, lines }
-    }
-}
-
-/// A right on it has to be given to somebody.
-fn is_others(account: &Account) -> bool {
-    account.sign_in.app.grant.is_app_only() || !account.sign_in.identity.eq_ignore_ascii_case(&account.address)
-}
-
-fn trustee(account: &Account) -> &str {
-    match account.sign_in.app.grant.is_app_only() {
-        true => "OBJECT-ID",
-        false => &account.sign_in.identity,
     }
 }
 
@@ -412,8 +364,18 @@ pub struct Closing<'a> {
     pub has_password: bool,
     pub first_use: bool,
     pub is_signed_in: bool,
-    pub is_tried: bool,
+    pub ended: Ended,
     pub is_of_the_service: bool,
+}
+
+/// What is known of it at the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Mail went the way of a mail program, from each mailbox.
+    Proved,
+    /// Nothing speaks against it.
+    Ready,
+    Fails,
 }
 
 impl Closing<'_> {
@@ -438,10 +400,9 @@ mod tests {
 
     fn closing(users: &[String], lang: Lang) -> String {
         let (smtp, imap, pop3) = (None, None, None);
-        let (is_tried, is_of_the_service) = (false, false);
+        let (ended, is_of_the_service) = (Ended::Ready, false);
         let (has_password, first_use, is_signed_in) = (false, false, false);
-        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, is_tried, is_of_the_service }
-            .text(lang)
+        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, ended, is_of_the_service }.text(lang)
     }
 
     #[test]
@@ -471,11 +432,7 @@ mod tests {
             let text = closing(&others, lang);
             assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
             let address = others[0].clone();
-            for say in [
-                Say::OfTheService { address: address.clone() },
-                Say::SignInAgain { address: address.clone() },
-                Say::NotSentWithoutPassword { address },
-            ] {
+            for say in [Say::OfTheService { address: address.clone() }, Say::SignInAgain { address }] {
                 let text = say.text(lang);
                 assert!(text.contains(" 'a|reboot&@contoso.com'") && !text.contains(" a|reboot"), "{text}");
             }

@@ -1,0 +1,146 @@
+//! What a sign-in says to people, in both languages beside each other. Addresses, codes and the provider's own words are
+//! in it as they are; with `--json` none of it is said.
+
+use url::Url;
+
+use crate::base::Lang;
+
+pub(super) enum Said<'a> {
+    Open { url: &'a Url, is_opened: bool },
+    PasteElsewhere,
+    Paste { url: &'a Url },
+    Code { url: &'a Url, code: &'a str },
+    Waiting { minutes: u64 },
+    AsksForCode { provider: &'a str },
+    OneMoreCode,
+    BrowserIsDone,
+    OtherState,
+    NoCode,
+    Warning { why: &'a str },
+    NeedsNobody { address: &'a str, grant: &'a str, app: &'a str, minutes: u64 },
+    SignedIn { address: &'a str, as_whom: &'a str },
+    SomebodyElse { as_whom: &'a str, expected: &'a str },
+    AlsoCarries { others: &'a str },
+    Armed { address: &'a str, minutes: u64 },
+    Made { address: &'a str, password: &'a str },
+    NoPassword { address: &'a str, file: &'a str },
+}
+
+impl Said<'_> {
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.en(),
+            Lang::Ja => self.ja(),
+        }
+    }
+
+    fn en(&self) -> String {
+        match self {
+            Said::Open { url, is_opened } => {
+                let lead = if *is_opened { "Your browser should open. If not, open" } else { "Open in a browser" };
+                format!("{lead}:\n\n  {url}\n\n")
+            }
+            Said::PasteElsewhere => "Browser on another machine? It ends at an address that it cannot open and that \
+                 begins with http://localhost:\ncopy that address and paste it here.\n"
+                .to_owned(),
+            Said::Paste { url } => format!(
+                "Open in any browser:\n\n  {url}\n\nIt ends at an address that begins with http://localhost (the page \
+                 may fail to open).\nCopy that address and paste it here, then press Enter:\n"
+            ),
+            Said::Code { url, code } => {
+                format!("On any device, open:\n\n  {url}\n\nand type the code:\n\n  {code}\n\n")
+            }
+            Said::Waiting { minutes } => {
+                format!("Waiting for you to finish, up to {minutes} minutes. Ctrl-C ends it.")
+            }
+            Said::AsksForCode { provider } => format!("Asking {provider} for a code ..."),
+            Said::OneMoreCode => {
+                "Mail is granted. One more code, since messages leave through Microsoft Graph:".to_owned()
+            }
+            Said::BrowserIsDone => "The browser is done; fetching tokens ...".to_owned(),
+            Said::OtherState => "That address belongs to another sign-in. Use the one printed above.".to_owned(),
+            Said::NoCode => "There is no code in that. Paste the whole address, from http:// on.".to_owned(),
+            Said::Warning { why } => format!("warning: {why}"),
+            Said::NeedsNobody { address, grant, app, minutes } => format!(
+                "{address} uses the grant {grant} of {app}: nobody has to sign in, and a token for {minutes} minutes \
+                 came.\n"
+            ),
+            Said::SignedIn { address, as_whom } => {
+                format!("{address} is signed in as {as_whom}. A running daemon uses it at once.\n")
+            }
+            Said::SomebodyElse { as_whom, expected } => format!(
+                "{as_whom} consented, and the configuration says sign-in-as = {expected:?}. If these are not two names \
+                 of one person, log in again as the right one."
+            ),
+            Said::AlsoCarries { others } => format!("The same sign-in also carries {others}.\n"),
+            Said::Armed { address, minutes } => format!(
+                "Within {minutes} minutes, log in to {address} from this machine with a password of your choice: it \
+                 becomes the account's.\n"
+            ),
+            Said::Made { address, password } => {
+                format!("Password for mail programs ({address}): {password}\nIt is shown this once.\n")
+            }
+            Said::NoPassword { address, file } => format!(
+                "{address} has no password for mail programs yet. Add one: gatepost password --user {address} >> {file}\n"
+            ),
+        }
+    }
+
+    fn ja(&self) -> String {
+        match self {
+            Said::Open { url, is_opened } => {
+                let lead = match is_opened {
+                    true => "ブラウザーが開きます。開かない場合は、次のアドレスを開いてください",
+                    false => "ブラウザーで次のアドレスを開いてください",
+                };
+                format!("{lead}:\n\n  {url}\n\n")
+            }
+            Said::PasteElsewhere => {
+                "ブラウザーが別のマシンにある場合、最後に http://localhost で始まるアドレスに移動し、\
+                 ページは開きません。\nそのアドレスをコピーして、ここに貼り付けてください。\n"
+                    .to_owned()
+            }
+            Said::Paste { url } => format!(
+                "どこかのブラウザーで次のアドレスを開いてください:\n\n  {url}\n\n最後に http://localhost で始まるアドレスに移動します（ページは開かないことがあります）。\n\
+                 そのアドレスをコピーし、ここに貼り付けて Enter を押してください:\n"
+            ),
+            Said::Code { url, code } => {
+                format!(
+                    "どの端末でもよいので、次のアドレスを開き:\n\n  {url}\n\n次のコードを入力してください:\n\n  {code}\n\n"
+                )
+            }
+            Said::Waiting { minutes } => {
+                format!("サインインが終わるのを待っています（最長 {minutes} 分）。Ctrl-C で中止します。")
+            }
+            Said::AsksForCode { provider } => format!("{provider} にコードを要求しています ..."),
+            Said::OneMoreCode => {
+                "メールは許可されました。送信に Microsoft Graph を使うため、コードがもう一つ必要です:".to_owned()
+            }
+            Said::BrowserIsDone => "ブラウザーでの操作が終わりました。トークンを取得しています ...".to_owned(),
+            Said::OtherState => {
+                "このアドレスは別のサインインのものです。上に表示したアドレスから始めてください。".to_owned()
+            }
+            Said::NoCode => "コードが含まれていません。http:// から始まるアドレス全体を貼り付けてください。".to_owned(),
+            Said::Warning { why } => format!("警告: {why}"),
+            Said::NeedsNobody { address, grant, app, minutes } => format!(
+                "{address} は {app} のグラント {grant} を使います。誰もサインインする必要はなく、{minutes} 分有効なトークンを取得しました。\n"
+            ),
+            Said::SignedIn { address, as_whom } => {
+                format!("{address} は {as_whom} としてサインインしました。動作中のデーモンはすぐに使います。\n")
+            }
+            Said::SomebodyElse { as_whom, expected } => format!(
+                "{as_whom} が同意しましたが、設定は sign-in-as = {expected:?} です。同じ人の別名でなければ、正しい人でサインインし直してください。"
+            ),
+            Said::AlsoCarries { others } => format!("同じサインインを {others} も使います。\n"),
+            Said::Armed { address, minutes } => format!(
+                "{minutes} 分以内に、このマシンから {address} に好きなパスワードでログインしてください。それがこのアカウントのパスワードになります。\n"
+            ),
+            Said::Made { address, password } => {
+                format!("メールソフト用パスワード（{address}）: {password}\n表示はこの一度だけです。\n")
+            }
+            Said::NoPassword { address, file } => format!(
+                "{address} にはメールソフト用パスワードがまだありません。追加するには: gatepost password --user {address} >> {file}\n"
+            ),
+        }
+    }
+}

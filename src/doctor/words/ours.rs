@@ -1,0 +1,79 @@
+//! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours of
+//! them become Japanese; those of others stay, as does what stands in quotation marks.
+
+/// Ours, and what they read in Japanese. The longer one first where one begins like another.
+const OURS: &[(&str, &str)] = &[
+    ("upstream said ", "サーバーの応答: "),
+    (", challenge status ", "、チャレンジの状態: "),
+    ("a page in the place of an OAuth answer", "OAuth の応答ではなくページ"),
+    ("not an OAuth answer", "OAuth の応答ではありません"),
+    ("; this machine's clock differs by ", "。プロバイダーとの時計のずれ: "),
+    (" s from the provider's", " 秒"),
+    ("name resolution failed: ", "名前を解決できません: "),
+    ("no address answers: ", "応答するアドレスがありません: "),
+    ("certificate refused: ", "証明書を受け入れません: "),
+    ("TLS failed: ", "TLS に失敗しました: "),
+    ("timed out: ", "時間切れです: "),
+    (" (tried ", "（試したアドレス: "),
+    ("; issued by ", "、発行者: "),
+    (": it answers ", ": 応答は "),
+    ("the network wants a login", "ネットワークへのログインが必要です"),
+    (", a redirect to ", "、転送先: "),
+    (", a page: ", "、ページ: "),
+    ("without a title", "題名なし"),
+    ("it belongs to user ", "所有者のユーザー ID: "),
+    (" is not writable", " に書き込めません"),
+    (": no answer", ": 応答がありません"),
+    ("in the token: ", "トークンの中: "),
+    ("the systemd credential ", "systemd の資格情報 "),
+    ("the key of the configuration", "設定にある鍵"),
+    ("the key file ", "鍵ファイル "),
+    ("the daemon is about to fetch a token", "デーモンがまもなくトークンを取得します"),
+];
+
+pub(super) fn in_japanese(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut is_quoted) = (text, false);
+    while let Some(next) = rest.chars().next() {
+        let ours = OURS.iter().find(|(en, _)| !is_quoted && rest.starts_with(en));
+        let taken = match (ours, next) {
+            (Some((en, ja)), _) => {
+                out.push_str(ja);
+                en.len()
+            }
+            // As Rust quotes: what stands behind a backslash ends nothing.
+            (None, '\\') if is_quoted => {
+                let pair = rest.chars().take(2).map(char::len_utf8).sum();
+                out.push_str(rest.get(..pair).unwrap_or_default());
+                pair
+            }
+            (None, next) => {
+                is_quoted ^= next == '"';
+                out.push(next);
+                next.len_utf8()
+            }
+        };
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_are_japanese_and_those_of_servers_stay() {
+        for (en, ja) in [
+            (
+                r#"upstream said "535 5.7.3 \"upstream said \" no", challenge status "400""#,
+                r#"サーバーの応答: "535 5.7.3 \"upstream said \" no"、チャレンジの状態: "400""#,
+            ),
+            ("HTTP 400 invalid_grant AADSTS50173 (revoked)", "HTTP 400 invalid_grant AADSTS50173 (revoked)"),
+            ("smtp.example:587: timed out: \u{e4}", "smtp.example:587: 時間切れです: \u{e4}"),
+            ("\"\\", "\"\\"),
+        ] {
+            assert_eq!(in_japanese(en), ja);
+        }
+    }
+}

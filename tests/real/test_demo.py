@@ -1,0 +1,35 @@
+"""`gatepost demo` at a terminal: SIGHUP makes it read its configuration again, and ends it where it means that the terminal is gone.
+
+It exists because both come by the same signal, and only a real terminal can be closed. It refuses to guess by a time: the
+demo says when it has reloaded.
+"""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+from bench import RealTest
+from test_setup import Terminal
+
+
+class Demo(RealTest):
+    def setUp(self):
+        """Nothing of the lab: the demo is a world of its own."""
+
+    def test_a_reload_leaves_it_running_and_a_terminal_that_closes_ends_it(self):
+        folder = self.bench.folder / self._testMethodName
+        folder.mkdir()
+        environment = {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+        command = ["setsid", "--ctty", str(self.bench.binary), "demo", "--port-base", "0"]
+        terminal = Terminal(command, cwd=folder, env=environment)
+        self.addCleanup(lambda: terminal.process.poll() is None and terminal.process.kill())
+        log = Path(re.search(r"  log +(\S+)", terminal.until("Ctrl-C ends the demo"))[1])
+        terminal.process.send_signal(signal.SIGHUP)
+        terminal.until("The configuration was read again")
+        self.assertIn("configuration read again, nothing changed", log.read_text())
+        self.assertIsNone(terminal.process.poll())
+        os.close(terminal.slave)
+        os.close(terminal.master)
+        terminal.process.wait(30)
+        self.assertEqual(list(folder.iterdir()), [], "nothing is left behind")
