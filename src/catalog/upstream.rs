@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{At, matching::meant, message::SEND_AS_DENIED, sign_on::*};
+use super::{At, Entry, matching::meant, message::SEND_AS_DENIED, sign_on::*};
 use crate::base::{Fault, Kind, Protocol};
 
 /// A refusal, understood.
@@ -52,6 +52,12 @@ fn backoff_time(lower: &str) -> Option<Duration> {
 pub fn mailbox_refusal(text: &str) -> Option<Fault> {
     let entry = meant(At::Message, None, text, |entry| entry.stops_mailbox)?;
     Some(entry.fault().detail(format!("upstream said {text:?}")))
+}
+
+/// What a refusal of a message means that is for good; `None`: it is not, or says nothing that is known.
+pub fn message_refusal(reply: &str) -> Option<&'static Entry> {
+    let is_permanent = reply.starts_with('5');
+    is_permanent.then(|| meant(At::Message, Some(Protocol::Smtp), reply, |_| true))?
 }
 
 /// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and

@@ -80,6 +80,9 @@ impl Who {
             // Of a server that is looked at for itself nothing else is known.
             graph_host: self.graph_host.clone().or_else(|| self.host.clone()),
             proxy: self.proxy.clone(),
+            // On the way to whichever server is looked at.
+            login_proxy: self.proxy.clone(),
+            asks_again: None,
         }
     }
 
@@ -152,6 +155,8 @@ mod tests {
             principal,
             [
                 "Get-MgServicePrincipal -Filter \"appId eq 'c-1'\"",
+                "Get-ServicePrincipal | Format-List 'DisplayName', 'AppId', 'ObjectId'",
+                "Remove-ServicePrincipal -Identity THAT-OBJECTID",
                 "New-ServicePrincipal -AppId c-1 -ObjectId o-1",
                 "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
             ]

@@ -172,6 +172,57 @@ async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
     assert_eq!(sends(&mut smtp, ANN, &format!("From: {ANN}")).await, "554 5.2.0 quota");
 }
 
+/// An alias, or the primary address of yesterday: there is no right to grant.
+#[tokio::test]
+async fn who_may_not_send_as_the_address_that_signs_on_is_told_of_no_right_and_leaves_a_trace() {
+    let world = World::with(one_account()).await;
+    world.sandbox.faults().set(|faults| {
+        faults.apply("send-as-missing");
+    });
+    let mut smtp = world.smtp_as_ann().await;
+    let refused = sends(&mut smtp, ANN, &format!("From: {ANN}")).await;
+    assert!(refused.starts_with("554-5.2.252 SendAsDenied"), "{refused}");
+    assert!(refused.ends_with("[gatepost own-address-denied]"), "{refused}");
+    assert!(!refused.contains("-Trustee"), "{refused}");
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.account.as_str(), last.sender.as_deref()), ("own-address-denied", ANN, Some(ANN)));
+    assert!(world.daemon.meter().text().contains("id=\"own-address-denied\""));
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_that_is_known_has_its_id_in_the_figures_and_goes_on_in_its_own_words() {
+    let world = World::with(one_account()).await;
+    for (verb, theirs, id) in [
+        (
+            "MAIL",
+            "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains",
+            "domain-not-registered",
+        ),
+        ("RCPT", "550 5.1.1 RESOLVER.ADR.RecipNotFound; not found", "recipient-unknown"),
+        (".", "552 5.3.4 Message size exceeds fixed maximum message size", "message-too-large"),
+    ] {
+        let answers = vec![gatepost::sandbox::Answer::new(verb, theirs).times(1)];
+        world.sandbox.faults().set(|faults| faults.smtp.answers = answers);
+        let mut smtp = world.smtp_as_ann().await;
+        let heard = match verb {
+            "." => sends(&mut smtp, ANN, &format!("From: {ANN}")).await,
+            _ => {
+                smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+                let mail = answer(&mut smtp).await;
+                if verb == "MAIL" {
+                    mail
+                } else {
+                    smtp.say(&format!("RCPT TO:<{ANN}>")).await;
+                    answer(&mut smtp).await
+                }
+            }
+        };
+        assert_eq!(heard, theirs);
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert_eq!((last.id, last.account.as_str()), (id, ANN));
+    }
+}
+
 #[tokio::test]
 async fn a_shared_mailbox_is_told_like_any_other_to_a_stranger() {
     let world = World::with(each_its_own()).await;
