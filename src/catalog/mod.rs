@@ -107,7 +107,8 @@ mod tests {
         let next = of(message::SEND_AS_DENIED, Lang::En);
         assert!(next.ends_with(" SENDER: the sender that the log names."), "{next}");
         let sender = Some("info@contoso.com".into());
-        let told = message::SEND_AS_DENIED.told(Lang::En, &Known { sender, object_id: Some("o-1".into()), ..known("") });
+        let told =
+            message::SEND_AS_DENIED.told(Lang::En, &Known { sender, object_id: Some("o-1".into()), ..known("") });
         assert!(!told.next.contains("SENDER") && !told.next.contains("OBJECT-ID"), "{}", told.next);
         assert!(has_stand_ins(&message::SEND_AS_DENIED.words(Lang::En).next) && !has_stand_ins(&told.next));
     }

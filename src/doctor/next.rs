@@ -161,7 +161,7 @@ mod tests {
                 "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
             ]
         );
-        assert_eq!(told(CONSENT_MISSING, &robot), [consent], "nobody signs in");
+        assert_eq!(told(CONSENT_MISSING, &robot), [consent, "systemctl reload gatepost"], "nobody signs in");
     }
 
     #[test]

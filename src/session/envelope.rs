@@ -18,7 +18,7 @@ use crate::{
     account::{Admitted, Occasion, told},
     base::{Fault, Lang, Protocol, Stage, printable},
     catalog::{
-        self,
+        explain::named,
         message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED},
         own::MAILBOX_BUSY,
         upstream::message_refusal,
@@ -132,7 +132,7 @@ impl Relay<'_> {
         let account = &self.admitted.account;
         if self.destination == Destination::Graph {
             // It has its id already, and its line in the log.
-            if let Some(entry) = named_in(&reply) {
+            if let Some(entry) = named(&reply.text()).filter(|_| !reply.is_positive() && !reply.is_transient()) {
                 let denied = denied.filter(|_| entry.id == SEND_AS_DENIED.id);
                 let fault = denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
                 self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
@@ -226,13 +226,6 @@ impl Relay<'_> {
             Err(lost) => lost_reply(&lost),
         })
     }
-}
-
-/// The fault whose id ends a refusal that is for good.
-fn named_in(reply: &Reply) -> Option<&'static catalog::Entry> {
-    let text = reply.text();
-    let (_, behind) = text.rsplit_once("[gatepost ").filter(|_| !reply.is_positive() && !reply.is_transient())?;
-    catalog::find(behind.strip_suffix(']')?)
 }
 
 /// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting

@@ -37,7 +37,7 @@ MANDATORY = {
     "Update-MgUser": ("-UserId",),
 }
 # What they show by themselves is a table without the property that is meant.
-SHOWS_LITTLE = ("Get-CASMailbox", "Get-Group", "Get-Mailbox", "Get-MgDomainFederationConfiguration", "Get-ServicePrincipal", "Get-User")
+SHOWS_LITTLE = ("Get-CASMailbox", "Get-DistributionGroup", "Get-Mailbox", "Get-MgDomainFederationConfiguration", "Get-ServicePrincipal", "Get-User")
 # Spoken of, and not to be typed.
 NAMES_ALONE = ("Set-TransportConfig",)
 # What a person may be called, and would be code if it were not quoted.

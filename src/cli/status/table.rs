@@ -26,7 +26,7 @@ const ACCOUNT: &[Column] = &[
     ("provider is asked again at", "プロバイダーへの再問い合わせ", "/sign-in/asks-again-at"),
     ("who says no", "拒否した側", "/refusals/0/by"),
     ("in short", "拒否の理由", "/refusals/0/text"),
-    ("answered from memory until", "記憶から応答する期限", "/refusals/0/until"),
+    ("asks again at", "再問い合わせ", "/refusals/0/until"),
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
 ];
 
