@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Account, LocalPassword, Sending};
+use super::{Account, LocalPassword, Proxies, Sending};
 use crate::oauth::DomainSignIns;
 
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub struct Domain {
     pub send_as: Vec<String>,
     /// The same for each of them.
     pub sending: Sending,
+    pub proxies: Proxies,
 }
 
 impl Domain {
@@ -46,6 +47,7 @@ impl Domain {
             send_as,
             sending: self.sending,
             domain: Some(self.sign_ins.domain.clone()),
+            proxies: self.proxies.clone(),
             address,
         }
     }

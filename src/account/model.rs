@@ -18,6 +18,17 @@ pub struct Account {
     pub sending: Sending,
     /// The domain whose account (`*@domain`) stands for this mailbox too; `None`: it is listed by itself.
     pub domain: Option<String>,
+    /// What is in between, for what people are told.
+    pub proxies: Proxies,
+}
+
+/// Proxies of the network, as URLs without user and password.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proxies {
+    /// To identity providers and Graph.
+    pub http: Option<String>,
+    /// To mail servers.
+    pub mail: Option<String>,
 }
 
 /// How messages of a mailbox leave.

@@ -1,34 +1,131 @@
-//! What the catalogue may fill in about an account when it tells a fault: addresses, app, tenant, hosts.
+//! What the catalogue may fill in about an account when it tells a fault: addresses, app, tenant, hosts, proxies.
 
 use super::Account;
 use crate::{
-    base::{Lang, Protocol},
+    base::{Lang, Protocol, Stage},
     catalog::{self, Known, Words},
+    net::{Upstream, is_beside},
+    oauth::SignInState,
 };
 
+/// When and where a fault befell somebody, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Occasion<'a> {
+    pub protocol: Option<Protocol>,
+    pub stage: Option<Stage>,
+    /// Whom the message claimed to be from.
+    pub sender: Option<&'a str>,
+    /// How the sign-in of the account stands.
+    pub sign_in: Option<&'a SignInState>,
+}
+
+impl Occasion<'_> {
+    /// On the way to a token.
+    pub fn of_sign_in(sign_in: Option<&SignInState>) -> Occasion<'_> {
+        Occasion { stage: Some(Stage::FetchingToken), sign_in, ..Occasion::default() }
+    }
+}
+
 /// Cause and next step of a fault of this account; in general, where nobody is known. `None`: no fault has this id.
-pub fn told(id: &str, lang: Lang, account: Option<&Account>, protocol: Option<Protocol>) -> Option<Words> {
-    let known = account.map(|account| account.known(protocol)).unwrap_or_default();
-    Some(catalog::find(id)?.told(lang, &known))
+pub fn told(id: &str, lang: Lang, account: Option<&Account>, occasion: &Occasion<'_>) -> Option<Words> {
+    let known = account.map(|account| account.known(occasion)).unwrap_or_default();
+    let sender = occasion.sender.map(str::to_owned).or(known.sender.clone());
+    Some(catalog::find(id)?.told(lang, &Known { sender, ..known }))
 }
 
 impl Account {
-    /// With the mail server of the protocol; without one, that of SMTP.
-    pub fn known(&self, protocol: Option<Protocol>) -> Known {
+    /// With the server that the occasion is about; else that of SMTP.
+    pub fn known(&self, occasion: &Occasion<'_>) -> Known {
         let app = &self.sign_in.app;
-        let upstream = match protocol {
-            Some(Protocol::Imap) => &app.imap,
-            Some(Protocol::Pop3) => &app.pop3,
-            Some(Protocol::Smtp) | None => &app.smtp,
+        let of_app = app.known();
+        let identity = || Some((app.token_url.host_str()?.to_owned(), app.token_url.port_or_known_default()?));
+        let of_mail = |upstream: &Upstream| (upstream.host.clone(), upstream.port);
+        let (host, port) = match (occasion.stage, occasion.protocol) {
+            (Some(Stage::FetchingToken), _) => identity().unwrap_or_else(|| of_mail(&app.smtp)),
+            (_, Some(Protocol::Imap)) => of_mail(&app.imap),
+            (_, Some(Protocol::Pop3)) => of_mail(&app.pop3),
+            (_, Some(Protocol::Smtp) | None) => of_mail(&app.smtp),
+        };
+        let (http, mail) = (self.proxies.http.as_ref(), self.proxies.mail.as_ref());
+        let login_proxy = http.filter(|_| !app.token_url.host_str().is_some_and(is_beside)).cloned();
+        let proxy = match occasion.stage {
+            Some(Stage::FetchingToken) => login_proxy.clone(),
+            _ => mail.filter(|_| !is_beside(&host)).cloned(),
         };
         Known {
             address: Some(self.address.clone()),
             mailbox: Some(self.imap_user.clone()),
             smtp_user: Some(self.smtp_user.clone()),
             who_signs_on: Some(self.sign_in.identity.clone()),
-            host: Some(upstream.host.clone()),
-            port: Some(upstream.port),
-            ..app.known()
+            sender: occasion.sender.map(str::to_owned),
+            object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
+            asks_again: occasion.sign_in.and_then(|state| Some((state.fault.as_ref()?.id, state.asks_again_at?))),
+            host: Some(host),
+            port: Some(port),
+            proxy,
+            login_proxy,
+            ..of_app
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::base::{Lang, Protocol};
+    use crate::{
+        account::Occasion,
+        base::Stage,
+        catalog::{own::PROXY_PORTAL, token::TOKEN_ENDPOINT_UNREACHABLE},
+        config::{self, Surroundings},
+    };
+
+    const FILE: &str = r#"
+[network]
+http-proxy = "http://ann:hunter2@web.contoso.com:3128"
+mail-proxy = "socks5://mail.contoso.com"
+
+[app.contoso]
+provider = "microsoft365"
+tenant = "contoso.com"
+client-id = "00000000-0000-0000-0000-000000000000"
+
+[[account]]
+address = "ann@contoso.com"
+app = "contoso"
+"#;
+
+    /// Whoever pastes it goes the way that Gatepost goes.
+    #[test]
+    fn commands_go_through_the_proxy_of_the_way_that_failed_and_name_no_password() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        let account = &config.accounts[0];
+        let next = |entry: &crate::catalog::Entry, occasion: &Occasion<'_>| {
+            let words = entry.told(Lang::En, &account.known(occasion));
+            assert_eq!(entry.told(Lang::Ja, &account.known(occasion)).commands(), words.commands());
+            words.next
+        };
+        let at_token = Occasion { stage: Some(Stage::FetchingToken), ..Occasion::default() };
+        let curl = "`curl -v -x http://web.contoso.com:3128 https://login.microsoftonline.com/`";
+        let said = next(TOKEN_ENDPOINT_UNREACHABLE, &at_token);
+        assert!(said.contains(curl), "{said}");
+        let imap = Occasion { stage: Some(Stage::Connecting), protocol: Some(Protocol::Imap), ..Occasion::default() };
+        let said = next(PROXY_PORTAL, &imap);
+        assert!(
+            said.contains(
+                "`curl -v --proxy socks5h://mail.contoso.com:1080 --proxytunnel telnet://outlook.office365.com:993`"
+            ),
+            "{said}"
+        );
+        let said = next(PROXY_PORTAL, &at_token);
+        assert!(
+            said.contains(
+                "`curl -v --proxy http://web.contoso.com:3128 --proxytunnel telnet://login.microsoftonline.com:443`"
+            ),
+            "{said}"
+        );
+        assert!(!said.contains("hunter2") && !said.contains("PROXY"), "{said}");
     }
 }

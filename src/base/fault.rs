@@ -90,11 +90,13 @@ pub struct Fault {
     pub detail: String,
     /// Where it happened; filled in by the session.
     pub stage: Option<Stage>,
+    /// Whom the message claims to be from, where that is what is refused.
+    pub sender: Option<String>,
 }
 
 impl Fault {
     pub fn new(kind: Kind, owner: Owner, id: &'static str, text: impl Into<String>) -> Self {
-        Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None }
+        Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None, sender: None }
     }
 
     /// Adds what the log should know; what looks like a token is hidden, control bytes are escaped, length is capped.
@@ -105,6 +107,12 @@ impl Fault {
 
     pub fn at(mut self, stage: Stage) -> Self {
         self.stage.get_or_insert(stage);
+        self
+    }
+
+    /// Names the sender that is refused.
+    pub fn of_sender(mut self, sender: &str) -> Self {
+        self.sender = Some(printable(sender, 320));
         self
     }
 

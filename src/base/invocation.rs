@@ -1,7 +1,7 @@
 //! How this program is called by whoever types what it prints: with `--config`, where its own caller named a file.
 //!
-//! One fact of the process, as its arguments are, and set by `cli` alone before anything is said. What goes to clients on
-//! the wire never has it: they have no shell here.
+//! One fact of the process, as its arguments are, and set by `cli` alone before anything is said. Replies on the wire have
+//! it too: who reads one over the phone types it on this machine.
 
 use std::sync::OnceLock;
 

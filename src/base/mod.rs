@@ -20,4 +20,4 @@ pub use mailbox::is_mailbox;
 pub use redact::redacted;
 pub use secret::Secret;
 pub use stage::{Stage, StageCell};
-pub use text::{printable, printable_json, wire_text};
+pub use text::{columns, printable, printable_json, wire_text};

@@ -50,6 +50,15 @@ pub fn wire_text(text: &str) -> String {
         .collect()
 }
 
+/// Columns that a terminal needs: East Asian characters take two (UAX 11, wide and fullwidth).
+pub fn columns(text: &str) -> usize {
+    text.chars().map(|c| 1 + usize::from(is_wide(c))).sum()
+}
+
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 use super::{
     Known,
     commands::{commands_in, shell},
 };
-use crate::base::{Fault, Kind, Lang, Owner, Protocol};
+use crate::base::{
+    Fault, Kind, Lang, Owner, Protocol,
+    invocation::{self, gatepost},
+};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
@@ -83,6 +88,47 @@ impl Said {
     }
 }
 
+/// What was refused is not asked for again at once: whoever mended it wants to know when it counts.
+/// `reload` lifts what is remembered of it.
+fn asks_again(at: Timestamp, next: &str, reload: &str, lang: Lang) -> String {
+    let at = at.strftime("%H:%M UTC");
+    match (lang, next.contains(reload)) {
+        (Lang::En, true) => format!(" Gatepost asks again by itself at {at}."),
+        (Lang::En, false) => format!(" Gatepost asks again at {at}, or at once after `{reload}`."),
+        (Lang::Ja, true) => format!("{at} に Gatepost が自動的に問い合わせ直します。"),
+        (Lang::Ja, false) => {
+            format!("Gatepost は {at} に問い合わせ直します。`{reload}` を実行すると、すぐに問い合わせ直します。")
+        }
+    }
+}
+
+/// What nobody here knows of an account reads in capitals: this is where it is found.
+const FOUND: [(&str, &str, &str); 4] = [
+    (
+        "OBJECT-ID",
+        "Entra > Enterprise applications > the app > Object ID",
+        "Entra の「エンタープライズアプリケーション」>（アプリ）>「オブジェクト ID」",
+    ),
+    (
+        "PERMISSIONS",
+        "named by `gatepost doctor`, which looks into the token",
+        "`gatepost doctor` がトークンを調べて示します",
+    ),
+    ("PROXY", "`http-proxy` or `mail-proxy` of `[network]`", "`[network]` の `http-proxy` または `mail-proxy`"),
+    ("SENDER", "the sender that the log names", "ログにある差出人"),
+];
+
+fn stand_ins(next: &str, lang: Lang) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let stands = |name: &str| next.split(|c| !is_part(c)).any(|word| word == name);
+    let found = FOUND.iter().filter(|(name, ..)| stands(name));
+    let found = found.map(|(name, en, ja)| match lang {
+        Lang::En => format!(" {name}: {en}."),
+        Lang::Ja => format!("{name}：{ja}。"),
+    });
+    invocation::as_called(&found.collect::<String>())
+}
+
 /// What stands behind a colon elsewhere begins a sentence here.
 fn capital(text: &str) -> String {
     let mut rest = text.chars();
@@ -128,12 +174,18 @@ impl Entry {
             Lang::Ja => &self.ja,
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
-        let next = known.fill(&said.next(known.is_app_only, lang));
+        let mut next = known.fill(&said.next(known.is_app_only, lang));
+        if let Some((_, at)) = known.asks_again.filter(|(id, _)| *id == self.id && !self.kind.passes_by_itself()) {
+            next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));
+        }
+        if known.address.is_some() {
+            next.push_str(&stand_ins(&next, lang));
+        }
         Words { cause: known.fill(said.cause), shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
     }
 
     pub fn fault(&self) -> Fault {
-        self.fault_with("run: gatepost login")
+        self.fault_with(&format!("run: {} login", gatepost()))
     }
 
     /// `how` tells the way to sign in, for example ``run: gatepost login ann@contoso.com``.

@@ -67,6 +67,11 @@ fn tokens<'t>(text: &'t str, also: &'static str) -> impl Iterator<Item = &'t str
     text.split(move |c: char| !c.is_ascii_alphanumeric() && !also.contains(c)).filter(|token| !token.is_empty())
 }
 
+/// The fault whose id stands in the text.
+pub fn named(text: &str) -> Option<&'static Entry> {
+    ids(text).first().map(|found| found.entry)
+}
+
 /// `[gatepost smtp-auth-disabled-tenant]`, and the id by itself.
 fn ids(text: &str) -> Vec<Found> {
     let known = tokens(text, "-").filter_map(|token| find(&token.to_ascii_lowercase()));

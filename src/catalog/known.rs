@@ -3,10 +3,12 @@
 //! What is not known reads in capitals (`TENANT`), as in the docs. So does what a shell would read as more than a
 //! word: nothing that a stranger chose becomes a part of a command that somebody pastes.
 
+use jiff::Timestamp;
+
 use crate::base::invocation;
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 25] = [
     "address",
     "admin-consent-page",
     "app",
@@ -16,8 +18,11 @@ const NAMES: [&str; 22] = [
     "graph-host",
     "host",
     "login-host",
-    "login-page",
     "look-at-certificate",
+    "look-at-graph",
+    "look-at-login",
+    "look-at-login-certificate",
+    "look-at-port",
     "mailbox",
     "object-id",
     "permissions",
@@ -69,10 +74,14 @@ pub struct Known {
     /// Of the identity provider: scheme, host, and port where it is not the usual one.
     pub login: Option<String>,
     pub graph_host: Option<String>,
-    /// URL of the proxy in between.
+    /// URL of the proxy in between, on the way to `host`.
     pub proxy: Option<String>,
     /// Of the daemon that runs, where no unit of systemd is told to reload it.
     pub process: Option<u32>,
+    /// The same on the way to the identity provider and Graph.
+    pub login_proxy: Option<String>,
+    /// When the identity provider is asked again after which refusal of it, with nobody doing anything.
+    pub asks_again: Option<(&'static str, Timestamp)>,
 }
 
 impl Known {
@@ -112,13 +121,27 @@ impl Known {
             "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
             "host" => word(&self.host),
             "login-host" => self.login_host().map(str::to_owned),
-            "login-page" => self.login().map(|login| format!("{login}/")),
-            "look-at-certificate" => Some(self.look_at_certificate()),
+            "look-at-certificate" => {
+                Some(look_at_certificate(&self.value("host"), &self.value("port"), self.harmless_proxy()))
+            }
+            "look-at-graph" => Some(self.curl(&format!("https://{}", self.value("graph-host")))),
+            "look-at-login" => Some(self.curl(self.login().unwrap_or("https://LOGIN-HOST"))),
+            "look-at-login-certificate" => {
+                let login = self.value("login-host");
+                let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
+                Some(look_at_certificate(host, port, self.harmless_login_proxy()))
+            }
+            "look-at-port" => {
+                let through =
+                    self.harmless_proxy().map(|url| format!("--proxy {} --proxytunnel ", as_curl_has_it(url)));
+                let through = through.unwrap_or_default();
+                Some(format!("curl -v {through}telnet://{}:{}", self.value("host"), self.value("port")))
+            }
             "mailbox" => word(&self.mailbox),
             "object-id" => word(&self.object_id),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
-            "proxy" => path(&self.proxy),
+            "proxy" => path(&self.proxy).map(|url| as_curl_has_it(&url)),
             "reload" => {
                 Some(self.process.map_or("systemctl reload gatepost".to_owned(), |id| format!("kill -HUP {id}")))
             }
@@ -165,11 +188,49 @@ impl Known {
         Some(format!("{login}/{}/adminconsent?client_id={}", self.value("tenant"), self.value("client-id")))
     }
 
-    /// Shows what a server proves itself with. Port 587 begins plain (RFC 8314 3.3).
-    fn look_at_certificate(&self) -> String {
-        let starttls = if self.port == Some(587) { " -starttls smtp" } else { "" };
-        self.fill(&format!("openssl s_client -connect {{host}}:{{port}} -servername {{host}} -showcerts{starttls}"))
+    fn harmless_proxy(&self) -> Option<&str> {
+        self.proxy.as_deref().filter(|url| is_harmless_path(url))
     }
+
+    fn harmless_login_proxy(&self) -> Option<&str> {
+        self.login_proxy.as_deref().filter(|url| is_harmless_path(url))
+    }
+
+    /// Shows who answers there; a provider on this machine may speak plain HTTP.
+    fn curl(&self, at: &str) -> String {
+        let through = self.harmless_login_proxy().map(|url| format!("-x {} ", as_curl_has_it(url))).unwrap_or_default();
+        format!("curl -v {through}{at}/")
+    }
+}
+
+/// Shows what a server proves itself with, on the way that is gone. Port 587 begins plain (RFC 8314 3.3). OpenSSL knows no
+/// way through SOCKS.
+fn look_at_certificate(host: &str, port: &str, proxy: Option<&str>) -> String {
+    let scheme = match port {
+        "587" => "--ssl-reqd smtp",
+        "993" => "imaps",
+        "995" => "pop3s",
+        _ => "https",
+    };
+    let through = match proxy.and_then(|url| url.split_once("://")) {
+        Some(("http", at)) => format!(" -proxy {at}"),
+        Some((_, at)) => return format!("curl -v -x socks5h://{at} {scheme}://{host}:{port}/"),
+        None => String::new(),
+    };
+    let starttls = if port == "587" { " -starttls smtp" } else { "" };
+    format!("openssl s_client -connect {host}:{port}{through} -servername {host} -showcerts{starttls}")
+}
+
+/// What we call `socks5` has the proxy resolve names.
+fn as_curl_has_it(url: &str) -> String {
+    url.strip_prefix("socks5://").map_or_else(|| url.to_owned(), |at| format!("socks5h://{at}"))
+}
+
+/// Whether something in the text stands for what is not known.
+pub fn has_stand_ins(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut words = text.split(|c| !is_part(c));
+    words.any(|word| NAMES.iter().any(|name| word == name.to_ascii_uppercase()))
 }
 
 /// Whether a shell takes it for nothing but a word: whoever reads a command may paste it.
@@ -238,6 +299,8 @@ mod tests {
             graph_host: Some("graph-host".into()),
             proxy: Some("http://proxy:3128".into()),
             process: Some(7),
+            login_proxy: Some("http://web:3128".into()),
+            asks_again: None,
         };
         for name in NAMES {
             let value = match name {
@@ -245,8 +308,15 @@ mod tests {
                 "port" => "1",
                 "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
                 "client-secret-at" => "/client-secret-at",
-                "look-at-certificate" => "openssl s_client -connect host:1 -servername host -showcerts",
-                "login-page" => "https://login-host/",
+                "look-at-certificate" => {
+                    "openssl s_client -connect host:1 -proxy proxy:3128 -servername host -showcerts"
+                }
+                "look-at-graph" => "curl -v -x http://web:3128 https://graph-host/",
+                "look-at-login-certificate" => {
+                    "openssl s_client -connect login-host:443 -proxy web:3128 -servername login-host -showcerts"
+                }
+                "look-at-port" => "curl -v --proxy http://proxy:3128 --proxytunnel telnet://host:1",
+                "look-at-login" => "curl -v -x http://web:3128 https://login-host/",
                 "proxy" => "http://proxy:3128",
                 "reload" => "kill -HUP 7",
                 "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",

@@ -17,7 +17,7 @@ pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words};
-pub use known::{Known, is_harmless, is_harmless_path};
+pub use known::{Known, has_stand_ins, is_harmless, is_harmless_path};
 pub use names::{owner, stage};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
@@ -80,5 +80,36 @@ mod tests {
         assert!(next.contains(command), "{next}");
         let next = sign_on::SMTP_AUTH_DISABLED_MAILBOX.told(Lang::Ja, &known).next;
         assert!(next.contains(command), "{next}");
+    }
+
+    #[test]
+    fn when_a_refusal_is_asked_about_again_and_where_a_value_is_found_stand_behind_the_step() {
+        let at = "2026-11-28T14:35:10Z".parse().unwrap();
+        let known = |id| Known {
+            address: Some("ann@contoso.com".into()),
+            is_app_only: Some(true),
+            client_id: Some("c-1".into()),
+            asks_again: Some((id, at)),
+            ..Known::default()
+        };
+        let of = |entry: &Entry, lang| entry.told(lang, &known(entry.id)).next;
+        let next = of(token::CONDITIONAL_ACCESS, Lang::En);
+        let asks = " Gatepost asks again at 14:35 UTC, or at once after `systemctl reload gatepost`.";
+        assert!(next.ends_with(asks), "{next}");
+        let next = of(token::CONSENT_MISSING, Lang::En);
+        assert!(next.ends_with(" Gatepost asks again by itself at 14:35 UTC."), "{next}");
+        assert_eq!(next.matches("systemctl reload").count(), 1, "{next}");
+        assert!(of(token::CONSENT_MISSING, Lang::Ja).contains("14:35 UTC"));
+        assert!(!of(token::TOKEN_ENDPOINT_UNREACHABLE, Lang::En).contains("14:35"), "it is tried again all the time");
+        let other = token::CONDITIONAL_ACCESS.told(Lang::En, &known("consent-missing")).next;
+        assert!(!other.contains("14:35"), "{other}");
+
+        let next = of(message::SEND_AS_DENIED, Lang::En);
+        assert!(next.ends_with(" SENDER: the sender that the log names."), "{next}");
+        let sender = Some("info@contoso.com".into());
+        let told =
+            message::SEND_AS_DENIED.told(Lang::En, &Known { sender, object_id: Some("o-1".into()), ..known("") });
+        assert!(!told.next.contains("SENDER") && !told.next.contains("OBJECT-ID"), "{}", told.next);
+        assert!(has_stand_ins(&message::SEND_AS_DENIED.words(Lang::En).next) && !has_stand_ins(&told.next));
     }
 }

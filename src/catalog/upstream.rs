@@ -55,14 +55,14 @@ pub fn mailbox_refusal(text: &str) -> Option<Fault> {
 }
 
 /// What a refusal of a message means, whatever it concerns. `None`: it says nothing that is known.
-pub fn message_refusal(text: &str) -> Option<&'static Entry> {
-    meant(At::Message, None, text, |_| true)
+pub fn message_refusal(reply: &str) -> Option<&'static Entry> {
+    meant(At::Message, Some(Protocol::Smtp), reply, |_| true)
 }
 
 /// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and
 /// 5.2.0 before it).
 pub fn denies_sender(reply: &str) -> bool {
-    message_refusal(reply).is_some_and(|entry| entry.id == SEND_AS_DENIED.id)
+    meant(At::Message, None, reply, |_| true).is_some_and(|entry| entry.id == SEND_AS_DENIED.id)
 }
 
 /// What another way out helps against: SMTP AUTH is switched off or forbidden (5.7.139), and nothing else is wrong.

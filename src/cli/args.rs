@@ -150,12 +150,15 @@ pub struct LogoutArgs {
 
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Examples:\n  gatepost status\n  gatepost status --json | jq '.accounts[] | select(.\"sign-in\".phase != \"ready\")'"
+    after_help = "Examples:\n  gatepost status\n  gatepost status --lang ja\n  gatepost status --json | jq '.accounts[] | select(.\"sign-in\".phase != \"ready\")'"
 )]
 pub struct StatusArgs {
     /// Prints JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
+    /// Language of what is told, except in JSON: en or ja [default: that of the locale]
+    #[arg(long, value_name = "LANG", value_enum)]
+    pub lang: Option<Language>,
 }
 
 #[derive(Args, Debug, Clone)]

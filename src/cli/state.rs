@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use super::{config, outcome::Failure};
 use crate::{
-    account::{Account, account_of},
+    account::{Account, Occasion, account_of},
     base::{Lang, invocation},
     config::Config,
     net::{ClientTls, HttpClient},
@@ -91,7 +91,7 @@ impl From<StoreError> for Failure {
 
 /// A refusal of the identity provider, with the catalogue's next step for this account.
 pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failure {
-    let words = verdict.entry.told(lang, &account.known(None));
+    let words = verdict.entry.told(lang, &account.known(&Occasion::of_sign_in(None)));
     let fault = verdict.fault("run this command again");
     let text = match lang {
         Lang::En => fault.to_string(),

@@ -207,12 +207,14 @@ fn same_account(a: &Account, b: &Account) -> bool {
         _ => true,
     };
     let sign_in_same = same_secret(a.sign_in.password.as_ref(), b.sign_in.password.as_ref());
-    secret_same && sign_in_same && same_app(&a.sign_in.app, &b.sign_in.app) && alike(a, b)
+    secret_same && sign_in_same && same_app(&a.sign_in.app, &b.sign_in.app)
+        // Those of the network.
+        && alike(&Account { proxies: b.proxies.clone(), ..a.clone() }, b)
 }
 
 /// Lines of a file of passwords are none of the configuration: they count as soon as they are written.
 fn same_domain(a: &Domain, b: &Domain) -> bool {
-    same_app(&a.sign_ins.app, &b.sign_ins.app) && alike(a, b)
+    same_app(&a.sign_ins.app, &b.sign_ins.app) && alike(&Domain { proxies: b.proxies.clone(), ..a.clone() }, b)
 }
 
 fn same_client(a: &Client, b: &Client) -> bool {

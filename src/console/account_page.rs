@@ -22,7 +22,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    account::{Account, Route, local_password::Told},
+    account::{Account, Occasion, Route, local_password::Told},
     base::{Lang, Secret},
     catalog::{self, Entry},
     net::{own_uid, peer_uid},
@@ -54,16 +54,17 @@ struct ToldFault {
     id: &'static str,
     cause: String,
     next: String,
+    avoid: Option<String>,
     whose_turn: &'static str,
     detail: String,
 }
 
 impl ToldFault {
-    fn new(entry: &Entry, detail: &str, lang: Lang, account: &Account) -> Self {
-        let words = entry.told(lang, &account.known(None));
+    fn new(entry: &Entry, detail: &str, lang: Lang, account: &Account, occasion: &Occasion<'_>) -> Self {
+        let words = entry.told(lang, &account.known(occasion));
         let whose_turn = catalog::owner(entry.owner, lang);
         let next = words.whole_step();
-        Self { id: entry.id, cause: words.cause, next, whose_turn, detail: detail.to_owned() }
+        Self { id: entry.id, cause: words.cause, next, avoid: words.avoid, whose_turn, detail: detail.to_owned() }
     }
 }
 
@@ -129,8 +130,13 @@ impl AccountRow {
         let other = state.as_ref().and_then(|state| somebody_else(account, state));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
         let signed_in_at = state.as_ref().and_then(|state| state.signed_in_at);
-        let is_refused = !console.refusals.standing(&account.address, signed_in_at).is_empty();
-        let said = if phase == Phase::Ready && is_refused { words.refused } else { said };
+        let refusals = console.refusals.standing(&account.address, signed_in_at);
+        let is_refused = !refusals.is_empty();
+        let said = match refusals.first() {
+            Some(refusal) if phase == Phase::Ready && refusal.is_by_provider() => words.refused,
+            Some(_) if phase == Phase::Ready => words.refused_by_server,
+            _ => said,
+        };
         // A mailbox that opens for somebody else is not well, nor is one that cannot send, or that its server refuses.
         let is_unwell = is_refused
             || warning.is_some()
@@ -202,8 +208,12 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let state = states.iter().find(|state| state.key == key);
     let fault = state.and_then(|state| state.fault.as_ref().or_else(|| graph_fault(account, state)));
     let signed_in_at = state.and_then(|state| state.signed_in_at);
-    let refused = || console.refusals.standing(&account.address, signed_in_at).first().map(|refusal| refusal.id);
-    let fault = fault.map(|fault| fault.id).or_else(refused);
+    // Else what a server refuses, by a protocol of mail.
+    let of_server = || console.refusals.standing(&account.address, signed_in_at).into_iter().next();
+    let fault = match fault {
+        Some(fault) => Some((fault.id, Occasion::of_sign_in(state))),
+        None => of_server().map(|refusal| (refusal.id, refusal.occasion(state))),
+    };
     let pending = console.sign_ins.of(&account.address);
     let (mut open, mut done, mut failed) = (None, None, None);
     if let Some(pending) = &pending {
@@ -212,7 +222,13 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
             // The page's own script only asks whether it is over.
             Progress::Done(end) => done = Some(end.view(!look.follows, look.lang)),
             Progress::Failed(verdict) => {
-                failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, account))
+                failed = Some(ToldFault::new(
+                    verdict.entry,
+                    &verdict.detail,
+                    look.lang,
+                    account,
+                    &Occasion::of_sign_in(None),
+                ))
             }
         }
     }
@@ -223,7 +239,8 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault.and_then(catalog::find).map(|entry| ToldFault::new(entry, "", look.lang, account)),
+        fault: fault
+            .and_then(|(id, occasion)| Some(ToldFault::new(catalog::find(id)?, "", look.lang, account, &occasion))),
         is_waiting: open.is_some(),
         open,
         trouble,

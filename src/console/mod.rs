@@ -54,7 +54,7 @@ pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::{Holder, Visits};
 
 use crate::{
-    account::{Account, Client, Domain, Refusal, account_of, told},
+    account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
     base::{Fault, Lang},
     expiry::Calendar,
     meter::Meter,
@@ -150,7 +150,7 @@ impl Console {
     /// Why nothing is sent from the queue, in the words of a page.
     fn queue_trouble(&self, lang: Lang) -> Option<String> {
         let halt = self.queue.standstill()?;
-        let words = told(halt.fault.id, lang, None, None);
+        let words = told(halt.fault.id, lang, None, &Occasion::default());
         let words = words.map(|words| format!("{} {}", words.cause, words.next)).unwrap_or_default();
         Some(format!("{} {words} ({}) [{}]", lang.words().queue_stands_still, halt.fault.detail, halt.fault.id))
     }

@@ -18,7 +18,7 @@ use super::{
     mailboxes::{self, DomainStatus},
     plot::Plot,
     sheet,
-    status::Companions,
+    status::{Companions, occasion},
     words::Words,
 };
 use crate::{
@@ -71,6 +71,7 @@ struct FaultRow {
     whose_turn: &'static str,
     cause: String,
     next: String,
+    avoid: Option<String>,
 }
 
 struct ListenerRow {
@@ -164,9 +165,10 @@ fn newest<T>(all: Vec<T>, most: usize) -> Vec<T> {
 
 fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
     let account = console.account(&fault.account);
-    let (cause, next) = match told(fault.id, lang, account.as_deref(), fault.protocol()) {
-        Some(words) => (words.cause, words.next),
-        None => (fault.text, String::new()),
+    let sign_in = account.as_ref().and_then(|account| console.keepers.state(&account.sign_in));
+    let (cause, next, avoid) = match told(fault.id, lang, account.as_deref(), &occasion(&fault, sign_in.as_ref())) {
+        Some(words) => (words.cause, words.next, words.avoid),
+        None => (fault.text, String::new(), None),
     };
     FaultRow {
         at: fault.at,
@@ -177,6 +179,7 @@ fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
         whose_turn: catalog::owner(fault.owner, lang),
         cause,
         next,
+        avoid,
         account: fault.account,
     }
 }

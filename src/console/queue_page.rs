@@ -20,7 +20,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    account::told,
+    account::{Occasion, told},
     base::{Lang, Protocol},
     meter,
     queue::{FailureNote, LaneView},
@@ -79,6 +79,7 @@ struct LaneRow {
     id: &'static str,
     cause: String,
     next: String,
+    avoid: Option<String>,
 }
 
 struct FailureRow {
@@ -179,9 +180,16 @@ fn plots(console: &Console, words: &'static Words) -> [Plot; 2] {
 fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
     let (fault, since) = lane.trouble.as_ref()?;
     let account = console.account(&lane.account);
-    let (cause, next) = match told(fault.id, lang, account.as_deref(), Some(Protocol::Smtp)) {
-        Some(words) => (words.cause, words.next),
-        None => (fault.text.clone(), String::new()),
+    let sign_in = account.as_ref().and_then(|account| console.keepers.state(&account.sign_in));
+    let occasion = Occasion {
+        protocol: Some(Protocol::Smtp),
+        stage: fault.stage,
+        sender: fault.sender.as_deref(),
+        sign_in: sign_in.as_ref(),
+    };
+    let (cause, next, avoid) = match told(fault.id, lang, account.as_deref(), &occasion) {
+        Some(words) => (words.cause, words.next, words.avoid),
+        None => (fault.text.clone(), String::new(), None),
     };
     Some(LaneRow {
         account: lane.account.clone(),
@@ -190,6 +198,7 @@ fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
         id: fault.id,
         cause,
         next,
+        avoid,
     })
 }
 

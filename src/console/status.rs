@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::mailboxes::{self, DomainStatus, STATUS_CAP};
 use crate::{
-    account::{Account, Domain, account_of, told},
+    account::{Account, Domain, Occasion, account_of, told},
     base::Lang,
     expiry::Ending,
     meter::{FaultView, Meter, SessionView},
@@ -44,15 +44,31 @@ pub struct FaultStatus {
     pub seen: FaultView,
     pub cause: Option<String>,
     pub next_step: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avoid: Option<String>,
 }
 
 impl FaultStatus {
-    fn new(seen: FaultView, accounts: &[Arc<Account>], domains: &[Arc<Domain>]) -> Self {
+    fn new(
+        seen: FaultView,
+        accounts: &[Arc<Account>],
+        domains: &[Arc<Domain>],
+        states: &HashMap<&str, &SignInState>,
+    ) -> Self {
         let account = account_of(&seen.account, accounts, domains);
-        let words = told(seen.id, Lang::En, account.as_deref(), seen.protocol());
-        let (cause, next_step) = words.map(|words| (words.cause, words.next)).unzip();
-        Self { seen, cause, next_step }
+        let sign_in = account.as_ref().and_then(|account| states.get(account.sign_in.key().as_str()).copied());
+        let words = told(seen.id, Lang::En, account.as_deref(), &occasion(&seen, sign_in));
+        let (cause, next_step, avoid) = match words {
+            Some(words) => (Some(words.cause), Some(words.next), words.avoid),
+            None => (None, None, None),
+        };
+        Self { seen, cause, next_step, avoid }
     }
+}
+
+/// When and where it befell somebody.
+pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
+    Occasion { protocol: seen.protocol(), stage: seen.stage, sender: seen.sender.as_deref(), sign_in }
 }
 
 #[derive(Debug, Serialize)]
@@ -159,7 +175,8 @@ impl Status {
         let known = mailboxes::known(accounts, domains, states, used.keys());
         let by_key: HashMap<&str, &SignInState> = states.iter().map(|state| (state.key.as_str(), state)).collect();
         let companions = Companions::of(accounts);
-        let faults = meter.recent.list().into_iter().map(|seen| FaultStatus::new(seen, accounts, domains)).collect();
+        let faults =
+            meter.recent.list().into_iter().map(|seen| FaultStatus::new(seen, accounts, domains, &by_key)).collect();
         let accounts = accounts.iter().chain(known.values().take(STATUS_CAP)).map(|account| {
             let state = by_key.get(account.sign_in.key().as_str()).map(|state| (*state).clone());
             AccountStatus { same_sign_in: companions.beside(account), ..AccountStatus::new(account, state) }

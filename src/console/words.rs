@@ -127,6 +127,7 @@ words! {
     waiting: "waiting, passes by itself", "待機中（自動的に復旧します）";
     sign_in_needed: "sign-in needed", "サインインが必要";
     refused: "refused by the provider", "プロバイダーが拒否";
+    refused_by_server: "refused by the mail server", "メールサーバーが拒否";
     never: "never", "なし";
     sign_in: "Sign in", "サインイン";
     open: "Open", "開く";
@@ -170,6 +171,7 @@ words! {
     failed: "Not signed in", "サインインできませんでした";
     cause: "Cause", "原因";
     next_step: "Next step", "次の手順";
+    avoid: "What not to do", "してはならないこと";
     details: "What was said", "受け取った応答";
     last_day: "The last 24 hours", "過去24時間";
     messages: "Messages", "メッセージ";

@@ -4,7 +4,7 @@ use super::{
     report::{Check, Explained, Outcome, Report},
     words::{frame, turn},
 };
-use crate::base::Lang;
+use crate::base::{Lang, columns as width};
 
 /// Columns of a terminal, as far as can be told without asking it.
 const LAYER: usize = 8;
@@ -140,15 +140,6 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
 fn padded(text: &str, columns: usize) -> String {
     let missing = columns.saturating_sub(width(text));
     format!("{text}{}", " ".repeat(missing))
-}
-
-/// Columns that a terminal needs: East Asian characters take two (UAX 11, wide and fullwidth).
-fn width(text: &str) -> usize {
-    text.chars().map(|c| 1 + usize::from(is_wide(c))).sum()
-}
-
-fn is_wide(c: char) -> bool {
-    matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}')
 }
 
 /// At blanks, and in Japanese behind a full stop. What stands in backticks stays on one line.

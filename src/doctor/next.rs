@@ -83,6 +83,9 @@ impl Who {
             graph_host: self.graph_host.clone().or_else(|| self.host.clone()),
             proxy: self.proxy.clone(),
             process: self.process,
+            // On the way to whichever server is looked at.
+            login_proxy: self.proxy.clone(),
+            asks_again: None,
         }
     }
 
@@ -155,11 +158,13 @@ mod tests {
             principal,
             [
                 "Get-MgServicePrincipal -Filter \"appId eq 'c-1'\"",
+                "Get-ServicePrincipal | Format-List 'DisplayName', 'AppId', 'ObjectId'",
+                "Remove-ServicePrincipal -Identity THAT-OBJECTID",
                 "New-ServicePrincipal -AppId c-1 -ObjectId o-1",
                 "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
             ]
         );
-        assert_eq!(told(CONSENT_MISSING, &robot), [consent], "nobody signs in");
+        assert_eq!(told(CONSENT_MISSING, &robot), [consent, "systemctl reload gatepost"], "nobody signs in");
     }
 
     #[test]

@@ -5,7 +5,10 @@ use super::{account::who_of, draw, next, next::Who};
 use crate::{
     account::Account,
     base::Lang,
-    catalog::{Entry, doctor::OWN_SENDER_DENIED, explain, message::SEND_AS_DENIED},
+    catalog::{
+        Entry, explain,
+        message::{OWN_ADDRESS_DENIED, SEND_AS_DENIED},
+    },
 };
 
 /// What was `said` to a mail program of this account, or to a message that it sent, in full. `None`: nobody knows these
@@ -19,7 +22,7 @@ pub fn refused_message(account: &Account, said: &str, lang: Lang) -> Option<Stri
 /// Nobody gives a mailbox Send As on itself: refused as its own sender, the address is not what the tenant has for it.
 pub(super) fn of_sender(entry: &'static Entry, account: &Account, sender: &str) -> &'static Entry {
     match entry.id == SEND_AS_DENIED.id && sender.eq_ignore_ascii_case(&account.smtp_user) {
-        true => OWN_SENDER_DENIED,
+        true => OWN_ADDRESS_DENIED,
         false => entry,
     }
 }

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::{Bearer, Fault},
+    base::{Bearer, Fault, invocation},
     catalog::{
         self,
         own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
@@ -275,7 +275,7 @@ impl Means {
 }
 
 pub(super) fn way_to_sign_in(account: &Account) -> String {
-    format!("run: gatepost login {}", account.sign_in.identity)
+    format!("run: {} login {}", invocation::gatepost(), account.sign_in.identity)
 }
 
 fn key_of(account: &Account, resource: Resource) -> String {

@@ -149,6 +149,9 @@ pub struct FaultView {
     pub owner: Owner,
     pub stage: Option<Stage>,
     pub text: String,
+    /// Whom the message claimed to be from, where that was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
 }
 
 impl FaultView {
@@ -175,6 +178,7 @@ impl Recent {
             owner: fault.owner,
             stage: fault.stage,
             text: fault.text.clone(),
+            sender: fault.sender.clone(),
         };
         let mut faults = locked(&self.faults);
         let same = |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);

@@ -4,6 +4,7 @@
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
+use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     net::{TcpStream, lookup_host},
@@ -21,6 +22,8 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Look-ups at once. Each holds a thread of the pool that password checks need too, for as long as a dead resolver
 /// likes.
 pub(super) static LOOKUPS: Semaphore = Semaphore::const_new(32);
+/// For what answers behind a proxy's yes, where it speaks unasked: a web page does, TLS never.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 /// More addresses than this are not worth a client's wait; the next login tries others.
 const MOST_ADDRESSES: usize = 8;
 
@@ -103,19 +106,72 @@ pub async fn dial(
     tls: &ClientTls,
     deadline: Instant,
 ) -> Result<Stream, DialError> {
-    let stream = match proxy_for(upstream, proxy) {
+    let through = proxy_for(upstream, proxy);
+    let stream = match through {
         None => reach(&upstream.host, upstream.port, deadline).await.map_err(|lost| lost.of(upstream))?,
         Some(proxy) => reach_through(proxy, &upstream.host, upstream.port, deadline).await?,
     };
-    match upstream.tls {
-        UpstreamTls::StartTls => Ok(stream),
-        UpstreamTls::Implicit => {
-            let peer = stream.peer();
-            let upgraded = stream.upgrade_client(tls, &upstream.host, deadline).await;
-            upgraded.map_err(|error| DialError::from_tls(upstream, proxy, peer, &error))
+    let peer = stream.peer();
+    // Whoever is there speaks first, except under TLS.
+    let (waits, is_plain) = match upstream.tls {
+        UpstreamTls::StartTls => (deadline, true),
+        UpstreamTls::Implicit => (Instant::now(), false),
+    };
+    if let Some(proxy) = through
+        && first_words(&stream, waits).await.is_some_and(|words| is_page(&words))
+    {
+        return Err(portal(proxy, upstream, peer));
+    }
+    if is_plain {
+        return Ok(stream);
+    }
+    let error = match (stream.upgrade_client(tls, &upstream.host, deadline).await, through) {
+        (Ok(stream), _) => return Ok(stream),
+        (Err(error), Some(proxy)) if leads_to_page(proxy, upstream, error.kind, deadline).await => {
+            return Err(portal(proxy, upstream, peer));
         }
+        (Err(error), _) => error,
+    };
+    Err(DialError::from_tls(upstream, proxy, peer, &error))
+}
+
+fn portal(proxy: &Proxy, upstream: &Upstream, peer: SocketAddr) -> DialError {
+    DialError {
+        layer: DialLayer::Proxy(ProxyTrouble::Portal),
+        target: target(upstream),
+        through: Some(proxy.to_string()),
+        tried: vec![(peer, "connected".into())],
+        cause: BEHIND_ITS_YES.to_owned(),
     }
 }
+
+/// Whether a web server is behind the proxy's yes, where TLS failed so. It is listened to once more: a page may come
+/// unasked, as do the words of a mail server on a port without TLS; plain words in answer to TLS alone are a web server's.
+async fn leads_to_page(proxy: &Proxy, upstream: &Upstream, failed: TlsFaultKind, deadline: Instant) -> bool {
+    if !matches!(failed, TlsFaultKind::NotTls | TlsFaultKind::Closed) {
+        return false;
+    }
+    let Ok(stream) = reach_through(proxy, &upstream.host, upstream.port, deadline).await else { return false };
+    match first_words(&stream, deadline).await {
+        Some(words) => is_page(&words),
+        None => failed == TlsFaultKind::NotTls,
+    }
+}
+
+/// What comes unasked; `None`: nothing came in time, or the connection broke.
+pub(super) async fn first_words(stream: &Stream, deadline: Instant) -> Option<Bytes> {
+    let words = stream.peek(deadline.min(Instant::now() + FIRST_WORDS)).await.ok().flatten()?;
+    (!words.is_empty()).then_some(words)
+}
+
+/// An answer of HTTP, or a page without one. No mail server begins so.
+pub(super) fn is_page(words: &[u8]) -> bool {
+    let words = words.trim_ascii_start();
+    words.first() == Some(&b'<') || (!words.is_empty() && words.iter().zip(b"HTTP/").all(|(is, due)| is == due))
+}
+
+/// Of a proxy that lets nobody out before a login on a page.
+pub(super) const BEHIND_ITS_YES: &str = "it says yes, and a web page comes in place of the server";
 
 /// The way to `host`, `port` through the proxy, whose every fault is one of the layer [`DialLayer::Proxy`].
 pub(super) async fn reach_through(

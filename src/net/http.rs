@@ -19,7 +19,9 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use super::{
-    ClientTls, DialLayer, Network, Proxy, ProxyTrouble, SetupFault, Upload, detour::is_beside, dial::reach_through,
+    ClientTls, DialLayer, Network, Proxy, ProxyTrouble, SetupFault, Upload,
+    detour::is_beside,
+    dial::{BEHIND_ITS_YES, first_words, is_page, reach_through},
 };
 use crate::base::{Secret, printable};
 
@@ -263,7 +265,12 @@ impl Way {
 async fn blame(proxy: &Proxy, url: &Url, fault: HttpFault, error: &reqwest::Error) -> HttpFault {
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
     let through = format!("{} through {proxy}", bare(url));
+    let portal = || {
+        let trouble = ProxyTrouble::Portal;
+        HttpFault::Proxy(trouble, format!("{through}: {}: {BEHIND_ITS_YES}", trouble.words()))
+    };
     let behind = match &fault {
+        HttpFault::Tls(_) if is_plain(error) => return portal(),
         HttpFault::Timeout(_) => HttpFault::Timeout(through.clone()),
         HttpFault::Connect(_) => HttpFault::Connect(format!("{through}: {}", causes(error))),
         _ => return fault,
@@ -284,8 +291,11 @@ async fn blame(proxy: &Proxy, url: &Url, fault: HttpFault, error: &reqwest::Erro
             DialLayer::Proxy(trouble) => HttpFault::Proxy(trouble, error.to_string()),
             _ => behind,
         },
-        // It works by now, or what failed lies behind it.
-        Ok(_) => behind,
+        Ok(stream) => match first_words(&stream, Instant::now() + CONNECT_TIMEOUT).await {
+            Some(words) if is_page(&words) => portal(),
+            // It works by now, or what failed lies behind it.
+            _ => behind,
+        },
     }
 }
 
@@ -367,7 +377,7 @@ fn fault(at: &str, error: &reqwest::Error) -> HttpFault {
     let why = format!("{at}: {}", causes(error));
     if error.is_timeout() {
         HttpFault::Timeout(at.to_owned())
-    } else if tls_cause(error) {
+    } else if tls_cause(error).is_some() {
         HttpFault::Tls(why)
     } else if error.is_connect() {
         HttpFault::Connect(why)
@@ -378,12 +388,18 @@ fn fault(at: &str, error: &reqwest::Error) -> HttpFault {
     }
 }
 
-/// Whether a `rustls::Error` is somewhere in the chain (it sits inside `io::Error`s).
-fn tls_cause(error: &(dyn Error + 'static)) -> bool {
+/// Plain bytes came where TLS was due.
+fn is_plain(error: &(dyn Error + 'static)) -> bool {
+    let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    tls_cause(error) == Some(&plain)
+}
+
+/// The `rustls::Error` somewhere in the chain (it sits inside `io::Error`s).
+fn tls_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<rustls::Error>() {
-            return true;
+        if let Some(tls) = error.downcast_ref() {
+            return Some(tls);
         }
         let inside = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
         next = match inside {
@@ -391,7 +407,7 @@ fn tls_cause(error: &(dyn Error + 'static)) -> bool {
             None => error.source(),
         };
     }
-    false
+    None
 }
 
 /// The innermost causes in one line; reqwest's own outer texts repeat the URL with its query, so they are left out.

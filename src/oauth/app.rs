@@ -261,6 +261,12 @@ pub struct SignIn {
 }
 
 impl SignIn {
+    /// Nobody signs in, and what was refused is granted where nobody tells us. A password that was refused is another
+    /// thing: the right one comes with the configuration, and wrong ones lock accounts.
+    pub fn is_mended_elsewhere(&self) -> bool {
+        self.app.grant.is_unattended() && self.app.grant != Grant::Password
+    }
+
     /// Names the sign-in in the store. App-only grants have one sign-in for the whole app.
     pub fn key(&self) -> String {
         match self.app.grant.is_app_only() {

@@ -13,7 +13,10 @@ use url::Url;
 use super::{App, AppCredential, assertion, clock::Clock, verdict::Verdict};
 use crate::{
     base::Secret,
-    catalog::token::{self, TOKEN_UNUSABLE},
+    catalog::{
+        self,
+        token::{self, TOKEN_UNUSABLE},
+    },
     net::{FormValue, HttpClient, HttpReply},
 };
 
@@ -231,11 +234,21 @@ fn bounded(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(LIFE_FLOOR.as_secs_f64(), LIFE_CAP.as_secs_f64()))
 }
 
+/// The object id that a token of an app names: that of its enterprise application (Entra's `oid`).
+pub(super) fn object_id_in(token: &str) -> Option<String> {
+    let id = claims_in(token)?.get("oid")?.as_str()?.to_owned();
+    (id.len() <= 80 && catalog::is_harmless(&id)).then_some(id)
+}
+
+fn claims_in(token: &str) -> Option<Value> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
 /// The account of an ID token, or of an access token that is one of the kind. It came over TLS from the provider
 /// itself, so its signature adds nothing (OpenID Connect Core 3.1.3.7, 6).
 pub fn account_in(id_token: &str) -> Option<String> {
-    let payload = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
-    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    let claims = claims_in(id_token)?;
     ["preferred_username", "upn", "email"]
         .iter()
         .find_map(|name| claims.get(name)?.as_str())

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::side::Side;
 use super::{
-    App, Grant, Resource, Rotation, SignIn,
+    App, Resource, Rotation, SignIn,
     clock::Clock,
     counter::{Counter, Desk, Wishes},
     endpoints::{Endpoints, TokenSet},
@@ -66,6 +66,8 @@ pub(super) struct Keeper {
     /// How to sign in, for texts.
     how: String,
     fingerprint: String,
+    /// Of the enterprise application of an app that acts by itself, as its last token says.
+    object_id: Option<String>,
     /// Of the row that was last read or written; `None`: the store was not read yet.
     version: Option<u64>,
     row: Option<TokenRow>,
@@ -99,6 +101,7 @@ impl Keeper {
             graph,
             how,
             fingerprint,
+            object_id: None,
             version: None,
             row: None,
             unsaved: None,
@@ -157,13 +160,6 @@ impl Keeper {
         for (resource, wishes) in &wishes {
             self.serve(*resource, wishes).await;
         }
-    }
-
-    /// Nobody signs in, and what was refused is granted where nobody tells us. A password that was refused is another
-    /// thing: the right one comes with the configuration, and wrong ones lock accounts.
-    pub(super) fn is_mended_elsewhere(&self) -> bool {
-        let grant = self.sign_in.app.grant;
-        grant.is_unattended() && grant != Grant::Password
     }
 
     /// What was refused may be asked for again, as soon as somebody wants it and else within a minute. A refresh token that
@@ -242,7 +238,10 @@ impl Keeper {
         let fault = verdict.fault(&self.how);
         let before = self.side(resource).trouble.as_ref();
         let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
-        let trouble = if self.is_mended_elsewhere() { trouble.with_nobody_to_sign_in() } else { trouble };
+        let trouble = match self.sign_in.is_mended_elsewhere() {
+            true => trouble.with_nobody_to_sign_in(&verdict, self.means.clock.wall()),
+            false => trouble,
+        };
         let failures = trouble.failures();
         let (sign_in, resource_name) = (self.sign_in.key(), resource.as_str());
         tracing::warn!(sign_in, resource = resource_name, fault = %trouble.fault, failures, "no token");
@@ -433,6 +432,7 @@ impl Keeper {
             state.token_expires_at = self.mail.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
             let seen = |trouble: &Trouble| FaultSeen::new(&trouble.fault, trouble.since);
             state.fault = trouble.map(seen);
+            state.object_id.clone_from(&self.object_id);
             state.asks_again_at = trouble.and_then(|trouble| trouble.ends_at(self.means.clock.wall()));
             state.graph_fault = self.graph.trouble.as_ref().map(seen);
             if state.standing() != before {

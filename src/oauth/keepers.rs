@@ -30,7 +30,7 @@ use super::{
     state::SignInState,
 };
 use crate::{
-    base::{Bearer, Fault},
+    base::{Bearer, Fault, invocation::gatepost},
     catalog::token::TOKEN_FETCH_UNFINISHED,
     meter::Meter,
     net::HttpClient,
@@ -248,6 +248,11 @@ impl Keepers {
         self.counter(sign_in)?.signed_in_at()
     }
 
+    /// How it stands, as far as somebody is awake for it.
+    pub fn state(&self, sign_in: &SignIn) -> Option<SignInState> {
+        Some(self.counter(sign_in)?.state())
+    }
+
     /// In the order of their keys; of mailboxes that nobody listed, those that are signed in or were asked for.
     pub fn states(&self) -> Vec<SignInState> {
         let mut states: Vec<_> = self.running().values().map(|running| running.counter.state()).collect();
@@ -343,8 +348,10 @@ impl Keepers {
     /// In a reply on the wire, where a person may read it.
     fn way_to_sign_in(&self, sign_in: &SignIn) -> String {
         match &self.pages {
-            Some(pages) => format!("open {pages} or run: gatepost login {}", sign_in.identity),
-            None => format!("run: gatepost login {}", sign_in.identity),
+            // Nobody signs in.
+            _ if sign_in.is_mended_elsewhere() => "Gatepost asks again by itself".to_owned(),
+            Some(pages) => format!("open {pages} or run: {} login {}", gatepost(), sign_in.identity),
+            None => format!("run: {} login {}", gatepost(), sign_in.identity),
         }
     }
 

@@ -66,6 +66,9 @@ pub struct SignInState {
     /// How many sign-ins ended so; after one the date is a guess.
     pub policy_seen: usize,
     pub fault: Option<FaultSeen>,
+    /// Of the enterprise application, where an app acts by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_id: Option<String>,
     /// When the provider is asked again after a refusal, with nobody doing anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asks_again_at: Option<Timestamp>,

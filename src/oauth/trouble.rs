@@ -40,12 +40,18 @@ impl Trouble {
     }
 
     /// Where nobody signs in, no sign-in ends it: somebody mends it elsewhere.
-    pub fn with_nobody_to_sign_in(self) -> Self {
-        if self.retry != Retry::NewSignIn {
+    pub fn with_nobody_to_sign_in(mut self, verdict: &Verdict, now: SystemTime) -> Self {
+        if self.retry == Retry::Later {
             return self;
         }
-        let until = Some(Instant::now() + RARELY + patience::jitter(RARELY / 10));
-        Self { retry: Retry::Rarely, until, ..self }
+        if self.retry == Retry::NewSignIn {
+            self.retry = Retry::Rarely;
+            self.until = Some(Instant::now() + RARELY + patience::jitter(RARELY / 10));
+        }
+        // Where another would be told how to sign in.
+        let at = self.ends_at(now).map_or_else(|| "by itself".to_owned(), |at| at.strftime("at %H:%M UTC").to_string());
+        self.fault = verdict.fault(&format!("Gatepost asks again {at}, or at once after a reload"));
+        self
     }
 
     pub fn failures(&self) -> u32 {
@@ -93,12 +99,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn where_nobody_signs_in_a_missing_consent_is_tested_again_after_half_an_hour() {
-        let missing = trouble(&Verdict::new(CONSENT_MISSING, ""), None);
+        let (verdict, now) = (Verdict::new(CONSENT_MISSING, ""), SystemTime::now());
+        let missing = trouble(&verdict, None);
         assert_eq!((missing.retry, missing.left()), (Retry::NewSignIn, Duration::MAX));
-        let missing = missing.with_nobody_to_sign_in();
+        let missing = missing.with_nobody_to_sign_in(&verdict, now);
+        let at = missing.ends_at(now).unwrap().strftime("%H:%M UTC").to_string();
+        let text = &missing.fault.text;
+        assert!(text.ends_with(&format!(": Gatepost asks again at {at}, or at once after a reload")), "{text}");
         assert_eq!(missing.retry, Retry::Rarely);
         assert!((1800..=1980).contains(&missing.left().as_secs()));
-        let failing = trouble(&Verdict::new(TOKEN_ENDPOINT_FAILING, ""), None).with_nobody_to_sign_in();
+        let verdict = Verdict::new(TOKEN_ENDPOINT_FAILING, "");
+        let failing = trouble(&verdict, None).with_nobody_to_sign_in(&verdict, now);
         assert_eq!(failing.retry, Retry::Later, "it passes by itself as before");
     }
 

@@ -15,7 +15,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::base::{Fault, Protocol};
+use crate::{
+    account::Occasion,
+    base::{Fault, Protocol, Stage},
+    oauth::SignInState,
+};
 
 const MEMORY: Duration = Duration::from_secs(60);
 /// What an upstream asks for beyond this is not waited for.
@@ -39,8 +43,30 @@ pub struct Standing {
     pub id: &'static str,
     pub owner: &'static str,
     pub text: String,
+    /// Who said no.
+    pub by: &'static str,
     /// The next client after it asks the upstream again.
     pub until: Option<Timestamp>,
+}
+
+/// As the status spells it.
+const fn said_by(stage: Option<Stage>) -> &'static str {
+    match stage {
+        Some(Stage::FetchingToken) => "identity provider",
+        _ => "mail server",
+    }
+}
+
+impl Standing {
+    pub fn occasion<'a>(&self, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
+        let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol);
+        let stage = self.is_by_provider().then_some(Stage::FetchingToken);
+        Occasion { protocol, stage, sign_in, ..Occasion::default() }
+    }
+
+    pub fn is_by_provider(&self) -> bool {
+        self.by == said_by(Some(Stage::FetchingToken))
+    }
 }
 
 /// Grows with the number of accounts and of mailboxes that somebody used.
@@ -95,9 +121,9 @@ impl Refusals {
             let stands = known.until > now && known.signed_in_at == signed_in_at;
             let left = known.until.saturating_duration_since(now).as_secs();
             let until = Timestamp::from_second(wall.as_second().saturating_add(left.try_into().ok()?)).ok();
-            let Fault { id, owner, text, .. } = &known.fault;
-            let text = text.clone();
-            stands.then(|| Standing { protocol: protocol.as_str(), id, owner: owner.as_str(), text, until })
+            let Fault { id, owner, text, stage, .. } = &known.fault;
+            let (text, by) = (text.clone(), said_by(*stage));
+            stands.then(|| Standing { protocol: protocol.as_str(), id, owner: owner.as_str(), text, by, until })
         };
         Protocol::ALL.into_iter().filter_map(one).collect()
     }

@@ -123,7 +123,9 @@ async fn attempts(
     let second = within(deadline, keepers.refused(&account.sign_in, first.generation)).await;
     let second = second.inspect_err(|fault| {
         if fault.kind == Kind::IdentityRefused {
-            note(fault);
+            // Of a fresh token the mail server has said what is remembered.
+            let by_provider = fault.id != FRESH_TOKEN_REFUSED.id;
+            note(&if by_provider { fault.clone().at(Stage::FetchingToken) } else { fault.clone() });
         }
     })?;
     match road.sign_on(account, protocol, &second, deadline, stage).await {

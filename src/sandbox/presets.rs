@@ -167,7 +167,7 @@ pub const PRESETS: &[Preset] = &[
         apply: |faults| faults.exchange.without_send_as = true,
     },
     Preset {
-        name: "own-sender-denied",
+        name: "own-address-denied",
         about: "the address is an alias, from which the tenant lets nobody send (5.2.252)",
         apply: |faults| {
             let reply = "554 5.2.252 SendAsDenied; not allowed to send as this sender; STOREDRV.Submission.Exception:\

@@ -16,7 +16,7 @@ use super::{
     stranger::{trouble_of, trouble_of_tls},
 };
 use crate::{
-    account::{Admitted, Route, told},
+    account::{Admitted, Occasion, Route, told},
     base::{Claim, Fault, Lang, Protocol, Stage, printable},
     catalog::{self, doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
     meter::{Answer, Contact, Entry, Outcome},
@@ -374,11 +374,14 @@ impl<'a> Door<'a> {
     fn refused(&self, admitted: Option<&Admitted>, fault: &Fault, knocked: Instant) {
         let protocol = self.doorway.protocol;
         let account = admitted.map(|admitted| &*admitted.account);
-        let next = told(fault.id, Lang::En, account, Some(protocol)).map(|words| words.next).unwrap_or_default();
+        let fault = fault.clone().at(self.entry.stage());
+        let sign_in = account.and_then(|account| self.gate.outbound.keepers.state(&account.sign_in));
+        let occasion =
+            Occasion { protocol: Some(protocol), stage: fault.stage, sign_in: sign_in.as_ref(), ..Occasion::default() };
+        let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.next).unwrap_or_default();
         let account = account.map_or("", |account| account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
-        let fault = fault.clone().at(self.entry.stage());
         self.gate.meter.fault(protocol, account, &fault);
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");

@@ -15,12 +15,13 @@ use super::{
     transaction::Envelope,
 };
 use crate::{
-    account::{Admitted, told},
+    account::{Admitted, Occasion, told},
     base::{Fault, Lang, Protocol, Stage, printable},
     catalog::{
-        message::{RECIPIENTS_USED_UP, SENDER_NOT_ALLOWED},
+        explain::named,
+        message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED},
         own::MAILBOX_BUSY,
-        upstream::denies_sender,
+        upstream::message_refusal,
     },
     meter::Entry,
     outbound::{Channel, Connection, Lost, Turn, ehlo, not_signed_on},
@@ -94,7 +95,9 @@ impl Relay<'_> {
                         self.envelope = Some(Envelope::new(mail, Some(turn), repairs));
                         return Ok(softened(reply));
                     }
-                    return Ok(softened(self.explained(reply, Denied::in_envelope(&mail.address))));
+                    return Ok(softened(
+                        self.explained(reply, Denied::in_envelope(&mail.address, &self.admitted.account)),
+                    ));
                 }
                 Err(lost) if is_fresh => return Ok(lost_reply(&lost)),
                 Err(_) => {}
@@ -123,17 +126,35 @@ impl Relay<'_> {
         Reply::new(550, text)
     }
 
-    /// A refusal of the upstream for want of a right to this sender, with a line behind its own words that says which
-    /// right is missing and who grants it how. Any other reply is left alone.
+    /// A refusal of the upstream that is for good and known goes on in its own words, and is noted under its id. Behind that of
+    /// a sender stands a line that says which right is missing, if one is, and who grants it how.
     pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
-        let Some(denied) = denied.filter(|_| denies_sender(&reply.text())) else { return reply };
         let account = &self.admitted.account;
-        let (fault, line) = denied.explained(account);
+        if self.destination == Destination::Graph {
+            // It has its id already, and its line in the log.
+            if let Some(entry) = named(&reply.text()).filter(|_| !reply.is_positive() && !reply.is_transient()) {
+                let denied = denied.filter(|_| entry.id == SEND_AS_DENIED.id);
+                let fault = denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
+                self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+            }
+            return reply;
+        }
+        let known = message_refusal(&reply.text()).filter(|_| !reply.is_positive() && !reply.is_transient());
+        let Some(entry) = known else { return reply };
+        let state = self.gate.outbound.keepers.state(&account.sign_in);
+        let object_id = state.as_ref().and_then(|state| state.object_id.as_deref());
+        let denied = denied.filter(|_| entry.id == SEND_AS_DENIED.id);
+        let fault = match denied.map(|denied| denied.explained(account, object_id)) {
+            None => entry.fault().detail(format!("the reply is {:?}", reply.text())),
+            Some((fault, line)) => {
+                let code = reply.lines.first().and_then(|line| line.split(' ').next());
+                let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
+                reply.lines.push(format!("{code} {line}"));
+                fault
+            }
+        };
         self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
         warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
-        let code = reply.lines.first().and_then(|line| line.split(' ').next());
-        let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
-        reply.lines.push(format!("{code} {line}"));
         reply
     }
 
@@ -158,7 +179,10 @@ impl Relay<'_> {
     fn refusal(&self, fault: &Fault) -> Reply {
         let account = self.admitted.account.address.as_str();
         self.gate.meter.fault(Protocol::Smtp, account, fault);
-        let next = told(fault.id, Lang::En, Some(&self.admitted.account), Some(Protocol::Smtp));
+        let sign_in = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
+        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
+        let occasion = Occasion { protocol, stage: fault.stage, sign_in, ..Occasion::default() };
+        let next = told(fault.id, Lang::En, Some(&self.admitted.account), &occasion);
         let next = next.map(|words| words.next).unwrap_or_default();
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, account, owner, next, "refused: {fault}");
@@ -198,7 +222,7 @@ impl Relay<'_> {
         Ok(match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
             Ok(reply) => {
                 envelope.note(rcpt, &reply);
-                softened(reply)
+                softened(self.explained(reply, None))
             }
             Err(lost) => lost_reply(&lost),
         })

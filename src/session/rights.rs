@@ -1,15 +1,15 @@
 //! Which right at Exchange a refused sender needs: Send As or Send on Behalf.
 //!
 //! Exchange says SendAsDenied for both. The message tells them apart: where Sender names who signed on and From
-//! somebody else, it was sent on behalf; otherwise it claims to be that somebody's own.
+//! somebody else, it was sent on behalf; otherwise it claims to be that somebody's own. Of one's own address no right is
+//! missing: it is none that Exchange sends as.
 
 use crate::{
     account::Account,
     base::Fault,
     catalog::{
-        self, Entry,
-        doctor::OWN_SENDER_DENIED,
-        message::{SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
+        self,
+        message::{OWN_ADDRESS_DENIED, SEND_AS_DENIED, SEND_ON_BEHALF_DENIED},
     },
     message::Headers,
 };
@@ -18,65 +18,88 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Denied<'a> {
     address: &'a str,
-    on_behalf: bool,
+    claims: Claims,
+}
+
+/// Whose the message claims to be.
+#[derive(Debug, Clone, Copy)]
+enum Claims {
+    /// That of who signs on: no right is missing.
+    Own,
+    /// Somebody else's, as their own.
+    Theirs,
+    /// Somebody else's, sent on behalf.
+    OnBehalf,
 }
 
 impl<'a> Denied<'a> {
     /// The envelope's sender needs Send As.
-    pub(super) fn in_envelope(address: &'a str) -> Option<Self> {
-        is_harmless(address).then_some(Self { address, on_behalf: false })
+    pub(super) fn in_envelope(address: &'a str, account: &Account) -> Option<Self> {
+        let claims = if is_own(account, address) { Claims::Own } else { Claims::Theirs };
+        is_harmless(address).then_some(Self { address, claims })
     }
 
-    /// The first of From or, beside one's own, of Sender that is not who signs on; where there is none, who signs on.
+    /// The first of From or, beside one's own, of Sender that is not who signs on; else one's own.
     pub(super) fn in_headers(headers: &'a Headers, account: &Account) -> Option<Self> {
-        let is_own = |address: &str| account.smtp_user.eq_ignore_ascii_case(address);
         let (from, sender) = (&headers.from, &headers.sender);
-        let on_behalf = !sender.is_empty() && sender.iter().all(|address| is_own(address));
-        let strangers = sender.iter().chain(from).filter(|address| !is_own(address));
-        let all = strangers.chain(from.iter().filter(|address| is_own(address)));
-        let address = all.map(String::as_str).find(|address| is_harmless(address))?;
-        Some(Self { address, on_behalf })
-    }
-
-    /// For the log, and as a line for the client.
-    pub(super) fn explained(self, account: &Account) -> (Fault, String) {
-        let (entry, right, command) = self.right(account);
-        let (address, who) = (self.address, &account.smtp_user);
-        if address.eq_ignore_ascii_case(who) {
-            // No right on oneself is missing.
-            let (id, command) = (OWN_SENDER_DENIED.id, format!("Get-Mailbox {address}"));
-            let line = format!(
-                "{address} is none from which the tenant lets this mailbox send; an administrator looks: {command} \
-                 [gatepost {id}]"
-            );
-            return (OWN_SENDER_DENIED.fault().detail(format!("{who} as {address}: {command}")), line);
-        }
-        let line = format!(
-            "{who} has no {right} right on {address}; an administrator runs: {command} [gatepost {}]",
-            entry.id
-        );
-        (entry.fault().detail(format!("{who} as {address}: {command}")), line)
-    }
-
-    fn right(self, account: &Account) -> (&'static Entry, &'static str, String) {
-        let Self { address, on_behalf } = self;
-        // What acts is the app itself, under the id that New-ServicePrincipal gave it.
-        let who = match account.smtp_user.as_str() {
-            _ if account.sign_in.app.grant.is_app_only() => "OBJECT-ID",
-            who if is_harmless(who) => who,
-            _ => "WHO-SIGNS-ON",
+        let is_own = |address: &String| is_own(account, address);
+        let on_behalf = !sender.is_empty() && sender.iter().all(is_own);
+        let claims = if on_behalf { Claims::OnBehalf } else { Claims::Theirs };
+        let mut strangers = sender.iter().chain(from).filter(|address| !is_own(address)).peekable();
+        let own = || from.first().map(|address| (address, Claims::Own));
+        let (address, claims) = match strangers.peek() {
+            Some(_) => (strangers.find(|address| is_harmless(address))?, claims),
+            None => own().filter(|(address, _)| is_harmless(address))?,
         };
-        match on_behalf {
-            true => {
+        Some(Self { address, claims })
+    }
+
+    pub(super) const fn address(self) -> &'a str {
+        self.address
+    }
+
+    /// For the log, and as a line for the client. `object_id`: of an app that acts by itself, as far as it is known.
+    pub(super) fn explained(self, account: &Account, object_id: Option<&str>) -> (Fault, String) {
+        let Self { address, claims } = self;
+        // What acts is the app itself, under the id that New-ServicePrincipal gave it.
+        let (who, whose) = match (account.smtp_user.as_str(), object_id) {
+            (_, Some(id)) if account.sign_in.app.grant.is_app_only() => (id, ""),
+            _ if account.sign_in.app.grant.is_app_only() => {
+                ("OBJECT-ID", " (Entra > Enterprise applications > Object ID)")
+            }
+            (who, _) if is_harmless(who) => (who, ""),
+            _ => ("WHO-SIGNS-ON", " (smtp-user)"),
+        };
+        let (entry, right, command) = match claims {
+            Claims::Own => {
+                let line = format!(
+                    "{address} may be an alias, or no longer the primary address: set the sender to that, which {} shows \
+                     [gatepost {}]",
+                    format_args!("Get-Mailbox -Identity {address} | Format-List PrimarySmtpAddress"),
+                    OWN_ADDRESS_DENIED.id
+                );
+                return (OWN_ADDRESS_DENIED.fault().detail(format!("{address} as itself")).of_sender(address), line);
+            }
+            Claims::OnBehalf => {
                 let command = format!("Set-Mailbox {address} -GrantSendOnBehalfTo @{{Add='{who}'}}");
                 (SEND_ON_BEHALF_DENIED, "Send on Behalf", command)
             }
-            false => {
+            Claims::Theirs => {
                 let command = format!("Add-RecipientPermission {address} -Trustee {who} -AccessRights SendAs");
                 (SEND_AS_DENIED, "Send As", command)
             }
-        }
+        };
+        let user = &account.smtp_user;
+        let line = format!(
+            "{user} has no {right} right on {address}; an administrator runs: {command}{whose} [gatepost {}]",
+            entry.id
+        );
+        (entry.fault().detail(format!("{user} as {address}: {command}{whose}")).of_sender(address), line)
     }
+}
+
+fn is_own(account: &Account, address: &str) -> bool {
+    account.smtp_user.eq_ignore_ascii_case(address)
 }
 
 /// An address that a shell takes for nothing but a word: whoever reads the command may paste it.
@@ -91,7 +114,7 @@ mod tests {
     #[test]
     fn no_command_is_made_of_an_address_that_a_shell_reads_otherwise() {
         for fine in ["ann@contoso.com", "a.b+c_d-e@sub.contoso.com"] {
-            assert!(Denied::in_envelope(fine).is_some(), "{fine}");
+            assert!(is_harmless(fine), "{fine}");
         }
         for odd in [
             "",
@@ -104,7 +127,7 @@ mod tests {
             "a b@c.d",
             "\u{e4}@c.d",
         ] {
-            assert!(Denied::in_envelope(odd).is_none(), "{odd}");
+            assert!(!is_harmless(odd), "{odd}");
         }
     }
 }

@@ -108,6 +108,47 @@ async fn a_certificate_proves_the_app_without_any_secret() {
     bob_sends_and_reads(&daemon).await;
 }
 
+/// There is no login for it, and what an administrator grants is noticed at the next request or after a reload.
+#[tokio::test]
+async fn a_consent_that_is_missing_is_told_with_the_time_of_the_next_request_and_with_no_login() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    sandbox.faults().set(|faults| {
+        faults.apply("no-consent");
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let secret = format!("client-secret = \"{CONFIDENTIAL_SECRET}\"");
+    let daemon = daemon(&sandbox, dir.path(), CONFIDENTIAL_CLIENT, &secret).await;
+    let mut imap = Talk::connect(own_address(), daemon.bound()[1].address).await;
+    imap.expect("* OK ").await;
+    imap.say(&format!("a LOGIN {BOB} \"{PASSWORD}\"")).await;
+    let said = imap.line().await;
+    assert!(said.contains("Gatepost asks again at ") && said.contains(" UTC, or at once after a reload"), "{said}");
+    assert!(said.ends_with("[gatepost consent-missing]") && !said.contains("gatepost login"), "{said}");
+}
+
+#[tokio::test]
+async fn a_right_that_an_app_lacks_is_granted_to_the_object_id_that_its_token_names() {
+    const ANN: &str = "ann@contoso.example";
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(&sandbox, CONFIDENTIAL_CLIENT, &format!("client-secret = \"{CONFIDENTIAL_SECRET}\""));
+    let daemon = daemon_of(&sandbox, dir.path(), &app, &format!("send-as = [\"{BOB}\", \"{ANN}\"]\n"), &[]).await;
+    let mut smtp = Talk::connect(own_address(), daemon.bound()[0].address).await;
+    smtp.expect("220 ").await;
+    smtp.exchange("HELO x", "250 ").await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain(BOB, PASSWORD)), "235 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{BOB}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: {ANN}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    smtp.expect("554-5.2.252 SendAsDenied").await;
+    let said = smtp.line().await;
+    let (_, behind) =
+        said.split_once(&format!("Add-RecipientPermission {ANN} -Trustee ")).unwrap_or_else(|| panic!("{said}"));
+    let id = behind.split(' ').next().unwrap();
+    assert!(id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'), "{said}");
+}
+
 #[tokio::test]
 async fn a_wrong_secret_is_the_admins_business_and_is_not_tried_again_at_every_login() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();

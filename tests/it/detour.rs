@@ -243,6 +243,7 @@ async fn a_proxy_that_says_no_is_told_by_an_id_of_its_own() {
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "proxy-forbids"),
         (b"HTTP/1.1 504 Gateway Timeout\r\n\r\n", "proxy-no-way"),
         (b"220 mail.example ESMTP\r\n", "proxy-unreachable"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Log in first</html>", "proxy-portal"),
     ] {
         let proxy = Proxy::start(Some(refusal)).await;
         let world = behind(&format!("http://ann:hunter2@{}", proxy.address)).await;

@@ -55,6 +55,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "\nCause:\n  A Conditional Access policy blocks this sign-in",
         "\nWhose turn it is:\n  admin\n",
         "\nNext step:\n  In Entra: Sign-in logs > WHO-SIGNS-ON",
+        "\nWords in capitals:\n  They stand for your own: `gatepost explain conditional-access --account ADDRESS` fills them in.\n",
         "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",

@@ -205,7 +205,17 @@ async fn the_overview_shows_messages_faults_sessions_and_listeners_and_no_secret
     smtp.message("x").await;
     world.login(Protocol::Imap, ANN, "wrong").await;
     let page = browser.page("/").await;
-    for words in ["✓", "250", "bad-credentials", "smtp", "imap", "pop3", "accepted: 1", "3F copier / &#60;b&#62;"] {
+    for words in [
+        "✓",
+        "250",
+        "bad-credentials",
+        "smtp",
+        "imap",
+        "pop3",
+        "accepted: 1",
+        "3F copier / &#60;b&#62;",
+        "Do not type the password of the mailbox",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!page.contains("argon2") && !page.contains("Bearer"), "{page}");
@@ -339,7 +349,7 @@ async fn what_the_mail_server_refuses_is_no_sign_in_that_is_well_on_either_page(
     let browser = Browser::inside(&world).await;
     assert!(world.login(Protocol::Imap, ANN, crate::world::PASSWORD).await.contains("fresh-token-refused"));
     for path in ["/", ACCOUNT] {
-        assert!(browser.page(path).await.contains("refused by the provider"), "{path}");
+        assert!(browser.page(path).await.contains("refused by the mail server"), "{path}");
     }
     assert!(browser.page(ACCOUNT).await.contains("A token fetched a moment ago was refused as well"));
 }

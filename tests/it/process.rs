@@ -92,6 +92,33 @@ impl Program {
     }
 }
 
+/// Whoever reads it types it on this machine, where the file is not the one that is found by itself.
+#[tokio::test]
+async fn a_reply_and_a_status_name_the_file_that_the_daemon_was_started_with() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (_sandbox, _dir, file) = stage(&Plan { signed_in: Vec::new(), ..Plan::default() }).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{port}\"")),
+    )
+    .unwrap();
+    let program = Program::start(&file).await;
+    let called = format!("gatepost --config {} login {ANN}", file.display());
+    let said = program.login(Protocol::Imap).await;
+    assert!(said.contains(&called) && said.ends_with("[gatepost sign-in-missing]"), "{said}");
+
+    let spoken = |lang: &str| {
+        let (arguments, file) = (["status".to_owned(), "--lang".to_owned(), lang.to_owned()], file.clone());
+        tokio::task::spawn_blocking(move || run(&arguments.each_ref().map(String::as_str), &file))
+    };
+    let (code, english, _) = spoken("en").await.unwrap();
+    assert!(code == 0 && english.contains(&format!("Sign in once with `{called}`.")), "{english}");
+    let (code, japanese, _) = spoken("ja").await.unwrap();
+    assert!(code == 0 && japanese.contains(&format!("`{called}` で一度サインインしてください。")), "{japanese}");
+    assert!(japanese.contains("サインインが必要") && !japanese.contains("Sign in once"), "{japanese}");
+}
+
 #[tokio::test]
 async fn silent_connections_that_would_take_every_open_file_keep_nobody_out() {
     let (_sandbox, _dir, file) = stage(&Plan::default()).await;

@@ -147,19 +147,6 @@ async fn send_on_behalf_needs_a_sender_in_ones_own_name_and_send_as_does_not() {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_may_not_send_as_itself_is_told_to_look_at_its_address_and_no_right_on_oneself() {
-    let world = World::with(one_account()).await;
-    let mut smtp = world.smtp_as_ann().await;
-    world.sandbox.faults().set(|faults| faults.apply("own-sender-denied"));
-    let refused = sends(&mut smtp, ANN, &format!("From: {ANN}")).await;
-    let ours = format!(
-        "554 5.2.252 {ANN} is none from which the tenant lets this mailbox send; an administrator looks: \
-         Get-Mailbox {ANN} [gatepost own-sender-denied]"
-    );
-    assert!(refused.starts_with("554-5.2.252 SendAsDenied; ") && refused.lines().last() == Some(&ours), "{refused}");
-}
-
-#[tokio::test]
 async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
     let stranger = format!("board@{DOMAIN}");
     let mut plan = one_account();
@@ -183,6 +170,57 @@ async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
         .faults()
         .set(|faults| faults.smtp.answers = vec![gatepost::sandbox::Answer::new(".", "554 5.2.0 quota").times(1)]);
     assert_eq!(sends(&mut smtp, ANN, &format!("From: {ANN}")).await, "554 5.2.0 quota");
+}
+
+/// An alias, or the primary address of yesterday: there is no right to grant.
+#[tokio::test]
+async fn who_may_not_send_as_the_address_that_signs_on_is_told_of_no_right_and_leaves_a_trace() {
+    let world = World::with(one_account()).await;
+    world.sandbox.faults().set(|faults| {
+        faults.apply("send-as-missing");
+    });
+    let mut smtp = world.smtp_as_ann().await;
+    let refused = sends(&mut smtp, ANN, &format!("From: {ANN}")).await;
+    assert!(refused.starts_with("554-5.2.252 SendAsDenied"), "{refused}");
+    assert!(refused.ends_with("[gatepost own-address-denied]"), "{refused}");
+    assert!(!refused.contains("-Trustee"), "{refused}");
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.account.as_str(), last.sender.as_deref()), ("own-address-denied", ANN, Some(ANN)));
+    assert!(world.daemon.meter().text().contains("id=\"own-address-denied\""));
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_that_is_known_has_its_id_in_the_figures_and_goes_on_in_its_own_words() {
+    let world = World::with(one_account()).await;
+    for (verb, theirs, id) in [
+        (
+            "MAIL",
+            "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains",
+            "domain-not-registered",
+        ),
+        ("RCPT", "550 5.1.1 RESOLVER.ADR.RecipNotFound; not found", "recipient-unknown"),
+        (".", "552 5.3.4 Message size exceeds fixed maximum message size", "message-too-large"),
+    ] {
+        let answers = vec![gatepost::sandbox::Answer::new(verb, theirs).times(1)];
+        world.sandbox.faults().set(|faults| faults.smtp.answers = answers);
+        let mut smtp = world.smtp_as_ann().await;
+        let heard = match verb {
+            "." => sends(&mut smtp, ANN, &format!("From: {ANN}")).await,
+            _ => {
+                smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+                let mail = answer(&mut smtp).await;
+                if verb == "MAIL" {
+                    mail
+                } else {
+                    smtp.say(&format!("RCPT TO:<{ANN}>")).await;
+                    answer(&mut smtp).await
+                }
+            }
+        };
+        assert_eq!(heard, theirs);
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert_eq!((last.id, last.account.as_str()), (id, ANN));
+    }
 }
 
 #[tokio::test]

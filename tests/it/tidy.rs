@@ -68,6 +68,7 @@ const EXPOSE: &[&str] = &[
     "src/net/http.rs",                     // body of a token request
     "src/oauth/fingerprint.rs",            // keyed hash of a token
     "src/oauth/grants/service_account.rs", // the key that signs
+    "src/oauth/keeper/stored.rs",          // the object id that a token of an app names
     "src/sandbox/exchange/sign_on.rs",     // the imitated server checks the token
     "src/sandbox/identity/grant.rs",       // the imitated provider checks the secret
     "src/sandbox/identity/metadata.rs",    // hands out a token

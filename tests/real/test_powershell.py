@@ -21,6 +21,25 @@ import tree_sitter_powershell  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 CMDLET = re.compile(r"(Add|Connect|Get|New|Remove|Set|Update)-[A-Z][A-Za-z0-9]+ ")
+# What each of them does not do without, by the reference of its module; one value by position is that of -Identity.
+MANDATORY = {
+    "Add-MailboxPermission": ("-Identity", "-User", "-AccessRights"),
+    "Add-RecipientPermission": ("-Identity", "-Trustee", "-AccessRights"),
+    "Get-MgServicePrincipal": ("-Filter",),
+    "Get-MgDomainFederationConfiguration": ("-DomainId",),
+    "New-ManagementRoleAssignment": ("-App", "-Role"),
+    "New-ManagementScope": ("-Name", "-RecipientRestrictionFilter"),
+    "New-ServicePrincipal": ("-AppId", "-ObjectId"),
+    "Remove-ServicePrincipal": ("-Identity",),
+    "Set-CASMailbox": ("-Identity",),
+    "Set-Mailbox": ("-Identity",),
+    "Update-MgDomainFederationConfiguration": ("-DomainId", "-InternalDomainFederationId"),
+    "Update-MgUser": ("-UserId",),
+}
+# What they show by themselves is a table without the property that is meant.
+SHOWS_LITTLE = ("Get-CASMailbox", "Get-DistributionGroup", "Get-Mailbox", "Get-MgDomainFederationConfiguration", "Get-ServicePrincipal", "Get-User")
+# Spoken of, and not to be typed.
+NAMES_ALONE = ("Set-TransportConfig",)
 # What a person may be called, and would be code if it were not quoted.
 ODD = "o'brien@contoso.example"
 
@@ -40,6 +59,23 @@ def errors(text):
     return found
 
 
+def lacking(command):
+    """What a command that somebody is to type does without and cannot."""
+    first, *behind = re.split(r" \| ", command)
+    name, *words = re.findall(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", first)
+    named = {word for word in words if word.startswith("-")}
+    if words and not words[0].startswith("-"):
+        named.add("-Identity")
+    found = [parameter for parameter in MANDATORY.get(name, ()) if parameter not in named]
+    for at, word in enumerate(words):
+        is_switch = (name, word) == ("Update-MgUser", "-AccountEnabled")
+        if word.startswith("-") and not is_switch and (at + 1 == len(words) or words[at + 1].startswith("-")):
+            found.append(f"a value of {word}")
+    if name in SHOWS_LITTLE and not any(step.startswith(("Format-List ", "Format-Table ", "Select-Object ")) for step in behind):
+        found.append("| Format-List")
+    return found
+
+
 class PowerShell(RealTest):
     def setUp(self):
         """Nothing of the lab."""
@@ -55,13 +91,17 @@ class PowerShell(RealTest):
         for wrong in ("Set-CASMailbox 'ann\n", "if ($x) { Get-User\n", "foreach ($one in $all { }\n", "$x = @('a', )\n"):
             self.assertNotEqual(errors(wrong), [], wrong)
 
+    def test_a_command_that_lacks_what_it_cannot_do_without_is_found(self):
+        for whole in (
+            "Set-Mailbox ann@contoso.com -MaxSendSize 100MB", "Get-User -Identity ann@contoso.com | Format-List AuthenticationPolicy",
+            """Get-MgServicePrincipal -Filter "appId eq 'x'\"""", "Update-MgUser -UserId ann@contoso.com -AccountEnabled",
+        ):
+            self.assertEqual(lacking(whole), [], whole)
+        for part in ("Remove-ServicePrincipal", "Get-User -Identity x", "Get-CASMailbox -Identity x", "Add-MailboxPermission -Identity x -User y", "Set-CASMailbox -Identity -ImapEnabled $true"):
+            self.assertNotEqual(lacking(part), [], part)
+
     def test_the_script_of_setup_is_powershell_in_each_of_its_forms(self):
-        folder = self.bench.folder / self._testMethodName
-        folder.mkdir()
-        sandbox = Sandbox(self.bench.binary, folder / "sandbox")
-        self.ends_with_this_test(sandbox.part)
-        sandbox.wait_ready()
-        issuer = re.match(r"http://[^/]+", sandbox.app["token-url"])[0]
+        folder, sandbox = Sandbox.of_test(self)
         forms = list(itertools.product(
             ("authorization-code", "device-code", "client-credentials"),
             ("smtp", "graph", "smtp-then-graph"),
@@ -75,7 +115,7 @@ class PowerShell(RealTest):
             if proof and grant != "client-credentials":
                 continue
             script = self.told(
-                "setup", "--discovery", issuer, "--config", str(folder / f"{number}" / "gatepost.toml"), "--address", ODD,
+                "setup", "--discovery", sandbox.issuer, "--config", str(folder / f"{number}" / "gatepost.toml"), "--address", ODD,
                 "--provider", provider, "--tenant", "contoso.example", "--grant", grant, "--outbound", outbound, *shared, *proof,
                 "--lang", language, "--print-script", "-",
             )
@@ -91,7 +131,11 @@ class PowerShell(RealTest):
                 spans = fault["commands"] + re.findall(r"`([^`]+)`", fault["shell"] or "")
                 for command in filter(CMDLET.match, spans):
                     self.assertEqual(errors(command), [], f"{fault['id']}: {command}")
+                    self.assertEqual(lacking(command), [], f"{fault['id']}: {command}")
                     seen += 1
+                # A name by itself is typed as it stands, too.
+                alone = re.findall(rf"`({CMDLET.pattern.strip()})`", fault["next-step"])
+                self.assertEqual([one for one in alone if one[0] not in NAMES_ALONE], [], fault["id"])
         self.assertGreater(seen, 40)
 
     def test_every_cmdlet_of_the_guides_is_powershell(self):
@@ -99,7 +143,9 @@ class PowerShell(RealTest):
         for page in sorted(DOCS.rglob("*.md")):
             text = page.read_text()
             blocks = re.findall(r"```powershell\n(.*?)```", text, re.S)
-            spans = filter(CMDLET.match, re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S)))
+            spans = list(filter(CMDLET.match, re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))))
+            for command in spans:
+                self.assertEqual(lacking(command), [], f"{page.relative_to(DOCS)}: {command}")
             for code in itertools.chain(blocks, spans):
                 self.assertEqual(errors(code), [], f"{page.relative_to(DOCS)}: {code}")
                 seen += 1

@@ -59,14 +59,9 @@ class Setup(RealTest):
         """Nothing of the lab: everything happens on the sandbox."""
 
     def test_a_person_answers_and_mail_flows(self):
-        folder = self.bench.folder / self._testMethodName
-        folder.mkdir()
-        sandbox = Sandbox(self.bench.binary, folder / "sandbox")
-        self.ends_with_this_test(sandbox.part)
-        sandbox.wait_ready()
-        issuer = re.match(r"http://[^/]+", sandbox.app["token-url"])[0]
+        folder, sandbox = Sandbox.of_test(self)
         config = folder / "gatepost.toml"
-        command = [self.bench.binary, "setup", "--config", config, "--discovery", issuer]
+        command = [self.bench.binary, "setup", "--config", config, "--discovery", sandbox.issuer]
         # What is of this machine alone: no question is about it.
         for listener in ("smtp", "imap"):
             command += ["--listen", f"{listener}=127.0.0.1:0"]

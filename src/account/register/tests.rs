@@ -95,6 +95,7 @@ fn account(password: LocalPassword) -> Account {
         send_as: vec![ANN.into()],
         sending: Sending::default(),
         domain: None,
+        proxies: Default::default(),
     }
 }
 
@@ -139,6 +140,7 @@ async fn a_mailbox_of_a_domain_costs_one_check_whether_it_has_a_line_or_not() {
         password: LocalPassword::File(Arc::new(file)),
         send_as: Vec::new(),
         sending: Sending::default(),
+        proxies: Default::default(),
     };
     let listed = Arc::new(account(LocalPassword::None));
     office.register = Register::new(&[listed], &[Arc::new(domain)], &[]);

@@ -17,8 +17,8 @@ use super::{
     terminal::print,
 };
 use crate::{
-    account::{Account, account_of},
-    base::{Lang, is_mailbox, printable},
+    account::{Account, Occasion, account_of},
+    base::{Lang, Stage, is_mailbox, printable},
     catalog::{
         self, Entry, Known,
         explain::{self, Found},
@@ -96,7 +96,10 @@ fn pasted() -> Result<String, Failure> {
 
 fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let protocol = entry.replies.iter().find_map(|pattern| pattern.protocol);
-    let known = account.map(|account| account.known(protocol)).unwrap_or_default();
+    let stage =
+        (entry.layer == "token" || text.contains(Stage::FetchingToken.as_str())).then_some(Stage::FetchingToken);
+    let known =
+        account.map(|account| account.known(&Occasion { protocol, stage, ..Occasion::default() })).unwrap_or_default();
     Known { sender: sender_in(text), ..known }
 }
 

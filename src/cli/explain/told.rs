@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::outcome::Failure;
 use crate::{
-    base::Lang,
+    base::{Lang, invocation},
     catalog::{self, Entry, Known, explain::Found},
 };
 
@@ -16,6 +16,8 @@ struct Around {
     cause: &'static str,
     turn: &'static str,
     next: &'static str,
+    capitals: &'static str,
+    fills_in: &'static str,
     avoid: &'static str,
     passes: &'static str,
     yes: &'static str,
@@ -29,6 +31,8 @@ const EN: Around = Around {
     cause: "Cause",
     turn: "Whose turn it is",
     next: "Next step",
+    capitals: "Words in capitals",
+    fills_in: "They stand for your own: `gatepost explain {id} --account ADDRESS` fills them in.",
     avoid: "What not to do",
     passes: "Passes by itself",
     yes: "yes",
@@ -42,6 +46,8 @@ const JA: Around = Around {
     cause: "原因",
     turn: "対応する人",
     next: "次にすること",
+    capitals: "大文字の語",
+    fills_in: "実際の値に置き換えてください。`gatepost explain {id} --account ADDRESS` を実行すると、値の入ったコマンドが表示されます。",
     avoid: "してはならないこと",
     passes: "自動的に復旧するか",
     yes: "はい",
@@ -77,6 +83,10 @@ pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
     match &told.shell {
         Some(shell) => add(words.next, &format!("{}\n  {shell}", told.next)),
         None => add(words.next, &told.next),
+    }
+    if known.address.is_none() && catalog::has_stand_ins(&told.next) {
+        let filled_in = words.fills_in.replace("{id}", entry.id);
+        add(words.capitals, &invocation::as_called(&filled_in));
     }
     if let Some(avoid) = &told.avoid {
         add(words.avoid, avoid);

@@ -1,70 +1,116 @@
 //! A status as tables for people. Whatever the daemon reports is shown, also what this version does not know.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::base::printable;
+use crate::base::{Lang, columns, printable};
 
 /// Of what to do about a fault.
 const STEP_CAP: usize = 1000;
 
-/// What is told of an account: heading, and where it stands in the JSON.
-const ACCOUNT: &[(&str, &str)] = &[
-    ("address", "/address"),
-    ("app", "/app"),
-    ("state", "/sign-in/phase"),
-    ("signed in as", "/signed-in-as"),
-    ("warning", "/warning"),
-    ("same sign-in", "/same-sign-in"),
-    ("since", "/sign-in/signed-in-at"),
-    ("token until", "/sign-in/token-expires-at"),
-    ("lost if unused until", "/sign-in/idle-until"),
-    ("ended by policy at", "/sign-in/policy-ends-at"),
-    ("trouble", "/sign-in/fault/text"),
-    ("mail server says no", "/refusals/0/text"),
-    ("asks again", "/refusals/0/until"),
-    ("trouble with Graph", "/sign-in/graph-fault/text"),
+/// A heading in English and in Japanese, and where what it heads stands in the JSON.
+type Column = (&'static str, &'static str, &'static str);
+
+/// What is told of an account.
+const ACCOUNT: &[Column] = &[
+    ("address", "アドレス", "/address"),
+    ("app", "アプリ", "/app"),
+    ("state", "状態", "/sign-in/phase"),
+    ("signed in as", "サインイン中のユーザー", "/signed-in-as"),
+    ("warning", "警告", "/warning"),
+    ("same sign-in", "同じサインイン", "/same-sign-in"),
+    ("since", "開始", "/sign-in/signed-in-at"),
+    ("token until", "トークンの期限", "/sign-in/token-expires-at"),
+    ("lost if unused until", "未使用の場合の失効", "/sign-in/idle-until"),
+    ("ended by policy at", "ポリシーによる終了", "/sign-in/policy-ends-at"),
+    ("trouble", "問題", "/sign-in/fault/text"),
+    ("provider is asked again at", "プロバイダーへの再問い合わせ", "/sign-in/asks-again-at"),
+    ("who says no", "拒否した側", "/refusals/0/by"),
+    ("in short", "拒否の理由", "/refusals/0/text"),
+    ("asks again at", "再問い合わせ", "/refusals/0/until"),
+    ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
 ];
 
 /// What is told of a fault; what to do stands below.
-const FAULT: &[(&str, &str)] = &[
-    ("at", "/at"),
-    ("times", "/times"),
-    ("protocol", "/protocol"),
-    ("account", "/account"),
-    ("id", "/id"),
-    ("stage", "/stage"),
-    ("whose turn", "/owner"),
+const FAULT: &[Column] = &[
+    ("at", "時刻", "/at"),
+    ("times", "回数", "/times"),
+    ("protocol", "プロトコル", "/protocol"),
+    ("account", "アカウント", "/account"),
+    ("id", "ID", "/id"),
+    ("stage", "段階", "/stage"),
+    ("whose turn", "対応する人", "/owner"),
 ];
 
 /// What is told of something that ends.
-const ENDING: &[(&str, &str)] =
-    &[("what", "/what"), ("name", "/name"), ("ends", "/ends-at"), ("days left", "/days-left"), ("trouble", "/trouble")];
+const ENDING: &[Column] = &[
+    ("what", "種類", "/what"),
+    ("name", "名前", "/name"),
+    ("ends", "終了", "/ends-at"),
+    ("days left", "残り日数", "/days-left"),
+    ("trouble", "問題", "/trouble"),
+];
 
-pub fn draw(status: &Value) -> String {
+/// Sections, and columns of those that are shown as they are.
+const JAPANESE: &[(&str, &str)] = &[
+    ("accounts", "アカウント"),
+    ("endings", "期限"),
+    ("faults", "問題"),
+    ("listeners", "待ち受け"),
+    ("sessions", "接続中のセッション"),
+    ("domains", "ドメイン全体"),
+    ("queue", "キュー"),
+    ("running", "動作中"),
+    ("version", "バージョン"),
+    ("configuration", "設定"),
+    ("store", "ストア"),
+    ("at", "時刻"),
+    ("address", "アドレス"),
+    ("app", "アプリ"),
+    ("grant", "グラント"),
+    ("users", "ユーザー数"),
+    ("mailboxes", "メールボックス数"),
+    ("protocol", "プロトコル"),
+    ("tls", "TLS"),
+    ("account", "アカウント"),
+    ("age-seconds", "経過秒数"),
+    ("id", "ID"),
+    ("peer", "接続元"),
+    ("stage", "段階"),
+];
+
+fn heading(name: &str, lang: Lang) -> &str {
+    let known = JAPANESE.iter().find(|(english, _)| lang == Lang::Ja && *english == name);
+    known.map_or(name, |(_, japanese)| japanese)
+}
+
+pub fn draw(status: &Value, lang: Lang) -> String {
     let Some(sections) = status.as_object() else { return format!("{status}\n") };
     let plain = sections.iter().filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
-    let mut text: String = plain.map(|(name, value)| format!("{name}: {}\n", named(name, value))).collect();
+    let mut text: String =
+        plain.map(|(name, value)| format!("{}: {}\n", heading(name, lang), named(name, value, lang))).collect();
     for (name, section) in sections {
         let rows = match section {
-            Value::Array(rows) if name == "accounts" => grid(&picked(rows, ACCOUNT), ACCOUNT),
-            Value::Array(rows) if name == "endings" => grid(&picked(rows, ENDING), ENDING),
-            Value::Array(rows) if name == "faults" => grid(&picked(rows, FAULT), FAULT) + &steps(rows),
-            Value::Array(rows) => grid(rows, &[]),
-            Value::Object(_) => grid(std::slice::from_ref(section), &[]),
+            Value::Array(rows) if name == "accounts" => picked(rows, ACCOUNT, lang),
+            Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
+            Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
+            Value::Array(rows) => grid(rows, lang),
+            Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,
         };
-        text.push_str(&format!("\n{name}\n{rows}"));
+        text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
 }
 
 /// What to do about each fault, once.
-fn steps(faults: &[Value]) -> String {
+fn steps(faults: &[Value], lang: Lang) -> String {
+    let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
     let mut steps: Vec<String> = Vec::new();
     for fault in faults {
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
         let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
-        let step = format!("  {id}: {cause}\n    {next}\n");
+        let avoid = text("avoid").map(|avoid| format!("    {not}{avoid}\n")).unwrap_or_default();
+        let step = format!("  {id}: {cause}\n    {next}\n{avoid}");
         if !steps.contains(&step) {
             steps.push(step);
         }
@@ -73,58 +119,67 @@ fn steps(faults: &[Value]) -> String {
 }
 
 /// The columns that matter, those left out that are empty for all.
-fn picked(rows: &[Value], known: &[(&str, &str)]) -> Vec<Value> {
-    let told = |(_, at): &&(&str, &str)| rows.iter().any(|row| row.pointer(at).is_some_and(|value| !value.is_null()));
-    let columns: Vec<_> = known.iter().filter(told).collect();
-    let row = |row: &Value| -> Map<String, Value> {
-        let cells = columns.iter().map(|(name, at)| ((*name).to_owned(), row.pointer(at).cloned().unwrap_or_default()));
-        cells.collect()
+fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
+    let told = |(.., at): &&Column| rows.iter().any(|row| row.pointer(at).is_some_and(|value| !value.is_null()));
+    let columns: Vec<&Column> = known.iter().filter(told).collect();
+    let head = columns.iter().map(|(en, ja, _)| if lang == Lang::Ja { *ja } else { *en }.to_owned()).collect();
+    let row = |row: &Value| -> Vec<String> {
+        columns.iter().map(|(name, _, at)| named(name, row.pointer(at).unwrap_or(&Value::Null), lang)).collect()
     };
-    rows.iter().map(|one| Value::Object(row(one))).collect()
+    lines(head, rows.iter().map(row).collect(), lang)
 }
 
-fn grid(rows: &[Value], known: &[(&str, &str)]) -> String {
-    if rows.is_empty() {
-        return "  none\n".to_owned();
-    }
+/// All there is.
+fn grid(rows: &[Value], lang: Lang) -> String {
     let mut columns: Vec<&str> = Vec::new();
     for name in rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys()) {
         if !columns.contains(&name.as_str()) {
             columns.push(name);
         }
     }
-    if columns.is_empty() {
-        return rows.iter().map(|row| format!("  {}\n", cell(row))).collect();
+    if columns.is_empty() && !rows.is_empty() {
+        return rows.iter().map(|row| format!("  {}\n", cell(row, lang))).collect();
     }
-    // JSON objects here come sorted; known columns have an order of their own.
-    columns.sort_by_key(|name| known.iter().position(|(column, _)| column == name).unwrap_or(usize::MAX));
-    let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
-    let body =
-        rows.iter().map(|row| columns.iter().map(|name| named(name, row.get(*name).unwrap_or(&Value::Null))).collect());
-    let lines: Vec<Vec<String>> = std::iter::once(head).chain(body).collect();
-    let width = |n: usize| lines.iter().filter_map(|line| line.get(n)).map(|c| c.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let head = columns.iter().map(|name| heading(name, lang).to_owned()).collect();
+    let row = |row: &Value| -> Vec<String> {
+        columns.iter().map(|name| named(name, row.get(*name).unwrap_or(&Value::Null), lang)).collect()
+    };
+    lines(head, rows.iter().map(row).collect(), lang)
+}
+
+fn lines(head: Vec<String>, body: Vec<Vec<String>>, lang: Lang) -> String {
+    if body.is_empty() {
+        return if lang == Lang::Ja { "  なし\n" } else { "  none\n" }.to_owned();
+    }
+    let width = |n: usize| {
+        let cells = std::iter::once(&head).chain(&body).filter_map(|line| line.get(n));
+        cells.map(|cell| columns(cell)).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |cells: &Vec<String>| {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded = |(cell, width): (&String, &usize)| cell.clone() + &" ".repeat(width.saturating_sub(columns(cell)));
+        let padded: Vec<String> = cells.iter().zip(&widths).map(padded).collect();
         format!("  {}\n", padded.join("  ").trim_end())
     };
-    lines.iter().map(line).collect()
+    std::iter::once(&head).chain(&body).map(line).collect()
 }
 
 /// `at` is a time in seconds since 1970.
-fn named(name: &str, value: &Value) -> String {
+fn named(name: &str, value: &Value, lang: Lang) -> String {
     let time = value.as_i64().filter(|_| name == "at").and_then(|at| jiff::Timestamp::from_second(at).ok());
-    time.map_or_else(|| cell(value), |time| time.to_string())
+    time.map_or_else(|| cell(value, lang), |time| time.to_string())
 }
 
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        Value::String(text) => printable(text, 200),
-        Value::Array(list) => list.iter().map(cell).collect::<Vec<_>>().join(", "),
-        other => printable(&other.to_string(), 80),
+fn cell(value: &Value, lang: Lang) -> String {
+    match (value, lang) {
+        (Value::Null, _) => "-".to_owned(),
+        (Value::Bool(true), Lang::En) => "yes".to_owned(),
+        (Value::Bool(false), Lang::En) => "no".to_owned(),
+        (Value::Bool(true), Lang::Ja) => "はい".to_owned(),
+        (Value::Bool(false), Lang::Ja) => "いいえ".to_owned(),
+        (Value::String(text), _) => printable(text, 200),
+        (Value::Array(list), _) => list.iter().map(|one| cell(one, lang)).collect::<Vec<_>>().join(", "),
+        (other, _) => printable(&other.to_string(), 80),
     }
 }
 
@@ -138,7 +193,8 @@ mod tests {
     fn a_status_reads_as_tables() {
         let account = json!({ "address": "a@b.c", "app": "x", "sign-in": { "phase": "ready", "fault": null } });
         let ending = json!({ "what": "client-secret", "name": "x", "days-left": 4, "trouble": null });
-        let text = draw(&json!({ "running": true, "accounts": [account], "faults": [], "endings": [ending] }));
+        let text =
+            draw(&json!({ "running": true, "accounts": [account], "faults": [], "endings": [ending] }), Lang::En);
         assert!(text.contains("  what           name  days left\n  client-secret  x     4\n"), "{text}");
         assert!(text.contains("running: yes"), "{text}");
         assert!(text.contains("  address  app  state\n  a@b.c    x    ready\n"), "{text}");
@@ -148,7 +204,27 @@ mod tests {
     #[test]
     fn whoever_else_consented_is_warned_of() {
         let account = json!({ "address": "bob@b.c", "signed-in-as": "ann@b.c", "warning": "ann@b.c consented" });
-        let text = draw(&json!({ "accounts": [account] }));
+        let text = draw(&json!({ "accounts": [account] }), Lang::En);
         assert!(text.contains("signed in as  warning\n  bob@b.c  ann@b.c       ann@b.c consented\n"), "{text}");
+    }
+
+    /// The identity provider may be the one.
+    #[test]
+    fn who_says_no_is_named_and_when_the_provider_is_asked_again() {
+        let account = json!({
+            "address": "a@b.c",
+            "sign-in": { "phase": "refused", "fault": { "text": "no consent" }, "asks-again-at": "2026-11-28T14:35:10Z" },
+            "refusals": [{ "by": "identity provider", "text": "no consent", "until": "2026-11-28T14:06:00Z" }],
+        });
+        let status = json!({ "accounts": [account], "faults": [{ "id": "x", "cause": "So.", "next-step": "Do.", "avoid": "Not." }] });
+        let text = draw(&status, Lang::En);
+        assert!(!text.contains("mail server") && text.contains("identity provider  no consent"), "{text}");
+        assert!(text.contains("provider is asked again at") && text.contains("2026-11-28T14:35:10Z"), "{text}");
+        assert!(text.contains("  x: So.\n    Do.\n    What not to do: Not.\n"), "{text}");
+        let text = draw(&status, Lang::Ja);
+        assert!(text.contains("アカウント\n  アドレス  状態") && text.contains("してはならないこと：Not."), "{text}");
+        let (head, row) = (text.lines().nth(2).unwrap(), text.lines().nth(3).unwrap());
+        let column = |line: &str, word: &str| columns(line.split(word).next().unwrap());
+        assert_eq!(column(head, "拒否した側"), column(row, "identity provider"), "{text}");
     }
 }

@@ -99,6 +99,7 @@ impl Checker<'_> {
             send_as,
             sending,
             domain: None,
+            proxies: self.proxies.clone(),
             address,
         })
     }

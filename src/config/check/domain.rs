@@ -41,7 +41,8 @@ impl Checker<'_> {
         let send_as = self.send_as(key, raw, "");
         let send_as = if raw.send_as.is_some() { send_as } else { Vec::new() };
         let sending = self.sending(key, raw);
-        Some(Domain { sign_ins: DomainSignIns { app: app?, domain }, password: password?, send_as, sending })
+        let (sign_ins, proxies) = (DomainSignIns { app: app?, domain }, self.proxies.clone());
+        Some(Domain { sign_ins, password: password?, send_as, sending, proxies })
     }
 
     /// Keys that name one person or one mailbox.

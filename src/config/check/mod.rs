@@ -29,6 +29,7 @@ use super::{
     raw,
 };
 use crate::{
+    account::Proxies,
     base::Secret,
     net::{Network, Proxy},
     store,
@@ -39,6 +40,8 @@ pub struct Checker<'a> {
     document: &'a Document<'a>,
     pub around: &'a Surroundings,
     problems: Vec<Problem>,
+    /// Those of `[network]`, once it was read.
+    proxies: Proxies,
 }
 
 /// The checked configuration, unless a problem is an error.
@@ -48,7 +51,7 @@ pub fn check(
     problems: Vec<Problem>,
     around: &Surroundings,
 ) -> (Option<Config>, Vec<Problem>) {
-    let mut checker = Checker { document, around, problems };
+    let mut checker = Checker { document, around, problems, proxies: Proxies::default() };
     later::refuse(&mut checker, &file);
     let config = checker.config(file);
     let refused = checker.problems.iter().any(|p| p.severity == Severity::Error);
@@ -75,6 +78,8 @@ impl Checker<'_> {
         let store = self.store(&file.store);
         let console = self.console(&file.console);
         let network = self.network(&file.network);
+        let url = |proxy: &Option<Proxy>| proxy.as_ref().map(ToString::to_string);
+        self.proxies = Proxies { http: url(&network.http_proxy), mail: url(&network.mail_proxy) };
         let queue = self.queue(&file.queue);
         let notify = self.notify(&file.notify);
         let daemon = Daemon {

@@ -32,6 +32,7 @@ use judge::{Alike, Facts, LOG_ALONE, Notice, Topic, judge, outdated};
 pub use mail::Mail;
 
 use crate::{
+    account::Occasion,
     catalog::Known,
     config::Config,
     expiry::Calendar,
@@ -76,7 +77,11 @@ impl Orders {
         for account in &config.accounts {
             addresses.entry(account.sign_in.key()).or_default().push(account.address.clone());
         }
-        let known = config.accounts.iter().map(|account| (account.address.clone(), account.known(None))).collect();
+        let known = config
+            .accounts
+            .iter()
+            .map(|account| (account.address.clone(), account.known(&Occasion::of_sign_in(None))))
+            .collect();
         let domains = config.domains.iter().map(|domain| domain.sign_ins.clone()).collect();
         Arc::new(Self { channels, addresses, known, domains })
     }

@@ -47,7 +47,8 @@ pub(super) fn of_sign_ins(
         }
         Kind::SignInAgainOk => {
             event.severity = Severity::Info;
-            event.text = format!("{who}: all is well again, mail passes.");
+            // A token is all that was seen: a mail server may refuse a mailbox of it besides.
+            event.text = format!("the sign-in of {who} works again: the provider gives tokens.");
         }
         Kind::SignInEnding => ahead(&mut event, facts, group, &who, &place, due?),
         Kind::SecretExpiring | Kind::CertificateExpiring | Kind::QueueStuck | Kind::MessageFailed => return None,
@@ -217,9 +218,11 @@ fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Kno
         (_, [only]) => Some(only.identity.clone()),
         _ => None,
     };
+    let asks_again = states.iter().find_map(|state| Some((state.fault.as_ref()?.id, state.asks_again_at?)));
+    let object_id = states.iter().find_map(|state| state.object_id.clone());
     match accounts {
-        [_] => Known { address, ..known },
-        _ => Known { address, mailbox: None, smtp_user: None, who_signs_on: None, ..known },
+        [_] => Known { address, asks_again, object_id, ..known },
+        _ => Known { address, mailbox: None, smtp_user: None, who_signs_on: None, asks_again, object_id, ..known },
     }
 }
 

@@ -213,6 +213,56 @@ async fn a_refusal_of_the_proxy_says_whose_turn_it_is_and_never_the_password() {
     }
 }
 
+/// It says yes to all, and does not let anybody out: what comes is the page on which one logs in.
+#[tokio::test]
+async fn a_login_page_behind_a_proxys_yes_is_told_as_one_for_mail_and_for_tokens() {
+    const YES: &str = "HTTP/1.1 200 OK\r\n\r\n";
+    const PAGE: &str = "<html>Welcome to the hotel</html>";
+    let with_page = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{PAGE}");
+    let behind = format!("{YES}HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{PAGE}");
+    for (at_once, to_tls) in
+        [(with_page.as_str(), ""), (&behind, ""), (YES, PAGE), (YES, "HTTP/1.1 400 Bad Request\r\n\r\n")]
+    {
+        let address = answering_twice(at_once, to_tls).await;
+        let through = proxy(&format!("http://{address}"));
+        let mut faults = vec![lost(&through, UpstreamTls::Implicit, soon()).await];
+        // Whoever waits for a greeting says nothing that could be answered.
+        if to_tls.is_empty() {
+            faults.push(lost(&through, UpstreamTls::StartTls, soon()).await);
+        }
+        for error in faults {
+            assert_eq!(error.layer, DialLayer::Proxy(ProxyTrouble::Portal), "{at_once:?} {to_tls:?}: {error}");
+            let text = error.to_string();
+            assert!(text.contains(&format!("through http://{address}: {}", ProxyTrouble::Portal.words())), "{text}");
+        }
+        let network = Network { http_proxy: Some(through), ..Network::default() };
+        let client = HttpClient::new(&network, &Authority::new().client()).unwrap();
+        let fault = client.get(&format!("https://{NAME}/token").parse().unwrap(), &[]).await.unwrap_err();
+        assert!(matches!(fault, HttpFault::Proxy(ProxyTrouble::Portal, _)), "{at_once:?} {to_tls:?}: {fault:?}");
+        assert!(fault.to_string().contains(&format!("through http://{address}")), "{fault}");
+    }
+}
+
+/// A proxy with one answer to CONNECT, and another to what comes behind it.
+async fn answering_twice(first: &str, second: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, answers) = (listener.local_addr().unwrap(), [first.to_owned(), second.to_owned()]);
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            let answers = answers.clone();
+            tokio::spawn(async move {
+                for answer in answers {
+                    if matches!(tcp.read(&mut [0; 4096]).await, Ok(1..)) {
+                        let _ = tcp.write_all(answer.as_bytes()).await;
+                    }
+                }
+                let _ = tcp.read(&mut [0; 4096]).await;
+            });
+        }
+    });
+    address
+}
+
 #[tokio::test]
 async fn tokens_pass_through_either_kind_of_proxy_and_a_reload_moves_all_clones_to_another() {
     let authority = Authority::new();

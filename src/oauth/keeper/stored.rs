@@ -5,7 +5,7 @@
 use super::{Keeper, patience};
 use crate::{
     catalog::token::{SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING, TOKEN_FETCH_UNFINISHED},
-    oauth::{Resource, counter::Held, frequency, trouble::Trouble, verdict::Verdict},
+    oauth::{Resource, counter::Held, endpoints::object_id_in, frequency, trouble::Trouble, verdict::Verdict},
     store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
 };
 
@@ -95,6 +95,9 @@ impl Keeper {
             side.generation = side.generation.max(held.as_ref().map_or(0, |held| held.generation));
             side.held = held;
         }
+        if let Some(held) = self.mail.held.as_ref().filter(|_| self.sign_in.app.grant.is_app_only()) {
+            self.object_id = object_id_in(held.token.expose()).or(self.object_id.take());
+        }
         self.row = Some(row);
     }
 
@@ -133,7 +136,7 @@ impl Keeper {
     }
 
     fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {
-        let asks = self.means.asks_afresh || self.is_mended_elsewhere();
+        let asks = self.means.asks_afresh || self.sign_in.is_mended_elsewhere();
         let counts = |failure: &&Failure| failure.app == self.fingerprint && !asks;
         let failure = row.failure.as_ref().filter(counts)?;
         let entry = crate::catalog::find(&failure.id)?;

@@ -210,7 +210,10 @@ impl<'a> Asking<'a> {
 fn trouble(fault: HttpFault, handed: Option<&Handed>) -> Trouble {
     let detail = fault.to_string();
     match fault.is_ahead_of_the_request() || handed.is_some_and(|handed| !handed.is_whole()) {
-        true => Trouble::Access(GRAPH_UNREACHABLE.fault().detail(detail)),
+        true => {
+            let entry = if let HttpFault::Proxy(trouble, _) = fault { trouble.entry() } else { GRAPH_UNREACHABLE };
+            Trouble::Access(entry.fault().detail(detail))
+        }
         false => Trouble::Unclear { after: None, detail },
     }
 }

@@ -76,6 +76,7 @@ pub fn account(address: &str) -> Arc<Account> {
         send_as: vec![address.into()],
         sending: Sending::default(),
         domain: None,
+        proxies: Default::default(),
     })
 }
 

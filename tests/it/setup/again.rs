@@ -68,13 +68,13 @@ async fn run_again_over_one_that_cannot_send_it_fails_and_says_why_in_both_langu
     }
     // What the tenant has for the mailbox is another address: no right on oneself helps.
     stage.sandbox.faults().clear();
-    stage.sandbox.faults().set(|faults| faults.apply("own-sender-denied"));
+    stage.sandbox.faults().set(|faults| faults.apply("own-address-denied"));
     let password = format!("{}\n", password_in(&first.out));
     for (flags, stdin) in [(&["--address", ANN][..], ""), (&["--address", ANN, "--password-stdin"], &password)] {
         let ended = stage.run(&stage.flags(flags), stdin).await;
         let all = format!("{}{}", ended.out, ended.err);
         assert_eq!(ended.code, 1, "{all}");
-        assert!(all.contains("[own-sender-denied]") && all.contains(&format!("Get-Mailbox -Identity {ANN}")), "{all}");
+        assert!(all.contains("[own-address-denied]") && all.contains(&format!("Get-Mailbox -Identity {ANN}")), "{all}");
         assert!(!all.contains("Add-RecipientPermission"), "{all}");
     }
 }

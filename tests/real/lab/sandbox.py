@@ -82,6 +82,20 @@ class Sandbox(Mailboxes):
         folder.mkdir()
         self.part = Part("gatepost demo", [binary, "demo", "--port-base", str(free_ports(4))], folder / "demo.log", cwd=folder)
 
+    @classmethod
+    def of_test(cls, test):
+        """One for a test alone, in a folder of the test."""
+        folder = test.bench.folder / test._testMethodName
+        folder.mkdir()
+        sandbox = cls(test.bench.binary, folder / "sandbox")
+        test.ends_with_this_test(sandbox.part)
+        sandbox.wait_ready()
+        return folder, sandbox
+
+    @property
+    def issuer(self):
+        return re.match(r"http://[^/]+", self.app["token-url"])[0]
+
     def wait_ready(self):
         self.part.wait_ready(lambda: "Ctrl-C ends the demo" in self.part.said())
         state = Path(re.search(r"^ *files +(\S+)$", self.part.said(), re.MULTILINE)[1])

@@ -1,0 +1,172 @@
+//! A status of the daemon, which speaks English, in Japanese: what the catalogue says of each fault, states, and who is meant.
+//!
+//! What the catalogue does not know, or a newer daemon says, stays as it is.
+
+use serde_json::{Value, json};
+
+use crate::{
+    account::{Account, Occasion, account_of},
+    base::{Lang, Owner, Protocol, Stage},
+    catalog::{self, Known},
+    config::Config,
+    oauth::Phase,
+};
+
+const LANG: Lang = Lang::Ja;
+
+pub fn in_japanese(status: &mut Value, config: &Config) {
+    let accounts = rows(status, "accounts").clone();
+    for fault in rows_mut(status, "faults") {
+        told(fault, config, &accounts);
+    }
+    for account in rows_mut(status, "accounts") {
+        of_account(account);
+    }
+}
+
+fn rows<'a>(status: &'a Value, name: &str) -> &'a Vec<Value> {
+    const NONE: &Vec<Value> = &Vec::new();
+    status.get(name).and_then(Value::as_array).unwrap_or(NONE)
+}
+
+fn rows_mut<'a>(status: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+    status.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+fn text<'a>(of: &'a Value, at: &str) -> Option<&'a str> {
+    of.pointer(at).and_then(Value::as_str)
+}
+
+/// With what the daemon knows of the account besides its configuration.
+fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
+    let Some(entry) = text(fault, "/id").and_then(catalog::find) else { return };
+    let address = text(fault, "/account").unwrap_or_default();
+    let account = account_of(address, &config.accounts, &config.domains);
+    let stage = Stage::ALL.into_iter().find(|stage| Some(stage.as_str()) == text(fault, "/stage"));
+    let protocol = Protocol::ALL.into_iter().find(|protocol| Some(protocol.as_str()) == text(fault, "/protocol"));
+    let occasion = Occasion { protocol, stage, sender: text(fault, "/sender"), sign_in: None };
+    let state = accounts.iter().find(|one| text(one, "/address") == Some(address)).and_then(|one| one.get("sign-in"));
+    let words = entry.told(LANG, &known(account.as_deref(), &occasion, state));
+    let owner = Owner::ALL.into_iter().find(|owner| Some(owner.as_str()) == text(fault, "/owner"));
+    let said = [
+        ("cause", Some(words.cause)),
+        ("next-step", Some(words.next)),
+        ("avoid", words.avoid),
+        ("owner", owner.map(|owner| catalog::owner(owner, LANG).to_owned())),
+        ("stage", stage.map(|stage| catalog::stage(stage, LANG).to_owned())),
+    ];
+    for (name, text) in said {
+        put(fault, name, text);
+    }
+}
+
+fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Value>) -> Known {
+    let known = account.map(|account| account.known(occasion)).unwrap_or_default();
+    let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
+    let asks_again = state.and_then(|state| {
+        let id = catalog::find(text(state, "/fault/id")?)?.id;
+        Some((id, text(state, "/asks-again-at")?.parse().ok()?))
+    });
+    Known { object_id, asks_again, ..known }
+}
+
+fn of_account(account: &mut Value) {
+    if let (Some(other), Some(identity), Some(_)) =
+        (text(account, "/signed-in-as"), text(account, "/sign-in/identity"), text(account, "/warning"))
+    {
+        let warning = LANG.consented_for(other, identity);
+        put(account, "warning", Some(warning));
+    }
+    if let Some(state) = account.get_mut("sign-in") {
+        let phase = Phase::ALL.into_iter().find(|phase| Some(phase.as_str()) == text(state, "/phase"));
+        put(state, "phase", phase.map(|phase| phase_word(phase).to_owned()));
+        for name in ["fault", "graph-fault"] {
+            state.get_mut(name).into_iter().for_each(short);
+        }
+    }
+    for refusal in rows_mut(account, "refusals") {
+        short(refusal);
+        let by = match text(refusal, "/by") {
+            Some("identity provider") => "ID プロバイダー",
+            Some("mail server") => "メールサーバー",
+            _ => continue,
+        };
+        put(refusal, "by", Some(by.to_owned()));
+    }
+}
+
+fn phase_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Starting => "起動中",
+        Phase::Ready => "利用可能",
+        Phase::Waiting => "待機中",
+        Phase::SignInNeeded => "サインインが必要",
+        Phase::Refused => "拒否",
+    }
+}
+
+/// Why it is, in the place of the text of the wire.
+fn short(fault: &mut Value) {
+    let cause = text(fault, "/id").and_then(|id| catalog::words(id, LANG)).map(|words| words.cause);
+    put(fault, "text", cause);
+}
+
+fn put(of: &mut Value, name: &str, text: Option<String>) {
+    if let (Some(text), Some(fields)) = (text, of.as_object_mut()) {
+        fields.insert(name.to_owned(), json!(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{self, Surroundings};
+
+    const FILE: &str = r#"
+[app.contoso]
+provider = "microsoft365"
+tenant = "contoso.com"
+client-id = "00000000-0000-0000-0000-000000000000"
+client-secret = "x"
+grant = "client-credentials"
+
+[[account]]
+address = "ann@contoso.com"
+app = "contoso"
+password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
+"#;
+
+    #[test]
+    fn what_the_daemon_says_in_english_is_said_in_japanese_with_all_it_knows() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        let mut status = json!({
+            "accounts": [{
+                "address": "ann@contoso.com",
+                "sign-in": {
+                    "phase": "refused", "object-id": "o-1", "asks-again-at": "2026-11-28T14:35:10Z",
+                    "fault": { "id": "consent-missing", "text": "The app has no consent" },
+                },
+                "refusals": [{ "id": "consent-missing", "by": "identity provider", "text": "no" }],
+            }],
+            "faults": [
+                { "id": "consent-missing", "account": "ann@contoso.com", "owner": "admin", "stage": "fetching token" },
+                { "id": "send-as-denied", "account": "ann@contoso.com", "sender": "info@contoso.com", "protocol": "smtp" },
+                { "id": "of-another-version", "cause": "It is new.", "next-step": "Look." },
+            ],
+        });
+        in_japanese(&mut status, &config);
+        let at = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        assert_eq!(at("/accounts/0/sign-in/phase"), "拒否");
+        assert!(at("/accounts/0/sign-in/fault/text").contains("同意していません"), "{status}");
+        assert_eq!(at("/accounts/0/refusals/0/by"), "ID プロバイダー");
+        let next = at("/faults/0/next-step");
+        assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
+        assert_eq!((at("/faults/0/owner"), at("/faults/0/stage")), ("管理者", "トークン取得中"));
+        let next = at("/faults/1/next-step");
+        assert!(next.contains("-Identity info@contoso.com -Trustee o-1 "), "{next}");
+        assert_eq!(at("/faults/2/next-step"), "Look.");
+    }
+}
