@@ -19,4 +19,4 @@ pub use model::{Account, Client, Delivery, Limits, LocalPassword, Proxies, Route
 pub use particulars::{Occasion, told};
 pub use passwords::{Passwords, flaw, hash};
 pub use passwords_file::{Mistake, PasswordsFile};
-pub use register::{Admitted, Register};
+pub use register::{Admitted, BY_LOGIN, Register};

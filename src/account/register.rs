@@ -15,6 +15,9 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// What logs and figures call whoever logged in as an account itself; no client may be named so.
+pub const BY_LOGIN: &str = "login";
+
 /// Who was let in, and by which rule.
 #[derive(Debug, Clone)]
 pub struct Admitted {
@@ -24,9 +27,9 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// What the log calls the client: its rule's name, else `login`.
+    /// What the log calls the client: its rule's name, else [`BY_LOGIN`].
     pub fn client_name(&self) -> &str {
-        self.client.as_ref().map_or("login", |client| client.name.as_str())
+        self.client.as_ref().map_or(BY_LOGIN, |client| client.name.as_str())
     }
 
     /// The client's own, else the account's.

@@ -202,7 +202,6 @@ pub(super) fn may_wait(fault: &Fault, deadline: Instant) -> bool {
 }
 
 /// For a recipient that the mailbox's day has no room for.
-pub(super) fn day_used_up() -> Reply {
-    let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
-    Reply::new(452, format!("{text} [gatepost {}]", RECIPIENTS_USED_UP.id))
+pub fn day_used_up() -> Reply {
+    Reply::new(452, format!("4.5.3 {}", RECIPIENTS_USED_UP.fault().reply_text()))
 }

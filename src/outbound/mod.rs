@@ -18,7 +18,7 @@ mod submission;
 use std::{sync::Arc, time::Duration};
 
 pub use connection::Connection;
-pub use delivery::{Envelope, Fate, Report, Unsent, Verdict};
+pub use delivery::{Envelope, Fate, Report, Unsent, Verdict, day_used_up};
 pub use governor::{Governor, Turn};
 pub use outset::{Delivery, Outset, Trail};
 pub use refusals::{Refusals, Standing};

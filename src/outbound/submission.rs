@@ -209,10 +209,12 @@ fn throttled(reply: &Reply) -> Option<Fault> {
     reply.asks_to_slow_down().then(|| UPSTREAM_THROTTLED.fault().detail(said()))
 }
 
-/// The same at MAIL, and 421: the service closes (RFC 5321 3.8), to whomever.
+/// The same at MAIL; 421: the service closes (RFC 5321 3.8), to whomever; 454 4.7.0: it cannot look at sign-ons now (RFC
+/// 4954 6). Any other 4xx may be about the sender, and is that message's alone.
 fn asks_to_wait(reply: &Reply) -> Option<Fault> {
-    let closes = || UPSTREAM_UNAVAILABLE.fault().detail(format!("upstream said {:?}", reply.text()));
-    throttled(reply).or_else(|| (reply.code == 421).then(closes))
+    let is_of_all = reply.code == 421 || reply.text().starts_with("454 4.7.0 ");
+    let said = || UPSTREAM_UNAVAILABLE.fault().detail(format!("upstream said {:?}", reply.text()));
+    throttled(reply).or_else(|| is_of_all.then(said))
 }
 
 fn unsent(lost: &Lost) -> Fault {

@@ -147,7 +147,7 @@ impl Queue {
         if !self.store.hold_queued(sequence, None).await? {
             return Ok(Done::NotThere);
         }
-        let done = self.wish(sequence, Wish::None, Place::Fresh);
+        let done = self.wish(sequence, Wish::None, Place::Wanted);
         self.bell.notify_one();
         Ok(done)
     }
@@ -158,18 +158,10 @@ impl Queue {
         }
         // A person knows that the way is open again.
         let now = self.clock.tick();
-        let place = {
-            let mut schedule = self.schedule();
-            if let Some(trouble) = schedule.lane_mut(&message.account).and_then(|lane| lane.trouble.as_mut()) {
-                trouble.until = now;
-            }
-            match schedule.entry(message.sequence).map(|entry| entry.place) {
-                // It is on its way already, and keeps its place in the line for a connection.
-                Some(Place::InLine) => Place::InLine,
-                _ => Place::Wanted,
-            }
-        };
-        let done = self.wish(message.sequence, Wish::Retry, place);
+        if let Some(trouble) = self.schedule().lane_mut(&message.account).and_then(|lane| lane.trouble.as_mut()) {
+            trouble.until = now;
+        }
+        let done = self.wish(message.sequence, Wish::Retry, Place::Wanted);
         self.bell.notify_one();
         Ok(done)
     }
@@ -220,10 +212,15 @@ impl Queue {
             entry.wish = wish;
             return Done::WhenItEnds;
         }
-        if place == Place::UnderWay {
-            entry.recall.cancel();
+        match place {
+            Place::Wanted => schedule.want(sequence, awake),
+            place => {
+                if place == Place::UnderWay {
+                    entry.recall.cancel();
+                }
+                schedule.move_to(sequence, place, awake);
+            }
         }
-        schedule.move_to(sequence, place, awake);
         Done::Done
     }
 

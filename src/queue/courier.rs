@@ -19,7 +19,7 @@ use super::{
     envelope, hold,
     outcome::{self, Outcome},
     pauses,
-    schedule::{Place, Wish},
+    schedule::{Entry, Place, Wish},
 };
 use crate::{
     base::printable,
@@ -68,7 +68,8 @@ pub(super) struct Courier {
     pub cut_off: CancellationToken,
 }
 
-struct Seat<'a>(&'a Courier);
+/// Puts the message back should its courier break down. One that has landed, and one that was called back, has no say.
+pub(super) struct Seat<'a>(pub &'a Courier);
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
@@ -95,7 +96,7 @@ impl Courier {
         let mut message = match self.queue.store.queued(self.sequence).await {
             Ok(Some(message)) => message,
             Ok(None) => return Next::Gone,
-            Err(error) => return self.disk(&error),
+            Err(error) => return self.disk(None, "its row cannot be read", &error),
         };
         if message.is_under_way {
             // Only a courier that broke down leaves that: nobody knows what became of it.
@@ -105,7 +106,7 @@ impl Courier {
                 "its last delivery broke off in the middle; it is delivered again and may arrive twice"
             );
             if let Err(error) = self.queue.store.doubt_queued(self.sequence).await {
-                return self.disk(&error);
+                return self.disk(Some(&message.id), "its row cannot be written", &error);
             }
             message.is_under_way = false;
             message.recipients.iter_mut().for_each(|one| one.is_doubtful |= one.state == RecipientState::Waiting);
@@ -167,7 +168,7 @@ impl Courier {
         let start = Instant::now();
         let answer = self.deliver(&account, &envelope, &body, message, waiting).await?;
         if let Err(unsent) = &answer
-            && !unsent.may_be_the_message
+            && (!unsent.may_be_the_message || self.breaks_once(&unsent.fault))
         {
             return self.turn_back(message, waiting, unsent).await;
         }
@@ -195,7 +196,15 @@ impl Courier {
 
     pub(super) fn take_in_hand(&self) -> bool {
         let Self { queue, sequence, recall, .. } = self;
-        queue.schedule().take_in_hand(*sequence, recall, queue.clock.awake())
+        let mut schedule = queue.schedule();
+        let was_ahead = schedule.entry(*sequence).is_some_and(Entry::is_ahead);
+        let is_ours = schedule.take_in_hand(*sequence, recall, queue.clock.awake());
+        drop(schedule);
+        if was_ahead {
+            // Others may go now.
+            queue.bell.notify_one();
+        }
+        is_ours
     }
 
     /// Those that still wait, if any do.
@@ -286,7 +295,7 @@ impl Courier {
     }
 
     /// Whatever somebody wanted meanwhile is obeyed now.
-    async fn land(&self, next: Next) {
+    pub(super) async fn land(&self, next: Next) {
         let Self { queue, sequence, .. } = self;
         let is_dropped = {
             let awake = queue.clock.awake();
@@ -295,25 +304,19 @@ impl Courier {
                 return;
             }
             let wish = schedule.entry_mut(*sequence).map(|entry| std::mem::take(&mut entry.wish)).unwrap_or_default();
-            match (next, wish) {
-                (Next::Gone, _) => {
-                    schedule.remove(*sequence);
-                    false
-                }
-                (_, Wish::Drop) => true,
-                (_, Wish::Hold) => {
-                    schedule.move_to(*sequence, Place::Held, awake);
-                    false
-                }
-                (_, Wish::Retry) => {
-                    schedule.move_to(*sequence, Place::Wanted, awake);
-                    false
-                }
-                (Next::At(place), Wish::None) => {
-                    schedule.move_to(*sequence, place, awake);
-                    false
-                }
+            let is_dropped = matches!((&next, wish), (Next::At(_), Wish::Drop));
+            if !is_dropped {
+                // Before anybody else can have it: what its own seat does from here on concerns the next courier.
+                self.recall.cancel();
             }
+            match (next, wish) {
+                (Next::Gone, _) => drop(schedule.remove(*sequence)),
+                (_, Wish::Drop) => {}
+                (Next::At(Place::Held), _) | (_, Wish::Hold) => drop(schedule.move_to(*sequence, Place::Held, awake)),
+                (_, Wish::Retry) => schedule.want(*sequence, awake),
+                (Next::At(place), Wish::None) => drop(schedule.move_to(*sequence, place, awake)),
+            }
+            is_dropped
         };
         // What its row says is carried out by the next courier else.
         if is_dropped && let Err(error) = queue.discard_by(*sequence).await {
@@ -345,7 +348,7 @@ impl Courier {
         }
         match self.queue.discard(self.sequence, &message.id).await {
             Ok(()) => Next::Gone,
-            Err(error) => self.disk(&error),
+            Err(error) => self.disk(Some(&message.id), "it cannot be dropped", &error),
         }
     }
 
@@ -353,8 +356,9 @@ impl Courier {
         Next::At(Place::Later(self.queue.clock.tick().after(LOOK_AGAIN)))
     }
 
-    pub(super) fn disk(&self, error: &dyn std::fmt::Display) -> Next {
-        warn!(%error, "the queue waits for its disk; nothing is sent whose outcome could not be written down");
+    /// What the disk does not do for this message. The others go on: a disk that takes no writes is a standstill.
+    pub(super) fn disk(&self, queue_id: Option<&str>, what: &str, error: &dyn std::fmt::Display) -> Next {
+        warn!(queue_id, sequence = self.sequence, %error, "{what}; this message waits, and is looked at again in a minute");
         Next::At(Place::Later(self.queue.clock.tick().after(DISK_PAUSE)))
     }
 

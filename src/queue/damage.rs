@@ -19,7 +19,7 @@ const UNREADABLE_TIMES: u32 = 3;
 impl Courier {
     pub(super) async fn without_body(&self, message: &QueuedMessage, fault: &SpoolFault) -> Next {
         if !fault.is_missing() {
-            return self.disk(fault);
+            return self.disk(Some(&message.id), "its body cannot be read", fault);
         }
         self.keep_back(message, hold::BODY_MISSING, "its file is gone").await
     }
@@ -60,7 +60,7 @@ impl Courier {
                 self.queue.note_held(message, why);
                 Next::At(Place::Held)
             }
-            Err(error) => self.disk(&error),
+            Err(error) => self.disk(Some(&message.id), "that it is held cannot be written down", &error),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::UNIX_EPOCH};
 
 use super::{Queue, envelope::read_mail};
 use crate::{
+    account::BY_LOGIN,
     base::printable,
     meter::{Incident, Named, Who},
     store::{QueuedMessage, RecipientState},
@@ -48,7 +49,7 @@ impl Queue {
 /// As sessions name it.
 fn whose(message: &QueuedMessage) -> Who {
     match message.client.as_str() {
-        "login" => Who::Login(message.account.clone()),
+        BY_LOGIN => Who::Login(message.account.clone()),
         name => Who::Rule(name.to_owned()),
     }
 }

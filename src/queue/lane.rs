@@ -33,13 +33,17 @@ pub struct Lane {
     wanted: BTreeSet<i64>,
     fresh: BTreeSet<i64>,
     later: BTreeSet<(Tick, i64)>,
+    /// Those of them whose pause is over: in the order of acceptance, whosever ended first.
+    due: BTreeSet<i64>,
     /// All of these, by how long they were tried.
     by_age: BTreeSet<(Duration, i64)>,
     /// All of them and what is out.
     tried: BTreeSet<i64>,
     held: BTreeSet<i64>,
     /// With a courier.
-    out: usize,
+    out: BTreeSet<i64>,
+    /// Those of them that a person wants and that wait for their way: until they begin, nobody else goes.
+    ahead: BTreeSet<i64>,
     turns: u32,
     pub trouble: Option<Trouble>,
     /// How many deliveries at once; 0: its account is not in the configuration.
@@ -53,7 +57,12 @@ impl Lane {
                 self.held.insert(sequence);
                 return;
             }
-            Place::InLine | Place::UnderWay => self.out += 1,
+            Place::InLine | Place::UnderWay => {
+                self.out.insert(sequence);
+                if entry.is_ahead() {
+                    self.ahead.insert(sequence);
+                }
+            }
             Place::Wanted => drop(self.wanted.insert(sequence)),
             Place::Fresh => drop(self.fresh.insert(sequence)),
             Place::Later(due) => drop(self.later.insert((due, sequence))),
@@ -68,10 +77,17 @@ impl Lane {
     pub fn take(&mut self, sequence: i64, entry: &Entry) {
         match entry.place {
             Place::Held => drop(self.held.remove(&sequence)),
-            Place::InLine | Place::UnderWay => self.out = self.out.saturating_sub(1),
+            Place::InLine | Place::UnderWay => {
+                self.out.remove(&sequence);
+                self.ahead.remove(&sequence);
+            }
             Place::Wanted => drop(self.wanted.remove(&sequence)),
             Place::Fresh => drop(self.fresh.remove(&sequence)),
-            Place::Later(due) => drop(self.later.remove(&(due, sequence))),
+            Place::Later(due) => {
+                if !self.later.remove(&(due, sequence)) {
+                    self.due.remove(&sequence);
+                }
+            }
         }
         self.tried.remove(&sequence);
         self.by_age.remove(&(entry.tried_since(), sequence));
@@ -79,6 +95,11 @@ impl Lane {
 
     pub fn is_empty(&self) -> bool {
         self.tried.is_empty() && self.held.is_empty()
+    }
+
+    /// Those that couriers have.
+    pub fn out(&self) -> impl Iterator<Item = i64> {
+        self.out.iter().copied()
     }
 
     /// In no order.
@@ -115,25 +136,27 @@ impl Lane {
     /// No seat is free; while the lane is in trouble there is one, for who goes and looks.
     fn is_full(&self) -> bool {
         let seats = if self.trouble.is_some() { self.seats.min(1) } else { self.seats };
-        self.out >= seats
+        self.out.len() >= seats
     }
 
     /// The next message, if one may go now.
-    pub fn next(&self, now: Tick) -> Option<i64> {
+    pub fn next(&mut self, now: Tick) -> Option<i64> {
         if self.is_full() || self.trouble.as_ref().is_some_and(|trouble| trouble.until > now) {
             return None;
         }
         if let Some(wanted) = self.wanted.first() {
             return Some(*wanted);
         }
-        let retry = self.later.first().copied().filter(|(due, _)| *due <= now);
-        let fresh = self.fresh.first().copied();
-        let is_retrys_turn = (self.turns + 1).is_multiple_of(RETRY_TURN);
-        match (fresh, retry) {
-            (Some(_), Some((_, sequence))) if is_retrys_turn => Some(sequence),
-            (Some(sequence), _) | (None, Some((_, sequence))) => Some(sequence),
-            (None, None) => None,
+        if !self.ahead.is_empty() {
+            return None;
         }
+        while let Some((_, sequence)) = self.later.first().copied().filter(|(due, _)| *due <= now) {
+            self.later.pop_first();
+            self.due.insert(sequence);
+        }
+        let (fresh, retry) = (self.fresh.first().copied(), self.due.first().copied());
+        let is_retrys_turn = (self.turns + 1).is_multiple_of(RETRY_TURN);
+        if is_retrys_turn { retry.or(fresh) } else { fresh.or(retry) }
     }
 
     /// It had a turn.
@@ -143,12 +166,13 @@ impl Lane {
 
     /// When something may go that may not yet.
     pub fn due(&self) -> Option<Tick> {
-        if self.is_full() {
+        if self.is_full() || (self.wanted.is_empty() && !self.ahead.is_empty()) {
             return None;
         }
-        let first = match self.wanted.is_empty() && self.fresh.is_empty() {
-            false => Some(Tick::default()),
-            true => self.later.first().map(|(due, _)| *due),
+        let may_go = [&self.wanted, &self.fresh, &self.due].into_iter().any(|kind| !kind.is_empty());
+        let first = match may_go {
+            true => Some(Tick::default()),
+            false => self.later.first().map(|(due, _)| *due),
         };
         first.map(|due| self.trouble.as_ref().map_or(due, |trouble| due.max(trouble.until)))
     }

@@ -36,11 +36,10 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use bounce::{FailureNote, read_head};
@@ -52,7 +51,7 @@ use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
 pub use lanes::LaneView;
 pub use orders::Orders;
-use schedule::{Entry, Place, Schedule, Wish};
+use schedule::{Entry, Place, Schedule};
 use standstill::Halt;
 pub use standstill::Standstill;
 pub use view::{MessageView, QueueView, RecipientView, view};
@@ -214,16 +213,8 @@ impl Queue {
                 (None, true) => Place::Fresh,
                 (None, false) => Place::Later(now.after(left)),
             };
-            let entry = Entry {
-                account: outline.account.as_str().into(),
-                place,
-                wish: Wish::None,
-                is_stuck: false,
-                accepted_at: outline.accepted_at,
-                waited: outline.waited,
-                counted_from: (place != Place::Held).then_some(awake),
-                recall: CancellationToken::new(),
-            };
+            let entry = Entry::new(&outline.account, place, outline.accepted_at, awake);
+            let entry = Entry { waited: outline.waited, ..entry };
             let mut schedule = self.schedule();
             let seats = self.orders().seats(&outline.account);
             schedule.add(outline.sequence, entry, seats);
@@ -312,17 +303,8 @@ impl Queue {
 
     /// Gives a message that is on disk its place.
     fn enter(&self, sequence: i64, message: &NewMessage) {
-        let is_held = message.hold.is_some();
-        let entry = Entry {
-            account: message.account.as_str().into(),
-            place: if is_held { Place::Held } else { Place::Fresh },
-            wish: Wish::None,
-            is_stuck: false,
-            accepted_at: message.accepted_at,
-            waited: Duration::ZERO,
-            counted_from: (!is_held).then(|| self.clock.awake()),
-            recall: CancellationToken::new(),
-        };
+        let place = if message.hold.is_some() { Place::Held } else { Place::Fresh };
+        let entry = Entry::new(&message.account, place, message.accepted_at, self.clock.awake());
         let mut schedule = self.schedule();
         // Behind the schedule's lock, as in `apply`: seats are always those of the orders in force.
         let seats = self.orders().seats(&message.account);

@@ -44,9 +44,13 @@ pub enum Wish {
 pub struct Entry {
     pub account: Arc<str>,
     pub place: Place,
+    /// Where it stood when its courier took it.
+    pub before: Place,
     pub wish: Wish,
     /// The last time that it began its row could not be written.
     pub is_stuck: bool,
+    /// A connection was lost in the middle of it.
+    pub has_broken: bool,
     pub accepted_at: SystemTime,
     /// How long its delivery was tried before `counted_from`.
     pub waited: Duration,
@@ -60,6 +64,21 @@ pub struct Entry {
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl Entry {
+    pub fn new(account: &str, place: Place, accepted_at: SystemTime, awake: Duration) -> Self {
+        Self {
+            account: account.into(),
+            place,
+            before: place,
+            wish: Wish::None,
+            is_stuck: false,
+            has_broken: false,
+            accepted_at,
+            waited: Duration::ZERO,
+            counted_from: (place != Place::Held).then_some(awake),
+            recall: CancellationToken::new(),
+        }
+    }
+
     /// When its delivery began to be tried, by a clock like `awake` that has stood for a [`CENTURY`] before, as if it had
     /// been tried ever since. It changes only where the message was held.
     pub fn tried_since(&self) -> Duration {
@@ -68,6 +87,11 @@ impl Entry {
 
     pub fn age(&self, awake: Duration) -> Duration {
         self.waited + self.counted_from.map_or(Duration::ZERO, |from| awake.saturating_sub(from))
+    }
+
+    /// A person wants it, and it waits for its way.
+    pub fn is_ahead(&self) -> bool {
+        self.place == Place::InLine && self.before == Place::Wanted
     }
 
     fn place(&mut self, place: Place, awake: Duration) {
@@ -102,24 +126,54 @@ impl Schedule {
 
     /// The next message of the next lane that may go now. It is in line from then on, until it is called back.
     pub fn next(&mut self, now: Tick, awake: Duration) -> Option<(i64, CancellationToken)> {
-        let last = self.last.as_deref().unwrap_or_default();
-        let behind = self.lanes.range::<str, _>((Excluded(last), Unbounded));
-        let mut lanes = behind.chain(self.lanes.range::<str, _>((Unbounded, Included(last))));
-        let (name, sequence) = lanes.find_map(|(name, lane)| Some((name.clone(), lane.next(now)?)))?;
-        if let Some(lane) = self.lanes.get_mut(&name) {
+        let last = self.last.clone().unwrap_or_default();
+        let next = |(name, lane): (&Arc<str>, &mut Lane)| {
+            let sequence = lane.next(now)?;
             lane.turned();
-        }
+            Some((name.clone(), sequence))
+        };
+        let behind = self.lanes.range_mut::<str, _>((Excluded(&*last), Unbounded)).find_map(next);
+        let found = behind.or_else(|| self.lanes.range_mut::<str, _>((Unbounded, Included(&*last))).find_map(next));
+        let (name, sequence) = found?;
         self.last = Some(name);
         Some((sequence, self.hand_out(sequence, Place::InLine, awake)))
     }
 
     fn hand_out(&mut self, sequence: i64, place: Place, awake: Duration) -> CancellationToken {
         let recall = CancellationToken::new();
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.before = entry.place;
+        }
         self.move_to(sequence, place, awake);
         if let Some(entry) = self.entries.get_mut(&sequence) {
             entry.recall = recall.clone();
         }
         recall
+    }
+
+    /// It goes next in its lane. Who stands in line there goes back to its place, unless a person wants it as well.
+    pub fn want(&mut self, sequence: i64, awake: Duration) {
+        let Some(entry) = self.entries.get_mut(&sequence) else { return };
+        let lane = self.lanes.entry(entry.account.clone()).or_default();
+        lane.take(sequence, entry);
+        match entry.place {
+            // It keeps its courier.
+            Place::InLine => entry.before = Place::Wanted,
+            _ => entry.place(Place::Wanted, awake),
+        }
+        lane.put(sequence, entry);
+        let out: Vec<i64> = lane.out().collect();
+        self.call_back(&out, awake, |entry| !entry.is_ahead());
+    }
+
+    /// Of these, what is in line and fits goes back to where it stood.
+    fn call_back(&mut self, out: &[i64], awake: Duration, fits: impl Fn(&Entry) -> bool) {
+        for sequence in out {
+            let entry = self.entries.get(sequence).filter(|entry| entry.place == Place::InLine && fits(entry));
+            if let Some(before) = entry.map(|entry| entry.before) {
+                self.move_to(*sequence, before, awake);
+            }
+        }
     }
 
     /// Nobody may call this message back any more. `false`: somebody did.
@@ -140,11 +194,8 @@ impl Schedule {
 
     /// The same, and each goes back to its place in the order: for a pause of the whole queue.
     pub fn call_back_all(&mut self, awake: Duration) {
-        let in_line = self.entries.iter().filter(|(_, entry)| entry.place == Place::InLine);
-        let in_line: Vec<i64> = in_line.map(|(sequence, _)| *sequence).collect();
-        for sequence in in_line {
-            self.move_to(sequence, Place::Fresh, awake);
-        }
+        let out: Vec<i64> = self.lanes.values().flat_map(Lane::out).collect();
+        self.call_back(&out, awake, |_| true);
     }
 
     /// A message is as young as one that came just now.
@@ -263,16 +314,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn entry(account: &str, place: Place) -> Entry {
-        Entry {
-            account: account.into(),
-            place,
-            wish: Wish::None,
-            is_stuck: false,
-            accepted_at: SystemTime::UNIX_EPOCH,
-            waited: Duration::ZERO,
-            counted_from: (place != Place::Held).then_some(Duration::ZERO),
-            recall: CancellationToken::new(),
-        }
+        Entry::new(account, place, SystemTime::UNIX_EPOCH, Duration::ZERO)
     }
 
     fn shut(schedule: &mut Schedule, account: &str) {
@@ -306,6 +348,63 @@ mod tests {
         schedule.seat(|_| 3, HOUR * 100);
         assert_eq!(schedule.next_expired(HOUR * 5, HOUR * 104).map(|one| one.0), None);
         assert_eq!(schedule.next_expired(HOUR * 5, HOUR * 105).map(|one| one.0), Some(1));
+    }
+
+    #[test]
+    fn retries_that_are_due_go_in_the_order_of_acceptance_and_those_that_are_not_wait() {
+        let mut schedule = Schedule::default();
+        for (sequence, due) in [(1, 3), (2, 2), (3, 9), (4, 1)] {
+            schedule.add(sequence, entry("ann", Place::Later(Tick(HOUR * due))), 9);
+        }
+        let mut went = |now| {
+            let next = std::iter::from_fn(|| schedule.next(Tick(HOUR * now), HOUR).map(|one| one.0));
+            let went: Vec<_> = next.collect();
+            (went, schedule.due())
+        };
+        assert_eq!(went(0), (vec![], Some(Tick(HOUR))));
+        assert_eq!(went(3), (vec![1, 2, 4], Some(Tick(HOUR * 9))));
+        assert_eq!(went(9), (vec![3], None));
+        for again in [4, 2] {
+            schedule.move_to(again, Place::Later(Tick(HOUR * 9)), HOUR);
+        }
+        schedule.next(Tick(HOUR * 9), HOUR);
+        schedule.remove(4);
+        assert_eq!((schedule.next(Tick(HOUR * 9), HOUR).is_none(), schedule.due()), (true, None));
+    }
+
+    #[test]
+    fn who_is_wanted_goes_next_and_those_in_line_go_back_to_where_they_stood() {
+        let mut schedule = Schedule::default();
+        for sequence in [1, 2, 3, 5] {
+            schedule.add(sequence, entry("ann", Place::Fresh), 3);
+        }
+        schedule.add(4, entry("ann", Place::Later(Tick(HOUR))), 3);
+        schedule.add(6, entry("bob", Place::Fresh), 3);
+        let (now, awake) = (Tick(HOUR), HOUR);
+        let next = |schedule: &mut Schedule| -> Vec<_> { std::iter::from_fn(|| schedule.next(now, awake)).collect() };
+        let numbers = |out: &[(i64, CancellationToken)]| out.iter().map(|one| one.0).collect::<Vec<_>>();
+        let in_line = next(&mut schedule);
+        assert_eq!(numbers(&in_line), [1, 6, 2, 3]);
+        assert!(schedule.take_in_hand(2, &in_line[2].1, awake), "nobody calls that one back");
+        schedule.want(5, awake);
+        let is_called_back: Vec<_> = in_line.iter().map(|one| one.1.is_cancelled()).collect();
+        assert_eq!(is_called_back, [true, false, false, true]);
+        let wanted = next(&mut schedule);
+        assert_eq!(numbers(&wanted), [5], "nobody else, or it might be overtaken");
+        // Another one goes as well, and the first keeps its place.
+        schedule.want(3, awake);
+        let also = next(&mut schedule);
+        assert_eq!((numbers(&also), schedule.due()), (vec![3], None));
+        assert!(schedule.take_in_hand(5, &wanted[0].1, awake) && schedule.take_in_hand(3, &also[0].1, awake));
+        schedule.remove(2);
+        let behind = next(&mut schedule);
+        assert_eq!(numbers(&behind), [1], "each as before");
+        schedule.remove(5);
+        assert_eq!(numbers(&next(&mut schedule)), [4]);
+        // Who is in line already stays there with its courier, and goes before the others in line.
+        schedule.want(1, awake);
+        assert!(!behind[0].1.is_cancelled());
+        assert_eq!(schedule.entry(4).unwrap().place, Place::Later(Tick(HOUR)));
     }
 
     /// Whoever looked at every message for each one would be busy for hours.

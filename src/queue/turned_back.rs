@@ -1,7 +1,8 @@
 //! A delivery that met a way out which is shut for whatever its mailbox sends: the message was not tried.
 //!
 //! So it keeps its place in the order, and the mailbox rests instead. Whoever looks next is the same message again: all of
-//! them arrive in the order in which they were accepted, however long the way was shut.
+//! them arrive in the order in which they were accepted, however long the way was shut. A connection that breaks in the
+//! middle is the way's fault, too, once; a message with which it breaks again may be what breaks it.
 
 use std::time::SystemTime;
 
@@ -14,9 +15,24 @@ use super::{
     outcome,
     schedule::Place,
 };
-use crate::store::{QueuedMessage, TurnedBack};
+use crate::{
+    base::Fault,
+    catalog::{graph::GRAPH_UNREACHABLE, own::UPSTREAM_LOST},
+    store::{QueuedMessage, TurnedBack},
+};
+
+/// The connection was lost before all of the message was handed over.
+const BREAKS: [&str; 2] = [UPSTREAM_LOST.id, GRAPH_UNREACHABLE.id];
 
 impl Courier {
+    /// Whether the connection broke with this message, and did not the time before.
+    pub(super) fn breaks_once(&self, fault: &Fault) -> bool {
+        let mut schedule = self.queue.schedule();
+        let is_broken = BREAKS.contains(&fault.id);
+        is_broken
+            && schedule.entry_mut(self.sequence).is_some_and(|entry| !std::mem::replace(&mut entry.has_broken, true))
+    }
+
     /// Notes what is in the way, in the row too. `Ok`: the place of the message.
     pub(super) async fn turn_back(
         &self,

@@ -24,7 +24,7 @@ use crate::{
         upstream::message_refusal,
     },
     meter::Entry,
-    outbound::{Channel, Connection, Lost, Turn, ehlo, not_signed_on},
+    outbound::{Channel, Connection, Lost, Turn, day_used_up, ehlo, not_signed_on},
     wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
 };
 
@@ -208,33 +208,61 @@ impl Relay<'_> {
             envelope.take(rcpt.clone());
             return Ok(Reply::new(250, "2.1.5 Recipient OK"));
         }
-        let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
-            return Ok(lost_reply(&Lost::Closed));
-        };
-        if !envelope.has_room() {
-            let text = "4.5.3 This mailbox has written to as many recipients as its limits allow in a day";
-            return Ok(Reply::new(452, format!("{text} [gatepost {}]", RECIPIENTS_USED_UP.id)));
-        }
-        if !rcpt.address.is_ascii() && !channel.carries().utf8 {
-            return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
-        }
-        dropped(self.entry, rcpt.wants_notices(), channel);
-        Ok(match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
-            Ok(reply) => {
-                envelope.note(rcpt, &reply);
-                softened(self.explained(reply, None))
+        // What the upstream throttles is tried again within this time.
+        let until = Instant::now() + self.gate.sign_on;
+        loop {
+            let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
+                return Ok(lost_reply(&Lost::Closed));
+            };
+            let Some(envelope) = &mut self.envelope else { return Ok(lost_reply(&Lost::Closed)) };
+            if !envelope.has_room() {
+                return Ok(day_used_up());
             }
-            Err(lost) => lost_reply(&lost),
-        })
+            if !rcpt.address.is_ascii() && !channel.carries().utf8 {
+                return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
+            }
+            dropped(self.entry, rcpt.wants_notices(), channel);
+            let reply = match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
+                Ok(reply) => reply,
+                Err(lost) => return Ok(lost_reply(&lost)),
+            };
+            if !reply.asks_to_slow_down() || Instant::now() >= until {
+                envelope.note(rcpt, &reply);
+                return Ok(softened(self.explained(reply, None)));
+            }
+            envelope.slow_down();
+            if !self.open_again(until).await? {
+                return Ok(softened(reply));
+            }
+        }
+    }
+
+    /// The message that is open has another connection, where all was said that had been taken on the last one. `false`:
+    /// it has none, or that was not taken again.
+    async fn open_again(&mut self, until: Instant) -> Result<bool, Left> {
+        self.channel = None;
+        let Ok(mut channel) = self.take_channel(until).await? else { return Ok(false) };
+        let Some((mail, recipients)) = self.envelope.as_ref().map(Envelope::said) else { return Ok(false) };
+        let saying = async {
+            let mut is_taken = channel.mail(mail).await.is_ok_and(|reply| reply.is_positive());
+            for rcpt in recipients {
+                is_taken = is_taken && channel.rcpt(rcpt).await.is_ok_and(|reply| reply.is_positive());
+            }
+            is_taken
+        };
+        let is_taken = attended(&mut self.client, &mut self.input, saying).await?;
+        self.channel = is_taken.then_some(channel);
+        Ok(is_taken)
     }
 }
 
 /// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting
 /// messages", for nothing is wrong.
 pub(super) fn not_now(fault: &Fault) -> Reply {
-    match fault.id == MAILBOX_BUSY.id {
-        true => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
-        false => mail_refusal(fault),
+    match fault.id {
+        id if id == MAILBOX_BUSY.id => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
+        id if id == RECIPIENTS_USED_UP.id => day_used_up(),
+        _ => mail_refusal(fault),
     }
 }
 

@@ -35,10 +35,11 @@ use crate::{
 
 /// Between two commands of the client (RFC 5321 4.5.3.2.7).
 const CLIENT_IDLE: Duration = Duration::from_secs(5 * 60);
-/// The same within a transaction while somebody else waits for room at the mailbox: three silent clients would hold all there is.
-const WANTED_IDLE: Duration = Duration::from_secs(60);
+/// The same within a transaction, its message too, while somebody else waits for room at the mailbox: three silent clients
+/// would hold all there is.
+pub(super) const WANTED_IDLE: Duration = Duration::from_secs(60);
 /// Whether somebody waits is looked at this often then.
-const WANTED_LOOK: Duration = Duration::from_secs(2);
+pub(super) const WANTED_LOOK: Duration = Duration::from_secs(2);
 /// Without a transaction the upstream connection is given back after this: three per mailbox is all there are.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(5);
 
@@ -147,15 +148,10 @@ impl<'a> Relay<'a> {
                 Woken::ClientGone => Next::Ends,
                 Woken::ClientIdle => self.last_words(&Reply::new(421, "4.4.2 Idle for too long, closing")).await,
                 Woken::Wanted => {
-                    info!(
-                        session = self.entry.id(),
-                        account = self.admitted.account.address,
-                        "client idle in mid-message while others wait"
-                    );
                     // First the room, then the words.
                     self.channel = None;
-                    let text = "4.4.2 Idle in mid-message while others wait for this mailbox, closing";
-                    self.last_words(&Reply::new(421, text)).await
+                    let reply = self.makes_room("closing");
+                    self.last_words(&reply).await
                 }
                 Woken::Closing => self.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down")).await,
             };
@@ -202,6 +198,13 @@ impl<'a> Relay<'a> {
                 () = self.gate.closing.cancelled(), if between => return Woken::Closing,
             }
         }
+    }
+
+    /// What a silent client hears whose room goes to somebody else.
+    pub(super) fn makes_room(&self, fate: &str) -> Reply {
+        let (session, account) = (self.entry.id(), &self.admitted.account.address);
+        info!(session, account, "client idle in mid-message while others wait");
+        Reply::new(421, format!("4.4.2 Idle in mid-message while others wait for this mailbox, {fate}"))
     }
 
     /// The next message takes one again.

@@ -9,14 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::{
     attend::{Left, attended},
     mending::{HeldBody, is_forced, mended},
     recipients,
     record::record,
-    relay::{Next, Relay, lost_reply, softened},
+    relay::{Next, Relay, WANTED_IDLE, WANTED_LOOK, lost_reply, softened},
     rights::Denied,
     sink::{Sink, Writing, not_spooled},
     spooled,
@@ -79,6 +79,16 @@ impl Envelope {
                 turn.note_recipient();
             }
         }
+    }
+
+    /// What was said upstream so far and taken.
+    pub(super) fn said(&self) -> (&Mail, &[Rcpt]) {
+        (&self.mail, &self.recipients)
+    }
+
+    /// The upstream asks to slow down.
+    pub(super) fn slow_down(&self) {
+        self.turn.iter().for_each(Turn::slow_down);
     }
 
     pub(super) fn take(&mut self, rcpt: Rcpt) {
@@ -241,21 +251,37 @@ impl Passage {
             return Ok(self.swallow(&ahead, &mut relay.input));
         }
         let mut ended = false;
-        let (client, input) = (&mut relay.client, &mut relay.input);
+        let silent = tokio::time::Instant::now();
         let allowed = ANY_TIME + Duration::from_secs(self.taken / SLOWEST);
-        let wait = CLIENT_WAIT.min(allowed.saturating_sub(self.began.elapsed()));
-        let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
-        match timeout(wait, read).await {
-            Ok(Ok(n)) if n > 0 => Ok(ended),
-            Ok(_) => Err(Left),
-            Err(_) => {
-                // Also for the record: it was not the client that left.
-                let reply = Reply::new(421, "4.4.2 The message takes too long, nothing was delivered");
-                relay.last_words(&reply).await;
-                self.refuse(reply);
-                Err(Left)
+        let most = CLIENT_WAIT.min(allowed.saturating_sub(self.began.elapsed()));
+        let mut look = WANTED_IDLE;
+        let reply = loop {
+            let holds_room = matches!(self.sink, Some(Sink::Upstream(_)));
+            let wait = if holds_room { look.min(most) } else { most };
+            let (client, input) = (&mut relay.client, &mut relay.input);
+            let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
+            match timeout_at(silent + wait, read).await {
+                Ok(Ok(n)) if n > 0 => return Ok(ended),
+                Ok(_) => return Err(Left),
+                Err(_) if wait == most => {
+                    break Reply::new(421, "4.4.2 The message takes too long, nothing was delivered");
+                }
+                Err(_) if self.is_wanted() => {
+                    break relay.makes_room("nothing was delivered");
+                }
+                Err(_) => look += WANTED_LOOK,
             }
-        }
+        };
+        // First the room, then the words; for the record too, it was not the client that left.
+        self.refuse(reply.clone());
+        self.sink = None;
+        relay.last_words(&reply).await;
+        Err(Left)
+    }
+
+    /// Somebody waits for the room that this message has upstream.
+    fn is_wanted(&self) -> bool {
+        matches!(&self.sink, Some(Sink::Upstream(connection)) if connection.is_wanted())
     }
 
     /// One piece of the client's input; true when the data has ended. What lies behind the end is the next command.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use gatepost::{base::Protocol, sandbox::Answer, store::Store};
 use tokio::time::Instant;
 
-use crate::world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, account, together};
+use crate::{
+    mail_queue::jump,
+    world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, account, plain, together},
+};
 
 async fn with_account(keys: &str) -> World {
     World::with(Plan { account: keys.into(), ..Plan::default() }).await
@@ -70,6 +73,23 @@ async fn what_exchange_throttles_at_mail_is_tried_again_unseen() {
     world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("MAIL", words).times(2).close()]);
     assert!(smtp.message("patience").await.starts_with("250 "));
     world.only_message();
+    assert_eq!(world.sandbox.counts().sign_ons, 3);
+}
+
+#[tokio::test]
+async fn what_exchange_throttles_at_rcpt_is_tried_again_unseen_with_all_that_was_taken_before() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    for recipient in ["bob@contoso.example", "shared@contoso.example"] {
+        world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", words).times(1).close()]);
+        smtp.exchange(&format!("RCPT TO:<{recipient}>"), "250 ").await;
+    }
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("{HEAD}patience\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 ").await;
+    assert_eq!(world.only_message().recipients, ["bob@contoso.example", "shared@contoso.example"]);
     assert_eq!(world.sandbox.counts().sign_ons, 3);
 }
 
@@ -166,4 +186,48 @@ async fn one_mailbox_that_is_full_holds_up_no_other() {
     let said = world.login(Protocol::Smtp, "bob@contoso.example", PASSWORD).await;
     assert!(said.starts_with("235 "), "{said}");
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// Three such clients would hold all the connections that a mailbox has.
+#[tokio::test]
+async fn a_client_that_falls_silent_in_the_middle_of_its_message_makes_room_once_somebody_else_waits() {
+    let half = format!("{HEAD}half a me");
+    for (said, is_open) in [("", false), ("Subject: ha", false), (half.as_str(), true)] {
+        let world = with_account("limits = { connections = 1 }").await;
+        let mut silent = world.smtp_in_data().await;
+        silent.send(said.as_bytes()).await;
+        let answered =
+            |world: &World| world.sandbox.transcript().lines().iter().any(|line| line.exposed().starts_with("354 "));
+        if is_open {
+            world.until("the body is on its way", answered).await;
+        }
+        // Whoever hears this knows that what was sent before was read.
+        drop(world.greeted(Protocol::Smtp).await);
+        let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+        jump(Duration::from_secs(70)).await;
+        assert_eq!(open(&world), 1, "alone it may take five minutes");
+        let mut other = world.greeted(Protocol::Smtp).await;
+        other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+        let told = silent.expect("421 4.4.2 Idle in mid-message").await;
+        assert!(told.ends_with("nothing was delivered"), "{told}");
+        other.expect("235 ").await;
+        assert!(other.message("at last").await.starts_with("250 "), "{said}");
+        let only = world.only_message();
+        assert!(String::from_utf8_lossy(&only.bytes).contains("at last"), "nothing by halves: {only:?}");
+        let told = |one: &gatepost::meter::MessageView| one.reply.contains("Idle in mid-message");
+        world.until("it is told", |world| world.daemon.meter().last_messages.list().iter().any(told)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_silent_message_that_is_taken_in_for_later_holds_nobodys_room_and_has_its_five_minutes() {
+    let world = with_account("limits = { connections = 1 }\ndelivery = \"queue\"").await;
+    let mut silent = world.smtp_in_data().await;
+    silent.send(HEAD.as_bytes()).await;
+    assert!(world.smtp_as_ann().await.message("meanwhile").await.starts_with("250 "));
+    world.until("it arrives", |world| world.sandbox.submissions().len() == 1).await;
+    jump(Duration::from_secs(200)).await;
+    silent.send(b"here I am\r\n.\r\n").await;
+    silent.expect("250 ").await;
+    world.until("both arrive", |world| world.sandbox.submissions().len() == 2).await;
 }

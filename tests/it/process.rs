@@ -15,6 +15,7 @@ use gatepost::{
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Child,
+    sync::watch,
 };
 
 use crate::world::{ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, own_address, settings, sign_in_with, stage};
@@ -34,6 +35,7 @@ pub fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
 pub struct Program {
     child: Child,
     bound: Vec<(String, SocketAddr)>,
+    console: watch::Receiver<Option<SocketAddr>>,
 }
 
 impl Program {
@@ -58,8 +60,21 @@ impl Program {
             }
         }
         // Somebody has to read on, or the program would stand still at a full pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Self { child, bound }
+        let (heard, console) = watch::channel(None);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = log.next_line().await {
+                if let Some((_, at)) = line.split_once("console, status and metrics on http://") {
+                    let at: String = at.chars().take_while(|c| *c != '"').collect();
+                    heard.send_replace(Some(at.parse().unwrap()));
+                }
+            }
+        });
+        Self { child, bound, console }
+    }
+
+    /// Where its console is, once it said so.
+    pub async fn console(&self) -> SocketAddr {
+        self.console.clone().wait_for(Option::is_some).await.unwrap().unwrap()
     }
 
     /// SIGHUP: it reads its configuration again.

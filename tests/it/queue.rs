@@ -55,7 +55,7 @@ async fn is_empty(dir: &Path) -> bool {
 }
 
 /// The console's answer to the holder of its token: status and JSON.
-async fn api(world: &World, method: &str, path: &str) -> (u16, Value) {
+pub async fn api(world: &World, method: &str, path: &str) -> (u16, Value) {
     let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
     let mut tcp = TcpStream::connect(world.daemon.console_at().unwrap()).await.unwrap();
     let request = format!(

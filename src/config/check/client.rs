@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Checker, shown};
 use crate::{
-    account::{Account, Client, Domain, account_of},
+    account::{Account, BY_LOGIN, Client, Domain, account_of},
     config::{key::Key, raw, shape},
     net::IpNet,
 };
@@ -36,6 +36,12 @@ impl Checker<'_> {
             None => self.missing(key, "name", "add: name = \"3F copier\""),
             Some(name) if name.trim().is_empty() => {
                 let text = format!("`{key}.name` is empty: logs and pages tell clients apart by it");
+                self.error(&key.field("name"), text, "for example name = \"3F copier\"");
+            }
+            Some(name) if name == BY_LOGIN => {
+                let text = format!(
+                    "`{key}.name` is \"{name}\": that is what logs and figures call whoever logs in as an account"
+                );
                 self.error(&key.field("name"), text, "for example name = \"3F copier\"");
             }
             Some(_) => {}

@@ -1,5 +1,11 @@
 use super::*;
-use crate::{queue::hold, store::QueueFilter};
+use crate::{
+    queue::{
+        courier::{Courier, Next, Seat},
+        hold,
+    },
+    store::QueueFilter,
+};
 
 async fn order(stage: &Stage, id: &str, order: Order) -> Done {
     stage.queue.order(id, order).await.unwrap()
@@ -268,4 +274,82 @@ async fn a_message_that_is_held_and_released_while_it_waits_goes_once() {
     stage.next().await.all(delivered());
     stage.is_empty().await;
     stage.assert_no_delivery();
+}
+
+fn subject(call: &super::stage::Call) -> &str {
+    call.body.lines().nth(1).unwrap()
+}
+
+/// Four wait, the first of them in line for room; `wanted` is what a person does to the last but one.
+async fn goes_next(wanted: &[Order]) {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.kept.room.send_replace(false);
+    let mut ids = Vec::new();
+    for subject in ["one", "two", "three", "four"] {
+        ids.push(stage.send(subject).await);
+    }
+    stage.rests(1).await;
+    for wish in wanted {
+        assert_eq!(order(&stage, &ids[2], *wish).await, Done::Done);
+    }
+    stage.rests(1).await;
+    stage.kept.room.send_replace(true);
+    for expected in ["three", "one", "two", "four"] {
+        let call = stage.next().await;
+        assert_eq!(subject(&call), format!("Subject: {expected}"), "{wanted:?}");
+        call.all(delivered());
+    }
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_retries_or_releases_goes_before_what_stands_in_line() {
+    goes_next(&[Order::Retry]).await;
+    goes_next(&[Order::Retry, Order::Retry]).await;
+    goes_next(&[Order::Hold, Order::Release]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_behind_a_retry_goes_as_soon_as_that_has_begun() {
+    let mut stage = Stage::new().await;
+    stage.kept.room.send_replace(false);
+    let mut ids = Vec::new();
+    for subject in ["one", "two", "three", "four"] {
+        ids.push(stage.send(subject).await);
+    }
+    stage.rests(3).await;
+    assert_eq!(order(&stage, &ids[3], Order::Retry).await, Done::Done);
+    stage.rests(1).await;
+    stage.kept.room.send_replace(true);
+    let wanted = stage.next().await;
+    assert_eq!(subject(&wanted), "Subject: four");
+    // It has not ended.
+    let mut others = [stage.next().await, stage.next().await].map(|call| {
+        let subject = subject(&call).to_owned();
+        call.all(delivered());
+        subject
+    });
+    others.sort();
+    assert_eq!(others, ["Subject: one", "Subject: two"]);
+    stage.next().await.all(delivered());
+    wanted.all(delivered());
+    stage.is_empty().await;
+}
+
+/// The next one may begin before the one that landed is gone.
+#[tokio::test(start_paused = true)]
+async fn a_courier_that_has_landed_takes_nothing_from_the_next_one() {
+    let stage = Kept::default().open().await;
+    stage.send("x").await;
+    let queue = &stage.queue;
+    let (now, awake) = (queue.clock.tick(), queue.clock.awake());
+    let (sequence, recall) = queue.schedule().next(now, awake).unwrap();
+    let courier = Courier { queue: queue.clone(), sequence, recall, cut_off: stage.cut_off.clone() };
+    let seat = Seat(&courier);
+    courier.land(Next::At(Place::Wanted)).await;
+    let (_, next) = queue.schedule().next(now, awake).unwrap();
+    drop(seat);
+    assert!(!next.is_cancelled());
+    assert_eq!(queue.schedule().entry(sequence).unwrap().place, Place::InLine);
 }

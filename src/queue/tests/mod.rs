@@ -11,6 +11,8 @@ mod recovery;
 mod shut;
 mod stage;
 
+use std::time::Duration;
+
 use stage::{ANN, Kept, Stage, account, deferred, delivered, failed, fault, minutes};
 
 use super::*;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::base::Kind;
+use crate::{base::Kind, catalog::own::UPSTREAM_LOST};
 
 fn subject(call: &stage::Call) -> String {
     call.body.lines().nth(1).unwrap().replace("Subject: ", "")
@@ -168,4 +168,39 @@ async fn a_doubt_is_shown_for_those_alone_whose_answer_never_came() {
     stage.rests(0).await;
     let doubts: Vec<_> = stage.list().await[0].recipients.iter().map(|one| one.is_doubtful).collect();
     assert_eq!(doubts, [false, false, true]);
+}
+
+/// Behind MAIL, nothing of it handed over: the way is to blame, so far as anybody can tell.
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_connection_is_lost_keeps_its_place() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    for subject in ["one", "two", "three"] {
+        stage.send(subject).await;
+    }
+    stage.next().await.answer(Err(UPSTREAM_LOST.fault()));
+    stage.rests(0).await;
+    assert_untried(&stage).await;
+    stage.pass(Duration::from_secs(20)).await;
+    assert_eq!(all_go(&mut stage, 3).await, ["one", "two", "three"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_connection_is_lost_each_time_steps_aside() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    for subject in ["poison", "two", "three"] {
+        stage.send(subject).await;
+    }
+    for rest in [20, 40] {
+        let poison = stage.next().await;
+        assert_eq!(subject(&poison), "poison");
+        poison.answer(Err(UPSTREAM_LOST.fault()));
+        stage.rests(0).await;
+        stage.pass(Duration::from_secs(rest)).await;
+    }
+    let two = stage.next().await;
+    assert_eq!(subject(&two), "two");
+    two.all(delivered());
+    let mut others = all_go(&mut stage, 2).await;
+    others.sort();
+    assert_eq!(others, ["poison", "three"]);
 }

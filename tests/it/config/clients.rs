@@ -26,6 +26,15 @@ fn an_empty_name_and_empty_addresses_are_no_client() {
     fine(&format!("{account}{COPIER}from = []\nlogin = \"copier\"\npassword = \"{HASH}\"\n"));
 }
 
+/// Its figures would be those of all who log in.
+#[test]
+fn no_client_has_the_name_that_stands_for_whoever_logs_in() {
+    let account = format!("{APP}{ANN}password = \"{HASH}\"\n");
+    let text = refused(&format!("{account}{}from = [\"10.0.0.1\"]\n", COPIER.replace("copier", "login")));
+    assert!(text.contains("`client[0].name` is \"login\"") && text.contains("for example name = "), "{text}");
+    fine(&format!("{account}{}from = [\"10.0.0.1\"]\n", COPIER.replace("copier", "login 2")));
+}
+
 #[test]
 fn a_client_whose_addresses_others_before_it_have_is_warned_of() {
     let account = format!("{APP}{ANN}password = \"{HASH}\"\n");

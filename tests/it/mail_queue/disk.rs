@@ -7,17 +7,17 @@ use std::{
 };
 
 use gatepost::{
-    sandbox::{Answer, Speaker},
+    sandbox::{Answer, Sandbox, Speaker},
     store::QueuedMessage,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::{arrived, as_ann, bodies, plan, queue, rows, send};
+use super::{arrived, as_ann, bodies, plan, queue, queued, rows, send};
 use crate::{
     disk::{is_root, on_a_small_disk},
     packaging::not_checked,
     process::Program,
-    world::{HEAD, stage},
+    world::{HEAD, asked, stage},
 };
 
 /// The folder as the program has it, on its small disk.
@@ -55,6 +55,12 @@ fn fill(disk: &Path) -> PathBuf {
     filling
 }
 
+/// How many the mail server heard of.
+fn mails(sandbox: &Sandbox) -> usize {
+    let lines = sandbox.transcript().lines();
+    lines.iter().filter(|line| line.speaker == Speaker::Client && line.exposed().starts_with("MAIL FROM:")).count()
+}
+
 #[tokio::test]
 async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_before_arrives() {
     if !is_root("a full disk") {
@@ -88,10 +94,7 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     assert_eq!(rows_there(&disk).await.len(), taken.len(), "no row of what was refused");
 
     // What waits reaches its mail server, and the first of it finds that nothing can be written down.
-    let mails = || {
-        let lines = sandbox.transcript().lines();
-        lines.iter().filter(|line| line.speaker == Speaker::Client && line.exposed().starts_with("MAIL FROM:")).count()
-    };
+    let mails = || mails(&sandbox);
     sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
     let deadline = Instant::now() + Duration::from_secs(20);
     while mails() == 0 {
@@ -110,6 +113,47 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     all.sort();
     taken.sort_unstable();
     assert_eq!(all, taken);
+}
+
+/// The disk is looked at behind five seconds, and again behind ten.
+#[tokio::test]
+async fn a_disk_that_stays_full_bothers_no_mail_server_and_with_room_again_all_goes_in_order() {
+    if !is_root("a full disk") {
+        return;
+    }
+    let mut plan = queued("limits = { connections = 1, messages-per-minute = 100000 }");
+    // Nothing gets as far as its delivery before the disk is full.
+    plan.sandbox.faults.smtp.line.delay_ms = 4000;
+    let (sandbox, dir, file) = stage(&plan).await;
+    let program = Program::from(on_a_small_disk(&file)).await;
+    let (disk, console) = (seen_by(&program, dir.path()), program.console().await);
+    let mut smtp = as_ann(&program).await;
+    let taken: Vec<String> = (10..22).map(|n| format!("before {n}")).collect();
+    for subject in &taken {
+        queue(&mut smtp, subject).await;
+    }
+    let filling = fill(&disk);
+    sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    let stands_still = async || asked(console, "/metrics").await.contains("gatepost_queue_standstill 1\n");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !stands_still().await {
+        assert!(Instant::now() < deadline, "nobody found out");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (full, begun) = (Instant::now(), mails(&sandbox));
+    while full.elapsed() < Duration::from_secs(12) {
+        let ready = asked(console, "/readyz").await;
+        assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
+        assert!(stands_still().await);
+        assert_eq!(mails(&sandbox), begun, "who only found that nothing can be written down");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begun <= 1 && arrived(&sandbox).is_empty(), "{begun}");
+
+    std::fs::remove_file(&filling).unwrap();
+    until_gone(&disk).await;
+    assert_eq!(arrived(&sandbox), taken);
+    assert!(!stands_still().await && asked(console, "/readyz").await.starts_with("HTTP/1.1 200 "));
 }
 
 /// The disk is full before the body is whole: it is read to its end all the same, and the session goes on.

@@ -1,11 +1,19 @@
-//! From the queue through Graph: our own rate limit holds mail back, and is no fault of anybody.
+//! From the queue through Graph: our own rate limit holds mail back, and is no fault of anybody; nor is Graph, or a token
+//! for it, that cannot be had for a while.
 
 use std::time::Duration;
 
-use gatepost::sandbox::GraphMishap;
+use gatepost::sandbox::{GraphMishap, Mishap, MishapKind};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
 
-use super::{ahead, ahead_until, arrived, go_by_the_minute, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, plain};
+use super::{
+    ahead, ahead_until, arrived, go_by_the_minute, outages::waits_for, queue, queued, rows, sign_in_for_graph,
+    until_empty,
+};
+use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, own_address, plain};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -71,6 +79,62 @@ async fn a_pause_that_graph_asks_for_is_no_attempt_of_any_message_and_all_go_in_
     ahead_until(Duration::from_secs(20), "all of them", || sandbox.submissions().len() == alerts.len()).await;
     until_empty(dir, 20).await;
     assert_eq!(arrived(sandbox), alerts);
+}
+
+async fn was_not_tried_and_goes_in_order(world: &World, fault: &str, comes_back: impl AsyncFnOnce()) {
+    let (sandbox, dir) = (&world.sandbox, world.dir.path());
+    let mut smtp = world.smtp_as_ann().await;
+    let alerts: Vec<_> = (10..18).map(|n| format!("alert {n}")).collect();
+    for subject in &alerts {
+        queue(&mut smtp, subject).await;
+    }
+    waits_for(dir, fault).await;
+    for _ in 0..6 {
+        ahead(Duration::from_secs(30)).await;
+        let rows = rows(dir).await;
+        assert!(rows.len() == alerts.len() && rows.iter().all(|row| row.attempts == 0), "{rows:?}");
+        assert!(!rows.iter().any(|row| row.recipients[0].is_doubtful), "{rows:?}");
+    }
+    assert!(sandbox.submissions().is_empty());
+    comes_back().await;
+    ahead_until(Duration::from_secs(400), "all of them", || sandbox.submissions().len() == alerts.len()).await;
+    until_empty(dir, 20).await;
+    assert_eq!(arrived(sandbox), alerts);
+}
+
+/// Nobody listens where Graph should be; then somebody passes on what comes.
+#[tokio::test]
+async fn mail_taken_in_while_graph_cannot_be_reached_was_not_tried_and_arrives_in_order() {
+    let reserved = TcpListener::bind((own_address(), 0)).await.unwrap();
+    let door = reserved.local_addr().unwrap();
+    drop(reserved);
+    let account = "outbound = \"graph\"\nlimits = { connections = 1, messages-per-minute = 1000 }";
+    let app = format!("graph-url = \"http://{door}/v1.0\"");
+    let world = World::with(Plan { app, signed_in: Vec::new(), ..queued(account) }).await;
+    sign_in_for_graph(&world).await;
+    let graph = world.sandbox.graph_url();
+    let graph = graph.trim_start_matches("http://").trim_end_matches("/v1.0").to_owned();
+    was_not_tried_and_goes_in_order(&world, "[graph-unreachable]", async || {
+        let door = TcpListener::bind(door).await.unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = door.accept().await {
+                let mut far = TcpStream::connect(&graph).await.unwrap();
+                tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+            }
+        });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn mail_for_graph_taken_in_while_there_is_no_token_was_not_tried_and_arrives_in_order() {
+    let world = world("outbound = \"graph\"\nlimits = { connections = 1, messages-per-minute = 1000 }").await;
+    let unavailable = Mishap::new(MishapKind::Status { status: 503, retry_after: None });
+    world.sandbox.faults().set(|faults| faults.identity.mishap = Some(unavailable));
+    was_not_tried_and_goes_in_order(&world, "[token-endpoint", async || {
+        world.sandbox.faults().set(|faults| faults.identity.mishap = None);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ fn all_is_back(faults: &mut Faults) {
 }
 
 /// Until a message was tried and is said to wait for this.
-async fn waits_for(dir: &std::path::Path, fault: &str) {
+pub async fn waits_for(dir: &std::path::Path, fault: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     let tried = async || {
         let rows = rows(dir).await;
@@ -86,8 +86,11 @@ async fn mail_that_met_a_mailbox_in_trouble_was_not_tried_and_arrives_in_order()
         vec![Answer::new("AUTH", "454 4.7.0 Temporary authentication failure").times(2)],
         vec![Answer::new("MAIL", "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded").times(3)],
         vec![Answer::new("MAIL", "421 4.3.2 Service not available").times(2).close()],
+        vec![Answer::new("MAIL", "454 4.7.0 Temporary authentication failure").times(2)],
         // No reply at all.
         vec![Answer::new("MAIL", "").times(2).close()],
+        vec![Answer::new("RCPT", "").times(1).close()],
+        vec![Answer::new("DATA", "").times(1).close()],
         vec![Answer::new("RCPT", "432 4.3.2 Concurrent connections limit exceeded").times(1)],
         vec![Answer::new("DATA", "432 4.3.2 Concurrent connections limit exceeded").times(1)],
         vec![Answer::new(".", "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded").times(2)],

@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use gatepost::base::Protocol;
 
-use super::{ahead, arrived, copies, go_by_the_minute, rows, send, until_empty};
-use crate::world::{ANN, HEAD, Plan, World, cheap_hash, together};
+use super::{ahead, arrived, copies, go_by_the_minute, queue, queued, rows, send, until_empty};
+use crate::{
+    queue::api,
+    world::{ANN, HEAD, Plan, World, cheap_hash, together},
+};
 
 /// A direct session has the one connection for longer than a session would wait.
 #[tokio::test]
@@ -53,4 +56,51 @@ async fn two_hundred_alerts_at_once_are_taken_and_go_thirty_a_minute_over_three_
     let lines = world.sandbox.transcript().lines();
     let throttled: Vec<_> = lines.iter().map(|line| line.exposed()).filter(|said| said.starts_with("432 ")).collect();
     assert!(throttled.is_empty(), "{throttled:?}");
+}
+
+/// In steps that are shorter than any wait of a sign-on.
+async fn next_goes(world: &World, sent: usize) {
+    for _ in 0..20 {
+        if world.sandbox.submissions().len() == sent {
+            return;
+        }
+        ahead(Duration::from_secs(10)).await;
+    }
+    panic!("{sent} never went: {:?}", arrived(&world.sandbox));
+}
+
+/// One a minute: all connections are held by those that stand in line for their minute.
+#[tokio::test]
+async fn what_a_person_retries_or_releases_goes_in_the_next_minute_before_all_that_stand_in_line() {
+    let world = World::with(queued("limits = { connections = 3, messages-per-minute = 1 }")).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        ids.push(queue(&mut smtp, &n.to_string()).await);
+    }
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    let stand_in_line = |sent: usize| {
+        world.until("the others stand in line", move |world| {
+            world.sandbox.submissions().len() == sent && open(world) == 3
+        })
+    };
+    let order = async |n: usize, order: &str| {
+        let (_, said) = api(&world, "POST", &format!("/api/queue/{}/{order}", ids[n])).await;
+        assert_eq!(said["done"], "done", "{said}");
+    };
+    stand_in_line(1).await;
+    order(5, "retry").await;
+    next_goes(&world, 2).await;
+    stand_in_line(2).await;
+    order(4, "hold").await;
+    order(4, "release").await;
+    for sent in 3..=7 {
+        next_goes(&world, sent).await;
+    }
+    let arrived = arrived(&world.sandbox);
+    assert_eq!(arrived[..3], ["0", "5", "4"]);
+    let mut others = arrived[3..].to_vec();
+    others.sort();
+    assert_eq!(others, ["1", "2", "3", "6"], "each once");
+    until_empty(world.dir.path(), 20).await;
 }

@@ -7,7 +7,7 @@ use gatepost::{
     sandbox::{AfterDot, Answer},
 };
 
-use super::{arrived, bodies, queue, queued, rows, subject, until_empty};
+use super::{ahead, arrived, bodies, queue, queued, rows, subject, until_empty};
 use crate::world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, cheap_hash};
 
 fn copier() -> Plan {
@@ -204,4 +204,41 @@ async fn a_body_that_stops_inside_its_final_dot_is_not_queued() {
         assert!(!said.starts_with("250"), "{tail:?}: {said}");
         assert!(rows(world.dir.path()).await.is_empty() && bodies(world.dir.path()).is_empty(), "{tail:?}");
     }
+}
+
+/// A mail server that wants one sender to come later says nothing of the mailbox's others.
+#[tokio::test]
+async fn a_sender_that_is_refused_for_now_at_mail_holds_up_no_other_of_its_mailbox() {
+    const SHARED: &str = "shared@contoso.example";
+    let mut plan = queued(&format!(
+        "send-as = [\"{ANN}\", \"{SHARED}\"]\nlimits = {{ connections = 1, messages-per-minute = 100000 }}"
+    ));
+    plan.sandbox.faults.smtp.answers =
+        vec![Answer::new("MAIL", "451 4.7.1 Sender address rejected, try again later").times(1)];
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{SHARED}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: <{SHARED}>\r\nSubject: shared\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 2.0.0 Queued as ").await;
+    for subject in ["one", "two"] {
+        queue(&mut smtp, subject).await;
+    }
+    // No clock is put ahead: nothing rests.
+    world.until("the others go", |world| world.sandbox.submissions().len() == 2).await;
+    assert_eq!(arrived(&world.sandbox), ["one", "two"]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let row = loop {
+        let mut rows = rows(world.dir.path()).await;
+        match rows.pop() {
+            Some(row) if rows.is_empty() => break row,
+            _ => assert!(Instant::now() < deadline, "one waits: {rows:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!(row.attempts == 1 && row.recipients[0].reply.as_ref().unwrap().starts_with("451 4.7.1 "), "{row:?}");
+    ahead(Duration::from_secs(70)).await;
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(arrived(&world.sandbox), ["one", "two", "shared"]);
 }

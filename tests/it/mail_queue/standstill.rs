@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use gatepost::{base::Protocol, sandbox::Answer};
+use gatepost::{base::Protocol, sandbox::Answer, spool::Spool};
 use sqlx::{AssertSqlSafe, SqlitePool};
 
-use super::{ahead, arrived, plan, queue, until_empty};
+use super::{ahead, ahead_until, arrived, plan, queue, until_empty};
 use crate::{
     browser::Browser,
     queue::queued,
-    world::{ANN, Plan, World, asked, stage},
+    world::{ANN, Plan, World, asked, journal, stage},
 };
 
 /// As another process that works on the store.
@@ -99,4 +99,21 @@ async fn old_mail_that_cannot_be_read_is_said_on_every_page_and_goes_once_it_can
     assert_eq!(arrived(&world.sandbox), ["left behind"]);
     let page = browser.page("/").await;
     assert!(!page.contains("store-failing") && page.contains(ANN), "{page}");
+}
+
+/// A link to itself: it is there, and cannot be opened.
+#[tokio::test]
+async fn one_body_that_cannot_be_read_is_told_as_that_and_is_no_standstill() {
+    let journal = journal();
+    let mut plan = plan();
+    plan.sandbox.faults.smtp.answers = vec![Answer::new("CONNECT", "421 4.3.2 Service not available").close()];
+    let world = World::with(plan).await;
+    let id = queue(&mut world.smtp_as_ann().await, "unreadable").await;
+    let body = Spool::beside(&world.dir.path().join("gatepost.db")).join(format!("{id}.msg"));
+    std::fs::remove_file(&body).unwrap();
+    std::os::unix::fs::symlink(&body, &body).unwrap();
+    let told = || journal.lines(&["its body cannot be read; this message waits", &id]);
+    ahead_until(Duration::from_secs(60), "it is told", || !told().is_empty()).await;
+    world.metrics_with("gatepost_queue_standstill 0\n").await;
+    assert!(journal.lines(&["the queue waits for its disk", &id]).is_empty());
 }
