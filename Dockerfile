@@ -9,6 +9,8 @@ WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --bin gatepost
 RUN sh packaging/image-root.sh target/release/gatepost /image && install -d -m 0700 /state
+# A device with little room pulls it too: 40 MB are the most that it may become.
+RUN test "$(du -sb /image | cut -f1)" -lt 40000000
 
 FROM scratch
 COPY --from=build /image /

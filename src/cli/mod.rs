@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod console;
 mod console_api;
+mod core_files;
 mod demo;
 mod doctor;
 mod explain;
@@ -39,6 +40,8 @@ pub use outcome::{CONFIG_REFUSED, Failure, Outcome};
 
 /// Parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
+    // Whatever the command is: most of them hold a key, a token or a password.
+    core_files::forbid();
     let cli = Cli::parse_from(env::args_os().map(typed));
     called(&cli);
     match dispatch(&cli) {

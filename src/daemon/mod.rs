@@ -3,7 +3,6 @@
 //! [`Daemon::start`] returns once every listener is open and says what was really bound; `run` adds signals,
 //! readiness and the drain around it.
 
-mod core_files;
 mod descriptors;
 mod health;
 mod listeners;

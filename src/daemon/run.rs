@@ -5,14 +5,13 @@ use std::path::Path;
 use tracing::{error, info, warn};
 
 use super::{
-    Daemon, StartFault, core_files, memory,
+    Daemon, StartFault, memory,
     supervisor::{self, Asked, Signals},
 };
 use crate::config::{self, Config};
 
 /// Runs until SIGTERM or SIGINT. `file` is read again at SIGHUP.
 pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
-    core_files::forbid();
     memory::map_large_blocks();
     let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
     let daemon = Daemon::start(&config).await?;

@@ -27,7 +27,7 @@ use super::{
     accept::accept,
     proxy_protocol::{self, Parsed, ProxyHeader},
 };
-use crate::wire::lines::looks_like_tls;
+use crate::wire::lines::{looks_like_old_tls, looks_like_tls};
 
 /// The kernel cuts it to its own limit (net.core.somaxconn, 4096).
 const BACKLOG: i32 = 4096;
@@ -231,7 +231,7 @@ async fn secure(door: &Door, mut stream: Stream) -> Option<Stream> {
         ListenerTls::Implicit => true,
         ListenerTls::Auto => match stream.peek(Instant::now() + FIRST_BYTE_WITHIN).await {
             Ok(Some(first)) if first.is_empty() => return None,
-            Ok(Some(first)) => looks_like_tls(&first),
+            Ok(Some(first)) => looks_like_tls(&first) || looks_like_old_tls(&first),
             Ok(None) => false,
             Err(_) => return None,
         },

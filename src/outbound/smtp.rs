@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// For MAIL, RCPT, RSET and the reply to DATA.
+/// For MAIL, RCPT and the reply to DATA.
 const COMMAND_WAIT: Duration = Duration::from_secs(5 * 60);
 /// For one piece of the body to be taken.
 const BODY_WAIT: Duration = Duration::from_secs(3 * 60);
@@ -26,7 +26,7 @@ const FINAL_WAIT: Duration = Duration::from_secs(10 * 60);
 /// One TLS record holds as much (RFC 8446 5.1): it arrives whole or not at all.
 const RECORD: usize = 16 * 1024;
 const FINAL_DOT: &[u8] = b".\r\n";
-/// A connection that was left over has this long to show that it lives.
+/// RSET is answered within this, or the connection is of no more use.
 const LIFE_SIGN: Duration = Duration::from_secs(5);
 /// For QUIT, which nobody waits for.
 const QUIT_WAIT: Duration = Duration::from_secs(5);
@@ -108,7 +108,8 @@ impl Channel {
         self.reply(COMMAND_WAIT, verdict).await
     }
 
-    /// Makes one that was left over that of the next user; `false`: it is of no use to anybody. RSET shows that it lives.
+    /// Makes one that was left over that of the next user; `false`: it is of no use to anybody. It answered moments ago, and
+    /// its end would be seen; RSET shows that it still does.
     /// Where the upstream pipelines it goes out in one packet with MAIL (RFC 2920 3.1), which saves a round trip: MAIL then
     /// fails where the connection is dead.
     pub async fn take_over(&mut self) -> bool {
@@ -116,7 +117,7 @@ impl Channel {
         if self.pipelines {
             return self.unasked().await.is_ok();
         }
-        timeout(LIFE_SIGN, self.reset()).await.unwrap_or(false)
+        self.reset().await
     }
 
     pub async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Lost> {
@@ -125,8 +126,12 @@ impl Channel {
     }
 
     /// Ends the transaction that is open, if one is; `false`: the connection is of no more use.
+    /// The client waits for no answer of the upstream's, so neither do we for long.
     pub async fn reset(&mut self) -> bool {
-        self.command("RSET\r\n", verdict).await.is_ok_and(|reply| reply.is_positive())
+        let reply = timeout(LIFE_SIGN, self.command("RSET\r\n", verdict)).await;
+        let is_reset = matches!(reply, Ok(Ok(reply)) if reply.is_positive());
+        self.broken |= !is_reset;
+        is_reset
     }
 
     /// 354 means: go on with [`Channel::body`].
@@ -363,6 +368,14 @@ mod tests {
         let mail = from_ann();
         let (reply, _) = tokio::join!(channel.mail(&mail), answers(&mut upstream, 2, "421 4.4.2 Timeout\r\n"));
         assert!(matches!(reply, Err(Lost::Closed)) && !channel.is_usable(), "{reply:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_answer_rset_is_of_no_use_and_waited_for_shortly() {
+        let (mut channel, _silent) = channel().await;
+        let start = tokio::time::Instant::now();
+        assert!(!channel.reset().await && !channel.is_usable());
+        assert!(start.elapsed() < 2 * LIFE_SIGN, "{:?}", start.elapsed());
     }
 
     #[tokio::test]

@@ -321,6 +321,8 @@ pub struct ImapFaults {
     pub outlive_token: bool,
     /// Keywords not shown in CAPABILITY (`IDLE`, `SASL-IR`, ...).
     pub hidden: Vec<String>,
+    /// Keywords shown there besides, as other servers do (`COMPRESS=DEFLATE`, ...).
+    pub shown: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -209,7 +209,7 @@ impl<'a> Door<'a> {
                     },
                 };
                 let signed_on = match admission {
-                    Ok(admitted) => Box::pin(self.sign_on(&mut client, &mut front, admitted, signed_on_by)).await?,
+                    Ok(admitted) => Box::pin(self.sign_on(&mut client, &mut front, admitted, knocked)).await?,
                     Err(fault) => Err((None, fault)),
                 };
                 match signed_on {
@@ -270,7 +270,7 @@ impl<'a> Door<'a> {
         client: &mut Stream,
         front: &mut F,
         admitted: Admitted,
-        deadline: Instant,
+        knocked: Instant,
     ) -> Option<Result<(Admitted, Beyond), (Option<Admitted>, Fault)>> {
         // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
         self.seat.authenticated();
@@ -279,8 +279,9 @@ impl<'a> Door<'a> {
             self.gate.meter.used_mailboxes.note(&admitted.account.address);
         }
         let beyond = tokio::select! {
-            beyond = self.beyond(&admitted, deadline) => beyond,
+            beyond = self.beyond(&admitted, knocked + self.gate.sign_on) => beyond,
             () = left(client, ahead(front)) => {
+                self.gate.meter.login(self.doorway.protocol, Outcome::Lost, knocked.elapsed());
                 info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
                 return None;
             }

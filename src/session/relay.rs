@@ -4,7 +4,7 @@
 //! upstream closed between messages is replaced unseen, since nothing of the new message was sent on it. Message
 //! bodies are the business of `transaction`.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use bytes::BytesMut;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -29,7 +29,7 @@ use crate::{
     wire::{
         ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
-        smtp::{Command, Reply},
+        smtp::{Command, Reply, unasked},
     },
 };
 
@@ -139,11 +139,7 @@ impl<'a> Relay<'a> {
     async fn converse(&mut self) {
         loop {
             let next = match self.woken().await {
-                Woken::Line(line) => match Command::parse(&line) {
-                    Ok(command) => self.command(command).await.unwrap_or_else(|Left| self.left()),
-                    Err(_) if self.body_may_follow => self.unread_body().await,
-                    Err(reply) => self.mistake(&reply).await,
-                },
+                Woken::Line(line) => self.line(&line).await,
                 Woken::TooLong => self.last_words(&Reply::new(500, "5.5.2 Line too long, closing")).await,
                 Woken::ClientGone => Next::Ends,
                 Woken::ClientIdle => self.last_words(&Reply::new(421, "4.4.2 Idle for too long, closing")).await,
@@ -158,6 +154,18 @@ impl<'a> Relay<'a> {
             if next == Next::Ends {
                 return;
             }
+        }
+    }
+
+    async fn line(&mut self, line: &[u8]) -> Next {
+        let command = Command::parse(line);
+        if mem::take(&mut self.body_may_follow) && !unasked::heeds_refusal(&command) {
+            return self.unread_body().await;
+        }
+        match command {
+            Ok(command) => self.command(command).await.unwrap_or_else(|Left| self.left()),
+            Err(reply) if unasked::announces_message(line) => self.refuse_data(&reply).await,
+            Err(reply) => self.mistake(&reply).await,
         }
     }
 
@@ -216,7 +224,6 @@ impl<'a> Relay<'a> {
     }
 
     async fn command(&mut self, command: Command) -> Result<Next, Left> {
-        self.body_may_follow = false;
         self.verb = command.verb();
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
@@ -313,7 +320,8 @@ impl<'a> Relay<'a> {
     async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
             self.body_may_follow = true;
-            return self.answer(reply).await;
+            // Out of sequence, or not understood: the client's mistake.
+            return if matches!(reply.code, 500..=503) { self.mistake(reply).await } else { self.say(reply).await };
         }
         self.unread_body().await
     }
@@ -321,7 +329,7 @@ impl<'a> Relay<'a> {
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
         info!(session = self.entry.id(), "client sent a body without waiting for 354");
-        self.last_words(&Reply::new(421, "4.7.0 DATA was refused and a message came all the same, closing")).await
+        self.last_words(&unasked::farewell()).await
     }
 
     async fn reset(&mut self) -> Result<(), Left> {
@@ -387,10 +395,11 @@ async fn upstream_closes(channel: &mut Option<Connection>) {
     }
 }
 
-/// 421 says that *this* connection closes; the upstream's does, ours does not. 530 says that the client has to log in; it is
-/// we who have to upstream, and the next message has another connection.
+/// 421 says that *this* connection closes; the upstream's does, ours does not. 530 and its like (RFC 4954 6) say that the
+/// client has to log in, or not as it did; it is we who have to upstream, and the next message has another connection.
 pub(super) fn softened(mut reply: Reply) -> Reply {
-    if reply.code == 530 {
+    let is_about_login = matches!(reply.code, 530 | 534 | 535 | 538);
+    if is_about_login {
         // RFC 3463 2: the first digit is that of the code.
         let soften = |line: &mut String| {
             if line.starts_with("5.") {
@@ -399,7 +408,7 @@ pub(super) fn softened(mut reply: Reply) -> Reply {
         };
         reply.lines.iter_mut().for_each(soften);
     }
-    if matches!(reply.code, 421 | 530) {
+    if is_about_login || reply.code == 421 {
         reply.code = 451;
     }
     reply

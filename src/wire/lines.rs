@@ -115,6 +115,11 @@ pub fn looks_like_tls(input: &[u8]) -> bool {
     matches!(input, [0x16, 0x03, ..] | [0x16])
 }
 
+/// The hello of a device that still greets as SSL 2.0 did, whatever TLS it can (RFC 5246 E.2).
+pub fn looks_like_old_tls(input: &[u8]) -> bool {
+    matches!(input, [length, _, 0x01, 0x00 | 0x03, ..] if length & 0x80 != 0)
+}
+
 /// As [`other_tongue`] names it.
 pub const TLS: &str = "TLS";
 
@@ -124,7 +129,7 @@ pub fn other_tongue(input: &[u8]) -> Option<&'static str> {
     const METHODS: [&[u8]; 9] =
         [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
     // One byte alone decides nothing here: it would depend on how the input is cut.
-    if input.len() > 1 && looks_like_tls(input) {
+    if (input.len() > 1 && looks_like_tls(input)) || looks_like_old_tls(input) {
         return Some(TLS);
     }
     if !METHODS.contains(&first_word(input.get(..8).unwrap_or(input)).0) {

@@ -298,6 +298,7 @@ fn smtp_ehlo_shows_what_is_carried_and_bad_order_is_answered() {
         ('C', "RCPT TO:<a@b.c>"), ('S', "503 5.5.1 MAIL first"),
         ('C', "MAIL FROM:<a@b.c>"), ('=', "unnamed"), ('S', "530 5.7.0 Wrong user name or password [gatepost bad-credentials]"),
         ('C', "XCLIENT"), ('S', "500 5.5.2 Command not recognised"), ('C', "DATA"), ('S', "503 5.5.1 MAIL first"),
+        ('C', "RSET"), ('S', "250 2.0.0 OK"),
         ('C', "HELP"), ('S', "214 2.0.0 Gatepost relays mail: EHLO, AUTH PLAIN or LOGIN, MAIL"),
         ('C', "AUTH PLAIN %%"), ('S', "501 5.5.2 Cannot read the credentials: not base64"),
         ('C', "QUIT"), ('S', "221 2.0.0 Goodbye"), ('=', "bye"),

@@ -168,18 +168,6 @@ async fn no_control_byte_of_a_client_reaches_an_upstream_command() {
     assert!(all.chars().all(|c| c == '\n' || !c.is_control()), "{all:?}");
 }
 
-/// What comes in one read with DATA is told by that; here the refusal is out before the body comes.
-#[tokio::test]
-async fn a_body_that_comes_after_a_refused_data_is_never_taken_for_commands() {
-    let world = World::new().await;
-    let mut smtp = world.smtp_as_ann().await;
-    smtp.exchange("DATA", "503 ").await;
-    smtp.send(format!("Subject: x\r\n\r\nMAIL FROM:<{ANN}>\r\n").as_bytes()).await;
-    smtp.expect("421 4.7.0 DATA was refused").await;
-    smtp.expect_end().await;
-    assert!(!world.said_upstream("smtp").contains("MAIL FROM"));
-}
-
 #[tokio::test]
 async fn sasl_responses_that_cannot_be_read_are_answered_and_login_still_works() {
     let world = World::new().await;

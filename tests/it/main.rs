@@ -38,6 +38,7 @@ mod import;
 mod keys;
 mod login;
 mod mail_queue;
+mod message_unasked;
 mod monitoring;
 mod notify;
 mod packaging;

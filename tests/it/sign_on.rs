@@ -222,5 +222,6 @@ async fn a_client_that_leaves_while_it_is_signed_on_frees_the_upstream() {
         world.until("it is given up", |world| world.sandbox.counts().connections(protocol).open == 0).await;
         let peer = format!("peer={}", world.source);
         assert_eq!(journal().lines(&["refused", &peer]), Vec::<String>::new(), "nobody was refused");
+        world.metrics_with(&format!("gatepost_logins_total{{protocol=\"{protocol}\",outcome=\"lost\"}} 1")).await;
     }
 }

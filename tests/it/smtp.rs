@@ -181,7 +181,7 @@ async fn unknown_verbs_are_answered_until_the_budget_is_used_up() {
 #[tokio::test]
 async fn commands_out_of_order_draw_on_the_same_budget() {
     let world = World::new().await;
-    for command in ["DATA", &format!("RCPT TO:<{BOB}>"), &format!("AUTH PLAIN {}", plain(ANN, PASSWORD))] {
+    for command in [&format!("RCPT TO:<{BOB}>"), &format!("AUTH PLAIN {}", plain(ANN, PASSWORD))] {
         let mut smtp = world.smtp_as_ann().await;
         for _ in 0..20 {
             smtp.exchange(command, "503 ").await;
@@ -223,29 +223,14 @@ async fn data_without_recipients_is_refused_by_us() {
     let world = World::new().await;
     let mut smtp = world.smtp_as_ann().await;
     smtp.exchange("DATA", "503 ").await;
+    smtp.exchange("NOOP", "250 ").await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     smtp.exchange("RCPT TO:<nobody@contoso.example>", "550 5.1.10").await;
     smtp.exchange("DATA", "554 5.5.1").await;
+    smtp.exchange("NOOP", "250 ").await;
     smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
     smtp.exchange("DATA", "354 ").await;
     assert!(!world.said_upstream("smtp").contains("DATA"), "the upstream hears DATA when the header block is there");
-}
-
-#[tokio::test]
-async fn a_body_sent_ahead_of_a_refused_data_is_never_taken_for_commands() {
-    let world = World::new().await;
-    let mut smtp = world.smtp_as_ann().await;
-    smtp.send(
-        format!("MAIL FROM:<{ANN}>\r\nRCPT TO:<nobody@contoso.example>\r\nDATA\r\nRSET\r\nMAIL FROM:<{ANN}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\nx\r\n.\r\n")
-            .as_bytes(),
-    )
-    .await;
-    smtp.expect("250 ").await;
-    smtp.expect("550 ").await;
-    smtp.expect("421 ").await;
-    smtp.expect_end().await;
-    assert!(world.sandbox.submissions().is_empty());
-    assert!(!world.said_upstream("smtp").contains(BOB));
 }
 
 #[tokio::test]

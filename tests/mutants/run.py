@@ -25,21 +25,21 @@ ROOT = pathlib.Path(__file__).parents[2]
 TARGET = ROOT / "target" / "mutants"
 BAR = 85
 SLICES = {
-    # Name: the rows below, those that are changed, every how-many-th mutant by default.
-    "wire": (["base"], ["wire"], 8),
-    "message": (["base"], ["message"], 4),
-    "secrets": (["base", "wire", "catalog", "meter", "net", "store"], ["account", "oauth"], 12),
+    # Name: the rows below, those beside that help in tests, those that are changed, every how-many-th mutant by default.
+    "wire": (["base"], [], ["wire"], 8),
+    "message": (["base"], [], ["message"], 4),
+    "secrets": (["base", "wire", "catalog", "meter"], ["net", "store"], ["account", "oauth"], 12),
 }
 
 
-def cut(name, below, changed):
-    """The package of the rows that are changed; its folder holds that of the rows below."""
+def cut(name, below, rows):
+    """The package of these rows; its folder holds that of the rows below."""
     place = TARGET / name
     package(place / "below", below, "", [])
-    shutil.copytree(ROOT / "migrations", place / "below" / "migrations", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "migrations", place / "migrations", dirs_exist_ok=True)
     # As in the house; the workspace line keeps the slice a house of its own.
     profile = ["[workspace]", "", "[profile.dev]", "debug = false", "", '[profile.dev.package."*"]', "opt-level = 1"]
-    package(place, changed, f"pub use below::{{{', '.join(below)}}};\n", profile)
+    package(place, rows, f"pub use below::{{{', '.join(below)}}};\n", profile)
     shutil.copy(ROOT / "Cargo.lock", place)
     return place
 
@@ -92,9 +92,9 @@ def bare(mutant):
 
 
 def mutate(name, every):
-    below, changed, usual = SLICES[name]
+    below, beside, changed, usual = SLICES[name]
     every = every or usual
-    place = cut(name, below, changed)
+    place = cut(name, below, beside + changed)
     # Before the mutants cargo-mutants tests the slice as it is, and takes five times that, or 20 s, for a hang.
     command = ["cargo", "mutants", "--in-place", "--no-shuffle", "--shard", f"0/{every}", "--sharding", "round-robin"]
     # Guesses at how a lock or a task might be made out of nothing: none of them compiles, and each costs a build.
@@ -102,9 +102,10 @@ def mutate(name, every):
     command += [argument for row in changed for argument in ("--file", f"src/{row}/**")]
     # For the build as well, which else makes the library once more without its tests.
     command += ["--cargo-arg=--lib"]
-    # Most tests that take long wait for a clock, so more of them than there are cores may run at a time.
-    threads = os.environ | {"RUST_TEST_THREADS": "8"}
-    ended = subprocess.run(command, cwd=place, env=threads, check=False).returncode
+    # Most tests that take long wait for a clock, so more of them than there are cores may run at a time. The crates are
+    # built once for all slices.
+    environment = os.environ | {"RUST_TEST_THREADS": "8", "CARGO_TARGET_DIR": str(TARGET / "target")}
+    ended = subprocess.run(command, cwd=place, env=environment, check=False).returncode
     if ended not in (0, 2, 3):  # all caught, some missed, some hung
         sys.exit(f"{name}: cargo-mutants ended with {ended}; the slice must build and pass its tests")
     outcome = json.loads((place / "mutants.out" / "outcomes.json").read_text())

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::wire::{
     Back, Machine, SignOn, Step, Violation,
-    lines::{AUTH_CAP, Lines},
+    lines::{AUTH_CAP, Lines, control_byte},
     sasl::{Credentials, decode_challenge},
 };
 
@@ -22,6 +22,8 @@ const STARTTLS_TAG: &str = "gps";
 const AUTH_TAG: &str = "gpa";
 const REFRESH_TAG: &str = "gpd";
 const PROBE_TAG: &str = "gpn";
+/// How each of them begins.
+const TAGS: &[u8] = b"gp";
 
 /// All that an upstream may say until the sign-on is through, in octets: no list or banner comes near it.
 const SIGN_ON_CAP: u64 = 64 * 1024;
@@ -101,6 +103,11 @@ impl ImapBack {
     }
 
     fn send(&mut self, state: State, text: impl Into<Bytes>) -> Result<Step<SignOn>, Violation> {
+        // Untagged lines come when they come (RFC 9051 5.2); these would be taken for the answer to what is said now.
+        let is_answer = |line: &[u8]| line.starts_with(b"+") || line.starts_with(TAGS);
+        if self.lines.pending().split_inclusive(|byte| *byte == b'\n').any(is_answer) {
+            return Err(Violation::new("upstream spoke without being asked"));
+        }
         self.state = state;
         Ok(Step::Write(text.into()))
     }
@@ -197,6 +204,10 @@ impl ImapBack {
     }
 
     fn keep(&mut self, line: &[u8]) -> Step<SignOn> {
+        // A terminal would obey it, and a client may stop at a NUL.
+        if control_byte(line).is_some() {
+            return Step::Read;
+        }
         self.untagged.put_slice(line);
         self.untagged.put_slice(b"\r\n");
         self.keep_literal = true;

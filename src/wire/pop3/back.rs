@@ -40,6 +40,10 @@ impl Pop3Back {
     }
 
     fn send(&mut self, state: State, text: impl Into<Bytes>) -> Result<Step<SignOn>, Violation> {
+        // It would be taken for the answer to what is said now.
+        if !self.lines.pending().is_empty() {
+            return Err(Violation::new("upstream spoke without being asked"));
+        }
         self.state = state;
         Ok(Step::Write(text.into()))
     }

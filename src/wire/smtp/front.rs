@@ -4,12 +4,15 @@
 //! strongest mechanism they see). What follows AUTH in the same read waits for the verdict, is never taken as a SASL
 //! response and is dropped if the verdict is no. `MAIL` without AUTH asks the session whether the address alone admits.
 
+use std::mem;
+
 use bytes::{BufMut, BytesMut};
 
 use super::{
     SIZE_LIMIT,
     command::Command,
     reply::{Reply, auth_refusal, mail_refusal},
+    unasked,
 };
 use crate::{
     base::Fault,
@@ -72,6 +75,8 @@ pub struct SmtpFront {
     keywords: Keywords,
     protection: Protection,
     greeted: bool,
+    /// DATA was refused, and the client may not have waited for that.
+    message_may_follow: bool,
     /// What was read together with AUTH.
     held: BytesMut,
     budget: Budget,
@@ -86,6 +91,7 @@ impl SmtpFront {
             keywords,
             protection,
             greeted: false,
+            message_may_follow: false,
             held: BytesMut::new(),
             budget: Budget::default(),
         }
@@ -109,11 +115,24 @@ impl SmtpFront {
     }
 
     fn command(&mut self, line: BytesMut) -> Option<Knock> {
+        let command = Command::parse(&line);
+        let announces = unasked::announces_message(&line);
+        let comes_ahead = announces && !self.lines.pending().is_empty();
+        if comes_ahead || (mem::take(&mut self.message_may_follow) && !unasked::heeds_refusal(&command)) {
+            self.drop_pipelined();
+            self.leave(&unasked::farewell());
+            return None;
+        }
+        self.message_may_follow = announces;
+        self.obey(command, line)
+    }
+
+    fn obey(&mut self, command: Result<Command, Reply>, line: BytesMut) -> Option<Knock> {
         if !self.budget.command() {
             self.leave(&Reply::new(421, "4.7.0 Too many commands without a login, closing"));
             return None;
         }
-        let command = match Command::parse(&line) {
+        let command = match command {
             Ok(command) => command,
             Err(reply) => {
                 self.mistake(&reply);
@@ -221,7 +240,7 @@ impl Machine for SmtpFront {
         loop {
             if !self.output.is_empty() {
                 // All of it: `split` would keep the memory for a session that waits.
-                return Ok(Step::Write(std::mem::take(&mut self.output).freeze()));
+                return Ok(Step::Write(mem::take(&mut self.output).freeze()));
             }
             match &mut self.state {
                 State::Greet => {
@@ -243,7 +262,7 @@ impl Machine for SmtpFront {
                 }
                 State::Command | State::Sasl(_) => {
                     let Some(line) = self.line()? else { return Ok(Step::Read) };
-                    let knock = match std::mem::replace(&mut self.state, State::Command) {
+                    let knock = match mem::replace(&mut self.state, State::Command) {
                         State::Sasl(mut exchange) => {
                             let turn = exchange.respond(&line);
                             self.turn(exchange, turn)
@@ -266,19 +285,19 @@ impl Machine for SmtpFront {
 impl Front for SmtpFront {
     fn secured(&mut self) {
         let keywords = self.keywords.clone();
-        let budget = std::mem::take(&mut self.budget);
+        let budget = mem::take(&mut self.budget);
         *self = Self { state: State::Command, budget, ..Self::new(keywords, Protection::Secured) };
     }
 
     fn accept(&mut self, _: &Welcome) {
-        match std::mem::replace(&mut self.state, State::Done) {
+        match mem::replace(&mut self.state, State::Done) {
             State::WaitingMail(mut line) => {
                 line.put_slice(b"\r\n");
                 self.lines.put_back(line);
             }
             _ => {
                 self.say(&Reply::new(235, "2.7.0 Authentication successful"));
-                let held = std::mem::take(&mut self.held);
+                let held = mem::take(&mut self.held);
                 self.lines.put_back(held);
             }
         }
@@ -289,7 +308,7 @@ impl Front for SmtpFront {
     }
 
     fn refuse(&mut self, fault: &Fault) {
-        match std::mem::replace(&mut self.state, State::Command) {
+        match mem::replace(&mut self.state, State::Command) {
             State::WaitingMail(_) => self.say(&mail_refusal(fault)),
             _ => {
                 self.drop_pipelined();

@@ -9,6 +9,7 @@ pub mod body;
 pub mod command;
 pub mod front;
 pub mod reply;
+pub mod unasked;
 
 pub use back::SmtpBack;
 pub use body::Body;

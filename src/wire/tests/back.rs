@@ -66,6 +66,17 @@ fn back_dialogue<B: Back>(make: impl Fn() -> B, script: &[Line]) -> Run<B> {
     last.expect("a script")
 }
 
+/// Each line once what was said before it was answered.
+fn in_turn<B: Back>(run: &mut Run<B>, lines: &str) {
+    for line in lines.split_inclusive('\n') {
+        if run.broken.is_some() {
+            return;
+        }
+        run.machine.feed(line.as_bytes());
+        run.drain(&mut listener);
+    }
+}
+
 #[test]
 fn pop3_back_says_auth_in_two_lines() {
     back_dialogue(|| Pop3Back::new(credentials(), false), &[
@@ -273,7 +284,9 @@ fn authenticated_but_not_connected_is_a_refusal() {
 fn what_follows_the_verdict_stays_unread() {
     fn stays<B: Back>(back: B, sign_on: &str, behind: &str) {
         let mut run = Run::new(back);
-        run.machine.feed(format!("{sign_on}{behind}").as_bytes());
+        let (asked, last) = sign_on.trim_end().rsplit_once("\r\n").expect("several lines");
+        in_turn(&mut run, &format!("{asked}\r\n"));
+        run.machine.feed(format!("{last}\r\n{behind}").as_bytes());
         run.drain(&mut listener);
         run.drain(&mut listener); // asked once more, it still says nothing
         assert!(run.broken.is_none() && run.heard.len() == 1, "{:?} {:?}", run.broken, run.heard);
@@ -350,7 +363,7 @@ fn what_is_refused_before_auth_is_told_as_early_and_a_bye_with_its_name() {
 fn an_upstream_that_never_stops_during_sign_on_is_cut_off() {
     fn listen<B: Back>(back: B, start: &str, endless: &str) {
         let mut run = Run::new(back);
-        run.machine.feed(start.as_bytes());
+        in_turn(&mut run, start);
         let mut sent = 0;
         while run.broken.is_none() {
             sent += endless.len();
@@ -378,7 +391,8 @@ fn an_upstream_that_never_stops_during_sign_on_is_cut_off() {
 #[test]
 fn what_an_upstream_says_before_the_sign_on_is_through_may_fill_64_kib() {
     let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-    run.machine.feed(format!("* OK hi\r\n+ \r\ngpa OK\r\n{}* CAPABILITY A\r\ngpd OK\r\n", "* 1 EXISTS\r\n".repeat(5000)).as_bytes());
+    in_turn(&mut run, "* OK hi\r\n+ \r\ngpa OK\r\n");
+    run.machine.feed(format!("{}* CAPABILITY A\r\ngpd OK\r\n", "* 1 EXISTS\r\n".repeat(5000)).as_bytes());
     run.drain(&mut listener);
     assert_eq!(run.heard.len(), 1, "{:?}", run.broken);
     assert!(run.heard.iter().all(|heard| heard.starts_with("done A * 1 EXISTS")));
@@ -388,14 +402,12 @@ fn what_an_upstream_says_before_the_sign_on_is_through_may_fill_64_kib() {
 fn a_literal_over_the_cap_ends_the_sign_on_and_is_never_dropped_from_its_line() {
     for n in ["65536", "4294967296", "18446744073709551615", "99999999999999999999999"] {
         let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-        run.machine.feed(format!("* OK hi\r\n+ \r\ngpa OK\r\n* X {{{n}}}\r\n").as_bytes());
-        run.drain(&mut listener);
+        in_turn(&mut run, &format!("* OK hi\r\n+ \r\ngpa OK\r\n* X {{{n}}}\r\n"));
         assert!(run.broken.is_some() && run.heard.is_empty(), "{n}: {:?}", run.heard);
     }
     // Two that fit alone and not together.
     let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-    run.machine.feed(format!("* OK hi\r\n+ \r\ngpa OK\r\n* X {{40000}}\r\n{0}\r\n* X {{40000}}\r\n{0}\r\n* CAPABILITY A\r\ngpd OK\r\n", "x".repeat(40_000)).as_bytes());
-    run.drain(&mut listener);
+    in_turn(&mut run, &format!("* OK hi\r\n+ \r\ngpa OK\r\n* X {{40000}}\r\n{0}\r\n* X {{40000}}\r\n{0}\r\n* CAPABILITY A\r\ngpd OK\r\n", "x".repeat(40_000)));
     assert!(run.broken.is_some() && run.heard.is_empty(), "{:?}", run.heard);
 }
 
@@ -414,4 +426,22 @@ fn whether_an_initial_response_was_taken_is_told_beside_the_list_behind_the_sign
         ('S', EXCHANGE), ('C', "gpa AUTHENTICATE XOAUTH2 BLOB~"), ('S', "gpa OK [CAPABILITY IMAP4rev1] in"),
         ('C', "gpd CAPABILITY~"), ('S', "gpd OK"), ('=', "done at once IMAP4rev1 "),
     ]);
+}
+
+#[test]
+fn an_answer_that_comes_before_its_command_is_none() {
+    fn hears<B: Back>(machine: B, words: &str) -> Option<String> {
+        let mut run = Run::new(machine);
+        run.machine.feed(words.as_bytes());
+        run.drain(&mut listener);
+        assert!(run.heard.is_empty(), "{words}: {:?}", run.heard);
+        run.broken.map(|violation| violation.what.to_string())
+    }
+    let unasked = Some("upstream spoke without being asked".to_owned());
+    let smtp = "220 hi\r\n250-h\r\n250 AUTH XOAUTH2\r\n334 \r\n235 2.7.0 in\r\n";
+    assert_eq!(hears(SmtpBack::new(credentials(), false, "gatepost"), smtp), unasked);
+    assert_eq!(hears(SmtpBack::new(credentials(), true, "gatepost"), "220 hi\r\n250 STARTTLS\r\n"), unasked);
+    assert_eq!(hears(Pop3Back::new(credentials(), false), "+OK hi\r\n+ \r\n+OK in\r\n"), unasked);
+    let imap = "* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] hi\r\n* OK a word of the day\r\n+\r\ngpa OK in\r\n";
+    assert_eq!(hears(ImapBack::new(credentials(), false, None), imap), unasked);
 }

@@ -23,8 +23,11 @@ const FAILED: Outcome = Err(Denial::No("AUTHENTICATE failed."));
 impl Session {
     pub(super) fn capability(&mut self, words: &Cursor) -> Outcome {
         words.end()?;
-        let (hidden, new) =
-            self.wire.world.faults.read(|faults| (faults.imap.hidden.clone(), faults.imap.front_end_2026));
+        let (hidden, besides, new) = self
+            .wire
+            .world
+            .faults
+            .read(|faults| (faults.imap.hidden.clone(), faults.imap.shown.clone(), faults.imap.front_end_2026));
         let all = match (self.login.is_some(), new) {
             (false, false) => BEFORE,
             (true, false) => AFTER,
@@ -32,6 +35,7 @@ impl Session {
             (true, true) => AFTER_2026,
         };
         let shown = all.split(' ').filter(|word| !hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(word)));
+        let shown = shown.chain(besides.iter().map(String::as_str));
         self.wire.say(format!("* CAPABILITY {}", shown.collect::<Vec<_>>().join(" ")));
         Ok("CAPABILITY completed.".into())
     }

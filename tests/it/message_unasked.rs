@@ -1,0 +1,110 @@
+//! A message behind a DATA that was refused: whoever did not wait for the refusal sends it all the same, and what a
+//! stranger wrote into it must not be done in the sender's name (SMTP smuggling).
+
+use gatepost::{base::Protocol, sandbox::Answer};
+
+use crate::world::{ANN, PASSWORD, Plan, Talk, World, plain};
+
+const BOB: &str = "bob@contoso.example";
+
+/// A form mail whose writer knows SMTP.
+fn smuggled() -> String {
+    format!(
+        "Subject: a form\r\n\r\nMAIL FROM:<{ANN}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\nFrom: {ANN}\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
+    )
+}
+
+/// A device that is let in by its address.
+async fn by_address() -> World {
+    let more = format!("[[client]]\nname = \"form\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\n\n");
+    let answer = Answer::new("MAIL", "451 4.3.2 busy").times(1);
+    let mut plan = Plan::faulty(|faults| faults.smtp.answers = vec![answer]);
+    plan.more = more;
+    World::with(plan).await
+}
+
+async fn ends_it(smtp: &mut Talk, world: &World) {
+    let said = smtp.rest().await;
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.starts_with("421 4.7.0 DATA was refused"), "{said}");
+    assert!(world.sandbox.submissions().is_empty());
+    assert!(!world.said_upstream("smtp").contains(BOB));
+}
+
+#[tokio::test]
+async fn a_message_in_one_packet_with_a_data_that_is_refused_holds_no_commands() {
+    for opening in [
+        format!("MAIL FROM:<{ANN}>\r\nRCPT TO:<office@contoso.example>\r\nDATA\r\n"),
+        format!("MAIL FROM:<{ANN}> FOO=1\r\nRCPT TO:<office@contoso.example>\r\nDATA\r\n"),
+        "DATA\r\n".to_owned(),
+        "data now\r\n".to_owned(),
+        "BDAT 400 LAST\r\n".to_owned(),
+    ] {
+        let world = by_address().await;
+        let mut smtp = world.stranger(Protocol::Smtp).await;
+        smtp.send(format!("{opening}{}", smuggled()).as_bytes()).await;
+        ends_it(&mut smtp, &world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_heeds_no_refusal_and_sends_line_by_line_has_its_lines_taken_for_none() {
+    let first_lines =
+        ["Subject: a form", &format!("MAIL FROM:<{ANN}>"), &format!("AUTH PLAIN {}", plain(ANN, PASSWORD))];
+    for first in first_lines {
+        let world = by_address().await;
+        let mut smtp = world.stranger(Protocol::Smtp).await;
+        for (line, code) in
+            [(format!("MAIL FROM:<{ANN}>"), "4"), (format!("RCPT TO:<{BOB}>"), "503 "), ("DATA".into(), "503 ")]
+        {
+            smtp.exchange(&line, code).await;
+        }
+        smtp.say(first).await;
+        ends_it(&mut smtp, &world).await;
+    }
+}
+
+#[tokio::test]
+async fn behind_a_login_it_is_the_same() {
+    for data in ["DATA", "DATA x", "BDAT 5 LAST"] {
+        for first in ["Subject: x", &format!("MAIL FROM:<{ANN}>")] {
+            let world = World::new().await;
+            let mut smtp = world.smtp_as_ann().await;
+            smtp.exchange(data, "50").await;
+            smtp.say(first).await;
+            ends_it(&mut smtp, &world).await;
+        }
+        let world = World::new().await;
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.send(format!("{data}\r\n{}", smuggled()).as_bytes()).await;
+        ends_it(&mut smtp, &world).await;
+    }
+}
+
+#[tokio::test]
+async fn behind_refused_recipients_it_is_the_same() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    let opening = format!("MAIL FROM:<{ANN}>\r\nRCPT TO:<nobody@contoso.example>\r\nDATA\r\n");
+    smtp.send(format!("{opening}RSET\r\n{}", smuggled()).as_bytes()).await;
+    smtp.expect("250 ").await;
+    smtp.expect("550 ").await;
+    ends_it(&mut smtp, &world).await;
+}
+
+#[tokio::test]
+async fn whoever_waited_for_the_refusal_goes_on() {
+    let world = by_address().await;
+    let mut device = world.stranger(Protocol::Smtp).await;
+    device.exchange("DATA", "503 ").await;
+    device.exchange("RSET", "250 ").await;
+    device.exchange("DATA", "503 ").await;
+    device.say("EHLO device").await;
+    device.expect_last("250 ").await;
+    device.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
+    device.exchange("DATA", "503 ").await;
+    device.exchange("NOOP", "250 ").await;
+    device.exchange(&format!("MAIL FROM:<{ANN}>"), "451 ").await;
+    assert!(device.message("well").await.starts_with("250 "));
+    world.only_message();
+}
