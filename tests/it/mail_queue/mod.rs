@@ -22,7 +22,6 @@ use std::{
 use gatepost::{
     base::Protocol,
     sandbox::{Sandbox, Submission},
-    spool::Spool,
     store::{QueueFilter, QueuedMessage, Store, TokenRow},
 };
 
@@ -50,9 +49,9 @@ async fn rows(dir: &Path) -> Vec<QueuedMessage> {
 
 /// Every file beside the store that holds a body, or a part of one.
 fn bodies(dir: &Path) -> Vec<String> {
-    let folder = Spool::beside(&dir.join("gatepost.db"));
-    let files = std::fs::read_dir(folder).unwrap();
-    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    let files = std::fs::read_dir(dir.join("gatepost.queue")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".msg")).collect()
 }
 
 async fn is_empty(dir: &Path) -> bool {
