@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost::sandbox::GraphMishap;
 
 use super::{ahead, ahead_until, arrived, go_by_the_minute, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, plain};
+use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, plain, stage};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -71,6 +71,39 @@ async fn a_pause_that_graph_asks_for_is_no_attempt_of_any_message_and_all_go_in_
     ahead_until(Duration::from_secs(20), "all of them", || sandbox.submissions().len() == alerts.len()).await;
     until_empty(dir, 20).await;
     assert_eq!(arrived(sandbox), alerts);
+}
+
+/// Graph took its draft, so the way is open: the pause is kept, then the others go first.
+#[tokio::test]
+async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
+    let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued("outbound = \"graph\"") };
+    let (sandbox, dir, file) = stage(&plan).await;
+    let graph = "https://graph.microsoft.com/Mail";
+    let scopes = format!("scopes = [\"{graph}.Send\", \"{graph}.ReadWrite\", ");
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("scopes = [", &scopes)).unwrap();
+    let world = World::on(sandbox, dir, &file).await;
+    sign_in_for_graph(&world).await;
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(90).on("upload");
+    world.sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    let uploads = || {
+        let lines = world.sandbox.transcript().dialogue("graph");
+        lines.iter().filter(|line| line.starts_with("C: /upload ")).count()
+    };
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.open_message().await;
+    let head = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: large\r\n");
+    let file = format!("{}\r\n", "A".repeat(70)).repeat(60_000);
+    smtp.send(format!("{head}Content-Type: application/pdf; name=x.pdf\r\n\r\n{file}.\r\n").as_bytes()).await;
+    assert!(smtp.line().await.starts_with("250 2.0.0 Queued as "));
+    ahead_until(Duration::ZERO, "it is uploaded", || uploads() == 1).await;
+    let alerts = ["one", "two", "three"];
+    for alert in alerts {
+        queue(&mut smtp, alert).await;
+    }
+    ahead_until(Duration::from_secs(100), "the others", || world.sandbox.submissions().len() == alerts.len()).await;
+    assert_eq!(arrived(&world.sandbox), alerts);
+    let rows = rows(world.dir.path()).await;
+    assert!(rows.len() == 1 && rows[0].attempts > 0 && !rows[0].recipients[0].is_doubtful, "{rows:?}");
 }
 
 #[tokio::test]

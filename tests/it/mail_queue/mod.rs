@@ -154,7 +154,8 @@ pub(super) async fn jump(by: Duration) {
 
 /// ann consented to SMTP and to Graph.
 async fn sign_in_for_graph(world: &World) {
-    let scopes = ["https://outlook.office.com/SMTP.Send", "offline_access", "https://graph.microsoft.com/Mail.Send"];
+    let graph = ["https://graph.microsoft.com/Mail.Send", "https://graph.microsoft.com/Mail.ReadWrite"];
+    let scopes = [&["https://outlook.office.com/SMTP.Send", "offline_access"][..], &graph].concat();
     let refresh = Some(world.sandbox.issue_refresh_token_for(ANN, &scopes));
     let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
     let (store, key) = (Store::open(&world.store_settings()).await.unwrap(), format!("contoso/{ANN}"));
