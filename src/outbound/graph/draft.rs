@@ -29,7 +29,7 @@ use crate::{
             GRAPH_UNREACHABLE, GRAPH_UNREADABLE,
         },
     },
-    message::fields,
+    message::{fields, with_encoded_words},
     net::HttpReply,
 };
 
@@ -136,9 +136,10 @@ async fn written(letter: &Letter, addressed: &Addressed, text: Option<&Leaf>) ->
         "bccRecipients": addressed.bcc.iter().map(|address| recipient("", address)).collect::<Vec<_>>(),
     });
     for field in fields(&letter.head) {
-        let Ok((header, _)) = mailparse::parse_header(field.trim_ascii_start()) else { continue };
+        let readable = with_encoded_words(field.trim_ascii_start());
+        let Ok((header, _)) = mailparse::parse_header(&readable) else { continue };
         match name_of(field).as_str() {
-            "subject" => put(&mut draft, "subject", json!(header.get_value())),
+            "subject" => put(&mut draft, "subject", json!(header.get_value().trim())),
             "message-id" => put(&mut draft, "internetMessageId", json!(header.get_value().trim())),
             "importance" => put(&mut draft, "importance", json!(importance(&header.get_value()))),
             "reply-to" => put(&mut draft, "replyTo", json!(recipients(&people(field).unwrap_or_default()))),
