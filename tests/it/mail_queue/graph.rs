@@ -73,6 +73,26 @@ async fn a_pause_that_graph_asks_for_is_no_attempt_of_any_message_and_all_go_in_
     assert_eq!(arrived(sandbox), alerts);
 }
 
+/// Graph takes all recipients or none, so no day would ever have room for it.
+#[tokio::test]
+async fn a_message_with_more_recipients_than_a_day_allows_comes_back_at_once() {
+    let world = world("outbound = \"graph\"\nlimits = { recipients-per-day = 2 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for recipient in [BOB, ANN, "shared@contoso.example"] {
+        smtp.exchange(&format!("RCPT TO:<{recipient}>"), "250 ").await;
+    }
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: all\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    assert!(smtp.line().await.starts_with("250 2.0.0 Queued as "));
+    world.until("the sender is told", |world| !world.sandbox.submissions().is_empty()).await;
+    until_empty(world.dir.path(), 20).await;
+    let notice = world.only_message();
+    assert_eq!(notice.recipients, [ANN]);
+    let text = String::from_utf8_lossy(&notice.bytes).into_owned();
+    assert!(text.contains("5.5.3") && text.contains("recipients-per-day"), "{text}");
+}
+
 /// Graph took its draft, so the way is open: the pause is kept, then the others go first.
 #[tokio::test]
 async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
