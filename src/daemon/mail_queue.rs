@@ -25,7 +25,7 @@ pub(super) async fn open(
     meter: Meter,
     host: String,
 ) -> Result<Arc<Queue>, StartFault> {
-    let spool = Spool::open(&Spool::beside(store.path())).map_err(|fault| StartFault::Queue(fault.into()))?;
+    let spool = Spool::open_beside(store.path()).map_err(|fault| StartFault::Queue(fault.into()))?;
     let clock = outbound.keepers.clock();
     let queue = Queue::open(store, spool, clock, meter, host, orders(config, outbound)).await;
     queue.map(Arc::new).map_err(StartFault::Queue)

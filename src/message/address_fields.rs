@@ -29,6 +29,10 @@ pub(super) fn mend(block: &Block<'_>, orders: &Orders<'_>, edits: &mut Edits, re
 
 /// The list made strict, where it is not. `author`: the address of a mailbox without one.
 pub(super) fn strict(value: &[u8], author: Option<&str>, repairs: &mut Repairs) -> Option<Vec<u8>> {
+    // Raw ISO-2022-JP: its octets are not what they look like.
+    if value.contains(&0x1b) {
+        return None;
+    }
     let mut list = List { value, author, splice: Splice::new(value), done: Repairs::default() };
     list.go().ok().filter(|()| !list.done.is_empty())?;
     repairs.join(&list.done);
@@ -90,7 +94,8 @@ impl List<'_> {
         for token in tokens.iter().filter(|token| token.kind == Kind::Word) {
             let word = self.text(token);
             let is_encoded = word.starts_with(b"=?") && word.ends_with(b"?=");
-            if !word.contains(&b'@') || is_encoded {
+            // Of Shift_JIS and the like an `@` may be half a letter.
+            if !word.contains(&b'@') || is_encoded || std::str::from_utf8(word).is_err() {
                 continue;
             }
             let mut quoted = vec![b'"'];

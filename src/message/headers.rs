@@ -2,9 +2,14 @@
 //!
 //! It changes nothing and refuses nothing; it only sees to it that no From stays unseen that the upstream would see.
 
+use std::borrow::Cow;
+
 use mailparse::{MailAddr, MailHeader};
 
-use super::block::{fields, name};
+use super::{
+    block::{fields, name},
+    raw_japanese::{possible_addresses, with_encoded_words},
+};
 use crate::base::printable;
 
 /// What we want to know of a header block.
@@ -44,7 +49,7 @@ impl Headers {
                     Some(rest) => {
                         left = rest;
                         let found = if name == "from" { &mut read.from } else { &mut read.sender };
-                        found.extend(senders(&header));
+                        found.extend(senders_of(field));
                     }
                     None => read.is_from_too_large = true,
                 },
@@ -67,6 +72,18 @@ pub(super) fn unstuffed(head: &[u8]) -> Vec<u8> {
         plain.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
     }
     plain
+}
+
+/// A name in raw Japanese is none of theirs, and hides nobody.
+fn senders_of(field: &[u8]) -> Vec<String> {
+    let readable = with_encoded_words(field.trim_ascii_start());
+    let Ok((header, _)) = mailparse::parse_header(&readable) else { return Vec::new() };
+    let mut found = senders(&header);
+    if let Cow::Owned(readable) = &readable {
+        found.extend(possible_addresses(readable));
+        found.dedup();
+    }
+    found
 }
 
 fn senders(header: &MailHeader<'_>) -> Vec<String> {
@@ -127,6 +144,24 @@ mod tests {
         assert_eq!(from("From: <<oops\r\n\r\n"), ["<<oops"]);
         assert_eq!(from(" folded\r\nFrom : a@b.example\r\n\r\n"), ["a@b.example"]);
         assert_eq!(from("Subject: none\r\n\r\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_in_raw_japanese_keeps_nobody_from_sending_and_hides_nobody() {
+        let from = |head: &str| Headers::read(head.as_bytes()).from;
+        let name = "\x1b$B@>ED\x1b(B";
+        assert_eq!(from(&format!("From: {name} <ann@a.example>\r\n\r\n")), ["ann@a.example"]);
+        assert_eq!(from(&format!("From: \"{name}\" <ann@a.example>\r\n\r\n")), ["ann@a.example"]);
+        assert_eq!(from(&format!("From: ann@a.example ({name})\r\n\r\n")), ["ann@a.example"]);
+        assert_eq!(
+            Headers::read(format!("Sender: {name} <ann@a.example>\r\n\r\n").as_bytes()).sender,
+            ["ann@a.example"]
+        );
+        // To a reader who knows no escape sequences, the quotes end elsewhere.
+        let hidden = format!("From: \"{}) <eve@x.example> \" <ann@a.example>\r\n\r\n", "\x1b$B\"!\x1b(B");
+        assert!(from(&hidden).contains(&"eve@x.example".to_owned()), "{:?}", from(&hidden));
+        let inside = from("From: \x1b$B<eve@x.example>,\x1b(B <ann@a.example>\r\n\r\n");
+        assert_ne!(inside, ["ann@a.example"]);
     }
 
     #[test]

@@ -118,6 +118,23 @@ impl<'a> Mailboxes<'a> {
     }
 }
 
+/// Whether each mailbox of a list has something with an `@` that is no encoded word. `None`: the list cannot be read for
+/// sure, as one with a group.
+pub fn each_has_an_address(list: &[u8]) -> Option<bool> {
+    let (mut mailboxes, mut tokens) = (Mailboxes::of(list), Vec::new());
+    while mailboxes.next(&mut tokens).ok()? {
+        let is_address = |token: &Token| {
+            let text = list.get(token.at.clone()).unwrap_or_default();
+            token.kind != Kind::Comment && text.contains(&b'@') && !text.starts_with(b"=?")
+        };
+        let is_said = tokens.iter().any(|token| token.kind != Kind::Comment);
+        if is_said && !tokens.iter().any(is_address) {
+            return Some(false);
+        }
+    }
+    Some(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +163,19 @@ mod tests {
         assert_eq!(shape("(a (nested \\) one)) <a@b.c").as_deref(), Some("co"));
         assert_eq!(shape("\"a\\\"b\" <@x,@y:a@b.c>").as_deref(), Some("qa"));
         assert_eq!(shape(" \r\n ").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_mailbox_without_an_address_of_its_own_is_seen() {
+        for (list, expected) in [
+            ("a@b.c, \"x, y\" <d@e.f>, (nobody), =?utf-8?q?x?= <g@h.i>", Some(true)),
+            ("=?utf-8?q?eve=40x.example?=, x <a@b.c>", Some(false)),
+            ("=?utf-8?q?eve@x.example?=, x <a@b.c>", Some(false)),
+            ("a@b.c, Sales", Some(false)),
+            ("all: a@b.c;", None),
+        ] {
+            assert_eq!(each_has_an_address(list.as_bytes()), expected, "{list}");
+        }
     }
 
     #[test]

@@ -12,12 +12,15 @@ mod long_lines;
 mod mailboxes;
 mod mend;
 mod missing;
+mod raw_japanese;
 mod repairs;
 mod undeclared;
 
 pub use block::{fields, header_end};
 pub use headers::{FROM_CAP, Headers};
+pub use mailboxes::each_has_an_address;
 pub use mend::{Mended, Orders, declare_utf8, mend};
+pub use raw_japanese::{possible_addresses, with_encoded_words};
 pub use repairs::{Repair, Repairs};
 pub use undeclared::Undeclared;
 

@@ -130,6 +130,17 @@ fn an_at_sign_in_a_display_name_is_quoted() {
     stays("To: \"scan@3F\" <x@y.z>, \"a\\\"@\" <x@y.z>, x (a@b) <x@y.z>");
 }
 
+/// Half a letter may look like an `@`, a backslash or the beginning of a comment.
+#[test]
+fn letters_in_raw_shift_jis_and_iso_2022_jp_are_not_taken_for_signs() {
+    for name in [&b"\x90\x40\x83\x5c"[..], b"\x1b$B@>ED\x1b(B", b"\x1b$B@>ED\x1b(B (\x1b$B@>\x1b(B))"] {
+        let field = [&b"From: "[..], name, b" <scanner@contoso.example>\r\n"].concat();
+        let head = [&field, wire(REST).as_bytes()].concat();
+        let mended = mend(&head, &orders());
+        assert!(mended.head.is_none() && mended.repairs.is_empty(), "{mended:?}");
+    }
+}
+
 #[test]
 fn brackets_that_are_missing_are_put_around_the_address() {
     let brackets = "angle-brackets";

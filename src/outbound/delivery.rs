@@ -173,6 +173,11 @@ impl Outbound {
 
     async fn post_at(&self, mut turn: Turn, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
         let Delivery { account, envelope, done, message, deadline, outset, trail, .. } = *delivery;
+        // Graph takes all of them or nobody, so it would wait for a day that never comes.
+        let most = account.sending.limits.recipients_per_day;
+        if usize::try_from(most).is_ok_and(|most| envelope.recipients.len() > most) {
+            return Ok(Report::all(envelope, &more_than_a_day(most)));
+        }
         if !turn.has_room() {
             return Err(Unsent::on_the_way(RECIPIENTS_USED_UP.fault()));
         }
@@ -199,6 +204,12 @@ impl Outbound {
 /// Our own limits are no failure: nobody sits and waits, as at a session, so it stands in line again.
 pub(super) fn may_wait(fault: &Fault, deadline: Instant) -> bool {
     fault.id == MAILBOX_BUSY.id && Instant::now() < deadline
+}
+
+/// For a message that no day of the mailbox has room for (RFC 3463 X.5.3).
+fn more_than_a_day(most: u32) -> Reply {
+    let text = "5.5.3 It has more recipients than limits.recipients-per-day of this mailbox";
+    Reply::new(550, format!("{text}, {most}: split it up, or raise the limit [gatepost {}]", RECIPIENTS_USED_UP.id))
 }
 
 /// For a recipient that the mailbox's day has no room for.

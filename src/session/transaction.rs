@@ -310,7 +310,8 @@ impl Passage {
             return Some(refusal);
         }
         let held = matches!(self.way, Way::Held);
-        (held && self.out.len() > HEADER_CAP && header_end(&self.out, 0).is_none())
+        let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEADER_CAP);
+        (held && self.out.len() > HEADER_CAP && is_head_too_large())
             .then(|| Reply::new(552, "5.3.4 Header block larger than 256 KiB"))
     }
 

@@ -5,34 +5,71 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::base::printable;
+
 #[derive(Debug)]
 pub struct SpoolFault {
     directory: PathBuf,
-    cause: io::Error,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Io(io::Error),
+    /// The directory holds the bodies of another store, as `mark` says.
+    OfAnother {
+        store: String,
+        mark: PathBuf,
+    },
 }
 
 impl SpoolFault {
     pub(super) fn new(directory: &Path, cause: io::Error) -> Self {
+        Self { directory: directory.to_owned(), cause: Cause::Io(cause) }
+    }
+
+    pub(super) fn of_another(directory: &Path, store: &str, mark: &Path) -> Self {
+        let cause = Cause::OfAnother { store: printable(store, 200), mark: mark.to_owned() };
         Self { directory: directory.to_owned(), cause }
     }
 
     /// No room: the disk, its quota or the limit of the queue. The client is told `452 4.3.1` then.
     pub fn is_full(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        matches!(self.cause.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+        matches!(self.kind(), Some(StorageFull | QuotaExceeded | FileTooLarge))
     }
 
     /// The file is not there.
     pub fn is_missing(&self) -> bool {
-        self.cause.kind() == io::ErrorKind::NotFound
+        self.kind() == Some(io::ErrorKind::NotFound)
+    }
+
+    fn kind(&self) -> Option<io::ErrorKind> {
+        match &self.cause {
+            Cause::Io(cause) => Some(cause.kind()),
+            Cause::OfAnother { .. } => None,
+        }
     }
 }
 
 impl fmt::Display for SpoolFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let next =
-            if self.is_full() { "free space there, or raise [queue] max-bytes" } else { "check disk and rights" };
-        write!(f, "messages cannot be kept in {}: {}; {next}", self.directory.display(), self.cause)
+        let directory = self.directory.display();
+        match &self.cause {
+            Cause::Io(cause) => {
+                let next = match self.is_full() {
+                    true => "free space there, or raise [queue] max-bytes",
+                    false => "check disk and rights",
+                };
+                write!(f, "messages cannot be kept in {directory}: {cause}; {next}")
+            }
+            Cause::OfAnother { store, mark } => write!(
+                f,
+                "{directory} holds the messages of another store, {store}; give each store a folder of its own ([store] \
+                 url), or, if {store} was renamed, remove {}",
+                mark.display()
+            ),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod fault;
 mod lease;
+mod owner;
 #[cfg(test)]
 mod tests;
 
@@ -79,9 +80,12 @@ impl Spool {
         Ok(Self(Arc::new(Room { directory, held, presumed, limit, begun })))
     }
 
-    /// The directory that belongs to a database, beside it and by its name: two stores never sweep each other's files.
-    pub fn beside(database: &Path) -> PathBuf {
-        database.with_extension("queue")
+    /// As [`Spool::open`], the directory that belongs to a database. `Err` also where it is another one's: two stores
+    /// never sweep each other's files.
+    pub fn open_beside(database: &Path) -> Result<Self, SpoolFault> {
+        let spool = Self::open(&owner::beside(database))?;
+        owner::claim(spool.directory(), database)?;
+        Ok(spool)
     }
 
     /// So many octets are in files of an earlier process, as far as its rows say: they count until [`Spool::sweep`] has

@@ -20,7 +20,7 @@ use crate::{
 /// As a daemon leaves it that took a message over and was stopped then. Its id.
 pub async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
     let store = Store::open(&settings(dir)).await.unwrap();
-    let spool = Spool::open(&Spool::beside(store.path())).unwrap();
+    let spool = Spool::open_beside(store.path()).unwrap();
     let mut draft = spool.draft().await.unwrap();
     let text = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: {subject}\r\nMessage-ID: <1@x>\r\n\r\n..hello\r\n");
     draft.write(text.as_bytes()).await.unwrap();
@@ -49,9 +49,10 @@ pub fn new_message(body: &Spooled) -> NewMessage {
 
 async fn is_empty(dir: &Path) -> bool {
     let store = Store::open(&settings(dir)).await.unwrap();
-    let files = std::fs::read_dir(Spool::beside(store.path())).unwrap().count();
+    let files = std::fs::read_dir(dir.join("gatepost.queue")).unwrap().flatten();
+    let bodies = files.filter(|file| file.path().extension().is_some_and(|end| end == "msg")).count();
     let found = store.search_queue(&QueueFilter { most: 10, ..QueueFilter::default() }).await.unwrap();
-    found.messages.is_empty() && files == 0
+    found.messages.is_empty() && bodies == 0
 }
 
 /// The console's answer to the holder of its token: status and JSON.

@@ -140,7 +140,7 @@ async fn a_drop_asks_first_and_a_form_that_is_not_ours_does_nothing() {
 async fn a_hostile_header_and_hostile_addresses_are_text() {
     let world = standing_still(async |dir| {
         let store = Store::open(&settings(dir)).await.unwrap();
-        let spool = Spool::open(&Spool::beside(store.path())).unwrap();
+        let spool = Spool::open_beside(store.path()).unwrap();
         let mut draft = spool.draft().await.unwrap();
         let head =
             "Subject: </pre><script>alert(1)</script>\r\nX: \u{1b}[2J\u{202e}cod.exe\r\n <img src=x>\r\n\r\nb\r\n";
@@ -175,7 +175,7 @@ async fn a_hostile_header_and_hostile_addresses_are_text() {
 async fn more_than_a_page_full_is_shown_page_by_page() {
     let world = standing_still(async |dir| {
         let store = Store::open(&settings(dir)).await.unwrap();
-        let spool = Spool::open(&Spool::beside(store.path())).unwrap();
+        let spool = Spool::open_beside(store.path()).unwrap();
         for n in 0..51 {
             let mut draft = spool.draft().await.unwrap();
             draft.write(b"Subject: x\r\n\r\n").await.unwrap();

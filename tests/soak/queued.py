@@ -93,7 +93,7 @@ async def _emptied(gatepost, seconds=120):
         if time.monotonic() > until:
             break
         await asyncio.sleep(0.1)
-    return len(rows) + len(list((gatepost.folder / "gatepost.queue").iterdir()))
+    return len(rows) + len(list((gatepost.folder / "gatepost.queue").glob("*.msg")))
 
 
 def _verdict(world, senders, books, on_their_way, kills, left):

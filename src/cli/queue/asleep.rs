@@ -96,8 +96,9 @@ async fn carry_out(store: &Store, message: &QueuedMessage, order: Order) -> Resu
 }
 
 async fn discard(store: &Store, id: &str) -> Result<Done, Failure> {
+    let spool = spool(store)?;
     store.dequeue_by_id(id).await?;
-    if let Ok(body) = spool(store)?.kept(id).await {
+    if let Ok(body) = spool.kept(id).await {
         // What stays is an orphan, and goes at the next start.
         let _ = body.remove().await;
     }
@@ -115,5 +116,5 @@ async fn open(config: &Config) -> Result<Store, Failure> {
 
 fn spool(store: &Store) -> Result<Spool, Failure> {
     let fault = |fault: crate::spool::SpoolFault| Failure::new(fault.to_string(), "nothing was changed");
-    Spool::open(&Spool::beside(store.path())).map_err(fault)
+    Spool::open_beside(store.path()).map_err(fault)
 }

@@ -4,7 +4,7 @@
 //! which Graph takes away again, and a Bcc that came along goes, since the envelope says more. A name in To or Cc that is
 //! no recipient would get the message all the same; such a message is refused. Everything else stays byte for byte.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use mailparse::MailAddr;
 
@@ -12,7 +12,7 @@ use crate::catalog::{
     Entry,
     graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_OTHERS_SERVED, GRAPH_RECIPIENTS_DIFFER},
 };
-use crate::message::fields;
+use crate::message::{each_has_an_address, fields, possible_addresses, with_encoded_words};
 
 /// Of all fields with addresses together: what takes them apart may need the square of their size.
 const FIELDS_CAP: usize = 128 * 1024;
@@ -121,9 +121,18 @@ pub fn name_of(field: &[u8]) -> String {
 
 /// Everybody that a field names; nobody where no address is in it. `None`: there is one, and it cannot be read.
 pub fn people(field: &[u8]) -> Option<Vec<Person>> {
-    let (header, _) = mailparse::parse_header(field.trim_ascii_start()).ok()?;
-    let has_address = header.get_value_raw().contains(&b'@');
+    let readable = with_encoded_words(field.trim_ascii_start());
+    let (header, _) = mailparse::parse_header(&readable).ok()?;
+    let value = header.get_value_raw();
+    let has_address = value.contains(&b'@');
     let Ok(list) = mailparse::addrparse_header(&header) else { return (!has_address).then(Vec::new) };
+    if !has_address {
+        return Some(Vec::new());
+    }
+    // An encoded word alone is an address to Graph, and a part of the next name to mailparse. Of a group nobody can tell.
+    if !each_has_an_address(value).unwrap_or_else(|| memchr::memmem::find(value, b"=?").is_none()) {
+        return None;
+    }
     let mut found = Vec::new();
     for one in list.iter() {
         match one {
@@ -135,8 +144,13 @@ pub fn people(field: &[u8]) -> Option<Vec<Person>> {
         name: single.display_name.clone().unwrap_or_default(),
         address: single.addr.trim().to_owned(),
     };
-    // A word without an address beside real ones is somebody in a directory, as far as Graph may see.
-    Some(if has_address { found.into_iter().map(person).collect() } else { Vec::new() })
+    let mut people: Vec<Person> = found.into_iter().map(person).collect();
+    if let Cow::Owned(_) = readable {
+        let is_new = |address: &String| !people.iter().any(|person| person.address.eq_ignore_ascii_case(address));
+        let more: Vec<String> = possible_addresses(value).filter(is_new).collect();
+        people.extend(more.into_iter().map(|address| Person { name: String::new(), address }));
+    }
+    Some(people)
 }
 
 #[cfg(test)]
@@ -189,6 +203,30 @@ mod tests {
         }
         let second = format!("To: {BOB}\r\nTo: eve@x.example\r\n\r\n");
         assert_eq!(refused(&second, &[BOB]), "graph-recipients-differ");
+    }
+
+    #[test]
+    fn an_encoded_word_that_stands_alone_is_no_name_of_the_next_one() {
+        for named in [
+            "=?utf-8?q?eve=40x.example?=, Bob <bob@contoso.example>",
+            "=?utf-8?q?all?=: =?utf-8?q?eve=40x.example?=, Bob <bob@contoso.example>;",
+            "Sales, Bob <bob@contoso.example>",
+        ] {
+            assert_eq!(refused(&format!("Cc: {named}\r\n\r\n"), &[BOB]), "graph-message-unreadable", "{named}");
+        }
+        let text = format!("To: =?utf-8?q?Lee=2C?= Bob\r\n =?utf-8?q?of_Sales?= <{BOB}>,\r\n {ANN}\r\n\r\n");
+        assert_eq!(head(&text, &[BOB, ANN]), text);
+    }
+
+    #[test]
+    fn names_in_raw_japanese_are_read_and_the_header_stays_byte_for_byte() {
+        let text = format!("To: \x1b$B@>ED\x1b(B <{BOB}>,\r\n \"\x1b$B@>\x1b(B\" <{ANN}>\r\n\r\n");
+        let made = Addressed::new(text.as_bytes(), &[BOB, ANN], &[]).unwrap();
+        assert_eq!(made.head, text.as_bytes());
+        let names: Vec<&str> = made.to.iter().map(|person| person.name.trim()).collect();
+        assert_eq!(names, ["西田", "西"]);
+        let hidden = format!("To: \"\x1b$B\"!\x1b(B) <eve@x.example>\" <{BOB}>\r\n\r\n");
+        assert_eq!(refused(&hidden, &[BOB]), "graph-recipients-differ");
     }
 
     #[test]

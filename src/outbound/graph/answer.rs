@@ -29,6 +29,8 @@ pub enum Trouble {
     Unclear { after: Option<Duration>, detail: String },
     /// In one request.
     TooLarge,
+    /// What was asked for is not there (any more).
+    Gone { detail: String },
     /// This message alone.
     Message { entry: &'static Entry, code: (u16, &'static str), detail: String },
 }
@@ -69,6 +71,7 @@ pub fn read(reply: HttpReply) -> Answer {
         }
         // That of a server in between names no code and no time, and the request may have been passed on.
         503 if said.code.is_some() || after.is_some() => Answer::Wait { after, detail, may_be_the_message: false },
+        404 | 410 | 416 if said.code.is_some() && said.known().is_none() => Answer::No(Trouble::Gone { detail }),
         // Some server gave up waiting for another one, which may have done it.
         408 | 500.. if said.known().is_none() => Answer::No(Trouble::Unclear { after, detail }),
         _ => Answer::No(said.refusal(status, detail)),

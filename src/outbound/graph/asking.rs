@@ -2,7 +2,8 @@
 //! honest word about what may have been done.
 //!
 //! What was surely not done (429, 503, a token that is not taken) is asked again while there is time; what may have been
-//! done never is.
+//! done never is, but for a piece of an upload. The message is under way from the request on that sends it: until then it
+//! can be called back, and a draft is all that may be left.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::{
     },
     net::{Call, CallBody, Handed, HttpFault, HttpReply},
     oauth::{GraphAccess, Resource},
-    outbound::Trail,
+    outbound::{Outset, Trail},
 };
 
 const TRIES: u32 = 4;
@@ -55,8 +56,10 @@ pub struct Asking<'a> {
     deadline: Instant,
     seat: Seat,
     bearer: Option<Bearer>,
-    /// Graph may have looked at the message.
+    /// Graph may have looked at something of the message.
     pub has_asked: bool,
+    /// Graph took a draft, so the way is open: what fails from now on may be this message's own trouble.
+    pub has_draft: bool,
 }
 
 impl<'a> Asking<'a> {
@@ -69,7 +72,7 @@ impl<'a> Asking<'a> {
         let base = mailbox(account, access);
         let name = format!("{} {base} {}", account.sign_in.app.client_id, account.smtp_user.to_lowercase());
         let seat = way.seats.take(&name, deadline).await?;
-        Ok(Self { way, account, base, deadline, seat, bearer: None, has_asked: false })
+        Ok(Self { way, account, base, deadline, seat, bearer: None, has_asked: false, has_draft: false })
     }
 
     pub const fn trail(&self) -> Trail<'a> {
@@ -81,19 +84,35 @@ impl<'a> Asking<'a> {
         below(self.base.clone(), path)
     }
 
-    /// Not cancel safe: what was sent may have been done.
+    /// About a draft. Nothing is sent by it; what was asked for may have been done where this is dropped.
     pub async fn ask(&mut self, method: Method, path: &[&str], load: Load<'_>) -> Result<HttpReply, Trouble> {
+        self.ask_with(&(), method, path, load).await
+    }
+
+    /// For the message to be sent. Not cancel safe: it may have been.
+    pub async fn ask_to_send(&mut self, path: &[&str], load: Load<'_>) -> Result<HttpReply, Trouble> {
+        self.ask_with(self.way.outset, Method::POST, path, load).await
+    }
+
+    async fn ask_with(
+        &mut self,
+        outset: &dyn Outset,
+        method: Method,
+        path: &[&str],
+        load: Load<'_>,
+    ) -> Result<HttpReply, Trouble> {
         let url = self.url(path);
         let (mut tries, mut was_refused) = (0, false);
         loop {
             self.wait_until_allowed().await?;
             let bearer = self.bearer().await?;
-            self.way.outset.begins().await.map_err(Trouble::Access)?;
+            outset.begins().await.map_err(Trouble::Access)?;
             let reply = self.send(method.clone(), &url, &load, &bearer).await?;
             let answer = answer::read(reply);
             // A token that is not taken is looked at before anything of the message is.
-            self.has_asked = !matches!(answer, Answer::TokenRefused(_));
-            if self.has_asked {
+            let is_looked_at = !matches!(answer, Answer::TokenRefused(_));
+            self.has_asked |= is_looked_at;
+            if is_looked_at {
                 self.way.keepers.accepted_for(&self.account.sign_in, Resource::Graph, bearer.generation);
             }
             match answer {
@@ -107,15 +126,28 @@ impl<'a> Asking<'a> {
                     self.bearer = Some(self.newer_than(&bearer).await?);
                 }
                 Answer::Wait { after, detail, may_be_the_message } => {
-                    let pause = after.unwrap_or(PAUSE * 2u32.pow(tries));
-                    self.seat.pause(pause);
-                    tries += 1;
-                    if tries >= TRIES || pause > PAUSE_MOST || Instant::now() + pause >= self.deadline {
-                        return Err(Trouble::Throttled { after: Some(pause), detail, may_be_the_message });
-                    }
+                    self.pause(&mut tries, after, detail, may_be_the_message)?;
                 }
             }
         }
+    }
+
+    /// Graph asked for a pause. `Err`: it is not waited for here.
+    fn pause(
+        &self,
+        tries: &mut u32,
+        after: Option<Duration>,
+        detail: String,
+        may_be_the_message: bool,
+    ) -> Result<(), Trouble> {
+        let pause = after.unwrap_or(PAUSE * 2u32.pow(*tries));
+        self.seat.pause(pause);
+        *tries += 1;
+        if *tries >= TRIES || pause > PAUSE_MOST || Instant::now() + pause >= self.deadline {
+            let may_be_the_message = may_be_the_message || self.has_draft;
+            return Err(Trouble::Throttled { after: Some(pause), detail, may_be_the_message });
+        }
+        Ok(())
     }
 
     /// Whoever of this mailbox heard of a pause keeps it for all.
@@ -180,23 +212,50 @@ impl<'a> Asking<'a> {
             reading.end().await;
         }
         // Nobody heard of the message where nobody was reached.
-        self.has_asked = !reply.as_ref().is_err_and(HttpFault::is_ahead_of_the_request);
+        self.has_asked |= reply.as_ref().is_err_and(|fault| !fault.is_ahead_of_the_request());
         reply.map_err(|fault| trouble(fault, handed.as_ref()))
     }
 
-    /// A piece for an upload session, whose URL is the right to it.
-    pub async fn put(&self, url: &Url, range: &str, piece: Bytes) -> Result<HttpReply, Trouble> {
+    /// A piece for an upload session, whose URL is the right to it. Pauses are kept as for any request, and the same piece
+    /// follows them; once more, too, where nobody knows whether it arrived: by a piece nothing is sent.
+    pub async fn put(&self, url: &Url, range: &str, piece: Bytes) -> Result<(), Trouble> {
         let headers = [("content-range", range), ("content-type", "application/octet-stream")];
-        let body = CallBody::Bytes(piece);
-        let call = Call { method: Method::PUT, url, bearer: None, headers: &headers, body, within: WITHIN };
-        let reply = self.way.http.call(call).await.map_err(|fault| trouble(fault, None))?;
-        match answer::read(reply) {
-            Answer::Done(reply) => Ok(reply),
-            Answer::No(trouble) => Err(trouble),
-            Answer::TokenRefused(detail) => Err(Trouble::Access(GRAPH_TOKEN_REFUSED.fault().detail(detail))),
-            Answer::Wait { after, detail, may_be_the_message } => {
-                Err(Trouble::Throttled { after, detail, may_be_the_message })
+        let (mut tries, mut unclear) = (0, None);
+        loop {
+            self.wait_until_allowed().await?;
+            let body = CallBody::Bytes(piece.clone());
+            let call = Call { method: Method::PUT, url, bearer: None, headers: &headers, body, within: WITHIN };
+            let reply = self.way.http.call(call).await;
+            match reply.map_or_else(|fault| Answer::No(trouble(fault, None)), answer::read) {
+                Answer::Done(_) => return Ok(()),
+                Answer::Wait { after, detail, may_be_the_message } => {
+                    self.pause(&mut tries, after, detail, may_be_the_message)?;
+                }
+                Answer::No(Trouble::Unclear { after, detail }) if unclear.is_none() => {
+                    self.seat.pause(after.unwrap_or(PAUSE));
+                    unclear = Some(detail);
+                }
+                Answer::No(trouble) => {
+                    // The first one may have arrived, and Graph mean that there is no room for another.
+                    return Err(unclear.map_or(trouble, |detail| Trouble::Unclear { after: None, detail }));
+                }
+                Answer::TokenRefused(detail) => {
+                    return Err(Trouble::Access(GRAPH_TOKEN_REFUSED.fault().detail(detail)));
+                }
             }
+        }
+    }
+
+    /// Throws a draft away, as well as it goes. A long pause is not waited for: each attempt would leave a large draft in
+    /// the mailbox.
+    pub async fn discard(&mut self, draft: &str) {
+        let quiet = self.seat.quiet();
+        if quiet <= PAUSE_MOST {
+            tokio::time::sleep(quiet).await;
+        }
+        if let Ok(bearer) = self.bearer().await {
+            let url = self.url(&["messages", draft]);
+            let _ = self.send(Method::DELETE, &url, &Load::Nothing, &bearer).await;
         }
     }
 

@@ -29,7 +29,7 @@ use crate::{
             GRAPH_UNREACHABLE, GRAPH_UNREADABLE,
         },
     },
-    message::fields,
+    message::{fields, with_encoded_words},
     net::HttpReply,
 };
 
@@ -55,13 +55,14 @@ pub async fn send(asking: &mut Asking<'_>, letter: &Letter, addressed: &Addresse
         other => other,
     })?;
     let id = field_of(&made, "id")?;
-    let sent = fill_and_send(asking, letter, &leaves, &id).await;
+    asking.has_draft = true;
+    let sent = fill_and_send(asking, letter, &leaves, &id).await.map_err(not_gone);
     if let Err(trouble) = &sent
         && !matches!(trouble, Trouble::Unclear { .. })
     {
         asking.extend(PAUSES);
         // What is left of it is a draft in the mailbox, which harms nobody.
-        let _ = asking.ask(Method::DELETE, &["messages", &id], Load::Nothing).await;
+        asking.discard(&id).await;
     }
     sent
 }
@@ -77,7 +78,7 @@ async fn fill_and_send(
         attach(asking, letter, leaf, n, id).await.map_err(undone)?;
     }
     asking.extend(PAUSES);
-    asking.ask(Method::POST, &["messages", id, "send"], Load::Nothing).await
+    asking.ask_to_send(&["messages", id, "send"], Load::Nothing).await
 }
 
 /// Before the draft is sent, what nobody knows of did no harm.
@@ -85,6 +86,14 @@ fn undone(trouble: Trouble) -> Trouble {
     match trouble {
         Trouble::Unclear { detail, .. } => Trouble::Access(GRAPH_UNREACHABLE.fault().detail(detail)),
         Trouble::TooLarge => message(GRAPH_TOO_LARGE, 552, "a request for a draft was too large"),
+        other => other,
+    }
+}
+
+/// A draft or an upload session that is gone is made anew, with the next attempt.
+fn not_gone(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Gone { detail } => Trouble::Throttled { after: None, detail, may_be_the_message: true },
         other => other,
     }
 }
@@ -127,9 +136,10 @@ async fn written(letter: &Letter, addressed: &Addressed, text: Option<&Leaf>) ->
         "bccRecipients": addressed.bcc.iter().map(|address| recipient("", address)).collect::<Vec<_>>(),
     });
     for field in fields(&letter.head) {
-        let Ok((header, _)) = mailparse::parse_header(field.trim_ascii_start()) else { continue };
+        let readable = with_encoded_words(field.trim_ascii_start());
+        let Ok((header, _)) = mailparse::parse_header(&readable) else { continue };
         match name_of(field).as_str() {
-            "subject" => put(&mut draft, "subject", json!(header.get_value())),
+            "subject" => put(&mut draft, "subject", json!(header.get_value().trim())),
             "message-id" => put(&mut draft, "internetMessageId", json!(header.get_value().trim())),
             "importance" => put(&mut draft, "importance", json!(importance(&header.get_value()))),
             "reply-to" => put(&mut draft, "replyTo", json!(recipients(&people(field).unwrap_or_default()))),
@@ -224,6 +234,7 @@ async fn attach(asking: &mut Asking<'_>, letter: &Letter, leaf: &Leaf, n: usize,
             return Err(unreadable(&std::io::ErrorKind::UnexpectedEof.into()));
         }
         let end = at + piece.len() as u64;
+        asking.extend(PAUSES);
         asking.put(&url, &format!("bytes {at}-{}/{size}", end - 1), piece.into()).await?;
         at = end;
     }

@@ -14,7 +14,7 @@ mod parts;
 mod seats;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use tokio::{fs::File, time::Instant};
 use tracing::{debug, info, warn};
 
@@ -29,7 +29,7 @@ use crate::{
     account::Account,
     catalog::{
         Entry,
-        graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR},
+        graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR},
         own::STORE_UNAVAILABLE,
         token::GRAPH_URL_MISSING,
     },
@@ -51,7 +51,7 @@ pub struct Way<'a> {
     pub http: &'a HttpClient,
     /// One over all reloads.
     pub seats: &'a Seats,
-    /// Hears of a message before Graph does.
+    /// Hears of a message before Graph is asked to send it.
     pub outset: &'a dyn Outset,
     pub trail: Trail<'a>,
 }
@@ -85,7 +85,7 @@ pub async fn send(
     let mut asking = Asking::begin(way, account, access, deadline).await.map_err(Unsent::on_the_way)?;
     if letter.octets_with(&addressed.head) <= MIME_CAP {
         let load = Load::Mime(&letter, Bytes::copy_from_slice(&addressed.head));
-        match asking.ask(Method::POST, &["sendMail"], load).await {
+        match asking.ask_to_send(&["sendMail"], load).await {
             Err(Trouble::TooLarge) => {}
             outcome => return report(&asking, envelope, outcome),
         }
@@ -125,6 +125,7 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
             let reply = Reply::new(451, format!("4.4.2 {}", fault.reply_text()));
             Report { retry_after: after, ..all(envelope, &Verdict::unknown(reply)) }
         }
+        Err(Trouble::Gone { detail }) => refused(trail, envelope, GRAPH_REFUSES, (554, "5.0.0"), &detail),
         Err(Trouble::TooLarge) => refused(trail, envelope, GRAPH_TOO_LARGE, (552, "5.3.4"), "413"),
         Err(Trouble::Message { entry, code, detail }) => refused(trail, envelope, entry, code, &detail),
     })

@@ -173,6 +173,7 @@ impl Queue {
     async fn tell_postmaster(
         &self,
         notice: &QueuedMessage,
+        text: &Spooled,
         failed: &Rcpt,
         reply: &str,
         to: &str,
@@ -191,7 +192,7 @@ impl Queue {
         let mut draft = self.spool.draft_notice().await?;
         draft.write(before.as_bytes()).await?;
         let unreadable = |error: std::io::Error| NotQueued::bug(format!("the notice cannot be read: {error}"));
-        let mut inner = self.spool.kept(&notice.id).await?.read().await.map_err(unreadable)?;
+        let mut inner = text.read().await.map_err(unreadable)?;
         let mut piece = vec![0; PIECE];
         loop {
             let length = inner.read(&mut piece).await.map_err(unreadable)?;
@@ -223,7 +224,12 @@ impl Queue {
             _ if outcome::is_expiry(reply) => {}
             (BY_NOBODY, _) => return self.as_the_mailbox(notice, &rcpt, reply).await,
             (BY_THE_MAILBOX, Some(postmaster)) if !postmaster.eq_ignore_ascii_case(&rcpt.address) => {
-                return self.tell_postmaster(notice, &rcpt, reply, &postmaster).await;
+                match self.spool.kept(&notice.id).await {
+                    Ok(body) => return self.tell_postmaster(notice, &body, &rcpt, reply, &postmaster).await,
+                    // Nothing is left to be told, today or later.
+                    Err(fault) if fault.is_missing() => {}
+                    Err(fault) => return Err(fault.into()),
+                }
             }
             _ => {}
         }

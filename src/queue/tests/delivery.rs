@@ -172,3 +172,20 @@ async fn a_mailbox_whose_way_out_is_shut_is_named_until_it_is_open() {
     stage.is_empty().await;
     assert!(stage.queue.shut_ways().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_whose_text_is_gone_is_given_up_and_not_tried_for_ever() {
+    let kept = Kept { postmaster: Some("admin@contoso.example".into()), ..Kept::default() };
+    let mut stage = kept.start().await;
+    stage.send("x").await;
+    stage.next().await.all(failed("5.1.1 User unknown"));
+    stage.next().await.all(failed("5.7.60 not allowed to send as this sender"));
+    let second = stage.next().await;
+    for file in std::fs::read_dir(stage.kept.dir.path().join("queue")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    second.all(failed("5.2.1 mailbox disabled"));
+    stage.is_empty().await;
+    stage.assert_no_delivery();
+    assert!(!stage.queue.failures().last().unwrap().is_told);
+}

@@ -22,7 +22,7 @@ fn in_base64(bytes: &[u8]) -> String {
 }
 
 /// Plain and HTML text, an image inside, a small and a large file.
-fn message(large: usize) -> String {
+pub fn message(large: usize) -> String {
     format!(
         "From: Ann <{ANN}>\r\nTo: \"Bob, of Sales\" <{BOB}>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\
          Message-ID: <1@contoso.example>\r\nReply-To: desk@contoso.example\r\nMIME-Version: 1.0\r\n\

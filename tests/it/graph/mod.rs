@@ -3,6 +3,7 @@
 mod addressing;
 mod clouds;
 mod large;
+mod large_interrupted;
 mod limits;
 mod refusals;
 mod session;

@@ -10,7 +10,7 @@ use gatepost::{
     net::{ClientTls, HttpClient, Network},
     oauth::Keepers,
     outbound::{
-        Envelope, Report, Trail, Unsent,
+        Envelope, Outset, Report, Trail, Unsent,
         graph::{Seats, Way, send},
     },
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Submission},
@@ -81,12 +81,21 @@ impl Stage {
     }
 
     pub async fn send_within(&self, time: Duration, message: &str, recipients: &[&str]) -> Result<Report, Unsent> {
+        self.send_with(&(), time, message, recipients).await
+    }
+
+    pub async fn send_with(
+        &self,
+        outset: &dyn Outset,
+        time: Duration,
+        message: &str,
+        recipients: &[&str],
+    ) -> Result<Report, Unsent> {
         let wire = on_the_wire(message);
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         std::fs::write(file.path(), wire).unwrap();
         let open = tokio::fs::File::open(file.path()).await.unwrap();
-        let way =
-            Way { keepers: &self.keepers, http: &self.http, seats: &self.seats, outset: &(), trail: Trail::default() };
+        let way = Way { keepers: &self.keepers, http: &self.http, seats: &self.seats, outset, trail: Trail::default() };
         let deadline = Instant::now() + time;
         send(way, &self.account, &envelope(recipients), &[], open, deadline).await
     }

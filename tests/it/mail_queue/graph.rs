@@ -13,7 +13,7 @@ use super::{
     ahead, ahead_until, arrived, go_by_the_minute, outages::waits_for, queue, queued, rows, sign_in_for_graph,
     until_empty,
 };
-use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, own_address, plain};
+use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, own_address, plain, stage};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -135,6 +135,59 @@ async fn mail_for_graph_taken_in_while_there_is_no_token_was_not_tried_and_arriv
         world.sandbox.faults().set(|faults| faults.identity.mishap = None);
     })
     .await;
+}
+
+/// Graph takes all recipients or none, so no day would ever have room for it.
+#[tokio::test]
+async fn a_message_with_more_recipients_than_a_day_allows_comes_back_at_once() {
+    let world = world("outbound = \"graph\"\nlimits = { recipients-per-day = 2 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for recipient in [BOB, ANN, "shared@contoso.example"] {
+        smtp.exchange(&format!("RCPT TO:<{recipient}>"), "250 ").await;
+    }
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: all\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    assert!(smtp.line().await.starts_with("250 2.0.0 Queued as "));
+    world.until("the sender is told", |world| !world.sandbox.submissions().is_empty()).await;
+    until_empty(world.dir.path(), 20).await;
+    let notice = world.only_message();
+    assert_eq!(notice.recipients, [ANN]);
+    let text = String::from_utf8_lossy(&notice.bytes).into_owned();
+    assert!(text.contains("5.5.3") && text.contains("recipients-per-day"), "{text}");
+}
+
+/// Graph took its draft, so the way is open: the pause is kept, then the others go first.
+#[tokio::test]
+async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
+    let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued("outbound = \"graph\"") };
+    let (sandbox, dir, file) = stage(&plan).await;
+    let graph = "https://graph.microsoft.com/Mail";
+    let scopes = format!("scopes = [\"{graph}.Send\", \"{graph}.ReadWrite\", ");
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("scopes = [", &scopes)).unwrap();
+    let world = World::on(sandbox, dir, &file).await;
+    sign_in_for_graph(&world).await;
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(90).on("upload");
+    world.sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    let uploads = || {
+        let lines = world.sandbox.transcript().dialogue("graph");
+        lines.iter().filter(|line| line.starts_with("C: /upload ")).count()
+    };
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.open_message().await;
+    let head = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: large\r\n");
+    let file = format!("{}\r\n", "A".repeat(70)).repeat(60_000);
+    smtp.send(format!("{head}Content-Type: application/pdf; name=x.pdf\r\n\r\n{file}.\r\n").as_bytes()).await;
+    assert!(smtp.line().await.starts_with("250 2.0.0 Queued as "));
+    ahead_until(Duration::ZERO, "it is uploaded", || uploads() == 1).await;
+    let alerts = ["one", "two", "three"];
+    for alert in alerts {
+        queue(&mut smtp, alert).await;
+    }
+    ahead_until(Duration::from_secs(100), "the others", || world.sandbox.submissions().len() == alerts.len()).await;
+    assert_eq!(arrived(&world.sandbox), alerts);
+    let rows = rows(world.dir.path()).await;
+    assert!(rows.len() == 1 && rows[0].attempts > 0 && !rows[0].recipients[0].is_doubtful, "{rows:?}");
 }
 
 #[tokio::test]

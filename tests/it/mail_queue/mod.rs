@@ -23,7 +23,6 @@ use std::{
 use gatepost::{
     base::Protocol,
     sandbox::{Sandbox, Submission},
-    spool::Spool,
     store::{QueueFilter, QueuedMessage, Store, TokenRow},
 };
 
@@ -51,9 +50,9 @@ async fn rows(dir: &Path) -> Vec<QueuedMessage> {
 
 /// Every file beside the store that holds a body, or a part of one.
 fn bodies(dir: &Path) -> Vec<String> {
-    let folder = Spool::beside(&dir.join("gatepost.db"));
-    let files = std::fs::read_dir(folder).unwrap();
-    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    let files = std::fs::read_dir(dir.join("gatepost.queue")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".msg")).collect()
 }
 
 async fn is_empty(dir: &Path) -> bool {
@@ -156,7 +155,8 @@ pub(super) async fn jump(by: Duration) {
 
 /// ann consented to SMTP and to Graph.
 async fn sign_in_for_graph(world: &World) {
-    let scopes = ["https://outlook.office.com/SMTP.Send", "offline_access", "https://graph.microsoft.com/Mail.Send"];
+    let graph = ["https://graph.microsoft.com/Mail.Send", "https://graph.microsoft.com/Mail.ReadWrite"];
+    let scopes = [&["https://outlook.office.com/SMTP.Send", "offline_access"][..], &graph].concat();
     let refresh = Some(world.sandbox.issue_refresh_token_for(ANN, &scopes));
     let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
     let (store, key) = (Store::open(&world.store_settings()).await.unwrap(), format!("contoso/{ANN}"));

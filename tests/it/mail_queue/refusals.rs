@@ -96,6 +96,10 @@ async fn what_is_too_large_is_552_where_it_says_so_itself_and_where_it_turns_out
     let head = HEAD.replace("\r\n\r\n", &"\r\nX-Filler: x".repeat(30_000));
     let said = ends(&mut smtp, head.as_bytes()).await;
     assert!(said.starts_with("552 5.3.4 ") && said.contains("256 KiB"), "{said}");
+    // Only just too large, and ended by the time that it is noticed.
+    let head = HEAD.replace("\r\n\r\n", &format!("{}\r\n\r\n", "\r\nX-Filler: x".repeat(20_166)));
+    let said = ends(&mut as_copier(&world).await, head.as_bytes()).await;
+    assert!(said.starts_with("552 5.3.4 ") && said.contains("256 KiB"), "{said}");
     assert!(bodies(world.dir.path()).is_empty());
 
     smtp.open_message().await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gatepost::{base::Protocol, sandbox::Answer, spool::Spool};
+use gatepost::{base::Protocol, sandbox::Answer};
 use sqlx::{AssertSqlSafe, SqlitePool};
 
 use super::{ahead, ahead_until, arrived, plan, queue, until_empty};
@@ -109,7 +109,7 @@ async fn one_body_that_cannot_be_read_is_told_as_that_and_is_no_standstill() {
     plan.sandbox.faults.smtp.answers = vec![Answer::new("CONNECT", "421 4.3.2 Service not available").close()];
     let world = World::with(plan).await;
     let id = queue(&mut world.smtp_as_ann().await, "unreadable").await;
-    let body = Spool::beside(&world.dir.path().join("gatepost.db")).join(format!("{id}.msg"));
+    let body = world.dir.path().join("gatepost.queue").join(format!("{id}.msg"));
     std::fs::remove_file(&body).unwrap();
     std::os::unix::fs::symlink(&body, &body).unwrap();
     let told = || journal.lines(&["its body cannot be read; this message waits", &id]);

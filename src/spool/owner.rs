@@ -1,0 +1,124 @@
+//! Whose bodies a directory holds: a file in it names the database, so that no store sweeps another's mail.
+//!
+//! Two databases side by side share a directory where their names differ in the extension alone; the first one keeps it,
+//! and the other is refused. The name goes along where both are moved together.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::{SpoolFault, random_word};
+use crate::store::private_file;
+
+/// No name of a body.
+const MARK: &str = "store";
+/// Of a file name, on any system.
+const MOST_BYTES: u64 = 1024;
+
+/// The directory that belongs to a database, beside it and by its name. Links are followed, as the store's lock does, so
+/// that two names of one database have one queue.
+pub fn beside(database: &Path) -> PathBuf {
+    real(database).with_extension("queue")
+}
+
+/// The directory is this database's from now on. `Err`: it is another one's, or cannot be written.
+pub fn claim(directory: &Path, database: &Path) -> Result<(), SpoolFault> {
+    let mark = directory.join(MARK);
+    let failed = |cause| SpoolFault::new(directory, cause);
+    let name: OsString = real(database).file_name().unwrap_or_default().to_owned();
+    let own = name.as_encoded_bytes();
+    let nonce = random_word().ok_or_else(|| failed(io::Error::other("the system gives no random bytes")))?;
+    // Two stores may come at once: the mark of the first one stays.
+    let found = match read(&mark) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match private_file::create_whole(&mark, own, &nonce) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(&mark).map_err(failed)?,
+            made => return made.map_err(failed),
+        },
+        found => found.map_err(failed)?,
+    };
+    match found == own {
+        true => Ok(()),
+        false => Err(SpoolFault::of_another(directory, &String::from_utf8_lossy(&found), &mark)),
+    }
+}
+
+fn real(database: &Path) -> PathBuf {
+    fs::canonicalize(database).unwrap_or_else(|_| database.to_owned())
+}
+
+fn read(mark: &Path) -> io::Result<Vec<u8>> {
+    let mut name = Vec::new();
+    File::open(mark)?.take(MOST_BYTES).read_to_end(&mut name)?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{super::Spool, *};
+
+    fn database(dir: &Path, name: &str) -> PathBuf {
+        let path = dir.join(name);
+        fs::write(&path, "").unwrap();
+        path
+    }
+
+    async fn kept(spool: &Spool) -> String {
+        let mut draft = spool.draft().await.unwrap();
+        draft.write(b"x\r\n").await.unwrap();
+        let mut body = draft.finish().await.unwrap();
+        body.keep();
+        body.name().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_store_whose_name_differs_in_the_extension_alone_gets_no_hold_of_the_others_mail() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (database(dir.path(), "gatepost.a"), database(dir.path(), "gatepost.b"));
+        let name = kept(&Spool::open_beside(&one).unwrap()).await;
+        let refused = Spool::open_beside(&other).unwrap_err().to_string();
+        for words in ["gatepost.queue holds the messages of another store, gatepost.a;", "[store] url", "queue/store"] {
+            assert!(refused.contains(words), "{refused}");
+        }
+        let again = Spool::open_beside(&one).unwrap();
+        again.sweep(HashSet::from([name.clone()])).await.unwrap();
+        assert_eq!(again.kept(&name).await.unwrap().octets(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_queue_from_before_the_mark_is_taken_up_by_its_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = database(dir.path(), "gatepost.db");
+        let name = kept(&Spool::open(&dir.path().join("gatepost.queue")).unwrap()).await;
+        let spool = Spool::open_beside(&database).unwrap();
+        assert_eq!(spool.kept(&name).await.unwrap().octets(), 3);
+        assert_eq!(fs::read_to_string(spool.directory().join(MARK)).unwrap(), "gatepost.db");
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_was_moved_with_its_database_is_still_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("old")).unwrap();
+        let name = kept(&Spool::open_beside(&database(&dir.path().join("old"), "gatepost.db")).unwrap()).await;
+        fs::rename(dir.path().join("old"), dir.path().join("new")).unwrap();
+        let moved = Spool::open_beside(&dir.path().join("new/gatepost.db")).unwrap();
+        assert!(moved.kept(&name).await.is_ok());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_database_by_the_name_of_a_link_has_the_same_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("disk")).unwrap();
+        let real = database(&dir.path().join("disk"), "mail.db");
+        let link = dir.path().join("gatepost.db");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let name = kept(&Spool::open_beside(&real).unwrap()).await;
+        assert!(Spool::open_beside(&link).unwrap().kept(&name).await.is_ok());
+        assert!(!dir.path().join("gatepost.queue").exists());
+    }
+}
