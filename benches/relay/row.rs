@@ -58,6 +58,11 @@ impl Row {
         self
     }
 
+    /// The bars that were not reached.
+    pub fn misses(&self) -> impl Iterator<Item = String> {
+        self.bar.iter().map(|bar| self.verdict(*bar)).filter(|verdict| verdict.ends_with(mark(false)))
+    }
+
     /// What is aimed at, what was reached, and whether that is enough.
     pub fn verdict(&self, target: Target) -> String {
         let none = Vec::new();

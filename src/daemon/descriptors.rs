@@ -4,15 +4,18 @@
 
 use tracing::warn;
 
-/// For the store, the console, the log, the queue and calls to providers.
-const RESERVE: usize = 128;
+use crate::queue::COURIERS;
+
+/// For the store, the console, the log and calls to providers; and each courier holds a body and a connection.
+const RESERVE: usize = 128 + 2 * COURIERS;
 const EACH_SESSION: usize = 2;
 
 /// Takes as many as the system allows at most, and says how many sessions that is enough for. `wanted`: the most there may be
 /// by the configuration.
 pub fn sessions(wanted: usize) -> usize {
     let Some(most) = allowed() else { return wanted };
-    let enough_for = (most.saturating_sub(RESERVE) / EACH_SESSION).max(1);
+    // Where there is next to nothing, sessions get a quarter: the queue is seldom as busy as it may be.
+    let enough_for = (most.saturating_sub(RESERVE).max(most / 4) / EACH_SESSION).max(1);
     if enough_for < wanted {
         warn!(
             "the system allows {most} open files, enough for {enough_for} connections where the listeners would take {wanted}; \

@@ -1,7 +1,7 @@
 //! A signed-on connection to submit mail on, within the limits of its mailbox.
 //!
-//! It is left to the next one when nobody uses it, and taken over only if it still answers: nothing of a message was
-//! said on it by then, so that nothing can be sent twice.
+//! It is left to the next one when nobody uses it. Whether it still lives shows before anything of a message but its
+//! sender was said on it, so that nothing can be sent twice.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -10,7 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{
     Channel, Outbound, Turn,
@@ -29,8 +29,6 @@ use crate::{
 
 /// The longest wait for room; what is left of the time belongs to the sign-on.
 const ROOM_WAIT: Duration = Duration::from_secs(20);
-/// A connection that was left over has this long to show that it lives.
-const LIFE_SIGN: Duration = Duration::from_secs(5);
 
 /// Dropping it closes the connection and gives its room back.
 pub struct Connection {
@@ -133,7 +131,7 @@ impl Outbound {
         turn.ok_or_else(|| MAILBOX_BUSY.fault())
     }
 
-    /// One that was left over, if it is of the same sign-in and answers.
+    /// One that was left over, if it is of the same sign-in and nothing is known against it.
     async fn still_lives(&self, account: &Account, idle: Option<Idle>) -> Option<(Channel, Vec<String>)> {
         let Idle { mut channel, keywords, sign_in, signed_in_at } = idle?;
         let SignIn { app, .. } = &*account.sign_in;
@@ -142,8 +140,7 @@ impl Outbound {
         if !is_of_now || (signed_in_at.is_none() && !app.grant.is_unattended()) {
             return None;
         }
-        let reset = timeout_at(Instant::now() + LIFE_SIGN, channel.reset()).await;
-        reset.unwrap_or(false).then_some((channel, keywords))
+        channel.take_over().await.then_some((channel, keywords))
     }
 
     fn ledger(&self, account: &Account) -> Arc<Ledger> {

@@ -4,7 +4,7 @@
 //! closes the connection without it, so nothing half is ever delivered. Every wait has a deadline (RFC 5321 4.5.3.2).
 //! It refuses answers that are none: what came before a command was said, and codes that the command cannot have.
 
-use std::{io, time::Duration};
+use std::{io, mem, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{io::AsyncWriteExt, time::timeout};
@@ -26,6 +26,8 @@ const FINAL_WAIT: Duration = Duration::from_secs(10 * 60);
 /// One TLS record holds as much (RFC 8446 5.1): it arrives whole or not at all.
 const RECORD: usize = 16 * 1024;
 const FINAL_DOT: &[u8] = b".\r\n";
+/// A connection that was left over has this long to show that it lives.
+const LIFE_SIGN: Duration = Duration::from_secs(5);
 /// For QUIT, which nobody waits for.
 const QUIT_WAIT: Duration = Duration::from_secs(5);
 
@@ -60,6 +62,10 @@ pub struct Channel {
     stream: Stream,
     replies: Replies,
     carries: Carries,
+    /// The upstream takes commands before it answered the last one (RFC 2920).
+    pipelines: bool,
+    /// RSET goes out in front of the next MAIL.
+    owes_reset: bool,
     /// Something went wrong on it; only good for dropping.
     broken: bool,
 }
@@ -77,7 +83,8 @@ impl Channel {
     /// `keywords` is the upstream's live EHLO list, `unread` what it sent behind its 235.
     pub fn new(stream: Stream, unread: BytesMut, keywords: &[String]) -> Self {
         let carries = Carries::from_keywords(keywords);
-        Self { stream, replies: Replies::new(unread), carries, broken: false }
+        let pipelines = keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case("PIPELINING"));
+        Self { stream, replies: Replies::new(unread), carries, pipelines, owes_reset: false, broken: false }
     }
 
     pub const fn carries(&self) -> Carries {
@@ -91,7 +98,25 @@ impl Channel {
 
     pub async fn mail(&mut self, mail: &Mail) -> Result<Reply, Lost> {
         let line = mail.to_wire(self.carries);
-        self.command(&line, verdict).await
+        if !mem::take(&mut self.owes_reset) {
+            return self.command(&line, verdict).await;
+        }
+        self.unasked().await?;
+        self.write(format!("RSET\r\n{line}").as_bytes()).await?;
+        let reset = self.reply(LIFE_SIGN, verdict).await?;
+        self.judge(if reset.is_positive() { Ok(()) } else { Err(Lost::Closed) })?;
+        self.reply(COMMAND_WAIT, verdict).await
+    }
+
+    /// Makes one that was left over that of the next user; `false`: it is of no use to anybody. RSET shows that it lives.
+    /// Where the upstream pipelines it goes out in one packet with MAIL (RFC 2920 3.1), which saves a round trip: MAIL then
+    /// fails where the connection is dead.
+    pub async fn take_over(&mut self) -> bool {
+        self.owes_reset = self.pipelines;
+        if self.pipelines {
+            return self.unasked().await.is_ok();
+        }
+        timeout(LIFE_SIGN, self.reset()).await.unwrap_or(false)
     }
 
     pub async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Lost> {
@@ -261,13 +286,18 @@ mod tests {
     const LARGE: usize = 16 * 1024 * 1024;
 
     async fn channel() -> (Channel, TcpStream) {
+        channel_to(&[]).await
+    }
+
+    async fn channel_to(keywords: &[&str]) -> (Channel, TcpStream) {
         let listener = TcpSocket::new_v4().unwrap();
         listener.set_recv_buffer_size(4096).unwrap();
         listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener: TcpListener = listener.listen(1).unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (theirs, _) = listener.accept().await.unwrap();
-        (Channel::new(Stream::new(ours).unwrap(), BytesMut::new(), &[]), theirs)
+        let keywords: Vec<_> = keywords.iter().map(|&keyword| keyword.to_owned()).collect();
+        (Channel::new(Stream::new(ours).unwrap(), BytesMut::new(), &keywords), theirs)
     }
 
     /// Says `words` after the first hundred octets; then what came in all, if the rest is read.
@@ -279,6 +309,60 @@ mod tests {
             let _ = upstream.read_to_end(&mut came).await;
         }
         came
+    }
+
+    /// Hears `lines` lines in one read, and answers each.
+    async fn answers(upstream: &mut TcpStream, lines: usize, answers: &str) -> String {
+        let mut came = [0; 512];
+        let n = upstream.read(&mut came).await.unwrap();
+        let said = String::from_utf8_lossy(&came[..n]).into_owned();
+        assert_eq!(said.lines().count(), lines, "{said}");
+        upstream.write_all(answers.as_bytes()).await.unwrap();
+        said
+    }
+
+    fn from_ann() -> Mail {
+        Mail { address: "ann@contoso.example".into(), ..Mail::default() }
+    }
+
+    #[tokio::test]
+    async fn one_that_was_left_over_says_rset_and_mail_in_one_packet() {
+        let (mut channel, mut upstream) = channel_to(&["PIPELINING"]).await;
+        assert!(channel.take_over().await);
+        let mail = from_ann();
+        let (reply, said) =
+            tokio::join!(channel.mail(&mail), answers(&mut upstream, 2, "250 2.0.0 Reset\r\n250 2.1.0 Sender OK\r\n"));
+        assert_eq!(said, "RSET\r\nMAIL FROM:<ann@contoso.example>\r\n");
+        assert_eq!(reply.unwrap().text(), "250 2.1.0 Sender OK");
+        let (reply, said) = tokio::join!(channel.mail(&mail), answers(&mut upstream, 1, "250 2.1.0 again\r\n"));
+        assert_eq!((said.as_str(), reply.unwrap().code), ("MAIL FROM:<ann@contoso.example>\r\n", 250), "once");
+    }
+
+    #[tokio::test]
+    async fn one_that_was_left_over_waits_for_rset_where_the_upstream_does_not_pipeline() {
+        let (mut channel, mut upstream) = channel_to(&["SIZE 1000"]).await;
+        let (lives, said) = tokio::join!(channel.take_over(), answers(&mut upstream, 1, "250 2.0.0 Reset\r\n"));
+        assert!(lives && said == "RSET\r\n", "{said}");
+        let mail = from_ann();
+        let (reply, said) = tokio::join!(channel.mail(&mail), answers(&mut upstream, 1, "250 2.1.0 Sender OK\r\n"));
+        assert_eq!((said.as_str(), reply.unwrap().code), ("MAIL FROM:<ann@contoso.example>\r\n", 250));
+    }
+
+    #[tokio::test]
+    async fn one_that_was_left_over_and_closed_is_of_no_use() {
+        let (mut channel, upstream) = channel_to(&["PIPELINING"]).await;
+        drop(upstream);
+        let notices = async {
+            while channel.take_over().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LIFE_SIGN, notices).await.expect("its end is seen without a word");
+        let (mut channel, mut upstream) = channel_to(&["PIPELINING"]).await;
+        assert!(channel.take_over().await);
+        let mail = from_ann();
+        let (reply, _) = tokio::join!(channel.mail(&mail), answers(&mut upstream, 2, "421 4.4.2 Timeout\r\n"));
+        assert!(matches!(reply, Err(Lost::Closed)) && !channel.is_usable(), "{reply:?}");
     }
 
     #[tokio::test]

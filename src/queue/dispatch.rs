@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Deliveries at once, over all mailboxes.
-pub(super) const MOST: usize = 256;
+pub const COURIERS: usize = 256;
 /// The clocks are looked at this often.
 const LOOK: Duration = Duration::from_secs(60);
 /// How often the store hears how long messages were tried, for the case that this process is killed.
@@ -65,7 +65,7 @@ impl Queue {
     }
 
     fn send_out(self: &Arc<Self>, couriers: &mut JoinSet<()>, cut_off: &CancellationToken) {
-        while couriers.len() < MOST && self.halted_until().is_none() {
+        while couriers.len() < COURIERS && self.halted_until().is_none() {
             let (now, awake, most) = (self.clock.tick(), self.clock.awake(), self.orders().max_age);
             let errand = {
                 let mut schedule = self.schedule();
@@ -80,7 +80,7 @@ impl Queue {
     }
 
     fn nap(&self, out: usize) -> Duration {
-        let due = self.halted_until().or_else(|| self.schedule().due().filter(|_| out < MOST));
+        let due = self.halted_until().or_else(|| self.schedule().due().filter(|_| out < COURIERS));
         due.map_or(LOOK, |due| self.clock.tick().until(due).min(LOOK))
     }
 

@@ -46,6 +46,7 @@ pub use bounce::{FailureNote, read_head};
 pub use by_hand::{Done, Order};
 use clock::QueueClock;
 pub use deliver::{Deliver, Delivery, Envelope, Fate, Outset, Report, Unsent, Verdict};
+pub use dispatch::COURIERS;
 use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
 pub use lanes::LaneView;

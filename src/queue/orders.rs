@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{deliver::Deliver, dispatch::MOST};
+use super::{deliver::Deliver, dispatch::COURIERS};
 use crate::account::{Account, Domain, account_of};
 
 /// Deliveries of one mailbox at once, whatever its limits say: one whose upstream is silent must not have all couriers.
-const MOST_OF_ONE: usize = MOST / 4;
+const MOST_OF_ONE: usize = COURIERS / 4;
 
 #[derive(Clone)]
 pub struct Orders {

@@ -402,7 +402,7 @@ impl Passage {
 
     fn objects_to(&self, headers: &Headers, head: &[u8], relay: &Relay<'_>) -> Option<Reply> {
         if headers.is_from_too_large {
-            return Some(Reply::new(552, format!("5.3.4 From header larger than {} KiB", FROM_CAP / 1024)));
+            return Some(Reply::new(552, format!("5.3.4 From and Sender headers larger than {} KiB", FROM_CAP / 1024)));
         }
         let account = &relay.admitted.account;
         let is_ours = |sender: &str| is_forced(&relay.admitted) && account.address.eq_ignore_ascii_case(sender);
