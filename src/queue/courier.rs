@@ -224,6 +224,11 @@ impl Courier {
         queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()))
     }
 
+    /// Somebody dropped it while it was under way.
+    fn is_unwanted(&self) -> bool {
+        self.queue.schedule().entry(self.sequence).is_some_and(|entry| entry.wish == Wish::Drop)
+    }
+
     fn is_over(&self, message: &QueuedMessage) -> bool {
         self.age(message) >= self.queue.orders().max_age
     }
@@ -269,6 +274,10 @@ impl Courier {
     /// Tells the sender of failures, and forgets the message once nobody waits. `place`: for those who do.
     async fn settle(&self, message: &QueuedMessage, place: Option<Place>) -> Next {
         let queue = &self.queue;
+        if self.is_unwanted() {
+            // Nobody is told of what was dropped.
+            return Next::At(Place::Fresh);
+        }
         match queue.tell_sender(message).await {
             Ok(Told::Settled) => {}
             Ok(Told::Redirected) => {
