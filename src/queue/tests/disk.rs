@@ -177,6 +177,9 @@ async fn a_damaged_row_is_named_beside_the_others_and_can_be_dropped() {
     stage.next().await.all(delivered());
     stage.rests(0).await;
     stage.queue.order(&damaged, Order::Hold).await.unwrap_err();
+    execute(&stage, "CREATE TRIGGER full BEFORE DELETE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END").await;
+    stage.queue.order(&damaged, Order::Drop).await.unwrap_err();
+    execute(&stage, "DROP TRIGGER full").await;
     assert_eq!(stage.queue.order(&damaged, Order::Drop).await.unwrap(), Done::Done);
     stage.is_empty().await;
 }
