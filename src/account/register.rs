@@ -32,6 +32,11 @@ impl Admitted {
         self.client.as_ref().map_or(BY_LOGIN, |client| client.name.as_str())
     }
 
+    /// It came with a login, not by its address alone.
+    pub fn has_logged_in(&self) -> bool {
+        self.client.as_ref().is_none_or(|client| client.login.is_some())
+    }
+
     /// The client's own, else the account's.
     pub fn delivery(&self) -> Delivery {
         let own = self.client.as_ref().and_then(|client| client.rules.delivery);

@@ -109,6 +109,7 @@ impl Row {
             hold::CAPTURE => words.held_capture,
             hold::BODY_MISSING => words.held_body_missing,
             hold::BODY_DAMAGED => words.held_body_damaged,
+            hold::DOUBTFUL => words.held_doubtful,
             hold::ACCOUNT_GONE => words.held_account_gone,
             _ => words.held_by_hand,
         });

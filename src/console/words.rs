@@ -268,6 +268,7 @@ words! {
     queue_stands_still: "Nothing is sent from the queue.", "キューからの送信は停止しています。";
     rows_damaged: "The database cannot read these messages; they are not delivered. `gatepost queue drop ID` removes one:", "次のメッセージはデータベースから読み取れないため、配信されません。削除するには `gatepost queue drop ID` を実行してください：";
     held_body_damaged: "its body cannot be read or is not whole: mend the disk or put the file back, then release it; or drop it", "本文のファイルを読めないか、内容が欠けています。ディスクを修復するかファイルを元に戻してから解除するか、破棄してください";
+    held_doubtful: "the mail server never answered it and it may have arrived: ask whoever it is for, then drop it, or release it for one more attempt", "メールサーバーが応答しないため、届いたかどうか分かりません。宛先に確認してから破棄するか、解除してもう一度送信してください";
     queue_empty: "Nothing waits.", "待っているメッセージはありません。";
     nothing_fits: "Nothing in the queue fits this search.", "条件に合うメッセージはありません。";
     retry: "Retry now", "今すぐ再試行";

@@ -3,6 +3,8 @@
 //! What fails before the end of data was said failed for nobody: the connection is closed in the middle, and the
 //! message can be sent again. Behind it nobody knows, and the report says so.
 
+use std::io;
+
 use tokio::{fs::File, io::AsyncReadExt};
 
 use tracing::info;
@@ -19,11 +21,15 @@ use crate::{
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::mailbox_refusal,
     },
-    wire::smtp::{Mail, Reply},
+    message::header_end,
+    spool::Spooled,
+    wire::smtp::{Mail, Reply, command::Carries},
 };
 
 /// One piece of a body.
 const PIECE: usize = 32 * 1024;
+/// A longer header block is not taken in; in octets.
+const HEAD_CAP: u64 = 256 * 1024;
 
 impl Outbound {
     /// See [`Outbound::deliver`].
@@ -49,9 +55,9 @@ impl Outbound {
                 connection.leave();
                 return Err(Unsent::on_the_way(RECIPIENTS_USED_UP.fault()));
             }
-            if !mail.address.is_ascii() && !connection.carries().utf8 {
-                let text = "5.6.7 The mail server does not take addresses outside ASCII";
-                return Ok(Report::all(envelope, &Reply::new(550, text)));
+            if let Some(reply) = beyond_ascii(&mail, connection.carries(), message).await? {
+                connection.leave();
+                return Ok(Report::all(envelope, &reply));
             }
             // One that was left over may have died unnoticed: nothing was sent on it, so another try is safe.
             let reply = match connection.mail(&mail).await {
@@ -193,6 +199,27 @@ impl Submission<'_> {
     }
 }
 
+/// The refusal of what would need SMTPUTF8 (RFC 6531 3.4), which the mail server does not offer.
+async fn beyond_ascii(mail: &Mail, carries: Carries, message: &Spooled) -> Result<Option<Reply>, Fault> {
+    let what = if carries.utf8 {
+        return Ok(None);
+    } else if !mail.address.is_ascii() {
+        "addresses"
+    } else if mail.utf8 && !has_ascii_head(message).await.map_err(|error| unreadable(&error))? {
+        "headers"
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Reply::new(550, format!("5.6.7 The mail server does not take {what} outside ASCII"))))
+}
+
+async fn has_ascii_head(message: &Spooled) -> io::Result<bool> {
+    let mut start = Vec::new();
+    message.read().await?.take(HEAD_CAP).read_to_end(&mut start).await?;
+    let end = header_end(&start, 0).unwrap_or(start.len());
+    Ok(start.get(..end).is_some_and(<[u8]>::is_ascii))
+}
+
 /// What Exchange refuses for the mailbox or the tenant is no fault of this message: it waits, as do the others.
 fn of_the_mailbox(reply: &Reply) -> Option<Fault> {
     if reply.is_positive() { None } else { mailbox_refusal(&reply.text()).or_else(|| not_signed_on(reply)) }
@@ -221,6 +248,6 @@ fn unsent(lost: &Lost) -> Fault {
     UPSTREAM_LOST.fault().detail(lost.to_string())
 }
 
-fn unreadable(error: &std::io::Error) -> Fault {
+fn unreadable(error: &io::Error) -> Fault {
     STORE_UNAVAILABLE.fault().detail(format!("the body of a message in the queue: {error}"))
 }

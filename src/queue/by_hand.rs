@@ -186,21 +186,21 @@ impl Queue {
                     Err(error.into())
                 }
             },
-            _ => match self.discard(sequence, id).await {
-                Ok(()) => Ok(Done::Done),
-                Err(error) => {
-                    // It is still there, as it was, for who says so again.
-                    if let Some(place) = before {
-                        // Whoever had it is gone by now.
-                        let is_out = matches!(place, Place::InLine | Place::UnderWay);
-                        let place = if is_out { Place::Later(self.clock.tick()) } else { place };
-                        self.schedule().move_to(sequence, place, self.clock.awake());
-                        self.bell.notify_one();
-                    }
-                    Err(error)
-                }
-            },
+            _ => self.discard_or_keep(sequence, id, before).await,
         }
+    }
+
+    /// As [`Queue::discard`]. Where that fails the message is still there, as it was before, for who says so again.
+    async fn discard_or_keep(&self, sequence: i64, id: &str, before: Option<Place>) -> Result<Done, NotQueued> {
+        let Err(error) = self.discard(sequence, id).await else { return Ok(Done::Done) };
+        if let Some(place) = before {
+            // Whoever had it is gone by now.
+            let is_out = matches!(place, Place::InLine | Place::UnderWay);
+            let place = if is_out { Place::Later(self.clock.tick()) } else { place };
+            self.schedule().move_to(sequence, place, self.clock.awake());
+            self.bell.notify_one();
+        }
+        Err(error)
     }
 
     /// Where a delivery is under way the wish is noted, else the message gets its new place.
@@ -227,11 +227,11 @@ impl Queue {
     /// Of a message whose row cannot be read, all that can be done is this.
     async fn drop_damaged(&self, id: &str) -> Result<Done, NotQueued> {
         let Some(sequence) = self.store.queued_sequence(id).await? else { return Ok(Done::NotThere) };
+        let before = self.schedule().entry(sequence).map(|entry| entry.place);
         if self.wish(sequence, Wish::Drop, Place::UnderWay) == Done::WhenItEnds {
             return Ok(Done::WhenItEnds);
         }
-        self.discard(sequence, id).await?;
-        Ok(Done::Done)
+        self.discard_or_keep(sequence, id, before).await
     }
 
     /// As [`Queue::discard`], where only the number is known.

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::{
     Queue,
     bounce::Told,
-    deliver::Unsent,
+    deliver::{Report, Unsent},
     envelope, hold,
     outcome::{self, Outcome},
     pauses,
@@ -173,6 +173,7 @@ impl Courier {
             return self.turn_back(message, waiting, unsent).await;
         }
         message.attempts += 1;
+        let is_doubtful = answer.as_ref().is_ok_and(Report::is_doubtful);
         let outcome = match answer {
             Ok(report) => {
                 queue.way_is_open(&account.address);
@@ -191,7 +192,8 @@ impl Courier {
                 Outcome::nothing_sent(&fault, rest.max(own))
             }
         };
-        self.write_down(message, waiting, outcome, start.elapsed()).await
+        let place = self.write_down(message, waiting, outcome, start.elapsed()).await?;
+        if is_doubtful { self.in_doubt(message, place).await } else { Ok(place) }
     }
 
     pub(super) fn take_in_hand(&self) -> bool {
@@ -224,7 +226,12 @@ impl Courier {
         queue.schedule().entry(self.sequence).map_or(message.waited, |entry| entry.age(queue.clock.awake()))
     }
 
-    fn is_over(&self, message: &QueuedMessage) -> bool {
+    /// Somebody dropped it while it was under way.
+    pub(super) fn is_unwanted(&self) -> bool {
+        self.queue.schedule().entry(self.sequence).is_some_and(|entry| entry.wish == Wish::Drop)
+    }
+
+    pub(super) fn is_over(&self, message: &QueuedMessage) -> bool {
         self.age(message) >= self.queue.orders().max_age
     }
 
@@ -269,6 +276,10 @@ impl Courier {
     /// Tells the sender of failures, and forgets the message once nobody waits. `place`: for those who do.
     async fn settle(&self, message: &QueuedMessage, place: Option<Place>) -> Next {
         let queue = &self.queue;
+        if self.is_unwanted() {
+            // Nobody is told of what was dropped.
+            return Next::At(Place::Fresh);
+        }
         match queue.tell_sender(message).await {
             Ok(Told::Settled) => {}
             Ok(Told::Redirected) => {

@@ -16,6 +16,11 @@ use crate::{base::Fault, catalog::own::STORE_UNAVAILABLE, spool::SpoolFault, sto
 /// Attempts at least before a message is held whose body cannot be read.
 const UNREADABLE_TIMES: u32 = 3;
 
+/// What is told in the place of a server's reply.
+pub(super) fn unreadable(why: &str) -> String {
+    format!("held, its body cannot be read: {why} [{}]", STORE_UNAVAILABLE.id)
+}
+
 impl Courier {
     pub(super) async fn without_body(&self, message: &QueuedMessage, fault: &SpoolFault) -> Next {
         if !fault.is_missing() {
@@ -57,7 +62,7 @@ impl Courier {
         );
         match self.queue.store.hold_queued(self.sequence, Some(reason)).await {
             Ok(_) => {
-                self.queue.note_held(message, why);
+                self.queue.note_held(message, reason, &unreadable(why));
                 Next::At(Place::Held)
             }
             Err(error) => self.disk(Some(&message.id), "that it is held cannot be written down", &error),

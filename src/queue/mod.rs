@@ -13,6 +13,7 @@ mod courier;
 mod damage;
 mod deliver;
 mod dispatch;
+mod doubt;
 mod envelope;
 mod failures;
 mod fares;
@@ -74,6 +75,8 @@ pub mod hold {
     pub const BODY_MISSING: &str = "body-missing";
     /// The file with its body cannot be read, or is not the one that was written.
     pub const BODY_DAMAGED: &str = "body-damaged";
+    /// The mail server never answered it, and it may have arrived each time.
+    pub const DOUBTFUL: &str = "doubtful";
     /// It is dropped as soon as the delivery ends that was under way when somebody said so.
     pub const DROPPED: &str = "dropped";
     /// Its account is not in the configuration; it goes on when that is back. Stands in no row.
@@ -195,7 +198,7 @@ impl Queue {
                     );
                     self.note_hold(outline, Some(hold::BODY_MISSING)).await;
                     if let Ok(Some(message)) = self.store.queued(outline.sequence).await {
-                        self.note_held(&message, "its file is gone");
+                        self.note_held(&message, hold::BODY_MISSING, &damage::unreadable("its file is gone"));
                     }
                     Some(hold::BODY_MISSING)
                 }

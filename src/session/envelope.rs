@@ -186,7 +186,12 @@ impl Relay<'_> {
         let next = next.map(|words| words.next).unwrap_or_default();
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, account, owner, next, "refused: {fault}");
-        not_now(fault)
+        let reply = not_now(fault);
+        // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
+        if reply.code >= 500 && self.admitted.has_logged_in() {
+            return Reply::new(421, format!("4.7.0 {}", fault.reply_text()));
+        }
+        reply
     }
 
     /// 530 would make the client ask its user for a password that is right; so it is told as what passes.

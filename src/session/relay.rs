@@ -287,9 +287,14 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// A command out of sequence is the client's mistake, whoever says so.
+    /// A command out of sequence is the client's mistake, whoever says so. 421 closes (RFC 5321 3.8): an upstream's is
+    /// [`softened`] before.
     async fn answer(&mut self, reply: &Reply) -> Next {
-        if reply.code == 503 { self.mistake(reply).await } else { self.say(reply).await }
+        match reply.code {
+            503 => self.mistake(reply).await,
+            421 => self.last_words(reply).await,
+            _ => self.say(reply).await,
+        }
     }
 
     async fn data(&mut self) -> Next {

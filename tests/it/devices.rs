@@ -11,6 +11,7 @@ use std::{
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use clap::Parser;
 use gatepost::{
+    base::Lang,
     catalog,
     cli::Cli,
     config::{
@@ -93,6 +94,28 @@ fn a_preset_is_found_by_its_other_names_and_no_name_means_two() {
     for name in DEVICES.iter().flat_map(|device| std::iter::once(&device.name).chain(device.also)) {
         assert!(names.insert(*name), "{name} is there twice");
         assert!(device::find(name).is_ok(), "{name}");
+    }
+}
+
+/// It hears 550 where somebody has to sign in, and would return what it was given.
+#[test]
+fn the_sheet_of_a_mail_server_without_a_login_leads_to_how_it_keeps_its_messages() {
+    let from = ["127.0.0.1".to_owned()];
+    for (preset, is_server) in [("postfix", true), ("exim", true), ("zabbix", false)] {
+        let device = device::find(preset).unwrap();
+        for (lang, folder, heading) in
+            [(Lang::En, "docs/devices", "Without a login"), (Lang::Ja, "docs/ja/devices", "ログインなし")]
+        {
+            let sheet = |login| {
+                let wish = Wish { name: preset, account: "alerts@contoso.com", from: &from, login };
+                device::sheet(device, &wish, lang)
+            };
+            assert_eq!(sheet(None).contains(heading), is_server, "{}", sheet(None));
+            assert!(!sheet(Some((preset, "hash"))).contains(heading));
+            assert!(!sheet(None).contains("texthash:"), "no password is looked up");
+            let guide = fs::read_to_string(format!("{folder}/{}.md", device.guide)).unwrap();
+            assert_eq!(guide.contains(&format!("\n## {heading}\n")), is_server, "{preset}");
+        }
     }
 }
 

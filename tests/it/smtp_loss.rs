@@ -5,7 +5,7 @@ use gatepost::{
     sandbox::{AfterDot, Answer},
 };
 
-use crate::world::{ANN, BOB, HEAD, Plan, World, asked, journal};
+use crate::world::{ANN, BOB, FOR_GOOD, HEAD, Plan, World, asked, journal};
 
 /// How a client leaves.
 #[derive(Debug, Clone, Copy)]
@@ -249,6 +249,23 @@ async fn a_sign_on_that_fails_at_the_next_mail_is_told_at_mail_and_passes() {
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "451 4.7.0").await;
     assert!(smtp.message("x").await.starts_with("250 "));
     world.only_message();
+}
+
+/// 550 would return a message that is good: the mailbox has to be mended, and the next login is told so.
+#[tokio::test]
+async fn a_sign_on_that_is_refused_for_good_at_the_next_mail_closes_the_session_and_the_next_login_hears_535() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("first").await.starts_with("250 "));
+    world.sandbox.faults().set(|faults| {
+        assert!(faults.apply("smtp-auth-disabled-mailbox"));
+        faults.smtp.answers.push(Answer::new("MAIL", "421 4.4.2 timeout").times(1).close());
+    });
+    let said = smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "421 4.7.0 ").await;
+    assert!(said.ends_with("[gatepost smtp-auth-disabled-mailbox]"), "{said}");
+    smtp.expect_end().await;
+    let said = world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
+    assert!(said.ends_with("[gatepost smtp-auth-disabled-mailbox]"), "{said}");
 }
 
 #[tokio::test]

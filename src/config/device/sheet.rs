@@ -1,6 +1,6 @@
 //! A preset as a sheet: what to type into which field of the device, and what to know about it.
 
-use super::{DEVICES, Device, Door, Entry, Place, Wish, Words};
+use super::{DEVICES, Device, Door, Entry, Place, Retries, Wish, Words};
 use crate::base::Lang;
 
 /// A place in a sentence for what only the reader knows.
@@ -37,6 +37,13 @@ const OLD_TLS_WITH_LOGIN: Words = Words {
          (アドレスによる許可) を使ってください。",
 };
 
+const UNNAMED: Words = Words {
+    en: "Without a login it takes a sign-in that is needed (550 at MAIL) for the fault of its message and returns that: \
+         \"Without a login\" in the guide says how it keeps it.",
+    ja: "ログインなしでは、サインインが必要なときの応答 (MAIL への 550) をメッセージの誤りとみなし、差出人に返します。\
+         対処はガイドの「ログインなし」にあります。",
+};
+
 /// The sheet for a person who stands before the device. It holds no password.
 pub fn sheet(device: &Device, wish: &Wish, lang: Lang) -> String {
     let logs_in = wish.login.is_some();
@@ -53,13 +60,14 @@ pub fn sheet(device: &Device, wish: &Wish, lang: Lang) -> String {
         let gap = " ".repeat(width - name.chars().count().min(width));
         out.push_str(&format!("  {name}{gap}  {value}\n"));
     }
-    let old = match (device.place, logs_in) {
-        (Place::OldTls, false) => Some(OLD_TLS),
-        (Place::OldTls, true) => Some(OLD_TLS_WITH_LOGIN),
+    let by_login = match (device.place, device.retries, logs_in) {
+        (Place::OldTls, _, false) => Some(OLD_TLS),
+        (Place::OldTls, _, true) => Some(OLD_TLS_WITH_LOGIN),
+        (_, Retries::Itself, false) => Some(UNNAMED),
         _ => None,
     };
     out.push('\n');
-    for note in old.iter().chain(device.notes) {
+    for note in by_login.iter().chain(device.notes) {
         out.push_str(&format!("- {}\n", note.get(lang)));
     }
     out.push_str(&format!("\n{}\n{}", MORE.get(lang).replace("{}", device.guide), trial(device, wish, lang)));

@@ -380,7 +380,7 @@ const POSTFIX: Device = Device {
         ("relayhost", Fixed("[127.0.0.1]:1587")),
         ("smtp_tls_security_level", Encryption("encrypt", "may")),
         ("smtp_sasl_auth_enable", Authentication("yes", "no")),
-        ("smtp_sasl_password_maps", Fixed("texthash:/etc/postfix/sasl_passwd")),
+        ("smtp_sasl_password_maps", Authentication("texthash:/etc/postfix/sasl_passwd", "(not set)")),
         ("sasl_passwd: user", User),
         ("sasl_passwd: password", Password),
     ],

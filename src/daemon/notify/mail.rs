@@ -16,7 +16,7 @@ use super::{
 use crate::{
     base::{Fault, Lang},
     catalog::{self, Known},
-    queue::{FailureNote, LaneView, Queue, Standstill},
+    queue::{FailureNote, LaneView, Queue, Standstill, hold},
 };
 
 /// A message that waits for so long stands still.
@@ -164,8 +164,13 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
     }
     let who = if note.sender.is_empty() { "A notice of Gatepost" } else { "A message" };
     let cause = format!("{who} could not be delivered to {}: {}.", note.recipients.join(", "), note.reply);
-    let next_step = match (note.is_told, note.is_held) {
-        (_, true) => {
+    let next_step = match (note.is_told, note.hold) {
+        (_, Some(hold::DOUBTFUL)) => format!(
+            "Ask whoever it is for whether it arrived; then `gatepost queue drop {0}`, or `gatepost queue release {0}` \
+             for one more attempt.",
+            note.queue_id
+        ),
+        (_, Some(_)) => {
             format!("Look at its disk; then `gatepost queue release {0}`, or `gatepost queue drop {0}`.", note.queue_id)
         }
         (true, _) => format!("The sender {} gets a notice with the next step.", note.sender),
@@ -175,7 +180,7 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
         "Gatepost on {}: mail of {} {}. {cause} {next_step} Queue id {}.",
         facts.host,
         note.account,
-        if note.is_held { "is held" } else { "failed" },
+        if note.hold.is_some() { "is held" } else { "failed" },
         note.queue_id
     );
     let severity = if note.is_told { Severity::Warning } else { Severity::Critical };
@@ -280,8 +285,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_held_for_its_body_is_told_with_what_to_do() {
-        let note = FailureNote {
+    fn a_message_that_is_held_is_told_with_what_to_do() {
+        let note = |hold| FailureNote {
             at: SystemTime::UNIX_EPOCH,
             queue_id: "bcdf23456789".into(),
             account: "ann@contoso.com".into(),
@@ -289,11 +294,15 @@ mod tests {
             recipients: vec!["bob@fabrikam.com".into()],
             reply: "held, its body cannot be read: I/O error [store-unavailable]".into(),
             is_told: false,
-            is_held: true,
+            hold: Some(hold),
         };
-        let event = told_at(0, &Mail { failures: vec![note], ..Mail::default() }, &mut HashMap::new()).remove(0);
-        assert!(event.text.contains("mail of ann@contoso.com is held"), "{}", event.text);
-        assert!(event.next_step.contains("gatepost queue release bcdf23456789"), "{}", event.next_step);
+        for (hold, first) in [(hold::BODY_DAMAGED, "Look at its disk"), (hold::DOUBTFUL, "Ask whoever it is for")] {
+            let mail = Mail { failures: vec![note(hold)], ..Mail::default() };
+            let event = told_at(0, &mail, &mut HashMap::new()).remove(0);
+            assert!(event.text.contains("mail of ann@contoso.com is held"), "{}", event.text);
+            let next = event.next_step;
+            assert!(next.starts_with(first) && next.contains("gatepost queue release bcdf23456789"), "{next}");
+        }
     }
 
     #[test]
@@ -306,7 +315,7 @@ mod tests {
             recipients: vec!["bob@fabrikam.com".into()],
             reply: "550 5.1.1 no".into(),
             is_told,
-            is_held: false,
+            hold: None,
         };
         let mut told = HashMap::new();
         let mut mail = Mail { failures: vec![note("one", true)], ..Mail::default() };

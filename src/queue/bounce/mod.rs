@@ -27,7 +27,6 @@ use super::{
 };
 use crate::{
     base::printable,
-    catalog::own::STORE_UNAVAILABLE,
     spool::{Spooled, random_word},
     store::{NewMessage, QueuedMessage, QueuedRecipient, RecipientState},
     wire::smtp::{Mail, Rcpt},
@@ -67,8 +66,8 @@ pub struct FailureNote {
     pub reply: String,
     /// The sender gets a notice.
     pub is_told: bool,
-    /// It did not fail for good: it is held until somebody looks at it.
-    pub is_held: bool,
+    /// It did not fail for good: it is held until somebody looks at it, for this reason of [`super::hold`].
+    pub hold: Option<&'static str>,
 }
 
 impl Queue {
@@ -269,14 +268,14 @@ impl Queue {
             recipients: failed.iter().filter_map(address).collect(),
             reply,
             is_told,
-            is_held: false,
+            hold: None,
         });
     }
 
-    /// Nobody would hear of it: it is held, since its body is gone or damaged.
-    pub(super) fn note_held(&self, message: &QueuedMessage, why: &str) {
+    /// Nobody would hear of it: it is held.
+    pub(super) fn note_held(&self, message: &QueuedMessage, hold: &'static str, reply: &str) {
         let waits = message.recipients.iter().filter(|one| one.state == RecipientState::Waiting);
-        let reply = printable(&format!("held, its body cannot be read: {why} [{}]", STORE_UNAVAILABLE.id), 1000);
+        let reply = printable(reply, 1000);
         self.note_undelivered(message, &reply);
         self.failures.push(FailureNote {
             at: self.clock.wall(),
@@ -286,7 +285,7 @@ impl Queue {
             recipients: waits.filter_map(|one| Some(read_recipient(&one.line)?.address)).collect(),
             reply,
             is_told: false,
-            is_held: true,
+            hold: Some(hold),
         });
     }
 }

@@ -95,6 +95,19 @@ async fn an_order_behind_a_delivery_that_is_under_way_is_carried_out_when_that_e
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_is_told_of_the_failure_of_what_was_dropped_while_it_was_under_way() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    let call = stage.next().await;
+    assert_eq!(order(&stage, &id, Order::Drop).await, Done::WhenItEnds);
+    call.all(failed("5.1.1 User unknown"));
+    stage.settle().await;
+    stage.assert_no_delivery();
+    assert!(stage.queue.failures().is_empty());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drop_of_what_is_under_way_is_kept_by_the_next_process() {
     let mut stage = Stage::new().await;
     let [dropped, held] = [stage.send("dropped").await, stage.send("held").await];

@@ -131,7 +131,13 @@ async fn a_body_that_cannot_be_read_is_held_in_the_end_and_holds_up_no_other() {
     assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::BODY_DAMAGED)));
     assert!(shown.recipients[0].reply.as_ref().unwrap().contains("[store-unavailable]"), "{shown:?}");
     let told = stage.queue.failures().pop().unwrap();
-    assert!(told.is_held && !told.is_told && told.queue_id == id && told.reply.contains("os error 5"), "{told:?}");
+    assert!(
+        told.hold == Some(hold::BODY_DAMAGED)
+            && !told.is_told
+            && told.queue_id == id
+            && told.reply.contains("os error 5"),
+        "{told:?}"
+    );
 
     assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
     stage.next().await.all(delivered());
@@ -152,7 +158,7 @@ async fn half_a_body_is_never_sent_and_goes_when_the_whole_one_is_back() {
     call.all(delivered());
     stage.rests(0).await;
     assert_eq!(stage.list().await[0].hold.as_deref(), Some(hold::BODY_DAMAGED));
-    assert!(stage.queue.failures()[0].is_held);
+    assert!(stage.queue.failures()[0].hold.is_some());
 
     let kept = stage.kill().await;
     std::fs::write(&file, whole).unwrap();
@@ -177,6 +183,9 @@ async fn a_damaged_row_is_named_beside_the_others_and_can_be_dropped() {
     stage.next().await.all(delivered());
     stage.rests(0).await;
     stage.queue.order(&damaged, Order::Hold).await.unwrap_err();
+    execute(&stage, "CREATE TRIGGER full BEFORE DELETE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END").await;
+    stage.queue.order(&damaged, Order::Drop).await.unwrap_err();
+    execute(&stage, "DROP TRIGGER full").await;
     assert_eq!(stage.queue.order(&damaged, Order::Drop).await.unwrap(), Done::Done);
     stage.is_empty().await;
 }

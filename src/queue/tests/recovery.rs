@@ -170,6 +170,44 @@ async fn a_lost_answer_behind_the_dot_is_sent_again_and_says_so() {
     stage.is_empty().await;
 }
 
+/// Each attempt may have been one more copy.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_nobody_ever_answers_is_held_behind_its_third_attempt_and_somebody_is_told() {
+    let mut stage = Stage::new().await;
+    let ann = stage.kept.accounts[0].clone();
+    let to = ["RCPT TO:<bob@fabrikam.example>", "RCPT TO:<eve@fabrikam.example>"];
+    let id = stage.send_as(&ann, "x", "MAIL FROM:<ann@contoso.example>", &to).await;
+    let lost = Verdict { is_doubtful: true, ..deferred("4.4.2 No answer") };
+    for eve in [&lost, &lost, &failed("5.1.1 User unknown")] {
+        let verdicts = vec![lost.clone(), eve.clone()];
+        stage.next().await.answer(Ok(Report { verdicts, retry_after: None }));
+        stage.settle().await;
+        stage.pass(minutes(5)).await;
+    }
+    let notice = stage.next().await;
+    assert!(notice.sender.is_empty() && notice.body.contains("eve@fabrikam.example"), "{}", notice.body);
+    notice.all(delivered());
+    stage.settle().await;
+    stage.assert_no_delivery();
+    let shown = stage.list().await.remove(0);
+    assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::DOUBTFUL)));
+    let told = stage.queue.failures();
+    let held = told.iter().find(|note| note.hold == Some(hold::DOUBTFUL)).unwrap();
+    assert!(
+        held.queue_id == id && held.recipients == [super::stage::BOB] && held.reply.ends_with("451 4.4.2 No answer"),
+        "{held:?}"
+    );
+
+    // Whoever asked Bob decides about each further copy.
+    assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
+    stage.next().await.all(lost);
+    stage.rests(0).await;
+    assert_eq!(stage.list().await[0].state, "held");
+    assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn files_without_a_row_go_and_a_row_without_a_file_is_held_until_the_file_is_back() {
     let kept = Kept::default();

@@ -166,6 +166,30 @@ async fn a_body_that_stops_in_the_middle_leaves_nothing_however_its_client_ends(
     nothing_stays(&world, &mut as_copier(&world).await).await;
 }
 
+/// What it is asked of shows when it is sent: a server without SMTPUTF8 has no way to say what these octets are.
+#[tokio::test]
+async fn a_header_outside_ascii_that_the_mail_server_does_not_carry_is_told_to_the_sender_and_no_text_is() {
+    let mut plan = queued("");
+    plan.sandbox.faults.smtp.hidden = vec!["SMTPUTF8".into()];
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for (subject, text) in [("plain", "grüße"), ("grüße", "x")] {
+        smtp.exchange(&format!("MAIL FROM:<{ANN}> SMTPUTF8"), "250 ").await;
+        smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+        smtp.exchange("DATA", "354 ").await;
+        let head = format!("From: <{ANN}>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n");
+        smtp.send(format!("{head}Subject: {subject}\r\n\r\n{text}\r\n.\r\n").as_bytes()).await;
+        smtp.expect("250 2.0.0 Queued as ").await;
+    }
+    until_empty(world.dir.path(), 20).await;
+    let mut arrived = world.sandbox.submissions();
+    arrived.sort_by_key(|one| one.recipients[0] == ANN);
+    let [text, notice] = &arrived[..] else { panic!("{arrived:?}") };
+    assert_eq!((subject(text).as_str(), &notice.recipients[..]), ("plain", &[ANN.to_owned()][..]));
+    let notice = String::from_utf8_lossy(&notice.bytes);
+    assert!(notice.contains("550 5.6.7 The mail server does not take headers outside ASCII"), "{notice}");
+}
+
 /// One was refused at RCPT and has an answer; only who was taken may have it.
 #[tokio::test]
 async fn a_lost_answer_behind_the_dot_leaves_no_doubt_about_who_was_refused_before() {
