@@ -114,10 +114,14 @@ mod tests {
     /// What the machine of this protocol makes of an upstream that says these lines.
     fn heard(protocol: Protocol, lines: &[&str]) -> Refusal {
         fn refusal(protocol: Protocol, mut back: impl Back, lines: &[&str]) -> Refusal {
-            back.feed((lines.join("\r\n") + "\r\n").as_bytes());
+            let mut coming = lines.iter();
             loop {
                 match back.step() {
                     Ok(Step::Write(_)) => {}
+                    // Each line once what was said before it was answered.
+                    Ok(Step::Read) if coming.len() > 0 => {
+                        coming.next().into_iter().for_each(|line| back.feed(format!("{line}\r\n").as_bytes()));
+                    }
                     Ok(Step::Event(SignOn::Refused { text, challenge, early })) => {
                         return sign_on_refusal(protocol, &text, challenge.as_deref(), early);
                     }

@@ -14,8 +14,8 @@ const EACH_SESSION: usize = 2;
 /// by the configuration.
 pub fn sessions(wanted: usize) -> usize {
     let Some(most) = allowed() else { return wanted };
-    // Where there is next to nothing, sessions get a quarter: the queue is seldom as busy as it may be.
-    let enough_for = (most.saturating_sub(RESERVE).max(most / 4) / EACH_SESSION).max(1);
+    // Where there is little, sessions get half of it: the queue is seldom as busy as it may be.
+    let enough_for = (most.saturating_sub(RESERVE).max(most / 2) / EACH_SESSION).max(1);
     if enough_for < wanted {
         warn!(
             "the system allows {most} open files, enough for {enough_for} connections where the listeners would take {wanted}; \

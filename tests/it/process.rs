@@ -152,6 +152,10 @@ async fn silent_connections_that_would_take_every_open_file_keep_nobody_out() {
     for protocol in PROTOCOLS.into_iter().cycle().take(400) {
         silent.push(tokio::net::TcpStream::connect(program.address(protocol)).await.unwrap());
     }
+    // Whoever is greeted comes behind all that wait at its listener.
+    for protocol in PROTOCOLS {
+        drop(program.greeted(protocol).await);
+    }
     for protocol in PROTOCOLS {
         let said = program.login(protocol).await;
         assert!(said.starts_with(IN.of(protocol)), "{said}");

@@ -177,7 +177,7 @@ async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
 async fn who_may_not_send_as_the_address_that_signs_on_is_told_of_no_right_and_leaves_a_trace() {
     let world = World::with(one_account()).await;
     world.sandbox.faults().set(|faults| {
-        faults.apply("send-as-missing");
+        faults.apply("own-address-denied");
     });
     let mut smtp = world.smtp_as_ann().await;
     let refused = sends(&mut smtp, ANN, &format!("From: {ANN}")).await;

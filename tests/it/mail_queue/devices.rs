@@ -240,6 +240,7 @@ async fn a_program_that_asks_what_is_carried() {
         let words: Vec<_> = shown.iter().skip(1).map(|line| &line[4..]).collect();
         assert!(words.contains(&"PIPELINING") && !words.contains(&"CHUNKING"), "{words:?}");
         smtp.exchange("BDAT 5 LAST", "502 ").await;
+        smtp.exchange("RSET", "250 ").await;
         smtp.exchange(&login, "2").await;
     }
     let text = format!("{HEAD}x");
