@@ -36,11 +36,19 @@ fn every_mistake_is_told_with_its_line_and_without_what_stands_there() {
 }
 
 #[test]
-fn tens_of_thousands_of_users_are_read_in_no_time() {
-    let text: String = (0..50_000).map(|n| format!("user{n}:{HASH}\n")).collect();
-    let start = std::time::Instant::now();
-    assert_eq!(parse(&text, "contoso.com").unwrap().len(), 50_000);
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+fn ten_times_the_users_take_ten_times_as_long_and_not_a_hundred_times() {
+    let took = |users: usize| {
+        let text: String = (0..users).map(|n| format!("user{n}:{HASH}\n")).collect();
+        let read = || {
+            let start = std::time::Instant::now();
+            assert_eq!(parse(&text, "contoso.com").unwrap().len(), users);
+            start.elapsed()
+        };
+        // The quickest, since other work on the machine only adds.
+        (0..3).map(|_| read()).min().unwrap()
+    };
+    let (few, many) = (took(4_000), took(40_000));
+    assert!(many < 50 * few, "{few:?} and {many:?}");
 }
 
 #[tokio::test]
