@@ -2,7 +2,7 @@
 //!
 //! A message that is spooled first has its envelope taken here; what the upstream thinks of it comes later.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use super::{
@@ -236,29 +236,55 @@ impl Relay<'_> {
                 return Ok(softened(self.explained(reply, None)));
             }
             envelope.slow_down();
-            if !self.open_again(until).await? {
-                return Ok(softened(reply));
+            if let Some(refusal) = self.open_again(until, reply).await? {
+                return Ok(refusal);
             }
         }
     }
 
-    /// The message that is open has another connection, where all was said that had been taken on the last one. `false`:
-    /// it has none, or that was not taken again.
-    async fn open_again(&mut self, until: Instant) -> Result<bool, Left> {
+    /// The message that is open gets another connection, where all is said that had been taken on the last one. `Some`: it
+    /// has none, and the client hears that; `throttled` where what was taken is not taken again.
+    async fn open_again(&mut self, until: Instant, throttled: Reply) -> Result<Option<Reply>, Left> {
         self.channel = None;
-        let Ok(mut channel) = self.take_channel(until).await? else { return Ok(false) };
-        let Some((mail, recipients)) = self.envelope.as_ref().map(Envelope::said) else { return Ok(false) };
-        let saying = async {
-            let mut is_taken = channel.mail(mail).await.is_ok_and(|reply| reply.is_positive());
-            for rcpt in recipients {
-                is_taken = is_taken && channel.rcpt(rcpt).await.is_ok_and(|reply| reply.is_positive());
+        loop {
+            // As at MAIL: who waits for a connection holds no turn.
+            if let Some(envelope) = &mut self.envelope {
+                envelope.set_turn(None);
             }
-            is_taken
-        };
-        let is_taken = attended(&mut self.client, &mut self.input, saying).await?;
-        self.channel = is_taken.then_some(channel);
-        Ok(is_taken)
+            let mut channel = match self.take_channel(until).await? {
+                Ok(channel) => channel,
+                Err(fault) => return Ok(Some(self.refusal(&fault))),
+            };
+            let turn = match self.take_turn(until).await? {
+                Ok(turn) => turn,
+                Err(reply) => {
+                    channel.leave();
+                    return Ok(Some(reply));
+                }
+            };
+            let Some(envelope) = &mut self.envelope else { return Ok(Some(lost_reply(&Lost::Closed))) };
+            let saying = timeout_at(until, say_again(&mut channel, envelope.said()));
+            match attended(&mut self.client, &mut self.input, saying).await? {
+                Ok(true) => {
+                    envelope.set_turn(Some(turn));
+                    self.channel = Some(channel);
+                    return Ok(None);
+                }
+                // One that was left over may have died unnoticed.
+                Ok(false) if !channel.is_fresh && Instant::now() < until => {}
+                _ => return Ok(Some(softened(throttled))),
+            }
+        }
     }
+}
+
+/// Whether the upstream takes it all once more.
+async fn say_again(channel: &mut Channel, (mail, recipients): (&Mail, &[Rcpt])) -> bool {
+    let mut is_taken = channel.mail(mail).await.is_ok_and(|reply| reply.is_positive());
+    for rcpt in recipients {
+        is_taken = is_taken && channel.rcpt(rcpt).await.is_ok_and(|reply| reply.is_positive());
+    }
+    is_taken
 }
 
 /// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting

@@ -91,6 +91,12 @@ impl Envelope {
         self.turn.iter().for_each(Turn::slow_down);
     }
 
+    /// What was taken counts on this turn; `None`: others may have its own.
+    pub(super) fn set_turn(&mut self, mut turn: Option<Turn>) {
+        turn.iter_mut().for_each(|turn| self.recipients.iter().for_each(|_| turn.note_recipient()));
+        self.turn = turn;
+    }
+
     pub(super) fn take(&mut self, rcpt: Rcpt) {
         self.recipients.push(rcpt);
     }

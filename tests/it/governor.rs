@@ -93,6 +93,43 @@ async fn what_exchange_throttles_at_rcpt_is_tried_again_unseen_with_all_that_was
     assert_eq!(world.sandbox.counts().sign_ons, 3);
 }
 
+/// Who waits for a connection holds no turn: the other one, which has the connection, would wait for that.
+#[tokio::test]
+async fn a_message_that_is_throttled_at_rcpt_lets_the_next_one_go_first() {
+    let limits = "limits = { connections = 1, messages-per-minute = 1 }".to_owned();
+    let world =
+        World::with(Plan { account: limits, daemon: "sign-on-seconds = 5".to_owned(), ..Plan::default() }).await;
+    let mut first = world.smtp_as_ann().await;
+    first.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    first.exchange("RCPT TO:<bob@contoso.example>", "250 ").await;
+    let mut second = world.greeted(Protocol::Smtp).await;
+    second.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", words).times(1).close()]);
+    first.say("RCPT TO:<shared@contoso.example>").await;
+    second.expect("235 ").await;
+    assert!(second.message("the second").await.starts_with("250 "));
+    first.expect("451 4.3.2 ").await;
+    world.only_message();
+}
+
+/// Signed out in the middle of a message: that is what the client hears, and the log.
+#[tokio::test]
+async fn a_sign_on_that_fails_while_a_message_is_opened_again_is_told_as_that() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    let off = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit \
+               https://aka.ms/smtp_auth_disabled for more information.";
+    world.sandbox.faults().set(|faults| {
+        faults.smtp.answers = vec![Answer::new("RCPT", words).times(1).close(), Answer::new("AUTH", off).times(1)];
+    });
+    smtp.say("RCPT TO:<bob@contoso.example>").await;
+    let said = smtp.line().await;
+    assert!(said.starts_with("421 4.7.0 ") && said.ends_with("[gatepost smtp-auth-disabled-mailbox]"), "{said}");
+}
+
 #[tokio::test]
 async fn what_exchange_throttles_at_the_sign_on_is_tried_again_unseen() {
     let world = World::new().await;

@@ -185,7 +185,10 @@ async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
         queue(&mut smtp, alert).await;
     }
     ahead_until(Duration::from_secs(100), "the others", || world.sandbox.submissions().len() == alerts.len()).await;
-    assert_eq!(arrived(&world.sandbox), alerts);
+    // Several at a time: in what order they arrive is another test's.
+    let mut all = arrived(&world.sandbox);
+    all.sort();
+    assert_eq!(all, ["one", "three", "two"]);
     let rows = rows(world.dir.path()).await;
     assert!(rows.len() == 1 && rows[0].attempts > 0 && !rows[0].recipients[0].is_doubtful, "{rows:?}");
 }
