@@ -231,8 +231,9 @@ impl<'a> Asking<'a> {
                 Answer::Wait { after, detail, may_be_the_message } => {
                     self.pause(&mut tries, after, detail, may_be_the_message)?;
                 }
+                // A pause asked for with it is this upload's own, or nobody behind it would ever go.
                 Answer::No(Trouble::Unclear { after, detail }) if unclear.is_none() => {
-                    self.seat.pause(after.unwrap_or(PAUSE));
+                    self.pause(&mut tries, after, detail.clone(), true)?;
                     unclear = Some(detail);
                 }
                 Answer::No(trouble) => {

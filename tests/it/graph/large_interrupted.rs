@@ -57,13 +57,16 @@ async fn a_piece_of_which_nobody_knows_goes_once_more() {
 /// Behind it the mailbox is as open as before, so those that wait there must not stand still for it.
 #[tokio::test]
 async fn an_upload_that_graph_puts_off_for_long_may_be_the_messages_own_trouble() {
-    let stage = stage(GraphMishap::new(429, "ApplicationThrottled").retry_after(300).on("upload")).await;
-    let unsent = unsent(&stage).await;
-    assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("graph-throttled", true));
-    assert_eq!(unsent.retry_after, Some(Duration::from_secs(300)));
-    assert_eq!((stage.sandbox.drafts_left(), stage.sandbox.submissions().len()), (0, 0), "no draft is left behind");
-    // The pause itself is that of the mailbox, and no message is suspected who only hears of it.
-    assert!(stage.pause(MINUTE, &message(1000)).await > Duration::from_secs(270));
+    for (status, code) in [(429, "ApplicationThrottled"), (504, "")] {
+        let stage = stage(GraphMishap::new(status, code).retry_after(300).on("upload")).await;
+        let unsent = unsent(&stage).await;
+        assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("graph-throttled", true), "{status}");
+        assert!(unsent.fault.detail.contains(&status.to_string()), "{}", unsent.fault.detail);
+        assert_eq!((unsent.retry_after, pieces(&stage).len()), (Some(Duration::from_secs(300)), 1), "{status}");
+        assert_eq!((stage.sandbox.drafts_left(), stage.sandbox.submissions().len()), (0, 0), "no draft is left behind");
+        // The pause itself is that of the mailbox, and no message is suspected who only hears of it.
+        assert!(stage.pause(MINUTE, &message(1000)).await > Duration::from_secs(270));
+    }
 }
 
 #[tokio::test]
