@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    addressing::{Addressed, Person, name_of, people},
+    addressing::{Addressed, Person, likely_people, name_of, people},
     answer::Trouble,
     asking::{Asking, Load, unreadable},
     decode::Decoder,
@@ -142,7 +142,7 @@ async fn written(letter: &Letter, addressed: &Addressed, text: Option<&Leaf>) ->
             "subject" => put(&mut draft, "subject", json!(header.get_value().trim())),
             "message-id" => put(&mut draft, "internetMessageId", json!(header.get_value().trim())),
             "importance" => put(&mut draft, "importance", json!(importance(&header.get_value()))),
-            "reply-to" => put(&mut draft, "replyTo", json!(recipients(&people(field).unwrap_or_default()))),
+            "reply-to" => put(&mut draft, "replyTo", json!(recipients(&likely_people(field)))),
             name @ ("from" | "sender") => {
                 let first = people(field).and_then(|people| people.into_iter().next());
                 if let Some(first) = first {
