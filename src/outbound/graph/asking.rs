@@ -56,7 +56,7 @@ pub struct Asking<'a> {
     deadline: Instant,
     seat: Seat,
     bearer: Option<Bearer>,
-    /// Graph may have looked at something of the message.
+    /// Graph may have looked at something of the message, by the last request.
     pub has_asked: bool,
     /// Graph took a draft, so the way is open: what fails from now on may be this message's own trouble.
     pub has_draft: bool,
@@ -111,7 +111,7 @@ impl<'a> Asking<'a> {
             let answer = answer::read(reply);
             // A token that is not taken is looked at before anything of the message is.
             let is_looked_at = !matches!(answer, Answer::TokenRefused(_));
-            self.has_asked |= is_looked_at;
+            self.has_asked = is_looked_at;
             if is_looked_at {
                 self.way.keepers.accepted_for(&self.account.sign_in, Resource::Graph, bearer.generation);
             }
@@ -212,7 +212,7 @@ impl<'a> Asking<'a> {
             reading.end().await;
         }
         // Nobody heard of the message where nobody was reached.
-        self.has_asked |= reply.as_ref().is_err_and(|fault| !fault.is_ahead_of_the_request());
+        self.has_asked = reply.as_ref().is_err_and(|fault| !fault.is_ahead_of_the_request());
         reply.map_err(|fault| trouble(fault, handed.as_ref()))
     }
 
