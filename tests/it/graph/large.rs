@@ -85,7 +85,8 @@ async fn a_large_message_arrives_with_identical_attachments_through_an_upload_se
 /// It decides on no recipient, so a list that is broken is no reason to refuse, and none to lose it.
 #[tokio::test]
 async fn where_answers_go_to_survives_a_name_that_nobody_put_in_quotes() {
-    for written in ["Lee, Bob <desk@contoso.example>", "=?utf-8?q?Lee?=, <desk@contoso.example>", "<<desk@contoso.example"]
+    for written in
+        ["Lee, Bob <desk@contoso.example>", "=?utf-8?q?Lee?=, <desk@contoso.example>", "<<desk@contoso.example"]
     {
         let stage = Stage::new().await;
         let text = message(4_000_000).replace("Reply-To: desk@contoso.example", &format!("Reply-To: {written}"));
