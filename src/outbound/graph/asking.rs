@@ -79,6 +79,12 @@ impl<'a> Asking<'a> {
         self.way.trail
     }
 
+    /// From here on it would be left behind, so whoever keeps the message hears of it.
+    pub fn took_draft(&mut self) {
+        self.has_draft = true;
+        self.way.outset.wait_is_over();
+    }
+
     /// Below the mailbox: `["messages", id, "send"]`.
     pub fn url(&self, path: &[&str]) -> Url {
         below(self.base.clone(), path)

@@ -55,7 +55,7 @@ pub async fn send(asking: &mut Asking<'_>, letter: &Letter, addressed: &Addresse
         other => other,
     })?;
     let id = field_of(&made, "id")?;
-    asking.has_draft = true;
+    asking.took_draft();
     let sent = fill_and_send(asking, letter, &leaves, &id).await.map_err(not_gone);
     if let Err(trouble) = &sent
         && !matches!(trouble, Trouble::Unclear { .. })
