@@ -93,7 +93,10 @@ fn undone(trouble: Trouble) -> Trouble {
 /// A draft or an upload session that is gone is made anew, with the next attempt.
 fn not_gone(trouble: Trouble) -> Trouble {
     match trouble {
-        Trouble::Gone { detail } => Trouble::Throttled { after: None, detail, may_be_the_message: true },
+        Trouble::Gone { detail } => {
+            let detail = format!("the draft or its upload is gone, and is made anew: {detail}");
+            Trouble::Throttled { after: None, detail, may_be_the_message: true }
+        }
         other => other,
     }
 }
