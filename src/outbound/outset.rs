@@ -33,6 +33,10 @@ pub struct Trail<'a> {
 
 /// Told when the wait for room, token and connection is over.
 pub trait Outset: Send + Sync {
+    /// Work has begun from which no copy comes, as a draft that is uploaded: the message can still be called back, but
+    /// that work is lost then. A second time changes nothing.
+    fn wait_is_over(&self) {}
+
     /// Asked before the first thing is said from which a copy may come of the message; a second time changes nothing.
     /// `Err`: nothing is sent.
     fn begins(&self) -> BoxFuture<'_, Result<(), Fault>>;

@@ -39,6 +39,14 @@ struct Books<'a> {
 }
 
 impl Outset for Books<'_> {
+    fn wait_is_over(&self) {
+        let Courier { queue, sequence, recall, .. } = self.courier;
+        let others_may_go = queue.schedule().leave_line(*sequence, recall);
+        if others_may_go {
+            queue.bell.notify_one();
+        }
+    }
+
     fn begins(&self) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             let opened = self.opened.get_or_try_init(|| self.courier.begin()).await;

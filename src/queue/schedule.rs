@@ -46,6 +46,9 @@ pub struct Entry {
     pub place: Place,
     /// Where it stood when its courier took it.
     pub before: Place,
+    /// Its wait is over, though nothing is sent yet: nobody waits for it any more, and it is called back for its own sake
+    /// alone.
+    pub is_at_work: bool,
     pub wish: Wish,
     /// The last time that it began its row could not be written.
     pub is_stuck: bool,
@@ -71,6 +74,7 @@ impl Entry {
             account: account.into(),
             place,
             before: place,
+            is_at_work: false,
             wish: Wish::None,
             is_stuck: false,
             has_broken: false,
@@ -94,7 +98,11 @@ impl Entry {
 
     /// A person wants it, and it waits for its way.
     pub fn is_ahead(&self) -> bool {
-        self.place == Place::InLine && self.before == Place::Wanted
+        self.waits() && self.before == Place::Wanted
+    }
+
+    fn waits(&self) -> bool {
+        self.place == Place::InLine && !self.is_at_work
     }
 
     fn place(&mut self, place: Place, awake: Duration) {
@@ -145,7 +153,7 @@ impl Schedule {
     fn hand_out(&mut self, sequence: i64, place: Place, awake: Duration) -> CancellationToken {
         let recall = CancellationToken::new();
         if let Some(entry) = self.entries.get_mut(&sequence) {
-            entry.before = entry.place;
+            (entry.before, entry.is_at_work) = (entry.place, false);
         }
         self.move_to(sequence, place, awake);
         if let Some(entry) = self.entries.get_mut(&sequence) {
@@ -154,7 +162,7 @@ impl Schedule {
         recall
     }
 
-    /// It goes next in its lane. Who stands in line there goes back to its place, unless a person wants it as well.
+    /// It goes next in its lane. Who waits in line there goes back to its place, unless a person wants it as well.
     pub fn want(&mut self, sequence: i64, awake: Duration) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let lane = self.lanes.entry(entry.account.clone()).or_default();
@@ -169,14 +177,26 @@ impl Schedule {
         self.call_back(&out, awake, |entry| !entry.is_ahead());
     }
 
-    /// Of these, what is in line and fits goes back to where it stood.
+    /// Of these, what waits in line and fits goes back to where it stood.
     fn call_back(&mut self, out: &[i64], awake: Duration, fits: impl Fn(&Entry) -> bool) {
         for sequence in out {
-            let entry = self.entries.get(sequence).filter(|entry| entry.place == Place::InLine && fits(entry));
+            let entry = self.entries.get(sequence).filter(|entry| entry.waits() && fits(entry));
             if let Some(before) = entry.map(|entry| entry.before) {
                 self.move_to(*sequence, before, awake);
             }
         }
+    }
+
+    /// Its wait is over, though it can still be called back. `true`: others waited for it, and may go now.
+    pub fn leave_line(&mut self, sequence: i64, recall: &CancellationToken) -> bool {
+        let waits = |entry: &&mut Entry| entry.waits() && !recall.is_cancelled();
+        let Some(entry) = self.entries.get_mut(&sequence).filter(waits) else { return false };
+        let was_ahead = entry.is_ahead();
+        let lane = self.lanes.entry(entry.account.clone()).or_default();
+        lane.take(sequence, entry);
+        entry.is_at_work = true;
+        lane.put(sequence, entry);
+        was_ahead
     }
 
     /// Nobody may call this message back any more. `false`: somebody did.
@@ -195,7 +215,7 @@ impl Schedule {
         self.entries.values().filter(|entry| entry.place == Place::InLine).for_each(|entry| entry.recall.cancel());
     }
 
-    /// The same, and each goes back to its place in the order: for a pause of the whole queue.
+    /// All that waits in line is, and each goes back to its place in the order: for a pause of the whole queue.
     pub fn call_back_all(&mut self, awake: Duration) {
         let out: Vec<i64> = self.lanes.values().flat_map(Lane::out).collect();
         self.call_back(&out, awake, |_| true);

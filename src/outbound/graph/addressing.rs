@@ -153,6 +153,14 @@ pub fn people(field: &[u8]) -> Option<Vec<Person>> {
     Some(people)
 }
 
+/// As [`people`], for a field that names no recipient: where it cannot be read, whatever in it may be an address.
+pub fn likely_people(field: &[u8]) -> Vec<Person> {
+    people(field).unwrap_or_else(|| {
+        let readable = with_encoded_words(field);
+        possible_addresses(&readable).map(|address| Person { name: String::new(), address }).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,7 +56,7 @@ pub struct Asking<'a> {
     deadline: Instant,
     seat: Seat,
     bearer: Option<Bearer>,
-    /// Graph may have looked at something of the message.
+    /// Graph may have looked at something of the message, by the last request.
     pub has_asked: bool,
     /// Graph took a draft, so the way is open: what fails from now on may be this message's own trouble.
     pub has_draft: bool,
@@ -77,6 +77,12 @@ impl<'a> Asking<'a> {
 
     pub const fn trail(&self) -> Trail<'a> {
         self.way.trail
+    }
+
+    /// From here on it would be left behind, so whoever keeps the message hears of it.
+    pub fn took_draft(&mut self) {
+        self.has_draft = true;
+        self.way.outset.wait_is_over();
     }
 
     /// Below the mailbox: `["messages", id, "send"]`.
@@ -111,7 +117,7 @@ impl<'a> Asking<'a> {
             let answer = answer::read(reply);
             // A token that is not taken is looked at before anything of the message is.
             let is_looked_at = !matches!(answer, Answer::TokenRefused(_));
-            self.has_asked |= is_looked_at;
+            self.has_asked = is_looked_at;
             if is_looked_at {
                 self.way.keepers.accepted_for(&self.account.sign_in, Resource::Graph, bearer.generation);
             }
@@ -212,7 +218,7 @@ impl<'a> Asking<'a> {
             reading.end().await;
         }
         // Nobody heard of the message where nobody was reached.
-        self.has_asked |= reply.as_ref().is_err_and(|fault| !fault.is_ahead_of_the_request());
+        self.has_asked = reply.as_ref().is_err_and(|fault| !fault.is_ahead_of_the_request());
         reply.map_err(|fault| trouble(fault, handed.as_ref()))
     }
 
@@ -231,8 +237,9 @@ impl<'a> Asking<'a> {
                 Answer::Wait { after, detail, may_be_the_message } => {
                     self.pause(&mut tries, after, detail, may_be_the_message)?;
                 }
+                // A pause asked for with it is this upload's own, or nobody behind it would ever go.
                 Answer::No(Trouble::Unclear { after, detail }) if unclear.is_none() => {
-                    self.seat.pause(after.unwrap_or(PAUSE));
+                    self.pause(&mut tries, after, detail.clone(), true)?;
                     unclear = Some(detail);
                 }
                 Answer::No(trouble) => {

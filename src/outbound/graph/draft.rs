@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    addressing::{Addressed, Person, name_of, people},
+    addressing::{Addressed, Person, likely_people, name_of, people},
     answer::Trouble,
     asking::{Asking, Load, unreadable},
     decode::Decoder,
@@ -55,7 +55,7 @@ pub async fn send(asking: &mut Asking<'_>, letter: &Letter, addressed: &Addresse
         other => other,
     })?;
     let id = field_of(&made, "id")?;
-    asking.has_draft = true;
+    asking.took_draft();
     let sent = fill_and_send(asking, letter, &leaves, &id).await.map_err(not_gone);
     if let Err(trouble) = &sent
         && !matches!(trouble, Trouble::Unclear { .. })
@@ -93,7 +93,10 @@ fn undone(trouble: Trouble) -> Trouble {
 /// A draft or an upload session that is gone is made anew, with the next attempt.
 fn not_gone(trouble: Trouble) -> Trouble {
     match trouble {
-        Trouble::Gone { detail } => Trouble::Throttled { after: None, detail, may_be_the_message: true },
+        Trouble::Gone { detail } => {
+            let detail = format!("the draft or its upload is gone, and is made anew: {detail}");
+            Trouble::Throttled { after: None, detail, may_be_the_message: true }
+        }
         other => other,
     }
 }
@@ -142,7 +145,7 @@ async fn written(letter: &Letter, addressed: &Addressed, text: Option<&Leaf>) ->
             "subject" => put(&mut draft, "subject", json!(header.get_value().trim())),
             "message-id" => put(&mut draft, "internetMessageId", json!(header.get_value().trim())),
             "importance" => put(&mut draft, "importance", json!(importance(&header.get_value()))),
-            "reply-to" => put(&mut draft, "replyTo", json!(recipients(&people(field).unwrap_or_default()))),
+            "reply-to" => put(&mut draft, "replyTo", json!(recipients(&likely_people(field)))),
             name @ ("from" | "sender") => {
                 let first = people(field).and_then(|people| people.into_iter().next());
                 if let Some(first) = first {

@@ -113,7 +113,8 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
             all(envelope, &Verdict::of(reply))
         }
         Err(Trouble::Access(fault)) => {
-            return Err(Unsent { fault, retry_after: None, may_be_the_message: asking.has_asked });
+            let may_be_the_message = asking.has_asked || asking.has_draft;
+            return Err(Unsent { fault, retry_after: None, may_be_the_message });
         }
         Err(Trouble::Throttled { after, detail, may_be_the_message }) => {
             let fault = GRAPH_THROTTLED.fault().detail(detail);

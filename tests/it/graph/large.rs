@@ -82,6 +82,21 @@ async fn a_large_message_arrives_with_identical_attachments_through_an_upload_se
     assert_eq!(stage.sandbox.drafts_left(), 0);
 }
 
+/// It decides on no recipient, so a list that is broken is no reason to refuse, and none to lose it.
+#[tokio::test]
+async fn where_answers_go_to_survives_a_name_that_nobody_put_in_quotes() {
+    for written in
+        ["Lee, Bob <desk@contoso.example>", "=?utf-8?q?Lee?=, <desk@contoso.example>", "<<desk@contoso.example"]
+    {
+        let stage = Stage::new().await;
+        let text = message(4_000_000).replace("Reply-To: desk@contoso.example", &format!("Reply-To: {written}"));
+        assert!(stage.reply(&text, &[BOB]).await.starts_with("250 "), "{written}");
+        let sent = stage.only_message().bytes;
+        let head = String::from_utf8_lossy(&sent[..sent.len().min(2000)]).into_owned();
+        assert!(head.contains("Reply-To: <desk@contoso.example>\r\n"), "{written}: {head}");
+    }
+}
+
 #[tokio::test]
 async fn the_largest_message_that_fits_one_request_goes_as_it_is_and_the_next_as_a_draft() {
     let stage = Stage::new().await;

@@ -57,13 +57,16 @@ async fn a_piece_of_which_nobody_knows_goes_once_more() {
 /// Behind it the mailbox is as open as before, so those that wait there must not stand still for it.
 #[tokio::test]
 async fn an_upload_that_graph_puts_off_for_long_may_be_the_messages_own_trouble() {
-    let stage = stage(GraphMishap::new(429, "ApplicationThrottled").retry_after(300).on("upload")).await;
-    let unsent = unsent(&stage).await;
-    assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("graph-throttled", true));
-    assert_eq!(unsent.retry_after, Some(Duration::from_secs(300)));
-    assert_eq!((stage.sandbox.drafts_left(), stage.sandbox.submissions().len()), (0, 0), "no draft is left behind");
-    // The pause itself is that of the mailbox, and no message is suspected who only hears of it.
-    assert!(stage.pause(MINUTE, &message(1000)).await > Duration::from_secs(270));
+    for (status, code) in [(429, "ApplicationThrottled"), (504, "")] {
+        let stage = stage(GraphMishap::new(status, code).retry_after(300).on("upload")).await;
+        let unsent = unsent(&stage).await;
+        assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("graph-throttled", true), "{status}");
+        assert!(unsent.fault.detail.contains(&status.to_string()), "{}", unsent.fault.detail);
+        assert_eq!((unsent.retry_after, pieces(&stage).len()), (Some(Duration::from_secs(300)), 1), "{status}");
+        assert_eq!((stage.sandbox.drafts_left(), stage.sandbox.submissions().len()), (0, 0), "no draft is left behind");
+        // The pause itself is that of the mailbox, and no message is suspected who only hears of it.
+        assert!(stage.pause(MINUTE, &message(1000)).await > Duration::from_secs(270));
+    }
 }
 
 #[tokio::test]
@@ -87,22 +90,32 @@ async fn a_draft_or_an_upload_that_is_gone_is_made_anew_later_and_is_no_refusal(
 /// Notes how much Graph was asked for by then.
 struct Begins<'a> {
     stage: &'a Stage,
-    seen: Mutex<Vec<usize>>,
+    seen: Mutex<Vec<(&'static str, usize)>>,
+}
+
+impl Begins<'_> {
+    fn note(&self, what: &'static str) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push((what, self.stage.asked().len()));
+    }
 }
 
 impl Outset for Begins<'_> {
+    fn wait_is_over(&self) {
+        self.note("waits no more");
+    }
+
     fn begins(&self) -> BoxFuture<'_, Result<(), Fault>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(self.stage.asked().len());
+        self.note("begins");
         Box::pin(std::future::ready(Ok(())))
     }
 }
 
 #[tokio::test]
-async fn a_large_message_is_under_way_from_the_word_send_on_and_not_while_it_is_uploaded() {
+async fn a_large_message_is_under_way_from_the_word_send_on_and_waits_no_more_from_its_draft_on() {
     let stage = Stage::new().await;
     let outset = Begins { stage: &stage, seen: Mutex::default() };
     stage.send_with(&outset, MINUTE, &message(4_000_000), &[BOB]).await.unwrap();
     let asked = stage.asked();
     assert!(asked.last().unwrap().contains("/send "), "{asked:?}");
-    assert_eq!(*outset.seen.lock().unwrap(), [asked.len() - 1]);
+    assert_eq!(*outset.seen.lock().unwrap(), [("waits no more", 1), ("begins", asked.len() - 1)]);
 }

@@ -1,5 +1,7 @@
 //! What Graph refuses, and what a client and an administrator are told of it.
 
+use std::time::Duration;
+
 use gatepost::{
     outbound::Fate,
     sandbox::{GraphMishap, Mishap, MishapKind},
@@ -97,6 +99,21 @@ async fn an_identity_provider_that_is_down_is_its_fault_and_passes() {
     let stage = Stage::faulty(|faults| faults.identity.mishap = Some(Mishap::new(down))).await;
     let fault = stage.send(&message(), &[BOB]).await.unwrap_err();
     assert_eq!((fault.id, fault.kind.passes_by_itself()), ("token-endpoint-failing", true));
+}
+
+/// Behind a pause the token is not taken any more, and there is no other: whatever came next would have met the same.
+#[tokio::test]
+async fn a_token_that_cannot_be_had_behind_a_pause_is_the_ways_fault_and_not_the_messages() {
+    let stage = Stage::new().await;
+    stage.reply(&message(), &[BOB]).await;
+    stage.sandbox.revoke(ANN, false);
+    stage.sandbox.faults().set(|faults| {
+        faults.graph.mishap = Some(GraphMishap::new(429, "ApplicationThrottled").retry_after(1).times(1));
+        faults.identity.mishap = Some(Mishap::new(MishapKind::Status { status: 503, retry_after: None }));
+    });
+    let unsent = stage.send_within(Duration::from_secs(60), &message(), &[BOB]).await.unwrap_err();
+    assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("token-endpoint-failing", false));
+    assert_eq!(stage.asked().len(), 3, "sent, put off, and not taken");
 }
 
 #[tokio::test]

@@ -158,8 +158,7 @@ async fn a_message_with_more_recipients_than_a_day_allows_comes_back_at_once() {
 }
 
 /// Graph took its draft, so the way is open: the pause is kept, then the others go first.
-#[tokio::test]
-async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
+async fn holds_up_nobody_behind_it(mishap: GraphMishap) {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued("outbound = \"graph\"") };
     let (sandbox, dir, file) = stage(&plan).await;
     let graph = "https://graph.microsoft.com/Mail";
@@ -167,8 +166,7 @@ async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("scopes = [", &scopes)).unwrap();
     let world = World::on(sandbox, dir, &file).await;
     sign_in_for_graph(&world).await;
-    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(90).on("upload");
-    world.sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    world.sandbox.faults().set(|faults| faults.graph.mishap = Some(mishap.retry_after(90).on("upload")));
     let uploads = || {
         let lines = world.sandbox.transcript().dialogue("graph");
         lines.iter().filter(|line| line.starts_with("C: /upload ")).count()
@@ -191,6 +189,16 @@ async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
     assert_eq!(all, ["one", "three", "two"]);
     let rows = rows(world.dir.path()).await;
     assert!(rows.len() == 1 && rows[0].attempts > 0 && !rows[0].recipients[0].is_doubtful, "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_large_message_whose_upload_never_ends_holds_up_nobody_behind_it() {
+    holds_up_nobody_behind_it(GraphMishap::new(429, "ApplicationThrottled")).await;
+}
+
+#[tokio::test]
+async fn a_large_message_whose_upload_a_gateway_gives_up_on_holds_up_nobody_behind_it() {
+    holds_up_nobody_behind_it(GraphMishap::new(504, "")).await;
 }
 
 #[tokio::test]
