@@ -146,9 +146,11 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
     for (place, name) in [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)] {
         let Some(sign_in) = told.get("sign-in").filter(|_| may_ask) else { continue };
         let Some(fault) = sign_in.get(place).filter(|fault| fault.is_object()) else { continue };
-        // What passes by itself is asked for again within seconds.
-        if text(fault, "kind") != Kind::Unavailable.as_str() && passed(Layer::Token.as_str(), name) {
-            checks.push(one("token".to_owned(), text(fault, "id"), text(sign_in, "asks-again-at")));
+        let until = text(sign_in, "asks-again-at");
+        // What passes by itself is asked for again within seconds; what has no time is not answered from memory any more.
+        let is_remembered = text(fault, "kind") != Kind::Unavailable.as_str() && !until.is_empty();
+        if is_remembered && passed(Layer::Token.as_str(), name) {
+            checks.push(one("token".to_owned(), text(fault, "id"), until));
         }
     }
     checks

@@ -380,11 +380,19 @@ impl Keeper {
         }
         let side = self.side(resource);
         let old = side.held.as_ref().is_none_or(|held| self.means.clock.left(held.expiry) <= held.ahead);
+        let old = old || self.waits_for_a_verdict(resource);
         match self.sign_in.app.grant.is_unattended() || resource == Resource::Graph {
             // What is idle asks again when somebody wants something.
             true => old && side.held.is_some() && side.counter.was_used(),
             false => self.refresh_token().is_some() && (old || self.is_untouched()),
         }
+    }
+
+    /// A replacement was refused, and the time of that is over or was lifted: the token that is held is good still, and
+    /// whoever mended the cause wants to see that it is. With a wrong password nobody asks twice.
+    fn waits_for_a_verdict(&self, resource: Resource) -> bool {
+        let trouble = self.side(resource).trouble.as_ref();
+        trouble.is_some_and(|trouble| trouble.retry == Retry::Rarely && trouble.fault.id != ACCOUNT_PASSWORD_REFUSED.id)
     }
 
     /// Refresh tokens die of disuse; long-lived access tokens must not let them.

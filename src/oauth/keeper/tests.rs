@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     base::Secret,
-    catalog::token::{SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING},
+    catalog::token::{ACCOUNT_PASSWORD_REFUSED, CONDITIONAL_ACCESS, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING},
     oauth::{
         Grant,
         counter::Held,
@@ -51,6 +51,27 @@ async fn the_next_turn_is_when_a_token_is_due_or_a_trouble_over_and_neither_at_o
     assert!(look.contains(&next(&keeper)), "what is over is waited for no more: {}", next(&keeper));
     keeper.mail.trouble = trouble(&Verdict::new(SIGN_IN_EXPIRED, ""));
     assert!(look.contains(&next(&keeper)), "{}", next(&keeper));
+}
+
+#[tokio::test]
+async fn a_refusal_beside_a_good_token_is_asked_about_again_once_its_time_is_over_or_lifted() {
+    let (mut keeper, _dir) = keeper().await;
+    tokio::time::pause();
+    keeper.row = Some(TokenRow {
+        refresh: Some(Secret::new("refresh")),
+        last_refresh: Some(keeper.means.clock.wall()),
+        ..TokenRow::default()
+    });
+    keeper.mail.held = held(&keeper, 3 * 3600);
+    assert!(!keeper.is_due(Resource::Mail), "all is well");
+    keeper.mail.trouble = trouble(&Verdict::new(CONDITIONAL_ACCESS, ""));
+    assert!(keeper.is_blocked(Resource::Mail));
+    keeper.lift_refusals();
+    tokio::time::advance(patience::FIRST_SPREAD).await;
+    assert!(!keeper.is_blocked(Resource::Mail) && keeper.is_due(Resource::Mail));
+    keeper.mail.trouble = trouble(&Verdict::new(ACCOUNT_PASSWORD_REFUSED, ""));
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert!(!keeper.is_due(Resource::Mail), "wrong passwords lock accounts");
 }
 
 #[tokio::test]
