@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use super::*;
 use crate::{
     queue::{
@@ -348,6 +350,38 @@ async fn whoever_waits_behind_a_retry_goes_as_soon_as_that_has_begun() {
     stage.next().await.all(delivered());
     wanted.all(delivered());
     stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_uploaded_lets_others_pass_and_is_called_back_for_nobody_else() {
+    let mut stage = Stage::new().await;
+    stage.kept.room.send_replace(false);
+    stage.kept.uploads.store(true, Ordering::Relaxed);
+    let large = stage.send("large").await;
+    stage.rests(1).await;
+    let sequence = stage.sequence(&large).await;
+    let is_at_work = || stage.queue.schedule().entry(sequence).is_some_and(|entry| entry.is_at_work);
+    while !is_at_work() {
+        tokio::task::yield_now().await;
+    }
+    stage.kept.uploads.store(false, Ordering::Relaxed);
+    let upload = stage.queue.schedule().entry(sequence).unwrap().recall.clone();
+    assert_eq!(order(&stage, &large, Order::Retry).await, Done::Done);
+    let second = stage.send("second").await;
+    // It does not wait for the retry.
+    stage.rests(2).await;
+    assert_eq!(order(&stage, &second, Order::Retry).await, Done::Done);
+    stage.queue.schedule().call_back_all(stage.queue.clock.awake());
+    assert!(!upload.is_cancelled());
+    assert_eq!(order(&stage, &large, Order::Hold).await, Done::Done);
+    assert!(upload.is_cancelled());
+    stage.kept.room.send_replace(true);
+    let call = stage.next().await;
+    assert_eq!(subject(&call), "Subject: second");
+    call.all(delivered());
+    stage.rests(0).await;
+    stage.assert_no_delivery();
+    assert_eq!(stage.list().await[0].state, "held");
 }
 
 /// The next one may begin before the one that landed is gone.

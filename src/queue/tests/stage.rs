@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc as std_mpsc,
     },
     time::Duration,
@@ -138,12 +138,16 @@ struct Script {
     shut: watch::Receiver<Option<Kind>>,
     /// How often a mail server was bothered.
     asked: Arc<AtomicUsize>,
+    uploads: Arc<AtomicBool>,
 }
 
 impl Deliver for Script {
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Unsent>> {
         let Delivery { account, envelope, done, message, outset, .. } = *delivery;
         Box::pin(async move {
+            if self.uploads.load(Ordering::Relaxed) {
+                outset.wait_is_over();
+            }
             self.room.clone().wait_for(|is_there| *is_there).await.unwrap();
             self.asked.fetch_add(1, Ordering::Relaxed);
             if let Some(kind) = *self.shut.borrow() {
@@ -186,6 +190,8 @@ pub struct Kept {
     /// Why no delivery gets as far as its outset.
     pub shut: watch::Sender<Option<Kind>>,
     pub asked: Arc<AtomicUsize>,
+    /// Whether a delivery that begins to wait for room is at work meanwhile.
+    pub uploads: Arc<AtomicBool>,
     /// Holds the clock back: see the head of the module.
     pub _still: std_mpsc::Sender<()>,
 }
@@ -210,6 +216,7 @@ impl Default for Kept {
             room: watch::Sender::new(true),
             shut: watch::Sender::new(None),
             asked: Arc::default(),
+            uploads: Arc::default(),
             _still: hold,
         }
     }
@@ -248,6 +255,7 @@ impl Kept {
                 room: self.room.subscribe(),
                 shut: self.shut.subscribe(),
                 asked: self.asked.clone(),
+                uploads: self.uploads.clone(),
             }),
             accounts: self.accounts.clone(),
             domains: Vec::new(),
