@@ -109,6 +109,8 @@ impl Outbound {
             let signed_on_by = deadline.min(Instant::now() + self.sign_on);
             match self.sign_on(account, Protocol::Smtp, signed_on_by, stage).await {
                 Ok(upstream) => {
+                    // Right behind the start of the daemon nobody knew: the sign-in was read for the token.
+                    let signed_in_at = signed_in_at.or_else(|| self.keepers.signed_in_at(&account.sign_in));
                     let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
                     let keywords = upstream.capabilities;
                     let sign_in = account.sign_in.key();
