@@ -72,7 +72,7 @@ class SignIn(RealTest):
 
     def test_before_sign_in_every_protocol_says_what_to_do(self):
         self.assertIsNotNone(self.bench.fresh_daemon)
-        with self.assertRaisesRegex(imaplib.IMAP4.error, r"\[CONTACTADMIN\].*open http://127\.\S+:8425 or run: gatepost login"):
+        with self.assertRaisesRegex(imaplib.IMAP4.error, r"\[CONTACTADMIN\].*open http://127\.\S+:8425 or run: gatepost --config \S+ login"):
             self.signed_on(DAVE)
         with self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
             self.assert_smtp_signs_on(DAVE)
@@ -125,7 +125,7 @@ class SignIn(RealTest):
         self.assert_smtp_signs_on(FRANK)
         self.assert_pop3_signs_on(FRANK)
         # Her password is right, and his sign-in is none of hers.
-        with self.assertRaisesRegex(imaplib.IMAP4.error, rf"\[CONTACTADMIN\].*gatepost login {GRACE}"):
+        with self.assertRaisesRegex(imaplib.IMAP4.error, rf"\[CONTACTADMIN\].*gatepost --config \S+ login {GRACE}"):
             self.signed_on(GRACE)
         with self.assertRaisesRegex(imaplib.IMAP4.error, "AUTHENTICATIONFAILED"):
             self.signed_on("heidi@lab.example")
