@@ -8,6 +8,15 @@ use std::net::SocketAddr;
 /// The uid that owns the client's socket, where the system tells.
 #[cfg(target_os = "linux")]
 pub fn peer_uid(peer: SocketAddr) -> Option<u32> {
+    // The table is read in pieces while sockets come and go, and one may be missed.
+    (0..LOOKS).find_map(|_| look(peer))
+}
+
+#[cfg(target_os = "linux")]
+const LOOKS: usize = 3;
+
+#[cfg(target_os = "linux")]
+fn look(peer: SocketAddr) -> Option<u32> {
     let mut owners = tables(peer).into_iter().flat_map(|(table, wanted)| owners(table, &wanted));
     let first = owners.next()??;
     owners.all(|other| other == Some(first)).then_some(first)
