@@ -23,7 +23,7 @@ use crate::{
     },
     message::header_end,
     spool::Spooled,
-    wire::smtp::{Mail, Reply, command::Carries},
+    wire::smtp::{Mail, Reply, command::Carries, reply::not_ascii},
 };
 
 /// One piece of a body.
@@ -139,7 +139,7 @@ impl Submission<'_> {
             let reply = if !self.turn.has_room() {
                 day_used_up()
             } else if !rcpt.address.is_ascii() && !self.connection.carries().utf8 {
-                Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII")
+                not_ascii("addresses")
             } else {
                 let reply = self.connection.rcpt(rcpt).await.map_err(|lost| unsent(&lost))?;
                 if let Some(fault) = throttled(&reply) {
@@ -210,7 +210,7 @@ async fn beyond_ascii(mail: &Mail, carries: Carries, message: &Spooled) -> Resul
     } else {
         return Ok(None);
     };
-    Ok(Some(Reply::new(550, format!("5.6.7 The mail server does not take {what} outside ASCII"))))
+    Ok(Some(not_ascii(what)))
 }
 
 async fn has_ascii_head(message: &Spooled) -> io::Result<bool> {

@@ -25,7 +25,10 @@ use crate::{
     },
     meter::Entry,
     outbound::{Channel, Connection, Lost, Turn, day_used_up, ehlo, not_signed_on},
-    wire::smtp::{Mail, Rcpt, Reply, reply::mail_refusal},
+    wire::smtp::{
+        Mail, Rcpt, Reply,
+        reply::{mail_refusal, not_ascii},
+    },
 };
 
 /// Exchange's most for one message; each copy of more costs the client another message.
@@ -80,7 +83,7 @@ impl Relay<'_> {
             };
             let channel = self.channel.insert(channel);
             if !mail.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
+                return Ok(not_ascii("addresses"));
             }
             dropped(self.entry, mail.wants_notices(), channel);
             match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
@@ -224,7 +227,7 @@ impl Relay<'_> {
                 return Ok(day_used_up());
             }
             if !rcpt.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(Reply::new(550, "5.6.7 The mail server does not take addresses outside ASCII"));
+                return Ok(not_ascii("addresses"));
             }
             dropped(self.entry, rcpt.wants_notices(), channel);
             let reply = match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {

@@ -32,7 +32,7 @@ use crate::{
     queue::QueueId,
     wire::{
         lines::Lines,
-        smtp::{Body, Mail, Rcpt, Reply, SIZE_LIMIT, body::Flaw},
+        smtp::{Body, Mail, Rcpt, Reply, SIZE_LIMIT, body::Flaw, reply::not_ascii},
     },
 };
 
@@ -420,8 +420,7 @@ impl Passage {
             return Some(relay.not_allowed(sender, "Sender"));
         }
         let carried = self.sink.as_ref().is_some_and(Sink::carries_utf8);
-        (self.mail.utf8 && !carried && !head.is_ascii())
-            .then(|| Reply::new(550, "5.6.7 The mail server does not take headers outside ASCII"))
+        (self.mail.utf8 && !carried && !head.is_ascii()).then(|| not_ascii("headers"))
     }
 
     /// Says DATA upstream. A message that is here to its end goes its way whether its sender waits or not. `undeclared`: see

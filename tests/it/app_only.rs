@@ -71,15 +71,21 @@ fn configuration(sandbox: &Sandbox, dir: &Path, app: &str, account: &str) -> Str
     )
 }
 
-pub async fn bob_sends_and_reads(daemon: &Daemon) {
-    let source = own_address();
-    let mut smtp = Talk::connect(source, daemon.bound()[0].address).await;
+/// Signed in, a message to himself is open.
+async fn bob_in_data(daemon: &Daemon) -> Talk {
+    let mut smtp = Talk::connect(own_address(), daemon.bound()[0].address).await;
     smtp.expect("220 ").await;
     smtp.exchange("HELO x", "250 ").await;
     smtp.exchange(&format!("AUTH PLAIN {}", plain(BOB, PASSWORD)), "235 ").await;
     smtp.exchange(&format!("MAIL FROM:<{BOB}>"), "250 ").await;
     smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
     smtp.exchange("DATA", "354 ").await;
+    smtp
+}
+
+pub async fn bob_sends_and_reads(daemon: &Daemon) {
+    let source = own_address();
+    let mut smtp = bob_in_data(daemon).await;
     smtp.send(format!("From: {BOB}\r\nSubject: x\r\n\r\nx\r\n.\r\n").as_bytes()).await;
     smtp.expect("250 ").await;
     let mut imap = Talk::connect(source, daemon.bound()[1].address).await;
@@ -133,13 +139,7 @@ async fn a_right_that_an_app_lacks_is_granted_to_the_object_id_that_its_token_na
     let dir = tempfile::tempdir().unwrap();
     let app = app(&sandbox, CONFIDENTIAL_CLIENT, &format!("client-secret = \"{CONFIDENTIAL_SECRET}\""));
     let daemon = daemon_of(&sandbox, dir.path(), &app, &format!("send-as = [\"{BOB}\", \"{ANN}\"]\n"), &[]).await;
-    let mut smtp = Talk::connect(own_address(), daemon.bound()[0].address).await;
-    smtp.expect("220 ").await;
-    smtp.exchange("HELO x", "250 ").await;
-    smtp.exchange(&format!("AUTH PLAIN {}", plain(BOB, PASSWORD)), "235 ").await;
-    smtp.exchange(&format!("MAIL FROM:<{BOB}>"), "250 ").await;
-    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
-    smtp.exchange("DATA", "354 ").await;
+    let mut smtp = bob_in_data(&daemon).await;
     smtp.send(format!("From: {ANN}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
     smtp.expect("554-5.2.252 SendAsDenied").await;
     let said = smtp.line().await;

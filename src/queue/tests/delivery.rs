@@ -20,14 +20,20 @@ async fn a_failure_is_told_to_the_sender_through_the_same_mailbox_with_the_null_
     assert!(stage.queue.failures()[0].is_told);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_notice_that_is_refused_goes_as_the_mailbox_then_to_the_postmaster_and_is_never_told_of_itself() {
+/// A message failed, and the null sender of its notice was refused; the notice comes as the mailbox's own.
+async fn notice_refused() -> (Stage, stage::Call) {
     let kept = Kept { postmaster: Some("admin@contoso.example".into()), ..Kept::default() };
     let mut stage = kept.start().await;
     stage.send("x").await;
     stage.next().await.all(failed("5.1.1 User unknown"));
     stage.next().await.all(failed("5.7.60 not allowed to send as this sender"));
     let second = stage.next().await;
+    (stage, second)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_is_refused_goes_as_the_mailbox_then_to_the_postmaster_and_is_never_told_of_itself() {
+    let (mut stage, second) = notice_refused().await;
     assert_eq!((second.sender.as_str(), &second.recipients[..]), (ANN, &[ANN.to_owned()][..]));
     second.all(failed("5.2.1 mailbox disabled"));
     let third = stage.next().await;
@@ -175,12 +181,7 @@ async fn a_mailbox_whose_way_out_is_shut_is_named_until_it_is_open() {
 
 #[tokio::test(start_paused = true)]
 async fn a_notice_whose_text_is_gone_is_given_up_and_not_tried_for_ever() {
-    let kept = Kept { postmaster: Some("admin@contoso.example".into()), ..Kept::default() };
-    let mut stage = kept.start().await;
-    stage.send("x").await;
-    stage.next().await.all(failed("5.1.1 User unknown"));
-    stage.next().await.all(failed("5.7.60 not allowed to send as this sender"));
-    let second = stage.next().await;
+    let (mut stage, second) = notice_refused().await;
     for file in std::fs::read_dir(stage.kept.dir.path().join("queue")).unwrap() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
