@@ -79,7 +79,8 @@ impl Installed {
 
     /// How many messages wait in the queue, by their bodies.
     pub fn queued(&self) -> usize {
-        fs::read_dir(self.room.join("gatepost.queue")).unwrap().count()
+        let files = fs::read_dir(self.room.join("gatepost.queue")).unwrap();
+        files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "msg")).count()
     }
 
     fn configuration(&self, place: &Place, plan: &Plan) -> String {
