@@ -333,7 +333,7 @@ impl<'a> Relay<'a> {
 
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
-        info!(session = self.entry.id(), "client sent a body without waiting for 354");
+        info!(session = self.entry.id(), "{}", unasked::WHAT);
         self.last_words(&unasked::farewell()).await
     }
 
