@@ -40,6 +40,7 @@ impl Relay<'_> {
         if self.envelope.is_some() {
             return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
         }
+        self.taken_by = None;
         let limit = self.size_limit();
         if mail.size > limit {
             return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
@@ -223,7 +224,7 @@ impl Relay<'_> {
         let until = Instant::now() + self.gate.sign_on;
         loop {
             let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
-                return Ok(lost_reply(&Lost::Closed));
+                return Ok(self.no_way());
             };
             let Some(envelope) = &mut self.envelope else { return Ok(lost_reply(&Lost::Closed)) };
             if !envelope.has_room() {
@@ -235,7 +236,7 @@ impl Relay<'_> {
             dropped(self.entry, rcpt.wants_notices(), channel);
             let reply = match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
                 Ok(reply) => reply,
-                Err(lost) => return Ok(lost_reply(&lost)),
+                Err(lost) => return Ok(self.taken_by.insert(lost_reply(&lost)).clone()),
             };
             if !reply.asks_to_slow_down() || Instant::now() >= until {
                 envelope.note(rcpt, &reply);
@@ -243,9 +244,14 @@ impl Relay<'_> {
             }
             envelope.slow_down();
             if let Some(refusal) = self.open_again(until, reply).await? {
-                return Ok(refusal);
+                return Ok(self.taken_by.insert(refusal).clone());
             }
         }
+    }
+
+    /// What a client hears whose message has no connection any more.
+    pub(super) fn no_way(&self) -> Reply {
+        self.taken_by.clone().unwrap_or_else(|| lost_reply(&Lost::Closed))
     }
 
     /// The message that is open gets another connection, where all is said that had been taken on the last one. `Some`: it
