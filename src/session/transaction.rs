@@ -27,7 +27,7 @@ use crate::{
         message::{BARE_CR, NUL_BYTE},
         own::UPSTREAM_LOST,
     },
-    message::{FROM_CAP, Headers, Repairs, header_end},
+    message::{FROM_CAP, HEAD_CAP, Headers, Repairs, header_end},
     net::read_up_to,
     outbound::{Lost, Turn, Unfinished},
     queue::QueueId,
@@ -37,7 +37,6 @@ use crate::{
     },
 };
 
-const HEADER_CAP: usize = 256 * 1024;
 /// One read of the body; one buffer of about twice this size is all that a message of any size takes.
 const CHUNK: usize = 32 * 1024;
 /// Between two pieces of the body (RFC 5321 4.5.3.2.5 says three minutes at least).
@@ -320,8 +319,8 @@ impl Passage {
             return Some(refusal);
         }
         let held = matches!(self.way, Way::Held);
-        let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEADER_CAP);
-        (held && self.out.len() > HEADER_CAP && is_head_too_large())
+        let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEAD_CAP);
+        (held && self.out.len() > HEAD_CAP && is_head_too_large())
             .then(|| Reply::new(552, "5.3.4 Header block larger than 256 KiB"))
     }
 
