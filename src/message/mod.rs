@@ -24,5 +24,8 @@ pub use raw_japanese::{possible_addresses, with_encoded_words};
 pub use repairs::{Repair, Repairs};
 pub use undeclared::Undeclared;
 
+/// A longer header block is not taken in; in octets.
+pub const HEAD_CAP: usize = 256 * 1024;
+
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,13 @@
 //! sender was said on it, so that nothing can be sent twice.
 
 use std::{
+    future::{pending, poll_fn},
     ops::{Deref, DerefMut},
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -39,7 +41,7 @@ pub struct Connection {
     /// The sign-in that it lives on, and since when.
     sign_in: String,
     signed_in_at: Option<Timestamp>,
-    /// It was signed on for whoever asked: what fails on it at once would fail on another.
+    /// It came up since somebody asked for it: what fails on it at once would fail on another.
     pub is_fresh: bool,
 }
 
@@ -67,7 +69,7 @@ impl Connection {
     pub fn leave(self) {
         let Self { channel, keywords, seat, sign_in, signed_in_at, .. } = self;
         if channel.is_usable() {
-            seat.park(Idle { channel, keywords, sign_in, signed_in_at });
+            seat.park(Idle { channel, keywords, sign_in, signed_in_at, unused_since: None });
         }
     }
 
@@ -79,8 +81,9 @@ impl Connection {
 }
 
 impl Outbound {
-    /// Brings a connection to submit mail on, for a `client` of the account. What the upstream throttles is tried again
-    /// until there is no time for it. Cancel safe: dropping it closes what was dialled and gives the room back.
+    /// Brings a connection to submit mail on, for a `client` of the account: the next that is left over or comes up, whoever
+    /// dialled it, in the order in which they asked. What the upstream throttles is tried again until there is no time for
+    /// it. Cancel safe: dropping it closes what it dialled and gives the room back.
     pub async fn connect(
         &self,
         account: &Account,
@@ -88,41 +91,78 @@ impl Outbound {
         deadline: Instant,
         stage: &StageCell,
     ) -> Result<Connection, Fault> {
-        let ledger = self.ledger(account);
-        let until = deadline.min(Instant::now() + ROOM_WAIT);
-        let mut throttled = None;
+        let asked = Instant::now();
+        let place = self.ledger(account).line_up(client);
+        let (mut since, mut until) = (asked, deadline.min(asked + ROOM_WAIT));
+        let (mut dial, mut throttled) = (None, None);
+        stage.set(Stage::Connecting);
         loop {
-            stage.set(Stage::Connecting);
-            let asked = Instant::now();
-            let seat = ledger.seat(client, until).await;
-            self.meter.waited_for_room(Room::Connection, seat.is_some(), asked.elapsed());
-            let Some((seat, idle)) = seat else {
-                return Err(throttled.unwrap_or_else(|| MAILBOX_BUSY.fault()).at(stage.now()));
+            let found = tokio::select! {
+                biased;
+                ended = comes_up(&mut dial, stage) => Err(ended),
+                // Whoever dials hears what comes of it.
+                found = place.seat(until), if dial.is_none() || Instant::now() < until => Ok(found),
             };
-            if let Some((channel, keywords)) = self.still_lives(account, idle).await {
-                let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
-                let sign_in = account.sign_in.key();
-                return Ok(Connection { channel, keywords, seat, sign_in, signed_in_at, is_fresh: false });
-            }
-            let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
-            // Who may wait long for room does not wait as long for an upstream that says nothing, and holds the room.
-            let signed_on_by = deadline.min(Instant::now() + self.sign_on);
-            match self.sign_on(account, Protocol::Smtp, signed_on_by, stage).await {
-                Ok(upstream) => {
-                    // Right behind the start of the daemon nobody knew: the sign-in was read for the token.
-                    let signed_in_at = signed_in_at.or_else(|| self.keepers.signed_in_at(&account.sign_in));
-                    let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
-                    let keywords = upstream.capabilities;
-                    let sign_in = account.sign_in.key();
-                    return Ok(Connection { channel, keywords, seat, sign_in, signed_in_at, is_fresh: true });
+            match found {
+                Err(ended) => {
+                    (dial, since) = (None, Instant::now());
+                    place.has_dialled();
+                    match ended {
+                        Ok((seat, idle)) => seat.park(idle),
+                        Err(fault) if is_throttled(&fault) => throttled = Some(fault),
+                        Err(fault) => return Err(fault),
+                    }
+                    stage.set(Stage::Connecting);
                 }
-                Err(fault) if [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id) => {
-                    ledger.slow_down(None);
-                    throttled = Some(fault);
+                Ok(None) if dial.is_some() => {}
+                Ok(None) => {
+                    self.meter.waited_for_room(Room::Connection, false, since.elapsed());
+                    return Err(throttled.unwrap_or_else(|| MAILBOX_BUSY.fault()).at(stage.now()));
                 }
-                Err(fault) => return Err(fault),
+                Ok(Some((seat, None))) => {
+                    self.meter.waited_for_room(Room::Connection, true, since.elapsed());
+                    // Who may wait long for room does not wait as long for an upstream that says nothing, and holds the room.
+                    let by = deadline.min(Instant::now() + self.sign_on);
+                    until = until.max(by);
+                    dial = Some(self.dial(account, seat, by));
+                }
+                Ok(Some((seat, Some(idle)))) => {
+                    let Some(connection) = self.still_lives(account, seat, idle, asked).await else { continue };
+                    if let Some(dial) = dial {
+                        tokio::spawn(dial.for_others());
+                    } else {
+                        self.meter.waited_for_room(Room::Connection, true, since.elapsed());
+                    }
+                    place.served();
+                    return Ok(connection);
+                }
             }
         }
+    }
+
+    /// Dials, and slows the mailbox down where the upstream asks for that.
+    fn dial(&self, account: &Account, seat: Seat, by: Instant) -> Dial {
+        let (outbound, account, stage) = (self.clone(), account.clone(), Arc::new(StageCell::default()));
+        let shown = stage.clone();
+        let up = async move {
+            let keepers = &outbound.keepers;
+            let signed_in_at = keepers.signed_in_at(&account.sign_in);
+            let upstream = outbound.sign_on(&account, Protocol::Smtp, by, &stage).await;
+            let upstream = upstream.inspect_err(|fault| {
+                if is_throttled(fault) {
+                    seat.slow_down();
+                }
+            })?;
+            // Right behind the start of the daemon nobody knew: the sign-in was read for the token.
+            let signed_in_at = signed_in_at.or_else(|| keepers.signed_in_at(&account.sign_in));
+            let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
+            let (keywords, sign_in) = (upstream.capabilities, account.sign_in.key());
+            Ok::<_, Fault>((
+                seat,
+                Idle { channel, keywords, sign_in, signed_in_at, unused_since: Some(Instant::now()) },
+            ))
+        };
+        Dial { up: up.boxed(), stage: shown }
     }
 
     /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
@@ -133,19 +173,55 @@ impl Outbound {
         turn.ok_or_else(|| MAILBOX_BUSY.fault())
     }
 
-    /// One that was left over, if it is of the same sign-in and nothing is known against it.
-    async fn still_lives(&self, account: &Account, idle: Option<Idle>) -> Option<(Channel, Vec<String>)> {
-        let Idle { mut channel, keywords, sign_in, signed_in_at } = idle?;
+    /// One that is of the same sign-in, if nothing is known against it.
+    async fn still_lives(&self, account: &Account, seat: Seat, idle: Idle, asked: Instant) -> Option<Connection> {
+        let Idle { mut channel, keywords, sign_in, signed_in_at, unused_since } = idle;
         let SignIn { app, .. } = &*account.sign_in;
-        // Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
-        let is_of_now = sign_in == account.sign_in.key() && signed_in_at == self.keepers.signed_in_at(&account.sign_in);
-        if !is_of_now || (signed_in_at.is_none() && !app.grant.is_unattended()) {
+        if sign_in != account.sign_in.key() {
             return None;
         }
-        channel.take_over().await.then_some((channel, keywords))
+        let is_fresh = unused_since.is_some_and(|since| since >= asked);
+        if !is_fresh {
+            // Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
+            let is_of_now = signed_in_at == self.keepers.signed_in_at(&account.sign_in);
+            if !is_of_now || (signed_in_at.is_none() && !app.grant.is_unattended()) || !channel.take_over().await {
+                return None;
+            }
+        }
+        Some(Connection { channel, keywords, seat, sign_in, signed_in_at, is_fresh })
     }
 
     fn ledger(&self, account: &Account) -> Arc<Ledger> {
         self.governor.mailbox(&account.sign_in.app.smtp, &account.smtp_user, account.sending.limits)
     }
+}
+
+/// A connection on its way.
+struct Dial {
+    up: BoxFuture<'static, Result<(Seat, Idle), Fault>>,
+    stage: Arc<StageCell>,
+}
+
+impl Dial {
+    /// Who dialled it has another by now.
+    async fn for_others(self) {
+        if let Ok((seat, idle)) = self.up.await {
+            seat.park(idle);
+        }
+    }
+}
+
+/// What comes of a dial, where there is one; meanwhile its stage is shown.
+async fn comes_up(dial: &mut Option<Dial>, stage: &StageCell) -> Result<(Seat, Idle), Fault> {
+    let Some(dial) = dial else { return pending().await };
+    poll_fn(|cx| {
+        let up = dial.up.poll_unpin(cx);
+        stage.set(dial.stage.now());
+        up
+    })
+    .await
+}
+
+fn is_throttled(fault: &Fault) -> bool {
+    [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id)
 }

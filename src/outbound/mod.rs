@@ -34,6 +34,7 @@ use crate::{
 };
 
 /// What it takes to get out. A reload makes a new one; who has one goes on with it.
+#[derive(Clone)]
 pub struct Outbound {
     pub keepers: Arc<Keepers>,
     pub tls: Arc<ClientTls>,

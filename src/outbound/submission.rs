@@ -21,15 +21,13 @@ use crate::{
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::mailbox_refusal,
     },
-    message::header_end,
+    message::{HEAD_CAP, header_end},
     spool::Spooled,
     wire::smtp::{Mail, Reply, command::Carries, reply::not_ascii},
 };
 
 /// One piece of a body.
 const PIECE: usize = 32 * 1024;
-/// A longer header block is not taken in; in octets.
-const HEAD_CAP: u64 = 256 * 1024;
 
 impl Outbound {
     /// See [`Outbound::deliver`].
@@ -215,7 +213,7 @@ async fn beyond_ascii(mail: &Mail, carries: Carries, message: &Spooled) -> Resul
 
 async fn has_ascii_head(message: &Spooled) -> io::Result<bool> {
     let mut start = Vec::new();
-    message.read().await?.take(HEAD_CAP).read_to_end(&mut start).await?;
+    message.read().await?.take(HEAD_CAP as u64).read_to_end(&mut start).await?;
     let end = header_end(&start, 0).unwrap_or(start.len());
     Ok(start.get(..end).is_some_and(<[u8]>::is_ascii))
 }

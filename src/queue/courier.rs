@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::{
     Queue,
     bounce::Told,
-    deliver::{Report, Unsent},
+    deliver::Unsent,
     envelope, hold,
     outcome::{self, Outcome},
     pauses,
@@ -109,14 +109,14 @@ impl Courier {
                 return self.disk(Some(&message.id), "its row cannot be written", &error);
             }
             message.is_under_way = false;
-            message.recipients.iter_mut().for_each(|one| one.is_doubtful |= one.state == RecipientState::Waiting);
+            message.recipients.iter_mut().for_each(|one| one.doubts += u32::from(one.state == RecipientState::Waiting));
         }
         if message.hold.as_deref() == Some(hold::DROPPED) {
             return self.drop_now(&message).await;
         }
         if message.hold.is_some() {
-            // The order came in while this courier was sent out, and the schedule is about to hear of it.
-            return self.soon();
+            // The order came in while this courier was sent out: whoever takes it back calls this courier back.
+            return Next::At(Place::Held);
         }
         let waiting = outcome::waiting(&message);
         let mut place = None;
@@ -173,7 +173,6 @@ impl Courier {
             return self.turn_back(message, waiting, unsent).await;
         }
         message.attempts += 1;
-        let is_doubtful = answer.as_ref().is_ok_and(Report::is_doubtful);
         let outcome = match answer {
             Ok(report) => {
                 queue.way_is_open(&account.address);
@@ -192,8 +191,7 @@ impl Courier {
                 Outcome::nothing_sent(&fault, rest.max(own))
             }
         };
-        let place = self.write_down(message, waiting, outcome, start.elapsed()).await?;
-        if is_doubtful { self.in_doubt(message, place).await } else { Ok(place) }
+        self.write_down(message, waiting, outcome, start.elapsed()).await
     }
 
     pub(super) fn take_in_hand(&self) -> bool {
@@ -251,11 +249,13 @@ impl Courier {
         let pause = if left.is_zero() { pause } else { pause.min(left) };
         outcome.apply(message, waiting);
         let is_done = message.recipients.iter().all(|one| one.state == RecipientState::Delivered);
+        let is_held = outcome.is_doubtful() && self.is_held_in_doubt(message);
         let wrote = match is_done {
             // One step: nothing is left to be told.
             true => self.persist(Record::Gone).await,
             false => {
-                let ended = outcome.ended(message, waiting, age, queue.clock.wall() + pause, pause);
+                let mut ended = outcome.ended(message, waiting, age, queue.clock.wall() + pause, pause);
+                ended.hold = is_held.then_some(hold::DOUBTFUL);
                 self.persist(Record::Ended(&ended)).await
             }
         };
@@ -264,6 +264,9 @@ impl Courier {
         }
         outcome.log(message, waiting, took, pause);
         outcome.count(&queue.meter, waiting.len());
+        if is_held {
+            self.tell_of_hold(message);
+        }
         if is_done {
             self.remove_body(message).await;
             self.say_fate(message);

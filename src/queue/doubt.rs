@@ -4,27 +4,32 @@
 
 use tracing::error;
 
-use super::{
-    courier::{Courier, Next},
-    hold,
-    schedule::Place,
-};
+use super::{courier::Courier, hold, schedule::Wish};
 use crate::store::{QueuedMessage, QueuedRecipient, RecipientState};
 
-/// Attempts without an answer before a message is held. A restart forgets them, and who releases it has one more.
+/// Attempts without an answer before a message is held; who releases it has one more.
 const DOUBTS: u32 = 3;
 
+/// One that waits although it may have it that often.
+fn last_doubt(message: &QueuedMessage) -> Option<&QueuedRecipient> {
+    let is_doubt = |one: &&QueuedRecipient| one.doubts >= DOUBTS && one.state == RecipientState::Waiting;
+    message.recipients.iter().find(is_doubt)
+}
+
 impl Courier {
-    /// What follows from an attempt that was not answered. `place`: for those who wait.
-    pub(super) async fn in_doubt(&self, message: &QueuedMessage, place: Option<Place>) -> Result<Option<Place>, Next> {
-        if self.note_doubt() < DOUBTS || place.is_none() || self.is_over(message) || self.is_unwanted() {
-            return Ok(place);
+    /// Whether a message that was not answered again is held from now on. The row hears of it with the attempt; the schedule
+    /// does before, so that an order by hand behind it is the last word in both.
+    pub(super) fn is_held_in_doubt(&self, message: &QueuedMessage) -> bool {
+        if last_doubt(message).is_none() || self.is_over(message) {
+            return false;
         }
-        if let Err(error) = self.queue.store.hold_queued(self.sequence, Some(hold::DOUBTFUL)).await {
-            return Err(self.disk(Some(&message.id), "that it is held cannot be written down", &error));
-        }
-        let is_doubt = |one: &&QueuedRecipient| one.is_doubtful && one.state == RecipientState::Waiting;
-        let last = message.recipients.iter().find(is_doubt).and_then(|one| one.reply.as_deref()).unwrap_or_default();
+        let mut schedule = self.queue.schedule();
+        let entry = schedule.entry_mut(self.sequence).filter(|entry| entry.wish != Wish::Drop);
+        entry.map(|entry| entry.wish = Wish::Hold).is_some()
+    }
+
+    pub(super) fn tell_of_hold(&self, message: &QueuedMessage) {
+        let last = last_doubt(message).and_then(|one| one.reply.as_deref()).unwrap_or_default();
         error!(
             queue_id = message.id,
             session = message.session,
@@ -34,15 +39,5 @@ impl Courier {
         );
         let reply = format!("held, since nobody answered {DOUBTS} times and it may have arrived; last: {last}");
         self.queue.note_held(message, hold::DOUBTFUL, &reply);
-        // Who failed beside it is told first.
-        Ok(Some(Place::Held))
-    }
-
-    /// How often that happened to the message.
-    fn note_doubt(&self) -> u32 {
-        let mut schedule = self.queue.schedule();
-        let Some(entry) = schedule.entry_mut(self.sequence) else { return 0 };
-        entry.doubts += 1;
-        entry.doubts
     }
 }

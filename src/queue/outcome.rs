@@ -92,6 +92,15 @@ impl Outcome {
         self.verdicts.get(n).or(self.verdicts.last())
     }
 
+    fn is_doubtful_for(&self, n: usize) -> bool {
+        self.said(n).is_some_and(|said| said.is_doubtful)
+    }
+
+    /// Somebody may have it although nobody said so.
+    pub fn is_doubtful(&self) -> bool {
+        self.verdicts.iter().any(|said| said.is_doubtful)
+    }
+
     fn verdict(&self, n: usize) -> (Fate, &str) {
         self.said(n).map_or((Fate::Deferred, ""), |said| (said.fate, &said.text))
     }
@@ -104,7 +113,7 @@ impl Outcome {
             // An expiry alone says nothing of what was in the way.
             let before = one.reply.take().filter(|_| self.reason == "expired");
             one.reply = Some(before.map_or_else(|| text.to_owned(), |before| format!("{text}; last: {before}")));
-            one.is_doubtful |= self.said(n).is_some_and(|said| said.is_doubtful);
+            one.doubts += u32::from(self.is_doubtful_for(n));
             one.attempts += 1;
             one.state = match fate {
                 Fate::Delivered => RecipientState::Delivered,
@@ -122,13 +131,13 @@ impl Outcome {
         next_at: SystemTime,
         pause: Duration,
     ) -> Ended {
-        let one = |at: &usize| {
+        let one = |(n, at): (usize, &usize)| {
             let one = message.recipients.get(*at)?;
             let reply = one.reply.clone().unwrap_or_default();
-            Some(EndedRecipient { position: *at, state: one.state, reply, is_doubtful: one.is_doubtful })
+            Some(EndedRecipient { position: *at, state: one.state, reply, is_doubtful: self.is_doubtful_for(n) })
         };
-        let recipients = waiting.iter().filter_map(one).collect();
-        Ended { attempts: message.attempts, recipients, waited, next_at: Some(next_at), pause }
+        let recipients = waiting.iter().enumerate().filter_map(one).collect();
+        Ended { attempts: message.attempts, recipients, waited, next_at: Some(next_at), pause, hold: None }
     }
 
     fn tally(&self, waiting: usize) -> [usize; 3] {
@@ -160,7 +169,7 @@ impl Outcome {
             retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
             "delivery from the queue"
         );
-        if self.verdicts.iter().any(|said| said.is_doubtful) {
+        if self.is_doubtful() {
             warn!(
                 queue_id = message.id,
                 session = message.session,

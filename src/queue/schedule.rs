@@ -54,8 +54,6 @@ pub struct Entry {
     pub is_stuck: bool,
     /// A connection was lost in the middle of it.
     pub has_broken: bool,
-    /// Attempts that nobody answered.
-    pub doubts: u32,
     pub accepted_at: SystemTime,
     /// How long its delivery was tried before `counted_from`.
     pub waited: Duration,
@@ -78,7 +76,6 @@ impl Entry {
             wish: Wish::None,
             is_stuck: false,
             has_broken: false,
-            doubts: 0,
             accepted_at,
             waited: Duration::ZERO,
             counted_from: (place != Place::Held).then_some(awake),

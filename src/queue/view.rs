@@ -98,7 +98,7 @@ fn recipient(recipient: &QueuedRecipient) -> RecipientView {
         state: recipient.state.as_str(),
         attempts: recipient.attempts,
         reply: recipient.reply.clone(),
-        is_doubtful: recipient.is_doubtful,
+        is_doubtful: recipient.is_doubtful(),
     }
 }
 

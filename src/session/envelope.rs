@@ -18,6 +18,7 @@ use crate::{
     account::{Admitted, Occasion, told},
     base::{Fault, Lang, Protocol, Stage, printable},
     catalog::{
+        Entry as Known,
         explain::named,
         message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED},
         own::MAILBOX_BUSY,
@@ -39,16 +40,17 @@ impl Relay<'_> {
         if self.envelope.is_some() {
             return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
         }
+        self.taken_by = None;
         let limit = self.size_limit();
         if mail.size > limit {
             return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
         }
         if let Some(refusal) = recipients::too_large(self.entry.id(), &self.admitted, mail.size) {
-            return Ok(refusal);
+            return Ok(self.explained(refusal, None));
         }
         let repairs = force_envelope(&self.admitted, &mut mail);
         if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
-            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
+            return Ok(self.explained(self.not_allowed(&mail.address, "MAIL FROM"), None));
         }
         if self.destination != Destination::Upstream {
             self.envelope = Some(Envelope::new(mail, None, repairs));
@@ -129,26 +131,26 @@ impl Relay<'_> {
         Reply::new(550, text)
     }
 
-    /// A refusal of the upstream that is for good and known goes on in its own words, and is noted under its id. Behind that of
-    /// a sender stands a line that says which right is missing, if one is, and who grants it how.
+    /// A refusal for good that is known is noted under its id, whoever says it; what [`Relay::refusal`] answers is noted
+    /// there. One of the upstream's own goes on in its own words. Behind that of a sender stands a line that says which right
+    /// is missing, if one is, and who grants it how.
     pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
-        let account = &self.admitted.account;
-        if self.destination == Destination::Graph {
-            // It has its id already, and its line in the log.
-            if let Some(entry) = named(&reply.text()).filter(|_| !reply.is_positive() && !reply.is_transient()) {
-                let denied = denied.filter(|_| entry.id == SEND_AS_DENIED.id);
-                let fault = denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
-                self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-            }
+        if reply.is_positive() || reply.is_transient() {
             return reply;
         }
-        let known = message_refusal(&reply.text()).filter(|_| !reply.is_positive() && !reply.is_transient());
-        let Some(entry) = known else { return reply };
+        let (account, text) = (&self.admitted.account, reply.text());
+        let of = |entry: &Known| denied.filter(|_| entry.id == SEND_AS_DENIED.id);
+        if let Some(entry) = named(&text).filter(|entry| text.contains(&format!("[gatepost {}]", entry.id))) {
+            // Ours, or Graph's: it has its line in the log already.
+            let fault = of(entry).map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
+            self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+            return reply;
+        }
+        let Some(entry) = message_refusal(&text) else { return reply };
         let state = self.gate.outbound.keepers.state(&account.sign_in);
         let object_id = state.as_ref().and_then(|state| state.object_id.as_deref());
-        let denied = denied.filter(|_| entry.id == SEND_AS_DENIED.id);
-        let fault = match denied.map(|denied| denied.explained(account, object_id)) {
-            None => entry.fault().detail(format!("the reply is {:?}", reply.text())),
+        let fault = match of(entry).map(|denied| denied.explained(account, object_id)) {
+            None => entry.fault().detail(format!("the reply is {text:?}")),
             Some((fault, line)) => {
                 let code = reply.lines.first().and_then(|line| line.split(' ').next());
                 let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
@@ -179,7 +181,7 @@ impl Relay<'_> {
     }
 
     /// Notes a fault that stands in the way of a message.
-    fn refusal(&self, fault: &Fault) -> Reply {
+    pub(super) fn refusal(&self, fault: &Fault) -> Reply {
         let account = self.admitted.account.address.as_str();
         self.gate.meter.fault(Protocol::Smtp, account, fault);
         let sign_in = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
@@ -205,10 +207,12 @@ impl Relay<'_> {
     }
 
     pub(super) async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
-        let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
-        if let Some(refusal) = recipients::refusal(self.entry.id(), &self.admitted, rcpt) {
-            return Ok(refusal);
+        if self.envelope.is_some()
+            && let Some(refusal) = recipients::refusal(self.entry.id(), &self.admitted, rcpt)
+        {
+            return Ok(self.explained(refusal, None));
         }
+        let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
         if self.destination != Destination::Upstream {
             if envelope.recipients() >= RECIPIENTS {
                 return Ok(Reply::new(452, format!("4.5.3 Too many recipients, {RECIPIENTS} are the most")));
@@ -220,7 +224,7 @@ impl Relay<'_> {
         let until = Instant::now() + self.gate.sign_on;
         loop {
             let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
-                return Ok(lost_reply(&Lost::Closed));
+                return Ok(self.no_way());
             };
             let Some(envelope) = &mut self.envelope else { return Ok(lost_reply(&Lost::Closed)) };
             if !envelope.has_room() {
@@ -232,7 +236,7 @@ impl Relay<'_> {
             dropped(self.entry, rcpt.wants_notices(), channel);
             let reply = match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
                 Ok(reply) => reply,
-                Err(lost) => return Ok(lost_reply(&lost)),
+                Err(lost) => return Ok(self.taken_by.insert(lost_reply(&lost)).clone()),
             };
             if !reply.asks_to_slow_down() || Instant::now() >= until {
                 envelope.note(rcpt, &reply);
@@ -240,9 +244,14 @@ impl Relay<'_> {
             }
             envelope.slow_down();
             if let Some(refusal) = self.open_again(until, reply).await? {
-                return Ok(refusal);
+                return Ok(self.taken_by.insert(refusal).clone());
             }
         }
+    }
+
+    /// What a client hears whose message has no connection any more.
+    pub(super) fn no_way(&self) -> Reply {
+        self.taken_by.clone().unwrap_or_else(|| lost_reply(&Lost::Closed))
     }
 
     /// The message that is open gets another connection, where all is said that had been taken on the last one. `Some`: it
@@ -292,7 +301,7 @@ async fn say_again(channel: &mut Channel, (mail, recipients): (&Mail, &[Rcpt])) 
 
 /// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting
 /// messages", for nothing is wrong.
-pub(super) fn not_now(fault: &Fault) -> Reply {
+fn not_now(fault: &Fault) -> Reply {
     match fault.id {
         id if id == MAILBOX_BUSY.id => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
         id if id == RECIPIENTS_USED_UP.id => day_used_up(),

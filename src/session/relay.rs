@@ -56,6 +56,10 @@ pub(super) struct Relay<'a> {
     errors: u32,
     /// A message was sent on the connection that is held: it may go to others who wait.
     has_sent: bool,
+    /// What took the connection of the message that is open.
+    pub(super) taken_by: Option<Reply>,
+    /// When the transaction that is open last came on: NOOP holds nobody's room.
+    moved: Instant,
     /// DATA was refused, and the client may not have waited for that.
     body_may_follow: bool,
     said_goodbye: bool,
@@ -103,6 +107,8 @@ impl<'a> Relay<'a> {
             envelope: None,
             errors: 0,
             has_sent: false,
+            taken_by: None,
+            moved: Instant::now(),
             body_may_follow: false,
             said_goodbye: false,
             verb: "none",
@@ -172,7 +178,7 @@ impl<'a> Relay<'a> {
     /// The next command line; meanwhile the upstream connection is watched and given back.
     async fn woken(&mut self) -> Woken {
         let start = Instant::now();
-        let mut look = start + WANTED_IDLE;
+        let mut look = self.moved + WANTED_IDLE;
         loop {
             match self.input.cut() {
                 Ok(Some(line)) => return Woken::Line(line),
@@ -225,6 +231,9 @@ impl<'a> Relay<'a> {
 
     async fn command(&mut self, command: Command) -> Result<Next, Left> {
         self.verb = command.verb();
+        if !matches!(command, Command::Noop | Command::Vrfy | Command::Help) {
+            self.moved = Instant::now();
+        }
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
             Command::Mail(mail) => {
@@ -309,7 +318,7 @@ impl<'a> Relay<'a> {
             Destination::Upstream => match self.channel.take().filter(|channel| channel.is_usable()) {
                 Some(channel) => Sink::Upstream(channel),
                 None => {
-                    let reply = lost_reply(&Lost::Closed);
+                    let reply = self.no_way();
                     record::refusal(self, envelope.sender(), None, &reply);
                     record::without_data(self, Some(&reply));
                     return self.refuse_data(&reply).await;
@@ -333,7 +342,7 @@ impl<'a> Relay<'a> {
 
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
-        info!(session = self.entry.id(), "client sent a body without waiting for 354");
+        info!(session = self.entry.id(), "{}", unasked::WHAT);
         self.last_words(&unasked::farewell()).await
     }
 

@@ -5,37 +5,36 @@ use tracing::warn;
 
 use super::{
     destination::Destination,
-    envelope::not_now,
     relay::{Relay, lost_reply},
     sink::not_spooled,
 };
 use crate::{
-    base::{Fault, Protocol},
+    base::Fault,
     outbound::{self, Delivery, Lost, Report, Trail, Verdict},
     queue::{QueueId, hold},
     spool::{Draft, Spooled},
     wire::smtp::{Mail, Rcpt, Reply},
 };
 
-/// The reply to the end of data, and the message's name where the queue has it now.
+/// The reply to the end of data, and the message's name where the queue has it now. `Err`: what was in the way of it.
 pub(super) async fn hand_over(
     relay: &Relay<'_>,
     mail: &Mail,
     recipients: &[Rcpt],
     draft: Draft,
-) -> (Reply, Option<QueueId>) {
+) -> Result<(Reply, Option<QueueId>), Fault> {
     let message = match draft.finish().await {
         Ok(message) => message,
-        Err(fault) => return (not_spooled(&fault), None),
+        Err(fault) => return Ok((not_spooled(&fault), None)),
     };
     let envelope = outbound::Envelope { mail: mail.clone(), recipients: recipients.to_vec() };
-    match relay.destination {
-        Destination::Graph => (post(relay, &envelope, &message).await, None),
+    Ok(match relay.destination {
+        Destination::Graph => (post(relay, &envelope, &message).await?, None),
         Destination::Queue => queue(relay, &envelope, message, None).await,
         Destination::Hold => queue(relay, &envelope, message, Some(hold::CAPTURE)).await,
         // Nothing is spooled then.
         Destination::Upstream => (lost_reply(&Lost::Closed), None),
-    }
+    })
 }
 
 /// `why`: it waits until somebody lets it go.
@@ -63,25 +62,15 @@ async fn queue(
 }
 
 /// The client waits until Graph has answered.
-async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spooled) -> Reply {
+async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spooled) -> Result<Reply, Fault> {
     let account = &relay.admitted.account;
     let deadline = Instant::now() + relay.gate.sign_on;
     let client = relay.admitted.client_name();
     // The client waits and keeps the message: there are no books to keep of it.
     let trail = Trail { session: Some(relay.entry.id()), queue_id: None };
     let delivery = Delivery { account, envelope, done: &[], message, client, deadline, outset: &(), trail };
-    match relay.gate.outbound.post(&delivery).await {
-        Ok(report) => one_answer(report),
-        Err(unsent) => refused(relay, &unsent.fault),
-    }
-}
-
-fn refused(relay: &Relay<'_>, fault: &Fault) -> Reply {
-    let account = relay.admitted.account.address.as_str();
-    relay.gate.meter.fault(Protocol::Smtp, account, fault);
-    let (session, owner) = (relay.entry.id(), fault.owner.as_str());
-    warn!(session, account, owner, "refused: {fault}");
-    not_now(fault)
+    let report = relay.gate.outbound.post(&delivery).await;
+    report.map(one_answer).map_err(|unsent| unsent.fault)
 }
 
 /// The worst of all: a message that did not reach everybody must not look as if it had.

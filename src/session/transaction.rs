@@ -22,11 +22,12 @@ use super::{
     spooled,
 };
 use crate::{
+    base::Fault,
     catalog::{
         message::{BARE_CR, NUL_BYTE},
         own::UPSTREAM_LOST,
     },
-    message::{FROM_CAP, Headers, Repairs, header_end},
+    message::{FROM_CAP, HEAD_CAP, Headers, Repairs, header_end},
     net::read_up_to,
     outbound::{Lost, Turn, Unfinished},
     queue::QueueId,
@@ -36,7 +37,6 @@ use crate::{
     },
 };
 
-const HEADER_CAP: usize = 256 * 1024;
 /// One read of the body; one buffer of about twice this size is all that a message of any size takes.
 const CHUNK: usize = 32 * 1024;
 /// Between two pieces of the body (RFC 5321 4.5.3.2.5 says three minutes at least).
@@ -184,7 +184,10 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         record(relay, &envelope, &passage, passage.refusal());
         return Next::Ends;
     };
-    let reply = relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account));
+    let reply = match reply {
+        Ok(reply) => relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account)),
+        Err(fault) => relay.refusal(&fault),
+    };
     record(relay, &envelope, &passage, Some(&reply));
     envelope.settle(&reply, passage.is_doubtful);
     if let Some(Sink::Upstream(connection)) = passage.sink {
@@ -228,8 +231,8 @@ pub(super) struct Passage {
 }
 
 impl Passage {
-    /// The final reply for the client.
-    async fn pass(&mut self, relay: &mut Relay<'_>, envelope: &Envelope) -> Result<Reply, Left> {
+    /// The final reply for the client, or what is in the way of the message.
+    async fn pass(&mut self, relay: &mut Relay<'_>, envelope: &Envelope) -> Result<Result<Reply, Fault>, Left> {
         loop {
             let before = self.out.len();
             let ended = self.take_in(relay).await?;
@@ -316,8 +319,8 @@ impl Passage {
             return Some(refusal);
         }
         let held = matches!(self.way, Way::Held);
-        let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEADER_CAP);
-        (held && self.out.len() > HEADER_CAP && is_head_too_large())
+        let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEAD_CAP);
+        (held && self.out.len() > HEAD_CAP && is_head_too_large())
             .then(|| Reply::new(552, "5.3.4 Header block larger than 256 KiB"))
     }
 
@@ -451,37 +454,37 @@ impl Passage {
         Ok(())
     }
 
-    async fn finish(&mut self, relay: &Relay<'_>, envelope: &Envelope) -> Reply {
+    async fn finish(&mut self, relay: &Relay<'_>, envelope: &Envelope) -> Result<Reply, Fault> {
         let answer = match (&self.way, &mut self.sink) {
-            (Way::Refused(reply), _) => return reply.clone(),
+            (Way::Refused(reply), _) => return Ok(reply.clone()),
             (_, Some(Sink::Upstream(connection))) => {
                 self.is_ending = true;
                 connection.finish(mem::take(&mut self.out)).await
             }
             (_, Some(Sink::Spool(draft))) => {
-                let Some(writing) = draft.take() else { return lost_reply(&Lost::Closed) };
+                let Some(writing) = draft.take() else { return Ok(lost_reply(&Lost::Closed)) };
                 self.is_ending = true;
                 let (draft, is_eight_bit) = match writing.end(&mut self.repairs).await {
                     Ok(written) => written,
-                    Err(fault) => return not_spooled(&fault),
+                    Err(fault) => return Ok(not_spooled(&fault)),
                 };
                 self.octets = draft.octets();
                 // What nobody announced, or a repair says of it now, is announced upstream (RFC 6152 2); so is its size.
                 let mail = Mail { eight_bit: envelope.mail.eight_bit || is_eight_bit, ..envelope.mail.clone() };
-                let (reply, queue_id) = spooled::hand_over(relay, &mail, &envelope.recipients, draft).await;
+                let (reply, queue_id) = spooled::hand_over(relay, &mail, &envelope.recipients, draft).await?;
                 self.queue_id = queue_id;
-                return reply;
+                return Ok(reply);
             }
             (_, None) => Err(Unfinished::BeforeTheDot(Lost::Closed)),
         };
-        answer.unwrap_or_else(|unfinished| match unfinished {
+        Ok(answer.unwrap_or_else(|unfinished| match unfinished {
             Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
             Unfinished::BehindTheDot(lost) => {
                 self.is_doubtful = true;
                 let text = "No answer to the whole message, it may have been delivered";
                 Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost {}]", UPSTREAM_LOST.id))
             }
-        })
+        }))
     }
 }
 

@@ -88,8 +88,15 @@ pub struct QueuedRecipient {
     pub state: RecipientState,
     pub attempts: u32,
     pub reply: Option<String>,
-    pub is_doubtful: bool,
+    /// Attempts after which nobody knew whether it was delivered; the column had a flag at first.
+    pub doubts: u32,
     pub is_reported: bool,
+}
+
+impl QueuedRecipient {
+    pub const fn is_doubtful(&self) -> bool {
+        self.doubts > 0
+    }
 }
 
 /// What a start needs to know of each message.
@@ -127,6 +134,8 @@ pub struct Ended {
     /// When it is tried again, where somebody still waits: by the wall clock, and as a time from now.
     pub next_at: Option<SystemTime>,
     pub pause: Duration,
+    /// Held from now on, unless it is already.
+    pub hold: Option<&'static str>,
 }
 
 #[derive(Debug, Clone)]
@@ -134,6 +143,7 @@ pub struct EndedRecipient {
     pub position: usize,
     pub state: RecipientState,
     pub reply: String,
+    /// Nobody knows whether this attempt delivered it.
     pub is_doubtful: bool,
 }
 
@@ -350,7 +360,7 @@ async fn recover(step: &mut Step) -> Result<Recovered, sqlx::Error> {
     let (messages, octets): (i64, i64) = sqlx::query_as(all).fetch_one(&mut **step).await?;
     let ids = sqlx::query_scalar("SELECT id FROM queued WHERE is_under_way AND hold ISNULL ORDER BY sequence");
     let ids = ids.fetch_all(&mut **step).await?;
-    let doubt = "UPDATE queued_recipient SET is_doubtful = 1
+    let doubt = "UPDATE queued_recipient SET is_doubtful = is_doubtful + 1
                  WHERE state = 'waiting' AND sequence IN (SELECT sequence FROM queued WHERE is_under_way)";
     sqlx::query(doubt).execute(&mut **step).await?;
     sqlx::query("UPDATE queued SET is_under_way = 0 WHERE is_under_way").execute(&mut **step).await?;
@@ -368,7 +378,7 @@ async fn touch(step: &mut Step) -> Result<(), sqlx::Error> {
 }
 
 async fn doubt(step: &mut Step, sequence: i64) -> Result<(), sqlx::Error> {
-    let doubt = "UPDATE queued_recipient SET is_doubtful = 1 WHERE state = 'waiting' AND sequence = ?";
+    let doubt = "UPDATE queued_recipient SET is_doubtful = is_doubtful + 1 WHERE state = 'waiting' AND sequence = ?";
     sqlx::query(doubt).bind(sequence).execute(&mut **step).await?;
     let ended = "UPDATE queued SET is_under_way = 0 WHERE sequence = ?";
     sqlx::query(ended).bind(sequence).execute(&mut **step).await.map(drop)
@@ -377,18 +387,19 @@ async fn doubt(step: &mut Step, sequence: i64) -> Result<(), sqlx::Error> {
 async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::Error> {
     for one in &ended.recipients {
         let put = sqlx::query(
-            "UPDATE queued_recipient SET state = ?3, reply = ?4, is_doubtful = max(is_doubtful, ?5),
+            "UPDATE queued_recipient SET state = ?3, reply = ?4, is_doubtful = is_doubtful + ?5,
              attempts = attempts + 1 WHERE sequence = ?1 AND position = ?2",
         );
         let put = put.bind(sequence).bind(number(one.position as u64)).bind(one.state.as_str());
         put.bind(&one.reply).bind(one.is_doubtful).execute(&mut **step).await?;
     }
     let put = sqlx::query(
-        "UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4, attempts = max(attempts, ?5)
-         WHERE sequence = ?1",
+        "UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4, attempts = max(attempts, ?5),
+         hold = coalesce(hold, ?6) WHERE sequence = ?1",
     );
     let put = put.bind(sequence).bind(number(ended.waited.as_secs())).bind(ended.next_at.map_or(0, to_unix));
-    put.bind(number(ended.pause.as_secs())).bind(ended.attempts).execute(&mut **step).await.map(drop)
+    let put = put.bind(number(ended.pause.as_secs())).bind(ended.attempts).bind(ended.hold);
+    put.execute(&mut **step).await.map(drop)
 }
 
 async fn turn_back(step: &mut Step, sequence: i64, back: &TurnedBack) -> Result<(), sqlx::Error> {
@@ -471,7 +482,7 @@ fn recipient(row: &SqliteRow) -> Result<QueuedRecipient, sqlx::Error> {
         state: RecipientState::read(row.try_get("state")?),
         attempts: small(row, "attempts")?,
         reply: row.try_get("reply")?,
-        is_doubtful: row.try_get("is_doubtful")?,
+        doubts: small(row, "is_doubtful")?,
         is_reported: row.try_get("is_reported")?,
     })
 }

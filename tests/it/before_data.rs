@@ -96,3 +96,16 @@ async fn a_client_that_falls_silent_in_mid_transaction_makes_room_once_somebody_
     other.expect("235 ").await;
     assert!(other.message("at last").await.starts_with("250 "));
 }
+
+#[tokio::test]
+async fn a_client_that_says_nothing_but_noop_in_mid_transaction_holds_the_room_no_longer_than_a_silent_one() {
+    let world = World::with(Plan { account: "limits = { connections = 1 }".into(), ..Plan::default() }).await;
+    let mut idle = world.smtp_as_ann().await;
+    idle.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    jump(Duration::from_secs(61)).await;
+    idle.exchange("NOOP", "250 ").await;
+    let mut other = world.greeted(Protocol::Smtp).await;
+    other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    idle.expect("421 4.4.2 Idle in mid-message").await;
+    other.expect("235 ").await;
+}

@@ -113,6 +113,25 @@ async fn a_message_that_is_throttled_at_rcpt_lets_the_next_one_go_first() {
     world.only_message();
 }
 
+#[tokio::test]
+async fn a_message_whose_connection_is_gone_hears_to_its_end_what_took_it() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("RCPT TO:<bob@contoso.example>", "250 ").await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| {
+        faults.smtp.answers =
+            vec![Answer::new("RCPT", words).times(1).close(), Answer::new("MAIL", "451 4.7.0 Not now").times(1)];
+    });
+    for line in ["RCPT TO:<shared@contoso.example>", "RCPT TO:<shared@contoso.example>", "DATA"] {
+        smtp.exchange(line, "432 4.3.2 Concurrent").await;
+    }
+    smtp.exchange("RSET", "250 ").await;
+    assert!(smtp.message("the next").await.starts_with("250 "));
+    world.only_message();
+}
+
 /// Signed out in the middle of a message: that is what the client hears, and the log.
 #[tokio::test]
 async fn a_sign_on_that_fails_while_a_message_is_opened_again_is_told_as_that() {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 use super::line::Line;
 use crate::{account::Limits, outbound::Channel};
@@ -32,6 +35,8 @@ pub(in crate::outbound) struct Idle {
     /// The sign-in that it lives on, and since when.
     pub sign_in: String,
     pub signed_in_at: Option<Timestamp>,
+    /// When it came up, if nobody used it since.
+    pub unused_since: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -100,22 +105,16 @@ impl Ledger {
         books.open == 0 && books.under_way == 0 && books.sent.is_empty() && books.recipients.is_empty()
     }
 
-    /// A connection that may be opened, or one that is left over. `None`: no room until then. Cancel safe.
-    pub(in crate::outbound) async fn seat(
-        self: &Arc<Self>,
-        client: &str,
-        until: Instant,
-    ) -> Option<(Seat, Option<Idle>)> {
-        let parked = self.wait(Wanted::Seat, client, until, Books::take_seat).await?;
-        Some(match parked {
-            Some(Parked { seat, idle, .. }) => (seat, Some(idle)),
-            None => (Seat { ledger: self.clone() }, None),
-        })
+    /// Stands in line for a connection.
+    pub(in crate::outbound) fn line_up(self: &Arc<Self>, client: &str) -> Place {
+        self.enter(Wanted::Seat, client)
     }
 
     /// A message may be sent. `None`: no room until then. Cancel safe.
     pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str, until: Instant) -> Option<Turn> {
-        self.wait(Wanted::Turn, client, until, |books| books.under_way += 1).await?;
+        let place = self.enter(Wanted::Turn, client);
+        place.wait(until, |books, now| books.take_turn(place.id, now)).await?;
+        place.served();
         Some(Turn { ledger: self.clone(), recipients: 0 })
     }
 
@@ -127,34 +126,9 @@ impl Ledger {
         books.slow_until = books.slow_until.max(Some(until));
     }
 
-    /// Stands in line until it is one's turn and there is room, and takes it.
-    async fn wait<T>(&self, wanted: Wanted, client: &str, until: Instant, take: impl Fn(&mut Books) -> T) -> Option<T> {
+    fn enter(self: &Arc<Self>, wanted: Wanted, client: &str) -> Place {
         let (id, bell) = self.books().line(wanted).enter(client);
-        let _place = Place { ledger: self, wanted, id };
-        loop {
-            let now = Instant::now();
-            let look_again = {
-                let mut books = self.books();
-                let first = books.line(wanted).is_first(id);
-                match books.room(wanted, now) {
-                    Ok(()) if first => {
-                        let taken = take(&mut books);
-                        books.line(wanted).served();
-                        books.line(wanted).ring();
-                        return Some(taken);
-                    }
-                    Err(Some(at)) if first => at.min(until),
-                    _ => until,
-                }
-            };
-            if now >= until {
-                return None;
-            }
-            tokio::select! {
-                () = bell.notified() => {}
-                () = sleep_until(look_again) => {}
-            }
-        }
+        Place { ledger: self.clone(), wanted, id, bell }
     }
 
     /// A connection that was left over has had its time, unless somebody took it.
@@ -185,29 +159,41 @@ impl Books {
         }
     }
 
-    /// `Err`: none; the time at which there may be, where that is known.
-    fn room(&mut self, wanted: Wanted, now: Instant) -> Result<(), Option<Instant>> {
-        if let Some(until) = self.slow_until.filter(|until| *until > now) {
-            return Err(Some(until));
-        }
-        match wanted {
-            Wanted::Seat if !self.parked.is_empty() || self.open < self.limits.connections => Ok(()),
-            Wanted::Seat => Err(None),
-            Wanted::Turn => {
-                self.forget(now);
-                let sent = u32::try_from(self.sent.len()).unwrap_or(u32::MAX);
-                if self.under_way.saturating_add(sent) < self.limits.messages_per_minute {
-                    return Ok(());
-                }
-                Err(self.sent.front().map(|oldest| *oldest + MINUTE))
-            }
-        }
+    /// `Err`: not yet; the time at which it may be, where that is known. So it is with what follows.
+    fn may_go_on(&self, now: Instant) -> Result<(), Option<Instant>> {
+        self.slow_until.filter(|until| *until > now).map_or(Ok(()), |until| Err(Some(until)))
     }
 
-    fn take_seat(&mut self) -> Option<Parked> {
-        let parked = self.parked.pop();
-        self.open += u32::from(parked.is_none());
-        parked
+    /// What is left over is the first one's. `Ok(None)`: room for one more, which `id` dials from now on.
+    fn take_seat(&mut self, id: u64, now: Instant) -> Result<Option<Parked>, Option<Instant>> {
+        self.may_go_on(now)?;
+        if self.for_seats.is_first(id)
+            && let Some(parked) = self.parked.pop()
+        {
+            return Ok(Some(parked));
+        }
+        let has_room = self.parked.is_empty() && self.open < self.limits.connections;
+        if !has_room || !self.for_seats.is_next_to_dial(id) {
+            return Err(None);
+        }
+        self.open += 1;
+        self.for_seats.set_dials(id, true);
+        self.for_seats.ring();
+        Ok(None)
+    }
+
+    fn take_turn(&mut self, id: u64, now: Instant) -> Result<(), Option<Instant>> {
+        self.may_go_on(now)?;
+        if !self.for_turns.is_first(id) {
+            return Err(None);
+        }
+        self.forget(now);
+        let sent = u32::try_from(self.sent.len()).unwrap_or(u32::MAX);
+        if self.under_way.saturating_add(sent) >= self.limits.messages_per_minute {
+            return Err(self.sent.front().map(|oldest| *oldest + MINUTE));
+        }
+        self.under_way += 1;
+        Ok(())
     }
 
     /// What no longer counts.
@@ -230,14 +216,58 @@ impl Books {
     }
 }
 
-/// A place in a line, given up however the wait ends.
-struct Place<'a> {
-    ledger: &'a Ledger,
+/// A place in a line, given up on drop.
+pub(in crate::outbound) struct Place {
+    ledger: Arc<Ledger>,
     wanted: Wanted,
     id: u64,
+    bell: Arc<Notify>,
 }
 
-impl Drop for Place<'_> {
+impl Place {
+    /// A connection that is left over, or room to dial one. Whoever dials stands in line as before: what comes up or is left
+    /// over first is the first one's, whoever dialled it. `None`: neither until then. Cancel safe.
+    pub(in crate::outbound) async fn seat(&self, until: Instant) -> Option<(Seat, Option<Idle>)> {
+        let parked = self.wait(until, |books, now| books.take_seat(self.id, now)).await?;
+        Some(match parked {
+            Some(Parked { seat, idle, .. }) => (seat, Some(idle)),
+            None => (Seat { ledger: self.ledger.clone() }, None),
+        })
+    }
+
+    /// What it dialled is up, or never will be.
+    pub(in crate::outbound) fn has_dialled(&self) {
+        self.ledger.books().for_seats.set_dials(self.id, false);
+    }
+
+    /// It has what it waited for.
+    pub(in crate::outbound) fn served(&self) {
+        self.ledger.books().line(self.wanted).served(self.id);
+    }
+
+    async fn wait<T>(
+        &self,
+        until: Instant,
+        take: impl Fn(&mut Books, Instant) -> Result<T, Option<Instant>>,
+    ) -> Option<T> {
+        loop {
+            let now = Instant::now();
+            let look_again = match take(&mut self.ledger.books(), now) {
+                Ok(taken) => return Some(taken),
+                Err(at) => at.map_or(until, |at| at.min(until)),
+            };
+            if now >= until {
+                return None;
+            }
+            tokio::select! {
+                () = self.bell.notified() => {}
+                () = sleep_until(look_again) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         let mut books = self.ledger.books();
         let line = books.line(self.wanted);
@@ -247,9 +277,14 @@ impl Drop for Place<'_> {
 }
 
 impl Seat {
-    /// Somebody waits for it.
+    /// Somebody waits for it, and has no room to dial one.
     pub(in crate::outbound) fn is_wanted(&self) -> bool {
-        !self.ledger.books().for_seats.is_empty()
+        !self.ledger.books().for_seats.all_dial()
+    }
+
+    /// See [`Ledger::slow_down`].
+    pub(in crate::outbound) fn slow_down(&self) {
+        self.ledger.slow_down(None);
     }
 
     /// Leaves the connection to whoever comes next. Needs a tokio runtime.

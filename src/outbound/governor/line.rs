@@ -13,6 +13,8 @@ struct Group {
 struct Place {
     id: u64,
     bell: Arc<Notify>,
+    /// It does something about what it waits for.
+    dials: bool,
 }
 
 #[derive(Default)]
@@ -27,7 +29,7 @@ impl Line {
     pub(super) fn enter(&mut self, client: &str) -> (u64, Arc<Notify>) {
         self.last += 1;
         let bell = Arc::new(Notify::new());
-        let place = Place { id: self.last, bell: bell.clone() };
+        let place = Place { id: self.last, bell: bell.clone(), dials: false };
         match self.groups.iter_mut().find(|group| group.client == client) {
             Some(group) => group.waiting.push_back(place),
             None => {
@@ -38,21 +40,30 @@ impl Line {
         (self.last, bell)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+    /// Nobody just waits for what others leave.
+    pub(super) fn all_dial(&self) -> bool {
+        self.next_to_dial().is_none()
     }
 
     pub(super) fn is_first(&self, id: u64) -> bool {
         self.first().is_some_and(|place| place.id == id)
     }
 
-    /// The first had its turn: the next client's comes.
-    pub(super) fn served(&mut self) {
-        let Some(mut group) = self.groups.pop_front() else { return };
-        group.waiting.pop_front();
-        if !group.waiting.is_empty() {
-            self.groups.push_back(group);
-        }
+    pub(super) fn is_next_to_dial(&self, id: u64) -> bool {
+        self.next_to_dial().is_some_and(|place| place.id == id)
+    }
+
+    pub(super) fn set_dials(&mut self, id: u64, dials: bool) {
+        let places = self.groups.iter_mut().flat_map(|group| &mut group.waiting);
+        places.filter(|place| place.id == id).for_each(|place| place.dials = dials);
+    }
+
+    /// It had its turn, and with it its client: the next client's comes.
+    pub(super) fn served(&mut self, id: u64) {
+        let at = self.groups.iter().position(|group| group.waiting.iter().any(|place| place.id == id));
+        let Some(group) = at.and_then(|at| self.groups.remove(at)) else { return };
+        self.groups.push_back(group);
+        self.leave(id);
     }
 
     /// Gives the place up.
@@ -63,14 +74,23 @@ impl Line {
         self.groups.retain(|group| !group.waiting.is_empty());
     }
 
-    /// Rings for the first, who looks whether there is room.
+    /// Rings for those whose turn it may be: they look what there is.
     pub(super) fn ring(&self) {
-        if let Some(place) = self.first() {
+        for place in self.first().into_iter().chain(self.next_to_dial()) {
             place.bell.notify_one();
         }
     }
 
     fn first(&self) -> Option<&Place> {
         self.groups.front()?.waiting.front()
+    }
+
+    /// Of those who do not dial: the first of the client that dials least.
+    fn next_to_dial(&self) -> Option<&Place> {
+        let of_each = self.groups.iter().filter_map(|group| {
+            let idle = group.waiting.iter().find(|place| !place.dials)?;
+            Some((group.waiting.iter().filter(|place| place.dials).count(), idle))
+        });
+        of_each.min_by_key(|(dialling, _)| *dialling).map(|(_, place)| place)
     }
 }

@@ -22,19 +22,27 @@ fn within(time: Duration) -> Instant {
     Instant::now() + time
 }
 
+/// Room to dial a connection, for who dials it at once.
+async fn seat(ledger: &Arc<Ledger>, client: &str, until: Instant) -> Option<Seat> {
+    let place = ledger.line_up(client);
+    let (seat, _) = place.seat(until).await?;
+    place.served();
+    Some(seat)
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_fourth_connection_waits_for_one_of_three_and_no_longer_than_it_was_told_to() {
     let ledger = mailbox(limits(3, 30, 100));
     let mut held = Vec::new();
     for _ in 0..3 {
-        held.push(ledger.seat("copier", within(SECOND)).await.unwrap());
+        held.push(seat(&ledger, "copier", within(SECOND)).await.unwrap());
     }
     let start = Instant::now();
-    assert!(ledger.seat("copier", within(20 * SECOND)).await.is_none());
+    assert!(seat(&ledger, "copier", within(20 * SECOND)).await.is_none());
     assert_eq!(start.elapsed(), 20 * SECOND);
     let waits = tokio::spawn({
         let ledger = ledger.clone();
-        async move { ledger.seat("copier", within(20 * SECOND)).await.is_some() }
+        async move { seat(&ledger, "copier", within(20 * SECOND)).await.is_some() }
     });
     tokio::time::sleep(5 * SECOND).await;
     held.pop();
@@ -71,13 +79,13 @@ async fn a_message_that_takes_long_counts_from_its_end_and_one_that_was_not_sent
 #[tokio::test(start_paused = true)]
 async fn a_client_with_a_hundred_sessions_does_not_hold_up_one_with_a_single_one() {
     let ledger = mailbox(limits(1, 1000, 1000));
-    let first = ledger.seat("monitor", within(SECOND)).await.unwrap();
+    let first = seat(&ledger, "monitor", within(SECOND)).await.unwrap();
     let served = Arc::new(Mutex::new(Vec::new()));
     let mut sessions = JoinSet::new();
     for client in std::iter::repeat_n("monitor", 100).chain(["copier", "scanner", "copier"]) {
         let (ledger, served) = (ledger.clone(), served.clone());
         sessions.spawn(async move {
-            let seat = ledger.seat(client, within(1000 * SECOND)).await.unwrap();
+            let seat = seat(&ledger, client, within(1000 * SECOND)).await.unwrap();
             served.lock().unwrap().push(client);
             tokio::time::sleep(SECOND).await;
             drop(seat);
@@ -95,10 +103,10 @@ async fn a_client_with_a_hundred_sessions_does_not_hold_up_one_with_a_single_one
 #[tokio::test(start_paused = true)]
 async fn who_gives_up_leaves_no_hole_in_the_line() {
     let ledger = mailbox(limits(1, 30, 100));
-    let held = ledger.seat("a", within(SECOND)).await.unwrap();
+    let held = seat(&ledger, "a", within(SECOND)).await.unwrap();
     let wait = |client: &'static str, seconds: u32| {
         let ledger = ledger.clone();
-        tokio::spawn(async move { ledger.seat(client, within(seconds * SECOND)).await.is_some() })
+        tokio::spawn(async move { seat(&ledger, client, within(seconds * SECOND)).await.is_some() })
     };
     let (first, second, third) = (wait("a", 100), wait("a", 1), wait("b", 100));
     tokio::task::yield_now().await;
@@ -115,7 +123,7 @@ async fn a_mailbox_that_was_asked_to_slow_down_is_left_alone_for_longer_each_tim
     for _ in 0..7 {
         ledger.slow_down(None);
         let start = Instant::now();
-        ledger.seat("a", within(300 * SECOND)).await.unwrap();
+        seat(&ledger, "a", within(300 * SECOND)).await.unwrap();
         pauses.push(start.elapsed().as_secs());
     }
     assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
@@ -160,4 +168,25 @@ async fn mailboxes_that_nobody_uses_are_forgotten_and_no_other() {
     let all = governor.mailboxes.lock().unwrap();
     assert!(all.len() <= MANY + 1);
     assert!(all.keys().any(|name| name.starts_with("sent@")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_to_dial_goes_to_each_client_in_turn_and_who_has_it_stands_in_line_as_before() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let places = ["monitor", "monitor", "monitor", "copier"].map(|client| ledger.line_up(client));
+    let [first, second, third, other] = &places;
+    let now = Instant::now();
+    let (held, _) = first.seat(now).await.unwrap();
+    assert!(second.seat(now).await.is_none(), "the other client dials before it");
+    let _dialled = other.seat(now).await.unwrap();
+    let failed = second.seat(now).await.unwrap();
+    assert!(third.seat(now).await.is_none() && held.is_wanted(), "three are open");
+    second.has_dialled();
+    drop(failed);
+    assert!(third.seat(now).await.is_none(), "who stands before it dials again");
+    assert!(second.seat(now).await.is_some());
+    drop(places);
+    let place = ledger.line_up("monitor");
+    let _dials = place.seat(now).await.unwrap();
+    assert!(!held.is_wanted(), "who dials takes what is left over, and wants nobody to leave it");
 }

@@ -56,7 +56,7 @@ pub async fn send(asking: &mut Asking<'_>, letter: &Letter, addressed: &Addresse
     })?;
     let id = field_of(&made, "id")?;
     asking.took_draft();
-    let sent = fill_and_send(asking, letter, &leaves, &id).await.map_err(not_gone);
+    let sent = fill_and_send(asking, letter, &leaves, &id).await;
     if let Err(trouble) = &sent
         && !matches!(trouble, Trouble::Unclear { .. })
     {
@@ -86,17 +86,6 @@ fn undone(trouble: Trouble) -> Trouble {
     match trouble {
         Trouble::Unclear { detail, .. } => Trouble::Access(GRAPH_UNREACHABLE.fault().detail(detail)),
         Trouble::TooLarge => message(GRAPH_TOO_LARGE, 552, "a request for a draft was too large"),
-        other => other,
-    }
-}
-
-/// A draft or an upload session that is gone is made anew, with the next attempt.
-fn not_gone(trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Gone { detail } => {
-            let detail = format!("the draft or its upload is gone, and is made anew: {detail}");
-            Trouble::Throttled { after: None, detail, may_be_the_message: true }
-        }
         other => other,
     }
 }

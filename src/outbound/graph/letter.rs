@@ -16,11 +16,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    message::header_end,
+    message::{HEAD_CAP, header_end},
     net::{Handed, Upload},
 };
 
-pub const HEAD_CAP: usize = 256 * 1024;
 /// A multiple of three, so that its base64 needs no padding.
 const PIECE: usize = 48 * 1024;
 

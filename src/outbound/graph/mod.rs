@@ -29,7 +29,9 @@ use crate::{
     account::Account,
     catalog::{
         Entry,
-        graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR},
+        graph::{
+            GRAPH_DRAFT_GONE, GRAPH_MESSAGE_UNREADABLE, GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR,
+        },
         own::STORE_UNAVAILABLE,
         token::GRAPH_URL_MISSING,
     },
@@ -125,6 +127,10 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
             warn!(session, queue_id, %fault, "it is not known whether the message was sent");
             let reply = Reply::new(451, format!("4.4.2 {}", fault.reply_text()));
             Report { retry_after: after, ..all(envelope, &Verdict::unknown(reply)) }
+        }
+        // Made anew with the next attempt, which the same message may meet again.
+        Err(Trouble::Gone { detail }) if asking.has_draft => {
+            return Err(GRAPH_DRAFT_GONE.fault().detail(detail).into());
         }
         Err(Trouble::Gone { detail }) => refused(trail, envelope, GRAPH_REFUSES, (554, "5.0.0"), &detail),
         Err(Trouble::TooLarge) => refused(trail, envelope, GRAPH_TOO_LARGE, (552, "5.3.4"), "413"),

@@ -7,7 +7,8 @@ use std::{io, ops::Range};
 
 use mailparse::{DispositionType, MailHeaderMap, ParsedContentType};
 
-use super::letter::{HEAD_CAP, Letter};
+use super::letter::Letter;
+use crate::message::HEAD_CAP;
 
 /// Longer lines come in pieces; delimiters are far shorter.
 const LINE_CAP: usize = 16 * 1024;

@@ -15,7 +15,7 @@ fn recipient(line: &str, reply: &str) -> QueuedRecipient {
         state: RecipientState::Failed,
         attempts: 1,
         reply: Some(reply.into()),
-        is_doubtful: false,
+        doubts: 0,
         is_reported: false,
     }
 }

@@ -208,6 +208,32 @@ async fn a_message_that_nobody_ever_answers_is_held_behind_its_third_attempt_and
     stage.is_empty().await;
 }
 
+/// Nor does a restart forget the copies that a kill may have left.
+#[tokio::test(start_paused = true)]
+async fn attempts_that_nobody_answered_count_over_restarts() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    let lost = Verdict { is_doubtful: true, ..deferred("4.4.2 No answer") };
+    stage.next().await.all(lost.clone());
+    stage.rests(0).await;
+    let mut stage = stage.kill().await.start().await;
+    stage.pass(minutes(5)).await;
+    let cut_off = stage.next().await;
+    let mut stage = stage.kill().await.start().await;
+    drop(cut_off);
+    stage.pass(minutes(5)).await;
+    stage.next().await.all(lost);
+    stage.rests(0).await;
+    let kept = stage.kill().await;
+    let mut stage = kept.start().await;
+    stage.pass(minutes(60)).await;
+    stage.assert_no_delivery();
+    assert_eq!(stage.list().await[0].hold.as_deref(), Some(hold::DOUBTFUL));
+    assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn files_without_a_row_go_and_a_row_without_a_file_is_held_until_the_file_is_back() {
     let kept = Kept::default();

@@ -125,7 +125,7 @@ pub async fn upload((State(graph), uri, Path(named), headers, body): Asked) -> R
     let answer = match graph.world.faults.graph_mishap("upload") {
         Some(mishap) => Err(Problem::new(mishap.status, &mishap.code, "Switched on.").after(mishap.retry_after)),
         None if headers.contains_key("authorization") => Err(Problem::bad_token("Invalid audience.")),
-        None => graph.drafts(|drafts| drafts.piece(named.get("session"), range, &body)),
+        None => graph.piece(named.get("session"), range, &headers, &body),
     };
     graph.answer(answer)
 }
@@ -146,6 +146,18 @@ impl Graph {
         look(&mut self.drafts.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
+    fn piece(
+        &self,
+        session: Option<&String>,
+        range: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
+        let mailbox = self.drafts(|drafts| drafts.mailbox(session)).ok_or_else(gone)?;
+        self.take_in(&mailbox, headers)?;
+        self.drafts(|drafts| drafts.piece(session, range, body))
+    }
+
     /// How many drafts lie about that nobody sent.
     pub fn drafts_left(&self) -> usize {
         self.drafts(|drafts| drafts.drafts.len())
@@ -164,6 +176,12 @@ impl Drafts {
         if let Some(draft) = self.drafts.get_mut(draft) {
             draft.attachments.push(attachment);
         }
+    }
+
+    /// Whose draft it is that an upload is for.
+    fn mailbox(&self, session: Option<&String>) -> Option<String> {
+        let session = self.sessions.get(session?)?;
+        Some(self.drafts.get(&session.draft)?.mailbox.clone())
     }
 
     fn piece(&mut self, session: Option<&String>, range: &str, body: &[u8]) -> Result<Response, Problem> {

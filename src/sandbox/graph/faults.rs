@@ -15,6 +15,8 @@ pub struct GraphFaults {
     pub concurrency: Option<usize>,
     /// Requests for one mailbox in ten minutes.
     pub requests: Option<usize>,
+    /// Octets of requests for one mailbox in five minutes.
+    pub uploaded: Option<u64>,
     /// Seconds in the Retry-After of those limits.
     pub retry_after: u64,
     /// What follows a message that was sent.
@@ -28,6 +30,7 @@ impl Default for GraphFaults {
             delay_ms: 0,
             concurrency: Some(4),
             requests: Some(10_000),
+            uploaded: Some(150 * 1024 * 1024),
             retry_after: 1,
             after_send: AfterDot::default(),
         }

@@ -44,6 +44,7 @@ use problem::Problem;
 /// Of a request; larger ones get 413.
 const BODY: usize = 4 * 1024 * 1024;
 const WINDOW: Duration = Duration::from_secs(600);
+const UPLOAD_WINDOW: Duration = Duration::from_secs(300);
 
 pub(super) struct Graph {
     world: Arc<World>,
@@ -52,6 +53,8 @@ pub(super) struct Graph {
     drafts: Mutex<Drafts>,
     /// When each mailbox was asked for, within the last ten minutes.
     asked: Mutex<HashMap<String, VecDeque<Instant>>>,
+    /// And how many octets it was sent when, within the last five.
+    uploaded: Mutex<HashMap<String, VecDeque<(Instant, u64)>>>,
 }
 
 /// `user` and `message`, as far as the path has them.
@@ -65,7 +68,7 @@ struct Visit {
 
 impl Graph {
     pub fn new(world: Arc<World>, origin: String) -> Self {
-        Self { world, origin, drafts: Mutex::default(), asked: Mutex::default() }
+        Self { world, origin, drafts: Mutex::default(), asked: Mutex::default(), uploaded: Mutex::default() }
     }
 
     /// Who asks, whether they may, and whether there is room.
@@ -87,6 +90,7 @@ impl Graph {
         if limits.requests.is_some_and(|most| !self.has_room(&mailbox.address, most)) {
             return Err(Problem::throttled("Application is over its request limit.", limits.retry_after));
         }
+        self.take_in(&mailbox.address, headers)?;
         if limits.delay_ms > 0 {
             tokio::time::sleep(Duration::from_millis(limits.delay_ms)).await;
         }
@@ -139,6 +143,24 @@ impl Graph {
             times.push_back(now);
         }
         has_room
+    }
+
+    /// What a request brings counts where it is let in; Content-Length says how much that is.
+    fn take_in(&self, mailbox: &str, headers: &HeaderMap) -> Result<(), Problem> {
+        let length = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
+        let most = self.world.faults.read(|faults| faults.graph.uploaded);
+        let mut uploaded = self.uploaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let pieces = uploaded.entry(mailbox.to_owned()).or_default();
+        let now = Instant::now();
+        pieces.retain(|(at, _)| now.duration_since(*at) < UPLOAD_WINDOW);
+        let octets = pieces.iter().map(|(_, octets)| octets).sum::<u64>() + length;
+        if most.is_some_and(|most| octets > most) {
+            let oldest = pieces.front().map_or(now, |(at, _)| *at);
+            let left = UPLOAD_WINDOW.saturating_sub(now.duration_since(oldest)).as_secs() + 1;
+            return Err(Problem::throttled("Application is over its upload limit.", left));
+        }
+        pieces.push_back((now, length));
+        Ok(())
     }
 
     /// Into the mailboxes of the sandbox, and a copy into Sent Items; nothing leaves. 202 says no more than that.

@@ -61,6 +61,8 @@ pub struct ImapBack {
     /// Octets of a literal that belong to the line that was cut last.
     literal: u64,
     keep_literal: bool,
+    /// How much was kept before the line that goes on behind a literal.
+    kept_before: usize,
     /// What is cut next goes on behind a literal.
     is_continued: bool,
     untagged: BytesMut,
@@ -86,6 +88,7 @@ impl ImapBack {
             challenge: None,
             literal: 0,
             keep_literal: false,
+            kept_before: 0,
             is_continued: false,
             untagged: BytesMut::new(),
             refresh_open: false,
@@ -204,8 +207,9 @@ impl ImapBack {
     }
 
     fn keep(&mut self, line: &[u8]) -> Step<SignOn> {
-        // A terminal would obey it, and a client may stop at a NUL.
+        // A terminal would obey it, and a client may stop at a NUL. All of the line goes, or none of it.
         if control_byte(line).is_some() {
+            self.untagged.truncate(self.kept_before);
             return Step::Read;
         }
         self.untagged.put_slice(line);
@@ -350,7 +354,10 @@ impl Machine for ImapBack {
             self.spend(line.len() as u64 + 2)?;
             let is_kept = std::mem::take(&mut self.keep_literal);
             let step = match (std::mem::take(&mut self.is_continued), is_kept) {
-                (false, _) => self.line(&line)?,
+                (false, _) => {
+                    self.kept_before = self.untagged.len();
+                    self.line(&line)?
+                }
                 (true, true) => self.keep(&line),
                 (true, false) => Step::Read,
             };

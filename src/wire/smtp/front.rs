@@ -114,17 +114,15 @@ impl SmtpFront {
         self.state = State::Leaving;
     }
 
-    fn command(&mut self, line: BytesMut) -> Option<Knock> {
+    fn command(&mut self, line: BytesMut) -> Result<Option<Knock>, Violation> {
         let command = Command::parse(&line);
         let announces = unasked::announces_message(&line);
         let comes_ahead = announces && !self.lines.pending().is_empty();
         if comes_ahead || (mem::take(&mut self.message_may_follow) && !unasked::heeds_refusal(&command)) {
-            self.drop_pipelined();
-            self.leave(&unasked::farewell());
-            return None;
+            return Err(Violation::new(unasked::WHAT).farewell(unasked::farewell().to_wire()));
         }
         self.message_may_follow = announces;
-        self.obey(command, line)
+        Ok(self.obey(command, line))
     }
 
     fn obey(&mut self, command: Result<Command, Reply>, line: BytesMut) -> Option<Knock> {
@@ -267,7 +265,7 @@ impl Machine for SmtpFront {
                             let turn = exchange.respond(&line);
                             self.turn(exchange, turn)
                         }
-                        _ => self.command(line),
+                        _ => self.command(line)?,
                     };
                     if let Some(knock) = knock {
                         return Ok(Step::Event(knock));

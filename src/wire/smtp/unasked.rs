@@ -17,7 +17,10 @@ pub const fn heeds_refusal(command: &Result<Command, Reply>) -> bool {
     matches!(command, Ok(Rset | Quit | Noop | Ehlo(_) | Helo(_)))
 }
 
-/// The last word to whoever did not.
+/// What is wrong with whoever did not, in the log.
+pub const WHAT: &str = "client sent a body without waiting for 354";
+
+/// The last word to it.
 pub fn farewell() -> Reply {
     Reply::new(421, "4.7.0 DATA was refused and a message came all the same, closing")
 }

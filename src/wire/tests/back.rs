@@ -263,6 +263,17 @@ fn an_untagged_line_with_a_literal_beside_the_ok_is_kept_whole_and_its_rest_is_n
 }
 
 #[test]
+fn a_line_with_a_control_byte_behind_a_literal_is_not_kept_by_halves() {
+    let text = "* OK hi\r\n+ \r\n* 1 EXISTS\r\n* LIST () \"/\" {5}\r\nINBOX \u{1b}[2J {3}\r\nxyz y\r\n* 2 RECENT\r\ngpa OK in\r\n* CAPABILITY A\r\ngpd OK\r\n";
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    for byte in text.bytes() {
+        run.machine.feed(&[byte]);
+        run.drain(&mut listener);
+    }
+    assert_eq!(run.heard, ["done A * 1 EXISTS\r\n* 2 RECENT"]);
+}
+
+#[test]
 fn authenticated_but_not_connected_is_a_refusal() {
     let known = || Some(vec!["SASL-IR".into(), "NAMESPACE".into()]);
     let start = [

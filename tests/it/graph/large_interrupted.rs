@@ -80,7 +80,7 @@ async fn a_draft_or_an_upload_that_is_gone_is_made_anew_later_and_is_no_refusal(
     ] {
         let stage = stage(GraphMishap::new(status, code).times(1).on(on)).await;
         let unsent = unsent(&stage).await;
-        assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("graph-throttled", true), "{on} {status}");
+        assert_eq!((unsent.fault.id, unsent.may_be_the_message), ("graph-draft-gone", true), "{on} {status}");
         assert!(unsent.fault.detail.contains(code), "{}", unsent.fault.detail);
         assert_eq!((stage.sandbox.drafts_left(), stage.sandbox.submissions().len()), (0, 0), "{on} {status}");
         assert!(stage.reply(&message(4_000_000), &[BOB]).await.starts_with("250 "), "{on} {status}");

@@ -75,6 +75,15 @@ async fn the_sandbox_lets_no_fifth_request_and_none_over_the_count_in() {
     assert_eq!(other.pause(MINUTE, &message(4)).await, Duration::from_secs(100));
 }
 
+#[tokio::test]
+async fn the_sandbox_takes_so_many_octets_in_five_minutes_and_says_when_there_is_room_again() {
+    let stage = Stage::faulty(|faults| faults.graph.uploaded = Some(1500)).await;
+    let large = format!("{}{}", message(1), "text\r\n".repeat(120));
+    assert!(stage.reply(&large, &[BOB]).await.starts_with("250 "));
+    assert!(stage.pause(MINUTE, &large).await > Duration::from_secs(270));
+    assert_eq!(stage.sandbox.submissions().len(), 1);
+}
+
 /// The queue waits for a day where a server asks for it.
 #[tokio::test]
 async fn a_pause_of_hours_is_told_as_long_as_it_is() {

@@ -94,7 +94,7 @@ async fn what_graph_says_reaches_the_program_in_smtps_words() {
     let world = world("graph", true).await;
     let mut smtp = world.smtp_as_ann().await;
     for (status, code, reply, id) in [
-        (403, "ErrorAccessDenied", "550 5.7.1 ", "graph-access-denied"),
+        (403, "ErrorAccessDenied", "451 4.7.0 ", "graph-access-denied"),
         (400, "ErrorMessageSizeExceeded", "552 5.3.4 ", "graph-too-large"),
         (504, "UnknownError", "451 4.4.2 ", "graph-unclear"),
     ] {
@@ -102,6 +102,11 @@ async fn what_graph_says_reaches_the_program_in_smtps_words() {
         world.sandbox.faults().set(|faults| faults.graph.mishap = Some(mishap));
         let said = smtp.message("x").await;
         assert!(said.starts_with(reply) && said.ends_with(&format!("[gatepost {id}]")), "{said}");
+    }
+    for (id, times) in [("graph-access-denied", Some("1")), ("graph-too-large", Some("1")), ("graph-unclear", None)] {
+        let metrics = world.metrics().await;
+        let counted = metrics.lines().find(|line| line.starts_with("gatepost_faults_total") && line.contains(id));
+        assert_eq!(counted.and_then(|line| line.rsplit(' ').next()), times, "{metrics}");
     }
     world.sandbox.faults().clear();
     assert!(smtp.message("x").await.starts_with("250 "), "the session goes on");

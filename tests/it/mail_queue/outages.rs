@@ -119,6 +119,26 @@ async fn mail_that_met_a_mailbox_in_trouble_was_not_tried_and_arrives_in_order()
     }
 }
 
+/// The mail server says nothing to the first that comes, so the connection for the second message is up before it.
+#[tokio::test]
+async fn a_message_whose_sign_on_hangs_goes_first_on_whatever_connection_comes_up_first() {
+    let mut plan = queued("limits = { connections = 2, messages-per-minute = 100000 }");
+    plan.sandbox.faults.smtp.line.silent = true;
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    queue(&mut smtp, "the first").await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("the first hangs", |world| open(world) == 1).await;
+    world.sandbox.faults().set(|faults| faults.smtp.line.silent = false);
+    for later in ["the second", "the third"] {
+        queue(&mut smtp, later).await;
+    }
+    world.until("all arrived", |world| world.sandbox.submissions().len() == 3).await;
+    assert_eq!(arrived(&world.sandbox), ["the first", "the second", "the third"]);
+    let counts = world.sandbox.counts();
+    assert_eq!((counts.sign_ons, counts.connections(Protocol::Smtp).most), (1, 2));
+}
+
 /// The clock of everything in this process is put ahead, so ten minutes pass in a few seconds. For the first half of
 /// them there is a token, and the upstream is what fails; then the identity provider is.
 #[tokio::test]

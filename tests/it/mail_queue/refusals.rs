@@ -214,7 +214,7 @@ async fn a_lost_answer_behind_the_dot_leaves_no_doubt_about_who_was_refused_befo
         assert!(Instant::now() < deadline, "never tried: {row:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    let doubts: Vec<_> = row.recipients.iter().map(|one| one.is_doubtful).collect();
+    let doubts: Vec<_> = row.recipients.iter().map(|one| one.is_doubtful()).collect();
     assert_eq!(doubts, [false, true], "{row:?}");
 }
 
