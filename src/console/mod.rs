@@ -11,6 +11,7 @@ pub mod client;
 mod clients_page;
 mod connections;
 mod entry;
+mod exposition;
 mod look;
 mod mailboxes;
 mod message_page;
@@ -35,7 +36,7 @@ use std::{
 use axum::{
     Extension, Json, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -271,7 +272,7 @@ async fn ready(State(console): State<Arc<Console>>) -> Response {
     }
 }
 
-async fn metrics(State(console): State<Arc<Console>>) -> Response {
+async fn metrics(State(console): State<Arc<Console>>, asked: HeaderMap) -> Response {
     let states = console.keepers.states();
     let in_phase = |phase: Phase| states.iter().filter(|state| state.phase == phase).count();
     console.meter.sign_ins(&Phase::ALL.map(|phase| (phase.as_str(), in_phase(phase))));
@@ -283,8 +284,8 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
     let clients = console.clients();
     console.meter.client_successes(clients.iter().map(|client| client.name.as_str()));
     console.queue.measure();
-    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
-    (kind, console.meter.text()).into_response()
+    let (kind, text) = exposition::of(&asked, console.meter.text());
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {

@@ -74,9 +74,10 @@ impl Board {
         Entry { id, board: self.clone(), live }
     }
 
-    /// How many sessions of each protocol are at each stage.
+    /// How many sessions of each protocol are at each stage; none is said, too.
     pub(super) fn tally(&self) -> BTreeMap<(Protocol, Stage), u64> {
-        let mut tally = BTreeMap::new();
+        let all = Protocol::ALL.into_iter().flat_map(|protocol| Stage::ALL.map(|stage| ((protocol, stage), 0)));
+        let mut tally: BTreeMap<_, u64> = all.collect();
         for live in locked(&self.sessions).values() {
             *tally.entry((live.protocol, live.stage.now())).or_default() += 1;
         }

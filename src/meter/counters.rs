@@ -246,7 +246,8 @@ impl Meter {
         let next_sign_in = Family::default();
         let what = "When the first sign-in has to be renewed by a person, in seconds since 1970";
         registry.register("next_sign_in_timestamp_seconds", what, next_sign_in.clone());
-        let queue_deliveries = Family::default();
+        let answered = |outcome| DeliveryLabel { outcome, reason: "answered" };
+        let queue_deliveries = whole(["delivered", "deferred", "failed"].map(answered));
         let what = "Recipients of queued messages by what came of an attempt, and why";
         registry.register("queue_deliveries", what, queue_deliveries.clone());
         let queue_messages = Family::default();
@@ -449,6 +450,7 @@ impl Meter {
     }
 
     /// The Prometheus text.
+    /// In OpenMetrics 1.0.
     pub fn text(&self) -> String {
         let mut out = String::new();
         // Writing into a String does not fail.

@@ -93,7 +93,12 @@ impl Outbound {
     ) -> Result<Connection, Fault> {
         let asked = Instant::now();
         let place = self.ledger(account).line_up(client);
-        let (mut since, mut until) = (asked, deadline.min(asked + ROOM_WAIT));
+        let mut until = deadline.min(asked + ROOM_WAIT);
+        // `None`: there was room.
+        let mut waits_since = Some(asked);
+        let note_wait = |since: Option<Instant>, found| {
+            since.inspect(|since| self.meter.waited_for_room(Room::Connection, found, since.elapsed()));
+        };
         let (mut dial, mut throttled) = (None, None);
         stage.set(Stage::Connecting);
         loop {
@@ -105,22 +110,24 @@ impl Outbound {
             };
             match found {
                 Err(ended) => {
-                    (dial, since) = (None, Instant::now());
+                    dial = None;
                     place.has_dialled();
                     match ended {
                         Ok((seat, idle)) => seat.park(idle),
-                        Err(fault) if is_throttled(&fault) => throttled = Some(fault),
+                        Err(fault) if is_throttled(&fault) => {
+                            (throttled, waits_since) = (Some(fault), Some(Instant::now()));
+                        }
                         Err(fault) => return Err(fault),
                     }
                     stage.set(Stage::Connecting);
                 }
                 Ok(None) if dial.is_some() => {}
                 Ok(None) => {
-                    self.meter.waited_for_room(Room::Connection, false, since.elapsed());
+                    note_wait(waits_since, false);
                     return Err(throttled.unwrap_or_else(|| MAILBOX_BUSY.fault()).at(stage.now()));
                 }
                 Ok(Some((seat, None))) => {
-                    self.meter.waited_for_room(Room::Connection, true, since.elapsed());
+                    note_wait(waits_since.take(), true);
                     // Who may wait long for room does not wait as long for an upstream that says nothing, and holds the room.
                     let by = deadline.min(Instant::now() + self.sign_on);
                     until = until.max(by);
@@ -128,10 +135,9 @@ impl Outbound {
                 }
                 Ok(Some((seat, Some(idle)))) => {
                     let Some(connection) = self.still_lives(account, seat, idle, asked).await else { continue };
+                    note_wait(waits_since, true);
                     if let Some(dial) = dial {
                         tokio::spawn(dial.for_others());
-                    } else {
-                        self.meter.waited_for_room(Room::Connection, true, since.elapsed());
                     }
                     place.served();
                     return Ok(connection);

@@ -165,7 +165,7 @@ impl<'a> Relay<'a> {
 
     async fn line(&mut self, line: &[u8]) -> Next {
         let command = Command::parse(line);
-        if mem::take(&mut self.body_may_follow) && !unasked::heeds_refusal(&command) {
+        if mem::take(&mut self.body_may_follow) && !unasked::heeds_refusal(line, self.input.pending()) {
             return self.unread_body().await;
         }
         match command {

@@ -45,6 +45,8 @@ const CLIENT_WAIT: Duration = Duration::from_secs(5 * 60);
 /// few minutes would hold an upstream connection for ever.
 const ANY_TIME: Duration = Duration::from_secs(30 * 60);
 const SLOWEST: u64 = 512;
+/// What a message brings meanwhile that keeps its room while somebody waits: less than that is as good as silence.
+const WANTED_OCTETS: u64 = SLOWEST * WANTED_IDLE.as_secs();
 /// What is read of a message that is refused already, in octets; a client that goes on has no end in mind.
 const TAKEN_CAP: u64 = 4 * SIZE_LIMIT;
 
@@ -155,6 +157,8 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         out: Vec::new(),
         octets: 0,
         taken: 0,
+        waited: Duration::ZERO,
+        waited_from: 0,
         owes_reset: false,
         began: Instant::now(),
         limit,
@@ -212,6 +216,9 @@ pub(super) struct Passage {
     pub(super) octets: u64,
     /// What was read of the client, refused or not.
     taken: u64,
+    /// How long the client was waited for since it last brought [`WANTED_OCTETS`], and what was taken until then.
+    waited: Duration,
+    waited_from: u64,
     /// The transaction is still open upstream, where the message was refused before DATA.
     owes_reset: bool,
     began: Instant,
@@ -260,17 +267,20 @@ impl Passage {
             return Ok(self.swallow(&ahead, &mut relay.input));
         }
         let mut ended = false;
-        let silent = tokio::time::Instant::now();
+        let start = tokio::time::Instant::now();
         let allowed = ANY_TIME + Duration::from_secs(self.taken / SLOWEST);
         let most = CLIENT_WAIT.min(allowed.saturating_sub(self.began.elapsed()));
-        let mut look = WANTED_IDLE;
+        let mut look = WANTED_IDLE.saturating_sub(self.waited);
         let reply = loop {
             let holds_room = matches!(self.sink, Some(Sink::Upstream(_)));
             let wait = if holds_room { look.min(most) } else { most };
             let (client, input) = (&mut relay.client, &mut relay.input);
             let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
-            match timeout_at(silent + wait, read).await {
-                Ok(Ok(n)) if n > 0 => return Ok(ended),
+            match timeout_at(start + wait, read).await {
+                Ok(Ok(n)) if n > 0 => {
+                    self.note_pace(start.elapsed());
+                    return Ok(ended);
+                }
                 Ok(_) => return Err(Left),
                 Err(_) if wait == most => {
                     break Reply::new(421, "4.4.2 The message takes too long, nothing was delivered");
@@ -286,6 +296,14 @@ impl Passage {
         self.sink = None;
         relay.last_words(&reply).await;
         Err(Left)
+    }
+
+    /// Only the waits for the client count: where the upstream is slow it is not the client's fault.
+    fn note_pace(&mut self, waited: Duration) {
+        self.waited += waited;
+        if self.taken - self.waited_from >= WANTED_OCTETS {
+            (self.waited, self.waited_from) = (Duration::ZERO, self.taken);
+        }
     }
 
     /// Somebody waits for the room that this message has upstream.

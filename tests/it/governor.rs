@@ -275,6 +275,29 @@ async fn a_client_that_falls_silent_in_the_middle_of_its_message_makes_room_once
     }
 }
 
+/// One octet now and then is as good as silence.
+#[tokio::test]
+async fn a_client_that_trickles_in_the_middle_of_its_message_makes_room_once_somebody_else_waits() {
+    let world = with_account("limits = { connections = 1 }").await;
+    let mut trickle = world.smtp_in_data().await;
+    trickle.send(HEAD.as_bytes()).await;
+    let answered =
+        |world: &World| world.sandbox.transcript().lines().iter().any(|line| line.exposed().starts_with("354 "));
+    world.until("the body is on its way", answered).await;
+    for _ in 0..3 {
+        trickle.send(b"x").await;
+        // Whoever hears this knows that what was sent before was read.
+        drop(world.greeted(Protocol::Smtp).await);
+        jump(Duration::from_secs(25)).await;
+    }
+    let mut other = world.greeted(Protocol::Smtp).await;
+    other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    trickle.expect("421 4.4.2 Idle in mid-message").await;
+    other.expect("235 ").await;
+    assert!(other.message("at last").await.starts_with("250 "));
+    world.only_message();
+}
+
 #[tokio::test]
 async fn a_silent_message_that_is_taken_in_for_later_holds_nobodys_room_and_has_its_five_minutes() {
     let world = with_account("limits = { connections = 1 }\ndelivery = \"queue\"").await;

@@ -92,6 +92,59 @@ async fn behind_refused_recipients_it_is_the_same() {
     ends_it(&mut smtp, &world).await;
 }
 
+/// What a client sent ahead is dropped with a login that fails. Its message comes all the same.
+#[tokio::test]
+async fn behind_a_login_that_fails_it_is_the_same() {
+    let transaction = format!("MAIL FROM:<{ANN}>\r\nRCPT TO:<office@contoso.example>\r\n");
+    let wrong = format!("AUTH PLAIN {}", plain(ANN, "wrong"));
+    for (login, answers) in [(wrong.as_str(), ""), ("AUTH PLAIN !!!", ""), ("AUTH LOGIN", "*\r\n")] {
+        for (data, rest) in [("DATA\r\n", ""), ("DA", "TA\r\n")] {
+            let world = by_address().await;
+            let mut smtp = world.stranger(Protocol::Smtp).await;
+            smtp.send(format!("{login}\r\n{transaction}{data}").as_bytes()).await;
+            if !answers.is_empty() {
+                smtp.expect("334").await;
+                smtp.send(answers.as_bytes()).await;
+            }
+            smtp.expect("5").await;
+            smtp.send(format!("{rest}{}{}", "x".repeat(900) + "\r\n", smuggled()).as_bytes()).await;
+            ends_it(&mut smtp, &world).await;
+        }
+    }
+}
+
+/// A message that begins without a header, with a word that a client says who heard the refusal.
+#[tokio::test]
+async fn a_message_that_begins_like_a_client_that_heard_the_refusal_is_one_all_the_same() {
+    for first in ["NOOP\r\n", "RSET\r\n", "EHLO me\r\n", "RSET is a word\r\n", "NOOP or not\r\n", "EHLO to you all\r\n"]
+    {
+        let world = World::new().await;
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.exchange("DATA", "503 ").await;
+        smtp.send(format!("{first}{}", smuggled()).as_bytes()).await;
+        ends_it(&mut smtp, &world).await;
+
+        let world = by_address().await;
+        let mut smtp = world.stranger(Protocol::Smtp).await;
+        smtp.exchange("DATA", "503 ").await;
+        smtp.send(format!("{first}{}", smuggled()).as_bytes()).await;
+        ends_it(&mut smtp, &world).await;
+    }
+}
+
+/// As long as none of what was dropped announces a message.
+#[tokio::test]
+async fn a_login_that_fails_with_commands_sent_ahead_may_be_tried_again() {
+    let world = World::new().await;
+    let mut smtp = world.stranger(Protocol::Smtp).await;
+    smtp.say("EHLO device").await;
+    smtp.expect_last("250 ").await;
+    smtp.send(format!("AUTH PLAIN {}\r\nMAIL FROM:<{ANN}>\r\nRCPT TO:<{BOB}>\r\n", plain(ANN, "wrong")).as_bytes())
+        .await;
+    smtp.expect("535 ").await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
+}
+
 #[tokio::test]
 async fn whoever_waited_for_the_refusal_goes_on() {
     let world = by_address().await;

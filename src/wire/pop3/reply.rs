@@ -25,9 +25,12 @@ pub enum Status<'a> {
 
 impl<'a> Status<'a> {
     pub fn parse(line: &'a [u8]) -> Option<Self> {
-        if let Some(rest) = line.strip_prefix(b"+OK") {
+        // A word of its own: "+OKAY" is neither.
+        let behind =
+            |word: &[u8]| line.strip_prefix(word).filter(|rest| rest.first().is_none_or(u8::is_ascii_whitespace));
+        if let Some(rest) = behind(b"+OK") {
             Some(Self::Ok(rest.trim_ascii()))
-        } else if let Some(rest) = line.strip_prefix(b"-ERR") {
+        } else if let Some(rest) = behind(b"-ERR") {
             Some(Self::Err(rest.trim_ascii()))
         } else if line == b"+" {
             Some(Self::Challenge(b""))
@@ -48,6 +51,9 @@ mod tests {
         assert_eq!(Status::parse(b"+"), Some(Status::Challenge(b"")));
         assert_eq!(Status::parse(b"+ "), Some(Status::Challenge(b"")));
         assert_eq!(Status::parse(b"+ eyJ9"), Some(Status::Challenge(b"eyJ9")));
+        assert_eq!(Status::parse(b"+OK"), Some(Status::Ok(b"")));
+        assert_eq!(Status::parse(b"+OKAY"), None);
+        assert_eq!(Status::parse(b"-ERRATIC"), None);
         assert_eq!(Status::parse(b"* OK"), None);
         assert_eq!(Status::parse(b""), None);
     }

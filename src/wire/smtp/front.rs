@@ -118,7 +118,9 @@ impl SmtpFront {
         let command = Command::parse(&line);
         let announces = unasked::announces_message(&line);
         let comes_ahead = announces && !self.lines.pending().is_empty();
-        if comes_ahead || (mem::take(&mut self.message_may_follow) && !unasked::heeds_refusal(&command)) {
+        if comes_ahead
+            || (mem::take(&mut self.message_may_follow) && !unasked::heeds_refusal(&line, self.lines.pending()))
+        {
             return Err(Violation::new(unasked::WHAT).farewell(unasked::farewell().to_wire()));
         }
         self.message_may_follow = announces;
@@ -207,7 +209,10 @@ impl SmtpFront {
         None
     }
 
+    /// What a client sent behind an AUTH that failed. Where a DATA is among it, its message is still to come.
     fn drop_pipelined(&mut self) {
+        let dropped = [&self.held[..], self.lines.pending()];
+        self.message_may_follow = dropped.into_iter().any(unasked::may_precede_message);
         self.held.clear();
         self.lines.discard();
     }

@@ -1,8 +1,8 @@
-//! A message behind a DATA that was refused: a client that did not wait for that sends it all the same.
+//! A message behind a DATA that was refused or dropped: a client that did not wait for that sends it all the same.
 //!
 //! Its lines are never taken for commands. What a stranger wrote into it would be done in the name of who sends it.
 
-use super::{Command, Reply};
+use super::Reply;
 use crate::wire::lines::first_word;
 
 /// Whether a message may come behind this line, well-formed or not: DATA, and BDAT (RFC 3030 2).
@@ -11,10 +11,19 @@ pub fn announces_message(line: &[u8]) -> bool {
     verb.eq_ignore_ascii_case(b"DATA") || verb.eq_ignore_ascii_case(b"BDAT")
 }
 
-/// Whether this comes of a client that heard the refusal. MAIL does not: it is what a message would hold that means harm.
-pub const fn heeds_refusal(command: &Result<Command, Reply>) -> bool {
-    use Command::{Ehlo, Helo, Noop, Quit, Rset};
-    matches!(command, Ok(Rset | Quit | Noop | Ehlo(_) | Helo(_)))
+/// Whether a message may come behind bytes that nobody read: one of their lines announces it, or is not here to its end.
+pub fn may_precede_message(dropped: &[u8]) -> bool {
+    !matches!(dropped.last(), None | Some(b'\n')) || dropped.split(|byte| *byte == b'\n').any(announces_message)
+}
+
+/// Whether this line comes of a client that heard the refusal: it stands alone, since its answer is waited for (`ahead` was
+/// read behind it), and says no word too many. MAIL does not: it is what a message would hold that means harm.
+pub fn heeds_refusal(line: &[u8], ahead: &[u8]) -> bool {
+    let (verb, rest) = first_word(line.trim_ascii_end());
+    let words = rest.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count();
+    let is = |wanted: &&[u8]| verb.eq_ignore_ascii_case(wanted);
+    let known: &[&[u8]] = if words == 0 { &[b"RSET", b"QUIT", b"NOOP"] } else { &[b"EHLO", b"HELO"] };
+    ahead.is_empty() && words <= 1 && known.iter().any(is)
 }
 
 /// What is wrong with whoever did not, in the log.
