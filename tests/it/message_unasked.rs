@@ -3,7 +3,7 @@
 
 use gatepost::{base::Protocol, sandbox::Answer};
 
-use crate::world::{ANN, PASSWORD, Plan, Talk, World, plain};
+use crate::world::{ANN, PASSWORD, Plan, Talk, World, journal, plain};
 
 const BOB: &str = "bob@contoso.example";
 
@@ -62,6 +62,17 @@ async fn a_client_that_heeds_no_refusal_and_sends_line_by_line_has_its_lines_tak
         smtp.say(first).await;
         ends_it(&mut smtp, &world).await;
     }
+}
+
+#[tokio::test]
+async fn who_sends_a_message_behind_a_refused_data_is_in_the_log_without_a_login_too() {
+    journal();
+    let world = World::new().await;
+    let mut smtp = world.stranger(Protocol::Smtp).await;
+    smtp.send(format!("DATA\r\n{}", smuggled()).as_bytes()).await;
+    ends_it(&mut smtp, &world).await;
+    let told = journal().lines(&["client dropped: client sent a body without waiting for 354", "protocol=smtp"]);
+    assert!(!told.is_empty());
 }
 
 #[tokio::test]

@@ -57,6 +57,28 @@ async fn the_proof_that_rows_can_be_written_writes_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_ends_with_a_hold_takes_back_no_other_and_adds_to_the_doubts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    let recipient = EndedRecipient {
+        position: 0,
+        state: RecipientState::Waiting,
+        reply: "451 4.4.2 No answer".into(),
+        is_doubtful: true,
+    };
+    let ended = Ended { recipients: vec![recipient], hold: Some("doubtful"), ..Ended::default() };
+    for (n, before) in [None, Some("dropped")].into_iter().enumerate() {
+        let sequence = store.enqueue(&message(n)).await.unwrap();
+        assert!(store.hold_queued(sequence, before).await.unwrap());
+        for doubts in 1..=2 {
+            store.end_attempt(sequence, &ended).await.unwrap();
+            let row = store.queued(sequence).await.unwrap().unwrap();
+            assert_eq!((row.hold.as_deref(), row.recipients[0].doubts), (before.or(Some("doubtful")), doubts));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_row_of_the_queue_keeps_no_other_from_being_read() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&settings(dir.path())).await.unwrap();
