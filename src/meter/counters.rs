@@ -450,7 +450,6 @@ impl Meter {
     }
 
     /// The Prometheus text.
-    /// In OpenMetrics 1.0.
     pub fn text(&self) -> String {
         let mut out = String::new();
         // Writing into a String does not fail.

@@ -9,10 +9,10 @@ use super::{
     attend::{Left, attended},
     destination::Destination,
     mending::{force_envelope, is_forced},
+    opened::Envelope,
     recipients,
     relay::{Relay, lost_reply, softened},
     rights::Denied,
-    transaction::Envelope,
 };
 use crate::{
     account::{Admitted, Occasion, told},
@@ -143,7 +143,7 @@ impl Relay<'_> {
         if let Some(entry) = named(&text).filter(|entry| text.contains(&format!("[gatepost {}]", entry.id))) {
             // Ours, or Graph's: it has its line in the log already.
             let fault = of(entry).map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
-            self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+            self.gate.meter.fault(Protocol::Smtp, &account.address, &fault.at(Stage::Relaying));
             return reply;
         }
         let Some(entry) = message_refusal(&text) else { return reply };
@@ -157,7 +157,8 @@ impl Relay<'_> {
                 reply.lines.push(format!("{code} {line}"));
                 fault
             }
-        };
+        }
+        .at(Stage::Relaying);
         self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
         warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
         reply

@@ -10,6 +10,8 @@ mod destination;
 mod envelope;
 mod gate;
 mod mending;
+mod opened;
+mod pace;
 pub mod parting;
 mod proxy;
 mod recipients;

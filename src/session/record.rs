@@ -5,10 +5,7 @@
 
 use tracing::info;
 
-use super::{
-    relay::Relay,
-    transaction::{Envelope, Passage},
-};
+use super::{opened::Envelope, relay::Relay, transaction::Passage};
 use crate::{
     account::Admitted,
     base::{Protocol, printable, redacted},

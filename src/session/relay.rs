@@ -15,9 +15,10 @@ use super::{
     admit::linger,
     attend::{Left, attended},
     destination::Destination,
+    opened::Envelope,
     record,
     sink::Sink,
-    transaction::{self, Envelope},
+    transaction,
 };
 use crate::{
     account::Admitted,

@@ -14,9 +14,11 @@ use tokio::time::timeout_at;
 use super::{
     attend::{Left, attended},
     mending::{HeldBody, is_forced, mended},
+    opened::Envelope,
+    pace::Pace,
     recipients,
     record::record,
-    relay::{Next, Relay, WANTED_IDLE, WANTED_LOOK, lost_reply, softened},
+    relay::{Next, Relay, WANTED_LOOK, lost_reply, softened},
     rights::Denied,
     sink::{Sink, Writing, not_spooled},
     spooled,
@@ -24,16 +26,16 @@ use super::{
 use crate::{
     base::Fault,
     catalog::{
-        message::{BARE_CR, NUL_BYTE},
+        message::{BARE_CR, HEADER_TOO_LARGE, NUL_BYTE},
         own::UPSTREAM_LOST,
     },
     message::{FROM_CAP, HEAD_CAP, Headers, Repairs, header_end},
     net::read_up_to,
-    outbound::{Lost, Turn, Unfinished},
+    outbound::{Lost, Unfinished},
     queue::QueueId,
     wire::{
         lines::Lines,
-        smtp::{Body, Mail, Rcpt, Reply, SIZE_LIMIT, body::Flaw, reply::not_ascii},
+        smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw, reply::not_ascii},
     },
 };
 
@@ -41,99 +43,8 @@ use crate::{
 const CHUNK: usize = 32 * 1024;
 /// Between two pieces of the body (RFC 5321 4.5.3.2.5 says three minutes at least).
 const CLIENT_WAIT: Duration = Duration::from_secs(5 * 60);
-/// A message may take this long in any case, and longer as far as it comes at [`SLOWEST`] octets a second: one octet every
-/// few minutes would hold an upstream connection for ever.
-const ANY_TIME: Duration = Duration::from_secs(30 * 60);
-const SLOWEST: u64 = 512;
-/// What a message brings meanwhile that keeps its room while somebody waits: less than that is as good as silence.
-const WANTED_OCTETS: u64 = SLOWEST * WANTED_IDLE.as_secs();
 /// What is read of a message that is refused already, in octets; a client that goes on has no end in mind.
 const TAKEN_CAP: u64 = 4 * SIZE_LIMIT;
-
-/// The envelope of the message that is open.
-pub(super) struct Envelope {
-    mail: Mail,
-    recipients: Vec<Rcpt>,
-    started: Instant,
-    /// Room for this message upstream, until it is sent; `None`: it does not go there at once.
-    turn: Option<Turn>,
-    /// What was changed in it.
-    repairs: Repairs,
-    /// Of the recipient that was refused last.
-    refusal: Option<Reply>,
-}
-
-impl Envelope {
-    pub(super) fn new(mail: Mail, turn: Option<Turn>, repairs: Repairs) -> Self {
-        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs, refusal: None }
-    }
-
-    /// Whether one more recipient fits into the day's.
-    pub(super) fn has_room(&self) -> bool {
-        self.turn.as_ref().is_none_or(Turn::has_room)
-    }
-
-    /// As the upstream answered.
-    pub(super) fn note(&mut self, rcpt: &Rcpt, reply: &Reply) {
-        if reply.is_positive() {
-            self.take(rcpt.clone());
-            if let Some(turn) = &mut self.turn {
-                turn.note_recipient();
-            }
-        }
-    }
-
-    /// What was said upstream so far and taken.
-    pub(super) fn said(&self) -> (&Mail, &[Rcpt]) {
-        (&self.mail, &self.recipients)
-    }
-
-    /// The upstream asks to slow down.
-    pub(super) fn slow_down(&self) {
-        self.turn.iter().for_each(Turn::slow_down);
-    }
-
-    /// What was taken counts on this turn; `None`: others may have its own.
-    pub(super) fn set_turn(&mut self, mut turn: Option<Turn>) {
-        turn.iter_mut().for_each(|turn| self.recipients.iter().for_each(|_| turn.note_recipient()));
-        self.turn = turn;
-    }
-
-    pub(super) fn take(&mut self, rcpt: Rcpt) {
-        self.recipients.push(rcpt);
-    }
-
-    pub(super) fn note_refusal(&mut self, reply: &Reply) {
-        self.refusal = Some(reply.clone());
-    }
-
-    pub(super) const fn refusal(&self) -> Option<&Reply> {
-        self.refusal.as_ref()
-    }
-
-    pub(super) fn sender(&self) -> &str {
-        &self.mail.address
-    }
-
-    /// Since MAIL.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    pub(super) const fn recipients(&self) -> usize {
-        self.recipients.len()
-    }
-
-    /// The message came to an end. One that may have arrived counts as one that did.
-    fn settle(&mut self, reply: &Reply, is_doubtful: bool) {
-        let Some(turn) = self.turn.take() else { return };
-        if reply.asks_to_slow_down() {
-            turn.slow_down();
-        } else if reply.is_positive() || is_doubtful {
-            turn.sent();
-        }
-    }
-}
 
 /// How far the message is.
 enum Way {
@@ -156,9 +67,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         sink: Some(sink),
         out: Vec::new(),
         octets: 0,
-        taken: 0,
-        waited: Duration::ZERO,
-        waited_from: 0,
+        pace: Pace::default(),
         owes_reset: false,
         began: Instant::now(),
         limit,
@@ -215,10 +124,7 @@ pub(super) struct Passage {
     out: Vec<u8>,
     pub(super) octets: u64,
     /// What was read of the client, refused or not.
-    taken: u64,
-    /// How long the client was waited for since it last brought [`WANTED_OCTETS`], and what was taken until then.
-    waited: Duration,
-    waited_from: u64,
+    pace: Pace,
     /// The transaction is still open upstream, where the message was refused before DATA.
     owes_reset: bool,
     began: Instant,
@@ -252,7 +158,7 @@ impl Passage {
             if ended {
                 return Ok(self.finish(relay, envelope).await);
             }
-            if let Some(reply) = self.refusal().filter(|_| self.taken > TAKEN_CAP) {
+            if let Some(reply) = self.refusal().filter(|_| self.pace.taken > TAKEN_CAP) {
                 let reply = reply.clone();
                 relay.last_words(&reply).await;
                 return Err(Left);
@@ -268,9 +174,8 @@ impl Passage {
         }
         let mut ended = false;
         let start = tokio::time::Instant::now();
-        let allowed = ANY_TIME + Duration::from_secs(self.taken / SLOWEST);
-        let most = CLIENT_WAIT.min(allowed.saturating_sub(self.began.elapsed()));
-        let mut look = WANTED_IDLE.saturating_sub(self.waited);
+        let most = CLIENT_WAIT.min(self.pace.allowed().saturating_sub(self.began.elapsed()));
+        let mut look = self.pace.left_while_wanted();
         let reply = loop {
             let holds_room = matches!(self.sink, Some(Sink::Upstream(_)));
             let wait = if holds_room { look.min(most) } else { most };
@@ -278,7 +183,7 @@ impl Passage {
             let read = read_up_to::<CHUNK, _>(client, |bytes| ended = self.swallow(bytes, input));
             match timeout_at(start + wait, read).await {
                 Ok(Ok(n)) if n > 0 => {
-                    self.note_pace(start.elapsed());
+                    self.pace.note_wait(start.elapsed());
                     return Ok(ended);
                 }
                 Ok(_) => return Err(Left),
@@ -298,14 +203,6 @@ impl Passage {
         Err(Left)
     }
 
-    /// Only the waits for the client count: where the upstream is slow it is not the client's fault.
-    fn note_pace(&mut self, waited: Duration) {
-        self.waited += waited;
-        if self.taken - self.waited_from >= WANTED_OCTETS {
-            (self.waited, self.waited_from) = (Duration::ZERO, self.taken);
-        }
-    }
-
     /// Somebody waits for the room that this message has upstream.
     fn is_wanted(&self) -> bool {
         matches!(&self.sink, Some(Sink::Upstream(connection)) if connection.is_wanted())
@@ -315,7 +212,7 @@ impl Passage {
     fn swallow(&mut self, piece: &[u8], input: &mut Lines) -> bool {
         let before = self.out.len();
         let passed = self.body.pass(piece, &mut self.out);
-        self.taken += passed.consumed as u64;
+        self.pace.taken += passed.consumed as u64;
         self.octets += (self.out.len() - before) as u64;
         input.feed(piece.get(passed.consumed..).unwrap_or_default());
         passed.ended
@@ -338,8 +235,9 @@ impl Passage {
         }
         let held = matches!(self.way, Way::Held);
         let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEAD_CAP);
-        (held && self.out.len() > HEAD_CAP && is_head_too_large())
-            .then(|| Reply::new(552, "5.3.4 Header block larger than 256 KiB"))
+        (held && self.out.len() > HEAD_CAP && is_head_too_large()).then(|| {
+            Reply::new(552, format!("5.3.4 Header block larger than 256 KiB [gatepost {}]", HEADER_TOO_LARGE.id))
+        })
     }
 
     /// The first refusal counts, ours or the upstream's. In mid-body the connection is closed without the final dot; one
@@ -430,7 +328,14 @@ impl Passage {
 
     fn objects_to(&self, headers: &Headers, head: &[u8], relay: &Relay<'_>) -> Option<Reply> {
         if headers.is_from_too_large {
-            return Some(Reply::new(552, format!("5.3.4 From and Sender headers larger than {} KiB", FROM_CAP / 1024)));
+            return Some(Reply::new(
+                552,
+                format!(
+                    "5.3.4 From and Sender headers larger than {} KiB [gatepost {}]",
+                    FROM_CAP / 1024,
+                    HEADER_TOO_LARGE.id
+                ),
+            ));
         }
         let account = &relay.admitted.account;
         let is_ours = |sender: &str| is_forced(&relay.admitted) && account.address.eq_ignore_ascii_case(sender);

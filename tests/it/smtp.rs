@@ -289,7 +289,7 @@ async fn a_sender_outside_send_as_is_refused_by_us_and_the_session_goes_on() {
     let said = world.sandbox.transcript().dialogue("smtp").join("\n");
     assert!(!said.contains("fabrikam"), "{said}");
     let counted =
-        r#"gatepost_faults_total{protocol="smtp",kind="identity-refused",id="sender-not-allowed",stage="none"} 1"#;
+        r#"gatepost_faults_total{protocol="smtp",kind="identity-refused",id="sender-not-allowed",stage="relaying"} 1"#;
     assert!(world.counts(counted), "{}", world.daemon.meter().text());
 }
 
