@@ -146,6 +146,11 @@ fn a_line_of_the_log_fills_its_own_command_and_names_the_configuration_of_its_da
     assert!(missing.contains(&format!("`gatepost --config {config} login ann@contoso.com`")), "{missing}");
     let general = well(&["send-as-denied: ann@contoso.com as info@contoso.com: Add-RecipientPermission"]);
     assert!(general.contains("info@contoso.com") && !general.contains("SENDER"), "{general}");
+    let told = "ann@contoso.com as info@contoso.com: Add-RecipientPermission info@contoso.com -Trustee";
+    let person = well(&[&format!("send-as-denied: {told} ann@contoso.com -AccessRights SendAs")]);
+    assert!(person.contains("-Trustee ann@contoso.com -AccessRights") && !person.contains("OBJECT-ID"), "{person}");
+    let app = well(&[&format!("send-as-denied: {told} 1b9d-object -AccessRights SendAs")]);
+    assert!(app.contains("-Trustee 1b9d-object -AccessRights") && !app.contains("WHO-SIGNS-ON"), "{app}");
 }
 
 #[test]

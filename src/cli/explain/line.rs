@@ -23,10 +23,19 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
         Some(account) => account.known(&Occasion { protocol, stage, ..Occasion::default() }),
         None => {
             let smtp_user = who.or_else(|| sender.clone().filter(|_| entry.id == OWN_ADDRESS_DENIED.id));
-            Known { address: address(text, "account"), smtp_user, protocol, ..Known::default() }
+            let person = trustee(text).filter(|who| is_mailbox(who)).map(str::to_owned);
+            let (address, is_app_only) = (address(text, "account"), trustee(text).map(|who| !is_mailbox(who)));
+            Known { address, smtp_user, who_signs_on: person, is_app_only, protocol, ..Known::default() }
         }
     };
-    Known { sender, ..known }
+    let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
+    Known { sender, object_id, ..known }
+}
+
+/// Who is to get the right in the command that is in the line: a person, or an app by its object id.
+fn trustee(text: &str) -> Option<&str> {
+    let behind = text.split_once("-Trustee ")?.1;
+    behind.split(|c: char| !c.is_ascii_alphanumeric() && !"@._+-".contains(c)).next().filter(|who| !who.is_empty())
 }
 
 /// Where all that it is known by is of one.

@@ -88,7 +88,9 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
     assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"));
     assert_eq!(state_of_ann(&staged), "refused", "a token is there, and of no use");
     let (_, table, _) = crate::process::run(&["status"], &staged.file);
-    for words in ["  refused (imap)  ", "asked again from", &format!("\nreload: kill -HUP {}\n", program.id())] {
+    for words in
+        ["  refused (imap)  ", "refused at", "asked again from", &format!("\nreload: kill -HUP {}\n", program.id())]
+    {
         assert!(table.contains(words), "{words}: {table}");
     }
     staged.mended();
