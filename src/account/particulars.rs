@@ -60,6 +60,7 @@ impl Account {
             sender: occasion.sender.map(str::to_owned),
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
             asks_again: occasion.sign_in.and_then(|state| Some((state.fault.as_ref()?.id, state.asks_again_at?))),
+            protocol: occasion.protocol,
             host: Some(host),
             port: Some(port),
             proxy,

@@ -1,15 +1,27 @@
-//! How this program is called by whoever types what it prints: with `--config`, where its own caller named a file.
+//! How this program is called by whoever types what it prints: with `--config`, where its own caller named a file; and how
+//! the daemon is told to read its configuration again.
 //!
-//! One fact of the process, as its arguments are, and set by `cli` alone before anything is said. Replies on the wire have
+//! Facts of the process, as its arguments are, and set by `cli` and a daemon that starts before anything is said. Replies on the wire have
 //! it too: who reads one over the phone types it on this machine.
 
 use std::sync::OnceLock;
 
 static CALL: OnceLock<String> = OnceLock::new();
+static RELOAD: OnceLock<String> = OnceLock::new();
 
 /// `call`: for example `gatepost --config x.toml`, quoted for a shell. The first one counts.
 pub fn call_it(call: String) {
     let _ = CALL.set(call);
+}
+
+/// `command`: of the daemon that runs on this configuration, which this process may be. The first one counts.
+pub fn reload_by(command: String) {
+    let _ = RELOAD.set(command);
+}
+
+/// What makes the daemon read its configuration again. Where none is known to run, as the packages have it.
+pub fn reload() -> &'static str {
+    RELOAD.get().map_or("systemctl reload gatepost", String::as_str)
 }
 
 /// What begins every command of ours that a person is told to type.

@@ -88,10 +88,15 @@ impl Said {
     }
 }
 
+/// A time of today, as the log has it.
+pub fn hour(at: Timestamp) -> String {
+    at.strftime("%H:%M UTC").to_string()
+}
+
 /// What was refused is not asked for again at once: whoever mended it wants to know when it counts.
 /// `reload` lifts what is remembered of it.
 fn asks_again(at: Timestamp, next: &str, reload: &str, lang: Lang) -> String {
-    let at = at.strftime("%H:%M UTC");
+    let at = hour(at);
     match (lang, next.contains(reload)) {
         (Lang::En, true) => format!(" Gatepost asks again by itself at {at}."),
         (Lang::En, false) => format!(" Gatepost asks again at {at}, or at once after `{reload}`."),

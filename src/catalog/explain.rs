@@ -22,6 +22,10 @@ const MARKS: [&str; 4] = ["AADSTS", "ERROR CODE", "ERRORCODE", "ERROR?CODE"];
 const SIGN_ON_REFUSED: (&str, &str) = ("535", "5.7.139");
 /// As `strsim::jaro_winkler` has it, of 1.
 const ALIKE: f64 = 0.86;
+/// Of one word of it.
+const ALIKE_WORD: f64 = 0.92;
+/// Named at most.
+const ALIKE_CAP: usize = 5;
 
 /// A fault that the text means.
 #[derive(Debug)]
@@ -52,10 +56,33 @@ pub fn alike(text: &str) -> Vec<&'static str> {
         return Vec::new();
     }
     let typed = text.trim().to_lowercase().replace([' ', '_'], "-");
+    if typed.len() < 4 {
+        return Vec::new();
+    }
     let close = |entry: &'static Entry| (strsim::jaro_winkler(entry.id, &typed), entry.id);
     let mut close: Vec<_> = ALL.iter().map(close).filter(|(how, id)| *how >= ALIKE || id.contains(&typed)).collect();
     close.sort_by(|a, b| b.0.total_cmp(&a.0));
-    if typed.len() < 4 { Vec::new() } else { close.into_iter().map(|(_, id)| id).take(5).collect() }
+    let close: Vec<_> = close.into_iter().map(|(_, id)| id).take(ALIKE_CAP).collect();
+    if close.is_empty() { by_words(&typed) } else { close }
+}
+
+/// Ids with words of it, those with the most first; where there is none, faults whose cause has all of them.
+fn by_words(typed: &str) -> Vec<&'static str> {
+    let words: Vec<&str> = typed.split('-').filter(|word| word.len() >= 4).collect();
+    let of_id = |entry: &'static Entry| {
+        let has = |word: &&&str| entry.id.split('-').any(|part| strsim::jaro_winkler(part, word) >= ALIKE_WORD);
+        (words.iter().filter(has).count(), entry.id)
+    };
+    let mut found: Vec<_> = ALL.iter().map(of_id).filter(|(how_many, _)| *how_many > 0).collect();
+    found.sort_by_key(|(how_many, _)| std::cmp::Reverse(*how_many));
+    if found.is_empty() && !words.is_empty() {
+        let has_all = |entry: &&Entry| {
+            let cause = entry.en.cause.to_lowercase();
+            words.iter().all(|word| cause.contains(word))
+        };
+        found.extend(ALL.iter().filter(has_all).map(|entry| (0, entry.id)));
+    }
+    found.into_iter().map(|(_, id)| id).take(ALIKE_CAP).collect()
 }
 
 fn cut(text: &str) -> &str {
@@ -148,7 +175,7 @@ fn replies(text: &str) -> Vec<Found> {
 }
 
 /// By the form of a reply, alone or in a line of the log. `None`: words without a form may be of any.
-fn protocol_of(text: &str) -> Option<Protocol> {
+pub fn protocol_of(text: &str) -> Option<Protocol> {
     let said = text.split_once("said \"").map_or(text, |(_, said)| said).trim_start();
     let mut words = said.split_ascii_whitespace();
     let (first, second) = (words.next()?, words.next().unwrap_or_default());
@@ -295,6 +322,8 @@ mod tests {
         }
         assert_eq!(unknown_number("AADSTS99999999: new"), Some(99_999_999));
         assert_eq!(alike("smtp-auth-disabled-tenent").first(), Some(&"smtp-auth-disabled-tenant"));
+        assert_eq!(alike("no-consent").first(), Some(&"consent-missing"));
+        assert_eq!(alike("expired secret").first(), Some(&"client-secret-expired"));
         assert!(alike("x").is_empty());
         assert_eq!(means(&"\u{e4}".repeat(READ_CAP)), Vec::<&str>::new());
     }

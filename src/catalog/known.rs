@@ -5,10 +5,10 @@
 
 use jiff::Timestamp;
 
-use crate::base::invocation;
+use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "address",
     "admin-consent-page",
     "app",
@@ -27,6 +27,7 @@ const NAMES: [&str; 25] = [
     "object-id",
     "permissions",
     "port",
+    "protocol-switch",
     "proxy",
     "reload",
     "sender",
@@ -76,8 +77,8 @@ pub struct Known {
     pub graph_host: Option<String>,
     /// URL of the proxy in between, on the way to `host`.
     pub proxy: Option<String>,
-    /// Of the daemon that runs, where no unit of systemd is told to reload it.
-    pub process: Option<u32>,
+    /// By which the mailbox was reached.
+    pub protocol: Option<Protocol>,
     /// The same on the way to the identity provider and Graph.
     pub login_proxy: Option<String>,
     /// When the identity provider is asked again after which refusal of it, with nobody doing anything.
@@ -142,9 +143,8 @@ impl Known {
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
             "proxy" => path(&self.proxy).map(|url| as_curl_has_it(&url)),
-            "reload" => {
-                Some(self.process.map_or("systemctl reload gatepost".to_owned(), |id| format!("kill -HUP {id}")))
-            }
+            "protocol-switch" => Some(protocol_switch(self.protocol).to_owned()),
+            "reload" => Some(invocation::reload().to_owned()),
             "sender" => word(&self.sender),
             "smtp-user" => word(&self.smtp_user),
             "tenant" => word(&self.tenant),
@@ -200,6 +200,15 @@ impl Known {
     fn curl(&self, at: &str) -> String {
         let through = self.harmless_login_proxy().map(|url| format!("-x {} ", as_curl_has_it(url))).unwrap_or_default();
         format!("curl -v {through}{at}/")
+    }
+}
+
+/// Of `Set-CASMailbox`, for the protocol that was met; where that is not known, for both that read a mailbox.
+const fn protocol_switch(protocol: Option<Protocol>) -> &'static str {
+    match protocol {
+        Some(Protocol::Imap) => "-ImapEnabled $true",
+        Some(Protocol::Pop3) => "-PopEnabled $true",
+        Some(Protocol::Smtp) | None => "-ImapEnabled $true -PopEnabled $true",
     }
 }
 
@@ -298,7 +307,7 @@ mod tests {
             login: Some("https://login-host".into()),
             graph_host: Some("graph-host".into()),
             proxy: Some("http://proxy:3128".into()),
-            process: Some(7),
+            protocol: Some(Protocol::Pop3),
             login_proxy: Some("http://web:3128".into()),
             asks_again: None,
         };
@@ -318,7 +327,8 @@ mod tests {
                 "look-at-port" => "curl -v --proxy http://proxy:3128 --proxytunnel telnet://host:1",
                 "look-at-login" => "curl -v -x http://web:3128 https://login-host/",
                 "proxy" => "http://proxy:3128",
-                "reload" => "kill -HUP 7",
+                "protocol-switch" => "-PopEnabled $true",
+                "reload" => "systemctl reload gatepost",
                 "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
                 name => name,
             };

@@ -16,7 +16,7 @@ pub mod upstream;
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{cloud, commands_in};
 use entry::Said;
-pub use entry::{At, Entry, Pattern, Words};
+pub use entry::{At, Entry, Pattern, Words, hour};
 pub use known::{Known, has_stand_ins, is_harmless, is_harmless_path};
 pub use names::{owner, stage};
 

@@ -1,6 +1,6 @@
 //! `gatepost config check|show|schema`; `config client` is in `client`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -10,7 +10,11 @@ use super::{
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     terminal,
 };
-use crate::config::{self, Config, Problems, Surroundings};
+use crate::{
+    base::invocation,
+    config::{self, Config, Problems, Surroundings},
+    store,
+};
 
 pub fn run(named: Option<&Path>, command: &ConfigCommand) -> Outcome {
     match command {
@@ -27,8 +31,34 @@ pub fn run(named: Option<&Path>, command: &ConfigCommand) -> Outcome {
 
 /// Finds, reads and checks the configuration. Warnings are the second half.
 pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
-    let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
-    config::load(&config::locate(named, &here)?)
+    let loaded = config::load(&found(named)?)?;
+    note_daemon(&loaded.0);
+    Ok(loaded)
+}
+
+/// What is printed of this configuration names the daemon that runs on it.
+pub(super) fn note_daemon(config: &Config) {
+    if let Some(command) = store::holder(&config.store).and_then(store::Holder::reload_command) {
+        invocation::reload_by(command);
+    }
+}
+
+/// The same for whoever asks the daemon, which runs on while its file is refused: then the problems are the second half.
+pub fn load_to_ask(named: Option<&Path>) -> Result<(Config, Option<Problems>), Problems> {
+    let file = found(named)?;
+    let (config, problems) = match config::load(&file) {
+        Ok((config, _)) => (config, None),
+        Err(problems) => match config::salvage(&file) {
+            Some(config) => (config, Some(problems)),
+            None => return Err(problems),
+        },
+    };
+    note_daemon(&config);
+    Ok((config, problems))
+}
+
+fn found(named: Option<&Path>) -> Result<PathBuf, Problems> {
+    config::locate(named, &Surroundings::of_this_process(Path::new("gatepost.toml")))
 }
 
 fn check(named: Option<&Path>, json: bool) -> Outcome {

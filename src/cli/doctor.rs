@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     args::DoctorArgs,
+    config::note_daemon,
     language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     state::{account_in, block_on},
@@ -42,6 +43,7 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         Ok(loaded) => loaded,
         Err(problems) => return refused(&view, &problems, Some(&file), args.bundle.as_deref()),
     };
+    note_daemon(&config);
     let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
     if args.send.is_some() && account.is_none() {
         one_alone(&config)?;
@@ -94,7 +96,8 @@ fn print(text: &str) -> Outcome {
 
 /// `file`: which one it is, where one was found.
 fn refused(view: &View, problems: &Problems, file: Option<&Path>, bundle: Option<&Path>) -> Outcome {
-    let report = doctor::refused(problems, view.lang);
+    let running_on = file.and_then(config::salvage);
+    let report = block_on(async { Ok(doctor::refused(problems, running_on.as_ref(), view.lang).await) })?;
     report.checks.iter().for_each(|check| view.check(check));
     view.end(&report)?;
     if let Some(bundle) = bundle {

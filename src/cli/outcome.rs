@@ -27,6 +27,12 @@ impl Failure {
         Self { code: 2, ..Self::new(text, hint) }
     }
 
+    /// A configuration that is refused, and what is to be said before its problems.
+    pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
+        let text = format!("{lead}{problems}");
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None }
+    }
+
     /// Everything was said already.
     pub fn silent(code: u8) -> Self {
         Self { code, text: String::new(), hint: None }
@@ -48,8 +54,7 @@ impl Failure {
 
 impl From<crate::config::Problems> for Failure {
     fn from(problems: crate::config::Problems) -> Self {
-        let text = problems.to_string();
-        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None }
+        Self::refused("", &problems)
     }
 }
 

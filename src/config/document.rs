@@ -30,16 +30,25 @@ impl<'t> Document<'t> {
         if !errors.is_empty() {
             return Err(errors.iter().map(|e| document.syntax(e)).collect());
         }
-        let mut sound = root;
-        let mut problems = shape::prune(&document, sound.get_mut());
-        let typed = match raw::File::deserialize(toml::de::Deserializer::from(sound)) {
-            Ok(typed) => typed,
-            Err(e) => {
-                problems.push(document.syntax(&e));
-                raw::File::default()
-            }
-        };
+        let (typed, problems) = document.typed(root);
         Ok((document, typed, problems))
+    }
+
+    /// All that is sound, in spite of syntax errors: behind one it may not be what was meant.
+    pub fn salvage(text: &'t str) -> (Self, raw::File) {
+        let (root, _) = DeTable::parse_recoverable(text);
+        let document = Self { text, root: root.get_ref().clone() };
+        let (typed, _) = document.typed(root);
+        (document, typed)
+    }
+
+    fn typed(&self, mut root: Spanned<DeTable<'t>>) -> (raw::File, Vec<Problem>) {
+        let mut problems = shape::prune(self, root.get_mut());
+        let typed = raw::File::deserialize(toml::de::Deserializer::from(root)).unwrap_or_else(|error| {
+            problems.push(self.syntax(&error));
+            raw::File::default()
+        });
+        (typed, problems)
     }
 
     /// Whether the file says anything at this place, sound or not.

@@ -53,6 +53,13 @@ pub fn check_text(text: &str, file: &str, around: &Surroundings) -> Result<(Conf
     }
 }
 
+/// A file that is refused, as far as it can be used to ask the daemon that runs; `None`: where that is does not stand there.
+pub fn salvage(file: &Path) -> Option<Config> {
+    let text = read(file).ok()?;
+    let (document, typed) = document::Document::salvage(&text);
+    check::salvage(&document, typed, &Surroundings::of_this_process(file))
+}
+
 fn read(file: &Path) -> Result<String, Problems> {
     let shown = file.display().to_string();
     let mut bytes = Vec::new();

@@ -72,6 +72,7 @@ struct FaultRow {
     cause: String,
     next: String,
     avoid: Option<String>,
+    worked_again_at: Option<u64>,
 }
 
 struct ListenerRow {
@@ -180,6 +181,7 @@ fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
         cause,
         next,
         avoid,
+        worked_again_at: fault.worked_again_at,
         account: fault.account,
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::mailboxes::{self, DomainStatus, STATUS_CAP};
 use crate::{
     account::{Account, Domain, Occasion, account_of, told},
-    base::Lang,
+    base::{Lang, invocation},
     expiry::Ending,
     meter::{FaultView, Meter, SessionView},
     oauth::{Phase, SignInState},
@@ -25,6 +25,8 @@ pub struct Status {
     /// Stands for the configuration that was loaded last; changes with it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub configuration: String,
+    /// The command that makes the daemon read its configuration again, and ask anew for what was refused.
+    pub reload: &'static str,
     /// Those of the configuration, then the mailboxes of whole domains that are signed in or were used.
     pub accounts: Vec<AccountStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -188,6 +190,7 @@ impl Status {
             at,
             store: None,
             configuration: String::new(),
+            reload: invocation::reload(),
             accounts,
             domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
             endings: Vec::new(),

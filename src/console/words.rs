@@ -197,6 +197,7 @@ words! {
     faults: "Last faults", "最近の問題";
     no_faults: "Nothing went wrong since the daemon started.", "起動後に問題は起きていません。";
     fault: "Fault", "問題";
+    worked_again: "Worked again:", "その後、成功しました：";
     whose_turn: "Whose turn", "対応する側";
     at_stage: "Stage: ", "段階：";
     listeners: "Listeners", "待ち受け";

@@ -182,16 +182,26 @@ async fn by_graph(ask: &Ask<'_>, who: &mut Who) -> Vec<Check> {
     checks
 }
 
-/// One message for each sender, unless something in `found` keeps them all from going.
-pub(super) async fn send(ask: &Ask<'_>, to: &str, found: &Looked) -> Vec<Check> {
+/// What a test message is known by.
+pub(super) fn trip(account: &Account, from: &str, to: &str) -> String {
+    if from.eq_ignore_ascii_case(&account.address) { to.to_owned() } else { format!("{from} -> {to}") }
+}
+
+/// One message for each sender, those too that were `refused` lately, unless something in `found` keeps them all from going.
+pub(super) async fn send(ask: &Ask<'_>, to: &str, found: &Looked, refused: &[String]) -> Vec<Check> {
     let Ask { config, means, account, .. } = *ask;
     let fails = found.checks.iter().any(|check| is_in_the_way(account, check));
     let own = &account.address;
-    let others = senders(account).filter(|address| !address.eq_ignore_ascii_case(own));
+    let mut all = vec![own];
+    for from in senders(account).chain(refused) {
+        if !all.iter().any(|known| known.eq_ignore_ascii_case(from)) {
+            all.push(from);
+        }
+    }
     let mut checks = Vec::new();
-    for from in std::iter::once(own).chain(others) {
-        let target = if from == own { to.to_owned() } else { format!("{from} -> {to}") };
-        let look = Look::at(ask.scope.lang, Layer::Send, Name::TestMessage).account(own).target(target);
+    for from in all {
+        let look =
+            Look::at(ask.scope.lang, Layer::Send, Name::TestMessage).account(own).target(trip(account, from, to));
         checks.push(match fails {
             true => look.skip(Said::SomethingFails),
             false if means.must_not_fetch(account) => {
@@ -230,5 +240,5 @@ fn send_as(scope: &Scope, account: &Account) -> Vec<Check> {
         return Vec::new();
     }
     let look = Look::at(scope.lang, Layer::SendAs, Name::SendAs).account(&account.address);
-    vec![look.skip(Said::ProvedBySending { others, who: account.smtp_user.clone() })]
+    vec![look.skip(Said::ProvedBySending { others, who: account.smtp_user.clone(), account: account.address.clone() })]
 }

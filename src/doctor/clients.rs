@@ -1,20 +1,27 @@
 //! What clients met lately, as the daemon remembers it: TLS on the wrong port, logins that were never offered or used,
-//! wrong passwords, and the last faults.
+//! wrong passwords, messages that were refused, and the last faults.
 //!
-//! None of it fails the look: one wrong password or a port scanner says nothing of the set-up. What happened just now
-//! is explained; what is longer ago may be mended by now, and is shown.
+//! None of it fails the look: one wrong password or a port scanner says nothing of the set-up. What a client does wrong is
+//! explained while it is new. What was said to a message no other layer looks at: it stands open, in full, until such a
+//! message goes, and a test message proves it.
 
 use serde_json::Value;
 
 use super::{
+    account::{trip, who_of},
     daemon::Running,
     look::Look,
     next::Who,
-    report::{Check, Layer},
+    report::{Check, Layer, Outcome},
     scope::Scope,
-    words::{Name, Said},
+    words::{Name, Said, proof},
 };
-use crate::{base::Owner, catalog};
+use crate::{
+    account::{Account, account_of},
+    base::{Owner, Stage, invocation::gatepost},
+    catalog::{self, Entry, is_harmless},
+    config::Config,
+};
 
 /// Seconds. What happened longer ago may be mended.
 const JUST_NOW: u64 = 15 * 60;
@@ -23,40 +30,108 @@ const RECENT: u64 = 24 * 3600;
 /// Lines of it at most.
 const MOST: usize = 12;
 
-pub(super) fn look(scope: &Scope, running: &Running) -> Vec<Check> {
-    let Some(status) = &running.status else {
+/// One fault of sessions, as the status has it.
+struct Met<'a> {
+    fault: &'a Value,
+    entry: &'static Entry,
+    /// In seconds.
+    ago: u64,
+}
+
+/// Those of the last day that concern `scope`, the newest first.
+fn met<'a>(scope: &Scope, running: &'a Running) -> Vec<Met<'a>> {
+    let status = running.status.as_ref();
+    let now = status.and_then(|status| status.get("at")?.as_u64()).unwrap_or_default();
+    let faults = status.and_then(|status| status.get("faults")?.as_array()).into_iter().flatten();
+    let one = |fault: &'a Value| {
+        let ago = now.saturating_sub(fault.get("at")?.as_u64()?);
+        let met = Met { fault, entry: catalog::find(text(fault, "id"))?, ago };
+        let account = text(fault, "account");
+        let is_meant = account.is_empty() || scope.accounts.is_empty() || scope.has(account);
+        (is_meant && ago <= RECENT).then_some(met)
+    };
+    faults.rev().filter_map(one).collect()
+}
+
+fn text<'a>(fault: &'a Value, name: &str) -> &'a str {
+    fault.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl Met<'_> {
+    fn is_over(&self) -> bool {
+        self.fault.get("worked-again-at").is_some()
+    }
+
+    /// Nothing else says how it is now: a message was refused for good, by whoever has to do something about it.
+    fn stands_open(&self) -> bool {
+        let is_of_a_message =
+            [None, Some(Stage::Relaying.as_str())].contains(&self.fault.get("stage").and_then(Value::as_str));
+        let is_ours_to_mend = self.entry.owner != Owner::Client && !self.entry.passes_by_itself;
+        is_of_a_message && is_ours_to_mend && !self.is_over() && !text(self.fault, "account").is_empty()
+    }
+
+    fn sender(&self) -> Option<&str> {
+        self.fault.get("sender").and_then(Value::as_str)
+    }
+}
+
+/// Senders of this account that were refused lately: whether they go by now is what a test message is for.
+pub(super) fn refused_senders(scope: &Scope, running: &Running, account: &Account) -> Vec<String> {
+    let met = met(scope, running);
+    let of_account = met.iter().filter(|one| one.stands_open() && text(one.fault, "account") == account.address);
+    let senders = of_account.filter_map(Met::sender).filter(|sender| account.may_send_as(sender));
+    senders.map(str::to_owned).collect()
+}
+
+/// `found`: what this look came to before.
+pub(super) fn look(scope: &Scope, config: &Config, running: &Running, found: &[Check]) -> Vec<Check> {
+    if running.status.is_none() {
         return vec![Look::at(scope.lang, Layer::Clients, Name::Clients).skip(Said::NoDaemonToAsk)];
-    };
-    let now = status.get("at").and_then(Value::as_u64).unwrap_or_default();
-    let faults = status.get("faults").and_then(Value::as_array).into_iter().flatten();
-    let of_account = |fault: &&Value| {
-        let account = fault.get("account").and_then(Value::as_str).unwrap_or_default();
-        account.is_empty() || scope.accounts.is_empty() || scope.accounts.iter().any(|one| one.address == account)
-    };
+    }
     let mut checks: Vec<Check> =
-        faults.filter(of_account).rev().filter_map(|fault| one(scope, fault, now)).take(MOST).collect();
+        met(scope, running).iter().take(MOST).map(|one| told(scope, config, running, one, found)).collect();
     if checks.is_empty() {
         checks.push(Look::at(scope.lang, Layer::Clients, Name::Clients).pass(Said::NoTrouble));
     }
     checks
 }
 
-fn one(scope: &Scope, fault: &Value, now: u64) -> Option<Check> {
-    let text = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (at, times) = (fault.get("at")?.as_u64()?, fault.get("times").and_then(Value::as_u64).unwrap_or(1));
-    let ago = now.saturating_sub(at);
-    if ago > RECENT {
-        return None;
+fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found: &[Check]) -> Check {
+    let (entry, address) = (one.entry, text(one.fault, "account"));
+    let mut look = Look::at(scope.lang, Layer::Clients, Name::of_fault(entry.id)).target(text(one.fault, "protocol"));
+    if !address.is_empty() {
+        look = look.account(address);
     }
-    let entry = catalog::find(text("id"))?;
-    let mut look = Look::at(scope.lang, Layer::Clients, Name::of_fault(entry.id)).target(text("protocol").to_owned());
-    if !text("account").is_empty() {
-        look = look.account(text("account"));
+    let times = one.fault.get("times").and_then(Value::as_u64).unwrap_or(1);
+    let said = Said::Happened { id: entry.id, times, minutes_ago: one.ago / 60, is_over: one.is_over() };
+    let account = account_of(address, &config.accounts, &config.domains);
+    match account.filter(|account| one.stands_open() && !was_tried(scope, account, one, found)) {
+        Some(account) => open(look, said, one, &account, running),
+        None if entry.owner == Owner::Client && one.ago <= JUST_NOW && !one.is_over() => {
+            look.note(said, &entry.fault(), &Who::default())
+        }
+        // What the provider or this machine does wrong has a layer of its own, which says how it is now.
+        None => look.skip(said),
     }
-    let said = Said::Happened { id: entry.id, times, minutes_ago: ago / 60 };
-    // What the provider or this machine does wrong has a layer of its own, which says how it is now.
-    Some(match entry.owner {
-        Owner::Client if ago <= JUST_NOW => look.note(said, &entry.fault(), &Who::default()),
-        _ => look.skip(said),
-    })
+}
+
+/// This look sent a message like it: what became of that is told there.
+fn was_tried(scope: &Scope, account: &Account, one: &Met<'_>, found: &[Check]) -> bool {
+    let Some(to) = scope.send_to(account) else { return false };
+    let target = trip(account, one.sender().unwrap_or(&account.address), to);
+    let mut sent = found.iter().filter(|check| check.layer == Layer::Send && check.outcome != Outcome::Skipped);
+    sent.any(|check| check.account.as_deref() == Some(&account.address) && check.target.as_deref() == Some(&target))
+}
+
+fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Running) -> Check {
+    let sender = one.sender().map(str::to_owned);
+    let who = Who { sender, object_id: running.object_id(&account.address), ..who_of(account) };
+    let lang = look.lang;
+    let mut check = look.note(said, &one.entry.fault(), &who);
+    if let Some(fault) = check.fault.as_mut().filter(|_| is_harmless(&account.address)) {
+        let command = format!("{} doctor {1} --send {1}", gatepost(), account.address);
+        fault.next.push_str(&proof(lang, &command));
+        fault.commands.push(command);
+    }
+    check
 }

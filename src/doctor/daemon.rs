@@ -17,7 +17,10 @@ use super::{
 use crate::{
     account::Account,
     base::Kind,
-    catalog::doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
+    catalog::{
+        self,
+        doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
+    },
     config::Config,
     console::client,
     net::{Bind, Listener},
@@ -56,15 +59,14 @@ impl Running {
         self.holder.is_some()
     }
 
-    /// By whom it is told to read its configuration again: its unit, or whoever knows its number.
-    fn who(&self) -> Who {
-        let process = self.holder.and_then(|holder| holder.process.filter(|_| holder.is_within_reach));
-        Who { process: process.filter(|process| !is_of_the_unit(*process)), ..Who::default() }
-    }
-
     fn account(&self, address: &str) -> Option<&Value> {
         let accounts = self.status.as_ref()?.get("accounts")?.as_array()?;
         accounts.iter().find(|one| one.get("address").and_then(Value::as_str) == Some(address))
+    }
+
+    /// Of the enterprise application that signs in for this account.
+    pub fn object_id(&self, address: &str) -> Option<String> {
+        self.account(address)?.pointer("/sign-in/object-id")?.as_str().map(str::to_owned)
     }
 
     /// Id and text of what is wrong with the sign-in of this account.
@@ -95,15 +97,15 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
             checks.push(listening(scope, listener, bind, &bound).await);
         }
     }
-    checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope, &running.who()));
+    checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope));
     checks
 }
 
-/// As the packages name it. systemd keeps each service in a control group of its own (systemd.unit(5), cgroups(7)).
-fn is_of_the_unit(process: u32) -> bool {
-    const UNIT: &str = "/system.slice/gatepost.service";
-    let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
-    groups.lines().any(|group| group.ends_with(UNIT))
+/// One that runs on beside a file that is refused.
+pub(super) fn running_on(scope: &Scope, running: &Running) -> [Check; 2] {
+    let at = |name| Look::at(scope.lang, Layer::Daemon, name);
+    let process = running.holder.and_then(|holder| holder.process);
+    [at(Name::Daemon).pass(Said::Runs { process }), at(Name::LoadedConfiguration).skip(Said::RunsOn)]
 }
 
 /// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
@@ -135,7 +137,7 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
     let one = |what: String, id: String, until: String| {
         let look = Look::at(scope.lang, Layer::Daemon, Name::Memory).account(&account.address).target(what);
         let fault = REFUSAL_REMEMBERED.fault().detail(id.clone());
-        look.fail(Said::Remembers { id, until: hour(&until) }, &fault, &running.who())
+        look.fail(Said::Remembers { id, until: hour(&until) }, &fault, &Who::default())
     };
     let refusals = told.get("refusals").and_then(Value::as_array).into_iter().flatten();
     let refusals = refusals.filter(|refusal| passed(&text(refusal, "protocol"), Name::SignOn));
@@ -156,10 +158,9 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
     checks
 }
 
-/// As a clock of this place shows it.
+/// As the log and the catalogue have it.
 fn hour(time: &str) -> Option<String> {
-    let time: jiff::Timestamp = time.parse().ok()?;
-    Some(time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string())
+    time.parse().ok().map(catalog::hour)
 }
 
 /// Protocol and address of each listener, as really bound.
@@ -204,11 +205,11 @@ async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(St
     }
 }
 
-fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope, who: &Who) -> Check {
+fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> Check {
     let look = look.target(scope.file.display().to_string());
     match status.get("configuration").and_then(Value::as_str) {
         None => look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() }),
         Some(loaded) if loaded == config.fingerprint() => look.pass(Said::SameConfiguration),
-        Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), who),
+        Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
 }

@@ -46,8 +46,8 @@ pub fn line(check: &Check, marks: Marks) -> String {
         text.push_str(&format!("\n      {more}"));
     }
     text.push('\n');
-    // What fails is told in full at the end; a note is told where it stands.
-    if let (Outcome::Skipped, Some(fault)) = (check.outcome, &check.fault) {
+    // What fails or is open is told in full at the end; a note is told where it stands.
+    if let (Outcome::Skipped, false, Some(fault)) = (check.outcome, check.is_open(), &check.fault) {
         for line in [&fault.cause, &fault.next].into_iter().flat_map(|part| wrapped(part)) {
             text.push_str(&format!("      {line}\n"));
         }
@@ -55,16 +55,27 @@ pub fn line(check: &Check, marks: Marks) -> String {
     text
 }
 
-/// The first failing layer; empty where nothing fails.
+/// The first failing layer, and what is open; empty where nothing is.
 pub fn explanation(report: &Report, lang: Lang) -> String {
-    report.failure().map(|check| of_check(check, frame(lang).fails, lang)).unwrap_or_default()
+    let failing = report.failure().map(|check| of_check(check, frame(lang).fails, lang));
+    let mut told: Vec<&Check> = Vec::new();
+    for check in report.open() {
+        if told.iter().all(|one| steps(one) != steps(check)) {
+            told.push(check);
+        }
+    }
+    let open = told.into_iter().map(|check| of_check(check, frame(lang).open, lang));
+    failing.into_iter().chain(open).collect::<Vec<_>>().join("\n")
+}
+
+fn steps(check: &Check) -> Option<(&str, &str)> {
+    check.fault.as_ref().map(|fault| (fault.id, fault.next.as_str()))
 }
 
 /// What fails first, and of each other account what fails first of that: one cause is told once, whoever has it.
 pub fn explanation_of_each(report: &Report, lang: Lang) -> (String, usize) {
     let mut told: Vec<&Check> = Vec::new();
     for check in report.checks.iter().filter(|check| check.outcome == Outcome::Fail) {
-        let steps = |check: &Check| check.fault.as_ref().map(|fault| (fault.id, fault.next.clone()));
         if told.iter().all(|one| one.account != check.account && steps(one) != steps(check)) {
             told.push(check);
         }
@@ -130,6 +141,9 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
     let frame = frame(lang);
     let failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
     match failing.saturating_sub(explained) {
+        _ if failing == 0 && report.open().next().is_some() => {
+            format!("\n{}\n", (frame.well_but)(report.open().count()))
+        }
         _ if failing == 0 => format!("{}\n", frame.all_well),
         0 => String::new(),
         more => format!("{}\n", (frame.others)(more)),

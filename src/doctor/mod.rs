@@ -119,7 +119,7 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>)
     }
     for (ask, found) in asks.iter().zip(&found) {
         if let Some(to) = scope.send_to(ask.account) {
-            desk.note_all(account::send(ask, to, found).await);
+            desk.note_all(account::send(ask, to, found, &clients::refused_senders(scope, &running, ask.account)).await);
         }
     }
     desk.note_all(scope.unnamed(config));
@@ -127,7 +127,8 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>)
     desk.note_all(daemon::look(scope, config, &running).await);
     let remembered = daemon::memory(scope, config, &desk.checks).await;
     desk.note_all(remembered);
-    desk.note_all(clients::look(scope, &running));
+    let met = clients::look(scope, config, &running, &desk.checks);
+    desk.note_all(met);
 }
 
 fn unfinished(scope: &Scope, app: &App) -> Check {
@@ -164,11 +165,18 @@ fn configuration(scope: &Scope) -> Check {
     })
 }
 
-/// Of a configuration that is refused there is nothing else to look at.
-pub fn refused(problems: &Problems, lang: Lang) -> Report {
+/// A configuration that is refused, and the daemon that runs on without it. `sound`: what of the file is enough to ask it.
+pub async fn refused(problems: &Problems, sound: Option<&Config>, lang: Lang) -> Report {
     let look = Look::at(lang, Layer::Config, Name::Configuration);
     let fault = CONFIGURATION_REFUSED.fault();
     let errors: Vec<String> = problems.to_string().lines().map(str::to_owned).collect();
-    let check = look.fail(Said::Lines(errors), &fault, &Who::default());
-    Report::new(vec![check], false)
+    let mut checks = vec![look.fail(Said::Lines(errors), &fault, &Who::default())];
+    if let Some(config) = sound {
+        let (scope, running) = (Scope::all(&problems.file, lang), Running::ask(config).await);
+        if running.is_running() {
+            checks.extend(daemon::running_on(&scope, &running));
+            checks.extend(clients::look(&scope, config, &running, &[]));
+        }
+    }
+    Report::new(checks, false)
 }

@@ -4,7 +4,7 @@
 //! where the store is.
 
 use crate::{
-    base::{Fault, Lang, printable},
+    base::{Fault, Lang, Protocol, printable},
     catalog::{self, Known, own::STORE_UNAVAILABLE},
     oauth::App,
 };
@@ -35,12 +35,12 @@ pub(super) struct Who {
     /// Permissions that are not in the token.
     pub lacking: Vec<String>,
     pub sender: Option<String>,
+    /// By which the mailbox is reached.
+    pub protocol: Option<Protocol>,
     pub host: Option<String>,
     pub port: Option<u16>,
     pub proxy: Option<String>,
     pub path: Option<String>,
-    /// Of the daemon, where no unit of systemd is told to reload it.
-    pub process: Option<u32>,
 }
 
 impl Who {
@@ -76,13 +76,13 @@ impl Who {
             client_secret_at: self.client_secret_at.clone(),
             object_id: self.object_id.clone(),
             permissions: self.lacking.clone(),
+            protocol: self.protocol,
             host: self.host.clone(),
             port: self.port,
             login: self.login_host.clone(),
             // Of a server that is looked at for itself nothing else is known.
             graph_host: self.graph_host.clone().or_else(|| self.host.clone()),
             proxy: self.proxy.clone(),
-            process: self.process,
             // On the way to whichever server is looked at.
             login_proxy: self.proxy.clone(),
             asks_again: None,

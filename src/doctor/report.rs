@@ -97,6 +97,14 @@ pub struct Check {
     pub elapsed: Duration,
 }
 
+impl Check {
+    /// It fails nothing, and nothing shows that it is mended. What a client does wrong is its own.
+    pub fn is_open(&self) -> bool {
+        let is_explained = self.fault.as_ref().is_some_and(|fault| fault.owner != Owner::Client);
+        self.layer == Layer::Clients && self.outcome == Outcome::Skipped && is_explained
+    }
+}
+
 /// A fault in full.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -163,6 +171,11 @@ impl Report {
 
     fn of(&self, account: &Account) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| check.account.as_deref() == Some(account.address.as_str()))
+    }
+
+    /// What clients met and no check of this look answers.
+    pub fn open(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.is_open())
     }
 
     /// The check that is to be explained.

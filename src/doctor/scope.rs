@@ -65,6 +65,11 @@ impl Scope {
         }
     }
 
+    /// It was named.
+    pub(super) fn has(&self, address: &str) -> bool {
+        self.accounts.iter().any(|account| account.address == address)
+    }
+
     pub(super) fn is_sent_behind(&self, address: &str) -> bool {
         self.sent_behind.iter().any(|one| one.eq_ignore_ascii_case(address))
     }

@@ -208,7 +208,8 @@ fn of_one(ask: &Ask<'_>, tried: Tried, who: &Who) -> Vec<Check> {
     match tried.outcome {
         Outcome::NotTried(why) => checks.push(tried.look.skip(why)),
         Outcome::Refused(fault) => {
-            let who = Who { host: Some(upstream.host.clone()), port: Some(upstream.port), ..who.clone() };
+            let (host, port) = (Some(upstream.host.clone()), Some(upstream.port));
+            let who = Who { protocol: Some(tried.protocol), host, port, ..who.clone() };
             // The daemon's clients have them all: that it works is seen there.
             let is_full = fault.id == UPSTREAM_CONNECTIONS_EXCEEDED.id && means.has_daemon();
             checks.push(match is_full {

@@ -153,6 +153,34 @@ pub struct FaultView {
     /// Whom the message claimed to be from, where that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
+    /// When something went well that proves it over, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worked_again_at: Option<u64>,
+}
+
+/// What went well of an account.
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    /// Its token, and the sign-on where it sends or reads.
+    SignOn,
+    /// A message, from all of these.
+    Sent(&'a [&'a str]),
+}
+
+impl Proof<'_> {
+    /// Whether what went wrong there would have gone wrong again.
+    fn covers(self, protocol: Protocol, fault: &FaultView) -> bool {
+        // A mailbox is read with one token by whichever protocol; mail may be sent with another (Graph).
+        let is_of_the_token = fault.stage == Some(Stage::FetchingToken) && fault.protocol != Protocol::Smtp.as_str();
+        if fault.protocol != protocol.as_str() && !is_of_the_token {
+            return false;
+        }
+        match (self, &fault.sender) {
+            (Proof::SignOn, _) => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
+            (Proof::Sent(_), None) => true,
+            (Proof::Sent(senders), Some(refused)) => senders.iter().any(|sender| sender.eq_ignore_ascii_case(refused)),
+        }
+    }
 }
 
 impl FaultView {
@@ -180,6 +208,7 @@ impl Recent {
             stage: fault.stage,
             text: fault.text.clone(),
             sender: fault.sender.clone(),
+            worked_again_at: None,
         };
         let mut faults = locked(&self.faults);
         let same = |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);
@@ -190,6 +219,15 @@ impl Recent {
             faults.pop_front();
         }
         faults.push_back(view);
+    }
+
+    /// What stood of this account until now, as far as `proof` goes, is over.
+    pub fn worked(&self, protocol: Protocol, account: &str, proof: Proof<'_>) {
+        let mut faults = locked(&self.faults);
+        let stood = |one: &&mut FaultView| one.worked_again_at.is_none() && one.account == account;
+        for fault in faults.iter_mut().filter(stood).filter(|one| proof.covers(protocol, one)) {
+            fault.worked_again_at = Some(now());
+        }
     }
 
     pub fn list(&self) -> Vec<FaultView> {
@@ -215,6 +253,34 @@ mod tests {
         let list: Vec<_> = recent.list().iter().map(|one| (one.id, one.protocol, one.times)).collect();
         let many = 2 * RECENT_CAP as u64;
         assert_eq!(list, [("other", "imap", 1), ("bad-credentials", "imap", many), ("bad-credentials", "smtp", 1)]);
+    }
+
+    #[test]
+    fn what_went_well_ends_what_it_proves_and_nothing_else() {
+        let recent = Recent::default();
+        let fault = |id| Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::Admin, id, "no");
+        let over = |recent: &Recent| {
+            let ended = recent.list().into_iter().filter(|one| one.worked_again_at.is_some());
+            ended.map(|one| format!("{} {}", one.protocol, one.id)).collect::<Vec<_>>()
+        };
+        let ann = "ann@x";
+        recent.push(Protocol::Imap, ann, &fault("consent-missing").at(Stage::FetchingToken));
+        recent.push(Protocol::Imap, ann, &fault("sign-on-refused").at(Stage::SigningOn));
+        recent.push(Protocol::Smtp, ann, &fault("sign-on-refused").at(Stage::SigningOn));
+        recent.push(Protocol::Smtp, ann, &fault("send-as-denied").of_sender("info@x"));
+        recent.push(Protocol::Smtp, ann, &fault("message-refused"));
+        recent.worked(Protocol::Pop3, "bob@x", Proof::SignOn);
+        assert!(over(&recent).is_empty());
+        recent.worked(Protocol::Pop3, ann, Proof::SignOn);
+        assert_eq!(over(&recent), ["imap consent-missing"], "the token is good, and IMAP may be off");
+        recent.worked(Protocol::Smtp, ann, Proof::SignOn);
+        assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused"]);
+        recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann]));
+        assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused", "smtp message-refused"]);
+        recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann, "Info@x"]));
+        assert_eq!(over(&recent).len(), 4, "that sender goes as well");
+        recent.push(Protocol::Smtp, ann, &fault("send-as-denied").of_sender("info@x"));
+        assert_eq!(over(&recent).len(), 3, "it happened again");
     }
 
     #[test]

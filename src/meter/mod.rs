@@ -12,7 +12,7 @@ mod messages;
 mod used;
 mod verbs;
 
-pub use board::{Board, Entry, FaultView, Recent, SessionView};
+pub use board::{Board, Entry, FaultView, Proof, Recent, SessionView};
 pub use clients::{ClientView, Clients, Contact, Incident, Named, Who};
 pub use counters::{Direction, Meter, Outcome, Room, Told};
 pub use day::{Day, Hour};

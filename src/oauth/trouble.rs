@@ -10,7 +10,7 @@ use super::{
     state::timestamp,
     verdict::{Retry, Verdict},
 };
-use crate::base::Fault;
+use crate::{base::Fault, catalog};
 
 /// A refusal that somebody has to lift elsewhere is tested again no sooner: providers count failing requests.
 const RARELY: Duration = Duration::from_secs(30 * 60);
@@ -49,7 +49,7 @@ impl Trouble {
             self.until = Some(Instant::now() + RARELY + patience::jitter(RARELY / 10));
         }
         // Where another would be told how to sign in.
-        let at = self.ends_at(now).map_or_else(|| "by itself".to_owned(), |at| at.strftime("at %H:%M UTC").to_string());
+        let at = self.ends_at(now).map_or_else(|| "by itself".to_owned(), |at| format!("at {}", catalog::hour(at)));
         self.fault = verdict.fault(&format!("Gatepost asks again {at}, or at once after a reload"));
         self
     }

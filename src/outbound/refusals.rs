@@ -30,6 +30,7 @@ const MANY: usize = 1000;
 #[derive(Debug)]
 struct Remembered {
     fault: Fault,
+    at: Timestamp,
     until: Instant,
     /// The sign-in that was refused.
     signed_in_at: Option<Timestamp>,
@@ -45,6 +46,8 @@ pub struct Standing {
     pub text: String,
     /// Who said no.
     pub by: &'static str,
+    /// When it was asked.
+    pub at: Timestamp,
     /// The next client after it asks the upstream again.
     pub until: Option<Timestamp>,
 }
@@ -55,6 +58,11 @@ const fn said_by(stage: Option<Stage>) -> &'static str {
         Some(Stage::FetchingToken) => "identity provider",
         _ => "mail server",
     }
+}
+
+/// Nobody reads more of a time.
+fn whole_second() -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 impl Standing {
@@ -89,7 +97,8 @@ impl Refusals {
         signed_in_at: Option<Timestamp>,
         fault: &Fault,
     ) {
-        let remembered = Remembered { fault: fault.clone(), until: Instant::now() + time.min(ASKED_CAP), signed_in_at };
+        let (fault, at, until) = (fault.clone(), whole_second(), Instant::now() + time.min(ASKED_CAP));
+        let remembered = Remembered { fault, at, until, signed_in_at };
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, remembered| remembered.until > Instant::now());
@@ -122,8 +131,8 @@ impl Refusals {
             let left = known.until.saturating_duration_since(now).as_secs();
             let until = Timestamp::from_second(wall.as_second().saturating_add(left.try_into().ok()?)).ok();
             let Fault { id, owner, text, stage, .. } = &known.fault;
-            let (text, by) = (text.clone(), said_by(*stage));
-            stands.then(|| Standing { protocol: protocol.as_str(), id, owner: owner.as_str(), text, by, until })
+            let (text, by, owner, protocol) = (text.clone(), said_by(*stage), owner.as_str(), protocol.as_str());
+            stands.then_some(Standing { protocol, id, owner, text, by, at: known.at, until })
         };
         Protocol::ALL.into_iter().filter_map(one).collect()
     }

@@ -19,7 +19,7 @@ use crate::{
     account::{Admitted, Occasion, Route, told},
     base::{Claim, Fault, Lang, Protocol, Stage, printable},
     catalog::{self, doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
-    meter::{Answer, Contact, Entry, Outcome},
+    meter::{Answer, Contact, Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn},
     wire::{Front, Knock, Protection, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
@@ -342,6 +342,10 @@ impl<'a> Door<'a> {
             session = self.entry.id(), %protocol, peer = %self.peer.address, account = admitted.account.address,
             client = admitted.client_name(), "signed on"
         );
+        // What the queue takes says nothing of the way out.
+        if !matches!(beyond, Beyond::Spooled(Destination::Queue | Destination::Hold, _)) {
+            self.gate.meter.recent.worked(protocol, &admitted.account.address, Proof::SignOn);
+        }
         // What SMTP is for is a message.
         if protocol != Protocol::Smtp {
             self.gate.meter.clients.went_well(&who(&admitted), String::new(), None);

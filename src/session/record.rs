@@ -5,11 +5,13 @@
 
 use tracing::info;
 
-use super::{opened::Envelope, relay::Relay, transaction::Passage};
+use super::{destination::Destination, opened::Envelope, relay::Relay, rights::Denied, transaction::Passage};
 use crate::{
-    account::Admitted,
-    base::{Protocol, printable, redacted},
-    meter::{self, Direction, MessageView, Named, Outcome, Who},
+    account::{Admitted, Occasion, told},
+    base::{Lang, Protocol, printable, redacted},
+    catalog::{explain::named, upstream::message_refusal},
+    message::Headers,
+    meter::{self, Direction, MessageView, Named, Outcome, Proof, Who},
     wire::smtp::Reply,
 };
 
@@ -35,6 +37,7 @@ pub(super) fn refusal(relay: &Relay<'_>, sender: &str, recipient: Option<&str>, 
         return;
     }
     let text = printable(&redacted(&reply.text(), &[]), REPLY_CAP);
+    let advice = Advice::of(relay, reply, Some(sender));
     info!(
         session = relay.entry.id(),
         account = relay.admitted.account.address,
@@ -42,10 +45,35 @@ pub(super) fn refusal(relay: &Relay<'_>, sender: &str, recipient: Option<&str>, 
         sender = printable(sender, 320),
         recipient = recipient.map(|recipient| printable(recipient, 320)),
         reply = text,
+        id = advice.id,
+        owner = advice.owner,
+        next = advice.next,
         "{} refused",
         relay.verb
     );
     relay.gate.meter.clients.was_refused(&who(&relay.admitted), text, None);
+}
+
+/// What of a refusal stands beside its words, which may be long. Nothing where nobody knows it.
+#[derive(Default)]
+struct Advice {
+    id: Option<&'static str>,
+    owner: Option<&'static str>,
+    next: Option<String>,
+}
+
+impl Advice {
+    fn of(relay: &Relay<'_>, reply: &Reply, sender: Option<&str>) -> Self {
+        let text = reply.text();
+        let known = named(&text).or_else(|| message_refusal(&text).filter(|_| !reply.is_transient()));
+        let Some(entry) = known.filter(|_| is_refusal(reply)) else { return Self::default() };
+        let account = &relay.admitted.account;
+        let sign_in = relay.gate.outbound.keepers.state(&account.sign_in);
+        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
+        let occasion = Occasion { protocol, sender, sign_in, ..Occasion::default() };
+        let next = told(entry.id, Lang::En, Some(account), &occasion).map(|words| words.next);
+        Self { id: Some(entry.id), owner: Some(entry.owner.as_str()), next }
+    }
 }
 
 /// A message that never came to its DATA, by what stood in its way; `None`: its client left.
@@ -86,6 +114,8 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
         repaired: passage.repairs.to_string(),
         ms: envelope.elapsed().as_millis() as u64,
     };
+    let sender = Denied::in_headers(&passage.headers, &relay.admitted.account).map(Denied::address);
+    let advice = reply.map(|reply| Advice::of(relay, reply, sender)).unwrap_or_default();
     info!(
         session = relay.entry.id(),
         queue_id = message.queue_id,
@@ -96,6 +126,9 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
         bytes = message.bytes,
         message_id = passage.headers.message_id,
         reply = message.reply,
+        id = advice.id,
+        owner = advice.owner,
+        next = advice.next,
         ms = message.ms,
         repaired = message.repaired,
         normalised_line_feeds = passage.body.normalised(),
@@ -103,6 +136,9 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
         message.outcome
     );
     fares(relay, passage, &message, outcome);
+    if outcome == Outcome::Accepted {
+        proved(relay, envelope.sender(), &passage.headers);
+    }
     meter.last_messages.push(message);
 }
 
@@ -116,5 +152,14 @@ fn fares(relay: &Relay<'_>, passage: &Passage, message: &MessageView, outcome: O
     match outcome {
         Outcome::Accepted => clients.went_well(&who, reply, Some(named)),
         _ => clients.was_refused(&who, reply, Some(named)),
+    }
+}
+
+/// What stood in the way of messages like this one does no more. What the queue takes was not sent yet.
+fn proved(relay: &Relay<'_>, sender: &str, headers: &Headers) {
+    if matches!(relay.destination, Destination::Upstream | Destination::Graph) {
+        let senders = headers.from.iter().chain(&headers.sender).map(String::as_str);
+        let senders: Vec<&str> = std::iter::once(sender).chain(senders).collect();
+        relay.gate.meter.recent.worked(Protocol::Smtp, &relay.admitted.account.address, Proof::Sent(&senders));
     }
 }

@@ -52,6 +52,28 @@ pub struct Holder {
     pub is_within_reach: bool,
 }
 
+impl Holder {
+    /// How it is told to read its configuration again, as far as it can be told from here.
+    pub fn reload_command(self) -> Option<String> {
+        self.process.filter(|_| self.is_within_reach).map(reload_command)
+    }
+}
+
+/// By its unit, or, where none runs it, by its number.
+pub fn reload_command(process: u32) -> String {
+    match is_of_the_unit(process) {
+        true => "systemctl reload gatepost".to_owned(),
+        false => format!("kill -HUP {process}"),
+    }
+}
+
+/// As the packages name it. systemd keeps each service in a control group of its own (systemd.unit(5), cgroups(7)).
+fn is_of_the_unit(process: u32) -> bool {
+    const UNIT: &str = "/system.slice/gatepost.service";
+    let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+    groups.lines().any(|group| group.ends_with(UNIT))
+}
+
 /// The daemon that runs on this store now, if one does. Nothing is made or changed.
 pub fn holder(settings: &Settings) -> Option<Holder> {
     let database = settings.url.strip_prefix("sqlite://")?;

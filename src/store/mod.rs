@@ -22,7 +22,7 @@ mod unlock;
 
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
-pub use lock::{Holder, Lock, holder};
+pub use lock::{Holder, Lock, holder, reload_command};
 pub use queue::{
     Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, RecipientState, Recovered, TurnedBack,
 };

@@ -34,6 +34,9 @@ async fn a_refused_mail_and_a_refused_rcpt_have_a_line_each_and_the_message_coun
     for words in ["session=", "client=\"login\"", "account=\"ann@", "reply=\"550 5.7.1 ", "sender-not-allowed"] {
         assert!(told.contains(words), "{words}: {told}");
     }
+    for advice in ["id=\"sender-not-allowed\"", "owner=\"", "next=\"", "send-as"] {
+        assert!(told.contains(advice), "{advice}: {told}");
+    }
     assert_eq!(counted(&world, "refused").await, 1);
 
     let words = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; before data";
@@ -43,6 +46,7 @@ async fn a_refused_mail_and_a_refused_rcpt_have_a_line_each_and_the_message_coun
         smtp.exchange(&format!("RCPT TO:<{nobody}>"), "550 5.1.10").await;
         let told = line(&["RCPT refused", &format!("recipient={nobody:?}"), &format!("sender={ANN:?}")]);
         assert!(told.contains("RecipientNotFound; before data"), "{told}");
+        assert!(told.contains("id=\"recipient-unknown\" owner=\"client\" next=\""), "{told}");
     }
     smtp.exchange("DATA", "554 5.5.1").await;
     assert_eq!(counted(&world, "refused").await, 1, "it may still get a recipient");

@@ -130,6 +130,39 @@ fn a_line_of_the_log_that_names_the_refused_sender_gives_the_command_for_it() {
     assert!(said.contains("`Add-RecipientPermission -Identity info@contoso.com -Trustee"), "{said}");
 }
 
+/// The line is long, and its reply may be cut short: the sender and the account have fields of their own.
+#[test]
+fn a_line_of_the_log_fills_its_own_command_and_names_the_configuration_of_its_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let with = format!(
+        "reply=\"550 5.7.60 SMTP; Client …\" id=\"send-as-denied\" next=\"`gatepost --config {config} login x`\""
+    );
+    let line = format!("INFO MAIL refused session=3 account=\"ann@contoso.com\" sender=\"info@contoso.com\" {with}");
+    let said = well(&[&line]);
+    let command = "`Add-RecipientPermission -Identity info@contoso.com -Trustee ann@contoso.com -AccessRights SendAs`";
+    assert!(said.contains(command) && !said.contains("SMTP-USER"), "{said}");
+    let missing = well(&[&line.replace("send-as-denied", "sign-in-missing")]);
+    assert!(missing.contains(&format!("`gatepost --config {config} login ann@contoso.com`")), "{missing}");
+    let general = well(&["send-as-denied: ann@contoso.com as info@contoso.com: Add-RecipientPermission"]);
+    assert!(general.contains("info@contoso.com") && !general.contains("SENDER"), "{general}");
+    let told = "ann@contoso.com as info@contoso.com: Add-RecipientPermission info@contoso.com -Trustee";
+    let person = well(&[&format!("send-as-denied: {told} ann@contoso.com -AccessRights SendAs")]);
+    assert!(person.contains("-Trustee ann@contoso.com -AccessRights") && !person.contains("OBJECT-ID"), "{person}");
+    let app = well(&[&format!("send-as-denied: {told} 1b9d-object -AccessRights SendAs")]);
+    assert!(app.contains("-Trustee 1b9d-object -AccessRights") && !app.contains("WHO-SIGNS-ON"), "{app}");
+}
+
+#[test]
+fn a_protocol_is_switched_on_by_the_switch_of_the_one_that_was_met() {
+    let both = "`Set-CASMailbox -Identity MAILBOX -ImapEnabled $true -PopEnabled $true`";
+    assert!(well(&["mailbox-not-connected"]).contains(both));
+    for (line, switch) in [("protocol=imap", "-ImapEnabled"), (r#""protocol":"pop3""#, "-PopEnabled")] {
+        let said = well(&[&format!("WARN refused {line} [mailbox-not-connected] x")]);
+        assert!(said.contains(&format!("`Set-CASMailbox -Identity MAILBOX {switch} $true`")), "{said}");
+    }
+}
+
 #[test]
 fn no_host_and_no_page_of_microsoft_is_named_for_another_provider_or_cloud() {
     let dir = tempfile::tempdir().unwrap();
@@ -193,6 +226,7 @@ fn what_nobody_knows_is_said_to_be_unknown_with_what_to_do() {
         ("", "paste the whole line of the log"),
         ("AADSTS99999999", "https://login.microsoftonline.com/error?code=99999999"),
         ("smtp-auth-disabled-tenent", "did you mean: smtp-auth-disabled-tenant"),
+        ("no-consent", "did you mean: consent-missing"),
         ("\u{1b}[31mred", "paste the whole line of the log"),
     ] {
         let (code, said, error) = explain(&[text]);

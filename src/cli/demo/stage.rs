@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     account,
-    base::{Protocol, Secret, printable},
+    base::{Protocol, Secret, invocation, printable},
     cli::{
         args::DemoArgs,
         outcome::{Failure, Outcome},
@@ -27,7 +27,7 @@ use crate::{
         sign_in,
     },
     sandbox::{Options, PUBLIC_CLIENT, Sandbox},
-    store::{Store, private_file},
+    store::{self, Store, private_file},
 };
 
 pub const USER: &str = "ann@contoso.example";
@@ -60,6 +60,7 @@ impl Stage {
         let directory = scratch().map_err(broken("a directory for the demo's state"))?;
         let log = private_file::create_new(&directory.0.join(LOG)).map_err(broken("the demo's log"))?;
         daemon::init_log_for_demo(log);
+        invocation::reload_by(store::reload_command(std::process::id()));
         let options = Options { auto_approve: true, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;
         let config = configuration(&sandbox, &directory.0, ports(args)?)?;

@@ -1,8 +1,9 @@
 //! `gatepost explain`: what a code, an id, a reply or a pasted line of a log means, whose turn it is, and what to do.
 //!
-//! It needs no configuration and asks nobody. Where there is one, and `--account` or the text names an account of it, or
-//! it has only one, the commands hold its addresses, tenant and app.
+//! It needs no configuration and asks nobody. Where there is one, which a line of the log may name, and `--account` or the
+//! text names an account of it, or it has only one, the commands hold its addresses, tenant and app.
 
+mod line;
 mod told;
 
 use std::{io::Read, path::Path, sync::Arc};
@@ -14,13 +15,14 @@ use super::{
     config,
     language::{Language, chosen},
     outcome::{Failure, Outcome},
+    pasted,
     terminal::print,
 };
 use crate::{
-    account::{Account, Occasion, account_of},
-    base::{Lang, Stage, is_mailbox, printable},
+    account::{Account, account_of},
+    base::{Lang, invocation, printable},
     catalog::{
-        self, Entry, Known,
+        self, Known,
         explain::{self, Found},
     },
     config::Config,
@@ -65,13 +67,17 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     if args.list || (text.trim().is_empty() && args.words.is_empty()) {
         return list(lang, args.json);
     }
+    let of_line = line::configuration(&text).filter(|_| file.is_none());
+    if let Some(file) = &of_line {
+        invocation::call_it(pasted::with_config(file));
+    }
+    let file = file.or(of_line.as_deref());
     let account = match &args.account {
         Some(name) => Some(configured(file, name)?),
         None => meant(file, &text),
     };
-    let account = account.as_deref();
     let found = explain::read(&text);
-    let known = |found: &Found| known(account, found.entry, &text);
+    let known = |found: &Found| line::known(account.as_deref(), found.entry, &text);
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();
         out(&format!("{:#}\n", json!({ "text": printable(&text, 4000), "found": found })))?;
@@ -92,22 +98,6 @@ fn pasted() -> Result<String, Failure> {
     let read = std::io::stdin().lock().take(STDIN_CAP).read_to_end(&mut bytes);
     read.map_err(|error| Failure::new(format!("stdin: {error}"), "paste the text as arguments"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
-    let protocol = entry.replies.iter().find_map(|pattern| pattern.protocol);
-    let stage =
-        (entry.layer == "token" || text.contains(Stage::FetchingToken.as_str())).then_some(Stage::FetchingToken);
-    let known =
-        account.map(|account| account.known(&Occasion { protocol, stage, ..Occasion::default() })).unwrap_or_default();
-    Known { sender: sender_in(text), ..known }
-}
-
-/// The log says of a refused sender: `ann@contoso.com as info@contoso.com: Add-RecipientPermission ...`.
-fn sender_in(text: &str) -> Option<String> {
-    let (_, behind) = text.split_once(" as ")?;
-    let sender = behind.split([' ', ':', '"', ';']).next()?;
-    is_mailbox(sender).then(|| sender.to_owned())
 }
 
 fn account_in(config: &Config, name: &str) -> Option<Arc<Account>> {

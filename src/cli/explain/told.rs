@@ -84,7 +84,8 @@ pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
         Some(shell) => add(words.next, &format!("{}\n  {shell}", told.next)),
         None => add(words.next, &told.next),
     }
-    if known.address.is_none() && catalog::has_stand_ins(&told.next) {
+    // With an account of the configuration nothing else is known.
+    if known.app.is_none() && catalog::has_stand_ins(&told.next) {
         let filled_in = words.fills_in.replace("{id}", entry.id);
         add(words.capitals, &invocation::as_called(&filled_in));
     }

@@ -6,7 +6,7 @@ mod told;
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     args::StatusArgs,
@@ -23,14 +23,20 @@ pub fn without_daemon(config: &Config) -> Value {
 }
 
 pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
-    let (config, _) = config::load(named)?;
+    let (config, refused) = config::load_to_ask(named)?;
     let lang = chosen(args.lang);
-    let (mut status, asleep) = match console_api::ask(&config, reqwest::Method::GET, "/api/status") {
-        Ok(status) => (status, None),
-        Err(cause) => (asleep::status(&config), Some(cause)),
+    let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
+        (Ok(status), _) => (status, None),
+        (Err(cause), None) => (asleep::status(&config), Some(cause)),
+        (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
     let text = match args.json {
-        true => format!("{:#}\n", status),
+        true => {
+            if let (Some(problems), Some(sections)) = (&refused, status.as_object_mut()) {
+                sections.insert("refused-configuration".to_owned(), json!(problems));
+            }
+            format!("{:#}\n", status)
+        }
         false => {
             if lang == Lang::Ja {
                 told::in_japanese(&mut status, &config);
@@ -39,9 +45,21 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         }
     };
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
-    match asleep {
-        None => Ok(()),
-        Some(cause) => Err(unanswered(&cause, lang)),
+    match (refused, asleep) {
+        (Some(problems), _) => Err(Failure::refused(runs_on(lang), &problems)),
+        (None, Some(cause)) => Err(unanswered(&cause, lang)),
+        (None, None) => Ok(()),
+    }
+}
+
+const fn runs_on(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => {
+            "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n"
+        }
+        Lang::Ja => {
+            "デーモンは、以前に読み込んだ設定のまま動いています（上の表示のとおりです）。現在のファイルには次の問題があり、読み込めません：\n"
+        }
     }
 }
 

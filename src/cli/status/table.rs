@@ -7,14 +7,14 @@ use crate::base::{Lang, columns, printable};
 /// Of what to do about a fault.
 const STEP_CAP: usize = 1000;
 
-/// A heading in English and in Japanese, and where what it heads stands in the JSON.
+/// A heading in English and in Japanese, and where what it heads stands in the JSON; `*`: in each of a list.
 type Column = (&'static str, &'static str, &'static str);
 
 /// What is told of an account.
 const ACCOUNT: &[Column] = &[
     ("address", "アドレス", "/address"),
     ("app", "アプリ", "/app"),
-    ("state", "状態", "/sign-in/phase"),
+    (STATE, "状態", "/sign-in/phase"),
     ("signed in as", "サインイン中のユーザー", "/signed-in-as"),
     ("warning", "警告", "/warning"),
     ("same sign-in", "同じサインイン", "/same-sign-in"),
@@ -23,12 +23,18 @@ const ACCOUNT: &[Column] = &[
     ("lost if unused until", "未使用の場合の失効", "/sign-in/idle-until"),
     ("ended by policy at", "ポリシーによる終了", "/sign-in/policy-ends-at"),
     ("trouble", "問題", "/sign-in/fault/text"),
-    ("provider is asked again at", "プロバイダーへの再問い合わせ", "/sign-in/asks-again-at"),
-    ("who says no", "拒否した側", "/refusals/0/by"),
-    ("in short", "拒否の理由", "/refusals/0/text"),
-    ("asks again at", "再問い合わせ", "/refusals/0/until"),
+    ("provider refused at", "プロバイダーが拒否した時刻", "/sign-in/fault/since"),
+    ("provider is asked again from", "プロバイダーへの再問い合わせ（この時刻以降）", "/sign-in/asks-again-at"),
+    ("who says no", "拒否した側", "/refusals/*/by"),
+    ("in short", "拒否の理由", "/refusals/*/text"),
+    ("refused at", "拒否した時刻", "/refusals/*/at"),
+    ("asked again from", "再問い合わせ（この時刻以降）", "/refusals/*/until"),
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
 ];
+
+/// Behind it stand the protocols that are refused.
+const STATE: &str = "state";
+const REFUSED: &str = "/refusals/*/protocol";
 
 /// What is told of a fault; what to do stands below.
 const FAULT: &[Column] = &[
@@ -39,7 +45,10 @@ const FAULT: &[Column] = &[
     ("id", "ID", "/id"),
     ("stage", "段階", "/stage"),
     ("whose turn", "対応する人", "/owner"),
+    (WORKED_AGAIN, "その後、成功した時刻", "/worked-again-at"),
 ];
+
+const WORKED_AGAIN: &str = "worked again at";
 
 /// What is told of something that ends.
 const ENDING: &[Column] = &[
@@ -62,6 +71,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("running", "動作中"),
     ("version", "バージョン"),
     ("configuration", "設定"),
+    ("reload", "設定の再読み込み"),
     ("store", "ストア"),
     ("at", "時刻"),
     ("address", "アドレス"),
@@ -102,11 +112,11 @@ pub fn draw(status: &Value, lang: Lang) -> String {
     text
 }
 
-/// What to do about each fault, once.
+/// What to do about each fault that may still stand, once.
 fn steps(faults: &[Value], lang: Lang) -> String {
     let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
     let mut steps: Vec<String> = Vec::new();
-    for fault in faults {
+    for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
         let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
         let avoid = text("avoid").map(|avoid| format!("    {not}{avoid}\n")).unwrap_or_default();
@@ -120,13 +130,32 @@ fn steps(faults: &[Value], lang: Lang) -> String {
 
 /// The columns that matter, those left out that are empty for all.
 fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
-    let told = |(.., at): &&Column| rows.iter().any(|row| row.pointer(at).is_some_and(|value| !value.is_null()));
+    let told = |(.., at): &&Column| rows.iter().any(|row| !found(row, at).is_null());
     let columns: Vec<&Column> = known.iter().filter(told).collect();
     let head = columns.iter().map(|(en, ja, _)| if lang == Lang::Ja { *ja } else { *en }.to_owned()).collect();
     let row = |row: &Value| -> Vec<String> {
-        columns.iter().map(|(name, _, at)| named(name, row.pointer(at).unwrap_or(&Value::Null), lang)).collect()
+        let one = |(name, _, at): &&Column| match (*name, found(row, REFUSED)) {
+            (STATE, protocols @ Value::Array(_)) => {
+                format!("{} ({})", named(name, &found(row, at), lang), cell(&protocols, lang))
+            }
+            (name, _) => named(name, &found(row, at), lang),
+        };
+        columns.iter().map(one).collect()
     };
     lines(head, rows.iter().map(row).collect(), lang)
+}
+
+/// What stands there, none of a list twice; null where nothing does.
+fn found(row: &Value, at: &str) -> Value {
+    let Some((list, field)) = at.split_once("/*") else { return row.pointer(at).cloned().unwrap_or_default() };
+    let mut all: Vec<Value> = Vec::new();
+    let items = row.pointer(list).and_then(Value::as_array).into_iter().flatten();
+    for value in items.filter_map(|item| item.pointer(field)).filter(|value| !value.is_null()) {
+        if !all.contains(value) {
+            all.push(value.clone());
+        }
+    }
+    if all.is_empty() { Value::Null } else { Value::Array(all) }
 }
 
 /// All there is.
@@ -164,9 +193,12 @@ fn lines(head: Vec<String>, body: Vec<Vec<String>>, lang: Lang) -> String {
     std::iter::once(&head).chain(&body).map(line).collect()
 }
 
-/// `at` is a time in seconds since 1970.
+/// Some times are in seconds since 1970.
 fn named(name: &str, value: &Value, lang: Lang) -> String {
-    let time = value.as_i64().filter(|_| name == "at").and_then(|at| jiff::Timestamp::from_second(at).ok());
+    let time = value
+        .as_i64()
+        .filter(|_| ["at", WORKED_AGAIN].contains(&name))
+        .and_then(|at| jiff::Timestamp::from_second(at).ok());
     time.map_or_else(|| cell(value, lang), |time| time.to_string())
 }
 
@@ -202,6 +234,17 @@ mod tests {
     }
 
     #[test]
+    fn what_worked_again_says_when_and_gives_no_advice() {
+        let fault = |id: &str| json!({ "id": id, "at": 0, "cause": format!("{id} is so."), "next-step": "Do." });
+        let mut over = fault("x");
+        over["worked-again-at"] = json!(60);
+        let text = draw(&json!({ "faults": [over, fault("y")] }), Lang::En);
+        assert!(text.contains("  at                    id  worked again at\n"), "{text}");
+        assert!(text.contains("  1970-01-01T00:00:00Z  x   1970-01-01T00:01:00Z\n"), "{text}");
+        assert!(!text.contains("x is so") && text.contains("  y: y is so.\n    Do.\n"), "{text}");
+    }
+
+    #[test]
     fn whoever_else_consented_is_warned_of() {
         let account = json!({ "address": "bob@b.c", "signed-in-as": "ann@b.c", "warning": "ann@b.c consented" });
         let text = draw(&json!({ "accounts": [account] }), Lang::En);
@@ -214,13 +257,18 @@ mod tests {
         let account = json!({
             "address": "a@b.c",
             "sign-in": { "phase": "refused", "fault": { "text": "no consent" }, "asks-again-at": "2026-11-28T14:35:10Z" },
-            "refusals": [{ "by": "identity provider", "text": "no consent", "until": "2026-11-28T14:06:00Z" }],
+            "refusals": [
+                { "by": "identity provider", "protocol": "smtp", "text": "no consent", "until": "2026-11-28T14:06:00Z" },
+                { "by": "identity provider", "protocol": "imap", "text": "no consent", "until": "2026-11-28T14:07:00Z" },
+            ],
         });
         let status = json!({ "accounts": [account], "faults": [{ "id": "x", "cause": "So.", "next-step": "Do.", "avoid": "Not." }] });
         let text = draw(&status, Lang::En);
         assert!(!text.contains("mail server") && text.contains("identity provider  no consent"), "{text}");
-        assert!(text.contains("provider is asked again at") && text.contains("2026-11-28T14:35:10Z"), "{text}");
+        assert!(text.contains("provider is asked again from") && text.contains("2026-11-28T14:35:10Z"), "{text}");
         assert!(text.contains("  x: So.\n    Do.\n    What not to do: Not.\n"), "{text}");
+        assert!(text.contains("  refused (smtp, imap)  "), "{text}");
+        assert!(text.contains("asked again from") && text.contains("14:06:00Z, 2026-11-28T14:07:00Z"), "{text}");
         let text = draw(&status, Lang::Ja);
         assert!(text.contains("アカウント\n  アドレス  状態") && text.contains("してはならないこと：Not."), "{text}");
         let (head, row) = (text.lines().nth(2).unwrap(), text.lines().nth(3).unwrap());

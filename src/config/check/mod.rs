@@ -35,6 +35,12 @@ use crate::{
     store,
 };
 
+/// What of a file that is refused is sound: enough to find the daemon that runs on with what it read before. Nothing may
+/// run on it.
+pub fn salvage(document: &Document, file: raw::File, around: &Surroundings) -> Option<Config> {
+    Checker { document, around, problems: Vec::new(), proxies: Proxies::default() }.config(file)
+}
+
 /// Collects problems while the sections are checked.
 pub struct Checker<'a> {
     document: &'a Document<'a>,

@@ -15,7 +15,12 @@ pub(super) const FRAME: Frame = Frame {
     next: "What to do",
     avoid: "What not to do",
     passes: "It may pass by itself.",
+    open: "Open, since no layer above shows it",
     all_well: "All is well.",
+    well_but: |n| match n {
+        1 => "Nothing fails in this look, but what a client met, above, may still stand.".to_owned(),
+        n => format!("Nothing fails in this look, but what clients met, {n} times above, may still stand."),
+    },
     others: |n| match n {
         1 => "One more check fails; it may have the same cause. Mend this one first, then run the command again."
             .to_owned(),
@@ -149,13 +154,15 @@ pub(super) fn detail(said: &Said) -> String {
             )
         }
         Said::ProfileHidden => "takes the token; reading the profile is not granted, and not needed to send".to_owned(),
-        Said::ProvedBySending { others, who } => {
-            format!("only a message proves that {who} may send as {}: --send TO", others.join(", "))
+        Said::ProvedBySending { others, who, account } => {
+            let (call, others) = (gatepost(), others.join(", "));
+            format!("only a message proves that {who} may send as {others}: {call} doctor {account} --send {account}")
         }
         Said::SomethingFails => "not sent: something before it fails".to_owned(),
         Said::SendByTheDaemon { from, to } => {
             format!(
-                "not sent: the daemon alone may use this sign-in, so send through it: gatepost send --from {from} --to {to}"
+                "not sent: the daemon alone may use this sign-in, so send through it: {} send --from {from} --to {to}",
+                gatepost()
             )
         }
         Said::Sent { reply } => format!("sent; the server said {reply}"),
@@ -168,6 +175,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "the file as it is now".to_owned(),
         Said::OtherConfiguration => "another one than the file has now".to_owned(),
+        Said::RunsOn => {
+            format!("it runs on with the one that it read before; how that stands: {} status", gatepost())
+        }
         Said::NothingRemembered => "nothing".to_owned(),
         Said::Remembers { id, until: Some(until) } => {
             format!("it works now, and the daemon still answers {id} until {until}")
@@ -175,9 +185,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("it works now, and the daemon still answers {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),
-        Said::Happened { id, times, minutes_ago } => {
+        Said::Happened { id, times, minutes_ago, is_over } => {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
-            format!("{id}: {times}, last {minutes_ago} minutes ago")
+            let over = if *is_over { "; it worked again since" } else { "" };
+            format!("{id}: {times}, last {minutes_ago} minutes ago{over}")
         }
     }
 }

@@ -12,7 +12,13 @@ pub(super) const FRAME: Frame = Frame {
     next: "次にすること",
     avoid: "してはいけないこと",
     passes: "時間がたてば自然に直ることがあります。",
+    open: "未解決（上の各層の確認では分かりません）",
     all_well: "すべて正常です。",
+    well_but: |n| {
+        format!(
+            "今回の確認で失敗した項目はありません。ただし、クライアントで起きた上記 {n} 件の問題は、まだ解決していない可能性があります。"
+        )
+    },
     others: |n| {
         format!("ほかに {n} 件失敗しています。同じ原因かもしれません。まずこれを直してから、もう一度実行してください。")
     },
@@ -151,13 +157,17 @@ pub(super) fn detail(said: &Said) -> String {
             )
         }
         Said::ProfileHidden => "トークンは受け入れられました。プロフィールは読めませんが、送信には不要です".to_owned(),
-        Said::ProvedBySending { others, who } => {
-            format!("{who} が {} として送信できるかは、送ってみないと分かりません: --send TO", others.join(", "))
+        Said::ProvedBySending { others, who, account } => {
+            let (call, others) = (gatepost(), others.join(", "));
+            format!(
+                "{who} が {others} として送信できるかは、送ってみないと分かりません: {call} doctor {account} --send {account}"
+            )
         }
         Said::SomethingFails => "未送信: 前の段階が失敗しています".to_owned(),
         Said::SendByTheDaemon { from, to } => {
             format!(
-                "未送信: このサインインを使えるのはデーモンだけです。デーモン経由で送信してください: gatepost send --from {from} --to {to}"
+                "未送信: このサインインを使えるのはデーモンだけです。デーモン経由で送信してください: {} send --from {from} --to {to}",
+                gatepost()
             )
         }
         Said::Sent { reply } => format!("送信しました。サーバーの応答: {reply}"),
@@ -170,6 +180,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("開いています、TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "今のファイルと同じです".to_owned(),
         Said::OtherConfiguration => "今のファイルと違います".to_owned(),
+        Said::RunsOn => {
+            format!("デーモンは、以前に読み込んだ設定のまま動いています。その状態の確認: {} status", gatepost())
+        }
         Said::NothingRemembered => "ありません".to_owned(),
         Said::Remembers { id, until: Some(until) } => {
             format!("今は動作しますが、デーモンは {until} まで {id} と答え続けます")
@@ -177,7 +190,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "この一日、問題はありません".to_owned(),
-        Said::Happened { id, times, minutes_ago } => format!("{id}: {times} 回、最後は {minutes_ago} 分前"),
+        Said::Happened { id, times, minutes_ago, is_over } => {
+            let over = if *is_over { "（その後、成功しています）" } else { "" };
+            format!("{id}: {times} 回、最後は {minutes_ago} 分前{over}")
+        }
     }
 }
 

@@ -250,6 +250,7 @@ pub(super) enum Said {
     ProvedBySending {
         others: Vec<String>,
         who: String,
+        account: String,
     },
     SomethingFails,
     SendByTheDaemon {
@@ -274,6 +275,7 @@ pub(super) enum Said {
     },
     SameConfiguration,
     OtherConfiguration,
+    RunsOn,
     NothingRemembered,
     Remembers {
         id: String,
@@ -285,6 +287,7 @@ pub(super) enum Said {
         id: &'static str,
         times: u64,
         minutes_ago: u64,
+        is_over: bool,
     },
 }
 
@@ -315,6 +318,14 @@ pub(super) fn detail(lang: Lang, said: &Said) -> String {
     }
 }
 
+/// What shows whether it was mended meanwhile.
+pub(super) fn proof(lang: Lang, command: &str) -> String {
+    match lang {
+        Lang::En => format!(" Mended meanwhile? `{command}` sends a test message and proves it."),
+        Lang::Ja => format!("対処が済んでいれば、`{command}` でテストメッセージを送って確認できます。"),
+    }
+}
+
 /// Whose turn it is.
 pub(super) const fn turn(lang: Lang, owner: Owner) -> &'static str {
     match lang {
@@ -335,7 +346,11 @@ pub(super) struct Frame {
     pub next: &'static str,
     pub avoid: &'static str,
     pub passes: &'static str,
+    /// Of what clients met.
+    pub open: &'static str,
     pub all_well: &'static str,
+    /// Nothing fails, and so much is open.
+    pub well_but: fn(usize) -> String,
     pub others: fn(usize) -> String,
 }
 

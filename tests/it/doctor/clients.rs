@@ -14,7 +14,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-async fn beside_a_daemon(plan: Plan) -> (Staged, Program) {
+pub async fn beside_a_daemon(plan: Plan) -> (Staged, Program) {
     let staged = Staged::new(plan).await;
     staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
     let program = Program::start(&staged.file).await;
@@ -63,7 +63,7 @@ async fn a_refresh_token_that_is_good_once_is_never_presented_beside_a_daemon() 
 }
 
 /// A login that is let in as soon as the reload that was asked for is done.
-async fn is_let_in_soon(program: &Program) {
+pub async fn is_let_in_soon(program: &Program) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
         let said = program.login(Protocol::Imap).await;
@@ -88,7 +88,11 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
     assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"));
     assert_eq!(state_of_ann(&staged), "refused", "a token is there, and of no use");
     let (_, table, _) = crate::process::run(&["status"], &staged.file);
-    assert!(table.contains("refused") && table.contains("asks again"), "{table}");
+    for words in
+        ["  refused (imap)  ", "refused at", "asked again from", &format!("\nreload: kill -HUP {}\n", program.id())]
+    {
+        assert!(table.contains(words), "{words}: {table}");
+    }
     staged.mended();
     let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
@@ -110,6 +114,9 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
     let program = Program::start(&staged.file).await;
     assert!(program.login(Protocol::Imap).await.contains("consent-missing"));
     assert_eq!(state_of_ann(&staged), "refused", "nobody can sign in");
+    let (_, table, _) = crate::process::run(&["status"], &staged.file);
+    let reload = format!("then `kill -HUP {}`", program.id());
+    assert!(table.contains(&reload) && !table.contains("systemctl"), "{table}");
     staged.mended();
     let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };

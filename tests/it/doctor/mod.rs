@@ -7,6 +7,8 @@ mod clients;
 mod graph;
 mod machine;
 mod mailbox;
+mod open;
+mod refused_file;
 mod service_principal;
 mod stage;
 mod token;

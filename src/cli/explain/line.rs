@@ -1,0 +1,140 @@
+//! What a pasted line of the log tells besides what went wrong: of which account, by which protocol, who was refused, and
+//! on which configuration its daemon runs.
+//!
+//! It believes nothing that could not be so: an address is one, a protocol is ours, and a configuration is a file that only
+//! root or whoever asks could have written.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    account::{Account, Occasion},
+    base::{Protocol, Stage, is_mailbox},
+    catalog::{Entry, Known, explain::protocol_of, is_harmless_path, message::OWN_ADDRESS_DENIED},
+};
+
+/// With what is configured of the account, if it is.
+pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
+    let protocol = protocol(text).or_else(|| protocol_of(text)).or_else(|| only_protocol(entry));
+    let stage =
+        (entry.layer == "token" || text.contains(Stage::FetchingToken.as_str())).then_some(Stage::FetchingToken);
+    let (who, sender) = refused(text);
+    let sender = sender.or_else(|| address(text, "sender"));
+    let known = match account {
+        Some(account) => account.known(&Occasion { protocol, stage, ..Occasion::default() }),
+        None => {
+            let smtp_user = who.or_else(|| sender.clone().filter(|_| entry.id == OWN_ADDRESS_DENIED.id));
+            let person = trustee(text).filter(|who| is_mailbox(who)).map(str::to_owned);
+            let (address, is_app_only) = (address(text, "account"), trustee(text).map(|who| !is_mailbox(who)));
+            Known { address, smtp_user, who_signs_on: person, is_app_only, protocol, ..Known::default() }
+        }
+    };
+    let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
+    Known { sender, object_id, ..known }
+}
+
+/// Who is to get the right in the command that is in the line: a person, or an app by its object id.
+fn trustee(text: &str) -> Option<&str> {
+    let behind = text.split_once("-Trustee ")?.1;
+    behind.split(|c: char| !c.is_ascii_alphanumeric() && !"@._+-".contains(c)).next().filter(|who| !who.is_empty())
+}
+
+/// Where all that it is known by is of one.
+fn only_protocol(entry: &Entry) -> Option<Protocol> {
+    let first = entry.replies.first()?.protocol?;
+    entry.replies.iter().all(|pattern| pattern.protocol == Some(first)).then_some(first)
+}
+
+fn protocol(text: &str) -> Option<Protocol> {
+    let named = field(text, "protocol")?;
+    Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == named)
+}
+
+fn address(text: &str, name: &str) -> Option<String> {
+    field(text, name).filter(|value| is_mailbox(value)).map(str::to_owned)
+}
+
+/// `name="value"`, `name=value` and `"name":"value"`.
+fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let spellings = [format!(" {name}="), format!("\"{name}\":")];
+    let behind = spellings.iter().find_map(|spelling| Some(text.split_once(spelling.as_str())?.1))?;
+    behind.trim_start_matches([' ', '"']).split([' ', '"', ',']).next()
+}
+
+/// `ann@contoso.com as info@contoso.com: Add-RecipientPermission ...`, or as the client hears it: `ann@contoso.com has no
+/// Send As right on info@contoso.com; ...`. Who signed on, and as whom.
+fn refused(text: &str) -> (Option<String>, Option<String>) {
+    let ends = [' ', ':', '"', ';', '\n', '\\'];
+    let said = |between: &str| {
+        text.match_indices(between).find_map(|(at, _)| {
+            let who = text.get(..at)?.rsplit(ends).next()?;
+            let sender = text.get(at + between.len()..)?.split(ends).next()?;
+            (is_mailbox(who) && is_mailbox(sender)).then(|| (Some(who.to_owned()), Some(sender.to_owned())))
+        })
+    };
+    let all = [" as ", " has no Send As right on ", " has no Send on Behalf right on "];
+    all.into_iter().find_map(said).unwrap_or_default()
+}
+
+/// The commands of a daemon name its configuration, where it was given one.
+pub fn configuration(text: &str) -> Option<PathBuf> {
+    let path = text.split_once("gatepost --config ")?.1.split([' ', '`', '"']).next()?;
+    let path = Path::new(Some(path).filter(|path| is_harmless_path(path))?);
+    (path.is_absolute() && is_trusted(path)).then(|| path.to_owned())
+}
+
+/// Whoever writes into a log writes no configuration of somebody else's.
+#[cfg(unix)]
+fn is_trusted(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file).map(|about| about.uid());
+    owner.is_some_and(|owner| owner == 0 || owner == rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn is_trusted(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_in_both_forms_of_the_log_and_believed_only_if_they_can_be_so() {
+        let text =
+            r#"INFO MAIL refused session=7 account="ann@x.example" sender="info@x.example" protocol=smtp next="Do.""#;
+        let json = r#"{"account":"ann@x.example","sender":"info@x.example","protocol":"smtp"}"#;
+        for line in [text, json] {
+            assert_eq!(address(line, "account").as_deref(), Some("ann@x.example"), "{line}");
+            assert_eq!(address(line, "sender").as_deref(), Some("info@x.example"), "{line}");
+            assert_eq!(protocol(line), Some(Protocol::Smtp), "{line}");
+        }
+        assert_eq!(address(r#" sender="no address""#, "sender"), None);
+        assert_eq!(protocol(" protocol=gopher"), None);
+    }
+
+    #[test]
+    fn who_was_refused_as_whom_is_read_from_the_log_and_from_the_reply() {
+        let (ann, info) = (Some("ann@x.example".to_owned()), Some("info@x.example".to_owned()));
+        for line in [
+            "as such [send-as-denied]: ann@x.example as info@x.example: Add-RecipientPermission info@x.example",
+            r#"reply="550 5.7.60 no\n5.7.1 ann@x.example has no Send As right on info@x.example; an administrator runs: x""#,
+        ] {
+            assert_eq!(refused(line), (ann.clone(), info.clone()), "{line}");
+        }
+        assert_eq!(refused("as good as nothing"), (None, None));
+    }
+
+    #[test]
+    fn a_configuration_is_believed_if_it_is_a_file_that_no_stranger_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gatepost.toml");
+        let line = format!("next=\"`gatepost --config {} login ann@x.example`.\"", file.display());
+        assert_eq!(configuration(&line), None, "it is not there");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(configuration(&line), Some(file));
+        for odd in ["`gatepost --config gatepost.toml login`", "`gatepost --config $(id) login`", "gatepost login"] {
+            assert_eq!(configuration(odd), None, "{odd}");
+        }
+    }
+}

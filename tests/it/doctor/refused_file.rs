@@ -1,0 +1,55 @@
+//! A configuration that is refused beside a daemon that runs on with what it read before.
+
+use super::{
+    clients::beside_a_daemon,
+    stage::{Staged, outcome},
+};
+use crate::{
+    process::run,
+    world::{ANN, Plan},
+};
+
+/// The file is refused for this, and both say so and how the daemon stands.
+async fn tells_both(staged: &Staged, problem: &str) {
+    for (lang, ready, lead) in [
+        ("en", format!("  {ANN}  contoso  ready"), "The daemon runs on"),
+        ("ja", format!("  {ANN}  contoso  利用可能"), "デーモンは、以前に読み込んだ設定のまま動いています"),
+    ] {
+        let (code, table, errors) = run(&["status", "--lang", lang], &staged.file);
+        assert_eq!(code, 78, "{errors}");
+        assert!(table.contains(&ready) && table.contains("kill -HUP "), "{table}");
+        assert!(errors.starts_with(lead) && errors.contains(problem), "{errors}");
+    }
+    let (code, status, _) = run(&["status", "--json"], &staged.file);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!((code, &status["accounts"][0]["address"]), (78, &ANN.into()), "{status}");
+    assert!(status["refused-configuration"].to_string().contains(problem), "{status}");
+
+    let told = staged.doctor(&["--json"]).await;
+    let report = told.json();
+    assert_eq!((told.code, outcome(&report, "config", "configuration").as_str()), (78, "fail"));
+    assert_eq!(outcome(&report, "daemon", "daemon"), "pass", "{report:#}");
+    let told = staged.doctor(&["--lang", "en"]).await;
+    let how = format!("runs on with the one that it read before; how that stands: {}", staged.gatepost("status"));
+    assert!(told.code == 78 && told.out.contains(&how) && told.out.contains(problem), "{}", told.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_its_file_is_refused_the_daemon_is_shown_as_it_runs_and_the_file_with_its_problems() {
+    let (staged, _program) = beside_a_daemon(Plan::default()).await;
+    staged.edit("[daemon]\n", "[daemon]\nsign-on-second = 4\n");
+    tells_both(&staged, "sign-on-second").await;
+    staged.edit("sign-on-second = 4\n", "");
+    staged.edit("address = \"ann@", "address = \"ann\n@");
+    tells_both(&staged, ":").await;
+}
+
+#[tokio::test]
+async fn without_a_daemon_a_refused_file_is_all_there_is_to_say() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.edit("[daemon]\n", "[daemon]\nsign-on-second = 4\n");
+    let (code, table, errors) = run(&["status"], &staged.file);
+    assert!(code == 78 && table.is_empty() && errors.starts_with("error: "), "{table}{errors}");
+    let report = staged.doctor(&["--json"]).await.json();
+    assert_eq!(report["checks"].as_array().unwrap().len(), 1, "{report:#}");
+}
