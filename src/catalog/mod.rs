@@ -17,7 +17,7 @@ pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words};
-pub use known::{Known, has_stand_ins, is_harmless, is_harmless_path};
+pub use known::{Known, Via, has_stand_ins, is_harmless, is_harmless_path};
 pub use names::{owner, stage};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
