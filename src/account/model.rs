@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::PasswordsFile;
-use crate::{base::Secret, net::IpNet, oauth::SignIn};
+use crate::{base::Secret, catalog::Via, net::IpNet, oauth::SignIn};
 
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -22,13 +22,13 @@ pub struct Account {
     pub proxies: Proxies,
 }
 
-/// Proxies of the network, as URLs without user and password.
+/// Proxies of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies {
     /// To identity providers and Graph.
-    pub http: Option<String>,
+    pub http: Option<Via>,
     /// To mail servers.
-    pub mail: Option<String>,
+    pub mail: Option<Via>,
 }
 
 /// How messages of a mailbox leave.

@@ -78,7 +78,11 @@ mod tests {
     use crate::{
         account::Occasion,
         base::Stage,
-        catalog::{own::PROXY_PORTAL, token::TOKEN_ENDPOINT_UNREACHABLE},
+        catalog::{
+            doctor::MAIL_PORT_PORTAL,
+            own::{PROXY_LOGIN_REFUSED, PROXY_PORTAL},
+            token::TOKEN_ENDPOINT_UNREACHABLE,
+        },
         config::{self, Surroundings},
     };
 
@@ -128,5 +132,30 @@ app = "contoso"
             "{said}"
         );
         assert!(!said.contains("hunter2") && !said.contains("PROXY"), "{said}");
+    }
+
+    /// A key that is there is corrected; its other form beside it would be refused.
+    #[test]
+    fn a_proxy_that_wants_a_login_is_told_with_its_own_address_and_under_the_key_that_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("mail"), "http://proxy.contoso.com:3128\n").unwrap();
+        let file = FILE
+            .replace("mail-proxy = \"socks5://mail.contoso.com\"", "mail-proxy-file = \"mail\"")
+            .replace("http-proxy = \"http://ann:hunter2@web.contoso.com:3128\"\n", "");
+        let around = Surroundings { base: dir.path().into(), ..Surroundings::of_this_process(Path::new("x.toml")) };
+        let (config, _) = config::check_text(&file, "gatepost.toml", &around).unwrap();
+        let imap = Occasion { stage: Some(Stage::Connecting), protocol: Some(Protocol::Imap), ..Occasion::default() };
+        let at_token = Occasion { stage: Some(Stage::FetchingToken), ..Occasion::default() };
+        for lang in Lang::ALL {
+            let next =
+                |entry: &crate::catalog::Entry, occasion| entry.told(lang, &config.accounts[0].known(occasion)).next;
+            let said = next(PROXY_LOGIN_REFUSED, &imap);
+            for part in ["`http://USER:PASSWORD@proxy.contoso.com:3128`", "`mail-proxy-file`"] {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+            assert!(!said.contains("HOST:PORT") && !said.contains("http-proxy / mail-proxy"), "{said}");
+            assert!(next(MAIL_PORT_PORTAL, &imap).contains("`mail-proxy-file`"), "{lang:?}");
+            assert!(next(TOKEN_ENDPOINT_UNREACHABLE, &at_token).contains("`network.http-proxy`"), "there is none yet");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The languages in which people are told something. What goes over a wire is English.
 
 /// English, or Japanese.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lang {
+    #[default]
     En,
     Ja,
 }

@@ -20,4 +20,6 @@ pub use mailbox::is_mailbox;
 pub use redact::redacted;
 pub use secret::Secret;
 pub use stage::{Stage, StageCell};
+#[cfg(test)]
+pub use text::latin_sentence;
 pub use text::{columns, printable, printable_json, wire_text};

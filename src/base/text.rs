@@ -55,6 +55,18 @@ pub fn columns(text: &str) -> usize {
     text.chars().map(|c| 1 + usize::from(is_wide(c))).sum()
 }
 
+/// The first two words of a Latin sentence in a Japanese text: small letters side by side, which one name alone has.
+/// Commands in backticks are none.
+#[cfg(test)]
+pub fn latin_sentence(text: &str) -> Option<String> {
+    let outside: Vec<&str> = text.split('`').step_by(2).collect();
+    let outside = outside.join("|").replace("Outlook on the web", "OWA");
+    let words: Vec<&str> = outside.split(' ').collect();
+    let is_small = |word: &str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase());
+    let pair = words.windows(2).find(|pair| pair.iter().all(|word| is_small(word)));
+    pair.map(|pair| pair.join(" "))
+}
+
 fn is_wide(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}')
 }

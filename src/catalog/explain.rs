@@ -8,7 +8,7 @@ use super::{
     matching::{self, meant, stands_in},
     oauth_word,
 };
-use crate::base::Protocol;
+use crate::base::{Lang, Protocol};
 
 /// Of a text. What is meant stands in the first lines of anything that people paste.
 const READ_CAP: usize = 64 * 1024;
@@ -31,8 +31,42 @@ const ALIKE_CAP: usize = 5;
 #[derive(Debug)]
 pub struct Found {
     pub entry: &'static Entry,
-    /// What in the text says so, for example `AADSTS53003 (blocked by Conditional Access)`.
-    pub by: String,
+    /// What in the text says so.
+    pub by: By,
+}
+
+/// What tells a fault, for example `AADSTS53003 (blocked by Conditional Access)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    Id(&'static str),
+    /// With Microsoft's name of it.
+    Number(u32, &'static str),
+    Graph(String),
+    OAuth(String),
+    Code(String),
+    Server,
+    Log,
+}
+
+impl By {
+    pub fn text(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (By::Id(id), Lang::En) => format!("the id {id}"),
+            (By::Id(id), Lang::Ja) => format!("ID {id}"),
+            (By::Number(number, name), Lang::En) => format!("AADSTS{number} ({name})"),
+            (By::Number(number, _), Lang::Ja) => format!("AADSTS{number}"),
+            (By::Graph(code), Lang::En) => format!("the code {code} of Microsoft Graph"),
+            (By::Graph(code), Lang::Ja) => format!("Microsoft Graph のコード {code}"),
+            (By::OAuth(word), Lang::En) => format!("the OAuth error {word}"),
+            (By::OAuth(word), Lang::Ja) => format!("OAuth のエラー {word}"),
+            (By::Code(code), Lang::En) => format!("the code {code}"),
+            (By::Code(code), Lang::Ja) => format!("コード {code}"),
+            (By::Server, Lang::En) => "the words of the server".to_owned(),
+            (By::Server, Lang::Ja) => "サーバーの応答".to_owned(),
+            (By::Log, Lang::En) => "the words of the log".to_owned(),
+            (By::Log, Lang::Ja) => "ログの文言".to_owned(),
+        }
+    }
 }
 
 /// All that the text may mean, none of them twice. Empty: nobody knows.
@@ -102,7 +136,7 @@ pub fn named(text: &str) -> Option<&'static Entry> {
 /// `[gatepost smtp-auth-disabled-tenant]`, and the id by itself.
 fn ids(text: &str) -> Vec<Found> {
     let known = tokens(text, "-").filter_map(|token| find(&token.to_ascii_lowercase()));
-    known.map(|entry| Found { entry, by: format!("the id {}", entry.id) }).collect()
+    known.map(|entry| Found { entry, by: By::Id(entry.id) }).collect()
 }
 
 fn numbers_in(text: &str) -> Vec<u32> {
@@ -129,7 +163,7 @@ fn number_at(behind: &str) -> Option<u32> {
 fn numbers(text: &str) -> Vec<Found> {
     let known = numbers_in(text).into_iter().filter_map(|number| {
         let (entry, name) = entra_code(number)?;
-        Some(Found { entry, by: format!("AADSTS{number} ({name})") })
+        Some(Found { entry, by: By::Number(number, name) })
     });
     // As in an answer of Entra: the first one counts.
     known.take(1).collect()
@@ -137,13 +171,13 @@ fn numbers(text: &str) -> Vec<Found> {
 
 fn graph(text: &str) -> Vec<Found> {
     let known = tokens(text, "_").filter_map(|token| graph_code(token).map(|(entry, _)| (entry, token)));
-    known.map(|(entry, code)| Found { entry, by: format!("the code {code} of Microsoft Graph") }).take(1).collect()
+    known.map(|(entry, code)| Found { entry, by: By::Graph(code.to_owned()) }).take(1).collect()
 }
 
 /// The most particular word of an answer stands last (`error_subtype`).
 fn oauth(text: &str) -> Vec<Found> {
     let known = tokens(text, "_").filter_map(|token| oauth_word(token).map(|entry| (entry, token)));
-    known.last().map(|(entry, word)| Found { entry, by: format!("the OAuth error {word}") }).into_iter().collect()
+    known.last().map(|(entry, word)| Found { entry, by: By::OAuth(word.to_owned()) }).into_iter().collect()
 }
 
 /// `5.7.139` and `535 5.7.139`, with no words: every fault that has this code.
@@ -159,7 +193,7 @@ fn codes(text: &str) -> Vec<Found> {
         let is_meant = |word: &str| stands_in(word, enhanced) || (enhanced, word) == SIGN_ON_REFUSED;
         words.any(|word| matching::is_code(word) && is_meant(word))
     };
-    ALL.iter().filter(has).map(|entry| Found { entry, by: format!("the code {enhanced}") }).collect()
+    ALL.iter().filter(has).map(|entry| Found { entry, by: By::Code(enhanced.to_owned()) }).collect()
 }
 
 /// What a server says, at whatever stage. A code tells more than a word.
@@ -171,7 +205,7 @@ fn replies(text: &str) -> Vec<Found> {
     if found.iter().any(|(_, pattern)| has_code(pattern)) {
         found.retain(|(_, pattern)| has_code(pattern));
     }
-    found.into_iter().map(|(entry, _)| Found { entry, by: "the words of the server".to_owned() }).collect()
+    found.into_iter().map(|(entry, _)| Found { entry, by: By::Server }).collect()
 }
 
 /// By the form of a reply, alone or in a line of the log. `None`: words without a form may be of any.
@@ -191,12 +225,13 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 
 fn log(text: &str) -> Vec<Found> {
     let found = meant(At::Log, None, text, |_| true);
-    found.map(|entry| Found { entry, by: "the words of the log".to_owned() }).into_iter().collect()
+    found.map(|entry| Found { entry, by: By::Log }).into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::latin_sentence;
 
     fn means(text: &str) -> Vec<&'static str> {
         read(text).into_iter().map(|found| found.entry.id).collect()
@@ -212,6 +247,20 @@ mod tests {
         for text in ["535 5.7.0 disabled [gatepost smtp-auth-disabled-tenant]", line] {
             assert_eq!(means(text), ["smtp-auth-disabled-tenant"], "{text}");
         }
+    }
+
+    #[test]
+    fn what_tells_a_fault_is_told_in_the_language_that_was_asked_for() {
+        for text in ["53003", "conditional-access", "ErrorSendAsDenied", "invalid_grant", "5.7.139", "-ERR [AUTH] x"] {
+            for found in read(text) {
+                let told = [found.by.text(Lang::Ja), super::super::source(found.entry, Lang::Ja).to_owned()];
+                for text in told {
+                    assert_eq!(latin_sentence(&text), None, "{text}");
+                }
+            }
+        }
+        assert!(ALL.iter().all(|entry| latin_sentence(super::super::source(entry, Lang::Ja)).is_none()));
+        assert!(latin_sentence(&By::Id("x").text(Lang::En)).is_some());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 32] = [
     "address",
     "admin-consent-page",
     "app",
@@ -17,20 +17,26 @@ const NAMES: [&str; 26] = [
     "domain",
     "graph-host",
     "host",
+    "http-proxy-key",
     "login-host",
     "look-at-certificate",
     "look-at-graph",
     "look-at-login",
     "look-at-login-certificate",
     "look-at-port",
+    "look-up",
+    "mail-proxy-key",
     "mailbox",
     "object-id",
     "permissions",
     "port",
     "protocol-switch",
     "proxy",
+    "proxy-key",
+    "proxy-with-login",
     "reload",
     "sender",
+    "set-clock",
     "smtp-user",
     "tenant",
     "tenant-page",
@@ -40,8 +46,19 @@ const NAMES: [&str; 26] = [
 const LOGIN: &str = "https://login.microsoftonline.com";
 /// Likewise.
 const GRAPH_HOST: &str = "graph.microsoft.com";
+const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
+const SET_CLOCK: &str = if cfg!(windows) { "w32tm /resync" } else { "timedatectl set-ntp true" };
 /// Of a value. An address has no more (RFC 5321 4.5.3.1).
 const MOST: usize = 320;
+
+/// A proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Via {
+    /// Without user and password.
+    pub url: String,
+    /// The key of `[network]` under which it stands: `mail-proxy-file`.
+    pub key: &'static str,
+}
 
 /// What is known. All of it may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,12 +92,12 @@ pub struct Known {
     /// Of the identity provider: scheme, host, and port where it is not the usual one.
     pub login: Option<String>,
     pub graph_host: Option<String>,
-    /// URL of the proxy in between, on the way to `host`.
-    pub proxy: Option<String>,
+    /// What is in between, on the way to `host`.
+    pub proxy: Option<Via>,
     /// By which the mailbox was reached.
     pub protocol: Option<Protocol>,
     /// The same on the way to the identity provider and Graph.
-    pub login_proxy: Option<String>,
+    pub login_proxy: Option<Via>,
     /// When the identity provider is asked again after which refusal of it, with nobody doing anything.
     pub asks_again: Option<(&'static str, Timestamp)>,
 }
@@ -114,7 +131,7 @@ impl Known {
         let path = |value: &Option<String>| value.clone().filter(|value| is_harmless_path(value));
         let value = match name {
             "address" => word(&self.address),
-            "admin-consent-page" => self.admin_consent(),
+            "admin-consent-page" => self.admin_consent_page(),
             "app" => word(&self.app),
             "client-id" => word(&self.client_id),
             "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
@@ -122,6 +139,8 @@ impl Known {
             "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
             "host" => word(&self.host),
             "login-host" => self.login_host().map(str::to_owned),
+            "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),
+            "mail-proxy-key" => Some(key_of(&self.proxy, "mail-proxy")),
             "look-at-certificate" => {
                 Some(look_at_certificate(&self.value("host"), &self.value("port"), self.harmless_proxy()))
             }
@@ -138,12 +157,18 @@ impl Known {
                 let through = through.unwrap_or_default();
                 Some(format!("curl -v {through}telnet://{}:{}", self.value("host"), self.value("port")))
             }
+            // What tells a fault runs where it befell Gatepost.
+            "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),
+            "set-clock" => Some(SET_CLOCK.to_owned()),
             "mailbox" => word(&self.mailbox),
             "object-id" => word(&self.object_id),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
-            "proxy" => path(&self.proxy).map(|url| as_curl_has_it(&url)),
             "protocol-switch" => Some(protocol_switch(self.protocol).to_owned()),
+            "proxy" => self.harmless_proxy().map(as_curl_has_it),
+            // Which of the two is meant, the way tells.
+            "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
+            "proxy-with-login" => Some(with_login(self.harmless_proxy().unwrap_or("http://HOST:PORT"))),
             "reload" => Some(invocation::reload().to_owned()),
             "sender" => word(&self.sender),
             "smtp-user" => word(&self.smtp_user),
@@ -182,18 +207,23 @@ impl Known {
         Some(format!("{login}/{}/v2.0/.well-known/openid-configuration", self.value("domain")))
     }
 
-    /// Where an administrator consents for all (Entra's admin consent endpoint). A provider without tenants has none.
-    fn admin_consent(&self) -> Option<String> {
+    /// Where an administrator consents for all, if all of it is known.
+    pub fn admin_consent(&self) -> Option<String> {
+        self.admin_consent_page().filter(|page| !has_stand_ins(page))
+    }
+
+    /// Entra's admin consent endpoint. A provider without tenants has none.
+    fn admin_consent_page(&self) -> Option<String> {
         let login = self.login_with_tenants()?;
         Some(format!("{login}/{}/adminconsent?client_id={}", self.value("tenant"), self.value("client-id")))
     }
 
     fn harmless_proxy(&self) -> Option<&str> {
-        self.proxy.as_deref().filter(|url| is_harmless_path(url))
+        harmless_url(&self.proxy)
     }
 
     fn harmless_login_proxy(&self) -> Option<&str> {
-        self.login_proxy.as_deref().filter(|url| is_harmless_path(url))
+        harmless_url(&self.login_proxy)
     }
 
     /// Shows who answers there; a provider on this machine may speak plain HTTP.
@@ -228,6 +258,20 @@ fn look_at_certificate(host: &str, port: &str, proxy: Option<&str>) -> String {
     };
     let starttls = if port == "587" { " -starttls smtp" } else { "" };
     format!("openssl s_client -connect {host}:{port}{through} -servername {host} -showcerts{starttls}")
+}
+
+fn harmless_url(via: &Option<Via>) -> Option<&str> {
+    via.as_ref().map(|via| via.url.as_str()).filter(|url| is_harmless_path(url))
+}
+
+/// In the form that it has in the configuration, if it is there: `mail-proxy-file`.
+fn key_of(via: &Option<Via>, usual: &str) -> String {
+    via.as_ref().map(|via| via.key).filter(|key| key.starts_with(usual)).unwrap_or(usual).to_owned()
+}
+
+/// As the configuration takes it.
+fn with_login(url: &str) -> String {
+    url.replacen("://", "://USER:PASSWORD@", 1)
 }
 
 /// What we call `socks5` has the proxy resolve names.
@@ -306,9 +350,9 @@ mod tests {
             port: Some(1),
             login: Some("https://login-host".into()),
             graph_host: Some("graph-host".into()),
-            proxy: Some("http://proxy:3128".into()),
+            proxy: Some(Via { url: "http://proxy:3128".into(), key: "mail-proxy-file" }),
             protocol: Some(Protocol::Pop3),
-            login_proxy: Some("http://web:3128".into()),
+            login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env" }),
             asks_again: None,
         };
         for name in NAMES {
@@ -326,8 +370,13 @@ mod tests {
                 }
                 "look-at-port" => "curl -v --proxy http://proxy:3128 --proxytunnel telnet://host:1",
                 "look-at-login" => "curl -v -x http://web:3128 https://login-host/",
+                "look-up" => "getent hosts host",
+                "set-clock" => "timedatectl set-ntp true",
                 "proxy" => "http://proxy:3128",
                 "protocol-switch" => "-PopEnabled $true",
+                "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
+                "http-proxy-key" => "http-proxy-env",
+                "proxy-with-login" => "http://USER:PASSWORD@proxy:3128",
                 "reload" => "systemctl reload gatepost",
                 "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
                 name => name,
@@ -358,7 +407,8 @@ mod tests {
             "a b@c.d",
             "\u{e4}@c.d",
         ] {
-            let [sender, proxy, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
+            let [sender, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
+            let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy" });
             let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
             let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
             assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");

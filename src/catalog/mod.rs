@@ -17,8 +17,8 @@ pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, hour};
-pub use known::{Known, has_stand_ins, is_harmless, is_harmless_path};
-pub use names::{owner, stage};
+pub use known::{Known, Via, has_stand_ins, is_harmless, is_harmless_path};
+pub use names::{owner, source, stage};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
 
@@ -41,6 +41,7 @@ pub fn find(id: &str) -> Option<&'static Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::latin_sentence;
 
     /// Hiragana, katakana or kanji.
     fn is_japanese(text: &str) -> bool {
@@ -53,6 +54,7 @@ mod tests {
             let (en, ja) = (entry.words(Lang::En), entry.words(Lang::Ja));
             assert!(en.cause.len() > 20 && en.next.len() > 10, "{}", entry.id);
             for japanese in [Some(ja.cause), Some(ja.next), ja.avoid].into_iter().flatten() {
+                assert_eq!(latin_sentence(&japanese), None, "{}: {japanese}", entry.id);
                 assert!(is_japanese(&japanese) && japanese.ends_with('。'), "{}: {japanese}", entry.id);
             }
             for english in [Some(en.cause), Some(en.next), en.avoid].into_iter().flatten() {

@@ -1,5 +1,6 @@
 //! Owners and stages in the words of a language.
 
+use super::Entry;
 use crate::base::{Lang, Owner, Stage};
 
 /// Whose turn it is, in the words of `lang`.
@@ -25,6 +26,14 @@ pub const fn stage(stage: Stage, lang: Lang) -> &'static str {
         (Lang::Ja, Stage::SigningOn) => "メールサーバーで認証中",
         (Lang::Ja, Stage::Relaying) => "送信を中継中",
         (Lang::Ja, Stage::Splicing) => "メールボックスを利用中",
+    }
+}
+
+/// Where it is known from: a page or an RFC as it is called, and our own checks in the words of `lang`.
+pub fn source(entry: &Entry, lang: Lang) -> &'static str {
+    match (lang, entry.source) {
+        (Lang::Ja, "Gatepost's own check") => "Gatepost 自身の確認",
+        (_, source) => source,
     }
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 use super::{
     args::{Flow, LoginArgs},
     language, local_password,
-    login_words::Said,
+    login_words::{Failed, Said},
     outcome::{Failure, Outcome},
     sign_in_ui::{SignInUi, pasted_lines},
     state::{State, block_on, refused},
@@ -99,12 +99,9 @@ struct Login<'a> {
 impl Login<'_> {
     async fn browser(&self) -> Result<TokenSet, Failure> {
         let configured = self.endpoints.app.redirect_uri.as_ref();
-        let listener = RedirectListener::bind(configured).await.map_err(|error| {
-            Failure::new(
-                format!("the redirect listener cannot open on loopback: {error}"),
-                "free the port of redirect-uri, or use --flow paste",
-            )
-        })?;
+        let listener = RedirectListener::bind(configured)
+            .await
+            .map_err(|error| Failed::NoListener { why: &error.to_string() }.failure(self.ui.lang))?;
         let request = self.request(listener.redirect().clone());
         let opened = terminal::open_browser(request.url().as_str());
         self.ui.browser(request.url(), opened, true)?;
@@ -115,7 +112,7 @@ impl Login<'_> {
                 Some(code) = self.pasted(&request) => code,
             }
         };
-        let code = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(too_late()))?;
+        let code = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(Failed::TooLate.failure(self.ui.lang)))?;
         self.redeem(request, code).await
     }
 
@@ -130,9 +127,9 @@ impl Login<'_> {
         let code = match timeout(PATIENCE, self.pasted(&request)).await {
             Ok(Some(code)) => code?,
             Ok(None) => {
-                return Err(Failure::new("no address was pasted", "run the command again; stdin ended too soon"));
+                return Err(Failed::NothingPasted.failure(self.ui.lang));
             }
-            Err(_) => return Err(too_late()),
+            Err(_) => return Err(Failed::TooLate.failure(self.ui.lang)),
         };
         self.redeem(request, code).await
     }
@@ -267,8 +264,4 @@ impl Login<'_> {
         });
         self.ui.done(&text, event)
     }
-}
-
-fn too_late() -> Failure {
-    Failure::new("nobody finished the sign-in in time", "run the command again")
 }

@@ -3,6 +3,7 @@
 
 use url::Url;
 
+use super::outcome::Failure;
 use crate::base::Lang;
 
 pub(super) enum Said<'a> {
@@ -141,6 +142,77 @@ impl Said<'_> {
             Said::NoPassword { address, file } => format!(
                 "{address} にはメールソフト用パスワードがまだありません。追加するには: gatepost password --user {address} >> {file}\n"
             ),
+        }
+    }
+}
+
+/// Why nothing came of it, where no provider refused.
+pub(super) enum Failed<'a> {
+    NoListener { why: &'a str },
+    NothingPasted,
+    TooLate,
+}
+
+impl Failed<'_> {
+    pub fn failure(&self, lang: Lang) -> Failure {
+        let (text, hint) = match (self, lang) {
+            (Failed::NoListener { why }, Lang::En) => (
+                format!("the redirect listener cannot open on loopback: {why}"),
+                "free the port of redirect-uri, or use --flow paste",
+            ),
+            (Failed::NoListener { why }, Lang::Ja) => (
+                format!("ループバックでリダイレクトを待ち受けられません: {why}"),
+                "redirect-uri のポートを空けるか、--flow paste を使ってください",
+            ),
+            (Failed::NothingPasted, Lang::En) => {
+                ("no address was pasted".to_owned(), "run the command again; stdin ended too soon")
+            }
+            (Failed::NothingPasted, Lang::Ja) => (
+                "アドレスが貼り付けられませんでした".to_owned(),
+                "標準入力が早く終わりました。もう一度実行してください",
+            ),
+            (Failed::TooLate, Lang::En) => ("nobody finished the sign-in in time".to_owned(), "run the command again"),
+            (Failed::TooLate, Lang::Ja) => {
+                ("時間内にサインインが終わりませんでした".to_owned(), "もう一度実行してください")
+            }
+        };
+        Failure::new(text, hint).said_in(lang)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::latin_sentence;
+
+    #[test]
+    fn no_english_stands_in_what_a_sign_in_says_in_japanese() {
+        let url = Url::parse("http://localhost/").unwrap();
+        let one = "x";
+        let said = [
+            Said::Open { url: &url, is_opened: true },
+            Said::Open { url: &url, is_opened: false },
+            Said::PasteElsewhere,
+            Said::Paste { url: &url },
+            Said::Code { url: &url, code: one },
+            Said::Waiting { minutes: 1 },
+            Said::AsksForCode { provider: one },
+            Said::OneMoreCode,
+            Said::BrowserIsDone,
+            Said::OtherState,
+            Said::NoCode,
+            Said::Warning { why: one },
+            Said::NeedsNobody { address: one, grant: one, app: one, minutes: 1 },
+            Said::SignedIn { address: one, as_whom: one },
+            Said::SomebodyElse { as_whom: one, expected: one },
+            Said::AlsoCarries { others: one },
+            Said::Armed { address: one, minutes: 1 },
+            Said::Made { address: one, password: one },
+        ];
+        let failed = [Failed::NoListener { why: one }, Failed::NothingPasted, Failed::TooLate];
+        let failed = failed.map(|failed| failed.failure(Lang::Ja).to_string());
+        for text in said.iter().map(|said| said.text(Lang::Ja)).chain(failed) {
+            assert_eq!(latin_sentence(&text), None, "{text}");
         }
     }
 }

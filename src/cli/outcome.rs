@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use crate::base::invocation;
+use crate::base::{Lang, invocation};
 
 /// EX_CONFIG of sysexits.h.
 pub const CONFIG_REFUSED: u8 = 78;
@@ -13,13 +13,20 @@ pub struct Failure {
     code: u8,
     text: String,
     hint: Option<String>,
+    /// Of the two.
+    lang: Lang,
 }
 
 pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), hint: Some(invocation::as_called(&hint.into())) }
+        Self { code: 1, text: text.into(), hint: Some(invocation::as_called(&hint.into())), lang: Lang::En }
+    }
+
+    /// The words before the two lines are of the language that the lines are in.
+    pub fn said_in(self, lang: Lang) -> Self {
+        Self { lang, ..self }
     }
 
     /// Wrong usage that only shows once the command runs.
@@ -30,12 +37,12 @@ impl Failure {
     /// A configuration that is refused, and what is to be said before its problems.
     pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
         let text = format!("{lead}{problems}");
-        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None }
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang: Lang::En }
     }
 
     /// Everything was said already.
     pub fn silent(code: u8) -> Self {
-        Self { code, text: String::new(), hint: None }
+        Self { code, text: String::new(), hint: None, lang: Lang::En }
     }
 
     pub fn text(&self) -> &str {
@@ -60,9 +67,13 @@ impl From<crate::config::Problems> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (error, next) = match self.lang {
+            Lang::En => ("error", "hint"),
+            Lang::Ja => ("エラー", "次にすること"),
+        };
         match (&self.text, &self.hint) {
             (text, None) => f.write_str(text),
-            (text, Some(hint)) => write!(f, "error: {text}\nhint: {hint}"),
+            (text, Some(hint)) => write!(f, "{error}: {text}\n{next}: {hint}"),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{config, outcome::Failure};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
+    catalog::Known,
     config::Config,
     net::{ClientTls, HttpClient},
     oauth::verdict::Verdict,
@@ -91,14 +92,19 @@ impl From<StoreError> for Failure {
 
 /// A refusal of the identity provider, with the catalogue's next step for this account.
 pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failure {
-    let words = verdict.entry.told(lang, &account.known(&Occasion::of_sign_in(None)));
+    refused_as(verdict, &account.known(&Occasion::of_sign_in(None)), lang)
+}
+
+/// The same where no account is meant.
+pub(super) fn refused_as(verdict: &Verdict, known: &Known, lang: Lang) -> Failure {
+    let words = verdict.entry.told(lang, known);
     let fault = verdict.fault("run this command again");
     let text = match lang {
         Lang::En => fault.to_string(),
         // What stands on the wire is ASCII, and so English.
         Lang::Ja => format!("{} [{}]: {}", words.cause, fault.id, fault.detail),
     };
-    Failure::new(text, words.whole_step())
+    Failure::new(text, words.whole_step()).said_in(lang)
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

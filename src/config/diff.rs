@@ -226,9 +226,10 @@ fn same_client(a: &Client, b: &Client) -> bool {
         && a.rules == b.rules
 }
 
-/// Whether the same people are told by the same ways.
+/// Whether the same people are told by the same ways, in the same language.
 pub fn same_notify(a: &Notify, b: &Notify) -> bool {
-    same_secret(a.webhook.as_ref(), b.webhook.as_ref())
+    a.lang == b.lang
+        && same_secret(a.webhook.as_ref(), b.webhook.as_ref())
         && a.command.len() == b.command.len()
         && a.command.iter().zip(&b.command).all(|(a, b)| a.matches(b))
 }

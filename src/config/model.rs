@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     account::{Account, Client, Domain},
-    base::Secret,
+    base::{Lang, Secret},
     console::token_file,
     net::{Listener, Network},
     oauth::App,
@@ -83,4 +83,5 @@ pub struct Notify {
     pub command: Vec<Secret>,
     /// A URL: https, or http to this machine.
     pub webhook: Option<Secret>,
+    pub lang: Lang,
 }

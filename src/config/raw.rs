@@ -101,6 +101,15 @@ pub struct Notify {
     pub webhook_file: Option<PathBuf>,
     /// The environment variable that holds `webhook`.
     pub webhook_env: Option<String>,
+    /// Language of what people are told. Default: en.
+    pub lang: Option<Lang>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lang {
+    En,
+    Ja,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

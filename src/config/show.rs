@@ -101,7 +101,8 @@ fn queue(config: &Config) -> Value {
 fn notify(config: &Config) -> Value {
     let program = config.notify.command.first().map(|program| [program.expose(), MASK]);
     let command = program.map(|words| texts(words.into_iter().take(config.notify.command.len())));
-    table([("command", command.flatten()), ("webhook", mask(config.notify.webhook.as_ref()))])
+    let lang = text(config.notify.lang.tag());
+    table([("command", command.flatten()), ("webhook", mask(config.notify.webhook.as_ref())), ("lang", lang)])
 }
 
 fn listener(listener: &Listener) -> Value {

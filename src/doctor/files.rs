@@ -172,7 +172,7 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
         return look.fault(&CERTIFICATE_ENDED.fault().detail(trouble), &who);
     }
     match ending.days_left {
-        None => look.skip(Said::EndUnknown),
+        None => look.skip(Said::EndUnknown { app: ending.name.clone() }),
         // What the provider says of a secret counts more than what the configuration says of it.
         Some(days) if days < 0 && ending.what == What::ClientSecret && !scope.offline => {
             look.skip(Said::EndedAsWritten { days: -days })

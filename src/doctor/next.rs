@@ -5,7 +5,7 @@
 
 use crate::{
     base::{Fault, Lang, Protocol, printable},
-    catalog::{self, Known, own::STORE_UNAVAILABLE},
+    catalog::{self, Known, Via, own::STORE_UNAVAILABLE},
     oauth::App,
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Who {
     pub protocol: Option<Protocol>,
     pub host: Option<String>,
     pub port: Option<u16>,
-    pub proxy: Option<String>,
+    pub proxy: Option<Via>,
     pub path: Option<String>,
 }
 
@@ -172,6 +172,7 @@ mod tests {
         let robot = Who { is_app_only: true, client_secret_at: Some("/etc/gatepost/secret".into()), ..ann() };
         let told = explained(&CLIENT_SECRET_EXPIRED.fault(), &robot, Lang::En);
         assert!(told.next.contains("into `/etc/gatepost/secret` (app `contoso`)"), "{}", told.next);
+        assert!(told.next.contains("under `[app.contoso]`, as `secret-expires = 2027-05-01`"), "{}", told.next);
         assert_eq!(told.shell, None, "there is no cmdlet");
         for lang in [Lang::En, Lang::Ja] {
             let told = explained(&SERVICE_PRINCIPAL_MISSING.fault(), &robot, lang);
@@ -202,7 +203,7 @@ mod tests {
                 provider: odd(),
                 host: odd(),
                 port: Some(443),
-                proxy: odd(),
+                proxy: odd().map(|url| Via { url, key: "mail-proxy" }),
                 path: odd(),
                 is_app_only: true,
                 ..Who::default()

@@ -33,6 +33,8 @@ pub struct Scope {
     pub send: Option<SendTo>,
     /// Whose own address sends one behind this look, by another way: nothing is sent or said of that here.
     pub sent_behind: Vec<String>,
+    /// What proves an app may be another one than before: stored tokens show nothing.
+    pub anew: bool,
     /// What was not looked at by then is said.
     pub within: Duration,
     pub lang: Lang,
@@ -50,7 +52,8 @@ impl Scope {
     /// Everything, with the network, and no message.
     pub fn all(file: impl Into<PathBuf>, lang: Lang) -> Self {
         let (file, warnings, accounts, sent_behind) = (file.into(), Vec::new(), Vec::new(), Vec::new());
-        Self { file, warnings, accounts, offline: false, send: None, sent_behind, within: WITHIN, lang }
+        let (offline, anew, send) = (false, false, None);
+        Self { file, warnings, accounts, offline, send, sent_behind, anew, within: WITHIN, lang }
     }
 
     pub(super) fn accounts(&self, config: &Config) -> Vec<Arc<Account>> {

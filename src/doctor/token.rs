@@ -72,6 +72,8 @@ pub(super) struct Means {
     /// Fetches for people's sign-ins.
     pub keepers: Option<Arc<Keepers>>,
     running: Running,
+    /// See [`Scope::anew`].
+    anew: bool,
     clock: Clock,
     fetched: Mutex<HashMap<String, Result<Got, Fault>>>,
     mailboxes: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -126,6 +128,7 @@ impl Means {
             store_fails,
             keepers,
             running: running.clone(),
+            anew: scope.anew,
             clock: Clock::default(),
             fetched: Mutex::default(),
             mailboxes: Mutex::default(),
@@ -214,9 +217,10 @@ impl Means {
         if self.must_not_fetch(account) {
             return stored_in(&row, resource, GRACE).ok_or_else(|| self.why_none(account));
         }
-        let has_failed = row.failure.as_ref().is_some_and(|failure| failure.app == sign_in.fingerprint())
+        let in_doubt = self.anew
+            || row.failure.as_ref().is_some_and(|failure| failure.app == sign_in.fingerprint())
             || self.running.fault_of(&account.address, resource).is_some();
-        match stored_in(&row, resource, LASTS).filter(|_| !has_failed) {
+        match stored_in(&row, resource, LASTS).filter(|_| !in_doubt) {
             Some(got) => Ok(got),
             None => self.renewed(account, resource).await,
         }

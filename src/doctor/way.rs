@@ -156,7 +156,7 @@ impl Target {
         Who {
             host: Some(self.upstream.host.clone()),
             port: Some(self.upstream.port),
-            proxy: through.map(ToString::to_string),
+            proxy: through.map(Proxy::via),
             login_host: self.is_identity().then(|| format!("https://{}", self.upstream.host)),
             ..Who::default()
         }

@@ -235,11 +235,11 @@ impl Keeper {
             }
         };
         let verdict = verdict.about(resource);
-        let fault = verdict.fault(&self.how);
+        let fault = verdict.fault_of(&self.sign_in.app, &self.how);
         let before = self.side(resource).trouble.as_ref();
         let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
         let trouble = match self.sign_in.is_mended_elsewhere() {
-            true => trouble.with_nobody_to_sign_in(&verdict, self.means.clock.wall()),
+            true => trouble.with_nobody_to_sign_in(&verdict, &self.sign_in.app, self.means.clock.wall()),
             false => trouble,
         };
         let failures = trouble.failures();

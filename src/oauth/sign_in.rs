@@ -88,12 +88,18 @@ pub enum Adopted {
     Interrupted,
 }
 
-/// Whether somebody is signed in here, and the provider never said no.
+/// Whether somebody is signed in here, and the provider never said no. What it said to the app as it was before, with
+/// another secret, does not count unless it was said of the refresh token.
 pub async fn is_signed_in(store: &Store, sign_in: &SignIn) -> Result<bool, StoreError> {
-    match store.token(&sign_in.key()).await {
-        Err(StoreError::Row { .. }) => Ok(false),
-        found => Ok(found?.row.is_some_and(|row| row.refresh.is_some() && row.failure.is_none())),
-    }
+    let row = match store.token(&sign_in.key()).await {
+        Err(StoreError::Row { .. }) => return Ok(false),
+        found => found?.row,
+    };
+    Ok(row.filter(|row| row.refresh.is_some()).is_some_and(|row| {
+        row.failure.is_none_or(|failure| {
+            failure.app != sign_in.fingerprint() && !verdict::means_dead_refresh_token(&failure.id)
+        })
+    }))
 }
 
 /// Takes over a refresh token that another program was given for the same app and person. One that the provider called

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
-    patience,
+    App, patience,
     state::timestamp,
     verdict::{Retry, Verdict},
 };
@@ -40,7 +40,7 @@ impl Trouble {
     }
 
     /// Where nobody signs in, no sign-in ends it: somebody mends it elsewhere.
-    pub fn with_nobody_to_sign_in(mut self, verdict: &Verdict, now: SystemTime) -> Self {
+    pub fn with_nobody_to_sign_in(mut self, verdict: &Verdict, app: &App, now: SystemTime) -> Self {
         if self.retry == Retry::Later {
             return self;
         }
@@ -50,7 +50,7 @@ impl Trouble {
         }
         // Where another would be told how to sign in.
         let at = self.ends_at(now).map_or_else(|| "by itself".to_owned(), |at| format!("at {}", catalog::hour(at)));
-        self.fault = verdict.fault(&format!("Gatepost asks again {at}, or at once after a reload"));
+        self.fault = verdict.fault_of(app, &format!("Gatepost asks again {at}, or at once after a reload"));
         self
     }
 
@@ -81,7 +81,13 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::token::{CONSENT_MISSING, PROVIDER_REFUSES, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING};
+    use crate::{
+        catalog::token::{CONSENT_MISSING, PROVIDER_REFUSES, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING},
+        oauth::{
+            Grant,
+            tests::endpoint::{Endpoint, app},
+        },
+    };
 
     fn trouble(verdict: &Verdict, before: Option<&Trouble>) -> Trouble {
         Trouble::new(verdict, verdict.fault(""), before, SystemTime::now())
@@ -100,16 +106,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_nobody_signs_in_a_missing_consent_is_tested_again_after_half_an_hour() {
         let (verdict, now) = (Verdict::new(CONSENT_MISSING, ""), SystemTime::now());
+        let app = app(&Endpoint::start(vec![]).await, Grant::ClientCredentials);
         let missing = trouble(&verdict, None);
         assert_eq!((missing.retry, missing.left()), (Retry::NewSignIn, Duration::MAX));
-        let missing = missing.with_nobody_to_sign_in(&verdict, now);
+        let missing = missing.with_nobody_to_sign_in(&verdict, &app, now);
         let at = missing.ends_at(now).unwrap().strftime("%H:%M UTC").to_string();
         let text = &missing.fault.text;
-        assert!(text.ends_with(&format!(": Gatepost asks again at {at}, or at once after a reload")), "{text}");
+        let told =
+            format!(": Gatepost asks again at {at}, or at once after a reload; an administrator consents for all at ");
+        assert!(text.contains(&told), "{text}");
         assert_eq!(missing.retry, Retry::Rarely);
         assert!((1800..=1980).contains(&missing.left().as_secs()));
         let verdict = Verdict::new(TOKEN_ENDPOINT_FAILING, "");
-        let failing = trouble(&verdict, None).with_nobody_to_sign_in(&verdict, now);
+        let failing = trouble(&verdict, None).with_nobody_to_sign_in(&verdict, &app, now);
         assert_eq!(failing.retry, Retry::Later, "it passes by itself as before");
     }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{Resource, patience};
+use super::{App, Resource, patience};
 use crate::{
-    base::{Fault, Kind, Secret, printable, redacted},
+    base::{Fault, Kind, Secret, printable, redacted, wire_text},
     catalog::{
         self, Entry,
         doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED, PROVIDER_NAME_UNKNOWN},
@@ -134,6 +134,25 @@ impl Verdict {
     /// `how` tells the way to sign in.
     pub fn fault(&self, how: &str) -> Fault {
         self.entry.fault_with(how).detail(&self.detail)
+    }
+
+    /// The same, with where an administrator consents, if that is what is missing: whoever reads the reply may be one, or
+    /// sends it to one.
+    pub fn fault_of(&self, app: &App, how: &str) -> Fault {
+        let mut fault = self.fault(how);
+        let lacks = |entry: &Entry| entry.id == self.entry.id;
+        let helps = lacks(token::CONSENT_MISSING)
+            || lacks(token::ADMIN_CONSENT_NEEDED)
+            // Where nobody signs in, a role at Exchange is the narrower right.
+            || lacks(token::GRAPH_CONSENT_MISSING) && !app.grant.is_app_only();
+        if let Some(page) = app.known().admin_consent().filter(|_| helps) {
+            let text = format!("{}; an administrator consents for all at {page}", fault.text);
+            // A link that is cut leads nowhere.
+            if wire_text(&text) == text {
+                fault.text = text;
+            }
+        }
+        fault
     }
 }
 

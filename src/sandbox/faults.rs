@@ -45,6 +45,8 @@ pub struct IdentityFaults {
     pub public_flows_blocked: bool,
     /// Every client secret has ended; apps without one are not touched.
     pub secrets_ended: bool,
+    /// Tokens are to be had under the id of the tenant alone, and not under its domain, which leads to that id.
+    pub tenant_by_id_alone: bool,
 }
 
 /// Switches of Exchange that all its protocols see.

@@ -128,8 +128,8 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "wrong-tenant",
-        about: "the identity provider knows no such tenant (AADSTS90002)",
-        apply: |faults| mishap(faults, MishapKind::Aadsts(90002)),
+        about: "the tenant as it is configured is not known for tokens any more, its id is (AADSTS90002)",
+        apply: |faults| faults.identity.tenant_by_id_alone = true,
     },
     Preset {
         name: "captive-portal",

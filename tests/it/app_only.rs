@@ -130,6 +130,8 @@ async fn a_consent_that_is_missing_is_told_with_the_time_of_the_next_request_and
     let said = imap.line().await;
     assert!(said.contains("Gatepost asks again at ") && said.contains(" UTC, or at once after a reload"), "{said}");
     assert!(said.ends_with("[gatepost consent-missing]") && !said.contains("gatepost login"), "{said}");
+    let page = format!("/adminconsent?client_id={CONFIDENTIAL_CLIENT} [gatepost");
+    assert!(said.contains("an administrator consents for all at http") && said.contains(&page), "{said}");
 }
 
 #[tokio::test]

@@ -204,27 +204,44 @@ fn a_demo_that_is_ended_by_any_signal_leaves_nothing_behind() {
 
 #[cfg(unix)]
 #[test]
-fn a_demo_reads_its_configuration_again_at_sighup_and_keeps_a_log_of_its_own() {
+fn a_demo_reads_its_configuration_again_at_sighup_keeps_a_log_of_its_own_and_names_its_file_in_what_it_tells() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let mut demo = gatepost(&["demo", "--port-base", "0"]).env("TMPDIR", folder.path()).spawn().unwrap();
     let mut said = BufReader::new(demo.stdout.take().unwrap());
-    let (mut line, mut log) = (String::new(), None);
+    let (mut line, mut log, mut imap) = (String::new(), None, None);
     while !line.contains("Ctrl-C ends the demo") {
         line.clear();
         assert!(said.read_line(&mut line).unwrap() > 0, "the demo ended by itself");
-        log = line.trim().strip_prefix("log ").map(|path| path.trim().to_owned()).or(log);
+        let behind = |name: &str| line.trim().strip_prefix(name).map(|told| told.trim().to_owned());
+        (log, imap) = (behind("log ").or(log), behind("imap ").or(imap));
     }
     let log = log.expect("it says where its log is");
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
     let pid = demo.id().to_string();
     let kill = |signal: &str| assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
-    kill("HUP");
-    while !line.contains("The configuration was read again") {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
-    }
+    let mut reloads = || {
+        kill("HUP");
+        let mut line = String::new();
+        while !line.contains("The configuration was read again") {
+            line.clear();
+            assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+    };
+    reloads();
     assert!(std::fs::read_to_string(&log).unwrap().contains("configuration read again, nothing changed"));
+
+    let file = Path::new(&log).with_file_name("gatepost.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (_, account) = text.split_once("[[account]]").unwrap();
+    let bob = format!("{text}[[account]]{}", account.replace("ann@", "bob@"));
+    std::fs::write(&file, bob).unwrap();
+    reloads();
+    let mut imap = BufReader::new(TcpStream::connect(imap.unwrap()).unwrap());
+    imap.get_mut().write_all(b"a LOGIN bob@contoso.example demo\r\n").unwrap();
+    let told = imap.lines().map_while(Result::ok).find(|line| line.starts_with("a ")).unwrap();
+    let command = format!("run: gatepost --config {} login bob@contoso.example", file.display());
+    assert!(told.contains(&command), "{told}");
     kill("TERM");
     assert!(demo.wait().unwrap().success());
 }

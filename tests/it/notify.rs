@@ -302,6 +302,25 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
 }
 
 #[tokio::test]
+async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_english() {
+    let hook = Hook::start(&[]).await;
+    let day = soon(12).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let app = format!(
+        "[app.tailspin]\nprovider = \"google\"\nclient-id = \"x\"\nclient-secret = \"y\"\nsecret-expires = {day}\n"
+    );
+    let plan = Plan { more: format!("{}lang = \"ja\"\n{app}", hook.section()), ..Plan::default() };
+    let _world = World::with(plan).await;
+    hook.until(1).await;
+    let event = hook.got().remove(0);
+    let text = event["text"].as_str().unwrap();
+    assert!(text.contains("アプリ tailspin のクライアントシークレットの期限は 11 日後"), "{text}");
+    let avoid = event["avoid"].as_str().unwrap();
+    assert!(avoid.starts_with("シークレットの ID を貼り付けないでください。") && text.ends_with(avoid), "{text}");
+    let logged = journal().lines(&["WARN", "event=\"secret-expiring\"", "tailspin ends in 11 days"]);
+    assert_eq!(logged.len(), 1, "{logged:?}");
+}
+
+#[tokio::test]
 async fn a_reload_takes_over_who_is_told_and_what_ends() {
     let (hook, world) = (Hook::start(&[]).await, World::new().await);
     let file = world.dir.path().join("gatepost.toml");

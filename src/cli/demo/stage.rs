@@ -16,6 +16,7 @@ use crate::{
     cli::{
         args::DemoArgs,
         outcome::{Failure, Outcome},
+        pasted,
     },
     config::{self, Config, Surroundings},
     daemon::{self, Daemon},
@@ -64,11 +65,13 @@ impl Stage {
         let options = Options { auto_approve: true, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;
         let config = configuration(&sandbox, &directory.0, ports(args)?)?;
+        // What the daemon tells people to type names the demo's own configuration.
+        invocation::call_it(pasted::with_config(&directory.0.join(FILE)));
         // First, so that the daemon has nothing to miss.
         sign_in(&config).await?;
         let daemon = Daemon::start(&config)
             .await
-            .map_err(|fault| Failure::new(fault.to_string(), "`gatepost demo --port-base 20000` uses other ports"))?;
+            .map_err(|fault| Failure::new(fault.to_string(), "on other ports: gatepost demo --port-base 20000"))?;
         Ok(Self { sandbox, config, daemon, directory })
     }
 
@@ -159,6 +162,8 @@ fn configuration(sandbox: &Sandbox, directory: &Path, ports: [u16; 4]) -> Result
     let hash = account::hash(&Secret::new(PASSWORD))
         .ok_or_else(|| Failure::new("the password cannot be hashed", "the system gives no random bytes"))?;
     let [smtp, imap, pop3, console] = ports;
+    // So that whoever rehearses a wrong tenant mends it with one line, as at Microsoft.
+    let of_tenant = |url: String| url.replace("/contoso.example/", "/{tenant}/");
     let text = format!(
         r#"
 [store]
@@ -202,9 +207,9 @@ password = "{hash}"
 "#,
         directory = directory.display(),
         ca = ca.display(),
-        authorize = sandbox.authorize_url(),
-        token = sandbox.token_url(),
-        device = sandbox.device_url(),
+        authorize = of_tenant(sandbox.authorize_url()),
+        token = of_tenant(sandbox.token_url()),
+        device = of_tenant(sandbox.device_url()),
         graph = sandbox.graph_url(),
         up_smtp = sandbox.smtp(),
         up_imap = sandbox.imap(),

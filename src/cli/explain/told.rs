@@ -75,7 +75,7 @@ pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
     let (entry, words) = (found.entry, around(lang));
     let told = entry.told(lang, known);
     let passes = if entry.passes_by_itself { words.yes } else { words.no };
-    let by = format!("({}: {})", words.by, found.by);
+    let by = format!("({}: {})", words.by, found.by.text(lang));
     let mut page = format!("{}  {by}\n\n", entry.id);
     let mut add = |heading: &str, text: &str| page.push_str(&format!("{heading}:\n  {text}\n"));
     add(words.cause, &told.cause);
@@ -93,7 +93,7 @@ pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
         add(words.avoid, avoid);
     }
     add(words.passes, passes);
-    add(words.source, entry.source);
+    add(words.source, catalog::source(entry, lang));
     add(words.page, &page_of(entry.id, lang));
     page + "\n"
 }
@@ -111,7 +111,7 @@ pub fn fields(entry: &'static Entry, known: &Known, lang: Lang) -> Map<String, V
         ("commands", json!(told.commands())),
         ("avoid", json!(told.avoid)),
         ("passes-by-itself", json!(entry.passes_by_itself)),
-        ("source", json!(entry.source)),
+        ("source", json!(catalog::source(entry, lang))),
         ("page", json!(page_of(entry.id, lang))),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -119,7 +119,7 @@ pub fn fields(entry: &'static Entry, known: &Known, lang: Lang) -> Map<String, V
 
 pub fn json(found: &Found, known: &Known, lang: Lang) -> Value {
     let mut fields = fields(found.entry, known, lang);
-    fields.insert("told-by".to_owned(), json!(found.by));
+    fields.insert("told-by".to_owned(), json!(found.by.text(lang)));
     Value::Object(fields)
 }
 
@@ -138,7 +138,7 @@ pub fn list(lang: Lang) -> String {
 }
 
 pub fn unknown_number(number: u32, lang: Lang) -> Failure {
-    match lang {
+    let failure = match lang {
         Lang::En => Failure::new(
             format!("AADSTS{number} is not in the catalogue of this version"),
             format!("Microsoft explains any number: {MICROSOFTS_PAGE}{number}"),
@@ -147,7 +147,8 @@ pub fn unknown_number(number: u32, lang: Lang) -> Failure {
             format!("AADSTS{number} は、このバージョンのカタログにありません"),
             format!("Microsoft の説明を見てください：{MICROSOFTS_PAGE}{number}"),
         ),
-    }
+    };
+    failure.said_in(lang)
 }
 
 pub fn unknown(text: &str, alike: &[&str], lang: Lang) -> Failure {
@@ -168,6 +169,6 @@ pub fn unknown(text: &str, alike: &[&str], lang: Lang) -> Failure {
     };
     match lang {
         Lang::En => Failure::new(format!("nobody knows what {text:?} means"), hint),
-        Lang::Ja => Failure::new(format!("{text:?} の意味は分かりません"), hint),
+        Lang::Ja => Failure::new(format!("{text:?} の意味は分かりません"), hint).said_in(lang),
     }
 }

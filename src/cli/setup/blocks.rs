@@ -81,6 +81,9 @@ impl Blocks {
         page.remark(&Remark::MadeBySetup { day: day.to_owned() });
         if existing.trim().is_empty() {
             page.remark(&Remark::EveryKey);
+            if self.listeners.is_empty() {
+                page.remark(&Remark::UsualListeners);
+            }
         }
         self.tables(&mut page);
         self.listeners.iter().for_each(|listener| page.listener(listener));
@@ -142,7 +145,8 @@ impl Page {
     }
 
     fn app(&mut self, app: &NewApp, more: &[Setting]) {
-        let remark = Remark::App { provider: app.preset.name, grant: app.grant };
+        let is_public = app.proof == Proof::None;
+        let remark = Remark::App { provider: app.preset.name, grant: app.grant, is_public };
         self.table(&format!("[app.{}]", app.name), Some(remark));
         self.key("provider", app.preset.name);
         if let Some(tenant) = &app.tenant {

@@ -21,6 +21,7 @@ use super::{
     place::{MOST_BYTES, Place, readable, text_of},
     print,
     questions::Questions,
+    renewal::Renewal,
     script::{Registration, der_of, script},
     settings::Setting,
     words::{Say, Step, Trouble},
@@ -71,6 +72,8 @@ pub struct Registered {
     pub more: Vec<Setting>,
     /// A file that was made for its secret, to be taken away if nothing comes of it.
     pub made: Option<std::path::PathBuf>,
+    /// Of an app that is there.
+    pub renewal: Option<Renewal>,
 }
 
 impl Interview<'_, '_> {
@@ -253,18 +256,19 @@ impl Interview<'_, '_> {
             new: None,
             more: Vec::new(),
             made: None,
+            renewal: None,
         };
         if let Some(account) = &choice.there {
             let registered = of(&account.sign_in.app.name, &account.sign_in.identity);
-            self.nothing_otherwise(choice, address, others, &registered)?;
-            return Ok(registered);
+            let renewal = self.nothing_otherwise(choice, address, others, &registered)?;
+            return Ok(Registered { renewal, ..registered });
         }
         note(&Step::Registration.text(self.lang));
         if let Some(name) = self.known_app(choice, address) {
             self.note(&Say::AppIsThere { app: name.clone() });
             let registered = of(&name, address);
-            self.nothing_otherwise(choice, address, others, &registered)?;
-            return Ok(registered);
+            let renewal = self.nothing_otherwise(choice, address, others, &registered)?;
+            return Ok(Registered { renewal, ..registered });
         }
         let mut more = Vec::new();
         if choice.preset.name == "custom" {

@@ -12,6 +12,7 @@ mod imap;
 mod interview;
 mod place;
 mod questions;
+mod renewal;
 mod script;
 mod settings;
 mod trial;
@@ -31,6 +32,7 @@ use self::{
     interview::{Idle, Interview, Registered},
     place::Place,
     questions::{AtTerminal, Person, Questions},
+    renewal::Renewal,
     settings::{Listen, Setting},
     trial::Trial,
     words::{Closing, Ended, Say, Step, Trouble},
@@ -46,7 +48,7 @@ use super::{
 use crate::{
     account::{self, Account, local_password},
     base::{Lang, Protocol, Secret, invocation},
-    config::{self, Config},
+    config::{self, Config, Problems},
     doctor::{Report, Scope, SendTo, refused_message},
     oauth::sign_in,
 };
@@ -118,9 +120,7 @@ impl<'a> Setup<'a> {
         let listeners =
             args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let listeners = listeners_to_add(&existing, &listeners);
-        let tables = Blocks { settings: settings.clone(), ..Blocks::default() };
-        let tables = if tables.is_empty() { String::new() } else { tables.text(lang, &place.text, &today()) };
-        let Composed { config, .. } = compose(&place.text, &tables, &place.shown(), &around)?;
+        let config = with_tables(&place, &settings, lang)?;
         Ok(Self {
             args,
             lang,
@@ -151,6 +151,9 @@ impl<'a> Setup<'a> {
         }
         let registered = interview.registered(&choice, &address, &others)?;
         let wanted: Vec<String> = std::iter::once(address.clone()).chain(others).collect();
+        if let Some(renewal) = &registered.renewal {
+            self.renewed(renewal)?;
+        }
         let made = registered.made.clone();
         let configured = self.configured(registered, &wanted);
         if let (Err(_), Some(made)) = (&configured, made) {
@@ -167,7 +170,7 @@ impl<'a> Setup<'a> {
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
         self.signed_in(&account)?;
-        trial::reload_running(&config, &wanted, self.has_written, lang)?;
+        trial::reload_running(&config, &wanted, self.has_written || self.proves_anew(), lang)?;
         let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(&config, address)).collect();
         let report = self.examined(&config, &accounts, &passwords)?;
         let tried = self.tried(&config, &accounts, &passwords, &report);
@@ -183,6 +186,26 @@ impl<'a> Setup<'a> {
             // The doctor said it in full, and mail that flows does not unsay it.
             false => tried.and(Err(Trouble::NotWell.failure(lang))),
         }
+    }
+
+    /// A secret was named: whether it is new to whoever has the old one, this run cannot tell.
+    fn proves_anew(&self) -> bool {
+        self.args.client_secret_file.is_some()
+    }
+
+    /// Puts a renewed secret in the place of the old one, behind a proof of it.
+    fn renewed(&mut self, renewal: &Renewal) -> Outcome {
+        let lang = self.lang;
+        if !self.args.yes {
+            self.questions.agrees("--yes", &Say::AskRenew { file: renewal.file.display().to_string() })?;
+        }
+        if !self.args.no_sign_in {
+            renewal.prove(&self.base.config, lang)?;
+        }
+        Place::renew_secret(&renewal.file, &renewal.secret).map_err(|trouble| trouble.failure(lang))?;
+        note(&renewal.told(&self.base.config, &self.place.shown()).text(lang));
+        self.base.config = with_tables(&self.place, &self.base.settings, lang)?;
+        Ok(())
     }
 
     /// Writes what is not there yet.
@@ -308,6 +331,7 @@ impl<'a> Setup<'a> {
         let scope = Scope {
             accounts: accounts.to_vec(),
             send: (!self.args.no_send).then_some(to),
+            anew: self.proves_anew(),
             sent_behind: if self.args.no_send { Vec::new() } else { passwords.known_of().to_vec() },
             ..Scope::all(&self.place.path, self.lang)
         };
@@ -408,6 +432,13 @@ fn called(place: &Place) {
     if std::fs::canonicalize(&found).unwrap_or(found) != place.path {
         invocation::call_it(pasted::with_config(&place.path));
     }
+}
+
+/// The configuration that is there, with these tables.
+fn with_tables(place: &Place, settings: &[Setting], lang: Lang) -> Result<Config, Problems> {
+    let tables = Blocks { settings: settings.to_vec(), ..Blocks::default() };
+    let tables = if tables.is_empty() { String::new() } else { tables.text(lang, &place.text, &today()) };
+    compose(&place.text, &tables, &place.shown(), &place.around()).map(|composed| composed.config)
 }
 
 fn account_of(config: &Config, address: &str) -> Option<Arc<Account>> {

@@ -96,6 +96,14 @@ impl Place {
         private_file::replace_alike(&self.path, text.as_bytes()).map_err(failed)
     }
 
+    /// Puts a secret in the place of the one in a file that the configuration names; a link stays one.
+    pub fn renew_secret(file: &Path, secret: &Secret) -> Result<(), Trouble> {
+        let content = Zeroizing::new(format!("{}\n", secret.expose()));
+        std::fs::canonicalize(file)
+            .and_then(|real| private_file::replace_alike(&real, content.as_bytes()))
+            .map_err(|e| Trouble::Unwritable { file: file.display().to_string(), why: e.to_string() })
+    }
+
     /// A file of its own for a secret. One that was left by a run before, with the same content, is taken; one with
     /// another content is somebody's, and the next name is taken. Whether it is new comes with it.
     pub fn keep_secret(&self, app: &str, secret: &Secret) -> Result<(PathBuf, bool), Trouble> {
@@ -156,6 +164,8 @@ fn secret_within(file: &Path, within: Duration) -> Result<Secret, Trouble> {
     let text = text.map_err(|e| unreadable(e.to_string()))?;
     match text.trim() {
         "" => Err(unreadable("it is empty".to_owned())),
+        // As the check of the configuration has it.
+        more if more.contains(char::is_control) => Err(unreadable("it is more than one line of text".to_owned())),
         secret => Ok(Secret::new(secret)),
     }
 }

@@ -72,6 +72,7 @@ fn unanswered(cause: &str, lang: Lang) -> Failure {
         Lang::Ja => Failure::new(
             format!("デーモンが応答しませんでした：{cause}"),
             "`gatepost run` で起動してください。上に表示した内容は、設定とストアから読み取ったものです",
-        ),
+        )
+        .said_in(lang),
     }
 }

@@ -200,7 +200,7 @@ impl Checker<'_> {
             (None, _) => preset.token_url,
         };
         let mut url = |name: &str, written: Option<&str>, known: Option<&str>| match written {
-            Some(written) => self.safe_url(&key.field(name), written),
+            Some(written) => self.safe_url(&key.field(name), &written.replace("{tenant}", tenant)),
             None => known.and_then(|known| Url::parse(&known.replace("{tenant}", tenant)).ok()),
         };
         let authorize = url("authorize-url", raw.authorize_url.as_deref(), preset.authorize_url);

@@ -84,8 +84,8 @@ impl Checker<'_> {
         let store = self.store(&file.store);
         let console = self.console(&file.console);
         let network = self.network(&file.network);
-        let url = |proxy: &Option<Proxy>| proxy.as_ref().map(ToString::to_string);
-        self.proxies = Proxies { http: url(&network.http_proxy), mail: url(&network.mail_proxy) };
+        let via = |proxy: &Option<Proxy>| proxy.as_ref().map(Proxy::via);
+        self.proxies = Proxies { http: via(&network.http_proxy), mail: via(&network.mail_proxy) };
         let queue = self.queue(&file.queue);
         let notify = self.notify(&file.notify);
         let daemon = Daemon {
@@ -197,15 +197,21 @@ impl Checker<'_> {
         let http_proxy = self.secret(&table, "http-proxy", raw.http_proxy.as_ref(), file, env);
         let (file, env) = (raw.mail_proxy_file.as_deref(), raw.mail_proxy_env.as_deref());
         let mail_proxy = self.secret(&table, "mail-proxy", raw.mail_proxy.as_ref(), file, env);
-        let mut proxy = |name: &str, url: Option<Secret>| {
+        let mut proxy = |name: &str, url: Option<Secret>, key: &'static str| {
             Proxy::parse(url?.expose())
+                .map(|proxy| Proxy { key, ..proxy })
                 .map_err(|why| {
                     let hint = "for example \"http://proxy:3128\", \"http://USER:PASSWORD@proxy:3128\" or \"socks5://proxy:1080\"";
                     self.error(&table.field(name), format!("`network.{name}` {why}"), hint);
                 })
                 .ok()
         };
-        let (http_proxy, mail_proxy) = (proxy("http-proxy", http_proxy), proxy("mail-proxy", mail_proxy));
+        let http = [raw.http_proxy.is_some(), raw.http_proxy_file.is_some()];
+        let mail = [raw.mail_proxy.is_some(), raw.mail_proxy_file.is_some()];
+        let http_key = form(["http-proxy", "http-proxy-file", "http-proxy-env"], http);
+        let mail_key = form(["mail-proxy", "mail-proxy-file", "mail-proxy-env"], mail);
+        let http_proxy = proxy("http-proxy", http_proxy, http_key);
+        let mail_proxy = proxy("mail-proxy", mail_proxy, mail_key);
         let ca_file = raw.ca_file.as_ref().map(|path| self.readable(&table.field("ca-file"), path));
         Network { http_proxy, mail_proxy, ca_file }
     }
@@ -231,6 +237,15 @@ impl Checker<'_> {
             _ => self.error(key, format!("`{key}` is not a URL"), "for example \"https://login.example.com/token\""),
         }
         None
+    }
+}
+
+/// The key of a secret that is there, of its three forms.
+const fn form([plain, file, variable]: [&'static str; 3], there: [bool; 2]) -> &'static str {
+    match there {
+        [true, _] => plain,
+        [false, true] => file,
+        [false, false] => variable,
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Checker;
 use crate::{
-    base::Secret,
+    base::{Lang, Secret},
     config::{key::Key, model::Notify, raw},
 };
 
@@ -14,7 +14,11 @@ impl Checker<'_> {
         let (file, env) = (raw.webhook_file.as_deref(), raw.webhook_env.as_deref());
         let webhook = self.secret(&table, "webhook", raw.webhook.as_ref(), file, env);
         let webhook = webhook.filter(|url| self.safe_url(&table.field("webhook"), url.expose()).is_some());
-        Notify { command: self.command(&table.field("command"), &raw.command), webhook }
+        let lang = match raw.lang {
+            Some(raw::Lang::Ja) => Lang::Ja,
+            Some(raw::Lang::En) | None => Lang::En,
+        };
+        Notify { command: self.command(&table.field("command"), &raw.command), webhook, lang }
     }
 
     /// A program with a path begins at the configuration, as every path does; a bare name is looked up in $PATH.

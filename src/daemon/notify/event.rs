@@ -78,6 +78,8 @@ pub struct Event {
     pub fault: Option<&'static str>,
     pub cause: String,
     pub next_step: String,
+    /// What not to do about it.
+    pub avoid: Option<String>,
     /// When it ends.
     pub due: Option<Timestamp>,
     /// Whole days until then, rounded down; below zero once it is over.

@@ -19,6 +19,7 @@ use super::{
     words,
 };
 use crate::{
+    base::Lang,
     catalog::{self, Known, token},
     expiry::{Ending, What, days_left},
     oauth::{DomainSignIns, Phase, SignInState},
@@ -60,6 +61,8 @@ pub struct Facts<'a> {
     /// Whether these words of a topic wait for an answer or a later try.
     pub is_busy: &'a dyn Fn(&Topic) -> bool,
     pub host: &'a str,
+    /// Of the words.
+    pub lang: Lang,
     /// The address of the console.
     pub pages: Option<&'a str>,
 }

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use super::{
     event::{Event, Kind, Severity},
     judge::{Facts, Notice, Topic, is_worth_repeating},
-    words::bare,
+    said::{Said, joined},
+    words::{bare, whole},
 };
 use crate::{
-    base::{Fault, Lang},
-    catalog::{self, Known},
+    base::{Fault, Lang, invocation::as_called},
+    catalog::{self, Known, Words},
     queue::{FailureNote, LaneView, Queue, Standstill, hold},
 };
 
@@ -74,12 +75,17 @@ fn standstill(facts: &Facts<'_>) -> Option<Notice> {
     if is_told || (facts.is_busy)(&topic) {
         return None;
     }
-    let (why, next_step) = words_of(fault, &Known::default());
-    let cause = format!("{why} ({})", fault.detail);
-    let next_step = format!("{next_step} It is tried again by itself.");
-    let text = format!("Gatepost on {}: nothing is sent from the queue. {cause} {next_step}", facts.host);
-    let (severity, fault) = (Severity::Critical, Some(fault.id));
-    let event = Event { severity, text, fault, cause, next_step, ..bare(facts, Kind::QueueStuck) };
+    let lang = facts.lang;
+    let why = words_of(fault, &Known::default(), lang);
+    let event = Event {
+        severity: Severity::Critical,
+        fault: Some(fault.id),
+        cause: Said::WithDetail { cause: &why.cause, detail: &fault.detail }.text(lang),
+        next_step: joined(lang, &[&why.next, &Said::TriedAgain.text(lang)]),
+        avoid: why.avoid,
+        ..bare(facts, Kind::QueueStuck)
+    };
+    let event = whole(facts, event, &Said::Standstill.text(lang), "");
     Some(Notice { event, topics: vec![topic], alike: None })
 }
 
@@ -107,47 +113,50 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     if age < STUCK || is_told || facts.mail.standstill.is_some() || (facts.is_busy)(&topic) {
         return None;
     }
-    let (cause, next_step) = why(facts, lane, fault);
-    let (account, waiting) = (&lane.account, lane.waiting);
-    let counted = if waiting == 1 { "1 message waits".to_owned() } else { format!("{waiting} messages wait") };
-    let hours = age.as_secs() / 3600;
-    let text = format!(
-        "Gatepost on {}: {counted} in the queue of {account}, the oldest for {hours} h. {cause} {next_step}",
-        facts.host
-    );
+    let why = why(facts, lane, fault);
+    let (account, waiting, hours) = (lane.account.as_str(), lane.waiting, age.as_secs() / 3600);
     let event = Event {
         severity: Severity::Critical,
-        text,
-        accounts: vec![account.clone()],
+        accounts: vec![account.to_owned()],
         fault: fault.map(|fault| fault.id),
-        cause,
-        next_step,
+        cause: why.cause,
+        next_step: why.next,
+        avoid: why.avoid,
         ..bare(facts, Kind::QueueStuck)
     };
+    let event = whole(facts, event, &Said::Stuck { account, waiting, hours }.text(facts.lang), "");
     Some(Notice { event, topics: vec![topic], alike: None })
 }
 
-fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> (String, String) {
-    match fault {
-        Some(fault) => words_of(fault, &facts.known.get(&lane.account).cloned().unwrap_or_default()),
-        None if !lane.is_known => (
-            "The account is not in the configuration any more.".to_owned(),
-            "Put it back and reload, or drop the messages: `gatepost queue list`.".to_owned(),
-        ),
-        None => (
-            "The mail server answers \"try later\", or more comes in than the mailbox may send.".to_owned(),
-            "`gatepost queue list` shows the last replies.".to_owned(),
-        ),
-    }
+/// What is said of it.
+struct Why {
+    cause: String,
+    next: String,
+    avoid: Option<String>,
 }
 
-fn words_of(fault: &Fault, known: &Known) -> (String, String) {
+fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> Why {
+    let (cause, next) = match fault {
+        Some(fault) => {
+            let known = facts.known.get(&lane.account).cloned().unwrap_or_default();
+            return words_of(fault, &known, facts.lang);
+        }
+        None if !lane.is_known => (Said::AccountGone, Said::PutBack),
+        None => (Said::TryLater, Said::LastReplies),
+    };
+    Why { cause: cause.text(facts.lang), next: as_called(&next.text(facts.lang)), avoid: None }
+}
+
+fn words_of(fault: &Fault, known: &Known, lang: Lang) -> Why {
     match catalog::find(fault.id) {
         Some(entry) => {
-            let words = entry.told(Lang::En, known);
-            (words.cause, words.next)
+            let Words { cause, next, avoid, .. } = entry.told(lang, known);
+            Why { cause, next, avoid }
         }
-        None => (format!("{}.", fault.text), format!("See `gatepost explain {}`.", fault.id)),
+        None => {
+            let next = as_called(&Said::Explain { id: fault.id }.text(lang));
+            Why { cause: format!("{}.", fault.text), next, avoid: None }
+        }
     }
 }
 
@@ -162,30 +171,24 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
     if is_told || (facts.is_busy)(&topic) {
         return None;
     }
-    let who = if note.sender.is_empty() { "A notice of Gatepost" } else { "A message" };
-    let cause = format!("{who} could not be delivered to {}: {}.", note.recipients.join(", "), note.reply);
-    let next_step = match (note.is_told, note.hold) {
-        (_, Some(hold::DOUBTFUL)) => format!(
-            "Ask whoever it is for whether it arrived; then `gatepost queue drop {0}`, or `gatepost queue release {0}` \
-             for one more attempt.",
-            note.queue_id
-        ),
-        (_, Some(_)) => {
-            format!("Look at its disk; then `gatepost queue release {0}`, or `gatepost queue drop {0}`.", note.queue_id)
-        }
-        (true, _) => format!("The sender {} gets a notice with the next step.", note.sender),
-        (false, _) => "Nobody is told by mail; the log has the message by its queue id.".to_owned(),
+    let (lang, id, account) = (facts.lang, note.queue_id.as_str(), note.account.as_str());
+    let recipients = &note.recipients.join(", ");
+    let cause = Said::Undelivered { is_notice: note.sender.is_empty(), recipients, reply: &note.reply };
+    let next = match (note.is_told, note.hold) {
+        (_, Some(hold::DOUBTFUL)) => Said::AskWhetherItArrived { id },
+        (_, Some(_)) => Said::LookAtDisk { id },
+        (true, _) => Said::SenderIsTold { sender: &note.sender },
+        (false, _) => Said::NobodyIsTold,
     };
-    let text = format!(
-        "Gatepost on {}: mail of {} {}. {cause} {next_step} Queue id {}.",
-        facts.host,
-        note.account,
-        if note.hold.is_some() { "is held" } else { "failed" },
-        note.queue_id
-    );
-    let severity = if note.is_told { Severity::Warning } else { Severity::Critical };
-    let accounts = vec![note.account.clone()];
-    let event = Event { severity, text, accounts, cause, next_step, ..bare(facts, Kind::MessageFailed) };
+    let event = Event {
+        severity: if note.is_told { Severity::Warning } else { Severity::Critical },
+        accounts: vec![account.to_owned()],
+        cause: cause.text(lang),
+        next_step: as_called(&next.text(lang)),
+        ..bare(facts, Kind::MessageFailed)
+    };
+    let what = Said::Message { account, is_held: note.hold.is_some() }.text(lang);
+    let event = whole(facts, event, &what, &Said::QueueId { id }.text(lang));
     Some(Notice { event, topics: vec![topic], alike: None })
 }
 
@@ -221,6 +224,7 @@ mod tests {
             spoken: &HashMap::new(),
             is_busy: &|_| false,
             host: "mailhost",
+            lang: Lang::En,
             pages: None,
         });
         for topic in notices.iter().flat_map(|notice| &notice.topics) {

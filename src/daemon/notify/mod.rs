@@ -10,6 +10,7 @@ mod event;
 mod judge;
 mod ladder;
 mod mail;
+mod said;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -33,6 +34,7 @@ pub use mail::Mail;
 
 use crate::{
     account::Occasion,
+    base::Lang,
     catalog::Known,
     config::Config,
     expiry::Calendar,
@@ -57,6 +59,7 @@ pub struct Orders {
     addresses: HashMap<String, Vec<String>>,
     known: HashMap<String, Known>,
     domains: Vec<DomainSignIns>,
+    lang: Lang,
 }
 
 impl Orders {
@@ -83,7 +86,7 @@ impl Orders {
             .map(|account| (account.address.clone(), account.known(&Occasion::of_sign_in(None))))
             .collect();
         let domains = config.domains.iter().map(|domain| domain.sign_ins.clone()).collect();
-        Arc::new(Self { channels, addresses, known, domains })
+        Arc::new(Self { channels, addresses, known, domains, lang: config.notify.lang })
     }
 }
 
@@ -234,12 +237,18 @@ impl Notifier {
     /// Says what is news.
     async fn tell(&self, memory: &mut Memory, deliveries: &mut JoinSet<Delivery>) {
         let orders = self.orders.borrow().clone();
-        let (notices, gone) = self.news(memory, &orders);
+        let (notices, gone) = self.news(memory, &orders, orders.lang);
+        let mut in_english = match orders.lang {
+            Lang::En => Vec::new(),
+            Lang::Ja => self.news(memory, &orders, Lang::En).0,
+        };
         for topic in gone {
             self.note(memory, &Topic { name: topic, words: None }, self.now()).await;
         }
         for notice in notices {
-            log(&notice.event);
+            // The log is in English, whatever people are told in.
+            let english = in_english.iter().position(|one| one.topics == notice.topics);
+            log(english.map(|at| in_english.swap_remove(at).event).as_ref().unwrap_or(&notice.event));
             memory.spoken.extend(notice.alike.clone().map(|alike| (alike, notice.event.at)));
             if orders.channels.are_none() {
                 self.remember(memory, &notice).await;
@@ -269,7 +278,7 @@ impl Notifier {
     }
 
     /// What is to be told, and the topics of things that are no longer there.
-    fn news(&self, memory: &mut Memory, orders: &Orders) -> (Vec<Notice>, Vec<String>) {
+    fn news(&self, memory: &mut Memory, orders: &Orders, lang: Lang) -> (Vec<Notice>, Vec<String>) {
         memory.put_off.retain(|_, until| *until > Instant::now());
         let now = self.now();
         let facts = Facts {
@@ -285,6 +294,7 @@ impl Notifier {
             spoken: &memory.spoken,
             is_busy: &|topic| memory.is_busy(topic),
             host: &self.host,
+            lang,
             pages: self.pages.as_deref(),
         };
         (judge(&facts), outdated(&facts))

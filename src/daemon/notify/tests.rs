@@ -2,6 +2,7 @@
 
 mod crowds;
 mod house;
+mod tongues;
 mod unlisted;
 mod ways;
 
@@ -30,7 +31,7 @@ use super::{
     judge::{Alike, Facts, Notice, Topic, judge, outdated},
 };
 use crate::{
-    base::Secret,
+    base::{Lang, Secret},
     catalog::Known,
     config::model::Notify,
     expiry::{Calendar, Ending, Watched, What, days_left},
@@ -62,6 +63,7 @@ struct Stage {
     pages: Option<&'static str>,
     domains: Vec<DomainSignIns>,
     nobody_listed: bool,
+    lang: Lang,
 }
 
 impl Stage {
@@ -75,6 +77,7 @@ impl Stage {
             pages: None,
             domains: Vec::new(),
             nobody_listed: false,
+            lang: Lang::En,
         }
     }
 
@@ -106,6 +109,7 @@ impl Stage {
             spoken: &self.spoken,
             is_busy: &|_| false,
             host: "mailhost",
+            lang: self.lang,
             pages: self.pages,
         })
     }

@@ -5,17 +5,18 @@ use jiff::Timestamp;
 use super::{
     event::{Event, Kind, Severity},
     judge::{Facts, Group},
+    said::{Said, joined, listed, span},
 };
 use crate::{
-    base::{Lang, invocation::gatepost},
+    base::{
+        Lang,
+        invocation::{as_called, gatepost},
+    },
     catalog::{Entry, Known, token},
     console,
     expiry::{Ending, What, days_left},
     oauth::SignInState,
 };
-
-/// More addresses than this are counted in a text; the JSON names all.
-const NAMED: usize = 5;
 
 /// `None`: such an event is not made of sign-ins.
 pub(super) fn of_sign_ins(
@@ -25,66 +26,66 @@ pub(super) fn of_sign_ins(
     app: &str,
     group: &Group<'_>,
 ) -> Option<Event> {
+    let lang = facts.lang;
     let accounts = addresses(facts, &group.states);
-    let who = listed(&accounts);
-    let place = place(facts, &accounts, &group.states);
-    let words = fault.map(|entry| entry.told(Lang::En, &known(facts, &accounts, &group.states)));
-    let (cause, next) = words.map(|words| (words.cause, words.next)).unwrap_or_default();
-    let due = group.states.iter().filter_map(|state| state.next_sign_in()).min();
+    let who = &listed(lang, &accounts);
+    let place = Place::of(facts, &accounts, &group.states);
     let mut event = Event { app: Some(app.to_owned()), fault: fault.map(|entry| entry.id), ..bare(facts, kind) };
-    event.console = console_page(facts, &accounts);
-    match kind {
+    event.console = place.page.clone();
+    if let Some(words) = fault.map(|entry| entry.told(lang, &known(facts, &accounts, &group.states))) {
+        (event.cause, event.next_step, event.avoid) = (words.cause, words.next, words.avoid);
+    }
+    let what = match kind {
         Kind::SignInNeeded => {
-            (event.cause, event.next_step) =
-                (cause.clone(), format!("{next} {}", capital(&once(&next, &place))).trim_end().to_owned());
+            event.next_step = joined(lang, &[&event.next_step, &capital(&place.behind(&event.next_step, lang))]);
             event.severity = Severity::Critical;
-            event.text = format!("mail of {who} stands still, a sign-in is needed. {cause} {}", event.next_step);
+            Said::SignInNeeded { who }.text(lang)
         }
         Kind::SignInRefused => {
-            (event.cause, event.next_step) = (cause.clone(), next.clone());
             event.severity = Severity::Critical;
-            event.text = format!("mail of {who} stands still, the provider gives no token. {cause} {next}");
+            Said::NoToken { who }.text(lang)
         }
         Kind::SignInAgainOk => {
             event.severity = Severity::Info;
             // A token is all that was seen: a mail server may refuse a mailbox of it besides.
-            event.text = format!("the sign-in of {who} works again: the provider gives tokens.");
+            Said::WorksAgain { who }.text(lang)
         }
-        Kind::SignInEnding => ahead(&mut event, facts, group, &who, &place, due?),
+        Kind::SignInEnding => {
+            let due = group.states.iter().filter_map(|state| state.next_sign_in()).min()?;
+            ahead(&mut event, facts, group, &place.text(lang), due);
+            let left = &span(lang, facts.now, due);
+            Said::WillEnd { who, is_one: group.states.len() == 1, left }.text(lang)
+        }
         Kind::SecretExpiring | Kind::CertificateExpiring | Kind::QueueStuck | Kind::MessageFailed => return None,
-    }
-    event.text = format!("Gatepost on {}: {}", facts.host, event.text);
+    };
     event.accounts = accounts;
-    Some(event)
+    Some(whole(facts, event, &what, ""))
 }
 
-fn ahead(event: &mut Event, facts: &Facts<'_>, group: &Group<'_>, who: &str, place: &str, due: Timestamp) {
-    let left = span(facts.now, due);
+/// The event with its text: what happened, why, what to do, and what not.
+pub(super) fn whole(facts: &Facts<'_>, event: Event, what: &str, behind: &str) -> Event {
+    let avoid = event.avoid.as_deref().unwrap_or_default();
+    let text = joined(facts.lang, &[what, &event.cause, &event.next_step, avoid, behind]);
+    Event { text: Said::OnHost { host: facts.host, text: &text }.text(facts.lang), ..event }
+}
+
+fn ahead(event: &mut Event, facts: &Facts<'_>, group: &Group<'_>, place: &str, due: Timestamp) {
     let foreseen = group
         .states
         .iter()
         .find(|state| state.policy_ends_at.is_some() && event.fault == Some(token::SIGN_IN_FREQUENCY.id));
-    (event.cause, event.next_step) = match foreseen {
+    let (cause, next) = match foreseen {
         Some(state) => {
-            let guess = if state.policy_seen > 1 { "" } else { ". It was seen once so far, so the date is a guess" };
-            let period = period(state.policy_period.unwrap_or_default());
-            let cause = format!("A policy of the organization ends every sign-in after about {period}{guess}.");
-            (cause, format!("Sign in before, and no mail stands still: {place}. Or let an administrator exempt the account."))
+            let (seconds, is_guess) = (state.policy_period.unwrap_or_default(), state.policy_seen <= 1);
+            (Said::PolicyEnds { seconds, is_guess }, Said::SignInBefore { place })
         }
-        None => (
-            "The sign-in could not be renewed for long, because requests for tokens fail or this machine was off; unused \
-             for too long it dies."
-                .to_owned(),
-            format!("See `gatepost status` for what is in the way; or sign in anew: {place}."),
-        ),
+        None => (Said::NotRenewed, Said::SignInAnew { place }),
     };
+    (event.cause, event.next_step) = (cause.text(facts.lang), as_called(&next.text(facts.lang)));
+    // It has not come to that, and is not to.
+    event.avoid = None;
     (event.due, event.days_left) = (Some(due), Some(days_left(facts.now, due)));
     event.severity = urgency(facts.now, due);
-    let what = match group.states.as_slice() {
-        [_] => format!("the sign-in of {who} is expected to end {left}"),
-        _ => format!("the sign-ins of {who} are expected to end, the first of them {left}"),
-    };
-    event.text = format!("{what}. {} {}", event.cause, event.next_step);
 }
 
 pub(super) fn of_ending(
@@ -94,28 +95,24 @@ pub(super) fn of_ending(
     days: i64,
     concerned: &[&SignInState],
 ) -> Event {
-    let name = &ending.name;
+    let (lang, name) = (facts.lang, ending.name.as_str());
     let kind = if ending.what == What::ClientSecret { Kind::SecretExpiring } else { Kind::CertificateExpiring };
     let (what, cause, next, fault) = match ending.what {
         What::ClientSecret => (
-            format!("the client secret of the app {name}"),
-            "Behind its end the provider gives no tokens to this app, and mail stands still.",
-            "Make a new secret at the provider, write it and its `secret-expires` into the configuration, and reload.",
-            Some(token::CLIENT_SECRET_EXPIRED.id),
+            Said::Secret { app: name },
+            Said::NoTokensBehindIt,
+            Said::RenewSecret { app: name },
+            Some(token::CLIENT_SECRET_EXPIRED),
         ),
         What::AppCertificate => (
-            format!("the certificate of the app {name}"),
-            "Behind its end the provider gives no tokens to this app, and mail stands still.",
-            "Upload a new certificate at the provider and put it, with its key, in the place of the old files; no restart \
-             is needed.",
-            Some(token::APP_CERTIFICATE_REFUSED.id),
+            Said::AppCertificate { app: name },
+            Said::NoTokensBehindIt,
+            Said::RenewAppCertificate,
+            Some(token::APP_CERTIFICATE_REFUSED),
         ),
-        What::ListenerCertificate => (
-            format!("the certificate {name}, which listeners show,"),
-            "Behind its end mail programs warn or refuse to connect.",
-            "Put a new certificate, with its key, in the place of the old files; no restart is needed.",
-            None,
-        ),
+        What::ListenerCertificate => {
+            (Said::ListenerCertificate { file: name }, Said::NoLoginsBehindIt, Said::RenewListenerCertificate, None)
+        }
     };
     let mut accounts = addresses(facts, concerned);
     if ending.what != What::ListenerCertificate {
@@ -124,20 +121,22 @@ pub(super) fn of_ending(
         accounts.sort();
         accounts.dedup();
     }
-    let verb = if days < 0 { "ended" } else { "ends" };
-    Event {
+    let (what, when) = (what.text(lang), span(lang, facts.now, due));
+    let what = Said::Ends { what: &what, when: &when, is_over: days < 0 }.text(lang);
+    let event = Event {
         severity: urgency(facts.now, due),
-        text: format!("Gatepost on {}: {what} {verb} {}. {cause} {next}", facts.host, span(facts.now, due)),
         accounts,
-        app: (ending.what != What::ListenerCertificate).then(|| name.clone()),
-        certificate: (ending.what == What::ListenerCertificate).then(|| name.clone()),
-        fault,
-        cause: cause.to_owned(),
-        next_step: next.to_owned(),
+        app: (ending.what != What::ListenerCertificate).then(|| name.to_owned()),
+        certificate: (ending.what == What::ListenerCertificate).then(|| name.to_owned()),
+        fault: fault.map(|entry| entry.id),
+        cause: cause.text(lang),
+        next_step: next.text(lang),
+        avoid: fault.and_then(|entry| entry.words(lang).avoid),
         due: Some(due),
         days_left: Some(days),
         ..bare(facts, kind)
-    }
+    };
+    whole(facts, event, &what, "")
 }
 
 pub(super) fn bare(facts: &Facts<'_>, kind: Kind) -> Event {
@@ -152,6 +151,7 @@ pub(super) fn bare(facts: &Facts<'_>, kind: Kind) -> Event {
         fault: None,
         cause: String::new(),
         next_step: String::new(),
+        avoid: None,
         due: None,
         days_left: None,
         console: facts.pages.map(str::to_owned),
@@ -174,14 +174,6 @@ fn addresses(facts: &Facts<'_>, states: &[&SignInState]) -> Vec<String> {
     all
 }
 
-fn listed(accounts: &[String]) -> String {
-    let named: Vec<&str> = accounts.iter().take(NAMED).map(String::as_str).collect();
-    match accounts.len().saturating_sub(NAMED) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
 fn console_page(facts: &Facts<'_>, accounts: &[String]) -> Option<String> {
     match (facts.pages, accounts) {
         (Some(pages), [only]) => Some(format!("{pages}{}", console::path_of_account(only))),
@@ -190,23 +182,29 @@ fn console_page(facts: &Facts<'_>, accounts: &[String]) -> Option<String> {
 }
 
 /// Where a person signs in.
-fn place(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> String {
-    let who = match states {
-        [only] => only.identity.as_str(),
-        _ => "ADDRESS",
-    };
-    match console_page(facts, accounts) {
-        Some(page) => format!("open {page} or run: {} login {who}", gatepost()),
-        None => format!("run: {} login {who}", gatepost()),
-    }
+struct Place {
+    page: Option<String>,
+    command: String,
 }
 
-/// The place without the command that the step of the catalogue names already.
-fn once(next: &str, place: &str) -> String {
-    match (next.contains(&format!("{} login ", gatepost())), place.split_once(" or run: ")) {
-        (true, Some((page, _))) => format!("{page}."),
-        (true, None) => String::new(),
-        _ => place.to_owned(),
+impl Place {
+    fn of(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Self {
+        let who = match states {
+            [only] => only.identity.as_str(),
+            _ => "ADDRESS",
+        };
+        Self { page: console_page(facts, accounts), command: format!("{} login {who}", gatepost()) }
+    }
+
+    fn text(&self, lang: Lang) -> String {
+        Said::Place { page: self.page.as_deref(), command: Some(&self.command) }.text(lang)
+    }
+
+    /// Without the command, if the step before names it already.
+    fn behind(&self, next: &str, lang: Lang) -> String {
+        let is_named = next.contains(&format!("{} login ", gatepost()));
+        let command = Some(self.command.as_str()).filter(|_| !is_named);
+        Said::Place { page: self.page.as_deref(), command }.text(lang)
     }
 }
 
@@ -229,24 +227,4 @@ fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Kno
 fn capital(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map(|first| first.to_ascii_uppercase().to_string() + rest.as_str()).unwrap_or_default()
-}
-
-/// `in 3 days, on 2027-05-01`; hours where days say too little.
-fn span(now: Timestamp, due: Timestamp) -> String {
-    let seconds = due.as_second() - now.as_second();
-    let day = due.strftime("%Y-%m-%d");
-    match seconds {
-        ..0 => format!("on {day}"),
-        0..172_800 => format!("in {}, at {}", period(seconds.unsigned_abs()), due.strftime("%Y-%m-%d %H:%M UTC")),
-        _ => format!("in {} days, on {day}", seconds / 86_400),
-    }
-}
-
-fn period(seconds: u64) -> String {
-    let counted = |n: u64, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-    match seconds {
-        0..7200 => counted(seconds / 60, "minute"),
-        7200..172_800 if !seconds.is_multiple_of(86_400) => counted(seconds / 3600, "hour"),
-        _ => counted(seconds / 86_400, "day"),
-    }
 }

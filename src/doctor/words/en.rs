@@ -91,7 +91,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ForeignStore { owner } => format!("belongs to user {owner}: run this as that user"),
         Said::OpensWith { key } => format!("with {key}"),
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
-        Said::EndUnknown => "nobody says when it ends: set `secret-expires`".to_owned(),
+        Said::EndUnknown { app } => {
+            format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = 2027-05-01`")
+        }
         Said::Ended { days } => format!("ended {days} days ago"),
         Said::EndedAsWritten { days } => {
             format!("ended {days} days ago by `secret-expires`; the token below shows whether that is so")

@@ -85,7 +85,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
         Said::OpensWith { key } => format!("開けます ({})", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
-        Said::EndUnknown => "期限が不明です。`secret-expires` を設定してください".to_owned(),
+        Said::EndUnknown { app } => {
+            format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = 2027-05-01` の形で書いてください")
+        }
         Said::Ended { days } => format!("{days} 日前に期限が切れました"),
         Said::EndedAsWritten { days } => {
             format!(

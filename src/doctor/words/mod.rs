@@ -162,7 +162,9 @@ pub(super) enum Said {
     Free {
         octets: u64,
     },
-    EndUnknown,
+    EndUnknown {
+        app: String,
+    },
     Ended {
         days: i64,
     },

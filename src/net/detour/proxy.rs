@@ -9,7 +9,7 @@ use std::{fmt, net::IpAddr};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
-use crate::base::Secret;
+use crate::{base::Secret, catalog::Via};
 
 /// RFC 1929 2: lengths are one byte.
 const SOCKS_LIMIT: usize = 255;
@@ -30,6 +30,8 @@ pub struct Proxy {
     pub host: String,
     pub port: u16,
     pub login: Option<ProxyLogin>,
+    /// The key of `[network]` under which it stands; empty where it stands nowhere.
+    pub key: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -59,12 +61,17 @@ impl Proxy {
             ProxyKind::Http => 80,
             ProxyKind::Socks5 => 1080,
         });
-        Ok(Self { kind, host, port, login: login(&url, kind)? })
+        Ok(Self { kind, host, port, login: login(&url, kind)?, key: "" })
     }
 
     /// `host:port`.
     pub fn at(&self) -> String {
         authority(&self.host, self.port)
+    }
+
+    /// What people may be told of it.
+    pub fn via(&self) -> Via {
+        Via { url: self.to_string(), key: self.key }
     }
 
     /// The same, written for the HTTP client, with everything in it.

@@ -142,7 +142,7 @@ impl Keeper {
         let entry = crate::catalog::find(&failure.id)?;
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
-        Some(Trouble::new(&verdict, verdict.fault(&self.how), None, since))
+        Some(Trouble::new(&verdict, verdict.fault_of(&self.sign_in.app, &self.how), None, since))
     }
 
     /// The version that the next save builds on.

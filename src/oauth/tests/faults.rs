@@ -13,9 +13,10 @@ use tokio::{
 use super::endpoint::{Endpoint, House, Play, app, http, refusal, set, token};
 use crate::{
     base::Secret,
+    catalog::token::{ADMIN_CONSENT_NEEDED, CONSENT_DECLINED, CONSENT_MISSING, GRAPH_CONSENT_MISSING},
     meter::Meter,
     oauth::{
-        Grant, Keepers, Phase, SignIn,
+        App, Grant, Keepers, Phase, SignIn,
         clock::Clock,
         endpoints::{Endpoints, TokenSet},
         sign_in,
@@ -27,6 +28,27 @@ async fn refreshed(play: Play) -> Result<TokenSet, Verdict> {
     let endpoint = Endpoint::start(vec![play]).await;
     let (app, http, clock) = (app(&endpoint, Grant::AuthorizationCode), http(), Clock::default());
     (Endpoints { http: &http, app: &app, clock: &clock }).refresh(&Secret::new("r0")).await
+}
+
+#[tokio::test]
+async fn who_lacks_consent_hears_on_the_wire_where_an_administrator_gives_it_and_never_half_a_link() {
+    let endpoint = Endpoint::start(vec![]).await;
+    let of_person = app(&endpoint, Grant::AuthorizationCode);
+    let login = endpoint.url.origin().ascii_serialization();
+    let page =
+        format!("; an administrator consents for all at {login}/contoso.example/adminconsent?client_id=client-1");
+    let said = |entry, app: &App, how: &str| Verdict::new(entry, "").fault_of(app, how).reply_text();
+    for entry in [CONSENT_MISSING, ADMIN_CONSENT_NEEDED, GRAPH_CONSENT_MISSING] {
+        let told = said(entry, &of_person, "run: gatepost login ann@contoso.example");
+        assert!(told.ends_with(&format!("{page} [gatepost {}]", entry.id)), "{told}");
+    }
+    assert!(!said(CONSENT_DECLINED, &of_person, "").contains("adminconsent"), "it was asked, and said no");
+    let of_machine = App { grant: Grant::ClientCredentials, ..of_person.clone() };
+    assert!(!said(GRAPH_CONSENT_MISSING, &of_machine, "").contains("adminconsent"), "a role at Exchange is narrower");
+    let nameless = App { tenant: String::new(), ..of_person.clone() };
+    assert!(!said(CONSENT_MISSING, &nameless, "").contains("adminconsent"), "there are no tenants");
+    let long = said(CONSENT_MISSING, &of_person, &format!("open http://x/{}", "y".repeat(300)));
+    assert!(long.contains("yyy [gatepost consent-missing]") && !long.contains("adminconsent"), "{long}");
 }
 
 fn raw(text: &str) -> Play {

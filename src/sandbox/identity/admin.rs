@@ -56,7 +56,7 @@ struct Asked {
 
 impl Asked {
     fn read(identity: &Identity, tenant: &str, fields: &Fields) -> Result<Self, Refused> {
-        known_tenant(tenant)?;
+        known_tenant(identity, tenant)?;
         let client_id = fields.required("client_id")?.to_owned();
         let app = identity.world.tenant.app(&client_id).ok_or_else(|| authorize::unknown_client(&client_id))?;
         let redirect_uri = fields.text("redirect_uri").map(str::to_owned);

@@ -57,7 +57,7 @@ pub async fn begin(
 
 /// Who is asking and where the answer goes; anything wrong here is told to the person, not to the redirect.
 fn addressed(identity: &Identity, tenant: &str, fields: &Fields) -> Result<(Request, Registration), Refused> {
-    known_tenant(tenant)?;
+    known_tenant(identity, tenant)?;
     let client_id = fields.required("client_id")?.to_owned();
     let app = identity.world.tenant.app(&client_id).ok_or_else(|| unknown_client(&client_id))?;
     let redirect_uri = fields.text("redirect_uri").unwrap_or("http://localhost").to_owned();

@@ -36,7 +36,7 @@ pub async fn code(
     let mut fields = Fields::parse(&body);
     fields.0.extend(Fields::parse(query.unwrap_or_default().as_bytes()).0);
     token::upset(&identity, "devicecode", async || -> Result<_, Refused> {
-        known_tenant(&tenant)?;
+        known_tenant(&identity, &tenant)?;
         let client_id = fields.required("client_id")?;
         let app = identity.world.tenant.app(client_id).ok_or_else(|| unknown_client(client_id))?;
         if !app.is_public() || identity.world.faults.read(|faults| faults.identity.public_flows_blocked) {

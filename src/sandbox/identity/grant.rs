@@ -67,7 +67,7 @@ pub struct Grant {
 }
 
 pub fn grant(identity: &Identity, tenant: &str, headers: &HeaderMap, fields: &Fields) -> Result<Value, Answer> {
-    super::known_tenant(tenant)?;
+    super::known_tenant(identity, tenant)?;
     let kind = fields.required("grant_type")?;
     if kind == JWT_BEARER {
         return Ok(written(identity, service_account::grant(identity, fields)?)?);

@@ -191,7 +191,7 @@ async fn discovery(State(identity): Shared, Path(tenant): Path<String>) -> Resul
     if identity.world.faults.read(|faults| faults.identity.mishap.as_ref().is_some_and(portal)) {
         return Ok(token::portal());
     }
-    known_tenant(&tenant)?;
+    any_name(&tenant)?;
     let base = format!("{}/{tenant}", identity.origin);
     Ok(Json(json!({
         "issuer": format!("{}/{TENANT_ID}/v2.0", identity.origin),
@@ -211,17 +211,30 @@ async fn discovery(State(identity): Shared, Path(tenant): Path<String>) -> Resul
     .into_response())
 }
 
-/// Names under which the tenant is addressed; `common` and its kin stand for any tenant.
-fn known_tenant(tenant: &str) -> Result<(), Refused> {
-    let names = [DOMAIN, TENANT_ID, "common", "organizations", "consumers"];
-    if names.iter().any(|name| name.eq_ignore_ascii_case(tenant)) {
-        return Ok(());
+/// Whether a request that is about tokens or consent may come under this name.
+fn known_tenant(identity: &Identity, tenant: &str) -> Result<(), Refused> {
+    let by_id_alone = identity.world.faults.read(|faults| faults.identity.tenant_by_id_alone);
+    match by_id_alone && tenant.eq_ignore_ascii_case(DOMAIN) {
+        true => Err(no_such_tenant(tenant)),
+        false => any_name(tenant),
     }
+}
+
+/// Names under which the tenant is addressed; `common` and its kin stand for any tenant.
+fn any_name(tenant: &str) -> Result<(), Refused> {
+    let names = [DOMAIN, TENANT_ID, "common", "organizations", "consumers"];
+    match names.iter().any(|name| name.eq_ignore_ascii_case(tenant)) {
+        true => Ok(()),
+        false => Err(no_such_tenant(tenant)),
+    }
+}
+
+fn no_such_tenant(tenant: &str) -> Refused {
     let text = format!(
         "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing \
                         into the correct cloud."
     );
-    Err(Refused::because(90002, text))
+    Refused::because(90002, text)
 }
 
 fn is_multi_tenant(tenant: &str) -> bool {

@@ -165,3 +165,19 @@ async fn two_accounts_on_one_sign_in_are_asked_for_once_and_each_is_looked_at() 
     assert_eq!(imap.count(), 2);
     assert_eq!(staged.sandbox.counts().token_requests_total(), 1);
 }
+
+#[tokio::test]
+async fn the_rehearsal_of_a_wrong_tenant_ends_with_the_id_that_the_printed_page_names() {
+    let staged = Staged::rehearsing(Plan::default(), "wrong-tenant").await;
+    staged.edit("provider = \"custom\"", "provider = \"microsoft365\"\ntenant = \"contoso.example\"");
+    let token = staged.sandbox.token_url();
+    staged.edit(&token, &token.replace("/contoso.example/", "/{tenant}/"));
+    let page = format!("{}/contoso.example/v2.0/.well-known/openid-configuration", staged.sandbox.issuer());
+    staged.fails_first(First { layer: "token", name: "mail-token", id: "tenant-not-found", command: &page }).await;
+
+    let told: serde_json::Value =
+        serde_json::from_str(&reqwest::get(&page).await.unwrap().text().await.unwrap()).unwrap();
+    let id = told["issuer"].as_str().unwrap().rsplit('/').nth(1).unwrap();
+    staged.edit("tenant = \"contoso.example\"", &format!("tenant = \"{id}\""));
+    staged.is_well().await;
+}

@@ -3,6 +3,7 @@
 mod again;
 mod discovery;
 mod grants;
+mod renewal;
 mod usage;
 
 use std::{

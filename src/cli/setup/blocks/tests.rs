@@ -58,7 +58,7 @@ fn a_new_file_says_what_differs_from_the_defaults_and_why() {
         format!(
             "# Added by `gatepost setup` on 2026-11-28.\n\
              # Every key, with its default: config/gatepost.toml of Gatepost, or `gatepost config schema`.\n\
-             # Not written here means the default: smtp 1587, imap 1993, pop3 1995 on this machine alone.\n\n\
+             # No [[listener]] is written here: smtp 1587, imap 1993 and pop3 1995 listen, on this machine alone.\n\n\
              # The app registration at microsoft365: a public client needs no secret.\n\
              [app.contoso]\nprovider = \"microsoft365\"\n# the tenant of contoso.com\ntenant = \"{ID}\"\nclient-id = \"{ID}\"\n\n\
              [[account]]\naddress = \"ann@contoso.com\"\napp = \"contoso\"\n\
@@ -127,6 +127,7 @@ fn a_listener_for_other_machines_takes_tls_and_plain_and_one_for_this_machine_is
     let text = composed("", &blocks).unwrap().text;
     assert!(text.contains("listen = [\"192.168.10.2:1587\"]\ntls = \"auto\"\n"), "{text}");
     assert!(text.contains("listen = [\"127.0.0.1:1993\"]\n\n"), "{text}");
+    assert!(!text.contains("1995"), "pop3 does not listen: {text}");
 }
 
 #[test]

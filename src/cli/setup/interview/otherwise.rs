@@ -9,6 +9,7 @@ use super::{
         args::SetupOutbound,
         discover::Discovery,
         place::{readable, secret_in},
+        renewal::Renewal,
         words::{Line, Trouble},
     },
     Choice, Interview, Registered, is_entra,
@@ -21,20 +22,21 @@ use crate::{
 };
 
 impl Interview<'_, '_> {
-    /// `of`: the app that is taken as it is, if one is.
+    /// `of`: the app that is taken as it is, if one is. A secret that is another one than before is renewed where the
+    /// configuration has it in a file.
     pub(super) fn nothing_otherwise(
         &mut self,
         choice: &Choice,
         address: &str,
         others: &[String],
         of: &Registered,
-    ) -> Outcome {
-        let mut lines = Vec::new();
+    ) -> Result<Option<Renewal>, Failure> {
+        let (mut lines, mut renewal) = (Vec::new(), None);
         if let (None, Some(app)) = (&of.new, self.config.apps.get(&of.app)) {
             if choice.there.is_some() {
                 self.tenant_otherwise(choice, address, app, &mut lines)?;
             }
-            self.app_otherwise(app, &mut lines).map_err(|trouble| self.fail(trouble))?;
+            renewal = self.app_otherwise(app, &mut lines).map_err(|trouble| self.fail(trouble))?;
         }
         for one in std::iter::once(address).chain(others.iter().map(String::as_str)) {
             if let Some(account) = account_of(self.config, one) {
@@ -42,13 +44,13 @@ impl Interview<'_, '_> {
             }
         }
         match lines.is_empty() {
-            true => Ok(()),
+            true => Ok(renewal),
             false => Err(self.fail(Trouble::Otherwise { file: self.place.shown(), lines })),
         }
     }
 
-    fn app_otherwise(&self, app: &App, lines: &mut Vec<Line>) -> Result<(), Trouble> {
-        let args = self.args;
+    fn app_otherwise(&self, app: &App, lines: &mut Vec<Line>) -> Result<Option<Renewal>, Trouble> {
+        let (args, mut renewal) = (self.args, None);
         let block = format!("[app.{}]", app.name);
         let there = self.existing.get("app").and_then(|apps| apps.get(&app.name)).and_then(|app| app.as_table());
         let mut tell = |key: &str, value: toml::Value| lines.push(Line::new(&block, key, value));
@@ -63,9 +65,12 @@ impl Interview<'_, '_> {
         }
         if let Some(file) = &args.client_secret_file {
             let asked = secret_in(file)?;
-            if !app.credential.secret().is_some_and(|there| there.matches(&asked)) {
+            let is_it = app.credential.secret().is_some_and(|there| there.matches(&asked));
+            match app.secret_at.clone().filter(|_| text(there, "client-secret-file").is_some()) {
+                _ if is_it => {}
+                Some(at) => renewal = Some(Renewal { app: app.name.clone(), file: at.into(), secret: asked }),
                 // What came by a pipe has no place of its own.
-                tell("client-secret-file", readable(file).unwrap_or_else(|_| "FILE".to_owned()).into());
+                None => tell("client-secret-file", readable(file).unwrap_or_else(|_| "FILE".to_owned()).into()),
             }
         }
         for (key, file) in [("certificate", &args.certificate), ("certificate-key", &args.certificate_key)] {
@@ -84,7 +89,7 @@ impl Interview<'_, '_> {
             }
         }
         self.settings_otherwise("app", &block, there, lines);
-        Ok(())
+        Ok(renewal)
     }
 
     fn account_otherwise(&self, account: &Account, is_first: bool, of: &Registered, lines: &mut Vec<Line>) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Ended, Line, Remark, Say, ScriptWords, Step, Trouble, idle};
+use super::{Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
     base::invocation::gatepost,
     cli::{
@@ -57,6 +57,7 @@ pub fn say(say: &Say) -> String {
             )
         }
         Say::AskWrite { file } => format!("Write this to {file}"),
+        Say::AskRenew { file } => format!("Put the new secret in the place of the old one, in {file}"),
         Say::FoundTenant { domain, id, provider } => {
             format!(
                 "  {domain} is a domain of the Microsoft tenant {id} ({provider}).\n  Is its mail elsewhere? Then: --provider NAME"
@@ -97,6 +98,13 @@ pub fn say(say: &Say) -> String {
         Say::NothingToWrite { file } => format!("  Everything is in {file} already; it stays as it is."),
         Say::NothingWritten => "Nothing was written.".to_owned(),
         Say::Wrote { file } => format!("  Wrote {file}"),
+        Say::Renewed { app, file, configuration, ended } => {
+            let remark = match ended {
+                Some(day) => format!("secret-expires = {day} is of the old one; write the day of the new one"),
+                None => "Write down when it ends, and you are told in advance: secret-expires = 2027-05-01".to_owned(),
+            };
+            format!("  The new secret of [app.{app}] is in {file}.\n  {remark} (under [app.{app}] in {configuration}).")
+        }
         Say::PasswordMade { users, password } => {
             format!(
                 "\nPassword for mail programs ({users}): {password}\nIt is shown this once; the configuration has its hash.\n"
@@ -245,39 +253,6 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
     };
     (text, hint)
-}
-
-pub fn remark(remark: &Remark) -> String {
-    match remark {
-        Remark::MadeBySetup { day } => format!("Added by `gatepost setup` on {day}."),
-        Remark::EveryKey => {
-            "Every key, with its default: config/gatepost.toml of Gatepost, or `gatepost config schema`.\n\
-             Not written here means the default: smtp 1587, imap 1993, pop3 1995 on this machine alone."
-                .to_owned()
-        }
-        Remark::WideListener => {
-            "Open to other machines. auto: the first byte decides between TLS and plain, for old devices.".to_owned()
-        }
-        Remark::App { provider, grant } => match grant.is_unattended() {
-            true => {
-                format!("The app registration at {provider}. Nobody signs in: it has the right to mailboxes by itself.")
-            }
-            false => format!("The app registration at {provider}: a public client needs no secret."),
-        },
-        Remark::Tenant { name } => format!("the tenant of {name}"),
-        Remark::SecretExpires => {
-            "Write down when it ends, and you are told in advance: secret-expires = 2027-05-01".to_owned()
-        }
-        Remark::Certificate => "Proves the app; the end of the certificate is told in advance.".to_owned(),
-        Remark::LivesOnSignInOf { delegate } => {
-            format!("A shared mailbox: {delegate} signs in, IMAP and POP3 open this one, SMTP sends as this one.")
-        }
-        Remark::PasswordHash => "The hash of what mail programs type here. Another one: gatepost password".to_owned(),
-        Remark::FirstUse => {
-            "The first password typed on this machine after the sign-in becomes the account's.".to_owned()
-        }
-        Remark::Graph => "Messages leave through Microsoft Graph: SMTP AUTH may stay off (docs/graph.md).".to_owned(),
-    }
 }
 
 /// By hand, and by script where there is one.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Ended, Line, Remark, Say, ScriptWords, Step, Trouble, idle};
+use super::{Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
     base::invocation::gatepost,
     cli::{
@@ -59,6 +59,7 @@ pub fn say(say: &Say) -> String {
             format!("{user} のメールソフト用パスワード（表示されません。Enter でテストメールをプロバイダーへ直接送信）")
         }
         Say::AskWrite { file } => format!("これを {file} に書き込みますか"),
+        Say::AskRenew { file } => format!("{file} の古いシークレットを新しいものに置き換えますか"),
         Say::FoundTenant { domain, id, provider } => format!(
             "  {domain} は Microsoft のテナント {id}（{provider}）のドメインです。\n  メールが別の場所にある場合: --provider 名前"
         ),
@@ -97,6 +98,15 @@ pub fn say(say: &Say) -> String {
         Say::NothingToWrite { file } => format!("  必要なものはすべて {file} にあります。変更しません。"),
         Say::NothingWritten => "何も書き込みませんでした。".to_owned(),
         Say::Wrote { file } => format!("  {file} に書き込みました"),
+        Say::Renewed { app, file, configuration, ended } => {
+            let remark = match ended {
+                Some(day) => format!("secret-expires = {day} は古いシークレットのものです。新しい期限を書いてください"),
+                None => "期限を書いておくと事前に知らせます: secret-expires = 2027-05-01".to_owned(),
+            };
+            format!(
+                "  [app.{app}] の新しいシークレットを {file} に書きました。\n  {remark}（{configuration} の [app.{app}] の下）。"
+            )
+        }
         Say::PasswordMade { users, password } => format!(
             "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),
@@ -299,41 +309,6 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
     };
     (text, hint)
-}
-
-pub fn remark(remark: &Remark) -> String {
-    match remark {
-        Remark::MadeBySetup { day } => format!("`gatepost setup` が {day} に追加しました。"),
-        Remark::EveryKey => {
-            "すべてのキーと既定値: Gatepost の config/gatepost.toml、または `gatepost config schema`。\n\
-             書いていないものは既定値です: smtp 1587、imap 1993、pop3 1995、このマシンからのみ。"
-                .to_owned()
-        }
-        Remark::WideListener => {
-            "ほかのマシンにも開いています。auto: 最初の 1 バイトで TLS か平文かを判断します（古い機器用）。".to_owned()
-        }
-        Remark::App { provider, grant } => match grant.is_unattended() {
-            true => {
-                format!("{provider} のアプリ登録。誰もサインインせず、アプリ自身がメールボックスの権利を持ちます。")
-            }
-            false => format!("{provider} のアプリ登録。パブリッククライアントにシークレットは要りません。"),
-        },
-        Remark::Tenant { name } => format!("{name} のテナント"),
-        Remark::SecretExpires => "期限を書いておくと事前に知らせます: secret-expires = 2027-05-01".to_owned(),
-        Remark::Certificate => "アプリを証明します。証明書の期限は事前に知らせます。".to_owned(),
-        Remark::LivesOnSignInOf { delegate } => {
-            format!(
-                "共有メールボックス: {delegate} がサインインし、IMAP と POP3 はこれを開き、SMTP はこれとして送ります。"
-            )
-        }
-        Remark::PasswordHash => "メールソフトで入力するパスワードのハッシュ。変えるには: gatepost password".to_owned(),
-        Remark::FirstUse => {
-            "サインイン後にこのマシンで最初に入力されたパスワードが、このアカウントのものになります。".to_owned()
-        }
-        Remark::Graph => {
-            "メールは Microsoft Graph で送ります。SMTP AUTH はオフのままで構いません（docs/graph.md）。".to_owned()
-        }
-    }
 }
 
 /// By hand, and by script where there is one.

@@ -3,6 +3,7 @@
 mod en;
 mod idle;
 mod ja;
+mod remarks;
 
 use std::net::SocketAddr;
 
@@ -88,6 +89,9 @@ pub enum Say {
     AskWrite {
         file: String,
     },
+    AskRenew {
+        file: String,
+    },
     // What was found.
     FoundTenant {
         domain: String,
@@ -141,6 +145,13 @@ pub enum Say {
     NothingWritten,
     Wrote {
         file: String,
+    },
+    /// `ended`: the day that the configuration has of the one before.
+    Renewed {
+        app: String,
+        file: String,
+        configuration: String,
+        ended: Option<String>,
     },
     PasswordMade {
         users: String,
@@ -255,10 +266,11 @@ impl Trouble {
             Lang::En => en::trouble(self),
             Lang::Ja => ja::trouble(self),
         };
-        match self.is_wrong_usage() {
+        let failure = match self.is_wrong_usage() {
             true => Failure::usage(text, hint),
             false => Failure::new(text, hint),
-        }
+        };
+        failure.said_in(lang)
     }
 
     /// Another command line would do.
@@ -303,8 +315,9 @@ impl Line {
 pub enum Remark {
     MadeBySetup { day: String },
     EveryKey,
+    UsualListeners,
     WideListener,
-    App { provider: &'static str, grant: Grant },
+    App { provider: &'static str, grant: Grant, is_public: bool },
     Tenant { name: String },
     SecretExpires,
     Certificate,
@@ -317,8 +330,8 @@ pub enum Remark {
 impl Remark {
     pub fn text(&self, lang: Lang) -> String {
         match lang {
-            Lang::En => en::remark(self),
-            Lang::Ja => ja::remark(self),
+            Lang::En => remarks::en(self),
+            Lang::Ja => remarks::ja(self),
         }
     }
 }

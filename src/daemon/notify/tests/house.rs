@@ -65,13 +65,19 @@ impl Hook {
 
     pub fn notify(&self) -> Notify {
         let webhook = Some(Secret::new(format!("http://{}/hooks/s3cret", self.address)));
-        Notify { command: Vec::new(), webhook }
+        Notify { webhook, ..Notify::default() }
     }
 }
 
 pub fn orders(notify: &Notify) -> Arc<Orders> {
     let channels = Arc::new(Channels::new(notify, &http()));
-    Arc::new(Orders { channels, addresses: HashMap::new(), known: HashMap::new(), domains: Vec::new() })
+    Arc::new(Orders {
+        channels,
+        addresses: HashMap::new(),
+        known: HashMap::new(),
+        domains: Vec::new(),
+        lang: notify.lang,
+    })
 }
 
 pub fn http() -> HttpClient {

@@ -77,7 +77,7 @@ async fn a_reload_that_changes_no_way_to_people_ends_no_telling() {
     let script = "echo >> \"$1\"; until [ -e \"$3\" ]; do sleep 0.01; done; cat >> \"$2\"";
     let go = dir.path().join("go");
     let words = ["/bin/sh", "-c", script, "sh", begun.to_str().unwrap(), file.to_str().unwrap(), go.to_str().unwrap()];
-    let notify = Notify { command: words.map(Secret::new).to_vec(), webhook: None };
+    let notify = Notify { command: words.map(Secret::new).to_vec(), ..Notify::default() };
     let house = House::start(dir.path(), &notify, vec![secret("contoso", 6)], 0).await;
     while !begun.exists() {
         tokio::time::sleep(Duration::from_millis(1)).await;

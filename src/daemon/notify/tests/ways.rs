@@ -32,7 +32,11 @@ async fn what_the_webhook_cannot_digest_holds_up_nothing_else() {
 
 #[test]
 fn a_channel_that_is_full_takes_no_room_of_another() {
-    let notify = Notify { command: vec![Secret::new("true")], webhook: Some(Secret::new("http://127.0.0.1:1/")) };
+    let notify = Notify {
+        command: vec![Secret::new("true")],
+        webhook: Some(Secret::new("http://127.0.0.1:1/")),
+        ..Notify::default()
+    };
     let channels = Channels::new(&notify, &http());
     let mut stuck = Vec::new();
     for _ in 0..1000 {
@@ -50,7 +54,7 @@ async fn what_the_log_alone_was_told_is_news_for_a_way_that_comes_later() {
     for is_restarted in [false, true] {
         let (hook, dir) = (Hook::start(&[]).await, tempfile::tempdir().unwrap());
         let watched = vec![secret("contoso", 6)];
-        let nobody = Notify { command: Vec::new(), webhook: None };
+        let nobody = Notify::default();
         let mut house = House::start(dir.path(), &nobody, watched.clone(), 0).await;
         house.until_told(2).await;
         if is_restarted {

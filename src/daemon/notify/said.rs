@@ -1,0 +1,333 @@
+//! What is told, as values; the sentences are here in both languages beside each other. Addresses, commands and what a
+//! server said are in them as they are.
+
+use jiff::Timestamp;
+
+use crate::base::Lang;
+
+/// More names than this are counted in a text; the JSON has all.
+const NAMED: usize = 5;
+
+pub(super) enum Said<'a> {
+    /// The whole of an event.
+    OnHost {
+        host: &'a str,
+        text: &'a str,
+    },
+    SignInNeeded {
+        who: &'a str,
+    },
+    NoToken {
+        who: &'a str,
+    },
+    WorksAgain {
+        who: &'a str,
+    },
+    WillEnd {
+        who: &'a str,
+        is_one: bool,
+        left: &'a str,
+    },
+    PolicyEnds {
+        seconds: u64,
+        is_guess: bool,
+    },
+    SignInBefore {
+        place: &'a str,
+    },
+    NotRenewed,
+    SignInAnew {
+        place: &'a str,
+    },
+    Place {
+        page: Option<&'a str>,
+        command: Option<&'a str>,
+    },
+    Secret {
+        app: &'a str,
+    },
+    AppCertificate {
+        app: &'a str,
+    },
+    ListenerCertificate {
+        file: &'a str,
+    },
+    Ends {
+        what: &'a str,
+        when: &'a str,
+        is_over: bool,
+    },
+    NoTokensBehindIt,
+    NoLoginsBehindIt,
+    RenewSecret {
+        app: &'a str,
+    },
+    RenewAppCertificate,
+    RenewListenerCertificate,
+    Standstill,
+    WithDetail {
+        cause: &'a str,
+        detail: &'a str,
+    },
+    TriedAgain,
+    Stuck {
+        account: &'a str,
+        waiting: usize,
+        hours: u64,
+    },
+    AccountGone,
+    PutBack,
+    TryLater,
+    LastReplies,
+    /// Of a fault that no catalogue explains.
+    Explain {
+        id: &'a str,
+    },
+    Undelivered {
+        is_notice: bool,
+        recipients: &'a str,
+        reply: &'a str,
+    },
+    AskWhetherItArrived {
+        id: &'a str,
+    },
+    LookAtDisk {
+        id: &'a str,
+    },
+    SenderIsTold {
+        sender: &'a str,
+    },
+    NobodyIsTold,
+    Message {
+        account: &'a str,
+        is_held: bool,
+    },
+    QueueId {
+        id: &'a str,
+    },
+}
+
+impl Said<'_> {
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.en(),
+            Lang::Ja => self.ja(),
+        }
+    }
+
+    fn en(&self) -> String {
+        match self {
+            Said::OnHost { host, text } => format!("Gatepost on {host}: {text}"),
+            Said::SignInNeeded { who } => format!("mail of {who} stands still, a sign-in is needed."),
+            Said::NoToken { who } => format!("mail of {who} stands still, the provider gives no token."),
+            Said::WorksAgain { who } => format!("the sign-in of {who} works again: the provider gives tokens."),
+            Said::WillEnd { who, is_one: true, left } => format!("the sign-in of {who} is expected to end {left}."),
+            Said::WillEnd { who, is_one: false, left } => {
+                format!("the sign-ins of {who} are expected to end, the first of them {left}.")
+            }
+            Said::PolicyEnds { seconds, is_guess } => {
+                let guess = if *is_guess { ". It was seen once so far, so the date is a guess" } else { "" };
+                let period = period(*seconds, Lang::En);
+                format!("A policy of the organization ends every sign-in after about {period}{guess}.")
+            }
+            Said::SignInBefore { place } => {
+                format!(
+                    "Sign in before, and no mail stands still: {place}. Or let an administrator exempt the account."
+                )
+            }
+            Said::NotRenewed => "The sign-in could not be renewed for long, because requests for tokens fail or this \
+                                 machine was off; unused for too long it dies."
+                .to_owned(),
+            Said::SignInAnew { place } => {
+                format!("See `gatepost status` for what is in the way; or sign in anew: {place}.")
+            }
+            Said::Place { page: Some(page), command: Some(command) } => format!("open {page} or run: {command}"),
+            Said::Place { page: Some(page), command: None } => format!("open {page}."),
+            Said::Place { page: None, command } => command.map(|run| format!("run: {run}")).unwrap_or_default(),
+            Said::Secret { app } => format!("the client secret of the app {app}"),
+            Said::AppCertificate { app } => format!("the certificate of the app {app}"),
+            Said::ListenerCertificate { file } => format!("the certificate {file}, which listeners show,"),
+            Said::Ends { what, when, is_over: false } => format!("{what} ends {when}."),
+            Said::Ends { what, when, is_over: true } => format!("{what} ended {when}."),
+            Said::NoTokensBehindIt => {
+                "Behind its end the provider gives no tokens to this app, and mail stands still.".to_owned()
+            }
+            Said::NoLoginsBehindIt => "Behind its end mail programs warn or refuse to connect.".to_owned(),
+            Said::RenewSecret { app } => format!(
+                "Make a new secret at the provider, put it in the place of the old one, write the day on which it ends \
+                 under `[app.{app}]`, as `secret-expires = 2027-05-01`, and reload."
+            ),
+            Said::RenewAppCertificate => "Upload a new certificate at the provider and put it, with its key, in the \
+                                          place of the old files; no restart is needed."
+                .to_owned(),
+            Said::RenewListenerCertificate => {
+                "Put a new certificate, with its key, in the place of the old files; no restart is needed.".to_owned()
+            }
+            Said::Standstill => "nothing is sent from the queue.".to_owned(),
+            Said::WithDetail { cause, detail } => format!("{cause} ({detail})"),
+            Said::TriedAgain => "It is tried again by itself.".to_owned(),
+            Said::Stuck { account, waiting, hours } => {
+                let counted =
+                    if *waiting == 1 { "1 message waits".to_owned() } else { format!("{waiting} messages wait") };
+                format!("{counted} in the queue of {account}, the oldest for {hours} h.")
+            }
+            Said::AccountGone => "The account is not in the configuration any more.".to_owned(),
+            Said::PutBack => "Put it back and reload, or drop the messages: `gatepost queue list`.".to_owned(),
+            Said::TryLater => {
+                "The mail server answers \"try later\", or more comes in than the mailbox may send.".to_owned()
+            }
+            Said::LastReplies => "`gatepost queue list` shows the last replies.".to_owned(),
+            Said::Explain { id } => format!("See `gatepost explain {id}`."),
+            Said::Undelivered { is_notice, recipients, reply } => {
+                let who = if *is_notice { "A notice of Gatepost" } else { "A message" };
+                format!("{who} could not be delivered to {recipients}: {reply}.")
+            }
+            Said::AskWhetherItArrived { id } => format!(
+                "Ask whoever it is for whether it arrived; then `gatepost queue drop {id}`, or `gatepost queue release {id}` \
+                 for one more attempt."
+            ),
+            Said::LookAtDisk { id } => {
+                format!("Look at its disk; then `gatepost queue release {id}`, or `gatepost queue drop {id}`.")
+            }
+            Said::SenderIsTold { sender } => format!("The sender {sender} gets a notice with the next step."),
+            Said::NobodyIsTold => "Nobody is told by mail; the log has the message by its queue id.".to_owned(),
+            Said::Message { account, is_held: true } => format!("mail of {account} is held."),
+            Said::Message { account, is_held: false } => format!("mail of {account} failed."),
+            Said::QueueId { id } => format!("Queue id {id}."),
+        }
+    }
+
+    fn ja(&self) -> String {
+        match self {
+            Said::OnHost { host, text } => format!("{host} の Gatepost：{text}"),
+            Said::SignInNeeded { who } => format!("{who} のメールが止まっています。サインインが必要です。"),
+            Said::NoToken { who } => {
+                format!("{who} のメールが止まっています。プロバイダーがトークンを発行しません。")
+            }
+            Said::WorksAgain { who } => {
+                format!("{who} のサインインが再び使えるようになり、プロバイダーがトークンを発行しています。")
+            }
+            Said::WillEnd { who, is_one: true, left } => format!("{who} のサインインは{left}に切れる見込みです。"),
+            Said::WillEnd { who, is_one: false, left } => {
+                format!("{who} のサインインが切れる見込みです。最も早いものは{left}です。")
+            }
+            Said::PolicyEnds { seconds, is_guess } => {
+                let guess = if *is_guess { "まだ一度しか確認していないため、日付は推測です。" } else { "" };
+                let period = period(*seconds, Lang::Ja);
+                format!("組織のポリシーにより、サインインは毎回およそ{period}で切れます。{guess}")
+            }
+            Said::SignInBefore { place } => format!(
+                "その前にサインインすれば、メールは止まりません。{place}。または、このアカウントをポリシーの対象から外すよう、管理者に頼んでください。"
+            ),
+            Said::NotRenewed => "トークンの要求が失敗し続けているか、このマシンが停止していたため、サインインを長い間更新できていません。使われない期間が長すぎると、サインインは無効になります。".to_owned(),
+            Said::SignInAnew { place } => {
+                format!("`gatepost status` で原因を確認するか、サインインし直してください。{place}。")
+            }
+            Said::Place { page: Some(page), command: Some(command) } => {
+                format!("{page} を開くか、次を実行してください：`{command}`")
+            }
+            Said::Place { page: Some(page), command: None } => format!("{page} を開いてください。"),
+            Said::Place { page: None, command } => {
+                command.map(|run| format!("次を実行してください：`{run}`")).unwrap_or_default()
+            }
+            Said::Secret { app } => format!("アプリ {app} のクライアントシークレット"),
+            Said::AppCertificate { app } => format!("アプリ {app} の証明書"),
+            Said::ListenerCertificate { file } => format!("リスナーの証明書 {file} "),
+            Said::Ends { what, when, is_over: false } => format!("{what}の期限は{when}です。"),
+            Said::Ends { what, when, is_over: true } => format!("{what}の期限が{when}に切れました。"),
+            Said::NoTokensBehindIt => {
+                "期限が切れると、プロバイダーはこのアプリにトークンを発行しなくなり、メールが止まります。".to_owned()
+            }
+            Said::NoLoginsBehindIt => {
+                "期限が切れると、メールソフトは警告を出すか、接続を拒否します。".to_owned()
+            }
+            Said::RenewSecret { app } => format!(
+                "プロバイダーで新しいシークレットを作成して古いものと置き換え、期限の日を `[app.{app}]` の下に `secret-expires = 2027-05-01` の形で書いて、再読み込みしてください。"
+            ),
+            Said::RenewAppCertificate => {
+                "新しい証明書をプロバイダーにアップロードし、鍵とともに古いファイルと置き換えてください。再起動は不要です。".to_owned()
+            }
+            Said::RenewListenerCertificate => {
+                "新しい証明書を、鍵とともに古いファイルと置き換えてください。再起動は不要です。".to_owned()
+            }
+            Said::Standstill => "キューから何も送信されていません。".to_owned(),
+            Said::WithDetail { cause, detail } => format!("{cause}（{detail}）"),
+            Said::TriedAgain => "自動的に再試行されます。".to_owned(),
+            Said::Stuck { account, waiting, hours } => {
+                format!("{account} のキューで {waiting} 件のメッセージが待っています。最も古いものは {hours} 時間待っています。")
+            }
+            Said::AccountGone => "このアカウントは設定からなくなっています。".to_owned(),
+            Said::PutBack => {
+                "設定に戻して再読み込みするか、メッセージを破棄してください：`gatepost queue list`。".to_owned()
+            }
+            Said::TryLater => {
+                "メールサーバーが後で試すよう応答しているか、メールボックスが送れる以上のメールが届いています。".to_owned()
+            }
+            Said::LastReplies => "最後の応答は `gatepost queue list` で確認できます。".to_owned(),
+            Said::Explain { id } => format!("`gatepost explain {id}` を参照してください。"),
+            Said::Undelivered { is_notice, recipients, reply } => {
+                let who = if *is_notice { "Gatepost の通知" } else { "メッセージ" };
+                format!("{who}を {recipients} に配信できませんでした：{reply}。")
+            }
+            Said::AskWhetherItArrived { id } => format!(
+                "届いたかどうかを宛先の人に確認し、届いていれば `gatepost queue drop {id}`、もう一度だけ送る場合は `gatepost queue release {id}` を実行してください。"
+            ),
+            Said::LookAtDisk { id } => format!(
+                "ディスクを確認し、`gatepost queue release {id}` または `gatepost queue drop {id}` を実行してください。"
+            ),
+            Said::SenderIsTold { sender } => format!("差出人 {sender} に、次にすることを書いた通知が届きます。"),
+            Said::NobodyIsTold => {
+                "メールでは誰にも通知されません。ログでは、キュー ID でこのメッセージを探せます。".to_owned()
+            }
+            Said::Message { account, is_held: true } => format!("{account} のメールが保留されています。"),
+            Said::Message { account, is_held: false } => format!("{account} のメールを配信できませんでした。"),
+            Said::QueueId { id } => format!("キュー ID：{id}。"),
+        }
+    }
+}
+
+/// Sentences, one behind the other.
+pub(super) fn joined(lang: Lang, sentences: &[&str]) -> String {
+    let said: Vec<&str> = sentences.iter().copied().filter(|one| !one.is_empty()).collect();
+    match lang {
+        Lang::En => said.join(" "),
+        // Japanese has no blank behind its full stop.
+        Lang::Ja => said.concat(),
+    }
+}
+
+pub(super) fn listed(lang: Lang, names: &[String]) -> String {
+    let named = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (names.len().saturating_sub(NAMED), lang) {
+        (0, _) => named,
+        (more, Lang::En) => format!("{named} and {more} more"),
+        (more, Lang::Ja) => format!("{named} ほか {more} 件"),
+    }
+}
+
+/// `in 3 days, on 2027-05-01`; hours where days say too little.
+pub(super) fn span(lang: Lang, now: Timestamp, due: Timestamp) -> String {
+    let seconds = due.as_second() - now.as_second();
+    let (day, time) = (due.strftime("%Y-%m-%d"), due.strftime("%Y-%m-%d %H:%M UTC"));
+    match (seconds, lang) {
+        (..0, Lang::En) => format!("on {day}"),
+        (..0, Lang::Ja) => format!(" {day} "),
+        (0..172_800, Lang::En) => format!("in {}, at {time}", period(seconds.unsigned_abs(), lang)),
+        (0..172_800, Lang::Ja) => format!("{}後（{time}）", period(seconds.unsigned_abs(), lang)),
+        (_, Lang::En) => format!("in {} days, on {day}", seconds / 86_400),
+        (_, Lang::Ja) => format!(" {} 日後（{day}）", seconds / 86_400),
+    }
+}
+
+fn period(seconds: u64, lang: Lang) -> String {
+    let (n, one, ja) = match seconds {
+        0..7200 => (seconds / 60, "minute", "分"),
+        7200..172_800 if !seconds.is_multiple_of(86_400) => (seconds / 3600, "hour", "時間"),
+        _ => (seconds / 86_400, "day", "日"),
+    };
+    match (lang, n) {
+        (Lang::En, 1) => format!("1 {one}"),
+        (Lang::En, _) => format!("{n} {one}s"),
+        (Lang::Ja, _) => format!(" {n} {ja}"),
+    }
+}

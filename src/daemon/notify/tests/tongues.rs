@@ -1,0 +1,93 @@
+//! The words of the events, in both languages.
+
+use super::*;
+use crate::{
+    base::{Fault, latin_sentence},
+    catalog,
+    queue::{FailureNote, LaneView, Standstill, hold},
+};
+
+/// One of each kind, and of each way to say it.
+fn all(lang: Lang) -> Vec<Event> {
+    let mut stage = Stage { lang, pages: Some("http://127.0.0.1:8425/"), ..Stage::new() };
+    let by_policy = SignInState {
+        policy_ends_at: Some(at(10 * DAY)),
+        policy_period: Some(30 * 86_400),
+        policy_seen: 1,
+        ..ready("pat")
+    };
+    let idle = SignInState { idle_until: Some(at(DAY)), last_refresh: Some(at(-60 * DAY)), ..ready("ida") };
+    stage.states = vec![
+        broken("ann", Phase::SignInNeeded, "consent-missing"),
+        broken("bob", Phase::SignInNeeded, "sign-in-revoked"),
+        broken("eve", Phase::Refused, "client-secret-expired"),
+        by_policy,
+        idle,
+    ];
+    stage.states.extend((0..7).map(|n| broken(&format!("p{n}"), Phase::Refused, "conditional-access")));
+    stage.endings = vec![
+        (What::ClientSecret, "contoso", 3 * DAY),
+        (What::AppCertificate, "fabrikam", -DAY),
+        (What::ListenerCertificate, "/etc/cert.pem", HOUR),
+    ];
+    let mut told = stage.told_at(0);
+    stage.states = vec![SignInState { last_refresh: Some(at(HOUR)), ..ready("bob") }];
+    told.extend(stage.told_at(2 * HOUR));
+    for mail in of_the_queue() {
+        let notices = stage.with(2 * HOUR, |facts| judge(&Facts { mail: &mail, states: &[], endings: &[], ..*facts }));
+        told.extend(notices.into_iter().map(|notice| notice.event));
+    }
+    told
+}
+
+fn of_the_queue() -> Vec<Mail> {
+    let lane = |is_known, trouble: Option<Fault>| LaneView {
+        account: "ann@contoso.com".into(),
+        waiting: 3,
+        held: 0,
+        oldest: Some(system(0)),
+        is_known,
+        trouble: trouble.map(|fault| (fault, system(0))),
+    };
+    let note = |is_told, hold| FailureNote {
+        at: system(0),
+        queue_id: "bcdf23456789".into(),
+        account: "ann@contoso.com".into(),
+        sender: "ann@contoso.com".into(),
+        recipients: vec!["bob@fabrikam.com".into()],
+        reply: "550".into(),
+        is_told,
+        hold,
+    };
+    let refused = catalog::sign_on::SMTP_AUTH_DISABLED_MAILBOX.fault();
+    let lanes = [lane(true, Some(refused)), lane(true, None), lane(false, None)];
+    let notes =
+        [note(true, None), note(false, None), note(false, Some(hold::DOUBTFUL)), note(false, Some(hold::BODY_DAMAGED))];
+    let standstill = Some(Standstill { fault: catalog::token::STORE_FAILING.fault().detail("EIO") });
+    let stuck = lanes.into_iter().map(|lane| Mail { lanes: vec![lane], ..Mail::default() });
+    let failed = notes.into_iter().map(|note| Mail { failures: vec![note], ..Mail::default() });
+    stuck.chain(failed).chain([Mail { standstill, ..Mail::default() }]).collect()
+}
+
+#[test]
+fn each_event_is_told_in_both_languages_with_cause_next_step_and_what_not_to_do() {
+    for lang in Lang::ALL {
+        let told = all(lang);
+        let kinds: std::collections::BTreeSet<Kind> = told.iter().map(|event| event.event).collect();
+        assert_eq!(kinds.len(), Kind::ALL.len(), "{kinds:?}");
+        for event in &told {
+            let text = &event.text;
+            for part in [Some(&event.cause), Some(&event.next_step), event.avoid.as_ref()].into_iter().flatten() {
+                assert!(text.contains(part.as_str()), "{part}: {text}");
+            }
+            assert_eq!(latin_sentence(text).is_none(), lang == Lang::Ja, "{text}");
+            assert!(!text.contains("  ") && !text.contains("。 "), "{text}");
+        }
+        let avoided = told.iter().filter(|event| event.avoid.is_some()).count();
+        assert!(avoided >= 4, "{avoided}");
+    }
+    let refused = |event: &&Event| event.fault == Some("smtp-auth-disabled-mailbox");
+    let told = all(Lang::En);
+    let event = told.iter().find(refused).unwrap();
+    assert!(event.text.ends_with("that of the mailbox wins."), "{}", event.text);
+}

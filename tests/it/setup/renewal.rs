@@ -1,0 +1,123 @@
+//! Run again with a client secret that took the place of one that ended.
+
+use std::os::unix::fs::PermissionsExt;
+
+use gatepost::sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, Options, Registration};
+
+use super::{Ended, Running, Stage};
+use crate::world::{ANN, BOB};
+
+const RENEWED: &str = "renewed-5f2e~secret";
+const WRONG: &str = "wrong-77aa~secret";
+
+/// A stage, and the flags of its first run but for the secret.
+struct Renewing {
+    stage: Stage,
+    flags: Vec<String>,
+}
+
+impl Renewing {
+    async fn with(flags: &[&str]) -> Self {
+        let stage = Stage::with(Options { auto_approve: true, ..Options::default() }).await;
+        let flags = [flags, &["--client-id", CONFIDENTIAL_CLIENT, "--yes"]].concat();
+        Self { flags: stage.flags(&flags), stage }
+    }
+
+    fn flags_with(&self, secret: &str) -> Vec<String> {
+        let given = self.stage.dir.path().join("given");
+        std::fs::write(&given, format!("{secret}\n")).unwrap();
+        let mut flags = self.flags.clone();
+        flags.extend(["--client-secret-file".into(), given.to_str().unwrap().into()]);
+        flags
+    }
+
+    async fn run_with(&self, secret: &str) -> Ended {
+        let ended = self.stage.run(&self.flags_with(secret), "").await;
+        for text in [&self.stage.text(), &ended.out, &ended.err] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        ended
+    }
+
+    fn kept(&self) -> String {
+        std::fs::read_to_string(self.stage.dir.path().join("contoso.secret")).unwrap().trim().to_owned()
+    }
+
+    /// What the administrator does.
+    fn renews(&self) {
+        self.stage.sandbox.register(Registration::confidential(CONFIDENTIAL_CLIENT, RENEWED));
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_secret_takes_the_place_of_the_old_one_once_the_provider_took_it() {
+    let house = Renewing::with(&["--address", BOB, "--grant", "client-credentials"]).await;
+    let first = house.run_with(CONFIDENTIAL_SECRET).await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let text = house.stage.text();
+    house.renews();
+
+    let refused = house.run_with(WRONG).await;
+    assert_eq!(refused.code, 1, "{}\n{}", refused.out, refused.err);
+    assert!(
+        refused.err.contains("[client-secret-wrong]") && refused.err.contains("Nothing was written"),
+        "{}",
+        refused.err
+    );
+    assert_eq!((house.kept().as_str(), house.stage.text()), (CONFIDENTIAL_SECRET, text.clone()));
+
+    let renewed = house.run_with(RENEWED).await;
+    assert_eq!(renewed.code, 0, "{}\n{}", renewed.out, renewed.err);
+    let kept = house.stage.dir.path().join("contoso.secret");
+    let told = format!("The new secret of [app.contoso] is in {}.", kept.display());
+    assert!(renewed.err.contains(&told) && renewed.err.contains("secret-expires = 2027-05-01"), "{}", renewed.err);
+    assert_eq!((house.kept().as_str(), house.stage.text()), (RENEWED, text));
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(house.stage.sandbox.submissions().len(), 2);
+
+    let again = house.run_with(RENEWED).await;
+    assert!(again.code == 0 && !again.err.contains("The new secret"), "{}\n{}", again.out, again.err);
+}
+
+#[tokio::test]
+async fn a_renewed_secret_beside_the_sign_in_of_a_person_is_proved_by_a_fresh_token_and_asks_for_no_other_sign_in() {
+    let house = Renewing::with(&["--address", ANN, "--no-send"]).await;
+    let mut first = Running::start(&house.flags_with(CONFIDENTIAL_SECRET), &house.stage.file(), "").await;
+    let page = first.line_with("/oauth2/v2.0/authorize?").await;
+    assert!(reqwest::get(page.trim()).await.unwrap().status().is_success());
+    let first = first.ended().await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    house.renews();
+
+    // The stored token is good still, and shows nothing.
+    let refused = house.run_with(WRONG).await;
+    assert_eq!(refused.code, 1, "{}\n{}", refused.out, refused.err);
+    assert!(refused.out.contains("[client-secret-wrong]"), "{}\n{}", refused.out, refused.err);
+
+    let renewed = house.run_with(RENEWED).await;
+    assert_eq!(renewed.code, 0, "{}\n{}", renewed.out, renewed.err);
+    assert!(renewed.err.contains("is signed in already"), "{}", renewed.err);
+    assert_eq!(house.kept(), RENEWED);
+}
+
+#[tokio::test]
+async fn the_day_that_is_written_of_the_old_secret_is_named_as_such_and_a_secret_that_stands_elsewhere_is_told_with_its_line()
+ {
+    let house =
+        Renewing::with(&["--address", BOB, "--grant", "client-credentials", "--no-sign-in", "--lang", "ja"]).await;
+    let first = house.run_with(CONFIDENTIAL_SECRET).await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let dated = house.stage.text().replace("[app.contoso]\n", "[app.contoso]\nsecret-expires = 2026-11-01\n");
+    std::fs::write(house.stage.file(), &dated).unwrap();
+    let renewed = house.run_with(RENEWED).await;
+    assert_eq!(renewed.code, 0, "{}\n{}", renewed.out, renewed.err);
+    assert!(renewed.err.contains("secret-expires = 2026-11-01 は古いシークレットのもの"), "{}", renewed.err);
+
+    let kept = house.stage.dir.path().join("contoso.secret").display().to_string();
+    let inline = dated.replace(&format!("client-secret-file = \"{kept}\""), &format!("client-secret = \"{RENEWED}\""));
+    std::fs::write(house.stage.file(), &inline).unwrap();
+    let told = house.stage.run(&house.flags_with(WRONG), "").await;
+    assert_eq!(told.code, 1, "{}\n{}", told.out, told.err);
+    assert!(told.err.contains("[app.contoso]: client-secret-file = "), "{}", told.err);
+    assert_eq!((house.kept().as_str(), house.stage.text()), (RENEWED, inline));
+}
