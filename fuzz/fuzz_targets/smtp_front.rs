@@ -7,10 +7,12 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let keywords = || Keywords::new("gatepost.example", vec!["8BITMIME".into()]);
-    front(|protection| SmtpFront::new(keywords(), protection), data, names_auth);
+    front(|protection| SmtpFront::new(keywords(), protection), data, says_more);
 });
 
-/// What follows AUTH in the same read waits, and is dropped if AUTH fails: the one place where reads matter.
-fn names_auth(input: &[u8]) -> bool {
-    input.windows(4).any(|word| word.eq_ignore_ascii_case(b"AUTH"))
+/// What follows AUTH in the same read waits, and is dropped if AUTH fails; what follows a DATA that is refused says whether
+/// the client waited: there reads matter, and nowhere else.
+fn says_more(input: &[u8]) -> bool {
+    let words: [&[u8]; 3] = [b"AUTH", b"DATA", b"BDAT"];
+    input.windows(4).any(|word| words.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
