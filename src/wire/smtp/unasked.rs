@@ -16,14 +16,20 @@ pub fn may_precede_message(dropped: &[u8]) -> bool {
     !matches!(dropped.last(), None | Some(b'\n')) || dropped.split(|byte| *byte == b'\n').any(announces_message)
 }
 
-/// Whether this line comes of a client that heard the refusal: it stands alone, since its answer is waited for (`ahead` was
-/// read behind it), and says no word too many. MAIL does not: it is what a message would hold that means harm.
+/// Whether this line comes of a client that heard the refusal, which shows by what it sends with it (`ahead` was read behind
+/// it): nothing but words that lead to no message. MAIL does: it is what a message would hold that means harm.
 pub fn heeds_refusal(line: &[u8], ahead: &[u8]) -> bool {
+    let ahead = ahead.strip_suffix(b"\n").unwrap_or(ahead);
+    is_harmless(line) && (ahead.is_empty() || ahead.split(|byte| *byte == b'\n').all(is_harmless))
+}
+
+/// Said as it has to be: a message may begin with such a word, too.
+fn is_harmless(line: &[u8]) -> bool {
     let (verb, rest) = first_word(line.trim_ascii_end());
     let words = rest.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count();
     let is = |wanted: &&[u8]| verb.eq_ignore_ascii_case(wanted);
     let known: &[&[u8]] = if words == 0 { &[b"RSET", b"QUIT", b"NOOP"] } else { &[b"EHLO", b"HELO"] };
-    ahead.is_empty() && words <= 1 && known.iter().any(is)
+    words <= 1 && known.iter().any(is)
 }
 
 /// What is wrong with whoever did not, in the log.
