@@ -96,13 +96,13 @@ pub fn front<F: Front>(make: impl Fn(Protection) -> F, data: &[u8], reads_matter
     let protection = [Protection::Plain, Protection::Offered, Protection::Required, Protection::Secured];
     let protection = protection[usize::from(mode % 4)];
     let (size, input) = pieces(data);
-    let cut = run(make(protection), input, cut(input, size), doorman);
+    let pieced = run(make(protection), input, cut(input, size), doorman);
     let whole = run(make(protection), input, cut(input, usize::MAX), doorman);
     // Plain bytes behind STARTTLS are a violation when they are there in time, and never read otherwise.
-    if !cut.tls && !whole.tls && !reads_matter(input) {
-        assert_eq!(cut, whole, "cut by {size}");
+    if !pieced.tls && !whole.tls && !reads_matter(input) {
+        assert_eq!(pieced, whole, "cut by {size}");
     }
-    for told in [cut, whole] {
+    for told in [pieced, whole] {
         replies_are_lines(&told.said);
         if protection == Protection::Required {
             let taken = told.heard.iter().any(|word| word.starts_with("login") || word.starts_with("no"));
@@ -149,14 +149,14 @@ pub fn back<B: Back>(make: impl Fn(bool) -> B, data: &[u8]) {
     let Some((mode, data)) = data.split_first() else { return };
     let starttls = mode & 1 == 1;
     let (size, input) = pieces(data);
-    let cut = run(make(starttls), input, cut_lines(input, size), verdict);
+    let pieced = run(make(starttls), input, cut_lines(input, size), verdict);
     let whole = run(make(starttls), input, cut_lines(input, usize::MAX), verdict);
     // All at once, where every answer but the first one may come too early: it must hold as well, whatever it is.
     let at_once = run(make(starttls), input, cut(input, usize::MAX), verdict);
-    if !cut.tls && !whole.tls {
-        assert_eq!(cut, whole, "cut by {size}");
+    if !pieced.tls && !whole.tls {
+        assert_eq!(pieced, whole, "cut by {size}");
     }
-    for told in [cut, whole, at_once] {
+    for told in [pieced, whole, at_once] {
         replies_are_lines(&told.said);
         if starttls {
             assert!(!told.heard.iter().any(|word| word.starts_with("done")), "signed on without TLS");
