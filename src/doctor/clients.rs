@@ -103,7 +103,13 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         look = look.account(address);
     }
     let times = one.fault.get("times").and_then(Value::as_u64).unwrap_or(1);
-    let said = Said::Happened { id: entry.id, times, minutes_ago: one.ago / 60, is_over: one.is_over() };
+    let said = Said::Happened {
+        id: entry.id,
+        sender: one.sender().map(str::to_owned),
+        times,
+        minutes_ago: one.ago / 60,
+        is_over: one.is_over(),
+    };
     let account = account_of(address, &config.accounts, &config.domains);
     match account.filter(|account| one.stands_open() && !was_tried(scope, account, one, found)) {
         Some(account) => open(look, said, one, &account, running),

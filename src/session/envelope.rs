@@ -50,7 +50,7 @@ impl Relay<'_> {
         }
         let repairs = force_envelope(&self.admitted, &mut mail);
         if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
-            return Ok(self.explained(self.not_allowed(&mail.address, "MAIL FROM"), None));
+            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
         }
         if self.destination != Destination::Upstream {
             self.envelope = Some(Envelope::new(mail, None, repairs));
@@ -116,9 +116,11 @@ impl Relay<'_> {
         ehlo(&self.gate.host, &self.keywords).size
     }
 
-    /// The refusal of a sender that `send-as` does not name. `place`: where it stands.
+    /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
     pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
         let account = &self.admitted.account;
+        let fault = SENDER_NOT_ALLOWED.fault().of_sender(sender).at(Stage::Relaying);
+        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
         let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
         info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
         // A mailbox of a whole domain has no table of its own.
@@ -142,6 +144,9 @@ impl Relay<'_> {
         let of = |entry: &Known| denied.filter(|_| entry.id == SEND_AS_DENIED.id);
         if let Some(entry) = named(&text).filter(|entry| text.contains(&format!("[gatepost {}]", entry.id))) {
             // Ours, or Graph's: it has its line in the log already.
+            if entry.id == SENDER_NOT_ALLOWED.id {
+                return reply;
+            }
             let fault = of(entry).map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
             self.gate.meter.fault(Protocol::Smtp, &account.address, &fault.at(Stage::Relaying));
             return reply;

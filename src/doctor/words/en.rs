@@ -187,10 +187,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("it works now, and the daemon still answers {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),
-        Said::Happened { id, times, minutes_ago, is_over } => {
+        Said::Happened { id, sender, times, minutes_ago, is_over } => {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
             let over = if *is_over { "; it worked again since" } else { "" };
-            format!("{id}: {times}, last {minutes_ago} minutes ago{over}")
+            let of = sender.as_ref().map(|sender| format!(" for the sender {sender}")).unwrap_or_default();
+            format!("{id}{of}: {times}, last {minutes_ago} minutes ago{over}")
         }
     }
 }

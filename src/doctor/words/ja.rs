@@ -192,9 +192,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "この一日、問題はありません".to_owned(),
-        Said::Happened { id, times, minutes_ago, is_over } => {
+        Said::Happened { id, sender, times, minutes_ago, is_over } => {
             let over = if *is_over { "（その後、成功しています）" } else { "" };
-            format!("{id}: {times} 回、最後は {minutes_ago} 分前{over}")
+            let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
+            format!("{id}{of}: {times} 回、最後は {minutes_ago} 分前{over}")
         }
     }
 }

@@ -287,6 +287,8 @@ pub(super) enum Said {
     NoTrouble,
     Happened {
         id: &'static str,
+        /// Who was refused.
+        sender: Option<String>,
         times: u64,
         minutes_ago: u64,
         is_over: bool,

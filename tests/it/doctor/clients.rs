@@ -75,6 +75,18 @@ pub async fn is_let_in_soon(program: &Program) {
     }
 }
 
+/// A look at the daemon once it runs on the file as it is.
+pub async fn is_loaded_soon(staged: &Staged, arguments: &[&str]) -> super::stage::Told {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let told = staged.doctor(arguments).await;
+        if !told.out.contains("configuration-not-loaded") {
+            return told;
+        }
+        assert!(std::time::Instant::now() < deadline, "{}", told.out);
+    }
+}
+
 fn state_of_ann(staged: &Staged) -> String {
     let (_, status, errors) = crate::process::run(&["status", "--json"], &staged.file);
     let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
