@@ -95,7 +95,7 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     let signed_in_as = format!("sign-in-as = \"{ANN}\"");
     staged.edit(&signed_in_as, &format!("{signed_in_as}\nsend-as = [\"{ANN}\"]"));
     program.reload();
-    let told = super::clients::is_loaded_soon(&staged, &[SHARED, "--send", SHARED, "--lang", "en"]).await;
+    let told = super::clients::fails_no_more(&staged, &[SHARED, "--send", SHARED, "--lang", "en"]).await;
     assert!(told.out.contains(&format!("{ANN} -> {SHARED}: sent")), "{}", told.out);
     assert!(told.out.ends_with("\nAll is well.\n"), "{}", told.out);
 }
