@@ -355,6 +355,10 @@ pub(super) struct Frame {
     pub all_well: &'static str,
     /// Nothing fails, and so much is open.
     pub well_but: fn(usize) -> String,
+    /// Nothing fails, and no daemon runs.
+    pub well_but_down: fn() -> String,
+    /// Nothing fails, and this client was not seen well since it was refused.
+    pub well_but_unproven: fn(&str) -> String,
     pub others: fn(usize) -> String,
 }
 

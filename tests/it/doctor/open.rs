@@ -129,6 +129,12 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     assert!(table().contains(&step), "the protocol that was met: {}", table());
     staged.mended();
     program.reload();
+    for (lang, end) in [("en", "no success of it followed yet.\n"), ("ja", "確認されていません。\n")] {
+        let told = super::clients::fails_no_more(&staged, &[ANN, "--lang", lang]).await;
+        let refused = format!("{ANN} imap");
+        assert!(told.out.ends_with(end) && told.out.lines().last().unwrap().contains(&refused), "{}", told.out);
+    }
     super::clients::is_let_in_soon(&program).await;
     assert!(!table().contains("Set-CASMailbox") && table().contains("worked again at"), "{}", table());
+    staged.is_well().await;
 }
