@@ -165,8 +165,18 @@ impl Relay<'_> {
         }
         .at(Stage::Relaying);
         self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-        warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
+        let (session, owner, next) = (self.entry.id(), fault.owner.as_str(), self.next_step(&fault));
+        warn!(session, account = account.address, owner, next, "refused: {fault}");
         reply
+    }
+
+    /// For the log.
+    fn next_step(&self, fault: &Fault) -> String {
+        let sign_in = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
+        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
+        let occasion = Occasion { protocol, stage: fault.stage, sender: fault.sender.as_deref(), sign_in };
+        let next = told(fault.id, Lang::En, Some(&self.admitted.account), &occasion);
+        next.map(|words| words.next).unwrap_or_default()
     }
 
     /// A connection for the next message.
@@ -190,12 +200,7 @@ impl Relay<'_> {
     pub(super) fn refusal(&self, fault: &Fault) -> Reply {
         let account = self.admitted.account.address.as_str();
         self.gate.meter.fault(Protocol::Smtp, account, fault);
-        let sign_in = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
-        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
-        let occasion = Occasion { protocol, stage: fault.stage, sign_in, ..Occasion::default() };
-        let next = told(fault.id, Lang::En, Some(&self.admitted.account), &occasion);
-        let next = next.map(|words| words.next).unwrap_or_default();
-        let (session, owner) = (self.entry.id(), fault.owner.as_str());
+        let (session, owner, next) = (self.entry.id(), fault.owner.as_str(), self.next_step(fault));
         warn!(session, account, owner, next, "refused: {fault}");
         let reply = not_now(fault);
         // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
