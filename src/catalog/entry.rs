@@ -134,6 +134,16 @@ fn stand_ins(next: &str, lang: Lang) -> String {
     invocation::as_called(&found.collect::<String>())
 }
 
+/// What stands in `⟨⟩` is about a mailbox that another one opens: nobody is given a right on their own.
+fn of_another(text: &str, is_own: bool) -> String {
+    let mut parts = text.split('⟨');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |told, part| {
+        let (clause, rest) = part.split_once('⟩').unwrap_or((part, ""));
+        told + if is_own { "" } else { clause } + rest
+    })
+}
+
 /// What stands behind a colon elsewhere begins a sentence here.
 fn capital(text: &str) -> String {
     let mut rest = text.chars();
@@ -179,7 +189,7 @@ impl Entry {
             Lang::Ja => &self.ja,
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
-        let mut next = known.fill(&said.next(known.is_app_only, lang));
+        let mut next = known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own()));
         if let Some((_, at)) = known.asks_again.filter(|(id, _)| *id == self.id && !self.kind.passes_by_itself()) {
             next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));
         }

@@ -126,6 +126,12 @@ impl Known {
         invocation::as_called(&out)
     }
 
+    /// A person reads the mailbox that is theirs.
+    pub(super) fn opens_its_own(&self) -> bool {
+        let is_same = |(mailbox, who): (&String, &String)| mailbox.eq_ignore_ascii_case(who);
+        self.is_app_only != Some(true) && self.mailbox.as_ref().zip(self.who_signs_on.as_ref()).is_some_and(is_same)
+    }
+
     fn value(&self, name: &str) -> String {
         let word = |value: &Option<String>| value.clone().filter(|value| is_harmless(value));
         let path = |value: &Option<String>| value.clone().filter(|value| is_harmless_path(value));
@@ -412,6 +418,35 @@ mod tests {
             let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
             let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
             assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_grant_full_access_on_their_own_mailbox() {
+        use crate::{base::Lang, catalog};
+        let of = |who: &str| Known {
+            address: Some("Ann@contoso.com".into()),
+            mailbox: Some("Ann@contoso.com".into()),
+            who_signs_on: Some(who.into()),
+            is_app_only: Some(false),
+            ..Known::default()
+        };
+        let grant = "Add-MailboxPermission";
+        let all = || catalog::all().flat_map(|entry| [Lang::En, Lang::Ja].map(|lang| (entry, lang)));
+        for (entry, lang) in all() {
+            let [own, other, nobody] = [of("ann@contoso.com"), of("bob@contoso.com"), Known::default()]
+                .map(|known| entry.told(lang, &known).next);
+            for told in [&own, &other, &nobody] {
+                assert!(!told.contains(['\u{27e8}', '\u{27e9}']), "{}: {told}", entry.id);
+            }
+            // Found where another one signs on, or an app.
+            let is_of_another = ["full-access-missing", "service-principal-missing"].contains(&entry.id);
+            assert!(!own.contains(grant) || is_of_another, "{}: {own}", entry.id);
+        }
+        for id in ["mailbox-not-connected", "fresh-token-refused"] {
+            let told = |who| catalog::find(id).unwrap().told(Lang::En, &of(who)).next;
+            assert!(told("bob@contoso.com").contains(grant), "{id}");
+            assert!(told("ann@contoso.com").contains("the protocol"), "{id}: {}", told("ann@contoso.com"));
         }
     }
 }

@@ -6,6 +6,7 @@ mod diff;
 mod document;
 mod expiry;
 mod exposure;
+mod fingerprint;
 pub mod import;
 mod key;
 mod later;

@@ -2,8 +2,6 @@
 
 use std::fmt::Display;
 
-use aws_lc_rs::digest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use toml::{Table, Value};
 
 use super::Config;
@@ -33,14 +31,6 @@ pub fn show(config: &Config) -> String {
     top.insert("client".into(), config.clients.iter().map(|one| client(one)).collect::<Vec<_>>().into());
     // Every value above is one that TOML has.
     toml::to_string(&top).unwrap_or_default()
-}
-
-impl Config {
-    /// Changes with everything that [`show`] shows, so not with a secret alone; says nothing about any of it.
-    pub fn fingerprint(&self) -> String {
-        let digest = digest::digest(&digest::SHA256, show(self).as_bytes());
-        URL_SAFE_NO_PAD.encode(digest)
-    }
 }
 
 fn table<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {

@@ -319,7 +319,7 @@ impl Daemon {
         *self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner) = gate;
         if let Some(console) = &self.console {
             console.take_over(&config.accounts, &config.domains, &config.clients);
-            console.note_configuration(config.fingerprint());
+            console.note_configuration(config.fingerprint().unwrap_or_default());
         }
         self.calendar.take_over(config.watched());
         let orders = self.orders.borrow().renewed(config, &self.http);
@@ -386,7 +386,7 @@ impl Daemon {
             sign_ins: SignIns::new(self.http.clone()),
             host: gate.host.clone(),
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
-            configuration: RwLock::new(config.fingerprint()),
+            configuration: RwLock::new(config.fingerprint().unwrap_or_default()),
         });
         tokio::spawn(console::serve(listener, console.clone(), self.drained.clone()));
         self.console = Some(console);

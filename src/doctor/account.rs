@@ -27,6 +27,7 @@ use crate::{
 /// What is known of it, for commands.
 pub(super) fn who_of(account: &Account) -> Who {
     Who {
+        address: Some(account.address.clone()),
         imap_user: Some(account.imap_user.clone()),
         smtp_user: Some(account.smtp_user.clone()),
         identity: Some(account.sign_in.identity.clone()),

@@ -64,10 +64,18 @@ impl Met<'_> {
 
     /// Nothing else says how it is now: a message was refused for good, by whoever has to do something about it.
     fn stands_open(&self) -> bool {
-        let is_of_a_message =
-            [None, Some(Stage::Relaying.as_str())].contains(&self.fault.get("stage").and_then(Value::as_str));
         let is_ours_to_mend = self.entry.owner != Owner::Client && !self.entry.passes_by_itself;
-        is_of_a_message && is_ours_to_mend && !self.is_over() && !text(self.fault, "account").is_empty()
+        self.is_of_a_message() && is_ours_to_mend && !self.is_over() && !text(self.fault, "account").is_empty()
+    }
+
+    /// A layer of this look may show how it is now; whether the client is well, only the client.
+    fn is_unproven(&self) -> bool {
+        let is_ours = self.entry.owner != Owner::Client && !text(self.fault, "account").is_empty();
+        is_ours && !self.is_over() && !self.is_of_a_message()
+    }
+
+    fn is_of_a_message(&self) -> bool {
+        [None, Some(Stage::Relaying.as_str())].contains(&self.fault.get("stage").and_then(Value::as_str))
     }
 
     fn sender(&self) -> Option<&str> {
@@ -103,7 +111,13 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         look = look.account(address);
     }
     let times = one.fault.get("times").and_then(Value::as_u64).unwrap_or(1);
-    let said = Said::Happened { id: entry.id, times, minutes_ago: one.ago / 60, is_over: one.is_over() };
+    let said = Said::Happened {
+        id: entry.id,
+        sender: one.sender().map(str::to_owned),
+        times,
+        minutes_ago: one.ago / 60,
+        is_over: one.is_over(),
+    };
     let account = account_of(address, &config.accounts, &config.domains);
     match account.filter(|account| one.stands_open() && !was_tried(scope, account, one, found)) {
         Some(account) => open(look, said, one, &account, running),
@@ -111,7 +125,7 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
             look.note(said, &entry.fault(), &Who::default())
         }
         // What the provider or this machine does wrong has a layer of its own, which says how it is now.
-        None => look.skip(said),
+        None => Check { is_unproven: one.is_unproven(), ..look.skip(said) },
     }
 }
 

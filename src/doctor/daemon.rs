@@ -22,7 +22,7 @@ use crate::{
         doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
     },
     config::Config,
-    console::client,
+    console::{client, token_file},
     net::{Bind, Listener},
     oauth::{Resource, Rotation},
     store,
@@ -209,7 +209,14 @@ fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> 
     let look = look.target(scope.file.display().to_string());
     match status.get("configuration").and_then(Value::as_str) {
         None => look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() }),
-        Some(loaded) if loaded == config.fingerprint() => look.pass(Said::SameConfiguration),
+        Some(loaded) => compared(look, loaded, config),
+    }
+}
+
+fn compared(look: Look, loaded: &str, config: &Config) -> Check {
+    match config.fingerprint() {
+        None => look.skip(Said::CannotBeAsked { why: token_file(&config.store.key_file).display().to_string() }),
+        Some(now) if loaded == now => look.pass(Said::SameConfiguration),
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
 }

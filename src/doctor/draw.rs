@@ -35,8 +35,7 @@ impl Marks {
 /// One line, or several where the detail has several.
 pub fn line(check: &Check, marks: Marks) -> String {
     let mark = marks.of(check.outcome);
-    let about = [check.account.as_deref(), check.target.as_deref()];
-    let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let about = about(check);
     let mut detail = check.detail.lines();
     let first = detail.next().unwrap_or_default();
     let said = [about.as_str(), first].iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join(": ");
@@ -86,9 +85,14 @@ pub fn explanation_of_each(report: &Report, lang: Lang) -> (String, usize) {
     (texts.join("\n"), told.len())
 }
 
-fn of_check(check: &Check, lead: &str, lang: Lang) -> String {
+/// Whom and what it is about.
+fn about(check: &Check) -> String {
     let about = [check.account.as_deref(), check.target.as_deref()];
-    let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    about.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn of_check(check: &Check, lead: &str, lang: Lang) -> String {
+    let about = about(check);
     let mut text = format!("{lead}: {}, {}", check.layer.as_str(), check.title);
     if !about.is_empty() {
         text.push_str(&format!(" ({about})"));
@@ -144,7 +148,11 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
         _ if failing == 0 && report.open().next().is_some() => {
             format!("\n{}\n", (frame.well_but)(report.open().count()))
         }
-        _ if failing == 0 => format!("{}\n", frame.all_well),
+        _ if failing == 0 => match report.unproven() {
+            _ if report.lacks_daemon() => format!("{}\n", (frame.well_but_down)()),
+            Some(one) => format!("{}\n", (frame.well_but_unproven)(&about(one))),
+            None => format!("{}\n", frame.all_well),
+        },
         0 => String::new(),
         more => format!("{}\n", (frame.others)(more)),
     }

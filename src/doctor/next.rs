@@ -17,6 +17,8 @@ const SAID: usize = 600;
 /// Whose check it is, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Who {
+    /// Of the account.
+    pub address: Option<String>,
     pub imap_user: Option<String>,
     pub smtp_user: Option<String>,
     /// Who signs in.
@@ -63,7 +65,7 @@ impl Who {
 
     fn known(&self) -> Known {
         Known {
-            address: self.identity.clone().or_else(|| self.imap_user.clone()),
+            address: self.address.clone(),
             mailbox: self.imap_user.clone(),
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
@@ -131,6 +133,7 @@ mod tests {
 
     fn ann() -> Who {
         Who {
+            address: Some("ann@contoso.com".into()),
             imap_user: Some("ann@contoso.com".into()),
             smtp_user: Some("ann@contoso.com".into()),
             identity: Some("ann@contoso.com".into()),
@@ -189,6 +192,7 @@ mod tests {
         for odd in ["x; Remove-Mailbox bob", "a|reboot&@contoso.com", "$(id)", "a`b", "a\nb", "-x", "a'b", "a\"b"] {
             let odd = || Some(odd.to_owned());
             let evil = Who {
+                address: odd(),
                 imap_user: odd(),
                 smtp_user: odd(),
                 identity: odd(),

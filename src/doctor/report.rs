@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::account::is_in_the_way;
+use super::{account::is_in_the_way, words::Name};
 use crate::{
     account::Account,
     base::{Kind, Owner},
@@ -93,6 +93,9 @@ pub struct Check {
     pub title: String,
     pub detail: String,
     pub fault: Option<Explained>,
+    /// A client met it, and was not well since.
+    #[serde(skip)]
+    pub is_unproven: bool,
     #[serde(rename = "elapsed-ms", serialize_with = "milliseconds")]
     pub elapsed: Duration,
 }
@@ -176,6 +179,17 @@ impl Report {
     /// What clients met and no check of this look answers.
     pub fn open(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| check.is_open())
+    }
+
+    /// It was looked for, and does not run.
+    pub fn lacks_daemon(&self) -> bool {
+        let is_down = |check: &Check| check.name == Name::Daemon.as_str() && check.outcome == Outcome::Skipped;
+        self.checks.iter().any(|check| check.layer == Layer::Daemon && is_down(check))
+    }
+
+    /// The newest of what clients met that no success of theirs followed.
+    pub fn unproven(&self) -> Option<&Check> {
+        self.checks.iter().find(|check| check.is_unproven)
     }
 
     /// The check that is to be explained.

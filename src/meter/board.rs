@@ -18,6 +18,10 @@ use crate::base::{Fault, Owner, Protocol, Stage, StageCell};
 /// How many faults are remembered.
 const RECENT_CAP: usize = 50;
 
+/// How many senders of one account, refused for one reason, are remembered each for itself: a client that makes senders
+/// up crowds nothing out.
+const SENDERS_CAP: usize = 8;
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic elsewhere leaves these plain collections whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -184,12 +188,18 @@ impl Proof<'_> {
 }
 
 impl FaultView {
+    fn has_sender_of(&self, fault: &Fault) -> bool {
+        let lower = |sender: &Option<String>| sender.as_deref().map(str::to_ascii_lowercase);
+        lower(&self.sender) == lower(&fault.sender)
+    }
+
     pub fn protocol(&self) -> Option<Protocol> {
         Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol)
     }
 }
 
-/// The last faults, newest last. What happens over and over is one of them: it must not crowd the others out.
+/// The last faults, newest last. What happens over and over is one of them: it must not crowd the others out. Of senders
+/// that were refused each is one, since each is mended by itself.
 #[derive(Debug, Default)]
 pub struct Recent {
     faults: Mutex<VecDeque<FaultView>>,
@@ -211,9 +221,14 @@ impl Recent {
             worked_again_at: None,
         };
         let mut faults = locked(&self.faults);
-        let same = |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);
-        if let Some(before) = faults.iter().position(same).and_then(|at| faults.remove(at)) {
-            view.times += before.times;
+        let is_kin =
+            |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);
+        if let Some(at) = faults.iter().position(|one| is_kin(one) && one.has_sender_of(fault)) {
+            view.times += faults.remove(at).map_or(0, |before| before.times);
+        } else if faults.iter().filter(|one| is_kin(one)).count() >= SENDERS_CAP {
+            let is_past = |one: &FaultView| is_kin(one) && one.worked_again_at.is_some();
+            let goes = faults.iter().position(is_past).or_else(|| faults.iter().position(is_kin));
+            goes.and_then(|at| faults.remove(at));
         }
         if faults.len() == RECENT_CAP {
             faults.pop_front();
@@ -281,6 +296,35 @@ mod tests {
         assert_eq!(over(&recent).len(), 4, "that sender goes as well");
         recent.push(Protocol::Smtp, ann, &fault("send-as-denied").of_sender("info@x"));
         assert_eq!(over(&recent).len(), 3, "it happened again");
+    }
+
+    #[test]
+    fn each_refused_sender_stands_by_itself_until_it_goes_and_their_number_is_bounded() {
+        let recent = Recent::default();
+        let denied = |sender: &str| {
+            let fault =
+                Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::Admin, "send-as-denied", "no");
+            recent.push(Protocol::Smtp, "ann@x", &fault.of_sender(sender));
+        };
+        let standing = || {
+            let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
+            standing.map(|one| (one.sender.unwrap_or_default(), one.times)).collect::<Vec<_>>()
+        };
+        for sender in ["bob@x", "shared@x", "Bob@x"] {
+            denied(sender);
+        }
+        assert_eq!(standing(), [("shared@x".to_owned(), 1), ("Bob@x".to_owned(), 2)]);
+        recent.worked(Protocol::Smtp, "ann@x", Proof::Sent(&["ann@x", "shared@x"]));
+        assert_eq!(standing(), [("Bob@x".to_owned(), 2)], "nothing was proved of bob");
+        recent.push(
+            Protocol::Imap,
+            "eve@x",
+            &Fault::new(crate::base::Kind::Bug, crate::base::Owner::Gatepost, "x", "no"),
+        );
+        (1..SENDERS_CAP).for_each(|n| denied(&format!("made-up-{n}@x")));
+        assert_eq!(standing().len(), SENDERS_CAP + 1, "what was mended went first");
+        (0..RECENT_CAP).for_each(|n| denied(&format!("more-{n}@x")));
+        assert_eq!(standing().len(), SENDERS_CAP + 1, "the other fault is still there");
     }
 
     #[test]

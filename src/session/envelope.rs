@@ -50,7 +50,7 @@ impl Relay<'_> {
         }
         let repairs = force_envelope(&self.admitted, &mut mail);
         if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
-            return Ok(self.explained(self.not_allowed(&mail.address, "MAIL FROM"), None));
+            return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
         }
         if self.destination != Destination::Upstream {
             self.envelope = Some(Envelope::new(mail, None, repairs));
@@ -116,9 +116,11 @@ impl Relay<'_> {
         ehlo(&self.gate.host, &self.keywords).size
     }
 
-    /// The refusal of a sender that `send-as` does not name. `place`: where it stands.
+    /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
     pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
         let account = &self.admitted.account;
+        let fault = SENDER_NOT_ALLOWED.fault().of_sender(sender).at(Stage::Relaying);
+        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
         let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
         info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
         // A mailbox of a whole domain has no table of its own.
@@ -142,6 +144,9 @@ impl Relay<'_> {
         let of = |entry: &Known| denied.filter(|_| entry.id == SEND_AS_DENIED.id);
         if let Some(entry) = named(&text).filter(|entry| text.contains(&format!("[gatepost {}]", entry.id))) {
             // Ours, or Graph's: it has its line in the log already.
+            if entry.id == SENDER_NOT_ALLOWED.id {
+                return reply;
+            }
             let fault = of(entry).map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
             self.gate.meter.fault(Protocol::Smtp, &account.address, &fault.at(Stage::Relaying));
             return reply;
@@ -160,8 +165,18 @@ impl Relay<'_> {
         }
         .at(Stage::Relaying);
         self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-        warn!(session = self.entry.id(), account = account.address, owner = fault.owner.as_str(), "refused: {fault}");
+        let (session, owner, next) = (self.entry.id(), fault.owner.as_str(), self.next_step(&fault));
+        warn!(session, account = account.address, owner, next, "refused: {fault}");
         reply
+    }
+
+    /// For the log.
+    fn next_step(&self, fault: &Fault) -> String {
+        let sign_in = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
+        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
+        let occasion = Occasion { protocol, stage: fault.stage, sender: fault.sender.as_deref(), sign_in };
+        let next = told(fault.id, Lang::En, Some(&self.admitted.account), &occasion);
+        next.map(|words| words.next).unwrap_or_default()
     }
 
     /// A connection for the next message.
@@ -185,12 +200,7 @@ impl Relay<'_> {
     pub(super) fn refusal(&self, fault: &Fault) -> Reply {
         let account = self.admitted.account.address.as_str();
         self.gate.meter.fault(Protocol::Smtp, account, fault);
-        let sign_in = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
-        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
-        let occasion = Occasion { protocol, stage: fault.stage, sign_in, ..Occasion::default() };
-        let next = told(fault.id, Lang::En, Some(&self.admitted.account), &occasion);
-        let next = next.map(|words| words.next).unwrap_or_default();
-        let (session, owner) = (self.entry.id(), fault.owner.as_str());
+        let (session, owner, next) = (self.entry.id(), fault.owner.as_str(), self.next_step(fault));
         warn!(session, account, owner, next, "refused: {fault}");
         let reply = not_now(fault);
         // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.

@@ -5,7 +5,13 @@
 
 use tracing::info;
 
-use super::{destination::Destination, opened::Envelope, relay::Relay, rights::Denied, transaction::Passage};
+use super::{
+    destination::Destination,
+    opened::Envelope,
+    relay::Relay,
+    rights::{Denied, unlisted},
+    transaction::Passage,
+};
 use crate::{
     account::{Admitted, Occasion, told},
     base::{Lang, Protocol, printable, redacted},
@@ -114,7 +120,9 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
         repaired: passage.repairs.to_string(),
         ms: envelope.elapsed().as_millis() as u64,
     };
-    let sender = Denied::in_headers(&passage.headers, &relay.admitted.account).map(Denied::address);
+    let refused = unlisted(&passage.headers, &relay.admitted).map(|(sender, _)| sender);
+    let denied = || Denied::in_headers(&passage.headers, &relay.admitted.account).map(Denied::address);
+    let sender = refused.or_else(denied);
     let advice = reply.map(|reply| Advice::of(relay, reply, sender)).unwrap_or_default();
     info!(
         session = relay.entry.id(),

@@ -4,8 +4,9 @@
 //! somebody else, it was sent on behalf; otherwise it claims to be that somebody's own. Of one's own address no right is
 //! missing: it is none that Exchange sends as.
 
+use super::mending::is_forced;
 use crate::{
-    account::Account,
+    account::{Account, Admitted},
     base::Fault,
     catalog::{
         self,
@@ -96,6 +97,16 @@ impl<'a> Denied<'a> {
         );
         (entry.fault().detail(format!("{user} as {address}: {command}{whose}")).of_sender(address), line)
     }
+}
+
+/// The first in the headers that `send-as` does not name, and where it stands.
+pub(super) fn unlisted<'a>(headers: &'a Headers, admitted: &Admitted) -> Option<(&'a str, &'static str)> {
+    let account = &admitted.account;
+    let is_ours = |sender: &str| is_forced(admitted) && account.address.eq_ignore_ascii_case(sender);
+    let from = headers.from.iter().find(|from| !is_ours(from) && !account.may_send_as(from));
+    let sender = || headers.sender.iter().find(|sender| !is_ours(sender) && !account.may_be_sender(sender));
+    let named = from.map(|from| (from, "From")).or_else(|| Some((sender()?, "Sender")));
+    named.map(|(address, place)| (address.as_str(), place))
 }
 
 fn is_own(account: &Account, address: &str) -> bool {

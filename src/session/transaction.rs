@@ -13,13 +13,13 @@ use tokio::time::timeout_at;
 
 use super::{
     attend::{Left, attended},
-    mending::{HeldBody, is_forced, mended},
+    mending::{HeldBody, mended},
     opened::Envelope,
     pace::Pace,
     recipients,
     record::record,
     relay::{Next, Relay, WANTED_LOOK, lost_reply, softened},
-    rights::Denied,
+    rights::{Denied, unlisted},
     sink::{Sink, Writing, not_spooled},
     spooled,
 };
@@ -337,13 +337,8 @@ impl Passage {
                 ),
             ));
         }
-        let account = &relay.admitted.account;
-        let is_ours = |sender: &str| is_forced(&relay.admitted) && account.address.eq_ignore_ascii_case(sender);
-        if let Some(sender) = headers.from.iter().find(|sender| !is_ours(sender) && !account.may_send_as(sender)) {
-            return Some(relay.not_allowed(sender, "From"));
-        }
-        if let Some(sender) = headers.sender.iter().find(|sender| !is_ours(sender) && !account.may_be_sender(sender)) {
-            return Some(relay.not_allowed(sender, "Sender"));
+        if let Some((sender, place)) = unlisted(headers, &relay.admitted) {
+            return Some(relay.not_allowed(sender, place));
         }
         let carried = self.sink.as_ref().is_some_and(Sink::carries_utf8);
         (self.mail.utf8 && !carried && !head.is_ascii()).then(|| not_ascii("headers"))

@@ -57,6 +57,7 @@ const EXPOSE: &[&str] = &[
     "src/console/access.rs",               // compares the token of a visitor
     "src/console/account_page.rs",         // a local password that was just made, shown once
     "src/console/client.rs",               // the token of the console, in the request
+    "src/config/fingerprint.rs",           // keyed hash of a configuration
     "src/console/look.rs",                 // the word that a visit's forms carry
     "src/console/sign_ins.rs",             // the redirected address that a person pastes
     "src/daemon/notify/command.rs",        // the arguments of the program that tells

@@ -32,9 +32,10 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     Known { sender, object_id, ..known }
 }
 
-/// Who is to get the right in the command that is in the line: a person, or an app by its object id.
+/// Who is to get the right in a command that is in the line: a person, or an app by its object id.
 fn trustee(text: &str) -> Option<&str> {
-    let behind = text.split_once("-Trustee ")?.1;
+    let said = ["-Trustee ", "-ObjectId ", "-User "].into_iter().find_map(|switch| text.split_once(switch));
+    let behind = said?.1;
     behind.split(|c: char| !c.is_ascii_alphanumeric() && !"@._+-".contains(c)).next().filter(|who| !who.is_empty())
 }
 
@@ -135,6 +136,17 @@ mod tests {
         assert_eq!(configuration(&line), Some(file));
         for odd in ["`gatepost --config gatepost.toml login`", "`gatepost --config $(id) login`", "gatepost login"] {
             assert_eq!(configuration(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_object_id_of_any_command_in_the_line_is_used() {
+        let entry = crate::catalog::doctor::SERVICE_PRINCIPAL_MISSING;
+        for command in
+            ["New-ServicePrincipal -AppId c-1 -ObjectId o-1`", "Add-MailboxPermission x@y.example -User o-1 -A"]
+        {
+            let text = format!("WARN refused [mailbox-not-connected] next=\"`{command}\"");
+            assert_eq!(known(None, entry, &text).object_id.as_deref(), Some("o-1"), "{text}");
         }
     }
 }

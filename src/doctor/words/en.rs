@@ -21,6 +21,10 @@ pub(super) const FRAME: Frame = Frame {
         1 => "Nothing fails in this look, but what a client met, above, may still stand.".to_owned(),
         n => format!("Nothing fails in this look, but what clients met, {n} times above, may still stand."),
     },
+    well_but_down: || format!("Nothing fails in this look, but the daemon does not run: {} run", gatepost()),
+    well_but_unproven: |who| {
+        format!("Nothing fails in this look, but {who} was refused, above, and no success of it followed yet.")
+    },
     others: |n| match n {
         1 => "One more check fails; it may have the same cause. Mend this one first, then run the command again."
             .to_owned(),
@@ -175,22 +179,23 @@ pub(super) fn detail(said: &Said) -> String {
         Said::HandedOver => "handed over by systemd".to_owned(),
         Said::NotOpen => "not open".to_owned(),
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
-        Said::SameConfiguration => "the file as it is now".to_owned(),
-        Said::OtherConfiguration => "another one than the file has now".to_owned(),
+        Said::SameConfiguration => "the file as it is now, with those that it names".to_owned(),
+        Said::OtherConfiguration => "another one than the file, with those that it names, has now".to_owned(),
         Said::RunsOn => {
             format!("it runs on with the one that it read before; how that stands: {} status", gatepost())
         }
-        Said::NothingRemembered => "nothing".to_owned(),
+        Said::NothingRemembered => "none of what works by now".to_owned(),
         Said::Remembers { id, until: Some(until) } => {
             format!("it works now, and the daemon still answers {id} until {until}")
         }
         Said::Remembers { id, until: None } => format!("it works now, and the daemon still answers {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),
-        Said::Happened { id, times, minutes_ago, is_over } => {
+        Said::Happened { id, sender, times, minutes_ago, is_over } => {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
             let over = if *is_over { "; it worked again since" } else { "" };
-            format!("{id}: {times}, last {minutes_ago} minutes ago{over}")
+            let of = sender.as_ref().map(|sender| format!(" for the sender {sender}")).unwrap_or_default();
+            format!("{id}{of}: {times}, last {minutes_ago} minutes ago{over}")
         }
     }
 }

@@ -19,6 +19,14 @@ pub(super) const FRAME: Frame = Frame {
             "今回の確認で失敗した項目はありません。ただし、クライアントで起きた上記 {n} 件の問題は、まだ解決していない可能性があります。"
         )
     },
+    well_but_down: || {
+        format!("今回の確認で失敗した項目はありません。ただし、デーモンが動いていません: {} run", gatepost())
+    },
+    well_but_unproven: |who| {
+        format!(
+            "今回の確認で失敗した項目はありません。ただし、上記のとおり {who} は拒否されたままで、その後の成功はまだ確認されていません。"
+        )
+    },
     others: |n| {
         format!("ほかに {n} 件失敗しています。同じ原因かもしれません。まずこれを直してから、もう一度実行してください。")
     },
@@ -180,21 +188,22 @@ pub(super) fn detail(said: &Said) -> String {
         Said::HandedOver => "systemd から渡されました".to_owned(),
         Said::NotOpen => "開いていません".to_owned(),
         Said::Listens { tls } => format!("開いています、TLS {}", tls_word(*tls)),
-        Said::SameConfiguration => "今のファイルと同じです".to_owned(),
-        Said::OtherConfiguration => "今のファイルと違います".to_owned(),
+        Said::SameConfiguration => "今のファイル（指定先のファイルを含む）と同じです".to_owned(),
+        Said::OtherConfiguration => "今のファイル（指定先のファイルを含む）と違います".to_owned(),
         Said::RunsOn => {
             format!("デーモンは、以前に読み込んだ設定のまま動いています。その状態の確認: {} status", gatepost())
         }
-        Said::NothingRemembered => "ありません".to_owned(),
+        Said::NothingRemembered => "すでに使えるのに拒否し続けているものはありません".to_owned(),
         Said::Remembers { id, until: Some(until) } => {
             format!("今は動作しますが、デーモンは {until} まで {id} と答え続けます")
         }
         Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "この一日、問題はありません".to_owned(),
-        Said::Happened { id, times, minutes_ago, is_over } => {
+        Said::Happened { id, sender, times, minutes_ago, is_over } => {
             let over = if *is_over { "（その後、成功しています）" } else { "" };
-            format!("{id}: {times} 回、最後は {minutes_ago} 分前{over}")
+            let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
+            format!("{id}{of}: {times} 回、最後は {minutes_ago} 分前{over}")
         }
     }
 }

@@ -287,6 +287,8 @@ pub(super) enum Said {
     NoTrouble,
     Happened {
         id: &'static str,
+        /// Who was refused.
+        sender: Option<String>,
         times: u64,
         minutes_ago: u64,
         is_over: bool,
@@ -353,6 +355,10 @@ pub(super) struct Frame {
     pub all_well: &'static str,
     /// Nothing fails, and so much is open.
     pub well_but: fn(usize) -> String,
+    /// Nothing fails, and no daemon runs.
+    pub well_but_down: fn() -> String,
+    /// Nothing fails, and this client was not seen well since it was refused.
+    pub well_but_unproven: fn(&str) -> String,
     pub others: fn(usize) -> String,
 }
 

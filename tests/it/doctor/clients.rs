@@ -75,6 +75,18 @@ pub async fn is_let_in_soon(program: &Program) {
     }
 }
 
+/// A look in which nothing fails any more, once the reload that was asked for is done.
+pub async fn fails_no_more(staged: &Staged, arguments: &[&str]) -> super::stage::Told {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let told = staged.doctor(arguments).await;
+        if told.code == 0 {
+            return told;
+        }
+        assert!(std::time::Instant::now() < deadline, "{}", told.out);
+    }
+}
+
 fn state_of_ann(staged: &Staged) -> String {
     let (_, status, errors) = crate::process::run(&["status", "--json"], &staged.file);
     let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
@@ -150,6 +162,20 @@ async fn a_changed_file_is_told_until_it_is_loaded() {
         .fails_first(First { layer: "daemon", name: "loaded-configuration", id: "configuration-not-loaded", command })
         .await;
     drop((other, program));
+}
+
+#[tokio::test]
+async fn a_changed_file_that_the_configuration_names_is_told_until_it_is_loaded() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let roots = staged.dir.path().join("ca.pem");
+    let text = std::fs::read_to_string(&roots).unwrap();
+    std::fs::write(&roots, format!("# renewed\n{text}")).unwrap();
+    let command = &format!("kill -HUP {}", program.id());
+    staged
+        .fails_first(First { layer: "daemon", name: "loaded-configuration", id: "configuration-not-loaded", command })
+        .await;
+    program.reload();
+    assert!(fails_no_more(&staged, &[ANN]).await.out.ends_with("\nAll is well.\n"));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a client's message met: no layer shows it, so it stands open until a message proves it mended.
 
-use gatepost::base::Protocol;
+use gatepost::{base::Protocol, sandbox::Person};
 
 use super::{
     clients::beside_a_daemon,
@@ -8,23 +8,28 @@ use super::{
 };
 use crate::{
     process::{Program, run},
-    world::{ANN, BOB, PASSWORD, Plan},
+    world::{ANN, BOB, PASSWORD, Plan, account},
 };
 
 const SHARED: &str = "shared@contoso.example";
 
 /// What ann hears of a message from the shared mailbox.
 async fn sent_as_shared(program: &Program) -> String {
+    sent(program, ANN, SHARED).await
+}
+
+/// What this login hears of a message from there.
+async fn sent(program: &Program, login: &str, from: &str) -> String {
     let mut smtp = program.greeted(Protocol::Smtp).await;
-    assert!(smtp.login(Protocol::Smtp, ANN, PASSWORD).await.starts_with("235 "));
-    smtp.say(&format!("MAIL FROM:<{SHARED}>")).await;
+    assert!(smtp.login(Protocol::Smtp, login, PASSWORD).await.starts_with("235 "));
+    smtp.say(&format!("MAIL FROM:<{from}>")).await;
     let said = smtp.line().await;
     if !said.starts_with("250 ") {
         return said;
     }
     smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
     smtp.exchange("DATA", "354 ").await;
-    smtp.send(format!("From: {SHARED}\r\nSubject: x\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    smtp.send(format!("From: {from}\r\nSubject: x\r\n\r\nx\r\n.\r\n").as_bytes()).await;
     smtp.line().await
 }
 
@@ -72,6 +77,49 @@ async fn a_sender_that_a_client_was_refused_stands_open_until_a_message_proves_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_mended_by_its_own_message_alone() {
+    let mut plan = Plan { more: account(SHARED, &format!("sign-in-as = \"{ANN}\"")), ..Plan::default() };
+    plan.sandbox.people.push(Person::shared(SHARED, [ANN.to_owned()]));
+    let (staged, program) = beside_a_daemon(plan).await;
+    assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
+    assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
+
+    let step = format!("Add {ANN}, or `\"*@contoso.com\"`, to `send-as` of the account {SHARED}, and reload");
+    let table = || run(&["status"], &staged.file).1;
+    assert!(table().contains(&step) && !table().contains("worked again at"), "{}", table());
+    let told = staged.doctor(&[SHARED, "--send", SHARED, "--lang", "en"]).await;
+    let unwrapped = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.code == 0 && unwrapped.contains(&step), "{}", told.out);
+    assert!(!told.out.contains("All is well"), "nothing tried that sender: {}", told.out);
+
+    let signed_in_as = format!("sign-in-as = \"{ANN}\"");
+    staged.edit(&signed_in_as, &format!("{signed_in_as}\nsend-as = [\"{ANN}\"]"));
+    program.reload();
+    let told = super::clients::fails_no_more(&staged, &[SHARED, "--send", SHARED, "--lang", "en"]).await;
+    assert!(told.out.contains(&format!("{ANN} -> {SHARED}: sent")), "{}", told.out);
+    assert!(told.out.ends_with("\nAll is well.\n"), "{}", told.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_refused_senders_each_stays_open_until_it_goes_itself() {
+    let mut plan = Plan { account: "send-as = [\"*@contoso.example\"]".to_owned(), ..Plan::default() };
+    plan.sandbox.people.push(Person::shared(SHARED, [ANN.to_owned()]));
+    let (staged, program) = beside_a_daemon(plan).await;
+    assert!(sent(&program, ANN, BOB).await.starts_with("550-5.7.60 "));
+    staged.sandbox.faults().set(|faults| faults.apply("send-as-missing"));
+    assert!(sent_as_shared(&program).await.starts_with("550-5.7.60 "));
+    staged.mended();
+    assert!(sent_as_shared(&program).await.starts_with("250 "));
+    let right = |of: &str| format!("Add-RecipientPermission -Identity {of} -Trustee {ANN} -AccessRights SendAs");
+    let table = run(&["status"], &staged.file).1;
+    assert!(table.contains(&right(BOB)) && !table.contains(&right(SHARED)), "{table}");
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await;
+    assert!(told.out.contains(&right(BOB)) && !told.out.contains("All is well"), "{}", told.out);
+    let told = staged.doctor(&[ANN, "--send", ANN, "--json"]).await;
+    assert!(told.code == 1 && told.out.contains(&format!("{BOB} -> {ANN}")), "{}", told.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_on_that_works_again_is_past_for_the_status() {
     let (staged, program) = beside_a_daemon(Plan::default()).await;
     staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
@@ -81,6 +129,12 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     assert!(table().contains(&step), "the protocol that was met: {}", table());
     staged.mended();
     program.reload();
+    for (lang, end) in [("en", "no success of it followed yet.\n"), ("ja", "確認されていません。\n")] {
+        let told = super::clients::fails_no_more(&staged, &[ANN, "--lang", lang]).await;
+        let refused = format!("{ANN} imap");
+        assert!(told.out.ends_with(end) && told.out.lines().last().unwrap().contains(&refused), "{}", told.out);
+    }
     super::clients::is_let_in_soon(&program).await;
     assert!(!table().contains("Set-CASMailbox") && table().contains("worked again at"), "{}", table());
+    staged.is_well().await;
 }
