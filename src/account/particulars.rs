@@ -150,7 +150,8 @@ app = "contoso"
             let next =
                 |entry: &crate::catalog::Entry, occasion| entry.told(lang, &config.accounts[0].known(occasion)).next;
             let said = next(PROXY_LOGIN_REFUSED, &imap);
-            for part in ["`http://USER:PASSWORD@proxy.contoso.com:3128`", "`mail-proxy-file`"] {
+            let place = format!("`{}`", dir.path().join("mail").display());
+            for part in ["`http://USER:PASSWORD@proxy.contoso.com:3128`", &place] {
                 assert!(said.contains(part), "{part}: {said}");
             }
             assert!(!said.contains("HOST:PORT") && !said.contains("http-proxy / mail-proxy"), "{said}");

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 33] = [
     "address",
     "admin-consent-page",
     "app",
@@ -32,6 +32,7 @@ const NAMES: [&str; 32] = [
     "port",
     "protocol-switch",
     "proxy",
+    "proxy-at",
     "proxy-key",
     "proxy-with-login",
     "reload",
@@ -58,6 +59,8 @@ pub struct Via {
     pub url: String,
     /// The key of `[network]` under which it stands: `mail-proxy-file`.
     pub key: &'static str,
+    /// The file or variable that this key names, else the key.
+    pub place: String,
 }
 
 /// What is known. All of it may be missing.
@@ -168,6 +171,10 @@ impl Known {
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which of the two is meant, the way tells.
             "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
+            "proxy-at" => {
+                let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
+                Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
+            }
             "proxy-with-login" => Some(with_login(self.harmless_proxy().unwrap_or("http://HOST:PORT"))),
             "reload" => Some(invocation::reload().to_owned()),
             "sender" => word(&self.sender),
@@ -350,9 +357,9 @@ mod tests {
             port: Some(1),
             login: Some("https://login-host".into()),
             graph_host: Some("graph-host".into()),
-            proxy: Some(Via { url: "http://proxy:3128".into(), key: "mail-proxy-file" }),
+            proxy: Some(Via { url: "http://proxy:3128".into(), key: "mail-proxy-file", place: "/proxy-at".into() }),
             protocol: Some(Protocol::Pop3),
-            login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env" }),
+            login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env", place: "PROXY".into() }),
             asks_again: None,
         };
         for name in NAMES {
@@ -373,6 +380,7 @@ mod tests {
                 "look-up" => "getent hosts host",
                 "set-clock" => "timedatectl set-ntp true",
                 "proxy" => "http://proxy:3128",
+                "proxy-at" => "/proxy-at",
                 "protocol-switch" => "-PopEnabled $true",
                 "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
                 "http-proxy-key" => "http-proxy-env",
@@ -408,7 +416,7 @@ mod tests {
             "\u{e4}@c.d",
         ] {
             let [sender, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
-            let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy" });
+            let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned() });
             let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
             let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
             assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");

@@ -203,7 +203,7 @@ mod tests {
                 provider: odd(),
                 host: odd(),
                 port: Some(443),
-                proxy: odd().map(|url| Via { url, key: "mail-proxy" }),
+                proxy: odd().map(|url| Via { place: url.clone(), url, key: "mail-proxy" }),
                 path: odd(),
                 is_app_only: true,
                 ..Who::default()
