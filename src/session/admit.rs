@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     account::{Admitted, Occasion, Route, told},
-    base::{Claim, Fault, Lang, Protocol, Stage, printable},
+    base::{Claim, Fault, Kind, Lang, Protocol, Stage, printable},
     catalog::{self, doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
     meter::{Answer, Contact, Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
@@ -221,8 +221,10 @@ impl<'a> Door<'a> {
                     }
                     Err((admitted, fault)) => {
                         self.note(asked.as_ref(), Answer::Id(fault.id));
-                        self.refused(admitted.as_ref(), &fault, knocked);
-                        self.turned_away(&client, admitted, asked, &fault);
+                        let whose = || self.gate.register.whose(&asked.as_ref()?.0);
+                        let whose = admitted.or_else(whose);
+                        self.refused(whose.as_ref(), &fault, knocked);
+                        self.turned_away(&client, whose, asked, &fault);
                         front.refuse(&fault);
                         failures += 1;
                         // Our own work was nothing that the client took its time for.
@@ -376,9 +378,12 @@ impl<'a> Door<'a> {
         self.gate.meter.fault(self.doorway.protocol, "", &entry.fault().at(self.entry.stage()));
     }
 
-    fn refused(&self, admitted: Option<&Admitted>, fault: &Fault, knocked: Instant) {
+    /// `whose` login it was, right or wrong.
+    fn refused(&self, whose: Option<&Admitted>, fault: &Fault, knocked: Instant) {
         let protocol = self.doorway.protocol;
-        let account = admitted.map(|admitted| &*admitted.account);
+        // A wrong password of a client rule is none of the account.
+        let is_of_account = |one: &&Admitted| one.client.is_none() || fault.kind != Kind::BadCredentials;
+        let account = whose.filter(is_of_account).map(|one| &*one.account);
         let fault = fault.clone().at(self.entry.stage());
         let sign_in = account.and_then(|account| self.gate.outbound.keepers.state(&account.sign_in));
         let occasion =
@@ -396,15 +401,14 @@ impl<'a> Door<'a> {
     fn turned_away(
         &self,
         client: &Stream,
-        admitted: Option<Admitted>,
+        whose: Option<Admitted>,
         asked: Option<(String, &'static str)>,
         fault: &Fault,
     ) {
-        let whose = || self.gate.register.whose(&asked.as_ref()?.0);
-        let Some(admitted) = admitted.or_else(whose) else { return };
+        let Some(whose) = whose else { return };
         let mechanism = asked.as_ref().map(|(_, mechanism)| *mechanism);
         let reply = printable(&fault.reply_text(), REFUSAL_CAP);
-        self.gate.meter.clients.was_turned_away(&who(&admitted), reply, self.contact(client, mechanism));
+        self.gate.meter.clients.was_turned_away(&who(&whose), reply, self.contact(client, mechanism));
     }
 
     fn contact(&self, client: &Stream, mechanism: Option<&'static str>) -> Contact {
