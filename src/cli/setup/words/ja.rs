@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
+use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
-    base::invocation::gatepost,
+    base::{Lang, invocation::gatepost},
     cli::{
         pasted::{powershell, shell},
         setup::{
@@ -232,14 +232,17 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "つづりを確認するか、指定してください: --provider microsoft365 --tenant テナント、--provider google など"
                 .into(),
         ),
-        Trouble::Unreachable { domain, why } => (
+        Trouble::Unreachable { domain, why, by_proxy } => ByProxy::text(
+            by_proxy.as_ref(),
+            Lang::Ja,
             format!("{domain} のプロバイダーを調べられません: {why}"),
-            "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider 名前 --tenant テナント"
-                .into(),
+            "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider 名前 --tenant テナント",
         ),
-        Trouble::TenantUnreachable { domain, why } => (
+        Trouble::TenantUnreachable { domain, why, by_proxy } => ByProxy::text(
+            by_proxy.as_ref(),
+            Lang::Ja,
             format!("{domain} のテナントを調べられません: {why}"),
-            "ネットワークを確認するか、指定してください: --tenant テナント".into(),
+            "ネットワークを確認するか、指定してください: --tenant テナント",
         ),
         Trouble::NotATenant { typed } => {
             (format!("\"{typed}\" はテナントではありません"), "テナントの ID（GUID）または検証済みドメイン".into())
