@@ -18,7 +18,11 @@ use super::{
 use crate::{
     account::{Admitted, Occasion, Route, told},
     base::{Claim, Fault, Kind, Lang, Protocol, Stage, printable},
-    catalog::{self, doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
+    catalog::{
+        self,
+        doctor::CLIENT_WITHOUT_STARTTLS,
+        own::{AUTHENTICATION_REQUIRED, CLIENT_LEFT_WAITING},
+    },
     meter::{Answer, Contact, Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn},
@@ -284,7 +288,7 @@ impl<'a> Door<'a> {
             beyond = self.beyond(&admitted, knocked + self.gate.sign_on) => beyond,
             () = left(client, ahead(front)) => {
                 self.gate.meter.login(self.doorway.protocol, Outcome::Lost, knocked.elapsed());
-                info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
+                self.gave_up(&admitted);
                 return None;
             }
             ending = self.must_end() => {
@@ -296,6 +300,23 @@ impl<'a> Door<'a> {
             Ok(beyond) => Ok((admitted, beyond)),
             Err(fault) => Err((Some(admitted), fault)),
         })
+    }
+
+    /// The client waited for us. Where that was for a connection, the status says so as well: no deadline of ours may ever
+    /// come for a client that has less patience.
+    fn gave_up(&self, admitted: &Admitted) {
+        let (protocol, stage, account) = (self.doorway.protocol, self.entry.stage(), &admitted.account);
+        let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
+        let known = account.known(&occasion);
+        let proxy = known.proxy.map(|via| via.url).unwrap_or_default();
+        let server = format!("{}:{}", known.host.unwrap_or_default(), known.port.unwrap_or_default());
+        info!(
+            session = self.entry.id(), %protocol, account = account.address, %stage, server, proxy,
+            "client left before it was signed on"
+        );
+        if stage == Stage::Connecting {
+            self.gate.meter.fault(protocol, &account.address, &CLIENT_LEFT_WAITING.fault().at(stage));
+        }
     }
 
     async fn beyond(&self, admitted: &Admitted, deadline: Instant) -> Result<Beyond, Fault> {

@@ -125,7 +125,9 @@ async fn the_first_password_typed_after_a_sign_in_becomes_the_password() {
 #[tokio::test]
 async fn an_account_whose_first_use_was_never_armed_is_told_in_the_log_and_the_status_with_what_arms_it() {
     let late = "late@contoso.example";
-    let more = format!("[[account]]\naddress = \"{late}\"\napp = \"contoso\"\npassword = \"first-use\"\nsign-in-as = \"{ANN}\"\n\n");
+    let more = format!(
+        "[[account]]\naddress = \"{late}\"\napp = \"contoso\"\npassword = \"first-use\"\nsign-in-as = \"{ANN}\"\n\n"
+    );
     let journal = journal();
     let world = World::with(Plan { more, ..Plan::default() }).await;
     let mut heard = Vec::new();

@@ -151,7 +151,8 @@ async fn a_proxy_that_forbids_is_told_with_all_servers_that_it_has_to_allow() {
     let proxy = answering(["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"]).await;
     let network = format!("mail-proxy = \"http://{proxy}\"");
     let staged = Staged::new(Plan { upstream: Some("mail.invalid"), network, ..Plan::default() }).await;
-    let found = staged.fails_first(First { layer: "proxy", name: "smtp-server", id: "proxy-forbids", command: "" }).await;
+    let found =
+        staged.fails_first(First { layer: "proxy", name: "smtp-server", id: "proxy-forbids", command: "" }).await;
     let next = found["fault"]["next-step"].as_str().unwrap();
     let sandbox = &staged.sandbox;
     let all = [sandbox.smtp(), sandbox.imap(), sandbox.pop3()].map(|at| format!("mail.invalid:{}", at.port()));

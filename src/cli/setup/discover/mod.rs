@@ -105,7 +105,10 @@ impl<'a> Discovery<'a> {
             match self.ask(&url).await {
                 Heard::Yes(body) => match entra::tenant(&body) {
                     Some(tenant) => return Found::Tenant(tenant),
-                    None => unreachable = unreachable.or_else(|| Some(Unasked::new(format!("{host} answered with something else")))),
+                    None => {
+                        unreachable =
+                            unreachable.or_else(|| Some(Unasked::new(format!("{host} answered with something else"))))
+                    }
                 },
                 Heard::No => {}
                 // The first of the two is the one that counts.

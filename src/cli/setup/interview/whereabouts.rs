@@ -84,7 +84,8 @@ impl Interview<'_, '_> {
     fn by_proxy(&self, unasked: &Unasked) -> Option<ByProxy> {
         let (trouble, host) = unasked.by_proxy.clone()?;
         let via = self.config.network.http_proxy.as_ref().map(Proxy::via);
-        let known = Known { host: Some(host), port: Some(443), proxy: via.clone(), login_proxy: via, ..Known::default() };
+        let known =
+            Known { host: Some(host), port: Some(443), proxy: via.clone(), login_proxy: via, ..Known::default() };
         Some(ByProxy { entry: trouble.entry(), known: Box::new(known) })
     }
 
