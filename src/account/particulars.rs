@@ -1,6 +1,6 @@
 //! What the catalogue may fill in about an account when it tells a fault: addresses, app, tenant, hosts, proxies.
 
-use super::Account;
+use super::{Account, Route};
 use crate::{
     base::{Lang, Protocol, Stage},
     catalog::{self, Known, Words},
@@ -34,6 +34,17 @@ pub fn told(id: &str, lang: Lang, account: Option<&Account>, occasion: &Occasion
 }
 
 impl Account {
+    /// That the mailbox needs behind a proxy, for its tokens and for its mail.
+    fn servers(&self) -> Vec<String> {
+        let app = &self.sign_in.app;
+        let of_web = |url: &url::Url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?));
+        let of_mail = |upstream: &Upstream| format!("{}:{}", upstream.host, upstream.port);
+        let graph = app.graph.as_ref().filter(|_| self.sending.route != Route::Smtp).map(|graph| &graph.url);
+        let smtp = (self.sending.route != Route::Graph).then(|| of_mail(&app.smtp));
+        let web = [Some(&app.token_url), graph].into_iter().flatten().filter_map(of_web);
+        web.chain(smtp).chain([&app.imap, &app.pop3].map(of_mail)).collect()
+    }
+
     /// With the server that the occasion is about; else that of SMTP.
     pub fn known(&self, occasion: &Occasion<'_>) -> Known {
         let app = &self.sign_in.app;
@@ -65,6 +76,7 @@ impl Account {
             port: Some(port),
             proxy,
             login_proxy,
+            needed: self.servers(),
             ..of_app
         }
     }
@@ -150,7 +162,8 @@ app = "contoso"
             let next =
                 |entry: &crate::catalog::Entry, occasion| entry.told(lang, &config.accounts[0].known(occasion)).next;
             let said = next(PROXY_LOGIN_REFUSED, &imap);
-            for part in ["`http://USER:PASSWORD@proxy.contoso.com:3128`", "`mail-proxy-file`"] {
+            let place = format!("`{}`", dir.path().join("mail").display());
+            for part in ["`http://USER:PASSWORD@proxy.contoso.com:3128`", &place] {
                 assert!(said.contains(part), "{part}: {said}");
             }
             assert!(!said.contains("HOST:PORT") && !said.contains("http-proxy / mail-proxy"), "{said}");

@@ -1,6 +1,10 @@
 //! The register of accounts and clients: a claim or an address in, an admission or a fault out.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use tokio::time::Instant;
 
@@ -144,17 +148,27 @@ impl Register {
             let hash = hash_of(found, store).await?;
             Ok(admitted(hash.is_some_and(|hash| passwords.is_remembered(&login, &hash, &claim.password))))
         };
+        // For the log: what the client hears is the same for all.
+        let unlearned = OnceLock::new();
         let check = || async {
             let mut hash = hash_of(found, store).await?;
             if let (Some((admitted, LocalPassword::FirstUse)), None) = (found, &hash) {
-                first_use::learn(store, &admitted.account.address, &claim.password, peer).await.map_err(unreadable)?;
+                let address = &admitted.account.address;
+                let why = first_use::learn(store, address, &claim.password, peer).await.map_err(unreadable)?;
+                if let Some(why) = why {
+                    let _ = unlearned.set(why);
+                }
                 // This one, or that of another source that was faster.
                 hash = hash_of(found, store).await?;
             }
             Ok(admitted(passwords.check(&login, hash.as_ref(), &claim.password).await))
         };
         let tried = passwords.tried(&login, &claim.password);
-        guesses.attempt(peer, tried, deadline, remembered, check).await
+        let answer: Result<_, Fault> = guesses.attempt(peer, tried, deadline, remembered, check).await;
+        answer.map_err(|fault| match unlearned.get() {
+            Some(why) if fault.id == BAD_CREDENTIALS.id => fault.detail(why),
+            _ => fault,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 34] = [
     "address",
     "admin-consent-page",
     "app",
@@ -27,11 +27,13 @@ const NAMES: [&str; 32] = [
     "look-up",
     "mail-proxy-key",
     "mailbox",
+    "needed",
     "object-id",
     "permissions",
     "port",
     "protocol-switch",
     "proxy",
+    "proxy-at",
     "proxy-key",
     "proxy-with-login",
     "reload",
@@ -46,6 +48,9 @@ const NAMES: [&str; 32] = [
 const LOGIN: &str = "https://login.microsoftonline.com";
 /// Likewise.
 const GRAPH_HOST: &str = "graph.microsoft.com";
+/// Likewise.
+const NEEDED: &str = "login.microsoftonline.com:443, smtp.office365.com:587, outlook.office365.com:993, \
+                      outlook.office365.com:995, graph.microsoft.com:443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
 const SET_CLOCK: &str = if cfg!(windows) { "w32tm /resync" } else { "timedatectl set-ntp true" };
 /// Of a value. An address has no more (RFC 5321 4.5.3.1).
@@ -58,6 +63,8 @@ pub struct Via {
     pub url: String,
     /// The key of `[network]` under which it stands: `mail-proxy-file`.
     pub key: &'static str,
+    /// The file or variable that this key names, else the key.
+    pub place: String,
 }
 
 /// What is known. All of it may be missing.
@@ -98,6 +105,8 @@ pub struct Known {
     pub protocol: Option<Protocol>,
     /// The same on the way to the identity provider and Graph.
     pub login_proxy: Option<Via>,
+    /// Servers that a proxy has to allow, `host:port`, where more than one is known.
+    pub needed: Vec<String>,
     /// When the identity provider is asked again after which refusal of it, with nobody doing anything.
     pub asks_again: Option<(&'static str, Timestamp)>,
 }
@@ -167,6 +176,7 @@ impl Known {
             "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),
             "set-clock" => Some(SET_CLOCK.to_owned()),
             "mailbox" => word(&self.mailbox),
+            "needed" => Some(self.needed()),
             "object-id" => word(&self.object_id),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
@@ -174,6 +184,10 @@ impl Known {
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which of the two is meant, the way tells.
             "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
+            "proxy-at" => {
+                let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
+                Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
+            }
             "proxy-with-login" => Some(with_login(self.harmless_proxy().unwrap_or("http://HOST:PORT"))),
             "reload" => Some(invocation::reload().to_owned()),
             "sender" => word(&self.sender),
@@ -186,6 +200,15 @@ impl Known {
             _ => None,
         };
         value.unwrap_or_else(|| name.to_ascii_uppercase())
+    }
+
+    /// Whoever asks for one server after the other to be allowed asks five times.
+    fn needed(&self) -> String {
+        if self.needed.is_empty() && self.login.is_none() && self.tenant.is_none() && self.client_id.is_none() {
+            return NEEDED.to_owned();
+        }
+        let known: Vec<&str> = self.needed.iter().map(String::as_str).filter(|one| is_harmless(one)).collect();
+        if known.is_empty() { format!("{}:{}", self.value("host"), self.value("port")) } else { known.join(", ") }
     }
 
     fn is_of_no_app(&self) -> bool {
@@ -356,9 +379,10 @@ mod tests {
             port: Some(1),
             login: Some("https://login-host".into()),
             graph_host: Some("graph-host".into()),
-            proxy: Some(Via { url: "http://proxy:3128".into(), key: "mail-proxy-file" }),
+            proxy: Some(Via { url: "http://proxy:3128".into(), key: "mail-proxy-file", place: "/proxy-at".into() }),
             protocol: Some(Protocol::Pop3),
-            login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env" }),
+            login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env", place: "PROXY".into() }),
+            needed: vec!["needed:1".into(), "needed:2".into()],
             asks_again: None,
         };
         for name in NAMES {
@@ -377,8 +401,10 @@ mod tests {
                 "look-at-port" => "curl -v --proxy http://proxy:3128 --proxytunnel telnet://host:1",
                 "look-at-login" => "curl -v -x http://web:3128 https://login-host/",
                 "look-up" => "getent hosts host",
+                "needed" => "needed:1, needed:2",
                 "set-clock" => "timedatectl set-ntp true",
                 "proxy" => "http://proxy:3128",
+                "proxy-at" => "/proxy-at",
                 "protocol-switch" => "-PopEnabled $true",
                 "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
                 "http-proxy-key" => "http-proxy-env",
@@ -414,7 +440,7 @@ mod tests {
             "\u{e4}@c.d",
         ] {
             let [sender, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
-            let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy" });
+            let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned() });
             let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
             let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
             assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");

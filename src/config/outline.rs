@@ -80,7 +80,7 @@ fn is_choice(text: &str, known: Option<&Json>) -> bool {
 }
 
 /// A URL with a user in it.
-fn has_login(text: &str) -> bool {
+pub(super) fn has_login(text: &str) -> bool {
     text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 

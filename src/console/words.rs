@@ -318,7 +318,7 @@ words! {
     client_held_up: "mail held up", "送信待ち";
     last_success: "Last success", "最後の成功";
     last_refusal: "Last refusal", "最後の拒否";
-    signed_on: "signed on", "サインオン";
+    signed_on: "signed on", "認証";
     came_in: "Came in last", "最後の接続";
     repaired: "Repaired", "修復";
 }

@@ -17,10 +17,7 @@ use super::{
 use crate::{
     account::Account,
     base::Kind,
-    catalog::{
-        self,
-        doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
-    },
+    catalog::doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
     config::Config,
     console::{client, token_file},
     net::{Bind, Listener},
@@ -137,7 +134,7 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
     let one = |what: String, id: String, until: String| {
         let look = Look::at(scope.lang, Layer::Daemon, Name::Memory).account(&account.address).target(what);
         let fault = REFUSAL_REMEMBERED.fault().detail(id.clone());
-        look.fail(Said::Remembers { id, until: hour(&until) }, &fault, &Who::default())
+        look.fail(Said::Remembers { id, until: Some(until).filter(|until| !until.is_empty()) }, &fault, &Who::default())
     };
     let refusals = told.get("refusals").and_then(Value::as_array).into_iter().flatten();
     let refusals = refusals.filter(|refusal| passed(&text(refusal, "protocol"), Name::SignOn));
@@ -156,11 +153,6 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
         }
     }
     checks
-}
-
-/// As the log and the catalogue have it.
-fn hour(time: &str) -> Option<String> {
-    time.parse().ok().map(catalog::hour)
 }
 
 /// Protocol and address of each listener, as really bound.

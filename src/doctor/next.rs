@@ -42,6 +42,8 @@ pub(super) struct Who {
     pub host: Option<String>,
     pub port: Option<u16>,
     pub proxy: Option<Via>,
+    /// That a proxy has to allow.
+    pub needed: Vec<String>,
     pub path: Option<String>,
 }
 
@@ -87,6 +89,7 @@ impl Who {
             proxy: self.proxy.clone(),
             // On the way to whichever server is looked at.
             login_proxy: self.proxy.clone(),
+            needed: self.needed.clone(),
             asks_again: None,
         }
     }
@@ -207,7 +210,8 @@ mod tests {
                 provider: odd(),
                 host: odd(),
                 port: Some(443),
-                proxy: odd().map(|url| Via { url, key: "mail-proxy" }),
+                proxy: odd().map(|url| Via { place: url.clone(), url, key: "mail-proxy" }),
+                needed: odd().into_iter().collect(),
                 path: odd(),
                 is_app_only: true,
                 ..Who::default()

@@ -2,7 +2,7 @@
 //!
 //! It dials as the daemon does. No token leaves: where TLS comes by STARTTLS the dialogue ends with the handshake.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,15 +24,15 @@ use crate::{
         doctor::{CLOCK_SKEWED, MAIL_PORT_PORTAL, PROVIDER_NAME_UNKNOWN, TLS_INTERCEPTED},
         graph::GRAPH_UNREACHABLE,
         own::{
-            UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT, UPSTREAM_TLS_FAILED,
-            UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+            PROXY_PORTAL, UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT,
+            UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
         },
         token::{TOKEN_ENDPOINT_UNREACHABLE, TOKEN_ENDPOINT_UNTRUSTED},
     },
     config::Config,
     net::{
-        self, Broken, DialError, DialLayer, Looked, Network, Proxy, Stream, Untrusted, Upstream, UpstreamTls, Want,
-        drive, is_beside,
+        self, Broken, DialError, DialLayer, Looked, Network, Proxy, Stream, TlsFaultKind, Untrusted, Upstream,
+        UpstreamTls, Want, drive, is_beside,
     },
     oauth::App,
     wire::{sasl::Credentials, smtp::SmtpBack},
@@ -77,6 +77,8 @@ pub(super) struct Target {
     pub upstream: Upstream,
     secure: Secure,
     proxy: Option<Proxy>,
+    /// All servers that are looked at behind a proxy: who asks for one of them to be allowed asks for all.
+    needed: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +137,10 @@ impl Target {
         self.name == Name::IdentityProvider
     }
 
+    fn through(&self) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| !is_beside(&self.upstream.host))
+    }
+
     fn unreachable(&self) -> &'static Entry {
         match self.name {
             Name::IdentityProvider => TOKEN_ENDPOINT_UNREACHABLE,
@@ -152,11 +158,12 @@ impl Target {
     }
 
     fn who(&self) -> Who {
-        let through = self.proxy.as_ref().filter(|_| !is_beside(&self.upstream.host));
+        let through = self.through();
         Who {
             host: Some(self.upstream.host.clone()),
             port: Some(self.upstream.port),
             proxy: through.map(Proxy::via),
+            needed: self.needed.clone(),
             login_host: self.is_identity().then(|| format!("https://{}", self.upstream.host)),
             ..Who::default()
         }
@@ -169,7 +176,7 @@ pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
     let mut add = |name, server: Option<(Upstream, Secure)>, proxy: &Option<Proxy>| {
         let Some((upstream, secure)) = server else { return };
-        let target = Target { name, upstream, secure, proxy: proxy.clone() };
+        let target = Target { name, upstream, secure, proxy: proxy.clone(), needed: Vec::new() };
         if !targets.iter().any(|known| known.key() == target.key()) {
             targets.push(target);
         }
@@ -201,6 +208,8 @@ pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
             add(Name::GraphServer, app.graph.as_ref().and_then(|graph| server_of(&graph.url)), http_proxy);
         }
     }
+    let needed: Vec<String> = targets.iter().filter(|one| one.through().is_some()).map(Target::shown).collect();
+    targets.iter_mut().for_each(|target| target.needed.clone_from(&needed));
     targets
 }
 
@@ -245,7 +254,7 @@ impl Steps<'_> {
     }
 
     fn through(&self) -> Option<&Proxy> {
-        self.target.proxy.as_ref().filter(|_| !is_beside(&self.target.upstream.host))
+        self.target.through()
     }
 
     /// Behind a proxy its word is all there is of name and connection.
@@ -313,8 +322,14 @@ impl Steps<'_> {
         let upgraded = match stream {
             Err(fault) => Err(fault),
             Ok(stream) => {
-                let upgraded = stream.upgrade_client(&tls, host, deadline).await;
-                upgraded.map_err(|error| self.refused(&looked, &error.to_string()))
+                let peer = stream.peer();
+                match stream.upgrade_client(&tls, host, deadline).await {
+                    Ok(stream) => Ok(stream),
+                    Err(error) => Err(match self.page(peer, error.kind, deadline).await {
+                        Some(page) => page,
+                        None => self.refused(&looked, &error.to_string()),
+                    }),
+                }
             }
         };
         let is_up = upgraded.is_ok();
@@ -329,6 +344,14 @@ impl Steps<'_> {
             Err(fault) => look.fault(&fault, &who),
         });
         is_up
+    }
+
+    /// A page of the proxy in the place of a server with TLS from the first byte on.
+    async fn page(&self, peer: SocketAddr, failed: TlsFaultKind, deadline: Instant) -> Option<Fault> {
+        let Target { upstream, proxy, secure, .. } = self.target;
+        let proxy = proxy.as_ref().filter(|_| *secure == Secure::AtOnce);
+        let page = net::page_behind(upstream, proxy, peer, failed, deadline).await?;
+        Some(PROXY_PORTAL.fault().detail(page.to_string()))
     }
 
     fn refused(&self, looked: &Looked, why: &str) -> Fault {

@@ -125,14 +125,24 @@ pub async fn dial(
     if is_plain {
         return Ok(stream);
     }
-    let error = match (stream.upgrade_client(tls, &upstream.host, deadline).await, through) {
-        (Ok(stream), _) => return Ok(stream),
-        (Err(error), Some(proxy)) if leads_to_page(proxy, upstream, error.kind, deadline).await => {
-            return Err(portal(proxy, upstream, peer));
-        }
-        (Err(error), _) => error,
+    let error = match stream.upgrade_client(tls, &upstream.host, deadline).await {
+        Ok(stream) => return Ok(stream),
+        Err(error) => error,
     };
-    Err(DialError::from_tls(upstream, proxy, peer, &error))
+    let page = page_behind(upstream, proxy, peer, error.kind, deadline).await;
+    Err(page.unwrap_or_else(|| DialError::from_tls(upstream, proxy, peer, &error)))
+}
+
+/// The page that the proxy gives in place of the server, if that is why TLS from the first byte on failed so.
+pub async fn page_behind(
+    upstream: &Upstream,
+    proxy: Option<&Proxy>,
+    peer: SocketAddr,
+    failed: TlsFaultKind,
+    deadline: Instant,
+) -> Option<DialError> {
+    let proxy = proxy_for(upstream, proxy)?;
+    leads_to_page(proxy, upstream, failed, deadline).await.then(|| portal(proxy, upstream, peer))
 }
 
 fn portal(proxy: &Proxy, upstream: &Upstream, peer: SocketAddr) -> DialError {

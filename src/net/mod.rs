@@ -34,7 +34,7 @@ pub use admission::{Admission, AdmissionLimits, Full, Seat, client_network};
 pub use certificate::{CertificateNames, certificate_end, certificate_names};
 pub use client_tls::ClientTls;
 pub use detour::{Proxy, ProxyKind, ProxyTrouble, is_beside};
-pub use dial::{DialError, DialLayer, dial};
+pub use dial::{DialError, DialLayer, dial, page_behind};
 pub use drive::{Broken, Want, drive, flush, write};
 pub use http::{Call, CallBody, FormValue, HttpClient, HttpFault, HttpReply};
 pub use listen::{Arrival, Bound, Door, OnFault, bind};

@@ -17,8 +17,12 @@ use super::{
 };
 use crate::{
     account::{Admitted, Occasion, Route, told},
-    base::{Claim, Fault, Lang, Protocol, Stage, printable},
-    catalog::{self, doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
+    base::{Claim, Fault, Kind, Lang, Protocol, Stage, printable},
+    catalog::{
+        self,
+        doctor::CLIENT_WITHOUT_STARTTLS,
+        own::{AUTHENTICATION_REQUIRED, CLIENT_LEFT_WAITING},
+    },
     meter::{Answer, Contact, Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn},
@@ -221,8 +225,10 @@ impl<'a> Door<'a> {
                     }
                     Err((admitted, fault)) => {
                         self.note(asked.as_ref(), Answer::Id(fault.id));
-                        self.refused(admitted.as_ref(), &fault, knocked);
-                        self.turned_away(&client, admitted, asked, &fault);
+                        let whose = || self.gate.register.whose(&asked.as_ref()?.0);
+                        let whose = admitted.or_else(whose);
+                        self.refused(whose.as_ref(), &fault, knocked);
+                        self.turned_away(&client, whose, asked, &fault);
                         front.refuse(&fault);
                         failures += 1;
                         // Our own work was nothing that the client took its time for.
@@ -282,7 +288,7 @@ impl<'a> Door<'a> {
             beyond = self.beyond(&admitted, knocked + self.gate.sign_on) => beyond,
             () = left(client, ahead(front)) => {
                 self.gate.meter.login(self.doorway.protocol, Outcome::Lost, knocked.elapsed());
-                info!(session = self.entry.id(), stage = %self.entry.stage(), "client left before it was signed on");
+                self.gave_up(&admitted);
                 return None;
             }
             ending = self.must_end() => {
@@ -294,6 +300,23 @@ impl<'a> Door<'a> {
             Ok(beyond) => Ok((admitted, beyond)),
             Err(fault) => Err((Some(admitted), fault)),
         })
+    }
+
+    /// The client waited for us. Where that was for a connection, the status says so as well: no deadline of ours may ever
+    /// come for a client that has less patience.
+    fn gave_up(&self, admitted: &Admitted) {
+        let (protocol, stage, account) = (self.doorway.protocol, self.entry.stage(), &admitted.account);
+        let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
+        let known = account.known(&occasion);
+        let proxy = known.proxy.map(|via| via.url).unwrap_or_default();
+        let server = format!("{}:{}", known.host.unwrap_or_default(), known.port.unwrap_or_default());
+        info!(
+            session = self.entry.id(), %protocol, account = account.address, %stage, server, proxy,
+            "client left before it was signed on"
+        );
+        if stage == Stage::Connecting {
+            self.gate.meter.fault(protocol, &account.address, &CLIENT_LEFT_WAITING.fault().at(stage));
+        }
     }
 
     async fn beyond(&self, admitted: &Admitted, deadline: Instant) -> Result<Beyond, Fault> {
@@ -376,9 +399,12 @@ impl<'a> Door<'a> {
         self.gate.meter.fault(self.doorway.protocol, "", &entry.fault().at(self.entry.stage()));
     }
 
-    fn refused(&self, admitted: Option<&Admitted>, fault: &Fault, knocked: Instant) {
+    /// `whose` login it was, right or wrong.
+    fn refused(&self, whose: Option<&Admitted>, fault: &Fault, knocked: Instant) {
         let protocol = self.doorway.protocol;
-        let account = admitted.map(|admitted| &*admitted.account);
+        // A wrong password of a client rule is none of the account.
+        let is_of_account = |one: &&Admitted| one.client.is_none() || fault.kind != Kind::BadCredentials;
+        let account = whose.filter(is_of_account).map(|one| &*one.account);
         let fault = fault.clone().at(self.entry.stage());
         let sign_in = account.and_then(|account| self.gate.outbound.keepers.state(&account.sign_in));
         let occasion =
@@ -396,15 +422,14 @@ impl<'a> Door<'a> {
     fn turned_away(
         &self,
         client: &Stream,
-        admitted: Option<Admitted>,
+        whose: Option<Admitted>,
         asked: Option<(String, &'static str)>,
         fault: &Fault,
     ) {
-        let whose = || self.gate.register.whose(&asked.as_ref()?.0);
-        let Some(admitted) = admitted.or_else(whose) else { return };
+        let Some(whose) = whose else { return };
         let mechanism = asked.as_ref().map(|(_, mechanism)| *mechanism);
         let reply = printable(&fault.reply_text(), REFUSAL_CAP);
-        self.gate.meter.clients.was_turned_away(&who(&admitted), reply, self.contact(client, mechanism));
+        self.gate.meter.clients.was_turned_away(&who(&whose), reply, self.contact(client, mechanism));
     }
 
     fn contact(&self, client: &Stream, mechanism: Option<&'static str>) -> Contact {

@@ -14,7 +14,7 @@ use gatepost::{
 use tokio::net::TcpStream;
 
 use crate::world::{
-    ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, WRONG, World, account, own_address, together,
+    ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, WRONG, World, account, journal, own_address, together,
 };
 
 #[tokio::test]
@@ -119,6 +119,26 @@ async fn the_first_password_typed_after_a_sign_in_becomes_the_password() {
         let said = world.stranger(Protocol::Pop3).await.login(Protocol::Pop3, ANN, password).await;
         assert!(said.starts_with(answers.of(Protocol::Pop3)), "after a restart, {password}: {said}");
     }
+}
+
+/// Nobody signs in for a mailbox that is added later, and the client cannot be told why it is refused.
+#[tokio::test]
+async fn an_account_whose_first_use_was_never_armed_is_told_in_the_log_and_the_status_with_what_arms_it() {
+    let late = "late@contoso.example";
+    let more = format!(
+        "[[account]]\naddress = \"{late}\"\napp = \"contoso\"\npassword = \"first-use\"\nsign-in-as = \"{ANN}\"\n\n"
+    );
+    let journal = journal();
+    let world = World::with(Plan { more, ..Plan::default() }).await;
+    let mut heard = Vec::new();
+    for user in [late, "nobody@contoso.example"] {
+        heard.push(world.stranger(Protocol::Smtp).await.login(Protocol::Smtp, user, "chosen").await);
+    }
+    assert_eq!(heard[0], heard[1], "who is no user here hears the same");
+    let last = world.daemon.meter().recent.list();
+    assert!(last.iter().any(|fault| (fault.id, fault.account.as_str()) == ("bad-credentials", late)), "{last:?}");
+    let told = journal.lines(&["\"first-use\" is not armed: ", &format!("account=\"{late}\"")]).pop().unwrap();
+    assert!(told.contains(&format!("gatepost password --reset {late}")), "{told}");
 }
 
 #[tokio::test]

@@ -20,7 +20,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::world::{ANN, Answers, BOB, FOR_NOW, HEAD, IN, Plan, World, account, in_each_protocol, stage};
+use crate::world::{
+    ANN, Answers, BOB, FOR_NOW, HEAD, IN, PASSWORD, Plan, World, account, in_each_protocol, journal, stage,
+};
 
 const NAME: &str = "mail.contoso.example";
 
@@ -253,6 +255,23 @@ async fn a_proxy_that_says_no_is_told_by_an_id_of_its_own() {
         }
         assert_eq!(proxy.asked().len(), 3);
     }
+}
+
+/// It takes the connection and says nothing, and the client has less patience than we have.
+#[tokio::test]
+async fn a_client_that_leaves_while_a_proxy_is_silent_leaves_a_line_that_names_it_and_a_fault_in_the_status() {
+    let journal = journal();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", silent.local_addr().unwrap());
+    let world = behind(&proxy).await;
+    let mut client = world.greeted(Protocol::Imap).await;
+    client.say(&format!("a LOGIN {ANN} \"{PASSWORD}\"")).await;
+    let _asked = silent.accept().await.unwrap();
+    client.reset();
+    let recent = |world: &World| world.daemon.meter().recent.list();
+    world.until("the fault is told", |world| recent(world).iter().any(|one| one.id == "client-left-waiting")).await;
+    let told = journal.lines(&["client left before it was signed on", &format!("proxy=\"{proxy}\"")]).pop().unwrap();
+    assert!(told.contains(&format!("account=\"{ANN}\"")) && told.contains(&format!("server=\"{NAME}:")), "{told}");
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ const PAGES: [Around; 2] = [
         next: "対処",
         avoid: "してはならないこと",
         told: "クライアントへの応答",
-        turn: "対応する人",
+        turn: "対応する側",
         stop: "。",
         passes: ["自動的には復旧しません。", "自動的に復旧します。"],
         known_by: "判別の手がかり",
@@ -228,7 +228,7 @@ impl Around {
             self.told,
             entry.id,
             self.source,
-            link(entry.source),
+            link(catalog::source(entry, self.lang)),
             self.back,
         )
     }

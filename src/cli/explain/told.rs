@@ -44,7 +44,7 @@ const EN: Around = Around {
 const JA: Around = Around {
     by: "判断の根拠",
     cause: "原因",
-    turn: "対応する人",
+    turn: "対応する側",
     next: "次にすること",
     capitals: "大文字の語",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id} --account ADDRESS` を実行すると、値の入ったコマンドが表示されます。",

@@ -45,7 +45,7 @@ const FAULT: &[Column] = &[
     ("id", "ID", "/id"),
     ("sender", "差出人", "/sender"),
     ("stage", "段階", "/stage"),
-    ("whose turn", "対応する人", "/owner"),
+    ("whose turn", "対応する側", "/owner"),
     (WORKED_AGAIN, "その後、成功した時刻", "/worked-again-at"),
 ];
 

@@ -195,11 +195,13 @@ impl Checker<'_> {
         let table = Key::of("network");
         let (file, env) = (raw.http_proxy_file.as_deref(), raw.http_proxy_env.as_deref());
         let http_proxy = self.secret(&table, "http-proxy", raw.http_proxy.as_ref(), file, env);
+        let http_place = self.whereabouts("http-proxy", file, env);
         let (file, env) = (raw.mail_proxy_file.as_deref(), raw.mail_proxy_env.as_deref());
         let mail_proxy = self.secret(&table, "mail-proxy", raw.mail_proxy.as_ref(), file, env);
-        let mut proxy = |name: &str, url: Option<Secret>, key: &'static str| {
+        let mail_place = self.whereabouts("mail-proxy", file, env);
+        let mut proxy = |name: &str, url: Option<Secret>, key: &'static str, place: String| {
             Proxy::parse(url?.expose())
-                .map(|proxy| Proxy { key, ..proxy })
+                .map(|proxy| Proxy { key, place, ..proxy })
                 .map_err(|why| {
                     let hint = "for example \"http://proxy:3128\", \"http://USER:PASSWORD@proxy:3128\" or \"socks5://proxy:1080\"";
                     self.error(&table.field(name), format!("`network.{name}` {why}"), hint);
@@ -210,8 +212,8 @@ impl Checker<'_> {
         let mail = [raw.mail_proxy.is_some(), raw.mail_proxy_file.is_some()];
         let http_key = form(["http-proxy", "http-proxy-file", "http-proxy-env"], http);
         let mail_key = form(["mail-proxy", "mail-proxy-file", "mail-proxy-env"], mail);
-        let http_proxy = proxy("http-proxy", http_proxy, http_key);
-        let mail_proxy = proxy("mail-proxy", mail_proxy, mail_key);
+        let http_proxy = proxy("http-proxy", http_proxy, http_key, http_place);
+        let mail_proxy = proxy("mail-proxy", mail_proxy, mail_key, mail_place);
         let ca_file = raw.ca_file.as_ref().map(|path| self.readable(&table.field("ca-file"), path));
         Network { http_proxy, mail_proxy, ca_file }
     }

@@ -6,16 +6,30 @@ use std::{
 };
 
 use super::{Checker, shown};
-use crate::{base::is_mailbox, config::key::Key, net::IpNet};
+use crate::{
+    base::is_mailbox,
+    config::{key::Key, outline::has_login},
+    net::IpNet,
+};
 
 impl Checker<'_> {
     /// The absolute path of a file that can be opened now.
     pub(super) fn readable(&mut self, key: &Key, written: &Path) -> PathBuf {
         let path = self.around.path(written);
         if let Err(e) = std::fs::File::open(&path) {
-            self.error(key, format!("cannot read {}: {e}", path.display()), "check the path and who may read the file");
+            self.unreadable(key, &path, &e);
         }
         path
+    }
+
+    /// What stands in the place of a path may be what belongs into the file.
+    pub(super) fn unreadable(&mut self, key: &Key, path: &Path, error: &std::io::Error) {
+        if has_login(&path.to_string_lossy()) {
+            let text = format!("`{key}` wants the path of a file, and holds a URL with a login (which is not shown)");
+            self.error(key, text, "write the URL into a file of its own, as one line, and the path of that file here");
+            return;
+        }
+        self.error(key, format!("cannot read {}: {error}", path.display()), "check the path and who may read the file");
     }
 
     /// One mailbox, `local@domain`. Whether it is one.

@@ -48,12 +48,9 @@ impl Checker<'_> {
 
     /// Where whoever renews the secret finds the old one.
     pub(super) fn secret_at(&self, raw: &raw::App) -> Option<String> {
-        match (&raw.client_secret_file, &raw.client_secret_env, &raw.client_secret) {
-            (Some(file), ..) => Some(self.around.path(file).display().to_string()),
-            (_, Some(variable), _) => Some(variable.clone()),
-            (.., Some(_)) => Some("client-secret".to_owned()),
-            (None, None, None) => None,
-        }
+        let (file, env) = (raw.client_secret_file.as_deref(), raw.client_secret_env.as_deref());
+        let is_there = file.is_some() || env.is_some() || raw.client_secret.is_some();
+        is_there.then(|| self.whereabouts("client-secret", file, env))
     }
 
     fn one_proof(&mut self, key: &Key, raw: &raw::App, grant: Grant) {

@@ -8,7 +8,7 @@ use std::{
 use super::Checker;
 use crate::{
     base::Secret,
-    config::{key::Key, raw::Hidden},
+    config::{key::Key, outline::has_login, raw::Hidden},
 };
 
 /// No secret is larger; a device file or a mistaken path must not fill the memory.
@@ -72,14 +72,16 @@ impl Checker<'_> {
                 Some(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
             }
             Err(e) => {
-                self.error(
-                    key,
-                    format!("cannot read {}: {e}", path.display()),
-                    "check the path and who may read the file",
-                );
+                self.unreadable(key, &path, &e);
                 None
             }
         }
+    }
+
+    /// Where whoever changes a secret finds it: the file, the variable, or its own key.
+    pub(super) fn whereabouts(&self, name: &str, file: Option<&Path>, env: Option<&str>) -> String {
+        let file = file.map(|file| self.around.path(file).display().to_string());
+        file.unwrap_or_else(|| env.unwrap_or(name).to_owned())
     }
 
     /// The absolute path of a file with a key, which is read when it is needed.
@@ -104,6 +106,11 @@ impl Checker<'_> {
     fn secret_variable(&mut self, key: &Key, name: &str) -> Option<Secret> {
         match self.around.variable(name).and_then(|value| value.to_str()) {
             Some(value) => Some(Secret::new(value)),
+            None if has_login(name) => {
+                let text = format!("`{key}` wants the name of a variable, and holds a URL with a login (not shown)");
+                self.error(key, text, "write the URL into the variable, and the name of the variable here");
+                None
+            }
             None => {
                 let text = format!("the environment variable {} is not set", super::shown(name));
                 self.error(key, text, "set it for the process that runs Gatepost");

@@ -1,6 +1,8 @@
 //! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours of
 //! them become Japanese; those of others stay, as does what stands in quotation marks.
 
+use crate::net::ProxyTrouble;
+
 /// Ours, and what they read in Japanese. The longer one first where one begins like another.
 const OURS: &[(&str, &str)] = &[
     ("upstream said ", "サーバーの応答: "),
@@ -9,11 +11,37 @@ const OURS: &[(&str, &str)] = &[
     ("not an OAuth answer", "OAuth の応答ではありません"),
     ("; this machine's clock differs by ", "。プロバイダーとの時計のずれ: "),
     (" s from the provider's", " 秒"),
+    (" through http://", "、プロキシー http://"),
+    (" through socks5://", "、プロキシー socks5://"),
+    (ProxyTrouble::Unreachable.words(), "プロキシーを使えません"),
+    (ProxyTrouble::Login.words(), "プロキシーがログインを拒否しました"),
+    (ProxyTrouble::Scheme.words(), "プロキシーが Gatepost の対応しないログインを求めています"),
+    (ProxyTrouble::Portal.words(), "プロキシーの代わりにログインページが応答しています"),
+    (ProxyTrouble::Forbids.words(), "プロキシーが許可していません"),
+    (ProxyTrouble::NoWay.words(), "プロキシーが接続できません"),
+    (
+        "it says yes, and a web page comes in place of the server",
+        "許可した後、サーバーの代わりにウェブページが届きます",
+    ),
+    ("no user and password are set", "ユーザー名とパスワードが設定されていません"),
+    ("the user is ", "ユーザー名: "),
+    ("it asks for ", "求められた認証方式: "),
+    (", and Gatepost speaks Basic alone", "（Gatepost が対応するのは Basic だけです）"),
+    ("it leads to ", "転送先: "),
+    ("the server's certificate is refused: ", "サーバーの証明書を受け入れません: "),
+    ("the server presented no certificate", "サーバーが証明書を提示しません"),
+    ("the server answered in plain text instead of TLS", "サーバーが TLS ではなく平文で応答しました"),
+    ("the server does not offer TLS 1.2 or 1.3", "サーバーが TLS 1.2 と 1.3 に対応していません"),
+    ("the TLS handshake did not end in time", "TLS ハンドシェイクが時間内に終わりません"),
+    (": connected", ": 接続済み"),
     ("name resolution failed: ", "名前を解決できません: "),
     ("no address answers: ", "応答するアドレスがありません: "),
     ("certificate refused: ", "証明書を受け入れません: "),
     ("TLS failed: ", "TLS に失敗しました: "),
     ("timed out: ", "時間切れです: "),
+    // Of the system: it stays as it is.
+    ("Connection timed out", "Connection timed out"),
+    ("timed out", "時間切れです"),
     (" (tried ", "（試したアドレス: "),
     ("; issued by ", "、発行者: "),
     (": it answers ", ": 応答は "),
@@ -72,6 +100,16 @@ mod tests {
             ("HTTP 400 invalid_grant AADSTS50173 (revoked)", "HTTP 400 invalid_grant AADSTS50173 (revoked)"),
             ("smtp.example:587: timed out: \u{e4}", "smtp.example:587: 時間切れです: \u{e4}"),
             ("\"\\", "\"\\"),
+            (
+                "h:587 through http://p:3128: the proxy forbids it: HTTP 403 Forbidden (tried 10.0.0.1:3128: connected)",
+                "h:587、プロキシー http://p:3128: プロキシーが許可していません: HTTP 403 Forbidden（試したアドレス: 10.0.0.1:3128: 接続済み)",
+            ),
+            (
+                "h:993: the server's certificate is refused: UnknownIssuer",
+                "h:993: サーバーの証明書を受け入れません: UnknownIssuer",
+            ),
+            ("h:587: timed out", "h:587: 時間切れです"),
+            ("h:587: Connection timed out (os error 110)", "h:587: Connection timed out (os error 110)"),
         ] {
             assert_eq!(in_japanese(en), ja);
         }

@@ -32,6 +32,8 @@ pub struct Proxy {
     pub login: Option<ProxyLogin>,
     /// The key of `[network]` under which it stands; empty where it stands nowhere.
     pub key: &'static str,
+    /// The file or variable that this key names, else the key.
+    pub place: String,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ impl Proxy {
             ProxyKind::Http => 80,
             ProxyKind::Socks5 => 1080,
         });
-        Ok(Self { kind, host, port, login: login(&url, kind)?, key: "" })
+        Ok(Self { kind, host, port, login: login(&url, kind)?, key: "", place: String::new() })
     }
 
     /// `host:port`.
@@ -71,7 +73,7 @@ impl Proxy {
 
     /// What people may be told of it.
     pub fn via(&self) -> Via {
-        Via { url: self.to_string(), key: self.key }
+        Via { url: self.to_string(), key: self.key, place: self.place.clone() }
     }
 
     /// The same, written for the HTTP client, with everything in it.

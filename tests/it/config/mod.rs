@@ -434,6 +434,22 @@ fn a_proxy_is_named_by_a_url_that_says_all_of_it() {
     }
 }
 
+/// It stands there by mistake: what is refused is shown in many places.
+#[test]
+fn a_url_with_a_login_in_the_place_of_a_file_or_variable_is_told_and_never_shown() {
+    let url = "http://svc:p%40ss@proxy.corp:3128";
+    for (key, wants) in [
+        ("network.mail-proxy-file", "the path of a file"),
+        ("network.http-proxy-env", "the name of a variable"),
+        ("network.ca-file", "the path of a file"),
+    ] {
+        let name = key.trim_start_matches("network.");
+        let text = refused(&format!("[network]\n{name} = \"{url}\"\n"));
+        assert!(text.contains(&format!("`{key}` wants {wants}, and holds a URL with a login")), "{text}");
+        assert!(text.contains("hint: write the URL into ") && !text.contains("p%40ss"), "{text}");
+    }
+}
+
 #[test]
 fn the_sealing_key_comes_from_one_place_and_is_a_key() {
     let key = "oKGio6SlpqeoqaqrrK2ur7CxsrO0tba3uLm6u7y9vr8=";

@@ -143,7 +143,7 @@ async fn the_language_is_that_of_the_locale_and_signs_only_where_they_can_be_rea
     let (english, plain, japanese) = (told("en_US.UTF-8"), told("C"), told("ja_JP.UTF-8"));
     assert!(english.contains("✗ token") && english.contains("Whose turn"), "{english}");
     assert!(plain.contains("FAIL token") && plain.is_ascii(), "{plain}");
-    assert!(japanese.contains("✗ token") && japanese.contains("対応する人\n    ユーザー"), "{japanese}");
+    assert!(japanese.contains("✗ token") && japanese.contains("対応する側\n    ユーザー"), "{japanese}");
     let columns = |text: &str| {
         let lines = text.lines().filter(|line| line.starts_with(['✓', '✗', '–']));
         lines.map(|line| line.chars().take_while(|c| *c != ' ').count()).collect::<Vec<_>>()

@@ -85,15 +85,17 @@ async fn the_provider_whose_name_nobody_knows_is_a_fault_of_names_as_well() {
     assert_eq!(check["fault"]["owner"], "admin", "nobody at Microsoft can mend it: {check}");
 }
 
-/// Answers every connection with this, after the first words if there are any soon.
-async fn answering(answer: &'static str) -> std::net::SocketAddr {
+/// Answers every connection with these, each behind the next words that come.
+async fn answering<const N: usize>(answers: [&'static str; N]) -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut tcp, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let _ = tcp.read(&mut [0; 1024]).await;
-                let _ = tcp.write_all(answer.as_bytes()).await;
+                for answer in answers {
+                    let _ = tcp.read(&mut [0; 1024]).await;
+                    let _ = tcp.write_all(answer.as_bytes()).await;
+                }
                 let _ = tcp.shutdown().await;
             });
         }
@@ -104,7 +106,7 @@ async fn answering(answer: &'static str) -> std::net::SocketAddr {
 #[tokio::test]
 async fn a_page_on_the_port_of_mail_is_told_as_one() {
     let staged = Staged::new(Plan::default()).await;
-    let portal = answering("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>hotel").await;
+    let portal = answering(["HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>hotel"]).await;
     staged.edit(&format!("imap = \"{}\"", staged.sandbox.imap()), &format!("imap = \"{portal}\""));
     let wanted = First { layer: "tls", name: "imap-server", id: "mail-port-portal", command: "" };
     let found = staged.fails_first(wanted).await;
@@ -121,12 +123,40 @@ async fn a_proxy_that_wants_windows_logins_and_a_login_page_in_its_place_are_tol
             "http://login.hotel/",
         ),
     ] {
-        let proxy = answering(answer).await;
+        let proxy = answering([answer]).await;
         let network = format!("mail-proxy = \"http://{proxy}\"");
         let staged = Staged::new(Plan { upstream: Some("mail.invalid"), network, ..Plan::default() }).await;
         let found = staged.fails_first(First { layer: "proxy", name: "smtp-server", id, command: "" }).await;
         assert!(found["fault"]["said"].as_str().unwrap().contains(said), "{found}");
     }
+}
+
+/// The daemon and `login` call it so (`net::dial`, `net::http`).
+#[tokio::test]
+async fn a_page_behind_the_yes_of_a_proxy_has_the_id_that_the_daemon_gives_it() {
+    let proxy = answering(["HTTP/1.1 200 OK\r\n\r\n", "<html>Welcome to the hotel</html>"]).await;
+    for (key, name) in [("http-proxy", "identity-provider"), ("mail-proxy", "imap-server")] {
+        let network = format!("{key} = \"http://{proxy}\"");
+        let staged = Staged::new(Plan { upstream: Some("mail.invalid"), network, ..Plan::default() }).await;
+        staged.edit(&staged.sandbox.token_url(), "https://login.invalid/contoso.example/oauth2/v2.0/token");
+        let report = staged.doctor(&[ANN, "--json"]).await.json();
+        let found = check(&report, "tls", name);
+        assert_eq!(found["fault"]["id"], "proxy-portal", "{found:#}");
+    }
+}
+
+/// One request to whoever runs the proxy, and not one after the other.
+#[tokio::test]
+async fn a_proxy_that_forbids_is_told_with_all_servers_that_it_has_to_allow() {
+    let proxy = answering(["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"]).await;
+    let network = format!("mail-proxy = \"http://{proxy}\"");
+    let staged = Staged::new(Plan { upstream: Some("mail.invalid"), network, ..Plan::default() }).await;
+    let found =
+        staged.fails_first(First { layer: "proxy", name: "smtp-server", id: "proxy-forbids", command: "" }).await;
+    let next = found["fault"]["next-step"].as_str().unwrap();
+    let sandbox = &staged.sandbox;
+    let all = [sandbox.smtp(), sandbox.imap(), sandbox.pop3()].map(|at| format!("mail.invalid:{}", at.port()));
+    assert!(next.contains(&format!("`{}`", all.join(", "))), "{next}");
 }
 
 #[tokio::test]

@@ -109,6 +109,35 @@ fn every_link_and_every_anchor_of_the_documents_leads_somewhere() {
     assert!(seen > 500, "{seen}");
 }
 
+/// Who meets a second word looks for a second thing. The pages of the faults are among them.
+#[test]
+fn japanese_has_one_word_for_one_thing() {
+    let said = [
+        "doctor/words/ja.rs",
+        "cli/explain/told.rs",
+        "cli/status/table.rs",
+        "console/words.rs",
+        "cli/setup/words/ja.rs",
+    ];
+    let pages = pages_of("docs/ja").into_iter().map(|page| format!("docs/ja/{page}"));
+    for path in said.map(|file| format!("src/{file}")).into_iter().chain(pages) {
+        // What is set apart is what a client hears.
+        let text: Vec<_> =
+            text(&path).lines().filter(|line| !line.starts_with("    Who ")).map(str::to_owned).collect();
+        for (second, first) in [
+            ("してはいけないこと", "してはならないこと"),
+            ("対応する人", "対応する側"),
+            ("Full Access", "フルアクセス権限"),
+            ("フル アクセス", "フルアクセス権限"),
+            ("サインオン", "認証"),
+            ("代理人", "委任されたユーザー"),
+            ("TLS を開", "TLS を復号"),
+        ] {
+            assert!(text.iter().all(|line| !line.contains(second)), "{path}: {second} is {first} elsewhere");
+        }
+    }
+}
+
 /// What a page shows in brackets behind a reply, and the first column of a table of ids.
 #[test]
 fn every_fault_id_of_the_documents_is_one_of_the_catalogue() {

@@ -44,6 +44,28 @@ async fn without_a_network_it_says_who_could_not_be_asked_and_what_to_type_inste
     stage.check();
 }
 
+/// It advised to set a proxy where one was set.
+#[tokio::test]
+async fn behind_a_proxy_that_refuses_its_fault_is_named_with_what_helps() {
+    let stage = Stage::new().await;
+    let proxy = website("nothing", "");
+    let set = format!("network.http-proxy={proxy}");
+    for (named, lacks) in [(&["--provider", "microsoft365"][..], "tenant"), (&[], "provider")] {
+        let flags =
+            ["setup", "--address", "ann@fabrikam.example", "--client-id", "x", "--yes", "--no-sign-in", "--set", &set];
+        let all: Vec<String> = flags.iter().chain(named).map(|flag| (*flag).to_owned()).collect();
+        let ended = stage.run(&all, "").await;
+        assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
+        assert!(ended.err.contains(&format!("the {lacks} of fabrikam.example")), "{}", ended.err);
+        assert!(
+            ended.err.contains("[proxy-forbids]") && ended.err.contains("login.microsoftonline.com:443, "),
+            "{}",
+            ended.err
+        );
+        assert!(!ended.err.contains("--set network.http-proxy="), "{}", ended.err);
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_that_is_not_there_is_refused_before_anything_is_written() {
     let stage = Stage::new().await;

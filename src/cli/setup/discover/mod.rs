@@ -17,7 +17,7 @@ pub use entra::{Tenant, is_guid};
 use self::known::Known;
 use crate::{
     base::printable,
-    net::{HttpClient, HttpReply},
+    net::{HttpClient, HttpFault, HttpReply, ProxyTrouble},
 };
 
 /// For one question to one host.
@@ -36,15 +36,29 @@ pub enum Found {
     /// It takes passwords alone.
     PasswordOnly(&'static str),
     Nothing,
-    /// Nobody could be asked: why.
-    Unreachable(String),
+    /// Nobody could be asked.
+    Unreachable(Unasked),
+}
+
+/// Why nobody could be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unasked {
+    pub why: String,
+    /// What the proxy on the way did, and on the way to which host.
+    pub by_proxy: Option<(ProxyTrouble, String)>,
+}
+
+impl Unasked {
+    fn new(why: String) -> Self {
+        Self { why, by_proxy: None }
+    }
 }
 
 /// What an endpoint said.
 enum Heard {
     Yes(Vec<u8>),
     No,
-    Nobody(String),
+    Nobody(Unasked),
 }
 
 /// Asks over the network; everything that is known about whom to ask.
@@ -91,7 +105,10 @@ impl<'a> Discovery<'a> {
             match self.ask(&url).await {
                 Heard::Yes(body) => match entra::tenant(&body) {
                     Some(tenant) => return Found::Tenant(tenant),
-                    None => unreachable = unreachable.or(Some(format!("{host} answered with something else"))),
+                    None => {
+                        unreachable =
+                            unreachable.or_else(|| Some(Unasked::new(format!("{host} answered with something else"))))
+                    }
                 },
                 Heard::No => {}
                 // The first of the two is the one that counts.
@@ -129,12 +146,15 @@ impl<'a> Discovery<'a> {
         let Ok(url) = Url::parse(url) else { return Heard::No };
         let host = url.host_str().unwrap_or_default().to_owned();
         match timeout(PATIENCE, self.http.get(&url, &[])).await {
-            Err(_) => Heard::Nobody(format!("no answer from {host} within {} s", PATIENCE.as_secs())),
-            Ok(Err(fault)) => Heard::Nobody(printable(&fault.to_string(), 300)),
+            Err(_) => Heard::Nobody(Unasked::new(format!("no answer from {host} within {} s", PATIENCE.as_secs()))),
+            Ok(Err(fault)) => Heard::Nobody(Unasked {
+                why: printable(&fault.to_string(), 300),
+                by_proxy: if let HttpFault::Proxy(trouble, _) = fault { Some((trouble, host)) } else { None },
+            }),
             Ok(Ok(HttpReply { status, body, .. })) if status.is_success() => Heard::Yes(body.to_vec()),
             // Entra: 400 for a tenant that is not there. A redirect leads away from what was asked.
             Ok(Ok(reply)) if reply.status.is_client_error() && reply.status.as_u16() != 429 => Heard::No,
-            Ok(Ok(reply)) => Heard::Nobody(format!("{host} answered {}", reply.status)),
+            Ok(Ok(reply)) => Heard::Nobody(Unasked::new(format!("{host} answered {}", reply.status))),
         }
     }
 }

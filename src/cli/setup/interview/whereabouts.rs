@@ -5,17 +5,18 @@ use url::Url;
 
 use super::{
     super::{
-        discover::{Discovery, Found, Servers, Tenant},
+        discover::{Discovery, Found, Servers, Tenant, Unasked},
         note,
-        words::{Say, Trouble},
+        words::{ByProxy, Say, Trouble},
     },
     Interview, is_entra,
 };
 use crate::{
     base::printable,
+    catalog::Known,
     cli::{outcome::Failure, state::block_on},
     config::{PRESETS, Preset},
-    net::{ClientTls, HttpClient},
+    net::{ClientTls, HttpClient, Proxy},
 };
 
 /// What was found out about where a mailbox is.
@@ -71,10 +72,21 @@ impl Interview<'_, '_> {
             (Found::Nothing, None) => {
                 self.by_hand(Trouble::NothingFound { domain: domain.to_owned() }, domain, &discovery)
             }
-            (Found::Unreachable(why), None) => {
-                self.by_hand(Trouble::Unreachable { domain: domain.to_owned(), why }, domain, &discovery)
+            (Found::Unreachable(unasked), None) => {
+                let (domain_of, by_proxy) = (domain.to_owned(), self.by_proxy(&unasked));
+                let trouble = Trouble::Unreachable { domain: domain_of, why: unasked.why, by_proxy };
+                self.by_hand(trouble, domain, &discovery)
             }
         }
+    }
+
+    /// Where there is a proxy, to set one is no advice.
+    fn by_proxy(&self, unasked: &Unasked) -> Option<ByProxy> {
+        let (trouble, host) = unasked.by_proxy.clone()?;
+        let via = self.config.network.http_proxy.as_ref().map(Proxy::via);
+        let known =
+            Known { host: Some(host), port: Some(443), proxy: via.clone(), login_proxy: via, ..Known::default() };
+        Some(ByProxy { entry: trouble.entry(), known: Box::new(known) })
     }
 
     /// Nothing was found out: a person says it, or the trouble names the flags.
@@ -117,13 +129,14 @@ impl Interview<'_, '_> {
                 }
                 Ok(id)
             }
-            (Found::Unreachable(why), Some(typed)) => {
-                self.note(&Say::NotChecked { tenant: typed.clone(), why });
+            (Found::Unreachable(unasked), Some(typed)) => {
+                self.note(&Say::NotChecked { tenant: typed.clone(), why: unasked.why });
                 Ok(typed)
             }
             (_, Some(typed)) => Err(self.fail(Trouble::NoSuchTenant { tenant: typed })),
-            (Found::Unreachable(why), None) if !self.questions.has_person() => {
-                Err(self.fail(Trouble::TenantUnreachable { domain: domain.to_owned(), why }))
+            (Found::Unreachable(unasked), None) if !self.questions.has_person() => {
+                let by_proxy = self.by_proxy(&unasked);
+                Err(self.fail(Trouble::TenantUnreachable { domain: domain.to_owned(), why: unasked.why, by_proxy }))
             }
             (_, None) => {
                 let question = Say::AskTenant { domain: domain.to_owned() };

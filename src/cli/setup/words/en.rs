@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
+use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
-    base::invocation::gatepost,
+    base::{Lang, invocation::gatepost},
     cli::{
         pasted::{powershell, shell},
         setup::{
@@ -201,13 +201,18 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::NothingFound { domain } => {
             (format!("nobody knows whose mail {domain} is"), "check the spelling, or say it: --provider microsoft365 --tenant TENANT, --provider google, ...".into())
         }
-        Trouble::Unreachable { domain, why } => (
+        Trouble::Unreachable { domain, why, by_proxy } => ByProxy::text(
+            by_proxy.as_ref(),
+            Lang::En,
             format!("the provider of {domain} could not be found out: {why}"),
-            "check the network (behind a proxy: --set network.http-proxy=http://proxy:3128), or say it: --provider NAME --tenant TENANT".into(),
+            "check the network (behind a proxy: --set network.http-proxy=http://proxy:3128), or say it: --provider NAME --tenant TENANT",
         ),
-        Trouble::TenantUnreachable { domain, why } => {
-            (format!("the tenant of {domain} could not be found out: {why}"), "check the network, or say it: --tenant TENANT".into())
-        }
+        Trouble::TenantUnreachable { domain, why, by_proxy } => ByProxy::text(
+            by_proxy.as_ref(),
+            Lang::En,
+            format!("the tenant of {domain} could not be found out: {why}"),
+            "check the network, or say it: --tenant TENANT",
+        ),
         Trouble::NotATenant { typed } => (format!("\"{typed}\" is not a tenant"), "its id (a GUID) or one of its verified domains".into()),
         Trouble::NoSuchTenant { tenant } => (
             format!("Microsoft knows no tenant {tenant} (AADSTS90002)"),

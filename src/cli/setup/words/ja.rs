@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
+use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
 use crate::{
-    base::invocation::gatepost,
+    base::{Lang, invocation::gatepost},
     cli::{
         pasted::{powershell, shell},
         setup::{
@@ -232,14 +232,17 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "つづりを確認するか、指定してください: --provider microsoft365 --tenant テナント、--provider google など"
                 .into(),
         ),
-        Trouble::Unreachable { domain, why } => (
+        Trouble::Unreachable { domain, why, by_proxy } => ByProxy::text(
+            by_proxy.as_ref(),
+            Lang::Ja,
             format!("{domain} のプロバイダーを調べられません: {why}"),
-            "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider 名前 --tenant テナント"
-                .into(),
+            "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider 名前 --tenant テナント",
         ),
-        Trouble::TenantUnreachable { domain, why } => (
+        Trouble::TenantUnreachable { domain, why, by_proxy } => ByProxy::text(
+            by_proxy.as_ref(),
+            Lang::Ja,
             format!("{domain} のテナントを調べられません: {why}"),
-            "ネットワークを確認するか、指定してください: --tenant テナント".into(),
+            "ネットワークを確認するか、指定してください: --tenant テナント",
         ),
         Trouble::NotATenant { typed } => {
             (format!("\"{typed}\" はテナントではありません"), "テナントの ID（GUID）または検証済みドメイン".into())
@@ -421,13 +424,13 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     consent: "この一人だけの同意。全員の場合: -PrincipalId を省き、-ConsentType 'AllPrincipals'。",
     exchange: "Exchange Online: メールボックスの権利。",
     smtp_auth: "これらのメールボックスだけの SMTP AUTH。テナントの設定は変えません。セキュリティの既定値群がオンなら outbound = \"graph\" を使います。",
-    delegate: "共有メールボックス: 代理人が開き、そのアドレスとして送ります。",
+    delegate: "共有メールボックス: 委任されたユーザーが開き、そのアドレスとして送ります。",
     roles: "IMAP と POP3 だけ。SMTP.SendAsApp をここで与えると全メールボックスに効きます。下のロールは範囲が限られます。",
     certificate: "アプリを証明する証明書。秘密鍵は Gatepost のマシンから出ません。",
     has_certificates: "アプリにはすでに証明書があります。Gatepost の証明書がなければ「証明書とシークレット」で追加してください。",
     secret: "アプリを証明するもの: 「証明書とシークレット」で証明書をアップロードするか、シークレットを作ります。",
     enterprise: "Exchange にアプリを知らせます。エンタープライズアプリケーションのオブジェクト ID を使います。",
-    mailboxes: "IMAP と POP3: これらのメールボックスへのフル アクセス。",
+    mailboxes: "IMAP と POP3: これらのメールボックスへのフルアクセス権限。",
     scope: "送信: グループのメンバーに限られたロール。反映に 15 から 30 分かかります。",
     end: "`gatepost setup --client-id` に渡す値:",
 };

@@ -12,6 +12,7 @@ use toml::Value;
 use super::{discover::Servers, interview::Idle, script::Registration};
 use crate::{
     base::{Lang, printable},
+    catalog::{Entry, Known},
     cli::outcome::Failure,
     net::ListenerTls,
     oauth::Grant,
@@ -237,8 +238,8 @@ pub enum Trouble {
     UnknownProvider { typed: String },
     PasswordOnly { service: &'static str },
     NothingFound { domain: String },
-    Unreachable { domain: String, why: String },
-    TenantUnreachable { domain: String, why: String },
+    Unreachable { domain: String, why: String, by_proxy: Option<ByProxy> },
+    TenantUnreachable { domain: String, why: String, by_proxy: Option<ByProxy> },
     NotATenant { typed: String },
     NoSuchTenant { tenant: String },
     NoSuchGrant { provider: &'static str, grant: &'static str },
@@ -258,6 +259,23 @@ pub enum Trouble {
     ReloadIt { process: u32 },
     TrialFailed,
     NotWell,
+}
+
+/// What a proxy did, for which the catalogue has the words.
+#[derive(Debug)]
+pub struct ByProxy {
+    pub entry: &'static Entry,
+    pub known: Box<Known>,
+}
+
+impl ByProxy {
+    /// What failed, and what helps.
+    fn text(by_proxy: Option<&Self>, lang: Lang, what: String, otherwise: &str) -> (String, String) {
+        match by_proxy {
+            None => (what, otherwise.to_owned()),
+            Some(Self { entry, known }) => (format!("{what} [{}]", entry.id), entry.told(lang, known).next),
+        }
+    }
 }
 
 impl Trouble {
