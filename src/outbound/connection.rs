@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Channel, Outbound, Turn,
@@ -31,6 +31,9 @@ use crate::{
 
 /// The longest wait for room; what is left of the time belongs to the sign-on.
 const ROOM_WAIT: Duration = Duration::from_secs(20);
+/// How long a dial may still take whose asker has another connection by now: one that hangs would keep its room from those
+/// who wait.
+const FOR_OTHERS: Duration = Duration::from_secs(3);
 
 /// Dropping it closes the connection and gives its room back.
 pub struct Connection {
@@ -211,7 +214,7 @@ struct Dial {
 impl Dial {
     /// Who dialled it has another by now.
     async fn for_others(self) {
-        if let Ok((seat, idle)) = self.up.await {
+        if let Ok(Ok((seat, idle))) = timeout(FOR_OTHERS, self.up).await {
             seat.park(idle);
         }
     }

@@ -110,6 +110,10 @@ impl Courier {
             }
             message.is_under_way = false;
             message.recipients.iter_mut().for_each(|one| one.doubts += u32::from(one.state == RecipientState::Waiting));
+            if message.hold.is_none() && self.is_held_in_doubt(&message) {
+                self.tell_of_hold(&message);
+                return Next::At(Place::Held);
+            }
         }
         if message.hold.as_deref() == Some(hold::DROPPED) {
             return self.drop_now(&message).await;

@@ -5,10 +5,7 @@
 use tracing::error;
 
 use super::{courier::Courier, hold, schedule::Wish};
-use crate::store::{QueuedMessage, QueuedRecipient, RecipientState};
-
-/// Attempts without an answer before a message is held; who releases it has one more.
-const DOUBTS: u32 = 3;
+use crate::store::{DOUBTS, QueuedMessage, QueuedRecipient, RecipientState};
 
 /// One that waits although it may have it that often.
 fn last_doubt(message: &QueuedMessage) -> Option<&QueuedRecipient> {

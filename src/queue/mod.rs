@@ -76,7 +76,7 @@ pub mod hold {
     /// The file with its body cannot be read, or is not the one that was written.
     pub const BODY_DAMAGED: &str = "body-damaged";
     /// The mail server never answered it, and it may have arrived each time.
-    pub const DOUBTFUL: &str = "doubtful";
+    pub use crate::store::DOUBTFUL;
     /// It is dropped as soon as the delivery ends that was under way when somebody said so.
     pub const DROPPED: &str = "dropped";
     /// Its account is not in the configuration; it goes on when that is back. Stands in no row.
@@ -133,6 +133,12 @@ impl Queue {
             warn!(
                 queue_id = id,
                 "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice"
+            );
+        }
+        for id in left.held {
+            error!(
+                queue_id = id,
+                "its delivery was under way when Gatepost ended, not for the first time; it is held: it may have arrived each time"
             );
         }
         Ok(Self {

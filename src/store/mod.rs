@@ -2,6 +2,7 @@
 //! was told.
 
 mod backup;
+mod columns;
 mod error;
 mod key;
 mod lock;
@@ -9,6 +10,7 @@ pub mod private_file;
 mod queue;
 mod queue_search;
 mod readiness;
+mod recipient_state;
 mod rotation;
 mod row;
 mod sealing;
@@ -24,10 +26,11 @@ pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::{Holder, Lock, holder, reload_command};
 pub use queue::{
-    Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, RecipientState, Recovered, TurnedBack,
+    DOUBTFUL, DOUBTS, Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, Recovered, TurnedBack,
 };
 pub use queue_search::{Found, QueueFilter};
 pub use readiness::Trouble;
+pub use recipient_state::RecipientState;
 pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};
 pub use settings::Settings;

@@ -11,37 +11,29 @@ use tracing::error;
 
 use super::{
     Store, StoreError,
+    columns::{count, number, small},
+    recipient_state::RecipientState,
     row::{from_unix, to_unix},
 };
 
 /// Messages in one step of [`Store::age_queue`].
 const AGES_AT_ONCE: usize = 500;
+/// Attempts without an answer before a message is held; who releases it has one more.
+pub const DOUBTS: u32 = 3;
+/// Why it is held then.
+pub const DOUBTFUL: &str = "doubtful";
 
-/// How it stands with one recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RecipientState {
-    Waiting,
-    Delivered,
-    Failed,
-}
-
-impl RecipientState {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn read(word: &str) -> Self {
-        match word {
-            "delivered" => Self::Delivered,
-            "failed" => Self::Failed,
-            // Of two mistakes, once more is better than never.
-            _ => Self::Waiting,
-        }
-    }
+/// Those among them that somebody may have had [`DOUBTS`] times, and that nobody holds yet.
+macro_rules! hold_in_doubt {
+    ($which:literal, $more:literal) => {
+        concat!(
+            "UPDATE queued SET hold = ?2 WHERE hold ISNULL AND ",
+            $which,
+            " AND sequence IN
+             (SELECT sequence FROM queued_recipient WHERE state = 'waiting' AND is_doubtful >= ?1)",
+            $more
+        )
+    };
 }
 
 /// A message to be taken over.
@@ -118,6 +110,8 @@ pub struct Outline {
 pub struct Recovered {
     /// Ids of messages whose delivery was under way, and that go on.
     pub cut_off: Vec<String>,
+    /// Ids of those that nobody answered too often for that.
+    pub held: Vec<String>,
     /// All that wait, and the octets of their bodies.
     pub messages: usize,
     pub octets: u64,
@@ -358,14 +352,16 @@ async fn add_recipient(step: &mut Step, sequence: i64, position: usize, line: &s
 async fn recover(step: &mut Step) -> Result<Recovered, sqlx::Error> {
     let all = "SELECT count(*), coalesce(sum(octets), 0) FROM queued";
     let (messages, octets): (i64, i64) = sqlx::query_as(all).fetch_one(&mut **step).await?;
-    let ids = sqlx::query_scalar("SELECT id FROM queued WHERE is_under_way AND hold ISNULL ORDER BY sequence");
-    let ids = ids.fetch_all(&mut **step).await?;
     let doubt = "UPDATE queued_recipient SET is_doubtful = is_doubtful + 1
                  WHERE state = 'waiting' AND sequence IN (SELECT sequence FROM queued WHERE is_under_way)";
     sqlx::query(doubt).execute(&mut **step).await?;
+    let held = sqlx::query_scalar(hold_in_doubt!("is_under_way", " RETURNING id")).bind(DOUBTS).bind(DOUBTFUL);
+    let held = held.fetch_all(&mut **step).await?;
+    let ids = sqlx::query_scalar("SELECT id FROM queued WHERE is_under_way AND hold ISNULL ORDER BY sequence");
+    let ids = ids.fetch_all(&mut **step).await?;
     sqlx::query("UPDATE queued SET is_under_way = 0 WHERE is_under_way").execute(&mut **step).await?;
     let messages = usize::try_from(messages).unwrap_or_default();
-    Ok(Recovered { cut_off: ids, messages, octets: octets.unsigned_abs() })
+    Ok(Recovered { cut_off: ids, held, messages, octets: octets.unsigned_abs() })
 }
 
 /// There and back: a row that gets what it holds is not written at all.
@@ -380,6 +376,8 @@ async fn touch(step: &mut Step) -> Result<(), sqlx::Error> {
 async fn doubt(step: &mut Step, sequence: i64) -> Result<(), sqlx::Error> {
     let doubt = "UPDATE queued_recipient SET is_doubtful = is_doubtful + 1 WHERE state = 'waiting' AND sequence = ?";
     sqlx::query(doubt).bind(sequence).execute(&mut **step).await?;
+    let held = sqlx::query(hold_in_doubt!("sequence = ?3", "")).bind(DOUBTS).bind(DOUBTFUL).bind(sequence);
+    held.execute(&mut **step).await?;
     let ended = "UPDATE queued SET is_under_way = 0 WHERE sequence = ?";
     sqlx::query(ended).bind(sequence).execute(&mut **step).await.map(drop)
 }
@@ -485,16 +483,4 @@ fn recipient(row: &SqliteRow) -> Result<QueuedRecipient, sqlx::Error> {
         doubts: small(row, "is_doubtful")?,
         is_reported: row.try_get("is_reported")?,
     })
-}
-
-fn count(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
-    Ok(row.try_get::<i64, _>(column)?.unsigned_abs())
-}
-
-fn small(row: &SqliteRow, column: &str) -> Result<u32, sqlx::Error> {
-    Ok(u32::try_from(count(row, column)?).unwrap_or(u32::MAX))
-}
-
-fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

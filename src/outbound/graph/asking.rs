@@ -123,6 +123,10 @@ impl<'a> Asking<'a> {
             }
             match answer {
                 Answer::Done(reply) => return Ok(reply),
+                // What was to wait may have been done all the same: a draft that is gone then may have been sent.
+                Answer::No(Trouble::Gone { detail }) if tries > 0 => {
+                    return Err(Trouble::Unclear { after: None, detail });
+                }
                 Answer::No(trouble) => return Err(trouble),
                 Answer::TokenRefused(detail) if was_refused => {
                     return Err(Trouble::Access(GRAPH_TOKEN_REFUSED.fault().detail(detail)));
