@@ -121,9 +121,8 @@ fn japanese_has_one_word_for_one_thing() {
     ];
     let pages = pages_of("docs/ja").into_iter().map(|page| format!("docs/ja/{page}"));
     for path in said.map(|file| format!("src/{file}")).into_iter().chain(pages) {
-        // What is set apart is what a client hears.
-        let text: Vec<_> =
-            text(&path).lines().filter(|line| !line.starts_with("    Who ")).map(str::to_owned).collect();
+        // What a client hears is English.
+        let text: Vec<_> = text(&path).lines().filter(|line| !line.contains("[gatepost ")).map(str::to_owned).collect();
         for (second, first) in [
             ("してはいけないこと", "してはならないこと"),
             ("対応する人", "対応する側"),
