@@ -241,6 +241,9 @@ async fn a_message_that_a_kill_cuts_off_three_times_is_held_and_goes_once_more_f
     let id = stage.send("x").await;
     for _ in 0..3 {
         let cut_off = stage.next().await;
+        while stage.list().await[0].state != "under-way" {
+            tokio::task::yield_now().await;
+        }
         stage = stage.kill().await.start().await;
         drop(cut_off);
         stage.pass(minutes(5)).await;
