@@ -100,7 +100,8 @@ class Sandbox(Mailboxes):
         self.part.wait_ready(lambda: "Ctrl-C ends the demo" in self.part.said())
         state = Path(re.search(r"^ *files +(\S+)$", self.part.said(), re.MULTILINE)[1])
         settings = tomllib.loads((state / "gatepost.toml").read_text())
-        self.app = settings["app"]["contoso"]
+        app = settings["app"]["contoso"]
+        self.app = {key: value.replace("{tenant}", app["tenant"]) if isinstance(value, str) else value for key, value in app.items()}
         self.ca = Path(settings["network"]["ca-file"])
         self.tls = ssl.create_default_context(cafile=str(self.ca))
         answer = urllib.request.urlopen(self.app["token-url"], urllib.parse.urlencode({
