@@ -26,7 +26,6 @@ use crate::{
         sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
     },
     meter::Room,
-    oauth::SignIn,
 };
 
 /// The longest wait for room; what is left of the time belongs to the sign-on.
@@ -185,19 +184,26 @@ impl Outbound {
     /// One that is of the same sign-in, if nothing is known against it.
     async fn still_lives(&self, account: &Account, seat: Seat, idle: Idle, asked: Instant) -> Option<Connection> {
         let Idle { mut channel, keywords, sign_in, signed_in_at, unused_since } = idle;
-        let SignIn { app, .. } = &*account.sign_in;
-        if sign_in != account.sign_in.key() {
+        let is_fresh = unused_since.is_some_and(|since| since >= asked);
+        if !self.is_of_now(account, &sign_in, signed_in_at) {
             return None;
         }
-        let is_fresh = unused_since.is_some_and(|since| since >= asked);
-        if !is_fresh {
-            // Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
-            let is_of_now = signed_in_at == self.keepers.signed_in_at(&account.sign_in);
-            if !is_of_now || (signed_in_at.is_none() && !app.grant.is_unattended()) || !channel.take_over().await {
-                return None;
-            }
+        // Of what was left over by somebody whom nobody saw signing in nobody knows whether that still holds.
+        let is_known = signed_in_at.is_some() || account.sign_in.app.grant.is_unattended();
+        if !is_fresh && (!is_known || !channel.take_over().await) {
+            return None;
         }
         Some(Connection { channel, keywords, seat, sign_in, signed_in_at, is_fresh })
+    }
+
+    /// Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
+    fn is_of_now(&self, account: &Account, sign_in: &str, signed_in_at: Option<Timestamp>) -> bool {
+        sign_in == account.sign_in.key() && signed_in_at == self.keepers.signed_in_at(&account.sign_in)
+    }
+
+    /// Whether a connection may carry one more message of the account: its sign-in is still the one that it lives on.
+    pub fn may_go_on(&self, account: &Account, connection: &Connection) -> bool {
+        self.is_of_now(account, &connection.sign_in, connection.signed_in_at)
     }
 
     fn ledger(&self, account: &Account) -> Arc<Ledger> {

@@ -60,7 +60,9 @@ impl Relay<'_> {
         let until = Instant::now() + self.gate.sign_on;
         loop {
             // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
-            let (channel, is_fresh) = match self.channel.take().filter(|channel| channel.is_usable()) {
+            let (outbound, account) = (&self.gate.outbound, &self.admitted.account);
+            let may_go_on = |channel: &Connection| channel.is_usable() && outbound.may_go_on(account, channel);
+            let (channel, is_fresh) = match self.channel.take().filter(may_go_on) {
                 Some(channel) => (channel, false),
                 None => match self.take_channel(until).await? {
                     Ok(channel) => {
@@ -165,18 +167,22 @@ impl Relay<'_> {
         }
         .at(Stage::Relaying);
         self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-        let (session, owner, next) = (self.entry.id(), fault.owner.as_str(), self.next_step(&fault));
-        warn!(session, account = account.address, owner, next, "refused: {fault}");
+        self.warns_of(&fault);
         reply
     }
 
     /// For the log.
-    fn next_step(&self, fault: &Fault) -> String {
-        let sign_in = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
-        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
-        let occasion = Occasion { protocol, stage: fault.stage, sender: fault.sender.as_deref(), sign_in };
-        let next = told(fault.id, Lang::En, Some(&self.admitted.account), &occasion);
-        next.map(|words| words.next).unwrap_or_default()
+    pub(super) fn next_step(&self, id: &str, stage: Option<Stage>, sender: Option<&str>) -> Option<String> {
+        let account = &self.admitted.account;
+        let sign_in = self.gate.outbound.keepers.state(&account.sign_in);
+        let occasion = Occasion { protocol: Some(Protocol::Smtp), stage, sender, sign_in: sign_in.as_ref() };
+        Some(told(id, Lang::En, Some(account), &occasion)?.next)
+    }
+
+    fn warns_of(&self, fault: &Fault) {
+        let (session, account, owner) = (self.entry.id(), &self.admitted.account.address, fault.owner.as_str());
+        let next = self.next_step(fault.id, fault.stage, fault.sender.as_deref());
+        warn!(session, account, owner, next, "refused: {fault}");
     }
 
     /// A connection for the next message.
@@ -200,8 +206,7 @@ impl Relay<'_> {
     pub(super) fn refusal(&self, fault: &Fault) -> Reply {
         let account = self.admitted.account.address.as_str();
         self.gate.meter.fault(Protocol::Smtp, account, fault);
-        let (session, owner, next) = (self.entry.id(), fault.owner.as_str(), self.next_step(fault));
-        warn!(session, account, owner, next, "refused: {fault}");
+        self.warns_of(fault);
         let reply = not_now(fault);
         // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
         if reply.code >= 500 && self.admitted.has_logged_in() {

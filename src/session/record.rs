@@ -13,8 +13,8 @@ use super::{
     transaction::Passage,
 };
 use crate::{
-    account::{Admitted, Occasion, told},
-    base::{Lang, Protocol, printable, redacted},
+    account::Admitted,
+    base::{Protocol, printable, redacted},
     catalog::{explain::named, upstream::message_refusal},
     message::Headers,
     meter::{self, Direction, MessageView, Named, Outcome, Proof, Who},
@@ -72,12 +72,8 @@ impl Advice {
     fn of(relay: &Relay<'_>, reply: &Reply, sender: Option<&str>) -> Self {
         let text = reply.text();
         let known = named(&text).or_else(|| message_refusal(&text).filter(|_| !reply.is_transient()));
-        let Some(entry) = known.filter(|_| is_refusal(reply)) else { return Self::default() };
-        let account = &relay.admitted.account;
-        let sign_in = relay.gate.outbound.keepers.state(&account.sign_in);
-        let (protocol, sign_in) = (Some(Protocol::Smtp), sign_in.as_ref());
-        let occasion = Occasion { protocol, sender, sign_in, ..Occasion::default() };
-        let next = told(entry.id, Lang::En, Some(account), &occasion).map(|words| words.next);
+        let Some(entry) = known else { return Self::default() };
+        let next = relay.next_step(entry.id, None, sender);
         Self { id: Some(entry.id), owner: Some(entry.owner.as_str()), next }
     }
 }
@@ -120,10 +116,12 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
         repaired: passage.repairs.to_string(),
         ms: envelope.elapsed().as_millis() as u64,
     };
-    let refused = unlisted(&passage.headers, &relay.admitted).map(|(sender, _)| sender);
-    let denied = || Denied::in_headers(&passage.headers, &relay.admitted.account).map(Denied::address);
-    let sender = refused.or_else(denied);
-    let advice = reply.map(|reply| Advice::of(relay, reply, sender)).unwrap_or_default();
+    let sender = || {
+        let refused = unlisted(&passage.headers, &relay.admitted).map(|(sender, _)| sender);
+        refused.or_else(|| Denied::in_headers(&passage.headers, &relay.admitted.account).map(Denied::address))
+    };
+    let refusal = reply.filter(|reply| is_refusal(reply));
+    let advice = refusal.map(|reply| Advice::of(relay, reply, sender())).unwrap_or_default();
     info!(
         session = relay.entry.id(),
         queue_id = message.queue_id,

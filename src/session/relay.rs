@@ -170,7 +170,15 @@ impl<'a> Relay<'a> {
             return self.unread_body().await;
         }
         match command {
-            Ok(command) => self.command(command).await.unwrap_or_else(|Left| self.left()),
+            Ok(command) => {
+                let comes_on = !matches!(command, Command::Noop | Command::Vrfy | Command::Help);
+                let next = self.command(command).await.unwrap_or_else(|Left| self.left());
+                if comes_on {
+                    // Behind the answer: what it waited for is not its client's silence.
+                    self.moved = Instant::now();
+                }
+                next
+            }
             Err(reply) if unasked::announces_message(line) => self.refuse_data(&reply).await,
             Err(reply) => self.mistake(&reply).await,
         }
@@ -232,9 +240,6 @@ impl<'a> Relay<'a> {
 
     async fn command(&mut self, command: Command) -> Result<Next, Left> {
         self.verb = command.verb();
-        if !matches!(command, Command::Noop | Command::Vrfy | Command::Help) {
-            self.moved = Instant::now();
-        }
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
             Command::Mail(mail) => {

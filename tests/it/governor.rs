@@ -208,6 +208,40 @@ async fn a_connection_that_is_left_over_is_of_no_use_behind_a_logout() {
     world.only_message();
 }
 
+/// The first one's dial hangs, and it is served by the second one's, which would wait for the room of the dial that hangs.
+#[tokio::test]
+async fn whoever_dialled_well_does_not_wait_for_the_dial_that_hangs_of_who_was_served_first() {
+    let mut plan = Plan { account: "limits = { connections = 2 }".into(), ..Plan::default() };
+    plan.sandbox.faults.smtp.line.silent = true;
+    let world = World::with(plan).await;
+    let log_in = format!("AUTH PLAIN {}", plain(ANN, PASSWORD));
+    let mut first = world.greeted(Protocol::Smtp).await;
+    first.say(&log_in).await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("the first hangs", |world| open(world) == 1).await;
+    world.sandbox.faults().set(|faults| faults.smtp.line.silent = false);
+    let mut second = world.greeted(Protocol::Smtp).await;
+    second.say(&log_in).await;
+    first.expect("235 ").await;
+    first.open_message().await;
+    // Far less than a sign-on may take.
+    jump(Duration::from_secs(4)).await;
+    second.expect("235 ").await;
+}
+
+#[tokio::test]
+async fn a_session_does_not_go_on_over_its_own_connection_behind_a_logout() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("before").await.starts_with("250 "));
+    let store = Store::open(&world.store_settings()).await.unwrap();
+    assert!(store.delete_tokens(&format!("contoso/{ANN}")).await.unwrap().had_tokens);
+    world.ann_hears(Protocol::Imap, FOR_GOOD).await;
+    let said = smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "421 ").await;
+    assert!(said.ends_with("[gatepost sign-in-missing]"), "{said}");
+    world.only_message();
+}
+
 #[tokio::test]
 async fn a_message_that_the_days_recipients_do_not_cover_is_refused_by_recipient_and_named() {
     let world = with_account("limits = { recipients-per-day = 3 }").await;

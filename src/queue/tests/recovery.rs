@@ -217,12 +217,10 @@ async fn attempts_that_nobody_answered_count_over_restarts() {
     stage.next().await.all(lost.clone());
     stage.rests(0).await;
     let mut stage = stage.kill().await.start().await;
-    stage.pass(minutes(5)).await;
-    let cut_off = stage.next().await;
+    let cut_off = stage.next_in_time().await;
     let mut stage = stage.kill().await.start().await;
     drop(cut_off);
-    stage.pass(minutes(5)).await;
-    stage.next().await.all(lost);
+    stage.next_in_time().await.all(lost);
     stage.rests(0).await;
     let kept = stage.kill().await;
     let mut stage = kept.start().await;
@@ -231,6 +229,28 @@ async fn attempts_that_nobody_answered_count_over_restarts() {
     assert_eq!(stage.list().await[0].hold.as_deref(), Some(hold::DOUBTFUL));
     assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
     stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+/// A daemon that dies of each attempt, or is killed in each, must not send copies without end.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_a_kill_cuts_off_three_times_is_held_and_goes_once_more_for_whoever_releases_it() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    for _ in 0..3 {
+        let cut_off = stage.next_in_time().await;
+        while stage.list().await[0].state != "under-way" {
+            tokio::task::yield_now().await;
+        }
+        stage = stage.kill().await.start().await;
+        drop(cut_off);
+    }
+    stage.pass(minutes(60)).await;
+    stage.settle().await;
+    stage.assert_no_delivery();
+    assert_eq!(stage.list().await[0].hold.as_deref(), Some(hold::DOUBTFUL));
+    assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
+    stage.next_in_time().await.all(delivered());
     stage.is_empty().await;
 }
 

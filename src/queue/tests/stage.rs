@@ -336,6 +336,19 @@ impl Stage {
         self.calls.recv().await.unwrap()
     }
 
+    /// The next delivery that begins, however long its message rests: a start may have to wait for what the process before
+    /// it left at the disk.
+    pub async fn next_in_time(&mut self) -> Call {
+        loop {
+            // A look at the disk each time, so that not all the days of a message pass meanwhile.
+            self.list().await;
+            match self.begun() {
+                Some(call) => return call,
+                None => self.pass(Duration::from_secs(10)).await,
+            }
+        }
+    }
+
     /// Waits until whoever sends couriers has nothing to do, with so many of them waiting for an answer of the test.
     pub async fn rests(&self, out: usize) {
         let mut rounds = self.queue.rounds.subscribe();

@@ -87,6 +87,32 @@ async fn a_draft_or_an_upload_that_is_gone_is_made_anew_later_and_is_no_refusal(
     }
 }
 
+/// Each time the message is about to be sent, something else happens to that.
+struct Befalls<'a> {
+    stage: &'a Stage,
+    next: Mutex<Vec<GraphMishap>>,
+}
+
+impl Outset for Befalls<'_> {
+    fn begins(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        let mishap = self.next.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        self.stage.sandbox.faults().set(|faults| faults.graph.mishap = mishap);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Some server in between did it and asks to wait: who comes again finds no draft.
+#[tokio::test]
+async fn a_draft_that_is_gone_behind_a_pause_may_have_been_sent_and_that_is_said() {
+    let stage = Stage::new().await;
+    let waits = GraphMishap::new(503, "ErrorServerBusy").retry_after(1).times(1).on("send");
+    let gone = GraphMishap::new(404, "ErrorItemNotFound").times(1).on("send");
+    let befalls = Befalls { stage: &stage, next: Mutex::new(vec![gone, waits]) };
+    let report = stage.send_with(&befalls, MINUTE, &message(4_000_000), &[BOB]).await.unwrap();
+    assert!(report.is_doubtful(), "{report:?}");
+    assert!(report.verdicts[0].reply.text().contains("[gatepost graph-unclear]"), "{report:?}");
+}
+
 /// Notes how much Graph was asked for by then.
 struct Begins<'a> {
     stage: &'a Stage,
