@@ -65,6 +65,7 @@ impl Account {
         };
         Known {
             address: Some(self.address.clone()),
+            account: self.domain.as_ref().map(|domain| format!("*@{domain}")),
             mailbox: Some(self.imap_user.clone()),
             smtp_user: Some(self.smtp_user.clone()),
             who_signs_on: Some(self.sign_in.identity.clone()),
@@ -144,6 +145,20 @@ app = "contoso"
             "{said}"
         );
         assert!(!said.contains("hunter2") && !said.contains("PROXY"), "{said}");
+    }
+
+    /// That has no table of its own.
+    #[test]
+    fn a_mailbox_of_a_whole_domain_is_told_of_the_account_that_is_written() {
+        let file = FILE.replace("\"ann@contoso.com\"", "\"*@contoso.com\"\npassword = \"first-use\"");
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(&file, "gatepost.toml", &around).unwrap();
+        let account = config.domains[0].mailbox("ann@contoso.com").unwrap();
+        let known = account.known(&Occasion { sender: Some("info@contoso.com"), ..Occasion::default() });
+        for lang in Lang::ALL {
+            let next = crate::catalog::message::SENDER_NOT_ALLOWED.told(lang, &known).next;
+            assert!(next.contains("info@contoso.com") && next.contains(" *@contoso.com"), "{next}");
+        }
     }
 
     /// A key that is there is corrected; its other form beside it would be refused.

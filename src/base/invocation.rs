@@ -1,5 +1,5 @@
 //! How this program is called by whoever types what it prints: with `--config`, where its own caller named a file; and how
-//! the daemon is told to read its configuration again.
+//! the daemon is told to read its configuration again, or to start anew.
 //!
 //! Facts of the process, as its arguments are, and set by `cli` and a daemon that starts before anything is said. Replies on the wire have
 //! it too: who reads one over the phone types it on this machine.
@@ -7,21 +7,57 @@
 use std::sync::OnceLock;
 
 static CALL: OnceLock<String> = OnceLock::new();
-static RELOAD: OnceLock<String> = OnceLock::new();
+static DAEMON: OnceLock<Daemon> = OnceLock::new();
+
+/// How the daemon on this configuration was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// By the unit of the packages.
+    Unit,
+    /// By a person, or by something that nobody here knows.
+    Process(u32),
+}
+
+impl Daemon {
+    fn reload(self) -> String {
+        match self {
+            Daemon::Unit => "systemctl reload gatepost".to_owned(),
+            Daemon::Process(process) => format!("kill -HUP {process}"),
+        }
+    }
+
+    fn restart(self) -> String {
+        match self {
+            Daemon::Unit => "systemctl restart gatepost".to_owned(),
+            // Each is a command of its own: it ends when its sessions do.
+            Daemon::Process(process) => format!("kill {process}`, `gatepost run"),
+        }
+    }
+}
 
 /// `call`: for example `gatepost --config x.toml`, quoted for a shell. The first one counts.
 pub fn call_it(call: String) {
     let _ = CALL.set(call);
 }
 
-/// `command`: of the daemon that runs on this configuration, which this process may be. The first one counts.
-pub fn reload_by(command: String) {
-    let _ = RELOAD.set(command);
+/// The daemon that runs on this configuration, which this process may be. The first one counts.
+pub fn runs_as(daemon: Daemon) {
+    let _ = DAEMON.set(daemon);
 }
 
-/// What makes the daemon read its configuration again. Where none is known to run, as the packages have it.
-pub fn reload() -> &'static str {
-    RELOAD.get().map_or("systemctl reload gatepost", String::as_str)
+/// What makes the daemon read its configuration again.
+pub fn reload() -> String {
+    daemon().reload()
+}
+
+/// What ends the daemon and starts it again, for what stands between backticks.
+pub fn restart() -> String {
+    daemon().restart()
+}
+
+/// Where none is known to run, as the packages have it.
+fn daemon() -> Daemon {
+    DAEMON.get().copied().unwrap_or(Daemon::Unit)
 }
 
 /// What begins every command of ours that a person is told to type.
@@ -42,6 +78,14 @@ fn with(text: &str, call: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daemon_that_no_unit_runs_is_reloaded_and_restarted_by_its_number() {
+        assert_eq!(Daemon::Unit.reload(), "systemctl reload gatepost");
+        assert_eq!(Daemon::Unit.restart(), "systemctl restart gatepost");
+        assert_eq!(Daemon::Process(7).reload(), "kill -HUP 7");
+        assert_eq!(Daemon::Process(7).restart(), "kill 7`, `gatepost run");
+    }
 
     #[test]
     fn commands_of_ours_name_the_file_once_and_nothing_else_changes() {

@@ -12,6 +12,8 @@ mod redact;
 mod secret;
 mod stage;
 mod text;
+mod tongue;
+mod wrap;
 
 pub use claim::{Bearer, Claim, Protocol, Sasl};
 pub use fault::{Fault, Kind, Owner};
@@ -20,6 +22,6 @@ pub use mailbox::is_mailbox;
 pub use redact::redacted;
 pub use secret::Secret;
 pub use stage::{Stage, StageCell};
-#[cfg(test)]
-pub use text::latin_sentence;
-pub use text::{columns, printable, printable_json, wire_text};
+pub use text::{columns, latin_sentence, printable, printable_json, wire_text};
+pub use tongue::Phrases;
+pub use wrap::wrapped;

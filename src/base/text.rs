@@ -56,8 +56,8 @@ pub fn columns(text: &str) -> usize {
 }
 
 /// The first two words of a Latin sentence in a Japanese text: small letters side by side, which one name alone has.
-/// Commands in backticks are none.
-#[cfg(test)]
+/// Commands in backticks are none. For tests.
+#[doc(hidden)]
 pub fn latin_sentence(text: &str) -> Option<String> {
     let outside: Vec<&str> = text.split('`').step_by(2).collect();
     let outside = outside.join("|").replace("Outlook on the web", "OWA");

@@ -7,6 +7,7 @@ use super::{
     ALL, At, Entry, Pattern, entra_code, find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word,
+    replied::replied,
 };
 use crate::base::{Lang, Protocol};
 
@@ -44,6 +45,8 @@ pub enum By {
     Graph(String),
     OAuth(String),
     Code(String),
+    /// Gatepost's own, without its id.
+    Reply,
     Server,
     Log,
 }
@@ -61,6 +64,8 @@ impl By {
             (By::OAuth(word), Lang::Ja) => format!("OAuth のエラー {word}"),
             (By::Code(code), Lang::En) => format!("the code {code}"),
             (By::Code(code), Lang::Ja) => format!("コード {code}"),
+            (By::Reply, Lang::En) => "the words of a reply of Gatepost".to_owned(),
+            (By::Reply, Lang::Ja) => "Gatepost の応答の文言".to_owned(),
             (By::Server, Lang::En) => "the words of the server".to_owned(),
             (By::Server, Lang::Ja) => "サーバーの応答".to_owned(),
             (By::Log, Lang::En) => "the words of the log".to_owned(),
@@ -72,7 +77,7 @@ impl By {
 /// All that the text may mean, none of them twice. Empty: nobody knows.
 pub fn read(text: &str) -> Vec<Found> {
     let text = cut(text);
-    let ways: [fn(&str) -> Vec<Found>; 7] = [ids, numbers, graph, oauth, codes, replies, log];
+    let ways: [fn(&str) -> Vec<Found>; 8] = [ids, numbers, graph, own, oauth, codes, replies, log];
     let mut found = ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default();
     let mut seen = Vec::new();
     found.retain(|one| !seen.contains(&one.entry.id) && (seen.push(one.entry.id), true).1);
@@ -174,6 +179,10 @@ fn graph(text: &str) -> Vec<Found> {
     known.map(|(entry, code)| Found { entry, by: By::Graph(code.to_owned()) }).take(1).collect()
 }
 
+fn own(text: &str) -> Vec<Found> {
+    replied(text).into_iter().map(|entry| Found { entry, by: By::Reply }).collect()
+}
+
 /// The most particular word of an answer stands last (`error_subtype`).
 fn oauth(text: &str) -> Vec<Found> {
     let known = tokens(text, "_").filter_map(|token| oauth_word(token).map(|entry| (entry, token)));
@@ -251,7 +260,15 @@ mod tests {
 
     #[test]
     fn what_tells_a_fault_is_told_in_the_language_that_was_asked_for() {
-        for text in ["53003", "conditional-access", "ErrorSendAsDenied", "invalid_grant", "5.7.139", "-ERR [AUTH] x"] {
+        for text in [
+            "53003",
+            "conditional-access",
+            "ErrorSendAsDenied",
+            "invalid_grant",
+            "5.7.139",
+            "-ERR [AUTH] x",
+            "Authentication required: log in first",
+        ] {
             for found in read(text) {
                 let told = [found.by.text(Lang::Ja), super::super::source(found.entry, Lang::Ja).to_owned()];
                 for text in told {
@@ -332,8 +349,13 @@ mod tests {
     /// The order of the data decides then, and should have to only where a general row stands behind a particular one.
     #[test]
     fn no_sample_is_of_two_faults_at_one_place_but_where_one_of_them_is_general() {
-        const GENERAL: [&str; 4] =
-            ["sign-on-forbidden", "upstream-connections-exceeded", "upstream-unavailable", "proxy-login-refused"];
+        const GENERAL: [&str; 5] = [
+            "message-too-large",
+            "proxy-login-refused",
+            "sign-on-forbidden",
+            "upstream-connections-exceeded",
+            "upstream-unavailable",
+        ];
         let mut twice = Vec::new();
         for (text, _) in samples() {
             for at in [At::SignOn, At::Message, At::Session, At::Log] {

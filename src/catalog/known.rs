@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 36] = [
+    "account",
     "address",
     "admin-consent-page",
     "app",
@@ -37,6 +38,7 @@ const NAMES: [&str; 34] = [
     "proxy-key",
     "proxy-with-login",
     "reload",
+    "restart",
     "sender",
     "set-clock",
     "smtp-user",
@@ -72,6 +74,8 @@ pub struct Via {
 pub struct Known {
     /// Of the account.
     pub address: Option<String>,
+    /// As its table has it: `*@contoso.com`, where the mailbox is one of a whole domain. For no command.
+    pub account: Option<String>,
     /// That IMAP and POP3 open.
     pub mailbox: Option<String>,
     /// Who signs on over SMTP, and sends through Graph.
@@ -145,6 +149,7 @@ impl Known {
         let word = |value: &Option<String>| value.clone().filter(|value| is_harmless(value));
         let path = |value: &Option<String>| value.clone().filter(|value| is_harmless_path(value));
         let value = match name {
+            "account" => self.account().map(str::to_owned),
             "address" => word(&self.address),
             "admin-consent-page" => self.admin_consent_page(),
             "app" => word(&self.app),
@@ -189,7 +194,8 @@ impl Known {
                 Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
             }
             "proxy-with-login" => Some(with_login(self.harmless_proxy().unwrap_or("http://HOST:PORT"))),
-            "reload" => Some(invocation::reload().to_owned()),
+            "reload" => Some(invocation::reload()),
+            "restart" => Some(invocation::restart()),
             "sender" => word(&self.sender),
             "smtp-user" => word(&self.smtp_user),
             "tenant" => word(&self.tenant),
@@ -200,6 +206,11 @@ impl Known {
             _ => None,
         };
         value.unwrap_or_else(|| name.to_ascii_uppercase())
+    }
+
+    fn account(&self) -> Option<&str> {
+        let account = self.account.as_deref().or(self.address.as_deref())?;
+        is_harmless(account.strip_prefix('*').unwrap_or(account)).then_some(account)
     }
 
     /// Whoever asks for one server after the other to be allowed asks five times.
@@ -363,6 +374,7 @@ mod tests {
     fn every_name_has_a_value_of_its_own() {
         let known = Known {
             address: Some("address@domain".into()),
+            account: Some("*@domain".into()),
             mailbox: Some("mailbox".into()),
             smtp_user: Some("smtp-user".into()),
             who_signs_on: Some("who-signs-on".into()),
@@ -387,6 +399,7 @@ mod tests {
         };
         for name in NAMES {
             let value = match name {
+                "account" => "*@domain",
                 "address" => "address@domain",
                 "port" => "1",
                 "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
@@ -410,6 +423,7 @@ mod tests {
                 "http-proxy-key" => "http-proxy-env",
                 "proxy-with-login" => "http://USER:PASSWORD@proxy:3128",
                 "reload" => "systemctl reload gatepost",
+                "restart" => "systemctl restart gatepost",
                 "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
                 name => name,
             };

@@ -11,6 +11,7 @@ pub mod explain;
 mod known;
 mod matching;
 mod names;
+mod replied;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
@@ -46,6 +47,36 @@ mod tests {
     /// Hiragana, katakana or kanji.
     fn is_japanese(text: &str) -> bool {
         text.chars().any(|c| matches!(c, '\u{3041}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}'))
+    }
+
+    #[test]
+    fn whoever_is_told_to_reload_is_told_the_command() {
+        for entry in all() {
+            for said in [&entry.en, &entry.ja] {
+                for text in [Some(said.next), said.next_app_only].into_iter().flatten() {
+                    let outside: String = text.split('`').step_by(2).collect();
+                    for words in ["and reload", "then reload", "再読み込みして", "restart gatepost"] {
+                        assert!(!outside.contains(words), "{}: {text}", entry.id);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_that_refuses_is_one_story_at_the_identity_provider_and_at_the_mail_server() {
+        let told = |id: &str, lang| find(id).unwrap().words(lang);
+        for (lang, step) in [
+            (
+                Lang::En,
+                "Conditional Access names the policy that failed. In that policy exempt the address of this machine",
+            ),
+            (Lang::Ja, "失敗したポリシーを確認してください。そのポリシーで、このマシンのアドレスを"),
+        ] {
+            let both = ["conditional-access", "sign-on-criteria-not-met"].map(|id| told(id, lang));
+            assert!(both.iter().all(|words| words.next.contains(step)), "{both:?}");
+            assert_eq!(both[0].avoid, both[1].avoid);
+        }
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct Cli {
     /// Configuration file [default: ./gatepost.toml, $XDG_CONFIG_HOME/gatepost/gatepost.toml, /etc/gatepost/gatepost.toml]
     #[arg(long, short, global = true, value_name = "FILE", env = "GATEPOST_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Language of what is told, except in JSON and in the daemon's log [default: that of the locale]
+    #[arg(long, global = true, value_name = "LANG", value_enum)]
+    pub lang: Option<Language>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -140,7 +143,7 @@ pub enum Flow {
 pub struct LogoutArgs {
     /// Address of an [[account]]
     pub account: String,
-    /// Does not ask
+    /// Does not ask whether it is meant
     #[arg(long)]
     pub yes: bool,
     /// Prints the outcome as JSON
@@ -156,9 +159,6 @@ pub struct StatusArgs {
     /// Prints JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
-    /// Language of what is told, except in JSON: en or ja [default: that of the locale]
-    #[arg(long, value_name = "LANG", value_enum)]
-    pub lang: Option<Language>,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -170,22 +170,19 @@ pub struct StatusArgs {
 pub struct DoctorArgs {
     /// Address of an [[account]], or a mailbox of a whole domain [default: all accounts]
     pub account: Option<String>,
-    /// Asks nothing but this machine: configuration, files, what is stored
+    /// Looks at this machine alone: configuration, files, what is stored
     #[arg(long, conflicts_with = "send")]
     pub offline: bool,
     /// Prints JSON; its fields and ids are stable
     #[arg(long)]
     pub json: bool,
-    /// Language of what is told: en or ja [default: that of the locale]
-    #[arg(long, value_name = "LANG", value_enum)]
-    pub lang: Option<Language>,
-    /// Sends one test message to this address, by the own way out of the account, or of the only one
+    /// Sends one test message to this address, from the account that is named, or the only one
     #[arg(long, value_name = "ADDRESS")]
     pub send: Option<String>,
     /// Writes what a supporter needs into this file, without a secret in it
     #[arg(long, value_name = "FILE.tar.gz")]
     pub bundle: Option<PathBuf>,
-    /// For the network, in seconds: what was not looked at by then is said
+    /// Seconds for all that needs the network; what was not looked at by then is named
     #[arg(long, value_name = "SECONDS", default_value_t = crate::doctor::WITHIN.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
 }
@@ -288,9 +285,7 @@ pub struct ConfigArgs {
 #[derive(Subcommand, Debug, Clone)]
 pub enum ConfigCommand {
     /// Reports every problem at once, with line and column
-    #[command(
-        after_help = "Examples:\n  gatepost config check\n  gatepost config check --json --config new.toml && systemctl reload gatepost"
-    )]
+    #[command(after_help = "Examples:\n  gatepost config check\n  gatepost config check --json --config new.toml")]
     Check {
         /// Prints JSON: file, ok, problems
         #[arg(long)]
@@ -336,15 +331,6 @@ pub struct ClientArgs {
     /// User name that it will type [default: programs are given one, copiers are admitted by their address]
     #[arg(long, value_name = "NAME")]
     pub login: Option<String>,
-    /// Language of the sheet
-    #[arg(long, value_enum, default_value_t = SheetLang::En)]
-    pub lang: SheetLang,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SheetLang {
-    En,
-    Ja,
 }
 
 #[derive(Args, Debug, Clone)]

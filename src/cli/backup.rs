@@ -26,6 +26,6 @@ pub fn run(named: Option<&Path>, to: &Path) -> Outcome {
             to.display(),
             state.store.key_source()
         );
-        terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+        terminal::say(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
     })
 }

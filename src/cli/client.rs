@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use super::{
-    args::{ClientArgs, SheetLang},
+    args::ClientArgs,
     config::{load, print},
+    language,
     outcome::{Failure, Outcome},
     terminal,
 };
@@ -28,10 +29,7 @@ struct Made {
 }
 
 pub fn run(named: Option<&Path>, args: &ClientArgs) -> Outcome {
-    let lang = match args.lang {
-        SheetLang::En => Lang::En,
-        SheetLang::Ja => Lang::Ja,
-    };
+    let lang = language::current();
     if args.preset == "list" {
         return print(&device::list(lang));
     }

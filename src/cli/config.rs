@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     args::ConfigCommand,
-    client,
+    client, language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     terminal,
 };
@@ -38,8 +38,8 @@ pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
 
 /// What is printed of this configuration names the daemon that runs on it.
 pub(super) fn note_daemon(config: &Config) {
-    if let Some(command) = store::holder(&config.store).and_then(store::Holder::reload_command) {
-        invocation::reload_by(command);
+    if let Some(daemon) = store::holder(&config.store).and_then(store::Holder::daemon) {
+        invocation::runs_as(daemon);
     }
 }
 
@@ -70,7 +70,7 @@ fn check(named: Option<&Path>, json: bool) -> Outcome {
         print_json(&json!({ "file": problems.file, "ok": fine, "problems": problems.problems }))?;
     } else if fine {
         note_all(&problems);
-        print(&format!("{}: fine\n", problems.file))?;
+        say(&format!("{}: fine\n", problems.file))?;
     } else {
         return Err(problems.into());
     }
@@ -96,9 +96,13 @@ pub(super) fn print(text: &str) -> Outcome {
     terminal::print(text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))
 }
 
+fn say(text: &str) -> Outcome {
+    terminal::say(text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))
+}
+
 /// Warnings go to stderr.
 pub fn note_all(problems: &Problems) {
     if !problems.problems.is_empty() {
-        terminal::note(problems.to_string().trim_end());
+        terminal::note(problems.told(language::current()).trim_end());
     }
 }

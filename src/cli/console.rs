@@ -23,8 +23,11 @@ pub fn run(named: Option<&Path>) -> Outcome {
     let address = config.console.reached_at().map(|address| address.to_string()).unwrap_or_default();
     let link = format!("http://{address}{path}");
     let opened = terminal::open_browser(&link);
-    let lead = if opened { "Your browser should open. If not, open" } else { "Open in a browser" };
-    let whose = if opens { ", for your own user on this machine" } else { "" };
-    let text = format!("{lead}:\n\n  {link}\n\nIt works once, within ten minutes{whose}.\n");
-    terminal::print(&text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+    let lead = if opened { "Your browser should open. If not, open:" } else { "Open in a browser:" };
+    let whose = match opens {
+        true => "It works once, within ten minutes, for your own user on this machine.",
+        false => "It works once, within ten minutes.",
+    };
+    terminal::say(&format!("{lead}\n\n  {link}\n\n{whose}\n"))
+        .map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
 }

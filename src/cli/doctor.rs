@@ -26,7 +26,7 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 
 pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
-    let lang = language::chosen(args.lang);
+    let lang = language::current();
     let view = View { json: args.json, marks: if language::is_utf8() { Marks::Signs } else { Marks::Ascii }, lang };
     let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
     if let Some(bundle) = &args.bundle

@@ -24,7 +24,7 @@ pub fn run(named: Option<&Path>, command: &KeyCommand) -> Outcome {
                 return Err(Failure::usage(text, TO_A_FILE));
             }
         };
-        terminal::print(&text).map_err(|error| {
+        terminal::say(&text).map_err(|error| {
             Failure::new(format!("the key was changed, and stdout takes no word of it: {error}"), "see docs/backup.md")
         })
     })

@@ -1,10 +1,18 @@
 //! The language of a command's output: what `--lang` says, else what the terminal is set to; and what it can show.
+//!
+//! A fact of the process, set before a command begins. Most of what commands say stands in the code in English, and in
+//! Japanese in a file of sentences beside it; those that have much to say of many things have words of their own.
 
-use std::env;
+use std::{env, sync::OnceLock};
 
 use clap::ValueEnum;
 
-use crate::base::Lang;
+use crate::{
+    base::{Lang, Phrases},
+    config,
+};
+
+static CURRENT: OnceLock<Lang> = OnceLock::new();
 
 /// As it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -13,16 +21,42 @@ pub enum Language {
     Ja,
 }
 
-/// `None`: `LC_ALL`, `LC_MESSAGES` or `LANG` decide.
-pub fn chosen(typed: Option<Language>) -> Lang {
-    match typed {
-        Some(Language::En) => Lang::En,
-        Some(Language::Ja) => Lang::Ja,
-        None => {
-            let [all, messages, lang] = ["LC_ALL", "LC_MESSAGES", "LANG"].map(|name| env::var(name).ok());
-            Lang::of_locale([all.as_deref(), messages.as_deref(), lang.as_deref()])
+impl From<Language> for Lang {
+    fn from(typed: Language) -> Self {
+        match typed {
+            Language::En => Lang::En,
+            Language::Ja => Lang::Ja,
         }
     }
+}
+
+/// Of this command, for as long as it runs.
+pub fn choose(lang: Lang) {
+    let _ = CURRENT.set(lang);
+}
+
+/// `LC_ALL`, `LC_MESSAGES` or `LANG` decide.
+pub fn of_terminal() -> Lang {
+    let [all, messages, lang] = ["LC_ALL", "LC_MESSAGES", "LANG"].map(|name| env::var(name).ok());
+    Lang::of_locale([all.as_deref(), messages.as_deref(), lang.as_deref()])
+}
+
+/// English, until one was chosen.
+pub fn current() -> Lang {
+    CURRENT.get().copied().unwrap_or_default()
+}
+
+/// What a command says, in the language of who reads it. What is not known stays.
+pub fn said(text: &str, lang: Lang) -> String {
+    match lang {
+        Lang::En => text.to_owned(),
+        Lang::Ja => phrases().told(text),
+    }
+}
+
+fn phrases() -> &'static Phrases {
+    static PHRASES: OnceLock<Phrases> = OnceLock::new();
+    PHRASES.get_or_init(|| Phrases::read(&[include_str!("japanese.txt"), config::PHRASES, config::import::PHRASES]))
 }
 
 /// Whether what reads our output takes UTF-8, as far as the locale says.

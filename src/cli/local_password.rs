@@ -53,7 +53,7 @@ pub(super) fn reset(named: Option<&Path>, name: &str) -> Outcome {
         let account = state.account(name)?;
         let told = renew(&state.store, &account, own_uid()).await?;
         let address = &account.address;
-        let Some(text) = text(&told, address, language::chosen(None)) else {
+        let Some(text) = text(&told, address, language::current()) else {
             return Err(match &account.password {
                 LocalPassword::File(file) => Failure::new(
                     format!("the password of {address} stands in {}", file.path().display()),

@@ -45,7 +45,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 pub fn run(named: Option<&Path>, args: &LoginArgs) -> Outcome {
-    run_in(language::chosen(None), named, args)
+    run_in(language::current(), named, args)
 }
 
 /// For a command that was told its language.

@@ -69,7 +69,7 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
                 None => remark(&account.sign_in),
             });
         }
-        print(&text)
+        say(&text)
     })
 }
 
@@ -92,9 +92,14 @@ fn confirmed(address: &str, others: &[&str]) -> Result<bool, Failure> {
         true => String::new(),
         false => format!(" This also signs out {}.", others.join(", ")),
     };
-    terminal::note(&format!("Forget the tokens of {address}?{also} [y/N]"));
+    let question = format!("Forget the tokens of {address}?{also} [y/N]");
+    terminal::tell(&question);
     let answer = terminal::stdin_line().map_err(|error| Failure::new(format!("stdin: {error}"), "use --yes"))?;
     Ok(["y", "Y", "yes"].iter().any(|yes| answer.matches(&Secret::new(*yes))))
+}
+
+fn say(text: &str) -> Outcome {
+    terminal::say(text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
 }
 
 fn print(text: &str) -> Outcome {

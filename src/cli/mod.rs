@@ -33,7 +33,7 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
-use crate::base::invocation;
+use crate::base::{Lang, invocation};
 
 pub use args::{Cli, Command};
 pub use outcome::{CONFIG_REFUSED, Failure, Outcome};
@@ -43,6 +43,7 @@ pub fn main() -> ExitCode {
     // Whatever the command is: most of them hold a key, a token or a password.
     core_files::forbid();
     let cli = Cli::parse_from(env::args_os().map(typed));
+    language::choose(spoken(&cli));
     called(&cli);
     match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +62,15 @@ fn typed(argument: OsString) -> OsString {
     match argument.to_str().and_then(|text| text.strip_prefix('-')) {
         Some(reply) if reply.starts_with("ERR") => reply.into(),
         _ => argument,
+    }
+}
+
+/// What a daemon says is its log, which stays English.
+fn spoken(cli: &Cli) -> Lang {
+    match (&cli.command, cli.lang) {
+        (_, Some(typed)) => typed.into(),
+        (Command::Run(_), None) => Lang::En,
+        (_, None) => language::of_terminal(),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{fmt, process::ExitCode};
 
-use crate::base::{Lang, invocation};
+use super::language;
+use crate::{
+    base::{Lang, invocation},
+    doctor,
+};
 
 /// EX_CONFIG of sysexits.h.
 pub const CONFIG_REFUSED: u8 = 78;
@@ -21,10 +25,10 @@ pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), hint: Some(invocation::as_called(&hint.into())), lang: Lang::En }
+        Self { code: 1, text: text.into(), hint: Some(hint.into()), lang: language::current() }
     }
 
-    /// The words before the two lines are of the language that the lines are in.
+    /// In another language than the command's.
     pub fn said_in(self, lang: Lang) -> Self {
         Self { lang, ..self }
     }
@@ -36,22 +40,24 @@ impl Failure {
 
     /// A configuration that is refused, and what is to be said before its problems.
     pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
-        let text = format!("{lead}{problems}");
-        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang: Lang::En }
+        let lang = language::current();
+        let text = format!("{lead}{}", problems.told(lang));
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang }
     }
 
     /// Everything was said already.
     pub fn silent(code: u8) -> Self {
-        Self { code, text: String::new(), hint: None, lang: Lang::En }
+        Self { code, text: String::new(), hint: None, lang: language::current() }
     }
 
+    /// As it was written, for programs.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+    /// What to do about it; likewise.
+    pub fn hint(&self) -> Option<String> {
+        self.hint.as_deref().map(invocation::as_called)
     }
 
     pub fn exit_code(&self) -> ExitCode {
@@ -69,11 +75,15 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (error, next) = match self.lang {
             Lang::En => ("error", "hint"),
-            Lang::Ja => ("エラー", "次にすること"),
+            Lang::Ja => ("エラー", "次の手順"),
         };
-        match (&self.text, &self.hint) {
-            (text, None) => f.write_str(text),
-            (text, Some(hint)) => write!(f, "{error}: {text}\n{next}: {hint}"),
+        // What was found on the way stands in the words of whoever looked.
+        let said = |text: &str| doctor::found(self.lang, &language::said(text, self.lang));
+        match &self.hint {
+            None => f.write_str(&self.text),
+            Some(hint) => {
+                write!(f, "{error}: {}\n{next}: {}", said(&self.text), invocation::as_called(&said(hint)))
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
+use super::language;
 use crate::{base::Secret, net::own_uid};
 
 /// A password line is no longer than this.
@@ -18,10 +19,20 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// The same in the language of who reads it.
+pub fn say(text: &str) -> io::Result<()> {
+    print(&language::said(text, language::current()))
+}
+
 /// Prints a note to stderr, where it does not mix with what a script reads.
 pub fn note(text: &str) {
     // Nobody is left to tell if stderr is closed.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// The same in the language of who reads it.
+pub fn tell(text: &str) {
+    note(&language::said(text, language::current()));
 }
 
 /// One line of stdin, without its line end.
@@ -44,7 +55,7 @@ pub fn ask_unseen(prompt: &str) -> io::Result<Option<Secret>> {
         return Ok(None);
     }
     let mut err = io::stderr();
-    write!(err, "{prompt}")?;
+    write!(err, "{}", language::said(prompt, language::current()))?;
     err.flush()?;
     let line = {
         let _unseen = Unseen::begin()?;

@@ -8,6 +8,7 @@ mod expiry;
 mod exposure;
 mod fingerprint;
 pub mod import;
+mod japanese;
 mod key;
 mod later;
 mod locate;
@@ -23,6 +24,7 @@ mod surroundings;
 use std::{io::Read, path::Path};
 
 pub use diff::{Change, diff, same_notify};
+pub use japanese::PHRASES;
 pub use key::Key;
 pub use locate::{locate, place_for_new, places};
 pub use model::Config;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::key::Key;
+use crate::base::Lang;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,21 +55,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
-            let word = match problem.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            };
-            if problem.line == 0 {
-                writeln!(f, "{word}: {}: {}", self.file, problem.text)?;
-            } else {
-                writeln!(f, "{word}: {}:{}:{}: {}", self.file, problem.line, problem.column, problem.text)?;
-            }
-            if let Some(hint) = &problem.hint {
-                writeln!(f, "hint: {hint}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&self.told(Lang::En))
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub configuration: String,
     /// The command that makes the daemon read its configuration again, and ask anew for what was refused.
-    pub reload: &'static str,
+    pub reload: String,
     /// Those of the configuration, then the mailboxes of whole domains that are signed in or were used.
     pub accounts: Vec<AccountStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -200,7 +200,7 @@ words! {
     worked_again: "Worked again:", "その後、成功しました：";
     whose_turn: "Whose turn", "対応する側";
     at_stage: "Stage: ", "段階：";
-    listeners: "Listeners", "待ち受け";
+    listeners: "Listeners", "リスナー";
     address: "Address", "アドレス";
     tls: "TLS", "TLS";
     clients: "Devices and programs", "機器とプログラム";

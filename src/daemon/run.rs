@@ -17,7 +17,7 @@ use crate::{
 /// Runs until SIGTERM or SIGINT. `file` is read again at SIGHUP.
 pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     memory::map_large_blocks();
-    invocation::reload_by(store::reload_command(std::process::id()));
+    invocation::runs_as(store::daemon_at(std::process::id()));
     let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
     let daemon = Daemon::start(&config).await?;
     let trimming = tokio::spawn(memory::trim_after_bursts(daemon.open_sessions()));

@@ -46,11 +46,18 @@ impl Parts {
 const STATUS: &str = "status.json";
 const ABOUT: &str = "Made by `gatepost doctor --bundle`. No password, token, key or message is in it; addresses, host \
                      names and paths are. Look it through before you pass it on.\n";
+const ABOUT_IN_JAPANESE: &str = "`gatepost doctor --bundle` で作成しました。パスワード、トークン、鍵、メッセージは含まれていません。\
+                                 アドレス、ホスト名、パスは含まれています。渡す前に内容を確認してください。\n";
+
+/// Both: who reads it may be somebody else than who made it.
+fn about() -> String {
+    format!("{ABOUT}\n{ABOUT_IN_JAPANESE}")
+}
 
 /// `text`: the report as people read it.
 pub async fn gather(config: &Config, report: &Report, text: &str) -> Parts {
     let mut parts = Parts::default();
-    parts.add("README.txt", ABOUT);
+    parts.add("README.txt", about());
     parts.add("versions.txt", versions());
     parts.add("configuration.toml", config::show(config));
     parts.add("doctor.txt", text);
@@ -72,7 +79,7 @@ pub fn of_refused(report: &Report, text: &str, outline: Option<(String, Vec<Stri
     let hidden = hidden.unwrap_or_default();
     let without = |text: String| hidden.iter().fold(text, |text, value| text.replace(value.as_str(), "[hidden]"));
     let mut parts = Parts::default();
-    parts.add("README.txt", ABOUT);
+    parts.add("README.txt", about());
     parts.add("versions.txt", versions());
     if let Some(shown) = shown {
         parts.add(
@@ -136,7 +143,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("support.tar.gz");
         let mut parts = Parts::default();
-        parts.add("README.txt", ABOUT);
+        parts.add("README.txt", about());
         write(&file, &parts).unwrap();
         #[cfg(unix)]
         {

@@ -39,6 +39,7 @@ pub use draw::{Marks, explanation, explanation_of_each, line, summary};
 pub use refused::refused_message;
 pub use report::{Check, Explained, Layer, Outcome, Report};
 pub use scope::{Scope, SendTo, WITHIN};
+pub use words::found;
 
 use self::{
     account::Ask,
@@ -158,7 +159,7 @@ fn configuration(scope: &Scope) -> Check {
     let look = Look::at(scope.lang, Layer::Config, Name::Configuration);
     let file = scope.file.display().to_string();
     let warnings: Vec<String> =
-        scope.warnings.iter().map(|one| format!("{}:{} {}", one.line, one.column, one.text)).collect();
+        scope.warnings.iter().map(|one| format!("{}:{} {}", one.line, one.column, one.told(scope.lang).0)).collect();
     look.pass(match warnings.is_empty() {
         true => Said::Plain(file),
         false => Said::Warnings { file, warnings },
@@ -169,7 +170,7 @@ fn configuration(scope: &Scope) -> Check {
 pub async fn refused(problems: &Problems, sound: Option<&Config>, lang: Lang) -> Report {
     let look = Look::at(lang, Layer::Config, Name::Configuration);
     let fault = CONFIGURATION_REFUSED.fault();
-    let errors: Vec<String> = problems.to_string().lines().map(str::to_owned).collect();
+    let errors: Vec<String> = problems.told(lang).lines().map(str::to_owned).collect();
     let mut checks = vec![look.fail(Said::Lines(errors), &fault, &Who::default())];
     if let Some(config) = sound {
         let (scope, running) = (Scope::all(&problems.file, lang), Running::ask(config).await);

@@ -91,6 +91,7 @@ impl Who {
             login_proxy: self.proxy.clone(),
             needed: self.needed.clone(),
             asks_again: None,
+            account: None,
         }
     }
 

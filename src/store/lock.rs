@@ -13,6 +13,7 @@ use std::{
 };
 
 use super::{KeySource, Settings, StoreError, private_file, sqlite};
+use crate::base::invocation::Daemon;
 
 /// A number and a path.
 const MOST_BYTES: u64 = 8192;
@@ -53,18 +54,14 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// How it is told to read its configuration again, as far as it can be told from here.
-    pub fn reload_command(self) -> Option<String> {
-        self.process.filter(|_| self.is_within_reach).map(reload_command)
+    /// How it was started, as far as it can be told from here.
+    pub fn daemon(self) -> Option<Daemon> {
+        self.process.filter(|_| self.is_within_reach).map(daemon_at)
     }
 }
 
-/// By its unit, or, where none runs it, by its number.
-pub fn reload_command(process: u32) -> String {
-    match is_of_the_unit(process) {
-        true => "systemctl reload gatepost".to_owned(),
-        false => format!("kill -HUP {process}"),
-    }
+pub fn daemon_at(process: u32) -> Daemon {
+    if is_of_the_unit(process) { Daemon::Unit } else { Daemon::Process(process) }
 }
 
 /// As the packages name it. systemd keeps each service in a control group of its own (systemd.unit(5), cgroups(7)).

@@ -50,6 +50,9 @@ fn help_shows_every_command_and_an_example() {
         let (code, help, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(help.contains("Example"), "{command}: {help}");
+        assert!(help.contains("--lang <LANG>"), "{command}: {help}");
+        // How a daemon is reloaded depends on what runs it.
+        assert!(!help.contains("systemctl"), "{command}: {help}");
     }
 }
 
@@ -328,6 +331,28 @@ fn a_refusal_is_shown_in_the_servers_words() {
     assert_eq!(json["ok"], false);
     let error = json["error"].as_str().unwrap();
     assert!(error.contains("535 5.7.8 wrong password [gatepost bad-credentials]"), "{error}");
+}
+
+#[test]
+fn a_test_message_that_is_refused_names_the_command_that_explains_it() {
+    let refused = || {
+        server(vec![
+            ("", "220 gatepost ready\r\n"),
+            ("EHLO", "250-gatepost\r\n250 AUTH PLAIN\r\n"),
+            (
+                "AUTH PLAIN ",
+                "535 5.7.0 SMTP AUTH is disabled for your organization [gatepost smtp-auth-disabled-tenant]\r\n",
+            ),
+        ])
+    };
+    for (lang, lead) in [("en", "hint: cause and next step: "), ("ja", "次の手順: 原因と次の手順: ")] {
+        let (address, _) = refused();
+        let arguments =
+            ["send", "--from", "a@b.c", "--to", "d@e.f", "--password-stdin", "--server", &address, "--lang", lang];
+        let (code, _, errors) = run_with_stdin(&arguments, "x\n");
+        assert_eq!(code, 1);
+        assert!(errors.ends_with(&format!("{lead}`gatepost explain smtp-auth-disabled-tenant`\n")), "{errors}");
+    }
 }
 
 /// Whatever the files of the state are called: nobody else reads them.

@@ -187,7 +187,7 @@ const PAGES: [Around; 2] = [
             ("doctor", "`gatepost doctor` が見つけるもの"),
         ],
         cause: "原因",
-        next: "対処",
+        next: "次の手順",
         avoid: "してはならないこと",
         told: "クライアントへの応答",
         turn: "対応する側",

@@ -428,7 +428,7 @@ fn each_mailbox_of_a_domain_signs_in_and_out_by_itself() {
     assert_eq!(code, 0, "{errors}");
     assert!(text.contains("every copy") && text.contains("info@b.c") && !text.contains("bob@b.c"), "{text}");
     let (_, status, _) = run(&["status"], &config);
-    assert!(status.contains("\n  bob@b.c ") && !status.contains("\n  ann@b.c "), "{status}");
+    assert!(status.contains("\n  bob@b.c\n") && !status.contains("\n  ann@b.c\n"), "{status}");
     let (code, _, errors) = run(&["login", "*@b.c"], &config);
     assert!(code == 1 && errors.contains("name one of them: ann@b.c"), "{errors}");
     let (code, _, errors) = run(&["login", "eve@elsewhere.c"], &config);

@@ -63,6 +63,7 @@ mod supervision;
 mod tidy;
 mod tls;
 mod tokens;
+mod tongues;
 mod unattended;
 mod whole_domain;
 mod world;

@@ -86,5 +86,5 @@ async fn stay(stage: &stage::Stage, signals: &mut Signals) -> Outcome {
 }
 
 fn print(text: &str) -> Outcome {
-    terminal::print(text).map_err(|e: io::Error| Failure::new(format!("stdout: {e}"), "write to another place"))
+    terminal::say(text).map_err(|e: io::Error| Failure::new(format!("stdout: {e}"), "write to another place"))
 }

@@ -61,7 +61,7 @@ impl Stage {
         let directory = scratch().map_err(broken("a directory for the demo's state"))?;
         let log = private_file::create_new(&directory.0.join(LOG)).map_err(broken("the demo's log"))?;
         daemon::init_log_for_demo(log);
-        invocation::reload_by(store::reload_command(std::process::id()));
+        invocation::runs_as(store::daemon_at(std::process::id()));
         let options = Options { auto_approve: true, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;
         let config = configuration(&sandbox, &directory.0, ports(args)?)?;

@@ -12,8 +12,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    config,
-    language::{Language, chosen},
+    config, language,
     outcome::{Failure, Outcome},
     pasted,
     terminal::print,
@@ -47,9 +46,6 @@ pub struct ExplainArgs {
     /// Fills the commands in for this [[account]] [default: one that the text names, or the only one]
     #[arg(long, value_name = "ADDRESS")]
     pub account: Option<String>,
-    /// Language of the output [default: that of the terminal]
-    #[arg(long, value_enum)]
-    pub lang: Option<Language>,
     /// Lists all ids
     #[arg(long)]
     pub list: bool,
@@ -59,7 +55,7 @@ pub struct ExplainArgs {
 }
 
 pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
-    let lang = chosen(args.lang);
+    let lang = language::current();
     let text = match args.words.as_slice() {
         [only] if only == "-" => pasted()?,
         words => words.join(" "),

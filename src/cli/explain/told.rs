@@ -4,10 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::super::outcome::Failure;
 use crate::{
-    base::{Lang, invocation},
+    base::{Lang, invocation, wrapped},
     catalog::{self, Entry, Known, explain::Found},
 };
 
+/// Columns of a line.
+const WRAP: usize = 100;
 const MICROSOFTS_PAGE: &str = "https://login.microsoftonline.com/error?code=";
 
 /// The words around what the catalogue says.
@@ -45,7 +47,7 @@ const JA: Around = Around {
     by: "判断の根拠",
     cause: "原因",
     turn: "対応する側",
-    next: "次にすること",
+    next: "次の手順",
     capitals: "大文字の語",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id} --account ADDRESS` を実行すると、値の入ったコマンドが表示されます。",
     avoid: "してはならないこと",
@@ -77,11 +79,14 @@ pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
     let passes = if entry.passes_by_itself { words.yes } else { words.no };
     let by = format!("({}: {})", words.by, found.by.text(lang));
     let mut page = format!("{}  {by}\n\n", entry.id);
-    let mut add = |heading: &str, text: &str| page.push_str(&format!("{heading}:\n  {text}\n"));
+    let mut add = |heading: &str, text: &str| {
+        page.push_str(&format!("{heading}:\n"));
+        text.lines().flat_map(|line| wrapped(line, WRAP)).for_each(|line| page.push_str(&format!("  {line}\n")));
+    };
     add(words.cause, &told.cause);
     add(words.turn, catalog::owner(entry.owner, lang));
     match &told.shell {
-        Some(shell) => add(words.next, &format!("{}\n  {shell}", told.next)),
+        Some(shell) => add(words.next, &format!("{}\n{shell}", told.next)),
         None => add(words.next, &told.next),
     }
     // With an account of the configuration nothing else is known.

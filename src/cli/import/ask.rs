@@ -65,7 +65,7 @@ impl Interview<'_> {
     /// A slip (a line too few, or the wrong one) is seen by whose password it became.
     fn tell_line(&self, account: &FoundAccount, typed: Option<&Secret>, what: &str) {
         if let (Some(lines), Some(_)) = (&self.lines, typed) {
-            terminal::note(&format!("{}: {what} is {}", account.address, lines.told()));
+            terminal::tell(&format!("{}: {what} is {}", account.address, lines.told()));
         }
     }
 
@@ -74,25 +74,25 @@ impl Interview<'_> {
         if let Some(last) = self.last.clone().filter(|_| self.lines.is_none())
             && let Ok(opened) = account.open(&last)
         {
-            terminal::note(&format!("{address}: opened with the same mail password{}", gain(account, &opened)));
+            terminal::tell(&format!("{address}: opened with the same mail password{}", gain(account, &opened)));
             return self.answer(account, opened, Some(last));
         }
         let tries = if self.lines.is_some() { 1 } else { TRIES };
         for _ in 0..tries {
             let Some(typed) = self.ask(&format!("{address}: mail password (Enter: without its sign-in): "))? else {
-                terminal::note(&format!("{address}: no mail password, so what it sealed stays where it is"));
+                terminal::tell(&format!("{address}: no mail password, so what it sealed stays where it is"));
                 break;
             };
             match account.open(&typed) {
                 Ok(opened) => {
                     let line = self.lines.as_ref().map(|lines| format!(", by {}", lines.told())).unwrap_or_default();
-                    terminal::note(&format!("{address}: opened{}{line}", gain(account, &opened)));
+                    terminal::tell(&format!("{address}: opened{}{line}", gain(account, &opened)));
                     self.last = Some(typed.clone());
                     return self.answer(account, opened, Some(typed));
                 }
                 Err(_) => {
                     let line = self.lines.as_ref().map(|lines| format!(" ({})", lines.told())).unwrap_or_default();
-                    terminal::note(&format!(
+                    terminal::tell(&format!(
                         "{address}: this is not the mail password that its sign-in is sealed with{line}"
                     ));
                 }
@@ -108,9 +108,9 @@ impl Interview<'_> {
         let is_left = kept.is_some() && account.wanted(self.wide) != Wanted::Unproved && !account.is_whole_domain();
         let address = &account.address;
         match &typed {
-            None if is_left => terminal::note(&format!("{address}: keeps the password for mail programs that it has")),
+            None if is_left => terminal::tell(&format!("{address}: keeps the password for mail programs that it has")),
             Some(_) if is_left => {
-                terminal::note(&format!(
+                terminal::tell(&format!(
                     "{address}: its password for mail programs is the one given now, not the old one"
                 ));
             }

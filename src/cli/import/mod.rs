@@ -15,10 +15,11 @@ use std::{
 
 use super::{
     args::{ImportCommand, ImportOptions},
+    language,
     outcome::{Failure, Outcome},
     terminal,
 };
-use crate::base::printable;
+use crate::base::{Lang, printable};
 use crate::config::{
     Surroundings,
     import::{Draft, Found, FoundListener, KeptPasswords, MOST_BYTES, Unreadable, emailproxy, pizauth, sasl_xoauth2},
@@ -56,10 +57,11 @@ fn sasl(files: &[PathBuf]) -> Result<Found, Failure> {
 fn preview(found: Found, target: &Path) -> Outcome {
     let draft = found.assemble(Vec::new());
     let folder = target.parent().unwrap_or(Path::new("."));
-    terminal::print(&draft.toml(folder)).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
+    terminal::print(&remarks_said(&draft.toml(folder)))
+        .map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     let files = draft.files(folder).len();
     if draft.accounts.is_empty() {
-        terminal::note(&format!("\n{}", summary(&draft)));
+        terminal::tell(&format!("\n{}", summary(&draft)));
         return Err(nothing());
     }
     let secrets = match files {
@@ -67,7 +69,7 @@ fn preview(found: Found, target: &Path) -> Outcome {
         1 => " and a file with a secret".to_owned(),
         many => format!(" and {many} files with secrets"),
     };
-    terminal::note(&format!(
+    terminal::tell(&format!(
         "\n{}Nothing was written. --write makes {}{secrets}, and takes the sign-ins over.",
         summary(&draft),
         target.display(),
@@ -78,15 +80,24 @@ fn preview(found: Found, target: &Path) -> Outcome {
 fn write(found: Found, target: &Path, options: &ImportOptions) -> Outcome {
     write::refuse_existing(target, options.force)?;
     if found.accounts.is_empty() {
-        terminal::note(&summary(&found.assemble(Vec::new())));
+        terminal::tell(&summary(&found.assemble(Vec::new())));
         return Err(nothing());
     }
     let kept = KeptPasswords::read(&std::fs::read_to_string(target).unwrap_or_default());
     let (answers, made) = ask::answers(&found, options.password_stdin, &kept)?;
     let draft = found.assemble(answers);
     let written = write::write(&draft, target, options.force)?;
-    terminal::note(&summary(&draft));
+    terminal::tell(&summary(&draft));
     written.tell(&draft, &made)
+}
+
+/// The remarks of a configuration in the language of who reads it.
+fn remarks_said(toml: &str) -> String {
+    let said = |line: &str| match line.strip_prefix("# ") {
+        Some(remark) => format!("# {}\n", language::said(remark, language::current())),
+        None => format!("{line}\n"),
+    };
+    toml.lines().map(said).collect()
 }
 
 fn nothing() -> Failure {
@@ -110,15 +121,14 @@ fn places(draft: &Draft) -> String {
 /// What it was turned into, and the report.
 fn summary(draft: &Draft) -> String {
     let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-    format!(
-        "{}: {}, {}, {}{}\n{}",
-        draft.program,
-        count(draft.accounts.len(), "account"),
-        count(draft.apps.len(), "app registration"),
-        count(draft.listeners.len(), "listener"),
-        places(draft),
-        draft.report
-    )
+    let (accounts, apps, listeners) = (draft.accounts.len(), draft.apps.len(), draft.listeners.len());
+    let counted = match language::current() {
+        Lang::En => {
+            [count(accounts, "account"), count(apps, "app registration"), count(listeners, "listener")].join(", ")
+        }
+        Lang::Ja => format!("アカウント {accounts}、アプリの登録 {apps}、リスナー {listeners}"),
+    };
+    format!("{}: {counted}{}\n{}", draft.program, places(draft), draft.report)
 }
 
 fn shown(file: &Path) -> String {
@@ -141,8 +151,9 @@ fn text_of(file: &Path) -> Result<String, Failure> {
 
 impl From<Unreadable> for Failure {
     fn from(Unreadable(problems): Unreadable) -> Self {
-        let text = problems.to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
-        Failure::new(text, "the program that it belongs to would not read it either; mend it there first")
+        let text = problems.told(language::current());
+        // That it is one stands before it already.
+        let text = ["error: ", "エラー: "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(&text);
+        Failure::new(text.trim_end(), "the program that it belongs to would not read it either; mend it there first")
     }
 }

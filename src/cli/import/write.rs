@@ -11,6 +11,7 @@ use super::{ask::Made, files::Files};
 use crate::{
     account::LocalPassword,
     cli::{
+        language,
         outcome::{CONFIG_REFUSED, Failure, Outcome},
         state::{block_on, refuse_foreign_store},
         terminal,
@@ -63,7 +64,7 @@ pub fn write(draft: &Draft, target: &Path, force: bool) -> Result<Written, Failu
             _ => unwritten(&file.path, &error),
         })?;
     }
-    let text = draft.toml(folder);
+    let text = super::remarks_said(&draft.toml(folder));
     let config = checked(&text, target)?;
     let place = || files.put(target, text.as_bytes()).map_err(|error| unwritten(target, &error));
     let mut written = block_on(tokens(draft, &config, target, place))?;
@@ -81,9 +82,10 @@ fn checked(text: &str, target: &Path) -> Result<Config, Failure> {
             Ok(config)
         }
         Err(problems) => {
-            terminal::note(&format!(
-                "{problems}Nothing was written, since the check refuses it. Without --write it is shown: take it from there, mend it, \
-                 and sign in with `gatepost login`."
+            terminal::tell(&format!(
+                "{}Nothing was written, since the check refuses it. Without --write it is shown: take it from there, mend it, \
+                 and sign in with `gatepost login`.",
+                problems.told(language::current())
             ));
             Err(Failure::silent(CONFIG_REFUSED))
         }
@@ -174,7 +176,7 @@ impl Written {
         said += &format!("  gatepost run{}\n", self.option());
         said += self.service();
         said.extend(draft.afterwards.map(|step| format!("  once mail flows: {step}\n")));
-        terminal::print(&said).map_err(|e| Failure::new(format!("stdout: {e}"), "everything is written all the same"))
+        terminal::say(&said).map_err(|e| Failure::new(format!("stdout: {e}"), "everything is written all the same"))
     }
 
     /// Root's own store is not the one of a service, whose user is another.

@@ -15,7 +15,7 @@ pub use args::QueueArgs;
 use args::{QueueCommand, QueueListArgs};
 
 use super::{
-    config, console_api,
+    config, console_api, language,
     outcome::{Failure, Outcome},
     terminal,
 };
@@ -39,7 +39,7 @@ fn list(config: &Config, args: &QueueListArgs) -> Outcome {
         Ok(found) => found,
         Err(cause) => asleep::list(config, args).map_err(|failure| beside(failure, &cause))?,
     };
-    print(&if args.json { as_json(&found) } else { table::list(&found) })
+    print(&if args.json { as_json(&found) } else { table::list(&found, language::current()) })
 }
 
 fn show(config: &Config, id: &str, json: bool) -> Outcome {
@@ -48,7 +48,7 @@ fn show(config: &Config, id: &str, json: bool) -> Outcome {
         Err(cause) => asleep::show(config, id).map_err(|failure| beside(failure, &cause))?,
     };
     let found = found.ok_or_else(|| not_there(id))?;
-    print(&if json { as_json(&found) } else { table::show(&found) })
+    print(&if json { as_json(&found) } else { table::show(&found, language::current()) })
 }
 
 fn order(config: &Config, id: &str, order: Order) -> Outcome {
@@ -74,7 +74,7 @@ fn order(config: &Config, id: &str, order: Order) -> Outcome {
         }
         (other, _) => other,
     };
-    print(&format!("{id}: {said}\n"))
+    say(&format!("{id}: {said}\n"))
 }
 
 /// What clients and servers wrote stands in it.
@@ -116,6 +116,10 @@ fn not_there(id: &str) -> Failure {
 fn beside(failure: Failure, cause: &str) -> Failure {
     let hint = format!("the daemon did not answer either: {cause}");
     Failure::new(failure.text(), failure.hint().map_or(hint.clone(), |own| format!("{own}; {hint}")))
+}
+
+fn say(text: &str) -> Outcome {
+    terminal::say(text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
 }
 
 fn print(text: &str) -> Outcome {

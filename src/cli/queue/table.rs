@@ -3,74 +3,144 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::base::printable;
+use crate::base::{Lang, columns, printable, wrapped};
 
 /// Of one field.
 const CAP: usize = 300;
+/// Columns of a line.
+const WRAP: usize = 100;
 
-pub(super) fn list(found: &Value) -> String {
+/// Ours, in either language.
+const fn said(lang: Lang, en: &'static str, ja: &'static str) -> &'static str {
+    match lang {
+        Lang::En => en,
+        Lang::Ja => ja,
+    }
+}
+
+pub(super) fn list(found: &Value, lang: Lang) -> String {
     let messages = found.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let damaged = found.get("damaged").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if messages.is_empty() && damaged.is_empty() {
-        return "nothing is queued that fits\n".to_owned();
+        return said(lang, "nothing is queued that fits\n", "該当するメッセージはキューにありません\n").to_owned();
     }
-    let mut text: String = messages.iter().map(line).collect();
+    let mut text: String = messages.iter().map(|message| line(message, lang)).collect();
     for id in damaged.iter().filter_map(Value::as_str) {
         let id = printable(id, CAP);
-        text.push_str(&format!(
-            "{id}  damaged    its row in the database cannot be read, and it is not delivered: `gatepost queue drop {id}`\n"
-        ));
+        text.push_str(&match lang {
+            Lang::En => format!(
+                "{id}  damaged\n    its row in the database cannot be read, and it is not delivered: `gatepost queue drop {id}`\n"
+            ),
+            Lang::Ja => {
+                format!("{id}  破損\n    データベースの行を読み取れないため、配信されません: `gatepost queue drop {id}`\n")
+            }
+        });
     }
     if found.get("is-cut").and_then(Value::as_bool) == Some(true) {
-        text.push_str("... and more: search more narrowly, or raise --limit\n");
+        text.push_str(said(
+            lang,
+            "... and more: search more narrowly, or raise --limit\n",
+            "... ほかにもあります。条件を絞るか、--limit を大きくしてください\n",
+        ));
     }
     text
 }
 
-/// Two lines: the message, and why it is still here.
-fn line(message: &Value) -> String {
+/// The message, on two lines where one would be too wide, and why it is still here.
+fn line(message: &Value, lang: Lang) -> String {
     let recipients = array(message, "recipients");
     let waiting: Vec<&Value> = recipients.iter().filter(|one| word(one, "state") == "waiting").collect();
-    let to = match waiting.as_slice() {
-        [] => "nobody any more".to_owned(),
-        [only] => word(only, "address"),
-        [first, rest @ ..] => format!("{} and {} more", word(first, "address"), rest.len()),
+    let to = match (waiting.as_slice(), lang) {
+        ([], _) => said(lang, "nobody any more", "残っている宛先なし").to_owned(),
+        ([only], _) => word(only, "address"),
+        ([first, rest @ ..], Lang::En) => format!("{} and {} more", word(first, "address"), rest.len()),
+        ([first, rest @ ..], Lang::Ja) => format!("{} ほか {} 件", word(first, "address"), rest.len()),
     };
     let sender = Some(word(message, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
-    let reply = waiting.iter().map(|one| word(one, "reply")).find(|reply| !reply.is_empty());
-    let mut out = format!(
-        "{}  {:<9}  {}  {:>9} B  {sender} -> {to}  ({}, {})\n",
+    let head = format!(
+        "{}  {:<9}  {}  {:>9} B",
         word(message, "id"),
-        word(message, "state"),
+        state(&word(message, "state"), lang),
         at(message, "accepted-at"),
         number(message, "bytes"),
-        word(message, "client"),
-        word(message, "account"),
     );
-    let tried = number(message, "attempts");
-    let next = message.get("next-attempt").and_then(Value::as_u64).map(|_| at(message, "next-attempt"));
-    let hold = Some(word(message, "hold")).filter(|hold| !hold.is_empty());
-    let mut why = Vec::new();
-    why.extend(hold.map(|hold| format!("held: {hold}")));
-    why.extend((tried > 0).then(|| format!("tried {tried} times")));
-    why.extend(next.map(|next| format!("next at {next}")));
-    why.extend(reply);
+    let way = format!("{sender} -> {to}");
+    let whose = format!("({}, {})", word(message, "client"), word(message, "account"));
+    let mut out = joined(&[&head, &way, &whose]);
+    let why = why(message, &waiting, lang);
     if !why.is_empty() {
-        out.push_str(&format!("    {}\n", why.join("; ")));
+        for line in wrapped(&why.join(said(lang, "; ", "、")), WRAP) {
+            out.push_str(&format!("    {line}\n"));
+        }
     }
     out
 }
 
-pub(super) fn show(found: &Value) -> String {
+/// On one line as far as they fit it.
+fn joined(parts: &[&str]) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for part in parts {
+        let (gap, taken) = match width {
+            0 => ("", 0),
+            n if n + 2 + columns(part) <= WRAP => ("  ", n + 2),
+            _ => ("\n    ", 4),
+        };
+        out.push_str(&format!("{gap}{part}"));
+        width = taken + columns(part);
+    }
+    out + "\n"
+}
+
+/// Why it is still here.
+fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
+    let tried = number(message, "attempts");
+    let next = message.get("next-attempt").and_then(Value::as_u64).map(|_| at(message, "next-attempt"));
+    let hold = Some(word(message, "hold")).filter(|hold| !hold.is_empty());
+    let mut why = Vec::new();
+    why.extend(hold.map(|hold| format!("{}{hold}", said(lang, "held: ", "保留の理由: "))));
+    why.extend((tried > 0).then(|| match (lang, tried) {
+        (Lang::En, 1) => "tried once".to_owned(),
+        (Lang::En, _) => format!("tried {tried} times"),
+        (Lang::Ja, _) => format!("試行 {tried} 回"),
+    }));
+    why.extend(next.map(|next| match lang {
+        Lang::En => format!("next at {next}"),
+        Lang::Ja => format!("次回 {next}"),
+    }));
+    why.extend(waiting.iter().map(|one| word(one, "reply")).find(|reply| !reply.is_empty()));
+    why
+}
+
+fn state(state: &str, lang: Lang) -> &str {
+    match (state, lang) {
+        ("waiting", Lang::Ja) => "待機中",
+        ("under-way", Lang::Ja) => "配信中",
+        ("held", Lang::Ja) => "保留中",
+        ("delivered", Lang::Ja) => "配信済み",
+        ("failed", Lang::Ja) => "配信失敗",
+        (state, _) => state,
+    }
+}
+
+pub(super) fn show(found: &Value, lang: Lang) -> String {
     let message = found.get("message").unwrap_or(&Value::Null);
-    let mut out = line(message);
-    out.push_str(&format!("    taken in by session {}\n", number(message, "session")));
+    let mut out = line(message, lang);
+    let session = number(message, "session");
+    out.push_str(&match lang {
+        Lang::En => format!("    taken in by session {session}\n"),
+        Lang::Ja => format!("    受け付けたセッション: {session}\n"),
+    });
     for one in array(message, "recipients") {
         let doubt = match one.get("is-doubtful").and_then(Value::as_bool) {
-            Some(true) => "  (may have been taken already: it may arrive twice)",
+            Some(true) => said(
+                lang,
+                "  (may have been taken already: it may arrive twice)",
+                "  （すでに届いた可能性があり、2通届くことがあります）",
+            ),
             _ => "",
         };
-        out.push_str(&format!("\n  {}  {}{doubt}\n", word(one, "address"), word(one, "state")));
+        out.push_str(&format!("\n  {}  {}{doubt}\n", word(one, "address"), state(&word(one, "state"), lang)));
         let reply = word(one, "reply");
         if !reply.is_empty() {
             out.push_str(&format!("    {reply}\n"));
@@ -81,7 +151,7 @@ pub(super) fn show(found: &Value) -> String {
             let lines = head.lines().map(|line| format!("  {}\n", printable(line, CAP)));
             out.push_str(&format!("\n{}", lines.collect::<String>()));
         }
-        None => out.push_str("\n  its body is not on disk\n"),
+        None => out.push_str(said(lang, "\n  its body is not on disk\n", "\n  本文がディスクにありません\n")),
     }
     out
 }
@@ -101,4 +171,30 @@ fn number(of: &Value, name: &str) -> u64 {
 fn at(of: &Value, name: &str) -> String {
     let seconds = i64::try_from(number(of, name)).unwrap_or_default();
     Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::base::latin_sentence;
+
+    #[test]
+    fn a_message_fits_a_terminal_and_is_told_in_the_readers_language() {
+        let one = |address: &str| json!({ "address": address, "state": "waiting", "is-doubtful": true });
+        let message = json!({
+            "id": "bcdf23456789", "state": "held", "accepted-at": 0, "bytes": 123_456, "hold": "by-hand", "attempts": 2,
+            "next-attempt": 60, "sender": "a-long-local-part@subsidiary.contoso.com", "client": "3F copier",
+            "account": "scanner@contoso.com", "session": 7,
+            "recipients": [one("another-long-local-part@fabrikam.com"), one("b@c.de")],
+        });
+        let status = json!({ "messages": [message], "damaged": ["cdfg23456789"], "is-cut": true });
+        for lang in Lang::ALL {
+            let text = list(&status, lang) + &show(&json!({ "message": message }), lang);
+            assert!(text.lines().all(|line| columns(line) <= 110), "{text}");
+            assert!(text.contains("    a-long-local-part@subsidiary.contoso.com -> another-"), "{text}");
+            assert_eq!(latin_sentence(&text).is_none(), lang == Lang::Ja, "{text}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use super::{Failure, stream::Stream};
 use crate::{
     base::{Secret, printable},
-    catalog::own::BAD_CREDENTIALS,
+    catalog::{explain, own::BAD_CREDENTIALS},
 };
 
 /// RFC 5321 allows 512 octets a reply line; servers write longer ones.
@@ -172,13 +172,22 @@ fn expect(reply: &Reply, class: u16, what: &str) -> Result<(), Failure> {
     if reply.code / 100 == class {
         return Ok(());
     }
-    let text = printable(&reply.lines.join(" "), 400);
-    let hint = match reply.code {
-        535 if text.contains(BAD_CREDENTIALS.id) => "check user and password: the local one, not the provider's",
-        code if code / 100 == 4 => "it passes by itself: try again later",
-        _ => "the text names cause and next step; see the log of the daemon too",
+    let said = printable(&format!("{} {}", reply.code, reply.lines.join(" ")), 400);
+    let known = explain::read(&said).first().map(|found| found.entry.id);
+    let first = match (reply.code, known) {
+        (535, Some(id)) if id == BAD_CREDENTIALS.id => {
+            Some("check user and password: the local one, not the provider's")
+        }
+        (400..500, _) => Some("it passes by itself: try again later"),
+        _ => None,
     };
-    Err(Failure::new(format!("the server refused {what}: {} {text}", reply.code), hint))
+    let explained = known.map(|id| format!("cause and next step: `gatepost explain {id}`"));
+    let hints: Vec<String> = first.map(str::to_owned).into_iter().chain(explained).collect();
+    let hint = match hints.as_slice() {
+        [] => "see the log of the daemon: what it cannot explain stands there in the server's words".to_owned(),
+        hints => hints.join("; "),
+    };
+    Err(Failure::new(format!("the server refused {what}: {said}"), hint))
 }
 
 fn gone() -> Failure {

@@ -71,7 +71,10 @@ fn send(
     let mut show = |step: String| {
         if !quiet {
             // A reader that went away must not stop a message that is on its way.
-            let _ = terminal::print(&format!("{step}\n"));
+            let _ = match step.starts_with("< ") {
+                true => terminal::print(&format!("{step}\n")),
+                false => terminal::say(&format!("{step}\n")),
+            };
         }
         steps.push(step);
     };

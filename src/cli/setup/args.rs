@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{args::Flow, language::Language};
+use crate::cli::args::Flow;
 
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Examples:\n  gatepost setup                              (asks)\n  \
@@ -85,9 +85,6 @@ pub struct SetupArgs {
     /// Sends no test message
     #[arg(long)]
     pub no_send: bool,
-    /// Language: en or ja [default: that of the locale]
-    #[arg(long, value_name = "LANG", value_enum)]
-    pub lang: Option<Language>,
     /// Asks this host, on loopback, in the place of all others; for tests against the sandbox
     #[arg(long, value_name = "URL", hide = true)]
     pub discovery: Option<url::Url>,

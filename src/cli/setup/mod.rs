@@ -54,7 +54,7 @@ use crate::{
 };
 
 pub fn run(named: Option<&Path>, args: &SetupArgs) -> Outcome {
-    let lang = language::chosen(args.lang);
+    let lang = language::current();
     let mut person = AtTerminal;
     let asks = io::stdin().is_terminal() && !args.password_stdin;
     let person: Option<&mut dyn Person> = if asks { Some(&mut person) } else { None };
@@ -246,7 +246,7 @@ impl<'a> Setup<'a> {
         let text = blocks.text(lang, &self.place.text, &today());
         let composed = compose(&self.place.text, &text, &self.place.shown(), &self.place.around());
         let Composed { text: whole, config, warnings } = composed.map_err(|problems| {
-            note(&format!("{text}\n{problems}{}", Say::NothingWritten.text(lang)));
+            note(&format!("{text}\n{}{}", problems.told(lang), Say::NothingWritten.text(lang)));
             Failure::silent(CONFIG_REFUSED)
         })?;
         configuration::note_all(&warnings);
@@ -381,7 +381,7 @@ impl<'a> Setup<'a> {
             note(&say.text(lang));
             // The listener's own words name the fault; of a connection that failed the hint says more.
             let explained = refused_message(account, why.text(), lang);
-            note(explained.as_deref().or(why.hint()).unwrap_or_default());
+            note(&explained.unwrap_or_else(|| language::said(&why.hint().unwrap_or_default(), lang)));
         };
         match (!found.keeps_from_reading(account)).then(|| trial.opens(address, password)).flatten() {
             None => {}
@@ -454,7 +454,7 @@ fn today() -> String {
 }
 
 fn note(text: &str) {
-    terminal::note(text);
+    terminal::tell(text);
 }
 
 fn print(text: &str) -> Outcome {

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     args::StatusArgs,
-    config, console_api,
-    language::chosen,
+    config, console_api, language,
     outcome::{Failure, Outcome},
     terminal,
 };
@@ -24,7 +23,7 @@ pub fn without_daemon(config: &Config) -> Value {
 
 pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let (config, refused) = config::load_to_ask(named)?;
-    let lang = chosen(args.lang);
+    let lang = language::current();
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
         (Err(cause), None) => (asleep::status(&config), Some(cause)),
@@ -46,33 +45,18 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     };
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     match (refused, asleep) {
-        (Some(problems), _) => Err(Failure::refused(runs_on(lang), &problems)),
-        (None, Some(cause)) => Err(unanswered(&cause, lang)),
+        (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
+        (None, Some(cause)) => Err(unanswered(&cause)),
         (None, None) => Ok(()),
     }
 }
 
-const fn runs_on(lang: Lang) -> &'static str {
-    match lang {
-        Lang::En => {
-            "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n"
-        }
-        Lang::Ja => {
-            "デーモンは、以前に読み込んだ設定のまま動いています（上の表示のとおりです）。現在のファイルには次の問題があり、読み込めません：\n"
-        }
-    }
-}
+const RUNS_ON: &str =
+    "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n";
 
-fn unanswered(cause: &str, lang: Lang) -> Failure {
-    match lang {
-        Lang::En => Failure::new(
-            format!("the daemon did not answer: {cause}"),
-            "start it with `gatepost run`; what is shown above comes from configuration and store",
-        ),
-        Lang::Ja => Failure::new(
-            format!("デーモンが応答しませんでした：{cause}"),
-            "`gatepost run` で起動してください。上に表示した内容は、設定とストアから読み取ったものです",
-        )
-        .said_in(lang),
-    }
+fn unanswered(cause: &str) -> Failure {
+    Failure::new(
+        format!("the daemon did not answer: {cause}"),
+        "start it with `gatepost run`; what is shown above comes from configuration and store",
+    )
 }

@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
-use crate::base::{Lang, columns, printable};
+use crate::base::{Lang, columns, printable, wrapped};
 
 /// Of what to do about a fault.
-const STEP_CAP: usize = 1000;
+const STEP_CAP: usize = 4000;
+/// Columns of a table; a wider one is drawn as one block for each row.
+const TABLE: usize = 120;
+/// Columns of running text.
+const WRAP: usize = 100;
 
 /// A heading in English and in Japanese, and where what it heads stands in the JSON; `*`: in each of a list.
 type Column = (&'static str, &'static str, &'static str);
@@ -23,7 +27,7 @@ const ACCOUNT: &[Column] = &[
     ("lost if unused until", "未使用の場合の失効", "/sign-in/idle-until"),
     ("ended by policy at", "ポリシーによる終了", "/sign-in/policy-ends-at"),
     ("trouble", "問題", "/sign-in/fault/text"),
-    ("provider refused at", "プロバイダーが拒否した時刻", "/sign-in/fault/since"),
+    ("trouble since", "問題の発生時刻", "/sign-in/fault/since"),
     ("provider is asked again from", "プロバイダーへの再問い合わせ（この時刻以降）", "/sign-in/asks-again-at"),
     ("who says no", "拒否した側", "/refusals/*/by"),
     ("in short", "拒否の理由", "/refusals/*/text"),
@@ -31,6 +35,9 @@ const ACCOUNT: &[Column] = &[
     ("asked again from", "再問い合わせ（この時刻以降）", "/refusals/*/until"),
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
 ];
+
+/// What stands in an empty cell.
+const NOTHING: &str = "-";
 
 /// Behind it stand the protocols that are refused.
 const STATE: &str = "state";
@@ -65,7 +72,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("accounts", "アカウント"),
     ("endings", "期限"),
     ("faults", "問題"),
-    ("listeners", "待ち受け"),
+    ("listeners", "リスナー"),
     ("sessions", "接続中のセッション"),
     ("domains", "ドメイン全体"),
     ("queue", "キュー"),
@@ -120,8 +127,9 @@ fn steps(faults: &[Value], lang: Lang) -> String {
     for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
         let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
-        let avoid = text("avoid").map(|avoid| format!("    {not}{avoid}\n")).unwrap_or_default();
-        let step = format!("  {id}: {cause}\n    {next}\n{avoid}");
+        let avoid = text("avoid").map(|avoid| format!("{not}{avoid}"));
+        let told = [Some(next), avoid].into_iter().flatten();
+        let step = indented(2, &format!("{id}: {cause}")) + &told.map(|text| indented(4, &text)).collect::<String>();
         if !steps.contains(&step) {
             steps.push(step);
         }
@@ -177,6 +185,10 @@ fn grid(rows: &[Value], lang: Lang) -> String {
     lines(head, rows.iter().map(row).collect(), lang)
 }
 
+fn indented(by: usize, text: &str) -> String {
+    wrapped(text, WRAP).iter().map(|line| format!("{:by$}{line}\n", "")).collect()
+}
+
 fn lines(head: Vec<String>, body: Vec<Vec<String>>, lang: Lang) -> String {
     if body.is_empty() {
         return if lang == Lang::Ja { "  なし\n" } else { "  none\n" }.to_owned();
@@ -186,12 +198,33 @@ fn lines(head: Vec<String>, body: Vec<Vec<String>>, lang: Lang) -> String {
         cells.map(|cell| columns(cell)).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    if widths.iter().map(|width| width + 2).sum::<usize>() > TABLE {
+        return blocks(&head, &body);
+    }
     let line = |cells: &Vec<String>| {
         let padded = |(cell, width): (&String, &usize)| cell.clone() + &" ".repeat(width.saturating_sub(columns(cell)));
         let padded: Vec<String> = cells.iter().zip(&widths).map(padded).collect();
         format!("  {}\n", padded.join("  ").trim_end())
     };
     std::iter::once(&head).chain(&body).map(line).collect()
+}
+
+/// The first cell of a row leads, and what is told of it stands below, each with its heading.
+fn blocks(head: &[String], body: &[Vec<String>]) -> String {
+    let Some((_, names)) = head.split_first() else { return String::new() };
+    let width = names.iter().map(|name| columns(name)).max().unwrap_or(0);
+    let block = |row: &Vec<String>| {
+        let Some((first, cells)) = row.split_first() else { return String::new() };
+        let told = names.iter().zip(cells).filter(|(_, cell)| *cell != NOTHING);
+        let told = told.map(|(name, cell)| {
+            let gap = " ".repeat(width.saturating_sub(columns(name)));
+            let behind = format!("\n    {:width$}  ", "");
+            let most = TABLE.saturating_sub(6 + width).min(WRAP);
+            format!("    {name}{gap}  {}\n", wrapped(cell, most).join(&behind))
+        });
+        format!("  {first}\n{}", told.collect::<String>())
+    };
+    body.iter().map(block).collect()
 }
 
 /// Some times are in seconds since 1970.
@@ -205,7 +238,7 @@ fn named(name: &str, value: &Value, lang: Lang) -> String {
 
 fn cell(value: &Value, lang: Lang) -> String {
     match (value, lang) {
-        (Value::Null, _) => "-".to_owned(),
+        (Value::Null, _) => NOTHING.to_owned(),
         (Value::Bool(true), Lang::En) => "yes".to_owned(),
         (Value::Bool(false), Lang::En) => "no".to_owned(),
         (Value::Bool(true), Lang::Ja) => "はい".to_owned(),
@@ -264,16 +297,41 @@ mod tests {
             ],
         });
         let status = json!({ "accounts": [account], "faults": [{ "id": "x", "cause": "So.", "next-step": "Do.", "avoid": "Not." }] });
+        for lang in Lang::ALL {
+            let text = draw(&status, lang);
+            assert!(text.lines().all(|line| columns(line) <= TABLE), "{text}");
+        }
         let text = draw(&status, Lang::En);
-        assert!(!text.contains("mail server") && text.contains("identity provider  no consent"), "{text}");
-        assert!(text.contains("provider is asked again from") && text.contains("2026-11-28T14:35:10Z"), "{text}");
-        assert!(text.contains("  x: So.\n    Do.\n    What not to do: Not.\n"), "{text}");
-        assert!(text.contains("  refused (smtp, imap)  "), "{text}");
-        assert!(text.contains("asked again from") && text.contains("14:06:00Z, 2026-11-28T14:07:00Z"), "{text}");
+        for part in [
+            "  a@b.c\n    state                         refused (smtp, imap)\n",
+            "    trouble                       no consent\n",
+            "    provider is asked again from  2026-11-28T14:35:10Z\n",
+            "    who says no                   identity provider\n",
+            "    asked again from              2026-11-28T14:06:00Z, 2026-11-28T14:07:00Z\n",
+            "  x: So.\n    Do.\n    What not to do: Not.\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("mail server"), "{text}");
         let text = draw(&status, Lang::Ja);
-        assert!(text.contains("アカウント\n  アドレス  状態") && text.contains("してはならないこと：Not."), "{text}");
+        assert!(text.contains("アカウント\n  a@b.c\n    状態") && text.contains("してはならないこと：Not."), "{text}");
+    }
+
+    /// A logout is no refusal.
+    #[test]
+    fn since_when_an_account_has_trouble_is_told_without_naming_who_made_it() {
+        let fault = json!({ "text": "not signed in", "since": "2026-11-28T14:35:10Z" });
+        let account = json!({ "address": "a@b.c", "sign-in": { "phase": "sign-in needed", "fault": fault } });
+        let text = draw(&json!({ "accounts": [account] }), Lang::En);
+        assert!(text.contains("trouble        trouble since\n") && !text.contains("refused"), "{text}");
+    }
+
+    #[test]
+    fn a_table_whose_headings_are_wide_keeps_its_columns_in_either_language() {
+        let status = json!({ "faults": [{ "at": 0, "protocol": "smtp", "owner": "admin" }] });
+        let text = draw(&status, Lang::Ja);
         let (head, row) = (text.lines().nth(2).unwrap(), text.lines().nth(3).unwrap());
         let column = |line: &str, word: &str| columns(line.split(word).next().unwrap());
-        assert_eq!(column(head, "拒否した側"), column(row, "identity provider"), "{text}");
+        assert_eq!(column(head, "対応する側"), column(row, "admin"), "{text}");
     }
 }

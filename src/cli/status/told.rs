@@ -8,6 +8,7 @@ use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage},
     catalog::{self, Known},
+    cli::language,
     config::Config,
     oauth::Phase,
 };
@@ -22,6 +23,26 @@ pub fn in_japanese(status: &mut Value, config: &Config) {
     for account in rows_mut(status, "accounts") {
         of_account(account);
     }
+    for session in rows_mut(status, "sessions") {
+        let stage = Stage::ALL.into_iter().find(|stage| Some(stage.as_str()) == text(session, "/stage"));
+        put(session, "stage", stage.map(|stage| catalog::stage(stage, LANG).to_owned()));
+    }
+    for ending in rows_mut(status, "endings") {
+        let what = match text(ending, "/what") {
+            Some("client-secret") => Some("クライアントシークレット"),
+            Some("app-certificate") => Some("アプリの証明書"),
+            Some("listener-certificate") => Some("リスナーの証明書"),
+            _ => None,
+        };
+        put(ending, "what", what.map(str::to_owned));
+        said(ending, "trouble");
+    }
+    said(status, "store");
+}
+
+fn said(of: &mut Value, name: &str) {
+    let told = of.get(name).and_then(Value::as_str).map(|english| language::said(english, LANG));
+    put(of, name, told);
 }
 
 fn rows<'a>(status: &'a Value, name: &str) -> &'a Vec<Value> {
@@ -143,6 +164,9 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
         let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
         let mut status = json!({
+            "store": "the store takes no writes: disk I/O error; check free space and rights, and who else has it open",
+            "sessions": [{ "stage": "signing on" }],
+            "endings": [{ "what": "client-secret", "trouble": "/x/app.pem: no certificate in PEM" }],
             "accounts": [{
                 "address": "ann@contoso.com",
                 "sign-in": {
@@ -160,6 +184,12 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         in_japanese(&mut status, &config);
         let at = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or_default();
         assert_eq!(at("/accounts/0/sign-in/phase"), "拒否");
+        assert!(at("/store").starts_with("ストアに書き込めません（disk I/O error）"), "{status}");
+        assert_eq!(
+            (at("/sessions/0/stage"), at("/endings/0/what")),
+            ("メールサーバーで認証中", "クライアントシークレット")
+        );
+        assert_eq!(at("/endings/0/trouble"), "/x/app.pem: PEM 形式の証明書がありません");
         assert!(at("/accounts/0/sign-in/fault/text").contains("同意していません"), "{status}");
         assert_eq!(at("/accounts/0/refusals/0/by"), "ID プロバイダー");
         let next = at("/faults/0/next-step");

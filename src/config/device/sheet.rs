@@ -17,7 +17,7 @@ const PASSWORD: Words =
     Words { en: "the password that is shown here once", ja: "ここに一度だけ表示するパスワード" };
 const MORE: Words = Words {
     en: "More, and what to do when it fails: docs/devices/{}.md",
-    ja: "詳細と、失敗したときの対処: docs/devices/{}.md",
+    ja: "詳細と、失敗したときの次の手順: docs/devices/{}.md",
 };
 const TRY_HERE: Words =
     Words { en: "Try it first, on this machine:", ja: "まずこのマシンで確認できます:" };
@@ -41,7 +41,7 @@ const UNNAMED: Words = Words {
     en: "Without a login it takes a sign-in that is needed (550 at MAIL) for the fault of its message and returns that: \
          \"Without a login\" in the guide says how it keeps it.",
     ja: "ログインなしでは、サインインが必要なときの応答 (MAIL への 550) をメッセージの誤りとみなし、差出人に返します。\
-         対処はガイドの「ログインなし」にあります。",
+         次の手順はガイドの「ログインなし」にあります。",
 };
 
 /// The sheet for a person who stands before the device. It holds no password.

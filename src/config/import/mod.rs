@@ -28,6 +28,9 @@ pub use report::{Finding, Kind, Report};
 
 use super::problem::{Problem, Problems, Severity};
 
+/// What a report says, and the same in Japanese.
+pub const PHRASES: &str = include_str!("japanese.txt");
+
 /// An old configuration is text that people wrote; more than this is a mistaken path.
 pub const MOST_BYTES: u64 = 1024 * 1024;
 

@@ -275,7 +275,7 @@ impl Said<'_> {
             Said::LookAtDisk { id } => format!(
                 "ディスクを確認し、`gatepost queue release {id}` または `gatepost queue drop {id}` を実行してください。"
             ),
-            Said::SenderIsTold { sender } => format!("差出人 {sender} に、次にすることを書いた通知が届きます。"),
+            Said::SenderIsTold { sender } => format!("差出人 {sender} に、次の手順を書いた通知が届きます。"),
             Said::NobodyIsTold => {
                 "メールでは誰にも通知されません。ログでは、キュー ID でこのメッセージを探せます。".to_owned()
             }

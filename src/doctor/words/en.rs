@@ -195,7 +195,12 @@ pub(super) fn detail(said: &Said) -> String {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
             let over = if *is_over { "; it worked again since" } else { "" };
             let of = sender.as_ref().map(|sender| format!(" for the sender {sender}")).unwrap_or_default();
-            format!("{id}{of}: {times}, last {minutes_ago} minutes ago{over}")
+            let last = match minutes_ago {
+                0 => "just now".to_owned(),
+                1 => "a minute ago".to_owned(),
+                n => format!("{n} minutes ago"),
+            };
+            format!("{id}{of}: {times}, last {last}{over}")
         }
     }
 }

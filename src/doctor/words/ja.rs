@@ -9,7 +9,7 @@ pub(super) const FRAME: Frame = Frame {
     said: "見つかったこと",
     cause: "原因",
     turn: "対応する側",
-    next: "次にすること",
+    next: "次の手順",
     avoid: "してはならないこと",
     passes: "時間がたてば自然に直ることがあります。",
     open: "未解決（上の各層の確認では分かりません）",
@@ -203,14 +203,18 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Happened { id, sender, times, minutes_ago, is_over } => {
             let over = if *is_over { "（その後、成功しています）" } else { "" };
             let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
-            format!("{id}{of}: {times} 回、最後は {minutes_ago} 分前{over}")
+            let last = match minutes_ago {
+                0 => "たった今".to_owned(),
+                n => format!("{n} 分前"),
+            };
+            format!("{id}{of}: {times} 回、最後は{last}{over}")
         }
     }
 }
 
 pub(super) const fn turn(owner: Owner) -> &'static str {
     match owner {
-        Owner::Client => "クライアント: メールソフトやデバイスを設定した人",
+        Owner::Client => "クライアント: メールソフトや機器を設定した人",
         Owner::User => "ユーザー: サインインやメールボックスの本人",
         Owner::Admin => "管理者: テナント、ネットワーク、またはこのマシンの管理者",
         Owner::Provider => "プロバイダー: こちらですることはありません",

@@ -303,7 +303,7 @@ pub(super) fn title(lang: Lang, name: Name) -> &'static str {
 }
 
 /// The detail of a fault, as whoever found it tells it.
-pub(super) fn found(lang: Lang, text: &str) -> String {
+pub fn found(lang: Lang, text: &str) -> String {
     match lang {
         Lang::En => text.to_owned(),
         Lang::Ja => ours::in_japanese(text),
@@ -326,7 +326,7 @@ pub(super) fn detail(lang: Lang, said: &Said) -> String {
 pub(super) fn proof(lang: Lang, command: &str) -> String {
     match lang {
         Lang::En => format!(" Mended meanwhile? `{command}` sends a test message and proves it."),
-        Lang::Ja => format!("対処が済んでいれば、`{command}` でテストメッセージを送って確認できます。"),
+        Lang::Ja => format!("直したあとは、`{command}` でテストメッセージを送って確認できます。"),
     }
 }
 
@@ -374,5 +374,23 @@ fn gigabytes(octets: u64) -> String {
     match octets {
         0..1_000_000_000 => format!("{} MB", octets / 1_000_000),
         octets => format!("{}.{} GB", octets / 1_000_000_000, octets / 100_000_000 % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_within_a_minute_happened_just_now() {
+        let said = |minutes_ago| Said::Happened { id: "x", sender: None, times: 1, minutes_ago, is_over: false };
+        for (minutes, english, japanese) in [
+            (0, "last just now", "最後はたった今"),
+            (1, "last a minute ago", "最後は1 分前"),
+            (7, "last 7 minutes ago", "最後は7 分前"),
+        ] {
+            assert!(detail(Lang::En, &said(minutes)).ends_with(english), "{}", detail(Lang::En, &said(minutes)));
+            assert!(detail(Lang::Ja, &said(minutes)).ends_with(japanese), "{}", detail(Lang::Ja, &said(minutes)));
+        }
     }
 }

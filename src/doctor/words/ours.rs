@@ -49,6 +49,12 @@ const OURS: &[(&str, &str)] = &[
     (", a redirect to ", "、転送先: "),
     (", a page: ", "、ページ: "),
     ("without a title", "題名なし"),
+    (
+        "holds no certificate; it needs PEM blocks (BEGIN CERTIFICATE)",
+        "証明書がありません。PEM 形式 (BEGIN CERTIFICATE) で書いてください",
+    ),
+    ("holds no private key in PEM form (unencrypted)", "暗号化されていない PEM 形式の秘密鍵がありません"),
+    ("no certificate in PEM", "PEM 形式の証明書がありません"),
     ("it belongs to user ", "所有者のユーザー ID: "),
     (" is not writable", " に書き込めません"),
     (": no answer", ": 応答がありません"),

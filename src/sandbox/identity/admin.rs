@@ -4,7 +4,7 @@
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use url::Url;
@@ -95,7 +95,7 @@ impl Asked {
 }
 
 /// `Add-MailboxPermission` and `Add-RecipientPermission`, at once and not after an hour.
-pub async fn grant(State(identity): Shared, body: Bytes) -> Response {
+pub async fn grant(State(identity): Shared, headers: HeaderMap, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     let text = |name: &str| fields.text(name).unwrap_or_default();
     let right = match text("right") {
@@ -112,5 +112,5 @@ pub async fn grant(State(identity): Shared, body: Bytes) -> Response {
         faults.exchange.granted.retain(|one| *one != granted);
         faults.exchange.granted.push(granted);
     });
-    rehearsal::front(State(identity)).await
+    rehearsal::front(State(identity), headers).await
 }

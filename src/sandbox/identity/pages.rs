@@ -7,6 +7,8 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
+use crate::base::Lang;
+
 pub fn sign_in(flow: &str, hint: &str, error: Option<&str>) -> Response {
     let focus = if hint.is_empty() { ("autofocus", "") } else { ("", "autofocus") };
     page(
@@ -80,8 +82,12 @@ pub fn form_post(target: &str, fields: &[(&str, &str)]) -> Response {
 }
 
 pub fn page(title: &str, body: &str) -> Response {
+    page_in(Lang::En, title, body, "This is the Gatepost sandbox, not Microsoft.")
+}
+
+pub fn page_in(lang: Lang, title: &str, body: &str, foot: &str) -> Response {
     let html = format!(
-        "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+        "<!doctype html><html lang={}><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>{title} - Gatepost sandbox</title><style>\
          body{{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem;color:#1b1b1b;\
          background:#fff}}label,input{{display:block;width:100%;box-sizing:border-box}}\
@@ -89,7 +95,8 @@ pub fn page(title: &str, body: &str) -> Response {
          button{{font:inherit;padding:.5rem 1.5rem;border:1px solid #0b5cad;border-radius:4px;background:#0b5cad;\
          color:#fff}}button#decline{{background:#fff;color:#0b5cad}}.error{{color:#a4001d}}small{{color:#555}}\
          </style></head><body><main><h1>{title}</h1>{body}\
-         <p><small>This is the Gatepost sandbox, not Microsoft.</small></p></main></body></html>"
+         <p><small>{foot}</small></p></main></body></html>",
+        lang.tag()
     );
     ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
 }

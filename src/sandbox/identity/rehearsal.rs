@@ -1,44 +1,78 @@
 //! The sandbox's own page and API: which rehearsals there are, what is switched on, what happened.
 
+use std::sync::OnceLock;
+
 use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header::ACCEPT_LANGUAGE},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
 use super::{Fields, Shared, pages};
-use crate::sandbox::{faults::Faults, presets::PRESETS, tally::Counts};
+use crate::{
+    base::{Lang, Phrases},
+    sandbox::{
+        faults::Faults,
+        presets::{PRESETS, Preset},
+        tally::Counts,
+    },
+};
 
-pub async fn front(State(identity): Shared) -> Response {
+/// In the language that the browser asks for first.
+pub async fn front(State(identity): Shared, headers: HeaderMap) -> Response {
+    let lang = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Lang::accepted);
+    let lang = lang.unwrap_or_default();
+    let told = |text: &str| pages::escaped(&said(text, lang));
     let on = identity.world.faults.now() != Faults::default();
-    let state = if on { "Something is switched on." } else { "Everything is well." };
-    let rows: String = PRESETS
-        .iter()
-        .map(|preset| format!("<option value=\"{0}\">{0}: {1}</option>", preset.name, pages::escaped(preset.about)))
-        .collect();
+    let state = told(if on { "Something is switched on." } else { "Everything is well." });
+    let row = |preset: &Preset| format!("<option value=\"{0}\">{0}: {1}</option>", preset.name, told(preset.about));
+    let rows: String = PRESETS.iter().map(row).collect();
     let people: String =
         identity.world.tenant.people().iter().map(|one| format!("<option>{}", pages::escaped(&one.address))).collect();
     let body = format!(
         "<p id=state>{state}</p><form method=post action=/sandbox/rehearse>\
-         <label for=name>Rehearse a failure</label>\
-         <select id=name name=name><option value=\"\">everything well again</option>{rows}</select> \
-         <button id=submit>Switch</button></form>\
-         <h2>As the administrator</h2><form method=post action=/sandbox/grant>\
-         <label for=right>Give</label><select id=right name=right>\
+         <label for=name>{}</label>\
+         <select id=name name=name><option value=\"\">{}</option>{rows}</select> \
+         <button id=submit>{}</button></form>\
+         <h2>{}</h2><form method=post action=/sandbox/grant>\
+         <label for=right>{}</label><select id=right name=right>\
          <option value=full-access>Full Access (Add-MailboxPermission)\
          <option value=send-as>Send As (Add-RecipientPermission)</select> \
-         <label for=mailbox>on the mailbox</label><select id=mailbox name=mailbox>{people}</select> \
-         <label for=to>to</label><select id=to name=to>{people}</select> \
-         <button id=grant>Give</button></form>\
-         <p>What Set-CASMailbox switches on is well again with the first list. Consent is given at the address that is \
-         printed.</p>\
-         <p>As JSON: <a href=/sandbox/faults>all switches</a> (PUT to change), <a href=/sandbox/counts>counts</a>, \
-         <a href=/sandbox/transcript>transcript</a>.</p>"
+         <label for=mailbox>{}</label><select id=mailbox name=mailbox>{people}</select> \
+         <label for=to>{}</label><select id=to name=to>{people}</select> \
+         <button id=grant>{}</button></form>\
+         <p>{}</p>\
+         <p>{} <a href=/sandbox/faults>{}</a> {}, <a href=/sandbox/counts>{}</a>, \
+         <a href=/sandbox/transcript>{}</a>.</p>",
+        told("Rehearse a failure"),
+        told("everything well again"),
+        told("Switch"),
+        told("As the administrator"),
+        told("Give"),
+        told("on the mailbox"),
+        told("to"),
+        told("Give"),
+        told(
+            "What Set-CASMailbox switches on is well again with the first list. Consent is given at the address that is \
+              printed."
+        ),
+        told("As JSON:"),
+        told("all switches"),
+        told("(PUT to change)"),
+        told("counts"),
+        told("transcript"),
     );
-    pages::page("Sandbox", &body)
+    pages::page_in(lang, &told("Sandbox"), &body, &told("This is the Gatepost sandbox, not Microsoft."))
+}
+
+/// What this page says, in the language of who reads it.
+fn said(text: &str, lang: Lang) -> String {
+    static PHRASES: OnceLock<Phrases> = OnceLock::new();
+    let phrases = || PHRASES.get_or_init(|| Phrases::read(&[include_str!("../japanese.txt")]));
+    if lang == Lang::Ja { phrases().told(text) } else { text.to_owned() }
 }
 
 pub async fn faults(State(identity): Shared) -> Json<Faults> {
@@ -57,7 +91,7 @@ pub async fn set_faults(State(identity): Shared, body: Bytes) -> Response {
 }
 
 /// Switches one named rehearsal on, or with an empty name all off.
-pub async fn rehearse(State(identity): Shared, body: Bytes) -> Response {
+pub async fn rehearse(State(identity): Shared, headers: HeaderMap, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     identity.world.faults.clear();
     let name = fields.text("name").unwrap_or_default();
@@ -65,7 +99,7 @@ pub async fn rehearse(State(identity): Shared, body: Bytes) -> Response {
     if !known {
         return (StatusCode::BAD_REQUEST, "there is no rehearsal of that name\n").into_response();
     }
-    front(State(identity)).await
+    front(State(identity), headers).await
 }
 
 pub async fn counts(State(identity): Shared) -> Json<Counts> {
@@ -80,4 +114,16 @@ pub async fn transcript(State(identity): Shared) -> Response {
                 "said": line.to_string() })
     });
     Json(lines.collect::<Vec<_>>()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rehearsal_is_told_in_japanese_as_well() {
+        for preset in PRESETS {
+            assert_ne!(said(preset.about, Lang::Ja), preset.about, "{}", preset.name);
+        }
+    }
 }

@@ -101,7 +101,7 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
     assert_eq!(state_of_ann(&staged), "refused", "a token is there, and of no use");
     let (_, table, _) = crate::process::run(&["status"], &staged.file);
     for words in
-        ["  refused (imap)  ", "refused at", "asked again from", &format!("\nreload: kill -HUP {}\n", program.id())]
+        ["  refused (imap)\n", "refused at", "asked again from", &format!("\nreload: kill -HUP {}\n", program.id())]
     {
         assert!(table.contains(words), "{words}: {table}");
     }

@@ -18,7 +18,7 @@ async fn a_refused_configuration_is_78_with_every_problem_at_once() {
     staged.edit("[daemon]\n", "[daemon]\ndrain-secnds = 3\n");
     staged.edit("smtp-tls = \"starttls\"", "smtp-tls = \"sometimes\"");
     let check = staged.gatepost("config check");
-    for (arguments, heading) in [(&["--lang", "en"], "What to do"), (&["--lang", "ja"], "次にすること")] {
+    for (arguments, heading) in [(&["--lang", "en"], "What to do"), (&["--lang", "ja"], "次の手順")] {
         let told = staged.doctor(arguments).await;
         assert_eq!(told.code, 78, "{}", told.out);
         for part in ["✗ config", "drain-secnds", "sometimes", "[configuration-refused]", check.as_str(), heading] {

@@ -84,12 +84,14 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
 
-    let step = format!("Add {ANN}, or `\"*@contoso.com\"`, to `send-as` of the account {SHARED}, and reload");
-    let table = || run(&["status"], &staged.file).1;
+    let step = format!(
+        "Add {ANN}, or `\"*@contoso.com\"`, to `send-as` of the account {SHARED}, then `kill -HUP {}`",
+        program.id()
+    );
+    let table = || unwrapped(&run(&["status"], &staged.file).1);
     assert!(table().contains(&step) && !table().contains("worked again at"), "{}", table());
     let told = staged.doctor(&[SHARED, "--send", SHARED, "--lang", "en"]).await;
-    let unwrapped = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.code == 0 && unwrapped.contains(&step), "{}", told.out);
+    assert!(told.code == 0 && unwrapped(&told.out).contains(&step), "{}", told.out);
     assert!(!told.out.contains("All is well"), "nothing tried that sender: {}", told.out);
 
     let signed_in_as = format!("sign-in-as = \"{ANN}\"");
@@ -124,7 +126,7 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     let (staged, program) = beside_a_daemon(Plan::default()).await;
     staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
     assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"));
-    let table = || run(&["status"], &staged.file).1;
+    let table = || unwrapped(&run(&["status"], &staged.file).1);
     let step = format!("`Set-CASMailbox -Identity {ANN} -ImapEnabled $true` to read mail");
     assert!(table().contains(&step), "the protocol that was met: {}", table());
     staged.mended();
@@ -137,4 +139,9 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     super::clients::is_let_in_soon(&program).await;
     assert!(!table().contains("Set-CASMailbox") && table().contains("worked again at"), "{}", table());
     staged.is_well().await;
+}
+
+/// In one line, however wide the terminal is.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -89,7 +89,7 @@ impl Staged {
             let commands = fault["commands"].as_array().unwrap();
             assert!(commands.iter().any(|one| one == wanted.command), "{}: {commands:?}", wanted.command);
         }
-        for (lang, heading) in [("en", "What to do"), ("ja", "次にすること")] {
+        for (lang, heading) in [("en", "What to do"), ("ja", "次の手順")] {
             let told = self.doctor(&[ANN, "--lang", lang]).await;
             assert_eq!(told.code, 1);
             let explained = told.out.split_once("\n\n").unwrap().1;

@@ -116,7 +116,8 @@ async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
     let wanted = First { layer: "http", name: "identity-answer", id: "tenant-not-found", command: &page };
     let failed = staged.fails_first(wanted).await;
     let next = failed["fault"]["next-step"].as_str().unwrap();
-    assert!(next.starts_with("Correct `tenant` of `[app.contoso]`, which is contoso.example, and reload."), "{next}");
+    let step = "Correct `tenant` of `[app.contoso]`, which is contoso.example, then `systemctl reload gatepost`.";
+    assert!(next.contains(step), "{next}");
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
     staged.edit("/contosso.example/oauth2/v2.0/token", "/contoso.example/oauth2/v2.0/token");
     let report = staged.is_well().await;

@@ -54,7 +54,7 @@ async fn run_again_over_one_that_cannot_send_it_fails_and_says_why_in_both_langu
     stage.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-mailbox"));
     for (lang, advice, turn, well, wrong) in [
         ("en", "What to do", "admin: an administrator", "All is well", "upstream said"),
-        ("ja", "次にすること", "管理者:", "すべて正常", "サーバーの応答: \"535 5.7.139"),
+        ("ja", "次の手順", "管理者:", "すべて正常", "サーバーの応答: \"535 5.7.139"),
     ] {
         let ended = stage.run(&stage.flags(&["--address", ANN, "--lang", lang]), "").await;
         assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);

@@ -403,7 +403,7 @@ pub fn closing(closing: &Closing) -> String {
     }
     let password = match (closing.has_password, closing.first_use) {
         (_, true) => "the first one typed on this machine within ten minutes of the sign-in stays",
-        (true, _) => "as above, or as you typed it (method: normal password)",
+        (true, _) => "the one that this setup showed or asked for (authentication method: normal password)",
         _ => "as it was before",
     };
     let _ = write!(page, "  user      {}\n  password  {password}\n\n", closing.users.join(", "));

@@ -456,7 +456,7 @@ pub fn closing(closing: &Closing) -> String {
     }
     let password = match (closing.has_password, closing.first_use) {
         (_, true) => "サインインから 10 分以内にこのマシンで最初に入力したものが、そのまま使われます",
-        (true, _) => "上に表示したもの、または入力したもの（方式: 通常のパスワード認証）",
+        (true, _) => "このセットアップで表示または入力したパスワード（認証方式: 通常のパスワード認証）",
         _ => "これまでと同じ",
     };
     let _ = write!(page, "  ユーザー名  {}\n  パスワード  {password}\n\n", closing.users.join("、"));

@@ -1,0 +1,149 @@
+//! Sentences of English with holes, each with the same sentence in Japanese: for what is said in one place and read by
+//! people, by programs and in the log, so that the English of it is what passes through the house.
+//!
+//! It refuses guesses: what fits no sentence stays as it is. What stands in a hole may be a sentence itself.
+
+/// How deep a sentence stands in a sentence.
+const DEEP: usize = 4;
+/// A hole with the words of somebody else, which stay.
+const VERBATIM: &str = "reply";
+
+/// Rows of a file: a line of English, then the same in Japanese, behind two blanks.
+#[derive(Debug)]
+pub struct Phrases(Vec<Phrase>);
+
+#[derive(Debug)]
+struct Phrase {
+    /// What stands around the holes: one more than there are holes.
+    around: Vec<&'static str>,
+    holes: Vec<String>,
+    japanese: &'static str,
+}
+
+impl Phrases {
+    /// The particular before the general: a sentence with more letters of its own is tried first.
+    pub fn read(files: &[&'static str]) -> Self {
+        let mut phrases = Vec::new();
+        let mut english = None;
+        let lines = files.iter().flat_map(|file| file.lines());
+        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            match (line.strip_prefix("  "), english.take()) {
+                (Some(japanese), Some(english)) => phrases.push(Phrase::new(english, japanese)),
+                (Some(_), None) => {}
+                (None, _) => english = Some(line),
+            }
+        }
+        phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.around.iter().map(|part| part.len()).sum::<usize>()));
+        Self(phrases)
+    }
+
+    /// The text in Japanese, line by line; what is not known stays.
+    pub fn told(&self, text: &str) -> String {
+        let lines = text.split('\n').map(|line| {
+            let sentence = line.trim_matches(' ');
+            match self.line(sentence, DEEP) {
+                Some(told) => line.replacen(sentence, &told, 1),
+                None => line.to_owned(),
+            }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn line(&self, text: &str, deep: usize) -> Option<String> {
+        let deep = deep.checked_sub(1)?;
+        if text.is_empty() {
+            return None;
+        }
+        self.whole(text, deep, false)
+            .or_else(|| self.parted(text, "; ", "。", deep))
+            .or_else(|| self.whole(text, deep, true))
+            .or_else(|| self.parted(text, ": ", ": ", deep))
+    }
+
+    /// `is_loose`: also where a hole would hold more than one sentence.
+    fn whole(&self, text: &str, deep: usize, is_loose: bool) -> Option<String> {
+        self.0.iter().find_map(|phrase| {
+            let found = phrase.found_in(text)?;
+            let is_one = |(part, name): (&&str, &String)| name == VERBATIM || !part.contains("; ");
+            if !is_loose && !found.iter().zip(&phrase.holes).all(is_one) {
+                return None;
+            }
+            let one = |(part, name): (&str, &String)| match name.as_str() {
+                VERBATIM => part.to_owned(),
+                _ => self.line(part, deep).unwrap_or_else(|| part.to_owned()),
+            };
+            let told: Vec<String> = found.into_iter().zip(&phrase.holes).map(one).collect();
+            Some(phrase.filled(&told))
+        })
+    }
+
+    /// Two sentences, or a thing and what is said of it.
+    fn parted(&self, text: &str, by: &str, joined: &str, deep: usize) -> Option<String> {
+        let (before, behind) = text.split_once(by)?;
+        let (first, second) = (self.line(before, deep), self.line(behind, deep));
+        let is_known = first.is_some() || second.is_some();
+        let word = |told: Option<String>, text: &str| told.unwrap_or_else(|| text.to_owned());
+        is_known.then(|| format!("{}{joined}{}", word(first, before), word(second, behind)))
+    }
+}
+
+impl Phrase {
+    fn new(english: &'static str, japanese: &'static str) -> Self {
+        let (mut around, mut holes) = (Vec::new(), Vec::new());
+        let mut rest = english;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let Some((name, after)) = behind.split_once('}') else { break };
+            let name = name.split(':').next().unwrap_or_default();
+            around.push(before);
+            holes.push(if name.is_empty() { holes.len().to_string() } else { name.to_owned() });
+            rest = after;
+        }
+        around.push(rest);
+        Self { around, holes, japanese }
+    }
+
+    /// What stands in the holes, if this is the sentence.
+    fn found_in<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+        let (first, others) = self.around.split_first()?;
+        let Some((last, between)) = others.split_last() else { return (text == *first).then(Vec::new) };
+        let mut rest = text.strip_prefix(first)?.strip_suffix(last)?;
+        let mut found = Vec::new();
+        for part in between {
+            let (hole, behind) = rest.split_once(part)?;
+            found.push(hole);
+            rest = behind;
+        }
+        found.push(rest);
+        found.iter().all(|hole| !hole.is_empty()).then_some(found)
+    }
+
+    fn filled(&self, told: &[String]) -> String {
+        let pairs = self.holes.iter().zip(told);
+        pairs.fold(self.japanese.to_owned(), |text, (name, told)| text.replacen(&format!("{{{name}}}"), told, 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: &str = "# a remark\n`{key}` needs `{name}`\n  `{key}` には `{name}` が必要です\n\
+                        cannot read {}: {error}\n  {0} を読み取れません（{error}）\n\
+                        not found (os error 2)\n  見つかりません\ntry again\n  もう一度試してください\nit said {reply}\n  応答: {reply}\n";
+
+    #[test]
+    fn a_sentence_is_found_by_its_words_and_what_is_in_its_holes_stays_or_is_a_sentence_itself() {
+        let phrases = Phrases::read(&[ROWS]);
+        for (en, ja) in [
+            ("`app.x` needs `tenant`", "`app.x` には `tenant` が必要です"),
+            ("cannot read /x: not found (os error 2)", "/x を読み取れません（見つかりません）"),
+            ("cannot read /x: gone; try again", "/x を読み取れません（gone）。もう一度試してください"),
+            ("/x: not found (os error 2)", "/x: 見つかりません"),
+            ("it said no; try again", "応答: no; try again"),
+            ("of another version", "of another version"),
+            ("  try again\nno\n", "  もう一度試してください\nno\n"),
+        ] {
+            assert_eq!(phrases.told(en), ja, "{en}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a configuration is refused or warned for, in the language of who reads it. The log, JSON and the wire keep the
+//! English that `check` writes.
+
+use std::sync::OnceLock;
+
+use super::problem::{Problem, Problems, Severity};
+use crate::base::{Lang, Phrases};
+
+/// Of those that hold these as well.
+pub const PHRASES: &str = include_str!("japanese.txt");
+
+fn in_japanese(text: &str) -> String {
+    static READ: OnceLock<Phrases> = OnceLock::new();
+    READ.get_or_init(|| Phrases::read(&[PHRASES])).told(text)
+}
+
+impl Problem {
+    /// What is wrong, and what to write instead.
+    pub fn told(&self, lang: Lang) -> (String, Option<String>) {
+        let said = |text: &String| if lang == Lang::Ja { in_japanese(text) } else { text.clone() };
+        (said(&self.text), self.hint.as_ref().map(said))
+    }
+}
+
+impl Problems {
+    /// All of them, each with its place.
+    pub fn told(&self, lang: Lang) -> String {
+        let words = |severity| match (lang, severity) {
+            (Lang::En, Severity::Error) => "error",
+            (Lang::En, Severity::Warning) => "warning",
+            (Lang::Ja, Severity::Error) => "エラー",
+            (Lang::Ja, Severity::Warning) => "警告",
+        };
+        let next = if lang == Lang::Ja { "次の手順" } else { "hint" };
+        let one = |problem: &Problem| {
+            let place = match problem.line {
+                0 => self.file.clone(),
+                line => format!("{}:{line}:{}", self.file, problem.column),
+            };
+            let (text, hint) = problem.told(lang);
+            let hint = hint.map(|hint| format!("{next}: {hint}\n")).unwrap_or_default();
+            format!("{}: {place}: {text}\n{hint}", words(problem.severity))
+        };
+        self.problems.iter().map(one).collect()
+    }
+}

@@ -1,0 +1,318 @@
+//! What commands print is wholly in the language of who reads it: every sentence in the code has its Japanese, and
+//! every command is looked at. And there is one word for one thing.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use gatepost::base::{Phrases, latin_sentence};
+
+const FILES: [&str; 3] = ["src/cli/japanese.txt", "src/config/japanese.txt", "src/config/import/japanese.txt"];
+/// Whose sentences stand in those files.
+const FOLDERS: [&str; 2] = ["src/cli", "src/config"];
+const BESIDE: [&str; 2] = ["src/store/error.rs", "src/store/readiness.rs"];
+/// They have both languages themselves, or say nothing to people.
+const THEIR_OWN: &[&str] = &[
+    "src/cli/explain/told.rs",
+    "src/cli/explain/line.rs",
+    "src/cli/login_words.rs",
+    "src/cli/queue/table.rs",
+    "src/cli/setup/",
+    "src/cli/status/table.rs",
+    "src/cli/status/told.rs",
+    "src/config/device/",
+    "src/config/diff.rs",
+    "src/config/import/japanese.txt",
+    "src/config/provider.rs",
+    "src/config/raw.rs",
+    "src/config/show.rs",
+];
+/// Not said to who types the command: the test message, and what the demo's device sends.
+const NOT_TOLD: [&str; 5] = [
+    "This is a test message from `gatepost send`.",
+    "Test message from Gatepost",
+    "Scan of page 1",
+    "Hello from the copier.",
+    "sign in again",
+];
+/// Parts of sentences that stand there whole, and what has its Japanese beside it.
+const PARTS: [&str; 23] = [
+    "\"{}\" is not a choice here",
+    ", its sign-in is taken over",
+    ", there is no sign-in to take over",
+    "Forget the tokens of {address}?{also} [y/N]",
+    "It is shown this once; the block has its hash.",
+    "This also signs out {}.",
+    "and a file with a secret",
+    "and {many} files with secrets",
+    "app registration",
+    "gatepost login {}{}",
+    "gatepost password --reset {address}{}",
+    "its password at the provider",
+    "its password for mail programs",
+    "left out",
+    "to check",
+    "without an equivalent",
+    "{address}: opened with the same mail password{}",
+    "{address}: this is not the mail password that its sign-in is sealed with{line}",
+    "{console}  rehearse   {}/: refused tokens, a full store, a slow server and more, by a click",
+    "{number} is out of range",
+    "{}: {what} is {}",
+    "{}Nothing was written, since the check refuses it. Without --write it is shown: take it from there, mend it, and sign in with `gatepost login`.",
+    "{}Nothing was written. --write makes {}{secrets}, and takes the sign-ins over.",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn phrases() -> Phrases {
+    let texts: Vec<&'static str> = FILES.iter().map(|file| &*text(file).leak()).collect();
+    Phrases::read(&texts)
+}
+
+fn all_under(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() { all_under(&path, found) } else { found.push(path) }
+    }
+}
+
+fn files(folders: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    folders.iter().for_each(|folder| all_under(&root().join(folder), &mut found));
+    let named = found.iter().map(|path| path.strip_prefix(root()).unwrap().display().to_string());
+    named.filter_map(|name| Some((name.clone(), fs::read_to_string(root().join(&name)).ok()?))).collect()
+}
+
+/// Of Rust code: what stands in quotation marks, without attributes, comments, tests and what is logged.
+fn literals(code: &str) -> Vec<String> {
+    let code = code.split("#[cfg(test)]\nmod ").next().unwrap();
+    let (mut found, mut rest, mut is_attribute) = (Vec::new(), code, 0);
+    while let Some(next) = rest.chars().next() {
+        let mut taken = next.len_utf8();
+        if rest.starts_with("//") {
+            taken = rest.find('\n').unwrap_or(rest.len());
+        } else if rest.starts_with("#[") || (is_attribute > 0 && next == '[') {
+            is_attribute += 1;
+            taken = if next == '#' { 2 } else { 1 };
+        } else if is_attribute > 0 && next == ']' {
+            is_attribute -= 1;
+        } else if let Some(logged) =
+            ["info!(", "warn!(", "debug!(", "error!("].iter().find(|mark| rest.starts_with(**mark))
+        {
+            taken = rest.find(");").unwrap_or(logged.len());
+        } else if rest.starts_with("'\"'") || rest.starts_with("'\\''") || rest.starts_with("'\\\"'") {
+            taken = rest[1..].find('\'').unwrap() + 2;
+        } else if let Some(raw) = rest.strip_prefix("r#\"") {
+            let end = raw.find("\"#").unwrap();
+            taken = end + 5;
+        } else if let Some(inside) = rest.strip_prefix('"') {
+            let end = end_of(inside);
+            if is_attribute == 0 {
+                found.push(unescaped(&inside[..end]));
+            }
+            taken = end + 2;
+        }
+        rest = &rest[taken..];
+    }
+    found
+}
+
+fn end_of(inside: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, c) in inside.char_indices() {
+        match c {
+            '"' if !is_escaped => return at,
+            '\\' => is_escaped = !is_escaped,
+            _ => is_escaped = false,
+        }
+    }
+    inside.len()
+}
+
+fn unescaped(literal: &str) -> String {
+    let mut out = String::new();
+    let mut chars = literal.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('\n')) => while chars.next_if(|c| c.is_whitespace()).is_some() {},
+            ('\\', Some('n')) => {
+                chars.next();
+                out.push('\n');
+            }
+            ('\\', Some(_)) => out.extend(chars.next()),
+            (c, _) => out.push(c),
+        }
+    }
+    out
+}
+
+#[test]
+fn every_sentence_of_the_commands_and_of_the_configuration_has_its_japanese() {
+    let phrases = phrases();
+    let beside = BESIDE.map(|file| (file.to_owned(), text(file)));
+    let mut missing = Vec::new();
+    for (file, code) in files(&FOLDERS).into_iter().chain(beside) {
+        let is_meant = file.ends_with(".rs") && !file.contains("/tests") && !file.ends_with("args.rs");
+        if !is_meant || THEIR_OWN.iter().any(|own| file.starts_with(own)) {
+            continue;
+        }
+        for literal in literals(&code) {
+            let lines = literal.lines().map(|line| line.trim().trim_start_matches("# "));
+            let lines = lines.filter(|line| !NOT_TOLD.contains(line) && !PARTS.contains(line));
+            let unknown = lines.filter(|line| latin_sentence(line).is_some() && phrases.told(line) == *line);
+            missing.extend(unknown.map(|line| format!("{file}: {line}")));
+        }
+    }
+    assert!(missing.is_empty(), "add to {FILES:?}:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn nothing_in_japanese_has_an_english_sentence_in_it() {
+    for file in FILES.iter().chain(&["src/sandbox/japanese.txt"]) {
+        let text = text(file);
+        for line in text.lines().filter(|line| line.starts_with("  ")) {
+            // Quoted are words of servers.
+            let own: String = line.split('"').step_by(2).collect();
+            assert_eq!(latin_sentence(&without_commands(&own)), None, "{file}: {line}");
+        }
+    }
+}
+
+/// What is typed is no sentence.
+fn without_commands(text: &str) -> String {
+    let first = ["gatepost ", "openssl ", "postfix ", "sudo "];
+    first.iter().fold(text.to_owned(), |text, program| text.replace(program, &program.replace(' ', "-")))
+}
+
+/// What is refused, what it is called, and whether that is so before what stands behind it.
+type Other<'a> = (&'a str, &'a str, &'a dyn Fn(&str) -> bool);
+
+/// One word for one thing: the listener, the next step, the proxy, the delivery.
+#[test]
+fn what_has_one_name_in_japanese_has_no_other() {
+    // As a verb it is what a listener does.
+    let verb = ["る", "ます", "まし", "ませ", "て", "ない", "なけ", "られ", "させ", "た", "ず", "ら"];
+    let is_noun = |behind: &str| !verb.iter().any(|ending| behind.starts_with(ending));
+    let others: [Other; 5] = [
+        ("待ち受け", "リスナー", &is_noun),
+        ("次にすること", "次の手順", &|_| true),
+        ("対処", "次の手順", &|_| true),
+        ("プロキシ", "プロキシー", &|behind| !behind.starts_with('ー')),
+        ("配送", "配信", &|_| true),
+    ];
+    let mut wrong = Vec::new();
+    for (file, text) in
+        files(&["src", "docs/ja", "config"]).into_iter().chain([("README.ja.md".to_owned(), text("README.ja.md"))])
+    {
+        for (other, word, is_other) in others {
+            let found = text.match_indices(other).filter(|(at, _)| is_other(&text[at + other.len()..]));
+            wrong.extend(found.map(|(at, _)| {
+                let line = text[..at].matches('\n').count() + 1;
+                format!("{file}:{line}: {other}, which is called {word}")
+            }));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Both streams of a command at a Japanese terminal.
+fn said(arguments: &[&str], stdin: &str) -> String {
+    use std::io::Write;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    command.args(arguments).env_clear().env("HOME", "/nonexistent").env("LANG", "ja_JP.UTF-8");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that fails early does not read it.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn every_command_speaks_the_language_of_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name).to_str().unwrap().to_owned()
+    };
+    let app = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"id\"\n";
+    let fine = file(
+        "gatepost.toml",
+        &format!(
+            "[console]\nlisten = \"off\"\n[store]\nurl = \"sqlite://{0}/gatepost.db\"\n{app}\
+             [[listener]]\nprotocol = \"smtp\"\nlisten = [\"127.0.0.1:1\"]\ncertificate = \"{0}/x\"\nkey = \"{0}/x\"\n\
+             [[account]]\naddress = \"ann@contoso.com\"\npassword = \"first-use\"\n[[account]]\naddress = \"bob@contoso.com\"\n\
+             password = \"first-use\"\n",
+            dir.path().display()
+        ),
+    );
+    file("x", "");
+    let wrong = file(
+        "wrong.toml",
+        "[store]\nurl = \"postgres://x\"\n[console]\nlisten = \"0.0.0.0:1\"\n[network]\nhttp-proxy = \"ftp://x\"\n[app.x]\n\
+         provider = \"mircosoft365\"\n[[listener]]\nlisten = [\"nowhere\"]\n[[account]]\naddress = \"ann\"\nextra = 1\n\
+         password = \"plain\"\n[[client]]\nname = \"\"\nfrom = []\n",
+    );
+    let old = file(
+        "emailproxy.config",
+        "[Server setup]\n[IMAP-1993]\nserver_address = outlook.office365.com\nserver_port = 993\nlocal_address = 127.0.0.1\n\
+         plugins = x\n[emailproxy]\nodd = 1\n[ann@contoso.com]\npermission_url = https://login.microsoftonline.com/contoso.com/oauth2/v2.0/authorize\n\
+         token_url = https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token\n\
+         oauth2_scope = https://outlook.office365.com/IMAP.AccessAsUser.All\nredirect_uri = http://mail.contoso.com\nclient_id = x\n",
+    );
+    let commands: &[&[&str]] = &[
+        &["status", "--config", &fine],
+        &["status", "--config", &wrong],
+        &["status", "--config", "/nonexistent"],
+        &["config", "check", "--config", &fine],
+        &["config", "check", "--config", &wrong],
+        &["config", "client", "--preset", "nobody"],
+        &["config", "client", "--preset", "ricoh"],
+        &["console", "--config", &fine],
+        &["doctor", "--offline", "--config", &fine],
+        &["doctor", "--offline", "--config", &wrong],
+        &["doctor", "nobody@contoso.com", "--config", &fine],
+        &["doctor", "--send", "x@y.z", "--config", &fine],
+        &["explain", "smtp-auth-disabled-tenant", "--config", &fine],
+        &["explain", "nothing", "of", "it"],
+        &["explain", "x", "--account", "eve@contoso.com", "--config", &fine],
+        &["logout", "ann@contoso.com", "--config", &fine],
+        &["logout", "ann@contoso.com", "--yes", "--config", &fine],
+        &["login", "eve@contoso.com", "--config", &fine],
+        &["password"],
+        &["password", "--stdin"],
+        &["password", "--user", "a:b"],
+        &["password", "--reset", "ann@contoso.com", "--config", &fine],
+        &["queue", "list", "--config", &fine],
+        &["queue", "show", "nothere", "--config", &fine],
+        &["queue", "drop", "nothere", "--config", &fine],
+        &["backup", &fine, "--config", &fine],
+        &["key", "rotate", "--config", &fine],
+        &["key", "rotate", "--new-key-file", &wrong, "--config", &fine],
+        &["send", "--from", "ann", "--to", "b@c.de"],
+        &["send", "--from", "a@b.c", "--to", "b@c.de", "--server", "127.0.0.1"],
+        &["send", "--from", "a@b.c", "--to", "b@c.de", "--config", &fine],
+        &["send", "--from", "a@b.c", "--to", "b@c.de", "--no-auth", "--config", &fine],
+        &["import", "emailproxy", &old, "--config", "/nonexistent/new.toml"],
+        &["import", "emailproxy", &fine],
+        &["import", "pizauth", "/nonexistent"],
+        &["import", "sasl-xoauth2", &old],
+        &["demo", "--once", "--port-base", "65535"],
+    ];
+    for command in commands {
+        let text = said(command, "");
+        // Words of servers, and commands to be copied.
+        let is_theirs = |line: &str| ["<", ">", "gatepost "].iter().any(|mark| line.trim_start().starts_with(mark));
+        let own: String = text.lines().filter(|line| !is_theirs(line)).collect::<Vec<_>>().join("\n");
+        assert!(!text.is_empty(), "{command:?}");
+        assert_eq!(latin_sentence(&without_commands(&own)), None, "{command:?}:\n{text}");
+        let english = said(&[*command, &["--lang", "en"]].concat(), "");
+        assert!(english.is_ascii() || !english.contains(['。', 'の']), "{command:?}:\n{english}");
+    }
+}
