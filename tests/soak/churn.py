@@ -1,7 +1,7 @@
 """Churn: does memory grow with every session that comes and goes?
 
-It exists for the leak figure. It refuses to count the first sessions, which warm the allocator up: a leak goes on, and is what each
-round of the last sessions adds. It looks at memory that no file stands behind, since code that runs for the first time is no leak.
+It exists for the leak figure. It refuses to count the first sessions, which warm the allocator up: a leak goes on, and is what the
+last sessions add. It looks at memory that no file stands behind, since code that runs for the first time is no leak.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import time
 from client import login
 from figures import at_most
 from lab import PROTOCOLS
-from process import growth, own, resident
+from process import own, resident, slope
 
 GREETED = {"smtp": b"QUIT\r\n", "imap": b"z LOGOUT\r\n", "pop3": b"QUIT\r\n"}
 WARM_UP, HALF = 4, 5  # rounds; behind the warm-up come two halves
@@ -69,7 +69,7 @@ async def churn(world):
         ):
             began, grown = time.monotonic(), await _grown(pid, many, work)
             done, kilobytes = grown[-1]
-            first, last = growth(grown[WARM_UP:-HALF]), growth(grown[-HALF:])
+            first, last = slope(grown[WARM_UP:-HALF]), slope(grown[-HALF:])
             told = f"{done:,} sessions, {kilobytes:,} kB; {first:.4f} in the half before"
             world.say("churn", f"{name}: {last:.4f} kB each; {told}; {time.monotonic() - began:.0f} s")
             figures.append(at_most(f"growth for each session: {name}", last, 0.05, 0.0, "kB", told))

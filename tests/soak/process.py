@@ -5,7 +5,6 @@ process that is gone, or that this user may not look into, is an error.
 """
 
 import asyncio
-import statistics
 import time
 from pathlib import Path
 
@@ -49,8 +48,8 @@ class Peak:
             self.most = _kilobytes(self.pid, "status", "VmHWM:")
 
 
-def growth(points):
-    """By how much y grows for each x. A leak adds in every round, a step of the allocator (an arena, a table that doubled)
-    in one alone: the median of the rounds."""
-    rounds = zip(points, points[1:])
-    return statistics.median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in rounds)
+def slope(points):
+    """Least squares: by how much y grows for each x."""
+    n = len(points)
+    mean_x, mean_y = sum(x for x, _ in points) / n, sum(y for _, y in points) / n
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
