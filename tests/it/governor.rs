@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use gatepost::{base::Protocol, sandbox::Answer, store::Store};
-use tokio::time::Instant;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
 
 use crate::{
     mail_queue::jump,
@@ -182,6 +185,26 @@ async fn a_connection_that_one_client_leaves_serves_the_next_without_a_sign_on()
     assert_eq!((counts.sign_ons, counts.connections(Protocol::Smtp).total), (1, 1));
     let said = world.said_upstream("smtp");
     assert_eq!(said.matches("RSET\n").count(), 2, "each time it shows first that it lives");
+}
+
+#[tokio::test]
+async fn whoever_comes_and_goes_leaves_nothing_behind_but_the_connection() {
+    let world = World::new().await;
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let come_and_go = async || {
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.exchange("QUIT", "221 ").await;
+        world.until("the session is over", |world| world.daemon.meter().board.list().is_empty()).await;
+    };
+    come_and_go().await;
+    let before = alive();
+    for _ in 0..20 {
+        come_and_go().await;
+    }
+    // Long before the time is over for which a connection is kept.
+    let settled = timeout(Duration::from_secs(6), world.until("as much runs as before", |_| alive() <= before)).await;
+    assert!(settled.is_ok(), "{} run, {before} before", alive());
+    assert_eq!(world.sandbox.counts().sign_ons, 1);
 }
 
 #[tokio::test]

@@ -44,8 +44,10 @@ struct Books {
     limits: Limits,
     /// Connections that are open, idle ones included.
     open: u32,
+    /// Oldest first.
     parked: Vec<Parked>,
-    last_parked: u64,
+    /// Whether somebody ends what expires of these.
+    is_watched: bool,
     for_seats: Line,
     /// Messages under way, and when the others of the last minute ended.
     under_way: u32,
@@ -59,7 +61,7 @@ struct Books {
 }
 
 struct Parked {
-    id: u64,
+    since: Instant,
     seat: Seat,
     idle: Idle,
 }
@@ -131,17 +133,18 @@ impl Ledger {
         Place { ledger: self.clone(), wanted, id, bell }
     }
 
-    /// A connection that was left over has had its time, unless somebody took it.
-    async fn expire(self: Arc<Self>, id: u64) {
-        tokio::time::sleep(WARM).await;
-        let expired = {
-            let mut books = self.books();
-            let at = books.parked.iter().position(|parked| parked.id == id);
-            at.map(|at| books.parked.remove(at))
-        };
-        if let Some(Parked { seat, idle, .. }) = expired {
-            idle.channel.quit().await;
-            drop(seat);
+    /// Ends what was left over and has had its time, until nothing is. One for a mailbox, however often it is parked.
+    async fn expire_parked(self: Arc<Self>) {
+        loop {
+            let Some(oldest) = self.books().oldest_parked() else { return };
+            sleep_until(oldest + WARM).await;
+            let expired = self.books().take_expired(Instant::now());
+            for Parked { seat, idle, .. } in expired {
+                tokio::spawn(async move {
+                    idle.channel.quit().await;
+                    drop(seat);
+                });
+            }
         }
     }
 
@@ -180,6 +183,18 @@ impl Books {
         self.for_seats.set_dials(id, true);
         self.for_seats.ring();
         Ok(None)
+    }
+
+    /// `None`: nothing is parked, and nobody needs to watch any longer.
+    fn oldest_parked(&mut self) -> Option<Instant> {
+        let oldest = self.parked.first().map(|parked| parked.since);
+        self.is_watched = oldest.is_some();
+        oldest
+    }
+
+    fn take_expired(&mut self, now: Instant) -> Vec<Parked> {
+        let expired = self.parked.partition_point(|parked| parked.since + WARM <= now);
+        self.parked.drain(..expired).collect()
     }
 
     fn take_turn(&mut self, id: u64, now: Instant) -> Result<(), Option<Instant>> {
@@ -290,15 +305,15 @@ impl Seat {
     /// Leaves the connection to whoever comes next. Needs a tokio runtime.
     pub(in crate::outbound) fn park(self, idle: Idle) {
         let ledger = self.ledger.clone();
-        let id = {
+        let was_watched = {
             let mut books = ledger.books();
-            books.last_parked += 1;
-            let id = books.last_parked;
-            books.parked.push(Parked { id, seat: self, idle });
+            books.parked.push(Parked { since: Instant::now(), seat: self, idle });
             books.for_seats.ring();
-            id
+            std::mem::replace(&mut books.is_watched, true)
         };
-        tokio::spawn(ledger.expire(id));
+        if !was_watched {
+            tokio::spawn(ledger.expire_parked());
+        }
     }
 }
 
