@@ -35,7 +35,8 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse { database, lock: path, process: holder_in(file) });
+                let (process, reads) = said_in(file);
+                return Err(StoreError::InUse { database, lock: path, process, reads });
             }
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
@@ -95,11 +96,8 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {
             let inode = inode_of(&file);
-            let said = read(file).unwrap_or_default();
-            let mut lines = said.lines();
-            let process = lines.next().and_then(|process| process.trim().parse().ok());
+            let (process, configuration) = said_in(file);
             let is_within_reach = process.zip(inode).is_some_and(|(process, inode)| holds(process, inode));
-            let configuration = lines.nth(1).filter(|file| !file.is_empty()).map(PathBuf::from);
             Some(Holder { process, is_within_reach, configuration })
         }
         _ => None,
@@ -124,8 +122,12 @@ fn sign(file: &mut File, source: &KeySource) -> io::Result<()> {
     writeln!(file, "{}\n{source}", std::process::id())
 }
 
-fn holder_in(file: File) -> Option<u32> {
-    read(file)?.lines().next()?.trim().parse().ok()
+/// The number of the holder, and the configuration that it reads.
+fn said_in(file: File) -> (Option<u32>, Option<PathBuf>) {
+    let said = read(file).unwrap_or_default();
+    let mut lines = said.lines();
+    let process = lines.next().and_then(|process| process.trim().parse().ok());
+    (process, lines.nth(1).filter(|file| !file.is_empty()).map(PathBuf::from))
 }
 
 #[cfg(unix)]
