@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 static CALL: OnceLock<String> = OnceLock::new();
 static RELOAD: OnceLock<String> = OnceLock::new();
+static INSTEAD: OnceLock<String> = OnceLock::new();
 
 /// `call`: for example `gatepost --config x.toml`, quoted for a shell. The first one counts.
 pub fn call_it(call: String) {
@@ -19,9 +20,16 @@ pub fn reload_by(command: String) {
     let _ = RELOAD.set(command);
 }
 
-/// What makes the daemon read its configuration again. Where none is known to run, as the packages have it.
+/// `command`: what shows that something was mended, for a command that asks by itself and knows of no daemon. The first
+/// one counts.
+pub fn without_daemon(command: String) {
+    let _ = INSTEAD.set(command);
+}
+
+/// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the
+/// packages have it.
 pub fn reload() -> &'static str {
-    RELOAD.get().map_or("systemctl reload gatepost", String::as_str)
+    RELOAD.get().or(INSTEAD.get()).map_or("systemctl reload gatepost", String::as_str)
 }
 
 /// What begins every command of ours that a person is told to type.
@@ -36,7 +44,11 @@ pub fn as_called(text: &str) -> String {
 
 fn with(text: &str, call: &str) -> String {
     let (bare, called) = ("`gatepost ", format!("`{call} "));
-    text.replace(&called, bare).replace(bare, &called)
+    let plain = text.replace(&called, bare);
+    let mut parts = plain.split(bare);
+    let first = parts.next().unwrap_or_default().to_owned();
+    // A command that names a configuration means that one.
+    parts.fold(first, |text, part| text + if part.starts_with("--config ") { bare } else { &called } + part)
 }
 
 #[cfg(test)]
@@ -50,5 +62,7 @@ mod tests {
         assert_eq!(with(text, "gatepost --config 'a b'"), called);
         assert_eq!(with(called, "gatepost --config 'a b'"), called);
         assert_eq!(with(text, "gatepost"), text);
+        let other = "`gatepost --config /other.toml doctor`";
+        assert_eq!(with(other, "gatepost --config 'a b'"), other);
     }
 }

@@ -107,6 +107,20 @@ fn asks_again(at: Timestamp, next: &str, reload: &str, lang: Lang) -> String {
     }
 }
 
+/// Who tried to sign in and was refused knows that it was that try, and tries again once the step is done.
+fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> String {
+    // It may be of another day.
+    let (login, at) = (known.fill("`gatepost login {address}`"), at.strftime("%Y-%m-%d %H:%M UTC"));
+    match (lang, next.contains(login.trim_end_matches('`'))) {
+        (Lang::En, true) => format!(" The sign-in of {at} was refused for this."),
+        (Lang::En, false) => format!(" The sign-in of {at} was refused for this; once that is done, {login}."),
+        (Lang::Ja, true) => format!("{at} のサインインは、この理由で拒否されました。"),
+        (Lang::Ja, false) => {
+            format!("{at} のサインインは、この理由で拒否されました。対処のあと、{login} を実行してください。")
+        }
+    }
+}
+
 /// What nobody here knows of an account reads in capitals: this is where it is found.
 const FOUND: [(&str, &str, &str); 4] = [
     (
@@ -192,6 +206,9 @@ impl Entry {
         let mut next = known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own()));
         if let Some((_, at)) = known.asks_again.filter(|(id, _)| *id == self.id && !self.kind.passes_by_itself()) {
             next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));
+        }
+        if let Some((_, at)) = known.refused_sign_in.filter(|(id, _)| *id == self.id) {
+            next.push_str(&signs_in_again(at, &next, known, lang));
         }
         if known.address.is_some() {
             next.push_str(&stand_ins(&next, lang));

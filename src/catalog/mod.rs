@@ -9,6 +9,7 @@ mod commands;
 mod entry;
 pub mod explain;
 mod known;
+mod look;
 mod matching;
 mod names;
 pub mod upstream;

@@ -15,18 +15,31 @@ pub struct Failure {
     hint: Option<String>,
     /// Of the two.
     lang: Lang,
+    /// Of the catalogue, where a provider refused.
+    fault: Option<&'static str>,
 }
 
 pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), hint: Some(invocation::as_called(&hint.into())), lang: Lang::En }
+        Self {
+            code: 1,
+            text: text.into(),
+            hint: Some(invocation::as_called(&hint.into())),
+            lang: Lang::En,
+            fault: None,
+        }
     }
 
     /// The words before the two lines are of the language that the lines are in.
     pub fn said_in(self, lang: Lang) -> Self {
         Self { lang, ..self }
+    }
+
+    /// A provider's refusal, by its id in the catalogue.
+    pub fn of_fault(self, id: &'static str) -> Self {
+        Self { fault: Some(id), ..self }
     }
 
     /// Wrong usage that only shows once the command runs.
@@ -37,12 +50,12 @@ impl Failure {
     /// A configuration that is refused, and what is to be said before its problems.
     pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
         let text = format!("{lead}{problems}");
-        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang: Lang::En }
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang: Lang::En, fault: None }
     }
 
     /// Everything was said already.
     pub fn silent(code: u8) -> Self {
-        Self { code, text: String::new(), hint: None, lang: Lang::En }
+        Self { code, text: String::new(), hint: None, lang: Lang::En, fault: None }
     }
 
     pub fn text(&self) -> &str {
@@ -52,6 +65,11 @@ impl Failure {
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// See [`Self::of_fault`].
+    pub fn fault(&self) -> Option<&'static str> {
+        self.fault
     }
 
     pub fn exit_code(&self) -> ExitCode {

@@ -101,6 +101,12 @@ pub(super) fn look(scope: &Scope, config: &Config, running: &Running, found: &[C
     if checks.is_empty() {
         checks.push(Look::at(scope.lang, Layer::Clients, Name::Clients).pass(Said::NoTrouble));
     }
+    let mut told: Vec<(&'static str, String)> = Vec::new();
+    for check in &mut checks {
+        let Some(advice) = check.fault.as_ref().map(|fault| (fault.id, fault.next.clone())) else { continue };
+        check.is_repeated = told.contains(&advice);
+        told.push(advice);
+    }
     checks
 }
 

@@ -1,7 +1,11 @@
 //! The daemon on this machine, if one runs: what it listens on, which configuration it has, and what it still refuses from
 //! memory although the cause is mended.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http::Method;
 use serde_json::Value;
@@ -17,7 +21,9 @@ use super::{
 use crate::{
     account::Account,
     base::Kind,
-    catalog::doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
+    catalog::doctor::{
+        CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED,
+    },
     config::Config,
     console::{client, token_file},
     net::{Bind, Listener},
@@ -37,11 +43,17 @@ pub(super) struct Running {
     pub status: Option<Value>,
     /// Why it could not be asked.
     why_not: Option<String>,
+    /// It reads this configuration, and is not asked: what it says is not about ours.
+    reads: Option<PathBuf>,
 }
 
 impl Running {
-    pub async fn ask(config: &Config) -> Self {
+    /// `file`: of the configuration.
+    pub async fn ask(config: &Config, file: &Path) -> Self {
         let holder = store::holder(&config.store);
+        if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)).map(Path::to_owned) {
+            return Self { holder, reads: Some(other), ..Self::default() };
+        }
         let (status, why_not) = match config.console.reached_at() {
             None => (None, Some("[console] listen = \"off\"".to_owned())),
             Some(at) => match client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await {
@@ -49,7 +61,7 @@ impl Running {
                 Err(why) => (None, Some(why)),
             },
         };
-        Self { holder, status, why_not }
+        Self { holder, status, why_not, reads: None }
     }
 
     pub fn is_running(&self) -> bool {
@@ -80,8 +92,14 @@ impl Running {
 pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let look = at(Name::Daemon);
-    let Some(holder) = running.holder else { return vec![look.skip(Said::NotRunning)] };
+    let Some(holder) = &running.holder else { return vec![look.skip(Said::NotRunning)] };
     let mut checks = vec![look.pass(Said::Runs { process: holder.process })];
+    if let Some(other) = &running.reads {
+        let (look, running_file) = (at(Name::LoadedConfiguration), other.display().to_string());
+        let who = Who { running_file: Some(running_file.clone()), ..Who::default() };
+        checks.push(look.fail(Said::ReadsOther { file: running_file }, &CONFIGURATION_OF_ANOTHER_DAEMON.fault(), &who));
+        return checks;
+    }
     let Some(status) = &running.status else {
         let why = running.why_not.clone().unwrap_or_default();
         checks.push(at(Name::Listeners).skip(Said::CannotBeAsked { why: why.clone() }));
@@ -101,8 +119,12 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
 /// One that runs on beside a file that is refused.
 pub(super) fn running_on(scope: &Scope, running: &Running) -> [Check; 2] {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
-    let process = running.holder.and_then(|holder| holder.process);
-    [at(Name::Daemon).pass(Said::Runs { process }), at(Name::LoadedConfiguration).skip(Said::RunsOn)]
+    let process = running.holder.as_ref().and_then(|holder| holder.process);
+    let loaded = match &running.reads {
+        Some(other) => Said::ReadsOther { file: other.display().to_string() },
+        None => Said::RunsOn,
+    };
+    [at(Name::Daemon).pass(Said::Runs { process }), at(Name::LoadedConfiguration).skip(loaded)]
 }
 
 /// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
@@ -111,7 +133,7 @@ pub(super) async fn memory(scope: &Scope, config: &Config, found: &[Check]) -> V
     if store::holder(&config.store).is_none() {
         return Vec::new();
     }
-    let running = Running::ask(config).await;
+    let running = Running::ask(config, &scope.file).await;
     if running.status.is_none() {
         return Vec::new();
     }

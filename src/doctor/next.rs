@@ -39,12 +39,18 @@ pub(super) struct Who {
     pub sender: Option<String>,
     /// By which the mailbox is reached.
     pub protocol: Option<Protocol>,
+    /// See [`Known::speaks`].
+    pub speaks: Option<(Protocol, bool)>,
     pub host: Option<String>,
     pub port: Option<u16>,
     pub proxy: Option<Via>,
     /// That a proxy has to allow.
     pub needed: Vec<String>,
     pub path: Option<String>,
+    /// See [`Known::refused_sign_in`].
+    pub refused_sign_in: Option<(&'static str, jiff::Timestamp)>,
+    /// The configuration of the daemon that runs, where it is another one.
+    pub running_file: Option<String>,
 }
 
 impl Who {
@@ -81,6 +87,7 @@ impl Who {
             object_id: self.object_id.clone(),
             permissions: self.lacking.clone(),
             protocol: self.protocol,
+            speaks: self.speaks,
             host: self.host.clone(),
             port: self.port,
             login: self.login_host.clone(),
@@ -90,6 +97,8 @@ impl Who {
             // On the way to whichever server is looked at.
             login_proxy: self.proxy.clone(),
             needed: self.needed.clone(),
+            running_file: self.running_file.clone(),
+            refused_sign_in: self.refused_sign_in,
             asks_again: None,
         }
     }

@@ -28,7 +28,7 @@ use super::{
     patience,
     state::{FaultSeen, Phase, timestamp},
     trouble::Trouble,
-    verdict::{Retry, Verdict, means_dead_refresh_token},
+    verdict::{Retry, Verdict},
 };
 use crate::{
     base::{Fault, Secret},
@@ -167,9 +167,8 @@ impl Keeper {
     fn lift_refusals(&mut self) {
         for side in [&mut self.mail, &mut self.graph] {
             side.refetched = None;
-            let lasting = [SIGN_IN_MISSING.id, ACCOUNT_PASSWORD_REFUSED.id];
-            let dead = |id: &str| means_dead_refresh_token(id) || lasting.contains(&id);
-            if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !dead(trouble.fault.id)) {
+            let lasts = |trouble: &Trouble| trouble.is_signed_out() || trouble.fault.id == ACCOUNT_PASSWORD_REFUSED.id;
+            if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !lasts(trouble)) {
                 trouble.lift();
                 self.quiet_until = Instant::now() + patience::jitter(patience::FIRST_SPREAD);
             }
@@ -240,7 +239,7 @@ impl Keeper {
         let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
         let trouble = match self.sign_in.is_mended_elsewhere() {
             true => trouble.with_nobody_to_sign_in(&verdict, &self.sign_in.app, self.means.clock.wall()),
-            false => trouble,
+            false => self.with_refused_sign_in(trouble),
         };
         let failures = trouble.failures();
         let (sign_in, resource_name) = (self.sign_in.key(), resource.as_str());
@@ -341,7 +340,7 @@ impl Keeper {
         row.last_refresh = Some(now);
         if resource == Resource::Mail {
             row.scope = set.scope.or(row.scope);
-            row.failure = None;
+            (row.failure, row.refused_sign_in) = (None, None);
         }
         self.save(resource, row, must_save).await
     }
@@ -352,10 +351,7 @@ impl Keeper {
 
     /// What stands in the way of this resource: the store, its own trouble, or that there is no sign-in any more.
     fn trouble(&self, resource: Resource) -> Option<&Trouble> {
-        let ended = self.mail.trouble.as_ref().filter(|trouble| {
-            let id = trouble.fault.id;
-            means_dead_refresh_token(id) || id == SIGN_IN_MISSING.id
-        });
+        let ended = self.mail.trouble.as_ref().filter(|trouble| trouble.is_signed_out());
         self.unread.as_ref().or(self.side(resource).trouble.as_ref()).or(ended)
     }
 
@@ -440,6 +436,7 @@ impl Keeper {
             state.token_expires_at = self.mail.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
             let seen = |trouble: &Trouble| FaultSeen::new(&trouble.fault, trouble.since);
             state.fault = trouble.map(seen);
+            state.note_refused_sign_in(self.row.as_ref());
             state.object_id.clone_from(&self.object_id);
             state.asks_again_at = trouble.and_then(|trouble| trouble.ends_at(self.means.clock.wall()));
             state.graph_fault = self.graph.trouble.as_ref().map(seen);

@@ -5,8 +5,12 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{App, SignIn, frequency};
-use crate::{base::Fault, catalog, store::TokenRow};
+use super::{App, SignIn, frequency, verdict::Verdict};
+use crate::{
+    base::{Fault, invocation::gatepost},
+    catalog,
+    store::TokenRow,
+};
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -66,6 +70,9 @@ pub struct SignInState {
     /// How many sign-ins ended so; after one the date is a guess.
     pub policy_seen: usize,
     pub fault: Option<FaultSeen>,
+    /// When the last sign-in that somebody tried was refused, where that is the fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_in_refused_at: Option<Timestamp>,
     /// Of the enterprise application, where an app acts by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
@@ -103,15 +110,31 @@ impl SignInState {
     pub fn stored(sign_in: &SignIn, row: Option<&TokenRow>) -> Self {
         // A failure of the app as it was before somebody changed it counts no more.
         let failure = row.and_then(|row| row.failure.as_ref()).filter(|f| f.app == sign_in.fingerprint());
-        let is_there = row.is_some() || sign_in.app.grant.is_unattended();
+        let is_there = row.is_some_and(TokenRow::has_tokens) || sign_in.app.grant.is_unattended();
         let mut state = Self::new(sign_in);
         state.phase = if is_there && failure.is_none() { Phase::Ready } else { Phase::SignInNeeded };
-        state.fault = failure.and_then(|failure| {
-            let fault = catalog::find(&failure.id)?.fault();
+        let refused = row.and_then(|row| row.refused_sign_in.as_ref()).filter(|f| f.app == sign_in.fingerprint());
+        let refused = refused.filter(|_| state.phase == Phase::SignInNeeded);
+        state.fault = refused.or(failure).and_then(|failure| {
+            let verdict = Verdict::new(catalog::find(&failure.id)?, failure.detail.clone());
+            let how = format!("run: {} login {}", gatepost(), sign_in.identity);
+            let fault = match refused {
+                Some(_) => verdict.fault_of_sign_in(&sign_in.app, &how),
+                None => verdict.fault(&how),
+            };
             Some(FaultSeen::new(&fault, failure.at.unwrap_or(SystemTime::UNIX_EPOCH)))
         });
         state.read(row, &sign_in.app);
+        state.note_refused_sign_in(row);
         state
+    }
+
+    /// Behind the fault: whether it is that of a sign-in that somebody tried.
+    pub(super) fn note_refused_sign_in(&mut self, row: Option<&TokenRow>) {
+        let refused = row.and_then(|row| row.refused_sign_in.as_ref());
+        let is_it = |id: &str| self.fault.as_ref().is_some_and(|fault| fault.id == id);
+        let refused = refused.filter(|refused| self.phase == Phase::SignInNeeded && is_it(&refused.id));
+        self.sign_in_refused_at = refused.and_then(|refused| timestamp(refused.at?));
     }
 
     /// What a stored row tells.

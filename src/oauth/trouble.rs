@@ -8,9 +8,12 @@ use tokio::time::Instant;
 use super::{
     App, patience,
     state::timestamp,
-    verdict::{Retry, Verdict},
+    verdict::{Retry, Verdict, means_dead_refresh_token},
 };
-use crate::{base::Fault, catalog};
+use crate::{
+    base::Fault,
+    catalog::{self, token::SIGN_IN_MISSING},
+};
 
 /// A refusal that somebody has to lift elsewhere is tested again no sooner: providers count failing requests.
 const RARELY: Duration = Duration::from_secs(30 * 60);
@@ -21,6 +24,8 @@ pub(super) struct Trouble {
     pub retry: Retry,
     pub since: SystemTime,
     failures: u32,
+    /// There is nothing to ask the provider with any more.
+    is_signed_out: bool,
     /// `None`: only a new sign-in ends it.
     until: Option<Instant>,
 }
@@ -36,7 +41,22 @@ impl Trouble {
             Retry::Rarely => Some(RARELY + patience::jitter(RARELY / 10)),
             Retry::NewSignIn => None,
         };
-        Self { fault, retry, since, failures, until: pause.map(|pause| Instant::now() + pause) }
+        let id = verdict.entry.id;
+        let is_signed_out = means_dead_refresh_token(id) || id == SIGN_IN_MISSING.id;
+        Self { fault, retry, since, failures, is_signed_out, until: pause.map(|pause| Instant::now() + pause) }
+    }
+
+    /// Whatever is asked for needs a new sign-in.
+    pub fn is_signed_out(&self) -> bool {
+        self.is_signed_out
+    }
+
+    /// Where a sign-in is needed, and the one that somebody tried was refused: that is what stands in the way.
+    pub fn with_refused_sign_in(self, refusal: &Verdict, at: SystemTime, app: &App, how: &str) -> Self {
+        if self.retry != Retry::NewSignIn {
+            return self;
+        }
+        Self { fault: refusal.fault_of_sign_in(app, how), since: at, ..self }
     }
 
     /// Where nobody signs in, no sign-in ends it: somebody mends it elsewhere.

@@ -136,6 +136,18 @@ impl Verdict {
         self.entry.fault_with(how).detail(&self.detail)
     }
 
+    /// Of a sign-in that a person tried: once it is mended somebody has to try again, whatever the fault says for itself.
+    pub fn fault_of_sign_in(&self, app: &App, how: &str) -> Fault {
+        let mut fault = self.fault_of(app, how);
+        if !fault.text.contains(how) {
+            let text = format!("{}; after that {how}", fault.text);
+            if wire_text(&text) == text {
+                fault.text = text;
+            }
+        }
+        fault
+    }
+
     /// The same, with where an administrator consents, if that is what is missing: whoever reads the reply may be one, or
     /// sends it to one.
     pub fn fault_of(&self, app: &App, how: &str) -> Fault {

@@ -63,11 +63,12 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
 fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Value>) -> Known {
     let known = account.map(|account| account.known(occasion)).unwrap_or_default();
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
-    let asks_again = state.and_then(|state| {
-        let id = catalog::find(text(state, "/fault/id")?)?.id;
-        Some((id, text(state, "/asks-again-at")?.parse().ok()?))
-    });
-    Known { object_id, asks_again, ..known }
+    let at = |name: &str| {
+        let state = state?;
+        Some((catalog::find(text(state, "/fault/id")?)?.id, text(state, name)?.parse().ok()?))
+    };
+    let (asks_again, refused_sign_in) = (at("/asks-again-at"), at("/sign-in-refused-at"));
+    Known { object_id, asks_again, refused_sign_in, ..known }
 }
 
 fn of_account(account: &mut Value) {

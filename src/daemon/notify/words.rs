@@ -217,9 +217,11 @@ fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Kno
         _ => None,
     };
     let asks_again = states.iter().find_map(|state| Some((state.fault.as_ref()?.id, state.asks_again_at?)));
+    let refused_sign_in = states.iter().find_map(|state| Some((state.fault.as_ref()?.id, state.sign_in_refused_at?)));
     let object_id = states.iter().find_map(|state| state.object_id.clone());
     match accounts {
-        [_] => Known { address, asks_again, object_id, ..known },
+        [_] => Known { address, asks_again, refused_sign_in, object_id, ..known },
+        // When it was differs from one to the other.
         _ => Known { address, mailbox: None, smtp_user: None, who_signs_on: None, asks_again, object_id, ..known },
     }
 }

@@ -5,7 +5,10 @@
 use super::{Keeper, patience};
 use crate::{
     catalog::token::{SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING, TOKEN_FETCH_UNFINISHED},
-    oauth::{Resource, counter::Held, endpoints::object_id_in, frequency, trouble::Trouble, verdict::Verdict},
+    oauth::{
+        Resource, counter::Held, endpoints::object_id_in, frequency, sign_in::refusal_of, trouble::Trouble,
+        verdict::Verdict,
+    },
     store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
 };
 
@@ -84,6 +87,7 @@ impl Keeper {
             let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
             self.mail.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
         }
+        self.mail.trouble = self.mail.trouble.take().map(|trouble| self.with_refused_sign_in(trouble));
         Ok(true)
     }
 
@@ -143,6 +147,19 @@ impl Keeper {
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
         Some(Trouble::new(&verdict, verdict.fault_of(&self.sign_in.app, &self.how), None, since))
+    }
+
+    /// What kept the last person who tried from signing in, in the place of the call to do so.
+    pub(super) fn with_refused_sign_in(&self, trouble: Trouble) -> Trouble {
+        let Some(row) = &self.row else { return trouble };
+        let Some(refusal) = refusal_of(row, &self.fingerprint) else { return trouble };
+        let at = row.refused_sign_in.as_ref().and_then(|refused| refused.at);
+        trouble.with_refused_sign_in(
+            &refusal,
+            at.unwrap_or_else(|| self.means.clock.wall()),
+            &self.sign_in.app,
+            &self.how,
+        )
     }
 
     /// The version that the next save builds on.

@@ -215,3 +215,17 @@ async fn a_wrong_password_is_told_with_its_account_or_without() {
     smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, "wrong")), "535 5.7.8 ").await;
     is_noted(&staged, "wrong-password", "bad-credentials").await;
 }
+
+#[tokio::test]
+async fn a_wrong_password_by_two_protocols_is_advised_on_once() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    for protocol in [Protocol::Imap, Protocol::Pop3] {
+        program.greeted(protocol).await.login(protocol, ANN, "wrong").await;
+    }
+    let told = staged.doctor(&[ANN]).await;
+    assert_eq!(told.out.matches("bad-credentials").count(), 2, "{}", told.out);
+    let noted = check(&staged.is_well().await, "clients", "wrong-password");
+    let cause = noted["fault"]["cause"].as_str().unwrap();
+    let start: String = cause.split(' ').take(4).collect::<Vec<_>>().join(" ");
+    assert_eq!(told.out.matches(&start).count(), 1, "{}", told.out);
+}
