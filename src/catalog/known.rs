@@ -3,8 +3,6 @@
 //! What is not known reads in capitals (`TENANT`), as in the docs. So does what a shell would read as more than a
 //! word: nothing that a stranger chose becomes a part of a command that somebody pastes.
 
-use jiff::Timestamp;
-
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
@@ -107,8 +105,8 @@ pub struct Known {
     pub login_proxy: Option<Via>,
     /// Servers that a proxy has to allow, `host:port`, where more than one is known.
     pub needed: Vec<String>,
-    /// When the identity provider is asked again after which refusal of it, with nobody doing anything.
-    pub asks_again: Option<(&'static str, Timestamp)>,
+    /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
+    pub asks_again: Vec<(&'static str, String)>,
 }
 
 impl Known {
@@ -383,7 +381,7 @@ mod tests {
             protocol: Some(Protocol::Pop3),
             login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env", place: "PROXY".into() }),
             needed: vec!["needed:1".into(), "needed:2".into()],
-            asks_again: None,
+            asks_again: Vec::new(),
         };
         for name in NAMES {
             let value = match name {

@@ -24,12 +24,13 @@ const ACCOUNT: &[Column] = &[
     ("ended by policy at", "ポリシーによる終了", "/sign-in/policy-ends-at"),
     ("trouble", "問題", "/sign-in/fault/text"),
     ("provider refused at", "プロバイダーが拒否した時刻", "/sign-in/fault/since"),
-    ("provider is asked again from", "プロバイダーへの再問い合わせ（この時刻以降）", "/sign-in/asks-again-at"),
+    ("provider is asked again from", "プロバイダーへの再問い合わせ（この時刻以降）", "/sign-in/fault/asks-again-at"),
     ("who says no", "拒否した側", "/refusals/*/by"),
     ("in short", "拒否の理由", "/refusals/*/text"),
     ("refused at", "拒否した時刻", "/refusals/*/at"),
     ("asked again from", "再問い合わせ（この時刻以降）", "/refusals/*/until"),
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
+    ("Graph is asked for again from", "Graph への再問い合わせ（この時刻以降）", "/sign-in/graph-fault/asks-again-at"),
 ];
 
 /// Behind it stand the protocols that are refused.
@@ -257,7 +258,7 @@ mod tests {
     fn who_says_no_is_named_and_when_the_provider_is_asked_again() {
         let account = json!({
             "address": "a@b.c",
-            "sign-in": { "phase": "refused", "fault": { "text": "no consent" }, "asks-again-at": "2026-11-28T14:35:10Z" },
+            "sign-in": { "phase": "refused", "fault": { "text": "no consent", "asks-again-at": "2026-11-28T14:35:10Z" } },
             "refusals": [
                 { "by": "identity provider", "protocol": "smtp", "text": "no consent", "until": "2026-11-28T14:06:00Z" },
                 { "by": "identity provider", "protocol": "imap", "text": "no consent", "until": "2026-11-28T14:07:00Z" },

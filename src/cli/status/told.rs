@@ -13,6 +13,8 @@ use crate::{
 };
 
 const LANG: Lang = Lang::Ja;
+/// Of a sign-in: for mail, and for Graph alone.
+const FAULTS: [&str; 2] = ["fault", "graph-fault"];
 
 pub fn in_japanese(status: &mut Value, config: &Config) {
     let accounts = rows(status, "accounts").clone();
@@ -63,11 +65,12 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
 fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Value>) -> Known {
     let known = account.map(|account| account.known(occasion)).unwrap_or_default();
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
-    let asks_again = state.and_then(|state| {
-        let id = catalog::find(text(state, "/fault/id")?)?.id;
-        Some((id, text(state, "/asks-again-at")?.parse().ok()?))
+    let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
+    let asks_again = faults.filter_map(|fault| {
+        let id = catalog::find(text(fault, "/id")?)?.id;
+        Some((id, catalog::hour(text(fault, "/asks-again-at")?.parse().ok()?)))
     });
-    Known { object_id, asks_again, ..known }
+    Known { object_id, asks_again: asks_again.collect(), ..known }
 }
 
 fn of_account(account: &mut Value) {
@@ -80,7 +83,7 @@ fn of_account(account: &mut Value) {
     if let Some(state) = account.get_mut("sign-in") {
         let phase = Phase::ALL.into_iter().find(|phase| Some(phase.as_str()) == text(state, "/phase"));
         put(state, "phase", phase.map(|phase| phase_word(phase).to_owned()));
-        for name in ["fault", "graph-fault"] {
+        for name in FAULTS {
             state.get_mut(name).into_iter().for_each(short);
         }
     }
@@ -146,13 +149,18 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
             "accounts": [{
                 "address": "ann@contoso.com",
                 "sign-in": {
-                    "phase": "refused", "object-id": "o-1", "asks-again-at": "2026-11-28T14:35:10Z",
-                    "fault": { "id": "consent-missing", "text": "The app has no consent" },
+                    "phase": "refused", "object-id": "o-1",
+                    "fault": {
+                        "id": "consent-missing", "text": "The app has no consent",
+                        "asks-again-at": "2026-11-28T14:35:10Z",
+                    },
+                    "graph-fault": { "id": "graph-consent-missing", "asks-again-at": "2026-11-28T14:50:10Z" },
                 },
                 "refusals": [{ "id": "consent-missing", "by": "identity provider", "text": "no" }],
             }],
             "faults": [
                 { "id": "consent-missing", "account": "ann@contoso.com", "owner": "admin", "stage": "fetching token" },
+                { "id": "graph-consent-missing", "account": "ann@contoso.com" },
                 { "id": "send-as-denied", "account": "ann@contoso.com", "sender": "info@contoso.com", "protocol": "smtp" },
                 { "id": "of-another-version", "cause": "It is new.", "next-step": "Look." },
             ],
@@ -166,7 +174,9 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
         assert_eq!((at("/faults/0/owner"), at("/faults/0/stage")), ("管理者", "トークン取得中"));
         let next = at("/faults/1/next-step");
+        assert!(next.contains("14:50 UTC") && !next.contains("14:35"), "{next}");
+        let next = at("/faults/2/next-step");
         assert!(next.contains("-Identity info@contoso.com -Trustee o-1 "), "{next}");
-        assert_eq!(at("/faults/2/next-step"), "Look.");
+        assert_eq!(at("/faults/3/next-step"), "Look.");
     }
 }
