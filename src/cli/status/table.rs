@@ -102,7 +102,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         plain.map(|(name, value)| format!("{}: {}\n", heading(name, lang), named(name, value, lang))).collect();
     for (name, section) in sections {
         let rows = match section {
-            Value::Array(rows) if name == "accounts" => picked(rows, ACCOUNT, lang),
+            Value::Array(rows) if name == "accounts" => picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang),
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -112,6 +112,16 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
+}
+
+/// What the provider refuses to these accounts, and no client met yet: that stands among the faults.
+fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
+    let met = status.get("faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_met = |fault: &Value| {
+        met.iter().any(|one| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none())
+    };
+    let of = |account: &Value| ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
+    accounts.iter().flat_map(of).flatten().filter(|fault| !is_met(fault)).collect()
 }
 
 /// What to do about each fault that may still stand, once.
@@ -211,7 +221,8 @@ fn cell(value: &Value, lang: Lang) -> String {
         (Value::Bool(false), Lang::En) => "no".to_owned(),
         (Value::Bool(true), Lang::Ja) => "はい".to_owned(),
         (Value::Bool(false), Lang::Ja) => "いいえ".to_owned(),
-        (Value::String(text), _) => printable(text, 200),
+        // As much as a reply holds: a link or a command that is cut leads nowhere.
+        (Value::String(text), _) => printable(text, 400),
         (Value::Array(list), _) => list.iter().map(|one| cell(one, lang)).collect::<Vec<_>>().join(", "),
         (other, _) => printable(&other.to_string(), 80),
     }
@@ -251,6 +262,17 @@ mod tests {
         let account = json!({ "address": "bob@b.c", "signed-in-as": "ann@b.c", "warning": "ann@b.c consented" });
         let text = draw(&json!({ "accounts": [account] }), Lang::En);
         assert!(text.contains("signed in as  warning\n  bob@b.c  ann@b.c       ann@b.c consented\n"), "{text}");
+    }
+
+    #[test]
+    fn what_to_do_about_a_refusal_stands_below_its_account_unless_it_stands_among_the_faults() {
+        let fault = json!({ "id": "x", "cause": "So.", "next-step": "Do.", "text": "no" });
+        let account = json!({ "address": "a@b.c", "sign-in": { "phase": "ready", "graph-fault": fault } });
+        let status = |faults: Value| draw(&json!({ "accounts": [account.clone(), account], "faults": faults }), Lang::En);
+        let said = status(json!([]));
+        assert!(said.contains("no\n  x: So.\n    Do.\n\nfaults\n  none\n"), "{said}");
+        let said = status(json!([fault]));
+        assert_eq!(said.matches("  x: So.\n    Do.\n").count(), 1, "{said}");
     }
 
     /// The identity provider may be the one.

@@ -1,4 +1,5 @@
 //! A status of the daemon, which speaks English, in Japanese: what the catalogue says of each fault, states, and who is meant.
+//! And, in either language, what to do about a sign-in that the provider refuses, since no client may have met that yet.
 //!
 //! What the catalogue does not know, or a newer daemon says, stays as it is.
 
@@ -15,6 +16,26 @@ use crate::{
 const LANG: Lang = Lang::Ja;
 /// Of a sign-in: for mail, and for Graph alone.
 const FAULTS: [&str; 2] = ["fault", "graph-fault"];
+
+/// What to do about each refusal that somebody lifts elsewhere: those that the provider is asked about again.
+pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
+    for account in rows_mut(status, "accounts") {
+        let address = text(account, "/address").unwrap_or_default();
+        let named = account_of(address, &config.accounts, &config.domains);
+        let known = known(named.as_deref(), &Occasion::of_sign_in(None), account.get("sign-in"));
+        for name in FAULTS {
+            let fault = account.get_mut("sign-in").and_then(|state| state.get_mut(name));
+            let Some(fault) = fault.filter(|fault| fault.get("asks-again-at").is_some()) else { continue };
+            let Some(entry) = text(fault, "/id").and_then(catalog::find) else { continue };
+            let words = entry.told(lang, &known);
+            for (name, text) in
+                [("cause", Some(words.cause)), ("next-step", Some(words.next)), ("avoid", words.avoid)]
+            {
+                put(fault, name, text);
+            }
+        }
+    }
+}
 
 pub fn in_japanese(status: &mut Value, config: &Config) {
     let accounts = rows(status, "accounts").clone();
@@ -165,11 +186,15 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
                 { "id": "of-another-version", "cause": "It is new.", "next-step": "Look." },
             ],
         });
+        with_steps(&mut status, &config, LANG);
         in_japanese(&mut status, &config);
         let at = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or_default();
         assert_eq!(at("/accounts/0/sign-in/phase"), "拒否");
         assert!(at("/accounts/0/sign-in/fault/text").contains("同意していません"), "{status}");
         assert_eq!(at("/accounts/0/refusals/0/by"), "ID プロバイダー");
+        let next = at("/accounts/0/sign-in/fault/next-step");
+        assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
+        assert_eq!(at("/accounts/0/refusals/0/next-step"), "");
         let next = at("/faults/0/next-step");
         assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
         assert_eq!((at("/faults/0/owner"), at("/faults/0/stage")), ("管理者", "トークン取得中"));

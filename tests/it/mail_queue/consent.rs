@@ -7,7 +7,7 @@ use gatepost::sandbox::Sandbox;
 use super::{arrived, as_ann, outages::waits_for, queue, queued, until_empty};
 use crate::{
     process::{Program, run},
-    world::{Plan, consent_for_all, own_address, sign_in_for, stage},
+    world::{Plan, consent_for_all, consent_page, own_address, sign_in_for, stage},
 };
 
 const MAIL: [&str; 2] = ["https://outlook.office.com/SMTP.Send", "offline_access"];
@@ -77,6 +77,15 @@ async fn mail_that_waits_for_a_consent_goes_as_soon_as_it_is_given_and_the_confi
         [("graph", None, "graph-consent-missing"), ("smtp", Some("no-consent"), "consent-missing")]
     {
         let waiting = Waiting::new(outbound, rehearsal, fault).await;
+        if outbound == "graph" {
+            // No client has met it.
+            for lang in ["en", "ja"] {
+                let (_, status, _) = run(&["status", "--lang", lang], &waiting.file);
+                for part in [consent_page(&waiting.sandbox), format!("`kill -HUP {}`", waiting.program.id())] {
+                    assert!(status.contains(&part), "{part} is not in {status}");
+                }
+            }
+        }
         consent_for_all(&waiting.sandbox).await;
         waiting.program.reload();
         waiting.arrives().await;
