@@ -102,7 +102,9 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         plain.map(|(name, value)| format!("{}: {}\n", heading(name, lang), named(name, value, lang))).collect();
     for (name, section) in sections {
         let rows = match section {
-            Value::Array(rows) if name == "accounts" => picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang),
+            Value::Array(rows) if name == "accounts" => {
+                picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang)
+            }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -117,9 +119,8 @@ pub fn draw(status: &Value, lang: Lang) -> String {
 /// What the provider refuses to these accounts, and no client met yet: that stands among the faults.
 fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
     let met = status.get("faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_met = |fault: &Value| {
-        met.iter().any(|one| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none())
-    };
+    let is_met =
+        |fault: &Value| met.iter().any(|one| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none());
     let of = |account: &Value| ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
     accounts.iter().flat_map(of).flatten().filter(|fault| !is_met(fault)).collect()
 }
@@ -268,7 +269,8 @@ mod tests {
     fn what_to_do_about_a_refusal_stands_below_its_account_unless_it_stands_among_the_faults() {
         let fault = json!({ "id": "x", "cause": "So.", "next-step": "Do.", "text": "no" });
         let account = json!({ "address": "a@b.c", "sign-in": { "phase": "ready", "graph-fault": fault } });
-        let status = |faults: Value| draw(&json!({ "accounts": [account.clone(), account], "faults": faults }), Lang::En);
+        let status =
+            |faults: Value| draw(&json!({ "accounts": [account.clone(), account], "faults": faults }), Lang::En);
         let said = status(json!([]));
         assert!(said.contains("no\n  x: So.\n    Do.\n\nfaults\n  none\n"), "{said}");
         let said = status(json!([fault]));

@@ -28,8 +28,7 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
             let Some(fault) = fault.filter(|fault| fault.get("asks-again-at").is_some()) else { continue };
             let Some(entry) = text(fault, "/id").and_then(catalog::find) else { continue };
             let words = entry.told(lang, &known);
-            for (name, text) in
-                [("cause", Some(words.cause)), ("next-step", Some(words.next)), ("avoid", words.avoid)]
+            for (name, text) in [("cause", Some(words.cause)), ("next-step", Some(words.next)), ("avoid", words.avoid)]
             {
                 put(fault, name, text);
             }
