@@ -74,7 +74,7 @@ impl Account {
             who_signs_on: Some(self.sign_in.identity.clone()),
             sender: occasion.sender.map(str::to_owned),
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
-            asks_again: occasion.sign_in.and_then(|state| Some((state.fault.as_ref()?.id, state.asks_again_at?))),
+            asks_again: occasion.sign_in.map(SignInState::asks_again).unwrap_or_default(),
             refused_sign_in: occasion
                 .sign_in
                 .and_then(|state| Some((state.fault.as_ref()?.id, state.sign_in_refused_at?))),

@@ -95,8 +95,7 @@ pub fn hour(at: Timestamp) -> String {
 
 /// What was refused is not asked for again at once: whoever mended it wants to know when it counts.
 /// `reload` lifts what is remembered of it.
-fn asks_again(at: Timestamp, next: &str, reload: &str, lang: Lang) -> String {
-    let at = hour(at);
+fn asks_again(at: &str, next: &str, reload: &str, lang: Lang) -> String {
     match (lang, next.contains(reload)) {
         (Lang::En, true) => format!(" Gatepost asks again by itself at {at}."),
         (Lang::En, false) => format!(" Gatepost asks again at {at}, or at once after `{reload}`."),
@@ -204,7 +203,8 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own()));
-        if let Some((_, at)) = known.asks_again.filter(|(id, _)| *id == self.id && !self.kind.passes_by_itself()) {
+        let asked = known.asks_again.iter().find(|(id, _)| *id == self.id && !self.kind.passes_by_itself());
+        if let Some((_, at)) = asked {
             next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));
         }
         if let Some((_, at)) = known.refused_sign_in.filter(|(id, _)| *id == self.id) {

@@ -115,8 +115,8 @@ pub struct Known {
     pub refused_sign_in: Option<(&'static str, Timestamp)>,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
-    /// When the identity provider is asked again after which refusal of it, with nobody doing anything.
-    pub asks_again: Option<(&'static str, Timestamp)>,
+    /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
+    pub asks_again: Vec<(&'static str, String)>,
 }
 
 impl Known {
@@ -373,7 +373,7 @@ mod tests {
             needed: vec!["needed:1".into(), "needed:2".into()],
             running_file: Some("/running-file".into()),
             refused_sign_in: None,
-            asks_again: None,
+            asks_again: Vec::new(),
         };
         for name in NAMES {
             let value = match name {

@@ -83,7 +83,7 @@ pub(super) async fn look(ask: Ask<'_>, deadline: Instant) -> Looked {
 
 async fn examined(ask: &Ask<'_>, notes: &Notes) -> Who {
     let Ask { means, account, .. } = *ask;
-    let mut who = who_of(account);
+    let mut who = Who { asks_again: means.daemon().asks_again(&account.address), ..who_of(account) };
     let mut mail = mail_token(ask, &mut who, None).await;
     notes.show(&mail.checks);
     let mut tried = match mail.is_stored_and_wrong() {

@@ -145,7 +145,8 @@ fn was_tried(scope: &Scope, account: &Account, one: &Met<'_>, found: &[Check]) -
 
 fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Running) -> Check {
     let sender = one.sender().map(str::to_owned);
-    let who = Who { sender, object_id: running.object_id(&account.address), ..who_of(account) };
+    let (object_id, asks_again) = (running.object_id(&account.address), running.asks_again(&account.address));
+    let who = Who { sender, object_id, asks_again, ..who_of(account) };
     let lang = look.lang;
     let mut check = look.note(said, &one.entry.fault(), &who);
     if let Some(fault) = check.fault.as_mut().filter(|_| is_harmless(&account.address)) {

@@ -21,8 +21,9 @@ use super::{
 use crate::{
     account::Account,
     base::Kind,
-    catalog::doctor::{
-        CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED,
+    catalog::{
+        self,
+        doctor::{CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
     },
     config::Config,
     console::{client, token_file},
@@ -33,6 +34,9 @@ use crate::{
 
 /// For a connection on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
+
+/// What the status has of a sign-in that is refused, and the look at the same.
+const FAULTS: [(&str, Name); 2] = [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)];
 
 /// What is known of it.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +80,17 @@ impl Running {
     /// Of the enterprise application that signs in for this account.
     pub fn object_id(&self, address: &str) -> Option<String> {
         self.account(address)?.pointer("/sign-in/object-id")?.as_str().map(str::to_owned)
+    }
+
+    /// After which refusal of the identity provider the daemon asks it again for this account, and when.
+    pub fn asks_again(&self, address: &str) -> Vec<(&'static str, String)> {
+        let Some(sign_in) = self.account(address).and_then(|account| account.get("sign-in")) else { return Vec::new() };
+        let one = |name: &str| {
+            let fault = sign_in.get(name)?;
+            let text = |name: &str| fault.get(name).and_then(Value::as_str);
+            Some((catalog::find(text("id")?)?.id, catalog::hour(text("asks-again-at")?.parse().ok()?)))
+        };
+        FAULTS.into_iter().filter_map(|(name, _)| one(name)).collect()
     }
 
     /// Id and text of what is wrong with the sign-in of this account.
@@ -164,10 +179,10 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
         refusals.map(|refusal| one(text(refusal, "protocol"), text(refusal, "id"), text(refusal, "until"))).collect();
     // Where the daemon alone may ask, a token that is stored says nothing of how it would be answered.
     let may_ask = account.sign_in.app.rotation != Rotation::OneTime || account.sign_in.app.grant.is_unattended();
-    for (place, name) in [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)] {
+    for (place, name) in FAULTS {
         let Some(sign_in) = told.get("sign-in").filter(|_| may_ask) else { continue };
         let Some(fault) = sign_in.get(place).filter(|fault| fault.is_object()) else { continue };
-        let until = text(sign_in, "asks-again-at");
+        let until = text(fault, "asks-again-at");
         // What passes by itself is asked for again within seconds; what has no time is not answered from memory any more.
         let is_remembered = text(fault, "kind") != Kind::Unavailable.as_str() && !until.is_empty();
         if is_remembered && passed(Layer::Token.as_str(), name) {

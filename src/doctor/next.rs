@@ -34,6 +34,8 @@ pub(super) struct Who {
     pub graph_host: Option<String>,
     /// Of the enterprise application, as the token says.
     pub object_id: Option<String>,
+    /// After which refusal the daemon asks again, and when.
+    pub asks_again: Vec<(&'static str, String)>,
     /// Permissions that are not in the token.
     pub lacking: Vec<String>,
     pub sender: Option<String>,
@@ -99,7 +101,7 @@ impl Who {
             needed: self.needed.clone(),
             running_file: self.running_file.clone(),
             refused_sign_in: self.refused_sign_in,
-            asks_again: None,
+            asks_again: self.asks_again.clone(),
         }
     }
 
@@ -166,7 +168,8 @@ mod tests {
             ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false"]
         );
         let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
-        assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent]);
+        let reload = "systemctl reload gatepost";
+        assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent, reload]);
         let robot = Who { is_app_only: true, object_id: Some("o-1".into()), ..ann() };
         let principal = told(SERVICE_PRINCIPAL_MISSING, &robot);
         assert_eq!(

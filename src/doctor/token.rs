@@ -148,6 +148,10 @@ impl Means {
         self.system_roots.get_or_init(|| ClientTls::new(&Network::default()).ok()).as_ref()
     }
 
+    pub fn daemon(&self) -> &Running {
+        &self.running
+    }
+
     pub fn has_daemon(&self) -> bool {
         self.running.is_running()
     }

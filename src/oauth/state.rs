@@ -76,9 +76,6 @@ pub struct SignInState {
     /// Of the enterprise application, where an app acts by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
-    /// When the provider is asked again after a refusal, with nobody doing anything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub asks_again_at: Option<Timestamp>,
     /// Why there is no token for Microsoft Graph, where somebody asked for one; mail goes on without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graph_fault: Option<FaultSeen>,
@@ -92,6 +89,9 @@ pub struct FaultSeen {
     pub owner: &'static str,
     pub text: String,
     pub since: Option<Timestamp>,
+    /// When the provider is asked again after a refusal, with nobody doing anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asks_again_at: Option<Timestamp>,
 }
 
 impl SignInState {
@@ -156,9 +156,16 @@ impl SignInState {
         [self.policy_ends_at, self.idle_until].into_iter().flatten().min()
     }
 
-    /// What people are told of: anything else changes all the time.
-    pub(super) fn standing(&self) -> (Phase, Option<&'static str>, Option<Timestamp>) {
-        (self.phase, self.fault.as_ref().map(|fault| fault.id), self.signed_in_at)
+    /// Which fault the provider is asked about again, and when, in the words of the catalogue.
+    pub fn asks_again(&self) -> Vec<(&'static str, String)> {
+        let faults = [&self.fault, &self.graph_fault].into_iter().flatten();
+        faults.filter_map(|fault| Some((fault.id, catalog::hour(fault.asks_again_at?)))).collect()
+    }
+
+    /// What people are told of, and mail waits for: anything else changes all the time.
+    pub(super) fn standing(&self) -> (Phase, [Option<&'static str>; 2], Option<Timestamp>) {
+        let id = |fault: &Option<FaultSeen>| fault.as_ref().map(|fault| fault.id);
+        (self.phase, [&self.fault, &self.graph_fault].map(id), self.signed_in_at)
     }
 }
 
@@ -170,6 +177,7 @@ impl FaultSeen {
             owner: fault.owner.as_str(),
             text: fault.text.clone(),
             since: timestamp(since),
+            asks_again_at: None,
         }
     }
 }

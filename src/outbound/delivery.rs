@@ -135,6 +135,12 @@ impl Outbound {
         bearer.map(drop).map_err(|fault| fault.at(stage.now()))
     }
 
+    /// A person says that what was in the way of this account is mended: who delivers next hears no refusal from memory.
+    pub fn ask_afresh(&self, account: &Account) {
+        self.keepers.ask_afresh_for(&account.sign_in);
+        self.refusals.forget_of(&account.address);
+    }
+
     /// What the upstream of this account was last seen to offer, else what its provider is known to. `by_graph`: without
     /// DSN, for which Graph has no place.
     pub fn known_keywords(&self, account: &Account, by_graph: bool) -> Vec<String> {

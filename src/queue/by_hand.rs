@@ -156,7 +156,11 @@ impl Queue {
         if !self.store.hasten_queued(message.sequence).await? {
             return Ok(Done::NotThere);
         }
-        // A person knows that the way is open again.
+        // A person knows that the way is open again, which who has to go it may not.
+        let orders = self.orders();
+        if let Some(account) = orders.account(&message.account) {
+            orders.way_out.ask_afresh(&account);
+        }
         let now = self.clock.tick();
         if let Some(trouble) = self.schedule().lane_mut(&message.account).and_then(|lane| lane.trouble.as_mut()) {
             trouble.until = now;

@@ -51,9 +51,9 @@ impl Keeper {
     pub(super) async fn read_store(&mut self) {
         let Err(error) = self.load().await else { return };
         let verdict = Verdict::new(STORE_FAILING, error.to_string());
-        let fault = verdict.fault(&self.how);
-        tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
-        self.unread = Some(Trouble::new(&verdict, fault, self.unread.as_ref(), self.means.clock.wall()));
+        let trouble = self.trouble_of(&verdict, self.unread.as_ref(), self.means.clock.wall());
+        tracing::warn!(sign_in = %self.sign_in.key(), fault = %trouble.fault, "the store cannot be read");
+        self.unread = Some(trouble);
     }
 
     /// True if the store holds something else than what was last read or written here.
@@ -85,7 +85,7 @@ impl Keeper {
         }
         if !self.sign_in.app.grant.is_unattended() && self.refresh_token().is_none() {
             let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
-            self.mail.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
+            self.mail.trouble = Some(self.trouble_of(&verdict, None, self.means.clock.wall()));
         }
         self.mail.trouble = self.mail.trouble.take().map(|trouble| self.with_refused_sign_in(trouble));
         Ok(true)
@@ -146,7 +146,7 @@ impl Keeper {
         let entry = crate::catalog::find(&failure.id)?;
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
-        Some(Trouble::new(&verdict, verdict.fault_of(&self.sign_in.app, &self.how), None, since))
+        Some(self.trouble_of(&verdict, None, since))
     }
 
     /// What kept the last person who tried from signing in, in the place of the call to do so.

@@ -2,6 +2,7 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::{
+    base::Kind,
     queue::{
         courier::{Courier, Next, Seat},
         hold,
@@ -58,6 +59,24 @@ async fn retry_goes_at_once() {
     stage.next().await.all(deferred("4.2.0 later"));
     stage.rests(0).await;
     assert_eq!(order(&stage, &id, Order::Retry).await, Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_says_that_what_was_in_the_way_is_mended_and_no_other_order_does() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.answer(Err(fault(Kind::IdentityRefused)));
+    stage.rests(0).await;
+    let afresh = |stage: &Stage| stage.kept.afresh.load(Ordering::Relaxed);
+    for (wanted, done) in [(Order::Hold, Done::Done), (Order::Retry, Done::Held), (Order::Release, Done::Done)] {
+        assert_eq!(order(&stage, &id, wanted).await, done);
+    }
+    assert_eq!(afresh(&stage), 0);
+    stage.assert_no_delivery();
+    assert_eq!(order(&stage, &id, Order::Retry).await, Done::Done);
+    assert_eq!(afresh(&stage), 1);
     stage.next().await.all(delivered());
     stage.is_empty().await;
 }

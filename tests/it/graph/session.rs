@@ -7,7 +7,11 @@ use gatepost::{
 };
 
 use super::stage::SEND;
-use crate::world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, Plan, World};
+use crate::{
+    browser::Browser,
+    pages::ACCOUNT,
+    world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, Plan, World},
+};
 
 /// Ann's account goes out this way; she consented to Graph, or not.
 async fn world(outbound: &str, consented: bool) -> World {
@@ -86,6 +90,10 @@ async fn a_program_hears_at_its_login_that_graph_was_not_granted() {
     let world = world("graph", false).await;
     let said = world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
     assert!(said.contains("Mail.Send") && said.ends_with("[gatepost graph-consent-missing]"), "{said}");
+    let again = said.split_once("Gatepost asks again at ").and_then(|(_, again)| again.get(.."14:35 UTC".len()));
+    let told = format!("Gatepost asks again by itself at {}.", again.unwrap_or_else(|| panic!("{said}")));
+    let page = Browser::inside(&world).await.page(ACCOUNT).await;
+    assert!(page.contains(&told), "{told} is not in {page}");
     world.ann_hears(Protocol::Imap, IN).await;
 }
 

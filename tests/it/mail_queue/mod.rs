@@ -4,6 +4,7 @@
 //! a process of its own that can be killed.
 
 mod capture;
+mod consent;
 mod day;
 mod devices;
 mod disk;

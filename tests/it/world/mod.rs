@@ -15,6 +15,7 @@ use gatepost::{
     base::Protocol,
     config::{self, Surroundings},
     daemon::Daemon,
+    net::{ClientTls, HttpClient, Network},
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Speaker, Submission},
     store::{AccessToken, MAIL, Settings, Store, TokenRow},
 };
@@ -303,6 +304,28 @@ pub async fn sign_in_with(sandbox: &Sandbox, dir: &std::path::Path, person: &str
     let store = Store::open(&settings(dir)).await.unwrap();
     let version = store.version(&format!("contoso/{person}")).await.unwrap();
     assert!(store.save_token(&format!("contoso/{person}"), version, &row).await.unwrap());
+}
+
+/// Signed in, and consented to this alone.
+pub async fn sign_in_for(dir: &std::path::Path, sandbox: &Sandbox, scopes: &[&str]) {
+    let (refresh, now) = (Some(sandbox.issue_refresh_token_for(ANN, scopes)), Some(std::time::SystemTime::now()));
+    let row = TokenRow { refresh, signed_in_at: now, ..TokenRow::default() };
+    let store = Store::open(&settings(dir)).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
+}
+
+/// Where an administrator consents for all, as it is printed.
+pub fn consent_page(sandbox: &Sandbox) -> String {
+    format!("{}/contoso.example/adminconsent?client_id={PUBLIC_CLIENT}", sandbox.issuer())
+}
+
+/// What an administrator does there.
+pub async fn consent_for_all(sandbox: &Sandbox) {
+    let http = HttpClient::new(&Network::default(), &ClientTls::trusting_only([]).unwrap()).unwrap();
+    let page = consent_page(sandbox).parse().unwrap();
+    let said = http.post_form(&page, &[("client_id", PUBLIC_CLIENT.into())], &[]).await.unwrap();
+    assert!(said.status.is_success(), "{}", said.status);
 }
 
 /// The console's whole answer.
