@@ -147,6 +147,7 @@ fn outbound(config: &Config, means: &Means, keepers: Arc<Keepers>) -> Result<Out
         seen: Arc::new(Seen::default()),
         refusals: Arc::default(),
         governor: Arc::new(Governor::default()),
+        since: Instant::now(),
         meter: means.meter.clone(),
         http: means.http.clone(),
         graph_seats: Arc::default(),

@@ -113,7 +113,7 @@ impl Queue {
         carried_out.await.unwrap_or_else(|lost| Err(NotQueued::bug(lost)))
     }
 
-    async fn carry_out(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
+    pub(super) async fn carry_out(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
         let message = match self.store.queued_by_id(id).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(Done::NotThere),
@@ -216,6 +216,8 @@ impl Queue {
             entry.wish = wish;
             return Done::WhenItEnds;
         }
+        // Its courier, if it has one, has nothing else in mind with it any more.
+        entry.wish = Wish::None;
         match place {
             Place::Wanted => schedule.want(sequence, awake),
             place => {

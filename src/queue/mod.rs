@@ -18,6 +18,7 @@ mod envelope;
 mod failures;
 mod fares;
 mod fault;
+mod holding;
 mod lane;
 mod lanes;
 mod orders;

@@ -12,8 +12,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::line::Line;
-use crate::{account::Limits, outbound::Channel};
+use super::{
+    dials::{Dialling, Dials, Obstacle},
+    line::Line,
+};
+use crate::{account::Limits, base::Fault, outbound::Channel};
 
 /// Microsoft's minute, and a second for clocks that differ.
 const MINUTE: Duration = Duration::from_secs(61);
@@ -36,12 +39,14 @@ pub(in crate::outbound) struct Idle {
     pub sign_in: String,
     pub signed_in_at: Option<Timestamp>,
     /// When it came up, if nobody used it since.
-    pub unused_since: Option<Instant>,
+    pub came_up: Option<Instant>,
 }
 
 #[derive(Default)]
 struct Books {
     limits: Limits,
+    /// Of the configuration that they stand in.
+    limits_since: Option<Instant>,
     /// Connections that are open, idle ones included.
     open: u32,
     /// Oldest first.
@@ -49,6 +54,7 @@ struct Books {
     /// Whether somebody ends what expires of these.
     is_watched: bool,
     for_seats: Line,
+    dials: Dials,
     /// Messages under way, and when the others of the last minute ended.
     under_way: u32,
     sent: VecDeque<Instant>,
@@ -90,13 +96,15 @@ enum Wanted {
 }
 
 impl Ledger {
-    pub(in crate::outbound) fn set_limits(&self, limits: Limits) {
+    pub(super) fn set_limits(&self, limits: Limits, since: Instant) {
         let mut books = self.books();
-        if books.limits != limits {
+        let is_latest = books.limits_since.is_none_or(|known| known <= since);
+        if is_latest && books.limits != limits {
             books.limits = limits;
             books.for_seats.ring();
             books.for_turns.ring();
         }
+        books.limits_since = books.limits_since.max(Some(since));
     }
 
     /// Nothing is remembered that would be lost with it.
@@ -112,12 +120,17 @@ impl Ledger {
         self.enter(Wanted::Seat, client)
     }
 
-    /// A message may be sent. `None`: no room until then. Cancel safe.
-    pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str, until: Instant) -> Option<Turn> {
+    /// Waits until a message may be sent. Cancel safe.
+    pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str) -> Turn {
         let place = self.enter(Wanted::Turn, client);
-        place.wait(until, |books, now| books.take_turn(place.id, now)).await?;
+        place.wait(|books, now| books.take_turn(place.id, now)).await;
         place.served();
-        Some(Turn { ledger: self.clone(), recipients: 0 })
+        Turn { ledger: self.clone(), recipients: 0 }
+    }
+
+    /// Somebody waits for a connection, and has no room to dial one.
+    pub(in crate::outbound) fn lacks_seats(&self) -> bool {
+        !self.books().for_seats.all_dial()
     }
 
     /// The upstream asks to slow down, for as long as it says or for longer each time.
@@ -126,6 +139,11 @@ impl Ledger {
         books.slowness = (books.slowness * 2).clamp(SLOW_LEAST, SLOW_MOST);
         let until = Instant::now() + asked.map_or(books.slowness, |asked| asked.min(ASKED_MOST));
         books.slow_until = books.slow_until.max(Some(until));
+    }
+
+    /// What stood in the way of a connection for the sign-in `sign_in`, of whoever has waited for one since `asked`.
+    pub(in crate::outbound) fn obstacle(&self, sign_in: &str, asked: Instant) -> Option<Obstacle> {
+        self.books().dials.obstacle(sign_in, asked)
     }
 
     fn enter(self: &Arc<Self>, wanted: Wanted, client: &str) -> Place {
@@ -240,14 +258,13 @@ pub(in crate::outbound) struct Place {
 }
 
 impl Place {
-    /// A connection that is left over, or room to dial one. Whoever dials stands in line as before: what comes up or is left
-    /// over first is the first one's, whoever dialled it. `None`: neither until then. Cancel safe.
-    pub(in crate::outbound) async fn seat(&self, until: Instant) -> Option<(Seat, Option<Idle>)> {
-        let parked = self.wait(until, |books, now| books.take_seat(self.id, now)).await?;
-        Some(match parked {
+    /// Waits for a connection that is left over, or for room to dial one. Whoever dials stands in line as before: what comes
+    /// up or is left over first is the first one's, whoever dialled it. Cancel safe.
+    pub(in crate::outbound) async fn seat(&self) -> (Seat, Option<Idle>) {
+        match self.wait(|books, now| books.take_seat(self.id, now)).await {
             Some(Parked { seat, idle, .. }) => (seat, Some(idle)),
             None => (Seat { ledger: self.ledger.clone() }, None),
-        })
+        }
     }
 
     /// What it dialled is up, or never will be.
@@ -260,23 +277,17 @@ impl Place {
         self.ledger.books().line(self.wanted).served(self.id);
     }
 
-    async fn wait<T>(
-        &self,
-        until: Instant,
-        take: impl Fn(&mut Books, Instant) -> Result<T, Option<Instant>>,
-    ) -> Option<T> {
+    /// Cancel safe.
+    async fn wait<T>(&self, take: impl Fn(&mut Books, Instant) -> Result<T, Option<Instant>>) -> T {
         loop {
-            let now = Instant::now();
-            let look_again = match take(&mut self.ledger.books(), now) {
-                Ok(taken) => return Some(taken),
-                Err(at) => at.map_or(until, |at| at.min(until)),
-            };
-            if now >= until {
-                return None;
-            }
-            tokio::select! {
-                () = self.bell.notified() => {}
-                () = sleep_until(look_again) => {}
+            let looked = take(&mut self.ledger.books(), Instant::now());
+            match looked {
+                Ok(taken) => return taken,
+                Err(None) => self.bell.notified().await,
+                Err(Some(at)) => tokio::select! {
+                    () = self.bell.notified() => {}
+                    () = sleep_until(at) => {}
+                },
             }
         }
     }
@@ -294,12 +305,25 @@ impl Drop for Place {
 impl Seat {
     /// Somebody waits for it, and has no room to dial one.
     pub(in crate::outbound) fn is_wanted(&self) -> bool {
-        !self.ledger.books().for_seats.all_dial()
+        self.ledger.lacks_seats()
     }
 
     /// See [`Ledger::slow_down`].
     pub(in crate::outbound) fn slow_down(&self) {
         self.ledger.slow_down(None);
+    }
+
+    /// Somebody dials on it, and others see how far that is.
+    pub(in crate::outbound) fn dials(&self, sign_in: &str) -> Arc<Dialling> {
+        self.ledger.books().dials.begin(sign_in)
+    }
+
+    pub(in crate::outbound) fn came_up(&self) {
+        self.ledger.books().dials.came_up();
+    }
+
+    pub(in crate::outbound) fn has_failed(&self, dial: &Dialling, fault: &Fault) {
+        self.ledger.books().dials.failed(dial, fault);
     }
 
     /// Leaves the connection to whoever comes next. Needs a tokio runtime.

@@ -82,7 +82,7 @@ async fn behind_a_consent_of_an_administrator_nobody_signs_in_again() {
     assert!(program.login(Protocol::Smtp).await.contains("graph-consent-missing"));
     consent_for_all(&staged.sandbox).await;
     assert!(program.login(Protocol::Smtp).await.contains("graph-consent-missing"), "as was told");
-    program.reload();
+    program.reload().await;
     let mut smtp = loop {
         let mut smtp = program.greeted(Protocol::Smtp).await;
         let said = smtp.login(Protocol::Smtp, ANN, PASSWORD).await;

@@ -87,7 +87,7 @@ async fn mail_that_waits_for_a_consent_goes_as_soon_as_it_is_given_and_the_confi
             }
         }
         consent_for_all(&waiting.sandbox).await;
-        waiting.program.reload();
+        waiting.program.reload().await;
         waiting.arrives().await;
     }
 }
@@ -102,6 +102,6 @@ async fn who_tries_again_before_the_consent_is_there_is_told_so_and_a_loop_of_th
     }
     assert!(waiting.sandbox.counts().token_requests_total() <= asked + 2, "once in five seconds");
     consent_for_all(&waiting.sandbox).await;
-    waiting.program.reload();
+    waiting.program.reload().await;
     waiting.arrives().await;
 }

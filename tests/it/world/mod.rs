@@ -4,11 +4,12 @@
 
 mod journal;
 mod talk;
+mod until;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gatepost::{
@@ -24,6 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub use journal::journal;
 pub use talk::{HEAD, Talk};
+pub use until::{until, until_so};
 
 pub const ANN: &str = "ann@contoso.example";
 pub const BOB: &str = "bob@contoso.example";
@@ -210,14 +212,11 @@ impl World {
 
     /// The same once it says so: some of it is counted when Prometheus asks.
     pub async fn metrics_with(&self, line: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
+        until(line, Duration::from_secs(20), async || {
             let metrics = self.metrics().await;
-            if metrics.contains(line) {
-                return metrics;
-            }
-            assert!(Instant::now() < deadline, "never counted: {line} in {metrics}");
-        }
+            if metrics.contains(line) { Ok(metrics) } else { Err(metrics) }
+        })
+        .await
     }
 
     /// How often the token endpoint was asked.
@@ -234,19 +233,12 @@ impl World {
 
     /// Waits for something that no line tells of.
     pub async fn until(&self, what: &str, happened: impl Fn(&Self) -> bool) {
-        self.by(Instant::now() + Duration::from_secs(20), what, happened).await;
+        until_so(what, Duration::from_secs(20), async || happened(self)).await;
     }
 
     /// The same for what a timer of half a minute brings.
     pub async fn until_long(&self, what: &str, happened: impl Fn(&Self) -> bool) {
-        self.by(Instant::now() + Duration::from_secs(60), what, happened).await;
-    }
-
-    async fn by(&self, deadline: Instant, what: &str, happened: impl Fn(&Self) -> bool) {
-        while !happened(self) {
-            assert!(Instant::now() < deadline, "never happened: {what}");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        until_so(what, Duration::from_secs(60), async || happened(self)).await;
     }
 
     /// What the daemon counts, as Prometheus text.
