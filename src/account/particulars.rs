@@ -4,7 +4,7 @@ use super::{Account, Route};
 use crate::{
     base::{Lang, Protocol, Stage},
     catalog::{self, Known, Words},
-    net::{Upstream, is_beside},
+    net::{Upstream, UpstreamTls, is_beside},
     oauth::SignInState,
 };
 
@@ -50,12 +50,16 @@ impl Account {
         let app = &self.sign_in.app;
         let of_app = app.known();
         let identity = || Some((app.token_url.host_str()?.to_owned(), app.token_url.port_or_known_default()?));
-        let of_mail = |upstream: &Upstream| (upstream.host.clone(), upstream.port);
-        let (host, port) = match (occasion.stage, occasion.protocol) {
-            (Some(Stage::FetchingToken), _) => identity().unwrap_or_else(|| of_mail(&app.smtp)),
-            (_, Some(Protocol::Imap)) => of_mail(&app.imap),
-            (_, Some(Protocol::Pop3)) => of_mail(&app.pop3),
-            (_, Some(Protocol::Smtp) | None) => of_mail(&app.smtp),
+        let of_mail = |protocol, upstream: &Upstream| {
+            let speaks = (protocol, upstream.tls == UpstreamTls::StartTls);
+            (upstream.host.clone(), upstream.port, Some(speaks))
+        };
+        let of_identity = || identity().map(|(host, port)| (host, port, None));
+        let (host, port, speaks) = match (occasion.stage, occasion.protocol) {
+            (Some(Stage::FetchingToken), _) => of_identity().unwrap_or_else(|| of_mail(Protocol::Smtp, &app.smtp)),
+            (_, Some(Protocol::Imap)) => of_mail(Protocol::Imap, &app.imap),
+            (_, Some(Protocol::Pop3)) => of_mail(Protocol::Pop3, &app.pop3),
+            (_, Some(Protocol::Smtp) | None) => of_mail(Protocol::Smtp, &app.smtp),
         };
         let (http, mail) = (self.proxies.http.as_ref(), self.proxies.mail.as_ref());
         let login_proxy = http.filter(|_| !app.token_url.host_str().is_some_and(is_beside)).cloned();
@@ -71,8 +75,12 @@ impl Account {
             who_signs_on: Some(self.sign_in.identity.clone()),
             sender: occasion.sender.map(str::to_owned),
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
-            asks_again: occasion.sign_in.and_then(|state| Some((state.fault.as_ref()?.id, state.asks_again_at?))),
+            asks_again: occasion.sign_in.map(SignInState::asks_again).unwrap_or_default(),
+            refused_sign_in: occasion
+                .sign_in
+                .and_then(|state| Some((state.fault.as_ref()?.id, state.sign_in_refused_at?))),
             protocol: occasion.protocol,
+            speaks,
             host: Some(host),
             port: Some(port),
             proxy,
@@ -93,7 +101,7 @@ mod tests {
         base::Stage,
         catalog::{
             doctor::MAIL_PORT_PORTAL,
-            own::{PROXY_LOGIN_REFUSED, PROXY_PORTAL},
+            own::{PROXY_LOGIN_REFUSED, PROXY_PORTAL, UPSTREAM_TLS_UNTRUSTED},
             token::TOKEN_ENDPOINT_UNREACHABLE,
         },
         config::{self, Surroundings},
@@ -158,6 +166,32 @@ app = "contoso"
         for lang in Lang::ALL {
             let next = crate::catalog::message::SENDER_NOT_ALLOWED.told(lang, &known).next;
             assert!(next.contains("info@contoso.com") && next.contains(" *@contoso.com"), "{next}");
+        }
+    }
+
+    #[test]
+    fn the_command_that_shows_a_certificate_begins_tls_as_the_server_does() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let proxies = FILE.find("[app.contoso]").unwrap();
+        for (upstream, protocol, begins) in [
+            ("", Protocol::Smtp, "smtp.office365.com:587 -servername smtp.office365.com -showcerts -starttls smtp`"),
+            ("", Protocol::Imap, "outlook.office365.com:993 -servername outlook.office365.com -showcerts`"),
+            (
+                "smtp = \"mx.contoso.com:2525\"",
+                Protocol::Smtp,
+                "mx.contoso.com:2525 -servername mx.contoso.com -showcerts -starttls smtp`",
+            ),
+            (
+                "smtp = \"mx.contoso.com:465\"",
+                Protocol::Smtp,
+                "mx.contoso.com:465 -servername mx.contoso.com -showcerts`",
+            ),
+        ] {
+            let file = FILE[proxies..].replace("[[account]]", &format!("{upstream}\n[[account]]"));
+            let (config, _) = config::check_text(&file, "gatepost.toml", &around).unwrap();
+            let occasion = Occasion { protocol: Some(protocol), ..Occasion::default() };
+            let said = UPSTREAM_TLS_UNTRUSTED.told(Lang::En, &config.accounts[0].known(&occasion)).next;
+            assert!(said.contains(&format!("`openssl s_client -connect {begins}")), "{begins}: {said}");
         }
     }
 

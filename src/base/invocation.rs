@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 static CALL: OnceLock<String> = OnceLock::new();
 static DAEMON: OnceLock<Daemon> = OnceLock::new();
+static INSTEAD: OnceLock<String> = OnceLock::new();
 
 /// How the daemon on this configuration was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Daemon {
 }
 
 impl Daemon {
-    fn reload(self) -> String {
+    pub fn reload(self) -> String {
         match self {
             Daemon::Unit => "systemctl reload gatepost".to_owned(),
             Daemon::Process(process) => format!("kill -HUP {process}"),
@@ -45,19 +46,24 @@ pub fn runs_as(daemon: Daemon) {
     let _ = DAEMON.set(daemon);
 }
 
-/// What makes the daemon read its configuration again.
+/// `command`: what shows that something was mended, for a command that asks by itself and knows of no daemon. The first
+/// one counts.
+pub fn without_daemon(command: String) {
+    let _ = INSTEAD.set(command);
+}
+
+/// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the
+/// packages have it.
 pub fn reload() -> String {
-    daemon().reload()
+    match (DAEMON.get(), INSTEAD.get()) {
+        (None, Some(command)) => command.clone(),
+        (daemon, _) => daemon.unwrap_or(&Daemon::Unit).reload(),
+    }
 }
 
 /// What ends the daemon and starts it again, for what stands between backticks.
 pub fn restart() -> String {
-    daemon().restart()
-}
-
-/// Where none is known to run, as the packages have it.
-fn daemon() -> Daemon {
-    DAEMON.get().copied().unwrap_or(Daemon::Unit)
+    DAEMON.get().unwrap_or(&Daemon::Unit).restart()
 }
 
 /// What begins every command of ours that a person is told to type.
@@ -72,7 +78,11 @@ pub fn as_called(text: &str) -> String {
 
 fn with(text: &str, call: &str) -> String {
     let (bare, called) = ("`gatepost ", format!("`{call} "));
-    text.replace(&called, bare).replace(bare, &called)
+    let plain = text.replace(&called, bare);
+    let mut parts = plain.split(bare);
+    let first = parts.next().unwrap_or_default().to_owned();
+    // A command that names a configuration means that one.
+    parts.fold(first, |text, part| text + if part.starts_with("--config ") { bare } else { &called } + part)
 }
 
 #[cfg(test)]
@@ -94,5 +104,7 @@ mod tests {
         assert_eq!(with(text, "gatepost --config 'a b'"), called);
         assert_eq!(with(called, "gatepost --config 'a b'"), called);
         assert_eq!(with(text, "gatepost"), text);
+        let other = "`gatepost --config /other.toml doctor`";
+        assert_eq!(with(other, "gatepost --config 'a b'"), other);
     }
 }

@@ -95,14 +95,27 @@ pub fn hour(at: Timestamp) -> String {
 
 /// What was refused is not asked for again at once: whoever mended it wants to know when it counts.
 /// `reload` lifts what is remembered of it.
-fn asks_again(at: Timestamp, next: &str, reload: &str, lang: Lang) -> String {
-    let at = hour(at);
+fn asks_again(at: &str, next: &str, reload: &str, lang: Lang) -> String {
     match (lang, next.contains(reload)) {
         (Lang::En, true) => format!(" Gatepost asks again by itself at {at}."),
         (Lang::En, false) => format!(" Gatepost asks again at {at}, or at once after `{reload}`."),
         (Lang::Ja, true) => format!("{at} に Gatepost が自動的に問い合わせ直します。"),
         (Lang::Ja, false) => {
             format!("Gatepost は {at} に問い合わせ直します。`{reload}` を実行すると、すぐに問い合わせ直します。")
+        }
+    }
+}
+
+/// Who tried to sign in and was refused knows that it was that try, and tries again once the step is done.
+fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> String {
+    // It may be of another day.
+    let (login, at) = (known.fill("`gatepost login {address}`"), at.strftime("%Y-%m-%d %H:%M UTC"));
+    match (lang, next.contains(login.trim_end_matches('`'))) {
+        (Lang::En, true) => format!(" The sign-in of {at} was refused for this."),
+        (Lang::En, false) => format!(" The sign-in of {at} was refused for this; once that is done, {login}."),
+        (Lang::Ja, true) => format!("{at} のサインインは、この理由で拒否されました。"),
+        (Lang::Ja, false) => {
+            format!("{at} のサインインは、この理由で拒否されました。対処のあと、{login} を実行してください。")
         }
     }
 }
@@ -190,8 +203,12 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own()));
-        if let Some((_, at)) = known.asks_again.filter(|(id, _)| *id == self.id && !self.kind.passes_by_itself()) {
+        let asked = known.asks_again.iter().find(|(id, _)| *id == self.id && !self.kind.passes_by_itself());
+        if let Some((_, at)) = asked {
             next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));
+        }
+        if let Some((_, at)) = known.refused_sign_in.filter(|(id, _)| *id == self.id) {
+            next.push_str(&signs_in_again(at, &next, known, lang));
         }
         if known.address.is_some() {
             next.push_str(&stand_ins(&next, lang));

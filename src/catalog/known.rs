@@ -5,10 +5,11 @@
 
 use jiff::Timestamp;
 
+use super::look::{Opening, as_curl_has_it, look_at_certificate};
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 36] = [
+const NAMES: [&str; 37] = [
     "account",
     "address",
     "admin-consent-page",
@@ -39,6 +40,7 @@ const NAMES: [&str; 36] = [
     "proxy-with-login",
     "reload",
     "restart",
+    "running-file",
     "sender",
     "set-clock",
     "smtp-user",
@@ -107,12 +109,18 @@ pub struct Known {
     pub proxy: Option<Via>,
     /// By which the mailbox was reached.
     pub protocol: Option<Protocol>,
+    /// What `host` speaks at `port`, where it is a mail server; `true`: it begins plain (STARTTLS).
+    pub speaks: Option<(Protocol, bool)>,
     /// The same on the way to the identity provider and Graph.
     pub login_proxy: Option<Via>,
     /// Servers that a proxy has to allow, `host:port`, where more than one is known.
     pub needed: Vec<String>,
-    /// When the identity provider is asked again after which refusal of it, with nobody doing anything.
-    pub asks_again: Option<(&'static str, Timestamp)>,
+    /// When the last sign-in that somebody tried met which refusal, where none came about since.
+    pub refused_sign_in: Option<(&'static str, Timestamp)>,
+    /// The configuration that the daemon on the same store reads, where it is another one.
+    pub running_file: Option<String>,
+    /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
+    pub asks_again: Vec<(&'static str, String)>,
 }
 
 impl Known {
@@ -162,14 +170,15 @@ impl Known {
             "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),
             "mail-proxy-key" => Some(key_of(&self.proxy, "mail-proxy")),
             "look-at-certificate" => {
-                Some(look_at_certificate(&self.value("host"), &self.value("port"), self.harmless_proxy()))
+                let opening = Opening::of(self.speaks, self.port);
+                Some(look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy()))
             }
             "look-at-graph" => Some(self.curl(&format!("https://{}", self.value("graph-host")))),
             "look-at-login" => Some(self.curl(self.login().unwrap_or("https://LOGIN-HOST"))),
             "look-at-login-certificate" => {
                 let login = self.value("login-host");
                 let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
-                Some(look_at_certificate(host, port, self.harmless_login_proxy()))
+                Some(look_at_certificate(host, port, Opening::WEB, self.harmless_login_proxy()))
             }
             "look-at-port" => {
                 let through =
@@ -196,6 +205,7 @@ impl Known {
             "proxy-with-login" => Some(with_login(self.harmless_proxy().unwrap_or("http://HOST:PORT"))),
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
+            "running-file" => path(&self.running_file),
             "sender" => word(&self.sender),
             "smtp-user" => word(&self.smtp_user),
             "tenant" => word(&self.tenant),
@@ -282,24 +292,6 @@ const fn protocol_switch(protocol: Option<Protocol>) -> &'static str {
     }
 }
 
-/// Shows what a server proves itself with, on the way that is gone. Port 587 begins plain (RFC 8314 3.3). OpenSSL knows no
-/// way through SOCKS.
-fn look_at_certificate(host: &str, port: &str, proxy: Option<&str>) -> String {
-    let scheme = match port {
-        "587" => "--ssl-reqd smtp",
-        "993" => "imaps",
-        "995" => "pop3s",
-        _ => "https",
-    };
-    let through = match proxy.and_then(|url| url.split_once("://")) {
-        Some(("http", at)) => format!(" -proxy {at}"),
-        Some((_, at)) => return format!("curl -v -x socks5h://{at} {scheme}://{host}:{port}/"),
-        None => String::new(),
-    };
-    let starttls = if port == "587" { " -starttls smtp" } else { "" };
-    format!("openssl s_client -connect {host}:{port}{through} -servername {host} -showcerts{starttls}")
-}
-
 fn harmless_url(via: &Option<Via>) -> Option<&str> {
     via.as_ref().map(|via| via.url.as_str()).filter(|url| is_harmless_path(url))
 }
@@ -312,11 +304,6 @@ fn key_of(via: &Option<Via>, usual: &str) -> String {
 /// As the configuration takes it.
 fn with_login(url: &str) -> String {
     url.replacen("://", "://USER:PASSWORD@", 1)
-}
-
-/// What we call `socks5` has the proxy resolve names.
-fn as_curl_has_it(url: &str) -> String {
-    url.strip_prefix("socks5://").map_or_else(|| url.to_owned(), |at| format!("socks5h://{at}"))
 }
 
 /// Whether something in the text stands for what is not known.
@@ -393,9 +380,12 @@ mod tests {
             graph_host: Some("graph-host".into()),
             proxy: Some(Via { url: "http://proxy:3128".into(), key: "mail-proxy-file", place: "/proxy-at".into() }),
             protocol: Some(Protocol::Pop3),
+            speaks: None,
             login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env", place: "PROXY".into() }),
             needed: vec!["needed:1".into(), "needed:2".into()],
-            asks_again: None,
+            running_file: Some("/running-file".into()),
+            refused_sign_in: None,
+            asks_again: Vec::new(),
         };
         for name in NAMES {
             let value = match name {
@@ -424,6 +414,7 @@ mod tests {
                 "proxy-with-login" => "http://USER:PASSWORD@proxy:3128",
                 "reload" => "systemctl reload gatepost",
                 "restart" => "systemctl restart gatepost",
+                "running-file" => "/running-file",
                 "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
                 name => name,
             };

@@ -9,6 +9,7 @@ mod commands;
 mod entry;
 pub mod explain;
 mod known;
+mod look;
 mod matching;
 mod names;
 mod replied;
@@ -117,12 +118,12 @@ mod tests {
 
     #[test]
     fn when_a_refusal_is_asked_about_again_and_where_a_value_is_found_stand_behind_the_step() {
-        let at = "2026-11-28T14:35:10Z".parse().unwrap();
+        let at = hour("2026-11-28T14:35:10Z".parse().unwrap());
         let known = |id| Known {
             address: Some("ann@contoso.com".into()),
             is_app_only: Some(true),
             client_id: Some("c-1".into()),
-            asks_again: Some((id, at)),
+            asks_again: vec![("sign-in-expired", "09:00 UTC".to_owned()), (id, at.clone())],
             ..Known::default()
         };
         let of = |entry: &Entry, lang| entry.told(lang, &known(entry.id)).next;

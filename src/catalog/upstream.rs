@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{At, Entry, matching::meant, message::SEND_AS_DENIED, sign_on::*};
+use super::{At, Entry, matching::meant, message::SEND_AS_DENIED, session::SESSION_TOKEN_EXPIRED, sign_on::*};
 use crate::base::{Fault, Kind, Protocol};
 
 /// A refusal, understood.
@@ -28,7 +28,7 @@ pub fn sign_on_refusal(protocol: Protocol, text: &str, challenge: Option<&str>, 
     let known = meant(At::SignOn, Some(protocol), text, |entry| !early || entry.kind == Kind::Unavailable);
     let challenged = matches!(status.as_deref(), Some("400" | "401" | "invalid_token"));
     let (entry, blames_token) = match known {
-        Some(entry) => (entry, entry.id == TOKEN_REFUSED.id),
+        Some(entry) => (entry, [TOKEN_REFUSED.id, SESSION_TOKEN_EXPIRED.id].contains(&entry.id)),
         None if challenged => (TOKEN_REFUSED, true),
         None if early || is_temporary(protocol, &text.to_ascii_lowercase()) => (UPSTREAM_UNAVAILABLE, false),
         None => (SIGN_ON_REFUSED, false),

@@ -165,7 +165,8 @@ pub struct StatusArgs {
 #[command(
     after_help = "Examples:\n  gatepost doctor\n  gatepost doctor ann@contoso.com --lang ja\n  gatepost doctor --offline\n  \
                   gatepost doctor ann@contoso.com --send bob@contoso.com\n  gatepost doctor --bundle support.tar.gz\n\n\
-                  It changes nothing, and sends nothing without --send. Exit codes: 0 all well, 1 something fails, 78 configuration refused."
+                  It stores access tokens that it had to fetch, and refresh tokens that came with them, as the daemon would, and\n\
+                  changes nothing else (--offline: nothing at all). It sends nothing without --send. Exit codes: 0 all well, 1 something fails, 78 configuration refused."
 )]
 pub struct DoctorArgs {
     /// Address of an [[account]], or a mailbox of a whole domain [default: all accounts]

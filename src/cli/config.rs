@@ -38,7 +38,7 @@ pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
 
 /// What is printed of this configuration names the daemon that runs on it.
 pub(super) fn note_daemon(config: &Config) {
-    if let Some(daemon) = store::holder(&config.store).and_then(store::Holder::daemon) {
+    if let Some(daemon) = store::holder(&config.store).and_then(|holder| holder.daemon()) {
         invocation::runs_as(daemon);
     }
 }
@@ -57,7 +57,7 @@ pub fn load_to_ask(named: Option<&Path>) -> Result<(Config, Option<Problems>), P
     Ok((config, problems))
 }
 
-fn found(named: Option<&Path>) -> Result<PathBuf, Problems> {
+pub(super) fn found(named: Option<&Path>) -> Result<PathBuf, Problems> {
     config::locate(named, &Surroundings::of_this_process(Path::new("gatepost.toml")))
 }
 

@@ -1,7 +1,7 @@
 //! `gatepost doctor`: looks at every layer, tells what fails first and what to do; makes the support bundle.
 
 use std::{
-    io::{IsTerminal, Write, stderr},
+    io::{self, IsTerminal, Write, stderr},
     path::Path,
     pin::pin,
     sync::atomic::{AtomicBool, Ordering},
@@ -17,7 +17,7 @@ use super::{
     status, terminal,
 };
 use crate::{
-    base::{Lang, printable_json},
+    base::{Lang, invocation, printable_json},
     config::{self, Config, Problems, Surroundings},
     doctor::{self, Check, Marks, Report, Scope, SendTo, bundle},
 };
@@ -29,11 +29,9 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
     let lang = language::current();
     let view = View { json: args.json, marks: if language::is_utf8() { Marks::Signs } else { Marks::Ascii }, lang };
     let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
-    if let Some(bundle) = &args.bundle
-        && bundle.exists()
-    {
-        let text = format!("{} is there already", bundle.display());
-        return Err(Failure::new(text, "name a file that is not there: nothing is overwritten"));
+    // Before all that takes minutes.
+    if let Some(bundle) = &args.bundle {
+        bundle::prove_writable(bundle).map_err(|error| unwritable(bundle, &error))?;
     }
     let file = match config::locate(named, &here) {
         Ok(file) => file,
@@ -44,6 +42,8 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         Err(problems) => return refused(&view, &problems, Some(&file), args.bundle.as_deref()),
     };
     note_daemon(&config);
+    // It asks afresh at its start.
+    invocation::without_daemon(format!("{} run", invocation::gatepost()));
     let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
     if args.send.is_some() && account.is_none() {
         one_alone(&config)?;
@@ -113,11 +113,19 @@ fn make_bundle(file: &Path, config: &Config, report: &Report, view: &View) -> Ou
 
 fn write_bundle(file: &Path, parts: &bundle::Parts) -> Outcome {
     let written = bundle::write(file, parts);
-    written.map_err(|error| {
-        Failure::new(format!("{}: {error}", file.display()), "name a file in a directory that you may write to")
-    })?;
+    written.map_err(|error| unwritable(file, &error))?;
     terminal::note(&format!("{}: {}", file.display(), parts.names().join(", ")));
     Ok(())
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> Failure {
+    let shown = file.display();
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(format!("{shown} is there already"), "name a file that is not there: nothing is overwritten")
+        }
+        _ => Failure::new(format!("{shown}: {error}"), "name a file in a directory that you may write to"),
+    }
 }
 
 /// How it is told.

@@ -3,7 +3,11 @@
 //! It needs no daemon and disturbs none, works over ssh and without a terminal: the address can be opened anywhere,
 //! and what the browser ends at can be pasted back.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::time::timeout;
@@ -14,6 +18,7 @@ use super::{
     language, local_password,
     login_words::{Failed, Said},
     outcome::{Failure, Outcome},
+    pasted::shell,
     sign_in_ui::{SignInUi, pasted_lines},
     state::{State, block_on, refused},
     terminal,
@@ -23,7 +28,7 @@ use crate::{
         Account, Route,
         local_password::{Told, after_sign_in},
     },
-    base::{Lang, Secret},
+    base::{Lang, Secret, invocation},
     net::own_uid,
     oauth::{
         Grant,
@@ -39,6 +44,7 @@ use crate::{
         sign_in,
         verdict::Verdict,
     },
+    store,
 };
 
 /// Sign-in pages of providers give up after about that long.
@@ -64,22 +70,53 @@ fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
     block_on(async {
         let state = State::open(named).await?;
         let account = state.account(&args.account)?;
+        invocation::without_daemon(format!("{} login {}", invocation::gatepost(), shell(&account.address)));
         let clock = Clock::default();
         let login = Login {
             account: account.clone(),
             endpoints: Endpoints { http: &state.http, app: &account.sign_in.app, clock: &clock },
             ui: SignInUi::new(args.json, args.qr, lang),
+            other: other_configuration(&state),
         };
-        if account.sign_in.app.grant.is_unattended() {
-            return login.without_a_person(&state, &clock).await;
+        if let Some(running) = &login.other {
+            let (running, own) = (running.display().to_string(), state.file.display().to_string());
+            let store = &state.config.store.url;
+            login.ui.step(&Said::OtherDaemon { running: &running, own: &own, store });
         }
-        let (set, without_graph) = match args.flow.unwrap_or(default_flow(&account)) {
-            Flow::Browser => (login.browser().await?, None),
-            Flow::Paste => (login.paste().await?, None),
-            Flow::Device => login.device_for_all(&state).await?,
-        };
-        login.keep(&state, set, without_graph, &clock).await
+        match login.through(&state, args.flow).await {
+            Ok(()) => Ok(()),
+            Err(Ended::Failed(failure)) => Err(failure),
+            Err(Ended::Refused(verdict)) => {
+                // Whoever asks for mail meanwhile is told this. Where it cannot be written, it is told here at least.
+                let _ = sign_in::note_refusal(&state.store, &account.sign_in, &verdict, &clock).await;
+                Err(refused(&verdict, &account, lang))
+            }
+        }
     })
+}
+
+/// That the daemon on this store reads, which never learns of what stands in ours.
+fn other_configuration(state: &State) -> Option<PathBuf> {
+    store::holder(&state.config.store)?.reads_other_than(&state.file).map(Path::to_owned)
+}
+
+/// How it ends where nobody is signed in.
+enum Ended {
+    /// The provider said no, or nothing that makes sense.
+    Refused(Verdict),
+    Failed(Failure),
+}
+
+impl From<Verdict> for Ended {
+    fn from(verdict: Verdict) -> Self {
+        Self::Refused(verdict)
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 fn default_flow(account: &Account) -> Flow {
@@ -94,10 +131,27 @@ struct Login<'a> {
     account: Arc<Account>,
     endpoints: Endpoints<'a>,
     ui: SignInUi,
+    /// See [`other_configuration`].
+    other: Option<PathBuf>,
 }
 
 impl Login<'_> {
-    async fn browser(&self) -> Result<TokenSet, Failure> {
+    async fn through(&self, state: &State, flow: Option<Flow>) -> Result<(), Ended> {
+        if self.account.sign_in.app.grant.is_unattended() {
+            return self.without_a_person(state).await;
+        }
+        match flow.unwrap_or(default_flow(&self.account)) {
+            Flow::Browser => self.browser(state).await,
+            Flow::Paste => self.keep(state, self.paste().await?, None).await,
+            Flow::Device => {
+                let (set, without_graph) = self.device_for_all(state).await?;
+                self.keep(state, set, without_graph).await
+            }
+        }
+    }
+
+    /// The browser hears last how it ended.
+    async fn browser(&self, state: &State) -> Result<(), Ended> {
         let configured = self.endpoints.app.redirect_uri.as_ref();
         let listener = RedirectListener::bind(configured)
             .await
@@ -108,15 +162,20 @@ impl Login<'_> {
         self.ui.step(&Said::Waiting { minutes: PATIENCE.as_secs() / 60 });
         let answer = async {
             tokio::select! {
-                code = listener.code(&request) => code.map_err(|verdict| self.refused(&verdict)),
-                Some(code) = self.pasted(&request) => code,
+                came_back = listener.code(&request) => came_back.map(|(code, visit)| (code, Some(visit))).map_err(Ended::from),
+                Some(code) = self.pasted(&request) => code.map(|code| (code, None)),
             }
         };
-        let code = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(Failed::TooLate.failure(self.ui.lang)))?;
-        self.redeem(request, code).await
+        let too_late = |_| Err(Failed::TooLate.failure(self.ui.lang).into());
+        let (code, visit) = timeout(PATIENCE, answer).await.unwrap_or_else(too_late)?;
+        let set = self.redeem(request, code).await;
+        if let Some(visit) = visit {
+            visit.ended(set.as_ref().map(drop)).await;
+        }
+        self.keep(state, set?, None).await
     }
 
-    async fn paste(&self) -> Result<TokenSet, Failure> {
+    async fn paste(&self) -> Result<TokenSet, Ended> {
         let redirect = match &self.endpoints.app.redirect_uri {
             Some(configured) => configured.clone(),
             // Nobody listens there, and nobody needs to.
@@ -126,16 +185,14 @@ impl Login<'_> {
         self.ui.paste(request.url())?;
         let code = match timeout(PATIENCE, self.pasted(&request)).await {
             Ok(Some(code)) => code?,
-            Ok(None) => {
-                return Err(Failed::NothingPasted.failure(self.ui.lang));
-            }
-            Err(_) => return Err(Failed::TooLate.failure(self.ui.lang)),
+            Ok(None) => return Err(Failed::NothingPasted.failure(self.ui.lang).into()),
+            Err(_) => return Err(Failed::TooLate.failure(self.ui.lang).into()),
         };
-        self.redeem(request, code).await
+        Ok(self.redeem(request, code).await?)
     }
 
     /// For mail, and for Graph where an account on this sign-in sends through it.
-    async fn device_for_all(&self, state: &State) -> Result<(TokenSet, Option<WithoutGraph>), Failure> {
+    async fn device_for_all(&self, state: &State) -> Result<(TokenSet, Option<WithoutGraph>), Ended> {
         let sends_by_graph = |account: &Arc<Account>| account.sending.route != Route::Smtp;
         if !state.served_with(&self.account).iter().any(sends_by_graph) {
             return Ok((self.device(self.endpoints).await?, None));
@@ -149,16 +206,15 @@ impl Login<'_> {
                 self.ui.step(&Said::OneMoreCode);
                 // On disk before anybody is asked for more: whoever stops here has what was granted.
                 let (sign_in, clock) = (&self.account.sign_in, self.endpoints.clock);
-                let kept = sign_in::keep(&state.store, sign_in, set.clone(), clock).await;
-                kept.map_err(|verdict| self.refused(&verdict))?;
+                sign_in::keep(&state.store, sign_in, set.clone(), clock).await?;
                 let second = self.code_of(Endpoints { app: &graph, ..self.endpoints }).await?;
                 Ok(both::joined(set, second))
             }
         }
     }
 
-    async fn device(&self, endpoints: Endpoints<'_>) -> Result<TokenSet, Failure> {
-        self.code_of(endpoints).await?.map_err(|verdict| self.refused(&verdict))
+    async fn device(&self, endpoints: Endpoints<'_>) -> Result<TokenSet, Ended> {
+        Ok(self.code_of(endpoints).await??)
     }
 
     /// The outer `Err`: nobody can be shown anything.
@@ -175,11 +231,11 @@ impl Login<'_> {
     }
 
     /// Such a grant needs nobody; a token fetched now shows that it works, and ends what a daemon remembers of failures.
-    async fn without_a_person(&self, state: &State, clock: &Clock) -> Outcome {
+    async fn without_a_person(&self, state: &State) -> Result<(), Ended> {
         let (address, sign_in) = (&self.account.address, &self.account.sign_in);
-        let set = unattended::fetch(self.endpoints, sign_in).await.map_err(|verdict| self.refused(&verdict))?;
+        let set = unattended::fetch(self.endpoints, sign_in).await?;
         let (grant, minutes) = (sign_in.app.grant, set.life.as_secs() / 60);
-        sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| self.refused(&verdict))?;
+        sign_in::keep(&state.store, sign_in, set, self.endpoints.clock).await?;
         let said = Said::NeedsNobody { address, grant: grant.as_str(), app: &sign_in.app.name, minutes };
         let event = json!({
             "event": "signed-in",
@@ -187,11 +243,7 @@ impl Login<'_> {
             "grant": grant.as_str(),
             "app-only": grant.is_app_only(),
         });
-        self.ui.done(&said.text(self.ui.lang), event)
-    }
-
-    fn refused(&self, verdict: &Verdict) -> Failure {
-        refused(verdict, &self.account, self.ui.lang)
+        Ok(self.ui.done(&said.text(self.ui.lang), event)?)
     }
 
     fn request(&self, redirect: Url) -> CodeRequest {
@@ -199,12 +251,12 @@ impl Login<'_> {
     }
 
     /// The first pasted line that is an answer; `None` once stdin ends.
-    async fn pasted(&self, request: &CodeRequest) -> Option<Result<Secret, Failure>> {
+    async fn pasted(&self, request: &CodeRequest) -> Option<Result<Secret, Ended>> {
         let mut lines = pasted_lines();
         while let Some(line) = lines.recv().await {
             match request.code_in_text(line.expose()) {
                 Ok(code) => return Some(Ok(code)),
-                Err(NotTheAnswer::Refused(verdict)) => return Some(Err(self.refused(&verdict))),
+                Err(NotTheAnswer::Refused(verdict)) => return Some(Err(verdict.into())),
                 Err(NotTheAnswer::OtherState) => {
                     self.ui.step(&Said::OtherState);
                 }
@@ -216,17 +268,18 @@ impl Login<'_> {
         None
     }
 
-    async fn redeem(&self, request: CodeRequest, code: Secret) -> Result<TokenSet, Failure> {
+    async fn redeem(&self, request: CodeRequest, code: Secret) -> Result<TokenSet, Verdict> {
         self.ui.step(&Said::BrowserIsDone);
-        request.redeem(self.endpoints, code).await.map_err(|verdict| self.refused(&verdict))
+        request.redeem(self.endpoints, code).await
     }
 
-    async fn keep(&self, state: &State, set: TokenSet, without_graph: Option<WithoutGraph>, clock: &Clock) -> Outcome {
+    async fn keep(&self, state: &State, set: TokenSet, without_graph: Option<WithoutGraph>) -> Result<(), Ended> {
         let sign_in = &self.account.sign_in;
-        let kept = sign_in::keep(&state.store, sign_in, set, clock).await.map_err(|verdict| self.refused(&verdict))?;
+        let kept = sign_in::keep(&state.store, sign_in, set, self.endpoints.clock).await?;
         let as_whom = kept.consented_as.as_deref().unwrap_or(&sign_in.identity);
         let lang = self.ui.lang;
-        let mut text = Said::SignedIn { address: &self.account.address, as_whom }.text(lang);
+        let is_used = self.other.is_none();
+        let mut text = Said::SignedIn { address: &self.account.address, as_whom, is_used }.text(lang);
         if kept.is_somebody_else {
             let why = Said::SomebodyElse { as_whom, expected: &sign_in.identity }.text(lang);
             self.ui.step(&Said::Warning { why: &why });
@@ -242,7 +295,7 @@ impl Login<'_> {
             text.push_str(&Said::AlsoCarries { others: &others.join(", ") }.text(lang));
         }
         for account in &served {
-            let told = after_sign_in(&state.store, account, own_uid()).await?;
+            let told = after_sign_in(&state.store, account, own_uid()).await.map_err(Failure::from)?;
             text.extend(local_password::missing_line(account, lang));
             text.extend(local_password::text(&told, &account.address, lang));
             match &told {
@@ -261,7 +314,8 @@ impl Login<'_> {
             "also": others,
             "without-graph": without_graph,
             "passwords": passwords,
+            "daemon-reads": self.other.as_ref().map(|file| file.display().to_string()),
         });
-        self.ui.done(&text, event)
+        Ok(self.ui.done(&text, event)?)
     }
 }

@@ -1,30 +1,75 @@
 //! What a sign-in says to people, in both languages beside each other. Addresses, codes and the provider's own words are
 //! in it as they are; with `--json` none of it is said.
 
+use std::path::Path;
+
 use url::Url;
 
-use super::outcome::Failure;
+use super::{outcome::Failure, pasted::with_config};
 use crate::base::Lang;
 
 pub(super) enum Said<'a> {
-    Open { url: &'a Url, is_opened: bool },
+    Open {
+        url: &'a Url,
+        is_opened: bool,
+    },
     PasteElsewhere,
-    Paste { url: &'a Url },
-    Code { url: &'a Url, code: &'a str },
-    Waiting { minutes: u64 },
-    AsksForCode { provider: &'a str },
+    Paste {
+        url: &'a Url,
+    },
+    Code {
+        url: &'a Url,
+        code: &'a str,
+    },
+    Waiting {
+        minutes: u64,
+    },
+    AsksForCode {
+        provider: &'a str,
+    },
     OneMoreCode,
     BrowserIsDone,
     OtherState,
     NoCode,
-    Warning { why: &'a str },
-    NeedsNobody { address: &'a str, grant: &'a str, app: &'a str, minutes: u64 },
-    SignedIn { address: &'a str, as_whom: &'a str },
-    SomebodyElse { as_whom: &'a str, expected: &'a str },
-    AlsoCarries { others: &'a str },
-    Armed { address: &'a str, minutes: u64 },
-    Made { address: &'a str, password: &'a str },
-    NoPassword { address: &'a str, file: &'a str },
+    Warning {
+        why: &'a str,
+    },
+    NeedsNobody {
+        address: &'a str,
+        grant: &'a str,
+        app: &'a str,
+        minutes: u64,
+    },
+    /// `is_used`: by the daemon, if one runs.
+    SignedIn {
+        address: &'a str,
+        as_whom: &'a str,
+        is_used: bool,
+    },
+    OtherDaemon {
+        running: &'a str,
+        own: &'a str,
+        store: &'a str,
+    },
+    SomebodyElse {
+        as_whom: &'a str,
+        expected: &'a str,
+    },
+    AlsoCarries {
+        others: &'a str,
+    },
+    Armed {
+        address: &'a str,
+        minutes: u64,
+    },
+    Made {
+        address: &'a str,
+        password: &'a str,
+    },
+    NoPassword {
+        address: &'a str,
+        file: &'a str,
+    },
 }
 
 impl Said<'_> {
@@ -66,9 +111,16 @@ impl Said<'_> {
                 "{address} uses the grant {grant} of {app}: nobody has to sign in, and a token for {minutes} minutes \
                  came.\n"
             ),
-            Said::SignedIn { address, as_whom } => {
-                format!("{address} is signed in as {as_whom}. A running daemon uses it at once.\n")
+            Said::SignedIn { address, as_whom, is_used } => {
+                let used = if *is_used { " A running daemon uses it at once." } else { "" };
+                format!("{address} is signed in as {as_whom}.{used}\n")
             }
+            Said::OtherDaemon { running, own, store } => format!(
+                "warning: the daemon that runs on this store ({store}) reads {running}, and nothing of {own}.\n\
+                 To sign in for that daemon: {} login. To run both, give {own} a [store] url of its \
+                 own first, and other ports.",
+                with_config(Path::new(running))
+            ),
             Said::SomebodyElse { as_whom, expected } => format!(
                 "{as_whom} consented, and the configuration says sign-in-as = {expected:?}. If these are not two names \
                  of one person, log in again as the right one."
@@ -126,9 +178,15 @@ impl Said<'_> {
             Said::NeedsNobody { address, grant, app, minutes } => format!(
                 "{address} は {app} のグラント {grant} を使います。誰もサインインする必要はなく、{minutes} 分有効なトークンを取得しました。\n"
             ),
-            Said::SignedIn { address, as_whom } => {
-                format!("{address} は {as_whom} としてサインインしました。動作中のデーモンはすぐに使います。\n")
+            Said::SignedIn { address, as_whom, is_used } => {
+                let used = if *is_used { "動作中のデーモンはすぐに使います。" } else { "" };
+                format!("{address} は {as_whom} としてサインインしました。{used}\n")
             }
+            Said::OtherDaemon { running, own, store } => format!(
+                "警告: このストア（{store}）で動作中のデーモンは {running} を読み、{own} は読みません。\n\
+                 そのデーモンのためにサインインするには: {} login。両方を動かす場合は、先に {own} に専用の [store] url と別のポートを設定してください。",
+                with_config(Path::new(running))
+            ),
             Said::SomebodyElse { as_whom, expected } => format!(
                 "{as_whom} が同意しましたが、設定は sign-in-as = {expected:?} です。同じ人の別名でなければ、正しい人でサインインし直してください。"
             ),
@@ -203,7 +261,8 @@ mod tests {
             Said::NoCode,
             Said::Warning { why: one },
             Said::NeedsNobody { address: one, grant: one, app: one, minutes: 1 },
-            Said::SignedIn { address: one, as_whom: one },
+            Said::SignedIn { address: one, as_whom: one, is_used: true },
+            Said::OtherDaemon { running: one, own: one, store: one },
             Said::SomebodyElse { as_whom: one, expected: one },
             Said::AlsoCarries { others: one },
             Said::Armed { address: one, minutes: 1 },

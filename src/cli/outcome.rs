@@ -19,18 +19,26 @@ pub struct Failure {
     hint: Option<String>,
     /// Of the two.
     lang: Lang,
+    /// Of the catalogue, where a provider refused.
+    fault: Option<&'static str>,
 }
 
 pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), hint: Some(hint.into()), lang: language::current() }
+        let hint = Some(invocation::as_called(&hint.into()));
+        Self { code: 1, text: text.into(), hint, lang: language::current(), fault: None }
     }
 
     /// In another language than the command's.
     pub fn said_in(self, lang: Lang) -> Self {
         Self { lang, ..self }
+    }
+
+    /// A provider's refusal, by its id in the catalogue.
+    pub fn of_fault(self, id: &'static str) -> Self {
+        Self { fault: Some(id), ..self }
     }
 
     /// Wrong usage that only shows once the command runs.
@@ -42,12 +50,12 @@ impl Failure {
     pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
         let lang = language::current();
         let text = format!("{lead}{}", problems.told(lang));
-        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang }
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang, fault: None }
     }
 
     /// Everything was said already.
     pub fn silent(code: u8) -> Self {
-        Self { code, text: String::new(), hint: None, lang: language::current() }
+        Self { code, text: String::new(), hint: None, lang: language::current(), fault: None }
     }
 
     /// As it was written, for programs.
@@ -58,6 +66,11 @@ impl Failure {
     /// What to do about it; likewise.
     pub fn hint(&self) -> Option<String> {
         self.hint.as_deref().map(invocation::as_called)
+    }
+
+    /// See [`Self::of_fault`].
+    pub fn fault(&self) -> Option<&'static str> {
+        self.fault
     }
 
     pub fn exit_code(&self) -> ExitCode {

@@ -1,6 +1,9 @@
 //! What commands that touch the state share: the configuration, the store it names, and the account that was meant.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{config, outcome::Failure};
 use crate::{
@@ -14,6 +17,8 @@ use crate::{
 };
 
 pub(super) struct State {
+    /// Where the configuration stands.
+    pub file: PathBuf,
     pub config: Config,
     pub store: Store,
     pub http: HttpClient,
@@ -21,7 +26,8 @@ pub(super) struct State {
 
 impl State {
     pub async fn open(named: Option<&Path>) -> Result<Self, Failure> {
-        let (config, warnings) = config::load(named)?;
+        let file = config::found(named)?;
+        let (config, warnings) = config::load(Some(&file))?;
         config::note_all(&warnings);
         let setup =
             |fault: crate::net::SetupFault| Failure::new(fault.to_string(), "see [network] in the configuration");
@@ -29,7 +35,7 @@ impl State {
         let http = HttpClient::new(&config.network, &tls).map_err(setup)?;
         refuse_foreign_store(&config.store.url)?;
         let store = Store::open(&config.store).await?;
-        Ok(Self { config, store, http })
+        Ok(Self { file, config, store, http })
     }
 
     /// The account of that address, listed or a mailbox of a whole domain, or one whose sign-in has that identity (the
@@ -98,13 +104,9 @@ pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failu
 /// The same where no account is meant.
 pub(super) fn refused_as(verdict: &Verdict, known: &Known, lang: Lang) -> Failure {
     let words = verdict.entry.told(lang, known);
-    let fault = verdict.fault("run this command again");
-    let text = match lang {
-        Lang::En => fault.to_string(),
-        // What stands on the wire is ASCII, and so English.
-        Lang::Ja => format!("{} [{}]: {}", words.cause, fault.id, fault.detail),
-    };
-    Failure::new(text, words.whole_step()).said_in(lang)
+    // Why, and not whose turn it is: that may be an administrator's, and is the hint's business.
+    let text = format!("{} [{}]: {}", words.cause, verdict.entry.id, verdict.detail);
+    Failure::new(text, words.whole_step()).said_in(lang).of_fault(verdict.entry.id)
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

@@ -314,6 +314,7 @@ pub async fn sign_in(
     match sign_ins::begin(&console, &account, flow, uid).await {
         Ok(()) => Redirect::to(&path_of(&account.address)).into_response(),
         Err(verdict) => {
+            sign_ins::note_refusal(&console, &account, &verdict).await;
             console.sign_ins.failed(&account.address, verdict);
             Redirect::to(&path_of(&account.address)).into_response()
         }

@@ -300,12 +300,22 @@ async fn follow(
             Progress::Done(done)
         }
         Err(verdict) => {
+            note_refusal(&console, &account, &verdict).await;
             tracing::warn!(account = address, id = verdict.entry.id, "sign-in failed: {}", verdict.detail);
             Progress::Failed(verdict)
         }
     };
     if let Some(pending) = pending.upgrade() {
         *pending.progress() = progress;
+    }
+}
+
+/// Whoever asks for mail meanwhile hears of it.
+pub async fn note_refusal(console: &Console, account: &Account, verdict: &Verdict) {
+    let clock = &console.sign_ins.clock;
+    match sign_in::note_refusal(&console.store, &account.sign_in, verdict, clock).await {
+        Ok(()) => console.keepers.notice_store_change(),
+        Err(error) => tracing::warn!(account = account.address, %error, "the refused sign-in could not be saved"),
     }
 }
 
@@ -347,7 +357,7 @@ async fn browser(
     let code = {
         let mut came_back = pin!(async {
             match listener {
-                Some(listener) => listener.code(&request).await,
+                Some(listener) => listener.code(&request).await.map(|(code, visit)| (code, Some(visit))),
                 None => std::future::pending().await,
             }
         });
@@ -358,7 +368,7 @@ async fn browser(
                     Some((text, told)) = pasted.recv() => match request.code_in_text(text.expose()) {
                         Ok(code) => {
                             let _ = told.send(None);
-                            return Ok(code);
+                            return Ok((code, None));
                         }
                         Err(NotTheAnswer::Refused(verdict)) => {
                             let _ = told.send(None);
@@ -373,8 +383,12 @@ async fn browser(
         timeout(PATIENCE, wait).await
     };
     let too_late = || Err(Verdict::new(SIGN_IN_CODE_SPENT, "nobody finished the sign-in in time"));
-    let code = code.unwrap_or_else(|_| too_late())?;
-    request.redeem(endpoints, code).await
+    let (code, visit) = code.unwrap_or_else(|_| too_late())?;
+    let set = request.redeem(endpoints, code).await;
+    if let Some(visit) = visit {
+        visit.ended(set.as_ref().map(drop)).await;
+    }
+    set
 }
 
 /// Keeps the tokens, and sees to the local passwords of all accounts that this sign-in serves.

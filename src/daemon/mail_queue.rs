@@ -7,7 +7,7 @@ use super::StartFault;
 use crate::{
     config::Config,
     meter::Meter,
-    oauth::{Keepers, Phase},
+    oauth::{Keepers, Phase, SignInState},
     outbound::Outbound,
     queue::{Orders, Queue},
     spool::Spool,
@@ -44,14 +44,15 @@ pub(super) fn orders(config: &Config, outbound: &Arc<Outbound>) -> Orders {
     }
 }
 
-/// Mail that waits for a sign-in goes as soon as there is one. Runs until dropped, or the keepers end.
+/// Mail that waits for a sign-in, or for a consent, goes as soon as there is one. Runs until dropped, or the keepers end.
 pub(super) async fn follow_sign_ins(queue: &Queue, keepers: &Keepers) {
     let mut changes = keepers.changes();
     while changes.changed().await.is_ok() {
         let states = keepers.states();
-        queue.notice_sign_ins(|account| {
+        queue.notice_sign_ins(|account, fault| {
             let key = account.sign_in.key();
-            states.iter().any(|state| state.key == key && state.phase == Phase::Ready)
+            let still_stands = |state: &SignInState| state.graph_fault.as_ref().is_some_and(|seen| seen.id == fault.id);
+            states.iter().any(|state| state.key == key && state.phase == Phase::Ready && !still_stands(state))
         });
     }
 }

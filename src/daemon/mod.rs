@@ -16,6 +16,7 @@ mod supervisor;
 use std::{
     fmt, io,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -146,7 +147,7 @@ pub struct Daemon {
     /// The sessions are gone; until then the console says what is still open.
     drained: CancellationToken,
     /// No other daemon may work on the store while this one does.
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Daemon {
@@ -189,7 +190,7 @@ impl Daemon {
             sessions,
             beside: TaskTracker::new(),
             drained: CancellationToken::new(),
-            _lock: lock,
+            lock,
         };
         if let Some((listener, at)) = console {
             daemon.open_console(config, &gate, listener, at)?;
@@ -235,6 +236,13 @@ impl Daemon {
                 () = closing.cancelled() => {}
             }
         });
+    }
+
+    /// Whoever works on the store beside this daemon sees which file it reads.
+    fn note_configuration(&mut self, file: &Path) {
+        if let Err(error) = self.lock.note_configuration(file) {
+            warn!(%error, "which configuration runs could not be written beside the store");
+        }
     }
 
     /// What was really bound, in the order of the configuration.
@@ -295,6 +303,7 @@ impl Daemon {
             seen: before.seen.clone(),
             refusals: before.refusals.clone(),
             governor: before.governor.clone(),
+            since: Instant::now(),
             meter: before.meter.clone(),
             http: self.http.clone(),
             sign_on: config.daemon.sign_on,
@@ -460,6 +469,7 @@ async fn build_gate(
         seen,
         refusals: Arc::default(),
         governor: Arc::new(Governor::default()),
+        since: Instant::now(),
         meter: meter.clone(),
         http: http.clone(),
         sign_on: config.daemon.sign_on,

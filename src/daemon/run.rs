@@ -19,7 +19,8 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     memory::map_large_blocks();
     invocation::runs_as(store::daemon_at(std::process::id()));
     let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
-    let daemon = Daemon::start(&config).await?;
+    let mut daemon = Daemon::start(&config).await?;
+    daemon.note_configuration(file);
     let trimming = tokio::spawn(memory::trim_after_bursts(daemon.open_sessions()));
     for bound in daemon.bound() {
         info!(protocol = %bound.protocol, address = %bound.address, tls = bound.tls_word(), "listening");

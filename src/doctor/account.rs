@@ -83,7 +83,7 @@ pub(super) async fn look(ask: Ask<'_>, deadline: Instant) -> Looked {
 
 async fn examined(ask: &Ask<'_>, notes: &Notes) -> Who {
     let Ask { means, account, .. } = *ask;
-    let mut who = who_of(account);
+    let mut who = Who { asks_again: means.daemon().asks_again(&account.address), ..who_of(account) };
     let mut mail = mail_token(ask, &mut who, None).await;
     notes.show(&mail.checks);
     let mut tried = match mail.is_stored_and_wrong() {
@@ -134,29 +134,34 @@ async fn mail_token(ask: &Ask<'_>, who: &mut Who, fresh: Option<Result<Got, Faul
     let look = Look::at(scope.lang, Layer::Token, Name::MailToken).account(&account.address);
     let provider = ask.providers.of(&account.sign_in.app);
     if !provider.is_fine || means.lacks_store(account) {
-        let why = if provider.is_fine { Said::StoreFails } else { Said::ProviderFails };
-        return Token { got: Err(Said::NoToken), checks: vec![look.skip(why)] };
+        let id = provider.fault;
+        let why = if provider.is_fine { Said::StoreFails } else { Said::ProviderFails { id } };
+        return Token { got: Err(Said::NoToken { id }), checks: vec![look.skip(why)] };
     }
     let got = match fresh {
         Some(got) => got,
         None => means.token(account, Resource::Mail).await,
     };
+    if got.is_err() {
+        who.refused_sign_in = means.refused_sign_in(account).await;
+    }
     let mut checks = vec![token::check(look, &got, who)];
     if let Ok(got) = &got {
         let tenant = provider.tenant.as_deref();
         checks.extend(claims::look(scope, ask.config, account, got, Resource::Mail, tenant, who));
     }
-    Token { got: got.map_err(|_| Said::NoToken), checks }
+    Token { got: got.map_err(|fault| Said::NoToken { id: Some(fault.id) }), checks }
 }
 
 async fn by_graph(ask: &Ask<'_>, who: &mut Who) -> Vec<Check> {
     let Ask { scope, config, means, account, .. } = *ask;
     let at = |layer, name| Look::at(scope.lang, layer, name).account(&account.address);
     let (token, mailbox) = (at(Layer::Token, Name::GraphToken), at(Layer::Graph, Name::GraphMailbox));
-    let is_fine = ask.providers.of(&account.sign_in.app).is_fine;
-    if !is_fine || means.lacks_store(account) {
-        let why = if is_fine { Said::StoreFails } else { Said::ProviderFails };
-        return vec![token.skip(why), mailbox.skip(Said::NoToken)];
+    let provider = ask.providers.of(&account.sign_in.app);
+    if !provider.is_fine || means.lacks_store(account) {
+        let id = provider.fault;
+        let why = if provider.is_fine { Said::StoreFails } else { Said::ProviderFails { id } };
+        return vec![token.skip(why), mailbox.skip(Said::NoToken { id })];
     }
     let judged = |got: &Result<Got, Fault>, who: &mut Who| {
         let mut checks = vec![token::check(token.clone(), got, who)];
@@ -176,7 +181,7 @@ async fn by_graph(ask: &Ask<'_>, who: &mut Who) -> Vec<Check> {
         got = fresh;
     }
     checks.push(match &got {
-        Err(_) => mailbox.skip(Said::NoToken),
+        Err(fault) => mailbox.skip(Said::NoToken { id: Some(fault.id) }),
         Ok(_) if !ask.open.has_graph(&account.sign_in.app) => mailbox.skip(Said::NoWay),
         Ok(got) => graph::look(mailbox, means, account, got, who).await,
     });

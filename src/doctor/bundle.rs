@@ -109,6 +109,12 @@ fn versions() -> String {
     text
 }
 
+/// Whether [`write`] could make this file, for who would find out only when all is gathered. Nothing stays of it.
+pub fn prove_writable(file: &Path) -> io::Result<()> {
+    private_file::create_new(file).map(drop)?;
+    std::fs::remove_file(file)
+}
+
 /// A tar archive under gzip, 0600; a file that is there is left alone (`AlreadyExists`).
 pub fn write(file: &Path, parts: &Parts) -> io::Result<()> {
     let opened = private_file::create_new(file)?;

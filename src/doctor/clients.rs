@@ -101,6 +101,12 @@ pub(super) fn look(scope: &Scope, config: &Config, running: &Running, found: &[C
     if checks.is_empty() {
         checks.push(Look::at(scope.lang, Layer::Clients, Name::Clients).pass(Said::NoTrouble));
     }
+    let mut told: Vec<(&'static str, String)> = Vec::new();
+    for check in &mut checks {
+        let Some(advice) = check.fault.as_ref().map(|fault| (fault.id, fault.next.clone())) else { continue };
+        check.is_repeated = told.contains(&advice);
+        told.push(advice);
+    }
     checks
 }
 
@@ -139,7 +145,8 @@ fn was_tried(scope: &Scope, account: &Account, one: &Met<'_>, found: &[Check]) -
 
 fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Running) -> Check {
     let sender = one.sender().map(str::to_owned);
-    let who = Who { sender, object_id: running.object_id(&account.address), ..who_of(account) };
+    let (object_id, asks_again) = (running.object_id(&account.address), running.asks_again(&account.address));
+    let who = Who { sender, object_id, asks_again, ..who_of(account) };
     let lang = look.lang;
     let mut check = look.note(said, &one.entry.fault(), &who);
     if let Some(fault) = check.fault.as_mut().filter(|_| is_harmless(&account.address)) {

@@ -1,7 +1,11 @@
 //! The daemon on this machine, if one runs: what it listens on, which configuration it has, and what it still refuses from
 //! memory although the cause is mended.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http::Method;
 use serde_json::Value;
@@ -17,7 +21,10 @@ use super::{
 use crate::{
     account::Account,
     base::Kind,
-    catalog::doctor::{CONFIGURATION_NOT_LOADED, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
+    catalog::{
+        self,
+        doctor::{CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
+    },
     config::Config,
     console::{client, token_file},
     net::{Bind, Listener},
@@ -28,6 +35,9 @@ use crate::{
 /// For a connection on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
 
+/// What the status has of a sign-in that is refused, and the look at the same.
+const FAULTS: [(&str, Name); 2] = [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)];
+
 /// What is known of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running {
@@ -37,11 +47,17 @@ pub(super) struct Running {
     pub status: Option<Value>,
     /// Why it could not be asked.
     why_not: Option<String>,
+    /// It reads this configuration, and is not asked: what it says is not about ours.
+    reads: Option<PathBuf>,
 }
 
 impl Running {
-    pub async fn ask(config: &Config) -> Self {
+    /// `file`: of the configuration.
+    pub async fn ask(config: &Config, file: &Path) -> Self {
         let holder = store::holder(&config.store);
+        if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)).map(Path::to_owned) {
+            return Self { holder, reads: Some(other), ..Self::default() };
+        }
         let (status, why_not) = match config.console.reached_at() {
             None => (None, Some("[console] listen = \"off\"".to_owned())),
             Some(at) => match client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await {
@@ -49,7 +65,7 @@ impl Running {
                 Err(why) => (None, Some(why)),
             },
         };
-        Self { holder, status, why_not }
+        Self { holder, status, why_not, reads: None }
     }
 
     pub fn is_running(&self) -> bool {
@@ -66,6 +82,17 @@ impl Running {
         self.account(address)?.pointer("/sign-in/object-id")?.as_str().map(str::to_owned)
     }
 
+    /// After which refusal of the identity provider the daemon asks it again for this account, and when.
+    pub fn asks_again(&self, address: &str) -> Vec<(&'static str, String)> {
+        let Some(sign_in) = self.account(address).and_then(|account| account.get("sign-in")) else { return Vec::new() };
+        let one = |name: &str| {
+            let fault = sign_in.get(name)?;
+            let text = |name: &str| fault.get(name).and_then(Value::as_str);
+            Some((catalog::find(text("id")?)?.id, catalog::hour(text("asks-again-at")?.parse().ok()?)))
+        };
+        FAULTS.into_iter().filter_map(|(name, _)| one(name)).collect()
+    }
+
     /// Id and text of what is wrong with the sign-in of this account.
     pub fn fault_of(&self, address: &str, resource: Resource) -> Option<(String, String)> {
         let fault = self.account(address)?.pointer(match resource {
@@ -80,8 +107,14 @@ impl Running {
 pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let look = at(Name::Daemon);
-    let Some(holder) = running.holder else { return vec![look.skip(Said::NotRunning)] };
+    let Some(holder) = &running.holder else { return vec![look.skip(Said::NotRunning)] };
     let mut checks = vec![look.pass(Said::Runs { process: holder.process })];
+    if let Some(other) = &running.reads {
+        let (look, running_file) = (at(Name::LoadedConfiguration), other.display().to_string());
+        let who = Who { running_file: Some(running_file.clone()), ..Who::default() };
+        checks.push(look.fail(Said::ReadsOther { file: running_file }, &CONFIGURATION_OF_ANOTHER_DAEMON.fault(), &who));
+        return checks;
+    }
     let Some(status) = &running.status else {
         let why = running.why_not.clone().unwrap_or_default();
         checks.push(at(Name::Listeners).skip(Said::CannotBeAsked { why: why.clone() }));
@@ -101,8 +134,12 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
 /// One that runs on beside a file that is refused.
 pub(super) fn running_on(scope: &Scope, running: &Running) -> [Check; 2] {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
-    let process = running.holder.and_then(|holder| holder.process);
-    [at(Name::Daemon).pass(Said::Runs { process }), at(Name::LoadedConfiguration).skip(Said::RunsOn)]
+    let process = running.holder.as_ref().and_then(|holder| holder.process);
+    let loaded = match &running.reads {
+        Some(other) => Said::ReadsOther { file: other.display().to_string() },
+        None => Said::RunsOn,
+    };
+    [at(Name::Daemon).pass(Said::Runs { process }), at(Name::LoadedConfiguration).skip(loaded)]
 }
 
 /// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
@@ -111,7 +148,7 @@ pub(super) async fn memory(scope: &Scope, config: &Config, found: &[Check]) -> V
     if store::holder(&config.store).is_none() {
         return Vec::new();
     }
-    let running = Running::ask(config).await;
+    let running = Running::ask(config, &scope.file).await;
     if running.status.is_none() {
         return Vec::new();
     }
@@ -142,10 +179,10 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
         refusals.map(|refusal| one(text(refusal, "protocol"), text(refusal, "id"), text(refusal, "until"))).collect();
     // Where the daemon alone may ask, a token that is stored says nothing of how it would be answered.
     let may_ask = account.sign_in.app.rotation != Rotation::OneTime || account.sign_in.app.grant.is_unattended();
-    for (place, name) in [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)] {
+    for (place, name) in FAULTS {
         let Some(sign_in) = told.get("sign-in").filter(|_| may_ask) else { continue };
         let Some(fault) = sign_in.get(place).filter(|fault| fault.is_object()) else { continue };
-        let until = text(sign_in, "asks-again-at");
+        let until = text(fault, "asks-again-at");
         // What passes by itself is asked for again within seconds; what has no time is not answered from memory any more.
         let is_remembered = text(fault, "kind") != Kind::Unavailable.as_str() && !until.is_empty();
         if is_remembered && passed(Layer::Token.as_str(), name) {

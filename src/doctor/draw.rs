@@ -46,7 +46,9 @@ pub fn line(check: &Check, marks: Marks) -> String {
     }
     text.push('\n');
     // What fails or is open is told in full at the end; a note is told where it stands.
-    if let (Outcome::Skipped, false, Some(fault)) = (check.outcome, check.is_open(), &check.fault) {
+    if let (Outcome::Skipped, false, false, Some(fault)) =
+        (check.outcome, check.is_open(), check.is_repeated, &check.fault)
+    {
         for line in [&fault.cause, &fault.next].into_iter().flat_map(|part| wrapped(part, WRAP)) {
             text.push_str(&format!("      {line}\n"));
         }

@@ -33,6 +33,8 @@ const ANY_TENANT: [&str; 3] = ["common", "organizations", "consumers"];
 pub(super) struct Found {
     /// Nothing stands against asking it for a token.
     pub is_fine: bool,
+    /// What does, where it has a name.
+    pub fault: Option<&'static str>,
     /// The tenant's id, where the provider has tenants and one was meant.
     pub tenant: Option<String>,
 }
@@ -63,7 +65,8 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who:
         Ok(reply) => reply,
         Err(fault) => {
             let fault = Verdict::of_fault(&fault).fault("");
-            return (vec![http.fault(&fault, who), clock.skip(Said::Behind(Layer::Http))], Found::default());
+            let found = Found { fault: Some(fault.id), ..Found::default() };
+            return (vec![http.fault(&fault, who), clock.skip(Said::Behind(Layer::Http))], found);
         }
     };
     let took = asked.elapsed().unwrap_or_default();
@@ -75,13 +78,13 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who:
             };
             (http.pass(said), Ok(tenant))
         }
-        Err(fault) => (http.fault(&fault, who), Err(())),
+        Err(fault) => (http.fault(&fault, who), Err(fault.id)),
     };
     let clock = clock_of(clock, &reply, asked + took / 2);
     // A wrong clock fails by itself, and hides nothing: whatever else is wrong is seen behind it.
-    let is_fine = tenant.is_ok();
+    let (is_fine, fault) = (tenant.is_ok(), tenant.as_ref().err().copied());
     let tenant = tenant.unwrap_or_default().filter(|_| !is_any(&app.tenant));
-    (vec![http, clock], Found { is_fine, tenant })
+    (vec![http, clock], Found { is_fine, fault, tenant })
 }
 
 fn is_any(tenant: &str) -> bool {

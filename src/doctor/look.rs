@@ -78,6 +78,7 @@ impl Look {
             title: title(self.lang, self.name).to_owned(),
             detail: without_controls(&detail(self.lang, said)),
             fault: None,
+            is_repeated: false,
             is_unproven: false,
             elapsed: self.began.elapsed(),
         }

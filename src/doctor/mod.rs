@@ -1,6 +1,6 @@
 //! What is wrong, in which layer, and what to do: a look at everything between a client and its mail, in its order.
 //!
-//! It changes nothing beyond what a refresh of a token saves, and sends nothing unless asked to. It uses the daemon's own
+//! It changes nothing beyond what a refresh of a token saves, as `doctor --help` says, and sends nothing unless asked to. It uses the daemon's own
 //! parts (dial, token, sign-on), so that it sees what the daemon sees, and works with and without a daemon. What lies
 //! behind a failed layer is skipped and says so: one cause is told once. Every wait has a deadline, and so has all of it:
 //! what was not looked at by then is said. It refuses to show a token, and to guess: where nothing proves a thing, the
@@ -83,7 +83,7 @@ fn who_asks(scope: &Scope, config: &Config, app: &App) -> Who {
 
 async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>) {
     let deadline = Instant::now() + scope.within;
-    let running = Running::ask(config).await;
+    let running = Running::ask(config, &scope.file).await;
     let means = match Means::new(config, scope, kept, &running).await {
         Ok(means) => means,
         Err(check) => return desk.note(check),
@@ -173,7 +173,8 @@ pub async fn refused(problems: &Problems, sound: Option<&Config>, lang: Lang) ->
     let errors: Vec<String> = problems.told(lang).lines().map(str::to_owned).collect();
     let mut checks = vec![look.fail(Said::Lines(errors), &fault, &Who::default())];
     if let Some(config) = sound {
-        let (scope, running) = (Scope::all(&problems.file, lang), Running::ask(config).await);
+        let scope = Scope::all(&problems.file, lang);
+        let running = Running::ask(config, &scope.file).await;
         if running.is_running() {
             checks.extend(daemon::running_on(&scope, &running));
             checks.extend(clients::look(&scope, config, &running, &[]));

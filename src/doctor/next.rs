@@ -34,17 +34,25 @@ pub(super) struct Who {
     pub graph_host: Option<String>,
     /// Of the enterprise application, as the token says.
     pub object_id: Option<String>,
+    /// After which refusal the daemon asks again, and when.
+    pub asks_again: Vec<(&'static str, String)>,
     /// Permissions that are not in the token.
     pub lacking: Vec<String>,
     pub sender: Option<String>,
     /// By which the mailbox is reached.
     pub protocol: Option<Protocol>,
+    /// See [`Known::speaks`].
+    pub speaks: Option<(Protocol, bool)>,
     pub host: Option<String>,
     pub port: Option<u16>,
     pub proxy: Option<Via>,
     /// That a proxy has to allow.
     pub needed: Vec<String>,
     pub path: Option<String>,
+    /// See [`Known::refused_sign_in`].
+    pub refused_sign_in: Option<(&'static str, jiff::Timestamp)>,
+    /// The configuration of the daemon that runs, where it is another one.
+    pub running_file: Option<String>,
 }
 
 impl Who {
@@ -81,6 +89,7 @@ impl Who {
             object_id: self.object_id.clone(),
             permissions: self.lacking.clone(),
             protocol: self.protocol,
+            speaks: self.speaks,
             host: self.host.clone(),
             port: self.port,
             login: self.login_host.clone(),
@@ -90,7 +99,9 @@ impl Who {
             // On the way to whichever server is looked at.
             login_proxy: self.proxy.clone(),
             needed: self.needed.clone(),
-            asks_again: None,
+            running_file: self.running_file.clone(),
+            refused_sign_in: self.refused_sign_in,
+            asks_again: self.asks_again.clone(),
             account: None,
         }
     }
@@ -158,7 +169,8 @@ mod tests {
             ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false"]
         );
         let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
-        assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent]);
+        let reload = "systemctl reload gatepost";
+        assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent, reload]);
         let robot = Who { is_app_only: true, object_id: Some("o-1".into()), ..ann() };
         let principal = told(SERVICE_PRINCIPAL_MISSING, &robot);
         assert_eq!(

@@ -93,6 +93,9 @@ pub struct Check {
     pub title: String,
     pub detail: String,
     pub fault: Option<Explained>,
+    /// The same advice stands at a check before it.
+    #[serde(skip)]
+    pub is_repeated: bool,
     /// A client met it, and was not well since.
     #[serde(skip)]
     pub is_unproven: bool,

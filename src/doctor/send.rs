@@ -1,16 +1,30 @@
 //! One test message for one sender, by the account's own way out, past the listener: what the upstream says to it is the check.
 //!
-//! It is the only check that leaves a trace at others, so it is made only on demand.
+//! It is the only check that leaves a trace at others, so it is made only on demand. A server that asks to slow down is asked
+//! again a moment later, as the queue would, and no more than that.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{letter, look::Look, next::Who, refused::of_sender, report::Check, token::Means, words::Said};
+use super::{
+    letter,
+    look::Look,
+    next::Who,
+    refused::of_sender,
+    report::Check,
+    token::Means,
+    words::{Said, later},
+};
 use crate::{
     account::Account,
-    base::Fault,
-    catalog::{own::STORE_UNAVAILABLE, sign_on::SIGN_ON_REFUSED, upstream::message_refusal},
+    base::{Fault, Lang, invocation::gatepost},
+    catalog::{
+        Entry, is_harmless,
+        own::STORE_UNAVAILABLE,
+        sign_on::{SIGN_ON_REFUSED, UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
+        upstream::message_refusal,
+    },
     config::Config,
     net::ClientTls,
     oauth::Keepers,
@@ -22,6 +36,9 @@ use crate::{
 
 /// For what comes before the message itself.
 const WITHIN: Duration = Duration::from_secs(60);
+
+/// Between one try and the next, where the server asks to slow down.
+const PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(9)];
 
 /// A private directory that is gone afterwards.
 struct Scratch(PathBuf);
@@ -48,10 +65,35 @@ pub(super) async fn look(
     who: &Who,
 ) -> Check {
     let who = Who { sender: Some(trip.from.to_owned()), ..who.clone() };
-    match send(config, means, account, trip).await {
-        Ok(report) => judge(look, account, &report, trip.from, &who),
-        Err(fault) => look.fault(&fault, &who),
+    let lang = look.lang;
+    let mut pauses = PAUSES.iter();
+    loop {
+        let look = look.clone();
+        let check = match send(config, means, account, trip).await {
+            Ok(report) => judge(look, account, &report, trip.from, &who),
+            Err(fault) => look.fault(&fault, &who),
+        };
+        match pauses.next().filter(|_| asks_to_wait(&check)) {
+            Some(pause) => tokio::time::sleep(*pause).await,
+            None if asks_to_wait(&check) => return passes_later(check, lang, account, trip.to),
+            None => return check,
+        }
     }
+}
+
+fn asks_to_wait(check: &Check) -> bool {
+    const SLOW: [&Entry; 2] = [UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED];
+    check.fault.as_ref().is_some_and(|fault| SLOW.iter().any(|entry| entry.id == fault.id))
+}
+
+/// When to look again.
+fn passes_later(mut check: Check, lang: Lang, account: &Account, to: &str) -> Check {
+    if let Some(fault) = check.fault.as_mut().filter(|_| is_harmless(&account.address) && is_harmless(to)) {
+        let command = format!("{} doctor {} --send {to}", gatepost(), account.address);
+        fault.next.push_str(&later(lang, PAUSES.len() + 1, &command));
+        fault.commands.push(command);
+    }
+    check
 }
 
 async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>) -> Result<Report, Fault> {
@@ -105,6 +147,7 @@ fn outbound(config: &Config, means: &Means, keepers: Arc<Keepers>) -> Result<Out
         seen: Arc::new(Seen::default()),
         refusals: Arc::default(),
         governor: Arc::new(Governor::default()),
+        since: Instant::now(),
         meter: means.meter.clone(),
         http: means.http.clone(),
         graph_seats: Arc::default(),
@@ -129,11 +172,12 @@ async fn spooled(scratch: &Scratch, trip: Trip<'_>) -> Result<Spooled, String> {
 }
 
 fn judge(look: Look, account: &Account, report: &Report, from: &str, who: &Who) -> Check {
-    let Some(verdict) = report.verdicts.first() else { return look.skip(Said::NoToken) };
+    let Some(verdict) = report.verdicts.first() else { return look.skip(Said::NoToken { id: None }) };
     let reply = verdict.reply.text();
     if verdict.fate == Fate::Delivered {
         return look.pass(Said::Sent { reply });
     }
-    let entry = message_refusal(&reply).unwrap_or(SIGN_ON_REFUSED);
+    let unknown = if verdict.fate == Fate::Deferred { UPSTREAM_UNAVAILABLE } else { SIGN_ON_REFUSED };
+    let entry = message_refusal(&reply).unwrap_or(unknown);
     look.fault(&of_sender(entry, account, from).fault().detail(format!("upstream said {reply:?}")), who)
 }

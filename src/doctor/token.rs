@@ -13,6 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::Timestamp;
 use tokio::{
     sync::OwnedMutexGuard,
     time::{Instant, timeout},
@@ -42,7 +43,7 @@ use crate::{
     net::{ClientTls, HttpClient, Network, Proxy},
     oauth::{
         App, Keepers, Resource, Rotation, SignIn, clock::Clock, endpoints::Endpoints, grants::unattended,
-        verdict::Verdict,
+        sign_in::refusal_of, verdict::Verdict,
     },
     outbound::Seen,
     store::{Store, StoreError, TokenRow},
@@ -147,6 +148,10 @@ impl Means {
         self.system_roots.get_or_init(|| ClientTls::new(&Network::default()).ok()).as_ref()
     }
 
+    pub fn daemon(&self) -> &Running {
+        &self.running
+    }
+
     pub fn has_daemon(&self) -> bool {
         self.running.is_running()
     }
@@ -246,6 +251,11 @@ impl Means {
         Ok(Got { bearer, is_fresh: true, until })
     }
 
+    /// See [`Who::refused_sign_in`].
+    pub async fn refused_sign_in(&self, account: &Account) -> Option<(&'static str, Timestamp)> {
+        refused_sign_in(self.store.as_ref()?, account).await
+    }
+
     /// What is stored of a sign-in of somebody.
     async fn row(&self, account: &Account) -> Result<TokenRow, Fault> {
         let Some(store) = &self.store else { return Err(missing(account)) };
@@ -290,10 +300,27 @@ fn missing(account: &Account) -> Fault {
     SIGN_IN_MISSING.fault_with(&way_to_sign_in(account))
 }
 
+/// Somebody may have tried.
+fn never_signed_in(account: &Account, row: &TokenRow) -> Fault {
+    match refusal_of(row, &account.sign_in.fingerprint()) {
+        Some(refusal) => refusal.fault_of_sign_in(&account.sign_in.app, &way_to_sign_in(account)),
+        None => missing(account),
+    }
+}
+
+async fn refused_sign_in(store: &Store, account: &Account) -> Option<(&'static str, Timestamp)> {
+    let row = store.token(&account.sign_in.key()).await.ok()?.row?;
+    let id = refusal_of(&row, &account.sign_in.fingerprint())?.entry.id;
+    Some((id, Timestamp::try_from(row.refused_sign_in?.at?).ok()?))
+}
+
 /// A row that does not open is none, as for the daemon: a new sign-in replaces it.
 async fn row_in(store: &Store, account: &Account) -> Result<TokenRow, Fault> {
     match store.token(&account.sign_in.key()).await {
-        Ok(found) => found.row.filter(|row| row.refresh.is_some()).ok_or_else(|| missing(account)),
+        Ok(found) => {
+            let row = found.row.unwrap_or_default();
+            if row.refresh.is_some() { Ok(row) } else { Err(never_signed_in(account, &row)) }
+        }
         Err(error @ StoreError::Row { .. }) => Err(missing(account).detail(error.to_string())),
         Err(error) => Err(STORE_UNAVAILABLE.fault().detail(error.to_string())),
     }
@@ -335,10 +362,20 @@ pub(super) async fn stored(scope: &Scope, config: &Config, kept: &Kept) -> Vec<C
         };
         let failure = |row: &TokenRow| {
             let failure = row.failure.as_ref().filter(|failure| failure.app == account.sign_in.fingerprint())?;
-            Some(catalog::find(&failure.id)?.fault_with(&way_to_sign_in(&account)).detail(&failure.detail))
+            let fault = catalog::find(&failure.id)?.fault_with(&way_to_sign_in(&account)).detail(&failure.detail);
+            let refusal = refusal_of(row, &account.sign_in.fingerprint());
+            Some(
+                refusal
+                    .map_or(fault, |refusal| refusal.fault_of_sign_in(&account.sign_in.app, &way_to_sign_in(&account))),
+            )
         };
         match row.and_then(|row| failure(&row).map_or(Ok(row), Err)) {
-            Err(fault) => checks.push(look.fault(&fault, &who)),
+            Err(fault) => {
+                if let Some(store) = kept.store() {
+                    who.refused_sign_in = refused_sign_in(store, &account).await;
+                }
+                checks.push(look.fault(&fault, &who));
+            }
             Ok(row) => match stored_in(&row, Resource::Mail, GRACE) {
                 Some(got) => {
                     checks.push(look.pass(Said::Token { is_fresh: false, minutes: got.minutes() }));

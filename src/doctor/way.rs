@@ -154,7 +154,16 @@ impl Target {
     }
 
     fn is_of_mail(&self) -> bool {
-        !matches!(self.name, Name::IdentityProvider | Name::GraphServer)
+        self.protocol().is_some()
+    }
+
+    const fn protocol(&self) -> Option<Protocol> {
+        match self.name {
+            Name::SmtpServer => Some(Protocol::Smtp),
+            Name::ImapServer => Some(Protocol::Imap),
+            Name::Pop3Server => Some(Protocol::Pop3),
+            _ => None,
+        }
     }
 
     fn who(&self) -> Who {
@@ -162,6 +171,7 @@ impl Target {
         Who {
             host: Some(self.upstream.host.clone()),
             port: Some(self.upstream.port),
+            speaks: self.protocol().map(|protocol| (protocol, self.secure == Secure::ByStartTls)),
             proxy: through.map(Proxy::via),
             needed: self.needed.clone(),
             login_host: self.is_identity().then(|| format!("https://{}", self.upstream.host)),

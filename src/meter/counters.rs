@@ -386,7 +386,7 @@ impl Meter {
         }
     }
 
-    /// Somebody waited for room within the limits of a mailbox; `found`: there was some in time.
+    /// Somebody waited for room within the limits of a mailbox, and waits no more; `found`: there was some in time.
     pub fn waited_for_room(&self, room: Room, found: bool, took: Duration) {
         let label = RoomLabel { room: room.as_str(), outcome: if found { "found" } else { "none" } };
         self.governor_wait.get_or_create(&label).observe(took.as_secs_f64());

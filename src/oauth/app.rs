@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     base::{Sasl, Secret},
-    catalog::Known,
+    catalog::{Entry, Known, token},
     net::Upstream,
     store::{GRAPH, MAIL},
 };
@@ -144,6 +144,27 @@ impl App {
         let graph = self.graph.as_ref()?;
         let resource = self.resource.as_ref().map(|_| graph.resource.clone());
         Some(App { scopes: graph.scopes.clone(), resource, ..self.clone() })
+    }
+
+    /// Whether this can be said to it: what is wrong with a secret, a certificate or a key befalls who has one.
+    pub fn can_meet(&self, entry: &Entry) -> bool {
+        let is_one = |of: &[&Entry]| of.iter().any(|one| one.id == entry.id);
+        let of_secrets = [token::CLIENT_SECRET_EXPIRED, token::CLIENT_SECRET_WRONG, token::CLIENT_SECRET_NOT_ALLOWED];
+        let of_assertions = [token::APP_CERTIFICATE_REFUSED, token::APP_CERTIFICATE_UNREADABLE];
+        let of_service_accounts = [token::SERVICE_ACCOUNT_KEY_UNREADABLE, token::SERVICE_ACCOUNT_REFUSED];
+        let of_federation = [token::FEDERATED_TOKEN_UNREADABLE, token::FEDERATED_TOKEN_REFUSED];
+        match &self.credential {
+            AppCredential::Secret(_) => !is_one(&of_assertions),
+            AppCredential::Certificate { .. } => !is_one(&of_secrets) && !is_one(&of_federation),
+            AppCredential::FederatedToken(_) => !is_one(&of_secrets),
+            AppCredential::ServiceAccount(_) => !is_one(&of_secrets) && !is_one(&of_federation),
+            AppCredential::None | AppCredential::ManagedIdentity(_) => {
+                !is_one(&of_secrets)
+                    && !is_one(&of_assertions)
+                    && !is_one(&of_federation)
+                    && !is_one(&of_service_accounts)
+            }
+        }
     }
 
     /// What the catalogue may fill in about it. Providers other than Microsoft have no tenant.

@@ -3,7 +3,7 @@
 //! A session sees the token of now or waits; it can be dropped at any moment without a trace, and a thousand of them
 //! ring the same bell. Nothing but a short-lived bearer passes over this counter. The keeper owns the desk: when it is
 //! gone, whoever waits hears so at once. No token is handed out while a look at the store is asked for and not taken,
-//! since it may be a logout that is to be seen there.
+//! since it may be a logout that is to be seen there; and no refusal from before counts once somebody said that it was mended.
 
 use std::sync::{
     Arc,
@@ -45,6 +45,8 @@ pub(super) struct Desk {
     pub replacements: u64,
     /// The number of the last look at the store that was taken.
     pub looks: u64,
+    /// The number of the last wish that was heard to believe no refusal from before.
+    pub afresh: u64,
     pub state: SignInState,
 }
 
@@ -76,8 +78,8 @@ pub(super) struct Counter {
     looks: AtomicU64,
     /// Somebody took a token since the last fetch.
     used: AtomicBool,
-    /// A person mended something elsewhere, perhaps.
-    afresh: AtomicBool,
+    /// Numbers how often a person mended something elsewhere, perhaps.
+    afresh: AtomicU64,
 }
 
 /// What rang the bell.
@@ -87,8 +89,8 @@ pub(super) struct Wishes {
     pub refused: u64,
     /// The number of the last look at the store that was asked for: another process may have changed it.
     pub look: u64,
-    /// What was refused before may be granted now.
-    pub afresh: bool,
+    /// The number of the last time that somebody said so: what was refused before may be granted now.
+    pub afresh: u64,
 }
 
 impl Counter {
@@ -103,7 +105,8 @@ impl Counter {
     }
 
     fn with(state: SignInState, clock: Clock, bell: Arc<Notify>) -> (Self, watch::Sender<Desk>) {
-        let desk = Desk { held: None, fault: None, refusal: None, answers: 0, replacements: 0, looks: 0, state };
+        let desk =
+            Desk { held: None, fault: None, refusal: None, answers: 0, replacements: 0, looks: 0, afresh: 0, state };
         let (keepers_side, desk) = watch::channel(desk);
         let counter = Self {
             desk,
@@ -114,7 +117,7 @@ impl Counter {
             accepted: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             used: AtomicBool::new(false),
-            afresh: AtomicBool::new(false),
+            afresh: AtomicU64::new(0),
         };
         (counter, keepers_side)
     }
@@ -125,6 +128,7 @@ impl Counter {
             self.used.store(true, Ordering::SeqCst);
         }
         let look = self.looks.load(Ordering::SeqCst);
+        let afresh = self.afresh.load(Ordering::SeqCst);
         let mut view = self.desk.clone();
         let mut seen = want.answers(&view.borrow());
         loop {
@@ -137,7 +141,7 @@ impl Counter {
                     if want.answers(&desk) > seen {
                         // No reason is there: that answer was somebody else's, so it is asked again.
                         seen = want.answers(&desk);
-                        if let Some(fault) = want.why_not(&desk) {
+                        if let Some(fault) = want.why_not(&desk).filter(|_| desk.afresh >= afresh) {
                             return Err(NoBearer::Fault(fault));
                         }
                     }
@@ -177,9 +181,9 @@ impl Counter {
         self.bell.notify_one();
     }
 
-    /// A refusal that is remembered keeps nobody from asking once more.
+    /// A refusal that is remembered keeps nobody from asking once more, and is no answer to who asks from now on.
     pub fn ask_afresh(&self) {
-        self.afresh.store(true, Ordering::SeqCst);
+        self.afresh.fetch_add(1, Ordering::SeqCst);
         self.bell.notify_one();
     }
 
@@ -209,7 +213,7 @@ impl Counter {
             wanted: self.wanted.swap(false, Ordering::SeqCst),
             refused: self.refused.swap(0, Ordering::SeqCst),
             look: self.looks.load(Ordering::SeqCst),
-            afresh: self.afresh.swap(false, Ordering::SeqCst),
+            afresh: self.afresh.load(Ordering::SeqCst),
         }
     }
 
@@ -300,6 +304,31 @@ mod tests {
             desk.refusal = Some(FRESH_TOKEN_REFUSED.fault());
         });
         assert_eq!(fault_of(session).await, "fresh-token-refused");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_from_before_somebody_said_that_it_was_mended_answers_nobody_who_asks_behind_that() {
+        let (counter, desk) = counter();
+        let early = asking(&counter, Want::AnyToken).await;
+        counter.ask_afresh();
+        counter.rung().await;
+        let late = asking(&counter, Want::AnyToken).await;
+        let refused = |desk: &mut Desk| {
+            desk.answers += 1;
+            desk.fault = Some(TOKEN_ENDPOINT_FAILING.fault());
+        };
+        desk.send_modify(refused);
+        assert_eq!(fault_of(early).await, "token-endpoint-failing");
+        counter.rung().await;
+        assert!(!late.is_finished());
+        desk.send_modify(|desk| {
+            refused(desk);
+            desk.afresh = counter.take_wishes().afresh;
+        });
+        assert_eq!(fault_of(late).await, "token-endpoint-failing");
+        desk.send_modify(|desk| desk.held = Some(held(1)));
+        counter.ask_afresh();
+        assert!(counter.bearer(Want::AnyToken).await.is_ok(), "a token is a token");
     }
 
     #[tokio::test(start_paused = true)]

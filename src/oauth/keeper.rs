@@ -26,9 +26,9 @@ use super::{
     endpoints::{Endpoints, TokenSet},
     grants::unattended,
     patience,
-    state::{FaultSeen, Phase, timestamp},
+    state::{Phase, timestamp},
     trouble::Trouble,
-    verdict::{Retry, Verdict, means_dead_refresh_token},
+    verdict::{Retry, Verdict},
 };
 use crate::{
     base::{Fault, Secret},
@@ -148,14 +148,16 @@ impl Keeper {
 
     async fn turn(&mut self) {
         let wishes = Resource::ALL.map(|resource| (resource, self.side(resource).counter.take_wishes()));
-        if wishes.iter().any(|(_, wishes)| wishes.afresh) {
-            self.lift_refusals();
-        }
         let asked_to_look = wishes.iter().any(|(resource, wishes)| wishes.look > self.side(*resource).looks);
         // Before anybody is told to sign in: did somebody, in another process?
         let to_be_told = wishes.iter().any(|(resource, wishes)| wishes.wanted && self.is_blocked(*resource));
         if self.version.is_none() || asked_to_look || self.unread.is_some() || to_be_told {
             self.read_store().await;
+        }
+        for (resource, wishes) in &wishes {
+            if wishes.afresh > self.side(*resource).afresh {
+                self.lift_refusal(*resource);
+            }
         }
         for (resource, wishes) in &wishes {
             self.serve(*resource, wishes).await;
@@ -164,20 +166,19 @@ impl Keeper {
 
     /// What was refused may be asked for again, as soon as somebody wants it and else within a minute. A refresh token that
     /// is dead stays so, and so does a wrong password.
-    fn lift_refusals(&mut self) {
-        for side in [&mut self.mail, &mut self.graph] {
-            side.refetched = None;
-            let lasting = [SIGN_IN_MISSING.id, ACCOUNT_PASSWORD_REFUSED.id];
-            let dead = |id: &str| means_dead_refresh_token(id) || lasting.contains(&id);
-            if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !dead(trouble.fault.id)) {
-                trouble.lift();
-                self.quiet_until = Instant::now() + patience::jitter(patience::FIRST_SPREAD);
-            }
+    fn lift_refusal(&mut self, resource: Resource) {
+        let side = self.side_mut(resource);
+        side.refetched = None;
+        let lasts = |trouble: &Trouble| trouble.is_signed_out() || trouble.fault.id == ACCOUNT_PASSWORD_REFUSED.id;
+        if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !lasts(trouble)) {
+            trouble.lift();
+            self.quiet_until = Instant::now() + patience::jitter(patience::FIRST_SPREAD);
         }
     }
 
     async fn serve(&mut self, resource: Resource, wishes: &Wishes) {
-        self.side_mut(resource).looks = wishes.look;
+        let side = self.side_mut(resource);
+        (side.looks, side.afresh) = (wishes.look, wishes.afresh);
         if wishes.wanted && self.is_blocked(resource) && self.has_other_proof(resource) {
             self.side_mut(resource).trouble = None;
         }
@@ -235,13 +236,8 @@ impl Keeper {
             }
         };
         let verdict = verdict.about(resource);
-        let fault = verdict.fault_of(&self.sign_in.app, &self.how);
-        let before = self.side(resource).trouble.as_ref();
-        let trouble = Trouble::new(&verdict, fault, before, self.means.clock.wall());
-        let trouble = match self.sign_in.is_mended_elsewhere() {
-            true => trouble.with_nobody_to_sign_in(&verdict, &self.sign_in.app, self.means.clock.wall()),
-            false => trouble,
-        };
+        let trouble = self.trouble_of(&verdict, self.side(resource).trouble.as_ref(), self.means.clock.wall());
+        let trouble = self.with_refused_sign_in(trouble);
         let failures = trouble.failures();
         let (sign_in, resource_name) = (self.sign_in.key(), resource.as_str());
         tracing::warn!(sign_in, resource = resource_name, fault = %trouble.fault, failures, "no token");
@@ -250,6 +246,11 @@ impl Keeper {
             self.remember_failure(&verdict).await;
         }
         self.side_mut(resource).trouble = Some(trouble);
+    }
+
+    /// `before`: what the failure before this one came to.
+    fn trouble_of(&self, verdict: &Verdict, before: Option<&Trouble>, now: SystemTime) -> Trouble {
+        Trouble::new(verdict, &self.sign_in, &self.how, before, now)
     }
 
     async fn attempt(&mut self, resource: Resource) -> Result<(), Verdict> {
@@ -341,7 +342,7 @@ impl Keeper {
         row.last_refresh = Some(now);
         if resource == Resource::Mail {
             row.scope = set.scope.or(row.scope);
-            row.failure = None;
+            (row.failure, row.refused_sign_in) = (None, None);
         }
         self.save(resource, row, must_save).await
     }
@@ -352,10 +353,7 @@ impl Keeper {
 
     /// What stands in the way of this resource: the store, its own trouble, or that there is no sign-in any more.
     fn trouble(&self, resource: Resource) -> Option<&Trouble> {
-        let ended = self.mail.trouble.as_ref().filter(|trouble| {
-            let id = trouble.fault.id;
-            means_dead_refresh_token(id) || id == SIGN_IN_MISSING.id
-        });
+        let ended = self.mail.trouble.as_ref().filter(|trouble| trouble.is_signed_out());
         self.unread.as_ref().or(self.side(resource).trouble.as_ref()).or(ended)
     }
 
@@ -380,16 +378,16 @@ impl Keeper {
         }
         let side = self.side(resource);
         let old = side.held.as_ref().is_none_or(|held| self.means.clock.left(held.expiry) <= held.ahead);
-        let old = old || self.waits_for_a_verdict(resource);
+        let is_refused = self.waits_for_a_verdict(resource);
         match self.sign_in.app.grant.is_unattended() || resource == Resource::Graph {
-            // What is idle asks again when somebody wants something.
-            true => old && side.held.is_some() && side.counter.was_used(),
-            false => self.refresh_token().is_some() && (old || self.is_untouched()),
+            // What is idle asks again when somebody wants something. Who wanted it and was refused was told when.
+            true => (is_refused || old && side.held.is_some()) && side.counter.was_used(),
+            false => self.refresh_token().is_some() && (is_refused || old || self.is_untouched()),
         }
     }
 
-    /// A replacement was refused, and the time of that is over or was lifted: the token that is held is good still, and
-    /// whoever mended the cause wants to see that it is. With a wrong password nobody asks twice.
+    /// What was refused, and the time of that is over or was lifted: whoever mended the cause wants to see that it is, also
+    /// where a token is held that is good still. With a wrong password nobody asks twice.
     fn waits_for_a_verdict(&self, resource: Resource) -> bool {
         let trouble = self.side(resource).trouble.as_ref();
         trouble.is_some_and(|trouble| trouble.retry == Retry::Rarely && trouble.fault.id != ACCOUNT_PASSWORD_REFUSED.id)
@@ -412,8 +410,9 @@ impl Keeper {
             Some(trouble) if !trouble.is_over() => trouble.left(),
             _ => due.unwrap_or_default().max(self.quiet_until.saturating_duration_since(Instant::now())),
         };
+        let graph = self.graph.trouble.as_ref().filter(|trouble| !trouble.is_over()).map(Trouble::left);
         // Not at once again, where a turn changed nothing.
-        wait.clamp(Duration::from_secs(1), patience::look())
+        wait.min(graph.unwrap_or(wait)).clamp(Duration::from_secs(1), patience::look())
     }
 
     fn endpoints<'a>(&'a self, app: &'a App) -> Endpoints<'a> {
@@ -438,10 +437,10 @@ impl Keeper {
             state.generation = self.mail.generation;
             state.read(self.row.as_ref(), &self.sign_in.app);
             state.token_expires_at = self.mail.held.as_ref().and_then(|held| timestamp(held.expiry.wall));
-            let seen = |trouble: &Trouble| FaultSeen::new(&trouble.fault, trouble.since);
+            let seen = |trouble: &Trouble| trouble.seen(self.means.clock.wall());
             state.fault = trouble.map(seen);
+            state.note_refused_sign_in(self.row.as_ref());
             state.object_id.clone_from(&self.object_id);
-            state.asks_again_at = trouble.and_then(|trouble| trouble.ends_at(self.means.clock.wall()));
             state.graph_fault = self.graph.trouble.as_ref().map(seen);
             if state.standing() != before {
                 self.means.changes.send_modify(|changes| *changes += 1);

@@ -39,6 +39,8 @@ use crate::{
 
 /// For keepers to read their rows; one that waits for its provider is not waited for.
 const CATCH_UP: Duration = Duration::from_millis(500);
+/// A person who says so time and again is heard this often.
+const BY_HAND: Duration = Duration::from_secs(5);
 /// No command takes as long.
 const COMMAND: Duration = Duration::from_secs(24 * 3600);
 
@@ -79,6 +81,8 @@ pub(super) struct Running {
     on_demand: bool,
     /// When somebody last wanted a token; for those on demand.
     pub(super) asked_at: Instant,
+    /// When a person last said that something was mended, for this sign-in alone.
+    afresh_at: Option<Instant>,
 }
 
 impl Running {
@@ -93,6 +97,11 @@ impl Running {
     fn look_at_store(&self) {
         self.counter.look_at_store();
         self.graph.look_at_store();
+    }
+
+    fn ask_afresh(&self) {
+        self.counter.ask_afresh();
+        self.graph.ask_afresh();
     }
 
     /// Tells the keeper to stop; the task ends once what it sent is answered and saved.
@@ -279,7 +288,19 @@ impl Keepers {
 
     /// What providers refused is asked for again, at once where somebody wants it: a person says that it was mended.
     pub fn ask_afresh(&self) {
-        self.running().values().for_each(|running| running.counter.ask_afresh());
+        self.running().values().for_each(Running::ask_afresh);
+    }
+
+    /// The same for one sign-in, but not again within seconds: no loop of orders hammers the provider.
+    pub fn ask_afresh_for(&self, sign_in: &SignIn) {
+        // A keeper that sleeps would read in the store what was refused. Where there is to be none, who asks hears why.
+        let _ = self.called(sign_in, Resource::Mail);
+        let mut running = self.running();
+        let Some(one) = running.get_mut(&sign_in.key()) else { return };
+        if one.afresh_at.is_none_or(|at| at.elapsed() >= BY_HAND) {
+            one.afresh_at = Some(Instant::now());
+            one.ask_afresh();
+        }
     }
 
     /// Waits, for a moment at most, until what other processes wrote is seen: who signed in just now is signed in.
@@ -342,7 +363,8 @@ impl Keepers {
             }
             keeper.run().await;
         });
-        Running { counter, graph, fingerprint, stop, task, on_demand: false, asked_at: Instant::now() }
+        let asked_at = Instant::now();
+        Running { counter, graph, fingerprint, stop, task, on_demand: false, asked_at, afresh_at: None }
     }
 
     /// In a reply on the wire, where a person may read it.

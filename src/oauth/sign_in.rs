@@ -9,10 +9,13 @@ use super::{
     verdict::{self, Verdict},
 };
 use crate::{
-    base::Secret,
-    catalog::token::{PROVIDER_REFUSES, STORE_FAILING},
+    base::{Kind, Secret},
+    catalog::{
+        self,
+        token::{PROVIDER_REFUSES, STORE_FAILING},
+    },
     net::HttpClient,
-    store::{AccessToken, Deleted, MAIL, Store, StoreError, TokenRow, Versioned},
+    store::{AccessToken, Deleted, Failure, MAIL, Store, StoreError, TokenRow, Versioned},
 };
 
 /// A sign-in that is on disk.
@@ -76,6 +79,41 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
     Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))
 }
 
+/// Remembers that a person's sign-in was refused, until one comes about: whoever asks for mail meanwhile is told that, and
+/// not to sign in as if nobody had tried. Where somebody is signed in and well it changed nothing, and what passes by
+/// itself, or is ours, is not worth it.
+pub async fn note_refusal(store: &Store, sign_in: &SignIn, verdict: &Verdict, clock: &Clock) -> Result<(), StoreError> {
+    let is_refusal = matches!(verdict.entry.kind, Kind::SignInNeeded | Kind::IdentityRefused);
+    if !is_refusal || sign_in.app.grant.is_unattended() || is_signed_in(store, sign_in).await? {
+        return Ok(());
+    }
+    let key = sign_in.key();
+    loop {
+        let found = match store.token(&key).await {
+            Err(StoreError::Row { .. }) => Versioned { version: store.version(&key).await?, row: None },
+            other => other?,
+        };
+        let row = TokenRow {
+            refused_sign_in: Some(Failure {
+                id: verdict.entry.id.to_owned(),
+                detail: verdict.detail.clone(),
+                at: Some(clock.wall()),
+                app: sign_in.fingerprint(),
+            }),
+            ..found.row.unwrap_or_default()
+        };
+        if store.save_token(&key, found.version, &row).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// The refusal of the last sign-in, where it counts for the app as it is now.
+pub fn refusal_of(row: &TokenRow, fingerprint: &str) -> Option<Verdict> {
+    let refusal = row.refused_sign_in.as_ref().filter(|refusal| refusal.app == fingerprint)?;
+    Some(Verdict::new(catalog::find(&refusal.id)?, refusal.detail.clone()))
+}
+
 /// What became of a sign-in that another program had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adopted {
@@ -132,12 +170,16 @@ pub async fn forget(
     clock: &Clock,
 ) -> Result<Forgotten, StoreError> {
     let key = sign_in.key();
-    let refresh = match store.token(&key).await {
-        Ok(found) => found.row.and_then(|row| row.refresh),
+    let row = match store.token(&key).await {
+        Ok(found) => Some(found.row.unwrap_or_default()),
+        // What does not open may be one.
         Err(StoreError::Row { .. }) => None,
         Err(error) => return Err(error),
     };
+    let may_hold_one = row.as_ref().is_none_or(TokenRow::has_tokens);
+    let refresh = row.and_then(|row| row.refresh);
     let Deleted { had_tokens, is_wiped } = store.delete_tokens(&key).await?;
+    let had_tokens = had_tokens && may_hold_one;
     let revoked = match refresh {
         Some(refresh) => revoke(http, &sign_in.app, &refresh, clock).await,
         None => None,

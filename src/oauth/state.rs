@@ -5,8 +5,12 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{App, SignIn, frequency};
-use crate::{base::Fault, catalog, store::TokenRow};
+use super::{App, SignIn, frequency, verdict::Verdict};
+use crate::{
+    base::{Fault, invocation::gatepost},
+    catalog,
+    store::TokenRow,
+};
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -66,12 +70,12 @@ pub struct SignInState {
     /// How many sign-ins ended so; after one the date is a guess.
     pub policy_seen: usize,
     pub fault: Option<FaultSeen>,
+    /// When the last sign-in that somebody tried was refused, where that is the fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_in_refused_at: Option<Timestamp>,
     /// Of the enterprise application, where an app acts by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
-    /// When the provider is asked again after a refusal, with nobody doing anything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub asks_again_at: Option<Timestamp>,
     /// Why there is no token for Microsoft Graph, where somebody asked for one; mail goes on without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graph_fault: Option<FaultSeen>,
@@ -85,6 +89,9 @@ pub struct FaultSeen {
     pub owner: &'static str,
     pub text: String,
     pub since: Option<Timestamp>,
+    /// When the provider is asked again after a refusal, with nobody doing anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asks_again_at: Option<Timestamp>,
 }
 
 impl SignInState {
@@ -103,15 +110,31 @@ impl SignInState {
     pub fn stored(sign_in: &SignIn, row: Option<&TokenRow>) -> Self {
         // A failure of the app as it was before somebody changed it counts no more.
         let failure = row.and_then(|row| row.failure.as_ref()).filter(|f| f.app == sign_in.fingerprint());
-        let is_there = row.is_some() || sign_in.app.grant.is_unattended();
+        let is_there = row.is_some_and(TokenRow::has_tokens) || sign_in.app.grant.is_unattended();
         let mut state = Self::new(sign_in);
         state.phase = if is_there && failure.is_none() { Phase::Ready } else { Phase::SignInNeeded };
-        state.fault = failure.and_then(|failure| {
-            let fault = catalog::find(&failure.id)?.fault();
+        let refused = row.and_then(|row| row.refused_sign_in.as_ref()).filter(|f| f.app == sign_in.fingerprint());
+        let refused = refused.filter(|_| state.phase == Phase::SignInNeeded);
+        state.fault = refused.or(failure).and_then(|failure| {
+            let verdict = Verdict::new(catalog::find(&failure.id)?, failure.detail.clone());
+            let how = format!("run: {} login {}", gatepost(), sign_in.identity);
+            let fault = match refused {
+                Some(_) => verdict.fault_of_sign_in(&sign_in.app, &how),
+                None => verdict.fault(&how),
+            };
             Some(FaultSeen::new(&fault, failure.at.unwrap_or(SystemTime::UNIX_EPOCH)))
         });
         state.read(row, &sign_in.app);
+        state.note_refused_sign_in(row);
         state
+    }
+
+    /// Behind the fault: whether it is that of a sign-in that somebody tried.
+    pub(super) fn note_refused_sign_in(&mut self, row: Option<&TokenRow>) {
+        let refused = row.and_then(|row| row.refused_sign_in.as_ref());
+        let is_it = |id: &str| self.fault.as_ref().is_some_and(|fault| fault.id == id);
+        let refused = refused.filter(|refused| self.phase == Phase::SignInNeeded && is_it(&refused.id));
+        self.sign_in_refused_at = refused.and_then(|refused| timestamp(refused.at?));
     }
 
     /// What a stored row tells.
@@ -133,9 +156,16 @@ impl SignInState {
         [self.policy_ends_at, self.idle_until].into_iter().flatten().min()
     }
 
-    /// What people are told of: anything else changes all the time.
-    pub(super) fn standing(&self) -> (Phase, Option<&'static str>, Option<Timestamp>) {
-        (self.phase, self.fault.as_ref().map(|fault| fault.id), self.signed_in_at)
+    /// Which fault the provider is asked about again, and when, in the words of the catalogue.
+    pub fn asks_again(&self) -> Vec<(&'static str, String)> {
+        let faults = [&self.fault, &self.graph_fault].into_iter().flatten();
+        faults.filter_map(|fault| Some((fault.id, catalog::hour(fault.asks_again_at?)))).collect()
+    }
+
+    /// What people are told of, and mail waits for: anything else changes all the time.
+    pub(super) fn standing(&self) -> (Phase, [Option<&'static str>; 2], Option<Timestamp>) {
+        let id = |fault: &Option<FaultSeen>| fault.as_ref().map(|fault| fault.id);
+        (self.phase, [&self.fault, &self.graph_fault].map(id), self.signed_in_at)
     }
 }
 
@@ -147,6 +177,7 @@ impl FaultSeen {
             owner: fault.owner.as_str(),
             text: fault.text.clone(),
             since: timestamp(since),
+            asks_again_at: None,
         }
     }
 }

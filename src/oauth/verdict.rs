@@ -136,23 +136,49 @@ impl Verdict {
         self.entry.fault_with(how).detail(&self.detail)
     }
 
-    /// The same, with where an administrator consents, if that is what is missing: whoever reads the reply may be one, or
-    /// sends it to one.
-    pub fn fault_of(&self, app: &App, how: &str) -> Fault {
-        let mut fault = self.fault(how);
-        let lacks = |entry: &Entry| entry.id == self.entry.id;
-        let helps = lacks(token::CONSENT_MISSING)
-            || lacks(token::ADMIN_CONSENT_NEEDED)
-            // Where nobody signs in, a role at Exchange is the narrower right.
-            || lacks(token::GRAPH_CONSENT_MISSING) && !app.grant.is_app_only();
-        if let Some(page) = app.known().admin_consent().filter(|_| helps) {
-            let text = format!("{}; an administrator consents for all at {page}", fault.text);
-            // A link that is cut leads nowhere.
+    /// Of a sign-in that a person tried: once it is mended somebody has to try again, whatever the fault says for itself.
+    pub fn fault_of_sign_in(&self, app: &App, how: &str) -> Fault {
+        let mut fault = self.fault_of(app, how, None);
+        if !fault.text.contains(how) {
+            let text = format!("{}; after that {how}", fault.text);
             if wire_text(&text) == text {
                 fault.text = text;
             }
         }
         fault
+    }
+
+    /// The same, with where an administrator consents, if that is what is missing (whoever reads the reply may be one, or
+    /// sends it to one), and with when that counts: `asks_again`, where it is not `how` already.
+    pub fn fault_of(&self, app: &App, how: &str, asks_again: Option<&str>) -> Fault {
+        let consents = self.consent_of_all(app);
+        let mut fault = match &consents {
+            // Whoever is signed in needs no other sign-in.
+            Some(consents) if self.entry.id == token::GRAPH_CONSENT_MISSING.id => self.fault(consents),
+            _ => self.fault(how),
+        };
+        let with = |text: String, clause: Option<&str>| match clause.filter(|clause| !text.contains(clause)) {
+            Some(clause) => format!("{text}; {clause}"),
+            None => text,
+        };
+        let all = with(with(fault.text.clone(), consents.as_deref()), asks_again);
+        let when = with(fault.text.clone(), asks_again);
+        // A link or a command that is cut leads nowhere.
+        if let Some(whole) = [all, when].into_iter().find(|text| wire_text(text) == *text) {
+            fault.text = whole;
+        }
+        fault
+    }
+
+    /// Where that is what is missing.
+    fn consent_of_all(&self, app: &App) -> Option<String> {
+        let lacks = |entry: &Entry| entry.id == self.entry.id;
+        let helps = lacks(token::CONSENT_MISSING)
+            || lacks(token::ADMIN_CONSENT_NEEDED)
+            // Where nobody signs in, a role at Exchange is the narrower right.
+            || lacks(token::GRAPH_CONSENT_MISSING) && !app.grant.is_app_only();
+        let page = app.known().admin_consent().filter(|_| helps)?;
+        Some(format!("an administrator consents for all at {page}"))
     }
 }
 

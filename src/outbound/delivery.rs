@@ -12,7 +12,7 @@ use crate::{
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
         message::RECIPIENTS_USED_UP,
-        own::{MAILBOX_BUSY, STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
         upstream::is_smtp_switched_off,
     },
     oauth::Resource,
@@ -135,6 +135,12 @@ impl Outbound {
         bearer.map(drop).map_err(|fault| fault.at(stage.now()))
     }
 
+    /// A person says that what was in the way of this account is mended: who delivers next hears no refusal from memory.
+    pub fn ask_afresh(&self, account: &Account) {
+        self.keepers.ask_afresh_for(&account.sign_in);
+        self.refusals.forget_of(&account.address);
+    }
+
     /// What the upstream of this account was last seen to offer, else what its provider is known to. `by_graph`: without
     /// DSN, for which Graph has no place.
     pub fn known_keywords(&self, account: &Account, by_graph: bool) -> Vec<String> {
@@ -162,13 +168,8 @@ impl Outbound {
 
     /// As [`Outbound::post`], for who may wait for its turn until the deadline: our own limits are no failure.
     async fn post_in_line(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let turn = loop {
-            match self.turn(delivery.account, delivery.client, delivery.deadline).await {
-                Err(fault) if may_wait(&fault, delivery.deadline) => {}
-                turn => break turn.map_err(Unsent::on_the_way)?,
-            }
-        };
-        self.post_at(turn, delivery).await
+        let turn = self.turn_in_line(delivery.account, delivery.client, delivery.deadline, false).await;
+        self.post_at(turn.map_err(Unsent::on_the_way)?, delivery).await
     }
 
     async fn post_at(&self, mut turn: Turn, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
@@ -199,11 +200,6 @@ impl Outbound {
     fn graph<'a>(&'a self, outset: &'a dyn Outset, trail: Trail<'a>) -> graph::Way<'a> {
         graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats, outset, trail }
     }
-}
-
-/// Our own limits are no failure: nobody sits and waits, as at a session, so it stands in line again.
-pub(super) fn may_wait(fault: &Fault, deadline: Instant) -> bool {
-    fault.id == MAILBOX_BUSY.id && Instant::now() < deadline
 }
 
 /// For a message that no day of the mailbox has room for (RFC 3463 X.5.3).

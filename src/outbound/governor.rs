@@ -5,6 +5,7 @@
 //! sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
 //! caller's to say. A restart forgets what was sent before.
 
+mod dials;
 mod ledger;
 mod line;
 #[cfg(test)]
@@ -15,8 +16,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+pub(super) use dials::{Dialling, Obstacle};
 pub use ledger::Turn;
-pub(super) use ledger::{Idle, Ledger, Seat};
+pub(super) use ledger::{Idle, Ledger, Place, Seat};
+use tokio::time::Instant;
 
 use crate::{account::Limits, net::Upstream};
 
@@ -30,15 +33,16 @@ pub struct Governor {
 }
 
 impl Governor {
-    /// The mailbox of `user` at an upstream. The limits given last hold.
-    pub(super) fn mailbox(&self, upstream: &Upstream, user: &str, limits: Limits) -> Arc<Ledger> {
+    /// The mailbox of `user` at an upstream, with the limits of a configuration that holds `since` then. Those of the latest
+    /// one count: sessions of earlier ones go on.
+    pub(super) fn mailbox(&self, upstream: &Upstream, user: &str, limits: Limits, since: Instant) -> Arc<Ledger> {
         let name = format!("{} {}:{}", user.to_lowercase(), upstream.host, upstream.port);
         let mut all = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, ledger| Arc::strong_count(ledger) > 1 || !ledger.is_blank());
         }
         let ledger = all.entry(name).or_default().clone();
-        ledger.set_limits(limits);
+        ledger.set_limits(limits, since);
         ledger
     }
 }

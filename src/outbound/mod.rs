@@ -4,6 +4,7 @@
 //! the provider allows for the mailbox (`governor`), warm where one is left over; [`Outbound::deliver`] sends a message
 //! that is on disk. Sessions and the queue share all of it.
 
+mod connect;
 mod connection;
 mod delivery;
 mod governor;
@@ -17,6 +18,8 @@ mod submission;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 pub use connection::Connection;
 pub use delivery::{Envelope, Fate, Report, Unsent, Verdict, day_used_up};
 pub use governor::{Governor, Turn};
@@ -25,7 +28,7 @@ pub use refusals::{Refusals, Standing};
 pub use seen::{Seen, ehlo};
 pub use sign_on::{Failed, Road, SignedOn};
 pub use smtp::{Channel, Lost, Unfinished};
-pub use submission::not_signed_on;
+pub use submission::{is_about_sign_on, not_signed_on};
 
 use crate::{
     meter::Meter,
@@ -45,6 +48,8 @@ pub struct Outbound {
     pub refusals: Arc<Refusals>,
     /// One over all reloads: what was sent counts on.
     pub governor: Arc<Governor>,
+    /// When the configuration came that this is of.
+    pub since: Instant,
     pub meter: Meter,
     /// For Graph.
     pub http: HttpClient,

@@ -2,11 +2,11 @@
 //!
 //! The memory is of one account and protocol: others on the same sign-in are not concerned. It ends after a minute (or
 //! when the upstream said that it may be asked again), with a new sign-in, and with a reload: whoever mended the cause
-//! elsewhere waits no longer. One attempt a minute is no hammering, and costs no token: a keeper fetches anew for a
+//! elsewhere waits no longer; nor does a message that a person tries again. One attempt a minute is no hammering, and costs no token: a keeper fetches anew for a
 //! refusal once in five minutes.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -24,6 +24,8 @@ use crate::{
 const MEMORY: Duration = Duration::from_secs(60);
 /// What an upstream asks for beyond this is not waited for.
 const ASKED_CAP: Duration = Duration::from_secs(5 * 60);
+/// What was asked just now is not asked again because a person says so once more.
+const BY_HAND: Duration = Duration::from_secs(5);
 /// From here on what is over is looked for.
 const MANY: usize = 1000;
 
@@ -31,6 +33,7 @@ const MANY: usize = 1000;
 struct Remembered {
     fault: Fault,
     at: Timestamp,
+    asked_at: Instant,
     until: Instant,
     /// The sign-in that was refused.
     signed_in_at: Option<Timestamp>,
@@ -97,8 +100,8 @@ impl Refusals {
         signed_in_at: Option<Timestamp>,
         fault: &Fault,
     ) {
-        let (fault, at, until) = (fault.clone(), whole_second(), Instant::now() + time.min(ASKED_CAP));
-        let remembered = Remembered { fault, at, until, signed_in_at };
+        let (fault, at, asked_at) = (fault.clone(), whole_second(), Instant::now());
+        let remembered = Remembered { fault, at, asked_at, until: asked_at + time.min(ASKED_CAP), signed_in_at };
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, remembered| remembered.until > Instant::now());
@@ -135,6 +138,18 @@ impl Refusals {
             stands.then_some(Standing { protocol, id, owner, text, by, at: known.at, until })
         };
         Protocol::ALL.into_iter().filter_map(one).collect()
+    }
+
+    /// Whoever asks next for this account asks the upstream, unless somebody did just now.
+    pub fn forget_of(&self, account: &str) {
+        let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        for protocol in Protocol::ALL {
+            if let Entry::Occupied(one) = all.entry((account.to_owned(), protocol))
+                && one.get().asked_at.elapsed() >= BY_HAND
+            {
+                one.remove();
+            }
+        }
     }
 
     /// Whoever asks next asks the upstream.
@@ -175,6 +190,14 @@ mod tests {
         let told: Vec<_> = told.iter().map(|one| (one.protocol, one.id, (left(one) + 30) / 60)).collect();
         assert_eq!(told, [("smtp", fault.id, 1), ("imap", fault.id, 5)], "an hour is more than is waited for");
         assert!(refusals.standing("ann@x", Some(Timestamp::MAX)).is_empty(), "of another sign-in");
+        refusals.forget_of("ann@x");
+        assert_eq!(refusals.standing("ann@x", None).len(), 2, "it was asked just now");
+        tokio::time::advance(BY_HAND).await;
+        refusals.note("bob@x", Protocol::Imap, None, &fault);
+        refusals.forget_of("ann@x");
+        assert!(refusals.standing("ann@x", None).is_empty());
+        assert_eq!(refusals.standing("bob@x", None).len(), 1);
+        refusals.note_for(hour, "ann@x", Protocol::Imap, None, &fault);
         refusals.forget();
         assert!(refusals.standing("ann@x", None).is_empty());
         assert!(refusals.recall("ann@x", Protocol::Imap, None).is_none());

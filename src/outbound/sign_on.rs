@@ -3,7 +3,10 @@
 //! At most two connections: where the upstream blames the token, it is fetched anew once and tried on a fresh
 //! connection. Nothing is held open upstream while a token is fetched, and all of it ends at one deadline.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Outbound, Seen};
@@ -59,7 +62,7 @@ impl Outbound {
         deadline: Instant,
         stage: &StageCell,
     ) -> Result<SignedOn, Fault> {
-        let result = attempts(self, account, protocol, deadline, stage).await;
+        let result = Attempts { outbound: self, account, protocol, deadline, stage }.run().await;
         result.map_err(|fault| fault.at(stage.now()))
     }
 
@@ -85,65 +88,66 @@ pub struct Road<'a> {
     pub host: &'a str,
 }
 
-async fn attempts(
-    outbound: &Outbound,
-    account: &Account,
+/// One sign-on, with a second token where the first is blamed.
+struct Attempts<'a> {
+    outbound: &'a Outbound,
+    account: &'a Account,
     protocol: Protocol,
     deadline: Instant,
-    stage: &StageCell,
-) -> Result<SignedOn, Fault> {
-    let keepers = &outbound.keepers;
-    stage.set(Stage::FetchingToken);
-    let first = within(deadline, keepers.bearer(&account.sign_in)).await?;
-    let signed_in_at = keepers.signed_in_at(&account.sign_in);
-    stage.set(Stage::SigningOn);
-    if let Some(fault) = outbound.refusals.recall(&account.address, protocol, signed_in_at) {
-        return Err(fault);
-    }
-    let road = outbound.road();
-    let refusal = match road.sign_on(account, protocol, &first, deadline, stage).await {
-        Ok(signed_on) => {
-            keepers.accepted(&account.sign_in, first.generation);
-            return Ok(signed_on);
+    stage: &'a StageCell,
+}
+
+impl Attempts<'_> {
+    async fn run(&self) -> Result<SignedOn, Fault> {
+        let Self { outbound, account, protocol, deadline, stage } = *self;
+        stage.set(Stage::FetchingToken);
+        let first = within(deadline, outbound.keepers.bearer(&account.sign_in)).await?;
+        let signed_in_at = outbound.keepers.signed_in_at(&account.sign_in);
+        stage.set(Stage::SigningOn);
+        if let Some(fault) = outbound.refusals.recall(&account.address, protocol, signed_in_at) {
+            return Err(fault);
         }
-        Err(Failed::Fault(fault)) => return Err(fault),
-        Err(Failed::Refused(refusal)) => refusal,
-    };
-    let note_pause = |refusal: &Refusal| {
-        if let Some(asked) = refusal.retry_after {
-            outbound.refusals.note_for(asked, &account.address, protocol, signed_in_at, &refusal.fault);
+        match self.with(&first, signed_in_at).await {
+            Err(Failed::Refused(refusal)) if refusal.blames_token => {}
+            ended => return ended.map_err(Failed::into_fault),
         }
-    };
-    note_pause(&refusal);
-    if !refusal.blames_token {
-        return Err(refusal.fault);
-    }
-    stage.set(Stage::FetchingToken);
-    let note = |fault: &Fault| outbound.refusals.note(&account.address, protocol, signed_in_at, fault);
-    let second = within(deadline, keepers.refused(&account.sign_in, first.generation)).await;
-    let second = second.inspect_err(|fault| {
-        if fault.kind == Kind::IdentityRefused {
-            // Of a fresh token the mail server has said what is remembered.
-            let by_provider = fault.id != FRESH_TOKEN_REFUSED.id;
-            note(&if by_provider { fault.clone().at(Stage::FetchingToken) } else { fault.clone() });
-        }
-    })?;
-    match road.sign_on(account, protocol, &second, deadline, stage).await {
-        Ok(signed_on) => {
-            keepers.accepted(&account.sign_in, second.generation);
-            Ok(signed_on)
-        }
-        Err(Failed::Fault(fault)) => Err(fault),
-        Err(Failed::Refused(refusal)) => {
-            if refusal.blames_token {
+        stage.set(Stage::FetchingToken);
+        let second = within(deadline, outbound.keepers.refused(&account.sign_in, first.generation)).await;
+        let second = second.inspect_err(|fault| {
+            if fault.kind == Kind::IdentityRefused {
+                // Of a fresh token the mail server has said what is remembered.
+                let by_provider = fault.id != FRESH_TOKEN_REFUSED.id;
+                let fault = if by_provider { fault.clone().at(Stage::FetchingToken) } else { fault.clone() };
+                self.note(signed_in_at, &fault);
+            }
+        })?;
+        match self.with(&second, signed_in_at).await {
+            Err(Failed::Refused(refusal)) if refusal.blames_token => {
                 // Even a fresh token: it is not the token's fault, and asking again soon would only hammer.
                 let fault = FRESH_TOKEN_REFUSED.fault().detail(&refusal.fault.detail);
-                note(&fault);
-                return Err(fault);
+                self.note(signed_in_at, &fault);
+                Err(fault)
             }
-            note_pause(&refusal);
-            Err(refusal.fault)
+            ended => ended.map_err(Failed::into_fault),
         }
+    }
+
+    /// One attempt. A pause that the upstream asks for is remembered.
+    async fn with(&self, bearer: &Bearer, signed_in_at: Option<Timestamp>) -> Result<SignedOn, Failed> {
+        let Self { outbound, account, protocol, deadline, stage } = *self;
+        let ended = outbound.road().sign_on(account, protocol, bearer, deadline, stage).await;
+        match &ended {
+            Ok(_) => outbound.keepers.accepted(&account.sign_in, bearer.generation),
+            Err(Failed::Refused(Refusal { fault, retry_after: Some(asked), .. })) => {
+                outbound.refusals.note_for(*asked, &account.address, protocol, signed_in_at, fault);
+            }
+            Err(_) => {}
+        }
+        ended
+    }
+
+    fn note(&self, signed_in_at: Option<Timestamp>, fault: &Fault) {
+        self.outbound.refusals.note(&self.account.address, self.protocol, signed_in_at, fault);
     }
 }
 
@@ -246,6 +250,18 @@ impl Talk<'_> {
         let Upstream { host, port, .. } = self.upstream;
         entry.fault().detail(format!("{host}:{port}: {broken}"))
     }
+}
+
+/// Of one that hangs at this stage for so long, for those who waited behind it.
+pub(super) fn silent(upstream: &Upstream, stage: Stage, since: Duration) -> Fault {
+    let entry = match stage {
+        Stage::FetchingToken => TOKEN_TIMEOUT,
+        Stage::SigningOn => UPSTREAM_TIMEOUT,
+        _ => UPSTREAM_UNREACHABLE,
+    };
+    let Upstream { host, port, .. } = upstream;
+    let detail = format!("{host}:{port}: no answer for {} s to a sign-on before this one", since.as_secs());
+    entry.fault().detail(detail).at(stage)
 }
 
 fn unreachable(error: &DialError) -> Fault {

@@ -68,6 +68,9 @@ pub struct Channel {
     owes_reset: bool,
     /// Something went wrong on it; only good for dropping.
     broken: bool,
+    /// In the middle of a command or of a message: whoever is dropped there leaves an answer behind that would be taken for
+    /// the next one's.
+    owes_answer: bool,
 }
 
 /// How a message ended without a verdict.
@@ -84,7 +87,15 @@ impl Channel {
     pub fn new(stream: Stream, unread: BytesMut, keywords: &[String]) -> Self {
         let carries = Carries::from_keywords(keywords);
         let pipelines = keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case("PIPELINING"));
-        Self { stream, replies: Replies::new(unread), carries, pipelines, owes_reset: false, broken: false }
+        Self {
+            stream,
+            replies: Replies::new(unread),
+            carries,
+            pipelines,
+            owes_reset: false,
+            broken: false,
+            owes_answer: false,
+        }
     }
 
     pub const fn carries(&self) -> Carries {
@@ -93,7 +104,7 @@ impl Channel {
 
     /// True while nothing is known against it.
     pub const fn is_usable(&self) -> bool {
-        !self.broken
+        !self.broken && !self.owes_answer
     }
 
     pub async fn mail(&mut self, mail: &Mail) -> Result<Reply, Lost> {
@@ -104,6 +115,7 @@ impl Channel {
         self.unasked().await?;
         self.write(format!("RSET\r\n{line}").as_bytes()).await?;
         let reset = self.reply(LIFE_SIGN, verdict).await?;
+        self.owes_answer = true;
         self.judge(if reset.is_positive() { Ok(()) } else { Err(Lost::Closed) })?;
         self.reply(COMMAND_WAIT, verdict).await
     }
@@ -136,7 +148,10 @@ impl Channel {
 
     /// 354 means: go on with [`Channel::body`].
     pub async fn data(&mut self) -> Result<Reply, Lost> {
-        self.command("DATA\r\n", |reply| reply.code == 354 || reply.code >= 400).await
+        let reply = self.command("DATA\r\n", |reply| reply.code == 354 || reply.code >= 400).await?;
+        // Until the final dot is answered.
+        self.owes_answer = reply.code == 354;
+        Ok(reply)
     }
 
     /// Writes dot-stuffed bytes of the message. Not cancel safe.
@@ -218,6 +233,7 @@ impl Channel {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Lost> {
+        self.owes_answer = true;
         let wrote = timeout(BODY_WAIT, async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
@@ -239,6 +255,7 @@ impl Channel {
             // The upstream closes behind it (RFC 5321 3.8).
             self.broken = true;
         }
+        self.owes_answer &= reply.is_err();
         self.judge(reply)
     }
 
@@ -368,6 +385,24 @@ mod tests {
         let mail = from_ann();
         let (reply, _) = tokio::join!(channel.mail(&mail), answers(&mut upstream, 2, "421 4.4.2 Timeout\r\n"));
         assert!(matches!(reply, Err(Lost::Closed)) && !channel.is_usable(), "{reply:?}");
+    }
+
+    /// Its user is gone, and the answer is still to come.
+    #[tokio::test]
+    async fn one_that_is_left_in_the_middle_of_a_command_or_a_message_is_of_no_use_to_anybody_else() {
+        let (mut channel, mut upstream) = channel().await;
+        let mail = from_ann();
+        let heard = answers(&mut upstream, 1, "");
+        tokio::select! {
+            _ = channel.mail(&mail) => panic!("nobody answered"),
+            said = heard => assert!(said.starts_with("MAIL"), "{said}"),
+        }
+        assert!(!channel.is_usable());
+        let (mut channel, mut upstream) = self::channel().await;
+        let (reply, _) = tokio::join!(channel.data(), answers(&mut upstream, 1, "354 Go on\r\n"));
+        assert!(reply.is_ok() && !channel.is_usable());
+        let (reply, _) = tokio::join!(channel.finish(b"x\r\n".to_vec()), answers(&mut upstream, 2, "250 OK\r\n"));
+        assert!(reply.is_ok() && channel.is_usable());
     }
 
     #[tokio::test(start_paused = true)]

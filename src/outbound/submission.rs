@@ -5,21 +5,20 @@
 
 use std::io;
 
-use tokio::{fs::File, io::AsyncReadExt};
+use tokio::{fs::File, io::AsyncReadExt, time::Instant};
 
 use tracing::info;
 
 use super::{
-    Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Unsent, Verdict,
-    delivery::{day_used_up, may_wait},
+    Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Unsent, Verdict, delivery::day_used_up,
 };
 use crate::{
-    base::{Fault, StageCell},
+    base::{Fault, Protocol, StageCell},
     catalog::{
         message::RECIPIENTS_USED_UP,
         own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
-        upstream::mailbox_refusal,
+        upstream::{mailbox_refusal, sign_on_refusal},
     },
     message::{HEAD_CAP, header_end},
     spool::Spooled,
@@ -32,66 +31,70 @@ const PIECE: usize = 32 * 1024;
 impl Outbound {
     /// See [`Outbound::deliver`].
     pub(super) async fn submit(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let Delivery { account, envelope, message, client, deadline, outset, trail, .. } = *delivery;
-        let mail = Mail { size: message.octets(), ..envelope.mail.clone() };
+        let Delivery { account, client, deadline, .. } = *delivery;
         let stage = StageCell::default();
         loop {
-            let mut connection = match self.connect(account, client, deadline, &stage).await {
-                Err(fault) if may_wait(&fault, deadline) => continue,
-                connection => connection.map_err(Unsent::on_the_way)?,
-            };
+            let connected = self.connect_in_line(account, client, deadline, &stage).await;
+            let connection = connected.map_err(Unsent::on_the_way)?;
             // Room for a connection first: who waits for a turn without one would hold up those who have one.
-            let turn = match self.turn(account, client, deadline).await {
-                Err(fault) if may_wait(&fault, deadline) => {
-                    // Meanwhile it serves others who wait for one.
+            let turn = match self.turn_in_line(account, client, deadline, true).await {
+                Err(_) if Instant::now() < deadline => {
+                    // Others wait for one: our own limits are no failure, so it stands in line again.
                     connection.leave();
                     continue;
                 }
                 turn => turn.map_err(Unsent::on_the_way)?,
             };
-            if !turn.has_room() {
-                connection.leave();
-                return Err(Unsent::on_the_way(RECIPIENTS_USED_UP.fault()));
+            match introduced(connection, turn, delivery).await? {
+                Introduced::Dead => {}
+                Introduced::Refused(report) => return Ok(report),
+                Introduced::Taken(submission) => return submission.begin(delivery).await,
             }
-            if let Some(reply) = beyond_ascii(&mail, connection.carries(), message).await? {
-                connection.leave();
-                return Ok(Report::all(envelope, &reply));
-            }
-            // One that was left over may have died unnoticed: nothing was sent on it, so another try is safe.
-            let reply = match connection.mail(&mail).await {
-                Ok(reply) if matches!(reply.code, 421 | 530) && !connection.is_fresh => continue,
-                Err(_) if !connection.is_fresh => continue,
-                // Of the message no more was said than who sends it.
-                Err(lost) => return Err(Unsent::on_the_way(unsent(&lost))),
-                Ok(reply) => reply,
-            };
-            if !reply.is_positive() {
-                if reply.asks_to_slow_down() {
-                    turn.slow_down();
-                }
-                let in_the_way = asks_to_wait(&reply).or_else(|| of_the_mailbox(&reply)).map(Unsent::on_the_way);
-                return in_the_way.map_or_else(|| Ok(Report::all(envelope, &reply)), Err);
-            }
-            if !connection.carries().dsn && envelope.asks_for_notices() {
-                let (session, queue_id) = (trail.session, trail.queue_id);
-                info!(
-                    session,
-                    queue_id,
-                    account = account.address,
-                    client,
-                    "DSN parameters dropped: the mail server does not offer DSN"
-                );
-            }
-            let file = message.read().await.map_err(|error| unreadable(&error))?;
-            let submission = Submission { connection, turn, envelope };
-            // Up to here nothing came of it, however it ended; MAIL alone is taken back by the end of the connection.
-            if let Err(fault) = outset.begins().await {
-                submission.give_back().await;
-                return Err(fault.into());
-            }
-            return submission.run(file).await;
         }
     }
+}
+
+/// What became of MAIL.
+enum Introduced<'a> {
+    /// The connection had died unnoticed: nothing was sent on it, so another try is safe.
+    Dead,
+    Refused(Report),
+    Taken(Box<Submission<'a>>),
+}
+
+/// Says who sends, if there is room for the message and the mail server carries what it needs.
+async fn introduced<'a>(
+    mut connection: Connection,
+    turn: Turn,
+    delivery: &Delivery<'a>,
+) -> Result<Introduced<'a>, Unsent> {
+    let Delivery { envelope, message, .. } = *delivery;
+    if !turn.has_room() {
+        connection.leave();
+        return Err(Unsent::on_the_way(RECIPIENTS_USED_UP.fault()));
+    }
+    let mail = Mail { size: message.octets(), ..envelope.mail.clone() };
+    if let Some(reply) = beyond_ascii(&mail, connection.carries(), message).await? {
+        connection.leave();
+        return Ok(Introduced::Refused(Report::all(envelope, &reply)));
+    }
+    // One that was left over, or waited for its turn, may be dead.
+    let is_fresh = connection.is_fresh();
+    let reply = match connection.mail(&mail).await {
+        Ok(reply) if (reply.code == 421 || is_about_sign_on(&reply)) && !is_fresh => return Ok(Introduced::Dead),
+        Err(_) if !is_fresh => return Ok(Introduced::Dead),
+        // Of the message no more was said than who sends it.
+        Err(lost) => return Err(Unsent::on_the_way(unsent(&lost))),
+        Ok(reply) => reply,
+    };
+    if reply.is_positive() {
+        return Ok(Introduced::Taken(Box::new(Submission { connection, turn, envelope })));
+    }
+    if reply.asks_to_slow_down() {
+        turn.slow_down();
+    }
+    let in_the_way = asks_to_wait(&reply).or_else(|| of_the_mailbox(&reply)).map(Unsent::on_the_way);
+    in_the_way.map_or_else(|| Ok(Introduced::Refused(Report::all(envelope, &reply))), Err)
 }
 
 /// MAIL was taken.
@@ -102,6 +105,28 @@ struct Submission<'a> {
 }
 
 impl Submission<'_> {
+    /// The message itself, once whoever keeps it has heard.
+    async fn begin(self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
+        let Delivery { account, envelope, message, client, outset, trail, .. } = *delivery;
+        if !self.connection.carries().dsn && envelope.asks_for_notices() {
+            let (session, queue_id) = (trail.session, trail.queue_id);
+            info!(
+                session,
+                queue_id,
+                account = account.address,
+                client,
+                "DSN parameters dropped: the mail server does not offer DSN"
+            );
+        }
+        let file = message.read().await.map_err(|error| unreadable(&error))?;
+        // Up to here nothing came of it, however it ended; MAIL alone is taken back by the end of the connection.
+        if let Err(fault) = outset.begins().await {
+            self.give_back().await;
+            return Err(fault.into());
+        }
+        self.run(file).await
+    }
+
     async fn run(mut self, file: File) -> Result<Report, Unsent> {
         let mut verdicts = self.recipients().await?;
         if !verdicts.iter().any(|verdict| verdict.reply.is_positive()) {
@@ -223,9 +248,18 @@ fn of_the_mailbox(reply: &Reply) -> Option<Fault> {
     if reply.is_positive() { None } else { mailbox_refusal(&reply.text()).or_else(|| not_signed_on(reply)) }
 }
 
-/// RFC 4954 4.1: whoever is signed on does not hear 530, so the sign-on is gone; it says nothing of the message.
+/// RFC 4954 6: only who signs on is answered so, or who did not. It says nothing of the message.
+pub const fn is_about_sign_on(reply: &Reply) -> bool {
+    matches!(reply.code, 530 | 534 | 535 | 538)
+}
+
+/// Whoever is signed on does not hear 530 (RFC 4954 4.1), so the sign-on is gone; or it is not allowed any more.
 pub fn not_signed_on(reply: &Reply) -> Option<Fault> {
-    (reply.code == 530).then(|| UPSTREAM_NOT_SIGNED_ON.fault().detail(format!("upstream said {:?}", reply.text())))
+    let text = reply.text();
+    match reply.code {
+        530 => Some(UPSTREAM_NOT_SIGNED_ON.fault().detail(format!("upstream said {text:?}"))),
+        _ => is_about_sign_on(reply).then(|| sign_on_refusal(Protocol::Smtp, &text, None, false).fault),
+    }
 }
 
 /// Too much of everything, whatever the message is.

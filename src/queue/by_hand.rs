@@ -113,7 +113,7 @@ impl Queue {
         carried_out.await.unwrap_or_else(|lost| Err(NotQueued::bug(lost)))
     }
 
-    async fn carry_out(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
+    pub(super) async fn carry_out(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
         let message = match self.store.queued_by_id(id).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(Done::NotThere),
@@ -156,7 +156,11 @@ impl Queue {
         if !self.store.hasten_queued(message.sequence).await? {
             return Ok(Done::NotThere);
         }
-        // A person knows that the way is open again.
+        // A person knows that the way is open again, which who has to go it may not.
+        let orders = self.orders();
+        if let Some(account) = orders.account(&message.account) {
+            orders.way_out.ask_afresh(&account);
+        }
         let now = self.clock.tick();
         if let Some(trouble) = self.schedule().lane_mut(&message.account).and_then(|lane| lane.trouble.as_mut()) {
             trouble.until = now;
@@ -212,6 +216,8 @@ impl Queue {
             entry.wish = wish;
             return Done::WhenItEnds;
         }
+        // Its courier, if it has one, has nothing else in mind with it any more.
+        entry.wish = Wish::None;
         match place {
             Place::Wanted => schedule.want(sequence, awake),
             place => {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     base::printable,
     catalog::own::STORE_UNAVAILABLE,
-    store::{Ended, QueuedMessage, RecipientState, TurnedBack},
+    store::{Ended, QueuedMessage, RecipientState, StoreError, TurnedBack},
 };
 
 /// For one attempt, waits for a free connection included. Progress has closer bounds of its own.
@@ -99,20 +99,10 @@ impl Courier {
             Err(error) => return self.disk(None, "its row cannot be read", &error),
         };
         if message.is_under_way {
-            // Only a courier that broke down leaves that: nobody knows what became of it.
-            warn!(
-                queue_id = message.id,
-                session = message.session,
-                "its last delivery broke off in the middle; it is delivered again and may arrive twice"
-            );
-            if let Err(error) = self.queue.store.doubt_queued(self.sequence).await {
-                return self.disk(Some(&message.id), "its row cannot be written", &error);
-            }
-            message.is_under_way = false;
-            message.recipients.iter_mut().for_each(|one| one.doubts += u32::from(one.state == RecipientState::Waiting));
-            if message.hold.is_none() && self.is_held_in_doubt(&message) {
-                self.tell_of_hold(&message);
-                return Next::At(Place::Held);
+            match self.left_in_doubt(&mut message).await {
+                Ok(true) => return self.soon(),
+                Ok(false) => {}
+                Err(error) => return self.disk(Some(&message.id), "its row cannot be written", &error),
             }
         }
         if message.hold.as_deref() == Some(hold::DROPPED) {
@@ -253,19 +243,11 @@ impl Courier {
         let pause = if left.is_zero() { pause } else { pause.min(left) };
         outcome.apply(message, waiting);
         let is_done = message.recipients.iter().all(|one| one.state == RecipientState::Delivered);
-        let is_held = outcome.is_doubtful() && self.is_held_in_doubt(message);
-        let wrote = match is_done {
-            // One step: nothing is left to be told.
-            true => self.persist(Record::Gone).await,
-            false => {
-                let mut ended = outcome.ended(message, waiting, age, queue.clock.wall() + pause, pause);
-                ended.hold = is_held.then_some(hold::DOUBTFUL);
-                self.persist(Record::Ended(&ended)).await
-            }
-        };
-        if !wrote {
-            return Err(Next::At(Place::Fresh));
-        }
+        let mut ended = outcome.ended(message, waiting, age, queue.clock.wall() + pause, pause);
+        ended.hold = self.doubt(message).filter(|_| outcome.is_doubtful());
+        // One step where nothing is left to be told.
+        let wrote = self.persist(if is_done { Record::Gone } else { Record::Ended(&ended) }).await;
+        let Some(is_held) = wrote else { return Err(Next::At(Place::Fresh)) };
         outcome.log(message, waiting, took, pause);
         outcome.count(&queue.meter, waiting.len());
         if is_held {
@@ -304,7 +286,7 @@ impl Courier {
         if !outcome::waiting(message).is_empty() {
             return Next::At(Place::Later(queue.clock.tick()));
         }
-        if !self.persist(Record::Gone).await {
+        if self.persist(Record::Gone).await.is_none() {
             return Next::At(Place::Fresh);
         }
         self.remove_body(message).await;
@@ -370,7 +352,7 @@ impl Courier {
         }
     }
 
-    fn soon(&self) -> Next {
+    pub(super) fn soon(&self) -> Next {
         Next::At(Place::Later(self.queue.clock.tick().after(LOOK_AGAIN)))
     }
 
@@ -391,19 +373,16 @@ impl Courier {
         }
     }
 
-    /// Until the store took it: the message was delivered, and a courier that forgets that sends it twice. `false`: the
-    /// daemon ends first.
-    pub(super) async fn persist(&self, record: Record<'_>) -> bool {
+    /// Until the store took it: the message was delivered, and a courier that forgets that sends it twice. Whether it is held
+    /// now; `None`: the daemon ends first.
+    pub(super) async fn persist(&self, record: Record<'_>) -> Option<bool> {
         let mut pauses = WRITE_PAUSES.iter();
         let mut pause = Duration::ZERO;
         loop {
-            let store = &self.queue.store;
-            let wrote = match record {
-                Record::Gone => store.dequeue(self.sequence).await.map(drop),
-                Record::Ended(ended) => store.end_attempt(self.sequence, ended).await,
-                Record::TurnedBack(back) => store.turn_back_queued(self.sequence, back).await,
+            let error = match self.put_down(record).await {
+                Ok(is_held) => return Some(is_held),
+                Err(error) => error,
             };
-            let Err(error) = wrote else { return true };
             self.queue.disk_fails(&error);
             pause = pauses.next().copied().unwrap_or(pause);
             error!(
@@ -412,7 +391,21 @@ impl Courier {
             );
             tokio::select! {
                 () = sleep(pause) => {}
-                () = self.cut_off.cancelled() => return false,
+                () = self.cut_off.cancelled() => return None,
+            }
+        }
+    }
+
+    async fn put_down(&self, record: Record<'_>) -> Result<bool, StoreError> {
+        let store = &self.queue.store;
+        match record {
+            Record::Gone => store.dequeue(self.sequence).await.map(|_| false),
+            Record::TurnedBack(back) => store.turn_back_queued(self.sequence, back).await.map(|()| false),
+            Record::Ended(ended) => {
+                let holding = self.holding(ended.hold).await;
+                let ended = Ended { hold: holding.reason, ..ended.clone() };
+                store.end_attempt(self.sequence, &ended).await?;
+                Ok(holding.written())
             }
         }
     }

@@ -53,19 +53,22 @@ impl Courier {
 
     /// Held, and somebody is told: it does not pass by itself.
     pub(super) async fn keep_back(&self, message: &QueuedMessage, reason: &'static str, why: &str) -> Next {
-        error!(
-            queue_id = message.id,
-            session = message.session,
-            fault = STORE_UNAVAILABLE.id,
-            why,
-            "the body of this message is gone or damaged; it is held: put the file back and restart, or drop it"
-        );
-        match self.queue.store.hold_queued(self.sequence, Some(reason)).await {
-            Ok(_) => {
-                self.queue.note_held(message, reason, &unreadable(why));
-                Next::At(Place::Held)
-            }
-            Err(error) => self.disk(Some(&message.id), "that it is held cannot be written down", &error),
+        let holding = self.holding(Some(reason)).await;
+        if holding.reason.is_some()
+            && let Err(error) = self.queue.store.hold_queued(self.sequence, holding.reason).await
+        {
+            return self.disk(Some(&message.id), "that it is held cannot be written down", &error);
         }
+        if holding.written() {
+            error!(
+                queue_id = message.id,
+                session = message.session,
+                fault = STORE_UNAVAILABLE.id,
+                why,
+                "the body of this message is gone or damaged; it is held: put the file back and restart, or drop it"
+            );
+            self.queue.note_held(message, reason, &unreadable(why));
+        }
+        self.soon()
     }
 }

@@ -4,7 +4,7 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::outbound::Outbound;
+use crate::{account::Account, outbound::Outbound};
 
 pub use crate::outbound::{Delivery, Envelope, Fate, Outset, Report, Trail, Unsent, Verdict};
 
@@ -13,10 +13,17 @@ pub trait Deliver: Send + Sync {
     /// `Err`: nothing was sent for anybody. Dropping the future ends the delivery; whether it was taken then is unknown,
     /// once its outset was told.
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Unsent>>;
+
+    /// A person says that what was in the way of this account is mended: the next delivery hears no refusal from memory.
+    fn ask_afresh(&self, account: &Account);
 }
 
 impl Deliver for Outbound {
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Unsent>> {
         Box::pin(Outbound::deliver(self, delivery))
+    }
+
+    fn ask_afresh(&self, account: &Account) {
+        Outbound::ask_afresh(self, account);
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Twice is better than never, and a hundred times is not: behind some attempts it waits for a person, who can ask.
 
-use tracing::error;
+use tracing::{error, warn};
 
-use super::{courier::Courier, hold, schedule::Wish};
-use crate::store::{DOUBTS, QueuedMessage, QueuedRecipient, RecipientState};
+use super::{courier::Courier, hold};
+use crate::store::{DOUBTS, QueuedMessage, QueuedRecipient, RecipientState, StoreError};
 
 /// One that waits although it may have it that often.
 fn last_doubt(message: &QueuedMessage) -> Option<&QueuedRecipient> {
@@ -14,15 +14,27 @@ fn last_doubt(message: &QueuedMessage) -> Option<&QueuedRecipient> {
 }
 
 impl Courier {
-    /// Whether a message that was not answered again is held from now on. The row hears of it with the attempt; the schedule
-    /// does before, so that an order by hand behind it is the last word in both.
-    pub(super) fn is_held_in_doubt(&self, message: &QueuedMessage) -> bool {
-        if last_doubt(message).is_none() || self.is_over(message) {
-            return false;
+    /// Why a message that was not answered again is to be held from now on, if it is.
+    pub(super) fn doubt(&self, message: &QueuedMessage) -> Option<&'static str> {
+        (last_doubt(message).is_some() && !self.is_over(message)).then_some(hold::DOUBTFUL)
+    }
+
+    /// A courier that broke down left the message under way: nobody knows what became of it. Whether it is held for that.
+    pub(super) async fn left_in_doubt(&self, message: &mut QueuedMessage) -> Result<bool, StoreError> {
+        warn!(
+            queue_id = message.id,
+            session = message.session,
+            "its last delivery broke off in the middle; it is delivered again and may arrive twice"
+        );
+        message.is_under_way = false;
+        message.recipients.iter_mut().for_each(|one| one.doubts += u32::from(one.state == RecipientState::Waiting));
+        let holding = self.holding(self.doubt(message).filter(|_| message.hold.is_none())).await;
+        self.queue.store.doubt_queued(self.sequence, holding.reason).await?;
+        let is_held = holding.written();
+        if is_held {
+            self.tell_of_hold(message);
         }
-        let mut schedule = self.queue.schedule();
-        let entry = schedule.entry_mut(self.sequence).filter(|entry| entry.wish != Wish::Drop);
-        entry.map(|entry| entry.wish = Wish::Hold).is_some()
+        Ok(is_held)
     }
 
     pub(super) fn tell_of_hold(&self, message: &QueuedMessage) {

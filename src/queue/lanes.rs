@@ -53,25 +53,46 @@ impl Queue {
         self.meter.queue(waiting, held, oldest, self.spool.octets(), self.standstill().is_some());
     }
 
-    /// Somebody may have signed in: mailboxes that wait for that are tried at once where `is_ready` says so.
-    pub fn notice_sign_ins(&self, is_ready: impl Fn(&Account) -> bool) {
+    /// Somebody may have signed in, or consented: mailboxes that wait for a person are tried at once where `is_ready` says
+    /// that this fault stands no more.
+    pub fn notice_sign_ins(&self, is_ready: impl Fn(&Account, &Fault) -> bool) {
         let orders = self.orders();
+        let woken = self.wake(|name, trouble| {
+            let account = orders.account(name);
+            trouble.take_if(|trouble| account.is_some_and(|account| is_ready(&account, &trouble.fault))).is_some()
+        });
+        for account in woken {
+            info!(account, "its sign-in serves again; its queue is delivered");
+        }
+    }
+
+    /// A person may have mended what others cannot see: one message of each mailbox that waits for that goes and looks.
+    pub(super) fn look_again(&self) {
+        let now = self.clock.tick();
+        self.wake(|_, trouble| {
+            trouble.iter_mut().for_each(|trouble| trouble.until = now);
+            true
+        });
+    }
+
+    /// Mailboxes that wait for a person, and whose trouble `mend` mends.
+    fn wake(&self, mend: impl Fn(&str, &mut Option<Trouble>) -> bool) -> Vec<String> {
         let mut woken = Vec::new();
-        for (name, lane) in self.schedule().lanes_mut() {
+        let mut schedule = self.schedule();
+        for (name, lane) in schedule.lanes_mut() {
             let waits = lane.trouble.as_ref().is_some_and(|trouble| waits_for_a_person(trouble.fault.kind));
-            if waits && orders.account(name).is_some_and(|account| is_ready(&account)) {
-                lane.trouble = None;
+            if waits && mend(name, &mut lane.trouble) {
                 woken.push(name.to_string());
             }
         }
-        if woken.is_empty() {
-            return;
+        for account in &woken {
+            schedule.hasten(account, self.clock.tick(), self.clock.awake());
         }
-        for account in woken {
-            info!(account, "signed in again; its queue is delivered");
-            self.schedule().hasten(&account, self.clock.tick(), self.clock.awake());
+        drop(schedule);
+        if !woken.is_empty() {
+            self.bell.notify_one();
         }
-        self.bell.notify_one();
+        woken
     }
 
     /// Something was answered for this mailbox.

@@ -18,6 +18,7 @@ mod envelope;
 mod failures;
 mod fares;
 mod fault;
+mod holding;
 mod lane;
 mod lanes;
 mod orders;
@@ -323,13 +324,14 @@ impl Queue {
     }
 
     /// Accounts, ways out and bounds of another configuration. What is under way goes on by the old ones; messages of
-    /// an account that is gone wait until it is there again.
+    /// an account that is gone wait until it is there again. What waits for a person is tried: this may be what that did.
     pub fn apply(&self, orders: Orders) {
         self.spool.set_limit(orders.max_bytes);
         let mut schedule = self.schedule();
         schedule.seat(|account| orders.seats(account), self.clock.awake());
         *self.orders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(orders);
         drop(schedule);
+        self.look_again();
         self.bell.notify_one();
     }
 

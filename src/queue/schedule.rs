@@ -150,7 +150,7 @@ impl Schedule {
     fn hand_out(&mut self, sequence: i64, place: Place, awake: Duration) -> CancellationToken {
         let recall = CancellationToken::new();
         if let Some(entry) = self.entries.get_mut(&sequence) {
-            (entry.before, entry.is_at_work) = (entry.place, false);
+            (entry.before, entry.is_at_work, entry.wish) = (entry.place, false, Wish::None);
         }
         self.move_to(sequence, place, awake);
         if let Some(entry) = self.entries.get_mut(&sequence) {

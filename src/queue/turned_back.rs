@@ -50,7 +50,7 @@ impl Courier {
         }
         let (attempts, waited) = (message.attempts, self.age(message));
         let back = TurnedBack { attempts, positions: waiting.to_vec(), reply, waited };
-        if !self.persist(Record::TurnedBack(&back)).await {
+        if self.persist(Record::TurnedBack(&back)).await.is_none() {
             return Err(Next::At(Place::Fresh));
         }
         info!(

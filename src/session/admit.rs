@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::{
     Doorway, Gate,
@@ -16,14 +16,10 @@ use super::{
     stranger::{trouble_of, trouble_of_tls},
 };
 use crate::{
-    account::{Admitted, Occasion, Route, told},
-    base::{Claim, Fault, Kind, Lang, Protocol, Stage, printable},
-    catalog::{
-        self,
-        doctor::CLIENT_WITHOUT_STARTTLS,
-        own::{AUTHENTICATION_REQUIRED, CLIENT_LEFT_WAITING},
-    },
-    meter::{Answer, Contact, Entry, Outcome, Proof},
+    account::{Admitted, Route},
+    base::{Claim, Fault, Protocol, Stage},
+    catalog::{doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
+    meter::{Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn},
     wire::{Front, Knock, Protection, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
@@ -33,8 +29,6 @@ use crate::{
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// Failed logins before a connection is closed.
 const GUESSES_PER_CONNECTION: u32 = 10;
-/// Of a refusal in the figures of a client.
-const REFUSAL_CAP: usize = 300;
 /// For reading what a client still sends after our last words, so that they are not lost to a reset.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -140,6 +134,9 @@ fn knocking<'a>(
     }
 }
 
+/// Who is in, and what to; or whose login it was, as far as that is known, and what was in its way.
+type Admission = Result<(Admitted, Beyond), (Option<Admitted>, Fault)>;
+
 /// Why a session has to end.
 #[derive(Clone, Copy)]
 enum Ending {
@@ -149,98 +146,100 @@ enum Ending {
     Draining,
 }
 
-struct Door<'a> {
-    gate: &'a Gate,
-    doorway: &'a Doorway,
+pub(super) struct Door<'a> {
+    pub gate: &'a Gate,
+    pub doorway: &'a Doorway,
     seat: &'a Seat,
-    entry: &'a Entry,
-    peer: Peer,
+    pub entry: &'a Entry,
+    pub peer: Peer,
 }
 
 impl<'a> Door<'a> {
+    /// From the greeting to the client's success, or to its last guess.
     #[allow(clippy::manual_async_fn)]
     fn knock<F: Front + 'a>(self, mut client: Stream, mut front: F) -> impl Future<Output = Option<Box<Through>>> + 'a {
         async move {
             let mut deadline = client.opened() + CLIENT_WAIT;
             let mut failures = 0;
-            loop {
-                let want = tokio::select! {
-                    want = drive(&mut client, &mut front, deadline) => want,
-                    ending = self.must_end() => {
-                        self.show_out(&mut client, ending).await;
-                        return None;
-                    }
-                };
-                let knocked = Instant::now();
-                let signed_on_by = knocked + self.gate.sign_on;
-                if let Ok(Want::Event(Knock::Login(_) | Knock::Unnamed)) = &want {
-                    self.entry.set_stage(Stage::Authenticating);
-                }
-                let asked = match &want {
-                    Ok(Want::Event(Knock::Login(claim))) => Some((claim.login.clone(), claim.mechanism)),
-                    _ => None,
-                };
-                let admission = match want {
-                    Err(broken) => {
-                        self.lost(&mut client, &broken).await;
-                        return None;
-                    }
-                    Ok(Want::StartTls) => {
+            while failures < GUESSES_PER_CONNECTION {
+                let claim = match self.hear(&mut client, &mut front, deadline).await? {
+                    Want::StartTls => {
                         client = Box::pin(self.upgrade(client, deadline)).await?;
                         front.secured();
                         continue;
                     }
-                    Ok(Want::Event(Knock::Bye)) => {
-                        // Where a login is offered behind STARTTLS alone, this one saw none.
-                        if self.doorway.protection(&client) == Protection::Required {
-                            self.trouble(CLIENT_WITHOUT_STARTTLS);
-                        }
-                        linger(&mut client).await;
+                    Want::Event(Knock::Bye) => {
+                        self.part_unnamed(&mut client).await;
                         return None;
                     }
-                    Ok(Want::Event(Knock::Unnamed)) => self
-                        .gate
-                        .register
-                        .by_address(self.peer.address.ip())
-                        .ok_or_else(|| AUTHENTICATION_REQUIRED.fault()),
-                    Ok(Want::Event(Knock::Login(claim))) => tokio::select! {
-                        admission = Box::pin(self.check(&claim, signed_on_by)) => admission,
-                        () = left(&mut client, ahead(&mut front)) => return None,
-                        ending = self.must_end() => {
-                            self.show_out(&mut client, ending).await;
-                            return None;
-                        }
-                    },
+                    Want::Event(Knock::Unnamed) => None,
+                    Want::Event(Knock::Login(claim)) => Some(claim),
                 };
-                let signed_on = match admission {
-                    Ok(admitted) => Box::pin(self.sign_on(&mut client, &mut front, admitted, knocked)).await?,
-                    Err(fault) => Err((None, fault)),
-                };
-                match signed_on {
+                let knocked = Instant::now();
+                self.entry.set_stage(Stage::Authenticating);
+                let asked = claim.as_ref().map(|claim| (claim.login.clone(), claim.mechanism));
+                match Box::pin(self.attempt(&mut client, &mut front, claim, knocked)).await? {
                     Ok((admitted, beyond)) => {
-                        self.note(asked.as_ref(), Answer::Id("accepted"));
-                        let contact = self.contact(&client, asked.map(|(_, mechanism)| mechanism));
-                        self.gate.meter.clients.came(&who(&admitted), contact);
+                        self.let_in(&client, &admitted, asked);
                         return Box::pin(self.welcome(client, front, admitted, beyond, knocked)).await;
                     }
-                    Err((admitted, fault)) => {
-                        self.note(asked.as_ref(), Answer::Id(fault.id));
-                        let whose = || self.gate.register.whose(&asked.as_ref()?.0);
-                        let whose = admitted.or_else(whose);
-                        self.refused(whose.as_ref(), &fault, knocked);
-                        self.turned_away(&client, whose, asked, &fault);
+                    Err((whose, fault)) => {
+                        self.turn_away(&client, whose, asked, &fault, knocked);
                         front.refuse(&fault);
-                        failures += 1;
-                        // Our own work was nothing that the client took its time for.
-                        deadline += knocked.elapsed();
                     }
                 }
-                if failures >= GUESSES_PER_CONNECTION {
-                    let _ = flush(&mut client, &mut front).await;
-                    self.farewell(&mut client).await;
+                failures += 1;
+                // Our own work was nothing that the client took its time for.
+                deadline += knocked.elapsed();
+            }
+            let _ = flush(&mut client, &mut front).await;
+            self.farewell(&mut client).await;
+            None
+        }
+    }
+
+    /// What the client wants next; `None`: the session is over.
+    async fn hear<F: Front>(&self, client: &mut Stream, front: &mut F, deadline: Instant) -> Option<Want<Knock>> {
+        tokio::select! {
+            want = drive(client, front, deadline) => match want {
+                Ok(want) => Some(want),
+                Err(broken) => {
+                    self.lost(client, &broken).await;
+                    None
+                }
+            },
+            ending = self.must_end() => {
+                self.show_out(client, ending).await;
+                None
+            }
+        }
+    }
+
+    /// One login, up to the upstream's answer; `None`: the session is over.
+    async fn attempt<F: Front>(
+        &self,
+        client: &mut Stream,
+        front: &mut F,
+        claim: Option<Claim>,
+        knocked: Instant,
+    ) -> Option<Admission> {
+        let checked = match claim {
+            None => {
+                let admitted = self.gate.register.by_address(self.peer.address.ip());
+                admitted.ok_or_else(|| AUTHENTICATION_REQUIRED.fault())
+            }
+            Some(claim) => tokio::select! {
+                checked = self.check(&claim, knocked + self.gate.sign_on) => checked,
+                () = left(client, ahead(front)) => return None,
+                ending = self.must_end() => {
+                    self.show_out(client, ending).await;
                     return None;
                 }
-            }
+            },
+        };
+        match checked {
+            Ok(admitted) => self.sign_on(client, front, admitted, knocked).await,
+            Err(fault) => Some(Err((None, fault))),
         }
     }
 
@@ -277,7 +276,7 @@ impl<'a> Door<'a> {
         front: &mut F,
         admitted: Admitted,
         knocked: Instant,
-    ) -> Option<Result<(Admitted, Beyond), (Option<Admitted>, Fault)>> {
+    ) -> Option<Admission> {
         // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
         self.seat.authenticated();
         self.entry.set_account(&admitted.account.address);
@@ -300,23 +299,6 @@ impl<'a> Door<'a> {
             Ok(beyond) => Ok((admitted, beyond)),
             Err(fault) => Err((Some(admitted), fault)),
         })
-    }
-
-    /// The client waited for us. Where that was for a connection, the status says so as well: no deadline of ours may ever
-    /// come for a client that has less patience.
-    fn gave_up(&self, admitted: &Admitted) {
-        let (protocol, stage, account) = (self.doorway.protocol, self.entry.stage(), &admitted.account);
-        let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
-        let known = account.known(&occasion);
-        let proxy = known.proxy.map(|via| via.url).unwrap_or_default();
-        let server = format!("{}:{}", known.host.unwrap_or_default(), known.port.unwrap_or_default());
-        info!(
-            session = self.entry.id(), %protocol, account = account.address, %stage, server, proxy,
-            "client left before it was signed on"
-        );
-        if stage == Stage::Connecting {
-            self.gate.meter.fault(protocol, &account.address, &CLIENT_LEFT_WAITING.fault().at(stage));
-        }
     }
 
     async fn beyond(&self, admitted: &Admitted, deadline: Instant) -> Result<Beyond, Fault> {
@@ -388,53 +370,13 @@ impl<'a> Door<'a> {
         }
     }
 
-    /// How it logged in, without who and with what.
-    fn note(&self, asked: Option<&(String, &'static str)>, answer: Answer) {
-        let verb = asked.map_or("none", |(_, mechanism)| mechanism);
-        self.gate.meter.verbs.note(self.entry.id(), self.doorway.protocol, self.entry.stage(), verb, answer);
-    }
-
-    /// Of a client that did not get as far as a login.
-    fn trouble(&self, entry: &catalog::Entry) {
-        self.gate.meter.fault(self.doorway.protocol, "", &entry.fault().at(self.entry.stage()));
-    }
-
-    /// `whose` login it was, right or wrong.
-    fn refused(&self, whose: Option<&Admitted>, fault: &Fault, knocked: Instant) {
-        let protocol = self.doorway.protocol;
-        // A wrong password of a client rule is none of the account.
-        let is_of_account = |one: &&Admitted| one.client.is_none() || fault.kind != Kind::BadCredentials;
-        let account = whose.filter(is_of_account).map(|one| &*one.account);
-        let fault = fault.clone().at(self.entry.stage());
-        let sign_in = account.and_then(|account| self.gate.outbound.keepers.state(&account.sign_in));
-        let occasion =
-            Occasion { protocol: Some(protocol), stage: fault.stage, sign_in: sign_in.as_ref(), ..Occasion::default() };
-        let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.next).unwrap_or_default();
-        let account = account.map_or("", |account| account.address.as_str());
-        let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
-        self.gate.meter.login(protocol, outcome, knocked.elapsed());
-        self.gate.meter.fault(protocol, account, &fault);
-        let (session, owner) = (self.entry.id(), fault.owner.as_str());
-        warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
-    }
-
-    /// Notes a refusal at the client whose login it was, so that it is seen who cannot get in.
-    fn turned_away(
-        &self,
-        client: &Stream,
-        whose: Option<Admitted>,
-        asked: Option<(String, &'static str)>,
-        fault: &Fault,
-    ) {
-        let Some(whose) = whose else { return };
-        let mechanism = asked.as_ref().map(|(_, mechanism)| *mechanism);
-        let reply = printable(&fault.reply_text(), REFUSAL_CAP);
-        self.gate.meter.clients.was_turned_away(&who(&whose), reply, self.contact(client, mechanism));
-    }
-
-    fn contact(&self, client: &Stream, mechanism: Option<&'static str>) -> Contact {
-        let peer = self.peer.address.ip().to_canonical();
-        Contact { protocol: self.doorway.protocol.as_str(), peer, tls: client.tls_version(), mechanism }
+    /// It says goodbye before anybody knows who it is.
+    async fn part_unnamed(&self, client: &mut Stream) {
+        // Where a login is offered behind STARTTLS alone, this one saw none.
+        if self.doorway.protection(client) == Protection::Required {
+            self.trouble(CLIENT_WITHOUT_STARTTLS);
+        }
+        linger(client).await;
     }
 
     /// The client is gone, silent or makes no sense.

@@ -21,11 +21,12 @@ use crate::{
         Entry as Known,
         explain::named,
         message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED},
-        own::MAILBOX_BUSY,
+        own::{MAILBOX_BUSY, UPSTREAM_LOST},
         upstream::message_refusal,
     },
+    message::Repairs,
     meter::Entry,
-    outbound::{Channel, Connection, Lost, Turn, day_used_up, ehlo, not_signed_on},
+    outbound::{Channel, Connection, Lost, Turn, day_used_up, ehlo, is_about_sign_on, not_signed_on},
     wire::smtp::{
         Mail, Rcpt, Reply,
         reply::{mail_refusal, not_ascii},
@@ -52,65 +53,83 @@ impl Relay<'_> {
         if !is_forced(&self.admitted) && !self.admitted.account.may_send_as(&mail.address) {
             return Ok(self.not_allowed(&mail.address, "MAIL FROM"));
         }
-        if self.destination != Destination::Upstream {
-            self.envelope = Some(Envelope::new(mail, None, repairs));
-            return Ok(Reply::new(250, "2.1.0 Sender OK"));
+        match self.destination {
+            Destination::Upstream => self.mail_upstream(mail, repairs).await,
+            Destination::Graph | Destination::Queue | Destination::Hold => Ok(self.mail_here(mail, repairs)),
         }
+    }
+
+    fn mail_here(&mut self, mail: Mail, repairs: Repairs) -> Reply {
+        self.envelope = Some(Envelope::new(mail, None, repairs));
+        Reply::new(250, "2.1.0 Sender OK")
+    }
+
+    /// Says MAIL on a connection with room for a message. A connection that idled may have died unnoticed: nothing was sent on
+    /// it, so one more try is safe.
+    async fn mail_upstream(&mut self, mail: Mail, repairs: Repairs) -> Result<Reply, Left> {
         // What the upstream throttles is tried again within this time.
         let until = Instant::now() + self.gate.sign_on;
         loop {
-            // A connection that idled may have died unnoticed: nothing was sent on it, so one more try is safe.
-            let (outbound, account) = (&self.gate.outbound, &self.admitted.account);
-            let may_go_on = |channel: &Connection| channel.is_usable() && outbound.may_go_on(account, channel);
-            let (channel, is_fresh) = match self.channel.take().filter(may_go_on) {
-                Some(channel) => (channel, false),
-                None => match self.take_channel(until).await? {
-                    Ok(channel) => {
-                        let is_fresh = channel.is_fresh;
-                        (channel, is_fresh)
-                    }
-                    Err(fault) if self.gate.outbound.goes_by_graph(&self.admitted.account, &fault) => {
-                        self.destination = Destination::Graph;
-                        self.envelope = Some(Envelope::new(mail, None, repairs));
-                        return Ok(Reply::new(250, "2.1.0 Sender OK"));
-                    }
-                    Err(fault) => return Ok(self.refusal(&fault)),
-                },
+            let was_held = match self.hold_channel(until).await? {
+                Ok(was_held) => was_held,
+                Err(fault) if self.goes_by_graph(&fault) => return Ok(self.mail_here(mail, repairs)),
+                Err(fault) => return Ok(self.refusal(&fault)),
             };
             // Room for a connection first: who waits for a turn without one would hold up those who have one.
             let turn = match self.take_turn(until).await? {
                 Ok(turn) => turn,
-                Err(reply) => {
-                    self.channel = Some(channel);
-                    return Ok(reply);
-                }
+                Err(reply) => return Ok(reply),
             };
-            let channel = self.channel.insert(channel);
+            let Some(channel) = &mut self.channel else { return Ok(self.no_way()) };
             if !mail.address.is_ascii() && !channel.carries().utf8 {
                 return Ok(not_ascii("addresses"));
             }
             dropped(self.entry, mail.wants_notices(), channel);
+            let is_fresh = !was_held && channel.is_fresh();
             match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
-                Ok(reply) if matches!(reply.code, 421 | 530) && !is_fresh => {}
+                Ok(reply) if reply.is_positive() => {
+                    self.envelope = Some(Envelope::new(mail, Some(turn), repairs));
+                    return Ok(softened(reply));
+                }
+                Err(_) if !is_fresh => {}
+                Err(lost) => return Ok(self.explained(lost_reply(&lost), None)),
+                Ok(reply) if (reply.code == 421 || is_about_sign_on(&reply)) && !is_fresh => {}
                 Ok(reply) if reply.asks_to_slow_down() && Instant::now() < until => turn.slow_down(),
-                Ok(reply) if reply.code == 530 => {
-                    self.channel = None;
-                    return Ok(self.not_signed_on(&reply));
-                }
-                Ok(reply) => {
-                    if reply.is_positive() {
-                        self.envelope = Some(Envelope::new(mail, Some(turn), repairs));
-                        return Ok(softened(reply));
-                    }
-                    return Ok(softened(
-                        self.explained(reply, Denied::in_envelope(&mail.address, &self.admitted.account)),
-                    ));
-                }
-                Err(lost) if is_fresh => return Ok(lost_reply(&lost)),
-                Err(_) => {}
+                Ok(reply) => match not_signed_on(&reply) {
+                    Some(fault) if self.goes_by_graph(&fault) => return Ok(self.mail_here(mail, repairs)),
+                    Some(fault) => return Ok(self.not_signed_on(&fault)),
+                    None => return Ok(self.refused_sender(reply, &mail)),
+                },
             }
             self.channel = None;
         }
+    }
+
+    fn refused_sender(&self, reply: Reply, mail: &Mail) -> Reply {
+        softened(self.explained(reply, Denied::in_envelope(&mail.address, &self.admitted.account)))
+    }
+
+    /// Whether Graph helps against this; what comes goes there then.
+    fn goes_by_graph(&mut self, fault: &Fault) -> bool {
+        let goes = self.gate.outbound.goes_by_graph(&self.admitted.account, fault);
+        if goes {
+            (self.destination, self.channel) = (Destination::Graph, None);
+        }
+        goes
+    }
+
+    /// A connection for the next message; whether it was held since the last one.
+    async fn hold_channel(&mut self, until: Instant) -> Result<Result<bool, Fault>, Left> {
+        let (outbound, account) = (&self.gate.outbound, &self.admitted.account);
+        let may_go_on = |channel: &Connection| channel.is_usable() && outbound.may_go_on(account, channel);
+        if self.channel.as_ref().is_some_and(may_go_on) {
+            return Ok(Ok(true));
+        }
+        self.channel = None;
+        Ok(self.take_channel(until).await?.map(|channel| {
+            self.channel = Some(channel);
+            false
+        }))
     }
 
     /// Of a message, in octets: what EHLO shows.
@@ -135,25 +154,25 @@ impl Relay<'_> {
         Reply::new(550, text)
     }
 
-    /// A refusal for good that is known is noted under its id, whoever says it; what [`Relay::refusal`] answers is noted
-    /// there. One of the upstream's own goes on in its own words. Behind that of a sender stands a line that says which right
-    /// is missing, if one is, and who grants it how.
+    /// A refusal that is known is noted under its id, whoever says it: for good, or in words of ours; what [`Relay::refusal`]
+    /// answers is noted there. One of the upstream's own goes on in its own words. Behind that of a sender stands a line that
+    /// says which right is missing, if one is, and who grants it how.
     pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
-        if reply.is_positive() || reply.is_transient() {
-            return reply;
-        }
         let (account, text) = (&self.admitted.account, reply.text());
         let of = |entry: &Known| denied.filter(|_| entry.id == SEND_AS_DENIED.id);
-        if let Some(entry) = named(&text).filter(|entry| text.contains(&format!("[gatepost {}]", entry.id))) {
-            // Ours, or Graph's: it has its line in the log already.
-            if entry.id == SENDER_NOT_ALLOWED.id {
-                return reply;
-            }
-            let fault = of(entry).map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
-            self.gate.meter.fault(Protocol::Smtp, &account.address, &fault.at(Stage::Relaying));
+        if reply.is_positive() {
             return reply;
         }
-        let Some(entry) = message_refusal(&text) else { return reply };
+        let is_ours = |entry: &&Known| text.contains(&format!("[gatepost {}]", entry.id));
+        if let Some(entry) = named(&text).filter(is_ours) {
+            self.note_ours(entry, of(entry), &text);
+            return reply;
+        }
+        if let Some(fault) = not_signed_on(&reply) {
+            self.note(fault);
+            return reply;
+        }
+        let Some(entry) = message_refusal(&text).filter(|_| !reply.is_transient()) else { return reply };
         let state = self.gate.outbound.keepers.state(&account.sign_in);
         let object_id = state.as_ref().and_then(|state| state.object_id.as_deref());
         let fault = match of(entry).map(|denied| denied.explained(account, object_id)) {
@@ -164,11 +183,28 @@ impl Relay<'_> {
                 reply.lines.push(format!("{code} {line}"));
                 fault
             }
-        }
-        .at(Stage::Relaying);
-        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-        self.warns_of(&fault);
+        };
+        self.note(fault);
         reply
+    }
+
+    /// The same where the words are ours, or Graph's: most of them have their line in the log already.
+    fn note_ours(&self, entry: &Known, denied: Option<Denied<'_>>, text: &str) {
+        let fault = denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
+        match entry.id {
+            // It is counted already, under its sender.
+            id if id == SENDER_NOT_ALLOWED.id => {}
+            id if id == UPSTREAM_LOST.id => drop(self.note(fault.detail(format!("the reply is {text:?}")))),
+            _ => self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault.at(Stage::Relaying)),
+        }
+    }
+
+    /// Counts what stands in the way of a message, and says so in the log.
+    fn note(&self, fault: Fault) -> Fault {
+        let fault = fault.at(Stage::Relaying);
+        self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault);
+        self.warns_of(&fault);
+        fault
     }
 
     /// For the log.
@@ -192,6 +228,7 @@ impl Relay<'_> {
         let connecting = self.gate.outbound.connect(account, client, until, self.entry.stage_cell());
         let connected = attended(&mut self.client, &mut self.input, connecting).await?;
         self.entry.set_stage(Stage::Relaying);
+        self.unused_since = Instant::now();
         Ok(connected.inspect(|connection| self.keywords.clone_from(&connection.keywords)))
     }
 
@@ -204,9 +241,7 @@ impl Relay<'_> {
 
     /// Notes a fault that stands in the way of a message.
     pub(super) fn refusal(&self, fault: &Fault) -> Reply {
-        let account = self.admitted.account.address.as_str();
-        self.gate.meter.fault(Protocol::Smtp, account, fault);
-        self.warns_of(fault);
+        let fault = &self.note(fault.clone());
         let reply = not_now(fault);
         // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
         if reply.code >= 500 && self.admitted.has_logged_in() {
@@ -216,9 +251,9 @@ impl Relay<'_> {
     }
 
     /// 530 would make the client ask its user for a password that is right; so it is told as what passes.
-    fn not_signed_on(&self, reply: &Reply) -> Reply {
-        let Some(fault) = not_signed_on(reply) else { return softened(reply.clone()) };
-        self.refusal(&fault);
+    fn not_signed_on(&mut self, fault: &Fault) -> Reply {
+        self.channel = None;
+        self.refusal(fault);
         Reply::new(451, format!("4.7.0 {}", fault.reply_text()))
     }
 
@@ -252,7 +287,10 @@ impl Relay<'_> {
             dropped(self.entry, rcpt.wants_notices(), channel);
             let reply = match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
                 Ok(reply) => reply,
-                Err(lost) => return Ok(self.taken_by.insert(lost_reply(&lost)).clone()),
+                Err(lost) => {
+                    let reply = self.explained(lost_reply(&lost), None);
+                    return Ok(self.taken_by.insert(reply).clone());
+                }
             };
             if !reply.asks_to_slow_down() || Instant::now() >= until {
                 envelope.note(rcpt, &reply);
@@ -291,6 +329,7 @@ impl Relay<'_> {
                 }
             };
             let Some(envelope) = &mut self.envelope else { return Ok(Some(lost_reply(&Lost::Closed))) };
+            let is_fresh = channel.is_fresh();
             let saying = timeout_at(until, say_again(&mut channel, envelope.said()));
             match attended(&mut self.client, &mut self.input, saying).await? {
                 Ok(true) => {
@@ -299,7 +338,7 @@ impl Relay<'_> {
                     return Ok(None);
                 }
                 // One that was left over may have died unnoticed.
-                Ok(false) if !channel.is_fresh && Instant::now() < until => {}
+                Ok(false) if !is_fresh && Instant::now() < until => {}
                 _ => return Ok(Some(softened(throttled))),
             }
         }

@@ -9,6 +9,7 @@ mod attend;
 mod destination;
 mod envelope;
 mod gate;
+mod logins;
 mod mending;
 mod opened;
 mod pace;

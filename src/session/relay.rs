@@ -26,7 +26,7 @@ use crate::{
     catalog::own::UPSTREAM_LOST,
     meter::{Answer, Entry},
     net::{Stream, read_some, write},
-    outbound::{Connection, Lost, ehlo},
+    outbound::{Connection, Lost, ehlo, is_about_sign_on},
     wire::{
         ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
@@ -61,6 +61,8 @@ pub(super) struct Relay<'a> {
     pub(super) taken_by: Option<Reply>,
     /// When the transaction that is open last came on: NOOP holds nobody's room.
     moved: Instant,
+    /// When the upstream connection came, or was last used by a transaction: nor does NOOP keep it.
+    pub(super) unused_since: Instant,
     /// DATA was refused, and the client may not have waited for that.
     body_may_follow: bool,
     said_goodbye: bool,
@@ -110,6 +112,7 @@ impl<'a> Relay<'a> {
             has_sent: false,
             taken_by: None,
             moved: Instant::now(),
+            unused_since: Instant::now(),
             body_may_follow: false,
             said_goodbye: false,
             verb: "none",
@@ -130,6 +133,8 @@ impl<'a> Relay<'a> {
             biased;
             () = self.converse() => {}
             () = cut_off.cancelled() => {
+                // It may be in the middle of a command.
+                self.channel = None;
                 if self.said_goodbye {
                     linger(&mut self.client).await;
                 } else {
@@ -172,7 +177,11 @@ impl<'a> Relay<'a> {
         match command {
             Ok(command) => {
                 let comes_on = !matches!(command, Command::Noop | Command::Vrfy | Command::Help);
+                let was_open = self.envelope.is_some();
                 let next = self.command(command).await.unwrap_or_else(|Left| self.left());
+                if was_open || self.envelope.is_some() {
+                    self.unused_since = Instant::now();
+                }
                 if comes_on {
                     // Behind the answer: what it waited for is not its client's silence.
                     self.moved = Instant::now();
@@ -205,7 +214,7 @@ impl<'a> Relay<'a> {
                     Ok(_) => return Woken::ClientGone,
                     Err(_) => return Woken::ClientIdle,
                 },
-                () = sleep_until(start + UPSTREAM_IDLE), if between && self.channel.is_some() => {
+                () = sleep_until(self.unused_since + UPSTREAM_IDLE), if between && self.channel.is_some() => {
                     self.leave_channel();
                 }
                 () = sleep_until(look), if !between && self.channel.is_some() => {
@@ -418,7 +427,7 @@ async fn upstream_closes(channel: &mut Option<Connection>) {
 /// 421 says that *this* connection closes; the upstream's does, ours does not. 530 and its like (RFC 4954 6) say that the
 /// client has to log in, or not as it did; it is we who have to upstream, and the next message has another connection.
 pub(super) fn softened(mut reply: Reply) -> Reply {
-    let is_about_login = matches!(reply.code, 530 | 534 | 535 | 538);
+    let is_about_login = is_about_sign_on(&reply);
     if is_about_login {
         // RFC 3463 2: the first digit is that of the code.
         let soften = |line: &mut String| {

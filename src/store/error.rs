@@ -21,6 +21,8 @@ pub enum StoreError {
         lock: PathBuf,
         /// Its number, where it can be read.
         process: Option<u32>,
+        /// The configuration that it reads, where it says so.
+        reads: Option<PathBuf>,
     },
     KeyFile {
         key_file: PathBuf,
@@ -102,11 +104,12 @@ impl fmt::Display for StoreError {
             Self::File { path, cause } => {
                 write!(f, "cannot use {}: {cause}; make it writable for the user Gatepost runs as", path.display())
             }
-            Self::InUse { database, lock, process } => {
+            Self::InUse { database, lock, process, reads } => {
                 let holder = process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
+                let reads = reads.as_ref().map(|file| format!(" and reads {}", file.display())).unwrap_or_default();
                 write!(
                     f,
-                    "another Gatepost runs on the store {}: {holder} holds {}",
+                    "another Gatepost runs on the store {}: {holder} holds {}{reads}",
                     database.display(),
                     lock.display()
                 )

@@ -2,8 +2,8 @@
 //!
 //! Two daemons would both refresh, and with one-time rotation the second refresh revokes the grant. Commands beside the
 //! daemon do not take it: they write rows by version. The lock is the system's, so that a kill frees it. The file names
-//! its holder, for people, and where that has its key, for a rotation beside it. A directory in which it cannot be made
-//! is refused: tokens could not be saved there either.
+//! its holder, for people, where that has its key, for a rotation beside it, and which configuration it reads, for who
+//! has another one. A directory in which it cannot be made is refused: tokens could not be saved there either.
 
 use std::{
     ffi::OsString,
@@ -15,7 +15,7 @@ use std::{
 use super::{KeySource, Settings, StoreError, private_file, sqlite};
 use crate::base::invocation::Daemon;
 
-/// A number and a path.
+/// A number and two paths.
 const MOST_BYTES: u64 = 8192;
 /// The locks of a whole machine.
 #[cfg(target_os = "linux")]
@@ -24,7 +24,7 @@ const MOST_LOCKS: u64 = 4 * 1024 * 1024;
 /// Dropping it lets the next daemon in.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -36,27 +36,41 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse { database, lock: path, process: holder_in(file) });
+                let (process, reads) = said_in(file);
+                return Err(StoreError::InUse { database, lock: path, process, reads });
             }
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         sign(&mut file, &KeySource::of(settings)).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// The holder reads this configuration, again and again. Where that cannot be written down nobody is told of it.
+    pub fn note_configuration(&mut self, file: &Path) -> io::Result<()> {
+        writeln!(self.file, "{}", real(file).display())
     }
 }
 
 /// Who works on a store, as far as its file says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub process: Option<u32>,
     /// That number is of this process's own namespace: a signal to it reaches the daemon, and nobody else.
     pub is_within_reach: bool,
+    /// That it reads, where it reads one and said so.
+    configuration: Option<PathBuf>,
 }
 
 impl Holder {
     /// How it was started, as far as it can be told from here.
-    pub fn daemon(self) -> Option<Daemon> {
+    pub fn daemon(&self) -> Option<Daemon> {
         self.process.filter(|_| self.is_within_reach).map(daemon_at)
+    }
+
+    /// The configuration that it reads, if that is another file than this one: it never learns what stands here. What a
+    /// path means elsewhere, as in a container, nobody knows.
+    pub fn reads_other_than(&self, file: &Path) -> Option<&Path> {
+        self.configuration.as_deref().filter(|read| self.is_within_reach && *read != real(file))
     }
 }
 
@@ -79,9 +93,9 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {
             let inode = inode_of(&file);
-            let process = holder_in(file);
+            let (process, configuration) = said_in(file);
             let is_within_reach = process.zip(inode).is_some_and(|(process, inode)| holds(process, inode));
-            Some(Holder { process, is_within_reach })
+            Some(Holder { process, is_within_reach, configuration })
         }
         _ => None,
     }
@@ -94,14 +108,23 @@ fn beside(database: &Path) -> PathBuf {
     name.into()
 }
 
+/// Two names of one file are one.
+fn real(file: &Path) -> PathBuf {
+    std::fs::canonicalize(file).or_else(|_| std::path::absolute(file)).unwrap_or_else(|_| file.to_owned())
+}
+
 fn sign(file: &mut File, source: &KeySource) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}\n{source}", std::process::id())
 }
 
-fn holder_in(file: File) -> Option<u32> {
-    read(file)?.lines().next()?.trim().parse().ok()
+/// The number of the holder, and the configuration that it reads.
+fn said_in(file: File) -> (Option<u32>, Option<PathBuf>) {
+    let said = read(file).unwrap_or_default();
+    let mut lines = said.lines();
+    let process = lines.next().and_then(|process| process.trim().parse().ok());
+    (process, lines.nth(1).filter(|file| !file.is_empty()).map(PathBuf::from))
 }
 
 #[cfg(unix)]
@@ -202,6 +225,25 @@ mod tests {
         drop(first);
         assert_eq!(super::holder(&settings(dir.path())), None, "its file alone says nothing");
         assert!(Lock::take(&settings(dir.path())).is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_has_another_configuration_than_the_daemon_is_told_which_one_that_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let [ours, other, link] = ["ours.toml", "other.toml", "link.toml"].map(|name| dir.path().join(name));
+        std::fs::write(&ours, "").unwrap();
+        std::os::unix::fs::symlink(&ours, &link).unwrap();
+        let mut lock = Lock::take(&settings(dir.path())).unwrap();
+        let found = || super::holder(&settings(dir.path())).unwrap();
+        assert_eq!(found().reads_other_than(&other), None, "it said nothing");
+        lock.note_configuration(&link).unwrap();
+        assert_eq!(found().reads_other_than(&other), Some(real(&ours).as_path()));
+        assert_eq!((found().reads_other_than(&ours), found().reads_other_than(&link)), (None, None));
+        assert_eq!(
+            last_source(&dir.path().join("state/gatepost.db")),
+            Some(KeySource::of(&settings(dir.path())).to_string())
+        );
     }
 
     #[test]

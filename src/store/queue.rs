@@ -23,19 +23,6 @@ pub const DOUBTS: u32 = 3;
 /// Why it is held then.
 pub const DOUBTFUL: &str = "doubtful";
 
-/// Those among them that somebody may have had [`DOUBTS`] times, and that nobody holds yet.
-macro_rules! hold_in_doubt {
-    ($which:literal, $more:literal) => {
-        concat!(
-            "UPDATE queued SET hold = ?2 WHERE hold ISNULL AND ",
-            $which,
-            " AND sequence IN
-             (SELECT sequence FROM queued_recipient WHERE state = 'waiting' AND is_doubtful >= ?1)",
-            $more
-        )
-    };
-}
-
 /// A message to be taken over.
 #[derive(Debug, Clone)]
 pub struct NewMessage {
@@ -192,10 +179,10 @@ impl Store {
         self.done(step, cut_off).await
     }
 
-    /// The same for one message, within a process that goes on.
-    pub async fn doubt_queued(&self, sequence: i64) -> Result<(), StoreError> {
+    /// The same for one message, within a process that goes on. `hold`: for this it is held from now on, unless it is already.
+    pub async fn doubt_queued(&self, sequence: i64, hold: Option<&str>) -> Result<(), StoreError> {
         let mut step = self.step().await?;
-        let doubted = doubt(&mut step, sequence).await.map_err(|cause| self.failed(cause));
+        let doubted = doubt(&mut step, sequence, hold).await.map_err(|cause| self.failed(cause));
         self.done(step, doubted).await
     }
 
@@ -355,8 +342,11 @@ async fn recover(step: &mut Step) -> Result<Recovered, sqlx::Error> {
     let doubt = "UPDATE queued_recipient SET is_doubtful = is_doubtful + 1
                  WHERE state = 'waiting' AND sequence IN (SELECT sequence FROM queued WHERE is_under_way)";
     sqlx::query(doubt).execute(&mut **step).await?;
-    let held = sqlx::query_scalar(hold_in_doubt!("is_under_way", " RETURNING id")).bind(DOUBTS).bind(DOUBTFUL);
-    let held = held.fetch_all(&mut **step).await?;
+    let held = sqlx::query_scalar(
+        "UPDATE queued SET hold = ?2 WHERE hold ISNULL AND is_under_way AND sequence IN
+         (SELECT sequence FROM queued_recipient WHERE state = 'waiting' AND is_doubtful >= ?1) RETURNING id",
+    );
+    let held = held.bind(DOUBTS).bind(DOUBTFUL).fetch_all(&mut **step).await?;
     let ids = sqlx::query_scalar("SELECT id FROM queued WHERE is_under_way AND hold ISNULL ORDER BY sequence");
     let ids = ids.fetch_all(&mut **step).await?;
     sqlx::query("UPDATE queued SET is_under_way = 0 WHERE is_under_way").execute(&mut **step).await?;
@@ -373,13 +363,11 @@ async fn touch(step: &mut Step) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn doubt(step: &mut Step, sequence: i64) -> Result<(), sqlx::Error> {
+async fn doubt(step: &mut Step, sequence: i64, hold: Option<&str>) -> Result<(), sqlx::Error> {
     let doubt = "UPDATE queued_recipient SET is_doubtful = is_doubtful + 1 WHERE state = 'waiting' AND sequence = ?";
     sqlx::query(doubt).bind(sequence).execute(&mut **step).await?;
-    let held = sqlx::query(hold_in_doubt!("sequence = ?3", "")).bind(DOUBTS).bind(DOUBTFUL).bind(sequence);
-    held.execute(&mut **step).await?;
-    let ended = "UPDATE queued SET is_under_way = 0 WHERE sequence = ?";
-    sqlx::query(ended).bind(sequence).execute(&mut **step).await.map(drop)
+    let ended = "UPDATE queued SET is_under_way = 0, hold = coalesce(hold, ?2) WHERE sequence = ?1";
+    sqlx::query(ended).bind(sequence).bind(hold).execute(&mut **step).await.map(drop)
 }
 
 async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::Error> {

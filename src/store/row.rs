@@ -36,9 +36,19 @@ pub struct TokenRow {
     pub last_refresh: Option<SystemTime>,
     /// Set when the identity provider said that only a new sign-in helps.
     pub failure: Option<Failure>,
+    /// The last sign-in that somebody tried and was refused, where none came about since.
+    #[serde(default)]
+    pub refused_sign_in: Option<Failure>,
     /// Sign-ins that a policy ended after a set time, oldest first: they tell when it ends the next one.
     #[serde(default)]
     pub ended: Vec<EndedSignIn>,
+}
+
+impl TokenRow {
+    /// A row may be there for what was refused alone.
+    pub fn has_tokens(&self) -> bool {
+        self.refresh.is_some() || self.predecessor.is_some() || !self.access.is_empty()
+    }
 }
 
 /// How long one sign-in lived before a policy ended it.

@@ -64,8 +64,10 @@ impl Exchange {
     pub fn start(mechanism: Mechanism, initial: Option<&[u8]>) -> (Self, Turn) {
         let mut exchange = Self { mechanism, login: None };
         let turn = match initial {
-            Some(line) => exchange.respond(if line == b"=" { b"" } else { line }),
-            None if mechanism == Mechanism::Login => Turn::Challenge(LOGIN_USER_PROMPT),
+            // LOGIN has no empty first answer; some clients send the sign for one all the same (RFC 4954 4).
+            None | Some(b"=") if mechanism == Mechanism::Login => Turn::Challenge(LOGIN_USER_PROMPT),
+            Some(b"=") => exchange.respond(b""),
+            Some(line) => exchange.respond(line),
             None => Turn::Challenge(""),
         };
         (exchange, turn)
@@ -273,7 +275,8 @@ mod tests {
         assert!(matches!(turn, Turn::Challenge(LOGIN_USER_PROMPT)));
         assert!(matches!(exchange.respond(b"YW5u"), Turn::Challenge(LOGIN_PASSWORD_PROMPT)));
         assert!(matches!(exchange.respond(b"*"), Turn::Cancelled));
-        assert!(matches!(Exchange::start(Mechanism::Login, Some(b"=")).1, Turn::Malformed(_)), "an empty user name");
+        assert!(matches!(Exchange::start(Mechanism::Login, Some(b"=")).1, Turn::Challenge(LOGIN_USER_PROMPT)));
+        assert!(matches!(exchange.respond(b""), Turn::Malformed(_)), "an empty user name");
         assert!(matches!(Exchange::start(Mechanism::Login, Some(b"%%")).1, Turn::Malformed(_)));
     }
 

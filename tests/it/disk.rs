@@ -5,7 +5,7 @@
 use std::{
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gatepost::{base::Protocol, sandbox::Rotation};
@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::{
     packaging::not_checked,
     process::{Program, command, sign_in_with_a_stale_token},
-    world::{FOR_NOW, IN, PROTOCOLS, Plan, stage},
+    world::{FOR_NOW, IN, PROTOCOLS, Plan, stage, until},
 };
 
 /// Puts the folder "$1" on a disk of its own, for the program that it becomes.
@@ -49,17 +49,17 @@ pub fn on_a_small_disk(file: &Path) -> Command {
 
 /// The store is tried again after some seconds, and until then the answer comes from memory.
 async fn lets_everybody_in_again(program: &Program) {
-    let deadline = Instant::now() + Duration::from_secs(20);
     for protocol in PROTOCOLS {
-        loop {
+        // Nobody is told that a disk has room again, so whoever is refused comes again.
+        until("a login", Duration::from_secs(20), async || {
             let said = program.login(protocol).await;
             if said.starts_with(IN.of(protocol)) {
-                break;
+                return Ok(());
             }
             assert!(said.starts_with(FOR_NOW.of(protocol)), "{said}");
-            assert!(Instant::now() < deadline, "{said}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            Err(said)
+        })
+        .await;
     }
 }
 

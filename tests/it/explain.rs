@@ -260,3 +260,18 @@ fn without_a_text_every_id_is_listed() {
     let json: Value = serde_json::from_str(&well(&["--list", "--json"])).unwrap();
     assert_eq!(json["faults"].as_array().unwrap().len(), all.lines().count());
 }
+
+#[test]
+fn what_cannot_be_said_to_the_app_of_a_configuration_is_explained_in_general() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    for (lang, remark) in
+        [("en", "`[app.contoso]` has nothing of the kind"), ("ja", "`[app.contoso]` は、この障害に関わるもの")]
+    {
+        let said = well(&["AADSTS7000222", "--lang", lang, "--config", &file]);
+        assert!(said.contains(remark) && said.contains("CLIENT-ID"), "{said}");
+        assert!(!said.contains("11111111-2222"), "the app has no secret that could be renewed: {said}");
+    }
+    let said = well(&["AADSTS7000218", "--config", &file]);
+    assert!(said.contains("11111111-2222") && !said.contains("has nothing of the kind"), "{said}");
+}

@@ -2,8 +2,15 @@
 
 use std::time::Duration;
 
-use gatepost::{base::Protocol, sandbox::Answer, store::Store};
-use tokio::time::Instant;
+use gatepost::{
+    base::{Protocol, Stage},
+    sandbox::Answer,
+    store::Store,
+};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
 
 use crate::{
     mail_queue::jump,
@@ -185,6 +192,26 @@ async fn a_connection_that_one_client_leaves_serves_the_next_without_a_sign_on()
 }
 
 #[tokio::test]
+async fn whoever_comes_and_goes_leaves_nothing_behind_but_the_connection() {
+    let world = World::new().await;
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let come_and_go = async || {
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.exchange("QUIT", "221 ").await;
+        world.until("the session is over", |world| world.daemon.meter().board.list().is_empty()).await;
+    };
+    come_and_go().await;
+    let before = alive();
+    for _ in 0..20 {
+        come_and_go().await;
+    }
+    // Long before the time is over for which a connection is kept.
+    let settled = timeout(Duration::from_secs(6), world.until("as much runs as before", |_| alive() <= before)).await;
+    assert!(settled.is_ok(), "{} run, {before} before", alive());
+    assert_eq!(world.sandbox.counts().sign_ons, 1);
+}
+
+#[tokio::test]
 async fn a_connection_that_died_while_nobody_used_it_is_replaced_unseen() {
     let world = World::new().await;
     assert!(sends_and_leaves(&world).await.starts_with("250 "));
@@ -227,6 +254,62 @@ async fn whoever_dialled_well_does_not_wait_for_the_dial_that_hangs_of_who_was_s
     // Far less than a sign-on may take.
     jump(Duration::from_secs(4)).await;
     second.expect("235 ").await;
+}
+
+/// The only room there is has a sign-on at a mail server that says nothing.
+#[tokio::test]
+async fn whoever_waits_behind_a_sign_on_that_hangs_hears_what_is_known_of_it() {
+    let mut plan = Plan { account: "limits = { connections = 1 }".into(), ..Plan::default() };
+    plan.sandbox.faults.smtp.line.silent = true;
+    let world = World::with(plan).await;
+    let log_in = format!("AUTH PLAIN {}", plain(ANN, PASSWORD));
+    let mut talks = Vec::new();
+    for n in 1..=3 {
+        let mut smtp = world.greeted(Protocol::Smtp).await;
+        smtp.say(&log_in).await;
+        world.until("it dials, or waits for room", |world| at_the_upstream(world) == n).await;
+        talks.push(smtp);
+    }
+    let [mut dials, mut waits, leaves] = <[Talk; 3]>::try_from(talks).ok().unwrap();
+    // One that leaves found no room, either.
+    drop(leaves);
+    let none = "gatepost_governor_wait_seconds_count{room=\"connection\",outcome=\"none\"}";
+    world.metrics_with(&format!("{none} 1\n")).await;
+    jump(Duration::from_secs(21)).await;
+    let said = waits.line().await;
+    assert!(said.starts_with("454 4.7.0 ") && said.ends_with("[gatepost upstream-timeout]"), "{said}");
+    jump(Duration::from_secs(10)).await;
+    let said = dials.line().await;
+    assert!(said.ends_with("[gatepost upstream-timeout]"), "{said}");
+    let metrics = world.metrics_with(&format!("{none} 2\n")).await;
+    let found = none.replace("none", "found");
+    assert!(metrics.contains(&format!("{found} 1\n")), "who dialled had room: {metrics}");
+}
+
+/// Sessions whose login is on its way.
+fn at_the_upstream(world: &World) -> usize {
+    let sessions = world.daemon.meter().board.list();
+    sessions.iter().filter(|session| [Stage::Connecting, Stage::SigningOn].contains(&session.stage)).count()
+}
+
+/// It may be closed meanwhile.
+#[tokio::test]
+async fn a_connection_that_came_up_and_then_waited_for_its_turn_may_have_died_and_is_replaced_unseen() {
+    let world = with_account("limits = { messages-per-minute = 1 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("the first").await.starts_with("250 "));
+    // Its connection has gone, and the next message has to wait for some seconds more.
+    jump(Duration::from_secs(6)).await;
+    smtp.exchange("NOOP", "250 ").await;
+    jump(Duration::from_secs(40)).await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("its connection is gone", |world| open(world) == 0).await;
+    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+    world.until("it has another", |world| world.sandbox.counts().sign_ons == 2).await;
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("MAIL", "").times(1).close()]);
+    jump(Duration::from_secs(16)).await;
+    smtp.expect("250 ").await;
+    assert_eq!(world.sandbox.counts().sign_ons, 3);
 }
 
 #[tokio::test]
@@ -307,6 +390,21 @@ async fn a_client_that_falls_silent_in_the_middle_of_its_message_makes_room_once
         let told = |one: &gatepost::meter::MessageView| one.reply.contains("Idle in mid-message");
         world.until("it is told", |world| world.daemon.meter().last_messages.list().iter().any(told)).await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_but_noop_between_messages_holds_the_room_no_longer_than_a_silent_one() {
+    let world = with_account("limits = { connections = 1 }").await;
+    let mut idle = world.smtp_as_ann().await;
+    let mut other = world.greeted(Protocol::Smtp).await;
+    other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    for _ in 0..4 {
+        jump(Duration::from_secs(2)).await;
+        idle.exchange("NOOP", "250 ").await;
+    }
+    // Sooner than silence alone would do it.
+    timeout(Duration::from_secs(3), other.expect("235 ")).await.expect("there is room");
+    assert!(other.message("at last").await.starts_with("250 "));
 }
 
 /// One octet now and then is as good as silence.

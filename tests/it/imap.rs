@@ -192,6 +192,41 @@ async fn a_throttled_or_unavailable_mailbox_passes_by_itself_and_any_other_answe
     }
 }
 
+#[tokio::test]
+async fn a_bye_behind_the_ok_that_says_why_is_what_it_says_and_nobodys_to_mend() {
+    for (words, id) in [
+        ("* BYE Server Unavailable. 15", "upstream-unavailable"),
+        ("* BYE Request is throttled. Suggested Backoff Time: 5000 milliseconds", "upstream-throttled"),
+    ] {
+        let bye = Answer::new("NAMESPACE", words).close();
+        let world = World::with(Plan::faulty(|faults| faults.imap.answers.push(bye))).await;
+        let mut imap = world.imap().await;
+        imap.expect("* OK ").await;
+        let said = imap.exchange(&format!("a LOGIN {ANN} \"{PASSWORD}\""), "a NO [UNAVAILABLE]").await;
+        assert!(said.ends_with(&format!("[gatepost {id}]")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_right_behind_the_ok_is_replaced_unseen() {
+    let bye = Answer::new("NAMESPACE", "* BYE Session invalidated - AccessTokenExpired").times(1).close();
+    let world = World::with(Plan::faulty(|faults| faults.imap.answers.push(bye))).await;
+    let mut imap = world.imap().await;
+    imap.expect("* OK ").await;
+    imap.exchange(&format!("a LOGIN {ANN} \"{PASSWORD}\""), "a OK ").await;
+    assert_eq!(world.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn what_the_upstream_offers_in_a_code_behind_its_ok_does_not_reach_the_client() {
+    let offers = "* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN] ready\r\n{tag} OK NAMESPACE completed.";
+    let world = World::with(Plan::faulty(|faults| faults.imap.answers.push(Answer::new("NAMESPACE", offers)))).await;
+    let mut imap = world.imap().await;
+    imap.expect("* OK ").await;
+    imap.exchange(&format!("a LOGIN {ANN} \"{PASSWORD}\""), "a OK ").await;
+    imap.exchange("b NOOP", "b OK").await;
+}
+
 /// Where the first token is refused too, what is asked for behind the second one counts as well.
 #[tokio::test]
 async fn a_pause_that_the_upstream_asks_for_is_kept_whichever_sign_on_it_came_behind() {

@@ -1,5 +1,7 @@
 //! `gatepost login` and `logout` as a script or a person over ssh meets them, against a small provider.
 
+mod refused;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -76,8 +78,12 @@ fn answer(mut stream: TcpStream) -> (String, String) {
     // Nobody consented to Graph before the second code.
     let lacks_graph = form.contains("graph.microsoft.com") && form.contains("refresh-token-1");
     let declines = form.contains("client_id=declines") && form.contains("device_code=g");
-    let status = if lacks_graph || declines { "400 Bad Request" } else { "200 OK" };
+    let is_refused = form.contains("refused-code");
+    let status = if lacks_graph || declines || is_refused { "400 Bad Request" } else { "200 OK" };
     let body = match path.as_str() {
+        "/token" if is_refused => {
+            r#"{"error":"invalid_grant","error_codes":[50105],"error_description":"AADSTS50105: not assigned"}"#
+        }
         "/token" if lacks_graph => {
             r#"{"error":"invalid_grant","error_codes":[65001],"error_description":"AADSTS65001: no consent"}"#
         }
@@ -260,7 +266,11 @@ fn a_refusal_is_told_in_the_language_of_the_locale_with_the_command_for_this_acc
     let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
     let called = format!("gatepost --config {config}");
     for (locale, cause, next) in [
-        ("en_US.UTF-8", "The consent was declined", format!("Sign in again and accept: `{called} login ann@b.c`.")),
+        (
+            "en_US.UTF-8",
+            "The person at the consent page pressed cancel. [consent-declined]",
+            format!("Sign in again and accept: `{called} login ann@b.c`."),
+        ),
         (
             "ja_JP.UTF-8",
             "同意の画面でキャンセルされました。 [consent-declined]",

@@ -18,7 +18,9 @@ use tokio::{
     sync::watch,
 };
 
-use crate::world::{ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, own_address, settings, sign_in_with, stage};
+use crate::world::{
+    ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, own_address, settings, sign_in_with, stage, until_so,
+};
 
 pub fn command(arguments: &[&str], file: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
@@ -35,7 +37,8 @@ pub fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
 pub struct Program {
     child: Child,
     bound: Vec<(String, SocketAddr)>,
-    console: watch::Receiver<Option<SocketAddr>>,
+    /// The lines of its log since it listens.
+    log: watch::Receiver<Vec<String>>,
 }
 
 impl Program {
@@ -60,27 +63,39 @@ impl Program {
             }
         }
         // Somebody has to read on, or the program would stand still at a full pipe.
-        let (heard, console) = watch::channel(None);
+        let (heard, said) = watch::channel(Vec::new());
         tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
-                if let Some((_, at)) = line.split_once("console, status and metrics on http://") {
-                    let at: String = at.chars().take_while(|c| *c != '"').collect();
-                    heard.send_replace(Some(at.parse().unwrap()));
-                }
+                heard.send_modify(|lines: &mut Vec<String>| lines.push(line));
             }
         });
-        Self { child, bound, console }
+        Self { child, bound, log: said }
+    }
+
+    /// The first line behind so many of its log that holds one of these words, once it is there.
+    async fn says(&self, behind: usize, words: &[&str]) -> String {
+        let mut log = self.log.clone();
+        let found = |lines: &Vec<String>| {
+            lines.iter().skip(behind).find(|line| words.iter().any(|word| line.contains(word))).cloned()
+        };
+        let said = tokio::time::timeout(Duration::from_secs(20), log.wait_for(|lines| found(lines).is_some())).await;
+        found(&said.unwrap_or_else(|_| panic!("it never says {words:?}")).expect("it runs")).unwrap()
     }
 
     /// Where its console is, once it said so.
     pub async fn console(&self) -> SocketAddr {
-        self.console.clone().wait_for(Option::is_some).await.unwrap().unwrap()
+        const AT: &str = "console, status and metrics on http://";
+        let line = self.says(0, &[AT]).await;
+        let at: String = line.split_once(AT).unwrap().1.chars().take_while(|c| *c != '"').collect();
+        at.parse().unwrap()
     }
 
-    /// SIGHUP: it reads its configuration again.
-    pub fn reload(&self) {
+    /// SIGHUP: it reads its configuration again; returns when it did.
+    pub async fn reload(&self) {
+        let behind = self.log.borrow().len();
         let process = rustix::process::Pid::from_raw(self.id().try_into().unwrap()).unwrap();
         rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+        self.says(behind, &["configuration read again", "configuration taken over"]).await;
     }
 
     pub fn id(&self) -> u32 {
@@ -221,11 +236,9 @@ async fn killed_between_refresh_and_save(sandbox: &Sandbox, dir: &Path, file: &P
     client.say(&format!("USER {ANN}")).await;
     client.expect("+OK").await;
     client.say(&format!("PASS {PASSWORD}")).await;
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while sandbox.counts().token_requests_total() == asked {
-        assert!(std::time::Instant::now() < deadline, "it never refreshed");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    // The sandbox counts, and tells nobody.
+    let is_asked = async || sandbox.counts().token_requests_total() > asked;
+    until_so("the refresh", Duration::from_secs(20), is_asked).await;
     program.killed().await;
     writer.rollback().await.unwrap();
     database.close().await;

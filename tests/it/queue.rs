@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     process::run,
-    world::{ANN, BOB, Plan, World, settings, stage},
+    world::{ANN, BOB, Plan, World, settings, stage, until_so},
 };
 
 /// As a daemon leaves it that took a message over and was stopped then. Its id.
@@ -93,13 +93,12 @@ async fn mail_that_waits_for_a_sign_in_goes_when_somebody_signs_in() {
     let (sandbox, dir, file) = stage(&Plan { signed_in: vec![], ..Plan::default() }).await;
     let id = queued(dir.path(), "patient", None).await;
     let world = World::on(sandbox, dir, &file).await;
-    let waits = async || {
+    // Of a message that waits, its row alone tells.
+    until_so("it was tried", std::time::Duration::from_secs(20), async || {
         let (_, found) = api(&world, "GET", &format!("/api/queue/{id}")).await;
         found["message"]["recipients"][0]["reply"].as_str().unwrap_or_default().contains("sign-in-missing")
-    };
-    while !waits().await {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    })
+    .await;
     assert!(world.sandbox.submissions().is_empty());
     world.sign_in(ANN).await;
     world.until("the delivery", |world| world.sandbox.submissions().len() == 1).await;

@@ -48,6 +48,7 @@ async fn every_login_form_of_the_35_clients_signs_on() {
         &[(&format!("AUTH PLAIN {full}"), "235 ")],
         &[("AUTH LOGIN", "334 VXNlcm5hbWU6"), (&user, "334 UGFzc3dvcmQ6"), (&password, "235 ")],
         &[(&format!("AUTH login {user}"), "334 UGFzc3dvcmQ6"), (&password, "235 ")],
+        &[("AUTH LOGIN =", "334 VXNlcm5hbWU6"), (&user, "334 UGFzc3dvcmQ6"), (&password, "235 ")],
         &[("AUTH LOGIN", "334 "), ("*", "501 "), (&format!("AUTH PLAIN {plain}"), "235 ")],
         &[("AUTH NTLM", "504 "), ("AUTH CRAM-MD5", "504 "), (&format!("AUTH PLAIN {plain}"), "235 ")],
     ];

@@ -2,7 +2,7 @@
 
 use gatepost::{
     base::Protocol,
-    sandbox::{AfterDot, Answer},
+    sandbox::{AfterDot, Answer, Faults},
 };
 
 use crate::world::{ANN, BOB, FOR_GOOD, HEAD, Plan, World, asked, journal};
@@ -162,6 +162,43 @@ async fn an_upstream_lost_right_behind_the_final_dot_is_a_4xx_and_never_a_second
         assert_eq!(world.sandbox.submissions().len(), copies, "{fault:?}");
         assert_eq!(world.sandbox.counts().sign_ons, 1, "nothing was tried again");
     }
+}
+
+#[tokio::test]
+async fn a_message_whose_upstream_is_lost_is_warned_of_with_its_id_and_counts_with_its_stage() {
+    let journal = journal();
+    let counted =
+        "gatepost_faults_total{protocol=\"smtp\",kind=\"unavailable\",id=\"upstream-lost\",stage=\"relaying\"} 1";
+    let behind = |faults: &mut Faults| faults.smtp.after_dot = AfterDot::DropUndelivered;
+    let inside = |faults: &mut Faults| faults.smtp.answers = vec![Answer::new("DATA", "").times(1).close()];
+    for (plan, fate) in [
+        (Plan::faulty(behind), "it may have been delivered"),
+        (Plan::faulty(inside), "Nothing was delivered, try again"),
+    ] {
+        let world = World::with(plan).await;
+        let said = world.smtp_as_ann().await.message("x").await;
+        assert!(said.contains(fate) && said.ends_with("[gatepost upstream-lost]"), "{said}");
+        world.metrics_with(counted).await;
+        let told = journal.lines(&["WARN", "[upstream-lost] while relaying", fate, "next="]);
+        assert!(!told.is_empty(), "{fate}");
+    }
+}
+
+/// An administrator switched SMTP AUTH off since the client signed on.
+#[tokio::test]
+async fn a_mailbox_that_is_switched_off_at_mail_is_warned_of_with_its_id_and_counts_with_its_stage() {
+    let off = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.";
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("MAIL", off)]);
+    let said = smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "451 4.7.0 ").await;
+    assert!(said.ends_with("[gatepost smtp-auth-disabled-mailbox]"), "{said}");
+    let metrics = world.metrics_with("id=\"smtp-auth-disabled-mailbox\",stage=\"relaying\"} 1").await;
+    assert!(!metrics.contains("stage=\"none\""), "{metrics}");
+    let told = journal().lines(&["WARN", "[smtp-auth-disabled-mailbox] while relaying", "next="]);
+    assert!(!told.is_empty());
+    world.sandbox.faults().set(|faults| faults.smtp.answers.clear());
+    assert!(smtp.message("on again").await.starts_with("250 "));
 }
 
 #[tokio::test]

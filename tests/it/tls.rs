@@ -1,10 +1,10 @@
 //! TLS towards clients: every mode of a listener, and nothing said before TLS counts after it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gatepost::base::Protocol;
 
-use crate::world::{ANN, Answers, IN, PASSWORD, PROTOCOLS, Plan, Talk, World, journal};
+use crate::world::{ANN, Answers, IN, PASSWORD, PROTOCOLS, Plan, Talk, World, journal, until_so};
 
 async fn with_tls(mode: &'static str) -> World {
     World::with(Plan { tls: mode, ..Plan::default() }).await
@@ -197,10 +197,7 @@ async fn a_changed_certificate_is_picked_up_and_a_broken_one_is_not() {
         async |certificate: &str| world.talk(Protocol::Imap).await.try_tls(certificate.as_bytes()).await.is_some();
     assert!(greets(&first).await);
     let within = async |what: &str, happened: &dyn Fn() -> bool, certificate: &str| {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !greets(certificate).await || !happened() {
-            assert!(Instant::now() < deadline, "never happened: {what}");
-        }
+        until_so(what, Duration::from_secs(10), async || greets(certificate).await && happened()).await;
     };
     std::fs::write(world.dir.path().join("cert.pem"), "half a certific").unwrap();
     let here = world.dir.path().to_str().unwrap();

@@ -12,6 +12,7 @@ use gatepost::{
 
 use crate::world::{
     ANN, BOB, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, WRONG, World, cheap_hash, journal, own_address, plain,
+    until_so,
 };
 
 const CLEO: &str = "cleo@contoso.example";
@@ -270,10 +271,7 @@ async fn the_status_lists_the_mailboxes_that_are_signed_in_or_were_used_and_coun
     let console = world.daemon.console_at().unwrap();
     let listed = async || addresses(&status(console, world.dir.path()).await);
     // Nobody asked for bob yet; the walk of the store finds him.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while listed().await.len() < 2 {
-        assert!(std::time::Instant::now() < deadline, "bob is signed in and not told of");
-    }
+    until_so("bob is told of", std::time::Duration::from_secs(10), async || listed().await.len() == 2).await;
     assert_eq!(listed().await[1], (BOB.to_owned(), "ready".to_owned()));
     let said = world.stranger(Protocol::Imap).await.login(Protocol::Imap, CLEO, &word("cleo")).await;
     assert!(said.starts_with(FOR_GOOD.imap));

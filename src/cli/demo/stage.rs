@@ -234,7 +234,8 @@ async fn sign_in(config: &Config) -> Outcome {
     let browser = tokio::spawn(browse(http.clone(), request.url().clone()));
     let code = timeout(SIGN_IN_WAIT, listener.code(&request)).await;
     browser.abort();
-    let code = code
+    // The demo's browser shows nothing.
+    let (code, _) = code
         .map_err(|_| failed("no answer from the browser".into()))?
         .map_err(|v| failed(v.fault("sign in again").to_string()))?;
     let clock = Clock::default();

@@ -29,7 +29,16 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
         }
     };
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
-    Known { sender, object_id, ..known }
+    let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
+    Known { sender, object_id, asks_again, ..known }
+}
+
+/// When the provider is asked again, as the fault itself has it.
+fn asks_again(text: &str) -> Option<String> {
+    let behind = text.split_once("Gatepost asks again at ")?.1;
+    let (hour, _) = behind.split_once(" UTC")?;
+    let is_hour = hour.len() == 5 && hour.bytes().all(|b| b.is_ascii_digit() || b == b':');
+    is_hour.then(|| format!("{hour} UTC"))
 }
 
 /// Who is to get the right in a command that is in the line: a person, or an app by its object id.
@@ -136,6 +145,20 @@ mod tests {
         assert_eq!(configuration(&line), Some(file));
         for odd in ["`gatepost --config gatepost.toml login`", "`gatepost --config $(id) login`", "gatepost login"] {
             assert_eq!(configuration(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_names_when_the_provider_is_asked_again_is_explained_with_it() {
+        let entry = crate::catalog::token::GRAPH_CONSENT_MISSING;
+        let next = |text: &str| entry.told(crate::base::Lang::En, &known(None, entry, text)).next;
+        let said =
+            "535 5.7.3 no consent; Gatepost asks again at 14:35 UTC, or at once after `kill -HUP 7` [gatepost x]";
+        assert!(next(said).ends_with(" Gatepost asks again by itself at 14:35 UTC."), "{}", next(said));
+        for odd in
+            ["Gatepost asks again at noon UTC", "Gatepost asks again at 14:35", "Gatepost asks again at `id` UTC"]
+        {
+            assert!(!next(odd).contains("by itself at"), "{odd}");
         }
     }
 

@@ -22,7 +22,7 @@ use crate::{
     base::{Lang, invocation, printable},
     catalog::{
         self, Known,
-        explain::{self, Found},
+        explain::{self, By, Found},
     },
     config::Config,
 };
@@ -73,7 +73,14 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         None => meant(file, &text),
     };
     let found = explain::read(&text);
-    let known = |found: &Found| line::known(account.as_deref(), found.entry, &text);
+    // What cannot have been said to the app of this account is explained in general.
+    let meets = |found: &Found| {
+        // A word of OAuth stands for more than one thing.
+        let is_vague = matches!(found.by, By::OAuth(_));
+        is_vague || account.as_ref().is_none_or(|account| account.sign_in.app.can_meet(found.entry))
+    };
+    let known = |found: &Found| line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text);
+    let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();
         out(&format!("{:#}\n", json!({ "text": printable(&text, 4000), "found": found })))?;
@@ -84,7 +91,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     let mut page = told::several(found.len(), lang);
     for one in &found {
-        page.push_str(&told::page(one, &known(one), lang));
+        page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), lang));
     }
     out(&page)
 }

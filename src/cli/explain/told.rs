@@ -21,6 +21,8 @@ struct Around {
     capitals: &'static str,
     fills_in: &'static str,
     avoid: &'static str,
+    other_app: &'static str,
+    not_of_it: &'static str,
     passes: &'static str,
     yes: &'static str,
     no: &'static str,
@@ -36,6 +38,8 @@ const EN: Around = Around {
     capitals: "Words in capitals",
     fills_in: "They stand for your own: `gatepost explain {id} --account ADDRESS` fills them in.",
     avoid: "What not to do",
+    other_app: "Not said to this app",
+    not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
     passes: "Passes by itself",
     yes: "yes",
     no: "no",
@@ -51,6 +55,8 @@ const JA: Around = Around {
     capitals: "大文字の語",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id} --account ADDRESS` を実行すると、値の入ったコマンドが表示されます。",
     avoid: "してはならないこと",
+    other_app: "このアプリのものではありません",
+    not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
     passes: "自動的に復旧するか",
     yes: "はい",
     no: "いいえ",
@@ -73,7 +79,8 @@ fn page_of(id: &str, lang: Lang) -> String {
     }
 }
 
-pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
+/// `other_app`: of the configuration, to which it cannot have been said.
+pub fn page(found: &Found, known: &Known, other_app: Option<&str>, lang: Lang) -> String {
     let (entry, words) = (found.entry, around(lang));
     let told = entry.told(lang, known);
     let passes = if entry.passes_by_itself { words.yes } else { words.no };
@@ -84,6 +91,9 @@ pub fn page(found: &Found, known: &Known, lang: Lang) -> String {
         text.lines().flat_map(|line| wrapped(line, WRAP)).for_each(|line| page.push_str(&format!("  {line}\n")));
     };
     add(words.cause, &told.cause);
+    if let Some(app) = other_app {
+        add(words.other_app, &words.not_of_it.replace("{app}", app));
+    }
     add(words.turn, catalog::owner(entry.owner, lang));
     match &told.shell {
         Some(shell) => add(words.next, &format!("{}\n{shell}", told.next)),

@@ -32,7 +32,7 @@ use self::{
     interview::{Idle, Interview, Registered},
     place::Place,
     questions::{AtTerminal, Person, Questions},
-    renewal::Renewal,
+    renewal::{Renewal, instead_of},
     settings::{Listen, Setting},
     trial::Trial,
     words::{Closing, Ended, Say, Step, Trouble},
@@ -121,6 +121,9 @@ impl<'a> Setup<'a> {
             args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let listeners = listeners_to_add(&existing, &listeners);
         let config = with_tables(&place, &settings, lang)?;
+        if !args.no_sign_in && args.print_script.is_none() {
+            place.meets_no_other_daemon(&config).map_err(told)?;
+        }
         Ok(Self {
             args,
             lang,
@@ -144,6 +147,8 @@ impl<'a> Setup<'a> {
             place: &self.place,
         };
         let address = interview.address()?;
+        let again = format!("{} setup --address {}", invocation::gatepost(), pasted::shell(&address));
+        invocation::without_daemon(again);
         let choice = interview.choice(&address)?;
         let others = interview.others(&address, &choice)?;
         if let Some(file) = &args.print_script {
@@ -152,7 +157,11 @@ impl<'a> Setup<'a> {
         let registered = interview.registered(&choice, &address, &others)?;
         let wanted: Vec<String> = std::iter::once(address.clone()).chain(others).collect();
         if let Some(renewal) = &registered.renewal {
-            self.renewed(renewal)?;
+            self.renewed(renewal).inspect_err(|failure| {
+                if failure.fault().is_some() {
+                    note(&renewal.again(&address).text(lang));
+                }
+            })?;
         }
         let made = registered.made.clone();
         let configured = self.configured(registered, &wanted);
@@ -173,6 +182,8 @@ impl<'a> Setup<'a> {
         trial::reload_running(&config, &wanted, self.has_written || self.proves_anew(), lang)?;
         let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(&config, address)).collect();
         let report = self.examined(&config, &accounts, &passwords)?;
+        let refusals = report.checks.iter().filter_map(|check| check.fault.as_ref());
+        self.note_renewal(&account, refusals.map(|fault| fault.id));
         let tried = self.tried(&config, &accounts, &passwords, &report);
         let ended = match (report.ok, &tried) {
             (false, _) => Ended::Fails,
@@ -318,9 +329,18 @@ impl<'a> Setup<'a> {
             }
         }
         let args = LoginArgs { account: account.address.clone(), flow: self.args.flow, qr: false, json: false };
-        login::run_in(lang, named, &args).inspect_err(|_| {
+        login::run_in(lang, named, &args).inspect_err(|failure| {
+            self.note_renewal(account, failure.fault());
             note(&Say::SignInAgain { address: account.address.clone() }.text(lang));
         })
+    }
+
+    /// Where the secret of the app is what was refused.
+    fn note_renewal(&self, account: &Account, refusals: impl IntoIterator<Item = &'static str>) {
+        let mut says = refusals.into_iter().filter_map(|id| instead_of(&account.sign_in.app, &account.address, id));
+        if let Some(say) = says.next() {
+            note(&say.text(self.lang));
+        }
     }
 
     /// Lets the doctor look at everything that these accounts need. Those whose password is not known here send their
@@ -419,6 +439,7 @@ impl<'a> Setup<'a> {
             is_signed_in: !self.args.no_sign_in && !self.place.is_of_the_service(),
             ended,
             is_of_the_service: self.place.is_of_the_service(),
+            running: self.place.daemon(config),
         };
         print(&closing.text(self.lang))
     }

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use super::words::Trouble;
 use crate::{
     base::Secret,
-    config::{self, Surroundings},
-    store::private_file,
+    config::{self, Config, Surroundings},
+    store::{self, private_file},
 };
 
 /// Where the package and the service have their configuration.
@@ -75,6 +75,24 @@ impl Place {
     /// The same where there is none yet.
     pub fn is_new_for_the_service(&self) -> bool {
         !self.is_there && self.is_of_the_service()
+    }
+
+    /// A daemon on the same store that reads another file never learns what is set up in this one.
+    pub fn meets_no_other_daemon(&self, config: &Config) -> Result<(), Trouble> {
+        let Some(holder) = store::holder(&config.store) else { return Ok(()) };
+        let Some(running) = holder.reads_other_than(&self.path) else { return Ok(()) };
+        Err(Trouble::OtherDaemon {
+            process: holder.process.unwrap_or_default(),
+            running: running.display().to_string(),
+            file: self.shown(),
+            store: format!("sqlite://{}", self.folder().join("state/gatepost.db").display()),
+        })
+    }
+
+    /// The daemon that runs on this configuration.
+    pub fn daemon(&self, config: &Config) -> Option<u32> {
+        let holder = store::holder(&config.store);
+        holder.filter(|holder| holder.reads_other_than(&self.path).is_none())?.process
     }
 
     /// Replaces the file, if it still is what was read.

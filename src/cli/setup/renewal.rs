@@ -1,6 +1,6 @@
 //! A client secret that took the place of one that ended. The configuration says where it stands, so no line of it changes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     note,
@@ -8,6 +8,10 @@ use super::{
 };
 use crate::{
     base::{Lang, Secret},
+    catalog::{
+        Known,
+        token::{CLIENT_SECRET_EXPIRED, CLIENT_SECRET_WRONG},
+    },
     cli::{
         outcome::Outcome,
         state::{block_on, refused_as},
@@ -17,11 +21,23 @@ use crate::{
     oauth::{App, AppCredential, Grant, clock::Clock, endpoints::Endpoints},
 };
 
+/// Stands for a file that nobody named yet.
+const NEW: &str = "NEW";
+
+/// Behind the refusal of a secret that stands in a file: this very command takes a new one.
+pub fn instead_of(app: &App, address: &str, refusal: &str) -> Option<Say> {
+    let is_of_the_secret = [CLIENT_SECRET_EXPIRED, CLIENT_SECRET_WRONG].iter().any(|entry| entry.id == refusal);
+    let is_in_a_file = app.secret_at.as_deref().is_some_and(|at| Path::new(at).is_file());
+    (is_of_the_secret && is_in_a_file).then(|| Say::NewSecret { address: address.to_owned(), file: NEW.to_owned() })
+}
+
 pub struct Renewal {
     /// Its name in the configuration.
     pub app: String,
     pub file: PathBuf,
     pub secret: Secret,
+    /// Where it was read; `None`: it came by a pipe.
+    pub given: Option<PathBuf>,
 }
 
 impl Renewal {
@@ -31,6 +47,9 @@ impl Renewal {
         let Some(app) = config.apps.get(&self.app).filter(|app| app.grant == Grant::ClientCredentials) else {
             return Ok(());
         };
+        // What is refused is what was given now, and the old one stays.
+        let given = self.given.as_ref().map(|file| file.display().to_string());
+        let known = Known { client_secret_at: given, ..app.known() };
         let app = App { credential: AppCredential::Secret(self.secret.clone()), ..App::clone(app) };
         let network = |fault: SetupFault| Trouble::Network { why: fault.to_string() }.failure(lang);
         let tls = ClientTls::new(&config.network).map_err(network)?;
@@ -40,8 +59,14 @@ impl Renewal {
         let asked = block_on(async { Ok(endpoints.client_credentials().await) })?;
         asked.map(drop).map_err(|verdict| {
             note(&Say::NothingWritten.text(lang));
-            refused_as(&verdict, &app.known(), lang)
+            refused_as(&verdict, &known, lang)
         })
+    }
+
+    /// With which file this command is run again.
+    pub fn again(&self, address: &str) -> Say {
+        let file = self.given.as_deref().unwrap_or(Path::new(NEW)).display().to_string();
+        Say::NewSecret { address: address.to_owned(), file }
     }
 
     pub fn told(&self, config: &Config, configuration: &str) -> Say {

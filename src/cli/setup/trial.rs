@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::{imap, words::Trouble};
 use crate::{
-    base::{Lang, Protocol, Secret},
+    base::{Lang, Protocol, Secret, invocation},
     cli::{
         args::{SendArgs, SendTls},
         console_api,
@@ -106,6 +106,10 @@ impl Trial {
 pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, lang: Lang) -> Outcome {
     let Some(daemon) = holder(&config.store) else { return Ok(()) };
     let process = daemon.process.unwrap_or_default();
+    let reload_it = || {
+        let command = daemon.daemon().map_or_else(invocation::reload, invocation::Daemon::reload);
+        Trouble::ReloadIt { process, command }.failure(lang)
+    };
     let has_console = config.console.listen.is_some();
     let knows_all = || match console_api::ask(config, reqwest::Method::GET, "/api/status") {
         Ok(status) => {
@@ -122,7 +126,7 @@ pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, l
     }
     // In another namespace, as in a container, the same number is somebody else.
     if !daemon.is_within_reach || !hang_up(process) {
-        return Err(Trouble::ReloadIt { process }.failure(lang));
+        return Err(reload_it());
     }
     let runtime = runtime()?;
     // Without a console nobody says when it is done; it is a matter of milliseconds.
@@ -134,7 +138,7 @@ pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, l
         }
     }
     match has_console {
-        true => Err(Trouble::ReloadIt { process }.failure(lang)),
+        true => Err(reload_it()),
         false => Ok(()),
     }
 }

@@ -37,6 +37,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
             format!("{:#}\n", status)
         }
         false => {
+            told::with_steps(&mut status, &config, lang);
             if lang == Lang::Ja {
                 told::in_japanese(&mut status, &config);
             }

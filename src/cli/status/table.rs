@@ -28,12 +28,13 @@ const ACCOUNT: &[Column] = &[
     ("ended by policy at", "ポリシーによる終了", "/sign-in/policy-ends-at"),
     ("trouble", "問題", "/sign-in/fault/text"),
     ("trouble since", "問題の発生時刻", "/sign-in/fault/since"),
-    ("provider is asked again from", "プロバイダーへの再問い合わせ（この時刻以降）", "/sign-in/asks-again-at"),
+    ("provider is asked again from", "プロバイダーへの再問い合わせ（この時刻以降）", "/sign-in/fault/asks-again-at"),
     ("who says no", "拒否した側", "/refusals/*/by"),
     ("in short", "拒否の理由", "/refusals/*/text"),
     ("refused at", "拒否した時刻", "/refusals/*/at"),
     ("asked again from", "再問い合わせ（この時刻以降）", "/refusals/*/until"),
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
+    ("Graph is asked for again from", "Graph への再問い合わせ（この時刻以降）", "/sign-in/graph-fault/asks-again-at"),
 ];
 
 /// What stands in an empty cell.
@@ -108,7 +109,9 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         plain.map(|(name, value)| format!("{}: {}\n", heading(name, lang), named(name, value, lang))).collect();
     for (name, section) in sections {
         let rows = match section {
-            Value::Array(rows) if name == "accounts" => picked(rows, ACCOUNT, lang),
+            Value::Array(rows) if name == "accounts" => {
+                picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang)
+            }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -118,6 +121,15 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
+}
+
+/// What the provider refuses to these accounts, and no client met yet: that stands among the faults.
+fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
+    let met = status.get("faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_met =
+        |fault: &Value| met.iter().any(|one| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none());
+    let of = |account: &Value| ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
+    accounts.iter().flat_map(of).flatten().filter(|fault| !is_met(fault)).collect()
 }
 
 /// What to do about each fault that may still stand, once.
@@ -243,7 +255,8 @@ fn cell(value: &Value, lang: Lang) -> String {
         (Value::Bool(false), Lang::En) => "no".to_owned(),
         (Value::Bool(true), Lang::Ja) => "はい".to_owned(),
         (Value::Bool(false), Lang::Ja) => "いいえ".to_owned(),
-        (Value::String(text), _) => printable(text, 200),
+        // As much as a reply holds: a link or a command that is cut leads nowhere.
+        (Value::String(text), _) => printable(text, 400),
         (Value::Array(list), _) => list.iter().map(|one| cell(one, lang)).collect::<Vec<_>>().join(", "),
         (other, _) => printable(&other.to_string(), 80),
     }
@@ -285,12 +298,24 @@ mod tests {
         assert!(text.contains("signed in as  warning\n  bob@b.c  ann@b.c       ann@b.c consented\n"), "{text}");
     }
 
+    #[test]
+    fn what_to_do_about_a_refusal_stands_below_its_account_unless_it_stands_among_the_faults() {
+        let fault = json!({ "id": "x", "cause": "So.", "next-step": "Do.", "text": "no" });
+        let account = json!({ "address": "a@b.c", "sign-in": { "phase": "ready", "graph-fault": fault } });
+        let status =
+            |faults: Value| draw(&json!({ "accounts": [account.clone(), account], "faults": faults }), Lang::En);
+        let said = status(json!([]));
+        assert!(said.contains("no\n  x: So.\n    Do.\n\nfaults\n  none\n"), "{said}");
+        let said = status(json!([fault]));
+        assert_eq!(said.matches("  x: So.\n    Do.\n").count(), 1, "{said}");
+    }
+
     /// The identity provider may be the one.
     #[test]
     fn who_says_no_is_named_and_when_the_provider_is_asked_again() {
         let account = json!({
             "address": "a@b.c",
-            "sign-in": { "phase": "refused", "fault": { "text": "no consent" }, "asks-again-at": "2026-11-28T14:35:10Z" },
+            "sign-in": { "phase": "refused", "fault": { "text": "no consent", "asks-again-at": "2026-11-28T14:35:10Z" } },
             "refusals": [
                 { "by": "identity provider", "protocol": "smtp", "text": "no consent", "until": "2026-11-28T14:06:00Z" },
                 { "by": "identity provider", "protocol": "imap", "text": "no consent", "until": "2026-11-28T14:07:00Z" },

@@ -1,4 +1,5 @@
 //! A status of the daemon, which speaks English, in Japanese: what the catalogue says of each fault, states, and who is meant.
+//! And, in either language, what to do about a sign-in that the provider refuses, since no client may have met that yet.
 //!
 //! What the catalogue does not know, or a newer daemon says, stays as it is.
 
@@ -14,6 +15,27 @@ use crate::{
 };
 
 const LANG: Lang = Lang::Ja;
+/// Of a sign-in: for mail, and for Graph alone.
+const FAULTS: [&str; 2] = ["fault", "graph-fault"];
+
+/// What to do about each refusal that somebody lifts elsewhere: those that the provider is asked about again.
+pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
+    for account in rows_mut(status, "accounts") {
+        let address = text(account, "/address").unwrap_or_default();
+        let named = account_of(address, &config.accounts, &config.domains);
+        let known = known(named.as_deref(), &Occasion::of_sign_in(None), account.get("sign-in"));
+        for name in FAULTS {
+            let fault = account.get_mut("sign-in").and_then(|state| state.get_mut(name));
+            let Some(fault) = fault.filter(|fault| fault.get("asks-again-at").is_some()) else { continue };
+            let Some(entry) = text(fault, "/id").and_then(catalog::find) else { continue };
+            let words = entry.told(lang, &known);
+            for (name, text) in [("cause", Some(words.cause)), ("next-step", Some(words.next)), ("avoid", words.avoid)]
+            {
+                put(fault, name, text);
+            }
+        }
+    }
+}
 
 pub fn in_japanese(status: &mut Value, config: &Config) {
     let accounts = rows(status, "accounts").clone();
@@ -84,11 +106,16 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
 fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Value>) -> Known {
     let known = account.map(|account| account.known(occasion)).unwrap_or_default();
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
-    let asks_again = state.and_then(|state| {
-        let id = catalog::find(text(state, "/fault/id")?)?.id;
-        Some((id, text(state, "/asks-again-at")?.parse().ok()?))
+    let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
+    let asks_again = faults.filter_map(|fault| {
+        let id = catalog::find(text(fault, "/id")?)?.id;
+        Some((id, catalog::hour(text(fault, "/asks-again-at")?.parse().ok()?)))
     });
-    Known { object_id, asks_again, ..known }
+    let refused_sign_in = state.and_then(|state| {
+        let id = catalog::find(text(state, "/fault/id")?)?.id;
+        Some((id, text(state, "/sign-in-refused-at")?.parse().ok()?))
+    });
+    Known { object_id, asks_again: asks_again.collect(), refused_sign_in, ..known }
 }
 
 fn of_account(account: &mut Value) {
@@ -101,7 +128,7 @@ fn of_account(account: &mut Value) {
     if let Some(state) = account.get_mut("sign-in") {
         let phase = Phase::ALL.into_iter().find(|phase| Some(phase.as_str()) == text(state, "/phase"));
         put(state, "phase", phase.map(|phase| phase_word(phase).to_owned()));
-        for name in ["fault", "graph-fault"] {
+        for name in FAULTS {
             state.get_mut(name).into_iter().for_each(short);
         }
     }
@@ -170,17 +197,23 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
             "accounts": [{
                 "address": "ann@contoso.com",
                 "sign-in": {
-                    "phase": "refused", "object-id": "o-1", "asks-again-at": "2026-11-28T14:35:10Z",
-                    "fault": { "id": "consent-missing", "text": "The app has no consent" },
+                    "phase": "refused", "object-id": "o-1",
+                    "fault": {
+                        "id": "consent-missing", "text": "The app has no consent",
+                        "asks-again-at": "2026-11-28T14:35:10Z",
+                    },
+                    "graph-fault": { "id": "graph-consent-missing", "asks-again-at": "2026-11-28T14:50:10Z" },
                 },
                 "refusals": [{ "id": "consent-missing", "by": "identity provider", "text": "no" }],
             }],
             "faults": [
                 { "id": "consent-missing", "account": "ann@contoso.com", "owner": "admin", "stage": "fetching token" },
+                { "id": "graph-consent-missing", "account": "ann@contoso.com" },
                 { "id": "send-as-denied", "account": "ann@contoso.com", "sender": "info@contoso.com", "protocol": "smtp" },
                 { "id": "of-another-version", "cause": "It is new.", "next-step": "Look." },
             ],
         });
+        with_steps(&mut status, &config, LANG);
         in_japanese(&mut status, &config);
         let at = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or_default();
         assert_eq!(at("/accounts/0/sign-in/phase"), "拒否");
@@ -192,11 +225,16 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         assert_eq!(at("/endings/0/trouble"), "/x/app.pem: PEM 形式の証明書がありません");
         assert!(at("/accounts/0/sign-in/fault/text").contains("同意していません"), "{status}");
         assert_eq!(at("/accounts/0/refusals/0/by"), "ID プロバイダー");
+        let next = at("/accounts/0/sign-in/fault/next-step");
+        assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
+        assert_eq!(at("/accounts/0/refusals/0/next-step"), "");
         let next = at("/faults/0/next-step");
         assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
         assert_eq!((at("/faults/0/owner"), at("/faults/0/stage")), ("管理者", "トークン取得中"));
         let next = at("/faults/1/next-step");
+        assert!(next.contains("14:50 UTC") && !next.contains("14:35"), "{next}");
+        let next = at("/faults/2/next-step");
         assert!(next.contains("-Identity info@contoso.com -Trustee o-1 "), "{next}");
-        assert_eq!(at("/faults/2/next-step"), "Look.");
+        assert_eq!(at("/faults/3/next-step"), "Look.");
     }
 }

@@ -12,11 +12,12 @@ use super::{
     event::{Event, Kind, Severity},
     judge::{Facts, Notice, Topic, is_worth_repeating},
     said::{Said, joined},
-    words::{bare, whole},
+    words::{bare, known, whole},
 };
 use crate::{
     base::{Fault, Lang, invocation::as_called},
     catalog::{self, Known, Words},
+    oauth::SignInState,
     queue::{FailureNote, LaneView, Queue, Standstill, hold},
 };
 
@@ -138,7 +139,10 @@ struct Why {
 fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> Why {
     let (cause, next) = match fault {
         Some(fault) => {
-            let known = facts.known.get(&lane.account).cloned().unwrap_or_default();
+            let is_of_it =
+                |of: &&SignInState| facts.addresses.get(&of.key).is_some_and(|all| all.contains(&lane.account));
+            let states: Vec<_> = facts.states.iter().filter(is_of_it).collect();
+            let known = known(facts, std::slice::from_ref(&lane.account), &states);
             return words_of(fault, &known, facts.lang);
         }
         None if !lane.is_known => (Said::AccountGone, Said::PutBack),
@@ -199,6 +203,7 @@ mod tests {
     use super::*;
     use crate::{
         base::{Kind as FaultKind, Owner},
+        oauth::FaultSeen,
         store::Telling,
     };
 
@@ -210,12 +215,18 @@ mod tests {
 
     /// Events at so many seconds; what was told is remembered.
     fn told_at(now: i64, mail: &Mail, told: &mut HashMap<String, Telling>) -> Vec<Event> {
+        told_of(&[], now, mail, told)
+    }
+
+    /// The same where these are the sign-ins of ann.
+    fn told_of(states: &[SignInState], now: i64, mail: &Mail, told: &mut HashMap<String, Telling>) -> Vec<Event> {
+        let of_ann = |state: &SignInState| (state.key.clone(), vec!["ann@contoso.com".to_owned()]);
         let at = Timestamp::from_second(START + now).unwrap();
         let notices = judge(&Facts {
             now: at,
             started: Timestamp::from_second(START).unwrap(),
-            states: &[],
-            addresses: &HashMap::new(),
+            states,
+            addresses: &states.iter().map(of_ann).collect(),
             known: &HashMap::new(),
             domains: &[],
             endings: &[],
@@ -266,6 +277,17 @@ mod tests {
         mail.lanes[0].is_known = false;
         let event = told_at(28 * 3600, &mail, &mut told).remove(0);
         assert!(event.next_step.contains("Put it back"), "{}", event.text);
+    }
+
+    #[test]
+    fn mail_that_waits_for_a_consent_is_told_with_the_time_at_which_it_counts() {
+        let fault = catalog::token::GRAPH_CONSENT_MISSING.fault();
+        let asks_again_at = Some("2027-01-15T09:35:00Z".parse().unwrap());
+        let graph_fault = Some(FaultSeen { asks_again_at, ..FaultSeen::new(&fault, wall(0)) });
+        let states = [SignInState { key: "contoso/ann".into(), graph_fault, ..SignInState::default() }];
+        let lanes = vec![LaneView { trouble: Some((fault, wall(0))), ..lane() }];
+        let event = told_of(&states, 3600, &Mail { lanes, ..Mail::default() }, &mut HashMap::new()).remove(0);
+        assert!(event.next_step.contains("asks again by itself at 09:35 UTC."), "{}", event.text);
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn ready(name: &str) -> SignInState {
 }
 
 fn broken(name: &str, phase: Phase, id: &'static str) -> SignInState {
-    let fault = FaultSeen { id, kind: "", owner: "", text: String::new(), since: None };
+    let fault = FaultSeen { id, kind: "", owner: "", text: String::new(), since: None, asks_again_at: None };
     SignInState { phase, fault: Some(fault), ..ready(name) }
 }
 

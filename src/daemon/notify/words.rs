@@ -209,17 +209,19 @@ impl Place {
 }
 
 /// What may be filled in: all about one account, or what several of one app share.
-fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Known {
+pub(super) fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Known {
     let known = accounts.iter().find_map(|address| facts.known.get(address)).cloned().unwrap_or_default();
     let address = match (accounts, states) {
         ([only], _) => Some(only.clone()),
         (_, [only]) => Some(only.identity.clone()),
         _ => None,
     };
-    let asks_again = states.iter().find_map(|state| Some((state.fault.as_ref()?.id, state.asks_again_at?)));
+    let asks_again = states.iter().flat_map(|state| state.asks_again()).collect();
+    let refused_sign_in = states.iter().find_map(|state| Some((state.fault.as_ref()?.id, state.sign_in_refused_at?)));
     let object_id = states.iter().find_map(|state| state.object_id.clone());
     match accounts {
-        [_] => Known { address, asks_again, object_id, ..known },
+        [_] => Known { address, asks_again, refused_sign_in, object_id, ..known },
+        // When it was differs from one to the other.
         _ => Known { address, mailbox: None, smtp_user: None, who_signs_on: None, asks_again, object_id, ..known },
     }
 }

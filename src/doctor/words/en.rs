@@ -121,10 +121,12 @@ pub(super) fn detail(said: &Said) -> String {
             format!("this machine is {seconds} s {direction} the identity provider")
         }
         Said::NameAMailbox { domain } => format!("name one mailbox: {} doctor ann@{domain}", gatepost()),
-        Said::ProviderFails => "not looked at: the identity provider cannot be used".to_owned(),
+        Said::ProviderFails { id: Some(id) } => format!("not asked for: the identity provider says {id}"),
+        Said::ProviderFails { id: None } => "not looked at: the identity provider cannot be used".to_owned(),
         Said::StoreFails => "not looked at: the stored sign-ins cannot be read".to_owned(),
         Said::TimeIsOver => "the time for this look is over".to_owned(),
-        Said::NoToken => "not looked at: there is no token".to_owned(),
+        Said::NoToken { id: Some(id) } => format!("not looked at: no token came ({id})"),
+        Said::NoToken { id: None } => "not looked at: there is no token".to_owned(),
         Said::Offline => "not looked at without the network".to_owned(),
         Said::SignedIn => "signed in; the access token is fetched when it is needed".to_owned(),
         Said::Token { is_fresh, minutes } => {
@@ -181,6 +183,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "the file as it is now, with those that it names".to_owned(),
         Said::OtherConfiguration => "another one than the file, with those that it names, has now".to_owned(),
+        Said::ReadsOther { file } => format!("that of {file}, another file than this"),
         Said::RunsOn => {
             format!("it runs on with the one that it read before; how that stands: {} status", gatepost())
         }

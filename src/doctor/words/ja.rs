@@ -127,10 +127,12 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NameAMailbox { domain } => {
             format!("メールボックスを一つ指定してください: {} doctor ann@{domain}", gatepost())
         }
-        Said::ProviderFails => "未確認: ID プロバイダーを使えません".to_owned(),
+        Said::ProviderFails { id: Some(id) } => format!("未確認: ID プロバイダーの応答が {id} です"),
+        Said::ProviderFails { id: None } => "未確認: ID プロバイダーを使えません".to_owned(),
         Said::StoreFails => "未確認: 保存されたサインインを読み取れません".to_owned(),
         Said::TimeIsOver => "確認に使える時間が終わりました".to_owned(),
-        Said::NoToken => "未確認: トークンがありません".to_owned(),
+        Said::NoToken { id: Some(id) } => format!("未確認: トークンを取得できませんでした（{id}）"),
+        Said::NoToken { id: None } => "未確認: トークンがありません".to_owned(),
         Said::Offline => "ネットワークなしでは確認しません".to_owned(),
         Said::SignedIn => "サインイン済み。アクセストークンは必要なときに取得します".to_owned(),
         Said::Token { is_fresh, minutes } => {
@@ -190,6 +192,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("開いています、TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "今のファイル（指定先のファイルを含む）と同じです".to_owned(),
         Said::OtherConfiguration => "今のファイル（指定先のファイルを含む）と違います".to_owned(),
+        Said::ReadsOther { file } => format!("別のファイル {file} です"),
         Said::RunsOn => {
             format!("デーモンは、以前に読み込んだ設定のまま動いています。その状態の確認: {} status", gatepost())
         }

@@ -205,10 +205,16 @@ pub(super) enum Said {
     NameAMailbox {
         domain: String,
     },
-    ProviderFails,
+    /// Why nobody is asked there.
+    ProviderFails {
+        id: Option<&'static str>,
+    },
     StoreFails,
     TimeIsOver,
-    NoToken,
+    /// `id`: the fault for which none came.
+    NoToken {
+        id: Option<&'static str>,
+    },
     Offline,
     SignedIn,
     Token {
@@ -277,6 +283,10 @@ pub(super) enum Said {
     },
     SameConfiguration,
     OtherConfiguration,
+    /// Another file than the one that is looked at.
+    ReadsOther {
+        file: String,
+    },
     RunsOn,
     NothingRemembered,
     Remembers {
@@ -327,6 +337,14 @@ pub(super) fn proof(lang: Lang, command: &str) -> String {
     match lang {
         Lang::En => format!(" Mended meanwhile? `{command}` sends a test message and proves it."),
         Lang::Ja => format!("直したあとは、`{command}` でテストメッセージを送って確認できます。"),
+    }
+}
+
+/// Of what passes by itself and was tried so often.
+pub(super) fn later(lang: Lang, tries: usize, command: &str) -> String {
+    match lang {
+        Lang::En => format!(" It was tried {tries} times within seconds; try again in a few minutes: `{command}`."),
+        Lang::Ja => format!("数秒おきに {tries} 回試しました。数分後にもう一度試してください：`{command}`。"),
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::{
     verdict::Verdict,
 };
 use crate::{
-    base::{Lang, printable},
+    base::{Lang, invocation::gatepost, printable},
     catalog::token::GRAPH_CONSENT_MISSING,
 };
 
@@ -42,14 +42,16 @@ impl WithoutGraph {
         let name = |name: &Option<String>| name.as_deref().map(|name| printable(name, 320));
         match (self, lang) {
             (Self::Refused(verdict), Lang::En) => format!(
-                "Microsoft Graph was not granted: {} [{}]. The sign-in for mail is kept; sign in again for Graph",
+                "Microsoft Graph was not granted: {} [{}]. The sign-in for mail is kept; {}",
                 verdict.entry.words(lang).cause.trim_end_matches('.'),
-                verdict.entry.id
+                verdict.entry.id,
+                for_graph(verdict, lang)
             ),
             (Self::Refused(verdict), Lang::Ja) => format!(
-                "Microsoft Graph は許可されませんでした：{} [{}] メールのサインインは有効です。Graph については、再度サインインしてください。",
+                "Microsoft Graph は許可されませんでした：{} [{}] メールのサインインは有効です。{}",
                 verdict.entry.words(lang).cause,
-                verdict.entry.id
+                verdict.entry.id,
+                for_graph(verdict, lang)
             ),
             (Self::Unasked(verdict), Lang::En) => {
                 format!("Microsoft Graph could not be asked: {}", printable(&verdict.detail, 500))
@@ -91,6 +93,21 @@ pub async fn behind_mail(endpoints: Endpoints<'_>, set: TokenSet) -> Behind {
     }
 }
 
+/// The refresh token of the sign-in for mail serves Graph as soon as somebody consents to that.
+fn for_graph(verdict: &Verdict, lang: Lang) -> String {
+    let explain = format!("`{} explain {}`", gatepost(), verdict.entry.id);
+    match (verdict.entry.id == GRAPH_CONSENT_MISSING.id, lang) {
+        (true, Lang::En) => {
+            format!("once an administrator consents, nobody has to sign in again ({explain} says where that is)")
+        }
+        (true, Lang::Ja) => {
+            format!("管理者が同意すれば、再度のサインインは不要です（同意の方法：{explain}）。")
+        }
+        (false, Lang::En) => "sign in again for Graph".to_owned(),
+        (false, Lang::Ja) => "Graph については、再度サインインしてください。".to_owned(),
+    }
+}
+
 /// The registration as the first code, that for mail, asks with.
 pub fn first(app: &App) -> App {
     if app.graph.is_some() { named(app.clone()) } else { app.clone() }
@@ -128,7 +145,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{base::Secret, catalog::token::CONSENT_DECLINED};
+    use crate::{
+        base::Secret,
+        catalog::token::{ADMIN_CONSENT_NEEDED, CONSENT_DECLINED},
+    };
 
     fn granted(refresh: &str, account: Option<&str>) -> TokenSet {
         TokenSet {
@@ -165,5 +185,16 @@ mod tests {
         assert!(
             said.text(Lang::En).contains("[consent-declined]") && said.text(Lang::Ja).contains("[consent-declined]")
         );
+    }
+
+    #[test]
+    fn where_an_administrator_has_to_consent_nobody_is_told_to_sign_in_again() {
+        let verdict = Verdict::new(ADMIN_CONSENT_NEEDED, "");
+        let said = joined(granted("first", None), Err(verdict)).1.unwrap();
+        for (lang, again) in [(Lang::En, "sign in again for Graph"), (Lang::Ja, "再度サインインしてください")]
+        {
+            let told = said.text(lang);
+            assert!(told.contains("`gatepost explain graph-consent-missing`") && !told.contains(again), "{told}");
+        }
     }
 }

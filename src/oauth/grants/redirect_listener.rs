@@ -5,6 +5,7 @@
 //! connection, small and in time.
 
 use std::{
+    fmt,
     future::poll_fn,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -62,8 +63,9 @@ impl RedirectListener {
         &self.redirect
     }
 
-    /// Waits for the code of `request`; the caller keeps the deadline. Closes the port when it returns.
-    pub async fn code(self, request: &CodeRequest) -> Result<Secret, Verdict> {
+    /// Waits for the code of `request`; the caller keeps the deadline, and tells the browser how it ended. Closes the port
+    /// when it returns.
+    pub async fn code(self, request: &CodeRequest) -> Result<(Secret, Visit), Verdict> {
         let mut visits = JoinSet::new();
         loop {
             tokio::select! {
@@ -86,18 +88,15 @@ impl RedirectListener {
         }
     }
 
-    /// Answers one browser; `Some` ends the sign-in.
-    async fn receive(&self, request: &CodeRequest, visit: Visit) -> Option<Result<Secret, Verdict>> {
+    /// Answers one browser, or has it wait for what its code is worth; `Some` ends the sign-in.
+    async fn receive(&self, request: &CodeRequest, visit: Visit) -> Option<Result<(Secret, Visit), Verdict>> {
         let answer = self.redirect.join(&visit.target).ok().filter(|url| url.path() == self.redirect.path());
         let Some(answer) = answer else {
             visit.answer(&Page::OtherPath).await;
             return None;
         };
         match request.code_in(&answer) {
-            Ok(code) => {
-                visit.answer(&Page::SignedIn).await;
-                Some(Ok(code))
-            }
+            Ok(code) => Some(Ok((code, Visit { target: String::new(), ..visit }))),
             Err(NotTheAnswer::Refused(verdict)) => {
                 visit.answer(&Page::Refused(&verdict)).await;
                 Some(Err(verdict))
@@ -111,13 +110,28 @@ impl RedirectListener {
 }
 
 /// A browser that asked for something.
-struct Visit {
+pub struct Visit {
     stream: TcpStream,
     target: String,
     lang: Lang,
 }
 
+/// A target may hold a code.
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").field("lang", &self.lang).finish_non_exhaustive()
+    }
+}
+
 impl Visit {
+    /// It brought a code, which the provider took or refused.
+    pub async fn ended(self, outcome: Result<(), &Verdict>) {
+        match outcome {
+            Ok(()) => self.answer(&Page::SignedIn).await,
+            Err(verdict) => self.answer(&Page::Refused(verdict)).await,
+        }
+    }
+
     async fn answer(mut self, page: &Page<'_>) {
         let response = page.response(self.lang);
         let sent = timeout(REQUEST_TIME, async {

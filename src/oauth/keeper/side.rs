@@ -20,13 +20,15 @@ pub(super) struct Side {
     pub trouble: Option<Trouble>,
     /// The number of the last look at the store that was taken.
     pub looks: u64,
+    /// The number of the last wish that was heard to believe no refusal from before.
+    pub afresh: u64,
     /// The last fetch that a refusal caused.
     pub refetched: Option<Instant>,
 }
 
 impl Side {
     pub fn new(counter: Arc<Counter>, desk: watch::Sender<Desk>) -> Self {
-        Self { counter, desk, held: None, generation: 0, trouble: None, looks: 0, refetched: None }
+        Self { counter, desk, held: None, generation: 0, trouble: None, looks: 0, afresh: 0, refetched: None }
     }
 
     /// Another row is in the store, so another token, and another number for it, whatever the one who stored it
@@ -49,6 +51,7 @@ impl Side {
                 desk.refusal = refusal;
             }
             desk.looks = self.looks;
+            desk.afresh = self.afresh;
         });
     }
 }

@@ -5,7 +5,10 @@
 use super::{Keeper, patience};
 use crate::{
     catalog::token::{SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING, TOKEN_FETCH_UNFINISHED},
-    oauth::{Resource, counter::Held, endpoints::object_id_in, frequency, trouble::Trouble, verdict::Verdict},
+    oauth::{
+        Resource, counter::Held, endpoints::object_id_in, frequency, sign_in::refusal_of, trouble::Trouble,
+        verdict::Verdict,
+    },
     store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
 };
 
@@ -48,9 +51,9 @@ impl Keeper {
     pub(super) async fn read_store(&mut self) {
         let Err(error) = self.load().await else { return };
         let verdict = Verdict::new(STORE_FAILING, error.to_string());
-        let fault = verdict.fault(&self.how);
-        tracing::warn!(sign_in = %self.sign_in.key(), %fault, "the store cannot be read");
-        self.unread = Some(Trouble::new(&verdict, fault, self.unread.as_ref(), self.means.clock.wall()));
+        let trouble = self.trouble_of(&verdict, self.unread.as_ref(), self.means.clock.wall());
+        tracing::warn!(sign_in = %self.sign_in.key(), fault = %trouble.fault, "the store cannot be read");
+        self.unread = Some(trouble);
     }
 
     /// True if the store holds something else than what was last read or written here.
@@ -82,8 +85,9 @@ impl Keeper {
         }
         if !self.sign_in.app.grant.is_unattended() && self.refresh_token().is_none() {
             let verdict = Verdict::new(SIGN_IN_MISSING, format!("nothing is stored for {}", self.sign_in.key()));
-            self.mail.trouble = Some(Trouble::new(&verdict, verdict.fault(&self.how), None, self.means.clock.wall()));
+            self.mail.trouble = Some(self.trouble_of(&verdict, None, self.means.clock.wall()));
         }
+        self.mail.trouble = self.mail.trouble.take().map(|trouble| self.with_refused_sign_in(trouble));
         Ok(true)
     }
 
@@ -142,7 +146,20 @@ impl Keeper {
         let entry = crate::catalog::find(&failure.id)?;
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
-        Some(Trouble::new(&verdict, verdict.fault_of(&self.sign_in.app, &self.how), None, since))
+        Some(self.trouble_of(&verdict, None, since))
+    }
+
+    /// What kept the last person who tried from signing in, in the place of the call to do so.
+    pub(super) fn with_refused_sign_in(&self, trouble: Trouble) -> Trouble {
+        let Some(row) = &self.row else { return trouble };
+        let Some(refusal) = refusal_of(row, &self.fingerprint) else { return trouble };
+        let at = row.refused_sign_in.as_ref().and_then(|refused| refused.at);
+        trouble.with_refused_sign_in(
+            &refusal,
+            at.unwrap_or_else(|| self.means.clock.wall()),
+            &self.sign_in.app,
+            &self.how,
+        )
     }
 
     /// The version that the next save builds on.

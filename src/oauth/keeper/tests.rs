@@ -1,10 +1,12 @@
 use super::*;
 use crate::{
     base::Secret,
-    catalog::token::{ACCOUNT_PASSWORD_REFUSED, CONDITIONAL_ACCESS, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING},
+    catalog::token::{
+        ACCOUNT_PASSWORD_REFUSED, CONDITIONAL_ACCESS, GRAPH_CONSENT_MISSING, SIGN_IN_EXPIRED, TOKEN_ENDPOINT_FAILING,
+    },
     oauth::{
         Grant,
-        counter::Held,
+        counter::{Held, Want},
         state::SignInState,
         tests::endpoint::{Endpoint, app, http, open},
     },
@@ -30,8 +32,8 @@ fn held(keeper: &Keeper, life: u64) -> Option<Held> {
     Some(Held { token: Secret::new("token"), generation: 1, expiry, grace, ahead })
 }
 
-fn trouble(verdict: &Verdict) -> Option<Trouble> {
-    Some(Trouble::new(verdict, verdict.fault(""), None, std::time::SystemTime::now()))
+fn trouble(keeper: &Keeper, verdict: &Verdict) -> Option<Trouble> {
+    Some(keeper.trouble_of(verdict, None, std::time::SystemTime::now()))
 }
 
 #[tokio::test]
@@ -45,11 +47,11 @@ async fn the_next_turn_is_when_a_token_is_due_or_a_trouble_over_and_neither_at_o
     assert!((9.0..=10.0).contains(&next(&keeper)), "{}", next(&keeper));
     keeper.mail.held = held(&keeper, 3600);
     assert!(look.contains(&next(&keeper)), "the clocks are looked at meanwhile: {}", next(&keeper));
-    keeper.mail.trouble = trouble(&Verdict::new(TOKEN_ENDPOINT_FAILING, ""));
+    keeper.mail.trouble = trouble(&keeper, &Verdict::new(TOKEN_ENDPOINT_FAILING, ""));
     assert!((1.0..=2.0).contains(&next(&keeper)), "{}", next(&keeper));
     tokio::time::advance(Duration::from_secs(2)).await;
     assert!(look.contains(&next(&keeper)), "what is over is waited for no more: {}", next(&keeper));
-    keeper.mail.trouble = trouble(&Verdict::new(SIGN_IN_EXPIRED, ""));
+    keeper.mail.trouble = trouble(&keeper, &Verdict::new(SIGN_IN_EXPIRED, ""));
     assert!(look.contains(&next(&keeper)), "{}", next(&keeper));
 }
 
@@ -64,20 +66,36 @@ async fn a_refusal_beside_a_good_token_is_asked_about_again_once_its_time_is_ove
     });
     keeper.mail.held = held(&keeper, 3 * 3600);
     assert!(!keeper.is_due(Resource::Mail), "all is well");
-    keeper.mail.trouble = trouble(&Verdict::new(CONDITIONAL_ACCESS, ""));
+    keeper.mail.trouble = trouble(&keeper, &Verdict::new(CONDITIONAL_ACCESS, ""));
     assert!(keeper.is_blocked(Resource::Mail));
-    keeper.lift_refusals();
+    keeper.lift_refusal(Resource::Mail);
     tokio::time::advance(patience::FIRST_SPREAD).await;
     assert!(!keeper.is_blocked(Resource::Mail) && keeper.is_due(Resource::Mail));
-    keeper.mail.trouble = trouble(&Verdict::new(ACCOUNT_PASSWORD_REFUSED, ""));
+    keeper.mail.trouble = trouble(&keeper, &Verdict::new(ACCOUNT_PASSWORD_REFUSED, ""));
     tokio::time::advance(Duration::from_secs(3600)).await;
     assert!(!keeper.is_due(Resource::Mail), "wrong passwords lock accounts");
 }
 
 #[tokio::test]
+async fn a_refusal_of_graph_that_somebody_heard_is_asked_about_again_when_its_time_is_over_and_another_is_not() {
+    let (mut keeper, _dir) = keeper().await;
+    tokio::time::pause();
+    let refused = Verdict::new(GRAPH_CONSENT_MISSING, "");
+    keeper.graph.trouble = trouble(&keeper, &refused);
+    assert!(keeper.until_next() <= Duration::from_secs(30));
+    tokio::time::advance(Duration::from_secs(1981)).await;
+    assert!(!keeper.is_blocked(Resource::Graph) && !keeper.is_due(Resource::Graph), "nobody wants it");
+    let asked = keeper.graph.counter.bearer(Want::AnyToken);
+    tokio::time::timeout(Duration::from_millis(1), asked).await.unwrap_err();
+    assert!(keeper.is_due(Resource::Graph));
+    keeper.graph.trouble = trouble(&keeper, &Verdict::new(TOKEN_ENDPOINT_FAILING, ""));
+    assert!(!keeper.is_due(Resource::Graph), "that is asked for again when somebody wants it");
+}
+
+#[tokio::test]
 async fn an_answer_to_those_who_want_any_token_is_none_to_those_whose_token_was_refused() {
     let (keeper, _dir) = keeper().await;
-    let wishes = |refused| Wishes { wanted: true, refused, look: 0, afresh: false };
+    let wishes = |refused| Wishes { wanted: true, refused, look: 0, afresh: 0 };
     keeper.show(Resource::Mail, &wishes(1), Some(FRESH_TOKEN_REFUSED.fault()));
     keeper.show(Resource::Mail, &wishes(0), None);
     let desk = keeper.mail.desk.borrow();

@@ -95,7 +95,8 @@ async fn a_browser_sign_in_goes_through_the_loopback_listener() {
         let done = visit(&redirect, "127.0.0.1", &format!("/?code=the-code&state={state}")).await;
         (other, forged, done, redirect)
     });
-    let code = tokio::time::timeout(Duration::from_secs(10), listener.code(&request)).await.unwrap().unwrap();
+    let (code, waits) = tokio::time::timeout(Duration::from_secs(10), listener.code(&request)).await.unwrap().unwrap();
+    waits.ended(Ok(())).await;
     let (other, forged, done, redirect) = browser.await.unwrap();
     assert!(other.starts_with("HTTP/1.1 404") && forged.starts_with("HTTP/1.1 400"));
     assert!(done.starts_with("HTTP/1.1 200") && done.contains("Referrer-Policy: no-referrer"));

@@ -35,13 +35,15 @@ async fn who_lacks_consent_hears_on_the_wire_where_an_administrator_gives_it_and
     let endpoint = Endpoint::start(vec![]).await;
     let of_person = app(&endpoint, Grant::AuthorizationCode);
     let login = endpoint.url.origin().ascii_serialization();
-    let page =
-        format!("; an administrator consents for all at {login}/contoso.example/adminconsent?client_id=client-1");
-    let said = |entry, app: &App, how: &str| Verdict::new(entry, "").fault_of(app, how).reply_text();
-    for entry in [CONSENT_MISSING, ADMIN_CONSENT_NEEDED, GRAPH_CONSENT_MISSING] {
+    let page = format!("an administrator consents for all at {login}/contoso.example/adminconsent?client_id=client-1");
+    let said = |entry, app: &App, how: &str| Verdict::new(entry, "").fault_of(app, how, None).reply_text();
+    for entry in [CONSENT_MISSING, ADMIN_CONSENT_NEEDED] {
         let told = said(entry, &of_person, "run: gatepost login ann@contoso.example");
-        assert!(told.ends_with(&format!("{page} [gatepost {}]", entry.id)), "{told}");
+        assert!(told.ends_with(&format!("; {page} [gatepost {}]", entry.id)), "{told}");
     }
+    let told = said(GRAPH_CONSENT_MISSING, &of_person, "run: gatepost login ann@contoso.example");
+    let end = format!("(Mail.Send): {page} [gatepost graph-consent-missing]");
+    assert!(told.ends_with(&end), "who is signed in needs no other sign-in: {told}");
     assert!(!said(CONSENT_DECLINED, &of_person, "").contains("adminconsent"), "it was asked, and said no");
     let of_machine = App { grant: Grant::ClientCredentials, ..of_person.clone() };
     assert!(!said(GRAPH_CONSENT_MISSING, &of_machine, "").contains("adminconsent"), "a role at Exchange is narrower");

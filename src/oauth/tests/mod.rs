@@ -9,6 +9,7 @@ mod keeping;
 mod machine;
 mod mailboxes;
 mod proof;
+mod refused_sign_in;
 mod resources;
 mod rotation;
 mod sharing;

@@ -80,12 +80,57 @@ async fn an_app_without_consent_for_graph_goes_on_with_mail_and_says_what_to_gra
             assert_eq!(ask(&house, Resource::Graph).await.unwrap_err(), "graph-consent-missing", "{code}");
         }
         let fault = house.keepers.bearer_for(&house.sign_in, Resource::Graph).await.unwrap_err();
-        assert!(fault.text.contains("Mail.Send") && fault.text.contains("gatepost login"), "{}", fault.text);
+        for part in ["Mail.Send", "/contoso.example/adminconsent?", "; Gatepost asks again at "] {
+            assert!(fault.text.contains(part), "{part}: {}", fault.text);
+        }
         assert_eq!(ask(&house, Resource::Mail).await.unwrap(), "a0");
         let state = house.keepers.states().remove(0);
         assert_eq!((state.phase, state.graph_fault.unwrap().id), (Phase::Ready, "graph-consent-missing"));
         assert_eq!(house.endpoint.count(), 1, "a refusal is answered from memory");
     }
+}
+
+#[tokio::test]
+async fn who_says_that_it_was_mended_is_believed_once_in_a_while_and_a_reload_always() {
+    let house = house(vec![refusal("invalid_grant", 65_001), refusal("invalid_grant", 65_001)]).await;
+    let missing = async || assert_eq!(ask(&house, Resource::Graph).await.unwrap_err(), "graph-consent-missing");
+    missing().await;
+    let mut changes = house.keepers.changes();
+    house.keepers.ask_afresh_for(&house.sign_in);
+    missing().await;
+    assert_eq!(house.endpoint.count(), 2);
+    house.keepers.ask_afresh_for(&house.sign_in);
+    missing().await;
+    assert_eq!(house.endpoint.count(), 2, "nobody hammers a provider by hand");
+    assert!(!changes.has_changed().unwrap(), "it stands as it stood");
+    house.keepers.ask_afresh();
+    assert_eq!(ask(&house, Resource::Graph).await.unwrap(), "t3");
+    changes.changed().await.unwrap();
+    assert!(house.keepers.states()[0].graph_fault.is_none(), "whoever waits for it is told");
+}
+
+#[tokio::test]
+async fn a_consent_to_mail_that_somebody_gave_counts_as_soon_as_that_is_said() {
+    let house = House::with(vec![refusal("invalid_grant", 65_001)], Some(0), with_graph).await;
+    for _ in 0..2 {
+        assert_eq!(ask(&house, Resource::Mail).await.unwrap_err(), "consent-missing");
+    }
+    house.keepers.ask_afresh_for(&house.sign_in);
+    assert_eq!(ask(&house, Resource::Mail).await.unwrap(), "t2");
+}
+
+#[tokio::test]
+async fn each_refusal_says_when_it_is_asked_about_again() {
+    let house = house(vec![refusal("invalid_grant", 65_001), refusal("invalid_grant", 53_003)]).await;
+    ask(&house, Resource::Graph).await.unwrap_err();
+    let bearer = house.keepers.bearer(&house.sign_in).await.unwrap();
+    house.keepers.refused(&house.sign_in, bearer.generation).await.unwrap_err();
+    let asks_again = house.keepers.states()[0].asks_again();
+    let ids: Vec<_> = asks_again.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, ["conditional-access", "graph-consent-missing"]);
+    let fault = house.keepers.bearer_for(&house.sign_in, Resource::Graph).await.unwrap_err();
+    let told = format!("Gatepost asks again at {}, or at once after `", asks_again[1].1);
+    assert!(fault.text.contains(&told), "{}", fault.text);
 }
 
 #[tokio::test]

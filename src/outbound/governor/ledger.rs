@@ -12,8 +12,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::line::Line;
-use crate::{account::Limits, outbound::Channel};
+use super::{
+    dials::{Dialling, Dials, Obstacle},
+    line::Line,
+};
+use crate::{account::Limits, base::Fault, outbound::Channel};
 
 /// Microsoft's minute, and a second for clocks that differ.
 const MINUTE: Duration = Duration::from_secs(61);
@@ -36,17 +39,22 @@ pub(in crate::outbound) struct Idle {
     pub sign_in: String,
     pub signed_in_at: Option<Timestamp>,
     /// When it came up, if nobody used it since.
-    pub unused_since: Option<Instant>,
+    pub came_up: Option<Instant>,
 }
 
 #[derive(Default)]
 struct Books {
     limits: Limits,
+    /// Of the configuration that they stand in.
+    limits_since: Option<Instant>,
     /// Connections that are open, idle ones included.
     open: u32,
+    /// Oldest first.
     parked: Vec<Parked>,
-    last_parked: u64,
+    /// Whether somebody ends what expires of these.
+    is_watched: bool,
     for_seats: Line,
+    dials: Dials,
     /// Messages under way, and when the others of the last minute ended.
     under_way: u32,
     sent: VecDeque<Instant>,
@@ -59,7 +67,7 @@ struct Books {
 }
 
 struct Parked {
-    id: u64,
+    since: Instant,
     seat: Seat,
     idle: Idle,
 }
@@ -88,13 +96,15 @@ enum Wanted {
 }
 
 impl Ledger {
-    pub(in crate::outbound) fn set_limits(&self, limits: Limits) {
+    pub(super) fn set_limits(&self, limits: Limits, since: Instant) {
         let mut books = self.books();
-        if books.limits != limits {
+        let is_latest = books.limits_since.is_none_or(|known| known <= since);
+        if is_latest && books.limits != limits {
             books.limits = limits;
             books.for_seats.ring();
             books.for_turns.ring();
         }
+        books.limits_since = books.limits_since.max(Some(since));
     }
 
     /// Nothing is remembered that would be lost with it.
@@ -110,12 +120,17 @@ impl Ledger {
         self.enter(Wanted::Seat, client)
     }
 
-    /// A message may be sent. `None`: no room until then. Cancel safe.
-    pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str, until: Instant) -> Option<Turn> {
+    /// Waits until a message may be sent. Cancel safe.
+    pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str) -> Turn {
         let place = self.enter(Wanted::Turn, client);
-        place.wait(until, |books, now| books.take_turn(place.id, now)).await?;
+        place.wait(|books, now| books.take_turn(place.id, now)).await;
         place.served();
-        Some(Turn { ledger: self.clone(), recipients: 0 })
+        Turn { ledger: self.clone(), recipients: 0 }
+    }
+
+    /// Somebody waits for a connection, and has no room to dial one.
+    pub(in crate::outbound) fn lacks_seats(&self) -> bool {
+        !self.books().for_seats.all_dial()
     }
 
     /// The upstream asks to slow down, for as long as it says or for longer each time.
@@ -126,22 +141,28 @@ impl Ledger {
         books.slow_until = books.slow_until.max(Some(until));
     }
 
+    /// What stood in the way of a connection for the sign-in `sign_in`, of whoever has waited for one since `asked`.
+    pub(in crate::outbound) fn obstacle(&self, sign_in: &str, asked: Instant) -> Option<Obstacle> {
+        self.books().dials.obstacle(sign_in, asked)
+    }
+
     fn enter(self: &Arc<Self>, wanted: Wanted, client: &str) -> Place {
         let (id, bell) = self.books().line(wanted).enter(client);
         Place { ledger: self.clone(), wanted, id, bell }
     }
 
-    /// A connection that was left over has had its time, unless somebody took it.
-    async fn expire(self: Arc<Self>, id: u64) {
-        tokio::time::sleep(WARM).await;
-        let expired = {
-            let mut books = self.books();
-            let at = books.parked.iter().position(|parked| parked.id == id);
-            at.map(|at| books.parked.remove(at))
-        };
-        if let Some(Parked { seat, idle, .. }) = expired {
-            idle.channel.quit().await;
-            drop(seat);
+    /// Ends what was left over and has had its time, until nothing is. One for a mailbox, however often it is parked.
+    async fn expire_parked(self: Arc<Self>) {
+        loop {
+            let Some(oldest) = self.books().oldest_parked() else { return };
+            sleep_until(oldest + WARM).await;
+            let expired = self.books().take_expired(Instant::now());
+            for Parked { seat, idle, .. } in expired {
+                tokio::spawn(async move {
+                    idle.channel.quit().await;
+                    drop(seat);
+                });
+            }
         }
     }
 
@@ -180,6 +201,18 @@ impl Books {
         self.for_seats.set_dials(id, true);
         self.for_seats.ring();
         Ok(None)
+    }
+
+    /// `None`: nothing is parked, and nobody needs to watch any longer.
+    fn oldest_parked(&mut self) -> Option<Instant> {
+        let oldest = self.parked.first().map(|parked| parked.since);
+        self.is_watched = oldest.is_some();
+        oldest
+    }
+
+    fn take_expired(&mut self, now: Instant) -> Vec<Parked> {
+        let expired = self.parked.partition_point(|parked| parked.since + WARM <= now);
+        self.parked.drain(..expired).collect()
     }
 
     fn take_turn(&mut self, id: u64, now: Instant) -> Result<(), Option<Instant>> {
@@ -225,14 +258,13 @@ pub(in crate::outbound) struct Place {
 }
 
 impl Place {
-    /// A connection that is left over, or room to dial one. Whoever dials stands in line as before: what comes up or is left
-    /// over first is the first one's, whoever dialled it. `None`: neither until then. Cancel safe.
-    pub(in crate::outbound) async fn seat(&self, until: Instant) -> Option<(Seat, Option<Idle>)> {
-        let parked = self.wait(until, |books, now| books.take_seat(self.id, now)).await?;
-        Some(match parked {
+    /// Waits for a connection that is left over, or for room to dial one. Whoever dials stands in line as before: what comes
+    /// up or is left over first is the first one's, whoever dialled it. Cancel safe.
+    pub(in crate::outbound) async fn seat(&self) -> (Seat, Option<Idle>) {
+        match self.wait(|books, now| books.take_seat(self.id, now)).await {
             Some(Parked { seat, idle, .. }) => (seat, Some(idle)),
             None => (Seat { ledger: self.ledger.clone() }, None),
-        })
+        }
     }
 
     /// What it dialled is up, or never will be.
@@ -245,23 +277,17 @@ impl Place {
         self.ledger.books().line(self.wanted).served(self.id);
     }
 
-    async fn wait<T>(
-        &self,
-        until: Instant,
-        take: impl Fn(&mut Books, Instant) -> Result<T, Option<Instant>>,
-    ) -> Option<T> {
+    /// Cancel safe.
+    async fn wait<T>(&self, take: impl Fn(&mut Books, Instant) -> Result<T, Option<Instant>>) -> T {
         loop {
-            let now = Instant::now();
-            let look_again = match take(&mut self.ledger.books(), now) {
-                Ok(taken) => return Some(taken),
-                Err(at) => at.map_or(until, |at| at.min(until)),
-            };
-            if now >= until {
-                return None;
-            }
-            tokio::select! {
-                () = self.bell.notified() => {}
-                () = sleep_until(look_again) => {}
+            let looked = take(&mut self.ledger.books(), Instant::now());
+            match looked {
+                Ok(taken) => return taken,
+                Err(None) => self.bell.notified().await,
+                Err(Some(at)) => tokio::select! {
+                    () = self.bell.notified() => {}
+                    () = sleep_until(at) => {}
+                },
             }
         }
     }
@@ -279,7 +305,7 @@ impl Drop for Place {
 impl Seat {
     /// Somebody waits for it, and has no room to dial one.
     pub(in crate::outbound) fn is_wanted(&self) -> bool {
-        !self.ledger.books().for_seats.all_dial()
+        self.ledger.lacks_seats()
     }
 
     /// See [`Ledger::slow_down`].
@@ -287,18 +313,31 @@ impl Seat {
         self.ledger.slow_down(None);
     }
 
+    /// Somebody dials on it, and others see how far that is.
+    pub(in crate::outbound) fn dials(&self, sign_in: &str) -> Arc<Dialling> {
+        self.ledger.books().dials.begin(sign_in)
+    }
+
+    pub(in crate::outbound) fn came_up(&self) {
+        self.ledger.books().dials.came_up();
+    }
+
+    pub(in crate::outbound) fn has_failed(&self, dial: &Dialling, fault: &Fault) {
+        self.ledger.books().dials.failed(dial, fault);
+    }
+
     /// Leaves the connection to whoever comes next. Needs a tokio runtime.
     pub(in crate::outbound) fn park(self, idle: Idle) {
         let ledger = self.ledger.clone();
-        let id = {
+        let was_watched = {
             let mut books = ledger.books();
-            books.last_parked += 1;
-            let id = books.last_parked;
-            books.parked.push(Parked { id, seat: self, idle });
+            books.parked.push(Parked { since: Instant::now(), seat: self, idle });
             books.for_seats.ring();
-            id
+            std::mem::replace(&mut books.is_watched, true)
         };
-        tokio::spawn(ledger.expire(id));
+        if !was_watched {
+            tokio::spawn(ledger.expire_parked());
+        }
     }
 }
 

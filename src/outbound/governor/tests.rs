@@ -2,7 +2,10 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 use super::*;
 use crate::net::UpstreamTls;
@@ -11,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn mailbox(limits: Limits) -> Arc<Ledger> {
     let upstream = Upstream { host: "smtp.example".into(), port: 587, tls: UpstreamTls::StartTls };
-    Governor::default().mailbox(&upstream, "Ann@contoso.example", limits)
+    Governor::default().mailbox(&upstream, "Ann@contoso.example", limits, Instant::now())
 }
 
 fn limits(connections: u32, messages_per_minute: u32, recipients_per_day: u32) -> Limits {
@@ -22,10 +25,14 @@ fn within(time: Duration) -> Instant {
     Instant::now() + time
 }
 
+async fn turn(ledger: &Arc<Ledger>, client: &str, until: Instant) -> Option<Turn> {
+    timeout_at(until, ledger.turn(client)).await.ok()
+}
+
 /// Room to dial a connection, for who dials it at once.
 async fn seat(ledger: &Arc<Ledger>, client: &str, until: Instant) -> Option<Seat> {
     let place = ledger.line_up(client);
-    let (seat, _) = place.seat(until).await?;
+    let (seat, _) = timeout_at(until, place.seat()).await.ok()?;
     place.served();
     Some(seat)
 }
@@ -55,24 +62,24 @@ async fn the_thirty_first_message_waits_until_the_first_is_a_minute_old() {
     let ledger = mailbox(limits(3, 30, 100));
     let start = Instant::now();
     for _ in 0..30 {
-        ledger.turn("monitor", within(SECOND)).await.unwrap().sent();
+        turn(&ledger, "monitor", within(SECOND)).await.unwrap().sent();
     }
-    assert!(ledger.turn("monitor", within(20 * SECOND)).await.is_none());
-    ledger.turn("monitor", within(60 * SECOND)).await.unwrap().sent();
+    assert!(turn(&ledger, "monitor", within(20 * SECOND)).await.is_none());
+    turn(&ledger, "monitor", within(60 * SECOND)).await.unwrap().sent();
     assert_eq!(start.elapsed(), 61 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_takes_long_counts_from_its_end_and_one_that_was_not_sent_does_not_count() {
     let ledger = mailbox(limits(3, 1, 100));
-    let long = ledger.turn("scanner", within(SECOND)).await.unwrap();
-    assert!(ledger.turn("scanner", within(300 * SECOND)).await.is_none(), "it is still under way");
+    let long = turn(&ledger, "scanner", within(SECOND)).await.unwrap();
+    assert!(turn(&ledger, "scanner", within(300 * SECOND)).await.is_none(), "it is still under way");
     long.sent();
     let start = Instant::now();
-    let unsent = ledger.turn("scanner", within(300 * SECOND)).await.unwrap();
+    let unsent = turn(&ledger, "scanner", within(300 * SECOND)).await.unwrap();
     assert_eq!(start.elapsed(), 61 * SECOND);
     drop(unsent);
-    ledger.turn("scanner", within(SECOND)).await.unwrap();
+    turn(&ledger, "scanner", within(SECOND)).await.unwrap();
     assert_eq!(start.elapsed(), 61 * SECOND);
 }
 
@@ -127,20 +134,20 @@ async fn a_mailbox_that_was_asked_to_slow_down_is_left_alone_for_longer_each_tim
         pauses.push(start.elapsed().as_secs());
     }
     assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
-    ledger.turn("a", within(SECOND)).await.unwrap().sent();
+    turn(&ledger, "a", within(SECOND)).await.unwrap().sent();
     ledger.slow_down(Some(7 * SECOND));
     let start = Instant::now();
-    ledger.turn("a", within(300 * SECOND)).await.unwrap();
+    turn(&ledger, "a", within(300 * SECOND)).await.unwrap();
     assert_eq!(start.elapsed(), 7 * SECOND, "what a server asks for is obeyed");
     ledger.slow_down(Some(Duration::from_secs(1 << 40)));
-    ledger.turn("a", within(1000 * SECOND)).await.unwrap();
+    turn(&ledger, "a", within(1000 * SECOND)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_days_recipients_are_counted_over_all_messages_and_come_back_a_day_later() {
     let ledger = mailbox(limits(3, 30, 3));
-    let mut one = ledger.turn("a", within(SECOND)).await.unwrap();
-    let mut other = ledger.turn("b", within(SECOND)).await.unwrap();
+    let mut one = turn(&ledger, "a", within(SECOND)).await.unwrap();
+    let mut other = turn(&ledger, "b", within(SECOND)).await.unwrap();
     one.note_recipient();
     one.note_recipient();
     other.note_recipient();
@@ -149,7 +156,7 @@ async fn the_days_recipients_are_counted_over_all_messages_and_come_back_a_day_l
     assert!(one.has_room(), "what was not sent does not count");
     one.note_recipient();
     one.sent();
-    let next = ledger.turn("a", within(SECOND)).await.unwrap();
+    let next = turn(&ledger, "a", within(SECOND)).await.unwrap();
     assert!(!next.has_room());
     tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
     assert!(next.has_room());
@@ -159,11 +166,11 @@ async fn the_days_recipients_are_counted_over_all_messages_and_come_back_a_day_l
 async fn mailboxes_that_nobody_uses_are_forgotten_and_no_other() {
     let governor = Governor::default();
     let upstream = Upstream { host: "smtp.example".into(), port: 587, tls: UpstreamTls::StartTls };
-    let sent = governor.mailbox(&upstream, "sent@contoso.example", limits(3, 30, 100));
-    sent.turn("a", within(SECOND)).await.unwrap().sent();
+    let sent = governor.mailbox(&upstream, "sent@contoso.example", limits(3, 30, 100), Instant::now());
+    turn(&sent, "a", within(SECOND)).await.unwrap().sent();
     drop(sent);
     for n in 0..2 * MANY {
-        governor.mailbox(&upstream, &format!("{n}@contoso.example"), limits(3, 30, 100));
+        governor.mailbox(&upstream, &format!("{n}@contoso.example"), limits(3, 30, 100), Instant::now());
     }
     let all = governor.mailboxes.lock().unwrap();
     assert!(all.len() <= MANY + 1);
@@ -175,18 +182,35 @@ async fn room_to_dial_goes_to_each_client_in_turn_and_who_has_it_stands_in_line_
     let ledger = mailbox(limits(3, 30, 100));
     let places = ["monitor", "monitor", "monitor", "copier"].map(|client| ledger.line_up(client));
     let [first, second, third, other] = &places;
-    let now = Instant::now();
-    let (held, _) = first.seat(now).await.unwrap();
-    assert!(second.seat(now).await.is_none(), "the other client dials before it");
-    let _dialled = other.seat(now).await.unwrap();
-    let failed = second.seat(now).await.unwrap();
-    assert!(third.seat(now).await.is_none() && held.is_wanted(), "three are open");
+    let now = async |place: &Place| timeout_at(Instant::now(), place.seat()).await.ok();
+    let (held, _) = now(first).await.unwrap();
+    assert!(now(second).await.is_none(), "the other client dials before it");
+    let _dialled = now(other).await.unwrap();
+    let failed = now(second).await.unwrap();
+    assert!(now(third).await.is_none() && held.is_wanted(), "three are open");
     second.has_dialled();
     drop(failed);
-    assert!(third.seat(now).await.is_none(), "who stands before it dials again");
-    assert!(second.seat(now).await.is_some());
+    assert!(now(third).await.is_none(), "who stands before it dials again");
+    assert!(now(second).await.is_some());
     drop(places);
     let place = ledger.line_up("monitor");
-    let _dials = place.seat(now).await.unwrap();
+    let _dials = now(&place).await.unwrap();
     assert!(!held.is_wanted(), "who dials takes what is left over, and wants nobody to leave it");
+}
+
+/// A session that was there before the reload may send its next message at any time.
+#[tokio::test(start_paused = true)]
+async fn the_limits_of_the_latest_configuration_hold_whoever_asks_last() {
+    let governor = Governor::default();
+    let upstream = Upstream { host: "smtp.example".into(), port: 587, tls: UpstreamTls::StartTls };
+    let before = Instant::now();
+    let of = |connections, since| governor.mailbox(&upstream, "ann@x", limits(connections, 30, 100), since);
+    let ledger = of(1, before);
+    let _held = seat(&ledger, "old", within(SECOND)).await.unwrap();
+    tokio::time::advance(SECOND).await;
+    let reloaded = Instant::now();
+    of(2, reloaded);
+    of(1, before);
+    let _also = seat(&ledger, "new", within(SECOND)).await.expect("two are allowed by now");
+    assert!(seat(&ledger, "new", within(SECOND)).await.is_none());
 }

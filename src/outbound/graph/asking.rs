@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::{Bearer, Fault},
+    base::{Bearer, Fault, Stage},
     catalog::{
         graph::{GRAPH_TOKEN_REFUSED, GRAPH_UNREACHABLE},
         own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
@@ -189,10 +189,8 @@ impl<'a> Asking<'a> {
     }
 
     async fn in_time(&self, token: impl Future<Output = Result<Bearer, Fault>>) -> Result<Bearer, Trouble> {
-        match timeout_at(self.deadline, token).await {
-            Ok(bearer) => bearer.map_err(Trouble::Access),
-            Err(_) => Err(Trouble::Access(TOKEN_TIMEOUT.fault())),
-        }
+        let bearer = timeout_at(self.deadline, token).await.unwrap_or_else(|_| Err(TOKEN_TIMEOUT.fault()));
+        bearer.map_err(|fault| Trouble::Access(fault.at(Stage::FetchingToken)))
     }
 
     async fn send(
@@ -278,11 +276,12 @@ impl<'a> Asking<'a> {
 
 /// `handed`: whether a body that is streamed left our hands as a whole. Others do at once.
 fn trouble(fault: HttpFault, handed: Option<&Handed>) -> Trouble {
-    let detail = fault.to_string();
-    match fault.is_ahead_of_the_request() || handed.is_some_and(|handed| !handed.is_whole()) {
+    let (detail, is_ahead) = (fault.to_string(), fault.is_ahead_of_the_request());
+    match is_ahead || handed.is_some_and(|handed| !handed.is_whole()) {
         true => {
             let entry = if let HttpFault::Proxy(trouble, _) = fault { trouble.entry() } else { GRAPH_UNREACHABLE };
-            Trouble::Access(entry.fault().detail(detail))
+            let stage = if is_ahead { Stage::Connecting } else { Stage::Relaying };
+            Trouble::Access(entry.fault().detail(detail).at(stage))
         }
         false => Trouble::Unclear { after: None, detail },
     }

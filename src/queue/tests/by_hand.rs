@@ -2,6 +2,8 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::{
+    base::Kind,
+    catalog::own::STORE_UNAVAILABLE,
     queue::{
         courier::{Courier, Next, Seat},
         hold,
@@ -58,6 +60,24 @@ async fn retry_goes_at_once() {
     stage.next().await.all(deferred("4.2.0 later"));
     stage.rests(0).await;
     assert_eq!(order(&stage, &id, Order::Retry).await, Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_says_that_what_was_in_the_way_is_mended_and_no_other_order_does() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    stage.next().await.answer(Err(fault(Kind::IdentityRefused)));
+    stage.rests(0).await;
+    let afresh = |stage: &Stage| stage.kept.afresh.load(Ordering::Relaxed);
+    for (wanted, done) in [(Order::Hold, Done::Done), (Order::Retry, Done::Held), (Order::Release, Done::Done)] {
+        assert_eq!(order(&stage, &id, wanted).await, done);
+    }
+    assert_eq!(afresh(&stage), 0);
+    stage.assert_no_delivery();
+    assert_eq!(order(&stage, &id, Order::Retry).await, Done::Done);
+    assert_eq!(afresh(&stage), 1);
     stage.next().await.all(delivered());
     stage.is_empty().await;
 }
@@ -399,4 +419,93 @@ async fn a_courier_that_has_landed_takes_nothing_from_the_next_one() {
     drop(seat);
     assert!(!next.is_cancelled());
     assert_eq!(queue.schedule().entry(sequence).unwrap().place, Place::InLine);
+}
+
+fn unanswered() -> Verdict {
+    Verdict { is_doubtful: true, ..deferred("4.4.2 No answer") }
+}
+
+/// The delivery of a message that nobody answered twice.
+async fn third_attempt(stage: &mut Stage) -> super::stage::Call {
+    for _ in 0..2 {
+        stage.next().await.all(unanswered());
+        stage.settle().await;
+        stage.pass(minutes(5)).await;
+    }
+    stage.next().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_before_a_hold_in_doubt_is_on_disk_is_the_last_word_in_row_and_schedule() {
+    for (wanted, hold) in
+        [(Order::Hold, Some(hold::BY_HAND)), (Order::Retry, Some(hold::DOUBTFUL)), (Order::Drop, None)]
+    {
+        let mut stage = Stage::new().await;
+        let id = stage.send("x").await;
+        let third = third_attempt(&mut stage).await;
+        let other = stage.database().await;
+        let no_end = "CREATE TRIGGER no_end BEFORE UPDATE ON queued WHEN OLD.is_under_way > NEW.is_under_way
+                      BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+        sqlx::query(no_end).execute(&other).await.unwrap();
+        third.all(unanswered());
+        while stage.queue.standstill().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(order(&stage, &id, wanted).await, Done::WhenItEnds);
+        sqlx::query("DROP TRIGGER no_end").execute(&other).await.unwrap();
+        // A jump of the clock may end a wait for the disk; what is to be dropped is tried again then.
+        let is_open = |shown: &MessageView| shown.state == "under-way" || shown.hold.as_deref() == Some(hold::DROPPED);
+        while stage.list().await.iter().any(is_open) {
+            stage.pass(minutes(1)).await;
+        }
+        stage.rests(0).await;
+        let shown = stage.list().await;
+        assert_eq!(shown.first().and_then(|shown| shown.hold.as_deref()), hold, "{wanted:?}");
+        let told = stage.queue.failures().iter().any(|note| note.hold == Some(hold::DOUBTFUL));
+        assert_eq!(told, hold == Some(hold::DOUBTFUL), "{wanted:?}: nobody is told of another hold than the row has");
+        stage.assert_no_delivery();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_in_doubt_waits_for_the_order_that_is_carried_out_and_every_later_one_finds_it() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    let third = third_attempt(&mut stage).await;
+    let turn = stage.queue.by_hand.lock().await;
+    third.all(unanswered());
+    for _ in 0..20 {
+        assert_eq!(stage.list().await[0].state, "under-way");
+    }
+    assert_eq!(stage.queue.carry_out(&id, Order::Retry).await.unwrap(), Done::WhenItEnds);
+    drop(turn);
+    stage.rests(0).await;
+    assert_eq!(stage.list().await[0].hold.as_deref(), Some(hold::DOUBTFUL));
+    assert_eq!(order(&stage, &id, Order::Retry).await, Done::Held);
+    stage.assert_no_delivery();
+    assert_eq!(order(&stage, &id, Order::Release).await, Done::Done);
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_of_what_is_under_way_stays_one_though_its_body_turns_out_to_be_damaged() {
+    let mut stage = Stage::new().await;
+    let id = stage.send("x").await;
+    let unreadable = || Err(STORE_UNAVAILABLE.fault().detail("Input/output error (os error 5)"));
+    for _ in 0..2 {
+        stage.next().await.answer(unreadable());
+        stage.settle().await;
+        stage.pass(minutes(10)).await;
+    }
+    let third = stage.next().await;
+    assert_eq!(order(&stage, &id, Order::Drop).await, Done::WhenItEnds);
+    let other = stage.database().await;
+    let trigger = "CREATE TRIGGER full BEFORE DELETE ON queued BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    sqlx::query(trigger).execute(&other).await.unwrap();
+    third.answer(unreadable());
+    stage.rests(0).await;
+    sqlx::query("DROP TRIGGER full").execute(&other).await.unwrap();
+    let stage = stage.kill().await.start().await;
+    stage.is_empty().await;
 }

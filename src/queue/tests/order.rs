@@ -200,12 +200,38 @@ async fn what_waits_for_a_sign_in_goes_at_once_when_somebody_signed_in() {
         stage.next().await.answer(Err(fault(Kind::SignInNeeded)));
         stage.rests(0).await;
     }
-    stage.queue.notice_sign_ins(|_| false);
+    stage.queue.notice_sign_ins(|_, _| false);
     stage.rests(0).await;
     stage.assert_no_delivery();
-    stage.queue.notice_sign_ins(|account| account.address == ANN);
+    stage.queue.notice_sign_ins(|account, fault| account.address == ANN && fault.kind == Kind::SignInNeeded);
     stage.next().await.all(delivered());
     stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_has_one_message_look_whether_a_person_mended_what_was_in_the_way() {
+    let mut stage = Stage::new().await;
+    let subjects = ["one", "two"];
+    for kind in [Kind::IdentityRefused, Kind::Unavailable] {
+        stage.kept.shut.send_replace(Some(kind));
+        for subject in subjects {
+            stage.send(subject).await;
+        }
+        stage.rests(0).await;
+        let asked = stage.kept.asked();
+        stage.reload(|_| {});
+        stage.rests(0).await;
+        // What passes by itself is asked again when its pause is over.
+        assert_eq!(stage.kept.asked() - asked, usize::from(kind == Kind::IdentityRefused), "{kind:?}");
+        stage.kept.shut.send_replace(None);
+        stage.pass(minutes(2)).await;
+        for subject in subjects {
+            let call = stage.next().await;
+            assert!(call.body.contains(&format!("Subject: {subject}\r\n")), "{}", call.body);
+            call.all(delivered());
+        }
+        stage.is_empty().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

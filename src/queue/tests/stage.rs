@@ -138,6 +138,7 @@ struct Script {
     shut: watch::Receiver<Option<Kind>>,
     /// How often a mail server was bothered.
     asked: Arc<AtomicUsize>,
+    afresh: Arc<AtomicUsize>,
     uploads: Arc<AtomicBool>,
 }
 
@@ -175,6 +176,11 @@ impl Deliver for Script {
             }
         })
     }
+
+    fn ask_afresh(&self, account: &Account) {
+        assert_eq!(account.address, ANN);
+        self.afresh.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What stays on disk when a process ends.
@@ -190,6 +196,8 @@ pub struct Kept {
     /// Why no delivery gets as far as its outset.
     pub shut: watch::Sender<Option<Kind>>,
     pub asked: Arc<AtomicUsize>,
+    /// How often somebody said that what was in the way is mended.
+    pub afresh: Arc<AtomicUsize>,
     /// Whether a delivery that begins to wait for room is at work meanwhile.
     pub uploads: Arc<AtomicBool>,
     /// Holds the clock back: see the head of the module.
@@ -216,6 +224,7 @@ impl Default for Kept {
             room: watch::Sender::new(true),
             shut: watch::Sender::new(None),
             asked: Arc::default(),
+            afresh: Arc::default(),
             uploads: Arc::default(),
             _still: hold,
         }
@@ -255,6 +264,7 @@ impl Kept {
                 room: self.room.subscribe(),
                 shut: self.shut.subscribe(),
                 asked: self.asked.clone(),
+                afresh: self.afresh.clone(),
                 uploads: self.uploads.clone(),
             }),
             accounts: self.accounts.clone(),

@@ -190,8 +190,15 @@ impl ImapBack {
                 Err(Violation::new("upstream greets with PREAUTH, which is refused"))
             }
             (State::Probe, Some((Status::Bye, text))) => {
-                self.refusal.get_or_insert_with(|| not_connected(&String::from_utf8_lossy(text)));
+                self.refusal.get_or_insert_with(|| farewell(text));
                 Ok(Step::Event(self.verdict()))
+            }
+            // It is not what the client is offered.
+            (State::Auth | State::Response | State::Breaker | State::Probe, Some((Status::Ok, text)))
+                if capability_code(text).is_some() =>
+            {
+                self.live = capability_code(text);
+                Ok(Step::Read)
             }
             (_, Some((Status::Bye, _))) => self.refused(line),
             (State::Greeting, _) => Err(Violation::new("upstream's greeting is no IMAP greeting")),
@@ -323,10 +330,18 @@ fn not_connected(how: &str) -> String {
     format!("{how} (right behind its OK, as where a user is authenticated but not connected)")
 }
 
+/// Of a BYE there: its own words where they say why.
+fn farewell(text: &[u8]) -> String {
+    let words = String::from_utf8_lossy(text);
+    if speaks_of_refusal(text) { words.into_owned() } else { not_connected(&words) }
+}
+
 /// Only these make the probe a refusal; any other answer says nothing about the sign-on.
 fn speaks_of_refusal(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text).to_ascii_lowercase();
-    ["authenticated but not connected", "throttled", "unavailable"].iter().any(|words| text.contains(words))
+    ["authenticated but not connected", "throttled", "unavailable", "session invalidated"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 impl Machine for ImapBack {

@@ -3,7 +3,7 @@
 use gatepost::sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, Registration};
 
 use super::stage::{First, Staged, check, outcome};
-use crate::world::{Plan, cheap_hash};
+use crate::world::{ANN, Plan, cheap_hash};
 
 pub async fn staged(rehearsal: &str) -> Staged {
     let plan = Plan { grant: "client-credentials", signed_in: Vec::new(), ..Plan::default() };
@@ -66,4 +66,18 @@ async fn an_app_that_sends_by_rbac_lacks_the_role_and_the_sign_on_says_that_all_
     assert_eq!(permissions["outcome"], "skipped");
     assert!(permissions["detail"].as_str().unwrap().contains("no SMTP.SendAsApp"), "{permissions}");
     assert_eq!(outcome(&report, "smtp", "sign-on"), "pass");
+}
+
+#[tokio::test]
+async fn without_a_daemon_nobody_is_told_to_reload_one() {
+    let staged = staged("no-consent").await;
+    let file = staged.file.clone();
+    let (code, _, errors) =
+        tokio::task::spawn_blocking(move || crate::process::run(&["login", ANN], &file)).await.unwrap();
+    assert_eq!(code, 1, "{errors}");
+    let again = format!("accepts, then `{}`", staged.gatepost(&format!("login {ANN}")));
+    assert!(errors.contains(&again) && !errors.contains("systemctl"), "{errors}");
+    assert!(!errors.contains("run this command again"), "the administrator comes first: {errors}");
+    let told = staged.doctor(&[ANN]).await;
+    assert!(told.out.contains(&staged.gatepost("run")) && !told.out.contains("systemctl"), "{}", told.out);
 }

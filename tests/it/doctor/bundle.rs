@@ -200,3 +200,13 @@ async fn of_a_refused_configuration_there_is_a_bundle_without_a_secret_in_it() {
     let (configuration, doctor, _) = told_of("no-file.tar.gz").await;
     assert!(configuration.is_none() && doctor.contains("cannot be read"), "{doctor}");
 }
+
+#[tokio::test]
+async fn a_bundle_that_cannot_be_written_is_told_before_anything_is_looked_at() {
+    let staged = Staged::new(Plan::default()).await;
+    let nowhere = staged.dir.path().join("nowhere/support.tar.gz");
+    let told = staged.doctor(&["--bundle", nowhere.to_str().unwrap()]).await;
+    assert_eq!((told.code, told.out.as_str()), (1, ""), "{}", told.errors);
+    assert!(told.errors.contains("name a file in a directory that you may write to"), "{}", told.errors);
+    assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
+}

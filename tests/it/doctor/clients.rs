@@ -62,29 +62,16 @@ async fn a_refresh_token_that_is_good_once_is_never_presented_beside_a_daemon() 
     assert_eq!(staged.sandbox.counts().token_requests_total(), asked);
 }
 
-/// A login that is let in as soon as the reload that was asked for is done.
-pub async fn is_let_in_soon(program: &Program) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    loop {
-        let said = program.login(Protocol::Imap).await;
-        if said.starts_with("a OK") {
-            return;
-        }
-        assert!(std::time::Instant::now() < deadline, "{said}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+pub async fn is_let_in(program: &Program) {
+    let said = program.login(Protocol::Imap).await;
+    assert!(said.starts_with("a OK"), "{said}");
 }
 
-/// A look in which nothing fails any more, once the reload that was asked for is done.
+/// A look in which nothing fails any more.
 pub async fn fails_no_more(staged: &Staged, arguments: &[&str]) -> super::stage::Told {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    loop {
-        let told = staged.doctor(arguments).await;
-        if told.code == 0 {
-            return told;
-        }
-        assert!(std::time::Instant::now() < deadline, "{}", told.out);
-    }
+    let told = staged.doctor(arguments).await;
+    assert_eq!(told.code, 0, "{}", told.out);
+    told
 }
 
 fn state_of_ann(staged: &Staged) -> String {
@@ -113,8 +100,8 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
     let detail = check["detail"].as_str().unwrap();
     assert!(detail.contains("still answers fresh-token-refused until "), "{detail}");
     assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"), "as was told");
-    program.reload();
-    is_let_in_soon(&program).await;
+    program.reload().await;
+    is_let_in(&program).await;
     assert_eq!(state_of_ann(&staged), "ready");
     assert_eq!(outcome(&staged.is_well().await, "daemon", "remembered-refusal"), "pass");
 }
@@ -133,8 +120,8 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
     let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
     assert_eq!(staged.fails_first(wanted).await["target"], "token");
-    program.reload();
-    is_let_in_soon(&program).await;
+    program.reload().await;
+    is_let_in(&program).await;
     staged.is_well().await;
 }
 
@@ -174,7 +161,7 @@ async fn a_changed_file_that_the_configuration_names_is_told_until_it_is_loaded(
     staged
         .fails_first(First { layer: "daemon", name: "loaded-configuration", id: "configuration-not-loaded", command })
         .await;
-    program.reload();
+    program.reload().await;
     assert!(fails_no_more(&staged, &[ANN]).await.out.ends_with("\nAll is well.\n"));
 }
 
@@ -214,4 +201,18 @@ async fn a_wrong_password_is_told_with_its_account_or_without() {
     smtp.greeted(Protocol::Smtp).await;
     smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, "wrong")), "535 5.7.8 ").await;
     is_noted(&staged, "wrong-password", "bad-credentials").await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_by_two_protocols_is_advised_on_once() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    for protocol in [Protocol::Imap, Protocol::Pop3] {
+        program.greeted(protocol).await.login(protocol, ANN, "wrong").await;
+    }
+    let told = staged.doctor(&[ANN]).await;
+    assert_eq!(told.out.matches("bad-credentials").count(), 2, "{}", told.out);
+    let noted = check(&staged.is_well().await, "clients", "wrong-password");
+    let cause = noted["fault"]["cause"].as_str().unwrap();
+    let start: String = cause.split(' ').take(4).collect::<Vec<_>>().join(" ");
+    assert_eq!(told.out.matches(&start).count(), 1, "{}", told.out);
 }

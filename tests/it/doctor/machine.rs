@@ -177,3 +177,10 @@ async fn the_json_has_the_fields_that_its_documentation_names() {
         }
     }
 }
+
+#[tokio::test]
+async fn its_help_says_what_it_stores() {
+    let staged = Staged::new(Plan::default()).await;
+    let told = staged.doctor(&["--help"]).await;
+    assert!(told.out.contains("It stores access tokens") && !told.out.contains("It changes nothing"), "{}", told.out);
+}

@@ -163,6 +163,29 @@ async fn a_refusal_of_the_recipient_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_to_slow_down_is_asked_again_and_what_stays_is_told_with_when_to_look_again() {
+    let staged = Staged::new(Plan::default()).await;
+    let busy = Answer::new(".", "432 4.3.2 Concurrent connections limit exceeded.").times(1);
+    staged.sandbox.faults().set(|faults| faults.smtp.answers = vec![busy]);
+    let told = staged.doctor(&[ANN, "--send", BOB, "--json"]).await;
+    assert_eq!(outcome(&told.json(), "send", "test-message"), "pass", "{}", told.out);
+    assert_eq!(staged.sandbox.submissions().len(), 1);
+
+    assert!(staged.sandbox.faults().set(|faults| faults.apply("smtp-throttled")));
+    let told = staged.doctor(&[ANN, "--send", BOB]).await;
+    assert_eq!(told.code, 1, "{}", told.out);
+    let joined = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "It may pass by itself",
+        "tried 3 times",
+        "try again in a few minutes",
+        &staged.gatepost(&format!("doctor {ANN} --send {BOB}")),
+    ] {
+        assert!(joined.contains(part), "{part}: {}", told.out);
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_sent_while_something_before_it_fails() {
     let staged = Staged::rehearsing(Plan::default(), "smtp-auth-disabled-mailbox").await;
     let told = staged.doctor(&[ANN, "--send", BOB, "--json"]).await;

@@ -3,13 +3,13 @@
 
 mod app_only;
 mod bundle;
-mod clients;
+pub mod clients;
 mod graph;
 mod machine;
 mod mailbox;
 mod open;
 mod refused_file;
 mod service_principal;
-mod stage;
+pub mod stage;
 mod token;
 mod way;

@@ -119,6 +119,11 @@ async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
     let step = "Correct `tenant` of `[app.contoso]`, which is contoso.example, then `systemctl reload gatepost`.";
     assert!(next.contains(step), "{next}");
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    for (layer, name) in [("token", "mail-token"), ("smtp", "sign-on"), ("imap", "sign-on")] {
+        let behind = check(&report, layer, name);
+        assert!(behind["detail"].as_str().unwrap().contains("tenant-not-found"), "{behind}");
+    }
     staged.edit("/contosso.example/oauth2/v2.0/token", "/contoso.example/oauth2/v2.0/token");
     let report = staged.is_well().await;
     assert!(check(&report, "http", "identity-answer")["detail"].as_str().unwrap().contains("c0ffee00"), "{report}");

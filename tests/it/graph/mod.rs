@@ -2,6 +2,7 @@
 
 mod addressing;
 mod clouds;
+mod consent;
 mod large;
 mod large_interrupted;
 mod limits;

@@ -1,13 +1,13 @@
 //! Commissioning: with `capture` nothing leaves until somebody has looked at it, with the command, and let it go.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use gatepost::base::Protocol;
 
 use super::{arrived, bodies, queued, rows, send, until_empty};
 use crate::{
     process::{Program, run},
-    world::{ANN, BOB, Plan, cheap_hash, own_address, stage},
+    world::{ANN, BOB, Plan, cheap_hash, own_address, stage, until_so},
 };
 
 fn captured() -> Plan {
@@ -74,9 +74,8 @@ async fn what_is_captured_stays_on_hold_over_a_kill() {
     let program = Program::start(&file).await;
     // Somebody else's message passes by.
     super::queue(&mut super::as_ann(&program).await, "sent").await;
-    while !arrived(&sandbox).contains(&"sent".to_owned()) || rows(dir.path()).await.len() > 1 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let is_past = async || arrived(&sandbox).contains(&"sent".to_owned()) && rows(dir.path()).await.len() == 1;
+    until_so("the other one is past", Duration::from_secs(20), is_past).await;
     let [row] = &rows(dir.path()).await[..] else { panic!("one is left") };
     assert_eq!((row.hold.as_deref(), row.attempts, bodies(dir.path()).len()), (Some("capture"), 0, 1));
     assert_eq!(arrived(&sandbox), ["sent"]);

@@ -17,7 +17,7 @@ use crate::{
     disk::{is_root, on_a_small_disk},
     packaging::not_checked,
     process::Program,
-    world::{HEAD, asked, stage},
+    world::{HEAD, asked, stage, until, until_so},
 };
 
 /// The folder as the program has it, on its small disk.
@@ -35,11 +35,11 @@ async fn rows_there(disk: &Path) -> Vec<QueuedMessage> {
 }
 
 async fn until_bodies(disk: &Path, count: usize) {
-    let deadline = Instant::now() + Duration::from_secs(90);
-    while bodies(disk).len() != count {
-        assert!(Instant::now() < deadline, "{:?}", bodies(disk));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("so many bodies", Duration::from_secs(90), async || {
+        let bodies = bodies(disk);
+        if bodies.len() == count { Ok(()) } else { Err(bodies) }
+    })
+    .await;
 }
 
 async fn until_gone(disk: &Path) {
@@ -96,11 +96,7 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     // What waits reaches its mail server, and the first of it finds that nothing can be written down.
     let mails = || mails(&sandbox);
     sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while mails() == 0 {
-        assert!(Instant::now() < deadline, "nothing was tried");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_so("a try", Duration::from_secs(20), async || mails() > 0).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (mails, sent) = (mails(), arrived(&sandbox).len());
     assert!(mails <= sent + 3, "no more than there are connections: {mails} begun, {sent} sent");
@@ -135,11 +131,7 @@ async fn a_disk_that_stays_full_bothers_no_mail_server_and_with_room_again_all_g
     let filling = fill(&disk);
     sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
     let stands_still = async || asked(console, "/metrics").await.contains("gatepost_queue_standstill 1\n");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !stands_still().await {
-        assert!(Instant::now() < deadline, "nobody found out");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_so("somebody found out", Duration::from_secs(30), &stands_still).await;
     let (full, begun) = (Instant::now(), mails(&sandbox));
     while full.elapsed() < Duration::from_secs(12) {
         let ready = asked(console, "/readyz").await;

@@ -1,14 +1,14 @@
 //! `kill -9` at any moment: nothing that got its 250 is lost, and what arrives twice was on its way just then.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::sleep;
 
 use super::{arrived, as_ann, copies, plan, queue, rows, until_empty};
-use crate::{process::Program, world::stage};
+use crate::{
+    process::Program,
+    world::{stage, until_so},
+};
 
 /// Sends one message after the other until it is dropped; what got its 250 is noted at once, by the queue's id.
 async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: usize) {
@@ -89,11 +89,7 @@ async fn a_kill_between_the_upstreams_yes_and_our_disk_sends_a_second_copy_and_t
     let (sandbox, dir, file) = stage(&plan).await;
     let program = Program::start(&file).await;
     let id = queue(&mut as_ann(&program).await, "twice").await;
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while sandbox.submissions().is_empty() {
-        assert!(Instant::now() < deadline, "it never arrived");
-        sleep(Duration::from_millis(1)).await;
-    }
+    until_so("it arrives", Duration::from_secs(20), async || !sandbox.submissions().is_empty()).await;
     program.killed().await;
     let [row] = &rows(dir.path()).await[..] else { panic!("one message") };
     assert!(row.id == id && row.is_under_way && !row.recipients[0].is_doubtful(), "{row:?}");

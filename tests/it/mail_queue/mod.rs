@@ -4,6 +4,7 @@
 //! a process of its own that can be killed.
 
 mod capture;
+mod consent;
 mod day;
 mod devices;
 mod disk;
@@ -28,7 +29,7 @@ use gatepost::{
 
 use crate::{
     process::Program,
-    world::{ANN, BOB, PASSWORD, Plan, Talk, World, settings},
+    world::{ANN, BOB, PASSWORD, Plan, Talk, World, settings, until, until_so},
 };
 
 /// ann's mail is queued, and neither side counts it by the minute.
@@ -61,11 +62,11 @@ async fn is_empty(dir: &Path) -> bool {
 
 /// Until neither a row nor a file is left.
 async fn until_empty(dir: &Path, seconds: u64) {
-    let deadline = Instant::now() + Duration::from_secs(seconds);
-    while !is_empty(dir).await {
-        assert!(Instant::now() < deadline, "still queued: {:?}, {:?}", rows(dir).await, bodies(dir));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the queue is empty", Duration::from_secs(seconds), async || match is_empty(dir).await {
+        true => Ok(()),
+        false => Err((rows(dir).await, bodies(dir))),
+    })
+    .await;
 }
 
 /// A client that is signed on as ann.
@@ -119,11 +120,7 @@ async fn ahead(by: Duration) {
 /// The same where it is known what is to happen: waits for that, and no longer.
 async fn ahead_until(by: Duration, what: &str, happened: impl Fn() -> bool) {
     jump(by).await;
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !happened() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until_so(what, Duration::from_secs(20), async || happened()).await;
 }
 
 /// Puts the clock ahead in steps until all of them went: so many at once, as many again with each minute, and never more.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 use gatepost::{
     base::Protocol,
     sandbox::{Answer, Faults, Mishap, MishapKind},
-    store::{AccessToken, Store},
+    store::{AccessToken, QueuedMessage, Store},
 };
 
 use super::{ahead, arrived, jump, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{ANN, BOB, FOR_GOOD, PASSWORD, World, settings, sign_in_with, stage};
+use crate::world::{ANN, BOB, FOR_GOOD, PASSWORD, World, settings, sign_in_with, stage, until};
 
 const DOWN: &str = "421 4.3.2 Service not available";
 
@@ -26,15 +26,12 @@ fn all_is_back(faults: &mut Faults) {
 
 /// Until a message was tried and is said to wait for this.
 pub async fn waits_for(dir: &std::path::Path, fault: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let tried = async || {
+    let is_said = |row: &QueuedMessage| row.recipients[0].reply.as_deref().is_some_and(|said| said.contains(fault));
+    until(fault, Duration::from_secs(20), async || {
         let rows = rows(dir).await;
-        rows.iter().any(|row| row.recipients[0].reply.as_deref().is_some_and(|reply| reply.contains(fault)))
-    };
-    while !tried().await {
-        assert!(Instant::now() < deadline, "never: {fault}; {:?}", rows(dir).await);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        if rows.iter().any(is_said) { Ok(()) } else { Err(rows) }
+    })
+    .await;
 }
 
 /// With one connection, so that the order of arrival is the order of the attempts.

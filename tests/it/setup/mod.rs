@@ -2,6 +2,7 @@
 
 mod again;
 mod discovery;
+mod elsewhere;
 mod grants;
 mod renewal;
 mod usage;

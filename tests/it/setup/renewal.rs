@@ -65,6 +65,12 @@ async fn a_renewed_secret_takes_the_place_of_the_old_one_once_the_provider_took_
         refused.err
     );
     assert_eq!((house.kept().as_str(), house.stage.text()), (CONFIDENTIAL_SECRET, text.clone()));
+    // What is wrong is the file that was just given, and this command takes the next one.
+    let given = house.stage.dir.path().join("given").display().to_string();
+    for part in [format!("into `{given}`"), format!("setup --address {BOB} --client-secret-file {given}")] {
+        assert!(refused.err.contains(&part), "{part}: {}", refused.err);
+    }
+    assert!(!refused.err.contains("contoso.secret"), "{}", refused.err);
 
     let renewed = house.run_with(RENEWED).await;
     assert_eq!(renewed.code, 0, "{}\n{}", renewed.out, renewed.err);
@@ -119,5 +125,18 @@ async fn the_day_that_is_written_of_the_old_secret_is_named_as_such_and_a_secret
     let told = house.stage.run(&house.flags_with(WRONG), "").await;
     assert_eq!(told.code, 1, "{}\n{}", told.out, told.err);
     assert!(told.err.contains("[app.contoso]: client-secret-file = "), "{}", told.err);
+    assert!(told.err.contains("（client-secret と置き換え）"), "one beside the other would be refused: {}", told.err);
     assert_eq!((house.kept().as_str(), house.stage.text()), (RENEWED, inline));
+}
+
+#[tokio::test]
+async fn a_secret_that_ended_is_told_with_the_flag_that_takes_a_new_one() {
+    let house = Renewing::with(&["--address", BOB, "--grant", "client-credentials"]).await;
+    let first = house.run_with(CONFIDENTIAL_SECRET).await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    house.stage.sandbox.faults().set(|faults| faults.apply("secret-expired"));
+    let refused = house.stage.run(&house.flags, "").await;
+    let flag = format!("setup --address {BOB} --client-secret-file NEW");
+    assert!(refused.code == 1 && refused.err.contains(&flag), "{}\n{}", refused.out, refused.err);
+    assert!(refused.err.contains("[client-secret-expired]"), "{}", refused.err);
 }

@@ -4,17 +4,19 @@
 
 mod journal;
 mod talk;
+mod until;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gatepost::{
     base::Protocol,
     config::{self, Surroundings},
     daemon::Daemon,
+    net::{ClientTls, HttpClient, Network},
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Speaker, Submission},
     store::{AccessToken, MAIL, Settings, Store, TokenRow},
 };
@@ -23,6 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub use journal::journal;
 pub use talk::{HEAD, Talk};
+pub use until::{until, until_so};
 
 pub const ANN: &str = "ann@contoso.example";
 pub const BOB: &str = "bob@contoso.example";
@@ -209,14 +212,11 @@ impl World {
 
     /// The same once it says so: some of it is counted when Prometheus asks.
     pub async fn metrics_with(&self, line: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
+        until(line, Duration::from_secs(20), async || {
             let metrics = self.metrics().await;
-            if metrics.contains(line) {
-                return metrics;
-            }
-            assert!(Instant::now() < deadline, "never counted: {line} in {metrics}");
-        }
+            if metrics.contains(line) { Ok(metrics) } else { Err(metrics) }
+        })
+        .await
     }
 
     /// How often the token endpoint was asked.
@@ -233,19 +233,12 @@ impl World {
 
     /// Waits for something that no line tells of.
     pub async fn until(&self, what: &str, happened: impl Fn(&Self) -> bool) {
-        self.by(Instant::now() + Duration::from_secs(20), what, happened).await;
+        until_so(what, Duration::from_secs(20), async || happened(self)).await;
     }
 
     /// The same for what a timer of half a minute brings.
     pub async fn until_long(&self, what: &str, happened: impl Fn(&Self) -> bool) {
-        self.by(Instant::now() + Duration::from_secs(60), what, happened).await;
-    }
-
-    async fn by(&self, deadline: Instant, what: &str, happened: impl Fn(&Self) -> bool) {
-        while !happened(self) {
-            assert!(Instant::now() < deadline, "never happened: {what}");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        until_so(what, Duration::from_secs(60), async || happened(self)).await;
     }
 
     /// What the daemon counts, as Prometheus text.
@@ -303,6 +296,28 @@ pub async fn sign_in_with(sandbox: &Sandbox, dir: &std::path::Path, person: &str
     let store = Store::open(&settings(dir)).await.unwrap();
     let version = store.version(&format!("contoso/{person}")).await.unwrap();
     assert!(store.save_token(&format!("contoso/{person}"), version, &row).await.unwrap());
+}
+
+/// Signed in, and consented to this alone.
+pub async fn sign_in_for(dir: &std::path::Path, sandbox: &Sandbox, scopes: &[&str]) {
+    let (refresh, now) = (Some(sandbox.issue_refresh_token_for(ANN, scopes)), Some(std::time::SystemTime::now()));
+    let row = TokenRow { refresh, signed_in_at: now, ..TokenRow::default() };
+    let store = Store::open(&settings(dir)).await.unwrap();
+    let key = format!("contoso/{ANN}");
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
+}
+
+/// Where an administrator consents for all, as it is printed.
+pub fn consent_page(sandbox: &Sandbox) -> String {
+    format!("{}/contoso.example/adminconsent?client_id={PUBLIC_CLIENT}", sandbox.issuer())
+}
+
+/// What an administrator does there.
+pub async fn consent_for_all(sandbox: &Sandbox) {
+    let http = HttpClient::new(&Network::default(), &ClientTls::trusting_only([]).unwrap()).unwrap();
+    let page = consent_page(sandbox).parse().unwrap();
+    let said = http.post_form(&page, &[("client_id", PUBLIC_CLIENT.into())], &[]).await.unwrap();
+    assert!(said.status.is_success(), "{}", said.status);
 }
 
 /// The console's whole answer.

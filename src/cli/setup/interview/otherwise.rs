@@ -53,24 +53,33 @@ impl Interview<'_, '_> {
         let (args, mut renewal) = (self.args, None);
         let block = format!("[app.{}]", app.name);
         let there = self.existing.get("app").and_then(|apps| apps.get(&app.name)).and_then(|app| app.as_table());
-        let mut tell = |key: &str, value: toml::Value| lines.push(Line::new(&block, key, value));
+        let line = |key: &str, value: toml::Value| Line::new(&block, key, value);
+        // Beside its other form a key is refused.
+        let other_form =
+            ["client-secret", "client-secret-env", "certificate"].into_iter().find(|key| text(there, key).is_some());
         if let Some(provider) = args.provider.as_ref().filter(|provider| **provider != app.provider) {
-            tell("provider", provider.clone().into());
+            lines.push(line("provider", provider.clone().into()));
         }
         if let Some(id) = args.client_id.as_ref().filter(|id| !id.trim().eq_ignore_ascii_case(&app.client_id)) {
-            tell("client-id", id.trim().into());
+            lines.push(line("client-id", id.trim().into()));
         }
         if let Some(grant) = args.grant.filter(|grant| Grant::from(*grant) != app.grant) {
-            tell("grant", grant.as_str().into());
+            lines.push(line("grant", grant.as_str().into()));
         }
         if let Some(file) = &args.client_secret_file {
             let asked = secret_in(file)?;
             let is_it = app.credential.secret().is_some_and(|there| there.matches(&asked));
             match app.secret_at.clone().filter(|_| text(there, "client-secret-file").is_some()) {
                 _ if is_it => {}
-                Some(at) => renewal = Some(Renewal { app: app.name.clone(), file: at.into(), secret: asked }),
+                Some(at) => {
+                    let given = readable(file).ok().map(Into::into);
+                    renewal = Some(Renewal { app: app.name.clone(), file: at.into(), secret: asked, given });
+                }
                 // What came by a pipe has no place of its own.
-                None => tell("client-secret-file", readable(file).unwrap_or_else(|_| "FILE".to_owned()).into()),
+                None => {
+                    let given = readable(file).unwrap_or_else(|_| "FILE".to_owned());
+                    lines.push(line("client-secret-file", given.into()).instead_of(other_form));
+                }
             }
         }
         for (key, file) in [("certificate", &args.certificate), ("certificate-key", &args.certificate_key)] {
@@ -79,13 +88,13 @@ impl Interview<'_, '_> {
             // As the configuration has it: beside itself.
             let is_it = text(there, key).is_some_and(|there| self.place.folder().join(there) == *asked);
             if !is_it {
-                tell(key, asked.into());
+                lines.push(line(key, asked.into()));
             }
         }
         if args.make_certificate && text(there, "certificate").is_none() {
             for (key, end) in [("certificate", "pem"), ("certificate-key", "key")] {
                 let file = self.place.folder().join(format!("{}-app.{end}", app.name));
-                tell(key, file.display().to_string().into());
+                lines.push(line(key, file.display().to_string().into()));
             }
         }
         self.settings_otherwise("app", &block, there, lines);

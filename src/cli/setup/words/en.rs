@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
+use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, beside, idle};
 use crate::{
     base::{Lang, invocation::gatepost},
     cli::{
@@ -125,6 +125,7 @@ pub fn say(say: &Say) -> String {
                 shell(address)
             )
         }
+        Say::NewSecret { address, file } => beside::new_secret_en(address, file),
         Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
         Say::WithTheChecks { address, is_sent: true } => format!(
             "  {address}: sent with the checks above, straight to the provider: its password for mail programs is not known here."
@@ -156,7 +157,8 @@ fn hosts(servers: &Servers) -> String {
 }
 
 fn listed(lines: &[Line]) -> String {
-    lines.iter().map(|line| format!("\n  in {}: {}", line.block, line.text)).collect()
+    let instead = |line: &Line| line.instead_of.map(|key| format!("   (in the place of {key})")).unwrap_or_default();
+    lines.iter().map(|line| format!("\n  in {}: {}{}", line.block, line.text, instead(line))).collect()
 }
 
 pub fn trouble(trouble: &Trouble) -> (String, String) {
@@ -245,9 +247,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::Gone { address } => (format!("the configuration has no account {address}"), "report this".into()),
         Trouble::NoTrial { why, next } => (format!("the daemon cannot be started for the test message: {why}"), next.clone()),
         Trouble::NoSmtpListener => ("there is no smtp listener to send a test message through".into(), "add --listen smtp=127.0.0.1:1587, or leave the message out: --no-send".into()),
-        Trouble::ReloadIt { process } => {
-            (format!("the daemon that runs (process {process}) does not know the new accounts yet"), format!("systemctl reload gatepost (without a unit: kill -HUP {process}, as its user), then run setup again"))
+        Trouble::ReloadIt { process, command } => {
+            (format!("the daemon that runs (process {process}) does not know the new accounts yet"), format!("`{command}` (as its user), then run setup again"))
         }
+        Trouble::OtherDaemon { process, running, file, store } => beside::other_en(*process, running, file, store),
         Trouble::NotWell => (
             "a check failed".into(),
             "the next step stands above; then `gatepost doctor`, or setup again".into(),
@@ -410,7 +413,12 @@ pub fn closing(closing: &Closing) -> String {
     let gatepost = gatepost();
     if !closing.is_signed_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
-        let _ = write!(page, "Next:  {gatepost} login {first}\n       {gatepost} run\n");
+        let _ = writeln!(page, "Next:  {gatepost} login {first}");
+        if closing.running.is_none() {
+            let _ = writeln!(page, "       {gatepost} run");
+        }
+    } else if let Some(process) = closing.running.filter(|_| !closing.is_of_the_service) {
+        let _ = writeln!(page, "{}", beside::runs_en(process, closing.ended));
     } else if !closing.is_of_the_service {
         let lead = match closing.ended {
             Ended::Proved => "Mail flows. From now on it has to run:",

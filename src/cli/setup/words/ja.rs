@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, idle};
+use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, beside, idle};
 use crate::{
     base::{Lang, invocation::gatepost},
     cli::{
@@ -123,6 +123,7 @@ pub fn say(say: &Say) -> String {
             gatepost(),
             shell(address)
         ),
+        Say::NewSecret { address, file } => beside::new_secret_ja(address, file),
         Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
         Say::WithTheChecks { address, is_sent: true } => format!(
             "  {address}: メールソフト用パスワードがわからないため、上の点検で、プロバイダーへ直接送信しました。"
@@ -160,7 +161,8 @@ fn hosts(servers: &Servers) -> String {
 }
 
 fn listed(lines: &[Line]) -> String {
-    lines.iter().map(|line| format!("\n  {}: {}", line.block, line.text)).collect()
+    let instead = |line: &Line| line.instead_of.map(|key| format!("（{key} と置き換え）")).unwrap_or_default();
+    lines.iter().map(|line| format!("\n  {}: {}{}", line.block, line.text, instead(line))).collect()
 }
 
 pub fn trouble(trouble: &Trouble) -> (String, String) {
@@ -298,10 +300,11 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "テストメールを送る smtp リスナーがありません".into(),
             "--listen smtp=127.0.0.1:1587 を付けるか、送信を省いてください: --no-send".into(),
         ),
-        Trouble::ReloadIt { process } => (
+        Trouble::ReloadIt { process, command } => (
             format!("動作中のデーモン（プロセス {process}）は新しいアカウントをまだ知りません"),
-            format!("systemctl reload gatepost（ユニットがない場合は、そのユーザーで kill -HUP {process}）のあと、もう一度 setup を実行してください"),
+            format!("そのユーザーで `{command}` を実行したあと、もう一度 setup を実行してください"),
         ),
+        Trouble::OtherDaemon { process, running, file, store } => beside::other_ja(*process, running, file, store),
         Trouble::NotWell => (
             "点検で問題が見つかりました".into(),
             "次の手順は上に示しました。そのあと `gatepost doctor`、またはもう一度 setup を実行してください".into(),
@@ -463,7 +466,12 @@ pub fn closing(closing: &Closing) -> String {
     let gatepost = gatepost();
     if !closing.is_signed_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
-        let _ = write!(page, "次に:  {gatepost} login {first}\n       {gatepost} run\n");
+        let _ = writeln!(page, "次に:  {gatepost} login {first}");
+        if closing.running.is_none() {
+            let _ = writeln!(page, "       {gatepost} run");
+        }
+    } else if let Some(process) = closing.running.filter(|_| !closing.is_of_the_service) {
+        let _ = writeln!(page, "{}", beside::runs_ja(process, closing.ended));
     } else if !closing.is_of_the_service {
         let lead = match closing.ended {
             Ended::Proved => "メールが流れました。これからは動かし続けます:",

@@ -1,5 +1,6 @@
 //! Everything that setup says, as values; the sentences are in `en` and `ja`, each complete by the compiler's word.
 
+mod beside;
 mod en;
 mod idle;
 mod ja;
@@ -168,6 +169,11 @@ pub enum Say {
     SignInAgain {
         address: String,
     },
+    /// The provider refuses the one that is there.
+    NewSecret {
+        address: String,
+        file: String,
+    },
     NotSentAsAsked,
     /// The checks above sent its message past the listener, or say why not.
     WithTheChecks {
@@ -256,7 +262,8 @@ pub enum Trouble {
     Gone { address: String },
     NoTrial { why: String, next: String },
     NoSmtpListener,
-    ReloadIt { process: u32 },
+    ReloadIt { process: u32, command: String },
+    OtherDaemon { process: u32, running: String, file: String, store: String },
     TrialFailed,
     NotWell,
 }
@@ -321,11 +328,17 @@ pub struct Line {
     pub block: String,
     /// `outbound = "graph"`
     pub text: String,
+    /// A key that says the same otherwise, and has to go.
+    pub instead_of: Option<&'static str>,
 }
 
 impl Line {
     pub fn new(block: &str, key: &str, value: Value) -> Self {
-        Self { block: block.to_owned(), text: printable(&format!("{key} = {value}"), 400) }
+        Self { block: block.to_owned(), text: printable(&format!("{key} = {value}"), 400), instead_of: None }
+    }
+
+    pub fn instead_of(self, key: Option<&'static str>) -> Self {
+        Self { instead_of: key, ..self }
     }
 }
 
@@ -397,6 +410,8 @@ pub struct Closing<'a> {
     pub is_signed_in: bool,
     pub ended: Ended,
     pub is_of_the_service: bool,
+    /// The daemon that runs on this configuration already.
+    pub running: Option<u32>,
 }
 
 /// What is known of it at the end.
@@ -432,8 +447,9 @@ mod tests {
     fn closing(users: &[String], lang: Lang) -> String {
         let (smtp, imap, pop3) = (None, None, None);
         let (ended, is_of_the_service) = (Ended::Ready, false);
-        let (has_password, first_use, is_signed_in) = (false, false, false);
-        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, ended, is_of_the_service }.text(lang)
+        let (has_password, first_use, is_signed_in, running) = (false, false, false, None);
+        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, ended, is_of_the_service, running }
+            .text(lang)
     }
 
     #[test]

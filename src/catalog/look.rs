@@ -1,0 +1,83 @@
+//! The command that shows with what a server proves itself: through the proxy that is in between, and with TLS begun as that
+//! server begins it. It knows hosts, ports and protocols, and nothing of accounts.
+
+use crate::base::Protocol;
+
+/// How a server begins, as curl and OpenSSL name it.
+#[derive(Clone, Copy)]
+pub(super) enum Opening {
+    /// With TLS; the scheme of it.
+    Tls(&'static str),
+    /// Plain, and asked for TLS then (STARTTLS, STLS).
+    Plain(&'static str),
+}
+
+impl Opening {
+    pub const WEB: Self = Self::Tls("https");
+
+    /// As it is configured; where nobody says, by the usual ports (RFC 8314 3, RFC 6409 3.1).
+    pub const fn of(speaks: Option<(Protocol, bool)>, port: Option<u16>) -> Self {
+        let speaks = match (speaks, port) {
+            (Some(speaks), _) => speaks,
+            (None, Some(25 | 587)) => (Protocol::Smtp, true),
+            (None, Some(143)) => (Protocol::Imap, true),
+            (None, Some(110)) => (Protocol::Pop3, true),
+            (None, Some(465)) => (Protocol::Smtp, false),
+            (None, Some(993)) => (Protocol::Imap, false),
+            (None, Some(995)) => (Protocol::Pop3, false),
+            (None, _) => return Self::WEB,
+        };
+        match speaks {
+            (Protocol::Smtp, true) => Self::Plain("smtp"),
+            (Protocol::Imap, true) => Self::Plain("imap"),
+            (Protocol::Pop3, true) => Self::Plain("pop3"),
+            (Protocol::Smtp, false) => Self::Tls("smtps"),
+            (Protocol::Imap, false) => Self::Tls("imaps"),
+            (Protocol::Pop3, false) => Self::Tls("pop3s"),
+        }
+    }
+}
+
+/// Shows what a server proves itself with, on the way that is gone. OpenSSL knows no way through SOCKS.
+pub(super) fn look_at_certificate(host: &str, port: &str, opening: Opening, proxy: Option<&str>) -> String {
+    let (scheme, starttls) = match opening {
+        Opening::Tls(scheme) => (scheme.to_owned(), String::new()),
+        Opening::Plain(protocol) => (format!("--ssl-reqd {protocol}"), format!(" -starttls {protocol}")),
+    };
+    let through = match proxy.and_then(|url| url.split_once("://")) {
+        Some(("http", at)) => format!(" -proxy {at}"),
+        Some((_, at)) => return format!("curl -v -x socks5h://{at} {scheme}://{host}:{port}/"),
+        None => String::new(),
+    };
+    format!("openssl s_client -connect {host}:{port}{through} -servername {host} -showcerts{starttls}")
+}
+
+/// What we call `socks5` has the proxy resolve names.
+pub(super) fn as_curl_has_it(url: &str) -> String {
+    url.strip_prefix("socks5://").map_or_else(|| url.to_owned(), |at| format!("socks5h://{at}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_begins_as_the_server_begins_it_whatever_the_port_and_the_way() {
+        let at = |speaks, port: u16| look_at_certificate("h", &port.to_string(), Opening::of(speaks, Some(port)), None);
+        for (speaks, port, ends) in [
+            (None, 587, " -starttls smtp"),
+            (None, 993, " -showcerts"),
+            (None, 143, " -starttls imap"),
+            (Some((Protocol::Smtp, true)), 2525, " -starttls smtp"),
+            (Some((Protocol::Pop3, true)), 995, " -starttls pop3"),
+            (Some((Protocol::Imap, false)), 143, " -showcerts"),
+        ] {
+            let said = at(speaks, port);
+            assert!(said.starts_with(&format!("openssl s_client -connect h:{port} -servername h")), "{said}");
+            assert!(said.ends_with(ends), "{speaks:?} {port}: {said}");
+        }
+        let through = |opening| look_at_certificate("h", "1", opening, Some("socks5://p:1080"));
+        assert_eq!(through(Opening::Plain("imap")), "curl -v -x socks5h://p:1080 --ssl-reqd imap://h:1/");
+        assert_eq!(through(Opening::Tls("smtps")), "curl -v -x socks5h://p:1080 smtps://h:1/");
+    }
+}

@@ -1,0 +1,61 @@
+//! A person's sign-in that was refused is what stands in the way, until one comes about.
+
+use super::endpoint::{House, refusal, set};
+use crate::{
+    catalog::token::{CONSENT_MISSING, SIGN_IN_MISSING, TOKEN_ENDPOINT_UNREACHABLE, USER_NOT_ASSIGNED},
+    oauth::{Phase, sign_in, verdict::Verdict},
+};
+
+async fn note(house: &House, entry: &'static crate::catalog::Entry) {
+    let verdict = Verdict::new(entry, "AADSTS0: no");
+    sign_in::note_refusal(&house.store, &house.sign_in, &verdict, &house.clock).await.unwrap();
+    house.keepers.notice_store_change();
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_is_told_in_the_place_of_the_call_for_one_until_one_comes_about() {
+    let house = House::with(vec![], None, |_| {}).await;
+    assert_eq!(house.ask().await.unwrap_err(), SIGN_IN_MISSING.id);
+    note(&house, TOKEN_ENDPOINT_UNREACHABLE).await;
+    assert_eq!(house.ask().await.unwrap_err(), SIGN_IN_MISSING.id, "what passes by itself is not worth it");
+    note(&house, USER_NOT_ASSIGNED).await;
+    assert_eq!(house.ask().await.unwrap_err(), USER_NOT_ASSIGNED.id);
+    let state = house.keepers.states().remove(0);
+    assert_eq!((state.phase, state.sign_in_refused_at), (Phase::SignInNeeded, state.fault.as_ref().unwrap().since));
+    assert!(state.fault.unwrap().text.contains("login ann@contoso.example"));
+
+    // A reload changes nothing: there is nothing to ask with.
+    house.keepers.ask_afresh();
+    assert_eq!(house.ask().await.unwrap_err(), USER_NOT_ASSIGNED.id);
+    note(&house, CONSENT_MISSING).await;
+    assert_eq!(house.ask().await.unwrap_err(), CONSENT_MISSING.id, "the last one counts");
+    assert_eq!(house.endpoint.count(), 0);
+
+    sign_in::keep(&house.store, &house.sign_in, set("a1", "r1", 3600), &house.clock).await.unwrap();
+    house.keepers.notice_store_change();
+    assert_eq!(house.ask().await.unwrap(), "a1");
+    assert_eq!(house.keepers.states()[0].sign_in_refused_at, None);
+    note(&house, USER_NOT_ASSIGNED).await;
+    assert_eq!(house.ask().await.unwrap(), "a1", "who is signed in and well is not touched");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_ended_and_a_new_one_that_was_refused_is_told_as_the_refusal() {
+    let house = House::signed_in(vec![refusal("invalid_grant", 50173), refusal("invalid_grant", 50173)], 0).await;
+    assert_eq!(house.ask().await.unwrap_err(), "sign-in-revoked");
+    note(&house, USER_NOT_ASSIGNED).await;
+    assert_eq!(house.ask().await.unwrap_err(), USER_NOT_ASSIGNED.id);
+    assert_eq!(house.stored_refresh().await.as_deref(), Some("r0"), "nothing is deleted");
+    assert!(!sign_in::is_signed_in(&house.store, &house.sign_in).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_logout_forgets_a_refused_sign_in_and_says_that_nothing_was_there() {
+    let house = House::with(vec![], None, |_| {}).await;
+    note(&house, USER_NOT_ASSIGNED).await;
+    let http = super::endpoint::http();
+    let done = sign_in::forget(&house.store, &http, &house.sign_in, &house.clock).await.unwrap();
+    assert!(!done.had_tokens);
+    house.keepers.notice_store_change();
+    assert_eq!(house.ask().await.unwrap_err(), SIGN_IN_MISSING.id);
+}

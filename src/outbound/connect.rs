@@ -1,0 +1,324 @@
+//! How whoever asks for a connection to submit mail on comes to one: what is left over or comes up, whoever dialled it, in
+//! the order in which they asked.
+//!
+//! Whoever finds room dials, and stands in line as before. Whoever dials hears what comes of it; whoever waited behind
+//! that in vain hears what is known of it, and that the mailbox is busy only where nothing else is.
+
+use std::{
+    future::{pending, poll_fn},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::{
+    Channel, Connection, Outbound, Turn,
+    governor::{Dialling, Idle, Ledger, Obstacle, Place, Seat},
+    sign_on::silent,
+};
+use crate::{
+    account::Account,
+    base::{Fault, Protocol, Stage, StageCell},
+    catalog::{
+        own::MAILBOX_BUSY,
+        sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
+    },
+    meter::{Meter, Room},
+};
+
+/// The longest wait for room of a client; what is left of its time belongs to the sign-on.
+const ROOM_WAIT: Duration = Duration::from_secs(20);
+/// How long a dial may still take whose asker has another connection by now: one that hangs would keep its room from those
+/// who wait.
+const FOR_OTHERS: Duration = Duration::from_secs(3);
+
+impl Outbound {
+    /// Brings a connection for a `client` of the account. What the upstream throttles is tried again until there is no time
+    /// for it. Cancel safe: dropping it closes what it dialled and gives the room back.
+    pub async fn connect(
+        &self,
+        account: &Account,
+        client: &str,
+        deadline: Instant,
+        stage: &StageCell,
+    ) -> Result<Connection, Fault> {
+        let asker = Asker::new(self, account, client, deadline, stage);
+        Asker { room_by: deadline.min(asker.asked + ROOM_WAIT), ..asker }.connection().await
+    }
+
+    /// As [`Outbound::connect`], for who may wait for room until the deadline: nobody sits and waits.
+    pub(super) async fn connect_in_line(
+        &self,
+        account: &Account,
+        client: &str,
+        deadline: Instant,
+        stage: &StageCell,
+    ) -> Result<Connection, Fault> {
+        Asker::new(self, account, client, deadline, stage).connection().await
+    }
+
+    /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
+    pub async fn turn(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
+        self.turn_in_line(account, client, deadline.min(Instant::now() + ROOM_WAIT), false).await
+    }
+
+    /// As [`Outbound::turn`], for who may wait until the deadline, and keeps its place in the line so long. `gives_way`: it has
+    /// a connection meanwhile; every 20 seconds that somebody waits for it, it is to be left.
+    pub(super) async fn turn_in_line(
+        &self,
+        account: &Account,
+        client: &str,
+        deadline: Instant,
+        gives_way: bool,
+    ) -> Result<Turn, Fault> {
+        let mut wait = Wait::begin(&self.meter, Room::Message);
+        let ledger = self.ledger(account);
+        let mut turn = pin!(ledger.turn(client));
+        loop {
+            let until = deadline.min(Instant::now() + ROOM_WAIT);
+            if let Ok(turn) = timeout_at(until, turn.as_mut()).await {
+                wait.is_over();
+                return Ok(turn);
+            }
+            if until == deadline || (gives_way && ledger.lacks_seats()) {
+                return Err(MAILBOX_BUSY.fault());
+            }
+        }
+    }
+
+    fn ledger(&self, account: &Account) -> Arc<Ledger> {
+        let limits = account.sending.limits;
+        self.governor.mailbox(&account.sign_in.app.smtp, &account.smtp_user, limits, self.since)
+    }
+}
+
+/// One who asks for a connection.
+struct Asker<'a> {
+    outbound: &'a Outbound,
+    account: &'a Account,
+    stage: &'a StageCell,
+    ledger: Arc<Ledger>,
+    place: Place,
+    asked: Instant,
+    /// Until when room is waited for.
+    room_by: Instant,
+    deadline: Instant,
+    wait: Wait<'a>,
+    dial: Option<Dial>,
+    /// What the last dial met.
+    throttled: Option<Fault>,
+}
+
+/// What comes next for who asks.
+enum Step {
+    /// Room to dial.
+    Room(Seat),
+    /// A connection that is left over, or that somebody's dial brought.
+    LeftOver(Seat, Idle),
+    /// Of its own dial.
+    CameUp(Seat, Idle),
+    Failed(Fault),
+    TimeIsOver,
+}
+
+impl<'a> Asker<'a> {
+    fn new(
+        outbound: &'a Outbound,
+        account: &'a Account,
+        client: &str,
+        deadline: Instant,
+        stage: &'a StageCell,
+    ) -> Self {
+        let ledger = outbound.ledger(account);
+        let place = ledger.line_up(client);
+        stage.set(Stage::Connecting);
+        Self {
+            outbound,
+            account,
+            stage,
+            ledger,
+            place,
+            asked: Instant::now(),
+            room_by: deadline,
+            deadline,
+            wait: Wait::begin(&outbound.meter, Room::Connection),
+            dial: None,
+            throttled: None,
+        }
+    }
+
+    async fn connection(mut self) -> Result<Connection, Fault> {
+        loop {
+            match self.step().await {
+                Step::Room(seat) => self.dials(seat),
+                Step::LeftOver(seat, idle) => {
+                    if let Some(connection) = self.outbound.still_lives(self.account, seat, idle).await {
+                        self.takes();
+                        return Ok(connection);
+                    }
+                }
+                Step::CameUp(seat, idle) => {
+                    self.waits_again();
+                    seat.park(idle);
+                }
+                Step::Failed(fault) if is_throttled(&fault) => {
+                    self.waits_again();
+                    self.throttled = Some(fault);
+                }
+                Step::Failed(fault) => return Err(fault),
+                Step::TimeIsOver => return Err(self.in_vain()),
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Step {
+        let is_idle = self.dial.is_none();
+        let Self { dial, place, stage, room_by, .. } = self;
+        tokio::select! {
+            biased;
+            ended = ended(dial, stage) => match ended {
+                Ok((seat, idle)) => Step::CameUp(seat, idle),
+                Err(fault) => Step::Failed(fault),
+            },
+            (seat, idle) = place.seat() => match idle {
+                Some(idle) => Step::LeftOver(seat, idle),
+                None => Step::Room(seat),
+            },
+            // Whoever dials hears what comes of it, whenever that is.
+            () = sleep_until(*room_by), if is_idle => Step::TimeIsOver,
+        }
+    }
+
+    /// Who may wait long for room does not wait as long for an upstream that says nothing, and holds the room.
+    fn dials(&mut self, seat: Seat) {
+        self.wait.is_over();
+        let by = self.deadline.min(Instant::now() + self.outbound.sign_on);
+        self.room_by = self.room_by.max(by);
+        self.dial = Some(Dial::begin(self.outbound, self.account, seat, by));
+    }
+
+    /// Its dial is over, and it has no connection.
+    fn waits_again(&mut self) {
+        self.dial = None;
+        self.place.has_dialled();
+        self.wait.goes_on();
+        self.stage.set(Stage::Connecting);
+    }
+
+    /// It has a connection; its own dial, if there is one, is for others.
+    fn takes(&mut self) {
+        self.wait.is_over();
+        self.place.served();
+        if let Some(dial) = self.dial.take() {
+            tokio::spawn(dial.for_others());
+        }
+    }
+
+    /// Its own dial was throttled, or somebody's hangs or has failed; else nothing is wrong but that others were first.
+    fn in_vain(&mut self) -> Fault {
+        let behind = || {
+            Some(match self.ledger.obstacle(&self.account.sign_in.key(), self.asked)? {
+                Obstacle::Failed(fault) => fault,
+                Obstacle::Hangs(stage, since) => silent(&self.account.sign_in.app.smtp, stage, since),
+            })
+        };
+        let fault = self.throttled.take().or_else(behind);
+        fault.unwrap_or_else(|| MAILBOX_BUSY.fault()).at(self.stage.now())
+    }
+}
+
+/// How long somebody waited for room in all. It counts once, however it ends: as found where no wait is left.
+struct Wait<'a> {
+    meter: &'a Meter,
+    room: Room,
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl<'a> Wait<'a> {
+    fn begin(meter: &'a Meter, room: Room) -> Self {
+        Self { meter, room, before: Duration::ZERO, since: Some(Instant::now()) }
+    }
+
+    fn is_over(&mut self) {
+        self.before += self.since.take().map(|since| since.elapsed()).unwrap_or_default();
+    }
+
+    fn goes_on(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let found = self.since.is_none();
+        self.is_over();
+        self.meter.waited_for_room(self.room, found, self.before);
+    }
+}
+
+/// A connection on its way.
+struct Dial {
+    up: BoxFuture<'static, Result<(Seat, Idle), Fault>>,
+    known: Arc<Dialling>,
+}
+
+impl Dial {
+    /// Dials, and slows the mailbox down where the upstream asks for that.
+    fn begin(outbound: &Outbound, account: &Account, seat: Seat, by: Instant) -> Self {
+        let known = seat.dials(&account.sign_in.key());
+        let (outbound, account, dial) = (outbound.clone(), account.clone(), known.clone());
+        let up = async move {
+            match signed_on(&outbound, &account, by, &dial.stage).await {
+                Ok(idle) => {
+                    seat.came_up();
+                    Ok((seat, idle))
+                }
+                Err(fault) => {
+                    if is_throttled(&fault) {
+                        seat.slow_down();
+                    }
+                    seat.has_failed(&dial, &fault);
+                    Err(fault)
+                }
+            }
+        };
+        Self { up: up.boxed(), known }
+    }
+
+    /// Who dialled it has another by now.
+    async fn for_others(self) {
+        if let Ok(Ok((seat, idle))) = timeout(FOR_OTHERS, self.up).await {
+            seat.park(idle);
+        }
+    }
+}
+
+async fn signed_on(outbound: &Outbound, account: &Account, by: Instant, stage: &StageCell) -> Result<Idle, Fault> {
+    let keepers = &outbound.keepers;
+    let signed_in_at = keepers.signed_in_at(&account.sign_in);
+    let upstream = outbound.sign_on(account, Protocol::Smtp, by, stage).await?;
+    // Right behind the start of the daemon nobody knew: the sign-in was read for the token.
+    let signed_in_at = signed_in_at.or_else(|| keepers.signed_in_at(&account.sign_in));
+    let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
+    let (keywords, sign_in) = (upstream.capabilities, account.sign_in.key());
+    Ok(Idle { channel, keywords, sign_in, signed_in_at, came_up: Some(Instant::now()) })
+}
+
+/// What comes of a dial, where there is one; meanwhile its stage is shown.
+async fn ended(dial: &mut Option<Dial>, stage: &StageCell) -> Result<(Seat, Idle), Fault> {
+    let Some(dial) = dial else { return pending().await };
+    poll_fn(|cx| {
+        let up = dial.up.poll_unpin(cx);
+        stage.set(dial.known.stage.now());
+        up
+    })
+    .await
+}
+
+fn is_throttled(fault: &Fault) -> bool {
+    [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id)
+}

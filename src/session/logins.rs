@@ -1,0 +1,97 @@
+//! What is written down of a login: how it was answered and why, in the log, in the figures and at its client.
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{admit::Door, record::who};
+use crate::{
+    account::{Admitted, Occasion, told},
+    base::{Fault, Kind, Lang, Stage, printable},
+    catalog::{self, own::CLIENT_LEFT_WAITING},
+    meter::{Answer, Contact, Outcome},
+    net::Stream,
+};
+
+/// Of a refusal in the figures of a client.
+const REFUSAL_CAP: usize = 300;
+
+/// How a client logged in: as whom, and by which mechanism; `None`: its address is enough.
+pub(super) type Asked = Option<(String, &'static str)>;
+
+impl Door<'_> {
+    /// The client waited for us. Where that was for a connection, the status says so as well: no deadline of ours may ever
+    /// come for a client that has less patience.
+    pub(super) fn gave_up(&self, admitted: &Admitted) {
+        let (protocol, stage, account) = (self.doorway.protocol, self.entry.stage(), &admitted.account);
+        let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
+        let known = account.known(&occasion);
+        let proxy = known.proxy.map(|via| via.url).unwrap_or_default();
+        let server = format!("{}:{}", known.host.unwrap_or_default(), known.port.unwrap_or_default());
+        info!(
+            session = self.entry.id(), %protocol, account = account.address, %stage, server, proxy,
+            "client left before it was signed on"
+        );
+        if stage == Stage::Connecting {
+            self.gate.meter.fault(protocol, &account.address, &CLIENT_LEFT_WAITING.fault().at(stage));
+        }
+    }
+
+    /// How it logged in, without who and with what.
+    pub(super) fn note(&self, asked: &Asked, answer: Answer) {
+        let verb = asked.as_ref().map_or("none", |(_, mechanism)| mechanism);
+        self.gate.meter.verbs.note(self.entry.id(), self.doorway.protocol, self.entry.stage(), verb, answer);
+    }
+
+    /// Of a client that did not get as far as a login.
+    pub(super) fn trouble(&self, entry: &catalog::Entry) {
+        self.gate.meter.fault(self.doorway.protocol, "", &entry.fault().at(self.entry.stage()));
+    }
+
+    /// `whose` login it was, right or wrong.
+    fn refused(&self, whose: Option<&Admitted>, fault: &Fault, knocked: Instant) {
+        let protocol = self.doorway.protocol;
+        // A wrong password of a client rule is none of the account.
+        let is_of_account = |one: &&Admitted| one.client.is_none() || fault.kind != Kind::BadCredentials;
+        let account = whose.filter(is_of_account).map(|one| &*one.account);
+        let fault = fault.clone().at(self.entry.stage());
+        let sign_in = account.and_then(|account| self.gate.outbound.keepers.state(&account.sign_in));
+        let occasion =
+            Occasion { protocol: Some(protocol), stage: fault.stage, sign_in: sign_in.as_ref(), ..Occasion::default() };
+        let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.next).unwrap_or_default();
+        let account = account.map_or("", |account| account.address.as_str());
+        let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
+        self.gate.meter.login(protocol, outcome, knocked.elapsed());
+        self.gate.meter.fault(protocol, account, &fault);
+        let (session, owner) = (self.entry.id(), fault.owner.as_str());
+        warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
+    }
+
+    pub(super) fn let_in(&self, client: &Stream, admitted: &Admitted, asked: Asked) {
+        self.note(&asked, Answer::Id("accepted"));
+        let contact = self.contact(client, asked.map(|(_, mechanism)| mechanism));
+        self.gate.meter.clients.came(&who(admitted), contact);
+    }
+
+    /// Notes a refusal, at the client whose login it was as well, so that it is seen who cannot get in.
+    pub(super) fn turn_away(
+        &self,
+        client: &Stream,
+        whose: Option<Admitted>,
+        asked: Asked,
+        fault: &Fault,
+        knocked: Instant,
+    ) {
+        self.note(&asked, Answer::Id(fault.id));
+        let whose = whose.or_else(|| self.gate.register.whose(&asked.as_ref()?.0));
+        self.refused(whose.as_ref(), fault, knocked);
+        let Some(whose) = whose else { return };
+        let reply = printable(&fault.reply_text(), REFUSAL_CAP);
+        let contact = self.contact(client, asked.map(|(_, mechanism)| mechanism));
+        self.gate.meter.clients.was_turned_away(&who(&whose), reply, contact);
+    }
+
+    fn contact(&self, client: &Stream, mechanism: Option<&'static str>) -> Contact {
+        let peer = self.peer.address.ip().to_canonical();
+        Contact { protocol: self.doorway.protocol.as_str(), peer, tls: client.tls_version(), mechanism }
+    }
+}

@@ -1,0 +1,114 @@
+//! A sign-in that the provider refuses: what the browser shows, and what everybody is told until one comes about.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+};
+
+use gatepost::base::Protocol;
+use serde_json::Value;
+
+use super::{Provider, account, begin, event, nothing_readable, redirected, run, with_hash};
+use crate::{
+    process::{Program, command},
+    world::{PASSWORD, cheap_hash},
+};
+
+#[test]
+fn a_browser_whose_code_the_provider_refuses_reads_that_and_no_thanks() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--json"], &config);
+    let back = redirected(&open);
+    let query = back.query().unwrap().replace("the-code", "refused-code");
+    let mut browser = TcpStream::connect(("127.0.0.1", back.port().unwrap())).unwrap();
+    write!(browser, "GET /?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut page = String::new();
+    browser.read_to_string(&mut page).unwrap();
+    assert!(page.contains("Not signed in") && page.contains("AADSTS50105"), "{page}");
+    assert!(!page.contains("has what it needs") && !page.contains("refused-code"), "{page}");
+    assert_eq!(event(&mut out)["event"], "failed");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+/// A login by a pasted address with these fields, and its last event.
+fn login_answered(config: &str, answer: &[(&str, &str)]) -> Value {
+    let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--flow", "paste", "--json"], config);
+    let mut back = redirected(&open);
+    let state = back.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    back.query_pairs_mut().clear().extend_pairs(answer).append_pair("state", &state);
+    writeln!(child.stdin.take().unwrap(), "{back}").unwrap();
+    let last = event(&mut out);
+    child.wait().unwrap();
+    last
+}
+
+const NOT_ASSIGNED: [(&str, &str); 2] =
+    [("error", "access_denied"), ("error_description", "AADSTS50105: not assigned")];
+
+#[test]
+fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let sign_in = || {
+        let (_, status, errors) = run(&["status", "--json"], &config);
+        let status: Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
+        status["accounts"][0]["sign-in"].clone()
+    };
+    assert_eq!(sign_in()["fault"], Value::Null);
+    assert_eq!(login_answered(&config, &NOT_ASSIGNED)["event"], "failed");
+
+    let told = sign_in();
+    assert_eq!(
+        (told["phase"].as_str(), told["fault"]["id"].as_str()),
+        (Some("sign-in-needed"), Some("user-not-assigned"))
+    );
+    assert!(told["sign-in-refused-at"].is_string(), "{told}");
+    let login = format!("gatepost --config {config} login ann@b.c");
+    assert!(told["fault"]["text"].as_str().unwrap().ends_with(&format!("; after that run: {login}")), "{told}");
+    for (lang, when, next) in [
+        ("en", " was refused for this; once that is done, ", "Assign ann@b.c under Enterprise applications"),
+        ("ja", " のサインインは、この理由で拒否されました。", "「ユーザーとグループ」で ann@b.c を割り当てる"),
+    ] {
+        let (code, out, errors) = run(&["doctor", "--offline", "--lang", lang], &config);
+        assert_eq!(code, 1, "{out}{errors}");
+        let joined = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["[user-not-assigned]", "AADSTS50105", when.trim(), next, &login] {
+            assert!(joined.contains(part), "{part}: {out}");
+        }
+        assert!(!out.contains("sign-in-missing"), "{out}");
+    }
+
+    assert_eq!(login_answered(&config, &[("code", "anns-code")])["event"], "signed-in");
+    let told = sign_in();
+    assert_eq!((told["phase"].as_str(), &told["fault"]), (Some("ready"), &Value::Null));
+    // Who is signed in and well loses nothing by another try.
+    login_answered(&config, &NOT_ASSIGNED);
+    assert_eq!(sign_in()["phase"], "ready");
+    nothing_readable(folder.path());
+}
+
+/// From there on the reply names what the administrator has to do, and not a login that was refused already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_program_hears_why_the_last_sign_in_was_refused() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let ann = account("ann@b.c", &format!("password = \"{}\"", cheap_hash(PASSWORD)));
+    let listeners: String = ["smtp", "imap", "pop3"]
+        .map(|name| format!("[[listener]]\nprotocol = \"{name}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"off\"\n"))
+        .concat();
+    let config = provider.config(folder.path(), "authorization-code", &format!("{ann}{listeners}"));
+    let program = Program::from(command(&["run", "--log-format", "json"], Path::new(&config))).await;
+    let said = async || program.greeted(Protocol::Imap).await.login(Protocol::Imap, "ann@b.c", PASSWORD).await;
+    let missing = said().await;
+    assert!(missing.ends_with("[gatepost sign-in-missing]"), "{missing}");
+
+    login_answered(&config, &NOT_ASSIGNED);
+    let refused = said().await;
+    assert!(refused.ends_with("[gatepost user-not-assigned]"), "{refused}");
+    assert!(refused.contains(&format!("; after that run: gatepost --config {config} login ann@b.c")), "{refused}");
+
+    login_answered(&config, &[("code", "anns-code")]);
+    let signed_in = said().await;
+    assert!(signed_in.contains("upstream-unreachable"), "{signed_in}");
+}

@@ -1,0 +1,43 @@
+//! Another configuration on the store of a daemon that runs.
+
+use super::{Running, Stage};
+use crate::{
+    process::{Program, command, run},
+    world::ANN,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file_is_named() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let _program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
+
+    let second = stage.dir.path().join("second.toml");
+    let running = stage.file().display().to_string();
+    for (lang, said) in [("en", "go on with its file"), ("ja", "そのファイルで続けてください")] {
+        let ended = Running::start(&stage.ann(&["--lang", lang]), &second, "").await.ended().await;
+        assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
+        let go_on = format!("`gatepost --config {running} setup`");
+        let own = format!("--set store.url=sqlite://{}/state/gatepost.db", stage.dir.path().display());
+        for part in [said, &go_on, &own] {
+            assert!(ended.err.contains(part), "{part}: {}", ended.err);
+        }
+        assert!(!second.exists() && !ended.out.contains("type the code"), "{}", ended.out);
+    }
+
+    // A file that was made otherwise.
+    std::fs::copy(stage.file(), &second).unwrap();
+    let (_, _, errors) = run(&["run"], &second);
+    assert!(errors.contains(&format!(".lock and reads {running}\n")), "{errors}");
+    let (_, _, errors) = run(&["login", ANN, "--flow", "paste"], &second);
+    assert!(errors.contains(&format!("reads {running}, and nothing of {}", second.display())), "{errors}");
+    let (code, report, errors) = run(&["doctor", ANN, "--json"], &second);
+    assert_eq!(code, 1, "{report}{errors}");
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let first = &report["checks"][usize::try_from(report["first-failure"].as_u64().unwrap()).unwrap()];
+    assert_eq!(first["fault"]["id"], "configuration-of-another-daemon", "{report:#}");
+    assert_eq!(first["fault"]["commands"][0], format!("gatepost --config {running} doctor"));
+    let (code, out, errors) = run(&["doctor", ANN], &stage.file());
+    assert_eq!(code, 0, "its own file is well: {out}{errors}");
+}
