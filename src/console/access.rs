@@ -4,6 +4,7 @@ use std::{
     io,
     net::IpAddr,
     path::{Path, PathBuf},
+    sync::RwLock,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use base64::{
 
 use tokio::time::Instant;
 
+use super::{read, write};
 use crate::{
     account::{Guesses, Passwords, Refusal},
     base::Secret,
@@ -32,8 +34,8 @@ pub fn token_file(key_file: &Path) -> PathBuf {
 
 pub struct Access {
     token: Secret,
-    /// argon2id hash.
-    password: Option<Secret>,
+    /// argon2id hash; a reload may bring another.
+    password: RwLock<Option<Secret>>,
     passwords: Passwords,
     /// Its own: guesses here do not slow mail down.
     guesses: Guesses,
@@ -46,7 +48,16 @@ impl Access {
         let word = random_word().ok_or_else(|| io::Error::other("the system gives no random bytes"))?;
         let token = Secret::new(word);
         private_file::replace(file, token.expose().as_bytes())?;
+        let password = RwLock::new(password);
         Ok(Self { token, password, passwords: Passwords::new()?, guesses: Guesses::default(), loopback })
+    }
+
+    /// The password of a configuration that was read again. True where it is another one.
+    pub fn take_over(&self, password: Option<&Secret>) -> bool {
+        let mut now = write(&self.password);
+        let is_same = Secret::same(now.as_ref(), password);
+        *now = password.cloned();
+        !is_same
     }
 
     /// The Host header names a loopback address, or the console is meant for others too.
@@ -63,17 +74,21 @@ impl Access {
     }
 
     /// Whether anybody can come in by typing something.
-    pub const fn has_password(&self) -> bool {
-        self.password.is_some()
+    pub fn has_password(&self) -> bool {
+        read(&self.password).is_some()
     }
 
     /// The password typed into the page; wrong ones are answered two seconds apart.
     pub async fn admit_password(&self, typed: &Secret, peer: Peer) -> Result<(), Refusal> {
-        let Some(hash) = &self.password else { return Err(Refusal::Wrong) };
-        let remembered = || async { Ok(self.passwords.is_remembered("console", hash, typed).then_some(())) };
-        let check = || async { Ok(self.passwords.check("console", Some(hash), typed).await.then_some(())) };
+        let Some(hash) = read(&self.password).clone() else { return Err(Refusal::Wrong) };
+        let remembered = || async { Ok(self.passwords.is_remembered("console", &hash, typed).then_some(())) };
+        let check = || async { Ok(self.passwords.check("console", Some(&hash), typed).await.then_some(())) };
         let tried = self.passwords.tried("console", typed);
-        self.guesses.attempt(peer, tried, Instant::now() + CHECKED_WITHIN, remembered, check).await
+        let deadline = Instant::now() + CHECKED_WITHIN;
+        self.guesses.attempt::<(), Refusal, _, _>(peer, tried, deadline, remembered, check).await?;
+        // Its turn may have been long in coming, and a reload in between.
+        let is_still_it = read(&self.password).as_ref().is_some_and(|now| now.matches(&hash));
+        is_still_it.then_some(()).ok_or(Refusal::Wrong)
     }
 
     /// `Bearer TOKEN`, or `Basic` with any user name and the password. Wrong passwords are answered two seconds apart.
