@@ -156,6 +156,9 @@ pub struct StatusArgs {
     /// Prints JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
+    /// Only asks whether the daemon answers, and says so by the exit code; a file that it refused meanwhile does not matter
+    #[arg(long, conflicts_with = "json")]
+    pub alive: bool,
     /// Language of what is told, except in JSON: en or ja [default: that of the locale]
     #[arg(long, value_name = "LANG", value_enum)]
     pub lang: Option<Language>,

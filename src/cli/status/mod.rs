@@ -25,6 +25,9 @@ pub fn without_daemon(config: &Config) -> Value {
 pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let (config, refused) = config::load_to_ask(named)?;
     let lang = chosen(args.lang);
+    if args.alive {
+        return console_api::is_alive(&config).map_err(|cause| silent(&cause, lang));
+    }
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
         (Err(cause), None) => (asleep::status(&config), Some(cause)),
@@ -60,6 +63,20 @@ const fn runs_on(lang: Lang) -> &'static str {
         Lang::Ja => {
             "デーモンは、以前に読み込んだ設定のまま動いています（上の表示のとおりです）。現在のファイルには次の問題があり、読み込めません：\n"
         }
+    }
+}
+
+fn silent(cause: &str, lang: Lang) -> Failure {
+    match lang {
+        Lang::En => Failure::new(
+            format!("the daemon did not answer: {cause}"),
+            "start it with `gatepost run`; where it runs, its log tells more",
+        ),
+        Lang::Ja => Failure::new(
+            format!("デーモンが応答しませんでした：{cause}"),
+            "`gatepost run` で起動してください。動いている場合は、デーモンのログを確認してください",
+        )
+        .said_in(lang),
     }
 }
 
