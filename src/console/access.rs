@@ -164,6 +164,20 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 4);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_password_that_a_reload_replaces_while_it_waits_for_its_turn_lets_nobody_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|password| crate::account::hash(&Secret::new(password)));
+        let access = Access::new(&token_file(&dir.path().join("key")), old, false).unwrap();
+        let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
+        let near = peer([192, 0, 2, 1]);
+        assert_eq!(access.admit(&basic("wrong"), near).await, Err(Refusal::Wrong));
+        let (old, reload) = (basic("old"), async { access.take_over(new.as_ref()) });
+        let (answer, is_another) = tokio::join!(access.admit(&old, near), reload);
+        assert!(is_another && !access.take_over(new.as_ref()));
+        assert_eq!((answer, access.admit(&basic("new"), near).await), (Err(Refusal::Wrong), Ok(())));
+    }
+
     /// The last one of a flood waits in vain for its turn, and is never told that its password was wrong.
     #[tokio::test(start_paused = true)]
     async fn an_overdue_guess_on_loopback_is_not_told_as_wrong_and_a_right_password_is_let_in() {
