@@ -33,6 +33,14 @@ impl Secret {
         let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
         a.len() == b.len() && a.iter().zip(b).fold(0u8, |acc, (x, y)| acc | (x ^ y)) == 0
     }
+
+    /// The same where there may be none.
+    pub fn same(a: Option<&Secret>, b: Option<&Secret>) -> bool {
+        match (a, b) {
+            (Some(a), Some(b)) => a.matches(b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Secret {

@@ -159,6 +159,9 @@ pub struct StatusArgs {
     /// Prints JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
+    /// Only asks whether the daemon answers, and says so by the exit code; a file that it refused meanwhile does not matter
+    #[arg(long, conflicts_with = "json")]
+    pub alive: bool,
 }
 
 #[derive(Args, Debug, Clone)]

@@ -10,12 +10,22 @@ pub(super) fn ask(config: &Config, method: Method, path: &str) -> Result<Value, 
     ask_for(config, method, path)?.ok_or_else(|| format!("there is no {path}"))
 }
 
+/// Whether it answers at all, or why not.
+pub(super) fn is_alive(config: &Config) -> Result<(), String> {
+    body(config, Method::GET, "/healthz")?
+        .map(drop)
+        .ok_or_else(|| "something else than a daemon answers there".to_owned())
+}
+
 /// The same; `None`: the daemon answered that there is no such thing.
 pub(super) fn ask_for(config: &Config, method: Method, path: &str) -> Result<Option<Value>, String> {
+    let read = |body: Vec<u8>| serde_json::from_slice(&body);
+    let read = body(config, method, path)?.map(read).transpose();
+    read.map_err(|e| format!("the console answered something else than JSON: {e}"))
+}
+
+fn body(config: &Config, method: Method, path: &str) -> Result<Option<Vec<u8>>, String> {
     let address = config.console.reached_at().ok_or("the console is switched off (listen = \"off\")")?;
     let runtime = super::runtime().map_err(|failure| failure.to_string())?;
-    let token = config.console_token();
-    let body = runtime.block_on(client::ask(address, method, path, token.as_ref()))?;
-    let read = |body: Vec<u8>| serde_json::from_slice(&body);
-    body.map(read).transpose().map_err(|e| format!("{address} answered something else than JSON: {e}"))
+    runtime.block_on(client::ask(address, method, path, config.console_token().as_ref()))
 }

@@ -115,7 +115,7 @@ pub fn diff(old: &Config, new: &Config) -> Change {
     if !same_notify(&old.notify, &new.notify) {
         sections.push("notify");
     }
-    if !same_secret(old.console.password.as_ref(), new.console.password.as_ref()) {
+    if !Secret::same(old.console.password.as_ref(), new.console.password.as_ref()) {
         sections.push("console");
     }
     if old.secret_expiry != new.secret_expiry {
@@ -197,7 +197,7 @@ fn same_network(a: &Network, b: &Network) -> bool {
 }
 
 fn same_app(a: &App, b: &App) -> bool {
-    let secret_same = same_secret(a.credential.secret(), b.credential.secret());
+    let secret_same = Secret::same(a.credential.secret(), b.credential.secret());
     secret_same && alike(a, b)
 }
 
@@ -206,7 +206,7 @@ fn same_account(a: &Account, b: &Account) -> bool {
         (LocalPassword::Hash(a), LocalPassword::Hash(b)) => a.matches(b),
         _ => true,
     };
-    let sign_in_same = same_secret(a.sign_in.password.as_ref(), b.sign_in.password.as_ref());
+    let sign_in_same = Secret::same(a.sign_in.password.as_ref(), b.sign_in.password.as_ref());
     secret_same && sign_in_same && same_app(&a.sign_in.app, &b.sign_in.app)
         // Those of the network.
         && alike(&Account { proxies: b.proxies.clone(), ..a.clone() }, b)
@@ -219,7 +219,7 @@ fn same_domain(a: &Domain, b: &Domain) -> bool {
 
 fn same_client(a: &Client, b: &Client) -> bool {
     // The account behind it is compared under its own name.
-    same_secret(a.password.as_ref(), b.password.as_ref())
+    Secret::same(a.password.as_ref(), b.password.as_ref())
         && a.account.address == b.account.address
         && a.from == b.from
         && a.login == b.login
@@ -229,15 +229,7 @@ fn same_client(a: &Client, b: &Client) -> bool {
 /// Whether the same people are told by the same ways, in the same language.
 pub fn same_notify(a: &Notify, b: &Notify) -> bool {
     a.lang == b.lang
-        && same_secret(a.webhook.as_ref(), b.webhook.as_ref())
+        && Secret::same(a.webhook.as_ref(), b.webhook.as_ref())
         && a.command.len() == b.command.len()
         && a.command.iter().zip(&b.command).all(|(a, b)| a.matches(b))
-}
-
-fn same_secret(a: Option<&Secret>, b: Option<&Secret>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => a.matches(b),
-        (None, None) => true,
-        _ => false,
-    }
 }

@@ -38,8 +38,17 @@ impl Config {
             let hash = if let LocalPassword::Hash(hash) = &account.password { Some(hash.clone()) } else { None };
             [hash, account.sign_in.password.clone()]
         });
-        let told = notify.command.iter().cloned().map(Some).chain([notify.webhook.clone()]);
-        proxies.into_iter().chain(apps).chain(accounts).chain(told).map(Option::unwrap_or_default).collect()
+        let clients = self.clients.iter().map(|client| client.password.clone());
+        let told =
+            notify.command.iter().cloned().map(Some).chain([notify.webhook.clone(), self.console.password.clone()]);
+        proxies
+            .into_iter()
+            .chain(apps)
+            .chain(accounts)
+            .chain(clients)
+            .chain(told)
+            .map(Option::unwrap_or_default)
+            .collect()
     }
 
     /// What cannot be read any more is another configuration, too.

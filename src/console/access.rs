@@ -4,6 +4,7 @@ use std::{
     io,
     net::IpAddr,
     path::{Path, PathBuf},
+    sync::RwLock,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use base64::{
 
 use tokio::time::Instant;
 
+use super::{read, write};
 use crate::{
     account::{Guesses, Passwords, Refusal},
     base::Secret,
@@ -32,8 +34,8 @@ pub fn token_file(key_file: &Path) -> PathBuf {
 
 pub struct Access {
     token: Secret,
-    /// argon2id hash.
-    password: Option<Secret>,
+    /// argon2id hash; a reload may bring another.
+    password: RwLock<Option<Secret>>,
     passwords: Passwords,
     /// Its own: guesses here do not slow mail down.
     guesses: Guesses,
@@ -46,7 +48,16 @@ impl Access {
         let word = random_word().ok_or_else(|| io::Error::other("the system gives no random bytes"))?;
         let token = Secret::new(word);
         private_file::replace(file, token.expose().as_bytes())?;
+        let password = RwLock::new(password);
         Ok(Self { token, password, passwords: Passwords::new()?, guesses: Guesses::default(), loopback })
+    }
+
+    /// The password of a configuration that was read again. True where it is another one.
+    pub fn take_over(&self, password: Option<&Secret>) -> bool {
+        let mut now = write(&self.password);
+        let is_same = Secret::same(now.as_ref(), password);
+        *now = password.cloned();
+        !is_same
     }
 
     /// The Host header names a loopback address, or the console is meant for others too.
@@ -63,17 +74,21 @@ impl Access {
     }
 
     /// Whether anybody can come in by typing something.
-    pub const fn has_password(&self) -> bool {
-        self.password.is_some()
+    pub fn has_password(&self) -> bool {
+        read(&self.password).is_some()
     }
 
     /// The password typed into the page; wrong ones are answered two seconds apart.
     pub async fn admit_password(&self, typed: &Secret, peer: Peer) -> Result<(), Refusal> {
-        let Some(hash) = &self.password else { return Err(Refusal::Wrong) };
-        let remembered = || async { Ok(self.passwords.is_remembered("console", hash, typed).then_some(())) };
-        let check = || async { Ok(self.passwords.check("console", Some(hash), typed).await.then_some(())) };
+        let Some(hash) = read(&self.password).clone() else { return Err(Refusal::Wrong) };
+        let remembered = || async { Ok(self.passwords.is_remembered("console", &hash, typed).then_some(())) };
+        let check = || async { Ok(self.passwords.check("console", Some(&hash), typed).await.then_some(())) };
         let tried = self.passwords.tried("console", typed);
-        self.guesses.attempt(peer, tried, Instant::now() + CHECKED_WITHIN, remembered, check).await
+        let deadline = Instant::now() + CHECKED_WITHIN;
+        self.guesses.attempt::<(), Refusal, _, _>(peer, tried, deadline, remembered, check).await?;
+        // Its turn may have been long in coming, and a reload in between.
+        let is_still_it = read(&self.password).as_ref().is_some_and(|now| now.matches(&hash));
+        is_still_it.then_some(()).ok_or(Refusal::Wrong)
     }
 
     /// `Bearer TOKEN`, or `Basic` with any user name and the password. Wrong passwords are answered two seconds apart.
@@ -147,6 +162,20 @@ mod tests {
         assert_eq!(access.admit(&basic("right"), far).await, Ok(()));
         assert_eq!(access.admit(&basic("right"), near).await, Ok(()));
         assert_eq!(start.elapsed().as_secs(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_password_that_a_reload_replaces_while_it_waits_for_its_turn_lets_nobody_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|password| crate::account::hash(&Secret::new(password)));
+        let access = Access::new(&token_file(&dir.path().join("key")), old, false).unwrap();
+        let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
+        let near = peer([192, 0, 2, 1]);
+        assert_eq!(access.admit(&basic("wrong"), near).await, Err(Refusal::Wrong));
+        let (old, reload) = (basic("old"), async { access.take_over(new.as_ref()) });
+        let (answer, is_another) = tokio::join!(access.admit(&old, near), reload);
+        assert!(is_another && !access.take_over(new.as_ref()));
+        assert_eq!((answer, access.admit(&basic("new"), near).await), (Err(Refusal::Wrong), Ok(())));
     }
 
     /// The last one of a flood waits in vain for its turn, and is never told that its password was wrong.

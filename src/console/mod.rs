@@ -56,7 +56,7 @@ pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
-    base::{Fault, Lang},
+    base::{Fault, Lang, Secret},
     expiry::Calendar,
     meter::Meter,
     net::Peer,
@@ -111,6 +111,13 @@ impl Console {
         *write(&self.accounts) = accounts.to_vec();
         *write(&self.domains) = domains.to_vec();
         *write(&self.clients) = clients.to_vec();
+    }
+
+    /// So does it the password. Whoever came in by one that is none any more is out.
+    pub fn take_over_password(&self, password: Option<&Secret>) {
+        if self.access.take_over(password) {
+            self.visits.end_all();
+        }
     }
 
     /// What stands for the configuration that was loaded now.

@@ -104,6 +104,12 @@ impl Visits {
         Some(Visit { form: visit.form.clone(), key: key.to_owned() })
     }
 
+    /// With the password goes whoever came in by it; a link may have been asked for by it, too.
+    pub fn end_all(&self) {
+        locked(&self.tickets).clear();
+        locked(&self.open).clear();
+    }
+
     pub fn end(&self, visit: &Visit) {
         locked(&self.open).remove(&visit.key);
     }

@@ -134,7 +134,8 @@ pub struct Daemon {
     http: HttpClient,
     /// The accept loops.
     accepting: Vec<AbortHandle>,
-    drain: Duration,
+    /// How long a drain may take; a reload may change it.
+    drain: RwLock<Duration>,
     /// No more connections are taken in.
     stopping: CancellationToken,
     /// Sessions that may stop now do.
@@ -183,7 +184,7 @@ impl Daemon {
             orders: watch::Sender::new(Orders::new(config, &http)),
             http,
             accepting,
-            drain: config.daemon.drain,
+            drain: RwLock::new(config.daemon.drain),
             stopping,
             closing,
             cut_off,
@@ -284,8 +285,8 @@ impl Daemon {
         self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Takes over accounts, clients, apps, bounds, proxies and roots of a new configuration; sessions that run keep what
-    /// they have. Listeners, store and console stay as they are: what of them differs takes a restart, and is named.
+    /// Takes over all that a new configuration says of other things than listeners, store and the console's address;
+    /// sessions that run keep what they have. What differs of those three takes a restart, and is named.
     pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
         let old = self.current();
         let before = &old.outbound;
@@ -328,8 +329,10 @@ impl Daemon {
         *self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner) = gate;
         if let Some(console) = &self.console {
             console.take_over(&config.accounts, &config.domains, &config.clients);
+            console.take_over_password(config.console.password.as_ref());
             console.note_configuration(config.fingerprint().unwrap_or_default());
         }
+        *self.drain.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.daemon.drain;
         self.calendar.take_over(config.watched());
         let orders = self.orders.borrow().renewed(config, &self.http);
         self.orders.send_replace(orders);
@@ -346,22 +349,23 @@ impl Daemon {
         self.sessions.close();
         self.beside.close();
         self.closing.cancel();
-        let end = Instant::now() + self.drain;
+        let time = *self.drain.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let keepers = self.current().outbound.keepers.clone();
-        let (keepers, ()) = tokio::join!(timeout_at(end, keepers.stop()), self.drain_sessions(end));
+        let (keepers, ()) = tokio::join!(timeout(time, keepers.stop()), self.drain_sessions(time));
         if keepers.is_err() {
             warn!("a token refresh did not end in time and is cut off");
         }
         self.drained.cancel();
     }
 
-    async fn drain_sessions(&self, end: Instant) {
+    async fn drain_sessions(&self, time: Duration) {
+        let end = Instant::now() + time;
         let open = self.sessions.len();
         if open > 0 {
-            info!(open, seconds = self.drain.as_secs(), "draining sessions");
+            info!(open, seconds = time.as_secs(), "draining sessions");
         }
         let ended = || async { tokio::join!(self.sessions.wait(), self.beside.wait()) };
-        if timeout_at(end - LAST_WORDS.min(self.drain / 2), ended()).await.is_err() {
+        if timeout_at(end - LAST_WORDS.min(time / 2), ended()).await.is_err() {
             warn!(open = self.sessions.len(), "sessions or deliveries did not end in time and are cut off");
             self.cut_off.cancel();
             let _ = timeout_at(end, ended()).await;

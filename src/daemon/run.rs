@@ -14,12 +14,19 @@ use crate::{
     store,
 };
 
-/// Runs until SIGTERM or SIGINT. `file` is read again at SIGHUP.
+/// Runs until SIGTERM or SIGINT; a second one does not wait for what is open. `file` is read again at SIGHUP.
 pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     memory::map_large_blocks();
     invocation::runs_as(store::daemon_at(std::process::id()));
     let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
-    let mut daemon = Daemon::start(&config).await?;
+    let mut daemon = tokio::select! {
+        started = Daemon::start(&config) => started?,
+        // A store that another program holds may keep it waiting.
+        () = signals.stop() => {
+            info!("stopped before it had started");
+            return Ok(());
+        }
+    };
     daemon.note_configuration(file);
     let trimming = tokio::spawn(memory::trim_after_bursts(daemon.open_sessions()));
     for bound in daemon.bound() {
@@ -49,7 +56,10 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     info!("stopping");
     supervisor::stopping();
     trimming.abort();
-    daemon.drain().await;
+    tokio::select! {
+        () = daemon.drain() => {}
+        () = signals.stop() => warn!("told to stop a second time: what is still open is cut off"),
+    }
     Ok(())
 }
 

@@ -37,6 +37,14 @@ impl Signals {
             _ = self.hangup.recv() => Asked::Reload,
         }
     }
+
+    /// Waits for a stop. A reload that is asked for meanwhile is kept for [`Signals::next`].
+    pub async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 #[cfg(not(unix))]
@@ -49,8 +57,12 @@ impl Signals {
     }
 
     pub async fn next(&mut self) -> Asked {
-        let _ = tokio::signal::ctrl_c().await;
+        self.stop().await;
         Asked::Stop
+    }
+
+    pub async fn stop(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
     }
 }
 

@@ -7,6 +7,7 @@ mod board;
 mod clients;
 mod counters;
 mod day;
+mod families;
 mod labels;
 mod messages;
 mod used;
@@ -14,8 +15,9 @@ mod verbs;
 
 pub use board::{Board, Entry, FaultView, Proof, Recent, SessionView};
 pub use clients::{ClientView, Clients, Contact, Incident, Named, Who};
-pub use counters::{Direction, Meter, Outcome, Room, Told};
+pub use counters::Meter;
 pub use day::{Day, Hour};
+pub use labels::{Direction, Outcome, Room, Told};
 pub use messages::{MessageView, Messages, now};
 pub use used::Used;
 pub use verbs::{Answer, Verb, Verbs};

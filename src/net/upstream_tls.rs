@@ -2,7 +2,8 @@
 //!
 //! The state machine is rustls'; this file moves its bytes. rustls' unbuffered API decrypts and encrypts in memory of
 //! the caller's, here a pair of buffers per thread, so that an idle session holds none (performance fact 3) and a busy
-//! one copies less. What stays with a connection is bounded: a record that came in part, plaintext that its reader had
+//! one copies less. What it cannot spare is rustls' own: a buffer for each record that it encrypts, and one for each that it
+//! decrypts, gone as soon as the record is. What stays with a connection is bounded: a record that came in part, plaintext that its reader had
 //! no room for, ciphertext that the socket did not take. Each is given up as soon as it is empty.
 //!
 //! A cut without close_notify is an `UnexpectedEof`; what that means is for the caller to say.

@@ -10,6 +10,7 @@ mod delivery;
 mod governor;
 pub mod graph;
 mod outset;
+pub mod pace;
 mod refusals;
 mod seen;
 mod sign_on;

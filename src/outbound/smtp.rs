@@ -7,8 +7,12 @@
 use std::{io, mem, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, timeout},
+};
 
+use super::pace::Given;
 use crate::{
     net::{Stream, read_some},
     wire::{
@@ -19,7 +23,7 @@ use crate::{
 
 /// For MAIL, RCPT and the reply to DATA.
 const COMMAND_WAIT: Duration = Duration::from_secs(5 * 60);
-/// For one piece of the body to be taken.
+/// For one piece of the body to be taken; all of them together have what [`Given`] allows.
 const BODY_WAIT: Duration = Duration::from_secs(3 * 60);
 /// For the reply to the final dot.
 const FINAL_WAIT: Duration = Duration::from_secs(10 * 60);
@@ -64,6 +68,8 @@ pub struct Channel {
     carries: Carries,
     /// The upstream takes commands before it answered the last one (RFC 2920).
     pipelines: bool,
+    /// Of the message that is under way.
+    given: Given,
     /// RSET goes out in front of the next MAIL.
     owes_reset: bool,
     /// Something went wrong on it; only good for dropping.
@@ -87,15 +93,8 @@ impl Channel {
     pub fn new(stream: Stream, unread: BytesMut, keywords: &[String]) -> Self {
         let carries = Carries::from_keywords(keywords);
         let pipelines = keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case("PIPELINING"));
-        Self {
-            stream,
-            replies: Replies::new(unread),
-            carries,
-            pipelines,
-            owes_reset: false,
-            broken: false,
-            owes_answer: false,
-        }
+        let (replies, given) = (Replies::new(unread), Given::default());
+        Self { stream, replies, carries, pipelines, given, owes_reset: false, broken: false, owes_answer: false }
     }
 
     pub const fn carries(&self) -> Carries {
@@ -148,6 +147,7 @@ impl Channel {
 
     /// 354 means: go on with [`Channel::body`].
     pub async fn data(&mut self) -> Result<Reply, Lost> {
+        self.given = Given::default();
         let reply = self.command("DATA\r\n", |reply| reply.code == 354 || reply.code >= 400).await?;
         // Until the final dot is answered.
         self.owes_answer = reply.code == 354;
@@ -156,7 +156,10 @@ impl Channel {
 
     /// Writes dot-stuffed bytes of the message. Not cancel safe.
     pub async fn body(&mut self, bytes: &[u8]) -> Result<(), Lost> {
-        let wrote = timeout(BODY_WAIT, self.stream.write_all(bytes)).await;
+        let (wait, start) = (BODY_WAIT.min(self.given.left(bytes.len())), Instant::now());
+        let wrote = timeout(wait, self.stream.write_all(bytes)).await;
+        self.given.waited += start.elapsed();
+        self.given.octets += bytes.len() as u64;
         self.judge(flat(wrote))
     }
 
@@ -411,6 +414,28 @@ mod tests {
         let start = tokio::time::Instant::now();
         assert!(!channel.reset().await && !channel.is_usable());
         assert!(start.elapsed() < 2 * LIFE_SIGN, "{:?}", start.elapsed());
+    }
+
+    /// Each piece was taken within its own three minutes.
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_that_takes_a_body_slower_than_512_octets_a_second_is_left_after_half_an_hour() {
+        let second = Duration::from_secs(1);
+        for (octets, waited, left) in [
+            (0, 0, BODY_WAIT),
+            (1024, 30 * 60, second * (2 + LARGE as u32 / 512).min(180)),
+            (1024, 30 * 60 + LARGE as u64 / 512, 2 * second),
+            (1024, 60 * 60 + LARGE as u64 / 512, Duration::ZERO),
+            (3600 * 512, 60 * 60 + LARGE as u64 / 512, BODY_WAIT),
+        ] {
+            let (mut channel, _takes_nothing_more) = channel().await;
+            channel.given = Given { octets, waited: Duration::from_secs(waited) };
+            let start = Instant::now();
+            let outcome = channel.body(&vec![b'x'; LARGE]).await;
+            assert!(matches!(outcome, Err(Lost::TimedOut)) && !channel.is_usable(), "{outcome:?}");
+            let took = start.elapsed();
+            assert!(took >= left && took < left + second, "{octets} octets in {waited} s: left after {took:?}");
+            assert_eq!(channel.given.waited, Duration::from_secs(waited) + took, "it adds to the next piece");
+        }
     }
 
     #[tokio::test]

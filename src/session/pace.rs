@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use super::relay::WANTED_IDLE;
+use crate::outbound::pace::{self, SLOWEST};
 
-/// A message may take this long in any case, and longer as far as it comes at [`SLOWEST`] octets a second: one octet every
-/// few minutes would hold an upstream connection for ever.
-const ANY_TIME: Duration = Duration::from_secs(30 * 60);
-const SLOWEST: u64 = 512;
 /// What has to come within [`WANTED_IDLE`] while somebody else waits for the connection.
 const WANTED_OCTETS: u64 = SLOWEST * WANTED_IDLE.as_secs();
 
@@ -24,7 +21,7 @@ pub(super) struct Pace {
 impl Pace {
     /// How long the whole message may take.
     pub fn allowed(&self) -> Duration {
-        ANY_TIME + Duration::from_secs(self.taken / SLOWEST)
+        pace::allowed(self.taken)
     }
 
     /// How long the client may be waited for while somebody wants its room.

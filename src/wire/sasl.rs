@@ -275,7 +275,8 @@ mod tests {
         assert!(matches!(turn, Turn::Challenge(LOGIN_USER_PROMPT)));
         assert!(matches!(exchange.respond(b"YW5u"), Turn::Challenge(LOGIN_PASSWORD_PROMPT)));
         assert!(matches!(exchange.respond(b"*"), Turn::Cancelled));
-        assert!(matches!(Exchange::start(Mechanism::Login, Some(b"=")).1, Turn::Challenge(LOGIN_USER_PROMPT)));
+        let (mut exchange, turn) = Exchange::start(Mechanism::Login, Some(b"="));
+        assert!(matches!(turn, Turn::Challenge(LOGIN_USER_PROMPT)));
         assert!(matches!(exchange.respond(b""), Turn::Malformed(_)), "an empty user name");
         assert!(matches!(Exchange::start(Mechanism::Login, Some(b"%%")).1, Turn::Malformed(_)));
     }

@@ -6,13 +6,17 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    io::{Read, Write},
+    net::SocketAddr,
+    sync::Arc,
     time::Duration,
 };
 
 use gatepost::{
-    net::{SpliceCount, SpliceLimits, Stream, Unread, splice},
+    net::{ClientTls, SpliceCount, SpliceLimits, Stream, Unread, splice},
     wire::smtp::Body,
 };
+use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -82,6 +86,48 @@ async fn connection() -> (TcpStream, TcpStream) {
     let address = listener.local_addr().unwrap();
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
     (near.unwrap(), far.unwrap().0)
+}
+
+/// A TLS server on a thread of its own, whose allocations are not counted: it says each chunk back.
+fn echoes_in_tls(chunk: usize) -> (SocketAddr, ClientTls) {
+    let made = rcgen::generate_simple_self_signed(["mail.example".to_owned()]).unwrap();
+    let client = ClientTls::trusting_only([made.cert.der().clone()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let server = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let server = server.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (tcp, _) = listener.accept().unwrap();
+        tcp.set_nodelay(true).unwrap();
+        let mut tls = StreamOwned::new(ServerConnection::new(Arc::new(server)).unwrap(), tcp);
+        let mut heard = vec![0; chunk];
+        while tls.read_exact(&mut heard).is_ok() && tls.write_all(&heard).is_ok() && tls.flush().is_ok() {}
+    });
+    (address, client)
+}
+
+/// One of rustls' own for each record and direction; a record that the socket had in two parts is kept meanwhile.
+#[tokio::test]
+async fn tls_towards_an_upstream_allocates_no_more_for_a_record_than_rustls_itself() {
+    const RECORD: usize = 16 * 1024;
+    const RECORDS: u64 = 500;
+    let (address, tls) = echoes_in_tls(RECORD);
+    let stream = Stream::new(TcpStream::connect(address).await.unwrap()).unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let mut stream = stream.upgrade_client(&tls, "mail.example", deadline).await.unwrap();
+    let (sent, mut received) = (vec![7; RECORD], vec![0; RECORD]);
+    let mut before = 0;
+    for n in 0..RECORDS + 10 {
+        if n == 10 {
+            before = allocations();
+        }
+        stream.write_all(&sent).await.unwrap();
+        stream.read_exact(&mut received).await.unwrap();
+    }
+    let made = allocations() - before;
+    assert!(made <= 2 * RECORDS + RECORDS / 4, "{made} for {RECORDS} records each way");
 }
 
 #[tokio::test]

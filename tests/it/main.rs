@@ -50,6 +50,7 @@ mod process;
 mod queue;
 mod queue_pages;
 mod quirks;
+mod reload;
 mod repair;
 mod setup;
 mod shared_mailboxes;

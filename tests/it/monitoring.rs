@@ -104,6 +104,8 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
         let counted = format!("gatepost_{family}_seconds_count{{protocol=\"{protocol}\"}} {n}");
         assert!(text.contains(&counted), "{counted} in {text}");
     }
+    let guessed = "gatepost_login_seconds_count{protocol=\"imap\"}";
+    assert!(!text.contains(guessed), "a guesser's turn is no slow login: {text}");
     for line in [
         "gatepost_messages_total{outcome=\"accepted\"} 2",
         "gatepost_message_seconds_count 2",

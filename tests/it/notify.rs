@@ -333,12 +333,14 @@ async fn a_reload_takes_over_who_is_told_and_what_ends() {
     let file = world.dir.path().join("gatepost.toml");
     let day = soon(10).strftime("%Y-%m-%d");
     let text = std::fs::read_to_string(&file).unwrap();
-    let text = text.replace("sasl = ", &format!("secret-expires = {day}\nsasl = ")) + &hook.section();
+    let text =
+        text.replace("sasl = ", &format!("secret-expires = {day}\nsasl = ")) + &hook.section() + "lang = \"ja\"\n";
     let around = config::Surroundings::of_this_process(&file);
     let (new, _) = config::check_text(&text, "gatepost.toml", &around).unwrap_or_else(|problems| panic!("{problems}"));
     world.daemon.reload(&new).unwrap();
     hook.until(1).await;
     assert_eq!((&hook.got()[0]["event"], &hook.got()[0]["app"]), (&"secret-expiring".into(), &"contoso".into()));
+    assert!(hook.got()[0]["text"].as_str().unwrap().contains("クライアントシークレット"), "{:?}", hook.got());
     assert!(
         world.metrics().await.contains("gatepost_expiry_timestamp_seconds{what=\"client-secret\",name=\"contoso\"}")
     );

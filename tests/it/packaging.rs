@@ -76,6 +76,15 @@ fn systemd_understands_every_line_of_the_units() {
     assert!(output.status.success() && of_ours.is_empty(), "{told}");
 }
 
+/// Five starts within ten seconds, two seconds apart, would be systemd's last word.
+#[test]
+fn a_service_that_fails_is_started_again_however_often_but_not_with_a_refused_file() {
+    let unit = text("systemd/gatepost.service");
+    let (head, service) = unit.split_once("\n[Service]\n").unwrap();
+    assert!(head.starts_with("[Unit]\n") && head.contains("\nStartLimitIntervalSec=0"), "{head}");
+    assert!(service.contains("\nRestart=on-failure\n") && service.contains("\nRestartPreventExitStatus=78\n"));
+}
+
 #[test]
 fn the_socket_unit_has_the_ports_of_mail_and_the_example_takes_each() {
     let ports = values("systemd/gatepost.socket", "ListenStream");
@@ -117,6 +126,23 @@ fn cargo_has_all_that_it_needs_in_the_context_of_the_image() {
     for needed in ["Cargo.lock", "migrations", "packaging/image-root.sh"] {
         assert!(dir.path().join(needed).exists(), "{needed} is not in the context");
     }
+}
+
+/// What the image runs to see whether it is healthy.
+fn health_check() -> Vec<String> {
+    let dockerfile = text("Dockerfile");
+    let (_, command) = dockerfile.split_once("\nHEALTHCHECK ").unwrap().1.split_once("CMD ").unwrap();
+    serde_json::from_str(command.lines().next().unwrap()).unwrap()
+}
+
+/// The Dockerfile holds the image to 40 MB; beside the program there are 10 at most, see below.
+#[test]
+fn a_release_that_is_built_leaves_room_in_the_40_megabytes_of_the_image() {
+    let built = Path::new(PROGRAM).ancestors().nth(2).unwrap().join("release/gatepost");
+    let Ok(built) = fs::metadata(&built) else {
+        return not_checked("the size of a release", "none is built (cargo build --release)");
+    };
+    assert!(built.len() < 30_000_000, "{} octets", built.len());
 }
 
 #[test]
@@ -165,7 +191,7 @@ fn the_program_runs_and_is_healthy_on_the_files_of_the_image_alone() {
     assert!(config.contains("\"0.0.0.0:1587\"") && config.contains("\"0.0.0.0:1993\""), "{config}");
     let config = config.replace("0.0.0.0:1587", "127.0.0.1:0").replace("0.0.0.0:1993", "127.0.0.1:0");
     let config = format!("[console]\nlisten = \"{console}\"\n\n{config}");
-    fs::write(image.join("etc/gatepost/gatepost.toml"), config).unwrap();
+    fs::write(image.join("etc/gatepost/gatepost.toml"), &config).unwrap();
 
     let program = |arguments: &[&str]| {
         let mut command = Command::new("chroot");
@@ -178,11 +204,28 @@ fn the_program_runs_and_is_healthy_on_the_files_of_the_image_alone() {
     let mut said = Vec::new();
     let runs = log.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.contains("metrics on http://"));
     let health = program(&["status", "--json"]).output().unwrap();
+    // As the image asks, also where the file was spoilt behind the daemon's back, and once nobody answers.
+    let asks = health_check();
+    let asks: Vec<&str> = asks.iter().skip(1).map(String::as_str).collect();
+    let asked = || program(&asks).output().unwrap();
+    let alive = asked();
+    let file = image.join("etc/gatepost/gatepost.toml");
+    let spoilt =
+        [format!("{config}\n[[acount]]\n"), format!("{config}\n[app.contoso\n"), config.replace("device-code", "?")];
+    let spoilt = spoilt.map(|spoilt| {
+        fs::write(&file, spoilt).unwrap();
+        (program(&["status"]).output().unwrap().status.code(), asked())
+    });
     let id = i32::try_from(daemon.id()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::TERM).unwrap();
     said.extend(log);
     let ended = daemon.wait().unwrap();
     assert!(runs && health.status.success() && ended.success(), "{}\n{}", said.join("\n"), told(&health));
+    assert!(alive.status.success(), "{}", told(&alive));
+    for (refused, alive) in spoilt {
+        assert_eq!((refused, alive.status.code()), (Some(78), Some(0)), "{}", told(&alive));
+    }
+    assert_eq!(asked().status.code(), Some(1), "nobody answers any more: {}", told(&asked()));
     let status: serde_json::Value = serde_json::from_slice(&health.stdout).unwrap();
     assert_eq!(status["listeners"].as_array().unwrap().len(), 2, "told by the daemon itself: {status}");
 }

@@ -9,14 +9,17 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    str::FromStr,
+    time::{Duration, Instant},
 };
 
 use gatepost::{base::Protocol, sandbox::Answer};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{net::UnixDatagram, process::Child, time::timeout};
 
-use crate::world::{ANN, BOB, HEAD, IN, PASSWORD, PROTOCOLS, Plan, Talk, account, own_address, sign_in_with, stage};
+use crate::world::{
+    ANN, BOB, HEAD, IN, PASSWORD, PROTOCOLS, Plan, Talk, account, own_address, settings, sign_in_with, stage,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -227,6 +230,50 @@ async fn a_stop_lets_a_message_end_and_then_the_program() {
     let (code, log) = service.ends().await;
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(sandbox.submissions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_stop_does_not_wait_for_what_is_open_and_nothing_half_is_delivered() {
+    let plan = Plan { daemon: "drain-seconds = 3600".into(), ..Plan::default() };
+    for [first, second] in [[Signal::TERM, Signal::TERM], [Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
+        let (sandbox, _dir, file, sockets) = staged(&plan).await;
+        let service = Service::start(&file, &sockets, &[]);
+        service.tells("READY=1").await;
+        let mut smtp = greeted(Protocol::Smtp, sockets.address(0)).await;
+        assert!(smtp.login(Protocol::Smtp, ANN, PASSWORD).await.starts_with("235 "));
+        smtp.open_message().await;
+        smtp.send(format!("{HEAD}ha").as_bytes()).await;
+        service.signal(first);
+        service.tells("STOPPING=1").await;
+        service.signal(second);
+        let (code, log) = service.ends().await;
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("told to stop a second time"), "{log}");
+        assert!(sandbox.submissions().is_empty());
+    }
+}
+
+/// Another program holds the store.
+#[tokio::test]
+async fn a_stop_while_it_starts_ends_it_at_once() {
+    let (_sandbox, dir, file, sockets) = staged(&Plan::default()).await;
+    let store = settings(dir.path());
+    let options = sqlx::sqlite::SqliteConnectOptions::from_str(&store.url).unwrap();
+    let options = options.pragma("locking_mode", "EXCLUSIVE");
+    let other = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let held = other.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+    let service = Service::start(&file, &sockets, &[]);
+    // It holds the lock of the store before it opens it, and hears signals before that.
+    let deadline = Instant::now() + PATIENCE;
+    while gatepost::store::holder(&store).is_none() {
+        assert!(Instant::now() < deadline, "it never began:\n{}", service.log());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    service.signal(Signal::TERM);
+    let (code, log) = service.ends().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("stopped before it had started"), "{log}");
+    held.rollback().await.unwrap();
 }
 
 #[tokio::test]

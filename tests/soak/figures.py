@@ -53,20 +53,9 @@ def table(figures):
     return "\n".join([lines[0], "|---|---|---|---|---|", *lines[1:]])
 
 
-PAGE = f"""# Hardening, measured
-
-`make soak` fills this table: silent and slow clients, guessing, churn, token storms, `kill -9`, bursts of alerts,
-garbage. Each part has a daemon of its own and a provider that keeps books of what it was asked for and what it accepted. `ok` reaches the bar, `moonshot` the
-next one; a `missed` bar fails the command.
-
-{BEGIN}
-{END}
-"""
-
-
 def write(path, machine, figures):
-    """Puts the table between the marks of a page, and leaves the rest of it alone."""
-    page = path.read_text() if path.exists() else PAGE
+    """Puts the table between the marks of a page, and leaves the rest of it alone. Its words are the page's own business."""
+    page = path.read_text() if path.exists() else "# Hardening, measured\n"
     if BEGIN not in page:
         page = f"{page.rstrip()}\n\n{BEGIN}\n{END}\n"
     inner = f"{BEGIN}\n{machine}\n\n{table(figures)}\n{END}"

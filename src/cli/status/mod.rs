@@ -24,6 +24,9 @@ pub fn without_daemon(config: &Config) -> Value {
 pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let (config, refused) = config::load_to_ask(named)?;
     let lang = language::current();
+    if args.alive {
+        return console_api::is_alive(&config).map_err(|cause| silent(&cause));
+    }
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
         (Err(cause), None) => (asleep::status(&config), Some(cause)),
@@ -54,6 +57,13 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
 
 const RUNS_ON: &str =
     "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n";
+
+fn silent(cause: &str) -> Failure {
+    Failure::new(
+        format!("the daemon did not answer: {cause}"),
+        "start it with `gatepost run`; where it runs, its log tells more",
+    )
+}
 
 fn unanswered(cause: &str) -> Failure {
     Failure::new(
