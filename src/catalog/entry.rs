@@ -115,7 +115,7 @@ fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> Strin
         (Lang::En, false) => format!(" The sign-in of {at} was refused for this; once that is done, {login}."),
         (Lang::Ja, true) => format!("{at} のサインインは、この理由で拒否されました。"),
         (Lang::Ja, false) => {
-            format!("{at} のサインインは、この理由で拒否されました。対処のあと、{login} を実行してください。")
+            format!("{at} のサインインは、この理由で拒否されました。それを済ませてから、{login} を実行してください。")
         }
     }
 }

@@ -27,8 +27,7 @@ pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        let hint = Some(invocation::as_called(&hint.into()));
-        Self { code: 1, text: text.into(), hint, lang: language::current(), fault: None }
+        Self { code: 1, text: text.into(), hint: Some(hint.into()), lang: language::current(), fault: None }
     }
 
     /// In another language than the command's.

@@ -1,6 +1,9 @@
 //! What can go wrong with the store, in words that name the path, the cause and the next step.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use sqlx::migrate::MigrateError;
 
@@ -106,13 +109,14 @@ impl fmt::Display for StoreError {
             }
             Self::InUse { database, lock, process, reads } => {
                 let holder = process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
-                let reads = reads.as_ref().map(|file| format!(" and reads {}", file.display())).unwrap_or_default();
-                write!(
-                    f,
-                    "another Gatepost runs on the store {}: {holder} holds {}{reads}",
-                    database.display(),
-                    lock.display()
-                )
+                let (database, lock) = (database.display(), lock.display());
+                match reads.as_deref().map(Path::display) {
+                    None => write!(f, "another Gatepost runs on the store {database}: {holder} holds {lock}"),
+                    Some(file) => write!(
+                        f,
+                        "another Gatepost, which reads {file}, runs on the store {database}: {holder} holds {lock}"
+                    ),
+                }
             }
             Self::KeyFile { key_file, cause } => write!(
                 f,

@@ -29,7 +29,7 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     // A file that was made otherwise.
     std::fs::copy(stage.file(), &second).unwrap();
     let (_, _, errors) = run(&["run"], &second);
-    assert!(errors.contains(&format!(".lock and reads {running}\n")), "{errors}");
+    assert!(errors.contains(&format!("another Gatepost, which reads {running}, runs on the store ")), "{errors}");
     let (_, _, errors) = run(&["login", ANN, "--flow", "paste"], &second);
     assert!(errors.contains(&format!("reads {running}, and nothing of {}", second.display())), "{errors}");
     let (code, report, errors) = run(&["doctor", ANN, "--json"], &second);

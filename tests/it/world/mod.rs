@@ -15,13 +15,16 @@ use std::{
 use gatepost::{
     base::Protocol,
     config::{self, Surroundings},
-    daemon::Daemon,
+    daemon::{Daemon, StartFault},
     net::{ClientTls, HttpClient, Network},
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Speaker, Submission},
-    store::{AccessToken, MAIL, Settings, Store, TokenRow},
+    store::{AccessToken, MAIL, Settings, Store, StoreError, TokenRow},
 };
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::Instant,
+};
 
 pub use journal::journal;
 pub use talk::{HEAD, Talk};
@@ -281,7 +284,16 @@ async fn start(file: &std::path::Path) -> Daemon {
     let text = std::fs::read_to_string(file).unwrap();
     let (config, _) = config::check_text(&text, "gatepost.toml", &Surroundings::of_this_process(file))
         .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-    Daemon::start(&config).await.unwrap()
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match Daemon::start(&config).await {
+            // Another test begins a program at this moment: until it is under way it has the file of the lock, too.
+            Err(StartFault::Store(StoreError::InUse { .. })) if Instant::now() < deadline => {
+                tokio::task::yield_now().await
+            }
+            started => return started.unwrap(),
+        }
+    }
 }
 
 async fn sign_in(sandbox: &Sandbox, dir: &std::path::Path, person: &str) {
