@@ -43,7 +43,7 @@ pub use read::{read_some, read_up_to};
 pub use self_signed::self_signed_certificate;
 pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
-pub use splice::{Octets, SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread, splice};
+pub use splice::{Carried, Octets, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread, splice};
 pub use stream::{Peer, Stream};
 pub use systemd::PassedSockets;
 pub use tls_fault::{TlsFault, TlsFaultKind};

@@ -45,9 +45,9 @@ pub struct SpliceLimits {
     pub idle: Duration,
 }
 
-/// Octets so far, counted while the splice runs.
+/// Octets so far between client and upstream, counted as they go.
 #[derive(Debug, Default)]
-pub struct SpliceCount {
+pub struct Carried {
     pub to_client: Octets,
     pub to_upstream: Octets,
 }
@@ -68,7 +68,7 @@ impl Octets {
         self.here.load(Ordering::Relaxed)
     }
 
-    fn add(&self, octets: usize) {
+    pub fn add(&self, octets: usize) {
         self.here.fetch_add(octets as u64, Ordering::Relaxed);
         self.of_all.inc_by(octets as u64);
     }
@@ -119,7 +119,7 @@ pub async fn splice(
     unread: Unread,
     limits: SpliceLimits,
     shutdown: &CancellationToken,
-    count: &SpliceCount,
+    count: &Carried,
     mut tap: Option<Tap<'_>>,
 ) -> SpliceEnd {
     if let Some(tap) = &mut tap {

@@ -303,7 +303,8 @@ async fn signed_on(outbound: &Outbound, account: &Account, by: Instant, stage: &
     let upstream = outbound.sign_on(account, Protocol::Smtp, by, stage).await?;
     // Right behind the start of the daemon nobody knew: the sign-in was read for the token.
     let signed_in_at = signed_in_at.or_else(|| keepers.signed_in_at(&account.sign_in));
-    let channel = Channel::new(upstream.stream, upstream.unread, &upstream.capabilities);
+    let channel =
+        Channel::new(upstream.stream, upstream.unread, &upstream.capabilities, outbound.carried(Protocol::Smtp));
     let (keywords, sign_in) = (upstream.capabilities, account.sign_in.key());
     Ok(Idle { channel, keywords, sign_in, signed_in_at, came_up: Some(Instant::now()) })
 }

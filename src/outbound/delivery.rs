@@ -198,7 +198,14 @@ impl Outbound {
     }
 
     fn graph<'a>(&'a self, outset: &'a dyn Outset, trail: Trail<'a>) -> graph::Way<'a> {
-        graph::Way { keepers: &self.keepers, http: &self.http, seats: &self.graph_seats, outset, trail }
+        graph::Way {
+            keepers: &self.keepers,
+            http: &self.http,
+            meter: &self.meter,
+            seats: &self.graph_seats,
+            outset,
+            trail,
+        }
     }
 }
 

@@ -32,8 +32,9 @@ pub use smtp::{Channel, Lost, Unfinished};
 pub use submission::{is_about_sign_on, not_signed_on};
 
 use crate::{
-    meter::Meter,
-    net::{ClientTls, HttpClient, Proxy},
+    base::Protocol,
+    meter::{Direction, Meter},
+    net::{Carried, ClientTls, HttpClient, Octets, Proxy},
     oauth::Keepers,
 };
 
@@ -60,4 +61,12 @@ pub struct Outbound {
     pub sign_on: Duration,
     /// The name that we greet upstreams with.
     pub host: String,
+}
+
+impl Outbound {
+    /// The books of what passes between clients and upstreams by this protocol.
+    pub fn carried(&self, protocol: Protocol) -> Carried {
+        let octets = |direction| Octets::shared(self.meter.octets(protocol, direction));
+        Carried { to_client: octets(Direction::ToClient), to_upstream: octets(Direction::ToUpstream) }
+    }
 }

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::pace::Given;
 use crate::{
-    net::{Stream, read_some},
+    net::{Carried, Stream, read_some},
     wire::{
         Violation,
         smtp::{Mail, Rcpt, Replies, Reply, command::Carries},
@@ -66,6 +66,7 @@ pub struct Channel {
     stream: Stream,
     replies: Replies,
     carries: Carries,
+    carried: Carried,
     /// The upstream takes commands before it answered the last one (RFC 2920).
     pipelines: bool,
     /// Of the message that is under way.
@@ -90,11 +91,12 @@ pub enum Unfinished {
 
 impl Channel {
     /// `keywords` is the upstream's live EHLO list, `unread` what it sent behind its 235.
-    pub fn new(stream: Stream, unread: BytesMut, keywords: &[String]) -> Self {
+    pub fn new(stream: Stream, unread: BytesMut, keywords: &[String], carried: Carried) -> Self {
         let carries = Carries::from_keywords(keywords);
         let pipelines = keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case("PIPELINING"));
         let (replies, given) = (Replies::new(unread), Given::default());
-        Self { stream, replies, carries, pipelines, given, owes_reset: false, broken: false, owes_answer: false }
+        let (owes_reset, broken, owes_answer) = (false, false, false);
+        Self { stream, replies, carries, pipelines, carried, given, owes_reset, broken, owes_answer }
     }
 
     pub const fn carries(&self) -> Carries {
@@ -160,7 +162,7 @@ impl Channel {
         let wrote = timeout(wait, self.stream.write_all(bytes)).await;
         self.given.waited += start.elapsed();
         self.given.octets += bytes.len() as u64;
-        self.judge(flat(wrote))
+        self.given_away(bytes, flat(wrote))
     }
 
     /// Writes the last piece of the message, dot-stuffed, and the final dot: of a small message one record and one packet.
@@ -242,7 +244,7 @@ impl Channel {
             self.stream.flush().await
         });
         let wrote = flat(wrote.await);
-        self.judge(wrote)
+        self.given_away(bytes, wrote)
     }
 
     async fn reply(&mut self, wait: Duration, fits: fn(&Reply) -> bool) -> Result<Reply, Lost> {
@@ -275,8 +277,18 @@ impl Channel {
     async fn fill(&mut self) -> Result<(), Lost> {
         match read_some(&mut self.stream, |bytes| self.replies.feed(bytes)).await? {
             0 => Err(Lost::Closed),
-            _ => Ok(()),
+            octets => {
+                self.carried.to_client.add(octets);
+                Ok(())
+            }
         }
+    }
+
+    fn given_away(&mut self, bytes: &[u8], wrote: Result<(), Lost>) -> Result<(), Lost> {
+        if wrote.is_ok() {
+            self.carried.to_upstream.add(bytes.len());
+        }
+        self.judge(wrote)
     }
 
     fn judge<T>(&mut self, result: Result<T, Lost>) -> Result<T, Lost> {
@@ -322,7 +334,7 @@ mod tests {
         let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (theirs, _) = listener.accept().await.unwrap();
         let keywords: Vec<_> = keywords.iter().map(|&keyword| keyword.to_owned()).collect();
-        (Channel::new(Stream::new(ours).unwrap(), BytesMut::new(), &keywords), theirs)
+        (Channel::new(Stream::new(ours).unwrap(), BytesMut::new(), &keywords, Carried::default()), theirs)
     }
 
     /// Says `words` after the first hundred octets; then what came in all, if the rest is read.

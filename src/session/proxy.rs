@@ -12,8 +12,8 @@ use super::Gate;
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
-    meter::{Direction, Entry},
-    net::{Octets, SpliceCount, SpliceLimits, Stream, Tap, Unread, splice},
+    meter::Entry,
+    net::{SpliceLimits, Stream, Tap, Unread, splice},
     outbound::SignedOn,
 };
 
@@ -41,8 +41,7 @@ pub(super) fn run(
         let mut tail = Tail::new();
         let mut look = |bytes: &[u8]| tail.note(bytes);
         let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
-        let octets = |direction| Octets::shared(gate.meter.octets(protocol, direction));
-        let count = SpliceCount { to_client: octets(Direction::ToClient), to_upstream: octets(Direction::ToUpstream) };
+        let count = gate.outbound.carried(protocol);
         let end = splice(&mut client, &mut upstream, unread, limits(protocol), &gate.closing, &count, tap).await;
         let ended_by_token = tail.says_token_end();
         if ended_by_token {

@@ -17,7 +17,7 @@ use crate::{
     base::{Protocol, printable, redacted},
     catalog::{explain::named, upstream::message_refusal},
     message::Headers,
-    meter::{self, Direction, MessageView, Named, Outcome, Proof, Who},
+    meter::{self, MessageView, Named, Outcome, Proof, Who},
     wire::smtp::Reply,
 };
 
@@ -99,7 +99,6 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
     let outcome = outcome_of(reply);
     let meter = &relay.gate.meter;
     meter.message(outcome, envelope.elapsed());
-    meter.octets(Protocol::Smtp, Direction::ToUpstream).inc_by(passage.octets);
     let text = reply.map_or_else(|| "client left in mid-message, nothing was delivered".to_owned(), Reply::text);
     let text = if outcome == Outcome::Accepted { text } else { redacted(&text, &[]) };
     passage.repairs.iter().for_each(|repair| meter.repaired(repair.as_str()));

@@ -13,7 +13,7 @@ use std::{
 };
 
 use gatepost::{
-    net::{ClientTls, SpliceCount, SpliceLimits, Stream, Unread, splice},
+    net::{Carried, ClientTls, SpliceLimits, Stream, Unread, splice},
     wire::smtp::Body,
 };
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
@@ -140,7 +140,7 @@ async fn a_splice_allocates_nothing_for_a_chunk() {
     // One thread runs it all, so its allocations are counted here.
     let spliced = tokio::spawn(async move {
         let (mut client, mut upstream) = (Stream::new(inner_client).unwrap(), Stream::new(inner_upstream).unwrap());
-        let (limits, count) = (SpliceLimits { idle: Duration::from_secs(60) }, SpliceCount::default());
+        let (limits, count) = (SpliceLimits { idle: Duration::from_secs(60) }, Carried::default());
         splice(&mut client, &mut upstream, Unread::default(), limits, &until, &count, None).await
     });
     let (sent, mut received) = (vec![7; CHUNK], vec![0; CHUNK]);

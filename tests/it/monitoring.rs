@@ -135,3 +135,29 @@ async fn the_dashboard_and_the_alerts_use_names_and_labels_that_are_there() {
     }
     assert!(!text.contains(PASSWORD) && !text.contains(ANN), "who has an account is nobody's business: {text}");
 }
+
+/// What was refused here is none of it, and what waits in the queue is none yet.
+#[tokio::test]
+async fn octets_of_messages_count_once_they_go_upstream_and_those_of_its_answers_too() {
+    let world = World::new().await;
+    let to_upstream = async || {
+        let text = world.metrics().await;
+        let of = |direction| {
+            let name = format!("gatepost_bytes_total{{protocol=\"smtp\",direction=\"{direction}\"}} ");
+            text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse::<u64>().unwrap()
+        };
+        (of("to-upstream"), of("to-client"))
+    };
+    let body = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n".repeat(2000);
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.open_message().await;
+    smtp.send(format!("From: <boss@contoso.example>\r\n\r\n{body}.\r\n").as_bytes()).await;
+    smtp.expect("550 ").await;
+    let (sent, heard) = to_upstream().await;
+    assert!(sent < 10_000 && heard > 0, "{sent} octets of a message that was refused here, {heard} back");
+    smtp.open_message().await;
+    smtp.send(format!("From: <{ANN}>\r\n\r\n{body}.\r\n").as_bytes()).await;
+    smtp.expect("250 ").await;
+    let (sent_then, heard_then) = to_upstream().await;
+    assert!(sent_then - sent > body.len() as u64 && heard_then > heard, "{sent_then} and {heard_then}");
+}

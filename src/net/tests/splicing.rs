@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{SpliceCount, SpliceEnd, SpliceLimits, SpliceReason, Stream, Unread, splice},
+    super::{Carried, SpliceEnd, SpliceLimits, SpliceReason, Stream, Unread, splice},
     authority::Authority,
     connection, soon,
 };
@@ -29,14 +29,14 @@ struct Spliced {
     client: Stream,
     upstream: Stream,
     stop: CancellationToken,
-    count: Arc<SpliceCount>,
+    count: Arc<Carried>,
     end: JoinHandle<SpliceEnd>,
     tapped: Arc<Mutex<Vec<u8>>>,
 }
 
 /// A splice between two connections, whose outer ends the test holds.
 async fn spliced_over(client: (Stream, Stream), upstream: (Stream, Stream), to_client: &'static str) -> Spliced {
-    let (stop, count) = (CancellationToken::new(), Arc::<SpliceCount>::default());
+    let (stop, count) = (CancellationToken::new(), Arc::<Carried>::default());
     let tapped: Arc<Mutex<Vec<u8>>> = Arc::default();
     let (token, counted, seen) = (stop.clone(), count.clone(), Arc::clone(&tapped));
     let end = tokio::spawn(async move {
@@ -220,7 +220,7 @@ async fn silence_ends_at_the_idle_limit() {
 #[tokio::test]
 async fn an_idle_splice_holds_no_buffer() {
     let ((_near, mut client), (_far, mut upstream)) = (connection().await, connection().await);
-    let (stop, count) = (CancellationToken::new(), SpliceCount::default());
+    let (stop, count) = (CancellationToken::new(), Carried::default());
     let idle = splice(&mut client, &mut upstream, Unread::default(), HOUR, &stop, &count, None);
     assert!(size_of_val(&idle) < 1024, "{} octets", size_of_val(&idle));
 }

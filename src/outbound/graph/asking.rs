@@ -215,7 +215,13 @@ impl<'a> Asking<'a> {
         };
         let headers = [("content-type", kind)];
         let call = Call { method, url, bearer: Some(&bearer.token), headers: &headers, body, within: WITHIN };
+        let octets = match load {
+            Load::Nothing => 0,
+            Load::Json(json) => json.len() as u64,
+            Load::Mime(letter, head) => letter.octets_with(head),
+        };
         let reply = self.way.http.call(call).await;
+        self.way.count(octets, &reply);
         if let Some(reading) = reading {
             reading.end().await;
         }
@@ -234,6 +240,7 @@ impl<'a> Asking<'a> {
             let body = CallBody::Bytes(piece.clone());
             let call = Call { method: Method::PUT, url, bearer: None, headers: &headers, body, within: WITHIN };
             let reply = self.way.http.call(call).await;
+            self.way.count(piece.len() as u64, &reply);
             match reply.map_or_else(|fault| Answer::No(trouble(fault, None)), answer::read) {
                 Answer::Done(_) => return Ok(()),
                 Answer::Wait { after, detail, may_be_the_message } => {

@@ -27,6 +27,7 @@ use self::{
 use super::{Envelope, Outset, Report, Trail, Unsent, Verdict};
 use crate::{
     account::Account,
+    base::Protocol,
     catalog::{
         Entry,
         graph::{
@@ -35,7 +36,8 @@ use crate::{
         own::STORE_UNAVAILABLE,
         token::GRAPH_URL_MISSING,
     },
-    net::{HttpClient, HttpReply},
+    meter::{Direction, Meter},
+    net::{HttpClient, HttpFault, HttpReply},
     oauth::Keepers,
     wire::smtp::Reply,
 };
@@ -51,11 +53,21 @@ const MIME_CAP: u64 = 3_000_000;
 pub struct Way<'a> {
     pub keepers: &'a Keepers,
     pub http: &'a HttpClient,
+    pub meter: &'a Meter,
     /// One over all reloads.
     pub seats: &'a Seats,
     /// Hears of a message before Graph is asked to send it.
     pub outset: &'a dyn Outset,
     pub trail: Trail<'a>,
+}
+
+impl Way<'_> {
+    /// Of a message, where the request can have arrived.
+    fn count(&self, octets: u64, reply: &Result<HttpReply, HttpFault>) {
+        if !reply.as_ref().is_err_and(HttpFault::is_ahead_of_the_request) {
+            self.meter.octets(Protocol::Smtp, Direction::ToUpstream).inc_by(octets);
+        }
+    }
 }
 
 /// `done`: recipients of the same message that need it no more. `message` is in the form of the wire: CRLF lines,

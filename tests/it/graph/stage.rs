@@ -31,6 +31,7 @@ pub struct Stage {
     pub account: Arc<Account>,
     pub keepers: Arc<Keepers>,
     pub http: HttpClient,
+    pub meter: Meter,
     pub seats: Seats,
     pub dir: tempfile::TempDir,
 }
@@ -64,9 +65,10 @@ impl Stage {
         let row = TokenRow { refresh, signed_in_at: Some(std::time::SystemTime::now()), ..TokenRow::default() };
         assert!(store.save_token(&account.sign_in.key(), 0, &row).await.unwrap());
         let http = HttpClient::new(&Network::default(), &ClientTls::trusting_only([]).unwrap()).unwrap();
-        let keepers = Arc::new(Keepers::new(store, http.clone(), Meter::new(), None));
+        let meter = Meter::new();
+        let keepers = Arc::new(Keepers::new(store, http.clone(), meter.clone(), None));
         keepers.apply(std::slice::from_ref(&account.sign_in), &[]);
-        Self { sandbox, account, keepers, http, seats: Seats::default(), dir }
+        Self { sandbox, account, keepers, http, meter, seats: Seats::default(), dir }
     }
 
     pub async fn send(&self, message: &str, recipients: &[&str]) -> Result<Report, Fault> {
@@ -95,7 +97,8 @@ impl Stage {
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         std::fs::write(file.path(), wire).unwrap();
         let open = tokio::fs::File::open(file.path()).await.unwrap();
-        let way = Way { keepers: &self.keepers, http: &self.http, seats: &self.seats, outset, trail: Trail::default() };
+        let Self { keepers, http, meter, seats, .. } = self;
+        let way = Way { keepers, http, meter, seats, outset, trail: Trail::default() };
         let deadline = Instant::now() + time;
         send(way, &self.account, &envelope(recipients), &[], open, deadline).await
     }
