@@ -390,7 +390,9 @@ impl Keeper {
     /// where a token is held that is good still. With a wrong password nobody asks twice.
     fn waits_for_a_verdict(&self, resource: Resource) -> bool {
         let trouble = self.side(resource).trouble.as_ref();
-        trouble.is_some_and(|trouble| trouble.retry == Retry::Rarely && trouble.fault.id != ACCOUNT_PASSWORD_REFUSED.id)
+        let passes_or_stays =
+            |trouble: &Trouble| trouble.retry == Retry::Later || trouble.fault.id == ACCOUNT_PASSWORD_REFUSED.id;
+        trouble.is_some_and(|trouble| trouble.is_over() && !passes_or_stays(trouble))
     }
 
     /// Refresh tokens die of disuse; long-lived access tokens must not let them.
