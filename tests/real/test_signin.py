@@ -130,7 +130,7 @@ class SignIn(RealTest):
         with self.assertRaisesRegex(imaplib.IMAP4.error, "AUTHENTICATIONFAILED"):
             self.signed_on("heidi@lab.example")
         status = self.bench.fresh_daemon.command("status").stdout
-        self.assertRegex(status, rf"\n *{FRANK} +xoauth2 +ready")
+        self.assertRegex(status, rf"\n  {FRANK}\n    app +xoauth2\n    state +ready\n")
         self.bench.fresh_daemon.command("logout", FRANK, "--yes")
         with self.assertRaisesRegex(imaplib.IMAP4.error, "CONTACTADMIN"):
             self.signed_on(FRANK)
