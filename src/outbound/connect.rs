@@ -46,11 +46,12 @@ impl Outbound {
         stage: &StageCell,
     ) -> Result<Connection, Fault> {
         let asker = Asker::new(self, account, client, deadline, stage);
-        Asker { room_by: deadline.min(asker.asked + ROOM_WAIT), ..asker }.connection().await
+        Asker { room_by: deadline.min(asker.asked + ROOM_WAIT), sits_it_out: true, ..asker }.connection().await
     }
 
-    /// As [`Outbound::connect`], for who may wait for room until the deadline: nobody sits and waits.
-    pub(super) async fn connect_in_line(
+    /// As [`Outbound::connect`], for who may wait for room until the deadline, and hears at once that the upstream throttles:
+    /// nobody sits and waits.
+    async fn connect_in_line(
         &self,
         account: &Account,
         client: &str,
@@ -62,31 +63,44 @@ impl Outbound {
 
     /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
     pub async fn turn(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
-        self.turn_in_line(account, client, deadline.min(Instant::now() + ROOM_WAIT), false).await
+        self.turn_in_line(account, client, deadline.min(Instant::now() + ROOM_WAIT)).await
     }
 
-    /// As [`Outbound::turn`], for who may wait until the deadline, and keeps its place in the line so long. `gives_way`: it has
-    /// a connection meanwhile; every 20 seconds that somebody waits for it, it is to be left.
-    pub(super) async fn turn_in_line(
+    /// As [`Outbound::turn`], for who may wait until the deadline.
+    pub(super) async fn turn_in_line(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
+        let mut wait = Wait::begin(&self.meter, Room::Message);
+        let turn = timeout_at(deadline, self.ledger(account).turn(client)).await;
+        let turn = turn.map_err(|_| MAILBOX_BUSY.fault())?;
+        wait.is_over();
+        Ok(turn)
+    }
+
+    /// A connection and a turn for one message, for who may wait until the deadline. Room for a connection first: who waits
+    /// for a turn without one would hold up those who have one. Who has one and waits for its turn leaves it to others, and
+    /// keeps its place among those who wait for a turn. Cancel safe.
+    pub(super) async fn way_in_line(
         &self,
         account: &Account,
         client: &str,
         deadline: Instant,
-        gives_way: bool,
-    ) -> Result<Turn, Fault> {
-        let mut wait = Wait::begin(&self.meter, Room::Message);
+        stage: &StageCell,
+    ) -> Result<(Connection, Turn), Fault> {
+        let mut connection = Some(self.connect_in_line(account, client, deadline, stage).await?);
         let ledger = self.ledger(account);
-        let mut turn = pin!(ledger.turn(client));
-        loop {
-            let until = deadline.min(Instant::now() + ROOM_WAIT);
-            if let Ok(turn) = timeout_at(until, turn.as_mut()).await {
-                wait.is_over();
-                return Ok(turn);
+        let mut turn = pin!(self.turn_in_line(account, client, deadline));
+        let turn = loop {
+            match timeout(ROOM_WAIT, turn.as_mut()).await {
+                Ok(turn) => break turn?,
+                Err(_) if ledger.lacks_seats() => connection.take().map_or((), Connection::leave),
+                Err(_) => {}
             }
-            if until == deadline || (gives_way && ledger.lacks_seats()) {
-                return Err(MAILBOX_BUSY.fault());
-            }
-        }
+        };
+        // Whoever signed out meanwhile sends nothing more.
+        let connection = match connection.filter(|connection| self.may_go_on(account, connection)) {
+            Some(connection) => connection,
+            None => self.connect_in_line(account, client, deadline, stage).await?,
+        };
+        Ok((connection, turn))
     }
 
     fn ledger(&self, account: &Account) -> Arc<Ledger> {
@@ -108,6 +122,8 @@ struct Asker<'a> {
     deadline: Instant,
     wait: Wait<'a>,
     dial: Option<Dial>,
+    /// Whether it waits where the upstream throttles, and dials again.
+    sits_it_out: bool,
     /// What the last dial met.
     throttled: Option<Fault>,
 }
@@ -133,7 +149,7 @@ impl<'a> Asker<'a> {
         stage: &'a StageCell,
     ) -> Self {
         let ledger = outbound.ledger(account);
-        let place = ledger.line_up(client);
+        let place = ledger.line_up(client, &account.sign_in.key());
         stage.set(Stage::Connecting);
         Self {
             outbound,
@@ -146,6 +162,7 @@ impl<'a> Asker<'a> {
             deadline,
             wait: Wait::begin(&outbound.meter, Room::Connection),
             dial: None,
+            sits_it_out: false,
             throttled: None,
         }
     }
@@ -164,7 +181,7 @@ impl<'a> Asker<'a> {
                     self.waits_again();
                     seat.park(idle);
                 }
-                Step::Failed(fault) if is_throttled(&fault) => {
+                Step::Failed(fault) if self.sits_it_out && is_throttled(&fault) => {
                     self.waits_again();
                     self.throttled = Some(fault);
                 }
@@ -320,6 +337,7 @@ async fn ended(dial: &mut Option<Dial>, stage: &StageCell) -> Result<(Seat, Idle
     .await
 }
 
-fn is_throttled(fault: &Fault) -> bool {
+/// The mail server asks for fewer connections, or for less at a time.
+pub fn is_throttled(fault: &Fault) -> bool {
     [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id)
 }

@@ -168,7 +168,7 @@ impl Outbound {
 
     /// As [`Outbound::post`], for who may wait for its turn until the deadline: our own limits are no failure.
     async fn post_in_line(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let turn = self.turn_in_line(delivery.account, delivery.client, delivery.deadline, false).await;
+        let turn = self.turn_in_line(delivery.account, delivery.client, delivery.deadline).await;
         self.post_at(turn.map_err(Unsent::on_the_way)?, delivery).await
     }
 

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use tokio::{fs::File, io::AsyncReadExt, time::Instant};
+use tokio::{fs::File, io::AsyncReadExt};
 
 use tracing::info;
 
@@ -34,17 +34,8 @@ impl Outbound {
         let Delivery { account, client, deadline, .. } = *delivery;
         let stage = StageCell::default();
         loop {
-            let connected = self.connect_in_line(account, client, deadline, &stage).await;
-            let connection = connected.map_err(Unsent::on_the_way)?;
-            // Room for a connection first: who waits for a turn without one would hold up those who have one.
-            let turn = match self.turn_in_line(account, client, deadline, true).await {
-                Err(_) if Instant::now() < deadline => {
-                    // Others wait for one: our own limits are no failure, so it stands in line again.
-                    connection.leave();
-                    continue;
-                }
-                turn => turn.map_err(Unsent::on_the_way)?,
-            };
+            let way = self.way_in_line(account, client, deadline, &stage).await;
+            let (connection, turn) = way.map_err(Unsent::on_the_way)?;
             match introduced(connection, turn, delivery).await? {
                 Introduced::Dead => {}
                 Introduced::Refused(report) => return Ok(report),

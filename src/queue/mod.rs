@@ -329,6 +329,8 @@ impl Queue {
         self.spool.set_limit(orders.max_bytes);
         let mut schedule = self.schedule();
         schedule.seat(|account| orders.seats(account), self.clock.awake());
+        // Who waits in line does so for a way out of before.
+        schedule.call_back_all(self.clock.awake());
         *self.orders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(orders);
         drop(schedule);
         self.look_again();

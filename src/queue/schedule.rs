@@ -218,6 +218,13 @@ impl Schedule {
         self.call_back(&out, awake, |_| true);
     }
 
+    /// The same in the lane of this one, itself aside.
+    pub fn call_back_others(&mut self, sequence: i64, awake: Duration) {
+        let lane = self.entries.get(&sequence).and_then(|entry| self.lanes.get(&entry.account));
+        let out: Vec<i64> = lane.into_iter().flat_map(Lane::out).filter(|other| *other != sequence).collect();
+        self.call_back(&out, awake, |_| true);
+    }
+
     /// A message is as young as one that came just now.
     pub fn begin_anew(&mut self, sequence: i64, awake: Duration) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     base::Fault,
     catalog::{graph::GRAPH_UNREACHABLE, own::UPSTREAM_LOST},
+    outbound::is_throttled,
     store::{QueuedMessage, TurnedBack},
 };
 
@@ -42,6 +43,10 @@ impl Courier {
     ) -> Result<Option<Place>, Next> {
         let (queue, fault) = (&self.queue, &unsent.fault);
         let (until, _) = queue.way_is_shut(&message.account, fault, unsent.retry_after);
+        if is_throttled(fault) {
+            // Who waits behind it would go before it, as soon as the mail server allows.
+            queue.schedule().call_back_others(self.sequence, queue.clock.awake());
+        }
         let reply = outcome::in_the_way(fault);
         for at in waiting {
             if let Some(one) = message.recipients.get_mut(*at) {

@@ -55,8 +55,9 @@ impl Dials {
     }
 
     /// What who has asked since then waited behind.
-    pub(super) fn obstacle(&self, sign_in: &str, asked: Instant) -> Option<Obstacle> {
-        let failed = self.failed.as_ref().filter(|(whose, at, _)| whose == sign_in && *at >= asked);
+    /// `is_slow`: the mailbox was asked to slow down, and has been left alone since.
+    pub(super) fn obstacle(&self, sign_in: &str, asked: Instant, is_slow: bool) -> Option<Obstacle> {
+        let failed = self.failed.as_ref().filter(|(whose, at, _)| whose == sign_in && (*at >= asked || is_slow));
         if let Some((.., fault)) = failed {
             return Some(Obstacle::Failed(fault.clone()));
         }

@@ -101,8 +101,8 @@ impl Ledger {
         let is_latest = books.limits_since.is_none_or(|known| known <= since);
         if is_latest && books.limits != limits {
             books.limits = limits;
-            books.for_seats.ring();
-            books.for_turns.ring();
+            books.ring(Wanted::Seat);
+            books.ring(Wanted::Turn);
         }
         books.limits_since = books.limits_since.max(Some(since));
     }
@@ -116,13 +116,13 @@ impl Ledger {
     }
 
     /// Stands in line for a connection.
-    pub(in crate::outbound) fn line_up(self: &Arc<Self>, client: &str) -> Place {
-        self.enter(Wanted::Seat, client)
+    pub(in crate::outbound) fn line_up(self: &Arc<Self>, client: &str, sign_in: &str) -> Place {
+        self.enter(Wanted::Seat, client, sign_in)
     }
 
     /// Waits until a message may be sent. Cancel safe.
     pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str) -> Turn {
-        let place = self.enter(Wanted::Turn, client);
+        let place = self.enter(Wanted::Turn, client, "");
         place.wait(|books, now| books.take_turn(place.id, now)).await;
         place.served();
         Turn { ledger: self.clone(), recipients: 0 }
@@ -136,18 +136,22 @@ impl Ledger {
     /// The upstream asks to slow down, for as long as it says or for longer each time.
     pub(in crate::outbound) fn slow_down(&self, asked: Option<Duration>) {
         let mut books = self.books();
-        books.slowness = (books.slowness * 2).clamp(SLOW_LEAST, SLOW_MOST);
+        // Several that went out together and met the same refusal are one.
+        if books.may_go_on(Instant::now()).is_ok() {
+            books.slowness = (books.slowness * 2).clamp(SLOW_LEAST, SLOW_MOST);
+        }
         let until = Instant::now() + asked.map_or(books.slowness, |asked| asked.min(ASKED_MOST));
         books.slow_until = books.slow_until.max(Some(until));
     }
 
     /// What stood in the way of a connection for the sign-in `sign_in`, of whoever has waited for one since `asked`.
     pub(in crate::outbound) fn obstacle(&self, sign_in: &str, asked: Instant) -> Option<Obstacle> {
-        self.books().dials.obstacle(sign_in, asked)
+        let books = self.books();
+        books.dials.obstacle(sign_in, asked, books.may_go_on(Instant::now()).is_err())
     }
 
-    fn enter(self: &Arc<Self>, wanted: Wanted, client: &str) -> Place {
-        let (id, bell) = self.books().line(wanted).enter(client);
+    fn enter(self: &Arc<Self>, wanted: Wanted, client: &str, sign_in: &str) -> Place {
+        let (id, bell) = self.books().line(wanted).enter(client, sign_in);
         Place { ledger: self.clone(), wanted, id, bell }
     }
 
@@ -180,26 +184,39 @@ impl Books {
         }
     }
 
+    /// Rings for those whose turn it may be: they look what there is.
+    fn ring(&mut self, wanted: Wanted) {
+        self.line(wanted).ring();
+        if let Wanted::Seat = wanted {
+            self.parked.iter().for_each(|parked| self.for_seats.ring_first_of(&parked.idle.sign_in));
+        }
+    }
+
     /// `Err`: not yet; the time at which it may be, where that is known. So it is with what follows.
     fn may_go_on(&self, now: Instant) -> Result<(), Option<Instant>> {
         self.slow_until.filter(|until| *until > now).map_or(Ok(()), |until| Err(Some(until)))
     }
 
-    /// What is left over is the first one's. `Ok(None)`: room for one more, which `id` dials from now on.
+    /// What is left over is the first one's of its sign-in. `Ok(None)`: room for one more, which `id` dials from now on.
     fn take_seat(&mut self, id: u64, now: Instant) -> Result<Option<Parked>, Option<Instant>> {
         self.may_go_on(now)?;
-        if self.for_seats.is_first(id)
-            && let Some(parked) = self.parked.pop()
+        let sign_in = self.for_seats.sign_in(id);
+        let fitting = self.parked.iter().rposition(|parked| parked.idle.sign_in == sign_in);
+        if let Some(at) = fitting
+            && self.for_seats.is_first_of(id, sign_in)
         {
-            return Ok(Some(parked));
+            return Ok(Some(self.parked.remove(at)));
         }
-        let has_room = self.parked.is_empty() && self.open < self.limits.connections;
-        if !has_room || !self.for_seats.is_next_to_dial(id) {
+        if fitting.is_some() || !self.for_seats.is_next_to_dial(id) {
             return Err(None);
+        }
+        if self.open >= self.limits.connections {
+            // One of another sign-in is of no use here, and its room is.
+            return if self.parked.is_empty() { Err(None) } else { Ok(Some(self.parked.remove(0))) };
         }
         self.open += 1;
         self.for_seats.set_dials(id, true);
-        self.for_seats.ring();
+        self.ring(Wanted::Seat);
         Ok(None)
     }
 
@@ -269,7 +286,10 @@ impl Place {
 
     /// What it dialled is up, or never will be.
     pub(in crate::outbound) fn has_dialled(&self) {
-        self.ledger.books().for_seats.set_dials(self.id, false);
+        let mut books = self.ledger.books();
+        books.for_seats.set_dials(self.id, false);
+        // Another may be the next to dial now.
+        books.ring(Wanted::Seat);
     }
 
     /// It has what it waited for.
@@ -296,9 +316,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut books = self.ledger.books();
-        let line = books.line(self.wanted);
-        line.leave(self.id);
-        line.ring();
+        books.line(self.wanted).leave(self.id);
+        books.ring(self.wanted);
     }
 }
 
@@ -332,7 +351,7 @@ impl Seat {
         let was_watched = {
             let mut books = ledger.books();
             books.parked.push(Parked { since: Instant::now(), seat: self, idle });
-            books.for_seats.ring();
+            books.ring(Wanted::Seat);
             std::mem::replace(&mut books.is_watched, true)
         };
         if !was_watched {
@@ -345,7 +364,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut books = self.ledger.books();
         books.open = books.open.saturating_sub(1);
-        books.for_seats.ring();
+        books.ring(Wanted::Seat);
     }
 }
 
@@ -380,6 +399,6 @@ impl Drop for Turn {
         let mut books = self.ledger.books();
         books.under_way = books.under_way.saturating_sub(1);
         books.reserved = books.reserved.saturating_sub(self.recipients);
-        books.for_turns.ring();
+        books.ring(Wanted::Turn);
     }
 }

@@ -13,6 +13,8 @@ struct Group {
 struct Place {
     id: u64,
     bell: Arc<Notify>,
+    /// What it waits for has to be of this sign-in.
+    sign_in: String,
     /// It does something about what it waits for.
     dials: bool,
 }
@@ -26,10 +28,10 @@ pub(super) struct Line {
 
 impl Line {
     /// Stands in line; the bell rings when it may be one's turn.
-    pub(super) fn enter(&mut self, client: &str) -> (u64, Arc<Notify>) {
+    pub(super) fn enter(&mut self, client: &str, sign_in: &str) -> (u64, Arc<Notify>) {
         self.last += 1;
         let bell = Arc::new(Notify::new());
-        let place = Place { id: self.last, bell: bell.clone(), dials: false };
+        let place = Place { id: self.last, bell: bell.clone(), sign_in: sign_in.to_owned(), dials: false };
         match self.groups.iter_mut().find(|group| group.client == client) {
             Some(group) => group.waiting.push_back(place),
             None => {
@@ -47,6 +49,19 @@ impl Line {
 
     pub(super) fn is_first(&self, id: u64) -> bool {
         self.first().is_some_and(|place| place.id == id)
+    }
+
+    pub(super) fn sign_in(&self, id: u64) -> &str {
+        self.places().find(|place| place.id == id).map(|place| &*place.sign_in).unwrap_or_default()
+    }
+
+    /// The first of those who wait for the same.
+    pub(super) fn is_first_of(&self, id: u64, sign_in: &str) -> bool {
+        self.first_of(sign_in).is_some_and(|place| place.id == id)
+    }
+
+    pub(super) fn ring_first_of(&self, sign_in: &str) {
+        self.first_of(sign_in).into_iter().for_each(|place| place.bell.notify_one());
     }
 
     pub(super) fn is_next_to_dial(&self, id: u64) -> bool {
@@ -79,6 +94,14 @@ impl Line {
         for place in self.first().into_iter().chain(self.next_to_dial()) {
             place.bell.notify_one();
         }
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.groups.iter().flat_map(|group| &group.waiting)
+    }
+
+    fn first_of(&self, sign_in: &str) -> Option<&Place> {
+        self.places().find(|place| place.sign_in == sign_in)
     }
 
     fn first(&self) -> Option<&Place> {

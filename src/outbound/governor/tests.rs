@@ -2,13 +2,18 @@
 
 use std::{sync::Mutex, time::Duration};
 
+use bytes::BytesMut;
 use tokio::{
+    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{Instant, timeout_at},
 };
 
 use super::*;
-use crate::net::UpstreamTls;
+use crate::{
+    net::{Carried, Stream, UpstreamTls},
+    outbound::Channel,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,7 +36,7 @@ async fn turn(ledger: &Arc<Ledger>, client: &str, until: Instant) -> Option<Turn
 
 /// Room to dial a connection, for who dials it at once.
 async fn seat(ledger: &Arc<Ledger>, client: &str, until: Instant) -> Option<Seat> {
-    let place = ledger.line_up(client);
+    let place = ledger.line_up(client, "contoso/ann");
     let (seat, _) = timeout_at(until, place.seat()).await.ok()?;
     place.served();
     Some(seat)
@@ -180,7 +185,7 @@ async fn mailboxes_that_nobody_uses_are_forgotten_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn room_to_dial_goes_to_each_client_in_turn_and_who_has_it_stands_in_line_as_before() {
     let ledger = mailbox(limits(3, 30, 100));
-    let places = ["monitor", "monitor", "monitor", "copier"].map(|client| ledger.line_up(client));
+    let places = ["monitor", "monitor", "monitor", "copier"].map(|client| ledger.line_up(client, "contoso/ann"));
     let [first, second, third, other] = &places;
     let now = async |place: &Place| timeout_at(Instant::now(), place.seat()).await.ok();
     let (held, _) = now(first).await.unwrap();
@@ -193,7 +198,7 @@ async fn room_to_dial_goes_to_each_client_in_turn_and_who_has_it_stands_in_line_
     assert!(now(third).await.is_none(), "who stands before it dials again");
     assert!(now(second).await.is_some());
     drop(places);
-    let place = ledger.line_up("monitor");
+    let place = ledger.line_up("monitor", "contoso/ann");
     let _dials = now(&place).await.unwrap();
     assert!(!held.is_wanted(), "who dials takes what is left over, and wants nobody to leave it");
 }
@@ -213,4 +218,32 @@ async fn the_limits_of_the_latest_configuration_hold_whoever_asks_last() {
     of(1, before);
     let _also = seat(&ledger, "new", within(SECOND)).await.expect("two are allowed by now");
     assert!(seat(&ledger, "new", within(SECOND)).await.is_none());
+}
+
+async fn idle(sign_in: &str) -> Idle {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let channel = Channel::new(Stream::new(stream).unwrap(), BytesMut::new(), &[], Carried::default());
+    Idle { channel, keywords: Vec::new(), sign_in: sign_in.into(), signed_in_at: None, came_up: None }
+}
+
+/// Two apps for one mailbox: what is of no use to the first is no reason for its owner to dial again and again.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_over_goes_to_the_first_of_its_own_sign_in_and_another_takes_its_room_alone() {
+    let ledger = mailbox(limits(2, 30, 100));
+    let now = async |place: &Place| timeout_at(Instant::now(), place.seat()).await.ok();
+    let [hangs, dials] = ["x", "y"].map(|sign_in| ledger.line_up(sign_in, sign_in));
+    let (_hangs, none) = now(&hangs).await.unwrap();
+    assert!(none.is_none());
+    let (seat, _) = now(&dials).await.unwrap();
+    dials.has_dialled();
+    seat.park(idle("y").await);
+    assert!(now(&hangs).await.is_none(), "it is of no use to who asked first");
+    let (seat, left_over) = now(&dials).await.unwrap();
+    assert_eq!(left_over.map(|idle| idle.sign_in).as_deref(), Some("y"));
+    dials.served();
+    seat.park(idle("y").await);
+    let other = ledger.line_up("x", "x");
+    let (_room, of_another) = now(&other).await.unwrap();
+    assert_eq!(of_another.map(|idle| idle.sign_in).as_deref(), Some("y"), "there is no other room");
 }

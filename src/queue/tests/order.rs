@@ -235,6 +235,26 @@ async fn a_reload_has_one_message_look_whether_a_person_mended_what_was_in_the_w
     }
 }
 
+/// It may be the way that is changed.
+#[tokio::test(start_paused = true)]
+async fn behind_a_reload_what_waits_in_line_waits_for_the_new_way_out() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.kept.room.send_replace(false);
+    for subject in ["one", "two"] {
+        stage.send(subject).await;
+    }
+    stage.rests(1).await;
+    let old = std::mem::replace(&mut stage.kept.room, watch::Sender::new(true));
+    stage.reload(|_| {});
+    for subject in ["one", "two"] {
+        let call = stage.next().await;
+        assert!(call.body.contains(&format!("Subject: {subject}\r\n")), "{}", call.body);
+        call.all(delivered());
+    }
+    stage.is_empty().await;
+    drop(old);
+}
+
 #[tokio::test(start_paused = true)]
 async fn new_messages_that_never_end_do_not_starve_one_that_is_tried_again() {
     let mut stage = Kept::one_at_a_time().start().await;

@@ -8,8 +8,8 @@ use gatepost::{
     store::{AccessToken, QueuedMessage, Store},
 };
 
-use super::{ahead, arrived, jump, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{ANN, BOB, FOR_GOOD, PASSWORD, World, settings, sign_in_with, stage, until};
+use super::{ahead, arrived, go_by_the_minute, jump, queue, queued, rows, sign_in_for_graph, until_empty};
+use crate::world::{ANN, BOB, FOR_GOOD, PASSWORD, World, cheap_hash, plain, settings, sign_in_with, stage, until};
 
 const DOWN: &str = "421 4.3.2 Service not available";
 
@@ -222,4 +222,54 @@ async fn the_rest_of_a_message_whose_others_have_it_over_smtp_goes_to_nobody_twi
     let notice = String::from_utf8_lossy(&sent[1].bytes).into_owned();
     assert!(notice.contains(BOB) && !notice.contains(&format!("Final-Recipient: rfc822; {SHARED}")), "{notice}");
     assert!(notice.contains("[gatepost graph-others-served]"), "{notice}");
+}
+
+/// A mail server that refuses each sign-on for a while: the queue says so, and nothing is overtaken behind it.
+#[tokio::test]
+async fn a_queue_whose_sign_ons_are_throttled_says_so_and_arrives_in_order() {
+    let mut plan = queued("limits = { connections = 3, messages-per-minute = 100000 }");
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    plan.sandbox.faults.smtp.answers = vec![Answer::new("AUTH", words)];
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let subjects: Vec<_> = (0..6).map(|n| format!("alert {n}")).collect();
+    for subject in &subjects {
+        queue(&mut smtp, subject).await;
+    }
+    waits_for(world.dir.path(), "upstream-connections-exceeded").await;
+    world.sandbox.faults().set(|faults| faults.smtp.answers.clear());
+    for _ in 0..20 {
+        if world.sandbox.submissions().len() < subjects.len() {
+            ahead(Duration::from_secs(20)).await;
+        }
+    }
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(arrived(&world.sandbox), subjects);
+}
+
+/// Whoever has a connection and waits for its minute lends it to a program that only looks in, and stands where it stood.
+#[tokio::test]
+async fn messages_that_wait_for_their_minute_are_not_overtaken_for_a_program_that_logs_in_meanwhile() {
+    let mut plan = queued("limits = { connections = 2, messages-per-minute = 1 }");
+    let password = cheap_hash("pw");
+    plan.more = format!(
+        "[[client]]\nname = \"program\"\naccount = \"{ANN}\"\nlogin = \"program\"\npassword = \"{password}\"\ndelivery = \"direct\"\n"
+    );
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let subjects: Vec<_> = (0..5).map(|n| format!("alert {n}")).collect();
+    for subject in &subjects {
+        queue(&mut smtp, subject).await;
+    }
+    let looks_in = async || {
+        let mut program = world.greeted(Protocol::Smtp).await;
+        program.say(&format!("AUTH PLAIN {}", plain("program", "pw"))).await;
+        // Longer than those wait who have a connection.
+        jump(Duration::from_secs(15)).await;
+        jump(Duration::from_secs(10)).await;
+        program.expect("").await;
+    };
+    go_by_the_minute(&world, subjects.len(), 1, looks_in).await;
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(arrived(&world.sandbox), subjects);
 }
