@@ -55,8 +55,8 @@ pub(super) struct Relay<'a> {
     pub(super) keywords: Vec<String>,
     pub(super) envelope: Option<Envelope>,
     errors: u32,
-    /// A message was sent on the connection that is held: it may go to others who wait.
-    has_sent: bool,
+    /// A message was begun on the connection that is held: behind it, it may go to others who wait.
+    was_used: bool,
     /// What took the connection of the message that is open.
     pub(super) taken_by: Option<Reply>,
     /// When the transaction that is open last came on: NOOP holds nobody's room.
@@ -109,7 +109,7 @@ impl<'a> Relay<'a> {
             channel: None,
             envelope: None,
             errors: 0,
-            has_sent: false,
+            was_used: false,
             taken_by: None,
             moved: Instant::now(),
             unused_since: Instant::now(),
@@ -176,16 +176,18 @@ impl<'a> Relay<'a> {
         }
         match command {
             Ok(command) => {
-                let comes_on = !matches!(command, Command::Noop | Command::Vrfy | Command::Help);
-                let was_open = self.envelope.is_some();
+                let before = self.envelope.as_ref().map(Envelope::recipients);
                 let next = self.command(command).await.unwrap_or_else(|Left| self.left());
-                if was_open || self.envelope.is_some() {
+                let now = self.envelope.as_ref().map(Envelope::recipients);
+                if before.is_some() || now.is_some() {
                     self.unused_since = Instant::now();
                 }
-                if comes_on {
-                    // Behind the answer: what it waited for is not its client's silence.
+                // A recipient that is refused is none. Behind the answer: what it waited for is not its client's silence.
+                if now != before {
                     self.moved = Instant::now();
                 }
+                // One that was taken back counts as one that was sent, or MAIL and RSET in turns would keep the room.
+                self.was_used |= before.is_some() && now.is_none();
                 next
             }
             Err(reply) if unasked::announces_message(line) => self.refuse_data(&reply).await,
@@ -205,7 +207,7 @@ impl<'a> Relay<'a> {
             }
             let between = self.envelope.is_none();
             // Room is held for a transaction: a client that goes on and on must not keep others waiting.
-            if between && self.has_sent && self.channel.as_ref().is_some_and(Connection::is_wanted) {
+            if between && self.was_used && self.channel.as_ref().is_some_and(Connection::is_wanted) {
                 self.leave_channel();
             }
             tokio::select! {
@@ -241,7 +243,7 @@ impl<'a> Relay<'a> {
 
     /// The next message takes one again.
     fn leave_channel(&mut self) {
-        self.has_sent = false;
+        self.was_used = false;
         if let Some(channel) = self.channel.take() {
             channel.leave();
         }
@@ -341,7 +343,6 @@ impl<'a> Relay<'a> {
             },
             Destination::Graph | Destination::Queue | Destination::Hold => Sink::Spool(None),
         };
-        self.has_sent = true;
         transaction::run(self, envelope, sink).await
     }
 

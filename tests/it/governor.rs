@@ -407,6 +407,37 @@ async fn a_client_that_says_nothing_but_noop_between_messages_holds_the_room_no_
     assert!(other.message("at last").await.starts_with("250 "));
 }
 
+/// As a server does that only asks whether there is such a recipient.
+#[tokio::test]
+async fn a_client_that_never_comes_to_its_message_holds_the_room_no_longer_than_a_silent_one() {
+    let world = with_account("limits = { connections = 1 }").await;
+    let refused = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", refused)]);
+    let mut asks = world.smtp_as_ann().await;
+    let mut other = world.greeted(Protocol::Smtp).await;
+    other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    asks.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    asks.exchange("RCPT TO:<bob@contoso.example>", "550 ").await;
+    asks.exchange("RSET", "250 ").await;
+    timeout(Duration::from_secs(3), other.expect("235 ")).await.expect("there is room between two questions");
+    let mut third = world.greeted(Protocol::Smtp).await;
+    other.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    third.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    for _ in 0..2 {
+        jump(Duration::from_secs(9)).await;
+        other.exchange("RCPT TO:<bob@contoso.example>", "550 ").await;
+    }
+    third.expect("454 ").await;
+    for _ in 0..5 {
+        jump(Duration::from_secs(9)).await;
+        other.exchange("RCPT TO:<bob@contoso.example>", "550 ").await;
+    }
+    let mut fourth = world.greeted(Protocol::Smtp).await;
+    fourth.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    other.expect("421 4.4.2 Idle in mid-message").await;
+    fourth.expect("235 ").await;
+}
+
 /// One octet now and then is as good as silence.
 #[tokio::test]
 async fn a_client_that_trickles_in_the_middle_of_its_message_makes_room_once_somebody_else_waits() {
