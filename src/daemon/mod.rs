@@ -41,8 +41,8 @@ pub use run::{reload, run};
 pub use supervisor::{Asked, Signals};
 
 use crate::{
-    base::Lang,
     account::{Guesses, Passwords, Register},
+    base::Lang,
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
     expiry::Calendar,
@@ -338,7 +338,10 @@ impl Daemon {
 
     /// Stops taking connections, lets transactions finish and requests for tokens be answered, within the configured
     /// time; what is open then is told so and cut off.
-    pub async fn drain(self) {
+    pub async fn drain(mut self) {
+        if let Err(error) = self.lock.note_stopping() {
+            warn!(%error, "that this daemon stops could not be written beside the store");
+        }
         if let Some(console) = &self.console {
             console.ready.store(false, Ordering::Relaxed);
         }
