@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     look::Look,
     next::Who,
-    report::{Check, Layer},
+    report::{Check, Layer, Outcome},
     scope::{Scope, protocols, sends_by_smtp},
     token::Got,
     words::{Name, Said},
@@ -19,7 +19,7 @@ use crate::{
     account::Account,
     base::{Protocol, Secret, printable},
     catalog::{
-        doctor::{TOKEN_AUDIENCE_WRONG, TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS},
+        doctor::{SOMEBODY_ELSE_SIGNED_IN, TOKEN_AUDIENCE_WRONG, TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS},
         token::GRAPH_CONSENT_MISSING,
     },
     config::Config,
@@ -68,6 +68,12 @@ impl Audience {
     }
 }
 
+impl Claims {
+    fn person(&self) -> Option<&String> {
+        [&self.upn, &self.preferred_username].into_iter().find(|name| !name.is_empty())
+    }
+}
+
 /// `None`: it is opaque.
 pub(super) fn read(token: &Secret) -> Option<Claims> {
     let mut parts = token.expose().split('.');
@@ -100,7 +106,7 @@ pub(super) fn look(
     if !claims.oid.is_empty() && app.grant.is_app_only() {
         who.object_id = Some(printable(&claims.oid, 80));
     }
-    let mut checks = vec![at(Name::Holder).pass(holder(&claims))];
+    let mut checks = vec![held_by(at(Name::Holder), account, &claims, who)];
     checks.push(audience(at(Name::Audience), &claims, app, resource, who));
     checks.push(match resource {
         Resource::Mail => permissions(at(Name::Permissions), config, account, &claims, who),
@@ -110,8 +116,30 @@ pub(super) fn look(
     checks
 }
 
+/// Whom the browser had signed in may be anybody. Another name of the same person is no other person: the account takes
+/// that back ([`excuse`]) where the mail server takes the token.
+fn held_by(look: Look, account: &Account, claims: &Claims, who: &Who) -> Check {
+    let is_other = |name: &&String| !name.eq_ignore_ascii_case(&account.sign_in.identity);
+    let other = claims.person().filter(|name| is_other(name) && !account.sign_in.app.grant.is_app_only());
+    let said = holder(claims);
+    match other {
+        None => look.pass(said),
+        Some(_) => look.fail(said, &SOMEBODY_ELSE_SIGNED_IN.fault(), who),
+    }
+}
+
+/// The mail server let them in, so that it is the same person by another name.
+pub(super) fn excuse(checks: &mut [Check]) {
+    let is_in = |check: &Check| check.name == Name::SignOn.as_str() && check.outcome == Outcome::Pass;
+    if checks.iter().any(is_in) {
+        for check in checks.iter_mut().filter(|check| check.name == Name::Holder.as_str()) {
+            (check.outcome, check.fault) = (Outcome::Pass, None);
+        }
+    }
+}
+
 fn holder(claims: &Claims) -> Said {
-    let person = [&claims.upn, &claims.preferred_username].into_iter().find(|name| !name.is_empty());
+    let person = claims.person();
     let app = if claims.appid.is_empty() { &claims.azp } else { &claims.appid };
     Said::Holder {
         person: person.map(|name| printable(name, 200)),

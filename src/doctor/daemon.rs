@@ -23,7 +23,10 @@ use crate::{
     base::Kind,
     catalog::{
         self,
-        doctor::{CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, REFUSAL_REMEMBERED},
+        doctor::{
+            CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED,
+            REFUSAL_REMEMBERED,
+        },
     },
     config::Config,
     console::{client, token_file},
