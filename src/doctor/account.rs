@@ -106,7 +106,7 @@ async fn examined(ask: &Ask<'_>, notes: &Notes) -> Who {
     if sends_by_graph(account) {
         notes.add(by_graph(ask, &mut who).await);
     }
-    claims::excuse(&mut notes.0.lock().unwrap_or_else(PoisonError::into_inner));
+    claims::excuse(account, &mut notes.0.lock().unwrap_or_else(PoisonError::into_inner));
     notes.add(send_as(ask.scope, account));
     who
 }

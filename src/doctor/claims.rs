@@ -20,6 +20,7 @@ use crate::{
     base::{Protocol, Secret, printable},
     catalog::{
         doctor::{SOMEBODY_ELSE_SIGNED_IN, TOKEN_AUDIENCE_WRONG, TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS},
+        sign_on::{SMTP_AUTH_DISABLED_MAILBOX, SMTP_AUTH_DISABLED_TENANT},
         token::GRAPH_CONSENT_MISSING,
     },
     config::Config,
@@ -128,10 +129,21 @@ fn held_by(look: Look, account: &Account, claims: &Claims, who: &Who) -> Check {
     }
 }
 
-/// The mail server let them in, so that it is the same person by another name.
-pub(super) fn excuse(checks: &mut [Check]) {
-    let is_in = |check: &Check| check.name == Name::SignOn.as_str() && check.outcome == Outcome::Pass;
-    if checks.iter().any(is_in) {
+/// The mail server lets them in as the one who was meant, and nothing that this person's rights decide fails: it is the
+/// same person by another name. Who may read a mailbox may still not send as it.
+pub(super) fn excuse(account: &Account, checks: &mut [Check]) {
+    let is_sign_on = |check: &Check| check.name == Name::SignOn.as_str();
+    let is_in = |check: &Check| {
+        let user = if check.layer == Layer::Smtp { &account.smtp_user } else { &account.imap_user };
+        is_sign_on(check) && check.outcome == Outcome::Pass && user.eq_ignore_ascii_case(&account.sign_in.identity)
+    };
+    let is_refused = |check: &Check| {
+        let sends = (check.layer == Layer::Smtp && is_sign_on(check)) || check.name == Name::GraphMailbox.as_str();
+        let is_switched_off = |id: &str| [SMTP_AUTH_DISABLED_TENANT.id, SMTP_AUTH_DISABLED_MAILBOX.id].contains(&id);
+        let by_rights = check.fault.as_ref().is_some_and(|fault| !is_switched_off(fault.id));
+        sends && check.outcome == Outcome::Fail && by_rights
+    };
+    if checks.iter().any(is_in) && !checks.iter().any(is_refused) {
         for check in checks.iter_mut().filter(|check| check.name == Name::Holder.as_str()) {
             (check.outcome, check.fault) = (Outcome::Pass, None);
         }

@@ -207,7 +207,7 @@ async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_
 
 #[tokio::test]
 async fn a_daemon_that_starts_while_the_one_before_ends_its_sessions_waits_for_it() {
-    let (_sandbox, _dir, file) = stage(&Plan::default()).await;
+    let (_sandbox, _dir, file) = stage(&Plan { daemon: "drain-seconds = 2".into(), ..Plan::default() }).await;
     let first = Program::start(&file).await;
     // In the middle of a message, for which it stays until its time is over.
     let mut open = first.greeted(Protocol::Smtp).await;
