@@ -15,7 +15,7 @@ mod register;
 
 pub use domain::{Domain, account_of};
 pub use guesses::{Guesses, Refusal};
-pub use model::{Account, Client, Delivery, Limits, LocalPassword, Proxies, Route, Rules, Sender, Sending};
+pub use model::{Account, Client, Delivery, Limits, LocalPassword, Proxies, Route, Rules, Sender, Sending, is_listed};
 pub use particulars::{Occasion, told};
 pub use passwords::{Passwords, flaw, hash};
 pub use passwords_file::{Mistake, PasswordsFile};

@@ -90,7 +90,7 @@ impl Account {
 }
 
 /// Whether `address` is in a list of addresses and of `*@domain`.
-fn is_listed(list: &[String], address: &str) -> bool {
+pub fn is_listed(list: &[String], address: &str) -> bool {
     list.iter().any(|listed| match listed.strip_prefix('*') {
         Some(domain) => address.rfind('@').is_some_and(|at| {
             let (local, end) = address.split_at(at);

@@ -45,6 +45,12 @@ impl Account {
         web.chain(smtp).chain([&app.imap, &app.pop3].map(of_mail)).collect()
     }
 
+    /// A mailbox of a whole domain may send as itself, whatever the table of the domain says.
+    pub fn send_as_in_table(&self) -> Vec<String> {
+        let is_written = |one: &&String| self.domain.is_none() || **one != self.address;
+        self.send_as.iter().filter(is_written).cloned().collect()
+    }
+
     /// With the server that the occasion is about; else that of SMTP.
     pub fn known(&self, occasion: &Occasion<'_>) -> Known {
         let app = &self.sign_in.app;
@@ -74,6 +80,7 @@ impl Account {
             smtp_user: Some(self.smtp_user.clone()),
             who_signs_on: Some(self.sign_in.identity.clone()),
             sender: occasion.sender.map(str::to_owned),
+            send_as: Some(self.send_as_in_table()),
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
             asks_again: occasion.sign_in.map(SignInState::asks_again).unwrap_or_default(),
             refused_sign_in: occasion

@@ -27,11 +27,18 @@ impl Daemon {
         }
     }
 
+    fn stop(self) -> String {
+        match self {
+            Daemon::Unit => "systemctl stop gatepost".to_owned(),
+            Daemon::Process(process) => format!("kill {process}"),
+        }
+    }
+
     fn restart(self) -> String {
         match self {
             Daemon::Unit => "systemctl restart gatepost".to_owned(),
             // Each is a command of its own: it ends when its sessions do.
-            Daemon::Process(process) => format!("kill {process}`, `gatepost run"),
+            Daemon::Process(_) => format!("{}`, `gatepost run", self.stop()),
         }
     }
 }
@@ -59,6 +66,11 @@ pub fn reload() -> String {
         (None, Some(command)) => command.clone(),
         (daemon, _) => daemon.unwrap_or(&Daemon::Unit).reload(),
     }
+}
+
+/// What ends the daemon.
+pub fn stop() -> String {
+    DAEMON.get().unwrap_or(&Daemon::Unit).stop()
 }
 
 /// What ends the daemon and starts it again, for what stands between backticks.

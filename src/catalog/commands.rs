@@ -6,11 +6,12 @@
 use crate::base::Lang;
 
 /// What begins a command on this machine, besides our own name.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "certutil",
     "curl",
     "date",
     "getent",
+    "hostname",
     "kill",
     "ls",
     "nslookup",

@@ -5,11 +5,14 @@
 
 use jiff::Timestamp;
 
-use super::look::{Opening, as_curl_has_it, look_at_certificate};
+use super::{
+    harmless::{is_harmless, is_harmless_path},
+    look::{Opening, as_curl_has_it, look_at_certificate},
+};
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 37] = [
+const NAMES: [&str; 40] = [
     "account",
     "address",
     "admin-consent-page",
@@ -41,9 +44,12 @@ const NAMES: [&str; 37] = [
     "reload",
     "restart",
     "running-file",
+    "send-as",
     "sender",
+    "sender-domain",
     "set-clock",
     "smtp-user",
+    "stop",
     "tenant",
     "tenant-page",
     "who-signs-on",
@@ -57,8 +63,6 @@ const NEEDED: &str = "login.microsoftonline.com:443, smtp.office365.com:587, out
                       outlook.office365.com:995, graph.microsoft.com:443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
 const SET_CLOCK: &str = if cfg!(windows) { "w32tm /resync" } else { "timedatectl set-ntp true" };
-/// Of a value. An address has no more (RFC 5321 4.5.3.1).
-const MOST: usize = 320;
 
 /// A proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +90,8 @@ pub struct Known {
     pub who_signs_on: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,
+    /// As whom the account may send by its table, or by default.
+    pub send_as: Option<Vec<String>>,
     /// Name of the app in the configuration.
     pub app: Option<String>,
     /// Preset of its provider.
@@ -206,8 +212,11 @@ impl Known {
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
             "running-file" => path(&self.running_file),
+            "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),
+            "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "smtp-user" => word(&self.smtp_user),
+            "stop" => Some(invocation::stop()),
             "tenant" => word(&self.tenant),
             "tenant-page" => self.tenant_page(),
             // Of an app that acts by itself: its service principal.
@@ -221,6 +230,19 @@ impl Known {
     fn account(&self) -> Option<&str> {
         let account = self.account.as_deref().or(self.address.as_deref())?;
         is_harmless(account.strip_prefix('*').unwrap_or(account)).then_some(account)
+    }
+
+    /// The whole line of the account's table: whoever adds one address without those in force locks these out.
+    fn send_as(&self) -> String {
+        let mut list = match &self.send_as {
+            Some(list) => {
+                list.iter().filter(|one| is_harmless(one.strip_prefix('*').unwrap_or(one))).cloned().collect()
+            }
+            None => vec![self.value("address")],
+        };
+        list.push(self.value("sender"));
+        let quoted: Vec<String> = list.iter().map(|one| format!("\"{one}\"")).collect();
+        format!("send-as = [{}]", quoted.join(", "))
     }
 
     /// Whoever asks for one server after the other to be allowed asks five times.
@@ -313,17 +335,6 @@ pub fn has_stand_ins(text: &str) -> bool {
     words.any(|word| NAMES.iter().any(|name| word == name.to_ascii_uppercase()))
 }
 
-/// Whether a shell takes it for nothing but a word: whoever reads a command may paste it.
-pub fn is_harmless(value: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@:".contains(c);
-    !value.is_empty() && value.len() <= MOST && !value.starts_with('-') && value.chars().all(plain)
-}
-
-/// The same for what has slashes in it: a file, a URL without a query.
-pub fn is_harmless_path(value: &str) -> bool {
-    !value.is_empty() && value.len() <= MOST && value.split('/').all(|part| part.is_empty() || is_harmless(part))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,7 +376,8 @@ mod tests {
             mailbox: Some("mailbox".into()),
             smtp_user: Some("smtp-user".into()),
             who_signs_on: Some("who-signs-on".into()),
-            sender: Some("sender".into()),
+            sender: Some("sender@domain".into()),
+            send_as: None,
             app: Some("app".into()),
             provider: None,
             is_app_only: Some(false),
@@ -415,6 +427,10 @@ mod tests {
                 "reload" => "systemctl reload gatepost",
                 "restart" => "systemctl restart gatepost",
                 "running-file" => "/running-file",
+                "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
+                "sender" => "sender@domain",
+                "sender-domain" => "domain",
+                "stop" => "systemctl stop gatepost",
                 "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
                 name => name,
             };

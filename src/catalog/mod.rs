@@ -8,6 +8,7 @@ mod codes;
 mod commands;
 mod entry;
 pub mod explain;
+mod harmless;
 mod known;
 mod look;
 mod matching;
@@ -19,7 +20,8 @@ pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, hour};
-pub use known::{Known, Via, has_stand_ins, is_harmless, is_harmless_path};
+pub use harmless::{is_harmless, is_harmless_path};
+pub use known::{Known, Via, has_stand_ins};
 pub use names::{owner, source, stage};
 
 use crate::base::{Kind, Lang, Owner, Protocol};

@@ -9,15 +9,15 @@ use super::{
 };
 
 pub fn run(named: Option<&Path>) -> Outcome {
-    let (config, _) = config::load(named)?;
+    let file = config::found(named)?;
+    let (config, _) = config::load(Some(&file))?;
     // What is opened stands in the arguments of a program, where other users of this machine see it.
     let opens = terminal::can_open_browser();
     let path = if opens { "/api/ticket?mine=true" } else { "/api/ticket" };
     let ticket = console_api::ask(&config, reqwest::Method::POST, path).map_err(|cause| {
-        Failure::new(
-            format!("the daemon gave no link: {cause}"),
-            "start it with `gatepost run`, and run this as the user who runs it",
-        )
+        let text = format!("the daemon gave no link: {cause}");
+        let next = "start it with `gatepost run`, and run this as the user who runs it";
+        console_api::unanswered(&config, &file, text, next)
     })?;
     let path = ticket.get("path").and_then(serde_json::Value::as_str).unwrap_or("/door");
     let address = config.console.reached_at().map(|address| address.to_string()).unwrap_or_default();

@@ -1,9 +1,17 @@
 //! Asks the running daemon on this machine, as the owner of its state directory: `gatepost status`, `queue` and `console`.
 
+use std::path::Path;
+
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::{config::Config, console::client};
+use super::{language, outcome::Failure};
+use crate::{
+    catalog::{Known, doctor::CONFIGURATION_OF_ANOTHER_DAEMON},
+    config::Config,
+    console::client,
+    store,
+};
 
 /// The JSON at `path`, or why there is none.
 pub(super) fn ask(config: &Config, method: Method, path: &str) -> Result<Value, String> {
@@ -22,6 +30,18 @@ pub(super) fn ask_for(config: &Config, method: Method, path: &str) -> Result<Opt
     let read = |body: Vec<u8>| serde_json::from_slice(&body);
     let read = body(config, method, path)?.map(read).transpose();
     read.map_err(|e| format!("the console answered something else than JSON: {e}"))
+}
+
+/// That no daemon on this configuration answers; `next`: where none runs on another one either.
+pub(super) fn unanswered(config: &Config, file: &Path, text: String, next: &str) -> Failure {
+    let holder = store::holder(&config.store);
+    let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)) else {
+        return Failure::new(text, next);
+    };
+    let lang = language::current();
+    let entry = CONFIGURATION_OF_ANOTHER_DAEMON;
+    let words = entry.told(lang, &Known { running_file: Some(other.display().to_string()), ..Known::default() });
+    Failure::new(format!("{} [{}]", words.cause, entry.id), words.whole_step()).said_in(lang)
 }
 
 fn body(config: &Config, method: Method, path: &str) -> Result<Option<Vec<u8>>, String> {

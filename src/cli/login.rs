@@ -81,7 +81,7 @@ fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
         if let Some(running) = &login.other {
             let (running, own) = (running.display().to_string(), state.file.display().to_string());
             let store = &state.config.store.url;
-            login.ui.step(&Said::OtherDaemon { running: &running, own: &own, store });
+            login.ui.step(&Said::OtherDaemon { address: &account.address, running: &running, own: &own, store });
         }
         match login.through(&state, args.flow).await {
             Ok(()) => Ok(()),

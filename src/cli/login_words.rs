@@ -5,7 +5,10 @@ use std::path::Path;
 
 use url::Url;
 
-use super::{outcome::Failure, pasted::with_config};
+use super::{
+    outcome::Failure,
+    pasted::{shell, with_config},
+};
 use crate::base::Lang;
 
 pub(super) enum Said<'a> {
@@ -47,6 +50,7 @@ pub(super) enum Said<'a> {
         is_used: bool,
     },
     OtherDaemon {
+        address: &'a str,
         running: &'a str,
         own: &'a str,
         store: &'a str,
@@ -115,11 +119,12 @@ impl Said<'_> {
                 let used = if *is_used { " A running daemon uses it at once." } else { "" };
                 format!("{address} is signed in as {as_whom}.{used}\n")
             }
-            Said::OtherDaemon { running, own, store } => format!(
+            Said::OtherDaemon { address, running, own, store } => format!(
                 "warning: the daemon that runs on this store ({store}) reads {running}, and nothing of {own}.\n\
-                 To sign in for that daemon: {} login. To run both, give {own} a [store] url of its \
+                 To sign in for that daemon: `{} login {}`. To run both, give {own} a [store] url of its \
                  own first, and other ports.",
-                with_config(Path::new(running))
+                with_config(Path::new(running)),
+                shell(address)
             ),
             Said::SomebodyElse { as_whom, expected } => format!(
                 "{as_whom} consented, and the configuration says sign-in-as = {expected:?}. If these are not two names \
@@ -182,10 +187,11 @@ impl Said<'_> {
                 let used = if *is_used { "動作中のデーモンはすぐに使います。" } else { "" };
                 format!("{address} は {as_whom} としてサインインしました。{used}\n")
             }
-            Said::OtherDaemon { running, own, store } => format!(
+            Said::OtherDaemon { address, running, own, store } => format!(
                 "警告: このストア（{store}）で動作中のデーモンは {running} を読み、{own} は読みません。\n\
-                 そのデーモンのためにサインインするには: {} login。両方を動かす場合は、先に {own} に専用の [store] url と別のポートを設定してください。",
-                with_config(Path::new(running))
+                 そのデーモンのためにサインインするには: `{} login {}`。両方を動かす場合は、先に {own} に専用の [store] url と別のポートを設定してください。",
+                with_config(Path::new(running)),
+                shell(address)
             ),
             Said::SomebodyElse { as_whom, expected } => format!(
                 "{as_whom} が同意しましたが、設定は sign-in-as = {expected:?} です。同じ人の別名でなければ、正しい人でサインインし直してください。"
@@ -262,7 +268,7 @@ mod tests {
             Said::Warning { why: one },
             Said::NeedsNobody { address: one, grant: one, app: one, minutes: 1 },
             Said::SignedIn { address: one, as_whom: one, is_used: true },
-            Said::OtherDaemon { running: one, own: one, store: one },
+            Said::OtherDaemon { address: one, running: one, own: one, store: one },
             Said::SomebodyElse { as_whom: one, expected: one },
             Said::AlsoCarries { others: one },
             Said::Armed { address: one, minutes: 1 },

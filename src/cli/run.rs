@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     args::{LogFormat, RunArgs},
-    config,
+    config, language,
     outcome::{Failure, Outcome},
     runtime,
 };
@@ -23,5 +23,5 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
         LogFormat::Json => daemon::LogFormat::Json,
     });
     let ended = runtime()?.block_on(daemon::run(configuration, &file));
-    ended.map_err(|fault| Failure::new(fault.to_string(), fault.hint()))
+    ended.map_err(|fault| Failure::new(fault.to_string(), fault.hint(language::current())))
 }

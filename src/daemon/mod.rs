@@ -42,11 +42,12 @@ pub use supervisor::{Asked, Signals};
 
 use crate::{
     account::{Guesses, Passwords, Register},
+    base::Lang,
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
     expiry::Calendar,
     meter::Meter,
-    net::{ClientTls, HttpClient, SetupFault},
+    net::{self, ClientTls, HttpClient, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
     outbound::{Governor, Outbound, Seen},
     queue::OpenFault,
@@ -72,7 +73,6 @@ pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
     Queue(OpenFault),
-    Console { address: SocketAddr, cause: io::Error },
     Io { what: &'static str, cause: io::Error },
 }
 
@@ -82,25 +82,22 @@ impl fmt::Display for StartFault {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
             StartFault::Queue(fault) => write!(f, "{fault}"),
-            StartFault::Console { address, cause } => {
-                write!(f, "the console cannot listen on {address}: {cause}")
-            }
             StartFault::Io { what, cause } => write!(f, "{what}: {cause}"),
         }
     }
 }
 
 impl StartFault {
-    /// The next step.
-    pub fn hint(&self) -> String {
+    /// The next step, in English where the catalogue has none in `lang`.
+    pub fn hint(&self, lang: Lang) -> String {
         match self {
-            StartFault::Console { .. } => "set `[console] listen` to another address, or to \"off\"".to_owned(),
+            StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Store(StoreError::InUse { .. }) => {
                 "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
                     .to_owned()
             }
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
-                "`gatepost config check` and `gatepost status` tell more".to_owned()
+                "`gatepost doctor` tells more".to_owned()
             }
         }
     }
@@ -341,7 +338,10 @@ impl Daemon {
 
     /// Stops taking connections, lets transactions finish and requests for tokens be answered, within the configured
     /// time; what is open then is told so and cut off.
-    pub async fn drain(self) {
+    pub async fn drain(mut self) {
+        if let Err(error) = self.lock.note_stopping() {
+            warn!(%error, "that this daemon stops could not be written beside the store");
+        }
         if let Some(console) = &self.console {
             console.ready.store(false, Ordering::Relaxed);
         }
@@ -419,7 +419,7 @@ async fn follow_passwords(gate: &RwLock<Arc<Gate>>) {
 /// The console's socket, and where it really is.
 async fn bind_console(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartFault> {
     let Some(address) = config.console.listen else { return Ok(None) };
-    let refused = |cause| StartFault::Console { address, cause };
+    let refused = |cause| net::refused(address, &cause);
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let at = listener.local_addr().map_err(refused)?;
     Ok(Some((listener, at)))

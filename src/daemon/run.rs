@@ -1,7 +1,8 @@
 //! `gatepost run`: the daemon with signals, readiness and the drain around it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use super::{
@@ -11,8 +12,14 @@ use super::{
 use crate::{
     base::invocation,
     config::{self, Config},
-    store,
+    store::{self, StoreError},
 };
+
+/// What a daemon needs to end, beyond the time that its sessions have.
+const STOPPED_WITHIN: Duration = Duration::from_secs(5);
+/// A daemon that was told to stop says that it does.
+const SAID_WITHIN: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs until SIGTERM or SIGINT; a second one does not wait for what is open. `file` is read again at SIGHUP.
 pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
@@ -20,7 +27,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     invocation::runs_as(store::daemon_at(std::process::id()));
     let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
     let mut daemon = tokio::select! {
-        started = Daemon::start(&config) => started?,
+        started = start(&config) => started?,
         // A store that another program holds may keep it waiting.
         () = signals.stop() => {
             info!("stopped before it had started");
@@ -61,6 +68,28 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
         () = signals.stop() => warn!("told to stop a second time: what is still open is cut off"),
     }
     Ok(())
+}
+
+/// Who types `kill N` and this behind it meets a daemon that ends its sessions: it is waited for, as long as it may take.
+async fn start(config: &Config) -> Result<Daemon, StartFault> {
+    let began = Instant::now();
+    let patience = config.daemon.drain + STOPPED_WITHIN;
+    let mut is_said = false;
+    loop {
+        let (is_stopping, fault) = match Daemon::start(config).await {
+            Err(StartFault::Store(fault @ StoreError::InUse { is_stopping, .. })) => (is_stopping, fault),
+            started => return started,
+        };
+        // One that was told to stop a moment ago may not have said so yet.
+        let waits = if is_stopping { patience } else { SAID_WITHIN };
+        if began.elapsed() >= waits {
+            return Err(fault.into());
+        }
+        if is_stopping && !std::mem::replace(&mut is_said, true) {
+            info!("{fault}; it is stopping, and waited for up to {} s", patience.as_secs());
+        }
+        sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// For `systemctl status`.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     account::{Account, Route},
     base::Fault,
-    catalog::doctor::LOOK_UNFINISHED,
+    catalog::{doctor::LOOK_UNFINISHED, message::SENDER_NOT_ALLOWED},
     config::Config,
     oauth::Resource,
 };
@@ -31,6 +31,8 @@ pub(super) fn who_of(account: &Account) -> Who {
         imap_user: Some(account.imap_user.clone()),
         smtp_user: Some(account.smtp_user.clone()),
         identity: Some(account.sign_in.identity.clone()),
+        send_as: Some(account.send_as_in_table()),
+        table: account.domain.as_ref().map(|domain| format!("*@{domain}")),
         ..Who::of_app(&account.sign_in.app)
     }
 }
@@ -104,6 +106,7 @@ async fn examined(ask: &Ask<'_>, notes: &Notes) -> Who {
     if sends_by_graph(account) {
         notes.add(by_graph(ask, &mut who).await);
     }
+    claims::excuse(account, &mut notes.0.lock().unwrap_or_else(PoisonError::into_inner));
     notes.add(send_as(ask.scope, account));
     who
 }
@@ -210,6 +213,11 @@ pub(super) async fn send(ask: &Ask<'_>, to: &str, found: &Looked, refused: &[Str
             Look::at(ask.scope.lang, Layer::Send, Name::TestMessage).account(own).target(trip(account, from, to));
         checks.push(match fails {
             true => look.skip(Said::SomethingFails),
+            // The daemon would not let it go.
+            false if !account.may_send_as(from) => {
+                let who = Who { sender: Some(from.clone()), ..found.who.clone() };
+                look.fault(&SENDER_NOT_ALLOWED.fault(), &who)
+            }
             false if means.must_not_fetch(account) => {
                 look.skip(Said::SendByTheDaemon { from: from.clone(), to: to.to_owned() })
             }

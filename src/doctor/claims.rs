@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     look::Look,
     next::Who,
-    report::{Check, Layer},
+    report::{Check, Layer, Outcome},
     scope::{Scope, protocols, sends_by_smtp},
     token::Got,
     words::{Name, Said},
@@ -19,7 +19,8 @@ use crate::{
     account::Account,
     base::{Protocol, Secret, printable},
     catalog::{
-        doctor::{TOKEN_AUDIENCE_WRONG, TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS},
+        doctor::{SOMEBODY_ELSE_SIGNED_IN, TOKEN_AUDIENCE_WRONG, TOKEN_PERMISSION_MISSING, TOKEN_TENANT_DIFFERS},
+        sign_on::{SMTP_AUTH_DISABLED_MAILBOX, SMTP_AUTH_DISABLED_TENANT},
         token::GRAPH_CONSENT_MISSING,
     },
     config::Config,
@@ -68,6 +69,12 @@ impl Audience {
     }
 }
 
+impl Claims {
+    fn person(&self) -> Option<&String> {
+        [&self.upn, &self.preferred_username].into_iter().find(|name| !name.is_empty())
+    }
+}
+
 /// `None`: it is opaque.
 pub(super) fn read(token: &Secret) -> Option<Claims> {
     let mut parts = token.expose().split('.');
@@ -100,7 +107,7 @@ pub(super) fn look(
     if !claims.oid.is_empty() && app.grant.is_app_only() {
         who.object_id = Some(printable(&claims.oid, 80));
     }
-    let mut checks = vec![at(Name::Holder).pass(holder(&claims))];
+    let mut checks = vec![held_by(at(Name::Holder), account, &claims, who)];
     checks.push(audience(at(Name::Audience), &claims, app, resource, who));
     checks.push(match resource {
         Resource::Mail => permissions(at(Name::Permissions), config, account, &claims, who),
@@ -110,8 +117,41 @@ pub(super) fn look(
     checks
 }
 
+/// Whom the browser had signed in may be anybody. Another name of the same person is no other person: the account takes
+/// that back ([`excuse`]) where the mail server takes the token.
+fn held_by(look: Look, account: &Account, claims: &Claims, who: &Who) -> Check {
+    let is_other = |name: &&String| !name.eq_ignore_ascii_case(&account.sign_in.identity);
+    let other = claims.person().filter(|name| is_other(name) && !account.sign_in.app.grant.is_app_only());
+    let said = holder(claims);
+    match other {
+        None => look.pass(said),
+        Some(_) => look.fail(said, &SOMEBODY_ELSE_SIGNED_IN.fault(), who),
+    }
+}
+
+/// The mail server lets them in as the one who was meant, and nothing that this person's rights decide fails: it is the
+/// same person by another name. Who may read a mailbox may still not send as it.
+pub(super) fn excuse(account: &Account, checks: &mut [Check]) {
+    let is_sign_on = |check: &Check| check.name == Name::SignOn.as_str();
+    let is_in = |check: &Check| {
+        let user = if check.layer == Layer::Smtp { &account.smtp_user } else { &account.imap_user };
+        is_sign_on(check) && check.outcome == Outcome::Pass && user.eq_ignore_ascii_case(&account.sign_in.identity)
+    };
+    let is_refused = |check: &Check| {
+        let sends = (check.layer == Layer::Smtp && is_sign_on(check)) || check.name == Name::GraphMailbox.as_str();
+        let is_switched_off = |id: &str| [SMTP_AUTH_DISABLED_TENANT.id, SMTP_AUTH_DISABLED_MAILBOX.id].contains(&id);
+        let by_rights = check.fault.as_ref().is_some_and(|fault| !is_switched_off(fault.id));
+        sends && check.outcome == Outcome::Fail && by_rights
+    };
+    if checks.iter().any(is_in) && !checks.iter().any(is_refused) {
+        for check in checks.iter_mut().filter(|check| check.name == Name::Holder.as_str()) {
+            (check.outcome, check.fault) = (Outcome::Pass, None);
+        }
+    }
+}
+
 fn holder(claims: &Claims) -> Said {
-    let person = [&claims.upn, &claims.preferred_username].into_iter().find(|name| !name.is_empty());
+    let person = claims.person();
     let app = if claims.appid.is_empty() { &claims.azp } else { &claims.appid };
     Said::Holder {
         person: person.map(|name| printable(name, 200)),

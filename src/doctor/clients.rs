@@ -125,7 +125,8 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         is_over: one.is_over(),
     };
     let account = account_of(address, &config.accounts, &config.domains);
-    match account.filter(|account| one.stands_open() && !was_tried(scope, account, one, found)) {
+    let is_shown = is_shown(one, found);
+    match account.filter(|account| one.stands_open() && !is_shown && !was_tried(scope, account, one, found)) {
         Some(account) => open(look, said, one, &account, running),
         None if entry.owner == Owner::Client && one.ago <= JUST_NOW && !one.is_over() => {
             look.note(said, &entry.fault(), &Who::default())
@@ -133,6 +134,13 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         // What the provider or this machine does wrong has a layer of its own, which says how it is now.
         None => Check { is_unproven: one.is_unproven(), ..look.skip(said) },
     }
+}
+
+/// A layer above fails for the same: it is told there.
+fn is_shown(one: &Met<'_>, found: &[Check]) -> bool {
+    let mut failing = found.iter().filter(|check| check.outcome == Outcome::Fail);
+    let is_same = |check: &Check| check.fault.as_ref().is_some_and(|fault| fault.id == one.entry.id);
+    failing.any(|check| check.account.as_deref() == Some(text(one.fault, "account")) && is_same(check))
 }
 
 /// This look sent a message like it: what became of that is told there.

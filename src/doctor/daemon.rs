@@ -23,11 +23,14 @@ use crate::{
     base::Kind,
     catalog::{
         self,
-        doctor::{CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED},
+        doctor::{
+            CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED,
+            REFUSAL_REMEMBERED,
+        },
     },
     config::Config,
     console::{client, token_file},
-    net::{Bind, Listener},
+    net::{self, Bind, Listener},
     oauth::{Resource, Rotation},
     store,
 };
@@ -107,7 +110,7 @@ impl Running {
 pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let look = at(Name::Daemon);
-    let Some(holder) = &running.holder else { return vec![look.skip(Said::NotRunning)] };
+    let Some(holder) = &running.holder else { return down(scope, config) };
     let mut checks = vec![look.pass(Said::Runs { process: holder.process })];
     if let Some(other) = &running.reads {
         let (look, running_file) = (at(Name::LoadedConfiguration), other.display().to_string());
@@ -129,6 +132,43 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
     }
     checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope));
     checks
+}
+
+/// What can be told of the daemon without asking it.
+pub(super) fn unasked(scope: &Scope, config: &Config) -> Vec<Check> {
+    match store::holder(&config.store) {
+        Some(holder) => {
+            let look = Look::at(scope.lang, Layer::Daemon, Name::Daemon);
+            vec![look.pass(Said::Runs { process: holder.process })]
+        }
+        None => down(scope, config),
+    }
+}
+
+/// None runs: whether one could listen, for as long as it does not, only the system can tell.
+fn down(scope: &Scope, config: &Config) -> Vec<Check> {
+    let at = |name| Look::at(scope.lang, Layer::Daemon, name);
+    let listeners = config.listeners.iter().flat_map(|listener| {
+        let addresses = listener.listen.iter().filter_map(|bind| match bind {
+            Bind::Address(address) => Some(*address),
+            Bind::Systemd(_) => None,
+        });
+        addresses.map(|address| (listener.protocol.as_str(), address))
+    });
+    let console = config.console.listen.map(|address| ("console", address));
+    let places = listeners.chain(console).filter(|(_, address)| address.port() != 0);
+    let one = |(what, address): (&str, SocketAddr)| {
+        let look = at(Name::Listeners).target(format!("{what} {address}"));
+        let Some(refused) = net::refuses(address) else { return look.pass(Said::IsFree) };
+        let entry = refused.entry().unwrap_or(LISTENER_NOT_OPEN);
+        // Whoever asks may be permitted less than the daemon.
+        if entry.id == PORT_NOT_PERMITTED.id {
+            return look.skip(Said::CannotBeAsked { why: refused.to_string() });
+        }
+        let who = Who { port: Some(address.port()), ..Who::default() };
+        look.fault(&entry.fault().detail(refused.to_string()), &who)
+    };
+    std::iter::once(at(Name::Daemon).skip(Said::NotRunning)).chain(places.map(one)).collect()
 }
 
 /// One that runs on beside a file that is refused.

@@ -69,7 +69,10 @@ pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&
     let (checks, kept) = files::look(config, scope).await;
     desk.note_all(checks);
     match scope.offline {
-        true => desk.note_all(token::stored(scope, config, &kept).await),
+        true => {
+            desk.note_all(token::stored(scope, config, &kept).await);
+            desk.note_all(daemon::unasked(scope, config));
+        }
         false => online(config, scope, kept, &mut desk).await,
     }
     Report::new(desk.checks, scope.offline)

@@ -39,6 +39,10 @@ pub(super) struct Who {
     /// Permissions that are not in the token.
     pub lacking: Vec<String>,
     pub sender: Option<String>,
+    /// See [`Known::send_as`].
+    pub send_as: Option<Vec<String>>,
+    /// Of which the account is one.
+    pub table: Option<String>,
     /// By which the mailbox is reached.
     pub protocol: Option<Protocol>,
     /// See [`Known::speaks`].
@@ -80,6 +84,7 @@ impl Who {
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
             sender: self.sender.clone(),
+            send_as: self.send_as.clone(),
             app: self.app.clone(),
             provider: self.provider.clone(),
             is_app_only: self.app.is_some().then_some(self.is_app_only),
@@ -102,7 +107,7 @@ impl Who {
             running_file: self.running_file.clone(),
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
-            account: None,
+            account: self.table.clone(),
         }
     }
 

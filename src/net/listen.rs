@@ -27,7 +27,10 @@ use super::{
     accept::accept,
     proxy_protocol::{self, Parsed, ProxyHeader},
 };
-use crate::wire::lines::{looks_like_old_tls, looks_like_tls};
+use crate::{
+    catalog::doctor::{ADDRESS_NOT_HERE, PORT_NOT_PERMITTED, PORT_TAKEN},
+    wire::lines::{looks_like_old_tls, looks_like_tls},
+};
 
 /// The kernel cuts it to its own limit (net.core.somaxconn, 4096).
 const BACKLOG: i32 = 4096;
@@ -94,6 +97,13 @@ pub fn bind(listener: &Listener, passed: &mut PassedSockets) -> Result<Vec<Bound
 }
 
 fn open(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = opened(address)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// It has its address, and takes in nobody yet.
+fn opened(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Transport::TCP))?;
     if address.is_ipv6() {
         // "[::]:587" means IPv6; "0.0.0.0:587" beside it must not collide.
@@ -103,22 +113,22 @@ fn open(address: SocketAddr) -> io::Result<StdListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-fn refused(address: SocketAddr, error: &io::Error) -> SetupFault {
-    let next = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another program (or another Gatepost) listens there: stop it or choose another port"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need socket activation (docs/systemd.md) or CAP_NET_BIND_SERVICE"
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address",
-        _ => "check listen",
+/// Why nobody can listen there now, if so: for whoever looks while no daemon runs. Port 0 is always free.
+pub fn refuses(address: SocketAddr) -> Option<SetupFault> {
+    opened(address).err().map(|error| refused(address, &error))
+}
+
+/// Why this address could not be opened.
+pub fn refused(address: SocketAddr, error: &io::Error) -> SetupFault {
+    let entry = match error.kind() {
+        io::ErrorKind::AddrInUse => PORT_TAKEN,
+        io::ErrorKind::PermissionDenied => PORT_NOT_PERMITTED,
+        _ => ADDRESS_NOT_HERE,
     };
-    SetupFault::new(format!("cannot listen on {address}: {error}; {next}"))
+    SetupFault::of_port(entry, address.port(), format!("cannot listen on {address}: {error}"))
 }
 
 impl Bound {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::Proxy;
-use crate::base::Protocol;
+use crate::{
+    base::{Lang, Protocol},
+    catalog::{self, Entry, Known},
+};
 
 #[derive(Debug, Clone, Default)]
 pub struct Network {
@@ -103,17 +106,39 @@ pub enum UpstreamTls {
 
 /// Something configured cannot be used: names the thing, the cause and the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetupFault(String);
+pub struct SetupFault {
+    what: String,
+    /// What the catalogue knows of it, and the port that it is about.
+    known: Option<(&'static str, u16)>,
+}
 
 impl SetupFault {
     pub fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
+        Self { what: what.into(), known: None }
+    }
+
+    /// A port that cannot be opened.
+    pub fn of_port(entry: &'static Entry, port: u16, what: impl Into<String>) -> Self {
+        Self { what: what.into(), known: Some((entry.id, port)) }
+    }
+
+    pub fn entry(&self) -> Option<&'static Entry> {
+        self.known.and_then(|(id, _)| catalog::find(id))
+    }
+
+    /// The catalogue's.
+    pub fn next_step(&self, lang: Lang) -> Option<String> {
+        let port = self.known.map(|(_, port)| port);
+        self.entry().map(|entry| entry.told(lang, &Known { port, ..Known::default() }).next)
     }
 }
 
 impl fmt::Display for SetupFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self.known {
+            Some((id, _)) => write!(f, "{} [{id}]", self.what),
+            None => f.write_str(&self.what),
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub enum StoreError {
         process: Option<u32>,
         /// The configuration that it reads, where it says so.
         reads: Option<PathBuf>,
+        /// It said that it is about to end.
+        is_stopping: bool,
     },
     KeyFile {
         key_file: PathBuf,
@@ -107,7 +109,7 @@ impl fmt::Display for StoreError {
             Self::File { path, cause } => {
                 write!(f, "cannot use {}: {cause}; make it writable for the user Gatepost runs as", path.display())
             }
-            Self::InUse { database, lock, process, reads } => {
+            Self::InUse { database, lock, process, reads, .. } => {
                 let holder = process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
                 let (database, lock) = (database.display(), lock.display());
                 match reads.as_deref().map(Path::display) {

@@ -17,6 +17,7 @@ use crate::base::invocation::Daemon;
 
 /// A number and two paths.
 const MOST_BYTES: u64 = 8192;
+const STOPPING: &str = "stopping";
 /// The locks of a whole machine.
 #[cfg(target_os = "linux")]
 const MOST_LOCKS: u64 = 4 * 1024 * 1024;
@@ -36,8 +37,9 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let (process, reads) = said_in(file);
-                return Err(StoreError::InUse { database, lock: path, process, reads });
+                let said = said_in(file);
+                let Said { process, reads, is_stopping } = said;
+                return Err(StoreError::InUse { database, lock: path, process, reads, is_stopping });
             }
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
@@ -49,6 +51,22 @@ impl Lock {
     pub fn note_configuration(&mut self, file: &Path) -> io::Result<()> {
         writeln!(self.file, "{}", real(file).display())
     }
+
+    /// The holder takes in nobody any more: who wants the store has it soon.
+    pub fn note_stopping(&mut self) -> io::Result<()> {
+        // Behind an empty line, which stands for the configuration where none was noted.
+        writeln!(self.file, "\n{STOPPING}")
+    }
+}
+
+/// What a holder wrote of itself.
+#[derive(Debug, Default)]
+struct Said {
+    process: Option<u32>,
+    /// The configuration that it reads.
+    reads: Option<PathBuf>,
+    /// It ends once its sessions do.
+    is_stopping: bool,
 }
 
 /// Who works on a store, as far as its file says.
@@ -93,7 +111,7 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {
             let inode = inode_of(&file);
-            let (process, configuration) = said_in(file);
+            let Said { process, reads: configuration, .. } = said_in(file);
             let is_within_reach = process.zip(inode).is_some_and(|(process, inode)| holds(process, inode));
             Some(Holder { process, is_within_reach, configuration })
         }
@@ -119,12 +137,12 @@ fn sign(file: &mut File, source: &KeySource) -> io::Result<()> {
     writeln!(file, "{}\n{source}", std::process::id())
 }
 
-/// The number of the holder, and the configuration that it reads.
-fn said_in(file: File) -> (Option<u32>, Option<PathBuf>) {
+fn said_in(file: File) -> Said {
     let said = read(file).unwrap_or_default();
     let mut lines = said.lines();
     let process = lines.next().and_then(|process| process.trim().parse().ok());
-    (process, lines.nth(1).filter(|file| !file.is_empty()).map(PathBuf::from))
+    let reads = lines.nth(1).filter(|file| !file.is_empty()).map(PathBuf::from);
+    Said { process, reads, is_stopping: lines.any(|line| line == STOPPING) }
 }
 
 #[cfg(unix)]

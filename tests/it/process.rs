@@ -205,6 +205,23 @@ async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_
     Program::start(&file).await;
 }
 
+#[tokio::test]
+async fn a_daemon_that_starts_while_the_one_before_ends_its_sessions_waits_for_it() {
+    let (_sandbox, _dir, file) = stage(&Plan { daemon: "drain-seconds = 2".into(), ..Plan::default() }).await;
+    let first = Program::start(&file).await;
+    // In the middle of a message, for which it stays until its time is over.
+    let mut open = first.greeted(Protocol::Smtp).await;
+    open.login(Protocol::Smtp, ANN, PASSWORD).await;
+    for (said, heard) in [(format!("MAIL FROM:<{ANN}>"), "250 "), (format!("RCPT TO:<{ANN}>"), "250 ")] {
+        open.exchange(&said, heard).await;
+    }
+    open.exchange("DATA", "354 ").await;
+    let process = rustix::process::Pid::from_raw(first.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    let second = Program::start(&file).await;
+    assert!(second.login(Protocol::Pop3).await.starts_with("+OK"));
+}
+
 /// Ann's access token looks good here and is refused upstream, so that the first login, and nothing before it,
 /// makes the daemon refresh.
 pub async fn sign_in_with_a_stale_token(sandbox: &Sandbox, dir: &Path) {

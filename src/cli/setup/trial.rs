@@ -64,7 +64,7 @@ impl Trial {
                 let ways = listening(config);
                 Ok(Self { ways, runtime, own: None, running: Some(process.unwrap_or_default()), stands_in: false })
             }
-            Err(fault) => Err(Trouble::NoTrial { why: fault.to_string(), next: fault.hint() }.failure(lang)),
+            Err(fault) => Err(Trouble::NoTrial { why: fault.to_string(), next: fault.hint(lang) }.failure(lang)),
         }
     }
 

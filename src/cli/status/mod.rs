@@ -22,7 +22,8 @@ pub fn without_daemon(config: &Config) -> Value {
 }
 
 pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
-    let (config, refused) = config::load_to_ask(named)?;
+    let file = config::found(named)?;
+    let (config, refused) = config::load_to_ask(Some(&file))?;
     let lang = language::current();
     if args.alive {
         return console_api::is_alive(&config).map_err(|cause| silent(&cause));
@@ -50,7 +51,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
-        (None, Some(cause)) => Err(unanswered(&cause)),
+        (None, Some(cause)) => Err(unanswered(&config, &file, &cause)),
         (None, None) => Ok(()),
     }
 }
@@ -65,9 +66,8 @@ fn silent(cause: &str) -> Failure {
     )
 }
 
-fn unanswered(cause: &str) -> Failure {
-    Failure::new(
-        format!("the daemon did not answer: {cause}"),
-        "start it with `gatepost run`; what is shown above comes from configuration and store",
-    )
+fn unanswered(config: &Config, file: &Path, cause: &str) -> Failure {
+    let text = format!("the daemon did not answer: {cause}");
+    let next = "start it with `gatepost run`; what is shown above comes from configuration and store";
+    console_api::unanswered(config, file, text, next)
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Checker, shown};
 use crate::{
-    account::{Account, Domain, LocalPassword},
+    account::{Account, Domain, LocalPassword, is_listed},
     config::{
         exposure,
         key::Key,
@@ -88,6 +88,7 @@ impl Checker<'_> {
         let grant = app.as_ref().map(|app| app.grant);
         let password = self.local_password(key, raw, grant, this_machine_alone, has_clients);
         let send_as = self.send_as(key, raw, &address);
+        self.note_locked_out(key, &send_as, &address);
         self.outbound(key, raw, app.as_deref());
         let sending = self.sending(key, raw);
         let sign_in = self.sign_in(key, raw, app, &sign_in_as, sign_ins)?;
@@ -221,6 +222,16 @@ impl Checker<'_> {
         self.error(&key.field("password"), text, hint);
     }
 
+    /// Whoever adds a sender may think that the account's own is there anyway.
+    fn note_locked_out(&mut self, key: &Key, send_as: &[String], address: &str) {
+        if is_listed(send_as, address) {
+            return;
+        }
+        let all: Vec<String> = std::iter::once(address).chain(send_as.iter().map(String::as_str)).map(quoted).collect();
+        let text = format!("`{key}.send-as` lacks {address}: what comes from the account's own address is refused");
+        self.warning(&key.field("send-as"), text, format!("unless that is meant: send-as = [{}]", all.join(", ")));
+    }
+
     pub(super) fn send_as(&mut self, key: &Key, raw: &raw::Account, address: &str) -> Vec<String> {
         let Some(written) = &raw.send_as else { return vec![address.to_owned()] };
         let list = key.field("send-as");
@@ -229,6 +240,10 @@ impl Checker<'_> {
         }
         written.iter().map(|one| one.to_lowercase()).collect()
     }
+}
+
+fn quoted(address: &str) -> String {
+    format!("\"{}\"", shown(address))
 }
 
 fn is_account(client: &raw::Client, address: &str) -> bool {

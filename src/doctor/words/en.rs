@@ -179,6 +179,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Runs { process: None } => "runs".to_owned(),
         Said::CannotBeAsked { why } => format!("not looked at: {why}"),
         Said::HandedOver => "handed over by systemd".to_owned(),
+        Said::IsFree => "free for the daemon".to_owned(),
         Said::NotOpen => "not open".to_owned(),
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "the file as it is now, with those that it names".to_owned(),

@@ -188,6 +188,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Runs { process: None } => "動作中".to_owned(),
         Said::CannotBeAsked { why } => format!("未確認: {why}"),
         Said::HandedOver => "systemd から渡されました".to_owned(),
+        Said::IsFree => "空いています（デーモンが使えます）".to_owned(),
         Said::NotOpen => "開いていません".to_owned(),
         Said::Listens { tls } => format!("開いています、TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "今のファイル（指定先のファイルを含む）と同じです".to_owned(),

@@ -277,6 +277,8 @@ pub(super) enum Said {
         why: String,
     },
     HandedOver,
+    /// No daemon runs, and one could listen there.
+    IsFree,
     NotOpen,
     Listens {
         tls: ListenerTls,

@@ -12,11 +12,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     super::{
         Admission, AdmissionLimits, Arrival, Bind, Door, IpNet, Listener, ListenerTls, PassedSockets, Stream, bind,
+        refused,
     },
     authority::Authority,
     soon,
 };
-use crate::base::Protocol;
+use crate::base::{Lang, Protocol};
 
 struct Open {
     address: SocketAddr,
@@ -200,8 +201,13 @@ async fn a_taken_address_is_named_with_the_next_step() {
         proxy_protocol_from: Vec::new(),
         pass_through: false,
     };
-    let error = bind(&settings, &mut PassedSockets::default()).err().unwrap().to_string();
-    assert!(error.contains(&open.address.to_string()) && error.contains("another program"), "{error}");
+    let error = bind(&settings, &mut PassedSockets::default()).err().unwrap();
+    let (text, next) = (error.to_string(), error.next_step(Lang::En).unwrap());
+    assert!(text.contains(&open.address.to_string()) && text.ends_with(" [port-taken]"), "{text}");
+    assert!(next.contains(&format!("sport = :{}", open.address.port())), "{next}");
+    let low = refused("127.0.0.1:25".parse().unwrap(), &std::io::ErrorKind::PermissionDenied.into());
+    let next = low.next_step(Lang::En).unwrap();
+    assert!(low.to_string().ends_with(" [port-not-permitted]") && next.contains("systemd:25"), "{low}: {next}");
     let absent = Listener { listen: vec![Bind::Systemd("smtp".into())], ..settings };
     let error = bind(&absent, &mut PassedSockets::default()).err().unwrap().to_string();
     assert!(error.contains("FileDescriptorName=smtp"), "{error}");

@@ -62,6 +62,8 @@ pub struct Grant {
     pub holder: Holder,
     pub client_id: String,
     pub scopes: Vec<String>,
+    /// An ID token was asked for, when the person signed in.
+    pub openid: bool,
     /// The refresh token to hand out.
     pub refresh: Option<String>,
 }
@@ -127,6 +129,10 @@ fn client(identity: &Identity, kind: &str, headers: &HeaderMap, fields: &Fields)
     }
 }
 
+fn is_openid(scopes: &[String]) -> bool {
+    scopes.iter().any(|scope| scope == "openid")
+}
+
 fn code(identity: &Identity, app: &Registration, fields: &Fields) -> Result<Grant, Refused> {
     let presented = fields.required("code")?;
     let (code, again) = identity
@@ -164,7 +170,8 @@ fn code(identity: &Identity, app: &Registration, fields: &Fields) -> Result<Gran
         }
     };
     let refresh = signed_in(identity, app, &code.user, &code.request.scopes);
-    Ok(Grant { holder: Holder::Person(code.user), client_id: app.client_id.clone(), scopes, refresh })
+    let openid = is_openid(&code.request.scopes);
+    Ok(Grant { holder: Holder::Person(code.user), client_id: app.client_id.clone(), scopes, openid, refresh })
 }
 
 /// A refresh token for a new sign-in, where one was asked for.
@@ -211,7 +218,8 @@ fn refresh(identity: &Identity, app: &Registration, fields: &Fields) -> Result<G
             Some(identity.new_refresh(&app.client_id, &known.user, known.scopes.clone(), Some(known.family.clone())))
         }
     };
-    Ok(Grant { holder: Holder::Person(known.user), client_id: app.client_id.clone(), scopes, refresh: next })
+    let (holder, openid) = (Holder::Person(known.user), is_openid(&known.scopes));
+    Ok(Grant { holder, client_id: app.client_id.clone(), scopes, openid, refresh: next })
 }
 
 fn client_credentials(app: &Registration, fields: &Fields) -> Result<Grant, Refused> {
@@ -226,7 +234,7 @@ fn client_credentials(app: &Registration, fields: &Fields) -> Result<Grant, Refu
         return Err(Refused::because(1002012, text));
     }
     let holder = Holder::App(app.client_id.clone());
-    Ok(Grant { holder, client_id: app.client_id.clone(), scopes: asked, refresh: None })
+    Ok(Grant { holder, client_id: app.client_id.clone(), scopes: asked, openid: false, refresh: None })
 }
 
 fn password(identity: &Identity, app: &Registration, fields: &Fields) -> Result<Grant, Refused> {
@@ -239,14 +247,16 @@ fn password(identity: &Identity, app: &Registration, fields: &Fields) -> Result<
     let scopes = scope::split(fields.required("scope")?);
     let user = person.address.to_ascii_lowercase();
     let refresh = signed_in(identity, app, &user, &scopes);
-    Ok(Grant { holder: Holder::Person(user), client_id: app.client_id.clone(), scopes, refresh })
+    let openid = is_openid(&scopes);
+    Ok(Grant { holder: Holder::Person(user), client_id: app.client_id.clone(), scopes, openid, refresh })
 }
 
 fn device_code(identity: &Identity, app: &Registration, fields: &Fields) -> Result<Grant, Answer> {
     let presented = fields.required("device_code")?;
     let (user, scopes) = device::poll(identity, presented, &app.client_id)?;
     let refresh = signed_in(identity, app, &user, &scopes);
-    Ok(Grant { holder: Holder::Person(user), client_id: app.client_id.clone(), scopes, refresh })
+    let openid = is_openid(&scopes);
+    Ok(Grant { holder: Holder::Person(user), client_id: app.client_id.clone(), scopes, openid, refresh })
 }
 
 /// The token answer of Entra, with its switches applied.
@@ -272,7 +282,7 @@ fn written(identity: &Identity, grant: Grant) -> Result<Value, Refused> {
         put(&mut answer, "refresh_token", json!(refresh));
     }
     if let Holder::Person(user) = &grant.holder
-        && grant.scopes.iter().any(|scope| scope == "openid")
+        && grant.openid
     {
         put(&mut answer, "id_token", json!(id_token(identity, &grant.client_id, user)));
     }

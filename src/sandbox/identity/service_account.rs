@@ -39,5 +39,5 @@ pub fn grant(identity: &Identity, fields: &Fields) -> Result<Grant, Answer> {
     let person = identity.world.tenant.person(said.claim("sub")).ok_or(refused("Invalid email or User ID"))?;
     let scopes = scope::split(said.claim("scope"));
     let holder = Holder::Person(person.address.to_ascii_lowercase());
-    Ok(Grant { holder, client_id: app.client_id, scopes, refresh: None })
+    Ok(Grant { holder, client_id: app.client_id, scopes, openid: false, refresh: None })
 }

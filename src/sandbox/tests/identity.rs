@@ -9,7 +9,7 @@ use crate::{base::Protocol, sandbox::*};
 const REDIRECT: &str = "http://localhost:12345/";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const SCOPES: &str =
-    "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send offline_access";
+    "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send offline_access openid";
 
 fn http() -> reqwest::Client {
     let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
@@ -108,6 +108,9 @@ async fn a_browser_sign_in_brings_tokens_that_open_the_mailbox() {
     let granted = answer.1;
     assert_eq!((granted["token_type"].as_str(), granted["expires_in"].as_u64()), (Some("Bearer"), Some(3600)));
     assert!(!granted["scope"].as_str().expect("scopes").contains("offline_access"));
+    let id_token = granted["id_token"].as_str().expect("openid was asked for");
+    let claims = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1).expect("a body")).expect("base64");
+    assert_eq!(serde_json::from_slice::<Value>(&claims).expect("JSON")["preferred_username"], ANN);
     let blob = xoauth2(ANN, granted["access_token"].as_str().expect("a token"));
     let mut talk = Talk::imap(&sandbox).await;
     talk.run(&format!("S: * OK *\nC: 1 AUTHENTICATE XOAUTH2 {blob}\nS: 1 OK *\n")).await;

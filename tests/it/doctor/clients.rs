@@ -16,9 +16,14 @@ fn free_port() -> u16 {
 
 pub async fn beside_a_daemon(plan: Plan) -> (Staged, Program) {
     let staged = Staged::new(plan).await;
-    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
-    let program = Program::start(&staged.file).await;
+    let program = daemon_of(&staged).await;
     (staged, program)
+}
+
+/// It can be asked.
+pub async fn daemon_of(staged: &Staged) -> Program {
+    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
+    Program::start(&staged.file).await
 }
 
 /// It is shown and explained, and all is well: a client's mistake is none of the set-up.

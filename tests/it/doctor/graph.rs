@@ -4,7 +4,11 @@ use std::time::SystemTime;
 
 use gatepost::store::{Store, TokenRow};
 
-use super::stage::{First, Staged, check, outcome};
+use super::{
+    clients::daemon_of,
+    open::sent,
+    stage::{First, Staged, check, outcome},
+};
 use crate::world::{ANN, BOB, Plan, settings};
 
 const SEND: &str = "https://graph.microsoft.com/Mail.Send";
@@ -69,4 +73,16 @@ async fn a_graph_that_denies_the_mailbox_is_told() {
     staged.fails_first(wanted).await;
     staged.mended();
     assert_eq!(staged.doctor(&[ANN]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_met_and_a_layer_shows_too_is_told_once() {
+    let staged = staged(&[SEND]).await;
+    let program = daemon_of(&staged).await;
+    staged.sandbox.faults().set(|faults| faults.apply("graph-denied"));
+    assert!(sent(&program, ANN, ANN).await.contains("[gatepost graph-access-denied]"));
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await;
+    let explained = told.out.split_once("\n\n").unwrap().1;
+    assert_eq!((told.code, explained.matches("[graph-access-denied]").count()), (1, 1), "{}", told.out);
+    assert!(told.out.contains("lately in sessions"), "{}", told.out);
 }

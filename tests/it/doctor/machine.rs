@@ -8,7 +8,7 @@ use std::{
 
 use super::stage::{Staged, Told, check, doctor, outcome};
 use crate::{
-    process::command,
+    process::{command, run},
     world::{ANN, Plan},
 };
 
@@ -29,6 +29,33 @@ async fn a_refused_configuration_is_78_with_every_problem_at_once() {
     assert_eq!((told.code, outcome(&told.json(), "config", "configuration").as_str()), (78, "fail"));
     let told = doctor(Path::new("/nonexistent/gatepost.toml"), &["--json"]).await;
     assert_eq!((told.code, outcome(&told.json(), "config", "configuration").as_str()), (78, "fail"));
+}
+
+#[tokio::test]
+async fn a_port_that_another_program_has_is_told_by_the_daemon_with_the_command_and_by_the_doctor() {
+    let staged = Staged::new(Plan::default()).await;
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap();
+    let block = |at: &str| format!("protocol = \"smtp\"\nlisten = [\"{at}\"]");
+    staged.edit(&block("127.0.0.1:0"), &block(&at.to_string()));
+    let command = format!("ss -ltnp 'sport = :{}'", at.port());
+    for (lang, step) in [("en", "hint: "), ("ja", "次の手順: ")] {
+        let file = staged.file.clone();
+        let run = tokio::task::spawn_blocking(move || run(&["run", "--lang", lang], &file));
+        let (code, _, told) = run.await.unwrap();
+        let line = told.lines().find(|line| line.starts_with(step)).unwrap_or_default();
+        assert!(code == 1 && told.contains("[port-taken]") && line.contains(&command), "{told}");
+    }
+    for arguments in [&["--json"][..], &["--json", "--offline"]] {
+        let told = staged.doctor(arguments).await;
+        let check = check(&told.json(), "daemon", "listener");
+        assert_eq!((told.code, &check["outcome"], &check["fault"]["id"]), (1, &"fail".into(), &"port-taken".into()));
+        assert_eq!(check["fault"]["commands"][0], command);
+    }
+    drop(other);
+    let told = staged.doctor(&["--offline"]).await;
+    let run = staged.gatepost("run");
+    assert!(told.code == 0 && !told.out.contains("All is well") && told.out.contains(&run), "{}", told.out);
 }
 
 #[tokio::test]

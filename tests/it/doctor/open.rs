@@ -19,7 +19,7 @@ async fn sent_as_shared(program: &Program) -> String {
 }
 
 /// What this login hears of a message from there.
-async fn sent(program: &Program, login: &str, from: &str) -> String {
+pub async fn sent(program: &Program, login: &str, from: &str) -> String {
     let mut smtp = program.greeted(Protocol::Smtp).await;
     assert!(smtp.login(Protocol::Smtp, login, PASSWORD).await.starts_with("235 "));
     smtp.say(&format!("MAIL FROM:<{from}>")).await;
@@ -84,8 +84,10 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
 
+    let line = format!("send-as = [\"{SHARED}\", \"{ANN}\"]");
     let step = format!(
-        "Add {ANN}, or `\"*@contoso.com\"`, to `send-as` of the account {SHARED}, then `kill -HUP {}`",
+        "The whole line at the account {SHARED}: `{line}` (or `\"*@contoso.example\"` in it, for all of that domain), \
+         then `kill -HUP {}`",
         program.id()
     );
     let table = || unwrapped(&run(&["status"], &staged.file).1);
@@ -95,11 +97,25 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     assert!(!told.out.contains("All is well"), "nothing tried that sender: {}", told.out);
 
     let signed_in_as = format!("sign-in-as = \"{ANN}\"");
-    staged.edit(&signed_in_as, &format!("{signed_in_as}\nsend-as = [\"{ANN}\"]"));
+    staged.edit(&signed_in_as, &format!("{signed_in_as}\n{line}"));
     program.reload().await;
     let told = super::clients::fails_no_more(&staged, &[SHARED, "--send", SHARED, "--lang", "en"]).await;
     assert!(told.out.contains(&format!("{ANN} -> {SHARED}: sent")), "{}", told.out);
     assert!(told.out.ends_with("\nAll is well.\n"), "{}", told.out);
+}
+
+#[tokio::test]
+async fn a_sender_that_send_as_leaves_out_is_warned_of_and_sends_no_test_message() {
+    let others = "*@elsewhere.example";
+    let staged = Staged::new(Plan { account: format!("send-as = [\"{others}\"]"), ..Plan::default() }).await;
+    let file = staged.file.clone();
+    let (code, _, said) = tokio::task::spawn_blocking(move || run(&["config", "check"], &file)).await.unwrap();
+    let line = format!("send-as = [\"{ANN}\", \"{others}\"]");
+    assert!(code == 0 && said.contains(&format!("lacks {ANN}")) && said.contains(&line), "{said}");
+    let told = staged.doctor(&[ANN, "--send", BOB, "--json"]).await;
+    let sent = check(&told.json(), "send", "test-message");
+    assert_eq!((told.code, &sent["fault"]["id"]), (1, &"sender-not-allowed".into()), "{sent}");
+    assert!(staged.sandbox.mailbox(BOB).unwrap().messages("INBOX").is_empty(), "the daemon would not have let it go");
 }
 
 #[tokio::test(flavor = "multi_thread")]

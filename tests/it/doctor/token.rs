@@ -1,7 +1,11 @@
 //! Sign-ins, consents, secrets, policies and tenants.
 
+use std::time::SystemTime;
+
+use gatepost::store::{Store, TokenRow};
+
 use super::stage::{First, Staged, check, outcome};
-use crate::world::{ANN, Plan, account};
+use crate::world::{ANN, BOB, Plan, account, settings};
 
 #[tokio::test]
 async fn who_never_signed_in_is_told_the_command_and_what_lies_behind_is_not_looked_at() {
@@ -65,6 +69,44 @@ async fn a_token_says_for_whom_and_for_what_it_is_and_is_never_shown() {
     assert!(detail("permissions").contains("SMTP.Send") && detail("permissions").contains("POP.AccessAsUser.All"));
     let text = report.to_string();
     assert!(!text.contains("eyJ"), "a token begins so: {text}");
+}
+
+/// Bob was signed in in the browser when ann's account was consented to.
+async fn signed_in_by_bob(delegates: &[&str]) -> Staged {
+    let mut plan = Plan { signed_in: Vec::new(), ..Plan::default() };
+    let ann = plan.sandbox.people.iter_mut().find(|person| person.address == ANN).unwrap();
+    ann.delegates = delegates.iter().map(|one| (*one).to_owned()).collect();
+    let staged = Staged::new(plan).await;
+    let mail = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
+    let scopes = mail.map(|name| format!("https://outlook.office.com/{name}"));
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).chain(["offline_access"]).collect();
+    let refresh = Some(staged.sandbox.issue_refresh_token_for(BOB, &scopes));
+    let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
+    let store = Store::open(&settings(staged.dir.path())).await.unwrap();
+    assert!(store.save_token(&format!("contoso/{ANN}"), 0, &row).await.unwrap());
+    staged
+}
+
+#[tokio::test]
+async fn who_signed_in_for_another_is_told_with_the_sign_in_that_is_needed() {
+    for delegates in [&[][..], &[BOB]] {
+        let staged = signed_in_by_bob(delegates).await;
+        let command = &staged.gatepost(&format!("login {ANN}"));
+        let wanted = First { layer: "claims", name: "holder", id: "somebody-else-signed-in", command };
+        let failed = staged.fails_first(wanted).await;
+        assert!(failed["detail"].as_str().unwrap().contains(BOB), "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn another_name_for_which_the_mail_server_opens_the_mailbox_is_no_fault() {
+    let staged = signed_in_by_bob(&[BOB]).await;
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    assert_eq!(
+        (outcome(&report, "imap", "sign-on"), outcome(&report, "claims", "holder")),
+        ("pass".into(), "pass".into())
+    );
 }
 
 #[tokio::test]

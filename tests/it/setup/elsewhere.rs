@@ -11,7 +11,7 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     let stage = Stage::new().await;
     let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
-    let _program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
+    let program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
 
     let second = stage.dir.path().join("second.toml");
     let running = stage.file().display().to_string();
@@ -32,6 +32,15 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     assert!(errors.contains(&format!("another Gatepost, which reads {running}, runs on the store ")), "{errors}");
     let (_, _, errors) = run(&["login", ANN, "--flow", "paste"], &second);
     assert!(errors.contains(&format!("reads {running}, and nothing of {}", second.display())), "{errors}");
+    assert!(errors.contains(&format!("`gatepost --config {running} login {ANN}`.")), "{errors}");
+    for command in ["status", "console"] {
+        let (code, _, errors) = run(&[command], &second);
+        let stop = format!("`kill {}`", program.id());
+        for part in ["[configuration-of-another-daemon]", &running, &stop] {
+            assert!(code == 1 && errors.contains(part), "{part}: {errors}");
+        }
+        assert!(!errors.contains("start it with"), "{errors}");
+    }
     let (code, report, errors) = run(&["doctor", ANN, "--json"], &second);
     assert_eq!(code, 1, "{report}{errors}");
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
