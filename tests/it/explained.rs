@@ -208,13 +208,15 @@ impl Around {
         let next = shell.map_or(next.clone(), |shell| format!("{next}\n\n{shell}"));
         let avoid = avoid.map(|avoid| format!("## {}\n\n{avoid}\n\n", self.avoid)).unwrap_or_default();
         let told = entry.text.replace("{how}", "run: gatepost login ADDRESS");
-        let stand_ins = self.stand_ins.replace("{id}", entry.id);
+        let has_stand_ins = catalog::has_stand_ins(&next);
+        let stand_ins = format!("{}\n\n", self.stand_ins.replace("{id}", entry.id));
+        let stand_ins = if has_stand_ins { stand_ins } else { String::new() };
         let known_by = match known_by(entry) {
             marks if marks.is_empty() => String::new(),
             marks => format!("## {}\n\n{marks}\n", self.known_by),
         };
         format!(
-            "# `{}`\n\n{}\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}\n\n{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
+            "# `{}`\n\n{}\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
              {told} [gatepost {}]\n\n{known_by}{}: {}\n\n{}\n\n<!-- Made of src/catalog/faults: edit that, then \
              GATEPOST_BLESS=1 cargo test --test it explained -->\n",
             entry.id,

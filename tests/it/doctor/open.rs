@@ -127,7 +127,7 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
     assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    let step = format!("`Set-CASMailbox -Identity {ANN} -ImapEnabled $true` to read mail");
+    let step = format!("`Set-CASMailbox -Identity {ANN} -ImapEnabled $true`");
     assert!(table().contains(&step), "the protocol that was met: {}", table());
     staged.mended();
     program.reload().await;
