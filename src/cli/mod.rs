@@ -76,7 +76,8 @@ fn spoken(cli: &Cli) -> Lang {
 
 /// Whoever named a configuration means it in the next command as well. Setup, import and a daemon know theirs later.
 fn called(cli: &Cli) {
-    let knows_later = matches!(&cli.command, Command::Setup(_) | Command::Import(_) | Command::Demo(_) | Command::Run(_));
+    let knows_later =
+        matches!(&cli.command, Command::Setup(_) | Command::Import(_) | Command::Demo(_) | Command::Run(_));
     if let Some(file) = cli.config.as_ref().filter(|_| !knows_later) {
         invocation::call_it(pasted::with_config(file));
     }
