@@ -141,6 +141,24 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     staged.is_well().await;
 }
 
+/// Its token is good, and nothing of it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_whose_every_sign_on_is_refused_is_not_called_ready() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let state = || {
+        let told: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+        let account = &told["accounts"][0];
+        (account["sign-in"]["phase"].clone(), account["refusals"][0]["id"].clone())
+    };
+    assert_eq!(state(), ("ready".into(), serde_json::Value::Null));
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-mailbox"));
+    assert!(program.login(Protocol::Smtp).await.contains("smtp-auth-disabled-mailbox"));
+    assert_eq!(state(), ("refused".into(), "smtp-auth-disabled-mailbox".into()));
+    staged.mended();
+    assert!(program.login(Protocol::Smtp).await.starts_with("235"));
+    assert_eq!(state(), ("ready".into(), serde_json::Value::Null));
+}
+
 /// In one line, however wide the terminal is.
 fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
