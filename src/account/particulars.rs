@@ -141,7 +141,8 @@ app = "contoso"
             words.next
         };
         let at_token = Occasion { stage: Some(Stage::FetchingToken), ..Occasion::default() };
-        let curl = "`curl -v -x http://web.contoso.com:3128 https://login.microsoftonline.com/`";
+        let curl =
+            "`curl -v -x http://web.contoso.com:3128 --proxy-user USER:PASSWORD https://login.microsoftonline.com/`";
         let said = next(TOKEN_ENDPOINT_UNREACHABLE, &at_token);
         assert!(said.contains(curl), "{said}");
         let imap = Occasion { stage: Some(Stage::Connecting), protocol: Some(Protocol::Imap), ..Occasion::default() };
@@ -155,7 +156,7 @@ app = "contoso"
         let said = next(PROXY_PORTAL, &at_token);
         assert!(
             said.contains(
-                "`curl -v --proxy http://web.contoso.com:3128 --proxytunnel telnet://login.microsoftonline.com:443`"
+                "`curl -v --proxy http://web.contoso.com:3128 --proxy-user USER:PASSWORD --proxytunnel telnet://login.microsoftonline.com:443`"
             ),
             "{said}"
         );

@@ -24,6 +24,8 @@ pub struct Entry {
     pub passes_by_itself: bool,
     /// Said of one message, it concerns the mailbox: whatever comes next would hear the same.
     pub(super) stops_mailbox: bool,
+    /// It has one of several causes, and `gatepost doctor` tells them apart.
+    pub(super) doctor_tells: bool,
     /// The file it stands in: `own`, `token`, `sign-on`, `message`, `session`, `graph`.
     pub layer: &'static str,
     /// Where it is known from: a page, an RFC.
@@ -86,6 +88,14 @@ impl Said {
             },
         }
     }
+}
+
+/// Ahead of several causes: whoever goes through them one by one waits an hour for each.
+fn doctor_tells(known: &Known, lang: Lang) -> String {
+    known.fill(match lang {
+        Lang::En => "`gatepost doctor {address}` tells which it is. ",
+        Lang::Ja => "どれが原因かは、`gatepost doctor {address}` で分かります。",
+    })
 }
 
 /// A time of today, as the log has it.
@@ -202,7 +212,8 @@ impl Entry {
             Lang::Ja => &self.ja,
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
-        let mut next = known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own()));
+        let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
+        next.push_str(&known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own())));
         let asked = known.asks_again.iter().find(|(id, _)| *id == self.id && !self.kind.passes_by_itself());
         if let Some((_, at)) = asked {
             next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));

@@ -73,6 +73,8 @@ pub struct Via {
     pub key: &'static str,
     /// The file or variable that this key names, else the key.
     pub place: String,
+    /// It is given user and password.
+    pub has_login: bool,
 }
 
 /// What is known. All of it may be missing.
@@ -125,6 +127,8 @@ pub struct Known {
     pub refused_sign_in: Option<(&'static str, Timestamp)>,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
+    /// `gatepost doctor` says it, which sends nobody to itself.
+    pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
     pub asks_again: Vec<(&'static str, String)>,
 }
@@ -188,7 +192,7 @@ impl Known {
             }
             "look-at-port" => {
                 let through =
-                    self.harmless_proxy().map(|url| format!("--proxy {} --proxytunnel ", as_curl_has_it(url)));
+                    self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
                 let through = through.unwrap_or_default();
                 Some(format!("curl -v {through}telnet://{}:{}", self.value("host"), self.value("port")))
             }
@@ -200,7 +204,7 @@ impl Known {
             "object-id" => word(&self.object_id),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
-            "protocol-switch" => Some(protocol_switch(self.protocol).to_owned()),
+            "protocol-switch" => Some(self.protocol_switch()),
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which of the two is meant, the way tells.
             "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
@@ -208,7 +212,7 @@ impl Known {
                 let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
                 Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
             }
-            "proxy-with-login" => Some(with_login(self.harmless_proxy().unwrap_or("http://HOST:PORT"))),
+            "proxy-with-login" => Some(with_login(self.harmless_proxy().map_or("http://HOST:PORT", |via| &via.url))),
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
             "running-file" => path(&self.running_file),
@@ -290,32 +294,34 @@ impl Known {
         Some(format!("{login}/{}/adminconsent?client_id={}", self.value("tenant"), self.value("client-id")))
     }
 
-    fn harmless_proxy(&self) -> Option<&str> {
-        harmless_url(&self.proxy)
+    /// Of `Set-CASMailbox`, for the protocol that was met; where that is not known, for both that read a mailbox.
+    fn protocol_switch(&self) -> String {
+        let (whose, switch) = match self.protocol {
+            Some(Protocol::Imap) => ("mailbox", "-ImapEnabled $true"),
+            Some(Protocol::Pop3) => ("mailbox", "-PopEnabled $true"),
+            Some(Protocol::Smtp) => ("smtp-user", "-SmtpClientAuthenticationDisabled $false"),
+            None => ("mailbox", "-ImapEnabled $true -PopEnabled $true"),
+        };
+        format!("-Identity {} {switch}", self.value(whose))
     }
 
-    fn harmless_login_proxy(&self) -> Option<&str> {
-        harmless_url(&self.login_proxy)
+    fn harmless_proxy(&self) -> Option<&Via> {
+        harmless(&self.proxy)
+    }
+
+    fn harmless_login_proxy(&self) -> Option<&Via> {
+        harmless(&self.login_proxy)
     }
 
     /// Shows who answers there; a provider on this machine may speak plain HTTP.
     fn curl(&self, at: &str) -> String {
-        let through = self.harmless_login_proxy().map(|url| format!("-x {} ", as_curl_has_it(url))).unwrap_or_default();
+        let through = self.harmless_login_proxy().map(|via| format!("-x {} ", as_curl_has_it(via))).unwrap_or_default();
         format!("curl -v {through}{at}/")
     }
 }
 
-/// Of `Set-CASMailbox`, for the protocol that was met; where that is not known, for both that read a mailbox.
-const fn protocol_switch(protocol: Option<Protocol>) -> &'static str {
-    match protocol {
-        Some(Protocol::Imap) => "-ImapEnabled $true",
-        Some(Protocol::Pop3) => "-PopEnabled $true",
-        Some(Protocol::Smtp) | None => "-ImapEnabled $true -PopEnabled $true",
-    }
-}
-
-fn harmless_url(via: &Option<Via>) -> Option<&str> {
-    via.as_ref().map(|via| via.url.as_str()).filter(|url| is_harmless_path(url))
+fn harmless(via: &Option<Via>) -> Option<&Via> {
+    via.as_ref().filter(|via| is_harmless_path(&via.url))
 }
 
 /// In the form that it has in the configuration, if it is there: `mail-proxy-file`.
@@ -390,13 +396,24 @@ mod tests {
             port: Some(1),
             login: Some("https://login-host".into()),
             graph_host: Some("graph-host".into()),
-            proxy: Some(Via { url: "http://proxy:3128".into(), key: "mail-proxy-file", place: "/proxy-at".into() }),
+            proxy: Some(Via {
+                url: "http://proxy:3128".into(),
+                key: "mail-proxy-file",
+                place: "/proxy-at".into(),
+                has_login: false,
+            }),
             protocol: Some(Protocol::Pop3),
             speaks: None,
-            login_proxy: Some(Via { url: "http://web:3128".into(), key: "http-proxy-env", place: "PROXY".into() }),
+            login_proxy: Some(Via {
+                url: "http://web:3128".into(),
+                key: "http-proxy-env",
+                place: "PROXY".into(),
+                has_login: false,
+            }),
             needed: vec!["needed:1".into(), "needed:2".into()],
             running_file: Some("/running-file".into()),
             refused_sign_in: None,
+            is_doctors: false,
             asks_again: Vec::new(),
         };
         for name in NAMES {
@@ -420,7 +437,7 @@ mod tests {
                 "set-clock" => "timedatectl set-ntp true",
                 "proxy" => "http://proxy:3128",
                 "proxy-at" => "/proxy-at",
-                "protocol-switch" => "-PopEnabled $true",
+                "protocol-switch" => "-Identity mailbox -PopEnabled $true",
                 "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
                 "http-proxy-key" => "http-proxy-env",
                 "proxy-with-login" => "http://USER:PASSWORD@proxy:3128",
@@ -461,7 +478,7 @@ mod tests {
             "\u{e4}@c.d",
         ] {
             let [sender, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
-            let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned() });
+            let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned(), has_login: false });
             let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
             let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
             assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");

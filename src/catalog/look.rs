@@ -1,6 +1,7 @@
 //! The command that shows with what a server proves itself: through the proxy that is in between, and with TLS begun as that
 //! server begins it. It knows hosts, ports and protocols, and nothing of accounts.
 
+use super::Via;
 use crate::base::Protocol;
 
 /// How a server begins, as curl and OpenSSL name it.
@@ -39,22 +40,24 @@ impl Opening {
 }
 
 /// Shows what a server proves itself with, on the way that is gone. OpenSSL knows no way through SOCKS.
-pub(super) fn look_at_certificate(host: &str, port: &str, opening: Opening, proxy: Option<&str>) -> String {
+pub(super) fn look_at_certificate(host: &str, port: &str, opening: Opening, proxy: Option<&Via>) -> String {
     let (scheme, starttls) = match opening {
         Opening::Tls(scheme) => (scheme.to_owned(), String::new()),
         Opening::Plain(protocol) => (format!("--ssl-reqd {protocol}"), format!(" -starttls {protocol}")),
     };
-    let through = match proxy.and_then(|url| url.split_once("://")) {
-        Some(("http", at)) => format!(" -proxy {at}"),
-        Some((_, at)) => return format!("curl -v -x socks5h://{at} {scheme}://{host}:{port}/"),
+    let through = match proxy.map(|via| (via, via.url.strip_prefix("http://"))) {
+        Some((via, Some(at))) if via.has_login => format!(" -proxy {at} -proxy_user USER -proxy_pass pass:PASSWORD"),
+        Some((_, Some(at))) => format!(" -proxy {at}"),
+        Some((via, None)) => return format!("curl -v -x {} {scheme}://{host}:{port}/", as_curl_has_it(via)),
         None => String::new(),
     };
     format!("openssl s_client -connect {host}:{port}{through} -servername {host} -showcerts{starttls}")
 }
 
-/// What we call `socks5` has the proxy resolve names.
-pub(super) fn as_curl_has_it(url: &str) -> String {
-    url.strip_prefix("socks5://").map_or_else(|| url.to_owned(), |at| format!("socks5h://{at}"))
+/// What we call `socks5` has the proxy resolve names. User and password are typed by whoever runs it.
+pub(super) fn as_curl_has_it(proxy: &Via) -> String {
+    let url = proxy.url.strip_prefix("socks5://").map_or_else(|| proxy.url.clone(), |at| format!("socks5h://{at}"));
+    if proxy.has_login { url + " --proxy-user USER:PASSWORD" } else { url }
 }
 
 #[cfg(test)]
@@ -76,8 +79,13 @@ mod tests {
             assert!(said.starts_with(&format!("openssl s_client -connect h:{port} -servername h")), "{said}");
             assert!(said.ends_with(ends), "{speaks:?} {port}: {said}");
         }
-        let through = |opening| look_at_certificate("h", "1", opening, Some("socks5://p:1080"));
-        assert_eq!(through(Opening::Plain("imap")), "curl -v -x socks5h://p:1080 --ssl-reqd imap://h:1/");
-        assert_eq!(through(Opening::Tls("smtps")), "curl -v -x socks5h://p:1080 smtps://h:1/");
+        let via =
+            |url: &str, has_login| Via { url: url.to_owned(), key: "mail-proxy", place: String::new(), has_login };
+        let through = |opening, proxy: &Via| look_at_certificate("h", "1", opening, Some(proxy));
+        let socks = via("socks5://p:1080", false);
+        assert_eq!(through(Opening::Plain("imap"), &socks), "curl -v -x socks5h://p:1080 --ssl-reqd imap://h:1/");
+        assert_eq!(through(Opening::Tls("smtps"), &socks), "curl -v -x socks5h://p:1080 smtps://h:1/");
+        let http = through(Opening::WEB, &via("http://p:3128", true));
+        assert!(http.contains(" -proxy p:3128 -proxy_user USER -proxy_pass pass:PASSWORD -servername h "), "{http}");
     }
 }

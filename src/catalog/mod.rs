@@ -66,6 +66,57 @@ mod tests {
         }
     }
 
+    /// A setting that is written changes nothing by itself.
+    #[test]
+    fn whoever_is_told_to_write_a_setting_is_told_how_it_begins_to_count() {
+        // Spoken of, or written by a device.
+        const SPOKEN_OF: [&str; 1] = ["secret-expires = 2027-05-01"];
+        let is_setting = |span: &&str| span.contains(" = ") && !SPOKEN_OF.contains(span);
+        for entry in all() {
+            for said in [&entry.en, &entry.ja] {
+                for text in [Some(said.next), said.next_app_only].into_iter().flatten() {
+                    let mut spans = text.split('`').skip(1).step_by(2);
+                    let counts = text.contains("`{reload}`") || text.contains("`{restart}`");
+                    assert!(counts || spans.find(is_setting).is_none(), "{}: {text}", entry.id);
+                }
+            }
+        }
+    }
+
+    /// Whoever goes through the causes one by one waits an hour for each.
+    #[test]
+    fn of_several_causes_the_first_step_is_the_command_that_tells_which_but_not_for_the_doctor_itself() {
+        let known = Known { address: Some("ann@contoso.com".into()), ..Known::default() };
+        let doctors = Known { is_doctors: true, ..known.clone() };
+        for entry in all().filter(|entry| entry.doctor_tells) {
+            for lang in Lang::ALL {
+                let first = entry.told(lang, &known).commands().first().cloned();
+                assert_eq!(first.as_deref(), Some("gatepost doctor ann@contoso.com"), "{}", entry.id);
+                assert!(!entry.told(lang, &doctors).next.contains("gatepost doctor"), "{}", entry.id);
+            }
+        }
+        assert!(all().any(|entry| entry.doctor_tells));
+    }
+
+    /// A mailbox whose SMTP is off is not helped by IMAP.
+    #[test]
+    fn the_protocol_that_was_refused_is_the_one_that_is_switched_on() {
+        let met = |protocol| Known {
+            mailbox: Some("shared@contoso.com".into()),
+            smtp_user: Some("ann@contoso.com".into()),
+            protocol: Some(protocol),
+            ..Known::default()
+        };
+        let next = |protocol| find("mailbox-not-connected").unwrap().told(Lang::En, &met(protocol)).next;
+        for (protocol, switch) in [
+            (Protocol::Smtp, "-Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false"),
+            (Protocol::Imap, "-Identity shared@contoso.com -ImapEnabled $true"),
+            (Protocol::Pop3, "-Identity shared@contoso.com -PopEnabled $true"),
+        ] {
+            assert!(next(protocol).contains(&format!("`Set-CASMailbox {switch}`")), "{}", next(protocol));
+        }
+    }
+
     #[test]
     fn a_policy_that_refuses_is_one_story_at_the_identity_provider_and_at_the_mail_server() {
         let told = |id: &str, lang| find(id).unwrap().words(lang);

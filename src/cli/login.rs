@@ -152,6 +152,7 @@ impl Login<'_> {
 
     /// The browser hears last how it ended.
     async fn browser(&self, state: &State) -> Result<(), Ended> {
+        self.endpoints.find_tenant().await?;
         let configured = self.endpoints.app.redirect_uri.as_ref();
         let listener = RedirectListener::bind(configured)
             .await
@@ -176,6 +177,7 @@ impl Login<'_> {
     }
 
     async fn paste(&self) -> Result<TokenSet, Ended> {
+        self.endpoints.find_tenant().await?;
         let redirect = match &self.endpoints.app.redirect_uri {
             Some(configured) => configured.clone(),
             // Nobody listens there, and nobody needs to.

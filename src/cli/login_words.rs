@@ -9,7 +9,7 @@ use super::{
     outcome::Failure,
     pasted::{shell, with_config},
 };
-use crate::base::Lang;
+use crate::base::{Lang, invocation::as_called};
 
 pub(super) enum Said<'a> {
     Open {
@@ -100,9 +100,10 @@ impl Said<'_> {
             Said::Code { url, code } => {
                 format!("On any device, open:\n\n  {url}\n\nand type the code:\n\n  {code}\n\n")
             }
-            Said::Waiting { minutes } => {
-                format!("Waiting for you to finish, up to {minutes} minutes. Ctrl-C ends it.")
-            }
+            Said::Waiting { minutes } => as_called(&format!(
+                "Waiting for you to finish, up to {minutes} minutes. Ctrl-C ends it.\nDoes the page show AADSTS and a \
+                     number? That with the number tells what to do: `gatepost explain AADSTS...`"
+            )),
             Said::AsksForCode { provider } => format!("Asking {provider} for a code ..."),
             Said::OneMoreCode => {
                 "Mail is granted. One more code, since messages leave through Microsoft Graph:".to_owned()
@@ -167,9 +168,10 @@ impl Said<'_> {
                     "どの端末でもよいので、次のアドレスを開き:\n\n  {url}\n\n次のコードを入力してください:\n\n  {code}\n\n"
                 )
             }
-            Said::Waiting { minutes } => {
-                format!("サインインが終わるのを待っています（最長 {minutes} 分）。Ctrl-C で中止します。")
-            }
+            Said::Waiting { minutes } => as_called(&format!(
+                "サインインが終わるのを待っています（最長 {minutes} 分）。Ctrl-C で中止します。\n\
+                     ページに AADSTS と番号が表示された場合は、その番号を付けて次を実行すると、原因と次の手順が分かります: `gatepost explain AADSTS...`"
+            )),
             Said::AsksForCode { provider } => format!("{provider} にコードを要求しています ..."),
             Said::OneMoreCode => {
                 "メールは許可されました。送信に Microsoft Graph を使うため、コードがもう一つ必要です:".to_owned()

@@ -74,16 +74,13 @@ fn spoken(cli: &Cli) -> Lang {
     }
 }
 
-/// Whoever named a configuration means it in the next command as well. Setup and import know theirs later.
+/// Whoever named a configuration means it in the next command as well. Setup, import and a daemon know theirs later.
 fn called(cli: &Cli) {
-    let Some(file) = &cli.config else { return };
-    let file = match &cli.command {
-        Command::Setup(_) | Command::Import(_) | Command::Demo(_) => return,
-        // What a daemon says is read elsewhere.
-        Command::Run(_) => std::path::absolute(file).unwrap_or_else(|_| file.clone()),
-        _ => file.clone(),
-    };
-    invocation::call_it(pasted::with_config(&file));
+    let knows_later =
+        matches!(&cli.command, Command::Setup(_) | Command::Import(_) | Command::Demo(_) | Command::Run(_));
+    if let Some(file) = cli.config.as_ref().filter(|_| !knows_later) {
+        invocation::call_it(pasted::with_config(file));
+    }
 }
 
 fn dispatch(cli: &Cli) -> Outcome {

@@ -9,7 +9,7 @@ use super::{config, outcome::Failure};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
-    catalog::Known,
+    catalog::{Known, Words},
     config::Config,
     net::{ClientTls, HttpClient},
     oauth::verdict::Verdict,
@@ -96,14 +96,27 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// A refusal of the identity provider, with the catalogue's next step for this account.
+/// A refusal of a sign-in by the identity provider, with the catalogue's next step for this account. It ends with the
+/// sign-in itself, which nobody makes for whoever is told.
 pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failure {
-    refused_as(verdict, &account.known(&Occasion::of_sign_in(None)), lang)
+    let known = account.known(&Occasion::of_sign_in(None));
+    let mut words = verdict.entry.told(lang, &known);
+    let login = known.fill("`gatepost login {address}");
+    if !words.next.contains(&login) {
+        words.next.push_str(&match lang {
+            Lang::En => format!(" Then {login}`."),
+            Lang::Ja => format!("その後、{login}` を実行してください。"),
+        });
+    }
+    told(verdict, words, lang)
 }
 
 /// The same where no account is meant.
 pub(super) fn refused_as(verdict: &Verdict, known: &Known, lang: Lang) -> Failure {
-    let words = verdict.entry.told(lang, known);
+    told(verdict, verdict.entry.told(lang, known), lang)
+}
+
+fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     // Why, and not whose turn it is: that may be an administrator's, and is the hint's business.
     let text = format!("{} [{}]: {}", words.cause, verdict.entry.id, verdict.detail);
     Failure::new(text, words.whole_step()).said_in(lang).of_fault(verdict.entry.id)

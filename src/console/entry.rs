@@ -17,13 +17,19 @@ use super::{
     look::{Frame, Look, drawn},
     visits::Holder,
 };
-use crate::{account::Refusal, base::Secret, net::peer_uid};
+use crate::{
+    account::Refusal,
+    base::{Secret, invocation},
+    net::peer_uid,
+};
 
 #[derive(Template)]
 #[template(path = "door.html")]
 struct Door<'a> {
     frame: Frame<'a>,
     has_password: bool,
+    /// How this program is called, for whoever types what the page says.
+    gatepost: &'static str,
     trouble: Option<&'static str>,
 }
 
@@ -68,7 +74,7 @@ pub async fn door(look: Look, State(console): State<Arc<Console>>) -> Response {
 fn shut(look: &Look, console: &Console, code: StatusCode, trouble: Option<&'static str>) -> Response {
     // Nobody is let in yet, whatever an old cookie says.
     let frame = Frame { lang: look.lang, form: None };
-    let page = Door { frame, has_password: console.access.has_password(), trouble };
+    let page = Door { frame, has_password: console.access.has_password(), gatepost: invocation::gatepost(), trouble };
     (code, drawn(&page)).into_response()
 }
 

@@ -61,7 +61,7 @@ use crate::{
     meter::Meter,
     net::Peer,
     oauth::{Keepers, Phase, SignInState},
-    outbound::Refusals,
+    outbound::{Refusals, Standing},
     queue::Queue,
     store::{Store, Trouble},
 };
@@ -123,6 +123,19 @@ impl Console {
     /// What stands for the configuration that was loaded now.
     pub fn note_configuration(&self, fingerprint: String) {
         *write(&self.configuration) = fingerprint;
+    }
+
+    /// What mail servers refuse to this account: what clients are told from memory, and by each other protocol what the
+    /// last client met and none got past since.
+    fn refused(&self, address: &str, signed_in_at: Option<Timestamp>) -> Vec<Standing> {
+        let mut refused = self.refusals.standing(address, signed_in_at);
+        let met = self.meter.recent.list().into_iter().rev().filter(|seen| seen.account == address);
+        for standing in met.filter_map(|seen| Standing::met(&seen, signed_in_at)) {
+            if refused.iter().all(|known| known.protocol != standing.protocol) {
+                refused.push(standing);
+            }
+        }
+        refused
     }
 
     fn account(&self, address: &str) -> Option<Arc<Account>> {
@@ -301,7 +314,7 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let endings = console.calendar.endings(Timestamp::now());
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let mut status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
-    status.accounts.iter_mut().for_each(|account| account.note_refusals(&console.refusals));
+    status.accounts.iter_mut().for_each(|account| account.note_refusals(&console));
     let configuration = read(&console.configuration).clone();
     Json(Status { store, endings, configuration, ..status })
 }

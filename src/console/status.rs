@@ -4,14 +4,17 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use serde::Serialize;
 
-use super::mailboxes::{self, DomainStatus, STATUS_CAP};
+use super::{
+    Console,
+    mailboxes::{self, DomainStatus, STATUS_CAP},
+};
 use crate::{
     account::{Account, Domain, Occasion, account_of, told},
     base::{Lang, invocation},
     expiry::Ending,
     meter::{FaultView, Meter, SessionView},
     oauth::{Phase, SignInState},
-    outbound::{Refusals, Standing},
+    outbound::Standing,
 };
 
 #[derive(Debug, Serialize)]
@@ -84,7 +87,7 @@ pub struct AccountStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     pub sign_in: Option<SignInState>,
-    /// What mail servers refused, and clients are told from memory until the time that stands there.
+    /// What mail servers refuse; where a time stands there, clients are told it from memory until then.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Standing>,
     /// Other accounts that live on the same consent.
@@ -126,9 +129,9 @@ impl AccountStatus {
     }
 
     /// Where the upstream refuses, a sign-in that is ready is of no use.
-    pub fn note_refusals(&mut self, refusals: &Refusals) {
+    pub fn note_refusals(&mut self, console: &Console) {
         let signed_in_at = self.sign_in.as_ref().and_then(|state| state.signed_in_at);
-        self.refusals = refusals.standing(&self.address, signed_in_at);
+        self.refusals = console.refused(&self.address, signed_in_at);
         if let Some(state) = self.sign_in.as_mut().filter(|state| state.phase == Phase::Ready)
             && !self.refusals.is_empty()
         {

@@ -214,7 +214,9 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
         look.fail(Said::Remembers { id, until: Some(until).filter(|until| !until.is_empty()) }, &fault, &Who::default())
     };
     let refusals = told.get("refusals").and_then(Value::as_array).into_iter().flatten();
-    let refusals = refusals.filter(|refusal| passed(&text(refusal, "protocol"), Name::SignOn));
+    // What has no time is not answered from memory: the next client finds that it is over.
+    let is_remembered = |refusal: &&Value| !text(refusal, "until").is_empty();
+    let refusals = refusals.filter(is_remembered).filter(|refusal| passed(&text(refusal, "protocol"), Name::SignOn));
     let mut checks: Vec<Check> =
         refusals.map(|refusal| one(text(refusal, "protocol"), text(refusal, "id"), text(refusal, "until"))).collect();
     // Where the daemon alone may ask, a token that is stored says nothing of how it would be answered.

@@ -20,7 +20,7 @@ use crate::{
     base::{Fault, Lang, printable},
     catalog::doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED},
     net::HttpReply,
-    oauth::{App, verdict::Verdict},
+    oauth::{App, endpoints::metadata_of, verdict::Verdict},
 };
 
 /// Beyond it tokens and assertions are refused (Entra, Kerberos and others).
@@ -89,15 +89,6 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who:
 
 fn is_any(tenant: &str) -> bool {
     tenant.is_empty() || ANY_TENANT.iter().any(|any| any.eq_ignore_ascii_case(tenant))
-}
-
-/// Where Entra describes a tenant: beside the token endpoint.
-fn metadata_of(token_url: &Url) -> Option<Url> {
-    let base = token_url.path().strip_suffix("/token")?;
-    let base = base.strip_suffix("/oauth2/v2.0").or_else(|| base.strip_suffix("/oauth2"))?;
-    let mut url = token_url.clone();
-    url.set_path(&format!("{base}/v2.0/.well-known/openid-configuration"));
-    Some(url)
 }
 
 /// The id of the tenant, where one was asked for; what is no answer of a provider is a fault.

@@ -107,6 +107,7 @@ impl Who {
             running_file: self.running_file.clone(),
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
+            is_doctors: true,
             account: self.table.clone(),
         }
     }
@@ -169,12 +170,12 @@ mod tests {
     fn commands_have_the_real_names_in_them() {
         let told = |entry: &catalog::Entry, who: &Who| explained(&entry.fault(), who, Lang::En).commands;
         assert_eq!(told(SIGN_IN_MISSING, &ann()), ["gatepost login ann@contoso.com"]);
+        let reload = "systemctl reload gatepost";
         assert_eq!(
             told(SMTP_AUTH_DISABLED_MAILBOX, &ann()),
-            ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false"]
+            ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false", reload]
         );
         let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
-        let reload = "systemctl reload gatepost";
         assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent, reload]);
         let robot = Who { is_app_only: true, object_id: Some("o-1".into()), ..ann() };
         let principal = told(SERVICE_PRINCIPAL_MISSING, &robot);
@@ -183,7 +184,7 @@ mod tests {
             [
                 "Get-MgServicePrincipal -Filter \"appId eq 'c-1'\"",
                 "Get-ServicePrincipal | Format-List 'DisplayName', 'AppId', 'ObjectId'",
-                "Remove-ServicePrincipal -Identity THAT-OBJECTID",
+                "Remove-ServicePrincipal -Identity WRONG-ID",
                 "New-ServicePrincipal -AppId c-1 -ObjectId o-1",
                 "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
             ]
@@ -228,7 +229,7 @@ mod tests {
                 provider: odd(),
                 host: odd(),
                 port: Some(443),
-                proxy: odd().map(|url| Via { place: url.clone(), url, key: "mail-proxy" }),
+                proxy: odd().map(|url| Via { place: url.clone(), url, key: "mail-proxy", has_login: false }),
                 needed: odd().into_iter().collect(),
                 path: odd(),
                 is_app_only: true,

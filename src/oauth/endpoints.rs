@@ -22,6 +22,8 @@ use crate::{
 
 /// What the mail protocols can carry: longer ones do not fit the AUTH lines of servers.
 const TOKEN_CAP: usize = 12_000;
+/// For a question that nobody needs answered.
+const ASIDE: Duration = Duration::from_secs(5);
 /// Where the provider does not say.
 const ASSUMED_LIFE: Duration = Duration::from_secs(300);
 const LIFE_FLOOR: Duration = Duration::from_secs(60);
@@ -61,7 +63,28 @@ pub struct Endpoints<'a> {
 
 type Form<'f> = Vec<(&'f str, FormValue<'f>)>;
 
+/// Where Entra describes a tenant: beside the token endpoint.
+pub fn metadata_of(token_url: &Url) -> Option<Url> {
+    let base = token_url.path().strip_suffix("/token")?;
+    let base = base.strip_suffix("/oauth2/v2.0").or_else(|| base.strip_suffix("/oauth2"))?;
+    let mut url = token_url.clone();
+    url.set_path(&format!("{base}/v2.0/.well-known/openid-configuration"));
+    Some(url)
+}
+
 impl Endpoints<'_> {
+    /// `Err`: the provider knows no such tenant. It would tell a person on a page of its own, from which nothing comes
+    /// back. Whatever else is wrong the sign-in meets by itself.
+    pub async fn find_tenant(&self) -> Result<(), Verdict> {
+        let Some(url) = metadata_of(&self.app.token_url) else { return Ok(()) };
+        let Ok(Ok(reply)) = tokio::time::timeout(ASIDE, self.http.get(&url, &[])).await else { return Ok(()) };
+        if reply.status.is_success() {
+            return Ok(());
+        }
+        let verdict = Verdict::of_reply(&reply, SystemTime::now(), &[]);
+        if verdict.entry.id == token::TENANT_NOT_FOUND.id { Err(verdict) } else { Ok(()) }
+    }
+
     pub async fn refresh(&self, refresh: &Secret) -> Result<TokenSet, Verdict> {
         let scopes = self.app.scopes.join(" ");
         let mut form: Form = vec![("grant_type", "refresh_token".into()), ("refresh_token", refresh.into())];

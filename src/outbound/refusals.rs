@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use crate::{
     account::Occasion,
-    base::{Fault, Protocol, Stage},
+    base::{Fault, Kind, Protocol, Stage},
+    meter::FaultView,
     oauth::SignInState,
 };
 
@@ -39,7 +40,7 @@ struct Remembered {
     signed_in_at: Option<Timestamp>,
 }
 
-/// A refusal that is answered from memory, as it may be told.
+/// A refusal that stands, as it may be told.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Standing {
@@ -51,7 +52,7 @@ pub struct Standing {
     pub by: &'static str,
     /// When it was asked.
     pub at: Timestamp,
-    /// The next client after it asks the upstream again.
+    /// Until then it is answered from memory, and the next client asks the upstream again.
     pub until: Option<Timestamp>,
 }
 
@@ -69,6 +70,25 @@ fn whole_second() -> Timestamp {
 }
 
 impl Standing {
+    /// What the last client met at a mail server, though nobody is told it from memory: `None` where that is something
+    /// else, was over since, or befell another sign-in.
+    pub fn met(seen: &FaultView, signed_in_at: Option<Timestamp>) -> Option<Self> {
+        let at = Timestamp::from_second(seen.at.try_into().ok()?).ok()?;
+        let stands = seen.stage == Some(Stage::SigningOn)
+            && seen.kind == Kind::IdentityRefused.as_str()
+            && seen.worked_again_at.is_none()
+            && signed_in_at.is_none_or(|since| since.as_second() <= at.as_second());
+        stands.then(|| Self {
+            protocol: seen.protocol,
+            id: seen.id,
+            owner: seen.owner.as_str(),
+            text: seen.text.clone(),
+            by: said_by(seen.stage),
+            at,
+            until: None,
+        })
+    }
+
     pub fn occasion<'a>(&self, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
         let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol);
         let stage = self.is_by_provider().then_some(Stage::FetchingToken);

@@ -55,7 +55,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "\nCause:\n  A policy of Conditional Access refuses this sign-in",
         "\nWhose turn it is:\n  admin\n",
         "\nNext step:\n  In Entra: Sign-in logs > WHO-SIGNS-ON",
-        "\nWords in capitals:\n  They stand for your own: `gatepost explain conditional-access --account ADDRESS` fills them in.\n",
+        "\nWords in capitals:\n  They stand for your own: `gatepost explain conditional-access --config FILE --account ADDRESS` fills\n  them in.\n",
         "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",
@@ -217,6 +217,37 @@ fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
     assert!(chosen.1.contains("\nNext step:\n"), "{}", chosen.1);
     let (code, _, error) = explain(&["nobody knows this", "--lang", "ja"]);
     assert!(code == 1 && error.contains("の意味は分かりません"), "{error}");
+}
+
+#[test]
+fn lines_of_the_log_that_tell_of_no_fault_are_told_from_words_that_nobody_knows() {
+    for text in [
+        "2026-11-29T02:05:11Z  INFO listening protocol=smtp address=127.0.0.1:587",
+        "Nov 29 02:05:11 host gatepost[7]: 2026-11-29T02:05:11Z  INFO stopping",
+        r#"{"timestamp":"2026-11-29T02:05:11Z","level":"INFO","message":"listening"}"#,
+    ] {
+        let said = well(&[text]);
+        assert!(said.starts_with("Nothing failed there"), "{text}: {said}");
+    }
+    let (code, _, error) = explain(&["2026-11-29T02:05:11Z  WARN words of nobody"]);
+    assert!(code == 1 && error.contains("nobody knows"), "{error}");
+}
+
+/// What the printed command names is found.
+#[test]
+fn where_no_configuration_is_found_the_command_that_fills_in_names_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = well(&["conditional-access"]);
+    assert!(elsewhere.contains("`gatepost explain conditional-access --config FILE --account ADDRESS`"), "{elsewhere}");
+    let config = configured(dir.path());
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(
+        &config,
+        text.replace("ann@", "bob@") + "[[account]]\naddress = \"eve@contoso.com\"\napp = \"contoso\"\n",
+    )
+    .unwrap();
+    let found = told(command(&["conditional-access"]).current_dir(dir.path()).output().unwrap()).1;
+    assert!(found.contains("`gatepost explain conditional-access --account ADDRESS`"), "{found}");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::{
 use gatepost::{
     base::Lang,
     catalog::{self, Entry, Words, explain},
+    config::{self, Surroundings},
+    oauth::verdict::Verdict,
 };
 use serde::Deserialize;
 
@@ -202,19 +204,33 @@ const PAGES: [Around; 2] = [
     },
 ];
 
+/// The reply to a client whose person signs in, with the words in capitals of the other parts of a page.
+fn heard(entry: &'static Entry) -> String {
+    const APP: &str = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\n\
+                       client-id = \"00000000-0000-0000-0000-000000000000\"\n\
+                       [[account]]\naddress = \"ann@contoso.com\"\napp = \"contoso\"\n";
+    let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+    let (config, _) = config::check_text(APP, "gatepost.toml", &around).unwrap();
+    let verdict = Verdict { entry, detail: String::new(), retry_after: None, word: None };
+    let fault = verdict.fault_of(&config.accounts[0].sign_in.app, "run: gatepost login ADDRESS", None);
+    fault.text.replace("/contoso.com/", "/TENANT/").replace("00000000-0000-0000-0000-000000000000", "CLIENT-ID")
+}
+
 impl Around {
-    fn page(&self, entry: &Entry) -> String {
+    fn page(&self, entry: &'static Entry) -> String {
         let Words { cause, next, shell, avoid } = entry.words(self.lang);
         let next = shell.map_or(next.clone(), |shell| format!("{next}\n\n{shell}"));
         let avoid = avoid.map(|avoid| format!("## {}\n\n{avoid}\n\n", self.avoid)).unwrap_or_default();
-        let told = entry.text.replace("{how}", "run: gatepost login ADDRESS");
-        let stand_ins = self.stand_ins.replace("{id}", entry.id);
+        let told = heard(entry);
+        let has_stand_ins = catalog::has_stand_ins(&next);
+        let stand_ins = format!("{}\n\n", self.stand_ins.replace("{id}", entry.id));
+        let stand_ins = if has_stand_ins { stand_ins } else { String::new() };
         let known_by = match known_by(entry) {
             marks if marks.is_empty() => String::new(),
             marks => format!("## {}\n\n{marks}\n", self.known_by),
         };
         format!(
-            "# `{}`\n\n{}\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}\n\n{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
+            "# `{}`\n\n{}\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
              {told} [gatepost {}]\n\n{known_by}{}: {}\n\n{}\n\n<!-- Made of src/catalog/faults: edit that, then \
              GATEPOST_BLESS=1 cargo test --test it explained -->\n",
             entry.id,

@@ -79,8 +79,12 @@ fn answer(mut stream: TcpStream) -> (String, String) {
     let lacks_graph = form.contains("graph.microsoft.com") && form.contains("refresh-token-1");
     let declines = form.contains("client_id=declines") && form.contains("device_code=g");
     let is_refused = form.contains("refused-code");
-    let status = if lacks_graph || declines || is_refused { "400 Bad Request" } else { "200 OK" };
+    let is_of_nobody = path.starts_with("/nobody/");
+    let status = if lacks_graph || declines || is_refused || is_of_nobody { "400 Bad Request" } else { "200 OK" };
     let body = match path.as_str() {
+        _ if is_of_nobody => {
+            r#"{"error":"invalid_tenant","error_codes":[90002],"error_description":"AADSTS90002: Tenant 'nobody' not found."}"#
+        }
         "/token" if is_refused => {
             r#"{"error":"invalid_grant","error_codes":[50105],"error_description":"AADSTS50105: not assigned"}"#
         }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::world::{
-    ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, own_address, settings, sign_in_with, stage, until_so,
+    ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, asked, own_address, settings, sign_in_with, stage, until_so,
 };
 
 pub fn command(arguments: &[&str], file: &Path) -> Command {
@@ -149,6 +149,20 @@ async fn a_reply_and_a_status_name_the_file_that_the_daemon_was_started_with() {
     let japanese = japanese.replace("\n    ", "");
     assert!(code == 0 && japanese.contains(&format!("`{called}` で一度サインインしてください。")), "{japanese}");
     assert!(japanese.contains("サインインが必要") && !japanese.contains("Sign in once"), "{japanese}");
+}
+
+/// It is read in another directory, from which that file is not found.
+#[tokio::test]
+async fn a_reply_and_the_consoles_door_name_the_file_that_the_daemon_found_where_it_was_started() {
+    let (_sandbox, dir, _file) = stage(&Plan { signed_in: Vec::new(), ..Plan::default() }).await;
+    let mut found = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    found.args(["run", "--log-format", "json"]).current_dir(dir.path()).env_clear().env("HOME", "/nonexistent");
+    let program = Program::from(found).await;
+    let called = format!("gatepost --config {}", dir.path().canonicalize().unwrap().join("gatepost.toml").display());
+    let said = program.login(Protocol::Imap).await;
+    assert!(said.contains(&format!("{called} login {ANN}")), "{said}");
+    let door = asked(program.console().await, "/door").await;
+    assert!(door.contains(&format!("<pre>{called} console</pre>")), "{door}");
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ struct Fault {
     passes_by_itself: Option<bool>,
     #[serde(default)]
     stops_mailbox: bool,
+    #[serde(default)]
+    doctor_tells: bool,
     source: Option<String>,
     text: String,
     #[serde(default)]
@@ -184,13 +186,15 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
         format!("({code}, {enhanced:?})")
     });
     format!(
-        "    Entry {{ id: {:?}, kind: Kind::{}, owner: Owner::{}, passes_by_itself: {}, stops_mailbox: {}, layer: {:?}, \
+        "    Entry {{ id: {:?}, kind: Kind::{}, owner: Owner::{}, passes_by_itself: {}, stops_mailbox: {}, doctor_tells: {}, \
+         layer: {:?}, \
          source: {:?}, text: {:?}, aadsts: &{:?}, oauth: &{:?}, graph: &{:?}, graph_reply: {}, replies: &[{}], en: {}, ja: {} }},\n",
         fault.id,
         camel(&fault.kind),
         camel(&fault.owner),
         fault.passes_by_itself.unwrap_or(temporary),
         fault.stops_mailbox,
+        fault.doctor_tells,
         layer,
         fault.source.as_deref().unwrap_or(source),
         fault.text,

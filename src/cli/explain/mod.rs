@@ -68,9 +68,12 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         invocation::call_it(pasted::with_config(file));
     }
     let file = file.or(of_line.as_deref());
-    let account = match &args.account {
-        Some(name) => Some(configured(file, name)?),
-        None => meant(file, &text),
+    let config = config::load(file).map(|(config, _)| config);
+    // Whoever names a file is answered by it.
+    let is_elsewhere = file.is_none() && config.is_err();
+    let account = match (&args.account, config) {
+        (Some(name), config) => Some(configured(&config?, name)?),
+        (None, config) => config.ok().and_then(|config| meant(&config, &text)),
     };
     let found = explain::read(&text);
     // What cannot have been said to the app of this account is explained in general.
@@ -87,11 +90,11 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         return if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) };
     }
     if found.is_empty() {
-        return Err(unknown(&text, lang));
+        return if line::is_healthy(&text) { out(told::healthy(lang)) } else { Err(unknown(&text, lang)) };
     }
     let mut page = told::several(found.len(), lang);
     for one in &found {
-        page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), lang));
+        page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), is_elsewhere, lang));
     }
     out(&page)
 }
@@ -107,21 +110,18 @@ fn account_in(config: &Config, name: &str) -> Option<Arc<Account>> {
     account_of(name, &config.accounts, &config.domains)
 }
 
-fn configured(file: Option<&Path>, name: &str) -> Result<Arc<Account>, Failure> {
-    let (config, _) = config::load(file)?;
-    account_in(&config, name).ok_or_else(|| {
+fn configured(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
+    account_in(config, name).ok_or_else(|| {
         let hint = "`gatepost config show` lists the accounts; without --account it is explained in general";
         Failure::new(format!("no account {name:?} in the configuration"), hint)
     })
 }
 
-/// The first address in the text that is an account, else the only account there is, where there is a configuration that
-/// can be read.
-fn meant(file: Option<&Path>, text: &str) -> Option<Arc<Account>> {
-    let (config, _) = config::load(file).ok()?;
+/// The first address in the text that is an account, else the only account there is.
+fn meant(config: &Config, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     let addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
-    let named = addresses.take(20).find_map(|address| account_in(&config, address));
+    let named = addresses.take(20).find_map(|address| account_in(config, address));
     let only = || match (config.accounts.as_slice(), config.domains.as_slice()) {
         ([only], []) => Some(only.clone()),
         _ => None,

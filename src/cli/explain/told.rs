@@ -36,7 +36,7 @@ const EN: Around = Around {
     turn: "Whose turn it is",
     next: "Next step",
     capitals: "Words in capitals",
-    fills_in: "They stand for your own: `gatepost explain {id} --account ADDRESS` fills them in.",
+    fills_in: "They stand for your own: `gatepost explain {id}{file} --account ADDRESS` fills them in.",
     avoid: "What not to do",
     other_app: "Not said to this app",
     not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
@@ -53,7 +53,7 @@ const JA: Around = Around {
     turn: "対応する側",
     next: "次の手順",
     capitals: "大文字の語",
-    fills_in: "実際の値に置き換えてください。`gatepost explain {id} --account ADDRESS` を実行すると、値の入ったコマンドが表示されます。",
+    fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account ADDRESS` を実行すると、値の入ったコマンドが表示されます。",
     avoid: "してはならないこと",
     other_app: "このアプリのものではありません",
     not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
@@ -79,8 +79,8 @@ fn page_of(id: &str, lang: Lang) -> String {
     }
 }
 
-/// `other_app`: of the configuration, to which it cannot have been said.
-pub fn page(found: &Found, known: &Known, other_app: Option<&str>, lang: Lang) -> String {
+/// `other_app`: of the configuration, to which it cannot have been said. `is_elsewhere`: no configuration is found from here.
+pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere: bool, lang: Lang) -> String {
     let (entry, words) = (found.entry, around(lang));
     let told = entry.told(lang, known);
     let passes = if entry.passes_by_itself { words.yes } else { words.no };
@@ -102,6 +102,7 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, lang: Lang) -
     // With an account of the configuration nothing else is known.
     if known.app.is_none() && catalog::has_stand_ins(&told.next) {
         let filled_in = words.fills_in.replace("{id}", entry.id);
+        let filled_in = filled_in.replace("{file}", if is_elsewhere { " --config FILE" } else { "" });
         add(words.capitals, &invocation::as_called(&filled_in));
     }
     if let Some(avoid) = &told.avoid {
@@ -150,6 +151,18 @@ pub fn several(count: usize, lang: Lang) -> String {
 pub fn list(lang: Lang) -> String {
     let width = catalog::all().map(|entry| entry.id.len()).max().unwrap_or_default();
     catalog::all().map(|entry| format!("{:width$}  {}\n", entry.id, entry.words(lang).cause)).collect()
+}
+
+/// Of lines that tell of no fault.
+pub const fn healthy(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => {
+            "Nothing failed there: the log notes what went well with INFO. What failed stands at WARN or ERROR.\n"
+        }
+        Lang::Ja => {
+            "何も失敗していません。INFO は、正常に行われたことの記録です。失敗は WARN または ERROR で記録されます。\n"
+        }
+    }
 }
 
 pub fn unknown_number(number: u32, lang: Lang) -> Failure {

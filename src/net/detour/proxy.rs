@@ -73,7 +73,7 @@ impl Proxy {
 
     /// What people may be told of it.
     pub fn via(&self) -> Via {
-        Via { url: self.to_string(), key: self.key, place: self.place.clone() }
+        Via { url: self.to_string(), key: self.key, place: self.place.clone(), has_login: self.login.is_some() }
     }
 
     /// The same, written for the HTTP client, with everything in it.

@@ -143,7 +143,7 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
     assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    let step = format!("`Set-CASMailbox -Identity {ANN} -ImapEnabled $true` to read mail");
+    let step = format!("`Set-CASMailbox -Identity {ANN} -ImapEnabled $true`");
     assert!(table().contains(&step), "the protocol that was met: {}", table());
     staged.mended();
     program.reload().await;
@@ -155,6 +155,24 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     super::clients::is_let_in(&program).await;
     assert!(!table().contains("Set-CASMailbox") && table().contains("worked again at"), "{}", table());
     staged.is_well().await;
+}
+
+/// Its token is good, and nothing of it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_whose_every_sign_on_is_refused_is_not_called_ready() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let state = || {
+        let told: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+        let account = &told["accounts"][0];
+        (account["sign-in"]["phase"].clone(), account["refusals"][0]["id"].clone())
+    };
+    assert_eq!(state(), ("ready".into(), serde_json::Value::Null));
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-mailbox"));
+    assert!(program.login(Protocol::Smtp).await.contains("smtp-auth-disabled-mailbox"));
+    assert_eq!(state(), ("refused".into(), "smtp-auth-disabled-mailbox".into()));
+    staged.mended();
+    assert!(program.login(Protocol::Smtp).await.starts_with("235"));
+    assert_eq!(state(), ("ready".into(), serde_json::Value::Null));
 }
 
 /// In one line, however wide the terminal is.

@@ -29,7 +29,7 @@ async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_to
         [
             format!("Get-MgServicePrincipal -Filter \"appId eq '{CONFIDENTIAL_CLIENT}'\"").as_str(),
             "Get-ServicePrincipal | Format-List 'DisplayName', 'AppId', 'ObjectId'",
-            "Remove-ServicePrincipal -Identity THAT-OBJECTID",
+            "Remove-ServicePrincipal -Identity WRONG-ID",
             &command,
             &format!("Add-MailboxPermission -Identity {ANN} -User {id} -AccessRights FullAccess"),
         ],

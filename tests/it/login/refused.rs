@@ -32,6 +32,33 @@ fn a_browser_whose_code_the_provider_refuses_reads_that_and_no_thanks() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
+/// Its page would say so, and nothing comes back from there.
+#[test]
+fn nobody_is_sent_to_the_page_of_a_tenant_that_the_provider_does_not_know() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("/token\"", "/nobody/oauth2/v2.0/token\"")).unwrap();
+    for flow in ["browser", "paste"] {
+        let (code, out, error) = run(&["login", "ann@b.c", "--flow", flow], &config);
+        assert!(code == 1 && error.contains("[tenant-not-found]") && error.contains("AADSTS90002"), "{error}");
+        assert!(!out.contains("/authorize"), "{out}");
+        assert!(error.contains("login ann@b.c`"), "{error}");
+    }
+}
+
+/// What was refused is tried again by whoever was told, and by nobody else.
+#[test]
+fn the_step_of_a_refused_sign_in_ends_with_the_sign_in_itself() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    for description in ["AADSTS50105: not assigned", "AADSTS53003: blocked"] {
+        let last = login_answered(&config, &[("error", "access_denied"), ("error_description", description)]);
+        let hint = last["hint"].as_str().unwrap();
+        assert!(hint.contains(&format!("Then `gatepost --config {config} login ann@b.c`.")), "{hint}");
+    }
+}
+
 /// A login by a pasted address with these fields, and its last event.
 fn login_answered(config: &str, answer: &[(&str, &str)]) -> Value {
     let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--flow", "paste", "--json"], config);
