@@ -71,7 +71,9 @@ mod tests {
     fn whoever_is_told_to_write_a_setting_is_told_how_it_begins_to_count() {
         // Spoken of, or written by a device.
         const SPOKEN_OF: [&str; 1] = ["secret-expires = 2027-05-01"];
-        let is_setting = |span: &&str| span.contains(" = ") && !SPOKEN_OF.contains(span);
+        let is_key = |key: &str| !key.contains([' ', '\'']);
+        let is_setting =
+            |span: &&str| span.split_once(" = ").is_some_and(|(key, _)| is_key(key)) && !SPOKEN_OF.contains(span);
         for entry in all() {
             for said in [&entry.en, &entry.ja] {
                 for text in [Some(said.next), said.next_app_only].into_iter().flatten() {

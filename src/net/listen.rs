@@ -28,7 +28,7 @@ use super::{
     proxy_protocol::{self, Parsed, ProxyHeader},
 };
 use crate::{
-    catalog::doctor::{ADDRESS_NOT_HERE, PORT_NOT_PERMITTED, PORT_TAKEN},
+    catalog::doctor::{LISTEN_ADDRESS_UNKNOWN, PORT_NOT_PERMITTED, PORT_TAKEN},
     wire::lines::{looks_like_old_tls, looks_like_tls},
 };
 
@@ -126,7 +126,7 @@ pub fn refused(address: SocketAddr, error: &io::Error) -> SetupFault {
     let entry = match error.kind() {
         io::ErrorKind::AddrInUse => PORT_TAKEN,
         io::ErrorKind::PermissionDenied => PORT_NOT_PERMITTED,
-        _ => ADDRESS_NOT_HERE,
+        _ => LISTEN_ADDRESS_UNKNOWN,
     };
     SetupFault::of_port(entry, address.port(), format!("cannot listen on {address}: {error}"))
 }

@@ -1,0 +1,162 @@
+use super::*;
+
+#[test]
+fn what_is_known_is_filled_in_and_what_is_not_reads_in_capitals() {
+    let known = Known { mailbox: Some("ann@contoso.com".into()), port: Some(587), ..Known::default() };
+    let text = "`Set-CASMailbox -Identity {mailbox}` in {tenant} at {host}:{port}; @{Add='{who-signs-on}'} {x} {";
+    let told = "`Set-CASMailbox -Identity ann@contoso.com` in TENANT at HOST:587; @{Add='WHO-SIGNS-ON'} {x} {";
+    assert_eq!(known.fill(text), told);
+    assert_eq!(Known::default().fill("https://{login-host}/"), "https://login.microsoftonline.com/");
+}
+
+#[test]
+fn only_what_has_tenants_has_a_page_for_the_consent_of_an_administrator_and_no_host_is_guessed_for_another() {
+    let consent = |known: &Known| known.fill("`{admin-consent-page}` at {login-host}");
+    let docs =
+        "`https://login.microsoftonline.com/TENANT/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.com";
+    assert_eq!(consent(&Known::default()), docs);
+    let us = Known {
+        login: Some("https://login.microsoftonline.us".into()),
+        tenant: Some("contoso.us".into()),
+        client_id: Some("c-1; x".into()),
+        ..Known::default()
+    };
+    let page =
+        "`https://login.microsoftonline.us/contoso.us/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.us";
+    assert_eq!(consent(&us), page);
+    let google = Known { tenant: None, login: Some("https://oauth2.googleapis.com".into()), ..us };
+    assert_eq!(consent(&google), "`ADMIN-CONSENT-PAGE` at oauth2.googleapis.com");
+    let unnamed = Known { login: None, ..google };
+    assert_eq!(consent(&unnamed), "`ADMIN-CONSENT-PAGE` at LOGIN-HOST");
+}
+
+#[test]
+fn every_name_has_a_value_of_its_own() {
+    let known = Known {
+        address: Some("address@domain".into()),
+        account: Some("*@domain".into()),
+        mailbox: Some("mailbox".into()),
+        smtp_user: Some("smtp-user".into()),
+        who_signs_on: Some("who-signs-on".into()),
+        sender: Some("sender@domain".into()),
+        send_as: None,
+        app: Some("app".into()),
+        provider: None,
+        is_app_only: Some(false),
+        tenant: Some("tenant".into()),
+        client_id: Some("client-id".into()),
+        client_secret_at: Some("/client-secret-at".into()),
+        object_id: Some("object-id".into()),
+        permissions: vec!["permissions".into()],
+        host: Some("host".into()),
+        port: Some(1),
+        login: Some("https://login-host".into()),
+        graph_host: Some("graph-host".into()),
+        proxy: Some(Via {
+            url: "http://proxy:3128".into(),
+            key: "mail-proxy-file",
+            place: "/proxy-at".into(),
+            has_login: false,
+        }),
+        protocol: Some(Protocol::Pop3),
+        speaks: None,
+        login_proxy: Some(Via {
+            url: "http://web:3128".into(),
+            key: "http-proxy-env",
+            place: "PROXY".into(),
+            has_login: false,
+        }),
+        needed: vec!["needed:1".into(), "needed:2".into()],
+        running_file: Some("/running-file".into()),
+        refused_sign_in: None,
+        is_doctors: false,
+        asks_again: Vec::new(),
+    };
+    for name in NAMES {
+        let value = match name {
+            "account" => "*@domain",
+            "address" => "address@domain",
+            "port" => "1",
+            "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
+            "client-secret-at" => "/client-secret-at",
+            "look-at-certificate" => "openssl s_client -connect host:1 -proxy proxy:3128 -servername host -showcerts",
+            "look-at-graph" => "curl -v -x http://web:3128 https://graph-host/",
+            "look-at-login-certificate" => {
+                "openssl s_client -connect login-host:443 -proxy web:3128 -servername login-host -showcerts"
+            }
+            "look-at-port" => "curl -v --proxy http://proxy:3128 --proxytunnel telnet://host:1",
+            "look-at-login" => "curl -v -x http://web:3128 https://login-host/",
+            "look-up" => "getent hosts host",
+            "needed" => "needed:1, needed:2",
+            "set-clock" => "timedatectl set-ntp true",
+            "proxy" => "http://proxy:3128",
+            "proxy-at" => "/proxy-at",
+            "protocol-switch" => "-Identity mailbox -PopEnabled $true",
+            "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
+            "http-proxy-key" => "http-proxy-env",
+            "proxy-with-login" => "http://USER:PASSWORD@proxy:3128",
+            "reload" => "systemctl reload gatepost",
+            "restart" => "systemctl restart gatepost",
+            "running-file" => "/running-file",
+            "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
+            "sender" => "sender@domain",
+            "sender-domain" => "domain",
+            "stop" => "systemctl stop gatepost",
+            "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
+            name => name,
+        };
+        assert_eq!(known.fill(&format!("{{{name}}}")), value);
+    }
+}
+
+#[test]
+fn a_right_is_given_to_who_signs_on_and_of_an_app_to_its_service_principal() {
+    let ann = Known { who_signs_on: Some("ann@contoso.com".into()), ..Known::default() };
+    assert_eq!(ann.fill("-User {who-signs-on}"), "-User ann@contoso.com");
+    let app = Known { is_app_only: Some(true), object_id: Some("o-1".into()), ..ann };
+    assert_eq!(app.fill("-User {who-signs-on}"), "-User o-1");
+    let unseen = Known { object_id: None, ..app };
+    assert_eq!(unseen.fill("-User {who-signs-on} -ObjectId {object-id}"), "-User OBJECT-ID -ObjectId OBJECT-ID");
+}
+
+#[test]
+fn no_command_is_made_of_what_a_shell_reads_otherwise() {
+    for odd in
+        ["", "a|calc@contoso.com", "$x@contoso.com", "a`b@contoso.com", "a'b@c.d", "-x@c.d", "a b@c.d", "\u{e4}@c.d"]
+    {
+        let [sender, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
+        let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned(), has_login: false });
+        let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
+        let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
+        assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");
+    }
+}
+
+#[test]
+fn nobody_is_told_to_grant_full_access_on_their_own_mailbox() {
+    use crate::{base::Lang, catalog};
+    let of = |who: &str| Known {
+        address: Some("Ann@contoso.com".into()),
+        mailbox: Some("Ann@contoso.com".into()),
+        who_signs_on: Some(who.into()),
+        is_app_only: Some(false),
+        ..Known::default()
+    };
+    let grant = "Add-MailboxPermission";
+    let all = || catalog::all().flat_map(|entry| [Lang::En, Lang::Ja].map(|lang| (entry, lang)));
+    for (entry, lang) in all() {
+        let [own, other, nobody] =
+            [of("ann@contoso.com"), of("bob@contoso.com"), Known::default()].map(|known| entry.told(lang, &known).next);
+        for told in [&own, &other, &nobody] {
+            assert!(!told.contains(['\u{27e8}', '\u{27e9}']), "{}: {told}", entry.id);
+        }
+        // Found where another one signs on, or an app.
+        let is_of_another = ["full-access-missing", "service-principal-missing"].contains(&entry.id);
+        assert!(!own.contains(grant) || is_of_another, "{}: {own}", entry.id);
+    }
+    for id in ["mailbox-not-connected", "fresh-token-refused"] {
+        let told = |who| catalog::find(id).unwrap().told(Lang::En, &of(who)).next;
+        assert!(told("bob@contoso.com").contains(grant), "{id}");
+        assert!(told("ann@contoso.com").contains("the protocol"), "{id}: {}", told("ann@contoso.com"));
+    }
+}
