@@ -8,8 +8,8 @@ use gatepost::{
     store::{AccessToken, QueuedMessage, Store},
 };
 
-use super::{ahead, arrived, go_by_the_minute, jump, queue, queued, rows, sign_in_for_graph, until_empty};
-use crate::world::{ANN, BOB, FOR_GOOD, PASSWORD, World, cheap_hash, plain, settings, sign_in_with, stage, until};
+use super::{ahead, arrived, jump, queue, queued, rows, sign_in_for_graph, until_empty};
+use crate::world::{ANN, BOB, FOR_GOOD, PASSWORD, World, settings, sign_in_with, stage, until};
 
 const DOWN: &str = "421 4.3.2 Service not available";
 
@@ -250,32 +250,4 @@ async fn a_queue_whose_sign_ons_are_throttled_says_so_and_none_is_overtaken() {
         let came = went.iter().position(|one| one == subject).unwrap();
         assert!(came.abs_diff(at) < 3, "three go side by side: {went:?}");
     }
-}
-
-/// Whoever has a connection and waits for its minute lends it to a program that only looks in, and stands where it stood.
-#[tokio::test]
-async fn messages_that_wait_for_their_minute_are_not_overtaken_for_a_program_that_logs_in_meanwhile() {
-    let mut plan = queued("limits = { connections = 2, messages-per-minute = 1 }");
-    let password = cheap_hash("pw");
-    plan.more = format!(
-        "[[client]]\nname = \"program\"\naccount = \"{ANN}\"\nlogin = \"program\"\npassword = \"{password}\"\ndelivery = \"direct\"\n"
-    );
-    let world = World::with(plan).await;
-    let mut smtp = world.smtp_as_ann().await;
-    let subjects: Vec<_> = (0..3).map(|n| format!("alert {n}")).collect();
-    for subject in &subjects {
-        queue(&mut smtp, subject).await;
-    }
-    let looks_in = async || {
-        let mut program = world.greeted(Protocol::Smtp).await;
-        program.say(&format!("AUTH PLAIN {}", plain("program", "pw"))).await;
-        // As long as those wait who have a connection, before they look whether somebody wants it.
-        for _ in 0..5 {
-            jump(Duration::from_secs(4)).await;
-        }
-        program.expect("").await;
-    };
-    go_by_the_minute(&world, subjects.len(), 1, looks_in).await;
-    until_empty(world.dir.path(), 20).await;
-    assert_eq!(arrived(&world.sandbox), subjects);
 }
