@@ -244,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn a_hello_in_the_form_of_ssl_2_is_told_from_a_line_of_text() {
+        assert_eq!(other_tongue(b"\x80\x2e\x01\x03\x01\x00"), Some(TLS));
+        assert_eq!(other_tongue(b"\x80\x2e\x01\x00\x02\x00"), Some(TLS));
+        for other in [&b"\x80\x2e\x01"[..], b"\x80\x2e\x01\x02", b"\x80\x2e\x02\x03", b"\x00\x2e\x01\x03", b"EHLO"] {
+            assert_eq!(other_tongue(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
     fn control_bytes_are_named() {
         assert_eq!(control_byte(b"EHLO a\rb"), Some(b'\r'));
         assert_eq!(control_byte(b"a\0"), Some(0));

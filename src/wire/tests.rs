@@ -413,7 +413,7 @@ fn a_lone_first_byte_of_tls_is_no_tls_however_it_is_cut() {
 }
 
 #[test]
-fn a_web_browser_is_told_once_and_shown_out() {
+fn a_web_browser_and_tls_on_a_plain_port_are_told_once_and_shown_out() {
     let request = b"POST / HTTP/1.1\r\nHost: gate\r\n\r\nHELO x\r\nMAIL FROM:<a@b.c>\r\n";
     fn told(front: impl Front, request: &[u8]) -> String {
         let mut run = Run::new(front);
@@ -421,7 +421,7 @@ fn a_web_browser_is_told_once_and_shown_out() {
             run.machine.feed(&[*byte]);
             run.drain(&mut gatekeeper);
             if let Some(violation) = run.broken {
-                assert!(run.heard.is_empty());
+                assert!(run.heard.is_empty() && violation.is_tls == request.starts_with(b"\x16"));
                 return String::from_utf8(violation.farewell.unwrap().to_vec()).unwrap();
             }
         }
@@ -430,6 +430,19 @@ fn a_web_browser_is_told_once_and_shown_out() {
     assert_eq!(told(smtp(), request), "554 5.5.1 This port speaks plain SMTP, not HTTP\r\n");
     assert_eq!(told(imap(), request), "* BYE This port speaks plain IMAP, not HTTP\r\n");
     assert_eq!(told(pop3(), request), "-ERR This port speaks plain POP3, not HTTP\r\n");
+    assert_eq!(told(smtp(), b"\x16\x03\x01"), "554 5.5.1 This port speaks plain SMTP, not TLS\r\n");
+}
+
+#[test]
+fn lines_that_come_with_a_refused_data_or_behind_it_are_never_commands() {
+    for parts in [&["DATA\r\nQUIT\r\n"][..], &["DATA\r\n", "VRFY x\r\n"], &["DATA\r\n", "NOOP\r\nDATA\r\n"]] {
+        let mut run = Run::new(smtp());
+        for part in parts {
+            run.machine.feed(part.as_bytes());
+            run.drain(&mut gatekeeper);
+        }
+        assert!(run.broken.is_some_and(|violation| violation.what == "client sent a body without waiting for 354"), "{parts:?}");
+    }
 }
 
 #[test]

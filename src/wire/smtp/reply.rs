@@ -170,6 +170,12 @@ mod tests {
     }
 
     #[test]
+    fn of_all_that_pass_one_code_asks_to_slow_down() {
+        assert!(Reply::new(432, "4.3.2 Concurrent connections limit exceeded").asks_to_slow_down());
+        assert!(!Reply::new(451, "4.7.0 Temporary server error").asks_to_slow_down());
+    }
+
+    #[test]
     fn replies_of_one_and_many_lines_are_read_whole() {
         let text = b"250-one\r\n250-two\r\n250 three\r\n221 bye\r\n";
         for at in 0..text.len() {

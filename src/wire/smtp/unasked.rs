@@ -39,3 +39,46 @@ pub const WHAT: &str = "client sent a body without waiting for 354";
 pub fn farewell() -> Reply {
     Reply::new(421, "4.7.0 DATA was refused and a message came all the same, closing")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_and_bdat_announce_a_message_however_they_are_said() {
+        for line in ["DATA", "data ", "DATA now", "BDAT 10 LAST", "bdat"] {
+            assert!(announces_message(line.as_bytes()), "{line}");
+        }
+        for line in ["", "NOOP", "DATAX", "X DATA"] {
+            assert!(!announces_message(line.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn of_what_nobody_read_a_whole_line_without_data_alone_leads_to_no_message() {
+        for dropped in ["RSET\r\nDATA\r\n", "DATA\n", "RSET", "RSET\r\nDA"] {
+            assert!(may_precede_message(dropped.as_bytes()), "{dropped:?}");
+        }
+        for dropped in ["", "RSET\r\n", "QUIT\n"] {
+            assert!(!may_precede_message(dropped.as_bytes()), "{dropped:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_heeded_by_words_that_lead_to_no_message_with_nothing_else_behind_them() {
+        for (line, ahead) in [("RSET", ""), ("quit", ""), ("NOOP", "QUIT\r\n"), ("EHLO me", "RSET\r\nQUIT\r\n")] {
+            assert!(heeds_refusal(line.as_bytes(), ahead.as_bytes()), "{line} {ahead:?}");
+        }
+        for (line, ahead) in [
+            ("MAIL FROM:<>", ""),
+            ("RSET now", ""),
+            ("EHLO", ""),
+            ("EHLO me you", ""),
+            ("", ""),
+            ("QUIT", "Subject: x\r\n"),
+            ("Subject: x", "QUIT\r\n"),
+        ] {
+            assert!(!heeds_refusal(line.as_bytes(), ahead.as_bytes()), "{line} {ahead:?}");
+        }
+    }
+}

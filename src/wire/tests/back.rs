@@ -184,17 +184,15 @@ fn an_answer_out_of_turn_is_a_violation_and_never_a_success() {
     let known = || ImapBack::new(credentials(), false, Some(vec!["NAMESPACE".into()]));
     for said in [
         "x OK in", "gpa OK in", "gpa PREAUTH in", "gpd OK", // before the response
-        "+ \r\nx OK in", "+ \r\ngpa BYE in", "+ \r\ngpa PREAUTH in", "+ \r\n+ eyJ9\r\ngpa OK in", "+ \r\n+ eyJ9\r\n+ eyJ9",
+        "+ \r\nx OK in", "+ \r\nx NO in", "+ \r\ngpa BYE in", "+ \r\ngpa PREAUTH in", "+ \r\n+ eyJ9\r\ngpa OK in", "+ \r\n+ eyJ9\r\n+ eyJ9",
         "+ \r\ngpa OK\r\ngpa OK\r\ngpn OK\r\ngpd OK", "+ \r\ngpa OK\r\nx OK\r\ngpd OK\r\ngpn OK", "+ \r\ngpa OK\r\n+ ",
     ] {
         let mut run = Run::new(known());
-        run.machine.feed(format!("* OK hi\r\n{said}\r\n").as_bytes());
-        run.drain(&mut listener);
+        in_turn(&mut run, &format!("* OK hi\r\n{said}\r\n"));
         assert!(run.broken.is_some() && run.heard.is_empty(), "{said:?}: {:?}", run.heard);
     }
     let mut run = Run::new(ImapBack::new(credentials(), false, None));
-    run.machine.feed(b"* OK hi\r\nx OK CAPABILITY completed\r\n");
-    run.drain(&mut listener);
+    in_turn(&mut run, "* OK hi\r\nx OK CAPABILITY completed\r\n");
     assert!(run.broken.is_some() && !run.said.contains("AUTHENTICATE"));
 }
 
@@ -244,7 +242,8 @@ fn an_upstream_that_no_longer_takes_an_initial_response_is_asked_in_the_usual_fo
 fn what_the_upstream_says_beside_its_ok_reaches_the_client_behind_ours() {
     back_dialogue(|| ImapBack::new(credentials(), false, Some(vec![])), &[
         ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+"), ('C', "BLOB~"),
-        ('S', "* OK [ALERT] almost full"), ('S', "* 7 EXISTS"), ('S', "gpa OK in"), ('C', "gpd CAPABILITY~"),
+        ('S', "* OK [ALERT] almost full"), ('S', "* OK [CAPABILITY IMAP4rev1 ID] here"), ('S', "* 7 EXISTS"),
+        ('S', "gpa OK in"), ('C', "gpd CAPABILITY~"),
         // Not ours: nobody asked for it.
         ('S', "* NAMESPACE NIL NIL NIL"), ('S', "* CAPABILITY IMAP4rev1"), ('S', "gpd OK"),
         ('=', "done IMAP4rev1 * OK [ALERT] almost full\r\n* 7 EXISTS\r\n* NAMESPACE NIL NIL NIL"),
@@ -260,6 +259,42 @@ fn an_untagged_line_with_a_literal_beside_the_ok_is_kept_whole_and_its_rest_is_n
         run.drain(&mut listener);
     }
     assert_eq!(run.heard, ["done A * LIST () \"/\" {5}\r\nINBOX\r\n* LIST () \"/\" {0}\r\ngpa NO x"]);
+}
+
+#[test]
+fn a_literal_beside_the_ok_may_hold_what_looks_like_a_reply() {
+    let text = "* OK hi\r\n+ \r\n* LIST () \"/\" {14}\r\nIN\r\ngpa NO BOX {3}\r\n\r\n* gone\r\ngpa OK in\r\n* CAPABILITY A\r\ngpd OK\r\n";
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    for byte in text.bytes() {
+        run.machine.feed(&[byte]);
+        run.drain(&mut listener);
+    }
+    assert_eq!(run.heard, ["done A * LIST () \"/\" {14}\r\nIN\r\ngpa NO BOX {3}\r\n\r\n* gone"]);
+}
+
+#[test]
+fn what_comes_with_a_literal_and_behind_it_is_read_at_once() {
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    in_turn(&mut run, "* OK hi\r\n+ \r\ngpa OK in\r\n");
+    run.machine.feed(b"* LIST () {5}\r\nINBOX\r\n* CAPABILITY A\r\ngpd OK\r\n");
+    run.drain(&mut listener);
+    assert_eq!(run.heard, ["done A * LIST () {5}\r\nINBOX"]);
+}
+
+#[test]
+fn a_list_of_capabilities_that_comes_unasked_beside_the_ok_counts() {
+    back_dialogue(|| ImapBack::new(credentials(), false, Some(vec![])), &[
+        ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+"), ('C', "BLOB~"), ('S', "gpa OK in"),
+        ('C', "gpd CAPABILITY~"), ('S', "* OK [CAPABILITY IMAP4rev1 ID] here"), ('S', "gpd OK"), ('=', "done IMAP4rev1,ID "),
+    ]);
+}
+
+#[test]
+fn a_line_behind_the_ok_that_is_no_reply_is_left_to_the_client() {
+    back_dialogue(|| ImapBack::new(credentials(), false, Some(vec![])), &[
+        ('S', "* OK hi"), ('C', "gpa AUTHENTICATE XOAUTH2~"), ('S', "+"), ('C', "BLOB~"), ('S', "gpa OK in"),
+        ('C', "gpd CAPABILITY~"), ('S', "Server Unavailable."), ('S', "gpd OK"), ('=', "done  Server Unavailable."),
+    ]);
 }
 
 #[test]
