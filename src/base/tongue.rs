@@ -64,7 +64,9 @@ impl Phrases {
     fn whole(&self, text: &str, deep: usize, is_loose: bool) -> Option<String> {
         self.0.iter().find_map(|phrase| {
             let found = phrase.found_in(text)?;
-            let is_one = |(part, name): (&&str, &String)| name == VERBATIM || !part.contains("; ");
+            let is_one = |(part, name): (&&str, &String)| {
+                name == VERBATIM || !part.contains("; ") || self.whole(part, deep, false).is_some()
+            };
             if !is_loose && !found.iter().zip(&phrase.holes).all(is_one) {
                 return None;
             }
@@ -129,7 +131,8 @@ mod tests {
 
     const ROWS: &str = "# a remark\n`{key}` needs `{name}`\n  `{key}` には `{name}` が必要です\n\
                         cannot read {}: {error}\n  {0} を読み取れません（{error}）\n\
-                        not found (os error 2)\n  見つかりません\ntry again\n  もう一度試してください\nit said {reply}\n  応答: {reply}\n";
+                        not found (os error 2)\n  見つかりません\ntry again\n  もう一度試してください\n`{key}` {why}\n  `{key}` {why}\n\
+                        is off; so it is\n  はオフで、そのままです\nit said {reply}\n  応答: {reply}\n";
 
     #[test]
     fn a_sentence_is_found_by_its_words_and_what_is_in_its_holes_stays_or_is_a_sentence_itself() {
@@ -139,6 +142,7 @@ mod tests {
             ("cannot read /x: not found (os error 2)", "/x を読み取れません（見つかりません）"),
             ("cannot read /x: gone; try again", "/x を読み取れません（gone）。もう一度試してください"),
             ("/x: not found (os error 2)", "/x: 見つかりません"),
+            ("`x` is off; so it is", "`x` はオフで、そのままです"),
             ("it said no; try again", "応答: no; try again"),
             ("of another version", "of another version"),
             ("  try again\nno\n", "  もう一度試してください\nno\n"),

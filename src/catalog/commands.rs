@@ -26,7 +26,7 @@ const PROGRAMS: [&str; 14] = [
 const VERBS: [&str; 8] = ["Add", "Connect", "Get", "New", "Remove", "Restart", "Set", "Update"];
 
 const EN: &str = "An administrator types the cmdlets in PowerShell, behind";
-const JA: &str = "コマンドレットは、管理者が PowerShell で次に接続してから実行します：";
+const JA: &str = "コマンドレットは、管理者が PowerShell で次のコマンドで接続してから実行します：";
 
 /// The spans that can be run or opened, in their order, none of them twice.
 pub fn commands_in(text: &str) -> Vec<String> {

@@ -168,8 +168,9 @@ pub struct StatusArgs {
 #[command(
     after_help = "Examples:\n  gatepost doctor\n  gatepost doctor ann@contoso.com --lang ja\n  gatepost doctor --offline\n  \
                   gatepost doctor ann@contoso.com --send bob@contoso.com\n  gatepost doctor --bundle support.tar.gz\n\n\
-                  It stores access tokens that it had to fetch, and refresh tokens that came with them, as the daemon would, and\n\
-                  changes nothing else (--offline: nothing at all). It sends nothing without --send. Exit codes: 0 all well, 1 something fails, 78 configuration refused."
+                  It stores access tokens that it had to fetch, and refresh tokens that came with them, as the daemon would, and \
+                  changes nothing else (--offline: nothing at all).\n\
+                  It sends nothing without --send. Exit codes: 0 all well, 1 something fails, 78 configuration refused."
 )]
 pub struct DoctorArgs {
     /// Address of an [[account]], or a mailbox of a whole domain [default: all accounts]
@@ -359,7 +360,7 @@ pub enum ImportCommand {
                         the account comes without it."
     )]
     Emailproxy {
-        /// emailproxy.config
+        /// Its emailproxy.config
         file: PathBuf,
         /// What its --cache-store names: a file, or the content of the AWS secret in one
         #[arg(long, value_name = "FILE")]
@@ -384,7 +385,7 @@ pub enum ImportCommand {
         after_help = "Examples:\n  gatepost import pizauth ~/.config/pizauth.conf\n  gatepost import pizauth ~/.config/pizauth.conf --write"
     )]
     Pizauth {
-        /// pizauth.conf
+        /// Its pizauth.conf
         file: PathBuf,
         #[command(flatten)]
         options: ImportOptions,

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use crate::{
     base::{Lang, Phrases},
-    config,
+    config, store,
 };
 
 static CURRENT: OnceLock<Lang> = OnceLock::new();
@@ -56,7 +56,9 @@ pub fn said(text: &str, lang: Lang) -> String {
 
 fn phrases() -> &'static Phrases {
     static PHRASES: OnceLock<Phrases> = OnceLock::new();
-    PHRASES.get_or_init(|| Phrases::read(&[include_str!("japanese.txt"), config::PHRASES, config::import::PHRASES]))
+    PHRASES.get_or_init(|| {
+        Phrases::read(&[include_str!("japanese.txt"), config::PHRASES, config::import::PHRASES, store::PHRASES])
+    })
 }
 
 /// Whether what reads our output takes UTF-8, as far as the locale says.

@@ -160,21 +160,19 @@ impl Said<'_> {
                     .to_owned()
             }
             Said::Paste { url } => format!(
-                "どこかのブラウザーで次のアドレスを開いてください:\n\n  {url}\n\n最後に http://localhost で始まるアドレスに移動します（ページは開かないことがあります）。\n\
+                "任意のブラウザーで次のアドレスを開いてください:\n\n  {url}\n\n最後に http://localhost で始まるアドレスに移動します（ページは開かないことがあります）。\n\
                  そのアドレスをコピーし、ここに貼り付けて Enter を押してください:\n"
             ),
             Said::Code { url, code } => {
-                format!(
-                    "どの端末でもよいので、次のアドレスを開き:\n\n  {url}\n\n次のコードを入力してください:\n\n  {code}\n\n"
-                )
+                format!("任意の端末で次のアドレスを開き:\n\n  {url}\n\n次のコードを入力してください:\n\n  {code}\n\n")
             }
             Said::Waiting { minutes } => as_called(&format!(
-                "サインインが終わるのを待っています（最長 {minutes} 分）。Ctrl-C で中止します。\n\
+                "サインインが終わるのを待っています（最長{minutes}分）。Ctrl-C で中止します。\n\
                      ページに AADSTS と番号が表示された場合は、その番号を付けて次を実行すると、原因と次の手順が分かります: `gatepost explain AADSTS...`"
             )),
             Said::AsksForCode { provider } => format!("{provider} にコードを要求しています ..."),
             Said::OneMoreCode => {
-                "メールは許可されました。送信に Microsoft Graph を使うため、コードがもう一つ必要です:".to_owned()
+                "メールは許可されました。送信に Microsoft Graph を使うため、コードがもう1つ必要です:".to_owned()
             }
             Said::BrowserIsDone => "ブラウザーでの操作が終わりました。トークンを取得しています ...".to_owned(),
             Said::OtherState => {
@@ -183,7 +181,7 @@ impl Said<'_> {
             Said::NoCode => "コードが含まれていません。http:// から始まるアドレス全体を貼り付けてください。".to_owned(),
             Said::Warning { why } => format!("警告: {why}"),
             Said::NeedsNobody { address, grant, app, minutes } => format!(
-                "{address} は {app} のグラント {grant} を使います。誰もサインインする必要はなく、{minutes} 分有効なトークンを取得しました。\n"
+                "{address} は {app} のグラント {grant} を使います。誰もサインインする必要はなく、{minutes}分有効なトークンを取得しました。\n"
             ),
             Said::SignedIn { address, as_whom, is_used } => {
                 let used = if *is_used { "動作中のデーモンはすぐに使います。" } else { "" };
@@ -200,7 +198,7 @@ impl Said<'_> {
             ),
             Said::AlsoCarries { others } => format!("同じサインインを {others} も使います。\n"),
             Said::Armed { address, minutes } => format!(
-                "{minutes} 分以内に、このマシンから {address} に好きなパスワードでログインしてください。それがこのアカウントのパスワードになります。\n"
+                "{minutes}分以内に、このマシンから {address} に好きなパスワードでログインしてください。それがこのアカウントのパスワードになります。\n"
             ),
             Said::Made { address, password } => {
                 format!("メールソフト用パスワード（{address}）: {password}\n表示はこの一度だけです。\n")

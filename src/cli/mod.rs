@@ -28,6 +28,7 @@ mod sign_in_ui;
 mod state;
 mod status;
 mod terminal;
+mod usage;
 
 use std::{env, ffi::OsString, io, process::ExitCode};
 
@@ -42,7 +43,11 @@ pub use outcome::{CONFIG_REFUSED, Failure, Outcome};
 pub fn main() -> ExitCode {
     // Whatever the command is: most of them hold a key, a token or a password.
     core_files::forbid();
-    let cli = Cli::parse_from(env::args_os().map(typed));
+    let arguments: Vec<OsString> = env::args_os().map(typed).collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage::tell(&error, &arguments),
+    };
     language::choose(spoken(&cli));
     called(&cli);
     match dispatch(&cli) {

@@ -255,7 +255,7 @@ words! {
     not_before_release: "not before it is released", "解除されるまで送信しません";
     next_occasion: "at the next occasion", "次の機会に";
     now: "now", "実行中";
-    doubtful: "the mail server may have it already", "メールサーバーが既に受け取った可能性があります";
+    doubtful: "the mail server may have it already", "メールサーバーがすでに受け取った可能性があります";
     shut: "Mailboxes that cannot send now", "現在送信できないメールボックス";
     message: "Message", "メッセージ";
     recipient: "Recipient", "宛先";
@@ -302,7 +302,7 @@ words! {
     said_retry: "tried again now", "今すぐ再試行します。";
     said_drop: "dropped", "破棄しました。";
     said_when_it_ends: "a delivery is under way: done behind it, if it does not deliver", "配信中です。配信できなかった場合に実行します。";
-    said_not_there: "not there any more: delivered or dropped before", "既に配信済みか破棄済みです。";
+    said_not_there: "not there any more: delivered or dropped before", "すでに配信済みか破棄済みです。";
     said_held: "it is on hold: release it first", "保留中です。先に解除してください。";
     said_not_held: "it was not on hold", "保留されていません。";
     clients_title: "Clients", "クライアント";

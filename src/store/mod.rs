@@ -22,6 +22,9 @@ mod tests;
 mod told;
 mod unlock;
 
+/// What its errors say, in Japanese.
+pub const PHRASES: &str = include_str!("japanese.txt");
+
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key};
 pub use lock::{Holder, Lock, daemon_at, holder};

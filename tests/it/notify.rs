@@ -320,7 +320,7 @@ async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_en
     hook.until(1).await;
     let event = hook.got().remove(0);
     let text = event["text"].as_str().unwrap();
-    assert!(text.contains("アプリ tailspin のクライアントシークレットの期限は 11 日後"), "{text}");
+    assert!(text.contains("アプリ tailspin のクライアントシークレットの期限は 11日後"), "{text}");
     let avoid = event["avoid"].as_str().unwrap();
     assert!(avoid.starts_with("シークレットの ID を貼り付けないでください。") && text.ends_with(avoid), "{text}");
     let logged = journal().lines(&["WARN", "event=\"secret-expiring\"", "tailspin ends in 11 days"]);

@@ -7,9 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use gatepost::base::{Phrases, latin_sentence};
+use gatepost::base::{Phrases, columns, latin_sentence};
 
-const FILES: [&str; 3] = ["src/cli/japanese.txt", "src/config/japanese.txt", "src/config/import/japanese.txt"];
+const FILES: [&str; 4] =
+    ["src/cli/japanese.txt", "src/config/japanese.txt", "src/config/import/japanese.txt", "src/store/japanese.txt"];
 /// Whose sentences stand in those files.
 const FOLDERS: [&str; 2] = ["src/cli", "src/config"];
 const BESIDE: [&str; 2] = ["src/store/error.rs", "src/store/readiness.rs"];
@@ -38,7 +39,7 @@ const NOT_TOLD: [&str; 5] = [
     "sign in again",
 ];
 /// Parts of sentences that stand there whole, and what has its Japanese beside it.
-const PARTS: [&str; 23] = [
+const PARTS: [&str; 24] = [
     "\"{}\" is not a choice here",
     ", its sign-in is taken over",
     ", there is no sign-in to take over",
@@ -53,6 +54,7 @@ const PARTS: [&str; 23] = [
     "its password at the provider",
     "its password for mail programs",
     "left out",
+    "possible values",
     "to check",
     "without an equivalent",
     "{address}: opened with the same mail password{}",
@@ -222,6 +224,30 @@ fn what_has_one_name_in_japanese_has_no_other() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A page of the docs has the same name in `docs/ja`.
+#[test]
+fn what_is_said_in_japanese_points_to_japanese_pages() {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "/-_.{}".contains(c);
+    let mut wrong = Vec::new();
+    for (file, text) in files(&["src"]) {
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| !latin_alone(line)) {
+            for (at, _) in line.match_indices("docs/") {
+                let page = line[at..].split(|c| !is_path(c)).next().unwrap().trim_end_matches('.');
+                // What stands in a hole is a page as well.
+                let folder = page.split("/{").next().unwrap();
+                if !page.starts_with("docs/ja/") || !root().join(folder).exists() {
+                    wrong.push(format!("{file}:{}: {page}", n + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn latin_alone(line: &str) -> bool {
+    !line.contains(|c: char| ('ぁ'..='ヿ').contains(&c) || ('一'..='龠').contains(&c))
+}
+
 /// Both streams of a command at a Japanese terminal.
 fn said(arguments: &[&str], stdin: &str) -> String {
     use std::io::Write;
@@ -232,6 +258,64 @@ fn said(arguments: &[&str], stdin: &str) -> String {
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// Of every command, as `--help` prints it.
+fn helped(path: &[&str], command: &clap::Command, all: &mut Vec<String>) {
+    all.push(said(&[path, &["--help"]].concat(), ""));
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+        helped(&[path, &[command.get_name()]].concat(), command, all);
+    }
+}
+
+#[test]
+fn help_is_in_the_language_of_the_terminal() {
+    use clap::CommandFactory;
+    let mut all = vec![said(&[], ""), said(&["help"], ""), said(&["help", "queue", "list"], ""), said(&["queue"], "")];
+    helped(&[], &gatepost::cli::Cli::command(), &mut all);
+    for text in &all {
+        // Commands to be copied, and what stands behind them in brackets.
+        let own = text.lines().filter(|line| !line.starts_with("  ") || !line.contains("gatepost "));
+        let own = own.collect::<Vec<_>>().join("\n");
+        assert_eq!(latin_sentence(&without_commands(&own)), None, "{text}");
+        for english in ["Usage", "Options", "Arguments", "Commands", "default", "possible", "Print", "Example"] {
+            assert!(!text.contains(english), "{english}: {text}");
+        }
+        for line in text.lines().filter(|line| !line.contains("gatepost ")) {
+            assert!(columns(line) <= 80, "{line}");
+        }
+    }
+    assert!(all.iter().any(|text| text.contains("browser（このマシンのブラウザー）、device")));
+    assert!(said(&["help", "queue", "list", "--lang", "en"], "").contains("Usage: gatepost queue list [OPTIONS]"));
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_refused_in_the_language_of_the_terminal() {
+    for (line, told) in [
+        ("statu", "エラー: \"statu\" というコマンドはありません"),
+        ("statu", "ヒント: 'setup', 'status' のいずれかの誤りではありませんか"),
+        ("status --alivee", "エラー: \"--alivee\" は使えません\n\n  ヒント: --alive の誤りではありませんか\n"),
+        ("status --alive --json", "エラー: --alive は --json と同時に使えません"),
+        ("send", "エラー: 次の指定が必要です:\n  --from <ADDRESS>\n  --to <ADDRESS>\n\n使い方: gatepost send --from"),
+        ("login", "使い方: gatepost login <ACCOUNT>\n\n詳しくは --help を付けて実行してください。\n"),
+        ("login a b", "エラー: \"b\" は使えません\n\n使い方: gatepost login [オプション] <ACCOUNT>"),
+        ("doctor --timeout abc", "エラー: --timeout <SECONDS> に \"abc\" は使えません: 数字ではありません"),
+        (
+            "doctor --timeout 9999",
+            "エラー: --timeout <SECONDS> に \"9999\" は使えません: 1 から 3600 までの数にしてください",
+        ),
+        (
+            "send --tls of --from a --to b",
+            "に \"of\" は使えません\n  [使える値: off, starttls, implicit]\n\n  ヒント: off の誤りではありませんか",
+        ),
+        ("run --log-format", "エラー: --log-format <LOG_FORMAT> に値が必要です"),
+        ("send --from a --from b --to c", "エラー: --from <ADDRESS> は一度だけ指定できます"),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let text = said(&arguments, "");
+        assert!(text.contains(told), "{line}:\n{text}");
+        assert!(said(&[&arguments[..], &["--lang=en"]].concat(), "").starts_with("error: "), "{line}");
+    }
 }
 
 #[test]
@@ -255,10 +339,15 @@ fn every_command_speaks_the_language_of_the_terminal() {
     file("x", "");
     let wrong = file(
         "wrong.toml",
-        "[store]\nurl = \"postgres://x\"\n[console]\nlisten = \"0.0.0.0:1\"\n[network]\nhttp-proxy = \"ftp://x\"\n[app.x]\n\
+        "[store]\nurl = \"postgres://x\"\n[console]\nlisten = \"0.0.0.0:1\"\n[network]\nhttp-proxy = \"ftp://x\"\nmail-proxy = \"https://x\"\n[app.x]\n\
          provider = \"mircosoft365\"\n[[listener]]\nlisten = [\"nowhere\"]\n[[account]]\naddress = \"ann\"\nextra = 1\n\
          password = \"plain\"\n[[client]]\nname = \"\"\nfrom = []\n",
     );
+    let spoiled = file(
+        "spoiled.toml",
+        &format!("[console]\nlisten = \"off\"\n[store]\nurl = \"sqlite://{}\"\n", file("no.db", "no database")),
+    );
+    let cut_off = file("cut-off.toml", "[app.x\nprovider = 1\n");
     let old = file(
         "emailproxy.config",
         "[Server setup]\n[IMAP-1993]\nserver_address = outlook.office365.com\nserver_port = 993\nlocal_address = 127.0.0.1\n\
@@ -272,11 +361,14 @@ fn every_command_speaks_the_language_of_the_terminal() {
         &["status", "--config", "/nonexistent"],
         &["config", "check", "--config", &fine],
         &["config", "check", "--config", &wrong],
+        &["config", "check", "--config", &cut_off],
         &["config", "client", "--preset", "nobody"],
         &["config", "client", "--preset", "ricoh"],
         &["console", "--config", &fine],
         &["doctor", "--offline", "--config", &fine],
         &["doctor", "--offline", "--config", &wrong],
+        &["doctor", "--offline", "--config", &spoiled],
+        &["status", "--config", &spoiled],
         &["doctor", "nobody@contoso.com", "--config", &fine],
         &["doctor", "--send", "x@y.z", "--config", &fine],
         &["explain", "smtp-auth-disabled-tenant", "--config", &fine],
@@ -310,6 +402,7 @@ fn every_command_speaks_the_language_of_the_terminal() {
         // Words of servers, and commands to be copied.
         let is_theirs = |line: &str| ["<", ">", "gatepost "].iter().any(|mark| line.trim_start().starts_with(mark));
         let own: String = text.lines().filter(|line| !is_theirs(line)).collect::<Vec<_>>().join("\n");
+        let own: String = own.split('"').step_by(2).collect();
         assert!(!text.is_empty(), "{command:?}");
         assert_eq!(latin_sentence(&without_commands(&own)), None, "{command:?}:\n{text}");
         let english = said(&[*command, &["--lang", "en"]].concat(), "");

@@ -23,6 +23,7 @@ pub enum QueueCommand {
     /// Shows one message, its recipients and its header
     #[command(after_help = "Example:\n  gatepost queue show bcdf23456789")]
     Show {
+        /// Id of the message, as `gatepost queue list` shows it
         #[arg(value_name = "ID")]
         id: String,
         /// Prints JSON
@@ -32,24 +33,28 @@ pub enum QueueCommand {
     /// Tries a message now
     #[command(after_help = "Example:\n  gatepost queue retry bcdf23456789")]
     Retry {
+        /// Id of the message, as `gatepost queue list` shows it
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Sends nothing of a message until it is released
     #[command(after_help = "Example:\n  gatepost queue hold bcdf23456789")]
     Hold {
+        /// Id of the message, as `gatepost queue list` shows it
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Lets a message go on that is held
     #[command(after_help = "Example:\n  gatepost queue release bcdf23456789")]
     Release {
+        /// Id of the message, as `gatepost queue list` shows it
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Removes a message; nobody is told
     #[command(after_help = "Example:\n  gatepost queue drop bcdf23456789")]
     Drop {
+        /// Id of the message, as `gatepost queue list` shows it
         #[arg(value_name = "ID")]
         id: String,
     },
@@ -60,13 +65,16 @@ pub struct QueueListArgs {
     /// Mailbox that it goes out through
     #[arg(long, value_name = "ADDRESS")]
     pub account: Option<String>,
+    /// Who sends it
     #[arg(long, value_name = "ADDRESS")]
     pub sender: Option<String>,
+    /// Who gets it
     #[arg(long, value_name = "ADDRESS")]
     pub recipient: Option<String>,
     /// Name of a [[client]], or login
     #[arg(long, value_name = "NAME")]
     pub client: Option<String>,
+    /// How it stands
     #[arg(long, value_enum)]
     pub state: Option<QueueState>,
     /// Shows so many at most

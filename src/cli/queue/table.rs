@@ -54,7 +54,7 @@ fn line(message: &Value, lang: Lang) -> String {
         ([], _) => said(lang, "nobody any more", "残っている宛先なし").to_owned(),
         ([only], _) => word(only, "address"),
         ([first, rest @ ..], Lang::En) => format!("{} and {} more", word(first, "address"), rest.len()),
-        ([first, rest @ ..], Lang::Ja) => format!("{} ほか {} 件", word(first, "address"), rest.len()),
+        ([first, rest @ ..], Lang::Ja) => format!("{} ほか{}件", word(first, "address"), rest.len()),
     };
     let sender = Some(word(message, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
     let head = format!(
@@ -102,7 +102,7 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
     why.extend((tried > 0).then(|| match (lang, tried) {
         (Lang::En, 1) => "tried once".to_owned(),
         (Lang::En, _) => format!("tried {tried} times"),
-        (Lang::Ja, _) => format!("試行 {tried} 回"),
+        (Lang::Ja, _) => format!("試行{tried}回"),
     }));
     why.extend(next.map(|next| match lang {
         Lang::En => format!("next at {next}"),

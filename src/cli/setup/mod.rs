@@ -115,7 +115,11 @@ impl<'a> Setup<'a> {
             config::check_text(&place.text, &place.shown(), &around)?;
         }
         let existing: Table = place.text.parse().unwrap_or_default();
-        let wanted = args.set.iter().map(|one| Setting::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let mut wanted = args.set.iter().map(|one| Setting::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let of_notices = Setting::of_notices(lang).filter(|_| place.text.trim().is_empty());
+        wanted.extend(
+            of_notices.filter(|ours| !wanted.iter().any(|one| (&one.table, &one.key) == (&ours.table, &ours.key))),
+        );
         let settings = settings_to_add(&existing, &wanted).map_err(told)?;
         let listeners =
             args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;

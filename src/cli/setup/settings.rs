@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use toml::{Table, Value};
 
 use super::words::Trouble;
-use crate::base::printable;
+use crate::base::{Lang, printable};
 
 /// Tables that stand once in a file.
 const TABLES: [&str; 6] = ["store", "console", "queue", "daemon", "notify", "network"];
@@ -56,6 +56,12 @@ impl Setting {
             return Err(Trouble::SecretInArgument { key: format!("{table}.{key}") });
         }
         Ok(Self { table: table.to_owned(), key: key.to_owned(), value: value_of(value) })
+    }
+
+    /// Who is told hears it in the language of whoever set it up: a daemon has no terminal. English goes without saying.
+    pub fn of_notices(lang: Lang) -> Option<Self> {
+        let lang = Some(lang).filter(|lang| *lang != Lang::default())?;
+        Some(Self { table: "notify".to_owned(), key: "lang".to_owned(), value: Value::from(lang.tag()) })
     }
 
     pub fn is_of_file(&self) -> bool {

@@ -22,7 +22,7 @@ const ACCOUNT: &[Column] = &[
     ("signed in as", "サインイン中のユーザー", "/signed-in-as"),
     ("warning", "警告", "/warning"),
     ("same sign-in", "同じサインイン", "/same-sign-in"),
-    ("since", "開始", "/sign-in/signed-in-at"),
+    ("since", "サインインの時刻", "/sign-in/signed-in-at"),
     ("token until", "トークンの期限", "/sign-in/token-expires-at"),
     ("lost if unused until", "未使用の場合の失効", "/sign-in/idle-until"),
     ("ended by policy at", "ポリシーによる終了", "/sign-in/policy-ends-at"),
@@ -63,7 +63,7 @@ const WORKED_AGAIN: &str = "worked again at";
 const ENDING: &[Column] = &[
     ("what", "種類", "/what"),
     ("name", "名前", "/name"),
-    ("ends", "終了", "/ends-at"),
+    ("ends", "期限", "/ends-at"),
     ("days left", "残り日数", "/days-left"),
     ("trouble", "問題", "/trouble"),
 ];
@@ -79,7 +79,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("queue", "キュー"),
     ("running", "動作中"),
     ("version", "バージョン"),
-    ("configuration", "設定"),
+    ("configuration", "設定の識別値"),
     ("reload", "設定の再読み込み"),
     ("store", "ストア"),
     ("at", "時刻"),

@@ -17,7 +17,7 @@ const PASSWORD: Words =
     Words { en: "the password that is shown here once", ja: "ここに一度だけ表示するパスワード" };
 const MORE: Words = Words {
     en: "More, and what to do when it fails: docs/devices/{}.md",
-    ja: "詳細と、失敗したときの次の手順: docs/devices/{}.md",
+    ja: "詳細と、失敗したときの次の手順: docs/ja/devices/{}.md",
 };
 const TRY_HERE: Words =
     Words { en: "Try it first, on this machine:", ja: "まずこのマシンで確認できます:" };
@@ -34,13 +34,13 @@ const OLD_TLS_WITH_LOGIN: Words = Words {
     en: "A model that knows only TLS 1.0 or 1.1 fails as long as its TLS is on. Switch it off and admit it by its \
          address instead: --from, without --login.",
     ja: "TLS 1.0 や 1.1 だけの機種では TLS を有効にすると失敗します。無効にし、--login の代わりに --from \
-         (アドレスによる許可) を使ってください。",
+         （アドレスによる許可）を使ってください。",
 };
 
 const UNNAMED: Words = Words {
     en: "Without a login it takes a sign-in that is needed (550 at MAIL) for the fault of its message and returns that: \
          \"Without a login\" in the guide says how it keeps it.",
-    ja: "ログインなしでは、サインインが必要なときの応答 (MAIL への 550) をメッセージの誤りとみなし、差出人に返します。\
+    ja: "ログインなしでは、サインインが必要なときの応答（MAIL への 550）をメッセージの誤りとみなし、差出人に返します。\
          次の手順はガイドの「ログインなし」にあります。",
 };
 

@@ -25,7 +25,7 @@ const CERTIFICATE: Words = Words {
 };
 const BURSTS: Words = Words {
     en: "Exchange takes 30 messages a minute from one mailbox: the queue takes a burst at once and sends it at that pace.",
-    ja: "Exchange が 1 つのメールボックスから受け取るのは毎分 30 通です。キューが一度に受け取り、その速さで送ります。",
+    ja: "Exchange が1つのメールボックスから受け取るのは毎分30通です。キューが一度に受け取り、その速さで送ります。",
 };
 const SENDERS: Words = Words {
     en: "It sends as root@HOST and the like, which Exchange refuses: sender = \"force\". Where it sends as mailboxes that \
@@ -157,7 +157,7 @@ const XEROX: Device = Device {
     name: "xerox",
     also: &["fuji-xerox", "fujifilm", "workcentre", "versalink", "altalink"],
     title: Words {
-        en: "Xerox and Fuji Xerox copiers", ja: "富士フイルム (富士ゼロックス)・Xerox 複合機"
+        en: "Xerox and Fuji Xerox copiers", ja: "富士フイルム（富士ゼロックス）・Xerox 複合機"
     },
     guide: "xerox",
     menu: "CentreWare IS > Properties > Connectivity > Protocols (or Setup) > SMTP (Email)",
@@ -180,7 +180,7 @@ const XEROX: Device = Device {
         SPLITS,
         Words {
             en: "The WorkCentre 6015 takes 63 characters of Login Name and 31 of Password.",
-            ja: "WorkCentre 6015 のログイン名は 63 文字、パスワードは 31 文字までです。",
+            ja: "WorkCentre 6015 のログイン名は63文字、パスワードは31文字までです。",
         },
     ],
 };
@@ -235,7 +235,7 @@ const EPSON: Device = Device {
     retries: Retries::Never,
     notes: &[Words {
         en: "Authenticated Password takes 20 characters at most; those that Gatepost makes have 19.",
-        ja: "認証用パスワードは 20 文字までです。Gatepost が作るパスワードは 19 文字です。",
+        ja: "認証用パスワードは20文字までです。Gatepost が作るパスワードは19文字です。",
     }],
 };
 

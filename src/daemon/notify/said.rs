@@ -254,7 +254,7 @@ impl Said<'_> {
             Said::WithDetail { cause, detail } => format!("{cause}（{detail}）"),
             Said::TriedAgain => "自動的に再試行されます。".to_owned(),
             Said::Stuck { account, waiting, hours } => {
-                format!("{account} のキューで {waiting} 件のメッセージが待っています。最も古いものは {hours} 時間待っています。")
+                format!("{account} のキューで{waiting}件のメッセージが待っています。最も古いものは{hours}時間待っています。")
             }
             Said::AccountGone => "このアカウントは設定からなくなっています。".to_owned(),
             Said::PutBack => {
@@ -301,7 +301,7 @@ pub(super) fn listed(lang: Lang, names: &[String]) -> String {
     match (names.len().saturating_sub(NAMED), lang) {
         (0, _) => named,
         (more, Lang::En) => format!("{named} and {more} more"),
-        (more, Lang::Ja) => format!("{named} ほか {more} 件"),
+        (more, Lang::Ja) => format!("{named} ほか{more}件"),
     }
 }
 
@@ -315,7 +315,7 @@ pub(super) fn span(lang: Lang, now: Timestamp, due: Timestamp) -> String {
         (0..172_800, Lang::En) => format!("in {}, at {time}", period(seconds.unsigned_abs(), lang)),
         (0..172_800, Lang::Ja) => format!("{}後（{time}）", period(seconds.unsigned_abs(), lang)),
         (_, Lang::En) => format!("in {} days, on {day}", seconds / 86_400),
-        (_, Lang::Ja) => format!(" {} 日後（{day}）", seconds / 86_400),
+        (_, Lang::Ja) => format!(" {}日後（{day}）", seconds / 86_400),
     }
 }
 

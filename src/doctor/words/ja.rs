@@ -11,12 +11,12 @@ pub(super) const FRAME: Frame = Frame {
     turn: "対応する側",
     next: "次の手順",
     avoid: "してはならないこと",
-    passes: "時間がたてば自然に直ることがあります。",
+    passes: "自動的に復旧することがあります。",
     open: "未解決（上の各層の確認では分かりません）",
     all_well: "すべて正常です。",
     well_but: |n| {
         format!(
-            "今回の確認で失敗した項目はありません。ただし、クライアントで起きた上記 {n} 件の問題は、まだ解決していない可能性があります。"
+            "今回の確認で失敗した項目はありません。ただし、クライアントで起きた上記{n}件の問題は、まだ解決していない可能性があります。"
         )
     },
     well_but_down: || {
@@ -28,7 +28,7 @@ pub(super) const FRAME: Frame = Frame {
         )
     },
     others: |n| {
-        format!("ほかに {n} 件失敗しています。同じ原因かもしれません。まずこれを直してから、もう一度実行してください。")
+        format!("ほかに{n}件失敗しています。同じ原因かもしれません。まずこれを直してから、もう一度実行してください。")
     },
 };
 
@@ -38,7 +38,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::StateDirectory => "状態ディレクトリ",
         Name::Store => "保存されたサインイン",
         Name::DiskRoom => "ディスクの空き",
-        Name::ClientSecret => "クライアント シークレット",
+        Name::ClientSecret => "クライアントシークレット",
         Name::AppCertificate => "アプリの証明書",
         Name::AppKey => "アプリの秘密鍵",
         Name::ListenerCertificate => "リスナーの証明書",
@@ -53,7 +53,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Clock => "時計",
         Name::MailToken => "メール用トークン",
         Name::GraphToken => "Graph 用トークン",
-        Name::Claims => "トークンの中身",
+        Name::Claims => "トークンの内容",
         Name::Holder => "トークンの持ち主",
         Name::Audience => "トークンの宛先",
         Name::Permissions => "トークンのアクセス許可",
@@ -66,7 +66,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Daemon => "デーモン",
         Name::Listeners => "リスナー",
         Name::LoadedConfiguration => "読み込まれた設定",
-        Name::Memory => "記憶による拒否",
+        Name::Memory => "記憶している拒否",
         Name::Unfinished => "途中までの確認",
         Name::Clients => "クライアント",
         Name::TlsOnPlainPort => "平文のポートで TLS を使うクライアント",
@@ -87,27 +87,27 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Id(id) => (*id).to_owned(),
         Said::Warnings { file, warnings } => format!("{file}、警告: {}", warnings.join("; ")),
         Said::MadeAtFirstStart => "最初の起動時に作られます".to_owned(),
-        Said::Writable => "あり、書き込めます".to_owned(),
+        Said::Writable => "存在し、書き込めます".to_owned(),
         Said::NotWritable => "このユーザーでは書き込めません".to_owned(),
         Said::Readable => "読み取れます".to_owned(),
         Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
-        Said::OpensWith { key } => format!("開けます ({})", in_japanese(key)),
+        Said::OpensWith { key } => format!("開けます（{}）", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
         Said::EndUnknown { app } => {
             format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = 2027-05-01` の形で書いてください")
         }
-        Said::Ended { days } => format!("{days} 日前に期限が切れました"),
+        Said::Ended { days } => format!("{days}日前に期限が切れました"),
         Said::EndedAsWritten { days } => {
             format!(
-                "`secret-expires` によると {days} 日前に期限が切れています。実際に使えるかは、下のトークンの結果でわかります"
+                "`secret-expires` によると{days}日前に期限が切れています。実際に使えるかは、下のトークンの結果で分かります"
             )
         }
-        Said::EndsIn { days, soon: false } => format!("残り {days} 日"),
-        Said::EndsIn { days, soon: true } => format!("残り {days} 日、すぐに更新してください"),
+        Said::EndsIn { days, soon: false } => format!("残り{days}日"),
+        Said::EndsIn { days, soon: true } => format!("残り{days}日、すぐに更新してください"),
         Said::ProxyResolves => "名前はプロキシーが解決します".to_owned(),
         Said::Through { proxy } => format!("{proxy} 経由"),
         Said::Behind(layer) => format!("未確認: {} が失敗しています", layer.as_str()),
-        Said::NoWay => "未確認: そこまで届きません".to_owned(),
+        Said::NoWay => "未確認: そこまで接続できません".to_owned(),
         Said::Certificate { version, issuer, ends, by_file, is_public } => {
             let by_file = if *by_file { "、`ca-file` でのみ信頼" } else { "" };
             let note = if *is_public {
@@ -119,13 +119,13 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::Tenant { name, id } => format!("テナント {name} は {id}"),
         Said::NoDate => "応答に日時がありません".to_owned(),
-        Said::ClockRight { seconds } => format!("ずれ {seconds} 秒"),
+        Said::ClockRight { seconds } => format!("ずれは{seconds}秒"),
         Said::ClockOff { seconds, behind } => {
             let direction = if *behind { "遅れています" } else { "進んでいます" };
-            format!("このマシンは ID プロバイダーより {seconds} 秒{direction}")
+            format!("このマシンは ID プロバイダーより{seconds}秒{direction}")
         }
         Said::NameAMailbox { domain } => {
-            format!("メールボックスを一つ指定してください: {} doctor ann@{domain}", gatepost())
+            format!("メールボックスを1つ指定してください: {} doctor ann@{domain}", gatepost())
         }
         Said::ProviderFails { id: Some(id) } => format!("未確認: ID プロバイダーの応答が {id} です"),
         Said::ProviderFails { id: None } => "未確認: ID プロバイダーを使えません".to_owned(),
@@ -138,11 +138,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Token { is_fresh, minutes } => {
             let came = if *is_fresh { "今取得しました" } else { "保存されたもの" };
             match minutes {
-                Some(minutes) => format!("{came}、あと {minutes} 分有効"),
+                Some(minutes) => format!("{came}、あと{minutes}分有効"),
                 None => came.to_owned(),
             }
         }
-        Said::Opaque => "トークンは不透明で、中身はプロバイダーにしか読めません".to_owned(),
+        Said::Opaque => "トークンの内容は、プロバイダーにしか読めない形式です".to_owned(),
         Said::Holder { person, app, object_id } => {
             let person = person.as_ref().map_or_else(|| "アプリ自身".to_owned(), Clone::clone);
             let object =
@@ -155,15 +155,15 @@ pub(super) fn detail(said: &Said) -> String {
             let lacking = lacking.join(", ");
             format!("{lacking} はありませんが、アプリケーション RBAC で許可されていれば不要です。あるもの: {held}")
         }
-        Said::OtherTenant { found, expected } => format!("{found} (設定は {expected})"),
+        Said::OtherTenant { found, expected } => format!("{found}（設定は {expected}）"),
         Said::NoListener => "このプロトコルのリスナーはありません".to_owned(),
         Said::SendsByGraph => "メッセージは Graph で送信されます".to_owned(),
-        Said::SignedOn { user, ms } => format!("{user} として、{ms} ミリ秒"),
+        Said::SignedOn { user, ms } => format!("{user} として、{ms}ミリ秒"),
         Said::SameList { list } => format!("クライアントに示すものと同じ: {list}"),
         Said::ListDiffers { shown, live } => {
             let list = |words: &[String]| if words.is_empty() { "なし".to_owned() } else { words.join(", ") };
             format!(
-                "クライアントに余分に示すもの: {}、示していないもの: {}。次の認証で直ります",
+                "クライアントに余分に示すもの: {}、示していないもの: {}。次の認証のときに更新されます",
                 list(shown),
                 list(live)
             )
@@ -186,7 +186,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotRunning => format!("動いていません: {} run", gatepost()),
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
         Said::Runs { process: None } => "動作中".to_owned(),
-        Said::CannotBeAsked { why } => format!("未確認: {why}"),
+        Said::CannotBeAsked { why } => format!("未確認: {}", in_japanese(why)),
         Said::HandedOver => "systemd から渡されました".to_owned(),
         Said::IsFree => "空いています（デーモンが使えます）".to_owned(),
         Said::NotOpen => "開いていません".to_owned(),
@@ -203,15 +203,15 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
-        Said::NoTrouble => "この一日、問題はありません".to_owned(),
+        Said::NoTrouble => "過去24時間に問題はありません".to_owned(),
         Said::Happened { id, sender, times, minutes_ago, is_over } => {
             let over = if *is_over { "（その後、成功しています）" } else { "" };
             let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
             let last = match minutes_ago {
                 0 => "たった今".to_owned(),
-                n => format!("{n} 分前"),
+                n => format!("{n}分前"),
             };
-            format!("{id}{of}: {times} 回、最後は{last}{over}")
+            format!("{id}{of}: {times}回、最後は{last}{over}")
         }
     }
 }

@@ -346,7 +346,7 @@ pub(super) fn proof(lang: Lang, command: &str) -> String {
 pub(super) fn later(lang: Lang, tries: usize, command: &str) -> String {
     match lang {
         Lang::En => format!(" It was tried {tries} times within seconds; try again in a few minutes: `{command}`."),
-        Lang::Ja => format!("数秒おきに {tries} 回試しました。数分後にもう一度試してください：`{command}`。"),
+        Lang::Ja => format!("数秒おきに{tries}回試しました。数分後にもう一度試してください：`{command}`。"),
     }
 }
 
@@ -406,8 +406,8 @@ mod tests {
         let said = |minutes_ago| Said::Happened { id: "x", sender: None, times: 1, minutes_ago, is_over: false };
         for (minutes, english, japanese) in [
             (0, "last just now", "最後はたった今"),
-            (1, "last a minute ago", "最後は1 分前"),
-            (7, "last 7 minutes ago", "最後は7 分前"),
+            (1, "last a minute ago", "最後は1分前"),
+            (7, "last 7 minutes ago", "最後は7分前"),
         ] {
             assert!(detail(Lang::En, &said(minutes)).ends_with(english), "{}", detail(Lang::En, &said(minutes)));
             assert!(detail(Lang::Ja, &said(minutes)).ends_with(japanese), "{}", detail(Lang::Ja, &said(minutes)));

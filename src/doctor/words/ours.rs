@@ -1,7 +1,9 @@
 //! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours of
 //! them become Japanese; those of others stay, as does what stands in quotation marks.
 
-use crate::net::ProxyTrouble;
+use std::sync::OnceLock;
+
+use crate::{base::Phrases, net::ProxyTrouble, store};
 
 /// Ours, and what they read in Japanese. The longer one first where one begins like another.
 const OURS: &[(&str, &str)] = &[
@@ -21,7 +23,7 @@ const OURS: &[(&str, &str)] = &[
     (ProxyTrouble::NoWay.words(), "プロキシーが接続できません"),
     (
         "it says yes, and a web page comes in place of the server",
-        "許可した後、サーバーの代わりにウェブページが届きます",
+        "許可した後、サーバーの代わりにウェブページが返ってきます",
     ),
     ("no user and password are set", "ユーザー名とパスワードが設定されていません"),
     ("the user is ", "ユーザー名: "),
@@ -63,16 +65,86 @@ const OURS: &[(&str, &str)] = &[
     ("the key of the configuration", "設定にある鍵"),
     ("the key file ", "鍵ファイル "),
     ("the daemon is about to fetch a token", "デーモンがまもなくトークンを取得します"),
+    // On the way.
+    ("the name has no address", "名前にアドレスがありません"),
+    ("cannot connect: ", "接続できません: "),
+    ("no answer in time from ", "時間内に応答がありません: "),
+    ("the connection to it broke: ", "プロキシーとの接続が切れました: "),
+    ("the connection broke: ", "接続が切れました: "),
+    ("connection broke: ", "接続が切れました: "),
+    ("request cannot be sent: ", "要求を送信できません: "),
+    (" is larger than 1 MiB", " が 1 MiB を超えています"),
+    ("the answer of ", "応答 "),
+    ("; ca-file names authorities, not servers", "。ca-file に書くのは、サーバーではなく認証局の証明書です"),
+    ("the peer hung up during the TLS handshake", "TLS ハンドシェイクの途中で相手が切断しました"),
+    // Of a proxy.
+    ("it wants a user and password, and none are set", "ユーザー名とパスワードが必要ですが、設定されていません"),
+    ("it takes no user and password", "ユーザー名とパスワードでの認証に対応していません"),
+    ("it refuses the password of the user ", "パスワードが拒否されました。ユーザー名: "),
+    ("general failure of the proxy", "プロキシーの障害"),
+    ("not allowed by its rules", "プロキシーの規則で許可されていません"),
+    ("the network is unreachable from it", "プロキシーからそのネットワークに到達できません"),
+    (
+        "the host is unreachable from it, or it does not know the name",
+        "プロキシーからそのホストに到達できないか、名前を解決できません",
+    ),
+    ("the connection was refused there", "接続先で接続が拒否されました"),
+    ("no answer from there in time", "接続先から時間内に応答がありません"),
+    ("it does not make connections (CONNECT)", "接続 (CONNECT) に対応していません"),
+    ("it does not take addresses of this type", "この種類のアドレスに対応していません"),
+    ("a reason that RFC 1928 does not know", "RFC 1928 にない理由"),
+    (
+        "it is a SOCKS4 proxy, which takes no passwords and no names; SOCKS5 is needed",
+        "パスワードと名前に対応しない SOCKS4 のプロキシーです。SOCKS5 が必要です",
+    ),
+    ("it is no SOCKS5 proxy: it said ", "SOCKS5 のプロキシーではありません。応答: "),
+    ("it is no HTTP proxy: it said ", "HTTP のプロキシーではありません。応答: "),
+    ("it was connected and did not answer in time", "接続できましたが、時間内に応答がありません"),
+    ("it closed the connection without an answer", "応答せずに接続を閉じました"),
+    ("it did not come to an end in time", "応答が時間内に終わりません"),
+    ("the header of its answer has no end", "応答のヘッダーが終わりません"),
+    ("the header of its answer has too many fields", "応答のヘッダーが多すぎます"),
+    ("its interim answers have no end", "途中の応答が終わりません"),
+    ("the name of the server is longer than SOCKS can say", "サーバーの名前が、SOCKS で送れる長さを超えています"),
+    // Of a provider.
+    ("this provider has no device-url", "このプロバイダーには device-url がありません"),
+    ("nothing is stored for ", "保存されたサインインがありません: "),
+    ("no RSA private key in PEM", "PEM 形式の RSA の秘密鍵がありません"),
+    ("lacking ", "不足: "),
+    ("; in the token: ", "、トークンの中: "),
+    (" in place of ", "、期待した値: "),
+    ("no content type", "Content-Type なし"),
+    ("signed on without being asked to", "認証を求める前に成功と応答しました"),
+    // Of this machine.
+    ("the daemon is of an older version", "デーモンのバージョンが古いため、応答に含まれていません"),
+    ("cannot listen on ", "待ち受けられません: "),
+    ("the system gives no random bytes", "システムから乱数を得られません"),
+    ("this machine has no clock or no random numbers", "このマシンでは時刻または乱数を得られません"),
+    (
+        "the access token holds spaces, control or 8-bit bytes",
+        "アクセストークンに、空白、制御文字、または8ビットの文字があります",
+    ),
+    ("the refresh token holds control bytes", "リフレッシュトークンに制御文字があります"),
+    (
+        "no refresh token came: the scopes need offline_access (Google: access_type=offline, prompt=consent)",
+        "リフレッシュトークンが届きません。スコープに offline_access が必要です（Google では access_type=offline と prompt=consent）",
+    ),
 ];
 
 pub(super) fn in_japanese(text: &str) -> String {
+    static OF_THE_STORE: OnceLock<Phrases> = OnceLock::new();
+    let text = OF_THE_STORE.get_or_init(|| Phrases::read(&[store::PHRASES])).told(text);
     let mut out = String::with_capacity(text.len());
-    let (mut rest, mut is_quoted) = (text, false);
+    let (mut rest, mut is_quoted) = (text.as_str(), false);
+    // Brackets that are open, and whether each is wide: it closes as it was opened.
+    let mut brackets = Vec::new();
     while let Some(next) = rest.chars().next() {
         let ours = OURS.iter().find(|(en, _)| !is_quoted && rest.starts_with(en));
         let taken = match (ours, next) {
             (Some((en, ja)), _) => {
                 out.push_str(ja);
+                // Only where what closes it is not ours.
+                brackets.extend((ja.contains('（') && !ja.contains('）')).then_some(true));
                 en.len()
             }
             // As Rust quotes: what stands behind a backslash ends nothing.
@@ -83,7 +155,9 @@ pub(super) fn in_japanese(text: &str) -> String {
             }
             (None, next) => {
                 is_quoted ^= next == '"';
-                out.push(next);
+                brackets.extend((next == '(' && !is_quoted).then_some(false));
+                let is_wide = next == ')' && !is_quoted && brackets.pop().unwrap_or_default();
+                out.push(if is_wide { '）' } else { next });
                 next.len_utf8()
             }
         };
@@ -108,7 +182,7 @@ mod tests {
             ("\"\\", "\"\\"),
             (
                 "h:587 through http://p:3128: the proxy forbids it: HTTP 403 Forbidden (tried 10.0.0.1:3128: connected)",
-                "h:587、プロキシー http://p:3128: プロキシーが許可していません: HTTP 403 Forbidden（試したアドレス: 10.0.0.1:3128: 接続済み)",
+                "h:587、プロキシー http://p:3128: プロキシーが許可していません: HTTP 403 Forbidden（試したアドレス: 10.0.0.1:3128: 接続済み）",
             ),
             (
                 "h:993: the server's certificate is refused: UnknownIssuer",
@@ -116,6 +190,18 @@ mod tests {
             ),
             ("h:587: timed out", "h:587: 時間切れです"),
             ("h:587: Connection timed out (os error 110)", "h:587: Connection timed out (os error 110)"),
+            (
+                "the database /x/gatepost.db answers: disk I/O error; check free space and rights",
+                "データベース /x/gatepost.db の応答: disk I/O error。空き容量と権限を確認してください",
+            ),
+            (
+                "no address answers: refused (os error 111) (tried a (os error 111), b (os error 113))",
+                "応答するアドレスがありません: refused (os error 111)（試したアドレス: a (os error 111), b (os error 113)）",
+            ),
+            (
+                "the proxy forbids it: not allowed by its rules",
+                "プロキシーが許可していません: プロキシーの規則で許可されていません",
+            ),
         ] {
             assert_eq!(in_japanese(en), ja);
         }

@@ -4,12 +4,18 @@
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use url::Url;
 
-use super::{Fields, Identity, Shared, authorize, errors::Refused, known_tenant, pages, rehearsal};
+use super::{
+    Fields, Identity, Shared, authorize,
+    errors::Refused,
+    known_tenant,
+    pages::{self, Pages},
+    rehearsal,
+};
 use crate::sandbox::{
     TENANT_ID,
     faults::{Granted, Mishap, MishapKind, Right},
@@ -19,14 +25,19 @@ use crate::sandbox::{
 const OF_CONSENT: [u32; 2] = [65001, 90094];
 
 /// Entra's admin consent endpoint (entra-docs, v2-admin-consent).
-pub async fn consent_page(State(identity): Shared, Path(tenant): Path<String>, RawQuery(query): RawQuery) -> Response {
+pub async fn consent_page(
+    State(identity): Shared,
+    pages: Pages,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
     let asked = match Asked::read(&identity, &tenant, &fields) {
         Ok(asked) => asked,
-        Err(refused) => return pages::refusal(&refused),
+        Err(refused) => return pages.refusal(&refused),
     };
     if identity.auto_approve {
-        return asked.granted(&identity);
+        return asked.granted(&identity, pages);
     }
     let inputs: String = asked
         .fields()
@@ -34,17 +45,21 @@ pub async fn consent_page(State(identity): Shared, Path(tenant): Path<String>, R
         .map(|(name, value)| format!("<input type=hidden name={name} value=\"{}\">", pages::escaped(value)))
         .collect();
     let body = format!(
-        "<p>As an administrator: the application <code>{}</code> would like to have what it asks for, for everybody in \
-         the organization.</p><form method=post>{inputs}<button id=accept>Accept</button></form>",
-        pages::escaped(&asked.client_id)
+        "<p>{} <code>{}</code></p><p>{}</p><form method=post>{inputs}<button id=accept>{}</button></form>",
+        pages.told("Application:"),
+        pages::escaped(&asked.client_id),
+        pages.told(
+            "It would like to have what it asks for, for everybody in the organization. You accept as an administrator."
+        ),
+        pages.told("Accept"),
     );
-    pages::page("Permissions requested", &body)
+    pages.page("Permissions requested", &body)
 }
 
-pub async fn consent(State(identity): Shared, Path(tenant): Path<String>, body: Bytes) -> Response {
+pub async fn consent(State(identity): Shared, pages: Pages, Path(tenant): Path<String>, body: Bytes) -> Response {
     match Asked::read(&identity, &tenant, &Fields::parse(&body)) {
-        Ok(asked) => asked.granted(&identity),
-        Err(refused) => pages::refusal(&refused),
+        Ok(asked) => asked.granted(&identity, pages),
+        Err(refused) => pages.refusal(&refused),
     }
 }
 
@@ -75,16 +90,13 @@ impl Asked {
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    fn granted(self, identity: &Identity) -> Response {
+    fn granted(self, identity: &Identity, pages: Pages) -> Response {
         identity.memory(|memory| memory.consented.insert(self.client_id.clone()));
         let of_consent =
             |mishap: &Mishap| matches!(mishap.kind, MishapKind::Aadsts(code) if OF_CONSENT.contains(&code));
         identity.world.faults.set(|faults| faults.identity.mishap.take_if(|mishap| of_consent(mishap)));
         let Some(mut target) = self.redirect_uri.and_then(|to| Url::parse(&to).ok()) else {
-            return pages::message(
-                "Permissions granted",
-                "Everybody in the organization may use this application now.",
-            );
+            return pages.message("Permissions granted", "Everybody in the organization may use this application now.");
         };
         target.query_pairs_mut().append_pair("admin_consent", "True").append_pair("tenant", TENANT_ID);
         if let Some(state) = &self.state {
@@ -95,7 +107,7 @@ impl Asked {
 }
 
 /// `Add-MailboxPermission` and `Add-RecipientPermission`, at once and not after an hour.
-pub async fn grant(State(identity): Shared, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn grant(State(identity): Shared, pages: Pages, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     let text = |name: &str| fields.text(name).unwrap_or_default();
     let right = match text("right") {
@@ -112,5 +124,5 @@ pub async fn grant(State(identity): Shared, headers: HeaderMap, body: Bytes) -> 
         faults.exchange.granted.retain(|one| *one != granted);
         faults.exchange.granted.push(granted);
     });
-    rehearsal::front(State(identity), headers).await
+    rehearsal::front(State(identity), pages).await
 }

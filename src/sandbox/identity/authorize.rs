@@ -18,7 +18,8 @@ use super::{
     errors::Refused,
     known_tenant,
     memory::{CODE_LIFE, Code, Page, Purpose, Request, Verdict},
-    pages, scope,
+    pages::Pages,
+    scope,
 };
 use crate::{
     base::Secret,
@@ -27,6 +28,7 @@ use crate::{
 
 pub async fn begin(
     State(identity): Shared,
+    pages: Pages,
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
     body: Bytes,
@@ -36,23 +38,23 @@ pub async fn begin(
     identity.note(Speaker::Client, &format!("GET /{tenant}/oauth2/v2.0/authorize"));
     let (request, app) = match addressed(&identity, &tenant, &fields) {
         Ok(request) => request,
-        Err(refused) => return pages::refusal(&refused),
+        Err(refused) => return pages.refusal(&refused),
     };
     if let Err(refused) = acceptable(&fields, &request, &app) {
-        return back_with_error(&request, &refused);
+        return back_with_error(pages, &request, &refused);
     }
     if fields.text("prompt") == Some("none") {
-        return back_with_error(&request, &Refused::new(50058));
+        return back_with_error(pages, &request, &Refused::new(50058));
     }
     if identity.auto_approve {
         return match identity.anybody(request.login_hint.as_deref()) {
-            Some(user) => identity.back_with_code(request, user),
-            None => back_with_error(&request, &Refused::new(50034)),
+            Some(user) => identity.back_with_code(pages, request, user),
+            None => back_with_error(pages, &request, &Refused::new(50034)),
         };
     }
     let hint = request.login_hint.clone().unwrap_or_default();
     let flow = identity.open_page(Purpose::Code(request));
-    pages::sign_in(&flow, &hint, None)
+    pages.sign_in(&flow, &hint, None)
 }
 
 /// Who is asking and where the answer goes; anything wrong here is told to the person, not to the redirect.
@@ -125,7 +127,7 @@ fn redirects_alike(registered: &str, asked: &str) -> bool {
         && asked.fragment().is_none()
 }
 
-pub async fn sign_in(State(identity): Shared, body: Bytes) -> Response {
+pub async fn sign_in(State(identity): Shared, pages: Pages, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     let flow = fields.text("flow").unwrap_or_default();
     let username = fields.text("username").unwrap_or_default();
@@ -133,7 +135,7 @@ pub async fn sign_in(State(identity): Shared, body: Bytes) -> Response {
     let person = identity.world.tenant.person(username);
     let right = person.filter(|person| person.password.as_ref().is_some_and(|known| known.matches(&password)));
     let Some(person) = right else {
-        return pages::sign_in(flow, username, Some("Your account or password is incorrect."));
+        return pages.sign_in(flow, username, Some("Your account or password is incorrect."));
     };
     let page = identity.memory(|memory| {
         let page = memory.pages.entry(flow)?;
@@ -141,20 +143,20 @@ pub async fn sign_in(State(identity): Shared, body: Bytes) -> Response {
         Some(page.clone())
     });
     match page.map(|page| page.purpose) {
-        Some(Purpose::Code(request)) => pages::consent(flow, &person.address, &request.client_id, &request.scopes),
-        Some(Purpose::Device { client_id, scopes, .. }) => pages::consent(flow, &person.address, &client_id, &scopes),
-        None => lost(),
+        Some(Purpose::Code(request)) => pages.consent(flow, &person.address, &request.client_id, &request.scopes),
+        Some(Purpose::Device { client_id, scopes, .. }) => pages.consent(flow, &person.address, &client_id, &scopes),
+        None => lost(pages),
     }
 }
 
-pub async fn consent(State(identity): Shared, body: Bytes) -> Response {
+pub async fn consent(State(identity): Shared, pages: Pages, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     let accepted = fields.text("answer") == Some("accept");
     let page = identity.memory(|memory| memory.pages.take(fields.text("flow").unwrap_or_default()));
-    let Some(Page { purpose, user: Some(user) }) = page else { return lost() };
+    let Some(Page { purpose, user: Some(user) }) = page else { return lost(pages) };
     match purpose {
-        Purpose::Code(request) if accepted => identity.back_with_code(request, user),
-        Purpose::Code(request) => back_with_error(&request, &Refused::new(65004)),
+        Purpose::Code(request) if accepted => identity.back_with_code(pages, request, user),
+        Purpose::Code(request) => back_with_error(pages, &request, &Refused::new(65004)),
         Purpose::Device { user_code, .. } => {
             let verdict = if accepted { Verdict::Approved(user) } else { Verdict::Declined };
             let text = match (identity.decide(&user_code, verdict), accepted) {
@@ -162,13 +164,13 @@ pub async fn consent(State(identity): Shared, body: Bytes) -> Response {
                 (true, true) => "You have signed in. You may now close this window.",
                 (true, false) => "You declined. You may now close this window.",
             };
-            pages::message("Sign in", text)
+            pages.message("Sign in", text)
         }
     }
 }
 
-fn lost() -> Response {
-    pages::message("Sign in", "This page is no longer valid. Start again in your program.")
+fn lost(pages: Pages) -> Response {
+    pages.message("Sign in", "This page is no longer valid. Start again in your program.")
 }
 
 impl Identity {
@@ -188,30 +190,30 @@ impl Identity {
         person.map(|person| person.address.to_ascii_lowercase())
     }
 
-    fn back_with_code(&self, request: Request, user: String) -> Response {
+    fn back_with_code(&self, pages: Pages, request: Request, user: String) -> Response {
         let code = format!("1.AXoA{}", tenant::random_text(700));
         let entry = Code { request: request.clone(), user, expires: Instant::now() + CODE_LIFE, used: false };
         self.memory(|memory| memory.codes.put(code.clone(), entry));
         let session = tenant::random_text(24);
-        back(&request, &[("code", &code), ("session_state", &session)])
+        back(pages, &request, &[("code", &code), ("session_state", &session)])
     }
 }
 
-fn back_with_error(request: &Request, refused: &Refused) -> Response {
+fn back_with_error(pages: Pages, request: &Request, refused: &Refused) -> Response {
     let description = refused.description();
-    back(request, &[("error", refused.error()), ("error_description", &description)])
+    back(pages, request, &[("error", refused.error()), ("error_description", &description)])
 }
 
 /// Back to the application.
-fn back(request: &Request, answer: &[(&str, &str)]) -> Response {
+fn back(pages: Pages, request: &Request, answer: &[(&str, &str)]) -> Response {
     let mut fields = answer.to_vec();
     if let Some(state) = &request.state {
         fields.push(("state", state));
     }
     if request.form_post {
-        return pages::form_post(&request.redirect_uri, &fields);
+        return pages.form_post(&request.redirect_uri, &fields);
     }
-    let Ok(mut target) = Url::parse(&request.redirect_uri) else { return lost() };
+    let Ok(mut target) = Url::parse(&request.redirect_uri) else { return lost(pages) };
     target.query_pairs_mut().extend_pairs(fields);
     let headers = [(header::LOCATION, target.to_string()), (header::CACHE_CONTROL, "no-store".into())];
     (StatusCode::FOUND, headers).into_response()

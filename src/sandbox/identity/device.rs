@@ -15,7 +15,8 @@ use super::{
     grant::Answer,
     known_tenant,
     memory::{DEVICE_LIFE, Device, Purpose, Verdict},
-    pages, scope, token,
+    pages::Pages,
+    scope, token,
 };
 use crate::sandbox::{
     tenant::{self, random},
@@ -76,12 +77,12 @@ fn user_code() -> String {
     random::<9>().iter().map(|byte| char::from(letter(*byte))).collect()
 }
 
-pub async fn page(RawQuery(query): RawQuery) -> Response {
+pub async fn page(pages: Pages, RawQuery(query): RawQuery) -> Response {
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
-    pages::device(fields.text("otc").unwrap_or_default(), None)
+    pages.device(fields.text("otc").unwrap_or_default(), None)
 }
 
-pub async fn enter(State(identity): Shared, body: Bytes) -> Response {
+pub async fn enter(State(identity): Shared, pages: Pages, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     let entered = fields.text("code").unwrap_or_default().trim().to_owned();
     let waiting = identity.memory(|memory| {
@@ -95,8 +96,8 @@ pub async fn enter(State(identity): Shared, body: Bytes) -> Response {
         })
     });
     match waiting {
-        Some(purpose) => pages::sign_in(&identity.open_page(purpose), "", None),
-        None => pages::device(&entered, Some("That code didn't work. Check the code and try again.")),
+        Some(purpose) => pages.sign_in(&identity.open_page(purpose), "", None),
+        None => pages.device(&entered, Some("That code didn't work. Check the code and try again.")),
     }
 }
 

@@ -1,31 +1,26 @@
 //! The sandbox's own page and API: which rehearsals there are, what is switched on, what happened.
 
-use std::sync::OnceLock;
-
 use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, header::ACCEPT_LANGUAGE},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
-use super::{Fields, Shared, pages};
-use crate::{
-    base::{Lang, Phrases},
-    sandbox::{
-        faults::Faults,
-        presets::{PRESETS, Preset},
-        tally::Counts,
-    },
+use super::{
+    Fields, Shared,
+    pages::{self, Pages},
+};
+use crate::sandbox::{
+    faults::Faults,
+    presets::{PRESETS, Preset},
+    tally::Counts,
 };
 
-/// In the language that the browser asks for first.
-pub async fn front(State(identity): Shared, headers: HeaderMap) -> Response {
-    let lang = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Lang::accepted);
-    let lang = lang.unwrap_or_default();
-    let told = |text: &str| pages::escaped(&said(text, lang));
+pub async fn front(State(identity): Shared, pages: Pages) -> Response {
+    let told = |text: &str| pages.told(text);
     let on = identity.world.faults.now() != Faults::default();
     let state = told(if on { "Something is switched on." } else { "Everything is well." });
     let row = |preset: &Preset| format!("<option value=\"{0}\">{0}: {1}</option>", preset.name, told(preset.about));
@@ -65,14 +60,7 @@ pub async fn front(State(identity): Shared, headers: HeaderMap) -> Response {
         told("counts"),
         told("transcript"),
     );
-    pages::page_in(lang, &told("Sandbox"), &body, &told("This is the Gatepost sandbox, not Microsoft."))
-}
-
-/// What this page says, in the language of who reads it.
-fn said(text: &str, lang: Lang) -> String {
-    static PHRASES: OnceLock<Phrases> = OnceLock::new();
-    let phrases = || PHRASES.get_or_init(|| Phrases::read(&[include_str!("../japanese.txt")]));
-    if lang == Lang::Ja { phrases().told(text) } else { text.to_owned() }
+    pages.page("Sandbox", &body)
 }
 
 pub async fn faults(State(identity): Shared) -> Json<Faults> {
@@ -91,7 +79,7 @@ pub async fn set_faults(State(identity): Shared, body: Bytes) -> Response {
 }
 
 /// Switches one named rehearsal on, or with an empty name all off.
-pub async fn rehearse(State(identity): Shared, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn rehearse(State(identity): Shared, pages: Pages, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     identity.world.faults.clear();
     let name = fields.text("name").unwrap_or_default();
@@ -99,7 +87,7 @@ pub async fn rehearse(State(identity): Shared, headers: HeaderMap, body: Bytes) 
     if !known {
         return (StatusCode::BAD_REQUEST, "there is no rehearsal of that name\n").into_response();
     }
-    front(State(identity), headers).await
+    front(State(identity), pages).await
 }
 
 pub async fn counts(State(identity): Shared) -> Json<Counts> {
@@ -114,16 +102,4 @@ pub async fn transcript(State(identity): Shared) -> Response {
                 "said": line.to_string() })
     });
     Json(lines.collect::<Vec<_>>()).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rehearsal_is_told_in_japanese_as_well() {
-        for preset in PRESETS {
-            assert_ne!(said(preset.about, Lang::Ja), preset.about, "{}", preset.name);
-        }
-    }
 }

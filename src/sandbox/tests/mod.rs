@@ -4,6 +4,7 @@ mod clients;
 mod graph;
 mod identity;
 mod imap;
+mod pages;
 mod pop3;
 mod smtp;
 

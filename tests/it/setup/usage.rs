@@ -122,8 +122,30 @@ async fn it_speaks_japanese_where_asked() {
     let ended = stage.run(&script, "").await;
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
     assert!(ended.out.contains("# Gatepost を Entra ID に登録し"), "{}", ended.out);
-    assert!(ended.out.contains("# この一人だけの同意。"), "{}", ended.out);
+    assert!(ended.out.contains("# この1人だけについての同意。"), "{}", ended.out);
     assert!(!ended.out.contains("Safe to run again"), "{}", ended.out);
+}
+
+#[tokio::test]
+async fn whoever_sets_it_up_in_japanese_is_told_in_japanese_later() {
+    for (lang, more, told) in
+        [("en", &[][..], None), ("ja", &[], Some("ja")), ("ja", &["--set", "notify.lang=en"], Some("en"))]
+    {
+        let stage = Stage::new().await;
+        let flags = ["--address", ANN, "--client-id", CLIENT, "--no-sign-in", "--yes", "--lang", lang];
+        let ended = stage.run(&stage.flags(&[&flags[..], more].concat()), "").await;
+        assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+        let written: toml::Table = stage.text().parse().unwrap();
+        let lang = written.get("notify").map(|notify| notify["lang"].as_str().unwrap().to_owned());
+        assert_eq!(lang.as_deref(), told, "{}", stage.text());
+        stage.check();
+        // What is there stays.
+        let other = ["--address", ANN, "--shared", "info@contoso.example", "--no-sign-in", "--yes", "--lang", "ja"];
+        let ended = stage.run(&stage.flags(&other), "").await;
+        assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+        let written: toml::Table = stage.text().parse().unwrap();
+        assert_eq!(written.get("notify").map(|notify| notify["lang"].as_str().unwrap()), told, "{}", stage.text());
+    }
 }
 
 #[tokio::test]

@@ -14,10 +14,12 @@ pub fn runs_en(process: u32, ended: Ended) -> String {
 
 pub fn runs_ja(process: u32, ended: Ended) -> String {
     match ended {
-        Ended::Proved => format!("メールが流れました。Gatepost はすでに動いています（プロセス {process}）。"),
+        Ended::Proved => format!("メールが届きました。Gatepost はすでに動いています（プロセス {process}）。"),
         Ended::Ready => format!("Gatepost はすでに動いています（プロセス {process}）。"),
         Ended::Fails => {
-            format!("Gatepost はすでに動いています（プロセス {process}）。失敗の原因を直すと、メールが流れます。")
+            format!(
+                "Gatepost はすでに動いています（プロセス {process}）。失敗の原因を直すと、メールが届くようになります。"
+            )
         }
     }
 }

@@ -16,9 +16,9 @@ pub const fn en(why: Idle) -> &'static str {
 
 pub const fn ja(why: Idle) -> &'static str {
     match why {
-        Idle::NobodySignsIn => "自分で動作するアプリには、サインインする人がいません",
+        Idle::NobodySignsIn => "アプリ専用のグラントでは、誰もサインインしません",
         Idle::AppProvesNothing => {
-            "自分で動作するアプリ（--grant client-credentials）の証明に使うもので、ここでは人がサインインします"
+            "アプリ専用のグラント（--grant client-credentials）で使うもので、ここでは人がサインインします"
         }
         Idle::NoTenants => "このプロバイダーにはテナントがありません",
         Idle::IsOfTheService => "これはサービスの設定で、サインインと送信はサービスのユーザーが行います",

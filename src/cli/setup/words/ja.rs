@@ -24,9 +24,9 @@ pub fn step(step: &Step) -> String {
         Step::Registration => "アプリの登録: プロバイダー側で一度だけ必要な作業".to_owned(),
         Step::Configuration { file } => format!("設定ファイル: {file}"),
         Step::SignIn { address } => format!("{address} のサインイン: プロバイダーを待っています ..."),
-        Step::Checks => "点検: 設定からプロバイダーのサーバーまで ...".to_owned(),
+        Step::Checks => "確認: 設定からプロバイダーのサーバーまで ...".to_owned(),
         Step::Message => {
-            "各メールボックスのテストメール: パスワードがわかるものは Gatepost を通して送ります ...".to_owned()
+            "各メールボックスのテストメール: パスワードが分かるものは Gatepost を通して送信します ...".to_owned()
         }
     }
 }
@@ -38,15 +38,17 @@ pub fn say(say: &Say) -> String {
         Say::AskAddress => "メールアドレス".to_owned(),
         Say::AskShared => "同じサインインで使う共有メールボックス（コンマ区切り、- はなし）".to_owned(),
         Say::AskProvider => "どのプロバイダーのメールボックスですか".to_owned(),
-        Say::AskTenant { domain } => format!("{domain} のテナント（ID または検証済みドメイン）"),
+        Say::AskTenant { domain } => format!("{domain} のテナント（ID または確認済みのドメイン）"),
         Say::AskGrant => "Gatepost がメールボックスに入る方法".to_owned(),
         Say::GrantBrowser => "人がブラウザーで一度サインインする（通常はこれ）".to_owned(),
         Say::GrantDevice => "人が別の端末でコードを入力して一度サインインする".to_owned(),
-        Say::GrantAppOnly => "誰もサインインせず、アプリ自身が権利を持つ（無人の機械）".to_owned(),
+        Say::GrantAppOnly => "誰もサインインせず、アプリ自身が権限を持つ（無人で動作する機器など）".to_owned(),
         Say::AskOutbound => "メールの送信方法".to_owned(),
         Say::OutSmtp => "SMTP".to_owned(),
-        Say::OutGraph => "Microsoft Graph（セキュリティの既定値群などで SMTP AUTH をオフのままにする場合）".to_owned(),
-        Say::OutBoth => "SMTP、SMTP AUTH がオフなら Graph".to_owned(),
+        Say::OutGraph => {
+            "Microsoft Graph（セキュリティの既定値群などのため、SMTP AUTH を有効にできない場合）".to_owned()
+        }
+        Say::OutBoth => "SMTP（SMTP AUTH が無効なら Graph）".to_owned(),
         Say::AskClientId => "アプリケーション (クライアント) ID".to_owned(),
         Say::AskProof => "アプリを証明するもの".to_owned(),
         Say::ProofMake => "ここで作る証明書（あとでアップロードします）".to_owned(),
@@ -61,7 +63,7 @@ pub fn say(say: &Say) -> String {
         Say::AskWrite { file } => format!("これを {file} に書き込みますか"),
         Say::AskRenew { file } => format!("{file} の古いシークレットを新しいものに置き換えますか"),
         Say::FoundTenant { domain, id, provider } => format!(
-            "  {domain} は Microsoft のテナント {id}（{provider}）のドメインです。\n  メールが別の場所にある場合: --provider 名前"
+            "  {domain} は Microsoft のテナント {id}（{provider}）のドメインです。\n  メールが別の場所にある場合: --provider NAME"
         ),
         Say::FoundProvider { domain, provider } => format!("  {domain} は {provider} のドメインです。"),
         Say::FoundServers { domain, servers } => {
@@ -82,7 +84,7 @@ pub fn say(say: &Say) -> String {
         }
         Say::AppIsThere { app } => format!("  設定にある [app.{app}] を使います。登録は不要です。"),
         Say::CertificateMade { certificate } => {
-            format!("  証明書: {certificate}（秘密鍵は同じフォルダーにあり、本人以外は読めません）")
+            format!("  証明書: {certificate}（秘密鍵は同じフォルダーにあり、あなただけが読み取れます）")
         }
         Say::ConsentUrl { url, is_app_only } => {
             let who = match is_app_only {
@@ -91,7 +93,7 @@ pub fn say(say: &Say) -> String {
             };
             let end = match is_app_only {
                 true => "",
-                false => "最後に http://localhost に移動し、ページは開きません。それで正常です。\n",
+                false => "最後に http://localhost に移動してページが開けませんが、正常な動作です。\n",
             };
             format!("\n{who}:\n\n  {url}\n\n{end}")
         }
@@ -114,7 +116,7 @@ pub fn say(say: &Say) -> String {
             "\nこれはサービスの設定です。サービスには専用のユーザーと保存場所があります。そのユーザーでサインインしてください:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nシークレットや鍵の渡し方: docs/systemd.md の Secrets。",
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nシークレットや鍵の渡し方: docs/ja/systemd.md",
             shell(address)
         ),
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
@@ -126,10 +128,10 @@ pub fn say(say: &Say) -> String {
         Say::NewSecret { address, file } => beside::new_secret_ja(address, file),
         Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
         Say::WithTheChecks { address, is_sent: true } => format!(
-            "  {address}: メールソフト用パスワードがわからないため、上の点検で、プロバイダーへ直接送信しました。"
+            "  {address}: メールソフト用パスワードが分からないため、上の確認の際に、プロバイダーへ直接送信しました。"
         ),
         Say::WithTheChecks { address, is_sent: false } => {
-            format!("  {address}: 送信していません。理由は上の点検にあります。")
+            format!("  {address}: 送信していません。理由は上の確認の結果にあります。")
         }
         Say::ThroughRunning { process } => format!("  動作中のデーモン（プロセス {process}）を通します。"),
         Say::StandsIn => {
@@ -173,7 +175,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NotAnAddress { typed } => (
             format!("\"{typed}\" はメールアドレスではありません"),
-            "例: ann@contoso.com。\"*@contoso.com\" については docs/whole-domain.md".into(),
+            "例: ann@contoso.com。\"*@contoso.com\" については docs/ja/whole-domain.md".into(),
         ),
         Trouble::NotAChoice { typed, of } => {
             (format!("\"{typed}\" は選択肢にありません"), format!("1 から {of} の番号を入力してください"))
@@ -189,7 +191,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::SecretInArgument { key } => (
             format!("{key} は秘密かもしれません。コマンドの引数はこのマシンの全員に見えます"),
-            format!("ファイルに入れてください: --set {key}-file=ファイル"),
+            format!("ファイルに入れてください: --set {key}-file=FILE"),
         ),
         Trouble::HasAFlag { key, flag } => {
             (format!("{key} は --set では設定しません"), format!("{flag} を使ってください"))
@@ -214,7 +216,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::Unwritable { file, why } => (
             format!("{file} に書き込めません: {why}"),
-            "そのフォルダーの所有者として実行するか、別の場所を指定してください（--config ファイル）".into(),
+            "そのフォルダーの所有者として実行するか、別の場所を指定してください（--config FILE）".into(),
         ),
         Trouble::ChangedMeanwhile { file } => (
             format!("その間に {file} が変更されました"),
@@ -230,24 +232,24 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "Gatepost は不要です。サービスの設定で専用パスワードを作り、メールソフトに入力してください".into(),
         ),
         Trouble::NothingFound { domain } => (
-            format!("{domain} のメールがどこにあるかわかりません"),
-            "つづりを確認するか、指定してください: --provider microsoft365 --tenant テナント、--provider google など"
+            format!("{domain} のメールのプロバイダーが分かりません"),
+            "つづりを確認するか、指定してください: --provider microsoft365 --tenant TENANT、--provider google など"
                 .into(),
         ),
         Trouble::Unreachable { domain, why, by_proxy } => ByProxy::text(
             by_proxy.as_ref(),
             Lang::Ja,
             format!("{domain} のプロバイダーを調べられません: {why}"),
-            "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider 名前 --tenant テナント",
+            "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider NAME --tenant TENANT",
         ),
         Trouble::TenantUnreachable { domain, why, by_proxy } => ByProxy::text(
             by_proxy.as_ref(),
             Lang::Ja,
             format!("{domain} のテナントを調べられません: {why}"),
-            "ネットワークを確認するか、指定してください: --tenant テナント",
+            "ネットワークを確認するか、指定してください: --tenant TENANT",
         ),
         Trouble::NotATenant { typed } => {
-            (format!("\"{typed}\" はテナントではありません"), "テナントの ID（GUID）または検証済みドメイン".into())
+            (format!("\"{typed}\" はテナントではありません"), "テナントの ID（GUID）または確認済みのドメイン".into())
         }
         Trouble::NoSuchTenant { tenant } => (
             format!("Microsoft にテナント {tenant} はありません（AADSTS90002）"),
@@ -263,8 +265,8 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::Idle { flag, why } => (format!("{flag} はここでは使われません: {}", idle::ja(*why)), "外して実行してください".into()),
         Trouble::NobodyArms => (
-            "アプリ専用アクセスでは --first-use は使えません。有効にする人がサインインしないためです".into(),
-            "省いてください。パスワードを作り、一度だけ表示します".into(),
+            "アプリ専用のグラントでは --first-use は使えません。有効にする人がサインインしないためです".into(),
+            "--first-use を省いてください。パスワードを作成し、一度だけ表示します".into(),
         ),
         Trouble::NotAClientId { is_microsoft: true } => (
             "これはアプリケーション (クライアント) ID ではありません".into(),
@@ -275,21 +277,21 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::NoScript { provider, grant } => (
             format!("{provider} の {grant} 用のスクリプトはありません"),
-            "--print-script なしの gatepost setup が手順を表示します。ほかの方法は docs/unattended.md".into(),
+            "--print-script なしの gatepost setup が手順を表示します。ほかの方法は docs/ja/unattended.md".into(),
         ),
         Trouble::NoSecret => (
-            "自分でサインインするアプリには、証明するものが必要です".into(),
-            "--make-certificate、--certificate ファイル --certificate-key ファイル、または --client-secret-file ファイル".into(),
+            "アプリ専用のグラントには、アプリを証明するものが必要です".into(),
+            "--make-certificate、--certificate FILE --certificate-key FILE、または --client-secret-file FILE".into(),
         ),
         Trouble::HalfAPair { there, missing } => (
             format!("{there} はありますが、{missing} がありません。どちらも上書きしていません"),
-            "もう一方を戻すか、これを別の場所に移してください。移せば両方を作ります".into(),
+            "もう一方を元に戻すか、これを別の場所に移してください。移すと両方を作成します".into(),
         ),
         Trouble::NoPassword => {
-            ("標準入力の行はパスワードではありません".into(), "空でない 1 行を渡してください".into())
+            ("標準入力の行はパスワードではありません".into(), "空でない1行を渡してください".into())
         }
         Trouble::NoRandomness => {
-            ("パスワードを作れません。このマシンは乱数を出しません".into(), "もう一度試してください".into())
+            ("パスワードを作れません。このマシンでは乱数を得られません".into(), "もう一度試してください".into())
         }
         Trouble::Network { why } => (why.clone(), "設定の [network] を確認してください".into()),
         Trouble::Gone { address } => {
@@ -306,7 +308,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::OtherDaemon { process, running, file, store } => beside::other_ja(*process, running, file, store),
         Trouble::NotWell => (
-            "点検で問題が見つかりました".into(),
+            "確認で問題が見つかりました".into(),
             "次の手順は上に示しました。そのあと `gatepost doctor`、またはもう一度 setup を実行してください".into(),
         ),
         Trouble::TrialFailed => (
@@ -323,7 +325,7 @@ pub fn registration(of: &Registration) -> String {
     match of.provider {
         "google" => page.push_str(
             "  1. https://console.cloud.google.com でプロジェクトを作り、「API とサービス」の「ライブラリ」で Gmail API を有効にします。\n  \
-             2. OAuth 同意画面: Workspace なら「内部」。それ以外は「外部」にして公開します。「テスト」のままではサインインが 7 日で切れます。\n  \
+             2. OAuth 同意画面: Workspace なら「内部」。それ以外は「外部」にして公開します。「テスト」のままではサインインが7日で切れます。\n  \
              3. データアクセス: スコープ https://mail.google.com/ を追加します。\n  \
              4. 認証情報を作成、「OAuth クライアント ID」、種類は「デスクトップ アプリ」。クライアント ID とシークレットをこのあと入力します。\n",
         ),
@@ -339,7 +341,7 @@ pub fn registration(of: &Registration) -> String {
             let _ = write!(
                 page,
                 "  {name} でアプリを登録します: ネイティブ（デスクトップ）アプリ、PKCE、リダイレクト URI は http://localhost、\n  \
-                 IMAP、POP、SMTP の権利。クライアント ID をこのあと入力します。\n"
+                 IMAP、POP、SMTP のアクセス許可。クライアント ID をこのあと入力します。\n"
             );
         }
     }
@@ -364,7 +366,7 @@ fn entra(of: &Registration, page: &mut String) {
             page,
             "     リダイレクト URI は不要です。\n  \
              2. 「API のアクセス許可」、「所属する組織で使用している API」、Office 365 Exchange Online、「アプリケーションの許可」:\n     \
-             IMAP.AccessAsApp、POP.AccessAsApp。そのあと管理者の同意を与えます。SMTP.SendAsApp は全メールボックスに効くので付けません。\n  \
+             IMAP.AccessAsApp、POP.AccessAsApp。そのあと管理者の同意を与えます。SMTP.SendAsApp は、権限のあるすべてのメールボックスに及ぶため追加しません。\n  \
              3. 「証明書とシークレット」: {proof}\n  \
              4. 「エンタープライズアプリケーション」の Gatepost で、そのページの「オブジェクト ID」を控えます。アプリの登録のものとは違います。\n  \
              5. Exchange Online PowerShell で:\n       \
@@ -388,12 +390,12 @@ fn entra(of: &Registration, page: &mut String) {
     } else {
         let _ = write!(
             page,
-            "  2. リダイレクト URI: 「パブリッククライアント/ネイティブ（モバイルとデスクトップ）」、http://localhost（「シングルページ アプリケーション」ではなく）\n  \
+            "  2. リダイレクト URI: 「パブリッククライアント/ネイティブ（モバイルとデスクトップ）」、http://localhost（「シングルページアプリケーション」ではありません）\n  \
              3. 「API のアクセス許可」、Microsoft Graph、「委任されたアクセス許可」:\n     {}\n",
             of.delegated().join(", ")
         );
         if of.grant == Grant::DeviceCode {
-            page.push_str("     「認証」の「パブリッククライアント フローを許可する」: はい。\n");
+            page.push_str("     「認証」の「パブリッククライアントフローを許可する」: はい。\n");
         }
         if of.uses_smtp() || !of.others.is_empty() {
             page.push_str("  4. Exchange Online PowerShell で:\n");
@@ -418,23 +420,23 @@ fn entra(of: &Registration, page: &mut String) {
 }
 
 pub const SCRIPT: ScriptWords = ScriptWords {
-    head: "Gatepost を Entra ID に登録し、下のメールボックスだけの権利を与えます。何度実行しても安全です。",
+    head: "Gatepost を Entra ID に登録し、下のメールボックスの権限だけを与えます。何度実行しても安全です。",
     modules: "PowerShell 7 と次のモジュールが必要です:",
     sign_in: "アプリの登録と同意ができる管理者でサインインします（クラウド アプリケーション管理者以上）。",
-    device: "デバイス コードのサインインには、パブリッククライアント フローの許可が必要です。",
-    redirect: "パブリッククライアント: シークレットはなく、PKCE で守られます。http://localhost のどのポートでも構いません。",
-    extended: "すでにあるアプリは今の許可を保ち、足りないものだけを加えます。",
-    consent: "この一人だけの同意。全員の場合: -PrincipalId を省き、-ConsentType 'AllPrincipals'。",
-    exchange: "Exchange Online: メールボックスの権利。",
-    smtp_auth: "これらのメールボックスだけの SMTP AUTH。テナントの設定は変えません。セキュリティの既定値群がオンなら outbound = \"graph\" を使います。",
-    delegate: "共有メールボックス: 委任されたユーザーが開き、そのアドレスとして送ります。",
-    roles: "IMAP と POP3 だけ。SMTP.SendAsApp をここで与えると全メールボックスに効きます。下のロールは範囲が限られます。",
+    device: "コードでのサインインには、パブリッククライアントフローの許可が必要です。",
+    redirect: "パブリッククライアント: シークレットはなく、PKCE で守られます。http://localhost のどのポートでもかまいません。",
+    extended: "既存のアプリのアクセス許可はそのまま残し、足りないものだけを追加します。",
+    consent: "この1人だけについての同意。全員の場合: -PrincipalId を省き、-ConsentType 'AllPrincipals'。",
+    exchange: "Exchange Online: メールボックスの権限。",
+    smtp_auth: "これらのメールボックスだけの SMTP AUTH。テナントの設定は変えません。セキュリティの既定値群が有効な場合は outbound = \"graph\" を使います。",
+    delegate: "共有メールボックス: 委任されたユーザーが開き、そのアドレスとして送信します。",
+    roles: "IMAP と POP3 だけ。ここで SMTP.SendAsApp を与えると、すべてのメールボックスに及びます。下のロールなら範囲を限定できます。",
     certificate: "アプリを証明する証明書。秘密鍵は Gatepost のマシンから出ません。",
     has_certificates: "アプリにはすでに証明書があります。Gatepost の証明書がなければ「証明書とシークレット」で追加してください。",
-    secret: "アプリを証明するもの: 「証明書とシークレット」で証明書をアップロードするか、シークレットを作ります。",
-    enterprise: "Exchange にアプリを知らせます。エンタープライズアプリケーションのオブジェクト ID を使います。",
+    secret: "アプリを証明するもの: 「証明書とシークレット」で、証明書をアップロードするかシークレットを作成します。",
+    enterprise: "アプリを Exchange に登録します。エンタープライズアプリケーションのオブジェクト ID を使います。",
     mailboxes: "IMAP と POP3: これらのメールボックスへのフルアクセス権限。",
-    scope: "送信: グループのメンバーに限られたロール。反映に 15 から 30 分かかります。",
+    scope: "送信: グループのメンバーに限定したロール。反映に15～30分かかります。",
     end: "`gatepost setup --client-id` に渡す値:",
 };
 
@@ -451,14 +453,14 @@ pub fn closing(closing: &Closing) -> String {
     let mut page = String::from("\nメールソフトや機器に入力する内容:\n\n");
     for (name, address, tls) in closing.servers() {
         let host = match address.ip().is_unspecified() {
-            true => "(このマシンのアドレス)".to_owned(),
+            true => "（このマシンのアドレス）".to_owned(),
             false => address.ip().to_string(),
         };
         let _ =
             writeln!(page, "  {name}        サーバー {host}、ポート {}、接続の保護 {}", address.port(), security(tls));
     }
     let password = match (closing.has_password, closing.first_use) {
-        (_, true) => "サインインから 10 分以内にこのマシンで最初に入力したものが、そのまま使われます",
+        (_, true) => "サインインから10分以内にこのマシンで最初に入力したものが、そのまま使われます",
         (true, _) => "このセットアップで表示または入力したパスワード（認証方式: 通常のパスワード認証）",
         _ => "これまでと同じ",
     };
@@ -474,11 +476,11 @@ pub fn closing(closing: &Closing) -> String {
         let _ = writeln!(page, "{}", beside::runs_ja(process, closing.ended));
     } else if !closing.is_of_the_service {
         let lead = match closing.ended {
-            Ended::Proved => "メールが流れました。これからは動かし続けます:",
-            Ended::Ready => "これからは動かし続けます:",
-            Ended::Fails => "失敗の原因を直したら、動かし続けます:",
+            Ended::Proved => "メールが届きました。今後は次のコマンドで動かし続けます:",
+            Ended::Ready => "今後は次のコマンドで動かし続けます:",
+            Ended::Fails => "失敗の原因を直したら、次のコマンドで動かし続けます:",
         };
-        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nサービスとして動かす場合: docs/systemd.md\n");
+        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nサービスとして動かす場合: docs/ja/systemd.md\n");
     }
     page
 }

@@ -49,14 +49,14 @@ pub fn ja(remark: &Remark) -> String {
                 .to_owned()
         }
         Remark::WideListener => {
-            "ほかのマシンにも開いています。auto: 最初の 1 バイトで TLS か平文かを判断します（古い機器用）。".to_owned()
+            "ほかのマシンにも開いています。auto: 最初の1バイトで TLS か平文かを判断します（古い機器用）。".to_owned()
         }
         Remark::App { provider, grant, is_public } => match (grant.is_unattended(), is_public) {
             (true, _) => {
-                format!("{provider} のアプリ登録。誰もサインインせず、アプリ自身がメールボックスの権利を持ちます。")
+                format!("{provider} のアプリの登録。誰もサインインせず、アプリ自身がメールボックスの権限を持ちます。")
             }
-            (false, true) => format!("{provider} のアプリ登録。パブリッククライアントにシークレットは要りません。"),
-            (false, false) => format!("{provider} のアプリ登録。"),
+            (false, true) => format!("{provider} のアプリの登録。パブリッククライアントにシークレットは要りません。"),
+            (false, false) => format!("{provider} のアプリの登録。"),
         },
         Remark::Tenant { name } => format!("{name} のテナント"),
         Remark::SecretExpires => "期限を書いておくと事前に知らせます: secret-expires = 2027-05-01".to_owned(),
@@ -71,7 +71,8 @@ pub fn ja(remark: &Remark) -> String {
             "サインイン後にこのマシンで最初に入力されたパスワードが、このアカウントのものになります。".to_owned()
         }
         Remark::Graph => {
-            "メールは Microsoft Graph で送ります。SMTP AUTH はオフのままで構いません（docs/graph.md）。".to_owned()
+            "メールは Microsoft Graph で送信します。SMTP AUTH は無効のままでかまいません（docs/ja/graph.md）。"
+                .to_owned()
         }
     }
 }
