@@ -78,6 +78,23 @@ async fn a_queue_that_is_answered_from_memory_asks_at_its_end_and_its_pauses_are
     ahead_until(Duration::from_secs(133), "it arrives", || arrived(&world.sandbox) == ["alert"]).await;
 }
 
+/// With the one connection there is. The session waits and dials again, and the queue rests.
+#[tokio::test]
+async fn a_queue_and_a_session_whose_sign_ons_are_throttled_both_get_through_and_nothing_was_tried_in_vain() {
+    let world = World::with(Plan { account: "limits = { connections = 1 }".into(), ..with_alerts() }).await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("AUTH", words).times(2).close()]);
+    queue(&mut alerts(&world).await, "alert").await;
+    waits_for(world.dir.path(), "[upstream-connections-exceeded]").await;
+    let [row] = &rows(world.dir.path()).await[..] else { panic!("it waits") };
+    assert!(row.attempts == 0 && row.recipients[0].doubts == 0 && !row.is_under_way, "{row:?}");
+    let said = world.smtp_as_ann().await.message("of the session").await;
+    assert!(said.starts_with("250 "), "{said}");
+    ahead_until(Duration::from_secs(17), "both arrive", || arrived(&world.sandbox) == ["test", "alert"]).await;
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
+}
+
 /// By any protocol.
 #[tokio::test]
 async fn a_pause_that_a_server_asked_for_and_what_reading_was_refused_outlive_a_retry_by_hand() {
