@@ -92,8 +92,10 @@ impl Report {
 #[derive(Debug, Clone)]
 pub struct Unsent {
     pub fault: Fault,
-    /// How long the other side asks to wait.
+    /// How long the other side asks to wait, or what it said is its answer without its being asked.
     pub retry_after: Option<Duration>,
+    /// It was answered from memory for as long: nobody was asked, so nothing failed once more.
+    pub is_remembered: bool,
     /// The other side had heard of the message by then, so it may be what is in the way. `false`: it is the way alone, and
     /// every message of the mailbox would have met the same.
     pub may_be_the_message: bool,
@@ -102,14 +104,19 @@ pub struct Unsent {
 impl Unsent {
     /// The way is shut, whatever is to be sent on it.
     pub const fn on_the_way(fault: Fault) -> Self {
-        Self { fault, retry_after: None, may_be_the_message: false }
+        Self { fault, retry_after: None, is_remembered: false, may_be_the_message: false }
+    }
+
+    /// The way was shut before, and stays so for this long.
+    pub fn remembered(fault: Fault, left: Duration) -> Self {
+        Self { retry_after: Some(left), is_remembered: true, ..Self::on_the_way(fault) }
     }
 }
 
 /// Whoever does not say more leaves it open.
 impl From<Fault> for Unsent {
     fn from(fault: Fault) -> Self {
-        Self { fault, retry_after: None, may_be_the_message: true }
+        Self { may_be_the_message: true, ..Self::on_the_way(fault) }
     }
 }
 
@@ -135,10 +142,11 @@ impl Outbound {
         bearer.map(drop).map_err(|fault| fault.at(stage.now()))
     }
 
-    /// A person says that what was in the way of this account is mended: who delivers next hears no refusal from memory.
+    /// A person says that what was in the way of this account's mail is mended: who delivers next hears no refusal from
+    /// memory, unless the mail server asked for the pause.
     pub fn ask_afresh(&self, account: &Account) {
         self.keepers.ask_afresh_for(&account.sign_in);
-        self.refusals.forget_of(&account.address);
+        self.refusals.forget_of(&account.address, Protocol::Smtp);
     }
 
     /// What the upstream of this account was last seen to offer, else what its provider is known to. `by_graph`: without
@@ -149,13 +157,13 @@ impl Outbound {
         known
     }
 
-    /// Whether what was in the way of SMTP is what Graph helps against. It is remembered for some minutes then, so that SMTP
-    /// is not asked again with every message.
+    /// Whether what was in the way of SMTP is what Graph helps against. It is remembered for a minute then, so that SMTP is
+    /// not asked again with every message; nor is that put off by each.
     pub fn goes_by_graph(&self, account: &Account, fault: &Fault) -> bool {
         let goes = account.sending.route == Route::SmtpThenGraph && is_smtp_switched_off(fault);
-        if goes {
-            let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
-            self.refusals.note(&account.address, Protocol::Smtp, signed_in_at, fault);
+        let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
+        if goes && self.refusals.recall(&account.address, Protocol::Smtp, signed_in_at).is_none() {
+            self.refusals.note(&account.address, Protocol::Smtp, signed_in_at, fault, None);
         }
         goes
     }

@@ -2,8 +2,8 @@
 //!
 //! The memory is of one account and protocol: others on the same sign-in are not concerned. It ends after a minute (or
 //! when the upstream said that it may be asked again), with a new sign-in, and with a reload: whoever mended the cause
-//! elsewhere waits no longer; nor does a message that a person tries again. One attempt a minute is no hammering, and costs no token: a keeper fetches anew for a
-//! refusal once in five minutes.
+//! elsewhere waits no longer. Nor does a message that a person tries again, unless the upstream itself asked for the pause.
+//! One attempt a minute is no hammering, and costs no token: a keeper fetches anew for a refusal once in five minutes.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -36,8 +36,20 @@ struct Remembered {
     at: Timestamp,
     asked_at: Instant,
     until: Instant,
+    /// The upstream itself wants to be left alone until then.
+    is_asked_for: bool,
     /// The sign-in that was refused.
     signed_in_at: Option<Timestamp>,
+}
+
+/// A refusal that still stands, and answers in place of the upstream.
+#[derive(Debug)]
+pub struct Recalled {
+    pub fault: Fault,
+    /// When the upstream said so.
+    pub asked_at: Instant,
+    /// For how long it is answered so.
+    pub left: Duration,
 }
 
 /// A refusal that stands, as it may be told.
@@ -107,41 +119,37 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    pub fn note(&self, account: &str, protocol: Protocol, signed_in_at: Option<Timestamp>, fault: &Fault) {
-        self.note_for(MEMORY, account, protocol, signed_in_at, fault);
-    }
-
-    /// For as long as the upstream asks for, five minutes at most.
-    pub fn note_for(
+    /// `asked`: how long the upstream itself wants to be left alone, of which five minutes are.
+    pub fn note(
         &self,
-        time: Duration,
         account: &str,
         protocol: Protocol,
         signed_in_at: Option<Timestamp>,
         fault: &Fault,
+        asked: Option<Duration>,
     ) {
         let (fault, at, asked_at) = (fault.clone(), whole_second(), Instant::now());
-        let remembered = Remembered { fault, at, asked_at, until: asked_at + time.min(ASKED_CAP), signed_in_at };
+        let until = asked_at + asked.map_or(MEMORY, |asked| asked.min(ASKED_CAP));
+        let remembered = Remembered { fault, at, asked_at, until, is_asked_for: asked.is_some(), signed_in_at };
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
-            all.retain(|_, remembered| remembered.until > Instant::now());
+            all.retain(|_, remembered| remembered.until > asked_at);
         }
         all.insert((account.to_owned(), protocol), remembered);
     }
 
     /// The refusal that still stands.
-    pub fn recall(&self, account: &str, protocol: Protocol, signed_in_at: Option<Timestamp>) -> Option<Fault> {
+    pub fn recall(&self, account: &str, protocol: Protocol, signed_in_at: Option<Timestamp>) -> Option<Recalled> {
         let key = (account.to_owned(), protocol);
+        let now = Instant::now();
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let stands = |r: &Remembered| r.until > Instant::now() && r.signed_in_at == signed_in_at;
-        match all.get(&key) {
-            Some(remembered) if stands(remembered) => Some(remembered.fault.clone()),
-            Some(_) => {
-                all.remove(&key);
-                None
-            }
-            None => None,
+        let Entry::Occupied(one) = all.entry(key) else { return None };
+        let Remembered { fault, asked_at, until, signed_in_at: of, .. } = one.get();
+        if *until > now && *of == signed_in_at {
+            return Some(Recalled { fault: fault.clone(), asked_at: *asked_at, left: *until - now });
         }
+        one.remove();
+        None
     }
 
     /// What is remembered of this account, in the order of the protocols.
@@ -160,15 +168,15 @@ impl Refusals {
         Protocol::ALL.into_iter().filter_map(one).collect()
     }
 
-    /// Whoever asks next for this account asks the upstream, unless somebody did just now.
-    pub fn forget_of(&self, account: &str) {
+    /// Whoever asks next for this account asks the upstream by this protocol, unless somebody did just now, or it wants to be
+    /// left alone.
+    pub fn forget_of(&self, account: &str, protocol: Protocol) {
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        for protocol in Protocol::ALL {
-            if let Entry::Occupied(one) = all.entry((account.to_owned(), protocol))
-                && one.get().asked_at.elapsed() >= BY_HAND
-            {
-                one.remove();
-            }
+        if let Entry::Occupied(one) = all.entry((account.to_owned(), protocol))
+            && !one.get().is_asked_for
+            && one.get().asked_at.elapsed() >= BY_HAND
+        {
+            one.remove();
         }
     }
 
@@ -183,43 +191,59 @@ mod tests {
     use super::*;
     use crate::base::{Kind, Owner};
 
+    fn refused() -> Fault {
+        Fault::new(Kind::IdentityRefused, Owner::Admin, "fresh-token-refused", "no")
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_refusal_stands_for_a_minute_for_one_account_and_protocol_or_until_a_new_sign_in() {
         let refusals = Refusals::default();
-        let fault = Fault::new(Kind::IdentityRefused, Owner::Admin, "fresh-token-refused", "no");
         let before = Some(Timestamp::UNIX_EPOCH);
-        refusals.note("ann@x", Protocol::Imap, before, &fault);
+        refusals.note("ann@x", Protocol::Imap, before, &refused(), None);
         assert!(refusals.recall("ann@x", Protocol::Imap, before).is_some());
         assert!(refusals.recall("ann@x", Protocol::Smtp, before).is_none());
         assert!(refusals.recall("bob@x", Protocol::Imap, before).is_none());
         tokio::time::advance(MEMORY).await;
         assert!(refusals.recall("ann@x", Protocol::Imap, before).is_none());
-        refusals.note("ann@x", Protocol::Imap, before, &fault);
+        refusals.note("ann@x", Protocol::Imap, before, &refused(), None);
         assert!(refusals.recall("ann@x", Protocol::Imap, Some(Timestamp::MAX)).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_stands_can_be_told_with_its_end_and_is_forgotten_at_once() {
         let refusals = Refusals::default();
-        let fault = Fault::new(Kind::IdentityRefused, Owner::Admin, "fresh-token-refused", "no");
         let hour = Duration::from_secs(3600);
-        refusals.note_for(hour, "ann@x", Protocol::Imap, None, &fault);
-        refusals.note("ann@x", Protocol::Smtp, None, &fault);
+        refusals.note("ann@x", Protocol::Imap, None, &refused(), Some(hour));
+        refusals.note("ann@x", Protocol::Smtp, None, &refused(), None);
         let told = refusals.standing("ann@x", None);
         let left = |one: &Standing| one.until.unwrap().as_second() - Timestamp::now().as_second();
         let told: Vec<_> = told.iter().map(|one| (one.protocol, one.id, (left(one) + 30) / 60)).collect();
-        assert_eq!(told, [("smtp", fault.id, 1), ("imap", fault.id, 5)], "an hour is more than is waited for");
+        let id = refused().id;
+        assert_eq!(told, [("smtp", id, 1), ("imap", id, 5)], "an hour is more than is waited for");
         assert!(refusals.standing("ann@x", Some(Timestamp::MAX)).is_empty(), "of another sign-in");
-        refusals.forget_of("ann@x");
-        assert_eq!(refusals.standing("ann@x", None).len(), 2, "it was asked just now");
-        tokio::time::advance(BY_HAND).await;
-        refusals.note("bob@x", Protocol::Imap, None, &fault);
-        refusals.forget_of("ann@x");
-        assert!(refusals.standing("ann@x", None).is_empty());
-        assert_eq!(refusals.standing("bob@x", None).len(), 1);
-        refusals.note_for(hour, "ann@x", Protocol::Imap, None, &fault);
         refusals.forget();
         assert!(refusals.standing("ann@x", None).is_empty());
         assert!(refusals.recall("ann@x", Protocol::Imap, None).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_that_one_way_is_mended_is_believed_of_that_way_and_not_against_a_pause_that_its_server_asked_for()
+    {
+        let refusals = Refusals::default();
+        let stands = |account, protocol| refusals.recall(account, protocol, None).is_some();
+        for protocol in Protocol::ALL {
+            refusals.note("ann@x", protocol, None, &refused(), None);
+        }
+        refusals.note("bob@x", Protocol::Smtp, None, &refused(), None);
+        refusals.note("eve@x", Protocol::Smtp, None, &refused(), Some(ASKED_CAP));
+        refusals.forget_of("ann@x", Protocol::Smtp);
+        assert!(stands("ann@x", Protocol::Smtp), "it was asked just now");
+        tokio::time::advance(BY_HAND).await;
+        refusals.forget_of("ann@x", Protocol::Smtp);
+        assert!(!stands("ann@x", Protocol::Smtp));
+        assert!(stands("ann@x", Protocol::Imap) && stands("ann@x", Protocol::Pop3), "nobody spoke of reading");
+        assert!(stands("bob@x", Protocol::Smtp));
+        refusals.forget_of("eve@x", Protocol::Smtp);
+        assert!(stands("eve@x", Protocol::Smtp), "the server asked for it");
     }
 }

@@ -104,8 +104,8 @@ impl Attempts<'_> {
         let first = within(deadline, outbound.keepers.bearer(&account.sign_in)).await?;
         let signed_in_at = outbound.keepers.signed_in_at(&account.sign_in);
         stage.set(Stage::SigningOn);
-        if let Some(fault) = outbound.refusals.recall(&account.address, protocol, signed_in_at) {
-            return Err(fault);
+        if let Some(recalled) = outbound.refusals.recall(&account.address, protocol, signed_in_at) {
+            return Err(recalled.fault);
         }
         match self.with(&first, signed_in_at).await {
             Err(Failed::Refused(refusal)) if refusal.blames_token => {}
@@ -118,14 +118,14 @@ impl Attempts<'_> {
                 // Of a fresh token the mail server has said what is remembered.
                 let by_provider = fault.id != FRESH_TOKEN_REFUSED.id;
                 let fault = if by_provider { fault.clone().at(Stage::FetchingToken) } else { fault.clone() };
-                self.note(signed_in_at, &fault);
+                self.note(signed_in_at, &fault, None);
             }
         })?;
         match self.with(&second, signed_in_at).await {
             Err(Failed::Refused(refusal)) if refusal.blames_token => {
                 // Even a fresh token: it is not the token's fault, and asking again soon would only hammer.
                 let fault = FRESH_TOKEN_REFUSED.fault().detail(&refusal.fault.detail);
-                self.note(signed_in_at, &fault);
+                self.note(signed_in_at, &fault, None);
                 Err(fault)
             }
             ended => ended.map_err(Failed::into_fault),
@@ -139,15 +139,15 @@ impl Attempts<'_> {
         match &ended {
             Ok(_) => outbound.keepers.accepted(&account.sign_in, bearer.generation),
             Err(Failed::Refused(Refusal { fault, retry_after: Some(asked), .. })) => {
-                outbound.refusals.note_for(*asked, &account.address, protocol, signed_in_at, fault);
+                self.note(signed_in_at, fault, Some(*asked));
             }
             Err(_) => {}
         }
         ended
     }
 
-    fn note(&self, signed_in_at: Option<Timestamp>, fault: &Fault) {
-        self.outbound.refusals.note(&self.account.address, self.protocol, signed_in_at, fault);
+    fn note(&self, signed_in_at: Option<Timestamp>, fault: &Fault, asked: Option<Duration>) {
+        self.outbound.refusals.note(&self.account.address, self.protocol, signed_in_at, fault, asked);
     }
 }
 

@@ -5,14 +5,14 @@
 
 use std::io;
 
-use tokio::{fs::File, io::AsyncReadExt};
-
+use tokio::{fs::File, io::AsyncReadExt, time::Instant};
 use tracing::info;
 
 use super::{
     Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Unsent, Verdict, delivery::day_used_up,
 };
 use crate::{
+    account::Account,
     base::{Fault, Protocol, StageCell},
     catalog::{
         message::RECIPIENTS_USED_UP,
@@ -34,13 +34,28 @@ impl Outbound {
         let Delivery { account, client, deadline, .. } = *delivery;
         let stage = StageCell::default();
         loop {
+            let asked = Instant::now();
             let way = self.way_in_line(account, client, deadline, &stage).await;
-            let (connection, turn) = way.map_err(Unsent::on_the_way)?;
+            let (connection, turn) = way.map_err(|fault| self.shut(account, fault, asked))?;
             match introduced(connection, turn, delivery).await? {
                 Introduced::Dead => {}
                 Introduced::Refused(report) => return Ok(report),
                 Introduced::Taken(submission) => return submission.begin(delivery).await,
             }
+        }
+    }
+}
+
+impl Outbound {
+    /// No connection came of what was `asked` for then. A refusal that is remembered answers until its end whoever asks; who
+    /// met one that is older has heard nothing new.
+    fn shut(&self, account: &Account, fault: Fault, asked: Instant) -> Unsent {
+        let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
+        match self.refusals.recall(&account.address, Protocol::Smtp, signed_in_at) {
+            Some(known) if known.fault.id == fault.id && known.asked_at < asked => {
+                Unsent::remembered(fault, known.left)
+            }
+            known => Unsent { retry_after: known.map(|known| known.left), ..Unsent::on_the_way(fault) },
         }
     }
 }

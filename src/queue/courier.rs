@@ -176,13 +176,13 @@ impl Courier {
             Err(Unsent { fault, .. }) if fault.id == STORE_UNAVAILABLE.id => {
                 return self.with_unreadable_body(message, waiting, fault, start.elapsed()).await;
             }
-            Err(Unsent { fault, retry_after, .. }) => {
-                let (until, was_open) = queue.way_is_shut(&account.address, &fault, retry_after);
+            Err(unsent) => {
+                let (until, was_open) = queue.way_is_shut(&account.address, &unsent);
                 let rest = queue.clock.tick().until(until);
                 // One that meets a shut door again although others got through may be what shuts it.
                 let is_suspect = was_open && message.attempts > 1;
                 let own = if is_suspect { pauses::of_message(message.attempts, None) } else { Duration::ZERO };
-                Outcome::nothing_sent(&fault, rest.max(own))
+                Outcome::nothing_sent(&unsent.fault, rest.max(own))
             }
         };
         self.write_down(message, waiting, outcome, start.elapsed()).await

@@ -22,7 +22,7 @@ const RETRY_TURN: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct Trouble {
     pub fault: Fault,
-    /// How often in a row.
+    /// How often in a row somebody asked in vain.
     pub times: u32,
     pub until: Tick,
     pub since: SystemTime,

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
-use super::{Queue, clock::Tick, failures::Failures, lane::Trouble, pauses};
+use super::{Queue, clock::Tick, deliver::Unsent, failures::Failures, lane::Trouble, pauses};
 use crate::{
     account::Account,
     base::{Fault, Kind},
@@ -104,27 +104,31 @@ impl Queue {
         }
     }
 
-    /// Nothing could be sent from this mailbox. When it is looked at again, and whether it was open just before. `asked`:
-    /// how long the other side wants to be left alone.
-    pub(super) fn way_is_shut(&self, account: &str, fault: &Fault, asked: Option<Duration>) -> (Tick, bool) {
+    /// Nothing could be sent from this mailbox. When it is looked at again, and whether it was open just before. What is
+    /// answered from memory was asked by somebody before: it is no further failure, and stands as long as it says.
+    pub(super) fn way_is_shut(&self, account: &str, unsent: &Unsent) -> (Tick, bool) {
+        let Unsent { fault, retry_after, is_remembered, .. } = unsent;
         let (now, wall) = (self.clock.tick(), self.clock.wall());
         let mut schedule = self.schedule();
         let Some(lane) = schedule.lane_mut(account) else { return (now, true) };
-        let asked = asked.map_or(now, |asked| now.after(asked.min(pauses::ASKED_FOR_CAP)));
+        let asked = retry_after.map_or(now, |asked| now.after(asked.min(pauses::ASKED_FOR_CAP)));
         if let Some(trouble) = lane.trouble.as_mut().filter(|trouble| trouble.until > now) {
             // Several couriers met the same shut door.
             trouble.until = trouble.until.max(asked);
             return (trouble.until, false);
         }
         let before = lane.trouble.take();
-        let (times, since) = before.map_or((1, wall), |trouble| (trouble.times.saturating_add(1), trouble.since));
-        let until = now.after(pauses::of_mailbox(fault.kind, times)).max(asked);
+        let was_open = before.is_none();
+        let (before, since) = before.map_or((0, wall), |trouble| (trouble.times, trouble.since));
+        let times = before.saturating_add(u32::from(!is_remembered));
+        let own = if *is_remembered { now } else { now.after(pauses::of_mailbox(fault.kind, times)) };
+        let until = own.max(asked);
         lane.trouble = Some(Trouble { fault: fault.clone(), times, until, since });
         drop(schedule);
-        if times == 1 {
+        if was_open {
             warn!(account, kind = fault.kind.as_str(), fault = fault.id, "nothing can be sent from the queue: {fault}");
         }
-        (until, times == 1)
+        (until, was_open)
     }
 }
 

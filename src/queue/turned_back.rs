@@ -42,7 +42,7 @@ impl Courier {
         unsent: &Unsent,
     ) -> Result<Option<Place>, Next> {
         let (queue, fault) = (&self.queue, &unsent.fault);
-        let (until, _) = queue.way_is_shut(&message.account, fault, unsent.retry_after);
+        let (until, _) = queue.way_is_shut(&message.account, unsent);
         if is_throttled(fault) {
             // Who waits behind it would go before it, as soon as the mail server allows.
             queue.schedule().call_back_others(self.sequence, queue.clock.awake());

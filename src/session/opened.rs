@@ -19,11 +19,13 @@ pub(super) struct Envelope {
     pub repairs: Repairs,
     /// Of the recipient that was refused last.
     refusal: Option<Reply>,
+    /// The same of those that may be taken later.
+    deferral: Option<Reply>,
 }
 
 impl Envelope {
     pub(super) fn new(mail: Mail, turn: Option<Turn>, repairs: Repairs) -> Self {
-        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs, refusal: None }
+        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs, refusal: None, deferral: None }
     }
 
     /// Whether one more recipient fits into the day's.
@@ -63,6 +65,18 @@ impl Envelope {
 
     pub(super) fn note_refusal(&mut self, reply: &Reply) {
         self.refusal = Some(reply.clone());
+        if reply.is_transient() {
+            self.deferral.clone_from(&self.refusal);
+        }
+    }
+
+    /// The answer to DATA where no recipient was taken (RFC 5321 3.3). Not for good where one was refused for now: a client
+    /// may heed this answer alone.
+    pub(super) fn without_recipients(&self) -> Reply {
+        match &self.deferral {
+            Some(reply) => Reply { code: 451, lines: reply.lines.clone() },
+            None => Reply::new(554, "5.5.1 No valid recipients"),
+        }
     }
 
     pub(super) const fn refusal(&self) -> Option<&Reply> {

@@ -328,8 +328,9 @@ impl<'a> Relay<'a> {
             return self.refuse_data(&Reply::new(503, "5.5.1 MAIL first")).await;
         };
         if envelope.recipients() == 0 {
+            let reply = envelope.without_recipients();
             self.envelope = Some(envelope);
-            return self.refuse_data(&Reply::new(554, "5.5.1 No valid recipients")).await;
+            return self.refuse_data(&reply).await;
         }
         let sink = match self.destination {
             Destination::Upstream => match self.channel.take().filter(|channel| channel.is_usable()) {

@@ -7,7 +7,7 @@ use gatepost::{base::Protocol, sandbox::Answer};
 
 use crate::{
     mail_queue::jump,
-    world::{ANN, BOB, PASSWORD, Plan, World, journal, plain},
+    world::{ANN, BOB, PASSWORD, Plan, World, cheap_hash, journal, plain},
 };
 
 const EVE: &str = "eve-before-data@elsewhere.example";
@@ -52,6 +52,59 @@ async fn a_refused_mail_and_a_refused_rcpt_have_a_line_each_and_the_message_coun
     assert_eq!(counted(&world, "refused").await, 1, "it may still get a recipient");
     smtp.exchange("RSET", "250 ").await;
     assert_eq!(counted(&world, "refused").await, 2);
+}
+
+/// A device that heeds the answer to DATA alone would give up what another try brings.
+#[tokio::test]
+async fn a_data_whose_recipients_were_refused_for_now_is_refused_for_now_in_the_same_words_and_else_for_good() {
+    let (later, never) = ("452 4.5.3 Too many recipients now", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; nobody");
+    for (replies, said) in [
+        (&[later][..], "451 4.5.3 Too many recipients now"),
+        (&[later, never], "451 4.5.3 Too many recipients now"),
+        (&["450 4.2.0 Busy", later, never], "451 4.5.3 Too many recipients now"),
+        (&[never, never], "554 5.5.1 No valid recipients"),
+        (&[], "554 5.5.1 No valid recipients"),
+    ] {
+        let world = World::new().await;
+        let answers = replies.iter().map(|reply| Answer::new("RCPT", *reply).times(1)).collect();
+        world.sandbox.faults().set(|faults| faults.smtp.answers = answers);
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+        for reply in replies {
+            smtp.exchange(&format!("RCPT TO:<{BOB}>"), reply).await;
+        }
+        assert_eq!(smtp.exchange("DATA", "").await, said, "{replies:?}");
+        smtp.exchange("RSET", "250 ").await;
+        assert!(smtp.message("the next").await.starts_with("250 "), "{replies:?}");
+        assert_eq!(world.only_message().recipients, [BOB]);
+    }
+}
+
+/// Nothing is asked upstream at RCPT then: what is refused there, is so for the day, or for good by the client's rule.
+#[tokio::test]
+async fn a_data_of_the_queue_whose_recipients_were_refused_by_the_rule_is_refused_for_good() {
+    let hash = cheap_hash("scanner");
+    let more = format!(
+        "[[client]]\nname = \"scanner\"\naccount = \"{ANN}\"\nlogin = \"scanner\"\npassword = \"{hash}\"\n\
+         delivery = \"queue\"\nrecipients = [\"{ANN}\"]\n"
+    );
+    let world = World::with(Plan { more, ..Plan::default() }).await;
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    assert!(smtp.login(Protocol::Smtp, "scanner", "scanner").await.starts_with("235 "));
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "550 5.7.1 ").await;
+    smtp.exchange("DATA", "554 5.5.1 ").await;
+}
+
+/// The connection that MAIL was said on is lost at RCPT.
+#[tokio::test]
+async fn a_data_behind_a_recipient_whose_answer_was_lost_is_refused_for_now() {
+    let world = World::new().await;
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", "").times(1).close()]);
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let lost = smtp.exchange(&format!("RCPT TO:<{BOB}>"), "451 4.4.2 ").await;
+    assert_eq!(smtp.exchange("DATA", "").await, lost);
 }
 
 #[tokio::test]

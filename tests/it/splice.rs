@@ -61,6 +61,25 @@ async fn a_torn_command_is_passed_on_piece_by_piece() {
     imap.expect("A0002 OK").await;
 }
 
+/// Each says all at once, closes its side and waits.
+async fn assert_scripts_are_answered(world: &World, scripts: &[(Protocol, String, &str)]) {
+    for (protocol, script, last) in scripts {
+        let mut talk = world.talk(*protocol).await;
+        talk.send(script.as_bytes()).await;
+        talk.half_close().await;
+        let answers = talk.rest().await;
+        let said = answers.lines().last().unwrap_or_default();
+        assert!(said.starts_with(last), "{protocol}: {answers}");
+    }
+}
+
+fn scripts_that_read() -> [(Protocol, String, &'static str); 2] {
+    [
+        (Protocol::Imap, format!("a LOGIN {ANN} \"{PASSWORD}\"\r\nb NOOP\r\nc LOGOUT\r\n"), "c OK"),
+        (Protocol::Pop3, format!("USER {ANN}\r\nPASS {PASSWORD}\r\nSTAT\r\nQUIT\r\n"), "+OK "),
+    ]
+}
+
 #[tokio::test]
 async fn a_script_that_sends_all_at_once_and_closes_its_side_gets_all_its_answers() {
     let world = World::new().await;
@@ -68,19 +87,21 @@ async fn a_script_that_sends_all_at_once_and_closes_its_side_gets_all_its_answer
         "EHLO script\r\nAUTH PLAIN {}\r\nMAIL FROM:<{ANN}>\r\nRCPT TO:<{ANN}>\r\nDATA\r\n{HEAD}x\r\n.\r\nQUIT\r\n",
         plain(ANN, PASSWORD)
     );
-    for (protocol, script, last) in [
-        (Protocol::Smtp, smtp, "221 2.0.0"),
-        (Protocol::Imap, format!("a LOGIN {ANN} \"{PASSWORD}\"\r\nb NOOP\r\nc LOGOUT\r\n"), "c OK"),
-        (Protocol::Pop3, format!("USER {ANN}\r\nPASS {PASSWORD}\r\nSTAT\r\nQUIT\r\n"), "+OK "),
-    ] {
-        let mut talk = world.talk(protocol).await;
-        talk.send(script.as_bytes()).await;
-        talk.half_close().await;
-        let answers = talk.rest().await;
-        let said = answers.lines().last().unwrap_or_default();
-        assert!(said.starts_with(last), "{protocol}: {answers}");
-    }
+    assert_scripts_are_answered(&world, &[(Protocol::Smtp, smtp, "221 2.0.0")]).await;
+    assert_scripts_are_answered(&world, &scripts_that_read()).await;
     world.only_message();
+}
+
+/// Before it has answered what came before that.
+#[tokio::test]
+async fn a_script_that_closes_its_side_gets_the_answers_of_a_server_that_hangs_up_on_that() {
+    let world = World::with(Plan::faulty(|faults| {
+        for line in [&mut faults.imap.line, &mut faults.pop3.line] {
+            line.delay_ms = 200;
+        }
+    }))
+    .await;
+    assert_scripts_are_answered(&world, &scripts_that_read()).await;
 }
 
 #[tokio::test]

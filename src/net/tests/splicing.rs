@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -129,20 +129,61 @@ async fn what_came_before_the_splice_reaches_the_client_first() {
     assert_eq!(&got, b"* 3 EXISTS\r\n* 4 EXISTS\r\n");
 }
 
-#[tokio::test]
-async fn a_half_close_passes_and_the_answer_still_comes() {
+/// All that a script says, and then it closes its side; the upstream has heard the commands.
+async fn scripted() -> Spliced {
     let mut session = spliced("").await;
-    session.client.write_all(b"a LOGOUT\r\n").await.unwrap();
+    let commands = b"a SELECT INBOX\r\nb SEARCH ALL\r\nc LOGOUT\r\n";
+    session.client.write_all(commands).await.unwrap();
     session.client.shutdown().await.unwrap();
-    let mut command = Vec::new();
-    session.upstream.read_to_end(&mut command).await.unwrap();
-    assert_eq!(command, b"a LOGOUT\r\n");
-    session.upstream.write_all(b"* BYE\r\na OK\r\n").await.unwrap();
+    session.upstream.read_exact(&mut [0; 40]).await.unwrap();
+    session
+}
+
+/// How long it takes until the upstream hears of the client's end.
+async fn end_comes_after(upstream: &mut Stream) -> u64 {
+    let begun = Instant::now();
+    assert_eq!(upstream.read(&mut [0; 8]).await.unwrap(), 0);
+    begun.elapsed().as_secs()
+}
+
+/// As a server does for which the end of its input is the end of the session.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_its_side_hears_the_answers_before_the_upstream_hears_of_that() {
+    let mut session = scripted().await;
+    for (seconds, answer) in [(59, "a OK\r\n"), (1, "b OK\r\n"), (1, "c OK\r\n")] {
+        let hears = timeout(Duration::from_secs(seconds), session.upstream.read(&mut [0; 8])).await;
+        assert!(hears.is_err(), "it would hang up before {answer:?}");
+        session.upstream.write_all(answer.as_bytes()).await.unwrap();
+    }
+    assert_eq!(end_comes_after(&mut session.upstream).await, 2);
     session.upstream.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    session.client.read_to_end(&mut answer).await.unwrap();
-    assert_eq!(answer, b"* BYE\r\na OK\r\n");
+    let mut answers = Vec::new();
+    session.client.read_to_end(&mut answers).await.unwrap();
+    assert_eq!(answers, b"a OK\r\nb OK\r\nc OK\r\n");
     assert!(matches!(session.end.await.unwrap().reason, SpliceReason::ClientClosed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_answers_nothing_hears_of_the_clients_end_after_a_minute_and_may_still_answer() {
+    let mut session = scripted().await;
+    assert_eq!(end_comes_after(&mut session.upstream).await, 60);
+    session.upstream.write_all(b"a OK\r\n").await.unwrap();
+    session.upstream.shutdown().await.unwrap();
+    let mut answers = Vec::new();
+    session.client.read_to_end(&mut answers).await.unwrap();
+    assert_eq!(answers, b"a OK\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_with_all_its_answers_or_behind_an_upstream_that_hung_up_holds_nothing() {
+    let mut session = spliced("* 3 EXISTS\r\n").await;
+    session.client.shutdown().await.unwrap();
+    assert_eq!(end_comes_after(&mut session.upstream).await, 2);
+
+    let mut session = scripted().await;
+    session.upstream.write_all(b"* BYE\r\nc OK\r\n").await.unwrap();
+    session.upstream.shutdown().await.unwrap();
+    assert_eq!(end_comes_after(&mut session.upstream).await, 0);
 }
 
 #[tokio::test]
@@ -210,7 +251,7 @@ async fn shutdown_ends_it_without_an_invented_byte() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_ends_at_the_idle_limit() {
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     let session = spliced("").await;
     assert!(matches!(session.end.await.unwrap().reason, SpliceReason::Idle));
     assert!(begun.elapsed() >= HOUR.idle);

@@ -11,6 +11,7 @@ use tokio::{
 
 use super::*;
 use crate::{
+    catalog::sign_on::UPSTREAM_THROTTLED,
     net::{Carried, Stream, UpstreamTls},
     outbound::Channel,
 };
@@ -146,6 +147,63 @@ async fn a_mailbox_that_was_asked_to_slow_down_is_left_alone_for_longer_each_tim
     assert_eq!(start.elapsed(), 7 * SECOND, "what a server asks for is obeyed");
     ledger.slow_down(Some(Duration::from_secs(1 << 40)));
     turn(&ledger, "a", within(1000 * SECOND)).await.unwrap();
+}
+
+/// Several dials go out together.
+#[tokio::test(start_paused = true)]
+async fn refusals_of_one_wave_slow_the_mailbox_down_once() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        (0..3).for_each(|_| ledger.slow_down(None));
+        let start = Instant::now();
+        seat(&ledger, "a", within(300 * SECOND)).await.unwrap();
+        pauses.push(start.elapsed().as_secs());
+    }
+    assert_eq!(pauses, [2, 4, 8]);
+}
+
+/// Nobody dials then, so whoever asks waits behind the refusal that came before.
+#[tokio::test(start_paused = true)]
+async fn who_waits_while_the_mailbox_is_left_alone_hears_why_and_who_asks_later_does_not() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let room = seat(&ledger, "a", within(SECOND)).await.unwrap();
+    let dial = room.dials("contoso/ann");
+    room.slow_down();
+    room.has_failed(&dial, &UPSTREAM_THROTTLED.fault());
+    drop(room);
+    tokio::time::advance(SECOND).await;
+    let known = |sign_in| match ledger.obstacle(sign_in, Instant::now())? {
+        Obstacle::Failed(fault) => Some(fault.id),
+        Obstacle::Hangs(..) => None,
+    };
+    assert_eq!(known("contoso/ann"), Some(UPSTREAM_THROTTLED.id));
+    assert_eq!(known("contoso/bob"), None, "it may be theirs alone");
+    tokio::time::advance(2 * SECOND).await;
+    assert_eq!(known("contoso/ann"), None, "the mailbox may be dialled again");
+}
+
+/// While its client dials elsewhere the room is another client's to take; once that is over it is the first one's again,
+/// whom the room that came free did not wake.
+#[tokio::test(start_paused = true)]
+async fn who_is_next_to_dial_because_another_of_its_client_dials_no_more_hears_of_it() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let line_up = |client| ledger.line_up(client, "contoso/ann");
+    let now = async |place: &Place| timeout_at(Instant::now(), place.seat()).await.ok();
+    let [other, first, second] = ["other", "copier", "copier"].map(line_up);
+    let (_others, of_first, of_second) =
+        (now(&other).await.unwrap(), now(&first).await.unwrap(), now(&second).await.unwrap());
+    first.has_dialled();
+    drop(of_first);
+    let _used = seat(&ledger, "scanner", within(SECOND)).await.unwrap();
+    let last = line_up("scanner");
+    let (first, last) =
+        (tokio::spawn(async move { first.seat().await }), tokio::spawn(async move { last.seat().await }));
+    tokio::task::yield_now().await;
+    drop(of_second);
+    second.has_dialled();
+    assert!(tokio::time::timeout(SECOND, first).await.is_ok(), "there is room, and it is its turn");
+    last.abort();
 }
 
 #[tokio::test(start_paused = true)]

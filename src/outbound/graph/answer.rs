@@ -25,6 +25,8 @@ pub enum Trouble {
     Access(Fault),
     /// Graph wants a longer pause than there is time. Nothing was done.
     Throttled { after: Option<Duration>, detail: String, may_be_the_message: bool },
+    /// It asked for a pause before, which lasts so long still. Nothing was asked.
+    Quiet(Duration),
     /// All of the request was handed over, and no answer says what became of it.
     Unclear { after: Option<Duration>, detail: String },
     /// In one request.

@@ -167,8 +167,7 @@ impl<'a> Asking<'a> {
             return Ok(());
         }
         if quiet > PAUSE_MOST || Instant::now() + quiet >= self.deadline {
-            let detail = "Graph asked for a pause that is not over".to_owned();
-            return Err(Trouble::Throttled { after: Some(quiet), detail, may_be_the_message: false });
+            return Err(Trouble::Quiet(quiet));
         }
         tokio::time::sleep(quiet).await;
         Ok(())

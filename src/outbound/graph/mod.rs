@@ -128,11 +128,15 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
         }
         Err(Trouble::Access(fault)) => {
             let may_be_the_message = asking.has_asked || asking.has_draft;
-            return Err(Unsent { fault, retry_after: None, may_be_the_message });
+            return Err(Unsent { may_be_the_message, ..Unsent::on_the_way(fault) });
         }
         Err(Trouble::Throttled { after, detail, may_be_the_message }) => {
             let fault = GRAPH_THROTTLED.fault().detail(detail);
-            return Err(Unsent { fault, retry_after: after, may_be_the_message });
+            return Err(Unsent { retry_after: after, may_be_the_message, ..Unsent::on_the_way(fault) });
+        }
+        Err(Trouble::Quiet(left)) => {
+            let fault = GRAPH_THROTTLED.fault().detail("Graph asked for a pause that is not over");
+            return Err(Unsent::remembered(fault, left));
         }
         Err(Trouble::Unclear { after, detail }) => {
             let fault = GRAPH_UNCLEAR.fault().detail(detail);

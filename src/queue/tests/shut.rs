@@ -76,6 +76,27 @@ async fn a_pause_that_a_server_asks_the_mailbox_for_is_kept_by_all_of_it_and_non
     assert_eq!(all_go(&mut stage, 4).await, ["one", "two", "three", "four"]);
 }
 
+/// Somebody else asks all the time, and is refused.
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_memory_is_no_further_failure_and_the_mailbox_rests_until_its_end() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.send("one").await;
+    for _ in 0..6 {
+        stage.next().await.remembered(Duration::from_secs(30));
+        stage.rests(0).await;
+        stage.pass(Duration::from_secs(29)).await;
+        stage.rests(0).await;
+        stage.assert_no_delivery();
+        stage.pass(Duration::from_secs(1)).await;
+    }
+    stage.next().await.throttled(Duration::ZERO);
+    stage.rests(0).await;
+    stage.pass(Duration::from_secs(17)).await;
+    stage.settle().await;
+    stage.begun().expect("behind the first of all pauses").all(delivered());
+    stage.is_empty().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_that_had_its_own_refusal_before_keeps_its_pause_and_its_attempts() {
     let mut stage = Kept::one_at_a_time().start().await;

@@ -104,6 +104,11 @@ impl Call {
         let _ = self.answer.send(Err(unsent));
     }
 
+    /// Nobody was asked: what was said before stands for so long.
+    pub fn remembered(self, left: Duration) {
+        let _ = self.answer.send(Err(Unsent::remembered(fault(Kind::IdentityRefused), left)));
+    }
+
     /// The same for every recipient.
     pub fn all(self, verdict: Verdict) {
         let verdicts = self.recipients.iter().map(|_| verdict.clone()).collect();

@@ -1,5 +1,7 @@
 //! An old mail program with a password on one side, Graph on the other, and the real daemon in between.
 
+use std::time::Duration;
+
 use gatepost::{
     base::Protocol,
     sandbox::{Answer, GraphMishap, MishapKind},
@@ -9,6 +11,7 @@ use gatepost::{
 use super::stage::SEND;
 use crate::{
     browser::Browser,
+    mail_queue::jump,
     pages::ACCOUNT,
     world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, Plan, World},
 };
@@ -74,6 +77,23 @@ async fn graph_comes_second_only_where_smtp_auth_is_switched_off() {
         }
         assert_eq!(asked_of_graph(&world).len(), usize::from(by_graph), "{rehearsal}");
     }
+}
+
+/// What is answered from memory is remembered no longer for that.
+#[tokio::test]
+async fn smtp_is_asked_again_after_a_minute_although_messages_go_by_graph_all_the_time() {
+    let world = world("smtp-then-graph", true).await;
+    let asked = || world.sandbox.counts().connections(Protocol::Smtp).total;
+    world.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    for _ in 0..2 {
+        let said = world.smtp_as_ann().await.message("x").await;
+        assert!(said.starts_with("250 2.0.0 Accepted by Microsoft Graph") && asked() == 1, "{said}");
+        jump(Duration::from_secs(40)).await;
+    }
+    world.sandbox.faults().clear();
+    let said = world.smtp_as_ann().await.message("x").await;
+    assert!(said.starts_with("250 ") && asked() == 2, "{said}");
+    assert_eq!(asked_of_graph(&world).len(), 2);
 }
 
 /// Whoever is signed on stays so, and hears of the switch at MAIL.

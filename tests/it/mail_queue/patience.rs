@@ -2,28 +2,39 @@
 
 use std::time::{Duration, Instant};
 
-use gatepost::base::Protocol;
+use gatepost::{base::Protocol, sandbox::Answer};
 
-use super::{ahead, arrived, copies, go_by_the_minute, queue, queued, rows, send, until_empty};
+use super::{
+    ahead, ahead_until, arrived, copies, go_by_the_minute, outages::waits_for, queue, queued, rows, send, until_empty,
+};
 use crate::{
     queue::api,
-    world::{ANN, HEAD, Plan, World, cheap_hash, together},
+    world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, together},
 };
+
+/// Ann's mail goes at once, and that of her alerts by the queue.
+fn with_alerts() -> Plan {
+    let hash = cheap_hash("alerts");
+    let more = format!(
+        "[[client]]\nname = \"alerts\"\naccount = \"{ANN}\"\nlogin = \"alerts\"\npassword = \"{hash}\"\n\
+         delivery = \"queue\"\n"
+    );
+    Plan { more, ..Plan::default() }
+}
+
+async fn alerts(world: &World) -> Talk {
+    let mut alerts = world.greeted(Protocol::Smtp).await;
+    assert!(alerts.login(Protocol::Smtp, "alerts", "alerts").await.starts_with("235 "));
+    alerts
+}
 
 /// A direct session has the one connection for longer than a session would wait.
 #[tokio::test]
 async fn a_queue_that_waits_for_a_connection_goes_on_at_once_and_calls_no_way_shut() {
-    let hash = cheap_hash("alerts");
-    let client = format!(
-        "[[client]]\nname = \"alerts\"\naccount = \"{ANN}\"\nlogin = \"alerts\"\npassword = \"{hash}\"\n\
-         delivery = \"queue\"\n"
-    );
-    let plan = Plan { account: "limits = { connections = 1 }".into(), more: client, ..Plan::default() };
-    let world = World::with(plan).await;
+    let world = World::with(Plan { account: "limits = { connections = 1 }".into(), ..with_alerts() }).await;
     let mut busy = world.smtp_in_data().await;
 
-    let mut alerts = world.greeted(Protocol::Smtp).await;
-    assert!(alerts.login(Protocol::Smtp, "alerts", "alerts").await.starts_with("235 "));
+    let mut alerts = alerts(&world).await;
     let asked = Instant::now();
     let said = send(&mut alerts, "alert").await;
     assert!(said.starts_with("250 2.0.0 Queued as ") && asked.elapsed().as_secs() < 5, "{said}");
@@ -36,6 +47,78 @@ async fn a_queue_that_waits_for_a_connection_goes_on_at_once_and_calls_no_way_sh
     until_empty(world.dir.path(), 10).await;
     assert_eq!(arrived(&world.sandbox), ["test", "alert"]);
     assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
+}
+
+/// The first pause of a mailbox is about as long as a refusal is remembered.
+#[tokio::test]
+async fn a_queue_that_is_answered_from_memory_asks_at_its_end_and_its_pauses_are_those_of_real_refusals() {
+    let world = World::with(with_alerts()).await;
+    world.sandbox.faults().set(|faults| faults.smtp.refuse_tokens = u32::MAX);
+    let said = world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
+    assert!(said.ends_with("[gatepost fresh-token-refused]"), "{said}");
+    let asked = || world.sandbox.counts().sign_on_refusals;
+    let of_ann = asked();
+    let looked = |times: u64| {
+        let line = "gatepost_queue_deliveries_total{outcome=\"deferred\",reason=\"fresh-token-refused\"}";
+        let line = format!("{line} {times}");
+        let world = &world;
+        async move { world.until("the mailbox rests", |world| world.counts(&line)).await }
+    };
+    queue(&mut alerts(&world).await, "alert").await;
+    looked(1).await;
+    assert_eq!(asked(), of_ann, "from memory");
+    ahead(Duration::from_secs(45)).await;
+    assert_eq!(asked(), of_ann, "it is not over");
+    for times in 2..=3 {
+        let before = asked();
+        ahead_until(Duration::from_secs(67), "it asks", || asked() > before).await;
+        looked(times).await;
+    }
+    world.sandbox.faults().set(|faults| faults.smtp.refuse_tokens = 0);
+    ahead_until(Duration::from_secs(133), "it arrives", || arrived(&world.sandbox) == ["alert"]).await;
+}
+
+/// With the one connection there is. The session waits and dials again, and the queue rests.
+#[tokio::test]
+async fn a_queue_and_a_session_whose_sign_ons_are_throttled_both_get_through_and_nothing_was_tried_in_vain() {
+    let world = World::with(Plan { account: "limits = { connections = 1 }".into(), ..with_alerts() }).await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("AUTH", words).times(2).close()]);
+    queue(&mut alerts(&world).await, "alert").await;
+    waits_for(world.dir.path(), "[upstream-connections-exceeded]").await;
+    let [row] = &rows(world.dir.path()).await[..] else { panic!("it waits") };
+    assert!(row.attempts == 0 && row.recipients[0].doubts == 0 && !row.is_under_way, "{row:?}");
+    let said = world.smtp_as_ann().await.message("of the session").await;
+    assert!(said.starts_with("250 "), "{said}");
+    ahead_until(Duration::from_secs(17), "both arrive", || arrived(&world.sandbox) == ["test", "alert"]).await;
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
+}
+
+/// By any protocol.
+#[tokio::test]
+async fn a_pause_that_a_server_asked_for_and_what_reading_was_refused_outlive_a_retry_by_hand() {
+    let world = World::with(with_alerts()).await;
+    world.sandbox.faults().set(|faults| {
+        let words = "{tag} BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds";
+        faults.imap.answers = vec![Answer::new("NAMESPACE", words).times(1)];
+        (faults.smtp.refuse_tokens, faults.pop3.refuse_tokens) = (u32::MAX, 2);
+    });
+    let is_refused = async || {
+        for (protocol, id) in [(Protocol::Imap, "upstream-throttled"), (Protocol::Pop3, "fresh-token-refused")] {
+            let said = world.login(protocol, ANN, PASSWORD).await;
+            assert!(said.ends_with(&format!("[gatepost {id}]")), "{said}");
+        }
+    };
+    is_refused().await;
+    let id = queue(&mut alerts(&world).await, "alert").await;
+    waits_for(world.dir.path(), "[fresh-token-refused]").await;
+    world.sandbox.faults().set(|faults| faults.smtp.refuse_tokens = 0);
+    ahead(Duration::from_secs(6)).await;
+    let (_, said) = api(&world, "POST", &format!("/api/queue/{id}/retry")).await;
+    assert_eq!(said["done"], "done", "{said}");
+    until_empty(world.dir.path(), 20).await;
+    is_refused().await;
 }
 
 /// Microsoft's limits on both sides: three connections, thirty messages a minute.
