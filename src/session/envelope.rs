@@ -121,8 +121,9 @@ impl Relay<'_> {
     /// A connection for the next message; whether it was held since the last one.
     async fn hold_channel(&mut self, until: Instant) -> Result<Result<bool, Fault>, Left> {
         let (outbound, account) = (&self.gate.outbound, &self.admitted.account);
-        let may_go_on = |channel: &Connection| channel.is_usable() && outbound.may_go_on(account, channel);
-        if self.channel.as_ref().is_some_and(may_go_on) {
+        if let Some(channel) = self.channel.as_ref().filter(|channel| channel.is_usable())
+            && outbound.may_go_on(account, channel).await
+        {
             return Ok(Ok(true));
         }
         self.channel = None;
