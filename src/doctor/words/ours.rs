@@ -36,6 +36,13 @@ const OURS: &[(&str, &str)] = &[
     (": connected", ": 接続済み"),
     ("name resolution failed: ", "名前を解決できません: "),
     ("no address answers: ", "応答するアドレスがありません: "),
+    ("a connection to each of its addresses failed", "どのアドレスにも接続できません"),
+    ("while connecting", "接続中"),
+    ("while resolving the name", "名前の解決中"),
+    ("the identity provider's answer (", "ID プロバイダーの応答 ("),
+    ("it is not JSON, or was cut short on the way", "JSON ではないか、途中で切れています"),
+    ("no access_token in it", "access_token がありません"),
+    ("no device code in it", "デバイスコードがありません"),
     ("certificate refused: ", "証明書を受け入れません: "),
     ("TLS failed: ", "TLS に失敗しました: "),
     ("timed out: ", "時間切れです: "),
@@ -115,6 +122,10 @@ mod tests {
                 "h:993: サーバーの証明書を受け入れません: UnknownIssuer",
             ),
             ("h:587: timed out", "h:587: 時間切れです"),
+            (
+                "the identity provider's answer (HTTP 200, 2 bytes of text/plain): it is not JSON, or was cut short on the way",
+                "ID プロバイダーの応答 (HTTP 200, 2 bytes of text/plain): JSON ではないか、途中で切れています",
+            ),
             ("h:587: Connection timed out (os error 110)", "h:587: Connection timed out (os error 110)"),
         ] {
             assert_eq!(in_japanese(en), ja);
