@@ -92,13 +92,11 @@ pub struct Fault {
     pub stage: Option<Stage>,
     /// Whom the message claims to be from, where that is what is refused.
     pub sender: Option<String>,
-    /// Whose message it was, where its program may be corrected instead of a setting.
-    pub client: Option<String>,
 }
 
 impl Fault {
     pub fn new(kind: Kind, owner: Owner, id: &'static str, text: impl Into<String>) -> Self {
-        Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None, sender: None, client: None }
+        Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None, sender: None }
     }
 
     /// Adds what the log should know; what looks like a token is hidden, control bytes are escaped, length is capped.
@@ -115,12 +113,6 @@ impl Fault {
     /// Names the sender that is refused.
     pub fn of_sender(mut self, sender: &str) -> Self {
         self.sender = Some(printable(sender, 320));
-        self
-    }
-
-    /// Names the client whose program may be what has to be corrected.
-    pub fn of_client(mut self, client: &str) -> Self {
-        self.client = Some(client.to_owned());
         self
     }
 

@@ -221,7 +221,7 @@ impl Recent {
             stage: fault.stage,
             text: fault.text.clone(),
             sender: fault.sender.clone(),
-            met_by: fault.client.clone().map(|client| (client, Instant::now())),
+            met_by: None,
             worked_again_at: None,
         };
         let mut faults = locked(&self.faults);
@@ -246,6 +246,14 @@ impl Recent {
         let stood = |one: &&mut FaultView| one.worked_again_at.is_none() && one.account == account;
         for fault in faults.iter_mut().filter(stood).filter(|one| proof.covers(protocol, one)) {
             fault.worked_again_at = Some(now());
+        }
+    }
+
+    /// What was noted just now may be mended in the program of this client, too.
+    pub fn met_by(&self, account: &str, fault: &Fault, client: &str) {
+        let is_it = |one: &&mut FaultView| one.id == fault.id && one.account == account && one.has_sender_of(fault);
+        if let Some(one) = locked(&self.faults).iter_mut().rev().find(is_it) {
+            one.met_by = Some((client.to_owned(), Instant::now()));
         }
     }
 
@@ -349,7 +357,9 @@ mod tests {
         let refused = |sender: &str| {
             let fault =
                 Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::Admin, "sender-not-allowed", "no");
-            recent.push(Protocol::Smtp, "ann@x", &fault.of_sender(sender).of_client("copier"));
+            let fault = fault.of_sender(sender);
+            recent.push(Protocol::Smtp, "ann@x", &fault);
+            recent.met_by("ann@x", &fault, "copier");
         };
         let goes = |client: &str, sender: &str| {
             let since = clients.goes_since(&crate::meter::Who::Rule(client.to_owned()), &[sender]);

@@ -141,9 +141,9 @@ impl Relay<'_> {
     /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
     pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
         let account = &self.admitted.account;
-        let fault = SENDER_NOT_ALLOWED.fault().of_sender(sender).of_client(self.admitted.client_name());
-        let fault = fault.at(Stage::Relaying);
+        let fault = SENDER_NOT_ALLOWED.fault().of_sender(sender).at(Stage::Relaying);
         self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+        self.gate.meter.recent.met_by(&account.address, &fault, self.admitted.client_name());
         let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
         info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
         // A mailbox of a whole domain has no table of its own.
