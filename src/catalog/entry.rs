@@ -207,6 +207,7 @@ impl Words {
     /// What to do, in one piece, and where cmdlets of it are typed.
     pub fn whole_step(&self) -> String {
         match &self.shell {
+            Some(shell) if self.next.ends_with('。') => format!("{}{shell}", self.next),
             Some(shell) => format!("{} {shell}", self.next),
             None => self.next.clone(),
         }
