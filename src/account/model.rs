@@ -49,6 +49,17 @@ pub enum Route {
     SmtpThenGraph,
 }
 
+impl Route {
+    /// As the configuration spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Graph => "graph",
+            Self::SmtpThenGraph => "smtp-then-graph",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
     /// While the client waits.

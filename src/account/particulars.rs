@@ -81,6 +81,7 @@ impl Account {
             who_signs_on: Some(self.sign_in.identity.clone()),
             sender: occasion.sender.map(str::to_owned),
             send_as: Some(self.send_as_in_table()),
+            outbound: Some(self.sending.route.as_str()),
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
             asks_again: occasion.sign_in.map(SignInState::asks_again).unwrap_or_default(),
             refused_sign_in: occasion

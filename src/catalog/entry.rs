@@ -130,6 +130,20 @@ fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> Strin
     }
 }
 
+/// Where an administrator consents as well: Entra's page ends at a redirect URI, and an app that acts by itself has none.
+pub fn consent_in_entra(known: &Known, lang: Lang) -> String {
+    known.fill(match lang {
+        Lang::En => {
+            "Where that page answers AADSTS500113 (the app has no redirect URI), a button does the same: Entra > App \
+             registrations > `{client-id}` > API permissions > \"Grant admin consent for (name of the tenant)\"."
+        }
+        Lang::Ja => {
+            "そのページに AADSTS500113（アプリにリダイレクト URI がありません）と表示される場合は、Entra の「アプリの登録」> \
+             `{client-id}` >「API のアクセス許可」>「（テナント名）に管理者の同意を与えます」で同じことができます。"
+        }
+    })
+}
+
 /// What nobody here knows of an account reads in capitals: this is where it is found.
 const FOUND: [(&str, &str, &str); 4] = [
     (
@@ -193,6 +207,7 @@ impl Words {
     /// What to do, in one piece, and where cmdlets of it are typed.
     pub fn whole_step(&self) -> String {
         match &self.shell {
+            Some(shell) if self.next.ends_with('。') => format!("{}{shell}", self.next),
             Some(shell) => format!("{} {shell}", self.next),
             None => self.next.clone(),
         }
@@ -214,6 +229,10 @@ impl Entry {
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
         next.push_str(&known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own())));
+        if next.contains("/adminconsent?") {
+            next.push_str(if lang == Lang::En { " " } else { "" });
+            next.push_str(&consent_in_entra(known, lang));
+        }
         let asked = known.asks_again.iter().find(|(id, _)| *id == self.id && !self.kind.passes_by_itself());
         if let Some((_, at)) = asked {
             next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));

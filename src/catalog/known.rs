@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 40] = [
+const NAMES: [&str; 41] = [
     "account",
     "address",
     "admin-consent-page",
@@ -34,6 +34,7 @@ const NAMES: [&str; 40] = [
     "mailbox",
     "needed",
     "object-id",
+    "outbound",
     "permissions",
     "port",
     "protocol-switch",
@@ -106,6 +107,8 @@ pub struct Known {
     pub client_secret_at: Option<String>,
     /// Of the enterprise application.
     pub object_id: Option<String>,
+    /// How messages leave, as its table has it.
+    pub outbound: Option<&'static str>,
     /// Permissions that are not in its token.
     pub permissions: Vec<String>,
     pub host: Option<String>,
@@ -202,6 +205,8 @@ impl Known {
             "mailbox" => word(&self.mailbox),
             "needed" => Some(self.needed()),
             "object-id" => word(&self.object_id),
+            // Where nothing is known of the account, that which needs no more than Graph.
+            "outbound" => Some(format!("outbound = \"{}\"", self.outbound.unwrap_or("graph"))),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),

@@ -19,7 +19,7 @@ pub mod upstream;
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{cloud, commands_in};
 use entry::Said;
-pub use entry::{At, Entry, Pattern, Words, hour};
+pub use entry::{At, Entry, Pattern, Words, consent_in_entra, hour};
 pub use harmless::{is_harmless, is_harmless_path};
 pub use known::{Known, Via, has_stand_ins};
 pub use names::{owner, source, stage};
@@ -121,6 +121,60 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_of_conditional_access_is_told_with_the_commands_in_the_order_in_which_they_are_typed() {
+        let known = Known {
+            address: Some("ann@contoso.com".into()),
+            app: Some("contoso".into()),
+            is_app_only: Some(false),
+            ..Known::default()
+        };
+        for lang in Lang::ALL {
+            let words = token::CONDITIONAL_ACCESS.told(lang, &known);
+            let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
+            assert_eq!(words.commands(), ["systemctl reload gatepost", setup], "{}", words.next);
+            assert!(words.next.contains("app-only.md") && words.next.contains("`[app.contoso]`"), "{}", words.next);
+        }
+    }
+
+    #[test]
+    fn what_stands_still_without_a_consent_for_graph_is_what_the_account_sends_that_way() {
+        for outbound in ["graph", "smtp-then-graph"] {
+            let known = Known { outbound: Some(outbound), ..Known::default() };
+            for lang in Lang::ALL {
+                let cause = token::GRAPH_CONSENT_MISSING.told(lang, &known).cause;
+                assert!(cause.contains(&format!("`outbound = \"{outbound}\"`")), "{cause}");
+                assert!(!cause.contains("SMTP, IMAP and POP3") && !cause.contains("SMTP、IMAP"), "{cause}");
+            }
+        }
+    }
+
+    /// Entra answers AADSTS500113 there where the app has no redirect URI, as an app that acts by itself.
+    #[test]
+    fn wherever_the_page_for_the_consent_of_an_administrator_is_named_so_is_the_button() {
+        let known = Known {
+            address: Some("ann@contoso.com".into()),
+            tenant: Some("contoso.com".into()),
+            client_id: Some("c-1".into()),
+            login: Some("https://login.microsoftonline.com".into()),
+            ..Known::default()
+        };
+        let mut named = 0;
+        for entry in all() {
+            for (lang, button) in [
+                (Lang::En, "\"Grant admin consent for (name of the tenant)\""),
+                (Lang::Ja, "「（テナント名）に管理者の同意を与えます」"),
+            ] {
+                let next = entry.told(lang, &known).next;
+                if next.contains("adminconsent?") {
+                    named += 1;
+                    assert!(next.contains(button) && next.contains("AADSTS500113"), "{}: {next}", entry.id);
+                }
+            }
+        }
+        assert!(named >= 10, "{named}");
+    }
+
+    #[test]
     fn a_policy_that_refuses_is_one_story_at_the_identity_provider_and_at_the_mail_server() {
         let told = |id: &str, lang| find(id).unwrap().words(lang);
         for (lang, step) in [
@@ -183,7 +237,7 @@ mod tests {
             ..Known::default()
         };
         let of = |entry: &Entry, lang| entry.told(lang, &known(entry.id)).next;
-        let next = of(token::CONDITIONAL_ACCESS, Lang::En);
+        let next = of(token::ACCOUNT_PASSWORD_EXPIRED, Lang::En);
         let asks = " Gatepost asks again at 14:35 UTC, or at once after `systemctl reload gatepost`.";
         assert!(next.ends_with(asks), "{next}");
         let next = of(token::CONSENT_MISSING, Lang::En);

@@ -16,7 +16,7 @@ use url::Url;
 use super::{
     args::{Flow, LoginArgs},
     language, local_password,
-    login_words::{Failed, Said},
+    login_words::{Failed, Said, Used},
     outcome::{Failure, Outcome},
     pasted::shell,
     sign_in_ui::{SignInUi, pasted_lines},
@@ -77,6 +77,7 @@ fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
             endpoints: Endpoints { http: &state.http, app: &account.sign_in.app, clock: &clock },
             ui: SignInUi::new(args.json, args.qr, lang),
             other: other_configuration(&state),
+            has_daemon: store::holder(&state.config.store).is_some(),
         };
         if let Some(running) = &login.other {
             let (running, own) = (running.display().to_string(), state.file.display().to_string());
@@ -133,6 +134,8 @@ struct Login<'a> {
     ui: SignInUi,
     /// See [`other_configuration`].
     other: Option<PathBuf>,
+    /// One runs on this store, on whichever configuration.
+    has_daemon: bool,
 }
 
 impl Login<'_> {
@@ -280,8 +283,12 @@ impl Login<'_> {
         let kept = sign_in::keep(&state.store, sign_in, set, self.endpoints.clock).await?;
         let as_whom = kept.consented_as.as_deref().unwrap_or(&sign_in.identity);
         let lang = self.ui.lang;
-        let is_used = self.other.is_none();
-        let mut text = Said::SignedIn { address: &self.account.address, as_whom, is_used }.text(lang);
+        let used = match (&self.other, self.has_daemon) {
+            (Some(_), _) => Used::Never,
+            (None, true) => Used::AtOnce,
+            (None, false) => Used::OnceOneRuns,
+        };
+        let mut text = Said::SignedIn { address: &self.account.address, as_whom, used }.text(lang);
         if kept.is_somebody_else {
             let why = Said::SomebodyElse { as_whom, expected: &sign_in.identity }.text(lang);
             self.ui.step(&Said::Warning { why: &why });

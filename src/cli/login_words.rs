@@ -12,68 +12,35 @@ use super::{
 use crate::base::{Lang, invocation::as_called};
 
 pub(super) enum Said<'a> {
-    Open {
-        url: &'a Url,
-        is_opened: bool,
-    },
+    Open { url: &'a Url, is_opened: bool },
     PasteElsewhere,
-    Paste {
-        url: &'a Url,
-    },
-    Code {
-        url: &'a Url,
-        code: &'a str,
-    },
-    Waiting {
-        minutes: u64,
-    },
-    AsksForCode {
-        provider: &'a str,
-    },
+    Paste { url: &'a Url },
+    Code { url: &'a Url, code: &'a str },
+    Waiting { minutes: u64 },
+    AsksForCode { provider: &'a str },
     OneMoreCode,
     BrowserIsDone,
     OtherState,
     NoCode,
-    Warning {
-        why: &'a str,
-    },
-    NeedsNobody {
-        address: &'a str,
-        grant: &'a str,
-        app: &'a str,
-        minutes: u64,
-    },
-    /// `is_used`: by the daemon, if one runs.
-    SignedIn {
-        address: &'a str,
-        as_whom: &'a str,
-        is_used: bool,
-    },
-    OtherDaemon {
-        address: &'a str,
-        running: &'a str,
-        own: &'a str,
-        store: &'a str,
-    },
-    SomebodyElse {
-        as_whom: &'a str,
-        expected: &'a str,
-    },
-    AlsoCarries {
-        others: &'a str,
-    },
-    Armed {
-        address: &'a str,
-        minutes: u64,
-    },
-    Made {
-        address: &'a str,
-        password: &'a str,
-    },
-    NoPassword {
-        address: &'a str,
-        file: &'a str,
-    },
+    Warning { why: &'a str },
+    NeedsNobody { address: &'a str, grant: &'a str, app: &'a str, minutes: u64 },
+    SignedIn { address: &'a str, as_whom: &'a str, used: Used },
+    OtherDaemon { address: &'a str, running: &'a str, own: &'a str, store: &'a str },
+    SomebodyElse { as_whom: &'a str, expected: &'a str },
+    AlsoCarries { others: &'a str },
+    Armed { address: &'a str, minutes: u64 },
+    Made { address: &'a str, password: &'a str },
+    NoPassword { address: &'a str, file: &'a str },
+}
+
+/// From when on a sign-in is of use.
+#[derive(Clone, Copy)]
+pub(super) enum Used {
+    /// By the daemon that runs.
+    AtOnce,
+    OnceOneRuns,
+    /// The daemon that runs knows nothing of this configuration.
+    Never,
 }
 
 impl Said<'_> {
@@ -116,10 +83,14 @@ impl Said<'_> {
                 "{address} uses the grant {grant} of {app}: nobody has to sign in, and a token for {minutes} minutes \
                  came.\n"
             ),
-            Said::SignedIn { address, as_whom, is_used } => {
-                let used = if *is_used { " A running daemon uses it at once." } else { "" };
-                format!("{address} is signed in as {as_whom}.{used}\n")
-            }
+            Said::SignedIn { address, as_whom, used } => as_called(&format!(
+                "{address} is signed in as {as_whom}.{}\n",
+                match used {
+                    Used::AtOnce => " The daemon that runs uses it at once.",
+                    Used::OnceOneRuns => " No daemon runs yet that uses it: `gatepost run` starts one.",
+                    Used::Never => "",
+                }
+            )),
             Said::OtherDaemon { address, running, own, store } => format!(
                 "warning: the daemon that runs on this store ({store}) reads {running}, and nothing of {own}.\n\
                  To sign in for that daemon: `{} login {}`. To run both, give {own} a [store] url of its \
@@ -183,10 +154,14 @@ impl Said<'_> {
             Said::NeedsNobody { address, grant, app, minutes } => format!(
                 "{address} は {app} のグラント {grant} を使います。誰もサインインする必要はなく、{minutes}分有効なトークンを取得しました。\n"
             ),
-            Said::SignedIn { address, as_whom, is_used } => {
-                let used = if *is_used { "動作中のデーモンはすぐに使います。" } else { "" };
-                format!("{address} は {as_whom} としてサインインしました。{used}\n")
-            }
+            Said::SignedIn { address, as_whom, used } => as_called(&format!(
+                "{address} は {as_whom} としてサインインしました。{}\n",
+                match used {
+                    Used::AtOnce => "動作中のデーモンがすぐに使用します。",
+                    Used::OnceOneRuns => "これを使用するデーモンはまだ動いていません。`gatepost run` で起動します。",
+                    Used::Never => "",
+                }
+            )),
             Said::OtherDaemon { address, running, own, store } => format!(
                 "警告: このストア（{store}）で動作中のデーモンは {running} を読み、{own} は読みません。\n\
                  そのデーモンのためにサインインするには: `{} login {}`。両方を動かす場合は、先に {own} に専用の [store] url と別のポートを設定してください。",
@@ -267,7 +242,8 @@ mod tests {
             Said::NoCode,
             Said::Warning { why: one },
             Said::NeedsNobody { address: one, grant: one, app: one, minutes: 1 },
-            Said::SignedIn { address: one, as_whom: one, is_used: true },
+            Said::SignedIn { address: one, as_whom: one, used: Used::AtOnce },
+            Said::SignedIn { address: one, as_whom: one, used: Used::OnceOneRuns },
             Said::OtherDaemon { address: one, running: one, own: one, store: one },
             Said::SomebodyElse { as_whom: one, expected: one },
             Said::AlsoCarries { others: one },

@@ -18,6 +18,10 @@ use crate::{
     oauth::{SignIn, clock::Clock, sign_in},
 };
 
+/// The daemon looks into the store before each message: it is not asked, and nobody waits for it.
+const ENDS_AT_ONCE: &str =
+    "From now on nothing is sent for it, by a daemon that runs either; a message that is under way is finished.\n";
+
 pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
     block_on(async {
         let state = State::open(named).await?;
@@ -63,6 +67,9 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
             ));
         }
         if done.had_tokens {
+            if !account.sign_in.app.grant.is_unattended() {
+                text.push_str(ENDS_AT_ONCE);
+            }
             text.push_str(&match &done.revoked {
                 Some(Ok(())) => "The provider has revoked them.\n".to_owned(),
                 Some(Err(verdict)) => format!("warning: the provider did not revoke them ({}).\n", verdict.detail),

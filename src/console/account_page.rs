@@ -147,7 +147,6 @@ impl AccountRow {
             _ if warning.is_some() => words.sign_in,
             _ => words.open,
         });
-        let is_in = state.as_ref().is_some_and(|state| state.signed_in_at.is_some()) || button.is_none();
         let time = |pick: fn(&SignInState) -> Option<Timestamp>| state.as_ref().and_then(pick);
         Self {
             address: account.address.clone(),
@@ -155,10 +154,9 @@ impl AccountRow {
             mark,
             colour,
             state: said,
-            signed_in_as: match is_in {
-                true => AccountStatus::new(account, state.clone()).signed_in_as,
-                false => words.never.to_owned(),
-            },
+            signed_in_as: AccountStatus::new(account, state.clone())
+                .signed_in_as
+                .unwrap_or_else(|| words.never.to_owned()),
             warning,
             also: companions.beside(account).join(lang.comma()),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),

@@ -168,7 +168,7 @@ fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
     let account = console.account(&fault.account);
     let sign_in = account.as_ref().and_then(|account| console.keepers.state(&account.sign_in));
     let (cause, next, avoid) = match told(fault.id, lang, account.as_deref(), &occasion(&fault, sign_in.as_ref())) {
-        Some(words) => (words.cause, words.next, words.avoid),
+        Some(words) => (words.cause.clone(), words.whole_step(), words.avoid),
         None => (fault.text, String::new(), None),
     };
     FaultRow {

@@ -49,6 +49,9 @@ pub struct FaultStatus {
     pub seen: FaultView,
     pub cause: Option<String>,
     pub next_step: Option<String>,
+    /// Where the cmdlets of the step are typed, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avoid: Option<String>,
 }
@@ -63,11 +66,11 @@ impl FaultStatus {
         let account = account_of(&seen.account, accounts, domains);
         let sign_in = account.as_ref().and_then(|account| states.get(account.sign_in.key().as_str()).copied());
         let words = told(seen.id, Lang::En, account.as_deref(), &occasion(&seen, sign_in));
-        let (cause, next_step, avoid) = match words {
-            Some(words) => (Some(words.cause), Some(words.next), words.avoid),
-            None => (None, None, None),
+        let (cause, next_step, shell, avoid) = match words {
+            Some(words) => (Some(words.cause), Some(words.next), words.shell, words.avoid),
+            None => (None, None, None, None),
         };
-        Self { seen, cause, next_step, avoid }
+        Self { seen, cause, next_step, shell, avoid }
     }
 }
 
@@ -81,8 +84,9 @@ pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>
 pub struct AccountStatus {
     pub address: String,
     pub app: String,
-    /// Whose mail is reached: the person that consented, or, where an app acts by itself, the account.
-    pub signed_in_as: String,
+    /// Whose mail is reached: the person that consented, or, where an app acts by itself, the account. `None`: nobody is
+    /// signed in, as far as is known.
+    pub signed_in_as: Option<String>,
     /// Somebody else consented than was configured: who that is, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -111,16 +115,18 @@ impl AccountStatus {
     pub fn new(account: &Account, sign_in: Option<SignInState>) -> Self {
         let other = sign_in.as_ref().and_then(|state| somebody_else(account, state)).map(str::to_owned);
         let identity = &account.sign_in.identity;
-        let signed_in_as = match account.sign_in.app.grant.is_app_only() {
+        let whose = match account.sign_in.app.grant.is_app_only() {
             true => &account.address,
             false => other.as_ref().unwrap_or(identity),
         };
+        let is_in =
+            account.sign_in.app.grant.is_unattended() || sign_in.as_ref().is_some_and(SignInState::has_somebody);
         let warning = |other: &String| Lang::En.consented_for(other, identity);
         Self {
             address: account.address.clone(),
             app: account.sign_in.app.name.clone(),
             refusals: Vec::new(),
-            signed_in_as: signed_in_as.clone(),
+            signed_in_as: is_in.then(|| whose.clone()),
             warning: other.as_ref().map(warning),
             same_sign_in: Vec::new(),
             domain: account.domain.as_ref().map(|domain| format!("*@{domain}")),

@@ -34,6 +34,8 @@ pub(super) struct Who {
     pub graph_host: Option<String>,
     /// Of the enterprise application, as the token says.
     pub object_id: Option<String>,
+    /// See [`Known::outbound`].
+    pub outbound: Option<&'static str>,
     /// After which refusal the daemon asks again, and when.
     pub asks_again: Vec<(&'static str, String)>,
     /// Permissions that are not in the token.
@@ -92,6 +94,7 @@ impl Who {
             client_id: self.client_id.clone(),
             client_secret_at: self.client_secret_at.clone(),
             object_id: self.object_id.clone(),
+            outbound: self.outbound,
             permissions: self.lacking.clone(),
             protocol: self.protocol,
             speaks: self.speaks,

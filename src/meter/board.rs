@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use serde::Serialize;
@@ -157,6 +157,9 @@ pub struct FaultView {
     /// Whom the message claimed to be from, where that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
+    /// The last time, and the client whose program may be what was corrected.
+    #[serde(skip)]
+    pub met_by: Option<(String, Instant)>,
     /// When something went well that proves it over, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worked_again_at: Option<u64>,
@@ -218,6 +221,7 @@ impl Recent {
             stage: fault.stage,
             text: fault.text.clone(),
             sender: fault.sender.clone(),
+            met_by: None,
             worked_again_at: None,
         };
         let mut faults = locked(&self.faults);
@@ -241,6 +245,26 @@ impl Recent {
         let mut faults = locked(&self.faults);
         let stood = |one: &&mut FaultView| one.worked_again_at.is_none() && one.account == account;
         for fault in faults.iter_mut().filter(stood).filter(|one| proof.covers(protocol, one)) {
+            fault.worked_again_at = Some(now());
+        }
+    }
+
+    /// What was noted just now may be mended in the program of this client, too.
+    pub fn met_by(&self, account: &str, fault: &Fault, client: &str) {
+        let is_it = |one: &&mut FaultView| one.id == fault.id && one.account == account && one.has_sender_of(fault);
+        if let Some(one) = locked(&self.faults).iter_mut().rev().find(is_it) {
+            one.met_by = Some((client.to_owned(), Instant::now()));
+        }
+    }
+
+    /// Messages of this client are taken since then as they never were before: what its program did wrong until then it
+    /// does no more. One that went before proves nothing, for a program may send as several.
+    pub fn corrected(&self, account: &str, client: &str, since: Instant) {
+        let is_his = |one: &&mut FaultView| {
+            let met_by = one.met_by.as_ref().is_some_and(|(who, at)| who == client && *at <= since);
+            met_by && one.account == account && one.worked_again_at.is_none()
+        };
+        for fault in locked(&self.faults).iter_mut().filter(is_his) {
             fault.worked_again_at = Some(now());
         }
     }
@@ -325,6 +349,33 @@ mod tests {
         assert_eq!(standing().len(), SENDERS_CAP + 1, "what was mended went first");
         (0..RECENT_CAP).for_each(|n| denied(&format!("more-{n}@x")));
         assert_eq!(standing().len(), SENDERS_CAP + 1, "the other fault is still there");
+    }
+
+    #[test]
+    fn a_client_whose_messages_go_as_they_never_did_before_was_corrected_and_one_that_went_before_proves_nothing() {
+        let (recent, clients) = (Recent::default(), crate::meter::Clients::default());
+        let refused = |sender: &str| {
+            let fault =
+                Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::Admin, "sender-not-allowed", "no");
+            let fault = fault.of_sender(sender);
+            recent.push(Protocol::Smtp, "ann@x", &fault);
+            recent.met_by("ann@x", &fault, "copier");
+        };
+        let goes = |client: &str, sender: &str| {
+            let since = clients.goes_since(&crate::meter::Who::Rule(client.to_owned()), &[sender]);
+            recent.corrected("ann@x", client, since);
+        };
+        let stand = || recent.list().iter().filter(|one| one.worked_again_at.is_none()).count();
+        refused("copier@x");
+        goes("scanner", "ann@x");
+        assert_eq!(stand(), 1, "that is another one");
+        goes("copier", "ann@x");
+        assert_eq!(stand(), 0);
+        refused("scan@x");
+        goes("copier", "Ann@x");
+        assert_eq!(stand(), 1, "it went before as well");
+        goes("copier", "info@x");
+        assert_eq!(stand(), 0);
     }
 
     #[test]

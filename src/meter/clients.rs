@@ -7,12 +7,16 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use super::{Day, Hour, messages::now};
 
 /// Remembered at most.
 const CAP: usize = 2000;
+
+/// Senders of one client that are remembered, the latest.
+const SENDERS_CAP: usize = 8;
 
 /// Whom the figures belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,6 +82,8 @@ struct Figures {
     refusal: Option<Incident>,
     undelivered: Option<Incident>,
     messages: Day,
+    /// Whom its messages were from that were taken, and since when.
+    went: Vec<(String, Instant)>,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +110,20 @@ impl Clients {
             }
             figures.success = Some(Incident { at: now(), reply, message, tried: None });
         });
+    }
+
+    /// A message of it from these was taken: since when such ones go, which is now where it is the first that is remembered.
+    pub fn goes_since(&self, who: &Who, senders: &[&str]) -> Instant {
+        let (senders, mut since) = (senders.join(" ").to_lowercase(), Instant::now());
+        self.change(who, |figures| {
+            if let Some(at) = figures.went.iter().position(|(known, _)| *known == senders) {
+                since = figures.went.remove(at).1;
+            } else if figures.went.len() >= SENDERS_CAP {
+                figures.went.remove(0);
+            }
+            figures.went.push((senders, since));
+        });
+        since
     }
 
     /// A command or message of it was refused, in these words.

@@ -231,7 +231,7 @@ async fn reach(host: &str, port: u16, deadline: Instant) -> Result<Stream, Unrea
         return Err(fault(DialLayer::Resolve, Vec::new(), "the name has no address".into()));
     }
     race(&addresses, deadline).await.map_err(|lost| {
-        let cause = if lost.in_time { "every attempt failed" } else { "while connecting" };
+        let cause = if lost.in_time { "a connection to each of its addresses failed" } else { "while connecting" };
         let layer = if lost.in_time { DialLayer::Connect } else { DialLayer::Timeout };
         fault(layer, lost.tried, cause.into())
     })

@@ -209,8 +209,8 @@ fn says_error(reply: &HttpReply) -> bool {
 impl TokenSet {
     /// Reads a successful answer; one that holds no token that mail can carry is a verdict too.
     pub fn read(reply: &HttpReply) -> Result<Self, Verdict> {
-        let body: Value =
-            serde_json::from_slice(&reply.body).map_err(|_| Verdict::unreadable(reply, "not JSON, or cut short"))?;
+        let why = "it is not JSON, or was cut short on the way";
+        let body: Value = serde_json::from_slice(&reply.body).map_err(|_| Verdict::unreadable(reply, why))?;
         let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let access = text("access_token").ok_or_else(|| Verdict::unreadable(reply, "no access_token in it"))?;
         if access.len() > TOKEN_CAP {

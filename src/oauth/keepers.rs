@@ -27,7 +27,7 @@ use super::{
     counter::{Counter, NoBearer, Want},
     keeper::{Keeper, Means},
     patience,
-    state::SignInState,
+    state::{Phase, SignInState},
 };
 use crate::{
     base::{Bearer, Fault, invocation::gatepost},
@@ -255,6 +255,22 @@ impl Keepers {
     /// When a person last signed in; changes with every new sign-in.
     pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
         self.counter(sign_in)?.signed_in_at()
+    }
+
+    /// Whether what began under the sign-in of then may go on: a logout counts from the moment it returned, as for a token.
+    /// Where that cannot be told in a moment it may not. Of a grant that needs nobody there is nothing to end.
+    pub async fn may_go_on(&self, sign_in: &SignIn, signed_in_at: Option<jiff::Timestamp>) -> bool {
+        if sign_in.app.grant.is_unattended() {
+            return signed_in_at.is_none();
+        }
+        let is_known = self.look_for_changes().await;
+        let Some(counter) = self.counter(sign_in).filter(|_| is_known) else { return false };
+        if timeout(CATCH_UP, counter.caught_up()).await.is_err() {
+            return false;
+        }
+        let state = counter.state();
+        // Whoever came from another program was never seen signing in, and signs out all the same.
+        state.signed_in_at == signed_in_at && (signed_in_at.is_some() || state.phase != Phase::SignInNeeded)
     }
 
     /// How it stands, as far as somebody is awake for it.

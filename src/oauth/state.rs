@@ -151,6 +151,11 @@ impl SignInState {
         self.policy_seen = forecast.map_or(0, |forecast| forecast.seen);
     }
 
+    /// Whether somebody signed in, or was taken over from another program, and did not sign out since.
+    pub fn has_somebody(&self) -> bool {
+        self.signed_in_at.is_some() || self.phase != Phase::SignInNeeded
+    }
+
     /// When somebody has to sign in at the latest, as far as that can be known.
     pub fn next_sign_in(&self) -> Option<Timestamp> {
         [self.policy_ends_at, self.idle_until].into_iter().flatten().min()

@@ -102,7 +102,8 @@ impl Verdict {
     /// An answer that promised success and did not hold it.
     pub fn unreadable(reply: &HttpReply, why: &str) -> Self {
         let kind = reply.content_type.as_deref().unwrap_or("no content type");
-        let detail = format!("HTTP {}, {} bytes of {kind}: {why}", reply.status.as_u16(), reply.body.len());
+        let (status, octets) = (reply.status.as_u16(), reply.body.len());
+        let detail = format!("the identity provider's answer (HTTP {status}, {octets} bytes of {kind}): {why}");
         Self::new(no_answer(reply), printable(&detail, 300))
     }
 

@@ -96,7 +96,12 @@ impl Outbound {
             }
         };
         // Whoever signed out meanwhile sends nothing more.
-        let connection = match connection.filter(|connection| self.may_go_on(account, connection)) {
+        if let Some(held) = &connection
+            && !self.may_go_on(account, held).await
+        {
+            connection = None;
+        }
+        let connection = match connection {
             Some(connection) => connection,
             None => self.connect_in_line(account, client, deadline, stage).await?,
         };

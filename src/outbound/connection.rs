@@ -77,7 +77,7 @@ impl Outbound {
     /// One that is of the same sign-in, if nothing is known against it.
     pub(super) async fn still_lives(&self, account: &Account, seat: Seat, idle: Idle) -> Option<Connection> {
         let Idle { mut channel, keywords, sign_in, signed_in_at, came_up } = idle;
-        if !self.is_of_now(account, &sign_in, signed_in_at) {
+        if !self.is_of_now(account, &sign_in, signed_in_at).await {
             return None;
         }
         // Of what was left over by somebody whom nobody saw signing in nobody knows whether that still holds.
@@ -89,13 +89,13 @@ impl Outbound {
     }
 
     /// Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
-    fn is_of_now(&self, account: &Account, sign_in: &str, signed_in_at: Option<Timestamp>) -> bool {
-        sign_in == account.sign_in.key() && signed_in_at == self.keepers.signed_in_at(&account.sign_in)
+    async fn is_of_now(&self, account: &Account, sign_in: &str, signed_in_at: Option<Timestamp>) -> bool {
+        sign_in == account.sign_in.key() && self.keepers.may_go_on(&account.sign_in, signed_in_at).await
     }
 
     /// Whether a connection may carry one more message of the account: its sign-in is still the one that it lives on.
-    pub fn may_go_on(&self, account: &Account, connection: &Connection) -> bool {
-        self.is_of_now(account, &connection.sign_in, connection.signed_in_at)
+    pub async fn may_go_on(&self, account: &Account, connection: &Connection) -> bool {
+        self.is_of_now(account, &connection.sign_in, connection.signed_in_at).await
     }
 }
 

@@ -113,12 +113,12 @@ impl Attempts<'_> {
         }
         stage.set(Stage::FetchingToken);
         let second = within(deadline, outbound.keepers.refused(&account.sign_in, first.generation)).await;
-        let second = second.inspect_err(|fault| {
+        // Of a fresh token the mail server has said it.
+        let by_server = |fault: &Fault| fault.id == FRESH_TOKEN_REFUSED.id;
+        let told = |fault: Fault| if by_server(&fault) { fault.at(Stage::SigningOn) } else { fault };
+        let second = second.map_err(told).inspect_err(|fault| {
             if fault.kind == Kind::IdentityRefused {
-                // Of a fresh token the mail server has said what is remembered.
-                let by_provider = fault.id != FRESH_TOKEN_REFUSED.id;
-                let fault = if by_provider { fault.clone().at(Stage::FetchingToken) } else { fault.clone() };
-                self.note(signed_in_at, &fault, None);
+                self.note(signed_in_at, &fault.clone().at(Stage::FetchingToken), None);
             }
         })?;
         match self.with(&second, signed_in_at).await {

@@ -8,6 +8,8 @@ use super::{
 /// A named rehearsal.
 pub struct Preset {
     pub name: &'static str,
+    /// What it stages, by its id in the catalogue, which `gatepost explain` explains.
+    pub fault: &'static str,
     /// What happens, in a line for a list.
     pub about: &'static str,
     pub apply: fn(&mut Faults),
@@ -17,26 +19,31 @@ pub struct Preset {
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "smtp-auth-disabled-tenant",
+        fault: "smtp-auth-disabled-tenant",
         about: "SMTP AUTH is switched off for the whole tenant (5.7.139)",
         apply: |faults| smtp_auth(faults, DISABLED_TENANT),
     },
     Preset {
         name: "smtp-auth-disabled-mailbox",
+        fault: "smtp-auth-disabled-mailbox",
         about: "SMTP AUTH is switched off for this mailbox (5.7.139)",
         apply: |faults| smtp_auth(faults, DISABLED_MAILBOX),
     },
     Preset {
         name: "security-defaults",
+        fault: "security-defaults",
         about: "security defaults lock the user out of SMTP AUTH (5.7.139)",
         apply: |faults| smtp_auth(faults, SECURITY_DEFAULTS),
     },
     Preset {
         name: "conditional-access",
+        fault: "sign-on-criteria-not-met",
         about: "a policy refuses the SMTP sign-on (5.7.139)",
         apply: |faults| smtp_auth(faults, CRITERIA),
     },
     Preset {
         name: "smtp-throttled",
+        fault: "upstream-connections-exceeded",
         about: "every message gets 432 4.3.2",
         apply: |faults| {
             faults.smtp.connections = Some(0);
@@ -45,6 +52,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "prx4",
+        fault: "upstream-unavailable",
         about: "Exchange is out of order for a moment (451 4.7.0 PRX4)",
         apply: |faults| {
             let reply = "451 4.7.0 Temporary server error. Please try again later. PRX4 {tail}";
@@ -53,6 +61,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "daily-quota",
+        fault: "day-limit-reached",
         about: "the mailbox has used up its recipients of the day (5.2.0)",
         apply: |faults| {
             let reply = "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process \
@@ -62,6 +71,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "exchange-unreachable",
+        fault: "upstream-timeout",
         about: "all mail servers accept and say nothing",
         apply: |faults| {
             faults.smtp.line.silent = true;
@@ -71,11 +81,13 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "lost-after-dot",
+        fault: "upstream-lost",
         about: "the connection breaks after the final dot, the message is delivered",
         apply: |faults| faults.smtp.after_dot = AfterDot::DropDelivered,
     },
     Preset {
         name: "tokens-refused",
+        fault: "fresh-token-refused",
         about: "Exchange refuses every token",
         apply: |faults| {
             faults.smtp.refuse_tokens = u32::MAX;
@@ -85,11 +97,13 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "imap-not-connected",
+        fault: "mailbox-not-connected",
         about: "IMAP signs on, then says \"authenticated but not connected\"",
         apply: |faults| faults.imap.answers.push(not_connected()),
     },
     Preset {
         name: "imap-throttled",
+        fault: "upstream-throttled",
         about: "IMAP asks for a pause",
         apply: |faults| {
             let reply = "{tag} BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds";
@@ -98,76 +112,91 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "imap-unavailable",
+        fault: "upstream-unavailable",
         about: "IMAP answers NO Server Unavailable. 15",
         apply: |faults| faults.imap.answers.push(Answer::new("*", "{tag} NO Server Unavailable. 15")),
     },
     Preset {
         name: "sign-in-needed",
+        fault: "sign-in-revoked",
         about: "the refresh token is revoked (AADSTS50173)",
         apply: |faults| mishap(faults, MishapKind::Aadsts(50173)),
     },
     Preset {
         name: "mfa-needed",
+        fault: "mfa-required",
         about: "multi-factor authentication is demanded (AADSTS50076)",
         apply: |faults| mishap(faults, MishapKind::Aadsts(50076)),
     },
     Preset {
         name: "secret-expired",
+        fault: "client-secret-expired",
         about: "client secrets have expired (AADSTS7000222); a person's app has none and is not touched",
         apply: |faults| faults.identity.secrets_ended = true,
     },
     Preset {
         name: "no-consent",
+        fault: "consent-missing",
         about: "nobody has consented to the application (AADSTS65001)",
         apply: |faults| mishap(faults, MishapKind::Aadsts(65001)),
     },
     Preset {
         name: "sign-in-blocked",
+        fault: "conditional-access",
         about: "Conditional Access blocks the sign-in (AADSTS53003)",
         apply: |faults| mishap(faults, MishapKind::Aadsts(53003)),
     },
     Preset {
         name: "wrong-tenant",
+        fault: "tenant-not-found",
         about: "the tenant as it is configured is not known for tokens any more, its id is (AADSTS90002)",
         apply: |faults| faults.identity.tenant_by_id_alone = true,
     },
     Preset {
         name: "captive-portal",
+        fault: "captive-portal",
         about: "a login page of the network answers in the place of the identity provider",
         apply: |faults| mishap(faults, MishapKind::Html),
     },
     Preset {
         name: "clock-off",
+        fault: "clock-skewed",
         about: "the identity provider's clock and ours differ by ten minutes",
         apply: |faults| faults.identity.clock_ahead = 600,
     },
     Preset {
         name: "imap-disabled",
+        fault: "imap-disabled-mailbox",
         about: "IMAP is switched off for the mailbox: it signs on and is not connected",
         apply: |faults| faults.imap.answers.push(not_connected()),
     },
     Preset {
         name: "pop3-disabled",
+        fault: "pop3-disabled-mailbox",
         about: "POP3 is switched off for the mailbox",
         apply: |faults| faults.pop3.refuse_tokens = u32::MAX,
     },
     Preset {
         name: "wrong-service-principal",
+        fault: "service-principal-missing",
         about: "Exchange has a wrong object id for every app that acts by itself; people are not touched",
         apply: |faults| faults.exchange.wrong_service_principals = true,
     },
     Preset {
         name: "full-access-missing",
+        fault: "full-access-missing",
         about: "nobody has Full Access to a mailbox of somebody else",
         apply: |faults| faults.exchange.without_full_access = true,
     },
     Preset {
         name: "send-as-missing",
+        fault: "send-as-denied",
         about: "nobody has Send As on a mailbox of somebody else (5.7.60)",
         apply: |faults| faults.exchange.without_send_as = true,
     },
     Preset {
         name: "own-address-denied",
+        fault: "own-address-denied",
         about: "the address is an alias, from which the tenant lets nobody send (5.2.252)",
         apply: |faults| {
             let reply = "554 5.2.252 SendAsDenied; not allowed to send as this sender; STOREDRV.Submission.Exception:\
@@ -177,26 +206,31 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "identity-throttled",
+        fault: "token-endpoint-throttled",
         about: "the identity provider answers 429 with Retry-After",
         apply: |faults| mishap(faults, MishapKind::Status { status: 429, retry_after: Some(5) }),
     },
     Preset {
         name: "identity-down",
+        fault: "token-endpoint-failing",
         about: "the identity provider answers 503",
         apply: |faults| mishap(faults, MishapKind::Status { status: 503, retry_after: None }),
     },
     Preset {
         name: "identity-hangs",
+        fault: "token-timeout",
         about: "the identity provider does not answer at all",
         apply: |faults| mishap(faults, MishapKind::Hang),
     },
     Preset {
         name: "graph-denied",
+        fault: "graph-access-denied",
         about: "Microsoft Graph denies the app the right to send (ErrorAccessDenied)",
         apply: |faults| faults.graph.mishap = Some(GraphMishap::new(403, "ErrorAccessDenied")),
     },
     Preset {
         name: "graph-throttled",
+        fault: "graph-throttled",
         about: "Microsoft Graph asks for a pause of five minutes (429)",
         apply: |faults| {
             faults.graph.mishap = Some(GraphMishap::new(429, "ApplicationThrottled").retry_after(300));

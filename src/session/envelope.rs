@@ -121,8 +121,9 @@ impl Relay<'_> {
     /// A connection for the next message; whether it was held since the last one.
     async fn hold_channel(&mut self, until: Instant) -> Result<Result<bool, Fault>, Left> {
         let (outbound, account) = (&self.gate.outbound, &self.admitted.account);
-        let may_go_on = |channel: &Connection| channel.is_usable() && outbound.may_go_on(account, channel);
-        if self.channel.as_ref().is_some_and(may_go_on) {
+        if let Some(channel) = self.channel.as_ref().filter(|channel| channel.is_usable())
+            && outbound.may_go_on(account, channel).await
+        {
             return Ok(Ok(true));
         }
         self.channel = None;
@@ -142,6 +143,7 @@ impl Relay<'_> {
         let account = &self.admitted.account;
         let fault = SENDER_NOT_ALLOWED.fault().of_sender(sender).at(Stage::Relaying);
         self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
+        self.gate.meter.recent.met_by(&account.address, &fault, self.admitted.client_name());
         let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
         info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
         // A mailbox of a whole domain has no table of its own.

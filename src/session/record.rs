@@ -160,11 +160,15 @@ fn fares(relay: &Relay<'_>, passage: &Passage, message: &MessageView, outcome: O
     }
 }
 
-/// What stood in the way of messages like this one does no more. What the queue takes was not sent yet.
+/// What stood in the way of messages like this one does no more. What the queue takes was not sent yet; that its sender
+/// is allowed shows there as well.
 fn proved(relay: &Relay<'_>, sender: &str, headers: &Headers) {
+    let senders = headers.from.iter().chain(&headers.sender).map(String::as_str);
+    let senders: Vec<&str> = std::iter::once(sender).chain(senders).collect();
+    let (meter, account) = (&relay.gate.meter, &relay.admitted.account.address);
+    let since = meter.clients.goes_since(&who(&relay.admitted), &senders);
+    meter.recent.corrected(account, relay.admitted.client_name(), since);
     if matches!(relay.destination, Destination::Upstream | Destination::Graph) {
-        let senders = headers.from.iter().chain(&headers.sender).map(String::as_str);
-        let senders: Vec<&str> = std::iter::once(sender).chain(senders).collect();
-        relay.gate.meter.recent.worked(Protocol::Smtp, &relay.admitted.account.address, Proof::Sent(&senders));
+        meter.recent.worked(Protocol::Smtp, account, Proof::Sent(&senders));
     }
 }

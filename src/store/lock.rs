@@ -119,6 +119,12 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     }
 }
 
+/// The configuration that a daemon on this store read last, whether one runs or not.
+pub fn last_reader(settings: &Settings) -> Option<PathBuf> {
+    let database = settings.url.strip_prefix("sqlite://")?;
+    said_in(File::open(beside(Path::new(database))).ok()?).reads
+}
+
 /// Links are followed, so that two names of one database have one lock.
 fn beside(database: &Path) -> PathBuf {
     let mut name: OsString = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()).into();

@@ -85,6 +85,20 @@ fn every_number_of_the_catalogue_stands_in_the_corpus() {
     assert!(unknown.is_empty(), "add them to tests/corpus/replies.toml: {unknown:?}");
 }
 
+/// Whoever rehearses wants to read up on it.
+#[test]
+fn every_rehearsal_names_a_fault_of_the_catalogue() {
+    for preset in gatepost::sandbox::PRESETS {
+        assert!(catalog::find(preset.fault).is_some(), "{}: {}", preset.name, preset.fault);
+        let number =
+            preset.about.split_once("AADSTS").map(|(_, rest)| rest.trim_end_matches(|c: char| !c.is_ascii_digit()));
+        let number = number.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+        if let Some((entry, _)) = number.and_then(catalog::entra_code) {
+            assert_eq!(entry.id, preset.fault, "{}", preset.name);
+        }
+    }
+}
+
 /// An id that is spelled out in code is one that the catalogue need not have.
 #[test]
 fn ids_stand_in_the_data_alone() {

@@ -1,6 +1,7 @@
 //! `gatepost login` and `logout` as a script or a person over ssh meets them, against a small provider.
 
 mod refused;
+mod standing;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

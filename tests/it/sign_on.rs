@@ -1,7 +1,7 @@
 //! From a right password to the upstream's OK: what is asked of whom, how often, and what the client hears of it.
 
 use gatepost::{
-    base::Protocol,
+    base::{Protocol, Stage},
     sandbox::{
         BASIC_DISABLED, CRITERIA, DISABLED_MAILBOX, DISABLED_TENANT, LimitPoint, Mishap, MishapKind, Options,
         SECURITY_DEFAULTS,
@@ -37,6 +37,19 @@ async fn a_token_refused_twice_is_a_refusal_and_then_nobody_is_hammered() {
         assert_eq!(world.token_requests(), 2, "{protocol}: the first token and one refetch");
         assert!(world.sandbox.counts().connections(protocol).total <= 21, "{protocol}: one retry in all");
     }
+}
+
+/// The account's page and the status count it among what the mail server refuses, also once nobody is told it from memory.
+#[tokio::test]
+async fn who_meets_the_refusal_of_a_fresh_token_second_is_refused_by_the_mail_server_as_the_first_is() {
+    let world = World::with(Plan::faulty(|faults| assert!(faults.apply("tokens-refused")))).await;
+    for protocol in PROTOCOLS {
+        world.ann_hears(protocol, FOR_GOOD).await;
+    }
+    let met = world.daemon.meter().recent.list();
+    let at: Vec<_> = met.iter().map(|one| (one.protocol, one.id, one.stage)).collect();
+    let expected = PROTOCOLS.map(|protocol| (protocol.as_str(), "fresh-token-refused", Some(Stage::SigningOn)));
+    assert_eq!(at, expected);
 }
 
 #[tokio::test]

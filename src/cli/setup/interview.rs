@@ -29,7 +29,7 @@ use super::{
 use crate::{
     account::Account,
     base::{Lang, is_mailbox, printable},
-    catalog::Known,
+    catalog::{Known, consent_in_entra},
     cli::{
         outcome::{Failure, Outcome},
         setup::args::SetupGrant,
@@ -294,8 +294,9 @@ impl Interview<'_, '_> {
             Some(proof) => (proof, None),
             None => self.proof(choice, &name)?,
         };
-        if let Some(url) = self.consent_page(choice, &client_id) {
-            print(&Say::ConsentUrl { url, is_app_only: choice.grant.is_app_only() }.text(self.lang))?;
+        if let Some(known) = self.consents_at(choice, &client_id) {
+            let (url, instead) = (known.fill("{admin-consent-page}"), consent_in_entra(&known, self.lang));
+            print(&Say::ConsentUrl { url, instead, is_app_only: choice.grant.is_app_only() }.text(self.lang))?;
         }
         let domain = address.rsplit('@').next().map(str::to_owned);
         let new = NewApp {
@@ -342,13 +343,13 @@ impl Interview<'_, '_> {
     }
 
     /// Where an administrator consents for the whole tenant.
-    fn consent_page(&self, choice: &Choice, client_id: &str) -> Option<String> {
+    fn consents_at(&self, choice: &Choice, client_id: &str) -> Option<Known> {
         let (true, Some(tenant)) = (is_entra(choice.preset), &choice.tenant) else { return None };
         let own = self.settings.iter().find(|s| s.table == "app" && s.key == "authorize-url");
         let page = own.and_then(|s| s.value.as_str()).or(choice.preset.authorize_url)?;
         let login = Url::parse(&page.replace("{tenant}", tenant)).ok()?.origin().ascii_serialization();
         let (tenant, client_id, login) = (Some(tenant.clone()), Some(client_id.to_owned()), Some(login));
-        Some(Known { tenant, client_id, login, ..Known::default() }.fill("{admin-consent-page}"))
+        Some(Known { tenant, client_id, login, ..Known::default() })
     }
 }
 

@@ -126,7 +126,12 @@ impl<'a> Setup<'a> {
         let listeners = listeners_to_add(&existing, &listeners);
         let config = with_tables(&place, &settings, lang)?;
         if !args.no_sign_in && args.print_script.is_none() {
-            place.meets_no_other_daemon(&config).map_err(told)?;
+            place.meets_no_other_daemon(&config, args.address.as_deref()).map_err(told)?;
+        }
+        if args.print_script.is_none()
+            && let Some(say) = place.shares_its_store(&config, args.address.as_deref())
+        {
+            note(&say.text(lang));
         }
         Ok(Self {
             args,

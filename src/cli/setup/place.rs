@@ -10,7 +10,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::words::Trouble;
+use super::words::{Say, Trouble};
 use crate::{
     base::Secret,
     config::{self, Config, Surroundings},
@@ -78,15 +78,31 @@ impl Place {
     }
 
     /// A daemon on the same store that reads another file never learns what is set up in this one.
-    pub fn meets_no_other_daemon(&self, config: &Config) -> Result<(), Trouble> {
+    pub fn meets_no_other_daemon(&self, config: &Config, address: Option<&str>) -> Result<(), Trouble> {
         let Some(holder) = store::holder(&config.store) else { return Ok(()) };
         let Some(running) = holder.reads_other_than(&self.path) else { return Ok(()) };
         Err(Trouble::OtherDaemon {
             process: holder.process.unwrap_or_default(),
-            running: running.display().to_string(),
-            file: self.shown(),
-            store: format!("sqlite://{}", self.folder().join("state/gatepost.db").display()),
+            places: [running.display().to_string(), self.shown(), self.own_store()],
+            address: address.map(str::to_owned),
         })
+    }
+
+    /// Where no daemon runs: that another configuration has the store, or had it.
+    pub fn shares_its_store(&self, config: &Config, address: Option<&str>) -> Option<Say> {
+        let database = config.store.url.strip_prefix("sqlite://").filter(|database| Path::new(database).is_file())?;
+        let other = store::last_reader(&config.store).filter(|file| *file != self.path && file.is_file());
+        let is_shared = !self.is_of_the_service() && (other.is_some() || !self.is_there);
+        is_shared.then(|| Say::SharesStore {
+            store: database.to_owned(),
+            other: other.map(|file| file.display().to_string()),
+            address: address.map(str::to_owned),
+            own: self.own_store(),
+        })
+    }
+
+    fn own_store(&self) -> String {
+        format!("sqlite://{}", self.folder().join("state/gatepost.db").display())
     }
 
     /// The daemon that runs on this configuration.

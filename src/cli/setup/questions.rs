@@ -77,7 +77,8 @@ impl<'a> Questions<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) => {
                     let failure = trouble.failure(self.lang);
-                    terminal::note(failure.text());
+                    let hint = failure.hint().unwrap_or_default();
+                    terminal::note(&format!("{}: {hint}", failure.text()));
                     last = Some(failure);
                 }
             }
@@ -185,6 +186,18 @@ pub mod tests {
         let failure = Questions::new(Lang::En, Some(&mut person)).line("--n", &Say::AskAddress, None, number);
         assert!(failure.unwrap_err().to_string().contains("\"x\""));
         assert_eq!(person.asked.len(), TRIES);
+    }
+
+    /// An empty line is a wrong answer like any other.
+    #[test]
+    fn a_question_for_the_tenant_that_is_not_answered_says_what_it_wants() {
+        let empty = || Trouble::NotATenant { typed: String::new() };
+        for (lang, said) in [(Lang::En, "no tenant was typed"), (Lang::Ja, "テナントが入力されていません")]
+        {
+            let failure = empty().failure(lang);
+            assert_eq!(failure.text(), said);
+            assert!(failure.hint().is_some_and(|hint| hint.contains("GUID")));
+        }
     }
 
     #[test]

@@ -123,30 +123,78 @@ pub fn draw(status: &Value, lang: Lang) -> String {
     text
 }
 
-/// What the provider refuses to these accounts, and no client met yet: that stands among the faults.
+/// What stands in the way of these accounts, and no client met yet: that stands among the faults.
 fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
     let met = status.get("faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_met =
-        |fault: &Value| met.iter().any(|one| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none());
-    let of = |account: &Value| ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
-    accounts.iter().flat_map(of).flatten().filter(|fault| !is_met(fault)).collect()
+    let is_met = |fault: &Value, account: &Value| {
+        let is_it = |one: &&Value| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none();
+        met.iter().filter(is_it).any(|one| one.get("account").is_none_or(|of| Some(of) == account.get("address")))
+    };
+    let of = |account: &Value| {
+        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
+        let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
+        let all = of_sign_in.into_iter().flatten().chain(of_servers);
+        all.filter(|fault| !is_met(fault, account)).collect::<Vec<_>>()
+    };
+    accounts.iter().flat_map(of).collect()
 }
 
-/// What to do about each fault that may still stand, once.
+/// One cause, with all that is to be done about it.
+#[derive(Default)]
+struct Cause {
+    id: String,
+    text: String,
+    /// Each with the protocols that met it.
+    steps: Vec<(String, Vec<String>)>,
+    avoid: Vec<String>,
+}
+
+impl Cause {
+    /// The protocols are named where there are several: once, or at the step of each where the steps differ.
+    fn told(&self, lang: Lang) -> String {
+        let mut protocols: Vec<&str> = Vec::new();
+        for protocol in self.steps.iter().flat_map(|(_, all)| all) {
+            protocols.extend((!protocols.contains(&protocol.as_str())).then_some(protocol.as_str()));
+        }
+        let is_one_step = self.steps.len() == 1;
+        let of = match protocols.len() {
+            2.. if is_one_step => format!(" ({})", protocols.join(", ")),
+            _ => String::new(),
+        };
+        let mut told = indented(2, &format!("{}{of}: {}", self.id, self.text));
+        for (step, whose) in &self.steps {
+            let whose = whose.join(", ");
+            let is_named = protocols.len() > 1 && !is_one_step && !whose.is_empty();
+            told.push_str(&indented(4, &if is_named { format!("{whose}: {step}") } else { step.clone() }));
+        }
+        let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
+        told.extend(self.avoid.iter().map(|avoid| indented(4, &format!("{not}{avoid}"))));
+        told
+    }
+}
+
+/// What to do about each fault that may still stand: each cause once, and behind them once where cmdlets are typed.
 fn steps(faults: &[Value], lang: Lang) -> String {
-    let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
-    let mut steps: Vec<String> = Vec::new();
+    let (mut causes, mut shells): (Vec<Cause>, Vec<String>) = Default::default();
     for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
         let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
-        let avoid = text("avoid").map(|avoid| format!("{not}{avoid}"));
-        let told = [Some(next), avoid].into_iter().flatten();
-        let step = indented(2, &format!("{id}: {cause}")) + &told.map(|text| indented(4, &text)).collect::<String>();
-        if !steps.contains(&step) {
-            steps.push(step);
-        }
+        let at = causes.iter().position(|known| known.id == id && known.text == cause).unwrap_or_else(|| {
+            causes.push(Cause { id, text: cause, ..Cause::default() });
+            causes.len() - 1
+        });
+        let Some(known) = causes.get_mut(at) else { continue };
+        let at = known.steps.iter().position(|(step, _)| *step == next).unwrap_or_else(|| {
+            known.steps.push((next, Vec::new()));
+            known.steps.len() - 1
+        });
+        let met_by = known.steps.get_mut(at).map(|(_, protocols)| protocols);
+        met_by.into_iter().for_each(|all| all.extend(text("protocol").filter(|one| !all.contains(one))));
+        known.avoid.extend(text("avoid").filter(|avoid| !known.avoid.contains(avoid)));
+        shells.extend(text("shell").filter(|shell| !shells.contains(shell)));
     }
-    steps.concat()
+    let told = causes.iter().map(|cause| cause.told(lang));
+    told.chain(shells.iter().map(|shell| indented(2, shell))).collect()
 }
 
 /// The columns that matter, those left out that are empty for all.
@@ -308,6 +356,15 @@ mod tests {
         assert!(said.contains("no\n  x: So.\n    Do.\n\nfaults\n  none\n"), "{said}");
         let said = status(json!([fault]));
         assert_eq!(said.matches("  x: So.\n    Do.\n").count(), 1, "{said}");
+    }
+
+    #[test]
+    fn a_cause_that_several_protocols_met_is_told_once_and_where_cmdlets_are_typed_behind_all() {
+        let fault = |protocol: &str, next: &str| json!({ "id": "x", "cause": "So.", "next-step": next, "shell": "Connect.", "protocol": protocol });
+        let same = draw(&json!({ "faults": [fault("smtp", "Do."), fault("imap", "Do.")] }), Lang::En);
+        assert!(same.ends_with("  x (smtp, imap): So.\n    Do.\n  Connect.\n"), "{same}");
+        let each = draw(&json!({ "faults": [fault("smtp", "Do."), fault("imap", "Do more.")] }), Lang::En);
+        assert!(each.ends_with("  x: So.\n    smtp: Do.\n    imap: Do more.\n  Connect.\n"), "{each}");
     }
 
     /// The identity provider may be the one.

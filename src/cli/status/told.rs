@@ -1,5 +1,5 @@
 //! A status of the daemon, which speaks English, in Japanese: what the catalogue says of each fault, states, and who is meant.
-//! And, in either language, what to do about a sign-in that the provider refuses, since no client may have met that yet.
+//! And, in either language, what to do about what stands in the way of an account, since no client may have met that yet.
 //!
 //! What the catalogue does not know, or a newer daemon says, stays as it is.
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage},
-    catalog::{self, Known},
+    catalog::{self, Known, Words, token::SIGN_IN_MISSING},
     cli::language,
     config::Config,
     oauth::Phase,
@@ -17,24 +17,49 @@ use crate::{
 const LANG: Lang = Lang::Ja;
 /// Of a sign-in: for mail, and for Graph alone.
 const FAULTS: [&str; 2] = ["fault", "graph-fault"];
+/// As the status spells who refuses.
+const BY_PROVIDER: &str = "identity provider";
 
-/// What to do about each refusal that somebody lifts elsewhere: those that the provider is asked about again.
+/// What to do about each trouble of an account: of its sign-in, and what its servers refuse.
 pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
         let named = account_of(address, &config.accounts, &config.domains);
-        let known = known(named.as_deref(), &Occasion::of_sign_in(None), account.get("sign-in"));
+        if let Some(state) = account.get_mut("sign-in").filter(|state| lacks_a_sign_in(state)) {
+            put(state, "fault", Some(json!({ "id": SIGN_IN_MISSING.id })));
+        }
+        let state = account.get("sign-in").cloned();
+        let tell = |fault: &mut Value, occasion: &Occasion<'_>| {
+            let Some(entry) = text(fault, "/id").and_then(catalog::find) else { return };
+            explain(fault, entry.told(lang, &known(named.as_deref(), occasion, state.as_ref())));
+        };
         for name in FAULTS {
             let fault = account.get_mut("sign-in").and_then(|state| state.get_mut(name));
-            let Some(fault) = fault.filter(|fault| fault.get("asks-again-at").is_some()) else { continue };
-            let Some(entry) = text(fault, "/id").and_then(catalog::find) else { continue };
-            let words = entry.told(lang, &known);
-            for (name, text) in [("cause", Some(words.cause)), ("next-step", Some(words.next)), ("avoid", words.avoid)]
-            {
-                put(fault, name, text);
-            }
+            fault.into_iter().for_each(|fault| tell(fault, &Occasion::of_sign_in(None)));
+        }
+        for refusal in rows_mut(account, "refusals") {
+            let by_provider = text(refusal, "/by") == Some(BY_PROVIDER);
+            let stage = by_provider.then_some(Stage::FetchingToken);
+            let protocol = protocol_of(refusal);
+            tell(refusal, &Occasion { protocol, stage, ..Occasion::default() });
         }
     }
+}
+
+/// Where nothing is stored there is no fault, and something to do.
+fn lacks_a_sign_in(state: &Value) -> bool {
+    text(state, "/phase") == Some(Phase::SignInNeeded.as_str()) && state.get("fault").is_none_or(Value::is_null)
+}
+
+fn explain(fault: &mut Value, words: Words) {
+    let Words { cause, next, shell, avoid } = words;
+    for (name, text) in [("cause", Some(cause)), ("next-step", Some(next)), ("shell", shell), ("avoid", avoid)] {
+        put(fault, name, text);
+    }
+}
+
+fn protocol_of(fault: &Value) -> Option<Protocol> {
+    Protocol::ALL.into_iter().find(|protocol| Some(protocol.as_str()) == text(fault, "/protocol"))
 }
 
 pub fn in_japanese(status: &mut Value, config: &Config) {
@@ -86,21 +111,13 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
     let address = text(fault, "/account").unwrap_or_default();
     let account = account_of(address, &config.accounts, &config.domains);
     let stage = Stage::ALL.into_iter().find(|stage| Some(stage.as_str()) == text(fault, "/stage"));
-    let protocol = Protocol::ALL.into_iter().find(|protocol| Some(protocol.as_str()) == text(fault, "/protocol"));
-    let occasion = Occasion { protocol, stage, sender: text(fault, "/sender"), sign_in: None };
+    let occasion = Occasion { protocol: protocol_of(fault), stage, sender: text(fault, "/sender"), sign_in: None };
     let state = accounts.iter().find(|one| text(one, "/address") == Some(address)).and_then(|one| one.get("sign-in"));
     let words = entry.told(LANG, &known(account.as_deref(), &occasion, state));
     let owner = Owner::ALL.into_iter().find(|owner| Some(owner.as_str()) == text(fault, "/owner"));
-    let said = [
-        ("cause", Some(words.cause)),
-        ("next-step", Some(words.next)),
-        ("avoid", words.avoid),
-        ("owner", owner.map(|owner| catalog::owner(owner, LANG).to_owned())),
-        ("stage", stage.map(|stage| catalog::stage(stage, LANG).to_owned())),
-    ];
-    for (name, text) in said {
-        put(fault, name, text);
-    }
+    explain(fault, words);
+    put(fault, "owner", owner.map(|owner| catalog::owner(owner, LANG).to_owned()));
+    put(fault, "stage", stage.map(|stage| catalog::stage(stage, LANG).to_owned()));
 }
 
 fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Value>) -> Known {
@@ -135,7 +152,7 @@ fn of_account(account: &mut Value) {
     for refusal in rows_mut(account, "refusals") {
         short(refusal);
         let by = match text(refusal, "/by") {
-            Some("identity provider") => "ID プロバイダー",
+            Some(BY_PROVIDER) => "ID プロバイダー",
             Some("mail server") => "メールサーバー",
             _ => continue,
         };
@@ -159,9 +176,9 @@ fn short(fault: &mut Value) {
     put(fault, "text", cause);
 }
 
-fn put(of: &mut Value, name: &str, text: Option<String>) {
-    if let (Some(text), Some(fields)) = (text, of.as_object_mut()) {
-        fields.insert(name.to_owned(), json!(text));
+fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
+    if let (Some(told), Some(fields)) = (told, of.as_object_mut()) {
+        fields.insert(name.to_owned(), told.into());
     }
 }
 
@@ -227,7 +244,7 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         assert_eq!(at("/accounts/0/refusals/0/by"), "ID プロバイダー");
         let next = at("/accounts/0/sign-in/fault/next-step");
         assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
-        assert_eq!(at("/accounts/0/refusals/0/next-step"), "");
+        assert_eq!(at("/accounts/0/refusals/0/next-step"), next, "no client met it yet");
         let next = at("/faults/0/next-step");
         assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
         assert_eq!((at("/faults/0/owner"), at("/faults/0/stage")), ("管理者", "トークン取得中"));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     base::{Fault, Lang, invocation::as_called},
-    catalog::{self, Known, Words},
+    catalog::{self, Known},
     oauth::SignInState,
     queue::{FailureNote, LaneView, Queue, Standstill, hold},
 };
@@ -154,8 +154,8 @@ fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> Why {
 fn words_of(fault: &Fault, known: &Known, lang: Lang) -> Why {
     match catalog::find(fault.id) {
         Some(entry) => {
-            let Words { cause, next, avoid, .. } = entry.told(lang, known);
-            Why { cause, next, avoid }
+            let words = entry.told(lang, known);
+            Why { next: words.whole_step(), cause: words.cause, avoid: words.avoid }
         }
         None => {
             let next = as_called(&Said::Explain { id: fault.id }.text(lang));

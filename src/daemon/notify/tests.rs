@@ -290,6 +290,14 @@ fn a_refresh_token_that_dies_of_disuse_is_told_ahead() {
 }
 
 #[test]
+fn a_step_with_cmdlets_says_where_they_are_typed_as_the_doctor_does() {
+    let mut stage = Stage::new();
+    stage.states = vec![broken("ann", Phase::Refused, "fresh-token-refused")];
+    let event = stage.told_at(10).remove(0);
+    assert!(event.next_step.contains("behind `Connect-ExchangeOnline`"), "{}", event.next_step);
+}
+
+#[test]
 fn the_json_has_the_shape_that_the_guide_promises() {
     let mut stage = Stage::new();
     stage.states = vec![broken("ann", Phase::SignInNeeded, "sign-in-revoked")];

@@ -33,7 +33,8 @@ pub(super) fn of_sign_ins(
     let mut event = Event { app: Some(app.to_owned()), fault: fault.map(|entry| entry.id), ..bare(facts, kind) };
     event.console = place.page.clone();
     if let Some(words) = fault.map(|entry| entry.told(lang, &known(facts, &accounts, &group.states))) {
-        (event.cause, event.next_step, event.avoid) = (words.cause, words.next, words.avoid);
+        event.next_step = words.whole_step();
+        (event.cause, event.avoid) = (words.cause, words.avoid);
     }
     let what = match kind {
         Kind::SignInNeeded => {

@@ -50,7 +50,8 @@ impl Proxy {
             "http" => ProxyKind::Http,
             "socks5" | "socks5h" => ProxyKind::Socks5,
             "https" => {
-                return Err("wants TLS to the proxy itself, which is not spoken; what passes is under TLS anyway");
+                return Err("wants TLS to the proxy itself (https://), which Gatepost does not speak: write http://, \
+                            for what passes is under TLS anyway");
             }
             _ => return Err("is neither http:// nor socks5://"),
         };

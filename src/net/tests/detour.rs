@@ -159,7 +159,7 @@ async fn a_proxy_that_is_gone_silent_cut_or_endless_is_the_layer_that_is_named()
     let (flood, _) = answering([&b"HTTP/1.1 200 OK\r\nX: "[..], &[b'y'; 10_000_000]].concat()).await;
     let (briefly, long) = (Duration::from_millis(100), Duration::from_secs(10));
     for (url, wait, expected) in [
-        (format!("http://{gone}"), long, "every attempt failed (tried "),
+        (format!("http://{gone}"), long, "a connection to each of its addresses failed (tried "),
         ("http://no-such-proxy.invalid:3128".to_owned(), long, "the proxy cannot be used: "),
         (format!("http://{cut}"), briefly, "did not answer in time (tried "),
         (format!("http://{silent}"), briefly, "did not answer in time (tried "),

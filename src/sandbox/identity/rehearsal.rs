@@ -23,7 +23,11 @@ pub async fn front(State(identity): Shared, pages: Pages) -> Response {
     let told = |text: &str| pages.told(text);
     let on = identity.world.faults.now() != Faults::default();
     let state = told(if on { "Something is switched on." } else { "Everything is well." });
-    let row = |preset: &Preset| format!("<option value=\"{0}\">{0}: {1}</option>", preset.name, told(preset.about));
+    let row = |preset: &Preset| {
+        let (Preset { name, fault, .. }, about) = (preset, told(preset.about));
+        let staged = if name == fault { String::new() } else { format!(" [{fault}]") };
+        format!("<option value=\"{name}\">{name}{staged}: {about}</option>")
+    };
     let rows: String = PRESETS.iter().map(row).collect();
     let people: String =
         identity.world.tenant.people().iter().map(|one| format!("<option>{}", pages::escaped(&one.address))).collect();
@@ -31,7 +35,7 @@ pub async fn front(State(identity): Shared, pages: Pages) -> Response {
         "<p id=state>{state}</p><form method=post action=/sandbox/rehearse>\
          <label for=name>{}</label>\
          <select id=name name=name><option value=\"\">{}</option>{rows}</select> \
-         <button id=submit>{}</button></form>\
+         <button id=submit>{}</button></form><p>{}</p>\
          <h2>{}</h2><form method=post action=/sandbox/grant>\
          <label for=right>{}</label><select id=right name=right>\
          <option value=full-access>Full Access (Add-MailboxPermission)\
@@ -45,6 +49,9 @@ pub async fn front(State(identity): Shared, pages: Pages) -> Response {
         told("Rehearse a failure"),
         told("everything well again"),
         told("Switch"),
+        told(
+            "In brackets, where it has another name: the id of the fault. What it means and what to do: gatepost explain ID"
+        ),
         told("As the administrator"),
         told("Give"),
         told("on the mailbox"),

@@ -328,6 +328,10 @@ async fn discovery_names_the_endpoints_and_the_page_switches_rehearsals() {
     let found: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(found["token_endpoint"], sandbox.token_url());
     assert_eq!(found["device_authorization_endpoint"], sandbox.device_url());
+    let front = http().get(format!("{}/", sandbox.issuer())).send().await.expect("an answer");
+    let front = front.text().await.expect("a page");
+    assert!(front.contains(">conditional-access [sign-on-criteria-not-met]: "), "{front}");
+    assert!(front.contains("gatepost explain ID"), "{front}");
     page(format!("{}/sandbox/rehearse", sandbox.issuer()), &[("name", "prx4")]).await;
     assert_eq!(sandbox.faults().now().smtp.answers.len(), 1);
     let faults = http().get(format!("{}/sandbox/faults", sandbox.issuer())).send().await.expect("an answer");

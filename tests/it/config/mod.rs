@@ -423,7 +423,10 @@ fn a_proxy_is_named_by_a_url_that_says_all_of_it() {
     assert_eq!(config.network.http_proxy.unwrap().to_string(), "http://proxy.corp:3128");
     assert_eq!(config.network.mail_proxy.unwrap().to_string(), "socks5://10.0.0.1:1080");
     for (url, expected) in [
-        ("https://proxy:3128", "`network.mail-proxy` wants TLS to the proxy itself"),
+        (
+            "https://proxy:3128",
+            "`network.mail-proxy` wants TLS to the proxy itself (https://), which Gatepost does not speak: write http://",
+        ),
         ("proxy:3128", "`network.mail-proxy` is neither http:// nor socks5://"),
         ("http://ann:hun#ter2@proxy:3128", "is not a URL; in user and password write"),
         ("http://hunter2@proxy:3128", "a user without a password"),

@@ -81,6 +81,8 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     let mut plan = Plan { more: account(SHARED, &format!("sign-in-as = \"{ANN}\"")), ..Plan::default() };
     plan.sandbox.people.push(Person::shared(SHARED, [ANN.to_owned()]));
     let (staged, program) = beside_a_daemon(plan).await;
+    // It went before, and proves nothing of the other one.
+    assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
 
@@ -102,6 +104,19 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     let told = super::clients::fails_no_more(&staged, &[SHARED, "--send", SHARED, "--lang", "en"]).await;
     assert!(told.out.contains(&format!("{ANN} -> {SHARED}: sent")), "{}", told.out);
     assert!(told.out.ends_with("\nAll is well.\n"), "{}", told.out);
+}
+
+/// The program was set up with a wrong sender, and that was corrected there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_sender_is_past_once_its_program_sends_as_another_that_goes() {
+    let mut plan = Plan { more: account(SHARED, &format!("sign-in-as = \"{ANN}\"")), ..Plan::default() };
+    plan.sandbox.people.push(Person::shared(SHARED, [ANN.to_owned()]));
+    let (staged, program) = beside_a_daemon(plan).await;
+    assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
+    let table = || unwrapped(&run(&["status"], &staged.file).1);
+    assert!(table().contains("The whole line at the account"), "{}", table());
+    assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
+    assert!(table().contains("worked again at") && !table().contains("The whole line at the account"), "{}", table());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Another configuration on the store of a daemon that runs.
+//! Another configuration on a store that has one, while a daemon runs and while none does.
 
 use super::{Running, Stage};
 use crate::{
@@ -18,7 +18,7 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     for (lang, said) in [("en", "go on with its file"), ("ja", "そのファイルで続けてください")] {
         let ended = Running::start(&stage.ann(&["--lang", lang]), &second, "").await.ended().await;
         assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
-        let go_on = format!("`gatepost --config {running} setup`");
+        let go_on = format!("`gatepost --config {running} setup --address {ANN}`");
         let own = format!("--set store.url=sqlite://{}/state/gatepost.db", stage.dir.path().display());
         for part in [said, &go_on, &own] {
             assert!(ended.err.contains(part), "{part}: {}", ended.err);
@@ -49,4 +49,32 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     assert_eq!(first["fault"]["commands"][0], format!("gatepost --config {running} doctor"));
     let (code, out, errors) = run(&["doctor", ANN], &stage.file());
     assert_eq!(code, 0, "its own file is well: {out}{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_configuration_on_a_store_is_warned_of_also_while_no_daemon_runs() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let (own, second) = (stage.file(), stage.dir.path().join("second.toml"));
+    let go_on = format!("gatepost --config {} setup --address {ANN}", own.display());
+    let said = async |file: &std::path::Path, lang: &str| {
+        let ended = Running::start(&stage.ann(&["--no-sign-in", "--lang", lang]), file, "").await.ended().await;
+        assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+        ended.err
+    };
+    for (lang, part) in [("en", "for this one is new."), ("ja", "別の設定が作成したものです。")] {
+        let said = said(&second, lang).await;
+        assert!(said.contains(part) && said.contains("--set store.url=sqlite://"), "{said}");
+        std::fs::remove_file(&second).unwrap();
+    }
+    // Its last words stay in the file beside the store.
+    drop(Program::from(command(&["run", "--log-format", "json"], &own)).await);
+    for (lang, part) in [("en", "the daemon that ran on it last read"), ("ja", "最後に動いていたデーモンは")]
+    {
+        let said = said(&second, lang).await;
+        assert!(said.contains(part) && said.contains(&go_on), "{said}");
+    }
+    let own = said(&own, "en").await;
+    assert!(!own.contains("is there already: "), "{own}");
 }

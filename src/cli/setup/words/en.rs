@@ -82,7 +82,7 @@ pub fn say(say: &Say) -> String {
         Say::CertificateMade { certificate } => {
             format!("  Certificate: {certificate} (its key is beside it, for nobody else to read)")
         }
-        Say::ConsentUrl { url, is_app_only } => {
+        Say::ConsentUrl { url, instead, is_app_only } => {
             let who = if *is_app_only {
                 "An administrator has to consent"
             } else {
@@ -93,7 +93,7 @@ pub fn say(say: &Say) -> String {
             } else {
                 "It ends at http://localhost, a page that does not open: that is right.\n"
             };
-            format!("\n{who}, once:\n\n  {url}\n\n{end}")
+            format!("\n{who}, once:\n\n  {url}\n\n{end}{instead}\n")
         }
         Say::NothingToWrite { file } => format!("  Everything is in {file} already; it stays as it is."),
         Say::NothingWritten => "Nothing was written.".to_owned(),
@@ -120,10 +120,13 @@ pub fn say(say: &Say) -> String {
         Say::SignedInAlready { address } => format!("  {address} is signed in already."),
         Say::SignInAgain { address } => {
             format!(
-                "The configuration is written and stays. Once that is mended, run setup again, or: {} login {}",
+                "The configuration is written and stays. Once that is mended: {0} setup --address {1}, or: {0} login {1}",
                 gatepost(),
                 shell(address)
             )
+        }
+        Say::SharesStore { store, other, address, own } => {
+            beside::shared_en(store, other.as_deref(), address.as_deref(), own)
         }
         Say::NewSecret { address, file } => beside::new_secret_en(address, file),
         Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
@@ -215,7 +218,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             format!("the tenant of {domain} could not be found out: {why}"),
             "check the network, or say it: --tenant TENANT",
         ),
-        Trouble::NotATenant { typed } => (format!("\"{typed}\" is not a tenant"), "its id (a GUID) or one of its verified domains".into()),
+        Trouble::NotATenant { typed } if typed.is_empty() => {
+            ("no tenant was typed".into(), "type its id (a GUID) or one of its verified domains".into())
+        }
+        Trouble::NotATenant { typed } => (format!("\"{typed}\" is not a tenant"), "type its id (a GUID) or one of its verified domains".into()),
         Trouble::NoSuchTenant { tenant } => (
             format!("Microsoft knows no tenant {tenant} (AADSTS90002)"),
             "leave --tenant out to have it found by the address; the id stands in the Entra admin center, Overview".into(),
@@ -250,7 +256,9 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::ReloadIt { process, command } => {
             (format!("the daemon that runs (process {process}) does not know the new accounts yet"), format!("`{command}` (as its user), then run setup again"))
         }
-        Trouble::OtherDaemon { process, running, file, store } => beside::other_en(*process, running, file, store),
+        Trouble::OtherDaemon { process, places, address } => {
+            beside::other_en(*process, places.each_ref().map(String::as_str), address.as_deref())
+        }
         Trouble::NotWell => (
             "a check failed".into(),
             "the next step stands above; then `gatepost doctor`, or setup again".into(),

@@ -86,7 +86,7 @@ pub fn say(say: &Say) -> String {
         Say::CertificateMade { certificate } => {
             format!("  証明書: {certificate}（秘密鍵は同じフォルダーにあり、あなただけが読み取れます）")
         }
-        Say::ConsentUrl { url, is_app_only } => {
+        Say::ConsentUrl { url, instead, is_app_only } => {
             let who = match is_app_only {
                 true => "管理者の同意が一度必要です",
                 false => "利用者自身が同意できない場合は、管理者が一度同意します",
@@ -95,7 +95,7 @@ pub fn say(say: &Say) -> String {
                 true => "",
                 false => "最後に http://localhost に移動してページが開けませんが、正常な動作です。\n",
             };
-            format!("\n{who}:\n\n  {url}\n\n{end}")
+            format!("\n{who}:\n\n  {url}\n\n{end}{instead}\n")
         }
         Say::NothingToWrite { file } => format!("  必要なものはすべて {file} にあります。変更しません。"),
         Say::NothingWritten => "何も書き込みませんでした。".to_owned(),
@@ -121,10 +121,13 @@ pub fn say(say: &Say) -> String {
         ),
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
         Say::SignInAgain { address } => format!(
-            "設定は書き込み済みで、そのまま残ります。原因を直したら、もう一度 setup を実行するか: {} login {}",
+            "設定は書き込み済みで、そのまま残ります。原因を直したら: {0} setup --address {1}、または: {0} login {1}",
             gatepost(),
             shell(address)
         ),
+        Say::SharesStore { store, other, address, own } => {
+            beside::shared_ja(store, other.as_deref(), address.as_deref(), own)
+        }
         Say::NewSecret { address, file } => beside::new_secret_ja(address, file),
         Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
         Say::WithTheChecks { address, is_sent: true } => format!(
@@ -248,6 +251,9 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             format!("{domain} のテナントを調べられません: {why}"),
             "ネットワークを確認するか、指定してください: --tenant TENANT",
         ),
+        Trouble::NotATenant { typed } if typed.is_empty() => {
+            ("テナントが入力されていません".into(), "テナントの ID（GUID）または検証済みドメインを入力してください".into())
+        }
         Trouble::NotATenant { typed } => {
             (format!("\"{typed}\" はテナントではありません"), "テナントの ID（GUID）または確認済みのドメイン".into())
         }
@@ -306,7 +312,9 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             format!("動作中のデーモン（プロセス {process}）は新しいアカウントをまだ知りません"),
             format!("そのユーザーで `{command}` を実行したあと、もう一度 setup を実行してください"),
         ),
-        Trouble::OtherDaemon { process, running, file, store } => beside::other_ja(*process, running, file, store),
+        Trouble::OtherDaemon { process, places, address } => {
+            beside::other_ja(*process, places.each_ref().map(String::as_str), address.as_deref())
+        }
         Trouble::NotWell => (
             "確認で問題が見つかりました".into(),
             "次の手順は上に示しました。そのあと `gatepost doctor`、またはもう一度 setup を実行してください".into(),

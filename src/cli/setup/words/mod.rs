@@ -60,6 +60,12 @@ pub enum Say {
         text: String,
     },
     // Questions, without what comes behind them.
+    SharesStore {
+        store: String,
+        other: Option<String>,
+        address: Option<String>,
+        own: String,
+    },
     AskAddress,
     AskShared,
     AskProvider,
@@ -138,6 +144,8 @@ pub enum Say {
     },
     ConsentUrl {
         url: String,
+        /// Where the page is none.
+        instead: String,
         is_app_only: bool,
     },
     // The configuration.
@@ -263,7 +271,7 @@ pub enum Trouble {
     NoTrial { why: String, next: String },
     NoSmtpListener,
     ReloadIt { process: u32, command: String },
-    OtherDaemon { process: u32, running: String, file: String, store: String },
+    OtherDaemon { process: u32, places: [String; 3], address: Option<String> },
     TrialFailed,
     NotWell,
 }
