@@ -454,3 +454,8 @@ impl Stage {
         self.kept
     }
 }
+
+/// What a person wants of a message.
+pub async fn order(stage: &Stage, id: &str, order: Order) -> Done {
+    stage.queue.order(id, order).await.unwrap()
+}
