@@ -10,7 +10,8 @@ use tokio::{fs::File, io::AsyncReadExt};
 use tracing::info;
 
 use super::{
-    Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Unsent, Verdict, delivery::day_used_up,
+    Connection, Delivery, Envelope, Lost, Outbound, Report, Ticket, Turn, Unfinished, Unsent, Verdict,
+    delivery::day_used_up,
 };
 use crate::{
     base::{Fault, Protocol, StageCell},
@@ -30,11 +31,11 @@ const PIECE: usize = 32 * 1024;
 
 impl Outbound {
     /// See [`Outbound::deliver`].
-    pub(super) async fn submit(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let Delivery { account, client, deadline, .. } = *delivery;
+    pub(super) async fn submit(&self, delivery: &Delivery<'_>, ticket: &mut Ticket) -> Result<Report, Unsent> {
+        let Delivery { account, deadline, .. } = *delivery;
         let stage = StageCell::default();
         loop {
-            let way = self.way_in_line(account, client, deadline, &stage).await;
+            let way = self.way_in_line(account, ticket, deadline, &stage).await;
             let (connection, turn) = way.map_err(Unsent::on_the_way)?;
             match introduced(connection, turn, delivery).await? {
                 Introduced::Dead => {}

@@ -1,13 +1,17 @@
 //! The queue and sessions share what the provider allows: each waits its turn, and waiting is no failure.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
 
-use gatepost::base::Protocol;
+use gatepost::base::{Protocol, Stage};
 
-use super::{ahead, arrived, copies, go_by_the_minute, queue, queued, rows, send, until_empty};
+use super::{ahead, arrived, go_by_the_minute, jump, queue, queued, rows, send, until_empty};
 use crate::{
     queue::api,
-    world::{ANN, HEAD, Plan, World, cheap_hash, together},
+    world::{ANN, HEAD, Plan, Talk, World, cheap_hash, plain, together},
 };
 
 /// A direct session has the one connection for longer than a session would wait.
@@ -38,20 +42,38 @@ async fn a_queue_that_waits_for_a_connection_goes_on_at_once_and_calls_no_way_sh
     assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
 }
 
-/// Microsoft's limits on both sides: three connections, thirty messages a minute.
+/// Microsoft's limits on both sides: three connections, thirty messages a minute. Within a minute three go side by side.
 #[tokio::test]
 async fn two_hundred_alerts_at_once_are_taken_and_go_thirty_a_minute_over_three_connections() {
-    let world = World::with(Plan { account: "delivery = \"queue\"".into(), ..Plan::default() }).await;
+    const DELAY: Duration = Duration::from_secs(10);
+    let mut plan = Plan { account: "delivery = \"queue\"".into(), ..Plan::default() };
+    // Nothing gets as far as its delivery before all are taken.
+    plan.sandbox.faults.smtp.line.delay_ms = DELAY.as_millis().try_into().unwrap();
+    let world = World::with(plan).await;
     let world = &world;
-    together((0..200).map(|n| async move {
-        let said = send(&mut world.smtp_as_ann().await, &format!("alert {n}")).await;
-        assert!(said.starts_with("250 2.0.0 Queued as "), "{said}");
+    let taken = RefCell::new(HashMap::new());
+    together((0..200).map(|n| {
+        let taken = &taken;
+        async move {
+            let subject = format!("alert {n}");
+            let id = queue(&mut world.smtp_as_ann().await, &subject).await;
+            taken.borrow_mut().insert(id, subject);
+        }
     }))
     .await;
+    let rows = rows(world.dir.path()).await;
+    let accepted: Vec<_> = rows.iter().map(|row| taken.borrow()[&row.id].clone()).collect();
+    assert_eq!(accepted.len(), 200);
+    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    jump(DELAY).await;
     go_by_the_minute(world, 200, 30, async || {}).await;
     until_empty(world.dir.path(), 20).await;
-    let copies = copies(&world.sandbox);
-    assert!(copies.len() == 200 && copies.values().all(|came| *came == 1), "{copies:?}");
+    let came = arrived(&world.sandbox);
+    assert_eq!(came.len(), 200);
+    for (came, accepted) in came.chunks(30).zip(accepted.chunks(30)) {
+        let [came, accepted] = [came, accepted].map(|minute| minute.iter().collect::<BTreeSet<_>>());
+        assert_eq!(came, accepted, "in the order of acceptance, minute by minute");
+    }
     assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 3);
     let lines = world.sandbox.transcript().lines();
     let throttled: Vec<_> = lines.iter().map(|line| line.exposed()).filter(|said| said.starts_with("432 ")).collect();
@@ -78,20 +100,14 @@ async fn what_a_person_retries_or_releases_goes_in_the_next_minute_before_all_th
     for n in 0..7 {
         ids.push(queue(&mut smtp, &n.to_string()).await);
     }
-    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
-    let stand_in_line = |sent: usize| {
-        world.until("the others stand in line", move |world| {
-            world.sandbox.submissions().len() == sent && open(world) == 3
-        })
-    };
     let order = async |n: usize, order: &str| {
         let (_, said) = api(&world, "POST", &format!("/api/queue/{}/{order}", ids[n])).await;
         assert_eq!(said["done"], "done", "{said}");
     };
-    stand_in_line(1).await;
+    sent_and_open(&world, 1, 3).await;
     order(5, "retry").await;
     next_goes(&world, 2).await;
-    stand_in_line(2).await;
+    sent_and_open(&world, 2, 3).await;
     order(4, "hold").await;
     order(4, "release").await;
     for sent in 3..=7 {
@@ -99,4 +115,89 @@ async fn what_a_person_retries_or_releases_goes_in_the_next_minute_before_all_th
     }
     assert_eq!(arrived(&world.sandbox), ["0", "5", "4", "1", "2", "3", "6"], "who waits keeps its place");
     until_empty(world.dir.path(), 20).await;
+}
+
+/// One a minute, with a program beside the queue that sends through the same mailbox at once.
+async fn one_a_minute(connections: u32) -> World {
+    let password = cheap_hash("pw");
+    let program = format!(
+        "[[client]]\nname = \"program\"\naccount = \"{ANN}\"\nlogin = \"program\"\npassword = \"{password}\"\n\
+         delivery = \"direct\"\n"
+    );
+    let limits = format!("limits = {{ connections = {connections}, messages-per-minute = 1 }}");
+    World::with(Plan { more: program, ..queued(&limits) }).await
+}
+
+/// The program logs in, and stands in line for a connection.
+async fn looks_in(world: &World) -> Talk {
+    let mut program = world.greeted(Protocol::Smtp).await;
+    program.say(&format!("AUTH PLAIN {}", plain("program", "pw"))).await;
+    world
+        .until("it waits", |world| {
+            let sessions = world.daemon.meter().board.list();
+            sessions.iter().any(|session| session.stage == Stage::Connecting)
+        })
+        .await;
+    program
+}
+
+async fn sent_and_open(world: &World, sent: usize, connections: u64) {
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("so many wait", |world| world.sandbox.submissions().len() == sent && open(world) == connections).await;
+}
+
+/// So many had a connection so far, and the last of them waits for its minute.
+async fn stand_in_line(world: &World, connections: usize) {
+    let found = "gatepost_governor_wait_seconds_count{room=\"connection\",outcome=\"found\"}";
+    let found = format!("{found} {connections}");
+    let stand_in_line = |world: &World| world.sandbox.submissions().len() == 1 && world.counts(&found);
+    world.until("they stand in line", stand_in_line).await;
+}
+
+#[tokio::test]
+async fn a_program_that_logs_in_while_the_queue_waits_for_its_minute_is_lent_the_connection() {
+    let world = one_a_minute(1).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for subject in ["0", "1", "2"] {
+        queue(&mut smtp, subject).await;
+    }
+    stand_in_line(&world, 2).await;
+    jump(Duration::from_secs(10)).await;
+    let mut program = looks_in(&world).await;
+    jump(Duration::from_secs(11)).await;
+    program.expect("235 ").await;
+    program.exchange("QUIT", "221 ").await;
+    for sent in 2..=3 {
+        next_goes(&world, sent).await;
+    }
+    assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
+}
+
+/// Whoever lent its connection would be without one in its minute, and the message behind it would go before it. So the last
+/// of those who wait lends. Here that looks up every twenty seconds from the eighth on, the first from the start on.
+#[tokio::test]
+async fn a_message_that_waits_for_its_minute_is_not_overtaken_for_a_program_that_logs_in_meanwhile() {
+    let world = one_a_minute(2).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for subject in ["0", "1"] {
+        queue(&mut smtp, subject).await;
+    }
+    stand_in_line(&world, 2).await;
+    let start = tokio::time::Instant::now();
+    let to = async |tenths: u64| jump(Duration::from_millis(tenths * 100).saturating_sub(start.elapsed())).await;
+    to(80).await;
+    queue(&mut smtp, "2").await;
+    stand_in_line(&world, 3).await;
+    for look in [201, 285, 402, 488] {
+        to(look).await;
+    }
+    let mut program = looks_in(&world).await;
+    to(604).await;
+    to(620).await;
+    next_goes(&world, 2).await;
+    assert_eq!(arrived(&world.sandbox), ["0", "1"]);
+    program.expect("235 ").await;
+    program.exchange("QUIT", "221 ").await;
+    next_goes(&world, 3).await;
+    assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
 }
