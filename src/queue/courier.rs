@@ -109,8 +109,8 @@ impl Courier {
             return self.drop_now(&message).await;
         }
         if message.hold.is_some() {
-            // The order came in while this courier was sent out: whoever takes it back calls this courier back.
-            return Next::At(Place::Held);
+            drop(errand);
+            return self.is_held_meanwhile(&message.id).await;
         }
         let waiting = outcome::waiting(&message);
         let mut place = None;
@@ -318,7 +318,7 @@ impl Courier {
             match (next, wish) {
                 (Next::Gone, _) => drop(schedule.remove(*sequence)),
                 (_, Wish::Drop) => {}
-                (Next::At(Place::Held), _) | (_, Wish::Hold) => drop(schedule.move_to(*sequence, Place::Held, awake)),
+                (_, Wish::Hold) => drop(schedule.move_to(*sequence, Place::Held, awake)),
                 (_, Wish::Retry) => schedule.want(*sequence, awake),
                 (Next::At(place), Wish::None) => drop(schedule.move_to(*sequence, place, awake)),
             }

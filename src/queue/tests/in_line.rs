@@ -25,6 +25,26 @@ async fn a_message_whose_row_is_held_is_not_sent_although_the_schedule_does_not_
     stage.is_empty().await;
 }
 
+/// In between somebody releases it, whose order finds nobody who waits.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_released_while_a_courier_has_it_that_read_its_hold_goes_next() {
+    for (wanted, place) in [(None, Place::Held), (Some(Order::Release), Place::Wanted)] {
+        let stage = Kept::default().open().await;
+        let id = stage.send("x").await;
+        let (queue, number) = (&stage.queue, stage.sequence(&id).await);
+        let (sequence, recall, errand) = queue.hand_out().unwrap();
+        // As far as `hold` gets whose answer is lost.
+        assert!(queue.store.hold_queued(number, Some(hold::BY_HAND)).await.unwrap());
+        let courier = Courier { queue: queue.clone(), sequence, recall, cut_off: stage.cut_off.clone() };
+        let next = courier.go(errand).await;
+        if let Some(order) = wanted {
+            queue.carry_out(&id, order).await.unwrap();
+        }
+        courier.land(next).await;
+        assert_eq!(queue.schedule().entry(sequence).unwrap().place, place, "{wanted:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_waits_for_room_is_called_back_by_whoever_holds_or_drops_its_message() {
     let mut stage = Stage::new().await;
