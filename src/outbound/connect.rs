@@ -88,22 +88,27 @@ impl Outbound {
 
     /// A connection and a turn for one message, for who may wait until the deadline. Room for a connection first: who waits
     /// for a turn without one would hold up those who have one. Of those who wait for a turn the last leaves its connection to
-    /// who wants one, and asks for another: so nobody behind it has one before it. Cancel safe.
+    /// who wants one, and asks for another: so nobody behind it has one before it. `turn`: it has had one, whose connection was
+    /// of no use. Cancel safe.
     pub(super) async fn way_in_line(
         &self,
         account: &Account,
         ticket: &mut Ticket,
+        mut turn: Option<Turn>,
         deadline: Instant,
         stage: &StageCell,
     ) -> Result<(Connection, Turn), Fault> {
         loop {
             let asker = Asker::new(self, account, ticket, Patience::Message, deadline, stage);
             let connection = asker.connection().await?;
-            ticket.served(Some(Wanted::Turn));
-            match self.turn_while_not_lent(ticket, &connection, deadline).await? {
+            ticket.served(turn.is_none().then_some(Wanted::Turn));
+            if turn.is_none() {
+                turn = self.turn_while_not_lent(ticket, &connection, deadline).await?;
+            }
+            match turn.take() {
                 // Whoever signed out meanwhile sends nothing more.
                 Some(turn) if self.may_go_on(account, &connection) => return Ok((connection, turn)),
-                Some(_) => {}
+                Some(kept) => turn = Some(kept),
                 None => connection.leave(),
             }
         }

@@ -34,11 +34,12 @@ impl Outbound {
     pub(super) async fn submit(&self, delivery: &Delivery<'_>, ticket: &mut Ticket) -> Result<Report, Unsent> {
         let Delivery { account, deadline, .. } = *delivery;
         let stage = StageCell::default();
+        let mut kept = None;
         loop {
-            let way = self.way_in_line(account, ticket, deadline, &stage).await;
+            let way = self.way_in_line(account, ticket, kept.take(), deadline, &stage).await;
             let (connection, turn) = way.map_err(Unsent::on_the_way)?;
             match introduced(connection, turn, delivery).await? {
-                Introduced::Dead => {}
+                Introduced::Dead(turn) => kept = Some(turn),
                 Introduced::Refused(report) => return Ok(report),
                 Introduced::Taken(submission) => return submission.begin(delivery).await,
             }
@@ -48,8 +49,9 @@ impl Outbound {
 
 /// What became of MAIL.
 enum Introduced<'a> {
-    /// The connection had died unnoticed: nothing was sent on it, so another try is safe.
-    Dead,
+    /// The connection had died unnoticed: nothing was sent on it, so another try is safe. It keeps its turn: who waits behind
+    /// it would have that else.
+    Dead(Turn),
     Refused(Report),
     Taken(Box<Submission<'a>>),
 }
@@ -73,8 +75,10 @@ async fn introduced<'a>(
     // One that was left over, or waited for its turn, may be dead.
     let is_fresh = connection.is_fresh();
     let reply = match connection.mail(&mail).await {
-        Ok(reply) if (reply.code == 421 || is_about_sign_on(&reply)) && !is_fresh => return Ok(Introduced::Dead),
-        Err(_) if !is_fresh => return Ok(Introduced::Dead),
+        Ok(reply) if (reply.code == 421 || is_about_sign_on(&reply)) && !is_fresh => {
+            return Ok(Introduced::Dead(turn));
+        }
+        Err(_) if !is_fresh => return Ok(Introduced::Dead(turn)),
         // Of the message no more was said than who sends it.
         Err(lost) => return Err(Unsent::on_the_way(unsent(&lost))),
         Ok(reply) => reply,

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gatepost::base::{Protocol, Stage};
+use gatepost::{
+    base::{Protocol, Stage},
+    sandbox::Answer,
+};
 
 use super::{ahead, arrived, go_by_the_minute, jump, queue, queued, rows, send, until_empty};
 use crate::{
@@ -167,6 +170,21 @@ async fn a_program_that_logs_in_while_the_queue_waits_for_its_minute_is_lent_the
     jump(Duration::from_secs(11)).await;
     program.expect("235 ").await;
     program.exchange("QUIT", "221 ").await;
+    for sent in 2..=3 {
+        next_goes(&world, sent).await;
+    }
+    assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
+}
+
+#[tokio::test]
+async fn a_message_whose_connection_died_while_it_waited_for_its_minute_keeps_that() {
+    let world = World::with(queued("limits = { connections = 2, messages-per-minute = 1 }")).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for subject in ["0", "1", "2"] {
+        queue(&mut smtp, subject).await;
+    }
+    stand_in_line(&world, 3).await;
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("MAIL", "").times(1).close()]);
     for sent in 2..=3 {
         next_goes(&world, sent).await;
     }
