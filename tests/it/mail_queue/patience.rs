@@ -168,38 +168,3 @@ async fn a_message_whose_connection_died_while_it_waited_for_its_minute_keeps_th
     }
     assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
 }
-
-/// Whoever lent its connection would be without one in its minute, and the message behind it would go before it. So the last
-/// of those who wait lends. Here that looks up every twenty seconds from the eighth on, the first from the start on.
-#[tokio::test]
-async fn a_message_that_waits_for_its_minute_is_not_overtaken_for_a_program_that_logs_in_meanwhile() {
-    let world = one_a_minute(2).await;
-    let mut smtp = world.smtp_as_ann().await;
-    for subject in ["0", "1"] {
-        queue(&mut smtp, subject).await;
-    }
-    stand_in_line(&world, 2).await;
-    let start = tokio::time::Instant::now();
-    let to = async |tenths: u64| {
-        jump(Duration::from_millis(tenths * 100).saturating_sub(start.elapsed())).await;
-        // Whoever looks up now does so before the clock goes on.
-        for _ in 0..10 {
-            tokio::task::yield_now().await;
-        }
-    };
-    to(80).await;
-    queue(&mut smtp, "2").await;
-    stand_in_line(&world, 3).await;
-    for look in [201, 300, 403, 503] {
-        to(look).await;
-    }
-    let mut program = looks_in(&world).await;
-    to(606).await;
-    to(620).await;
-    next_goes(&world, 2).await;
-    assert_eq!(arrived(&world.sandbox), ["0", "1"]);
-    program.expect("235 ").await;
-    program.exchange("QUIT", "221 ").await;
-    next_goes(&world, 3).await;
-    assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
-}
