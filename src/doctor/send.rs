@@ -120,7 +120,7 @@ async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>)
         outset: &(),
         trail: Trail::default(),
     };
-    let sent = outbound.deliver(&delivery).await.map_err(|unsent| unsent.fault);
+    let sent = outbound.deliver(&delivery, outbound.line_up(account)).await.map_err(|unsent| unsent.fault);
     // Those of people go on until the look ends.
     if account.sign_in.app.grant.is_unattended() {
         keepers.stop().await;

@@ -6,7 +6,6 @@
 
 use std::{
     future::{pending, poll_fn},
-    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -15,12 +14,12 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::{
-    Channel, Connection, Outbound, Turn,
-    governor::{Dialling, Idle, Ledger, Obstacle, Place, Seat},
+    Channel, Connection, Outbound, Ticket, Turn, Wanted,
+    governor::{Dialling, Idle, Obstacle, Seat},
     sign_on::silent,
 };
 use crate::{
-    account::Account,
+    account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
         own::MAILBOX_BUSY,
@@ -35,9 +34,31 @@ const ROOM_WAIT: Duration = Duration::from_secs(20);
 /// who wait.
 const FOR_OTHERS: Duration = Duration::from_secs(3);
 
+/// As whom the queue stands in line: as one client beside the others. It hands its messages out in an order of its own.
+const QUEUE: &str = "";
+
+/// How somebody waits for a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// A client sits and waits: not for long, and what the upstream throttles is tried again until there is no time for it.
+    Client,
+    /// A message on disk waits until its deadline, and hears at once that the upstream throttles.
+    Message,
+}
+
 impl Outbound {
-    /// Brings a connection for a `client` of the account. What the upstream throttles is tried again until there is no time
-    /// for it. Cancel safe: dropping it closes what it dialled and gives the room back.
+    /// Stands in line for a message of the account that is on disk, from now on.
+    pub fn line_up(&self, account: &Account) -> Ticket {
+        let mut ticket = self.ticket(account, QUEUE);
+        ticket.stands_for(match account.sending.route {
+            Route::Smtp | Route::SmtpThenGraph => Wanted::Seat,
+            Route::Graph => Wanted::Turn,
+        });
+        ticket
+    }
+
+    /// Brings a connection for a `client` of the account. Cancel safe: dropping it closes what it dialled and gives the room
+    /// back.
     pub async fn connect(
         &self,
         account: &Account,
@@ -45,72 +66,80 @@ impl Outbound {
         deadline: Instant,
         stage: &StageCell,
     ) -> Result<Connection, Fault> {
-        let asker = Asker::new(self, account, client, deadline, stage);
-        Asker { room_by: deadline.min(asker.asked + ROOM_WAIT), sits_it_out: true, ..asker }.connection().await
-    }
-
-    /// As [`Outbound::connect`], for who may wait for room until the deadline, and hears at once that the upstream throttles:
-    /// nobody sits and waits.
-    async fn connect_in_line(
-        &self,
-        account: &Account,
-        client: &str,
-        deadline: Instant,
-        stage: &StageCell,
-    ) -> Result<Connection, Fault> {
-        Asker::new(self, account, client, deadline, stage).connection().await
+        let mut ticket = self.ticket(account, client);
+        let connection = Asker::new(self, account, &mut ticket, Patience::Client, deadline, stage).connection().await?;
+        ticket.served(None);
+        Ok(connection)
     }
 
     /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
     pub async fn turn(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
-        self.turn_in_line(account, client, deadline.min(Instant::now() + ROOM_WAIT)).await
+        self.turn_in_line(&mut self.ticket(account, client), deadline.min(Instant::now() + ROOM_WAIT)).await
     }
 
     /// As [`Outbound::turn`], for who may wait until the deadline.
-    pub(super) async fn turn_in_line(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
+    pub(super) async fn turn_in_line(&self, ticket: &mut Ticket, deadline: Instant) -> Result<Turn, Fault> {
         let mut wait = Wait::begin(&self.meter, Room::Message);
-        let turn = timeout_at(deadline, self.ledger(account).turn(client)).await;
+        let turn = timeout_at(deadline, ticket.turn()).await;
         let turn = turn.map_err(|_| MAILBOX_BUSY.fault())?;
         wait.is_over();
         Ok(turn)
     }
 
     /// A connection and a turn for one message, for who may wait until the deadline. Room for a connection first: who waits
-    /// for a turn without one would hold up those who have one. Who has one and waits for its turn leaves it to others, and
-    /// keeps its place among those who wait for a turn. Cancel safe.
+    /// for a turn without one would hold up those who have one. Of those who wait for a turn the last leaves its connection to
+    /// who wants one, and asks for another: so nobody behind it has one before it. `turn`: it has had one, whose connection was
+    /// of no use. Cancel safe.
     pub(super) async fn way_in_line(
         &self,
         account: &Account,
-        client: &str,
+        ticket: &mut Ticket,
+        mut turn: Option<Turn>,
         deadline: Instant,
         stage: &StageCell,
     ) -> Result<(Connection, Turn), Fault> {
-        let mut connection = Some(self.connect_in_line(account, client, deadline, stage).await?);
-        let ledger = self.ledger(account);
-        let mut turn = pin!(self.turn_in_line(account, client, deadline));
-        let turn = loop {
-            match timeout(ROOM_WAIT, turn.as_mut()).await {
-                Ok(turn) => break turn?,
-                Err(_) if ledger.lacks_seats() => connection.take().map_or((), Connection::leave),
-                Err(_) => {}
+        loop {
+            let asker = Asker::new(self, account, ticket, Patience::Message, deadline, stage);
+            let connection = asker.connection().await?;
+            ticket.served(turn.is_none().then_some(Wanted::Turn));
+            if turn.is_none() {
+                turn = self.turn_while_not_lent(ticket, &connection, deadline).await?;
             }
-        };
-        // Whoever signed out meanwhile sends nothing more.
-        if let Some(held) = &connection
-            && !self.may_go_on(account, held).await
-        {
-            connection = None;
+            let Some(got) = turn.take() else {
+                connection.leave();
+                continue;
+            };
+            // Whoever signed out meanwhile sends nothing more.
+            if self.may_go_on(account, &connection).await {
+                return Ok((connection, got));
+            }
+            turn = Some(got);
         }
-        let connection = match connection {
-            Some(connection) => connection,
-            None => self.connect_in_line(account, client, deadline, stage).await?,
-        };
-        Ok((connection, turn))
     }
 
-    fn ledger(&self, account: &Account) -> Arc<Ledger> {
-        let limits = account.sending.limits;
-        self.governor.mailbox(&account.sign_in.app.smtp, &account.smtp_user, limits, self.since)
+    /// `None`: it is the last, and somebody wants its connection.
+    async fn turn_while_not_lent(
+        &self,
+        ticket: &mut Ticket,
+        connection: &Connection,
+        deadline: Instant,
+    ) -> Result<Option<Turn>, Fault> {
+        let mut wait = Wait::begin(&self.meter, Room::Message);
+        loop {
+            match timeout_at(deadline.min(Instant::now() + ROOM_WAIT), ticket.turn()).await {
+                Ok(turn) => {
+                    wait.is_over();
+                    return Ok(Some(turn));
+                }
+                Err(_) if deadline <= Instant::now() => return Err(MAILBOX_BUSY.fault()),
+                Err(_) if connection.is_wanted() && ticket.is_last() => return Ok(None),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn ticket(&self, account: &Account, client: &str) -> Ticket {
+        self.governor.ticket(account, client, self.since)
     }
 }
 
@@ -119,16 +148,14 @@ struct Asker<'a> {
     outbound: &'a Outbound,
     account: &'a Account,
     stage: &'a StageCell,
-    ledger: Arc<Ledger>,
-    place: Place,
+    ticket: &'a mut Ticket,
     asked: Instant,
     /// Until when room is waited for.
     room_by: Instant,
     deadline: Instant,
     wait: Wait<'a>,
     dial: Option<Dial>,
-    /// Whether it waits where the upstream throttles, and dials again.
-    sits_it_out: bool,
+    patience: Patience,
     /// What the last dial met.
     throttled: Option<Fault>,
 }
@@ -149,29 +176,33 @@ impl<'a> Asker<'a> {
     fn new(
         outbound: &'a Outbound,
         account: &'a Account,
-        client: &str,
+        ticket: &'a mut Ticket,
+        patience: Patience,
         deadline: Instant,
         stage: &'a StageCell,
     ) -> Self {
-        let ledger = outbound.ledger(account);
-        let place = ledger.line_up(client, &account.sign_in.key());
         stage.set(Stage::Connecting);
+        let asked = Instant::now();
+        let room_by = match patience {
+            Patience::Client => deadline.min(asked + ROOM_WAIT),
+            Patience::Message => deadline,
+        };
         Self {
             outbound,
             account,
             stage,
-            ledger,
-            place,
-            asked: Instant::now(),
-            room_by: deadline,
+            ticket,
+            asked,
+            room_by,
             deadline,
             wait: Wait::begin(&outbound.meter, Room::Connection),
             dial: None,
-            sits_it_out: false,
+            patience,
             throttled: None,
         }
     }
 
+    /// Its ticket stands in line until the caller says what is next.
     async fn connection(mut self) -> Result<Connection, Fault> {
         loop {
             match self.step().await {
@@ -186,7 +217,7 @@ impl<'a> Asker<'a> {
                     self.waits_again();
                     seat.park(idle);
                 }
-                Step::Failed(fault) if self.sits_it_out && is_throttled(&fault) => {
+                Step::Failed(fault) if self.patience == Patience::Client && is_throttled(&fault) => {
                     self.waits_again();
                     self.throttled = Some(fault);
                 }
@@ -198,14 +229,14 @@ impl<'a> Asker<'a> {
 
     async fn step(&mut self) -> Step {
         let is_idle = self.dial.is_none();
-        let Self { dial, place, stage, room_by, .. } = self;
+        let Self { dial, ticket, stage, room_by, .. } = self;
         tokio::select! {
             biased;
             ended = ended(dial, stage) => match ended {
                 Ok((seat, idle)) => Step::CameUp(seat, idle),
                 Err(fault) => Step::Failed(fault),
             },
-            (seat, idle) = place.seat() => match idle {
+            (seat, idle) = ticket.seat() => match idle {
                 Some(idle) => Step::LeftOver(seat, idle),
                 None => Step::Room(seat),
             },
@@ -225,7 +256,7 @@ impl<'a> Asker<'a> {
     /// Its dial is over, and it has no connection.
     fn waits_again(&mut self) {
         self.dial = None;
-        self.place.has_dialled();
+        self.ticket.has_dialled();
         self.wait.goes_on();
         self.stage.set(Stage::Connecting);
     }
@@ -233,7 +264,6 @@ impl<'a> Asker<'a> {
     /// It has a connection; its own dial, if there is one, is for others.
     fn takes(&mut self) {
         self.wait.is_over();
-        self.place.served();
         if let Some(dial) = self.dial.take() {
             tokio::spawn(dial.for_others());
         }
@@ -242,7 +272,7 @@ impl<'a> Asker<'a> {
     /// Its own dial was throttled, or somebody's hangs or has failed; else nothing is wrong but that others were first.
     fn in_vain(&mut self) -> Fault {
         let behind = || {
-            Some(match self.ledger.obstacle(&self.account.sign_in.key(), self.asked)? {
+            Some(match self.ticket.obstacle(self.asked)? {
                 Obstacle::Failed(fault) => fault,
                 Obstacle::Hangs(stage, since) => silent(&self.account.sign_in.app.smtp, stage, since),
             })

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Delivery, Outbound, Outset, Trail, Turn, graph};
+use super::{Delivery, Outbound, Outset, Ticket, Trail, Turn, graph};
 use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
@@ -121,14 +121,16 @@ impl From<Fault> for Unsent {
 }
 
 impl Outbound {
-    /// Sends a message. `Err`: nothing was sent for anybody. Cancel safe until its outset: then a message may have been
-    /// sent.
-    pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
+    /// Sends a message, by the ticket of [`Outbound::line_up`]. `Err`: nothing was sent for anybody. Cancel safe until its
+    /// outset: then a message may have been sent.
+    pub async fn deliver(&self, delivery: &Delivery<'_>, mut ticket: Ticket) -> Result<Report, Unsent> {
         match delivery.account.sending.route {
-            Route::Smtp => self.submit(delivery).await,
-            Route::Graph => self.post_in_line(delivery).await,
-            Route::SmtpThenGraph => match self.submit(delivery).await {
-                Err(unsent) if self.goes_by_graph(delivery.account, &unsent.fault) => self.post_in_line(delivery).await,
+            Route::Smtp => self.submit(delivery, &mut ticket).await,
+            Route::Graph => self.post_in_line(delivery, &mut ticket).await,
+            Route::SmtpThenGraph => match self.submit(delivery, &mut ticket).await {
+                Err(unsent) if self.goes_by_graph(delivery.account, &unsent.fault) => {
+                    self.post_in_line(delivery, &mut ticket).await
+                }
                 outcome => outcome,
             },
         }
@@ -175,8 +177,8 @@ impl Outbound {
     }
 
     /// As [`Outbound::post`], for who may wait for its turn until the deadline: our own limits are no failure.
-    async fn post_in_line(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let turn = self.turn_in_line(delivery.account, delivery.client, delivery.deadline).await;
+    async fn post_in_line(&self, delivery: &Delivery<'_>, ticket: &mut Ticket) -> Result<Report, Unsent> {
+        let turn = self.turn_in_line(ticket, delivery.deadline).await;
         self.post_at(turn.map_err(Unsent::on_the_way)?, delivery).await
     }
 

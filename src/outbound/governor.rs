@@ -17,11 +17,14 @@ use std::{
 };
 
 pub(super) use dials::{Dialling, Obstacle};
-pub use ledger::Turn;
-pub(super) use ledger::{Idle, Ledger, Place, Seat};
+pub(super) use ledger::{Idle, Ledger, Seat};
+pub use ledger::{Ticket, Turn, Wanted};
 use tokio::time::Instant;
 
-use crate::{account::Limits, net::Upstream};
+use crate::{
+    account::{Account, Limits},
+    net::Upstream,
+};
 
 /// From here on, mailboxes that nobody uses are looked for.
 const MANY: usize = 1000;
@@ -33,9 +36,15 @@ pub struct Governor {
 }
 
 impl Governor {
+    /// For one of the `client` who wants to send for the account, as a configuration that holds `since` then has it.
+    pub fn ticket(&self, account: &Account, client: &str, since: Instant) -> Ticket {
+        let ledger = self.mailbox(&account.sign_in.app.smtp, &account.smtp_user, account.sending.limits, since);
+        ledger.ticket(client, &account.sign_in.key())
+    }
+
     /// The mailbox of `user` at an upstream, with the limits of a configuration that holds `since` then. Those of the latest
     /// one count: sessions of earlier ones go on.
-    pub(super) fn mailbox(&self, upstream: &Upstream, user: &str, limits: Limits, since: Instant) -> Arc<Ledger> {
+    fn mailbox(&self, upstream: &Upstream, user: &str, limits: Limits, since: Instant) -> Arc<Ledger> {
         let name = format!("{} {}:{}", user.to_lowercase(), upstream.host, upstream.port);
         let mut all = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {

@@ -14,7 +14,7 @@ pub struct Delivery<'a> {
     /// Recipients of the same message that are done with, delivered to or failed.
     pub done: &'a [String],
     pub message: &'a Spooled,
-    /// Whose turn it is where several wait.
+    /// For whom, where a session waits for its turn; and for the log.
     pub client: &'a str,
     /// For whatever comes before the message itself.
     pub deadline: Instant,

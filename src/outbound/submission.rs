@@ -9,7 +9,8 @@ use tokio::{fs::File, io::AsyncReadExt, time::Instant};
 use tracing::info;
 
 use super::{
-    Connection, Delivery, Envelope, Lost, Outbound, Report, Turn, Unfinished, Unsent, Verdict, delivery::day_used_up,
+    Connection, Delivery, Envelope, Lost, Outbound, Report, Ticket, Turn, Unfinished, Unsent, Verdict,
+    delivery::day_used_up,
 };
 use crate::{
     account::Account,
@@ -30,15 +31,16 @@ const PIECE: usize = 32 * 1024;
 
 impl Outbound {
     /// See [`Outbound::deliver`].
-    pub(super) async fn submit(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let Delivery { account, client, deadline, .. } = *delivery;
+    pub(super) async fn submit(&self, delivery: &Delivery<'_>, ticket: &mut Ticket) -> Result<Report, Unsent> {
+        let Delivery { account, deadline, .. } = *delivery;
         let stage = StageCell::default();
+        let mut kept = None;
         loop {
             let asked = Instant::now();
-            let way = self.way_in_line(account, client, deadline, &stage).await;
+            let way = self.way_in_line(account, ticket, kept.take(), deadline, &stage).await;
             let (connection, turn) = way.map_err(|fault| self.shut(account, fault, asked))?;
             match introduced(connection, turn, delivery).await? {
-                Introduced::Dead => {}
+                Introduced::Dead(turn) => kept = Some(turn),
                 Introduced::Refused(report) => return Ok(report),
                 Introduced::Taken(submission) => return submission.begin(delivery).await,
             }
@@ -62,8 +64,9 @@ impl Outbound {
 
 /// What became of MAIL.
 enum Introduced<'a> {
-    /// The connection had died unnoticed: nothing was sent on it, so another try is safe.
-    Dead,
+    /// The connection had died unnoticed: nothing was sent on it, so another try is safe. It keeps its turn: who waits behind
+    /// it would have that else.
+    Dead(Turn),
     Refused(Report),
     Taken(Box<Submission<'a>>),
 }
@@ -87,8 +90,10 @@ async fn introduced<'a>(
     // One that was left over, or waited for its turn, may be dead.
     let is_fresh = connection.is_fresh();
     let reply = match connection.mail(&mail).await {
-        Ok(reply) if (reply.code == 421 || is_about_sign_on(&reply)) && !is_fresh => return Ok(Introduced::Dead),
-        Err(_) if !is_fresh => return Ok(Introduced::Dead),
+        Ok(reply) if (reply.code == 421 || is_about_sign_on(&reply)) && !is_fresh => {
+            return Ok(Introduced::Dead(turn));
+        }
+        Err(_) if !is_fresh => return Ok(Introduced::Dead(turn)),
         // Of the message no more was said than who sends it.
         Err(lost) => return Err(Unsent::on_the_way(unsent(&lost))),
         Ok(reply) => reply,

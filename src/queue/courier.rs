@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::{
     Queue,
     bounce::Told,
-    deliver::Unsent,
+    deliver::{Ticket, Unsent},
     envelope, hold,
     outcome::{self, Outcome},
     pauses,
@@ -37,9 +37,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const WRITE_PAUSES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errand {
-    Deliver,
+    /// By this ticket; `None`: its account is gone.
+    Deliver(Option<Ticket>),
     /// It was tried for as long as it may be.
     GiveUp,
 }
@@ -92,7 +92,7 @@ impl Courier {
         drop(seat);
     }
 
-    async fn go(&self, errand: Errand) -> Next {
+    pub(super) async fn go(&self, errand: Errand) -> Next {
         let mut message = match self.queue.store.queued(self.sequence).await {
             Ok(Some(message)) => message,
             Ok(None) => return Next::Gone,
@@ -109,18 +109,19 @@ impl Courier {
             return self.drop_now(&message).await;
         }
         if message.hold.is_some() {
-            // The order came in while this courier was sent out: whoever takes it back calls this courier back.
-            return Next::At(Place::Held);
+            drop(errand);
+            return self.is_held_meanwhile(&message.id).await;
         }
         let waiting = outcome::waiting(&message);
         let mut place = None;
         if waiting.is_empty() {
+            drop(errand);
             if !self.take_in_hand() {
                 return Next::At(Place::Fresh);
             }
         } else {
             let went = match errand {
-                Errand::Deliver => self.attempt(&mut message, &waiting).await,
+                Errand::Deliver(ticket) => self.attempt(&mut message, &waiting, ticket).await,
                 Errand::GiveUp => Ok(None),
             };
             let went = match went {
@@ -137,9 +138,14 @@ impl Courier {
     }
 
     /// `Ok`: when the recipients that still wait are tried again. `Err`: there is nothing to settle.
-    async fn attempt(&self, message: &mut QueuedMessage, waiting: &[usize]) -> Result<Option<Place>, Next> {
+    async fn attempt(
+        &self,
+        message: &mut QueuedMessage,
+        waiting: &[usize],
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Place>, Next> {
         let queue = &self.queue;
-        let Some(account) = queue.orders().account(&message.account) else {
+        let (Some(ticket), Some(account)) = (ticket, queue.orders().account(&message.account)) else {
             // A reload came in between; its lane has no seats now.
             return Err(self.soon());
         };
@@ -160,7 +166,7 @@ impl Courier {
             return self.write_down(message, waiting, outcome, Duration::ZERO).await;
         };
         let start = Instant::now();
-        let answer = self.deliver(&account, &envelope, &body, message, waiting).await?;
+        let answer = self.deliver(&account, &envelope, &body, message, waiting, ticket).await?;
         if let Err(unsent) = &answer
             && (!unsent.may_be_the_message || self.breaks_once(&unsent.fault))
         {
@@ -312,7 +318,7 @@ impl Courier {
             match (next, wish) {
                 (Next::Gone, _) => drop(schedule.remove(*sequence)),
                 (_, Wish::Drop) => {}
-                (Next::At(Place::Held), _) | (_, Wish::Hold) => drop(schedule.move_to(*sequence, Place::Held, awake)),
+                (_, Wish::Hold) => drop(schedule.move_to(*sequence, Place::Held, awake)),
                 (_, Wish::Retry) => schedule.want(*sequence, awake),
                 (Next::At(place), Wish::None) => drop(schedule.move_to(*sequence, place, awake)),
             }

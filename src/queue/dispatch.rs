@@ -66,17 +66,28 @@ impl Queue {
 
     fn send_out(self: &Arc<Self>, couriers: &mut JoinSet<()>, cut_off: &CancellationToken) {
         while couriers.len() < COURIERS && self.halted_until().is_none() {
-            let (now, awake, most) = (self.clock.tick(), self.clock.awake(), self.orders().max_age);
-            let errand = {
-                let mut schedule = self.schedule();
-                // In this order: whoever may still be tried is tried before it is given up.
-                let due = schedule.next(now, awake).map(|one| (one, Errand::Deliver));
-                due.or_else(|| schedule.next_expired(most, awake).map(|one| (one, Errand::GiveUp)))
-            };
-            let Some(((sequence, recall), errand)) = errand else { return };
+            let Some((sequence, recall, errand)) = self.hand_out() else { return };
             let courier = Courier { queue: self.clone(), sequence, recall, cut_off: cut_off.clone() };
             couriers.spawn(courier.run(errand));
         }
+    }
+
+    /// The next message, and what is to be done with it. Its place in the line of the way out is taken here, one message
+    /// after the other: couriers read their rows side by side, and who has read it first is not whose turn it is.
+    pub(super) fn hand_out(&self) -> Option<(i64, CancellationToken, Errand)> {
+        let (now, awake) = (self.clock.tick(), self.clock.awake());
+        let mut schedule = self.schedule();
+        // In this order: whoever may still be tried is tried before it is given up.
+        let Some((sequence, recall)) = schedule.next(now, awake) else {
+            let (sequence, recall) = schedule.next_expired(self.orders().max_age, awake)?;
+            return Some((sequence, recall, Errand::GiveUp));
+        };
+        // Behind the schedule's lock, as in `apply`: who lines up by orders of before is called back.
+        let orders = self.orders();
+        let account = schedule.entry(sequence).and_then(|entry| orders.account(&entry.account));
+        drop(schedule);
+        let ticket = account.map(|account| orders.way_out.line_up(&account));
+        Some((sequence, recall, Errand::Deliver(ticket)))
     }
 
     fn nap(&self, out: usize) -> Duration {

@@ -1,11 +1,16 @@
 //! The queue holds a message by itself: in doubt, or for want of a body.
 //!
 //! Row and schedule hear of it in one step. An order by hand comes before it or behind it, and never between: so its answer is
-//! true, and the last word is the same in both. What somebody holds or drops already is not held once more.
+//! true, and the last word is the same in both. What somebody holds or drops already is not held once more. So it is where a
+//! courier finds a row that is held already, of which the schedule does not know.
 
 use tokio::sync::MutexGuard;
 
-use super::{courier::Courier, schedule::Wish};
+use super::{
+    courier::{Courier, Next},
+    hold,
+    schedule::{Place, Wish},
+};
 
 /// A hold that is to be written down; until then no order is carried out.
 pub(super) struct Holding<'a> {
@@ -23,6 +28,29 @@ impl Courier {
         Holding { courier: self, reason, _turn: Some(turn) }
     }
 
+    /// The row was held when it was read. Whoever released it since then found nobody who waits: it goes next.
+    pub(super) async fn is_held_meanwhile(&self, id: &str) -> Next {
+        let _turn = self.queue.by_hand.lock().await;
+        let message = match self.queue.store.queued(self.sequence).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Next::Gone,
+            Err(error) => return self.disk(Some(id), "its row cannot be read", &error),
+        };
+        if message.hold.is_some_and(|reason| reason != hold::DROPPED) {
+            self.wishes_to_hold();
+        }
+        Next::At(Place::Wanted)
+    }
+
+    /// It is held once this courier lands, unless somebody releases it before.
+    fn wishes_to_hold(&self) {
+        if self.may_hold()
+            && let Some(entry) = self.queue.schedule().entry_mut(self.sequence)
+        {
+            entry.wish = Wish::Hold;
+        }
+    }
+
     fn may_hold(&self) -> bool {
         let schedule = self.queue.schedule();
         let wish = schedule.entry(self.sequence).map(|entry| entry.wish);
@@ -33,11 +61,8 @@ impl Courier {
 impl Holding<'_> {
     /// Its row says so now, and it is held once its courier lands, unless somebody releases it before. Whether it is.
     pub(super) fn written(self) -> bool {
-        let Courier { queue, sequence, .. } = self.courier;
-        if self.reason.is_some()
-            && let Some(entry) = queue.schedule().entry_mut(*sequence)
-        {
-            entry.wish = Wish::Hold;
+        if self.reason.is_some() {
+            self.courier.wishes_to_hold();
         }
         self.reason.is_some()
     }

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::{
     courier::{Courier, DELIVERED_WITHIN, Next},
-    deliver::{Delivery, Envelope, Outset, Report, Trail, Unsent},
+    deliver::{Delivery, Envelope, Outset, Report, Ticket, Trail, Unsent},
     envelope,
     schedule::Place,
 };
@@ -71,6 +71,7 @@ impl Courier {
         body: &Spooled,
         message: &QueuedMessage,
         waiting: &[usize],
+        ticket: Ticket,
     ) -> Result<Result<Report, Unsent>, Next> {
         let orders = self.queue.orders();
         let books = Books { courier: self, opened: OnceCell::new(), stayed: OnceLock::new() };
@@ -88,7 +89,7 @@ impl Courier {
         };
         let answer = tokio::select! {
             biased;
-            answer = orders.way_out.deliver(&delivery) => Some(answer),
+            answer = orders.way_out.deliver(&delivery, ticket) => Some(answer),
             () = self.recall.cancelled() => None,
             () = self.cut_off.cancelled() => None,
         };

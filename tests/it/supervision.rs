@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     str::FromStr,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gatepost::{base::Protocol, sandbox::Answer};
@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{net::UnixDatagram, process::Child, time::timeout};
 
 use crate::world::{
-    ANN, BOB, HEAD, IN, PASSWORD, PROTOCOLS, Plan, Talk, account, own_address, settings, sign_in_with, stage,
+    ANN, BOB, HEAD, IN, PASSWORD, PROTOCOLS, Plan, Talk, account, own_address, settings, sign_in_with, stage, until,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -264,11 +264,7 @@ async fn a_stop_while_it_starts_ends_it_at_once() {
     let held = other.begin_with("BEGIN EXCLUSIVE").await.unwrap();
     let service = Service::start(&file, &sockets, &[]);
     // It holds the lock of the store before it opens it, and hears signals before that.
-    let deadline = Instant::now() + PATIENCE;
-    while gatepost::store::holder(&store).is_none() {
-        assert!(Instant::now() < deadline, "it never began:\n{}", service.log());
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until("it begins", PATIENCE, async || gatepost::store::holder(&store).map(drop).ok_or_else(|| service.log())).await;
     service.signal(Signal::TERM);
     let (code, log) = service.ends().await;
     assert_eq!(code, Some(0), "{log}");

@@ -59,6 +59,8 @@ struct Books {
     under_way: u32,
     sent: VecDeque<Instant>,
     for_turns: Line,
+    /// The last number that was given out.
+    last: u64,
     /// Recipients of messages under way, and those of the last day by span.
     reserved: u32,
     recipients: VecDeque<(Instant, u32)>,
@@ -89,9 +91,12 @@ pub struct Turn {
     recipients: u32,
 }
 
-#[derive(Clone, Copy)]
-enum Wanted {
+/// What one can stand in line for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A connection.
     Seat,
+    /// The right to send one message.
     Turn,
 }
 
@@ -115,17 +120,14 @@ impl Ledger {
         books.open == 0 && books.under_way == 0 && books.sent.is_empty() && books.recipients.is_empty()
     }
 
-    /// Stands in line for a connection.
-    pub(in crate::outbound) fn line_up(self: &Arc<Self>, client: &str, sign_in: &str) -> Place {
-        self.enter(Wanted::Seat, client, sign_in)
-    }
-
-    /// Waits until a message may be sent. Cancel safe.
-    pub(in crate::outbound) async fn turn(self: &Arc<Self>, client: &str) -> Turn {
-        let place = self.enter(Wanted::Turn, client, "");
-        place.wait(|books, now| books.take_turn(place.id, now)).await;
-        place.served();
-        Turn { ledger: self.clone(), recipients: 0 }
+    /// For one who stands in no line yet. Who asks later has a higher number.
+    pub(in crate::outbound) fn ticket(self: &Arc<Self>, client: &str, sign_in: &str) -> Ticket {
+        let mut books = self.books();
+        books.last += 1;
+        let number = books.last;
+        drop(books);
+        let (client, sign_in) = (client.to_owned(), sign_in.to_owned());
+        Ticket { ledger: self.clone(), client, sign_in, number, bell: Arc::default(), wanted: None }
     }
 
     /// Somebody waits for a connection, and has no room to dial one.
@@ -142,17 +144,6 @@ impl Ledger {
         }
         let until = Instant::now() + asked.map_or(books.slowness, |asked| asked.min(ASKED_MOST));
         books.slow_until = books.slow_until.max(Some(until));
-    }
-
-    /// What stood in the way of a connection for the sign-in `sign_in`, of whoever has waited for one since `asked`.
-    pub(in crate::outbound) fn obstacle(&self, sign_in: &str, asked: Instant) -> Option<Obstacle> {
-        let books = self.books();
-        books.dials.obstacle(sign_in, asked, books.may_go_on(Instant::now()).is_err())
-    }
-
-    fn enter(self: &Arc<Self>, wanted: Wanted, client: &str, sign_in: &str) -> Place {
-        let (id, bell) = self.books().line(wanted).enter(client, sign_in);
-        Place { ledger: self.clone(), wanted, id, bell }
     }
 
     /// Ends what was left over and has had its time, until nothing is. One for a mailbox, however often it is parked.
@@ -197,17 +188,16 @@ impl Books {
         self.slow_until.filter(|until| *until > now).map_or(Ok(()), |until| Err(Some(until)))
     }
 
-    /// What is left over is the first one's of its sign-in. `Ok(None)`: room for one more, which `id` dials from now on.
-    fn take_seat(&mut self, id: u64, now: Instant) -> Result<Option<Parked>, Option<Instant>> {
+    /// What is left over is the first one's of its sign-in. `Ok(None)`: room for one more, which this one dials from now on.
+    fn take_seat(&mut self, number: u64, sign_in: &str, now: Instant) -> Result<Option<Parked>, Option<Instant>> {
         self.may_go_on(now)?;
-        let sign_in = self.for_seats.sign_in(id);
         let fitting = self.parked.iter().rposition(|parked| parked.idle.sign_in == sign_in);
         if let Some(at) = fitting
-            && self.for_seats.is_first_of(id, sign_in)
+            && self.for_seats.is_first_of(number, sign_in)
         {
             return Ok(Some(self.parked.remove(at)));
         }
-        if fitting.is_some() || !self.for_seats.is_next_to_dial(id) {
+        if fitting.is_some() || !self.for_seats.is_next_to_dial(number) {
             return Err(None);
         }
         if self.open >= self.limits.connections {
@@ -215,7 +205,7 @@ impl Books {
             return if self.parked.is_empty() { Err(None) } else { Ok(Some(self.parked.remove(0))) };
         }
         self.open += 1;
-        self.for_seats.set_dials(id, true);
+        self.for_seats.set_dials(number, true);
         self.ring(Wanted::Seat);
         Ok(None)
     }
@@ -232,9 +222,9 @@ impl Books {
         self.parked.drain(..expired).collect()
     }
 
-    fn take_turn(&mut self, id: u64, now: Instant) -> Result<(), Option<Instant>> {
+    fn take_turn(&mut self, number: u64, now: Instant) -> Result<(), Option<Instant>> {
         self.may_go_on(now)?;
-        if !self.for_turns.is_first(id) {
+        if !self.for_turns.is_first(number) {
             return Err(None);
         }
         self.forget(now);
@@ -266,19 +256,53 @@ impl Books {
     }
 }
 
-/// A place in a line, given up on drop.
-pub(in crate::outbound) struct Place {
+/// A number, by which one stands in whatever line it has to: before all of its client who asked later, also where it comes
+/// back to a line. Dropped, it leaves.
+pub struct Ticket {
     ledger: Arc<Ledger>,
-    wanted: Wanted,
-    id: u64,
+    client: String,
+    sign_in: String,
+    number: u64,
     bell: Arc<Notify>,
+    /// The line in which it stands.
+    wanted: Option<Wanted>,
 }
 
-impl Place {
+impl Ticket {
+    /// Stands in that line and in no other. Nobody of its client who stands behind it is served before it, from now on; other
+    /// clients are held up by it once it waits.
+    pub fn stands_for(&mut self, wanted: Wanted) {
+        if self.wanted != Some(wanted) {
+            self.goes(Some(wanted), false);
+        }
+    }
+
+    /// It has what it stood for, and with it its client had its turn. In one step with that it stands for what is `next`.
+    pub(in crate::outbound) fn served(&mut self, next: Option<Wanted>) {
+        self.goes(next, true);
+    }
+
+    fn goes(&mut self, next: Option<Wanted>, is_served: bool) {
+        let mut books = self.ledger.books();
+        if let Some(next) = next {
+            books.line(next).enter(self.number, &self.client, &self.sign_in, self.bell.clone());
+        }
+        if let Some(wanted) = self.wanted {
+            match is_served {
+                true => books.line(wanted).served(self.number),
+                false => books.line(wanted).leave(self.number),
+            }
+            books.ring(wanted);
+        }
+        drop(books);
+        self.wanted = next;
+    }
+
     /// Waits for a connection that is left over, or for room to dial one. Whoever dials stands in line as before: what comes
     /// up or is left over first is the first one's, whoever dialled it. Cancel safe.
-    pub(in crate::outbound) async fn seat(&self) -> (Seat, Option<Idle>) {
-        match self.wait(|books, now| books.take_seat(self.id, now)).await {
+    pub(in crate::outbound) async fn seat(&mut self) -> (Seat, Option<Idle>) {
+        let taken = self.wait(Wanted::Seat, |ticket, books, now| books.take_seat(ticket.number, &ticket.sign_in, now));
+        match taken.await {
             Some(Parked { seat, idle, .. }) => (seat, Some(idle)),
             None => (Seat { ledger: self.ledger.clone() }, None),
         }
@@ -287,25 +311,45 @@ impl Place {
     /// What it dialled is up, or never will be.
     pub(in crate::outbound) fn has_dialled(&self) {
         let mut books = self.ledger.books();
-        books.for_seats.set_dials(self.id, false);
+        books.for_seats.set_dials(self.number, false);
         // Another may be the next to dial now.
         books.ring(Wanted::Seat);
     }
 
-    /// It has what it waited for.
-    pub(in crate::outbound) fn served(&self) {
-        self.ledger.books().line(self.wanted).served(self.id);
+    /// Waits until a message may be sent. Cancel safe.
+    pub async fn turn(&mut self) -> Turn {
+        self.wait(Wanted::Turn, |ticket, books, now| books.take_turn(ticket.number, now)).await;
+        self.served(None);
+        Turn { ledger: self.ledger.clone(), recipients: 0 }
     }
 
-    /// Cancel safe.
-    async fn wait<T>(&self, take: impl Fn(&mut Books, Instant) -> Result<T, Option<Instant>>) -> T {
+    /// Nobody of its client waits behind it for a turn.
+    pub(in crate::outbound) fn is_last(&self) -> bool {
+        self.ledger.books().for_turns.is_last(self.number)
+    }
+
+    /// What stood in the way of a connection, for who has waited for one since `asked`.
+    pub(in crate::outbound) fn obstacle(&self, asked: Instant) -> Option<Obstacle> {
+        let books = self.ledger.books();
+        books.dials.obstacle(&self.sign_in, asked, books.may_go_on(Instant::now()).is_err())
+    }
+
+    /// Cancel safe: it stands in that line from then on.
+    async fn wait<T>(
+        &mut self,
+        wanted: Wanted,
+        take: impl Fn(&Self, &mut Books, Instant) -> Result<T, Option<Instant>>,
+    ) -> T {
+        self.stands_for(wanted);
+        let ticket = &*self;
+        ticket.ledger.books().line(wanted).looks(ticket.number);
         loop {
-            let looked = take(&mut self.ledger.books(), Instant::now());
+            let looked = take(ticket, &mut ticket.ledger.books(), Instant::now());
             match looked {
                 Ok(taken) => return taken,
-                Err(None) => self.bell.notified().await,
+                Err(None) => ticket.bell.notified().await,
                 Err(Some(at)) => tokio::select! {
-                    () = self.bell.notified() => {}
+                    () = ticket.bell.notified() => {}
                     () = sleep_until(at) => {}
                 },
             }
@@ -313,11 +357,9 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut books = self.ledger.books();
-        books.line(self.wanted).leave(self.id);
-        books.ring(self.wanted);
+        self.goes(None, false);
     }
 }
 

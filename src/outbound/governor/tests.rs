@@ -17,6 +17,7 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+const SIGN_IN: &str = "contoso/ann";
 
 fn mailbox(limits: Limits) -> Arc<Ledger> {
     let upstream = Upstream { host: "smtp.example".into(), port: 587, tls: UpstreamTls::StartTls };
@@ -32,15 +33,31 @@ fn within(time: Duration) -> Instant {
 }
 
 async fn turn(ledger: &Arc<Ledger>, client: &str, until: Instant) -> Option<Turn> {
-    timeout_at(until, ledger.turn(client)).await.ok()
+    timeout_at(until, ledger.ticket(client, SIGN_IN).turn()).await.ok()
 }
 
 /// Room to dial a connection, for who dials it at once.
 async fn seat(ledger: &Arc<Ledger>, client: &str, until: Instant) -> Option<Seat> {
-    let place = ledger.line_up(client, "contoso/ann");
-    let (seat, _) = timeout_at(until, place.seat()).await.ok()?;
-    place.served();
+    let mut ticket = ledger.ticket(client, SIGN_IN);
+    let (seat, _) = by(until, &mut ticket).await?;
+    ticket.served(None);
     Some(seat)
+}
+
+/// It stands in line, and does not wait yet.
+fn lined_up(ledger: &Arc<Ledger>, client: &str, wanted: Wanted) -> Ticket {
+    let mut ticket = ledger.ticket(client, SIGN_IN);
+    ticket.stands_for(wanted);
+    ticket
+}
+
+async fn now(ticket: &mut Ticket) -> Option<(Seat, Option<Idle>)> {
+    by(Instant::now(), ticket).await
+}
+
+/// What there is for it by then.
+async fn by(until: Instant, ticket: &mut Ticket) -> Option<(Seat, Option<Idle>)> {
+    timeout_at(until, ticket.seat()).await.ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,21 +260,30 @@ async fn mailboxes_that_nobody_uses_are_forgotten_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn room_to_dial_goes_to_each_client_in_turn_and_who_has_it_stands_in_line_as_before() {
     let ledger = mailbox(limits(3, 30, 100));
-    let places = ["monitor", "monitor", "monitor", "copier"].map(|client| ledger.line_up(client, "contoso/ann"));
-    let [first, second, third, other] = &places;
-    let now = async |place: &Place| timeout_at(Instant::now(), place.seat()).await.ok();
+    let mut tickets = ["monitor", "monitor", "monitor", "copier"].map(|client| ledger.ticket(client, SIGN_IN));
+    let mut full = Vec::new();
+    for _ in 0..3 {
+        full.push(seat(&ledger, "scanner", within(SECOND)).await.unwrap());
+    }
+    for ticket in &mut tickets {
+        assert!(now(ticket).await.is_none(), "there is no room");
+    }
+    let [first, second, third, other] = &mut tickets;
+    full.pop();
     let (held, _) = now(first).await.unwrap();
+    full.pop();
     assert!(now(second).await.is_none(), "the other client dials before it");
     let _dialled = now(other).await.unwrap();
+    full.pop();
     let failed = now(second).await.unwrap();
     assert!(now(third).await.is_none() && held.is_wanted(), "three are open");
     second.has_dialled();
     drop(failed);
     assert!(now(third).await.is_none(), "who stands before it dials again");
     assert!(now(second).await.is_some());
-    drop(places);
-    let place = ledger.line_up("monitor", "contoso/ann");
-    let _dials = now(&place).await.unwrap();
+    drop(tickets);
+    let mut ticket = ledger.ticket("monitor", SIGN_IN);
+    let _dials = now(&mut ticket).await.unwrap();
     assert!(!held.is_wanted(), "who dials takes what is left over, and wants nobody to leave it");
 }
 
@@ -289,19 +315,71 @@ async fn idle(sign_in: &str) -> Idle {
 #[tokio::test(start_paused = true)]
 async fn what_is_left_over_goes_to_the_first_of_its_own_sign_in_and_another_takes_its_room_alone() {
     let ledger = mailbox(limits(2, 30, 100));
-    let now = async |place: &Place| timeout_at(Instant::now(), place.seat()).await.ok();
-    let [hangs, dials] = ["x", "y"].map(|sign_in| ledger.line_up(sign_in, sign_in));
-    let (_hangs, none) = now(&hangs).await.unwrap();
+    let [mut hangs, mut dials] = ["x", "y"].map(|sign_in| ledger.ticket(sign_in, sign_in));
+    let (_hangs, none) = now(&mut hangs).await.unwrap();
     assert!(none.is_none());
-    let (seat, _) = now(&dials).await.unwrap();
+    let (seat, _) = now(&mut dials).await.unwrap();
     dials.has_dialled();
     seat.park(idle("y").await);
-    assert!(now(&hangs).await.is_none(), "it is of no use to who asked first");
-    let (seat, left_over) = now(&dials).await.unwrap();
+    assert!(now(&mut hangs).await.is_none(), "it is of no use to who asked first");
+    let (seat, left_over) = now(&mut dials).await.unwrap();
     assert_eq!(left_over.map(|idle| idle.sign_in).as_deref(), Some("y"));
-    dials.served();
+    dials.served(None);
     seat.park(idle("y").await);
-    let other = ledger.line_up("x", "x");
-    let (_room, of_another) = now(&other).await.unwrap();
+    let mut other = ledger.ticket("x", "x");
+    let (_room, of_another) = now(&mut other).await.unwrap();
     assert_eq!(of_another.map(|idle| idle.sign_in).as_deref(), Some("y"), "there is no other room");
+}
+
+/// As couriers of the queue do: who has read its row first is not who was sent out first.
+#[tokio::test(start_paused = true)]
+async fn who_lined_up_first_is_not_overtaken_though_it_begins_to_wait_later_and_holds_up_no_other_client() {
+    for wanted in [Wanted::Seat, Wanted::Turn] {
+        let ledger = mailbox(limits(1, 30, 100));
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let waits = |name: &'static str, mut ticket: Ticket| {
+            let served = served.clone();
+            tokio::spawn(async move {
+                match wanted {
+                    Wanted::Seat => {
+                        let (seat, _) = ticket.seat().await;
+                        served.lock().unwrap().push(name);
+                        ticket.served(None);
+                        drop(seat);
+                    }
+                    Wanted::Turn => {
+                        let turn = ticket.turn().await;
+                        served.lock().unwrap().push(name);
+                        drop(turn);
+                    }
+                }
+            })
+        };
+        let [first, gone, second] = [(); 3].map(|()| lined_up(&ledger, "queue", wanted));
+        let second = waits("second", second);
+        tokio::time::sleep(SECOND).await;
+        assert!(served.lock().unwrap().is_empty(), "{wanted:?}: nobody is in the way but who does not look yet");
+        waits("another client", ledger.ticket("copier", SIGN_IN)).await.unwrap();
+        waits("first", first).await.unwrap();
+        tokio::time::sleep(SECOND).await;
+        drop(gone);
+        second.await.unwrap();
+        assert_eq!(*served.lock().unwrap(), ["another client", "first", "second"], "{wanted:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_to_a_line_stands_in_it_by_its_number() {
+    let ledger = mailbox(limits(1, 30, 100));
+    let mut first = ledger.ticket("queue", SIGN_IN);
+    let (seat, _) = now(&mut first).await.unwrap();
+    first.served(Some(Wanted::Turn));
+    let mut second = ledger.ticket("queue", SIGN_IN);
+    assert!(now(&mut second).await.is_none(), "there is no room");
+    let turn = first.turn().await;
+    // Its connection was dead.
+    first.stands_for(Wanted::Seat);
+    drop((seat, turn));
+    assert!(now(&mut second).await.is_none());
+    assert!(now(&mut first).await.is_some());
 }

@@ -6,6 +6,8 @@
 mod by_hand;
 mod delivery;
 mod disk;
+mod doubt;
+mod in_line;
 mod order;
 mod recovery;
 mod shut;
@@ -13,6 +15,6 @@ mod stage;
 
 use std::time::Duration;
 
-use stage::{ANN, Kept, Stage, account, deferred, delivered, failed, fault, minutes};
+use stage::{ANN, Kept, Stage, account, deferred, delivered, failed, fault, minutes, order};
 
 use super::*;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::base::Kind;
+use crate::{base::Kind, queue::courier::Courier};
 
 #[tokio::test(start_paused = true)]
 async fn first_attempts_go_in_the_order_of_acceptance_and_a_deferred_message_holds_back_none() {
@@ -330,4 +330,30 @@ async fn no_jump_of_the_wall_clock_fails_a_message_or_makes_it_stick() {
     stage.next().await.all(delivered());
     stage.is_empty().await;
     assert!(stage.queue.message(&id).await.unwrap().is_none());
+}
+
+/// Whoever is sent out first may be the last to have read its row and its body.
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_row_takes_longer_to_read_is_not_overtaken_where_it_stands_in_line() {
+    let mut stage = Kept::default().open().await;
+    let (queue, cut_off) = (stage.queue.clone(), stage.cut_off.clone());
+    let mut out = Vec::new();
+    for subject in ["one", "two", "three"] {
+        stage.send(subject).await;
+        let (sequence, recall, errand) = queue.hand_out().unwrap();
+        out.push((Courier { queue: queue.clone(), sequence, recall, cut_off: cut_off.clone() }, errand));
+    }
+    while let Some((courier, errand)) = out.pop() {
+        stage.assert_no_delivery();
+        tokio::spawn(courier.run(errand));
+        for _ in 0..20 {
+            // Each a look at the disk.
+            stage.list().await;
+        }
+    }
+    for subject in ["one", "two", "three"] {
+        let call = stage.next().await;
+        assert!(call.body.contains(&format!("Subject: {subject}\r\n")), "{}", call.body);
+        call.all(delivered());
+    }
 }

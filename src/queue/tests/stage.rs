@@ -15,16 +15,18 @@ use tokio::{
     io::AsyncReadExt,
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::super::*;
 use crate::{
-    account::{LocalPassword, Sending},
+    account::{Limits, LocalPassword, Sending},
     base::{Fault, Kind, Owner},
     net::{Upstream, UpstreamTls},
     oauth::{App, AppCredential, Grant, Rotation, SignIn},
+    outbound::{Governor, Ticket, Wanted},
     store::{QueueFilter, Settings},
     wire::smtp::Reply,
 };
@@ -74,7 +76,10 @@ pub fn account(address: &str) -> Arc<Account> {
         imap_user: address.into(),
         smtp_user: address.into(),
         send_as: vec![address.into()],
-        sending: Sending::default(),
+        sending: Sending {
+            limits: Limits { messages_per_minute: u32::MAX, ..Limits::default() },
+            ..Sending::default()
+        },
         domain: None,
         proxies: Default::default(),
     })
@@ -137,6 +142,8 @@ pub const BREAKS_DOWN: &str = "breaks down";
 
 struct Script {
     calls: mpsc::Sender<Call>,
+    /// Everybody stands in its line, and has its turn there one after the other.
+    governor: Arc<Governor>,
     /// Whether there is room to deliver anything.
     room: watch::Receiver<bool>,
     /// What is in the way of every message.
@@ -148,9 +155,16 @@ struct Script {
 }
 
 impl Deliver for Script {
-    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Result<Report, Unsent>> {
+    fn line_up(&self, account: &Account) -> Ticket {
+        let mut ticket = self.governor.ticket(account, "", Instant::now());
+        ticket.stands_for(Wanted::Turn);
+        ticket
+    }
+
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>, mut ticket: Ticket) -> BoxFuture<'a, Result<Report, Unsent>> {
         let Delivery { account, envelope, done, message, outset, .. } = *delivery;
         Box::pin(async move {
+            let _turn = ticket.turn().await;
             if self.uploads.load(Ordering::Relaxed) {
                 outset.wait_is_over();
             }
@@ -196,6 +210,7 @@ pub struct Kept {
     pub postmaster: Option<String>,
     pub max_bytes: u64,
     pub max_messages: usize,
+    pub governor: Arc<Governor>,
     /// Whether deliveries find the room that they wait for.
     pub room: watch::Sender<bool>,
     /// Why no delivery gets as far as its outset.
@@ -226,6 +241,7 @@ impl Default for Kept {
             postmaster: None,
             max_bytes: u64::MAX,
             max_messages: 1000,
+            governor: Arc::default(),
             room: watch::Sender::new(true),
             shut: watch::Sender::new(None),
             asked: Arc::default(),
@@ -266,6 +282,7 @@ impl Kept {
         Orders {
             way_out: Arc::new(Script {
                 calls: calls.clone(),
+                governor: self.governor.clone(),
                 room: self.room.subscribe(),
                 shut: self.shut.subscribe(),
                 asked: self.asked.clone(),
@@ -458,4 +475,9 @@ impl Stage {
         let _ = self.running.await;
         self.kept
     }
+}
+
+/// What a person wants of a message.
+pub async fn order(stage: &Stage, id: &str, order: Order) -> Done {
+    stage.queue.order(id, order).await.unwrap()
 }

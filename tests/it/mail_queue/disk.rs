@@ -1,6 +1,7 @@
 //! A full disk: the client hears that there is no room, nothing of its message stays, and what was taken before arrives.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -61,6 +62,10 @@ fn mails(sandbox: &Sandbox) -> usize {
     lines.iter().filter(|line| line.speaker == Speaker::Client && line.exposed().starts_with("MAIL FROM:")).count()
 }
 
+async fn stands_still(console: SocketAddr) -> bool {
+    asked(console, "/metrics").await.contains("gatepost_queue_standstill 1\n")
+}
+
 #[tokio::test]
 async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_before_arrives() {
     if !is_root("a full disk") {
@@ -71,7 +76,7 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     plan.sandbox.faults.smtp.line.delay_ms = 4000;
     let (sandbox, dir, file) = stage(&plan).await;
     let program = Program::from(on_a_small_disk(&file)).await;
-    let disk = seen_by(&program, dir.path());
+    let (disk, console) = (seen_by(&program, dir.path()), program.console().await);
     let mut smtp = as_ann(&program).await;
     let mut taken: Vec<String> = (10..22).map(|n| format!("before {n}")).collect();
     for subject in &taken {
@@ -94,11 +99,10 @@ async fn on_a_full_disk_a_message_is_452_and_leaves_nothing_and_what_was_taken_b
     assert_eq!(rows_there(&disk).await.len(), taken.len(), "no row of what was refused");
 
     // What waits reaches its mail server, and the first of it finds that nothing can be written down.
-    let mails = || mails(&sandbox);
     sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
-    until_so("a try", Duration::from_secs(20), async || mails() > 0).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let (mails, sent) = (mails(), arrived(&sandbox).len());
+    let ends = async || stands_still(console).await || arrived(&sandbox).len() == taken.len();
+    until_so("somebody found out", Duration::from_secs(30), ends).await;
+    let (mails, sent) = (mails(&sandbox), arrived(&sandbox).len());
     assert!(mails <= sent + 3, "no more than there are connections: {mails} begun, {sent} sent");
 
     std::fs::remove_file(&filling).unwrap();
@@ -130,13 +134,12 @@ async fn a_disk_that_stays_full_bothers_no_mail_server_and_with_room_again_all_g
     }
     let filling = fill(&disk);
     sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
-    let stands_still = async || asked(console, "/metrics").await.contains("gatepost_queue_standstill 1\n");
-    until_so("somebody found out", Duration::from_secs(30), &stands_still).await;
+    until_so("somebody found out", Duration::from_secs(30), async || stands_still(console).await).await;
     let (full, begun) = (Instant::now(), mails(&sandbox));
     while full.elapsed() < Duration::from_secs(12) {
         let ready = asked(console, "/readyz").await;
         assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
-        assert!(stands_still().await);
+        assert!(stands_still(console).await);
         assert_eq!(mails(&sandbox), begun, "who only found that nothing can be written down");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -145,7 +148,7 @@ async fn a_disk_that_stays_full_bothers_no_mail_server_and_with_room_again_all_g
     std::fs::remove_file(&filling).unwrap();
     until_gone(&disk).await;
     assert_eq!(arrived(&sandbox), taken);
-    assert!(!stands_still().await && asked(console, "/readyz").await.starts_with("HTTP/1.1 200 "));
+    assert!(!stands_still(console).await && asked(console, "/readyz").await.starts_with("HTTP/1.1 200 "));
 }
 
 /// The disk is full before the body is whole: it is read to its end all the same, and the session goes on.

@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use gatepost::{base::Protocol, sandbox::Answer};
+use gatepost::{
+    base::{Protocol, Stage},
+    sandbox::Answer,
+};
 
 use super::{
-    ahead, ahead_until, arrived, copies, go_by_the_minute, outages::waits_for, queue, queued, rows, send, until_empty,
+    ahead, ahead_until, arrived, copies, go_by_the_minute, jump, outages::waits_for, queue, queued, rows, send, until_empty,
 };
 use crate::{
     queue::api,
-    world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, together},
+    world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, plain, together},
 };
 
 /// Ann's mail goes at once, and that of her alerts by the queue.
@@ -161,20 +164,14 @@ async fn what_a_person_retries_or_releases_goes_in_the_next_minute_before_all_th
     for n in 0..7 {
         ids.push(queue(&mut smtp, &n.to_string()).await);
     }
-    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
-    let stand_in_line = |sent: usize| {
-        world.until("the others stand in line", move |world| {
-            world.sandbox.submissions().len() == sent && open(world) == 3
-        })
-    };
     let order = async |n: usize, order: &str| {
         let (_, said) = api(&world, "POST", &format!("/api/queue/{}/{order}", ids[n])).await;
         assert_eq!(said["done"], "done", "{said}");
     };
-    stand_in_line(1).await;
+    sent_and_open(&world, 1, 3).await;
     order(5, "retry").await;
     next_goes(&world, 2).await;
-    stand_in_line(2).await;
+    sent_and_open(&world, 2, 3).await;
     order(4, "hold").await;
     order(4, "release").await;
     for sent in 3..=7 {
@@ -182,4 +179,75 @@ async fn what_a_person_retries_or_releases_goes_in_the_next_minute_before_all_th
     }
     assert_eq!(arrived(&world.sandbox), ["0", "5", "4", "1", "2", "3", "6"], "who waits keeps its place");
     until_empty(world.dir.path(), 20).await;
+}
+
+/// One a minute, with a program beside the queue that sends through the same mailbox at once.
+async fn one_a_minute(connections: u32) -> World {
+    let password = cheap_hash("pw");
+    let program = format!(
+        "[[client]]\nname = \"program\"\naccount = \"{ANN}\"\nlogin = \"program\"\npassword = \"{password}\"\n\
+         delivery = \"direct\"\n"
+    );
+    let limits = format!("limits = {{ connections = {connections}, messages-per-minute = 1 }}");
+    World::with(Plan { more: program, ..queued(&limits) }).await
+}
+
+/// The program logs in, and stands in line for a connection.
+async fn looks_in(world: &World) -> Talk {
+    let mut program = world.greeted(Protocol::Smtp).await;
+    program.say(&format!("AUTH PLAIN {}", plain("program", "pw"))).await;
+    world
+        .until("it waits", |world| {
+            let sessions = world.daemon.meter().board.list();
+            sessions.iter().any(|session| session.stage == Stage::Connecting)
+        })
+        .await;
+    program
+}
+
+async fn sent_and_open(world: &World, sent: usize, connections: u64) {
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("so many wait", |world| world.sandbox.submissions().len() == sent && open(world) == connections).await;
+}
+
+/// So many had a connection so far, and the last of them waits for its minute.
+async fn stand_in_line(world: &World, connections: usize) {
+    let found = "gatepost_governor_wait_seconds_count{room=\"connection\",outcome=\"found\"}";
+    let found = format!("{found} {connections}");
+    let stand_in_line = |world: &World| world.sandbox.submissions().len() == 1 && world.counts(&found);
+    world.until("they stand in line", stand_in_line).await;
+}
+
+#[tokio::test]
+async fn a_program_that_logs_in_while_the_queue_waits_for_its_minute_is_lent_the_connection() {
+    let world = one_a_minute(1).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for subject in ["0", "1", "2"] {
+        queue(&mut smtp, subject).await;
+    }
+    stand_in_line(&world, 2).await;
+    jump(Duration::from_secs(10)).await;
+    let mut program = looks_in(&world).await;
+    jump(Duration::from_secs(11)).await;
+    program.expect("235 ").await;
+    program.exchange("QUIT", "221 ").await;
+    for sent in 2..=3 {
+        next_goes(&world, sent).await;
+    }
+    assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
+}
+
+#[tokio::test]
+async fn a_message_whose_connection_died_while_it_waited_for_its_minute_keeps_that() {
+    let world = World::with(queued("limits = { connections = 2, messages-per-minute = 1 }")).await;
+    let mut smtp = world.smtp_as_ann().await;
+    for subject in ["0", "1", "2"] {
+        queue(&mut smtp, subject).await;
+    }
+    stand_in_line(&world, 3).await;
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("MAIL", "").times(1).close()]);
+    for sent in 2..=3 {
+        next_goes(&world, sent).await;
+    }
+    assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
 }
