@@ -190,7 +190,7 @@ async fn who_waits_while_the_mailbox_is_left_alone_hears_why_and_who_asks_later_
     room.has_failed(&dial, &UPSTREAM_THROTTLED.fault());
     drop(room);
     tokio::time::advance(SECOND).await;
-    let known = |sign_in| match ledger.obstacle(sign_in, Instant::now())? {
+    let known = |sign_in| match ledger.ticket("a", sign_in).obstacle(Instant::now())? {
         Obstacle::Failed(fault) => Some(fault.id),
         Obstacle::Hangs(..) => None,
     };
@@ -205,17 +205,16 @@ async fn who_waits_while_the_mailbox_is_left_alone_hears_why_and_who_asks_later_
 #[tokio::test(start_paused = true)]
 async fn who_is_next_to_dial_because_another_of_its_client_dials_no_more_hears_of_it() {
     let ledger = mailbox(limits(3, 30, 100));
-    let line_up = |client| ledger.line_up(client, "contoso/ann");
-    let now = async |place: &Place| timeout_at(Instant::now(), place.seat()).await.ok();
-    let [other, first, second] = ["other", "copier", "copier"].map(line_up);
-    let (_others, of_first, of_second) =
-        (now(&other).await.unwrap(), now(&first).await.unwrap(), now(&second).await.unwrap());
+    let tickets = ["other", "copier", "copier", "scanner"].map(|client| ledger.ticket(client, SIGN_IN));
+    let [mut other, mut first, mut second, mut last] = tickets;
+    let _others = now(&mut other).await.unwrap();
+    let of_first = now(&mut first).await.unwrap();
+    let of_second = now(&mut second).await.unwrap();
     first.has_dialled();
     drop(of_first);
     let _used = seat(&ledger, "scanner", within(SECOND)).await.unwrap();
-    let last = line_up("scanner");
-    let (first, last) =
-        (tokio::spawn(async move { first.seat().await }), tokio::spawn(async move { last.seat().await }));
+    let first = tokio::spawn(async move { first.seat().await });
+    let last = tokio::spawn(async move { last.seat().await });
     tokio::task::yield_now().await;
     drop(of_second);
     second.has_dialled();

@@ -8,7 +8,8 @@ use gatepost::{
 };
 
 use super::{
-    ahead, ahead_until, arrived, copies, go_by_the_minute, jump, outages::waits_for, queue, queued, rows, send, until_empty,
+    ahead, ahead_until, arrived, copies, go_by_the_minute, jump, outages::waits_for, queue, queued, rows, send,
+    until_empty,
 };
 use crate::{
     queue::api,
