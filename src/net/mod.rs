@@ -24,6 +24,7 @@ mod settings;
 mod splice;
 mod stream;
 mod systemd;
+mod tail;
 mod tls_fault;
 mod tls_look;
 mod upload;
@@ -46,6 +47,7 @@ pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upst
 pub use splice::{Carried, Octets, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread, splice};
 pub use stream::{Peer, Stream};
 pub use systemd::PassedSockets;
+pub use tail::Tail;
 pub use tls_fault::{TlsFault, TlsFaultKind};
 pub use tls_look::{Looked, Shown, Untrusted};
 pub use upload::{Handed, Upload};

@@ -4,9 +4,8 @@
 //! the other side does not take at once is kept in a small buffer of its own, and until that is gone and flushed the
 //! direction is not read, so a client that stops reading costs at most that buffer.
 //!
-//! Half-closes pass through: an upstream's at once, and a client's behind its answers. A script may send all it has to say,
-//! close its side and wait (RFC 9293 3.6), and a server may take that for the end of the session. Nothing is known of the
-//! answers but who spoke last.
+//! Half-closes pass through. That of a client whose last word is LOGOUT or QUIT alone does not: its answers are on their way,
+//! the upstream ends the session behind them, and some hang up at once where they hear of the end before.
 
 use std::{
     cell::RefCell,
@@ -27,15 +26,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Stream;
+use super::{Stream, Tail};
 
 const SCRATCH: usize = 64 * 1024;
 /// Scratches one direction may move in one poll; then the other direction and other tasks have their turn.
 const ROUNDS: usize = 8;
 /// Once one side has hung up, the rest of the conversation is given this long between bytes.
 const HALF_CLOSED_IDLE: Duration = Duration::from_secs(60);
-/// The same until the upstream hears that a client has, which it may have answered already.
-const ANSWERS_END: Duration = Duration::from_secs(2);
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 thread_local! {
@@ -133,24 +130,37 @@ pub async fn splice(
     }
     count.to_client.add(unread.to_client.len());
     count.to_upstream.add(unread.to_upstream.len());
-    let mut talk = Talk::beginning_with(unread, limits.idle);
+    let mut down = Flow::beginning_with(unread.to_client);
+    let mut last_words = Tail::default();
+    last_words.note(&unread.to_upstream);
+    let mut up = Flow { keeps_end: true, ..Flow::beginning_with(unread.to_upstream) };
     let reason = {
         let mut clock = pin!(IdleClock::new(limits.idle));
         let mut stop = pin!(shutdown.cancelled());
+        let mut first = None;
         poll_fn(|cx| {
-            talk.drive(cx, client, upstream, count, tap.as_mut());
-            if talk.is_over() {
-                return Poll::Ready(talk.first.take().unwrap_or(SpliceReason::UpstreamClosed));
+            let moved = BUFFER.with_borrow_mut(|scratch| {
+                let mut moved = down.drive(cx, upstream, client, scratch, &count.to_client, tap.as_mut());
+                let mut note: Tap<'_> = &mut |piece| last_words.note(piece);
+                moved |= up.drive(cx, client, upstream, scratch, &count.to_upstream, Some(&mut note));
+                if up.state == State::Ending && (down.state != State::Open || !is_farewell(&last_words)) {
+                    up.keeps_end = false;
+                    moved |= up.drive(cx, client, upstream, scratch, &count.to_upstream, None);
+                }
+                moved
+            });
+            if first.is_none() {
+                first = first_end(&mut up, &mut down);
+            }
+            if down.broken || up.broken || (down.over() && up.over()) {
+                return Poll::Ready(first.take().unwrap_or(SpliceReason::UpstreamClosed));
             }
             if stop.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(SpliceReason::Shutdown);
             }
-            ready!(clock.as_mut().poll(cx, mem::take(&mut talk.moved), talk.patience()));
-            if talk.gives_up_answers() {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(talk.first.take().unwrap_or(SpliceReason::Idle))
+            let half_closed = down.over() || up.state != State::Open;
+            ready!(clock.as_mut().poll(cx, moved, half_closed));
+            Poll::Ready(first.take().unwrap_or(SpliceReason::Idle))
         })
         .await
     };
@@ -160,71 +170,12 @@ pub async fn splice(
     SpliceEnd { to_client: count.to_client.here(), to_upstream: count.to_upstream.here(), reason }
 }
 
-/// Both directions.
-struct Talk {
-    /// Reads the client.
-    up: Flow,
-    /// Reads the upstream.
-    down: Flow,
-    /// Some octet was passed on since this was asked.
-    moved: bool,
-    /// The upstream spoke since the client did.
-    is_answered: bool,
-    /// Who ended it.
-    first: Option<SpliceReason>,
-    /// While both sides are there.
-    idle: Duration,
-}
-
-impl Talk {
-    fn beginning_with(unread: Unread, idle: Duration) -> Self {
-        let is_answered = unread.to_upstream.is_empty();
-        let up = Flow { holds_end: true, ..Flow::beginning_with(unread.to_upstream) };
-        Self { up, down: Flow::beginning_with(unread.to_client), moved: false, is_answered, first: None, idle }
-    }
-
-    fn drive(
-        &mut self,
-        cx: &mut Context<'_>,
-        client: &mut Stream,
-        upstream: &mut Stream,
-        count: &Carried,
-        tap: Option<&mut Tap<'_>>,
-    ) {
-        let Self { up, down, .. } = self;
-        BUFFER.with_borrow_mut(|scratch| {
-            down.drive(cx, upstream, client, scratch, &count.to_client, tap);
-            // No more answers come.
-            up.holds_end &= down.state == State::Open;
-            up.drive(cx, client, upstream, scratch, &count.to_upstream, None);
-        });
-        let (answered, asked) = (mem::take(&mut down.moved), mem::take(&mut up.moved));
-        self.moved |= answered || asked;
-        self.is_answered = (self.is_answered || answered) && !asked;
-        if self.first.is_none() {
-            self.first = first_end(up, down);
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        let Self { up, down, .. } = self;
-        down.broken || up.broken || (down.over() && up.over())
-    }
-
-    /// For how long no octet need pass.
-    fn patience(&self) -> Duration {
-        let Self { up, down, idle, .. } = self;
-        match (&up.state, &down.state) {
-            (State::Kept, _) if up.holds_end && self.is_answered => ANSWERS_END,
-            (State::Kept | State::Over, _) | (_, State::Over) => HALF_CLOSED_IDLE.min(*idle),
-            _ => *idle,
-        }
-    }
-
-    /// The upstream may know now that the client has closed its side, if it did not yet.
-    fn gives_up_answers(&mut self) -> bool {
-        self.up.state == State::Kept && mem::take(&mut self.up.holds_end)
-    }
+/// RFC 9051 6.1.3, RFC 1939 4: the server answers, and closes.
+fn is_farewell(last_words: &Tail<8>) -> bool {
+    let words = last_words.octets().trim_ascii_end();
+    let ends_with =
+        |word: &[u8]| words.len().checked_sub(word.len()).is_some_and(|at| words[at..].eq_ignore_ascii_case(word));
+    ends_with(b"LOGOUT") || ends_with(b"QUIT")
 }
 
 /// The reason, from whichever direction ended first. `up` reads the client, `down` reads the upstream.
@@ -244,10 +195,8 @@ struct Flow {
     held: Bytes,
     state: State,
     unflushed: bool,
-    /// Some octet was passed on.
-    moved: bool,
-    /// The half-close is not to go out yet.
-    holds_end: bool,
+    /// The half-close does not go out.
+    keeps_end: bool,
     /// Its source is lost, so that nothing can come of the other direction either.
     broken: bool,
     /// How it ended, until that is reported.
@@ -257,10 +206,8 @@ struct Flow {
 #[derive(PartialEq, Eq)]
 enum State {
     Open,
-    /// The source has ended; what is held goes out, then the half-close.
+    /// The source has ended; what is held goes out, then the half-close, unless it is kept.
     Ending,
-    /// All is out but the half-close.
-    Kept,
     Over,
 }
 
@@ -276,15 +223,14 @@ impl Flow {
     fn beginning_with(held: Bytes) -> Self {
         // Empty bytes may still hold the buffer that they were cut from.
         let held = if held.is_empty() { Bytes::new() } else { held };
-        let (unflushed, moved, holds_end, broken) = (false, false, false, false);
-        Self { held, state: State::Open, unflushed, moved, holds_end, broken, end: End::None }
+        Self { held, state: State::Open, unflushed: false, keeps_end: false, broken: false, end: End::None }
     }
 
     fn over(&self) -> bool {
         self.state == State::Over
     }
 
-    /// Moves what can be moved now.
+    /// Moves what can be moved now. True if any byte did.
     fn drive(
         &mut self,
         cx: &mut Context<'_>,
@@ -293,12 +239,14 @@ impl Flow {
         scratch: &mut [u8],
         count: &Octets,
         mut tap: Option<&mut Tap<'_>>,
-    ) {
+    ) -> bool {
+        let mut moved = false;
         for _ in 0..ROUNDS {
             match self.round(cx, from, to, scratch) {
-                Poll::Pending => return,
-                Poll::Ready(0) if self.over() => return,
+                Poll::Pending => return moved,
+                Poll::Ready(0) if self.over() => return moved,
                 Poll::Ready(read) => {
+                    moved = true;
                     count.add(read);
                     if let Some(tap) = &mut tap {
                         tap(scratch.get(..read).unwrap_or_default());
@@ -307,6 +255,7 @@ impl Flow {
             }
         }
         cx.waker().wake_by_ref();
+        moved
     }
 
     /// Sends what is held, then reads once and passes it on. Ready with the number of bytes read into `scratch`.
@@ -318,9 +267,8 @@ impl Flow {
             self.sink_lost(error);
             return Poll::Ready(0);
         }
-        if self.state != State::Open {
-            self.state = State::Kept;
-            if self.holds_end {
+        if self.state == State::Ending {
+            if self.keeps_end {
                 return Poll::Pending;
             }
             // A sink that is gone already cannot be told of the end, and need not be.
@@ -355,7 +303,7 @@ impl Flow {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => self.held.advance(n),
             }
-            (self.unflushed, self.moved) = (true, true);
+            self.unflushed = true;
             if self.held.is_empty() {
                 // Frees the memory, which advancing alone does not.
                 self.held = Bytes::new();
@@ -374,7 +322,7 @@ impl Flow {
         while !data.is_empty() {
             match Pin::new(&mut *to).poll_write(cx, data) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => (data, self.moved) = (data.get(n..).unwrap_or_default(), true),
+                Poll::Ready(Ok(n)) => data = data.get(n..).unwrap_or_default(),
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     self.held = Bytes::copy_from_slice(data);
@@ -415,35 +363,32 @@ struct IdleClock {
     limit: Duration,
     last: Instant,
     timer: Pin<Box<tokio::time::Sleep>>,
+    half_closed: bool,
 }
 
 impl IdleClock {
     fn new(limit: Duration) -> Self {
-        Self { limit, last: Instant::now(), timer: Box::pin(sleep(limit)) }
+        Self { limit, last: Instant::now(), timer: Box::pin(sleep(limit)), half_closed: false }
     }
 
-    /// Ready each time that nothing has moved for as long as `limit`; another one begins now.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, moved: bool, limit: Duration) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, moved: bool, half_closed: bool) -> Poll<()> {
         if moved {
             self.last = Instant::now();
         }
-        if limit != self.limit {
-            self.begin(limit);
+        if half_closed && !self.half_closed {
+            self.half_closed = true;
+            self.limit = self.limit.min(HALF_CLOSED_IDLE);
+            self.last = Instant::now();
+            let due = self.last + self.limit;
+            self.timer.as_mut().reset(due);
         }
         loop {
             ready!(self.timer.as_mut().poll(cx));
             let due = self.last + self.limit;
             if due <= Instant::now() {
-                self.begin(limit);
                 return Poll::Ready(());
             }
             self.timer.as_mut().reset(due);
         }
-    }
-
-    fn begin(&mut self, limit: Duration) {
-        (self.limit, self.last) = (limit, Instant::now());
-        let due = self.last + limit;
-        self.timer.as_mut().reset(due);
     }
 }

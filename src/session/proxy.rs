@@ -13,7 +13,7 @@ use crate::{
     account::Admitted,
     base::{Protocol, Stage},
     meter::Entry,
-    net::{SpliceLimits, Stream, Tap, Unread, splice},
+    net::{SpliceLimits, Stream, Tail, Tap, Unread, splice},
     outbound::SignedOn,
 };
 
@@ -22,6 +22,8 @@ const IMAP_IDLE: Duration = Duration::from_secs(35 * 60);
 const POP3_IDLE: Duration = Duration::from_secs(11 * 60);
 
 const TOKEN_END: &[u8] = b"* BYE Session invalidated - AccessTokenExpired";
+/// Octets that hold this line and a tagged one behind it.
+const TAIL: usize = 160;
 
 /// Not an `async fn`: that would keep the room of its arguments twice, for as long as a session lasts.
 pub(super) fn run(
@@ -38,12 +40,12 @@ pub(super) fn run(
     let SignedOn { stream: mut upstream, unread: unread_upstream, .. } = upstream;
     let unread = Unread { to_client: unread_upstream.freeze(), to_upstream: unread.freeze() };
     async move {
-        let mut tail = Tail::new();
+        let mut tail = Tail::<TAIL>::default();
         let mut look = |bytes: &[u8]| tail.note(bytes);
         let tap: Option<Tap<'_>> = if protocol == Protocol::Imap { Some(&mut look) } else { None };
         let count = gate.outbound.carried(protocol);
         let end = splice(&mut client, &mut upstream, unread, limits(protocol), &gate.closing, &count, tap).await;
-        let ended_by_token = tail.says_token_end();
+        let ended_by_token = says_token_end(&tail);
         if ended_by_token {
             gate.meter.ended_by_token_expiry();
         }
@@ -58,36 +60,11 @@ const fn limits(protocol: Protocol) -> SpliceLimits {
     SpliceLimits { idle: if let Protocol::Imap = protocol { IMAP_IDLE } else { POP3_IDLE } }
 }
 
-/// The last octets that passed, however they were cut.
-struct Tail {
-    octets: [u8; Self::LENGTH],
-    filled: usize,
-}
-
-impl Tail {
-    /// The line in question and a tagged one behind it.
-    const LENGTH: usize = 160;
-
-    const fn new() -> Self {
-        Self { octets: [0; Self::LENGTH], filled: 0 }
-    }
-
-    fn note(&mut self, piece: &[u8]) {
-        let piece = piece.get(piece.len().saturating_sub(Self::LENGTH)..).unwrap_or_default();
-        let kept = self.filled.min(Self::LENGTH - piece.len());
-        self.octets.copy_within(self.filled - kept..self.filled, 0);
-        self.filled = kept + piece.len();
-        if let Some(free) = self.octets.get_mut(kept..self.filled) {
-            free.copy_from_slice(piece);
-        }
-    }
-
-    /// It is one of the last two lines: a message may quote the words without ending anything.
-    fn says_token_end(&self) -> bool {
-        let text = self.octets.get(..self.filled).unwrap_or_default();
-        let text = text.strip_suffix(b"\r\n").unwrap_or(text);
-        text.rsplit(|byte| *byte == b'\n').take(2).any(|line| line.starts_with(TOKEN_END))
-    }
+/// It is one of the last two lines: a message may quote the words without ending anything.
+fn says_token_end(tail: &Tail<TAIL>) -> bool {
+    let text = tail.octets();
+    let text = text.strip_suffix(b"\r\n").unwrap_or(text);
+    text.rsplit(|byte| *byte == b'\n').take(2).any(|line| line.starts_with(TOKEN_END))
 }
 
 #[cfg(test)]
@@ -95,9 +72,9 @@ mod tests {
     use super::*;
 
     fn ends_by_token(pieces: &[&[u8]]) -> bool {
-        let mut tail = Tail::new();
+        let mut tail = Tail::default();
         pieces.iter().for_each(|piece| tail.note(piece));
-        tail.says_token_end()
+        says_token_end(&tail)
     }
 
     #[test]
