@@ -103,7 +103,7 @@ impl Outbound {
             let connection = asker.connection().await?;
             ticket.served(turn.is_none().then_some(Wanted::Turn));
             if turn.is_none() {
-                turn = self.turn_while_not_lent(ticket, &connection, deadline).await?;
+                turn = self.turn_while_not_lent(ticket, deadline).await?;
             }
             let Some(got) = turn.take() else {
                 connection.leave();
@@ -117,13 +117,8 @@ impl Outbound {
         }
     }
 
-    /// `None`: it is the last, and somebody wants its connection.
-    async fn turn_while_not_lent(
-        &self,
-        ticket: &mut Ticket,
-        connection: &Connection,
-        deadline: Instant,
-    ) -> Result<Option<Turn>, Fault> {
+    /// `None`: somebody else is to have its connection.
+    async fn turn_while_not_lent(&self, ticket: &mut Ticket, deadline: Instant) -> Result<Option<Turn>, Fault> {
         let mut wait = Wait::begin(&self.meter, Room::Message);
         loop {
             match timeout_at(deadline.min(Instant::now() + ROOM_WAIT), ticket.turn()).await {
@@ -132,7 +127,7 @@ impl Outbound {
                     return Ok(Some(turn));
                 }
                 Err(_) if deadline <= Instant::now() => return Err(MAILBOX_BUSY.fault()),
-                Err(_) if connection.is_wanted() && ticket.is_last() => return Ok(None),
+                Err(_) if ticket.lends() => return Ok(None),
                 Err(_) => {}
             }
         }

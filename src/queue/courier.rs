@@ -96,13 +96,13 @@ impl Courier {
         let mut message = match self.queue.store.queued(self.sequence).await {
             Ok(Some(message)) => message,
             Ok(None) => return Next::Gone,
-            Err(error) => return self.disk(None, "its row cannot be read", &error),
+            Err(error) => return self.row_fails(None, "its row cannot be read", &error),
         };
         if message.is_under_way {
             match self.left_in_doubt(&mut message).await {
                 Ok(true) => return self.soon(),
                 Ok(false) => {}
-                Err(error) => return self.disk(Some(&message.id), "its row cannot be written", &error),
+                Err(error) => return self.row_fails(Some(&message.id), "its row cannot be written", &error),
             }
         }
         if message.hold.as_deref() == Some(hold::DROPPED) {

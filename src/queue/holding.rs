@@ -34,7 +34,7 @@ impl Courier {
         let message = match self.queue.store.queued(self.sequence).await {
             Ok(Some(message)) => message,
             Ok(None) => return Next::Gone,
-            Err(error) => return self.disk(Some(id), "its row cannot be read", &error),
+            Err(error) => return self.row_fails(Some(id), "its row cannot be read", &error),
         };
         if message.hold.is_some_and(|reason| reason != hold::DROPPED) {
             self.wishes_to_hold();

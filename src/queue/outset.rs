@@ -94,7 +94,9 @@ impl Courier {
             () = self.cut_off.cancelled() => None,
         };
         match (answer, books.stayed.into_inner()) {
-            (_, Some(Stayed::Disk(error))) => Err(self.unwritten(&error)),
+            (_, Some(Stayed::Disk(error))) => {
+                Err(self.row_fails(Some(&message.id), "its row cannot be written", &error))
+            }
             (_, Some(Stayed::Gone)) => Err(Next::Gone),
             // Nothing was sent, so an answer can only be a fault of the wait: it is of no interest any more.
             (Some(_), None) if !self.take_in_hand() => Err(Next::At(Place::Fresh)),

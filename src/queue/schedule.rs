@@ -50,7 +50,7 @@ pub struct Entry {
     /// alone.
     pub is_at_work: bool,
     pub wish: Wish,
-    /// The last time that it began its row could not be written.
+    /// The last time that it was handed out its row could not be read or written.
     pub is_stuck: bool,
     /// A connection was lost in the middle of it.
     pub has_broken: bool,

@@ -1,8 +1,8 @@
-//! The queue stands still as a whole: what waited at the start cannot be read, or its rows cannot be written.
+//! The queue stands still as a whole: what waited at the start cannot be read, or a row cannot be read or written.
 //!
-//! Nothing is sent whose outcome could not be written down. So while the disk takes no writes no delivery begins and no
-//! mail server is bothered: one write in each pause looks whether there is room again, and then everything goes on by
-//! itself. It is said once when it begins, and once when it ends.
+//! Nothing is sent whose outcome could not be written down, and nothing goes before what could not be read in time. So while
+//! the disk fails no delivery begins and no mail server is bothered: one write in each pause looks whether it is well again,
+//! and then everything goes on by itself. It is said once when it begins, and once when it ends.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use tracing::{error, info};
 use super::{
     Queue,
     clock::Tick,
-    courier::{Courier, DISK_PAUSE, Next},
+    courier::{Courier, Next},
     pauses,
     schedule::Place,
 };
@@ -37,8 +37,8 @@ impl std::fmt::Display for Standstill {
 pub(super) struct Halt {
     /// What the last process left cannot be read.
     unread: Option<Standstill>,
-    /// The disk takes no writes, and when that is looked at again.
-    unwritable: Option<(Standstill, Tick)>,
+    /// What the disk does not do, and when that is looked at again.
+    failing: Option<(Standstill, Tick)>,
     /// How often in a row, without a delivery that began in between.
     times: u32,
 }
@@ -47,8 +47,8 @@ impl Queue {
     /// Why nothing is sent for any mailbox, once something was tried in vain.
     pub fn standstill(&self) -> Option<Standstill> {
         let halt = self.halt();
-        let unwritable = halt.unwritable.as_ref().map(|(standstill, _)| standstill);
-        halt.unread.as_ref().or(unwritable).cloned()
+        let failing = halt.failing.as_ref().map(|(standstill, _)| standstill);
+        halt.unread.as_ref().or(failing).cloned()
     }
 
     pub(super) fn note_unread(&self, why: Option<String>) {
@@ -56,12 +56,12 @@ impl Queue {
         self.halt().unread = why.map(standstill);
     }
 
-    /// A row could not be written: nothing begins before that was tried again with success. What only waits for its way
-    /// is called back.
+    /// A row could not be read or written: nothing begins before the disk was tried again with success. What only waits for
+    /// its way is called back.
     pub(super) fn disk_fails(&self, cause: &StoreError) {
         let now = self.clock.tick();
         let mut halt = self.halt();
-        if halt.unwritable.is_some() {
+        if halt.failing.is_some() {
             return;
         }
         let fault = STORE_FAILING.fault().detail(cause.to_string());
@@ -72,7 +72,7 @@ impl Queue {
             "the queue waits for its disk: nothing is sent whose outcome could not be written down; it goes on by itself"
         );
         halt.times = halt.times.saturating_add(1);
-        halt.unwritable = Some((Standstill { fault }, now.after(pauses::of_disk(halt.times))));
+        halt.failing = Some((Standstill { fault }, now.after(pauses::of_disk(halt.times))));
         drop(halt);
         self.schedule().call_back_all(self.clock.awake());
         self.bell.notify_one();
@@ -85,7 +85,7 @@ impl Queue {
 
     /// When the disk is tried again; `None`: nothing is wrong with it.
     pub(super) fn halted_until(&self) -> Option<Tick> {
-        self.halt().unwritable.as_ref().map(|(_, until)| *until)
+        self.halt().failing.as_ref().map(|(_, until)| *until)
     }
 
     /// Tries the disk once the pause is over.
@@ -98,13 +98,13 @@ impl Queue {
         let mut halt = self.halt();
         match outcome {
             Ok(()) => {
-                halt.unwritable = None;
+                halt.failing = None;
                 info!("the queue's disk takes writes again; it goes on");
             }
             Err(_) => {
                 halt.times = halt.times.saturating_add(1);
                 let later = self.clock.tick().after(pauses::of_disk(halt.times));
-                if let Some((_, until)) = &mut halt.unwritable {
+                if let Some((_, until)) = &mut halt.failing {
                     *until = later;
                 }
             }
@@ -117,14 +117,15 @@ impl Queue {
 }
 
 impl Courier {
-    /// Its row could not be written. The first time it keeps its place in the order; a message that meets that again
-    /// and again, where others get through, does not stand in front of them.
-    pub(super) fn unwritten(&self, error: &StoreError) -> Next {
-        self.queue.disk_fails(error);
-        match self.note_stuck(true) {
-            false => Next::At(Place::Fresh),
-            true => Next::At(Place::Later(self.queue.clock.tick().after(DISK_PAUSE))),
+    /// Its row could not be read or written. The first time that is the disk's fault, and the message keeps its place in the
+    /// order. What is damaged, or meets that again where others get through, is that message alone: it does not stand in
+    /// front of them.
+    pub(super) fn row_fails(&self, queue_id: Option<&str>, what: &str, error: &StoreError) -> Next {
+        if error.is_damage() || self.note_stuck(true) {
+            return self.disk(queue_id, what, error);
         }
+        self.queue.disk_fails(error);
+        Next::At(Place::Fresh)
     }
 
     /// What was noted before.

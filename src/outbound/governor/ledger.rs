@@ -323,9 +323,10 @@ impl Ticket {
         Turn { ledger: self.ledger.clone(), recipients: 0 }
     }
 
-    /// Nobody of its client waits behind it for a turn.
-    pub(in crate::outbound) fn is_last(&self) -> bool {
-        self.ledger.books().for_turns.is_last(self.number)
+    /// It waits for a turn, somebody lacks a connection, and nobody of its client would have one before it if it left its own.
+    pub(in crate::outbound) fn lends(&self) -> bool {
+        let books = self.ledger.books();
+        !books.for_seats.all_dial() && books.for_turns.is_last(self.number)
     }
 
     /// What stood in the way of a connection, for who has waited for one since `asked`.

@@ -382,3 +382,20 @@ async fn who_comes_back_to_a_line_stands_in_it_by_its_number() {
     assert!(now(&mut second).await.is_none());
     assert!(now(&mut first).await.is_some());
 }
+
+/// Each holds a connection: whoever stands behind one that lent its own would go before it.
+#[tokio::test(start_paused = true)]
+async fn of_those_who_wait_for_a_turn_the_last_lends_its_connection_where_somebody_has_none() {
+    let ledger = mailbox(limits(2, 30, 100));
+    let [mut first, mut last] = ["queue"; 2].map(|client| ledger.ticket(client, SIGN_IN));
+    let mut held = Vec::new();
+    for ticket in [&mut first, &mut last] {
+        held.push(now(ticket).await.unwrap());
+        ticket.served(Some(Wanted::Turn));
+    }
+    assert!(!first.lends() && !last.lends(), "nobody lacks one");
+    let mut program = ledger.ticket("program", SIGN_IN);
+    assert!(now(&mut program).await.is_none() && !first.lends() && last.lends());
+    last.stands_for(Wanted::Seat);
+    assert!(first.lends(), "nobody stands behind it now");
+}

@@ -1,7 +1,11 @@
 //! A disk that takes no writes, and one that lost a part of what was written.
 
 use super::*;
-use crate::{base::Kind, catalog::own::STORE_UNAVAILABLE, queue::hold};
+use crate::{
+    base::Kind,
+    catalog::own::STORE_UNAVAILABLE,
+    queue::{courier::Courier, hold},
+};
 
 async fn execute(stage: &Stage, statement: &str) {
     let other = stage.database().await;
@@ -78,6 +82,25 @@ async fn one_row_that_can_never_be_written_holds_up_the_others_for_seconds() {
         }
     }
     assert_eq!(went, 2);
+}
+
+/// As where the disk is busy for longer than a read waits for it; one that meets that again may have a broken page of its own.
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_row_cannot_be_read_for_now_keeps_its_place_and_lets_others_go_the_second_time() {
+    let stage = Kept::one_at_a_time().open().await;
+    for name in ["one", "two"] {
+        stage.send(name).await;
+    }
+    execute(&stage, "ALTER TABLE queued RENAME TO away").await;
+    let (queue, cut_off) = (stage.queue.clone(), stage.cut_off.clone());
+    let mut handed_out = Vec::new();
+    while handed_out.len() < 3 {
+        let (sequence, recall, errand) = queue.hand_out().unwrap();
+        handed_out.push(sequence);
+        Courier { queue: queue.clone(), sequence, recall, cut_off: cut_off.clone() }.run(errand).await;
+        assert!(queue.standstill().is_some_and(|halt| halt.to_string().contains("no such table")));
+    }
+    assert_eq!(handed_out, [1, 1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
