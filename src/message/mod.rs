@@ -26,6 +26,14 @@ pub use undeclared::Undeclared;
 
 /// A longer header block is not taken in; in octets.
 pub const HEAD_CAP: usize = 256 * 1024;
+/// More header fields are not taken in: each is looked at several times.
+pub const FIELDS_CAP: usize = 4000;
+
+/// Of a header block.
+pub fn has_too_many_fields(head: &[u8]) -> bool {
+    let goes_on = |end: &usize| matches!(head.get(end + 1), Some(b' ' | b'\t'));
+    memchr::memchr_iter(b'\n', head).filter(|end| !goes_on(end)).nth(FIELDS_CAP).is_some()
+}
 
 #[cfg(test)]
 mod tests;

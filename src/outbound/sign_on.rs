@@ -108,7 +108,8 @@ impl Attempts<'_> {
             return Err(recalled.fault);
         }
         match self.with(&first, signed_in_at).await {
-            Err(Failed::Refused(refusal)) if refusal.blames_token => {}
+            // Where it asks for a pause a second attempt would only lengthen that.
+            Err(Failed::Refused(refusal)) if refusal.blames_token && refusal.retry_after.is_none() => {}
             ended => return ended.map_err(Failed::into_fault),
         }
         stage.set(Stage::FetchingToken);
@@ -125,7 +126,7 @@ impl Attempts<'_> {
             Err(Failed::Refused(refusal)) if refusal.blames_token => {
                 // Even a fresh token: it is not the token's fault, and asking again soon would only hammer.
                 let fault = FRESH_TOKEN_REFUSED.fault().detail(&refusal.fault.detail);
-                self.note(signed_in_at, &fault, None);
+                self.note(signed_in_at, &fault, refusal.retry_after);
                 Err(fault)
             }
             ended => ended.map_err(Failed::into_fault),

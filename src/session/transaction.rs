@@ -5,7 +5,7 @@
 //! told at the end of data, and an upstream that was in mid-body is closed without the final dot.
 
 use std::{
-    mem,
+    fmt, mem,
     time::{Duration, Instant},
 };
 
@@ -29,7 +29,7 @@ use crate::{
         message::{BARE_CR, HEADER_TOO_LARGE, NUL_BYTE},
         own::UPSTREAM_LOST,
     },
-    message::{FROM_CAP, HEAD_CAP, Headers, Repairs, header_end},
+    message::{FIELDS_CAP, FROM_CAP, HEAD_CAP, Headers, Repairs, has_too_many_fields, header_end},
     net::read_up_to,
     outbound::{Lost, Unfinished},
     queue::QueueId,
@@ -235,9 +235,8 @@ impl Passage {
         }
         let held = matches!(self.way, Way::Held);
         let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEAD_CAP);
-        (held && self.out.len() > HEAD_CAP && is_head_too_large()).then(|| {
-            Reply::new(552, format!("5.3.4 Header block larger than 256 KiB [gatepost {}]", HEADER_TOO_LARGE.id))
-        })
+        (held && self.out.len() > HEAD_CAP && is_head_too_large())
+            .then(|| head_too_large(format_args!("Header block larger than {} KiB", HEAD_CAP / 1024)))
     }
 
     /// The first refusal counts, ours or the upstream's. In mid-body the connection is closed without the final dot; one
@@ -264,7 +263,13 @@ impl Passage {
             if complete.is_none() && !ended {
                 return Ok(());
             }
-            let (head, awaits_body) = self.mend(complete.unwrap_or(self.out.len()), relay);
+            let length = complete.unwrap_or(self.out.len());
+            if has_too_many_fields(self.out.get(..length).unwrap_or_default()) {
+                self.refuse(head_too_large(format_args!("More than {FIELDS_CAP} header fields")));
+                self.out.clear();
+                return Ok(());
+            }
+            let (head, awaits_body) = self.mend(length, relay);
             match self.reads_badly(head, relay) {
                 Some(reply) => self.refuse(reply),
                 None if awaits_body => self.way = Way::Awaited(HeldBody::new(head)),
@@ -328,14 +333,8 @@ impl Passage {
 
     fn objects_to(&self, headers: &Headers, head: &[u8], relay: &Relay<'_>) -> Option<Reply> {
         if headers.is_from_too_large {
-            return Some(Reply::new(
-                552,
-                format!(
-                    "5.3.4 From and Sender headers larger than {} KiB [gatepost {}]",
-                    FROM_CAP / 1024,
-                    HEADER_TOO_LARGE.id
-                ),
-            ));
+            let kib = FROM_CAP / 1024;
+            return Some(head_too_large(format_args!("From and Sender headers larger than {kib} KiB")));
         }
         if let Some((sender, place)) = unlisted(headers, &relay.admitted) {
             return Some(relay.not_allowed(sender, place));
@@ -414,4 +413,8 @@ impl Passage {
             if self.is_ending { "the message may have been delivered" } else { "nothing was delivered, try again" };
         Reply::new(421, format!("4.3.2 Gatepost is shutting down, {fate}"))
     }
+}
+
+fn head_too_large(what: fmt::Arguments<'_>) -> Reply {
+    Reply::new(552, format!("5.3.4 {what} [gatepost {}]", HEADER_TOO_LARGE.id))
 }

@@ -227,6 +227,19 @@ async fn what_the_upstream_offers_in_a_code_behind_its_ok_does_not_reach_the_cli
     imap.exchange("b NOOP", "b OK").await;
 }
 
+/// With a fresh token it would ask again eight milliseconds later.
+#[tokio::test]
+async fn a_refusal_that_asks_for_a_pause_is_not_tried_again_with_a_fresh_token() {
+    let words = "{tag} NO AUTHENTICATE failed. Suggested Backoff Time: 200000 milliseconds";
+    let world = World::with(Plan::faulty(|faults| faults.imap.answers.push(Answer::new("AUTHENTICATE", words)))).await;
+    for _ in 0..2 {
+        let mut imap = world.imap().await;
+        imap.expect("* OK ").await;
+        imap.exchange(&format!("a LOGIN {ANN} \"{PASSWORD}\""), "a NO ").await;
+    }
+    assert_eq!(world.token_requests(), 1);
+}
+
 /// Where the first token is refused too, what is asked for behind the second one counts as well.
 #[tokio::test]
 async fn a_pause_that_the_upstream_asks_for_is_kept_whichever_sign_on_it_came_behind() {

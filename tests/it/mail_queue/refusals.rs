@@ -94,6 +94,18 @@ async fn more_recipients_than_a_message_may_have_are_452_one_by_one_and_the_othe
     nothing_stays(&world, &mut smtp).await;
 }
 
+/// Small, and a great deal of work for who reads it: 24 of them at once held up everybody else for 300 ms.
+#[tokio::test]
+async fn a_header_of_more_than_4000_fields_is_not_read() {
+    let world = World::with(copier()).await;
+    for (fields, code) in [(4100, "552 5.3.4 More than 4000 header fields"), (3900, "250 2.0.0 Queued as ")] {
+        let head = HEAD.replace("\r\n\r\n", &format!("{}\r\n\r\n", "\r\na:".repeat(fields)));
+        let said = ends(&mut as_copier(&world).await, head.as_bytes()).await;
+        assert!(said.starts_with(code), "{said}");
+    }
+    until_empty(world.dir.path(), 20).await;
+}
+
 #[tokio::test]
 async fn what_is_too_large_is_552_where_it_says_so_itself_and_where_it_turns_out() {
     let world = World::with(copier()).await;
