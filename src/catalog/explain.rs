@@ -349,12 +349,13 @@ mod tests {
     /// The order of the data decides then, and should have to only where a general row stands behind a particular one.
     #[test]
     fn no_sample_is_of_two_faults_at_one_place_but_where_one_of_them_is_general() {
-        const GENERAL: [&str; 5] = [
+        const GENERAL: [&str; 6] = [
             "message-too-large",
             "proxy-login-refused",
             "sign-on-forbidden",
             "upstream-connections-exceeded",
             "upstream-unavailable",
+            "upstream-unreachable",
         ];
         let mut twice = Vec::new();
         for (text, _) in samples() {

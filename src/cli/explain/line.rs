@@ -4,13 +4,25 @@
 //! It believes nothing that could not be so: an address is one, a protocol is ours, and a configuration is a file that only
 //! root or whoever asks could have written.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     account::{Account, Occasion},
     base::{Protocol, Stage, is_mailbox},
-    catalog::{Entry, Known, explain::protocol_of, is_harmless_path, message::OWN_ADDRESS_DENIED},
+    catalog::{
+        Entry, Known,
+        doctor::{LISTEN_ADDRESS_UNKNOWN, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, PORT_TAKEN},
+        explain::protocol_of,
+        is_harmless_path,
+        message::OWN_ADDRESS_DENIED,
+    },
 };
+
+/// Faults of our own ports.
+const OF_LISTENERS: [&str; 4] = [LISTENER_NOT_OPEN.id, PORT_TAKEN.id, PORT_NOT_PERMITTED.id, LISTEN_ADDRESS_UNKNOWN.id];
 
 /// With what is configured of the account, if it is.
 pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
@@ -30,7 +42,9 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     };
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
-    Known { sender, object_id, asks_again, ..known }
+    // Of the account the mail server's port is known; these are about one of ours.
+    let port = if OF_LISTENERS.contains(&entry.id) { listener_port(text) } else { known.port };
+    Known { sender, object_id, asks_again, port, ..known }
 }
 
 /// Whether every line of it says of itself, where a level stands, that nothing failed.
@@ -49,6 +63,12 @@ fn asks_again(text: &str) -> Option<String> {
     let (hour, _) = behind.split_once(" UTC")?;
     let is_hour = hour.len() == 5 && hour.bytes().all(|b| b.is_ascii_digit() || b == b':');
     is_hour.then(|| format!("{hour} UTC"))
+}
+
+/// `cannot listen on 127.0.0.1:1587: ...`, `[::1]:1587 ...`: the first address with a port.
+fn listener_port(text: &str) -> Option<u16> {
+    let mut words = text.split(|c: char| c.is_ascii_whitespace() || "\"',".contains(c));
+    words.find_map(|word| Some(word.trim_end_matches(':').parse::<SocketAddr>().ok()?.port()))
 }
 
 /// Who is to get the right in a command that is in the line: a person, or an app by its object id.
@@ -169,6 +189,18 @@ mod tests {
             ["Gatepost asks again at noon UTC", "Gatepost asks again at 14:35", "Gatepost asks again at `id` UTC"]
         {
             assert!(!next(odd).contains("by itself at"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn of_a_port_of_ours_the_line_knows_and_never_the_mail_server() {
+        for (text, wanted) in [
+            ("error: cannot listen on 127.0.0.53:1993: Address already in use (os error 98) [port-taken]", "1993"),
+            ("error: cannot listen on [::1]:1587: Address already in use [port-taken]", "1587"),
+            ("port-taken", "PORT"),
+        ] {
+            let next = PORT_TAKEN.told(crate::base::Lang::En, &known(None, PORT_TAKEN, text)).next;
+            assert!(next.starts_with(&format!("`ss -ltnp 'sport = :{wanted}'`")), "{next}");
         }
     }
 
