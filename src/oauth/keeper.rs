@@ -164,7 +164,7 @@ impl Keeper {
         }
     }
 
-    /// What was refused may be asked for again, as soon as somebody wants it and else within a minute. A refresh token that
+    /// What was refused may be asked for again, as soon as somebody wants it and else within seconds. A refresh token that
     /// is dead stays so, and so does a wrong password.
     fn lift_refusal(&mut self, resource: Resource) {
         let side = self.side_mut(resource);
@@ -172,7 +172,7 @@ impl Keeper {
         let lasts = |trouble: &Trouble| trouble.is_signed_out() || trouble.fault.id == ACCOUNT_PASSWORD_REFUSED.id;
         if let Some(trouble) = side.trouble.as_mut().filter(|trouble| !lasts(trouble)) {
             trouble.lift();
-            self.quiet_until = Instant::now() + patience::jitter(patience::FIRST_SPREAD);
+            self.quiet_until = Instant::now() + patience::jitter(patience::LIFTED_SPREAD);
         }
     }
 
@@ -408,9 +408,11 @@ impl Keeper {
 
     fn until_next(&self) -> Duration {
         let due = self.mail.held.as_ref().map(|held| self.means.clock.left(held.expiry).saturating_sub(held.ahead));
+        let quiet = self.quiet_until.saturating_duration_since(Instant::now());
         let wait = match self.unread.as_ref().or(self.mail.trouble.as_ref()) {
             Some(trouble) if !trouble.is_over() => trouble.left(),
-            _ => due.unwrap_or_default().max(self.quiet_until.saturating_duration_since(Instant::now())),
+            _ if self.waits_for_a_verdict(Resource::Mail) => quiet,
+            _ => due.unwrap_or_default().max(quiet),
         };
         let graph = self.graph.trouble.as_ref().filter(|trouble| !trouble.is_over()).map(Trouble::left);
         // Not at once again, where a turn changed nothing.

@@ -13,6 +13,8 @@ const BACK_OFF_LAST: Duration = Duration::from_secs(60);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
 /// Over this long the first refreshes after a start are spread, where nobody waits for them.
 pub const FIRST_SPREAD: Duration = Duration::from_secs(60);
+/// The same where somebody says that what was refused is mended, and looks whether it is.
+pub const LIFTED_SPREAD: Duration = Duration::from_secs(10);
 /// A refresh token is used at least this often.
 const TOUCH: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Timers stand still while the machine sleeps, so the wall clock is looked at this often.

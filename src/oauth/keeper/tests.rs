@@ -72,7 +72,8 @@ async fn a_refusal_beside_a_good_token_is_asked_about_again_once_its_time_is_ove
         keeper.mail.trouble = trouble(&keeper, &Verdict::new(refusal, ""));
         assert!(keeper.is_blocked(Resource::Mail), "{}", refusal.id);
         keeper.lift_refusal(Resource::Mail);
-        tokio::time::advance(patience::FIRST_SPREAD).await;
+        assert!(keeper.until_next() <= patience::LIFTED_SPREAD, "whoever mended it looks whether it is");
+        tokio::time::advance(patience::LIFTED_SPREAD).await;
         assert!(!keeper.is_blocked(Resource::Mail) && keeper.is_due(Resource::Mail), "{}", refusal.id);
     }
     keeper.mail.trouble = trouble(&keeper, &Verdict::new(ACCOUNT_PASSWORD_REFUSED, ""));
