@@ -13,6 +13,7 @@ use super::{
     config::note_daemon,
     language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
+    send,
     state::{account_in, block_on},
     status, terminal,
 };
@@ -29,6 +30,7 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
     let lang = language::current();
     let view = View { json: args.json, marks: if language::is_utf8() { Marks::Signs } else { Marks::Ascii }, lang };
     let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
+    send::check_addresses(args.send.iter())?;
     // Before all that takes minutes.
     if let Some(bundle) = &args.bundle {
         bundle::prove_writable(bundle).map_err(|error| unwritable(bundle, &error))?;

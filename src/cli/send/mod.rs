@@ -31,11 +31,7 @@ pub(super) struct Way {
 }
 
 pub fn run(named: Option<&Path>, args: &SendArgs) -> Outcome {
-    let addresses = std::iter::once(&args.from).chain(&args.to);
-    if let Some(wrong) = addresses.into_iter().find(|address| !message::is_address(address)) {
-        let shown = crate::base::printable(wrong, 80);
-        return Err(Failure::usage(format!("\"{shown}\" is not a mail address"), "for example ann@contoso.com"));
-    }
+    check_addresses(std::iter::once(&args.from).chain(&args.to))?;
     let (server, tls) = server(named, args)?;
     let message = message::build(args)?;
     let login = login(args)?;
@@ -55,6 +51,13 @@ pub fn run(named: Option<&Path>, args: &SendArgs) -> Outcome {
         return sent.map_err(|_| Failure::silent(1));
     }
     sent
+}
+
+/// As wrong usage, before anything is done.
+pub(super) fn check_addresses<'a>(mut addresses: impl Iterator<Item = &'a String>) -> Outcome {
+    let Some(wrong) = addresses.find(|address| !message::is_address(address)) else { return Ok(()) };
+    let shown = crate::base::printable(wrong, 80);
+    Err(Failure::usage(format!("\"{shown}\" is not a mail address"), "for example ann@contoso.com"))
 }
 
 fn send(

@@ -54,6 +54,7 @@ use crate::{
 };
 
 pub fn run(named: Option<&Path>, args: &SetupArgs) -> Outcome {
+    super::send::check_addresses(args.to.iter())?;
     let lang = language::current();
     let mut person = AtTerminal;
     let asks = io::stdin().is_terminal() && !args.password_stdin;

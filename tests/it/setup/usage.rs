@@ -43,6 +43,7 @@ async fn wrong_answers_are_wrong_usage_with_an_example() {
     for (flags, text) in [
         (&["--address", "ann"][..], "\"ann\" is not a mail address"),
         (&["--address", ANN, "--shared", "x"], "\"x\" is not a mail address"),
+        (&["--address", ANN, "--to", "nope"], "\"nope\" is not a mail address"),
         (&["--address", ANN, "--provider", "hotmail"], "no provider \"hotmail\""),
         (&["--address", ANN, "--client-id", "Gatepost"], "not an Application (client) ID"),
         (&["--address", ANN, "--listen", "smtp"], "\"smtp\" is no listener"),
