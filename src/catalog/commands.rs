@@ -25,6 +25,9 @@ const PROGRAMS: [&str; 14] = [
 /// What a cmdlet begins with (the approved verbs that occur).
 const VERBS: [&str; 8] = ["Add", "Connect", "Get", "New", "Remove", "Restart", "Set", "Update"];
 
+/// How ways are labelled of which one is enough.
+const WAYS: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方法3："];
+
 const EN: &str = "An administrator types the cmdlets in PowerShell, behind";
 const JA: &str = "コマンドレットは、管理者が PowerShell で次のコマンドで接続してから実行します：";
 
@@ -80,10 +83,57 @@ pub fn cloud(provider: &str) -> (&'static str, &'static str) {
     }
 }
 
+/// The commands as a block that can be pasted: ahead of the first cmdlet stands what begins its shell, as [`shell`] says.
+pub fn pasted(mut commands: Vec<String>, shell: Option<&str>) -> Vec<String> {
+    for begins in shell.into_iter().flat_map(connecting) {
+        if let Some(first) = commands.iter().position(|command| is_typed_behind(command, begins)) {
+            commands.insert(first, begins.to_owned());
+        }
+    }
+    commands
+}
+
+/// The same by the ways of which one is enough, each with its label. Empty: there is one way alone.
+pub fn ways(text: &str, shell: Option<&str>) -> Vec<(Option<&'static str>, Vec<String>)> {
+    let parts = parts(text);
+    let is_one = parts.iter().all(|(label, _)| label.is_none());
+    parts.into_iter().filter(|_| !is_one).map(|(label, part)| (label, pasted(commands_in(part), shell))).collect()
+}
+
+/// Parts of a text, each behind the label of its way; what stands ahead of the first has none.
+fn parts(text: &str) -> Vec<(Option<&'static str>, &str)> {
+    let label_at =
+        |at: usize| WAYS.into_iter().find(|label| text.get(at..).is_some_and(|rest| rest.starts_with(label)));
+    let mut found: Vec<(usize, &'static str)> =
+        text.char_indices().filter_map(|(at, _)| Some((at, label_at(at)?))).collect();
+    found.push((text.len(), ""));
+    let first = found.first().map_or(text.len(), |(at, _)| *at);
+    let ahead = text.get(..first).filter(|ahead| !ahead.is_empty()).map(|ahead| (None, ahead));
+    let labelled = found.windows(2).filter_map(|pair| match pair {
+        [(at, label), (end, _)] => Some((Some(*label), text.get(*at..*end)?)),
+        _ => None,
+    });
+    ahead.into_iter().chain(labelled).collect()
+}
+
+/// The commands in what [`shell`] says.
+fn connecting(shell: &str) -> impl Iterator<Item = &str> {
+    spans(shell).filter(|span| span.starts_with("Connect-"))
+}
+
+/// Whether it is a cmdlet of the shell that `connecting` begins.
+fn is_typed_behind(command: &str, connecting: &str) -> bool {
+    let cmdlet = command.split(' ').next().unwrap_or_default();
+    is_cmdlet(cmdlet) && is_of_graph(cmdlet) == is_of_graph(connecting)
+}
+
+fn is_of_graph(cmdlet: &str) -> bool {
+    cmdlet.split_once("-Mg").is_some()
+}
+
 /// Where the cmdlets of a text are typed, by whom, and how it is begun. `None`: there are none in it.
 pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<String> {
     let cmdlets = || spans(text).filter_map(|span| span.split(' ').next()).filter(|word| is_cmdlet(word));
-    let is_of_graph = |cmdlet: &str| cmdlet.split_once("-Mg").is_some();
     let (graph, exchange) = (cmdlets().any(is_of_graph), cmdlets().any(|cmdlet| !is_of_graph(cmdlet)));
     let (to_graph, to_exchange) = match cloud(provider.unwrap_or_default()) {
         ("Global", _) => (String::new(), String::new()),

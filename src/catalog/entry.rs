@@ -71,21 +71,29 @@ pub enum At {
 pub(super) struct Said {
     pub cause: &'static str,
     pub next: &'static str,
+    /// In its place where a person opens their own mailbox, in Exchange.
+    pub next_own: Option<&'static str>,
     /// In its place where an app acts by itself.
     pub next_app_only: Option<&'static str>,
     pub avoid: Option<&'static str>,
 }
 
 impl Said {
-    /// For whoever it is; where that is not known, for both.
-    fn next(&self, is_app_only: Option<bool>, lang: Lang) -> Cow<'static, str> {
-        match (is_app_only, self.next_app_only) {
-            (Some(true), Some(next)) => capital(next).into(),
-            (Some(_), _) | (None, None) => self.next.into(),
-            (None, Some(of_app)) => match lang {
-                Lang::En => format!("{} With an app-only grant: {of_app}", self.next).into(),
-                Lang::Ja => format!("{}アプリ専用のグラントの場合：{of_app}", self.next).into(),
-            },
+    /// For whoever it is; where that is not known, for all.
+    fn next(&self, known: &Known, lang: Lang) -> Cow<'static, str> {
+        match (known.is_app_only, self.next_app_only, self.next_own) {
+            (Some(true), Some(next), _) => capital(next).into(),
+            (_, _, Some(next)) if known.opens_its_own() && known.may_be_exchange() => capital(next).into(),
+            (Some(_), ..) => self.next.into(),
+            (None, of_app, own) => {
+                let (at_own, by_itself) = match lang {
+                    Lang::En => (" At one's own mailbox: ", " With an app-only grant: "),
+                    Lang::Ja => ("自分のメールボックスの場合：", "アプリ専用のグラントの場合："),
+                };
+                let parts = [(at_own, own), (by_itself, of_app)].into_iter();
+                let parts = parts.filter_map(|(of, step)| Some(format!("{of}{}", step?)));
+                format!("{}{}", self.next, parts.collect::<String>()).into()
+            }
         }
     }
 }
@@ -228,7 +236,7 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
-        next.push_str(&known.fill(&of_another(&said.next(known.is_app_only, lang), known.opens_its_own())));
+        next.push_str(&known.fill(&of_another(&said.next(known, lang), known.opens_its_own())));
         if next.contains("/adminconsent?") {
             next.push_str(if lang == Lang::En { " " } else { "" });
             next.push_str(&consent_in_entra(known, lang));

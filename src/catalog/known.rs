@@ -12,10 +12,11 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 41] = [
+const NAMES: [&str; 42] = [
     "account",
     "address",
     "admin-consent-page",
+    "after-consent",
     "app",
     "client-id",
     "client-secret-at",
@@ -128,6 +129,8 @@ pub struct Known {
     pub needed: Vec<String>,
     /// When the last sign-in that somebody tried met which refusal, where none came about since.
     pub refused_sign_in: Option<(&'static str, Timestamp)>,
+    /// It is told to whoever signs in just now.
+    pub is_at_sign_in: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
@@ -166,6 +169,20 @@ impl Known {
         self.is_app_only != Some(true) && self.mailbox.as_ref().zip(self.who_signs_on.as_ref()).is_some_and(is_same)
     }
 
+    /// A sign-in that came about before is enough.
+    fn after_consent(&self) -> String {
+        match self.address.is_none() || self.is_at_sign_in || self.refused_sign_in.is_some() {
+            true => format!("gatepost login {}", self.value("address")),
+            false => invocation::reload(),
+        }
+    }
+
+    /// Where nothing is known of the provider, or it is one that we do not know, it may be any.
+    pub(super) fn may_be_exchange(&self) -> bool {
+        let may_be = |provider: &str| provider.starts_with("microsoft365") || provider == "custom";
+        self.provider.as_deref().is_none_or(may_be)
+    }
+
     fn value(&self, name: &str) -> String {
         let word = |value: &Option<String>| value.clone().filter(|value| is_harmless(value));
         let path = |value: &Option<String>| value.clone().filter(|value| is_harmless_path(value));
@@ -173,6 +190,7 @@ impl Known {
             "account" => self.account().map(str::to_owned),
             "address" => word(&self.address),
             "admin-consent-page" => self.admin_consent_page(),
+            "after-consent" => Some(self.after_consent()),
             "app" => word(&self.app),
             "client-id" => word(&self.client_id),
             "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
@@ -241,7 +259,8 @@ impl Known {
         is_harmless(account.strip_prefix('*').unwrap_or(account)).then_some(account)
     }
 
-    /// The whole line of the account's table: whoever adds one address without those in force locks these out.
+    /// The whole line of the account's table: whoever adds one address without those in force locks these out. No address
+    /// stands in it twice: what asks for it may be older than the table.
     fn send_as(&self) -> String {
         let mut list = match &self.send_as {
             Some(list) => {
@@ -249,7 +268,10 @@ impl Known {
             }
             None => vec![self.value("address")],
         };
-        list.push(self.value("sender"));
+        let sender = self.value("sender");
+        if !list.iter().any(|one| one.eq_ignore_ascii_case(&sender)) {
+            list.push(sender);
+        }
         let quoted: Vec<String> = list.iter().map(|one| format!("\"{one}\"")).collect();
         format!("send-as = [{}]", quoted.join(", "))
     }

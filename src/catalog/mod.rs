@@ -17,7 +17,7 @@ mod replied;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
-pub use commands::{cloud, commands_in};
+pub use commands::{cloud, commands_in, pasted, ways};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, consent_in_entra, hour};
 pub use harmless::{is_harmless, is_harmless_path};
@@ -99,6 +99,84 @@ mod tests {
             }
         }
         assert!(all().any(|entry| entry.doctor_tells));
+    }
+
+    #[test]
+    fn whoever_is_refused_at_their_own_mailbox_is_told_the_causes_that_are_left_each_with_its_command() {
+        let ann = || Some("ann@contoso.com".to_owned());
+        let known = Known {
+            address: ann(),
+            mailbox: ann(),
+            smtp_user: ann(),
+            who_signs_on: ann(),
+            is_app_only: Some(false),
+            protocol: Some(Protocol::Imap),
+            is_doctors: true,
+            ..Known::default()
+        };
+        for id in ["token-refused", "fresh-token-refused"] {
+            for lang in Lang::ALL {
+                let told = find(id).unwrap().told(lang, &known);
+                let steps = [
+                    "Get-EXOMailbox -Identity ann@contoso.com",
+                    "Get-MgUserLicenseDetail -UserId ann@contoso.com",
+                    "Set-CASMailbox -Identity ann@contoso.com -ImapEnabled $true",
+                    "systemctl reload gatepost",
+                ];
+                assert_eq!(told.commands(), steps, "{id}: {}", told.next);
+                for ruled_out in ["shared", "共有", "app-only", "アプリ専用", "imap-user", "delegate", "委任"]
+                {
+                    let text = format!("{} {}", told.cause, told.next);
+                    assert!(!text.contains(ruled_out), "{id}: {text}");
+                }
+                let shared = Known { mailbox: Some("info@contoso.com".into()), ..known.clone() };
+                let step =
+                    "Add-MailboxPermission -Identity info@contoso.com -User ann@contoso.com -AccessRights FullAccess";
+                assert!(find(id).unwrap().told(lang, &shared).commands().contains(&step.to_owned()), "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sender_that_the_line_of_the_table_has_is_not_put_into_it_twice() {
+        let known = Known {
+            address: Some("ann@contoso.com".into()),
+            send_as: Some(vec!["ann@contoso.com".into(), "info@contoso.com".into()]),
+            sender: Some("Info@contoso.com".into()),
+            ..Known::default()
+        };
+        for (lang, replaced) in [
+            (Lang::En, "in the place of the `send-as` line if it has one"),
+            (Lang::Ja, "`send-as` の行がすでにある場合は、その行と置き換えます"),
+        ] {
+            let next = message::SENDER_NOT_ALLOWED.told(lang, &known).next;
+            assert!(next.contains("`send-as = [\"ann@contoso.com\", \"info@contoso.com\"]`"), "{next}");
+            assert!(next.contains(replaced), "{next}");
+        }
+    }
+
+    #[test]
+    fn nothing_tells_an_app_that_acts_by_itself_to_get_a_permission_for_the_whole_tenant() {
+        let entry = graph::GRAPH_ACCESS_DENIED;
+        assert!(!entry.text.contains("Mail.Send"), "{}", entry.text);
+        for lang in Lang::ALL {
+            for (is_app_only, is_named) in [(true, false), (false, true)] {
+                let told = entry.told(lang, &Known { is_app_only: Some(is_app_only), ..Known::default() });
+                let text = told.cause + &told.next;
+                assert_eq!(text.contains("Mail.Send.Shared"), is_named, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_sign_in_again_and_not_to() {
+        for entry in [doctor::CAPTIVE_PORTAL, own::PROXY_PORTAL] {
+            for (lang, only) in [(Lang::En, "Only one that was broken off"), (Lang::Ja, "中断されたサインインだけ")]
+            {
+                let avoid = entry.words(lang).avoid.unwrap();
+                assert!(avoid.contains(only) && !avoid.contains("Do not sign in again"), "{avoid}");
+            }
+        }
     }
 
     /// A mailbox whose SMTP is off is not helped by IMAP.

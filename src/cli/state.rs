@@ -99,7 +99,7 @@ impl From<StoreError> for Failure {
 /// A refusal of a sign-in by the identity provider, with the catalogue's next step for this account. It ends with the
 /// sign-in itself, which nobody makes for whoever is told.
 pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failure {
-    let known = account.known(&Occasion::of_sign_in(None));
+    let known = Known { is_at_sign_in: true, ..account.known(&Occasion::of_sign_in(None)) };
     let mut words = verdict.entry.told(lang, &known);
     let login = known.fill("`gatepost login {address}");
     if !words.next.contains(&login) {

@@ -16,6 +16,12 @@ use super::{
     problem::{Problem, Severity},
     raw, shape,
 };
+use crate::base::printable;
+
+/// As the parser says it.
+const TWICE: &str = "duplicate key";
+/// Of a key, in octets.
+const KEY_SHOWN: usize = 80;
 
 pub struct Document<'t> {
     text: &'t str,
@@ -76,7 +82,14 @@ impl<'t> Document<'t> {
     fn syntax(&self, error: &toml::de::Error) -> Problem {
         let span = error.span().unwrap_or(0..0);
         let hint = Some("see `gatepost config schema`, or config/gatepost.toml for every key".to_owned());
-        self.at(span, Severity::Error, Key::default(), format!("not valid TOML: {}", error.message()), hint)
+        // The parser says of a key that is there twice where it is, and not which.
+        let key = Some(error.message()).filter(|said| *said == TWICE).and_then(|_| self.text.get(span.clone()));
+        let text = match key {
+            Some(key) => format!("not valid TOML: the key `{}` is there twice", printable(key, KEY_SHOWN)),
+            None => format!("not valid TOML: {}", error.message()),
+        };
+        let hint = if key.is_some() { Some("remove one of the two".to_owned()) } else { hint };
+        self.at(span, Severity::Error, Key::default(), text, hint)
     }
 
     fn place(&self, offset: usize) -> (usize, usize) {

@@ -15,11 +15,7 @@ pub fn locate(named: Option<&Path>, around: &Surroundings) -> Result<PathBuf, Pr
         return Ok(found.clone());
     }
     let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-    Err(Problems::unreadable(
-        "gatepost.toml",
-        format!("no configuration found; looked for {}", looked.join(", ")),
-        "name one with --config FILE, or try `gatepost demo`, which needs none",
-    ))
+    Err(Problems::missing("gatepost.toml", format!("no configuration found; looked for {}", looked.join(", "))))
 }
 
 /// Where a new configuration belongs: the one that was named, a person's own, or that of the machine.

@@ -21,7 +21,10 @@ mod shape;
 mod show;
 mod surroundings;
 
-use std::{io::Read, path::Path};
+use std::{
+    io::{ErrorKind, Read},
+    path::Path,
+};
 
 pub use diff::{Change, diff, same_notify};
 pub use japanese::PHRASES;
@@ -68,6 +71,7 @@ fn read(file: &Path) -> Result<String, Problems> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(file).and_then(|open| open.take(MOST_BYTES + 1).read_to_end(&mut bytes));
     match read {
+        Err(e) if e.kind() == ErrorKind::NotFound => Err(Problems::missing(shown, "there is no such file")),
         Err(e) => {
             Err(Problems::unreadable(shown, format!("cannot be read: {e}"), "check the path and who may read it"))
         }

@@ -33,19 +33,29 @@ pub struct Problem {
 pub struct Problems {
     pub file: String,
     pub problems: Vec<Problem>,
+    /// There is no file at all.
+    #[serde(skip)]
+    pub is_missing: bool,
 }
 
 impl Problems {
     pub fn new(file: impl Into<String>, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|p| (p.line, p.column));
-        Self { file: file.into(), problems }
+        Self { file: file.into(), problems, is_missing: false }
     }
 
     /// A file that could not even be read.
     pub fn unreadable(file: impl Into<String>, text: impl Into<String>, hint: impl Into<String>) -> Self {
         let (text, hint) = (text.into(), Some(hint.into()));
         let problem = Problem { severity: Severity::Error, line: 0, column: 0, key: Key::default(), text, hint };
-        Self { file: file.into(), problems: vec![problem] }
+        Self { file: file.into(), problems: vec![problem], is_missing: false }
+    }
+
+    /// There is none.
+    pub fn missing(file: impl Into<String>, text: impl Into<String>) -> Self {
+        const HINT: &str =
+            "make one with `gatepost setup`, name one with --config FILE, or try `gatepost demo`, which needs none";
+        Self { is_missing: true, ..Self::unreadable(file, text, HINT) }
     }
 
     pub fn refused(&self) -> bool {

@@ -10,7 +10,9 @@ use super::{
     supervisor::{self, Asked, Signals},
 };
 use crate::{
+    account::account_of,
     base::invocation,
+    catalog::message::SENDER_NOT_ALLOWED,
     config::{self, Config},
     store::{self, StoreError},
 };
@@ -119,6 +121,10 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
         error!("the configuration was not taken over, nothing changed: {fault}");
         return running;
     }
+    // Who was refused as that sender is so no more; whether the mail server lets it pass is seen when a message goes.
+    daemon.current().meter.recent.allowed(SENDER_NOT_ALLOWED.id, |account, sender| {
+        account_of(account, &new.accounts, &new.domains).is_some_and(|one| one.may_send_as(sender))
+    });
     let change = config::diff(&running, &new);
     if change.is_empty() {
         info!("configuration read again, nothing changed");

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     account::{Account, account_of},
     base::{Owner, Stage, invocation::gatepost},
-    catalog::{self, Entry, is_harmless},
+    catalog::{self, Entry, is_harmless, message::SENDER_NOT_ALLOWED},
     config::Config,
 };
 
@@ -86,7 +86,9 @@ impl Met<'_> {
 /// Senders of this account that were refused lately: whether they go by now is what a test message is for.
 pub(super) fn refused_senders(scope: &Scope, running: &Running, account: &Account) -> Vec<String> {
     let met = met(scope, running);
-    let of_account = met.iter().filter(|one| one.stands_open() && text(one.fault, "account") == account.address);
+    // One that a new configuration allows is over with us, and nothing of it went yet.
+    let is_meant = |one: &&Met<'_>| one.stands_open() || one.entry.id == SENDER_NOT_ALLOWED.id;
+    let of_account = met.iter().filter(is_meant).filter(|one| text(one.fault, "account") == account.address);
     let senders = of_account.filter_map(Met::sender).filter(|sender| account.may_send_as(sender));
     senders.map(str::to_owned).collect()
 }

@@ -4,7 +4,10 @@ use super::{
     report::{Check, Explained, Outcome, Report},
     words::{frame, turn},
 };
-use crate::base::{Lang, columns as width, wrapped};
+use crate::{
+    base::{Lang, columns as width, wrapped},
+    catalog,
+};
 
 /// Columns of a terminal, as far as can be told without asking it.
 const LAYER: usize = 8;
@@ -129,8 +132,12 @@ pub(super) fn in_full(fault: &Explained, lang: Lang) -> String {
         Some(shell) => part(frame.next, &format!("{}\n{shell}", fault.next)),
         None => part(frame.next, &fault.next),
     }
-    for command in &fault.commands {
-        text.push_str(&format!("\n      {command}"));
+    for (label, commands) in block(fault) {
+        if let Some(label) = label {
+            text.push_str(&format!("\n      {}", label.trim_end()));
+        }
+        let indent = if label.is_some() { 8 } else { 6 };
+        commands.iter().for_each(|command| text.push_str(&format!("\n{:indent$}{command}", "")));
     }
     if !fault.commands.is_empty() {
         text.push('\n');
@@ -140,6 +147,16 @@ pub(super) fn in_full(fault: &Explained, lang: Lang) -> String {
         wrapped(avoid, WRAP).iter().for_each(|line| text.push_str(&format!("    {line}\n")));
     }
     text
+}
+
+/// The commands as they are typed: by ways of which one is enough, where there are several, and then what belongs to none.
+fn block(fault: &Explained) -> Vec<(Option<&'static str>, Vec<String>)> {
+    let mut ways = catalog::ways(&fault.next, fault.shell.as_deref());
+    let is_left = |command: &&String| !ways.iter().any(|(_, known)| known.contains(command));
+    let left: Vec<String> = fault.commands.iter().filter(is_left).cloned().collect();
+    ways.push((None, catalog::pasted(left, fault.shell.as_deref())));
+    ways.retain(|(_, commands)| !commands.is_empty());
+    ways
 }
 
 /// The last line, behind so many that were explained.
@@ -168,11 +185,53 @@ fn padded(text: &str, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::next::{Who, explained},
+        *,
+    };
+    use crate::catalog::{
+        sign_on::SMTP_AUTH_DISABLED_MAILBOX,
+        token::{CONDITIONAL_ACCESS, CONSENT_MISSING, GRAPH_CONSENT_MISSING},
+    };
 
     #[test]
     fn columns_are_those_of_a_terminal() {
         assert_eq!((width("clock"), width("時計"), width("ID プロバイダー")), (5, 4, 15));
         assert_eq!(padded("時計", 6), "時計  ");
+    }
+
+    /// The block below the step, as it is pasted.
+    fn block_of(entry: &catalog::Entry, lang: Lang) -> Vec<String> {
+        let ann = || Some("ann@contoso.com".to_owned());
+        let who = Who { address: ann(), imap_user: ann(), smtp_user: ann(), identity: ann(), ..Who::default() };
+        let who = Who { tenant: Some("t".into()), client_id: Some("c".into()), app: Some("contoso".into()), ..who };
+        let who = Who { login_host: Some("https://login.microsoftonline.com".into()), ..who };
+        let text = in_full(&explained(&entry.fault(), &who, lang), lang);
+        text.lines().filter_map(|line| Some(line.strip_prefix("      ")?.to_owned())).collect()
+    }
+
+    #[test]
+    fn ways_of_which_one_is_enough_are_labelled_and_each_has_all_of_its_commands() {
+        let consent = "  https://login.microsoftonline.com/t/adminconsent?client_id=c";
+        let (login, reload) = ("  gatepost login ann@contoso.com", "  systemctl reload gatepost");
+        let setup = "  gatepost setup --address ann@contoso.com --grant client-credentials";
+        for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
+            for (entry, block) in [
+                (CONSENT_MISSING, [one, login, two, consent, reload]),
+                (GRAPH_CONSENT_MISSING, [one, consent, reload, two, login]),
+                (CONDITIONAL_ACCESS, [one, reload, two, setup, reload]),
+            ] {
+                assert_eq!(block_of(entry, lang), block, "{}", entry.id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_with_cmdlets_begins_with_what_connects_them() {
+        let switch = "Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false";
+        for lang in Lang::ALL {
+            let block = block_of(SMTP_AUTH_DISABLED_MAILBOX, lang);
+            assert_eq!(block, ["Connect-ExchangeOnline", switch, "systemctl reload gatepost"]);
+        }
     }
 }

@@ -111,6 +111,7 @@ impl Who {
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
             is_doctors: true,
+            is_at_sign_in: false,
             account: self.table.clone(),
         }
     }
@@ -180,6 +181,8 @@ mod tests {
         );
         let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
         assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent, reload]);
+        let never = Who { refused_sign_in: Some((CONSENT_MISSING.id, jiff::Timestamp::UNIX_EPOCH)), ..ann() };
+        assert_eq!(told(CONSENT_MISSING, &never), ["gatepost login ann@contoso.com", consent], "nothing to read again");
         let robot = Who { is_app_only: true, object_id: Some("o-1".into()), ..ann() };
         let principal = told(SERVICE_PRINCIPAL_MISSING, &robot);
         assert_eq!(

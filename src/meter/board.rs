@@ -160,7 +160,8 @@ pub struct FaultView {
     /// The last time, and the client whose program may be what was corrected.
     #[serde(skip)]
     pub met_by: Option<(String, Instant)>,
-    /// When something went well that proves it over, in seconds since 1970.
+    /// When something went well that proves it over, or a configuration was read that does not refuse it, in seconds since
+    /// 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worked_again_at: Option<u64>,
 }
@@ -265,6 +266,17 @@ impl Recent {
             met_by && one.account == account && one.worked_again_at.is_none()
         };
         for fault in locked(&self.faults).iter_mut().filter(is_his) {
+            fault.worked_again_at = Some(now());
+        }
+    }
+
+    /// What a refusal of ours stood on is in the configuration no more, where `may_send` says so of account and sender.
+    pub fn allowed(&self, id: &str, may_send: impl Fn(&str, &str) -> bool) {
+        let is_allowed = |one: &&mut FaultView| {
+            let allows = |sender: &String| may_send(&one.account, sender);
+            one.id == id && one.worked_again_at.is_none() && one.sender.as_ref().is_some_and(allows)
+        };
+        for fault in locked(&self.faults).iter_mut().filter(is_allowed) {
             fault.worked_again_at = Some(now());
         }
     }

@@ -54,7 +54,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
     for part in [
         "\nCause:\n  A policy of Conditional Access refuses this sign-in",
         "\nWhose turn it is:\n  admin\n",
-        "\nNext step:\n  In Entra: Sign-in logs > WHO-SIGNS-ON",
+        "\nNext step:\n  Either: in Entra, Sign-in logs > WHO-SIGNS-ON",
         "\nWords in capitals:\n  They stand for your own: `gatepost explain conditional-access --config FILE --account ADDRESS` fills\n  them in.\n",
         "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",
         "\nPasses by itself:\n  no\n",
@@ -208,7 +208,7 @@ fn a_large_text_of_which_nothing_is_known_is_read_at_once() {
 fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
     let said = well(&["53003", "--lang", "ja"]);
     assert!(
-        said.contains("\n次の手順:\n  Entra の") && said.contains("docs/ja/faults/conditional-access.md"),
+        said.contains("\n次の手順:\n  方法1：Entra の") && said.contains("docs/ja/faults/conditional-access.md"),
         "{said}"
     );
     let by_locale = told(command(&["53003"]).env("LANG", "ja_JP.UTF-8").output().unwrap());

@@ -69,6 +69,7 @@ struct Pattern {
 struct Said {
     cause: String,
     next: String,
+    next_own: Option<String>,
     next_app_only: Option<String>,
     avoid: Option<String>,
 }
@@ -147,10 +148,12 @@ fn flaws(fault: &Fault, known: &BTreeSet<String>, taken: &mut HashSet<String>) -
 fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
     let marked = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
     let avoid = |said: &Said| said.avoid.clone().unwrap_or_default();
+    let own = |said: &Said| said.next_own.clone().unwrap_or_default();
     let app_only = |said: &Said| said.next_app_only.clone().unwrap_or_default();
     for (what, en, ja) in [
         ("cause", en.cause.clone(), ja.cause.clone()),
         ("next", en.next.clone(), ja.next.clone()),
+        ("next-own", own(en), own(ja)),
         ("next-app-only", app_only(en), app_only(ja)),
         ("avoid", avoid(en), avoid(ja)),
     ] {
@@ -176,8 +179,11 @@ fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
 /// The fault as a row of the array.
 fn entry(fault: &Fault, layer: &str, source: &str) -> String {
     let said = |said: &Said| {
-        let Said { cause, next, next_app_only, avoid } = said;
-        format!("Said {{ cause: {cause:?}, next: {next:?}, next_app_only: {next_app_only:?}, avoid: {avoid:?} }}")
+        let Said { cause, next, next_own, next_app_only, avoid } = said;
+        format!(
+            "Said {{ cause: {cause:?}, next: {next:?}, next_own: {next_own:?}, next_app_only: {next_app_only:?}, \
+             avoid: {avoid:?} }}"
+        )
     };
     let temporary = ["unavailable", "too-busy"].contains(&fault.kind.as_str());
     let patterns: Vec<String> = fault.replies.iter().map(pattern).collect();

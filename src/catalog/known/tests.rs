@@ -71,12 +71,14 @@ fn every_name_has_a_value_of_its_own() {
         running_file: Some("/running-file".into()),
         refused_sign_in: None,
         is_doctors: false,
+        is_at_sign_in: true,
         asks_again: Vec::new(),
     };
     for name in NAMES {
         let value = match name {
             "account" => "*@domain",
             "address" => "address@domain",
+            "after-consent" => "gatepost login address@domain",
             "port" => "1",
             "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
             "client-secret-at" => "/client-secret-at",

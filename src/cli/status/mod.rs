@@ -14,7 +14,7 @@ use super::{
     outcome::{Failure, Outcome},
     terminal,
 };
-use crate::{base::Lang, config::Config};
+use crate::{base::Lang, config::Config, store};
 
 /// What configuration and store know by themselves.
 pub fn without_daemon(config: &Config) -> Value {
@@ -33,6 +33,11 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         (Err(cause), None) => (asleep::status(&config), Some(cause)),
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
+    let other = store::holder(&config.store).and_then(|holder| holder.reads_other_than(&file).map(Path::to_owned));
+    if let Some(sections) = status.as_object_mut() {
+        let read = other.clone().or_else(|| std::path::absolute(&file).ok()).unwrap_or_else(|| file.clone());
+        sections.insert("configuration-file".to_owned(), json!(read.display().to_string()));
+    }
     let text = match args.json {
         true => {
             if let (Some(problems), Some(sections)) = (&refused, status.as_object_mut()) {
@@ -52,6 +57,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
         (None, Some(cause)) => Err(unanswered(&config, &file, &cause)),
+        (None, None) if other.is_some() => Err(unanswered(&config, &file, "")),
         (None, None) => Ok(()),
     }
 }

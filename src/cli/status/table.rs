@@ -80,6 +80,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("running", "動作中"),
     ("version", "バージョン"),
     ("configuration", "設定の識別値"),
+    ("configuration-file", "設定ファイル"),
     ("reload", "設定の再読み込み"),
     ("store", "ストア"),
     ("at", "時刻"),

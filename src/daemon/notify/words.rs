@@ -38,7 +38,7 @@ pub(super) fn of_sign_ins(
     }
     let what = match kind {
         Kind::SignInNeeded => {
-            event.next_step = joined(lang, &[&event.next_step, &capital(&place.behind(&event.next_step, lang))]);
+            event.next_step = joined(lang, &[&event.next_step, &place.sentence_behind(&event.next_step, lang)]);
             event.severity = Severity::Critical;
             Said::SignInNeeded { who }.text(lang)
         }
@@ -199,6 +199,16 @@ impl Place {
 
     fn text(&self, lang: Lang) -> String {
         Said::Place { page: self.page.as_deref(), command: Some(&self.command) }.text(lang)
+    }
+
+    /// A sentence of its own, behind another one.
+    fn sentence_behind(&self, next: &str, lang: Lang) -> String {
+        let text = self.behind(next, lang);
+        match lang {
+            Lang::En => capital(&text),
+            // It may begin with the address of a page, which stays as it is.
+            Lang::Ja => text,
+        }
     }
 
     /// Without the command, if the step before names it already.

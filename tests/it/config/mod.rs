@@ -15,6 +15,7 @@ use std::{
 
 use gatepost::{
     account::{Delivery, Limits, LocalPassword, Sender},
+    base::Lang,
     config::{self, Config, Problems, Severity, Surroundings},
     net::UpstreamTls,
     oauth::{AppCredential, Rotation},
@@ -593,4 +594,14 @@ proptest! {
         let mutilated: String = text[..head].iter().chain(&text[tail..]).collect();
         let _ = check(&mutilated);
     }
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_named() {
+    let text =
+        "[[account]]\naddress = \"ann@contoso.com\"\nsend-as = [\"a@contoso.com\"]\nsend-as = [\"b@contoso.com\"]\n";
+    let problems = check(text).unwrap_err();
+    assert!(problems.told(Lang::En).contains("4:1: not valid TOML: the key `send-as` is there twice"), "{problems}");
+    let told = problems.told(Lang::Ja);
+    assert!(told.contains("キー `send-as` が重複しています") && told.contains("どちらか一方を削除"), "{told}");
 }

@@ -198,7 +198,7 @@ async fn of_a_refused_configuration_there_is_a_bundle_without_a_secret_in_it() {
 
     std::fs::remove_file(&staged.file).unwrap();
     let (configuration, doctor, _) = told_of("no-file.tar.gz").await;
-    assert!(configuration.is_none() && doctor.contains("cannot be read"), "{doctor}");
+    assert!(configuration.is_none() && doctor.contains("there is no such file"), "{doctor}");
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
 
     let line = format!("send-as = [\"{SHARED}\", \"{ANN}\"]");
     let step = format!(
-        "The whole line at the account {SHARED}: `{line}` (or `\"*@contoso.example\"` in it, for all of that domain), \
+        "The whole line at the account {SHARED}, in the place of the `send-as` line if it has one: `{line}` (or `\"*@contoso.example\"` in it, for all of that domain), \
          then `kill -HUP {}`",
         program.id()
     );
@@ -104,6 +104,42 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     let told = super::clients::fails_no_more(&staged, &[SHARED, "--send", SHARED, "--lang", "en"]).await;
     assert!(told.out.contains(&format!("{ANN} -> {SHARED}: sent")), "{}", told.out);
     assert!(told.out.ends_with("\nAll is well.\n"), "{}", told.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_the_configuration_allows_since_it_was_read_again_is_refused_no_more() {
+    let mut plan = Plan { more: account(SHARED, &format!("sign-in-as = \"{ANN}\"")), ..Plan::default() };
+    plan.sandbox.people.push(Person::shared(SHARED, [ANN.to_owned()]));
+    let (staged, program) = beside_a_daemon(plan).await;
+    assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
+    let table = || unwrapped(&run(&["status"], &staged.file).1);
+    let step = "The whole line at the account";
+    assert!(table().contains(step), "{}", table());
+    let signed_in_as = format!("sign-in-as = \"{ANN}\"");
+    staged.edit(&signed_in_as, &format!("{signed_in_as}\nsend-as = [\"{SHARED}\", \"{ANN}\"]"));
+    program.reload().await;
+    let told = super::clients::fails_no_more(&staged, &[SHARED, "--lang", "en"]).await;
+    assert!(told.out.ends_with("\nAll is well.\n") && !told.out.contains(step), "{}", told.out);
+    assert!(!table().contains(step) && table().contains("worked again at"), "{}", table());
+}
+
+/// A new sign-in changes nothing there, and neither does a right that nobody needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_of_ones_own_that_takes_no_token_is_told_with_the_causes_that_are_left() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
+    assert!(program.login(Protocol::Smtp).await.contains("fresh-token-refused"));
+    for lang in ["en", "ja"] {
+        let doctor = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        let explained = run(&["explain", "fresh-token-refused", "--account", ANN, "--lang", lang], &staged.file).1;
+        let status = run(&["status", "--lang", lang], &staged.file).1;
+        for text in [doctor, explained, status].map(|text| unwrapped(&text)) {
+            for step in ["Get-EXOMailbox -Identity", "Get-MgUserLicenseDetail -UserId", "Set-CASMailbox -Identity"] {
+                assert!(text.contains(&format!("{step} {ANN}")), "{step}: {text}");
+            }
+            assert!(text.contains("kill -HUP ") && !text.contains("Add-MailboxPermission"), "{text}");
+        }
+    }
 }
 
 /// The program was set up with a wrong sender, and that was corrected there.

@@ -53,3 +53,36 @@ async fn without_a_daemon_a_refused_file_is_all_there_is_to_say() {
     let report = staged.doctor(&["--json"]).await.json();
     assert_eq!(report["checks"].as_array().unwrap().len(), 1, "{report:#}");
 }
+
+#[tokio::test]
+async fn where_there_is_no_file_the_step_is_setup_and_no_line_that_could_be_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing.toml");
+    for lang in ["en", "ja"] {
+        let (code, told, _) = run(&["doctor", "--lang", lang], &missing);
+        assert!(code == 78 && told.contains("[configuration-missing]"), "{told}");
+        let of_setup = told.find("setup").unwrap();
+        assert!(told.contains("demo") && of_setup < told.find("demo").unwrap(), "{told}");
+        assert!(!told.contains("config check"), "{told}");
+        for command in ["status", "login ann@contoso.com", "logout ann@contoso.com", "queue list", "config check"] {
+            let words: Vec<&str> = command.split(' ').chain(["--lang", lang]).collect();
+            let (code, _, errors) = run(&words, &missing);
+            assert!(code == 78 && errors.contains("gatepost setup"), "{command}: {errors}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_names_the_file_that_the_daemon_reads_and_says_so_where_it_is_another_one() {
+    let (staged, _program) = beside_a_daemon(Plan::default()).await;
+    let (code, table, _) = run(&["status"], &staged.file);
+    assert!(code == 0 && table.contains(&format!("configuration-file: {}\n", staged.file.display())), "{table}");
+    let other = staged.file.with_file_name("b.toml");
+    std::fs::copy(&staged.file, &other).unwrap();
+    for (lang, heading) in [("en", "configuration-file: "), ("ja", "設定ファイル: ")] {
+        let (code, table, errors) = run(&["status", "--lang", lang], &other);
+        let read = staged.file.display().to_string();
+        assert!(table.contains(&format!("{heading}{read}\n")), "{table}");
+        assert!(code == 1 && errors.contains(&read) && errors.contains("configuration-of-another-daemon"), "{errors}");
+    }
+}

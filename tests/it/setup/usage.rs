@@ -109,6 +109,24 @@ async fn a_secret_may_come_by_a_pipe_which_is_read_once() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_to_act_by_itself_is_told_every_line_that_has_to_change() {
+    let stage = Stage::new().await;
+    let flags = ["--address", ANN, "--client-id", CLIENT, "--first-use", "--no-sign-in", "--yes"];
+    let first = stage.run(&stage.flags(&flags), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let secret = format!("client-secret-file = \"{}\"", stage.dir.path().join("contoso.secret").display());
+    for (lang, or) in [("en", "or certificate and certificate-key"), ("ja", "または certificate と certificate-key")]
+    {
+        let flags = ["--address", ANN, "--grant", "client-credentials", "--lang", lang];
+        let told = stage.run(&stage.flags(&flags), "").await;
+        assert!(told.code != 0 && told.err.contains("grant = \"client-credentials\""), "{}", told.err);
+        for line in [secret.as_str(), or, "password = \"$argon2id$...\""] {
+            assert!(told.err.contains(line), "{line}: {}", told.err);
+        }
+    }
+}
+
+#[tokio::test]
 async fn it_speaks_japanese_where_asked() {
     let stage = Stage::new().await;
     let ended = stage.run(&stage.flags(&["--address", ANN, "--lang", "ja"]), "").await;

@@ -15,10 +15,10 @@ use super::{
     Choice, Interview, Registered, is_entra,
 };
 use crate::{
-    account::{Account, Route},
+    account::{Account, LocalPassword, Route},
     cli::outcome::{Failure, Outcome},
     net::{ClientTls, HttpClient},
-    oauth::{App, Grant},
+    oauth::{App, AppCredential, Grant},
 };
 
 impl Interview<'_, '_> {
@@ -65,6 +65,7 @@ impl Interview<'_, '_> {
         }
         if let Some(grant) = args.grant.filter(|grant| Grant::from(*grant) != app.grant) {
             lines.push(line("grant", grant.as_str().into()));
+            lines.extend(self.proof_of(app, &block).filter(|_| Grant::from(grant).is_app_only()));
         }
         if let Some(file) = &args.client_secret_file {
             let asked = secret_in(file)?;
@@ -101,6 +102,15 @@ impl Interview<'_, '_> {
         Ok(renewal)
     }
 
+    /// An app that acts by itself proves who it is. `None`: it does, or a flag says how.
+    fn proof_of(&self, app: &App, block: &str) -> Option<Line> {
+        let args = self.args;
+        let is_given = args.client_secret_file.is_some() || args.certificate.is_some() || args.make_certificate;
+        let file = self.place.folder().join(format!("{}.secret", app.name)).display().to_string();
+        let is_missing = matches!(app.credential, AppCredential::None) && !is_given;
+        is_missing.then(|| Line { or_certificate: true, ..Line::new(block, "client-secret-file", file.into()) })
+    }
+
     fn account_otherwise(&self, account: &Account, is_first: bool, of: &Registered, lines: &mut Vec<Line>) {
         let named = account.domain.as_ref().map_or_else(|| account.address.clone(), |domain| format!("*@{domain}"));
         let block = format!("[[account]] {named}");
@@ -115,6 +125,10 @@ impl Interview<'_, '_> {
         }
         if let Some(outbound) = self.args.outbound.filter(|outbound| *outbound != outbound_of(account)) {
             tell("outbound", outbound.as_str());
+        }
+        let is_to_be_app_only = self.args.grant.is_some_and(|grant| Grant::from(grant).is_app_only());
+        if is_to_be_app_only && matches!(account.password, LocalPassword::FirstUse) {
+            tell("password", "$argon2id$...");
         }
         if self.args.first_use && text(there, "password") != Some("first-use") {
             tell("password", "first-use");

@@ -161,7 +161,8 @@ fn hosts(servers: &Servers) -> String {
 
 fn listed(lines: &[Line]) -> String {
     let instead = |line: &Line| line.instead_of.map(|key| format!("   (in the place of {key})")).unwrap_or_default();
-    lines.iter().map(|line| format!("\n  in {}: {}{}", line.block, line.text, instead(line))).collect()
+    let or = |line: &Line| if line.or_certificate { "   (or certificate and certificate-key)" } else { "" };
+    lines.iter().map(|line| format!("\n  in {}: {}{}{}", line.block, line.text, instead(line), or(line))).collect()
 }
 
 pub fn trouble(trouble: &Trouble) -> (String, String) {

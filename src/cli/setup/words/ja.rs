@@ -167,7 +167,8 @@ fn hosts(servers: &Servers) -> String {
 
 fn listed(lines: &[Line]) -> String {
     let instead = |line: &Line| line.instead_of.map(|key| format!("（{key} と置き換え）")).unwrap_or_default();
-    lines.iter().map(|line| format!("\n  {}: {}{}", line.block, line.text, instead(line))).collect()
+    let or = |line: &Line| if line.or_certificate { "（または certificate と certificate-key）" } else { "" };
+    lines.iter().map(|line| format!("\n  {}: {}{}{}", line.block, line.text, instead(line), or(line))).collect()
 }
 
 pub fn trouble(trouble: &Trouble) -> (String, String) {

@@ -338,11 +338,14 @@ pub struct Line {
     pub text: String,
     /// A key that says the same otherwise, and has to go.
     pub instead_of: Option<&'static str>,
+    /// A certificate with its key does as well.
+    pub or_certificate: bool,
 }
 
 impl Line {
     pub fn new(block: &str, key: &str, value: Value) -> Self {
-        Self { block: block.to_owned(), text: printable(&format!("{key} = {value}"), 400), instead_of: None }
+        let text = printable(&format!("{key} = {value}"), 400);
+        Self { block: block.to_owned(), text, instead_of: None, or_certificate: false }
     }
 
     pub fn instead_of(self, key: Option<&'static str>) -> Self {

@@ -91,3 +91,14 @@ fn each_event_is_told_in_both_languages_with_cause_next_step_and_what_not_to_do(
     let event = told.iter().find(refused).unwrap();
     assert!(event.text.ends_with("that of the mailbox wins."), "{}", event.text);
 }
+
+#[test]
+fn the_address_of_a_page_stays_as_it_is_wherever_a_sentence_begins_with_it() {
+    for lang in Lang::ALL {
+        let told = all(lang);
+        assert!(told.iter().any(|event| event.next_step.contains("http://127.0.0.1")));
+        for event in told {
+            assert!(!event.text.contains("Http") && !event.next_step.contains("Http"), "{}", event.text);
+        }
+    }
+}
