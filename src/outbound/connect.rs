@@ -49,7 +49,7 @@ enum Patience {
 impl Outbound {
     /// Stands in line for a message of the account that is on disk, from now on.
     pub fn line_up(&self, account: &Account) -> Ticket {
-        let mut ticket = self.ticket(account, QUEUE);
+        let mut ticket = self.ticket(account, QUEUE).that_can_wait();
         ticket.stands_for(match account.sending.route {
             Route::Smtp | Route::SmtpThenGraph => Wanted::Seat,
             Route::Graph => Wanted::Turn,
@@ -103,7 +103,7 @@ impl Outbound {
             let connection = asker.connection().await?;
             ticket.served(turn.is_none().then_some(Wanted::Turn));
             if turn.is_none() {
-                turn = self.turn_while_not_lent(ticket, deadline).await?;
+                turn = self.turn_or_lend(ticket, deadline).await?;
             }
             let Some(got) = turn.take() else {
                 connection.leave();
@@ -118,19 +118,12 @@ impl Outbound {
     }
 
     /// `None`: somebody else is to have its connection.
-    async fn turn_while_not_lent(&self, ticket: &mut Ticket, deadline: Instant) -> Result<Option<Turn>, Fault> {
+    async fn turn_or_lend(&self, ticket: &mut Ticket, deadline: Instant) -> Result<Option<Turn>, Fault> {
         let mut wait = Wait::begin(&self.meter, Room::Message);
-        loop {
-            match timeout_at(deadline.min(Instant::now() + ROOM_WAIT), ticket.turn()).await {
-                Ok(turn) => {
-                    wait.is_over();
-                    return Ok(Some(turn));
-                }
-                Err(_) if deadline <= Instant::now() => return Err(MAILBOX_BUSY.fault()),
-                Err(_) if ticket.lends() => return Ok(None),
-                Err(_) => {}
-            }
-        }
+        let turn = timeout_at(deadline, ticket.turn_or_lend()).await;
+        let turn = turn.map_err(|_| MAILBOX_BUSY.fault())?;
+        wait.is_over();
+        Ok(turn)
     }
 
     fn ticket(&self, account: &Account, client: &str) -> Ticket {

@@ -163,7 +163,7 @@ impl Queue {
         }
         let now = self.clock.tick();
         if let Some(trouble) = self.schedule().lane_mut(&message.account).and_then(|lane| lane.trouble.as_mut()) {
-            trouble.until = now;
+            trouble.looks_by_hand(now);
         }
         let done = self.wish(message.sequence, Wish::Retry, Place::Wanted);
         self.bell.notify_one();
@@ -259,14 +259,22 @@ impl Queue {
             return Ok(());
         }
         info!(queue_id = id, "dropped from the queue");
-        let removed = match self.spool.kept(id).await {
-            Ok(body) => body.remove().await.map_err(|error| error.to_string()),
-            Err(fault) if fault.is_missing() => Ok(()),
-            Err(fault) => Err(fault.to_string()),
-        };
-        if let Err(error) = removed {
-            warn!(queue_id = id, error, "a body that is done cannot be removed; the next start tries again");
-        }
+        self.remove_body(id);
         Ok(())
+    }
+
+    /// Behind the back of who asks: a disk that does not answer for this body keeps nobody from the others.
+    pub(super) fn remove_body(&self, id: &str) {
+        let (spool, id) = (self.spool.clone(), id.to_owned());
+        tokio::spawn(async move {
+            let removed = match spool.kept(&id).await {
+                Ok(body) => body.remove().await.map_err(|error| error.to_string()),
+                Err(fault) if fault.is_missing() => Ok(()),
+                Err(fault) => Err(fault.to_string()),
+            };
+            if let Err(error) = removed {
+                warn!(queue_id = id, error, "a body that is done cannot be removed; the next start tries again");
+            }
+        });
     }
 }

@@ -6,7 +6,7 @@
 //! is thought about, so a killed process leaves a doubt for as long as the upstream takes over the message and we take
 //! for one sync of the disk.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     base::printable,
     catalog::own::STORE_UNAVAILABLE,
+    spool::Spooled,
     store::{Ended, QueuedMessage, RecipientState, StoreError, TurnedBack},
 };
 
@@ -31,6 +32,8 @@ use crate::{
 pub(super) const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
 /// Where our own disk is in the way.
 pub(super) const DISK_PAUSE: Duration = Duration::from_secs(60);
+/// For how long a message whose disk does not answer keeps back those behind it.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Where something changed while the courier was sent out.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between tries to write down what came of a delivery.
@@ -42,6 +45,15 @@ pub(super) enum Errand {
     Deliver(Option<Ticket>),
     /// It was tried for as long as it may be.
     GiveUp,
+}
+
+impl Errand {
+    const fn ticket(&mut self) -> Option<&mut Ticket> {
+        match self {
+            Self::Deliver(ticket) => ticket.as_mut(),
+            Self::GiveUp => None,
+        }
+    }
 }
 
 /// What is next for the message.
@@ -92,13 +104,17 @@ impl Courier {
         drop(seat);
     }
 
-    pub(super) async fn go(&self, errand: Errand) -> Next {
-        let mut message = match self.queue.store.queued(self.sequence).await {
+    pub(super) async fn go(&self, mut errand: Errand) -> Next {
+        let Some(row) = self.from_disk(errand.ticket(), self.queue.store.queued(self.sequence)).await else {
+            return Next::At(Place::Fresh);
+        };
+        let mut message = match row {
             Ok(Some(message)) => message,
             Ok(None) => return Next::Gone,
             Err(error) => return self.row_fails(None, "its row cannot be read", &error),
         };
         if message.is_under_way {
+            errand.ticket().into_iter().for_each(Ticket::steps_aside);
             match self.left_in_doubt(&mut message).await {
                 Ok(true) => return self.soon(),
                 Ok(false) => {}
@@ -106,6 +122,7 @@ impl Courier {
             }
         }
         if message.hold.as_deref() == Some(hold::DROPPED) {
+            drop(errand);
             return self.drop_now(&message).await;
         }
         if message.hold.is_some() {
@@ -149,16 +166,9 @@ impl Courier {
             // A reload came in between; its lane has no seats now.
             return Err(self.soon());
         };
-        let body = queue.spool.kept(&message.id).await;
-        let body = match body {
-            Ok(body) if body.octets() == message.octets => body,
-            Ok(body) => {
-                let why = format!("it has {} octets, and {} were accepted", body.octets(), message.octets);
-                return Err(self.keep_back(message, hold::BODY_DAMAGED, &why).await);
-            }
-            Err(fault) => return Err(self.without_body(message, &fault).await),
-        };
+        let (body, ticket) = self.body(message, ticket).await?;
         let Some(envelope) = envelope::read(message, waiting) else {
+            drop(ticket);
             if !self.take_in_hand() {
                 return Err(Next::At(Place::Fresh));
             }
@@ -192,6 +202,60 @@ impl Courier {
             }
         };
         self.write_down(message, waiting, outcome, start.elapsed()).await
+    }
+
+    /// The body, and the ticket again: who has none leaves the line before anything is written.
+    async fn body(&self, message: &QueuedMessage, mut ticket: Ticket) -> Result<(Spooled, Ticket), Next> {
+        let Some(body) = self.from_disk(Some(&mut ticket), self.queue.spool.kept(&message.id)).await else {
+            return Err(Next::At(Place::Fresh));
+        };
+        let body = match body {
+            Ok(body) if body.octets() == message.octets => return Ok((body, ticket)),
+            body => body,
+        };
+        drop(ticket);
+        Err(match body {
+            Ok(body) => {
+                let why = format!("it has {} octets, and {} were accepted", body.octets(), message.octets);
+                self.keep_back(message, hold::BODY_DAMAGED, &why).await
+            }
+            Err(fault) => self.without_body(message, &fault).await,
+        })
+    }
+
+    /// What the disk answers; `None`: the message is called back, or the daemon ends. Where that takes long the others of its
+    /// mailbox go meanwhile, and it stands in its place again behind that.
+    async fn from_disk<T>(&self, ticket: Option<&mut Ticket>, read: impl Future<Output = T>) -> Option<T> {
+        let mut read = pin!(read);
+        tokio::select! {
+            biased;
+            () = self.is_called_off() => return None,
+            answer = read.as_mut() => return Some(answer),
+            () = sleep(ANSWERS_WITHIN) => {}
+        }
+        ticket.into_iter().for_each(Ticket::steps_aside);
+        self.stands_aside(true);
+        tokio::select! {
+            biased;
+            () = self.is_called_off() => None,
+            answer = read => {
+                self.stands_aside(false);
+                Some(answer)
+            }
+        }
+    }
+
+    async fn is_called_off(&self) {
+        tokio::select! {
+            () = self.recall.cancelled() => {}
+            () = self.cut_off.cancelled() => {}
+        }
+    }
+
+    fn stands_aside(&self, is_aside: bool) {
+        let Self { queue, sequence, recall, .. } = self;
+        queue.schedule().set_aside(*sequence, recall, is_aside);
+        queue.bell.notify_one();
     }
 
     pub(super) fn take_in_hand(&self) -> bool {
@@ -260,7 +324,7 @@ impl Courier {
             self.tell_of_hold(message);
         }
         if is_done {
-            self.remove_body(message).await;
+            queue.remove_body(&message.id);
             self.say_fate(message);
             return Err(Next::Gone);
         }
@@ -295,7 +359,7 @@ impl Courier {
         if self.persist(Record::Gone).await.is_none() {
             return Next::At(Place::Fresh);
         }
-        self.remove_body(message).await;
+        queue.remove_body(&message.id);
         self.say_fate(message);
         Next::Gone
     }
@@ -366,17 +430,6 @@ impl Courier {
     pub(super) fn disk(&self, queue_id: Option<&str>, what: &str, error: &dyn std::fmt::Display) -> Next {
         warn!(queue_id, sequence = self.sequence, %error, "{what}; this message waits, and is looked at again in a minute");
         Next::At(Place::Later(self.queue.clock.tick().after(DISK_PAUSE)))
-    }
-
-    async fn remove_body(&self, message: &QueuedMessage) {
-        let removed = match self.queue.spool.kept(&message.id).await {
-            Ok(body) => body.remove().await.map_err(|error| error.to_string()),
-            Err(fault) if fault.is_missing() => Ok(()),
-            Err(fault) => Err(fault.to_string()),
-        };
-        if let Err(error) = removed {
-            warn!(queue_id = message.id, error, "a body that is done cannot be removed; the next start tries again");
-        }
     }
 
     /// Until the store took it: the message was delivered, and a courier that forgets that sends it twice. Whether it is held

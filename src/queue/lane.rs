@@ -18,6 +18,9 @@ use crate::base::Fault;
 /// Of so many turns one is a retry's, where both kinds wait.
 const RETRY_TURN: u32 = 4;
 
+/// So many at most stand aside for a disk that does not answer them: where it answers none, no more are sent to it.
+const ASIDE: usize = 16;
+
 /// Why a lane rests.
 #[derive(Debug, Clone)]
 pub struct Trouble {
@@ -26,6 +29,14 @@ pub struct Trouble {
     pub times: u32,
     pub until: Tick,
     pub since: SystemTime,
+    /// A person wants somebody to look now. Whatever that one meets, it is no further time.
+    pub is_by_hand: bool,
+}
+
+impl Trouble {
+    pub const fn looks_by_hand(&mut self, now: Tick) {
+        (self.until, self.is_by_hand) = (now, true);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +53,8 @@ pub struct Lane {
     held: BTreeSet<i64>,
     /// With a courier.
     out: BTreeSet<i64>,
+    /// Those of them that wait for a disk, and take no seat.
+    aside: BTreeSet<i64>,
     /// Those of them that a person wants and that wait for their way: until they begin, nobody else goes.
     ahead: BTreeSet<i64>,
     turns: u32,
@@ -59,6 +72,9 @@ impl Lane {
             }
             Place::InLine | Place::UnderWay => {
                 self.out.insert(sequence);
+                if entry.is_aside {
+                    self.aside.insert(sequence);
+                }
                 if entry.is_ahead() {
                     self.ahead.insert(sequence);
                 }
@@ -79,6 +95,7 @@ impl Lane {
             Place::Held => drop(self.held.remove(&sequence)),
             Place::InLine | Place::UnderWay => {
                 self.out.remove(&sequence);
+                self.aside.remove(&sequence);
                 self.ahead.remove(&sequence);
             }
             Place::Wanted => drop(self.wanted.remove(&sequence)),
@@ -136,7 +153,7 @@ impl Lane {
     /// No seat is free; while the lane is in trouble there is one, for who goes and looks.
     fn is_full(&self) -> bool {
         let seats = if self.trouble.is_some() { self.seats.min(1) } else { self.seats };
-        self.out.len() >= seats
+        self.out.len() - self.aside.len().min(ASIDE) >= seats
     }
 
     /// The next message, if one may go now.

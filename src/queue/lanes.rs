@@ -70,7 +70,7 @@ impl Queue {
     pub(super) fn look_again(&self) {
         let now = self.clock.tick();
         self.wake(|_, trouble| {
-            trouble.iter_mut().for_each(|trouble| trouble.until = now);
+            trouble.iter_mut().for_each(|trouble| trouble.looks_by_hand(now));
             true
         });
     }
@@ -105,7 +105,8 @@ impl Queue {
     }
 
     /// Nothing could be sent from this mailbox. When it is looked at again, and whether it was open just before. What is
-    /// answered from memory was asked by somebody before: it is no further failure, and stands as long as it says.
+    /// answered from memory was asked by somebody before: it is no further failure, and stands as long as it says. Nor is
+    /// what a person had somebody ask beside the mailbox's own times.
     pub(super) fn way_is_shut(&self, account: &str, unsent: &Unsent) -> (Tick, bool) {
         let Unsent { fault, retry_after, is_remembered, .. } = unsent;
         let (now, wall) = (self.clock.tick(), self.clock.wall());
@@ -119,11 +120,12 @@ impl Queue {
         }
         let before = lane.trouble.take();
         let was_open = before.is_none();
-        let (before, since) = before.map_or((0, wall), |trouble| (trouble.times, trouble.since));
-        let times = before.saturating_add(u32::from(!is_remembered));
+        let (before, since, is_by_hand) =
+            before.map_or((0, wall, false), |trouble| (trouble.times, trouble.since, trouble.is_by_hand));
+        let times = before.saturating_add(u32::from(!is_remembered && !is_by_hand));
         let own = if *is_remembered { now } else { now.after(pauses::of_mailbox(fault.kind, times)) };
         let until = own.max(asked);
-        lane.trouble = Some(Trouble { fault: fault.clone(), times, until, since });
+        lane.trouble = Some(Trouble { fault: fault.clone(), times, until, since, is_by_hand: false });
         drop(schedule);
         if was_open {
             warn!(account, kind = fault.kind.as_str(), fault = fault.id, "nothing can be sent from the queue: {fault}");

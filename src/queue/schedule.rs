@@ -49,6 +49,8 @@ pub struct Entry {
     /// Its wait is over, though nothing is sent yet: nobody waits for it any more, and it is called back for its own sake
     /// alone.
     pub is_at_work: bool,
+    /// Its courier waits for a disk that does not answer, and others of its mailbox go meanwhile.
+    pub is_aside: bool,
     pub wish: Wish,
     /// The last time that it was handed out its row could not be read or written.
     pub is_stuck: bool,
@@ -73,6 +75,7 @@ impl Entry {
             place,
             before: place,
             is_at_work: false,
+            is_aside: false,
             wish: Wish::None,
             is_stuck: false,
             has_broken: false,
@@ -98,7 +101,12 @@ impl Entry {
         self.waits() && self.before == Place::Wanted
     }
 
+    /// Others may wait for it.
     fn waits(&self) -> bool {
+        self.is_in_line() && !self.is_aside
+    }
+
+    fn is_in_line(&self) -> bool {
         self.place == Place::InLine && !self.is_at_work
     }
 
@@ -150,7 +158,8 @@ impl Schedule {
     fn hand_out(&mut self, sequence: i64, place: Place, awake: Duration) -> CancellationToken {
         let recall = CancellationToken::new();
         if let Some(entry) = self.entries.get_mut(&sequence) {
-            (entry.before, entry.is_at_work, entry.wish) = (entry.place, false, Wish::None);
+            (entry.before, entry.wish) = (entry.place, Wish::None);
+            (entry.is_at_work, entry.is_aside) = (false, false);
         }
         self.move_to(sequence, place, awake);
         if let Some(entry) = self.entries.get_mut(&sequence) {
@@ -171,13 +180,13 @@ impl Schedule {
         }
         lane.put(sequence, entry);
         let out: Vec<i64> = lane.out().collect();
-        self.call_back(&out, awake, |entry| !entry.is_ahead());
+        self.call_back(&out, awake, |entry| entry.waits() && !entry.is_ahead());
     }
 
     /// Of these, what waits in line and fits goes back to where it stood.
     fn call_back(&mut self, out: &[i64], awake: Duration, fits: impl Fn(&Entry) -> bool) {
         for sequence in out {
-            let entry = self.entries.get(sequence).filter(|entry| entry.waits() && fits(entry));
+            let entry = self.entries.get(sequence).filter(|entry| entry.is_in_line() && fits(entry));
             if let Some(before) = entry.map(|entry| entry.before) {
                 self.move_to(*sequence, before, awake);
             }
@@ -186,7 +195,7 @@ impl Schedule {
 
     /// Its wait is over, though it can still be called back. `true`: others waited for it, and may go now.
     pub fn leave_line(&mut self, sequence: i64, recall: &CancellationToken) -> bool {
-        let waits = |entry: &&mut Entry| entry.waits() && !recall.is_cancelled();
+        let waits = |entry: &&mut Entry| entry.is_in_line() && !recall.is_cancelled();
         let Some(entry) = self.entries.get_mut(&sequence).filter(waits) else { return false };
         let was_ahead = entry.is_ahead();
         let lane = self.lanes.entry(entry.account.clone()).or_default();
@@ -194,6 +203,15 @@ impl Schedule {
         entry.is_at_work = true;
         lane.put(sequence, entry);
         was_ahead
+    }
+
+    /// Whether its disk keeps it from going and others go meanwhile, as long as nobody called it back.
+    pub fn set_aside(&mut self, sequence: i64, recall: &CancellationToken, is_aside: bool) {
+        let Some(entry) = self.entries.get_mut(&sequence).filter(|_| !recall.is_cancelled()) else { return };
+        let lane = self.lanes.entry(entry.account.clone()).or_default();
+        lane.take(sequence, entry);
+        entry.is_aside = is_aside;
+        lane.put(sequence, entry);
     }
 
     /// Nobody may call this message back any more. `false`: somebody did.
@@ -222,7 +240,7 @@ impl Schedule {
     pub fn call_back_others(&mut self, sequence: i64, awake: Duration) {
         let lane = self.entries.get(&sequence).and_then(|entry| self.lanes.get(&entry.account));
         let out: Vec<i64> = lane.into_iter().flat_map(Lane::out).filter(|other| *other != sequence).collect();
-        self.call_back(&out, awake, |_| true);
+        self.call_back(&out, awake, Entry::waits);
     }
 
     /// A message is as young as one that came just now.
@@ -347,7 +365,7 @@ mod tests {
     fn shut(schedule: &mut Schedule, account: &str) {
         let fault = crate::catalog::own::UPSTREAM_LOST.fault();
         let until = Tick(HOUR * 1000);
-        let trouble = Trouble { fault, times: 1, until, since: SystemTime::UNIX_EPOCH };
+        let trouble = Trouble { fault, times: 1, until, since: SystemTime::UNIX_EPOCH, is_by_hand: false };
         schedule.lane_mut(account).unwrap().trouble = Some(trouble);
     }
 

@@ -57,6 +57,9 @@ pub(super) struct Room {
     presumed: AtomicU64,
     /// Names of the files that were begun since it was opened, until it is swept.
     begun: Mutex<Option<HashSet<String>>>,
+    /// Names of the files of which the disk does not answer.
+    #[cfg(test)]
+    silent: Mutex<HashSet<String>>,
 }
 
 /// What [`Spool::sweep`] found.
@@ -77,7 +80,15 @@ impl Spool {
         let directory = directory.to_owned();
         let begun = Mutex::new(Some(HashSet::new()));
         let (held, presumed, limit) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(u64::MAX));
-        Ok(Self(Arc::new(Room { directory, held, presumed, limit, begun })))
+        Ok(Self(Arc::new(Room {
+            directory,
+            held,
+            presumed,
+            limit,
+            begun,
+            #[cfg(test)]
+            silent: Mutex::default(),
+        })))
     }
 
     /// As [`Spool::open`], the directory that belongs to a database. `Err` also where it is another one's: two stores
@@ -174,6 +185,10 @@ impl Spool {
 
     /// A body that was kept earlier.
     pub async fn kept(&self, name: &str) -> Result<Spooled, SpoolFault> {
+        #[cfg(test)]
+        while self.is_silent(name) {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
         let (room, name) = (self.0.clone(), name.to_owned());
         self.work(move || {
             if !is_name(&name) {
@@ -185,6 +200,21 @@ impl Spool {
             Ok(Spooled(lease))
         })
         .await
+    }
+
+    #[cfg(test)]
+    fn is_silent(&self, name: &str) -> bool {
+        self.0.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
+    /// Whether the disk says nothing about this body.
+    #[cfg(test)]
+    pub fn falls_silent(&self, name: &str, is_silent: bool) {
+        let mut silent = self.0.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.remove(name);
+        if is_silent {
+            silent.insert(name.to_owned());
+        }
     }
 
     async fn work<T: Send + 'static>(

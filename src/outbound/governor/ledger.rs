@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     dials::{Dialling, Dials, Obstacle},
-    line::Line,
+    line::{Line, Place},
 };
 use crate::{account::Limits, base::Fault, outbound::Channel};
 
@@ -26,8 +26,6 @@ const SPAN: Duration = Duration::from_secs(3600);
 /// How long a mailbox is left alone after the first reply that asks to slow down, and after many.
 const SLOW_LEAST: Duration = Duration::from_secs(2);
 const SLOW_MOST: Duration = Duration::from_secs(60);
-/// What a server asks for is obeyed up to this.
-const ASKED_MOST: Duration = Duration::from_secs(15 * 60);
 /// How long a connection that is left over is kept.
 const WARM: Duration = Duration::from_secs(15);
 
@@ -59,6 +57,8 @@ struct Books {
     under_way: u32,
     sent: VecDeque<Instant>,
     for_turns: Line,
+    /// When the last of those who can wait had its turn.
+    patient_went: Option<Instant>,
     /// The last number that was given out.
     last: u64,
     /// Recipients of messages under way, and those of the last day by span.
@@ -127,7 +127,7 @@ impl Ledger {
         let number = books.last;
         drop(books);
         let (client, sign_in) = (client.to_owned(), sign_in.to_owned());
-        Ticket { ledger: self.clone(), client, sign_in, number, bell: Arc::default(), wanted: None }
+        Ticket { ledger: self.clone(), client, sign_in, number, bell: Arc::default(), wanted: None, can_wait: false }
     }
 
     /// Somebody waits for a connection, and has no room to dial one.
@@ -135,14 +135,14 @@ impl Ledger {
         !self.books().for_seats.all_dial()
     }
 
-    /// The upstream asks to slow down, for as long as it says or for longer each time.
-    pub(in crate::outbound) fn slow_down(&self, asked: Option<Duration>) {
+    /// The upstream asks to slow down, for longer each time.
+    pub(in crate::outbound) fn slow_down(&self) {
         let mut books = self.books();
         // Several that went out together and met the same refusal are one.
         if books.may_go_on(Instant::now()).is_ok() {
             books.slowness = (books.slowness * 2).clamp(SLOW_LEAST, SLOW_MOST);
         }
-        let until = Instant::now() + asked.map_or(books.slowness, |asked| asked.min(ASKED_MOST));
+        let until = Instant::now() + books.slowness;
         books.slow_until = books.slow_until.max(Some(until));
     }
 
@@ -210,6 +210,11 @@ impl Books {
         Ok(None)
     }
 
+    /// Another client lacks a connection, and this is the last of its own that waits for a turn.
+    fn lends(&mut self, ticket: &Ticket) -> bool {
+        self.for_turns.is_last(ticket.number) && self.for_seats.promise_beside(&ticket.client)
+    }
+
     /// `None`: nothing is parked, and nobody needs to watch any longer.
     fn oldest_parked(&mut self) -> Option<Instant> {
         let oldest = self.parked.first().map(|parked| parked.since);
@@ -222,18 +227,39 @@ impl Books {
         self.parked.drain(..expired).collect()
     }
 
-    fn take_turn(&mut self, number: u64, now: Instant) -> Result<(), Option<Instant>> {
+    /// While those who can wait rest, the others have their turns among themselves.
+    fn take_turn(&mut self, ticket: &Ticket, now: Instant) -> Result<(), Option<Instant>> {
         self.may_go_on(now)?;
-        if !self.for_turns.is_first(number) {
+        self.forget(now);
+        let rest = self.rest().filter(|until| *until > now);
+        if rest.is_some() && ticket.can_wait {
+            return Err(rest);
+        }
+        if !self.for_turns.is_first(ticket.number, rest.is_some()) {
             return Err(None);
         }
-        self.forget(now);
-        let sent = u32::try_from(self.sent.len()).unwrap_or(u32::MAX);
-        if self.under_way.saturating_add(sent) >= self.limits.messages_per_minute {
+        if self.used() >= self.limits.messages_per_minute {
             return Err(self.sent.front().map(|oldest| *oldest + MINUTE));
         }
         self.under_way += 1;
+        if ticket.can_wait {
+            self.patient_went = Some(now);
+        }
         Ok(())
+    }
+
+    /// Messages of this minute.
+    fn used(&self) -> u32 {
+        self.under_way.saturating_add(u32::try_from(self.sent.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Until when those who can wait leave what is left of the minute to those who cannot: half of it is anybody's at once, and
+    /// the rest is spread over the time until more falls due. So whoever comes finds room soon, and all of it is used.
+    fn rest(&self) -> Option<Instant> {
+        let most = self.limits.messages_per_minute;
+        let left = most.checked_sub(self.used()).filter(|left| *left <= most / 2)?;
+        let (went, due) = (self.patient_went?, *self.sent.front()? + MINUTE);
+        Some(went + due.saturating_duration_since(went) / left.saturating_add(1))
     }
 
     /// What no longer counts.
@@ -266,15 +292,28 @@ pub struct Ticket {
     bell: Arc<Notify>,
     /// The line in which it stands.
     wanted: Option<Wanted>,
+    /// Nobody sits there and waits for it.
+    can_wait: bool,
 }
 
 impl Ticket {
+    /// Of one who can wait long: it leaves to others what they find of the minute's turns.
+    pub(in crate::outbound) const fn that_can_wait(mut self) -> Self {
+        self.can_wait = true;
+        self
+    }
+
     /// Stands in that line and in no other. Nobody of its client who stands behind it is served before it, from now on; other
     /// clients are held up by it once it waits.
     pub fn stands_for(&mut self, wanted: Wanted) {
         if self.wanted != Some(wanted) {
             self.goes(Some(wanted), false);
         }
+    }
+
+    /// Holds nobody up any more, until it waits: then it stands in line by its number.
+    pub fn steps_aside(&mut self) {
+        self.goes(None, false);
     }
 
     /// It has what it stood for, and with it its client had its turn. In one step with that it stands for what is `next`.
@@ -285,7 +324,8 @@ impl Ticket {
     fn goes(&mut self, next: Option<Wanted>, is_served: bool) {
         let mut books = self.ledger.books();
         if let Some(next) = next {
-            books.line(next).enter(self.number, &self.client, &self.sign_in, self.bell.clone());
+            let place = Place::new(self.number, &self.sign_in, self.bell.clone(), self.can_wait);
+            books.line(next).enter(&self.client, place);
         }
         if let Some(wanted) = self.wanted {
             match is_served {
@@ -301,7 +341,9 @@ impl Ticket {
     /// Waits for a connection that is left over, or for room to dial one. Whoever dials stands in line as before: what comes
     /// up or is left over first is the first one's, whoever dialled it. Cancel safe.
     pub(in crate::outbound) async fn seat(&mut self) -> (Seat, Option<Idle>) {
-        let taken = self.wait(Wanted::Seat, |ticket, books, now| books.take_seat(ticket.number, &ticket.sign_in, now));
+        let taken = self.wait(Wanted::Seat, |books, ticket, now| {
+            books.take_seat(ticket.number, &ticket.sign_in, now).inspect_err(|_| books.for_turns.ring_last_ones())
+        });
         match taken.await {
             Some(Parked { seat, idle, .. }) => (seat, Some(idle)),
             None => (Seat { ledger: self.ledger.clone() }, None),
@@ -318,15 +360,24 @@ impl Ticket {
 
     /// Waits until a message may be sent. Cancel safe.
     pub async fn turn(&mut self) -> Turn {
-        self.wait(Wanted::Turn, |ticket, books, now| books.take_turn(ticket.number, now)).await;
+        self.wait(Wanted::Turn, Books::take_turn).await;
         self.served(None);
         Turn { ledger: self.ledger.clone(), recipients: 0 }
     }
 
-    /// It waits for a turn, somebody lacks a connection, and nobody of its client would have one before it if it left its own.
-    pub(in crate::outbound) fn lends(&self) -> bool {
-        let books = self.ledger.books();
-        !books.for_seats.all_dial() && books.for_turns.is_last(self.number)
+    /// As [`Ticket::turn`], for who has a connection. `None`: another client is to have that, and nobody of its own would have
+    /// one before it: it stands in line for the next. Cancel safe.
+    pub(in crate::outbound) async fn turn_or_lend(&mut self) -> Option<Turn> {
+        let has_turn = self.wait(Wanted::Turn, |books, ticket, now| match books.take_turn(ticket, now) {
+            Err(_) if books.lends(ticket) => Ok(false),
+            looked => looked.map(|()| true),
+        });
+        if !has_turn.await {
+            self.stands_for(Wanted::Seat);
+            return None;
+        }
+        self.served(None);
+        Some(Turn { ledger: self.ledger.clone(), recipients: 0 })
     }
 
     /// What stood in the way of a connection, for who has waited for one since `asked`.
@@ -339,13 +390,17 @@ impl Ticket {
     async fn wait<T>(
         &mut self,
         wanted: Wanted,
-        take: impl Fn(&Self, &mut Books, Instant) -> Result<T, Option<Instant>>,
+        take: impl Fn(&mut Books, &Self, Instant) -> Result<T, Option<Instant>>,
     ) -> T {
         self.stands_for(wanted);
         let ticket = &*self;
-        ticket.ledger.books().line(wanted).looks(ticket.number);
+        let look = || {
+            let mut books = ticket.ledger.books();
+            books.line(wanted).looks(ticket.number);
+            take(&mut books, ticket, Instant::now())
+        };
         loop {
-            let looked = take(ticket, &mut ticket.ledger.books(), Instant::now());
+            let looked = look();
             match looked {
                 Ok(taken) => return taken,
                 Err(None) => ticket.bell.notified().await,
@@ -372,7 +427,7 @@ impl Seat {
 
     /// See [`Ledger::slow_down`].
     pub(in crate::outbound) fn slow_down(&self) {
-        self.ledger.slow_down(None);
+        self.ledger.slow_down();
     }
 
     /// Somebody dials on it, and others see how far that is.
@@ -433,7 +488,7 @@ impl Turn {
 
     /// The upstream asks to slow down.
     pub fn slow_down(&self) {
-        self.ledger.slow_down(None);
+        self.ledger.slow_down();
     }
 }
 

@@ -13,7 +13,7 @@ struct Group {
     waiting: VecDeque<Place>,
 }
 
-struct Place {
+pub(super) struct Place {
     number: u64,
     bell: Arc<Notify>,
     /// What it waits for has to be of this sign-in.
@@ -22,6 +22,16 @@ struct Place {
     dials: bool,
     /// It hears its bell.
     looks: bool,
+    /// Somebody leaves it what it waits for, and it has not looked since.
+    is_promised: bool,
+    /// Nobody sits there and waits for it.
+    can_wait: bool,
+}
+
+impl Place {
+    pub(super) fn new(number: u64, sign_in: &str, bell: Arc<Notify>, can_wait: bool) -> Self {
+        Self { number, bell, sign_in: sign_in.to_owned(), dials: false, looks: false, is_promised: false, can_wait }
+    }
 }
 
 #[derive(Default)]
@@ -32,11 +42,10 @@ pub(super) struct Line {
 
 impl Line {
     /// Stands in line; the bell rings when it may be one's turn.
-    pub(super) fn enter(&mut self, number: u64, client: &str, sign_in: &str, bell: Arc<Notify>) {
-        let place = Place { number, bell, sign_in: sign_in.to_owned(), dials: false, looks: false };
+    pub(super) fn enter(&mut self, client: &str, place: Place) {
         match self.groups.iter_mut().find(|group| group.client == client) {
             Some(Group { waiting, .. }) => {
-                waiting.insert(waiting.partition_point(|other| other.number < number), place);
+                waiting.insert(waiting.partition_point(|other| other.number < place.number), place);
             }
             None => {
                 let waiting = VecDeque::from([place]);
@@ -50,8 +59,18 @@ impl Line {
         self.next_to_dial().is_none()
     }
 
-    pub(super) fn is_first(&self, number: u64) -> bool {
-        self.first().is_some_and(|place| place.number == number)
+    /// A client beside this one just waits for what others leave, and is promised that now. Once for each that does.
+    pub(super) fn promise_beside(&mut self, client: &str) -> bool {
+        let others = self.groups.iter_mut().filter(|group| group.client != client);
+        let mut of_each = others.filter_map(|group| group.waiting.iter_mut().find(|place| !place.dials));
+        let lacks = of_each.find(|place| place.looks && !place.is_promised);
+        lacks.map(|place| place.is_promised = true).is_some()
+    }
+
+    /// `cannot_wait`: of those alone.
+    pub(super) fn is_first(&self, number: u64, cannot_wait: bool) -> bool {
+        let first = if cannot_wait { self.first_in_haste() } else { self.first() };
+        first.is_some_and(|place| place.number == number)
     }
 
     /// Nobody of its client stands behind it.
@@ -68,6 +87,11 @@ impl Line {
         self.first_of(sign_in).into_iter().for_each(|place| place.bell.notify_one());
     }
 
+    /// Rings for those behind whom nobody of their client stands.
+    pub(super) fn ring_last_ones(&self) {
+        self.groups.iter().filter_map(|group| group.waiting.back()).for_each(|place| place.bell.notify_one());
+    }
+
     pub(super) fn is_next_to_dial(&self, number: u64) -> bool {
         self.next_to_dial().is_some_and(|place| place.number == number)
     }
@@ -77,7 +101,7 @@ impl Line {
     }
 
     pub(super) fn looks(&mut self, number: u64) {
-        self.place(number).into_iter().for_each(|place| place.looks = true);
+        self.place(number).into_iter().for_each(|place| (place.looks, place.is_promised) = (true, false));
     }
 
     /// It had its turn, and with it its client: the next client's comes.
@@ -98,7 +122,7 @@ impl Line {
 
     /// Rings for those whose turn it may be: they look what there is.
     pub(super) fn ring(&self) {
-        for place in self.first().into_iter().chain(self.next_to_dial()) {
+        for place in self.first().into_iter().chain(self.first_in_haste()).chain(self.next_to_dial()) {
             place.bell.notify_one();
         }
     }
@@ -113,6 +137,10 @@ impl Line {
 
     fn first(&self) -> Option<&Place> {
         self.first_that(|_| true)
+    }
+
+    fn first_in_haste(&self) -> Option<&Place> {
+        self.first_that(|place| !place.can_wait)
     }
 
     /// Of the first of each client that are so: the first that looks.

@@ -151,19 +151,12 @@ async fn a_mailbox_that_was_asked_to_slow_down_is_left_alone_for_longer_each_tim
     let ledger = mailbox(limits(3, 30, 100));
     let mut pauses = Vec::new();
     for _ in 0..7 {
-        ledger.slow_down(None);
+        ledger.slow_down();
         let start = Instant::now();
         seat(&ledger, "a", within(300 * SECOND)).await.unwrap();
         pauses.push(start.elapsed().as_secs());
     }
     assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
-    turn(&ledger, "a", within(SECOND)).await.unwrap().sent();
-    ledger.slow_down(Some(7 * SECOND));
-    let start = Instant::now();
-    turn(&ledger, "a", within(300 * SECOND)).await.unwrap();
-    assert_eq!(start.elapsed(), 7 * SECOND, "what a server asks for is obeyed");
-    ledger.slow_down(Some(Duration::from_secs(1 << 40)));
-    turn(&ledger, "a", within(1000 * SECOND)).await.unwrap();
 }
 
 /// Several dials go out together.
@@ -172,7 +165,7 @@ async fn refusals_of_one_wave_slow_the_mailbox_down_once() {
     let ledger = mailbox(limits(3, 30, 100));
     let mut pauses = Vec::new();
     for _ in 0..3 {
-        (0..3).for_each(|_| ledger.slow_down(None));
+        (0..3).for_each(|_| ledger.slow_down());
         let start = Instant::now();
         seat(&ledger, "a", within(300 * SECOND)).await.unwrap();
         pauses.push(start.elapsed().as_secs());
@@ -385,17 +378,85 @@ async fn who_comes_back_to_a_line_stands_in_it_by_its_number() {
 
 /// Each holds a connection: whoever stands behind one that lent its own would go before it.
 #[tokio::test(start_paused = true)]
-async fn of_those_who_wait_for_a_turn_the_last_lends_its_connection_where_somebody_has_none() {
-    let ledger = mailbox(limits(2, 30, 100));
+async fn of_those_who_wait_for_a_turn_the_last_lends_its_connection_at_once_where_another_client_has_none() {
+    let ledger = mailbox(limits(2, 1, 100));
+    turn(&ledger, "queue", within(SECOND)).await.unwrap().sent();
     let [mut first, mut last] = ["queue"; 2].map(|client| ledger.ticket(client, SIGN_IN));
     let mut held = Vec::new();
     for ticket in [&mut first, &mut last] {
         held.push(now(ticket).await.unwrap());
         ticket.served(Some(Wanted::Turn));
     }
-    assert!(!first.lends() && !last.lends(), "nobody lacks one");
+    let mut own = ledger.ticket("queue", SIGN_IN);
+    assert!(now(&mut own).await.is_none());
+    let lends = |(mut ticket, seat, spare): (Ticket, Seat, Idle)| {
+        tokio::spawn(async move {
+            let lends = ticket.turn_or_lend().await.is_none();
+            if lends {
+                seat.park(spare);
+            }
+            (lends, ticket)
+        })
+    };
+    let (of_last, of_first) = (held.pop().unwrap().0, held.pop().unwrap().0);
+    let first = lends((first, of_first, idle(SIGN_IN).await));
+    let last = lends((last, of_last, idle(SIGN_IN).await));
+    tokio::time::sleep(SECOND).await;
+    assert!(!first.is_finished() && !last.is_finished(), "nobody but their own lacks one");
+    let start = Instant::now();
     let mut program = ledger.ticket("program", SIGN_IN);
-    assert!(now(&mut program).await.is_none() && !first.lends() && last.lends());
-    last.stands_for(Wanted::Seat);
-    assert!(first.lends(), "nobody stands behind it now");
+    let waits = tokio::spawn(async move { program.seat().await });
+    let (has_lent, last) = last.await.unwrap();
+    assert!(has_lent && start.elapsed() == Duration::ZERO && !first.is_finished());
+    assert!(now(&mut own).await.is_none(), "whoever lent stands before it");
+    assert!(waits.await.unwrap().1.is_some());
+    let (has_lent, _first) = first.await.unwrap();
+    assert!(!has_lent && start.elapsed() == 60 * SECOND, "it had its turn");
+    drop(last);
 }
+
+/// Two hundred wait in the queue, which takes what it may.
+#[tokio::test(start_paused = true)]
+async fn beside_a_backlog_whoever_comes_finds_a_connection_and_a_turn_within_its_time() {
+    let ledger = mailbox(limits(3, 30, 10_000));
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let mut couriers = JoinSet::new();
+    let room = Arc::new(tokio::sync::Semaphore::new(3));
+    for _ in 0..200 {
+        let (ledger, sent, room) = (ledger.clone(), sent.clone(), room.clone());
+        couriers.spawn(async move {
+            let _out = room.acquire().await.unwrap();
+            let mut ticket = ledger.ticket("queue", SIGN_IN).that_can_wait();
+            let turn = loop {
+                let (seat, _) = ticket.seat().await;
+                ticket.served(Some(Wanted::Turn));
+                let turn = ticket.turn_or_lend().await;
+                if let Some(turn) = turn {
+                    break (seat, turn);
+                }
+            };
+            tokio::time::sleep(SECOND / 2).await;
+            turn.1.sent();
+            sent.lock().unwrap().push(Instant::now());
+        });
+    }
+    let start = Instant::now();
+    let mut longest = Duration::ZERO;
+    for _ in 0..40 {
+        let asked = Instant::now();
+        let seat = seat(&ledger, "program", within(20 * SECOND)).await.expect("a connection");
+        let turn = turn(&ledger, "program", within(20 * SECOND)).await.expect("a turn");
+        longest = longest.max(asked.elapsed());
+        turn.sent();
+        drop(seat);
+        tokio::time::sleep_until(asked + 7 * SECOND).await;
+    }
+    assert!(longest < 20 * SECOND, "{longest:?}");
+    couriers.join_all().await;
+    let (sent, took) = (sent.lock().unwrap().len(), start.elapsed());
+    assert_eq!(sent, 200);
+    // So many a minute are the mailbox's.
+    assert!(took < 9 * MINUTE, "{took:?}");
+}
+
+const MINUTE: Duration = Duration::from_secs(61);

@@ -266,3 +266,15 @@ async fn a_drop_of_what_is_under_way_stays_one_though_its_body_turns_out_to_be_d
     let stage = stage.kill().await.start().await;
     stage.is_empty().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_message_whose_body_hangs_keeps_nobody_from_the_next_order() {
+    let stage = Kept::default().start().await;
+    stage.kept.room.send_replace(false);
+    let (hangs, other) = (stage.send("hangs").await, stage.send("other").await);
+    stage.queue.spool().falls_silent(&hangs, true);
+    let asked = tokio::time::Instant::now();
+    assert_eq!(order(&stage, &hangs, Order::Drop).await, Done::Done);
+    assert_eq!(order(&stage, &other, Order::Hold).await, Done::Done);
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}

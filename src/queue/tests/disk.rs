@@ -258,5 +258,7 @@ async fn what_the_last_process_left_counts_before_anybody_looked_at_it() {
     assert_eq!(stage.queue.spool().octets(), octets, "and once");
     stage.next().await.all(delivered());
     stage.is_empty().await;
-    assert_eq!(stage.queue.spool().octets(), 0);
+    while stage.queue.spool().octets() > 0 {
+        tokio::task::yield_now().await;
+    }
 }

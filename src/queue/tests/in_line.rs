@@ -175,6 +175,40 @@ async fn a_message_that_is_uploaded_lets_others_pass_and_is_called_back_for_nobo
     assert_eq!(stage.list().await[0].state, "held");
 }
 
+/// The only connection of the mailbox is not taken by one whose file hangs, nor is what a person says of it.
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_body_the_disk_does_not_bring_lets_the_others_go_and_is_held_or_dropped() {
+    let mut stage = Kept::one_at_a_time().open().await;
+    let mut ids = Vec::new();
+    for subject in ["one", "two", "three"] {
+        ids.push(stage.send(subject).await);
+    }
+    let spool = stage.queue.spool().clone();
+    ids[..2].iter().for_each(|id| spool.falls_silent(id, true));
+    stage.run();
+    stage.queue.taken_up().await;
+    stage.rests(1).await;
+    stage.assert_no_delivery();
+    for _ in 0..2 {
+        stage.pass(Duration::from_secs(6)).await;
+        stage.list().await;
+    }
+    let call = stage.next().await;
+    assert_eq!(subject(&call), "Subject: three");
+    assert_eq!(order(&stage, &ids[0], Order::Hold).await, Done::Done);
+    assert_eq!(order(&stage, &ids[1], Order::Drop).await, Done::Done);
+    call.all(delivered());
+    stage.rests(0).await;
+    assert_eq!(stage.list().await[0].state, "held");
+    ids[..2].iter().for_each(|id| spool.falls_silent(id, false));
+    assert_eq!(order(&stage, &ids[0], Order::Release).await, Done::Done);
+    let call = stage.next().await;
+    assert_eq!(subject(&call), "Subject: one");
+    call.all(delivered());
+    stage.pass(Duration::from_secs(2)).await;
+    stage.is_empty().await;
+}
+
 /// The next one may begin before the one that landed is gone.
 #[tokio::test(start_paused = true)]
 async fn a_courier_that_has_landed_takes_nothing_from_the_next_one() {

@@ -177,6 +177,25 @@ async fn a_retry_by_hand_that_meets_a_shut_door_again_puts_its_message_back_in_i
     assert_eq!(all_go(&mut stage, 2).await, ["one", "two"]);
 }
 
+/// Nor do twenty of them, whoever is impatient.
+#[tokio::test(start_paused = true)]
+async fn a_retry_by_hand_that_meets_a_shut_door_makes_the_pause_of_the_mailbox_no_longer() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    stage.kept.shut.send_replace(Some(Kind::Unavailable));
+    let one = stage.send("one").await;
+    stage.rests(0).await;
+    for _ in 0..20 {
+        stage.queue.order(&one, Order::Retry).await.unwrap();
+        stage.rests(0).await;
+    }
+    stage.kept.shut.send_replace(None);
+    // The first of all pauses.
+    stage.pass(Duration::from_secs(17)).await;
+    stage.settle().await;
+    stage.begun().expect("the mailbox looks by itself").all(delivered());
+    stage.is_empty().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_doubt_is_shown_for_those_alone_whose_answer_never_came() {
     let mut stage = Stage::new().await;
