@@ -173,8 +173,10 @@ pub async fn splice(
 /// RFC 9051 6.1.3, RFC 1939 4: the server answers, and closes.
 fn is_farewell(last_words: &Tail<8>) -> bool {
     let words = last_words.octets().trim_ascii_end();
-    let ends_with =
-        |word: &[u8]| words.len().checked_sub(word.len()).is_some_and(|at| words[at..].eq_ignore_ascii_case(word));
+    let ends_with = |word: &[u8]| {
+        let end = words.len().checked_sub(word.len()).and_then(|at| words.get(at..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
     ends_with(b"LOGOUT") || ends_with(b"QUIT")
 }
 

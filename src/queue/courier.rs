@@ -105,7 +105,7 @@ impl Courier {
     }
 
     pub(super) async fn go(&self, mut errand: Errand) -> Next {
-        let Some(row) = self.from_disk(errand.ticket(), self.queue.store.queued(self.sequence)).await else {
+        let Some(row) = self.what_the_disk_brings(errand.ticket(), self.queue.store.queued(self.sequence)).await else {
             return Next::At(Place::Fresh);
         };
         let mut message = match row {
@@ -206,7 +206,7 @@ impl Courier {
 
     /// The body, and the ticket again: who has none leaves the line before anything is written.
     async fn body(&self, message: &QueuedMessage, mut ticket: Ticket) -> Result<(Spooled, Ticket), Next> {
-        let Some(body) = self.from_disk(Some(&mut ticket), self.queue.spool.kept(&message.id)).await else {
+        let Some(body) = self.what_the_disk_brings(Some(&mut ticket), self.queue.spool.kept(&message.id)).await else {
             return Err(Next::At(Place::Fresh));
         };
         let body = match body {
@@ -225,7 +225,7 @@ impl Courier {
 
     /// What the disk answers; `None`: the message is called back, or the daemon ends. Where that takes long the others of its
     /// mailbox go meanwhile, and it stands in its place again behind that.
-    async fn from_disk<T>(&self, ticket: Option<&mut Ticket>, read: impl Future<Output = T>) -> Option<T> {
+    async fn what_the_disk_brings<T>(&self, ticket: Option<&mut Ticket>, read: impl Future<Output = T>) -> Option<T> {
         let mut read = pin!(read);
         tokio::select! {
             biased;
