@@ -49,7 +49,7 @@ enum Patience {
 impl Outbound {
     /// Stands in line for a message of the account that is on disk, from now on.
     pub fn line_up(&self, account: &Account) -> Ticket {
-        let mut ticket = self.ticket(account, QUEUE).that_can_wait();
+        let mut ticket = self.ticket(account, QUEUE);
         ticket.stands_for(match account.sending.route {
             Route::Smtp | Route::SmtpThenGraph => Wanted::Seat,
             Route::Graph => Wanted::Turn,

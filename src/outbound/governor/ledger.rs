@@ -57,8 +57,6 @@ struct Books {
     under_way: u32,
     sent: VecDeque<Instant>,
     for_turns: Line,
-    /// When the last of those who can wait had its turn.
-    patient_went: Option<Instant>,
     /// The last number that was given out.
     last: u64,
     /// Recipients of messages under way, and those of the last day by span.
@@ -127,7 +125,7 @@ impl Ledger {
         let number = books.last;
         drop(books);
         let (client, sign_in) = (client.to_owned(), sign_in.to_owned());
-        Ticket { ledger: self.clone(), client, sign_in, number, bell: Arc::default(), wanted: None, can_wait: false }
+        Ticket { ledger: self.clone(), client, sign_in, number, bell: Arc::default(), wanted: None }
     }
 
     /// Somebody waits for a connection, and has no room to dial one.
@@ -227,39 +225,18 @@ impl Books {
         self.parked.drain(..expired).collect()
     }
 
-    /// While those who can wait rest, the others have their turns among themselves.
     fn take_turn(&mut self, ticket: &Ticket, now: Instant) -> Result<(), Option<Instant>> {
         self.may_go_on(now)?;
         self.forget(now);
-        let rest = self.rest().filter(|until| *until > now);
-        if rest.is_some() && ticket.can_wait {
-            return Err(rest);
-        }
-        if !self.for_turns.is_first(ticket.number, rest.is_some()) {
+        if !self.for_turns.is_first(ticket.number) {
             return Err(None);
         }
-        if self.used() >= self.limits.messages_per_minute {
+        let sent = u32::try_from(self.sent.len()).unwrap_or(u32::MAX);
+        if self.under_way.saturating_add(sent) >= self.limits.messages_per_minute {
             return Err(self.sent.front().map(|oldest| *oldest + MINUTE));
         }
         self.under_way += 1;
-        if ticket.can_wait {
-            self.patient_went = Some(now);
-        }
         Ok(())
-    }
-
-    /// Messages of this minute.
-    fn used(&self) -> u32 {
-        self.under_way.saturating_add(u32::try_from(self.sent.len()).unwrap_or(u32::MAX))
-    }
-
-    /// Until when those who can wait leave what is left of the minute to those who cannot: half of it is anybody's at once, and
-    /// the rest is spread over the time until more falls due. So whoever comes finds room soon, and all of it is used.
-    fn rest(&self) -> Option<Instant> {
-        let most = self.limits.messages_per_minute;
-        let left = most.checked_sub(self.used()).filter(|left| *left <= most / 2)?;
-        let (went, due) = (self.patient_went?, *self.sent.front()? + MINUTE);
-        Some(went + due.saturating_duration_since(went) / left.saturating_add(1))
     }
 
     /// What no longer counts.
@@ -292,17 +269,9 @@ pub struct Ticket {
     bell: Arc<Notify>,
     /// The line in which it stands.
     wanted: Option<Wanted>,
-    /// Nobody sits there and waits for it.
-    can_wait: bool,
 }
 
 impl Ticket {
-    /// Of one who can wait long: it leaves to others what they find of the minute's turns.
-    pub(in crate::outbound) const fn that_can_wait(mut self) -> Self {
-        self.can_wait = true;
-        self
-    }
-
     /// Stands in that line and in no other. Nobody of its client who stands behind it is served before it, from now on; other
     /// clients are held up by it once it waits.
     pub fn stands_for(&mut self, wanted: Wanted) {
@@ -324,7 +293,7 @@ impl Ticket {
     fn goes(&mut self, next: Option<Wanted>, is_served: bool) {
         let mut books = self.ledger.books();
         if let Some(next) = next {
-            let place = Place::new(self.number, &self.sign_in, self.bell.clone(), self.can_wait);
+            let place = Place::new(self.number, &self.sign_in, self.bell.clone());
             books.line(next).enter(&self.client, place);
         }
         if let Some(wanted) = self.wanted {

@@ -24,13 +24,11 @@ pub(super) struct Place {
     looks: bool,
     /// Somebody leaves it what it waits for, and it has not looked since.
     is_promised: bool,
-    /// Nobody sits there and waits for it.
-    can_wait: bool,
 }
 
 impl Place {
-    pub(super) fn new(number: u64, sign_in: &str, bell: Arc<Notify>, can_wait: bool) -> Self {
-        Self { number, bell, sign_in: sign_in.to_owned(), dials: false, looks: false, is_promised: false, can_wait }
+    pub(super) fn new(number: u64, sign_in: &str, bell: Arc<Notify>) -> Self {
+        Self { number, bell, sign_in: sign_in.to_owned(), dials: false, looks: false, is_promised: false }
     }
 }
 
@@ -67,10 +65,8 @@ impl Line {
         lacks.map(|place| place.is_promised = true).is_some()
     }
 
-    /// `cannot_wait`: of those alone.
-    pub(super) fn is_first(&self, number: u64, cannot_wait: bool) -> bool {
-        let first = if cannot_wait { self.first_in_haste() } else { self.first() };
-        first.is_some_and(|place| place.number == number)
+    pub(super) fn is_first(&self, number: u64) -> bool {
+        self.first().is_some_and(|place| place.number == number)
     }
 
     /// Nobody of its client stands behind it.
@@ -122,7 +118,7 @@ impl Line {
 
     /// Rings for those whose turn it may be: they look what there is.
     pub(super) fn ring(&self) {
-        for place in self.first().into_iter().chain(self.first_in_haste()).chain(self.next_to_dial()) {
+        for place in self.first().into_iter().chain(self.next_to_dial()) {
             place.bell.notify_one();
         }
     }
@@ -137,10 +133,6 @@ impl Line {
 
     fn first(&self) -> Option<&Place> {
         self.first_that(|_| true)
-    }
-
-    fn first_in_haste(&self) -> Option<&Place> {
-        self.first_that(|place| !place.can_wait)
     }
 
     /// Of the first of each client that are so: the first that looks.
