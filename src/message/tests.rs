@@ -5,7 +5,7 @@ mod samples;
 
 use jiff::Timestamp;
 
-use super::{Headers, Mended, Orders, Repairs, declare_utf8, mend};
+use super::{FIELDS_CAP, Headers, Mended, Orders, Repairs, declare_utf8, has_too_many_fields, mend};
 
 const ACCOUNT: &str = "scanner@contoso.example";
 /// What a message needs besides From.
@@ -52,6 +52,17 @@ fn field(before: &str, expected: &str, repairs: &str) {
 #[track_caller]
 fn stays(field_as_it_is: &str) {
     field(field_as_it_is, field_as_it_is, "");
+}
+
+#[test]
+fn fields_are_counted_and_the_lines_that_they_go_on_in_are_not() {
+    let head = |field: &str, many: usize| format!("{}\r\n", field.repeat(many));
+    assert!(!has_too_many_fields(head("a:\r\n", FIELDS_CAP - 1).as_bytes()));
+    assert!(has_too_many_fields(head("a:\r\n", FIELDS_CAP + 1).as_bytes()));
+    assert!(has_too_many_fields(head("a:\n", FIELDS_CAP + 1).as_bytes()), "bare LF, as devices write it");
+    for folded in ["\r\n b", "\r\n\tb"] {
+        assert!(!has_too_many_fields(format!("To: a{}\r\n\r\n", folded.repeat(2 * FIELDS_CAP)).as_bytes()));
+    }
 }
 
 #[test]

@@ -77,6 +77,16 @@ fn in_turn<B: Back>(run: &mut Run<B>, lines: &str) {
     }
 }
 
+/// An IMAP sign-on whose upstream says this, one byte at a time.
+fn byte_by_byte(text: &str) -> Run<ImapBack> {
+    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
+    for byte in text.bytes() {
+        run.machine.feed(&[byte]);
+        run.drain(&mut listener);
+    }
+    run
+}
+
 #[test]
 fn pop3_back_says_auth_in_two_lines() {
     back_dialogue(|| Pop3Back::new(credentials(), false), &[
@@ -253,22 +263,14 @@ fn what_the_upstream_says_beside_its_ok_reaches_the_client_behind_ours() {
 #[test]
 fn an_untagged_line_with_a_literal_beside_the_ok_is_kept_whole_and_its_rest_is_no_reply() {
     let text = "* OK hi\r\n+ \r\n* LIST () \"/\" {5}\r\nINBOX\r\n* LIST () \"/\" {0}\r\ngpa NO x\r\ngpa OK in\r\n* CAPABILITY A\r\ngpd OK\r\n";
-    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-    for byte in text.bytes() {
-        run.machine.feed(&[byte]);
-        run.drain(&mut listener);
-    }
+    let run = byte_by_byte(text);
     assert_eq!(run.heard, ["done A * LIST () \"/\" {5}\r\nINBOX\r\n* LIST () \"/\" {0}\r\ngpa NO x"]);
 }
 
 #[test]
 fn a_literal_beside_the_ok_may_hold_what_looks_like_a_reply() {
     let text = "* OK hi\r\n+ \r\n* LIST () \"/\" {14}\r\nIN\r\ngpa NO BOX {3}\r\n\r\n* gone\r\ngpa OK in\r\n* CAPABILITY A\r\ngpd OK\r\n";
-    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-    for byte in text.bytes() {
-        run.machine.feed(&[byte]);
-        run.drain(&mut listener);
-    }
+    let run = byte_by_byte(text);
     assert_eq!(run.heard, ["done A * LIST () \"/\" {14}\r\nIN\r\ngpa NO BOX {3}\r\n\r\n* gone"]);
 }
 
@@ -300,11 +302,7 @@ fn a_line_behind_the_ok_that_is_no_reply_is_left_to_the_client() {
 #[test]
 fn a_line_with_a_control_byte_behind_a_literal_is_not_kept_by_halves() {
     let text = "* OK hi\r\n+ \r\n* 1 EXISTS\r\n* LIST () \"/\" {5}\r\nINBOX \u{1b}[2J {3}\r\nxyz y\r\n* 2 RECENT\r\ngpa OK in\r\n* CAPABILITY A\r\ngpd OK\r\n";
-    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-    for byte in text.bytes() {
-        run.machine.feed(&[byte]);
-        run.drain(&mut listener);
-    }
+    let run = byte_by_byte(text);
     assert_eq!(run.heard, ["done A * 1 EXISTS\r\n* 2 RECENT"]);
 }
 
@@ -356,12 +354,9 @@ fn only_behind_the_probe_the_end_of_a_connection_says_anything() {
 
 #[test]
 fn imap_lines_with_literals_between_ok_and_probe_reach_the_client_whole() {
-    let mut run = Run::new(ImapBack::new(credentials(), false, Some(vec![])));
-    let text = "* OK hi\r\n+ \r\ngpa OK\r\n* X {6}\r\ngpd OK tail\r\n* CAPABILITY A\r\ngpd OK\r\n* 1 RECENT\r\n";
-    for byte in text.bytes() {
-        run.machine.feed(&[byte]);
-        run.drain(&mut listener);
-    }
+    let run = byte_by_byte(
+        "* OK hi\r\n+ \r\ngpa OK\r\n* X {6}\r\ngpd OK tail\r\n* CAPABILITY A\r\ngpd OK\r\n* 1 RECENT\r\n",
+    );
     assert_eq!(run.heard, ["done A * X {6}\r\ngpd OK tail"]);
     assert_eq!(unread(run), "* 1 RECENT\r\n");
 }
