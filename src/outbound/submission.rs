@@ -46,9 +46,7 @@ impl Outbound {
             }
         }
     }
-}
 
-impl Outbound {
     /// No connection came of what was `asked` for then. A refusal that is remembered answers until its end whoever asks; who
     /// met one that is older has heard nothing new.
     fn shut(&self, account: &Account, fault: Fault, asked: Instant) -> Unsent {

@@ -209,18 +209,18 @@ impl Courier {
         let Some(body) = self.what_the_disk_brings(Some(&mut ticket), self.queue.spool.kept(&message.id)).await else {
             return Err(Next::At(Place::Fresh));
         };
-        let body = match body {
-            Ok(body) if body.octets() == message.octets => return Ok((body, ticket)),
-            body => body,
-        };
-        drop(ticket);
-        Err(match body {
+        match body {
+            Ok(body) if body.octets() == message.octets => Ok((body, ticket)),
             Ok(body) => {
+                drop(ticket);
                 let why = format!("it has {} octets, and {} were accepted", body.octets(), message.octets);
-                self.keep_back(message, hold::BODY_DAMAGED, &why).await
+                Err(self.keep_back(message, hold::BODY_DAMAGED, &why).await)
             }
-            Err(fault) => self.without_body(message, &fault).await,
-        })
+            Err(fault) => {
+                drop(ticket);
+                Err(self.without_body(message, &fault).await)
+            }
+        }
     }
 
     /// What the disk answers; `None`: the message is called back, or the daemon ends. Where that takes long the others of its

@@ -99,7 +99,7 @@ impl Queue {
         match outcome {
             Ok(()) => {
                 halt.failing = None;
-                info!("the queue's disk takes writes again; it goes on");
+                info!("the queue's disk answers again; it goes on");
             }
             Err(_) => {
                 halt.times = halt.times.saturating_add(1);

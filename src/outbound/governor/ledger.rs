@@ -130,7 +130,7 @@ impl Ledger {
 
     /// Somebody waits for a connection, and has no room to dial one.
     pub(in crate::outbound) fn lacks_seats(&self) -> bool {
-        !self.books().for_seats.all_dial()
+        self.books().for_seats.lacks()
     }
 
     /// The upstream asks to slow down, for longer each time.

@@ -52,9 +52,9 @@ impl Line {
         }
     }
 
-    /// Nobody just waits for what others leave.
-    pub(super) fn all_dial(&self) -> bool {
-        self.next_to_dial().is_none()
+    /// Somebody just waits for what others leave.
+    pub(super) fn lacks(&self) -> bool {
+        self.next_to_dial().is_some()
     }
 
     /// A client beside this one just waits for what others leave, and is promised that now. Once for each that does.
