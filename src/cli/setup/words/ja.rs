@@ -253,7 +253,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "ネットワークを確認するか、指定してください: --tenant TENANT",
         ),
         Trouble::NotATenant { typed } if typed.is_empty() => {
-            ("テナントが入力されていません".into(), "テナントの ID（GUID）または検証済みドメインを入力してください".into())
+            ("テナントが入力されていません".into(), "テナントの ID（GUID）または確認済みのドメインを入力してください".into())
         }
         Trouble::NotATenant { typed } => {
             (format!("\"{typed}\" はテナントではありません"), "テナントの ID（GUID）または確認済みのドメイン".into())
