@@ -151,8 +151,8 @@ fn a_password_that_is_reset_is_learned_anew_or_made() {
 #[test]
 fn a_status_without_a_daemon_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let text = format!("[console]\nlisten = \"127.0.0.1:{port}\"\n{APP}[[account]]\naddress = \"ann@contoso.com\"\n");
+    let console = crate::world::own_place();
+    let text = format!("[console]\nlisten = \"{console}\"\n{APP}[[account]]\naddress = \"ann@contoso.com\"\n");
     let config = file(folder.path(), &text);
     let (code, table, errors) = run(&["status", "--config", &config]);
     assert_eq!(code, 1);

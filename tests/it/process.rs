@@ -19,7 +19,8 @@ use tokio::{
 };
 
 use crate::world::{
-    ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, asked, own_address, settings, sign_in_with, stage, until_so,
+    ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, asked, own_address, own_place, settings, sign_in_with, stage,
+    until_so,
 };
 
 pub fn command(arguments: &[&str], file: &Path) -> Command {
@@ -125,12 +126,11 @@ impl Program {
 /// Whoever reads it types it on this machine, where the file is not the one that is found by itself.
 #[tokio::test]
 async fn a_reply_and_a_status_name_the_file_that_the_daemon_was_started_with() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (_sandbox, _dir, file) = stage(&Plan { signed_in: Vec::new(), ..Plan::default() }).await;
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(
         &file,
-        text.replace("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{port}\"")),
+        text.replace("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"{}\"", own_place())),
     )
     .unwrap();
     let program = Program::start(&file).await;

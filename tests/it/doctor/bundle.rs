@@ -12,10 +12,7 @@ use gatepost::{
 };
 
 use super::stage::Staged;
-use crate::{
-    process::Program,
-    world::{ANN, BOB, PASSWORD, Plan, cheap_hash, plain, settings},
-};
+use crate::world::{ANN, BOB, PASSWORD, Plan, cheap_hash, plain, settings};
 
 const SUBJECT: &str = "Quarterly figures of the secret project";
 const BODY: &str = "the body that nobody else should read";
@@ -69,9 +66,7 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
         gatepost::sandbox::PUBLIC_CLIENT,
         "client-secret-with-entropy-42",
     ));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{port}\""));
-    let program = Program::start(&staged.file).await;
+    let program = super::clients::daemon_of(&staged).await;
     let mut smtp = program.greeted(Protocol::Smtp).await;
     smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
     smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;

@@ -6,13 +6,8 @@ use tokio::io::AsyncWriteExt;
 use super::stage::{First, Staged, check, outcome};
 use crate::{
     process::Program,
-    world::{ANN, Plan, cheap_hash, own_address, plain, sign_in_with},
+    world::{ANN, Plan, cheap_hash, own_address, own_place, plain, sign_in_with},
 };
-
-/// A port that was free a moment ago: the console's has to be known.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 pub async fn beside_a_daemon(plan: Plan) -> (Staged, Program) {
     let staged = Staged::new(plan).await;
@@ -20,9 +15,9 @@ pub async fn beside_a_daemon(plan: Plan) -> (Staged, Program) {
     (staged, program)
 }
 
-/// It can be asked.
+/// It can be asked: its console is where the file says.
 pub async fn daemon_of(staged: &Staged) -> Program {
-    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
+    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"{}\"", own_place()));
     Program::start(&staged.file).await
 }
 
@@ -57,8 +52,7 @@ async fn a_refresh_token_that_is_good_once_is_never_presented_beside_a_daemon() 
     plan.sandbox.faults.identity.rotation = gatepost::sandbox::Rotation::OneTime;
     let staged = Staged::new(plan).await;
     sign_in_with(&staged.sandbox, staged.dir.path(), ANN, None).await;
-    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
-    let program = Program::start(&staged.file).await;
+    let program = daemon_of(&staged).await;
     assert!(program.login(Protocol::Imap).await.starts_with("a OK"));
     let asked = staged.sandbox.counts().token_requests_total();
     let report = staged.is_well().await;
@@ -114,8 +108,7 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by_a_reload() {
     let staged = super::app_only::staged("no-consent").await;
-    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
-    let program = Program::start(&staged.file).await;
+    let program = daemon_of(&staged).await;
     assert!(program.login(Protocol::Imap).await.contains("consent-missing"));
     assert_eq!(state_of_ann(&staged), "refused", "nobody can sign in");
     let (_, table, _) = crate::process::run(&["status"], &staged.file);
@@ -133,8 +126,7 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
 #[tokio::test(flavor = "multi_thread")]
 async fn who_signed_in_just_now_is_signed_in_for_the_status() {
     let staged = Staged::new(Plan { signed_in: Vec::new(), ..Plan::default() }).await;
-    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"127.0.0.1:{}\"", free_port()));
-    let _program = Program::start(&staged.file).await;
+    let _program = daemon_of(&staged).await;
     for _ in 0..3 {
         assert_eq!(state_of_ann(&staged), "sign-in-needed");
         sign_in_with(&staged.sandbox, staged.dir.path(), ANN, None).await;

@@ -6,7 +6,7 @@ use gatepost::base::Protocol;
 use super::{Running, SHARED, Stage, password_in};
 use crate::{
     process::{Program, command},
-    world::{ANN, BOB, PASSWORD},
+    world::{ANN, BOB, PASSWORD, own_place},
 };
 
 #[tokio::test]
@@ -191,8 +191,7 @@ async fn a_running_daemon_is_told_of_the_new_account_and_the_message_goes_throug
     let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     // Where it really listens, its console says.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let with_console = stage.text().replace("listen = \"off\"", &format!("listen = \"127.0.0.1:{port}\""));
+    let with_console = stage.text().replace("listen = \"off\"", &format!("listen = \"{}\"", own_place()));
     std::fs::write(stage.file(), with_console).unwrap();
     let program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
 

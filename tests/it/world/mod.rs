@@ -120,6 +120,11 @@ pub fn own_address() -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 40 + a, b, c))
 }
 
+/// A place to listen at for a program that has to be told one. The port stays free: nobody else has this address.
+pub fn own_place() -> SocketAddr {
+    std::net::TcpListener::bind((own_address(), 0)).unwrap().local_addr().unwrap()
+}
+
 impl World {
     pub async fn new() -> Self {
         Self::with(Plan::default()).await
