@@ -52,19 +52,34 @@ impl Kind {
 pub enum Owner {
     Client,
     User,
-    Admin,
+    /// Of the organization at the provider: Entra ID, Exchange, the console of Google Workspace.
+    TenantAdmin,
+    /// Of what lies between Gatepost and the provider: firewall, proxy, names.
+    NetworkAdmin,
+    /// Who runs Gatepost: its configuration and its machine.
+    Operator,
     Provider,
     Gatepost,
 }
 
 impl Owner {
-    pub const ALL: [Owner; 5] = [Owner::Client, Owner::User, Owner::Admin, Owner::Provider, Owner::Gatepost];
+    pub const ALL: [Owner; 7] = [
+        Owner::Client,
+        Owner::User,
+        Owner::TenantAdmin,
+        Owner::NetworkAdmin,
+        Owner::Operator,
+        Owner::Provider,
+        Owner::Gatepost,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Owner::Client => "client",
             Owner::User => "user",
-            Owner::Admin => "admin",
+            Owner::TenantAdmin => "tenant-admin",
+            Owner::NetworkAdmin => "network-admin",
+            Owner::Operator => "operator",
             Owner::Provider => "provider",
             Owner::Gatepost => "gatepost",
         }

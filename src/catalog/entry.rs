@@ -26,6 +26,10 @@ pub struct Entry {
     pub(super) stops_mailbox: bool,
     /// It has one of several causes, and `gatepost doctor` tells them apart.
     pub(super) doctor_tells: bool,
+    /// A client hears of it, with its id.
+    pub is_heard: bool,
+    /// Its words are met in replies that mean something more particular as well, which stands before it.
+    pub(super) is_general: bool,
     /// The file it stands in: `own`, `token`, `sign-on`, `message`, `session`, `graph`.
     pub layer: &'static str,
     /// Where it is known from: a page, an RFC.

@@ -1,6 +1,6 @@
 //! Which fault the words of a server mean.
 //!
-//! The order of the data counts, the particular before the general: the first row whose words all stand in the reply.
+//! All words of a row stand in the reply, and the particular goes before the general. The order of the data does not count.
 
 use super::{ALL, At, Entry, entry::Pattern};
 use crate::base::Protocol;
@@ -27,7 +27,11 @@ pub(super) fn told(
         let of_protocol = pattern.protocol.is_none_or(|only| protocol.is_none_or(|protocol| only == protocol));
         pattern.at == at && of_protocol && pattern.words.iter().all(|word| stands_in(word, &lower))
     };
-    ALL.iter().filter(|entry| allowed(entry)).find_map(|entry| Some((entry, entry.replies.iter().find(fits)?)))
+    let of = |general: bool| {
+        let mut entries = ALL.iter().filter(|entry| entry.is_general == general && allowed(entry));
+        entries.find_map(|entry| Some((entry, entry.replies.iter().find(fits)?)))
+    };
+    of(false).or_else(|| of(true))
 }
 
 /// Whether the word stands in the text. A number is never a part of a longer one: `5.7.3` is not in `5.7.30`.

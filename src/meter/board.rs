@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn what_went_well_ends_what_it_proves_and_nothing_else() {
         let recent = Recent::default();
-        let fault = |id| Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::Admin, id, "no");
+        let fault = |id| Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, id, "no");
         let over = |recent: &Recent| {
             let ended = recent.list().into_iter().filter(|one| one.worked_again_at.is_some());
             ended.map(|one| format!("{} {}", one.protocol, one.id)).collect::<Vec<_>>()
@@ -339,7 +339,7 @@ mod tests {
         let recent = Recent::default();
         let denied = |sender: &str| {
             let fault =
-                Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::Admin, "send-as-denied", "no");
+                Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, "send-as-denied", "no");
             recent.push(Protocol::Smtp, "ann@x", &fault.of_sender(sender));
         };
         let standing = || {
@@ -367,8 +367,12 @@ mod tests {
     fn a_client_whose_messages_go_as_they_never_did_before_was_corrected_and_one_that_went_before_proves_nothing() {
         let (recent, clients) = (Recent::default(), crate::meter::Clients::default());
         let refused = |sender: &str| {
-            let fault =
-                Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::Admin, "sender-not-allowed", "no");
+            let fault = Fault::new(
+                crate::base::Kind::IdentityRefused,
+                crate::base::Owner::TenantAdmin,
+                "sender-not-allowed",
+                "no",
+            );
             let fault = fault.of_sender(sender);
             recent.push(Protocol::Smtp, "ann@x", &fault);
             recent.met_by("ann@x", &fault, "copier");

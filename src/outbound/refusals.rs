@@ -192,7 +192,7 @@ mod tests {
     use crate::base::{Kind, Owner};
 
     fn refused() -> Fault {
-        Fault::new(Kind::IdentityRefused, Owner::Admin, "fresh-token-refused", "no")
+        Fault::new(Kind::IdentityRefused, Owner::TenantAdmin, "fresh-token-refused", "no")
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,7 +53,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
     assert!(said.starts_with("conditional-access  (told by: AADSTS53003 (blocked by Conditional Access))\n"), "{said}");
     for part in [
         "\nCause:\n  A policy of Conditional Access refuses this sign-in",
-        "\nWhose turn it is:\n  admin\n",
+        "\nWhose turn it is:\n  tenant admin\n",
         "\nNext step:\n  Either: in Entra, Sign-in logs > WHO-SIGNS-ON",
         "\nWords in capitals:\n  They stand for your own: `gatepost explain conditional-access --config FILE --account ADDRESS` fills\n  them in.\n",
         "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",

@@ -27,6 +27,8 @@ fn text(path: &str) -> String {
 #[derive(Deserialize)]
 struct Corpus {
     aadsts: BTreeMap<String, Vec<u32>>,
+    oauth: BTreeMap<String, Vec<String>>,
+    graph: BTreeMap<String, Vec<String>>,
     reply: Vec<Heard>,
 }
 
@@ -83,6 +85,24 @@ fn every_number_of_the_catalogue_stands_in_the_corpus() {
         .filter(|(_, number)| !known.contains(number))
         .collect();
     assert!(unknown.is_empty(), "add them to tests/corpus/replies.toml: {unknown:?}");
+}
+
+#[test]
+fn every_word_of_oauth_and_every_code_of_graph_is_explained_in_the_answer_that_has_it() {
+    let Corpus { oauth, graph, .. } = corpus();
+    let words = |of: fn(&Entry) -> &'static [&'static str]| {
+        catalog::all().flat_map(move |entry| of(entry).iter().map(|word| (*word).to_owned())).collect::<BTreeSet<_>>()
+    };
+    let held = |corpus: &BTreeMap<String, Vec<String>>| corpus.values().flatten().cloned().collect::<BTreeSet<_>>();
+    assert_eq!((words(|entry| entry.oauth), words(|entry| entry.graph)), (held(&oauth), held(&graph)));
+    for (id, word) in oauth.iter().flat_map(|(id, words)| words.iter().map(move |word| (id, word))) {
+        let text = format!(r#"400 Bad Request: {{"error":"{word}","error_description":"so"}}"#);
+        assert_eq!(ids(&text), [id.as_str()], "{text}");
+    }
+    for (id, code) in graph.iter().flat_map(|(id, codes)| codes.iter().map(move |code| (id, code))) {
+        let text = format!(r#"403: {{"error":{{"code":"{code}","message":"so"}}}}"#);
+        assert_eq!(ids(&text), [id.as_str()], "{text}");
+    }
 }
 
 /// Whoever rehearses wants to read up on it.
@@ -235,7 +255,6 @@ impl Around {
         let Words { cause, next, shell, avoid } = entry.words(self.lang);
         let next = shell.map_or(next.clone(), |shell| format!("{next}\n\n{shell}"));
         let avoid = avoid.map(|avoid| format!("## {}\n\n{avoid}\n\n", self.avoid)).unwrap_or_default();
-        let told = heard(entry);
         let has_stand_ins = catalog::has_stand_ins(&next);
         let stand_ins = format!("{}\n\n", self.stand_ins.replace("{id}", entry.id));
         let stand_ins = if has_stand_ins { stand_ins } else { String::new() };
@@ -243,9 +262,13 @@ impl Around {
             marks if marks.is_empty() => String::new(),
             marks => format!("## {}\n\n{marks}\n", self.known_by),
         };
+        let told = match entry.is_heard {
+            true => format!("## {}\n\n    {} [gatepost {}]\n\n", self.told, heard(entry), entry.id),
+            false => String::new(),
+        };
         format!(
-            "# `{}`\n\n{}\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}{avoid}## {}\n\n{}{}{}\n\n## {}\n\n    \
-             {told} [gatepost {}]\n\n{known_by}{}: {}\n\n{}\n\n<!-- Made of src/catalog/faults: edit that, then \
+            "# `{}`\n\n{}\n\n## {}\n\n{cause}\n\n## {}\n\n{next}\n\n{stand_ins}{avoid}## {}\n\n{}{}{}\n\n\
+             {told}{known_by}{}: {}\n\n{}\n\n<!-- Made of src/catalog/faults: edit that, then \
              GATEPOST_BLESS=1 cargo test --test it explained -->\n",
             entry.id,
             self.sister(entry.id),
@@ -255,8 +278,6 @@ impl Around {
             catalog::owner(entry.owner, self.lang),
             self.stop,
             self.passes[usize::from(entry.passes_by_itself)],
-            self.told,
-            entry.id,
             self.source,
             link(catalog::source(entry, self.lang)),
             self.back,

@@ -163,7 +163,7 @@ async fn a_right_that_is_missing_is_named_and_stands_among_the_last_faults() {
         "{refused}"
     );
     let last = world.daemon.meter().recent.list().pop().unwrap();
-    assert_eq!((last.id, last.account.as_str(), last.owner), ("send-on-behalf-denied", ANN, Owner::Admin));
+    assert_eq!((last.id, last.account.as_str(), last.owner), ("send-on-behalf-denied", ANN, Owner::TenantAdmin));
     let lines = crate::world::journal().lines(&["refused: ", "[send-on-behalf-denied]", stranger.as_str()]);
     assert!(lines.iter().any(|line| line.contains("next=\"`Set-Mailbox board@")), "{lines:?}");
     // Other refusals are the upstream's words alone.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 /// In the order of the docs.
 const LAYERS: [&str; 7] = ["own", "token", "sign-on", "message", "session", "graph", "doctor"];
 const KINDS: [&str; 6] = ["bad-credentials", "sign-in-needed", "unavailable", "identity-refused", "too-busy", "bug"];
-const OWNERS: [&str; 5] = ["client", "user", "admin", "provider", "gatepost"];
+const OWNERS: [&str; 7] = ["client", "user", "tenant-admin", "network-admin", "operator", "provider", "gatepost"];
 const PLACES: [&str; 4] = ["sign-on", "message", "session", "log"];
 const PROTOCOLS: [&str; 3] = ["smtp", "imap", "pop3"];
 /// The longest line that every client shows whole.
@@ -41,6 +41,10 @@ struct Fault {
     stops_mailbox: bool,
     #[serde(default)]
     doctor_tells: bool,
+    #[serde(default)]
+    unheard: bool,
+    #[serde(default)]
+    general: bool,
     source: Option<String>,
     text: String,
     #[serde(default)]
@@ -193,7 +197,7 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
     });
     format!(
         "    Entry {{ id: {:?}, kind: Kind::{}, owner: Owner::{}, passes_by_itself: {}, stops_mailbox: {}, doctor_tells: {}, \
-         layer: {:?}, \
+         is_heard: {}, is_general: {}, layer: {:?}, \
          source: {:?}, text: {:?}, aadsts: &{:?}, oauth: &{:?}, graph: &{:?}, graph_reply: {}, replies: &[{}], en: {}, ja: {} }},\n",
         fault.id,
         camel(&fault.kind),
@@ -201,6 +205,8 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
         fault.passes_by_itself.unwrap_or(temporary),
         fault.stops_mailbox,
         fault.doctor_tells,
+        !fault.unheard,
+        fault.general,
         layer,
         fault.source.as_deref().unwrap_or(source),
         fault.text,

@@ -411,10 +411,10 @@ mod tests {
 
     #[test]
     fn a_table_whose_headings_are_wide_keeps_its_columns_in_either_language() {
-        let status = json!({ "faults": [{ "at": 0, "protocol": "smtp", "owner": "admin" }] });
+        let status = json!({ "faults": [{ "at": 0, "protocol": "smtp", "owner": "provider" }] });
         let text = draw(&status, Lang::Ja);
         let (head, row) = (text.lines().nth(2).unwrap(), text.lines().nth(3).unwrap());
         let column = |line: &str, word: &str| columns(line.split(word).next().unwrap());
-        assert_eq!(column(head, "対応する側"), column(row, "admin"), "{text}");
+        assert_eq!(column(head, "対応する側"), column(row, "provider"), "{text}");
     }
 }

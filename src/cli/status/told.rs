@@ -224,7 +224,7 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
                 "refusals": [{ "id": "consent-missing", "by": "identity provider", "text": "no" }],
             }],
             "faults": [
-                { "id": "consent-missing", "account": "ann@contoso.com", "owner": "admin", "stage": "fetching token" },
+                { "id": "consent-missing", "account": "ann@contoso.com", "owner": "tenant-admin", "stage": "fetching token" },
                 { "id": "graph-consent-missing", "account": "ann@contoso.com" },
                 { "id": "send-as-denied", "account": "ann@contoso.com", "sender": "info@contoso.com", "protocol": "smtp" },
                 { "id": "of-another-version", "cause": "It is new.", "next-step": "Look." },
@@ -247,7 +247,7 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         assert_eq!(at("/accounts/0/refusals/0/next-step"), next, "no client met it yet");
         let next = at("/faults/0/next-step");
         assert!(next.contains("/contoso.com/adminconsent?") && next.contains("14:35 UTC"), "{next}");
-        assert_eq!((at("/faults/0/owner"), at("/faults/0/stage")), ("管理者", "トークン取得中"));
+        assert_eq!((at("/faults/0/owner"), at("/faults/0/stage")), ("テナントの管理者", "トークン取得中"));
         let next = at("/faults/1/next-step");
         assert!(next.contains("14:50 UTC") && !next.contains("14:35"), "{next}");
         let next = at("/faults/2/next-step");

@@ -223,7 +223,9 @@ pub(super) const fn turn(owner: Owner) -> &'static str {
     match owner {
         Owner::Client => "client: whoever set up the mail program or device",
         Owner::User => "user: the person whose sign-in or mailbox it is",
-        Owner::Admin => "admin: an administrator of the tenant, the network or this machine",
+        Owner::TenantAdmin => "tenant admin: an administrator of the organization at the provider",
+        Owner::NetworkAdmin => "network admin: whoever runs firewall, proxy and names",
+        Owner::Operator => "operator of Gatepost: whoever runs its configuration and this machine",
         Owner::Provider => "provider: nobody here",
         Owner::Gatepost => "gatepost: please report it",
     }

@@ -220,7 +220,9 @@ pub(super) const fn turn(owner: Owner) -> &'static str {
     match owner {
         Owner::Client => "クライアント: メールソフトや機器を設定した人",
         Owner::User => "ユーザー: サインインやメールボックスの本人",
-        Owner::Admin => "管理者: テナント、ネットワーク、またはこのマシンの管理者",
+        Owner::TenantAdmin => "テナントの管理者: Microsoft 365 などのプロバイダー側で組織を管理する人",
+        Owner::NetworkAdmin => "ネットワークの管理者: ファイアウォール、プロキシー、DNS を管理する人",
+        Owner::Operator => "Gatepost の管理者: Gatepost の設定とこのマシンを管理する人",
         Owner::Provider => "プロバイダー: こちらですることはありません",
         Owner::Gatepost => "Gatepost: 不具合として報告してください",
     }

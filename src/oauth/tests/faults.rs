@@ -270,7 +270,10 @@ async fn a_name_that_nobody_knows_is_a_fault_of_names_and_passes_with_them() {
     let fault = house.ask().await.unwrap_err();
     assert_eq!(fault, "provider-name-unknown");
     let entry = crate::catalog::find(fault).unwrap();
-    assert!(entry.passes_by_itself && entry.owner == crate::base::Owner::Admin, "nobody at the provider can mend it");
+    assert!(
+        entry.passes_by_itself && entry.owner == crate::base::Owner::NetworkAdmin,
+        "nobody at the provider can mend it"
+    );
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ async fn the_provider_whose_name_nobody_knows_is_a_fault_of_names_as_well() {
     let command = "getent hosts login.invalid";
     let wanted = First { layer: "dns", name: "identity-provider", id: "provider-name-unknown", command };
     let check = staged.fails_first(wanted).await;
-    assert_eq!(check["fault"]["owner"], "admin", "nobody at Microsoft can mend it: {check}");
+    assert_eq!(check["fault"]["owner"], "network-admin", "nobody at Microsoft can mend it: {check}");
 }
 
 /// Answers every connection with these, each behind the next words that come.
