@@ -31,8 +31,8 @@ use crate::{
     },
     config::Config,
     net::{
-        self, Broken, DialError, DialLayer, Looked, Network, Proxy, Stream, TlsFaultKind, Untrusted, Upstream,
-        UpstreamTls, Want, drive, is_beside,
+        self, DialError, DialLayer, Looked, Network, Proxy, Stream, TlsFaultKind, Untrusted, Upstream, UpstreamTls,
+        Want, drive, is_beside,
     },
     oauth::App,
     wire::{sasl::Credentials, smtp::SmtpBack},
@@ -442,13 +442,6 @@ async fn asked_for_tls(mut stream: Stream, target: &Target, deadline: Instant) -
             };
             Err(UPSTREAM_PROTOCOL.fault().detail(format!("{}: {said}", target.shown())))
         }
-        Err(broken) => {
-            let entry = match broken {
-                Broken::TimedOut => UPSTREAM_TIMEOUT,
-                Broken::Violation(_) => UPSTREAM_PROTOCOL,
-                Broken::Closed | Broken::Io(_) => UPSTREAM_LOST,
-            };
-            Err(entry.fault().detail(format!("{}: {broken}", target.shown())))
-        }
+        Err(broken) => Err(broken.of_upstream().fault().detail(format!("{}: {broken}", target.shown()))),
     }
 }

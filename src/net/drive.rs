@@ -8,7 +8,13 @@ use tokio::{
 };
 
 use super::read_some;
-use crate::wire::{Machine, Step, Violation};
+use crate::{
+    catalog::{
+        Entry,
+        own::{STARTTLS_STRIPPED, UPSTREAM_LOST, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT},
+    },
+    wire::{Breach, Machine, Step, Violation},
+};
 
 /// A peer that does not take a line within this is gone.
 const WRITE_WAIT: Duration = Duration::from_secs(30);
@@ -30,6 +36,18 @@ impl std::fmt::Display for Broken {
             Broken::TimedOut => f.write_str("timed out"),
             Broken::Io(error) => write!(f, "the connection broke: {error}"),
             Broken::Violation(violation) => f.write_str(&violation.what),
+        }
+    }
+}
+
+impl Broken {
+    /// The fault that it is, of a server.
+    pub fn of_upstream(&self) -> &'static Entry {
+        match self {
+            Broken::TimedOut => UPSTREAM_TIMEOUT,
+            Broken::Violation(violation) if violation.breach == Breach::LacksTls => STARTTLS_STRIPPED,
+            Broken::Violation(_) => UPSTREAM_PROTOCOL,
+            Broken::Closed | Broken::Io(_) => UPSTREAM_LOST,
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     base::{Bearer, Fault, Kind, Protocol, Secret, Stage, StageCell, redacted},
     catalog::{
         own::{
-            TOKEN_TIMEOUT, UPSTREAM_LOST, UPSTREAM_NAME_UNKNOWN, UPSTREAM_PROTOCOL, UPSTREAM_TIMEOUT,
-            UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+            TOKEN_TIMEOUT, UPSTREAM_NAME_UNKNOWN, UPSTREAM_TIMEOUT, UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED,
+            UPSTREAM_UNREACHABLE,
         },
         token::FRESH_TOKEN_REFUSED,
         upstream::{Refusal, sign_on_refusal},
@@ -243,13 +243,8 @@ impl Talk<'_> {
     }
 
     fn broken(&self, broken: &Broken) -> Fault {
-        let entry = match broken {
-            Broken::TimedOut => UPSTREAM_TIMEOUT,
-            Broken::Violation(_) => UPSTREAM_PROTOCOL,
-            Broken::Closed | Broken::Io(_) => UPSTREAM_LOST,
-        };
         let Upstream { host, port, .. } = self.upstream;
-        entry.fault().detail(format!("{host}:{port}: {broken}"))
+        broken.of_upstream().fault().detail(format!("{host}:{port}: {broken}"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rehearsals with a name: what an administrator meets, one word each, on top of [`Faults`].
 
 use super::{
-    faults::{AfterDot, Answer, Faults, LimitPoint, Mishap, MishapKind},
+    faults::{AfterDot, Answer, Faults, LimitPoint, Mishap, MishapKind, StartTls},
     graph::faults::GraphMishap,
 };
 
@@ -58,6 +58,12 @@ pub const PRESETS: &[Preset] = &[
             let reply = "451 4.7.0 Temporary server error. Please try again later. PRX4 {tail}";
             faults.smtp.answers.push(Answer::new("MAIL", reply));
         },
+    },
+    Preset {
+        name: "starttls-stripped",
+        fault: "starttls-stripped",
+        about: "something in between hides STARTTLS of the SMTP server",
+        apply: |faults| faults.smtp.starttls = StartTls::Missing,
     },
     Preset {
         name: "daily-quota",

@@ -9,7 +9,7 @@ use crate::{
         own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD},
     },
     net::{TlsFault, TlsFaultKind},
-    wire::Violation,
+    wire::{Breach, Violation},
 };
 
 /// Of a handshake that failed.
@@ -24,5 +24,5 @@ pub fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
 
 /// Of a dialogue that was none.
 pub(super) fn trouble_of(violation: &Violation) -> Option<&'static Entry> {
-    violation.is_tls.then_some(CLIENT_TLS_ON_PLAIN_PORT)
+    (violation.breach == Breach::SpeaksTls).then_some(CLIENT_TLS_ON_PLAIN_PORT)
 }

@@ -43,19 +43,35 @@ pub struct Violation {
     pub what: Cow<'static, str>,
     /// Last words in the peer's own dialect, where it is to get any.
     pub farewell: Option<Bytes>,
+    pub breach: Breach,
+}
+
+/// What a violation is of, where it is known what stands behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breach {
+    Grammar,
     /// TLS came where plain text was due.
-    pub is_tls: bool,
+    SpeaksTls,
+    /// TLS is not to be had where it must be: not offered, or refused.
+    LacksTls,
 }
 
 impl Violation {
     pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), farewell: None, is_tls: false }
+        Self { what: what.into(), farewell: None, breach: Breach::Grammar }
     }
 
     /// The peer speaks this protocol in the place of the one that was due.
     pub fn speaks(mut self, tongue: &str) -> Self {
-        self.is_tls = tongue == lines::TLS;
+        if tongue == lines::TLS {
+            self.breach = Breach::SpeaksTls;
+        }
         self
+    }
+
+    /// Of an upstream that was asked for TLS and has none.
+    pub fn lacks_tls(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { breach: Breach::LacksTls, ..Self::new(what) }
     }
 
     pub fn farewell(mut self, bytes: impl Into<Bytes>) -> Self {

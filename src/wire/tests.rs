@@ -4,7 +4,7 @@ mod back;
 mod bounds;
 
 use super::{
-    Front, Knock, Machine, Protection, Step, Violation, Welcome,
+    Breach, Front, Knock, Machine, Protection, Step, Violation, Welcome,
     imap::ImapFront,
     pop3::Pop3Front,
     smtp::{SmtpFront, front::Keywords},
@@ -421,7 +421,7 @@ fn a_web_browser_and_tls_on_a_plain_port_are_told_once_and_shown_out() {
             run.machine.feed(&[*byte]);
             run.drain(&mut gatekeeper);
             if let Some(violation) = run.broken {
-                assert!(run.heard.is_empty() && violation.is_tls == request.starts_with(b"\x16"));
+                assert!(run.heard.is_empty() && (violation.breach == Breach::SpeaksTls) == request.starts_with(b"\x16"));
                 return String::from_utf8(violation.farewell.unwrap().to_vec()).unwrap();
             }
         }

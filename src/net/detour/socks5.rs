@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{Answer, ProxyTrouble, Refused, proxy::ProxyLogin};
 use crate::{
     base::printable,
-    wire::{Machine, Step, Violation},
+    wire::{Breach, Machine, Step, Violation},
 };
 
 const VERSION: u8 = 5;
@@ -158,7 +158,7 @@ impl Machine for Socks5 {
 }
 
 /// No violation: more has to come first.
-const SHORT: Violation = Violation { what: std::borrow::Cow::Borrowed(""), farewell: None, is_tls: false };
+const SHORT: Violation = Violation { what: std::borrow::Cow::Borrowed(""), farewell: None, breach: Breach::Grammar };
 
 fn take<const N: usize>(heard: &BytesMut) -> Result<[u8; N], Violation> {
     heard.first_chunk().copied().ok_or(SHORT)

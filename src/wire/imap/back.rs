@@ -272,7 +272,7 @@ impl ImapBack {
 
     fn starttls_reply(&mut self, status: Status) -> Result<Step<SignOn>, Violation> {
         if status != Status::Ok {
-            return Err(Violation::new("upstream refused STARTTLS, so no token was sent"));
+            return Err(Violation::lacks_tls("upstream refused STARTTLS, so no token was sent"));
         }
         if !self.lines.pending().is_empty() {
             return Err(Violation::new("upstream sent plain bytes behind its STARTTLS reply"));

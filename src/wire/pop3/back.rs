@@ -70,7 +70,9 @@ impl Pop3Back {
                 self.state = State::Ready;
                 Ok(Step::StartTls)
             }
-            (State::Stls, Some(Status::Err(_))) => Err(Violation::new("upstream refused STLS, so no token was sent")),
+            (State::Stls, Some(Status::Err(_))) => {
+                Err(Violation::lacks_tls("upstream refused STLS, so no token was sent"))
+            }
             (State::Auth, Some(Status::Challenge(_))) => match self.credentials.response() {
                 Some(response) => self.send(State::Response, format!("{}\r\n", response.expose())),
                 None => Err(Violation::new("user name or token holds control bytes")),

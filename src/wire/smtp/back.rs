@@ -93,7 +93,7 @@ impl SmtpBack {
             (State::PlainEhlo, 250) => {
                 self.keywords = reply.lines.into_iter().skip(1).collect();
                 if !self.offers("STARTTLS") {
-                    return Err(Violation::new("upstream offers no STARTTLS, so no token was sent"));
+                    return Err(Violation::lacks_tls("upstream offers no STARTTLS, so no token was sent"));
                 }
                 self.send(State::StartTls, "STARTTLS\r\n")
             }
@@ -108,7 +108,7 @@ impl SmtpBack {
                 Ok(Step::StartTls)
             }
             (State::StartTls, _) => {
-                Err(Violation::new(format!("upstream refused STARTTLS ({}), so no token was sent", reply.code)))
+                Err(Violation::lacks_tls(format!("upstream refused STARTTLS ({}), so no token was sent", reply.code)))
             }
             (State::Ehlo, 250) => {
                 self.keywords = reply.lines.into_iter().skip(1).collect();

@@ -113,6 +113,23 @@ async fn a_page_on_the_port_of_mail_is_told_as_one() {
     assert!(found["fault"]["said"].as_str().unwrap().contains("HTTP/1.1 400 Bad Request"), "{found}");
 }
 
+/// What firewalls and virus scanners that read mail do.
+#[tokio::test]
+async fn starttls_that_something_in_between_hides_is_told_with_the_command_that_shows_it() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.sandbox.faults().set(|faults| faults.apply("starttls-stripped"));
+    let at = staged.sandbox.smtp();
+    let command = format!(
+        "openssl s_client -connect {}:{} -servername {} -showcerts -starttls smtp",
+        at.ip(),
+        at.port(),
+        at.ip()
+    );
+    let wanted = First { layer: "tls", name: "smtp-server", id: "starttls-stripped", command: &command };
+    let check = staged.fails_first(wanted).await;
+    assert_eq!(check["fault"]["owner"], "network-admin", "{check}");
+}
+
 #[tokio::test]
 async fn a_proxy_that_wants_windows_logins_and_a_login_page_in_its_place_are_told() {
     for (answer, id, said) in [
