@@ -49,9 +49,7 @@ pub fn line(check: &Check, marks: Marks) -> String {
     }
     text.push('\n');
     // What fails or is open is told in full at the end; a note is told where it stands.
-    if let (Outcome::Skipped, false, false, Some(fault)) =
-        (check.outcome, check.is_open(), check.is_repeated, &check.fault)
-    {
+    if let (true, false, Some(fault)) = (check.is_told(), check.is_repeated, &check.fault) {
         for line in [&fault.cause, &fault.next].into_iter().flat_map(|part| wrapped(part, WRAP)) {
             text.push_str(&format!("      {line}\n"));
         }
@@ -169,7 +167,12 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
         }
         _ if failing == 0 => match report.unproven() {
             _ if report.lacks_daemon() => format!("{}\n", (frame.well_but_down)()),
-            Some(one) => format!("{}\n", (frame.well_but_unproven)(&about(one))),
+            Some(one) => match one.fault.as_ref().filter(|_| one.is_told()) {
+                Some(fault) => {
+                    format!("{}\n", (frame.well_but_a_client)(&format!("{} ({}) [{}]", one.title, about(one), fault.id)))
+                }
+                None => format!("{}\n", (frame.well_but_unproven)(&about(one))),
+            },
             None => format!("{}\n", frame.all_well),
         },
         0 => String::new(),

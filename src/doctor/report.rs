@@ -109,6 +109,11 @@ impl Check {
         let is_explained = self.fault.as_ref().is_some_and(|fault| fault.owner != Owner::Client);
         self.layer == Layer::Clients && self.outcome == Outcome::Skipped && is_explained
     }
+
+    /// It fails nothing, and is explained where it stands.
+    pub fn is_told(&self) -> bool {
+        self.outcome == Outcome::Skipped && self.fault.is_some() && !self.is_open()
+    }
 }
 
 /// A fault in full.
