@@ -138,8 +138,7 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
     };
     let account = account_of(address, &config.accounts, &config.domains);
     let is_shown = is_shown(one, found);
-    let is_open =
-        |account: &Account| one.stands_open(account) && !is_shown && !was_tried(scope, account, one, found);
+    let is_open = |account: &Account| one.stands_open(account) && !is_shown && !was_tried(scope, account, one, found);
     match account.as_deref() {
         Some(account) if is_open(account) => open(look, said, one, account, running),
         account if one.is_the_clients() && one.is_unproven() => {

@@ -132,7 +132,7 @@ pub struct Explained {
     pub next: String,
     /// Where the cmdlets of `commands` are typed, where there are any.
     pub shell: Option<String>,
-    /// To be run or opened as they are; a word in capitals stands for what is not known.
+    /// To be run or opened as they are; `<tenant>` stands for what is not known.
     pub commands: Vec<String>,
     /// What seems to help and does harm.
     pub avoid: Option<String>,

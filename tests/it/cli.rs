@@ -179,7 +179,8 @@ fn where_an_app_acts_by_itself_nobody_is_signed_in_and_the_app_is_named() {
     let hash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ";
     let account = format!("[[account]]\naddress = \"ann@contoso.com\"\napp = \"contoso\"\npassword = \"{hash}\"\n");
     let config = file(folder.path(), &format!("[console]\nlisten = \"off\"\n{app}{account}"));
-    for (lang, who) in [("en", "nobody: app-only, contoso ("), ("ja", "なし（アプリ専用のグラント: contoso (")] {
+    for (lang, who) in [("en", "nobody: app-only, contoso ("), ("ja", "なし（アプリ専用のグラント: contoso (")]
+    {
         let (_, table, errors) = run(&["status", "--config", &config, "--lang", lang]);
         assert_eq!(table.matches("ann@contoso.com").count(), 1, "{table}{errors}");
         assert!(table.contains(who), "{table}");

@@ -139,7 +139,9 @@ fn unknown(text: &str, lang: Lang) -> Failure {
 
 fn list(lang: Lang, as_json: bool) -> Outcome {
     if as_json {
-        let all: Vec<_> = catalog::all().map(|entry| told::fields(entry, &Known::default(), lang)).collect();
+        let all: Vec<_> = catalog::all()
+            .map(|entry| told::fields(entry, &Known { is_in_general: true, ..Known::default() }, lang))
+            .collect();
         return out(&format!("{:#}\n", json!({ "faults": all })));
     }
     out(&told::list(lang))
