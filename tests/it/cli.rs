@@ -93,6 +93,9 @@ fn a_check_for_scripts_is_json() {
     assert_eq!(json["problems"][0]["key"], "store.urll");
     let config = file(folder.path(), APP);
     let (code, text, _) = run(&["config", "check", "--config", &config]);
+    assert_eq!((code, text), (0, format!("{config}: no errors\n")));
+    let config = file(folder.path(), &format!("{APP}[[account]]\naddress = \"ann@contoso.com\"\n"));
+    let (code, text, _) = run(&["config", "check", "--config", &config]);
     assert_eq!((code, text), (0, format!("{config}: fine\n")));
 }
 
@@ -146,6 +149,24 @@ fn a_password_that_is_reset_is_learned_anew_or_made() {
     let (code, _, errors) = run(&["password", "--reset", "bob@contoso.com", "--config", &config]);
     assert_eq!(code, 1);
     assert!(errors.contains("hint: configured: ann@contoso.com"), "{errors}");
+}
+
+#[test]
+fn a_configuration_without_an_account_is_not_called_fine_and_every_hint_names_the_file_that_was_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = file(folder.path(), "");
+    let setup = format!("`gatepost --config {config} setup`");
+    for (lang, lacks) in [("en", "there is no [[account]]"), ("ja", "[[account]] がないため")] {
+        let (code, said, warned) = run(&["config", "check", "--config", &config, "--lang", lang]);
+        assert_eq!(code, 0, "{warned}");
+        assert!(warned.contains(lacks) && warned.contains(&setup) && !said.contains(": fine"), "{said}{warned}");
+        let nowhere = format!("{config}.none");
+        let (code, _, refused) = run(&["config", "check", "--config", &nowhere, "--lang", lang]);
+        assert!(code == 78 && refused.contains(&format!("`gatepost --config {nowhere} setup`")), "{refused}");
+    }
+    std::fs::write(&config, "oops\n").unwrap();
+    let (code, _, refused) = run(&["status", "--config", &config]);
+    assert!(code == 78 && refused.contains(&format!("`gatepost --config {config} config schema`")), "{refused}");
 }
 
 #[test]
