@@ -230,6 +230,14 @@ fn a_large_text_of_which_nothing_is_known_is_read_at_once() {
 }
 
 #[test]
+fn an_empty_stdin_is_said_to_be_empty_and_not_to_be_unknown() {
+    for (lang, said) in [("en", "nothing came on stdin"), ("ja", "標準入力が空")] {
+        let (code, _, error) = explain(&["-", "--lang", lang]);
+        assert!(code == 2 && error.contains(said) && error.contains("tail -n 1"), "{code}: {error}");
+    }
+}
+
+#[test]
 fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
     let said = well(&["53003", "--lang", "ja"]);
     assert!(
