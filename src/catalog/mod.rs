@@ -279,7 +279,7 @@ mod tests {
             }
             assert_eq!(both[0].avoid, both[1].avoid);
             assert!(
-                both[1].commands().iter().any(|one| one.starts_with("Set-User ")),
+                both[1].commands().iter().any(|one| one.starts_with("Get-User ")),
                 "a policy of Exchange: {both:?}"
             );
         }

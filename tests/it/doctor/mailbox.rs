@@ -42,6 +42,16 @@ async fn imap_that_is_off_is_told_by_what_the_token_is_worth_elsewhere() {
         .await;
 }
 
+/// It has an address for sign-ins as well.
+#[tokio::test]
+async fn at_another_provider_nobody_is_sent_to_exchange_for_a_protocol_that_is_off() {
+    let staged = Staged::rehearsing(Plan::default(), "imap-disabled").await;
+    staged.edit("provider = \"custom\"", "provider = \"fastmail\"");
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await;
+    assert!(told.code == 1 && told.out.contains("[mail-protocol-disabled]"), "{}{}", told.out, told.errors);
+    assert!(!told.out.contains("CASMailbox") && !told.out.contains("Connect-Exchange"), "{}", told.out);
+}
+
 #[tokio::test]
 async fn pop3_that_is_off_is_told_by_imap_that_works() {
     let command = "Set-CASMailbox -Identity ann@contoso.example -PopEnabled $true";
