@@ -142,8 +142,7 @@ app = "contoso"
             words.next
         };
         let at_token = Occasion { stage: Some(Stage::FetchingToken), ..Occasion::default() };
-        let curl =
-            "`curl -v -x http://web.contoso.com:3128 --proxy-user USER:PASSWORD https://login.microsoftonline.com/`";
+        let curl = "`curl -v -x http://web.contoso.com:3128 --proxy-user <user>:<password> https://login.microsoftonline.com/`";
         let said = next(TOKEN_ENDPOINT_UNREACHABLE, &at_token);
         assert!(said.contains(curl), "{said}");
         let imap = Occasion { stage: Some(Stage::Connecting), protocol: Some(Protocol::Imap), ..Occasion::default() };
@@ -157,11 +156,11 @@ app = "contoso"
         let said = next(PROXY_PORTAL, &at_token);
         assert!(
             said.contains(
-                "`curl -v --proxy http://web.contoso.com:3128 --proxy-user USER:PASSWORD --proxytunnel telnet://login.microsoftonline.com:443`"
+                "`curl -v --proxy http://web.contoso.com:3128 --proxy-user <user>:<password> --proxytunnel telnet://login.microsoftonline.com:443`"
             ),
             "{said}"
         );
-        assert!(!said.contains("hunter2") && !said.contains("PROXY"), "{said}");
+        assert!(!said.contains("hunter2") && !said.contains("<proxy>"), "{said}");
     }
 
     /// That has no table of its own.
@@ -221,10 +220,10 @@ app = "contoso"
                 |entry: &crate::catalog::Entry, occasion| entry.told(lang, &config.accounts[0].known(occasion)).next;
             let said = next(PROXY_LOGIN_REFUSED, &imap);
             let place = format!("`{}`", dir.path().join("mail").display());
-            for part in ["`http://USER:PASSWORD@proxy.contoso.com:3128`", &place] {
+            for part in ["`http://<user>:<password>@proxy.contoso.com:3128`", &place] {
                 assert!(said.contains(part), "{part}: {said}");
             }
-            assert!(!said.contains("HOST:PORT") && !said.contains("http-proxy / mail-proxy"), "{said}");
+            assert!(!said.contains("<host>") && !said.contains("http-proxy / mail-proxy"), "{said}");
             assert!(next(MAIL_PORT_PORTAL, &imap).contains("`mail-proxy-file`"), "{lang:?}");
             assert!(next(TOKEN_ENDPOINT_UNREACHABLE, &at_token).contains("`network.http-proxy`"), "there is none yet");
         }

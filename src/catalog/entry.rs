@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Known,
     commands::{commands_in, shell},
+    known::stand_in,
 };
 use crate::base::{
     Fault, Kind, Lang, Owner, Protocol,
@@ -79,22 +80,27 @@ pub(super) struct Said {
     pub next_own: Option<&'static str>,
     /// In its place where an app acts by itself.
     pub next_app_only: Option<&'static str>,
+    /// In its place at a provider that is not Microsoft.
+    pub next_elsewhere: Option<&'static str>,
     pub avoid: Option<&'static str>,
 }
 
 impl Said {
     /// For whoever it is; where that is not known, for all.
     fn next(&self, known: &Known, lang: Lang) -> Cow<'static, str> {
-        match (known.is_app_only, self.next_app_only, self.next_own) {
-            (Some(true), Some(next), _) => capital(next).into(),
-            (_, _, Some(next)) if known.opens_its_own() && known.may_be_exchange() => capital(next).into(),
+        match (known.is_app_only, self.next_app_only, self.next_own, self.next_elsewhere) {
+            (Some(true), Some(next), ..) => capital(next).into(),
+            (.., Some(next)) if !known.may_be_exchange() => capital(next).into(),
+            (_, _, Some(next), _) if known.opens_its_own() && known.may_be_exchange() => capital(next).into(),
             (Some(_), ..) => self.next.into(),
-            (None, of_app, own) => {
-                let (at_own, by_itself) = match lang {
-                    Lang::En => (" At one's own mailbox: ", " With an app-only grant: "),
-                    Lang::Ja => ("自分のメールボックスの場合：", "アプリ専用のグラントの場合："),
+            (None, of_app, own, elsewhere) => {
+                let (at_own, by_itself, not_at_microsoft) = match lang {
+                    Lang::En => (" At one's own mailbox: ", " With an app-only grant: ", " At other providers: "),
+                    Lang::Ja => {
+                        ("自分のメールボックスの場合：", "アプリ専用のグラントの場合：", "他のプロバイダーの場合：")
+                    }
                 };
-                let parts = [(at_own, own), (by_itself, of_app)].into_iter();
+                let parts = [(at_own, own), (by_itself, of_app), (not_at_microsoft, elsewhere)].into_iter();
                 let parts = parts.filter_map(|(of, step)| Some(format!("{of}{}", step?)));
                 format!("{}{}", self.next, parts.collect::<String>()).into()
             }
@@ -142,6 +148,14 @@ fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> Strin
     }
 }
 
+/// Where nobody knows of anybody's sign-in: for whoever has none the step does not end with the daemon.
+fn signs_in_then(known: &Known, lang: Lang) -> String {
+    known.fill(match lang {
+        Lang::En => " Where nobody was signed in yet, sign in then: `gatepost login {address}`.",
+        Lang::Ja => "まだ誰もサインインしていない場合は、その後で `gatepost login {address}` を実行してください。",
+    })
+}
+
 /// Where an administrator consents as well: Entra's page ends at a redirect URI, and an app that acts by itself has none.
 pub fn consent_in_entra(known: &Known, lang: Lang) -> String {
     known.fill(match lang {
@@ -156,26 +170,29 @@ pub fn consent_in_entra(known: &Known, lang: Lang) -> String {
     })
 }
 
-/// What nobody here knows of an account reads in capitals: this is where it is found.
-const FOUND: [(&str, &str, &str); 4] = [
+/// What nobody here knows of an account: this is where it is found.
+const FOUND: [(&str, &str, &str); 5] = [
     (
-        "OBJECT-ID",
+        "admin-consent-page",
+        "where an administrator consents to the app at this provider",
+        "このプロバイダーで、管理者がアプリに同意するページ",
+    ),
+    (
+        "object-id",
         "Entra > Enterprise applications > the app > Object ID",
         "Entra の「エンタープライズアプリケーション」>（アプリ）>「オブジェクト ID」",
     ),
     (
-        "PERMISSIONS",
+        "permissions",
         "named by `gatepost doctor`, which looks into the token",
         "`gatepost doctor` がトークンを調べて示します",
     ),
-    ("PROXY", "`http-proxy` or `mail-proxy` of `[network]`", "`[network]` の `http-proxy` または `mail-proxy`"),
-    ("SENDER", "the sender that the log names", "ログにある差出人"),
+    ("proxy", "`http-proxy` or `mail-proxy` of `[network]`", "`[network]` の `http-proxy` または `mail-proxy`"),
+    ("sender", "the sender that the log names", "ログにある差出人"),
 ];
 
 fn stand_ins(next: &str, lang: Lang) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let stands = |name: &str| next.split(|c| !is_part(c)).any(|word| word == name);
-    let found = FOUND.iter().filter(|(name, ..)| stands(name));
+    let found = FOUND.iter().map(|(name, en, ja)| (stand_in(name), en, ja)).filter(|(name, ..)| next.contains(name));
     let found = found.map(|(name, en, ja)| match lang {
         Lang::En => format!(" {name}: {en}."),
         Lang::Ja => format!("{name}：{ja}。"),
@@ -229,7 +246,13 @@ impl Words {
 impl Entry {
     /// In general, as the docs have it.
     pub fn words(&self, lang: Lang) -> Words {
-        self.told(lang, &Known::default())
+        self.told(lang, &Known { is_in_general: true, ..Known::default() })
+    }
+
+    /// The identity provider may say it to whoever signs in for the first time.
+    fn is_about_a_sign_in(&self, known: &Known) -> bool {
+        let is_said_by_the_provider = !self.aadsts.is_empty() || !self.oauth.is_empty();
+        is_said_by_the_provider && self.kind == Kind::IdentityRefused && known.is_app_only != Some(true)
     }
 
     /// With what is `known` of the account at hand.
@@ -251,6 +274,9 @@ impl Entry {
         }
         if let Some((_, at)) = known.refused_sign_in.filter(|(id, _)| *id == self.id) {
             next.push_str(&signs_in_again(at, &next, known, lang));
+        }
+        if known.is_in_general && self.is_about_a_sign_in(known) && !next.contains(" login ") {
+            next.push_str(&signs_in_then(known, lang));
         }
         if known.address.is_some() {
             next.push_str(&stand_ins(&next, lang));

@@ -1,7 +1,7 @@
 //! What is known of the account, the app and the way when a fault is told, so that a command can be pasted as it stands.
 //!
-//! What is not known reads in capitals (`TENANT`), as in the docs. So does what a shell would read as more than a
-//! word: nothing that a stranger chose becomes a part of a command that somebody pastes.
+//! What is not known reads `<tenant>`, as in the docs: pasted as it stands, every shell refuses it. So does what a shell
+//! would read as more than a word: nothing that a stranger chose becomes a part of a command that somebody pastes.
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ const NAMES: [&str; 42] = [
     "account",
     "address",
     "admin-consent-page",
-    "after-consent",
+    "ask-again",
     "app",
     "client-id",
     "client-secret-at",
@@ -131,6 +131,8 @@ pub struct Known {
     pub refused_sign_in: Option<(&'static str, Timestamp)>,
     /// It is told to whoever signs in just now.
     pub is_at_sign_in: bool,
+    /// It is told of no moment: whether anybody was signed in then, nobody knows.
+    pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
@@ -169,9 +171,10 @@ impl Known {
         self.is_app_only != Some(true) && self.mailbox.as_ref().zip(self.who_signs_on.as_ref()).is_some_and(is_same)
     }
 
-    /// A sign-in that came about before is enough.
-    fn after_consent(&self) -> String {
-        match self.address.is_none() || self.is_at_sign_in || self.refused_sign_in.is_some() {
+    /// A sign-in that came about before is enough. Where nobody knows of one, a new one does no harm.
+    fn ask_again(&self) -> String {
+        let may_be_without = self.is_in_general || self.is_at_sign_in || self.refused_sign_in.is_some();
+        match may_be_without && self.is_app_only != Some(true) {
             true => format!("gatepost login {}", self.value("address")),
             false => invocation::reload(),
         }
@@ -179,8 +182,7 @@ impl Known {
 
     /// Where nothing is known of the provider, or it is one that we do not know, it may be any.
     pub(super) fn may_be_exchange(&self) -> bool {
-        let may_be = |provider: &str| provider.starts_with("microsoft365") || provider == "custom";
-        self.provider.as_deref().is_none_or(may_be)
+        self.provider.as_deref().is_none_or(may_be_exchange)
     }
 
     fn value(&self, name: &str) -> String {
@@ -190,7 +192,7 @@ impl Known {
             "account" => self.account().map(str::to_owned),
             "address" => word(&self.address),
             "admin-consent-page" => self.admin_consent_page(),
-            "after-consent" => Some(self.after_consent()),
+            "ask-again" => Some(self.ask_again()),
             "app" => word(&self.app),
             "client-id" => word(&self.client_id),
             "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
@@ -205,7 +207,7 @@ impl Known {
                 Some(look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy()))
             }
             "look-at-graph" => Some(self.curl(&format!("https://{}", self.value("graph-host")))),
-            "look-at-login" => Some(self.curl(self.login().unwrap_or("https://LOGIN-HOST"))),
+            "look-at-login" => Some(self.curl(self.login().unwrap_or("https://<login-host>"))),
             "look-at-login-certificate" => {
                 let login = self.value("login-host");
                 let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
@@ -235,7 +237,9 @@ impl Known {
                 let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
                 Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
             }
-            "proxy-with-login" => Some(with_login(self.harmless_proxy().map_or("http://HOST:PORT", |via| &via.url))),
+            "proxy-with-login" => {
+                Some(with_login(self.harmless_proxy().map_or("http://<host>:<port>", |via| &via.url)))
+            }
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
             "running-file" => path(&self.running_file),
@@ -251,7 +255,7 @@ impl Known {
             "who-signs-on" => word(&self.who_signs_on),
             _ => None,
         };
-        value.unwrap_or_else(|| name.to_ascii_uppercase())
+        value.unwrap_or_else(|| stand_in(name))
     }
 
     fn account(&self) -> Option<&str> {
@@ -358,14 +362,22 @@ fn key_of(via: &Option<Via>, usual: &str) -> String {
 
 /// As the configuration takes it.
 fn with_login(url: &str) -> String {
-    url.replacen("://", "://USER:PASSWORD@", 1)
+    url.replacen("://", "://<user>:<password>@", 1)
+}
+
+/// Whether the mail of this provider, named as in the configuration, may lie in Exchange.
+pub fn may_be_exchange(provider: &str) -> bool {
+    provider.starts_with("microsoft365") || provider == "custom"
+}
+
+/// In the place of what is not known.
+pub(super) fn stand_in(name: &str) -> String {
+    format!("<{name}>")
 }
 
 /// Whether something in the text stands for what is not known.
 pub fn has_stand_ins(text: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let mut words = text.split(|c| !is_part(c));
-    words.any(|word| NAMES.iter().any(|name| word == name.to_ascii_uppercase()))
+    NAMES.iter().any(|name| text.contains(&stand_in(name)))
 }
 
 #[cfg(test)]

@@ -46,7 +46,9 @@ pub(super) fn look_at_certificate(host: &str, port: &str, opening: Opening, prox
         Opening::Plain(protocol) => (format!("--ssl-reqd {protocol}"), format!(" -starttls {protocol}")),
     };
     let through = match proxy.map(|via| (via, via.url.strip_prefix("http://"))) {
-        Some((via, Some(at))) if via.has_login => format!(" -proxy {at} -proxy_user USER -proxy_pass pass:PASSWORD"),
+        Some((via, Some(at))) if via.has_login => {
+            format!(" -proxy {at} -proxy_user <user> -proxy_pass pass:<password>")
+        }
         Some((_, Some(at))) => format!(" -proxy {at}"),
         Some((via, None)) => return format!("curl -v -x {} {scheme}://{host}:{port}/", as_curl_has_it(via)),
         None => String::new(),
@@ -57,7 +59,7 @@ pub(super) fn look_at_certificate(host: &str, port: &str, opening: Opening, prox
 /// What we call `socks5` has the proxy resolve names. User and password are typed by whoever runs it.
 pub(super) fn as_curl_has_it(proxy: &Via) -> String {
     let url = proxy.url.strip_prefix("socks5://").map_or_else(|| proxy.url.clone(), |at| format!("socks5h://{at}"));
-    if proxy.has_login { url + " --proxy-user USER:PASSWORD" } else { url }
+    if proxy.has_login { url + " --proxy-user <user>:<password>" } else { url }
 }
 
 #[cfg(test)]
@@ -86,6 +88,9 @@ mod tests {
         assert_eq!(through(Opening::Plain("imap"), &socks), "curl -v -x socks5h://p:1080 --ssl-reqd imap://h:1/");
         assert_eq!(through(Opening::Tls("smtps"), &socks), "curl -v -x socks5h://p:1080 smtps://h:1/");
         let http = through(Opening::WEB, &via("http://p:3128", true));
-        assert!(http.contains(" -proxy p:3128 -proxy_user USER -proxy_pass pass:PASSWORD -servername h "), "{http}");
+        assert!(
+            http.contains(" -proxy p:3128 -proxy_user <user> -proxy_pass pass:<password> -servername h "),
+            "{http}"
+        );
     }
 }

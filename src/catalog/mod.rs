@@ -21,7 +21,7 @@ pub use commands::{cloud, commands_in, pasted, ways};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, consent_in_entra, hour};
 pub use harmless::{is_harmless, is_harmless_path};
-pub use known::{Known, Via, has_stand_ins};
+pub use known::{Known, Via, has_stand_ins, may_be_exchange};
 pub use names::{owner, source, stage};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
@@ -255,16 +255,102 @@ mod tests {
     #[test]
     fn a_policy_that_refuses_is_one_story_at_the_identity_provider_and_at_the_mail_server() {
         let told = |id: &str, lang| find(id).unwrap().words(lang);
-        for (lang, step) in [
+        for (lang, who, steps) in [
             (
                 Lang::En,
-                "Conditional Access names the policy that failed. In that policy exempt the address of this machine",
+                "Conditional Access Administrator",
+                ["Sign-in logs", "names the policy that failed", "Named locations", "Network > Exclude", "address"],
             ),
-            (Lang::Ja, "失敗したポリシーを確認してください。そのポリシーで、このマシンのアドレスを"),
+            (
+                Lang::Ja,
+                "条件付きアクセス管理者",
+                [
+                    "サインインログ",
+                    "失敗したポリシー",
+                    "ネームドロケーション",
+                    "「ネットワーク」>「対象外」",
+                    "アドレス",
+                ],
+            ),
         ] {
             let both = ["conditional-access", "sign-on-criteria-not-met"].map(|id| told(id, lang));
-            assert!(both.iter().all(|words| words.next.contains(step)), "{both:?}");
+            for words in &both {
+                assert!(words.next.contains(who) && steps.iter().all(|step| words.next.contains(step)), "{words:?}");
+            }
             assert_eq!(both[0].avoid, both[1].avoid);
+            assert!(
+                both[1].commands().iter().any(|one| one.starts_with("Get-User ")),
+                "a policy of Exchange: {both:?}"
+            );
+        }
+    }
+
+    fn ann(is_app_only: bool) -> Known {
+        let ann = || Some("ann@contoso.com".to_owned());
+        Known {
+            address: ann(),
+            mailbox: ann(),
+            smtp_user: ann(),
+            who_signs_on: ann(),
+            app: Some("contoso".into()),
+            provider: Some("microsoft365".into()),
+            is_app_only: Some(is_app_only),
+            tenant: Some("contoso.com".into()),
+            client_id: Some("c-1".into()),
+            object_id: is_app_only.then(|| "o-1".to_owned()),
+            login: Some("https://login.microsoftonline.com".into()),
+            ..Known::default()
+        }
+    }
+
+    /// Else whoever follows it has mail that stands still for another reason.
+    #[test]
+    fn wherever_graph_is_offered_the_right_to_send_by_it_stands_first() {
+        let mut offered = 0;
+        for (entry, lang) in all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+            for (is_app_only, right) in
+                [(false, "/contoso.com/adminconsent?client_id=c-1"), (true, "Application Mail.Send")]
+            {
+                let next = entry.told(lang, &ann(is_app_only)).next;
+                let Some((before, _)) = next.split_once("`outbound = \"graph\"`") else { continue };
+                // An app that acts by itself signs in nowhere else.
+                if is_app_only && entry.id == sign_on::FEDERATION_NOT_HTTPS.id {
+                    continue;
+                }
+                offered += 1;
+                assert!(before.contains(right), "{}: {next}", entry.id);
+            }
+        }
+        assert!(offered >= 28, "{offered}");
+    }
+
+    #[test]
+    fn what_a_person_puts_in_has_one_notation_and_of_an_app_that_is_known_nothing_is_left_to_put_in() {
+        const CAPITALS: [&str; 8] = ["GROUP", "ID", "HOST", "PORT", "PATH", "USER", "PASSWORD", "ADDRESS"];
+        for (entry, lang) in all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+            for known in [Known::default(), ann(false), ann(true)] {
+                for command in entry.told(lang, &known).commands() {
+                    let odd = command.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| CAPITALS.contains(word));
+                    assert_eq!(odd, None, "{}: {command}", entry.id);
+                }
+            }
+            let cmdlets = entry.told(lang, &ann(true)).commands();
+            let mut of_the_app = cmdlets.iter().filter(|one| one.contains("ServicePrincipal") || one.contains("-App "));
+            assert!(of_the_app.all(|one| !one.contains('<')), "{}: {cmdlets:?}", entry.id);
+        }
+    }
+
+    #[test]
+    fn at_a_provider_without_exchange_nobody_is_sent_to_exchange_for_a_token_that_is_refused() {
+        for (entry, lang) in [sign_on::TOKEN_REFUSED, token::FRESH_TOKEN_REFUSED, sign_on::MAIL_PROTOCOL_DISABLED]
+            .into_iter()
+            .flat_map(|entry| Lang::ALL.map(|lang| (entry, lang)))
+        {
+            let google = Known { provider: Some("google".into()), tenant: None, ..ann(false) };
+            let told = entry.told(lang, &google);
+            let text = format!("{} {}", told.cause, told.next);
+            assert!(told.shell.is_none() && !text.contains("Exchange") && !text.contains("Mailbox "), "{text}");
+            assert!(entry.told(lang, &ann(false)).shell.is_some(), "{}", entry.id);
         }
     }
 
@@ -310,6 +396,8 @@ mod tests {
         let known = |id| Known {
             address: Some("ann@contoso.com".into()),
             is_app_only: Some(true),
+            tenant: Some("contoso.com".into()),
+            login: Some("https://login.microsoftonline.com".into()),
             client_id: Some("c-1".into()),
             asks_again: vec![("sign-in-expired", "09:00 UTC".to_owned()), (id, at.clone())],
             ..Known::default()
@@ -327,11 +415,11 @@ mod tests {
         assert!(!other.contains("14:35"), "{other}");
 
         let next = of(message::SEND_AS_DENIED, Lang::En);
-        assert!(next.ends_with(" SENDER: the sender that the log names."), "{next}");
+        assert!(next.ends_with(" <sender>: the sender that the log names."), "{next}");
         let sender = Some("info@contoso.com".into());
         let told =
             message::SEND_AS_DENIED.told(Lang::En, &Known { sender, object_id: Some("o-1".into()), ..known("") });
-        assert!(!told.next.contains("SENDER") && !told.next.contains("OBJECT-ID"), "{}", told.next);
+        assert!(!told.next.contains('<'), "{}", told.next);
         assert!(has_stand_ins(&message::SEND_AS_DENIED.words(Lang::En).next) && !has_stand_ins(&told.next));
     }
 }

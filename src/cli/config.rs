@@ -70,7 +70,10 @@ fn check(named: Option<&Path>, json: bool) -> Outcome {
         print_json(&json!({ "file": problems.file, "ok": fine, "problems": problems.problems }))?;
     } else if fine {
         note_all(&problems);
-        say(&format!("{}: fine\n", problems.file))?;
+        say(&match problems.problems.is_empty() {
+            true => format!("{}: fine\n", problems.file),
+            false => format!("{}: no errors\n", problems.file),
+        })?;
     } else {
         return Err(problems.into());
     }

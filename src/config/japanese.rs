@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use super::problem::{Problem, Problems, Severity};
-use crate::base::{Lang, Phrases};
+use crate::base::{Lang, Phrases, invocation};
 
 /// Of those that hold these as well.
 pub const PHRASES: &str = include_str!("japanese.txt");
@@ -15,10 +15,10 @@ fn in_japanese(text: &str) -> String {
 }
 
 impl Problem {
-    /// What is wrong, and what to write instead.
+    /// What is wrong, and what to write instead, or to type as this program is called here.
     pub fn told(&self, lang: Lang) -> (String, Option<String>) {
         let said = |text: &String| if lang == Lang::Ja { in_japanese(text) } else { text.clone() };
-        (said(&self.text), self.hint.as_ref().map(said))
+        (said(&self.text), self.hint.as_ref().map(said).as_deref().map(invocation::as_called))
     }
 }
 

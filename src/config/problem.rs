@@ -54,7 +54,7 @@ impl Problems {
     /// There is none.
     pub fn missing(file: impl Into<String>, text: impl Into<String>) -> Self {
         const HINT: &str =
-            "make one with `gatepost setup`, name one with --config FILE, or try `gatepost demo`, which needs none";
+            "make one with `gatepost setup`, name one with --config FILE, or try gatepost demo, which needs none";
         Self { is_missing: true, ..Self::unreadable(file, text, HINT) }
     }
 

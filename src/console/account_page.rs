@@ -154,9 +154,7 @@ impl AccountRow {
             mark,
             colour,
             state: said,
-            signed_in_as: AccountStatus::new(account, state.clone())
-                .signed_in_as
-                .unwrap_or_else(|| words.never.to_owned()),
+            signed_in_as: signed_in_as(AccountStatus::new(account, state.clone()), lang),
             warning,
             also: companions.beside(account).join(lang.comma()),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
@@ -177,6 +175,11 @@ impl AccountRow {
 }
 
 /// What keeps this account from sending through Graph, if it does.
+fn signed_in_as(status: AccountStatus, lang: Lang) -> String {
+    let by_itself = status.app_only.map(|app| lang.app_only(&app));
+    status.signed_in_as.or(by_itself).unwrap_or_else(|| lang.words().never.to_owned())
+}
+
 fn graph_fault<'a>(account: &Account, state: &'a SignInState) -> Option<&'a FaultSeen> {
     state.graph_fault.as_ref().filter(|_| account.sending.route != Route::Smtp)
 }

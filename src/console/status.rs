@@ -84,9 +84,11 @@ pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>
 pub struct AccountStatus {
     pub address: String,
     pub app: String,
-    /// Whose mail is reached: the person that consented, or, where an app acts by itself, the account. `None`: nobody is
-    /// signed in, as far as is known.
+    /// Who signed in. `None`: nobody did, as far as is known, or an app acts by itself.
     pub signed_in_as: Option<String>,
+    /// The app that acts by itself: its name here, and its client id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_only: Option<String>,
     /// Somebody else consented than was configured: who that is, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -115,18 +117,19 @@ impl AccountStatus {
     pub fn new(account: &Account, sign_in: Option<SignInState>) -> Self {
         let other = sign_in.as_ref().and_then(|state| somebody_else(account, state)).map(str::to_owned);
         let identity = &account.sign_in.identity;
-        let whose = match account.sign_in.app.grant.is_app_only() {
-            true => &account.address,
-            false => other.as_ref().unwrap_or(identity),
-        };
-        let is_in =
-            account.sign_in.app.grant.is_unattended() || sign_in.as_ref().is_some_and(SignInState::has_somebody);
+        let app = &account.sign_in.app;
+        let is_app_only = app.grant.is_app_only();
+        let has_somebody = app.grant.is_unattended() || sign_in.as_ref().is_some_and(SignInState::has_somebody);
+        let is_in = has_somebody && !is_app_only;
+        // The identity of a machine has no id that somebody wrote down.
+        let id = Some(&app.client_id).filter(|id| !id.is_empty()).map(|id| format!(" ({id})")).unwrap_or_default();
         let warning = |other: &String| Lang::En.consented_for(other, identity);
         Self {
             address: account.address.clone(),
-            app: account.sign_in.app.name.clone(),
+            app: app.name.clone(),
             refusals: Vec::new(),
-            signed_in_as: is_in.then(|| whose.clone()),
+            signed_in_as: is_in.then(|| other.as_ref().unwrap_or(identity).clone()),
+            app_only: is_app_only.then(|| format!("{}{id}", app.name)),
             warning: other.as_ref().map(warning),
             same_sign_in: Vec::new(),
             domain: account.domain.as_ref().map(|domain| format!("*@{domain}")),

@@ -30,6 +30,14 @@ impl Lang {
         }
     }
 
+    /// Who is signed in where nobody is: the app acts by itself.
+    pub fn app_only(self, app: &str) -> String {
+        match self {
+            Lang::En => format!("nobody: app-only, {app}"),
+            Lang::Ja => format!("なし（アプリ専用のグラント: {app}）"),
+        }
+    }
+
     /// Why the store takes no writes, and what to do.
     pub fn store_trouble(self, trouble: &Trouble) -> String {
         match (self, trouble) {

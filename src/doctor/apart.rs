@@ -64,9 +64,9 @@ impl Worth {
     pub fn cause(&self, protocol: Protocol) -> Option<&'static Entry> {
         let sends_as_other = !self.is_app_only && !self.sends_as_holder;
         match protocol {
+            _ if !self.is_exchange => (protocol != Protocol::Smtp && self.opens()).then_some(MAIL_PROTOCOL_DISABLED),
             // As the facts have it: a delegate's token signs nobody else on.
             Protocol::Smtp if sends_as_other => Some(SMTP_USER_DIFFERS),
-            _ if !self.is_exchange => (protocol != Protocol::Smtp && self.opens()).then_some(MAIL_PROTOCOL_DISABLED),
             Protocol::Smtp if self.is_good() => Some(SMTP_REFUSED_ALONE),
             Protocol::Imap if self.opens() => Some(IMAP_DISABLED_MAILBOX),
             Protocol::Pop3 if self.opens() => Some(POP3_DISABLED_MAILBOX),

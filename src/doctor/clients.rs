@@ -2,8 +2,9 @@
 //! wrong passwords, messages that were refused, and the last faults.
 //!
 //! None of it fails the look: one wrong password or a port scanner says nothing of the set-up. What a client does wrong is
-//! explained while it is new. What was said to a message no other layer looks at: it stands open, in full, until such a
-//! message goes, and a test message proves it.
+//! explained while it is new, and for as long as its account was not seen well since: nobody hears then that all is well.
+//! What was said to a message no other layer looks at: it stands open, in full, until such a message goes, or the
+//! configuration lets no such message pass any more, and a test message proves it.
 
 use serde_json::Value;
 
@@ -63,15 +64,25 @@ impl Met<'_> {
     }
 
     /// Nothing else says how it is now: a message was refused for good, by whoever has to do something about it.
-    fn stands_open(&self) -> bool {
+    fn stands_open(&self, account: &Account) -> bool {
         let is_ours_to_mend = self.entry.owner != Owner::Client && !self.entry.passes_by_itself;
-        self.is_of_a_message() && is_ours_to_mend && !self.is_over() && !text(self.fault, "account").is_empty()
+        self.is_of_a_message() && is_ours_to_mend && !self.is_over() && !self.is_outdated(account)
+    }
+
+    /// By the configuration as it is now, a message like it hears something else.
+    fn is_outdated(&self, account: &Account) -> bool {
+        let is_of_send_as = self.entry.id == SENDER_NOT_ALLOWED.id;
+        self.sender().is_some_and(|sender| account.may_send_as(sender) == is_of_send_as)
     }
 
     /// A layer of this look may show how it is now; whether the client is well, only the client.
     fn is_unproven(&self) -> bool {
-        let is_ours = self.entry.owner != Owner::Client && !text(self.fault, "account").is_empty();
-        is_ours && !self.is_over() && !self.is_of_a_message()
+        let is_of_an_account = !self.is_of_a_message() && !text(self.fault, "account").is_empty();
+        !self.is_over() && (is_of_an_account || (self.is_the_clients() && self.ago <= JUST_NOW))
+    }
+
+    fn is_the_clients(&self) -> bool {
+        self.entry.owner == Owner::Client
     }
 
     fn is_of_a_message(&self) -> bool {
@@ -83,14 +94,13 @@ impl Met<'_> {
     }
 }
 
-/// Senders of this account that were refused lately: whether they go by now is what a test message is for.
+/// Senders of this account that were refused lately, and that the configuration lets pass: whether they go by now is what
+/// a test message is for.
 pub(super) fn refused_senders(scope: &Scope, running: &Running, account: &Account) -> Vec<String> {
     let met = met(scope, running);
-    // One that a new configuration allows is over with us, and nothing of it went yet.
-    let is_meant = |one: &&Met<'_>| one.stands_open() || one.entry.id == SENDER_NOT_ALLOWED.id;
-    let of_account = met.iter().filter(is_meant).filter(|one| text(one.fault, "account") == account.address);
-    let senders = of_account.filter_map(Met::sender).filter(|sender| account.may_send_as(sender));
-    senders.map(str::to_owned).collect()
+    let of_account = met.iter().filter(|one| text(one.fault, "account") == account.address);
+    let senders = of_account.filter(|one| one.stands_open(account)).filter_map(Met::sender);
+    senders.filter(|sender| account.may_send_as(sender)).map(str::to_owned).collect()
 }
 
 /// `found`: what this look came to before.
@@ -128,13 +138,15 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
     };
     let account = account_of(address, &config.accounts, &config.domains);
     let is_shown = is_shown(one, found);
-    match account.filter(|account| one.stands_open() && !is_shown && !was_tried(scope, account, one, found)) {
-        Some(account) => open(look, said, one, &account, running),
-        None if entry.owner == Owner::Client && one.ago <= JUST_NOW && !one.is_over() => {
-            look.note(said, &entry.fault(), &Who::default())
+    let is_open = |account: &Account| one.stands_open(account) && !is_shown && !was_tried(scope, account, one, found);
+    match account.as_deref() {
+        Some(account) if is_open(account) => open(look, said, one, account, running),
+        account if one.is_the_clients() && one.is_unproven() => {
+            let who = account.map(who_of).unwrap_or_default();
+            Check { is_unproven: true, ..look.note(said, &entry.fault(), &who) }
         }
         // What the provider or this machine does wrong has a layer of its own, which says how it is now.
-        None => Check { is_unproven: one.is_unproven(), ..look.skip(said) },
+        _ => Check { is_unproven: one.is_unproven(), ..look.skip(said) },
     }
 }
 

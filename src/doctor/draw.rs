@@ -49,9 +49,7 @@ pub fn line(check: &Check, marks: Marks) -> String {
     }
     text.push('\n');
     // What fails or is open is told in full at the end; a note is told where it stands.
-    if let (Outcome::Skipped, false, false, Some(fault)) =
-        (check.outcome, check.is_open(), check.is_repeated, &check.fault)
-    {
+    if let (true, false, Some(fault)) = (check.is_told(), check.is_repeated, &check.fault) {
         for line in [&fault.cause, &fault.next].into_iter().flat_map(|part| wrapped(part, WRAP)) {
             text.push_str(&format!("      {line}\n"));
         }
@@ -169,7 +167,15 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
         }
         _ if failing == 0 => match report.unproven() {
             _ if report.lacks_daemon() => format!("{}\n", (frame.well_but_down)()),
-            Some(one) => format!("{}\n", (frame.well_but_unproven)(&about(one))),
+            Some(one) => match one.fault.as_ref().filter(|_| one.is_told()) {
+                Some(fault) => {
+                    format!(
+                        "{}\n",
+                        (frame.well_but_a_client)(&format!("{} ({}) [{}]", one.title, about(one), fault.id))
+                    )
+                }
+                None => format!("{}\n", (frame.well_but_unproven)(&about(one))),
+            },
             None => format!("{}\n", frame.all_well),
         },
         0 => String::new(),
@@ -229,9 +235,11 @@ mod tests {
     #[test]
     fn a_block_with_cmdlets_begins_with_what_connects_them() {
         let switch = "Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false";
-        for lang in Lang::ALL {
+        let consent = "https://login.microsoftonline.com/t/adminconsent?client_id=c";
+        for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
+            let ways = [one, "Connect-ExchangeOnline", switch, two, consent, "systemctl reload gatepost"];
             let block = block_of(SMTP_AUTH_DISABLED_MAILBOX, lang);
-            assert_eq!(block, ["Connect-ExchangeOnline", switch, "systemctl reload gatepost"]);
+            assert_eq!(block.iter().map(|line| line.trim_start()).collect::<Vec<_>>(), ways);
         }
     }
 }

@@ -112,6 +112,7 @@ impl Who {
             asks_again: self.asks_again.clone(),
             is_doctors: true,
             is_at_sign_in: false,
+            is_in_general: false,
             account: self.table.clone(),
         }
     }
@@ -175,11 +176,11 @@ mod tests {
         let told = |entry: &catalog::Entry, who: &Who| explained(&entry.fault(), who, Lang::En).commands;
         assert_eq!(told(SIGN_IN_MISSING, &ann()), ["gatepost login ann@contoso.com"]);
         let reload = "systemctl reload gatepost";
+        let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
         assert_eq!(
             told(SMTP_AUTH_DISABLED_MAILBOX, &ann()),
-            ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false", reload]
+            ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false", consent, reload]
         );
-        let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
         assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent, reload]);
         let never = Who { refused_sign_in: Some((CONSENT_MISSING.id, jiff::Timestamp::UNIX_EPOCH)), ..ann() };
         assert_eq!(told(CONSENT_MISSING, &never), ["gatepost login ann@contoso.com", consent], "nothing to read again");
@@ -190,7 +191,7 @@ mod tests {
             [
                 "Get-MgServicePrincipal -Filter \"appId eq 'c-1'\"",
                 "Get-ServicePrincipal | Format-List 'DisplayName', 'AppId', 'ObjectId'",
-                "Remove-ServicePrincipal -Identity WRONG-ID",
+                "Remove-ServicePrincipal -Identity c-1",
                 "New-ServicePrincipal -AppId c-1 -ObjectId o-1",
                 "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
             ]

@@ -109,6 +109,11 @@ impl Check {
         let is_explained = self.fault.as_ref().is_some_and(|fault| fault.owner != Owner::Client);
         self.layer == Layer::Clients && self.outcome == Outcome::Skipped && is_explained
     }
+
+    /// It fails nothing, and is explained where it stands.
+    pub fn is_told(&self) -> bool {
+        self.outcome == Outcome::Skipped && self.fault.is_some() && !self.is_open()
+    }
 }
 
 /// A fault in full.
@@ -127,7 +132,7 @@ pub struct Explained {
     pub next: String,
     /// Where the cmdlets of `commands` are typed, where there are any.
     pub shell: Option<String>,
-    /// To be run or opened as they are; a word in capitals stands for what is not known.
+    /// To be run or opened as they are; `<tenant>` stands for what is not known.
     pub commands: Vec<String>,
     /// What seems to help and does harm.
     pub avoid: Option<String>,

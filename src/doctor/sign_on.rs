@@ -23,7 +23,10 @@ use super::{
 use crate::{
     account::Account,
     base::{Fault, Protocol, StageCell},
-    catalog::sign_on::{MAILBOX_NOT_CONNECTED, UPSTREAM_CONNECTIONS_EXCEEDED},
+    catalog::{
+        may_be_exchange,
+        sign_on::{MAILBOX_NOT_CONNECTED, UPSTREAM_CONNECTIONS_EXCEEDED},
+    },
     net::Upstream,
     outbound::{Road, Seen, SignedOn},
 };
@@ -104,7 +107,7 @@ async fn probed(ask: &Ask<'_>, tried: &[Tried], got: &Got, who: &Who) -> Worth {
         is_own: account.imap_user.eq_ignore_ascii_case(identity),
         sends_as_holder: account.smtp_user.eq_ignore_ascii_case(identity),
         is_app_only: account.sign_in.app.grant.is_app_only(),
-        is_exchange: who.login_host.is_some(),
+        is_exchange: who.provider.as_deref().is_none_or(may_be_exchange),
         ..Worth::default()
     };
     for one in tried {

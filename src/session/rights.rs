@@ -66,10 +66,10 @@ impl<'a> Denied<'a> {
         let (who, whose) = match (account.smtp_user.as_str(), object_id) {
             (_, Some(id)) if account.sign_in.app.grant.is_app_only() => (id, ""),
             _ if account.sign_in.app.grant.is_app_only() => {
-                ("OBJECT-ID", " (Entra > Enterprise applications > Object ID)")
+                ("<object-id>", " (Entra > Enterprise applications > Object ID)")
             }
             (who, _) if is_harmless(who) => (who, ""),
-            _ => ("WHO-SIGNS-ON", " (smtp-user)"),
+            _ => ("<who-signs-on>", " (smtp-user)"),
         };
         let (entry, right, command) = match claims {
             Claims::Own => {

@@ -119,6 +119,16 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     }
 }
 
+/// The lock that nobody holds, where that is sure: no daemon runs on this store.
+pub fn vacant(settings: &Settings) -> Option<PathBuf> {
+    let lock = beside(Path::new(settings.url.strip_prefix("sqlite://")?));
+    let is_free = match File::open(&lock) {
+        Ok(file) => file.try_lock_shared().is_ok(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    is_free.then_some(lock)
+}
+
 /// The configuration that a daemon on this store read last, whether one runs or not.
 pub fn last_reader(settings: &Settings) -> Option<PathBuf> {
     let database = settings.url.strip_prefix("sqlite://")?;

@@ -93,6 +93,9 @@ fn a_check_for_scripts_is_json() {
     assert_eq!(json["problems"][0]["key"], "store.urll");
     let config = file(folder.path(), APP);
     let (code, text, _) = run(&["config", "check", "--config", &config]);
+    assert_eq!((code, text), (0, format!("{config}: no errors\n")));
+    let config = file(folder.path(), &format!("{APP}[[account]]\naddress = \"ann@contoso.com\"\n"));
+    let (code, text, _) = run(&["config", "check", "--config", &config]);
     assert_eq!((code, text), (0, format!("{config}: fine\n")));
 }
 
@@ -149,6 +152,24 @@ fn a_password_that_is_reset_is_learned_anew_or_made() {
 }
 
 #[test]
+fn a_configuration_without_an_account_is_not_called_fine_and_every_hint_names_the_file_that_was_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = file(folder.path(), "");
+    let setup = format!("`gatepost --config {config} setup`");
+    for (lang, lacks) in [("en", "there is no [[account]]"), ("ja", "[[account]] がないため")] {
+        let (code, said, warned) = run(&["config", "check", "--config", &config, "--lang", lang]);
+        assert_eq!(code, 0, "{warned}");
+        assert!(warned.contains(lacks) && warned.contains(&setup) && !said.contains(": fine"), "{said}{warned}");
+        let nowhere = format!("{config}.none");
+        let (code, _, refused) = run(&["config", "check", "--config", &nowhere, "--lang", lang]);
+        assert!(code == 78 && refused.contains(&format!("`gatepost --config {nowhere} setup`")), "{refused}");
+    }
+    std::fs::write(&config, "oops\n").unwrap();
+    let (code, _, refused) = run(&["status", "--config", &config]);
+    assert!(code == 78 && refused.contains(&format!("`gatepost --config {config} config schema`")), "{refused}");
+}
+
+#[test]
 fn a_status_without_a_daemon_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let console = crate::world::own_place();
@@ -157,19 +178,39 @@ fn a_status_without_a_daemon_says_so() {
     let (code, table, errors) = run(&["status", "--config", &config]);
     assert_eq!(code, 1);
     assert!(table.contains("ann@contoso.com"), "{table}");
-    assert!(errors.contains("the daemon did not answer") && errors.contains("hint: start it with"), "{errors}");
+    for told in [&table, &errors] {
+        let lock = "nobody holds ";
+        assert!(told.contains(lock) && told.contains(".lock"), "which file shows it: {told}");
+        assert!(told.contains(&format!("gatepost --config {config} run")), "what starts it: {told}");
+    }
+    for unknown in ["listeners", "sessions", "faults"] {
+        assert!(!table.contains(unknown), "only a daemon knows of {unknown}: {table}");
+    }
+    let (_, table, errors) = run(&["status", "--config", &config, "--lang", "ja"]);
+    assert!([&table, &errors].iter().all(|told| told.contains("はロックされていません")), "{table}{errors}");
+    let (code, json, _) = run(&["status", "--json", "--config", &config]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, &json["running"], &json["listeners"]), (1, &false.into(), &serde_json::json!([])), "{json}");
 }
 
 #[test]
-fn an_app_that_acts_by_itself_is_signed_in_as_the_account_and_not_as_a_number() {
+fn where_an_app_acts_by_itself_nobody_is_signed_in_and_the_app_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let app = format!("{APP}grant = \"client-credentials\"\nclient-secret = \"x\"\n");
     let hash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ";
     let account = format!("[[account]]\naddress = \"ann@contoso.com\"\napp = \"contoso\"\npassword = \"{hash}\"\n");
     let config = file(folder.path(), &format!("[console]\nlisten = \"off\"\n{app}{account}"));
-    let (_, table, errors) = run(&["status", "--config", &config]);
-    let line = table.lines().find(|line| line.contains("ann@contoso.com")).unwrap_or_else(|| panic!("{table}{errors}"));
-    assert_eq!(line.matches("ann@contoso.com").count(), 2, "{table}");
+    for (lang, who) in [("en", "nobody: app-only, contoso ("), ("ja", "なし（アプリ専用のグラント: contoso (")]
+    {
+        let (_, table, errors) = run(&["status", "--config", &config, "--lang", lang]);
+        assert_eq!(table.matches("ann@contoso.com").count(), 1, "{table}{errors}");
+        assert!(table.contains(who), "{table}");
+    }
+    let (_, json, _) = run(&["status", "--json", "--config", &config]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let account = &json["accounts"][0];
+    assert_eq!(account["signed-in-as"], serde_json::Value::Null);
+    assert!(account["app-only"].as_str().unwrap().starts_with("contoso ("), "{json}");
 }
 
 /// What a shell, a service manager or a closed terminal sends.

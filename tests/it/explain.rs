@@ -54,8 +54,8 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
     for part in [
         "\nCause:\n  A policy of Conditional Access refuses this sign-in",
         "\nWhose turn it is:\n  tenant admin\n",
-        "\nNext step:\n  Either: in Entra, Sign-in logs > WHO-SIGNS-ON",
-        "\nWords in capitals:\n  They stand for your own: `gatepost explain conditional-access --config FILE --account ADDRESS` fills\n  them in.\n",
+        "\nNext step:\n  Either: a Conditional Access Administrator opens Entra > Sign-in logs",
+        "\nWhat stands in < >:\n  It stands for your own: `gatepost explain conditional-access --config <file> --account <address>`\n  fills it in.\n",
         "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",
@@ -100,7 +100,7 @@ fn commands_hold_the_account_that_is_named_or_that_the_text_names() {
     let (code, _, error) = explain(&["security-defaults", "--account", "eve@contoso.com", "--config", &config]);
     assert!(code == 1 && error.contains("no account \"eve@contoso.com\""), "{error}");
     let general = well(&["smtp-auth-disabled-mailbox of ann@contoso.com"]);
-    assert!(general.contains("-Identity SMTP-USER "), "without a configuration it is told in general: {general}");
+    assert!(general.contains("-Identity <smtp-user> "), "without a configuration it is told in general: {general}");
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn a_command_names_the_configuration_that_was_named_and_where_cmdlets_are_typed_
     assert_eq!(by_variable.1, by_option);
     let (_, _, error) = explain(&["sign-in-missing", "--account", "eve@contoso.com", "--config", &config]);
     assert!(error.contains(&format!("`gatepost --config {config} config show`")), "{error}");
-    assert!(well(&["sign-in-missing"]).contains("`gatepost login ADDRESS`"), "none was named");
+    assert!(well(&["sign-in-missing"]).contains("`gatepost login <address>`"), "none was named");
 
     let cmdlets = well(&["mailbox-not-connected", "--config", &config]);
     assert_eq!(cmdlets.matches("Connect-ExchangeOnline").count(), 1, "{cmdlets}");
     assert!(!cmdlets.contains("New-ServicePrincipal"), "ann is a person: {cmdlets}");
     let general = well(&["mailbox-not-connected"]);
-    assert!(general.contains("With an app-only grant: ") && general.contains("-ObjectId OBJECT-ID"), "{general}");
+    assert!(general.contains("With an app-only grant: ") && general.contains("-ObjectId <object-id>"), "{general}");
 }
 
 #[test]
@@ -141,25 +141,50 @@ fn a_line_of_the_log_fills_its_own_command_and_names_the_configuration_of_its_da
     let line = format!("INFO MAIL refused session=3 account=\"ann@contoso.com\" sender=\"info@contoso.com\" {with}");
     let said = well(&[&line]);
     let command = "`Add-RecipientPermission -Identity info@contoso.com -Trustee ann@contoso.com -AccessRights SendAs`";
-    assert!(said.contains(command) && !said.contains("SMTP-USER"), "{said}");
+    assert!(said.contains(command) && !said.contains("<smtp-user>"), "{said}");
     let missing = well(&[&line.replace("send-as-denied", "sign-in-missing")]);
     assert!(missing.contains(&format!("`gatepost --config {config} login ann@contoso.com`")), "{missing}");
     let general = well(&["send-as-denied: ann@contoso.com as info@contoso.com: Add-RecipientPermission"]);
-    assert!(general.contains("info@contoso.com") && !general.contains("SENDER"), "{general}");
+    assert!(general.contains("info@contoso.com") && !general.contains("<sender>"), "{general}");
     let told = "ann@contoso.com as info@contoso.com: Add-RecipientPermission info@contoso.com -Trustee";
     let person = well(&[&format!("send-as-denied: {told} ann@contoso.com -AccessRights SendAs")]);
-    assert!(person.contains("-Trustee ann@contoso.com -AccessRights") && !person.contains("OBJECT-ID"), "{person}");
+    assert!(person.contains("-Trustee ann@contoso.com -AccessRights") && !person.contains("<object-id>"), "{person}");
     let app = well(&[&format!("send-as-denied: {told} 1b9d-object -AccessRights SendAs")]);
-    assert!(app.contains("-Trustee 1b9d-object -AccessRights") && !app.contains("WHO-SIGNS-ON"), "{app}");
+    assert!(app.contains("-Trustee 1b9d-object -AccessRights") && !app.contains("<who-signs-on>"), "{app}");
+}
+
+/// Nobody but the daemon knows whether anybody is signed in: a reload alone would leave a first sign-in undone.
+#[test]
+fn what_the_provider_refuses_at_a_sign_in_ends_with_the_sign_in_unless_an_app_acts_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let login = format!("`gatepost --config {config} login ann@contoso.com`");
+    for lang in ["en", "ja"] {
+        for code in ["AADSTS53003", "AADSTS90002", "AADSTS700016", "AADSTS7000218", "AADSTS65001"] {
+            let said = well(&[code, "--config", &config, "--lang", lang]);
+            assert!(said.contains(&login), "{code}: {said}");
+        }
+    }
+    let text = std::fs::read_to_string(&config).unwrap();
+    let by_itself = "client-id = \"11111111-2222-3333-4444-555555555555\"\n";
+    assert!(text.contains(by_itself), "{text}");
+    let hash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ";
+    let text = text.replace(by_itself, &format!("{by_itself}grant = \"client-credentials\"\nclient-secret = \"s\"\n"));
+    let text = text.replace("app = \"contoso\"\n", &format!("app = \"contoso\"\npassword = \"{hash}\"\n"));
+    std::fs::write(&config, text).unwrap();
+    for code in ["AADSTS53003", "AADSTS90002", "AADSTS700016"] {
+        let said = well(&[code, "--config", &config]);
+        assert!(!said.contains("gatepost login") && !said.contains(" login ann@"), "{code}: {said}");
+    }
 }
 
 #[test]
 fn a_protocol_is_switched_on_by_the_switch_of_the_one_that_was_met() {
-    let both = "`Set-CASMailbox -Identity MAILBOX -ImapEnabled $true -PopEnabled $true`";
+    let both = "`Set-CASMailbox -Identity <mailbox> -ImapEnabled $true -PopEnabled $true`";
     assert!(well(&["mailbox-not-connected"]).contains(both));
     for (line, switch) in [("protocol=imap", "-ImapEnabled"), (r#""protocol":"pop3""#, "-PopEnabled")] {
         let said = well(&[&format!("WARN refused {line} [mailbox-not-connected] x")]);
-        assert!(said.contains(&format!("`Set-CASMailbox -Identity MAILBOX {switch} $true`")), "{said}");
+        assert!(said.contains(&format!("`Set-CASMailbox -Identity <mailbox> {switch} $true`")), "{said}");
     }
 }
 
@@ -182,7 +207,7 @@ fn no_host_and_no_page_of_microsoft_is_named_for_another_provider_or_cloud() {
     {
         let said = of(id, "bob@google.example");
         assert!(
-            !said.contains("microsoftonline") && !said.contains("TENANT") && !said.contains("/adminconsent"),
+            !said.contains("microsoftonline") && !said.contains("<tenant>") && !said.contains("/adminconsent"),
             "{said}"
         );
     }
@@ -205,10 +230,19 @@ fn a_large_text_of_which_nothing_is_known_is_read_at_once() {
 }
 
 #[test]
+fn an_empty_stdin_is_said_to_be_empty_and_not_to_be_unknown() {
+    for (lang, said) in [("en", "nothing came on stdin"), ("ja", "標準入力が空")] {
+        let (code, _, error) = explain(&["-", "--lang", lang]);
+        assert!(code == 2 && error.contains(said) && error.contains("tail -n 1"), "{code}: {error}");
+    }
+}
+
+#[test]
 fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
     let said = well(&["53003", "--lang", "ja"]);
     assert!(
-        said.contains("\n次の手順:\n  方法1：Entra の") && said.contains("docs/ja/faults/conditional-access.md"),
+        said.contains("\n次の手順:\n  方法1：条件付きアクセス管理者が")
+            && said.contains("docs/ja/faults/conditional-access.md"),
         "{said}"
     );
     let by_locale = told(command(&["53003"]).env("LANG", "ja_JP.UTF-8").output().unwrap());
@@ -238,7 +272,10 @@ fn lines_of_the_log_that_tell_of_no_fault_are_told_from_words_that_nobody_knows(
 fn where_no_configuration_is_found_the_command_that_fills_in_names_one() {
     let dir = tempfile::tempdir().unwrap();
     let elsewhere = well(&["conditional-access"]);
-    assert!(elsewhere.contains("`gatepost explain conditional-access --config FILE --account ADDRESS`"), "{elsewhere}");
+    assert!(
+        elsewhere.contains("`gatepost explain conditional-access --config <file> --account <address>`"),
+        "{elsewhere}"
+    );
     let config = configured(dir.path());
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(
@@ -247,7 +284,7 @@ fn where_no_configuration_is_found_the_command_that_fills_in_names_one() {
     )
     .unwrap();
     let found = told(command(&["conditional-access"]).current_dir(dir.path()).output().unwrap()).1;
-    assert!(found.contains("`gatepost explain conditional-access --account ADDRESS`"), "{found}");
+    assert!(found.contains("`gatepost explain conditional-access --account <address>`"), "{found}");
 }
 
 #[test]
@@ -300,7 +337,7 @@ fn what_cannot_be_said_to_the_app_of_a_configuration_is_explained_in_general() {
         [("en", "`[app.contoso]` has nothing of the kind"), ("ja", "`[app.contoso]` は、この障害に関わるもの")]
     {
         let said = well(&["AADSTS7000222", "--lang", lang, "--config", &file]);
-        assert!(said.contains(remark) && said.contains("CLIENT-ID"), "{said}");
+        assert!(said.contains(remark) && said.contains("<client-id>"), "{said}");
         assert!(!said.contains("11111111-2222"), "the app has no secret that could be renewed: {said}");
     }
     let said = well(&["AADSTS7000218", "--config", &file]);

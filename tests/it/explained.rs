@@ -203,7 +203,7 @@ const PAGES: [Around; 2] = [
         passes: ["It does not pass by itself.", "It passes by itself."],
         known_by: "How it is recognised",
         source: "Source",
-        stand_ins: "Words in capitals stand for your own: `gatepost explain {id} --account ADDRESS` fills them in.",
+        stand_ins: "What stands in `<` and `>` stands for your own: `gatepost explain {id} --account <address>` fills it in.",
         back: "[Every fault](index.md)",
         list: ("docs/when-it-fails.md", "Every id"),
     },
@@ -231,14 +231,14 @@ const PAGES: [Around; 2] = [
         passes: ["自動的には復旧しません。", "自動的に復旧します。"],
         known_by: "判別の手がかり",
         source: "出典",
-        stand_ins: "大文字の語は、実際の値に置き換えてください。`gatepost explain {id} --account ADDRESS` を実行すると、\
+        stand_ins: "`<` と `>` で囲まれた部分は、実際の値に置き換えてください。`gatepost explain {id} --account <address>` を実行すると、\
                     値の入ったコマンドが表示されます。",
         back: "[すべてのエラー](index.md)",
         list: ("docs/ja/when-it-fails.md", "すべての ID"),
     },
 ];
 
-/// The reply to a client whose person signs in, with the words in capitals of the other parts of a page.
+/// The reply to a client whose person signs in, with the stand-ins of the other parts of a page.
 fn heard(entry: &'static Entry) -> String {
     const APP: &str = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\n\
                        client-id = \"00000000-0000-0000-0000-000000000000\"\n\
@@ -246,16 +246,17 @@ fn heard(entry: &'static Entry) -> String {
     let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
     let (config, _) = config::check_text(APP, "gatepost.toml", &around).unwrap();
     let verdict = Verdict { entry, detail: String::new(), retry_after: None, word: None };
-    let fault = verdict.fault_of(&config.accounts[0].sign_in.app, "run: gatepost login ADDRESS", None);
-    fault.text.replace("/contoso.com/", "/TENANT/").replace("00000000-0000-0000-0000-000000000000", "CLIENT-ID")
+    let fault = verdict.fault_of(&config.accounts[0].sign_in.app, "run: gatepost login <address>", None);
+    fault.text.replace("/contoso.com/", "/<tenant>/").replace("00000000-0000-0000-0000-000000000000", "<client-id>")
 }
 
 impl Around {
     fn page(&self, entry: &'static Entry) -> String {
         let Words { cause, next, shell, avoid } = entry.words(self.lang);
-        let next = shell.map_or(next.clone(), |shell| format!("{next}\n\n{shell}"));
-        let avoid = avoid.map(|avoid| format!("## {}\n\n{avoid}\n\n", self.avoid)).unwrap_or_default();
+        let (cause, avoid) = (plain(&cause), avoid.as_deref().map(plain));
         let has_stand_ins = catalog::has_stand_ins(&next);
+        let next = plain(&shell.map_or(next.clone(), |shell| format!("{next}\n\n{shell}")));
+        let avoid = avoid.map(|avoid| format!("## {}\n\n{avoid}\n\n", self.avoid)).unwrap_or_default();
         let stand_ins = format!("{}\n\n", self.stand_ins.replace("{id}", entry.id));
         let stand_ins = if has_stand_ins { stand_ins } else { String::new() };
         let known_by = match known_by(entry) {
@@ -311,8 +312,16 @@ impl Around {
             at.map(|at| at + mark.trim().len())
         };
         let end = [". ", "。"].into_iter().filter_map(ends).min();
-        cause[..end.unwrap_or(cause.len())].to_owned()
+        plain(&cause[..end.unwrap_or(cause.len())])
     }
+}
+
+/// What stands in `<>` outside of code is no HTML.
+fn plain(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let parts: Vec<String> =
+        parts.map(|(at, part)| if at % 2 == 1 { part.to_owned() } else { part.replace('<', "\\<") }).collect();
+    parts.join("`")
 }
 
 fn link(source: &str) -> String {

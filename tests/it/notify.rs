@@ -141,7 +141,7 @@ async fn one_fault_is_the_same_in_reply_log_metrics_status_console_and_notice() 
     plan.more = hook.section();
     let world = World::with(plan).await;
     let fault = CONDITIONAL_ACCESS;
-    let step = format!("Sign-in logs > {ANN} > Conditional Access names the policy");
+    let step = format!("Sign-in logs and in it the failed sign-in of {ANN}");
 
     let said = world.ann_hears(Protocol::Imap, FOR_GOOD).await;
     let (_, behind) = said.split_once(&format!("{}; Gatepost asks again at ", fault.text)).unwrap();

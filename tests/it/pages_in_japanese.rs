@@ -27,7 +27,7 @@ async fn a_fault_has_its_cause_next_step_owner_and_stage_in_the_language_of_the_
     let commands =
         ["<code>Set-CASMailbox -Identity ann@contoso.example -SmtpClientAuthenticationDisabled $false</code>"];
     let english =
-        ["Stage: signing on", "switched off for the whole tenant", "For this mailbox alone", ">tenant admin</td>"];
+        ["Stage: signing on", "switched off for the whole tenant", "for this mailbox alone", ">tenant admin</td>"];
     let japanese = [
         "段階：メールサーバーで認証中",
         "テナント全体で SMTP AUTH（認証付き SMTP）が無効になっています。",

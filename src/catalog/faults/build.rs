@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout)] // how a build script speaks to cargo
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     env,
     error::Error,
     fmt::Write,
@@ -75,7 +75,16 @@ struct Said {
     next: String,
     next_own: Option<String>,
     next_app_only: Option<String>,
+    next_elsewhere: Option<String>,
     avoid: Option<String>,
+}
+
+/// A step that several faults have in common.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shared {
+    en: String,
+    ja: String,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -83,13 +92,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", folder.display());
     let known = placeholders(&fs::read_to_string(folder.with_file_name("known.rs"))?);
     println!("cargo:rerun-if-changed={}", folder.with_file_name("known.rs").display());
+    let shared: BTreeMap<String, Shared> = toml::from_str(&fs::read_to_string(folder.join("shared.toml"))?)?;
     let (mut consts, mut statics, mut count) = (String::new(), String::new(), 0_usize);
     let mut taken = HashSet::new();
     for name in LAYERS {
         let file = format!("{name}.toml");
         let text = fs::read_to_string(folder.join(&file)).map_err(|error| format!("{file}: {error}"))?;
-        let layer: Layer = toml::from_str(&text).map_err(|error| format!("{file}: {error}"))?;
+        let mut layer: Layer = toml::from_str(&text).map_err(|error| format!("{file}: {error}"))?;
         writeln!(consts, "pub mod {} {{\n    use super::{{ALL, Entry}};", name.replace('-', "_"))?;
+        for fault in &mut layer.fault {
+            put_in(&mut fault.en, &shared, |step| &step.en);
+            put_in(&mut fault.ja, &shared, |step| &step.ja);
+        }
         for fault in &layer.fault {
             let wrong = |what: String| format!("{file}: {}: {what}", fault.id);
             flaws(fault, &known, &mut taken).map_or(Ok(()), |what| Err(wrong(what)))?;
@@ -111,6 +125,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn placeholders(source: &str) -> BTreeSet<String> {
     let list = source.split_once("NAMES").and_then(|(_, rest)| rest.split_once("];")).map_or("", |(list, _)| list);
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The shared steps in the place of their names; one that there is not stays, and is found as a name that nobody fills in.
+fn put_in(said: &mut Said, shared: &BTreeMap<String, Shared>, of: fn(&Shared) -> &String) {
+    let Said { next, next_own, next_app_only, next_elsewhere, .. } = said;
+    let texts = [Some(next), next_own.as_mut(), next_app_only.as_mut(), next_elsewhere.as_mut()];
+    for text in texts.into_iter().flatten() {
+        for (name, step) in shared {
+            *text = text.replace(&format!("{{>{name}}}"), of(step));
+        }
+    }
 }
 
 /// What is wrong with the fault, if anything is. `taken`: what was seen before and may stand once.
@@ -154,11 +179,13 @@ fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
     let avoid = |said: &Said| said.avoid.clone().unwrap_or_default();
     let own = |said: &Said| said.next_own.clone().unwrap_or_default();
     let app_only = |said: &Said| said.next_app_only.clone().unwrap_or_default();
+    let elsewhere = |said: &Said| said.next_elsewhere.clone().unwrap_or_default();
     for (what, en, ja) in [
         ("cause", en.cause.clone(), ja.cause.clone()),
         ("next", en.next.clone(), ja.next.clone()),
         ("next-own", own(en), own(ja)),
         ("next-app-only", app_only(en), app_only(ja)),
+        ("next-elsewhere", elsewhere(en), elsewhere(ja)),
         ("avoid", avoid(en), avoid(ja)),
     ] {
         if en.is_empty() != ja.is_empty() || (["cause", "next"].contains(&what) && en.is_empty()) {
@@ -171,7 +198,7 @@ fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
             return Some(format!("{what} marks {:?} in English and {:?} in Japanese", marked(&en), marked(&ja)));
         }
         for name in [&en, &ja].iter().flat_map(|text| text.split('{').skip(1)).filter_map(|rest| rest.split_once('}')) {
-            let is_name = name.0.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            let is_name = name.0.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'>');
             if is_name && !known.contains(name.0) {
                 return Some(format!("{what} wants {{{}}}, which nobody fills in", name.0));
             }
@@ -183,10 +210,10 @@ fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
 /// The fault as a row of the array.
 fn entry(fault: &Fault, layer: &str, source: &str) -> String {
     let said = |said: &Said| {
-        let Said { cause, next, next_own, next_app_only, avoid } = said;
+        let Said { cause, next, next_own, next_app_only, next_elsewhere, avoid } = said;
         format!(
             "Said {{ cause: {cause:?}, next: {next:?}, next_own: {next_own:?}, next_app_only: {next_app_only:?}, \
-             avoid: {avoid:?} }}"
+             next_elsewhere: {next_elsewhere:?}, avoid: {avoid:?} }}"
         )
     };
     let temporary = ["unavailable", "too-busy"].contains(&fault.kind.as_str());

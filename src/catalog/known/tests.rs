@@ -1,10 +1,10 @@
 use super::*;
 
 #[test]
-fn what_is_known_is_filled_in_and_what_is_not_reads_in_capitals() {
+fn what_is_known_is_filled_in_and_what_is_not_stands_in_angle_brackets() {
     let known = Known { mailbox: Some("ann@contoso.com".into()), port: Some(587), ..Known::default() };
     let text = "`Set-CASMailbox -Identity {mailbox}` in {tenant} at {host}:{port}; @{Add='{who-signs-on}'} {x} {";
-    let told = "`Set-CASMailbox -Identity ann@contoso.com` in TENANT at HOST:587; @{Add='WHO-SIGNS-ON'} {x} {";
+    let told = "`Set-CASMailbox -Identity ann@contoso.com` in <tenant> at <host>:587; @{Add='<who-signs-on>'} {x} {";
     assert_eq!(known.fill(text), told);
     assert_eq!(Known::default().fill("https://{login-host}/"), "https://login.microsoftonline.com/");
 }
@@ -13,7 +13,7 @@ fn what_is_known_is_filled_in_and_what_is_not_reads_in_capitals() {
 fn only_what_has_tenants_has_a_page_for_the_consent_of_an_administrator_and_no_host_is_guessed_for_another() {
     let consent = |known: &Known| known.fill("`{admin-consent-page}` at {login-host}");
     let docs =
-        "`https://login.microsoftonline.com/TENANT/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.com";
+        "`https://login.microsoftonline.com/<tenant>/adminconsent?client_id=<client-id>` at login.microsoftonline.com";
     assert_eq!(consent(&Known::default()), docs);
     let us = Known {
         login: Some("https://login.microsoftonline.us".into()),
@@ -22,12 +22,12 @@ fn only_what_has_tenants_has_a_page_for_the_consent_of_an_administrator_and_no_h
         ..Known::default()
     };
     let page =
-        "`https://login.microsoftonline.us/contoso.us/adminconsent?client_id=CLIENT-ID` at login.microsoftonline.us";
+        "`https://login.microsoftonline.us/contoso.us/adminconsent?client_id=<client-id>` at login.microsoftonline.us";
     assert_eq!(consent(&us), page);
     let google = Known { tenant: None, login: Some("https://oauth2.googleapis.com".into()), ..us };
-    assert_eq!(consent(&google), "`ADMIN-CONSENT-PAGE` at oauth2.googleapis.com");
+    assert_eq!(consent(&google), "`<admin-consent-page>` at oauth2.googleapis.com");
     let unnamed = Known { login: None, ..google };
-    assert_eq!(consent(&unnamed), "`ADMIN-CONSENT-PAGE` at LOGIN-HOST");
+    assert_eq!(consent(&unnamed), "`<admin-consent-page>` at <login-host>");
 }
 
 #[test]
@@ -72,13 +72,14 @@ fn every_name_has_a_value_of_its_own() {
         refused_sign_in: None,
         is_doctors: false,
         is_at_sign_in: true,
+        is_in_general: false,
         asks_again: Vec::new(),
     };
     for name in NAMES {
         let value = match name {
             "account" => "*@domain",
             "address" => "address@domain",
-            "after-consent" => "gatepost login address@domain",
+            "ask-again" => "gatepost login address@domain",
             "port" => "1",
             "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
             "client-secret-at" => "/client-secret-at",
@@ -98,7 +99,7 @@ fn every_name_has_a_value_of_its_own() {
             "protocol-switch" => "-Identity mailbox -PopEnabled $true",
             "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
             "http-proxy-key" => "http-proxy-env",
-            "proxy-with-login" => "http://USER:PASSWORD@proxy:3128",
+            "proxy-with-login" => "http://<user>:<password>@proxy:3128",
             "reload" => "systemctl reload gatepost",
             "restart" => "systemctl restart gatepost",
             "running-file" => "/running-file",
@@ -120,7 +121,7 @@ fn a_right_is_given_to_who_signs_on_and_of_an_app_to_its_service_principal() {
     let app = Known { is_app_only: Some(true), object_id: Some("o-1".into()), ..ann };
     assert_eq!(app.fill("-User {who-signs-on}"), "-User o-1");
     let unseen = Known { object_id: None, ..app };
-    assert_eq!(unseen.fill("-User {who-signs-on} -ObjectId {object-id}"), "-User OBJECT-ID -ObjectId OBJECT-ID");
+    assert_eq!(unseen.fill("-User {who-signs-on} -ObjectId {object-id}"), "-User <object-id> -ObjectId <object-id>");
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn no_command_is_made_of_what_a_shell_reads_otherwise() {
         let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned(), has_login: false });
         let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
         let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
-        assert_eq!(told, "grant SENDER by PROXY in client-secret-file at LOGIN-HOST", "{odd:?}");
+        assert_eq!(told, "grant <sender> by <proxy> in client-secret-file at <login-host>", "{odd:?}");
     }
 }
 

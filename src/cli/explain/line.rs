@@ -44,7 +44,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
     // Of the account the mail server's port is known; these are about one of ours.
     let port = if OF_LISTENERS.contains(&entry.id) { listener_port(text) } else { known.port };
-    Known { sender, object_id, asks_again, port, ..known }
+    Known { sender, object_id, asks_again, port, is_in_general: true, ..known }
 }
 
 /// Whether every line of it says of itself, where a level stands, that nothing failed.
@@ -197,7 +197,7 @@ mod tests {
         for (text, wanted) in [
             ("error: cannot listen on 127.0.0.53:1993: Address already in use (os error 98) [port-taken]", "1993"),
             ("error: cannot listen on [::1]:1587: Address already in use [port-taken]", "1587"),
-            ("port-taken", "PORT"),
+            ("port-taken", "<port>"),
         ] {
             let next = PORT_TAKEN.told(crate::base::Lang::En, &known(None, PORT_TAKEN, text)).next;
             assert!(next.starts_with(&format!("`ss -ltnp 'sport = :{wanted}'`")), "{next}");

@@ -103,6 +103,10 @@ fn pasted() -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(STDIN_CAP).read_to_end(&mut bytes);
     read.map_err(|error| Failure::new(format!("stdin: {error}"), "paste the text as arguments"))?;
+    if bytes.trim_ascii().is_empty() {
+        let hint = "give it a line, for example: tail -n 1 FILE | gatepost explain -";
+        return Err(Failure::usage("nothing came on stdin, so there is nothing to explain", hint));
+    }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -139,7 +143,9 @@ fn unknown(text: &str, lang: Lang) -> Failure {
 
 fn list(lang: Lang, as_json: bool) -> Outcome {
     if as_json {
-        let all: Vec<_> = catalog::all().map(|entry| told::fields(entry, &Known::default(), lang)).collect();
+        let all: Vec<_> = catalog::all()
+            .map(|entry| told::fields(entry, &Known { is_in_general: true, ..Known::default() }, lang))
+            .collect();
         return out(&format!("{:#}\n", json!({ "faults": all })));
     }
     out(&told::list(lang))

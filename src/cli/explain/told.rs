@@ -18,7 +18,7 @@ struct Around {
     cause: &'static str,
     turn: &'static str,
     next: &'static str,
-    capitals: &'static str,
+    stand_ins: &'static str,
     fills_in: &'static str,
     avoid: &'static str,
     other_app: &'static str,
@@ -35,8 +35,8 @@ const EN: Around = Around {
     cause: "Cause",
     turn: "Whose turn it is",
     next: "Next step",
-    capitals: "Words in capitals",
-    fills_in: "They stand for your own: `gatepost explain {id}{file} --account ADDRESS` fills them in.",
+    stand_ins: "What stands in < >",
+    fills_in: "It stands for your own: `gatepost explain {id}{file} --account <address>` fills it in.",
     avoid: "What not to do",
     other_app: "Not said to this app",
     not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
@@ -52,8 +52,8 @@ const JA: Around = Around {
     cause: "原因",
     turn: "対応する側",
     next: "次の手順",
-    capitals: "大文字の語",
-    fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account ADDRESS` を実行すると、値の入ったコマンドが表示されます。",
+    stand_ins: "< > の部分",
+    fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account <address>` を実行すると、値の入ったコマンドが表示されます。",
     avoid: "してはならないこと",
     other_app: "このアプリのものではありません",
     not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
@@ -102,8 +102,8 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere:
     // With an account of the configuration nothing else is known.
     if known.app.is_none() && catalog::has_stand_ins(&told.next) {
         let filled_in = words.fills_in.replace("{id}", entry.id);
-        let filled_in = filled_in.replace("{file}", if is_elsewhere { " --config FILE" } else { "" });
-        add(words.capitals, &invocation::as_called(&filled_in));
+        let filled_in = filled_in.replace("{file}", if is_elsewhere { " --config <file>" } else { "" });
+        add(words.stand_ins, &invocation::as_called(&filled_in));
     }
     if let Some(avoid) = &told.avoid {
         add(words.avoid, avoid);

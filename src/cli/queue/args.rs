@@ -85,6 +85,14 @@ pub struct QueueListArgs {
     pub json: bool,
 }
 
+impl QueueListArgs {
+    /// Whether messages may be left out that are there.
+    pub fn is_search(&self) -> bool {
+        let words = [&self.account, &self.sender, &self.recipient, &self.client];
+        words.iter().any(|word| word.is_some()) || self.state.is_some()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum QueueState {
     Waiting,

@@ -39,7 +39,7 @@ fn list(config: &Config, args: &QueueListArgs) -> Outcome {
         Ok(found) => found,
         Err(cause) => asleep::list(config, args).map_err(|failure| beside(failure, &cause))?,
     };
-    print(&if args.json { as_json(&found) } else { table::list(&found, language::current()) })
+    print(&if args.json { as_json(&found) } else { table::list(&found, args.is_search(), language::current()) })
 }
 
 fn show(config: &Config, id: &str, json: bool) -> Outcome {

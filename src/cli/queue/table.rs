@@ -18,11 +18,16 @@ const fn said(lang: Lang, en: &'static str, ja: &'static str) -> &'static str {
     }
 }
 
-pub(super) fn list(found: &Value, lang: Lang) -> String {
+/// `is_searched`: not all of it was asked for.
+pub(super) fn list(found: &Value, is_searched: bool, lang: Lang) -> String {
     let messages = found.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let damaged = found.get("damaged").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if messages.is_empty() && damaged.is_empty() {
-        return said(lang, "nothing is queued that fits\n", "該当するメッセージはキューにありません\n").to_owned();
+        let nothing = match is_searched {
+            true => said(lang, "nothing is queued that fits\n", "該当するメッセージはキューにありません\n"),
+            false => said(lang, "the queue is empty\n", "キューは空です\n"),
+        };
+        return nothing.to_owned();
     }
     let mut text: String = messages.iter().map(|message| line(message, lang)).collect();
     for id in damaged.iter().filter_map(Value::as_str) {
@@ -191,7 +196,7 @@ mod tests {
         });
         let status = json!({ "messages": [message], "damaged": ["cdfg23456789"], "is-cut": true });
         for lang in Lang::ALL {
-            let text = list(&status, lang) + &show(&json!({ "message": message }), lang);
+            let text = list(&status, false, lang) + &show(&json!({ "message": message }), lang);
             assert!(text.lines().all(|line| columns(line) <= 110), "{text}");
             assert!(text.contains("    a-long-local-part@subsidiary.contoso.com -> another-"), "{text}");
             assert_eq!(latin_sentence(&text).is_none(), lang == Lang::Ja, "{text}");

@@ -11,7 +11,7 @@ use crate::{
     console::{AccountStatus, Companions, DomainStatus, STATUS_CAP, known_mailboxes},
     expiry::Calendar,
     oauth::SignInState,
-    store::{Store, StoreError, TokenRow},
+    store::{self, Store, StoreError, TokenRow},
 };
 
 pub fn status(config: &Config) -> Value {
@@ -30,7 +30,7 @@ pub fn status(config: &Config) -> Value {
     let accounts: Vec<AccountStatus> = accounts.map(|account| one(account)).collect();
     let domains: Vec<_> = config.domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect();
     let mut status = json!({
-        "running": false,
+        "running": store::holder(&config.store).is_some(),
         "version": env!("CARGO_PKG_VERSION"),
         "store": trouble,
         "accounts": accounts,

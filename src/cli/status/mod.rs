@@ -28,6 +28,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     if args.alive {
         return console_api::is_alive(&config).map_err(|cause| silent(&cause));
     }
+    let vacant = store::vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
         (Err(cause), None) => (asleep::status(&config), Some(cause)),
@@ -47,6 +48,9 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         }
         false => {
             told::with_steps(&mut status, &config, lang);
+            if asleep.is_some() {
+                told::asleep(&mut status, vacant.as_deref(), lang);
+            }
             if lang == Lang::Ja {
                 told::in_japanese(&mut status, &config);
             }
@@ -56,7 +60,10 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
-        (None, Some(cause)) => Err(unanswered(&config, &file, &cause)),
+        (None, Some(cause)) => Err(match vacant {
+            Some(lock) => down(&lock),
+            None => unanswered(&config, &file, &cause),
+        }),
         (None, None) if other.is_some() => Err(unanswered(&config, &file, "")),
         (None, None) => Ok(()),
     }
@@ -72,8 +79,17 @@ fn silent(cause: &str) -> Failure {
     )
 }
 
+fn down(lock: &Path) -> Failure {
+    Failure::new(
+        format!("the daemon does not run: nobody holds {}", lock.display()),
+        "start it with `gatepost run`, or with `systemctl start gatepost` where it is a service; what is shown above comes \
+         from configuration and store",
+    )
+}
+
 fn unanswered(config: &Config, file: &Path, cause: &str) -> Failure {
     let text = format!("the daemon did not answer: {cause}");
-    let next = "start it with `gatepost run`; what is shown above comes from configuration and store";
+    let next = "where it runs, its log tells more, else start it with `gatepost run`; what is shown above comes from \
+                configuration and store";
     console_api::unanswered(config, file, text, next)
 }

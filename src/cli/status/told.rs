@@ -3,11 +3,13 @@
 //!
 //! What the catalogue does not know, or a newer daemon says, stays as it is.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::{
     account::{Account, Occasion, account_of},
-    base::{Lang, Owner, Protocol, Stage},
+    base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
     catalog::{self, Known, Words, token::SIGN_IN_MISSING},
     cli::language,
     config::Config,
@@ -28,6 +30,8 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
         if let Some(state) = account.get_mut("sign-in").filter(|state| lacks_a_sign_in(state)) {
             put(state, "fault", Some(json!({ "id": SIGN_IN_MISSING.id })));
         }
+        let by_itself = text(account, "/app-only").map(|app| lang.app_only(app));
+        put(account, "signed-in-as", by_itself);
         let state = account.get("sign-in").cloned();
         let tell = |fault: &mut Value, occasion: &Occasion<'_>| {
             let Some(entry) = text(fault, "/id").and_then(catalog::find) else { return };
@@ -44,6 +48,22 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
             tell(refusal, &Occasion { protocol, stage, ..Occasion::default() });
         }
     }
+}
+
+/// What a running daemon alone knows is not told as if there were none of it, and that none runs, with the file that shows
+/// it, `vacant`, and what starts one, stands where it is read.
+pub fn asleep(status: &mut Value, vacant: Option<&Path>, lang: Lang) {
+    let Some(sections) = status.as_object_mut() else { return };
+    for of_sessions in ["listeners", "sessions", "faults"] {
+        sections.remove(of_sessions);
+    }
+    let running = match (vacant.map(Path::display), lang) {
+        (Some(lock), Lang::En) => format!("no, for nobody holds {lock}: {} run", gatepost()),
+        (Some(lock), Lang::Ja) => format!("いいえ（{lock} はロックされていません）: {} run", gatepost()),
+        (None, Lang::En) => "it did not answer".to_owned(),
+        (None, Lang::Ja) => "応答がありません".to_owned(),
+    };
+    sections.insert("running".to_owned(), json!(running));
 }
 
 /// Where nothing is stored there is no fault, and something to do.
@@ -184,8 +204,6 @@ fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::config::{self, Surroundings};
 

@@ -59,9 +59,18 @@ pub fn check(
 ) -> (Option<Config>, Vec<Problem>) {
     let mut checker = Checker { document, around, problems, proxies: Proxies::default() };
     later::refuse(&mut checker, &file);
+    let has_account = !file.account.is_empty();
     let config = checker.config(file);
     let refused = checker.problems.iter().any(|p| p.severity == Severity::Error);
+    checker.problems.extend((!refused && !has_account).then(without_account));
     (config.filter(|_| !refused), checker.problems)
+}
+
+/// It has no place in the file.
+fn without_account() -> Problem {
+    let text = "there is no [[account]], so nobody can log in and no mail passes".to_owned();
+    let hint = Some("`gatepost setup` asks what it needs to know and adds one".to_owned());
+    Problem { severity: Severity::Warning, line: 0, column: 0, key: Key::default(), text, hint }
 }
 
 impl Checker<'_> {

@@ -25,6 +25,11 @@ pub(super) const FRAME: Frame = Frame {
     well_but_unproven: |who| {
         format!("Nothing fails in this look, but {who} was refused, above, and no success of it followed yet.")
     },
+    well_but_a_client: |what| {
+        format!(
+            "Nothing fails in this look, but a client met trouble of its own; its line, above, says what to do: {what}"
+        )
+    },
     others: |n| match n {
         1 => "One more check fails; it may have the same cause. Mend this one first, then run the command again."
             .to_owned(),

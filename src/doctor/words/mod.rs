@@ -379,6 +379,8 @@ pub(super) struct Frame {
     pub well_but_down: fn() -> String,
     /// Nothing fails, and this client was not seen well since it was refused.
     pub well_but_unproven: fn(&str) -> String,
+    /// Nothing fails, and a client does this wrong.
+    pub well_but_a_client: fn(&str) -> String,
     pub others: fn(usize) -> String,
 }
 

@@ -27,10 +27,11 @@ async fn smtp_auth_that_is_off_for_the_tenant_is_told_from_one_that_is_off_for_t
 #[tokio::test]
 async fn security_defaults_are_told_with_the_way_that_leaves_them_on() {
     let staged = Staged::rehearsing(Plan::default(), "security-defaults").await;
-    let command = &staged.gatepost("login ann@contoso.example");
+    let command = &staged.gatepost("run");
     let wanted = First { layer: "smtp", name: "sign-on", id: "security-defaults", command };
     let check = staged.fails_first(wanted).await;
-    assert!(check["fault"]["next-step"].as_str().unwrap().contains("`outbound = \"smtp-then-graph\"`"), "{check}");
+    let (consent, graph) = check["fault"]["next-step"].as_str().unwrap().split_once("`outbound = \"graph\"`").unwrap();
+    assert!(consent.contains("`Mail.Send`") && graph.contains(command.as_str()), "{check}");
     assert!(check["fault"]["avoid"].as_str().unwrap().starts_with("Do not switch security defaults off"), "{check}");
 }
 
@@ -39,6 +40,16 @@ async fn imap_that_is_off_is_told_by_what_the_token_is_worth_elsewhere() {
     let command = "Set-CASMailbox -Identity ann@contoso.example -ImapEnabled $true";
     told_and_mended("imap-disabled", First { layer: "imap", name: "sign-on", id: "imap-disabled-mailbox", command })
         .await;
+}
+
+/// It has an address for sign-ins as well.
+#[tokio::test]
+async fn at_another_provider_nobody_is_sent_to_exchange_for_a_protocol_that_is_off() {
+    let staged = Staged::rehearsing(Plan::default(), "imap-disabled").await;
+    staged.edit("provider = \"custom\"", "provider = \"fastmail\"");
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await;
+    assert!(told.code == 1 && told.out.contains("[mail-protocol-disabled]"), "{}{}", told.out, told.errors);
+    assert!(!told.out.contains("CASMailbox") && !told.out.contains("Connect-Exchange"), "{}", told.out);
 }
 
 #[tokio::test]

@@ -123,6 +123,32 @@ async fn a_sender_that_the_configuration_allows_since_it_was_read_again_is_refus
     assert!(!table().contains(step) && table().contains("worked again at"), "{}", table());
 }
 
+/// A typing error, once in the program and once in the configuration.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_of_a_sender_is_neither_tried_nor_told_once_the_configuration_has_it_otherwise() {
+    const TYPED: &str = "sahred@contoso.example";
+    let mut plan = Plan { account: format!("send-as = [\"{ANN}\"]"), ..Plan::default() };
+    plan.sandbox.people.push(Person::shared(SHARED, [ANN.to_owned()]));
+    let (staged, program) = beside_a_daemon(plan).await;
+    let is_past = async |sent: bool| {
+        let told = super::clients::fails_no_more(&staged, &[ANN, "--send", BOB, "--lang", "en"]).await;
+        assert!(!told.out.contains(&format!("{TYPED} -> ")) && told.out.ends_with("\nAll is well.\n"), "{}", told.out);
+        assert_eq!(told.out.contains(&format!("{SHARED} -> {BOB}: sent")), sent, "{}", told.out);
+    };
+    assert!(sent(&program, ANN, TYPED).await.ends_with("[gatepost sender-not-allowed]"));
+    let only = format!("send-as = [\"{ANN}\"]");
+    let all = format!("send-as = [\"{ANN}\", \"*@contoso.example\"]");
+    staged.edit(&only, &all);
+    program.reload().await;
+    is_past(false).await;
+    assert!(sent(&program, ANN, TYPED).await.starts_with("550-5.7.60 "));
+    let tried = staged.doctor(&[ANN, "--send", BOB, "--lang", "en"]).await;
+    assert!(tried.code == 1 && tried.out.contains(&format!("{TYPED} -> {BOB}")), "{}", tried.out);
+    staged.edit(&all, &format!("send-as = [\"{ANN}\", \"{SHARED}\"]"));
+    program.reload().await;
+    is_past(true).await;
+}
+
 /// A new sign-in changes nothing there, and neither does a right that nobody needs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_of_ones_own_that_takes_no_token_is_told_with_the_causes_that_are_left() {

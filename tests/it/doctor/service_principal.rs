@@ -29,7 +29,7 @@ async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_to
         [
             format!("Get-MgServicePrincipal -Filter \"appId eq '{CONFIDENTIAL_CLIENT}'\"").as_str(),
             "Get-ServicePrincipal | Format-List 'DisplayName', 'AppId', 'ObjectId'",
-            "Remove-ServicePrincipal -Identity WRONG-ID",
+            &format!("Remove-ServicePrincipal -Identity {CONFIDENTIAL_CLIENT}"),
             &command,
             &format!("Add-MailboxPermission -Identity {ANN} -User {id} -AccessRights FullAccess"),
         ],
@@ -38,7 +38,7 @@ async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_to
     let shell = fault["shell"].as_str().unwrap();
     assert!(shell.contains("Connect-ExchangeOnline") && shell.contains("Connect-MgGraph"), "{shell}");
     let told = fault.to_string();
-    assert!(!told.contains("gatepost login") && !told.contains("OBJECT-ID"), "nobody signs in, all is known: {told}");
+    assert!(!told.contains("gatepost login") && !told.contains('<'), "nobody signs in, all is known: {told}");
     // By POP3 alone Exchange says no more than "failed".
     let text = std::fs::read_to_string(&staged.file).unwrap();
     staged.without_listener("smtp");

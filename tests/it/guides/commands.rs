@@ -37,9 +37,20 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// `<address>` is what a person puts in, and no redirection.
+fn filled_in(line: &str) -> String {
+    let mut parts = line.split('<');
+    let first = parts.next().unwrap_or_default().to_owned();
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    parts.fold(first, |line, part| match part.split_once('>').filter(|(name, _)| is_name(name)) {
+        Some((name, rest)) => line + name + rest,
+        None => line + "<" + part,
+    })
+}
+
 /// Each call of Gatepost in a line, with its arguments: alone, behind a runner (`sudo -u gatepost`), or handed to a shell.
 fn calls(line: &str) -> Vec<Vec<String>> {
-    let words = words(line);
+    let words = words(&filled_in(line));
     let mut calls: Vec<_> =
         words.iter().filter(|word| word.contains("gatepost ")).flat_map(|word| calls(word)).collect();
     for (at, word) in words.iter().enumerate() {
@@ -98,6 +109,7 @@ fn calls_are_found_behind_runners_and_in_pipes() {
         ["import emailproxy $D/old --write"]
     );
     assert_eq!(found("docker run -d --name gatepost --read-only gatepost"), Vec::<String>::new());
+    assert_eq!(found("gatepost login <address> < x"), ["login address"]);
     assert_eq!(found("gatepost login '*@contoso.com'"), ["login *@contoso.com"]);
     assert_eq!(found("gatepost backup /var/gatepost-$(date +%F).db"), ["backup /var/gatepost-$date +%F.db"]);
 }
@@ -121,7 +133,7 @@ const CMDLETS: &[(&str, &[&str])] = &[
     ("Get-ServicePrincipal", &[]),
     ("Get-TransportConfig", &[]),
     ("Get-User", &["Identity"]),
-    ("New-DistributionGroup", &["Name"]),
+    ("New-DistributionGroup", &["Name", "Type", "Members"]),
     ("New-ManagementRoleAssignment", &["App", "Role", "CustomResourceScope"]),
     ("New-ManagementScope", &["Name", "RecipientRestrictionFilter"]),
     ("New-MgServicePrincipalAppRoleAssignment", &["ServicePrincipalId", "PrincipalId", "ResourceId", "AppRoleId"]),
@@ -135,6 +147,7 @@ const CMDLETS: &[(&str, &[&str])] = &[
         "Update-MgDomainFederationConfiguration",
         &["DomainId", "InternalDomainFederationId", "ActiveSignInUri", "PassiveSignInUri"],
     ),
+    ("Set-User", &["Identity", "AuthenticationPolicy"]),
     ("Update-MgUser", &["UserId", "AccountEnabled"]),
     ("Where-Object", &["eq"]),
 ];
@@ -151,7 +164,7 @@ fn assert_is_known(document: &str, script: &str) -> usize {
     let mut seen = 0;
     // What stands in quotes is a value; a backtick or a pipe at the end of a line goes on in the next.
     let script: String = script.split(['\'', '"']).step_by(2).collect::<Vec<_>>().join("VALUE");
-    for command in script.replace("`\n", " ").split(['\n', '|', '{', '}', ';', '=']) {
+    for command in script.replace("`\n", " ").split(['\n', '|', '{', '}', ';', '=', '(']) {
         let mut words = command.split_whitespace();
         let Some(cmdlet) = words.find(|word| is_cmdlet(word)) else { continue };
         let known = CMDLETS.iter().find(|(name, _)| *name == cmdlet);

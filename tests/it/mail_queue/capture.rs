@@ -60,7 +60,7 @@ async fn a_captured_message_is_listed_shown_and_released_or_dropped_with_the_com
     asked(&["queue", "release", first]).await;
     until_empty(dir.path(), 20).await;
     assert_eq!(arrived(&sandbox), ["first scan"]);
-    assert_eq!(asked(&["queue", "list"]).await, "nothing is queued that fits\n");
+    assert_eq!(asked(&["queue", "list"]).await, "the queue is empty\n");
 }
 
 #[tokio::test]
