@@ -30,7 +30,12 @@ mod status;
 mod terminal;
 mod usage;
 
-use std::{env, ffi::OsString, io, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser};
 
@@ -70,11 +75,11 @@ fn typed(argument: OsString) -> OsString {
     }
 }
 
-/// What a daemon says is its log, which stays English.
+/// What a service says is its log, which stays English. Who starts a daemon at a terminal reads why it does not start.
 fn spoken(cli: &Cli) -> Lang {
     match (&cli.command, cli.lang) {
         (_, Some(typed)) => typed.into(),
-        (Command::Run(_), None) => Lang::En,
+        (Command::Run(_), None) if !io::stderr().is_terminal() => Lang::En,
         (_, None) => language::of_terminal(),
     }
 }

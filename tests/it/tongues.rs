@@ -9,8 +9,13 @@ use std::{
 
 use gatepost::base::{Phrases, columns, latin_sentence};
 
-const FILES: [&str; 4] =
-    ["src/cli/japanese.txt", "src/config/japanese.txt", "src/config/import/japanese.txt", "src/store/japanese.txt"];
+const FILES: [&str; 5] = [
+    "src/base/system.txt",
+    "src/cli/japanese.txt",
+    "src/config/japanese.txt",
+    "src/config/import/japanese.txt",
+    "src/store/japanese.txt",
+];
 /// Whose sentences stand in those files.
 const FOLDERS: [&str; 2] = ["src/cli", "src/config"];
 const BESIDE: [&str; 2] = ["src/store/error.rs", "src/store/readiness.rs"];

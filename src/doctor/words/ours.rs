@@ -1,9 +1,13 @@
-//! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours of
-//! them become Japanese; those of others stay, as does what stands in quotation marks.
+//! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours
+//! and the system's become Japanese; those of servers stay, as does what stands in quotation marks.
 
 use std::sync::OnceLock;
 
-use crate::{base::Phrases, net::ProxyTrouble, store};
+use crate::{
+    base::{OF_THE_SYSTEM, Phrases, rows},
+    net::ProxyTrouble,
+    store,
+};
 
 /// Ours, and what they read in Japanese. The longer one first where one begins like another.
 const OURS: &[(&str, &str)] = &[
@@ -48,8 +52,6 @@ const OURS: &[(&str, &str)] = &[
     ("certificate refused: ", "証明書を受け入れません: "),
     ("TLS failed: ", "TLS に失敗しました: "),
     ("timed out: ", "時間切れです: "),
-    // Of the system: it stays as it is.
-    ("Connection timed out", "Connection timed out"),
     ("timed out", "時間切れです"),
     (" (tried ", "（試したアドレス: "),
     ("; issued by ", "、発行者: "),
@@ -75,6 +77,13 @@ const OURS: &[(&str, &str)] = &[
     // On the way.
     ("the name has no address", "名前にアドレスがありません"),
     ("cannot connect: ", "接続できません: "),
+    // Of the HTTP client: the layers above the cause.
+    ("client error (Connect): ", ""),
+    ("client error (SendRequest): ", ""),
+    ("tcp connect error: ", ""),
+    ("dns error: error resolving DNS: ", "名前を解決できません: "),
+    ("dns error: ", "名前を解決できません: "),
+    ("connection closed before message completed", "応答の途中で接続が切れました"),
     ("no answer in time from ", "時間内に応答がありません: "),
     ("the connection to it broke: ", "プロキシーとの接続が切れました: "),
     ("the connection broke: ", "接続が切れました: "),
@@ -140,13 +149,15 @@ const OURS: &[(&str, &str)] = &[
 
 pub(super) fn in_japanese(text: &str) -> String {
     static OF_THE_STORE: OnceLock<Phrases> = OnceLock::new();
-    let text = OF_THE_STORE.get_or_init(|| Phrases::read(&[store::PHRASES])).told(text);
+    let text = OF_THE_STORE.get_or_init(|| Phrases::read(&[store::PHRASES, OF_THE_SYSTEM])).told(text);
+    static SYSTEM: OnceLock<Vec<(&str, &str)>> = OnceLock::new();
+    let system = SYSTEM.get_or_init(|| rows(OF_THE_SYSTEM).collect());
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut is_quoted) = (text.as_str(), false);
     // Brackets that are open, and whether each is wide: it closes as it was opened.
     let mut brackets = Vec::new();
     while let Some(next) = rest.chars().next() {
-        let ours = OURS.iter().find(|(en, _)| !is_quoted && rest.starts_with(en));
+        let ours = system.iter().chain(OURS).find(|(en, _)| !is_quoted && rest.starts_with(en));
         let taken = match (ours, next) {
             (Some((en, ja)), _) => {
                 out.push_str(ja);
@@ -200,7 +211,12 @@ mod tests {
                 "the identity provider's answer (HTTP 200, 2 bytes of text/plain): it is not JSON, or was cut short on the way",
                 "ID プロバイダーの応答 (HTTP 200, 2 bytes of text/plain): JSON ではないか、途中で切れています",
             ),
-            ("h:587: Connection timed out (os error 110)", "h:587: Connection timed out (os error 110)"),
+            ("h:587: Connection timed out (os error 110)", "h:587: 時間内に応答がありません (os error 110)"),
+            (
+                "cannot connect: https://h: client error (Connect): dns error: error resolving DNS: failed to lookup address \
+                 information: Name or service not known",
+                "接続できません: https://h: 名前を解決できません: その名前は見つかりません",
+            ),
             (
                 "the database /x/gatepost.db answers: disk I/O error; check free space and rights",
                 "データベース /x/gatepost.db の応答: disk I/O error。空き容量と権限を確認してください",
