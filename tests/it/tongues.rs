@@ -295,6 +295,23 @@ fn help_is_in_the_language_of_the_terminal() {
 }
 
 #[test]
+fn the_man_page_and_the_completions_are_in_the_language_of_the_terminal() {
+    let page = said(&["man"], "");
+    assert!(page.contains(".SH 書式\n") && page.contains("\n.SH \"gatepost config check\"\n"), "{page}");
+    // Syntax, and commands to be copied.
+    let own: Vec<&str> = page.lines().filter(|line| !line.contains("gatepost") && !line.starts_with("\\fB")).collect();
+    assert_eq!(latin_sentence(&without_commands(&own.join("\n"))), None, "{page}");
+    for english in ["DESCRIPTION", "OPTIONS", "EXTRA", "Print", "possible", "default"] {
+        assert!(!own.iter().any(|line| line.contains(english)), "{english}: {page}");
+    }
+    for shell in ["zsh", "fish"] {
+        let script = said(&["completions", shell], "");
+        assert!(script.contains("アカウントのトークンを削除します") && !script.contains("Print help"), "{script}");
+    }
+    assert!(said(&["man", "--lang", "en"], "").is_ascii());
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_refused_in_the_language_of_the_terminal() {
     for (line, told) in [
         ("statu", "エラー: \"statu\" というコマンドはありません"),
