@@ -45,7 +45,7 @@ const OURS: &[(&str, &str)] = &[
     ("a connection to each of its addresses failed", "どのアドレスにも接続できません"),
     ("while connecting", "接続中"),
     ("while resolving the name", "名前の解決中"),
-    ("the identity provider's answer (", "ID プロバイダーの応答 ("),
+    ("the identity provider's answer (", "ID プロバイダーの応答（"),
     ("it is not JSON, or was cut short on the way", "JSON ではないか、途中で切れています"),
     ("no access_token in it", "access_token がありません"),
     ("no device code in it", "デバイスコードがありません"),
@@ -62,7 +62,7 @@ const OURS: &[(&str, &str)] = &[
     ("without a title", "題名なし"),
     (
         "holds no certificate; it needs PEM blocks (BEGIN CERTIFICATE)",
-        "証明書がありません。PEM 形式 (BEGIN CERTIFICATE) で書いてください",
+        "証明書がありません。PEM 形式（BEGIN CERTIFICATE）で書いてください",
     ),
     ("holds no private key in PEM form (unencrypted)", "暗号化されていない PEM 形式の秘密鍵がありません"),
     ("no certificate in PEM", "PEM 形式の証明書がありません"),
@@ -106,7 +106,7 @@ const OURS: &[(&str, &str)] = &[
     ),
     ("the connection was refused there", "接続先で接続が拒否されました"),
     ("no answer from there in time", "接続先から時間内に応答がありません"),
-    ("it does not make connections (CONNECT)", "接続 (CONNECT) に対応していません"),
+    ("it does not make connections (CONNECT)", "接続（CONNECT）に対応していません"),
     ("it does not take addresses of this type", "この種類のアドレスに対応していません"),
     ("a reason that RFC 1928 does not know", "RFC 1928 にない理由"),
     (
@@ -209,7 +209,7 @@ mod tests {
             ("h:587: timed out", "h:587: 時間切れです"),
             (
                 "the identity provider's answer (HTTP 200, 2 bytes of text/plain): it is not JSON, or was cut short on the way",
-                "ID プロバイダーの応答 (HTTP 200, 2 bytes of text/plain): JSON ではないか、途中で切れています",
+                "ID プロバイダーの応答（HTTP 200, 2 bytes of text/plain）: JSON ではないか、途中で切れています",
             ),
             ("h:587: Connection timed out (os error 110)", "h:587: 時間内に応答がありません (os error 110)"),
             (
