@@ -383,6 +383,21 @@ fn the_man_page_and_the_completions_are_in_the_language_of_the_terminal() {
     assert!(said(&["man", "--lang", "en"], "").is_ascii());
 }
 
+/// The terminal is that of script(1), which every Debian and BSD has.
+#[test]
+fn a_daemon_says_at_a_terminal_in_its_language_why_it_does_not_start_and_as_a_service_in_that_of_the_log() {
+    let (run, program) = (["run", "--config", "/nonexistent/gatepost.toml"], env!("CARGO_BIN_EXE_gatepost"));
+    assert!(said(&run, "").starts_with("error: /nonexistent/gatepost.toml: there is no such file"));
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &format!("{program} {}", run.join(" ")), "/dev/null"]).env("LC_ALL", "ja_JP.UTF-8");
+    let Ok(output) = terminal.stdin(Stdio::null()).output() else {
+        assert!(std::env::var_os("GATEPOST_TEST_TOOLS").is_none(), "script(1) is missing");
+        return;
+    };
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("エラー: /nonexistent/gatepost.toml: このファイルはありません"), "{told}");
+}
+
 #[test]
 fn a_command_line_that_makes_no_sense_is_refused_in_the_language_of_the_terminal() {
     for (line, told) in [

@@ -65,6 +65,9 @@ const OURS: &[(&str, &str)] = &[
         "証明書がありません。PEM 形式（BEGIN CERTIFICATE）で書いてください",
     ),
     ("holds no private key in PEM form (unencrypted)", "暗号化されていない PEM 形式の秘密鍵がありません"),
+    ("no items found", "PEM のブロックがありません"),
+    ("does not belong to ", "次の証明書の秘密鍵ではありません: "),
+    ("keys may not be consistent: ", ""),
     ("no certificate in PEM", "PEM 形式の証明書がありません"),
     ("it belongs to user ", "所有者のユーザー ID: "),
     (" is not writable", " に書き込めません"),
@@ -224,6 +227,10 @@ mod tests {
             (
                 "no address answers: refused (os error 111) (tried a (os error 111), b (os error 113))",
                 "応答するアドレスがありません: refused (os error 111)（試したアドレス: a (os error 111), b (os error 113)）",
+            ),
+            (
+                "/k.pem: does not belong to /c.pem: keys may not be consistent: KeyMismatch",
+                "/k.pem: 次の証明書の秘密鍵ではありません: /c.pem: KeyMismatch",
             ),
             (
                 "the proxy forbids it: not allowed by its rules",
