@@ -18,8 +18,11 @@ cargo=${CARGO:-cargo}
 
 "$cargo" build --quiet --profile "$profile" --locked
 mkdir -p target/assets
-"$built/gatepost" man >target/assets/gatepost.1
-"$built/gatepost" completions bash >target/assets/gatepost.bash
-"$built/gatepost" completions zsh >target/assets/_gatepost
-"$built/gatepost" completions fish >target/assets/gatepost.fish
+# Whatever the language of who builds it: the shells have one file for all.
+mkdir -p target/assets/ja
+"$built/gatepost" --lang en man >target/assets/gatepost.1
+"$built/gatepost" --lang ja man >target/assets/ja/gatepost.1
+"$built/gatepost" --lang en completions bash >target/assets/gatepost.bash
+"$built/gatepost" --lang en completions zsh >target/assets/_gatepost
+"$built/gatepost" --lang en completions fish >target/assets/gatepost.fish
 exec "$cargo" deb --profile "$profile" --no-build --locked "$@"

@@ -23,5 +23,5 @@ pub use redact::redacted;
 pub use secret::Secret;
 pub use stage::{Stage, StageCell};
 pub use text::{columns, latin_sentence, printable, printable_json, wire_text};
-pub use tongue::Phrases;
+pub use tongue::{OF_THE_SYSTEM, Phrases, rows};
 pub use wrap::wrapped;

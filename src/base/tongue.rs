@@ -8,7 +8,24 @@ const DEEP: usize = 4;
 /// A hole with the words of somebody else, which stay.
 const VERBATIM: &str = "reply";
 
-/// Rows of a file: a line of English, then the same in Japanese, behind two blanks.
+/// What the system says, for whoever passes it on.
+pub const OF_THE_SYSTEM: &str = include_str!("system.txt");
+
+/// Of a file: a line of English, then the same in Japanese behind two blanks.
+pub fn rows(file: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mut english = None;
+    let lines = file.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.filter_map(move |line| match (line.strip_prefix("  "), english.take()) {
+        (Some(japanese), Some(english)) => Some((english, japanese)),
+        (Some(_), None) => None,
+        (None, _) => {
+            english = Some(line);
+            None
+        }
+    })
+}
+
+/// Rows of files, to be found by their English.
 #[derive(Debug)]
 pub struct Phrases(Vec<Phrase>);
 
@@ -23,16 +40,8 @@ struct Phrase {
 impl Phrases {
     /// The particular before the general: a sentence with more letters of its own is tried first.
     pub fn read(files: &[&'static str]) -> Self {
-        let mut phrases = Vec::new();
-        let mut english = None;
-        let lines = files.iter().flat_map(|file| file.lines());
-        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            match (line.strip_prefix("  "), english.take()) {
-                (Some(japanese), Some(english)) => phrases.push(Phrase::new(english, japanese)),
-                (Some(_), None) => {}
-                (None, _) => english = Some(line),
-            }
-        }
+        let all = files.iter().flat_map(|file| rows(file));
+        let mut phrases: Vec<Phrase> = all.map(|(english, japanese)| Phrase::new(english, japanese)).collect();
         phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.around.iter().map(|part| part.len()).sum::<usize>()));
         Self(phrases)
     }
@@ -148,6 +157,19 @@ mod tests {
             ("  try again\nno\n", "  もう一度試してください\nno\n"),
         ] {
             assert_eq!(phrases.told(en), ja, "{en}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_system_says_is_known_by_the_words_that_it_has() {
+        let phrases = Phrases::read(&[OF_THE_SYSTEM]);
+        let of_files = [1, 2, 5, 8, 11, 12, 13, 16, 17, 20, 21, 22, 23, 24, 27, 28, 30, 36, 39, 40, 116, 122];
+        let of_connections = [32, 97, 98, 99, 100, 101, 103, 104, 107, 110, 111, 113];
+        for code in of_files.into_iter().chain(of_connections) {
+            let english = std::io::Error::from_raw_os_error(code).to_string();
+            let told = phrases.told(&english);
+            assert!(told != english && told.ends_with(&format!("(os error {code})")), "{english}: {told}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{env, sync::OnceLock};
 use clap::ValueEnum;
 
 use crate::{
-    base::{Lang, Phrases},
+    base::{Lang, OF_THE_SYSTEM, Phrases},
     config, store,
 };
 
@@ -57,7 +57,8 @@ pub fn said(text: &str, lang: Lang) -> String {
 fn phrases() -> &'static Phrases {
     static PHRASES: OnceLock<Phrases> = OnceLock::new();
     PHRASES.get_or_init(|| {
-        Phrases::read(&[include_str!("japanese.txt"), config::PHRASES, config::import::PHRASES, store::PHRASES])
+        let own = include_str!("japanese.txt");
+        Phrases::read(&[own, config::PHRASES, config::import::PHRASES, store::PHRASES, OF_THE_SYSTEM])
     })
 }
 

@@ -135,7 +135,9 @@ impl Said<'_> {
                  そのアドレスをコピーし、ここに貼り付けて Enter を押してください:\n"
             ),
             Said::Code { url, code } => {
-                format!("任意の端末で次のアドレスを開き:\n\n  {url}\n\n次のコードを入力してください:\n\n  {code}\n\n")
+                format!(
+                    "スマートフォンやパソコンなど、任意の機器で次のアドレスを開き:\n\n  {url}\n\n次のコードを入力してください:\n\n  {code}\n\n"
+                )
             }
             Said::Waiting { minutes } => as_called(&format!(
                 "サインインが終わるのを待っています（最長{minutes}分）。Ctrl-C で中止します。\n\

@@ -18,6 +18,7 @@ mod login;
 mod login_words;
 mod logout;
 mod outcome;
+mod packaged;
 mod password;
 mod pasted;
 mod queue;
@@ -30,9 +31,14 @@ mod status;
 mod terminal;
 mod usage;
 
-use std::{env, ffi::OsString, io, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::base::{Lang, invocation};
 
@@ -70,11 +76,11 @@ fn typed(argument: OsString) -> OsString {
     }
 }
 
-/// What a daemon says is its log, which stays English.
+/// What a service says is its log, which stays English. Who starts a daemon at a terminal reads why it does not start.
 fn spoken(cli: &Cli) -> Lang {
     match (&cli.command, cli.lang) {
         (_, Some(typed)) => typed.into(),
-        (Command::Run(_), None) => Lang::En,
+        (Command::Run(_), None) if !io::stderr().is_terminal() => Lang::En,
         (_, None) => language::of_terminal(),
     }
 }
@@ -107,8 +113,8 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Backup { to } => backup::run(file, to),
         Command::Config(args) => config::run(file, &args.command),
         Command::Import(args) => import::run(file, &args.command),
-        Command::Man => man(),
-        Command::Completions { shell } => completions(*shell),
+        Command::Man => packaged::man(),
+        Command::Completions { shell } => packaged::completions(*shell),
     }
 }
 
@@ -118,46 +124,4 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::new(format!("the runtime: {e}"), "the system has no threads or descriptors left"))
-}
-
-fn man() -> Outcome {
-    let page = man_page().map(|page| String::from_utf8_lossy(&page).into_owned());
-    page.and_then(|page| terminal::print(&page))
-        .map_err(|e| Failure::new(format!("the man page: {e}"), "write to another place"))
-}
-
-/// One page for all commands.
-fn man_page() -> io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    let all = clap_mangen::Man::new(Cli::command());
-    all.render_title(&mut page)?;
-    all.render_name_section(&mut page)?;
-    all.render_synopsis_section(&mut page)?;
-    all.render_description_section(&mut page)?;
-    all.render_options_section(&mut page)?;
-    all.render_extra_section(&mut page)?;
-    man_of_commands("gatepost", &Cli::command(), &mut page)?;
-    Ok(page)
-}
-
-fn man_of_commands(of: &str, command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
-    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
-        let name = format!("{of} {}", command.get_name());
-        let part = clap_mangen::Man::new(command.clone());
-        let mut sections = Vec::new();
-        part.render_description_section(&mut sections)?;
-        part.render_options_section(&mut sections)?;
-        part.render_extra_section(&mut sections)?;
-        let sections = String::from_utf8_lossy(&sections).replace("\n.SH ", "\n.SS ");
-        page.extend(format!(".SH \"{name}\"\n{sections}").into_bytes());
-        man_of_commands(&name, command, page)?;
-    }
-    Ok(())
-}
-
-fn completions(shell: clap_complete::Shell) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut script);
-    terminal::print(&String::from_utf8_lossy(&script))
-        .map_err(|e| Failure::new(format!("the completions: {e}"), "write to another place"))
 }

@@ -4,14 +4,14 @@
 use std::sync::OnceLock;
 
 use super::problem::{Problem, Problems, Severity};
-use crate::base::{Lang, Phrases, invocation};
+use crate::base::{Lang, OF_THE_SYSTEM, Phrases, invocation};
 
 /// Of those that hold these as well.
 pub const PHRASES: &str = include_str!("japanese.txt");
 
 fn in_japanese(text: &str) -> String {
     static READ: OnceLock<Phrases> = OnceLock::new();
-    READ.get_or_init(|| Phrases::read(&[PHRASES])).told(text)
+    READ.get_or_init(|| Phrases::read(&[PHRASES, OF_THE_SYSTEM])).told(text)
 }
 
 impl Problem {

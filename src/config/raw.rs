@@ -101,7 +101,7 @@ pub struct Notify {
     pub webhook_file: Option<PathBuf>,
     /// The environment variable that holds `webhook`.
     pub webhook_env: Option<String>,
-    /// Language of what people are told. Default: en.
+    /// Language of what people are told, and of notices to senders (there English goes with it). Default: en.
     pub lang: Option<Lang>,
 }
 

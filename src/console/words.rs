@@ -47,7 +47,7 @@ impl Lang {
                     .to_owned()
             }
             (Lang::Ja, Trouble::Refuses(cause)) => {
-                format!("書き込めません（{cause}）。空き容量、権限、他に開いているプログラムがないかを確認してください。")
+                format!("書き込めません（{cause}）。空き容量、権限、ほかに開いているプログラムがないかを確認してください。")
             }
         }
     }
@@ -119,7 +119,7 @@ words! {
     no_such_mailbox: "No account stands for this address:", "このアドレスに対応するアカウントがありません：";
     state: "State", "状態";
     signed_in_as: "Signed in as", "サインイン中のユーザー";
-    also: "The same sign-in also carries", "同じサインインを使う他のアカウント";
+    also: "The same sign-in also carries", "同じサインインを使うほかのアカウント";
     signs_on_as: "Signed in at the provider as", "プロバイダーでのサインイン";
     signs_on_as_note: "never typed here", "ここでは入力しません";
     since: "Since", "開始";
@@ -161,10 +161,10 @@ words! {
     paste_empty: "There is no code in that. Paste the whole address, from http:// on.",
         "コードが含まれていません。http:// から始まるアドレス全体を貼り付けてください。";
     paste_over: "That sign-in is over. Begin a new one.", "そのサインインは終了しました。新しく始めてください。";
-    device_lead: "On any device, open this page and type the code:", "任意の端末で次のページを開き、コードを入力してください：";
+    device_lead: "On any device, open this page and type the code:", "スマートフォンやパソコンなど、任意の機器で次のページを開き、コードを入力してください：";
     second_code: "Mail is granted. One more code, since messages leave through Microsoft Graph.", "メールは許可されました。メッセージは Microsoft Graph で送信されるため、もう1つコードを入力してください。";
     scan: "Or scan this with a phone:", "またはスマートフォンで読み取ってください：";
-    scan_alt: "QR code of the page above", "上のページのQRコード";
+    scan_alt: "QR code of the page above", "上のページの QR コード";
     cancel: "Cancel", "中止";
     reload: "Reload", "再読み込み";
     no_script: "Reload this page when you are done.", "完了したら、このページを再読み込みしてください。";
@@ -250,7 +250,7 @@ words! {
     languages: "Language", "言語";
     places: "Pages", "ページ";
     queue: "Queue", "キュー";
-    queue_id: "in the queue as", "キューID：";
+    queue_id: "in the queue as", "キュー ID：";
     queue_waiting: "waiting", "待機中";
     queue_under_way: "under way", "配信中";
     queue_held: "on hold", "保留中";

@@ -41,6 +41,7 @@ pub(super) fn orders(config: &Config, outbound: &Arc<Outbound>) -> Orders {
         max_bytes: config.queue.max_bytes,
         max_messages: MOST_MESSAGES,
         postmaster: config.queue.postmaster.clone(),
+        lang: config.notify.lang,
     }
 }
 

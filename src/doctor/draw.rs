@@ -96,9 +96,13 @@ fn about(check: &Check) -> String {
 
 fn of_check(check: &Check, lead: &str, lang: Lang) -> String {
     let about = about(check);
-    let mut text = format!("{lead}: {}, {}", check.layer.as_str(), check.title);
+    let (and, opens, closes) = match lang {
+        Lang::En => (", ", " (", ")"),
+        Lang::Ja => ("、", "（", "）"),
+    };
+    let mut text = format!("{lead}: {}{and}{}", check.layer.as_str(), check.title);
     if !about.is_empty() {
-        text.push_str(&format!(" ({about})"));
+        text.push_str(&format!("{opens}{about}{closes}"));
     }
     text.push('\n');
     if let Some(fault) = &check.fault {

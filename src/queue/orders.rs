@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{deliver::Deliver, dispatch::COURIERS};
-use crate::account::{Account, Domain, account_of};
+use crate::{
+    account::{Account, Domain, account_of},
+    base::Lang,
+};
 
 /// Deliveries of one mailbox at once, whatever its limits say: one whose upstream is silent must not have all couriers.
 const MOST_OF_ONE: usize = COURIERS / 4;
@@ -22,6 +25,8 @@ pub struct Orders {
     pub max_messages: usize,
     /// Gets the notices that the sender cannot get.
     pub postmaster: Option<String>,
+    /// Of notices; English goes with it.
+    pub lang: Lang,
 }
 
 impl Orders {

@@ -211,7 +211,7 @@ const PAGES: [Around; 2] = [
         lang: Lang::Ja,
         folder: "docs/ja/faults",
         index: "すべてのエラー",
-        index_text: "Gatepost の拒否の応答は、角かっこで囲まれた ID で終わります。`gatepost explain` は、このページと同じ内容を、\
+        index_text: "Gatepost の拒否の応答は、角括弧で囲まれた ID で終わります。`gatepost explain` は、このページと同じ内容を、\
                      実際のアドレスを入れたコマンドとともに表示し、応答やログの行から ID を見つけます。",
         layers: [
             ("own", "Gatepost 自身と、メールサーバーまでの経路"),

@@ -9,8 +9,13 @@ use std::{
 
 use gatepost::base::{Phrases, columns, latin_sentence};
 
-const FILES: [&str; 4] =
-    ["src/cli/japanese.txt", "src/config/japanese.txt", "src/config/import/japanese.txt", "src/store/japanese.txt"];
+const FILES: [&str; 5] = [
+    "src/base/system.txt",
+    "src/cli/japanese.txt",
+    "src/config/japanese.txt",
+    "src/config/import/japanese.txt",
+    "src/store/japanese.txt",
+];
 /// Whose sentences stand in those files.
 const FOLDERS: [&str; 2] = ["src/cli", "src/config"];
 const BESIDE: [&str; 2] = ["src/store/error.rs", "src/store/readiness.rs"];
@@ -196,29 +201,101 @@ fn without_commands(text: &str) -> String {
 /// What is refused, what it is called, and whether that is so before what stands behind it.
 type Other<'a> = (&'a str, &'a str, &'a dyn Fn(&str) -> bool);
 
-/// One word for one thing: the listener, the next step, the proxy, the delivery.
+/// All that is read in Japanese, line by line with its place; not the words of others: commands, keys and the labels of
+/// other programs in their quotation marks, and what a client hears.
+fn japanese_lines() -> Vec<(String, String)> {
+    let readme = ("README.ja.md".to_owned(), text("README.ja.md"));
+    let mut lines = Vec::new();
+    for (file, text) in files(&["src", "docs/ja", "config"]).into_iter().chain([readme]) {
+        let is_meant = !file.ends_with(".svg") && !file.contains("/tests");
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| is_meant && !latin_alone(line)) {
+            if !line.contains("[gatepost ") && !line.trim_start().starts_with("//") {
+                lines.push((format!("{file}:{}", n + 1), without_labels(line)));
+            }
+        }
+    }
+    lines
+}
+
+/// Without what stands in backticks or 「」, and where links lead.
+fn without_labels(line: &str) -> String {
+    let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+    let prose = prose.split('「').map(|part| part.split_once('」').map_or(part, |(_, behind)| behind));
+    let prose = prose.collect::<Vec<_>>().join("「」");
+    let mut parts = prose.split("](");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| text + "]" + part.split_once(')').map_or("", |(_, behind)| behind))
+}
+
+/// One word for one thing, which CONTRIBUTING.md lists.
 #[test]
 fn what_has_one_name_in_japanese_has_no_other() {
     // As a verb it is what a listener does.
     let verb = ["る", "ます", "まし", "ませ", "て", "ない", "なけ", "られ", "させ", "た", "ず", "ら"];
     let is_noun = |behind: &str| !verb.iter().any(|ending| behind.starts_with(ending));
-    let others: [Other; 5] = [
+    let is_short = |behind: &str| !behind.starts_with('ー');
+    let always = |_: &str| true;
+    let others: [Other; 26] = [
         ("待ち受け", "リスナー", &is_noun),
-        ("次にすること", "次の手順", &|_| true),
-        ("対処", "次の手順", &|_| true),
-        ("プロキシ", "プロキシー", &|behind| !behind.starts_with('ー')),
-        ("配送", "配信", &|_| true),
+        ("次にすること", "次の手順", &always),
+        ("対処", "次の手順", &always),
+        ("配送", "配信", &always),
+        ("してはいけない", "してはならない", &always),
+        ("対応する人", "対応する側", &always),
+        ("Full Access", "フルアクセス権限", &always),
+        ("フル アクセス", "フルアクセス権限", &always),
+        ("サインオン", "認証", &always),
+        ("代理人", "委任されたユーザー", &always),
+        ("TLS を開い", "TLS を復号し", &always),
+        ("更新トークン", "リフレッシュトークン", &always),
+        ("リフレッシュ トークン", "リフレッシュトークン", &always),
+        ("アクセス トークン", "アクセストークン", &always),
+        ("受信者", "宛先", &always),
+        ("だれ", "誰", &always),
+        ("メモリー", "メモリ", &always),
+        ("プロキシ", "プロキシー", &is_short),
+        ("サーバ", "サーバー", &is_short),
+        ("ユーザ", "ユーザー", &is_short),
+        ("ブラウザ", "ブラウザー", &is_short),
+        ("フォルダ", "フォルダー", &is_short),
+        ("プロバイダ", "プロバイダー", &is_short),
+        ("プリンタ", "プリンター", &is_short),
+        ("ヘッダ", "ヘッダー", &is_short),
+        ("コンピュータ", "コンピューター", &is_short),
     ];
     let mut wrong = Vec::new();
-    for (file, text) in
-        files(&["src", "docs/ja", "config"]).into_iter().chain([("README.ja.md".to_owned(), text("README.ja.md"))])
-    {
+    for (place, line) in japanese_lines() {
         for (other, word, is_other) in others {
-            let found = text.match_indices(other).filter(|(at, _)| is_other(&text[at + other.len()..]));
-            wrong.extend(found.map(|(at, _)| {
-                let line = text[..at].matches('\n').count() + 1;
-                format!("{file}:{line}: {other}, which is called {word}")
-            }));
+            let found = line.match_indices(other).filter(|(at, _)| is_other(&line[at + other.len()..]));
+            wrong.extend(found.map(|_| format!("{place}: {other}, which is called {word}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Wide brackets around what belongs to a Japanese sentence; a blank between Japanese and Latin letters.
+#[test]
+fn japanese_is_set_in_one_way() {
+    // As Microsoft has it, and as the system ends its words. A label of a device is its own.
+    let theirs = [" (クライアント) ID", " (テナント) ID", " (os error "];
+    let is_japanese = |c: char| c != '・' && !latin_alone(&c.to_string());
+    let mut wrong = Vec::new();
+    let of_devices =
+        |place: &String| place.contains("devices/") || place.contains("programs/") || place.contains("device/");
+    for (place, line) in japanese_lines().into_iter().filter(|(place, _)| !of_devices(place)) {
+        let line = theirs.iter().fold(line, |line, own| line.replace(own, ""));
+        let line = line.replace("\\n", " ");
+        let letters: Vec<char> = line.chars().collect();
+        let bad = |pair: &[char]| match *pair {
+            [one, '('] | [')', one] => is_japanese(one),
+            [one, other] => {
+                (is_japanese(one) && other.is_ascii_alphabetic()) || (one.is_ascii_alphabetic() && is_japanese(other))
+            }
+            _ => false,
+        };
+        let is_spaced = letters.windows(3).any(|three| matches!(*three, [one, ' ', '('] if is_japanese(one)));
+        if is_spaced || letters.windows(2).any(bad) {
+            wrong.push(format!("{place}: {line}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -287,6 +364,38 @@ fn help_is_in_the_language_of_the_terminal() {
     }
     assert!(all.iter().any(|text| text.contains("browser（このマシンのブラウザー）、device")));
     assert!(said(&["help", "queue", "list", "--lang", "en"], "").contains("Usage: gatepost queue list [OPTIONS]"));
+}
+
+#[test]
+fn the_man_page_and_the_completions_are_in_the_language_of_the_terminal() {
+    let page = said(&["man"], "");
+    assert!(page.contains(".SH 書式\n") && page.contains("\n.SH \"gatepost config check\"\n"), "{page}");
+    // Syntax, and commands to be copied.
+    let own: Vec<&str> = page.lines().filter(|line| !line.contains("gatepost") && !line.starts_with("\\fB")).collect();
+    assert_eq!(latin_sentence(&without_commands(&own.join("\n"))), None, "{page}");
+    for english in ["DESCRIPTION", "OPTIONS", "EXTRA", "Print", "possible", "default"] {
+        assert!(!own.iter().any(|line| line.contains(english)), "{english}: {page}");
+    }
+    for shell in ["zsh", "fish"] {
+        let script = said(&["completions", shell], "");
+        assert!(script.contains("アカウントのトークンを削除します") && !script.contains("Print help"), "{script}");
+    }
+    assert!(said(&["man", "--lang", "en"], "").is_ascii());
+}
+
+/// The terminal is that of script(1), which every Debian and BSD has.
+#[test]
+fn a_daemon_says_at_a_terminal_in_its_language_why_it_does_not_start_and_as_a_service_in_that_of_the_log() {
+    let (run, program) = (["run", "--config", "/nonexistent/gatepost.toml"], env!("CARGO_BIN_EXE_gatepost"));
+    assert!(said(&run, "").starts_with("error: /nonexistent/gatepost.toml: there is no such file"));
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &format!("{program} {}", run.join(" ")), "/dev/null"]).env("LC_ALL", "ja_JP.UTF-8");
+    let Ok(output) = terminal.stdin(Stdio::null()).output() else {
+        assert!(std::env::var_os("GATEPOST_TEST_TOOLS").is_none(), "script(1) is missing");
+        return;
+    };
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("エラー: /nonexistent/gatepost.toml: このファイルはありません"), "{told}");
 }
 
 #[test]

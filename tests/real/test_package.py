@@ -30,6 +30,7 @@ exec chroot "$1/system" /bin/sh -euxc '
     gatepost --version
     gatepost config check --config /etc/gatepost/gatepost.toml
     test -s /usr/share/man/man1/gatepost.1.gz
+    test -s /usr/share/man/ja/man1/gatepost.1.gz
     test -s /usr/share/bash-completion/completions/gatepost
     test -s /usr/share/doc/gatepost/copyright
     systemd-analyze verify /lib/systemd/system/gatepost.service /lib/systemd/system/gatepost.socket

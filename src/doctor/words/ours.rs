@@ -1,9 +1,13 @@
-//! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours of
-//! them become Japanese; those of others stay, as does what stands in quotation marks.
+//! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours
+//! and the system's become Japanese; those of servers stay, as does what stands in quotation marks.
 
 use std::sync::OnceLock;
 
-use crate::{base::Phrases, net::ProxyTrouble, store};
+use crate::{
+    base::{OF_THE_SYSTEM, Phrases, rows},
+    net::ProxyTrouble,
+    store,
+};
 
 /// Ours, and what they read in Japanese. The longer one first where one begins like another.
 const OURS: &[(&str, &str)] = &[
@@ -41,15 +45,13 @@ const OURS: &[(&str, &str)] = &[
     ("a connection to each of its addresses failed", "どのアドレスにも接続できません"),
     ("while connecting", "接続中"),
     ("while resolving the name", "名前の解決中"),
-    ("the identity provider's answer (", "ID プロバイダーの応答 ("),
+    ("the identity provider's answer (", "ID プロバイダーの応答（"),
     ("it is not JSON, or was cut short on the way", "JSON ではないか、途中で切れています"),
     ("no access_token in it", "access_token がありません"),
     ("no device code in it", "デバイスコードがありません"),
     ("certificate refused: ", "証明書を受け入れません: "),
     ("TLS failed: ", "TLS に失敗しました: "),
     ("timed out: ", "時間切れです: "),
-    // Of the system: it stays as it is.
-    ("Connection timed out", "Connection timed out"),
     ("timed out", "時間切れです"),
     (" (tried ", "（試したアドレス: "),
     ("; issued by ", "、発行者: "),
@@ -60,9 +62,12 @@ const OURS: &[(&str, &str)] = &[
     ("without a title", "題名なし"),
     (
         "holds no certificate; it needs PEM blocks (BEGIN CERTIFICATE)",
-        "証明書がありません。PEM 形式 (BEGIN CERTIFICATE) で書いてください",
+        "証明書がありません。PEM 形式（BEGIN CERTIFICATE）で書いてください",
     ),
     ("holds no private key in PEM form (unencrypted)", "暗号化されていない PEM 形式の秘密鍵がありません"),
+    ("no items found", "PEM のブロックがありません"),
+    ("does not belong to ", "次の証明書の秘密鍵ではありません: "),
+    ("keys may not be consistent: ", ""),
     ("no certificate in PEM", "PEM 形式の証明書がありません"),
     ("it belongs to user ", "所有者のユーザー ID: "),
     (" is not writable", " に書き込めません"),
@@ -75,6 +80,13 @@ const OURS: &[(&str, &str)] = &[
     // On the way.
     ("the name has no address", "名前にアドレスがありません"),
     ("cannot connect: ", "接続できません: "),
+    // Of the HTTP client: the layers above the cause.
+    ("client error (Connect): ", ""),
+    ("client error (SendRequest): ", ""),
+    ("tcp connect error: ", ""),
+    ("dns error: error resolving DNS: ", "名前を解決できません: "),
+    ("dns error: ", "名前を解決できません: "),
+    ("connection closed before message completed", "応答の途中で接続が切れました"),
     ("no answer in time from ", "時間内に応答がありません: "),
     ("the connection to it broke: ", "プロキシーとの接続が切れました: "),
     ("the connection broke: ", "接続が切れました: "),
@@ -97,7 +109,7 @@ const OURS: &[(&str, &str)] = &[
     ),
     ("the connection was refused there", "接続先で接続が拒否されました"),
     ("no answer from there in time", "接続先から時間内に応答がありません"),
-    ("it does not make connections (CONNECT)", "接続 (CONNECT) に対応していません"),
+    ("it does not make connections (CONNECT)", "接続（CONNECT）に対応していません"),
     ("it does not take addresses of this type", "この種類のアドレスに対応していません"),
     ("a reason that RFC 1928 does not know", "RFC 1928 にない理由"),
     (
@@ -140,13 +152,15 @@ const OURS: &[(&str, &str)] = &[
 
 pub(super) fn in_japanese(text: &str) -> String {
     static OF_THE_STORE: OnceLock<Phrases> = OnceLock::new();
-    let text = OF_THE_STORE.get_or_init(|| Phrases::read(&[store::PHRASES])).told(text);
+    let text = OF_THE_STORE.get_or_init(|| Phrases::read(&[store::PHRASES, OF_THE_SYSTEM])).told(text);
+    static SYSTEM: OnceLock<Vec<(&str, &str)>> = OnceLock::new();
+    let system = SYSTEM.get_or_init(|| rows(OF_THE_SYSTEM).collect());
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut is_quoted) = (text.as_str(), false);
     // Brackets that are open, and whether each is wide: it closes as it was opened.
     let mut brackets = Vec::new();
     while let Some(next) = rest.chars().next() {
-        let ours = OURS.iter().find(|(en, _)| !is_quoted && rest.starts_with(en));
+        let ours = system.iter().chain(OURS).find(|(en, _)| !is_quoted && rest.starts_with(en));
         let taken = match (ours, next) {
             (Some((en, ja)), _) => {
                 out.push_str(ja);
@@ -198,9 +212,14 @@ mod tests {
             ("h:587: timed out", "h:587: 時間切れです"),
             (
                 "the identity provider's answer (HTTP 200, 2 bytes of text/plain): it is not JSON, or was cut short on the way",
-                "ID プロバイダーの応答 (HTTP 200, 2 bytes of text/plain): JSON ではないか、途中で切れています",
+                "ID プロバイダーの応答（HTTP 200, 2 bytes of text/plain）: JSON ではないか、途中で切れています",
             ),
-            ("h:587: Connection timed out (os error 110)", "h:587: Connection timed out (os error 110)"),
+            ("h:587: Connection timed out (os error 110)", "h:587: 時間内に応答がありません (os error 110)"),
+            (
+                "cannot connect: https://h: client error (Connect): dns error: error resolving DNS: failed to lookup address \
+                 information: Name or service not known",
+                "接続できません: https://h: 名前を解決できません: その名前は見つかりません",
+            ),
             (
                 "the database /x/gatepost.db answers: disk I/O error; check free space and rights",
                 "データベース /x/gatepost.db の応答: disk I/O error。空き容量と権限を確認してください",
@@ -208,6 +227,10 @@ mod tests {
             (
                 "no address answers: refused (os error 111) (tried a (os error 111), b (os error 113))",
                 "応答するアドレスがありません: refused (os error 111)（試したアドレス: a (os error 111), b (os error 113)）",
+            ),
+            (
+                "/k.pem: does not belong to /c.pem: keys may not be consistent: KeyMismatch",
+                "/k.pem: 次の証明書の秘密鍵ではありません: /c.pem: KeyMismatch",
             ),
             (
                 "the proxy forbids it: not allowed by its rules",

@@ -7,12 +7,14 @@
 //! every way is shut, the log and `notify` have it.
 
 mod advice;
+mod facts;
 mod head;
 mod mime;
 mod onward;
 mod report;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::time::SystemTime;
 
@@ -31,9 +33,8 @@ use crate::{
     store::{NewMessage, QueuedMessage, QueuedRecipient, RecipientState},
     wire::smtp::{Mail, Rcpt},
 };
+use facts::{Facts, Failed, Onward};
 pub use head::read as read_head;
-use onward::Onward;
-use report::{Facts, Failed};
 
 /// One piece of a notice that another one holds.
 const PIECE: usize = 8 * 1024;
@@ -135,6 +136,7 @@ impl Queue {
             Err(_) => Vec::new(),
         };
         let facts = Facts {
+            lang: self.orders().lang,
             host: &self.host,
             mailbox: &message.account,
             message,
@@ -178,6 +180,7 @@ impl Queue {
         to: &str,
     ) -> Result<Told, NotQueued> {
         let onward = Onward {
+            lang: self.orders().lang,
             host: &self.host,
             mailbox: &notice.account,
             postmaster: to,

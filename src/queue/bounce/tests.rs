@@ -3,7 +3,10 @@ use std::time::{Duration, SystemTime};
 use mailparse::{MailHeaderMap, parse_mail};
 
 use super::*;
-use crate::queue::envelope::{read_mail, read_recipient};
+use crate::{
+    base::Lang,
+    queue::envelope::{read_mail, read_recipient},
+};
 
 const HEAD: &[u8] =
     b"From: <ann@contoso.example>\r\nTo: <bob@fabrikam.example>\r\nSubject: Scan 12\r\nMessage-ID: <1@copier>\r\n";
@@ -21,6 +24,10 @@ fn recipient(line: &str, reply: &str) -> QueuedRecipient {
 }
 
 fn notice(mail: &str, recipients: Vec<QueuedRecipient>, head: &[u8]) -> String {
+    notice_in(Lang::En, mail, recipients, head)
+}
+
+fn notice_in(lang: Lang, mail: &str, recipients: Vec<QueuedRecipient>, head: &[u8]) -> String {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let message = QueuedMessage {
         sequence: 1,
@@ -41,6 +48,7 @@ fn notice(mail: &str, recipients: Vec<QueuedRecipient>, head: &[u8]) -> String {
     };
     let failed: Vec<Failed> = message.recipients.iter().filter_map(Failed::of).collect();
     report::compose(&Facts {
+        lang,
         host: "gate.contoso.example",
         mailbox: "scanner@contoso.example",
         message: &message,
@@ -123,6 +131,66 @@ Message-ID: <1@copier>
 }
 
 #[test]
+fn a_notice_in_japanese_says_the_same_in_english_behind_it() {
+    let recipients = vec![recipient("RCPT TO:<bob@fabrikam.example>", "550 5.1.1 User unknown")];
+    let text = notice_in(Lang::Ja, "MAIL FROM:<ann@contoso.example>", recipients, HEAD);
+    assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 78), "{text}");
+    let mail = parse_mail(text.as_bytes()).unwrap();
+    assert_eq!(
+        mail.headers.get_first_value("Subject").unwrap(),
+        "bob@fabrikam.example に配信できませんでした / Not delivered: Scan 12"
+    );
+    let [words, status, head] = &mail.subparts[..] else { panic!("{text}") };
+    assert_eq!((words.ctype.mimetype.as_str(), words.ctype.charset.as_str()), ("text/plain", "utf-8"));
+    assert_eq!(words.headers.get_first_value("Content-Transfer-Encoding").unwrap(), "quoted-printable");
+    let expected = "\
+次の宛先に、メッセージを配信できませんでした。
+
+<bob@fabrikam.example>
+  応答：550 5.1.1 User unknown
+  意味：このアドレスのメールボックスは存在しません。
+  次の手順：アドレスに誤りがないか確認し、もう一度送信してください。
+
+これ以上の再試行は行いません。配信できなかったメッセージは次のとおりです。
+
+  件名：Scan 12
+  受け付け：Fri, 15 Jan 2027 08:00:00 +0000
+  キュー ID：bcdfghjkmnpq
+
+----------
+[English]
+
+Your message could not be delivered to this recipient:
+
+<bob@fabrikam.example>
+  Answer:  550 5.1.1 User unknown
+  Meaning: There is no mailbox of this address.
+  To do:   Check how the address is spelled, and send the message again.
+
+Nothing more is tried for them. The message was:
+
+  Subject:  Scan 12
+  Accepted: Fri, 15 Jan 2027 08:00:00 +0000
+  Queue id: bcdfghjkmnpq
+
+--\x20
+gate.contoso.example の Gatepost（メールボックス：scanner@contoso.example）
+Gatepost on gate.contoso.example, for the mailbox scanner@contoso.example
+";
+    assert_eq!(words.get_body().unwrap().replace("\r\n", "\n"), expected);
+    // What programs read is the same in every language.
+    let english = notice(
+        "MAIL FROM:<ann@contoso.example>",
+        vec![recipient("RCPT TO:<bob@fabrikam.example>", "550 5.1.1 User unknown")],
+        HEAD,
+    );
+    let english = parse_mail(english.as_bytes()).unwrap();
+    for (one, other) in [(status, &english.subparts[1]), (head, &english.subparts[2])] {
+        assert_eq!(one.raw_bytes, other.raw_bytes);
+    }
+}
+
+#[test]
 fn a_reader_finds_its_three_parts_whatever_stood_in_the_message() {
     let head = "Subject: Größe =?utf-8?B?44K544Kt44Oj44Oz?=\r\nX-Long: ".to_owned()
         + &"x".repeat(2000)
@@ -171,11 +239,9 @@ fn a_line_of_the_message_that_begins_with_a_dot_cannot_end_the_notice() {
     assert!(text.contains("\r\n..: x\r\n..\r\n") && !text.contains("\r\n.\r\n"));
 }
 
-#[test]
-fn what_the_postmaster_gets_says_whose_notice_it_is_and_holds_it() {
-    let inner =
-        notice("MAIL FROM:<ann@contoso.example>", vec![recipient("RCPT TO:<b@x.example>", "550 no")], b".: x\r\n");
+fn for_the_postmaster(lang: Lang, inner: &str) -> String {
     let (before, behind) = onward::around(&Onward {
+        lang,
         host: "gate.contoso.example",
         mailbox: "scanner@contoso.example",
         postmaster: "admin@contoso.example",
@@ -185,7 +251,14 @@ fn what_the_postmaster_gets_says_whose_notice_it_is_and_holds_it() {
         id: "rstvwxzBCDFG",
         boundary: "rrrrrrrrrrrr",
     });
-    let text = format!("{before}{inner}{behind}");
+    format!("{before}{inner}{behind}")
+}
+
+#[test]
+fn what_the_postmaster_gets_says_whose_notice_it_is_and_holds_it() {
+    let inner =
+        notice("MAIL FROM:<ann@contoso.example>", vec![recipient("RCPT TO:<b@x.example>", "550 no")], b".: x\r\n");
+    let text = for_the_postmaster(Lang::En, &inner);
     assert!(
         text.is_ascii() && !text.replace("\r\n", "").contains(['\r', '\n']) && !text.contains("\r\n.\r\n"),
         "{text}"
@@ -201,4 +274,20 @@ fn what_the_postmaster_gets_says_whose_notice_it_is_and_holds_it() {
     let held = parse_mail(&held).unwrap();
     assert_eq!((held.ctype.mimetype.as_str(), held.subparts.len()), ("multipart/report", 3));
     assert_eq!(held.headers.get_first_value("To").unwrap(), "<ann@contoso.example>");
+}
+
+#[test]
+fn what_the_postmaster_gets_in_japanese_says_the_same_in_english_behind_it() {
+    let text = for_the_postmaster(Lang::Ja, "Subject: x\r\n\r\nx\r\n");
+    assert!(text.is_ascii(), "{text}");
+    let mail = parse_mail(text.as_bytes()).unwrap();
+    let subject = mail.headers.get_first_value("Subject").unwrap();
+    assert_eq!(subject, "ann@contoso.example 宛ての通知を配信できませんでした / Not delivered: a notice");
+    let words = mail.subparts[0].get_body().unwrap();
+    let (japanese, english) = words.split_once("[English]").unwrap();
+    assert!(japanese.starts_with("<ann@contoso.example> が送信したメッセージを配信できず"), "{words}");
+    for one in [japanese, english] {
+        assert!(one.contains("550 5.1.10 gel\u{f6}scht") && one.contains("queue.postmaster"), "{words}");
+    }
+    assert_eq!(words.matches("\r\n-- \r\n").count(), 1, "{words}");
 }

@@ -23,7 +23,7 @@ use url::Url;
 use super::super::*;
 use crate::{
     account::{Limits, LocalPassword, Sending},
-    base::{Fault, Kind, Owner},
+    base::{Fault, Kind, Lang, Owner},
     net::{Upstream, UpstreamTls},
     oauth::{App, AppCredential, Grant, Rotation, SignIn},
     outbound::{Governor, Ticket, Wanted},
@@ -295,6 +295,7 @@ impl Kept {
             max_bytes: self.max_bytes,
             max_messages: self.max_messages,
             postmaster: self.postmaster.clone(),
+            lang: Lang::En,
         }
     }
 

@@ -70,12 +70,14 @@ pub fn links(page: &str) -> Vec<String> {
     targets.filter(|target| !target.is_empty()).map(str::to_owned).collect()
 }
 
+/// Each as its line has it.
+pub fn headings(page: &str) -> Vec<&str> {
+    parts(page).1.into_iter().filter(|line| line.starts_with('#')).collect()
+}
+
 /// What its headings are called in a link: the rule that GitHub and mdBook share.
 pub fn anchors(page: &str) -> BTreeSet<String> {
-    let headings = parts(page)
-        .1
-        .into_iter()
-        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    let headings = headings(page).into_iter().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
     let kept = |c: &char| c.is_alphanumeric() || ['-', '_', ' '].contains(c);
     headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
 }

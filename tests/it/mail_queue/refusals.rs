@@ -6,6 +6,7 @@ use gatepost::{
     base::Protocol,
     sandbox::{AfterDot, Answer},
 };
+use mailparse::MailHeaderMap;
 
 use super::{ahead, arrived, bodies, outages::waits_for, queue, queued, rows, subject, until_empty};
 use crate::world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, until};
@@ -299,4 +300,29 @@ async fn a_sender_that_is_refused_for_now_at_mail_holds_up_no_other_of_its_mailb
     ahead(Duration::from_secs(70)).await;
     until_empty(world.dir.path(), 20).await;
     assert_eq!(arrived(&world.sandbox), ["one", "two", "shared"]);
+}
+
+/// `[notify]` says in which language people are told.
+#[tokio::test]
+async fn the_sender_of_a_house_that_is_told_in_japanese_reads_it_in_japanese_and_in_english() {
+    let mut plan = Plan { more: "[notify]\nlang = \"ja\"\n".to_owned(), ..queued("") };
+    plan.sandbox.faults.smtp.answers = vec![Answer::new("RCPT", "550 5.1.1 User unknown").times(1)];
+    let world = World::with(plan).await;
+    queue(&mut world.smtp_as_ann().await, "見積書").await;
+    until_empty(world.dir.path(), 20).await;
+    let message = world.only_message();
+    assert_eq!((message.from.as_str(), &message.recipients[..]), ("", &[ANN.to_owned()][..]));
+    assert!(message.bytes.is_ascii(), "it needs nothing of any server on the way");
+    let notice = mailparse::parse_mail(&message.bytes).unwrap();
+    let subject = notice.headers.get_first_value("Subject").unwrap();
+    assert_eq!(subject, format!("{BOB} に配信できませんでした / Not delivered: 見積書"));
+    let words = notice.subparts[0].get_body().unwrap();
+    let (japanese, english) = words.split_once("[English]").unwrap();
+    assert!(japanese.contains("意味：このアドレスのメールボックスは存在しません。"), "{words}");
+    assert!(english.contains("Meaning: There is no mailbox of this address."), "{words}");
+    for words in [japanese, english] {
+        assert!(words.contains(BOB) && words.contains("550 5.1.1 User unknown") && words.contains("見積書"), "{words}");
+    }
+    let status = notice.subparts[1].get_body_raw().unwrap();
+    assert!(status.is_ascii() && String::from_utf8_lossy(&status).contains("\nStatus: 5.1.1"), "{status:?}");
 }

@@ -41,7 +41,7 @@ pub fn say(say: &Say) -> String {
         Say::AskTenant { domain } => format!("{domain} のテナント（ID または確認済みのドメイン）"),
         Say::AskGrant => "Gatepost がメールボックスに入る方法".to_owned(),
         Say::GrantBrowser => "人がブラウザーで一度サインインする（通常はこれ）".to_owned(),
-        Say::GrantDevice => "人が別の端末でコードを入力して一度サインインする".to_owned(),
+        Say::GrantDevice => "人が別の機器でコードを入力して一度サインインする".to_owned(),
         Say::GrantAppOnly => "誰もサインインせず、アプリ自身が権限を持つ（無人で動作する機器など）".to_owned(),
         Say::AskOutbound => "メールの送信方法".to_owned(),
         Say::OutSmtp => "SMTP".to_owned(),
@@ -113,7 +113,7 @@ pub fn say(say: &Say) -> String {
             "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),
         Say::OfTheService { address } => format!(
-            "\nこれはサービスの設定です。サービスには専用のユーザーと保存場所があります。そのユーザーでサインインしてください:\n\n  \
+            "\nこれはサービスの設定です。サービスには専用のユーザーとストアがあります。そのユーザーでサインインしてください:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
              -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nシークレットや鍵の渡し方: docs/ja/systemd.md",
