@@ -18,8 +18,8 @@ cargo=${CARGO:-cargo}
 
 "$cargo" build --quiet --profile "$profile" --locked
 mkdir -p target/assets
-"$built/gatepost" man >target/assets/gatepost.1
-"$built/gatepost" completions bash >target/assets/gatepost.bash
-"$built/gatepost" completions zsh >target/assets/_gatepost
-"$built/gatepost" completions fish >target/assets/gatepost.fish
+"$built/gatepost" man --lang en >target/assets/gatepost.1
+"$built/gatepost" completions bash --lang en >target/assets/gatepost.bash
+"$built/gatepost" completions zsh --lang en >target/assets/_gatepost
+"$built/gatepost" completions fish --lang en >target/assets/gatepost.fish
 exec "$cargo" deb --profile "$profile" --no-build --locked "$@"

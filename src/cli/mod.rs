@@ -32,7 +32,7 @@ mod usage;
 
 use std::{env, ffi::OsString, io, process::ExitCode};
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::base::{Lang, invocation};
 
@@ -121,22 +121,23 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 fn man() -> Outcome {
-    let page = man_page().map(|page| String::from_utf8_lossy(&page).into_owned());
+    let lang = language::current();
+    let page = man_page(&usage::commands(lang)).map(|page| usage::of_page(&String::from_utf8_lossy(&page), lang));
     page.and_then(|page| terminal::print(&page))
         .map_err(|e| Failure::new(format!("the man page: {e}"), "write to another place"))
 }
 
 /// One page for all commands.
-fn man_page() -> io::Result<Vec<u8>> {
+fn man_page(command: &clap::Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    let all = clap_mangen::Man::new(Cli::command());
+    let all = clap_mangen::Man::new(command.clone());
     all.render_title(&mut page)?;
     all.render_name_section(&mut page)?;
     all.render_synopsis_section(&mut page)?;
     all.render_description_section(&mut page)?;
     all.render_options_section(&mut page)?;
     all.render_extra_section(&mut page)?;
-    man_of_commands("gatepost", &Cli::command(), &mut page)?;
+    man_of_commands("gatepost", command, &mut page)?;
     Ok(page)
 }
 
@@ -157,7 +158,7 @@ fn man_of_commands(of: &str, command: &clap::Command, page: &mut Vec<u8>) -> io:
 
 fn completions(shell: clap_complete::Shell) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut script);
+    clap_complete::generate(shell, &mut usage::commands(language::current()), "gatepost", &mut script);
     terminal::print(&String::from_utf8_lossy(&script))
         .map_err(|e| Failure::new(format!("the completions: {e}"), "write to another place"))
 }

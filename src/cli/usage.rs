@@ -64,21 +64,42 @@ fn with_places(text: &str) -> String {
     PLACES.iter().fold(text.to_owned(), |text, (english, japanese)| text.replace(english, japanese))
 }
 
+/// All commands, for a page or a script that is made of them, in which each text is one line.
+pub fn commands(lang: Lang) -> Command {
+    match lang {
+        Lang::En => Cli::command(),
+        Lang::Ja => in_japanese(Cli::command(), usize::MAX),
+    }
+}
+
+/// A man page with what its maker puts into it by itself, headings and the option for help.
+pub fn of_page(page: &str, lang: Lang) -> String {
+    if lang == Lang::En {
+        return page.to_owned();
+    }
+    let told = page.lines().map(|line| match line.split_once(' ') {
+        Some((heading @ (".SH" | ".SS"), name)) => format!("{heading} {}", said(name)),
+        _ if line.starts_with("Print ") => said(line),
+        _ => line.to_owned(),
+    });
+    told.collect::<Vec<_>>().join("\n") + "\n"
+}
+
 /// All commands with Japanese texts.
 fn command() -> Command {
-    let mut command = in_japanese(Cli::command());
+    let mut command = in_japanese(Cli::command(), WIDTH);
     command.build();
     laid_out(command)
 }
 
-fn in_japanese(mut command: Command) -> Command {
+fn in_japanese(mut command: Command, width: usize) -> Command {
     if let Some(about) = command.get_about().map(ToString::to_string) {
-        command = command.about(lines(&about));
+        command = command.about(lines(&about, width));
     }
     if let Some(help) = command.get_after_help().map(ToString::to_string) {
-        command = command.after_help(lines(&help));
+        command = command.after_help(lines(&help, width));
     }
-    command.mut_args(argument).mut_subcommands(in_japanese)
+    command.mut_args(|arg| argument(arg, width)).mut_subcommands(|command| in_japanese(command, width))
 }
 
 /// Of a command that has what clap adds: the help, the version, and its name in the usage line.
@@ -94,13 +115,18 @@ fn laid_out(mut command: Command) -> Command {
     let parts: String = parts.map(|(heading, part, _)| format!("\n\n{}\n{{{part}}}", said(heading))).collect();
     let template = format!("{{about-with-newline}}\n{}{parts}{{after-help}}", said("Usage: {usage}"));
     if command.get_name() == "help" {
-        command = in_japanese(command);
+        command = in_japanese(command, WIDTH);
     }
-    command.help_template(template).override_usage(usage).term_width(0).mut_args(argument).mut_subcommands(laid_out)
+    command
+        .help_template(template)
+        .override_usage(usage)
+        .term_width(0)
+        .mut_args(|arg| argument(arg, WIDTH))
+        .mut_subcommands(laid_out)
 }
 
 /// The help below the argument, with what clap would put behind it. Done once, which its place tells.
-fn argument(arg: Arg) -> Arg {
+fn argument(arg: Arg, width: usize) -> Arg {
     if arg.is_next_line_help_set() {
         return arg;
     }
@@ -120,7 +146,7 @@ fn argument(arg: Arg) -> Arg {
         true => arg.hide_default_value(true).hide_possible_values(true).hide_env(true),
         false => arg,
     };
-    arg.next_line_help(true).help(wrapped(&help, WIDTH).join("\n"))
+    arg.next_line_help(true).help(wrapped(&help, width).join("\n"))
 }
 
 fn choice(value: &PossibleValue) -> String {
@@ -131,10 +157,10 @@ fn choice(value: &PossibleValue) -> String {
 }
 
 /// A command to copy stays on its line.
-fn lines(text: &str) -> String {
+fn lines(text: &str, width: usize) -> String {
     let lines = text.lines().flat_map(|line| match said(line) {
         line if line.starts_with("  ") => vec![line],
-        line => wrapped(&line, WIDTH),
+        line => wrapped(&line, width),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
