@@ -288,7 +288,8 @@ impl Interview<'_, '_> {
                 print(&Say::registration(&registration, self.lang))?;
                 let preset = choice.preset;
                 let is_microsoft = preset.name == "outlook" || is_entra(preset);
-                self.questions.line("--client-id", &Say::AskClientId, None, |typed| client_id(typed, is_microsoft))?
+                let question = Say::AskClientId { is_microsoft };
+                self.questions.line("--client-id", &question, None, |typed| client_id(typed, is_microsoft))?
             }
         };
         let (proof, secret_file) = match made {

@@ -52,7 +52,7 @@ use crate::{
     base::{Lang, Protocol, Secret, invocation},
     config::{self, Config, Problems},
     doctor::{Report, Scope, SendTo, refused_message},
-    oauth::sign_in,
+    oauth::{AppCredential, sign_in},
 };
 
 pub fn run(named: Option<&Path>, args: &SetupArgs) -> Outcome {
@@ -190,7 +190,9 @@ impl<'a> Setup<'a> {
             return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         if self.place.is_of_the_service() {
-            note(&Say::OfTheService { address }.text(lang));
+            let account = account_of(&config, &address);
+            let has_secret = account.is_some_and(|one| !matches!(one.sign_in.app.credential, AppCredential::None));
+            note(&Say::OfTheService { address, has_secret }.text(lang));
             return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;

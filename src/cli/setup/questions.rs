@@ -91,7 +91,7 @@ impl<'a> Questions<'a> {
         if self.has_person() {
             let width = choices.iter().map(|(_, name, _)| name.len()).max().unwrap_or_default();
             let lines = choices.iter().enumerate().map(|(n, (_, name, say))| {
-                let line = format!("  {}  {name:<width$}  {}", n + 1, say.text(self.lang));
+                let line = format!("  {:<2} {name:<width$}  {}", n + 1, say.text(self.lang));
                 line.trim_end().to_owned()
             });
             terminal::note(&lines.collect::<Vec<_>>().join("\n"));

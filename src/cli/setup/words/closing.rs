@@ -127,9 +127,9 @@ fn closing_en(closing: &Closing) -> String {
         let _ = writeln!(page, "{}", beside::runs_en(process, closing.ended));
     } else if !closing.is_of_the_service {
         let lead = match closing.ended {
-            Ended::Proved => "Mail flows. From now on it has to run:",
-            Ended::Ready => "From now on it has to run:",
-            Ended::Fails => "Once what fails is mended, it has to run:",
+            Ended::Proved => "Mail flows. From now on keep it running:",
+            Ended::Ready => "From now on keep it running:",
+            Ended::Fails => "Once what fails is mended, keep it running:",
         };
         let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nAs a service: docs/systemd.md\n");
     }

@@ -42,7 +42,8 @@ pub fn say(say: &Say) -> String {
         Say::OutSmtp => "SMTP (the usual way; SMTP AUTH has to be on for the mailbox)".to_owned(),
         Say::OutGraph => "Microsoft Graph (where SMTP AUTH has to stay off, as with security defaults)".to_owned(),
         Say::OutBoth => "SMTP, and Graph where SMTP AUTH is off".to_owned(),
-        Say::AskClientId => "Application (client) ID".to_owned(),
+        Say::AskClientId { is_microsoft: true } => "Application (client) ID".to_owned(),
+        Say::AskClientId { is_microsoft: false } => "Client ID".to_owned(),
         Say::AskProof => "What proves the app".to_owned(),
         Say::ProofMake => "made here; you upload it to the app registration".to_owned(),
         Say::ProofSecret => "a client secret, which you make in the app registration".to_owned(),
@@ -109,12 +110,17 @@ pub fn say(say: &Say) -> String {
                 "\nPassword for mail programs ({users}): {password}\nIt is shown this once; the configuration has its hash.\n"
             )
         }
-        Say::OfTheService { address } => format!(
+        Say::OfTheService { address, has_secret } => format!(
             "\nThis is the configuration of the service, which has a user and a store of its own. Sign in as that user:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nA client secret or key has to be handed to it: docs/systemd.md, Secrets.",
-            shell(address)
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n{}",
+            shell(address),
+            if *has_secret {
+                "\nThe service has to be handed the client secret or the key: docs/systemd.md, Secrets."
+            } else {
+                ""
+            }
         ),
         Say::SignedInAlready { address } => format!("  {address} is signed in already."),
         Say::Stays => "The configuration stays as it is, and setup that is run again goes on from here.".to_owned(),
@@ -309,9 +315,9 @@ fn entra(of: &Registration, page: &mut String) {
     // Writing to a String does not fail.
     let _ = write!(
         page,
-        "  By hand, in the Entra admin center (https://entra.microsoft.com) of {}:\n  \
+        "  By hand, in the Entra admin center (https://entra.microsoft.com) in the tenant of {}:\n  \
          1. App registrations, New registration. Name: Gatepost. Supported account types: this organizational directory only.\n",
-        of.tenant
+        of.tenant_shown()
     );
     if app_only {
         let _ = write!(
@@ -320,26 +326,31 @@ fn entra(of: &Registration, page: &mut String) {
              2. API permissions, Add, APIs my organization uses, Office 365 Exchange Online, Application permissions:\n     \
              IMAP.AccessAsApp, POP.AccessAsApp; then Grant admin consent. Not SMTP.SendAsApp: it would be for all mailboxes.\n  \
              3. Certificates & secrets: {}\n  \
-             4. Enterprise applications, Gatepost: copy the Object ID of that page. It is not the one of the app registration.\n  \
+             4. Enterprise applications, Gatepost: that page has the <object-id> (the app registration has another) and, as Application ID,\n     \
+             the <client-id> of the next step.\n  \
              5. In Exchange Online PowerShell:\n       \
-             New-ServicePrincipal -AppId CLIENT-ID -ObjectId OBJECT-ID\n",
+             New-ServicePrincipal -AppId <client-id> -ObjectId <object-id>\n",
             match of.certificate {
                 Some(file) => format!("upload {file}"),
                 None => "make a client secret, copy its value".to_owned(),
             },
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User <object-id> -AccessRights FullAccess");
+            if of.uses_smtp() {
+                let _ = writeln!(page, "       Set-CASMailbox {one} -SmtpClientAuthenticationDisabled $false");
+            }
         }
         let _ = writeln!(
             page,
-            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\""
+            "       $group = (Get-DistributionGroup -Identity <group>).DistinguishedName   # a mail-enabled group of these mailboxes\n       \
+             New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\""
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
                 let _ = writeln!(
                     page,
-                    "       New-ManagementRoleAssignment -App CLIENT-ID -Role \"Application {role}\" -CustomResourceScope Gatepost"
+                    "       New-ManagementRoleAssignment -App <client-id> -Role \"Application {role}\" -CustomResourceScope Gatepost"
                 );
             }
         }

@@ -48,7 +48,8 @@ pub fn say(say: &Say) -> String {
             "Microsoft Graph（セキュリティの既定値群などのため、SMTP AUTH を有効にできない場合）".to_owned()
         }
         Say::OutBoth => "SMTP（SMTP AUTH が無効なら Graph）".to_owned(),
-        Say::AskClientId => "アプリケーション (クライアント) ID".to_owned(),
+        Say::AskClientId { is_microsoft: true } => "アプリケーション (クライアント) ID".to_owned(),
+        Say::AskClientId { is_microsoft: false } => "クライアント ID".to_owned(),
         Say::AskProof => "アプリを証明するもの".to_owned(),
         Say::ProofMake => "証明書をここで作成し、アプリの登録にアップロードする".to_owned(),
         Say::ProofSecret => "アプリの登録で作成したクライアントシークレットを使う".to_owned(),
@@ -111,12 +112,17 @@ pub fn say(say: &Say) -> String {
         Say::PasswordMade { users, password } => format!(
             "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),
-        Say::OfTheService { address } => format!(
+        Say::OfTheService { address, has_secret } => format!(
             "\nこれはサービスの設定です。サービスには専用のユーザーと保存場所があります。そのユーザーでサインインしてください:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nシークレットや鍵の渡し方: docs/ja/systemd.md",
-            shell(address)
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n{}",
+            shell(address),
+            if *has_secret {
+                "\nクライアントシークレットや秘密鍵をサービスに渡す必要があります: docs/ja/systemd.md"
+            } else {
+                ""
+            }
         ),
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
         Say::Stays => "設定はこのまま残ります。もう一度 setup を実行すると、続きから始めます。".to_owned(),
@@ -367,9 +373,9 @@ fn entra(of: &Registration, page: &mut String) {
     // Writing to a String does not fail.
     let _ = write!(
         page,
-        "  手作業の場合、{} の Entra 管理センター（https://entra.microsoft.com）で:\n  \
+        "  手作業の場合、テナント {} の Entra 管理センター（https://entra.microsoft.com）で:\n  \
          1. 「アプリの登録」、「新規登録」。名前: Gatepost。アカウントの種類: この組織ディレクトリのみ。\n",
-        of.tenant
+        of.tenant_shown()
     );
     if app_only {
         let proof = match of.certificate {
@@ -382,22 +388,27 @@ fn entra(of: &Registration, page: &mut String) {
              2. 「API のアクセス許可」、「所属する組織で使用している API」、Office 365 Exchange Online、「アプリケーションの許可」:\n     \
              IMAP.AccessAsApp、POP.AccessAsApp。そのあと管理者の同意を与えます。SMTP.SendAsApp は、権限のあるすべてのメールボックスに及ぶため追加しません。\n  \
              3. 「証明書とシークレット」: {proof}\n  \
-             4. 「エンタープライズアプリケーション」の Gatepost で、そのページの「オブジェクト ID」を控えます。アプリの登録のものとは違います。\n  \
+             4. 「エンタープライズアプリケーション」の Gatepost のページで、「オブジェクト ID」（次の <object-id>。アプリの登録のものとは違います）と\n     \
+             「アプリケーション ID」（次の <client-id>）を控えます。\n  \
              5. Exchange Online PowerShell で:\n       \
-             New-ServicePrincipal -AppId CLIENT-ID -ObjectId OBJECT-ID\n"
+             New-ServicePrincipal -AppId <client-id> -ObjectId <object-id>\n"
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User <object-id> -AccessRights FullAccess");
+            if of.uses_smtp() {
+                let _ = writeln!(page, "       Set-CASMailbox {one} -SmtpClientAuthenticationDisabled $false");
+            }
         }
         let _ = writeln!(
             page,
-            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\""
+            "       $group = (Get-DistributionGroup -Identity <group>).DistinguishedName   # これらのメールボックスをメンバーに含む、メールが有効なグループ\n       \
+             New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\""
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
                 let _ = writeln!(
                     page,
-                    "       New-ManagementRoleAssignment -App CLIENT-ID -Role \"Application {role}\" -CustomResourceScope Gatepost"
+                    "       New-ManagementRoleAssignment -App <client-id> -Role \"Application {role}\" -CustomResourceScope Gatepost"
                 );
             }
         }

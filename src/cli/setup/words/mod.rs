@@ -77,7 +77,9 @@ pub enum Say {
     OutSmtp,
     OutGraph,
     OutBoth,
-    AskClientId,
+    AskClientId {
+        is_microsoft: bool,
+    },
     AskProof,
     ProofMake,
     ProofSecret,
@@ -165,8 +167,10 @@ pub enum Say {
         password: String,
     },
     // Sign-in and trial.
+    /// `has_secret`: the app proves itself by something that the service has to be handed.
     OfTheService {
         address: String,
+        has_secret: bool,
     },
     SignedInAlready {
         address: String,
@@ -436,9 +440,11 @@ mod tests {
             }
             let page = Say::registration(&of(Grant::ClientCredentials), lang);
             assert!(page.contains("Add-MailboxPermission 'a|reboot&@contoso.com' -User"), "{page}");
+            // As the script does: SMTP AUTH counts for an app that acts by itself as well.
+            assert!(page.contains("Set-CASMailbox 'a|reboot&@contoso.com' -Smtp"), "{page}");
             let text = closing(&others, lang);
             assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
-            let text = Say::OfTheService { address: others[0].clone() }.text(lang);
+            let text = Say::OfTheService { address: others[0].clone(), has_secret: false }.text(lang);
             assert!(text.contains(" 'a|reboot&@contoso.com'") && !text.contains(" a|reboot"), "{text}");
         }
     }
