@@ -27,7 +27,7 @@ impl Daemon {
         }
     }
 
-    fn stop(self) -> String {
+    pub fn stop(self) -> String {
         match self {
             Daemon::Unit => "systemctl stop gatepost".to_owned(),
             Daemon::Process(process) => format!("kill {process}"),
@@ -66,6 +66,11 @@ pub fn reload() -> String {
         (None, Some(command)) => command.clone(),
         (daemon, _) => daemon.unwrap_or(&Daemon::Unit).reload(),
     }
+}
+
+/// The command that asks by itself, with which whoever runs it goes on.
+pub fn again() -> &'static str {
+    INSTEAD.get().map_or_else(gatepost, String::as_str)
 }
 
 /// What ends the daemon.

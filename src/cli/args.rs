@@ -72,11 +72,16 @@ pub enum Command {
     /// Turns the configuration of another program into one of Gatepost, and takes its sign-ins over
     Import(ImportArgs),
     /// Prints the man page
-    #[command(hide = true)]
+    #[command(after_help = "Example:\n  gatepost man > gatepost.1 && man ./gatepost.1")]
     Man,
     /// Prints completions for a shell
-    #[command(hide = true)]
-    Completions { shell: clap_complete::Shell },
+    #[command(
+        after_help = "Examples:\n  gatepost completions bash > ~/.local/share/bash-completion/completions/gatepost\n  gatepost completions fish > ~/.config/fish/completions/gatepost.fish"
+    )]
+    Completions {
+        /// The shell that is to complete
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Args, Debug, Clone)]

@@ -6,20 +6,27 @@ use std::path::Path;
 
 use super::{
     args::ClientArgs,
-    config::{load, print},
+    config::{found, load, print},
     language,
     outcome::{Failure, Outcome},
+    pasted::word_of,
     terminal,
 };
 use crate::{
     account::{self, local_password},
-    base::{Lang, Secret, printable},
-    config::device::{self, Device, Wish},
+    base::{Lang, Protocol, Secret, printable},
+    config::{
+        Config,
+        device::{self, Beside, Device, Door, Wish},
+    },
+    net::{Bind, Listener, ListenerTls},
 };
 
-/// Stands in for what only the reader knows.
+/// Stands in where there is no configuration yet: the check refuses it in one that has no such account.
 const SOME_ACCOUNT: &str = "scanner@contoso.com";
-const SOME_ADDRESS: &str = "192.168.10.21";
+
+/// Of the accounts of a configuration.
+const MOST_NAMED: usize = 20;
 
 /// A password that was just made, and its hash.
 struct Made {
@@ -38,15 +45,17 @@ pub fn run(named: Option<&Path>, args: &ClientArgs) -> Outcome {
         let hint = format!("for example: gatepost config client \"3F {0}\" --preset {0}", device.name);
         Failure::usage("a client needs a name", hint)
     })?;
-    let account = args.account.clone().or_else(|| only_account(named)).unwrap_or_else(|| SOME_ACCOUNT.to_owned());
-    let made = login(device, name, args).map(Made::new).transpose()?;
-    let from = match &made {
-        None if args.from.is_empty() => vec![SOME_ADDRESS.to_owned()],
-        _ => args.from.clone(),
-    };
+    let config = load(named).ok().map(|(config, _)| config);
+    let account = args.account.clone().map_or_else(|| only_account(config.as_ref()), Ok)?;
+    let login = login(device, name, args);
+    if login.is_none() && args.from.is_empty() {
+        return Err(nobody_admits(name));
+    }
+    let made = login.map(Made::new).transpose()?;
     let login = made.as_ref().map(|made| (made.login.as_str(), made.hash.expose()));
-    let wish = Wish { name, account: &account, from: &from, login };
-    let block = device::block(device, &wish);
+    let beside = config.map_or(Beside::Nothing, |config| beside(named, &config, device.door(login.is_some())));
+    let wish = Wish { name, account: &account, from: &args.from, login, beside };
+    let block = device::block(device, &wish, lang);
     if let Some(problem) = device::mistakes(&block, &wish).into_iter().next() {
         return Err(Failure::usage(problem.text, problem.hint.unwrap_or_default()));
     }
@@ -66,13 +75,54 @@ fn unknown(preset: &str, near: Option<&str>) -> Failure {
     Failure::usage(format!("there is no preset \"{}\"", printable(preset, 60)), hint)
 }
 
+/// Nothing is printed with an address that was made up: the block would admit whoever has that one.
+fn nobody_admits(name: &str) -> Failure {
+    let (text, typed) =
+        (format!("\"{}\" is admitted by its address, and that is not named", printable(name, 60)), typed());
+    let hint = format!(
+        "`{typed} --from ADDRESS`: the address that its own network settings show, such as 192.168.10.21. To admit it by \
+         user and password instead: `{typed} --login NAME`"
+    );
+    Failure::usage(text, hint)
+}
+
+/// This command, to be completed.
+fn typed() -> String {
+    let words = std::env::args_os().skip(1).map(|word| word_of(&word.to_string_lossy()));
+    std::iter::once("gatepost".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 /// Whose else could it be. A configuration that is not there or not sound is no obstacle here.
-fn only_account(named: Option<&Path>) -> Option<String> {
-    let (config, _) = load(named).ok()?;
-    match config.accounts.as_slice() {
-        [one] => Some(one.address.clone()),
-        _ => None,
+fn only_account(config: Option<&Config>) -> Result<String, Failure> {
+    match config.map(|config| config.accounts.as_slice()).unwrap_or_default() {
+        [] => Ok(SOME_ACCOUNT.to_owned()),
+        [one] => Ok(one.address.clone()),
+        several => {
+            let all: Vec<&str> = several.iter().take(MOST_NAMED).map(|account| account.address.as_str()).collect();
+            let hint = format!("`{} --account ADDRESS`, one of: {}", typed(), all.join(", "));
+            Err(Failure::usage("the configuration has several accounts: which one sends for it?", hint))
+        }
     }
+}
+
+/// Whether its listeners are written, and one like this among them.
+fn beside(named: Option<&Path>, config: &Config, door: Door) -> Beside {
+    let written = found(named).ok().and_then(|file| std::fs::read_to_string(file).ok());
+    let written: toml::Table = written.and_then(|text| text.parse().ok()).unwrap_or_default();
+    if !written.contains_key("listener") {
+        return Beside::UsualListeners;
+    }
+    let is_at = |bind: &Bind| matches!(bind, Bind::Address(at) if at.port() == door.port && !at.ip().is_loopback());
+    let is_it = |listener: &Listener| {
+        let tls = match listener.tls {
+            ListenerTls::Off => "off",
+            ListenerTls::Auto => "auto",
+            ListenerTls::StartTls => "starttls",
+            _ => "",
+        };
+        listener.protocol == Protocol::Smtp && tls == door.tls && listener.listen.iter().any(is_at)
+    };
+    if config.listeners.iter().any(is_it) { Beside::ThisListener } else { Beside::OtherListeners }
 }
 
 /// What it will type, if it logs in: what was asked for, or for a program its own name.

@@ -35,6 +35,11 @@ impl Failure {
         Self { lang, ..self }
     }
 
+    /// With another next step.
+    pub fn hinted(self, hint: String) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
     /// A provider's refusal, by its id in the catalogue.
     pub fn of_fault(self, id: &'static str) -> Self {
         Self { fault: Some(id), ..self }

@@ -10,6 +10,31 @@ pub fn with_config(file: &Path) -> String {
     format!("gatepost --config {}", shell(&file.to_string_lossy()))
 }
 
+/// The command that was `typed`, for this configuration, without those flags whose value begins so.
+pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String {
+    let mut command = with_config(file);
+    let mut words = typed.iter().skip(1);
+    while let Some(word) = words.next() {
+        let (flag, value) = word.split_once('=').map_or((word.as_str(), None), |(flag, value)| (flag, Some(value)));
+        let names_a_file = matches!(flag, "--config" | "-c");
+        if !names_a_file && left_out.iter().all(|(name, _)| *name != flag) {
+            command.extend([" ", &word_of(word)]);
+            continue;
+        }
+        let value = value.or_else(|| words.next().map(String::as_str)).unwrap_or_default();
+        if !names_a_file && left_out.iter().all(|(name, begin)| *name != flag || !value.starts_with(begin)) {
+            command.extend([" ", flag, " ", &word_of(value)]);
+        }
+    }
+    command
+}
+
+/// A word of a command line, which may be a flag with its value.
+pub fn word_of(typed: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@=+,%".contains(&b);
+    if !typed.is_empty() && typed.bytes().all(is_plain) { typed.to_owned() } else { shell(typed) }
+}
+
 /// For PowerShell.
 pub fn powershell(value: &str) -> String {
     match is_harmless(value) {
@@ -54,6 +79,25 @@ mod tests {
             assert_eq!(shell(file), file);
         }
         assert_eq!(with_config(Path::new("my x.toml")), "gatepost --config 'my x.toml'");
+    }
+
+    #[test]
+    fn a_command_is_repeated_for_another_file_without_the_flags_that_are_left_out() {
+        let typed = [
+            "/usr/bin/gatepost",
+            "-c",
+            "a.toml",
+            "--lang=ja",
+            "setup",
+            "--set",
+            "store.url=x",
+            "--set=a.b=c d",
+            "--yes",
+        ];
+        let typed = typed.map(str::to_owned);
+        let again = |left_out| again(&typed, Path::new("b.toml"), left_out);
+        assert_eq!(again(&[("--set", "store.")]), "gatepost --config b.toml --lang=ja setup --set 'a.b=c d' --yes");
+        assert_eq!(again(&[]), "gatepost --config b.toml --lang=ja setup --set store.url=x '--set=a.b=c d' --yes");
     }
 
     #[test]

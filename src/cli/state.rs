@@ -101,11 +101,13 @@ impl From<StoreError> for Failure {
 pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failure {
     let known = Known { is_at_sign_in: true, ..account.known(&Occasion::of_sign_in(None)) };
     let mut words = verdict.entry.told(lang, &known);
-    let login = known.fill("`gatepost login {address}");
-    if !words.next.contains(&login) {
+    let (login, again) = (known.fill("`gatepost login {address}"), format!("`{}`", invocation::again()));
+    // Whoever signs in within another command goes on with that.
+    words.next = words.next.replace(&format!("{login}`"), &again);
+    if !words.next.contains(&again) && !words.next.contains(&login) {
         words.next.push_str(&match lang {
-            Lang::En => format!(" Then {login}`."),
-            Lang::Ja => format!("その後、{login}` を実行してください。"),
+            Lang::En => format!(" Then {again}."),
+            Lang::Ja => format!("その後、{again} を実行してください。"),
         });
     }
     told(verdict, words, lang)

@@ -112,6 +112,19 @@ fn the_configuration_is_found_by_the_environment_too() {
 }
 
 #[test]
+fn help_names_the_man_page_and_the_completions_and_both_are_in_its_language() {
+    for (lang, part, english) in [("en", "Prints the man page", false), ("ja", "マニュアルページを出力します", true)]
+    {
+        let told = |command: &[&str]| run(&[command, &["--lang", lang]].concat()).1;
+        assert!(told(&["help"]).contains(part) || told(&["--help"]).contains(part), "{}", told(&["--help"]));
+        let (page, script) = (told(&["man"]), told(&["completions", "zsh"]));
+        assert!(page.contains(part) && script.contains(part), "{page}");
+        assert_eq!(!page.contains("OPTIONS") && !page.contains("Print help"), english, "{page}");
+        assert_eq!(!page.contains("possible values") && !page.contains("default:"), english, "{page}");
+    }
+}
+
+#[test]
 fn the_schema_the_man_page_and_the_completions_are_there() {
     let (_, schema, _) = run(&["config", "schema"]);
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();

@@ -16,7 +16,7 @@ use gatepost::{
     cli::Cli,
     config::{
         self, Problems, Surroundings,
-        device::{self, DEVICES, Device, Wish},
+        device::{self, Beside, DEVICES, Device, Wish},
     },
 };
 
@@ -39,7 +39,8 @@ fn account(address: &str) -> String {
 }
 
 fn wishes<'a>(device: &'static Device, from: &'a [String]) -> [(&'static Device, Wish<'a>); 3] {
-    let wish = Wish { name: "3F \"copier\"", account: "scanner@contoso.com", from, login: None };
+    let beside = Beside::Nothing;
+    let wish = Wish { name: "3F \"copier\"", account: "scanner@contoso.com", from, login: None, beside };
     let login = Some(("copier", HASH));
     [(device, wish), (device, Wish { login, ..wish }), (device, Wish { login, from: &[], ..wish })]
 }
@@ -47,12 +48,16 @@ fn wishes<'a>(device: &'static Device, from: &'a [String]) -> [(&'static Device,
 #[test]
 fn every_block_of_every_preset_is_taken_by_a_configuration_as_it_is() {
     let from = ["192.168.10.21".to_owned(), "2001:db8::/64".to_owned()];
-    for (device, wish) in DEVICES.iter().flat_map(|device| wishes(device, &from)) {
-        let block = device::block(device, &wish);
+    let wished = || DEVICES.iter().flat_map(|device| wishes(device, &from));
+    for ((device, wish), lang) in wished().flat_map(|wished| Lang::ALL.map(|lang| (wished, lang))) {
+        let block = device::block(device, &wish, lang);
         let found = problems(&format!("{APP}{}{block}", account(wish.account)));
         assert!(found.problems.is_empty(), "{}: {found}\n{block}", device.name);
         assert!(device::mistakes(&block, &wish).is_empty());
         let toml: toml::Table = block.parse().unwrap();
+        for line in block.lines().filter(|line| lang == Lang::Ja && line.contains("# ")) {
+            assert!(!line.is_ascii(), "{line}");
+        }
         let client = &toml["client"][0];
         assert_eq!(client["name"].as_str(), Some(wish.name));
         assert_eq!(client.get("from").is_some(), !wish.from.is_empty());
@@ -64,7 +69,9 @@ fn every_block_of_every_preset_is_taken_by_a_configuration_as_it_is() {
 fn what_is_offered_in_a_remark_is_taken_too() {
     for (device, wish) in DEVICES.iter().flat_map(|device| wishes(device, &[])).filter(|(_, wish)| wish.login.is_some())
     {
-        let block = device::block(device, &wish).replace("# recipients", "recipients").replace("# capture", "capture");
+        let block = device::block(device, &wish, Lang::En)
+            .replace("# recipients", "recipients")
+            .replace("# capture", "capture");
         let toml: toml::Table = block.parse().unwrap();
         assert!(toml["client"][0]["recipients"].is_array() && toml["client"][0]["capture"].is_bool(), "{block}");
         let found = problems(&format!("{APP}{}{block}", account(wish.account)));
@@ -78,8 +85,9 @@ fn blocks_of_different_families_stand_side_by_side_in_one_file() {
     let mut text = format!("{APP}{}", account("scanner@contoso.com"));
     for (n, preset) in ["hp", "synology", "zabbix", "postfix"].into_iter().enumerate() {
         let (name, from) = (format!("device {n}"), vec![format!("192.168.10.{n}")]);
-        let wish = Wish { name: &name, account: "scanner@contoso.com", from: &from, login: None };
-        text.push_str(&device::block(device::find(preset).unwrap(), &wish));
+        let wish =
+            Wish { name: &name, account: "scanner@contoso.com", from: &from, login: None, beside: Beside::Nothing };
+        text.push_str(&device::block(device::find(preset).unwrap(), &wish, Lang::En));
     }
     let found = problems(&text);
     assert!(found.problems.is_empty(), "{found}\n{text}");
@@ -107,7 +115,8 @@ fn the_sheet_of_a_mail_server_without_a_login_leads_to_how_it_keeps_its_messages
             [(Lang::En, "docs/devices", "Without a login"), (Lang::Ja, "docs/ja/devices", "ログインなし")]
         {
             let sheet = |login| {
-                let wish = Wish { name: preset, account: "alerts@contoso.com", from: &from, login };
+                let (account, beside) = ("alerts@contoso.com", Beside::Nothing);
+                let wish = Wish { name: preset, account, from: &from, login, beside };
                 device::sheet(device, &wish, lang)
             };
             assert_eq!(sheet(None).contains(heading), is_server, "{}", sheet(None));
@@ -166,7 +175,9 @@ fn a_device_that_is_admitted_by_address_gets_no_password_and_a_sheet_in_either_l
     assert!(en.contains("SMTP Port No.") && en.contains("2526") && en.contains("docs/devices/ricoh.md"), "{en}");
     assert!(!en.contains("User Name"), "a field that stays empty: {en}");
     let (_, same, ja) = gatepost(&[&arguments[..], &["ja"]].concat());
-    assert_eq!(block, same);
+    let keys = |block: &str| block.parse::<toml::Table>().unwrap();
+    assert_eq!(keys(&block), keys(&same));
+    assert!(block.contains("# what logs") && same.contains("# ログ") && !same.contains("# what"), "{same}");
     assert!(ja.contains("入力する内容") && !ja.contains("what to type"), "{ja}");
 }
 
@@ -185,11 +196,41 @@ fn the_only_account_of_the_configuration_is_taken_and_what_comes_out_fits_into_i
     let (code, block, _) = gatepost(&[&arguments[..], &["--config", config]].concat());
     assert_eq!(code, 0);
     assert!(block.contains("account = \"alerts@contoso.com\""), "{block}");
+    let usual = ["127.0.0.1:1587", "127.0.0.1:1993", "127.0.0.1:1995"];
+    assert!(usual.iter().all(|listener| block.contains(listener)), "mail programs go on: {block}");
     fs::write(&file, before + &block).unwrap();
+    let (code, second, _) =
+        gatepost(&["config", "client", "two", "--preset", "hp", "--from", "192.168.10.22", "--config", config]);
+    assert!(
+        code == 0 && second.contains("port 2526: that listener is there already") && !second.contains("[[listener]]"),
+        "{second}"
+    );
+    let (_, other, _) = gatepost(&["config", "client", "three", "--preset", "veeam", "--config", config]);
+    assert_eq!(other.matches("[[listener]]").count(), 1, "{other}");
     let (_, json, _) = gatepost(&["config", "check", "--json", "--config", config]);
     let told: serde_json::Value = serde_json::from_str(&json).unwrap();
     let mut told = told["problems"].as_array().unwrap().iter().map(|problem| problem["text"].as_str().unwrap());
     assert_eq!(told.next(), None, "{block}");
+}
+
+#[test]
+fn what_is_not_known_is_asked_for_with_the_whole_command_and_never_made_up() {
+    let (code, block, errors) = gatepost(&["config", "client", "3F copier", "--preset", "ricoh"]);
+    assert_eq!((code, block.as_str()), (2, ""), "{errors}");
+    for command in ["--from ADDRESS`", "--login NAME`"] {
+        assert!(errors.contains(&format!("`gatepost config client '3F copier' --preset ricoh {command}")), "{errors}");
+    }
+    let (code, _, errors) = gatepost(&["config", "client", "x", "--preset", "ricoh", "--lang", "ja"]);
+    assert!(code == 2 && errors.contains("そのアドレスが指定されていません"), "{errors}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gatepost.toml");
+    let two = [account("scanner@contoso.com"), account("alerts@contoso.com")].concat();
+    fs::write(&file, format!("{APP}{two}{ALERTS_ARE_USED}")).unwrap();
+    let config = file.to_str().unwrap();
+    let (code, block, errors) = gatepost(&["config", "client", "x", "--preset", "zabbix", "--config", config]);
+    assert_eq!((code, block.as_str()), (2, ""), "{errors}");
+    assert!(errors.contains("--account ADDRESS`, one of: scanner@contoso.com, alerts@contoso.com"), "{errors}");
 }
 
 #[test]
@@ -198,7 +239,7 @@ fn what_was_typed_wrongly_is_told_in_the_words_of_the_check() {
     for (more, told) in [
         (&["--from", "192.168.10.300"][..], "is not an address or block"),
         (&["--from", "0.0.0.0/0"], "admits much of the internet"),
-        (&["--account", "scanner"], "is not a mail address"),
+        (&["--from", "192.168.10.21", "--account", "scanner"], "is not a mail address"),
         (&["--login", "two words"], "holds blanks"),
         (&["--login", "scanner@contoso.com"], "is taken by another client or account"),
     ] {
@@ -308,8 +349,9 @@ fn each_guide_shows_the_block_that_its_preset_prints() {
         let from = client.get("from").and_then(toml::Value::as_array);
         let from: Vec<String> = from.into_iter().flatten().map(|one| one.as_str().unwrap().to_owned()).collect();
         let login = word("login").map(|login| (login, HASH));
-        let wish = Wish { name: word("name").unwrap(), account: word("account").unwrap(), from: &from, login };
-        let printed = device::block(device, &wish);
+        let (name, account, beside) = (word("name").unwrap(), word("account").unwrap(), Beside::Nothing);
+        let wish = Wish { name, account, from: &from, login, beside };
+        let printed = device::block(device, &wish, Lang::En);
         assert_eq!(shown, printed.trim_start(), "put into docs/devices/{}.md:\n{printed}", device.guide);
     }
 }

@@ -152,8 +152,8 @@ impl Interview<'_, '_> {
                     (SetupGrant::ClientCredentials, Say::GrantAppOnly),
                 ];
                 let has_device = preset.device_url.is_some();
-                let choices: Vec<_> =
-                    all.into_iter().filter(|(g, _)| has_device || *g != SetupGrant::DeviceCode).collect();
+                let possible = all.into_iter().filter(|(grant, _)| has_device || *grant != SetupGrant::DeviceCode);
+                let choices: Vec<_> = possible.map(|(grant, say)| (grant, grant.as_str(), say)).collect();
                 self.questions.choice("--grant", &Say::AskGrant, &choices)?
             }
             None => SetupGrant::AuthorizationCode,
@@ -176,7 +176,8 @@ impl Interview<'_, '_> {
                     (SetupOutbound::Smtp, Say::OutSmtp),
                     (SetupOutbound::Graph, Say::OutGraph),
                     (SetupOutbound::SmtpThenGraph, Say::OutBoth),
-                ];
+                ]
+                .map(|(outbound, say)| (outbound, outbound.as_str(), say));
                 self.questions.choice("--outbound", &Say::AskOutbound, &choices)?
             }
             None => SetupOutbound::Smtp,
@@ -287,7 +288,8 @@ impl Interview<'_, '_> {
                 print(&Say::registration(&registration, self.lang))?;
                 let preset = choice.preset;
                 let is_microsoft = preset.name == "outlook" || is_entra(preset);
-                self.questions.line("--client-id", &Say::AskClientId, None, |typed| client_id(typed, is_microsoft))?
+                let question = Say::AskClientId { is_microsoft };
+                self.questions.line("--client-id", &question, None, |typed| client_id(typed, is_microsoft))?
             }
         };
         let (proof, secret_file) = match made {

@@ -4,6 +4,7 @@
 //! look, and sends. Each step finds out by itself whether it is done already, so that it is safe to run again, and says
 //! what it waits for. Where no terminal is, it never asks: it names the flag.
 
+mod apart;
 pub mod args;
 mod blocks;
 mod certificate;
@@ -27,15 +28,16 @@ use std::{
 use toml::Table;
 
 use self::{
+    apart::{Apart, Ours},
     args::SetupArgs,
     blocks::{Blocks, Composed, NewAccount, NewPassword, compose, listeners_to_add, settings_to_add},
     interview::{Idle, Interview, Registered},
     place::Place,
     questions::{AtTerminal, Person, Questions},
-    renewal::{Renewal, instead_of},
+    renewal::{Renewal, with_its_step},
     settings::{Listen, Setting},
     trial::Trial,
-    words::{Closing, Ended, Say, Step, Trouble},
+    words::{Closing, Ended, Say, Step, Trouble, Typed},
 };
 use super::{
     args::LoginArgs,
@@ -50,7 +52,7 @@ use crate::{
     base::{Lang, Protocol, Secret, invocation},
     config::{self, Config, Problems},
     doctor::{Report, Scope, SendTo, refused_message},
-    oauth::sign_in,
+    oauth::{AppCredential, sign_in},
 };
 
 pub fn run(named: Option<&Path>, args: &SetupArgs) -> Outcome {
@@ -72,6 +74,8 @@ struct Setup<'a> {
     base: Base,
     /// In this run.
     has_written: bool,
+    /// Before this run, which arms no password then.
+    was_signed_in: bool,
 }
 
 /// The configuration that is there, with the tables of `--set`.
@@ -126,11 +130,16 @@ impl<'a> Setup<'a> {
             args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let listeners = listeners_to_add(&existing, &listeners);
         let config = with_tables(&place, &settings, lang)?;
+        let apart = |other: Option<&Path>| {
+            let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            let ours = Ours { place: &place, existing: &existing, settings: &settings, listeners: &listeners };
+            Apart::of(&ours, other, &typed)
+        };
         if !args.no_sign_in && args.print_script.is_none() {
-            place.meets_no_other_daemon(&config, args.address.as_deref()).map_err(told)?;
+            place.meets_no_other_daemon(&config, apart).map_err(told)?;
         }
         if args.print_script.is_none()
-            && let Some(say) = place.shares_its_store(&config, args.address.as_deref())
+            && let Some(say) = place.shares_its_store(&config, apart)
         {
             note(&say.text(lang));
         }
@@ -142,6 +151,7 @@ impl<'a> Setup<'a> {
             existing,
             base: Base { config, settings, listeners },
             has_written: false,
+            was_signed_in: false,
         })
     }
 
@@ -167,11 +177,7 @@ impl<'a> Setup<'a> {
         let registered = interview.registered(&choice, &address, &others)?;
         let wanted: Vec<String> = std::iter::once(address.clone()).chain(others).collect();
         if let Some(renewal) = &registered.renewal {
-            self.renewed(renewal).inspect_err(|failure| {
-                if failure.fault().is_some() {
-                    note(&renewal.again(&address).text(lang));
-                }
-            })?;
+            self.renewed(renewal, &address)?;
         }
         let made = registered.made.clone();
         let configured = self.configured(registered, &wanted);
@@ -184,7 +190,9 @@ impl<'a> Setup<'a> {
             return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         if self.place.is_of_the_service() {
-            note(&Say::OfTheService { address }.text(lang));
+            let account = account_of(&config, &address);
+            let has_secret = account.is_some_and(|one| !matches!(one.sign_in.app.credential, AppCredential::None));
+            note(&Say::OfTheService { address, has_secret }.text(lang));
             return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
@@ -192,8 +200,6 @@ impl<'a> Setup<'a> {
         trial::reload_running(&config, &wanted, self.has_written || self.proves_anew(), lang)?;
         let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(&config, address)).collect();
         let report = self.examined(&config, &accounts, &passwords)?;
-        let refusals = report.checks.iter().filter_map(|check| check.fault.as_ref());
-        self.note_renewal(&account, refusals.map(|fault| fault.id));
         let tried = self.tried(&config, &accounts, &passwords, &report);
         let ended = match (report.ok, &tried) {
             (false, _) => Ended::Fails,
@@ -215,13 +221,13 @@ impl<'a> Setup<'a> {
     }
 
     /// Puts a renewed secret in the place of the old one, behind a proof of it.
-    fn renewed(&mut self, renewal: &Renewal) -> Outcome {
+    fn renewed(&mut self, renewal: &Renewal, address: &str) -> Outcome {
         let lang = self.lang;
         if !self.args.yes {
             self.questions.agrees("--yes", &Say::AskRenew { file: renewal.file.display().to_string() })?;
         }
         if !self.args.no_sign_in {
-            renewal.prove(&self.base.config, lang)?;
+            renewal.prove(&self.base.config, address, lang)?;
         }
         Place::renew_secret(&renewal.file, &renewal.secret).map_err(|trouble| trouble.failure(lang))?;
         note(&renewal.told(&self.base.config, &self.place.shown()).text(lang));
@@ -324,7 +330,7 @@ impl<'a> Setup<'a> {
     }
 
     /// Signs in, unless somebody is; an app that proves itself fetches a token.
-    fn signed_in(&self, account: &Account) -> Outcome {
+    fn signed_in(&mut self, account: &Account) -> Outcome {
         let lang = self.lang;
         note(&Step::SignIn { address: account.address.clone() }.text(lang));
         let named = Some(self.place.path.as_path());
@@ -335,22 +341,15 @@ impl<'a> Setup<'a> {
             })?;
             if is_done {
                 note(&Say::SignedInAlready { address: account.sign_in.identity.clone() }.text(lang));
+                self.was_signed_in = true;
                 return Ok(());
             }
         }
         let args = LoginArgs { account: account.address.clone(), flow: self.args.flow, qr: false, json: false };
-        login::run_in(lang, named, &args).inspect_err(|failure| {
-            self.note_renewal(account, failure.fault());
-            note(&Say::SignInAgain { address: account.address.clone() }.text(lang));
+        login::run_in(lang, named, &args).map_err(|failure| {
+            note(&Say::Stays.text(lang));
+            with_its_step(failure, &account.sign_in.app, &account.address, None, lang)
         })
-    }
-
-    /// Where the secret of the app is what was refused.
-    fn note_renewal(&self, account: &Account, refusals: impl IntoIterator<Item = &'static str>) {
-        let mut says = refusals.into_iter().filter_map(|id| instead_of(&account.sign_in.app, &account.address, id));
-        if let Some(say) = says.next() {
-            note(&say.text(self.lang));
-        }
     }
 
     /// Lets the doctor look at everything that these accounts need. Those whose password is not known here send their
@@ -444,8 +443,12 @@ impl<'a> Setup<'a> {
             smtp: places(Protocol::Smtp),
             imap: places(Protocol::Imap),
             pop3: places(Protocol::Pop3),
-            has_password: !passwords.of.is_empty() && passwords.known.is_some(),
-            first_use: self.args.first_use,
+            settled: &passwords.of,
+            typed: match (&passwords.known, self.was_signed_in) {
+                (Some(_), _) => Typed::Settled,
+                (None, false) => Typed::ArmedBySignIn,
+                (None, true) => Typed::ArmedByHand,
+            },
             is_signed_in: !self.args.no_sign_in && !self.place.is_of_the_service(),
             ended,
             is_of_the_service: self.place.is_of_the_service(),

@@ -10,9 +10,12 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::words::{Say, Trouble};
+use super::{
+    apart::Apart,
+    words::{Say, Trouble},
+};
 use crate::{
-    base::Secret,
+    base::{Secret, invocation::Daemon},
     config::{self, Config, Surroundings},
     store::{self, private_file},
 };
@@ -77,32 +80,34 @@ impl Place {
         !self.is_there && self.is_of_the_service()
     }
 
-    /// A daemon on the same store that reads another file never learns what is set up in this one.
-    pub fn meets_no_other_daemon(&self, config: &Config, address: Option<&str>) -> Result<(), Trouble> {
+    /// A daemon on the same store that reads another file never learns what is set up in this one. `apart`: what to do
+    /// beside that file.
+    pub fn meets_no_other_daemon(
+        &self,
+        config: &Config,
+        apart: impl Fn(Option<&Path>) -> Apart,
+    ) -> Result<(), Trouble> {
         let Some(holder) = store::holder(&config.store) else { return Ok(()) };
         let Some(running) = holder.reads_other_than(&self.path) else { return Ok(()) };
+        let process = holder.process.unwrap_or_default();
         Err(Trouble::OtherDaemon {
-            process: holder.process.unwrap_or_default(),
-            places: [running.display().to_string(), self.shown(), self.own_store()],
-            address: address.map(str::to_owned),
+            process,
+            stop: holder.daemon().unwrap_or(Daemon::Process(process)).stop(),
+            places: [running.display().to_string(), self.shown()],
+            apart: apart(Some(running)),
         })
     }
 
     /// Where no daemon runs: that another configuration has the store, or had it.
-    pub fn shares_its_store(&self, config: &Config, address: Option<&str>) -> Option<Say> {
+    pub fn shares_its_store(&self, config: &Config, apart: impl Fn(Option<&Path>) -> Apart) -> Option<Say> {
         let database = config.store.url.strip_prefix("sqlite://").filter(|database| Path::new(database).is_file())?;
         let other = store::last_reader(&config.store).filter(|file| *file != self.path && file.is_file());
         let is_shared = !self.is_of_the_service() && (other.is_some() || !self.is_there);
         is_shared.then(|| Say::SharesStore {
             store: database.to_owned(),
-            other: other.map(|file| file.display().to_string()),
-            address: address.map(str::to_owned),
-            own: self.own_store(),
+            other: other.as_ref().map(|file| file.display().to_string()),
+            apart: apart(other.as_deref()),
         })
-    }
-
-    fn own_store(&self) -> String {
-        format!("sqlite://{}", self.folder().join("state/gatepost.db").display())
     }
 
     /// The daemon that runs on this configuration.

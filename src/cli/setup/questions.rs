@@ -7,7 +7,7 @@ use std::io;
 
 use super::words::{Say, Trouble};
 use crate::{
-    base::{Lang, Secret},
+    base::{Lang, Secret, printable},
     cli::{
         outcome::{Failure, Outcome},
         terminal,
@@ -86,15 +86,21 @@ impl<'a> Questions<'a> {
         Err(last.unwrap_or_else(|| missing(self.lang, flag, what)))
     }
 
-    /// One of several, by its number; an empty line takes the first.
-    pub fn choice<T: Copy>(&mut self, flag: &str, what: &Say, choices: &[(T, Say)]) -> Result<T, Failure> {
+    /// One of several, by its number or its name, which is what the flag takes; an empty line takes the first.
+    pub fn choice<T: Copy>(&mut self, flag: &str, what: &Say, choices: &[(T, &str, Say)]) -> Result<T, Failure> {
         if self.has_person() {
-            let lines = choices.iter().enumerate().map(|(n, (_, say))| format!("  {}  {}", n + 1, say.text(self.lang)));
+            let width = choices.iter().map(|(_, name, _)| name.len()).max().unwrap_or_default();
+            let lines = choices.iter().enumerate().map(|(n, (_, name, say))| {
+                let line = format!("  {:<2} {name:<width$}  {}", n + 1, say.text(self.lang));
+                line.trim_end().to_owned()
+            });
             terminal::note(&lines.collect::<Vec<_>>().join("\n"));
         }
         self.line(flag, what, Some("1"), |typed| {
-            let chosen = typed.parse::<usize>().ok().and_then(|n| choices.get(n.checked_sub(1)?));
-            chosen.map(|(choice, _)| *choice).ok_or(Trouble::NotAChoice { typed: typed.to_owned(), of: choices.len() })
+            let by_number = typed.parse::<usize>().ok().and_then(|n| choices.get(n.checked_sub(1)?));
+            let chosen = by_number.or_else(|| choices.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(typed)));
+            let none = || Trouble::NotAChoice { typed: printable(typed, 60), of: choices.len() };
+            chosen.map(|(choice, ..)| *choice).ok_or_else(none)
         })
     }
 
@@ -201,9 +207,9 @@ pub mod tests {
     }
 
     #[test]
-    fn a_choice_is_a_number_of_the_list() {
-        let choices = [('a', Say::Yes), ('b', Say::Yes)];
-        for (typed, chosen) in [("", 'a'), ("2", 'b')] {
+    fn a_choice_is_a_number_of_the_list_or_the_name_beside_it() {
+        let choices = [('a', "smtp", Say::Yes), ('b', "smtp-then-graph", Say::Yes)];
+        for (typed, chosen) in [("", 'a'), ("2", 'b'), ("SMTP", 'a'), (" smtp-then-graph ", 'b')] {
             let mut person = Script::of(&["0", "3", "two", typed]);
             let mut questions = Questions::new(Lang::Ja, Some(&mut person));
             assert_eq!(questions.choice("--c", &Say::AskGrant, &choices).unwrap(), chosen);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     note,
-    words::{Say, Trouble},
+    words::{Say, Trouble, beside},
 };
 use crate::{
     base::{Lang, Secret},
@@ -13,7 +13,7 @@ use crate::{
         token::{CLIENT_SECRET_EXPIRED, CLIENT_SECRET_WRONG},
     },
     cli::{
-        outcome::Outcome,
+        outcome::{Failure, Outcome},
         state::{block_on, refused_as},
     },
     config::Config,
@@ -21,14 +21,23 @@ use crate::{
     oauth::{App, AppCredential, Grant, clock::Clock, endpoints::Endpoints},
 };
 
-/// Stands for a file that nobody named yet.
-const NEW: &str = "NEW";
+/// A file that nobody named yet.
+const NEW: &str = "new.secret";
 
-/// Behind the refusal of a secret that stands in a file: this very command takes a new one.
-pub fn instead_of(app: &App, address: &str, refusal: &str) -> Option<Say> {
-    let is_of_the_secret = [CLIENT_SECRET_EXPIRED, CLIENT_SECRET_WRONG].iter().any(|entry| entry.id == refusal);
+/// A refusal of a secret that stands in a file has one next step: this very command takes a new one. `given`: the file
+/// that was named just now.
+pub fn with_its_step(failure: Failure, app: &App, address: &str, given: Option<&Path>, lang: Lang) -> Failure {
+    let secrets = [CLIENT_SECRET_EXPIRED, CLIENT_SECRET_WRONG].map(|entry| entry.id);
+    let is_of_the_secret = failure.fault().is_some_and(|id| secrets.contains(&id));
     let is_in_a_file = app.secret_at.as_deref().is_some_and(|at| Path::new(at).is_file());
-    (is_of_the_secret && is_in_a_file).then(|| Say::NewSecret { address: address.to_owned(), file: NEW.to_owned() })
+    if !(is_of_the_secret && is_in_a_file) {
+        return failure;
+    }
+    let file = given.unwrap_or(Path::new(NEW)).display().to_string();
+    failure.hinted(match lang {
+        Lang::En => beside::new_secret_en(app, address, &file),
+        Lang::Ja => beside::new_secret_ja(app, address, &file),
+    })
 }
 
 pub struct Renewal {
@@ -43,14 +52,14 @@ pub struct Renewal {
 impl Renewal {
     /// Asks for a token with it: what the provider refuses never takes the place of one that may still work. Where a
     /// person signed in, the checks behind it ask instead, as what comes of a refresh token is to be kept.
-    pub fn prove(&self, config: &Config, lang: Lang) -> Outcome {
-        let Some(app) = config.apps.get(&self.app).filter(|app| app.grant == Grant::ClientCredentials) else {
+    pub fn prove(&self, config: &Config, address: &str, lang: Lang) -> Outcome {
+        let Some(configured) = config.apps.get(&self.app).filter(|app| app.grant == Grant::ClientCredentials) else {
             return Ok(());
         };
         // What is refused is what was given now, and the old one stays.
         let given = self.given.as_ref().map(|file| file.display().to_string());
-        let known = Known { client_secret_at: given, ..app.known() };
-        let app = App { credential: AppCredential::Secret(self.secret.clone()), ..App::clone(app) };
+        let known = Known { client_secret_at: given, ..configured.known() };
+        let app = App { credential: AppCredential::Secret(self.secret.clone()), ..App::clone(configured) };
         let network = |fault: SetupFault| Trouble::Network { why: fault.to_string() }.failure(lang);
         let tls = ClientTls::new(&config.network).map_err(network)?;
         let http = HttpClient::new(&config.network, &tls).map_err(network)?;
@@ -59,14 +68,8 @@ impl Renewal {
         let asked = block_on(async { Ok(endpoints.client_credentials().await) })?;
         asked.map(drop).map_err(|verdict| {
             note(&Say::NothingWritten.text(lang));
-            refused_as(&verdict, &known, lang)
+            with_its_step(refused_as(&verdict, &known, lang), configured, address, self.given.as_deref(), lang)
         })
-    }
-
-    /// With which file this command is run again.
-    pub fn again(&self, address: &str) -> Say {
-        let file = self.given.as_deref().unwrap_or(Path::new(NEW)).display().to_string();
-        Say::NewSecret { address: address.to_owned(), file }
     }
 
     pub fn told(&self, config: &Config, configuration: &str) -> Say {

@@ -30,6 +30,15 @@ pub struct Registration<'a> {
 }
 
 impl Registration<'_> {
+    /// As people know it, and its id.
+    pub fn tenant_shown(&self) -> String {
+        let domain = self.address.rsplit('@').next().unwrap_or_default();
+        match domain.eq_ignore_ascii_case(self.tenant) {
+            true => domain.to_owned(),
+            false => format!("{domain} ({})", self.tenant),
+        }
+    }
+
     pub fn uses_graph(&self) -> bool {
         self.outbound != SetupOutbound::Smtp
     }

@@ -1,7 +1,10 @@
 //! A preset as TOML, ready to paste: a `[[listener]]` where one is needed, and the `[[client]]`.
 
-use super::{Device, Place, Retries, Sender};
-use crate::config::{Problem, Severity, Surroundings, check_text};
+use super::{Device, Place, Retries, Sender, Words};
+use crate::{
+    base::Lang,
+    config::{Problem, Severity, Surroundings, check_text},
+};
 
 /// What a person wants of a preset.
 #[derive(Debug, Clone, Copy)]
@@ -14,90 +17,209 @@ pub struct Wish<'a> {
     pub from: &'a [String],
     /// User name and argon2id hash.
     pub login: Option<(&'a str, &'a str)>,
+    pub beside: Beside,
 }
+
+/// Which listeners the configuration has that the block is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// None is known.
+    Nothing,
+    /// None is written, and the first one that is takes the place of the usual ones.
+    UsualListeners,
+    /// Some are written, one like the block's among them.
+    ThisListener,
+    OtherListeners,
+}
+
+/// The listeners of a configuration that has none written, which TLS needs nowhere.
+const USUAL: [(&str, u16); 3] = [("smtp", 1587), ("imap", 1993), ("pop3", 1995)];
 
 /// Where a remark begins, as in the other files.
 const REMARK_AT: usize = 49;
 
+/// Remarks, in the order of the keys.
+mod remark {
+    use super::Words;
+
+    pub const HEAD: Words = Words {
+        en: "{}. What to type into it: docs/devices/{guide}.md",
+        ja: "{}。入力する内容: docs/ja/devices/{guide}.md",
+    };
+    pub const DEFAULT_LISTENER: Words = Words {
+        en: "# It connects to 127.0.0.1:{}: the listener that is there without any [[listener]].\n",
+        ja: "# 接続先は 127.0.0.1:{}（[[listener]] が1つもないときに開くリスナー）です。\n",
+    };
+    pub const LISTENER: Words = Words {
+        en: "# Leave the listener out where one like it is there. Without any [[listener]] there are three of loopback;\n\
+             # with one, only what is written.\n",
+        ja: "# 同じリスナーがすでにあれば、この [[listener]] は省いてください。[[listener]] が1つもなければループバックの3つが開き、\n\
+             # 1つでも書くと、書いたものだけが開きます。\n",
+    };
+    pub const USUAL_LISTENERS: Words = Words {
+        en: "# The usual listeners are gone once one is written: they are written here too, for the mail programs that use them.\n",
+        ja: "# [[listener]] を書くと通常のリスナーは開かなくなるため、メールソフトが使うものもここに書いてあります。\n",
+    };
+    pub const THIS_LISTENER: Words = Words {
+        en: "# It connects to port {}: that listener is there already.\n",
+        ja: "# 接続先はポート {} です。このリスナーはすでにあります。\n",
+    };
+    pub const NETWORK_OF_DEVICES: Words = Words {
+        en: "better: this machine's address in the network of the devices",
+        ja: "できれば、このマシンの機器側ネットワークのアドレスだけに",
+    };
+    pub const EVERY_ADDRESS: Words =
+        Words { en: "every address of this machine", ja: "このマシンのすべてのアドレス" };
+    pub const TLS_OFF: Words = Words {
+        en: "many models know no newer TLS than 1.1: an address admits them",
+        ja: "TLS 1.1 までの機種が多いため、アドレスで許可します",
+    };
+    pub const TLS_AUTO: Words = Words {
+        en: "TLS from the first byte, STARTTLS or none, as the device likes",
+        ja: "最初からの TLS、STARTTLS、TLS なしのどれでも",
+    };
+    pub const TLS_OFFERED: Words = Words {
+        en: "offered; \"starttls-required\" lets nobody log in without it",
+        ja: "任意。\"starttls-required\" なら TLS なしのログインを拒否します",
+    };
+    pub const NAME: Words = Words { en: "what logs and pages call it", ja: "ログとコンソールに出る名前" };
+    pub const ACCOUNT: Words = Words {
+        en: "the mailbox that sends, an [[account]]",
+        ja: "送信に使うメールボックス（[[account]] の1つ）",
+    };
+    pub const FROM_ALONE: Words = Words {
+        en: "its own address: that alone admits it",
+        ja: "機器のアドレス。これだけで許可します",
+    };
+    pub const FROM_AND: Words = Words { en: "only from there,", ja: "このアドレスからだけ、" };
+    pub const LOGIN_AND: Words =
+        Words { en: "and only with this login", ja: "かつこのログインでだけ許可します" };
+    pub const KEEP: Words = Words {
+        en: "it sends as the account, or as what send-as allows",
+        ja: "差出人はアカウントか、send-as にあるもの",
+    };
+    pub const FORCE: Words = Words {
+        en: "From becomes the account's, the old From goes to Reply-To",
+        ja: "From をアカウントにし、元の From を Reply-To に移します",
+    };
+    pub const REPAIR: Words = Words {
+        en: "a missing Date, Message-ID or From is added, and the like",
+        ja: "足りない Date、Message-ID、From などを補います",
+    };
+    pub const NO_REPAIR: Words = Words {
+        en: "a mail server writes whole messages",
+        ja: "メールサーバーのメールは整っています",
+    };
+    pub const QUEUE: Words = Words {
+        en: "it never sends again by itself: Gatepost does",
+        ja: "機器は再送しないので、Gatepost が再送します",
+    };
+    pub const DIRECT: Words = Words {
+        en: "it has a queue of its own and hears how each message fared",
+        ja: "自身のキューがあり、各メールの結果を受け取ります",
+    };
+    pub const RECIPIENTS: Words = Words {
+        en: "whom it may write to; without it, anybody",
+        ja: "送ってよい宛先。省くとどこへでも送れます",
+    };
+    pub const CAPTURE: Words = Words {
+        en: "commissioning: messages stay on hold in the queue, nothing is sent",
+        ja: "導入時の確認用: 送信せず、キューに保留します",
+    };
+}
+
 /// The block, with a remark at each key that a person may want to change.
-pub fn block(device: &Device, wish: &Wish) -> String {
-    let mut out = format!("\n# {}. What to type into it: docs/devices/{}.md\n", device.title.en, device.guide);
-    listener(&mut out, device, wish);
-    out.push_str("\n[[client]]\n");
-    line(&mut out, &format!("name = {}", quoted(wish.name)), "what logs and pages call it");
-    line(&mut out, &format!("account = {}", quoted(wish.account)), "the mailbox that sends, an [[account]]");
-    credentials(&mut out, wish);
-    treatment(&mut out, device, wish);
-    out
+pub fn block(device: &Device, wish: &Wish, lang: Lang) -> String {
+    let head = remark::HEAD.get(lang).replacen("{}", device.title.get(lang), 1).replace("{guide}", device.guide);
+    let mut page = Page { out: format!("\n# {head}\n"), lang };
+    page.listener(device, wish);
+    page.out.push_str("\n[[client]]\n");
+    page.line(&format!("name = {}", quoted(wish.name)), Some(remark::NAME));
+    page.line(&format!("account = {}", quoted(wish.account)), Some(remark::ACCOUNT));
+    page.credentials(wish);
+    page.treatment(device, wish);
+    page.out
 }
 
-fn listener(out: &mut String, device: &Device, wish: &Wish) {
-    let door = device.door(wish.login.is_some());
-    if door.is_default {
-        let port = door.port;
-        out.push_str(&format!(
-            "# It connects to 127.0.0.1:{port}: the listener that is there without any [[listener]].\n"
-        ));
-        return;
-    }
-    out.push_str(
-        "# Leave the listener out where one like it is there. Without any [[listener]] there are three of loopback;\n",
-    );
-    out.push_str("# with one, only what is written.\n\n[[listener]]\nprotocol = \"smtp\"\n");
-    let address = match device.place {
-        Place::OldTls => "better: this machine's address in the network of the devices",
-        _ => "every address of this machine",
-    };
-    line(out, &format!("listen = [\"0.0.0.0:{}\"]", door.port), address);
-    let tls = match door.tls {
-        "off" => "many models know no newer TLS than 1.1: an address admits them",
-        "auto" => "TLS from the first byte, STARTTLS or none, as the device likes",
-        _ => "offered; \"starttls-required\" lets nobody log in without it",
-    };
-    line(out, &format!("tls = \"{}\"", door.tls), tls);
+struct Page {
+    out: String,
+    lang: Lang,
 }
 
-fn credentials(out: &mut String, wish: &Wish) {
-    if !wish.from.is_empty() {
-        let from: Vec<String> = wish.from.iter().map(|one| quoted(one)).collect();
-        let alone = if wish.login.is_none() { "its own address: that alone admits it" } else { "only from there," };
-        line(out, &format!("from = [{}]", from.join(", ")), alone);
-    }
-    if let Some((login, hash)) = wish.login {
-        let only = if wish.from.is_empty() { "" } else { "and only with this login" };
-        line(out, &format!("login = {}", quoted(login)), only);
-        line(out, &format!("password = {}", quoted(hash)), "");
-    }
-}
-
-fn treatment(out: &mut String, device: &Device, wish: &Wish) {
-    match device.sender {
-        Sender::Keep => line(out, "sender = \"keep\"", "it sends as the account, or as what send-as allows"),
-        Sender::Force => line(out, "sender = \"force\"", "From becomes the account's, the old From goes to Reply-To"),
-    }
-    match device.retries {
-        Retries::Never => {
-            line(out, "repair = true", "a missing Date, Message-ID or From is added, and the like");
-            line(out, "delivery = \"queue\"", "it never sends again by itself: Gatepost does");
+impl Page {
+    fn listener(&mut self, device: &Device, wish: &Wish) {
+        let door = device.door(wish.login.is_some());
+        if door.is_default {
+            let port = door.port.to_string();
+            self.out.push_str(&remark::DEFAULT_LISTENER.get(self.lang).replace("{}", &port));
+            return;
         }
-        Retries::Itself => {
-            line(out, "repair = false", "a mail server writes whole messages");
-            line(out, "delivery = \"direct\"", "it has a queue of its own and hears how each message fared");
+        match wish.beside {
+            Beside::Nothing => self.out.push_str(remark::LISTENER.get(self.lang)),
+            Beside::UsualListeners => self.out.push_str(remark::USUAL_LISTENERS.get(self.lang)),
+            Beside::OtherListeners => {}
+            Beside::ThisListener => {
+                let port = door.port.to_string();
+                return self.out.push_str(&remark::THIS_LISTENER.get(self.lang).replace("{}", &port));
+            }
+        }
+        self.out.push_str("\n[[listener]]\nprotocol = \"smtp\"\n");
+        let address = match device.place {
+            Place::OldTls => remark::NETWORK_OF_DEVICES,
+            _ => remark::EVERY_ADDRESS,
+        };
+        self.line(&format!("listen = [\"0.0.0.0:{}\"]", door.port), Some(address));
+        let tls = match door.tls {
+            "off" => remark::TLS_OFF,
+            "auto" => remark::TLS_AUTO,
+            _ => remark::TLS_OFFERED,
+        };
+        self.line(&format!("tls = \"{}\"", door.tls), Some(tls));
+        let usual = USUAL.iter().filter(|(_, port)| wish.beside == Beside::UsualListeners && *port != door.port);
+        for (protocol, port) in usual {
+            self.out.push_str(&format!("\n[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:{port}\"]\n"));
         }
     }
-    let domain = wish.account.rsplit_once('@').map_or("contoso.com", |(_, domain)| domain);
-    line(
-        out,
-        &format!("# recipients = [{}]", quoted(&format!("*@{domain}"))),
-        "whom it may write to; without it, anybody",
-    );
-    line(out, "# capture = true", "commissioning: messages stay on hold in the queue, nothing is sent");
-}
 
-fn line(out: &mut String, key: &str, remark: &str) {
-    match remark {
-        "" => out.push_str(&format!("{key}\n")),
-        _ => out.push_str(&format!("{key:<REMARK_AT$}# {remark}\n")),
+    fn credentials(&mut self, wish: &Wish) {
+        if !wish.from.is_empty() {
+            let from: Vec<String> = wish.from.iter().map(|one| quoted(one)).collect();
+            let alone = if wish.login.is_none() { remark::FROM_ALONE } else { remark::FROM_AND };
+            self.line(&format!("from = [{}]", from.join(", ")), Some(alone));
+        }
+        if let Some((login, hash)) = wish.login {
+            let only = (!wish.from.is_empty()).then_some(remark::LOGIN_AND);
+            self.line(&format!("login = {}", quoted(login)), only);
+            self.line(&format!("password = {}", quoted(hash)), None);
+        }
+    }
+
+    fn treatment(&mut self, device: &Device, wish: &Wish) {
+        match device.sender {
+            Sender::Keep => self.line("sender = \"keep\"", Some(remark::KEEP)),
+            Sender::Force => self.line("sender = \"force\"", Some(remark::FORCE)),
+        }
+        match device.retries {
+            Retries::Never => {
+                self.line("repair = true", Some(remark::REPAIR));
+                self.line("delivery = \"queue\"", Some(remark::QUEUE));
+            }
+            Retries::Itself => {
+                self.line("repair = false", Some(remark::NO_REPAIR));
+                self.line("delivery = \"direct\"", Some(remark::DIRECT));
+            }
+        }
+        let domain = wish.account.rsplit_once('@').map_or("contoso.com", |(_, domain)| domain);
+        let recipients = format!("# recipients = [{}]", quoted(&format!("*@{domain}")));
+        self.line(&recipients, Some(remark::RECIPIENTS));
+        self.line("# capture = true", Some(remark::CAPTURE));
+    }
+
+    fn line(&mut self, key: &str, remark: Option<Words>) {
+        match remark {
+            None => self.out.push_str(&format!("{key}\n")),
+            Some(remark) => self.out.push_str(&format!("{key:<REMARK_AT$}# {}\n", remark.get(self.lang))),
+        }
     }
 }
 

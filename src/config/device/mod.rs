@@ -8,7 +8,7 @@ mod block;
 mod sheet;
 mod table;
 
-pub use block::{Wish, block, mistakes};
+pub use block::{Beside, Wish, block, mistakes};
 pub use sheet::{list, sheet};
 pub use table::DEVICES;
 

@@ -1,7 +1,7 @@
 //! A preset as a sheet: what to type into which field of the device, and what to know about it.
 
-use super::{DEVICES, Device, Door, Entry, Place, Retries, Wish, Words};
-use crate::base::Lang;
+use super::{Beside, DEVICES, Device, Door, Entry, Place, Retries, Wish, Words};
+use crate::base::{Lang, invocation};
 
 /// A place in a sentence for what only the reader knows.
 const HOST: Words = Words { en: "the machine that runs Gatepost", ja: "Gatepost を動かしているマシン" };
@@ -18,6 +18,14 @@ const PASSWORD: Words =
 const MORE: Words = Words {
     en: "More, and what to do when it fails: docs/devices/{}.md",
     ja: "詳細と、失敗したときの次の手順: docs/ja/devices/{}.md",
+};
+const RESTART: Words = Words {
+    en: "Once the block is in the configuration: `gatepost config check`, then `{}` (a new listener opens only then).",
+    ja: "ブロックを設定に追加したら: `gatepost config check`、続いて `{}`（新しいリスナーは再起動したときに開きます）",
+};
+const RELOAD: Words = Words {
+    en: "Once the block is in the configuration: `gatepost config check`, then `{}`.",
+    ja: "ブロックを設定に追加したら: `gatepost config check`、続いて `{}`",
 };
 const TRY_HERE: Words =
     Words { en: "Try it first, on this machine:", ja: "まずこのマシンで確認できます:" };
@@ -70,8 +78,19 @@ pub fn sheet(device: &Device, wish: &Wish, lang: Lang) -> String {
     for note in by_login.iter().chain(device.notes) {
         out.push_str(&format!("- {}\n", note.get(lang)));
     }
-    out.push_str(&format!("\n{}\n{}", MORE.get(lang).replace("{}", device.guide), trial(device, wish, lang)));
+    out.push_str(&format!("\n{}\n", in_place(door, wish.beside, lang)));
+    out.push_str(&format!("{}\n{}", MORE.get(lang).replace("{}", device.guide), trial(device, wish, lang)));
     out
+}
+
+/// What makes the daemon know it.
+fn in_place(door: Door, beside: Beside, lang: Lang) -> String {
+    let has_it = door.is_default || beside == Beside::ThisListener;
+    let (words, command) = match has_it {
+        true => (RELOAD, invocation::reload()),
+        false => (RESTART, invocation::restart()),
+    };
+    invocation::as_called(&words.get(lang).replace("{}", &command))
 }
 
 /// The command that sends as the device would. Where an address is part of the rule, it must come from there.

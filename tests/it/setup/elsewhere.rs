@@ -1,5 +1,10 @@
 //! Another configuration on a store that has one, while a daemon runs and while none does.
 
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
 use super::{Running, Stage};
 use crate::{
     process::{Program, command, run},
@@ -18,9 +23,10 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     for (lang, said) in [("en", "go on with its file"), ("ja", "そのファイルで続けてください")] {
         let ended = Running::start(&stage.ann(&["--lang", lang]), &second, "").await.ended().await;
         assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
-        let go_on = format!("`gatepost --config {running} setup --address {ANN}`");
-        let own = format!("--set store.url=sqlite://{}/state/gatepost.db", stage.dir.path().display());
-        for part in [said, &go_on, &own] {
+        let go_on = format!("\n  gatepost --config {running} setup --discovery ");
+        let own = format!("--set store.url=sqlite://{}/state/second.db", stage.dir.path().display());
+        let stop = format!("`kill {}`", program.id());
+        for part in [said, &go_on, &own, &stop, "--listen imap=127.0.0.1:", "--grant device-code"] {
             assert!(ended.err.contains(part), "{part}: {}", ended.err);
         }
         assert!(!second.exists() && !ended.out.contains("type the code"), "{}", ended.out);
@@ -51,13 +57,56 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     assert_eq!(code, 0, "its own file is well: {out}{errors}");
 }
 
+/// The line of what is printed that keeps both apart.
+fn for_both(said: &str, file: &Path) -> Command {
+    let begin = format!("  gatepost --config {} ", file.display());
+    let line = said.lines().rfind(|line| line.starts_with(&begin)).unwrap_or_else(|| panic!("{said}"));
+    let mut command = Command::new("sh");
+    // As far as the sign-in, which needs somebody.
+    let line = line.replacen("gatepost", env!("CARGO_BIN_EXE_gatepost"), 1) + " --no-sign-in";
+    command.args(["-c", &line]).stdin(Stdio::null());
+    command.env_clear().env("HOME", "/nonexistent");
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_that_lets_both_run_works_as_it_is_printed_for_a_new_file_and_for_one_that_is_there() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let _program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
+    let [new, there] = ["new", "there"].map(|name| stage.dir.path().join(name).join("gatepost.toml"));
+    std::fs::create_dir(there.parent().unwrap()).unwrap();
+    std::fs::copy(stage.file(), &there).unwrap();
+    for file in [new, there] {
+        let is_there = file.exists();
+        let refused = Running::start(&stage.ann(&[]), &file, "").await.ended().await;
+        assert_eq!(refused.code, 1, "{}\n{}", refused.out, refused.err);
+        if is_there {
+            let line = refused.err.lines().find_map(|line| line.strip_prefix("  in [store]: ")).unwrap();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let lines = text.lines().map(|old| if old.starts_with("url = ") { line } else { old });
+            std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        }
+        let output = for_both(&refused.err, &file).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        let (code, shown, errors) = run(&["config", "show"], &file);
+        assert!(
+            code == 0 && shown.contains(&format!("{}/state/gatepost.db", file.parent().unwrap().display())),
+            "{shown}{errors}"
+        );
+        assert_eq!(shown.matches("[[listener]]").count(), if is_there { 3 } else { 2 }, "{shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_configuration_on_a_store_is_warned_of_also_while_no_daemon_runs() {
     let stage = Stage::new().await;
     let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     let (own, second) = (stage.file(), stage.dir.path().join("second.toml"));
-    let go_on = format!("gatepost --config {} setup --address {ANN}", own.display());
+    let go_on = format!("\n  gatepost --config {} setup --discovery ", own.display());
     let said = async |file: &std::path::Path, lang: &str| {
         let ended = Running::start(&stage.ann(&["--no-sign-in", "--lang", lang]), file, "").await.ended().await;
         assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);

@@ -67,7 +67,7 @@ async fn a_renewed_secret_takes_the_place_of_the_old_one_once_the_provider_took_
     assert_eq!((house.kept().as_str(), house.stage.text()), (CONFIDENTIAL_SECRET, text.clone()));
     // What is wrong is the file that was just given, and this command takes the next one.
     let given = house.stage.dir.path().join("given").display().to_string();
-    for part in [format!("into `{given}`"), format!("setup --address {BOB} --client-secret-file {given}")] {
+    for part in [format!("(such as {given})"), format!("setup --address {BOB} --client-secret-file {given}")] {
         assert!(refused.err.contains(&part), "{part}: {}", refused.err);
     }
     assert!(!refused.err.contains("contoso.secret"), "{}", refused.err);
@@ -136,7 +136,7 @@ async fn a_secret_that_ended_is_told_with_the_flag_that_takes_a_new_one() {
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     house.stage.sandbox.faults().set(|faults| faults.apply("secret-expired"));
     let refused = house.stage.run(&house.flags, "").await;
-    let flag = format!("setup --address {BOB} --client-secret-file NEW");
+    let flag = format!("setup --address {BOB} --client-secret-file new.secret");
     assert!(refused.code == 1 && refused.err.contains(&flag), "{}\n{}", refused.out, refused.err);
     assert!(refused.err.contains("[client-secret-expired]"), "{}", refused.err);
 }

@@ -37,7 +37,7 @@ impl Interview<'_, '_> {
             return Ok((None, None));
         }
         let makes = self.args.make_certificate || {
-            let choices = [(true, Say::ProofMake), (false, Say::ProofSecret)];
+            let choices = [(true, "certificate", Say::ProofMake), (false, "secret", Say::ProofSecret)];
             const FLAGS: &str =
                 "--make-certificate, --certificate FILE --certificate-key FILE, or --client-secret-file FILE";
             self.questions.choice(FLAGS, &Say::AskProof, &choices)?

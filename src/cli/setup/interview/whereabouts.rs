@@ -95,8 +95,8 @@ impl Interview<'_, '_> {
             return Err(self.fail(trouble));
         }
         note(self.fail(trouble).text());
-        let choices: Vec<(&'static Preset, Say)> =
-            PRESETS.iter().map(|preset| (*preset, Say::Verbatim { text: preset.name.to_owned() })).collect();
+        let choices: Vec<_> =
+            PRESETS.iter().map(|preset| (*preset, preset.name, Say::OfProvider(preset.name))).collect();
         let preset = self.questions.choice("--provider", &Say::AskProvider, &choices)?;
         let tenant = match is_entra(preset) {
             true => Some(self.tenant(preset, domain, discovery)?),

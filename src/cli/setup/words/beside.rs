@@ -1,7 +1,11 @@
 //! What setup says of what is there already, in both languages: a daemon that runs, and a secret that takes another's place.
 
-use super::Ended;
-use crate::{base::invocation::gatepost, cli::pasted::shell};
+use super::{Ended, en, ja};
+use crate::{
+    base::invocation::gatepost,
+    cli::{pasted::shell, setup::apart::Apart},
+    oauth::App,
+};
 
 /// At the end, in the place of the command that starts it.
 pub fn runs_en(process: u32, ended: Ended) -> String {
@@ -24,88 +28,101 @@ pub fn runs_ja(process: u32, ended: Ended) -> String {
     }
 }
 
-/// One that reads `running`, and holds the store of `file`; `store`: one of its own for that, and whose mailbox it is, where
-/// that is known. What happened, and the hint.
-pub fn other_en(process: u32, [running, file, store]: [&str; 3], address: Option<&str>) -> (String, String) {
+/// A daemon that reads `running`, and holds the store of `file`. What happened, and the hint.
+pub fn other_en(process: u32, stop: &str, [running, file]: [&str; 2], apart: &Apart) -> (String, String) {
     let text = format!(
         "a daemon (process {process}) runs on the same store and reads {running}: it would never know what is set up in \
          {file}; nothing was written"
     );
-    let hint = format!(
-        "go on with its file: `{}`; or stop it first; or, to run both, give this one a store, a console and listeners of \
-         its own: {}",
-        setup_of(running, address),
-        own_flags(store)
-    );
-    (text, hint)
+    let go_on =
+        apart.go_on.as_ref().map(|command| format!("go on with its file:\n  {command}\nOr ")).unwrap_or_default();
+    (text, format!("{go_on}end it first: `{stop}`\n{}", both_en(apart)))
 }
 
-pub fn other_ja(process: u32, [running, file, store]: [&str; 3], address: Option<&str>) -> (String, String) {
+pub fn other_ja(process: u32, stop: &str, [running, file]: [&str; 2], apart: &Apart) -> (String, String) {
     let text = format!(
         "同じストアで動作中のデーモン（プロセス {process}）は {running} を読んでいます。{file} に設定しても反映されないため、何も書き込みませんでした"
     );
-    let hint = format!(
-        "そのファイルで続けてください: `{}`。または、先にそのデーモンを停止してください。両方を動かす場合は、専用のストア、コンソール、リスナーを指定します: {}",
-        setup_of(running, address),
-        own_flags(store)
-    );
-    (text, hint)
+    let go_on = apart.go_on.as_ref();
+    let go_on =
+        go_on.map(|command| format!("そのファイルで続けてください:\n  {command}\nまたは、")).unwrap_or_default();
+    (text, format!("{go_on}先にそのデーモンを停止してください: `{stop}`\n{}", both_ja(apart)))
 }
 
-/// A store that another configuration has, as far as can be told while no daemon runs; `own`: one of its own.
-pub fn shared_en(store: &str, other: Option<&str>, address: Option<&str>, own: &str) -> String {
-    let whose = match other {
-        Some(other) => format!(
-            "the daemon that ran on it last read {other}. To go on with that file, end this and type: {}",
-            setup_of(other, address)
+/// A store that another configuration has, as far as can be told while no daemon runs.
+pub fn shared_en(store: &str, other: Option<&str>, apart: &Apart) -> String {
+    let whose = match (other, &apart.go_on) {
+        (Some(other), Some(command)) => format!(
+            "the daemon that ran on it last read {other}.\nTo go on with that file, end this (Ctrl-C) and type:\n  {command}"
         ),
-        None => "another configuration made it, for this one is new.".to_owned(),
+        _ => "another configuration made it, for this one is new.".to_owned(),
+    };
+    format!("warning: the store {store} is there already: {whose}\nOne store serves one daemon. {}", both_en(apart))
+}
+
+pub fn shared_ja(store: &str, other: Option<&str>, apart: &Apart) -> String {
+    let whose = match (other, &apart.go_on) {
+        (Some(other), Some(command)) => format!(
+            "最後に動いていたデーモンは {other} を読んでいました。\nそのファイルで続けるには、中止して（Ctrl-C）次を実行してください:\n  {command}"
+        ),
+        _ => "この設定は新しいため、別の設定が作成したものです。".to_owned(),
     };
     format!(
-        "warning: the store {store} is there already: {whose}\nOne store serves one daemon. To run both, give this one a \
-         store, a console and listeners of its own: {}",
-        own_flags(own)
+        "警告: ストア {store} はすでにあります。{whose}\n1つのストアを使えるデーモンは1つだけです。{}",
+        both_ja(apart)
     )
 }
 
-pub fn shared_ja(store: &str, other: Option<&str>, address: Option<&str>, own: &str) -> String {
-    let whose = match other {
-        Some(other) => format!(
-            "最後に動いていたデーモンは {other} を読んでいました。そのファイルで続けるには、中止して次を実行してください: {}",
-            setup_of(other, address)
+fn both_en(apart: &Apart) -> String {
+    let first = match apart.lines.as_slice() {
+        [] => "with this command:".to_owned(),
+        lines => format!("with these lines in the place of those with the same key:{}\nand then:", en::listed(lines)),
+    };
+    format!("To run both, give this one a store, a console and listeners of its own, {first}\n  {}", apart.both)
+}
+
+fn both_ja(apart: &Apart) -> String {
+    let first = match apart.lines.as_slice() {
+        [] => "指定してください:".to_owned(),
+        lines => format!(
+            "指定します。次の行を書き（同じキーの行があれば置き換え）:{}\nそのあと次を実行してください:",
+            ja::listed(lines)
         ),
-        None => "この設定は新しいため、別の設定が作成したものです。".to_owned(),
+    };
+    format!("両方を動かす場合は、専用のストア、コンソール、リスナーを{first}\n  {}", apart.both)
+}
+
+/// In the place of the catalogue's step, which leads to the same less well: the file that is there is written here, once the
+/// secret was proved. `file`: with the secret, or what stands for it.
+pub fn new_secret_en(app: &App, address: &str, file: &str) -> String {
+    let id = &app.client_id;
+    let made = match is_entra(app) {
+        true => format!("in Entra: App registrations > `{id}` > Certificates & secrets: make a new client secret"),
+        false => format!("make a new client secret for the app `{id}` at {}", app.provider),
     };
     format!(
-        "警告: ストア {store} はすでにあります。{whose}\n1つのストアを使えるデーモンは1つだけです。両方を動かす場合は、専用のストア、コンソール、リスナーを指定してください: {}",
-        own_flags(own)
-    )
-}
-
-fn setup_of(file: &str, address: Option<&str>) -> String {
-    let address = address.map(|address| format!(" --address {}", shell(address))).unwrap_or_default();
-    format!("gatepost --config {} setup{address}", shell(file))
-}
-
-fn own_flags(store: &str) -> String {
-    format!(
-        "--set store.url={} --set console.listen=127.0.0.1:8426 --listen smtp=127.0.0.1:2587 --listen imap=127.0.0.1:2993",
-        shell(store)
-    )
-}
-
-pub fn new_secret_en(address: &str, file: &str) -> String {
-    format!(
-        "With a new client secret in a file: {}\n  It is proved at the provider, and takes the place of the old one.",
+        "{made}, write its value (not its ID) into a file (such as {file}), then:\n  {}\nIt is proved at the \
+         provider, and only then takes the place of the old one.",
         renewal(address, file)
     )
 }
 
-pub fn new_secret_ja(address: &str, file: &str) -> String {
+pub fn new_secret_ja(app: &App, address: &str, file: &str) -> String {
+    let id = &app.client_id;
+    let made = match is_entra(app) {
+        true => format!(
+            "Entra の「アプリの登録」> `{id}` >「証明書とシークレット」で新しいクライアントシークレットを作成し"
+        ),
+        false => format!("{} でアプリ `{id}` の新しいクライアントシークレットを作成し", app.provider),
+    };
     format!(
-        "新しいクライアントシークレットをファイルに入れて: {}\n  プロバイダーで確認してから、古いものと置き換えます。",
+        "{made}、その値（ID ではありません）をファイル（たとえば {file}）に書いて、次を実行してください:\n  {}\nプロバイダーで確認できたときだけ、古いものと置き換えます。",
         renewal(address, file)
     )
+}
+
+fn is_entra(app: &App) -> bool {
+    app.provider.starts_with("microsoft365") || app.provider == "outlook"
 }
 
 fn renewal(address: &str, file: &str) -> String {

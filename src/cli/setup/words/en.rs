@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, beside, idle};
+use super::{ByProxy, Line, Say, ScriptWords, Step, Trouble, beside, idle};
 use crate::{
-    base::{Lang, invocation::gatepost},
+    base::Lang,
     cli::{
         pasted::{powershell, shell},
         setup::{
@@ -12,7 +12,6 @@ use crate::{
             script::Registration,
         },
     },
-    net::ListenerTls,
     oauth::Grant,
 };
 
@@ -30,9 +29,9 @@ pub fn step(step: &Step) -> String {
 pub fn say(say: &Say) -> String {
     match say {
         Say::Yes => "yes".to_owned(),
-        Say::Verbatim { text } => text.clone(),
+        Say::OfProvider(name) => of_provider(name).to_owned(),
         Say::AskAddress => "Mail address".to_owned(),
-        Say::AskShared => "Shared mailboxes on the same sign-in, parted by commas (-: none)".to_owned(),
+        Say::AskShared => "Shared mailboxes on the same sign-in, separated by commas (-: none)".to_owned(),
         Say::AskProvider => "Whose mailbox is it".to_owned(),
         Say::AskTenant { domain } => format!("Tenant of {domain}: its id, or a verified domain"),
         Say::AskGrant => "How does Gatepost get in".to_owned(),
@@ -40,13 +39,14 @@ pub fn say(say: &Say) -> String {
         Say::GrantDevice => "a person signs in once, with a code on any device".to_owned(),
         Say::GrantAppOnly => "nobody signs in: the app itself has the right (unattended machines)".to_owned(),
         Say::AskOutbound => "How do messages leave".to_owned(),
-        Say::OutSmtp => "SMTP".to_owned(),
+        Say::OutSmtp => "SMTP (the usual way; SMTP AUTH has to be on for the mailbox)".to_owned(),
         Say::OutGraph => "Microsoft Graph (where SMTP AUTH has to stay off, as with security defaults)".to_owned(),
         Say::OutBoth => "SMTP, and Graph where SMTP AUTH is off".to_owned(),
-        Say::AskClientId => "Application (client) ID".to_owned(),
+        Say::AskClientId { is_microsoft: true } => "Application (client) ID".to_owned(),
+        Say::AskClientId { is_microsoft: false } => "Client ID".to_owned(),
         Say::AskProof => "What proves the app".to_owned(),
-        Say::ProofMake => "a certificate that is made here; you upload it".to_owned(),
-        Say::ProofSecret => "a client secret".to_owned(),
+        Say::ProofMake => "made here; you upload it to the app registration".to_owned(),
+        Say::ProofSecret => "a client secret, which you make in the app registration".to_owned(),
         Say::AskSecret { is_needed: true } => "Client secret (its value, not its ID; not shown)".to_owned(),
         Say::AskSecret { is_needed: false } => "Client secret (not shown; Enter: there is none)".to_owned(),
         Say::AskKey { key } => format!("{key} of the provider"),
@@ -110,25 +110,21 @@ pub fn say(say: &Say) -> String {
                 "\nPassword for mail programs ({users}): {password}\nIt is shown this once; the configuration has its hash.\n"
             )
         }
-        Say::OfTheService { address } => format!(
+        Say::OfTheService { address, has_secret } => format!(
             "\nThis is the configuration of the service, which has a user and a store of its own. Sign in as that user:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nA client secret or key has to be handed to it: docs/systemd.md, Secrets.",
-            shell(address)
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n{}",
+            shell(address),
+            if *has_secret {
+                "\nThe service has to be handed the client secret or the key: docs/systemd.md, Secrets."
+            } else {
+                ""
+            }
         ),
         Say::SignedInAlready { address } => format!("  {address} is signed in already."),
-        Say::SignInAgain { address } => {
-            format!(
-                "The configuration is written and stays. Once that is mended: {0} setup --address {1}, or: {0} login {1}",
-                gatepost(),
-                shell(address)
-            )
-        }
-        Say::SharesStore { store, other, address, own } => {
-            beside::shared_en(store, other.as_deref(), address.as_deref(), own)
-        }
-        Say::NewSecret { address, file } => beside::new_secret_en(address, file),
+        Say::Stays => "The configuration stays as it is, and setup that is run again goes on from here.".to_owned(),
+        Say::SharesStore { store, other, apart } => beside::shared_en(store, other.as_deref(), apart),
         Say::NotSentAsAsked => "  Not sent, as asked (--no-send).".to_owned(),
         Say::WithTheChecks { address, is_sent: true } => format!(
             "  {address}: sent with the checks above, straight to the provider: its password for mail programs is not known here."
@@ -149,6 +145,19 @@ pub fn say(say: &Say) -> String {
     }
 }
 
+const fn of_provider(preset: &str) -> &'static str {
+    match preset.as_bytes() {
+        b"microsoft365" => "work or school accounts, Exchange Online",
+        b"microsoft365-gcc-high" => "US government, GCC High",
+        b"microsoft365-dod" => "US government, DoD",
+        b"microsoft365-china" => "operated by 21Vianet",
+        b"outlook" => "personal Microsoft accounts: outlook.com, hotmail.com, live.com",
+        b"google" => "Gmail and Google Workspace",
+        b"custom" => "another provider: its addresses are asked for",
+        _ => "",
+    }
+}
+
 fn hosts(servers: &Servers) -> String {
     let shown = |(name, server): (&str, &Option<Server>)| {
         server.as_ref().map(|server| format!("{name} {}:{}", server.host, server.port))
@@ -159,7 +168,7 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join(", "))
 }
 
-fn listed(lines: &[Line]) -> String {
+pub(super) fn listed(lines: &[Line]) -> String {
     let instead = |line: &Line| line.instead_of.map(|key| format!("   (in the place of {key})")).unwrap_or_default();
     let or = |line: &Line| if line.or_certificate { "   (or certificate and certificate-key)" } else { "" };
     lines.iter().map(|line| format!("\n  in {}: {}{}{}", line.block, line.text, instead(line), or(line))).collect()
@@ -173,7 +182,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::NotAnAddress { typed } => {
             (format!("\"{typed}\" is not a mail address"), "for example ann@contoso.com; for \"*@contoso.com\" see docs/whole-domain.md".into())
         }
-        Trouble::NotAChoice { typed, of } => (format!("\"{typed}\" is none of them"), format!("type a number from 1 to {of}")),
+        Trouble::NotAChoice { typed, of } => (format!("\"{typed}\" is none of them"), format!("type a number from 1 to {of}, or the name beside it")),
         Trouble::NotYesOrNo => ("that is neither yes nor no".into(), "type y or n".into()),
         Trouble::Declined => ("nothing was written".into(), "run it again with other answers".into()),
         Trouble::Terminal { why } => (format!("the input cannot be read: {why}"), "answer by flags: gatepost setup --help".into()),
@@ -188,8 +197,8 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             (format!("the configuration has a [{table}] already, without this line or with another"), format!("write into it: {line}"))
         }
         Trouble::Otherwise { file, lines } => (
-            format!("{file} has it otherwise than asked, and no line that is there is changed; nothing was written"),
-            format!("write there, in the place of the line with this key if there is one, then run setup again: {}", listed(lines)),
+            format!("{file} says something else than what was asked for, and setup changes no line that is there; nothing was written"),
+            format!("write this there, in the place of the line with the same key if there is one, then run setup again:{}", listed(lines)),
         ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
@@ -257,8 +266,8 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::ReloadIt { process, command } => {
             (format!("the daemon that runs (process {process}) does not know the new accounts yet"), format!("`{command}` (as its user), then run setup again"))
         }
-        Trouble::OtherDaemon { process, places, address } => {
-            beside::other_en(*process, places.each_ref().map(String::as_str), address.as_deref())
+        Trouble::OtherDaemon { process, stop, places, apart } => {
+            beside::other_en(*process, stop, places.each_ref().map(String::as_str), apart)
         }
         Trouble::NotWell => (
             "a check failed".into(),
@@ -306,9 +315,9 @@ fn entra(of: &Registration, page: &mut String) {
     // Writing to a String does not fail.
     let _ = write!(
         page,
-        "  By hand, in the Entra admin center (https://entra.microsoft.com) of {}:\n  \
+        "  By hand, in the Entra admin center (https://entra.microsoft.com) in the tenant of {}:\n  \
          1. App registrations, New registration. Name: Gatepost. Supported account types: this organizational directory only.\n",
-        of.tenant
+        of.tenant_shown()
     );
     if app_only {
         let _ = write!(
@@ -317,26 +326,31 @@ fn entra(of: &Registration, page: &mut String) {
              2. API permissions, Add, APIs my organization uses, Office 365 Exchange Online, Application permissions:\n     \
              IMAP.AccessAsApp, POP.AccessAsApp; then Grant admin consent. Not SMTP.SendAsApp: it would be for all mailboxes.\n  \
              3. Certificates & secrets: {}\n  \
-             4. Enterprise applications, Gatepost: copy the Object ID of that page. It is not the one of the app registration.\n  \
+             4. Enterprise applications, Gatepost: that page has the <object-id> (the app registration has another) and, as Application ID,\n     \
+             the <client-id> of the next step.\n  \
              5. In Exchange Online PowerShell:\n       \
-             New-ServicePrincipal -AppId CLIENT-ID -ObjectId OBJECT-ID\n",
+             New-ServicePrincipal -AppId <client-id> -ObjectId <object-id>\n",
             match of.certificate {
                 Some(file) => format!("upload {file}"),
                 None => "make a client secret, copy its value".to_owned(),
             },
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User <object-id> -AccessRights FullAccess");
+            if of.uses_smtp() {
+                let _ = writeln!(page, "       Set-CASMailbox {one} -SmtpClientAuthenticationDisabled $false");
+            }
         }
         let _ = writeln!(
             page,
-            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\""
+            "       $group = (Get-DistributionGroup -Identity <group>).DistinguishedName   # a mail-enabled group of these mailboxes\n       \
+             New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\""
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
                 let _ = writeln!(
                     page,
-                    "       New-ManagementRoleAssignment -App CLIENT-ID -Role \"Application {role}\" -CustomResourceScope Gatepost"
+                    "       New-ManagementRoleAssignment -App <client-id> -Role \"Application {role}\" -CustomResourceScope Gatepost"
                 );
             }
         }
@@ -393,48 +407,3 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     scope: "Sending: a role that is limited to the members of a group. It takes 15 to 30 minutes.",
     end: "For `gatepost setup --client-id`:",
 };
-
-fn security(tls: ListenerTls) -> &'static str {
-    match tls {
-        ListenerTls::Off => "none",
-        ListenerTls::StartTls | ListenerTls::StartTlsRequired => "STARTTLS",
-        ListenerTls::Implicit => "SSL/TLS",
-        ListenerTls::Auto => "SSL/TLS, STARTTLS or none",
-    }
-}
-
-pub fn closing(closing: &Closing) -> String {
-    let mut page = String::from("\nIn the mail program or device:\n\n");
-    for (name, address, tls) in closing.servers() {
-        let host = if address.ip().is_unspecified() {
-            "(this machine's address)".to_owned()
-        } else {
-            address.ip().to_string()
-        };
-        let _ = writeln!(page, "  {name}      server {host}, port {}, security {}", address.port(), security(tls));
-    }
-    let password = match (closing.has_password, closing.first_use) {
-        (_, true) => "the first one typed on this machine within ten minutes of the sign-in stays",
-        (true, _) => "the one that this setup showed or asked for (authentication method: normal password)",
-        _ => "as it was before",
-    };
-    let _ = write!(page, "  user      {}\n  password  {password}\n\n", closing.users.join(", "));
-    let gatepost = gatepost();
-    if !closing.is_signed_in && !closing.is_of_the_service {
-        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
-        let _ = writeln!(page, "Next:  {gatepost} login {first}");
-        if closing.running.is_none() {
-            let _ = writeln!(page, "       {gatepost} run");
-        }
-    } else if let Some(process) = closing.running.filter(|_| !closing.is_of_the_service) {
-        let _ = writeln!(page, "{}", beside::runs_en(process, closing.ended));
-    } else if !closing.is_of_the_service {
-        let lead = match closing.ended {
-            Ended::Proved => "Mail flows. From now on it has to run:",
-            Ended::Ready => "From now on it has to run:",
-            Ended::Fails => "Once what fails is mended, it has to run:",
-        };
-        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nAs a service: docs/systemd.md\n");
-    }
-    page
-}

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{ByProxy, Closing, Ended, Line, Say, ScriptWords, Step, Trouble, beside, idle};
+use super::{ByProxy, Line, Say, ScriptWords, Step, Trouble, beside, idle};
 use crate::{
-    base::{Lang, invocation::gatepost},
+    base::Lang,
     cli::{
         pasted::{powershell, shell},
         setup::{
@@ -12,7 +12,6 @@ use crate::{
             script::Registration,
         },
     },
-    net::ListenerTls,
     oauth::Grant,
 };
 
@@ -34,9 +33,9 @@ pub fn step(step: &Step) -> String {
 pub fn say(say: &Say) -> String {
     match say {
         Say::Yes => "はい".to_owned(),
-        Say::Verbatim { text } => text.clone(),
+        Say::OfProvider(name) => of_provider(name).to_owned(),
         Say::AskAddress => "メールアドレス".to_owned(),
-        Say::AskShared => "同じサインインで使う共有メールボックス（コンマ区切り、- はなし）".to_owned(),
+        Say::AskShared => "同じサインインで使う共有メールボックス（複数はコンマ区切り、ない場合は -）".to_owned(),
         Say::AskProvider => "どのプロバイダーのメールボックスですか".to_owned(),
         Say::AskTenant { domain } => format!("{domain} のテナント（ID または確認済みのドメイン）"),
         Say::AskGrant => "Gatepost がメールボックスに入る方法".to_owned(),
@@ -44,15 +43,16 @@ pub fn say(say: &Say) -> String {
         Say::GrantDevice => "人が別の機器でコードを入力して一度サインインする".to_owned(),
         Say::GrantAppOnly => "誰もサインインせず、アプリ自身が権限を持つ（無人で動作する機器など）".to_owned(),
         Say::AskOutbound => "メールの送信方法".to_owned(),
-        Say::OutSmtp => "SMTP".to_owned(),
+        Say::OutSmtp => "SMTP（通常はこれ。メールボックスの SMTP AUTH を有効にします）".to_owned(),
         Say::OutGraph => {
             "Microsoft Graph（セキュリティの既定値群などのため、SMTP AUTH を有効にできない場合）".to_owned()
         }
         Say::OutBoth => "SMTP（SMTP AUTH が無効なら Graph）".to_owned(),
-        Say::AskClientId => "アプリケーション (クライアント) ID".to_owned(),
+        Say::AskClientId { is_microsoft: true } => "アプリケーション (クライアント) ID".to_owned(),
+        Say::AskClientId { is_microsoft: false } => "クライアント ID".to_owned(),
         Say::AskProof => "アプリを証明するもの".to_owned(),
-        Say::ProofMake => "ここで作る証明書（あとでアップロードします）".to_owned(),
-        Say::ProofSecret => "クライアントシークレット".to_owned(),
+        Say::ProofMake => "証明書をここで作成し、アプリの登録にアップロードする".to_owned(),
+        Say::ProofSecret => "アプリの登録で作成したクライアントシークレットを使う".to_owned(),
         Say::AskSecret { is_needed: true } => "クライアントシークレット（ID ではなく値。表示されません）".to_owned(),
         Say::AskSecret { is_needed: false } => "クライアントシークレット（表示されません。Enter はなし）".to_owned(),
         Say::AskKey { key } => format!("プロバイダーの {key}"),
@@ -112,23 +112,21 @@ pub fn say(say: &Say) -> String {
         Say::PasswordMade { users, password } => format!(
             "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),
-        Say::OfTheService { address } => format!(
+        Say::OfTheService { address, has_secret } => format!(
             "\nこれはサービスの設定です。サービスには専用のユーザーとストアがあります。そのユーザーでサインインしてください:\n\n  \
              sudo systemctl enable --now gatepost\n  \
              sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n\nシークレットや鍵の渡し方: docs/ja/systemd.md",
-            shell(address)
+             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n{}",
+            shell(address),
+            if *has_secret {
+                "\nクライアントシークレットや秘密鍵をサービスに渡す必要があります: docs/ja/systemd.md"
+            } else {
+                ""
+            }
         ),
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
-        Say::SignInAgain { address } => format!(
-            "設定は書き込み済みで、そのまま残ります。原因を直したら: {0} setup --address {1}、または: {0} login {1}",
-            gatepost(),
-            shell(address)
-        ),
-        Say::SharesStore { store, other, address, own } => {
-            beside::shared_ja(store, other.as_deref(), address.as_deref(), own)
-        }
-        Say::NewSecret { address, file } => beside::new_secret_ja(address, file),
+        Say::Stays => "設定はこのまま残ります。もう一度 setup を実行すると、続きから始めます。".to_owned(),
+        Say::SharesStore { store, other, apart } => beside::shared_ja(store, other.as_deref(), apart),
         Say::NotSentAsAsked => "  指定により送信しません（--no-send）。".to_owned(),
         Say::WithTheChecks { address, is_sent: true } => format!(
             "  {address}: メールソフト用パスワードが分からないため、上の確認の際に、プロバイダーへ直接送信しました。"
@@ -154,6 +152,19 @@ fn of_server(why: &str) -> &str {
     refused.and_then(|what| what.split_once(": ")).map_or(why, |(_, said)| said)
 }
 
+const fn of_provider(preset: &str) -> &'static str {
+    match preset.as_bytes() {
+        b"microsoft365" => "職場または学校のアカウント、Exchange Online",
+        b"microsoft365-gcc-high" => "米国政府 GCC High",
+        b"microsoft365-dod" => "米国政府 DoD",
+        b"microsoft365-china" => "中国（21Vianet）",
+        b"outlook" => "個人の Microsoft アカウント: outlook.com、hotmail.com、live.com など",
+        b"google" => "Gmail と Google Workspace",
+        b"custom" => "その他のプロバイダー（アドレスをこのあと入力します）",
+        _ => "",
+    }
+}
+
 fn hosts(servers: &Servers) -> String {
     let shown = |(name, server): (&str, &Option<Server>)| {
         server.as_ref().map(|server| format!("{name} {}:{}", server.host, server.port))
@@ -165,7 +176,7 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join("、"))
 }
 
-fn listed(lines: &[Line]) -> String {
+pub(super) fn listed(lines: &[Line]) -> String {
     let instead = |line: &Line| line.instead_of.map(|key| format!("（{key} と置き換え）")).unwrap_or_default();
     let or = |line: &Line| if line.or_certificate { "（または certificate と certificate-key）" } else { "" };
     lines.iter().map(|line| format!("\n  {}: {}{}{}", line.block, line.text, instead(line), or(line))).collect()
@@ -182,7 +193,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             "例: ann@contoso.com。\"*@contoso.com\" については docs/ja/whole-domain.md".into(),
         ),
         Trouble::NotAChoice { typed, of } => {
-            (format!("\"{typed}\" は選択肢にありません"), format!("1 から {of} の番号を入力してください"))
+            (format!("\"{typed}\" は選択肢にありません"), format!("1 から {of} の番号か、その右の名前を入力してください"))
         }
         Trouble::NotYesOrNo => ("「はい」か「いいえ」で答えてください".into(), "y または n".into()),
         Trouble::Declined => ("何も書き込みませんでした".into(), "別の答えでもう一度実行してください".into()),
@@ -313,8 +324,8 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             format!("動作中のデーモン（プロセス {process}）は新しいアカウントをまだ知りません"),
             format!("そのユーザーで `{command}` を実行したあと、もう一度 setup を実行してください"),
         ),
-        Trouble::OtherDaemon { process, places, address } => {
-            beside::other_ja(*process, places.each_ref().map(String::as_str), address.as_deref())
+        Trouble::OtherDaemon { process, stop, places, apart } => {
+            beside::other_ja(*process, stop, places.each_ref().map(String::as_str), apart)
         }
         Trouble::NotWell => (
             "確認で問題が見つかりました".into(),
@@ -362,9 +373,9 @@ fn entra(of: &Registration, page: &mut String) {
     // Writing to a String does not fail.
     let _ = write!(
         page,
-        "  手作業の場合、{} の Entra 管理センター（https://entra.microsoft.com）で:\n  \
+        "  手作業の場合、テナント {} の Entra 管理センター（https://entra.microsoft.com）で:\n  \
          1. 「アプリの登録」、「新規登録」。名前: Gatepost。アカウントの種類: この組織ディレクトリのみ。\n",
-        of.tenant
+        of.tenant_shown()
     );
     if app_only {
         let proof = match of.certificate {
@@ -377,22 +388,27 @@ fn entra(of: &Registration, page: &mut String) {
              2. 「API のアクセス許可」、「所属する組織で使用している API」、Office 365 Exchange Online、「アプリケーションの許可」:\n     \
              IMAP.AccessAsApp、POP.AccessAsApp。そのあと管理者の同意を与えます。SMTP.SendAsApp は、権限のあるすべてのメールボックスに及ぶため追加しません。\n  \
              3. 「証明書とシークレット」: {proof}\n  \
-             4. 「エンタープライズアプリケーション」の Gatepost で、そのページの「オブジェクト ID」を控えます。アプリの登録のものとは違います。\n  \
+             4. 「エンタープライズアプリケーション」の Gatepost のページで、「オブジェクト ID」（次の <object-id>。アプリの登録のものとは違います）と\n     \
+             「アプリケーション ID」（次の <client-id>）を控えます。\n  \
              5. Exchange Online PowerShell で:\n       \
-             New-ServicePrincipal -AppId CLIENT-ID -ObjectId OBJECT-ID\n"
+             New-ServicePrincipal -AppId <client-id> -ObjectId <object-id>\n"
         );
         for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
-            let _ = writeln!(page, "       Add-MailboxPermission {one} -User OBJECT-ID -AccessRights FullAccess");
+            let _ = writeln!(page, "       Add-MailboxPermission {one} -User <object-id> -AccessRights FullAccess");
+            if of.uses_smtp() {
+                let _ = writeln!(page, "       Set-CASMailbox {one} -SmtpClientAuthenticationDisabled $false");
+            }
         }
         let _ = writeln!(
             page,
-            "       New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'DN-OF-A-GROUP'\""
+            "       $group = (Get-DistributionGroup -Identity <group>).DistinguishedName   # これらのメールボックスをメンバーに含む、メールが有効なグループ\n       \
+             New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\""
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
                 let _ = writeln!(
                     page,
-                    "       New-ManagementRoleAssignment -App CLIENT-ID -Role \"Application {role}\" -CustomResourceScope Gatepost"
+                    "       New-ManagementRoleAssignment -App <client-id> -Role \"Application {role}\" -CustomResourceScope Gatepost"
                 );
             }
         }
@@ -448,48 +464,3 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     scope: "送信: グループのメンバーに限定したロール。反映に15～30分かかります。",
     end: "`gatepost setup --client-id` に渡す値:",
 };
-
-fn security(tls: ListenerTls) -> &'static str {
-    match tls {
-        ListenerTls::Off => "なし",
-        ListenerTls::StartTls | ListenerTls::StartTlsRequired => "STARTTLS",
-        ListenerTls::Implicit => "SSL/TLS",
-        ListenerTls::Auto => "SSL/TLS、STARTTLS、なしのどれでも",
-    }
-}
-
-pub fn closing(closing: &Closing) -> String {
-    let mut page = String::from("\nメールソフトや機器に入力する内容:\n\n");
-    for (name, address, tls) in closing.servers() {
-        let host = match address.ip().is_unspecified() {
-            true => "（このマシンのアドレス）".to_owned(),
-            false => address.ip().to_string(),
-        };
-        let _ =
-            writeln!(page, "  {name}        サーバー {host}、ポート {}、接続の保護 {}", address.port(), security(tls));
-    }
-    let password = match (closing.has_password, closing.first_use) {
-        (_, true) => "サインインから10分以内にこのマシンで最初に入力したものが、そのまま使われます",
-        (true, _) => "このセットアップで表示または入力したパスワード（認証方式: 通常のパスワード認証）",
-        _ => "これまでと同じ",
-    };
-    let _ = write!(page, "  ユーザー名  {}\n  パスワード  {password}\n\n", closing.users.join("、"));
-    let gatepost = gatepost();
-    if !closing.is_signed_in && !closing.is_of_the_service {
-        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
-        let _ = writeln!(page, "次に:  {gatepost} login {first}");
-        if closing.running.is_none() {
-            let _ = writeln!(page, "       {gatepost} run");
-        }
-    } else if let Some(process) = closing.running.filter(|_| !closing.is_of_the_service) {
-        let _ = writeln!(page, "{}", beside::runs_ja(process, closing.ended));
-    } else if !closing.is_of_the_service {
-        let lead = match closing.ended {
-            Ended::Proved => "メールが届きました。今後は次のコマンドで動かし続けます:",
-            Ended::Ready => "今後は次のコマンドで動かし続けます:",
-            Ended::Fails => "失敗の原因を直したら、次のコマンドで動かし続けます:",
-        };
-        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nサービスとして動かす場合: docs/ja/systemd.md\n");
-    }
-    page
-}

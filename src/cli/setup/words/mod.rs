@@ -1,23 +1,22 @@
 //! Everything that setup says, as values; the sentences are in `en` and `ja`, each complete by the compiler's word.
 
-mod beside;
+pub mod beside;
+mod closing;
 mod en;
 mod idle;
 mod ja;
 mod remarks;
 
-use std::net::SocketAddr;
-
 use toml::Value;
 
-use super::{discover::Servers, interview::Idle, script::Registration};
+use super::{apart::Apart, discover::Servers, interview::Idle, script::Registration};
 use crate::{
     base::{Lang, printable},
     catalog::{Entry, Known},
     cli::outcome::Failure,
-    net::ListenerTls,
     oauth::Grant,
 };
+pub use closing::{Closing, Ended, Typed};
 
 /// A step that begins.
 pub enum Step {
@@ -56,15 +55,13 @@ impl Step {
 /// A question, or something to know.
 pub enum Say {
     Yes,
-    Verbatim {
-        text: String,
-    },
+    /// Behind the name of a preset: whose it is.
+    OfProvider(&'static str),
     // Questions, without what comes behind them.
     SharesStore {
         store: String,
         other: Option<String>,
-        address: Option<String>,
-        own: String,
+        apart: Apart,
     },
     AskAddress,
     AskShared,
@@ -80,7 +77,9 @@ pub enum Say {
     OutSmtp,
     OutGraph,
     OutBoth,
-    AskClientId,
+    AskClientId {
+        is_microsoft: bool,
+    },
     AskProof,
     ProofMake,
     ProofSecret,
@@ -168,20 +167,16 @@ pub enum Say {
         password: String,
     },
     // Sign-in and trial.
+    /// `has_secret`: the app proves itself by something that the service has to be handed.
     OfTheService {
         address: String,
+        has_secret: bool,
     },
     SignedInAlready {
         address: String,
     },
-    SignInAgain {
-        address: String,
-    },
-    /// The provider refuses the one that is there.
-    NewSecret {
-        address: String,
-        file: String,
-    },
+    /// The configuration, though the sign-in failed.
+    Stays,
     NotSentAsAsked,
     /// The checks above sent its message past the listener, or say why not.
     WithTheChecks {
@@ -271,7 +266,7 @@ pub enum Trouble {
     NoTrial { why: String, next: String },
     NoSmtpListener,
     ReloadIt { process: u32, command: String },
-    OtherDaemon { process: u32, places: [String; 3], address: Option<String> },
+    OtherDaemon { process: u32, stop: String, places: [String; 2], apart: Apart },
     TrialFailed,
     NotWell,
 }
@@ -409,47 +404,6 @@ impl ScriptWords {
     }
 }
 
-/// The last words: what to type, and how it runs.
-pub struct Closing<'a> {
-    pub users: &'a [String],
-    pub smtp: Option<(SocketAddr, ListenerTls)>,
-    pub imap: Option<(SocketAddr, ListenerTls)>,
-    pub pop3: Option<(SocketAddr, ListenerTls)>,
-    /// They have the one that this run knows.
-    pub has_password: bool,
-    pub first_use: bool,
-    pub is_signed_in: bool,
-    pub ended: Ended,
-    pub is_of_the_service: bool,
-    /// The daemon that runs on this configuration already.
-    pub running: Option<u32>,
-}
-
-/// What is known of it at the end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Mail went the way of a mail program, from each mailbox.
-    Proved,
-    /// Nothing speaks against it.
-    Ready,
-    Fails,
-}
-
-impl Closing<'_> {
-    pub fn text(&self, lang: Lang) -> String {
-        match lang {
-            Lang::En => en::closing(self),
-            Lang::Ja => ja::closing(self),
-        }
-    }
-
-    /// Protocol, address and how TLS begins there.
-    fn servers(&self) -> impl Iterator<Item = (&'static str, SocketAddr, ListenerTls)> {
-        let all = [("SMTP", self.smtp), ("IMAP", self.imap), ("POP3", self.pop3)];
-        all.into_iter().filter_map(|(name, place)| place.map(|(address, tls)| (name, address, tls)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -458,9 +412,8 @@ mod tests {
     fn closing(users: &[String], lang: Lang) -> String {
         let (smtp, imap, pop3) = (None, None, None);
         let (ended, is_of_the_service) = (Ended::Ready, false);
-        let (has_password, first_use, is_signed_in, running) = (false, false, false, None);
-        Closing { users, smtp, imap, pop3, has_password, first_use, is_signed_in, ended, is_of_the_service, running }
-            .text(lang)
+        let (settled, typed, is_signed_in, running) = (&[], Typed::AsBefore, false, None);
+        Closing { users, smtp, imap, pop3, settled, typed, is_signed_in, ended, is_of_the_service, running }.text(lang)
     }
 
     #[test]
@@ -487,13 +440,12 @@ mod tests {
             }
             let page = Say::registration(&of(Grant::ClientCredentials), lang);
             assert!(page.contains("Add-MailboxPermission 'a|reboot&@contoso.com' -User"), "{page}");
+            // As the script does: SMTP AUTH counts for an app that acts by itself as well.
+            assert!(page.contains("Set-CASMailbox 'a|reboot&@contoso.com' -Smtp"), "{page}");
             let text = closing(&others, lang);
             assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
-            let address = others[0].clone();
-            for say in [Say::OfTheService { address: address.clone() }, Say::SignInAgain { address }] {
-                let text = say.text(lang);
-                assert!(text.contains(" 'a|reboot&@contoso.com'") && !text.contains(" a|reboot"), "{text}");
-            }
+            let text = Say::OfTheService { address: others[0].clone(), has_secret: false }.text(lang);
+            assert!(text.contains(" 'a|reboot&@contoso.com'") && !text.contains(" a|reboot"), "{text}");
         }
     }
 }

@@ -1,0 +1,223 @@
+//! The last words of setup, in both languages: what to type into a mail program, whose password is which, and how it runs
+//! from now on.
+
+use std::{fmt::Write as _, net::SocketAddr};
+
+use super::beside;
+use crate::{
+    base::{Lang, invocation::gatepost},
+    cli::pasted::shell,
+    net::ListenerTls,
+};
+
+/// The last words: what to type, and how it runs.
+pub struct Closing<'a> {
+    pub users: &'a [String],
+    pub smtp: Option<(SocketAddr, ListenerTls)>,
+    pub imap: Option<(SocketAddr, ListenerTls)>,
+    pub pop3: Option<(SocketAddr, ListenerTls)>,
+    /// Those whose password this run settled, and how; the others have theirs already.
+    pub settled: &'a [String],
+    pub typed: Typed,
+    pub is_signed_in: bool,
+    pub ended: Ended,
+    pub is_of_the_service: bool,
+    /// The daemon that runs on this configuration already.
+    pub running: Option<u32>,
+}
+
+/// What mail programs type for an account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// The password that this run knows.
+    Settled,
+    /// The first one that comes, behind the sign-in.
+    ArmedBySignIn,
+    /// The same, but the sign-in is older than the account.
+    ArmedByHand,
+    AsBefore,
+}
+
+/// The commands behind the sentence on such accounts.
+fn armed_by(whose: &[&str], typed: Typed) -> String {
+    let commands = whose.iter().filter(|_| typed == Typed::ArmedByHand);
+    commands.map(|one| format!("\n    {} password --reset {}", gatepost(), shell(one))).collect()
+}
+
+/// What is known of it at the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Mail went the way of a mail program, from each mailbox.
+    Proved,
+    /// Nothing speaks against it.
+    Ready,
+    Fails,
+}
+
+impl Closing<'_> {
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => closing_en(self),
+            Lang::Ja => closing_ja(self),
+        }
+    }
+
+    /// Whose password is which. Nobody is named where all have the same and need no command.
+    fn typed(&self) -> Vec<(Vec<&str>, Typed)> {
+        let users = self.users.iter().map(String::as_str);
+        let (settled, others): (Vec<&str>, Vec<&str>) =
+            users.partition(|user| self.settled.iter().any(|one| one == user));
+        let of_each = [(settled, self.typed), (others, Typed::AsBefore)];
+        let of_each: Vec<_> = of_each.into_iter().filter(|(whose, _)| !whose.is_empty()).collect();
+        match of_each.as_slice() {
+            [(_, typed)] if *typed != Typed::ArmedByHand => vec![(Vec::new(), *typed)],
+            _ => of_each,
+        }
+    }
+
+    /// Protocol, address and how TLS begins there.
+    fn servers(&self) -> impl Iterator<Item = (&'static str, SocketAddr, ListenerTls)> {
+        let all = [("SMTP", self.smtp), ("IMAP", self.imap), ("POP3", self.pop3)];
+        all.into_iter().filter_map(|(name, place)| place.map(|(address, tls)| (name, address, tls)))
+    }
+}
+
+fn security_en(tls: ListenerTls) -> &'static str {
+    match tls {
+        ListenerTls::Off => "none",
+        ListenerTls::StartTls | ListenerTls::StartTlsRequired => "STARTTLS",
+        ListenerTls::Implicit => "SSL/TLS",
+        ListenerTls::Auto => "SSL/TLS, STARTTLS or none",
+    }
+}
+
+/// `whose`: where not all have the same.
+fn password_en(whose: &[&str], typed: Typed) -> String {
+    let lead = if whose.is_empty() { String::new() } else { format!("{}: ", whose.join(", ")) };
+    let what = match typed {
+        Typed::Settled => "the one that this setup showed or asked for (authentication method: normal password)",
+        Typed::ArmedBySignIn => "the first one typed on this machine within ten minutes of the sign-in stays",
+        Typed::ArmedByHand => "the first one typed on this machine within ten minutes of this command stays:",
+        Typed::AsBefore => "as it was before",
+    };
+    format!("{lead}{what}{}", armed_by(whose, typed))
+}
+
+fn closing_en(closing: &Closing) -> String {
+    let mut page = String::from("\nIn the mail program or device:\n\n");
+    for (name, address, tls) in closing.servers() {
+        let host = if address.ip().is_unspecified() {
+            "(this machine's address)".to_owned()
+        } else {
+            address.ip().to_string()
+        };
+        let _ = writeln!(page, "  {name}      server {host}, port {}, security {}", address.port(), security_en(tls));
+    }
+    let _ = writeln!(page, "  user      {}", closing.users.join(", "));
+    let of_each: Vec<String> = closing.typed().iter().map(|(whose, typed)| password_en(whose, *typed)).collect();
+    let _ = write!(page, "  password  {}\n\n", of_each.join("\n            "));
+    let gatepost = gatepost();
+    if !closing.is_signed_in && !closing.is_of_the_service {
+        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
+        let _ = writeln!(page, "Next:  {gatepost} login {first}");
+        if closing.running.is_none() {
+            let _ = writeln!(page, "       {gatepost} run");
+        }
+    } else if let Some(process) = closing.running.filter(|_| !closing.is_of_the_service) {
+        let _ = writeln!(page, "{}", beside::runs_en(process, closing.ended));
+    } else if !closing.is_of_the_service {
+        let lead = match closing.ended {
+            Ended::Proved => "Mail flows. From now on keep it running:",
+            Ended::Ready => "From now on keep it running:",
+            Ended::Fails => "Once what fails is mended, keep it running:",
+        };
+        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nAs a service: docs/systemd.md\n");
+    }
+    page
+}
+
+fn security_ja(tls: ListenerTls) -> &'static str {
+    match tls {
+        ListenerTls::Off => "なし",
+        ListenerTls::StartTls | ListenerTls::StartTlsRequired => "STARTTLS",
+        ListenerTls::Implicit => "SSL/TLS",
+        ListenerTls::Auto => "SSL/TLS、STARTTLS、なしのどれでも",
+    }
+}
+
+/// `whose`: where not all have the same.
+fn password_ja(whose: &[&str], typed: Typed) -> String {
+    let lead = if whose.is_empty() { String::new() } else { format!("{}: ", whose.join("、")) };
+    let what = match typed {
+        Typed::Settled => "このセットアップで表示または入力したパスワード（認証方式: 通常のパスワード認証）",
+        Typed::ArmedBySignIn => "サインインから10分以内にこのマシンで最初に入力したものが、そのまま使われます",
+        Typed::ArmedByHand => "次のコマンドから10分以内にこのマシンで最初に入力したものが、そのまま使われます:",
+        Typed::AsBefore => "これまでと同じ",
+    };
+    format!("{lead}{what}{}", armed_by(whose, typed))
+}
+
+fn closing_ja(closing: &Closing) -> String {
+    let mut page = String::from("\nメールソフトや機器に入力する内容:\n\n");
+    for (name, address, tls) in closing.servers() {
+        let host = match address.ip().is_unspecified() {
+            true => "（このマシンのアドレス）".to_owned(),
+            false => address.ip().to_string(),
+        };
+        let _ = writeln!(
+            page,
+            "  {name}        サーバー {host}、ポート {}、接続の保護 {}",
+            address.port(),
+            security_ja(tls)
+        );
+    }
+    let _ = writeln!(page, "  ユーザー名  {}", closing.users.join("、"));
+    let of_each: Vec<String> = closing.typed().iter().map(|(whose, typed)| password_ja(whose, *typed)).collect();
+    let _ = write!(page, "  パスワード  {}\n\n", of_each.join("\n              "));
+    let gatepost = gatepost();
+    if !closing.is_signed_in && !closing.is_of_the_service {
+        let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
+        let _ = writeln!(page, "次に:  {gatepost} login {first}");
+        if closing.running.is_none() {
+            let _ = writeln!(page, "       {gatepost} run");
+        }
+    } else if let Some(process) = closing.running.filter(|_| !closing.is_of_the_service) {
+        let _ = writeln!(page, "{}", beside::runs_ja(process, closing.ended));
+    } else if !closing.is_of_the_service {
+        let lead = match closing.ended {
+            Ended::Proved => "メールが届きました。今後は次のコマンドで動かし続けます:",
+            Ended::Ready => "今後は次のコマンドで動かし続けます:",
+            Ended::Fails => "失敗の原因を直したら、次のコマンドで動かし続けます:",
+        };
+        let _ = write!(page, "{lead}\n\n  {gatepost} run\n\nサービスとして動かす場合: docs/ja/systemd.md\n");
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mailbox that comes to one that is there has a password of its own, and a sign-in that is older arms none.
+    #[test]
+    fn each_mailbox_is_told_the_password_that_is_its_own() {
+        let users = ["ann@x.example".to_owned(), "info@x.example".to_owned()];
+        let (smtp, imap, pop3) = (None, None, None);
+        let (is_signed_in, ended, is_of_the_service, running) = (true, Ended::Ready, false, None);
+        let closing = |settled, typed| {
+            let users = &users;
+            Closing { users, smtp, imap, pop3, settled, typed, is_signed_in, ended, is_of_the_service, running }
+                .text(Lang::En)
+        };
+        let all = closing(&users, Typed::Settled);
+        assert!(all.contains("  password  the one that this setup showed") && !all.contains("before"), "{all}");
+        let new = closing(&users[1..], Typed::Settled);
+        for line in ["  password  info@x.example: the one that", "            ann@x.example: as it was before\n"] {
+            assert!(new.contains(line), "{new}");
+        }
+        let armed = closing(&users[1..], Typed::ArmedByHand);
+        assert!(armed.contains("gatepost password --reset info@x.example\n"), "{armed}");
+        assert!(!armed.contains("of the sign-in"), "{armed}");
+        assert!(closing(&[], Typed::ArmedBySignIn).contains("  password  as it was before\n"));
+    }
+}
