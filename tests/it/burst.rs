@@ -10,7 +10,7 @@ use gatepost::base::Protocol;
 use tokio::time::Instant;
 
 use crate::{
-    mail_queue::{jump, subject},
+    mail_queue::{ahead, subject},
     world::{ANN, BOB, PASSWORD, Plan, Talk, World, account, together},
 };
 
@@ -73,9 +73,7 @@ async fn of_two_hundred_alerts_at_once_each_hears_in_its_time_and_those_with_a_2
     let time = async {
         world.until("the minute is used up", |world| world.sandbox.submissions().len() == 30).await;
         while !done.get() {
-            jump(STEP).await;
-            // For those whose time is over to say so, and others to have their turn.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            ahead(STEP).await;
         }
     };
     tokio::join!(all, time);

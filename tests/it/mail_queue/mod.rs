@@ -117,7 +117,7 @@ fn copies(sandbox: &Sandbox) -> BTreeMap<String, usize> {
 /// Puts the clock of everything in this process ahead, the daemon's and the sandbox's, and gives a while to what is due. For
 /// steps on the way and for what must not happen: nothing tells the end of either. A while that is too short hides a fault then,
 /// and never makes one up. What is to happen is waited for, see [`ahead_until`].
-async fn ahead(by: Duration) {
+pub(super) async fn ahead(by: Duration) {
     jump(by).await;
     tokio::time::sleep(A_WHILE).await;
 }
