@@ -266,7 +266,7 @@ async fn a_message_that_shuts_the_door_again_although_others_got_through_rests_f
     }
     stage.rests(0).await;
     stage.pass(minutes(1)).await;
-    stage.rests(0).await;
+    stage.settle().await;
     stage.assert_no_delivery();
     stage.pass(minutes(1)).await;
     assert_eq!(all_go(&mut stage, 1).await, ["poison"]);
