@@ -3,6 +3,7 @@
 It exists as the one truth that the tests compare with. It refuses to forget anything during a run.
 """
 
+import asyncio
 import hashlib
 from collections import Counter
 
@@ -21,6 +22,8 @@ class Books:
         self.messages = Counter()  # id -> how often it was accepted
         self.hashes = {}  # id -> of what was accepted under it, dots and line ends as on the wire
         self.away = set()  # whose mail server is out of service
+        self.hears = asyncio.Event()  # else nobody who connects to the mail server gets a word
+        self.hears.set()
         self.life = 3600
         self.delay = 0.0  # before an answer of the token endpoint
         self.pause = 0.0  # between writing a message down and saying so

@@ -61,6 +61,8 @@ class Identity:
         """What a test wants changed; the answer is what the books say."""
         for person in orders.pop("revoke", ()):
             self.books.revoke(person)
+        if "deaf" in orders:
+            (self.books.hears.clear if orders["deaf"] else self.books.hears.set)()
         self.books.away = set(orders.get("away", self.books.away))
         for name in ("life", "delay", "pause", "kill"):
             if name in orders:

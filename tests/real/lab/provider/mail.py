@@ -22,6 +22,7 @@ class Mail:
 
         async def serve(reader, writer):
             try:
+                await self.books.hears.wait()
                 await talk(reader, writer)
                 await writer.drain()
             except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
