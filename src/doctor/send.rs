@@ -28,7 +28,7 @@ use crate::{
     config::Config,
     net::ClientTls,
     oauth::Keepers,
-    outbound::{Delivery, Envelope, Fate, Governor, Outbound, Report, Seen, Trail},
+    outbound::{Deadline, Delivery, Envelope, Fate, Governor, Outbound, Report, Seen, Trail},
     spool::{Spool, Spooled, random_word},
     store::{Settings, Store, private_file},
     wire::smtp::{Mail, Rcpt},
@@ -116,7 +116,7 @@ async fn send(config: &Config, means: &Means, account: &Account, trip: Trip<'_>)
         done: &[],
         message: &message,
         client: "doctor",
-        deadline: Instant::now() + WITHIN,
+        deadline: Deadline::At(Instant::now() + WITHIN),
         outset: &(),
         trail: Trail::default(),
     };

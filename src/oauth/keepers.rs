@@ -231,7 +231,10 @@ impl Keepers {
         if stamp.is_some() && self.looked_at().stamp == stamp {
             return true;
         }
-        let Ok(change) = self.means.store.change_counter().await else { return false };
+        // A task of its own: who asks may have something else to do before it goes on, a dial beside a connection that came
+        // another way, and must not hold the store's one connection meanwhile.
+        let store = self.means.store.clone();
+        let Ok(Ok(change)) = tokio::spawn(async move { store.change_counter().await }).await else { return false };
         let mut looked_at = self.looked_at();
         looked_at.stamp = stamp;
         if looked_at.change.replace(change) != Some(change) {

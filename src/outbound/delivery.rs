@@ -172,13 +172,13 @@ impl Outbound {
 
     /// By Graph, whatever the account says. Cancel safe until its outset.
     pub async fn post(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let turn = self.turn(delivery.account, delivery.client, delivery.deadline).await;
+        let turn = self.turn(delivery.account, delivery.client, delivery.deadline.for_room()).await;
         self.post_at(turn.map_err(Unsent::on_the_way)?, delivery).await
     }
 
-    /// As [`Outbound::post`], for who may wait for its turn until the deadline: our own limits are no failure.
+    /// As [`Outbound::post`], in the line of its ticket.
     async fn post_in_line(&self, delivery: &Delivery<'_>, ticket: &mut Ticket) -> Result<Report, Unsent> {
-        let turn = self.turn_in_line(ticket, delivery.deadline).await;
+        let turn = self.turn_in_line(ticket, delivery.deadline.for_room()).await;
         self.post_at(turn.map_err(Unsent::on_the_way)?, delivery).await
     }
 

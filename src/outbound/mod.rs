@@ -25,7 +25,7 @@ pub use connect::is_throttled;
 pub use connection::Connection;
 pub use delivery::{Envelope, Fate, Report, Unsent, Verdict, day_used_up};
 pub use governor::{Governor, Ticket, Turn, Wanted};
-pub use outset::{Delivery, Outset, Trail};
+pub use outset::{Deadline, Delivery, Outset, Trail};
 pub use refusals::{Refusals, Standing};
 pub use seen::{Seen, ehlo};
 pub use sign_on::{Failed, Road, SignedOn};

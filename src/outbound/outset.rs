@@ -1,5 +1,7 @@
 //! What is to be delivered: the message, for whom, and who hears when it really begins.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
@@ -17,9 +19,40 @@ pub struct Delivery<'a> {
     /// For whom, where a session waits for its turn; and for the log.
     pub client: &'a str,
     /// For whatever comes before the message itself.
-    pub deadline: Instant,
+    pub deadline: Deadline,
     pub outset: &'a dyn Outset,
     pub trail: Trail<'a>,
+}
+
+/// Longer than any process runs.
+const WITHOUT_END: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// For how long a delivery may take to come to its message.
+#[derive(Debug, Clone, Copy)]
+pub enum Deadline {
+    /// Somebody sits and waits: then it is over, whatever it waits for.
+    At(Instant),
+    /// Whoever keeps the message can call it back: so long for what others do. Waits for what our own limits allow are no
+    /// failure and have no end of their own.
+    OfOthers(Duration),
+}
+
+impl Deadline {
+    /// Until when room and turns are waited for.
+    pub fn for_room(self) -> Instant {
+        match self {
+            Self::At(then) => then,
+            Self::OfOthers(_) => Instant::now() + WITHOUT_END,
+        }
+    }
+
+    /// The same for what others do, from now on.
+    pub fn for_others(self) -> Instant {
+        match self {
+            Self::At(then) => then,
+            Self::OfOthers(within) => Instant::now() + within,
+        }
+    }
 }
 
 /// What finds a message in the log.

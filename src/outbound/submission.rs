@@ -37,7 +37,7 @@ impl Outbound {
         let mut kept = None;
         loop {
             let asked = Instant::now();
-            let way = self.way_in_line(account, ticket, kept.take(), deadline, &stage).await;
+            let way = self.way_in_line(account, ticket, kept.take(), deadline.for_room(), &stage).await;
             let (connection, turn) = way.map_err(|fault| self.shut(account, fault, asked))?;
             match introduced(connection, turn, delivery).await? {
                 Introduced::Dead(turn) => kept = Some(turn),

@@ -28,8 +28,6 @@ use crate::{
     store::{Ended, QueuedMessage, RecipientState, StoreError, TurnedBack},
 };
 
-/// For one attempt, waits for a free connection included. Progress has closer bounds of its own.
-pub(super) const DELIVERED_WITHIN: Duration = Duration::from_secs(3600);
 /// Where our own disk is in the way.
 pub(super) const DISK_PAUSE: Duration = Duration::from_secs(60);
 /// For how long a message whose disk does not answer keeps back those behind it.

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use crate::{account::Account, outbound::Outbound};
 
-pub use crate::outbound::{Delivery, Envelope, Fate, Outset, Report, Ticket, Trail, Unsent, Verdict};
+pub use crate::outbound::{Deadline, Delivery, Envelope, Fate, Outset, Report, Ticket, Trail, Unsent, Verdict};
 
 /// A way out.
 pub trait Deliver: Send + Sync {

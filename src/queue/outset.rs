@@ -2,15 +2,15 @@
 //!
 //! It refuses to let anything begin that somebody called back or dropped meanwhile, or that the store takes no note of.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use futures_util::future::BoxFuture;
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::sync::OnceCell;
 use tracing::warn;
 
 use super::{
-    courier::{Courier, DELIVERED_WITHIN, Next},
-    deliver::{Delivery, Envelope, Outset, Report, Ticket, Trail, Unsent},
+    courier::{Courier, Next},
+    deliver::{Deadline, Delivery, Envelope, Outset, Report, Ticket, Trail, Unsent},
     envelope,
     schedule::Place,
 };
@@ -21,6 +21,9 @@ use crate::{
     spool::Spooled,
     store::{QueuedMessage, StoreError},
 };
+
+/// For what others do before a message itself begins, where no step has a closer bound of its own.
+const OTHERS_WITHIN: Duration = Duration::from_secs(3600);
 
 /// Why a delivery did not begin.
 enum Stayed {
@@ -75,7 +78,6 @@ impl Courier {
     ) -> Result<Result<Report, Unsent>, Next> {
         let orders = self.queue.orders();
         let books = Books { courier: self, opened: OnceCell::new(), stayed: OnceLock::new() };
-        let deadline = Instant::now() + DELIVERED_WITHIN;
         let done = envelope::others(message, waiting);
         let delivery = Delivery {
             account,
@@ -83,7 +85,7 @@ impl Courier {
             done: &done,
             message: body,
             client: &message.client,
-            deadline,
+            deadline: Deadline::OfOthers(OTHERS_WITHIN),
             outset: &books,
             trail: Trail { session: Some(message.session), queue_id: Some(&message.id) },
         };

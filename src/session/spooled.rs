@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::Fault,
-    outbound::{self, Delivery, Lost, Report, Trail, Verdict},
+    outbound::{self, Deadline, Delivery, Lost, Report, Trail, Verdict},
     queue::{QueueId, hold},
     spool::{Draft, Spooled},
     wire::smtp::{Mail, Rcpt, Reply},
@@ -64,7 +64,7 @@ async fn queue(
 /// The client waits until Graph has answered.
 async fn post(relay: &Relay<'_>, envelope: &outbound::Envelope, message: &Spooled) -> Result<Reply, Fault> {
     let account = &relay.admitted.account;
-    let deadline = Instant::now() + relay.gate.sign_on;
+    let deadline = Deadline::At(Instant::now() + relay.gate.sign_on);
     let client = relay.admitted.client_name();
     // The client waits and keeps the message: there are no books to keep of it.
     let trail = Trail { session: Some(relay.entry.id()), queue_id: None };

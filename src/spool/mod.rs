@@ -207,7 +207,8 @@ impl Spool {
         self.0.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 
-    /// Whether the disk says nothing about this body.
+    /// Whether the disk says nothing about this body. Set from here, since no disk that a test can have hangs for one file and
+    /// serves the others, and a thread that hung in it could not be waited for.
     #[cfg(test)]
     pub fn falls_silent(&self, name: &str, is_silent: bool) {
         let mut silent = self.0.silent.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,17 +10,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Makes `dir` and its missing parents with 0700; one that exists is left as it is.
+/// Makes `dir` and its missing parents with 0700, each for good; one that exists is left as it is.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
+    let parent = parent_of(dir);
+    make_dir(parent)?;
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)?;
-    sync_dir(dir.parent().unwrap_or(dir))
+    match builder.create(dir) {
+        // Somebody else made it in the same moment.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        made => made?,
+    }
+    sync_dir(parent)
 }
 
 /// Makes an empty 0600 file if there is none; takes rights of others away from one that exists.

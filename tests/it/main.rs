@@ -16,6 +16,7 @@ mod allocations;
 mod app_only;
 mod before_data;
 mod browser;
+mod burst;
 mod cli;
 mod client_pages;
 mod clients;

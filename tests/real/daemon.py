@@ -27,8 +27,8 @@ MAIL_PASSWORD = "garden gate & 7"  # what mail clients type; the OAuth server ha
 
 CONFIGURATION = """
 [store]
-url = "sqlite://{folder}/gatepost.db"
-key-file = "{folder}/key"
+url = "sqlite://{state}/gatepost.db"
+key-file = "{state}/key"
 
 [console]
 listen = "{address}:{console}"
@@ -50,18 +50,21 @@ key = "{pki.key}"
 
 
 class Daemon:
-    def __init__(self, binary, folder, address, backend, pki=None):
-        """`backend` has a `ca`, and a `configuration` for apps and accounts. Without a `pki` every listener is plain."""
+    def __init__(self, binary, folder, address, backend, pki=None, state=None, environment=()):
+        """`backend` has a `ca`, and a `configuration` for apps and accounts. Without a `pki` every listener is plain. `state`:
+        where it keeps what must last, if not in its folder; `environment`: what it finds there beside ours.
+        """
         if not binary.exists():
             raise AssertionError(f"there is no daemon at {binary}: build it first, or name it in GATEPOST_BIN")
         folder.mkdir()
         self.binary = binary
         self.folder = folder
+        self.state = state or folder
         self.address = address
         self.pki = pki
         self.config = folder / "gatepost.toml"
         self.environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")}
-        self.environment["GATEPOST_CONFIG"] = str(self.config)
+        self.environment |= {"GATEPOST_CONFIG": str(self.config), **dict(environment)}
         self.logins = 0
         self.config.write_text(self._configuration(backend))
         self.part = self._start()
@@ -76,8 +79,17 @@ class Daemon:
         """Ends it as a service manager does, and starts it again on what it kept. It must end well, and in its time."""
         code = self.stop()
         assert code == 0, f"gatepost ended with {code} after SIGTERM:\n{self.part.tail()}"
+        self.start_again()
+
+    def start_again(self):
         self.part = self._start()
         self.wait_ready()
+
+    def kill(self):
+        """kill -9, and it is gone when this returns."""
+        self.part.process.kill()
+        self.part.process.wait()
+        self.part.stopped = True  # its id may belong to somebody else from now on
 
     def wait_ready(self):
         for protocol, port in PORTS["off"].items():
@@ -112,7 +124,7 @@ class Daemon:
         return self.part.stop(seconds=15)
 
     def _configuration(self, backend):
-        text = CONFIGURATION.format(folder=self.folder, address=self.address, console=CONSOLE_PORT, ca=backend.ca)
+        text = CONFIGURATION.format(state=self.state, address=self.address, console=CONSOLE_PORT, ca=backend.ca)
         for tls, ports in PORTS.items():
             if tls == "off" or self.pki:
                 for protocol, port in ports.items():

@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # What the next ones rest on comes first.
 MODULES = (
-    "test_lab", "test_signin", "test_detours", "test_console", "test_import", "test_setup", "test_demo", "test_messages", "test_queue",
+    "test_lab", "test_signin", "test_detours", "test_console", "test_import", "test_setup", "test_demo", "test_messages", "test_queue", "test_power",
     "test_signed", "test_listeners", "test_guides", "test_powershell", "test_thunderbird", "test_package", "test_dialogues", "test_clients",
 )
 

@@ -34,14 +34,17 @@ def greet_and_quit(endpoint, sources, many):
     return done
 
 
-def log_in_and_out(endpoint, sources, user, many):
-    """Eight sessions at a time; runs in a worker process."""
+def log_in_and_out(endpoint, sources, user, many, leave="quit"):
+    """Eight sessions at a time, each of which takes its leave, or breaks off ("abort"); runs in a worker process."""
 
     async def lane(n):
         for turn in range(n, many, 8):
             client = await login(endpoint, PROTOCOLS[turn % 3], sources[turn % len(sources)], user)
             await client.mailbox(user)
-            await client.quit()
+            if leave == "quit":
+                await client.quit()
+            else:
+                client.abort()
 
     async def run():
         await asyncio.gather(*(lane(n) for n in range(8)))
@@ -65,6 +68,11 @@ async def churn(world):
                 "login, logout",
                 world.by_scale(8_400, 14_000, 60_000),
                 lambda half, n: world.work(log_in_and_out, end, sources[half], user, n),
+            ),
+            (
+                "login, gone without a word",
+                world.by_scale(8_400, 14_000, 60_000),
+                lambda half, n: world.work(log_in_and_out, end, sources[half], user, n, "abort"),
             ),
         ):
             began, grown = time.monotonic(), await _grown(pid, many, work)

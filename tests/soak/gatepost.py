@@ -5,23 +5,15 @@ configuration file, its commands and its ports.
 """
 
 import asyncio
-import json
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from client import PASSWORD
 from lab import PROTOCOLS
 from lab.password import hashed
-from lab.pki import Pki
-from lab.processes import Part, accepts, wait_until
-
-HERE = Path(__file__).resolve().parent
+from lab.processes import Part, accepts
+from lab.provider import ACCOUNT, Provider
 
 HEAD = """
 [store]
@@ -33,22 +25,6 @@ listen = "off"
 
 [network]
 ca-file = "{ca}"
-
-[app.soak]
-provider = "custom"
-client-id = "soak"
-authorize-url = "http://{address}:{http}/authorize"
-token-url = "http://{address}:{http}/token"
-device-url = "http://{address}:{http}/device"
-scopes = ["mail", "offline_access"]
-rotation = "old-stays-valid"
-smtp = "{address}:{smtp}"
-smtp-tls = "implicit"
-imap = "{address}:{imap}"
-imap-tls = "implicit"
-pop3 = "{address}:{pop3}"
-pop3-tls = "implicit"
-sasl = "xoauth2"
 """
 
 LISTENER = """
@@ -60,14 +36,6 @@ max-connections = {most}
 
 PROXIED = """proxy-protocol = true
 proxy-protocol-from = ["127.0.0.0/8"]
-"""
-
-ACCOUNT = """
-[[account]]
-address = "{user}"
-app = "soak"
-password = "{hash}"
-{keys}
 """
 
 NO_LIMITS = "limits = { connections = 10000, messages-per-minute = 1000000, recipients-per-day = 10000000 }"
@@ -90,19 +58,10 @@ class Gatepost:
         self.folder = world.folder / name
         self.folder.mkdir()
         address = f"127.{number}.0.1"
-        pki = Pki(self.folder / "pki", address)
-        self.provider = world.part(
-            Part(
-                f"provider of {name}",
-                [sys.executable, "-m", "provider", address, pki.certificate, pki.key],
-                self.folder / "provider.log",
-                cwd=HERE,
-            )
-        )
-        upstream = json.loads(wait_until("the provider's ports", lambda: self.provider.said().partition("\n")[0]))
-        self.orders_url = f"http://{address}:{upstream['http']}/orders"
+        self.provider = Provider(self.folder, address)
+        world.part(self.provider)
         self.endpoint = Endpoint(address, {protocol: _free_port(address) for protocol in PROTOCOLS})
-        text = HEAD.format(folder=self.folder, ca=pki.ca, address=address, **upstream)
+        text = HEAD.format(folder=self.folder, ca=self.provider.ca) + self.provider.app
         for protocol, port in self.endpoint.ports.items():
             text += LISTENER.format(protocol=protocol, address=address, port=port, most=most) + (PROXIED if proxied else "")
         secret = hashed(self.binary, PASSWORD)
@@ -119,33 +78,11 @@ class Gatepost:
         return f"127.{self.number}.{1 + n // 200}.{1 + n % 200}"
 
     def orders(self, **orders):
-        """Tells the provider what to change; what its books say."""
-        request = urllib.request.Request(self.orders_url, json.dumps(orders).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        return self.provider.orders(**orders)
 
     async def sign_in(self):
-        """Every user, by the address that a browser would end at; the code of the provider is the user's name."""
-        await asyncio.gather(*(asyncio.to_thread(self._sign_in, user) for user in self.users))
-
-    def _sign_in(self, user):
-        login = subprocess.Popen(
-            [self.binary, "login", user, "--flow", "paste", "--json", "-c", self.config],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            said = login.stdout.readline()
-            if said.startswith("{"):
-                asked = parse_qs(urlsplit(json.loads(said)["url"]).query)
-                login.stdin.write(f"{asked['redirect_uri'][0]}?code={user}&state={asked['state'][0]}\n")
-            said += login.communicate(timeout=60)[0]
-        finally:
-            login.kill()
-        if login.wait():
-            raise AssertionError(f"gatepost login {user} ended with {login.returncode}: {said}")
+        sign_in = self.provider.sign_in
+        await asyncio.gather(*(asyncio.to_thread(sign_in, self.binary, self.config, user) for user in self.users))
 
     async def start(self):
         """Seconds until all ports accept connections."""

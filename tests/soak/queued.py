@@ -14,6 +14,7 @@ from collections import Counter
 from client import Refused, login
 from figures import at_most, holds
 from kills import Restarts
+from lab.processes import wait_until
 
 KEYS = 'delivery = "queue"\nlimits = { connections = 3, messages-per-minute = 1000000, recipients-per-day = 10000000 }'
 TAKEN = "250 2.0.0 Queued as "
@@ -84,6 +85,41 @@ async def queued(world):
         left = await _emptied(gatepost)
         books = gatepost.orders()["messages"]
         return [*_verdict(world, senders, books, on_their_way, kills, left), restarts.figure("with mail in the queue")]
+
+
+async def deaf(world):
+    """A mail server that takes connections and says nothing, for longer than a sign-on may take; then it hears again."""
+    wanted = world.by_scale(30, 100)
+    async with world.gatepost("deaf", 87, keys=KEYS) as gatepost:
+        sender = Sender(gatepost, gatepost.users[0], 0)
+        gatepost.orders(deaf=True)
+        async with world.floor:
+            world.say("deaf", f"{wanted} messages for a mail server that says nothing")
+            sending = asyncio.create_task(sender.run())
+            while len(sender.taken) < wanted and not sending.done():
+                await asyncio.sleep(0.01)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        shut = "nothing can be sent from the queue"
+        await asyncio.to_thread(wait_until, "the queue to find out", lambda: shut in gatepost.daemon.said(), 120)
+        gatepost.orders(deaf=False)
+        began = time.monotonic()
+        left = await _emptied(gatepost)
+        took, books = time.monotonic() - began, gatepost.orders()["messages"]
+        missing = [mark for mark in sender.taken.values() if books.get(mark) != 1]
+        return [
+            at_most(
+                f"250 of the queue, worst of {len(sender.waits)} (the mail server says nothing)",
+                max(sender.waits) * 1000, 1000.0, 100.0, "ms",
+            ),
+            holds(
+                "of these arrived once it hears again, each once",
+                f"{len(sender.taken) - len(missing)} of {len(sender.taken)}",
+                "all",
+                not missing and not left,
+            ),
+            at_most("until the last of these was sent", took, 60, None, "s"),
+        ]
 
 
 async def _emptied(gatepost, seconds=120):

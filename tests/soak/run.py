@@ -32,13 +32,13 @@ from figures import holds, table, write  # noqa: E402
 from garbage import garbage  # noqa: E402
 from guesses import guesses, loopback, timing  # noqa: E402
 from kills import between, fresh, moments  # noqa: E402
-from queued import queued  # noqa: E402
+from queued import deaf, queued  # noqa: E402
 from silent import full, silent, slow  # noqa: E402
 from tokens import mix, storm  # noqa: E402
 from world import DEFAULT, FULL, QUICK, World  # noqa: E402
 
-PARTS = (moments, between, fresh, queued, burst, silent, slow, full, guesses, loopback, timing, storm, churn, mix, garbage)  # as in the table
-WAITING_FIRST = (burst, guesses, loopback, storm, silent, slow)  # their deadlines run while others have the floor
+PARTS = (moments, between, fresh, queued, deaf, burst, silent, slow, full, guesses, loopback, timing, storm, churn, mix, garbage)  # as in the table
+WAITING_FIRST = (burst, deaf, guesses, loopback, storm, silent, slow)  # their deadlines run while others have the floor
 
 
 def raise_open_files():

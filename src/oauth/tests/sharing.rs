@@ -44,6 +44,17 @@ async fn a_logout_that_the_watcher_saw_first_counts_as_well() {
     assert_eq!(replaced.unwrap_err().id, "sign-in-missing");
 }
 
+/// On its one connection everybody else waits: the queue's 250, every token that is to be saved.
+#[tokio::test]
+async fn whoever_asks_for_a_token_and_then_does_something_else_does_not_keep_the_store_from_others() {
+    let house = House::signed_in(vec![], 3600).await;
+    let mut asks = Box::pin(house.ask());
+    assert!(futures_util::poll!(asks.as_mut()).is_pending());
+    let other = house.store.change_counter();
+    tokio::time::timeout(Duration::from_secs(10), other).await.expect("the store answers").unwrap();
+    assert_eq!(asks.await.unwrap(), "a0");
+}
+
 #[tokio::test]
 async fn no_token_is_handed_out_while_a_change_cannot_be_read() {
     let house = House::signed_in(vec![], 3600).await;

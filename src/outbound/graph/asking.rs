@@ -27,7 +27,7 @@ use crate::{
     },
     net::{Call, CallBody, Handed, HttpFault, HttpReply},
     oauth::{GraphAccess, Resource},
-    outbound::{Outset, Trail},
+    outbound::{Deadline, Outset, Trail},
 };
 
 const TRIES: u32 = 4;
@@ -67,11 +67,12 @@ impl<'a> Asking<'a> {
         way: Way<'a>,
         account: &'a Account,
         access: &GraphAccess,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Self, Fault> {
         let base = mailbox(account, access);
         let name = format!("{} {base} {}", account.sign_in.app.client_id, account.smtp_user.to_lowercase());
-        let seat = way.seats.take(&name, deadline).await?;
+        let seat = way.seats.take(&name, deadline.for_room()).await?;
+        let deadline = deadline.for_others();
         Ok(Self { way, account, base, deadline, seat, bearer: None, has_asked: false, has_draft: false })
     }
 

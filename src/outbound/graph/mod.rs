@@ -15,7 +15,7 @@ mod seats;
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::{fs::File, time::Instant};
+use tokio::fs::File;
 use tracing::{debug, info, warn};
 
 use self::{
@@ -24,7 +24,7 @@ use self::{
     asking::{Asking, Load},
     letter::{Letter, Unreadable},
 };
-use super::{Envelope, Outset, Report, Trail, Unsent, Verdict};
+use super::{Deadline, Envelope, Outset, Report, Trail, Unsent, Verdict};
 use crate::{
     account::Account,
     base::Protocol,
@@ -79,7 +79,7 @@ pub async fn send(
     envelope: &Envelope,
     done: &[String],
     message: File,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<Report, Unsent> {
     let access = account.sign_in.app.graph.as_ref();
     let access = access.ok_or_else(|| Unsent::on_the_way(GRAPH_URL_MISSING.fault()))?;

@@ -209,6 +209,43 @@ async fn a_message_whose_body_the_disk_does_not_bring_lets_the_others_go_and_is_
     stage.is_empty().await;
 }
 
+/// One a minute. Who was late stands before all that were accepted behind it, and takes nothing from who went meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_body_comes_late_stands_in_line_by_its_number_again() {
+    let mut kept = Kept::default();
+    Arc::make_mut(&mut kept.accounts[0]).sending.limits.messages_per_minute = 1;
+    let mut stage = kept.open().await;
+    let late = stage.send("late").await;
+    for subject in ["two", "three", "four"] {
+        stage.send(subject).await;
+    }
+    let spool = stage.queue.spool().clone();
+    spool.falls_silent(&late, true);
+    stage.run();
+    stage.queue.taken_up().await;
+    stage.rests(3).await;
+    stage.assert_no_delivery();
+    stage.pass(Duration::from_secs(6)).await;
+    let call = stage.next().await;
+    assert_eq!(subject(&call), "Subject: two");
+    // "three" and "four" have their rows and bodies, and wait for the next minute.
+    stage.rests(4).await;
+    spool.falls_silent(&late, false);
+    stage.pass(Duration::from_secs(2)).await;
+    let number = stage.sequence(&late).await;
+    while stage.queue.schedule().entry(number).is_some_and(|entry| entry.is_aside) {
+        tokio::task::yield_now().await;
+    }
+    call.all(delivered());
+    for expected in ["late", "three", "four"] {
+        stage.pass(Duration::from_secs(61)).await;
+        let call = stage.next().await;
+        assert_eq!(subject(&call), format!("Subject: {expected}"));
+        call.all(delivered());
+    }
+    stage.is_empty().await;
+}
+
 /// The next one may begin before the one that landed is gone.
 #[tokio::test(start_paused = true)]
 async fn a_courier_that_has_landed_takes_nothing_from_the_next_one() {

@@ -244,3 +244,30 @@ async fn a_message_whose_connection_is_lost_each_time_steps_aside() {
     others.sort();
     assert_eq!(others, ["poison", "three"]);
 }
+
+/// Its first failure rests the mailbox alone, as anybody's would.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_shuts_the_door_again_although_others_got_through_rests_for_its_own_time() {
+    let mut stage = Kept::one_at_a_time().start().await;
+    for subject in ["poison", "two", "three", "four"] {
+        stage.send(subject).await;
+    }
+    // Every fourth turn is a retry's.
+    for expected in ["poison", "two", "three", "poison", "four"] {
+        let call = stage.next().await;
+        assert_eq!(subject(&call), expected);
+        if expected == "poison" {
+            call.answer(Err(fault(Kind::Unavailable)));
+            stage.rests(0).await;
+            stage.pass(Duration::from_secs(20)).await;
+        } else {
+            call.all(delivered());
+        }
+    }
+    stage.rests(0).await;
+    stage.pass(minutes(1)).await;
+    stage.settle().await;
+    stage.assert_no_delivery();
+    stage.pass(minutes(1)).await;
+    assert_eq!(all_go(&mut stage, 1).await, ["poison"]);
+}

@@ -10,7 +10,7 @@ use gatepost::{
     net::{ClientTls, HttpClient, Network},
     oauth::Keepers,
     outbound::{
-        Envelope, Outset, Report, Trail, Unsent,
+        Deadline, Envelope, Outset, Report, Trail, Unsent,
         graph::{Seats, Way, send},
     },
     sandbox::{Faults, Options, PUBLIC_CLIENT, Sandbox, Submission},
@@ -99,7 +99,7 @@ impl Stage {
         let open = tokio::fs::File::open(file.path()).await.unwrap();
         let Self { keepers, http, meter, seats, .. } = self;
         let way = Way { keepers, http, meter, seats, outset, trail: Trail::default() };
-        let deadline = Instant::now() + time;
+        let deadline = Deadline::At(Instant::now() + time);
         send(way, &self.account, &envelope(recipients), &[], open, deadline).await
     }
 

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use gatepost::sandbox::{GraphMishap, Mishap, MishapKind};
+use gatepost::{
+    base::Protocol,
+    sandbox::{GraphMishap, Mishap, MishapKind},
+};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -13,7 +16,7 @@ use super::{
     ahead, ahead_until, arrived, go_by_the_minute, outages::waits_for, queue, queued, rows, sign_in_for_graph,
     until_empty,
 };
-use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, journal, own_address, plain, stage, until};
+use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, cheap_hash, journal, own_address, plain, stage, until};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -93,6 +96,37 @@ async fn a_pause_that_graph_asks_for_is_no_attempt_of_any_message_and_all_go_in_
     ahead_until(Duration::from_secs(20), "all of them", || sandbox.submissions().len() == alerts.len()).await;
     until_empty(dir, 20).await;
     assert_eq!(arrived(sandbox), alerts);
+}
+
+/// A session heard of it. What is answered from memory is no further failure: no pause of our own outlasts that of Graph.
+#[tokio::test]
+async fn a_queue_whose_mailbox_graph_asked_for_a_pause_before_asks_at_its_end_and_not_in_between() {
+    let password = cheap_hash("pw");
+    let more = format!(
+        "[[client]]\nname = \"program\"\naccount = \"{ANN}\"\nlogin = \"program\"\npassword = \"{password}\"\n\
+         delivery = \"direct\"\n"
+    );
+    let app = "graph-url = \"{graph}\"".into();
+    let world = World::with(Plan { app, more, signed_in: Vec::new(), ..queued("outbound = \"graph\"") }).await;
+    sign_in_for_graph(&world).await;
+    let (sandbox, dir) = (&world.sandbox, world.dir.path());
+    let busy = GraphMishap::new(429, "ApplicationThrottled").retry_after(600).times(1);
+    sandbox.faults().set(|faults| faults.graph.mishap = Some(busy));
+    let asked = || sandbox.transcript().dialogue("graph").iter().filter(|line| line.starts_with("C: ")).count();
+    let mut program = world.greeted(Protocol::Smtp).await;
+    assert!(program.login(Protocol::Smtp, "program", "pw").await.starts_with("235 "));
+    let said = program.message("of the program").await;
+    assert!(said.starts_with('4') && said.ends_with("[gatepost graph-throttled]"), "{said}");
+    program.exchange("QUIT", "221 ").await;
+    queue(&mut world.smtp_as_ann().await, "alert").await;
+    waits_for(dir, "[graph-throttled]").await;
+    // More than a minute before its end: what is left then is waited for in any case.
+    for _ in 0..5 {
+        ahead(Duration::from_secs(107)).await;
+        assert_eq!(asked(), 1, "nobody asks before it is over");
+    }
+    ahead_until(Duration::from_secs(67), "it goes", || arrived(sandbox) == ["alert"]).await;
+    until_empty(dir, 20).await;
 }
 
 async fn was_not_tried_and_goes_in_order(world: &World, fault: &str, comes_back: impl AsyncFnOnce()) {

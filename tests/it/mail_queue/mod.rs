@@ -32,6 +32,9 @@ use crate::{
     world::{ANN, BOB, PASSWORD, Plan, Talk, World, settings, until, until_so},
 };
 
+/// Some dials to the sandbox, with all that comes of them.
+const A_WHILE: Duration = Duration::from_millis(300);
+
 /// ann's mail is queued, and neither side counts it by the minute.
 fn plan() -> Plan {
     queued("limits = { messages-per-minute = 100000 }")
@@ -91,7 +94,7 @@ async fn queue(smtp: &mut Talk, subject: &str) -> String {
     said.strip_prefix("250 2.0.0 Queued as ").unwrap_or_else(|| panic!("{subject}: {said}")).to_owned()
 }
 
-fn subject(message: &Submission) -> String {
+pub(super) fn subject(message: &Submission) -> String {
     let text = String::from_utf8_lossy(&message.bytes).into_owned();
     let line = text.lines().find_map(|line| line.strip_prefix("Subject: "));
     line.unwrap_or_else(|| panic!("no subject: {text}")).to_owned()
@@ -111,10 +114,12 @@ fn copies(sandbox: &Sandbox) -> BTreeMap<String, usize> {
     copies
 }
 
-/// Puts the clock of everything in this process ahead, the daemon's and the sandbox's, then lets what is due happen.
-async fn ahead(by: Duration) {
+/// Puts the clock of everything in this process ahead, the daemon's and the sandbox's, and gives a while to what is due. For
+/// steps on the way and for what must not happen: nothing tells the end of either. A while that is too short hides a fault then,
+/// and never makes one up. What is to happen is waited for, see [`ahead_until`].
+pub(super) async fn ahead(by: Duration) {
     jump(by).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(A_WHILE).await;
 }
 
 /// The same where it is known what is to happen: waits for that, and no longer.

@@ -213,7 +213,7 @@ async fn the_rest_of_a_message_whose_others_have_it_over_smtp_goes_to_nobody_twi
     smtp.expect("250 2.0.0 Queued as ").await;
     waits_for(world.dir.path(), "450 4.2.0").await;
     world.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
-    ahead(Duration::from_secs(120)).await;
+    jump(Duration::from_secs(120)).await;
     until_empty(world.dir.path(), 20).await;
 
     let sent = world.sandbox.submissions();

@@ -116,7 +116,7 @@ async fn a_pause_that_a_server_asked_for_and_what_reading_was_refused_outlive_a_
     let id = queue(&mut alerts(&world).await, "alert").await;
     waits_for(world.dir.path(), "[fresh-token-refused]").await;
     world.sandbox.faults().set(|faults| faults.smtp.refuse_tokens = 0);
-    ahead(Duration::from_secs(6)).await;
+    jump(Duration::from_secs(6)).await;
     let (_, said) = api(&world, "POST", &format!("/api/queue/{id}/retry")).await;
     assert_eq!(said["done"], "done", "{said}");
     until_empty(world.dir.path(), 20).await;
@@ -143,6 +143,7 @@ async fn two_hundred_alerts_at_once_are_taken_and_go_in_order_thirty_a_minute_ov
     .await;
     let accepted = rows(world.dir.path()).await.iter().map(|row| taken.borrow()[&row.id].clone()).collect::<Vec<_>>();
     assert_eq!(accepted.len(), 200);
+    assert!(world.sandbox.submissions().is_empty(), "no 250 waited for the mail server, nor for a minute");
     world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
     jump(DELAY).await;
     // So nothing is in the middle of anything where the clock is put ahead.
@@ -255,4 +256,29 @@ async fn a_message_whose_connection_died_while_it_waited_for_its_minute_keeps_th
         next_goes(&world, sent).await;
     }
     assert_eq!(arrived(&world.sandbox), ["0", "1", "2"]);
+}
+
+/// One a minute, and each has a connection meanwhile: the last one waits for longer than an hour.
+#[tokio::test]
+async fn what_waits_for_its_minute_for_longer_than_an_hour_goes_in_its_place_and_no_way_is_called_shut() {
+    const ALL: usize = 64;
+    let mut plan = queued(&format!("limits = {{ connections = {ALL}, messages-per-minute = 1 }}"));
+    plan.sandbox.faults.smtp.connections = None;
+    let world = &World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let subjects: Vec<_> = (0..ALL).map(|n| n.to_string()).collect();
+    for subject in &subjects {
+        queue(&mut smtp, subject).await;
+    }
+    smtp.exchange("QUIT", "221 ").await;
+    stand_in_line(world, 1, ALL).await;
+    for sent in 2..=ALL {
+        let went = || world.sandbox.submissions().len() == sent;
+        ahead_until(Duration::from_secs(62), "the next one goes", went).await;
+    }
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(arrived(&world.sandbox), subjects);
+    let metrics = world.metrics().await;
+    let deferred = |line: &&str| line.contains("outcome=\"deferred\"") && !line.ends_with(" 0");
+    assert_eq!(metrics.lines().find(deferred), None);
 }

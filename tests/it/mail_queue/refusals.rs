@@ -8,7 +8,7 @@ use gatepost::{
 };
 use mailparse::MailHeaderMap;
 
-use super::{ahead, arrived, bodies, outages::waits_for, queue, queued, rows, subject, until_empty};
+use super::{arrived, bodies, jump, outages::waits_for, queue, queued, rows, subject, until_empty};
 use crate::world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, until};
 
 fn copier() -> Plan {
@@ -248,7 +248,7 @@ async fn a_mailbox_that_is_switched_off_at_mail_fails_no_message_of_the_queue() 
     let rows = rows(world.dir.path()).await;
     assert!(rows.len() == 2 && rows.iter().all(|row| row.attempts == 0), "{rows:?}");
     world.sandbox.faults().set(|faults| faults.smtp.answers.clear());
-    ahead(Duration::from_secs(70)).await;
+    jump(Duration::from_secs(70)).await;
     until_empty(world.dir.path(), 20).await;
     assert_eq!(arrived(&world.sandbox), ["one", "two"]);
 }
@@ -297,7 +297,7 @@ async fn a_sender_that_is_refused_for_now_at_mail_holds_up_no_other_of_its_mailb
     })
     .await;
     assert!(row.attempts == 1 && row.recipients[0].reply.as_ref().unwrap().starts_with("451 4.7.1 "), "{row:?}");
-    ahead(Duration::from_secs(70)).await;
+    jump(Duration::from_secs(70)).await;
     until_empty(world.dir.path(), 20).await;
     assert_eq!(arrived(&world.sandbox), ["one", "two", "shared"]);
 }

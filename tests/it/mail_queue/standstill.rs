@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatepost::{base::Protocol, sandbox::Answer};
 use sqlx::{AssertSqlSafe, SqlitePool};
 
-use super::{ahead, ahead_until, arrived, plan, queue, until_empty};
+use super::{ahead, ahead_until, arrived, jump, plan, queue, until_empty};
 use crate::{
     browser::Browser,
     queue::queued,
@@ -94,7 +94,7 @@ async fn old_mail_that_cannot_be_read_is_said_on_every_page_and_goes_once_it_can
     assert!(store.contains("nothing is sent from the queue") && store.contains("no such column"), "{store}");
 
     execute(world.dir.path(), "ALTER TABLE queued RENAME COLUMN pauses TO pause").await;
-    ahead(Duration::from_secs(61)).await;
+    jump(Duration::from_secs(61)).await;
     until_empty(world.dir.path(), 20).await;
     assert_eq!(arrived(&world.sandbox), ["left behind"]);
     let page = browser.page("/").await;

@@ -22,6 +22,7 @@ class Mail:
 
         async def serve(reader, writer):
             try:
+                await self.books.hears.wait()
                 await talk(reader, writer)
                 await writer.drain()
             except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -53,6 +54,9 @@ class Mail:
             elif verb == b"AUTH":
                 writer.write(b"334 \r\n")
                 person = await self.sign_on((await reader.readuntil(b"\r\n")).strip(), b"334 ", reader, writer)
+                if person in self.books.away:
+                    writer.write(b"421 4.3.2 Service not available\r\n")
+                    return
                 writer.write(b"235 2.7.0 ok\r\n" if person else b"535 5.7.3 Authentication unsuccessful\r\n")
             elif verb == b"MAIL":
                 sender = line.partition(b"<")[2].partition(b">")[0].decode()
@@ -63,7 +67,7 @@ class Mail:
                 writer.write(b"354 go on\r\n")
                 message = await reader.readuntil(b"\r\n.\r\n")
                 mark = MARK.search(message)
-                self.books.messages[mark.group(1).decode() if mark else "unmarked"] += 1
+                self.books.accept(mark.group(1).decode() if mark else "unmarked", message.removesuffix(b".\r\n"))
                 await asyncio.sleep(self.books.pause)
                 writer.write(b"250 2.0.0 accepted\r\n")
             elif verb == b"QUIT":

@@ -1,8 +1,10 @@
 """What the provider knows: who holds which token, what was asked, which messages were accepted.
 
-It exists as the one truth that the parts compare with. It refuses to forget anything during a run.
+It exists as the one truth that the tests compare with. It refuses to forget anything during a run.
 """
 
+import asyncio
+import hashlib
 from collections import Counter
 
 
@@ -18,6 +20,10 @@ class Books:
         self.refused = 0
         self.mix_ups = []
         self.messages = Counter()  # id -> how often it was accepted
+        self.hashes = {}  # id -> of what was accepted under it, dots and line ends as on the wire
+        self.away = set()  # whose mail server is out of service
+        self.hears = asyncio.Event()  # else nobody who connects to the mail server gets a word
+        self.hears.set()
         self.life = 3600
         self.delay = 0.0  # before an answer of the token endpoint
         self.pause = 0.0  # between writing a message down and saying so
@@ -53,6 +59,10 @@ class Books:
         self.refused += person is None
         return person
 
+    def accept(self, mark, message):
+        self.messages[mark] += 1
+        self.hashes.setdefault(mark, set()).add(hashlib.sha256(message).hexdigest())
+
     def told(self):
         return {
             "refreshes": dict(self.refreshes),
@@ -61,5 +71,6 @@ class Books:
             "refused": self.refused,
             "mix_ups": self.mix_ups,
             "messages": dict(self.messages),
+            "hashes": {mark: sorted(each) for mark, each in self.hashes.items()},
             "armed": self.kill is not None,
         }

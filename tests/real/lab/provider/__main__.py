@@ -1,4 +1,4 @@
-"""`python3 -m provider ADDRESS CERTIFICATE KEY`: serves until it is ended, and prints its ports first."""
+"""`python3 -m lab.provider ADDRESS CERTIFICATE KEY`: serves until it is ended, and prints its ports first."""
 
 import asyncio
 import json

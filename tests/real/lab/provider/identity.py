@@ -1,4 +1,4 @@
-"""The identity provider over plain HTTP on loopback, and the orders of the soak beside it.
+"""The identity provider over plain HTTP on loopback, and the orders of a test beside it.
 
 It exists to hand out tokens, late if ordered, and to end the daemon between its answer and the daemon's disk. It refuses
 everything that is no code or refresh token of its own.
@@ -58,9 +58,12 @@ class Identity:
         return (200, found) if found else (400, {"error": "invalid_grant", "error_description": "unknown refresh token"})
 
     def orders(self, orders):
-        """What the soak wants changed; the answer is what the books say."""
+        """What a test wants changed; the answer is what the books say."""
         for person in orders.pop("revoke", ()):
             self.books.revoke(person)
+        if "deaf" in orders:
+            (self.books.hears.clear if orders["deaf"] else self.books.hears.set)()
+        self.books.away = set(orders.get("away", self.books.away))
         for name in ("life", "delay", "pause", "kill"):
             if name in orders:
                 setattr(self.books, name, orders[name])
