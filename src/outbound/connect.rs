@@ -14,7 +14,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::{
-    Channel, Connection, Outbound, Ticket, Turn, Wanted,
+    Channel, Connection, Outbound, Party, Ticket, Turn, Wanted,
     governor::{Dialling, Idle, Obstacle, Seat},
     sign_on::silent,
 };
@@ -34,9 +34,6 @@ const ROOM_WAIT: Duration = Duration::from_secs(20);
 /// who wait.
 const FOR_OTHERS: Duration = Duration::from_secs(3);
 
-/// As whom the queue stands in line: as one client beside the others. It hands its messages out in an order of its own.
-const QUEUE: &str = "";
-
 /// How somebody waits for a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Patience {
@@ -49,7 +46,7 @@ enum Patience {
 impl Outbound {
     /// Stands in line for a message of the account that is on disk, from now on.
     pub fn line_up(&self, account: &Account) -> Ticket {
-        let mut ticket = self.ticket(account, QUEUE);
+        let mut ticket = self.ticket(account, Party::Queue);
         ticket.stands_for(match account.sending.route {
             Route::Smtp | Route::SmtpThenGraph => Wanted::Seat,
             Route::Graph => Wanted::Turn,
@@ -66,7 +63,7 @@ impl Outbound {
         deadline: Instant,
         stage: &StageCell,
     ) -> Result<Connection, Fault> {
-        let mut ticket = self.ticket(account, client);
+        let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
         let connection = Asker::new(self, account, &mut ticket, Patience::Client, deadline, stage).connection().await?;
         ticket.served(None);
         Ok(connection)
@@ -74,7 +71,8 @@ impl Outbound {
 
     /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
     pub async fn turn(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
-        self.turn_in_line(&mut self.ticket(account, client), deadline.min(Instant::now() + ROOM_WAIT)).await
+        let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
+        self.turn_in_line(&mut ticket, deadline.min(Instant::now() + ROOM_WAIT)).await
     }
 
     /// As [`Outbound::turn`], for who may wait until the deadline.
@@ -126,8 +124,8 @@ impl Outbound {
         Ok(turn)
     }
 
-    fn ticket(&self, account: &Account, client: &str) -> Ticket {
-        self.governor.ticket(account, client, self.since)
+    fn ticket(&self, account: &Account, party: Party) -> Ticket {
+        self.governor.ticket(account, party, self.since)
     }
 }
 

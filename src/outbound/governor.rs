@@ -1,13 +1,14 @@
 //! What the provider allows for one mailbox, over all sessions and the queue: connections at a time, messages a minute,
 //! recipients a day (fact sheet microsoft.md, 3.1).
 //!
-//! Who comes when there is no room waits in a line that is fair between clients: each has its turn, however many
-//! sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
+//! Who comes when there is no room waits in a line that is fair between clients, of which the queue is one: each has its turn,
+//! however many sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
 //! caller's to say. A restart forgets what was sent before.
 
 mod dials;
 mod ledger;
 mod line;
+mod minute;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use std::{
 pub(super) use dials::{Dialling, Obstacle};
 pub(super) use ledger::{Idle, Ledger, Seat};
 pub use ledger::{Ticket, Turn, Wanted};
+pub use line::Party;
 use tokio::time::Instant;
 
 use crate::{
@@ -36,10 +38,10 @@ pub struct Governor {
 }
 
 impl Governor {
-    /// For one of the `client` who wants to send for the account, as a configuration that holds `since` then has it.
-    pub fn ticket(&self, account: &Account, client: &str, since: Instant) -> Ticket {
+    /// For one of the `party` who wants to send for the account, as a configuration that holds `since` then has it.
+    pub fn ticket(&self, account: &Account, party: Party, since: Instant) -> Ticket {
         let ledger = self.mailbox(&account.sign_in.app.smtp, &account.smtp_user, account.sending.limits, since);
-        ledger.ticket(client, &account.sign_in.key())
+        ledger.ticket(party, &account.sign_in.key())
     }
 
     /// The mailbox of `user` at an upstream, with the limits of a configuration that holds `since` then. Those of the latest

@@ -14,12 +14,11 @@ use tokio::{
 
 use super::{
     dials::{Dialling, Dials, Obstacle},
-    line::{Line, Place},
+    line::{Line, Party, Place},
+    minute::Minute,
 };
 use crate::{account::Limits, base::Fault, outbound::Channel};
 
-/// Microsoft's minute, and a second for clocks that differ.
-const MINUTE: Duration = Duration::from_secs(61);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Recipients of one span are counted as one.
 const SPAN: Duration = Duration::from_secs(3600);
@@ -53,9 +52,7 @@ struct Books {
     is_watched: bool,
     for_seats: Line,
     dials: Dials,
-    /// Messages under way, and when the others of the last minute ended.
-    under_way: u32,
-    sent: VecDeque<Instant>,
+    minute: Minute,
     for_turns: Line,
     /// The last number that was given out.
     last: u64,
@@ -86,6 +83,7 @@ pub(in crate::outbound) struct Seat {
 /// Room for one message; given back on drop, unless it was sent.
 pub struct Turn {
     ledger: Arc<Ledger>,
+    party: Party,
     recipients: u32,
 }
 
@@ -115,17 +113,18 @@ impl Ledger {
         let mut books = self.books();
         let now = Instant::now();
         books.forget(now);
-        books.open == 0 && books.under_way == 0 && books.sent.is_empty() && books.recipients.is_empty()
+        books.open == 0 && books.minute.is_blank() && books.recipients.is_empty()
     }
 
     /// For one who stands in no line yet. Who asks later has a higher number.
-    pub(in crate::outbound) fn ticket(self: &Arc<Self>, client: &str, sign_in: &str) -> Ticket {
+    pub(in crate::outbound) fn ticket(self: &Arc<Self>, party: Party, sign_in: &str) -> Ticket {
         let mut books = self.books();
         books.last += 1;
         let number = books.last;
+        books.minute.note_asked(&party, Instant::now());
         drop(books);
-        let (client, sign_in) = (client.to_owned(), sign_in.to_owned());
-        Ticket { ledger: self.clone(), client, sign_in, number, bell: Arc::default(), wanted: None }
+        let (ledger, sign_in) = (self.clone(), sign_in.to_owned());
+        Ticket { ledger, party, sign_in, number, bell: Arc::default(), wanted: None }
     }
 
     /// Somebody waits for a connection, and has no room to dial one.
@@ -175,9 +174,15 @@ impl Books {
 
     /// Rings for those whose turn it may be: they look what there is.
     fn ring(&mut self, wanted: Wanted) {
-        self.line(wanted).ring();
-        if let Wanted::Seat = wanted {
-            self.parked.iter().for_each(|parked| self.for_seats.ring_first_of(&parked.idle.sign_in));
+        match wanted {
+            Wanted::Seat => {
+                self.for_seats.ring_next_to_dial();
+                self.parked.iter().for_each(|parked| self.for_seats.ring_first_of(&parked.idle.sign_in));
+            }
+            Wanted::Turn => {
+                self.for_turns.ring_first(Party::is_queue);
+                self.for_turns.ring_first(|party| !party.is_queue());
+            }
         }
     }
 
@@ -208,9 +213,9 @@ impl Books {
         Ok(None)
     }
 
-    /// Another client lacks a connection, and this is the last of its own that waits for a turn.
+    /// Another party lacks a connection, and this is the last of its own that waits for a turn.
     fn lends(&mut self, ticket: &Ticket) -> bool {
-        self.for_turns.is_last(ticket.number) && self.for_seats.promise_beside(&ticket.client)
+        self.for_turns.is_last(ticket.number) && self.for_seats.promise_beside(&ticket.party)
     }
 
     /// `None`: nothing is parked, and nobody needs to watch any longer.
@@ -228,29 +233,29 @@ impl Books {
     fn take_turn(&mut self, ticket: &Ticket, now: Instant) -> Result<(), Option<Instant>> {
         self.may_go_on(now)?;
         self.forget(now);
-        if !self.for_turns.is_first(ticket.number) {
+        let (of_queue, allowed) = (ticket.party.is_queue(), self.limits.messages_per_minute);
+        // Clients go past a queue that leaves them what there is.
+        let queue_may = self.minute.has_room(true, allowed);
+        if !self.for_turns.is_first(ticket.number, |party| queue_may || party.is_queue() == of_queue) {
             return Err(None);
         }
-        let sent = u32::try_from(self.sent.len()).unwrap_or(u32::MAX);
-        if self.under_way.saturating_add(sent) >= self.limits.messages_per_minute {
-            return Err(self.sent.front().map(|oldest| *oldest + MINUTE));
+        if !self.minute.has_room(of_queue, allowed) {
+            return Err(self.minute.next_room());
         }
-        self.under_way += 1;
+        self.minute.begin(&ticket.party);
         Ok(())
     }
 
     /// What no longer counts.
     fn forget(&mut self, now: Instant) {
-        while self.sent.front().is_some_and(|at| *at + MINUTE <= now) {
-            self.sent.pop_front();
-        }
+        self.minute.forget(now);
         while self.recipients.front().is_some_and(|(at, _)| *at + DAY <= now) {
             self.recipients.pop_front();
         }
     }
 
-    fn note_sent(&mut self, recipients: u32, now: Instant) {
-        self.sent.push_back(now);
+    fn note_sent(&mut self, party: &Party, recipients: u32, now: Instant) {
+        self.minute.note_sent(party, now);
         match self.recipients.back_mut().filter(|(at, _)| *at + SPAN > now) {
             Some((_, count)) => *count = count.saturating_add(recipients),
             None => self.recipients.push_back((now, recipients)),
@@ -259,11 +264,11 @@ impl Books {
     }
 }
 
-/// A number, by which one stands in whatever line it has to: before all of its client who asked later, also where it comes
+/// A number, by which one stands in whatever line it has to: before all of its party who asked later, also where it comes
 /// back to a line. Dropped, it leaves.
 pub struct Ticket {
     ledger: Arc<Ledger>,
-    client: String,
+    party: Party,
     sign_in: String,
     number: u64,
     bell: Arc<Notify>,
@@ -272,8 +277,8 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Stands in that line and in no other. Nobody of its client who stands behind it is served before it, from now on; other
-    /// clients are held up by it once it waits.
+    /// Stands in that line and in no other. Nobody of its party who stands behind it is served before it, from now on;
+    /// others are held up by it once it waits.
     pub fn stands_for(&mut self, wanted: Wanted) {
         if self.wanted != Some(wanted) {
             self.goes(Some(wanted), false);
@@ -285,7 +290,7 @@ impl Ticket {
         self.goes(None, false);
     }
 
-    /// It has what it stood for, and with it its client had its turn. In one step with that it stands for what is `next`.
+    /// It has what it stood for, and with it its party had its turn. In one step with that it stands for what is `next`.
     pub(in crate::outbound) fn served(&mut self, next: Option<Wanted>) {
         self.goes(next, true);
     }
@@ -294,7 +299,7 @@ impl Ticket {
         let mut books = self.ledger.books();
         if let Some(next) = next {
             let place = Place::new(self.number, &self.sign_in, self.bell.clone());
-            books.line(next).enter(&self.client, place);
+            books.line(next).enter(&self.party, place);
         }
         if let Some(wanted) = self.wanted {
             match is_served {
@@ -330,11 +335,15 @@ impl Ticket {
     /// Waits until a message may be sent. Cancel safe.
     pub async fn turn(&mut self) -> Turn {
         self.wait(Wanted::Turn, Books::take_turn).await;
-        self.served(None);
-        Turn { ledger: self.ledger.clone(), recipients: 0 }
+        self.takes_turn()
     }
 
-    /// As [`Ticket::turn`], for who has a connection. `None`: another client is to have that, and nobody of its own would have
+    fn takes_turn(&mut self) -> Turn {
+        self.served(None);
+        Turn { ledger: self.ledger.clone(), party: self.party.clone(), recipients: 0 }
+    }
+
+    /// As [`Ticket::turn`], for who has a connection. `None`: another party is to have that, and nobody of its own would have
     /// one before it: it stands in line for the next. Cancel safe.
     pub(in crate::outbound) async fn turn_or_lend(&mut self) -> Option<Turn> {
         let has_turn = self.wait(Wanted::Turn, |books, ticket, now| match books.take_turn(ticket, now) {
@@ -345,8 +354,7 @@ impl Ticket {
             self.stands_for(Wanted::Seat);
             return None;
         }
-        self.served(None);
-        Some(Turn { ledger: self.ledger.clone(), recipients: 0 })
+        Some(self.takes_turn())
     }
 
     /// What stood in the way of a connection, for who has waited for one since `asked`.
@@ -452,7 +460,7 @@ impl Turn {
 
     /// The upstream has the message, or may have it.
     pub fn sent(self) {
-        self.ledger.books().note_sent(self.recipients, Instant::now());
+        self.ledger.books().note_sent(&self.party, self.recipients, Instant::now());
     }
 
     /// The upstream asks to slow down.
@@ -464,7 +472,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut books = self.ledger.books();
-        books.under_way = books.under_way.saturating_sub(1);
+        books.minute.end(&self.party);
         books.reserved = books.reserved.saturating_sub(self.recipients);
         books.ring(Wanted::Turn);
     }

@@ -1,15 +1,30 @@
-//! A line that is fair between clients: within one of them the lowest number goes first, and each of them has its turn.
+//! A line that is fair between parties: within one of them the lowest number goes first, and each of them has its turn.
 //!
-//! A place may be taken for somebody who does not look yet whether it is its turn. It keeps those of its own client behind it,
+//! A place may be taken for somebody who does not look yet whether it is its turn. It keeps those of its own party behind it,
 //! and holds up no other.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::Notify;
 
-/// Those of one client, by number.
+/// One of those between whom a line is fair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Party {
+    /// All mail that is on disk, and can wait: it goes in an order of its own.
+    Queue,
+    /// A client by its name, which sits and waits.
+    Client(String),
+}
+
+impl Party {
+    pub(super) const fn is_queue(&self) -> bool {
+        matches!(self, Self::Queue)
+    }
+}
+
+/// Those of one party, by number.
 struct Group {
-    client: String,
+    party: Party,
     waiting: VecDeque<Place>,
 }
 
@@ -40,14 +55,14 @@ pub(super) struct Line {
 
 impl Line {
     /// Stands in line; the bell rings when it may be one's turn.
-    pub(super) fn enter(&mut self, client: &str, place: Place) {
-        match self.groups.iter_mut().find(|group| group.client == client) {
+    pub(super) fn enter(&mut self, party: &Party, place: Place) {
+        match self.groups.iter_mut().find(|group| group.party == *party) {
             Some(Group { waiting, .. }) => {
                 waiting.insert(waiting.partition_point(|other| other.number < place.number), place);
             }
             None => {
                 let waiting = VecDeque::from([place]);
-                self.groups.push_back(Group { client: client.to_owned(), waiting });
+                self.groups.push_back(Group { party: party.clone(), waiting });
             }
         }
     }
@@ -57,19 +72,24 @@ impl Line {
         self.next_to_dial().is_some()
     }
 
-    /// A client beside this one just waits for what others leave, and is promised that now. Once for each that does.
-    pub(super) fn promise_beside(&mut self, client: &str) -> bool {
-        let others = self.groups.iter_mut().filter(|group| group.client != client);
+    /// A party beside this one just waits for what others leave, and is promised that now. Once for each that does.
+    pub(super) fn promise_beside(&mut self, party: &Party) -> bool {
+        let others = self.groups.iter_mut().filter(|group| group.party != *party);
         let mut of_each = others.filter_map(|group| group.waiting.iter_mut().find(|place| !place.dials));
         let lacks = of_each.find(|place| place.looks && !place.is_promised);
         lacks.map(|place| place.is_promised = true).is_some()
     }
 
-    pub(super) fn is_first(&self, number: u64) -> bool {
-        self.first().is_some_and(|place| place.number == number)
+    /// The first of these parties.
+    pub(super) fn is_first(&self, number: u64, among: impl Fn(&Party) -> bool) -> bool {
+        self.first(among, |_| true).is_some_and(|place| place.number == number)
     }
 
-    /// Nobody of its client stands behind it.
+    pub(super) fn ring_first(&self, among: impl Fn(&Party) -> bool) {
+        self.first(among, |_| true).into_iter().for_each(|place| place.bell.notify_one());
+    }
+
+    /// Nobody of its party stands behind it.
     pub(super) fn is_last(&self, number: u64) -> bool {
         self.groups.iter().any(|group| group.waiting.back().is_some_and(|place| place.number == number))
     }
@@ -83,9 +103,13 @@ impl Line {
         self.first_of(sign_in).into_iter().for_each(|place| place.bell.notify_one());
     }
 
-    /// Rings for those behind whom nobody of their client stands.
+    /// Rings for those behind whom nobody of their party stands.
     pub(super) fn ring_last_ones(&self) {
         self.groups.iter().filter_map(|group| group.waiting.back()).for_each(|place| place.bell.notify_one());
+    }
+
+    pub(super) fn ring_next_to_dial(&self) {
+        self.next_to_dial().into_iter().for_each(|place| place.bell.notify_one());
     }
 
     pub(super) fn is_next_to_dial(&self, number: u64) -> bool {
@@ -100,7 +124,7 @@ impl Line {
         self.place(number).into_iter().for_each(|place| (place.looks, place.is_promised) = (true, false));
     }
 
-    /// It had its turn, and with it its client: the next client's comes.
+    /// It had its turn, and with it its party: the next one's comes.
     pub(super) fn served(&mut self, number: u64) {
         let at = self.groups.iter().position(|group| group.waiting.iter().any(|place| place.number == number));
         let Some(group) = at.and_then(|at| self.groups.remove(at)) else { return };
@@ -116,32 +140,22 @@ impl Line {
         self.groups.retain(|group| !group.waiting.is_empty());
     }
 
-    /// Rings for those whose turn it may be: they look what there is.
-    pub(super) fn ring(&self) {
-        for place in self.first().into_iter().chain(self.next_to_dial()) {
-            place.bell.notify_one();
-        }
-    }
-
     fn place(&mut self, number: u64) -> Option<&mut Place> {
         self.groups.iter_mut().flat_map(|group| &mut group.waiting).find(|place| place.number == number)
     }
 
     fn first_of(&self, sign_in: &str) -> Option<&Place> {
-        self.first_that(|place| place.sign_in == sign_in)
+        self.first(|_| true, |place| place.sign_in == sign_in)
     }
 
-    fn first(&self) -> Option<&Place> {
-        self.first_that(|_| true)
-    }
-
-    /// Of the first of each client that are so: the first that looks.
-    fn first_that(&self, is_so: impl Fn(&Place) -> bool) -> Option<&Place> {
-        let mut of_each = self.groups.iter().filter_map(|group| group.waiting.iter().find(|place| is_so(place)));
+    /// Of the first of each of these parties that are so: the first that looks.
+    fn first(&self, among: impl Fn(&Party) -> bool, is_so: impl Fn(&Place) -> bool) -> Option<&Place> {
+        let groups = self.groups.iter().filter(|group| among(&group.party));
+        let mut of_each = groups.filter_map(|group| group.waiting.iter().find(|place| is_so(place)));
         of_each.find(|place| place.looks)
     }
 
-    /// Of those who do not dial: the first of the client that dials least.
+    /// Of those who do not dial: the first of the party that dials least.
     fn next_to_dial(&self) -> Option<&Place> {
         let of_each = self.groups.iter().filter_map(|group| {
             let idle = group.waiting.iter().find(|place| !place.dials).filter(|place| place.looks)?;
