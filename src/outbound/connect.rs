@@ -22,10 +22,11 @@ use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
-        own::MAILBOX_BUSY,
+        own::{MAILBOX_BUSY, MAILBOX_HELD_UP},
         sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
     },
     meter::{Meter, Room},
+    net::Upstream,
 };
 
 /// The longest wait for room of a client; what is left of its time belongs to the sign-on.
@@ -258,9 +259,15 @@ impl<'a> Asker<'a> {
     /// Its own dial was throttled, or somebody's hangs or has failed; else nothing is wrong but that others were first.
     fn in_vain(&mut self) -> Fault {
         let behind = || {
+            let upstream = &self.account.sign_in.app.smtp;
             Some(match self.ticket.obstacle(self.asked)? {
                 Obstacle::Failed(fault) => fault,
-                Obstacle::Hangs(stage, since) => silent(&self.account.sign_in.app.smtp, stage, since),
+                Obstacle::Hangs(stage, since) => silent(upstream, stage, since),
+                Obstacle::OthersHang(since) => {
+                    let Upstream { host, port, .. } = upstream;
+                    let since = since.as_secs();
+                    MAILBOX_HELD_UP.fault().detail(format!("{host}:{port}: no answer to another sign-in for {since} s"))
+                }
             })
         };
         let fault = self.throttled.take().or_else(behind);
@@ -310,19 +317,13 @@ impl Dial {
         let known = seat.dials(&account.sign_in.key());
         let (outbound, account, dial) = (outbound.clone(), account.clone(), known.clone());
         let up = async move {
-            match signed_on(&outbound, &account, by, &dial.stage).await {
-                Ok(idle) => {
-                    seat.came_up();
-                    Ok((seat, idle))
-                }
-                Err(fault) => {
-                    if is_throttled(&fault) {
-                        seat.slow_down();
-                    }
-                    seat.has_failed(&dial, &fault);
-                    Err(fault)
-                }
+            let ended = signed_on(&outbound, &account, by, &dial.stage).await;
+            let fault = ended.as_ref().err();
+            if fault.is_some_and(is_throttled) {
+                seat.slow_down();
             }
+            seat.has_dialled(&dial, fault);
+            ended.map(|idle| (seat, idle))
         };
         Self { up: up.boxed(), known }
     }

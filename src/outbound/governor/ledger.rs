@@ -113,7 +113,7 @@ impl Ledger {
         let mut books = self.books();
         let now = Instant::now();
         books.forget(now);
-        books.open == 0 && books.minute.is_blank() && books.recipients.is_empty()
+        books.open == 0 && books.minute.is_blank() && books.recipients.is_empty() && books.slow_until.is_none()
     }
 
     /// For one who stands in no line yet. Who asks later has a higher number.
@@ -121,7 +121,9 @@ impl Ledger {
         let mut books = self.books();
         books.last += 1;
         let number = books.last;
-        books.minute.note_asked(&party, Instant::now());
+        let now = Instant::now();
+        books.minute.note_asked(&party, now);
+        books.dials.note_asked(sign_in, now);
         drop(books);
         let (ledger, sign_in) = (self.clone(), sign_in.to_owned());
         Ticket { ledger, party, sign_in, number, bell: Arc::default(), wanted: None }
@@ -176,7 +178,7 @@ impl Books {
     fn ring(&mut self, wanted: Wanted) {
         match wanted {
             Wanted::Seat => {
-                self.for_seats.ring_next_to_dial();
+                self.for_seats.ring_next_to_dial(self.dials.most_of_one(self.limits.connections));
                 self.parked.iter().for_each(|parked| self.for_seats.ring_first_of(&parked.idle.sign_in));
             }
             Wanted::Turn => {
@@ -200,7 +202,8 @@ impl Books {
         {
             return Ok(Some(self.parked.remove(at)));
         }
-        if fitting.is_some() || !self.for_seats.is_next_to_dial(number) {
+        let most_of_one = self.dials.most_of_one(self.limits.connections);
+        if fitting.is_some() || !self.for_seats.is_next_to_dial(number, most_of_one) {
             return Err(None);
         }
         if self.open >= self.limits.connections {
@@ -249,6 +252,7 @@ impl Books {
     /// What no longer counts.
     fn forget(&mut self, now: Instant) {
         self.minute.forget(now);
+        self.slow_until = self.slow_until.filter(|until| *until > now);
         while self.recipients.front().is_some_and(|(at, _)| *at + DAY <= now) {
             self.recipients.pop_front();
         }
@@ -360,7 +364,8 @@ impl Ticket {
     /// What stood in the way of a connection, for who has waited for one since `asked`.
     pub(in crate::outbound) fn obstacle(&self, asked: Instant) -> Option<Obstacle> {
         let books = self.ledger.books();
-        books.dials.obstacle(&self.sign_in, asked, books.may_go_on(Instant::now()).is_err())
+        let is_slow = books.may_go_on(Instant::now()).is_err();
+        books.dials.obstacle(&self.sign_in, asked, is_slow, books.limits.connections)
     }
 
     /// Cancel safe: it stands in that line from then on.
@@ -412,12 +417,9 @@ impl Seat {
         self.ledger.books().dials.begin(sign_in)
     }
 
-    pub(in crate::outbound) fn came_up(&self) {
-        self.ledger.books().dials.came_up();
-    }
-
-    pub(in crate::outbound) fn has_failed(&self, dial: &Dialling, fault: &Fault) {
-        self.ledger.books().dials.failed(dial, fault);
+    /// `failed`: how it did.
+    pub(in crate::outbound) fn has_dialled(&self, dial: &Dialling, failed: Option<&Fault>) {
+        self.ledger.books().dials.ended(dial, failed);
     }
 
     /// Leaves the connection to whoever comes next. Needs a tokio runtime.

@@ -69,7 +69,8 @@ impl Line {
 
     /// Somebody just waits for what others leave.
     pub(super) fn lacks(&self) -> bool {
-        self.next_to_dial().is_some()
+        let mut of_each = self.groups.iter().filter_map(|group| group.waiting.iter().find(|place| !place.dials));
+        of_each.any(|place| place.looks)
     }
 
     /// A party beside this one just waits for what others leave, and is promised that now. Once for each that does.
@@ -108,12 +109,13 @@ impl Line {
         self.groups.iter().filter_map(|group| group.waiting.back()).for_each(|place| place.bell.notify_one());
     }
 
-    pub(super) fn ring_next_to_dial(&self) {
-        self.next_to_dial().into_iter().for_each(|place| place.bell.notify_one());
+    pub(super) fn ring_next_to_dial(&self, most_of_one: usize) {
+        self.next_to_dial(most_of_one).into_iter().for_each(|place| place.bell.notify_one());
     }
 
-    pub(super) fn is_next_to_dial(&self, number: u64) -> bool {
-        self.next_to_dial().is_some_and(|place| place.number == number)
+    /// `most_of_one`: how many of one sign-in may dial at a time.
+    pub(super) fn is_next_to_dial(&self, number: u64, most_of_one: usize) -> bool {
+        self.next_to_dial(most_of_one).is_some_and(|place| place.number == number)
     }
 
     pub(super) fn set_dials(&mut self, number: u64, dials: bool) {
@@ -155,11 +157,16 @@ impl Line {
         of_each.find(|place| place.looks)
     }
 
-    /// Of those who do not dial: the first of the party that dials least.
-    fn next_to_dial(&self) -> Option<&Place> {
+    /// Of those who do not dial and may: the first of the sign-in, then of the party that dials least.
+    fn next_to_dial(&self, most_of_one: usize) -> Option<&Place> {
+        let places = || self.groups.iter().flat_map(|group| &group.waiting);
+        let dialling = places().filter(|place| place.dials).collect::<Vec<_>>();
+        let of_sign_in = |place: &Place| dialling.iter().filter(|other| other.sign_in == place.sign_in).count();
         let of_each = self.groups.iter().filter_map(|group| {
-            let idle = group.waiting.iter().find(|place| !place.dials).filter(|place| place.looks)?;
-            Some((group.waiting.iter().filter(|place| place.dials).count(), idle))
+            let idle = group.waiting.iter().find(|place| !place.dials && of_sign_in(place) < most_of_one);
+            let idle = idle.filter(|place| place.looks)?;
+            let of_party = group.waiting.iter().filter(|place| place.dials).count();
+            Some(((of_sign_in(idle), of_party), idle))
         });
         of_each.min_by_key(|(dialling, _)| *dialling).map(|(_, place)| place)
     }

@@ -11,6 +11,7 @@ use tokio::{
 
 use super::*;
 use crate::{
+    base::Fault,
     catalog::sign_on::UPSTREAM_THROTTLED,
     net::{Carried, Stream, UpstreamTls},
     outbound::Channel,
@@ -240,12 +241,12 @@ async fn who_waits_while_the_mailbox_is_left_alone_hears_why_and_who_asks_later_
     let room = seat(&ledger, "a", within(SECOND)).await.unwrap();
     let dial = room.dials("contoso/ann");
     room.slow_down();
-    room.has_failed(&dial, &UPSTREAM_THROTTLED.fault());
+    room.has_dialled(&dial, Some(&UPSTREAM_THROTTLED.fault()));
     drop(room);
     tokio::time::advance(SECOND).await;
     let known = |sign_in| match ledger.ticket(party("a"), sign_in).obstacle(Instant::now())? {
         Obstacle::Failed(fault) => Some(fault.id),
-        Obstacle::Hangs(..) => None,
+        Obstacle::Hangs(..) | Obstacle::OthersHang(_) => None,
     };
     assert_eq!(known("contoso/ann"), Some(UPSTREAM_THROTTLED.id));
     assert_eq!(known("contoso/bob"), None, "it may be theirs alone");
@@ -301,12 +302,14 @@ async fn mailboxes_that_nobody_uses_are_forgotten_and_no_other() {
     let sent = governor.mailbox(&upstream, "sent@contoso.example", limits(3, 30, 100), Instant::now());
     turn(&sent, "a", within(SECOND)).await.unwrap().sent();
     drop(sent);
+    governor.mailbox(&upstream, "slow@contoso.example", limits(3, 30, 100), Instant::now()).slow_down();
     for n in 0..2 * MANY {
         governor.mailbox(&upstream, &format!("{n}@contoso.example"), limits(3, 30, 100), Instant::now());
     }
     let all = governor.mailboxes.lock().unwrap();
-    assert!(all.len() <= MANY + 1);
+    assert!(all.len() <= MANY + 2);
     assert!(all.keys().any(|name| name.starts_with("sent@")));
+    assert!(all.keys().any(|name| name.starts_with("slow@")), "it asked to be left alone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,9 +381,70 @@ async fn what_is_left_over_goes_to_the_first_of_its_own_sign_in_and_another_take
     assert_eq!(left_over.map(|idle| idle.sign_in).as_deref(), Some("y"));
     dials.served(None);
     seat.park(idle("y").await);
-    let mut other = ledger.ticket(party("x"), "x");
+    let mut other = ledger.ticket(party("z"), "z");
     let (_room, of_another) = now(&mut other).await.unwrap();
     assert_eq!(of_another.map(|idle| idle.sign_in).as_deref(), Some("y"), "there is no other room");
+}
+
+/// One that hangs does so for as long as a sign-on may take.
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_whose_dials_hang_leaves_room_for_every_other_that_uses_the_mailbox() {
+    let dials = |sign_ins: Vec<&'static str>, connections| async move {
+        let ledger = mailbox(limits(connections, 30, 100));
+        // Some day before.
+        sign_ins.iter().for_each(|sign_in| drop(ledger.ticket(party("login"), sign_in)));
+        let mut hang = Vec::new();
+        for sign_in in sign_ins.iter().flat_map(|sign_in| [sign_in; 4]) {
+            let mut ticket = ledger.ticket(party("login"), sign_in);
+            let room = now(&mut ticket).await;
+            hang.push((*sign_in, ticket, room));
+        }
+        hang.iter().filter_map(|(sign_in, _, room)| room.as_ref().map(|_| *sign_in)).collect::<Vec<_>>()
+    };
+    assert_eq!(dials(vec!["x"], 3).await, ["x", "x", "x"]);
+    assert_eq!(dials(vec!["x", "y"], 3).await, ["x", "x", "y"]);
+    assert_eq!(dials(vec!["x", "y", "z"], 3).await, ["x", "y", "z"]);
+    assert_eq!(dials(vec!["x", "y"], 1).await, ["x"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_goes_first_to_a_sign_in_that_nobody_dials_for() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let mut tickets = ["x", "x", "y"].map(|sign_in| ledger.ticket(party(sign_in), sign_in));
+    let full = [(); 3].map(|()| ledger.ticket(party("scanner"), "x"));
+    let mut held = Vec::new();
+    for mut ticket in full {
+        held.push(now(&mut ticket).await.unwrap());
+        ticket.served(None);
+    }
+    for ticket in &mut tickets {
+        assert!(now(ticket).await.is_none(), "there is no room");
+    }
+    let [first, second, other] = &mut tickets;
+    held.pop();
+    let _hangs = now(first).await.unwrap();
+    held.pop();
+    assert!(now(second).await.is_none());
+    let _dials = now(other).await.unwrap();
+}
+
+/// Somebody else's sign-on that works says nothing of it.
+#[tokio::test(start_paused = true)]
+async fn how_a_sign_on_failed_is_known_until_one_of_the_same_sign_in_works() {
+    let ledger = mailbox(limits(3, 30, 100));
+    let [ann, bob] = ["contoso/ann", "contoso/bob"];
+    let (waits, asked) = (ledger.ticket(party("a"), ann), Instant::now());
+    let ends = async |sign_in: &str, failed: Option<&Fault>| {
+        let mut ticket = ledger.ticket(party("b"), sign_in);
+        let (seat, _) = now(&mut ticket).await.unwrap();
+        seat.has_dialled(&seat.dials(sign_in), failed);
+    };
+    let is_told = || matches!(waits.obstacle(asked), Some(Obstacle::Failed(_)));
+    ends(ann, Some(&UPSTREAM_THROTTLED.fault())).await;
+    ends(bob, None).await;
+    assert!(is_told());
+    ends(ann, None).await;
+    assert!(!is_told());
 }
 
 /// As couriers of the queue do: who has read its row first is not who was sent out first.
