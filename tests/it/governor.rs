@@ -100,6 +100,24 @@ async fn what_exchange_throttles_at_rcpt_is_tried_again_unseen_with_all_that_was
     assert_eq!(world.sandbox.counts().sign_ons, 3);
 }
 
+/// The mailbox is left alone for two seconds, then for four.
+#[tokio::test]
+async fn mail_and_all_recipients_that_are_throttled_hold_the_client_up_no_longer_than_sign_on_seconds_in_all() {
+    let world = World::with(Plan { daemon: "sign-on-seconds = 5".to_owned(), ..Plan::default() }).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| {
+        faults.smtp.answers = ["MAIL", "RCPT"].map(|verb| Answer::new(verb, words).times(1).close()).into();
+    });
+    let start = Instant::now();
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for _ in 0..20 {
+        let said = smtp.exchange("RCPT TO:<bob@contoso.example>", "4").await;
+        assert!(said.get(4..9) == Some("4.3.2"), "{said}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+}
+
 /// Who waits for a connection holds no turn: the other one, which has the connection, would wait for that.
 #[tokio::test]
 async fn a_message_that_is_throttled_at_rcpt_lets_the_next_one_go_first() {
