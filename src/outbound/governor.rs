@@ -23,10 +23,7 @@ pub use ledger::{Ticket, Turn, Wanted};
 pub use line::Party;
 use tokio::time::Instant;
 
-use crate::{
-    account::{Account, Limits},
-    net::Upstream,
-};
+use crate::account::{Account, Limits};
 
 /// From here on, mailboxes that nobody uses are looked for.
 const MANY: usize = 1000;
@@ -40,14 +37,13 @@ pub struct Governor {
 impl Governor {
     /// For one of the `party` who wants to send for the account, as a configuration that holds `since` then has it.
     pub fn ticket(&self, account: &Account, party: Party, since: Instant) -> Ticket {
-        let ledger = self.mailbox(&account.sign_in.app.smtp, &account.smtp_user, account.sending.limits, since);
+        let ledger = self.mailbox(account.mailbox(), account.sending.limits, since);
         ledger.ticket(party, &account.sign_in.key())
     }
 
-    /// The mailbox of `user` at an upstream, with the limits of a configuration that holds `since` then. Those of the latest
-    /// one count: sessions of earlier ones go on.
-    fn mailbox(&self, upstream: &Upstream, user: &str, limits: Limits, since: Instant) -> Arc<Ledger> {
-        let name = format!("{} {}:{}", user.to_lowercase(), upstream.host, upstream.port);
+    /// The mailbox of this name, with the limits of a configuration that holds `since` then. Those of the latest one count:
+    /// sessions of earlier ones go on.
+    fn mailbox(&self, name: String, limits: Limits, since: Instant) -> Arc<Ledger> {
         let mut all = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, ledger| Arc::strong_count(ledger) > 1 || !ledger.is_blank());
