@@ -90,6 +90,17 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The smaller of each two.
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            connections: self.connections.min(other.connections),
+            messages_per_minute: self.messages_per_minute.min(other.messages_per_minute),
+            recipients_per_day: self.recipients_per_day.min(other.recipients_per_day),
+        }
+    }
+}
+
 impl Account {
     /// What the provider counts by: who signs on to send, at that server. Several accounts may have it in common.
     pub fn mailbox(&self) -> String {

@@ -5,16 +5,19 @@
 //! however many sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
 //! caller's to say. A restart forgets what was sent before.
 
+mod day;
 mod dials;
 mod ledger;
 mod line;
 mod minute;
+mod pause;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 pub(super) use dials::{Dialling, Obstacle};
@@ -27,6 +30,8 @@ use crate::account::{Account, Limits};
 
 /// From here on, mailboxes that nobody uses are looked for.
 const MANY: usize = 1000;
+/// For how long whoever asked once is expected to ask again.
+const EXPECTED: Duration = Duration::from_secs(24 * 3600);
 
 /// One for the whole daemon.
 #[derive(Default)]
@@ -41,8 +46,7 @@ impl Governor {
         ledger.ticket(party, &account.sign_in.key())
     }
 
-    /// The mailbox of this name, with the limits of a configuration that holds `since` then. Those of the latest one count:
-    /// sessions of earlier ones go on.
+    /// The mailbox of this name, with the limits of a configuration that holds `since` then; sessions of earlier ones go on.
     fn mailbox(&self, name: String, limits: Limits, since: Instant) -> Arc<Ledger> {
         let mut all = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {

@@ -11,12 +11,11 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::EXPECTED;
 use crate::base::{Fault, Stage, StageCell};
 
 /// A dial that takes longer does not just take its time.
 const HANGS: Duration = Duration::from_secs(10);
-/// For how long a sign-in that asked once is expected to ask again.
-const EXPECTED: Duration = Duration::from_secs(24 * 3600);
 /// More sign-ins than any mailbox has; of more the one that asked longest ago is forgotten.
 const KNOWN: usize = 16;
 

@@ -1,7 +1,7 @@
 //! The books of one mailbox.
 
 use std::{
-    collections::VecDeque,
+    cmp::Ordering,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,18 +13,14 @@ use tokio::{
 };
 
 use super::{
+    day::Day,
     dials::{Dialling, Dials, Obstacle},
     line::{Line, Party, Place},
     minute::Minute,
+    pause::Pause,
 };
 use crate::{account::Limits, base::Fault, outbound::Channel};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Recipients of one span are counted as one.
-const SPAN: Duration = Duration::from_secs(3600);
-/// How long a mailbox is left alone after the first reply that asks to slow down, and after many.
-const SLOW_LEAST: Duration = Duration::from_secs(2);
-const SLOW_MOST: Duration = Duration::from_secs(60);
 /// How long a connection that is left over is kept.
 const WARM: Duration = Duration::from_secs(15);
 
@@ -53,14 +49,11 @@ struct Books {
     for_seats: Line,
     dials: Dials,
     minute: Minute,
+    day: Day,
     for_turns: Line,
+    pause: Pause,
     /// The last number that was given out.
     last: u64,
-    /// Recipients of messages under way, and those of the last day by span.
-    reserved: u32,
-    recipients: VecDeque<(Instant, u32)>,
-    slow_until: Option<Instant>,
-    slowness: Duration,
 }
 
 struct Parked {
@@ -97,23 +90,29 @@ pub enum Wanted {
 }
 
 impl Ledger {
+    /// Those of the latest configuration, and of several in that (a mailbox of a whole domain may be another account's too) the
+    /// smallest.
     pub(super) fn set_limits(&self, limits: Limits, since: Instant) {
         let mut books = self.books();
-        let is_latest = books.limits_since.is_none_or(|known| known <= since);
-        if is_latest && books.limits != limits {
+        let limits = match Some(since).cmp(&books.limits_since) {
+            Ordering::Less => return,
+            Ordering::Equal => limits.least(books.limits),
+            Ordering::Greater => limits,
+        };
+        books.limits_since = Some(since);
+        if books.limits != limits {
             books.limits = limits;
             books.ring(Wanted::Seat);
             books.ring(Wanted::Turn);
         }
-        books.limits_since = books.limits_since.max(Some(since));
     }
 
-    /// Nothing is remembered that would be lost with it.
+    /// Nothing is remembered that anybody would miss.
     pub(super) fn is_blank(&self) -> bool {
         let mut books = self.books();
         let now = Instant::now();
         books.forget(now);
-        books.open == 0 && books.minute.is_blank() && books.recipients.is_empty() && books.slow_until.is_none()
+        books.open == 0 && books.minute.is_blank() && books.day.is_blank() && books.pause.end(now).is_none()
     }
 
     /// For one who stands in no line yet. Who asks later has a higher number.
@@ -136,13 +135,7 @@ impl Ledger {
 
     /// The upstream asks to slow down, for longer each time.
     pub(in crate::outbound) fn slow_down(&self) {
-        let mut books = self.books();
-        // Several that went out together and met the same refusal are one.
-        if books.may_go_on(Instant::now()).is_ok() {
-            books.slowness = (books.slowness * 2).clamp(SLOW_LEAST, SLOW_MOST);
-        }
-        let until = Instant::now() + books.slowness;
-        books.slow_until = books.slow_until.max(Some(until));
+        self.books().pause.begin(Instant::now());
     }
 
     /// Ends what was left over and has had its time, until nothing is. One for a mailbox, however often it is parked.
@@ -190,7 +183,7 @@ impl Books {
 
     /// `Err`: not yet; the time at which it may be, where that is known. So it is with what follows.
     fn may_go_on(&self, now: Instant) -> Result<(), Option<Instant>> {
-        self.slow_until.filter(|until| *until > now).map_or(Ok(()), |until| Err(Some(until)))
+        self.pause.end(now).map_or(Ok(()), |end| Err(Some(end)))
     }
 
     /// What is left over is the first one's of its sign-in. `Ok(None)`: room for one more, which this one dials from now on.
@@ -252,19 +245,13 @@ impl Books {
     /// What no longer counts.
     fn forget(&mut self, now: Instant) {
         self.minute.forget(now);
-        self.slow_until = self.slow_until.filter(|until| *until > now);
-        while self.recipients.front().is_some_and(|(at, _)| *at + DAY <= now) {
-            self.recipients.pop_front();
-        }
+        self.day.forget(now);
     }
 
     fn note_sent(&mut self, party: &Party, recipients: u32, now: Instant) {
         self.minute.note_sent(party, now);
-        match self.recipients.back_mut().filter(|(at, _)| *at + SPAN > now) {
-            Some((_, count)) => *count = count.saturating_add(recipients),
-            None => self.recipients.push_back((now, recipients)),
-        }
-        self.slowness = Duration::ZERO;
+        self.day.note_sent(recipients, now);
+        self.pause.note_sent();
     }
 }
 
@@ -364,7 +351,7 @@ impl Ticket {
     /// What stood in the way of a connection, for who has waited for one since `asked`.
     pub(in crate::outbound) fn obstacle(&self, asked: Instant) -> Option<Obstacle> {
         let books = self.ledger.books();
-        let is_slow = books.may_go_on(Instant::now()).is_err();
+        let is_slow = books.pause.end(Instant::now()).is_some();
         books.dials.obstacle(&self.sign_in, asked, is_slow, books.limits.connections)
     }
 
@@ -450,14 +437,13 @@ impl Turn {
     pub fn has_room(&self) -> bool {
         let mut books = self.ledger.books();
         books.forget(Instant::now());
-        let used: u32 = books.recipients.iter().map(|(_, count)| *count).sum();
-        used.saturating_add(books.reserved) < books.limits.recipients_per_day
+        books.day.has_room(books.limits.recipients_per_day)
     }
 
     /// The upstream took one more recipient.
     pub fn note_recipient(&mut self) {
         self.recipients += 1;
-        self.ledger.books().reserved += 1;
+        self.ledger.books().day.reserve();
     }
 
     /// The upstream has the message, or may have it.
@@ -475,7 +461,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut books = self.ledger.books();
         books.minute.end(&self.party);
-        books.reserved = books.reserved.saturating_sub(self.recipients);
+        books.day.release(self.recipients);
         books.ring(Wanted::Turn);
     }
 }

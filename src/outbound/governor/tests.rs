@@ -356,6 +356,24 @@ async fn the_limits_of_the_latest_configuration_hold_whoever_asks_last() {
     assert!(seat(&ledger, "new", within(SECOND)).await.is_none());
 }
 
+/// As where a mailbox of a whole domain is one of an account too.
+#[tokio::test(start_paused = true)]
+async fn of_several_limits_in_one_configuration_the_smallest_hold_whoever_asks_last() {
+    let governor = Governor::default();
+    let (written, later) = (Instant::now(), Instant::now() + SECOND);
+    let of = |limits, since| governor.mailbox("ann".into(), limits, since);
+    for both in [limits(3, 5, 100), limits(1, 30, 100), limits(3, 5, 100)] {
+        of(both, written);
+    }
+    let ledger = of(limits(3, 30, 100), written);
+    let _held = seat(&ledger, "a", within(SECOND)).await.unwrap();
+    assert!(seat(&ledger, "a", within(SECOND)).await.is_none());
+    assert_eq!(go_at_once(&ledger, "a", 30).await, 5);
+    of(limits(3, 30, 100), later);
+    assert!(seat(&ledger, "a", within(SECOND)).await.is_some());
+    assert_eq!(go_at_once(&ledger, "a", 30).await, 25);
+}
+
 async fn idle(sign_in: &str) -> Idle {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
