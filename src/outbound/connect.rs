@@ -6,11 +6,16 @@
 
 use std::{
     future::{pending, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, MaybeDone, maybe_done},
+};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::{
@@ -195,7 +200,8 @@ impl<'a> Asker<'a> {
             match self.step().await {
                 Step::Room(seat) => self.dials(seat),
                 Step::LeftOver(seat, idle) => {
-                    if let Some(connection) = self.outbound.still_lives(self.account, seat, idle).await {
+                    let lives = self.outbound.still_lives(self.account, seat, idle);
+                    if let Some(connection) = beside(&mut self.dial, self.stage, lives).await {
                         self.takes();
                         return Ok(connection);
                     }
@@ -307,7 +313,8 @@ impl Drop for Wait<'_> {
 
 /// A connection on its way.
 struct Dial {
-    up: BoxFuture<'static, Result<(Seat, Idle), Fault>>,
+    /// What comes of it is kept until it is taken.
+    up: MaybeDone<BoxFuture<'static, Result<(Seat, Idle), Fault>>>,
     known: Arc<Dialling>,
 }
 
@@ -325,12 +332,25 @@ impl Dial {
             seat.has_dialled(&dial, fault);
             ended.map(|idle| (seat, idle))
         };
-        Self { up: up.boxed(), known }
+        Self { up: maybe_done(up.boxed()), known }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, stage: &StageCell) -> Poll<()> {
+        let up = self.up.poll_unpin(cx);
+        stage.set(self.known.stage.now());
+        up
+    }
+
+    /// `None`: it is not over.
+    fn take(&mut self) -> Option<Result<(Seat, Idle), Fault>> {
+        Pin::new(&mut self.up).take_output()
     }
 
     /// Who dialled it has another by now.
-    async fn for_others(self) {
-        if let Ok(Ok((seat, idle))) = timeout(FOR_OTHERS, self.up).await {
+    async fn for_others(mut self) {
+        if timeout(FOR_OTHERS, &mut self.up).await.is_ok()
+            && let Some(Ok((seat, idle))) = self.take()
+        {
             seat.park(idle);
         }
     }
@@ -351,10 +371,21 @@ async fn signed_on(outbound: &Outbound, account: &Account, by: Instant, stage: &
 /// What comes of a dial, where there is one; meanwhile its stage is shown.
 async fn ended(dial: &mut Option<Dial>, stage: &StageCell) -> Result<(Seat, Idle), Fault> {
     let Some(dial) = dial else { return pending().await };
+    poll_fn(|cx| dial.poll(cx, stage)).await;
+    match dial.take() {
+        Some(ended) => ended,
+        None => pending().await,
+    }
+}
+
+/// What comes of something else, while the dial goes on: one that stood still could hold what others wait for.
+async fn beside<T>(dial: &mut Option<Dial>, stage: &StageCell, other: impl Future<Output = T>) -> T {
+    let mut other = pin!(other);
     poll_fn(|cx| {
-        let up = dial.up.poll_unpin(cx);
-        stage.set(dial.known.stage.now());
-        up
+        if let Some(dial) = dial {
+            let _ = dial.poll(cx, stage);
+        }
+        other.as_mut().poll(cx)
     })
     .await
 }
@@ -362,4 +393,28 @@ async fn ended(dial: &mut Option<Dial>, stage: &StageCell) -> Result<(Seat, Idle
 /// The mail server asks for fewer connections, or for less at a time.
 pub fn is_throttled(fault: &Fault) -> bool {
     [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::{super::governor::Ledger, *};
+
+    /// It may have been given the store's one connection, on which the other waits.
+    #[tokio::test]
+    async fn a_dial_goes_on_while_its_asker_looks_at_a_connection_that_is_left_over_and_its_end_is_kept() {
+        let mut ticket = Arc::new(Ledger::default()).ticket(Party::Queue, "x");
+        let (seat, _) = ticket.seat().await;
+        let (goes, went) = oneshot::channel();
+        let up = async move {
+            goes.send(()).unwrap();
+            Err(MAILBOX_BUSY.fault())
+        };
+        let dial = Dial { up: maybe_done(up.boxed()), known: seat.dials("x") };
+        let (mut dial, stage) = (Some(dial), StageCell::default());
+        let went = timeout(Duration::from_secs(10), beside(&mut dial, &stage, went)).await;
+        went.expect("it stands still").unwrap();
+        assert_eq!(ended(&mut dial, &stage).await.err().map(|fault| fault.id), Some(MAILBOX_BUSY.id));
+    }
 }
