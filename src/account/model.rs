@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use super::PasswordsFile;
-use crate::{base::Secret, catalog::Via, net::IpNet, oauth::SignIn};
+use crate::{
+    base::Secret,
+    catalog::Via,
+    net::{IpNet, Upstream},
+    oauth::SignIn,
+};
 
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -85,7 +90,24 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The smaller of each two.
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            connections: self.connections.min(other.connections),
+            messages_per_minute: self.messages_per_minute.min(other.messages_per_minute),
+            recipients_per_day: self.recipients_per_day.min(other.recipients_per_day),
+        }
+    }
+}
+
 impl Account {
+    /// What the provider counts by: who signs on to send, at that server. Several accounts may have it in common.
+    pub fn mailbox(&self) -> String {
+        let Upstream { host, port, .. } = &self.sign_in.app.smtp;
+        format!("{} {host}:{port}", self.smtp_user.to_lowercase())
+    }
+
     /// Whether `address` may stand in Sender: one that may be sent as, or whoever signs on (who sends on behalf of a
     /// shared mailbox says so there).
     pub fn may_be_sender(&self, address: &str) -> bool {

@@ -334,7 +334,7 @@ pub struct Account {
     pub outbound: Option<Outbound>,
     /// direct | queue. Default: direct.
     pub delivery: Option<Delivery>,
-    /// What the provider allows for this mailbox.
+    /// What the provider allows for this mailbox. What one account says holds for all with the same smtp-user; of different figures the smallest.
     pub limits: Option<Limits>,
 }
 

@@ -6,15 +6,20 @@
 
 use std::{
     future::{pending, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, MaybeDone, maybe_done},
+};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::{
-    Channel, Connection, Outbound, Ticket, Turn, Wanted,
+    Channel, Connection, Outbound, Party, Ticket, Turn, Wanted,
     governor::{Dialling, Idle, Obstacle, Seat},
     sign_on::silent,
 };
@@ -22,10 +27,11 @@ use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
-        own::MAILBOX_BUSY,
+        own::{MAILBOX_BUSY, MAILBOX_HELD_UP},
         sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
     },
     meter::{Meter, Room},
+    net::Upstream,
 };
 
 /// The longest wait for room of a client; what is left of its time belongs to the sign-on.
@@ -33,9 +39,6 @@ const ROOM_WAIT: Duration = Duration::from_secs(20);
 /// How long a dial may still take whose asker has another connection by now: one that hangs would keep its room from those
 /// who wait.
 const FOR_OTHERS: Duration = Duration::from_secs(3);
-
-/// As whom the queue stands in line: as one client beside the others. It hands its messages out in an order of its own.
-const QUEUE: &str = "";
 
 /// How somebody waits for a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +52,7 @@ enum Patience {
 impl Outbound {
     /// Stands in line for a message of the account that is on disk, from now on.
     pub fn line_up(&self, account: &Account) -> Ticket {
-        let mut ticket = self.ticket(account, QUEUE);
+        let mut ticket = self.ticket(account, Party::Queue);
         ticket.stands_for(match account.sending.route {
             Route::Smtp | Route::SmtpThenGraph => Wanted::Seat,
             Route::Graph => Wanted::Turn,
@@ -66,7 +69,7 @@ impl Outbound {
         deadline: Instant,
         stage: &StageCell,
     ) -> Result<Connection, Fault> {
-        let mut ticket = self.ticket(account, client);
+        let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
         let connection = Asker::new(self, account, &mut ticket, Patience::Client, deadline, stage).connection().await?;
         ticket.served(None);
         Ok(connection)
@@ -74,7 +77,8 @@ impl Outbound {
 
     /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
     pub async fn turn(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
-        self.turn_in_line(&mut self.ticket(account, client), deadline.min(Instant::now() + ROOM_WAIT)).await
+        let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
+        self.turn_in_line(&mut ticket, deadline.min(Instant::now() + ROOM_WAIT)).await
     }
 
     /// As [`Outbound::turn`], for who may wait until the deadline.
@@ -126,8 +130,8 @@ impl Outbound {
         Ok(turn)
     }
 
-    fn ticket(&self, account: &Account, client: &str) -> Ticket {
-        self.governor.ticket(account, client, self.since)
+    fn ticket(&self, account: &Account, party: Party) -> Ticket {
+        self.governor.ticket(account, party, self.since)
     }
 }
 
@@ -196,7 +200,8 @@ impl<'a> Asker<'a> {
             match self.step().await {
                 Step::Room(seat) => self.dials(seat),
                 Step::LeftOver(seat, idle) => {
-                    if let Some(connection) = self.outbound.still_lives(self.account, seat, idle).await {
+                    let lives = self.outbound.still_lives(self.account, seat, idle);
+                    if let Some(connection) = beside(&mut self.dial, self.stage, lives).await {
                         self.takes();
                         return Ok(connection);
                     }
@@ -260,9 +265,15 @@ impl<'a> Asker<'a> {
     /// Its own dial was throttled, or somebody's hangs or has failed; else nothing is wrong but that others were first.
     fn in_vain(&mut self) -> Fault {
         let behind = || {
+            let upstream = &self.account.sign_in.app.smtp;
             Some(match self.ticket.obstacle(self.asked)? {
                 Obstacle::Failed(fault) => fault,
-                Obstacle::Hangs(stage, since) => silent(&self.account.sign_in.app.smtp, stage, since),
+                Obstacle::Hangs(stage, since) => silent(upstream, stage, since),
+                Obstacle::OthersHang(since) => {
+                    let Upstream { host, port, .. } = upstream;
+                    let since = since.as_secs();
+                    MAILBOX_HELD_UP.fault().detail(format!("{host}:{port}: no answer to another sign-in for {since} s"))
+                }
             })
         };
         let fault = self.throttled.take().or_else(behind);
@@ -302,7 +313,8 @@ impl Drop for Wait<'_> {
 
 /// A connection on its way.
 struct Dial {
-    up: BoxFuture<'static, Result<(Seat, Idle), Fault>>,
+    /// What comes of it is kept until it is taken.
+    up: MaybeDone<BoxFuture<'static, Result<(Seat, Idle), Fault>>>,
     known: Arc<Dialling>,
 }
 
@@ -312,26 +324,33 @@ impl Dial {
         let known = seat.dials(&account.sign_in.key());
         let (outbound, account, dial) = (outbound.clone(), account.clone(), known.clone());
         let up = async move {
-            match signed_on(&outbound, &account, by, &dial.stage).await {
-                Ok(idle) => {
-                    seat.came_up();
-                    Ok((seat, idle))
-                }
-                Err(fault) => {
-                    if is_throttled(&fault) {
-                        seat.slow_down();
-                    }
-                    seat.has_failed(&dial, &fault);
-                    Err(fault)
-                }
+            let ended = signed_on(&outbound, &account, by, &dial.stage).await;
+            let fault = ended.as_ref().err();
+            if fault.is_some_and(is_throttled) {
+                seat.slow_down();
             }
+            seat.has_dialled(&dial, fault);
+            ended.map(|idle| (seat, idle))
         };
-        Self { up: up.boxed(), known }
+        Self { up: maybe_done(up.boxed()), known }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, stage: &StageCell) -> Poll<()> {
+        let up = self.up.poll_unpin(cx);
+        stage.set(self.known.stage.now());
+        up
+    }
+
+    /// `None`: it is not over.
+    fn take(&mut self) -> Option<Result<(Seat, Idle), Fault>> {
+        Pin::new(&mut self.up).take_output()
     }
 
     /// Who dialled it has another by now.
-    async fn for_others(self) {
-        if let Ok(Ok((seat, idle))) = timeout(FOR_OTHERS, self.up).await {
+    async fn for_others(mut self) {
+        if timeout(FOR_OTHERS, &mut self.up).await.is_ok()
+            && let Some(Ok((seat, idle))) = self.take()
+        {
             seat.park(idle);
         }
     }
@@ -352,10 +371,21 @@ async fn signed_on(outbound: &Outbound, account: &Account, by: Instant, stage: &
 /// What comes of a dial, where there is one; meanwhile its stage is shown.
 async fn ended(dial: &mut Option<Dial>, stage: &StageCell) -> Result<(Seat, Idle), Fault> {
     let Some(dial) = dial else { return pending().await };
+    poll_fn(|cx| dial.poll(cx, stage)).await;
+    match dial.take() {
+        Some(ended) => ended,
+        None => pending().await,
+    }
+}
+
+/// What comes of something else, while the dial goes on: one that stood still could hold what others wait for.
+async fn beside<T>(dial: &mut Option<Dial>, stage: &StageCell, other: impl Future<Output = T>) -> T {
+    let mut other = pin!(other);
     poll_fn(|cx| {
-        let up = dial.up.poll_unpin(cx);
-        stage.set(dial.known.stage.now());
-        up
+        if let Some(dial) = dial {
+            let _ = dial.poll(cx, stage);
+        }
+        other.as_mut().poll(cx)
     })
     .await
 }
@@ -363,4 +393,28 @@ async fn ended(dial: &mut Option<Dial>, stage: &StageCell) -> Result<(Seat, Idle
 /// The mail server asks for fewer connections, or for less at a time.
 pub fn is_throttled(fault: &Fault) -> bool {
     [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::{super::governor::Ledger, *};
+
+    /// It may have been given the store's one connection, on which the other waits.
+    #[tokio::test]
+    async fn a_dial_goes_on_while_its_asker_looks_at_a_connection_that_is_left_over_and_its_end_is_kept() {
+        let mut ticket = Arc::new(Ledger::default()).ticket(Party::Queue, "x");
+        let (seat, _) = ticket.seat().await;
+        let (goes, went) = oneshot::channel();
+        let up = async move {
+            goes.send(()).unwrap();
+            Err(MAILBOX_BUSY.fault())
+        };
+        let dial = Dial { up: maybe_done(up.boxed()), known: seat.dials("x") };
+        let (mut dial, stage) = (Some(dial), StageCell::default());
+        let went = timeout(Duration::from_secs(10), beside(&mut dial, &stage, went)).await;
+        went.expect("it stands still").unwrap();
+        assert_eq!(ended(&mut dial, &stage).await.err().map(|fault| fault.id), Some(MAILBOX_BUSY.id));
+    }
 }

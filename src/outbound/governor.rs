@@ -1,33 +1,37 @@
 //! What the provider allows for one mailbox, over all sessions and the queue: connections at a time, messages a minute,
 //! recipients a day (fact sheet microsoft.md, 3.1).
 //!
-//! Who comes when there is no room waits in a line that is fair between clients: each has its turn, however many
-//! sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
+//! Who comes when there is no room waits in a line that is fair between clients, of which the queue is one: each has its turn,
+//! however many sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
 //! caller's to say. A restart forgets what was sent before.
 
+mod day;
 mod dials;
 mod ledger;
 mod line;
+mod minute;
+mod pause;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 pub(super) use dials::{Dialling, Obstacle};
 pub(super) use ledger::{Idle, Ledger, Seat};
 pub use ledger::{Ticket, Turn, Wanted};
+pub use line::Party;
 use tokio::time::Instant;
 
-use crate::{
-    account::{Account, Limits},
-    net::Upstream,
-};
+use crate::account::{Account, Limits};
 
 /// From here on, mailboxes that nobody uses are looked for.
 const MANY: usize = 1000;
+/// For how long whoever asked once is expected to ask again.
+const EXPECTED: Duration = Duration::from_secs(24 * 3600);
 
 /// One for the whole daemon.
 #[derive(Default)]
@@ -36,16 +40,14 @@ pub struct Governor {
 }
 
 impl Governor {
-    /// For one of the `client` who wants to send for the account, as a configuration that holds `since` then has it.
-    pub fn ticket(&self, account: &Account, client: &str, since: Instant) -> Ticket {
-        let ledger = self.mailbox(&account.sign_in.app.smtp, &account.smtp_user, account.sending.limits, since);
-        ledger.ticket(client, &account.sign_in.key())
+    /// For one of the `party` who wants to send for the account, as a configuration that holds `since` then has it.
+    pub fn ticket(&self, account: &Account, party: Party, since: Instant) -> Ticket {
+        let ledger = self.mailbox(account.mailbox(), account.sending.limits, since);
+        ledger.ticket(party, &account.sign_in.key())
     }
 
-    /// The mailbox of `user` at an upstream, with the limits of a configuration that holds `since` then. Those of the latest
-    /// one count: sessions of earlier ones go on.
-    fn mailbox(&self, upstream: &Upstream, user: &str, limits: Limits, since: Instant) -> Arc<Ledger> {
-        let name = format!("{} {}:{}", user.to_lowercase(), upstream.host, upstream.port);
+    /// The mailbox of this name, with the limits of a configuration that holds `since` then; sessions of earlier ones go on.
+    fn mailbox(&self, name: String, limits: Limits, since: Instant) -> Arc<Ledger> {
         let mut all = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, ledger| Arc::strong_count(ledger) > 1 || !ledger.is_blank());

@@ -60,7 +60,7 @@ impl Relay<'_> {
     }
 
     fn mail_here(&mut self, mail: Mail, repairs: Repairs) -> Reply {
-        self.envelope = Some(Envelope::new(mail, None, repairs));
+        self.envelope = Some(Envelope::new(mail, repairs));
         Reply::new(250, "2.1.0 Sender OK")
     }
 
@@ -88,7 +88,8 @@ impl Relay<'_> {
             let is_fresh = !was_held && channel.is_fresh();
             match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
                 Ok(reply) if reply.is_positive() => {
-                    self.envelope = Some(Envelope::new(mail, Some(turn), repairs));
+                    let patience = until.saturating_duration_since(Instant::now());
+                    self.envelope = Some(Envelope::with_turn(mail, repairs, turn, patience));
                     return Ok(softened(reply));
                 }
                 Err(_) if !is_fresh => {}
@@ -273,8 +274,8 @@ impl Relay<'_> {
             envelope.take(rcpt.clone());
             return Ok(Reply::new(250, "2.1.5 Recipient OK"));
         }
-        // What the upstream throttles is tried again within this time.
-        let until = Instant::now() + self.gate.sign_on;
+        // What MAIL and other recipients have left of it.
+        let until = Instant::now() + envelope.patience;
         loop {
             let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_usable()) else {
                 return Ok(self.no_way());
@@ -294,13 +295,20 @@ impl Relay<'_> {
                     return Ok(self.taken_by.insert(reply).clone());
                 }
             };
-            if !reply.asks_to_slow_down() || Instant::now() >= until {
+            if !reply.asks_to_slow_down() {
                 envelope.note(rcpt, &reply);
                 return Ok(softened(self.explained(reply, None)));
             }
             envelope.slow_down();
+            if Instant::now() >= until {
+                // Should it close now, that is why.
+                return Ok(self.taken_by.insert(softened(self.explained(reply, None))).clone());
+            }
             if let Some(refusal) = self.open_again(until, reply).await? {
                 return Ok(self.taken_by.insert(refusal).clone());
+            }
+            if let Some(envelope) = &mut self.envelope {
+                envelope.patience = until.saturating_duration_since(Instant::now());
             }
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct Envelope {
     started: Instant,
     /// Room for this message upstream, until it is sent; `None`: it does not go there at once.
     turn: Option<Turn>,
+    /// For how long an upstream that throttles may still hold up the client, over all recipients.
+    pub patience: Duration,
     /// What was changed in it.
     pub repairs: Repairs,
     /// Of the recipient that was refused last.
@@ -24,8 +26,23 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    pub(super) fn new(mail: Mail, turn: Option<Turn>, repairs: Repairs) -> Self {
-        Self { mail, recipients: Vec::new(), started: Instant::now(), turn, repairs, refusal: None, deferral: None }
+    /// One that goes on later.
+    pub(super) fn new(mail: Mail, repairs: Repairs) -> Self {
+        Self {
+            mail,
+            recipients: Vec::new(),
+            started: Instant::now(),
+            turn: None,
+            patience: Duration::ZERO,
+            repairs,
+            refusal: None,
+            deferral: None,
+        }
+    }
+
+    /// One that the upstream has heard of.
+    pub(super) fn with_turn(mail: Mail, repairs: Repairs, turn: Turn, patience: Duration) -> Self {
+        Self { turn: Some(turn), patience, ..Self::new(mail, repairs) }
     }
 
     /// Whether one more recipient fits into the day's.

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     mail_queue::jump,
-    world::{ANN, HEAD, PASSWORD, Plan, Talk, World, account, plain, together},
+    world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, account, plain, together},
 };
 
 async fn with_account(keys: &str) -> World {
@@ -98,6 +98,24 @@ async fn what_exchange_throttles_at_rcpt_is_tried_again_unseen_with_all_that_was
     smtp.expect("250 ").await;
     assert_eq!(world.only_message().recipients, ["bob@contoso.example", "shared@contoso.example"]);
     assert_eq!(world.sandbox.counts().sign_ons, 3);
+}
+
+/// The mailbox is left alone for two seconds, then for four.
+#[tokio::test]
+async fn mail_and_all_recipients_that_are_throttled_hold_the_client_up_no_longer_than_sign_on_seconds_in_all() {
+    let world = World::with(Plan { daemon: "sign-on-seconds = 5".to_owned(), ..Plan::default() }).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| {
+        faults.smtp.answers = ["MAIL", "RCPT"].map(|verb| Answer::new(verb, words).times(1).close()).into();
+    });
+    let start = Instant::now();
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for _ in 0..20 {
+        let said = smtp.exchange("RCPT TO:<bob@contoso.example>", "4").await;
+        assert!(said.get(4..9) == Some("4.3.2"), "{said}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }
 
 /// Who waits for a connection holds no turn: the other one, which has the connection, would wait for that.
@@ -283,6 +301,56 @@ async fn whoever_waits_behind_a_sign_on_that_hangs_hears_what_is_known_of_it() {
     let metrics = world.metrics_with(&format!("{none} 2\n")).await;
     let found = none.replace("none", "found");
     assert!(metrics.contains(&format!("{found} 1\n")), "who dialled had room: {metrics}");
+}
+
+/// Bob sends through ann's mailbox with a sign-in of his own.
+async fn with_two_sign_ins(connections: u32) -> World {
+    let limits = format!("limits = {{ connections = {connections} }}");
+    let mut plan =
+        Plan { more: account(BOB, &format!("smtp-user = \"{ANN}\"\n{limits}")), account: limits, ..Plan::default() };
+    plan.signed_in = vec![ANN.into(), BOB.into()];
+    plan.sandbox.faults.smtp.line.silent = true;
+    World::with(plan).await
+}
+
+/// So many of them dial at a mail server that says nothing.
+async fn that_hang(world: &World, user: &str, sessions: usize, dials: u64) -> Vec<Talk> {
+    let before = at_the_upstream(world);
+    let mut talks = Vec::new();
+    for n in 1..=sessions {
+        let mut smtp = world.greeted(Protocol::Smtp).await;
+        smtp.say(&format!("AUTH PLAIN {}", plain(user, PASSWORD))).await;
+        world.until("it dials, or waits for room", |world| at_the_upstream(world) == before + n).await;
+        talks.push(smtp);
+    }
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("so many hang", |world| open(world) == dials).await;
+    talks
+}
+
+#[tokio::test]
+async fn sign_ons_of_one_account_that_hang_leave_room_for_another_sign_in_of_the_mailbox() {
+    let world = with_two_sign_ins(2).await;
+    // Both are known by then.
+    let bobs = that_hang(&world, BOB, 1, 1).await;
+    drop(bobs);
+    world.until("he has left", |world| at_the_upstream(world) == 0).await;
+    let _anns = that_hang(&world, ANN, 3, 1).await;
+    world.sandbox.faults().set(|faults| faults.smtp.line.silent = false);
+    let mut bob = world.greeted(Protocol::Smtp).await;
+    bob.say(&format!("AUTH PLAIN {}", plain(BOB, PASSWORD))).await;
+    // Signed on is what counts: it is not his mailbox.
+    timeout(Duration::from_secs(5), bob.line()).await.expect("he is not held up");
+}
+
+#[tokio::test]
+async fn whoever_waits_behind_sign_ons_of_another_account_that_hang_hears_that() {
+    let world = with_two_sign_ins(1).await;
+    let _anns = that_hang(&world, ANN, 1, 1).await;
+    let mut bob = that_hang(&world, BOB, 1, 1).await;
+    jump(Duration::from_secs(21)).await;
+    let said = bob[0].line().await;
+    assert!(said.starts_with("454 4.7.0 ") && said.ends_with("[gatepost mailbox-held-up]"), "{said}");
 }
 
 /// Sessions whose login is on its way.

@@ -31,7 +31,8 @@ impl Checker<'_> {
     ) -> Written {
         let this_machine_alone = listeners.iter().all(|(_, listener)| !exposure::is_wide(listener));
         let mut sign_ins = SignIns::new();
-        let (mut accounts, mut domains): Written = Written::default();
+        let (mut accounts, mut limits) = (Vec::<(Key, Account)>::new(), Vec::new());
+        let mut domains = Vec::<(Key, Arc<Domain>)>::new();
         for (n, raw) in file.account.iter().enumerate() {
             let key = Key::of("account").item(n);
             if let Some(domain) = raw.address.as_deref().and_then(|address| address.strip_prefix("*@")) {
@@ -54,9 +55,11 @@ impl Checker<'_> {
                 let text = format!("the account {} is there twice", account.address);
                 self.error(&key.field("address"), text, "keep one [[account]]; further logins to it are [[client]]s");
             }
-            accounts.push((key, Arc::new(account)));
+            accounts.push((key, account));
+            limits.push(raw.limits.as_ref());
         }
-        (accounts, domains)
+        self.share_limits(&mut accounts, &limits);
+        (accounts.into_iter().map(|(key, account)| (key, Arc::new(account))).collect(), domains)
     }
 
     fn account(

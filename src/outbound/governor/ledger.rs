@@ -1,7 +1,7 @@
 //! The books of one mailbox.
 
 use std::{
-    collections::VecDeque,
+    cmp::Ordering,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,19 +13,14 @@ use tokio::{
 };
 
 use super::{
+    day::Day,
     dials::{Dialling, Dials, Obstacle},
-    line::{Line, Place},
+    line::{Line, Party, Place},
+    minute::Minute,
+    pause::Pause,
 };
 use crate::{account::Limits, base::Fault, outbound::Channel};
 
-/// Microsoft's minute, and a second for clocks that differ.
-const MINUTE: Duration = Duration::from_secs(61);
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Recipients of one span are counted as one.
-const SPAN: Duration = Duration::from_secs(3600);
-/// How long a mailbox is left alone after the first reply that asks to slow down, and after many.
-const SLOW_LEAST: Duration = Duration::from_secs(2);
-const SLOW_MOST: Duration = Duration::from_secs(60);
 /// How long a connection that is left over is kept.
 const WARM: Duration = Duration::from_secs(15);
 
@@ -53,17 +48,12 @@ struct Books {
     is_watched: bool,
     for_seats: Line,
     dials: Dials,
-    /// Messages under way, and when the others of the last minute ended.
-    under_way: u32,
-    sent: VecDeque<Instant>,
+    minute: Minute,
+    day: Day,
     for_turns: Line,
+    pause: Pause,
     /// The last number that was given out.
     last: u64,
-    /// Recipients of messages under way, and those of the last day by span.
-    reserved: u32,
-    recipients: VecDeque<(Instant, u32)>,
-    slow_until: Option<Instant>,
-    slowness: Duration,
 }
 
 struct Parked {
@@ -86,6 +76,7 @@ pub(in crate::outbound) struct Seat {
 /// Room for one message; given back on drop, unless it was sent.
 pub struct Turn {
     ledger: Arc<Ledger>,
+    party: Party,
     recipients: u32,
 }
 
@@ -99,33 +90,42 @@ pub enum Wanted {
 }
 
 impl Ledger {
+    /// Those of the latest configuration, and of several in that (a mailbox of a whole domain may be another account's too) the
+    /// smallest.
     pub(super) fn set_limits(&self, limits: Limits, since: Instant) {
         let mut books = self.books();
-        let is_latest = books.limits_since.is_none_or(|known| known <= since);
-        if is_latest && books.limits != limits {
+        let limits = match Some(since).cmp(&books.limits_since) {
+            Ordering::Less => return,
+            Ordering::Equal => limits.least(books.limits),
+            Ordering::Greater => limits,
+        };
+        books.limits_since = Some(since);
+        if books.limits != limits {
             books.limits = limits;
             books.ring(Wanted::Seat);
             books.ring(Wanted::Turn);
         }
-        books.limits_since = books.limits_since.max(Some(since));
     }
 
-    /// Nothing is remembered that would be lost with it.
+    /// Nothing is remembered that anybody would miss.
     pub(super) fn is_blank(&self) -> bool {
         let mut books = self.books();
         let now = Instant::now();
         books.forget(now);
-        books.open == 0 && books.under_way == 0 && books.sent.is_empty() && books.recipients.is_empty()
+        books.open == 0 && books.minute.is_blank() && books.day.is_blank() && books.pause.end(now).is_none()
     }
 
     /// For one who stands in no line yet. Who asks later has a higher number.
-    pub(in crate::outbound) fn ticket(self: &Arc<Self>, client: &str, sign_in: &str) -> Ticket {
+    pub(in crate::outbound) fn ticket(self: &Arc<Self>, party: Party, sign_in: &str) -> Ticket {
         let mut books = self.books();
         books.last += 1;
         let number = books.last;
+        let now = Instant::now();
+        books.minute.note_asked(&party, now);
+        books.dials.note_asked(sign_in, now);
         drop(books);
-        let (client, sign_in) = (client.to_owned(), sign_in.to_owned());
-        Ticket { ledger: self.clone(), client, sign_in, number, bell: Arc::default(), wanted: None }
+        let (ledger, sign_in) = (self.clone(), sign_in.to_owned());
+        Ticket { ledger, party, sign_in, number, bell: Arc::default(), wanted: None }
     }
 
     /// Somebody waits for a connection, and has no room to dial one.
@@ -135,13 +135,7 @@ impl Ledger {
 
     /// The upstream asks to slow down, for longer each time.
     pub(in crate::outbound) fn slow_down(&self) {
-        let mut books = self.books();
-        // Several that went out together and met the same refusal are one.
-        if books.may_go_on(Instant::now()).is_ok() {
-            books.slowness = (books.slowness * 2).clamp(SLOW_LEAST, SLOW_MOST);
-        }
-        let until = Instant::now() + books.slowness;
-        books.slow_until = books.slow_until.max(Some(until));
+        self.books().pause.begin(Instant::now());
     }
 
     /// Ends what was left over and has had its time, until nothing is. One for a mailbox, however often it is parked.
@@ -175,15 +169,21 @@ impl Books {
 
     /// Rings for those whose turn it may be: they look what there is.
     fn ring(&mut self, wanted: Wanted) {
-        self.line(wanted).ring();
-        if let Wanted::Seat = wanted {
-            self.parked.iter().for_each(|parked| self.for_seats.ring_first_of(&parked.idle.sign_in));
+        match wanted {
+            Wanted::Seat => {
+                self.for_seats.ring_next_to_dial(self.dials.most_of_one(self.limits.connections));
+                self.parked.iter().for_each(|parked| self.for_seats.ring_first_of(&parked.idle.sign_in));
+            }
+            Wanted::Turn => {
+                self.for_turns.ring_first(Party::is_queue);
+                self.for_turns.ring_first(|party| !party.is_queue());
+            }
         }
     }
 
     /// `Err`: not yet; the time at which it may be, where that is known. So it is with what follows.
     fn may_go_on(&self, now: Instant) -> Result<(), Option<Instant>> {
-        self.slow_until.filter(|until| *until > now).map_or(Ok(()), |until| Err(Some(until)))
+        self.pause.end(now).map_or(Ok(()), |end| Err(Some(end)))
     }
 
     /// What is left over is the first one's of its sign-in. `Ok(None)`: room for one more, which this one dials from now on.
@@ -195,7 +195,8 @@ impl Books {
         {
             return Ok(Some(self.parked.remove(at)));
         }
-        if fitting.is_some() || !self.for_seats.is_next_to_dial(number) {
+        let most_of_one = self.dials.most_of_one(self.limits.connections);
+        if fitting.is_some() || !self.for_seats.is_next_to_dial(number, most_of_one) {
             return Err(None);
         }
         if self.open >= self.limits.connections {
@@ -208,9 +209,9 @@ impl Books {
         Ok(None)
     }
 
-    /// Another client lacks a connection, and this is the last of its own that waits for a turn.
+    /// Another party lacks a connection, and this is the last of its own that waits for a turn.
     fn lends(&mut self, ticket: &Ticket) -> bool {
-        self.for_turns.is_last(ticket.number) && self.for_seats.promise_beside(&ticket.client)
+        self.for_turns.is_last(ticket.number) && self.for_seats.promise_beside(&ticket.party)
     }
 
     /// `None`: nothing is parked, and nobody needs to watch any longer.
@@ -228,42 +229,37 @@ impl Books {
     fn take_turn(&mut self, ticket: &Ticket, now: Instant) -> Result<(), Option<Instant>> {
         self.may_go_on(now)?;
         self.forget(now);
-        if !self.for_turns.is_first(ticket.number) {
+        let (of_queue, allowed) = (ticket.party.is_queue(), self.limits.messages_per_minute);
+        // Clients go past a queue that leaves them what there is.
+        let queue_may = self.minute.has_room(true, allowed);
+        if !self.for_turns.is_first(ticket.number, |party| queue_may || party.is_queue() == of_queue) {
             return Err(None);
         }
-        let sent = u32::try_from(self.sent.len()).unwrap_or(u32::MAX);
-        if self.under_way.saturating_add(sent) >= self.limits.messages_per_minute {
-            return Err(self.sent.front().map(|oldest| *oldest + MINUTE));
+        if !self.minute.has_room(of_queue, allowed) {
+            return Err(self.minute.next_room());
         }
-        self.under_way += 1;
+        self.minute.begin(&ticket.party);
         Ok(())
     }
 
     /// What no longer counts.
     fn forget(&mut self, now: Instant) {
-        while self.sent.front().is_some_and(|at| *at + MINUTE <= now) {
-            self.sent.pop_front();
-        }
-        while self.recipients.front().is_some_and(|(at, _)| *at + DAY <= now) {
-            self.recipients.pop_front();
-        }
+        self.minute.forget(now);
+        self.day.forget(now);
     }
 
-    fn note_sent(&mut self, recipients: u32, now: Instant) {
-        self.sent.push_back(now);
-        match self.recipients.back_mut().filter(|(at, _)| *at + SPAN > now) {
-            Some((_, count)) => *count = count.saturating_add(recipients),
-            None => self.recipients.push_back((now, recipients)),
-        }
-        self.slowness = Duration::ZERO;
+    fn note_sent(&mut self, party: &Party, recipients: u32, now: Instant) {
+        self.minute.note_sent(party, now);
+        self.day.note_sent(recipients, now);
+        self.pause.note_sent();
     }
 }
 
-/// A number, by which one stands in whatever line it has to: before all of its client who asked later, also where it comes
+/// A number, by which one stands in whatever line it has to: before all of its party who asked later, also where it comes
 /// back to a line. Dropped, it leaves.
 pub struct Ticket {
     ledger: Arc<Ledger>,
-    client: String,
+    party: Party,
     sign_in: String,
     number: u64,
     bell: Arc<Notify>,
@@ -272,8 +268,8 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Stands in that line and in no other. Nobody of its client who stands behind it is served before it, from now on; other
-    /// clients are held up by it once it waits.
+    /// Stands in that line and in no other. Nobody of its party who stands behind it is served before it, from now on;
+    /// others are held up by it once it waits.
     pub fn stands_for(&mut self, wanted: Wanted) {
         if self.wanted != Some(wanted) {
             self.goes(Some(wanted), false);
@@ -285,7 +281,7 @@ impl Ticket {
         self.goes(None, false);
     }
 
-    /// It has what it stood for, and with it its client had its turn. In one step with that it stands for what is `next`.
+    /// It has what it stood for, and with it its party had its turn. In one step with that it stands for what is `next`.
     pub(in crate::outbound) fn served(&mut self, next: Option<Wanted>) {
         self.goes(next, true);
     }
@@ -294,7 +290,7 @@ impl Ticket {
         let mut books = self.ledger.books();
         if let Some(next) = next {
             let place = Place::new(self.number, &self.sign_in, self.bell.clone());
-            books.line(next).enter(&self.client, place);
+            books.line(next).enter(&self.party, place);
         }
         if let Some(wanted) = self.wanted {
             match is_served {
@@ -330,11 +326,15 @@ impl Ticket {
     /// Waits until a message may be sent. Cancel safe.
     pub async fn turn(&mut self) -> Turn {
         self.wait(Wanted::Turn, Books::take_turn).await;
-        self.served(None);
-        Turn { ledger: self.ledger.clone(), recipients: 0 }
+        self.takes_turn()
     }
 
-    /// As [`Ticket::turn`], for who has a connection. `None`: another client is to have that, and nobody of its own would have
+    fn takes_turn(&mut self) -> Turn {
+        self.served(None);
+        Turn { ledger: self.ledger.clone(), party: self.party.clone(), recipients: 0 }
+    }
+
+    /// As [`Ticket::turn`], for who has a connection. `None`: another party is to have that, and nobody of its own would have
     /// one before it: it stands in line for the next. Cancel safe.
     pub(in crate::outbound) async fn turn_or_lend(&mut self) -> Option<Turn> {
         let has_turn = self.wait(Wanted::Turn, |books, ticket, now| match books.take_turn(ticket, now) {
@@ -345,14 +345,14 @@ impl Ticket {
             self.stands_for(Wanted::Seat);
             return None;
         }
-        self.served(None);
-        Some(Turn { ledger: self.ledger.clone(), recipients: 0 })
+        Some(self.takes_turn())
     }
 
     /// What stood in the way of a connection, for who has waited for one since `asked`.
     pub(in crate::outbound) fn obstacle(&self, asked: Instant) -> Option<Obstacle> {
         let books = self.ledger.books();
-        books.dials.obstacle(&self.sign_in, asked, books.may_go_on(Instant::now()).is_err())
+        let is_slow = books.pause.end(Instant::now()).is_some();
+        books.dials.obstacle(&self.sign_in, asked, is_slow, books.limits.connections)
     }
 
     /// Cancel safe: it stands in that line from then on.
@@ -404,12 +404,9 @@ impl Seat {
         self.ledger.books().dials.begin(sign_in)
     }
 
-    pub(in crate::outbound) fn came_up(&self) {
-        self.ledger.books().dials.came_up();
-    }
-
-    pub(in crate::outbound) fn has_failed(&self, dial: &Dialling, fault: &Fault) {
-        self.ledger.books().dials.failed(dial, fault);
+    /// `failed`: how it did.
+    pub(in crate::outbound) fn has_dialled(&self, dial: &Dialling, failed: Option<&Fault>) {
+        self.ledger.books().dials.ended(dial, failed);
     }
 
     /// Leaves the connection to whoever comes next. Needs a tokio runtime.
@@ -440,19 +437,18 @@ impl Turn {
     pub fn has_room(&self) -> bool {
         let mut books = self.ledger.books();
         books.forget(Instant::now());
-        let used: u32 = books.recipients.iter().map(|(_, count)| *count).sum();
-        used.saturating_add(books.reserved) < books.limits.recipients_per_day
+        books.day.has_room(books.limits.recipients_per_day)
     }
 
     /// The upstream took one more recipient.
     pub fn note_recipient(&mut self) {
         self.recipients += 1;
-        self.ledger.books().reserved += 1;
+        self.ledger.books().day.reserve();
     }
 
     /// The upstream has the message, or may have it.
     pub fn sent(self) {
-        self.ledger.books().note_sent(self.recipients, Instant::now());
+        self.ledger.books().note_sent(&self.party, self.recipients, Instant::now());
     }
 
     /// The upstream asks to slow down.
@@ -464,8 +460,8 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut books = self.ledger.books();
-        books.under_way = books.under_way.saturating_sub(1);
-        books.reserved = books.reserved.saturating_sub(self.recipients);
+        books.minute.end(&self.party);
+        books.day.release(self.recipients);
         books.ring(Wanted::Turn);
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     base::{Fault, Kind, Lang, Owner},
     net::{Upstream, UpstreamTls},
     oauth::{App, AppCredential, Grant, Rotation, SignIn},
-    outbound::{Governor, Ticket, Wanted},
+    outbound::{Governor, Party, Ticket, Wanted},
     store::{QueueFilter, Settings},
     wire::smtp::Reply,
 };
@@ -156,7 +156,7 @@ struct Script {
 
 impl Deliver for Script {
     fn line_up(&self, account: &Account) -> Ticket {
-        let mut ticket = self.governor.ticket(account, "", Instant::now());
+        let mut ticket = self.governor.ticket(account, Party::Queue, Instant::now());
         ticket.stands_for(Wanted::Turn);
         ticket
     }

@@ -5,6 +5,7 @@ mod clients;
 mod domains;
 mod exposure;
 mod grants;
+mod limits;
 mod notify;
 
 use std::{

@@ -202,15 +202,19 @@ async fn what_a_person_retries_or_releases_goes_in_the_next_minute_before_all_th
     until_empty(world.dir.path(), 20).await;
 }
 
-/// One a minute, with a program beside the queue that sends through the same mailbox at once.
-async fn one_a_minute(connections: u32) -> World {
+/// One that sends at once through the mailbox whose mail is queued.
+fn program() -> String {
     let password = cheap_hash("pw");
-    let program = format!(
+    format!(
         "[[client]]\nname = \"program\"\naccount = \"{ANN}\"\nlogin = \"program\"\npassword = \"{password}\"\n\
          delivery = \"direct\"\n"
-    );
+    )
+}
+
+/// One a minute, with a program beside the queue.
+async fn one_a_minute(connections: u32) -> World {
     let limits = format!("limits = {{ connections = {connections}, messages-per-minute = 1 }}");
-    World::with(Plan { more: program, ..queued(&limits) }).await
+    World::with(Plan { more: program(), ..queued(&limits) }).await
 }
 
 async fn sent_and_open(world: &World, sent: usize, connections: u64) {
@@ -281,4 +285,44 @@ async fn what_waits_for_its_minute_for_longer_than_an_hour_goes_in_its_place_and
     let metrics = world.metrics().await;
     let deferred = |line: &&str| line.contains("outcome=\"deferred\"") && !line.ends_with(" 0");
     assert_eq!(metrics.lines().find(deferred), None);
+}
+
+/// Microsoft's limits on both sides. The minute's messages of a backlog go in a wave, and whoever came behind it would wait
+/// for the next.
+#[tokio::test]
+async fn beside_a_backlog_of_a_hundred_a_program_is_heard_at_once_at_any_moment_of_the_minute() {
+    let plan = Plan { account: "delivery = \"queue\"".into(), more: program(), ..Plan::default() };
+    let world = &World::with(plan).await;
+    let sends = async |subject: &str| {
+        let mut program = world.greeted(Protocol::Smtp).await;
+        assert!(program.login(Protocol::Smtp, "program", "pw").await.starts_with("235 "), "{subject}");
+        assert!(send(&mut program, subject).await.starts_with("250 "), "{subject}");
+        program.exchange("QUIT", "221 ").await;
+    };
+    sends("here I am").await;
+    let mut alerts = world.smtp_as_ann().await;
+    for n in 0..100 {
+        queue(&mut alerts, &n.to_string()).await;
+    }
+    let of_queue = || arrived(&world.sandbox).into_iter().filter(|subject| subject.parse::<u32>().is_ok());
+    let start = tokio::time::Instant::now();
+    let mut asked = 0;
+    for (wave, sent) in [26, 50, 74].into_iter().enumerate() {
+        world.until("the wave is over", |_| of_queue().count() >= sent).await;
+        let wave = Duration::from_secs(62 * u64::try_from(wave).unwrap());
+        for second in [1, 23, 59] {
+            let moment = start + wave + Duration::from_secs(second);
+            jump(moment.saturating_duration_since(tokio::time::Instant::now())).await;
+            asked += 1;
+            sends(&format!("at second {second} of {wave:?}")).await;
+        }
+        assert!(of_queue().count() < 100, "there is a backlog");
+        jump(Duration::from_secs(3)).await;
+    }
+    ahead_until(Duration::from_secs(62), "all of it went", || of_queue().count() == 100).await;
+    let order = of_queue().map(|subject| subject.parse::<usize>().unwrap()).collect::<Vec<_>>();
+    assert!(order.iter().enumerate().all(|(at, n)| at.abs_diff(*n) <= 3), "three go side by side: {order:?}");
+    assert_eq!(world.sandbox.submissions().len(), 100 + 1 + asked);
+    let lines = world.sandbox.transcript().lines();
+    assert!(!lines.iter().any(|line| line.exposed().starts_with("432 ")), "Exchange never had to say no");
 }
