@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::PasswordsFile;
+use super::{PasswordsFile, passwords::verify};
 use crate::{
     base::Secret,
     catalog::Via,
@@ -152,6 +152,13 @@ pub enum LocalPassword {
     File(Arc<PasswordsFile>),
     /// Made and printed by `gatepost login`, its hash kept in the store (system services).
     Issued,
+}
+
+impl LocalPassword {
+    /// Tens of milliseconds where it is a hash: not for the runtime's own threads.
+    pub fn is_hash_of(&self, typed: &Secret) -> bool {
+        matches!(self, Self::Hash(hash) if verify(hash, typed))
+    }
 }
 
 /// A device or program with its own credentials, or with none.

@@ -149,7 +149,7 @@ pub fn hash(password: &Secret) -> Option<Secret> {
     hasher.hash_password(password.expose().as_bytes(), &salt).ok().map(|hash| Secret::new(hash.to_string()))
 }
 
-fn verify(hash: &Secret, typed: &Secret) -> bool {
+pub(super) fn verify(hash: &Secret, typed: &Secret) -> bool {
     PasswordHash::new(hash.expose())
         .is_ok_and(|hash| Argon2::default().verify_password(typed.expose().as_bytes(), &hash).is_ok())
 }

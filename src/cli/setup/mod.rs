@@ -11,6 +11,7 @@ mod certificate;
 mod discover;
 mod imap;
 mod interview;
+mod passwords;
 mod place;
 mod questions;
 mod renewal;
@@ -32,6 +33,7 @@ use self::{
     args::SetupArgs,
     blocks::{Blocks, Composed, NewAccount, NewPassword, compose, listeners_to_add, settings_to_add},
     interview::{Idle, Interview, Registered},
+    passwords::{Passwords, whose},
     place::Place,
     questions::{AtTerminal, Person, Questions},
     renewal::{Renewal, with_its_step},
@@ -83,27 +85,6 @@ struct Base {
     config: Config,
     settings: Vec<Setting>,
     listeners: Vec<Listen>,
-}
-
-/// Who may type what, as far as it is known in this run.
-#[derive(Default)]
-struct Passwords {
-    known: Option<Secret>,
-    /// Accounts that have it.
-    of: Vec<String>,
-    /// It was made here, and is shown once.
-    is_made: bool,
-}
-
-impl Passwords {
-    /// Accounts whose password this run knows: a mail program's way can be gone with it.
-    fn known_of(&self) -> &[String] {
-        if self.known.is_some() { &self.of } else { &[] }
-    }
-
-    fn knows_all(&self, wanted: &[String]) -> bool {
-        wanted.iter().all(|address| self.known_of().contains(address))
-    }
 }
 
 impl<'a> Setup<'a> {
@@ -317,7 +298,7 @@ impl<'a> Setup<'a> {
             self.questions.secret("--password-stdin", &Say::AskPassword)?
         };
         if missing.is_empty() {
-            let of = if typed.is_some() { wanted.to_vec() } else { Vec::new() };
+            let of = typed.as_ref().map(|typed| whose(typed, wanted, &self.base.config)).unwrap_or_default();
             return Ok(Passwords { known: typed, of, is_made: false });
         }
         let of = missing.iter().map(|address| (*address).clone()).collect();

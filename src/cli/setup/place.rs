@@ -94,7 +94,7 @@ impl Place {
             process,
             stop: holder.daemon().unwrap_or(Daemon::Process(process)).stop(),
             places: [running.display().to_string(), self.shown()],
-            apart: apart(Some(running)),
+            apart: Box::new(apart(Some(running))),
         })
     }
 

@@ -67,7 +67,10 @@ async fn where_there_is_no_file_the_step_is_setup_and_no_line_that_could_be_mend
         for command in ["status", "login ann@contoso.com", "logout ann@contoso.com", "queue list", "config check"] {
             let words: Vec<&str> = command.split(' ').chain(["--lang", lang]).collect();
             let (code, _, errors) = run(&words, &missing);
-            assert!(code == 78 && errors.contains(&format!("`gatepost --config {} setup`", missing.display())), "{command}: {errors}");
+            assert!(
+                code == 78 && errors.contains(&format!("`gatepost --config {} setup`", missing.display())),
+                "{command}: {errors}"
+            );
         }
     }
 }

@@ -132,6 +132,14 @@ async fn a_shared_mailbox_that_comes_later_needs_no_other_sign_in() {
     assert!(stage.text().starts_with(before.trim_end()), "{}", stage.text());
     assert!(later.out.contains(&format!("Password for mail programs ({SHARED})")), "{}", later.out);
     assert!(later.out.contains(&format!("Sent from {SHARED} to {SHARED}.")), "{}", later.out);
+    assert!(later.out.contains(&format!("{ANN}: as it was before")), "{}", later.out);
+
+    // Each has a password of its own, and one that is told is tried where it is right.
+    let both = stage.flags(&["--address", ANN, "--shared", SHARED, "--password-stdin"]);
+    let told = stage.run(&both, &format!("{}\n", password_in(&later.out))).await;
+    assert_eq!(told.code, 0, "{}\n{}", told.out, told.err);
+    assert!(told.out.contains(&format!("Sent from {SHARED} to {SHARED}.")), "{}", told.out);
+    assert!(told.err.contains(&format!("{ANN}: sent with the checks above")), "{}", told.err);
 }
 
 #[tokio::test]

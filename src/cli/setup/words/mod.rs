@@ -266,7 +266,7 @@ pub enum Trouble {
     NoTrial { why: String, next: String },
     NoSmtpListener,
     ReloadIt { process: u32, command: String },
-    OtherDaemon { process: u32, stop: String, places: [String; 2], apart: Apart },
+    OtherDaemon { process: u32, stop: String, places: [String; 2], apart: Box<Apart> },
     TrialFailed,
     NotWell,
 }
