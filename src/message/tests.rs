@@ -393,12 +393,26 @@ fn text_that_nobody_declared_is_declared_with_what_is_missing() {
     let base64 = "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n";
     assert_eq!(declared(base64).0, format!("{base64}Content-Type: text/plain; charset=utf-8\n\n"));
     assert_eq!(declared("Content-Type: x\n"), ("Content-Type: x\n\n".into(), String::new()));
+    let two = "Content-Type:\nContent-Type:\n";
+    assert_eq!(declared(two), (format!("{two}\n"), String::new()));
+}
+
+#[test]
+fn where_text_is_declared_a_field_that_is_there_and_empty_is_filled() {
+    let before = format!("From: {ACCOUNT}\n{REST}MIME-Version:\nContent-Type: \nContent-Transfer-Encoding:\n \n");
+    let declared = declare_utf8(wire(&before).as_bytes(), &mut Repairs::default());
+    let expected = format!(
+        "From: {ACCOUNT}\n{REST}MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8 \n\
+         Content-Transfer-Encoding: 8bit\n \n"
+    );
+    assert_eq!(String::from_utf8(declared).unwrap(), wire(&expected));
 }
 
 #[test]
 fn the_body_is_awaited_where_nobody_says_what_it_is() {
     let awaits = |head: &str, orders: &Orders<'_>| mend(wire(head).as_bytes(), orders).awaits_body;
     assert!(awaits("Subject: x\n", &orders()));
+    assert!(awaits("Content-Type:\n", &orders()), "an empty one says nothing");
     assert!(!awaits("CONTENT-TYPE : text/plain\n", &orders()));
     assert!(!awaits("Subject: x\n", &forcing()), "to force is not to repair");
 }
