@@ -145,7 +145,11 @@ fn an_at_sign_in_a_display_name_is_quoted() {
 fn a_comma_in_the_name_of_from_is_quoted() {
     let name = "display-name";
     field("From: Copier, 3F <ann@contoso.example>", "From: \"Copier, 3F\" <ann@contoso.example>", name);
-    field("From:Copier, 3F, left,< ann@contoso.example > (x)", "From:\"Copier, 3F, left,\"< ann@contoso.example > (x)", name);
+    field(
+        "From:Copier, 3F, left,< ann@contoso.example > (x)",
+        "From:\"Copier, 3F, left,\"< ann@contoso.example > (x)",
+        name,
+    );
     field("From: B\u{fc}ro, 3F\n <ann@contoso.example>", "From: \"B\u{fc}ro, 3F\"\n <ann@contoso.example>", name);
     for other in [
         "Copier, =?utf-8?q?3F?= <ann@contoso.example>",

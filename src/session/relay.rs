@@ -194,7 +194,9 @@ impl<'a> Relay<'a> {
                 // One that was taken back counts as one that was sent, or MAIL and RSET in turns would keep the room.
                 self.was_used |= before.is_some() && now.is_none();
                 match next {
-                    Next::Goes if self.refused.is_some() && !self.input.pending().is_empty() => self.unread_body().await,
+                    Next::Goes if self.refused.is_some() && !self.input.pending().is_empty() => {
+                        self.unread_body().await
+                    }
                     next => next,
                 }
             }

@@ -27,9 +27,10 @@ async fn metrics_tell_the_replies_apart_by_what_is_known_of_them_and_else_by_the
         (deferred("4.2.1 mailbox busy"), r#"outcome="deferred",reason="4.2.x"} 1"#),
         (deferred("greylisted, come again"), r#"outcome="deferred",reason="4xx"} 1"#),
         (deferred("4.99.1 nobody's class"), r#"outcome="deferred",reason="4xx"} 2"#),
-        (failed("5.1.1 User unknown"), r#"outcome="failed",reason="5.1.x"} 1"#),
+        (failed("5.1.1 User unknown"), r#"outcome="failed",reason="recipient-unknown"} 1"#),
         (failed("5.2.2 no room"), r#"outcome="failed",reason="mailbox-full"} 1"#),
-        (failed("5.1.10 RESOLVER.ADR.RecipientNotFound"), r#"outcome="failed",reason="5.1.x"} 2"#),
+        (failed("5.1.3 Bad address"), r#"outcome="failed",reason="5.1.x"} 1"#),
+        (failed("no thanks"), r#"outcome="failed",reason="5xx"} 1"#),
     ] {
         // Nobody is told of it.
         stage.send_as(&account(ANN), "x", "MAIL FROM:<>", &["RCPT TO:<bob@fabrikam.example>"]).await;
