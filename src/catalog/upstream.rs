@@ -211,6 +211,7 @@ mod tests {
             ("554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; x", Some("day-limit-reached")),
             ("550 5.7.705 Access denied, tenant has exceeded threshold", Some("tenant-sending-blocked")),
             ("501 5.1.8 Access denied, bad outbound sender", Some("sending-blocked")),
+            ("550 5.1.8 <r1@fabrikam.example>: Recipient address rejected: Domain not found", None),
             ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", None),
             ("550 5.1.1 no such user", None),
             ("550 5.7.570 something else", None),

@@ -1,7 +1,7 @@
-//! Mailboxes as devices write them, made readable: an `@` in a display name is quoted, missing angle brackets are put
-//! around the address, a From with a name alone gets an address.
+//! Mailboxes as devices write them, made readable: an `@` in a display name is quoted, in From a comma, too; missing angle
+//! brackets are put around the address, a From with a name alone gets an address.
 //!
-//! Exchange refuses all three (`550 5.7.512` and the like). Signs are put in, none is taken away; a list that cannot be
+//! Exchange refuses all of them (`550 5.7.512` and the like). Signs are put in, none is taken away; a list that cannot be
 //! read for sure stays as it is.
 
 use super::{
@@ -20,8 +20,10 @@ pub(super) fn mend(block: &Block<'_>, orders: &Orders<'_>, edits: &mut Edits, re
     };
     for field in block.fields.iter().filter(concerned) {
         let value = block.value(field);
-        let author = (field.name == Name::From && block.only(Name::From).is_some()).then(|| orders.author());
-        if let Some(value) = strict(value, author, repairs) {
+        let is_the_from = field.name == Name::From && block.only(Name::From).is_some();
+        let author = is_the_from.then(|| orders.author());
+        let with_commas = is_the_from.then(|| with_quoted_commas(value, repairs)).flatten();
+        if let Some(value) = with_commas.or_else(|| strict(value, author, repairs)) {
             edits.replace(field.value.clone(), value);
         }
     }
@@ -37,6 +39,34 @@ pub(super) fn strict(value: &[u8], author: Option<&str>, repairs: &mut Repairs) 
     list.go().ok().filter(|()| !list.done.is_empty())?;
     repairs.join(&list.done);
     Some(list.splice.done())
+}
+
+/// `Copier, 3F <ann@contoso.com>`: one who writes, and a name in which nobody quoted the comma. In a From alone: of several
+/// recipients each may be meant. Only plain words with no address in them, so that nobody's is hidden in quotes.
+fn with_quoted_commas(value: &[u8], repairs: &mut Repairs) -> Option<Vec<u8>> {
+    let (mut mailboxes, mut tokens, mut all) = (Mailboxes::of(value), Vec::new(), Vec::new());
+    let mut parts = 0_usize;
+    while mailboxes.next(&mut tokens).ok()? {
+        parts += 1;
+        all.append(&mut tokens);
+    }
+    while all.pop_if(|token| token.kind == Kind::Comment).is_some() {}
+    let (angle, words) = all.split_last()?;
+    let address = value.get(angle.at.clone())?.strip_prefix(b"<")?.strip_suffix(b">")?;
+    let begin = words.first()?.at.start;
+    let name = value.get(begin..angle.at.start)?.trim_ascii_end();
+    let is_plain = |name: &str| !name.contains(|c: char| c.is_control() || "@\\>".contains(c)) && !name.contains("=?");
+    let is_meant = parts > 1
+        && is_address(address.trim_ascii())
+        && words.iter().all(|token| token.kind == Kind::Word)
+        && std::str::from_utf8(name).is_ok_and(is_plain);
+    is_meant.then(|| {
+        repairs.note(Repair::DisplayName);
+        let mut splice = Splice::new(value);
+        splice.insert(begin, b"\"");
+        splice.insert(begin + name.len(), b"\"");
+        splice.done()
+    })
 }
 
 struct List<'a> {

@@ -112,6 +112,15 @@ impl<'a> Block<'a> {
         all.next().filter(|_| all.next().is_none())
     }
 
+    /// Whether there is no such field, or one that is empty: two of them nobody fills.
+    pub(super) fn lacks(&self, name: Name) -> bool {
+        let mut all = self.all(name);
+        match (all.next(), all.next()) {
+            (Some(field), None) => self.value(field).trim_ascii().is_empty(),
+            (first, _) => first.is_none(),
+        }
+    }
+
     /// Where the fields end that everybody takes for some.
     pub(super) const fn end(&self) -> usize {
         self.end
@@ -194,6 +203,18 @@ impl Edits {
         let ends_a_line = block.end == 0 || block.bytes.get(block.end - 1) == Some(&b'\n');
         let (before, behind): (&[u8], &[u8]) = if ends_a_line { (b"", b"\r\n") } else { (b"\r\n", b"") };
         self.insert(block.end, [before, name.as_bytes(), b":", value, behind].concat());
+    }
+
+    /// Says so in the field of this name where that is missing or empty, so that there are never two; whether it was.
+    pub(super) fn fill(&mut self, block: &Block<'_>, name: Name, written: &str, value: &str) -> bool {
+        let lacks = block.lacks(name);
+        let value = format!(" {value}").into_bytes();
+        match block.only(name) {
+            _ if !lacks => {}
+            Some(empty) => self.insert(empty.value.start, value),
+            None => self.add(block, written, &value),
+        }
+        lacks
     }
 
     /// The block with all of it done; `None` where there is nothing to do.

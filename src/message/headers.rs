@@ -10,14 +10,15 @@ use super::{
     block::{fields, name},
     raw_japanese::{possible_addresses, with_encoded_words},
 };
-use crate::base::printable;
+use crate::base::{is_mailbox, printable};
 
 /// What we want to know of a header block.
 #[derive(Debug, Default)]
 pub struct Headers {
     /// Printable; empty where there is none.
     pub message_id: String,
-    /// Every address in every From; a From that cannot be read stands here as it is, so that no rule allows it.
+    /// Every address in every From, without the white space and the quotes that mean nothing (RFC 5322 3.4.1). One that
+    /// cannot be read for sure stands here as it is, so that no rule allows it.
     pub from: Vec<String>,
     /// The same of every Sender: who sends on behalf of those in From (RFC 5322 3.6.2).
     pub sender: Vec<String>,
@@ -91,12 +92,32 @@ fn senders(header: &MailHeader<'_>) -> Vec<String> {
         Ok(list) if !list.is_empty() => list
             .iter()
             .flat_map(|one| match one {
-                MailAddr::Single(single) => vec![single.addr.clone()],
-                MailAddr::Group(group) => group.addrs.iter().map(|single| single.addr.clone()).collect(),
+                MailAddr::Single(single) => vec![plain(&single.addr)],
+                MailAddr::Group(group) => group.addrs.iter().map(|single| plain(&single.addr)).collect(),
             })
             .collect(),
-        _ => vec![header.get_value()],
+        // As it is written: what stands in an encoded word is no address (RFC 2047 5).
+        _ => {
+            let alone = std::str::from_utf8(header.get_value_raw()).ok().and_then(|raw| unquoted(trimmed(raw)));
+            vec![alone.unwrap_or_else(|| header.get_value())]
+        }
     }
+}
+
+fn plain(written: &str) -> String {
+    let address = trimmed(written);
+    unquoted(address).unwrap_or_else(|| address.to_owned())
+}
+
+/// A fold leaves white space, too. Of any other than this it is not sure that the upstream passes over it.
+fn trimmed(written: &str) -> &str {
+    written.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// `"ann"@contoso.com` is ann's (RFC 5321 4.1.2). Quotes that something odd needs stay.
+fn unquoted(address: &str) -> Option<String> {
+    let (local, domain) = address.strip_prefix('"')?.split_once("\"@")?;
+    Some(format!("{local}@{domain}")).filter(|address| is_mailbox(address))
 }
 
 #[cfg(test)]
@@ -141,6 +162,38 @@ mod tests {
             ["a@b.example", "c@d.example"]
         );
         assert_eq!(from("From: all: a@b.example, c@d.example;\r\n\r\n"), ["a@b.example", "c@d.example"]);
+        for own in [
+            "Ann <ann@a.example >",
+            "< ann@a.example>",
+            "<\tann@a.example\t>",
+            "Ann <\r\n ann@a.example>",
+            "all: < ann@a.example >;",
+            "\"ann\"@a.example",
+            "Ann <\"ann\"@a.example>",
+            "Ann <\r\n \"ann\"@a.example >",
+        ] {
+            assert_eq!(from(&format!("From: {own}\r\n\r\n")), ["ann@a.example"], "{own}");
+            assert_eq!(Headers::read(format!("Sender: {own}\r\n\r\n").as_bytes()).sender, ["ann@a.example"], "{own}");
+        }
+        for odd in [
+            "<(eve) ann@a.example>",
+            "<ann@a.example (eve)>",
+            "<ann @a.example>",
+            "<ann@ a.example>",
+            "<\u{a0}ann@a.example>",
+            "<ann\u{a0}@a.example>",
+            "\"an\\n\"@a.example",
+            "\"ann\" @a.example",
+            "\" ann\"@a.example",
+            "\"ann\"\"eve\"@a.example",
+            "\"ann\"@a.example\"@b.example",
+            "\"=?utf-8?q?ann?=\"@a.example",
+            "<\"=?utf-8?q?ann?=\"@a.example>",
+            "=?utf-8?q?=22ann=22=40a=2Eexample?=",
+            "\"\"@a.example",
+        ] {
+            assert_ne!(from(&format!("From: {odd}\r\n\r\n")), ["ann@a.example"], "{odd}");
+        }
         assert_eq!(from("From: <<oops\r\n\r\n"), ["<<oops"]);
         assert_eq!(from(" folded\r\nFrom : a@b.example\r\n\r\n"), ["a@b.example"]);
         assert_eq!(from("Subject: none\r\n\r\n"), [""; 0]);

@@ -63,7 +63,7 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
     if is_changed && header_end(&plain, 0).is_none() {
         plain = closed(plain);
     }
-    mended.awaits_body = orders.repair && !Block::cut(&plain).has(Name::ContentType);
+    mended.awaits_body = orders.repair && Block::cut(&plain).lacks(Name::ContentType);
     mended.head = is_changed.then(|| stuffed(&plain));
     mended
 }
@@ -83,19 +83,17 @@ fn closed(mut plain: Vec<u8>) -> Vec<u8> {
 pub fn declare_utf8(head: &[u8], repairs: &mut Repairs) -> Vec<u8> {
     let plain = unstuffed(head);
     let block = Block::cut(&plain);
-    if block.has(Name::ContentType) {
+    if !block.lacks(Name::ContentType) {
         return head.to_vec();
     }
     repairs.note(Repair::Charset);
     let mut edits = Edits::default();
     for (name, written, value) in [
-        (Name::MimeVersion, "MIME-Version", " 1.0"),
-        (Name::ContentType, "Content-Type", " text/plain; charset=utf-8"),
-        (Name::ContentTransferEncoding, "Content-Transfer-Encoding", " 8bit"),
+        (Name::MimeVersion, "MIME-Version", "1.0"),
+        (Name::ContentType, "Content-Type", "text/plain; charset=utf-8"),
+        (Name::ContentTransferEncoding, "Content-Transfer-Encoding", "8bit"),
     ] {
-        if !block.has(name) {
-            edits.add(&block, written, value.as_bytes());
-        }
+        edits.fill(&block, name, written, value);
     }
     // It is not (RFC 2045 6.2).
     for field in block.all(Name::ContentTransferEncoding) {

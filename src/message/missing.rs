@@ -55,14 +55,8 @@ struct Missing<'a, 'b> {
 
 impl Missing<'_, '_> {
     fn add(&mut self, name: Name, written: &str, value: &str, repair: Repair) {
-        let value = format!(" {value}").into_bytes();
-        match self.block.only(name) {
-            Some(field) if self.block.value(field).trim_ascii().is_empty() => {
-                self.edits.insert(field.value.start, value);
-            }
-            None if !self.block.has(name) => self.edits.add(self.block, written, &value),
-            _ => return,
+        if self.edits.fill(self.block, name, written, value) {
+            self.repairs.note(repair);
         }
-        self.repairs.note(repair);
     }
 }

@@ -12,7 +12,7 @@ pub enum Repair {
     /// Several addresses in From and nobody named who sent it.
     Sender,
     MimeVersion,
-    /// An unquoted `@` in a display name.
+    /// An unquoted `@` in a display name, or a comma in that of From.
     DisplayName,
     AngleBrackets,
     LongLines,

@@ -141,6 +141,54 @@ fn an_at_sign_in_a_display_name_is_quoted() {
     stays("To: \"scan@3F\" <x@y.z>, \"a\\\"@\" <x@y.z>, x (a@b) <x@y.z>");
 }
 
+#[test]
+fn a_comma_in_the_name_of_from_is_quoted() {
+    let name = "display-name";
+    field("From: Copier, 3F <ann@contoso.example>", "From: \"Copier, 3F\" <ann@contoso.example>", name);
+    field(
+        "From:Copier, 3F, left,< ann@contoso.example > (x)",
+        "From:\"Copier, 3F, left,\"< ann@contoso.example > (x)",
+        name,
+    );
+    field("From: B\u{fc}ro, 3F\n <ann@contoso.example>", "From: \"B\u{fc}ro, 3F\"\n <ann@contoso.example>", name);
+    for other in [
+        "Copier, =?utf-8?q?3F?= <ann@contoso.example>",
+        "\"Copier\", 3F <ann@contoso.example>",
+        "Copier, 3\\F <ann@contoso.example>",
+        "Copier, (x) 3F <ann@contoso.example>",
+        "Copier,\n 3F <ann@contoso.example>",
+        "Copier, 3F <ann>",
+        "Copier, 3F <>",
+        ", Copier <ann@contoso.example>",
+        "Copier <ann@contoso.example>,",
+    ] {
+        stays(&format!("From: {other}"));
+    }
+    stays("To: Copier, 3F <ann@contoso.example>");
+    let two = format!("From: Copier, 3F <ann@contoso.example>\nFrom: x@y.z\n{REST}");
+    becomes(&orders(), &two, &two, "");
+    // Whose address stands among the words is one who writes.
+    let three = format!("From: Copier, eve@x.example, 3F <ann@contoso.example>\n{REST}");
+    becomes(&orders(), &three, &three, "");
+}
+
+#[test]
+fn a_from_that_cannot_be_read_is_forced_all_the_same() {
+    let from = |before: &str| {
+        let said = wire(&format!("From: {before}\nSubject: x\n"));
+        Headers::read(&mend(said.as_bytes(), &forcing()).head.unwrap()).from
+    };
+    for before in [
+        "\"3F copier <ann@contoso.example>",
+        "Copier, 3F <ann@contoso.example>",
+        "Copier: 3F <ann@contoso.example>",
+        "(scan)",
+        "<ann@contoso.example> Copier",
+    ] {
+        assert_eq!(from(before), [ACCOUNT], "{before}");
+    }
+}
+
 /// Half a letter may look like an `@`, a backslash or the beginning of a comment.
 #[test]
 fn letters_in_raw_shift_jis_and_iso_2022_jp_are_not_taken_for_signs() {
@@ -393,12 +441,26 @@ fn text_that_nobody_declared_is_declared_with_what_is_missing() {
     let base64 = "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n";
     assert_eq!(declared(base64).0, format!("{base64}Content-Type: text/plain; charset=utf-8\n\n"));
     assert_eq!(declared("Content-Type: x\n"), ("Content-Type: x\n\n".into(), String::new()));
+    let two = "Content-Type:\nContent-Type:\n";
+    assert_eq!(declared(two), (format!("{two}\n"), String::new()));
+}
+
+#[test]
+fn where_text_is_declared_a_field_that_is_there_and_empty_is_filled() {
+    let before = format!("From: {ACCOUNT}\n{REST}MIME-Version:\nContent-Type: \nContent-Transfer-Encoding:\n \n");
+    let declared = declare_utf8(wire(&before).as_bytes(), &mut Repairs::default());
+    let expected = format!(
+        "From: {ACCOUNT}\n{REST}MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8 \n\
+         Content-Transfer-Encoding: 8bit\n \n"
+    );
+    assert_eq!(String::from_utf8(declared).unwrap(), wire(&expected));
 }
 
 #[test]
 fn the_body_is_awaited_where_nobody_says_what_it_is() {
     let awaits = |head: &str, orders: &Orders<'_>| mend(wire(head).as_bytes(), orders).awaits_body;
     assert!(awaits("Subject: x\n", &orders()));
+    assert!(awaits("Content-Type:\n", &orders()), "an empty one says nothing");
     assert!(!awaits("CONTENT-TYPE : text/plain\n", &orders()));
     assert!(!awaits("Subject: x\n", &forcing()), "to force is not to repair");
 }

@@ -206,8 +206,8 @@ pub(super) struct Queued {
 
 impl Queued {
     pub fn registered(to: &mut Registry) -> Self {
-        let answered = |outcome| DeliveryLabel { outcome, reason: "answered" };
-        let none = whole(["delivered", "deferred", "failed"].map(answered));
+        let usual = [("delivered", "answered"), ("deferred", "4xx"), ("failed", "5xx")];
+        let none = whole(usual.map(|(outcome, reason)| DeliveryLabel { outcome, reason }));
         let deliveries = "Recipients of queued messages by what came of an attempt, and why";
         let oldest = "Age of the oldest message that is not held";
         let standstill = "1 while nothing is sent from the queue, since its disk cannot be read or written; else 0";

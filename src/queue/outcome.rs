@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use super::deliver::{Fate, Report, Verdict};
 use crate::{
     base::{Fault, printable, redacted},
+    catalog::{explain::named, upstream::message_refusal},
     meter::Meter,
     store::{Ended, EndedRecipient, QueuedMessage, RecipientState},
     wire::smtp::Reply,
@@ -22,8 +23,6 @@ pub(super) struct Outcome {
     pub retry_after: Option<Duration>,
     /// Instead of the message's own.
     pub pause: Option<Duration>,
-    /// A word for log and metrics.
-    reason: &'static str,
 }
 
 #[derive(Clone)]
@@ -31,7 +30,17 @@ struct Said {
     fate: Fate,
     text: String,
     is_doubtful: bool,
+    /// For log and metrics: one of a few words, or the id of a fault.
+    reason: &'static str,
 }
+
+/// A [`Said::reason`], and what stands in the place of what a server says that nobody knows: the class of its enhanced code
+/// (RFC 3463), so that their number is bounded.
+const TIME_IS_OVER: &str = "expired";
+const CLASSES: [&str; 16] = [
+    "4.0.x", "4.1.x", "4.2.x", "4.3.x", "4.4.x", "4.5.x", "4.6.x", "4.7.x", //
+    "5.0.x", "5.1.x", "5.2.x", "5.3.x", "5.4.x", "5.5.x", "5.6.x", "5.7.x",
+];
 
 /// What a recipient hears whose time is over (RFC 3463 X.4.7).
 const EXPIRED: &str = "554 5.4.7 ";
@@ -58,34 +67,62 @@ fn words(reply: &Reply) -> String {
     printable(&text, REPLY_CAP)
 }
 
+fn reason(verdict: &Verdict) -> &'static str {
+    let reply = &verdict.reply;
+    let text = reply.text();
+    // As the line of a message that is relayed has it.
+    let known = || named(&text).or_else(|| message_refusal(&text).filter(|_| !reply.is_transient()));
+    match verdict {
+        _ if verdict.is_doubtful => "doubtful",
+        _ if reply.is_positive() => "answered",
+        _ => known().map_or_else(|| class(reply), |entry| entry.id),
+    }
+}
+
+fn class(reply: &Reply) -> &'static str {
+    let enhanced = reply.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_code = enhanced.split('.').count() == 3 && enhanced.split('.').all(is_number);
+    let is_its = |class: &&&str| is_code && enhanced.starts_with(class.trim_end_matches('x'));
+    let otherwise = if reply.is_transient() { "4xx" } else { "5xx" };
+    CLASSES.iter().find(is_its).copied().unwrap_or(otherwise)
+}
+
 impl Outcome {
     /// A report that is too short is read as "not yet" for the rest: once more is better than never.
     pub fn of_report(report: Report, asked_for: usize) -> Self {
-        let reason = if report.is_doubtful() { "doubtful" } else { "answered" };
         let Report { verdicts, retry_after } = report;
-        let said = |one: &Verdict| Said { fate: one.fate, text: words(&one.reply), is_doubtful: one.is_doubtful };
+        let said = |one: &Verdict| Said {
+            fate: one.fate,
+            text: words(&one.reply),
+            is_doubtful: one.is_doubtful,
+            reason: reason(one),
+        };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
         let missing = "450 4.3.0 nothing was said of this recipient".to_owned();
-        verdicts.resize(asked_for, Said { fate: Fate::Deferred, text: missing, is_doubtful: false });
-        Self { verdicts, retry_after, pause: None, reason }
+        verdicts.resize(asked_for, Said { fate: Fate::Deferred, text: missing, is_doubtful: false, reason: "4.3.x" });
+        Self { verdicts, retry_after, pause: None }
     }
 
     /// The mailbox's way out is shut; the message is as good as before.
     pub fn nothing_sent(fault: &Fault, pause: Duration) -> Self {
-        let said = Said { fate: Fate::Deferred, text: in_the_way(fault), is_doubtful: false };
-        Self { verdicts: vec![said], retry_after: None, pause: Some(pause), reason: fault.id }
+        let said = Said { fate: Fate::Deferred, text: in_the_way(fault), is_doubtful: false, reason: fault.id };
+        Self { verdicts: vec![said], retry_after: None, pause: Some(pause) }
     }
 
     /// What was in the way stays beside it.
     pub fn expired(hours: u64) -> Self {
-        let text = format!("{EXPIRED}not delivered within {hours} hours");
-        Self { reason: "expired", ..Self::refused_by_us(&text) }
+        Self::failed(format!("{EXPIRED}not delivered within {hours} hours"), TIME_IS_OVER)
     }
 
-    pub fn refused_by_us(text: &str) -> Self {
-        let said = Said { fate: Fate::Failed, text: text.to_owned(), is_doubtful: false };
-        Self { verdicts: vec![said], retry_after: None, pause: None, reason: "damaged" }
+    pub fn damaged(text: &str) -> Self {
+        Self::failed(text.to_owned(), "damaged")
+    }
+
+    fn failed(text: String, reason: &'static str) -> Self {
+        let said = Said { fate: Fate::Failed, text, is_doubtful: false, reason };
+        Self { verdicts: vec![said], retry_after: None, pause: None }
     }
 
     fn said(&self, n: usize) -> Option<&Said> {
@@ -101,21 +138,21 @@ impl Outcome {
         self.verdicts.iter().any(|said| said.is_doubtful)
     }
 
-    fn verdict(&self, n: usize) -> (Fate, &str) {
-        self.said(n).map_or((Fate::Deferred, ""), |said| (said.fate, &said.text))
+    fn fate(&self, n: usize) -> Fate {
+        self.said(n).map_or(Fate::Deferred, |said| said.fate)
     }
 
     /// `message` as the store will have it.
     pub fn apply(&self, message: &mut QueuedMessage, waiting: &[usize]) {
         for (n, at) in waiting.iter().enumerate() {
             let Some(one) = message.recipients.get_mut(*at) else { continue };
-            let (fate, text) = self.verdict(n);
+            let Some(Said { fate, text, is_doubtful, reason }) = self.said(n) else { continue };
             // An expiry alone says nothing of what was in the way.
-            let before = one.reply.take().filter(|_| self.reason == "expired");
-            one.reply = Some(before.map_or_else(|| text.to_owned(), |before| format!("{text}; last: {before}")));
-            one.doubts += u32::from(self.is_doubtful_for(n));
+            let before = one.reply.take().filter(|_| *reason == TIME_IS_OVER);
+            one.reply = Some(before.map_or_else(|| text.clone(), |before| format!("{text}; last: {before}")));
+            one.doubts += u32::from(*is_doubtful);
             one.attempts += 1;
-            one.state = match fate {
+            one.state = match *fate {
                 Fate::Delivered => RecipientState::Delivered,
                 Fate::Deferred => RecipientState::Waiting,
                 Fate::Failed => RecipientState::Failed,
@@ -141,7 +178,7 @@ impl Outcome {
     }
 
     fn tally(&self, waiting: usize) -> [usize; 3] {
-        let count = |wanted| (0..waiting).filter(|n| self.verdict(*n).0 == wanted).count();
+        let count = |wanted| (0..waiting).filter(|n| self.fate(*n) == wanted).count();
         [count(Fate::Delivered), count(Fate::Deferred), count(Fate::Failed)]
     }
 
@@ -149,7 +186,7 @@ impl Outcome {
     pub fn log(&self, message: &QueuedMessage, waiting: &[usize], took: Duration, pause: Duration) {
         let [delivered, deferred, failed] = self.tally(waiting.len());
         // The reply that matters most: of one that failed, else of one that waits.
-        let worst = (0..waiting.len()).map(|n| self.verdict(n)).max_by_key(|(fate, _)| match fate {
+        let worst = (0..waiting.len()).filter_map(|n| self.said(n)).max_by_key(|said| match said.fate {
             Fate::Delivered => 0,
             Fate::Deferred => 1,
             Fate::Failed => 2,
@@ -163,8 +200,8 @@ impl Outcome {
             delivered,
             deferred,
             failed,
-            reason = self.reason,
-            reply = worst.map(|(_, text)| text),
+            reason = worst.map(|said| said.reason),
+            reply = worst.map(|said| &said.text),
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
             "delivery from the queue"
@@ -179,9 +216,13 @@ impl Outcome {
     }
 
     pub fn count(&self, meter: &Meter, waiting: usize) {
-        let [delivered, deferred, failed] = self.tally(waiting);
-        for (outcome, n) in [("delivered", delivered), ("deferred", deferred), ("failed", failed)] {
-            meter.queue_deliveries(outcome, self.reason, n as u64);
+        for said in (0..waiting).filter_map(|n| self.said(n)) {
+            let outcome = match said.fate {
+                Fate::Delivered => "delivered",
+                Fate::Deferred => "deferred",
+                Fate::Failed => "failed",
+            };
+            meter.queue_deliveries(outcome, said.reason, 1);
         }
     }
 }

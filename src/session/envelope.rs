@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     account::{Admitted, Occasion, told},
-    base::{Fault, Lang, Protocol, Stage, printable},
+    base::{Fault, Lang, Protocol, Stage, is_mailbox, printable},
     catalog::{
         Entry as Known,
         explain::named,
-        message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED},
+        message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
         own::{MAILBOX_BUSY, UPSTREAM_LOST},
         upstream::message_refusal,
     },
@@ -139,12 +139,36 @@ impl Relay<'_> {
         ehlo(&self.gate.host, &self.keywords).size
     }
 
+    /// The refusal of a sender in the header block.
+    pub(super) fn refused_author(&self, sender: &str, place: &'static str) -> Reply {
+        if is_mailbox(sender) { self.not_allowed(sender, place) } else { self.unreadable(sender, place) }
+    }
+
+    /// No `send-as` names what is no address. It may be long: a whole field.
+    fn unreadable(&self, written: &str, place: &'static str) -> Reply {
+        let shown = printable(written, 100);
+        self.note_sender(SENDER_UNREADABLE, &shown);
+        let account = printable(&self.admitted.account.address, 100);
+        info!(session = self.entry.id(), account, sender = shown, place, "sender cannot be read");
+        let id = SENDER_UNREADABLE.id;
+        let text = format!(
+            "5.1.7 {place} cannot be read for sure, it says: {shown}; write its name in quotes, or set sender = \"force\" \
+             [gatepost {id}]"
+        );
+        Reply::new(550, text)
+    }
+
+    fn note_sender(&self, entry: &Known, sender: &str) {
+        let (meter, account) = (&self.gate.meter, &self.admitted.account.address);
+        let fault = entry.fault().of_sender(sender).at(Stage::Relaying);
+        meter.fault(Protocol::Smtp, account, &fault);
+        meter.recent.met_by(account, &fault, self.admitted.client_name());
+    }
+
     /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
     pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
         let account = &self.admitted.account;
-        let fault = SENDER_NOT_ALLOWED.fault().of_sender(sender).at(Stage::Relaying);
-        self.gate.meter.fault(Protocol::Smtp, &account.address, &fault);
-        self.gate.meter.recent.met_by(&account.address, &fault, self.admitted.client_name());
+        self.note_sender(SENDER_NOT_ALLOWED, sender);
         let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
         info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
         // A mailbox of a whole domain has no table of its own.
@@ -196,7 +220,7 @@ impl Relay<'_> {
         let fault = denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
         match entry.id {
             // It is counted already, under its sender.
-            id if id == SENDER_NOT_ALLOWED.id => {}
+            id if [SENDER_NOT_ALLOWED.id, SENDER_UNREADABLE.id].contains(&id) => {}
             id if id == UPSTREAM_LOST.id => drop(self.note(fault.detail(format!("the reply is {text:?}")))),
             _ => self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault.at(Stage::Relaying)),
         }

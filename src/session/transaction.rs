@@ -337,7 +337,7 @@ impl Passage {
             return Some(head_too_large(format_args!("From and Sender headers larger than {kib} KiB")));
         }
         if let Some((sender, place)) = unlisted(headers, &relay.admitted) {
-            return Some(relay.not_allowed(sender, place));
+            return Some(relay.refused_author(sender, place));
         }
         let carried = self.sink.as_ref().is_some_and(Sink::carries_utf8);
         (self.mail.utf8 && !carried && !head.is_ascii()).then(|| not_ascii("headers"))

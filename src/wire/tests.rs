@@ -441,7 +441,7 @@ fn lines_that_come_with_a_refused_data_or_behind_it_are_never_commands() {
             run.machine.feed(part.as_bytes());
             run.drain(&mut gatekeeper);
         }
-        assert!(run.broken.is_some_and(|violation| violation.what == "client sent a body without waiting for 354"), "{parts:?}");
+        assert!(run.broken.is_some_and(|violation| violation.what == super::smtp::unasked::WHAT), "{parts:?}");
     }
 }
 

@@ -71,7 +71,7 @@ async fn who_sends_a_message_behind_a_refused_data_is_in_the_log_without_a_login
     let mut smtp = world.stranger(Protocol::Smtp).await;
     smtp.send(format!("DATA\r\n{}", smuggled()).as_bytes()).await;
     ends_it(&mut smtp, &world).await;
-    let told = journal().lines(&["client dropped: client sent a body without waiting for 354", "protocol=smtp"]);
+    let told = journal().lines(&["client dropped: client went on behind a refused DATA", "protocol=smtp"]);
     assert!(!told.is_empty());
 }
 
@@ -154,6 +154,46 @@ async fn a_login_that_fails_with_commands_sent_ahead_may_be_tried_again() {
         .await;
     smtp.expect("535 ").await;
     smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
+}
+
+/// Some heed the answer to DATA alone, and say no RSET before the next MAIL.
+#[tokio::test]
+async fn whoever_waited_for_the_refusal_of_an_open_message_begins_the_next_one_with_mail() {
+    let world = World::new().await;
+    let mut program = world.smtp_as_ann().await;
+    for _ in 0..2 {
+        program.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+        program.exchange("RCPT TO:<nobody@contoso.example>", "550 ").await;
+        program.exchange("DATA", "554 ").await;
+    }
+    assert!(program.message("well").await.starts_with("250 "));
+    world.only_message();
+    // A recipient that comes too late for one DATA is there for the next.
+    program.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    program.exchange("RCPT TO:<nobody@contoso.example>", "550 ").await;
+    program.exchange("DATA", "554 ").await;
+    program.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    program.exchange("DATA", "354 ").await;
+}
+
+#[tokio::test]
+async fn behind_an_open_message_whose_data_is_refused_no_line_of_a_message_is_obeyed() {
+    let mail = format!("MAIL FROM:<{ANN}>\r\n");
+    for message in [
+        format!("Subject: x\r\n{mail}"),
+        format!("{mail}RCPT TO:<{BOB}>\r\nDATA\r\n"),
+        format!("{mail}\r\n"),
+        format!("RCPT TO:<{BOB}>\r\nDATA\r\n"),
+        format!("AUTH PLAIN {}\r\n", plain(ANN, PASSWORD)),
+    ] {
+        let world = World::new().await;
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+        smtp.exchange("RCPT TO:<nobody@contoso.example>", "550 ").await;
+        smtp.exchange("DATA", "554 ").await;
+        smtp.send(message.as_bytes()).await;
+        ends_it(&mut smtp, &world).await;
+    }
 }
 
 #[tokio::test]

@@ -127,6 +127,33 @@ async fn names_brackets_and_senders_that_exchange_refuses_are_made_strict() {
 }
 
 #[tokio::test]
+async fn a_from_that_cannot_be_read_is_refused_as_that_and_goes_with_sender_force() {
+    let unreadable = ["\"3F copier <ann@contoso.example>", "Copier: 3F <ann@contoso.example>", "(scan)"];
+    let (world, mut smtp) = printer("unread", "").await;
+    for from in unreadable {
+        let message = SOUND.replace("From: ann@contoso.example", &format!("From: {from}"));
+        let said = sent(&mut smtp, ANN, &format!("{message}\r\nx\r\n")).await;
+        assert!(said.starts_with("550 5.1.7 From cannot be read for sure, it says: "), "{said}");
+        assert!(said.contains(from) && said.ends_with("[gatepost sender-unreadable]"), "{said}");
+    }
+    let counted =
+        r#"gatepost_faults_total{protocol="smtp",kind="identity-refused",id="sender-unreadable",stage="relaying"} 3"#;
+    assert!(world.counts(counted), "{}", world.daemon.meter().text());
+    assert!(world.sandbox.submissions().is_empty());
+    let comma = SOUND.replace("From: ann@contoso.example", "From: Copier, 3F <ann@contoso.example>");
+    assert!(sent(&mut smtp, ANN, &format!("{comma}\r\nx\r\n")).await.starts_with("250 "));
+    assert!(arrived(&world).starts_with("From: \"Copier, 3F\" <ann@contoso.example>\r\n"));
+
+    let (world, mut smtp) = printer("unread, forced", "sender = \"force\"").await;
+    for from in unreadable {
+        let message = SOUND.replace("From: ann@contoso.example", &format!("From: {from}"));
+        let said = sent(&mut smtp, ANN, &format!("{message}\r\nx\r\n")).await;
+        assert!(said.starts_with("250 "), "{from}: {said}");
+        assert!(arrived(&world).starts_with("From: ann@contoso.example\r\n"), "{}", arrived(&world));
+    }
+}
+
+#[tokio::test]
 async fn a_long_header_line_is_folded_and_a_long_line_of_the_body_is_not() {
     let (world, mut smtp) = printer("long", "").await;
     let (words, body) = ("word ".repeat(400), "word ".repeat(4000));

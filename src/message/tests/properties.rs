@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{ACCOUNT, forcing, orders, samples::COMPLETE, wire};
 use crate::message::{Headers, Orders, Repair, declare_utf8, headers::unstuffed, mend, repairs::Repairs};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "From",
     "from ",
     "FROM",
@@ -18,6 +18,7 @@ const NAMES: [&str; 14] = [
     "Message-ID",
     "MIME-Version",
     "Content-Type",
+    "Content-Transfer-Encoding",
     "Subject",
     "",
     "X-\u{e9}",
@@ -92,6 +93,19 @@ proptest! {
             prop_assert_eq!(again.awaits_body, first.awaits_body);
         } else {
             prop_assert!(first.repairs.is_empty());
+        }
+    }
+
+    #[test]
+    fn text_that_was_declared_needs_nothing_more(head in block()) {
+        let first = mend(head.as_bytes(), &orders());
+        let once = first.head.unwrap_or_else(|| head.into_bytes());
+        if first.awaits_body {
+            let declared = declare_utf8(&once, &mut Repairs::default());
+            let again = mend(&declared, &orders());
+            let shown = String::from_utf8_lossy(&declared).into_owned();
+            prop_assert!(again.head.is_none() && again.repairs.is_empty() && !again.awaits_body, "{shown:?}\n{again:?}");
+            prop_assert_eq!(declare_utf8(&declared, &mut Repairs::default()), declared);
         }
     }
 

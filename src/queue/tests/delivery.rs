@@ -20,6 +20,31 @@ async fn a_failure_is_told_to_the_sender_through_the_same_mailbox_with_the_null_
     assert!(stage.queue.failures()[0].is_told);
 }
 
+#[tokio::test(start_paused = true)]
+async fn metrics_tell_the_replies_apart_by_what_is_known_of_them_and_else_by_the_class_of_their_code() {
+    let mut stage = Stage::new().await;
+    for (verdict, counted) in [
+        (deferred("4.2.1 mailbox busy"), r#"outcome="deferred",reason="4.2.x"} 1"#),
+        (deferred("greylisted, come again"), r#"outcome="deferred",reason="4xx"} 1"#),
+        (deferred("4.99.1 nobody's class"), r#"outcome="deferred",reason="4xx"} 2"#),
+        (failed("5.1.1 User unknown"), r#"outcome="failed",reason="recipient-unknown"} 1"#),
+        (failed("5.2.2 no room"), r#"outcome="failed",reason="mailbox-full"} 1"#),
+        (failed("5.1.3 Bad address"), r#"outcome="failed",reason="5.1.x"} 1"#),
+        (failed("no thanks"), r#"outcome="failed",reason="5xx"} 1"#),
+    ] {
+        // Nobody is told of it.
+        stage.send_as(&account(ANN), "x", "MAIL FROM:<>", &["RCPT TO:<bob@fabrikam.example>"]).await;
+        stage.next().await.all(verdict);
+        stage.rests(0).await;
+        let text = stage.queue.meter.text();
+        assert!(text.contains(&format!("gatepost_queue_deliveries_total{{{counted}\n")), "{counted}: {text}");
+        for id in stage.ids().await {
+            assert_eq!(order(&stage, &id, Order::Drop).await, Done::Done);
+        }
+        stage.is_empty().await;
+    }
+}
+
 /// A message failed, and the null sender of its notice was refused; the notice comes as the mailbox's own.
 async fn notice_refused() -> (Stage, stage::Call) {
     let kept = Kept { postmaster: Some("admin@contoso.example".into()), ..Kept::default() };

@@ -102,8 +102,8 @@ fn addresses(header: &mailparse::MailHeader<'_>) -> Option<Vec<String>> {
     let mut found = Vec::new();
     for address in list.iter() {
         match address {
-            MailAddr::Single(single) => found.push(single.addr.clone()),
-            MailAddr::Group(group) => found.extend(group.addrs.iter().map(|single| single.addr.clone())),
+            MailAddr::Single(single) => found.push(single.addr.trim().to_owned()),
+            MailAddr::Group(group) => found.extend(group.addrs.iter().map(|single| single.addr.trim().to_owned())),
         }
     }
     (!found.is_empty() && found.iter().all(|address| address.contains('@'))).then_some(found)
