@@ -57,7 +57,8 @@ class Relays(RealTest):
         self.sandbox.empty(READER)
 
     def send(self, connection, marker, sender="root@server.contoso.example"):
-        text = f"From: cron <{sender}>\r\nTo: {READER}\r\nSubject: {marker}\r\nMessage-ID: <{marker}@server.contoso.example>\r\nDate: Sun, 29 Nov 2026 08:00:00 +0000\r\n\r\nhello\r\n"
+        identity = f"Message-ID: <{marker}@server.contoso.example>\r\nDate: Sun, 29 Nov 2026 08:00:00 +0000\r\n"
+        text = f"From: cron <{sender}>\r\nTo: {READER}\r\nSubject: {marker}\r\n{identity}\r\nhello\r\n"
         self.assertEqual(connection.sendmail(sender, [READER], text), {})
 
     def arrives_as_the_accounts(self, marker):
@@ -144,7 +145,8 @@ class Relays(RealTest):
         script = code("notify.md", "# Mails an event")
         self.assertEqual(script, (DOCS.parent / "config/notify/tell-me.sh").read_text(), "the page shows the file")
         tell_me, settings = self.folder / "tell-me", self.folder / "msmtprc"
-        settings.write_text(f"defaults\nhost {self.address}\nport {PORTS['off']['smtp']}\nauth plain\nuser fax\npasswordeval echo '{self.password}'\ntls off\nfrom {ACCOUNT}\naccount default\n")
+        login = f"auth plain\nuser fax\npasswordeval echo '{self.password}'\n"
+        settings.write_text(f"account default\nhost {self.address}\nport {PORTS['off']['smtp']}\ntls off\nfrom {ACCOUNT}\n{login}")
         settings.chmod(0o600)
         tell_me.write_text(script.replace("/etc/gatepost/msmtprc", str(settings)).replace("admin@example.net", READER))
         tell_me.chmod(0o755)
