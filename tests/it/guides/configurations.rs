@@ -12,7 +12,8 @@ use super::{
 };
 
 /// Of "example", as in the guides.
-pub(super) const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
+pub(super) const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
 
 /// What `[app.contoso]` has where a page shows a part of it, or none.
 const APP: [(&str, &str); 3] = [("provider", "microsoft365"), ("tenant", "contoso.com"), ("client-id", "id")];

@@ -1,11 +1,7 @@
 //! The configuration of a page on the machine of a test: the sandbox is Microsoft, listeners are at an address of its own, and files
 //! that only a reader has are made. Nothing that the page decides is changed.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use gatepost::sandbox::Registration;
 use toml::{Table, Value};
@@ -100,7 +96,8 @@ fn listeners(whole: &mut Table, machine: &Machine) {
             places.iter().filter_map(|place| place.as_str()?.rsplit(':').next()?.parse().ok()).collect();
         ports.dedup();
         // Those below 1024 are not everybody's.
-        let place = |port: u16| Value::from(format!("{}:{}", machine.address, if port < 1024 { port + 1000 } else { port }));
+        let place =
+            |port: u16| Value::from(format!("{}:{}", machine.address, if port < 1024 { port + 1000 } else { port }));
         listener.insert("listen".to_owned(), ports.into_iter().map(place).collect::<Vec<_>>().into());
         if let (Some(certificate), Some(key)) = (string(listener, "certificate"), string(listener, "key")) {
             certificate_at(Path::new(&certificate), Path::new(&key), false);
@@ -110,7 +107,13 @@ fn listeners(whole: &mut Table, machine: &Machine) {
 
 fn apps(whole: &mut Table, machine: &Machine) {
     let sandbox = &machine.sandbox;
-    for app in whole.get_mut("app").and_then(Value::as_table_mut).into_iter().flatten().filter_map(|(_, app)| app.as_table_mut()) {
+    for app in whole
+        .get_mut("app")
+        .and_then(Value::as_table_mut)
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, app)| app.as_table_mut())
+    {
         for (key, value) in [
             ("authorize-url", sandbox.authorize_url()),
             ("token-url", sandbox.token_url()),
@@ -173,7 +176,8 @@ pub fn certificate_at(certificate: &Path, key: &Path, of_app: bool) {
         false => rcgen::KeyPair::generate(),
     };
     let pair = pair.unwrap();
-    let made = rcgen::CertificateParams::new(vec!["mail.contoso.example".to_owned()]).unwrap().self_signed(&pair).unwrap();
+    let made =
+        rcgen::CertificateParams::new(vec!["mail.contoso.example".to_owned()]).unwrap().self_signed(&pair).unwrap();
     fs::write(certificate, made.pem()).unwrap();
     fs::write(key, pair.serialize_pem()).unwrap();
     fs::set_permissions(key, PermissionsExt::from_mode(0o600)).unwrap();

@@ -6,7 +6,7 @@
 
 use std::{
     fs,
-    net::IpAddr,
+    net::{IpAddr, TcpListener},
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
     process::Stdio,
@@ -27,8 +27,19 @@ use crate::{
 };
 
 const FOLDERS: &[&str] = &[
-    "bin", "etc/gatepost/target/release", "etc/systemd/system", "etc/tokens", "home/.config", "lent", "safe", "usr/bin",
-    "usr/local/bin", "usr/local/sbin", "usr/share/man/man1", "var/backups", "var/lib/gatepost",
+    "bin",
+    "etc/gatepost/target/release",
+    "etc/systemd/system",
+    "etc/tokens",
+    "home/.config",
+    "lent",
+    "safe",
+    "usr/bin",
+    "usr/local/bin",
+    "usr/local/sbin",
+    "usr/share/man/man1",
+    "var/backups",
+    "var/lib/gatepost",
 ];
 
 /// In the place of what the machine of a test lacks. `$ROOT` is the folder.
@@ -52,6 +63,8 @@ const PEOPLE: &[&str] = &["admin", "alerts", "ann", "board", "bob", "invoices", 
 const SHARED: &[&str] = &["info", "sales"];
 /// What the pages have in the place of a client id.
 pub const CLIENT_ID: &str = "00000000-0000-0000-0000-000000000000";
+/// A port that no page uses.
+const HELD: u16 = 8424;
 /// The longest command: a doctor of all accounts, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -59,6 +72,8 @@ pub struct Machine {
     pub folder: tempfile::TempDir,
     pub sandbox: Sandbox,
     pub address: IpAddr,
+    /// Nobody else on this computer takes that address meanwhile.
+    _held: TcpListener,
     /// All that was printed so far.
     pub said: String,
     /// Where the next line is typed.
@@ -77,8 +92,19 @@ impl Machine {
         let options = Options { people, apps, device_interval: 1, ..Options::default() };
         let (sandbox, folder) = (Sandbox::start(options).await.unwrap(), tempfile::tempdir().unwrap());
         let at = folder.path().join("etc/gatepost");
+        let held = std::iter::repeat_with(|| TcpListener::bind((own_address(), HELD)))
+            .take(1000)
+            .find_map(Result::ok)
+            .unwrap();
         let machine = Self {
-            folder, sandbox, at, address: own_address(), said: String::new(), daemon: None, runs_with: String::new(),
+            folder,
+            sandbox,
+            at,
+            address: held.local_addr().unwrap().ip(),
+            _held: held,
+            said: String::new(),
+            daemon: None,
+            runs_with: String::new(),
         };
         machine.furnish();
         machine.bring();
@@ -108,7 +134,8 @@ impl Machine {
     /// What the reader brings along.
     fn bring(&self) {
         let tenant = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0";
-        let (servers, ann) = (import::servers(&self.sandbox), import::account(&self.sandbox, "ann@contoso.example", "example"));
+        let (servers, ann) =
+            (import::servers(&self.sandbox), import::account(&self.sandbox, "ann@contoso.example", "example"));
         let app = format!(r#"{{"client_id": "{CLIENT_ID}", "client_secret": "", "token_endpoint": "{tenant}/token"}}"#);
         let pizauth = format!(
             r#"account "work" {{ auth_uri = "{tenant}/authorize"; token_uri = "{tenant}/token"; client_id = "{CLIENT_ID}";
@@ -121,7 +148,10 @@ impl Machine {
             ("etc/gatepost/cache.json", &"{}".to_owned()),
             ("etc/gatepost/webhook", &"http://127.0.0.1:9/hook".to_owned()),
             ("etc/sasl-xoauth2.conf", &app),
-            ("etc/tokens/ann@contoso.example", &r#"{"access_token": "a", "expiry": "0", "refresh_token": "r"}"#.to_owned()),
+            (
+                "etc/tokens/ann@contoso.example",
+                &r#"{"access_token": "a", "expiry": "0", "refresh_token": "r"}"#.to_owned(),
+            ),
             ("home/.config/pizauth.conf", &pizauth),
             ("home/answers", &"example\n".to_owned()),
         ] {
@@ -222,7 +252,8 @@ impl Machine {
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
-        let id = self.daemon.as_ref().and_then(Child::id).and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?));
+        let id =
+            self.daemon.as_ref().and_then(Child::id).and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?));
         if let Some(process) = id {
             rustix::process::kill_process(process, signal).unwrap();
         }

@@ -26,7 +26,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("docker logs", "needs Docker"),
     ("docker run", "needs Docker; tests/it/packaging.rs reads the Dockerfile"),
     ("echo '{\"event\"", "typed by tests/real/test_relays.py: it needs jq and msmtp"),
-    ("make ", "one of the places that every test of the project begins at"),
+    ("make ", "tests, builds or measures all of this; tests/real makes the package and the site"),
     ("openssl ", "typed by tests/real/test_guides.py"),
     ("python3 ", "typed by tests/real/test_guides.py"),
     ("ssh -L", "lasts until somebody ends it"),
@@ -135,7 +135,11 @@ const SHOWN: &[(&str, &str, Shown)] = &[
     ("docs/programs/unix.md", "account work", Else("the same")),
     ("docs/repair.md", "INFO message accepted", Else("the line that docs/printer.md has")),
     ("docs/shared-mailbox.md", "550 5.7.1 ann@contoso.com may not send as <board@contoso.com>", Said),
-    ("docs/systemd.md", "# /etc/systemd/system/gatepost.service.d/secret.conf", Else("tests/real/test_guides.py has systemd verify it")),
+    (
+        "docs/systemd.md",
+        "# /etc/systemd/system/gatepost.service.d/secret.conf",
+        Else("tests/real/test_guides.py has systemd verify it"),
+    ),
     ("docs/systemd.md", "[Socket]", Else("the same")),
     ("docs/when-it-fails.md", "535 5.7.0 SMTP AUTH is disabled for your organization", Said),
     ("docs/when-it-fails.md", "WARN refused: SMTP AUTH is disabled", Said),
@@ -163,7 +167,8 @@ const CONFIGURED_BY: &[(&str, &str, &str)] = &[
 /// Pages for people: the English guides, those of programs and devices, and the front page.
 fn guides() -> Vec<String> {
     let is_guide = |page: &String| {
-        page == "README.md" || page.starts_with("docs/") && !page.starts_with("docs/faults/") && !page.starts_with("docs/ja/")
+        page == "README.md"
+            || page.starts_with("docs/") && !page.starts_with("docs/faults/") && !page.starts_with("docs/ja/")
     };
     documents().into_iter().filter(is_guide).filter(|page| !page.ends_with("SUMMARY.md")).collect()
 }

@@ -4,8 +4,23 @@ use super::super::markdown::{Block, blocks, spans};
 
 /// What a line begins with that somebody types.
 const TOOLS: &[&str] = &[
-    "gatepost", "sudo", "as-gatepost", "as-gatepost()", "aws", "cargo", "chmod", "curl", "docker", "echo", "install",
-    "journalctl", "make", "openssl", "python3", "rm", "ssh",
+    "gatepost",
+    "sudo",
+    "as-gatepost",
+    "as-gatepost()",
+    "aws",
+    "cargo",
+    "chmod",
+    "curl",
+    "docker",
+    "echo",
+    "install",
+    "journalctl",
+    "make",
+    "openssl",
+    "python3",
+    "rm",
+    "ssh",
 ];
 
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +44,11 @@ fn part(block: Block) -> Option<Part> {
             let lines = lines(&block.text);
             let first = lines.iter().find(|line| !line.starts_with('#'))?.split(' ').next()?.to_owned();
             let is_script = block.text.starts_with("#!");
-            Some(if TOOLS.contains(&first.as_str()) && !is_script { Part::Typed(lines) } else { Part::Shown(block.text) })
+            Some(if TOOLS.contains(&first.as_str()) && !is_script {
+                Part::Typed(lines)
+            } else {
+                Part::Shown(block.text)
+            })
         }
         // PowerShell, JSON and YAML have tests of their own.
         _ => None,

@@ -22,10 +22,8 @@ const STAND_INS: &[(&str, &str)] = &[
 ];
 
 /// Where a terminal is asked for a password, and how a script answers.
-const ANSWERED: &[(&str, &str)] = &[
-    ("gatepost password --user", "gatepost password --stdin --user"),
-    (" --write", " --write --password-stdin"),
-];
+const ANSWERED: &[(&str, &str)] =
+    &[("gatepost password --user", "gatepost password --stdin --user"), (" --write", " --write --password-stdin")];
 
 pub struct Reader {
     machine: Machine,
@@ -43,7 +41,8 @@ fn beginning(text: &str) -> String {
         let words = lines.iter().find_map(|line| line.split_once(behind))?.1;
         words.split(' ').next().filter(|word| word.contains('@') && !word.starts_with('\'')).map(str::to_owned)
     };
-    let mailbox = named("gatepost login ").or_else(|| named("--account ")).unwrap_or_else(|| "ann@contoso.com".to_owned());
+    let mailbox =
+        named("gatepost login ").or_else(|| named("--account ")).unwrap_or_else(|| "ann@contoso.com".to_owned());
     format!(
         "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"{CLIENT_ID}\"\n\n\
          [[account]]\naddress = \"{mailbox}\"\npassword = \"first-use\"\n"
@@ -65,7 +64,8 @@ impl Reader {
     pub async fn on_another_machine(self) -> Self {
         let mut machine = Machine::new().await;
         machine.said.clone_from(&self.machine.said);
-        let next = Self { machine, written: Written::default(), page: self.page.clone(), signed_in: Vec::new(), ..self };
+        let next =
+            Self { machine, written: Written::default(), page: self.page.clone(), signed_in: Vec::new(), ..self };
         self.machine.leave().await;
         next
     }
@@ -158,7 +158,13 @@ impl Reader {
         let here = self.line_here(line).await;
         let who = here.split([' ', '\'']).find(|word| word.contains('@')).unwrap_or_default().to_owned();
         let (ended, said) = self.machine.types(&here, &who).await;
-        assert_eq!(ended, code, "{}: {line}\n({here})\n{said}\n{}", self.page, configuration::text(&self.machine.file()));
+        assert_eq!(
+            ended,
+            code,
+            "{}: {line}\n({here})\n{said}\n{}",
+            self.page,
+            configuration::text(&self.machine.file())
+        );
     }
 
     /// With what the reader has in the place of what the page has.
