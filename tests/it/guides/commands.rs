@@ -49,7 +49,7 @@ fn filled_in(line: &str) -> String {
 }
 
 /// Each call of Gatepost in a line, with its arguments: alone, behind a runner (`sudo -u gatepost`), or handed to a shell.
-fn calls(line: &str) -> Vec<Vec<String>> {
+pub(super) fn calls(line: &str) -> Vec<Vec<String>> {
     let words = words(&filled_in(line));
     let mut calls: Vec<_> =
         words.iter().filter(|word| word.contains("gatepost ")).flat_map(|word| calls(word)).collect();
@@ -63,6 +63,12 @@ fn calls(line: &str) -> Vec<Vec<String>> {
         }
     }
     calls
+}
+
+/// Whether a span of a sentence is a call with all that it needs; else it is only named.
+pub(super) fn is_a_call(span: &str) -> bool {
+    let calls = if span.starts_with('[') { Vec::new() } else { calls(span) };
+    !calls.is_empty() && calls.iter().all(|call| Cli::try_parse_from(call).is_ok())
 }
 
 /// `whole`: with all that it needs; else it is only named.

@@ -12,7 +12,8 @@ use super::{
 };
 
 /// Of "example", as in the guides.
-const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
+pub(super) const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
 
 /// What `[app.contoso]` has where a page shows a part of it, or none.
 const APP: [(&str, &str); 3] = [("provider", "microsoft365"), ("tenant", "contoso.com"), ("client-id", "id")];
@@ -22,7 +23,7 @@ fn table(pairs: &[(&str, &str)]) -> toml::Table {
 }
 
 /// The part with what the reader has around it.
-fn completed(part: &str) -> toml::Table {
+pub(super) fn completed(part: &str) -> toml::Table {
     let mut whole: toml::Table = part.replace("$argon2id$...", HASH).parse().unwrap();
     let apps = whole.entry("app").or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap();
     if apps.is_empty() {

@@ -6,6 +6,7 @@
 mod commands;
 mod configurations;
 mod markdown;
+mod typed;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 

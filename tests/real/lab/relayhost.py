@@ -1,11 +1,12 @@
 """Another Postfix, in front of Gatepost: the mail server of a house that sends all its mail through one mailbox.
 
-It exists to be a client as `docs/devices/postfix.md` sets one up. It refuses to deliver anything itself: all it takes goes to its
+It exists to be a client as `docs/devices/postfix.md` sets one up, by the text of that page. It refuses to deliver anything itself: all it takes goes to its
 relayhost, or waits.
 """
 
 import os
 
+from .guide import block
 from .postfix import make_folders
 from .processes import Part, greets, run
 
@@ -33,13 +34,6 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 local_transport = error:no local mail here
 message_size_limit = 157286400
 
-relayhost = [{address}]:{next}
-smtp_tls_security_level = may
-smtp_sasl_auth_enable = yes
-smtp_sasl_password_maps = texthash:{folder}/sasl_passwd
-smtp_sasl_security_options = noanonymous
-smtp_sasl_mechanism_filter = plain, login
-smtp_destination_concurrency_limit = 3
 smtp_line_length_limit = 0
 """
 
@@ -69,9 +63,16 @@ class Relayhost:
         self.address, self.port, self.folder = address, port, folder
         folder.mkdir()
         make_folders(folder)
-        (folder / "sasl_passwd").write_text(f"[{address}]:{next_port} {login}:{password}\n")
+        def here(text):
+            places = {"[127.0.0.1]:1587": f"[{address}]:{next_port}", "/etc/postfix": str(folder), "postfix:what-was-shown": f"{login}:{password}"}
+            for there, stands in places.items():
+                text = text.replace(there, stands)
+            return text
+
+        page = "devices/postfix.md"
+        (folder / "sasl_passwd").write_text(here(block(page, "[127.0.0.1]:1587 ")))
         (folder / "sasl_passwd").chmod(0o600)
-        (folder / "main.cf").write_text(MAIN.format(folder=folder, address=address, next=next_port))
+        (folder / "main.cf").write_text(MAIN.format(folder=folder) + here(block(page, "relayhost = ")))
         (folder / "master.cf").write_text(MASTER.format(address=address, port=port))
         environment = {**os.environ, "MAIL_CONFIG": str(folder)}
         master = "/usr/lib/postfix/sbin/master"
