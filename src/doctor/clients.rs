@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     account::{Account, account_of},
-    base::{Owner, Stage, invocation::gatepost},
+    base::{Owner, Stage, invocation::gatepost, printable},
     catalog::{self, Entry, is_harmless, message::SENDER_NOT_ALLOWED},
     config::Config,
 };
@@ -29,6 +29,10 @@ const JUST_NOW: u64 = 15 * 60;
 const RECENT: u64 = 24 * 3600;
 /// Lines of it at most.
 const MOST: usize = 12;
+/// Of the words of a refusal.
+const REPLY_CAP: usize = 160;
+/// Of a client's name.
+const NAME_CAP: usize = 100;
 
 /// One fault of sessions, as the status has it.
 struct Met<'a> {
@@ -71,7 +75,7 @@ impl Met<'_> {
     /// A layer of this look may show how it is now; whether the client is well, only the client.
     fn is_unproven(&self) -> bool {
         let is_ours = self.entry.owner != Owner::Client && !text(self.fault, "account").is_empty();
-        is_ours && !self.is_over() && !self.is_of_a_message()
+        is_ours && !self.is_over() && !self.stands_open()
     }
 
     fn is_of_a_message(&self) -> bool {
@@ -100,6 +104,7 @@ pub(super) fn look(scope: &Scope, config: &Config, running: &Running, found: &[C
     }
     let mut checks: Vec<Check> =
         met(scope, running).iter().take(MOST).map(|one| told(scope, config, running, one, found)).collect();
+    checks.extend(refused_messages(scope, config, running));
     if checks.is_empty() {
         checks.push(Look::at(scope.lang, Layer::Clients, Name::Clients).pass(Said::NoTrouble));
     }
@@ -110,6 +115,30 @@ pub(super) fn look(scope: &Scope, config: &Config, running: &Running, found: &[C
         told.push(advice);
     }
     checks
+}
+
+/// How many messages of each client came to nothing: some of it passed by itself, and no other line tells how much.
+fn refused_messages(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
+    let rows = running.status.as_ref().and_then(|status| status.get("refused")?.as_array()).into_iter().flatten();
+    let one = |row: &Value| {
+        let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let client = row.get("client").and_then(Value::as_str);
+        let of_client = || config.clients.iter().find(|one| Some(one.name.as_str()) == client);
+        let account = match row.get("account").and_then(Value::as_str) {
+            Some(address) => address.to_owned(),
+            None => of_client()?.account.address.clone(),
+        };
+        let is_meant = scope.accounts.is_empty() || scope.has(&account);
+        let look = Look::at(scope.lang, Layer::Clients, Name::RefusedMessages).account(&account);
+        let look = match client {
+            Some(name) => look.target(printable(name, NAME_CAP)),
+            None => look,
+        };
+        let reply = row.get("reply").and_then(Value::as_str).map(|reply| printable(reply, REPLY_CAP));
+        let said = Said::MessagesRefused { refused: number("refused"), messages: number("messages"), reply };
+        is_meant.then(|| look.skip(said))
+    };
+    rows.filter_map(one).take(MOST).collect()
 }
 
 fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found: &[Check]) -> Check {
@@ -128,13 +157,14 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
     };
     let account = account_of(address, &config.accounts, &config.domains);
     let is_shown = is_shown(one, found);
-    match account.filter(|account| one.stands_open() && !is_shown && !was_tried(scope, account, one, found)) {
+    let is_tried = account.as_ref().is_some_and(|account| was_tried(scope, account, one, found));
+    match account.filter(|_| one.stands_open() && !is_shown && !is_tried) {
         Some(account) => open(look, said, one, &account, running),
         None if entry.owner == Owner::Client && one.ago <= JUST_NOW && !one.is_over() => {
             look.note(said, &entry.fault(), &Who::default())
         }
         // What the provider or this machine does wrong has a layer of its own, which says how it is now.
-        None => Check { is_unproven: one.is_unproven(), ..look.skip(said) },
+        None => Check { is_unproven: one.is_unproven() && !is_tried, ..look.skip(said) },
     }
 }
 

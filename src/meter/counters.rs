@@ -178,6 +178,12 @@ impl Meter {
     }
 
     pub fn fault(&self, protocol: Protocol, account: &str, fault: &Fault) {
+        self.passing_fault(protocol, fault);
+        self.recent.push(protocol, account, fault);
+    }
+
+    /// The same of what is nobody's trouble for longer than it takes to say.
+    pub fn passing_fault(&self, protocol: Protocol, fault: &Fault) {
         let label = FaultLabel {
             protocol: protocol.as_str(),
             kind: fault.kind.as_str(),
@@ -185,7 +191,6 @@ impl Meter {
             stage: fault.stage.map_or("none", Stage::as_str),
         };
         self.sessions.faults.get_or_create(&label).inc();
-        self.recent.push(protocol, account, fault);
     }
 
     /// A message ended before its DATA: refused, or its client left.

@@ -17,6 +17,7 @@ pub mod parting;
 mod proxy;
 mod recipients;
 mod record;
+mod refused;
 mod relay;
 mod rights;
 mod sink;

@@ -50,6 +50,7 @@ mod process;
 mod queue;
 mod queue_pages;
 mod quirks;
+mod refused;
 mod reload;
 mod repair;
 mod setup;

@@ -66,6 +66,7 @@ pub(super) enum Name {
     WrongPassword,
     LoginMissing,
     LastFault,
+    RefusedMessages,
 }
 
 impl Name {
@@ -114,6 +115,7 @@ impl Name {
             Name::WrongPassword => "wrong-password",
             Name::LoginMissing => "login-missing",
             Name::LastFault => "last-fault",
+            Name::RefusedMessages => "refused-messages",
         }
     }
 
@@ -297,6 +299,12 @@ pub(super) enum Said {
     },
     NoDaemonToAsk,
     NoTrouble,
+    /// So many messages of a client in the last day; and what it heard last, where nothing went well since.
+    MessagesRefused {
+        refused: u64,
+        messages: u64,
+        reply: Option<String>,
+    },
     Happened {
         id: &'static str,
         /// Who was refused.
