@@ -121,7 +121,8 @@ impl RefusedStatus {
 
 /// When and where it befell somebody.
 pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
-    Occasion { protocol: seen.protocol(), stage: seen.stage, sender: seen.sender.as_deref(), sign_in }
+    let (sender, peer) = (seen.sender.as_deref(), seen.peers.last().copied());
+    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, peer, sign_in }
 }
 
 #[derive(Debug, Serialize)]

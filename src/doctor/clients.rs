@@ -82,6 +82,12 @@ impl Met<'_> {
         [None, Some(Stage::Relaying.as_str())].contains(&self.fault.get("stage").and_then(Value::as_str))
     }
 
+    /// From where it came, the last of them last.
+    fn peers(&self) -> Vec<&str> {
+        let peers = self.fault.get("peers").and_then(Value::as_array).into_iter().flatten();
+        peers.filter_map(Value::as_str).collect()
+    }
+
     fn sender(&self) -> Option<&str> {
         self.fault.get("sender").and_then(Value::as_str)
     }
@@ -153,6 +159,7 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         sender: one.sender().map(str::to_owned),
         times,
         minutes_ago: one.ago / 60,
+        peers: one.peers().into_iter().map(|peer| printable(peer, NAME_CAP)).collect(),
         is_over: one.is_over(),
     };
     let account = account_of(address, &config.accounts, &config.domains);
@@ -161,7 +168,8 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
     match account.filter(|_| one.stands_open() && !is_shown && !is_tried) {
         Some(account) => open(look, said, one, &account, running),
         None if entry.owner == Owner::Client && one.ago <= JUST_NOW && !one.is_over() => {
-            look.note(said, &entry.fault(), &Who::default())
+            let device_address = one.peers().last().map(|peer| (*peer).to_owned());
+            look.note(said, &entry.fault(), &Who { device_address, ..Who::default() })
         }
         // What the provider or this machine does wrong has a layer of its own, which says how it is now.
         None => Check { is_unproven: one.is_unproven() && !is_tried, ..look.skip(said) },

@@ -1,6 +1,6 @@
 //! The Prometheus registry, and what is counted into it.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use prometheus_client::{encoding::text::encode, metrics::counter::Counter, metrics::gauge::Gauge, registry::Registry};
@@ -179,7 +179,13 @@ impl Meter {
 
     pub fn fault(&self, protocol: Protocol, account: &str, fault: &Fault) {
         self.passing_fault(protocol, fault);
-        self.recent.push(protocol, account, fault);
+        self.recent.push(protocol, account, None, fault);
+    }
+
+    /// The same of whoever is not known by more than an address yet.
+    pub fn fault_of_peer(&self, protocol: Protocol, account: &str, peer: IpAddr, fault: &Fault) {
+        self.passing_fault(protocol, fault);
+        self.recent.push(protocol, account, Some(peer.to_canonical()), fault);
     }
 
     /// The same of what is nobody's trouble for longer than it takes to say.

@@ -27,4 +27,4 @@ mod transaction;
 
 pub use admit::serve;
 pub use gate::{Doorway, Gate};
-pub use stranger::trouble_of_tls;
+pub use stranger::Stranger;

@@ -106,7 +106,13 @@ impl Relay<'_> {
     pub(super) fn next_step(&self, id: &str, stage: Option<Stage>, sender: Option<&str>) -> Option<String> {
         let account = &self.admitted.account;
         let sign_in = self.gate.outbound.keepers.state(&account.sign_in);
-        let occasion = Occasion { protocol: Some(Protocol::Smtp), stage, sender, sign_in: sign_in.as_ref() };
+        let occasion = Occasion {
+            protocol: Some(Protocol::Smtp),
+            stage,
+            sender,
+            sign_in: sign_in.as_ref(),
+            ..Occasion::default()
+        };
         Some(told(id, Lang::En, Some(account), &occasion)?.next)
     }
 }

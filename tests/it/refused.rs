@@ -1,9 +1,10 @@
-//! A message that the mail server refuses: its words and an id for the client, a warning in the log, a number in the metrics,
-//! and a line in status and doctor, so that nobody looks for it for long.
+//! Whoever is refused something, by the mail server or by Gatepost: an id for the client, a warning in the log, a number in the
+//! metrics, and a line in status and doctor, so that nobody looks for it for long.
 
-use gatepost::sandbox::Answer;
+use gatepost::{base::Protocol, sandbox::Answer};
 
 use crate::{
+    browser::Browser,
     doctor::clients::beside_a_daemon,
     process::run,
     world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, journal, own_address},
@@ -121,10 +122,10 @@ async fn the_doctor_counts_what_a_client_was_refused_and_does_not_call_it_well_u
     );
     let (staged, program) = beside_a_daemon(Plan { more, ..Plan::default() }).await;
     let send = async |login: &str, password: &str| {
-        let mut smtp = Talk::connect(own_address(), program.address(gatepost::base::Protocol::Smtp)).await;
+        let mut smtp = Talk::connect(own_address(), program.address(Protocol::Smtp)).await;
         smtp.expect("220 ").await;
         smtp.exchange("HELO x", "250 ").await;
-        assert!(smtp.login(gatepost::base::Protocol::Smtp, login, password).await.starts_with("235 "));
+        assert!(smtp.login(Protocol::Smtp, login, password).await.starts_with("235 "));
         said_to_a_message(&mut smtp).await
     };
     staged.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", LIMIT)]);
@@ -158,4 +159,84 @@ async fn the_doctor_counts_what_a_client_was_refused_and_does_not_call_it_well_u
     let told = staged.doctor(&[ANN, "--lang", "en"]).await;
     assert!(told.out.contains(&format!("{ANN}: 2 of 3 in the last day were refused")), "{}", told.out);
     assert!(told.out.ends_with("\nAll is well.\n"), "{}", told.out);
+}
+
+#[tokio::test]
+async fn a_queue_without_room_says_so_with_an_id_in_reply_log_status_and_metrics() {
+    let plan = Plan {
+        account: "delivery = \"queue\"".to_owned(),
+        more: "[queue]\nmax-bytes = 1000\n".to_owned(),
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    let said = world.smtp_as_ann().await.message(&"0123456789\r\n".repeat(200)).await;
+    assert_eq!(said, "452 4.3.1 Gatepost has no room for more messages, try again later [gatepost queue-full]");
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.account.as_str(), last.times), ("queue-full", ANN, 1));
+    assert!(world.metrics().await.contains("id=\"queue-full\",stage=\"relaying\"} 1"));
+    let told = journal().lines(&["WARN ", "message refused-for-now", "id=\"queue-full\"", "owner=\"admin\"", "next="]);
+    assert!(!told.is_empty());
+}
+
+#[tokio::test]
+async fn a_client_with_tls_on_a_plain_port_is_told_in_reply_log_and_status_with_its_address() {
+    let world = World::new().await;
+    for (protocol, code) in [(Protocol::Smtp, "554 5.5.1"), (Protocol::Imap, "* BYE"), (Protocol::Pop3, "-ERR")] {
+        let mut talk = world.greeted(protocol).await;
+        talk.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await;
+        let said = talk.rest().await;
+        assert!(said.starts_with(&format!("{code} This port speaks plain ")), "{said}");
+        assert!(said.ends_with("not TLS [gatepost client-tls-on-plain-port]\r\n"), "{said}");
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert_eq!((last.id, &last.peers[..]), ("client-tls-on-plain-port", &[world.source][..]));
+    }
+    let peer = format!("peer={}:", world.source);
+    let told = journal().lines(&["WARN ", "client dropped: ", "id=\"client-tls-on-plain-port\"", &peer]);
+    assert!(told.len() == 3 && told[0].contains("owner=\"client\" next=\"Switch SSL/TLS off"), "{told:?}");
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_without_a_login_is_named_by_its_address_in_the_step() {
+    let world = World::new().await;
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "530 5.7.0 ").await;
+    let step = format!("from = [\\\"{}\\\"]", world.source);
+    let told = journal().lines(&["WARN ", "[authentication-required]", &step]);
+    assert_eq!(told.len(), 1, "{:?}", journal().lines(&["[authentication-required]"]));
+    let status = crate::whole_domain::status(world.daemon.console_at().unwrap(), world.dir.path()).await;
+    let fault = &status["faults"][0];
+    assert_eq!(fault["peers"][0], world.source.to_string(), "{status}");
+    let step = format!("`from = [\"{}\"]`", world.source);
+    assert!(fault["next-step"].as_str().unwrap().contains(&step), "{status}");
+    let page = Browser::inside(&world).await.page("/").await;
+    assert!(page.contains(&format!("<small>{}</small>", world.source)), "{page}");
+}
+
+#[tokio::test]
+async fn who_logs_in_without_starttls_where_it_is_demanded_hears_the_id_of_that() {
+    let world = World::with(Plan { tls: "starttls-required", ..Plan::default() }).await;
+    for (protocol, login) in [
+        (Protocol::Smtp, format!("MAIL FROM:<{ANN}>")),
+        (Protocol::Imap, format!("a LOGIN {ANN} x")),
+        (Protocol::Pop3, format!("USER {ANN}")),
+    ] {
+        let said = world.greeted(protocol).await.exchange(&login, "").await;
+        assert!(said.ends_with(" [gatepost client-without-starttls]"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_used_up_are_told_with_an_id_and_once_in_the_log_however_many_there_are() {
+    let world = World::with(Plan { listener: "max-connections = 1".into(), ..Plan::default() }).await;
+    let mut silent = world.greeted(Protocol::Smtp).await;
+    for _ in 0..5 {
+        let next = world.greeted(Protocol::Smtp).await;
+        silent.expect("421 4.3.2 Too many connections, try again later [gatepost connections-used-up]").await;
+        silent = next;
+    }
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.times, &last.peers[..]), ("connections-used-up", 5, &[world.source][..]));
+    let peer = format!("peer={}:", world.source);
+    assert_eq!(journal().lines(&["WARN ", "id=\"connections-used-up\"", &peer]).len(), 1);
+    assert_eq!(journal().lines(&["DEBUG ", "[connections-used-up]", &peer]).len(), 4);
 }

@@ -40,11 +40,12 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             Known { address, smtp_user, who_signs_on: person, is_app_only, protocol, ..Known::default() }
         }
     };
+    let device_address = field(text, "peer").and_then(|peer| Some(peer.parse::<SocketAddr>().ok()?.ip().to_string()));
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
     // Of the account the mail server's port is known; these are about one of ours.
     let port = if OF_LISTENERS.contains(&entry.id) { listener_port(text) } else { known.port };
-    Known { sender, object_id, asks_again, port, ..known }
+    Known { sender, object_id, asks_again, port, device_address, ..known }
 }
 
 /// Whether every line of it says of itself, where a level stands, that nothing failed.
@@ -94,7 +95,7 @@ fn address(text: &str, name: &str) -> Option<String> {
 }
 
 /// `name="value"`, `name=value` and `"name":"value"`.
-fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+pub(super) fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let spellings = [format!(" {name}="), format!("\"{name}\":")];
     let behind = spellings.iter().find_map(|spelling| Some(text.split_once(spelling.as_str())?.1))?;
     behind.trim_start_matches([' ', '"']).split([' ', '"', ',']).next()

@@ -52,6 +52,7 @@ const FAULT: &[Column] = &[
     ("account", "アカウント", "/account"),
     ("id", "ID", "/id"),
     ("sender", "差出人", "/sender"),
+    ("from", "接続元", "/peers"),
     ("stage", "段階", "/stage"),
     ("whose turn", "対応する側", "/owner"),
     (WORKED_AGAIN, "その後、成功した時刻", "/worked-again-at"),

@@ -201,7 +201,7 @@ pub(super) fn detail(said: &Said) -> String {
             let last = last.unwrap_or_else(|| "it worked again since".to_owned());
             format!("{refused} of {messages} in the last day were refused or broke off; {last}")
         }
-        Said::Happened { id, sender, times, minutes_ago, is_over } => {
+        Said::Happened { id, sender, times, minutes_ago, is_over, peers } => {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
             let over = if *is_over { "; it worked again since" } else { "" };
             let of = sender.as_ref().map(|sender| format!(" for the sender {sender}")).unwrap_or_default();
@@ -210,7 +210,8 @@ pub(super) fn detail(said: &Said) -> String {
                 1 => "a minute ago".to_owned(),
                 n => format!("{n} minutes ago"),
             };
-            format!("{id}{of}: {times}, last {last}{over}")
+            let from = if peers.is_empty() { String::new() } else { format!("; from {}", peers.join(", ")) };
+            format!("{id}{of}: {times}, last {last}{over}{from}")
         }
     }
 }

@@ -210,14 +210,15 @@ pub(super) fn detail(said: &Said) -> String {
             let last = last.unwrap_or_else(|| "（その後、成功しています）".to_owned());
             format!("過去24時間の{messages}通のうち{refused}通が、拒否されたか途中で切れました{last}")
         }
-        Said::Happened { id, sender, times, minutes_ago, is_over } => {
+        Said::Happened { id, sender, times, minutes_ago, is_over, peers } => {
             let over = if *is_over { "（その後、成功しています）" } else { "" };
             let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
             let last = match minutes_ago {
                 0 => "たった今".to_owned(),
                 n => format!("{n}分前"),
             };
-            format!("{id}{of}: {times}回、最後は{last}{over}")
+            let from = if peers.is_empty() { String::new() } else { format!("、接続元 {}", peers.join(", ")) };
+            format!("{id}{of}: {times}回、最後は{last}{from}{over}")
         }
     }
 }

@@ -312,6 +312,8 @@ pub(super) enum Said {
         times: u64,
         minutes_ago: u64,
         is_over: bool,
+        /// From where it came.
+        peers: Vec<String>,
     },
 }
 
@@ -411,7 +413,14 @@ mod tests {
 
     #[test]
     fn what_happened_within_a_minute_happened_just_now() {
-        let said = |minutes_ago| Said::Happened { id: "x", sender: None, times: 1, minutes_ago, is_over: false };
+        let said = |minutes_ago| Said::Happened {
+            id: "x",
+            sender: None,
+            times: 1,
+            minutes_ago,
+            is_over: false,
+            peers: Vec::new(),
+        };
         for (minutes, english, japanese) in [
             (0, "last just now", "最後はたった今"),
             (1, "last a minute ago", "最後は1分前"),
