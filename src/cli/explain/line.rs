@@ -48,16 +48,6 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     Known { sender, object_id, asks_again, port, device_address, ..known }
 }
 
-/// Whether every line of it says of itself, where a level stands, that nothing failed.
-pub fn is_healthy(text: &str) -> bool {
-    const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
-    // Behind a time at most, and what journald puts before that.
-    let of_text = |line| str::split_whitespace(line).take(7).find(|word| LEVELS.contains(word));
-    let level = |line| field(line, "level").or_else(|| of_text(line));
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
-    lines.peek().is_some() && lines.all(|line| matches!(level(line), Some("INFO" | "DEBUG" | "TRACE")))
-}
-
 /// When the provider is asked again, as the fault itself has it.
 fn asks_again(text: &str) -> Option<String> {
     let behind = text.split_once("Gatepost asks again at ")?.1;
