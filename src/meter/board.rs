@@ -432,7 +432,9 @@ mod tests {
             is_news
         };
         assert!(push(1) && !push(2) && recent.is_news(Protocol::Imap, "", "x"));
-        [3, 4, 5, 6, 7, 3].into_iter().for_each(|n| drop(push(n)));
+        for n in [3, 4, 5, 6, 7, 3] {
+            push(n);
+        }
         recent.push(Protocol::Smtp, "", None, &fault);
         let last: Vec<String> = recent.list()[0].peers.iter().map(ToString::to_string).collect();
         assert_eq!(last, ["192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.3"]);
