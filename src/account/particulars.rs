@@ -1,5 +1,7 @@
 //! What the catalogue may fill in about an account when it tells a fault: addresses, app, tenant, hosts, proxies.
 
+use std::net::IpAddr;
+
 use super::{Account, Route};
 use crate::{
     base::{Lang, Protocol, Stage},
@@ -15,6 +17,8 @@ pub struct Occasion<'a> {
     pub stage: Option<Stage>,
     /// Whom the message claimed to be from.
     pub sender: Option<&'a str>,
+    /// From where the client came.
+    pub peer: Option<IpAddr>,
     /// How the sign-in of the account stands.
     pub sign_in: Option<&'a SignInState>,
 }
@@ -30,7 +34,8 @@ impl Occasion<'_> {
 pub fn told(id: &str, lang: Lang, account: Option<&Account>, occasion: &Occasion<'_>) -> Option<Words> {
     let known = account.map(|account| account.known(occasion)).unwrap_or_default();
     let sender = occasion.sender.map(str::to_owned).or(known.sender.clone());
-    Some(catalog::find(id)?.told(lang, &Known { sender, ..known }))
+    let device_address = occasion.peer.map(|peer| peer.to_canonical().to_string());
+    Some(catalog::find(id)?.told(lang, &Known { sender, device_address, ..known }))
 }
 
 impl Account {

@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 42] = [
+const NAMES: [&str; 43] = [
     "account",
     "address",
     "admin-consent-page",
@@ -20,6 +20,7 @@ const NAMES: [&str; 42] = [
     "app",
     "client-id",
     "client-secret-at",
+    "device-address",
     "domain",
     "graph-host",
     "host",
@@ -119,6 +120,8 @@ pub struct Known {
     pub graph_host: Option<String>,
     /// What is in between, on the way to `host`.
     pub proxy: Option<Via>,
+    /// From where the client came.
+    pub device_address: Option<String>,
     /// By which the mailbox was reached.
     pub protocol: Option<Protocol>,
     /// What `host` speaks at `port`, where it is a mail server; `true`: it begins plain (STARTTLS).
@@ -196,6 +199,7 @@ impl Known {
             "app" => word(&self.app),
             "client-id" => word(&self.client_id),
             "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
+            "device-address" => word(&self.device_address),
             "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
             "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
             "host" => word(&self.host),

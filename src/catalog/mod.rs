@@ -14,6 +14,7 @@ mod look;
 mod matching;
 mod names;
 mod replied;
+pub mod replies;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};

@@ -7,7 +7,13 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{At, Entry, matching::meant, message::SEND_AS_DENIED, session::SESSION_TOKEN_EXPIRED, sign_on::*};
+use super::{
+    At, Entry,
+    matching::meant,
+    message::{MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_UNKNOWN, SEND_AS_DENIED},
+    session::SESSION_TOKEN_EXPIRED,
+    sign_on::*,
+};
 use crate::base::{Fault, Kind, Protocol};
 
 /// A refusal, understood.
@@ -57,6 +63,20 @@ pub fn mailbox_refusal(text: &str) -> Option<Fault> {
 /// What a refusal of a message means, whatever it concerns. `None`: it says nothing that is known.
 pub fn message_refusal(reply: &str) -> Option<&'static Entry> {
     meant(At::Message, Some(Protocol::Smtp), reply, |_| true)
+}
+
+/// What a refusal means that says nothing that is known. `is_recipient`: of one recipient, the message may go on without it.
+pub const fn unknown_refusal(is_transient: bool, is_recipient: bool) -> &'static Entry {
+    match (is_transient, is_recipient) {
+        (true, _) => MESSAGE_REFUSED_FOR_NOW,
+        (false, true) => RECIPIENT_REFUSED,
+        (false, false) => MESSAGE_REFUSED,
+    }
+}
+
+/// Whether it is about one recipient: whoever mistypes an address is told, and nothing stands in the way of other messages.
+pub fn is_about_recipient(id: &str) -> bool {
+    [RECIPIENT_UNKNOWN.id, RECIPIENT_REFUSED.id].contains(&id)
 }
 
 /// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and

@@ -66,6 +66,8 @@ struct FaultRow {
     times: u64,
     protocol: &'static str,
     account: String,
+    /// From where, the last of them first.
+    peers: String,
     id: &'static str,
     stage: Option<Stage>,
     whose_turn: &'static str,
@@ -182,6 +184,7 @@ fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
         next,
         avoid,
         worked_again_at: fault.worked_again_at,
+        peers: fault.peers.iter().rev().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         account: fault.account,
     }
 }

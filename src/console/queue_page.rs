@@ -186,6 +186,7 @@ fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
         stage: fault.stage,
         sender: fault.sender.as_deref(),
         sign_in: sign_in.as_ref(),
+        ..Occasion::default()
     };
     let (cause, next, avoid) = match told(fault.id, lang, account.as_deref(), &occasion) {
         Some(words) => (words.cause, words.next, words.avoid),

@@ -12,7 +12,7 @@ use crate::{
     account::{Account, Domain, Occasion, account_of, told},
     base::{Lang, invocation},
     expiry::Ending,
-    meter::{FaultView, Meter, SessionView},
+    meter::{ClientView, Clients, FaultView, Incident, Meter, SessionView, Who},
     oauth::{Phase, SignInState},
     outbound::Standing,
 };
@@ -38,6 +38,9 @@ pub struct Status {
     pub endings: Vec<Ending>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
+    /// Clients with messages of the last day that were refused or broke off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedStatus>,
     pub faults: Vec<FaultStatus>,
 }
 
@@ -74,9 +77,52 @@ impl FaultStatus {
     }
 }
 
+/// How many messages of a client came to nothing in the last 24 hours.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RefusedStatus {
+    /// Of the `[[client]]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Where it logs in to the account itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    pub messages: u64,
+    pub refused: u64,
+    /// When it was refused something last, in seconds since 1970.
+    pub at: u64,
+    /// In which words; `None`: something went well since.
+    pub reply: Option<String>,
+}
+
+/// Clients whose refused messages are shown, those with the most first.
+const REFUSED_CAP: usize = 50;
+
+impl RefusedStatus {
+    fn of(who: Who, view: ClientView) -> Option<Self> {
+        let refused = view.hours.iter().map(|hour| hour.failed).sum();
+        let messages = refused + view.hours.iter().map(|hour| hour.accepted).sum::<u64>();
+        let Incident { at, reply, .. } = view.refusal.filter(|_| refused > 0)?;
+        let reply = view.is_refused.then_some(reply);
+        let (client, account) = match who {
+            Who::Rule(name) => (Some(name), None),
+            Who::Login(address) => (None, Some(address)),
+        };
+        Some(Self { client, account, messages, refused, at, reply })
+    }
+
+    fn all(clients: &Clients) -> Vec<Self> {
+        let mut all: Vec<Self> = clients.list().into_iter().filter_map(|(who, view)| Self::of(who, view)).collect();
+        all.sort_by_key(|one| std::cmp::Reverse((one.refused, one.at)));
+        all.truncate(REFUSED_CAP);
+        all
+    }
+}
+
 /// When and where it befell somebody.
 pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
-    Occasion { protocol: seen.protocol(), stage: seen.stage, sender: seen.sender.as_deref(), sign_in }
+    let (sender, peer) = (seen.sender.as_deref(), seen.peers.last().copied());
+    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, peer, sign_in }
 }
 
 #[derive(Debug, Serialize)]
@@ -208,6 +254,7 @@ impl Status {
             endings: Vec::new(),
             listeners,
             sessions: meter.board.list(),
+            refused: RefusedStatus::all(&meter.clients),
             faults,
         }
     }

@@ -13,13 +13,13 @@ use tracing::warn;
 
 use super::descriptors;
 use crate::{
-    base::{Protocol, Stage},
+    base::Protocol,
     console::ListenerStatus,
     net::{
-        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, OnFault, PassedSockets,
+        self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, OnTurnedAway, PassedSockets,
         ServerTls, SetupFault,
     },
-    session::{Doorway, Gate, parting, serve, trouble_of_tls},
+    session::{Doorway, Gate, Stranger, parting, serve},
 };
 
 /// One socket that is really open.
@@ -112,19 +112,17 @@ impl Listeners {
             admission,
             too_busy: parting::too_busy(listener.protocol).into(),
             tls_expected: parting::tls_expected(listener.protocol).into(),
-            on_fault: self.on_fault(listener.protocol),
+            on_turned_away: self.on_turned_away(listener.protocol),
             sessions: self.sessions.clone(),
             stop: self.stopping.clone(),
         }
     }
 
-    fn on_fault(&self, protocol: Protocol) -> OnFault {
+    fn on_turned_away(&self, protocol: Protocol) -> OnTurnedAway {
         let gate = self.gate.clone();
-        Arc::new(move |fault| {
+        Arc::new(move |why, peer| {
             let gate = gate.read().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(entry) = trouble_of_tls(fault) {
-                gate.meter.fault(protocol, "", &entry.fault().detail(fault.to_string()).at(Stage::Greeting));
-            }
+            Stranger::before_greeting(protocol, peer).turned_away(why, &gate.meter);
         })
     }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     account::{Account, account_of},
-    base::{Owner, Stage, invocation::gatepost},
+    base::{Owner, Stage, invocation::gatepost, printable},
     catalog::{self, Entry, is_harmless, message::SENDER_NOT_ALLOWED},
     config::Config,
 };
@@ -30,6 +30,10 @@ const JUST_NOW: u64 = 15 * 60;
 const RECENT: u64 = 24 * 3600;
 /// Lines of it at most.
 const MOST: usize = 12;
+/// Of the words of a refusal.
+const REPLY_CAP: usize = 160;
+/// Of a client's name.
+const NAME_CAP: usize = 100;
 
 /// One fault of sessions, as the status has it.
 struct Met<'a> {
@@ -76,9 +80,12 @@ impl Met<'_> {
     }
 
     /// A layer of this look may show how it is now; whether the client is well, only the client.
-    fn is_unproven(&self) -> bool {
-        let is_of_an_account = !self.is_of_a_message() && !text(self.fault, "account").is_empty();
-        !self.is_over() && (is_of_an_account || (self.is_the_clients() && self.ago <= JUST_NOW))
+    fn is_unproven(&self, account: Option<&Account>) -> bool {
+        let is_settled = account.is_some_and(|account| self.stands_open(account) || self.is_outdated(account));
+        let is_of_an_account = !text(self.fault, "account").is_empty() && !is_settled;
+        let is_proven_otherwise = self.is_of_a_message() && self.is_the_clients();
+        let is_recent = self.is_the_clients() && self.ago <= JUST_NOW;
+        !self.is_over() && ((is_of_an_account && !is_proven_otherwise) || is_recent)
     }
 
     fn is_the_clients(&self) -> bool {
@@ -87,6 +94,12 @@ impl Met<'_> {
 
     fn is_of_a_message(&self) -> bool {
         [None, Some(Stage::Relaying.as_str())].contains(&self.fault.get("stage").and_then(Value::as_str))
+    }
+
+    /// From where it came, the last of them last.
+    fn peers(&self) -> Vec<&str> {
+        let peers = self.fault.get("peers").and_then(Value::as_array).into_iter().flatten();
+        peers.filter_map(Value::as_str).collect()
     }
 
     fn sender(&self) -> Option<&str> {
@@ -110,6 +123,7 @@ pub(super) fn look(scope: &Scope, config: &Config, running: &Running, found: &[C
     }
     let mut checks: Vec<Check> =
         met(scope, running).iter().take(MOST).map(|one| told(scope, config, running, one, found)).collect();
+    checks.extend(refused_messages(scope, config, running));
     if checks.is_empty() {
         checks.push(Look::at(scope.lang, Layer::Clients, Name::Clients).pass(Said::NoTrouble));
     }
@@ -120,6 +134,30 @@ pub(super) fn look(scope: &Scope, config: &Config, running: &Running, found: &[C
         told.push(advice);
     }
     checks
+}
+
+/// How many messages of each client came to nothing: some of it passed by itself, and no other line tells how much.
+fn refused_messages(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
+    let rows = running.status.as_ref().and_then(|status| status.get("refused")?.as_array()).into_iter().flatten();
+    let one = |row: &Value| {
+        let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let client = row.get("client").and_then(Value::as_str);
+        let of_client = || config.clients.iter().find(|one| Some(one.name.as_str()) == client);
+        let account = match row.get("account").and_then(Value::as_str) {
+            Some(address) => address.to_owned(),
+            None => of_client()?.account.address.clone(),
+        };
+        let is_meant = scope.accounts.is_empty() || scope.has(&account);
+        let look = Look::at(scope.lang, Layer::Clients, Name::RefusedMessages).account(&account);
+        let look = match client {
+            Some(name) => look.target(printable(name, NAME_CAP)),
+            None => look,
+        };
+        let reply = row.get("reply").and_then(Value::as_str).map(|reply| printable(reply, REPLY_CAP));
+        let said = Said::MessagesRefused { refused: number("refused"), messages: number("messages"), reply };
+        is_meant.then(|| look.skip(said))
+    };
+    rows.filter_map(one).take(MOST).collect()
 }
 
 fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found: &[Check]) -> Check {
@@ -134,19 +172,22 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         sender: one.sender().map(str::to_owned),
         times,
         minutes_ago: one.ago / 60,
+        peers: one.peers().into_iter().map(|peer| printable(peer, NAME_CAP)).collect(),
         is_over: one.is_over(),
     };
     let account = account_of(address, &config.accounts, &config.domains);
     let is_shown = is_shown(one, found);
-    let is_open = |account: &Account| one.stands_open(account) && !is_shown && !was_tried(scope, account, one, found);
+    let is_tried = account.as_ref().is_some_and(|account| was_tried(scope, account, one, found));
+    let is_unproven = one.is_unproven(account.as_deref()) && !is_tried;
     match account.as_deref() {
-        Some(account) if is_open(account) => open(look, said, one, account, running),
-        account if one.is_the_clients() && one.is_unproven() => {
-            let who = account.map(who_of).unwrap_or_default();
-            Check { is_unproven: true, ..look.note(said, &entry.fault(), &who) }
+        Some(account) if one.stands_open(account) && !is_shown && !is_tried => open(look, said, one, account, running),
+        account if one.is_the_clients() && is_unproven => {
+            let device_address = one.peers().last().map(|peer| (*peer).to_owned());
+            let who = Who { device_address, ..account.map(who_of).unwrap_or_default() };
+            Check { is_unproven, ..look.note(said, &entry.fault(), &who) }
         }
         // What the provider or this machine does wrong has a layer of its own, which says how it is now.
-        _ => Check { is_unproven: one.is_unproven(), ..look.skip(said) },
+        _ => Check { is_unproven, ..look.skip(said) },
     }
 }
 

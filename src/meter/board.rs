@@ -22,6 +22,12 @@ const RECENT_CAP: usize = 50;
 /// up crowds nothing out.
 const SENDERS_CAP: usize = 8;
 
+/// Addresses that are remembered of one fault, the latest.
+const PEERS_CAP: usize = 5;
+
+/// Seconds for which a fault is no news. What is told of it meanwhile would fill the log.
+const NEWS: u64 = 60;
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic elsewhere leaves these plain collections whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -157,6 +163,9 @@ pub struct FaultView {
     /// Whom the message claimed to be from, where that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
+    /// From where, the last of them last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<IpAddr>,
     /// The last time, and the client whose program may be what was corrected.
     #[serde(skip)]
     pub met_by: Option<(String, Instant)>,
@@ -197,6 +206,15 @@ impl FaultView {
         lower(&self.sender) == lower(&fault.sender)
     }
 
+    fn note_peer(&mut self, peer: Option<IpAddr>) {
+        let Some(peer) = peer else { return };
+        self.peers.retain(|known| *known != peer);
+        if self.peers.len() == PEERS_CAP {
+            self.peers.remove(0);
+        }
+        self.peers.push(peer);
+    }
+
     pub fn protocol(&self) -> Option<Protocol> {
         Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol)
     }
@@ -210,7 +228,7 @@ pub struct Recent {
 }
 
 impl Recent {
-    pub fn push(&self, protocol: Protocol, account: &str, fault: &Fault) {
+    pub fn push(&self, protocol: Protocol, account: &str, peer: Option<IpAddr>, fault: &Fault) {
         let mut view = FaultView {
             at: now(),
             times: 1,
@@ -222,6 +240,7 @@ impl Recent {
             stage: fault.stage,
             text: fault.text.clone(),
             sender: fault.sender.clone(),
+            peers: Vec::new(),
             met_by: None,
             worked_again_at: None,
         };
@@ -229,12 +248,16 @@ impl Recent {
         let is_kin =
             |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);
         if let Some(at) = faults.iter().position(|one| is_kin(one) && one.has_sender_of(fault)) {
-            view.times += faults.remove(at).map_or(0, |before| before.times);
+            if let Some(before) = faults.remove(at) {
+                view.times += before.times;
+                view.peers = before.peers;
+            }
         } else if faults.iter().filter(|one| is_kin(one)).count() >= SENDERS_CAP {
             let is_past = |one: &FaultView| is_kin(one) && one.worked_again_at.is_some();
             let goes = faults.iter().position(is_past).or_else(|| faults.iter().position(is_kin));
             goes.and_then(|at| faults.remove(at));
         }
+        view.note_peer(peer);
         if faults.len() == RECENT_CAP {
             faults.pop_front();
         }
@@ -248,6 +271,14 @@ impl Recent {
         for fault in faults.iter_mut().filter(stood).filter(|one| proof.covers(protocol, one)) {
             fault.worked_again_at = Some(now());
         }
+    }
+
+    /// Whether it did not happen within the last minute.
+    pub fn is_news(&self, protocol: Protocol, account: &str, id: &str) -> bool {
+        let faults = locked(&self.faults);
+        let mut kin =
+            faults.iter().filter(|one| (one.id, one.protocol, &*one.account) == (id, protocol.as_str(), account));
+        !kin.any(|one| one.at + NEWS > now())
     }
 
     /// What was noted just now may be mended in the program of this client, too.
@@ -296,11 +327,11 @@ mod tests {
     fn what_happens_over_and_over_is_one_fault_with_a_number() {
         let recent = Recent::default();
         let fault = |id| Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, id, "no");
-        recent.push(Protocol::Imap, "ann@x", &fault("other"));
+        recent.push(Protocol::Imap, "ann@x", None, &fault("other"));
         for _ in 0..RECENT_CAP * 2 {
-            recent.push(Protocol::Imap, "", &fault("bad-credentials"));
+            recent.push(Protocol::Imap, "", None, &fault("bad-credentials"));
         }
-        recent.push(Protocol::Smtp, "", &fault("bad-credentials"));
+        recent.push(Protocol::Smtp, "", None, &fault("bad-credentials"));
         let list: Vec<_> = recent.list().iter().map(|one| (one.id, one.protocol, one.times)).collect();
         let many = 2 * RECENT_CAP as u64;
         assert_eq!(list, [("other", "imap", 1), ("bad-credentials", "imap", many), ("bad-credentials", "smtp", 1)]);
@@ -315,11 +346,11 @@ mod tests {
             ended.map(|one| format!("{} {}", one.protocol, one.id)).collect::<Vec<_>>()
         };
         let ann = "ann@x";
-        recent.push(Protocol::Imap, ann, &fault("consent-missing").at(Stage::FetchingToken));
-        recent.push(Protocol::Imap, ann, &fault("sign-on-refused").at(Stage::SigningOn));
-        recent.push(Protocol::Smtp, ann, &fault("sign-on-refused").at(Stage::SigningOn));
-        recent.push(Protocol::Smtp, ann, &fault("send-as-denied").of_sender("info@x"));
-        recent.push(Protocol::Smtp, ann, &fault("message-refused"));
+        recent.push(Protocol::Imap, ann, None, &fault("consent-missing").at(Stage::FetchingToken));
+        recent.push(Protocol::Imap, ann, None, &fault("sign-on-refused").at(Stage::SigningOn));
+        recent.push(Protocol::Smtp, ann, None, &fault("sign-on-refused").at(Stage::SigningOn));
+        recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
+        recent.push(Protocol::Smtp, ann, None, &fault("message-refused"));
         recent.worked(Protocol::Pop3, "bob@x", Proof::SignOn);
         assert!(over(&recent).is_empty());
         recent.worked(Protocol::Pop3, ann, Proof::SignOn);
@@ -330,7 +361,7 @@ mod tests {
         assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused", "smtp message-refused"]);
         recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann, "Info@x"]));
         assert_eq!(over(&recent).len(), 4, "that sender goes as well");
-        recent.push(Protocol::Smtp, ann, &fault("send-as-denied").of_sender("info@x"));
+        recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
         assert_eq!(over(&recent).len(), 3, "it happened again");
     }
 
@@ -340,7 +371,7 @@ mod tests {
         let denied = |sender: &str| {
             let fault =
                 Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, "send-as-denied", "no");
-            recent.push(Protocol::Smtp, "ann@x", &fault.of_sender(sender));
+            recent.push(Protocol::Smtp, "ann@x", None, &fault.of_sender(sender));
         };
         let standing = || {
             let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
@@ -355,6 +386,7 @@ mod tests {
         recent.push(
             Protocol::Imap,
             "eve@x",
+            None,
             &Fault::new(crate::base::Kind::Bug, crate::base::Owner::Gatepost, "x", "no"),
         );
         (1..SENDERS_CAP).for_each(|n| denied(&format!("made-up-{n}@x")));
@@ -374,7 +406,7 @@ mod tests {
                 "no",
             );
             let fault = fault.of_sender(sender);
-            recent.push(Protocol::Smtp, "ann@x", &fault);
+            recent.push(Protocol::Smtp, "ann@x", None, &fault);
             recent.met_by("ann@x", &fault, "copier");
         };
         let goes = |client: &str, sender: &str| {
@@ -392,6 +424,24 @@ mod tests {
         assert_eq!(stand(), 1, "it went before as well");
         goes("copier", "info@x");
         assert_eq!(stand(), 0);
+    }
+
+    #[test]
+    fn of_one_fault_the_last_few_addresses_are_kept_each_once_and_it_is_news_once_a_minute() {
+        let recent = Recent::default();
+        let fault = Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "x", "no");
+        let push = |n: u8| {
+            let is_news = recent.is_news(Protocol::Smtp, "", "x");
+            recent.push(Protocol::Smtp, "", Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))), &fault);
+            is_news
+        };
+        assert!(push(1) && !push(2) && recent.is_news(Protocol::Imap, "", "x"));
+        for n in [3, 4, 5, 6, 7, 3] {
+            push(n);
+        }
+        recent.push(Protocol::Smtp, "", None, &fault);
+        let last: Vec<String> = recent.list()[0].peers.iter().map(ToString::to_string).collect();
+        assert_eq!(last, ["192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.3"]);
     }
 
     #[test]

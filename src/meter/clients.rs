@@ -70,6 +70,8 @@ pub struct ClientView {
     pub refusal: Option<Incident>,
     /// What the queue took of it last and could not deliver; `None` again once something arrived.
     pub undelivered: Option<Incident>,
+    /// Nothing went well since the last refusal.
+    pub is_refused: bool,
     /// Messages of the last 24 hours.
     pub hours: [Hour; 24],
 }
@@ -81,6 +83,7 @@ struct Figures {
     success: Option<Incident>,
     refusal: Option<Incident>,
     undelivered: Option<Incident>,
+    is_refused: bool,
     messages: Day,
     /// Whom its messages were from that were taken, and since when.
     went: Vec<(String, Instant)>,
@@ -108,6 +111,7 @@ impl Clients {
             if message.is_some() {
                 figures.messages.count(true);
             }
+            figures.is_refused = false;
             figures.success = Some(Incident { at: now(), reply, message, tried: None });
         });
     }
@@ -132,6 +136,7 @@ impl Clients {
             if message.is_some() {
                 figures.messages.count(false);
             }
+            figures.is_refused = true;
             figures.refusal = Some(Incident { at: now(), reply, message, tried: None });
         });
     }
@@ -191,6 +196,7 @@ impl Figures {
             success: self.success.clone(),
             refusal: self.refusal.clone(),
             undelivered: self.undelivered.clone(),
+            is_refused: self.is_refused,
             hours: self.messages.hours(),
         }
     }

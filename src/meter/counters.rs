@@ -1,6 +1,6 @@
 //! The Prometheus registry, and what is counted into it.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use prometheus_client::{encoding::text::encode, metrics::counter::Counter, metrics::gauge::Gauge, registry::Registry};
@@ -178,6 +178,18 @@ impl Meter {
     }
 
     pub fn fault(&self, protocol: Protocol, account: &str, fault: &Fault) {
+        self.passing_fault(protocol, fault);
+        self.recent.push(protocol, account, None, fault);
+    }
+
+    /// The same of whoever is not known by more than an address yet.
+    pub fn fault_of_peer(&self, protocol: Protocol, account: &str, peer: IpAddr, fault: &Fault) {
+        self.passing_fault(protocol, fault);
+        self.recent.push(protocol, account, Some(peer.to_canonical()), fault);
+    }
+
+    /// The same of what is nobody's trouble for longer than it takes to say.
+    pub fn passing_fault(&self, protocol: Protocol, fault: &Fault) {
         let label = FaultLabel {
             protocol: protocol.as_str(),
             kind: fault.kind.as_str(),
@@ -185,7 +197,6 @@ impl Meter {
             stage: fault.stage.map_or("none", Stage::as_str),
         };
         self.sessions.faults.get_or_create(&label).inc();
-        self.recent.push(protocol, account, fault);
     }
 
     /// A message ended before its DATA: refused, or its client left.

@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Admission, Bind, IpNet, Listener, ListenerTls, PassedSockets, Seat, ServerTls, SetupFault, Stream, TlsFault,
+    Admission, Bind, Full, IpNet, Listener, ListenerTls, PassedSockets, Seat, ServerTls, SetupFault, Stream, TlsFault,
     TlsFaultKind,
     accept::accept,
     proxy_protocol::{self, Parsed, ProxyHeader},
@@ -45,8 +45,15 @@ pub struct Bound {
     address: SocketAddr,
 }
 
-/// Is told of each client that does not get as far as its greeting.
-pub type OnFault = Arc<dyn Fn(&TlsFault) + Send + Sync>;
+/// Why a client did not get as far as its greeting.
+#[derive(Debug)]
+pub enum TurnedAway<'a> {
+    Tls(&'a TlsFault),
+    NoSeat(Full),
+}
+
+/// Is told of each such client, and writes the line of the log.
+pub type OnTurnedAway = Arc<dyn Fn(&TurnedAway<'_>, SocketAddr) + Send + Sync>;
 
 /// By which rules arrivals are let in at one listener.
 #[derive(Clone)]
@@ -63,8 +70,7 @@ pub struct Door {
     pub too_busy: Bytes,
     /// Last words in plain text to a client that does not speak TLS where it has to.
     pub tls_expected: Bytes,
-    /// Hears of clients whose handshake failed.
-    pub on_fault: OnFault,
+    pub on_turned_away: OnTurnedAway,
     /// Sessions are spawned here, so that a drain can wait for them.
     pub sessions: TaskTracker,
     /// Ends the accept loop; sessions that run are not touched.
@@ -173,7 +179,7 @@ fn seat(door: &Door, tcp: TcpStream) -> Option<(Stream, Seat)> {
     match door.admission.admit(door.listener, door.max_connections, from) {
         Ok(seat) => Some((stream, seat)),
         Err(full) => {
-            tracing::warn!(%peer, local = %stream.local(), "connection refused: {full}");
+            (door.on_turned_away)(&TurnedAway::NoSeat(full), peer);
             if door.tls != ListenerTls::Implicit && !named_later {
                 stream.parting_words(&door.too_busy);
             }
@@ -267,8 +273,7 @@ async fn secure(door: &Door, mut stream: Stream) -> Option<Stream> {
             None
         }
         Err(fault) => {
-            tracing::info!(%peer, kind = ?fault.kind, "TLS handshake failed: {fault}");
-            (door.on_fault)(&fault);
+            (door.on_turned_away)(&TurnedAway::Tls(&fault), peer);
             None
         }
     }

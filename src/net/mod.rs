@@ -38,7 +38,7 @@ pub use detour::{Proxy, ProxyKind, ProxyTrouble, is_beside};
 pub use dial::{DialError, DialLayer, dial, page_behind};
 pub use drive::{Broken, Want, drive, flush, write};
 pub use http::{Call, CallBody, FormValue, HttpClient, HttpFault, HttpReply};
-pub use listen::{Arrival, Bound, Door, OnFault, bind, refused, refuses};
+pub use listen::{Arrival, Bound, Door, OnTurnedAway, TurnedAway, bind, refused, refuses};
 pub use peer_uid::{own_uid, peer_uid};
 pub use read::{read_some, read_up_to};
 pub use self_signed::self_signed_certificate;

@@ -18,12 +18,13 @@ use crate::{
     catalog::{
         message::RECIPIENTS_USED_UP,
         own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
+        replies::not_ascii,
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::{mailbox_refusal, sign_on_refusal},
     },
     message::{HEAD_CAP, header_end},
     spool::Spooled,
-    wire::smtp::{Mail, Reply, command::Carries, reply::not_ascii},
+    wire::smtp::{Mail, Reply, command::Carries},
 };
 
 /// One piece of a body.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{spool::SpoolFault, store::StoreError, wire::smtp::Reply};
+use crate::{catalog::replies::not_kept, spool::SpoolFault, store::StoreError, wire::smtp::Reply};
 
 /// Nothing of the message stays. The client keeps it, and tries again.
 #[derive(Debug)]
@@ -21,12 +21,8 @@ impl NotQueued {
         Self { is_full: false, cause: cause.to_string() }
     }
 
-    /// RFC 5321 4.2.3: 452 where there is no room, else a local error; never a permanent one.
     pub fn reply(&self) -> Reply {
-        match self.is_full {
-            true => Reply::new(452, "4.3.1 No room in Gatepost's queue, try again later"),
-            false => Reply::new(451, "4.3.0 Gatepost cannot write to its queue, try again later"),
-        }
+        not_kept(self.is_full)
     }
 }
 

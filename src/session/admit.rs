@@ -18,7 +18,10 @@ use super::{
 use crate::{
     account::{Admitted, Route},
     base::{Claim, Fault, Protocol, Stage},
-    catalog::{doctor::CLIENT_WITHOUT_STARTTLS, own::AUTHENTICATION_REQUIRED},
+    catalog::{
+        doctor::CLIENT_WITHOUT_STARTTLS,
+        own::{AUTHENTICATION_REQUIRED, CONNECTIONS_USED_UP},
+    },
     meter::{Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn},
@@ -123,14 +126,16 @@ fn knocking<'a>(
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
         Protocol::Smtp => {
+            let front = |shown| SmtpFront::new(shown, protection).marked(parting::starttls_mark());
             let mut shown = gate.outbound.seen.ehlo(&gate.host, apps);
             shown.carried.retain(|word| word != "DSN" || !gate.register.sends_by_graph());
-            Box::pin(door.knock(client, SmtpFront::new(shown, protection)))
+            Box::pin(door.knock(client, front(shown)))
         }
         Protocol::Imap => {
-            Box::pin(door.knock(client, ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection)))
+            let front = ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection);
+            Box::pin(door.knock(client, front.marked(parting::starttls_mark())))
         }
-        Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection))),
+        Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection).marked(parting::starttls_mark()))),
     }
 }
 
@@ -256,7 +261,7 @@ impl<'a> Door<'a> {
         match ending {
             Ending::Draining => self.farewell(client).await,
             Ending::Evicted => {
-                debug!(session = self.entry.id(), peer = %self.peer.address, "made room for another connection");
+                self.trouble(Some(CONNECTIONS_USED_UP), "connection closed", "it made room for another one");
                 // Its seat is taken already: what cannot be said without waiting is left out.
                 let words = parting::too_busy(self.doorway.protocol);
                 let _ = timeout(Duration::ZERO, write(client, words.as_bytes())).await;
@@ -363,8 +368,7 @@ impl<'a> Door<'a> {
         match client.upgrade_server(tls, deadline).await {
             Ok(client) => Some(client),
             Err(error) => {
-                info!(session = self.entry.id(), peer = %self.peer.address, %error, "TLS handshake failed");
-                trouble_of_tls(&error).into_iter().for_each(|entry| self.trouble(entry));
+                self.trouble(trouble_of_tls(&error), "TLS handshake failed", &error.to_string());
                 None
             }
         }
@@ -374,7 +378,7 @@ impl<'a> Door<'a> {
     async fn part_unnamed(&self, client: &mut Stream) {
         // Where a login is offered behind STARTTLS alone, this one saw none.
         if self.doorway.protection(client) == Protection::Required {
-            self.trouble(CLIENT_WITHOUT_STARTTLS);
+            self.trouble(Some(CLIENT_WITHOUT_STARTTLS), "client left", "it said goodbye before a login");
         }
         linger(client).await;
     }
@@ -382,18 +386,17 @@ impl<'a> Door<'a> {
     /// The client is gone, silent or makes no sense.
     async fn lost(&self, client: &mut Stream, broken: &Broken) {
         let (session, stage) = (self.entry.id(), self.entry.stage());
+        let trouble = match broken {
+            Broken::Violation(violation) => trouble_of(violation),
+            _ => None,
+        };
         match broken {
             Broken::Closed => debug!(session, peer = %self.peer.address, %stage, "client left"),
-            broken => {
-                info!(session, peer = %self.peer.address, protocol = %self.doorway.protocol, %stage, "client dropped: {broken}");
-                if let Broken::Violation(violation) = broken {
-                    trouble_of(violation).into_iter().for_each(|entry| self.trouble(entry));
-                }
-            }
+            broken => self.trouble(trouble, "client dropped", &broken.to_string()),
         }
         match broken {
             Broken::Violation(Violation { farewell: Some(words), .. }) => {
-                let _ = write(client, words).await;
+                let _ = write(client, &parting::with_id(words, trouble)).await;
                 linger(client).await;
             }
             Broken::TimedOut => self.farewell(client).await,

@@ -3,7 +3,7 @@
 //! A message that is spooled first has its envelope taken here; what the upstream thinks of it comes later.
 
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     attend::{Left, attended},
@@ -11,26 +11,21 @@ use super::{
     mending::{force_envelope, is_forced},
     opened::Envelope,
     recipients,
+    refused::larger_than,
     relay::{Relay, lost_reply, softened},
     rights::Denied,
 };
 use crate::{
-    account::{Admitted, Occasion, told},
-    base::{Fault, Lang, Protocol, Stage, is_mailbox, printable},
+    account::Admitted,
+    base::{Fault, Stage},
     catalog::{
-        Entry as Known,
-        explain::named,
-        message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
-        own::{MAILBOX_BUSY, UPSTREAM_LOST},
-        upstream::message_refusal,
+        message::TOO_MANY_RECIPIENTS,
+        replies::{not_ascii, refusal},
     },
     message::Repairs,
     meter::Entry,
     outbound::{Channel, Connection, Lost, Turn, day_used_up, ehlo, is_about_sign_on, not_signed_on},
-    wire::smtp::{
-        Mail, Rcpt, Reply,
-        reply::{mail_refusal, not_ascii},
-    },
+    wire::smtp::{Mail, Rcpt, Reply},
 };
 
 /// Exchange's most for one message; each copy of more costs the client another message.
@@ -44,7 +39,7 @@ impl Relay<'_> {
         self.taken_by = None;
         let limit = self.size_limit();
         if mail.size > limit {
-            return Ok(Reply::new(552, format!("5.3.4 Message larger than {limit} octets")));
+            return Ok(self.explained(larger_than(limit), None));
         }
         if let Some(refusal) = recipients::too_large(self.entry.id(), &self.admitted, mail.size) {
             return Ok(self.explained(refusal, None));
@@ -82,7 +77,7 @@ impl Relay<'_> {
             };
             let Some(channel) = &mut self.channel else { return Ok(self.no_way()) };
             if !mail.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(not_ascii("addresses"));
+                return Ok(self.explained(not_ascii("addresses"), None));
             }
             dropped(self.entry, mail.wants_notices(), channel);
             let is_fresh = !was_held && channel.is_fresh();
@@ -139,115 +134,6 @@ impl Relay<'_> {
         ehlo(&self.gate.host, &self.keywords).size
     }
 
-    /// The refusal of a sender in the header block.
-    pub(super) fn refused_author(&self, sender: &str, place: &'static str) -> Reply {
-        if is_mailbox(sender) { self.not_allowed(sender, place) } else { self.unreadable(sender, place) }
-    }
-
-    /// No `send-as` names what is no address. It may be long: a whole field.
-    fn unreadable(&self, written: &str, place: &'static str) -> Reply {
-        let shown = printable(written, 100);
-        self.note_sender(SENDER_UNREADABLE, &shown);
-        let account = printable(&self.admitted.account.address, 100);
-        info!(session = self.entry.id(), account, sender = shown, place, "sender cannot be read");
-        let id = SENDER_UNREADABLE.id;
-        let text = format!(
-            "5.1.7 {place} cannot be read for sure, it says: {shown}; write its name in quotes, or set sender = \"force\" \
-             [gatepost {id}]"
-        );
-        Reply::new(550, text)
-    }
-
-    fn note_sender(&self, entry: &Known, sender: &str) {
-        let (meter, account) = (&self.gate.meter, &self.admitted.account.address);
-        let fault = entry.fault().of_sender(sender).at(Stage::Relaying);
-        meter.fault(Protocol::Smtp, account, &fault);
-        meter.recent.met_by(account, &fault, self.admitted.client_name());
-    }
-
-    /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
-    pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
-        let account = &self.admitted.account;
-        self.note_sender(SENDER_NOT_ALLOWED, sender);
-        let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
-        info!(session = self.entry.id(), account = address, sender, place, "sender refused by send-as");
-        // A mailbox of a whole domain has no table of its own.
-        let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
-        let id = SENDER_NOT_ALLOWED.id;
-        let text = format!(
-            "5.7.1 {address} may not send as <{sender}> ({place}): it is not in send-as of the account {table} \
-             [gatepost {id}]"
-        );
-        Reply::new(550, text)
-    }
-
-    /// A refusal that is known is noted under its id, whoever says it: for good, or in words of ours; what [`Relay::refusal`]
-    /// answers is noted there. One of the upstream's own goes on in its own words. Behind that of a sender stands a line that
-    /// says which right is missing, if one is, and who grants it how.
-    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
-        let (account, text) = (&self.admitted.account, reply.text());
-        let of = |entry: &Known| denied.filter(|_| entry.id == SEND_AS_DENIED.id);
-        if reply.is_positive() {
-            return reply;
-        }
-        let is_ours = |entry: &&Known| text.contains(&format!("[gatepost {}]", entry.id));
-        if let Some(entry) = named(&text).filter(is_ours) {
-            self.note_ours(entry, of(entry), &text);
-            return reply;
-        }
-        if let Some(fault) = not_signed_on(&reply) {
-            self.note(fault);
-            return reply;
-        }
-        let Some(entry) = message_refusal(&text).filter(|_| !reply.is_transient()) else { return reply };
-        let state = self.gate.outbound.keepers.state(&account.sign_in);
-        let object_id = state.as_ref().and_then(|state| state.object_id.as_deref());
-        let fault = match of(entry).map(|denied| denied.explained(account, object_id)) {
-            None => entry.fault().detail(format!("the reply is {text:?}")),
-            Some((fault, line)) => {
-                let code = reply.lines.first().and_then(|line| line.split(' ').next());
-                let code = code.filter(|code| code.starts_with("5.")).unwrap_or("5.7.1").to_owned();
-                reply.lines.push(format!("{code} {line}"));
-                fault
-            }
-        };
-        self.note(fault);
-        reply
-    }
-
-    /// The same where the words are ours, or Graph's: most of them have their line in the log already.
-    fn note_ours(&self, entry: &Known, denied: Option<Denied<'_>>, text: &str) {
-        let fault = denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address()));
-        match entry.id {
-            // It is counted already, under its sender.
-            id if [SENDER_NOT_ALLOWED.id, SENDER_UNREADABLE.id].contains(&id) => {}
-            id if id == UPSTREAM_LOST.id => drop(self.note(fault.detail(format!("the reply is {text:?}")))),
-            _ => self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault.at(Stage::Relaying)),
-        }
-    }
-
-    /// Counts what stands in the way of a message, and says so in the log.
-    fn note(&self, fault: Fault) -> Fault {
-        let fault = fault.at(Stage::Relaying);
-        self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault);
-        self.warns_of(&fault);
-        fault
-    }
-
-    /// For the log.
-    pub(super) fn next_step(&self, id: &str, stage: Option<Stage>, sender: Option<&str>) -> Option<String> {
-        let account = &self.admitted.account;
-        let sign_in = self.gate.outbound.keepers.state(&account.sign_in);
-        let occasion = Occasion { protocol: Some(Protocol::Smtp), stage, sender, sign_in: sign_in.as_ref() };
-        Some(told(id, Lang::En, Some(account), &occasion)?.next)
-    }
-
-    fn warns_of(&self, fault: &Fault) {
-        let (session, account, owner) = (self.entry.id(), &self.admitted.account.address, fault.owner.as_str());
-        let next = self.next_step(fault.id, fault.stage, fault.sender.as_deref());
-        warn!(session, account, owner, next, "refused: {fault}");
-    }
-
     /// A connection for the next message.
     async fn take_channel(&mut self, until: Instant) -> Result<Result<Connection, Fault>, Left> {
         let Admitted { account, .. } = &self.admitted;
@@ -266,17 +152,6 @@ impl Relay<'_> {
         Ok(turn.map_err(|fault| self.refusal(&fault)))
     }
 
-    /// Notes a fault that stands in the way of a message.
-    pub(super) fn refusal(&self, fault: &Fault) -> Reply {
-        let fault = &self.note(fault.clone());
-        let reply = not_now(fault);
-        // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
-        if reply.code >= 500 && self.admitted.has_logged_in() {
-            return Reply::new(421, format!("4.7.0 {}", fault.reply_text()));
-        }
-        reply
-    }
-
     /// 530 would make the client ask its user for a password that is right; so it is told as what passes.
     fn not_signed_on(&mut self, fault: &Fault) -> Reply {
         self.channel = None;
@@ -293,7 +168,8 @@ impl Relay<'_> {
         let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
         if self.destination != Destination::Upstream {
             if envelope.recipients() >= RECIPIENTS {
-                return Ok(Reply::new(452, format!("4.5.3 Too many recipients, {RECIPIENTS} are the most")));
+                let text = format!("Too many recipients, {RECIPIENTS} are the most");
+                return Ok(self.explained(refusal(TOO_MANY_RECIPIENTS, (452, "4.5.3"), text), None));
             }
             envelope.take(rcpt.clone());
             return Ok(Reply::new(250, "2.1.5 Recipient OK"));
@@ -306,10 +182,10 @@ impl Relay<'_> {
             };
             let Some(envelope) = &mut self.envelope else { return Ok(lost_reply(&Lost::Closed)) };
             if !envelope.has_room() {
-                return Ok(day_used_up());
+                return Ok(self.explained(day_used_up(), None));
             }
             if !rcpt.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(not_ascii("addresses"));
+                return Ok(self.explained(not_ascii("addresses"), None));
             }
             dropped(self.entry, rcpt.wants_notices(), channel);
             let reply = match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {
@@ -373,7 +249,7 @@ impl Relay<'_> {
                 }
                 // One that was left over may have died unnoticed.
                 Ok(false) if !is_fresh && Instant::now() < until => {}
-                _ => return Ok(Some(softened(throttled))),
+                _ => return Ok(Some(softened(self.explained(throttled, None)))),
             }
         }
     }
@@ -386,16 +262,6 @@ async fn say_again(channel: &mut Channel, (mail, recipients): (&Mail, &[Rcpt])) 
         is_taken = is_taken && channel.rcpt(rcpt).await.is_ok_and(|reply| reply.is_positive());
     }
     is_taken
-}
-
-/// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting
-/// messages", for nothing is wrong.
-fn not_now(fault: &Fault) -> Reply {
-    match fault.id {
-        id if id == MAILBOX_BUSY.id => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
-        id if id == RECIPIENTS_USED_UP.id => day_used_up(),
-        _ => mail_refusal(fault),
-    }
 }
 
 /// A client may ask for notices although no EHLO of ours showed DSN: said in the log, for nobody else would know.

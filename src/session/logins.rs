@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{admit::Door, record::who};
+use super::{admit::Door, record::who, stranger::Stranger};
 use crate::{
     account::{Admitted, Occasion, told},
     base::{Fault, Kind, Lang, Stage, printable},
@@ -27,13 +27,22 @@ impl Door<'_> {
         let known = account.known(&occasion);
         let proxy = known.proxy.map(|via| via.url).unwrap_or_default();
         let server = format!("{}:{}", known.host.unwrap_or_default(), known.port.unwrap_or_default());
-        info!(
-            session = self.entry.id(), %protocol, account = account.address, %stage, server, proxy,
+        let session = self.entry.id();
+        if stage != Stage::Connecting {
+            info!(
+                session, %protocol, account = account.address, %stage, server, proxy,
+                "client left before it was signed on"
+            );
+            return;
+        }
+        let fault = CLIENT_LEFT_WAITING.fault().at(stage);
+        self.gate.meter.fault(protocol, &account.address, &fault);
+        let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.next);
+        let (id, owner) = (fault.id, fault.owner.as_str());
+        warn!(
+            session, %protocol, account = account.address, %stage, server, proxy, id, owner, next,
             "client left before it was signed on"
         );
-        if stage == Stage::Connecting {
-            self.gate.meter.fault(protocol, &account.address, &CLIENT_LEFT_WAITING.fault().at(stage));
-        }
     }
 
     /// How it logged in, without who and with what.
@@ -43,8 +52,10 @@ impl Door<'_> {
     }
 
     /// Of a client that did not get as far as a login.
-    pub(super) fn trouble(&self, entry: &catalog::Entry) {
-        self.gate.meter.fault(self.doorway.protocol, "", &entry.fault().at(self.entry.stage()));
+    pub(super) fn trouble(&self, entry: Option<&catalog::Entry>, what: &str, why: &str) {
+        let (peer, session) = (self.peer.address, Some(self.entry.id()));
+        let stranger = Stranger { protocol: self.doorway.protocol, peer, session, stage: self.entry.stage() };
+        stranger.noted(entry, what, why, &self.gate.meter);
     }
 
     /// `whose` login it was, right or wrong.
@@ -55,13 +66,19 @@ impl Door<'_> {
         let account = whose.filter(is_of_account).map(|one| &*one.account);
         let fault = fault.clone().at(self.entry.stage());
         let sign_in = account.and_then(|account| self.gate.outbound.keepers.state(&account.sign_in));
-        let occasion =
-            Occasion { protocol: Some(protocol), stage: fault.stage, sign_in: sign_in.as_ref(), ..Occasion::default() };
+        let peer = self.peer.address.ip();
+        let occasion = Occasion {
+            protocol: Some(protocol),
+            stage: fault.stage,
+            peer: Some(peer),
+            sign_in: sign_in.as_ref(),
+            ..Occasion::default()
+        };
         let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.next).unwrap_or_default();
         let account = account.map_or("", |account| account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
-        self.gate.meter.fault(protocol, account, &fault);
+        self.gate.meter.fault_of_peer(protocol, account, peer, &fault);
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
     }

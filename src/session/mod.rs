@@ -17,6 +17,7 @@ pub mod parting;
 mod proxy;
 mod recipients;
 mod record;
+mod refused;
 mod relay;
 mod rights;
 mod sink;
@@ -26,4 +27,4 @@ mod transaction;
 
 pub use admit::serve;
 pub use gate::{Doorway, Gate};
-pub use stranger::trouble_of_tls;
+pub use stranger::Stranger;

@@ -5,28 +5,30 @@ use tracing::info;
 use crate::{
     account::Admitted,
     base::printable,
-    catalog::message::{CLIENT_MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
+    catalog::{
+        message::{CLIENT_MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
+        replies,
+    },
     wire::smtp::{Rcpt, Reply},
 };
 
 /// `None`: the rule of the client, if it has one, allows this recipient.
 pub(super) fn refusal(session: u64, admitted: &Admitted, rcpt: &Rcpt) -> Option<Reply> {
     let client = admitted.client.as_ref().filter(|client| !client.rules.may_write_to(&rcpt.address))?;
-    let (name, recipient) = (printable(&client.name, 100), printable(&rcpt.address, 100));
-    info!(session, account = admitted.account.address, client = name, recipient, "recipient refused by the rule");
     let id = RECIPIENT_NOT_ALLOWED.id;
+    let (name, recipient) = (printable(&client.name, 100), printable(&rcpt.address, 100));
+    info!(session, account = admitted.account.address, client = name, recipient, id, "recipient refused by the rule");
     // The name may hold what SMTP's ASCII does not.
-    let text = format!("5.7.1 This client may not write to <{recipient}>: it is not in its recipients [gatepost {id}]");
-    Some(Reply::new(550, text))
+    let text = format!("This client may not write to <{recipient}>: it is not in its recipients");
+    Some(replies::refusal(RECIPIENT_NOT_ALLOWED, (550, "5.7.1"), text))
 }
 
 /// `None`: the rule of the client, if it has one, allows a message of so many octets.
 pub(super) fn too_large(session: u64, admitted: &Admitted, octets: u64) -> Option<Reply> {
     let client = admitted.client.as_ref()?;
     let most = client.rules.max_bytes.filter(|most| octets > *most)?;
-    let name = printable(&client.name, 100);
-    info!(session, account = admitted.account.address, client = name, octets, most, "message refused by the rule");
-    let id = CLIENT_MESSAGE_TOO_LARGE.id;
-    let text = format!("5.3.4 Message larger than the {most} octets that this client may send [gatepost {id}]");
-    Some(Reply::new(552, text))
+    let (name, id) = (printable(&client.name, 100), CLIENT_MESSAGE_TOO_LARGE.id);
+    info!(session, account = admitted.account.address, client = name, octets, most, id, "message refused by the rule");
+    let text = format!("Message larger than the {most} octets that this client may send");
+    Some(replies::refusal(CLIENT_MESSAGE_TOO_LARGE, (552, "5.3.4"), text))
 }

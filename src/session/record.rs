@@ -3,7 +3,7 @@
 //! The line has the id of the session and, where the queue took the message over, its id there: the lines of the queue
 //! have the same two, so that a message is one search from its reception to its end.
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     destination::Destination,
@@ -15,11 +15,18 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, printable, redacted},
-    catalog::{explain::named, upstream::message_refusal},
+    catalog::{explain::named, upstream::is_about_recipient},
     message::Headers,
     meter::{self, MessageView, Named, Outcome, Proof, Who},
     wire::smtp::Reply,
 };
+
+/// The same line, as a warning where somebody should see it.
+macro_rules! at_level {
+    ($is_trouble:expr, $($line:tt)*) => {
+        if $is_trouble { warn!($($line)*) } else { info!($($line)*) }
+    };
+}
 
 /// Of a reply.
 const REPLY_CAP: usize = 300;
@@ -44,7 +51,8 @@ pub(super) fn refusal(relay: &Relay<'_>, sender: &str, recipient: Option<&str>, 
     }
     let text = printable(&redacted(&reply.text(), &[]), REPLY_CAP);
     let advice = Advice::of(relay, reply, Some(sender));
-    info!(
+    at_level!(
+        advice.is_trouble(),
         session = relay.entry.id(),
         account = relay.admitted.account.address,
         client = relay.admitted.client_name(),
@@ -60,7 +68,7 @@ pub(super) fn refusal(relay: &Relay<'_>, sender: &str, recipient: Option<&str>, 
     relay.gate.meter.clients.was_refused(&who(&relay.admitted), text, None);
 }
 
-/// What of a refusal stands beside its words, which may be long. Nothing where nobody knows it.
+/// What of a refusal stands beside its words, which may be long.
 #[derive(Default)]
 struct Advice {
     id: Option<&'static str>,
@@ -70,11 +78,14 @@ struct Advice {
 
 impl Advice {
     fn of(relay: &Relay<'_>, reply: &Reply, sender: Option<&str>) -> Self {
-        let text = reply.text();
-        let known = named(&text).or_else(|| message_refusal(&text).filter(|_| !reply.is_transient()));
-        let Some(entry) = known else { return Self::default() };
+        let Some(entry) = named(&reply.text()) else { return Self::default() };
         let next = relay.next_step(entry.id, None, sender);
         Self { id: Some(entry.id), owner: Some(entry.owner.as_str()), next }
+    }
+
+    /// A recipient that was mistyped is none.
+    fn is_trouble(&self) -> bool {
+        !self.id.is_some_and(is_about_recipient)
     }
 }
 
@@ -121,7 +132,8 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
     };
     let refusal = reply.filter(|reply| is_refusal(reply));
     let advice = refusal.map(|reply| Advice::of(relay, reply, sender())).unwrap_or_default();
-    info!(
+    at_level!(
+        matches!(outcome, Outcome::Refused | Outcome::RefusedForNow),
         session = relay.entry.id(),
         queue_id = message.queue_id,
         account = message.account,

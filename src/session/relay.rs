@@ -23,7 +23,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
-    catalog::own::UPSTREAM_LOST,
+    catalog::{own::UPSTREAM_LOST, replies::refusal},
     meter::{Answer, Entry},
     net::{Stream, read_some, write},
     outbound::{Connection, Lost, ehlo, is_about_sign_on},
@@ -460,5 +460,5 @@ pub(super) fn softened(mut reply: Reply) -> Reply {
 }
 
 pub(super) fn lost_reply(lost: &Lost) -> Reply {
-    Reply::new(451, format!("4.4.2 Nothing was delivered, try again: {lost} [gatepost {}]", UPSTREAM_LOST.id))
+    refusal(UPSTREAM_LOST, (451, "4.4.2"), format!("Nothing was delivered, try again: {lost}"))
 }

@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use crate::{
-    catalog::own::STORE_UNAVAILABLE,
+    catalog::replies::not_kept,
     message::{Repairs, Undeclared, declare_utf8},
     outbound::Connection,
     spool::{Draft, Spool, SpoolFault},
@@ -73,8 +73,5 @@ impl Writing {
 /// No room for the message, or no disk.
 pub(super) fn not_spooled(fault: &SpoolFault) -> Reply {
     warn!("refused: {fault}");
-    match fault.is_full() {
-        true => Reply::new(452, "4.3.1 No room for messages here, try again later"),
-        false => Reply::new(451, format!("4.3.0 {}", STORE_UNAVAILABLE.fault().reply_text())),
-    }
+    not_kept(fault.is_full())
 }

@@ -1,19 +1,27 @@
-//! Clients that do not get as far as a login: which fault of the catalogue their trouble is.
+//! Clients that do not get as far as a login: which fault of the catalogue their trouble is, and who is told of it.
 //!
-//! Port scans and health checks come and go without a word, and are nobody's trouble.
+//! Nothing but an address tells one of them from another, so it stands in log, status and doctor. Port scans and health
+//! checks come and go without a word, and are nobody's trouble.
+
+use std::net::SocketAddr;
+
+use tracing::{debug, info, warn};
 
 use crate::{
+    account::{Occasion, told},
+    base::{Lang, Protocol, Stage},
     catalog::{
         Entry,
         doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT},
-        own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD},
+        own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD, CONNECTIONS_USED_UP},
     },
-    net::{TlsFault, TlsFaultKind},
+    meter::Meter,
+    net::{TlsFault, TlsFaultKind, TurnedAway},
     wire::{Breach, Violation},
 };
 
 /// Of a handshake that failed.
-pub fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
+pub(super) fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
     match fault.kind {
         TlsFaultKind::TooOld => Some(CLIENT_TLS_TOO_OLD),
         TlsFaultKind::NotTls => Some(CLIENT_PLAIN_ON_TLS_PORT),
@@ -25,4 +33,54 @@ pub fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
 /// Of a dialogue that was none.
 pub(super) fn trouble_of(violation: &Violation) -> Option<&'static Entry> {
     (violation.breach == Breach::SpeaksTls).then_some(CLIENT_TLS_ON_PLAIN_PORT)
+}
+
+/// Who it is, as far as that is known.
+pub struct Stranger {
+    pub protocol: Protocol,
+    pub peer: SocketAddr,
+    /// `None`: it had none yet.
+    pub session: Option<u64>,
+    pub stage: Stage,
+}
+
+impl Stranger {
+    /// One that never came to its greeting.
+    pub fn before_greeting(protocol: Protocol, peer: SocketAddr) -> Self {
+        Self { protocol, peer, session: None, stage: Stage::Greeting }
+    }
+
+    pub fn turned_away(&self, why: &TurnedAway<'_>, meter: &Meter) {
+        match why {
+            TurnedAway::NoSeat(full) => {
+                self.noted(Some(CONNECTIONS_USED_UP), "connection refused", &full.to_string(), meter)
+            }
+            TurnedAway::Tls(fault) => {
+                self.noted(trouble_of_tls(fault), "TLS handshake failed", &fault.to_string(), meter)
+            }
+        }
+    }
+
+    /// `what` became of it and why: counted and said as what it is of the catalogue; what is nothing known may be anybody's
+    /// garbage.
+    pub(super) fn noted(&self, trouble: Option<&Entry>, what: &str, why: &str, meter: &Meter) {
+        let Self { protocol, peer, session, stage } = *self;
+        let Some(entry) = trouble else {
+            info!(session, %protocol, %peer, %stage, "{what}: {why}");
+            return;
+        };
+        let fault = entry.fault().detail(why).at(stage);
+        let is_news = meter.recent.is_news(protocol, "", entry.id);
+        meter.fault_of_peer(protocol, "", peer.ip(), &fault);
+        // Many at once are what it is about.
+        if entry.id == CONNECTIONS_USED_UP.id && !is_news {
+            debug!(session, %protocol, %peer, "{what}: {fault}");
+            return;
+        }
+        let occasion =
+            Occasion { protocol: Some(protocol), stage: Some(stage), peer: Some(peer.ip()), ..Occasion::default() };
+        let next = told(entry.id, Lang::En, None, &occasion).map(|words| words.next);
+        let (id, owner) = (entry.id, entry.owner.as_str());
+        warn!(session, %protocol, %peer, id, owner, next, "{what}: {fault}");
+    }
 }

@@ -18,6 +18,7 @@ use super::{
     pace::Pace,
     recipients,
     record::record,
+    refused::larger_than,
     relay::{Next, Relay, WANTED_LOOK, lost_reply, softened},
     rights::{Denied, unlisted},
     sink::{Sink, Writing, not_spooled},
@@ -28,6 +29,7 @@ use crate::{
     catalog::{
         message::{BARE_CR, HEADER_TOO_LARGE, NUL_BYTE},
         own::UPSTREAM_LOST,
+        replies::{not_ascii, refusal},
     },
     message::{FIELDS_CAP, FROM_CAP, HEAD_CAP, Headers, Repairs, has_too_many_fields, header_end},
     net::read_up_to,
@@ -35,7 +37,7 @@ use crate::{
     queue::QueueId,
     wire::{
         lines::Lines,
-        smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw, reply::not_ascii},
+        smtp::{Body, Mail, Reply, SIZE_LIMIT, body::Flaw},
     },
 };
 
@@ -220,15 +222,15 @@ impl Passage {
 
     fn objection(&self, relay: &Relay<'_>) -> Option<Reply> {
         if let Some(flaw) = self.body.flaw() {
-            let (what, id) = match flaw {
-                Flaw::BareCr => ("bare CR", BARE_CR.id),
-                Flaw::Nul => ("NUL byte", NUL_BYTE.id),
+            let (what, entry) = match flaw {
+                Flaw::BareCr => ("bare CR", BARE_CR),
+                Flaw::Nul => ("NUL byte", NUL_BYTE),
             };
-            let text = format!("5.6.11 The message holds a {what}, which is not allowed [gatepost {id}]");
-            return Some(Reply::new(554, text));
+            let text = format!("The message holds a {what}, which is not allowed");
+            return Some(refusal(entry, (554, "5.6.11"), text));
         }
         if self.octets > self.limit {
-            return Some(Reply::new(552, format!("5.3.4 Message larger than {} octets", self.limit)));
+            return Some(larger_than(self.limit));
         }
         if let Some(refusal) = recipients::too_large(relay.entry.id(), &relay.admitted, self.octets) {
             return Some(refusal);
@@ -398,8 +400,8 @@ impl Passage {
             Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
             Unfinished::BehindTheDot(lost) => {
                 self.is_doubtful = true;
-                let text = "No answer to the whole message, it may have been delivered";
-                Reply::new(451, format!("4.4.2 {text}: {lost} [gatepost {}]", UPSTREAM_LOST.id))
+                let text = format!("No answer to the whole message, it may have been delivered: {lost}");
+                refusal(UPSTREAM_LOST, (451, "4.4.2"), text)
             }
         }))
     }
@@ -416,5 +418,5 @@ impl Passage {
 }
 
 fn head_too_large(what: fmt::Arguments<'_>) -> Reply {
-    Reply::new(552, format!("5.3.4 {what} [gatepost {}]", HEADER_TOO_LARGE.id))
+    refusal(HEADER_TOO_LARGE, (552, "5.3.4"), what)
 }

@@ -73,7 +73,7 @@ async fn a_data_whose_recipients_were_refused_for_now_is_refused_for_now_in_the_
         for reply in replies {
             smtp.exchange(&format!("RCPT TO:<{BOB}>"), reply).await;
         }
-        assert_eq!(smtp.exchange("DATA", "").await, said, "{replies:?}");
+        smtp.exchange("DATA", said).await;
         smtp.exchange("RSET", "250 ").await;
         assert!(smtp.message("the next").await.starts_with("250 "), "{replies:?}");
         assert_eq!(world.only_message().recipients, [BOB]);

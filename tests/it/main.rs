@@ -51,6 +51,7 @@ mod process;
 mod queue;
 mod queue_pages;
 mod quirks;
+mod refused;
 mod reload;
 mod repair;
 mod setup;

@@ -99,7 +99,7 @@ async fn behind_refused_recipients_it_is_the_same() {
     let opening = format!("MAIL FROM:<{ANN}>\r\nRCPT TO:<nobody@contoso.example>\r\nDATA\r\n");
     smtp.send(format!("{opening}RSET\r\n{}", smuggled()).as_bytes()).await;
     smtp.expect("250 ").await;
-    smtp.expect("550 ").await;
+    assert!(smtp.reply().await.starts_with("550 "));
     ends_it(&mut smtp, &world).await;
 }
 

@@ -26,7 +26,7 @@ async fn sent(smtp: &mut Talk, sender: &str, message: &str) -> String {
     smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
     smtp.exchange("DATA", "354 ").await;
     smtp.send(format!("{message}.\r\n").as_bytes()).await;
-    smtp.line().await
+    smtp.reply().await
 }
 
 fn arrived(world: &World) -> String {

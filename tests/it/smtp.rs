@@ -244,7 +244,8 @@ async fn pipelined_commands_are_answered_in_order_and_the_body_may_follow_at_onc
     smtp.send(message.as_bytes()).await;
     for code in ["250 2.1.0", "550 5.1.10", "250 2.1.5", "354 ", "250 2.0.0 OK <", "250 ", "250 2.1.0", "250 ", "221 "]
     {
-        smtp.expect(code).await;
+        let said = smtp.reply().await;
+        assert!(said.starts_with(code), "{code}: {said}");
     }
     smtp.expect_end().await;
     assert_eq!(world.only_message().bytes, format!("{HEAD}x\r\n"));
@@ -380,8 +381,8 @@ async fn the_upstreams_own_words_reach_the_client() {
     let account = format!("send-as = [\"{ANN}\", \"*@fabrikam.example\"]");
     let world = World::with(Plan { account, ..Plan::default() }).await;
     let mut smtp = world.smtp_as_ann().await;
-    smtp.exchange("MAIL FROM:<ceo@fabrikam.example>", "550-5.7.60 SMTP; Client does not have permissions").await;
-    smtp.expect("550 5.7.60 ann@contoso.example has no Send As right on ceo@fabrikam.example").await;
+    let said = smtp.exchange("MAIL FROM:<ceo@fabrikam.example>", "550 5.7.60 SMTP; Client does not have permis").await;
+    assert!(said.contains(" 5.7.60 ann@contoso.example has no Send As right on ceo@fabrikam.example"), "{said}");
     smtp.open_message().await;
     smtp.send(b"From: ceo@fabrikam.example\r\n\r\nx\r\n.\r\n").await;
     smtp.expect("554-5.2.252 SendAsDenied").await;
@@ -395,20 +396,20 @@ async fn the_upstreams_own_words_reach_the_client() {
         world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(on, words).times(1)]);
         smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
         if on == "MAIL" {
-            smtp.expect(words).await;
+            assert!(smtp.reply().await.starts_with(words));
             continue;
         }
         smtp.expect("250 ").await;
         smtp.say(&format!("RCPT TO:<{BOB}>")).await;
         if on == "RCPT" {
-            smtp.expect(words).await;
+            assert!(smtp.reply().await.starts_with(words));
             smtp.exchange("RSET", "250 ").await;
             continue;
         }
         smtp.expect("250 ").await;
         smtp.exchange("DATA", "354 ").await;
         smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
-        smtp.expect(words).await;
+        assert!(smtp.reply().await.starts_with(words));
     }
     assert!(smtp.message("after all of that").await.starts_with("250 "));
     world.only_message();

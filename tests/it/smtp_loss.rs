@@ -179,7 +179,7 @@ async fn a_message_whose_upstream_is_lost_is_warned_of_with_its_id_and_counts_wi
         let said = world.smtp_as_ann().await.message("x").await;
         assert!(said.contains(fate) && said.ends_with("[gatepost upstream-lost]"), "{said}");
         world.metrics_with(counted).await;
-        let told = journal.lines(&["WARN", "[upstream-lost] while relaying", fate, "next="]);
+        let told = journal.lines(&["WARN", "message refused-for-now", "id=\"upstream-lost\"", fate, "next="]);
         assert!(!told.is_empty(), "{fate}");
     }
 }

@@ -180,6 +180,34 @@ fn imports_of_a_group_are_seen() {
     assert_eq!(imports(code), ["base", "net", "oauth", "wire"]);
 }
 
+/// Codes of SMTP that may stand without an id: a command that is misspelled or out of place (RFC 5321 4.2.4, 4.3.2), and a goodbye.
+const WITHOUT_ID: [&str; 7] = ["421", "500", "501", "502", "503", "504", "555"];
+/// The same of a message to nobody.
+const NO_RECIPIENTS: &str = "Reply::new(554, \"5.5.1 No valid recipients\")";
+
+#[test]
+fn every_refusal_of_ours_has_an_id_but_for_mistakes_in_the_protocol_and_goodbyes() {
+    let mut bare = Vec::new();
+    let refuses = |source: &Source| {
+        let module = source.module();
+        ["session", "queue", "outbound", "catalog"].contains(&module) || source.path.starts_with("src/wire/smtp/")
+    };
+    for source in sources().iter().filter(|source| !source.is_test() && refuses(source)) {
+        let code = source.code();
+        for (at, call) in code.match_indices("Reply::new(") {
+            let rest = &code[at..];
+            let number = rest.get(call.len()..call.len() + 3).unwrap_or_default();
+            let line = rest.split(';').next().unwrap_or_default();
+            let has_id = ["reply_text()", ".id)", "text)"].iter().any(|id| line.contains(id));
+            let is_refusal = number.starts_with(['4', '5']) && !WITHOUT_ID.contains(&number);
+            if is_refusal && !has_id && !rest.starts_with(NO_RECIPIENTS) {
+                bare.push(format!("{}: {line}", source.path));
+            }
+        }
+    }
+    assert!(bare.is_empty(), "catalog::replies::refusal gives it one:\n{}", bare.join("\n"));
+}
+
 #[test]
 fn no_file_imports_from_a_higher_row() {
     let mut upward = Vec::new();

@@ -46,6 +46,7 @@ fn every_name_has_a_value_of_its_own() {
         tenant: Some("tenant".into()),
         client_id: Some("client-id".into()),
         client_secret_at: Some("/client-secret-at".into()),
+        device_address: Some("device-address".into()),
         object_id: Some("object-id".into()),
         outbound: Some("smtp-then-graph"),
         permissions: vec!["permissions".into()],

@@ -40,21 +40,12 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             Known { address, smtp_user, who_signs_on: person, is_app_only, protocol, ..Known::default() }
         }
     };
+    let device_address = field(text, "peer").and_then(|peer| Some(peer.parse::<SocketAddr>().ok()?.ip().to_string()));
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
     // Of the account the mail server's port is known; these are about one of ours.
     let port = if OF_LISTENERS.contains(&entry.id) { listener_port(text) } else { known.port };
-    Known { sender, object_id, asks_again, port, is_in_general: true, ..known }
-}
-
-/// Whether every line of it says of itself, where a level stands, that nothing failed.
-pub fn is_healthy(text: &str) -> bool {
-    const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
-    // Behind a time at most, and what journald puts before that.
-    let of_text = |line| str::split_whitespace(line).take(7).find(|word| LEVELS.contains(word));
-    let level = |line| field(line, "level").or_else(|| of_text(line));
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
-    lines.peek().is_some() && lines.all(|line| matches!(level(line), Some("INFO" | "DEBUG" | "TRACE")))
+    Known { sender, object_id, asks_again, port, device_address, is_in_general: true, ..known }
 }
 
 /// When the provider is asked again, as the fault itself has it.
@@ -94,7 +85,7 @@ fn address(text: &str, name: &str) -> Option<String> {
 }
 
 /// `name="value"`, `name=value` and `"name":"value"`.
-fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+pub(super) fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let spellings = [format!(" {name}="), format!("\"{name}\":")];
     let behind = spellings.iter().find_map(|spelling| Some(text.split_once(spelling.as_str())?.1))?;
     behind.trim_start_matches([' ', '"']).split([' ', '"', ',']).next()

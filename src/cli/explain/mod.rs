@@ -3,6 +3,7 @@
 //! It needs no configuration and asks nobody. Where there is one, which a line of the log may name, and `--account` or the
 //! text names an account of it, or it has only one, the commands hold its addresses, tenant and app.
 
+mod health;
 mod line;
 mod told;
 
@@ -90,7 +91,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         return if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) };
     }
     if found.is_empty() {
-        return if line::is_healthy(&text) { out(told::healthy(lang)) } else { Err(unknown(&text, lang)) };
+        return if health::is_healthy(&text) { out(told::healthy(lang)) } else { Err(unknown(&text, lang)) };
     }
     let mut page = told::several(found.len(), lang);
     for one in &found {

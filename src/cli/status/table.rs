@@ -52,9 +52,20 @@ const FAULT: &[Column] = &[
     ("account", "アカウント", "/account"),
     ("id", "ID", "/id"),
     ("sender", "差出人", "/sender"),
+    ("from", "接続元", "/peers"),
     ("stage", "段階", "/stage"),
     ("whose turn", "対応する側", "/owner"),
     (WORKED_AGAIN, "その後、成功した時刻", "/worked-again-at"),
+];
+
+/// What is told of a client whose messages were refused.
+const REFUSALS: &[Column] = &[
+    ("client", "クライアント", "/client"),
+    ("account", "アカウント", "/account"),
+    ("refused", "拒否", "/refused"),
+    ("of messages", "メッセージ総数", "/messages"),
+    ("at", "最後の時刻", "/at"),
+    ("last reply", "最後の応答", "/reply"),
 ];
 
 const WORKED_AGAIN: &str = "worked again at";
@@ -77,6 +88,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("sessions", "接続中のセッション"),
     ("domains", "ドメイン全体"),
     ("queue", "キュー"),
+    ("refused", "拒否されたメッセージ（過去24時間）"),
     ("running", "動作中"),
     ("version", "バージョン"),
     ("configuration", "設定の識別値"),
@@ -115,6 +127,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
+            Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
             Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,

@@ -131,9 +131,11 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
     let address = text(fault, "/account").unwrap_or_default();
     let account = account_of(address, &config.accounts, &config.domains);
     let stage = Stage::ALL.into_iter().find(|stage| Some(stage.as_str()) == text(fault, "/stage"));
-    let occasion = Occasion { protocol: protocol_of(fault), stage, sender: text(fault, "/sender"), sign_in: None };
+    let occasion =
+        Occasion { protocol: protocol_of(fault), stage, sender: text(fault, "/sender"), ..Occasion::default() };
+    let device_address = rows(fault, "peers").last().and_then(Value::as_str).map(str::to_owned);
     let state = accounts.iter().find(|one| text(one, "/address") == Some(address)).and_then(|one| one.get("sign-in"));
-    let words = entry.told(LANG, &known(account.as_deref(), &occasion, state));
+    let words = entry.told(LANG, &Known { device_address, ..known(account.as_deref(), &occasion, state) });
     let owner = Owner::ALL.into_iter().find(|owner| Some(owner.as_str()) == text(fault, "/owner"));
     explain(fault, words);
     put(fault, "owner", owner.map(|owner| catalog::owner(owner, LANG).to_owned()));
@@ -246,6 +248,7 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
                 { "id": "graph-consent-missing", "account": "ann@contoso.com" },
                 { "id": "send-as-denied", "account": "ann@contoso.com", "sender": "info@contoso.com", "protocol": "smtp" },
                 { "id": "of-another-version", "cause": "It is new.", "next-step": "Look." },
+                { "id": "authentication-required", "account": "", "peers": ["192.0.2.1", "192.0.2.7"] },
             ],
         });
         with_steps(&mut status, &config, LANG);
@@ -271,5 +274,6 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         let next = at("/faults/2/next-step");
         assert!(next.contains("-Identity info@contoso.com -Trustee o-1 "), "{next}");
         assert_eq!(at("/faults/3/next-step"), "Look.");
+        assert!(at("/faults/4/next-step").contains("`from = [\"192.0.2.7\"]`"), "{status}");
     }
 }

@@ -84,6 +84,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::WrongPassword => "wrong password",
         Name::LoginMissing => "client without a login",
         Name::LastFault => "lately in sessions",
+        Name::RefusedMessages => "refused messages",
     }
 }
 
@@ -200,7 +201,12 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("it works now, and the daemon still answers {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),
-        Said::Happened { id, sender, times, minutes_ago, is_over } => {
+        Said::MessagesRefused { refused, messages, reply } => {
+            let last = reply.as_ref().map(|reply| format!("the last reply was \"{reply}\""));
+            let last = last.unwrap_or_else(|| "it worked again since".to_owned());
+            format!("{refused} of {messages} in the last day were refused or broke off; {last}")
+        }
+        Said::Happened { id, sender, times, minutes_ago, is_over, peers } => {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
             let over = if *is_over { "; it worked again since" } else { "" };
             let of = sender.as_ref().map(|sender| format!(" for the sender {sender}")).unwrap_or_default();
@@ -209,7 +215,8 @@ pub(super) fn detail(said: &Said) -> String {
                 1 => "a minute ago".to_owned(),
                 n => format!("{n} minutes ago"),
             };
-            format!("{id}{of}: {times}, last {last}{over}")
+            let from = if peers.is_empty() { String::new() } else { format!("; from {}", peers.join(", ")) };
+            format!("{id}{of}: {times}, last {last}{over}{from}")
         }
     }
 }

@@ -82,6 +82,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::WrongPassword => "パスワードの誤り",
         Name::LoginMissing => "ログインしないクライアント",
         Name::LastFault => "最近のセッション",
+        Name::RefusedMessages => "拒否されたメッセージ",
     }
 }
 
@@ -209,14 +210,20 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "過去24時間に問題はありません".to_owned(),
-        Said::Happened { id, sender, times, minutes_ago, is_over } => {
+        Said::MessagesRefused { refused, messages, reply } => {
+            let last = reply.as_ref().map(|reply| format!("。最後の応答: \"{reply}\""));
+            let last = last.unwrap_or_else(|| "（その後、成功しています）".to_owned());
+            format!("過去24時間の{messages}通のうち{refused}通が、拒否されたか途中で切れました{last}")
+        }
+        Said::Happened { id, sender, times, minutes_ago, is_over, peers } => {
             let over = if *is_over { "（その後、成功しています）" } else { "" };
             let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
             let last = match minutes_ago {
                 0 => "たった今".to_owned(),
                 n => format!("{n}分前"),
             };
-            format!("{id}{of}: {times}回、最後は{last}{over}")
+            let from = if peers.is_empty() { String::new() } else { format!("、接続元 {}", peers.join(", ")) };
+            format!("{id}{of}: {times}回、最後は{last}{from}{over}")
         }
     }
 }

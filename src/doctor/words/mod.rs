@@ -66,6 +66,7 @@ pub(super) enum Name {
     WrongPassword,
     LoginMissing,
     LastFault,
+    RefusedMessages,
 }
 
 impl Name {
@@ -114,6 +115,7 @@ impl Name {
             Name::WrongPassword => "wrong-password",
             Name::LoginMissing => "login-missing",
             Name::LastFault => "last-fault",
+            Name::RefusedMessages => "refused-messages",
         }
     }
 
@@ -297,6 +299,12 @@ pub(super) enum Said {
     },
     NoDaemonToAsk,
     NoTrouble,
+    /// So many messages of a client in the last day; and what it heard last, where nothing went well since.
+    MessagesRefused {
+        refused: u64,
+        messages: u64,
+        reply: Option<String>,
+    },
     Happened {
         id: &'static str,
         /// Who was refused.
@@ -304,6 +312,8 @@ pub(super) enum Said {
         times: u64,
         minutes_ago: u64,
         is_over: bool,
+        /// From where it came.
+        peers: Vec<String>,
     },
 }
 
@@ -405,7 +415,14 @@ mod tests {
 
     #[test]
     fn what_happened_within_a_minute_happened_just_now() {
-        let said = |minutes_ago| Said::Happened { id: "x", sender: None, times: 1, minutes_ago, is_over: false };
+        let said = |minutes_ago| Said::Happened {
+            id: "x",
+            sender: None,
+            times: 1,
+            minutes_ago,
+            is_over: false,
+            peers: Vec::new(),
+        };
         for (minutes, english, japanese) in [
             (0, "last just now", "最後はたった今"),
             (1, "last a minute ago", "最後は1分前"),

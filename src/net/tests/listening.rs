@@ -51,7 +51,7 @@ fn open(tls: ListenerTls, change: impl FnOnce(&mut Door)) -> Open {
         admission: Admission::new(AdmissionLimits::default()),
         too_busy: Bytes::from_static(b"421 4.3.2 too busy\r\n"),
         tls_expected: Bytes::from_static(b"421 4.7.0 TLS expected\r\n"),
-        on_fault: Arc::new(|_| {}),
+        on_turned_away: Arc::new(|_, _| {}),
         sessions: TaskTracker::new(),
         stop: CancellationToken::new(),
     };

@@ -38,6 +38,7 @@ pub struct ImapFront {
     output: BytesMut,
     carried: Carried,
     protection: Protection,
+    mark: &'static str,
     budget: Budget,
 }
 
@@ -51,8 +52,15 @@ impl ImapFront {
             output: BytesMut::new(),
             carried: Carried::of(carried),
             protection,
+            mark: "",
             budget: Budget::default(),
         }
+    }
+
+    /// `mark`: stands behind the refusal of a login without STARTTLS.
+    #[must_use]
+    pub fn marked(self, mark: &'static str) -> Self {
+        Self { mark, ..self }
     }
 
     fn say(&mut self, line: &str) {
@@ -111,7 +119,7 @@ impl ImapFront {
             }
             b"STARTTLS" => self.mistake(&format!("{tag} BAD STARTTLS is not offered here")),
             b"LOGIN" | b"AUTHENTICATE" if !self.protection.takes_credentials() => {
-                self.mistake(&format!("{tag} NO [PRIVACYREQUIRED] Use STARTTLS first"));
+                self.mistake(&format!("{tag} NO [PRIVACYREQUIRED] Use STARTTLS first{}", self.mark));
             }
             b"LOGIN" => return self.login(tag, arguments),
             b"AUTHENTICATE" => return self.authenticate(tag, arguments),

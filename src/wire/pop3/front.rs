@@ -35,6 +35,7 @@ pub struct Pop3Front {
     state: State,
     output: BytesMut,
     protection: Protection,
+    mark: &'static str,
     user: Option<String>,
     budget: Budget,
 }
@@ -46,9 +47,16 @@ impl Pop3Front {
             state: State::Greet,
             output: BytesMut::new(),
             protection,
+            mark: "",
             user: None,
             budget: Budget::default(),
         }
+    }
+
+    /// `mark`: stands behind the refusal of a login without STLS.
+    #[must_use]
+    pub fn marked(self, mark: &'static str) -> Self {
+        Self { mark, ..self }
     }
 
     fn say(&mut self, line: &str) {
@@ -106,7 +114,8 @@ impl Pop3Front {
             }
             b"STLS" => self.mistake("-ERR STLS is not offered here"),
             b"USER" | b"PASS" | b"AUTH" if !self.protection.takes_credentials() => {
-                self.mistake("-ERR Use STLS first: no credentials over a plain connection");
+                let text = format!("-ERR Use STLS first: no credentials over a plain connection{}", self.mark);
+                self.mistake(&text);
             }
             b"USER" => match user_name(rest) {
                 Some(name) => {

@@ -74,6 +74,7 @@ pub struct SmtpFront {
     output: BytesMut,
     keywords: Keywords,
     protection: Protection,
+    mark: &'static str,
     greeted: bool,
     /// DATA was refused, and the client may not have waited for that.
     message_may_follow: bool,
@@ -90,11 +91,18 @@ impl SmtpFront {
             output: BytesMut::new(),
             keywords,
             protection,
+            mark: "",
             greeted: false,
             message_may_follow: false,
             held: BytesMut::new(),
             budget: Budget::default(),
         }
+    }
+
+    /// `mark`: stands behind the refusal of a login without STARTTLS.
+    #[must_use]
+    pub fn marked(self, mark: &'static str) -> Self {
+        Self { mark, ..self }
     }
 
     fn say(&mut self, reply: &Reply) {
@@ -165,7 +173,8 @@ impl SmtpFront {
                 self.mistake(&Reply::new(503, "5.5.1 Say EHLO or HELO first"));
             }
             Command::Auth { .. } | Command::Mail(_) if !self.protection.takes_credentials() => {
-                self.mistake(&Reply::new(530, "5.7.0 Must issue a STARTTLS command first"));
+                let text = format!("5.7.0 Must issue a STARTTLS command first{}", self.mark);
+                self.mistake(&Reply::new(530, text));
             }
             Command::Auth { mechanism, initial } => return self.auth(&mechanism, initial.as_deref()),
             Command::Mail(_) => {

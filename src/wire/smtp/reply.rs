@@ -48,11 +48,6 @@ impl Reply {
     }
 }
 
-/// To what an upstream without SMTPUTF8 does not carry (RFC 6531 3.5): "addresses", "headers".
-pub fn not_ascii(what: &str) -> Reply {
-    Reply::new(550, format!("5.6.7 The mail server does not take {what} outside ASCII"))
-}
-
 /// The answer to AUTH. The text ends with the fault's id.
 pub fn auth_refusal(fault: &Fault) -> Reply {
     let code = match fault.kind {

@@ -159,9 +159,33 @@ impl Talk {
         assert!(self.input.is_empty(), "more came: {:?}", String::from_utf8_lossy(&self.input));
     }
 
+    /// The answer must begin so, however many lines of SMTP it has.
     pub async fn exchange(&mut self, line: &str, start: &str) -> String {
         self.say(line).await;
-        self.expect(start).await
+        let said = self.reply().await;
+        assert!(said.starts_with(start), "expected {start:?}, got {said:?}; so far:\n{}", self.log.join("\n"));
+        said
+    }
+
+    /// One answer; several lines of SMTP as one, without the code again.
+    pub async fn reply(&mut self) -> String {
+        let mut said = self.line().await;
+        let goes_on = |line: &str| {
+            let line = line.as_bytes();
+            line.get(3) == Some(&b'-') && line.iter().take(3).all(u8::is_ascii_digit)
+        };
+        if !goes_on(&said) {
+            return said;
+        }
+        said.replace_range(3..4, " ");
+        loop {
+            let more = self.line().await;
+            said.push(' ');
+            said.push_str(more.get(4..).unwrap_or_default());
+            if !goes_on(&more) {
+                return said;
+            }
+        }
     }
 
     pub async fn half_close(&mut self) {
@@ -179,7 +203,7 @@ impl Talk {
     pub async fn message(&mut self, body: &str) -> String {
         self.open_message().await;
         self.send(format!("{HEAD}{body}\r\n.\r\n").as_bytes()).await;
-        self.line().await
+        self.reply().await
     }
 
     /// Breaks the connection with a reset.

@@ -1,0 +1,26 @@
+//! Our own refusals of SMTP: a code, what is wrong in this case, and the id under which it is explained.
+
+use std::fmt::Display;
+
+use super::{
+    Entry,
+    message::SMTPUTF8_MISSING,
+    own::{QUEUE_FAILING, QUEUE_FULL},
+};
+use crate::wire::smtp::Reply;
+
+/// `text`: in the place of the entry's own.
+pub fn refusal(entry: &Entry, (code, enhanced): (u16, &str), text: impl Display) -> Reply {
+    Reply::new(code, format!("{enhanced} {text} [gatepost {}]", entry.id))
+}
+
+/// To what an upstream without SMTPUTF8 does not carry (RFC 6531 3.5): "addresses", "headers".
+pub fn not_ascii(what: &str) -> Reply {
+    refusal(SMTPUTF8_MISSING, (550, "5.6.7"), format_args!("The mail server does not take {what} outside ASCII"))
+}
+
+/// To a message that is not taken over: 452 where there is no room, else a local error (RFC 5321 4.2.3); never for good.
+pub fn not_kept(is_full: bool) -> Reply {
+    let (entry, code) = if is_full { (QUEUE_FULL, (452, "4.3.1")) } else { (QUEUE_FAILING, (451, "4.3.0")) };
+    refusal(entry, code, entry.text)
+}

@@ -1,0 +1,162 @@
+//! What stands in the way of a message: counted, told to whoever looks at the status, and told to the client with the id
+//! under which it is explained.
+//!
+//! The words of the upstream go on as they are, with a line of ours behind them. It refuses to let one pass unseen: what the
+//! catalogue does not know has an id as well. The line of the log is written by `record`.
+
+use tracing::{info, warn};
+
+use super::{record::is_refusal, relay::Relay, rights::Denied};
+use crate::{
+    account::{Occasion, told},
+    base::{Fault, Lang, Protocol, Stage, is_mailbox, printable},
+    catalog::{
+        Entry,
+        explain::named,
+        message::{MESSAGE_TOO_LARGE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
+        own::MAILBOX_BUSY,
+        replies::refusal,
+        upstream::{is_about_recipient, message_refusal, unknown_refusal},
+    },
+    outbound::{day_used_up, not_signed_on},
+    wire::smtp::{Reply, reply::mail_refusal},
+};
+
+impl Relay<'_> {
+    /// The refusal of a sender in the header block.
+    pub(super) fn refused_author(&self, sender: &str, place: &'static str) -> Reply {
+        if is_mailbox(sender) { self.not_allowed(sender, place) } else { self.unreadable(sender, place) }
+    }
+
+    /// No `send-as` names what is no address. It may be long: a whole field.
+    fn unreadable(&self, written: &str, place: &'static str) -> Reply {
+        let shown = printable(written, 100);
+        let id = self.count_sender(SENDER_UNREADABLE, &shown).id;
+        let account = printable(&self.admitted.account.address, 100);
+        info!(session = self.entry.id(), account, sender = shown, place, id, "sender cannot be read");
+        let text = format!(
+            "{place} cannot be read for sure, it says: {shown}; write its name in quotes, or set sender = \"force\""
+        );
+        refusal(SENDER_UNREADABLE, (550, "5.1.7"), text)
+    }
+
+    /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
+    pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
+        let account = &self.admitted.account;
+        let id = self.count_sender(SENDER_NOT_ALLOWED, sender).id;
+        let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
+        info!(session = self.entry.id(), account = address, sender, place, id, "sender refused by send-as");
+        // A mailbox of a whole domain has no table of its own.
+        let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
+        let text =
+            format!("{address} may not send as <{sender}> ({place}): it is not in send-as of the account {table}");
+        refusal(SENDER_NOT_ALLOWED, (550, "5.7.1"), text)
+    }
+
+    /// Notes a refusal under its id, whoever says it; what [`Relay::refusal`] answers is noted there. One of the upstream's own
+    /// goes on in its own words, with a line behind them that has the id, and, behind that of a sender, which right is missing,
+    /// if one is, and who grants it how.
+    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
+        if !is_refusal(&reply) {
+            return reply;
+        }
+        let text = reply.text();
+        let is_ours = |entry: &&Entry| text.contains(&format!("[gatepost {}]", entry.id));
+        if let Some(entry) = named(&text).filter(is_ours) {
+            // It is counted already, under its sender.
+            if ![SENDER_NOT_ALLOWED.id, SENDER_UNREADABLE.id].contains(&entry.id) {
+                let denied = denied.filter(|_| entry.id == SEND_AS_DENIED.id);
+                self.count(denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address())));
+            }
+            return reply;
+        }
+        let (fault, line) = self.meaning(&reply, denied);
+        self.count(fault);
+        reply.lines.push(format!("{} {line}", enhanced_code(&reply)));
+        reply
+    }
+
+    /// What a refusal of the upstream's means, and what the client is told of that.
+    fn meaning(&self, reply: &Reply, denied: Option<Denied<'_>>) -> (Fault, String) {
+        let in_general = |fault: Fault| {
+            let line = fault.reply_text();
+            (fault, line)
+        };
+        if let Some(fault) = not_signed_on(reply) {
+            return in_general(fault);
+        }
+        let unknown = || unknown_refusal(reply.is_transient(), self.verb == "RCPT");
+        let entry = message_refusal(&reply.text()).unwrap_or_else(unknown);
+        let Some(denied) = denied.filter(|_| entry.id == SEND_AS_DENIED.id) else { return in_general(entry.fault()) };
+        let state = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
+        let object_id = state.as_ref().and_then(|state| state.object_id.as_deref());
+        denied.explained(&self.admitted.account, object_id)
+    }
+
+    /// Of a sender, with the client that it is of.
+    fn count_sender(&self, entry: &Entry, sender: &str) -> Fault {
+        let fault = self.count(entry.fault().of_sender(sender));
+        self.gate.meter.recent.met_by(&self.admitted.account.address, &fault, self.admitted.client_name());
+        fault
+    }
+
+    /// Counts what stands in the way of a message. Of one recipient nothing else does: whoever mistyped the address is told.
+    fn count(&self, fault: Fault) -> Fault {
+        let fault = fault.at(Stage::Relaying);
+        match is_about_recipient(fault.id) {
+            true => self.gate.meter.passing_fault(Protocol::Smtp, &fault),
+            false => self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault),
+        }
+        fault
+    }
+
+    /// Notes a fault in the way of a message, with what only the log is told of it.
+    pub(super) fn refusal(&self, fault: &Fault) -> Reply {
+        let fault = self.count(fault.clone());
+        let (session, account, owner) = (self.entry.id(), &self.admitted.account.address, fault.owner.as_str());
+        let next = self.next_step(fault.id, fault.stage, fault.sender.as_deref());
+        warn!(session, account, owner, next, "refused: {fault}");
+        let reply = not_now(&fault);
+        // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
+        if reply.code >= 500 && self.admitted.has_logged_in() {
+            return Reply::new(421, format!("4.7.0 {}", fault.reply_text()));
+        }
+        reply
+    }
+
+    /// For the log.
+    pub(super) fn next_step(&self, id: &str, stage: Option<Stage>, sender: Option<&str>) -> Option<String> {
+        let account = &self.admitted.account;
+        let sign_in = self.gate.outbound.keepers.state(&account.sign_in);
+        let occasion = Occasion {
+            protocol: Some(Protocol::Smtp),
+            stage,
+            sender,
+            sign_in: sign_in.as_ref(),
+            ..Occasion::default()
+        };
+        Some(told(id, Lang::En, Some(account), &occasion)?.next)
+    }
+}
+
+/// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting
+/// messages", for nothing is wrong.
+fn not_now(fault: &Fault) -> Reply {
+    match fault.id {
+        id if id == MAILBOX_BUSY.id => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
+        id if id == RECIPIENTS_USED_UP.id => day_used_up(),
+        _ => mail_refusal(fault),
+    }
+}
+
+pub(super) fn larger_than(octets: u64) -> Reply {
+    refusal(MESSAGE_TOO_LARGE, (552, "5.3.4"), format!("Message larger than {octets} octets"))
+}
+
+/// That of the first line (RFC 2034 4: each line has one), or the general one of its class.
+fn enhanced_code(reply: &Reply) -> String {
+    let class = reply.code / 100;
+    let first = reply.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
+    let is_one = first.starts_with(&format!("{class}.")) && first.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if is_one { first.to_owned() } else { format!("{class}.0.0") }
+}

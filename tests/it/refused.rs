@@ -1,0 +1,242 @@
+//! Whoever is refused something, by the mail server or by Gatepost: an id for the client, a warning in the log, a number in the
+//! metrics, and a line in status and doctor, so that nobody looks for it for long.
+
+use gatepost::{base::Protocol, sandbox::Answer};
+
+use crate::{
+    browser::Browser,
+    doctor::clients::beside_a_daemon,
+    process::run,
+    world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, journal, own_address},
+};
+
+const LIMIT: &str = "432 4.3.2 Concurrent connections limit exceeded.";
+const SLOW: &str = "451 4.7.500 Server busy. Please try again later";
+const ODD: &str = "550 5.4.1 words that nobody knows";
+
+async fn refuse(world: &World, on: &str, words: &str) {
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(on, words)]);
+}
+
+/// The last answer to a message that is said as far as the mail server goes along.
+async fn said_to_a_message(smtp: &mut Talk) -> String {
+    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+    let said = smtp.reply().await;
+    if !said.starts_with("250 ") {
+        return said;
+    }
+    smtp.say(&format!("RCPT TO:<{BOB}>")).await;
+    let said = smtp.reply().await;
+    if !said.starts_with("250 ") {
+        smtp.exchange("RSET", "250 ").await;
+        return said;
+    }
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
+    smtp.reply().await
+}
+
+#[tokio::test]
+async fn whatever_the_mail_server_refuses_is_counted_warned_of_and_named_to_the_client_in_its_own_words() {
+    for (on, words, id) in [
+        (".", LIMIT, "upstream-connections-exceeded"),
+        (".", SLOW, "sending-deferred"),
+        (".", ODD, "message-refused"),
+        (".", "451 4.4.9 nobody knows this either", "message-refused-for-now"),
+        (".", "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", "day-limit-reached"),
+        (".", "550 5.7.233 Tenant external recipient rate limit", "tenant-recipient-limit"),
+        ("DATA", ODD, "message-refused"),
+        ("MAIL", SLOW, "sending-deferred"),
+        ("MAIL", ODD, "message-refused"),
+        ("RCPT", SLOW, "sending-deferred"),
+    ] {
+        let world = World::new().await;
+        let mut smtp = world.smtp_as_ann().await;
+        refuse(&world, on, words).await;
+        let text = gatepost::catalog::find(id).unwrap().text;
+        let enhanced = words.split(' ').nth(1).unwrap();
+        let said = said_to_a_message(&mut smtp).await;
+        assert_eq!(said, format!("{words} {enhanced} {text} [gatepost {id}]"), "{on}");
+        let counted = world.metrics().await;
+        let counted: Vec<&str> =
+            counted.lines().filter(|line| line.starts_with("gatepost_faults_total") && line.contains(id)).collect();
+        assert!(counted.len() == 1 && counted[0].ends_with("stage=\"relaying\"} 1"), "{on} {words}: {counted:?}");
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert_eq!((last.id, last.account.as_str(), last.worked_again_at), (id, ANN, None), "{on} {words}");
+        world.sandbox.faults().set(|faults| faults.smtp.answers.clear());
+        assert!(smtp.message("the next").await.starts_with("250 "), "{on} {words}");
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert!(last.worked_again_at.is_some(), "{on} {words}: it is past");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_message_is_one_warning_with_id_owner_next_step_and_the_words_of_the_server() {
+    let world = World::new().await;
+    let words = "550 5.4.1 words of this test alone, refused.rs";
+    refuse(&world, ".", words).await;
+    said_to_a_message(&mut world.smtp_as_ann().await).await;
+    let lines = journal().lines(&[words]);
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    for part in ["WARN ", "message refused", "id=\"message-refused\"", "owner=\"admin\"", "next=\"Read the words"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+}
+
+/// A mistyped address is ordinary life.
+#[tokio::test]
+async fn a_recipient_that_is_refused_is_counted_and_named_and_is_no_standing_trouble() {
+    for (words, id) in
+        [("550 5.1.10 RESOLVER.ADR.RecipientNotFound; typed", "recipient-unknown"), (ODD, "recipient-refused")]
+    {
+        let world = World::new().await;
+        let mut smtp = world.smtp_as_ann().await;
+        refuse(&world, "RCPT", words).await;
+        let said = said_to_a_message(&mut smtp).await;
+        assert!(said.starts_with(words) && said.ends_with(&format!("[gatepost {id}]")), "{said}");
+        assert!(world.metrics().await.contains(&format!("id=\"{id}\",stage=\"relaying\"}} 1")), "{id}");
+        assert!(world.daemon.meter().recent.list().is_empty(), "{id}");
+        assert!(!journal().lines(&["INFO ", "RCPT refused", &format!("id={id:?}")]).is_empty());
+        assert!(journal().lines(&["WARN ", "RCPT refused", &format!("id={id:?}")]).is_empty());
+    }
+}
+
+/// Some programs show the last line of an answer alone, some the first.
+#[tokio::test]
+async fn the_words_of_the_server_stand_before_the_line_with_the_id_and_all_have_its_code() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_in_data().await;
+    refuse(&world, ".", "421-4.3.2 one\r\n421 4.3.2 two").await;
+    smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
+    smtp.expect("451-4.3.2 one").await;
+    smtp.expect("451-4.3.2 two").await;
+    smtp.expect("451 4.3.2 The mail server does not take this message now; its own words stand before these [gate")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_counts_what_a_client_was_refused_and_does_not_call_it_well_until_a_message_goes() {
+    let more = format!(
+        "[[client]]\nname = \"scanner\"\naccount = \"{ANN}\"\nlogin = \"scanner\"\npassword = \"{}\"\n",
+        cheap_hash("scanner")
+    );
+    let (staged, program) = beside_a_daemon(Plan { more, ..Plan::default() }).await;
+    let send = async |login: &str, password: &str| {
+        let mut smtp = Talk::connect(own_address(), program.address(Protocol::Smtp)).await;
+        smtp.expect("220 ").await;
+        smtp.exchange("HELO x", "250 ").await;
+        assert!(smtp.login(Protocol::Smtp, login, password).await.starts_with("235 "));
+        said_to_a_message(&mut smtp).await
+    };
+    staged.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", LIMIT)]);
+    for _ in 0..2 {
+        assert!(send(ANN, PASSWORD).await.starts_with("432 "));
+    }
+    assert!(send("scanner", "scanner").await.starts_with("432 "));
+    staged.sandbox.faults().set(|faults| faults.smtp.answers.clear());
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await;
+    for line in [
+        format!(
+            "refused messages             {ANN}: 2 of 2 in the last day were refused or broke off; the last reply was"
+        ),
+        format!("refused messages             {ANN} scanner: 1 of 1 in the last day were refused"),
+        "upstream-connections-exceeded: 3 times, last just now".to_owned(),
+    ] {
+        assert!(told.out.contains(&line), "{line}: {}", told.out);
+    }
+    assert!(
+        told.code == 0 && told.out.ends_with("was refused, above, and no success of it followed yet.\n"),
+        "{}",
+        told.out
+    );
+    let told = staged.doctor(&[ANN, "--lang", "ja"]).await;
+    assert!(told.out.contains("過去24時間の2通のうち2通が、拒否されたか途中で切れました"), "{}", told.out);
+    let (_, status, _) = run(&["status", "--json"], &staged.file);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!((&status["refused"][0]["account"], &status["refused"][0]["refused"]), (&ANN.into(), &2.into()));
+    assert!(status["refused"][1]["reply"].as_str().unwrap().starts_with(LIMIT), "{status}");
+    assert!(send(ANN, PASSWORD).await.starts_with("250 "));
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await;
+    assert!(told.out.contains(&format!("{ANN}: 2 of 3 in the last day were refused")), "{}", told.out);
+    assert!(told.out.ends_with("\nAll is well.\n"), "{}", told.out);
+}
+
+#[tokio::test]
+async fn a_queue_without_room_says_so_with_an_id_in_reply_log_status_and_metrics() {
+    let plan = Plan {
+        account: "delivery = \"queue\"".to_owned(),
+        more: "[queue]\nmax-bytes = 1000\n".to_owned(),
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    let said = world.smtp_as_ann().await.message(&"0123456789\r\n".repeat(200)).await;
+    assert_eq!(said, "452 4.3.1 Gatepost has no room for more messages, try again later [gatepost queue-full]");
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.account.as_str(), last.times), ("queue-full", ANN, 1));
+    assert!(world.metrics().await.contains("id=\"queue-full\",stage=\"relaying\"} 1"));
+    let told = journal().lines(&["WARN ", "message refused-for-now", "id=\"queue-full\"", "owner=\"admin\"", "next="]);
+    assert!(!told.is_empty());
+}
+
+#[tokio::test]
+async fn a_client_with_tls_on_a_plain_port_is_told_in_reply_log_and_status_with_its_address() {
+    let world = World::new().await;
+    for (protocol, code) in [(Protocol::Smtp, "554 5.5.1"), (Protocol::Imap, "* BYE"), (Protocol::Pop3, "-ERR")] {
+        let mut talk = world.greeted(protocol).await;
+        talk.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await;
+        let said = talk.rest().await;
+        assert!(said.starts_with(&format!("{code} This port speaks plain ")), "{said}");
+        assert!(said.ends_with("not TLS [gatepost client-tls-on-plain-port]\r\n"), "{said}");
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert_eq!((last.id, &last.peers[..]), ("client-tls-on-plain-port", &[world.source][..]));
+    }
+    let peer = format!("peer={}:", world.source);
+    let told = journal().lines(&["WARN ", "client dropped: ", "id=\"client-tls-on-plain-port\"", &peer]);
+    assert!(told.len() == 3 && told[0].contains("owner=\"client\" next=\"Switch SSL/TLS off"), "{told:?}");
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_without_a_login_is_named_by_its_address_in_the_step() {
+    let world = World::new().await;
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "530 5.7.0 ").await;
+    let step = format!("from = [\\\"{}\\\"]", world.source);
+    let told = journal().lines(&["WARN ", "[authentication-required]", &step]);
+    assert_eq!(told.len(), 1, "{:?}", journal().lines(&["[authentication-required]"]));
+    let status = crate::whole_domain::status(world.daemon.console_at().unwrap(), world.dir.path()).await;
+    let fault = &status["faults"][0];
+    assert_eq!(fault["peers"][0], world.source.to_string(), "{status}");
+    let step = format!("`from = [\"{}\"]`", world.source);
+    assert!(fault["next-step"].as_str().unwrap().contains(&step), "{status}");
+    let page = Browser::inside(&world).await.page("/").await;
+    assert!(page.contains(&format!("<small>{}</small>", world.source)), "{page}");
+}
+
+#[tokio::test]
+async fn who_logs_in_without_starttls_where_it_is_demanded_hears_the_id_of_that() {
+    let world = World::with(Plan { tls: "starttls-required", ..Plan::default() }).await;
+    for (protocol, login) in [
+        (Protocol::Smtp, format!("MAIL FROM:<{ANN}>")),
+        (Protocol::Imap, format!("a LOGIN {ANN} x")),
+        (Protocol::Pop3, format!("USER {ANN}")),
+    ] {
+        let said = world.greeted(protocol).await.exchange(&login, "").await;
+        assert!(said.ends_with(" [gatepost client-without-starttls]"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_used_up_are_told_with_an_id_and_once_in_the_log_however_many_there_are() {
+    let world = World::with(Plan { listener: "max-connections = 1".into(), ..Plan::default() }).await;
+    let mut silent = world.greeted(Protocol::Smtp).await;
+    for _ in 0..5 {
+        let next = world.greeted(Protocol::Smtp).await;
+        silent.expect("421 4.3.2 Too many connections, try again later [gatepost connections-used-up]").await;
+        silent = next;
+    }
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.times, &last.peers[..]), ("connections-used-up", 5, &[world.source][..]));
+    let peer = format!("peer={}:", world.source);
+    assert_eq!(journal().lines(&["WARN ", "id=\"connections-used-up\"", &peer]).len(), 1);
+    assert_eq!(journal().lines(&["DEBUG ", "[connections-used-up]", &peer]).len(), 4);
+}
