@@ -78,7 +78,9 @@ async fn a_refused_message_is_one_warning_with_id_owner_next_step_and_the_words_
     said_to_a_message(&mut world.smtp_as_ann().await).await;
     let lines = journal().lines(&[words]);
     let [line] = &lines[..] else { panic!("{lines:?}") };
-    for part in ["WARN ", "message refused", "id=\"message-refused\"", "owner=\"admin\"", "next=\"Read the words"] {
+    for part in
+        ["WARN ", "message refused", "id=\"message-refused\"", "owner=\"tenant-admin\"", "next=\"Read the words"]
+    {
         assert!(line.contains(part), "{part}: {line}");
     }
 }
@@ -174,7 +176,8 @@ async fn a_queue_without_room_says_so_with_an_id_in_reply_log_status_and_metrics
     let last = world.daemon.meter().recent.list().pop().unwrap();
     assert_eq!((last.id, last.account.as_str(), last.times), ("queue-full", ANN, 1));
     assert!(world.metrics().await.contains("id=\"queue-full\",stage=\"relaying\"} 1"));
-    let told = journal().lines(&["WARN ", "message refused-for-now", "id=\"queue-full\"", "owner=\"admin\"", "next="]);
+    let told =
+        journal().lines(&["WARN ", "message refused-for-now", "id=\"queue-full\"", "owner=\"operator\"", "next="]);
     assert!(!told.is_empty());
 }
 

@@ -97,6 +97,7 @@ mod tests {
         "recipient refused by the rule",
         "redirect to {}",
         "refresh token refused",
+        "sender cannot be read",
         "sender refused by send-as",
         "stopped before it had started",
         "the webhook is tried again: {why}",

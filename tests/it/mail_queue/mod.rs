@@ -128,6 +128,13 @@ async fn ahead_until(by: Duration, what: &str, happened: impl Fn() -> bool) {
     until_so(what, Duration::from_secs(20), async || happened()).await;
 }
 
+/// How many the queue has delivered, and knows of it: the minute of what was sent counts from there.
+fn delivered(world: &World) -> usize {
+    const LINE: &str = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} ";
+    let text = world.daemon.meter().text();
+    text.lines().find_map(|line| line.strip_prefix(LINE)).map_or(0, |count| count.parse().unwrap())
+}
+
 /// Puts the clock ahead in steps until all of them went: so many at once, as many again with each minute, and never more.
 async fn go_by_the_minute(world: &World, all: usize, a_minute: usize, look: impl AsyncFn()) {
     // This clock is the one that is put ahead, and time that really passes counts as well.

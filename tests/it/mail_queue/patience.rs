@@ -8,7 +8,7 @@ use std::{
 
 use gatepost::{base::Protocol, sandbox::Answer};
 
-use super::{ahead, ahead_until, arrived, jump, outages::waits_for, queue, queued, rows, send, until_empty};
+use super::{ahead, ahead_until, arrived, delivered, jump, outages::waits_for, queue, queued, rows, send, until_empty};
 use crate::{
     queue::api,
     world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, together},
@@ -276,9 +276,9 @@ async fn what_waits_for_its_minute_for_longer_than_an_hour_goes_in_its_place_and
     }
     smtp.exchange("QUIT", "221 ").await;
     stand_in_line(world, 1, ALL).await;
+    world.until("it is known that the first one went", |world| delivered(world) == 1).await;
     for sent in 2..=ALL {
-        let went = || world.sandbox.submissions().len() == sent;
-        ahead_until(Duration::from_secs(62), "the next one goes", went).await;
+        ahead_until(Duration::from_secs(62), "the next one goes", || delivered(world) == sent).await;
     }
     until_empty(world.dir.path(), 20).await;
     assert_eq!(arrived(&world.sandbox), subjects);
@@ -308,7 +308,7 @@ async fn beside_a_backlog_of_a_hundred_a_program_is_heard_at_once_at_any_moment_
     let start = tokio::time::Instant::now();
     let mut asked = 0;
     for (wave, sent) in [26, 50, 74].into_iter().enumerate() {
-        world.until("the wave is over", |_| of_queue().count() >= sent).await;
+        world.until("the wave is over", |world| delivered(world) >= sent).await;
         let wave = Duration::from_secs(62 * u64::try_from(wave).unwrap());
         for second in [1, 23, 59] {
             let moment = start + wave + Duration::from_secs(second);

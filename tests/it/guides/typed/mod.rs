@@ -141,6 +141,7 @@ const SHOWN: &[(&str, &str, Shown)] = &[
         Else("tests/real/test_guides.py has systemd verify it"),
     ),
     ("docs/systemd.md", "[Socket]", Else("the same")),
+    ("docs/when-it-fails.md", "432-4.3.2 Concurrent", Else("tests/it/refused.rs")),
     ("docs/when-it-fails.md", "535 5.7.0 SMTP AUTH is disabled for your organization", Said),
     ("docs/when-it-fails.md", "WARN refused: SMTP AUTH is disabled", Said),
 ];
