@@ -200,7 +200,7 @@ impl Checker<'_> {
             (None, _) => preset.token_url,
         };
         let mut url = |name: &str, written: Option<&str>, known: Option<&str>| match written {
-            Some(written) => self.safe_url(&key.field(name), &written.replace("{tenant}", tenant)),
+            Some(written) => self.shown_url(&key.field(name), &written.replace("{tenant}", tenant)),
             None => known.and_then(|known| Url::parse(&known.replace("{tenant}", tenant)).ok()),
         };
         let authorize = url("authorize-url", raw.authorize_url.as_deref(), preset.authorize_url);
@@ -247,7 +247,7 @@ impl Checker<'_> {
     }
 
     fn redirect(&mut self, key: &Key, raw: &raw::App) -> Option<Url> {
-        self.safe_url(&key.field("redirect-uri"), raw.redirect_uri.as_deref()?)
+        self.shown_url(&key.field("redirect-uri"), raw.redirect_uri.as_deref()?)
     }
 
     fn upstream(

@@ -236,6 +236,18 @@ impl Checker<'_> {
         Queue { max_age, max_bytes: raw.max_bytes.unwrap_or(10_000_000_000), postmaster: raw.postmaster.clone() }
     }
 
+    /// One that `config show` and the bundle show, so that nobody may hide a password in it.
+    fn shown_url(&mut self, key: &Key, written: &str) -> Option<Url> {
+        let url = self.safe_url(key, written)?;
+        if url.username().is_empty() && url.password().is_none() {
+            return Some(url);
+        }
+        let text =
+            format!("`{key}` has a user or a password in it, and it is shown to whoever asks for the configuration");
+        self.error(key, text, "take out what stands before the @; an app proves itself with client-secret-file");
+        None
+    }
+
     /// https, or plain http to a loopback address. The value is never shown: a URL may hold a secret.
     fn safe_url(&mut self, key: &Key, written: &str) -> Option<Url> {
         match Url::parse(written) {

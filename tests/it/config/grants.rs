@@ -35,6 +35,15 @@ fn a_grant_that_a_provider_does_not_know_is_refused_with_those_that_it_knows() {
 }
 
 #[test]
+fn a_password_within_the_address_of_an_endpoint_is_refused_and_not_repeated() {
+    for name in ["token-url", "authorize-url", "device-url", "graph-url", "redirect-uri"] {
+        let text = refused(&format!("{APP}{name} = \"https://user:hunter2@login.example/x\"\n{ANN}"));
+        assert!(text.contains(&format!("`app.contoso.{name}` has a user or a password in it")), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
 fn a_proof_that_a_grant_never_shows_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
