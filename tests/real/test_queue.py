@@ -33,7 +33,7 @@ class Queue(RealTest):
         return self.daemon.command("queue", "list").stdout
 
     def is_emptied(self):
-        wait_until("the queue to be empty", lambda: "nothing is queued" in self.listed(), 30)
+        wait_until("the queue to be empty", lambda: "the queue is empty" in self.listed(), 30)
 
     # Postfix as the upstream
 

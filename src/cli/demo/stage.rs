@@ -140,8 +140,16 @@ fn ports(args: &DemoArgs) -> Result<[u16; 4], Failure> {
         }
         None if args.once => Ok([0; 4]),
         None if USUAL.iter().all(|port| is_free(*port)) => Ok(USUAL),
-        None => Ok([0; 4]),
+        None => free_ports().map_err(broken("free ports")),
     }
+}
+
+/// By number, so that the file names what is open: whoever stays looks into it, and so does `gatepost doctor`.
+fn free_ports() -> io::Result<[u16; 4]> {
+    let bind = |_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let held = (0..4).map(bind).collect::<io::Result<Vec<_>>>()?;
+    let ports = held.iter().map(|one| Ok(one.local_addr()?.port())).collect::<io::Result<Vec<_>>>()?;
+    Ok(<[u16; 4]>::try_from(ports).unwrap_or_default())
 }
 
 fn is_free(port: u16) -> bool {
