@@ -92,7 +92,8 @@ pub(super) fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 }
 
 /// `ann@contoso.com as info@contoso.com: Add-RecipientPermission ...`, or as the client hears it: `ann@contoso.com has no
-/// Send As right on info@contoso.com; ...`. Who signed on, and as whom.
+/// Send As right on info@contoso.com; ...`, or in the words of Exchange. Who signed on, and as whom: the sender of the envelope may
+/// be another one.
 fn refused(text: &str) -> (Option<String>, Option<String>) {
     let ends = [' ', ':', '"', ';', '\n', '\\'];
     let said = |between: &str| {
@@ -102,7 +103,7 @@ fn refused(text: &str) -> (Option<String>, Option<String>) {
             (is_mailbox(who) && is_mailbox(sender)).then(|| (Some(who.to_owned()), Some(sender.to_owned())))
         })
     };
-    let all = [" as ", " has no Send As right on ", " has no Send on Behalf right on "];
+    let all = [" as ", " not allowed to send as ", " has no Send As right on ", " has no Send on Behalf right on "];
     all.into_iter().find_map(said).unwrap_or_default()
 }
 
@@ -149,6 +150,7 @@ mod tests {
         let (ann, info) = (Some("ann@x.example".to_owned()), Some("info@x.example".to_owned()));
         for line in [
             "as such [send-as-denied]: ann@x.example as info@x.example: Add-RecipientPermission info@x.example",
+            r#"sender="ann@x.example" reply="554 5.2.252 SendAsDenied; ann@x.example not allowed to send as info@x.example; STOREDRV…""#,
             r#"reply="550 5.7.60 no\n5.7.1 ann@x.example has no Send As right on info@x.example; an administrator runs: x""#,
         ] {
             assert_eq!(refused(line), (ann.clone(), info.clone()), "{line}");
