@@ -4,7 +4,7 @@
 //! upstream closed between messages is replaced unseen, since nothing of the new message was sent on it. Message
 //! bodies are the business of `transaction`.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use bytes::BytesMut;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -30,10 +30,7 @@ use crate::{
     wire::{
         ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
-        smtp::{
-            Command, Reply,
-            unasked::{self, Refused},
-        },
+        smtp::{Command, Reply, unasked},
     },
 };
 
@@ -67,7 +64,7 @@ pub(super) struct Relay<'a> {
     /// When the upstream connection came, or was last used by a transaction: nor does NOOP keep it.
     pub(super) unused_since: Instant,
     /// DATA was refused, and the client may not have waited for that.
-    refused: Option<Refused>,
+    body_may_follow: bool,
     said_goodbye: bool,
     /// Of the command that is answered next.
     pub(super) verb: &'static str,
@@ -116,7 +113,7 @@ impl<'a> Relay<'a> {
             taken_by: None,
             moved: Instant::now(),
             unused_since: Instant::now(),
-            refused: None,
+            body_may_follow: false,
             said_goodbye: false,
             verb: "none",
         }
@@ -174,11 +171,9 @@ impl<'a> Relay<'a> {
 
     async fn line(&mut self, line: &[u8]) -> Next {
         let command = Command::parse(line);
-        if self.refused.is_some_and(|refused| !refused.is_heeded_by(line, self.input.pending())) {
+        if mem::take(&mut self.body_may_follow) && !unasked::heeds_refusal(line, self.input.pending()) {
             return self.unread_body().await;
         }
-        // Up to the next DATA each line has to wait for the answer to the last: a message does not.
-        self.refused = self.refused.filter(|_| matches!(command, Ok(Command::Mail(_) | Command::Rcpt(_))));
         match command {
             Ok(command) => {
                 let before = self.envelope.as_ref().map(Envelope::recipients);
@@ -193,14 +188,9 @@ impl<'a> Relay<'a> {
                 }
                 // One that was taken back counts as one that was sent, or MAIL and RSET in turns would keep the room.
                 self.was_used |= before.is_some() && now.is_none();
-                match next {
-                    Next::Goes if self.refused.is_some() && !self.input.pending().is_empty() => {
-                        self.unread_body().await
-                    }
-                    next => next,
-                }
+                next
             }
-            Err(reply) if unasked::announces_message(line) => self.refuse_data(&reply, Refused::OutOfSequence).await,
+            Err(reply) if unasked::announces_message(line) => self.refuse_data(&reply).await,
             Err(reply) => self.mistake(&reply).await,
         }
     }
@@ -264,10 +254,6 @@ impl<'a> Relay<'a> {
         let reply = match command {
             // Boxed, as is DATA: a session pays for them while they are under way.
             Command::Mail(mail) => {
-                // The one whose DATA was refused has failed.
-                if self.refused.is_some() && self.envelope.as_ref().is_some_and(|open| open.recipients() == 0) {
-                    self.reset().await?;
-                }
                 let sender = mail.address.clone();
                 let reply = Box::pin(self.mail(mail)).await?;
                 self.refused_mail(&sender, &reply);
@@ -339,12 +325,12 @@ impl<'a> Relay<'a> {
 
     async fn data(&mut self) -> Next {
         let Some(envelope) = self.envelope.take() else {
-            return self.refuse_data(&Reply::new(503, "5.5.1 MAIL first"), Refused::OutOfSequence).await;
+            return self.refuse_data(&Reply::new(503, "5.5.1 MAIL first")).await;
         };
         if envelope.recipients() == 0 {
             let reply = envelope.without_recipients();
             self.envelope = Some(envelope);
-            return self.refuse_data(&reply, Refused::InSequence).await;
+            return self.refuse_data(&reply).await;
         }
         let sink = match self.destination {
             Destination::Upstream => match self.channel.take().filter(|channel| channel.is_usable()) {
@@ -353,7 +339,7 @@ impl<'a> Relay<'a> {
                     let reply = self.no_way();
                     record::refusal(self, envelope.sender(), None, &reply);
                     record::without_data(self, Some(&reply));
-                    return self.refuse_data(&reply, Refused::InSequence).await;
+                    return self.refuse_data(&reply).await;
                 }
             },
             Destination::Graph | Destination::Queue | Destination::Hold => Sink::Spool(None),
@@ -362,9 +348,9 @@ impl<'a> Relay<'a> {
     }
 
     /// What was sent ahead of our 354 would have been the body: it must not be taken for commands.
-    async fn refuse_data(&mut self, reply: &Reply, refused: Refused) -> Next {
+    async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
-            self.refused = Some(refused);
+            self.body_may_follow = true;
             // Out of sequence, or not understood: the client's mistake.
             return if matches!(reply.code, 500..=503) { self.mistake(reply).await } else { self.say(reply).await };
         }

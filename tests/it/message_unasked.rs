@@ -156,24 +156,17 @@ async fn a_login_that_fails_with_commands_sent_ahead_may_be_tried_again() {
     smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
 }
 
-/// Some heed the answer to DATA alone, and say no RSET before the next MAIL.
+/// A pump writes the lines of its message one by one, and reads no answer.
 #[tokio::test]
-async fn whoever_waited_for_the_refusal_of_an_open_message_begins_the_next_one_with_mail() {
+async fn behind_an_open_message_whose_data_is_refused_a_message_that_comes_line_by_line_is_none_of_commands() {
     let world = World::new().await;
-    let mut program = world.smtp_as_ann().await;
-    for _ in 0..2 {
-        program.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
-        program.exchange("RCPT TO:<nobody@contoso.example>", "550 ").await;
-        program.exchange("DATA", "554 ").await;
-    }
-    assert!(program.message("well").await.starts_with("250 "));
-    world.only_message();
-    // A recipient that comes too late for one DATA is there for the next.
-    program.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
-    program.exchange("RCPT TO:<nobody@contoso.example>", "550 ").await;
-    program.exchange("DATA", "554 ").await;
-    program.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
-    program.exchange("DATA", "354 ").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange("RCPT TO:<nobody@contoso.example>", "550 ").await;
+    smtp.exchange("DATA", "554 ").await;
+    // Alone, as it may come: the next line was not read yet.
+    smtp.send(format!("MAIL FROM:<{ANN}>\r\n").as_bytes()).await;
+    ends_it(&mut smtp, &world).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::{
     SIZE_LIMIT,
     command::Command,
     reply::{Reply, auth_refusal, mail_refusal},
-    unasked::{self, Refused},
+    unasked,
 };
 use crate::{
     base::Fault,
@@ -127,8 +127,7 @@ impl SmtpFront {
         let announces = unasked::announces_message(&line);
         let comes_ahead = announces && !self.lines.pending().is_empty();
         if comes_ahead
-            || (mem::take(&mut self.message_may_follow)
-                && !Refused::OutOfSequence.is_heeded_by(&line, self.lines.pending()))
+            || (mem::take(&mut self.message_may_follow) && !unasked::heeds_refusal(&line, self.lines.pending()))
         {
             return Err(Violation::new(unasked::WHAT).farewell(unasked::farewell().to_wire()));
         }

@@ -2,7 +2,7 @@
 //!
 //! Its lines are never taken for commands. What a stranger wrote into it would be done in the name of who sends it.
 
-use super::{Command, Reply};
+use super::Reply;
 use crate::wire::lines::first_word;
 
 /// Whether a message may come behind this line, well-formed or not: DATA, and BDAT (RFC 3030 2).
@@ -16,30 +16,12 @@ pub fn may_precede_message(dropped: &[u8]) -> bool {
     !matches!(dropped.last(), None | Some(b'\n')) || dropped.split(|byte| *byte == b'\n').any(announces_message)
 }
 
-/// Where DATA was refused: what that says of who said it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// No message was open, or nobody understood it. Whoever says DATA there has heeded no refusal so far.
-    OutOfSequence,
-    /// In a message that was open. Many a client heeds this answer alone, and begins the next message behind it.
-    InSequence,
-}
-
-impl Refused {
-    /// Whether this line comes of a client that heard the refusal, which shows by what it sends with it (`ahead` was read
-    /// behind it): nothing but words that lead to no message. MAIL does: it is what a message would hold that means harm. So
-    /// it counts where no message is likely, and alone: it is no header field, since a space stands before its colon.
-    pub fn is_heeded_by(self, line: &[u8], ahead: &[u8]) -> bool {
-        let goes_on = self == Self::InSequence && ahead.is_empty() && leads_to_message(line);
-        let ahead = ahead.strip_suffix(b"\n").unwrap_or(ahead);
-        let is_harmless_to_its_end = || ahead.is_empty() || ahead.split(|byte| *byte == b'\n').all(is_harmless);
-        goes_on || is_harmless(line) && is_harmless_to_its_end()
-    }
-}
-
-/// MAIL, RCPT or DATA, well-formed.
-fn leads_to_message(line: &[u8]) -> bool {
-    matches!(Command::parse(line), Ok(Command::Mail(_) | Command::Rcpt(_) | Command::Data))
+/// Whether this line comes of a client that heard the refusal, which shows by what it sends with it (`ahead` was read behind
+/// it): nothing but words that lead to no message. MAIL does: it is what a message would hold that means harm. That it came
+/// by itself shows nothing, for a message may come line by line.
+pub fn heeds_refusal(line: &[u8], ahead: &[u8]) -> bool {
+    let ahead = ahead.strip_suffix(b"\n").unwrap_or(ahead);
+    is_harmless(line) && (ahead.is_empty() || ahead.split(|byte| *byte == b'\n').all(is_harmless))
 }
 
 /// Said as it has to be: a message may begin with such a word, too.
@@ -57,7 +39,7 @@ pub const WHAT: &str =
 
 /// The last word to it.
 pub fn farewell() -> Reply {
-    Reply::new(421, "4.7.0 DATA was refused and what came behind it may be a message: say RSET first, closing")
+    Reply::new(421, "4.7.0 DATA was refused and what came behind it may be a message: closing; RSET by itself goes on")
 }
 
 #[cfg(test)]
@@ -86,37 +68,25 @@ mod tests {
 
     #[test]
     fn a_refusal_is_heeded_by_words_that_lead_to_no_message_with_nothing_else_behind_them() {
-        let both = [Refused::OutOfSequence, Refused::InSequence];
         for (line, ahead) in [("RSET", ""), ("quit", ""), ("NOOP", "QUIT\r\n"), ("EHLO me", "RSET\r\nQUIT\r\n")] {
-            for refused in both {
-                assert!(refused.is_heeded_by(line.as_bytes(), ahead.as_bytes()), "{line} {ahead:?}");
-            }
+            assert!(heeds_refusal(line.as_bytes(), ahead.as_bytes()), "{line} {ahead:?}");
         }
         for (line, ahead) in [
+            ("MAIL FROM:<>", ""),
+            ("MAIL FROM:<a@b.c>", "RCPT TO:<a@b.c>\r\n"),
+            ("RCPT TO:<a@b.c>", ""),
+            ("DATA", ""),
             ("RSET now", ""),
+            ("RSET", "MAIL FROM:<a@b.c>\r\n"),
             ("EHLO", ""),
             ("EHLO me you", ""),
             ("", ""),
             ("QUIT", "Subject: x\r\n"),
             ("Subject: x", "QUIT\r\n"),
-            ("MAIL FROM:<a@b.c>", "RCPT TO:<a@b.c>\r\n"),
-            ("MAIL FROM:<a@b.c>", "\r\n"),
-            ("RSET", "MAIL FROM:<a@b.c>\r\n"),
-            ("MAIL me", ""),
             ("AUTH PLAIN AGFubgBwdw==", ""),
             ("VRFY ann", ""),
         ] {
-            for refused in both {
-                assert!(!refused.is_heeded_by(line.as_bytes(), ahead.as_bytes()), "{line} {ahead:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_next_message_begins_behind_one_that_was_open_and_nowhere_else() {
-        for line in ["MAIL FROM:<>", "mail from:<a@b.c> SIZE=7", "RCPT TO:<a@b.c>", "DATA"] {
-            assert!(Refused::InSequence.is_heeded_by(line.as_bytes(), b""), "{line}");
-            assert!(!Refused::OutOfSequence.is_heeded_by(line.as_bytes(), b""), "{line}");
+            assert!(!heeds_refusal(line.as_bytes(), ahead.as_bytes()), "{line} {ahead:?}");
         }
     }
 }
