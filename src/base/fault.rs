@@ -20,6 +20,8 @@ pub enum Kind {
     Unavailable,
     /// The upstream or the identity provider refuses this identity; somebody has to change something.
     IdentityRefused,
+    /// The mailbox is at what it may do at a time, by us or by its server.
+    Limited,
     /// Our own limits are reached.
     TooBusy,
     /// A fault of ours.
@@ -27,8 +29,15 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::BadCredentials, Kind::SignInNeeded, Kind::Unavailable, Kind::IdentityRefused, Kind::TooBusy, Kind::Bug];
+    pub const ALL: [Kind; 7] = [
+        Kind::BadCredentials,
+        Kind::SignInNeeded,
+        Kind::Unavailable,
+        Kind::IdentityRefused,
+        Kind::Limited,
+        Kind::TooBusy,
+        Kind::Bug,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +45,7 @@ impl Kind {
             Kind::SignInNeeded => "sign-in-needed",
             Kind::Unavailable => "unavailable",
             Kind::IdentityRefused => "identity-refused",
+            Kind::Limited => "limited",
             Kind::TooBusy => "too-busy",
             Kind::Bug => "bug",
         }
@@ -43,7 +53,7 @@ impl Kind {
 
     /// True where the same request may succeed later with nobody doing anything.
     pub const fn passes_by_itself(self) -> bool {
-        matches!(self, Kind::Unavailable | Kind::TooBusy)
+        matches!(self, Kind::Unavailable | Kind::Limited | Kind::TooBusy)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     session::SESSION_TOKEN_EXPIRED,
     sign_on::*,
 };
-use crate::base::{Fault, Kind, Protocol};
+use crate::base::{Fault, Protocol};
 
 /// A refusal, understood.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct Refusal {
 /// passes by itself whatever its words and code.
 pub fn sign_on_refusal(protocol: Protocol, text: &str, challenge: Option<&str>, early: bool) -> Refusal {
     let status = challenge.and_then(challenge_status);
-    let known = meant(At::SignOn, Some(protocol), text, |entry| !early || entry.kind == Kind::Unavailable);
+    let known = meant(At::SignOn, Some(protocol), text, |entry| !early || entry.kind.passes_by_itself());
     let challenged = matches!(status.as_deref(), Some("400" | "401" | "invalid_token"));
     let (entry, blames_token) = match known {
         Some(entry) => (entry, [TOKEN_REFUSED.id, SESSION_TOKEN_EXPIRED.id].contains(&entry.id)),
@@ -256,7 +256,7 @@ mod tests {
             (Pop3, &["-ERR Authentication failure: later"], "upstream-unavailable"),
         ] {
             let Refusal { fault, blames_token, .. } = heard(protocol, lines);
-            assert_eq!((fault.id, fault.kind, blames_token), (id, Kind::Unavailable, false), "{lines:?}");
+            assert_eq!((fault.id, fault.kind.passes_by_itself(), blames_token), (id, true, false), "{lines:?}");
         }
     }
 

@@ -22,8 +22,11 @@ pub(super) fn mend(block: &Block<'_>, orders: &Orders<'_>, edits: &mut Edits, re
         let value = block.value(field);
         let is_the_from = field.name == Name::From && block.only(Name::From).is_some();
         let author = is_the_from.then(|| orders.author());
-        let with_commas = is_the_from.then(|| with_quoted_commas(value, repairs)).flatten();
-        if let Some(value) = with_commas.or_else(|| strict(value, author, repairs)) {
+        let made_strict = strict(value, author, repairs);
+        // Behind that: brackets that were missing may be what shows whose name it is.
+        let readable = made_strict.as_deref().unwrap_or(value);
+        let with_commas = is_the_from.then(|| with_quoted_commas(readable, repairs)).flatten();
+        if let Some(value) = with_commas.or(made_strict) {
             edits.replace(field.value.clone(), value);
         }
     }

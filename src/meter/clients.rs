@@ -111,7 +111,9 @@ impl Clients {
             if message.is_some() {
                 figures.messages.count(true);
             }
-            figures.is_refused = false;
+            // That it came in says nothing of messages that were refused.
+            let was_of_message = figures.refusal.as_ref().is_some_and(|refusal| refusal.message.is_some());
+            figures.is_refused &= was_of_message && message.is_none();
             figures.success = Some(Incident { at: now(), reply, message, tried: None });
         });
     }
@@ -220,6 +222,22 @@ mod tests {
         assert_eq!(view.refusal.unwrap().reply, "535 5.7.8 no");
         assert_eq!(view.hours[23], Hour { accepted: 1, failed: 1 });
         assert!(clients.last_success("copier").is_some() && clients.last_success("other").is_none());
+    }
+
+    #[test]
+    fn a_login_does_not_end_the_refusal_of_a_message_and_a_message_does() {
+        let clients = Clients::default();
+        let copier = Who::Rule("copier".into());
+        let named = Named { sender: "a@x".into(), message_id: "<1@x>".into(), queue_id: None };
+        let is_refused = || clients.list()[&copier].is_refused;
+        clients.was_refused(&copier, "550 5.7.1 no".into(), Some(named.clone()));
+        clients.went_well(&copier, "signed on".into(), None);
+        assert!(is_refused());
+        clients.went_well(&copier, "250 2.0.0 OK".into(), Some(named));
+        assert!(!is_refused());
+        clients.was_refused(&copier, "535 5.7.8 no".into(), None);
+        clients.went_well(&copier, "signed on".into(), None);
+        assert!(!is_refused());
     }
 
     #[test]

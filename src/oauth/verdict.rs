@@ -109,7 +109,7 @@ impl Verdict {
 
     pub fn retry(&self) -> Retry {
         match self.entry.kind {
-            Kind::Unavailable | Kind::TooBusy => Retry::Later,
+            Kind::Unavailable | Kind::Limited | Kind::TooBusy => Retry::Later,
             Kind::SignInNeeded => Retry::NewSignIn,
             Kind::BadCredentials | Kind::IdentityRefused | Kind::Bug => Retry::Rarely,
         }

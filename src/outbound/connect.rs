@@ -85,7 +85,7 @@ impl Outbound {
     pub(super) async fn turn_in_line(&self, ticket: &mut Ticket, deadline: Instant) -> Result<Turn, Fault> {
         let mut wait = Wait::begin(&self.meter, Room::Message);
         let turn = timeout_at(deadline, ticket.turn()).await;
-        let turn = turn.map_err(|_| MAILBOX_BUSY.fault())?;
+        let turn = turn.map_err(|_| no_turn(ticket))?;
         wait.is_over();
         Ok(turn)
     }
@@ -125,7 +125,7 @@ impl Outbound {
     async fn turn_or_lend(&self, ticket: &mut Ticket, deadline: Instant) -> Result<Option<Turn>, Fault> {
         let mut wait = Wait::begin(&self.meter, Room::Message);
         let turn = timeout_at(deadline, ticket.turn_or_lend()).await;
-        let turn = turn.map_err(|_| MAILBOX_BUSY.fault())?;
+        let turn = turn.map_err(|_| no_turn(ticket))?;
         wait.is_over();
         Ok(turn)
     }
@@ -277,8 +277,13 @@ impl<'a> Asker<'a> {
             })
         };
         let fault = self.throttled.take().or_else(behind);
-        fault.unwrap_or_else(|| MAILBOX_BUSY.fault()).at(self.stage.now())
+        fault.unwrap_or_else(|| no_turn(self.ticket)).at(self.stage.now())
     }
+}
+
+/// Why there was no room in time: the server asked to be left alone, or others were first.
+fn no_turn(ticket: &Ticket) -> Fault {
+    if ticket.is_paused() { UPSTREAM_THROTTLED.fault() } else { MAILBOX_BUSY.fault() }
 }
 
 /// How long somebody waited for room in all. It counts once, however it ends: as found where no wait is left.

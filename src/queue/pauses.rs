@@ -25,7 +25,7 @@ pub fn of_message(attempts: u32, asked: Option<Duration>) -> Duration {
 pub fn of_mailbox(kind: Kind, times: u32) -> Duration {
     let (first, last) = match kind {
         Kind::SignInNeeded | Kind::IdentityRefused | Kind::BadCredentials => (60, 900),
-        Kind::Unavailable | Kind::TooBusy | Kind::Bug => (15, 300),
+        Kind::Unavailable | Kind::Limited | Kind::TooBusy | Kind::Bug => (15, 300),
     };
     spread(doubled(Duration::from_secs(first), times.saturating_sub(1)).min(Duration::from_secs(last)))
 }

@@ -14,7 +14,6 @@ use crate::{
         Entry,
         explain::named,
         message::{MESSAGE_TOO_LARGE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
-        own::MAILBOX_BUSY,
         replies::refusal,
         upstream::{is_about_recipient, message_refusal, unknown_refusal},
     },
@@ -139,14 +138,9 @@ impl Relay<'_> {
     }
 }
 
-/// What a client hears of a fault in the way of its message. Our own limits: RFC 3463 3.4, X.3.2 "not accepting
-/// messages", for nothing is wrong.
+/// What a client hears of a fault in the way of its message.
 fn not_now(fault: &Fault) -> Reply {
-    match fault.id {
-        id if id == MAILBOX_BUSY.id => Reply::new(451, format!("4.3.2 {}", fault.reply_text())),
-        id if id == RECIPIENTS_USED_UP.id => day_used_up(),
-        _ => mail_refusal(fault),
-    }
+    if fault.id == RECIPIENTS_USED_UP.id { day_used_up() } else { mail_refusal(fault) }
 }
 
 pub(super) fn larger_than(octets: u64) -> Reply {

@@ -103,13 +103,15 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         Ok(reply) => relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account)),
         Err(fault) => relay.refusal(&fault),
     };
-    record(relay, &envelope, &passage, Some(&reply));
     envelope.settle(&reply, passage.is_doubtful);
+    // As the client hears it, whose own log may be held against ours.
+    let reply = softened(reply);
+    record(relay, &envelope, &passage, Some(&reply));
     if let Some(Sink::Upstream(connection)) = passage.sink {
         relay.channel = Some(connection).filter(|connection| connection.is_usable());
     }
     // The answer first: it does not wait for an upstream that takes its time over RSET.
-    match relay.say(&softened(reply)).await {
+    match relay.say(&reply).await {
         Next::Goes if passage.owes_reset => {
             relay.end_transaction().await.map_or_else(|Left| relay.left(), |()| Next::Goes)
         }

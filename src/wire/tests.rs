@@ -385,6 +385,7 @@ fn every_kind_of_fault_has_its_code_in_every_protocol() {
         (Kind::SignInNeeded, "SYS/PERM", "CONTACTADMIN", "535 5.7.0", "550 5.7.1"),
         (Kind::IdentityRefused, "SYS/PERM", "CONTACTADMIN", "535 5.7.0", "550 5.7.1"),
         (Kind::Unavailable, "SYS/TEMP", "UNAVAILABLE", "454 4.7.0", "451 4.7.0"),
+        (Kind::Limited, "SYS/TEMP", "UNAVAILABLE", "454 4.7.0", "451 4.3.2"),
         (Kind::TooBusy, "SYS/TEMP", "LIMIT", "421 4.3.2", "451 4.3.2"),
         (Kind::Bug, "SYS/TEMP", "SERVERBUG", "454 4.7.0", "451 4.3.0"),
     ] {

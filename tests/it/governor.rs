@@ -72,6 +72,34 @@ async fn a_client_that_finds_no_room_within_its_time_is_told_so_at_login_and_at_
     assert_eq!(world.sandbox.counts().connections(Protocol::Smtp).most, 1);
 }
 
+/// It is signed on at MAIL, and what it hears there is the same.
+#[tokio::test]
+async fn a_device_without_a_login_that_finds_no_room_hears_451_4_3_2_as_well() {
+    let mut plan = Plan { account: "limits = { connections = 1 }".into(), ..Plan::default() };
+    plan.daemon = "sign-on-seconds = 5".into();
+    plan.more = format!("[[client]]\nname = \"device\"\naccount = \"{ANN}\"\nfrom = [\"127.0.0.0/8\"]\n");
+    let world = World::with(plan).await;
+    let _busy = world.smtp_in_data().await;
+    let mut device = world.greeted(Protocol::Smtp).await;
+    let said = device.exchange(&format!("MAIL FROM:<{ANN}>"), "451 4.3.2 ").await;
+    assert!(said.ends_with("[gatepost mailbox-busy]"), "{said}");
+}
+
+/// Not the limits of ours are what it waited for.
+#[tokio::test]
+async fn whoever_finds_no_room_at_a_mailbox_that_is_left_alone_hears_that_its_server_asked_for_that() {
+    let world = World::with(Plan { daemon: "sign-on-seconds = 3".to_owned(), ..Plan::default() }).await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", words).times(2)]);
+    let mut smtp = world.smtp_as_ann().await;
+    // It is left alone for two seconds, then for four.
+    for _ in 0..2 {
+        assert!(smtp.message("alert").await.starts_with("432 4.3.2 "));
+    }
+    let said = smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "451 ").await;
+    assert!(said.ends_with("[gatepost upstream-throttled]"), "{said}");
+}
+
 #[tokio::test]
 async fn what_exchange_throttles_at_mail_is_tried_again_unseen() {
     let world = World::new().await;

@@ -16,7 +16,8 @@ use serde::Deserialize;
 
 /// In the order of the docs.
 const LAYERS: [&str; 7] = ["own", "token", "sign-on", "message", "session", "graph", "doctor"];
-const KINDS: [&str; 6] = ["bad-credentials", "sign-in-needed", "unavailable", "identity-refused", "too-busy", "bug"];
+const KINDS: [&str; 7] =
+    ["bad-credentials", "sign-in-needed", "unavailable", "identity-refused", "limited", "too-busy", "bug"];
 const OWNERS: [&str; 7] = ["client", "user", "tenant-admin", "network-admin", "operator", "provider", "gatepost"];
 const PLACES: [&str; 4] = ["sign-on", "message", "session", "log"];
 const PROTOCOLS: [&str; 3] = ["smtp", "imap", "pop3"];
@@ -216,7 +217,7 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
              next_elsewhere: {next_elsewhere:?}, avoid: {avoid:?} }}"
         )
     };
-    let temporary = ["unavailable", "too-busy"].contains(&fault.kind.as_str());
+    let temporary = ["unavailable", "limited", "too-busy"].contains(&fault.kind.as_str());
     let patterns: Vec<String> = fault.replies.iter().map(pattern).collect();
     let reply = fault.graph_reply.as_ref().map(|reply| {
         let (code, enhanced) = reply.split_once(' ').unwrap_or((reply, ""));

@@ -355,6 +355,11 @@ impl Ticket {
         books.dials.obstacle(&self.sign_in, asked, is_slow, books.limits.connections)
     }
 
+    /// The mailbox is left alone, since its server asked for that.
+    pub(in crate::outbound) fn is_paused(&self) -> bool {
+        self.ledger.books().pause.end(Instant::now()).is_some()
+    }
+
     /// Cancel safe: it stands in that line from then on.
     async fn wait<T>(
         &mut self,

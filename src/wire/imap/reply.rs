@@ -7,7 +7,7 @@ pub fn refusal(fault: &Fault) -> String {
     let code = match fault.kind {
         Kind::BadCredentials => "AUTHENTICATIONFAILED",
         Kind::SignInNeeded | Kind::IdentityRefused => "CONTACTADMIN",
-        Kind::Unavailable => "UNAVAILABLE",
+        Kind::Unavailable | Kind::Limited => "UNAVAILABLE",
         Kind::TooBusy => "LIMIT",
         Kind::Bug => "SERVERBUG",
     };

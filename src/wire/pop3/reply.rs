@@ -9,7 +9,7 @@ pub fn refusal(fault: &Fault) -> Bytes {
     let code = match fault.kind {
         Kind::BadCredentials => "AUTH",
         Kind::SignInNeeded | Kind::IdentityRefused => "SYS/PERM",
-        Kind::Unavailable | Kind::TooBusy | Kind::Bug => "SYS/TEMP",
+        Kind::Unavailable | Kind::Limited | Kind::TooBusy | Kind::Bug => "SYS/TEMP",
     };
     Bytes::from(format!("-ERR [{code}] {}\r\n", fault.reply_text()))
 }

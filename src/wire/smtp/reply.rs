@@ -53,7 +53,7 @@ pub fn auth_refusal(fault: &Fault) -> Reply {
     let code = match fault.kind {
         Kind::BadCredentials => (535, "5.7.8"),
         Kind::SignInNeeded | Kind::IdentityRefused => (535, "5.7.0"),
-        Kind::Unavailable | Kind::Bug => (454, "4.7.0"),
+        Kind::Unavailable | Kind::Limited | Kind::Bug => (454, "4.7.0"),
         Kind::TooBusy => (421, "4.3.2"),
     };
     with_code(code, fault)
@@ -65,7 +65,8 @@ pub fn mail_refusal(fault: &Fault) -> Reply {
         Kind::BadCredentials => (530, "5.7.0"),
         Kind::SignInNeeded | Kind::IdentityRefused => (550, "5.7.1"),
         Kind::Unavailable => (451, "4.7.0"),
-        Kind::TooBusy => (451, "4.3.2"),
+        // RFC 3463 3.4, X.3.2: not accepting messages; nothing is wrong.
+        Kind::Limited | Kind::TooBusy => (451, "4.3.2"),
         Kind::Bug => (451, "4.3.0"),
     };
     with_code(code, fault)
