@@ -273,6 +273,12 @@ impl Recent {
         }
     }
 
+    /// Whether a sender of this account was refused, so that whom its next message is from will tell.
+    pub fn waits_for_a_sender(&self, account: &str) -> bool {
+        let waits = |one: &FaultView| one.worked_again_at.is_none() && one.sender.is_some() && one.account == account;
+        locked(&self.faults).iter().any(waits)
+    }
+
     /// Whether it did not happen within the last minute.
     pub fn is_news(&self, protocol: Protocol, account: &str, id: &str) -> bool {
         let faults = locked(&self.faults);
