@@ -17,6 +17,7 @@ use crate::{
         Entry,
         explain::named,
         message::{MESSAGE_REFUSED_FOR_NOW, SEND_AS_DENIED},
+        replies::AHEAD_OF_THE_QUEUE,
         upstream::{is_about_recipient, message_refusal, unknown_refusal},
     },
     message::Headers,
@@ -124,14 +125,16 @@ impl Queue {
     /// A message of these senders went.
     pub(super) fn note_sent(&self, message: &QueuedMessage, senders: &[String]) {
         let senders: Vec<&str> = senders.iter().map(String::as_str).collect();
-        let proof = if message.bounce > 0 { Proof::SignOn } else { Proof::Sent(&senders) };
+        let senders = (message.bounce == 0).then_some(&senders[..]);
+        let proof = Proof::Delivered { senders, ahead: &AHEAD_OF_THE_QUEUE };
         self.meter.recent.worked(Protocol::Smtp, &message.account, proof);
     }
 
     /// Something was answered for this mailbox.
     pub(super) fn note_way(&self, account: &Account) {
         self.way_is_open(&account.address);
-        self.meter.recent.worked(Protocol::Smtp, &account.address, Proof::SignOn);
+        let proof = Proof::Delivered { senders: None, ahead: &AHEAD_OF_THE_QUEUE };
+        self.meter.recent.worked(Protocol::Smtp, &account.address, proof);
     }
 
     /// Nothing can be sent from this mailbox. What is answered from memory was noted when it was asked.

@@ -57,7 +57,7 @@ async fn a_queue_that_cannot_be_written_is_seen_and_no_test_message_proves_it_me
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_was_too_full_for_a_message_stands_open_with_its_step_and_every_trouble_is_named_at_the_end() {
-    let (staged, program) = beside_a_daemon(queued("[queue]\nmax-bytes = 60\n")).await;
+    let (staged, program) = beside_a_daemon(queued("[queue]\nmax-bytes = 40\n")).await;
     let said = sent(&program, ANN, ANN).await;
     assert!(said.starts_with("452 ") && said.ends_with("[gatepost queue-full]"), "{said}");
     let mut wrong = program.greeted(gatepost::base::Protocol::Smtp).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatepost::sandbox::Answer;
+use gatepost::{base::Protocol, sandbox::Answer};
 
 use super::{ahead_until, arrived, plan, queue, standstill::status, until_empty};
 use crate::world::{ANN, World, journal};
@@ -34,9 +34,12 @@ async fn a_message_refused_from_the_queue_is_a_warning_with_its_step_counts_and_
     assert_eq!((&told["queue"]["waiting"], &told["queue"]["held"]), (&0.into(), &0.into()), "{}", told["queue"]);
     assert_eq!(told["faults"][0]["id"], "message-refused", "{told:#}");
 
+    // What a client hears before its 250 is proved by nothing behind it.
+    let mut wrong = world.greeted(Protocol::Smtp).await;
+    assert!(wrong.login(Protocol::Smtp, ANN, "wrong").await.starts_with("535 "));
     queue(&mut smtp, "goes").await;
     until_empty(world.dir.path(), 20).await;
-    world.until("it stands no more", |world| standing(world).is_empty()).await;
+    world.until("it stands no more", |world| standing(world) == ["bad-credentials"]).await;
 }
 
 #[tokio::test]
