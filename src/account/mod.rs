@@ -3,6 +3,7 @@
 //! A wrong local password has nothing to do with tokens: this module never touches them. It refuses to tell an
 //! unknown user from a wrong password, in words and (with hashes that Gatepost made) in time.
 
+mod denied;
 mod domain;
 mod first_use;
 mod guesses;
@@ -13,6 +14,7 @@ mod passwords;
 mod passwords_file;
 mod register;
 
+pub use denied::Denied;
 pub use domain::{Domain, account_of};
 pub use guesses::{Guesses, Refusal};
 pub use model::{Account, Client, Delivery, Limits, LocalPassword, Proxies, Route, Rules, Sender, Sending, is_listed};

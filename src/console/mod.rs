@@ -19,6 +19,7 @@ mod overview;
 mod plot;
 mod queue;
 mod queue_page;
+mod queue_status;
 mod sheet;
 mod sign_ins;
 mod status;
@@ -50,6 +51,7 @@ pub use access::{Access, token_file};
 pub use account_page::path_of as path_of_account;
 pub use entry::opening;
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
+use queue_status::QueueStatus;
 pub use sign_ins::SignIns;
 pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::{Holder, Visits};
@@ -316,5 +318,6 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let mut status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
     status.accounts.iter_mut().for_each(|account| account.note_refusals(&console));
     let configuration = read(&console.configuration).clone();
-    Json(Status { store, endings, configuration, ..status })
+    let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains));
+    Json(Status { store, endings, configuration, queue, ..status })
 }

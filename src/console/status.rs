@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Console,
     mailboxes::{self, DomainStatus, STATUS_CAP},
+    queue_status::QueueStatus,
 };
 use crate::{
     account::{Account, Domain, Occasion, account_of, told},
@@ -38,6 +39,9 @@ pub struct Status {
     pub endings: Vec<Ending>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
+    /// `None` while it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueStatus>,
     /// Clients with messages of the last day that were refused or broke off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedStatus>,
@@ -254,6 +258,7 @@ impl Status {
             endings: Vec::new(),
             listeners,
             sessions: meter.board.list(),
+            queue: None,
             refused: RefusedStatus::all(&meter.clients),
             faults,
         }

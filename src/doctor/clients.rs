@@ -20,7 +20,11 @@ use super::{
 use crate::{
     account::{Account, account_of},
     base::{Owner, Stage, invocation::gatepost, printable},
-    catalog::{self, Entry, is_harmless, message::SENDER_NOT_ALLOWED},
+    catalog::{
+        self, Entry, is_harmless,
+        message::SENDER_NOT_ALLOWED,
+        own::{QUEUE_FAILING, QUEUE_FULL},
+    },
     config::Config,
 };
 
@@ -86,6 +90,11 @@ impl Met<'_> {
         let is_proven_otherwise = self.is_of_a_message() && self.is_the_clients();
         let is_recent = self.is_the_clients() && self.ago <= JUST_NOW;
         !self.is_over() && ((is_of_an_account && !is_proven_otherwise) || is_recent)
+    }
+
+    /// A test message goes past the queue, and says nothing of it.
+    fn is_of_the_queue(&self) -> bool {
+        [QUEUE_FULL.id, QUEUE_FAILING.id].contains(&self.entry.id)
     }
 
     fn is_the_clients(&self) -> bool {
@@ -200,7 +209,7 @@ fn is_shown(one: &Met<'_>, found: &[Check]) -> bool {
 
 /// This look sent a message like it: what became of that is told there.
 fn was_tried(scope: &Scope, account: &Account, one: &Met<'_>, found: &[Check]) -> bool {
-    let Some(to) = scope.send_to(account) else { return false };
+    let Some(to) = scope.send_to(account).filter(|_| !one.is_of_the_queue()) else { return false };
     let target = trip(account, one.sender().unwrap_or(&account.address), to);
     let mut sent = found.iter().filter(|check| check.layer == Layer::Send && check.outcome != Outcome::Skipped);
     sent.any(|check| check.account.as_deref() == Some(&account.address) && check.target.as_deref() == Some(&target))
@@ -212,7 +221,7 @@ fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Runn
     let who = Who { sender, object_id, asks_again, ..who_of(account) };
     let lang = look.lang;
     let mut check = look.note(said, &one.entry.fault(), &who);
-    if let Some(fault) = check.fault.as_mut().filter(|_| is_harmless(&account.address)) {
+    if let Some(fault) = check.fault.as_mut().filter(|_| is_harmless(&account.address) && !one.is_of_the_queue()) {
         let command = format!("{} doctor {1} --send {1}", gatepost(), account.address);
         fault.next.push_str(&proof(lang, &command));
         fault.commands.push(command);

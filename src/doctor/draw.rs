@@ -167,16 +167,21 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
     let failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
     match failing.saturating_sub(explained) {
         _ if failing == 0 && report.open().next().is_some() => {
-            format!("\n{}\n", (frame.well_but)(report.open().count()))
+            let standing =
+                report.checks.iter().filter(|check| check.is_open() || (check.is_unproven && check.is_told()));
+            let ids = standing.filter_map(|check| check.fault.as_ref().map(|fault| fault.id.to_owned()));
+            format!("\n{}\n", (frame.well_but)(&listed(ids, ", ")))
         }
         _ if failing == 0 => match report.unproven() {
             _ if report.lacks_daemon() => format!("{}\n", (frame.well_but_down)()),
             Some(one) => match one.fault.as_ref().filter(|_| one.is_told()) {
-                Some(fault) => {
-                    format!(
-                        "{}\n",
-                        (frame.well_but_a_client)(&format!("{} ({}) [{}]", one.title, about(one), fault.id))
-                    )
+                Some(_) => {
+                    let told = report.checks.iter().filter(|check| check.is_unproven && check.is_told());
+                    let named = |check: &Check| {
+                        let fault = check.fault.as_ref()?;
+                        Some(format!("{} ({}) [{}]", check.title, about(check), fault.id))
+                    };
+                    format!("{}\n", (frame.well_but_a_client)(&listed(told.filter_map(named), "; ")))
                 }
                 None => format!("{}\n", (frame.well_but_unproven)(&about(one))),
             },
@@ -185,6 +190,17 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
         0 => String::new(),
         more => format!("{}\n", (frame.others)(more)),
     }
+}
+
+/// Each once.
+fn listed(all: impl Iterator<Item = String>, between: &str) -> String {
+    let mut once: Vec<String> = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once.join(between)
 }
 
 /// Filled up to so many columns; a text that is longer stays.

@@ -1,4 +1,4 @@
-//! This machine's part: the state directory, the key, room on the disk, certificates and when they end.
+//! This machine's part: the state directory, the key, room on the disk and in the queue, certificates and when they end.
 
 use std::{
     fs::File,
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{
     look::Look,
     next::Who,
-    owner,
+    owner, queue,
     report::{Check, Layer},
     scope::Scope,
     words::{Name, Said},
@@ -56,6 +56,7 @@ pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Kept) {
     let (store, kept) = opened(config, scope, &database).await;
     checks.push(store);
     checks.extend(room(scope, &directory));
+    checks.extend(queue::directory(scope, config, &database));
     let calendar = Calendar::new(config.watched());
     let endings = calendar.endings(Timestamp::now());
     checks.extend(endings.iter().map(|one| ending(scope, config, one)));

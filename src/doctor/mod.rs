@@ -20,6 +20,7 @@ mod letter;
 mod look;
 mod next;
 mod owner;
+mod queue;
 mod refused;
 mod report;
 mod scope;
@@ -129,6 +130,7 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>)
     desk.note_all(scope.unnamed(config));
     means.stop().await;
     desk.note_all(daemon::look(scope, config, &running).await);
+    desk.note_all(queue::moves(scope, config, &running));
     let remembered = daemon::memory(scope, config, &desk.checks).await;
     desk.note_all(remembered);
     let met = clients::look(scope, config, &running, &desk.checks);

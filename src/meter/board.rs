@@ -182,6 +182,9 @@ pub enum Proof<'a> {
     SignOn,
     /// A message, from all of these.
     Sent(&'a [&'a str]),
+    /// Behind the queue: its sign-on, and a message from all of these, if it was one. Nothing of what clients hear before
+    /// they are told 250, our own refusals `ahead` of the queue among it.
+    Delivered { senders: Option<&'a [&'a str]>, ahead: &'a [&'a str] },
 }
 
 impl Proof<'_> {
@@ -194,6 +197,9 @@ impl Proof<'_> {
         }
         match (self, &fault.sender) {
             (Proof::SignOn, _) => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
+            (Proof::Delivered { ahead, .. }, _) if fault.is_ahead_of_the_queue(ahead) => false,
+            (Proof::Delivered { senders: None, .. }, _) => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
+            (Proof::Delivered { senders: Some(senders), .. }, _) => Proof::Sent(senders).covers(protocol, fault),
             (Proof::Sent(_), None) => true,
             (Proof::Sent(senders), Some(refused)) => senders.iter().any(|sender| sender.eq_ignore_ascii_case(refused)),
         }
@@ -201,6 +207,10 @@ impl Proof<'_> {
 }
 
 impl FaultView {
+    fn is_ahead_of_the_queue(&self, refusals: &[&str]) -> bool {
+        self.stage.is_some_and(|stage| stage <= Stage::Authenticating) || refusals.contains(&self.id)
+    }
+
     fn has_sender_of(&self, fault: &Fault) -> bool {
         let lower = |sender: &Option<String>| sender.as_deref().map(str::to_ascii_lowercase);
         lower(&self.sender) == lower(&fault.sender)
@@ -271,6 +281,12 @@ impl Recent {
         for fault in faults.iter_mut().filter(stood).filter(|one| proof.covers(protocol, one)) {
             fault.worked_again_at = Some(now());
         }
+    }
+
+    /// Whether a sender of this account was refused, so that whom its next message is from will tell.
+    pub fn waits_for_a_sender(&self, account: &str) -> bool {
+        let waits = |one: &FaultView| one.worked_again_at.is_none() && one.sender.is_some() && one.account == account;
+        locked(&self.faults).iter().any(waits)
     }
 
     /// Whether it did not happen within the last minute.

@@ -47,6 +47,8 @@ pub struct Verdict {
     pub reply: Reply,
     /// The whole message left our hands for this recipient, and nobody answered: it may have been taken.
     pub is_doubtful: bool,
+    /// RCPT was refused: the others may get the message.
+    pub is_recipients: bool,
 }
 
 impl Verdict {
@@ -57,12 +59,17 @@ impl Verdict {
             _ if reply.is_transient() => Fate::Deferred,
             _ => Fate::Failed,
         };
-        Self { fate, reply, is_doubtful: false }
+        Self { fate, reply, is_doubtful: false, is_recipients: false }
+    }
+
+    /// As the answer to RCPT has it.
+    pub fn of_recipient(reply: Reply) -> Self {
+        Self { is_recipients: true, ..Self::of(reply) }
     }
 
     /// In place of an answer that never came.
     pub fn unknown(reply: Reply) -> Self {
-        Self { fate: Fate::Deferred, reply, is_doubtful: true }
+        Self { fate: Fate::Deferred, reply, is_doubtful: true, is_recipients: false }
     }
 }
 

@@ -187,7 +187,7 @@ impl Submission<'_> {
                 }
                 reply
             };
-            verdicts.push(Verdict::of(reply));
+            verdicts.push(Verdict::of_recipient(reply));
         }
         Ok(verdicts)
     }

@@ -173,6 +173,7 @@ impl Courier {
             let outcome = Outcome::damaged("554 5.3.0 the envelope of this message is damaged on disk");
             return self.write_down(message, waiting, outcome, Duration::ZERO).await;
         };
+        let senders = queue.senders(message).await;
         let start = Instant::now();
         let answer = self.deliver(&account, &envelope, &body, message, waiting, ticket).await?;
         if let Err(unsent) = &answer
@@ -183,7 +184,7 @@ impl Courier {
         message.attempts += 1;
         let outcome = match answer {
             Ok(report) => {
-                queue.way_is_open(&account.address);
+                queue.note_way(&account);
                 Outcome::of_report(report, waiting.len())
             }
             // The outset aside, which is looked at before: of the disk, a way out reads this body alone.
@@ -199,7 +200,12 @@ impl Courier {
                 Outcome::nothing_sent(&unsent.fault, rest.max(own))
             }
         };
-        self.write_down(message, waiting, outcome, start.elapsed()).await
+        let delivers = outcome.delivers();
+        let wrote = self.write_down(message, waiting, outcome, start.elapsed()).await;
+        if delivers {
+            queue.note_sent(message, &senders);
+        }
+        wrote
     }
 
     /// The body, and the ticket again: who has none leaves the line before anything is written.
@@ -316,7 +322,8 @@ impl Courier {
         // One step where nothing is left to be told.
         let wrote = self.persist(if is_done { Record::Gone } else { Record::Ended(&ended) }).await;
         let Some(is_held) = wrote else { return Err(Next::At(Place::Fresh)) };
-        outcome.log(message, waiting, took, pause);
+        let advice = queue.note_refusals(message, &outcome).await;
+        outcome.log(message, waiting.len(), took, pause, &advice);
         outcome.count(&queue.meter, waiting.len());
         if is_held {
             self.tell_of_hold(message);

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
-use super::{Queue, clock::Tick, deliver::Unsent, failures::Failures, lane::Trouble, pauses};
+use super::{Queue, clock::Tick, deliver::Unsent, failures::Failures, lane::Trouble, pauses, refusals::Advice};
 use crate::{
     account::Account,
     base::{Fault, Kind},
@@ -22,6 +22,17 @@ pub struct LaneView {
     pub is_known: bool,
     /// Why nothing can be sent now, and since when.
     pub trouble: Option<(Fault, SystemTime)>,
+}
+
+/// All mailboxes together.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Figures {
+    pub waiting: usize,
+    pub held: usize,
+    /// How long ago the oldest that is not held was accepted.
+    pub oldest: Duration,
+    /// Of all bodies.
+    pub octets: u64,
 }
 
 impl Queue {
@@ -44,13 +55,21 @@ impl Queue {
         Failures::list(&self.failures)
     }
 
+    pub fn figures(&self) -> Figures {
+        let lanes = self.lanes();
+        let oldest = lanes.iter().filter_map(|lane| lane.oldest).min();
+        Figures {
+            waiting: lanes.iter().map(|lane| lane.waiting).sum(),
+            held: lanes.iter().map(|lane| lane.held).sum(),
+            oldest: oldest.and_then(|at| self.clock.wall().duration_since(at).ok()).unwrap_or_default(),
+            octets: self.spool.octets(),
+        }
+    }
+
     /// Brings the gauges up to date.
     pub fn measure(&self) {
-        let lanes = self.lanes();
-        let (waiting, held) = (lanes.iter().map(|lane| lane.waiting).sum(), lanes.iter().map(|lane| lane.held).sum());
-        let oldest = lanes.iter().filter_map(|lane| lane.oldest).min();
-        let oldest = oldest.and_then(|at| self.clock.wall().duration_since(at).ok()).unwrap_or(Duration::ZERO);
-        self.meter.queue(waiting, held, oldest, self.spool.octets(), self.standstill().is_some());
+        let Figures { waiting, held, oldest, octets } = self.figures();
+        self.meter.queue(waiting, held, oldest, octets, self.standstill().is_some());
     }
 
     /// Somebody may have signed in, or consented: mailboxes that wait for a person are tried at once where `is_ready` says
@@ -127,8 +146,10 @@ impl Queue {
         let until = own.max(asked);
         lane.trouble = Some(Trouble { fault: fault.clone(), times, until, since, is_by_hand: false });
         drop(schedule);
+        self.note_shut(account, unsent, was_open);
         if was_open {
-            warn!(account, kind = fault.kind.as_str(), fault = fault.id, "nothing can be sent from the queue: {fault}");
+            let Advice { id, owner, next, .. } = self.advice(account, fault);
+            warn!(account, kind = fault.kind.as_str(), id, owner, next, "nothing can be sent from the queue: {fault}");
         }
         (until, was_open)
     }

@@ -25,6 +25,7 @@ mod orders;
 mod outcome;
 mod outset;
 mod pauses;
+mod refusals;
 mod schedule;
 mod standstill;
 #[cfg(test)]
@@ -51,7 +52,7 @@ pub use deliver::{Deliver, Delivery, Envelope, Fate, Outset, Report, Unsent, Ver
 pub use dispatch::COURIERS;
 use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
-pub use lanes::LaneView;
+pub use lanes::{Figures, LaneView};
 pub use orders::Orders;
 use schedule::{Entry, Place, Schedule};
 use standstill::Halt;

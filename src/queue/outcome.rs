@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
-use super::deliver::{Fate, Report, Verdict};
+use super::{
+    deliver::{Fate, Report, Verdict},
+    refusals::{Advice, Refusal},
+};
 use crate::{
     base::{Fault, printable, redacted},
     catalog::{explain::named, upstream::message_refusal},
@@ -15,6 +18,13 @@ use crate::{
 
 /// Of a server's words; what it says at length is in its own log.
 const REPLY_CAP: usize = 1000;
+
+/// The same line, as a warning where somebody should see it.
+macro_rules! at_level {
+    ($is_trouble:expr, $($line:tt)*) => {
+        if $is_trouble { warn!($($line)*) } else { info!($($line)*) }
+    };
+}
 
 pub(super) struct Outcome {
     /// One for each that waited; the last one stands for all that are missing.
@@ -32,6 +42,8 @@ struct Said {
     is_doubtful: bool,
     /// For log and metrics: one of a few words, or the id of a fault.
     reason: &'static str,
+    /// What stands in the way of this recipient, or of the whole message.
+    refusal: Option<Refusal>,
 }
 
 /// A [`Said::reason`], and what stands in the place of what a server says that nobody knows: the class of its enhanced code
@@ -88,6 +100,12 @@ fn class(reply: &Reply) -> &'static str {
     CLASSES.iter().find(is_its).copied().unwrap_or(otherwise)
 }
 
+impl Said {
+    const fn of(fate: Fate, reason: &'static str) -> Self {
+        Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None }
+    }
+}
+
 impl Outcome {
     /// A report that is too short is read as "not yet" for the rest: once more is better than never.
     pub fn of_report(report: Report, asked_for: usize) -> Self {
@@ -97,17 +115,19 @@ impl Outcome {
             text: words(&one.reply),
             is_doubtful: one.is_doubtful,
             reason: reason(one),
+            refusal: Refusal::of(one),
         };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
         let missing = "450 4.3.0 nothing was said of this recipient".to_owned();
-        verdicts.resize(asked_for, Said { fate: Fate::Deferred, text: missing, is_doubtful: false, reason: "4.3.x" });
+        let unsaid = Said { text: missing, ..Said::of(Fate::Deferred, "4.3.x") };
+        verdicts.resize(asked_for, unsaid);
         Self { verdicts, retry_after, pause: None }
     }
 
     /// The mailbox's way out is shut; the message is as good as before.
     pub fn nothing_sent(fault: &Fault, pause: Duration) -> Self {
-        let said = Said { fate: Fate::Deferred, text: in_the_way(fault), is_doubtful: false, reason: fault.id };
+        let said = Said { text: in_the_way(fault), ..Said::of(Fate::Deferred, fault.id) };
         Self { verdicts: vec![said], retry_after: None, pause: Some(pause) }
     }
 
@@ -121,7 +141,7 @@ impl Outcome {
     }
 
     fn failed(text: String, reason: &'static str) -> Self {
-        let said = Said { fate: Fate::Failed, text, is_doubtful: false, reason };
+        let said = Said { text, ..Said::of(Fate::Failed, reason) };
         Self { verdicts: vec![said], retry_after: None, pause: None }
     }
 
@@ -146,7 +166,7 @@ impl Outcome {
     pub fn apply(&self, message: &mut QueuedMessage, waiting: &[usize]) {
         for (n, at) in waiting.iter().enumerate() {
             let Some(one) = message.recipients.get_mut(*at) else { continue };
-            let Some(Said { fate, text, is_doubtful, reason }) = self.said(n) else { continue };
+            let Some(Said { fate, text, is_doubtful, reason, .. }) = self.said(n) else { continue };
             // An expiry alone says nothing of what was in the way.
             let before = one.reply.take().filter(|_| *reason == TIME_IS_OVER);
             one.reply = Some(before.map_or_else(|| text.clone(), |before| format!("{text}; last: {before}")));
@@ -177,21 +197,42 @@ impl Outcome {
         Ended { attempts: message.attempts, recipients, waited, next_at: Some(next_at), pause, hold: None }
     }
 
+    /// Somebody got it.
+    pub fn delivers(&self) -> bool {
+        self.verdicts.iter().any(|said| said.fate == Fate::Delivered)
+    }
+
+    /// What stands in the way, once each.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let mut all: Vec<Refusal> = Vec::new();
+        for refusal in self.verdicts.iter().filter_map(|said| said.refusal) {
+            if !all.contains(&refusal) {
+                all.push(refusal);
+            }
+        }
+        all
+    }
+
+    /// What matters most: of one that failed, else of one that waits.
+    fn worst(&self, waiting: usize) -> Option<&Said> {
+        (0..waiting).filter_map(|n| self.said(n)).max_by_key(|said| match said.fate {
+            Fate::Delivered => 0,
+            Fate::Deferred => 1,
+            Fate::Failed => 2,
+        })
+    }
+
     fn tally(&self, waiting: usize) -> [usize; 3] {
         let count = |wanted| (0..waiting).filter(|n| self.fate(*n) == wanted).count();
         [count(Fate::Delivered), count(Fate::Deferred), count(Fate::Failed)]
     }
 
-    /// One line an attempt.
-    pub fn log(&self, message: &QueuedMessage, waiting: &[usize], took: Duration, pause: Duration) {
-        let [delivered, deferred, failed] = self.tally(waiting.len());
-        // The reply that matters most: of one that failed, else of one that waits.
-        let worst = (0..waiting.len()).filter_map(|n| self.said(n)).max_by_key(|said| match said.fate {
-            Fate::Delivered => 0,
-            Fate::Deferred => 1,
-            Fate::Failed => 2,
-        });
-        info!(
+    /// One line an attempt: a warning where mail is lost, or waits for more than its recipients.
+    pub fn log(&self, message: &QueuedMessage, waiting: usize, took: Duration, pause: Duration, advice: &Advice) {
+        let [delivered, deferred, failed] = self.tally(waiting);
+        let worst = self.worst(waiting);
+        at_level!(
+            failed > 0 || advice.is_trouble,
             queue_id = message.id,
             session = message.session,
             account = message.account,
@@ -202,6 +243,9 @@ impl Outcome {
             failed,
             reason = worst.map(|said| said.reason),
             reply = worst.map(|said| &said.text),
+            id = advice.id,
+            owner = advice.owner,
+            next = advice.next,
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
             "delivery from the queue"

@@ -13,6 +13,7 @@ use super::{
     clock::Tick,
     courier::{Courier, Next},
     pauses,
+    refusals::Advice,
     schedule::Place,
 };
 use crate::{
@@ -66,8 +67,11 @@ impl Queue {
         }
         let fault = STORE_FAILING.fault().detail(cause.to_string());
         let cause = printable(&fault.detail, 500);
+        let Advice { id, owner, next, .. } = self.advice("", &fault);
         error!(
-            fault = fault.id,
+            id,
+            owner,
+            next,
             cause,
             "the queue waits for its disk: nothing is sent whose outcome could not be written down; it goes on by itself"
         );

@@ -31,6 +31,7 @@ use tracing::warn;
 
 pub use fault::SpoolFault;
 use lease::Lease;
+pub use owner::beside;
 
 use crate::store::private_file;
 

@@ -70,6 +70,23 @@ const REFUSALS: &[Column] = &[
 
 const WORKED_AGAIN: &str = "worked again at";
 
+/// What is told of the queue.
+const QUEUE: &[Column] = &[
+    ("waiting", "待機中", "/waiting"),
+    ("held", "保留中", "/held"),
+    ("oldest, seconds", "最も古いメールの経過秒数", "/oldest-seconds"),
+    ("bytes", "バイト数", "/bytes"),
+];
+
+/// What is told of a mailbox whose mail stands still; what to do stands below.
+const STANDSTILL: &[Column] = &[
+    ("stands still", "停止中", "/account"),
+    ("waiting", "待機中", "/waiting"),
+    ("id", "ID", "/id"),
+    ("at", "停止の時刻", "/at"),
+    ("whose turn", "対応する側", "/owner"),
+];
+
 /// What is told of something that ends.
 const ENDING: &[Column] = &[
     ("what", "種類", "/what"),
@@ -129,6 +146,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
+            Value::Object(_) if name == "queue" => queue(section, status, lang),
             Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,
         };
@@ -137,18 +155,32 @@ pub fn draw(status: &Value, lang: Lang) -> String {
     text
 }
 
+/// How much waits, and behind it what stands still, if anything does.
+fn queue(queue: &Value, status: &Value, lang: Lang) -> String {
+    let mut told = picked(std::slice::from_ref(queue), QUEUE, lang);
+    let still = queue.get("standstills").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if !still.is_empty() {
+        let unmet = still.iter().filter(|one| !is_met(status, one, one.get("account")));
+        told.push_str(&picked(still, STANDSTILL, lang));
+        told.push_str(&steps(&unmet.cloned().collect::<Vec<_>>(), lang));
+    }
+    told
+}
+
+/// It stands among the faults, with what to do.
+fn is_met(status: &Value, fault: &Value, address: Option<&Value>) -> bool {
+    let mut met = status.get("faults").and_then(Value::as_array).into_iter().flatten();
+    let is_it = |one: &Value| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none();
+    met.any(|one| is_it(one) && one.get("account").is_none_or(|of| Some(of) == address))
+}
+
 /// What stands in the way of these accounts, and no client met yet: that stands among the faults.
 fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
-    let met = status.get("faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_met = |fault: &Value, account: &Value| {
-        let is_it = |one: &&Value| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none();
-        met.iter().filter(is_it).any(|one| one.get("account").is_none_or(|of| Some(of) == account.get("address")))
-    };
     let of = |account: &Value| {
         let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
         let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
         let all = of_sign_in.into_iter().flatten().chain(of_servers);
-        all.filter(|fault| !is_met(fault, account)).collect::<Vec<_>>()
+        all.filter(|fault| !is_met(status, fault, account.get("address"))).collect::<Vec<_>>()
     };
     accounts.iter().flat_map(of).collect()
 }

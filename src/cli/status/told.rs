@@ -90,6 +90,8 @@ pub fn in_japanese(status: &mut Value, config: &Config) {
     for account in rows_mut(status, "accounts") {
         of_account(account);
     }
+    let still = status.get_mut("queue").map(|queue| rows_mut(queue, "standstills"));
+    still.into_iter().flatten().for_each(|one| told(one, config, &accounts));
     for session in rows_mut(status, "sessions") {
         let stage = Stage::ALL.into_iter().find(|stage| Some(stage.as_str()) == text(session, "/stage"));
         put(session, "stage", stage.map(|stage| catalog::stage(stage, LANG).to_owned()));

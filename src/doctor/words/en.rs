@@ -17,10 +17,7 @@ pub(super) const FRAME: Frame = Frame {
     passes: "It may pass by itself.",
     open: "Open, since no layer above shows it",
     all_well: "All is well.",
-    well_but: |n| match n {
-        1 => "Nothing fails in this look, but what a client met, above, may still stand.".to_owned(),
-        n => format!("Nothing fails in this look, but what clients met, {n} times above, may still stand."),
-    },
+    well_but: |ids| format!("Nothing fails in this look, but what clients met ({ids}), above, may still stand."),
     well_but_down: || format!("Nothing fails in this look, but the daemon does not run: {} run", gatepost()),
     well_but_unproven: |who| {
         format!("Nothing fails in this look, but {who} was refused, above, and no success of it followed yet.")
@@ -45,6 +42,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::StateDirectory => "state directory",
         Name::Store => "stored sign-ins open",
         Name::DiskRoom => "room on the disk",
+        Name::QueueDirectory => "directory of the queue",
         Name::ClientSecret => "client secret",
         Name::AppCertificate => "certificate of the app",
         Name::AppKey => "key of the app",
@@ -74,6 +72,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Listeners => "listener",
         Name::LoadedConfiguration => "loaded configuration",
         Name::Memory => "refused from memory",
+        Name::Queue => "queue",
         Name::Unfinished => "not looked at to the end",
         Name::Clients => "clients",
         Name::TlsOnPlainPort => "client with TLS on a plain port",
@@ -101,6 +100,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ForeignStore { owner } => format!("belongs to user {owner}: run this as that user"),
         Said::OpensWith { key } => format!("with {key}"),
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
+        Said::QueueRoom { used, most } => format!("writable; {} of {} used", gigabytes(*used), gigabytes(*most)),
         Said::EndUnknown { app } => {
             format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = 2027-05-01`")
         }
@@ -199,6 +199,12 @@ pub(super) fn detail(said: &Said) -> String {
             format!("it works now, and the daemon still answers {id} until {until}")
         }
         Said::Remembers { id, until: None } => format!("it works now, and the daemon still answers {id}"),
+        Said::QueueMoves { waiting: 0, .. } => "nothing waits".to_owned(),
+        Said::QueueMoves { waiting, minutes } => format!("{waiting} wait, the oldest for {minutes} minutes"),
+        Said::QueueHolds { waiting, held } => {
+            format!("{held} are held until somebody lets them go, {waiting} wait: {} queue list", gatepost())
+        }
+        Said::QueueStandsStill { id, waiting } => format!("stands still, {waiting} wait: {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),
         Said::MessagesRefused { refused, messages, reply } => {

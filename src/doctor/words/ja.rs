@@ -14,9 +14,9 @@ pub(super) const FRAME: Frame = Frame {
     passes: "自動的に復旧することがあります。",
     open: "未解決（上の各層の確認では分かりません）",
     all_well: "すべて正常です。",
-    well_but: |n| {
+    well_but: |ids| {
         format!(
-            "今回の確認で失敗した項目はありません。ただし、クライアントで起きた上記{n}件の問題は、まだ解決していない可能性があります。"
+            "今回の確認で失敗した項目はありません。ただし、クライアントで起きた上記の問題（{ids}）は、まだ解決していない可能性があります。"
         )
     },
     well_but_down: || {
@@ -43,6 +43,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::StateDirectory => "状態ディレクトリ",
         Name::Store => "保存されたサインイン",
         Name::DiskRoom => "ディスクの空き",
+        Name::QueueDirectory => "キューのディレクトリ",
         Name::ClientSecret => "クライアントシークレット",
         Name::AppCertificate => "アプリの証明書",
         Name::AppKey => "アプリの秘密鍵",
@@ -72,6 +73,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Listeners => "リスナー",
         Name::LoadedConfiguration => "読み込まれた設定",
         Name::Memory => "記憶している拒否",
+        Name::Queue => "キュー",
         Name::Unfinished => "途中までの確認",
         Name::Clients => "クライアント",
         Name::TlsOnPlainPort => "平文のポートで TLS を使うクライアント",
@@ -99,6 +101,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
         Said::OpensWith { key } => format!("開けます（{}）", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
+        Said::QueueRoom { used, most } => {
+            format!("書き込めます。{} のうち {} を使用", gigabytes(*most), gigabytes(*used))
+        }
         Said::EndUnknown { app } => {
             format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = 2027-05-01` の形で書いてください")
         }
@@ -208,6 +213,12 @@ pub(super) fn detail(said: &Said) -> String {
             format!("今は動作しますが、デーモンは {until} まで {id} と答え続けます")
         }
         Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
+        Said::QueueMoves { waiting: 0, .. } => "待機中のメールはありません".to_owned(),
+        Said::QueueMoves { waiting, minutes } => format!("待機中{waiting}通、最も古いものは{minutes}分前から"),
+        Said::QueueHolds { waiting, held } => {
+            format!("保留中{held}通（送信または破棄されるまで残ります）、待機中{waiting}通: {} queue list", gatepost())
+        }
+        Said::QueueStandsStill { id, waiting } => format!("停止中、待機中{waiting}通: {id}"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "過去24時間に問題はありません".to_owned(),
         Said::MessagesRefused { refused, messages, reply } => {

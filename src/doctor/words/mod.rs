@@ -26,6 +26,7 @@ pub(super) enum Name {
     StateDirectory,
     Store,
     DiskRoom,
+    QueueDirectory,
     ClientSecret,
     AppCertificate,
     AppKey,
@@ -55,6 +56,7 @@ pub(super) enum Name {
     Listeners,
     LoadedConfiguration,
     Memory,
+    Queue,
     /// In the place of what the time did not last for.
     Unfinished,
     Clients,
@@ -76,6 +78,7 @@ impl Name {
             Name::StateDirectory => "state-directory",
             Name::Store => "store",
             Name::DiskRoom => "disk-room",
+            Name::QueueDirectory => "queue-directory",
             Name::ClientSecret => "client-secret",
             Name::AppCertificate => "app-certificate",
             Name::AppKey => "app-key",
@@ -105,6 +108,7 @@ impl Name {
             Name::Listeners => "listener",
             Name::LoadedConfiguration => "loaded-configuration",
             Name::Memory => "remembered-refusal",
+            Name::Queue => "queue",
             Name::Unfinished => "unfinished",
             Name::Clients => "clients",
             Name::TlsOnPlainPort => "tls-on-plain-port",
@@ -163,6 +167,11 @@ pub(super) enum Said {
     },
     Free {
         octets: u64,
+    },
+    /// Octets.
+    QueueRoom {
+        used: u64,
+        most: u64,
     },
     EndUnknown {
         app: String,
@@ -297,6 +306,19 @@ pub(super) enum Said {
         id: String,
         until: Option<String>,
     },
+    /// `minutes`: for which the oldest waits.
+    QueueMoves {
+        waiting: u64,
+        minutes: u64,
+    },
+    QueueHolds {
+        waiting: u64,
+        held: u64,
+    },
+    QueueStandsStill {
+        id: &'static str,
+        waiting: u64,
+    },
     NoDaemonToAsk,
     NoTrouble,
     /// So many messages of a client in the last day; and what it heard last, where nothing went well since.
@@ -383,13 +405,13 @@ pub(super) struct Frame {
     /// Of what clients met.
     pub open: &'static str,
     pub all_well: &'static str,
-    /// Nothing fails, and so much is open.
-    pub well_but: fn(usize) -> String,
+    /// Nothing fails, and these are open.
+    pub well_but: fn(&str) -> String,
     /// Nothing fails, and no daemon runs.
     pub well_but_down: fn() -> String,
     /// Nothing fails, and this client was not seen well since it was refused.
     pub well_but_unproven: fn(&str) -> String,
-    /// Nothing fails, and a client does this wrong.
+    /// Nothing fails, and clients do these wrong.
     pub well_but_a_client: fn(&str) -> String,
     pub others: fn(usize) -> String,
 }

@@ -26,6 +26,7 @@ use super::{
     envelope::{mail_line, read_mail, read_recipient, recipient_line},
     fault::NotQueued,
     outcome,
+    refusals::Advice,
 };
 use crate::{
     base::printable,
@@ -91,9 +92,14 @@ impl Queue {
         self.note(message, &sender.address, &failed, notice.is_some());
         let Some((notice, mut body)) = notice else {
             let why = if sender.address.is_empty() { "it has no sender" } else { "no notice is wanted" };
+            let reply = failed.first().and_then(|one| one.reply.as_deref()).unwrap_or_default();
+            let Advice { id, owner, next, .. } = self.advice_of_reply(&message.account, reply);
             warn!(
                 queue_id = message.id,
                 session = message.session,
+                id,
+                owner,
+                next,
                 "delivery failed and nobody is told by mail: {why}"
             );
             self.store.report_failures(message.sequence, None).await?;
@@ -235,10 +241,14 @@ impl Queue {
             }
             _ => {}
         }
+        let Advice { id, owner, next, .. } = self.advice_of_reply(&notice.account, reply);
         error!(
             queue_id = notice.id,
             session = notice.session,
             reply,
+            id,
+            owner,
+            next,
             "a notice about a failed message cannot be delivered either, and is given up"
         );
         self.note(notice, "", failed, false);

@@ -8,6 +8,7 @@ mod graph;
 mod machine;
 mod mailbox;
 mod open;
+mod queue;
 mod refused_file;
 mod service_principal;
 pub mod stage;

@@ -10,6 +10,7 @@ mod devices;
 mod disk;
 mod graph;
 mod kills;
+mod noted;
 mod outages;
 mod patience;
 mod refusals;

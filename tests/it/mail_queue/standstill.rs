@@ -21,7 +21,7 @@ async fn execute(world_dir: &std::path::Path, statement: &str) {
     other.close().await;
 }
 
-async fn status(world: &World) -> serde_json::Value {
+pub(super) async fn status(world: &World) -> serde_json::Value {
     let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
     let url = format!("http://{}/api/status", world.daemon.console_at().unwrap());
     reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap()

@@ -1,0 +1,77 @@
+//! The queue in the status: how much waits, for how long, and what stands in its way. It names no message: that is for
+//! `gatepost queue`.
+
+use std::{sync::Arc, time::UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::{
+    account::{Account, Domain, Occasion, account_of, told},
+    base::{Fault, Lang, Owner, Protocol},
+    queue::{Figures, LaneView, Queue},
+};
+
+/// Mailboxes that stand still are named so many, the first by their address.
+const CAP: usize = 50;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct QueueStatus {
+    pub waiting: usize,
+    pub held: usize,
+    /// How long ago the oldest that is not held was accepted.
+    pub oldest_seconds: u64,
+    pub bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub standstills: Vec<StandstillStatus>,
+}
+
+/// Nothing can be sent, with what the catalogue says of it, in English.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StandstillStatus {
+    /// Whose mail waits; `None`: everybody's.
+    pub account: Option<String>,
+    pub waiting: usize,
+    pub id: &'static str,
+    pub owner: Owner,
+    /// In seconds since 1970; `None`: nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    pub text: String,
+    pub cause: Option<String>,
+    pub next_step: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avoid: Option<String>,
+}
+
+impl QueueStatus {
+    pub fn of(queue: &Queue, accounts: &[Arc<Account>], domains: &[Arc<Domain>]) -> Self {
+        let Figures { waiting, held, oldest, octets } = queue.figures();
+        let whole = queue.standstill().map(|halt| StandstillStatus::new(None, waiting, None, &halt.fault, None));
+        let of_lane = |lane: LaneView| {
+            let (fault, since) = lane.trouble.filter(|_| lane.waiting > 0)?;
+            let account = account_of(&lane.account, accounts, domains);
+            let at = since.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+            Some(StandstillStatus::new(Some(&lane.account), lane.waiting, at, &fault, account.as_deref()))
+        };
+        let mut standstills: Vec<_> = queue.lanes().into_iter().filter_map(of_lane).chain(whole).collect();
+        standstills.sort_by(|one, other| one.account.cmp(&other.account));
+        standstills.truncate(CAP);
+        Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills }
+    }
+}
+
+impl StandstillStatus {
+    fn new(address: Option<&str>, waiting: usize, at: Option<u64>, fault: &Fault, account: Option<&Account>) -> Self {
+        let occasion = Occasion { protocol: Some(Protocol::Smtp), stage: fault.stage, ..Occasion::default() };
+        let (cause, next_step, shell, avoid) = match told(fault.id, Lang::En, account, &occasion) {
+            Some(words) => (Some(words.cause), Some(words.next), words.shell, words.avoid),
+            None => (None, None, None, None),
+        };
+        let (account, id, owner, text) = (address.map(str::to_owned), fault.id, fault.owner, fault.text.clone());
+        Self { account, waiting, id, owner, at, text, cause, next_step, shell, avoid }
+    }
+}

@@ -1,0 +1,127 @@
+//! The queue: whether its directory takes messages and has room for them, and whether what waits there moves.
+//!
+//! Nothing is said of it where nobody uses it. It names no message: that is for `gatepost queue`.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{
+    account::who_of,
+    daemon::Running,
+    look::Look,
+    next::Who,
+    report::{Check, Layer},
+    scope::Scope,
+    words::{Name, Said},
+};
+use crate::{
+    account::{Delivery, Route, Rules, account_of},
+    catalog::{
+        self,
+        own::{QUEUE_FAILING, QUEUE_FULL},
+    },
+    config::Config,
+    spool, store,
+};
+
+/// Whether somebody's messages are kept here before they go.
+fn is_used(config: &Config) -> bool {
+    let of_accounts = config.accounts.iter().any(|account| account.sending.delivery == Delivery::Queue);
+    let of_domains = config.domains.iter().any(|domain| domain.sending.delivery == Delivery::Queue);
+    let keeps = |rules: &Rules| rules.capture || rules.delivery == Some(Delivery::Queue);
+    of_accounts || of_domains || config.clients.iter().any(|client| keeps(&client.rules))
+}
+
+/// What goes by Graph lies there, too, while its client waits.
+fn is_by_graph(config: &Config) -> bool {
+    config.accounts.iter().any(|account| account.sending.route == Route::Graph)
+        || config.domains.iter().any(|domain| domain.sending.route == Route::Graph)
+}
+
+/// A message is a file there: one is written, and taken away again, unless nothing at all is to change.
+pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Option<Check> {
+    if !is_used(config) && !is_by_graph(config) {
+        return None;
+    }
+    let directory = spool::beside(database);
+    let look = Look::at(scope.lang, Layer::Files, Name::QueueDirectory).target(directory.display().to_string());
+    let is_there = directory.try_exists().unwrap_or(true);
+    if !is_there && store::holder(&config.store).is_none() {
+        return Some(look.skip(Said::MadeAtFirstStart));
+    }
+    let written = if scope.offline { Ok(()) } else { write_there(&directory) };
+    let used = match written.and_then(|()| octets_in(&directory)) {
+        Ok(used) => used,
+        Err(error) => {
+            let fault = QUEUE_FAILING.fault().detail(format!("{}: {error}", directory.display()));
+            return Some(look.fault(&fault, &Who::default()));
+        }
+    };
+    let most = config.queue.max_bytes;
+    let said = Said::QueueRoom { used, most };
+    // What is left is too little for a large message already.
+    let is_full = used >= most / 10 * 9;
+    Some(if is_full { look.fail(said, &QUEUE_FULL.fault(), &Who::default()) } else { look.pass(said) })
+}
+
+fn write_there(directory: &Path) -> io::Result<()> {
+    let probe: PathBuf = directory.join(format!("doctor-{}", std::process::id()));
+    File::create_new(&probe)?;
+    fs::remove_file(&probe)
+}
+
+fn octets_in(directory: &Path) -> io::Result<u64> {
+    let mut octets = 0;
+    for file in fs::read_dir(directory)? {
+        // One that was delivered meanwhile is gone.
+        octets += file?.metadata().map_or(0, |found| found.len());
+    }
+    Ok(octets)
+}
+
+/// What waits, as the daemon says: what stands still is named with its step.
+pub(super) fn moves(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
+    let Some(queue) = running.status.as_ref().and_then(|status| status.get("queue")) else { return Vec::new() };
+    let number = |name: &str| queue.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (waiting, held) = (number("waiting"), number("held"));
+    let still = queue.get("standstills").and_then(Value::as_array).into_iter().flatten();
+    let checks: Vec<Check> = still.filter_map(|one| stands_still(scope, config, running, one)).collect();
+    if !checks.is_empty() {
+        return checks;
+    }
+    let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
+    match (waiting, held) {
+        (0, 0) if !is_used(config) => Vec::new(),
+        (_, 0) => vec![look.pass(Said::QueueMoves { waiting, minutes: number("oldest-seconds") / 60 })],
+        _ => vec![look.skip(Said::QueueHolds { waiting, held })],
+    }
+}
+
+fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value) -> Option<Check> {
+    let text = |name: &str| one.get(name).and_then(Value::as_str);
+    let entry = catalog::find(text("id")?)?;
+    let address = text("account");
+    if address.is_some_and(|address| !scope.accounts.is_empty() && !scope.has(address)) {
+        return None;
+    }
+    let mut look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
+    let mut who = Who::default();
+    if let Some(address) = address {
+        look = look.account(address);
+        let account = account_of(address, &config.accounts, &config.domains);
+        who = account.map(|account| who_of(&account)).unwrap_or_default();
+        who.object_id = running.object_id(address);
+    }
+    let waiting = one.get("waiting").and_then(Value::as_u64).unwrap_or_default();
+    let said = Said::QueueStandsStill { id: entry.id, waiting };
+    // What passes by itself fails nothing: that is what a queue is for.
+    Some(match entry.passes_by_itself {
+        true => look.note(said, &entry.fault(), &who),
+        false => look.fail(said, &entry.fault(), &who),
+    })
+}

@@ -1,0 +1,150 @@
+//! What the mail server refuses of the queue's mail, noted where people look, as a session notes it of what it relays: the
+//! metrics, the status until such a message goes, and the line in the log with whose turn it is and what to do.
+//!
+//! Of one recipient nothing stands: whoever mistyped the address is told by a notice. Nor of a notice: the message that it
+//! tells of was noted before, and that a notice goes proves nothing of messages.
+
+use super::{
+    Queue, bounce,
+    deliver::{Fate, Unsent, Verdict},
+    envelope::read_mail,
+    outcome::Outcome,
+};
+use crate::{
+    account::{Account, Denied, Occasion, told},
+    base::{Fault, Lang, Protocol, Stage},
+    catalog::{
+        Entry,
+        explain::named,
+        message::{MESSAGE_REFUSED_FOR_NOW, SEND_AS_DENIED},
+        replies::AHEAD_OF_THE_QUEUE,
+        upstream::{is_about_recipient, message_refusal, unknown_refusal},
+    },
+    message::Headers,
+    meter::Proof,
+    store::QueuedMessage,
+};
+
+/// What a refusal means.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal {
+    entry: &'static Entry,
+    /// It is about one recipient, and nothing stands in the way of other messages.
+    is_recipients: bool,
+}
+
+impl PartialEq for Refusal {
+    fn eq(&self, other: &Self) -> bool {
+        (self.entry.id, self.is_recipients) == (other.entry.id, other.is_recipients)
+    }
+}
+
+impl Refusal {
+    pub fn of(verdict: &Verdict) -> Option<Self> {
+        if verdict.fate == Fate::Delivered {
+            return None;
+        }
+        let entry = meaning(&verdict.reply.text(), verdict.reply.is_transient(), verdict.is_recipients);
+        // A server that wants an unknown sender to come again, for example.
+        let is_put_off = verdict.is_recipients && entry.id == MESSAGE_REFUSED_FOR_NOW.id;
+        Some(Self { entry, is_recipients: is_put_off || is_about_recipient(entry.id) })
+    }
+}
+
+fn meaning(text: &str, is_transient: bool, is_recipients: bool) -> &'static Entry {
+    named(text).or_else(|| message_refusal(text)).unwrap_or_else(|| unknown_refusal(is_transient, is_recipients))
+}
+
+/// What of it stands in the log, beside the words of the server.
+#[derive(Debug, Default)]
+pub(super) struct Advice {
+    pub id: Option<&'static str>,
+    pub owner: Option<&'static str>,
+    pub next: Option<String>,
+    /// Somebody has to see it, whatever becomes of the message.
+    pub is_trouble: bool,
+}
+
+impl Queue {
+    pub(super) fn advice(&self, account: &str, fault: &Fault) -> Advice {
+        let account = self.orders().account(account);
+        let (protocol, sender) = (Some(Protocol::Smtp), fault.sender.as_deref());
+        let occasion = Occasion { protocol, stage: fault.stage, sender, ..Occasion::default() };
+        let next = told(fault.id, Lang::En, account.as_deref(), &occasion).map(|words| words.next);
+        Advice { id: Some(fault.id), owner: Some(fault.owner.as_str()), next, is_trouble: true }
+    }
+
+    /// The same of what stands beside a recipient: the words of a server, or what was in the way.
+    pub(super) fn advice_of_reply(&self, account: &str, reply: &str) -> Advice {
+        let entry = meaning(reply, reply.starts_with('4'), false);
+        self.advice(account, &entry.fault().at(Stage::Relaying))
+    }
+
+    /// Notes what came of an attempt, and says what matters most of it.
+    pub(super) async fn note_refusals(&self, message: &QueuedMessage, outcome: &Outcome) -> Advice {
+        let mut worst = Advice::default();
+        for refusal in outcome.refusals() {
+            let fault = self.explained(message, refusal.entry).await.at(Stage::Relaying);
+            let stands = !refusal.is_recipients && message.bounce == 0;
+            match stands {
+                true => self.meter.fault(Protocol::Smtp, &message.account, &fault),
+                false => self.meter.passing_fault(Protocol::Smtp, &fault),
+            }
+            if worst.id.is_none() || (stands && !worst.is_trouble) {
+                worst = Advice { is_trouble: stands, ..self.advice(&message.account, &fault) };
+            }
+        }
+        worst
+    }
+
+    /// Of a refused sender also which right is missing.
+    async fn explained(&self, message: &QueuedMessage, entry: &'static Entry) -> Fault {
+        let account = self.orders().account(&message.account).filter(|_| entry.id == SEND_AS_DENIED.id);
+        let Some(account) = account else { return entry.fault() };
+        let (envelope, headers) = (envelope_sender(message), self.headers(message).await);
+        let of_envelope = Denied::in_envelope(&envelope, &account).filter(|denied| !denied.is_own());
+        let denied = of_envelope.or_else(|| Denied::in_headers(&headers, &account));
+        denied.map_or_else(|| entry.fault(), |denied| denied.explained(&account, None).0)
+    }
+
+    async fn headers(&self, message: &QueuedMessage) -> Headers {
+        let Ok(body) = self.spool.kept(&message.id).await else { return Headers::default() };
+        Headers::read(&bounce::read_head(&body).await.unwrap_or_default())
+    }
+
+    /// Whom the message is from, as far as somebody wants to know: whose sender was refused.
+    pub(super) async fn senders(&self, message: &QueuedMessage) -> Vec<String> {
+        let mut senders = vec![envelope_sender(message)];
+        if self.meter.recent.waits_for_a_sender(&message.account) {
+            let headers = self.headers(message).await;
+            senders.extend(headers.from.into_iter().chain(headers.sender));
+        }
+        senders
+    }
+
+    /// A message of these senders went.
+    pub(super) fn note_sent(&self, message: &QueuedMessage, senders: &[String]) {
+        let senders: Vec<&str> = senders.iter().map(String::as_str).collect();
+        let senders = (message.bounce == 0).then_some(&senders[..]);
+        let proof = Proof::Delivered { senders, ahead: &AHEAD_OF_THE_QUEUE };
+        self.meter.recent.worked(Protocol::Smtp, &message.account, proof);
+    }
+
+    /// Something was answered for this mailbox.
+    pub(super) fn note_way(&self, account: &Account) {
+        self.way_is_open(&account.address);
+        let proof = Proof::Delivered { senders: None, ahead: &AHEAD_OF_THE_QUEUE };
+        self.meter.recent.worked(Protocol::Smtp, &account.address, proof);
+    }
+
+    /// Nothing can be sent from this mailbox. What is answered from memory was noted when it was asked.
+    pub(super) fn note_shut(&self, account: &str, unsent: &Unsent, was_open: bool) {
+        if was_open || !unsent.is_remembered {
+            self.meter.fault(Protocol::Smtp, account, &unsent.fault.clone().at(Stage::Relaying));
+        }
+    }
+}
+
+fn envelope_sender(message: &QueuedMessage) -> String {
+    read_mail(&message.mail).unwrap_or_default().address
+}

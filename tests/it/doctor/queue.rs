@@ -1,0 +1,69 @@
+//! The queue: whether messages can be kept, and whether what waits goes.
+
+use super::{
+    clients::beside_a_daemon,
+    open::sent,
+    stage::{First, check, outcome},
+};
+use crate::{
+    process::run,
+    world::{ANN, Plan, until_so},
+};
+
+fn queued(more: &str) -> Plan {
+    Plan { account: "delivery = \"queue\"".into(), more: more.into(), ..Plan::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_stands_still_fails_with_its_step_and_one_that_moves_passes() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    let told = check(&staged.is_well().await, "daemon", "queue");
+    assert_eq!((&told["outcome"], &told["detail"]), (&"pass".into(), &"nothing waits".into()), "{told}");
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    let status = || run(&["status"], &staged.file).1;
+    let stands = || status().contains("stands still");
+    until_so("it stands still", std::time::Duration::from_secs(20), async || stands()).await;
+    assert!(status().contains("\nqueue\n  waiting  held"), "{}", status());
+    let japanese = run(&["status", "--lang", "ja"], &staged.file).1;
+    assert!(japanese.contains("\nキュー\n  待機中") && japanese.contains("停止中"), "{japanese}");
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    let told = check(&report, "daemon", "queue");
+    assert_eq!((&told["outcome"], &told["account"]), (&"fail".into(), &ANN.into()), "{told}");
+    assert_eq!(told["fault"]["id"], "smtp-auth-disabled-tenant", "{told}");
+    assert!(told["detail"].as_str().unwrap().starts_with("stands still, 1 wait: "), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_cannot_be_written_is_seen_and_no_test_message_proves_it_mended() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    let (directory, away) = (staged.dir.path().join("gatepost.queue"), staged.dir.path().join("away"));
+    std::fs::rename(&directory, &away).unwrap();
+    std::fs::write(&directory, "").unwrap();
+    let said = sent(&program, ANN, ANN).await;
+    assert!(said.starts_with("451 ") && said.ends_with("[gatepost queue-failing]"), "{said}");
+    staged.fails_first(First { layer: "files", name: "queue-directory", id: "queue-failing", command: "" }).await;
+
+    std::fs::remove_file(&directory).unwrap();
+    std::fs::rename(&away, &directory).unwrap();
+    let report = staged.doctor(&[ANN, "--send", ANN, "--json"]).await.json();
+    assert_eq!(outcome(&report, "files", "queue-directory"), "pass");
+    let met = check(&report, "clients", "last-fault");
+    assert_eq!((&met["outcome"], &met["fault"]["id"]), (&"skipped".into(), &"queue-failing".into()), "{met}");
+    assert!(!met["fault"]["next-step"].as_str().unwrap().contains("--send"), "{met}");
+    let files = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().file_name());
+    assert!(files.into_iter().all(|name| !name.to_string_lossy().contains("doctor")), "nothing stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_was_too_full_for_a_message_stands_open_with_its_step_and_every_trouble_is_named_at_the_end() {
+    let (staged, program) = beside_a_daemon(queued("[queue]\nmax-bytes = 40\n")).await;
+    let said = sent(&program, ANN, ANN).await;
+    assert!(said.starts_with("452 ") && said.ends_with("[gatepost queue-full]"), "{said}");
+    let mut wrong = program.greeted(gatepost::base::Protocol::Smtp).await;
+    assert!(wrong.login(gatepost::base::Protocol::Smtp, ANN, "wrong").await.starts_with("535 "));
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await;
+    assert!(told.code == 0 && told.out.contains("[queue-full]") && told.out.contains(" queue list"), "{}", told.out);
+    let end = told.out.lines().last().unwrap();
+    assert!(end.contains("queue-full") && end.contains("bad-credentials"), "{}", told.out);
+}

@@ -1,0 +1,77 @@
+//! What the mail server refuses of the queue's mail leaves its trace where people look, until such a message goes.
+
+use std::time::Duration;
+
+use gatepost::{base::Protocol, sandbox::Answer};
+
+use super::{ahead_until, arrived, plan, queue, standstill::status, until_empty};
+use crate::world::{ANN, World, journal};
+
+/// Ids of the faults that stand.
+fn standing(world: &World) -> Vec<&'static str> {
+    let all = world.daemon.meter().recent.list();
+    all.iter().filter(|one| one.account == ANN && one.worked_again_at.is_none()).map(|one| one.id).collect()
+}
+
+#[tokio::test]
+async fn a_message_refused_from_the_queue_is_a_warning_with_its_step_counts_and_stands_until_such_a_message_goes() {
+    let world = World::with(plan()).await;
+    let words = "554 5.9.9 these words are nobody's";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", words).times(1)]);
+    let mut smtp = world.smtp_as_ann().await;
+    let id = queue(&mut smtp, "lost").await;
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(arrived(&world.sandbox).len(), 1, "its notice went");
+    let told = journal().lines(&[&format!("queue_id=\"{id}\""), "delivery from the queue"]);
+    let [line] = &told[..] else { panic!("{told:?}") };
+    for part in ["WARN", "id=\"message-refused\"", "owner=\"", "next=\"", "failed=1"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert_eq!(standing(&world), ["message-refused"], "a notice proves nothing of messages");
+    let metrics = world.daemon.meter().text();
+    assert!(metrics.contains("id=\"message-refused\""), "{metrics}");
+    let told = status(&world).await;
+    assert_eq!((&told["queue"]["waiting"], &told["queue"]["held"]), (&0.into(), &0.into()), "{}", told["queue"]);
+    assert_eq!(told["faults"][0]["id"], "message-refused", "{told:#}");
+
+    // What a client hears before its 250 is proved by nothing behind it.
+    let mut wrong = world.greeted(Protocol::Smtp).await;
+    assert!(wrong.login(Protocol::Smtp, ANN, "wrong").await.starts_with("535 "));
+    queue(&mut smtp, "goes").await;
+    until_empty(world.dir.path(), 20).await;
+    world.until("it stands no more", |world| standing(world) == ["bad-credentials"]).await;
+}
+
+#[tokio::test]
+async fn a_recipient_refused_from_the_queue_is_counted_and_stands_nowhere() {
+    let world = World::with(plan()).await;
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", "550 5.1.1 nobody").times(1)]);
+    queue(&mut world.smtp_as_ann().await, "mistyped").await;
+    until_empty(world.dir.path(), 20).await;
+    assert!(standing(&world).is_empty(), "{:?}", standing(&world));
+    let metrics = world.daemon.meter().text();
+    assert!(metrics.contains("id=\"recipient-unknown\""), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_mailbox_whose_queue_stands_still_is_told_with_its_step_in_log_and_status_until_it_moves() {
+    const ID: &str = "smtp-auth-disabled-tenant";
+    let world = World::with(plan()).await;
+    assert!(world.sandbox.faults().set(|faults| faults.apply(ID)));
+    let mut smtp = world.smtp_as_ann().await;
+    queue(&mut smtp, "waits").await;
+    world.until("it stands", |world| standing(world).contains(&ID)).await;
+    let told = journal().lines(&["nothing can be sent from the queue", &format!("account=\"{ANN}\""), ID]);
+    let line = told.first().unwrap_or_else(|| panic!("{told:?}"));
+    for part in ["WARN", &format!("id=\"{ID}\""), "owner=\"tenant-admin\"", "next=\""] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let still = status(&world).await["queue"]["standstills"][0].clone();
+    assert_eq!((&still["account"], &still["id"], &still["waiting"]), (&ANN.into(), &ID.into(), &1.into()), "{still}");
+    assert!(still["next-step"].as_str().unwrap().contains("SmtpClientAuthenticationDisabled"), "{still}");
+
+    world.sandbox.faults().clear();
+    ahead_until(Duration::from_secs(2 * 3600), "it moves", || arrived(&world.sandbox).len() == 1).await;
+    world.until("it stands no more", |world| standing(world).is_empty()).await;
+    assert!(status(&world).await["queue"]["standstills"].is_null());
+}
