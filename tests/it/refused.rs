@@ -223,9 +223,26 @@ async fn who_logs_in_without_starttls_where_it_is_demanded_hears_the_id_of_that(
         (Protocol::Imap, format!("a LOGIN {ANN} x")),
         (Protocol::Pop3, format!("USER {ANN}")),
     ] {
-        let said = world.greeted(protocol).await.exchange(&login, "").await;
-        assert!(said.ends_with(" [gatepost client-without-starttls]"), "{said}");
+        let mut talk = world.greeted(protocol).await;
+        for _ in 0..3 {
+            let said = talk.exchange(&login, "").await;
+            assert!(said.ends_with(" [gatepost client-without-starttls]"), "{said}");
+        }
+        // No goodbye: the connection is closed.
+        drop(talk);
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert_eq!((last.id, last.protocol), ("client-without-starttls", protocol.as_str()));
+        assert_eq!((last.times, &last.peers[..]), (1, &[world.source][..]), "once for each session");
+        let counted = format!("protocol=\"{protocol}\",kind=\"identity-refused\",id=\"client-without-starttls\"");
+        let metrics = world.metrics().await;
+        assert!(metrics.lines().any(|line| line.contains(&counted) && line.ends_with(" 1")), "{metrics}");
     }
+    let peer = format!("peer={}:", world.source);
+    let told = journal().lines(&["WARN ", "login refused: ", "id=\"client-without-starttls\"", &peer]);
+    assert_eq!(told.len(), 3, "{told:?}");
+    let status = crate::whole_domain::status(world.daemon.console_at().unwrap(), world.dir.path()).await;
+    let faults: Vec<_> = status["faults"].as_array().unwrap().iter().map(|one| (&one["id"], &one["times"])).collect();
+    assert_eq!(faults, [(&"client-without-starttls".into(), &1.into()); 3], "{status}");
 }
 
 #[tokio::test]
