@@ -4,10 +4,29 @@ use std::fmt::Display;
 
 use super::{
     Entry,
-    message::SMTPUTF8_MISSING,
+    message::{
+        BARE_CR, CLIENT_MESSAGE_TOO_LARGE, HEADER_TOO_LARGE, MESSAGE_TOO_LARGE, NUL_BYTE, RECIPIENT_NOT_ALLOWED,
+        SENDER_NOT_ALLOWED, SENDER_UNREADABLE, SMTPUTF8_MISSING, TOO_MANY_RECIPIENTS,
+    },
     own::{QUEUE_FAILING, QUEUE_FULL},
 };
 use crate::wire::smtp::Reply;
+
+/// What stands in the way of a message that is to stay here for now; what comes behind the queue is not among it.
+pub const AHEAD_OF_THE_QUEUE: [&str; 12] = [
+    QUEUE_FULL.id,
+    QUEUE_FAILING.id,
+    BARE_CR.id,
+    NUL_BYTE.id,
+    CLIENT_MESSAGE_TOO_LARGE.id,
+    MESSAGE_TOO_LARGE.id,
+    HEADER_TOO_LARGE.id,
+    SMTPUTF8_MISSING.id,
+    SENDER_NOT_ALLOWED.id,
+    SENDER_UNREADABLE.id,
+    RECIPIENT_NOT_ALLOWED.id,
+    TOO_MANY_RECIPIENTS.id,
+];
 
 /// `text`: in the place of the entry's own.
 pub fn refusal(entry: &Entry, (code, enhanced): (u16, &str), text: impl Display) -> Reply {

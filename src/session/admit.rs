@@ -293,6 +293,7 @@ impl<'a> Door<'a> {
     ) -> Option<Admission> {
         // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
         self.seat.authenticated();
+        self.proved(&admitted);
         self.entry.set_account(&admitted.account.address);
         if admitted.account.domain.is_some() {
             self.gate.meter.used_mailboxes.note(&admitted.account.address);
