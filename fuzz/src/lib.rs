@@ -126,6 +126,7 @@ pub fn doorman<F: Front>(front: &mut F, knock: Knock) -> (String, bool) {
             front.refuse(&no());
             ("unnamed".into(), false)
         }
+        Knock::Unprotected => ("unprotected".into(), false),
         Knock::Bye => ("bye".into(), true),
     }
 }

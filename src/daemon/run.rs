@@ -12,7 +12,7 @@ use super::{
 use crate::{
     account::account_of,
     base::invocation,
-    catalog::message::SENDER_NOT_ALLOWED,
+    catalog::{message::SENDER_NOT_ALLOWED, own::AUTHENTICATION_REQUIRED},
     config::{self, Config},
     store::{self, StoreError},
 };
@@ -121,10 +121,12 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
         error!("the configuration was not taken over, nothing changed: {fault}");
         return running;
     }
+    let gate = daemon.current();
     // Who was refused as that sender is so no more; whether the mail server lets it pass is seen when a message goes.
-    daemon.current().meter.recent.allowed(SENDER_NOT_ALLOWED.id, |account, sender| {
+    gate.meter.recent.allowed(SENDER_NOT_ALLOWED.id, |account, sender| {
         account_of(account, &new.accounts, &new.domains).is_some_and(|one| one.may_send_as(sender))
     });
+    gate.meter.recent.admitted(AUTHENTICATION_REQUIRED.id, |peer| gate.register.by_address(peer).is_some());
     let change = config::diff(&running, &new);
     if change.is_empty() {
         info!("configuration read again, nothing changed");

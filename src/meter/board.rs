@@ -178,8 +178,12 @@ pub struct FaultView {
 /// What went well of an account.
 #[derive(Debug, Clone, Copy)]
 pub enum Proof<'a> {
+    /// Its login here.
+    Login,
     /// Its token, and the sign-on where it sends or reads.
     SignOn,
+    /// A message that stays here for now, from all of `senders`: none of `refusals` stood in its way, which are our own.
+    Taken { senders: &'a [&'a str], refusals: &'a [&'a str] },
     /// A message, from all of these.
     Sent(&'a [&'a str]),
     /// Behind the queue: its sign-on, and a message from all of these, if it was one. Nothing of what clients hear before
@@ -195,13 +199,14 @@ impl Proof<'_> {
         if fault.protocol != protocol.as_str() && !is_of_the_token {
             return false;
         }
-        match (self, &fault.sender) {
-            (Proof::SignOn, _) => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
-            (Proof::Delivered { ahead, .. }, _) if fault.is_ahead_of_the_queue(ahead) => false,
-            (Proof::Delivered { senders: None, .. }, _) => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
-            (Proof::Delivered { senders: Some(senders), .. }, _) => Proof::Sent(senders).covers(protocol, fault),
-            (Proof::Sent(_), None) => true,
-            (Proof::Sent(senders), Some(refused)) => senders.iter().any(|sender| sender.eq_ignore_ascii_case(refused)),
+        match self {
+            Proof::Login => fault.stage.is_some_and(|stage| stage <= Stage::Authenticating),
+            Proof::SignOn => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
+            Proof::Taken { senders, refusals } => refusals.contains(&fault.id) && fault.spares(senders),
+            Proof::Delivered { ahead, .. } if fault.is_ahead_of_the_queue(ahead) => false,
+            Proof::Delivered { senders: None, .. } => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
+            Proof::Delivered { senders: Some(senders), .. } => fault.spares(senders),
+            Proof::Sent(senders) => fault.spares(senders),
         }
     }
 }
@@ -214,6 +219,12 @@ impl FaultView {
     fn has_sender_of(&self, fault: &Fault) -> bool {
         let lower = |sender: &Option<String>| sender.as_deref().map(str::to_ascii_lowercase);
         lower(&self.sender) == lower(&fault.sender)
+    }
+
+    /// Where it is of a sender, that is one of these.
+    fn spares(&self, senders: &[&str]) -> bool {
+        let is_one = |refused: &String| senders.iter().any(|sender| sender.eq_ignore_ascii_case(refused));
+        self.sender.as_ref().is_none_or(is_one)
     }
 
     fn note_peer(&mut self, peer: Option<IpAddr>) {
@@ -289,6 +300,29 @@ impl Recent {
         locked(&self.faults).iter().any(waits)
     }
 
+    /// Somebody at this address was let in: what clients met there while they had no name is over.
+    pub fn let_in(&self, protocol: Protocol, peer: IpAddr) {
+        let peer = peer.to_canonical();
+        self.over_at(|fault| fault.protocol == protocol.as_str(), |one| one == peer);
+    }
+
+    /// A refusal of ours for want of a rule is over at the addresses that the configuration has one for now.
+    pub fn admitted(&self, id: &str, is_admitted: impl Fn(IpAddr) -> bool) {
+        self.over_at(|fault| fault.id == id, is_admitted);
+    }
+
+    /// Of clients that nothing but their address is known of: over once no other address is left.
+    fn over_at(&self, is_meant: impl Fn(&FaultView) -> bool, is_proved: impl Fn(IpAddr) -> bool) {
+        let stands = |one: &&mut FaultView| one.account.is_empty() && one.worked_again_at.is_none() && is_meant(one);
+        for fault in locked(&self.faults).iter_mut().filter(stands) {
+            let before = fault.peers.len();
+            fault.peers.retain(|peer| !is_proved(*peer));
+            if fault.peers.is_empty() && before > 0 {
+                fault.worked_again_at = Some(now());
+            }
+        }
+    }
+
     /// Whether it did not happen within the last minute.
     pub fn is_news(&self, protocol: Protocol, account: &str, id: &str) -> bool {
         let faults = locked(&self.faults);
@@ -334,141 +368,4 @@ impl Recent {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    #[test]
-    fn what_happens_over_and_over_is_one_fault_with_a_number() {
-        let recent = Recent::default();
-        let fault = |id| Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, id, "no");
-        recent.push(Protocol::Imap, "ann@x", None, &fault("other"));
-        for _ in 0..RECENT_CAP * 2 {
-            recent.push(Protocol::Imap, "", None, &fault("bad-credentials"));
-        }
-        recent.push(Protocol::Smtp, "", None, &fault("bad-credentials"));
-        let list: Vec<_> = recent.list().iter().map(|one| (one.id, one.protocol, one.times)).collect();
-        let many = 2 * RECENT_CAP as u64;
-        assert_eq!(list, [("other", "imap", 1), ("bad-credentials", "imap", many), ("bad-credentials", "smtp", 1)]);
-    }
-
-    #[test]
-    fn what_went_well_ends_what_it_proves_and_nothing_else() {
-        let recent = Recent::default();
-        let fault = |id| Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, id, "no");
-        let over = |recent: &Recent| {
-            let ended = recent.list().into_iter().filter(|one| one.worked_again_at.is_some());
-            ended.map(|one| format!("{} {}", one.protocol, one.id)).collect::<Vec<_>>()
-        };
-        let ann = "ann@x";
-        recent.push(Protocol::Imap, ann, None, &fault("consent-missing").at(Stage::FetchingToken));
-        recent.push(Protocol::Imap, ann, None, &fault("sign-on-refused").at(Stage::SigningOn));
-        recent.push(Protocol::Smtp, ann, None, &fault("sign-on-refused").at(Stage::SigningOn));
-        recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
-        recent.push(Protocol::Smtp, ann, None, &fault("message-refused"));
-        recent.worked(Protocol::Pop3, "bob@x", Proof::SignOn);
-        assert!(over(&recent).is_empty());
-        recent.worked(Protocol::Pop3, ann, Proof::SignOn);
-        assert_eq!(over(&recent), ["imap consent-missing"], "the token is good, and IMAP may be off");
-        recent.worked(Protocol::Smtp, ann, Proof::SignOn);
-        assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused"]);
-        recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann]));
-        assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused", "smtp message-refused"]);
-        recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann, "Info@x"]));
-        assert_eq!(over(&recent).len(), 4, "that sender goes as well");
-        recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
-        assert_eq!(over(&recent).len(), 3, "it happened again");
-    }
-
-    #[test]
-    fn each_refused_sender_stands_by_itself_until_it_goes_and_their_number_is_bounded() {
-        let recent = Recent::default();
-        let denied = |sender: &str| {
-            let fault =
-                Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, "send-as-denied", "no");
-            recent.push(Protocol::Smtp, "ann@x", None, &fault.of_sender(sender));
-        };
-        let standing = || {
-            let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
-            standing.map(|one| (one.sender.unwrap_or_default(), one.times)).collect::<Vec<_>>()
-        };
-        for sender in ["bob@x", "shared@x", "Bob@x"] {
-            denied(sender);
-        }
-        assert_eq!(standing(), [("shared@x".to_owned(), 1), ("Bob@x".to_owned(), 2)]);
-        recent.worked(Protocol::Smtp, "ann@x", Proof::Sent(&["ann@x", "shared@x"]));
-        assert_eq!(standing(), [("Bob@x".to_owned(), 2)], "nothing was proved of bob");
-        recent.push(
-            Protocol::Imap,
-            "eve@x",
-            None,
-            &Fault::new(crate::base::Kind::Bug, crate::base::Owner::Gatepost, "x", "no"),
-        );
-        (1..SENDERS_CAP).for_each(|n| denied(&format!("made-up-{n}@x")));
-        assert_eq!(standing().len(), SENDERS_CAP + 1, "what was mended went first");
-        (0..RECENT_CAP).for_each(|n| denied(&format!("more-{n}@x")));
-        assert_eq!(standing().len(), SENDERS_CAP + 1, "the other fault is still there");
-    }
-
-    #[test]
-    fn a_client_whose_messages_go_as_they_never_did_before_was_corrected_and_one_that_went_before_proves_nothing() {
-        let (recent, clients) = (Recent::default(), crate::meter::Clients::default());
-        let refused = |sender: &str| {
-            let fault = Fault::new(
-                crate::base::Kind::IdentityRefused,
-                crate::base::Owner::TenantAdmin,
-                "sender-not-allowed",
-                "no",
-            );
-            let fault = fault.of_sender(sender);
-            recent.push(Protocol::Smtp, "ann@x", None, &fault);
-            recent.met_by("ann@x", &fault, "copier");
-        };
-        let goes = |client: &str, sender: &str| {
-            let since = clients.goes_since(&crate::meter::Who::Rule(client.to_owned()), &[sender]);
-            recent.corrected("ann@x", client, since);
-        };
-        let stand = || recent.list().iter().filter(|one| one.worked_again_at.is_none()).count();
-        refused("copier@x");
-        goes("scanner", "ann@x");
-        assert_eq!(stand(), 1, "that is another one");
-        goes("copier", "ann@x");
-        assert_eq!(stand(), 0);
-        refused("scan@x");
-        goes("copier", "Ann@x");
-        assert_eq!(stand(), 1, "it went before as well");
-        goes("copier", "info@x");
-        assert_eq!(stand(), 0);
-    }
-
-    #[test]
-    fn of_one_fault_the_last_few_addresses_are_kept_each_once_and_it_is_news_once_a_minute() {
-        let recent = Recent::default();
-        let fault = Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "x", "no");
-        let push = |n: u8| {
-            let is_news = recent.is_news(Protocol::Smtp, "", "x");
-            recent.push(Protocol::Smtp, "", Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))), &fault);
-            is_news
-        };
-        assert!(push(1) && !push(2) && recent.is_news(Protocol::Imap, "", "x"));
-        for n in [3, 4, 5, 6, 7, 3] {
-            push(n);
-        }
-        recent.push(Protocol::Smtp, "", None, &fault);
-        let last: Vec<String> = recent.list()[0].peers.iter().map(ToString::to_string).collect();
-        assert_eq!(last, ["192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.3"]);
-    }
-
-    #[test]
-    fn a_session_is_on_the_board_while_it_lives() {
-        let board = Arc::new(Board::default());
-        let entry = board.enter(Protocol::Pop3, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        entry.set_stage(Stage::Splicing);
-        entry.set_account("ann@x");
-        let list = board.list();
-        assert_eq!((list[0].stage, list[0].account.as_deref()), (Stage::Splicing, Some("ann@x")));
-        drop(entry);
-        assert!(board.list().is_empty());
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! From the greeting to the client's success, the same for all three protocols.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{mem, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
@@ -166,6 +166,7 @@ impl<'a> Door<'a> {
         async move {
             let mut deadline = client.opened() + CLIENT_WAIT;
             let mut failures = 0;
+            let mut is_told = false;
             while failures < GUESSES_PER_CONNECTION {
                 let claim = match self.hear(&mut client, &mut front, deadline).await? {
                     Want::StartTls => {
@@ -173,8 +174,16 @@ impl<'a> Door<'a> {
                         front.secured();
                         continue;
                     }
+                    Want::Event(Knock::Unprotected) => {
+                        self.wants_tls(&mut is_told, "login refused", "it came without TLS");
+                        continue;
+                    }
                     Want::Event(Knock::Bye) => {
-                        self.part_unnamed(&mut client).await;
+                        // Where a login is offered behind STARTTLS alone, this one saw none.
+                        if self.doorway.protection(&client) == Protection::Required {
+                            self.wants_tls(&mut is_told, "client left", "it said goodbye before a login");
+                        }
+                        linger(&mut client).await;
                         return None;
                     }
                     Want::Event(Knock::Unnamed) => None,
@@ -284,6 +293,7 @@ impl<'a> Door<'a> {
     ) -> Option<Admission> {
         // The password was right: whatever the upstream takes its time for, this session is nobody's to evict.
         self.seat.authenticated();
+        self.proved(&admitted);
         self.entry.set_account(&admitted.account.address);
         if admitted.account.domain.is_some() {
             self.gate.meter.used_mailboxes.note(&admitted.account.address);
@@ -374,13 +384,11 @@ impl<'a> Door<'a> {
         }
     }
 
-    /// It says goodbye before anybody knows who it is.
-    async fn part_unnamed(&self, client: &mut Stream) {
-        // Where a login is offered behind STARTTLS alone, this one saw none.
-        if self.doorway.protection(client) == Protection::Required {
-            self.trouble(Some(CLIENT_WITHOUT_STARTTLS), "client left", "it said goodbye before a login");
+    /// `is_told`: of this session it is known already.
+    fn wants_tls(&self, is_told: &mut bool, what: &str, why: &str) {
+        if !mem::replace(is_told, true) {
+            self.trouble(Some(CLIENT_WITHOUT_STARTTLS), what, why);
         }
-        linger(client).await;
     }
 
     /// The client is gone, silent or makes no sense.

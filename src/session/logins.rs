@@ -8,7 +8,7 @@ use crate::{
     account::{Admitted, Occasion, told},
     base::{Fault, Kind, Lang, Stage, printable},
     catalog::{self, own::CLIENT_LEFT_WAITING},
-    meter::{Answer, Contact, Outcome},
+    meter::{Answer, Contact, Outcome, Proof},
     net::Stream,
 };
 
@@ -105,6 +105,16 @@ impl Door<'_> {
         let reply = printable(&fault.reply_text(), REFUSAL_CAP);
         let contact = self.contact(client, asked.map(|(_, mechanism)| mechanism));
         self.gate.meter.clients.was_turned_away(&who(&whose), reply, contact);
+    }
+
+    /// A login was right, or an address enough, whatever the mail server says.
+    pub(super) fn proved(&self, admitted: &Admitted) {
+        let (recent, protocol) = (&self.gate.meter.recent, self.doorway.protocol);
+        recent.let_in(protocol, self.peer.address.ip());
+        // A rule has a password of its own, or none.
+        if admitted.client.is_none() {
+            recent.worked(protocol, &admitted.account.address, Proof::Login);
+        }
     }
 
     fn contact(&self, client: &Stream, mechanism: Option<&'static str>) -> Contact {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, printable, redacted},
-    catalog::{explain::named, upstream::is_about_recipient},
+    catalog::{explain::named, replies::AHEAD_OF_THE_QUEUE, upstream::is_about_recipient},
     message::Headers,
     meter::{self, MessageView, Named, Outcome, Proof, Who},
     wire::smtp::Reply,
@@ -172,15 +172,17 @@ fn fares(relay: &Relay<'_>, passage: &Passage, message: &MessageView, outcome: O
     }
 }
 
-/// What stood in the way of messages like this one does no more. What the queue takes was not sent yet; that its sender
-/// is allowed shows there as well.
+/// What stood in the way of messages like this one does no more. What the queue takes was not sent yet; that nothing here is
+/// in its way shows there as well.
 fn proved(relay: &Relay<'_>, sender: &str, headers: &Headers) {
     let senders = headers.from.iter().chain(&headers.sender).map(String::as_str);
     let senders: Vec<&str> = std::iter::once(sender).chain(senders).collect();
     let (meter, account) = (&relay.gate.meter, &relay.admitted.account.address);
     let since = meter.clients.goes_since(&who(&relay.admitted), &senders);
     meter.recent.corrected(account, relay.admitted.client_name(), since);
-    if matches!(relay.destination, Destination::Upstream | Destination::Graph) {
-        meter.recent.worked(Protocol::Smtp, account, Proof::Sent(&senders));
-    }
+    let proof = match relay.destination {
+        Destination::Upstream | Destination::Graph => Proof::Sent(&senders),
+        Destination::Queue | Destination::Hold => Proof::Taken { senders: &senders, refusals: &AHEAD_OF_THE_QUEUE },
+    };
+    meter.recent.worked(Protocol::Smtp, account, proof);
 }

@@ -102,6 +102,8 @@ pub enum Knock {
     /// Wants to be served by its address alone (SMTP `MAIL` without AUTH); `accept` or `refuse`.
     /// The command itself stays in the input.
     Unnamed,
+    /// Wanted to be let in without the TLS that comes first here; was refused and has been answered, and may go on.
+    Unprotected,
     /// Said goodbye and has been answered; close.
     Bye,
 }

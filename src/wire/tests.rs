@@ -69,6 +69,7 @@ fn gatekeeper<F: Front>(front: &mut F, knock: Knock) -> String {
             front.refuse(&fault());
             "unnamed".into()
         }
+        Knock::Unprotected => "unprotected".into(),
         Knock::Bye => "bye".into(),
     }
 }
@@ -466,13 +467,13 @@ fn starttls_required_takes_no_credentials_before_tls() {
     front_dialogue(|| Pop3Front::new(Protection::Required), &[
         POP3_HELLO, ('C', "CAPA"), ('S', "+OK Capability list follows"), ('S', "UIDL"), ('S', "TOP"), ('S', "RESP-CODES"),
         ('S', "AUTH-RESP-CODE"), ('S', "STLS"), ('S', "."),
-        ('C', "USER ann"), ('S', "-ERR Use STLS first: no credentials over a plain connection"),
+        ('C', "USER ann"), ('S', "-ERR Use STLS first: no credentials over a plain connection"), ('=', "unprotected"),
         ('C', "STLS"), ('S', "+OK Begin TLS negotiation"), ('=', "secured"),
         ('C', "USER ann"), ('S', "+OK Send PASS"), ('C', "PASS pw"), ('S', "+OK Logged in"), ('=', "ann"),
     ]);
     front_dialogue(|| ImapFront::new(&["IDLE".into()], Protection::Required), &[
         ('S', "* OK [CAPABILITY IMAP4rev1 SASL-IR IDLE LOGINDISABLED STARTTLS] Gatepost ready"),
-        ('C', "1 LOGIN ann pw"), ('S', "1 NO [PRIVACYREQUIRED] Use STARTTLS first"),
+        ('C', "1 LOGIN ann pw"), ('S', "1 NO [PRIVACYREQUIRED] Use STARTTLS first"), ('=', "unprotected"),
         ('C', "2 STARTTLS"), ('S', "2 OK Begin TLS negotiation"), ('=', "secured"),
         ('C', "3 CAPABILITY"), ('S', "* CAPABILITY IMAP4rev1 SASL-IR IDLE AUTH=PLAIN AUTH=LOGIN"), ('S', "3 OK CAPABILITY completed"),
         ('C', "7 LOGIN ann pw"), IMAP_IN, EXISTS, ('=', "ann"),
@@ -481,7 +482,7 @@ fn starttls_required_takes_no_credentials_before_tls() {
         ('S', "220 g ESMTP Gatepost ready"), ('C', "HELO x"), ('S', "250 g"),
         ('C', "EHLO x"), ('S', "250-g at your service"), ('S', "250-SIZE 157286400"), ('S', "250-PIPELINING"),
         ('S', "250-ENHANCEDSTATUSCODES"), ('S', "250 STARTTLS"),
-        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "530 5.7.0 Must issue a STARTTLS command first"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "530 5.7.0 Must issue a STARTTLS command first"), ('=', "unprotected"),
         ('C', "STARTTLS"), ('S', "220 2.0.0 Ready to start TLS"), ('=', "secured"),
         ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Say EHLO or HELO first"),
         ('C', "HELO x"), ('S', "250 g"), ('C', "AUTH PLAIN AGFubgBwdw=="), SMTP_IN, ('=', "ann"),

@@ -181,6 +181,34 @@ async fn a_queue_without_room_says_so_with_an_id_in_reply_log_status_and_metrics
     assert!(!told.is_empty());
 }
 
+/// The ids of what stands.
+fn standing(world: &World) -> Vec<&'static str> {
+    let faults = world.daemon.meter().recent.list().into_iter();
+    faults.filter(|one| one.worked_again_at.is_none()).map(|one| one.id).collect()
+}
+
+#[tokio::test]
+async fn what_an_account_of_the_queue_was_refused_is_past_once_it_logs_in_and_a_message_of_it_is_taken() {
+    let plan = Plan {
+        account: "delivery = \"queue\"".to_owned(),
+        more: "[queue]\nmax-bytes = 1000\n".to_owned(),
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    assert!(world.login(Protocol::Smtp, ANN, "wrong").await.starts_with("535 5.7.8 "));
+    assert_eq!(standing(&world), ["bad-credentials"]);
+    let mut smtp = world.smtp_as_ann().await;
+    assert_eq!(standing(&world), Vec::<&str>::new(), "the password is right");
+    for (refused, code) in [("0123456789\r\n".repeat(200), "452 "), ("a\0b".to_owned(), "554 ")] {
+        assert!(smtp.message(&refused).await.starts_with(code));
+    }
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=999999999"), "552 ").await;
+    smtp.exchange("MAIL FROM:<eve@elsewhere.example>", "550 ").await;
+    assert_eq!(standing(&world), ["queue-full", "nul-byte", "message-too-large", "sender-not-allowed"]);
+    assert!(smtp.message("taken").await.starts_with("250 2.0.0 Queued as "));
+    assert!(standing(&world).iter().all(|id| *id == "sender-not-allowed"), "{:?}", standing(&world));
+}
+
 #[tokio::test]
 async fn a_client_with_tls_on_a_plain_port_is_told_in_reply_log_and_status_with_its_address() {
     let world = World::new().await;
@@ -192,6 +220,9 @@ async fn a_client_with_tls_on_a_plain_port_is_told_in_reply_log_and_status_with_
         assert!(said.ends_with("not TLS [gatepost client-tls-on-plain-port]\r\n"), "{said}");
         let last = world.daemon.meter().recent.list().pop().unwrap();
         assert_eq!((last.id, &last.peers[..]), ("client-tls-on-plain-port", &[world.source][..]));
+        assert_eq!(standing(&world), ["client-tls-on-plain-port"]);
+        world.login(protocol, ANN, PASSWORD).await;
+        assert_eq!(standing(&world), Vec::<&str>::new(), "{protocol}: it was set right");
     }
     let peer = format!("peer={}:", world.source);
     let told = journal().lines(&["WARN ", "client dropped: ", "id=\"client-tls-on-plain-port\"", &peer]);
@@ -223,9 +254,26 @@ async fn who_logs_in_without_starttls_where_it_is_demanded_hears_the_id_of_that(
         (Protocol::Imap, format!("a LOGIN {ANN} x")),
         (Protocol::Pop3, format!("USER {ANN}")),
     ] {
-        let said = world.greeted(protocol).await.exchange(&login, "").await;
-        assert!(said.ends_with(" [gatepost client-without-starttls]"), "{said}");
+        let mut talk = world.greeted(protocol).await;
+        for _ in 0..3 {
+            let said = talk.exchange(&login, "").await;
+            assert!(said.ends_with(" [gatepost client-without-starttls]"), "{said}");
+        }
+        // No goodbye: the connection is closed.
+        drop(talk);
+        let last = world.daemon.meter().recent.list().pop().unwrap();
+        assert_eq!((last.id, last.protocol), ("client-without-starttls", protocol.as_str()));
+        assert_eq!((last.times, &last.peers[..]), (1, &[world.source][..]), "once for each session");
+        let counted = format!("protocol=\"{protocol}\",kind=\"identity-refused\",id=\"client-without-starttls\"");
+        let metrics = world.metrics().await;
+        assert!(metrics.lines().any(|line| line.contains(&counted) && line.ends_with(" 1")), "{metrics}");
     }
+    let peer = format!("peer={}:", world.source);
+    let told = journal().lines(&["WARN ", "login refused: ", "id=\"client-without-starttls\"", &peer]);
+    assert_eq!(told.len(), 3, "{told:?}");
+    let status = crate::whole_domain::status(world.daemon.console_at().unwrap(), world.dir.path()).await;
+    let faults: Vec<_> = status["faults"].as_array().unwrap().iter().map(|one| (&one["id"], &one["times"])).collect();
+    assert_eq!(faults, [(&"client-without-starttls".into(), &1.into()); 3], "{status}");
 }
 
 #[tokio::test]
@@ -242,4 +290,6 @@ async fn connections_that_are_used_up_are_told_with_an_id_and_once_in_the_log_ho
     let peer = format!("peer={}:", world.source);
     assert_eq!(journal().lines(&["WARN ", "id=\"connections-used-up\"", &peer]).len(), 1);
     assert_eq!(journal().lines(&["DEBUG ", "[connections-used-up]", &peer]).len(), 4);
+    world.smtp_as_ann().await;
+    assert_eq!(standing(&world), Vec::<&str>::new(), "there is room for that address");
 }

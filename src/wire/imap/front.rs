@@ -120,6 +120,7 @@ impl ImapFront {
             b"STARTTLS" => self.mistake(&format!("{tag} BAD STARTTLS is not offered here")),
             b"LOGIN" | b"AUTHENTICATE" if !self.protection.takes_credentials() => {
                 self.mistake(&format!("{tag} NO [PRIVACYREQUIRED] Use STARTTLS first{}", self.mark));
+                return Some(Knock::Unprotected);
             }
             b"LOGIN" => return self.login(tag, arguments),
             b"AUTHENTICATE" => return self.authenticate(tag, arguments),

@@ -116,6 +116,7 @@ impl Pop3Front {
             b"USER" | b"PASS" | b"AUTH" if !self.protection.takes_credentials() => {
                 let text = format!("-ERR Use STLS first: no credentials over a plain connection{}", self.mark);
                 self.mistake(&text);
+                return Some(Knock::Unprotected);
             }
             b"USER" => match user_name(rest) {
                 Some(name) => {

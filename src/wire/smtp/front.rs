@@ -174,6 +174,7 @@ impl SmtpFront {
             Command::Auth { .. } | Command::Mail(_) if !self.protection.takes_credentials() => {
                 let text = format!("5.7.0 Must issue a STARTTLS command first{}", self.mark);
                 self.mistake(&Reply::new(530, text));
+                return Some(Knock::Unprotected);
             }
             Command::Auth { mechanism, initial } => return self.auth(&mechanism, initial.as_deref()),
             Command::Mail(_) => {

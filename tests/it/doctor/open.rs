@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     process::{Program, run},
-    world::{ANN, BOB, PASSWORD, Plan, account},
+    world::{ANN, BOB, PASSWORD, Plan, account, own_address},
 };
 
 const SHARED: &str = "shared@contoso.example";
@@ -121,6 +121,27 @@ async fn a_sender_that_the_configuration_allows_since_it_was_read_again_is_refus
     let told = super::clients::fails_no_more(&staged, &[SHARED, "--lang", "en"]).await;
     assert!(told.out.ends_with("\nAll is well.\n") && !told.out.contains(step), "{}", told.out);
     assert!(!table().contains(step) && table().contains("worked again at"), "{}", table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_a_rule_admits_since_the_configuration_was_read_again_is_told_to_log_in_no_more() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let source = own_address();
+    let unnamed = async |code: &str| {
+        let mut smtp = crate::world::Talk::connect(source, program.address(Protocol::Smtp)).await;
+        smtp.greeted(Protocol::Smtp).await;
+        smtp.exchange(&format!("MAIL FROM:<{ANN}>"), code).await;
+    };
+    unnamed("530 5.7.0 ").await;
+    let table = || unwrapped(&run(&["status"], &staged.file).1);
+    let step = format!("`from = [\"{source}\"]`");
+    assert!(table().contains(&step) && !table().contains("worked again at"), "{}", table());
+    let rule = format!("[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nfrom = [\"{source}\"]\n");
+    staged.edit("[[account]]", &format!("{rule}\n[[account]]"));
+    program.reload().await;
+    assert!(!table().contains(&step) && table().contains("worked again at"), "{}", table());
+    unnamed("250 ").await;
+    staged.is_well().await;
 }
 
 /// A typing error, once in the program and once in the configuration.

@@ -1,0 +1,175 @@
+//! What stands among the last faults, and what ends it.
+
+use std::net::Ipv4Addr;
+
+use super::*;
+
+#[test]
+fn what_happens_over_and_over_is_one_fault_with_a_number() {
+    let recent = Recent::default();
+    let fault = |id| Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, id, "no");
+    recent.push(Protocol::Imap, "ann@x", None, &fault("other"));
+    for _ in 0..RECENT_CAP * 2 {
+        recent.push(Protocol::Imap, "", None, &fault("bad-credentials"));
+    }
+    recent.push(Protocol::Smtp, "", None, &fault("bad-credentials"));
+    let list: Vec<_> = recent.list().iter().map(|one| (one.id, one.protocol, one.times)).collect();
+    let many = 2 * RECENT_CAP as u64;
+    assert_eq!(list, [("other", "imap", 1), ("bad-credentials", "imap", many), ("bad-credentials", "smtp", 1)]);
+}
+
+#[test]
+fn what_went_well_ends_what_it_proves_and_nothing_else() {
+    let recent = Recent::default();
+    let fault = |id| Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, id, "no");
+    let over = |recent: &Recent| {
+        let ended = recent.list().into_iter().filter(|one| one.worked_again_at.is_some());
+        ended.map(|one| format!("{} {}", one.protocol, one.id)).collect::<Vec<_>>()
+    };
+    let ann = "ann@x";
+    recent.push(Protocol::Imap, ann, None, &fault("consent-missing").at(Stage::FetchingToken));
+    recent.push(Protocol::Imap, ann, None, &fault("sign-on-refused").at(Stage::SigningOn));
+    recent.push(Protocol::Smtp, ann, None, &fault("sign-on-refused").at(Stage::SigningOn));
+    recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
+    recent.push(Protocol::Smtp, ann, None, &fault("message-refused"));
+    recent.push(Protocol::Smtp, ann, None, &fault("bad-credentials").at(Stage::Authenticating));
+    recent.worked(Protocol::Pop3, "bob@x", Proof::SignOn);
+    assert!(over(&recent).is_empty());
+    recent.worked(Protocol::Pop3, ann, Proof::SignOn);
+    assert_eq!(over(&recent), ["imap consent-missing"], "the token is good, and IMAP may be off");
+    recent.worked(Protocol::Smtp, ann, Proof::Login);
+    assert_eq!(over(&recent), ["imap consent-missing", "smtp bad-credentials"], "nothing is known of the way out");
+    recent.worked(Protocol::Smtp, ann, Proof::SignOn);
+    assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused", "smtp bad-credentials"]);
+    recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann]));
+    assert_eq!(over(&recent).len(), 4, "a message went");
+    recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann, "Info@x"]));
+    assert_eq!(over(&recent).len(), 5, "that sender goes as well");
+    recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
+    assert_eq!(over(&recent).len(), 4, "it happened again");
+}
+
+#[test]
+fn a_message_that_is_taken_for_later_ends_what_is_our_own_and_nothing_of_the_mail_server() {
+    let recent = Recent::default();
+    let fault = |id| Fault::new(crate::base::Kind::TooBusy, crate::base::Owner::Operator, id, "no");
+    for one in [fault("queue-full"), fault("not-allowed").of_sender("info@x"), fault("message-refused")] {
+        recent.push(Protocol::Smtp, "ann@x", None, &one.at(Stage::Relaying));
+    }
+    let refusals = &["queue-full", "not-allowed"];
+    let stand = |senders: &[&str]| {
+        recent.worked(Protocol::Smtp, "ann@x", Proof::Taken { senders, refusals });
+        let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
+        standing.map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(stand(&["ann@x"]), ["not-allowed", "message-refused"]);
+    assert_eq!(stand(&["ann@x", "Info@x"]), ["message-refused"]);
+}
+
+#[test]
+fn what_is_known_by_addresses_alone_is_over_once_each_of_them_is_well() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "no-login", "no");
+    let at = |n: u8| IpAddr::V4(Ipv4Addr::new(192, 0, 2, n));
+    for n in 1..=3 {
+        recent.push(Protocol::Smtp, "", Some(at(n)), &fault);
+    }
+    recent.push(Protocol::Smtp, "ann@x", Some(at(1)), &fault);
+    recent.let_in(Protocol::Imap, at(1));
+    recent.let_in(Protocol::Smtp, at(1));
+    recent.admitted("other", |_| true);
+    recent.admitted("no-login", |peer| peer == at(2));
+    let list = recent.list();
+    assert_eq!((&list[0].peers[..], list[0].worked_again_at), (&[at(3)][..], None));
+    let IpAddr::V4(last) = at(3) else { panic!() };
+    recent.let_in(Protocol::Smtp, last.to_ipv6_mapped().into());
+    assert!(recent.list()[0].worked_again_at.is_some());
+    assert!(recent.list()[1].worked_again_at.is_none(), "one with a name is its own");
+}
+
+#[test]
+fn each_refused_sender_stands_by_itself_until_it_goes_and_their_number_is_bounded() {
+    let recent = Recent::default();
+    let denied = |sender: &str| {
+        let fault =
+            Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, "send-as-denied", "no");
+        recent.push(Protocol::Smtp, "ann@x", None, &fault.of_sender(sender));
+    };
+    let standing = || {
+        let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
+        standing.map(|one| (one.sender.unwrap_or_default(), one.times)).collect::<Vec<_>>()
+    };
+    for sender in ["bob@x", "shared@x", "Bob@x"] {
+        denied(sender);
+    }
+    assert_eq!(standing(), [("shared@x".to_owned(), 1), ("Bob@x".to_owned(), 2)]);
+    recent.worked(Protocol::Smtp, "ann@x", Proof::Sent(&["ann@x", "shared@x"]));
+    assert_eq!(standing(), [("Bob@x".to_owned(), 2)], "nothing was proved of bob");
+    recent.push(
+        Protocol::Imap,
+        "eve@x",
+        None,
+        &Fault::new(crate::base::Kind::Bug, crate::base::Owner::Gatepost, "x", "no"),
+    );
+    (1..SENDERS_CAP).for_each(|n| denied(&format!("made-up-{n}@x")));
+    assert_eq!(standing().len(), SENDERS_CAP + 1, "what was mended went first");
+    (0..RECENT_CAP).for_each(|n| denied(&format!("more-{n}@x")));
+    assert_eq!(standing().len(), SENDERS_CAP + 1, "the other fault is still there");
+}
+
+#[test]
+fn a_client_whose_messages_go_as_they_never_did_before_was_corrected_and_one_that_went_before_proves_nothing() {
+    let (recent, clients) = (Recent::default(), crate::meter::Clients::default());
+    let refused = |sender: &str| {
+        let fault =
+            Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, "sender-not-allowed", "no");
+        let fault = fault.of_sender(sender);
+        recent.push(Protocol::Smtp, "ann@x", None, &fault);
+        recent.met_by("ann@x", &fault, "copier");
+    };
+    let goes = |client: &str, sender: &str| {
+        let since = clients.goes_since(&crate::meter::Who::Rule(client.to_owned()), &[sender]);
+        recent.corrected("ann@x", client, since);
+    };
+    let stand = || recent.list().iter().filter(|one| one.worked_again_at.is_none()).count();
+    refused("copier@x");
+    goes("scanner", "ann@x");
+    assert_eq!(stand(), 1, "that is another one");
+    goes("copier", "ann@x");
+    assert_eq!(stand(), 0);
+    refused("scan@x");
+    goes("copier", "Ann@x");
+    assert_eq!(stand(), 1, "it went before as well");
+    goes("copier", "info@x");
+    assert_eq!(stand(), 0);
+}
+
+#[test]
+fn of_one_fault_the_last_few_addresses_are_kept_each_once_and_it_is_news_once_a_minute() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "x", "no");
+    let push = |n: u8| {
+        let is_news = recent.is_news(Protocol::Smtp, "", "x");
+        recent.push(Protocol::Smtp, "", Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))), &fault);
+        is_news
+    };
+    assert!(push(1) && !push(2) && recent.is_news(Protocol::Imap, "", "x"));
+    for n in [3, 4, 5, 6, 7, 3] {
+        push(n);
+    }
+    recent.push(Protocol::Smtp, "", None, &fault);
+    let last: Vec<String> = recent.list()[0].peers.iter().map(ToString::to_string).collect();
+    assert_eq!(last, ["192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.3"]);
+}
+
+#[test]
+fn a_session_is_on_the_board_while_it_lives() {
+    let board = Arc::new(Board::default());
+    let entry = board.enter(Protocol::Pop3, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    entry.set_stage(Stage::Splicing);
+    entry.set_account("ann@x");
+    let list = board.list();
+    assert_eq!((list[0].stage, list[0].account.as_deref()), (Stage::Splicing, Some("ann@x")));
+    drop(entry);
+    assert!(board.list().is_empty());
+}
