@@ -15,7 +15,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage, printable, redacted},
-    catalog::{upstream::is_about_recipient},
+    catalog::upstream::is_about_recipient,
     message::Headers,
     meter::{self, MessageView, Named, Outcome, Proof, Who},
     wire::smtp::Reply,

@@ -136,7 +136,8 @@ fn a_line_that_a_terminal_has_coloured_is_read_as_one_without_colours() {
     let said = well(&[coloured, "--config", &config]);
     assert_eq!(said, well(&[plain, "--config", &config]));
     assert!(said.contains("-Identity info@contoso.com"), "{said}");
-    let healthy = "\u{1b}[2m2026-11-29T02:05:11Z\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m signed on \u{1b}[3msession\u{1b}[0m=1";
+    let healthy =
+        "\u{1b}[2m2026-11-29T02:05:11Z\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m signed on \u{1b}[3msession\u{1b}[0m=1";
     assert!(well(&[healthy]).starts_with("Nothing failed in that line"));
 }
 

@@ -158,13 +158,7 @@ fn objected(trail: Trail<'_>, envelope: &Envelope, objection: Objection) -> Repo
     refused(trail, envelope, objection.entry, (554, "5.6.0"), &objection.detail)
 }
 
-fn refused(
-    trail: Trail<'_>,
-    envelope: &Envelope,
-    entry: &Entry,
-    code: (u16, &str),
-    detail: &str,
-) -> Report {
+fn refused(trail: Trail<'_>, envelope: &Envelope, entry: &Entry, code: (u16, &str), detail: &str) -> Report {
     let fault = entry.fault().detail(detail);
     let (session, queue_id) = (trail.session, trail.queue_id);
     warn!(session, queue_id, %fault, code = code.0, "Microsoft Graph is no way for this message");
