@@ -103,7 +103,7 @@ impl Serialize for Owner {
 }
 
 /// One fault. `Display` is the detailed form for the log; [`Fault::reply_text`] is all that a client sees.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub kind: Kind,
     pub owner: Owner,

@@ -30,7 +30,7 @@ pub const AHEAD_OF_THE_QUEUE: [&str; 12] = [
 
 /// `text`: in the place of the entry's own.
 pub fn refusal(entry: &Entry, (code, enhanced): (u16, &str), text: impl Display) -> Reply {
-    Reply::new(code, format!("{enhanced} {text} [gatepost {}]", entry.id))
+    Reply::new(code, format!("{enhanced} {text} [gatepost {}]", entry.id)).about(entry.fault())
 }
 
 /// To what an upstream without SMTPUTF8 does not carry (RFC 6531 3.5): "addresses", "headers".
@@ -39,7 +39,8 @@ pub fn not_ascii(what: &str) -> Reply {
 }
 
 /// To a message that is not taken over: 452 where there is no room, else a local error (RFC 5321 4.2.3); never for good.
-pub fn not_kept(is_full: bool) -> Reply {
+/// `why`: for the log.
+pub fn not_kept(is_full: bool, why: impl Display) -> Reply {
     let (entry, code) = if is_full { (QUEUE_FULL, (452, "4.3.1")) } else { (QUEUE_FAILING, (451, "4.3.0")) };
-    refusal(entry, code, entry.text)
+    Reply::of(code, &entry.fault().detail(why.to_string()))
 }

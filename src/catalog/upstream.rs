@@ -10,7 +10,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::{
     At, Entry,
     matching::meant,
-    message::{MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_UNKNOWN, SEND_AS_DENIED},
+    message::{
+        MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_UNKNOWN,
+        SEND_AS_DENIED,
+    },
     session::SESSION_TOKEN_EXPIRED,
     sign_on::*,
 };
@@ -68,7 +71,8 @@ pub fn message_refusal(reply: &str) -> Option<&'static Entry> {
 /// What a refusal means that says nothing that is known. `is_recipient`: of one recipient, the message may go on without it.
 pub const fn unknown_refusal(is_transient: bool, is_recipient: bool) -> &'static Entry {
     match (is_transient, is_recipient) {
-        (true, _) => MESSAGE_REFUSED_FOR_NOW,
+        (true, true) => RECIPIENT_REFUSED_FOR_NOW,
+        (true, false) => MESSAGE_REFUSED_FOR_NOW,
         (false, true) => RECIPIENT_REFUSED,
         (false, false) => MESSAGE_REFUSED,
     }
@@ -76,7 +80,7 @@ pub const fn unknown_refusal(is_transient: bool, is_recipient: bool) -> &'static
 
 /// Whether it is about one recipient: whoever mistypes an address is told, and nothing stands in the way of other messages.
 pub fn is_about_recipient(id: &str) -> bool {
-    [RECIPIENT_UNKNOWN.id, RECIPIENT_REFUSED.id].contains(&id)
+    [RECIPIENT_UNKNOWN.id, RECIPIENT_REFUSED.id, RECIPIENT_REFUSED_FOR_NOW.id].contains(&id)
 }
 
 /// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and

@@ -13,7 +13,7 @@ use super::{
     daemon::Running,
     look::Look,
     next::Who,
-    report::{Check, Layer, Outcome},
+    report::{Check, Explained, Layer, Outcome},
     scope::Scope,
     words::{Name, Said, proof},
 };
@@ -221,8 +221,12 @@ fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Runn
     let who = Who { sender, object_id, asks_again, ..who_of(account) };
     let lang = look.lang;
     let mut check = look.note(said, &one.entry.fault(), &who);
-    if let Some(fault) = check.fault.as_mut().filter(|_| is_harmless(&account.address) && !one.is_of_the_queue()) {
-        let command = format!("{} doctor {1} --send {1}", gatepost(), account.address);
+    let command = format!("{} doctor {1} --send {1}", gatepost(), account.address);
+    // The step itself may be that one.
+    let is_untold = |fault: &&mut Explained| {
+        is_harmless(&account.address) && !one.is_of_the_queue() && !fault.commands.contains(&command)
+    };
+    if let Some(fault) = check.fault.as_mut().filter(is_untold) {
         fault.next.push_str(&proof(lang, &command));
         fault.commands.push(command);
     }

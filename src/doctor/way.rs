@@ -77,6 +77,8 @@ pub(super) struct Target {
     pub upstream: Upstream,
     secure: Secure,
     proxy: Option<Proxy>,
+    /// Whose it is, where one app alone has it.
+    app: Option<Arc<App>>,
     /// All servers that are looked at behind a proxy: who asks for one of them to be allowed asks for all.
     needed: Vec<String>,
 }
@@ -174,6 +176,8 @@ impl Target {
             speaks: self.protocol().map(|protocol| (protocol, self.secure == Secure::ByStartTls)),
             proxy: through.map(Proxy::via),
             needed: self.needed.clone(),
+            app: self.app.as_ref().map(|app| app.name.clone()),
+            is_app_only: self.app.as_ref().is_some_and(|app| app.grant.is_app_only()),
             login_host: self.is_identity().then(|| format!("https://{}", self.upstream.host)),
             ..Who::default()
         }
@@ -184,18 +188,20 @@ impl Target {
 pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
     let Network { http_proxy, mail_proxy, .. } = &config.network;
     let mut targets: Vec<Target> = Vec::new();
-    let mut add = |name, server: Option<(Upstream, Secure)>, proxy: &Option<Proxy>| {
+    let mut add = |name, app: &Arc<App>, server: Option<(Upstream, Secure)>, proxy: &Option<Proxy>| {
         let Some((upstream, secure)) = server else { return };
-        let target = Target { name, upstream, secure, proxy: proxy.clone(), needed: Vec::new() };
-        if !targets.iter().any(|known| known.key() == target.key()) {
-            targets.push(target);
+        let (app, proxy) = (Some(app.clone()), proxy.clone());
+        let target = Target { name, upstream, secure, proxy, app, needed: Vec::new() };
+        match targets.iter_mut().find(|known| known.key() == target.key()) {
+            Some(known) => known.app = None,
+            None => targets.push(target),
         }
     };
     let (apps, accounts, protocols) = (scope.apps(config), scope.accounts(config), protocols(config));
     let of =
         |app: &Arc<App>| accounts.iter().filter(|one| one.sign_in.app.name == app.name).cloned().collect::<Vec<_>>();
     for app in &apps {
-        add(Name::IdentityProvider, identity_of(app), http_proxy);
+        add(Name::IdentityProvider, app, identity_of(app), http_proxy);
     }
     for app in &apps {
         let accounts = of(app);
@@ -205,17 +211,18 @@ pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
         };
         if protocols.contains(&Protocol::Smtp) && (accounts.is_empty() || accounts.iter().any(|one| sends_by_smtp(one)))
         {
-            add(Name::SmtpServer, mail(&app.smtp), mail_proxy);
+            add(Name::SmtpServer, app, mail(&app.smtp), mail_proxy);
         }
         for (protocol, name, upstream) in
             [(Protocol::Imap, Name::ImapServer, &app.imap), (Protocol::Pop3, Name::Pop3Server, &app.pop3)]
         {
             if protocols.contains(&protocol) {
-                add(name, mail(upstream), mail_proxy);
+                add(name, app, mail(upstream), mail_proxy);
             }
         }
         if accounts.iter().any(|one| sends_by_graph(one)) {
-            add(Name::GraphServer, app.graph.as_ref().and_then(|graph| server_of(&graph.url)), http_proxy);
+            let server = app.graph.as_ref().and_then(|graph| server_of(&graph.url));
+            add(Name::GraphServer, app, server, http_proxy);
         }
     }
     let needed: Vec<String> = targets.iter().filter(|one| one.through().is_some()).map(Target::shown).collect();

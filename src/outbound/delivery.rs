@@ -13,6 +13,7 @@ use crate::{
     catalog::{
         message::RECIPIENTS_USED_UP,
         own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        replies::refusal,
         upstream::is_smtp_switched_off,
     },
     oauth::Resource,
@@ -228,11 +229,11 @@ impl Outbound {
 
 /// For a message that no day of the mailbox has room for (RFC 3463 X.5.3).
 fn more_than_a_day(most: u32) -> Reply {
-    let text = "5.5.3 It has more recipients than limits.recipients-per-day of this mailbox";
-    Reply::new(550, format!("{text}, {most}: split it up, or raise the limit [gatepost {}]", RECIPIENTS_USED_UP.id))
+    let text = "It has more recipients than limits.recipients-per-day of this mailbox";
+    refusal(RECIPIENTS_USED_UP, (550, "5.5.3"), format!("{text}, {most}: split it up, or raise the limit"))
 }
 
 /// For a recipient that the mailbox's day has no room for.
 pub fn day_used_up() -> Reply {
-    Reply::new(452, format!("4.5.3 {}", RECIPIENTS_USED_UP.fault().reply_text()))
+    Reply::of((452, "4.5.3"), &RECIPIENTS_USED_UP.fault())
 }

@@ -18,7 +18,7 @@ use crate::{
     catalog::{
         message::RECIPIENTS_USED_UP,
         own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
-        replies::not_ascii,
+        replies::{not_ascii, refusal},
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::{mailbox_refusal, sign_on_refusal},
     },
@@ -218,8 +218,8 @@ impl Submission<'_> {
             Err(Unfinished::BeforeTheDot(lost)) => Err(unsent(&lost)),
             Err(Unfinished::BehindTheDot(lost)) => {
                 self.turn.sent();
-                let text = "4.4.2 No answer to the whole message, it may have been delivered";
-                Ok((Reply::new(451, format!("{text}: {lost} [gatepost {}]", UPSTREAM_LOST.id)), true))
+                let text = format!("No answer to the whole message, it may have been delivered: {lost}");
+                Ok((refusal(UPSTREAM_LOST, (451, "4.4.2"), text), true))
             }
         }
     }

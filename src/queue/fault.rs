@@ -22,7 +22,7 @@ impl NotQueued {
     }
 
     pub fn reply(&self) -> Reply {
-        not_kept(self.is_full)
+        not_kept(self.is_full, self)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{Fault, printable, redacted},
-    catalog::{explain::named, upstream::message_refusal},
+    catalog::upstream::message_refusal,
     meter::Meter,
     store::{Ended, EndedRecipient, QueuedMessage, RecipientState},
     wire::smtp::Reply,
@@ -81,13 +81,13 @@ fn words(reply: &Reply) -> String {
 
 fn reason(verdict: &Verdict) -> &'static str {
     let reply = &verdict.reply;
-    let text = reply.text();
     // As the line of a message that is relayed has it.
-    let known = || named(&text).or_else(|| message_refusal(&text).filter(|_| !reply.is_transient()));
+    let said = || message_refusal(&reply.text()).filter(|_| !reply.is_transient()).map(|entry| entry.id);
+    let known = || reply.fault.as_ref().map(|fault| fault.id).or_else(said);
     match verdict {
         _ if verdict.is_doubtful => "doubtful",
         _ if reply.is_positive() => "answered",
-        _ => known().map_or_else(|| class(reply), |entry| entry.id),
+        _ => known().unwrap_or_else(|| class(reply)),
     }
 }
 

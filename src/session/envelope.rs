@@ -156,7 +156,7 @@ impl Relay<'_> {
     fn not_signed_on(&mut self, fault: &Fault) -> Reply {
         self.channel = None;
         self.refusal(fault);
-        Reply::new(451, format!("4.7.0 {}", fault.reply_text()))
+        Reply::of((451, "4.7.0"), &fault.clone().at(Stage::Relaying))
     }
 
     pub(super) async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {

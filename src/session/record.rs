@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     account::Admitted,
-    base::{Protocol, printable, redacted},
-    catalog::{explain::named, replies::AHEAD_OF_THE_QUEUE, upstream::is_about_recipient},
+    base::{Protocol, Stage, printable, redacted},
+    catalog::{replies::AHEAD_OF_THE_QUEUE, upstream::is_about_recipient},
     message::Headers,
     meter::{self, MessageView, Named, Outcome, Proof, Who},
     wire::smtp::Reply,
@@ -62,6 +62,8 @@ pub(super) fn refusal(relay: &Relay<'_>, sender: &str, recipient: Option<&str>, 
         id = advice.id,
         owner = advice.owner,
         next = advice.next,
+        stage = advice.stage,
+        detail = advice.detail,
         "{} refused",
         relay.verb
     );
@@ -73,14 +75,19 @@ pub(super) fn refusal(relay: &Relay<'_>, sender: &str, recipient: Option<&str>, 
 struct Advice {
     id: Option<&'static str>,
     owner: Option<&'static str>,
+    stage: Option<&'static str>,
+    /// What only the log is told.
+    detail: Option<String>,
     next: Option<String>,
 }
 
 impl Advice {
     fn of(relay: &Relay<'_>, reply: &Reply, sender: Option<&str>) -> Self {
-        let Some(entry) = named(&reply.text()) else { return Self::default() };
-        let next = relay.next_step(entry.id, None, sender);
-        Self { id: Some(entry.id), owner: Some(entry.owner.as_str()), next }
+        let Some(fault) = reply.fault.as_deref() else { return Self::default() };
+        let next = relay.next_step(fault.id, fault.stage, fault.sender.as_deref().or(sender));
+        let detail = Some(fault.detail.clone()).filter(|detail| !detail.is_empty());
+        let (id, owner, stage) = (Some(fault.id), Some(fault.owner.as_str()), fault.stage.map(Stage::as_str));
+        Self { id, owner, stage, detail, next }
     }
 
     /// A recipient that was mistyped is none.
@@ -146,6 +153,8 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
         id = advice.id,
         owner = advice.owner,
         next = advice.next,
+        stage = advice.stage,
+        detail = advice.detail,
         ms = message.ms,
         repaired = message.repaired,
         normalised_line_feeds = passage.body.normalised(),

@@ -4,7 +4,7 @@
 //! The words of the upstream go on as they are, with a line of ours behind them. It refuses to let one pass unseen: what the
 //! catalogue does not know has an id as well. The line of the log is written by `record`.
 
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{record::is_refusal, relay::Relay, rights::Denied};
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
     base::{Fault, Lang, Protocol, Stage, is_mailbox, printable},
     catalog::{
         Entry,
-        explain::named,
         message::{MESSAGE_TOO_LARGE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
         replies::refusal,
         upstream::{is_about_recipient, message_refusal, unknown_refusal},
@@ -59,20 +58,19 @@ impl Relay<'_> {
         if !is_refusal(&reply) {
             return reply;
         }
-        let text = reply.text();
-        let is_ours = |entry: &&Entry| text.contains(&format!("[gatepost {}]", entry.id));
-        if let Some(entry) = named(&text).filter(is_ours) {
+        if let Some(fault) = reply.fault.as_deref() {
             // It is counted already, under its sender.
-            if ![SENDER_NOT_ALLOWED.id, SENDER_UNREADABLE.id].contains(&entry.id) {
-                let denied = denied.filter(|_| entry.id == SEND_AS_DENIED.id);
-                self.count(denied.map_or_else(|| entry.fault(), |denied| entry.fault().of_sender(denied.address())));
+            if ![SENDER_NOT_ALLOWED.id, SENDER_UNREADABLE.id].contains(&fault.id) {
+                let denied = denied.filter(|_| fault.id == SEND_AS_DENIED.id);
+                self.count(denied.map_or_else(|| fault.clone(), |denied| fault.clone().of_sender(denied.address())));
             }
             return reply;
         }
         let (fault, line) = self.meaning(&reply, denied);
-        self.count(fault);
+        let fault = self.count(fault);
         reply.lines.push(format!("{} {line}", enhanced_code(&reply)));
-        reply
+        // The words that it is made of stand in the reply.
+        reply.about(Fault { detail: String::new(), ..fault })
     }
 
     /// What a refusal of the upstream's means, and what the client is told of that.
@@ -109,16 +107,13 @@ impl Relay<'_> {
         fault
     }
 
-    /// Notes a fault in the way of a message, with what only the log is told of it.
+    /// Notes a fault in the way of a message; `record` tells the log of it.
     pub(super) fn refusal(&self, fault: &Fault) -> Reply {
         let fault = self.count(fault.clone());
-        let (session, account, owner) = (self.entry.id(), &self.admitted.account.address, fault.owner.as_str());
-        let next = self.next_step(fault.id, fault.stage, fault.sender.as_deref());
-        warn!(session, account, owner, next, "refused: {fault}");
         let reply = not_now(&fault);
         // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
         if reply.code >= 500 && self.admitted.has_logged_in() {
-            return Reply::new(421, format!("4.7.0 {}", fault.reply_text()));
+            return Reply::of((421, "4.7.0"), &fault);
         }
         reply
     }

@@ -1,7 +1,5 @@
 //! What a message's body goes into: the upstream's connection, or a file.
 
-use tracing::warn;
-
 use crate::{
     catalog::replies::not_kept,
     message::{Repairs, Undeclared, declare_utf8},
@@ -72,6 +70,5 @@ impl Writing {
 
 /// No room for the message, or no disk.
 pub(super) fn not_spooled(fault: &SpoolFault) -> Reply {
-    warn!("refused: {fault}");
-    not_kept(fault.is_full())
+    not_kept(fault.is_full(), fault)
 }

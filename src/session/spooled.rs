@@ -1,7 +1,6 @@
 //! A message that is here to its end: handed over to whoever brings it on, and one answer for the client.
 
 use tokio::time::Instant;
-use tracing::warn;
 
 use super::{
     destination::Destination,
@@ -54,10 +53,7 @@ async fn queue(
             };
             (Reply::new(250, text), Some(id))
         }
-        Err(refusal) => {
-            warn!(session = entry.id(), account = admitted.account.address, "not queued: {refusal}");
-            (refusal.reply(), None)
-        }
+        Err(refusal) => (refusal.reply(), None),
     }
 }
 

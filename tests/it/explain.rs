@@ -124,6 +124,24 @@ fn a_command_names_the_configuration_that_was_named_and_where_cmdlets_are_typed_
 }
 
 #[test]
+fn a_line_that_a_terminal_has_coloured_is_read_as_one_without_colours() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let plain = "2026-11-29T02:05:11Z  WARN MAIL refused session=1 account=\"ann@contoso.com\" sender=\"info@contoso.com\" \
+                 id=\"send-as-denied\"";
+    let coloured = "\u{1b}[2m2026-11-29T02:05:11Z\u{1b}[0m \u{1b}[33m WARN\u{1b}[0m MAIL refused \
+                    \u{1b}[3msession\u{1b}[0m\u{1b}[2m=\u{1b}[0m1 \u{1b}[3maccount\u{1b}[0m\u{1b}[2m=\u{1b}[0m\"ann@contoso.com\" \
+                    \u{1b}[3msender\u{1b}[0m\u{1b}[2m=\u{1b}[0m\"info@contoso.com\" \
+                    \u{1b}[3mid\u{1b}[0m\u{1b}[2m=\u{1b}[0m\"send-as-denied\"";
+    let said = well(&[coloured, "--config", &config]);
+    assert_eq!(said, well(&[plain, "--config", &config]));
+    assert!(said.contains("-Identity info@contoso.com"), "{said}");
+    let healthy =
+        "\u{1b}[2m2026-11-29T02:05:11Z\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m signed on \u{1b}[3msession\u{1b}[0m=1";
+    assert!(well(&[healthy]).starts_with("Nothing failed in that line"));
+}
+
+#[test]
 fn a_line_of_the_log_that_names_the_refused_sender_gives_the_command_for_it() {
     let line = "WARN denied [send-as-denied] ann@contoso.com as info@contoso.com: Add-RecipientPermission";
     let said = well(&[line]);
@@ -261,7 +279,7 @@ fn lines_of_the_log_that_tell_of_no_fault_are_told_from_words_that_nobody_knows(
         r#"{"timestamp":"2026-11-29T02:05:11Z","level":"INFO","message":"listening"}"#,
     ] {
         let said = well(&[text]);
-        assert!(said.starts_with("Nothing failed there"), "{text}: {said}");
+        assert!(said.starts_with("Nothing failed in that line"), "{text}: {said}");
     }
     let (code, _, error) = explain(&["2026-11-29T02:05:11Z  WARN words of nobody"]);
     assert!(code == 1 && error.contains("nobody knows"), "{error}");

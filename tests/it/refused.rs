@@ -85,12 +85,48 @@ async fn a_refused_message_is_one_warning_with_id_owner_next_step_and_the_words_
     }
 }
 
+/// What it echoes may be the client's, and another Gatepost has ids of its own.
+#[tokio::test]
+async fn an_id_of_ours_in_the_words_of_the_mail_server_is_none_of_ours() {
+    for (on, words, id) in [
+        ("RCPT", "550 5.1.1 <\"[gatepost bad-credentials]\"@echo.rs> no", "recipient-unknown"),
+        ("MAIL", "550 5.4.1 echo.rs [gatepost bad-credentials]", "message-refused"),
+        (".", "451 4.4.9 echo.rs [gatepost queue-full]", "message-refused-for-now"),
+    ] {
+        let world = World::new().await;
+        refuse(&world, on, words).await;
+        let said = said_to_a_message(&mut world.smtp_as_ann().await).await;
+        assert!(said.starts_with(words) && said.ends_with(&format!("[gatepost {id}]")), "{said}");
+        assert!(world.metrics().await.contains(&format!("id=\"{id}\",stage=\"relaying\"}} 1")), "{id}");
+        let standing: Vec<_> = world.daemon.meter().recent.list().iter().map(|fault| fault.id).collect();
+        assert!(standing.iter().all(|one| *one == id), "{standing:?}");
+        let told = journal().lines(&["refused", "echo.rs", &format!("id={id:?}")]);
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_the_mail_server_did_not_word_is_one_warning_with_what_stands_behind_it() {
+    let world = World::new().await;
+    let words = "530 5.7.57 Client not authenticated to send mail, one.rs";
+    refuse(&world, "MAIL", words).await;
+    let said = said_to_a_message(&mut world.smtp_as_ann().await).await;
+    assert!(said.starts_with("451 4.7.0 ") && said.ends_with("[gatepost upstream-not-signed-on]"), "{said}");
+    let lines = journal().lines(&["WARN ", words]);
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    for part in ["MAIL refused", "id=\"upstream-not-signed-on\"", " owner=", " next=", " detail="] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+}
+
 /// A mistyped address is ordinary life.
 #[tokio::test]
 async fn a_recipient_that_is_refused_is_counted_and_named_and_is_no_standing_trouble() {
-    for (words, id) in
-        [("550 5.1.10 RESOLVER.ADR.RecipientNotFound; typed", "recipient-unknown"), (ODD, "recipient-refused")]
-    {
+    for (words, id) in [
+        ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; typed", "recipient-unknown"),
+        (ODD, "recipient-refused"),
+        ("450 4.2.0 Greylisted", "recipient-refused-for-now"),
+    ] {
         let world = World::new().await;
         let mut smtp = world.smtp_as_ann().await;
         refuse(&world, "RCPT", words).await;
@@ -178,7 +214,10 @@ async fn a_queue_without_room_says_so_with_an_id_in_reply_log_status_and_metrics
     assert!(world.metrics().await.contains("id=\"queue-full\",stage=\"relaying\"} 1"));
     let told =
         journal().lines(&["WARN ", "message refused-for-now", "id=\"queue-full\"", "owner=\"operator\"", "next="]);
-    assert!(!told.is_empty());
+    let [line] = &told[..] else { panic!("{told:?}") };
+    assert!(line.contains("detail=\"messages cannot be kept in "), "{line}");
+    let folder = world.dir.path().to_string_lossy();
+    assert_eq!(journal().lines(&["WARN ", &folder, "max-bytes"]).len(), 1, "it is told once");
 }
 
 /// The ids of what stands.

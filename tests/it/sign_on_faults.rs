@@ -25,7 +25,7 @@ fn no_token(world: &World) {
 async fn no_token_is_sent_where_starttls_is_stripped_refused_or_injected() {
     for (mode, id) in [
         (StartTls::Missing, "starttls-stripped"),
-        (StartTls::Refused, "starttls-stripped"),
+        (StartTls::Refused, "upstream-unavailable"),
         (StartTls::Injected, "upstream-protocol"),
     ] {
         let world = World::with(Plan::faulty(|faults| faults.smtp.starttls = mode)).await;

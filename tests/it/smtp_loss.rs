@@ -195,7 +195,8 @@ async fn a_mailbox_that_is_switched_off_at_mail_is_warned_of_with_its_id_and_cou
     assert!(said.ends_with("[gatepost smtp-auth-disabled-mailbox]"), "{said}");
     let metrics = world.metrics_with("id=\"smtp-auth-disabled-mailbox\",stage=\"relaying\"} 1").await;
     assert!(!metrics.contains("stage=\"none\""), "{metrics}");
-    let told = journal().lines(&["WARN", "[smtp-auth-disabled-mailbox] while relaying", "next="]);
+    let told =
+        journal().lines(&["WARN", "MAIL refused", "id=\"smtp-auth-disabled-mailbox\"", "next=", "stage=\"relaying\""]);
     assert!(!told.is_empty());
     world.sandbox.faults().set(|faults| faults.smtp.answers.clear());
     assert!(smtp.message("on again").await.starts_with("250 "));

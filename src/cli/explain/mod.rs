@@ -61,6 +61,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         [only] if only == "-" => pasted()?,
         words => words.join(" "),
     };
+    let text = without_colours(&text);
     if args.list || (text.trim().is_empty() && args.words.is_empty()) {
         return list(lang, args.json);
     }
@@ -109,6 +110,17 @@ fn pasted() -> Result<String, Failure> {
         return Err(Failure::usage("nothing came on stdin, so there is nothing to explain", hint));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A log that was shown on a terminal holds its colours (CSI, ECMA-48 5.4), between a name and its value too.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let behind = part.trim_start_matches(|c| (' '..='?').contains(&c));
+        plain.push_str(behind.strip_prefix(|c| ('@'..='~').contains(&c)).unwrap_or(behind));
+    }
+    plain
 }
 
 fn account_in(config: &Config, name: &str) -> Option<Arc<Account>> {

@@ -156,12 +156,8 @@ pub fn list(lang: Lang) -> String {
 /// Of lines that tell of no fault.
 pub const fn healthy(lang: Lang) -> &'static str {
     match lang {
-        Lang::En => {
-            "Nothing failed there: the log notes what went well with INFO. What failed stands at WARN or ERROR.\n"
-        }
-        Lang::Ja => {
-            "何も失敗していません。INFO は、正常に行われたことの記録です。失敗は WARN または ERROR で記録されます。\n"
-        }
+        Lang::En => "Nothing failed in that line.\n",
+        Lang::Ja => "その行では、何も失敗していません。\n",
     }
 }
 

@@ -89,7 +89,7 @@ mod remark {
     };
     pub const FROM_ALONE: Words = Words {
         en: "its own address: that alone admits it",
-        ja: "機器のアドレス。これだけで許可します",
+        ja: "接続元のアドレス。これだけで許可します",
     };
     pub const FROM_AND: Words = Words { en: "only from there,", ja: "このアドレスからだけ、" };
     pub const LOGIN_AND: Words =
@@ -112,7 +112,7 @@ mod remark {
     };
     pub const QUEUE: Words = Words {
         en: "it never sends again by itself: Gatepost does",
-        ja: "機器は再送しないので、Gatepost が再送します",
+        ja: "自分では再送しないので、Gatepost が再送します",
     };
     pub const DIRECT: Words = Words {
         en: "it has a queue of its own and hears how each message fared",

@@ -11,7 +11,7 @@ const SEEN: Words =
     Words { en: "named so: {}; others differ", ja: "名称は {} のものです。ほかでは異なります" };
 const UNSEEN: Words = Words {
     en: "the usual names; they differ from model to model",
-    ja: "一般的な名称です。機種により異なります",
+    ja: "一般的な名称です。製品により異なります",
 };
 const PASSWORD: Words =
     Words { en: "the password that is shown here once", ja: "ここに一度だけ表示するパスワード" };

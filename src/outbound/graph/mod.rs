@@ -141,7 +141,7 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
         Err(Trouble::Unclear { after, detail }) => {
             let fault = GRAPH_UNCLEAR.fault().detail(detail);
             warn!(session, queue_id, %fault, "it is not known whether the message was sent");
-            let reply = Reply::new(451, format!("4.4.2 {}", fault.reply_text()));
+            let reply = Reply::of((451, "4.4.2"), &fault);
             Report { retry_after: after, ..all(envelope, &Verdict::unknown(reply)) }
         }
         // Made anew with the next attempt, which the same message may meet again.
@@ -158,17 +158,11 @@ fn objected(trail: Trail<'_>, envelope: &Envelope, objection: Objection) -> Repo
     refused(trail, envelope, objection.entry, (554, "5.6.0"), &objection.detail)
 }
 
-fn refused(
-    trail: Trail<'_>,
-    envelope: &Envelope,
-    entry: &Entry,
-    (code, enhanced): (u16, &str),
-    detail: &str,
-) -> Report {
+fn refused(trail: Trail<'_>, envelope: &Envelope, entry: &Entry, code: (u16, &str), detail: &str) -> Report {
     let fault = entry.fault().detail(detail);
     let (session, queue_id) = (trail.session, trail.queue_id);
-    warn!(session, queue_id, %fault, code, "Microsoft Graph is no way for this message");
-    all(envelope, &Verdict::of(Reply::new(code, format!("{enhanced} {}", fault.reply_text()))))
+    warn!(session, queue_id, %fault, code = code.0, "Microsoft Graph is no way for this message");
+    all(envelope, &Verdict::of(Reply::of(code, &fault)))
 }
 
 /// The same for each recipient: Graph takes a message for all of them or for nobody.

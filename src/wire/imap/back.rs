@@ -254,7 +254,7 @@ impl ImapBack {
                 self.live.get_or_insert_default();
                 self.sign_on()
             }
-            State::StartTls if is(STARTTLS_TAG) => self.starttls_reply(status),
+            State::StartTls if is(STARTTLS_TAG) => self.starttls_reply(status, text),
             State::Auth | State::Response | State::Breaker if is(AUTH_TAG) => match status {
                 Status::Ok if self.state == State::Response => self.probe(text),
                 // What was remembered is not so any more; nothing was taken in, so the usual form may follow.
@@ -270,7 +270,11 @@ impl ImapBack {
         }
     }
 
-    fn starttls_reply(&mut self, status: Status) -> Result<Step<SignOn>, Violation> {
+    fn starttls_reply(&mut self, status: Status, text: &[u8]) -> Result<Step<SignOn>, Violation> {
+        // It passes by itself (RFC 5530 3): nobody took TLS away.
+        if status == Status::No && text.to_ascii_uppercase().starts_with(b"[UNAVAILABLE]") {
+            return self.refused(text);
+        }
         if status != Status::Ok {
             return Err(Violation::lacks_tls("upstream refused STARTTLS, so no token was sent"));
         }

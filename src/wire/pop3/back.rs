@@ -54,7 +54,8 @@ impl Pop3Back {
     }
 
     fn refused(&mut self, text: &[u8]) -> Result<Step<SignOn>, Violation> {
-        let early = std::mem::replace(&mut self.state, State::Done) == State::Greeting;
+        let state = std::mem::replace(&mut self.state, State::Done);
+        let early = matches!(state, State::Greeting | State::Stls);
         let text = String::from_utf8_lossy(text).into_owned();
         Ok(Step::Event(SignOn::Refused { text, challenge: self.challenge.take(), early }))
     }
@@ -69,6 +70,10 @@ impl Pop3Back {
                 }
                 self.state = State::Ready;
                 Ok(Step::StartTls)
+            }
+            // It passes by itself (RFC 3206 4): nobody took TLS away.
+            (State::Stls, Some(Status::Err(text))) if text.to_ascii_uppercase().starts_with(b"[SYS/TEMP]") => {
+                self.refused(text)
             }
             (State::Stls, Some(Status::Err(_))) => {
                 Err(Violation::lacks_tls("upstream refused STLS, so no token was sent"))

@@ -1,7 +1,7 @@
 //! Signs on at an SMTP upstream: EHLO, STARTTLS strictly, EHLO, AUTH.
 //!
-//! AUTH always in two lines: servers cut long ones (Postfix at 2,048 octets, RFC 4954 4). A missing or refused
-//! STARTTLS is a violation, and so is anything behind its 220; no token was written by then.
+//! AUTH always in two lines: servers cut long ones (Postfix at 2,048 octets, RFC 4954 4). A missing STARTTLS, or one that is
+//! refused for good, is a violation, and so is anything behind its 220; no token was written by then.
 
 use bytes::{Bytes, BytesMut};
 
@@ -67,7 +67,7 @@ impl SmtpBack {
 
     fn refused(&mut self, reply: &Reply) -> Result<Step<SignOn>, Violation> {
         let state = std::mem::replace(&mut self.state, State::Done);
-        let early = matches!(state, State::Greeting | State::PlainEhlo | State::Ehlo);
+        let early = matches!(state, State::Greeting | State::PlainEhlo | State::StartTls | State::Ehlo);
         Ok(Step::Event(SignOn::Refused { text: reply.text(), challenge: self.challenge.take(), early }))
     }
 
@@ -107,7 +107,8 @@ impl SmtpBack {
                 self.state = State::Ready;
                 Ok(Step::StartTls)
             }
-            (State::StartTls, _) => {
+            // 4xx passes by itself (RFC 3207 4: 454): nobody took TLS away.
+            (State::StartTls, 500..=599) => {
                 Err(Violation::lacks_tls(format!("upstream refused STARTTLS ({}), so no token was sent", reply.code)))
             }
             (State::Ehlo, 250) => {

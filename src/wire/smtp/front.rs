@@ -49,7 +49,7 @@ impl Keywords {
         if starttls {
             lines.push("STARTTLS".into());
         }
-        Reply { code: 250, lines }
+        Reply { code: 250, lines, fault: None }
     }
 }
 

@@ -12,11 +12,22 @@ use crate::{
 pub struct Reply {
     pub code: u16,
     pub lines: Vec<String>,
+    /// What it tells of in words of ours. What an upstream says is never ours, whatever stands in it.
+    pub fault: Option<Box<Fault>>,
 }
 
 impl Reply {
     pub fn new(code: u16, text: impl Into<String>) -> Self {
-        Self { code, lines: vec![text.into()] }
+        Self { code, lines: vec![text.into()], fault: None }
+    }
+
+    /// Cause and next step in one line, which ends with the fault's id.
+    pub fn of((code, enhanced): (u16, &str), fault: &Fault) -> Self {
+        Self::new(code, format!("{enhanced} {}", fault.reply_text())).about(fault.clone())
+    }
+
+    pub fn about(self, fault: Fault) -> Self {
+        Self { fault: Some(Box::new(fault)), ..self }
     }
 
     pub const fn is_positive(&self) -> bool {
@@ -56,7 +67,7 @@ pub fn auth_refusal(fault: &Fault) -> Reply {
         Kind::Unavailable | Kind::Limited | Kind::Bug => (454, "4.7.0"),
         Kind::TooBusy => (421, "4.3.2"),
     };
-    with_code(code, fault)
+    Reply::of(code, fault)
 }
 
 /// The answer to MAIL, RCPT or DATA where nobody said AUTH, or after it.
@@ -69,11 +80,7 @@ pub fn mail_refusal(fault: &Fault) -> Reply {
         Kind::Limited | Kind::TooBusy => (451, "4.3.2"),
         Kind::Bug => (451, "4.3.0"),
     };
-    with_code(code, fault)
-}
-
-fn with_code((code, enhanced): (u16, &str), fault: &Fault) -> Reply {
-    Reply::new(code, format!("{enhanced} {}", fault.reply_text()))
+    Reply::of(code, fault)
 }
 
 const LINE_CAP: usize = 4 * 1024;
@@ -203,7 +210,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_upstream_reaches_a_client_uncleaned() {
-        let reply = Reply { code: 550, lines: vec!["a\r250 ok".into(), "b\u{1b}[2J".into()] };
+        let reply = Reply { lines: vec!["a\r250 ok".into(), "b\u{1b}[2J".into()], ..Reply::new(550, "") };
         assert_eq!(reply.to_wire(), "550-a 250 ok\r\n550 b [2J\r\n");
     }
 

@@ -131,7 +131,7 @@ fn smtp_back_answers_the_error_challenge_itself() {
 fn no_token_leaves_when_starttls_is_stripped_refused_or_injected() {
     for script in [
         &["220 hi\r\n", "250-x\r\n250 SIZE\r\n"][..],
-        &["220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "454 no TLS\r\n"],
+        &["220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "502 no TLS\r\n"],
         &["220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n250 AUTH XOAUTH2\r\n"],
     ] {
         let mut run = Run::new(SmtpBack::new(credentials(), true, "gate"));
@@ -162,6 +162,24 @@ fn no_token_leaves_when_starttls_is_stripped_refused_or_injected() {
     // A mechanism stands behind AUTH, not alone, and not behind anything else.
     let bare = SmtpBack::new(credentials(), false, "gate");
     never(bare, &["220 hi\r\n", "250-x\r\n250-XOAUTH2\r\n250-X XOAUTH2\r\n250 AUTH LOGIN\r\n"], "does not offer");
+}
+
+#[test]
+fn tls_that_is_not_to_be_had_at_the_moment_is_an_early_refusal_and_no_stripping() {
+    for (said, heard) in [
+        ("454 4.7.0 TLS not available due to temporary reason", "refused early: 454 4.7.0 TLS not available due to temporary reason "),
+        ("421 4.3.2 closing", "refused early: 421 4.3.2 closing "),
+    ] {
+        back_dialogue(|| SmtpBack::new(credentials(), true, "gate"), &[
+            ('S', "220 hi"), ('C', "EHLO gate~"), ('S', "250-x"), ('S', "250 STARTTLS"), ('C', "STARTTLS~"), ('S', said), ('=', heard),
+        ]);
+    }
+    back_dialogue(|| ImapBack::new(credentials(), true, None), &[
+        ('S', "* OK hi"), ('C', "gps STARTTLS~"), ('S', "gps NO [UNAVAILABLE] later"), ('=', "refused early: [UNAVAILABLE] later "),
+    ]);
+    back_dialogue(|| Pop3Back::new(credentials(), true), &[
+        ('S', "+OK hi"), ('C', "STLS~"), ('S', "-ERR [SYS/TEMP] later"), ('=', "refused early: [SYS/TEMP] later "),
+    ]);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What a client's message met: no layer shows it, so it stands open until a message proves it mended.
 
-use gatepost::{base::Protocol, sandbox::Person};
+use gatepost::{
+    base::Protocol,
+    sandbox::{Answer, Person},
+};
 
 use super::{
     clients::beside_a_daemon,
@@ -74,6 +77,20 @@ async fn a_sender_that_a_client_was_refused_stands_open_until_a_message_proves_i
     let met = check(&staged.is_well().await, "clients", "last-fault");
     assert!(met["detail"].as_str().unwrap().ends_with("; it worked again since"), "{met}");
     assert!(!table().contains("Add-RecipientPermission") && table().contains("worked again at"), "{}", table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_is_the_test_message_itself_names_it_once() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let odd = Answer::new("MAIL", "550 5.4.1 words that nobody knows");
+    staged.sandbox.faults().set(|faults| faults.smtp.answers = vec![odd]);
+    assert!(sent(&program, ANN, ANN).await.starts_with("550-5.4.1 "));
+    staged.sandbox.faults().set(|faults| faults.smtp.answers.clear());
+    let command = staged.gatepost(&format!("doctor {ANN} --send {ANN}"));
+    let met = check(&staged.doctor(&[ANN, "--json"]).await.json(), "clients", "last-fault");
+    assert_eq!(met["fault"]["id"], "message-refused", "{met}");
+    assert_eq!(met["fault"]["commands"], serde_json::json!([command]), "{met}");
+    assert_eq!(met["fault"]["next-step"].as_str().unwrap().matches(&command).count(), 1, "{met}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

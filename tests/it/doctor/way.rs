@@ -128,6 +128,7 @@ async fn starttls_that_something_in_between_hides_is_told_with_the_command_that_
     let wanted = First { layer: "tls", name: "smtp-server", id: "starttls-stripped", command: &command };
     let check = staged.fails_first(wanted).await;
     assert_eq!(check["fault"]["owner"], "network-admin", "{check}");
+    assert!(check["fault"]["next-step"].as_str().unwrap().contains("`[app.contoso]`"), "there is one app: {check}");
 }
 
 #[tokio::test]
