@@ -229,7 +229,9 @@ mod tests {
         let found = Some("[[account]] outbound = \"graph\"".to_owned());
         assert_eq!(written("Write `outbound = \"graph\"` under its `[[account]]`."), found);
         assert_eq!(written("`[[account]]` に `outbound = \"graph\"` を書きます。"), found);
-        for spoken_of in ["`outbound = \"graph\"` is one", "`to = [\"a\"]` and `[\"a\"]`", "`[[account]]` has `outbound`"] {
+        for spoken_of in
+            ["`outbound = \"graph\"` is one", "`to = [\"a\"]` and `[\"a\"]`", "`[[account]]` has `outbound`"]
+        {
             assert_eq!(written(spoken_of), None, "{spoken_of}");
         }
     }

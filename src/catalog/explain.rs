@@ -246,7 +246,9 @@ fn is_refused_by_nobody(text: &str) -> bool {
     let is_host = |word: &str| {
         let word = word.trim_matches(|c: char| !part(c) && c != ':');
         let is_dotted = word.split('.').count() > 1 && word.split('.').all(|label| label.starts_with(part));
-        is_dotted && !word.contains(|c: char| c.is_ascii_uppercase()) || word.contains("::") || word.contains("localhost")
+        is_dotted && !word.contains(|c: char| c.is_ascii_uppercase())
+            || word.contains("::")
+            || word.contains("localhost")
     };
     let says = |line: &&str| {
         let lower = line.to_ascii_lowercase();

@@ -157,12 +157,12 @@ impl Console {
 
     /// What ends. Of a secret the provider's word counts more than the day that somebody wrote down.
     fn endings(&self) -> Vec<Ending> {
-        let is_over = |state: &SignInState| state.fault.as_ref().is_some_and(|seen| seen.id == CLIENT_SECRET_EXPIRED.id);
+        let is_over =
+            |state: &SignInState| state.fault.as_ref().is_some_and(|seen| seen.id == CLIENT_SECRET_EXPIRED.id);
         let over: HashSet<String> = self.keepers.states().into_iter().filter(is_over).map(|state| state.key).collect();
         let accounts = self.accounts();
-        let is_of_it = |app: &str| {
-            accounts.iter().any(|one| one.sign_in.app.name == app && over.contains(&one.sign_in.key()))
-        };
+        let is_of_it =
+            |app: &str| accounts.iter().any(|one| one.sign_in.app.name == app && over.contains(&one.sign_in.key()));
         let told = |one: Ending| match one.what == What::ClientSecret && is_of_it(&one.name) {
             true => Ending { ends_at: None, days_left: None, trouble: Some(HAS_EXPIRED.to_owned()), ..one },
             false => one,

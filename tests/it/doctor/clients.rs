@@ -237,7 +237,8 @@ async fn a_daemon_whose_console_the_file_has_moved_is_to_be_restarted_and_not_al
     staged.edit(&moved, &console);
     staged.is_well().await;
     staged.edit(&format!("listen = \"{console}\""), "listen = \"off\"");
-    for (lang, end) in [("en", "could not be asked; its line, above, says why.\n"), ("ja", "（理由は上の行）。\n")] {
+    for (lang, end) in [("en", "could not be asked; its line, above, says why.\n"), ("ja", "（理由は上の行）。\n")]
+    {
         let told = staged.doctor(&[ANN, "--lang", lang]).await;
         assert!(told.code == 0 && told.out.ends_with(end), "{}", told.out);
     }
