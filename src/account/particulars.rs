@@ -154,14 +154,14 @@ app = "contoso"
         let said = next(PROXY_PORTAL, &imap);
         assert!(
             said.contains(
-                "`curl -v --proxy socks5h://mail.contoso.com:1080 --proxytunnel telnet://outlook.office365.com:993`"
+                "`curl -v --max-time 10 --proxy socks5h://mail.contoso.com:1080 --proxytunnel telnet://outlook.office365.com:993`"
             ),
             "{said}"
         );
         let said = next(PROXY_PORTAL, &at_token);
         assert!(
             said.contains(
-                "`curl -v --proxy http://web.contoso.com:3128 --proxy-user <user>:<password> --proxytunnel telnet://login.microsoftonline.com:443`"
+                "`curl -v --max-time 10 --proxy http://web.contoso.com:3128 --proxy-user <user>:<password> --proxytunnel telnet://login.microsoftonline.com:443`"
             ),
             "{said}"
         );

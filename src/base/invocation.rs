@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 static CALL: OnceLock<String> = OnceLock::new();
 static DAEMON: OnceLock<Daemon> = OnceLock::new();
+static OTHER: OnceLock<Daemon> = OnceLock::new();
 static INSTEAD: OnceLock<String> = OnceLock::new();
 
 /// How the daemon on this configuration was started.
@@ -53,6 +54,11 @@ pub fn runs_as(daemon: Daemon) {
     let _ = DAEMON.set(daemon);
 }
 
+/// One runs that reads another configuration: no signal to it changes anything here, and all it can be told is to stop.
+pub fn another_runs(daemon: Daemon) {
+    let _ = OTHER.set(daemon);
+}
+
 /// `command`: what shows that something was mended, for a command that asks by itself and knows of no daemon. The first
 /// one counts.
 pub fn without_daemon(command: String) {
@@ -62,10 +68,7 @@ pub fn without_daemon(command: String) {
 /// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the
 /// packages have it.
 pub fn reload() -> String {
-    match (DAEMON.get(), INSTEAD.get()) {
-        (None, Some(command)) => command.clone(),
-        (daemon, _) => daemon.unwrap_or(&Daemon::Unit).reload(),
-    }
+    known_or_instead(Daemon::reload)
 }
 
 /// The command that asks by itself, with which whoever runs it goes on.
@@ -75,12 +78,19 @@ pub fn again() -> &'static str {
 
 /// What ends the daemon.
 pub fn stop() -> String {
-    DAEMON.get().unwrap_or(&Daemon::Unit).stop()
+    DAEMON.get().or(OTHER.get()).unwrap_or(&Daemon::Unit).stop()
 }
 
-/// What ends the daemon and starts it again, for what stands between backticks.
+/// What ends the daemon and starts it again, or likewise what asks in its place, for what stands between backticks.
 pub fn restart() -> String {
-    DAEMON.get().unwrap_or(&Daemon::Unit).restart()
+    known_or_instead(Daemon::restart)
+}
+
+fn known_or_instead(says: fn(Daemon) -> String) -> String {
+    match (DAEMON.get(), INSTEAD.get()) {
+        (None, Some(command)) => command.clone(),
+        (daemon, _) => says(daemon.copied().unwrap_or(Daemon::Unit)),
+    }
 }
 
 /// What begins every command of ours that a person is told to type.

@@ -1,7 +1,8 @@
-//! What of a text is typed or opened as it stands, and where cmdlets are typed.
+//! What of a text is typed or opened as it stands, where cmdlets are typed, and which lines of the configuration it names.
 //!
 //! A text marks it with backticks, and marks keys, values and names of settings alike: those are told apart here, once for
-//! all who show commands. It refuses to add any of its own.
+//! all who show commands. A setting is a line to be written where the table that it belongs to is the span beside it; any
+//! other is only spoken of. It refuses to add any of its own.
 
 use crate::base::Lang;
 
@@ -31,15 +32,58 @@ const WAYS: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方法
 const EN: &str = "An administrator types the cmdlets in PowerShell, behind";
 const JA: &str = "コマンドレットは、管理者が PowerShell で次のコマンドで接続してから実行します：";
 
-/// The spans that can be run or opened, in their order, none of them twice.
-pub fn commands_in(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for span in spans(text).filter(|span| is_command(span)) {
-        if !found.iter().any(|known| known == span) {
-            found.push(span.to_owned());
+/// What of a step is done as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Typed or opened.
+    Command(String),
+    /// Written into the configuration, under this table.
+    Line { table: String, line: String },
+}
+
+impl Deed {
+    pub fn command(&self) -> Option<&str> {
+        match self {
+            Deed::Command(command) => Some(command),
+            Deed::Line { .. } => None,
         }
     }
+}
+
+/// The spans that can be run or opened, in their order, none of them twice.
+pub fn commands_in(text: &str) -> Vec<String> {
+    deeds_in(text).iter().filter_map(Deed::command).map(str::to_owned).collect()
+}
+
+/// With the lines that are written, likewise.
+fn deeds_in(text: &str) -> Vec<Deed> {
+    let spans: Vec<&str> = spans(text).collect();
+    let mut found: Vec<Deed> = Vec::new();
+    for (at, span) in spans.iter().enumerate() {
+        let deed = if is_command(span) { Some(Deed::Command((*span).to_owned())) } else { line_at(&spans, at) };
+        found.extend(deed.filter(|deed| !found.contains(deed)));
+    }
     found
+}
+
+/// Its table stands behind it in English, and ahead of it in Japanese.
+fn line_at(spans: &[&str], at: usize) -> Option<Deed> {
+    let line = spans.get(at).filter(|span| is_setting(span))?;
+    let beside = [at.checked_sub(1), at.checked_add(1)].into_iter().flatten().filter_map(|at| spans.get(at));
+    let table = beside.copied().find(|span| is_table(span))?;
+    Some(Deed::Line { table: table.to_owned(), line: (*line).to_owned() })
+}
+
+/// `outbound = "graph"`
+fn is_setting(span: &str) -> bool {
+    let key = span.split_once(" = ").map_or("", |(key, _)| key);
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+}
+
+/// `[app.contoso]`, `[[account]]`; a list has quotes.
+fn is_table(span: &str) -> bool {
+    let name = span.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default();
+    !name.is_empty() && !name.contains(['"', ','])
 }
 
 fn spans(text: &str) -> impl Iterator<Item = &str> {
@@ -83,21 +127,20 @@ pub fn cloud(provider: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// The commands as a block that can be pasted: ahead of the first cmdlet stands what begins its shell, as [`shell`] says.
-pub fn pasted(mut commands: Vec<String>, shell: Option<&str>) -> Vec<String> {
+/// What is done as a block that can be pasted: ahead of the first cmdlet stands what begins its shell, as [`shell`] says.
+fn pasted(mut deeds: Vec<Deed>, shell: Option<&str>) -> Vec<Deed> {
     for begins in shell.into_iter().flat_map(connecting) {
-        if let Some(first) = commands.iter().position(|command| is_typed_behind(command, begins)) {
-            commands.insert(first, begins.to_owned());
+        let is_first = |deed: &Deed| deed.command().is_some_and(|command| is_typed_behind(command, begins));
+        if let Some(first) = deeds.iter().position(is_first) {
+            deeds.insert(first, Deed::Command(begins.to_owned()));
         }
     }
-    commands
+    deeds
 }
 
-/// The same by the ways of which one is enough, each with its label. Empty: there is one way alone.
-pub fn ways(text: &str, shell: Option<&str>) -> Vec<(Option<&'static str>, Vec<String>)> {
-    let parts = parts(text);
-    let is_one = parts.iter().all(|(label, _)| label.is_none());
-    parts.into_iter().filter(|_| !is_one).map(|(label, part)| (label, pasted(commands_in(part), shell))).collect()
+/// The same by the ways of which one is enough, each with its label; where there is one way alone, it has none.
+pub fn ways(text: &str, shell: Option<&str>) -> Vec<(Option<&'static str>, Vec<Deed>)> {
+    parts(text).into_iter().map(|(label, part)| (label, pasted(deeds_in(part), shell))).collect()
 }
 
 /// Parts of a text, each behind the label of its way; what stands ahead of the first has none.
@@ -175,6 +218,22 @@ mod tests {
             "date -u",
         ];
         assert_eq!(commands_in(text), found);
+    }
+
+    #[test]
+    fn a_setting_is_a_line_to_write_where_the_table_that_it_belongs_to_stands_beside_it() {
+        let written = |text: &str| match deeds_in(text).as_slice() {
+            [Deed::Line { table, line }] => Some(format!("{table} {line}")),
+            _ => None,
+        };
+        let found = Some("[[account]] outbound = \"graph\"".to_owned());
+        assert_eq!(written("Write `outbound = \"graph\"` under its `[[account]]`."), found);
+        assert_eq!(written("`[[account]]` に `outbound = \"graph\"` を書きます。"), found);
+        for spoken_of in
+            ["`outbound = \"graph\"` is one", "`to = [\"a\"]` and `[\"a\"]`", "`[[account]]` has `outbound`"]
+        {
+            assert_eq!(written(spoken_of), None, "{spoken_of}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{
     ALL, At, Entry, Pattern, entra_code, find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word,
+    own::{DAEMON_NOT_RUNNING, UPSTREAM_UNREACHABLE},
     replied::replied,
 };
 use crate::base::{Lang, Protocol};
@@ -234,7 +235,26 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 
 fn log(text: &str) -> Vec<Found> {
     let found = meant(At::Log, None, text, |_| true);
-    found.map(|entry| Found { entry, by: By::Log }).into_iter().collect()
+    let ours = found.filter(|entry| entry.id == UPSTREAM_UNREACHABLE.id && is_refused_by_nobody(text));
+    let all = ours.map(|_| DAEMON_NOT_RUNNING).into_iter().chain(found);
+    all.map(|entry| Found { entry, by: By::Log }).collect()
+}
+
+/// A program that says no more than "connection refused" may have asked us, or the mail server itself.
+fn is_refused_by_nobody(text: &str) -> bool {
+    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_host = |word: &str| {
+        let word = word.trim_matches(|c: char| !part(c) && c != ':');
+        let is_dotted = word.split('.').count() > 1 && word.split('.').all(|label| label.starts_with(part));
+        is_dotted && !word.contains(|c: char| c.is_ascii_uppercase())
+            || word.contains("::")
+            || word.contains("localhost")
+    };
+    let says = |line: &&str| {
+        let lower = line.to_ascii_lowercase();
+        lower.contains("connection refused") && !lower.contains("while connecting")
+    };
+    text.lines().filter(says).any(|line| !line.split_whitespace().any(is_host))
 }
 
 #[cfg(test)]

@@ -221,7 +221,8 @@ impl Known {
                 let through =
                     self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
                 let through = through.unwrap_or_default();
-                Some(format!("curl -v {through}telnet://{}:{}", self.value("host"), self.value("port")))
+                // Where the way is open it would wait for whoever types.
+                Some(format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port")))
             }
             // What tells a fault runs where it befell Gatepost.
             "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),

@@ -18,7 +18,7 @@ pub mod replies;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
-pub use commands::{cloud, commands_in, pasted, ways};
+pub use commands::{Deed, cloud, commands_in, ways};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, consent_in_entra, hour};
 pub use harmless::{is_harmless, is_harmless_path};
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn whoever_is_told_to_write_a_setting_is_told_how_it_begins_to_count() {
         // Spoken of, or written by a device.
-        const SPOKEN_OF: [&str; 1] = ["secret-expires = 2027-05-01"];
+        const SPOKEN_OF: [&str; 1] = ["secret-expires = <YYYY-MM-DD>"];
         let is_key = |key: &str| !key.contains([' ', '\'']);
         let is_setting =
             |span: &&str| span.split_once(" = ").is_some_and(|(key, _)| is_key(key)) && !SPOKEN_OF.contains(span);

@@ -31,16 +31,28 @@ pub fn run(named: Option<&Path>, command: &ConfigCommand) -> Outcome {
 
 /// Finds, reads and checks the configuration. Warnings are the second half.
 pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
-    let loaded = config::load(&found(named)?)?;
-    note_daemon(&loaded.0);
+    let file = found(named)?;
+    let loaded = config::load(&file)?;
+    note_daemon(&loaded.0, &file);
     Ok(loaded)
 }
 
 /// What is printed of this configuration names the daemon that runs on it.
-pub(super) fn note_daemon(config: &Config) {
-    if let Some(daemon) = store::holder(&config.store).and_then(|holder| holder.daemon()) {
-        invocation::runs_as(daemon);
+pub(super) fn note_daemon(config: &Config, file: &Path) {
+    let Some(holder) = store::holder(&config.store) else { return };
+    let Some(daemon) = holder.daemon() else { return };
+    match holder.reads_other_than(file) {
+        Some(_) => invocation::another_runs(daemon),
+        None => invocation::runs_as(daemon),
     }
+}
+
+/// Where no daemon runs on this configuration, what was mended counts at its start. One that reads another file has to be
+/// seen to first: none is let in beside it.
+pub(super) fn note_start(config: &Config, file: &Path) {
+    let reads_other = store::holder(&config.store).is_some_and(|holder| holder.reads_other_than(file).is_some());
+    let command = if reads_other { "doctor" } else { "run" };
+    invocation::without_daemon(format!("{} {command}", invocation::gatepost()));
 }
 
 /// The same for whoever asks the daemon, which runs on while its file is refused: then the problems are the second half.
@@ -53,7 +65,7 @@ pub fn load_to_ask(named: Option<&Path>) -> Result<(Config, Option<Problems>), P
             None => return Err(problems),
         },
     };
-    note_daemon(&config);
+    note_daemon(&config, &file);
     Ok((config, problems))
 }
 

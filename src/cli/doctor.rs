@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     args::DoctorArgs,
-    config::note_daemon,
+    config::{note_daemon, note_start},
     language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     send,
@@ -18,7 +18,7 @@ use super::{
     status, terminal,
 };
 use crate::{
-    base::{Lang, invocation, printable_json},
+    base::{Lang, printable_json},
     config::{self, Config, Problems, Surroundings},
     doctor::{self, Check, Marks, Report, Scope, SendTo, bundle},
 };
@@ -43,9 +43,8 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         Ok(loaded) => loaded,
         Err(problems) => return refused(&view, &problems, Some(&file), args.bundle.as_deref()),
     };
-    note_daemon(&config);
-    // It asks afresh at its start.
-    invocation::without_daemon(format!("{} run", invocation::gatepost()));
+    note_daemon(&config, &file);
+    note_start(&config, &file);
     let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
     if args.send.is_some() && account.is_none() {
         one_alone(&config)?;

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     account::{Account, Occasion, Route, local_password::Told},
     base::{Lang, Secret},
-    catalog::{self, Entry},
+    catalog::{self, Entry, token::CLIENT_SECRET_EXPIRED},
     net::{own_uid, peer_uid},
     oauth::{FaultSeen, Phase, SignInState},
 };
@@ -133,8 +133,8 @@ impl AccountRow {
         let refusals = console.refused(&account.address, signed_in_at);
         let is_refused = !refusals.is_empty();
         let said = match refusals.first() {
-            Some(refusal) if phase == Phase::Ready && refusal.is_by_provider() => words.refused,
-            Some(_) if phase == Phase::Ready => words.refused_by_server,
+            Some(refusal) if phase == Phase::Ready && refusal.is_by_mail_server() => words.refused_by_server,
+            Some(_) if phase == Phase::Ready => words.refused,
             _ => said,
         };
         // A mailbox that opens for somebody else is not well, nor is one that cannot send, or that its server refuses.
@@ -168,7 +168,10 @@ impl AccountRow {
                 None if phase == Phase::SignInNeeded => words.sign_in_needed.to_owned(),
                 None => words.not_expected.to_owned(),
             },
-            secret_ends: console.end_of_app(&account.sign_in.app.name).map_or_else(dash, |end| relative(end, lang)),
+            secret_ends: match state.as_ref().and_then(|state| state.fault.as_ref()) {
+                Some(fault) if fault.id == CLIENT_SECRET_EXPIRED.id => words.secret_expired.to_owned(),
+                _ => console.end_of_app(&account.sign_in.app.name).map_or_else(dash, |end| relative(end, lang)),
+            },
             button,
         }
     }

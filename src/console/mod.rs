@@ -27,6 +27,7 @@ mod visits;
 mod words;
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
@@ -59,7 +60,8 @@ pub use visits::{Holder, Visits};
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
     base::{Fault, Lang, Secret},
-    expiry::Calendar,
+    catalog::token::CLIENT_SECRET_EXPIRED,
+    expiry::{Calendar, Ending, What},
     meter::Meter,
     net::Peer,
     oauth::{Keepers, Phase, SignInState},
@@ -70,6 +72,9 @@ use crate::{
 
 /// For the store to say whether it takes writes; `gatepost status` waits five seconds for all of its answer.
 const STORE_WITHIN: Duration = Duration::from_secs(4);
+
+/// Of a secret, whatever day stands in the configuration.
+const HAS_EXPIRED: &str = "the provider says that it has expired [client-secret-expired]";
 
 /// A form holds an address of a browser at most.
 const FORM_CAP: usize = 64 * 1024;
@@ -150,6 +155,21 @@ impl Console {
 
     fn listeners(&self) -> Vec<ListenerStatus> {
         read(&self.listeners).clone()
+    }
+
+    /// What ends. Of a secret the provider's word counts more than the day that somebody wrote down.
+    fn endings(&self) -> Vec<Ending> {
+        let is_over =
+            |state: &SignInState| state.fault.as_ref().is_some_and(|seen| seen.id == CLIENT_SECRET_EXPIRED.id);
+        let over: HashSet<String> = self.keepers.states().into_iter().filter(is_over).map(|state| state.key).collect();
+        let accounts = self.accounts();
+        let is_of_it =
+            |app: &str| accounts.iter().any(|one| one.sign_in.app.name == app && over.contains(&one.sign_in.key()));
+        let told = |one: Ending| match one.what == What::ClientSecret && is_of_it(&one.name) {
+            true => Ending { ends_at: None, days_left: None, trouble: Some(HAS_EXPIRED.to_owned()), ..one },
+            false => one,
+        };
+        self.calendar.endings(Timestamp::now()).into_iter().map(told).collect()
     }
 
     /// When the secret or certificate of this app ends.
@@ -313,7 +333,7 @@ async fn metrics(State(console): State<Arc<Console>>, asked: HeaderMap) -> Respo
 async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let store = console.disk_trouble(false).await;
     console.keepers.catch_up().await;
-    let endings = console.calendar.endings(Timestamp::now());
+    let endings = console.endings();
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let mut status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
     status.accounts.iter_mut().for_each(|account| account.note_refusals(&console));

@@ -10,7 +10,7 @@ use super::{
     queue_status::QueueStatus,
 };
 use crate::{
-    account::{Account, Domain, Occasion, account_of, told},
+    account::{Account, Domain, Occasion, Route, account_of, told},
     base::{Lang, invocation},
     expiry::Ending,
     meter::{ClientView, Clients, FaultView, Incident, Meter, SessionView, Who},
@@ -174,6 +174,7 @@ impl AccountStatus {
         // The identity of a machine has no id that somebody wrote down.
         let id = Some(&app.client_id).filter(|id| !id.is_empty()).map(|id| format!(" ({id})")).unwrap_or_default();
         let warning = |other: &String| Lang::En.consented_for(other, identity);
+        let sign_in = sign_in.map(|state| as_it_sends(account, state));
         Self {
             address: account.address.clone(),
             app: app.name.clone(),
@@ -197,6 +198,13 @@ impl AccountStatus {
             state.phase = Phase::Refused;
         }
     }
+}
+
+/// Where Graph is the only way out and refuses its token, a sign-in that is ready for mail sends none.
+fn as_it_sends(account: &Account, state: SignInState) -> SignInState {
+    let is_refused = account.sending.route == Route::Graph && state.graph_fault.is_some();
+    let phase = if state.phase == Phase::Ready && is_refused { Phase::Refused } else { state.phase };
+    SignInState { phase, ..state }
 }
 
 /// Who consented, where that is another name than the configured one.

@@ -129,6 +129,7 @@ words! {
     policy_note: "since a policy ends every sign-in", "サインイン頻度ポリシーによる";
     policy_guess: "if the policy that ended the last one strikes again", "前回と同じポリシーが再び適用された場合";
     not_expected: "none expected", "予定なし";
+    secret_expired: "expired, says the provider", "期限切れ（プロバイダーの回答）";
     secret_ends: "App secret ends", "アプリのシークレットの期限";
     ready: "ready", "利用可能";
     starting: "starting", "起動中";

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::Kind,
+    base::{Fault, Kind},
     catalog::{
         self,
         doctor::{
@@ -119,9 +119,7 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
         return checks;
     }
     let Some(status) = &running.status else {
-        let why = running.why_not.clone().unwrap_or_default();
-        checks.push(at(Name::Listeners).skip(Said::CannotBeAsked { why: why.clone() }));
-        checks.push(at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why }));
+        checks.extend(unanswered(scope, config, holder, running.why_not.clone().unwrap_or_default()).await);
         return checks;
     };
     let bound = bound(status);
@@ -132,6 +130,23 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
     }
     checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope));
     checks
+}
+
+/// One that does not say what it listens on. Where nothing takes a connection at the console's address, the file has moved
+/// it since the daemon's start; of one on another machine, as in a container, nobody knows.
+async fn unanswered(scope: &Scope, config: &Config, holder: &store::Holder, why: String) -> [Check; 2] {
+    let at = |name| Look::at(scope.lang, Layer::Daemon, name);
+    let loaded = at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why: why.clone() });
+    let listeners = at(Name::Listeners);
+    let Some(console) = config.console.reached_at().filter(|_| holder.is_within_reach) else {
+        return [listeners.skip(Said::CannotBeAsked { why }), loaded];
+    };
+    let who = Who { port: Some(console.port()), ..Who::default() };
+    let listeners = match not_open(console).await {
+        Some(fault) => listeners.target(format!("console {console}")).fault(&fault, &who),
+        None => listeners.skip(Said::CannotBeAsked { why }),
+    };
+    [listeners, loaded]
 }
 
 /// What can be told of the daemon without asking it.
@@ -271,11 +286,20 @@ async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(St
         true => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], at.port())),
         false => at,
     };
-    match timeout(CONNECT, TcpStream::connect(reached)).await {
-        Ok(Ok(_)) => look.pass(Said::Listens { tls: listener.tls }),
-        Ok(Err(error)) => look.fault(&LISTENER_NOT_OPEN.fault().detail(format!("{reached}: {error}")), &who),
-        Err(_) => look.fault(&LISTENER_NOT_OPEN.fault().detail(format!("{reached}: no answer")), &who),
+    match not_open(reached).await {
+        None => look.pass(Said::Listens { tls: listener.tls }),
+        Some(fault) => look.fault(&fault, &who),
     }
+}
+
+/// `None`: something takes connections there.
+async fn not_open(at: SocketAddr) -> Option<Fault> {
+    let why = match timeout(CONNECT, TcpStream::connect(at)).await {
+        Ok(Ok(_)) => return None,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer".to_owned(),
+    };
+    Some(LISTENER_NOT_OPEN.fault().detail(format!("{at}: {why}")))
 }
 
 fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> Check {

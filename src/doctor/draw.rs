@@ -4,9 +4,11 @@ use super::{
     report::{Check, Explained, Outcome, Report},
     words::{frame, turn},
 };
+use std::path::Path;
+
 use crate::{
     base::{Lang, columns as width, wrapped},
-    catalog,
+    catalog::{self, Deed},
 };
 
 /// Columns of a terminal, as far as can be told without asking it.
@@ -59,14 +61,14 @@ pub fn line(check: &Check, marks: Marks) -> String {
 
 /// The first failing layer, and what is open; empty where nothing is.
 pub fn explanation(report: &Report, lang: Lang) -> String {
-    let failing = report.failure().map(|check| of_check(check, frame(lang).fails, lang));
+    let failing = report.failure().map(|check| of_check(report, check, frame(lang).fails, lang));
     let mut told: Vec<&Check> = Vec::new();
     for check in report.open() {
         if told.iter().all(|one| steps(one) != steps(check)) {
             told.push(check);
         }
     }
-    let open = told.into_iter().map(|check| of_check(check, frame(lang).open, lang));
+    let open = told.into_iter().map(|check| of_check(report, check, frame(lang).open, lang));
     failing.into_iter().chain(open).collect::<Vec<_>>().join("\n")
 }
 
@@ -84,7 +86,7 @@ pub fn explanation_of_each(report: &Report, lang: Lang) -> (String, usize) {
     }
     let frame = frame(lang);
     let leads = std::iter::once(frame.fails).chain(std::iter::repeat(frame.fails_too));
-    let texts: Vec<String> = told.iter().zip(leads).map(|(check, lead)| of_check(check, lead, lang)).collect();
+    let texts: Vec<String> = told.iter().zip(leads).map(|(check, lead)| of_check(report, check, lead, lang)).collect();
     (texts.join("\n"), told.len())
 }
 
@@ -94,7 +96,7 @@ fn about(check: &Check) -> String {
     about.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn of_check(check: &Check, lead: &str, lang: Lang) -> String {
+fn of_check(report: &Report, check: &Check, lead: &str, lang: Lang) -> String {
     let about = about(check);
     let (and, opens, closes) = match lang {
         Lang::En => (", ", " (", ")"),
@@ -106,15 +108,25 @@ fn of_check(check: &Check, lead: &str, lang: Lang) -> String {
     }
     text.push('\n');
     if let Some(fault) = &check.fault {
-        text.push_str(&in_full(fault, lang));
+        text.push_str(&in_full(fault, Some(&report.file), lang));
     }
     text
 }
 
-/// A fault with all there is to say of it.
-pub(super) fn in_full(fault: &Explained, lang: Lang) -> String {
-    let frame = frame(lang);
+/// A fault with all there is to say of it. `file`: of the configuration.
+pub(super) fn in_full(fault: &Explained, file: Option<&Path>, lang: Lang) -> String {
     let mut text = format!("  [{}]\n", fault.id);
+    text.push_str(&parts(fault, lang));
+    text.push_str(&block(fault, file, lang));
+    if let Some(avoid) = &fault.avoid {
+        text.push_str(&format!("\n  {}\n", frame(lang).avoid));
+        wrapped(avoid, WRAP).iter().for_each(|line| text.push_str(&format!("    {line}\n")));
+    }
+    text
+}
+
+fn parts(fault: &Explained, lang: Lang) -> String {
+    let (frame, mut text) = (frame(lang), String::new());
     let mut part = |heading: &str, body: &str| {
         text.push_str(&format!("\n  {heading}\n"));
         for line in body.lines().flat_map(|line| wrapped(line, WRAP)) {
@@ -134,31 +146,41 @@ pub(super) fn in_full(fault: &Explained, lang: Lang) -> String {
         Some(shell) => part(frame.next, &format!("{}\n{shell}", fault.next)),
         None => part(frame.next, &fault.next),
     }
-    for (label, commands) in block(fault) {
+    text
+}
+
+/// What is done as it stands: by ways of which one is enough, where there are several, and then what belongs to none.
+fn block(fault: &Explained, file: Option<&Path>, lang: Lang) -> String {
+    let mut ways = catalog::ways(&fault.next, fault.shell.as_deref());
+    let known: Vec<&str> = ways.iter().flat_map(|(_, deeds)| deeds).filter_map(Deed::command).collect();
+    let left = fault.commands.iter().filter(|command| !known.contains(&command.as_str()));
+    let left = left.cloned().map(Deed::Command).collect();
+    ways.push((None, left));
+    let mut text = String::new();
+    for (label, deeds) in ways.iter().filter(|(_, deeds)| !deeds.is_empty()) {
         if let Some(label) = label {
             text.push_str(&format!("\n      {}", label.trim_end()));
         }
         let indent = if label.is_some() { 8 } else { 6 };
-        commands.iter().for_each(|command| text.push_str(&format!("\n{:indent$}{command}", "")));
+        for deed in deeds {
+            text.push_str(&format!("\n{:indent$}{}", "", done(deed, fault, file, lang)));
+        }
     }
-    if !fault.commands.is_empty() {
+    if !text.is_empty() {
         text.push('\n');
-    }
-    if let Some(avoid) = &fault.avoid {
-        text.push_str(&format!("\n  {}\n", frame.avoid));
-        wrapped(avoid, WRAP).iter().for_each(|line| text.push_str(&format!("    {line}\n")));
     }
     text
 }
 
-/// The commands as they are typed: by ways of which one is enough, where there are several, and then what belongs to none.
-fn block(fault: &Explained) -> Vec<(Option<&'static str>, Vec<String>)> {
-    let mut ways = catalog::ways(&fault.next, fault.shell.as_deref());
-    let is_left = |command: &&String| !ways.iter().any(|(_, known)| known.contains(command));
-    let left: Vec<String> = fault.commands.iter().filter(is_left).cloned().collect();
-    ways.push((None, catalog::pasted(left, fault.shell.as_deref())));
-    ways.retain(|(_, commands)| !commands.is_empty());
-    ways
+/// A line of the configuration is told from a command by where it is written.
+fn done(deed: &Deed, fault: &Explained, file: Option<&Path>, lang: Lang) -> String {
+    match deed {
+        Deed::Command(command) => command.clone(),
+        Deed::Line { table, line } => {
+            let whose = fault.table.as_deref().filter(|_| table == "[[account]]");
+            (frame(lang).written)(&file.map(|file| file.display().to_string()), table, whose, line)
+        }
+    }
 }
 
 /// The last line, behind so many that were explained.
@@ -174,6 +196,7 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
         }
         _ if failing == 0 => match report.unproven() {
             _ if report.lacks_daemon() => format!("{}\n", (frame.well_but_down)()),
+            None if report.is_daemon_silent() => format!("{}\n", frame.well_but_silent),
             Some(one) => match one.fault.as_ref().filter(|_| one.is_told()) {
                 Some(_) => {
                     let told = report.checks.iter().filter(|check| check.is_unproven && check.is_told());
@@ -216,6 +239,7 @@ mod tests {
         *,
     };
     use crate::catalog::{
+        doctor::{CONFIGURATION_OF_ANOTHER_DAEMON, POP3_DISABLED_MAILBOX},
         sign_on::SMTP_AUTH_DISABLED_MAILBOX,
         token::{CONDITIONAL_ACCESS, CONSENT_MISSING, GRAPH_CONSENT_MISSING},
     };
@@ -232,7 +256,7 @@ mod tests {
         let who = Who { address: ann(), imap_user: ann(), smtp_user: ann(), identity: ann(), ..Who::default() };
         let who = Who { tenant: Some("t".into()), client_id: Some("c".into()), app: Some("contoso".into()), ..who };
         let who = Who { login_host: Some("https://login.microsoftonline.com".into()), ..who };
-        let text = in_full(&explained(&entry.fault(), &who, lang), lang);
+        let text = in_full(&explained(&entry.fault(), &who, lang), Some(Path::new("g.toml")), lang);
         text.lines().filter_map(|line| Some(line.strip_prefix("      ")?.to_owned())).collect()
     }
 
@@ -253,11 +277,29 @@ mod tests {
     }
 
     #[test]
-    fn a_block_with_cmdlets_begins_with_what_connects_them() {
+    fn the_command_for_one_way_never_stands_in_the_list_of_another() {
+        let switch = "  Set-CASMailbox -Identity ann@contoso.com -PopEnabled $true";
+        for (lang, one, two, three) in
+            [(Lang::En, "Either:", "Or:", "Or:"), (Lang::Ja, "方法1：", "方法2：", "方法3：")]
+        {
+            let block = block_of(POP3_DISABLED_MAILBOX, lang);
+            assert_eq!(block, [one, "  Connect-ExchangeOnline", switch, two, "  systemctl restart gatepost"]);
+            let block = block_of(CONFIGURATION_OF_ANOTHER_DAEMON, lang);
+            let first = "  gatepost --config <running-file> doctor";
+            assert_eq!(block, [one, first, two, "  systemctl stop gatepost", "  gatepost run"], "{three} has none");
+        }
+    }
+
+    #[test]
+    fn a_block_with_cmdlets_begins_with_what_connects_them_and_has_the_line_to_write() {
         let switch = "Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false";
         let consent = "https://login.microsoftonline.com/t/adminconsent?client_id=c";
-        for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
-            let ways = [one, "Connect-ExchangeOnline", switch, two, consent, "systemctl reload gatepost"];
+        let english = "write into g.toml, under [[account]] of ann@contoso.com: outbound = \"graph\"";
+        let japanese = "g.toml の [[account]]（ann@contoso.com）に書く行：outbound = \"graph\"";
+        for (lang, one, two, line) in
+            [(Lang::En, "Either:", "Or:", english), (Lang::Ja, "方法1：", "方法2：", japanese)]
+        {
+            let ways = [one, "Connect-ExchangeOnline", switch, two, consent, line, "systemctl reload gatepost"];
             let block = block_of(SMTP_AUTH_DISABLED_MAILBOX, lang);
             assert_eq!(block.iter().map(|line| line.trim_start()).collect::<Vec<_>>(), ways);
         }

@@ -30,6 +30,8 @@ mod token;
 mod way;
 mod words;
 
+use std::path::Path;
+
 use futures_util::{
     future::join_all,
     stream::{self, StreamExt},
@@ -76,7 +78,7 @@ pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&
         }
         false => online(config, scope, kept, &mut desk).await,
     }
-    Report::new(desk.checks, scope.offline)
+    Report::new(desk.checks, scope.offline, &scope.file)
 }
 
 /// For whom an app is asked: one of its accounts stands for all.
@@ -185,5 +187,5 @@ pub async fn refused(problems: &Problems, sound: Option<&Config>, lang: Lang) ->
             checks.extend(clients::look(&scope, config, &running, &[]));
         }
     }
-    Report::new(checks, false)
+    Report::new(checks, false, Path::new(&problems.file))
 }

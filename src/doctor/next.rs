@@ -145,6 +145,7 @@ pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
         cause,
         next,
         shell,
+        table: who.table.clone().or_else(|| who.address.clone()),
         commands,
         avoid,
         said: Some(printable(&found(lang, &fault.detail), SAID)).filter(|said| !said.is_empty()),
@@ -207,7 +208,7 @@ mod tests {
         let robot = Who { is_app_only: true, client_secret_at: Some("/etc/gatepost/secret".into()), ..ann() };
         let told = explained(&CLIENT_SECRET_EXPIRED.fault(), &robot, Lang::En);
         assert!(told.next.contains("into `/etc/gatepost/secret` (app `contoso`)"), "{}", told.next);
-        assert!(told.next.contains("under `[app.contoso]`, as `secret-expires = 2027-05-01`"), "{}", told.next);
+        assert!(told.next.contains("under `[app.contoso]`, as `secret-expires = <YYYY-MM-DD>`"), "{}", told.next);
         assert_eq!(told.shell, None, "there is no cmdlet");
         for lang in [Lang::En, Lang::Ja] {
             let told = explained(&SERVICE_PRINCIPAL_MISSING.fault(), &robot, lang);

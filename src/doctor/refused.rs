@@ -16,7 +16,7 @@ use crate::{
 pub fn refused_message(account: &Account, said: &str, lang: Lang) -> Option<String> {
     let entry = explain::read(said).first().map(|found| of_sender(found.entry, account, &account.address))?;
     let who = Who { sender: Some(account.address.clone()), ..who_of(account) };
-    Some(draw::in_full(&next::explained(&entry.fault(), &who, lang), lang))
+    Some(draw::in_full(&next::explained(&entry.fault(), &who, lang), None, lang))
 }
 
 /// Nobody gives a mailbox Send As on itself: refused as its own sender, the address is not what the tenant has for it.

@@ -1,6 +1,9 @@
 //! What a look found, as people and programs are told. The JSON of it is stable: ids and fields are only ever added.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Serialize, Serializer};
 
@@ -132,6 +135,9 @@ pub struct Explained {
     pub next: String,
     /// Where the cmdlets of `commands` are typed, where there are any.
     pub shell: Option<String>,
+    /// The address of the account that it is about, as its table has it.
+    #[serde(skip)]
+    pub table: Option<String>,
     /// To be run or opened as they are; `<tenant>` stands for what is not known.
     pub commands: Vec<String>,
     /// What seems to help and does harm.
@@ -153,14 +159,18 @@ pub struct Report {
     /// Index into `checks`.
     pub first_failure: Option<usize>,
     pub checks: Vec<Check>,
+    /// The configuration.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 impl Report {
-    pub(super) fn new(checks: Vec<Check>, offline: bool) -> Self {
+    pub(super) fn new(checks: Vec<Check>, offline: bool, file: &Path) -> Self {
         let first_failure = checks.iter().position(|check| check.outcome == Outcome::Fail);
         let at = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
-        Self { schema: SCHEMA, version, at, offline, ok: first_failure.is_none(), first_failure, checks }
+        let (ok, file) = (first_failure.is_none(), file.to_owned());
+        Self { schema: SCHEMA, version, at, offline, ok, first_failure, checks, file }
     }
 
     /// Whether something fails without which this account sends nothing.
@@ -191,8 +201,17 @@ impl Report {
 
     /// It was looked for, and does not run.
     pub fn lacks_daemon(&self) -> bool {
-        let is_down = |check: &Check| check.name == Name::Daemon.as_str() && check.outcome == Outcome::Skipped;
-        self.checks.iter().any(|check| check.layer == Layer::Daemon && is_down(check))
+        self.skipped_at_daemon(Name::Daemon)
+    }
+
+    /// It runs, and did not say on which configuration.
+    pub fn is_daemon_silent(&self) -> bool {
+        self.skipped_at_daemon(Name::LoadedConfiguration)
+    }
+
+    fn skipped_at_daemon(&self, name: Name) -> bool {
+        let is_it = |check: &Check| check.name == name.as_str() && check.outcome == Outcome::Skipped;
+        self.checks.iter().any(|check| check.layer == Layer::Daemon && is_it(check))
     }
 
     /// The newest of what clients met that no success of theirs followed.

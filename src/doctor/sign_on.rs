@@ -28,7 +28,7 @@ use crate::{
         sign_on::{MAILBOX_NOT_CONNECTED, UPSTREAM_CONNECTIONS_EXCEEDED},
     },
     net::Upstream,
-    outbound::{Road, Seen, SignedOn},
+    outbound::{Road, Seen, SignedOn, goes_by_graph},
 };
 
 /// For one sign-on.
@@ -210,6 +210,10 @@ fn of_one(ask: &Ask<'_>, tried: Tried, who: &Who) -> Vec<Check> {
     let mut checks = Vec::new();
     match tried.outcome {
         Outcome::NotTried(why) => checks.push(tried.look.skip(why)),
+        // As the daemon does it; whether Graph takes them is seen there.
+        Outcome::Refused(fault) if goes_by_graph(account, &fault) => {
+            checks.push(tried.look.skip(Said::GoesByGraph { id: fault.id }));
+        }
         Outcome::Refused(fault) => {
             let (host, port) = (Some(upstream.host.clone()), Some(upstream.port));
             let who = Who { protocol: Some(tried.protocol), host, port, ..who.clone() };

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 pub use connect::is_throttled;
 pub use connection::Connection;
-pub use delivery::{Envelope, Fate, Report, Unsent, Verdict, day_used_up};
+pub use delivery::{Envelope, Fate, Report, Unsent, Verdict, day_used_up, goes_by_graph};
 pub use governor::{Governor, Party, Ticket, Turn, Wanted};
 pub use outset::{Deadline, Delivery, Outset, Trail};
 pub use refusals::{Refusals, Standing};

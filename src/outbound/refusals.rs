@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::{
     account::Occasion,
     base::{Fault, Kind, Protocol, Stage},
+    catalog::graph::{GRAPH_ACCESS_DENIED, GRAPH_MAILBOX_NOT_ENABLED, GRAPH_MAILBOX_UNKNOWN, GRAPH_TOKEN_REFUSED},
     meter::FaultView,
     oauth::SignInState,
 };
@@ -76,17 +77,23 @@ const fn said_by(stage: Option<Stage>) -> &'static str {
     }
 }
 
+const GRAPH: &str = "Microsoft Graph";
+/// That Graph says of the access, whichever message it is about.
+const GRAPH_REFUSES: [&str; 4] =
+    [GRAPH_ACCESS_DENIED.id, GRAPH_MAILBOX_NOT_ENABLED.id, GRAPH_MAILBOX_UNKNOWN.id, GRAPH_TOKEN_REFUSED.id];
+
 /// Nobody reads more of a time.
 fn whole_second() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 impl Standing {
-    /// What the last client met at a mail server, though nobody is told it from memory: `None` where that is something
+    /// What the last client met at a mail server or at Graph, though nobody is told it from memory: `None` where that is something
     /// else, was over since, or befell another sign-in.
     pub fn met(seen: &FaultView, signed_in_at: Option<Timestamp>) -> Option<Self> {
         let at = Timestamp::from_second(seen.at.try_into().ok()?).ok()?;
-        let stands = seen.stage == Some(Stage::SigningOn)
+        let is_by_graph = GRAPH_REFUSES.contains(&seen.id);
+        let stands = (seen.stage == Some(Stage::SigningOn) || is_by_graph)
             && seen.kind == Kind::IdentityRefused.as_str()
             && seen.worked_again_at.is_none()
             && signed_in_at.is_none_or(|since| since.as_second() <= at.as_second());
@@ -95,7 +102,7 @@ impl Standing {
             id: seen.id,
             owner: seen.owner.as_str(),
             text: seen.text.clone(),
-            by: said_by(seen.stage),
+            by: if is_by_graph { GRAPH } else { said_by(seen.stage) },
             at,
             until: None,
         })
@@ -105,6 +112,10 @@ impl Standing {
         let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol);
         let stage = self.is_by_provider().then_some(Stage::FetchingToken);
         Occasion { protocol, stage, sign_in, ..Occasion::default() }
+    }
+
+    pub fn is_by_mail_server(&self) -> bool {
+        self.by == said_by(None)
     }
 
     pub fn is_by_provider(&self) -> bool {

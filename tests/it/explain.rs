@@ -361,3 +361,17 @@ fn what_cannot_be_said_to_the_app_of_a_configuration_is_explained_in_general() {
     let said = well(&["AADSTS7000218", "--config", &file]);
     assert!(said.contains("11111111-2222") && !said.contains("has nothing of the kind"), "{said}");
 }
+
+#[test]
+fn where_no_daemon_runs_the_step_ends_with_the_command_that_starts_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let store = format!("[store]\nurl = \"sqlite://{}/state/gatepost.db\"\n", dir.path().display());
+    std::fs::write(&config, store + CONFIGURATION).unwrap();
+    for lang in ["en", "ja"] {
+        let said = well(&["smtp-auth-disabled-tenant", "--config", &config, "--lang", lang]);
+        assert!(said.contains(&format!("`gatepost --config {config} run`")), "{said}");
+        assert!(!said.contains("systemctl"), "{said}");
+    }
+    assert!(well(&["smtp-auth-disabled-tenant"]).contains("systemctl reload gatepost"), "none was named");
+}

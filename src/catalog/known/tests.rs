@@ -89,7 +89,7 @@ fn every_name_has_a_value_of_its_own() {
             "look-at-login-certificate" => {
                 "openssl s_client -connect login-host:443 -proxy web:3128 -servername login-host -showcerts"
             }
-            "look-at-port" => "curl -v --proxy http://proxy:3128 --proxytunnel telnet://host:1",
+            "look-at-port" => "curl -v --max-time 10 --proxy http://proxy:3128 --proxytunnel telnet://host:1",
             "look-at-login" => "curl -v -x http://web:3128 https://login-host/",
             "look-up" => "getent hosts host",
             "needed" => "needed:1, needed:2",

@@ -71,6 +71,9 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     let file = file.or(of_line.as_deref());
     let config = config::load(file).map(|(config, _)| config);
+    if let (Ok(config), Ok(file)) = (&config, config::found(file)) {
+        config::note_start(config, &file);
+    }
     // Whoever names a file is answered by it.
     let is_elsewhere = file.is_none() && config.is_err();
     let account = match (&args.account, config) {

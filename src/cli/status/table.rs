@@ -43,6 +43,7 @@ const NOTHING: &str = "-";
 /// Behind it stand the protocols that are refused.
 const STATE: &str = "state";
 const REFUSED: &str = "/refusals/*/protocol";
+const GRAPH_REFUSES: &str = "/sign-in/graph-fault/id";
 
 /// What is told of a fault; what to do stands below.
 const FAULT: &[Column] = &[
@@ -249,15 +250,23 @@ fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
     let columns: Vec<&Column> = known.iter().filter(told).collect();
     let head = columns.iter().map(|(en, ja, _)| if lang == Lang::Ja { *ja } else { *en }.to_owned()).collect();
     let row = |row: &Value| -> Vec<String> {
-        let one = |(name, _, at): &&Column| match (*name, found(row, REFUSED)) {
-            (STATE, protocols @ Value::Array(_)) => {
-                format!("{} ({})", named(name, &found(row, at), lang), cell(&protocols, lang))
+        let one = |(name, _, at): &&Column| match refusing(row) {
+            by if *name == STATE && !by.is_empty() => {
+                format!("{} ({})", named(name, &found(row, at), lang), cell(&Value::Array(by), lang))
             }
-            (name, _) => named(name, &found(row, at), lang),
+            _ => named(name, &found(row, at), lang),
         };
         columns.iter().map(one).collect()
     };
     lines(head, rows.iter().map(row).collect(), lang)
+}
+
+/// The protocols that are refused, and Graph where that is.
+fn refusing(account: &Value) -> Vec<Value> {
+    let mut by = found(account, REFUSED).as_array().cloned().unwrap_or_default();
+    let is_graph = found(account, "/sign-in/phase") == "refused" && !found(account, GRAPH_REFUSES).is_null();
+    by.extend(is_graph.then(|| "graph".into()));
+    by
 }
 
 /// What stands there, none of a list twice; null where nothing does.

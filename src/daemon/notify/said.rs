@@ -155,7 +155,7 @@ impl Said<'_> {
             Said::NoLoginsBehindIt => "Behind its end mail programs warn or refuse to connect.".to_owned(),
             Said::RenewSecret { app } => format!(
                 "Make a new secret at the provider, put it in the place of the old one, write the day on which it ends \
-                 under `[app.{app}]`, as `secret-expires = 2027-05-01`, and reload."
+                 under `[app.{app}]`, as `secret-expires = <YYYY-MM-DD>`, and reload."
             ),
             Said::RenewAppCertificate => "Upload a new certificate at the provider and put it, with its key, in the \
                                           place of the old files; no restart is needed."
@@ -242,7 +242,7 @@ impl Said<'_> {
                 "期限が切れると、メールソフトは警告を出すか、接続を拒否します。".to_owned()
             }
             Said::RenewSecret { app } => format!(
-                "プロバイダーで新しいシークレットを作成して古いものと置き換え、期限の日を `[app.{app}]` の下に `secret-expires = 2027-05-01` の形で書いて、再読み込みしてください。"
+                "プロバイダーで新しいシークレットを作成して古いものと置き換え、期限の日を `[app.{app}]` の下に `secret-expires = <YYYY-MM-DD>` の形で書いて、再読み込みしてください。"
             ),
             Said::RenewAppCertificate => {
                 "新しい証明書をプロバイダーにアップロードし、鍵とともに古いファイルと置き換えてください。再起動は不要です。".to_owned()

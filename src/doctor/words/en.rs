@@ -14,11 +14,16 @@ pub(super) const FRAME: Frame = Frame {
     turn: "Whose turn",
     next: "What to do",
     avoid: "What not to do",
+    written: |file, table, whose, line| {
+        let whose = whose.map(|whose| format!(" of {whose}")).unwrap_or_default();
+        format!("write into {}, under {table}{whose}: {line}", file.as_deref().unwrap_or("the configuration"))
+    },
     passes: "It may pass by itself.",
     open: "Open, since no layer above shows it",
     all_well: "All is well.",
     well_but: |ids| format!("Nothing fails in this look, but what clients met ({ids}), above, may still stand."),
     well_but_down: || format!("Nothing fails in this look, but the daemon does not run: {} run", gatepost()),
+    well_but_silent: "Nothing fails in this look, but the daemon that runs could not be asked; its line, above, says why.",
     well_but_unproven: |who| {
         format!("Nothing fails in this look, but {who} was refused, above, and no success of it followed yet.")
     },
@@ -102,7 +107,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
         Said::QueueRoom { used, most } => format!("writable; {} of {} used", gigabytes(*used), gigabytes(*most)),
         Said::EndUnknown { app } => {
-            format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = 2027-05-01`")
+            format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = <YYYY-MM-DD>`")
         }
         Said::Ended { days } => format!("ended {days} days ago"),
         Said::EndedAsWritten { days } => {
@@ -157,6 +162,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OtherTenant { found, expected } => format!("{found}, and {expected} is configured"),
         Said::NoListener => "no listener of this protocol".to_owned(),
         Said::SendsByGraph => "messages leave by Graph".to_owned(),
+        Said::GoesByGraph { id } => format!("{id}, so messages leave by Graph"),
         Said::SignedOn { user, ms } => format!("as {user}, {ms} ms"),
         Said::SameList { list } => format!("as clients are told: {list}"),
         Said::ListDiffers { shown, live } => {

@@ -11,6 +11,10 @@ pub(super) const FRAME: Frame = Frame {
     turn: "対応する側",
     next: "次の手順",
     avoid: "してはならないこと",
+    written: |file, table, whose, line| {
+        let whose = whose.map(|whose| format!("（{whose}）")).unwrap_or_default();
+        format!("{} の {table}{whose}に書く行：{line}", file.as_deref().unwrap_or("設定ファイル"))
+    },
     passes: "自動的に復旧することがあります。",
     open: "未解決（上の各層の確認では分かりません）",
     all_well: "すべて正常です。",
@@ -22,6 +26,7 @@ pub(super) const FRAME: Frame = Frame {
     well_but_down: || {
         format!("今回の確認で失敗した項目はありません。ただし、デーモンが動いていません: {} run", gatepost())
     },
+    well_but_silent: "今回の確認で失敗した項目はありません。ただし、動作中のデーモンの状態は確認できませんでした（理由は上の行）。",
     well_but_unproven: |who| {
         format!(
             "今回の確認で失敗した項目はありません。ただし、上記のとおり {who} は拒否されたままで、その後の成功はまだ確認されていません。"
@@ -105,7 +110,7 @@ pub(super) fn detail(said: &Said) -> String {
             format!("書き込めます。{} のうち {} を使用", gigabytes(*most), gigabytes(*used))
         }
         Said::EndUnknown { app } => {
-            format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = 2027-05-01` の形で書いてください")
+            format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = <YYYY-MM-DD>` の形で書いてください")
         }
         Said::Ended { days } => format!("{days}日前に期限が切れました"),
         Said::EndedAsWritten { days } => {
@@ -169,6 +174,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OtherTenant { found, expected } => format!("{found}（設定は {expected}）"),
         Said::NoListener => "このプロトコルのリスナーはありません".to_owned(),
         Said::SendsByGraph => "メッセージは Graph で送信されます".to_owned(),
+        Said::GoesByGraph { id } => format!("{id} のため、メッセージは Graph で送信されます"),
         Said::SignedOn { user, ms } => format!("{user} として、{ms}ミリ秒"),
         Said::SameList { list } => format!("クライアントに示すものと同じ: {list}"),
         Said::ListDiffers { shown, live } => {

@@ -254,6 +254,10 @@ pub(super) enum Said {
     // Signing on.
     NoListener,
     SendsByGraph,
+    /// What keeps messages from leaving by SMTP, and is no fault of an account that goes by Graph then.
+    GoesByGraph {
+        id: &'static str,
+    },
     SignedOn {
         user: String,
         ms: u128,
@@ -401,6 +405,8 @@ pub(super) struct Frame {
     pub turn: &'static str,
     pub next: &'static str,
     pub avoid: &'static str,
+    /// A line of the configuration: into which file, under which table, of whom.
+    pub written: fn(&Option<String>, &str, Option<&str>, &str) -> String,
     pub passes: &'static str,
     /// Of what clients met.
     pub open: &'static str,
@@ -409,6 +415,8 @@ pub(super) struct Frame {
     pub well_but: fn(&str) -> String,
     /// Nothing fails, and no daemon runs.
     pub well_but_down: fn() -> String,
+    /// Nothing fails, and the daemon that runs was not asked.
+    pub well_but_silent: &'static str,
     /// Nothing fails, and this client was not seen well since it was refused.
     pub well_but_unproven: fn(&str) -> String,
     /// Nothing fails, and clients do these wrong.

@@ -58,8 +58,9 @@ pub async fn front(State(identity): Shared, pages: Pages) -> Response {
         told("to"),
         told("Give"),
         told(
-            "What Set-CASMailbox switches on is well again with the first list. Consent is given at the address that is \
-              printed."
+            "What Set-CASMailbox switches on is well again with the first list: \"everything well again\". So are a new \
+              secret of the app and its right service principal, which have no place here. Consent is given at the address \
+              that is printed."
         ),
         told("As JSON:"),
         told("all switches"),

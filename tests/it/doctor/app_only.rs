@@ -81,3 +81,19 @@ async fn without_a_daemon_nobody_is_told_to_reload_one() {
     let told = staged.doctor(&[ANN]).await;
     assert!(told.out.contains(&staged.gatepost("run")) && !told.out.contains("systemctl"), "{}", told.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_secret_that_the_provider_calls_expired_no_day_is_told_that_somebody_wrote_down() {
+    let staged = staged("secret-expired").await;
+    staged.edit("client-secret = ", "secret-expires = 2099-01-01\nclient-secret = ");
+    let program = super::clients::daemon_of(&staged).await;
+    let said = program.login(gatepost::base::Protocol::Imap).await;
+    assert!(said.contains("client-secret-expired"), "{said}");
+    let (_, status, errors) = crate::process::run(&["status", "--json"], &staged.file);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
+    let ending = &status["endings"][0];
+    assert!(ending["ends-at"].is_null() && ending["days-left"].is_null(), "{ending}");
+    assert_eq!(ending["trouble"], "the provider says that it has expired [client-secret-expired]");
+    let (_, table, _) = crate::process::run(&["status", "--lang", "ja"], &staged.file);
+    assert!(table.contains("プロバイダーは期限切れと回答しています"), "{table}");
+}

@@ -222,3 +222,44 @@ async fn a_wrong_password_by_two_protocols_is_advised_on_once() {
     let start: String = cause.split(' ').take(4).collect::<Vec<_>>().join(" ");
     assert_eq!(told.out.matches(&start).count(), 1, "{}", told.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_console_the_file_has_moved_is_to_be_restarted_and_not_all_is_well() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    let console = text.split_once("[console]\nlisten = \"").unwrap().1.split('"').next().unwrap().to_owned();
+    let moved = own_place().to_string();
+    staged.edit(&console, &moved);
+    let command = &format!("kill {}", program.id());
+    let wanted = First { layer: "daemon", name: "listener", id: "listener-not-open", command };
+    let check = staged.fails_first(wanted).await;
+    assert_eq!(check["target"], format!("console {moved}"), "{check}");
+    staged.edit(&moved, &console);
+    staged.is_well().await;
+    staged.edit(&format!("listen = \"{console}\""), "listen = \"off\"");
+    for (lang, end) in [("en", "could not be asked; its line, above, says why.\n"), ("ja", "（理由は上の行）。\n")]
+    {
+        let told = staged.doctor(&[ANN, "--lang", lang]).await;
+        assert!(told.code == 0 && told.out.ends_with(end), "{}", told.out);
+    }
+}
+
+/// A copy of the file that the daemon reads: no signal to that daemon changes anything for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_daemon_that_reads_another_file_nobody_is_told_to_reload_that() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    let copy = staged.file.with_file_name("copy.toml");
+    std::fs::copy(&staged.file, &copy).unwrap();
+    let told = super::stage::doctor(&copy, &[ANN, "--lang", "en"]).await;
+    let again = format!("gatepost --config {} doctor", copy.display());
+    assert!(told.code == 1 && told.out.contains(&format!("\n        {again}\n")), "{}", told.out);
+    assert!(!told.out.contains(&format!("kill -HUP {}", program.id())), "{}", told.out);
+    let line = format!("\n        write into {}, under [[account]] of {ANN}: outbound = \"graph\"\n", copy.display());
+    assert!(told.out.contains(&line), "{}", told.out);
+    let told = super::stage::doctor(&copy, &[ANN, "--json"]).await;
+    let report = told.json();
+    let other = check(&report, "daemon", "loaded-configuration");
+    let stop = format!("kill {}", program.id());
+    assert!(other["fault"]["commands"].as_array().unwrap().contains(&stop.into()), "{other}");
+}

@@ -86,3 +86,46 @@ async fn what_a_client_met_and_a_layer_shows_too_is_told_once() {
     assert_eq!((told.code, explained.matches("[graph-access-denied]").count()), (1, 1), "{}", told.out);
     assert!(told.out.contains("lately in sessions"), "{}", told.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_graph_refuses_is_not_ready_for_whoever_asks_the_status() {
+    let staged = staged(&[SEND]).await;
+    let program = daemon_of(&staged).await;
+    let state = || crate::process::run(&["status"], &staged.file).1;
+    staged.sandbox.faults().set(|faults| faults.apply("graph-denied"));
+    assert!(sent(&program, ANN, ANN).await.contains("[gatepost graph-access-denied]"));
+    let told = state();
+    assert!(told.contains("refused (smtp)") && told.contains("Microsoft Graph"), "{told}");
+    staged.mended();
+    assert!(!sent(&program, ANN, ANN).await.contains("gatepost graph"), "it goes");
+    let told = state();
+    assert!(told.contains("ready") && !told.contains("refused ("), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_consent_for_graph_is_not_ready_for_whoever_asks_the_status() {
+    let staged = staged(&[]).await;
+    let program = daemon_of(&staged).await;
+    let said = program.login(gatepost::base::Protocol::Smtp).await;
+    assert!(said.contains("[gatepost graph-consent-missing]"), "{said}");
+    let (_, told, _) = crate::process::run(&["status"], &staged.file);
+    assert!(told.contains("refused (") && told.contains("graph)"), "{told}");
+}
+
+#[tokio::test]
+async fn what_keeps_smtp_from_sending_fails_nothing_where_messages_go_by_graph_then_and_graph_takes_them() {
+    let staged = staged(&[SEND]).await;
+    staged.edit("outbound = \"graph\"", "outbound = \"smtp-then-graph\"");
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    let told = staged.doctor(&[ANN, "--send", BOB, "--json"]).await;
+    assert_eq!(told.code, 0, "{}", told.out);
+    let report = told.json();
+    let sign_on = check(&report, "smtp", "sign-on");
+    assert_eq!((&sign_on["outcome"], &sign_on["fault"]), (&"skipped".into(), &serde_json::Value::Null), "{sign_on}");
+    assert_eq!(sign_on["detail"], "smtp-auth-disabled-tenant, so messages leave by Graph");
+    assert_eq!(outcome(&report, "graph", "graph-mailbox"), "pass");
+    assert_eq!(outcome(&report, "send", "test-message"), "pass");
+    staged.sandbox.faults().set(|faults| faults.apply("graph-denied"));
+    let wanted = First { layer: "graph", name: "graph-mailbox", id: "graph-access-denied", command: "" };
+    staged.fails_first(wanted).await;
+}

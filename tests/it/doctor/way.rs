@@ -58,7 +58,7 @@ async fn a_server_that_is_not_there_is_told_by_its_layer_and_the_others_are_look
         layer: "tcp",
         name: "imap-server",
         id: "upstream-unreachable",
-        command: &format!("curl -v telnet://127.0.0.1:{port}"),
+        command: &format!("curl -v --max-time 10 telnet://127.0.0.1:{port}"),
     };
     staged.fails_first(wanted).await;
     let report = staged.doctor(&[ANN, "--json"]).await.json();
@@ -188,7 +188,7 @@ async fn a_proxy_that_is_not_there_is_the_layer_that_is_named() {
     let found = staged.fails_first(wanted).await;
     let command = found["fault"]["commands"][0].as_str().unwrap();
     assert!(
-        command.starts_with(&format!("curl -v --proxy http://{at} --proxytunnel telnet://mail.invalid:")),
+        command.starts_with(&format!("curl -v --max-time 10 --proxy http://{at} --proxytunnel telnet://mail.invalid:")),
         "{command}"
     );
 }

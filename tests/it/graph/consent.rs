@@ -60,7 +60,7 @@ async fn a_consent_that_is_missing_is_told_everywhere_with_the_time_of_the_next_
         let (_, status, errors) = run(&["status", "--json"], &staged.file);
         let status: Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
         let state = &status["accounts"][0]["sign-in"];
-        assert_eq!((&state["phase"], &state["fault"]), (&Value::from("ready"), &Value::Null), "{state}");
+        assert_eq!((&state["phase"], &state["fault"]), (&Value::from("refused"), &Value::Null), "{state}");
         assert!(state["graph-fault"]["asks-again-at"].as_str().unwrap().contains(&hour[..5]), "{state}");
 
         let (_, status, _) = run(&["status", "--lang", lang], &staged.file);
