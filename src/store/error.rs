@@ -7,6 +7,8 @@ use std::{
 
 use sqlx::migrate::MigrateError;
 
+use crate::base::invocation::Daemon;
+
 #[derive(Debug)]
 pub enum StoreError {
     /// Only `sqlite:///path` is known here.
@@ -24,6 +26,8 @@ pub enum StoreError {
         lock: PathBuf,
         /// Its number, where it can be read.
         process: Option<u32>,
+        /// How it was started, where a signal reaches it from here.
+        daemon: Option<Daemon>,
         /// The configuration that it reads, where it says so.
         reads: Option<PathBuf>,
         /// It said that it is about to end.

@@ -33,6 +33,8 @@ const ACCOUNT: &[Column] = &[
     ("in short", "拒否の理由", "/refusals/*/text"),
     ("refused at", "拒否した時刻", "/refusals/*/at"),
     ("asked again from", "再問い合わせ（この時刻以降）", "/refusals/*/until"),
+    ("a later sign-in was refused at", "その後のサインインの拒否時刻", "/sign-in/refused-beside/since"),
+    ("and refused for", "その拒否の理由", "/sign-in/refused-beside/text"),
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
     ("Graph is asked for again from", "Graph への再問い合わせ（この時刻以降）", "/sign-in/graph-fault/asks-again-at"),
 ];
@@ -145,7 +147,7 @@ fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
         met.iter().filter(is_it).any(|one| one.get("account").is_none_or(|of| Some(of) == account.get("address")))
     };
     let of = |account: &Value| {
-        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
+        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", "/sign-in/refused-beside"].map(|at| account.pointer(at).cloned());
         let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
         let all = of_sign_in.into_iter().flatten().chain(of_servers);
         all.filter(|fault| !is_met(fault, account)).collect::<Vec<_>>()

@@ -41,6 +41,7 @@ pub(super) enum Name {
     Clock,
     MailToken,
     GraphToken,
+    LaterSignIn,
     Claims,
     Holder,
     Audience,
@@ -91,6 +92,7 @@ impl Name {
             Name::Clock => "clock",
             Name::MailToken => "mail-token",
             Name::GraphToken => "graph-token",
+            Name::LaterSignIn => "later-sign-in",
             Name::Claims => "claims",
             Name::Holder => "holder",
             Name::Audience => "audience",
@@ -219,6 +221,11 @@ pub(super) enum Said {
     },
     Offline,
     SignedIn,
+    /// A later one, while this one goes on.
+    RefusedBeside {
+        id: &'static str,
+        at: jiff::Timestamp,
+    },
     Token {
         is_fresh: bool,
         minutes: Option<u64>,
