@@ -124,7 +124,7 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
         let (code, out, errors) = doctor(lang);
         assert_eq!(code, 0, "nothing fails: {out}{errors}");
         let joined: String = out.split_whitespace().collect();
-        for part in ["[user-not-assigned]", "AADSTS50105", when] {
+        for part in ["[user-not-assigned]", when] {
             assert!(joined.contains(&part.replace(' ', "")), "{part}: {out}");
         }
     }

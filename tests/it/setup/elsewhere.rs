@@ -103,7 +103,7 @@ async fn the_command_that_lets_both_run_works_as_it_is_printed_for_a_new_file_an
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_that_goes_on_with_the_file_of_the_daemon_works_as_it_is_printed_whatever_was_for_the_new_one_alone() {
     let stage = Stage::new().await;
-    let first = stage.run_and_approve(&stage.ann(&["--no-send"]), "").await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     let _program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
     let (before, second) = (stage.text(), stage.dir.path().join("second.toml"));
@@ -125,7 +125,7 @@ fn with_console(arguments: &[String], at: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_whose_console_was_moved_in_its_file_is_to_be_restarted_and_one_without_is_running() {
     let stage = Stage::new().await;
-    let first = stage.run_and_approve(&stage.ann(&["--no-send"]), "").await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     let program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
     let (code, status, errors) = run(&["status"], &stage.file());
