@@ -147,7 +147,8 @@ fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
         met.iter().filter(is_it).any(|one| one.get("account").is_none_or(|of| Some(of) == account.get("address")))
     };
     let of = |account: &Value| {
-        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", "/sign-in/refused-beside"].map(|at| account.pointer(at).cloned());
+        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", "/sign-in/refused-beside"]
+            .map(|at| account.pointer(at).cloned());
         let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
         let all = of_sign_in.into_iter().flatten().chain(of_servers);
         all.filter(|fault| !is_met(fault, account)).collect::<Vec<_>>()

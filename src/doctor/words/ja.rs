@@ -143,7 +143,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Offline => "ネットワークなしでは確認しません".to_owned(),
         Said::SignedIn => "サインイン済み。アクセストークンは必要なときに取得します".to_owned(),
         Said::RefusedBeside { id, at } => {
-            format!("{} に拒否されました [{id}]。保存済みのサインインは引き続き使えます", at.strftime("%Y-%m-%d %H:%M UTC"))
+            format!(
+                "{} に拒否されました [{id}]。保存済みのサインインは引き続き使えます",
+                at.strftime("%Y-%m-%d %H:%M UTC")
+            )
         }
         Said::Token { is_fresh, minutes } => {
             let came = if *is_fresh { "今取得しました" } else { "保存されたもの" };

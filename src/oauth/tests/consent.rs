@@ -70,7 +70,7 @@ async fn only_an_answer_with_our_state_is_ours() {
     assert!(matches!(request.code_in_text("hello there"), Err(NotTheAnswer::Empty)));
     for (page, id) in [
         ("AADSTS700016: Application with identifier 'x' was not found in the directory.", "app-not-found"),
-        ("https://login.example/error?code=90002", "tenant-not-found"),
+        ("AADSTS90002: Tenant 'x' not found.", "tenant-not-found"),
         ("AADSTS999999: of tomorrow", "provider-refuses"),
         ("http://localhost/?error=access_denied&error_description=AADSTS65004%3A+declined", "consent-declined"),
     ] {

@@ -120,7 +120,8 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     let (_, status, _) = run(&["status"], &config);
     assert!(status.contains("user-not-assigned: ") && status.contains(" was refused for this"), "{status}");
     let doctor = |lang| run(&["doctor", "--offline", "--lang", lang], &config);
-    for (lang, when) in [("en", " was refused for this; "), ("ja", " のサインインは、この理由で拒否されました。")] {
+    for (lang, when) in [("en", " was refused for this; "), ("ja", " のサインインは、この理由で拒否されました。")]
+    {
         let (code, out, errors) = doctor(lang);
         assert_eq!(code, 0, "nothing fails: {out}{errors}");
         let joined: String = out.split_whitespace().collect();

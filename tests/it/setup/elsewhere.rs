@@ -101,7 +101,8 @@ async fn the_command_that_lets_both_run_works_as_it_is_printed_for_a_new_file_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_that_goes_on_with_the_file_of_the_daemon_works_as_it_is_printed_whatever_was_for_the_new_one_alone() {
+async fn the_command_that_goes_on_with_the_file_of_the_daemon_works_as_it_is_printed_whatever_was_for_the_new_one_alone()
+ {
     let stage = Stage::new().await;
     let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);

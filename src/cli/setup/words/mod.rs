@@ -268,7 +268,6 @@ pub enum Trouble {
     NoTrial { why: String, next: String },
     NoSmtpListener,
     ReloadIt { process: u32, command: String },
-    /// Nothing answers where the configuration has its console.
     RestartIt { process: u32, at: SocketAddr, command: String },
     OtherDaemon { process: u32, stop: String, places: [String; 2], apart: Box<Apart> },
     TrialFailed,
