@@ -68,6 +68,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What to do about [`Self::InUse`].
+    pub fn make_way(daemon: Option<Daemon>) -> String {
+        match daemon.map(Daemon::stop) {
+            Some(stop) => format!(
+                "stop that one first: `{stop}`; or give this one a [store] url of its own; two would spoil each other's tokens"
+            ),
+            None => {
+                "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
+                    .to_owned()
+            }
+        }
+    }
+
     /// The disk, its quota or the database itself has no room.
     pub fn is_full(&self) -> bool {
         const FULL: i32 = 13;
