@@ -35,7 +35,8 @@ impl Daemon {
         }
     }
 
-    fn restart(self) -> String {
+    /// For what stands between backticks.
+    pub fn restart(self) -> String {
         match self {
             Daemon::Unit => "systemctl restart gatepost".to_owned(),
             // Each is a command of its own: it ends when its sessions do.

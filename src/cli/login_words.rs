@@ -62,7 +62,8 @@ impl Said<'_> {
                 .to_owned(),
             Said::Paste { url } => format!(
                 "Open in any browser:\n\n  {url}\n\nIt ends at an address that begins with http://localhost (the page \
-                 may fail to open).\nCopy that address and paste it here, then press Enter:\n"
+                 may fail to open).\nCopy that address and paste it here, then press Enter. Does the page show AADSTS \
+                 and a number? Paste that line instead:\n"
             ),
             Said::Code { url, code } => {
                 format!("On any device, open:\n\n  {url}\n\nand type the code:\n\n  {code}\n\n")
@@ -77,7 +78,9 @@ impl Said<'_> {
             }
             Said::BrowserIsDone => "The browser is done; fetching tokens ...".to_owned(),
             Said::OtherState => "That address belongs to another sign-in. Use the one printed above.".to_owned(),
-            Said::NoCode => "There is no code in that. Paste the whole address, from http:// on.".to_owned(),
+            Said::NoCode => "There is no code in that. Paste the whole address, from http:// on; where the page shows \
+                 AADSTS and a number, paste that line."
+                .to_owned(),
             Said::Warning { why } => format!("warning: {why}"),
             Said::NeedsNobody { address, grant, app, minutes } => format!(
                 "{address} uses the grant {grant} of {app}: nobody has to sign in, and a token for {minutes} minutes \
@@ -132,7 +135,7 @@ impl Said<'_> {
             }
             Said::Paste { url } => format!(
                 "任意のブラウザーで次のアドレスを開いてください:\n\n  {url}\n\n最後に http://localhost で始まるアドレスに移動します（ページは開かないことがあります）。\n\
-                 そのアドレスをコピーし、ここに貼り付けて Enter を押してください:\n"
+                 そのアドレスをコピーし、ここに貼り付けて Enter を押してください。ページに AADSTS と番号が表示された場合は、代わりにその行を貼り付けてください:\n"
             ),
             Said::Code { url, code } => {
                 format!(
@@ -151,7 +154,9 @@ impl Said<'_> {
             Said::OtherState => {
                 "このアドレスは別のサインインのものです。上に表示したアドレスから始めてください。".to_owned()
             }
-            Said::NoCode => "コードが含まれていません。http:// から始まるアドレス全体を貼り付けてください。".to_owned(),
+            Said::NoCode => "コードが含まれていません。http:// から始まるアドレス全体を貼り付けてください。\
+                 ページに AADSTS と番号が表示された場合は、その行を貼り付けてください。"
+                .to_owned(),
             Said::Warning { why } => format!("警告: {why}"),
             Said::NeedsNobody { address, grant, app, minutes } => format!(
                 "{address} は {app} のグラント {grant} を使います。誰もサインインする必要はなく、{minutes}分有効なトークンを取得しました。\n"
@@ -206,11 +211,11 @@ impl Failed<'_> {
                 "redirect-uri のポートを空けるか、--flow paste を使ってください",
             ),
             (Failed::NothingPasted, Lang::En) => {
-                ("no address was pasted".to_owned(), "run the command again; stdin ended too soon")
+                ("stdin ended before an address with a code was pasted".to_owned(), "run the command again")
             }
             (Failed::NothingPasted, Lang::Ja) => (
-                "アドレスが貼り付けられませんでした".to_owned(),
-                "標準入力が早く終わりました。もう一度実行してください",
+                "コードを含むアドレスが貼り付けられる前に、標準入力が終わりました".to_owned(),
+                "もう一度実行してください",
             ),
             (Failed::TooLate, Lang::En) => ("nobody finished the sign-in in time".to_owned(), "run the command again"),
             (Failed::TooLate, Lang::Ja) => {

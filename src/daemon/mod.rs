@@ -92,10 +92,7 @@ impl StartFault {
     pub fn hint(&self, lang: Lang) -> String {
         match self {
             StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
-            StartFault::Store(StoreError::InUse { .. }) => {
-                "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
-                    .to_owned()
-            }
+            StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost doctor` tells more".to_owned()
             }

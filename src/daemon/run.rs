@@ -113,7 +113,8 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
             new
         }
         Err(problems) => {
-            error!("the configuration was not taken over, nothing changed:\n{problems}");
+            // Behind the last line of a text for people the log would have an empty one.
+            error!("the configuration was not taken over, nothing changed:\n{}", problems.to_string().trim_end());
             return running;
         }
     };

@@ -150,6 +150,7 @@ async fn mail_token(ask: &Ask<'_>, who: &mut Who, fresh: Option<Result<Got, Faul
         who.refused_sign_in = means.refused_sign_in(account).await;
     }
     let mut checks = vec![token::check(look, &got, who)];
+    checks.extend(means.refused_beside(scope, account, who).await);
     if let Ok(got) = &got {
         let tenant = provider.tenant.as_deref();
         checks.extend(claims::look(scope, ask.config, account, got, Resource::Mail, tenant, who));

@@ -42,8 +42,12 @@ use crate::{
     meter::Meter,
     net::{ClientTls, HttpClient, Network, Proxy},
     oauth::{
-        App, Keepers, Resource, Rotation, SignIn, clock::Clock, endpoints::Endpoints, grants::unattended,
-        sign_in::refusal_of, verdict::Verdict,
+        App, Keepers, Resource, Rotation, SignIn,
+        clock::Clock,
+        endpoints::Endpoints,
+        grants::unattended,
+        sign_in::{refusal_beside, refusal_of},
+        verdict::Verdict,
     },
     outbound::Seen,
     store::{Store, StoreError, TokenRow},
@@ -256,6 +260,11 @@ impl Means {
         refused_sign_in(self.store.as_ref()?, account).await
     }
 
+    /// See [`refused_beside`].
+    pub async fn refused_beside(&self, scope: &Scope, account: &Account, who: &Who) -> Option<Check> {
+        refused_beside(scope, account, self.store.as_ref()?, who).await
+    }
+
     /// What is stored of a sign-in of somebody.
     async fn row(&self, account: &Account) -> Result<TokenRow, Fault> {
         let Some(store) = &self.store else { return Err(missing(account)) };
@@ -312,6 +321,17 @@ async fn refused_sign_in(store: &Store, account: &Account) -> Option<(&'static s
     let row = store.token(&account.sign_in.key()).await.ok()?.row?;
     let id = refusal_of(&row, &account.sign_in.fingerprint())?.entry.id;
     Some((id, Timestamp::try_from(row.refused_sign_in?.at?).ok()?))
+}
+
+/// That a later sign-in was refused, of which the one that is stored knows nothing: whoever tried it meant something by it.
+pub(super) async fn refused_beside(scope: &Scope, account: &Account, store: &Store, who: &Who) -> Option<Check> {
+    let row = store.token(&account.sign_in.key()).await.ok()?.row?;
+    let (refusal, at) = refusal_beside(&row, &account.sign_in.fingerprint())?;
+    let at = Timestamp::try_from(at).ok()?;
+    let look = Look::at(scope.lang, Layer::Token, Name::LaterSignIn).account(&account.address);
+    let who = Who { refused_sign_in: Some((refusal.entry.id, at)), ..who.clone() };
+    let fault = refusal.fault_of_sign_in(&account.sign_in.app, &way_to_sign_in(account));
+    Some(look.note(Said::RefusedBeside { id: refusal.entry.id, at }, &fault, &who))
 }
 
 /// A row that does not open is none, as for the daemon: a new sign-in replaces it.
@@ -383,6 +403,9 @@ pub(super) async fn stored(scope: &Scope, config: &Config, kept: &Kept) -> Vec<C
                 }
                 None => checks.push(look.pass(Said::SignedIn)),
             },
+        }
+        if let Some(store) = kept.store() {
+            checks.extend(refused_beside(scope, &account, store, &who).await);
         }
     }
     checks

@@ -444,6 +444,7 @@ impl Keeper {
             let seen = |trouble: &Trouble| trouble.seen(self.means.clock.wall());
             state.fault = trouble.map(seen);
             state.note_refused_sign_in(self.row.as_ref());
+            state.note_refused_beside(self.row.as_ref(), &self.sign_in);
             state.object_id.clone_from(&self.object_id);
             state.graph_fault = self.graph.trouble.as_ref().map(seen);
             if state.standing() != before {

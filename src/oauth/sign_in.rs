@@ -1,8 +1,10 @@
 //! Keeps what a sign-in brought, and forgets it again: the common end of `gatepost login`, `gatepost logout`
 //! and the console.
 
+use std::time::SystemTime;
+
 use super::{
-    App, SignIn,
+    App, Rotation, SignIn,
     clock::Clock,
     endpoints::{Endpoints, TokenSet},
     frequency,
@@ -80,28 +82,36 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
 }
 
 /// Remembers that a person's sign-in was refused, until one comes about: whoever asks for mail meanwhile is told that, and
-/// not to sign in as if nobody had tried. Where somebody is signed in and well it changed nothing, and what passes by
-/// itself, or is ours, is not worth it.
+/// not to sign in as if nobody had tried. Where somebody is signed in and well it changed nothing, and is no more than a
+/// note; what passes by itself, or is ours, is not worth it.
 pub async fn note_refusal(store: &Store, sign_in: &SignIn, verdict: &Verdict, clock: &Clock) -> Result<(), StoreError> {
     let is_refusal = matches!(verdict.entry.kind, Kind::SignInNeeded | Kind::IdentityRefused);
-    if !is_refusal || sign_in.app.grant.is_unattended() || is_signed_in(store, sign_in).await? {
+    if !is_refusal || sign_in.app.grant.is_unattended() {
         return Ok(());
     }
+    let is_beside = is_signed_in(store, sign_in).await?;
+    // A daemon that fetches at this moment would lose what it cannot get again.
+    if is_beside && sign_in.app.rotation == Rotation::OneTime {
+        return Ok(());
+    }
+    let refusal = Failure {
+        id: verdict.entry.id.to_owned(),
+        detail: verdict.detail.clone(),
+        at: Some(clock.wall()),
+        app: sign_in.fingerprint(),
+    };
     let key = sign_in.key();
     loop {
         let found = match store.token(&key).await {
             Err(StoreError::Row { .. }) => Versioned { version: store.version(&key).await?, row: None },
             other => other?,
         };
-        let row = TokenRow {
-            refused_sign_in: Some(Failure {
-                id: verdict.entry.id.to_owned(),
-                detail: verdict.detail.clone(),
-                at: Some(clock.wall()),
-                app: sign_in.fingerprint(),
-            }),
-            ..found.row.unwrap_or_default()
+        let row = found.row.unwrap_or_default();
+        let (refused_sign_in, refused_beside) = match is_beside {
+            true => (row.refused_sign_in.clone(), Some(refusal.clone())),
+            false => (Some(refusal.clone()), None),
         };
+        let row = TokenRow { refused_sign_in, refused_beside, ..row };
         if store.save_token(&key, found.version, &row).await? {
             return Ok(());
         }
@@ -112,6 +122,12 @@ pub async fn note_refusal(store: &Store, sign_in: &SignIn, verdict: &Verdict, cl
 pub fn refusal_of(row: &TokenRow, fingerprint: &str) -> Option<Verdict> {
     let refusal = row.refused_sign_in.as_ref().filter(|refusal| refusal.app == fingerprint)?;
     Some(Verdict::new(catalog::find(&refusal.id)?, refusal.detail.clone()))
+}
+
+/// The refusal of a later sign-in, where the one that is stored goes on, and when that was. It counts likewise.
+pub fn refusal_beside(row: &TokenRow, fingerprint: &str) -> Option<(Verdict, SystemTime)> {
+    let refusal = row.refused_beside.as_ref().filter(|refusal| refusal.app == fingerprint)?;
+    Some((Verdict::new(catalog::find(&refusal.id)?, refusal.detail.clone()), refusal.at?))
 }
 
 /// What became of a sign-in that another program had.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{App, SignIn, frequency, verdict::Verdict};
+use super::{App, SignIn, frequency, sign_in::refusal_beside, verdict::Verdict};
 use crate::{
     base::{Fault, invocation::gatepost},
     catalog,
@@ -73,6 +73,9 @@ pub struct SignInState {
     /// When the last sign-in that somebody tried was refused, where that is the fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in_refused_at: Option<Timestamp>,
+    /// A later sign-in that somebody tried and was refused, while this one goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_beside: Option<FaultSeen>,
     /// Of the enterprise application, where an app acts by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
@@ -126,7 +129,16 @@ impl SignInState {
         });
         state.read(row, &sign_in.app);
         state.note_refused_sign_in(row);
+        state.note_refused_beside(row, sign_in);
         state
+    }
+
+    pub(super) fn note_refused_beside(&mut self, row: Option<&TokenRow>, sign_in: &SignIn) {
+        self.refused_beside = row.and_then(|row| {
+            let (verdict, at) = refusal_beside(row, &sign_in.fingerprint())?;
+            let how = format!("run: {} login {}", gatepost(), sign_in.identity);
+            Some(FaultSeen::new(&verdict.fault_of_sign_in(&sign_in.app, &how), at))
+        });
     }
 
     /// Behind the fault: whether it is that of a sign-in that somebody tried.

@@ -7,6 +7,8 @@ use std::{
 
 use sqlx::migrate::MigrateError;
 
+use crate::base::invocation::Daemon;
+
 #[derive(Debug)]
 pub enum StoreError {
     /// Only `sqlite:///path` is known here.
@@ -24,6 +26,8 @@ pub enum StoreError {
         lock: PathBuf,
         /// Its number, where it can be read.
         process: Option<u32>,
+        /// How it was started, where a signal reaches it from here.
+        daemon: Option<Daemon>,
         /// The configuration that it reads, where it says so.
         reads: Option<PathBuf>,
         /// It said that it is about to end.
@@ -64,6 +68,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What to do about [`Self::InUse`].
+    pub fn make_way(daemon: Option<Daemon>) -> String {
+        match daemon.map(Daemon::stop) {
+            Some(stop) => format!(
+                "stop that one first: `{stop}`; or give this one a [store] url of its own; two would spoil each other's tokens"
+            ),
+            None => {
+                "stop that one first, or give this one a [store] url of its own; two would spoil each other's tokens"
+                    .to_owned()
+            }
+        }
+    }
+
     /// The disk, its quota or the database itself has no room.
     pub fn is_full(&self) -> bool {
         const FULL: i32 = 13;

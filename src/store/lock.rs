@@ -37,9 +37,9 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let said = said_in(file);
-                let Said { process, reads, is_stopping } = said;
-                return Err(StoreError::InUse { database, lock: path, process, reads, is_stopping });
+                let (holder, is_stopping) = Holder::in_lock(file);
+                let (process, daemon, reads) = (holder.process, holder.daemon(), holder.configuration);
+                return Err(StoreError::InUse { database, lock: path, process, daemon, reads, is_stopping });
             }
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
@@ -80,6 +80,14 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// And whether it is about to end.
+    fn in_lock(file: File) -> (Self, bool) {
+        let inode = inode_of(&file);
+        let Said { process, reads: configuration, is_stopping } = said_in(file);
+        let is_within_reach = process.zip(inode).is_some_and(|(process, inode)| holds(process, inode));
+        (Self { process, is_within_reach, configuration }, is_stopping)
+    }
+
     /// How it was started, as far as it can be told from here.
     pub fn daemon(&self) -> Option<Daemon> {
         self.process.filter(|_| self.is_within_reach).map(daemon_at)
@@ -109,12 +117,7 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     let file = File::open(beside(Path::new(database))).ok()?;
     // A shared lock, given back at once: nobody but a daemon that starts in this moment would meet it.
     match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => {
-            let inode = inode_of(&file);
-            let Said { process, reads: configuration, .. } = said_in(file);
-            let is_within_reach = process.zip(inode).is_some_and(|(process, inode)| holds(process, inode));
-            Some(Holder { process, is_within_reach, configuration })
-        }
+        Err(TryLockError::WouldBlock) => Some(Holder::in_lock(file).0),
         _ => None,
     }
 }

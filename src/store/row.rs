@@ -39,6 +39,9 @@ pub struct TokenRow {
     /// The last sign-in that somebody tried and was refused, where none came about since.
     #[serde(default)]
     pub refused_sign_in: Option<Failure>,
+    /// The same beside a sign-in that is stored and goes on.
+    #[serde(default)]
+    pub refused_beside: Option<Failure>,
     /// Sign-ins that a policy ended after a set time, oldest first: they tell when it ends the next one.
     #[serde(default)]
     pub ended: Vec<EndedSignIn>,

@@ -202,7 +202,8 @@ async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_
     let (code, _, errors) = run(&["run"], &file);
     assert_eq!(code, 1, "{errors}");
     assert!(errors.contains(&format!("process {} holds", first.id())), "{errors}");
-    assert!(errors.contains("gatepost.db.lock") && errors.contains("\nhint: stop that one first"), "{errors}");
+    let stop = format!("\nhint: stop that one first: `kill {}`; or ", first.id());
+    assert!(errors.contains("gatepost.db.lock") && errors.contains(&stop), "{errors}");
     assert_eq!(errors.matches("hint: ").count(), 1, "{errors}");
     assert!(first.login(Protocol::Pop3).await.starts_with("+OK"), "the first one goes on");
 

@@ -27,6 +27,7 @@ const THEIR_OWN: &[&str] = &[
     "src/cli/login_words.rs",
     "src/cli/queue/table.rs",
     "src/cli/setup/",
+    "src/cli/status/silent.rs",
     "src/cli/status/table.rs",
     "src/cli/status/told.rs",
     "src/config/device/",

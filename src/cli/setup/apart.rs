@@ -7,8 +7,8 @@ use std::{net::SocketAddr, path::Path};
 use toml::{Table, Value};
 
 use super::{
-    place::Place,
-    settings::{Listen, Setting},
+    place::{MOST_OF_A_CONFIGURATION, Place, text_of},
+    settings::{Listen, Setting, TABLES},
     words::Line,
 };
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 /// Of the listeners and the console where nothing is written.
 const USUAL: [(&str, u16); 3] = [("smtp", 1587), ("imap", 1993), ("pop3", 1995)];
 const USUAL_CONSOLE: u16 = 8425;
+/// Flags of which each file has its own, and how their values begin.
+const OF_ONE_FILE: [(&str, &str); 3] = [("--set", "store.url="), ("--set", "console.listen="), ("--listen", "")];
 
 #[derive(Debug)]
 pub struct Apart {
@@ -50,11 +52,19 @@ impl Apart {
         }
         ours.console(&taken, &mut lines, &mut flags);
         ours.listeners(&taken, &mut lines, &mut flags);
-        let left_out = [("--set", "store.url="), ("--set", "console.listen="), ("--listen", "")];
-        let mut both = pasted::again(typed, &ours.place.path, &left_out);
+        let mut both = pasted::again(typed, &ours.place.path, &OF_ONE_FILE);
         flags.iter().for_each(|flag| both.extend([" ", &pasted::word_of(flag)]));
-        Self { go_on: other.map(|file| pasted::again(typed, file, &[])), lines, both }
+        Self { go_on: other.map(|file| on_its_own(typed, file)), lines, both }
     }
+}
+
+/// The same for the other one's file: where that daemon listens stands there, and so does whatever it has a table of.
+fn on_its_own(typed: &[String], file: &Path) -> String {
+    let table = text_of(file, MOST_OF_A_CONFIGURATION).ok().and_then(|text| text.parse::<Table>().ok());
+    let there = TABLES.iter().filter(|name| table.as_ref().is_some_and(|table| table.contains_key(**name)));
+    let settings: Vec<String> = there.map(|name| format!("{name}.")).collect();
+    let settings = settings.iter().map(|begin| ("--set", begin.as_str()));
+    pasted::again(typed, file, &OF_ONE_FILE.into_iter().chain(settings).collect::<Vec<_>>())
 }
 
 impl Ours<'_> {

@@ -29,7 +29,7 @@ pub const MOST_BYTES: u64 = 64 * 1024;
 /// For a program that asks somebody, as a store of passwords does.
 const PIPE_WITHIN: Duration = Duration::from_secs(120);
 /// One with thousands of accounts is far below.
-const MOST_OF_A_CONFIGURATION: u64 = 16 * 1024 * 1024;
+pub const MOST_OF_A_CONFIGURATION: u64 = 16 * 1024 * 1024;
 
 pub struct Place {
     pub path: PathBuf,

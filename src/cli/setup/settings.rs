@@ -10,7 +10,7 @@ use super::words::Trouble;
 use crate::base::{Lang, printable};
 
 /// Tables that stand once in a file.
-const TABLES: [&str; 6] = ["store", "console", "queue", "daemon", "notify", "network"];
+pub const TABLES: [&str; 6] = ["store", "console", "queue", "daemon", "notify", "network"];
 /// What may be a secret; each has a form with `-file`.
 const SECRETS: [&str; 6] = ["client-secret", "service-account-key", "password", "sign-in-password", "webhook", "key"];
 const MAY_HOLD_ONE: [&str; 3] = ["http-proxy", "mail-proxy", "url"];

@@ -106,11 +106,11 @@ impl Trial {
 pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, lang: Lang) -> Outcome {
     let Some(daemon) = holder(&config.store) else { return Ok(()) };
     let process = daemon.process.unwrap_or_default();
+    let has_console = config.console.listen.is_some();
     let reload_it = || {
         let command = daemon.daemon().map_or_else(invocation::reload, invocation::Daemon::reload);
         Trouble::ReloadIt { process, command }.failure(lang)
     };
-    let has_console = config.console.listen.is_some();
     let knows_all = || match console_api::ask(config, reqwest::Method::GET, "/api/status") {
         Ok(status) => {
             let known = status.get("accounts").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
@@ -123,6 +123,11 @@ pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, l
     };
     if !has_changed && (!has_console || knows_all()) {
         return Ok(());
+    }
+    // Its console is where the configuration had it when it started, and no reload moves that.
+    if let Some(at) = config.console.reached_at().filter(|_| console_api::is_alive(config).is_err()) {
+        let command = daemon.daemon().map_or_else(invocation::restart, invocation::Daemon::restart);
+        return Err(Trouble::RestartIt { process, at, command }.failure(lang));
     }
     // In another namespace, as in a container, the same number is somebody else.
     if !daemon.is_within_reach || !hang_up(process) {

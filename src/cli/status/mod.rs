@@ -1,6 +1,7 @@
 //! `gatepost status`: what the running daemon says at /api/status; without one, what the store knows.
 
 mod asleep;
+mod silent;
 mod table;
 mod told;
 
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use self::silent::Silent;
 use super::{
     args::StatusArgs,
     config, console_api, language,
@@ -31,7 +33,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let vacant = store::vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
-        (Err(cause), None) => (asleep::status(&config), Some(cause)),
+        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, vacant), cause))),
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
     let other = store::holder(&config.store).and_then(|holder| holder.reads_other_than(&file).map(Path::to_owned));
@@ -48,8 +50,8 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         }
         false => {
             told::with_steps(&mut status, &config, lang);
-            if asleep.is_some() {
-                told::asleep(&mut status, vacant.as_deref(), lang);
+            if let Some((silent, _)) = &asleep {
+                told::asleep(&mut status, silent.running(lang));
             }
             if lang == Lang::Ja {
                 told::in_japanese(&mut status, &config);
@@ -60,10 +62,11 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
-        (None, Some(cause)) => Err(match vacant {
-            Some(lock) => down(&lock),
-            None => unanswered(&config, &file, &cause),
-        }),
+        (None, Some((Silent::Down(lock), _))) => Err(down(&lock)),
+        (None, Some((Silent::NoConsole { .. }, _))) => Ok(()),
+        (None, Some((silent, cause))) => {
+            Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, &cause)))
+        }
         (None, None) if other.is_some() => Err(unanswered(&config, &file, "")),
         (None, None) => Ok(()),
     }

@@ -33,6 +33,8 @@ const ACCOUNT: &[Column] = &[
     ("in short", "拒否の理由", "/refusals/*/text"),
     ("refused at", "拒否した時刻", "/refusals/*/at"),
     ("asked again from", "再問い合わせ（この時刻以降）", "/refusals/*/until"),
+    ("a later sign-in was refused at", "その後のサインインの拒否時刻", "/sign-in/refused-beside/since"),
+    ("and refused for", "その拒否の理由", "/sign-in/refused-beside/text"),
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
     ("Graph is asked for again from", "Graph への再問い合わせ（この時刻以降）", "/sign-in/graph-fault/asks-again-at"),
 ];
@@ -178,7 +180,8 @@ fn is_met(status: &Value, fault: &Value, address: Option<&Value>) -> bool {
 /// What stands in the way of these accounts, and no client met yet: that stands among the faults.
 fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
     let of = |account: &Value| {
-        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault"].map(|at| account.pointer(at).cloned());
+        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", "/sign-in/refused-beside"]
+            .map(|at| account.pointer(at).cloned());
         let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
         let all = of_sign_in.into_iter().flatten().chain(of_servers);
         all.filter(|fault| !is_met(status, fault, account.get("address"))).collect::<Vec<_>>()

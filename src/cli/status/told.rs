@@ -3,13 +3,11 @@
 //!
 //! What the catalogue does not know, or a newer daemon says, stays as it is.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::{
     account::{Account, Occasion, account_of},
-    base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
+    base::{Lang, Owner, Protocol, Stage},
     catalog::{self, Known, Words, token::SIGN_IN_MISSING},
     cli::language,
     config::Config,
@@ -17,8 +15,11 @@ use crate::{
 };
 
 const LANG: Lang = Lang::Ja;
-/// Of a sign-in: for mail, and for Graph alone.
-const FAULTS: [&str; 2] = ["fault", "graph-fault"];
+/// Of a sign-in: for mail, for Graph alone, and of a later one that was refused while it goes on.
+const FAULTS: [&str; 3] = ["fault", "graph-fault", "refused-beside"];
+/// Where the id of a refused sign-in stands, and when that was.
+const REFUSED: [(&str, &str); 2] =
+    [("/fault/id", "/sign-in-refused-at"), ("/refused-beside/id", "/refused-beside/since")];
 /// As the status spells who refuses.
 const BY_PROVIDER: &str = "identity provider";
 
@@ -50,19 +51,13 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     }
 }
 
-/// What a running daemon alone knows is not told as if there were none of it, and that none runs, with the file that shows
-/// it, `vacant`, and what starts one, stands where it is read.
-pub fn asleep(status: &mut Value, vacant: Option<&Path>, lang: Lang) {
+/// What a running daemon alone knows is not told as if there were none of it, and whether one runs, and why it was not
+/// asked, stands where it is read.
+pub fn asleep(status: &mut Value, running: String) {
     let Some(sections) = status.as_object_mut() else { return };
     for of_sessions in ["listeners", "sessions", "faults"] {
         sections.remove(of_sessions);
     }
-    let running = match (vacant.map(Path::display), lang) {
-        (Some(lock), Lang::En) => format!("no, for nobody holds {lock}: {} run", gatepost()),
-        (Some(lock), Lang::Ja) => format!("いいえ（{lock} はロックされていません）: {} run", gatepost()),
-        (None, Lang::En) => "it did not answer".to_owned(),
-        (None, Lang::Ja) => "応答がありません".to_owned(),
-    };
     sections.insert("running".to_owned(), json!(running));
 }
 
@@ -153,8 +148,8 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
         Some((id, catalog::hour(text(fault, "/asks-again-at")?.parse().ok()?)))
     });
     let refused_sign_in = state.and_then(|state| {
-        let id = catalog::find(text(state, "/fault/id")?)?.id;
-        Some((id, text(state, "/sign-in-refused-at")?.parse().ok()?))
+        let one = |(id, at)| Some((catalog::find(text(state, id)?)?.id, text(state, at)?.parse().ok()?));
+        REFUSED.into_iter().find_map(one)
     });
     Known { object_id, asks_again: asks_again.collect(), refused_sign_in, ..known }
 }
@@ -208,6 +203,8 @@ fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::config::{self, Surroundings};
 

@@ -63,6 +63,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Clock => "clock",
         Name::MailToken => "token for mail",
         Name::GraphToken => "token for Graph",
+        Name::LaterSignIn => "later sign-in",
         Name::Claims => "what the token says",
         Name::Holder => "whose token it is",
         Name::Audience => "for which service",
@@ -140,6 +141,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NoToken { id: None } => "not looked at: there is no token".to_owned(),
         Said::Offline => "not looked at without the network".to_owned(),
         Said::SignedIn => "signed in; the access token is fetched when it is needed".to_owned(),
+        Said::RefusedBeside { id, at } => {
+            format!("refused at {} [{id}]; the one that is stored goes on", at.strftime("%Y-%m-%d %H:%M UTC"))
+        }
         Said::Token { is_fresh, minutes } => {
             let came = if *is_fresh { "fetched just now" } else { "the stored one" };
             match minutes {

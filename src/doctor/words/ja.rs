@@ -64,6 +64,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Clock => "時計",
         Name::MailToken => "メール用トークン",
         Name::GraphToken => "Graph 用トークン",
+        Name::LaterSignIn => "その後のサインイン",
         Name::Claims => "トークンの内容",
         Name::Holder => "トークンの持ち主",
         Name::Audience => "トークンの宛先",
@@ -151,6 +152,12 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NoToken { id: None } => "未確認: トークンがありません".to_owned(),
         Said::Offline => "ネットワークなしでは確認しません".to_owned(),
         Said::SignedIn => "サインイン済み。アクセストークンは必要なときに取得します".to_owned(),
+        Said::RefusedBeside { id, at } => {
+            format!(
+                "{} に拒否されました [{id}]。保存済みのサインインは引き続き使えます",
+                at.strftime("%Y-%m-%d %H:%M UTC")
+            )
+        }
         Said::Token { is_fresh, minutes } => {
             let came = if *is_fresh { "今取得しました" } else { "保存されたもの" };
             match minutes {

@@ -42,6 +42,7 @@ pub(super) enum Name {
     Clock,
     MailToken,
     GraphToken,
+    LaterSignIn,
     Claims,
     Holder,
     Audience,
@@ -94,6 +95,7 @@ impl Name {
             Name::Clock => "clock",
             Name::MailToken => "mail-token",
             Name::GraphToken => "graph-token",
+            Name::LaterSignIn => "later-sign-in",
             Name::Claims => "claims",
             Name::Holder => "holder",
             Name::Audience => "audience",
@@ -228,6 +230,11 @@ pub(super) enum Said {
     },
     Offline,
     SignedIn,
+    /// A later one, while this one goes on.
+    RefusedBeside {
+        id: &'static str,
+        at: jiff::Timestamp,
+    },
     Token {
         is_fresh: bool,
         minutes: Option<u64>,

@@ -8,7 +8,11 @@ use url::Url;
 
 use crate::{
     base::{Secret, printable},
-    catalog::{self, token},
+    catalog::{
+        self,
+        explain::{self, By},
+        token,
+    },
     oauth::{
         App,
         endpoints::{Endpoints, TokenSet},
@@ -90,19 +94,40 @@ impl CodeRequest {
         }
     }
 
-    /// The same for what somebody copied from the browser's address line.
+    /// The same for what somebody copied from the browser: its address line, or what the page says where that shows an error.
     pub fn code_in_text(&self, pasted: &str) -> Result<Secret, NotTheAnswer> {
         // Chats and mails put these around an address.
         let pasted = pasted.trim().trim_matches(['<', '>', '"', '\'']);
         let answer =
             Url::parse(pasted).or_else(|_| self.redirect.join(&format!("?{}", pasted.trim_start_matches('?'))));
-        answer.map_err(|_| NotTheAnswer::Empty).and_then(|answer| self.code_in(&answer))
+        let error = answer.as_ref().ok().and_then(error_without_state);
+        let found = answer.map_err(|_| NotTheAnswer::Empty).and_then(|answer| self.code_in(&answer));
+        match (found, error) {
+            (Err(NotTheAnswer::Empty), _) => Err(on_a_page(pasted).map_or(NotTheAnswer::Empty, NotTheAnswer::Refused)),
+            (Err(NotTheAnswer::OtherState), Some(verdict)) => Err(NotTheAnswer::Refused(verdict)),
+            (found, _) => found,
+        }
     }
 
     /// Trades the code for tokens. A code is good once (RFC 6749 4.1.2), and so is the request.
     pub async fn redeem(self, endpoints: Endpoints<'_>, code: Secret) -> Result<TokenSet, Verdict> {
         endpoints.redeem_code(&code, self.verifier.as_ref(), &self.redirect).await
     }
+}
+
+/// Whoever pastes an error means it: an address of another sign-in has a state.
+fn error_without_state(answer: &Url) -> Option<Verdict> {
+    let field = |name: &str| answer.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let (error, description) = (field("error")?, field("error_description")?);
+    field("state").is_none().then(|| refusal(&error, &description))
+}
+
+/// Where the page of Entra ID ends in an error, nothing comes back from there: its number is all there is.
+fn on_a_page(text: &str) -> Option<Verdict> {
+    let known = explain::read(text).into_iter().find(|found| matches!(found.by, By::Number(..)));
+    let number = explain::unknown_number(text);
+    let entry = known.map(|found| found.entry).or(number.map(|_| token::PROVIDER_REFUSES))?;
+    Some(Verdict::new(entry, printable(text, 600)))
 }
 
 fn refusal(error: &str, description: &str) -> Verdict {

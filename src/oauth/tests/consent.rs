@@ -68,6 +68,17 @@ async fn only_an_answer_with_our_state_is_ours() {
     assert!(matches!(ask("error=access_denied".into()), Err(NotTheAnswer::OtherState)));
     assert!(matches!(ask(format!("state={state}")), Err(NotTheAnswer::Empty)));
     assert!(matches!(request.code_in_text("hello there"), Err(NotTheAnswer::Empty)));
+    for (page, id) in [
+        ("AADSTS700016: Application with identifier 'x' was not found in the directory.", "app-not-found"),
+        ("AADSTS90002: Tenant 'x' not found.", "tenant-not-found"),
+        ("AADSTS999999: of tomorrow", "provider-refuses"),
+        ("http://localhost/?error=access_denied&error_description=AADSTS65004%3A+declined", "consent-declined"),
+    ] {
+        let Err(NotTheAnswer::Refused(verdict)) = request.code_in_text(page) else { panic!("{page}") };
+        assert_eq!(verdict.entry.id, id, "{page}");
+    }
+    let other = "error=access_denied&error_description=AADSTS65004%3A+declined&state=forged";
+    assert!(matches!(ask(other.into()), Err(NotTheAnswer::OtherState)));
     assert_eq!(ask(format!("code=a%2Fb&state={state}&iss=https%3A%2F%2Fx")).unwrap().expose(), "a/b");
     assert_eq!(request.code_in_text(&format!(" ?code=c&state={state}\n")).unwrap().expose(), "c");
     let denied = ask(format!("error=access_denied&error_description=AADSTS65004%3A+declined&state={state}"));

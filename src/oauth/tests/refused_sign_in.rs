@@ -37,6 +37,13 @@ async fn a_refused_sign_in_is_told_in_the_place_of_the_call_for_one_until_one_co
     assert_eq!(house.keepers.states()[0].sign_in_refused_at, None);
     note(&house, USER_NOT_ASSIGNED).await;
     assert_eq!(house.ask().await.unwrap(), "a1", "who is signed in and well is not touched");
+    let state = house.keepers.states().remove(0);
+    assert_eq!((state.phase, state.fault.is_none()), (Phase::Ready, true));
+    assert_eq!(state.refused_beside.unwrap().id, USER_NOT_ASSIGNED.id);
+    sign_in::keep(&house.store, &house.sign_in, set("a2", "r2", 3600), &house.clock).await.unwrap();
+    house.keepers.notice_store_change();
+    assert_eq!(house.ask().await.unwrap(), "a2");
+    assert!(house.keepers.states()[0].refused_beside.is_none(), "one came about");
 }
 
 #[tokio::test]

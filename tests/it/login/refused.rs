@@ -114,8 +114,42 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     assert_eq!((told["phase"].as_str(), &told["fault"]), (Some("ready"), &Value::Null));
     // Who is signed in and well loses nothing by another try.
     login_answered(&config, &NOT_ASSIGNED);
-    assert_eq!(sign_in()["phase"], "ready");
+    let told = sign_in();
+    assert_eq!((told["phase"].as_str(), &told["fault"]), (Some("ready"), &Value::Null));
+    assert_eq!(told["refused-beside"]["id"], "user-not-assigned");
+    let (_, status, _) = run(&["status"], &config);
+    assert!(status.contains("user-not-assigned: ") && status.contains(" was refused for this"), "{status}");
+    let doctor = |lang| run(&["doctor", "--offline", "--lang", lang], &config);
+    for (lang, when) in [("en", " was refused for this; "), ("ja", " のサインインは、この理由で拒否されました。")]
+    {
+        let (code, out, errors) = doctor(lang);
+        assert_eq!(code, 0, "nothing fails: {out}{errors}");
+        let joined: String = out.split_whitespace().collect();
+        for part in ["[user-not-assigned]", when] {
+            assert!(joined.contains(&part.replace(' ', "")), "{part}: {out}");
+        }
+    }
+    assert_eq!(login_answered(&config, &[("code", "anns-code")])["event"], "signed-in");
+    assert_eq!(sign_in()["refused-beside"], Value::Null);
+    assert!(!doctor("en").1.contains("user-not-assigned"));
     nothing_readable(folder.path());
+}
+
+/// Where the page of Entra ends in an error, nothing comes back from there, and its words are all there is.
+#[test]
+fn what_a_page_with_an_error_says_is_told_with_its_step_where_it_is_pasted() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let (mut child, mut out, _) = begin(&["login", "ann@b.c", "--flow", "paste", "--json"], &config);
+    let page = "Sorry, but we\u{2019}re having trouble signing you in.\n\
+                AADSTS700016: Application with identifier 'x' was not found in the directory 'b.c'.\n";
+    child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let last = event(&mut out);
+    assert_eq!((last["event"].as_str(), child.wait().unwrap().code()), (Some("failed"), Some(1)));
+    assert!(last["error"].as_str().unwrap().contains("[app-not-found]"), "{last}");
+    let (_, status, errors) = run(&["status", "--json"], &config);
+    let status: Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
+    assert_eq!(status["accounts"][0]["sign-in"]["fault"]["id"], "app-not-found", "{status}");
 }
 
 /// From there on the reply names what the administrator has to do, and not a login that was refused already.

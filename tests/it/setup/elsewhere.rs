@@ -57,8 +57,8 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     assert_eq!(code, 0, "its own file is well: {out}{errors}");
 }
 
-/// The line of what is printed that keeps both apart.
-fn for_both(said: &str, file: &Path) -> Command {
+/// The last command for this file as it is printed.
+fn as_printed(said: &str, file: &Path) -> Command {
     let begin = format!("  gatepost --config {} ", file.display());
     let line = said.lines().rfind(|line| line.starts_with(&begin)).unwrap_or_else(|| panic!("{said}"));
     let mut command = Command::new("sh");
@@ -88,7 +88,7 @@ async fn the_command_that_lets_both_run_works_as_it_is_printed_for_a_new_file_an
             let lines = text.lines().map(|old| if old.starts_with("url = ") { line } else { old });
             std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
         }
-        let output = for_both(&refused.err, &file).output().unwrap();
+        let output = as_printed(&refused.err, &file).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{errors}");
         let (code, shown, errors) = run(&["config", "show"], &file);
@@ -97,6 +97,53 @@ async fn the_command_that_lets_both_run_works_as_it_is_printed_for_a_new_file_an
             "{shown}{errors}"
         );
         assert_eq!(shown.matches("[[listener]]").count(), if is_there { 3 } else { 2 }, "{shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_that_goes_on_with_the_file_of_the_daemon_works_as_it_is_printed_whatever_was_for_the_new_one_alone()
+ {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let _program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
+    let (before, second) = (stage.text(), stage.dir.path().join("second.toml"));
+    let refused = Running::start(&with_console(&stage.ann(&[]), ELSEWHERE), &second, "").await.ended().await;
+    assert_eq!(refused.code, 1, "{}\n{}", refused.out, refused.err);
+    let output = as_printed(&refused.err, &stage.file()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(stage.text(), before, "it has all that it needs");
+}
+
+/// Where no console is.
+const ELSEWHERE: &str = "127.0.0.78:1";
+
+fn with_console(arguments: &[String], at: &str) -> Vec<String> {
+    let at = format!("console.listen={at}");
+    arguments.iter().map(|word| if word.starts_with("console.listen=") { at.clone() } else { word.clone() }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_console_was_moved_in_its_file_is_to_be_restarted_and_one_without_is_running() {
+    let stage = Stage::new().await;
+    let first = stage.run_and_approve(&stage.ann(&["--no-send", "--listen", "pop3=127.0.0.1:0"]), "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let program = Program::from(command(&["run", "--log-format", "json"], &stage.file())).await;
+    let (code, status, errors) = run(&["status"], &stage.file());
+    assert_eq!(code, 0, "{status}{errors}");
+    let running = format!("running: yes (process {}); its console is off ", program.id());
+    assert!(status.contains(&running) && !errors.contains("gatepost run"), "{status}{errors}");
+
+    let moved = stage.text().replacen("listen = \"off\"", &format!("listen = \"{ELSEWHERE}\""), 1);
+    std::fs::write(stage.file(), moved).unwrap();
+    let file = stage.file().display().to_string();
+    let restart = format!("`kill {}`, `gatepost --config {file} run`", program.id());
+    for (lang, said) in [("en", "has no console at"), ("ja", "コンソール")] {
+        let (code, status, errors) = run(&["status", "--lang", lang], &stage.file());
+        assert!(code == 1 && errors.contains(said) && errors.contains(&restart), "{status}{errors}");
+        let again = with_console(&stage.ann(&["--no-send", "--lang", lang]), ELSEWHERE);
+        let again = stage.run(&again, "").await;
+        assert!(again.code == 1 && again.err.contains(said) && again.err.contains(&restart), "{}", again.err);
     }
 }
 

@@ -266,6 +266,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::ReloadIt { process, command } => {
             (format!("the daemon that runs (process {process}) does not know the new accounts yet"), format!("`{command}` (as its user), then run setup again"))
         }
+        Trouble::RestartIt { process, at, command } => (
+            format!("the daemon that runs (process {process}) has no console at {at}, where this configuration has it, and takes that over at a restart alone"),
+            format!("restart it (as its user): `{command}`; then run setup again"),
+        ),
         Trouble::OtherDaemon { process, stop, places, apart } => {
             beside::other_en(*process, stop, places.each_ref().map(String::as_str), apart)
         }

@@ -324,6 +324,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             format!("動作中のデーモン（プロセス {process}）は新しいアカウントをまだ知りません"),
             format!("そのユーザーで `{command}` を実行したあと、もう一度 setup を実行してください"),
         ),
+        Trouble::RestartIt { process, at, command } => (
+            format!("動作中のデーモン（プロセス {process}）のコンソールは、この設定にある {at} にありません。コンソールの変更は再起動しないと反映されません"),
+            format!("再起動してから（そのユーザーで `{command}`）、もう一度 setup を実行してください"),
+        ),
         Trouble::OtherDaemon { process, stop, places, apart } => {
             beside::other_ja(*process, stop, places.each_ref().map(String::as_str), apart)
         }

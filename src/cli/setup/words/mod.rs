@@ -7,6 +7,8 @@ mod idle;
 mod ja;
 mod remarks;
 
+use std::net::SocketAddr;
+
 use toml::Value;
 
 use super::{apart::Apart, discover::Servers, interview::Idle, script::Registration};
@@ -266,6 +268,7 @@ pub enum Trouble {
     NoTrial { why: String, next: String },
     NoSmtpListener,
     ReloadIt { process: u32, command: String },
+    RestartIt { process: u32, at: SocketAddr, command: String },
     OtherDaemon { process: u32, stop: String, places: [String; 2], apart: Box<Apart> },
     TrialFailed,
     NotWell,

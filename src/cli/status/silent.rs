@@ -1,0 +1,105 @@
+//! Why nobody says what a running daemon alone knows: none runs, it has no console, or nothing answers where the
+//! configuration has that. What it runs on is not guessed at.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    base::{
+        Lang,
+        invocation::{self, Daemon, gatepost},
+    },
+    cli::{console_api, outcome::Failure},
+    config::Config,
+    store,
+};
+
+pub enum Silent {
+    /// For nobody holds this lock.
+    Down(PathBuf),
+    /// It runs, and cannot be asked: so it was configured.
+    NoConsole { process: Option<u32> },
+    /// It runs, and reads this file. A console that was moved there since it started takes a restart.
+    NotThere { process: Option<u32>, at: SocketAddr, restart: String },
+    /// It answered and would not tell, reads another file, or nothing at all can be told.
+    Unknown,
+}
+
+impl Silent {
+    /// `vacant`: as it was before somebody was asked.
+    pub fn of(config: &Config, file: &Path, vacant: Option<PathBuf>) -> Self {
+        if let Some(lock) = vacant {
+            return Self::Down(lock);
+        }
+        let holder = store::holder(&config.store).filter(|holder| holder.reads_other_than(file).is_none());
+        let Some(holder) = holder else { return Self::Unknown };
+        let process = holder.process;
+        match config.console.reached_at() {
+            None => Self::NoConsole { process },
+            Some(at) if console_api::is_alive(config).is_err() => {
+                let restart = holder.daemon().map_or_else(invocation::restart, Daemon::restart);
+                Self::NotThere { process, at, restart }
+            }
+            Some(_) => Self::Unknown,
+        }
+    }
+
+    /// Whether it runs.
+    pub fn running(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (Self::Down(lock), Lang::En) => format!("no, for nobody holds {}: {} run", lock.display(), gatepost()),
+            (Self::Down(lock), Lang::Ja) => {
+                format!("いいえ（{} はロックされていません）: {} run", lock.display(), gatepost())
+            }
+            (Self::NoConsole { process }, Lang::En) => format!(
+                "yes{}; its console is off ([console] listen = \"off\"), so that it cannot be asked: what follows comes \
+                 from configuration and store",
+                numbered(*process, lang)
+            ),
+            (Self::NoConsole { process }, Lang::Ja) => format!(
+                "はい{}。コンソールが無効なため（[console] listen = \"off\"）問い合わせできません。以下は設定とストアの内容です",
+                numbered(*process, lang)
+            ),
+            (Self::NotThere { process, at, .. }, Lang::En) => {
+                format!("yes{}; its console is not at {at}", numbered(*process, lang))
+            }
+            (Self::NotThere { process, at, .. }, Lang::Ja) => {
+                format!("はい{}。コンソールは {at} にありません", numbered(*process, lang))
+            }
+            (Self::Unknown, Lang::En) => "it did not answer".to_owned(),
+            (Self::Unknown, Lang::Ja) => "応答がありません".to_owned(),
+        }
+    }
+
+    /// Where it runs and its console is not where `file` has it.
+    pub fn not_there(&self, file: &Path, lang: Lang) -> Option<Failure> {
+        let Self::NotThere { process, at, restart } = self else { return None };
+        let (process, file) = (numbered(*process, lang), file.display());
+        let (text, hint) = match lang {
+            Lang::En => (
+                format!("the daemon runs{process}, and has no console at {at}, where {file} has it"),
+                format!(
+                    "a console that was changed takes a restart: `{restart}`; where it was not changed, its log tells \
+                     more; what is shown above comes from configuration and store"
+                ),
+            ),
+            Lang::Ja => (
+                format!("デーモンは動作中です{process}が、{file} に書かれた {at} にコンソールがありません"),
+                format!(
+                    "コンソールを変更した場合は再起動してください: `{restart}`。変更していない場合は、ログを確認してください。上の表示は設定とストアの内容です"
+                ),
+            ),
+        };
+        Some(Failure::new(text, hint).said_in(lang))
+    }
+}
+
+fn numbered(process: Option<u32>, lang: Lang) -> String {
+    match (process, lang) {
+        (Some(process), Lang::En) => format!(" (process {process})"),
+        (Some(process), Lang::Ja) => format!("（プロセス {process}）"),
+        (None, _) => String::new(),
+    }
+}
