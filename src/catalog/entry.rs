@@ -263,7 +263,7 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
-        next.push_str(&known.fill(&of_another(&said.next(known, lang), known.opens_its_own())));
+        next.push_str(&known.fill(&of_another(&said.next(known, lang), known.concerns_its_own())));
         if next.contains("/adminconsent?") {
             next.push_str(if lang == Lang::En { " " } else { "" });
             next.push_str(&consent_in_entra(known, lang));

@@ -168,6 +168,14 @@ impl Known {
         invocation::as_called(&out)
     }
 
+    /// What stands in the way is about nobody else's mailbox: the sender that was refused, else the one that is opened.
+    pub(super) fn concerns_its_own(&self) -> bool {
+        let is_own = |sender: &String| {
+            [&self.address, &self.who_signs_on].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(sender))
+        };
+        self.sender.as_ref().map_or_else(|| self.opens_its_own(), is_own)
+    }
+
     /// A person reads the mailbox that is theirs.
     pub(super) fn opens_its_own(&self) -> bool {
         let is_same = |(mailbox, who): (&String, &String)| mailbox.eq_ignore_ascii_case(who);

@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
     At, Entry,
-    matching::meant,
+    matching::{meant, stands_in},
     message::{
         MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_UNKNOWN,
         SEND_AS_DENIED,
@@ -68,9 +68,11 @@ pub fn message_refusal(reply: &str) -> Option<&'static Entry> {
     meant(At::Message, Some(Protocol::Smtp), reply, |_| true)
 }
 
-/// What a refusal means that says nothing that is known. `is_recipient`: of one recipient, the message may go on without it.
-pub const fn unknown_refusal(is_transient: bool, is_recipient: bool) -> &'static Entry {
-    match (is_transient, is_recipient) {
+/// What a refusal means that says nothing that is known. `at_recipient`: in answer to RCPT, and the message may go on without
+/// that one; but not where it is about policy (RFC 3463 3.8), which is no matter of one recipient.
+pub fn unknown_refusal(reply: &str, at_recipient: bool) -> &'static Entry {
+    let is_policy = ["5.7.#", "5.7.##", "5.7.###"].iter().any(|code| stands_in(code, reply));
+    match (reply.starts_with('4'), at_recipient && !is_policy) {
         (true, true) => RECIPIENT_REFUSED_FOR_NOW,
         (true, false) => MESSAGE_REFUSED_FOR_NOW,
         (false, true) => RECIPIENT_REFUSED,

@@ -16,7 +16,8 @@ use crate::{
     catalog::{
         Entry,
         explain::named,
-        message::{MESSAGE_REFUSED_FOR_NOW, SEND_AS_DENIED},
+        find,
+        message::SEND_AS_DENIED,
         replies::AHEAD_OF_THE_QUEUE,
         upstream::{is_about_recipient, message_refusal, unknown_refusal},
     },
@@ -44,15 +45,12 @@ impl Refusal {
         if verdict.fate == Fate::Delivered {
             return None;
         }
-        let entry = meaning(&verdict.reply.text(), verdict.reply.is_transient(), verdict.is_recipients);
-        // A server that wants an unknown sender to come again, for example.
-        let is_put_off = verdict.is_recipients && entry.id == MESSAGE_REFUSED_FOR_NOW.id;
-        Some(Self { entry, is_recipients: is_put_off || is_about_recipient(entry.id) })
+        let reply = &verdict.reply;
+        let ours = reply.fault.as_ref().and_then(|fault| find(fault.id));
+        let theirs = || message_refusal(&reply.text());
+        let entry = ours.or_else(theirs).unwrap_or_else(|| unknown_refusal(&reply.text(), verdict.is_recipients));
+        Some(Self { entry, is_recipients: is_about_recipient(entry.id) })
     }
-}
-
-fn meaning(text: &str, is_transient: bool, is_recipients: bool) -> &'static Entry {
-    named(text).or_else(|| message_refusal(text)).unwrap_or_else(|| unknown_refusal(is_transient, is_recipients))
 }
 
 /// What of it stands in the log, beside the words of the server.
@@ -76,7 +74,8 @@ impl Queue {
 
     /// The same of what stands beside a recipient: the words of a server, or what was in the way.
     pub(super) fn advice_of_reply(&self, account: &str, reply: &str) -> Advice {
-        let entry = meaning(reply, reply.starts_with('4'), false);
+        let known = named(reply).or_else(|| message_refusal(reply));
+        let entry = known.unwrap_or_else(|| unknown_refusal(reply, false));
         self.advice(account, &entry.fault().at(Stage::Relaying))
     }
 

@@ -82,7 +82,7 @@ impl Relay<'_> {
         if let Some(fault) = not_signed_on(reply) {
             return in_general(fault);
         }
-        let unknown = || unknown_refusal(reply.is_transient(), self.verb == "RCPT");
+        let unknown = || unknown_refusal(&reply.text(), self.verb == "RCPT");
         let entry = message_refusal(&reply.text()).unwrap_or_else(unknown);
         let Some(denied) = denied.filter(|_| entry.id == SEND_AS_DENIED.id) else { return in_general(entry.fault()) };
         let state = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);

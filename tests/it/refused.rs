@@ -139,6 +139,17 @@ async fn a_recipient_that_is_refused_is_counted_and_named_and_is_no_standing_tro
     }
 }
 
+/// Every recipient would hear the same.
+#[tokio::test]
+async fn a_policy_that_refuses_at_rcpt_is_no_matter_of_one_recipient_and_stands() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    refuse(&world, "RCPT", "550 5.7.1 Service unavailable; client host blocked using a list").await;
+    let said = said_to_a_message(&mut smtp).await;
+    assert!(said.ends_with("[gatepost message-refused]"), "{said}");
+    assert_eq!(world.daemon.meter().recent.list().pop().unwrap().id, "message-refused");
+}
+
 /// Some programs show the last line of an answer alone, some the first.
 #[tokio::test]
 async fn the_words_of_the_server_stand_before_the_line_with_the_id_and_all_have_its_code() {
