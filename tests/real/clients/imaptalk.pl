@@ -14,7 +14,9 @@ sub sure($) { $_[0] // die $imap->get_last_error }
 
 my @to = (Server => $host, Port => $port);
 if ($tls eq 'implicit') {
-    @to = (Socket => IO::Socket::SSL->new(PeerHost => $host, PeerPort => $port, SSL_ca_file => $ENV{CA}) || die "TLS: $SSL_ERROR");
+    my $socket = IO::Socket::SSL->new(PeerHost => $host, PeerPort => $port, SSL_ca_file => $ENV{CA}) || die "TLS: $SSL_ERROR";
+    # As its page says of TLS: else a record that came in part is the end for it.
+    @to = (Socket => $socket, UseBlocking => 1);
 }
 $imap = Mail::IMAPTalk->new(@to, Username => $ENV{MAIL_USER}, Password => $ENV{MAIL_PASSWORD}, Uid => 1)
     or die "no connection: $@";
