@@ -95,7 +95,6 @@ async fn a_store_that_takes_no_writes_is_told_by_readiness_and_status_with_cause
     let world = World::new().await;
     let lock = sqlx::SqlitePool::connect(&world.store_settings().url).await.unwrap();
     let lock = lock.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    tokio::time::pause();
     let said = asked(&world, &get("/readyz", "")).await;
     assert!(said.starts_with("HTTP/1.1 503 "), "{said}");
     let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
@@ -103,6 +102,5 @@ async fn a_store_that_takes_no_writes_is_told_by_readiness_and_status_with_cause
     for text in [&said, &status] {
         assert!(text.contains("the store does not answer: another program holds its lock"), "{text}");
     }
-    tokio::time::resume();
     lock.rollback().await.unwrap();
 }
