@@ -243,7 +243,7 @@ fn a_large_text_of_which_nothing_is_known_is_read_at_once() {
     let writer = std::thread::spawn(move || stdin.write_all("words of nobody ".repeat(5000).as_bytes()));
     let begun = std::time::Instant::now();
     assert_eq!(told(child.wait_with_output().unwrap()).0, 1);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
     let _ = writer.join();
 }
 

@@ -143,7 +143,7 @@ async fn mail_and_all_recipients_that_are_throttled_hold_the_client_up_no_longer
         let said = smtp.exchange("RCPT TO:<bob@contoso.example>", "4").await;
         assert!(said.get(4..9) == Some("4.3.2"), "{said}");
     }
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 
 /// Who waits for a connection holds no turn: the other one, which has the connection, would wait for that.
@@ -452,7 +452,8 @@ async fn one_mailbox_that_is_full_holds_up_no_other() {
     let start = Instant::now();
     let said = world.login(Protocol::Smtp, "bob@contoso.example", PASSWORD).await;
     assert!(said.starts_with("235 "), "{said}");
-    assert!(start.elapsed() < Duration::from_secs(5));
+    // Whoever waits for room at the mailbox waits for twenty.
+    assert!(start.elapsed() < Duration::from_secs(15));
 }
 
 /// Three such clients would hold all the connections that a mailbox has.

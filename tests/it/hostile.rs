@@ -206,7 +206,8 @@ async fn silent_clients_do_not_keep_an_honest_one_waiting() {
     }
     let start = Instant::now();
     world.ann_hears(Protocol::Imap, IN).await;
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    // Whoever waits for the silent ones to be dropped waits for a minute.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

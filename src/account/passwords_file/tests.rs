@@ -35,20 +35,14 @@ fn every_mistake_is_told_with_its_line_and_without_what_stands_there() {
     assert_eq!(many.len(), MOST_MISTAKES + 1);
 }
 
+/// Whoever looked at every user for each one would be busy for minutes.
 #[test]
-fn ten_times_the_users_take_ten_times_as_long_and_not_a_hundred_times() {
-    let took = |users: usize| {
-        let text: String = (0..users).map(|n| format!("user{n}:{HASH}\n")).collect();
-        let read = || {
-            let start = std::time::Instant::now();
-            assert_eq!(parse(&text, "contoso.com").unwrap().len(), users);
-            start.elapsed()
-        };
-        // The quickest, since other work on the machine only adds.
-        (0..3).map(|_| read()).min().unwrap()
-    };
-    let (few, many) = (took(4_000), took(40_000));
-    assert!(many < 50 * few, "{few:?} and {many:?}");
+fn a_file_of_a_hundred_thousand_users_is_read_without_a_look_at_all_of_them_for_each() {
+    const USERS: usize = 100_000;
+    let text: String = (0..USERS).map(|n| format!("user{n}:{HASH}\n")).collect();
+    let begun = std::time::Instant::now();
+    assert_eq!(parse(&text, "contoso.com").unwrap().len(), USERS);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
