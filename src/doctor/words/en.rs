@@ -14,9 +14,9 @@ pub(super) const FRAME: Frame = Frame {
     turn: "Whose turn",
     next: "What to do",
     avoid: "What not to do",
-    written: |file, table, whose, line| {
+    written: |file, table, whose| {
         let whose = whose.map(|whose| format!(" of {whose}")).unwrap_or_default();
-        format!("write into {}, under {table}{whose}: {line}", file.as_deref().unwrap_or("the configuration"))
+        format!("{}, under {table}{whose}", file.as_deref().unwrap_or("the configuration"))
     },
     passes: "It may pass by itself.",
     open: "Open, since no layer above shows it",

@@ -11,9 +11,9 @@ pub(super) const FRAME: Frame = Frame {
     turn: "対応する側",
     next: "次の手順",
     avoid: "してはならないこと",
-    written: |file, table, whose, line| {
+    written: |file, table, whose| {
         let whose = whose.map(|whose| format!("（{whose}）")).unwrap_or_default();
-        format!("{} の {table}{whose}に書く行：{line}", file.as_deref().unwrap_or("設定ファイル"))
+        format!("{} の {table}{whose}", file.as_deref().unwrap_or("設定ファイル"))
     },
     passes: "自動的に復旧することがあります。",
     open: "未解決（上の各層の確認では分かりません）",

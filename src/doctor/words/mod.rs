@@ -413,7 +413,7 @@ pub(super) struct Frame {
     pub next: &'static str,
     pub avoid: &'static str,
     /// A line of the configuration: into which file, under which table, of whom.
-    pub written: fn(&Option<String>, &str, Option<&str>, &str) -> String,
+    pub written: fn(&Option<String>, &str, Option<&str>) -> String,
     pub passes: &'static str,
     /// Of what clients met.
     pub open: &'static str,
