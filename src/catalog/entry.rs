@@ -8,6 +8,7 @@ use super::{
     Known,
     commands::{commands_in, shell},
     known::stand_in,
+    moment::moment,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
 use crate::base::{
@@ -130,11 +131,6 @@ fn doctor_tells(known: &Known, lang: Lang) -> String {
     })
 }
 
-/// A time of today, as the log has it.
-pub fn hour(at: Timestamp) -> String {
-    at.strftime("%H:%M UTC").to_string()
-}
-
 /// What was refused is not asked for again at once: whoever mended it wants to know when it counts.
 /// `reload` lifts what is remembered of it.
 fn asks_again(at: &str, next: &str, reload: &str, lang: Lang) -> String {
@@ -151,7 +147,7 @@ fn asks_again(at: &str, next: &str, reload: &str, lang: Lang) -> String {
 /// Who tried to sign in and was refused knows that it was that try, and tries again once the step is done.
 fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> String {
     // It may be of another day.
-    let (login, at) = (known.fill("`gatepost login {address}`"), at.strftime("%Y-%m-%d %H:%M UTC"));
+    let (login, at) = (known.fill("`gatepost login {address}`"), moment(at, "%Y-%m-%d %H:%M"));
     match (lang, next.contains(login.trim_end_matches('`'))) {
         (Lang::En, true) => format!("The sign-in of {at} was refused for this."),
         (Lang::En, false) => format!("The sign-in of {at} was refused for this; once that is done, {login}."),

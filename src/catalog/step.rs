@@ -51,8 +51,9 @@ impl Step {
         let cases: Vec<&'static str> = [AT_ONES_OWN, APP_ONLY, ELSEWHERE, WHICHEVER].concat();
         let mut step = Self::by(text, &[&cases, &EITHER, &ONE_BY_ONE]);
         if let Some(remark) = remark {
-            let begins: Vec<&str> = connecting(remark).collect();
-            step.begin_shells(&begins);
+            for begins in connecting(remark) {
+                step.begin_shell(begins, false);
+            }
             step.ways.push(Self { lines: vec![Line::Words(remark.trim().to_owned())], ..Self::default() });
         }
         step
@@ -70,15 +71,23 @@ impl Step {
         step
     }
 
-    /// Ahead of the first cmdlet of each way stands what begins its shell.
-    fn begin_shells(&mut self, begins: &[&str]) {
-        for begins in begins {
-            let is_first = |line: &Line| line.command().is_some_and(|command| is_typed_behind(command, begins));
-            match self.lines.iter().position(is_first) {
-                Some(first) => self.lines.insert(first, Line::Deed(Deed::Command((*begins).to_owned()))),
-                None => self.ways.iter_mut().for_each(|way| way.begin_shells(&[begins])),
-            }
+    /// Ahead of the first cmdlet of whoever follows it stands what begins its shell. `has_begun`: further up. Whether it has by
+    /// the end.
+    fn begin_shell(&mut self, begins: &str, has_begun: bool) -> bool {
+        let is_first = |line: &Line| line.command().is_some_and(|command| is_typed_behind(command, begins));
+        let mut has_begun = has_begun;
+        if let Some(first) = self.lines.iter().position(is_first).filter(|_| !has_begun) {
+            self.lines.insert(first, Line::Deed(Deed::Command(begins.to_owned())));
+            has_begun = true;
         }
+        for way in &mut self.ways {
+            let is_label_of = |labels: &[&'static str]| labels.iter().any(|label| way.label == Some(label.trim()));
+            let is_for_others = is_label_of(&[AT_ONES_OWN, APP_ONLY, ELSEWHERE].concat());
+            let is_next = is_label_of(&ONE_BY_ONE);
+            let has = way.begin_shell(begins, has_begun && !is_for_others);
+            has_begun |= has && is_next;
+        }
+        has_begun
     }
 
     /// What is done as it stands, of all ways.
@@ -292,5 +301,8 @@ mod tests {
         let commands: Vec<_> = step.deeds().into_iter().filter_map(Deed::command).collect();
         assert_eq!(commands, ["Connect-ExchangeOnline", "Set-X -Y", "Set-Z -Y", "Connect-ExchangeOnline", "Get-X -Y"]);
         assert_eq!(step.drawn(100, &|_| None).last().map(String::as_str), Some(remark));
+        let step = Step::of(&format!("(1) `Set-X -Y`. (2) `Get-X -Y`. With an app-only grant: `Get-X -Z`. {remark}"));
+        let commands: Vec<_> = step.deeds().into_iter().filter_map(Deed::command).collect();
+        assert_eq!(commands, ["Connect-ExchangeOnline", "Set-X -Y", "Get-X -Y", "Connect-ExchangeOnline", "Get-X -Z"]);
     }
 }

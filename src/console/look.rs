@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::{Console, visits::Visit, words::Words};
 use crate::{
     base::{Lang, Secret},
-    catalog::{Line, Step},
+    catalog::{Line, Step, moment},
     meter,
 };
 
@@ -76,10 +76,10 @@ impl Frame<'_> {
         }
     }
 
-    /// Seconds since 1970 as a moment that everybody reads alike.
+    /// Seconds since 1970 as a moment, by the clock of this machine and in UTC.
     pub fn moment(&self, at: &u64) -> String {
         let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_second(at).ok());
-        at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+        at.map_or_else(String::new, |at| moment(at, "%Y-%m-%d %H:%M:%S"))
     }
 
     pub fn version(&self) -> &'static str {

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::base::{Lang, columns, printable, wrapped};
+use crate::{
+    base::{Lang, columns, printable, wrapped},
+    catalog::{Step, beside},
+};
 
 /// Of what to do about a fault.
 const STEP_CAP: usize = 4000;
@@ -146,7 +149,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
                 picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang)
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
-            Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
+            Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + nameless(rows, lang) + &steps(rows, lang),
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
@@ -156,6 +159,20 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
+}
+
+/// Where only the address of clients is known, what ends a fault of one may have been another one's.
+fn nameless(faults: &[Value], lang: Lang) -> &'static str {
+    let is_over = |one: &Value| one.get("worked-again-at").is_some() && one.get("account").is_none_or(|of| of == "");
+    match (faults.iter().any(is_over), lang) {
+        (false, _) => "",
+        (true, Lang::En) => {
+            "  Without an account, it worked again means: a client of that address was let in, or a rule admits it.\n"
+        }
+        (true, Lang::Ja) => {
+            "  アカウントのない行の「その後、成功した時刻」は、同じアドレスのクライアントが受け入れられたか、ルールで許可された時刻です。\n"
+        }
+    }
 }
 
 /// How much waits, and behind it what stands still, if anything does.
@@ -215,7 +232,9 @@ impl Cause {
         for (step, whose) in &self.steps {
             let whose = whose.join(", ");
             let is_named = protocols.len() > 1 && !is_one_step && !whose.is_empty();
-            told.push_str(&indented(4, &if is_named { format!("{whose}: {step}") } else { step.clone() }));
+            let lines = Step::of(step).drawn(WRAP, &|_| None);
+            let whose = if is_named { format!("{whose}: ") } else { String::new() };
+            told.push_str(&format!("    {whose}{}\n", lines.join("\n    ")));
         }
         let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
         told.extend(self.avoid.iter().map(|avoid| indented(4, &format!("{not}{avoid}"))));
@@ -351,7 +370,7 @@ fn named(name: &str, value: &Value, lang: Lang) -> String {
         .as_i64()
         .filter(|_| ["at", WORKED_AGAIN].contains(&name))
         .and_then(|at| jiff::Timestamp::from_second(at).ok());
-    time.map_or_else(|| cell(value, lang), |time| time.to_string())
+    time.map_or_else(|| cell(value, lang), |time| beside(time, "%H:%M:%S", time.to_string()))
 }
 
 fn cell(value: &Value, lang: Lang) -> String {
@@ -384,6 +403,16 @@ mod tests {
         assert!(text.contains("running: yes"), "{text}");
         assert!(text.contains("  address  app  state\n  a@b.c    x    ready\n"), "{text}");
         assert!(text.contains("faults\n  none"), "{text}");
+    }
+
+    #[test]
+    fn a_client_without_a_name_is_not_said_to_work_again_where_another_one_at_its_address_may_have_been_let_in() {
+        let over = |account: &str| json!({ "faults": [{ "id": "x", "account": account, "worked-again-at": 60 }] });
+        for (lang, said) in [(Lang::En, "a client of that address"), (Lang::Ja, "同じアドレスのクライアント")]
+        {
+            assert!(draw(&over(""), lang).contains(said));
+            assert!(!draw(&over("ann@contoso.com"), lang).contains(said));
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ async fn the_command_that_lets_both_run_works_as_it_is_printed_for_a_new_file_an
         let refused = Running::start(&stage.ann(&[]), &file, "").await.ended().await;
         assert_eq!(refused.code, 1, "{}\n{}", refused.out, refused.err);
         if is_there {
-            let line = refused.err.lines().find_map(|line| line.strip_prefix("  in [store]: ")).unwrap();
+            let line = refused.err.split_once("\n  [store]\n  ").and_then(|(_, behind)| behind.lines().next()).unwrap();
             let text = std::fs::read_to_string(&file).unwrap();
             let lines = text.lines().map(|old| if old.starts_with("url = ") { line } else { old });
             std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
