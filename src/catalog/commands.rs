@@ -79,8 +79,12 @@ pub fn commands_in(text: &str) -> Vec<String> {
 pub(super) fn deeds_of(text: &str) -> Vec<Span<'_>> {
     let inner: Vec<&str> = spans(text).collect();
     let (mut parts, mut rest, mut at) = (Vec::new(), text, 0);
-    while let Some((from, to)) = rest.find('`').and_then(|from| Some((from, from + 2 + rest.get(from + 1..)?.find('`')?))) {
-        let (Some(words), Some(marked), Some(behind)) = (rest.get(..from), rest.get(from..to), rest.get(to..)) else { break };
+    while let Some((from, to)) =
+        rest.find('`').and_then(|from| Some((from, from + 2 + rest.get(from + 1..)?.find('`')?)))
+    {
+        let (Some(words), Some(marked), Some(behind)) = (rest.get(..from), rest.get(from..to), rest.get(to..)) else {
+            break;
+        };
         parts.push(Span::Words(words));
         parts.push(deed_at(&inner, at).map_or(Span::Words(marked), |deed| Span::Done(marked, deed)));
         (rest, at) = (behind, at + 1);

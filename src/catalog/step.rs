@@ -66,7 +66,8 @@ impl Step {
         };
         let (ahead, labelled) = parts(text, labels);
         let mut step = Self::by(ahead, deeper);
-        let ways = labelled.into_iter().map(|(label, part)| Self { label: Some(label.trim()), ..Self::by(part, deeper) });
+        let ways =
+            labelled.into_iter().map(|(label, part)| Self { label: Some(label.trim()), ..Self::by(part, deeper) });
         step.ways.extend(ways);
         step
     }
@@ -151,9 +152,8 @@ pub(super) fn has_ways(text: &str) -> bool {
 
 /// What stands ahead of the first label, and the parts behind each.
 fn parts<'t>(text: &'t str, labels: &[&'static str]) -> (&'t str, Vec<(&'static str, &'t str)>) {
-    let label_at = |at: usize| {
-        labels.iter().copied().find(|label| text.get(at..).is_some_and(|rest| rest.starts_with(label)))
-    };
+    let label_at =
+        |at: usize| labels.iter().copied().find(|label| text.get(at..).is_some_and(|rest| rest.starts_with(label)));
     let found: Vec<(usize, &'static str)> =
         text.char_indices().filter_map(|(at, _)| Some((at, label_at(at)?))).collect();
     let ends = found.iter().map(|(at, _)| *at).skip(1).chain([text.len()]);

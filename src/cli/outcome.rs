@@ -33,7 +33,14 @@ pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), hint: Some(hint.into()), is_step: false, lang: language::current(), fault: None }
+        Self {
+            code: 1,
+            text: text.into(),
+            hint: Some(hint.into()),
+            is_step: false,
+            lang: language::current(),
+            fault: None,
+        }
     }
 
     /// With the next step of the catalogue, in its language.

@@ -280,7 +280,8 @@ mod tests {
             [(Lang::En, "Either:", "Or:", english), (Lang::Ja, "方法1：", "方法2：", japanese)]
         {
             let written = "outbound = \"graph\"";
-            let ways = [one, "Connect-ExchangeOnline", switch, two, consent, line, written, "systemctl reload gatepost"];
+            let ways =
+                [one, "Connect-ExchangeOnline", switch, two, consent, line, written, "systemctl reload gatepost"];
             assert_eq!(block_of(SMTP_AUTH_DISABLED_MAILBOX, lang), ways);
         }
     }

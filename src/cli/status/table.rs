@@ -2,17 +2,16 @@
 
 use serde_json::Value;
 
+use super::steps::steps;
 use crate::{
     base::{Lang, columns, printable, wrapped},
-    catalog::{Step, beside},
+    catalog::beside,
 };
 
-/// Of what to do about a fault.
-const STEP_CAP: usize = 4000;
 /// Columns of a table; a wider one is drawn as one block for each row.
 const TABLE: usize = 120;
 /// Columns of running text.
-const WRAP: usize = 100;
+pub(super) const WRAP: usize = 100;
 
 /// A heading in English and in Japanese, and where what it heads stands in the JSON; `*`: in each of a list.
 type Column = (&'static str, &'static str, &'static str);
@@ -149,7 +148,9 @@ pub fn draw(status: &Value, lang: Lang) -> String {
                 picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang)
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
-            Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + nameless(rows, lang) + &steps(rows, lang),
+            Value::Array(rows) if name == "faults" => {
+                picked(rows, FAULT, lang) + nameless(rows, lang) + &steps(rows, lang)
+            }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
@@ -206,66 +207,6 @@ fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
     accounts.iter().flat_map(of).collect()
 }
 
-/// One cause, with all that is to be done about it.
-#[derive(Default)]
-struct Cause {
-    id: String,
-    text: String,
-    /// Each with the protocols that met it.
-    steps: Vec<(String, Vec<String>)>,
-    avoid: Vec<String>,
-}
-
-impl Cause {
-    /// The protocols are named where there are several: once, or at the step of each where the steps differ.
-    fn told(&self, lang: Lang) -> String {
-        let mut protocols: Vec<&str> = Vec::new();
-        for protocol in self.steps.iter().flat_map(|(_, all)| all) {
-            protocols.extend((!protocols.contains(&protocol.as_str())).then_some(protocol.as_str()));
-        }
-        let is_one_step = self.steps.len() == 1;
-        let of = match protocols.len() {
-            2.. if is_one_step => format!(" ({})", protocols.join(", ")),
-            _ => String::new(),
-        };
-        let mut told = indented(2, &format!("{}{of}: {}", self.id, self.text));
-        for (step, whose) in &self.steps {
-            let whose = whose.join(", ");
-            let is_named = protocols.len() > 1 && !is_one_step && !whose.is_empty();
-            let lines = Step::of(step).drawn(WRAP, &|_| None);
-            let whose = if is_named { format!("{whose}: ") } else { String::new() };
-            told.push_str(&format!("    {whose}{}\n", lines.join("\n    ")));
-        }
-        let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
-        told.extend(self.avoid.iter().map(|avoid| indented(4, &format!("{not}{avoid}"))));
-        told
-    }
-}
-
-/// What to do about each fault that may still stand: each cause once, and behind them once where cmdlets are typed.
-fn steps(faults: &[Value], lang: Lang) -> String {
-    let (mut causes, mut shells): (Vec<Cause>, Vec<String>) = Default::default();
-    for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
-        let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
-        let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
-        let at = causes.iter().position(|known| known.id == id && known.text == cause).unwrap_or_else(|| {
-            causes.push(Cause { id, text: cause, ..Cause::default() });
-            causes.len() - 1
-        });
-        let Some(known) = causes.get_mut(at) else { continue };
-        let at = known.steps.iter().position(|(step, _)| *step == next).unwrap_or_else(|| {
-            known.steps.push((next, Vec::new()));
-            known.steps.len() - 1
-        });
-        let met_by = known.steps.get_mut(at).map(|(_, protocols)| protocols);
-        met_by.into_iter().for_each(|all| all.extend(text("protocol").filter(|one| !all.contains(one))));
-        known.avoid.extend(text("avoid").filter(|avoid| !known.avoid.contains(avoid)));
-        shells.extend(text("shell").filter(|shell| !shells.contains(shell)));
-    }
-    let told = causes.iter().map(|cause| cause.told(lang));
-    told.chain(shells.iter().map(|shell| indented(2, shell))).collect()
-}
-
 /// The columns that matter, those left out that are empty for all.
 fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
     let told = |(.., at): &&Column| rows.iter().any(|row| !found(row, at).is_null());
@@ -320,10 +261,6 @@ fn grid(rows: &[Value], lang: Lang) -> String {
         columns.iter().map(|name| named(name, row.get(*name).unwrap_or(&Value::Null), lang)).collect()
     };
     lines(head, rows.iter().map(row).collect(), lang)
-}
-
-fn indented(by: usize, text: &str) -> String {
-    wrapped(text, WRAP).iter().map(|line| format!("{:by$}{line}\n", "")).collect()
 }
 
 fn lines(head: Vec<String>, body: Vec<Vec<String>>, lang: Lang) -> String {

@@ -156,10 +156,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Offline => "ネットワークなしでは確認しません".to_owned(),
         Said::SignedIn => "サインイン済み。アクセストークンは必要なときに取得します".to_owned(),
         Said::RefusedBeside { id, at } => {
-            format!(
-                "{} に拒否されました [{id}]。保存済みのサインインは引き続き使えます",
-                moment(*at, "%Y-%m-%d %H:%M")
-            )
+            format!("{} に拒否されました [{id}]。保存済みのサインインは引き続き使えます", moment(*at, "%Y-%m-%d %H:%M"))
         }
         Said::Token { is_fresh, minutes } => {
             let came = if *is_fresh { "今取得しました" } else { "保存されたもの" };
@@ -246,7 +243,9 @@ pub(super) fn detail(said: &Said) -> String {
             let over = match over {
                 None => "",
                 Some(Over::Worked) => "（その後、成功しています）",
-                Some(Over::LetIn) => "（その後、このアドレスのクライアントが受け入れられたか、ルールで許可されています）",
+                Some(Over::LetIn) => {
+                    "（その後、このアドレスのクライアントが受け入れられたか、ルールで許可されています）"
+                }
             };
             let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
             let last = match minutes_ago {

@@ -74,6 +74,9 @@ pub(super) fn is_a_call(span: &str) -> bool {
 /// `whole`: with all that it needs; else it is only named.
 fn assert_is_taken(document: &str, call: &[String], whole: bool) {
     let Err(error) = Cli::try_parse_from(call) else { return };
+    if error.kind() == ErrorKind::DisplayHelp && call.iter().any(|word| word == "--help") {
+        return;
+    }
     let named = [
         ErrorKind::MissingRequiredArgument,
         ErrorKind::MissingSubcommand,

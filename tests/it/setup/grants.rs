@@ -136,7 +136,8 @@ async fn whoever_has_nothing_yet_that_proves_the_app_reads_the_whole_registratio
     assert!(again.iter().zip(ends).all(|(line, end)| whole(line) && line.ends_with(end)), "{again:?}");
     // As it is printed, it works.
     let words: Vec<String> = script[0].split_whitespace().skip(3).map(str::to_owned).collect();
-    let words: Vec<String> = words.iter().map(|word| if word == "gatepost.ps1" { "-" } else { word }.to_owned()).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| if word == "gatepost.ps1" { "-" } else { word }.to_owned()).collect();
     let ended = stage.run(&words, "").await;
     assert!(ended.code == 0 && ended.out.contains("New-ServicePrincipal"), "{}\n{}", ended.out, ended.err);
 }

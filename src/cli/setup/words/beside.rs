@@ -76,7 +76,9 @@ pub fn shared_ja(store: &str, other: Option<&str>, apart: &Apart) -> String {
 fn both_en(apart: &Apart) -> String {
     let first = match apart.lines.as_slice() {
         [] => "with this command:".to_owned(),
-        lines => format!("with these lines in the place of those with the same key:{}\nand then:", listed(lines, Lang::En)),
+        lines => {
+            format!("with these lines in the place of those with the same key:{}\nand then:", listed(lines, Lang::En))
+        }
     };
     format!("To run both, give this one a store, a console and listeners of its own, {first}\n  {}", apart.both)
 }

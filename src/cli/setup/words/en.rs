@@ -389,7 +389,7 @@ fn entra(of: &Registration, page: &mut String) {
         "  Then copy the Application (client) ID from the Overview page of the app.\n  \
          Or all of it by a script, which this command writes:\n",
     );
-    let _ = writeln!(page, "       {}", to_print_script());
+    let _ = writeln!(page, "       {}", to_print_script(of));
 }
 
 pub const SCRIPT: ScriptWords = ScriptWords {

@@ -443,7 +443,7 @@ fn entra(of: &Registration, page: &mut String) {
         "  最後に、アプリの「概要」ページの「アプリケーション (クライアント) ID」を控えます。\n  \
          すべてを行うスクリプトもあります。次のコマンドで書き出します:\n",
     );
-    let _ = writeln!(page, "       {}", to_print_script());
+    let _ = writeln!(page, "       {}", to_print_script(of));
 }
 
 pub const SCRIPT: ScriptWords = ScriptWords {

@@ -1,12 +1,17 @@
 //! What setup has people paste: lines of the configuration below the head of their table, and this very command with what
 //! it lacks. Nothing stands before or behind either, but for remarks that TOML skips.
 
-use super::Line;
+use super::{super::script::Registration, Line};
 use crate::{base::Lang, cli::pasted};
 
 /// What does not go with a script, and whether a value follows it.
-const NOT_WITH_A_SCRIPT: [(&str, bool); 5] =
-    [("--password-stdin", false), ("--first-use", false), ("--flow", true), ("--to", true), ("--client-secret-file", true)];
+const NOT_WITH_A_SCRIPT: [(&str, bool); 5] = [
+    ("--password-stdin", false),
+    ("--first-use", false),
+    ("--flow", true),
+    ("--to", true),
+    ("--client-secret-file", true),
+];
 /// What stands for the value that a flag takes.
 const VALUES: [(&str, &str); 5] = [
     ("--address", "<address>"),
@@ -66,8 +71,21 @@ pub fn proofs() -> String {
     PROOFS.iter().map(|proof| format!("\n  {}", pasted::this_again(&format!("{id}{proof}"), &[]))).collect()
 }
 
-pub fn to_print_script() -> String {
-    pasted::this_again("--print-script gatepost.ps1", &NOT_WITH_A_SCRIPT)
+/// This command for the script, with what was answered and not typed.
+pub fn to_print_script(of: &Registration) -> String {
+    let (grant, outbound) = (of.grant.as_str(), of.outbound.as_str());
+    let mut answered = vec![("--address", of.address)];
+    answered.extend(of.others.iter().map(|other| ("--shared", other.as_str())));
+    answered.extend(
+        [("--provider", of.provider), ("--grant", grant), ("--outbound", outbound)].into_iter().filter(is_unusual),
+    );
+    let answered = answered.into_iter().filter(|(flag, _)| !pasted::is_typed(flag));
+    let answered: String = answered.map(|(flag, value)| format!("{flag} {} ", pasted::word_of(value))).collect();
+    pasted::this_again(&format!("{answered}--print-script gatepost.ps1"), &NOT_WITH_A_SCRIPT)
+}
+
+fn is_unusual((_, value): &(&str, &str)) -> bool {
+    !["microsoft365", "authorization-code", "smtp"].contains(value)
 }
 
 #[cfg(test)]
