@@ -26,9 +26,8 @@ const PROGRAMS: [&str; 14] = [
 /// What a cmdlet begins with (the approved verbs that occur).
 const VERBS: [&str; 8] = ["Add", "Connect", "Get", "New", "Remove", "Restart", "Set", "Update"];
 
-/// How ways are labelled of which one is enough.
-const WAYS: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方法3："];
-
+/// How the remark begins on where cmdlets are typed, as [`shell`] says it.
+pub(super) const REMARKS: [&str; 2] = [EN, JA];
 const EN: &str = "An administrator types the cmdlets in PowerShell, behind";
 const JA: &str = "コマンドレットは、管理者が PowerShell で次のコマンドで接続してから実行します：";
 
@@ -48,30 +47,64 @@ impl Deed {
             Deed::Line { .. } => None,
         }
     }
+
+    /// As it is typed or written.
+    pub fn text(&self) -> &str {
+        match self {
+            Deed::Command(text) | Deed::Line { line: text, .. } => text,
+        }
+    }
+}
+
+/// A part of a text.
+pub(super) enum Span<'t> {
+    /// Outside of backticks, or with those around it.
+    Words(&'t str),
+    /// With its backticks, and without.
+    Done(&'t str, Deed),
 }
 
 /// The spans that can be run or opened, in their order, none of them twice.
 pub fn commands_in(text: &str) -> Vec<String> {
-    deeds_in(text).iter().filter_map(Deed::command).map(str::to_owned).collect()
-}
-
-/// With the lines that are written, likewise.
-fn deeds_in(text: &str) -> Vec<Deed> {
-    let spans: Vec<&str> = spans(text).collect();
-    let mut found: Vec<Deed> = Vec::new();
-    for (at, span) in spans.iter().enumerate() {
-        let deed = if is_command(span) { Some(Deed::Command((*span).to_owned())) } else { line_at(&spans, at) };
-        found.extend(deed.filter(|deed| !found.contains(deed)));
+    let mut found: Vec<String> = Vec::new();
+    for command in spans(text).filter(|span| is_command(span)) {
+        if found.iter().all(|one| one != command) {
+            found.push(command.to_owned());
+        }
     }
     found
 }
 
-/// Its table stands behind it in English, and ahead of it in Japanese.
+/// The text in its parts, which are it together.
+pub(super) fn deeds_of(text: &str) -> Vec<Span<'_>> {
+    let inner: Vec<&str> = spans(text).collect();
+    let (mut parts, mut rest, mut at) = (Vec::new(), text, 0);
+    while let Some((from, to)) =
+        rest.find('`').and_then(|from| Some((from, from + 2 + rest.get(from + 1..)?.find('`')?)))
+    {
+        let (Some(words), Some(marked), Some(behind)) = (rest.get(..from), rest.get(from..to), rest.get(to..)) else {
+            break;
+        };
+        parts.push(Span::Words(words));
+        parts.push(deed_at(&inner, at).map_or(Span::Words(marked), |deed| Span::Done(marked, deed)));
+        (rest, at) = (behind, at + 1);
+    }
+    parts.push(Span::Words(rest));
+    parts
+}
+
+fn deed_at(spans: &[&str], at: usize) -> Option<Deed> {
+    let span = spans.get(at)?;
+    if is_command(span) { Some(Deed::Command((*span).to_owned())) } else { line_at(spans, at) }
+}
+
+/// Its table stands behind it or ahead of it, with nothing between them but lines of the same.
 fn line_at(spans: &[&str], at: usize) -> Option<Deed> {
     let line = spans.get(at).filter(|span| is_setting(span))?;
-    let beside = [at.checked_sub(1), at.checked_add(1)].into_iter().flatten().filter_map(|at| spans.get(at));
-    let table = beside.copied().find(|span| is_table(span))?;
-    Some(Deed::Line { table: table.to_owned(), line: (*line).to_owned() })
+    let (ahead, behind) = (spans.get(..at)?, spans.get(at + 1..)?);
+    let beside = [ahead.iter().rfind(|span| !is_setting(span)), behind.iter().find(|span| !is_setting(span))];
+    let table = beside.into_iter().flatten().find(|span| is_table(span))?;
+    Some(Deed::Line { table: (*table).to_owned(), line: (*line).to_owned() })
 }
 
 /// `outbound = "graph"`
@@ -127,45 +160,13 @@ pub fn cloud(provider: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// What is done as a block that can be pasted: ahead of the first cmdlet stands what begins its shell, as [`shell`] says.
-fn pasted(mut deeds: Vec<Deed>, shell: Option<&str>) -> Vec<Deed> {
-    for begins in shell.into_iter().flat_map(connecting) {
-        let is_first = |deed: &Deed| deed.command().is_some_and(|command| is_typed_behind(command, begins));
-        if let Some(first) = deeds.iter().position(is_first) {
-            deeds.insert(first, Deed::Command(begins.to_owned()));
-        }
-    }
-    deeds
-}
-
-/// The same by the ways of which one is enough, each with its label; where there is one way alone, it has none.
-pub fn ways(text: &str, shell: Option<&str>) -> Vec<(Option<&'static str>, Vec<Deed>)> {
-    parts(text).into_iter().map(|(label, part)| (label, pasted(deeds_in(part), shell))).collect()
-}
-
-/// Parts of a text, each behind the label of its way; what stands ahead of the first has none.
-fn parts(text: &str) -> Vec<(Option<&'static str>, &str)> {
-    let label_at =
-        |at: usize| WAYS.into_iter().find(|label| text.get(at..).is_some_and(|rest| rest.starts_with(label)));
-    let mut found: Vec<(usize, &'static str)> =
-        text.char_indices().filter_map(|(at, _)| Some((at, label_at(at)?))).collect();
-    found.push((text.len(), ""));
-    let first = found.first().map_or(text.len(), |(at, _)| *at);
-    let ahead = text.get(..first).filter(|ahead| !ahead.is_empty()).map(|ahead| (None, ahead));
-    let labelled = found.windows(2).filter_map(|pair| match pair {
-        [(at, label), (end, _)] => Some((Some(*label), text.get(*at..*end)?)),
-        _ => None,
-    });
-    ahead.into_iter().chain(labelled).collect()
-}
-
 /// The commands in what [`shell`] says.
-fn connecting(shell: &str) -> impl Iterator<Item = &str> {
+pub(super) fn connecting(shell: &str) -> impl Iterator<Item = &str> {
     spans(shell).filter(|span| span.starts_with("Connect-"))
 }
 
 /// Whether it is a cmdlet of the shell that `connecting` begins.
-fn is_typed_behind(command: &str, connecting: &str) -> bool {
+pub(super) fn is_typed_behind(command: &str, connecting: &str) -> bool {
     let cmdlet = command.split(' ').next().unwrap_or_default();
     is_cmdlet(cmdlet) && is_of_graph(cmdlet) == is_of_graph(connecting)
 }
@@ -222,9 +223,11 @@ mod tests {
 
     #[test]
     fn a_setting_is_a_line_to_write_where_the_table_that_it_belongs_to_stands_beside_it() {
-        let written = |text: &str| match deeds_in(text).as_slice() {
-            [Deed::Line { table, line }] => Some(format!("{table} {line}")),
-            _ => None,
+        let written = |text: &str| {
+            deeds_of(text).into_iter().find_map(|span| match span {
+                Span::Done(_, Deed::Line { table, line }) => Some(format!("{table} {line}")),
+                _ => None,
+            })
         };
         let found = Some("[[account]] outbound = \"graph\"".to_owned());
         assert_eq!(written("Write `outbound = \"graph\"` under its `[[account]]`."), found);

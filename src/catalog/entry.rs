@@ -8,6 +8,8 @@ use super::{
     Known,
     commands::{commands_in, shell},
     known::stand_in,
+    moment::moment,
+    step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
 use crate::base::{
     Fault, Kind, Lang, Owner, Protocol,
@@ -94,18 +96,31 @@ impl Said {
             (_, _, Some(next), _) if known.opens_its_own() && known.may_be_exchange() => capital(next).into(),
             (Some(_), ..) => self.next.into(),
             (None, of_app, own, elsewhere) => {
-                let (at_own, by_itself, not_at_microsoft) = match lang {
-                    Lang::En => (" At one's own mailbox: ", " With an app-only grant: ", " At other providers: "),
-                    Lang::Ja => {
-                        ("自分のメールボックスの場合：", "アプリ専用のグラントの場合：", "他のプロバイダーの場合：")
-                    }
-                };
-                let parts = [(at_own, own), (by_itself, of_app), (not_at_microsoft, elsewhere)].into_iter();
-                let parts = parts.filter_map(|(of, step)| Some(format!("{of}{}", step?)));
+                let parts = [(AT_ONES_OWN, own), (APP_ONLY, of_app), (ELSEWHERE, elsewhere)].into_iter();
+                let parts = parts.filter_map(|(of, step)| Some(format!("{}{}", beside(of, lang), step?)));
                 format!("{}{}", self.next, parts.collect::<String>()).into()
             }
         }
     }
+}
+
+/// A label of the two languages, as it stands behind a sentence.
+fn beside([en, ja]: [&str; 2], lang: Lang) -> String {
+    match lang {
+        Lang::En => format!(" {en}"),
+        Lang::Ja => ja.to_owned(),
+    }
+}
+
+/// Behind a step that has ways, what holds for all of them has a label of its own: else it would be a part of the last.
+fn put_behind(next: &mut String, said: &str, lang: Lang) {
+    let label = beside(WHICHEVER, lang);
+    match (has_ways(next) && !next.contains(&label), lang) {
+        (true, _) => next.push_str(&label),
+        (false, Lang::En) if !next.is_empty() => next.push(' '),
+        (false, _) => {}
+    }
+    next.push_str(said.trim_start());
 }
 
 /// Ahead of several causes: whoever goes through them one by one waits an hour for each.
@@ -116,17 +131,12 @@ fn doctor_tells(known: &Known, lang: Lang) -> String {
     })
 }
 
-/// A time of today, as the log has it.
-pub fn hour(at: Timestamp) -> String {
-    at.strftime("%H:%M UTC").to_string()
-}
-
 /// What was refused is not asked for again at once: whoever mended it wants to know when it counts.
 /// `reload` lifts what is remembered of it.
 fn asks_again(at: &str, next: &str, reload: &str, lang: Lang) -> String {
     match (lang, next.contains(reload)) {
-        (Lang::En, true) => format!(" Gatepost asks again by itself at {at}."),
-        (Lang::En, false) => format!(" Gatepost asks again at {at}, or at once after `{reload}`."),
+        (Lang::En, true) => format!("Gatepost asks again by itself at {at}."),
+        (Lang::En, false) => format!("Gatepost asks again at {at}, or at once after `{reload}`."),
         (Lang::Ja, true) => format!("{at} に Gatepost が自動的に問い合わせ直します。"),
         (Lang::Ja, false) => {
             format!("Gatepost は {at} に問い合わせ直します。`{reload}` を実行すると、すぐに問い合わせ直します。")
@@ -137,10 +147,10 @@ fn asks_again(at: &str, next: &str, reload: &str, lang: Lang) -> String {
 /// Who tried to sign in and was refused knows that it was that try, and tries again once the step is done.
 fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> String {
     // It may be of another day.
-    let (login, at) = (known.fill("`gatepost login {address}`"), at.strftime("%Y-%m-%d %H:%M UTC"));
+    let (login, at) = (known.fill("`gatepost login {address}`"), moment(at, "%Y-%m-%d %H:%M"));
     match (lang, next.contains(login.trim_end_matches('`'))) {
-        (Lang::En, true) => format!(" The sign-in of {at} was refused for this."),
-        (Lang::En, false) => format!(" The sign-in of {at} was refused for this; once that is done, {login}."),
+        (Lang::En, true) => format!("The sign-in of {at} was refused for this."),
+        (Lang::En, false) => format!("The sign-in of {at} was refused for this; once that is done, {login}."),
         (Lang::Ja, true) => format!("{at} のサインインは、この理由で拒否されました。"),
         (Lang::Ja, false) => {
             format!("{at} のサインインは、この理由で拒否されました。それを済ませてから、{login} を実行してください。")
@@ -151,7 +161,7 @@ fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> Strin
 /// Where nobody knows of anybody's sign-in: for whoever has none the step does not end with the daemon.
 fn signs_in_then(known: &Known, lang: Lang) -> String {
     known.fill(match lang {
-        Lang::En => " Where nobody was signed in yet, sign in then: `gatepost login {address}`.",
+        Lang::En => "Where nobody was signed in yet, sign in then: `gatepost login {address}`.",
         Lang::Ja => "まだ誰もサインインしていない場合は、その後で `gatepost login {address}` を実行してください。",
     })
 }
@@ -233,6 +243,11 @@ impl Words {
         commands_in(&self.next)
     }
 
+    /// What to do, as it is laid out.
+    pub fn step(&self) -> Step {
+        Step::of(&self.whole_step())
+    }
+
     /// What to do, in one piece, and where cmdlets of it are typed.
     pub fn whole_step(&self) -> String {
         match &self.shell {
@@ -264,22 +279,26 @@ impl Entry {
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
         next.push_str(&known.fill(&of_another(&said.next(known, lang), known.concerns_its_own())));
-        if next.contains("/adminconsent?") {
-            next.push_str(if lang == Lang::En { " " } else { "" });
-            next.push_str(&consent_in_entra(known, lang));
+        if let Some(page) = next.find("/adminconsent?") {
+            let blank = if lang == Lang::En { " " } else { "" };
+            // At once: what comes next is of no use to whoever does not get through there.
+            next.insert_str(end_of_sentence(&next, page), &format!("{blank}{}", consent_in_entra(known, lang)));
         }
         let asked = known.asks_again.iter().find(|(id, _)| *id == self.id && !self.kind.passes_by_itself());
         if let Some((_, at)) = asked {
-            next.push_str(&asks_again(at, &next, &known.fill("{reload}"), lang));
+            let again = asks_again(at, &next, &known.fill("{reload}"), lang);
+            put_behind(&mut next, &again, lang);
         }
         if let Some((_, at)) = known.refused_sign_in.filter(|(id, _)| *id == self.id) {
-            next.push_str(&signs_in_again(at, &next, known, lang));
+            let again = signs_in_again(at, &next, known, lang);
+            put_behind(&mut next, &again, lang);
         }
         if known.is_in_general && self.is_about_a_sign_in(known) && !next.contains(" login ") {
-            next.push_str(&signs_in_then(known, lang));
+            put_behind(&mut next, &signs_in_then(known, lang), lang);
         }
-        if known.address.is_some() {
-            next.push_str(&stand_ins(&next, lang));
+        let found = known.address.as_ref().map(|_| stand_ins(&next, lang)).filter(|found| !found.is_empty());
+        if let Some(found) = found {
+            put_behind(&mut next, &found, lang);
         }
         Words { cause: known.fill(said.cause), shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
     }

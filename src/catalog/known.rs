@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 43] = [
+const NAMES: [&str; 44] = [
     "account",
     "address",
     "admin-consent-page",
@@ -20,6 +20,7 @@ const NAMES: [&str; 43] = [
     "app",
     "client-id",
     "client-secret-at",
+    "client-secret-line",
     "device-address",
     "domain",
     "graph-host",
@@ -43,7 +44,7 @@ const NAMES: [&str; 43] = [
     "proxy",
     "proxy-at",
     "proxy-key",
-    "proxy-with-login",
+    "proxy-line",
     "reload",
     "restart",
     "running-file",
@@ -207,6 +208,7 @@ impl Known {
             "app" => word(&self.app),
             "client-id" => word(&self.client_id),
             "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
+            "client-secret-line" => Some(self.client_secret_line()),
             "device-address" => word(&self.device_address),
             "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
             "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
@@ -250,9 +252,7 @@ impl Known {
                 let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
                 Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
             }
-            "proxy-with-login" => {
-                Some(with_login(self.harmless_proxy().map_or("http://<host>:<port>", |via| &via.url)))
-            }
+            "proxy-line" => Some(self.proxy_line()),
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
             "running-file" => path(&self.running_file),
@@ -347,6 +347,25 @@ impl Known {
             None => ("mailbox", "-ImapEnabled $true -PopEnabled $true"),
         };
         format!("-Identity {} {switch}", self.value(whose))
+    }
+
+    /// What of the table of the app says where its secret is.
+    fn client_secret_line(&self) -> String {
+        match self.client_secret_at.as_deref().filter(|at| is_harmless_path(at)) {
+            Some("client-secret") => "client-secret = \"<value>\"".to_owned(),
+            Some(variable) if !variable.contains('/') => format!("client-secret-env = \"{variable}\""),
+            Some(file) => format!("client-secret-file = \"{file}\""),
+            None => "client-secret-file = \"<file>\"".to_owned(),
+        }
+    }
+
+    /// The proxy with a login, as it stands under the key that is there; in a file or variable it stands alone.
+    fn proxy_line(&self) -> String {
+        let url = with_login(self.harmless_proxy().map_or("http://<host>:<port>", |via| &via.url));
+        match self.proxy.as_ref().map(|via| via.key) {
+            Some(key) if key.ends_with("-file") || key.ends_with("-env") => url,
+            key => format!("{} = \"{url}\"", key.unwrap_or("http-proxy")),
+        }
     }
 
     fn harmless_proxy(&self) -> Option<&Via> {

@@ -12,18 +12,22 @@ mod harmless;
 mod known;
 mod look;
 mod matching;
+mod moment;
 mod names;
 mod replied;
 pub mod replies;
+mod step;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
-pub use commands::{Deed, cloud, commands_in, ways};
+pub use commands::{Deed, cloud, commands_in};
 use entry::Said;
-pub use entry::{At, Entry, Pattern, Words, consent_in_entra, hour};
+pub use entry::{At, Entry, Pattern, Words, consent_in_entra};
 pub use harmless::{is_harmless, is_harmless_path};
 pub use known::{Known, Via, has_stand_ins, may_be_exchange};
+pub use moment::{beside, hour, moment};
 pub use names::{owner, source, stage};
+pub use step::{Line, Step, with_label};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
 

@@ -41,7 +41,7 @@ pub(super) fn unanswered(config: &Config, file: &Path, text: String, next: &str)
     let lang = language::current();
     let entry = CONFIGURATION_OF_ANOTHER_DAEMON;
     let words = entry.told(lang, &Known { running_file: Some(other.display().to_string()), ..Known::default() });
-    Failure::new(format!("{} [{}]", words.cause, entry.id), words.whole_step()).said_in(lang)
+    Failure::told(format!("{} [{}]", words.cause, entry.id), &words, lang)
 }
 
 fn body(config: &Config, method: Method, path: &str) -> Result<Option<Vec<u8>>, String> {

@@ -1,12 +1,16 @@
-//! How a command ends: an exit code, and on failure two lines that name the thing, the cause and the next step.
+//! How a command ends: an exit code, and on failure what names the thing and the cause, and below it the next step.
 
 use std::{fmt, process::ExitCode};
 
 use super::language;
 use crate::{
     base::{Lang, invocation},
+    catalog::{Step, Words},
     doctor,
 };
+
+/// Columns of a step.
+const WRAP: usize = 98;
 
 /// EX_CONFIG of sysexits.h.
 pub const CONFIG_REFUSED: u8 = 78;
@@ -17,6 +21,8 @@ pub struct Failure {
     code: u8,
     text: String,
     hint: Option<String>,
+    /// The hint is a step of the catalogue.
+    is_step: bool,
     /// Of the two.
     lang: Lang,
     /// Of the catalogue, where a provider refused.
@@ -27,7 +33,19 @@ pub type Outcome = Result<(), Failure>;
 
 impl Failure {
     pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), hint: Some(hint.into()), lang: language::current(), fault: None }
+        Self {
+            code: 1,
+            text: text.into(),
+            hint: Some(hint.into()),
+            is_step: false,
+            lang: language::current(),
+            fault: None,
+        }
+    }
+
+    /// With the next step of the catalogue, in its language.
+    pub fn told(text: impl Into<String>, words: &Words, lang: Lang) -> Self {
+        Self { is_step: true, lang, ..Self::new(text, words.whole_step()) }
     }
 
     /// In another language than the command's.
@@ -37,7 +55,7 @@ impl Failure {
 
     /// With another next step.
     pub fn hinted(self, hint: String) -> Self {
-        Self { hint: Some(hint), ..self }
+        Self { hint: Some(hint), is_step: false, ..self }
     }
 
     /// A provider's refusal, by its id in the catalogue.
@@ -54,12 +72,12 @@ impl Failure {
     pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
         let lang = language::current();
         let text = format!("{lead}{}", problems.told(lang));
-        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, lang, fault: None }
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, is_step: false, lang, fault: None }
     }
 
     /// Everything was said already.
     pub fn silent(code: u8) -> Self {
-        Self { code, text: String::new(), hint: None, lang: language::current(), fault: None }
+        Self { code, text: String::new(), hint: None, is_step: false, lang: language::current(), fault: None }
     }
 
     /// As it was written, for programs.
@@ -98,6 +116,11 @@ impl fmt::Display for Failure {
         let said = |text: &str| doctor::found(self.lang, &language::said(text, self.lang));
         match &self.hint {
             None => f.write_str(&self.text),
+            Some(step) if self.is_step => {
+                let lines = Step::of(&invocation::as_called(step)).drawn(WRAP, &|_| None);
+                let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+                write!(f, "{error}: {}\n{next}:{lines}", said(&self.text))
+            }
             Some(hint) => {
                 write!(f, "{error}: {}\n{next}: {}", said(&self.text), invocation::as_called(&said(hint)))
             }

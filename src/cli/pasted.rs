@@ -1,9 +1,12 @@
 //! Values inside of commands that somebody will paste. What a shell takes for nothing but a word stands as it is; all else
 //! is quoted, since an address may hold what a shell would take for code (RFC 5322 3.2.3: `'`, `|`, `&`, `$`, a backtick).
 
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
-use crate::catalog::{is_harmless, is_harmless_path};
+use crate::{
+    base::invocation::gatepost,
+    catalog::{is_harmless, is_harmless_path},
+};
 
 /// The beginning of a command of ours that means this configuration.
 pub fn with_config(file: &Path) -> String {
@@ -27,6 +30,33 @@ pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String
         }
     }
     command
+}
+
+/// This very command as it was typed, with `more`, and without those flags, each with whether a value follows it.
+pub fn this_again(more: &str, left_out: &[(&str, bool)]) -> String {
+    format!("{}{} {more}", gatepost(), kept(std::env::args_os().skip(1), left_out))
+}
+
+/// Whether this command has the flag.
+pub fn is_typed(flag: &str) -> bool {
+    std::env::args_os().any(|word| word.to_string_lossy().split('=').next() == Some(flag))
+}
+
+fn kept(typed: impl Iterator<Item = OsString>, left_out: &[(&str, bool)]) -> String {
+    let mut typed = typed.map(|word| word.to_string_lossy().into_owned());
+    let mut kept = String::new();
+    while let Some(word) = typed.next() {
+        let (flag, has_value) = word.split_once('=').map_or((word.as_str(), false), |(flag, _)| (flag, true));
+        // Which configuration is meant stands ahead.
+        let of_file = ["--config", "-c"].iter().find(|name| **name == flag).map(|_| true);
+        let out = of_file.or_else(|| left_out.iter().find(|(name, _)| *name == flag).map(|(_, takes_one)| *takes_one));
+        match out {
+            None => kept.extend([" ", &word_of(&word)]),
+            Some(true) if !has_value => drop(typed.next()),
+            Some(_) => {}
+        }
+    }
+    kept
 }
 
 /// A word of a command line, which may be a flag with its value.
@@ -98,6 +128,14 @@ mod tests {
         let again = |left_out| again(&typed, Path::new("b.toml"), left_out);
         assert_eq!(again(&[("--set", "store.")]), "gatepost --config b.toml --lang=ja setup --set 'a.b=c d' --yes");
         assert_eq!(again(&[]), "gatepost --config b.toml --lang=ja setup --set store.url=x '--set=a.b=c d' --yes");
+    }
+
+    #[test]
+    fn a_command_is_repeated_as_it_was_typed_without_what_does_not_go_with_it() {
+        let typed = ["--config=a.toml", "setup", "--yes", "--flow", "device", "--to=b@c.d", "--address", "a'b@c.d"];
+        let kept = |left_out: &[(&str, bool)]| kept(typed.iter().map(OsString::from), left_out);
+        assert_eq!(kept(&[("--flow", true), ("--to", true), ("--yes", false)]), r" setup --address 'a'\''b@c.d'");
+        assert_eq!(kept(&[]), r" setup --yes --flow device --to=b@c.d --address 'a'\''b@c.d'");
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(super) fn refused_as(verdict: &Verdict, known: &Known, lang: Lang) -> Failur
 fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     // Why, and not whose turn it is: that may be an administrator's, and is the hint's business.
     let text = format!("{} [{}]: {}", words.cause, verdict.entry.id, verdict.detail);
-    Failure::new(text, words.whole_step()).said_in(lang).of_fault(verdict.entry.id)
+    Failure::told(text, &words, lang).of_fault(verdict.entry.id)
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

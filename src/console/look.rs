@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::{Console, visits::Visit, words::Words};
 use crate::{
     base::{Lang, Secret},
+    catalog::{Line, Step, moment},
     meter,
 };
 
@@ -54,7 +55,12 @@ impl Frame<'_> {
 
     /// The parts of a text of the catalogue; `true`: one that stood between backticks.
     pub fn marked<'t>(&self, text: &'t str) -> impl Iterator<Item = (bool, &'t str)> {
-        text.split('`').enumerate().map(|(at, part)| (at % 2 == 1, part))
+        marked(text)
+    }
+
+    /// A next step of the catalogue as a list.
+    pub fn step(&self, text: &str) -> Listed {
+        Listed { step: Step::of(text) }
     }
 
     pub fn span(&self, seconds: &u64) -> String {
@@ -70,15 +76,43 @@ impl Frame<'_> {
         }
     }
 
-    /// Seconds since 1970 as a moment that everybody reads alike.
+    /// Seconds since 1970 as a moment, by the clock of this machine and in UTC.
     pub fn moment(&self, at: &u64) -> String {
         let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_second(at).ok());
-        at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+        at.map_or_else(String::new, |at| moment(at, "%Y-%m-%d %H:%M:%S"))
     }
 
     pub fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
+}
+
+/// A step or a way of it, with those within it.
+#[derive(Template)]
+#[template(path = "step.html")]
+pub struct Listed {
+    step: Step,
+}
+
+impl Listed {
+    /// Those with a label, or those that belong to all of them.
+    fn ways(&self, is_labelled: bool) -> impl Iterator<Item = Self> {
+        let ways = self.step.ways.iter().filter(move |way| way.label.is_some() == is_labelled);
+        ways.map(|way| Self { step: way.clone() })
+    }
+
+    fn has_labels(&self) -> bool {
+        self.ways(true).next().is_some()
+    }
+
+    /// See [`Frame::marked`].
+    fn marked<'t>(&self, text: &'t str) -> impl Iterator<Item = (bool, &'t str)> {
+        marked(text)
+    }
+}
+
+fn marked(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    text.split('`').enumerate().map(|(at, part)| (at % 2 == 1, part))
 }
 
 impl Look {

@@ -189,7 +189,7 @@ fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
         ..Occasion::default()
     };
     let (cause, next, avoid) = match told(fault.id, lang, account.as_deref(), &occasion) {
-        Some(words) => (words.cause, words.next, words.avoid),
+        Some(words) => (words.cause.clone(), words.whole_step(), words.avoid),
         None => (fault.text.clone(), String::new(), None),
     };
     Some(LaneRow {

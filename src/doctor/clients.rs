@@ -15,7 +15,7 @@ use super::{
     next::Who,
     report::{Check, Explained, Layer, Outcome},
     scope::Scope,
-    words::{Name, Said, proof},
+    words::{Name, Over, Said, proof},
 };
 use crate::{
     account::{Account, account_of},
@@ -182,7 +182,7 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         times,
         minutes_ago: one.ago / 60,
         peers: one.peers().into_iter().map(|peer| printable(peer, NAME_CAP)).collect(),
-        is_over: one.is_over(),
+        over: one.is_over().then_some(if address.is_empty() { Over::LetIn } else { Over::Worked }),
     };
     let account = account_of(address, &config.accounts, &config.domains);
     let is_shown = is_shown(one, found);

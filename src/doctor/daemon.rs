@@ -91,7 +91,7 @@ impl Running {
         let one = |name: &str| {
             let fault = sign_in.get(name)?;
             let text = |name: &str| fault.get(name).and_then(Value::as_str);
-            Some((catalog::find(text("id")?)?.id, catalog::hour(text("asks-again-at")?.parse().ok()?)))
+            Some((catalog::find(text("id")?)?.id, catalog::moment(text("asks-again-at")?.parse().ok()?, "%H:%M")))
         };
         FAULTS.into_iter().filter_map(|(name, _)| one(name)).collect()
     }

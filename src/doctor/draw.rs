@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::{
     base::{Lang, columns as width, wrapped},
-    catalog::{self, Deed},
+    catalog::{Deed, Line, Step},
 };
 
 /// Columns of a terminal, as far as can be told without asking it.
@@ -52,7 +52,7 @@ pub fn line(check: &Check, marks: Marks) -> String {
     text.push('\n');
     // What fails or is open is told in full at the end; a note is told where it stands.
     if let (true, false, Some(fault)) = (check.is_told(), check.is_repeated, &check.fault) {
-        for line in [&fault.cause, &fault.next].into_iter().flat_map(|part| wrapped(part, WRAP)) {
+        for line in wrapped(&fault.cause, WRAP).into_iter().chain(fault.step().drawn(WRAP, &|_| None)) {
             text.push_str(&format!("      {line}\n"));
         }
     }
@@ -116,8 +116,7 @@ fn of_check(report: &Report, check: &Check, lead: &str, lang: Lang) -> String {
 /// A fault with all there is to say of it. `file`: of the configuration.
 pub(super) fn in_full(fault: &Explained, file: Option<&Path>, lang: Lang) -> String {
     let mut text = format!("  [{}]\n", fault.id);
-    text.push_str(&parts(fault, lang));
-    text.push_str(&block(fault, file, lang));
+    text.push_str(&parts(fault, file, lang));
     if let Some(avoid) = &fault.avoid {
         text.push_str(&format!("\n  {}\n", frame(lang).avoid));
         wrapped(avoid, WRAP).iter().for_each(|line| text.push_str(&format!("    {line}\n")));
@@ -125,62 +124,39 @@ pub(super) fn in_full(fault: &Explained, file: Option<&Path>, lang: Lang) -> Str
     text
 }
 
-fn parts(fault: &Explained, lang: Lang) -> String {
+fn parts(fault: &Explained, file: Option<&Path>, lang: Lang) -> String {
     let (frame, mut text) = (frame(lang), String::new());
-    let mut part = |heading: &str, body: &str| {
+    let mut part = |heading: &str, lines: Vec<String>| {
         text.push_str(&format!("\n  {heading}\n"));
-        for line in body.lines().flat_map(|line| wrapped(line, WRAP)) {
-            text.push_str(&format!("    {line}\n"));
-        }
+        lines.iter().for_each(|line| text.push_str(&format!("    {line}\n")));
     };
+    let prose = |body: &str| body.lines().flat_map(|line| wrapped(line, WRAP)).collect();
     if let Some(said) = &fault.said {
-        part(frame.said, said);
+        part(frame.said, prose(said));
     }
-    part(frame.cause, &fault.cause);
+    part(frame.cause, prose(&fault.cause));
     let turn = turn(lang, fault.owner);
     match fault.passes_by_itself {
-        true => part(frame.turn, &format!("{turn}\n{}", frame.passes)),
-        false => part(frame.turn, turn),
+        true => part(frame.turn, prose(&format!("{turn}\n{}", frame.passes))),
+        false => part(frame.turn, prose(turn)),
     }
-    match &fault.shell {
-        Some(shell) => part(frame.next, &format!("{}\n{shell}", fault.next)),
-        None => part(frame.next, &fault.next),
-    }
+    part(frame.next, step(fault, file, lang));
     text
 }
 
-/// What is done as it stands: by ways of which one is enough, where there are several, and then what belongs to none.
-fn block(fault: &Explained, file: Option<&Path>, lang: Lang) -> String {
-    let mut ways = catalog::ways(&fault.next, fault.shell.as_deref());
-    let known: Vec<&str> = ways.iter().flat_map(|(_, deeds)| deeds).filter_map(Deed::command).collect();
+/// As it is laid out, and behind it what belongs to no word of it.
+fn step(fault: &Explained, file: Option<&Path>, lang: Lang) -> Vec<String> {
+    let mut step = fault.step();
+    let known: Vec<&str> = step.deeds().into_iter().filter_map(Deed::command).collect();
     let left = fault.commands.iter().filter(|command| !known.contains(&command.as_str()));
-    let left = left.cloned().map(Deed::Command).collect();
-    ways.push((None, left));
-    let mut text = String::new();
-    for (label, deeds) in ways.iter().filter(|(_, deeds)| !deeds.is_empty()) {
-        if let Some(label) = label {
-            text.push_str(&format!("\n      {}", label.trim_end()));
-        }
-        let indent = if label.is_some() { 8 } else { 6 };
-        for deed in deeds {
-            text.push_str(&format!("\n{:indent$}{}", "", done(deed, fault, file, lang)));
-        }
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text
-}
-
-/// A line of the configuration is told from a command by where it is written.
-fn done(deed: &Deed, fault: &Explained, file: Option<&Path>, lang: Lang) -> String {
-    match deed {
-        Deed::Command(command) => command.clone(),
-        Deed::Line { table, line } => {
-            let whose = fault.table.as_deref().filter(|_| table == "[[account]]");
-            (frame(lang).written)(&file.map(|file| file.display().to_string()), table, whose, line)
-        }
-    }
+    let left: Vec<Line> = left.cloned().map(|command| Line::Deed(Deed::Command(command))).collect();
+    step.ways.push(Step { lines: left, ..Step::default() });
+    let file = file.map(|file| file.display().to_string());
+    let place = |table: &str| {
+        let whose = fault.table.as_deref().filter(|_| table == "[[account]]");
+        Some((frame(lang).written)(&file, table, whose))
+    };
+    step.drawn(WRAP, &place)
 }
 
 /// The last line, behind so many that were explained.
@@ -239,6 +215,7 @@ mod tests {
         *,
     };
     use crate::catalog::{
+        self,
         doctor::{CONFIGURATION_OF_ANOTHER_DAEMON, POP3_DISABLED_MAILBOX},
         sign_on::SMTP_AUTH_DISABLED_MAILBOX,
         token::{CONDITIONAL_ACCESS, CONSENT_MISSING, GRAPH_CONSENT_MISSING},
@@ -250,21 +227,25 @@ mod tests {
         assert_eq!(padded("時計", 6), "時計  ");
     }
 
-    /// The block below the step, as it is pasted.
+    /// Labels, and lines that are typed, written or skipped as a remark.
     fn block_of(entry: &catalog::Entry, lang: Lang) -> Vec<String> {
         let ann = || Some("ann@contoso.com".to_owned());
         let who = Who { address: ann(), imap_user: ann(), smtp_user: ann(), identity: ann(), ..Who::default() };
         let who = Who { tenant: Some("t".into()), client_id: Some("c".into()), app: Some("contoso".into()), ..who };
         let who = Who { login_host: Some("https://login.microsoftonline.com".into()), ..who };
-        let text = in_full(&explained(&entry.fault(), &who, lang), Some(Path::new("g.toml")), lang);
-        text.lines().filter_map(|line| Some(line.strip_prefix("      ")?.to_owned())).collect()
+        let step = step(&explained(&entry.fault(), &who, lang), Some(Path::new("g.toml")), lang);
+        let told = step.iter().filter_map(|line| {
+            let label = ["Either:", "Or:", "方法1：", "方法2："].into_iter().find(|label| line.starts_with(label));
+            label.or_else(|| line.strip_prefix("    ").map(str::trim_start)).map(str::to_owned)
+        });
+        told.collect()
     }
 
     #[test]
     fn ways_of_which_one_is_enough_are_labelled_and_each_has_all_of_its_commands() {
-        let consent = "  https://login.microsoftonline.com/t/adminconsent?client_id=c";
-        let (login, reload) = ("  gatepost login ann@contoso.com", "  systemctl reload gatepost");
-        let setup = "  gatepost setup --address ann@contoso.com --grant client-credentials";
+        let consent = "https://login.microsoftonline.com/t/adminconsent?client_id=c";
+        let (login, reload) = ("gatepost login ann@contoso.com", "systemctl reload gatepost");
+        let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             for (entry, block) in [
                 (CONSENT_MISSING, [one, login, two, consent, reload]),
@@ -278,15 +259,14 @@ mod tests {
 
     #[test]
     fn the_command_for_one_way_never_stands_in_the_list_of_another() {
-        let switch = "  Set-CASMailbox -Identity ann@contoso.com -PopEnabled $true";
-        for (lang, one, two, three) in
-            [(Lang::En, "Either:", "Or:", "Or:"), (Lang::Ja, "方法1：", "方法2：", "方法3：")]
-        {
+        let switch = "Set-CASMailbox -Identity ann@contoso.com -PopEnabled $true";
+        for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             let block = block_of(POP3_DISABLED_MAILBOX, lang);
-            assert_eq!(block, [one, "  Connect-ExchangeOnline", switch, two, "  systemctl restart gatepost"]);
+            assert_eq!(block, [one, "Connect-ExchangeOnline", switch, two, "systemctl restart gatepost"]);
             let block = block_of(CONFIGURATION_OF_ANOTHER_DAEMON, lang);
-            let first = "  gatepost --config <running-file> doctor";
-            assert_eq!(block, [one, first, two, "  systemctl stop gatepost", "  gatepost run"], "{three} has none");
+            let first = "gatepost --config <running-file> doctor";
+            let two = [first, two, "systemctl stop gatepost", "gatepost run"];
+            assert_eq!(block.get(1..5), Some(&two.map(str::to_owned)[..]), "the third has none");
         }
     }
 
@@ -294,14 +274,15 @@ mod tests {
     fn a_block_with_cmdlets_begins_with_what_connects_them_and_has_the_line_to_write() {
         let switch = "Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false";
         let consent = "https://login.microsoftonline.com/t/adminconsent?client_id=c";
-        let english = "write into g.toml, under [[account]] of ann@contoso.com: outbound = \"graph\"";
-        let japanese = "g.toml の [[account]]（ann@contoso.com）に書く行：outbound = \"graph\"";
+        let english = "# g.toml, under [[account]] of ann@contoso.com";
+        let japanese = "# g.toml の [[account]]（ann@contoso.com）";
         for (lang, one, two, line) in
             [(Lang::En, "Either:", "Or:", english), (Lang::Ja, "方法1：", "方法2：", japanese)]
         {
-            let ways = [one, "Connect-ExchangeOnline", switch, two, consent, line, "systemctl reload gatepost"];
-            let block = block_of(SMTP_AUTH_DISABLED_MAILBOX, lang);
-            assert_eq!(block.iter().map(|line| line.trim_start()).collect::<Vec<_>>(), ways);
+            let written = "outbound = \"graph\"";
+            let ways =
+                [one, "Connect-ExchangeOnline", switch, two, consent, line, written, "systemctl reload gatepost"];
+            assert_eq!(block_of(SMTP_AUTH_DISABLED_MAILBOX, lang), ways);
         }
     }
 }

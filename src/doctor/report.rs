@@ -11,6 +11,7 @@ use super::{account::is_in_the_way, words::Name};
 use crate::{
     account::Account,
     base::{Kind, Owner},
+    catalog::Step,
 };
 
 /// Of the JSON; counts up where a field changes its meaning.
@@ -144,6 +145,13 @@ pub struct Explained {
     pub avoid: Option<String>,
     /// The other side's own words, or what exactly was found.
     pub said: Option<String>,
+}
+
+impl Explained {
+    /// What to do, as it is laid out.
+    pub fn step(&self) -> Step {
+        Step::with_remark(&self.next, self.shell.as_deref())
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]

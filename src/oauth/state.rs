@@ -176,7 +176,7 @@ impl SignInState {
     /// Which fault the provider is asked about again, and when, in the words of the catalogue.
     pub fn asks_again(&self) -> Vec<(&'static str, String)> {
         let faults = [&self.fault, &self.graph_fault].into_iter().flatten();
-        faults.filter_map(|fault| Some((fault.id, catalog::hour(fault.asks_again_at?)))).collect()
+        faults.filter_map(|fault| Some((fault.id, catalog::moment(fault.asks_again_at?, "%H:%M")))).collect()
     }
 
     /// What people are told of, and mail waits for: anything else changes all the time.

@@ -10,7 +10,7 @@ use std::{
 
 use gatepost::{
     base::Lang,
-    catalog::{self, Entry, Words, explain},
+    catalog::{self, Entry, Line, Step, explain},
     config::{self, Surroundings},
     oauth::verdict::Verdict,
 };
@@ -252,10 +252,10 @@ fn heard(entry: &'static Entry) -> String {
 
 impl Around {
     fn page(&self, entry: &'static Entry) -> String {
-        let Words { cause, next, shell, avoid } = entry.words(self.lang);
-        let (cause, avoid) = (plain(&cause), avoid.as_deref().map(plain));
-        let has_stand_ins = catalog::has_stand_ins(&next);
-        let next = plain(&shell.map_or(next.clone(), |shell| format!("{next}\n\n{shell}")));
+        let words = entry.words(self.lang);
+        let (cause, avoid) = (plain(&words.cause), words.avoid.as_deref().map(plain));
+        let has_stand_ins = catalog::has_stand_ins(&words.next);
+        let next = step(&words.step());
         let avoid = avoid.map(|avoid| format!("## {}\n\n{avoid}\n\n", self.avoid)).unwrap_or_default();
         let stand_ins = format!("{}\n\n", self.stand_ins.replace("{id}", entry.id));
         let stand_ins = if has_stand_ins { stand_ins } else { String::new() };
@@ -314,6 +314,27 @@ impl Around {
         let end = [". ", "。"].into_iter().filter_map(ends).min();
         plain(&cause[..end.unwrap_or(cause.len())])
     }
+}
+
+/// Ways as a list, and what is typed or written as blocks.
+fn step(step: &Step) -> String {
+    let mut parts: Vec<String> = step.label.map(|label| format!("**{label}**")).into_iter().collect();
+    for (n, line) in step.lines.iter().enumerate() {
+        let before = n.checked_sub(1).and_then(|n| step.lines.get(n));
+        match (line, before) {
+            (Line::Words(words), None) if step.label.is_some() => parts[0].push_str(&format!(" {}", plain(words))),
+            (Line::Words(words), _) => parts.push(plain(words)),
+            (Line::Deed(deed), Some(Line::Deed(_))) => {
+                parts.last_mut().unwrap().push_str(&format!("\n    {}", deed.text()));
+            }
+            (Line::Deed(deed), _) => parts.push(format!("    {}", deed.text())),
+        }
+    }
+    for way in &step.ways {
+        let told = self::step(way);
+        parts.push(if way.label.is_some() { format!("- {}", told.replace('\n', "\n  ")) } else { told });
+    }
+    parts.join("\n\n").replace("\n  \n", "\n\n")
 }
 
 /// What stands in `<>` outside of code is no HTML.

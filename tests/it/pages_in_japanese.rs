@@ -24,8 +24,7 @@ async fn a_fault_has_its_cause_next_step_owner_and_stage_in_the_language_of_the_
     let said = world.ann_hears(Protocol::Smtp, FOR_GOOD).await;
     assert!(said.is_ascii(), "the wire is English: {said}");
 
-    let commands =
-        ["<code>Set-CASMailbox -Identity ann@contoso.example -SmtpClientAuthenticationDisabled $false</code>"];
+    let commands = ["<pre>Set-CASMailbox -Identity ann@contoso.example -SmtpClientAuthenticationDisabled $false</pre>"];
     let english =
         ["Stage: signing on", "switched off for the whole tenant", "for this mailbox alone", ">tenant admin</td>"];
     let japanese = [
@@ -61,7 +60,7 @@ async fn an_accounts_page_says_in_its_language_why_a_sign_in_is_needed_and_how_o
     let page = joined(&browser.until(ACCOUNT, "sign-in-missing").await);
     for words in [
         "<dd>このアカウントはまだ一度もサインインしていないか、ログアウトされています。 <code>sign-in-missing</code></dd>",
-        "<dd><code>gatepost login ann@contoso.example</code> で一度サインインしてください。</dd>",
+        "<dd><pre>gatepost login ann@contoso.example</pre><p>で一度サインインしてください。</p></dd>",
         "<dt>対応する側</dt><dd>ユーザー</dd>",
     ] {
         assert!(page.contains(words), "{words}: {page}");

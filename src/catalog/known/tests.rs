@@ -84,6 +84,7 @@ fn every_name_has_a_value_of_its_own() {
             "port" => "1",
             "admin-consent-page" => "https://login-host/tenant/adminconsent?client_id=client-id",
             "client-secret-at" => "/client-secret-at",
+            "client-secret-line" => "client-secret-file = \"/client-secret-at\"",
             "look-at-certificate" => "openssl s_client -connect host:1 -proxy proxy:3128 -servername host -showcerts",
             "look-at-graph" => "curl -v -x http://web:3128 https://graph-host/",
             "look-at-login-certificate" => {
@@ -100,7 +101,8 @@ fn every_name_has_a_value_of_its_own() {
             "protocol-switch" => "-Identity mailbox -PopEnabled $true",
             "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
             "http-proxy-key" => "http-proxy-env",
-            "proxy-with-login" => "http://<user>:<password>@proxy:3128",
+            // What its file has of it.
+            "proxy-line" => "http://<user>:<password>@proxy:3128",
             "reload" => "systemctl reload gatepost",
             "restart" => "systemctl restart gatepost",
             "running-file" => "/running-file",
@@ -163,6 +165,6 @@ fn nobody_is_told_to_grant_full_access_on_their_own_mailbox() {
     for id in ["mailbox-not-connected", "fresh-token-refused"] {
         let told = |who| catalog::find(id).unwrap().told(Lang::En, &of(who)).next;
         assert!(told("bob@contoso.com").contains(grant), "{id}");
-        assert!(told("ann@contoso.com").contains("the protocol"), "{id}: {}", told("ann@contoso.com"));
+        assert!(told("ann@contoso.com").contains("-ImapEnabled"), "{id}: {}", told("ann@contoso.com"));
     }
 }

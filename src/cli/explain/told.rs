@@ -86,31 +86,29 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere:
     let passes = if entry.passes_by_itself { words.yes } else { words.no };
     let by = format!("({}: {})", words.by, found.by.text(lang));
     let mut page = format!("{}  {by}\n\n", entry.id);
-    let mut add = |heading: &str, text: &str| {
+    let mut add = |heading: &str, lines: Vec<String>| {
         page.push_str(&format!("{heading}:\n"));
-        text.lines().flat_map(|line| wrapped(line, WRAP)).for_each(|line| page.push_str(&format!("  {line}\n")));
+        lines.iter().for_each(|line| page.push_str(&format!("  {line}\n")));
     };
-    add(words.cause, &told.cause);
+    let prose = |text: &str| wrapped(text, WRAP);
+    add(words.cause, prose(&told.cause));
     if let Some(app) = other_app {
-        add(words.other_app, &words.not_of_it.replace("{app}", app));
+        add(words.other_app, prose(&words.not_of_it.replace("{app}", app)));
     }
-    add(words.turn, catalog::owner(entry.owner, lang));
-    match &told.shell {
-        Some(shell) => add(words.next, &format!("{}\n{shell}", told.next)),
-        None => add(words.next, &told.next),
-    }
+    add(words.turn, prose(catalog::owner(entry.owner, lang)));
+    add(words.next, told.step().drawn(WRAP, &|_| None));
     // With an account of the configuration nothing else is known.
     if known.app.is_none() && catalog::has_stand_ins(&told.next) {
         let filled_in = words.fills_in.replace("{id}", entry.id);
         let filled_in = filled_in.replace("{file}", if is_elsewhere { " --config <file>" } else { "" });
-        add(words.stand_ins, &invocation::as_called(&filled_in));
+        add(words.stand_ins, prose(&invocation::as_called(&filled_in)));
     }
     if let Some(avoid) = &told.avoid {
-        add(words.avoid, avoid);
+        add(words.avoid, prose(avoid));
     }
-    add(words.passes, passes);
-    add(words.source, catalog::source(entry, lang));
-    add(words.page, &page_of(entry.id, lang));
+    add(words.passes, prose(passes));
+    add(words.source, prose(catalog::source(entry, lang)));
+    add(words.page, prose(&page_of(entry.id, lang)));
     page + "\n"
 }
 

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::base::{Lang, columns, printable, wrapped};
+use crate::{
+    base::{Lang, columns, printable, wrapped},
+    catalog::moment,
+};
 
 /// Of one field.
 const CAP: usize = 300;
@@ -175,7 +178,7 @@ fn number(of: &Value, name: &str) -> u64 {
 
 fn at(of: &Value, name: &str) -> String {
     let seconds = i64::try_from(number(of, name)).unwrap_or_default();
-    Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    moment(Timestamp::from_second(seconds).unwrap_or_default(), "%Y-%m-%d %H:%M:%S")
 }
 
 #[cfg(test)]

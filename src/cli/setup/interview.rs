@@ -279,6 +279,11 @@ impl Interview<'_, '_> {
         // Before anything is made.
         let planned = Registered { new: None, ..of(&name, address) };
         self.nothing_otherwise(choice, address, others, &planned)?;
+        if self.lacks_a_proof(choice) {
+            // Whoever has it yet to make needs the steps first.
+            print(&Say::registration(&self.registration(choice, address, others), self.lang))?;
+            return Err(self.fail(Trouble::NoSecret));
+        }
         let (certificate, made) = self.made_certificate(choice, &name)?;
         let registration =
             Registration { certificate: certificate.as_deref(), ..self.registration(choice, address, others) };

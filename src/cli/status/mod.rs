@@ -2,6 +2,7 @@
 
 mod asleep;
 mod silent;
+mod steps;
 mod table;
 mod told;
 

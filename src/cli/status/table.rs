@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
-use crate::base::{Lang, columns, printable, wrapped};
+use super::steps::steps;
+use crate::{
+    base::{Lang, columns, printable, wrapped},
+    catalog::beside,
+};
 
-/// Of what to do about a fault.
-const STEP_CAP: usize = 4000;
 /// Columns of a table; a wider one is drawn as one block for each row.
 const TABLE: usize = 120;
 /// Columns of running text.
-const WRAP: usize = 100;
+pub(super) const WRAP: usize = 100;
 
 /// A heading in English and in Japanese, and where what it heads stands in the JSON; `*`: in each of a list.
 type Column = (&'static str, &'static str, &'static str);
@@ -146,7 +148,9 @@ pub fn draw(status: &Value, lang: Lang) -> String {
                 picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang)
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
-            Value::Array(rows) if name == "faults" => picked(rows, FAULT, lang) + &steps(rows, lang),
+            Value::Array(rows) if name == "faults" => {
+                picked(rows, FAULT, lang) + nameless(rows, lang) + &steps(rows, lang)
+            }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
@@ -156,6 +160,20 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
+}
+
+/// Where only the address of clients is known, what ends a fault of one may have been another one's.
+fn nameless(faults: &[Value], lang: Lang) -> &'static str {
+    let is_over = |one: &Value| one.get("worked-again-at").is_some() && one.get("account").is_none_or(|of| of == "");
+    match (faults.iter().any(is_over), lang) {
+        (false, _) => "",
+        (true, Lang::En) => {
+            "  Without an account, it worked again means: a client of that address was let in, or a rule admits it.\n"
+        }
+        (true, Lang::Ja) => {
+            "  アカウントのない行の「その後、成功した時刻」は、同じアドレスのクライアントが受け入れられたか、ルールで許可された時刻です。\n"
+        }
+    }
 }
 
 /// How much waits, and behind it what stands still, if anything does.
@@ -187,64 +205,6 @@ fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
         all.filter(|fault| !is_met(status, fault, account.get("address"))).collect::<Vec<_>>()
     };
     accounts.iter().flat_map(of).collect()
-}
-
-/// One cause, with all that is to be done about it.
-#[derive(Default)]
-struct Cause {
-    id: String,
-    text: String,
-    /// Each with the protocols that met it.
-    steps: Vec<(String, Vec<String>)>,
-    avoid: Vec<String>,
-}
-
-impl Cause {
-    /// The protocols are named where there are several: once, or at the step of each where the steps differ.
-    fn told(&self, lang: Lang) -> String {
-        let mut protocols: Vec<&str> = Vec::new();
-        for protocol in self.steps.iter().flat_map(|(_, all)| all) {
-            protocols.extend((!protocols.contains(&protocol.as_str())).then_some(protocol.as_str()));
-        }
-        let is_one_step = self.steps.len() == 1;
-        let of = match protocols.len() {
-            2.. if is_one_step => format!(" ({})", protocols.join(", ")),
-            _ => String::new(),
-        };
-        let mut told = indented(2, &format!("{}{of}: {}", self.id, self.text));
-        for (step, whose) in &self.steps {
-            let whose = whose.join(", ");
-            let is_named = protocols.len() > 1 && !is_one_step && !whose.is_empty();
-            told.push_str(&indented(4, &if is_named { format!("{whose}: {step}") } else { step.clone() }));
-        }
-        let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
-        told.extend(self.avoid.iter().map(|avoid| indented(4, &format!("{not}{avoid}"))));
-        told
-    }
-}
-
-/// What to do about each fault that may still stand: each cause once, and behind them once where cmdlets are typed.
-fn steps(faults: &[Value], lang: Lang) -> String {
-    let (mut causes, mut shells): (Vec<Cause>, Vec<String>) = Default::default();
-    for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
-        let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
-        let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
-        let at = causes.iter().position(|known| known.id == id && known.text == cause).unwrap_or_else(|| {
-            causes.push(Cause { id, text: cause, ..Cause::default() });
-            causes.len() - 1
-        });
-        let Some(known) = causes.get_mut(at) else { continue };
-        let at = known.steps.iter().position(|(step, _)| *step == next).unwrap_or_else(|| {
-            known.steps.push((next, Vec::new()));
-            known.steps.len() - 1
-        });
-        let met_by = known.steps.get_mut(at).map(|(_, protocols)| protocols);
-        met_by.into_iter().for_each(|all| all.extend(text("protocol").filter(|one| !all.contains(one))));
-        known.avoid.extend(text("avoid").filter(|avoid| !known.avoid.contains(avoid)));
-        shells.extend(text("shell").filter(|shell| !shells.contains(shell)));
-    }
-    let told = causes.iter().map(|cause| cause.told(lang));
-    told.chain(shells.iter().map(|shell| indented(2, shell))).collect()
 }
 
 /// The columns that matter, those left out that are empty for all.
@@ -303,10 +263,6 @@ fn grid(rows: &[Value], lang: Lang) -> String {
     lines(head, rows.iter().map(row).collect(), lang)
 }
 
-fn indented(by: usize, text: &str) -> String {
-    wrapped(text, WRAP).iter().map(|line| format!("{:by$}{line}\n", "")).collect()
-}
-
 fn lines(head: Vec<String>, body: Vec<Vec<String>>, lang: Lang) -> String {
     if body.is_empty() {
         return if lang == Lang::Ja { "  なし\n" } else { "  none\n" }.to_owned();
@@ -351,7 +307,7 @@ fn named(name: &str, value: &Value, lang: Lang) -> String {
         .as_i64()
         .filter(|_| ["at", WORKED_AGAIN].contains(&name))
         .and_then(|at| jiff::Timestamp::from_second(at).ok());
-    time.map_or_else(|| cell(value, lang), |time| time.to_string())
+    time.map_or_else(|| cell(value, lang), |time| beside(time, "%H:%M:%S", time.to_string()))
 }
 
 fn cell(value: &Value, lang: Lang) -> String {
@@ -384,6 +340,16 @@ mod tests {
         assert!(text.contains("running: yes"), "{text}");
         assert!(text.contains("  address  app  state\n  a@b.c    x    ready\n"), "{text}");
         assert!(text.contains("faults\n  none"), "{text}");
+    }
+
+    #[test]
+    fn a_client_without_a_name_is_not_said_to_work_again_where_another_one_at_its_address_may_have_been_let_in() {
+        let over = |account: &str| json!({ "faults": [{ "id": "x", "account": account, "worked-again-at": 60 }] });
+        for (lang, said) in [(Lang::En, "a client of that address"), (Lang::Ja, "同じアドレスのクライアント")]
+        {
+            assert!(draw(&over(""), lang).contains(said));
+            assert!(!draw(&over("ann@contoso.com"), lang).contains(said));
+        }
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
     let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
     let asks_again = faults.filter_map(|fault| {
         let id = catalog::find(text(fault, "/id")?)?.id;
-        Some((id, catalog::hour(text(fault, "/asks-again-at")?.parse().ok()?)))
+        Some((id, catalog::moment(text(fault, "/asks-again-at")?.parse().ok()?, "%H:%M")))
     });
     let refused_sign_in = state.and_then(|state| {
         let one = |(id, at)| Some((catalog::find(text(state, id)?)?.id, text(state, at)?.parse().ok()?));

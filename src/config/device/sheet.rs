@@ -10,7 +10,7 @@ const TYPE: Words = Words { en: "what to type into it", ja: "入力する内容"
 const SEEN: Words =
     Words { en: "named so: {}; others differ", ja: "名称は {} のものです。ほかでは異なります" };
 const UNSEEN: Words = Words {
-    en: "the usual names; they differ from model to model",
+    en: "the usual names; they may differ on yours",
     ja: "一般的な名称です。製品により異なります",
 };
 const PASSWORD: Words =

@@ -1,8 +1,9 @@
 //! English.
 
-use super::{Frame, Name, Said, gigabytes};
+use super::{Frame, Name, Over, Said, gigabytes};
 use crate::{
     base::{Owner, invocation::gatepost},
+    catalog::moment,
     net::ListenerTls,
 };
 
@@ -14,9 +15,9 @@ pub(super) const FRAME: Frame = Frame {
     turn: "Whose turn",
     next: "What to do",
     avoid: "What not to do",
-    written: |file, table, whose, line| {
+    written: |file, table, whose| {
         let whose = whose.map(|whose| format!(" of {whose}")).unwrap_or_default();
-        format!("write into {}, under {table}{whose}: {line}", file.as_deref().unwrap_or("the configuration"))
+        format!("{}, under {table}{whose}", file.as_deref().unwrap_or("the configuration"))
     },
     passes: "It may pass by itself.",
     open: "Open, since no layer above shows it",
@@ -142,7 +143,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Offline => "not looked at without the network".to_owned(),
         Said::SignedIn => "signed in; the access token is fetched when it is needed".to_owned(),
         Said::RefusedBeside { id, at } => {
-            format!("refused at {} [{id}]; the one that is stored goes on", at.strftime("%Y-%m-%d %H:%M UTC"))
+            format!("refused at {} [{id}]; the one that is stored goes on", moment(*at, "%Y-%m-%d %H:%M"))
         }
         Said::Token { is_fresh, minutes } => {
             let came = if *is_fresh { "fetched just now" } else { "the stored one" };
@@ -222,9 +223,13 @@ pub(super) fn detail(said: &Said) -> String {
             let last = last.unwrap_or_else(|| "it worked again since".to_owned());
             format!("{refused} of {messages} in the last day were refused or broke off; {last}")
         }
-        Said::Happened { id, sender, times, minutes_ago, is_over, peers } => {
+        Said::Happened { id, sender, times, minutes_ago, over, peers } => {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
-            let over = if *is_over { "; it worked again since" } else { "" };
+            let over = match over {
+                None => "",
+                Some(Over::Worked) => "; it worked again since",
+                Some(Over::LetIn) => "; since then a client of its address was let in, or a rule admits it",
+            };
             let of = sender.as_ref().map(|sender| format!(" for the sender {sender}")).unwrap_or_default();
             let last = match minutes_ago {
                 0 => "just now".to_owned(),

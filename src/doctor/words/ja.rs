@@ -1,7 +1,10 @@
 //! Japanese.
 
-use super::{Frame, Name, Said, en::tls_word, gigabytes, ours::in_japanese};
-use crate::base::{Owner, invocation::gatepost};
+use super::{Frame, Name, Over, Said, en::tls_word, gigabytes, ours::in_japanese};
+use crate::{
+    base::{Owner, invocation::gatepost},
+    catalog::moment,
+};
 
 pub(super) const FRAME: Frame = Frame {
     fails: "最初に失敗した層",
@@ -11,9 +14,9 @@ pub(super) const FRAME: Frame = Frame {
     turn: "対応する側",
     next: "次の手順",
     avoid: "してはならないこと",
-    written: |file, table, whose, line| {
+    written: |file, table, whose| {
         let whose = whose.map(|whose| format!("（{whose}）")).unwrap_or_default();
-        format!("{} の {table}{whose}に書く行：{line}", file.as_deref().unwrap_or("設定ファイル"))
+        format!("{} の {table}{whose}", file.as_deref().unwrap_or("設定ファイル"))
     },
     passes: "自動的に復旧することがあります。",
     open: "未解決（上の各層の確認では分かりません）",
@@ -153,10 +156,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Offline => "ネットワークなしでは確認しません".to_owned(),
         Said::SignedIn => "サインイン済み。アクセストークンは必要なときに取得します".to_owned(),
         Said::RefusedBeside { id, at } => {
-            format!(
-                "{} に拒否されました [{id}]。保存済みのサインインは引き続き使えます",
-                at.strftime("%Y-%m-%d %H:%M UTC")
-            )
+            format!("{} に拒否されました [{id}]。保存済みのサインインは引き続き使えます", moment(*at, "%Y-%m-%d %H:%M"))
         }
         Said::Token { is_fresh, minutes } => {
             let came = if *is_fresh { "今取得しました" } else { "保存されたもの" };
@@ -239,8 +239,14 @@ pub(super) fn detail(said: &Said) -> String {
             let last = last.unwrap_or_else(|| "（その後、成功しています）".to_owned());
             format!("過去24時間の{messages}通のうち{refused}通が、拒否されたか途中で切れました{last}")
         }
-        Said::Happened { id, sender, times, minutes_ago, is_over, peers } => {
-            let over = if *is_over { "（その後、成功しています）" } else { "" };
+        Said::Happened { id, sender, times, minutes_ago, over, peers } => {
+            let over = match over {
+                None => "",
+                Some(Over::Worked) => "（その後、成功しています）",
+                Some(Over::LetIn) => {
+                    "（その後、このアドレスのクライアントが受け入れられたか、ルールで許可されています）"
+                }
+            };
             let of = sender.as_ref().map(|sender| format!("（差出人 {sender}）")).unwrap_or_default();
             let last = match minutes_ago {
                 0 => "たった今".to_owned(),

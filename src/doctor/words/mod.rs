@@ -144,6 +144,14 @@ const FAULTS: &[(&Entry, Name)] = &[
     (AUTHENTICATION_REQUIRED, Name::LoginMissing),
 ];
 
+/// How something that a client met is past.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Over {
+    Worked,
+    /// Of clients without a name that is all there is to know: it may have been another one there.
+    LetIn,
+}
+
 /// One detail.
 #[derive(Debug, Clone)]
 pub(super) enum Said {
@@ -344,7 +352,8 @@ pub(super) enum Said {
         sender: Option<String>,
         times: u64,
         minutes_ago: u64,
-        is_over: bool,
+        /// What proves it past, where anything does.
+        over: Option<Over>,
         /// From where it came.
         peers: Vec<String>,
     },
@@ -413,7 +422,7 @@ pub(super) struct Frame {
     pub next: &'static str,
     pub avoid: &'static str,
     /// A line of the configuration: into which file, under which table, of whom.
-    pub written: fn(&Option<String>, &str, Option<&str>, &str) -> String,
+    pub written: fn(&Option<String>, &str, Option<&str>) -> String,
     pub passes: &'static str,
     /// Of what clients met.
     pub open: &'static str,
@@ -457,7 +466,7 @@ mod tests {
             sender: None,
             times: 1,
             minutes_ago,
-            is_over: false,
+            over: None,
             peers: Vec::new(),
         };
         for (minutes, english, japanese) in [

@@ -75,7 +75,7 @@ async fn without_a_daemon_nobody_is_told_to_reload_one() {
     let (code, _, errors) =
         tokio::task::spawn_blocking(move || crate::process::run(&["login", ANN], &file)).await.unwrap();
     assert_eq!(code, 1, "{errors}");
-    let again = format!("accepts, then `{}`", staged.gatepost(&format!("login {ANN}")));
+    let again = format!(" accepts.\n  Then\n      {}\n", staged.gatepost(&format!("login {ANN}")));
     assert!(errors.contains(&again) && !errors.contains("systemctl"), "{errors}");
     assert!(!errors.contains("run this command again"), "the administrator comes first: {errors}");
     let told = staged.doctor(&[ANN]).await;

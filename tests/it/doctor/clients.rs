@@ -116,7 +116,7 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
     assert!(program.login(Protocol::Imap).await.contains("consent-missing"));
     assert_eq!(state_of_ann(&staged), "refused", "nobody can sign in");
     let (_, table, _) = crate::process::run(&["status"], &staged.file);
-    let reload = format!("then `kill -HUP {}`", program.id());
+    let reload = format!("Then\n        kill -HUP {}\n", program.id());
     assert!(table.contains(&reload) && !table.contains("systemctl"), "{table}");
     staged.mended();
     let command = &format!("kill -HUP {}", program.id());
@@ -253,9 +253,10 @@ async fn beside_a_daemon_that_reads_another_file_nobody_is_told_to_reload_that()
     std::fs::copy(&staged.file, &copy).unwrap();
     let told = super::stage::doctor(&copy, &[ANN, "--lang", "en"]).await;
     let again = format!("gatepost --config {} doctor", copy.display());
-    assert!(told.code == 1 && told.out.contains(&format!("\n        {again}\n")), "{}", told.out);
+    assert!(told.code == 1 && told.out.contains(&format!("\n          {again}\n")), "{}", told.out);
     assert!(!told.out.contains(&format!("kill -HUP {}", program.id())), "{}", told.out);
-    let line = format!("\n        write into {}, under [[account]] of {ANN}: outbound = \"graph\"\n", copy.display());
+    let line =
+        format!("\n          # {}, under [[account]] of {ANN}\n          outbound = \"graph\"\n", copy.display());
     assert!(told.out.contains(&line), "{}", told.out);
     let told = super::stage::doctor(&copy, &[ANN, "--json"]).await;
     let report = told.json();

@@ -106,15 +106,13 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
 
     let line = format!("send-as = [\"{SHARED}\", \"{ANN}\"]");
-    let step = format!(
-        "The whole line at the account {SHARED}, in the place of the `send-as` line if it has one: `{line}` (or `\"*@contoso.example\"` in it, for all of that domain), \
-         then `kill -HUP {}`",
-        program.id()
-    );
-    let table = || unwrapped(&run(&["status"], &staged.file).1);
-    assert!(table().contains(&step) && !table().contains("worked again at"), "{}", table());
+    // Each alone on its line.
+    let alone = [line.clone(), format!("kill -HUP {}", program.id())];
+    let has_step = |told: &str| alone.iter().all(|one| told.lines().any(|line| line.trim() == one));
+    let table = || run(&["status"], &staged.file).1;
+    assert!(has_step(&table()) && !table().contains("worked again at"), "{}", table());
     let told = staged.doctor(&[SHARED, "--send", SHARED, "--lang", "en"]).await;
-    assert!(told.code == 0 && unwrapped(&told.out).contains(&step), "{}", told.out);
+    assert!(told.code == 0 && has_step(&told.out), "{}", told.out);
     assert!(!told.out.contains("All is well"), "nothing tried that sender: {}", told.out);
 
     let signed_in_as = format!("sign-in-as = \"{ANN}\"");
@@ -132,7 +130,7 @@ async fn a_sender_that_the_configuration_allows_since_it_was_read_again_is_refus
     let (staged, program) = beside_a_daemon(plan).await;
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    let step = "The whole line at the account";
+    let step = "write the whole line";
     assert!(table().contains(step), "{}", table());
     let signed_in_as = format!("sign-in-as = \"{ANN}\"");
     staged.edit(&signed_in_as, &format!("{signed_in_as}\nsend-as = [\"{SHARED}\", \"{ANN}\"]"));
@@ -153,7 +151,7 @@ async fn an_address_that_a_rule_admits_since_the_configuration_was_read_again_is
     };
     unnamed("530 5.7.0 ").await;
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    let step = format!("`from = [\"{source}\"]`");
+    let step = format!(" from = [\"{source}\"] ");
     assert!(table().contains(&step) && !table().contains("worked again at"), "{}", table());
     let rule = format!("[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nfrom = [\"{source}\"]\n");
     staged.edit("[[account]]", &format!("{rule}\n[[account]]"));
@@ -216,9 +214,9 @@ async fn a_refused_sender_is_past_once_its_program_sends_as_another_that_goes() 
     let (staged, program) = beside_a_daemon(plan).await;
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    assert!(table().contains("The whole line at the account"), "{}", table());
+    assert!(table().contains("write the whole line"), "{}", table());
     assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
-    assert!(table().contains("worked again at") && !table().contains("The whole line at the account"), "{}", table());
+    assert!(table().contains("worked again at") && !table().contains("write the whole line"), "{}", table());
 }
 
 #[tokio::test]
@@ -260,7 +258,7 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
     assert!(program.login(Protocol::Imap).await.contains("fresh-token-refused"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    let step = format!("`Set-CASMailbox -Identity {ANN} -ImapEnabled $true`");
+    let step = format!(" Set-CASMailbox -Identity {ANN} -ImapEnabled $true ");
     assert!(table().contains(&step), "the protocol that was met: {}", table());
     staged.mended();
     program.reload().await;

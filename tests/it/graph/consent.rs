@@ -68,7 +68,7 @@ async fn a_consent_that_is_missing_is_told_everywhere_with_the_time_of_the_next_
         // Last, since the token that it fetches ends what the daemon remembers.
         let looked = staged.doctor(&[ANN, "--lang", lang]).await.out;
         for told in [&status, &explained, &looked] {
-            for part in [again.replace("{hour}", hour), page.clone(), format!("`{reload}`")] {
+            for part in [again.replace("{hour}", hour), page.clone(), reload.clone()] {
                 assert!(in_one(told).contains(&in_one(&part)), "{lang}: {part} is not in {told}");
             }
         }

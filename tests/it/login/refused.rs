@@ -43,7 +43,7 @@ fn nobody_is_sent_to_the_page_of_a_tenant_that_the_provider_does_not_know() {
         let (code, out, error) = run(&["login", "ann@b.c", "--flow", flow], &config);
         assert!(code == 1 && error.contains("[tenant-not-found]") && error.contains("AADSTS90002"), "{error}");
         assert!(!out.contains("/authorize"), "{out}");
-        assert!(error.contains("login ann@b.c`"), "{error}");
+        assert!(error.contains("login ann@b.c\n"), "{error}");
     }
 }
 

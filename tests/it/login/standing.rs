@@ -9,7 +9,7 @@ fn nobody_is_shown_as_signed_in_before_a_sign_in_and_behind_a_logout_and_no_daem
     let is_shown = || run(&["status"], &config).1.contains("signed in as");
     assert!(!is_shown());
     let step = run(&["status"], &config).1;
-    assert!(step.contains("  sign-in-missing: ") && step.contains("login ann@b.c`"), "{step}");
+    assert!(step.contains("  sign-in-missing: ") && step.contains("login ann@b.c\n"), "{step}");
     let (code, text, errors) = run(&["login", "ann@b.c"], &config);
     assert_eq!(code, 0, "{errors}");
     assert!(text.contains("ann@b.c is signed in as ann@b.c. No daemon runs yet that uses it: `gatepost "), "{text}");

@@ -81,7 +81,7 @@ async fn mail_that_waits_for_a_consent_goes_as_soon_as_it_is_given_and_the_confi
             // No client has met it.
             for lang in ["en", "ja"] {
                 let (_, status, _) = run(&["status", "--lang", lang], &waiting.file);
-                for part in [consent_page(&waiting.sandbox), format!("`kill -HUP {}`", waiting.program.id())] {
+                for part in [consent_page(&waiting.sandbox), format!(" kill -HUP {}\n", waiting.program.id())] {
                     assert!(status.contains(&part), "{part} is not in {status}");
                 }
             }

@@ -86,8 +86,8 @@ async fn a_flag_that_asks_for_something_else_than_is_there_is_told_with_the_line
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     let text = stage.text();
     let other = "10000000-0000-4000-8000-00000000ffff";
-    let ann = format!("in [[account]] {ANN}: ");
-    let shared = format!("in [[account]] {SHARED}: ");
+    let ann = format!("\n  [[account]]\n  address = \"{ANN}\"\n  ");
+    let shared = format!("\n  [[account]]\n  address = \"{SHARED}\"\n  ");
     for (flags, told) in [
         (&["--outbound", "smtp-then-graph"][..], vec![format!("{ann}outbound = \"smtp-then-graph\"")]),
         (
@@ -97,11 +97,11 @@ async fn a_flag_that_asks_for_something_else_than_is_there_is_told_with_the_line
         (&["--set", "account.delivery=queue"], vec![format!("{ann}delivery = \"queue\"")]),
         // One that would be new does not hide it.
         (&["--set", "account.delivery=queue", "--shared", BOB], vec![format!("{ann}delivery = \"queue\"")]),
-        (&["--set", "app.pkce=false"], vec!["in [app.contoso]: pkce = false".to_owned()]),
-        (&["--client-id", other], vec![format!("in [app.contoso]: client-id = \"{other}\"")]),
-        (&["--provider", "google"], vec!["in [app.contoso]: provider = \"google\"".to_owned()]),
-        (&["--grant", "authorization-code"], vec!["in [app.contoso]: grant = \"authorization-code\"".to_owned()]),
-        (&["--make-certificate"], vec!["in [app.contoso]: certificate = ".to_owned()]),
+        (&["--set", "app.pkce=false"], vec!["\n  [app.contoso]\n  pkce = false".to_owned()]),
+        (&["--client-id", other], vec![format!("\n  [app.contoso]\n  client-id = \"{other}\"")]),
+        (&["--provider", "google"], vec!["\n  [app.contoso]\n  provider = \"google\"".to_owned()]),
+        (&["--grant", "authorization-code"], vec!["\n  [app.contoso]\n  grant = \"authorization-code\"".to_owned()]),
+        (&["--make-certificate"], vec!["\n  [app.contoso]\n  certificate = ".to_owned()]),
         (&["--first-use"], vec![format!("{ann}password = \"first-use\"")]),
     ] {
         let flags = [&["--address", ANN, "--yes", "--no-sign-in"][..], flags].concat();

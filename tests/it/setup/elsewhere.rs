@@ -25,7 +25,7 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
         assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
         let go_on = format!("\n  gatepost --config {running} setup --discovery ");
         let own = format!("--set store.url=sqlite://{}/state/second.db", stage.dir.path().display());
-        let stop = format!("`kill {}`", program.id());
+        let stop = format!(" kill {}\n", program.id());
         for part in [said, &go_on, &own, &stop, "--listen imap=127.0.0.1:", "--grant device-code"] {
             assert!(ended.err.contains(part), "{part}: {}", ended.err);
         }
@@ -41,7 +41,7 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     assert!(errors.contains(&format!("`gatepost --config {running} login {ANN}`.")), "{errors}");
     for command in ["status", "console"] {
         let (code, _, errors) = run(&[command], &second);
-        let stop = format!("`kill {}`", program.id());
+        let stop = format!(" kill {}\n", program.id());
         for part in ["[configuration-of-another-daemon]", &running, &stop] {
             assert!(code == 1 && errors.contains(part), "{part}: {errors}");
         }
@@ -83,7 +83,7 @@ async fn the_command_that_lets_both_run_works_as_it_is_printed_for_a_new_file_an
         let refused = Running::start(&stage.ann(&[]), &file, "").await.ended().await;
         assert_eq!(refused.code, 1, "{}\n{}", refused.out, refused.err);
         if is_there {
-            let line = refused.err.lines().find_map(|line| line.strip_prefix("  in [store]: ")).unwrap();
+            let line = refused.err.split_once("\n  [store]\n  ").and_then(|(_, behind)| behind.lines().next()).unwrap();
             let text = std::fs::read_to_string(&file).unwrap();
             let lines = text.lines().map(|old| if old.starts_with("url = ") { line } else { old });
             std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();

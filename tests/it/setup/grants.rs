@@ -115,6 +115,34 @@ async fn an_app_proves_itself_with_a_certificate_that_was_made_for_the_script() 
 }
 
 #[tokio::test]
+async fn whoever_has_nothing_yet_that_proves_the_app_reads_the_whole_registration_and_the_whole_command_to_run_then() {
+    let stage = Stage::new().await;
+    let ended = stage.run(&stage.flags(&["--address", BOB, "--grant", "client-credentials"]), "").await;
+    assert_eq!(ended.code, 2, "{}\n{}", ended.out, ended.err);
+    for step in ["1. App registrations", "5. In Exchange Online PowerShell", "Add-MailboxPermission", "client secret"] {
+        assert!(ended.out.contains(step), "{step}: {}", ended.out);
+    }
+    let begins = |line: &&str| line.trim_start().starts_with("gatepost --config ") && line.contains(" setup ");
+    let whole = |line: &str| line.contains(&format!(" --address {BOB} --grant client-credentials"));
+    let script: Vec<&str> = ended.out.lines().filter(begins).collect();
+    assert!(matches!(script[..], [one] if whole(one) && one.ends_with(" --print-script gatepost.ps1")), "{script:?}");
+    let again: Vec<&str> = ended.err.lines().filter(begins).collect();
+    let ends = [
+        " --client-id <client-id> --make-certificate",
+        " --client-id <client-id> --certificate <file> --certificate-key <file>",
+        " --client-id <client-id> --client-secret-file <file>",
+    ];
+    assert_eq!(again.len(), ends.len(), "{}", ended.err);
+    assert!(again.iter().zip(ends).all(|(line, end)| whole(line) && line.ends_with(end)), "{again:?}");
+    // As it is printed, it works.
+    let words: Vec<String> = script[0].split_whitespace().skip(3).map(str::to_owned).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| if word == "gatepost.ps1" { "-" } else { word }.to_owned()).collect();
+    let ended = stage.run(&words, "").await;
+    assert!(ended.code == 0 && ended.out.contains("New-ServicePrincipal"), "{}\n{}", ended.out, ended.err);
+}
+
+#[tokio::test]
 async fn a_client_secret_goes_into_a_file_of_its_own_and_nowhere_else() {
     let stage = Stage::new().await;
     let given = stage.dir.path().join("given");

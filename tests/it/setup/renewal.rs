@@ -124,8 +124,11 @@ async fn the_day_that_is_written_of_the_old_secret_is_named_as_such_and_a_secret
     std::fs::write(house.stage.file(), &inline).unwrap();
     let told = house.stage.run(&house.flags_with(WRONG), "").await;
     assert_eq!(told.code, 1, "{}\n{}", told.out, told.err);
-    assert!(told.err.contains("[app.contoso]: client-secret-file = "), "{}", told.err);
-    assert!(told.err.contains("（client-secret と置き換え）"), "one beside the other would be refused: {}", told.err);
+    assert!(
+        told.err.contains("\n  [app.contoso]\n  # client-secret と置き換え\n  client-secret-file = "),
+        "one beside the other would be refused: {}",
+        told.err
+    );
     assert_eq!((house.kept().as_str(), house.stage.text()), (RENEWED, inline));
 }
 

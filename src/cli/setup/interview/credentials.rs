@@ -19,6 +19,13 @@ use crate::{
 };
 
 impl Interview<'_, '_> {
+    /// It is named by no flag, and nobody can be asked for it.
+    pub(super) fn lacks_a_proof(&self, choice: &Choice) -> bool {
+        let args = self.args;
+        let is_given = args.client_secret_file.is_some() || args.certificate.is_some() || args.make_certificate;
+        choice.grant.is_app_only() && !is_given && !self.questions.has_person()
+    }
+
     /// Made ahead of the registration, which wants it uploaded.
     pub(super) fn made_certificate(
         &mut self,
@@ -38,9 +45,7 @@ impl Interview<'_, '_> {
         }
         let makes = self.args.make_certificate || {
             let choices = [(true, "certificate", Say::ProofMake), (false, "secret", Say::ProofSecret)];
-            const FLAGS: &str =
-                "--make-certificate, --certificate FILE --certificate-key FILE, or --client-secret-file FILE";
-            self.questions.choice(FLAGS, &Say::AskProof, &choices)?
+            self.questions.choice("--make-certificate", &Say::AskProof, &choices)?
         };
         if !makes {
             return Ok((None, None));

@@ -1,8 +1,8 @@
 //! What setup says of what is there already, in both languages: a daemon that runs, and a secret that takes another's place.
 
-use super::{Ended, en, ja};
+use super::{Ended, pasteable::listed};
 use crate::{
-    base::invocation::gatepost,
+    base::{Lang, invocation::gatepost},
     cli::{pasted::shell, setup::apart::Apart},
     oauth::App,
 };
@@ -76,7 +76,9 @@ pub fn shared_ja(store: &str, other: Option<&str>, apart: &Apart) -> String {
 fn both_en(apart: &Apart) -> String {
     let first = match apart.lines.as_slice() {
         [] => "with this command:".to_owned(),
-        lines => format!("with these lines in the place of those with the same key:{}\nand then:", en::listed(lines)),
+        lines => {
+            format!("with these lines in the place of those with the same key:{}\nand then:", listed(lines, Lang::En))
+        }
     };
     format!("To run both, give this one a store, a console and listeners of its own, {first}\n  {}", apart.both)
 }
@@ -86,7 +88,7 @@ fn both_ja(apart: &Apart) -> String {
         [] => "指定してください:".to_owned(),
         lines => format!(
             "指定します。次の行を書き（同じキーの行があれば置き換え）:{}\nそのあと次を実行してください:",
-            ja::listed(lines)
+            listed(lines, Lang::Ja)
         ),
     };
     format!("両方を動かす場合は、専用のストア、コンソール、リスナーを{first}\n  {}", apart.both)

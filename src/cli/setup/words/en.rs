@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{ByProxy, Line, Say, ScriptWords, Step, Trouble, beside, idle};
+use super::{
+    ByProxy, Say, ScriptWords, Step, Trouble, beside, idle,
+    pasteable::{listed, proofs, to_print_script, with_flag},
+};
 use crate::{
     base::Lang,
     cli::{
@@ -168,16 +171,10 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join(", "))
 }
 
-pub(super) fn listed(lines: &[Line]) -> String {
-    let instead = |line: &Line| line.instead_of.map(|key| format!("   (in the place of {key})")).unwrap_or_default();
-    let or = |line: &Line| if line.or_certificate { "   (or certificate and certificate-key)" } else { "" };
-    lines.iter().map(|line| format!("\n  in {}: {}{}{}", line.block, line.text, instead(line), or(line))).collect()
-}
-
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => {
-            (format!("\"{question}\" is not answered, and nobody can be asked here"), format!("add {flag}, or run it on a terminal"))
+            (format!("\"{question}\" is not answered, and nobody can be asked here"), format!("add {flag}, or run it on a terminal:\n  {}", with_flag(flag)))
         }
         Trouble::NotAnAddress { typed } => {
             (format!("\"{typed}\" is not a mail address"), "for example ann@contoso.com; for \"*@contoso.com\" see docs/whole-domain.md".into())
@@ -194,11 +191,11 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::HasAFlag { key, flag } => (format!("{key} is not set with --set"), format!("use {flag}")),
         Trouble::TableIsThere { table, line } => {
-            (format!("the configuration has a [{table}] already, without this line or with another"), format!("write into it: {line}"))
+            (format!("the configuration has a [{table}] already, without this line or with another"), format!("write this line into it:\n  {line}"))
         }
         Trouble::Otherwise { file, lines } => (
             format!("{file} says something else than what was asked for, and setup changes no line that is there; nothing was written"),
-            format!("write this there, in the place of the line with the same key if there is one, then run setup again:{}", listed(lines)),
+            format!("write this there, in the place of the line with the same key if there is one, then run setup again:{}", listed(lines, Lang::En)),
         ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
@@ -252,7 +249,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::NoScript { provider, grant } => {
             (format!("there is no script for {provider} with {grant}"), "gatepost setup without --print-script shows what to do by hand; docs/unattended.md has the other grants".into())
         }
-        Trouble::NoSecret => ("an app that signs in by itself needs something that proves it".into(), "--make-certificate, --certificate FILE --certificate-key FILE, or --client-secret-file FILE".into()),
+        Trouble::NoSecret => (
+            "an app that signs in by itself needs something that proves it".into(),
+            format!("run this command again with one of these, a certificate made here, one of your own, or a client secret:{}", proofs()),
+        ),
         Trouble::HalfAPair { there, missing } => (
             format!("{there} is there without {missing}; neither was written over"),
             "bring the other one back, or move this one away to have both made".into(),
@@ -386,9 +386,10 @@ fn entra(of: &Registration, page: &mut String) {
         }
     }
     page.push_str(
-        "  Or by a script that does all of it: run this command again with --print-script gatepost.ps1\n  \
-         Then copy the Application (client) ID from the Overview page of the app.\n",
+        "  Then copy the Application (client) ID from the Overview page of the app.\n  \
+         Or all of it by a script, which this command writes:\n",
     );
+    let _ = writeln!(page, "       {}", to_print_script(of));
 }
 
 pub const SCRIPT: ScriptWords = ScriptWords {

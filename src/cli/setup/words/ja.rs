@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{ByProxy, Line, Say, ScriptWords, Step, Trouble, beside, idle};
+use super::{
+    ByProxy, Say, ScriptWords, Step, Trouble, beside, idle,
+    pasteable::{listed, proofs, to_print_script, with_flag},
+};
 use crate::{
     base::Lang,
     cli::{
@@ -176,17 +179,11 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join("、"))
 }
 
-pub(super) fn listed(lines: &[Line]) -> String {
-    let instead = |line: &Line| line.instead_of.map(|key| format!("（{key} と置き換え）")).unwrap_or_default();
-    let or = |line: &Line| if line.or_certificate { "（または certificate と certificate-key）" } else { "" };
-    lines.iter().map(|line| format!("\n  {}: {}{}{}", line.block, line.text, instead(line), or(line))).collect()
-}
-
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => (
             format!("「{question}」の答えがなく、ここでは質問できません"),
-            format!("{flag} を付けるか、端末で実行してください"),
+            format!("{flag} を付けるか、端末で実行してください:\n  {}", with_flag(flag)),
         ),
         Trouble::NotAnAddress { typed } => (
             format!("\"{typed}\" はメールアドレスではありません"),
@@ -213,13 +210,13 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::TableIsThere { table, line } => (
             format!("設定にはすでに [{table}] があり、この行がないか、別の値になっています"),
-            format!("そこに書いてください: {line}"),
+            format!("次の行をそこに書いてください:\n  {line}"),
         ),
         Trouble::Otherwise { file, lines } => (
             format!("{file} の内容が指定と異なります。すでにある行は変更しないため、何も書き込みませんでした"),
             format!(
                 "次のように書いて（同じキーの行があれば置き換えて）、もう一度 setup を実行してください:{}",
-                listed(lines)
+                listed(lines, Lang::Ja)
             ),
         ),
         Trouble::NotAListener { typed } => (
@@ -299,7 +296,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NoSecret => (
             "アプリ専用のグラントには、アプリを証明するものが必要です".into(),
-            "--make-certificate、--certificate FILE --certificate-key FILE、または --client-secret-file FILE".into(),
+            format!("次のいずれかを実行してください（ここで作る証明書、用意した証明書、クライアントシークレット）:{}", proofs()),
         ),
         Trouble::HalfAPair { there, missing } => (
             format!("{there} はありますが、{missing} がありません。どちらも上書きしていません"),
@@ -443,9 +440,10 @@ fn entra(of: &Registration, page: &mut String) {
         }
     }
     page.push_str(
-        "  すべてを行うスクリプトもあります: このコマンドに --print-script gatepost.ps1 を付けて実行してください。\n  \
-         最後に、アプリの「概要」ページの「アプリケーション (クライアント) ID」を控えます。\n",
+        "  最後に、アプリの「概要」ページの「アプリケーション (クライアント) ID」を控えます。\n  \
+         すべてを行うスクリプトもあります。次のコマンドで書き出します:\n",
     );
+    let _ = writeln!(page, "       {}", to_print_script(of));
 }
 
 pub const SCRIPT: ScriptWords = ScriptWords {

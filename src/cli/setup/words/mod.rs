@@ -5,6 +5,7 @@ mod closing;
 mod en;
 mod idle;
 mod ja;
+mod pasteable;
 mod remarks;
 
 use std::net::SocketAddr;
@@ -323,6 +324,7 @@ impl Trouble {
                 | Trouble::NotAClientId { .. }
                 | Trouble::NothingFound { .. }
                 | Trouble::NoScript { .. }
+                | Trouble::NoSecret
         )
     }
 }

@@ -1,0 +1,78 @@
+//! What is to be done about the faults of a status: each cause once, with the steps of all who met it.
+//!
+//! It shows what the daemon says, and refuses to explain it anew.
+
+use serde_json::Value;
+
+use super::table::WRAP;
+use crate::{
+    base::{Lang, printable, wrapped},
+    catalog::Step,
+};
+
+/// Of what to do about a fault.
+const STEP_CAP: usize = 4000;
+
+/// One cause, with all that is to be done about it.
+#[derive(Default)]
+struct Cause {
+    id: String,
+    text: String,
+    /// Each with the protocols that met it.
+    steps: Vec<(String, Vec<String>)>,
+    avoid: Vec<String>,
+}
+
+impl Cause {
+    /// The protocols are named where there are several: once, or at the step of each where the steps differ.
+    fn told(&self, lang: Lang) -> String {
+        let mut protocols: Vec<&str> = Vec::new();
+        for protocol in self.steps.iter().flat_map(|(_, all)| all) {
+            protocols.extend((!protocols.contains(&protocol.as_str())).then_some(protocol.as_str()));
+        }
+        let is_one_step = self.steps.len() == 1;
+        let of = match protocols.len() {
+            2.. if is_one_step => format!(" ({})", protocols.join(", ")),
+            _ => String::new(),
+        };
+        let mut told = indented(2, &format!("{}{of}: {}", self.id, self.text));
+        for (step, whose) in &self.steps {
+            let whose = whose.join(", ");
+            let is_named = protocols.len() > 1 && !is_one_step && !whose.is_empty();
+            let lines = Step::of(step).drawn(WRAP, &|_| None);
+            let whose = if is_named { format!("{whose}: ") } else { String::new() };
+            told.push_str(&format!("    {whose}{}\n", lines.join("\n    ")));
+        }
+        let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
+        told.extend(self.avoid.iter().map(|avoid| indented(4, &format!("{not}{avoid}"))));
+        told
+    }
+}
+
+/// What to do about each fault that may still stand: each cause once, and behind them once where cmdlets are typed.
+pub fn steps(faults: &[Value], lang: Lang) -> String {
+    let (mut causes, mut shells): (Vec<Cause>, Vec<String>) = Default::default();
+    for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
+        let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
+        let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
+        let at = causes.iter().position(|known| known.id == id && known.text == cause).unwrap_or_else(|| {
+            causes.push(Cause { id, text: cause, ..Cause::default() });
+            causes.len() - 1
+        });
+        let Some(known) = causes.get_mut(at) else { continue };
+        let at = known.steps.iter().position(|(step, _)| *step == next).unwrap_or_else(|| {
+            known.steps.push((next, Vec::new()));
+            known.steps.len() - 1
+        });
+        let met_by = known.steps.get_mut(at).map(|(_, protocols)| protocols);
+        met_by.into_iter().for_each(|all| all.extend(text("protocol").filter(|one| !all.contains(one))));
+        known.avoid.extend(text("avoid").filter(|avoid| !known.avoid.contains(avoid)));
+        shells.extend(text("shell").filter(|shell| !shells.contains(shell)));
+    }
+    let told = causes.iter().map(|cause| cause.told(lang));
+    told.chain(shells.iter().map(|shell| indented(2, shell))).collect()
+}
+
+fn indented(by: usize, text: &str) -> String {
+    wrapped(text, WRAP).iter().map(|line| format!("{:by$}{line}\n", "")).collect()
+}
