@@ -15,6 +15,7 @@ from bench import RealTest
 from lab.authority import Authority
 from lab.guide import block, code, typed
 from lab.machine import Machine
+from lab.processes import wait_until
 
 ELSEWHERE = {
     "cargo build *": "the program that is tested is in its place",
@@ -22,8 +23,11 @@ ELSEWHERE = {
     "sudo apt install *": "test_package",
 }
 CONFIGURATION, UNIT = "/etc/gatepost/gatepost.toml", "/etc/systemd/system/gatepost.service"
-CREDENTIAL = "LoadCredentialEncrypted=gatepost.key:/etc/gatepost/gatepost.key.cred"
+SEALED = "/etc/gatepost/gatepost.key.cred"
+CREDENTIAL = f"LoadCredentialEncrypted=gatepost.key:{SEALED}"
+UNCOMMENT = f"sed -i 's|^# {CREDENTIAL}|{CREDENTIAL}|' {UNIT} && grep ^{CREDENTIAL} {UNIT}"
 NAME = "mail.contoso.com"
+SHOWN, KEY = "/var/lib/gatepost/public-cert.pem", "/var/lib/gatepost/public-key.pem"
 ANN, PASSWORD = "ann@contoso.example", "example"
 DEMO_PORT = 3000
 READY = r"state +ready"
@@ -105,14 +109,12 @@ class Servers(RealTest):
             self.assertRegex(self.status(), READY)
             machine.types("systemctl stop gatepost && rm -r /var/lib/private/gatepost")  # "before the first start"
             machine.types(line)
-            self.assertEqual(machine.types(f"sed -i 's/^# \\({CREDENTIAL.partition('=')[0]}\\)/\\1/' {UNIT} && grep -c ^{CREDENTIAL} {UNIT}").stdout, "1\n")
+            machine.types(UNCOMMENT)
             machine.types("systemctl daemon-reload && systemctl start gatepost")
             self.assertNotIn("key\n", machine.types("ls /var/lib/gatepost/").stdout.replace(".key\n", "\n"))
-            self.signs_in(f"as-gatepost -p {CREDENTIAL} gatepost login {ANN} --flow device")
-            machine.types("systemctl restart gatepost")
-            self.assertRegex(self.status("-p", CREDENTIAL), READY)
-            without = machine.types(f"as-gatepost gatepost login {ANN} --flow device", check=False)
-            self.assertEqual(without.returncode, 1, without.stdout)
+            refused = machine.types("as-gatepost gatepost backup copy.db", check=False)
+            self.assertIn("the key file /var/lib/gatepost/key is missing", refused.stdout)
+            machine.types(f"as-gatepost -p {CREDENTIAL} gatepost backup /var/lib/gatepost/copy.db")
 
         def stops(line):
             machine.types(line)
@@ -132,3 +134,78 @@ class Servers(RealTest):
         self.assertIn(ANN, said["as-gatepost gatepost status"])
         self.assertIn("587", machine.types("ss -Hltn 'sport < 1024'").stdout)
         self.assertIn("configuration read again", self.journal())
+
+    def test_a_service_is_copied_and_restored_and_its_key_that_is_a_credential_is_changed(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        self.configures(machine.reads(CONFIGURATION))
+        machine.types("mkdir -p /safe /var/backups && systemctl daemon-reload && systemctl start gatepost")
+        self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
+
+        def stops(line):
+            machine.types("cp /var/lib/gatepost/key /safe/key")  # "to another place than the database"
+            machine.types(line)
+            machine.types("rm -r /var/lib/private/gatepost/*")
+
+        def in_its_directory(line):
+            machine.types(line.replace("gatepost-2027-01-31.db", "gatepost-$(date +%F).db"), at="/var/lib/gatepost")
+
+        def rotates(line):
+            self.assertRegex(self.status(), READY)
+            machine.types(f"systemctl stop gatepost && systemd-creds encrypt --name=gatepost.key /var/lib/gatepost/key {SEALED} && rm /var/lib/gatepost/key")
+            machine.types(UNCOMMENT)
+            machine.types("systemctl daemon-reload && systemctl start gatepost")
+            self.assertIn("(1 value)", machine.types(line).stdout)
+
+        self.follows("backup.md", {
+            "gatepost backup /var/backups/*": lambda _: None,  # not of a service
+            "sudo systemctl stop *": stops,
+            "rm -f *": in_its_directory, "install *": in_its_directory, "chown *": in_its_directory,
+            "gatepost key rotate": lambda _: None,  # of a key in a file
+            "as-gatepost -p LoadCredentialEncrypted=* gatepost key rotate *": rotates,
+        })
+        self.assertRegex(self.status("-p", CREDENTIAL), READY)
+
+    def test_a_listener_on_the_internet_has_a_certificate_of_certbot_or_of_lego_and_each_renewal_of_it(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        authority = Authority(machine, [NAME])
+        machine.writes("/etc/systemd/system/gatepost.socket.d/override.conf", block("systemd.md", "[Socket]"))
+        machine.types("systemctl daemon-reload && systemctl enable --now gatepost.socket")
+
+        def of_certbot(line):
+            machine.types(line, answers="admin@contoso.com\nY\nN\n")
+            self.assertIn("Pebble", machine.types(f"openssl x509 -noout -issuer -in {SHOWN}").stdout, authority.said())
+            mode, owner, of_state = machine.types(f"stat -c '%a %u' {KEY} && stat -Lc %u /var/lib/gatepost").stdout.split()
+            self.assertEqual((mode, owner), ("600", of_state))
+
+        def another(line):
+            before = machine.reads(SHOWN)
+            machine.types(line)
+            self.assertNotEqual(machine.reads(SHOWN), before, line)
+
+        def configures(line):
+            self.configures(code("gmail-send-as.md", 'name = "gmail of ann"'))
+            machine.types(line)
+
+        self.follows("gmail-send-as.md", {
+            "sudo certbot *": of_certbot, "sudo lego * run *": another, "sudo lego * renew *": another,
+            "sudo gatepost config check": configures,
+            "as-gatepost gatepost login *": self.signs_in,
+            "gatepost send *": lambda line: self.signs_in(f"GATEPOST_PASSWORD={PASSWORD} {line}"),
+        })
+        # What the timer of Debian's certbot does, and what cron is to do with lego.
+        (renews,) = re.findall(r"(?m)^ExecStart=(.*)", machine.types("systemctl cat certbot.service").stdout)
+        (lego,) = (line for line in typed("gmail-send-as.md") if " renew " in line)
+        process = machine.types("systemctl show -P MainPID gatepost").stdout
+        for line in (renews, lego):
+            shown = self.shown()
+            machine.types(line)
+            wait_until("the next certificate", lambda: self.shown() != shown, pause=0.2)
+        self.assertEqual(machine.types("systemctl show -P MainPID gatepost").stdout, process)
+
+    def shown(self):
+        """The number of the certificate that a client is shown."""
+        return self.machine.types(f"openssl s_client -starttls smtp -connect {NAME}:587 </dev/null 2>/dev/null | openssl x509 -noout -serial").stdout
