@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bench import RealTest
+from lab import engine
 from lab.authority import Authority
-from lab.guide import block, code, typed
+from lab.guide import DOCS, block, code, typed
 from lab.machine import Machine
 from lab.processes import wait_until
 
@@ -34,8 +35,12 @@ READY = r"state +ready"
 
 
 class Servers(RealTest):
+    beside_others = True
+
+    def begin(self):
+        """Each has a machine of its own, and nothing else."""
+
     def setUp(self):
-        """A machine of its own for each; nothing of the lab."""
         folder = Path(tempfile.mkdtemp(dir=self.bench.folder))
         self.machine = Machine(folder / "machine", self.bench.binary)
         self.addCleanup(self.machine.stop)
@@ -43,9 +48,9 @@ class Servers(RealTest):
 
     # The demo as Microsoft.
 
-    def demo(self):
+    def demo(self, inside=""):
         """What its app is, and a place of its certificate that a service may read."""
-        part = self.machine.begins("gatepost demo", f"exec /src/target/release/gatepost demo --port-base {DEMO_PORT}", at="/tmp")
+        part = self.machine.begins("gatepost demo", f"exec {inside}/src/target/release/gatepost demo --port-base {DEMO_PORT}", at="/tmp")
         part.wait_ready(lambda: "Ctrl-C ends the demo" in part.said(), 60)
         state = re.search(r"^ *files +(\S+)$", part.said(), re.MULTILINE)[1]
         settings = tomllib.loads(self.machine.reads(f"{state}/gatepost.toml"))
@@ -209,3 +214,27 @@ class Servers(RealTest):
     def shown(self):
         """The number of the certificate that a client is shown."""
         return self.machine.types(f"openssl s_client -starttls smtp -connect {NAME}:587 </dev/null 2>/dev/null | openssl x509 -noout -serial").stdout
+
+    def test_the_image_is_built_run_signed_in_and_reached_by_the_lines_of_its_guide(self):
+        machine = self.machine
+        engine.prepare(machine)
+        text = code("docker.md", 'listen = ["0.0.0.0:1587"]')
+        machine.writes("/src/gatepost.toml", text)
+
+        def signs_in(line):
+            """The demo is reached where the container's own loopback is; the file is changed in place, and read again."""
+            self.demo(inside="nsenter --target $(docker inspect --format '{{.State.Pid}}' gatepost) --net ")
+            volume = machine.types("docker volume inspect --format '{{.Mountpoint}}' gatepost").stdout.strip()
+            machine.types(f"cp /etc/ssl/demo.pem {volume}/demo.pem && chmod 644 {volume}/demo.pem")
+            machine.writes("/src/gatepost.toml", self.of_the_demo(f'[network]\nca-file = "/var/lib/gatepost/demo.pem"\n{text}'))
+            for spoken in ("docker exec gatepost /usr/bin/gatepost config check", "docker kill -s HUP gatepost"):
+                self.assertIn(spoken, " ".join((DOCS / "docker.md").read_text().split()))
+                machine.types(spoken)
+            machine.waits_for("the file to be read again", "docker logs gatepost 2>&1 | grep 'configuration taken over'")
+            return self.signs_in(line)
+
+        self.follows("docker.md", {"docker exec *": signs_in})
+        machine.types("docker healthcheck run gatepost")
+        machine.types(f"GATEPOST_PASSWORD={PASSWORD} GATEPOST_CONFIG=gatepost.toml target/release/gatepost send --server 127.0.0.1:587 --tls starttls --user {ANN} --from {ANN} --to {ANN}")
+        self.assertIn("message accepted", machine.types("docker logs gatepost").stdout)
+        self.assertRegex(machine.types("docker exec gatepost /usr/bin/gatepost status").stdout, READY)

@@ -5,8 +5,11 @@ above what is here, in namespaces of its own, and its network ends at its loopba
 is enabled here, and to touch the kernel's settings.
 """
 
-import shlex
+import contextlib
+import os
+import select
 import subprocess
+import time
 from pathlib import Path
 
 from .processes import Part, run, wait_until
@@ -30,7 +33,7 @@ strip -o src/target/release/gatepost "$3"
 for name in iptables ip6tables; do [ -e usr/sbin/$name ] || ln -s xtables-nft-multi usr/sbin/$name; done
 
 # Nothing that is enabled here starts there, nothing is set in the kernel.
-rm -rf etc/systemd/system/*.wants etc/systemd/system/default.target etc/gatepost
+rm -rf etc/systemd/system/*.wants etc/systemd/system/default.target lib/systemd/system-generators/*
 for unit in systemd-binfmt systemd-modules-load systemd-sysctl; do ln -s /dev/null etc/systemd/system/$unit.service; done
 printf '[Unit]\nRequires=sysinit.target dbus.service\nAfter=sysinit.target dbus.service\n' >etc/systemd/system/machine.target
 : >etc/machine-id
@@ -75,6 +78,27 @@ FORGET = r'mount -t cgroup2 cgroup2 "$1"; [ ! -e "$1/$2" ] || find "$1/$2" -dept
 ENVIRONMENT = ("HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "TERM=dumb", "PAGER=cat")
 
 
+def _shown(terminal, process, timeout):
+    """What a terminal shows until the program ends, and no longer than that."""
+    deadline, shown = time.monotonic() + timeout, b""
+    while time.monotonic() < deadline:
+        ended = process.poll() is not None
+        if select.select([terminal], [], [], 0 if ended else 0.05)[0]:
+            try:
+                part = terminal.read(65536)
+            except OSError:  # nobody has the other end any more
+                part = b""
+            shown += part
+            if part:
+                continue
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            break
+        if ended:
+            break
+    return shown.decode(errors="replace").replace("\r\n", "\n")
+
+
 class Machine:
     def __init__(self, folder, binary):
         if not PROGRAMS.exists():
@@ -102,21 +126,29 @@ class Machine:
         return ("nsenter", "--target", self._first_process(), "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup",
                 "env", "-i", *ENVIRONMENT, *command)
 
-    def _at_a_terminal(self, line, at):
-        words = f"cd {at}\n{self.prelude}\n{line}"
-        return self._inside("script", "--quiet", "--return", "--flush", "--command", f"bash -c {shlex.quote(words)}", "/dev/null")
+    def types(self, line, answers="", check=True, timeout=60.0, at="/src"):
+        """Types a line of a shell as root, and what the programs ask for. What was shown, and the exit code."""
+        ours, theirs = os.openpty()
+        with os.fdopen(ours, "r+b", buffering=0) as terminal:
+            command = self._inside("setsid", "--ctty", "--wait", "bash", "-c", self._words(line, at))
+            process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
+            os.close(theirs)
+            terminal.write(answers.encode())
+            shown = _shown(terminal, process, timeout)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{line} does not end within {timeout:g} s:\n{shown[-4000:]}")
+        if check and process.returncode != 0:
+            raise AssertionError(f"{line} ended with {process.returncode}:\n{shown[-4000:]}")
+        return subprocess.CompletedProcess(line, process.returncode, shown)
 
-    def types(self, line, answers=None, check=True, timeout=60.0, at="/src"):
-        """Types a line of a shell as root, and what the programs ask for."""
-        done = run(*self._at_a_terminal(line, at), text=answers, check=False, timeout=timeout)
-        done.stdout = done.stdout.replace("\r\n", "\n").replace("^@", "")  # the end of what is typed, as a terminal shows it
-        if check and done.returncode != 0:
-            raise AssertionError(f"{line} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}")
-        return done
+    def _words(self, line, at):
+        return f"cd {at}\n{self.prelude}\n{line}"
 
     def begins(self, name, line, at="/src"):
         """A line that goes on beside the next ones."""
-        return Part(name, self._at_a_terminal(line, at), self.folder / f"{name}.log", stdin=subprocess.PIPE)
+        return Part(name, self._inside("bash", "-c", self._words(line, at)), self.folder / f"{name}.log")
 
     def waits_for(self, what, line, seconds=30.0):
         """Until a line ends well; what it printed."""
