@@ -5,6 +5,7 @@ It exists because such a line is believed until somebody sits before a service t
 has not (a tenant) is that of the demo. It refuses to leave a line out without a reason, which is given here.
 """
 
+import itertools
 import re
 import tempfile
 import tomllib
@@ -17,6 +18,7 @@ from lab.authority import Authority
 from lab.guide import DOCS, block, code, typed
 from lab.machine import Machine
 from lab.processes import wait_until
+from lab.sandbox import APP_ID, APP_SECRET
 
 ELSEWHERE = {
     "cargo build *": "the program that is tested is in its place",
@@ -32,6 +34,21 @@ SHOWN, KEY = "/var/lib/gatepost/public-cert.pem", "/var/lib/gatepost/public-key.
 ANN, PASSWORD = "ann@contoso.example", "example"
 DEMO_PORT = 3000
 READY = r"state +ready"
+
+# What somebody comes with, as far as it is read before anybody signed in.
+OLD = """
+[IMAP-1993]
+server_address = outlook.office365.com
+server_port = 993
+local_address = 127.0.0.1
+
+[{user}]
+permission_url = {app[authorize-url]}
+token_url = {app[token-url]}
+oauth2_scope = https://outlook.office365.com/IMAP.AccessAsUser.All offline_access
+redirect_uri = http://localhost
+client_id = {app[client-id]}
+"""
 
 
 class Servers(RealTest):
@@ -73,11 +90,11 @@ class Servers(RealTest):
 
     # A page.
 
-    def follows(self, page, happens=None, until=None):
-        """Types the lines of a page, as far as the one that is like `until`. `happens`: what is done in the place of a line that is like
-        its key, or beside it."""
+    def follows(self, page, happens=None, since="*", until=None):
+        """Types the lines of a page from the one that is like `since`, as far as the one that is like `until`. `happens`: what is done in
+        the place of a line that is like its key, or beside it."""
         happens, said = happens or {}, {}
-        for line in typed(page):
+        for line in itertools.dropwhile(lambda line: not fnmatchcase(line, since), typed(page)):
             if until and fnmatchcase(line, until):
                 break
             if "() {" in line:
@@ -238,3 +255,32 @@ class Servers(RealTest):
         machine.types(f"GATEPOST_PASSWORD={PASSWORD} GATEPOST_CONFIG=gatepost.toml target/release/gatepost send --server 127.0.0.1:587 --tls starttls --user {ANN} --from {ANN} --to {ANN}")
         self.assertIn("message accepted", machine.types("docker logs gatepost").stdout)
         self.assertRegex(machine.types("docker exec gatepost /usr/bin/gatepost status").stdout, READY)
+
+    def test_a_configuration_of_another_program_is_taken_over_by_the_user_of_the_service(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        machine.writes("/etc/emailproxy.config", OLD.format(app=self.app, user=ANN))
+        machine.types("systemctl daemon-reload && systemctl start gatepost")
+        self.follows("coming-from-elsewhere.md", since="as-gatepost *")
+        self.assertIn(ANN, self.status())
+        self.assertIn(":1993", self.status())
+
+    def test_a_secret_that_root_alone_may_read_is_lent_to_the_service_and_to_who_acts_for_it(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        machine.writes("/etc/gatepost/client-secret", APP_SECRET)
+        machine.types("chmod 600 /etc/gatepost/client-secret")
+        dropped = block("systemd.md", "# /etc/systemd/system/gatepost.service.d/secret.conf")
+        machine.writes(re.match("# (.*)", dropped)[1], dropped)
+        page = (DOCS / "systemd.md").read_text()
+        setting, lent = re.search(r"`(client-secret-file = [^`]*)`", page)[1], re.search(r"`-p (LoadCredential=[^`]*)` too", page)[1]
+        self.configures(machine.reads(CONFIGURATION))
+        text = machine.reads(CONFIGURATION).replace('grant = "device-code"', f'grant = "client-credentials"\n{setting}')
+        machine.writes(CONFIGURATION, re.sub("client-id = .*", f'client-id = "{APP_ID}"', text))
+        machine.types("systemctl daemon-reload && systemctl start gatepost")
+        machine.types(f"as-gatepost -p {lent} gatepost doctor")
+        without = machine.types("as-gatepost gatepost doctor", check=False)
+        self.assertNotEqual(without.returncode, 0)
+        self.assertIn("client-secret", without.stdout)
