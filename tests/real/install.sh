@@ -162,14 +162,14 @@ install_machine() {
     say 'fetching certbot, lego, Pebble, Podman and sudo'
     local packages package
     packages=$(mktemp -d)
-    mkdir "$packages/partial" "$packages/root"
+    mkdir "$packages/partial" "$packages/all"
     quietly apt-get install --yes --no-install-recommends --download-only -o Dir::Cache::archives="$packages" "${of_machine[@]}" ||
         { quietly apt-get update && quietly apt-get install --yes --no-install-recommends --download-only -o Dir::Cache::archives="$packages" "${of_machine[@]}"; }
     for package in "$packages"/*.deb; do
-        [ ! -e "$package" ] || dpkg-deb -x "$package" "$packages/root"
+        [ ! -e "$package" ] || dpkg-deb -x "$package" "$packages/all"
     done
-    rm -rf "$packages"/root/usr/share/{doc,man,locale}
-    tar -C "$packages/root" -cf "$built/machine.tar.new" .
+    rm -rf "$packages"/all/usr/share/{doc,man,locale}
+    tar -C "$packages/all" -cf "$built/machine.tar.new" .
     mv "$built/machine.tar.new" "$built/machine.tar"
     rm -r "$packages"
 }

@@ -21,12 +21,12 @@ PROGRAMS = Path(__file__).resolve().parent.parent / "clients" / "built" / "machi
 BOOT = r"""
 mount -t tmpfs -o size=4g machine "$1"
 cd "$1"
-mkdir system sources work work/system work/sources root
-mount -t overlay overlay -o "lowerdir=/,upperdir=system,workdir=work/system" root
+mkdir system sources aside aside/system aside/sources root
+mount -t overlay overlay -o "lowerdir=/,upperdir=system,workdir=aside/system" root
 tar -C root --keep-directory-symlink -xf "$4"
 cd root
 mkdir -p src
-mount -t overlay overlay -o "lowerdir=$2,upperdir=../sources,workdir=../work/sources" src
+mount -t overlay overlay -o "lowerdir=$2,upperdir=../sources,workdir=../aside/sources" src
 mkdir -p src/target/release
 rm -rf src/target/release/gatepost etc/gatepost var/lib/gatepost var/lib/private/gatepost usr/bin/gatepost
 strip -o src/target/release/gatepost "$3"
