@@ -172,6 +172,12 @@ class Servers(RealTest):
         def in_its_directory(line):
             machine.types(line.replace("gatepost-2027-01-31.db", "gatepost-$(date +%F).db"), at="/var/lib/gatepost")
 
+        def as_the_service(line):
+            before = machine.reads("/var/lib/gatepost/key")
+            self.assertIn(f"`as-gatepost {line}`", (DOCS / "backup.md").read_text())
+            machine.types(f"as-gatepost {line}")
+            self.assertNotEqual(machine.reads("/var/lib/gatepost/key"), before)
+
         def rotates(line):
             self.assertRegex(self.status(), READY)
             machine.types("systemctl stop gatepost")
@@ -184,7 +190,7 @@ class Servers(RealTest):
             "gatepost backup /var/backups/*": lambda _: None,  # not of a service
             "sudo systemctl stop *": stops,
             "rm -f *": in_its_directory, "install *": in_its_directory, "chown *": in_its_directory,
-            "gatepost key rotate": lambda _: None,  # of a key in a file
+            "gatepost key rotate": as_the_service,
             "as-gatepost -p LoadCredentialEncrypted=* gatepost key rotate *": rotates,
         })
         self.assertRegex(self.status("-p", CREDENTIAL), READY)
