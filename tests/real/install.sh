@@ -19,7 +19,7 @@ packages=(
     openssl ca-certificates
     strace                                                                      # makes fsync fail
     stunnel4 jq                                                                 # of the guides
-    systemd groff-base                                                          # judge the unit and the man page
+    systemd dbus groff-base                                                     # judge and run the unit, show the man page
     # The real clients: programs, then libraries by language.
     thunderbird curl swaks msmtp mpop s-nail mutt neomutt mailutils esmtp sendemail nmh emacs-nox monitoring-plugins-basic
     isync offlineimap3 fetchmail getmail6 imapfilter fdm libsasl2-modules
@@ -33,6 +33,9 @@ packages=(
     gcc libc6-dev libetpan-dev
     mono-mcs mono-runtime libmono-system4.0-cil
 )
+
+# Of the machine of its own.
+of_machine=(certbot lego pebble podman netavark aardvark-dns iptables sudo)
 
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 
@@ -152,6 +155,25 @@ install_exim() {
     rm -r "$package"
 }
 
+# What is typed on a machine of its own (lab/machine.py) and is not here: as one archive, laid over a copy of this system. Installed here,
+# certbot would have a timer and Podman would upgrade packages.
+install_machine() {
+    [ ! -e "$built/machine.tar" ] || return 0
+    say 'fetching certbot, lego, Pebble, Podman and sudo'
+    local packages package
+    packages=$(mktemp -d)
+    mkdir "$packages/partial" "$packages/all"
+    quietly apt-get install --yes --no-install-recommends --download-only -o Dir::Cache::archives="$packages" "${of_machine[@]}" ||
+        { quietly apt-get update && quietly apt-get install --yes --no-install-recommends --download-only -o Dir::Cache::archives="$packages" "${of_machine[@]}"; }
+    for package in "$packages"/*.deb; do
+        [ ! -e "$package" ] || dpkg-deb -x "$package" "$packages/all"
+    done
+    rm -rf "$packages"/all/usr/share/{doc,man,locale}
+    tar -C "$packages/all" -cf "$built/machine.tar.new" .
+    mv "$built/machine.tar.new" "$built/machine.tar"
+    rm -r "$packages"
+}
+
 # Runs a command if what it makes is missing, or older than any of its sources.
 build() { # MADE SOURCE... -- COMMAND...
     local made=$1 source stale=
@@ -204,5 +226,6 @@ install_dkimpy
 install_powershell_grammar
 install_mdbook
 install_exim
+install_machine
 build_clients
 install_cargo_deb

@@ -27,7 +27,7 @@ USER, PASSWORD = "ann@contoso.example", "demo"
 # What no machine of ours can try as it stands, by a part of it, and why.
 ELSEWHERE = {
     "proxy.corp.example": "the reader's proxy; test_detours goes through real ones",
-    "systemd-creds": "needs systemd as process 1",
+    "systemd-creds": "test_machine types it",
     "chat-url": "a hook of the reader's; tests of [notify] are in tests/it",
 }
 MDBOOK = Path(__file__).resolve().parent / "clients" / "built" / "mdbook" / "bin"

@@ -21,6 +21,20 @@ def code(page, words):
     return next(found for found in _blocks(DOCS / page) if words in found)
 
 
+def typed(page):
+    """Every line that a page says to type, continued ones joined and remarks cut off, which the Japanese page has, too."""
+    english, japanese = (list(_typed(DOCS / language / page)) for language in ("", "ja"))
+    assert english == japanese, f"ja/{page} has other lines: {set(english) ^ set(japanese)}"
+    return english
+
+
+def _typed(path):
+    for code in _blocks(path):
+        lines = _bare(re.sub(r"\\\n\s*", "", code))
+        if re.match(r"[a-z][a-z0-9-]*(?:\(\))? [^=]", lines[0]):
+            yield from lines
+
+
 def _bare(text):
     """Remarks are in the language of the page."""
     return [bare for bare in (re.sub(r"(^|\s+)#.*", "", line) for line in text.splitlines()) if bare]

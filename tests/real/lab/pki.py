@@ -12,7 +12,7 @@ NAME = "mail.lab.example"
 
 
 class Pki:
-    def __init__(self, folder, address):
+    def __init__(self, folder, address, names=(NAME, "localhost")):
         folder.mkdir()
         self.ca = folder / "ca.pem"
         self.certificate = folder / "server.pem"
@@ -24,7 +24,7 @@ class Pki:
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         run("openssl", "req", *new_key, "-keyout", self.key, "-out", request, "-subj", f"/CN={NAME}")
         extensions.write_text(  # the address as a name, too: some programs compare nothing else
-            f"subjectAltName=IP:{address},DNS:{address},DNS:{NAME},DNS:localhost\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
+            f"subjectAltName=IP:{address},DNS:{address},{','.join(f'DNS:{name}' for name in names)}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
         )
         run("openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key, "-CAcreateserial",
             "-days", "2", "-extfile", extensions, "-out", self.certificate)

@@ -2,7 +2,7 @@
 //! Microsoft, and somebody who signs in wherever an address or a code is shown.
 //!
 //! What needs another user, systemd or a container is a script of a few lines in its place; what such a script is asked to do with the
-//! daemon is done.
+//! daemon is done. With the real ones the pages of a server are typed by `tests/real/test_machine.py`.
 
 use std::{
     fs,

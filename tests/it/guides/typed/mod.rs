@@ -18,22 +18,22 @@ use reader::Reader;
 
 /// Lines by their beginning, and why they are not typed here.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("as-gatepost() {", "needs systemd as process 1; a script stands for it"),
+    ("as-gatepost() {", "typed by tests/real/test_machine.py; a script stands for it here"),
     ("aws ", "the reader's account there"),
     ("cargo build --release", "what is tested is built already"),
     ("curl ", "typed by tests/real/test_guides.py"),
-    ("docker build", "needs Docker; tests/it/packaging.rs reads the Dockerfile"),
-    ("docker logs", "needs Docker"),
-    ("docker run", "needs Docker; tests/it/packaging.rs reads the Dockerfile"),
+    ("docker build", "typed by tests/real/test_machine.py, with Podman in the place of Docker"),
+    ("docker logs", "the same"),
+    ("docker run", "the same"),
     ("echo '{\"event\"", "typed by tests/real/test_relays.py: it needs jq and msmtp"),
     ("make ", "tests, builds or measures all of this; tests/real makes the package and the site"),
     ("openssl ", "typed by tests/real/test_guides.py"),
     ("python3 ", "typed by tests/real/test_guides.py"),
     ("ssh -L", "lasts until somebody ends it"),
     ("sudo apt ", "typed by tests/real/test_package.py"),
-    ("sudo certbot", "asks an authority on the internet; the hook is tried with what it hands over"),
+    ("sudo certbot", "typed by tests/real/test_machine.py, with Pebble in the place of Let's Encrypt"),
     ("sudo lego", "the same"),
-    ("sudo systemd-creds", "needs systemd as process 1"),
+    ("sudo systemd-creds", "typed by tests/real/test_machine.py"),
     ("sudo shred", "takes away what the line before it did not make here"),
 ];
 

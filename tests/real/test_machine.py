@@ -1,0 +1,290 @@
+"""The guides of a server, typed from their first line to their last on a machine of their own: the service under a real systemd with
+its credentials and sockets, a certificate of Let's Encrypt, the copies, a container.
+
+It exists because such a line is believed until somebody sits before a service that does not start. What the reader has and the machine
+has not (a tenant) is that of the demo. It refuses to leave a line out without a reason, which is given here.
+"""
+
+import itertools
+import re
+import tempfile
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from bench import RealTest
+from lab import engine
+from lab.authority import Authority
+from lab.guide import DOCS, block, code, typed
+from lab.machine import Machine
+from lab.sandbox import APP_ID, APP_SECRET
+
+ELSEWHERE = {
+    "cargo build *": "the program that is tested is in its place",
+    "make deb": "test_package",
+    "sudo apt install *": "test_package",
+}
+CONFIGURATION, UNIT = "/etc/gatepost/gatepost.toml", "/etc/systemd/system/gatepost.service"
+SEALED = "/etc/gatepost/gatepost.key.cred"
+CREDENTIAL = f"LoadCredentialEncrypted=gatepost.key:{SEALED}"
+UNCOMMENT = f"sed -i 's|^# {CREDENTIAL}|{CREDENTIAL}|' {UNIT} && grep ^{CREDENTIAL} {UNIT}"
+NAME = "mail.contoso.com"
+SERVED, NUMBER = f"openssl s_client -starttls smtp -connect {NAME}:587 </dev/null 2>/dev/null", "openssl x509 -noout -serial"
+SHOWN, KEY = "/var/lib/gatepost/public-cert.pem", "/var/lib/gatepost/public-key.pem"
+ANN, PASSWORD = "ann@contoso.example", "example"
+DEMO_PORT = 3000
+READY = r"state +ready"
+
+# What somebody comes with, as far as it is read before anybody signed in.
+OLD = """
+[IMAP-1993]
+server_address = outlook.office365.com
+server_port = 993
+local_address = 127.0.0.1
+
+[{user}]
+permission_url = {app[authorize-url]}
+token_url = {app[token-url]}
+oauth2_scope = https://outlook.office365.com/IMAP.AccessAsUser.All offline_access
+redirect_uri = http://localhost
+client_id = {app[client-id]}
+"""
+
+
+class Servers(RealTest):
+    beside_others = True
+
+    def begin(self):
+        """Each has a machine of its own, and nothing else."""
+
+    def setUp(self):
+        folder = Path(tempfile.mkdtemp(dir=self.bench.folder))
+        self.machine = Machine(folder / "machine", self.bench.binary)
+        self.addCleanup(self.machine.stop)
+        self.bench.stack.callback(self.machine.stop)
+
+    # The demo as Microsoft.
+
+    def demo(self, inside=""):
+        """What its app is, and a place of its certificate that a service may read."""
+        part = self.machine.begins("gatepost demo", f"exec {inside}/src/target/release/gatepost demo --port-base {DEMO_PORT}", at="/tmp")
+        part.wait_ready(lambda: "Ctrl-C ends the demo" in part.said(), 60)
+        state = re.search(r"^ *files +(\S+)$", part.said(), re.MULTILINE)[1]
+        settings = tomllib.loads(self.machine.reads(f"{state}/gatepost.toml"))
+        self.app = settings["app"]["contoso"]
+        self.machine.writes("/etc/ssl/demo.pem", self.machine.reads(settings["network"]["ca-file"]))
+
+    def of_the_demo(self, text):
+        """A configuration or a line that has to do with a tenant, in that of the demo."""
+        text = re.sub(r"\b(alerts|ann|scanner)@contoso\.com", ANN, text)
+        of_app = "".join(f'{key} = "{value}"\n' for key, value in self.app.items())
+        return re.sub(r"(\[app\.contoso\]\n)(?:.+\n)+", lambda found: f'{found[1]}{of_app}grant = "device-code"\n', text)
+
+    def configures(self, text):
+        self.machine.writes(CONFIGURATION, f'[network]\nca-file = "/etc/ssl/demo.pem"\n{self.of_the_demo(text)}')
+
+    def signs_in(self, line):
+        """Types a login; the person at the page is the demo's."""
+        return self.machine.types(self.of_the_demo(line)).stdout
+
+    # A page.
+
+    def follows(self, page, happens=None, since="*", until=None):
+        """Types the lines of a page from the one that is like `since`, as far as the one that is like `until`. `happens`: what is done in
+        the place of a line that is like its key, or beside it."""
+        happens, said = happens or {}, {}
+        for line in itertools.dropwhile(lambda line: not fnmatchcase(line, since), typed(page)):
+            if until and fnmatchcase(line, until):
+                break
+            if "() {" in line:
+                self.machine.prelude += f"{line}\n"
+                continue
+            if not any(fnmatchcase(line, like) for like in ELSEWHERE):
+                does = next((does for like, does in happens.items() if fnmatchcase(line, like)), None)
+                said[line] = does(line) if does else self.machine.types(line).stdout
+        for like in happens:
+            self.assertTrue(any(fnmatchcase(line, like) for line in said), f"{page} has nothing like {like} any more")
+        return said
+
+    def serves(self):
+        """The service as its guide sets it up, with the function of the guide, not started yet."""
+        self.follows("systemd.md", until="gatepost config check")
+        (function,) = (line for line in typed("systemd.md") if line.startswith("as-gatepost() {"))
+        self.machine.prelude += f"{function}\n"
+
+    def status(self, *lent):
+        return self.machine.types(f"as-gatepost {' '.join(lent)} gatepost status").stdout
+
+    def journal(self):
+        return self.machine.types("journalctl -u gatepost --no-pager -o cat").stdout
+
+    def test_a_service_is_set_up_by_the_lines_of_its_guide(self):
+        self.demo()
+        machine = self.machine
+
+        def checks_first(line):
+            self.configures(machine.reads(CONFIGURATION))
+            return machine.types(line).stdout
+
+        def seals(line):
+            self.assertRegex(self.status(), READY)
+            machine.types("systemctl stop gatepost && rm -r /var/lib/private/gatepost")  # "before the first start"
+            machine.types(line)
+            machine.types(UNCOMMENT)
+            machine.types("systemctl daemon-reload && systemctl start gatepost")
+            machine.types("! test -e /var/lib/gatepost/key")
+            refused = machine.types("as-gatepost gatepost backup copy.db", check=False)
+            self.assertIn("the key file /var/lib/gatepost/key is missing", refused.stdout)
+            machine.types(f"as-gatepost -p {CREDENTIAL} gatepost backup /var/lib/gatepost/copy.db")
+
+        def stops(line):
+            machine.types(line)
+            machine.writes("/etc/systemd/system/gatepost.socket.d/override.conf", block("systemd.md", "[Socket]"))
+            machine.types("systemctl daemon-reload")
+            text = machine.reads(CONFIGURATION)
+            listener = code("systemd.md", 'listen = ["systemd:587"]')
+            machine.writes(CONFIGURATION, re.sub(r"\[\[listener\]\]\n(?:.+\n)+", listener, text))
+
+        said = self.follows("systemd.md", {
+            "gatepost config check": checks_first,
+            "as-gatepost gatepost login *": self.signs_in,
+            "openssl rand 32 *": seals,
+            "sudo systemctl stop *": stops,
+        })
+        self.assertIn("Started gatepost.service", said["journalctl -u gatepost"])
+        self.assertIn(ANN, said["as-gatepost gatepost status"])
+        self.assertIn("587", machine.types("ss -Hltn 'sport < 1024'").stdout)
+        self.assertIn("configuration read again", self.journal())
+
+    def test_a_service_is_copied_and_restored_and_its_key_that_is_a_credential_is_changed(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        self.configures(machine.reads(CONFIGURATION))
+        machine.types("mkdir -p /safe /var/backups && systemctl daemon-reload && systemctl start gatepost")
+        self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
+
+        def stops(line):
+            machine.types("cp /var/lib/gatepost/key /safe/key")  # "to another place than the database"
+            machine.types(line)
+            machine.types("rm -r /var/lib/private/gatepost/*")
+
+        def in_its_directory(line):
+            machine.types(line.replace("gatepost-2027-01-31.db", "gatepost-$(date +%F).db"), at="/var/lib/gatepost")
+
+        def as_the_service(line):
+            before = machine.reads("/var/lib/gatepost/key")
+            self.assertIn(f"`as-gatepost {line}`", (DOCS / "backup.md").read_text())
+            machine.types(f"as-gatepost {line}")
+            self.assertNotEqual(machine.reads("/var/lib/gatepost/key"), before)
+
+        def rotates(line):
+            self.assertRegex(self.status(), READY)
+            machine.types("systemctl stop gatepost")
+            machine.types(f"systemd-creds encrypt --name=gatepost.key /var/lib/gatepost/key {SEALED} && rm /var/lib/gatepost/key")
+            machine.types(UNCOMMENT)
+            machine.types("systemctl daemon-reload && systemctl start gatepost")
+            self.assertIn("(1 value)", machine.types(line).stdout)
+
+        self.follows("backup.md", {
+            "gatepost backup /var/backups/*": lambda _: None,  # not of a service
+            "sudo systemctl stop *": stops,
+            "rm -f *": in_its_directory, "install *": in_its_directory, "chown *": in_its_directory,
+            "gatepost key rotate": as_the_service,
+            "as-gatepost -p LoadCredentialEncrypted=* gatepost key rotate *": rotates,
+        })
+        self.assertRegex(self.status("-p", CREDENTIAL), READY)
+
+    def test_a_listener_on_the_internet_has_a_certificate_of_certbot_or_of_lego_and_each_renewal_of_it(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        authority = Authority(machine, [NAME])
+        machine.writes("/etc/systemd/system/gatepost.socket.d/override.conf", block("systemd.md", "[Socket]"))
+        machine.types("systemctl daemon-reload && systemctl enable --now gatepost.socket")
+
+        def of_certbot(line):
+            machine.types(line, answers="admin@contoso.com\nY\nN\n")
+            self.assertIn("Pebble", machine.types(f"openssl x509 -noout -issuer -in {SHOWN}").stdout, authority.said())
+            mode, owner, of_state = machine.types(f"stat -c '%a %u' {KEY} && stat -Lc %u /var/lib/gatepost").stdout.split()
+            self.assertEqual((mode, owner), ("600", of_state))
+
+        def another(line):
+            before = machine.reads(SHOWN)
+            machine.types(line)
+            self.assertNotEqual(machine.reads(SHOWN), before, line)
+
+        def configures(line):
+            self.configures(code("gmail-send-as.md", 'name = "gmail of ann"'))
+            machine.types(line)
+
+        said = self.follows("gmail-send-as.md", {
+            "sudo certbot *": of_certbot, "sudo lego * run *": another, "sudo lego * renew *": another,
+            "sudo gatepost config check": configures,
+            "as-gatepost gatepost login *": self.signs_in,
+            "gatepost send *": lambda line: self.signs_in(f"GATEPOST_PASSWORD={PASSWORD} {line}"),
+        })
+        (verified,) = (shown for line, shown in said.items() if line.startswith("openssl s_client"))
+        self.assertIn("Verification: OK", verified)
+        # What the timer of Debian's certbot does, and lego once more.
+        (renews,) = re.findall(r"(?m)^ExecStart=(.*)", machine.types("systemctl cat certbot.service").stdout)
+        (lego,) = (line for line in typed("gmail-send-as.md") if " renew " in line)
+        process = machine.types("systemctl show -P MainPID gatepost").stdout
+        for line in (renews, lego):
+            another(line)
+            machine.waits_for("the next certificate", f'test "$({SERVED} | {NUMBER})" = "$({NUMBER} -in {SHOWN})"')
+        self.assertEqual(machine.types("systemctl show -P MainPID gatepost").stdout, process)
+
+    def test_the_image_is_built_run_signed_in_and_reached_by_the_lines_of_its_guide(self):
+        machine = self.machine
+        engine.prepare(machine)
+        text = code("docker.md", 'listen = ["0.0.0.0:1587"]')
+        machine.writes("/src/gatepost.toml", text)
+
+        def signs_in(line):
+            """The demo is reached where the container's own loopback is; the file is changed in place, and read again."""
+            self.demo(inside="nsenter --target $(docker inspect --format '{{.State.Pid}}' gatepost) --net ")
+            volume = machine.types("docker volume inspect --format '{{.Mountpoint}}' gatepost").stdout.strip()
+            machine.types(f"cp /etc/ssl/demo.pem {volume}/demo.pem && chmod 644 {volume}/demo.pem")
+            machine.writes("/src/gatepost.toml", self.of_the_demo(f'[network]\nca-file = "/var/lib/gatepost/demo.pem"\n{text}'))
+            for spoken in ("docker exec gatepost /usr/bin/gatepost config check", "docker kill -s HUP gatepost"):
+                self.assertIn(spoken, " ".join((DOCS / "docker.md").read_text().split()))
+                machine.types(spoken)
+            machine.waits_for("the file to be read again", "docker logs gatepost 2>&1 | grep 'configuration taken over'")
+            return self.signs_in(line)
+
+        self.follows("docker.md", {"docker exec *": signs_in})
+        machine.types("docker healthcheck run gatepost")
+        sends = f"send --server 127.0.0.1:587 --tls starttls --user {ANN} --from {ANN} --to {ANN}"
+        machine.types(f"GATEPOST_PASSWORD={PASSWORD} GATEPOST_CONFIG=gatepost.toml target/release/gatepost {sends}")
+        self.assertIn("message accepted", machine.types("docker logs gatepost").stdout)
+        self.assertRegex(machine.types("docker exec gatepost /usr/bin/gatepost status").stdout, READY)
+
+    def test_a_configuration_of_another_program_is_taken_over_by_the_user_of_the_service(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        machine.writes("/etc/emailproxy.config", OLD.format(app=self.app, user=ANN))
+        machine.types("systemctl daemon-reload && systemctl start gatepost")
+        self.follows("coming-from-elsewhere.md", since="as-gatepost *")
+        self.assertIn(ANN, self.status())
+        self.assertIn(":1993", self.status())
+
+    def test_a_secret_that_root_alone_may_read_is_lent_to_the_service_and_to_who_acts_for_it(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        machine.writes("/etc/gatepost/client-secret", APP_SECRET)
+        machine.types("chmod 600 /etc/gatepost/client-secret")
+        dropped = block("systemd.md", "# /etc/systemd/system/gatepost.service.d/secret.conf")
+        machine.writes(re.match("# (.*)", dropped)[1], dropped)
+        page = (DOCS / "systemd.md").read_text()
+        setting, lent = re.search(r"`(client-secret-file = [^`]*)`", page)[1], re.search(r"`-p (LoadCredential=[^`]*)` too", page)[1]
+        self.configures(machine.reads(CONFIGURATION))
+        text = machine.reads(CONFIGURATION).replace('grant = "device-code"', f'grant = "client-credentials"\n{setting}')
+        machine.writes(CONFIGURATION, re.sub("client-id = .*", f'client-id = "{APP_ID}"', text))
+        machine.types("systemctl daemon-reload && systemctl start gatepost")
+        machine.types(f"as-gatepost -p {lent} gatepost doctor")
+        without = machine.types("as-gatepost gatepost doctor", check=False)
+        self.assertNotEqual(without.returncode, 0)
+        self.assertIn("client-secret", without.stdout)
