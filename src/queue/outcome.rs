@@ -44,6 +44,8 @@ struct Said {
     reason: &'static str,
     /// What stands in the way of this recipient, or of the whole message.
     refusal: Option<Refusal>,
+    /// What only the log is told.
+    detail: Option<String>,
 }
 
 /// A [`Said::reason`], and what stands in the place of what a server says that nobody knows: the class of its enhanced code
@@ -102,7 +104,7 @@ fn class(reply: &Reply) -> &'static str {
 
 impl Said {
     const fn of(fate: Fate, reason: &'static str) -> Self {
-        Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None }
+        Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None, detail: None }
     }
 }
 
@@ -116,6 +118,7 @@ impl Outcome {
             is_doubtful: one.is_doubtful,
             reason: reason(one),
             refusal: Refusal::of(one),
+            detail: one.reply.fault.as_ref().map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty()),
         };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
@@ -246,6 +249,7 @@ impl Outcome {
             id = advice.id,
             owner = advice.owner,
             next = advice.next,
+            detail = worst.and_then(|said| said.detail.as_deref()),
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
             "delivery from the queue"
