@@ -10,6 +10,7 @@ static CALL: OnceLock<String> = OnceLock::new();
 static DAEMON: OnceLock<Daemon> = OnceLock::new();
 static OTHER: OnceLock<Daemon> = OnceLock::new();
 static INSTEAD: OnceLock<String> = OnceLock::new();
+static SERVICE: OnceLock<bool> = OnceLock::new();
 
 /// How the daemon on this configuration was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,21 @@ pub fn another_runs(daemon: Daemon) {
 /// one counts.
 pub fn without_daemon(command: String) {
     let _ = INSTEAD.set(command);
+}
+
+/// Whether systemd starts the daemon on this configuration. The first word counts.
+pub fn is_a_service(is_one: bool) {
+    let _ = SERVICE.set(is_one);
+}
+
+/// What starts the daemon, for what stands between backticks; both ways, where no configuration is known.
+pub fn start() -> String {
+    let service = "sudo systemctl start gatepost";
+    match SERVICE.get() {
+        Some(true) => service.to_owned(),
+        Some(false) => format!("{} run", gatepost()),
+        None => format!("{} run` / `{service}", gatepost()),
+    }
 }
 
 /// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the

@@ -200,13 +200,18 @@ fn stand_ins(next: &str, lang: Lang) -> String {
     invocation::as_called(&found.collect::<String>())
 }
 
-/// What stands in `⟨⟩` is about a mailbox that another one opens: nobody is given a right on their own.
-fn of_another(text: &str, is_own: bool) -> String {
-    let mut parts = text.split('⟨');
+/// A clause about a mailbox that another one opens: nobody is given a right on their own.
+const OF_ANOTHER: (char, char) = ('⟨', '⟩');
+/// About ports besides that of the web, behind a proxy that may have to allow none.
+const OF_OTHER_PORTS: (char, char) = ('⟦', '⟧');
+
+/// With what stands in these brackets, or without it.
+fn without(text: &str, (opens, closes): (char, char), is_left_out: bool) -> String {
+    let mut parts = text.split(opens);
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |told, part| {
-        let (clause, rest) = part.split_once('⟩').unwrap_or((part, ""));
-        told + if is_own { "" } else { clause } + rest
+        let (clause, rest) = part.split_once(closes).unwrap_or((part, ""));
+        told + if is_left_out { "" } else { clause } + rest
     })
 }
 
@@ -263,7 +268,8 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
-        next.push_str(&known.fill(&of_another(&said.next(known, lang), known.concerns_its_own())));
+        let told = without(&said.next(known, lang), OF_ANOTHER, known.concerns_its_own());
+        next.push_str(&known.fill(&without(&told, OF_OTHER_PORTS, !known.needs_other_ports())));
         if next.contains("/adminconsent?") {
             next.push_str(if lang == Lang::En { " " } else { "" });
             next.push_str(&consent_in_entra(known, lang));
@@ -281,7 +287,8 @@ impl Entry {
         if known.address.is_some() {
             next.push_str(&stand_ins(&next, lang));
         }
-        Words { cause: known.fill(said.cause), shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
+        let cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));
+        Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
     }
 
     pub fn fault(&self) -> Fault {

@@ -8,7 +8,7 @@ use super::{
     args::ConfigCommand,
     client, language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
-    terminal,
+    terminal, unit,
 };
 use crate::{
     base::invocation,
@@ -51,8 +51,10 @@ pub(super) fn note_daemon(config: &Config, file: &Path) {
 /// seen to first: none is let in beside it.
 pub(super) fn note_start(config: &Config, file: &Path) {
     let reads_other = store::holder(&config.store).is_some_and(|holder| holder.reads_other_than(file).is_some());
-    let command = if reads_other { "doctor" } else { "run" };
-    invocation::without_daemon(format!("{} {command}", invocation::gatepost()));
+    invocation::without_daemon(match reads_other {
+        true => format!("{} doctor", invocation::gatepost()),
+        false => invocation::start(),
+    });
 }
 
 /// The same for whoever asks the daemon, which runs on while its file is refused: then the problems are the second half.
@@ -70,7 +72,9 @@ pub fn load_to_ask(named: Option<&Path>) -> Result<(Config, Option<Problems>), P
 }
 
 pub(super) fn found(named: Option<&Path>) -> Result<PathBuf, Problems> {
-    config::locate(named, &Surroundings::of_this_process(Path::new("gatepost.toml")))
+    let file = config::locate(named, &Surroundings::of_this_process(Path::new("gatepost.toml")))?;
+    unit::note(&file);
+    Ok(file)
 }
 
 fn check(named: Option<&Path>, json: bool) -> Outcome {

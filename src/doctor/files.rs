@@ -1,6 +1,7 @@
 //! This machine's part: the state directory, the key, room on the disk and in the queue, certificates and when they end.
 
 use std::{
+    collections::HashSet,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -59,7 +60,8 @@ pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Kept) {
     checks.extend(queue::directory(scope, config, &database));
     let calendar = Calendar::new(config.watched());
     let endings = calendar.endings(Timestamp::now());
-    checks.extend(endings.iter().map(|one| ending(scope, config, one)));
+    let over = called_over(config, scope, &kept).await;
+    checks.extend(endings.iter().map(|one| ending(scope, config, one, &over)));
     checks.extend(keys(scope, config));
     (checks, kept)
 }
@@ -156,7 +158,26 @@ fn room(_: &Scope, _: &Path) -> Option<Check> {
     None
 }
 
-fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
+/// Apps whose secret the provider called expired when it was asked last, whatever day somebody wrote down.
+async fn called_over(config: &Config, scope: &Scope, kept: &Kept) -> HashSet<String> {
+    let mut over = HashSet::new();
+    let Some(store) = kept.store() else { return over };
+    for account in scope.accounts(config) {
+        let (app, sign_in) = (&account.sign_in.app.name, &account.sign_in);
+        if over.contains(app) || !config.secret_expiry.contains_key(app) {
+            continue;
+        }
+        let row = store.token(&sign_in.key()).await.ok().and_then(|found| found.row);
+        let failure = row.and_then(|row| row.failure).filter(|failure| failure.app == sign_in.fingerprint());
+        if failure.is_some_and(|failure| failure.id == CLIENT_SECRET_EXPIRED.id) {
+            over.insert(app.clone());
+        }
+    }
+    over
+}
+
+/// `over`: see [`called_over`].
+fn ending(scope: &Scope, config: &Config, ending: &Ending, over: &HashSet<String>) -> Check {
     let name = match ending.what {
         What::ClientSecret => Name::ClientSecret,
         What::AppCertificate => Name::AppCertificate,
@@ -174,6 +195,10 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
     }
     match ending.days_left {
         None => look.skip(Said::EndUnknown { app: ending.name.clone() }),
+        Some(days) if days >= 0 && ending.what == What::ClientSecret => match over.contains(&ending.name) {
+            true => look.skip(Said::EndedByProvider),
+            false => look.pass(Said::EndsAsWritten { days, soon: days <= SOON_DAYS, is_asked: !scope.offline }),
+        },
         // What the provider says of a secret counts more than what the configuration says of it.
         Some(days) if days < 0 && ending.what == What::ClientSecret && !scope.offline => {
             look.skip(Said::EndedAsWritten { days: -days })
