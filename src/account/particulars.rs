@@ -178,7 +178,7 @@ app = "contoso"
         let at_imap = Occasion { protocol: Some(Protocol::Imap), stage: Some(Stage::Connecting), ..at_token };
         let listeners = |protocols: &[&str]| {
             let one = |(n, protocol): (usize, &&str)| {
-                format!("[[listener]]\nprotocol = \"{protocol}\"\nlisten = \"127.0.0.1:{}\"\n", 2000 + n)
+                format!("[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:{}\"]\n", 2000 + n)
             };
             protocols.iter().enumerate().map(one).collect::<String>()
         };

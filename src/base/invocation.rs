@@ -72,13 +72,21 @@ pub fn is_a_service(is_one: bool) {
     let _ = SERVICE.set(is_one);
 }
 
-/// What starts the daemon, for what stands between backticks; both ways, where no configuration is known.
+const START_OF_SERVICE: &str = "sudo systemctl start gatepost";
+
+/// What starts the daemon.
 pub fn start() -> String {
-    let service = "sudo systemctl start gatepost";
     match SERVICE.get() {
-        Some(true) => service.to_owned(),
-        Some(false) => format!("{} run", gatepost()),
-        None => format!("{} run` / `{service}", gatepost()),
+        Some(true) => START_OF_SERVICE.to_owned(),
+        _ => format!("{} run", gatepost()),
+    }
+}
+
+/// The same for what stands between backticks; where no configuration is known, both ways.
+pub fn start_in_general() -> String {
+    match SERVICE.get() {
+        Some(_) => start(),
+        None => format!("{}` / `{START_OF_SERVICE}", start()),
     }
 }
 

@@ -268,7 +268,7 @@ impl Known {
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "smtp-user" => word(&self.smtp_user),
-            "start" => Some(invocation::start()),
+            "start" => Some(invocation::start_in_general()),
             "stop" => Some(invocation::stop()),
             "tenant" => word(&self.tenant),
             "tenant-page" => self.tenant_page(),

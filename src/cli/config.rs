@@ -39,6 +39,7 @@ pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
 
 /// What is printed of this configuration names the daemon that runs on it.
 pub(super) fn note_daemon(config: &Config, file: &Path) {
+    unit::note(file);
     let Some(holder) = store::holder(&config.store) else { return };
     let Some(daemon) = holder.daemon() else { return };
     match holder.reads_other_than(file) {
@@ -72,9 +73,7 @@ pub fn load_to_ask(named: Option<&Path>) -> Result<(Config, Option<Problems>), P
 }
 
 pub(super) fn found(named: Option<&Path>) -> Result<PathBuf, Problems> {
-    let file = config::locate(named, &Surroundings::of_this_process(Path::new("gatepost.toml")))?;
-    unit::note(&file);
-    Ok(file)
+    config::locate(named, &Surroundings::of_this_process(Path::new("gatepost.toml")))
 }
 
 fn check(named: Option<&Path>, json: bool) -> Outcome {

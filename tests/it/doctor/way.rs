@@ -225,13 +225,11 @@ async fn an_account_that_takes_too_long_is_told_with_what_was_seen_of_it() {
 #[tokio::test]
 async fn doctor_login_and_explain_name_the_same_servers_that_a_proxy_has_to_allow() {
     let proxy = answering(["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"]).await;
-    let network = format!("http-proxy = \"http://{proxy}\"");
-    let staged = Staged::new(Plan { network, ..Plan::default() }).await;
+    let staged = super::app_only::staged("no-such").await;
+    staged.edit("[network]\n", &format!("[network]\nhttp-proxy = \"http://{proxy}\"\n"));
     staged.edit(&staged.sandbox.token_url(), "https://login.invalid/contoso.example/oauth2/v2.0/token");
     let file = staged.file.clone();
-    for arguments in
-        [&["doctor", ANN][..], &["login", ANN, "--flow", "device"], &["explain", "proxy-forbids", "--account", ANN]]
-    {
+    for arguments in [&["doctor", ANN][..], &["login", ANN], &["explain", "proxy-forbids", "--account", ANN]] {
         let mut command = command(arguments, &file);
         command.env("LANG", "en_US.UTF-8");
         let told = tokio::task::spawn_blocking(move || Told::of(command)).await.unwrap();
