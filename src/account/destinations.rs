@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{Account, Domain, Proxies, Route};
 use crate::{
-    base::{Protocol, Secret},
+    base::Protocol,
     catalog::Via,
     net::{Network, Proxy, Upstream, is_beside},
     oauth::App,
@@ -74,12 +74,10 @@ fn of_web(service: Service, app: &Arc<App>, url: &Url) -> Option<Destination> {
 }
 
 impl Proxies {
-    /// Those of the network, each with what goes through it.
-    pub fn new(network: &Network, webhook: Option<&Secret>, destinations: &[Destination]) -> Self {
+    /// Those of the network, each with what goes through it. `told`: host and port of whoever is told over the web.
+    pub fn new(network: &Network, told: Option<(&str, u16)>, destinations: &[Destination]) -> Self {
         let is_mail = |one: &&Destination| matches!(one.service, Service::Mail(_));
         let mail = listed(destinations.iter().filter(is_mail).map(|one| (one.host.as_str(), one.port)));
-        let webhook = webhook.and_then(|url| Url::parse(url.expose()).ok());
-        let told = webhook.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
         let web = destinations.iter().filter(|one| !is_mail(one)).map(|one| (one.host.as_str(), one.port));
         let http = listed(web.chain(told));
         let Network { http_proxy, mail_proxy, .. } = network;

@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    daemon::Running,
     look::Look,
     next::Who,
     owner, queue,
@@ -18,6 +19,7 @@ use super::{
     words::{Name, Said},
 };
 use crate::{
+    account::Account,
     catalog::{
         doctor::{CERTIFICATE_ENDED, DISK_NEARLY_FULL},
         own::STORE_UNAVAILABLE,
@@ -26,7 +28,7 @@ use crate::{
     config::Config,
     expiry::{Calendar, Ending, What},
     net::{ServerTls, own_uid, self_signed_certificate},
-    oauth::AppCredential,
+    oauth::{AppCredential, Resource},
     store::Store,
 };
 
@@ -50,7 +52,7 @@ impl Kept {
 }
 
 /// The store is opened only if it was made before, and by who runs this.
-pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Kept) {
+pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (Vec<Check>, Kept) {
     let database = PathBuf::from(config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url));
     let directory = database.parent().unwrap_or(Path::new("/")).to_owned();
     let mut checks = vec![state_directory(scope, &directory)];
@@ -60,7 +62,7 @@ pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Kept) {
     checks.extend(queue::directory(scope, config, &database));
     let calendar = Calendar::new(config.watched());
     let endings = calendar.endings(Timestamp::now());
-    let over = called_over(config, scope, &kept).await;
+    let over = called_over(scope, config, running);
     checks.extend(endings.iter().map(|one| ending(scope, config, one, &over)));
     checks.extend(keys(scope, config));
     (checks, kept)
@@ -158,22 +160,13 @@ fn room(_: &Scope, _: &Path) -> Option<Check> {
     None
 }
 
-/// Apps whose secret the provider called expired when it was asked last, whatever day somebody wrote down.
-async fn called_over(config: &Config, scope: &Scope, kept: &Kept) -> HashSet<String> {
-    let mut over = HashSet::new();
-    let Some(store) = kept.store() else { return over };
-    for account in scope.accounts(config) {
-        let (app, sign_in) = (&account.sign_in.app.name, &account.sign_in);
-        if over.contains(app) || !config.secret_expiry.contains_key(app) {
-            continue;
-        }
-        let row = store.token(&sign_in.key()).await.ok().and_then(|found| found.row);
-        let failure = row.and_then(|row| row.failure).filter(|failure| failure.app == sign_in.fingerprint());
-        if failure.is_some_and(|failure| failure.id == CLIENT_SECRET_EXPIRED.id) {
-            over.insert(app.clone());
-        }
-    }
-    over
+/// Apps whose secret the provider called expired when the daemon asked last, whatever day somebody wrote down.
+fn called_over(scope: &Scope, config: &Config, running: &Running) -> HashSet<String> {
+    let is_over = |account: &Arc<Account>| {
+        let fault = running.fault_of(&account.address, Resource::Mail);
+        fault.is_some_and(|(id, _)| id == CLIENT_SECRET_EXPIRED.id)
+    };
+    scope.accounts(config).into_iter().filter(is_over).map(|account| account.sign_in.app.name.clone()).collect()
 }
 
 /// `over`: see [`called_over`].

@@ -103,7 +103,9 @@ impl Checker<'_> {
         let (mut accounts, mut domains) = self.accounts(&file, &apps, &listeners);
         let protocols = listeners.iter().map(|(_, listener)| listener.protocol).collect();
         let used = uses(accounts.iter().map(|(_, one)| one), domains.iter().map(|(_, one)| one));
-        let proxies = Proxies::new(&network, notify.webhook.as_ref(), &destinations(&used, &protocols));
+        let told = notify.webhook.as_ref().and_then(notify::server_of);
+        let told = told.as_ref().map(|(host, port)| (host.as_str(), *port));
+        let proxies = Proxies::new(&network, told, &destinations(&used, &protocols));
         accounts.iter_mut().for_each(|(_, one)| Arc::make_mut(one).proxies.clone_from(&proxies));
         domains.iter_mut().for_each(|(_, one)| Arc::make_mut(one).proxies.clone_from(&proxies));
         let clients = self.clients(&file.client, &accounts, &domains);

@@ -124,7 +124,7 @@ pub(super) fn detail(said: &Said) -> String {
             format!("ended {days} days ago by `secret-expires`; the token below shows whether that is so")
         }
         Said::EndedByProvider => {
-            "the provider called it expired when it was asked last, whatever day `secret-expires` has".to_owned()
+            "the provider called it expired when the daemon asked last, whatever day `secret-expires` has".to_owned()
         }
         Said::EndsAsWritten { days, soon, is_asked } => {
             let (renew, shows) =

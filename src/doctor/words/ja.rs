@@ -126,7 +126,8 @@ pub(super) fn detail(said: &Said) -> String {
             )
         }
         Said::EndedByProvider => {
-            "`secret-expires` の日付にかかわらず、プロバイダーは前回の問い合わせで期限切れと回答しています".to_owned()
+            "`secret-expires` の日付にかかわらず、プロバイダーは、デーモンの前回の問い合わせに期限切れと回答しています"
+                .to_owned()
         }
         Said::EndsAsWritten { days, soon, is_asked } => {
             let (renew, shows) = (

@@ -340,7 +340,7 @@ async fn what_graph_says_to_a_queued_message_stands_in_the_log_with_its_id() {
         .sandbox
         .faults()
         .set(|faults| faults.graph.mishap = Some(GraphMishap::new(400, "ErrorInvalidRecipients").times(1)));
-    ahead_until(Duration::from_secs(100), "it is refused", || !told("ErrorInvalidRecipients").is_empty()).await;
-    let refused = journal.lines(&["WARN", &id, "ErrorInvalidRecipients"]);
-    assert!(refused.len() == 1 && refused[0].contains("session="), "{refused:?}");
+    let refused = || journal.lines(&["WARN", &id, "ErrorInvalidRecipients"]);
+    ahead_until(Duration::from_secs(100), "it is refused", || !refused().is_empty()).await;
+    assert!(refused().len() == 1 && refused()[0].contains("session="), "{:?}", refused());
 }
