@@ -4,6 +4,7 @@
 //! unknown user from a wrong password, in words and (with hashes that Gatepost made) in time.
 
 mod denied;
+mod destinations;
 mod domain;
 mod first_use;
 mod guesses;
@@ -15,6 +16,7 @@ mod passwords_file;
 mod register;
 
 pub use denied::Denied;
+pub use destinations::{Destination, Service, Use, destinations, uses};
 pub use domain::{Domain, account_of};
 pub use guesses::{Guesses, Refusal};
 pub use model::{Account, Client, Delivery, Limits, LocalPassword, Proxies, Route, Rules, Sender, Sending, is_listed};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Account, Route};
+use super::Account;
 use crate::{
     base::{Lang, Protocol, Stage},
     catalog::{self, Known, Words},
@@ -39,17 +39,6 @@ pub fn told(id: &str, lang: Lang, account: Option<&Account>, occasion: &Occasion
 }
 
 impl Account {
-    /// That the mailbox needs behind a proxy, for its tokens and for its mail.
-    fn servers(&self) -> Vec<String> {
-        let app = &self.sign_in.app;
-        let of_web = |url: &url::Url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?));
-        let of_mail = |upstream: &Upstream| format!("{}:{}", upstream.host, upstream.port);
-        let graph = app.graph.as_ref().filter(|_| self.sending.route != Route::Smtp).map(|graph| &graph.url);
-        let smtp = (self.sending.route != Route::Graph).then(|| of_mail(&app.smtp));
-        let web = [Some(&app.token_url), graph].into_iter().flatten().filter_map(of_web);
-        web.chain(smtp).chain([&app.imap, &app.pop3].map(of_mail)).collect()
-    }
-
     /// A mailbox of a whole domain may send as itself, whatever the table of the domain says.
     pub fn send_as_in_table(&self) -> Vec<String> {
         let is_written = |one: &&String| self.domain.is_none() || **one != self.address;
@@ -98,7 +87,6 @@ impl Account {
             port: Some(port),
             proxy,
             login_proxy,
-            needed: self.servers(),
             ..of_app
         }
     }
@@ -114,7 +102,7 @@ mod tests {
         base::Stage,
         catalog::{
             doctor::MAIL_PORT_PORTAL,
-            own::{PROXY_LOGIN_REFUSED, PROXY_PORTAL, UPSTREAM_TLS_UNTRUSTED},
+            own::{PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_PORTAL, UPSTREAM_TLS_UNTRUSTED},
             token::TOKEN_ENDPOINT_UNREACHABLE,
         },
         config::{self, Surroundings},
@@ -166,6 +154,62 @@ app = "contoso"
             "{said}"
         );
         assert!(!said.contains("hunter2") && !said.contains("<proxy>"), "{said}");
+    }
+
+    fn checked(file: &str) -> config::Config {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        config::check_text(file, "gatepost.toml", &around).unwrap().0
+    }
+
+    fn of_accounts(more: &str) -> &str {
+        if more.starts_with('[') { "" } else { more }
+    }
+
+    /// One request to whoever runs the proxy, for all that passes there and nothing else.
+    #[test]
+    fn what_a_proxy_has_to_allow_is_all_that_the_configuration_sends_through_it_and_no_more() {
+        let (web, mail) = ("http-proxy = \"http://web:3128\"", "mail-proxy = \"socks5://mail\"");
+        let same = "mail-proxy = \"http://web:3128\"";
+        let (login, graph) = ("login.microsoftonline.com:443", "graph.microsoft.com:443");
+        let smtp = "smtp.office365.com:587, outlook.office365.com:993, outlook.office365.com:995";
+        let imap = "outlook.office365.com:993";
+        let hook = "[notify]\nwebhook = \"https://hooks.contoso.com/x\"";
+        let at_token = Occasion { stage: Some(Stage::FetchingToken), ..Occasion::default() };
+        let at_imap = Occasion { protocol: Some(Protocol::Imap), stage: Some(Stage::Connecting), ..at_token };
+        let listeners = |protocols: &[&str]| {
+            let one = |(n, protocol): (usize, &&str)| {
+                format!("[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:{}\"]\n", 2000 + n)
+            };
+            protocols.iter().enumerate().map(one).collect::<String>()
+        };
+        let all: &[&str] = &["smtp", "imap", "pop3"];
+        for (proxies, protocols, more, occasion, wanted) in [
+            (web.to_owned(), all, "", &at_token, login.to_owned()),
+            (web.to_owned(), all, "outbound = \"smtp-then-graph\"", &at_token, format!("{login}, {graph}")),
+            (web.to_owned(), all, hook, &at_token, format!("{login}, hooks.contoso.com:443")),
+            (mail.to_owned(), all, "", &at_imap, smtp.to_owned()),
+            (mail.to_owned(), &["imap"], "", &at_imap, imap.to_owned()),
+            (mail.to_owned(), &["smtp", "imap"], "outbound = \"graph\"", &at_imap, imap.to_owned()),
+            (format!("{web}\n{mail}"), all, "", &at_token, login.to_owned()),
+            (format!("{web}\n{mail}"), all, "", &at_imap, smtp.to_owned()),
+            (format!("{web}\n{same}"), all, "", &at_imap, format!("{login}, {smtp}")),
+            (format!("{web}\n{same}"), all, "", &at_token, format!("{login}, {smtp}")),
+        ] {
+            let app = &FILE[FILE.find("[app.contoso]").unwrap()..];
+            // Whichever account asks.
+            let bob = format!("[[account]]\naddress = \"bob@contoso.com\"\napp = \"contoso\"\n{}\n", of_accounts(more));
+            let file = format!("[network]\n{proxies}\n{}{bob}{app}{more}\n", listeners(protocols));
+            for account in &checked(&file).accounts {
+                let known = account.known(occasion);
+                for lang in Lang::ALL {
+                    let words = PROXY_FORBIDS.told(lang, &known);
+                    assert!(words.next.contains(&format!("`{wanted}`")), "{proxies}: {}", words.next);
+                    let speaks_of_ports = words.next.contains("SSL_ports") && words.cause.contains("443");
+                    assert_eq!(speaks_of_ports, wanted.contains(imap), "{words:?}");
+                    assert!(speaks_of_ports || !words.cause.contains("443"), "{words:?}");
+                }
+            }
+        }
     }
 
     /// That has no table of its own.

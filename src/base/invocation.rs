@@ -10,6 +10,7 @@ static CALL: OnceLock<String> = OnceLock::new();
 static DAEMON: OnceLock<Daemon> = OnceLock::new();
 static OTHER: OnceLock<Daemon> = OnceLock::new();
 static INSTEAD: OnceLock<String> = OnceLock::new();
+static SERVICE: OnceLock<bool> = OnceLock::new();
 
 /// How the daemon on this configuration was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,29 @@ pub fn another_runs(daemon: Daemon) {
 /// one counts.
 pub fn without_daemon(command: String) {
     let _ = INSTEAD.set(command);
+}
+
+/// Whether systemd starts the daemon on this configuration. The first word counts.
+pub fn is_a_service(is_one: bool) {
+    let _ = SERVICE.set(is_one);
+}
+
+const START_OF_SERVICE: &str = "sudo systemctl start gatepost";
+
+/// What starts the daemon.
+pub fn start() -> String {
+    match SERVICE.get() {
+        Some(true) => START_OF_SERVICE.to_owned(),
+        _ => format!("{} run", gatepost()),
+    }
+}
+
+/// The same for what stands between backticks; where no configuration is known, both ways.
+pub fn start_in_general() -> String {
+    match SERVICE.get() {
+        Some(_) => start(),
+        None => format!("{}` / `{START_OF_SERVICE}", start()),
+    }
 }
 
 /// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the

@@ -210,13 +210,18 @@ fn stand_ins(next: &str, lang: Lang) -> String {
     invocation::as_called(&found.collect::<String>())
 }
 
-/// What stands in `⟨⟩` is about a mailbox that another one opens: nobody is given a right on their own.
-fn of_another(text: &str, is_own: bool) -> String {
-    let mut parts = text.split('⟨');
+/// A clause about a mailbox that another one opens: nobody is given a right on their own.
+const OF_ANOTHER: (char, char) = ('⟨', '⟩');
+/// About ports besides that of the web, behind a proxy that may have to allow none.
+const OF_OTHER_PORTS: (char, char) = ('⟦', '⟧');
+
+/// With what stands in these brackets, or without it.
+fn without(text: &str, (opens, closes): (char, char), is_left_out: bool) -> String {
+    let mut parts = text.split(opens);
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |told, part| {
-        let (clause, rest) = part.split_once('⟩').unwrap_or((part, ""));
-        told + if is_own { "" } else { clause } + rest
+        let (clause, rest) = part.split_once(closes).unwrap_or((part, ""));
+        told + if is_left_out { "" } else { clause } + rest
     })
 }
 
@@ -278,7 +283,8 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
-        next.push_str(&known.fill(&of_another(&said.next(known, lang), known.concerns_its_own())));
+        let told = without(&said.next(known, lang), OF_ANOTHER, known.concerns_its_own());
+        next.push_str(&known.fill(&without(&told, OF_OTHER_PORTS, !known.needs_other_ports())));
         if let Some(page) = next.find("/adminconsent?") {
             let blank = if lang == Lang::En { " " } else { "" };
             // At once: what comes next is of no use to whoever does not get through there.
@@ -300,7 +306,8 @@ impl Entry {
         if let Some(found) = found {
             put_behind(&mut next, &found, lang);
         }
-        Words { cause: known.fill(said.cause), shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
+        let cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));
+        Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
     }
 
     pub fn fault(&self) -> Fault {

@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 44] = [
+const NAMES: [&str; 45] = [
     "account",
     "address",
     "admin-consent-page",
@@ -53,6 +53,7 @@ const NAMES: [&str; 44] = [
     "sender-domain",
     "set-clock",
     "smtp-user",
+    "start",
     "stop",
     "tenant",
     "tenant-page",
@@ -63,8 +64,15 @@ const LOGIN: &str = "https://login.microsoftonline.com";
 /// Likewise.
 const GRAPH_HOST: &str = "graph.microsoft.com";
 /// Likewise.
-const NEEDED: &str = "login.microsoftonline.com:443, smtp.office365.com:587, outlook.office365.com:993, \
-                      outlook.office365.com:995, graph.microsoft.com:443";
+const NEEDED: [&str; 5] = [
+    "login.microsoftonline.com:443",
+    "smtp.office365.com:587",
+    "outlook.office365.com:993",
+    "outlook.office365.com:995",
+    "graph.microsoft.com:443",
+];
+/// The port of the web.
+const WEB: &str = ":443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
 const SET_CLOCK: &str = if cfg!(windows) { "w32tm /resync" } else { "timedatectl set-ntp true" };
 
@@ -79,6 +87,8 @@ pub struct Via {
     pub place: String,
     /// It is given user and password.
     pub has_login: bool,
+    /// All that the configuration sends through it, `host:port`; empty where there is none yet.
+    pub carries: Vec<String>,
 }
 
 /// What is known. All of it may be missing.
@@ -129,8 +139,6 @@ pub struct Known {
     pub speaks: Option<(Protocol, bool)>,
     /// The same on the way to the identity provider and Graph.
     pub login_proxy: Option<Via>,
-    /// Servers that a proxy has to allow, `host:port`, where more than one is known.
-    pub needed: Vec<String>,
     /// When the last sign-in that somebody tried met which refusal, where none came about since.
     pub refused_sign_in: Option<(&'static str, Timestamp)>,
     /// It is told to whoever signs in just now.
@@ -238,7 +246,7 @@ impl Known {
             "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),
             "set-clock" => Some(SET_CLOCK.to_owned()),
             "mailbox" => word(&self.mailbox),
-            "needed" => Some(self.needed()),
+            "needed" => Some(self.needed().join(", ")),
             "object-id" => word(&self.object_id),
             // Where nothing is known of the account, that which needs no more than Graph.
             "outbound" => Some(format!("outbound = \"{}\"", self.outbound.unwrap_or("graph"))),
@@ -260,6 +268,7 @@ impl Known {
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "smtp-user" => word(&self.smtp_user),
+            "start" => Some(invocation::start_in_general()),
             "stop" => Some(invocation::stop()),
             "tenant" => word(&self.tenant),
             "tenant-page" => self.tenant_page(),
@@ -293,13 +302,24 @@ impl Known {
         format!("send-as = [{}]", quoted.join(", "))
     }
 
-    /// Whoever asks for one server after the other to be allowed asks five times.
-    fn needed(&self) -> String {
-        if self.needed.is_empty() && self.login.is_none() && self.tenant.is_none() && self.client_id.is_none() {
-            return NEEDED.to_owned();
+    /// What a proxy has to allow: whoever asks for one server after the other to be allowed asks five times.
+    fn needed(&self) -> Vec<String> {
+        let carries = self.proxy.as_ref().map(|via| via.carries.as_slice()).unwrap_or_default();
+        let known: Vec<String> = carries.iter().filter(|one| is_harmless(one)).cloned().collect();
+        if !known.is_empty() {
+            return known;
         }
-        let known: Vec<&str> = self.needed.iter().map(String::as_str).filter(|one| is_harmless(one)).collect();
-        if known.is_empty() { format!("{}:{}", self.value("host"), self.value("port")) } else { known.join(", ") }
+        if self.login.is_some() || self.tenant.is_some() || self.client_id.is_some() {
+            return vec![format!("{}:{}", self.value("host"), self.value("port"))];
+        }
+        // With mail, where nobody says by which way it goes.
+        let is_of_web = self.proxy.as_ref().is_some_and(|via| via.key.starts_with("http-proxy"));
+        NEEDED.iter().filter(|one| !is_of_web || one.ends_with(WEB)).map(|one| (*one).to_owned()).collect()
+    }
+
+    /// Whether a proxy has to allow more than the port that each of them allows.
+    pub(super) fn needs_other_ports(&self) -> bool {
+        self.needed().iter().any(|one| !one.ends_with(WEB))
     }
 
     fn is_of_no_app(&self) -> bool {

@@ -81,8 +81,13 @@ mod tests {
             assert!(said.starts_with(&format!("openssl s_client -connect h:{port} -servername h")), "{said}");
             assert!(said.ends_with(ends), "{speaks:?} {port}: {said}");
         }
-        let via =
-            |url: &str, has_login| Via { url: url.to_owned(), key: "mail-proxy", place: String::new(), has_login };
+        let via = |url: &str, has_login| Via {
+            url: url.to_owned(),
+            key: "mail-proxy",
+            place: String::new(),
+            has_login,
+            carries: Vec::new(),
+        };
         let through = |opening, proxy: &Via| look_at_certificate("h", "1", opening, Some(proxy));
         let socks = via("socks5://p:1080", false);
         assert_eq!(through(Opening::Plain("imap"), &socks), "curl -v -x socks5h://p:1080 --ssl-reqd imap://h:1/");

@@ -83,8 +83,9 @@ mod tests {
             for said in [&entry.en, &entry.ja] {
                 for text in [Some(said.next), said.next_app_only].into_iter().flatten() {
                     let mut spans = text.split('`').skip(1).step_by(2);
-                    let counts =
-                        ["`{reload}`", "`{restart}`", "`gatepost run`"].iter().any(|command| text.contains(command));
+                    let counts = ["`{reload}`", "`{restart}`", "`{start}`", "`gatepost run`"]
+                        .iter()
+                        .any(|command| text.contains(command));
                     assert!(counts || spans.find(is_setting).is_none(), "{}: {text}", entry.id);
                 }
             }

@@ -103,7 +103,7 @@ pub fn denies_sender(reply: &str) -> bool {
 }
 
 /// What another way out helps against: SMTP AUTH is switched off or forbidden (5.7.139), and nothing else is wrong.
-pub fn is_smtp_switched_off(fault: &Fault) -> bool {
+pub fn is_smtp_switched_off(id: &str) -> bool {
     [
         SMTP_AUTH_DISABLED_TENANT,
         SMTP_AUTH_DISABLED_MAILBOX,
@@ -114,7 +114,7 @@ pub fn is_smtp_switched_off(fault: &Fault) -> bool {
         SIGN_ON_FORBIDDEN,
     ]
     .iter()
-    .any(|entry| entry.id == fault.id)
+    .any(|entry| entry.id == id)
 }
 
 /// `status` of the JSON challenge (RFC 7628 3.2.2; Google and Microsoft send HTTP numbers).

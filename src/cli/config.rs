@@ -8,7 +8,7 @@ use super::{
     args::ConfigCommand,
     client, language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
-    terminal,
+    terminal, unit,
 };
 use crate::{
     base::invocation,
@@ -39,6 +39,7 @@ pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
 
 /// What is printed of this configuration names the daemon that runs on it.
 pub(super) fn note_daemon(config: &Config, file: &Path) {
+    unit::note(file);
     let Some(holder) = store::holder(&config.store) else { return };
     let Some(daemon) = holder.daemon() else { return };
     match holder.reads_other_than(file) {
@@ -51,8 +52,10 @@ pub(super) fn note_daemon(config: &Config, file: &Path) {
 /// seen to first: none is let in beside it.
 pub(super) fn note_start(config: &Config, file: &Path) {
     let reads_other = store::holder(&config.store).is_some_and(|holder| holder.reads_other_than(file).is_some());
-    let command = if reads_other { "doctor" } else { "run" };
-    invocation::without_daemon(format!("{} {command}", invocation::gatepost()));
+    invocation::without_daemon(match reads_other {
+        true => format!("{} doctor", invocation::gatepost()),
+        false => invocation::start(),
+    });
 }
 
 /// The same for whoever asks the daemon, which runs on while its file is refused: then the problems are the second half.

@@ -7,6 +7,7 @@ use super::{
     outcome::{Failure, Outcome},
     terminal,
 };
+use crate::base::invocation;
 
 pub fn run(named: Option<&Path>) -> Outcome {
     let file = config::found(named)?;
@@ -16,8 +17,8 @@ pub fn run(named: Option<&Path>) -> Outcome {
     let path = if opens { "/api/ticket?mine=true" } else { "/api/ticket" };
     let ticket = console_api::ask(&config, reqwest::Method::POST, path).map_err(|cause| {
         let text = format!("the daemon gave no link: {cause}");
-        let next = "start it with `gatepost run`, and run this as the user who runs it";
-        console_api::unanswered(&config, &file, text, next)
+        let next = format!("start it with `{}`, and run this as the user who runs it", invocation::start());
+        console_api::unanswered(&config, &file, text, &next)
     })?;
     let path = ticket.get("path").and_then(serde_json::Value::as_str).unwrap_or("/door");
     let address = config.console.reached_at().map(|address| address.to_string()).unwrap_or_default();

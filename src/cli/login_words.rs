@@ -9,7 +9,10 @@ use super::{
     outcome::Failure,
     pasted::{shell, with_config},
 };
-use crate::base::{Lang, invocation::as_called};
+use crate::base::{
+    Lang,
+    invocation::{as_called, start},
+};
 
 pub(super) enum Said<'a> {
     Open { url: &'a Url, is_opened: bool },
@@ -89,9 +92,9 @@ impl Said<'_> {
             Said::SignedIn { address, as_whom, used } => as_called(&format!(
                 "{address} is signed in as {as_whom}.{}\n",
                 match used {
-                    Used::AtOnce => " The daemon that runs uses it at once.",
-                    Used::OnceOneRuns => " No daemon runs yet that uses it: `gatepost run` starts one.",
-                    Used::Never => "",
+                    Used::AtOnce => " The daemon that runs uses it at once.".to_owned(),
+                    Used::OnceOneRuns => format!(" No daemon runs yet that uses it: `{}` starts one.", start()),
+                    Used::Never => String::new(),
                 }
             )),
             Said::OtherDaemon { address, running, own, store } => format!(
@@ -164,9 +167,11 @@ impl Said<'_> {
             Said::SignedIn { address, as_whom, used } => as_called(&format!(
                 "{address} は {as_whom} としてサインインしました。{}\n",
                 match used {
-                    Used::AtOnce => "動作中のデーモンがすぐに使用します。",
-                    Used::OnceOneRuns => "これを使用するデーモンはまだ動いていません。`gatepost run` で起動します。",
-                    Used::Never => "",
+                    Used::AtOnce => "動作中のデーモンがすぐに使用します。".to_owned(),
+                    Used::OnceOneRuns => {
+                        format!("これを使用するデーモンはまだ動いていません。`{}` で起動します。", start())
+                    }
+                    Used::Never => String::new(),
                 }
             )),
             Said::OtherDaemon { address, running, own, store } => format!(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    account::{Account, Client, Domain},
+    account::{Account, Client, Domain, Proxies},
     base::{Lang, Secret},
     console::token_file,
     net::{Listener, Network},
@@ -32,6 +32,8 @@ pub struct Config {
     /// Accounts for whole domains.
     pub domains: Vec<Arc<Domain>>,
     pub clients: Vec<Arc<Client>>,
+    /// Those of `network`, with what goes through them.
+    pub proxies: Proxies,
 }
 
 #[derive(Debug, Clone)]

@@ -130,7 +130,7 @@ impl AccountRow {
         let other = state.as_ref().and_then(|state| somebody_else(account, state));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
         let signed_in_at = state.as_ref().and_then(|state| state.signed_in_at);
-        let refusals = console.refused(&account.address, signed_in_at);
+        let refusals = console.refused(account, signed_in_at);
         let is_refused = !refusals.is_empty();
         let said = match refusals.first() {
             Some(refusal) if phase == Phase::Ready && refusal.is_by_mail_server() => words.refused_by_server,
@@ -213,7 +213,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let fault = state.and_then(|state| state.fault.as_ref().or_else(|| graph_fault(account, state)));
     let signed_in_at = state.and_then(|state| state.signed_in_at);
     // Else what a server refuses, by a protocol of mail.
-    let of_server = || console.refused(&account.address, signed_in_at).into_iter().next();
+    let of_server = || console.refused(account, signed_in_at).into_iter().next();
     let fault = match fault {
         Some(fault) => Some((fault.id, Occasion::of_sign_in(state))),
         None => of_server().map(|refusal| (refusal.id, refusal.occasion(state))),

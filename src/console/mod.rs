@@ -59,13 +59,13 @@ pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
-    base::{Fault, Lang, Secret},
+    base::{Fault, Lang, Protocol, Secret},
     catalog::token::CLIENT_SECRET_EXPIRED,
     expiry::{Calendar, Ending, What},
     meter::Meter,
     net::Peer,
     oauth::{Keepers, Phase, SignInState},
-    outbound::{Refusals, Standing},
+    outbound::{Refusals, Standing, goes_by_graph},
     queue::Queue,
     store::{Store, Trouble},
 };
@@ -133,15 +133,16 @@ impl Console {
     }
 
     /// What mail servers refuse to this account: what clients are told from memory, and by each other protocol what the
-    /// last client met and none got past since.
-    fn refused(&self, address: &str, signed_in_at: Option<Timestamp>) -> Vec<Standing> {
-        let mut refused = self.refusals.standing(address, signed_in_at);
-        let met = self.meter.recent.list().into_iter().rev().filter(|seen| seen.account == address);
+    /// last client met and none got past since. Where Graph sends in the place of SMTP, nothing is refused.
+    fn refused(&self, account: &Account, signed_in_at: Option<Timestamp>) -> Vec<Standing> {
+        let mut refused = self.refusals.standing(&account.address, signed_in_at);
+        let met = self.meter.recent.list().into_iter().rev().filter(|seen| seen.account == account.address);
         for standing in met.filter_map(|seen| Standing::met(&seen, signed_in_at)) {
             if refused.iter().all(|known| known.protocol != standing.protocol) {
                 refused.push(standing);
             }
         }
+        refused.retain(|one| one.protocol != Protocol::Smtp.as_str() || !goes_by_graph(account, one.id));
         refused
     }
 
@@ -336,7 +337,11 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let endings = console.endings();
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
     let mut status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
-    status.accounts.iter_mut().for_each(|account| account.note_refusals(&console));
+    for one in &mut status.accounts {
+        if let Some(account) = console.account(&one.address) {
+            one.note_refusals(&console, &account);
+        }
+    }
     let configuration = read(&console.configuration).clone();
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains));
     Json(Status { store, endings, configuration, queue, ..status })

@@ -189,9 +189,9 @@ impl AccountStatus {
     }
 
     /// Where the upstream refuses, a sign-in that is ready is of no use.
-    pub fn note_refusals(&mut self, console: &Console) {
+    pub fn note_refusals(&mut self, console: &Console, account: &Account) {
         let signed_in_at = self.sign_in.as_ref().and_then(|state| state.signed_in_at);
-        self.refusals = console.refused(&self.address, signed_in_at);
+        self.refusals = console.refused(account, signed_in_at);
         if let Some(state) = self.sign_in.as_mut().filter(|state| state.phase == Phase::Ready)
             && !self.refusals.is_empty()
         {

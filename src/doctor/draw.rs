@@ -2,7 +2,7 @@
 
 use super::{
     report::{Check, Explained, Outcome, Report},
-    words::{frame, turn},
+    words::{Frame, Name, frame, turn},
 };
 use std::path::Path;
 
@@ -42,7 +42,7 @@ pub fn line(check: &Check, marks: Marks) -> String {
     let mark = marks.of(check.outcome);
     let about = about(check);
     let mut detail = check.detail.lines();
-    let first = detail.next().unwrap_or_default();
+    let first = behind(check.target.as_deref(), detail.next().unwrap_or_default());
     let said = [about.as_str(), first].iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join(": ");
     let mut text = format!("{mark} {} {} {said}", padded(check.layer.as_str(), LAYER), padded(&check.title, TITLE));
     text.truncate(text.trim_end().len());
@@ -57,6 +57,14 @@ pub fn line(check: &Check, marks: Marks) -> String {
         }
     }
     text
+}
+
+/// Of a detail that begins with what it is about, which stands before it.
+fn behind<'t>(target: Option<&str>, detail: &'t str) -> &'t str {
+    let between = [':', ' ', '、'];
+    let rest = target.and_then(|target| detail.strip_prefix(target));
+    rest.filter(|rest| rest.is_empty() || rest.starts_with(between))
+        .map_or(detail, |rest| rest.trim_start_matches(between))
 }
 
 /// The first failing layer, and what is open; empty where nothing is.
@@ -164,31 +172,48 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
     let frame = frame(lang);
     let failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
     match failing.saturating_sub(explained) {
-        _ if failing == 0 && report.open().next().is_some() => {
-            let standing =
-                report.checks.iter().filter(|check| check.is_open() || (check.is_unproven && check.is_told()));
-            let ids = standing.filter_map(|check| check.fault.as_ref().map(|fault| fault.id.to_owned()));
-            format!("\n{}\n", (frame.well_but)(&listed(ids, ", ")))
-        }
-        _ if failing == 0 => match report.unproven() {
-            _ if report.lacks_daemon() => format!("{}\n", (frame.well_but_down)()),
-            None if report.is_daemon_silent() => format!("{}\n", frame.well_but_silent),
-            Some(one) => match one.fault.as_ref().filter(|_| one.is_told()) {
-                Some(_) => {
-                    let told = report.checks.iter().filter(|check| check.is_unproven && check.is_told());
-                    let named = |check: &Check| {
-                        let fault = check.fault.as_ref()?;
-                        Some(format!("{} ({}) [{}]", check.title, about(check), fault.id))
-                    };
-                    format!("{}\n", (frame.well_but_a_client)(&listed(told.filter_map(named), "; ")))
-                }
-                None => format!("{}\n", (frame.well_but_unproven)(&about(one))),
-            },
-            None => format!("{}\n", frame.all_well),
+        _ if failing == 0 => match (what_stands(report, &frame), refused_beside(report)) {
+            (None, None) => format!("{}\n", frame.all_well),
+            (Some(stands), None) => format!("{stands}\n"),
+            (None, Some(who)) => format!("{}\n", (frame.well_but_a_sign_in)(&who)),
+            (Some(stands), Some(who)) => format!("{stands}\n{}\n", (frame.well_but_a_sign_in)(&who)),
         },
         0 => String::new(),
         more => format!("{}\n", (frame.others)(more)),
     }
+}
+
+/// Where nothing fails: of the daemon and of clients, what keeps it from being well.
+fn what_stands(report: &Report, frame: &Frame) -> Option<String> {
+    if report.open().next().is_some() {
+        let standing = report.checks.iter().filter(|check| check.is_open() || (check.is_unproven && check.is_told()));
+        let ids = standing.filter_map(|check| check.fault.as_ref().map(|fault| fault.id.to_owned()));
+        return Some(format!("\n{}", (frame.well_but)(&listed(ids, ", "))));
+    }
+    if report.lacks_daemon() {
+        return Some((frame.well_but_down)());
+    }
+    let Some(unproven) = report.unproven() else {
+        return report.is_daemon_silent().then(|| frame.well_but_silent.to_owned());
+    };
+    Some(match unproven.is_told() {
+        true => {
+            let told = report.checks.iter().filter(|check| check.is_unproven && check.is_told());
+            (frame.well_but_a_client)(&listed(told.filter_map(named), "; "))
+        }
+        false => (frame.well_but_unproven)(&about(unproven)),
+    })
+}
+
+/// Whose sign-in was refused while the one that is stored goes on.
+fn refused_beside(report: &Report) -> Option<String> {
+    let refused = report.checks.iter().filter(|check| check.name == Name::LaterSignIn.as_str() && check.is_told());
+    let named = refused.filter_map(|check| Some(format!("{} [{}]", about(check), check.fault.as_ref()?.id)));
+    Some(listed(named, "; ")).filter(|all| !all.is_empty())
+}
+
+fn named(check: &Check) -> Option<String> {
+    Some(format!("{} ({}) [{}]", check.title, about(check), check.fault.as_ref()?.id))
 }
 
 /// Each once.
@@ -225,6 +250,21 @@ mod tests {
     fn columns_are_those_of_a_terminal() {
         assert_eq!((width("clock"), width("時計"), width("ID プロバイダー")), (5, 4, 15));
         assert_eq!(padded("時計", 6), "時計  ");
+    }
+
+    #[test]
+    fn a_line_names_its_server_once() {
+        use super::super::{look::Look, report::Layer, words::Said};
+        let drawn = |lang, target: &str, detail: &str| {
+            let look = Look::at(lang, Layer::Proxy, Name::SmtpServer).target(target);
+            line(&look.pass(Said::Plain(detail.to_owned())), Marks::Ascii)
+        };
+        let said = drawn(Lang::En, "h:587", "h:587 through http://p:3128: the proxy forbids it");
+        assert!(said.ends_with(" h:587: through http://p:3128: the proxy forbids it\n"), "{said}");
+        let said = drawn(Lang::Ja, "h:587", "h:587 through http://p:3128: the proxy forbids it");
+        assert!(said.ends_with(" h:587: プロキシー http://p:3128: プロキシーが許可していません\n"), "{said}");
+        assert!(drawn(Lang::En, "127.0.0.1:25", "127.0.0.1:25").ends_with(" 127.0.0.1:25\n"));
+        assert!(drawn(Lang::En, "h:58", "h:587: timed out").ends_with(" h:58: h:587: timed out\n"));
     }
 
     /// Labels, and lines that are typed, written or skipped as a remark.

@@ -1,6 +1,7 @@
 //! This machine's part: the state directory, the key, room on the disk and in the queue, certificates and when they end.
 
 use std::{
+    collections::HashSet,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    daemon::Running,
     look::Look,
     next::Who,
     owner, queue,
@@ -17,6 +19,7 @@ use super::{
     words::{Name, Said},
 };
 use crate::{
+    account::Account,
     catalog::{
         doctor::{CERTIFICATE_ENDED, DISK_NEARLY_FULL},
         own::STORE_UNAVAILABLE,
@@ -25,7 +28,7 @@ use crate::{
     config::Config,
     expiry::{Calendar, Ending, What},
     net::{ServerTls, own_uid, self_signed_certificate},
-    oauth::AppCredential,
+    oauth::{AppCredential, Resource},
     store::Store,
 };
 
@@ -49,7 +52,7 @@ impl Kept {
 }
 
 /// The store is opened only if it was made before, and by who runs this.
-pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Kept) {
+pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (Vec<Check>, Kept) {
     let database = PathBuf::from(config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url));
     let directory = database.parent().unwrap_or(Path::new("/")).to_owned();
     let mut checks = vec![state_directory(scope, &directory)];
@@ -59,7 +62,8 @@ pub(super) async fn look(config: &Config, scope: &Scope) -> (Vec<Check>, Kept) {
     checks.extend(queue::directory(scope, config, &database));
     let calendar = Calendar::new(config.watched());
     let endings = calendar.endings(Timestamp::now());
-    checks.extend(endings.iter().map(|one| ending(scope, config, one)));
+    let over = called_over(scope, config, running);
+    checks.extend(endings.iter().map(|one| ending(scope, config, one, &over)));
     checks.extend(keys(scope, config));
     (checks, kept)
 }
@@ -156,7 +160,17 @@ fn room(_: &Scope, _: &Path) -> Option<Check> {
     None
 }
 
-fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
+/// Apps whose secret the provider called expired when the daemon asked last, whatever day somebody wrote down.
+fn called_over(scope: &Scope, config: &Config, running: &Running) -> HashSet<String> {
+    let is_over = |account: &Arc<Account>| {
+        let fault = running.fault_of(&account.address, Resource::Mail);
+        fault.is_some_and(|(id, _)| id == CLIENT_SECRET_EXPIRED.id)
+    };
+    scope.accounts(config).into_iter().filter(is_over).map(|account| account.sign_in.app.name.clone()).collect()
+}
+
+/// `over`: see [`called_over`].
+fn ending(scope: &Scope, config: &Config, ending: &Ending, over: &HashSet<String>) -> Check {
     let name = match ending.what {
         What::ClientSecret => Name::ClientSecret,
         What::AppCertificate => Name::AppCertificate,
@@ -174,6 +188,10 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending) -> Check {
     }
     match ending.days_left {
         None => look.skip(Said::EndUnknown { app: ending.name.clone() }),
+        Some(days) if days >= 0 && ending.what == What::ClientSecret => match over.contains(&ending.name) {
+            true => look.skip(Said::EndedByProvider),
+            false => look.pass(Said::EndsAsWritten { days, soon: days <= SOON_DAYS, is_asked: !scope.offline }),
+        },
         // What the provider says of a secret counts more than what the configuration says of it.
         Some(days) if days < 0 && ending.what == What::ClientSecret && !scope.offline => {
             look.skip(Said::EndedAsWritten { days: -days })

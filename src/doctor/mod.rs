@@ -69,14 +69,15 @@ const AT_ONCE: usize = 4;
 pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&Check) + Send)) -> Report {
     let mut desk = Desk { checks: Vec::new(), on_check };
     desk.note(configuration(scope));
-    let (checks, kept) = files::look(config, scope).await;
+    let running = if scope.offline { Running::default() } else { Running::ask(config, &scope.file).await };
+    let (checks, kept) = files::look(config, scope, &running).await;
     desk.note_all(checks);
     match scope.offline {
         true => {
             desk.note_all(token::stored(scope, config, &kept).await);
             desk.note_all(daemon::unasked(scope, config));
         }
-        false => online(config, scope, kept, &mut desk).await,
+        false => online(config, scope, kept, running, &mut desk).await,
     }
     Report::new(desk.checks, scope.offline, &scope.file)
 }
@@ -87,9 +88,8 @@ fn who_asks(scope: &Scope, config: &Config, app: &App) -> Who {
     one.map_or_else(|| Who::of_app(app), |account| account::who_of(&account))
 }
 
-async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>) {
+async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, desk: &mut Desk<'_>) {
     let deadline = Instant::now() + scope.within;
-    let running = Running::ask(config, &scope.file).await;
     let means = match Means::new(config, scope, kept, &running).await {
         Ok(means) => means,
         Err(check) => return desk.note(check),

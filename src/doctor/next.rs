@@ -54,8 +54,6 @@ pub(super) struct Who {
     pub host: Option<String>,
     pub port: Option<u16>,
     pub proxy: Option<Via>,
-    /// That a proxy has to allow.
-    pub needed: Vec<String>,
     pub path: Option<String>,
     /// See [`Known::refused_sign_in`].
     pub refused_sign_in: Option<(&'static str, jiff::Timestamp)>,
@@ -109,7 +107,6 @@ impl Who {
             proxy: self.proxy.clone(),
             // On the way to whichever server is looked at.
             login_proxy: self.proxy.clone(),
-            needed: self.needed.clone(),
             running_file: self.running_file.clone(),
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
@@ -242,8 +239,13 @@ mod tests {
                 provider: odd(),
                 host: odd(),
                 port: Some(443),
-                proxy: odd().map(|url| Via { place: url.clone(), url, key: "mail-proxy", has_login: false }),
-                needed: odd().into_iter().collect(),
+                proxy: odd().map(|url| Via {
+                    place: url.clone(),
+                    carries: vec![url.clone()],
+                    url,
+                    key: "mail-proxy",
+                    has_login: false,
+                }),
                 path: odd(),
                 is_app_only: true,
                 ..Who::default()

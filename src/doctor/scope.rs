@@ -8,7 +8,7 @@ use super::{
     words::{Name, Said},
 };
 use crate::{
-    account::{Account, Route},
+    account::{Account, Route, Use, uses},
     base::{Lang, Protocol},
     config::{Config, Problem},
     oauth::App,
@@ -77,12 +77,15 @@ impl Scope {
         self.sent_behind.iter().any(|one| one.eq_ignore_ascii_case(address))
     }
 
-    /// Of the accounts in scope, each once; and of whole domains, whose mailboxes nobody listed.
+    /// Of the accounts in scope; and of whole domains, whose mailboxes nobody listed.
+    pub(super) fn uses(&self, config: &Config) -> Vec<Use> {
+        uses(&self.accounts(config), config.domains.iter().filter(|_| self.accounts.is_empty()))
+    }
+
+    /// Theirs, each once.
     pub(super) fn apps(&self, config: &Config) -> Vec<Arc<App>> {
         let mut apps: Vec<Arc<App>> = Vec::new();
-        let listed = self.accounts(config).into_iter().map(|account| account.sign_in.app.clone());
-        let domains = config.domains.iter().filter(|_| self.accounts.is_empty());
-        for app in listed.chain(domains.map(|domain| domain.sign_ins.app.clone())) {
+        for (app, _) in self.uses(config) {
             if !apps.iter().any(|known| known.name == app.name) {
                 apps.push(app);
             }

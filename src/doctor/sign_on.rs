@@ -211,7 +211,7 @@ fn of_one(ask: &Ask<'_>, tried: Tried, who: &Who) -> Vec<Check> {
     match tried.outcome {
         Outcome::NotTried(why) => checks.push(tried.look.skip(why)),
         // As the daemon does it; whether Graph takes them is seen there.
-        Outcome::Refused(fault) if goes_by_graph(account, &fault) => {
+        Outcome::Refused(fault) if goes_by_graph(account, fault.id) => {
             checks.push(tried.look.skip(Said::GoesByGraph { id: fault.id }));
         }
         Outcome::Refused(fault) => {

@@ -13,14 +13,15 @@ use super::{
     look::Look,
     next::Who,
     report::{Check, Layer},
-    scope::{Scope, protocols, sends_by_graph, sends_by_smtp},
+    scope::{Scope, protocols},
     token::Means,
     words::{Name, Said},
 };
 use crate::{
+    account::{Destination, Proxies, Service, destinations},
     base::{Fault, Lang, Protocol, Sasl, Secret, printable},
     catalog::{
-        Entry,
+        Entry, Via,
         doctor::{CLOCK_SKEWED, MAIL_PORT_PORTAL, PROVIDER_NAME_UNKNOWN, TLS_INTERCEPTED},
         graph::GRAPH_UNREACHABLE,
         own::{
@@ -77,10 +78,10 @@ pub(super) struct Target {
     pub upstream: Upstream,
     secure: Secure,
     proxy: Option<Proxy>,
+    /// The same for people, with all that goes through it.
+    via: Option<Via>,
     /// Whose it is, where one app alone has it.
     app: Option<Arc<App>>,
-    /// All servers that are looked at behind a proxy: who asks for one of them to be allowed asks for all.
-    needed: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,8 +175,7 @@ impl Target {
             host: Some(self.upstream.host.clone()),
             port: Some(self.upstream.port),
             speaks: self.protocol().map(|protocol| (protocol, self.secure == Secure::ByStartTls)),
-            proxy: through.map(Proxy::via),
-            needed: self.needed.clone(),
+            proxy: through.and_then(|_| self.via.clone()),
             app: self.app.as_ref().map(|app| app.name.clone()),
             is_app_only: self.app.as_ref().is_some_and(|app| app.grant.is_app_only()),
             login_host: self.is_identity().then(|| format!("https://{}", self.upstream.host)),
@@ -186,48 +186,31 @@ impl Target {
 
 /// Each server once, the identity providers first.
 pub(super) fn targets(config: &Config, scope: &Scope) -> Vec<Target> {
-    let Network { http_proxy, mail_proxy, .. } = &config.network;
     let mut targets: Vec<Target> = Vec::new();
-    let mut add = |name, app: &Arc<App>, server: Option<(Upstream, Secure)>, proxy: &Option<Proxy>| {
-        let Some((upstream, secure)) = server else { return };
-        let (app, proxy) = (Some(app.clone()), proxy.clone());
-        let target = Target { name, upstream, secure, proxy, app, needed: Vec::new() };
+    for target in destinations(&scope.uses(config), &protocols(config)).into_iter().filter_map(|one| of(config, one)) {
         match targets.iter_mut().find(|known| known.key() == target.key()) {
             Some(known) => known.app = None,
             None => targets.push(target),
         }
-    };
-    let (apps, accounts, protocols) = (scope.apps(config), scope.accounts(config), protocols(config));
-    let of =
-        |app: &Arc<App>| accounts.iter().filter(|one| one.sign_in.app.name == app.name).cloned().collect::<Vec<_>>();
-    for app in &apps {
-        add(Name::IdentityProvider, app, identity_of(app), http_proxy);
     }
-    for app in &apps {
-        let accounts = of(app);
-        let mail = |upstream: &Upstream| {
-            let secure = if upstream.tls == UpstreamTls::StartTls { Secure::ByStartTls } else { Secure::AtOnce };
-            Some((upstream.clone(), secure))
-        };
-        if protocols.contains(&Protocol::Smtp) && (accounts.is_empty() || accounts.iter().any(|one| sends_by_smtp(one)))
-        {
-            add(Name::SmtpServer, app, mail(&app.smtp), mail_proxy);
-        }
-        for (protocol, name, upstream) in
-            [(Protocol::Imap, Name::ImapServer, &app.imap), (Protocol::Pop3, Name::Pop3Server, &app.pop3)]
-        {
-            if protocols.contains(&protocol) {
-                add(name, app, mail(upstream), mail_proxy);
-            }
-        }
-        if accounts.iter().any(|one| sends_by_graph(one)) {
-            let server = app.graph.as_ref().and_then(|graph| server_of(&graph.url));
-            add(Name::GraphServer, app, server, http_proxy);
-        }
-    }
-    let needed: Vec<String> = targets.iter().filter(|one| one.through().is_some()).map(Target::shown).collect();
-    targets.iter_mut().for_each(|target| target.needed.clone_from(&needed));
     targets
+}
+
+fn of(config: &Config, destination: Destination) -> Option<Target> {
+    let (Network { http_proxy, mail_proxy, .. }, Proxies { http, mail }) = (&config.network, &config.proxies);
+    let app = destination.app;
+    let of_mail = |name, upstream: &Upstream| {
+        let secure = if upstream.tls == UpstreamTls::StartTls { Secure::ByStartTls } else { Secure::AtOnce };
+        (name, (upstream.clone(), secure), mail_proxy, mail)
+    };
+    let (name, (upstream, secure), proxy, via) = match destination.service {
+        Service::IdentityProvider => (Name::IdentityProvider, identity_of(&app)?, http_proxy, http),
+        Service::Graph => (Name::GraphServer, server_of(&app.graph.as_ref()?.url)?, http_proxy, http),
+        Service::Mail(Protocol::Smtp) => of_mail(Name::SmtpServer, &app.smtp),
+        Service::Mail(Protocol::Imap) => of_mail(Name::ImapServer, &app.imap),
+        Service::Mail(Protocol::Pop3) => of_mail(Name::Pop3Server, &app.pop3),
+    };
+    Some(Target { name, upstream, secure, proxy: proxy.clone(), via: via.clone(), app: Some(app) })
 }
 
 fn identity_of(app: &App) -> Option<(Upstream, Secure)> {

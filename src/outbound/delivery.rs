@@ -129,8 +129,8 @@ impl From<Fault> for Unsent {
 }
 
 /// Whether what is in the way of SMTP is what Graph helps against, for an account that goes by it then.
-pub fn goes_by_graph(account: &Account, fault: &Fault) -> bool {
-    account.sending.route == Route::SmtpThenGraph && is_smtp_switched_off(fault)
+pub fn goes_by_graph(account: &Account, id: &str) -> bool {
+    account.sending.route == Route::SmtpThenGraph && is_smtp_switched_off(id)
 }
 
 impl Outbound {
@@ -175,7 +175,7 @@ impl Outbound {
     /// Whether what was in the way of SMTP is what Graph helps against. It is remembered for a minute then, so that SMTP is
     /// not asked again with every message; nor is that put off by each.
     pub fn goes_by_graph(&self, account: &Account, fault: &Fault) -> bool {
-        let goes = goes_by_graph(account, fault);
+        let goes = goes_by_graph(account, fault.id);
         let signed_in_at = self.keepers.signed_in_at(&account.sign_in);
         if goes && self.refusals.recall(&account.address, Protocol::Smtp, signed_in_at).is_none() {
             self.refusals.note(&account.address, Protocol::Smtp, signed_in_at, fault, None);

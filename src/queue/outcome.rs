@@ -46,6 +46,8 @@ struct Said {
     refusal: Option<Refusal>,
     /// The id of that, or of what is in the way of the mailbox.
     fault: Option<&'static str>,
+    /// What only the log is told.
+    detail: Option<String>,
 }
 
 /// A [`Said::reason`], and what stands in the place of what a server says that nobody knows: the class of its enhanced code
@@ -104,7 +106,7 @@ fn class(reply: &Reply) -> &'static str {
 
 impl Said {
     const fn of(fate: Fate, reason: &'static str) -> Self {
-        Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None, fault: None }
+        Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None, fault: None, detail: None }
     }
 }
 
@@ -115,7 +117,8 @@ impl Outcome {
         let said = |one: &Verdict| {
             let (refusal, is_doubtful) = (Refusal::of(one), one.is_doubtful);
             let fault = refusal.map(|refusal| refusal.id());
-            Said { fate: one.fate, text: words(&one.reply), is_doubtful, reason: reason(one), refusal, fault }
+            let detail = one.reply.fault.as_ref().map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty());
+            Said { fate: one.fate, text: words(&one.reply), is_doubtful, reason: reason(one), refusal, fault, detail }
         };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
@@ -250,6 +253,7 @@ impl Outcome {
             id = advice.id,
             owner = advice.owner,
             next = advice.next,
+            detail = worst.and_then(|said| said.detail.as_deref()),
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
             "delivery from the queue"

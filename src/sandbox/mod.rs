@@ -199,6 +199,11 @@ impl Sandbox {
         }
     }
 
+    /// From now on the pages ask who signs in, whatever it began with (`Options::auto_approve`).
+    pub fn ask_people(&self) {
+        self.identity.ask_people();
+    }
+
     /// Approves a device code as this user would on the verification page; `false` where no such code waits.
     pub fn approve_device(&self, user_code: &str, user: &str) -> bool {
         self.identity.approve_device(user_code, user)

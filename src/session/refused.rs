@@ -12,12 +12,14 @@ use crate::{
     base::{Fault, Lang, Protocol, Stage, is_mailbox, printable},
     catalog::{
         Entry,
-        message::{MESSAGE_TOO_LARGE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
+        message::{
+            MESSAGE_OVER_ANNOUNCED_SIZE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE,
+        },
         replies::refusal,
         upstream::{is_about_recipient, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
-    wire::smtp::{Reply, reply::mail_refusal},
+    wire::smtp::{Reply, SIZE_LIMIT, reply::mail_refusal},
 };
 
 impl Relay<'_> {
@@ -137,8 +139,11 @@ fn not_now(fault: &Fault) -> Reply {
     if fault.id == RECIPIENTS_USED_UP.id { day_used_up() } else { mail_refusal(fault) }
 }
 
+/// Whose limit it is: that of the upstream by its SIZE, else ours.
 pub(super) fn larger_than(octets: u64) -> Reply {
-    refusal(MESSAGE_TOO_LARGE, (552, "5.3.4"), format!("Message larger than {octets} octets"))
+    let whose = if octets < SIZE_LIMIT { "the mail server announces" } else { "Gatepost takes" };
+    let text = format!("Message larger than {octets} octets, the most that {whose}");
+    refusal(MESSAGE_OVER_ANNOUNCED_SIZE, (552, "5.3.4"), text)
 }
 
 /// That of the first line (RFC 2034 4: each line has one), or the general one of its class.

@@ -130,13 +130,21 @@ async fn a_message_of_the_queue_that_is_larger_than_the_upstream_takes_is_refuse
     let mut smtp = world.smtp_as_ann().await;
     smtp.say("EHLO client").await;
     assert!(smtp.expect_last("250 ").await.iter().any(|line| line.ends_with("SIZE 5000")), "it is shown");
-    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=5001"), "552 5.3.4").await;
+    let theirs = "552 5.3.4 Message larger than 5000 octets, the most that the mail server announces \
+                  [gatepost message-over-announced-size]";
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=5001"), theirs).await;
     let line = format!("{}\r\n", "x".repeat(72));
     let said = smtp.message(&line.repeat(200)).await;
-    assert!(said.starts_with("552 5.3.4 Message larger than 5000 octets"), "{said}");
+    assert_eq!(said, theirs);
     let said = smtp.message(&line.repeat(50)).await;
     assert!(said.starts_with("250 2.0.0 Queued as "), "{said}");
     world.until("the delivery", |world| world.sandbox.submissions().len() == 1).await;
+
+    // Nor is ours taken for theirs.
+    let world = World::with(Plan { account: "delivery = \"queue\"".into(), ..Plan::default() }).await;
+    let ours = "552 5.3.4 Message larger than 157286400 octets, the most that Gatepost takes \
+                [gatepost message-over-announced-size]";
+    world.smtp_as_ann().await.exchange(&format!("MAIL FROM:<{ANN}> SIZE=157286401"), ours).await;
 }
 
 /// Three such clients would hold all the connections that a mailbox has.

@@ -303,6 +303,41 @@ fn a_demo_reads_its_configuration_again_at_sighup_keeps_a_log_of_its_own_and_nam
     assert!(demo.wait().unwrap().success());
 }
 
+/// The page refused the code, which the sandbox had approved by itself, as ann, before anybody opened it.
+#[tokio::test]
+async fn whoever_follows_the_words_of_a_login_at_the_demo_opens_the_page_types_the_code_and_says_who_signs_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = gatepost(&["demo", "--port-base", "0"]).env("TMPDIR", folder.path()).spawn().unwrap();
+    let mut said = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let sign_in = said.find_map(|line| Some(line.trim().strip_prefix("sign in ")?.trim().to_owned()));
+    let sign_in = sign_in.expect("it says how to sign in");
+    let typed: Vec<&str> = sign_in.split("  ").next().unwrap().split(' ').skip(1).collect();
+    let mut login = gatepost(&[&typed[..], &["--flow", "device", "--json"]].concat()).spawn().unwrap();
+    let mut told = BufReader::new(login.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut event = || serde_json::from_str::<serde_json::Value>(&told.next().expect("an event")).unwrap();
+    let code = event();
+    let (page, code) = (code["url"].as_str().unwrap(), code["code"].as_str().unwrap());
+
+    let browser = reqwest::Client::builder().no_proxy().build().unwrap();
+    let issuer = page.strip_suffix("/devicelogin").unwrap();
+    let post = async |place: &str, fields: &[(&str, &str)]| {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        browser.post(format!("{issuer}{place}")).body(body).send().await.unwrap().text().await.unwrap()
+    };
+    let asked = post("/devicelogin", &[("code", code)]).await;
+    let flow = asked.split_once("name=flow value=\"").unwrap().1.split('"').next().unwrap();
+    let bob = [("flow", flow), ("username", "bob@contoso.example"), ("password", "demo")];
+    assert!(post("/sign-in", &bob).await.contains("bob@contoso.example"));
+    let done = post("/consent", &[("flow", flow), ("answer", "accept")]).await;
+    assert!(done.contains("You have signed in"), "{done}");
+    let last = event();
+    assert_eq!((&last["event"], &last["as"]), (&"signed-in".into(), &"bob@contoso.example".into()), "{last}");
+    assert_eq!(last["somebody-else"], true, "{last}");
+    assert!(login.wait().unwrap().success());
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+}
+
 /// Answers each line of a dialogue; gives back what the other side said.
 fn server(script: Vec<(&'static str, &'static str)>) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

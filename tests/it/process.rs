@@ -315,3 +315,37 @@ async fn no_core_file_is_written() {
     let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(limit.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{limit}");
 }
+
+/// Whoever switched the console off had a container that was never well.
+#[tokio::test]
+async fn where_the_console_is_off_a_daemon_is_alive_while_a_listener_greets_and_is_not_once_it_hangs() {
+    let plan = Plan { signed_in: Vec::new(), tls: "starttls", ..Plan::default() };
+    let (_sandbox, _dir, file) = stage(&plan).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("[console]\nlisten = \"127.0.0.1:0\"", "[console]\nlisten = \"off\"");
+    let named = format!("listen = [\"{}\"]", own_place());
+    std::fs::write(&file, text.replacen("listen = [\"127.0.0.1:0\"]", &named, 1)).unwrap();
+    let alive = async || {
+        let file = file.clone();
+        tokio::task::spawn_blocking(move || run(&["status", "--alive"], &file)).await.unwrap()
+    };
+    let (code, _, told) = alive().await;
+    assert!(code == 1 && told.contains("the daemon did not answer: nobody holds"), "{told}");
+
+    let program = Program::start(&file).await;
+    let (code, _, told) = alive().await;
+    assert_eq!((code, told.as_str()), (0, ""));
+
+    let process = rustix::process::Pid::from_raw(program.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::STOP).unwrap();
+    let (code, _, told) = alive().await;
+    assert!(code == 1 && told.contains("the daemon did not answer: no greeting from"), "{told}");
+    rustix::process::kill_process(process, rustix::process::Signal::CONT).unwrap();
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("tls = \"starttls\"", "tls = \"implicit\"")).unwrap();
+    let (code, _, told) = alive().await;
+    assert!(code == 1 && told.contains("the console is off"), "{told}");
+    assert!(told.contains("hint: take `listen = \"off\"` out of [console] in "), "{told}");
+    program.killed().await;
+}

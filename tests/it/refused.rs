@@ -254,7 +254,7 @@ async fn what_an_account_of_the_queue_was_refused_is_past_once_it_logs_in_and_a_
     }
     smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=999999999"), "552 ").await;
     smtp.exchange("MAIL FROM:<eve@elsewhere.example>", "550 ").await;
-    assert_eq!(standing(&world), ["queue-full", "nul-byte", "message-too-large", "sender-not-allowed"]);
+    assert_eq!(standing(&world), ["queue-full", "nul-byte", "message-over-announced-size", "sender-not-allowed"]);
     assert!(smtp.message("taken").await.starts_with("250 2.0.0 Queued as "));
     assert!(standing(&world).iter().all(|id| *id == "sender-not-allowed"), "{:?}", standing(&world));
 }

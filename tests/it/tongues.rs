@@ -401,6 +401,20 @@ fn a_daemon_says_at_a_terminal_in_its_language_why_it_does_not_start_and_as_a_se
 }
 
 #[test]
+fn a_daemon_that_systemd_handed_no_socket_says_so_in_japanese_to_whoever_reads_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("gatepost.toml");
+    for (name, told) in [("imap", "その名前の TCP ソケット"), ("993", "ポート 993 の TCP ソケット")] {
+        let listener = format!("[[listener]]\nprotocol = \"imap\"\nlisten = [\"systemd:{name}\"]\ntls = \"off\"\n");
+        let store = format!("[store]\nurl = \"sqlite://{}/gatepost.db\"\n", dir.path().display());
+        std::fs::write(&file, format!("{store}[console]\nlisten = \"off\"\n{listener}")).unwrap();
+        let run = ["run", "--config", file.to_str().unwrap(), "--lang", "ja"];
+        let said = said(&run, "");
+        assert!(said.contains(told) && !said.contains("handed over"), "{said}");
+    }
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_refused_in_the_language_of_the_terminal() {
     for (line, told) in [
         ("statu", "エラー: \"statu\" というコマンドはありません"),

@@ -10,7 +10,6 @@ import re
 import smtplib
 import sys
 import threading
-import urllib.request
 from pathlib import Path
 
 from bench import RealTest
@@ -71,9 +70,8 @@ class Import(RealTest):
             return imap.select("INBOX")[0]
 
     @staticmethod
-    def visited(url):
-        with urllib.request.urlopen(url, timeout=20) as page:
-            return "successfully authenticated" in page.read().decode()
+    def visited(sandbox, url):
+        return "successfully authenticated" in sandbox.sign_in(url, ANN)
 
     def signed_in_with_the_real_program(self):
         """Somebody logs in with a mail program; the old program asks for a browser, and seals what came of it."""
@@ -89,8 +87,8 @@ class Import(RealTest):
         program.start()
         asked = re.compile(rf"{re.escape(self.sandbox.app['authorize-url'])}\?\S+")
         proxy.wait_ready(lambda: log.exists() and asked.search(log.read_text()))
-        # The sandbox approves by itself, and its redirect ends at the old program, once that listens. It takes one visit.
-        wait_until("the way back", lambda: self.visited(asked.search(log.read_text())[0]))
+        # The way back ends at the old program, once that listens. It takes one visit.
+        wait_until("the way back", lambda: self.visited(self.sandbox, asked.search(log.read_text())[0]))
         program.join(60)
         self.assertEqual(selected, ["OK"], proxy.tail() + log.read_text())
         proxy.stop()

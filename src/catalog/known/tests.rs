@@ -59,6 +59,7 @@ fn every_name_has_a_value_of_its_own() {
             key: "mail-proxy-file",
             place: "/proxy-at".into(),
             has_login: false,
+            carries: vec!["needed:1".into(), "needed:2".into()],
         }),
         protocol: Some(Protocol::Pop3),
         speaks: None,
@@ -67,8 +68,8 @@ fn every_name_has_a_value_of_its_own() {
             key: "http-proxy-env",
             place: "PROXY".into(),
             has_login: false,
+            carries: Vec::new(),
         }),
-        needed: vec!["needed:1".into(), "needed:2".into()],
         running_file: Some("/running-file".into()),
         refused_sign_in: None,
         is_doctors: false,
@@ -109,6 +110,7 @@ fn every_name_has_a_value_of_its_own() {
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",
             "sender-domain" => "domain",
+            "start" => "gatepost run` / `sudo systemctl start gatepost",
             "stop" => "systemctl stop gatepost",
             "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
             name => name,
@@ -133,7 +135,9 @@ fn no_command_is_made_of_what_a_shell_reads_otherwise() {
         ["", "a|calc@contoso.com", "$x@contoso.com", "a`b@contoso.com", "a'b@c.d", "-x@c.d", "a b@c.d", "\u{e4}@c.d"]
     {
         let [sender, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
-        let proxy = Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned(), has_login: false });
+        let carries = vec![odd.to_owned()];
+        let proxy =
+            Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned(), has_login: false, carries });
         let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
         let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
         assert_eq!(told, "grant <sender> by <proxy> in client-secret-file at <login-host>", "{odd:?}");

@@ -62,13 +62,16 @@ impl Stage {
         let log = private_file::create_new(&directory.0.join(LOG)).map_err(broken("the demo's log"))?;
         daemon::init_log_for_demo(log);
         invocation::runs_as(store::daemon_at(std::process::id()));
-        let options = Options { auto_approve: true, ..Options::default() };
+        // Entra has programs ask every five seconds; here somebody waits who has approved already.
+        let options = Options { auto_approve: true, device_interval: 1, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;
         let config = configuration(&sandbox, &directory.0, ports(args)?)?;
         // What the daemon tells people to type names the demo's own configuration.
         invocation::call_it(pasted::with_config(&directory.0.join(FILE)));
         // First, so that the daemon has nothing to miss.
         sign_in(&config).await?;
+        // Whoever follows what is printed signs in by hand, as ann or as somebody else.
+        sandbox.ask_people();
         let daemon = Daemon::start(&config)
             .await
             .map_err(|fault| Failure::new(fault.to_string(), "on other ports: gatepost demo --port-base 20000"))?;
@@ -106,7 +109,8 @@ impl Stage {
             "\nTry it with your own mail program:\n\n  \
              user name  {USER}\n  password   {PASSWORD}\n  security   none (plain, on this machine only)\n  \
              smtp       {}\n  imap       {}\n  pop3       {}\n{console}  rehearse   {}/: refused tokens, a full store, a slow server and more, by a click\n  \
-             doctor     gatepost doctor --config {files}/{FILE}\n  log        {files}/{LOG}\n  files      {files}\n\n\
+             doctor     gatepost doctor --config {files}/{FILE}\n  \
+             sign in    gatepost login {USER} --config {files}/{FILE}    (the page asks who: ann, bob; password {PASSWORD})\n  log        {files}/{LOG}\n  files      {files}\n\n\
              For example (message.txt begins with a From: line, as Exchange wants it):\n  curl --url smtp://{} --user '{USER}:{PASSWORD}' --mail-from {USER} --mail-rcpt {USER} -T message.txt\n  \
              curl --url 'imap://{}/INBOX;MAILINDEX=1' --user '{USER}:{PASSWORD}'\n\nCtrl-C ends the demo.\n",
             self.address(Protocol::Smtp),

@@ -83,6 +83,7 @@ mod tests {
 
     /// Messages at INFO and below of which nobody can say that all is well.
     const NOT_WELL: &[&str] = &[
+        "Microsoft Graph is no way for this message",
         "TLS handshake failed",
         "by hand",
         "client idle in mid-message while others wait",
@@ -91,6 +92,7 @@ mod tests {
         "client left before it was signed on",
         "connection closed before its greeting to make room for others",
         "connection closed: {error}",
+        "it is not known whether the message was sent",
         "message lost",
         "message refused by the rule",
         "not tried, its mailbox waits: {fault}",

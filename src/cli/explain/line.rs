@@ -18,17 +18,35 @@ use crate::{
         explain::protocol_of,
         is_harmless_path,
         message::OWN_ADDRESS_DENIED,
+        own::{
+            PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE,
+        },
     },
 };
 
 /// Faults of our own ports.
 const OF_LISTENERS: [&str; 4] = [LISTENER_NOT_OPEN.id, PORT_TAKEN.id, PORT_NOT_PERMITTED.id, LISTEN_ADDRESS_UNKNOWN.id];
 
+/// Of what is in between.
+const OF_PROXIES: [&str; 6] = [
+    PROXY_FORBIDS.id,
+    PROXY_LOGIN_REFUSED.id,
+    PROXY_NO_WAY.id,
+    PROXY_PORTAL.id,
+    PROXY_SCHEME_UNKNOWN.id,
+    PROXY_UNREACHABLE.id,
+];
+
 /// With what is configured of the account, if it is.
 pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let protocol = protocol(text).or_else(|| protocol_of(text)).or_else(|| only_protocol(entry));
-    let stage =
-        (entry.layer == "token" || text.contains(Stage::FetchingToken.as_str())).then_some(Stage::FetchingToken);
+    // What a proxy did it did on the way that has one.
+    let by_the_only_proxy = || {
+        let is_only = account.is_some_and(|account| account.proxies.mail.is_none());
+        OF_PROXIES.contains(&entry.id) && is_only
+    };
+    let is_of_tokens = entry.layer == "token" || text.contains(Stage::FetchingToken.as_str()) || by_the_only_proxy();
+    let stage = is_of_tokens.then_some(Stage::FetchingToken);
     let (who, sender) = refused(text);
     let sender = sender.or_else(|| address(text, "sender"));
     let known = match account {

@@ -47,7 +47,7 @@ use super::{
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     pasted,
     state::{State, block_on},
-    terminal,
+    terminal, unit,
 };
 use crate::{
     account::{self, Account, local_password},
@@ -441,6 +441,7 @@ impl<'a> Setup<'a> {
 
 /// Commands name the configuration where another one, or none, would be found.
 fn called(place: &Place) {
+    unit::note(&place.path);
     let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
     let found = config::locate(None, &here).unwrap_or_else(|_| config::place_for_new(None, &here));
     let found = std::path::absolute(&found).unwrap_or(found);

@@ -1,5 +1,6 @@
 //! `gatepost status`: what the running daemon says at /api/status; without one, what the store knows.
 
+mod alive;
 mod asleep;
 mod silent;
 mod steps;
@@ -17,7 +18,11 @@ use super::{
     outcome::{Failure, Outcome},
     terminal,
 };
-use crate::{base::Lang, config::Config, store};
+use crate::{
+    base::{Lang, invocation},
+    config::Config,
+    store,
+};
 
 /// What configuration and store know by themselves.
 pub fn without_daemon(config: &Config) -> Value {
@@ -29,7 +34,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let (config, refused) = config::load_to_ask(Some(&file))?;
     let lang = language::current();
     if args.alive {
-        return console_api::is_alive(&config).map_err(|cause| silent(&cause));
+        return alive::look(&config, &file);
     }
     let vacant = store::vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
@@ -79,21 +84,23 @@ const RUNS_ON: &str =
 fn silent(cause: &str) -> Failure {
     Failure::new(
         format!("the daemon did not answer: {cause}"),
-        "start it with `gatepost run`; where it runs, its log tells more",
+        format!("start it with `{}`; where it runs, its log tells more", invocation::start()),
     )
 }
 
 fn down(lock: &Path) -> Failure {
     Failure::new(
         format!("the daemon does not run: nobody holds {}", lock.display()),
-        "start it with `gatepost run`, or with `systemctl start gatepost` where it is a service; what is shown above comes \
-         from configuration and store",
+        format!("start it with `{}`; what is shown above comes from configuration and store", invocation::start()),
     )
 }
 
 fn unanswered(config: &Config, file: &Path, cause: &str) -> Failure {
     let text = format!("the daemon did not answer: {cause}");
-    let next = "where it runs, its log tells more, else start it with `gatepost run`; what is shown above comes from \
-                configuration and store";
-    console_api::unanswered(config, file, text, next)
+    let next = format!(
+        "where it runs, its log tells more, else start it with `{}`; what is shown above comes from configuration and \
+         store",
+        invocation::start()
+    );
+    console_api::unanswered(config, file, text, &next)
 }

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     base::{
         Lang,
-        invocation::{self, Daemon, gatepost},
+        invocation::{self, Daemon},
     },
     cli::{console_api, outcome::Failure},
     config::Config,
@@ -49,9 +49,9 @@ impl Silent {
     /// Whether it runs.
     pub fn running(&self, lang: Lang) -> String {
         match (self, lang) {
-            (Self::Down(lock), Lang::En) => format!("no, for nobody holds {}: {} run", lock.display(), gatepost()),
+            (Self::Down(lock), Lang::En) => format!("no, for nobody holds {}: {}", lock.display(), invocation::start()),
             (Self::Down(lock), Lang::Ja) => {
-                format!("いいえ（{} はロックされていません）: {} run", lock.display(), gatepost())
+                format!("いいえ（{} はロックされていません）: {}", lock.display(), invocation::start())
             }
             (Self::NoConsole { process }, Lang::En) => format!(
                 "yes{}; its console is off ([console] listen = \"off\"), so that it cannot be asked: what follows comes \

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Checker, shown};
 use crate::{
-    account::{Account, Domain, LocalPassword, is_listed},
+    account::{Account, Domain, LocalPassword, Proxies, is_listed},
     config::{
         exposure,
         key::Key,
@@ -103,7 +103,7 @@ impl Checker<'_> {
             send_as,
             sending,
             domain: None,
-            proxies: self.proxies.clone(),
+            proxies: Proxies::default(),
             address,
         })
     }

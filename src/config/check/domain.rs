@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::Checker;
 use crate::{
-    account::{Domain, LocalPassword, PasswordsFile},
+    account::{Domain, LocalPassword, PasswordsFile, Proxies},
     config::{key::Key, raw},
     oauth::{App, DomainSignIns, Grant},
 };
@@ -41,8 +41,8 @@ impl Checker<'_> {
         let send_as = self.send_as(key, raw, "");
         let send_as = if raw.send_as.is_some() { send_as } else { Vec::new() };
         let sending = self.sending(key, raw);
-        let (sign_ins, proxies) = (DomainSignIns { app: app?, domain }, self.proxies.clone());
-        Some(Domain { sign_ins, password: password?, send_as, sending, proxies })
+        let sign_ins = DomainSignIns { app: app?, domain };
+        Some(Domain { sign_ins, password: password?, send_as, sending, proxies: Proxies::default() })
     }
 
     /// Keys that name one person or one mailbox.

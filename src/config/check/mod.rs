@@ -14,7 +14,7 @@ mod proof;
 mod secret;
 mod sending;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use url::Url;
 
@@ -29,7 +29,7 @@ use super::{
     raw,
 };
 use crate::{
-    account::Proxies,
+    account::{Proxies, destinations, uses},
     base::Secret,
     net::{Network, Proxy},
     store,
@@ -38,7 +38,7 @@ use crate::{
 /// What of a file that is refused is sound: enough to find the daemon that runs on with what it read before. Nothing may
 /// run on it.
 pub fn salvage(document: &Document, file: raw::File, around: &Surroundings) -> Option<Config> {
-    Checker { document, around, problems: Vec::new(), proxies: Proxies::default() }.config(file)
+    Checker { document, around, problems: Vec::new() }.config(file)
 }
 
 /// Collects problems while the sections are checked.
@@ -46,8 +46,6 @@ pub struct Checker<'a> {
     document: &'a Document<'a>,
     pub around: &'a Surroundings,
     problems: Vec<Problem>,
-    /// Those of `[network]`, once it was read.
-    proxies: Proxies,
 }
 
 /// The checked configuration, unless a problem is an error.
@@ -57,7 +55,7 @@ pub fn check(
     problems: Vec<Problem>,
     around: &Surroundings,
 ) -> (Option<Config>, Vec<Problem>) {
-    let mut checker = Checker { document, around, problems, proxies: Proxies::default() };
+    let mut checker = Checker { document, around, problems };
     later::refuse(&mut checker, &file);
     let has_account = !file.account.is_empty();
     let config = checker.config(file);
@@ -93,8 +91,6 @@ impl Checker<'_> {
         let store = self.store(&file.store);
         let console = self.console(&file.console);
         let network = self.network(&file.network);
-        let via = |proxy: &Option<Proxy>| proxy.as_ref().map(Proxy::via);
-        self.proxies = Proxies { http: via(&network.http_proxy), mail: via(&network.mail_proxy) };
         let queue = self.queue(&file.queue);
         let notify = self.notify(&file.notify);
         let daemon = Daemon {
@@ -104,7 +100,14 @@ impl Checker<'_> {
         let listeners = self.listeners(&file.listener);
         let apps = self.apps(&file);
         let secret_expiry = self.secret_expiry(&file.app);
-        let (accounts, domains) = self.accounts(&file, &apps, &listeners);
+        let (mut accounts, mut domains) = self.accounts(&file, &apps, &listeners);
+        let protocols = listeners.iter().map(|(_, listener)| listener.protocol).collect();
+        let used = uses(accounts.iter().map(|(_, one)| one), domains.iter().map(|(_, one)| one));
+        let told = notify.webhook.as_ref().and_then(notify::server_of);
+        let told = told.as_ref().map(|(host, port)| (host.as_str(), *port));
+        let proxies = Proxies::new(&network, told, &destinations(&used, &protocols));
+        accounts.iter_mut().for_each(|(_, one)| Arc::make_mut(one).proxies.clone_from(&proxies));
+        domains.iter_mut().for_each(|(_, one)| Arc::make_mut(one).proxies.clone_from(&proxies));
         let clients = self.clients(&file.client, &accounts, &domains);
         exposure::refuse(self, &listeners, &accounts, &domains, &clients);
         Some(Config {
@@ -120,6 +123,7 @@ impl Checker<'_> {
             accounts: accounts.into_iter().map(|(_, account)| account).collect(),
             domains: domains.into_iter().map(|(_, domain)| domain).collect(),
             clients: clients.into_iter().map(|(_, client)| client).collect(),
+            proxies,
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
 use super::Checker;
 use crate::{
     base::{Lang, Secret},
@@ -64,4 +66,10 @@ fn is_executable(found: &std::fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_executable(found: &std::fs::Metadata) -> bool {
     found.is_file()
+}
+
+/// Host and port of a webhook, which are no secret.
+pub(super) fn server_of(webhook: &Secret) -> Option<(String, u16)> {
+    let url = Url::parse(webhook.expose()).ok()?;
+    Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
 }

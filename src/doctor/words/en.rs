@@ -2,7 +2,10 @@
 
 use super::{Frame, Name, Over, Said, gigabytes};
 use crate::{
-    base::{Owner, invocation::gatepost},
+    base::{
+        Owner,
+        invocation::{gatepost, start},
+    },
     catalog::moment,
     net::ListenerTls,
 };
@@ -23,7 +26,7 @@ pub(super) const FRAME: Frame = Frame {
     open: "Open, since no layer above shows it",
     all_well: "All is well.",
     well_but: |ids| format!("Nothing fails in this look, but what clients met ({ids}), above, may still stand."),
-    well_but_down: || format!("Nothing fails in this look, but the daemon does not run: {} run", gatepost()),
+    well_but_down: || format!("Nothing fails in this look, but the daemon does not run: {}", start()),
     well_but_silent: "Nothing fails in this look, but the daemon that runs could not be asked; its line, above, says why.",
     well_but_unproven: |who| {
         format!("Nothing fails in this look, but {who} was refused, above, and no success of it followed yet.")
@@ -31,6 +34,12 @@ pub(super) const FRAME: Frame = Frame {
     well_but_a_client: |what| {
         format!(
             "Nothing fails in this look, but a client met trouble of its own; its line, above, says what to do: {what}"
+        )
+    },
+    well_but_a_sign_in: |who| {
+        format!(
+            "Mail goes on with the sign-in that is stored, but a later one stands refused; its line, above, says what to \
+             do: {who}"
         )
     },
     others: |n| match n {
@@ -115,6 +124,14 @@ pub(super) fn detail(said: &Said) -> String {
         Said::EndedAsWritten { days } => {
             format!("ended {days} days ago by `secret-expires`; the token below shows whether that is so")
         }
+        Said::EndedByProvider => {
+            "the provider called it expired when the daemon asked last, whatever day `secret-expires` has".to_owned()
+        }
+        Said::EndsAsWritten { days, soon, is_asked } => {
+            let (renew, shows) =
+                (if *soon { ": renew it now" } else { "" }, "; the token below shows whether that is so");
+            format!("ends in {days} days by `secret-expires`{renew}{}", if *is_asked { shows } else { "" })
+        }
         Said::EndsIn { days, soon: false } => format!("ends in {days} days"),
         Said::EndsIn { days, soon: true } => format!("ends in {days} days: renew it now"),
         Said::ProxyResolves => "the proxy resolves the name".to_owned(),
@@ -191,7 +208,7 @@ pub(super) fn detail(said: &Said) -> String {
             )
         }
         Said::Sent { reply } => format!("sent; the server said {reply}"),
-        Said::NotRunning => format!("not running: {} run", gatepost()),
+        Said::NotRunning => format!("not running: {}", start()),
         Said::Runs { process: Some(process) } => format!("runs, process {process}"),
         Said::Runs { process: None } => "runs".to_owned(),
         Said::CannotBeAsked { why } => format!("not looked at: {why}"),

@@ -2,7 +2,10 @@
 
 use super::{Frame, Name, Over, Said, en::tls_word, gigabytes, ours::in_japanese};
 use crate::{
-    base::{Owner, invocation::gatepost},
+    base::{
+        Owner,
+        invocation::{gatepost, start},
+    },
     catalog::moment,
 };
 
@@ -26,9 +29,7 @@ pub(super) const FRAME: Frame = Frame {
             "今回の確認で失敗した項目はありません。ただし、クライアントで起きた上記の問題（{ids}）は、まだ解決していない可能性があります。"
         )
     },
-    well_but_down: || {
-        format!("今回の確認で失敗した項目はありません。ただし、デーモンが動いていません: {} run", gatepost())
-    },
+    well_but_down: || format!("今回の確認で失敗した項目はありません。ただし、デーモンが動いていません: {}", start()),
     well_but_silent: "今回の確認で失敗した項目はありません。ただし、動作中のデーモンの状態は確認できませんでした（理由は上の行）。",
     well_but_unproven: |who| {
         format!(
@@ -38,6 +39,11 @@ pub(super) const FRAME: Frame = Frame {
     well_but_a_client: |what| {
         format!(
             "今回の確認で失敗した項目はありません。ただし、クライアント側に問題があります。次の手順は、上の該当する行にあります: {what}"
+        )
+    },
+    well_but_a_sign_in: |who| {
+        format!(
+            "メールは保存済みのサインインで動いています。ただし、その後のサインインは拒否されたままです。次の手順は、上の該当する行にあります: {who}"
         )
     },
     others: |n| {
@@ -121,6 +127,17 @@ pub(super) fn detail(said: &Said) -> String {
             format!(
                 "`secret-expires` によると{days}日前に期限が切れています。実際に使えるかは、下のトークンの結果で分かります"
             )
+        }
+        Said::EndedByProvider => {
+            "`secret-expires` の日付にかかわらず、プロバイダーは、デーモンの前回の問い合わせに期限切れと回答しています"
+                .to_owned()
+        }
+        Said::EndsAsWritten { days, soon, is_asked } => {
+            let (renew, shows) = (
+                if *soon { "。すぐに更新してください" } else { "" },
+                "。実際に使えるかは、下のトークンの結果で分かります",
+            );
+            format!("`secret-expires` によると残り{days}日です{renew}{}", if *is_asked { shows } else { "" })
         }
         Said::EndsIn { days, soon: false } => format!("残り{days}日"),
         Said::EndsIn { days, soon: true } => format!("残り{days}日、すぐに更新してください"),
@@ -207,7 +224,7 @@ pub(super) fn detail(said: &Said) -> String {
             )
         }
         Said::Sent { reply } => format!("送信しました。サーバーの応答: {reply}"),
-        Said::NotRunning => format!("動いていません: {} run", gatepost()),
+        Said::NotRunning => format!("動いていません: {}", start()),
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
         Said::Runs { process: None } => "動作中".to_owned(),
         Said::CannotBeAsked { why } => format!("未確認: {}", in_japanese(why)),

@@ -192,9 +192,17 @@ pub(super) enum Said {
     EndedAsWritten {
         days: i64,
     },
+    /// In spite of the day that somebody wrote down.
+    EndedByProvider,
     EndsIn {
         days: i64,
         soon: bool,
+    },
+    /// `is_asked`: the token, behind, tells more.
+    EndsAsWritten {
+        days: i64,
+        soon: bool,
+        is_asked: bool,
     },
     // The way.
     ProxyResolves,
@@ -443,6 +451,8 @@ pub(super) struct Frame {
     pub well_but_unproven: fn(&str) -> String,
     /// Nothing fails, and clients do these wrong.
     pub well_but_a_client: fn(&str) -> String,
+    /// Nothing fails, and these sign-ins were refused beside those that are stored.
+    pub well_but_a_sign_in: fn(&str) -> String,
     pub others: fn(usize) -> String,
 }
 

@@ -72,9 +72,15 @@ impl Proxy {
         authority(&self.host, self.port)
     }
 
-    /// What people may be told of it.
+    /// What people may be told of it by itself.
     pub fn via(&self) -> Via {
-        Via { url: self.to_string(), key: self.key, place: self.place.clone(), has_login: self.login.is_some() }
+        Via {
+            url: self.to_string(),
+            key: self.key,
+            place: self.place.clone(),
+            has_login: self.login.is_some(),
+            carries: Vec::new(),
+        }
     }
 
     /// The same, written for the HTTP client, with everything in it.

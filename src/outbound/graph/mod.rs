@@ -16,7 +16,7 @@ mod seats;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::fs::File;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use self::{
     addressing::{Addressed, Objection},
@@ -140,7 +140,7 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
         }
         Err(Trouble::Unclear { after, detail }) => {
             let fault = GRAPH_UNCLEAR.fault().detail(detail);
-            warn!(session, queue_id, %fault, "it is not known whether the message was sent");
+            debug!(session, queue_id, %fault, "it is not known whether the message was sent");
             let reply = Reply::of((451, "4.4.2"), &fault);
             Report { retry_after: after, ..all(envelope, &Verdict::unknown(reply)) }
         }
@@ -161,7 +161,8 @@ fn objected(trail: Trail<'_>, envelope: &Envelope, objection: Objection) -> Repo
 fn refused(trail: Trail<'_>, envelope: &Envelope, entry: &Entry, code: (u16, &str), detail: &str) -> Report {
     let fault = entry.fault().detail(detail);
     let (session, queue_id) = (trail.session, trail.queue_id);
-    warn!(session, queue_id, %fault, code = code.0, "Microsoft Graph is no way for this message");
+    // Whoever sends it says so, with what helps.
+    debug!(session, queue_id, %fault, code = code.0, "Microsoft Graph is no way for this message");
     all(envelope, &Verdict::of(Reply::of(code, &fault)))
 }
 

@@ -36,7 +36,7 @@ pub async fn consent_page(
         Ok(asked) => asked,
         Err(refused) => return pages.refusal(&refused),
     };
-    if identity.auto_approve {
+    if identity.approves_itself() {
         return asked.granted(&identity, pages);
     }
     let inputs: String = asked

@@ -46,7 +46,7 @@ pub async fn begin(
     if fields.text("prompt") == Some("none") {
         return back_with_error(pages, &request, &Refused::new(50058));
     }
-    if identity.auto_approve {
+    if identity.approves_itself() {
         return match identity.anybody(request.login_hint.as_deref()) {
             Some(user) => identity.back_with_code(pages, request, user),
             None => back_with_error(pages, &request, &Refused::new(50034)),
@@ -54,7 +54,7 @@ pub async fn begin(
     }
     let hint = request.login_hint.clone().unwrap_or_default();
     let flow = identity.open_page(Purpose::Code(request));
-    pages.sign_in(&flow, &hint, None)
+    pages.sign_in(&flow, &hint, None, &identity.people())
 }
 
 /// Who is asking and where the answer goes; anything wrong here is told to the person, not to the redirect.
@@ -135,7 +135,7 @@ pub async fn sign_in(State(identity): Shared, pages: Pages, body: Bytes) -> Resp
     let person = identity.world.tenant.person(username);
     let right = person.filter(|person| person.password.as_ref().is_some_and(|known| known.matches(&password)));
     let Some(person) = right else {
-        return pages.sign_in(flow, username, Some("Your account or password is incorrect."));
+        return pages.sign_in(flow, username, Some("Your account or password is incorrect."), &identity.people());
     };
     let page = identity.memory(|memory| {
         let page = memory.pages.entry(flow)?;
@@ -180,14 +180,18 @@ impl Identity {
         flow
     }
 
+    /// Whoever can sign in.
+    pub fn people(&self) -> Vec<String> {
+        let people = self.world.tenant.people().iter().filter(|person| person.password.is_some());
+        people.map(|person| person.address.to_ascii_lowercase()).collect()
+    }
+
     /// The person hinted at, or the first one.
     pub fn anybody(&self, hint: Option<&str>) -> Option<String> {
-        let people = self.world.tenant.people();
-        let person = match hint {
-            Some(hint) => self.world.tenant.person(hint),
-            None => people.iter().find(|person| person.password.is_some()),
-        };
-        person.map(|person| person.address.to_ascii_lowercase())
+        match hint {
+            Some(hint) => self.world.tenant.person(hint).map(|person| person.address.to_ascii_lowercase()),
+            None => self.people().into_iter().next(),
+        }
     }
 
     fn back_with_code(&self, pages: Pages, request: Request, user: String) -> Response {

@@ -46,7 +46,7 @@ pub async fn code(
         let scopes = scope::split(fields.required("scope")?);
         scope::audience(&scopes)?;
         let verdict = match identity.anybody(None) {
-            Some(user) if identity.auto_approve => Verdict::Approved(user),
+            Some(user) if identity.approves_itself() => Verdict::Approved(user),
             _ => Verdict::Waiting,
         };
         let user_code = user_code();
@@ -85,19 +85,20 @@ pub async fn page(pages: Pages, RawQuery(query): RawQuery) -> Response {
 pub async fn enter(State(identity): Shared, pages: Pages, body: Bytes) -> Response {
     let fields = Fields::parse(&body);
     let entered = fields.text("code").unwrap_or_default().trim().to_owned();
-    let waiting = identity.memory(|memory| {
+    let device = identity.memory(|memory| {
         let mut devices = memory.devices.all();
-        let device = devices.find(|device| device.user_code.eq_ignore_ascii_case(&entered))?;
-        let live = device.verdict == Verdict::Waiting && device.expires > Instant::now();
-        live.then(|| Purpose::Device {
-            user_code: device.user_code.clone(),
-            client_id: device.client_id.clone(),
-            scopes: device.scopes.clone(),
-        })
+        let live = devices.find(|device| device.user_code.eq_ignore_ascii_case(&entered))?;
+        (live.expires > Instant::now()).then(|| live.clone())
     });
-    match waiting {
-        Some(purpose) => pages.sign_in(&identity.open_page(purpose), "", None),
-        None => pages.device(&entered, Some("That code didn't work. Check the code and try again.")),
+    match device {
+        Some(Device { user_code, client_id, scopes, verdict: Verdict::Waiting, .. }) => {
+            let flow = identity.open_page(Purpose::Device { user_code, client_id, scopes });
+            pages.sign_in(&flow, "", None, &identity.people())
+        }
+        Some(Device { verdict: Verdict::Approved(_) | Verdict::Redeemed, .. }) => {
+            pages.message("Sign in", "This code was approved already. You may now close this window.")
+        }
+        _ => pages.device(&entered, Some("That code didn't work. Check the code and try again.")),
     }
 }
 

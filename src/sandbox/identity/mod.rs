@@ -19,7 +19,10 @@ mod token;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -51,7 +54,7 @@ pub(super) struct Identity {
     memory: Mutex<Memory>,
     /// Where the URLs begin.
     origin: String,
-    auto_approve: bool,
+    approves_itself: AtomicBool,
     token_life: Duration,
     device_interval: u64,
 }
@@ -64,10 +67,18 @@ impl Identity {
             world,
             memory: Mutex::default(),
             origin: format!("http://{address}"),
-            auto_approve: options.auto_approve,
+            approves_itself: AtomicBool::new(options.auto_approve),
             token_life: options.token_life,
             device_interval: options.device_interval,
         }
+    }
+
+    pub(super) fn ask_people(&self) {
+        self.approves_itself.store(false, Ordering::Relaxed);
+    }
+
+    fn approves_itself(&self) -> bool {
+        self.approves_itself.load(Ordering::Relaxed)
     }
 
     fn memory<T>(&self, look: impl FnOnce(&mut Memory) -> T) -> T {

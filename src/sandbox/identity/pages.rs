@@ -26,7 +26,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Pages {
 }
 
 impl Pages {
-    pub fn sign_in(self, flow: &str, hint: &str, error: Option<&str>) -> Response {
+    /// `people`: whoever can sign in.
+    pub fn sign_in(self, flow: &str, hint: &str, error: Option<&str>, people: &[String]) -> Response {
+        let people: Vec<String> = people.iter().map(|one| format!("<code>{}</code>", escaped(one))).collect();
         let focus = if hint.is_empty() { ("autofocus", "") } else { ("", "autofocus") };
         self.page(
             "Sign in",
@@ -37,7 +39,7 @@ impl Pages {
                  <label for=password>{}</label>\
                  <input id=password name=password type=password autocomplete=current-password required {}>\
                  <button id=submit type=submit>{}</button></form>\
-                 <p>{}</p>",
+                 <p>{} {}<br>{}</p>",
                 self.complaint(error),
                 escaped(flow),
                 self.told("Address"),
@@ -46,6 +48,8 @@ impl Pages {
                 self.told("Password"),
                 focus.1,
                 self.told("Sign in"),
+                self.told("Who can sign in here:"),
+                people.join(" "),
                 self.told("Everybody's password in the sandbox is:")
                     + &format!(" <code>{}</code>", super::super::PASSWORD),
             ),

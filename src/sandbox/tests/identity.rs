@@ -179,6 +179,32 @@ async fn a_device_code_is_entered_on_the_page_and_polled_for() {
     assert_eq!(token(&sandbox, &poll).await.1["error"], "authorization_declined");
 }
 
+/// The page refused the code that the sandbox had approved by itself.
+#[tokio::test]
+async fn a_sandbox_that_asks_people_lets_whoever_types_the_code_sign_in_and_knows_a_code_that_was_approved() {
+    let sandbox = Sandbox::start(Options { auto_approve: true, ..Options::default() }).await.expect("a sandbox");
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let start = async || {
+        let started = post(&sandbox.device_url(), &[("client_id", PUBLIC_CLIENT), ("scope", SCOPES)]).await.1;
+        ["verification_uri", "user_code", "device_code"].map(|name| started[name].as_str().expect("text").to_owned())
+    };
+    let [address, user_code, _] = start().await;
+    let known = page(address, &[("code", &user_code)]).await.text().await.expect("a page");
+    assert!(known.contains("This code was approved already"), "{known}");
+
+    sandbox.ask_people();
+    let [address, user_code, device_code] = start().await;
+    let poll = [("grant_type", grant), ("client_id", PUBLIC_CLIENT), ("device_code", device_code.as_str())];
+    assert_eq!(token(&sandbox, &poll).await.1["error"], "authorization_pending");
+    let asked = page(address, &[("code", &user_code)]).await.text().await.expect("a page");
+    assert!(asked.contains(ANN) && asked.contains("bob@contoso.example") && !asked.contains("shared@"), "{asked}");
+    let flow = flow(&asked);
+    let bob = [("flow", flow.as_str()), ("username", "bob@contoso.example"), ("password", PASSWORD)];
+    page(format!("{}/sign-in", sandbox.issuer()), &bob).await;
+    page(format!("{}/consent", sandbox.issuer()), &[("flow", &flow), ("answer", "accept")]).await;
+    assert_eq!(token(&sandbox, &poll).await.0, 200);
+}
+
 #[tokio::test]
 async fn refresh_tokens_rotate_as_the_switch_says() {
     let sandbox = sandbox().await;

@@ -26,6 +26,17 @@ async fn a_secret_that_ended_is_told_and_a_new_one_works_at_once() {
     staged.is_well().await;
 }
 
+/// Where nobody has asked the provider before, the line does not speak for it.
+#[tokio::test]
+async fn a_day_that_somebody_wrote_down_is_told_as_that_beside_a_token_that_is_refused() {
+    let staged = staged("secret-expired").await;
+    staged.edit("client-secret = ", "secret-expires = 2099-01-01\nclient-secret = ");
+    let told = staged.doctor(&["--json"]).await;
+    let secret = check(&told.json(), "files", "client-secret");
+    let detail = secret["detail"].as_str().unwrap();
+    assert!(detail.ends_with(" days by `secret-expires`; the token below shows whether that is so"), "{detail}");
+}
+
 #[tokio::test]
 async fn a_secret_that_ended_by_its_date_is_no_good_news_and_fails_where_nobody_can_be_asked() {
     let staged = staged("no-such").await;
@@ -96,4 +107,7 @@ async fn of_a_secret_that_the_provider_calls_expired_no_day_is_told_that_somebod
     assert_eq!(ending["trouble"], "the provider says that it has expired [client-secret-expired]");
     let (_, table, _) = crate::process::run(&["status", "--lang", "ja"], &staged.file);
     assert!(table.contains("プロバイダーは期限切れと回答しています"), "{table}");
+    let secret = check(&staged.doctor(&["--json"]).await.json(), "files", "client-secret");
+    assert_eq!(secret["outcome"], "skipped", "{secret}");
+    assert!(secret["detail"].as_str().unwrap().starts_with("the provider called it expired"), "{secret}");
 }

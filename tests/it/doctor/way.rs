@@ -2,8 +2,11 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::stage::{First, Staged, check, outcome};
-use crate::world::{ANN, Plan};
+use super::stage::{First, Staged, Told, check, outcome};
+use crate::{
+    process::command,
+    world::{ANN, Plan},
+};
 
 #[tokio::test]
 async fn a_portal_that_answers_in_the_place_of_the_provider_is_told_and_costs_no_sign_in() {
@@ -216,4 +219,25 @@ async fn an_account_that_takes_too_long_is_told_with_what_was_seen_of_it() {
     assert_eq!(unfinished["fault"]["id"], "look-unfinished", "{unfinished}");
     let command = format!("`{}`", staged.gatepost(&format!("doctor {ANN}")));
     assert!(unfinished["fault"]["next-step"].as_str().unwrap().contains(&command), "{unfinished}");
+}
+
+/// `login` named all mail servers where nothing but tokens passes the proxy.
+#[tokio::test]
+async fn doctor_login_and_explain_name_the_same_servers_that_a_proxy_has_to_allow() {
+    let proxy = answering(["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"]).await;
+    let staged = super::app_only::staged("no-such").await;
+    staged.edit("[network]\n", &format!("[network]\nhttp-proxy = \"http://{proxy}\"\n"));
+    staged.edit(&staged.sandbox.token_url(), "https://login.invalid/contoso.example/oauth2/v2.0/token");
+    let file = staged.file.clone();
+    for arguments in [&["doctor", ANN][..], &["login", ANN], &["explain", "proxy-forbids", "--account", ANN]] {
+        let mut command = command(arguments, &file);
+        command.env("LANG", "en_US.UTF-8");
+        let told = tokio::task::spawn_blocking(move || Told::of(command)).await.unwrap();
+        let said = (told.out + &told.errors).split_whitespace().collect::<Vec<_>>().join(" ");
+        let allow = "allow all that is needed in one go: `login.invalid:443`.";
+        assert!(said.contains("proxy-forbids") && said.contains(allow), "{arguments:?}: {said}");
+        assert!(!said.contains("SSL_ports") && !said.contains("CONNECT to port 443 alone"), "{said}");
+        let shows = format!("--proxy http://{proxy} --proxytunnel telnet://login.invalid:443`");
+        assert!(said.contains(&shows), "{arguments:?}: {said}");
+    }
 }

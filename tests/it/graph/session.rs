@@ -13,7 +13,7 @@ use crate::{
     browser::Browser,
     mail_queue::jump,
     pages::ACCOUNT,
-    world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, Plan, World},
+    world::{ANN, BOB, FOR_GOOD, IN, PASSWORD, Plan, World, journal},
 };
 
 /// Ann's account goes out this way; she consented to Graph, or not.
@@ -76,6 +76,23 @@ async fn graph_comes_second_only_where_smtp_auth_is_switched_off() {
             assert!(smtp.message("x").await.starts_with("250 2.0.0 Accepted by Microsoft Graph"), "{rehearsal}");
         }
         assert_eq!(asked_of_graph(&world).len(), usize::from(by_graph), "{rehearsal}");
+    }
+}
+
+/// It stood as refused, although its mail went out.
+#[tokio::test]
+async fn an_account_whose_mail_goes_by_graph_is_ready_in_the_status_although_smtp_is_switched_off() {
+    for (outbound, phase, refusals) in [("smtp-then-graph", "ready", 0), ("smtp", "refused", 1)] {
+        let world = world(outbound, true).await;
+        world.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+        let said = world.stranger(Protocol::Smtp).await.login(Protocol::Smtp, ANN, PASSWORD).await;
+        assert_eq!(said.starts_with("235 "), refusals == 0, "{said}");
+        let status = crate::whole_domain::status(world.daemon.console_at().unwrap(), world.dir.path()).await;
+        let account = &status["accounts"][0];
+        assert_eq!(account["sign-in"]["phase"], phase, "{account:#}");
+        assert_eq!(account["refusals"].as_array().map_or(0, Vec::len), refusals, "{account:#}");
+        let page = Browser::inside(&world).await.page(ACCOUNT).await;
+        assert_eq!(page.contains("smtp-auth-disabled-tenant"), refusals > 0, "{page}");
     }
 }
 
@@ -152,6 +169,24 @@ async fn what_graph_says_reaches_the_program_in_smtps_words() {
     world.sandbox.faults().clear();
     assert!(smtp.message("x").await.starts_with("250 "), "the session goes on");
     assert_eq!(world.sandbox.submissions().len(), 1);
+}
+
+/// Two lines of one refusal are read as two refusals.
+#[tokio::test]
+async fn a_message_that_graph_refuses_has_one_line_with_a_warning_and_it_has_graphs_words() {
+    let journal = journal();
+    for (status, code, account) in [
+        (400, "ErrorOneLineIsEnough", ""),
+        (504, "ErrorOneLineIsEnoughInDoubt", ""),
+        (400, "ErrorOneLineIsEnoughInTheQueue", "delivery = \"queue\""),
+    ] {
+        let world = world_with("graph", true, account).await;
+        world.sandbox.faults().set(|faults| faults.graph.mishap = Some(GraphMishap::new(status, code)));
+        world.smtp_as_ann().await.message("x").await;
+        let told = || journal.lines(&["WARN", &format!("{code}:")]);
+        world.until("it is told", |_| !told().is_empty()).await;
+        assert_eq!(told().len(), 1, "{code}: {:#?}", told());
+    }
 }
 
 #[tokio::test]

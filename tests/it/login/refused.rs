@@ -120,10 +120,18 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     let (_, status, _) = run(&["status"], &config);
     assert!(status.contains("user-not-assigned: ") && status.contains(" was refused for this"), "{status}");
     let doctor = |lang| run(&["doctor", "--offline", "--lang", lang], &config);
-    for (lang, when) in [("en", " was refused for this; "), ("ja", " のサインインは、この理由で拒否されました。")]
-    {
+    for (lang, when, last) in [
+        (
+            "en",
+            " was refused for this; ",
+            "Mail goes on with the sign-in that is stored, but a later one stands refused",
+        ),
+        ("ja", " のサインインは、この理由で拒否されました。", "その後のサインインは拒否されたままです"),
+    ] {
         let (code, out, errors) = doctor(lang);
         assert_eq!(code, 0, "nothing fails: {out}{errors}");
+        let ends = out.trim_end().lines().last().unwrap();
+        assert!(ends.contains(last) && ends.ends_with("ann@b.c [user-not-assigned]"), "{ends}");
         let joined: String = out.split_whitespace().collect();
         for part in ["[user-not-assigned]", when] {
             assert!(joined.contains(&part.replace(' ', "")), "{part}: {out}");
@@ -131,7 +139,7 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     }
     assert_eq!(login_answered(&config, &[("code", "anns-code")])["event"], "signed-in");
     assert_eq!(sign_in()["refused-beside"], Value::Null);
-    assert!(!doctor("en").1.contains("user-not-assigned"));
+    assert!(!doctor("en").1.contains("user-not-assigned") && !doctor("en").1.contains("stands refused"));
     nothing_readable(folder.path());
 }
 

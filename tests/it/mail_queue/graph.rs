@@ -340,9 +340,7 @@ async fn what_graph_says_to_a_queued_message_stands_in_the_log_with_its_id() {
         .sandbox
         .faults()
         .set(|faults| faults.graph.mishap = Some(GraphMishap::new(400, "ErrorInvalidRecipients").times(1)));
-    ahead_until(Duration::from_secs(100), "it is refused", || {
-        !told("Microsoft Graph is no way for this message").is_empty()
-    })
-    .await;
-    assert!(told("Microsoft Graph is no way for this message")[0].contains("session="));
+    let refused = || journal.lines(&["WARN", &id, "ErrorInvalidRecipients"]);
+    ahead_until(Duration::from_secs(100), "it is refused", || !refused().is_empty()).await;
+    assert!(refused().len() == 1 && refused()[0].contains("session="), "{:?}", refused());
 }

@@ -110,6 +110,16 @@ class Sandbox(Mailboxes):
         with answer:
             self.token = json.load(answer)["access_token"]
 
+    def sign_in(self, page, who):
+        """A person at the page that a program shows: signs in, consents, and is led back. What is shown there at last."""
+        with urllib.request.urlopen(page, timeout=20) as asked:
+            flow = re.search(r'name=flow value="([^"]+)"', asked.read().decode())[1]
+        fields = {"flow": flow, "username": who, "password": "demo", "answer": "accept"}
+        encoded = urllib.parse.urlencode(fields).encode()
+        urllib.request.urlopen(f"{self.issuer}/sign-in", encoded, timeout=20).close()
+        with urllib.request.urlopen(f"{self.issuer}/consent", encoded, timeout=20) as done:
+            return done.read().decode()
+
     def configuration(self, password):
         """What a daemon's configuration says about the sandbox."""
         text = APP.format(client=APP_ID, secret=APP_SECRET, app=self.app)
