@@ -84,7 +84,7 @@ fn a_bare_code_of_several_faults_lists_them_all() {
 fn commands_hold_the_account_that_is_named_or_that_the_text_names() {
     let dir = tempfile::tempdir().unwrap();
     let config = configured(dir.path());
-    let filled = "\n      Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false\n";
+    let filled = " Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false\n";
     let by_name = well(&["smtp-auth-disabled-mailbox", "--account", "ann@contoso.com", "--config", &config]);
     assert!(by_name.contains(filled), "{by_name}");
     let line = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-mailbox] while signing on account="ann@contoso.com""#;
