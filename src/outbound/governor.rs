@@ -18,7 +18,6 @@ mod tests;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 pub(super) use dials::{Dialling, Obstacle};
@@ -31,8 +30,6 @@ use crate::account::{Account, Limits};
 
 /// From here on, mailboxes that nobody uses are looked for.
 const MANY: usize = 1000;
-/// For how long whoever asked once is expected to ask again.
-const EXPECTED: Duration = Duration::from_secs(24 * 3600);
 
 /// One for the whole daemon.
 #[derive(Default)]

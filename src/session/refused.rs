@@ -17,7 +17,7 @@ use crate::{
         upstream::{is_about_recipient, message_refusal, unknown_refusal},
     },
     outbound::{day_used_up, not_signed_on},
-    wire::smtp::{Reply, reply::mail_refusal},
+    wire::smtp::{Enhanced, Reply, reply::mail_refusal},
 };
 
 impl Relay<'_> {
@@ -68,7 +68,9 @@ impl Relay<'_> {
         }
         let (fault, line) = self.meaning(&reply, denied);
         let fault = self.count(fault);
-        reply.lines.push(format!("{} {line}", enhanced_code(&reply)));
+        // RFC 2034 4: each line has one.
+        let general = Enhanced(reply.code / 100, 0, 0);
+        reply.lines.push(format!("{} {line}", reply.enhanced().unwrap_or(general)));
         // The words that it is made of stand in the reply.
         reply.about(Fault { detail: String::new(), ..fault })
     }
@@ -140,12 +142,4 @@ fn not_now(fault: &Fault) -> Reply {
 
 pub(super) fn larger_than(octets: u64) -> Reply {
     refusal(MESSAGE_TOO_LARGE, (552, "5.3.4"), format!("Message larger than {octets} octets"))
-}
-
-/// That of the first line (RFC 2034 4: each line has one), or the general one of its class.
-fn enhanced_code(reply: &Reply) -> String {
-    let class = reply.code / 100;
-    let first = reply.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
-    let is_one = first.starts_with(&format!("{class}.")) && first.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if is_one { first.to_owned() } else { format!("{class}.0.0") }
 }

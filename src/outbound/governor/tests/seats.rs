@@ -116,6 +116,23 @@ async fn a_sign_in_whose_dials_hang_leaves_room_for_every_other_that_uses_the_ma
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_room_is_left_for_a_sign_in_that_has_not_asked_for_an_hour() {
+    let ledger = mailbox(limits(3, 30, 100));
+    drop(ledger.ticket(party("login"), "y"));
+    let dials = async |after: Duration| {
+        tokio::time::advance(after).await;
+        let mut all = Vec::new();
+        for _ in 0..3 {
+            let mut ticket = ledger.ticket(party("login"), "x");
+            all.push((now(&mut ticket).await.is_some(), ticket));
+        }
+        all.iter().filter(|(has_room, _)| *has_room).count()
+    };
+    assert_eq!(dials(3599 * SECOND).await, 2);
+    assert_eq!(dials(SECOND).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn room_goes_first_to_a_sign_in_that_nobody_dials_for() {
     let ledger = mailbox(limits(3, 30, 100));
     let mut tickets = [("a", "x"), ("b", "x"), ("c", "y")].map(|(client, of)| ledger.ticket(party(client), of));
