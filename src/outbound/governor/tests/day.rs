@@ -104,12 +104,15 @@ async fn what_the_store_did_not_take_is_written_once_it_does() {
     sqlx::raw_sql("ALTER TABLE sent RENAME TO away").execute(&mut other).await.unwrap();
     assert!(governor.save(&store).await.is_err());
     sqlx::raw_sql("ALTER TABLE away RENAME TO sent").execute(&mut other).await.unwrap();
-    governor.save(&store).await.unwrap();
-    send(&governor, 1).await;
-    governor.save(&store).await.unwrap();
-    let found = store.sent().await.unwrap();
-    let [(mailbox, sent)] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((mailbox.as_str(), sent.iter().map(|one| one.recipients).sum()), ("ann", 3));
+    for (more, count) in [(0, 2), (1, 3)] {
+        if more > 0 {
+            send(&governor, more).await;
+        }
+        governor.save(&store).await.unwrap();
+        let found = store.sent().await.unwrap();
+        let [(mailbox, sent)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((mailbox.as_str(), sent.iter().map(|one| one.recipients).sum()), ("ann", count));
+    }
     let behind = Governor::recalled(&store).await;
     assert!(!has_room(&behind).await);
     store.remember_sent(&[("ann".to_owned(), Vec::new())]).await.unwrap();
