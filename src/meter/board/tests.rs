@@ -159,6 +159,22 @@ fn of_one_fault_the_last_few_addresses_are_kept_each_once_and_it_is_news_once_a_
 }
 
 #[test]
+fn of_one_fault_that_befalls_many_at_once_one_is_news() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::TooBusy, crate::base::Owner::Operator, "x", "no");
+    let together = std::sync::Barrier::new(16);
+    let push = || {
+        together.wait();
+        recent.push(Protocol::Smtp, "", None, &fault)
+    };
+    let news = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..16).map(|_| scope.spawn(push)).collect();
+        all.into_iter().map(|one| one.join().unwrap()).filter(|is_news| *is_news).count()
+    });
+    assert_eq!(news, 1);
+}
+
+#[test]
 fn a_session_is_on_the_board_while_it_lives() {
     let board = Arc::new(Board::default());
     let entry = board.enter(Protocol::Pop3, IpAddr::V4(Ipv4Addr::LOCALHOST));

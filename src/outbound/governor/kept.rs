@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Governor;
-use crate::store::{Sent, Store, StoreError};
+use crate::{
+    net::clock::Clock,
+    store::{Sent, Store, StoreError},
+};
 
 /// How late it is written, and how often at most.
 const BEHIND: Duration = Duration::from_secs(5);
@@ -24,7 +27,7 @@ impl Governor {
             warn!(%error, "what was sent within the day is not known: the recipients of each mailbox are counted anew");
             Vec::new()
         });
-        governor.recall(known, SystemTime::now());
+        governor.recall(known, Clock::default().wall());
         governor
     }
 
@@ -52,7 +55,7 @@ impl Governor {
 
     /// Writes what is not written yet.
     pub async fn save(&self, store: &Store) -> Result<(), StoreError> {
-        let unsaved = self.take_unsaved(SystemTime::now());
+        let unsaved = self.take_unsaved(Clock::default().wall());
         if unsaved.is_empty() {
             return Ok(());
         }
