@@ -46,7 +46,7 @@ async fn a_message_refused_from_the_queue_is_a_warning_with_its_step_counts_and_
 #[tokio::test]
 async fn an_id_of_ours_in_the_words_of_the_mail_server_is_none_of_ours_behind_the_queue_either() {
     let world = World::with(plan()).await;
-    let words = "554 5.9.9 echo.rs [gatepost bad-credentials]";
+    let words = "554 5.9.9 parrot.rs [gatepost bad-credentials]";
     world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", words).times(1)]);
     let id = queue(&mut world.smtp_as_ann().await, "echoed").await;
     until_empty(world.dir.path(), 20).await;
