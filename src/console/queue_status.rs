@@ -5,9 +5,10 @@ use std::{sync::Arc, time::UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::status::Explained;
 use crate::{
-    account::{Account, Domain, Occasion, account_of, told},
-    base::{Fault, Lang, Owner, Protocol},
+    account::{Account, Domain, Occasion, account_of},
+    base::{Fault, Owner, Protocol},
     queue::{Figures, LaneView, Queue},
 };
 
@@ -39,12 +40,8 @@ pub struct StandstillStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
     pub text: String,
-    pub cause: Option<String>,
-    pub next_step: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shell: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub avoid: Option<String>,
+    #[serde(flatten)]
+    pub explained: Explained,
 }
 
 impl QueueStatus {
@@ -67,11 +64,8 @@ impl QueueStatus {
 impl StandstillStatus {
     fn new(address: Option<&str>, waiting: usize, at: Option<u64>, fault: &Fault, account: Option<&Account>) -> Self {
         let occasion = Occasion { protocol: Some(Protocol::Smtp), stage: fault.stage, ..Occasion::default() };
-        let (cause, next_step, shell, avoid) = match told(fault.id, Lang::En, account, &occasion) {
-            Some(words) => (Some(words.cause), Some(words.next), words.shell, words.avoid),
-            None => (None, None, None, None),
-        };
+        let explained = Explained::of(fault.id, account, &occasion);
         let (account, id, owner, text) = (address.map(str::to_owned), fault.id, fault.owner, fault.text.clone());
-        Self { account, waiting, id, owner, at, text, cause, next_step, shell, avoid }
+        Self { account, waiting, id, owner, at, text, explained }
     }
 }

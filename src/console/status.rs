@@ -12,6 +12,7 @@ use super::{
 use crate::{
     account::{Account, Domain, Occasion, Route, account_of, told},
     base::{Lang, invocation},
+    catalog::Words,
     expiry::Ending,
     meter::{ClientView, Clients, FaultView, Incident, Meter, SessionView, Who},
     oauth::{Phase, SignInState},
@@ -54,6 +55,14 @@ pub struct Status {
 pub struct FaultStatus {
     #[serde(flatten)]
     pub seen: FaultView,
+    #[serde(flatten)]
+    pub explained: Explained,
+}
+
+/// What the catalogue says of a fault, in English.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Explained {
     pub cause: Option<String>,
     pub next_step: Option<String>,
     /// Where the cmdlets of the step are typed, where there are any.
@@ -61,6 +70,18 @@ pub struct FaultStatus {
     pub shell: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avoid: Option<String>,
+}
+
+impl Explained {
+    pub(super) fn of(id: &str, account: Option<&Account>, occasion: &Occasion<'_>) -> Self {
+        let told = told(id, Lang::En, account, occasion);
+        told.map_or_else(Self::default, |Words { cause, next, shell, avoid }| Self {
+            cause: Some(cause),
+            next_step: Some(next),
+            shell,
+            avoid,
+        })
+    }
 }
 
 impl FaultStatus {
@@ -72,12 +93,8 @@ impl FaultStatus {
     ) -> Self {
         let account = account_of(&seen.account, accounts, domains);
         let sign_in = account.as_ref().and_then(|account| states.get(account.sign_in.key().as_str()).copied());
-        let words = told(seen.id, Lang::En, account.as_deref(), &occasion(&seen, sign_in));
-        let (cause, next_step, shell, avoid) = match words {
-            Some(words) => (Some(words.cause), Some(words.next), words.shell, words.avoid),
-            None => (None, None, None, None),
-        };
-        Self { seen, cause, next_step, shell, avoid }
+        let explained = Explained::of(seen.id, account.as_deref(), &occasion(&seen, sign_in));
+        Self { seen, explained }
     }
 }
 

@@ -4,6 +4,7 @@
 //! readiness and the drain around it.
 
 mod descriptors;
+mod drain;
 mod health;
 mod listeners;
 mod log;
@@ -17,10 +18,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     path::Path,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, RwLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -28,7 +26,7 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::AbortHandle,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -63,9 +61,6 @@ const PASSWORDS_CHECK: Duration = Duration::from_secs(2);
 
 /// How long who tells people waits for the queue to be read.
 const QUEUE_SEEN: Duration = Duration::from_secs(60);
-
-/// Kept of the drain's time for the last words of sessions that it cuts off.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why the daemon cannot start. The text names the thing, the cause and the next step.
 #[derive(Debug)]
@@ -199,6 +194,10 @@ impl Daemon {
         let (keepers, done) = (gate.outbound.keepers.clone(), self.closing.clone());
         let (current, queue) = (self.gate.clone(), gate.queue.clone());
         self.beside.spawn(queue.clone().run(self.closing.clone(), self.cut_off.clone()));
+        self.beside.spawn({
+            let (governor, store, done) = (gate.outbound.governor.clone(), gate.store.clone(), self.closing.clone());
+            async move { governor.keep(&store, &done).await }
+        });
         // Sign-ins are made by another process: `gatepost login` works on the store alone.
         tokio::spawn(async move {
             tokio::select! {
@@ -333,42 +332,6 @@ impl Daemon {
         Ok(())
     }
 
-    /// Stops taking connections, lets transactions finish and requests for tokens be answered, within the configured
-    /// time; what is open then is told so and cut off.
-    pub async fn drain(mut self) {
-        if let Err(error) = self.lock.note_stopping() {
-            warn!(%error, "that this daemon stops could not be written beside the store");
-        }
-        if let Some(console) = &self.console {
-            console.ready.store(false, Ordering::Relaxed);
-        }
-        self.stopping.cancel();
-        self.sessions.close();
-        self.beside.close();
-        self.closing.cancel();
-        let time = *self.drain.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let keepers = self.current().outbound.keepers.clone();
-        let (keepers, ()) = tokio::join!(timeout(time, keepers.stop()), self.drain_sessions(time));
-        if keepers.is_err() {
-            warn!("a token refresh did not end in time and is cut off");
-        }
-        self.drained.cancel();
-    }
-
-    async fn drain_sessions(&self, time: Duration) {
-        let end = Instant::now() + time;
-        let open = self.sessions.len();
-        if open > 0 {
-            info!(open, seconds = time.as_secs(), "draining sessions");
-        }
-        let ended = || async { tokio::join!(self.sessions.wait(), self.beside.wait()) };
-        if timeout_at(end - LAST_WORDS.min(time / 2), ended()).await.is_err() {
-            warn!(open = self.sessions.len(), "sessions or deliveries did not end in time and are cut off");
-            self.cut_off.cancel();
-            let _ = timeout_at(end, ended()).await;
-        }
-    }
-
     fn open_console(
         &mut self,
         config: &Config,
@@ -458,6 +421,7 @@ async fn build_gate(
         );
     }
     let seen = Arc::new(Seen::recalled(store.clone()).await);
+    let governor = Arc::new(Governor::recalled(&store).await);
     let meter = Meter::new();
     let keepers = Arc::new(Keepers::new(store.clone(), http.clone(), meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
@@ -469,7 +433,7 @@ async fn build_gate(
         mail_proxy: config.network.mail_proxy.clone(),
         seen,
         refusals: Arc::default(),
-        governor: Arc::new(Governor::default()),
+        governor,
         since: Instant::now(),
         meter: meter.clone(),
         http: http.clone(),

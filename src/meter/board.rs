@@ -279,7 +279,8 @@ pub struct Recent {
 }
 
 impl Recent {
-    pub fn push(&self, protocol: Protocol, account: &str, peer: Option<IpAddr>, fault: &Fault) {
+    /// Whether it is news: none of this account within the last minute.
+    pub fn push(&self, protocol: Protocol, account: &str, peer: Option<IpAddr>, fault: &Fault) -> bool {
         let mut view = FaultView {
             at: now(),
             times: 1,
@@ -300,6 +301,7 @@ impl Recent {
         let mut faults = locked(&self.faults);
         let is_kin =
             |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);
+        let is_news = !faults.iter().any(|one| is_kin(one) && one.at + NEWS > view.at);
         if let Some(at) = faults.iter().position(|one| is_kin(one) && one.has_sender_of(fault)) {
             if let Some(before) = faults.remove(at) {
                 view.times += before.times;
@@ -317,6 +319,7 @@ impl Recent {
             faults.pop_front();
         }
         faults.push_back(view);
+        is_news
     }
 
     /// What stood of this account until now, as far as `proof` goes, is over.
@@ -354,14 +357,6 @@ impl Recent {
             one.account.is_empty() && one.worked_again_at.is_none() && !one.is_crowded && is_meant(one)
         };
         locked(&self.faults).iter_mut().filter(stands).for_each(|fault| fault.is_over_at(&is_proved));
-    }
-
-    /// Whether it did not happen within the last minute.
-    pub fn is_news(&self, protocol: Protocol, account: &str, id: &str) -> bool {
-        let faults = locked(&self.faults);
-        let mut kin =
-            faults.iter().filter(|one| (one.id, one.protocol, &*one.account) == (id, protocol.as_str(), account));
-        !kin.any(|one| one.at + NEWS > now())
     }
 
     /// What was noted just now may be mended in the program of this client, too.

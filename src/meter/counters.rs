@@ -182,10 +182,10 @@ impl Meter {
         self.recent.push(protocol, account, None, fault);
     }
 
-    /// The same of whoever is not known by more than an address yet.
-    pub fn fault_of_peer(&self, protocol: Protocol, account: &str, peer: IpAddr, fault: &Fault) {
+    /// The same of whoever is not known by more than an address yet; whether it is news.
+    pub fn fault_of_peer(&self, protocol: Protocol, account: &str, peer: IpAddr, fault: &Fault) -> bool {
         self.passing_fault(protocol, fault);
-        self.recent.push(protocol, account, Some(peer.to_canonical()), fault);
+        self.recent.push(protocol, account, Some(peer.to_canonical()), fault)
     }
 
     /// The same of what is nobody's trouble for longer than it takes to say.

@@ -3,10 +3,11 @@
 //!
 //! Who comes when there is no room waits in a line that is fair between clients, of which the queue is one: each has its turn,
 //! however many sessions one of them opens. It knows no protocol, and refuses nobody by itself: how long somebody waits is the
-//! caller's to say. A restart forgets what was sent before.
+//! caller's to say. A restart forgets what was sent within the minute, and not what within the day (`kept`).
 
 mod day;
 mod dials;
+mod kept;
 mod ledger;
 mod line;
 mod minute;
@@ -16,8 +17,7 @@ mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 pub(super) use dials::{Dialling, Obstacle};
@@ -30,8 +30,6 @@ use crate::account::{Account, Limits};
 
 /// From here on, mailboxes that nobody uses are looked for.
 const MANY: usize = 1000;
-/// For how long whoever asked once is expected to ask again.
-const EXPECTED: Duration = Duration::from_secs(24 * 3600);
 
 /// One for the whole daemon.
 #[derive(Default)]
@@ -48,12 +46,20 @@ impl Governor {
 
     /// The mailbox of this name, with the limits of a configuration that holds `since` then; sessions of earlier ones go on.
     fn mailbox(&self, name: String, limits: Limits, since: Instant) -> Arc<Ledger> {
-        let mut all = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let ledger = self.ledger(name);
+        ledger.set_limits(limits, since);
+        ledger
+    }
+
+    fn ledger(&self, name: String) -> Arc<Ledger> {
+        let mut all = self.all();
         if all.len() >= MANY {
             all.retain(|_, ledger| Arc::strong_count(ledger) > 1 || !ledger.is_blank());
         }
-        let ledger = all.entry(name).or_default().clone();
-        ledger.set_limits(limits, since);
-        ledger
+        all.entry(name).or_default().clone()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<Ledger>>> {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

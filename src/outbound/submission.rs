@@ -24,7 +24,7 @@ use crate::{
     },
     message::{HEAD_CAP, header_end},
     spool::Spooled,
-    wire::smtp::{Mail, Reply, command::Carries},
+    wire::smtp::{Enhanced, Mail, Reply, command::Carries},
 };
 
 /// One piece of a body.
@@ -281,7 +281,7 @@ fn throttled(reply: &Reply) -> Option<Fault> {
 /// The same at MAIL; 421: the service closes (RFC 5321 3.8), to whomever; 454 4.7.0: it cannot look at sign-ons now (RFC
 /// 4954 6). Any other 4xx may be about the sender, and is that message's alone.
 fn asks_to_wait(reply: &Reply) -> Option<Fault> {
-    let is_of_all = reply.code == 421 || reply.text().starts_with("454 4.7.0 ");
+    let is_of_all = reply.code == 421 || (reply.code, reply.enhanced()) == (454, Some(Enhanced(4, 7, 0)));
     let said = || UPSTREAM_UNAVAILABLE.fault().detail(format!("upstream said {:?}", reply.text()));
     throttled(reply).or_else(|| is_of_all.then(said))
 }

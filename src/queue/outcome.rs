@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{
     deliver::{Fate, Report, Verdict},
@@ -11,20 +11,13 @@ use super::{
 use crate::{
     base::{Fault, printable, redacted},
     catalog::upstream::message_refusal,
-    meter::Meter,
+    meter::{Meter, at_level},
     store::{Ended, EndedRecipient, QueuedMessage, RecipientState},
-    wire::smtp::Reply,
+    wire::smtp::{Enhanced, Reply},
 };
 
 /// Of a server's words; what it says at length is in its own log.
 const REPLY_CAP: usize = 1000;
-
-/// The same line, as a warning where somebody should see it.
-macro_rules! at_level {
-    ($is_trouble:expr, $($line:tt)*) => {
-        if $is_trouble { warn!($($line)*) } else { info!($($line)*) }
-    };
-}
 
 pub(super) struct Outcome {
     /// One for each that waited; the last one stands for all that are missing.
@@ -96,12 +89,9 @@ fn reason(verdict: &Verdict) -> &'static str {
 }
 
 fn class(reply: &Reply) -> &'static str {
-    let enhanced = reply.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_code = enhanced.split('.').count() == 3 && enhanced.split('.').all(is_number);
-    let is_its = |class: &&&str| is_code && enhanced.starts_with(class.trim_end_matches('x'));
+    let said = reply.enhanced().map(|Enhanced(class, subject, _)| format!("{class}.{subject}.x")).unwrap_or_default();
     let otherwise = if reply.is_transient() { "4xx" } else { "5xx" };
-    CLASSES.iter().find(is_its).copied().unwrap_or(otherwise)
+    CLASSES.iter().find(|class| **class == said).copied().unwrap_or(otherwise)
 }
 
 impl Said {

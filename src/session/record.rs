@@ -3,8 +3,6 @@
 //! The line has the id of the session and, where the queue took the message over, its id there: the lines of the queue
 //! have the same two, so that a message is one search from its reception to its end.
 
-use tracing::{info, warn};
-
 use super::{
     destination::Destination,
     opened::Envelope,
@@ -17,16 +15,9 @@ use crate::{
     base::{Protocol, Stage, printable, redacted},
     catalog::{replies::AHEAD_OF_THE_QUEUE, upstream::is_about_recipient},
     message::Headers,
-    meter::{self, MessageView, Named, Outcome, Proof, Who},
+    meter::{self, MessageView, Named, Outcome, Proof, Who, at_level},
     wire::smtp::Reply,
 };
-
-/// The same line, as a warning where somebody should see it.
-macro_rules! at_level {
-    ($is_trouble:expr, $($line:tt)*) => {
-        if $is_trouble { warn!($($line)*) } else { info!($($line)*) }
-    };
-}
 
 /// Of a reply.
 const REPLY_CAP: usize = 300;

@@ -19,7 +19,7 @@ use crate::{
         upstream::{is_about_recipient, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
-    wire::smtp::{Reply, SIZE_LIMIT, reply::mail_refusal},
+    wire::smtp::{Enhanced, Reply, SIZE_LIMIT, reply::mail_refusal},
 };
 
 impl Relay<'_> {
@@ -70,7 +70,9 @@ impl Relay<'_> {
         }
         let (fault, line) = self.meaning(&reply, denied);
         let fault = self.count(fault);
-        reply.lines.push(format!("{} {line}", enhanced_code(&reply)));
+        // RFC 2034 4: each line has one.
+        let general = Enhanced(reply.code / 100, 0, 0);
+        reply.lines.push(format!("{} {line}", reply.enhanced().unwrap_or(general)));
         // The words that it is made of stand in the reply.
         reply.about(Fault { detail: String::new(), ..fault })
     }
@@ -144,12 +146,4 @@ pub(super) fn larger_than(octets: u64) -> Reply {
     let whose = if octets < SIZE_LIMIT { "the mail server announces" } else { "Gatepost takes" };
     let text = format!("Message larger than {octets} octets, the most that {whose}");
     refusal(MESSAGE_OVER_ANNOUNCED_SIZE, (552, "5.3.4"), text)
-}
-
-/// That of the first line (RFC 2034 4: each line has one), or the general one of its class.
-fn enhanced_code(reply: &Reply) -> String {
-    let class = reply.code / 100;
-    let first = reply.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
-    let is_one = first.starts_with(&format!("{class}.")) && first.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if is_one { first.to_owned() } else { format!("{class}.0.0") }
 }

@@ -70,8 +70,7 @@ impl Stranger {
             return;
         };
         let fault = entry.fault().detail(why).at(stage);
-        let is_news = meter.recent.is_news(protocol, "", entry.id);
-        meter.fault_of_peer(protocol, "", peer.ip(), &fault);
+        let is_news = meter.fault_of_peer(protocol, "", peer.ip(), &fault);
         // Many at once are what it is about.
         if entry.id == CONNECTIONS_USED_UP.id && !is_news {
             debug!(session, %protocol, %peer, "{what}: {fault}");

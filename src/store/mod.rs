@@ -1,5 +1,5 @@
 //! State that outlives the process: sealed tokens, passwords learned at their first use, what upstreams offer, what
-//! was told.
+//! was told, what was sent within the day.
 
 mod backup;
 mod columns;
@@ -15,6 +15,7 @@ mod rotation;
 mod row;
 mod sealing;
 mod seen;
+mod sent;
 mod settings;
 mod sqlite;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use readiness::Trouble;
 pub use recipient_state::RecipientState;
 pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};
+pub use sent::Sent;
 pub use settings::Settings;
 pub use sqlite::{Deleted, Stamp, Store};
 pub use told::Telling;

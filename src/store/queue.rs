@@ -303,12 +303,16 @@ impl Store {
         Ok(message)
     }
 
-    async fn step(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    pub(super) async fn step(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         let step = self.pool.begin_with("BEGIN IMMEDIATE").await;
         self.readiness.wrote(step).map_err(|cause| self.failed(cause))
     }
 
-    async fn done<T>(&self, step: Transaction<'static, Sqlite>, value: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) async fn done<T>(
+        &self,
+        step: Transaction<'static, Sqlite>,
+        value: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let done = match value {
             Ok(value) => step.commit().await.map(|()| value).map_err(|cause| self.failed(cause)),
             // The transaction goes back by itself.

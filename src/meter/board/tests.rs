@@ -154,18 +154,30 @@ fn a_client_whose_messages_go_as_they_never_did_before_was_corrected_and_one_tha
 fn of_one_fault_the_last_few_addresses_are_kept_each_once_and_it_is_news_once_a_minute() {
     let recent = Recent::default();
     let fault = Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "x", "no");
-    let push = |n: u8| {
-        let is_news = recent.is_news(Protocol::Smtp, "", "x");
-        recent.push(Protocol::Smtp, "", Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))), &fault);
-        is_news
-    };
-    assert!(push(1) && !push(2) && recent.is_news(Protocol::Imap, "", "x"));
+    let push = |n: u8| recent.push(Protocol::Smtp, "", Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))), &fault);
+    assert!(push(1) && !push(2) && recent.push(Protocol::Imap, "", None, &fault));
     for n in [3, 4, 5, 6, 7, 3] {
         push(n);
     }
     recent.push(Protocol::Smtp, "", None, &fault);
-    let last: Vec<String> = recent.list()[0].peers.iter().map(ToString::to_string).collect();
+    let last: Vec<String> = recent.list().pop().unwrap().peers.iter().map(ToString::to_string).collect();
     assert_eq!(last, ["192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.3"]);
+}
+
+#[test]
+fn of_one_fault_that_befalls_many_at_once_one_is_news() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::TooBusy, crate::base::Owner::Operator, "x", "no");
+    let together = std::sync::Barrier::new(16);
+    let push = || {
+        together.wait();
+        recent.push(Protocol::Smtp, "", None, &fault)
+    };
+    let news = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..16).map(|_| scope.spawn(push)).collect();
+        all.into_iter().map(|one| one.join().unwrap()).filter(|is_news| *is_news).count()
+    });
+    assert_eq!(news, 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is known of the sign-ons at one mailbox, for those who wait behind them: one that hangs, and how the last one failed.
 //!
-//! It tells that to others of the same sign-in alone: what failed may be theirs. Others hear that they are held up. Of several sign-ins that use the mailbox none
-//! dials on all the room there is: one that hangs would keep out the others.
+//! It tells that to others of the same sign-in alone: what failed may be theirs. Others hear that they are held up. Of several
+//! sign-ins that use the mailbox none dials on all the room there is: one that hangs would keep out the others.
 
 use std::{
     collections::VecDeque,
@@ -11,11 +11,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::EXPECTED;
 use crate::base::{Fault, Stage, StageCell};
 
 /// A dial that takes longer does not just take its time.
 const HANGS: Duration = Duration::from_secs(10);
+/// For how long room is left for a sign-in that asked once. Whoever comes later waits for a dial that hangs, at most.
+const EXPECTED: Duration = Duration::from_secs(3600);
 /// More sign-ins than any mailbox has; of more the one that asked longest ago is forgotten.
 const KNOWN: usize = 16;
 

@@ -36,7 +36,7 @@ pub(in crate::outbound) struct Idle {
 }
 
 #[derive(Default)]
-struct Books {
+pub(super) struct Books {
     limits: Limits,
     /// Of the configuration that they stand in.
     limits_since: Option<Instant>,
@@ -49,7 +49,7 @@ struct Books {
     for_seats: Line,
     dials: Dials,
     minute: Minute,
-    day: Day,
+    pub(super) day: Day,
     for_turns: Line,
     pause: Pause,
     /// The last number that was given out.
@@ -153,7 +153,7 @@ impl Ledger {
         }
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         // Every change below is whole before anything in it could panic.
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }

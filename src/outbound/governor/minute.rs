@@ -8,10 +8,12 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{EXPECTED, line::Party};
+use super::line::Party;
 
 /// Microsoft's minute, and a second for clocks that differ.
 const MINUTE: Duration = Duration::from_secs(61);
+/// For how long whoever asked once is expected to ask again.
+const EXPECTED: Duration = Duration::from_secs(24 * 3600);
 /// What is left to clients: one of so many, rounded up.
 const LEFT_OF: u32 = 10;
 

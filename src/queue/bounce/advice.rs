@@ -1,7 +1,10 @@
 //! What a refusal means for who wrote the message, by its enhanced status code (RFC 3463). Where a server gives none,
 //! or one that says little, its own words have to do.
 
-use crate::base::Lang;
+use crate::{
+    base::Lang,
+    wire::smtp::{Enhanced, Reply},
+};
 
 /// Cause and next step.
 type Advice = (&'static str, &'static str);
@@ -141,13 +144,8 @@ const REFUSED: (Advice, Advice) = (
 
 /// The class 5 of a status code (RFC 3463), as text; the server's own if it gave one.
 pub(super) fn status(reply: &str) -> String {
-    let word = reply.split_ascii_whitespace().nth(1).unwrap_or_default();
-    let parts: Vec<&str> = word.split('.').collect();
-    let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    match parts.as_slice() {
-        ["5", rest @ ..] if rest.len() == 2 && rest.iter().all(is_number) => word.to_owned(),
-        _ => "5.0.0".to_owned(),
-    }
+    let own = Reply::of_text(reply).and_then(|reply| reply.enhanced());
+    own.filter(|code| code.0 == 5).unwrap_or(Enhanced(5, 0, 0)).to_string()
 }
 
 pub(super) fn advice(status: &str, lang: Lang) -> Advice {

@@ -7,6 +7,7 @@
 pub mod back;
 pub mod body;
 pub mod command;
+pub mod enhanced;
 pub mod front;
 pub mod reply;
 pub mod unasked;
@@ -14,6 +15,7 @@ pub mod unasked;
 pub use back::SmtpBack;
 pub use body::Body;
 pub use command::{Command, Mail, Rcpt};
+pub use enhanced::Enhanced;
 pub use front::SmtpFront;
 pub use reply::{Replies, Reply};
 

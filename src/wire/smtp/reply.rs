@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     base::{Fault, Kind, wire_text},
-    wire::{Violation, lines::Lines},
+    wire::{Violation, lines::Lines, smtp::Enhanced},
 };
 
 /// One reply. `lines` are without code and separator, at least one.
@@ -28,6 +28,17 @@ impl Reply {
 
     pub fn about(self, fault: Fault) -> Self {
         Self { fault: Some(Box::new(fault)), ..self }
+    }
+
+    /// One that was kept as [`Reply::text`] has it.
+    pub fn of_text(text: &str) -> Option<Self> {
+        parse(text.as_bytes()).map(|(code, _, text)| Self::new(code, text))
+    }
+
+    /// The enhanced status code of its first line. One of another class than the code's own says nothing (RFC 2034 4).
+    pub fn enhanced(&self) -> Option<Enhanced> {
+        let code = Enhanced::at_start(self.lines.first()?)?;
+        (code.0 == self.code / 100).then_some(code)
     }
 
     pub const fn is_positive(&self) -> bool {
@@ -229,6 +240,19 @@ mod tests {
         ] {
             let reply = Reply::new(code, "x");
             assert_eq!((reply.is_positive(), reply.is_transient()), (positive, transient), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_enhanced_code_is_of_the_class_of_the_reply_or_none() {
+        for (reply, wanted) in [
+            ("550 5.1.10 RESOLVER.ADR.RecipientNotFound", Some(Enhanced(5, 1, 10))),
+            ("454 4.7.0", Some(Enhanced(4, 7, 0))),
+            ("550 4.1.1 odd", None),
+            ("550 no such user", None),
+            ("", None),
+        ] {
+            assert_eq!(Reply::of_text(reply).and_then(|reply| reply.enhanced()), wanted, "{reply:?}");
         }
     }
 

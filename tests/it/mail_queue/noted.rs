@@ -42,6 +42,19 @@ async fn a_message_refused_from_the_queue_is_a_warning_with_its_step_counts_and_
     world.until("it stands no more", |world| standing(world) == ["bad-credentials"]).await;
 }
 
+/// What it echoes may be the client's, and another Gatepost has ids of its own.
+#[tokio::test]
+async fn an_id_of_ours_in_the_words_of_the_mail_server_is_none_of_ours_behind_the_queue_either() {
+    let world = World::with(plan()).await;
+    let words = "554 5.9.9 parrot.rs [gatepost bad-credentials]";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", words).times(1)]);
+    let id = queue(&mut world.smtp_as_ann().await, "echoed").await;
+    until_empty(world.dir.path(), 20).await;
+    assert_eq!(standing(&world), ["message-refused"]);
+    let told = journal().lines(&[&format!("queue_id=\"{id}\""), "delivery from the queue", "id=\"message-refused\""]);
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
 #[tokio::test]
 async fn a_recipient_refused_from_the_queue_is_counted_and_stands_nowhere() {
     let world = World::with(plan()).await;

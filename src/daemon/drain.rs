@@ -1,0 +1,63 @@
+//! The end of a daemon: whoever is in the middle of something comes to its end, within a time.
+//!
+//! It refuses to wait longer than that for anybody. What the next daemon has to know is written down last.
+
+use std::{
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{info, warn};
+
+use super::Daemon;
+
+/// Kept of the drain's time for the last words of sessions that it cuts off.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+impl Daemon {
+    /// Stops taking connections, lets transactions finish and requests for tokens be answered, within the configured
+    /// time; what is open then is told so and cut off.
+    pub async fn drain(mut self) {
+        if let Err(error) = self.lock.note_stopping() {
+            warn!(%error, "that this daemon stops could not be written beside the store");
+        }
+        if let Some(console) = &self.console {
+            console.ready.store(false, Ordering::Relaxed);
+        }
+        self.stopping.cancel();
+        self.sessions.close();
+        self.beside.close();
+        self.closing.cancel();
+        let time = *self.drain.read().unwrap_or_else(PoisonError::into_inner);
+        let keepers = self.current().outbound.keepers.clone();
+        let (keepers, ()) = tokio::join!(timeout(time, keepers.stop()), self.drain_sessions(time));
+        if keepers.is_err() {
+            warn!("a token refresh did not end in time and is cut off");
+        }
+        self.drained.cancel();
+    }
+
+    async fn drain_sessions(&self, time: Duration) {
+        let end = Instant::now() + time;
+        let open = self.sessions.len();
+        if open > 0 {
+            info!(open, seconds = time.as_secs(), "draining sessions");
+        }
+        let ended = || async { tokio::join!(self.sessions.wait(), self.beside.wait()) };
+        if timeout_at(end - LAST_WORDS.min(time / 2), ended()).await.is_err() {
+            warn!(open = self.sessions.len(), "sessions or deliveries did not end in time and are cut off");
+            self.cut_off.cancel();
+            let _ = timeout_at(end, ended()).await;
+        }
+        // What they sent counts for whoever starts next.
+        let gate = self.current();
+        let saved = timeout_at(end, gate.outbound.governor.save(&gate.store)).await;
+        if let Some(error) = saved.map_or_else(|late| Some(late.to_string()), |saved| Some(saved.err()?.to_string())) {
+            warn!(
+                error,
+                "recipients sent to last could not be stored: behind the restart they do not count within the day"
+            );
+        }
+    }
+}
