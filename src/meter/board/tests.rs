@@ -214,7 +214,9 @@ fn what_befell_more_addresses_than_are_remembered_is_not_over_by_those_and_is_hi
     let recent = Recent::default();
     let at = |n: u8| IpAddr::V4(Ipv4Addr::new(192, 0, 2, n));
     let all = 1..=u8::try_from(PEERS_CAP + 1).unwrap();
-    all.clone().for_each(|n| recent.push(Protocol::Smtp, "", Some(at(n)), &without_login()));
+    for n in all.clone() {
+        recent.push(Protocol::Smtp, "", Some(at(n)), &without_login());
+    }
     all.for_each(|n| recent.let_in(Protocol::Smtp, at(n)));
     let list = recent.list();
     assert_eq!((list[0].worked_again_at, list[0].peers.len()), (None, PEERS_CAP), "of the first nobody knows");
