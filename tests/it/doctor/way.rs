@@ -228,6 +228,7 @@ async fn doctor_login_and_explain_name_the_same_servers_that_a_proxy_has_to_allo
     let staged = super::app_only::staged("no-such").await;
     staged.edit("[network]\n", &format!("[network]\nhttp-proxy = \"http://{proxy}\"\n"));
     staged.edit(&staged.sandbox.token_url(), "https://login.invalid/contoso.example/oauth2/v2.0/token");
+    staged.edit(&format!("smtp = \"{}\"", staged.sandbox.smtp()), "smtp = \"smtp.invalid:587\"");
     let file = staged.file.clone();
     for arguments in [&["doctor", ANN][..], &["login", ANN], &["explain", "proxy-forbids", "--account", ANN]] {
         let mut command = command(arguments, &file);
