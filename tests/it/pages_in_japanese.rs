@@ -74,7 +74,9 @@ async fn an_accounts_page_says_in_its_language_why_a_sign_in_is_needed_and_how_o
     let page = joined(&browser.until(ACCOUNT, "サインインできませんでした").await);
     assert!(page.contains("<dd>同意の画面でキャンセルされました。 <code>consent-declined</code></dd>"), "{page}");
     assert!(
-        page.contains("<dd>再度サインインして同意してください：<code>gatepost login ann@contoso.example</code>。</dd>"),
+        page.contains(
+            "<dd><p>再度サインインして同意してください：</p><pre>gatepost login ann@contoso.example</pre></dd>"
+        ),
         "{page}"
     );
     let refused = browser.post("/accounts/x/sign-in", &[("form", "of another visit")]).await.text().await.unwrap();

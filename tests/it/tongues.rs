@@ -28,6 +28,7 @@ const THEIR_OWN: &[&str] = &[
     "src/cli/queue/table.rs",
     "src/cli/setup/",
     "src/cli/status/silent.rs",
+    "src/cli/status/steps.rs",
     "src/cli/status/table.rs",
     "src/cli/status/told.rs",
     "src/config/device/",

@@ -36,7 +36,7 @@ pub fn other_en(process: u32, stop: &str, [running, file]: [&str; 2], apart: &Ap
     );
     let go_on =
         apart.go_on.as_ref().map(|command| format!("go on with its file:\n  {command}\nOr ")).unwrap_or_default();
-    (text, format!("{go_on}end it first: `{stop}`\n{}", both_en(apart)))
+    (text, format!("{go_on}end it first:\n  {stop}\n{}", both_en(apart)))
 }
 
 pub fn other_ja(process: u32, stop: &str, [running, file]: [&str; 2], apart: &Apart) -> (String, String) {
@@ -46,7 +46,7 @@ pub fn other_ja(process: u32, stop: &str, [running, file]: [&str; 2], apart: &Ap
     let go_on = apart.go_on.as_ref();
     let go_on =
         go_on.map(|command| format!("そのファイルで続けてください:\n  {command}\nまたは、")).unwrap_or_default();
-    (text, format!("{go_on}先にそのデーモンを停止してください: `{stop}`\n{}", both_ja(apart)))
+    (text, format!("{go_on}先にそのデーモンを停止してください:\n  {stop}\n{}", both_ja(apart)))
 }
 
 /// A store that another configuration has, as far as can be told while no daemon runs.
