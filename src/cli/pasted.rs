@@ -15,7 +15,7 @@ pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String
     let mut command = with_config(file);
     let mut words = typed.iter().skip(1);
     while let Some(word) = words.next() {
-        let (flag, value) = word.split_once('=').map_or((word.as_str(), None), |(flag, value)| (flag, Some(value)));
+        let (flag, value) = parted(word);
         let names_a_file = matches!(flag, "--config" | "-c");
         if !names_a_file && left_out.iter().all(|(name, _)| *name != flag) {
             command.extend([" ", &word_of(word)]);
@@ -27,6 +27,15 @@ pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String
         }
     }
     command
+}
+
+/// A flag, and its value where the same word has it: `--set=a.b=c`, `-ca.toml`.
+fn parted(word: &str) -> (&str, Option<&str>) {
+    let short = word.strip_prefix("-c").filter(|value| !value.is_empty());
+    match short.map(|value| value.strip_prefix('=').unwrap_or(value)) {
+        Some(value) => ("-c", Some(value)),
+        None => word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value))),
+    }
 }
 
 /// A word of a command line, which may be a flag with its value.
@@ -98,6 +107,11 @@ mod tests {
         let again = |left_out| again(&typed, Path::new("b.toml"), left_out);
         assert_eq!(again(&[("--set", "store.")]), "gatepost --config b.toml --lang=ja setup --set 'a.b=c d' --yes");
         assert_eq!(again(&[]), "gatepost --config b.toml --lang=ja setup --set store.url=x '--set=a.b=c d' --yes");
+        for named in [["-ca.toml"].as_slice(), &["-c=a.toml"], &["--config=a.toml"], &["--config", "a.toml"]] {
+            let typed: Vec<String> =
+                [&["gatepost"], named, &["setup"]].concat().iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(super::again(&typed, Path::new("b.toml"), &[]), "gatepost --config b.toml setup", "{named:?}");
+        }
     }
 
     #[test]
