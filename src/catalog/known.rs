@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 43] = [
+const NAMES: [&str; 44] = [
     "account",
     "address",
     "admin-consent-page",
@@ -46,6 +46,7 @@ const NAMES: [&str; 43] = [
     "proxy-with-login",
     "reload",
     "restart",
+    "restart-by-force",
     "running-file",
     "send-as",
     "sender",
@@ -255,6 +256,7 @@ impl Known {
             }
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
+            "restart-by-force" => Some(invocation::restart_by_force()),
             "running-file" => path(&self.running_file),
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),

@@ -57,7 +57,7 @@ use self::{
 use crate::{
     base::Lang,
     catalog::doctor::{CONFIGURATION_MISSING, CONFIGURATION_REFUSED, LOOK_UNFINISHED},
-    config::{Config, Problems},
+    config::{Config, Problem, Problems},
     oauth::App,
 };
 
@@ -133,7 +133,7 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>)
     means.stop().await;
     desk.note_all(daemon::look(scope, config, &running).await);
     desk.note_all(queue::moves(scope, config, &running));
-    let remembered = daemon::memory(scope, config, &desk.checks).await;
+    let remembered = daemon::memory(scope, config, &running, &desk.checks).await;
     desk.note_all(remembered);
     let met = clients::look(scope, config, &running, &desk.checks);
     desk.note_all(met);
@@ -165,8 +165,11 @@ impl Desk<'_> {
 fn configuration(scope: &Scope) -> Check {
     let look = Look::at(scope.lang, Layer::Config, Name::Configuration);
     let file = scope.file.display().to_string();
-    let warnings: Vec<String> =
-        scope.warnings.iter().map(|one| format!("{}:{} {}", one.line, one.column, one.told(scope.lang).0)).collect();
+    let warned = |one: &Problem| match (one.line, one.told(scope.lang).0) {
+        (0, text) => text,
+        (line, text) => format!("{line}:{} {text}", one.column),
+    };
+    let warnings: Vec<String> = scope.warnings.iter().map(warned).collect();
     look.pass(match warnings.is_empty() {
         true => Said::Plain(file),
         false => Said::Warnings { file, warnings },
