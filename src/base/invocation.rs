@@ -44,6 +44,14 @@ impl Daemon {
             Daemon::Process(_) => format!("{}`, `gatepost run", self.stop()),
         }
     }
+
+    /// The same for one that may not hear what it is told. systemd sees to that by itself.
+    fn restart_by_force(self) -> String {
+        match self {
+            Daemon::Unit => self.restart(),
+            Daemon::Process(process) => format!("kill -KILL {process}`, `gatepost run"),
+        }
+    }
 }
 
 /// `call`: for example `gatepost --config x.toml`, quoted for a shell. The first one counts.
@@ -111,6 +119,11 @@ pub fn restart() -> String {
     known_or_instead(Daemon::restart)
 }
 
+/// The same for one that hangs.
+pub fn restart_by_force() -> String {
+    known_or_instead(Daemon::restart_by_force)
+}
+
 fn known_or_instead(says: fn(Daemon) -> String) -> String {
     match (DAEMON.get(), INSTEAD.get()) {
         (None, Some(command)) => command.clone(),
@@ -147,6 +160,7 @@ mod tests {
         assert_eq!(Daemon::Unit.restart(), "systemctl restart gatepost");
         assert_eq!(Daemon::Process(7).reload(), "kill -HUP 7");
         assert_eq!(Daemon::Process(7).restart(), "kill 7`, `gatepost run");
+        assert_eq!(Daemon::Process(7).restart_by_force(), "kill -KILL 7`, `gatepost run");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 46] = [
     "account",
     "address",
     "admin-consent-page",
@@ -47,6 +47,7 @@ const NAMES: [&str; 45] = [
     "proxy-line",
     "reload",
     "restart",
+    "restart-by-force",
     "running-file",
     "send-as",
     "sender",
@@ -263,6 +264,7 @@ impl Known {
             "proxy-line" => Some(self.proxy_line()),
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
+            "restart-by-force" => Some(invocation::restart_by_force()),
             "running-file" => path(&self.running_file),
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),

@@ -177,12 +177,12 @@ impl AccountRow {
     }
 }
 
-/// What keeps this account from sending through Graph, if it does.
 fn signed_in_as(status: AccountStatus, lang: Lang) -> String {
     let by_itself = status.app_only.map(|app| lang.app_only(&app));
     status.signed_in_as.or(by_itself).unwrap_or_else(|| lang.words().never.to_owned())
 }
 
+/// What keeps this account from sending through Graph, if it does.
 fn graph_fault<'a>(account: &Account, state: &'a SignInState) -> Option<&'a FaultSeen> {
     state.graph_fault.as_ref().filter(|_| account.sending.route != Route::Smtp)
 }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
-    catalog::{own::UPSTREAM_LOST, replies::refusal},
+    catalog::{message::MESSAGE_BEHIND_REFUSAL, own::UPSTREAM_LOST, replies::refusal},
     meter::{Answer, Entry},
     net::{Stream, read_some, write},
     outbound::{Connection, Lost, ehlo, is_about_sign_on},
@@ -359,8 +359,8 @@ impl<'a> Relay<'a> {
 
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
-        info!(session = self.entry.id(), "{}", unasked::WHAT);
-        self.last_words(&unasked::farewell()).await
+        info!(session = self.entry.id(), id = MESSAGE_BEHIND_REFUSAL.id, "{}", unasked::WHAT);
+        self.last_words(&refusal(MESSAGE_BEHIND_REFUSAL, (421, "4.7.0"), unasked::LAST_WORDS)).await
     }
 
     async fn reset(&mut self) -> Result<(), Left> {

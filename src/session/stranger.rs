@@ -13,6 +13,7 @@ use crate::{
     catalog::{
         Entry,
         doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT},
+        message::MESSAGE_BEHIND_REFUSAL,
         own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD, CONNECTIONS_USED_UP},
     },
     meter::Meter,
@@ -32,7 +33,11 @@ pub(super) fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
 
 /// Of a dialogue that was none.
 pub(super) fn trouble_of(violation: &Violation) -> Option<&'static Entry> {
-    (violation.breach == Breach::SpeaksTls).then_some(CLIENT_TLS_ON_PLAIN_PORT)
+    match violation.breach {
+        Breach::SpeaksTls => Some(CLIENT_TLS_ON_PLAIN_PORT),
+        Breach::MessageUnasked => Some(MESSAGE_BEHIND_REFUSAL),
+        Breach::Grammar | Breach::LacksTls => None,
+    }
 }
 
 /// Who it is, as far as that is known.

@@ -173,6 +173,8 @@ fn a_configuration_without_an_account_is_not_called_fine_and_every_hint_names_th
         let (code, said, warned) = run(&["config", "check", "--config", &config, "--lang", lang]);
         assert_eq!(code, 0, "{warned}");
         assert!(warned.contains(lacks) && warned.contains(&setup) && !said.contains(": fine"), "{said}{warned}");
+        let (_, looked, errors) = run(&["doctor", "--offline", "--config", &config, "--lang", lang]);
+        assert!(looked.contains(lacks) && !looked.contains("0:0"), "{looked}{errors}");
         let nowhere = format!("{config}.none");
         let (code, _, refused) = run(&["config", "check", "--config", &nowhere, "--lang", lang]);
         assert!(code == 78 && refused.contains(&format!("`gatepost --config {nowhere} setup`")), "{refused}");

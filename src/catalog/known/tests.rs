@@ -105,7 +105,7 @@ fn every_name_has_a_value_of_its_own() {
             // What its file has of it.
             "proxy-line" => "http://<user>:<password>@proxy:3128",
             "reload" => "systemctl reload gatepost",
-            "restart" => "systemctl restart gatepost",
+            "restart" | "restart-by-force" => "systemctl restart gatepost",
             "running-file" => "/running-file",
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",

@@ -26,6 +26,7 @@ use crate::{
         explain::{self, By, Found},
     },
     config::Config,
+    store,
 };
 
 /// Of stdin. What is pasted is a line or a page.
@@ -71,8 +72,11 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     let file = file.or(of_line.as_deref());
     let config = config::load(file).map(|(config, _)| config);
+    let mut running_file = None;
     if let (Ok(config), Ok(file)) = (&config, config::found(file)) {
         config::note_start(config, &file);
+        let holder = store::holder(&config.store);
+        running_file = holder.and_then(|holder| Some(holder.reads_other_than(&file)?.display().to_string()));
     }
     // Whoever names a file is answered by it.
     let is_elsewhere = file.is_none() && config.is_err();
@@ -87,7 +91,10 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         let is_vague = matches!(found.by, By::OAuth(_));
         is_vague || account.as_ref().is_none_or(|account| account.sign_in.app.can_meet(found.entry))
     };
-    let known = |found: &Found| line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text);
+    let known = |found: &Found| Known {
+        running_file: running_file.clone(),
+        ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
+    };
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     base::{Lang, invocation},
     config::Config,
+    console::client::Unanswered,
     store,
 };
 
@@ -39,7 +40,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let vacant = store::vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
-        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, vacant), cause))),
+        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, vacant, &cause), cause))),
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
     let other = store::holder(&config.store).and_then(|holder| holder.reads_other_than(&file).map(Path::to_owned));
@@ -71,9 +72,9 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         (None, Some((Silent::Down(lock), _))) => Err(down(&lock)),
         (None, Some((Silent::NoConsole { .. }, _))) => Ok(()),
         (None, Some((silent, cause))) => {
-            Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, &cause)))
+            Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, Some(&cause))))
         }
-        (None, None) if other.is_some() => Err(unanswered(&config, &file, "")),
+        (None, None) if other.is_some() => Err(unanswered(&config, &file, None)),
         (None, None) => Ok(()),
     }
 }
@@ -81,7 +82,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
 const RUNS_ON: &str =
     "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n";
 
-fn silent(cause: &str) -> Failure {
+fn silent(cause: &Unanswered) -> Failure {
     Failure::new(
         format!("the daemon did not answer: {cause}"),
         format!("start it with `{}`; where it runs, its log tells more", invocation::start()),
@@ -95,12 +96,12 @@ fn down(lock: &Path) -> Failure {
     )
 }
 
-fn unanswered(config: &Config, file: &Path, cause: &str) -> Failure {
-    let text = format!("the daemon did not answer: {cause}");
+fn unanswered(config: &Config, file: &Path, cause: Option<&Unanswered>) -> Failure {
+    let text = cause.map(|cause| format!("the daemon did not answer: {cause}")).unwrap_or_default();
     let next = format!(
         "where it runs, its log tells more, else start it with `{}`; what is shown above comes from configuration and \
          store",
         invocation::start()
     );
-    console_api::unanswered(config, file, text, &next)
+    console_api::unanswered(config, file, cause, text, &next)
 }

@@ -13,6 +13,7 @@ use crate::{
     },
     cli::{console_api, outcome::Failure},
     config::Config,
+    console::client::Unanswered,
     store,
 };
 
@@ -23,13 +24,15 @@ pub enum Silent {
     NoConsole { process: Option<u32> },
     /// It runs, and reads this file. A console that was moved there since it started takes a restart.
     NotThere { process: Option<u32>, at: SocketAddr, restart: String },
+    /// It runs, and takes connections without a word.
+    Hangs { process: Option<u32> },
     /// It answered and would not tell, reads another file, or nothing at all can be told.
     Unknown,
 }
 
 impl Silent {
-    /// `vacant`: as it was before somebody was asked.
-    pub fn of(config: &Config, file: &Path, vacant: Option<PathBuf>) -> Self {
+    /// `vacant`: as it was before somebody was asked, with this for an answer.
+    pub fn of(config: &Config, file: &Path, vacant: Option<PathBuf>, cause: &Unanswered) -> Self {
         if let Some(lock) = vacant {
             return Self::Down(lock);
         }
@@ -38,6 +41,7 @@ impl Silent {
         let process = holder.process;
         match config.console.reached_at() {
             None => Self::NoConsole { process },
+            Some(_) if matches!(cause, Unanswered::Silent(_)) => Self::Hangs { process },
             Some(at) if console_api::is_alive(config).is_err() => {
                 let restart = holder.daemon().map_or_else(invocation::restart, Daemon::restart);
                 Self::NotThere { process, at, restart }
@@ -68,6 +72,8 @@ impl Silent {
             (Self::NotThere { process, at, .. }, Lang::Ja) => {
                 format!("はい{}。コンソールは {at} にありません", numbered(*process, lang))
             }
+            (Self::Hangs { process }, Lang::En) => format!("yes{}; it answers nobody", numbered(*process, lang)),
+            (Self::Hangs { process }, Lang::Ja) => format!("はい{}。応答がありません", numbered(*process, lang)),
             (Self::Unknown, Lang::En) => "it did not answer".to_owned(),
             (Self::Unknown, Lang::Ja) => "応答がありません".to_owned(),
         }
