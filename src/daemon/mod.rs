@@ -42,7 +42,7 @@ pub use supervisor::{Asked, Signals};
 
 use crate::{
     account::{Guesses, Passwords, Register},
-    base::Lang,
+    base::{Lang, invocation},
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
     expiry::Calendar,
@@ -72,8 +72,16 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
+    /// This one runs on the same file.
+    RunsAlready {
+        process: u32,
+        daemon: invocation::Daemon,
+    },
     Queue(OpenFault),
-    Io { what: &'static str, cause: io::Error },
+    Io {
+        what: &'static str,
+        cause: io::Error,
+    },
 }
 
 impl fmt::Display for StartFault {
@@ -81,6 +89,7 @@ impl fmt::Display for StartFault {
         match self {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
+            StartFault::RunsAlready { process, .. } => write!(f, "it runs already (process {process})"),
             StartFault::Queue(fault) => write!(f, "{fault}"),
             StartFault::Io { what, cause } => write!(f, "{what}: {cause}"),
         }
@@ -93,6 +102,9 @@ impl StartFault {
         match self {
             StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
+            StartFault::RunsAlready { daemon, .. } => {
+                format!("to make it read the configuration again: `{}`", daemon.reload())
+            }
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost doctor` tells more".to_owned()
             }

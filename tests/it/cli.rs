@@ -192,15 +192,14 @@ fn a_status_without_a_daemon_says_so() {
     assert_eq!(code, 1);
     assert!(table.contains("ann@contoso.com"), "{table}");
     for told in [&table, &errors] {
-        let lock = "nobody holds ";
-        assert!(told.contains(lock) && told.contains(".lock"), "which file shows it: {told}");
+        assert!(!told.contains(".lock"), "{told}");
         assert!(told.contains(&format!("gatepost --config {config} run")), "what starts it: {told}");
     }
     for unknown in ["listeners", "sessions", "faults"] {
         assert!(!table.contains(unknown), "only a daemon knows of {unknown}: {table}");
     }
     let (_, table, errors) = run(&["status", "--config", &config, "--lang", "ja"]);
-    assert!([&table, &errors].iter().all(|told| told.contains("はロックされていません")), "{table}{errors}");
+    assert!(table.contains("動作中: いいえ。") && errors.contains("デーモンは動いていません"), "{table}{errors}");
     let (code, json, _) = run(&["status", "--json", "--config", &config]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, &json["running"], &json["listeners"]), (1, &false.into(), &serde_json::json!([])), "{json}");

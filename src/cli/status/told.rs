@@ -40,13 +40,17 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
         };
         for name in FAULTS {
             let fault = account.get_mut("sign-in").and_then(|state| state.get_mut(name));
-            fault.into_iter().for_each(|fault| tell(fault, &Occasion::of_sign_in(None)));
+            fault.into_iter().for_each(|fault| {
+                tell(fault, &Occasion::of_sign_in(None));
+                short(fault, lang);
+            });
         }
         for refusal in rows_mut(account, "refusals") {
             let by_provider = text(refusal, "/by") == Some(BY_PROVIDER);
             let stage = by_provider.then_some(Stage::FetchingToken);
             let protocol = protocol_of(refusal);
             tell(refusal, &Occasion { protocol, stage, ..Occasion::default() });
+            short(refusal, lang);
         }
     }
 }
@@ -164,12 +168,8 @@ fn of_account(account: &mut Value) {
     if let Some(state) = account.get_mut("sign-in") {
         let phase = Phase::ALL.into_iter().find(|phase| Some(phase.as_str()) == text(state, "/phase"));
         put(state, "phase", phase.map(|phase| phase_word(phase).to_owned()));
-        for name in FAULTS {
-            state.get_mut(name).into_iter().for_each(short);
-        }
     }
     for refusal in rows_mut(account, "refusals") {
-        short(refusal);
         let by = match text(refusal, "/by") {
             Some(BY_PROVIDER) => "ID プロバイダー",
             Some("mail server") => "メールサーバー",
@@ -189,10 +189,14 @@ fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-/// Why it is, in the place of the text of the wire.
-fn short(fault: &mut Value) {
-    let cause = text(fault, "/id").and_then(|id| catalog::words(id, LANG)).map(|words| words.cause);
-    put(fault, "text", cause);
+/// Why it is, in the place of the text of the wire, whose commands stand with the steps, each on a line of its own.
+fn short(fault: &mut Value, lang: Lang) {
+    let Some(entry) = text(fault, "/id").and_then(catalog::find) else { return };
+    let told = match lang {
+        Lang::En => entry.text.to_owned(),
+        Lang::Ja => catalog::words(entry.id, lang).map(|words| words.cause).unwrap_or_default(),
+    };
+    put(fault, "text", Some(told));
 }
 
 fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {

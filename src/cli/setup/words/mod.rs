@@ -22,10 +22,23 @@ pub use closing::{Closing, Ended, Typed};
 
 /// A step that begins.
 pub enum Step {
-    Provider { domain: String },
+    Provider {
+        domain: String,
+    },
+    /// The account is configured, and nobody is asked.
+    ProviderKnown {
+        provider: String,
+    },
     Registration,
-    Configuration { file: String },
-    SignIn { address: String },
+    RegistrationKnown {
+        app: String,
+    },
+    Configuration {
+        file: String,
+    },
+    SignIn {
+        address: String,
+    },
     Checks,
     Message,
 }
@@ -35,8 +48,8 @@ impl Step {
 
     fn number(&self) -> usize {
         match self {
-            Step::Provider { .. } => 1,
-            Step::Registration => 2,
+            Step::Provider { .. } | Step::ProviderKnown { .. } => 1,
+            Step::Registration | Step::RegistrationKnown { .. } => 2,
             Step::Configuration { .. } => 3,
             Step::SignIn { .. } => 4,
             Step::Checks => 5,
@@ -135,7 +148,6 @@ pub enum Say {
     },
     AccountIsThere {
         address: String,
-        app: String,
     },
     AppIsThere {
         app: String,
@@ -163,6 +175,11 @@ pub enum Say {
         file: String,
         configuration: String,
         ended: Option<String>,
+    },
+    /// The first of this app.
+    SecretIsThere {
+        app: String,
+        file: String,
     },
     PasswordMade {
         users: String,
@@ -231,45 +248,129 @@ impl Say {
 /// Why it does not go on.
 #[derive(Debug)]
 pub enum Trouble {
-    FlagMissing { flag: String, question: String },
-    NotAnAddress { typed: String },
-    NotAChoice { typed: String, of: usize },
+    FlagMissing {
+        flag: String,
+        question: String,
+    },
+    NotAnAddress {
+        typed: String,
+    },
+    NotAChoice {
+        typed: String,
+        of: usize,
+    },
     NotYesOrNo,
     Declined,
-    Terminal { why: String },
-    NotASetting { typed: String },
-    SecretInArgument { key: String },
-    HasAFlag { key: String, flag: &'static str },
-    TableIsThere { table: String, line: String },
-    Otherwise { file: String, lines: Vec<Line> },
-    NotAListener { typed: String },
-    Unreadable { file: String, why: String },
-    Unwritable { file: String, why: String },
-    ChangedMeanwhile { file: String },
-    UnknownProvider { typed: String },
-    PasswordOnly { service: &'static str },
-    NothingFound { domain: String },
-    Unreachable { domain: String, why: String, by_proxy: Option<ByProxy> },
-    TenantUnreachable { domain: String, why: String, by_proxy: Option<ByProxy> },
-    NotATenant { typed: String },
-    NoSuchTenant { tenant: String },
-    NoSuchGrant { provider: &'static str, grant: &'static str },
-    NoGraph { provider: &'static str },
-    Idle { flag: &'static str, why: Idle },
+    Terminal {
+        why: String,
+    },
+    NotASetting {
+        typed: String,
+    },
+    SecretInArgument {
+        key: String,
+    },
+    HasAFlag {
+        key: String,
+        flag: &'static str,
+    },
+    /// `proof`: how what proves the app gets into a file that one of the lines names.
+    Otherwise {
+        file: String,
+        lines: Vec<Line>,
+        proof: Option<String>,
+    },
+    NotAListener {
+        typed: String,
+    },
+    Unreadable {
+        file: String,
+        why: String,
+    },
+    Unwritable {
+        file: String,
+        why: String,
+    },
+    ChangedMeanwhile {
+        file: String,
+    },
+    UnknownProvider {
+        typed: String,
+    },
+    PasswordOnly {
+        service: &'static str,
+    },
+    NothingFound {
+        domain: String,
+    },
+    Unreachable {
+        domain: String,
+        why: String,
+        by_proxy: Option<ByProxy>,
+    },
+    TenantUnreachable {
+        domain: String,
+        why: String,
+        by_proxy: Option<ByProxy>,
+    },
+    NotATenant {
+        typed: String,
+    },
+    NoSuchTenant {
+        tenant: String,
+    },
+    NoSuchGrant {
+        provider: &'static str,
+        grant: &'static str,
+    },
+    NoGraph {
+        provider: &'static str,
+    },
+    Idle {
+        flag: &'static str,
+        why: Idle,
+    },
     NobodyArms,
-    NotAClientId { is_microsoft: bool },
-    NoScript { provider: &'static str, grant: &'static str },
+    NotAClientId {
+        is_microsoft: bool,
+    },
+    NoScript {
+        provider: &'static str,
+        grant: &'static str,
+    },
     NoSecret,
-    HalfAPair { there: String, missing: String },
+    HalfAPair {
+        there: String,
+        missing: String,
+    },
     NoPassword,
     NoRandomness,
-    Network { why: String },
-    Gone { address: String },
-    NoTrial { why: String, next: String },
+    Network {
+        why: String,
+    },
+    Gone {
+        address: String,
+    },
+    NoTrial {
+        why: String,
+        next: String,
+    },
     NoSmtpListener,
-    ReloadIt { process: u32, command: String },
-    RestartIt { process: u32, at: SocketAddr, command: String },
-    OtherDaemon { process: u32, stop: String, places: [String; 2], apart: Box<Apart> },
+    ReloadIt {
+        process: u32,
+        command: String,
+    },
+    RestartIt {
+        process: u32,
+        at: SocketAddr,
+        command: String,
+    },
+    OtherDaemon {
+        process: u32,
+        stop: String,
+        places: [String; 2],
+        apart: Box<Apart>,
+    },
     TrialFailed,
     NotWell,
 }
@@ -415,8 +516,8 @@ mod tests {
     fn closing(users: &[String], lang: Lang) -> String {
         let (smtp, imap, pop3) = (None, None, None);
         let (ended, is_of_the_service) = (Ended::Ready, false);
-        let (settled, typed, is_signed_in, running) = (&[], Typed::AsBefore, false, None);
-        Closing { users, smtp, imap, pop3, settled, typed, is_signed_in, ended, is_of_the_service, running }.text(lang)
+        let (settled, typed, needs_sign_in, running) = (&[], Typed::AsBefore, true, None);
+        Closing { users, smtp, imap, pop3, settled, typed, needs_sign_in, ended, is_of_the_service, running }.text(lang)
     }
 
     #[test]
