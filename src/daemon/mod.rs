@@ -72,16 +72,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
-    /// This one runs on the same file.
-    RunsAlready {
-        process: u32,
-        daemon: invocation::Daemon,
-    },
+    RunsAlready { process: u32, daemon: invocation::Daemon },
     Queue(OpenFault),
-    Io {
-        what: &'static str,
-        cause: io::Error,
-    },
+    Io { what: &'static str, cause: io::Error },
 }
 
 impl fmt::Display for StartFault {
@@ -102,9 +95,7 @@ impl StartFault {
         match self {
             StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
-            StartFault::RunsAlready { daemon, .. } => {
-                format!("to make it read the configuration again: `{}`", daemon.reload())
-            }
+            StartFault::RunsAlready { daemon, .. } => StoreError::reload(*daemon),
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost doctor` tells more".to_owned()
             }

@@ -183,6 +183,15 @@ fn a_configuration_without_an_account_is_not_called_fine_and_every_hint_names_th
 }
 
 #[test]
+fn an_address_that_takes_no_connection_is_named_once() {
+    let place = crate::world::own_place();
+    let server = place.to_string();
+    let (code, _, errors) =
+        run(&["send", "--server", &server, "--from", "a@b.example", "--to", "a@b.example", "--no-auth"]);
+    assert_eq!((code, errors.matches(&server).count()), (1, 1), "{errors}");
+}
+
+#[test]
 fn a_status_without_a_daemon_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let console = crate::world::own_place();
@@ -192,7 +201,7 @@ fn a_status_without_a_daemon_says_so() {
     assert_eq!(code, 1);
     assert!(table.contains("ann@contoso.com"), "{table}");
     for told in [&table, &errors] {
-        assert!(!told.contains(".lock"), "{told}");
+        assert!(!told.contains(".lock") && !told.contains("systemctl reload"), "{told}");
         assert!(told.contains(&format!("gatepost --config {config} run")), "what starts it: {told}");
     }
     for unknown in ["listeners", "sessions", "faults"] {

@@ -47,7 +47,9 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     assert!(errors.contains(&format!("reads {running}, and nothing of {}", second.display())), "{errors}");
     assert!(errors.contains(&format!("`gatepost --config {running} login {ANN}`.")), "{errors}");
     for command in ["status", "console"] {
-        let (code, _, errors) = run(&[command], &second);
+        let (code, out, errors) = run(&[command], &second);
+        let running_there = format!("running: no; the daemon on its store reads {running}\n");
+        assert_eq!(out.contains(&running_there), command == "status", "{out}");
         let stop = format!("`kill {}`", program.id());
         for part in ["[configuration-of-another-daemon]", &running, &stop] {
             assert!(code == 1 && errors.contains(part), "{part}: {errors}");
