@@ -18,10 +18,10 @@ impl Lang {
         }
     }
 
-    /// Two sentences of which the English ones have no full stop.
+    /// Between two sentences.
     pub const fn between(self) -> &'static str {
         match self {
-            Lang::En => "; ",
+            Lang::En => " ",
             Lang::Ja => "",
         }
     }

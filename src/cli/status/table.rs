@@ -452,8 +452,8 @@ mod tests {
             "sign-in": { "phase": "refused", "fault": { "text": "no consent", "asks-again-at": "2026-11-28T14:35:10Z" } },
             "refused-ways": ["smtp", "imap"],
             "refusals": [
-                { "by": "identity provider", "protocol": "smtp", "text": "No consent", "until": "2026-11-28T14:06:00Z" },
-                { "by": "identity provider", "protocol": "imap", "text": "Not there", "until": "2026-11-28T14:07:00Z" },
+                { "by": "identity provider", "protocol": "smtp", "text": "No consent.", "until": "2026-11-28T14:06:00Z" },
+                { "by": "identity provider", "protocol": "imap", "text": "Not there.", "until": "2026-11-28T14:07:00Z" },
             ],
         });
         let status = json!({ "accounts": [account], "faults": [{ "id": "x", "cause": "So.", "next-step": "Do.", "avoid": "Not." }] });
@@ -467,7 +467,7 @@ mod tests {
             "    trouble                       no consent\n",
             "    provider is asked again from  2026-11-28T14:35:10Z\n",
             "    who says no                   identity provider\n",
-            "    in short                      No consent; Not there\n",
+            "    in short                      No consent. Not there.\n",
             "    asked again from              2026-11-28T14:06:00Z, 2026-11-28T14:07:00Z\n",
             "  x: So.\n    Do.\n    What not to do: Not.\n",
         ] {
@@ -475,7 +475,7 @@ mod tests {
         }
         assert!(!text.contains("mail server"), "{text}");
         let text = draw(&status, Lang::Ja);
-        assert!(text.contains("（smtp、imap）") && text.contains("No consentNot there"), "{text}");
+        assert!(text.contains("（smtp、imap）") && text.contains("No consent.Not there."), "{text}");
         assert!(text.contains("アカウント\n  a@b.c\n    状態") && text.contains("してはならないこと：Not."), "{text}");
     }
 

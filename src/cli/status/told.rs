@@ -42,7 +42,7 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
             let fault = account.get_mut("sign-in").and_then(|state| state.get_mut(name));
             fault.into_iter().for_each(|fault| {
                 tell(fault, &Occasion::of_sign_in(None));
-                short(fault, lang);
+                short(fault);
             });
         }
         for refusal in rows_mut(account, "refusals") {
@@ -50,7 +50,7 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
             let stage = by_provider.then_some(Stage::FetchingToken);
             let protocol = protocol_of(refusal);
             tell(refusal, &Occasion { protocol, stage, ..Occasion::default() });
-            short(refusal, lang);
+            short(refusal);
         }
     }
 }
@@ -190,13 +190,9 @@ fn phase_word(phase: Phase) -> &'static str {
 }
 
 /// Why it is, in the place of the text of the wire, whose commands stand with the steps, each on a line of its own.
-fn short(fault: &mut Value, lang: Lang) {
-    let Some(entry) = text(fault, "/id").and_then(catalog::find) else { return };
-    let told = match lang {
-        Lang::En => entry.text.to_owned(),
-        Lang::Ja => catalog::words(entry.id, lang).map(|words| words.cause).unwrap_or_default(),
-    };
-    put(fault, "text", Some(told));
+fn short(fault: &mut Value) {
+    let cause = text(fault, "/cause").map(str::to_owned);
+    put(fault, "text", cause);
 }
 
 fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
