@@ -146,8 +146,9 @@ fn with(text: &str, call: &str) -> String {
     let plain = text.replace(&called, bare);
     let mut parts = plain.split(bare);
     let first = parts.next().unwrap_or_default().to_owned();
-    // A command that names a configuration means that one.
-    parts.fold(first, |text, part| text + if part.starts_with("--config ") { bare } else { &called } + part)
+    // A command that names a configuration means that one, and the demonstration has its own.
+    let has_its_own = |part: &str| part.starts_with("--config ") || part.starts_with("demo");
+    parts.fold(first, |text, part| text + if has_its_own(part) { bare } else { &called } + part)
 }
 
 #[cfg(test)]
@@ -171,6 +172,8 @@ mod tests {
         assert_eq!(with(called, "gatepost --config 'a b'"), called);
         assert_eq!(with(text, "gatepost"), text);
         let other = "`gatepost --config /other.toml doctor`";
-        assert_eq!(with(other, "gatepost --config 'a b'"), other);
+        for other in [other, "`gatepost demo --help`"] {
+            assert_eq!(with(other, "gatepost --config 'a b'"), other);
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::{Fault, Kind},
+    base::Fault,
     catalog::{
         self,
         doctor::{
@@ -252,11 +252,8 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
         let Some(sign_in) = told.get("sign-in").filter(|_| may_ask) else { continue };
         let Some(fault) = sign_in.get(place).filter(|fault| fault.is_object()) else { continue };
         let until = text(fault, "asks-again-at");
-        // What passes by itself is asked for again within seconds; what has no time is not answered from memory any more.
-        let is_remembered =
-            Kind::ALL.iter().any(|kind| kind.as_str() == text(fault, "kind") && !kind.passes_by_itself())
-                && !until.is_empty();
-        if is_remembered && passed(Layer::Token.as_str(), name) {
+        // What has no time is not answered from memory any more.
+        if !until.is_empty() && passed(Layer::Token.as_str(), name) {
             checks.push(one("token".to_owned(), text(fault, "id"), until));
         }
     }

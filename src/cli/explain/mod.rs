@@ -36,13 +36,14 @@ const SHOWN: usize = 120;
 
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Examples:\n  gatepost explain AADSTS53003\n  gatepost explain 535 5.7.139 Authentication unsuccessful\n  \
+    after_help = "Examples:\n  gatepost explain AADSTS53003\n  gatepost explain '535 5.7.139 Authentication unsuccessful'\n  \
                   gatepost explain smtp-auth-disabled-tenant --account ann@contoso.com\n  gatepost explain --list\n  \
                   tail -n 1 mail.log | gatepost explain - --lang ja"
 )]
 pub struct ExplainArgs {
     /// An AADSTS number, a reply of a mail server, a code of Microsoft Graph, an OAuth error, an id of Gatepost, or a line
-    /// of its log; - reads it from stdin; nothing lists all ids
+    /// of its log; what is pasted in single quotes, since a shell runs what stands in backticks; - reads it from stdin; nothing
+    /// lists all ids
     #[arg(value_name = "CODE|TEXT")]
     pub words: Vec<String>,
     /// Fills the commands in for this [[account]] [default: one that the text names, or the only one]
@@ -67,8 +68,9 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         return list(lang, args.json);
     }
     let of_line = line::configuration(&text).filter(|_| file.is_none());
-    if let Some(file) = &of_line {
-        invocation::call_it(pasted::with_config(file));
+    match &of_line {
+        Some(file) => invocation::call_it(pasted::with_config(file)),
+        None => config::call_by(file),
     }
     let file = file.or(of_line.as_deref());
     let config = config::load(file).map(|(config, _)| config);

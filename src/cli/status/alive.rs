@@ -23,8 +23,8 @@ pub fn look(config: &Config, file: &Path) -> Outcome {
     if config.console.listen.is_some() {
         return console_api::is_alive(config).map_err(|cause| silent(&cause));
     }
-    if let Some(lock) = store::vacant(&config.store) {
-        return Err(silent(&Unanswered::Untold(format!("nobody holds {}", lock.display()))));
+    if store::is_vacant(&config.store) {
+        return Err(silent(&Unanswered::Untold("it does not run".to_owned())));
     }
     let at = greeting(&config.listeners).ok_or_else(|| unaskable(file))?;
     greets(at).map_err(|cause| silent(&Unanswered::Untold(cause)))

@@ -37,10 +37,10 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     if args.alive {
         return alive::look(&config, &file);
     }
-    let vacant = store::vacant(&config.store);
+    let is_vacant = store::is_vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
-        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, vacant, &cause), cause))),
+        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, is_vacant, &cause), cause))),
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
     let other = store::holder(&config.store).and_then(|holder| holder.reads_other_than(&file).map(Path::to_owned));
@@ -56,6 +56,9 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
             format!("{:#}\n", status)
         }
         false => {
+            if asleep.is_some() && is_vacant {
+                config::note_start(&config, &file);
+            }
             told::with_steps(&mut status, &config, lang);
             if let Some((silent, _)) = &asleep {
                 told::asleep(&mut status, silent.running(lang));
@@ -69,7 +72,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
-        (None, Some((Silent::Down(lock), _))) => Err(down(&lock)),
+        (None, Some((Silent::Down, _))) => Err(down()),
         (None, Some((Silent::NoConsole { .. }, _))) => Ok(()),
         (None, Some((silent, cause))) => {
             Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, Some(&cause))))
@@ -89,9 +92,9 @@ fn silent(cause: &Unanswered) -> Failure {
     )
 }
 
-fn down(lock: &Path) -> Failure {
+fn down() -> Failure {
     Failure::new(
-        format!("the daemon does not run: nobody holds {}", lock.display()),
+        "the daemon does not run",
         format!("start it with `{}`; what is shown above comes from configuration and store", invocation::start()),
     )
 }

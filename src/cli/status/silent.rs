@@ -18,26 +18,30 @@ use crate::{
 };
 
 pub enum Silent {
-    /// For nobody holds this lock.
-    Down(PathBuf),
+    /// None runs.
+    Down,
     /// It runs, and cannot be asked: so it was configured.
     NoConsole { process: Option<u32> },
     /// It runs, and reads this file. A console that was moved there since it started takes a restart.
     NotThere { process: Option<u32>, at: SocketAddr, restart: String },
     /// It runs, and takes connections without a word.
     Hangs { process: Option<u32> },
-    /// It answered and would not tell, reads another file, or nothing at all can be told.
+    /// The one that runs on its store reads this file.
+    Elsewhere(PathBuf),
+    /// It answered and would not tell, or nothing at all can be told.
     Unknown,
 }
 
 impl Silent {
-    /// `vacant`: as it was before somebody was asked, with this for an answer.
-    pub fn of(config: &Config, file: &Path, vacant: Option<PathBuf>, cause: &Unanswered) -> Self {
-        if let Some(lock) = vacant {
-            return Self::Down(lock);
+    /// `is_vacant`: as it was before somebody was asked, with this for an answer.
+    pub fn of(config: &Config, file: &Path, is_vacant: bool, cause: &Unanswered) -> Self {
+        if is_vacant {
+            return Self::Down;
         }
-        let holder = store::holder(&config.store).filter(|holder| holder.reads_other_than(file).is_none());
-        let Some(holder) = holder else { return Self::Unknown };
+        let Some(holder) = store::holder(&config.store) else { return Self::Unknown };
+        if let Some(other) = holder.reads_other_than(file) {
+            return Self::Elsewhere(other.to_owned());
+        }
         let process = holder.process;
         match config.console.reached_at() {
             None => Self::NoConsole { process },
@@ -53,9 +57,11 @@ impl Silent {
     /// Whether it runs.
     pub fn running(&self, lang: Lang) -> String {
         match (self, lang) {
-            (Self::Down(lock), Lang::En) => format!("no, for nobody holds {}: {}", lock.display(), invocation::start()),
-            (Self::Down(lock), Lang::Ja) => {
-                format!("いいえ（{} はロックされていません）: {}", lock.display(), invocation::start())
+            (Self::Down, Lang::En) => format!("no; to start it: {}", invocation::start()),
+            (Self::Down, Lang::Ja) => format!("いいえ。起動するコマンド: {}", invocation::start()),
+            (Self::Elsewhere(other), Lang::En) => format!("no; the daemon on its store reads {}", other.display()),
+            (Self::Elsewhere(other), Lang::Ja) => {
+                format!("いいえ。このストアのデーモンは {} を読んでいます", other.display())
             }
             (Self::NoConsole { process }, Lang::En) => format!(
                 "yes{}; its console is off ([console] listen = \"off\"), so that it cannot be asked: what follows comes \

@@ -40,13 +40,17 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
         };
         for name in FAULTS {
             let fault = account.get_mut("sign-in").and_then(|state| state.get_mut(name));
-            fault.into_iter().for_each(|fault| tell(fault, &Occasion::of_sign_in(None)));
+            fault.into_iter().for_each(|fault| {
+                tell(fault, &Occasion::of_sign_in(None));
+                short(fault);
+            });
         }
         for refusal in rows_mut(account, "refusals") {
             let by_provider = text(refusal, "/by") == Some(BY_PROVIDER);
             let stage = by_provider.then_some(Stage::FetchingToken);
             let protocol = protocol_of(refusal);
             tell(refusal, &Occasion { protocol, stage, ..Occasion::default() });
+            short(refusal);
         }
     }
 }
@@ -164,12 +168,8 @@ fn of_account(account: &mut Value) {
     if let Some(state) = account.get_mut("sign-in") {
         let phase = Phase::ALL.into_iter().find(|phase| Some(phase.as_str()) == text(state, "/phase"));
         put(state, "phase", phase.map(|phase| phase_word(phase).to_owned()));
-        for name in FAULTS {
-            state.get_mut(name).into_iter().for_each(short);
-        }
     }
     for refusal in rows_mut(account, "refusals") {
-        short(refusal);
         let by = match text(refusal, "/by") {
             Some(BY_PROVIDER) => "ID プロバイダー",
             Some("mail server") => "メールサーバー",
@@ -189,9 +189,9 @@ fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-/// Why it is, in the place of the text of the wire.
+/// Why it is, in the place of the text of the wire, whose commands stand with the steps, each on a line of its own.
 fn short(fault: &mut Value) {
-    let cause = text(fault, "/id").and_then(|id| catalog::words(id, LANG)).map(|words| words.cause);
+    let cause = text(fault, "/cause").map(str::to_owned);
     put(fault, "text", cause);
 }
 

@@ -82,7 +82,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::SignOn => "メールサーバーでの認証",
         Name::Ehlo => "サーバーの機能",
         Name::GraphMailbox => "Graph のメールボックス",
-        Name::SendAs => "別名での送信",
+        Name::SendAs => "ほかの差出人での送信",
         Name::TestMessage => "テストメッセージ",
         Name::Daemon => "デーモン",
         Name::Listeners => "リスナー",

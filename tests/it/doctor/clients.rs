@@ -1,6 +1,9 @@
 //! Beside a daemon that runs: its listeners, its configuration, and what clients met lately.
 
-use gatepost::base::Protocol;
+use gatepost::{
+    base::Protocol,
+    sandbox::{Mishap, MishapKind},
+};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWriteExt;
 
@@ -123,6 +126,25 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
     let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
     assert_eq!(staged.fails_first(wanted).await["target"], "token");
+    program.reload().await;
+    is_let_in(&program).await;
+    staged.is_well().await;
+}
+
+/// What passes by itself passes later than it was mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_answers_again_while_the_daemon_waits_to_ask_it_is_asked_at_once_by_a_reload() {
+    let staged = super::app_only::staged("no-such").await;
+    let program = daemon_of(&staged).await;
+    let pause = MishapKind::Status { status: 429, retry_after: Some(300) };
+    staged.sandbox.faults().set(|faults| faults.identity.mishap = Some(Mishap::new(pause)));
+    assert!(program.login(Protocol::Imap).await.contains("token-endpoint-throttled"));
+    staged.mended();
+    let command = &format!("kill -HUP {}", program.id());
+    let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
+    let check = staged.fails_first(wanted).await;
+    assert!(check["detail"].as_str().unwrap().contains("still answers token-endpoint-throttled until "), "{check}");
+    assert!(program.login(Protocol::Imap).await.contains("token-endpoint-throttled"), "as was told");
     program.reload().await;
     is_let_in(&program).await;
     staged.is_well().await;
