@@ -66,7 +66,7 @@ impl QueueStatus {
 
 impl StandstillStatus {
     fn new(address: Option<&str>, waiting: usize, at: Option<u64>, fault: &Fault, account: Option<&Account>) -> Self {
-        let occasion = Occasion { protocol: Some(Protocol::Smtp), stage: fault.stage, ..Occasion::default() };
+        let occasion = Occasion { protocol: Some(Protocol::Smtp), stage: fault.stage, address, ..Occasion::default() };
         let (cause, next_step, shell, avoid) = match told(fault.id, Lang::En, account, &occasion) {
             Some(words) => (Some(words.cause), Some(words.next), words.shell, words.avoid),
             None => (None, None, None, None),

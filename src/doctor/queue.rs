@@ -23,9 +23,10 @@ use crate::{
     account::{Delivery, Route, Rules, account_of},
     catalog::{
         self,
-        own::{QUEUE_FAILING, QUEUE_FULL},
+        own::{MAIL_DEFERRED, QUEUE_FAILING, QUEUE_FULL},
     },
     config::Config,
+    queue::STUCK,
     spool, store,
 };
 
@@ -97,6 +98,10 @@ pub(super) fn moves(scope: &Scope, config: &Config, running: &Running) -> Vec<Ch
     let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
     match (waiting, held) {
         (0, 0) if !is_used(config) => Vec::new(),
+        (1.., _) if number("oldest-seconds") >= STUCK.as_secs() => {
+            let minutes = number("oldest-seconds") / 60;
+            vec![look.note(Said::QueueMoves { waiting, minutes }, &MAIL_DEFERRED.fault(), &Who::default())]
+        }
         (_, 0) => vec![look.pass(Said::QueueMoves { waiting, minutes: number("oldest-seconds") / 60 })],
         _ => vec![look.skip(Said::QueueHolds { waiting, held })],
     }
@@ -116,6 +121,8 @@ fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value) 
         let account = account_of(address, &config.accounts, &config.domains);
         who = account.map(|account| who_of(&account)).unwrap_or_default();
         who.object_id = running.object_id(address);
+        // Its account may be in no configuration any more.
+        who.address = Some(address.to_owned());
     }
     let waiting = one.get("waiting").and_then(Value::as_u64).unwrap_or_default();
     let said = Said::QueueStandsStill { id: entry.id, waiting };

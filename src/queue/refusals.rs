@@ -64,10 +64,11 @@ pub(super) struct Advice {
 }
 
 impl Queue {
-    pub(super) fn advice(&self, account: &str, fault: &Fault) -> Advice {
-        let account = self.orders().account(account);
+    pub(super) fn advice(&self, address: &str, fault: &Fault) -> Advice {
+        let account = self.orders().account(address);
         let (protocol, sender) = (Some(Protocol::Smtp), fault.sender.as_deref());
-        let occasion = Occasion { protocol, stage: fault.stage, sender, ..Occasion::default() };
+        let address = Some(address).filter(|address| !address.is_empty());
+        let occasion = Occasion { protocol, stage: fault.stage, address, sender, ..Occasion::default() };
         let next = told(fault.id, Lang::En, account.as_deref(), &occasion).map(|words| words.next);
         Advice { id: Some(fault.id), owner: Some(fault.owner.as_str()), next, is_trouble: true }
     }
