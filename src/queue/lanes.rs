@@ -4,7 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
-use super::{Queue, clock::Tick, deliver::Unsent, failures::Failures, lane::{Lane, Trouble}, pauses, refusals::Advice};
+use super::{
+    Queue,
+    clock::Tick,
+    deliver::Unsent,
+    failures::Failures,
+    lane::{Lane, Trouble},
+    pauses,
+    refusals::Advice,
+};
 use crate::{
     account::Account,
     base::{Fault, Kind},

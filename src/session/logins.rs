@@ -1,13 +1,13 @@
 //! What is written down of a login: how it was answered and why, in the log, in the figures and at its client.
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{admit::Door, record::who, stranger::Stranger};
 use crate::{
     account::{Admitted, Occasion, told},
-    base::{Fault, Kind, Lang, Stage, printable},
-    catalog::{self, own::CLIENT_LEFT_WAITING},
+    base::{Fault, Kind, Lang, printable},
+    catalog,
     meter::{Answer, Contact, Outcome, Proof},
     net::Stream,
 };
@@ -19,32 +19,6 @@ const REFUSAL_CAP: usize = 300;
 pub(super) type Asked = Option<(String, &'static str)>;
 
 impl Door<'_> {
-    /// The client waited for us. Where that was for a connection, the status says so as well: no deadline of ours may ever
-    /// come for a client that has less patience.
-    pub(super) fn gave_up(&self, admitted: &Admitted) {
-        let (protocol, stage, account) = (self.doorway.protocol, self.entry.stage(), &admitted.account);
-        let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
-        let known = account.known(&occasion);
-        let proxy = known.proxy.map(|via| via.url).unwrap_or_default();
-        let server = format!("{}:{}", known.host.unwrap_or_default(), known.port.unwrap_or_default());
-        let session = self.entry.id();
-        if stage != Stage::Connecting {
-            info!(
-                session, %protocol, account = account.address, %stage, server, proxy,
-                "client left before it was signed on"
-            );
-            return;
-        }
-        let fault = CLIENT_LEFT_WAITING.fault().at(stage);
-        self.gate.meter.fault(protocol, &account.address, &fault);
-        let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.next);
-        let (id, owner) = (fault.id, fault.owner.as_str());
-        warn!(
-            session, %protocol, account = account.address, %stage, server, proxy, id, owner, next,
-            "client left before it was signed on"
-        );
-    }
-
     /// How it logged in, without who and with what.
     pub(super) fn note(&self, asked: &Asked, answer: Answer) {
         let verb = asked.as_ref().map_or("none", |(_, mechanism)| mechanism);

@@ -343,3 +343,19 @@ async fn connections_that_are_used_up_are_told_with_an_id_and_once_in_the_log_ho
     world.smtp_as_ann().await;
     assert_eq!(standing(&world), Vec::<&str>::new(), "there is room for that address");
 }
+
+/// It closes its side in the middle of the message, once it has been refused.
+#[tokio::test]
+async fn what_the_mail_server_refuses_of_a_message_whose_client_leaves_in_its_middle_has_an_id_and_counts() {
+    let world = World::new().await;
+    refuse(&world, "DATA", "550 5.9.9 half of these words are nobody's").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: {ANN}\r\n\r\nhalf of it\r\n").as_bytes()).await;
+    smtp.half_close().await;
+    world.until("it stands", |world| standing(world) == ["message-refused"]).await;
+    let told = journal().lines(&["WARN", "message refused", "half of these words", "id=\"message-refused\"", "next="]);
+    assert!(!told.is_empty(), "{:?}", journal().lines(&["half of these words"]));
+}

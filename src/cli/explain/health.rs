@@ -88,7 +88,6 @@ mod tests {
         "client idle in mid-message while others wait",
         "client left",
         "client left before it was answered",
-        "client left before it was signed on",
         "connection closed before its greeting to make room for others",
         "connection closed: {error}",
         "message lost",

@@ -235,13 +235,7 @@ mod tests {
     }
 
     fn lane() -> LaneView {
-        LaneView {
-            account: "ann@contoso.com".into(),
-            waiting: 3,
-            held: 0,
-            oldest: Some(wall(0)),
-            trouble: None,
-        }
+        LaneView { account: "ann@contoso.com".into(), waiting: 3, held: 0, oldest: Some(wall(0)), trouble: None }
     }
 
     #[test]
