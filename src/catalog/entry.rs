@@ -24,7 +24,7 @@ pub struct Entry {
     /// The same may succeed later with nobody doing anything.
     pub passes_by_itself: bool,
     /// Said of one message, it concerns the mailbox: whatever comes next would hear the same.
-    pub(super) stops_mailbox: bool,
+    pub stops_mailbox: bool,
     /// It has one of several causes, and `gatepost doctor` tells them apart.
     pub(super) doctor_tells: bool,
     /// A client hears of it, with its id.

@@ -134,15 +134,54 @@ fn tokens<'t>(text: &'t str, also: &'static str) -> impl Iterator<Item = &'t str
     text.split(move |c: char| !c.is_ascii_alphanumeric() && !also.contains(c)).filter(|token| !token.is_empty())
 }
 
-/// The fault whose id stands in the text.
-pub fn named(text: &str) -> Option<&'static Entry> {
-    ids(text).first().map(|found| found.entry)
+/// `[gatepost smtp-auth-disabled-tenant]`, the field `id` of a line of the log, and the id by itself where the text begins
+/// with it. Anywhere else it may be a part of an address, or what a server quotes.
+fn ids(text: &str) -> Vec<Found> {
+    let marked: Vec<_> = text.lines().filter_map(marked).collect();
+    let bare = || text.split_whitespace().next().and_then(|word| id_of(word.trim_matches([':', ',', '.', '`', '"'])));
+    let known = if marked.is_empty() { bare().into_iter().collect() } else { marked };
+    known.into_iter().map(|entry| Found { entry, by: By::Id(entry.id) }).collect()
 }
 
-/// `[gatepost smtp-auth-disabled-tenant]`, and the id by itself.
-fn ids(text: &str) -> Vec<Found> {
-    let known = tokens(text, "-").filter_map(|token| find(&token.to_ascii_lowercase()));
-    known.map(|entry| Found { entry, by: By::Id(entry.id) }).collect()
+fn id_of(word: &str) -> Option<&'static Entry> {
+    find(&word.to_ascii_lowercase())
+}
+
+/// The id that a line gives itself. What others said stands in quotes there, and before our own word at the end of a reply,
+/// whose last line that is.
+fn marked(line: &str) -> Option<&'static Entry> {
+    let is_followed = line.as_bytes().get(3) == Some(&b'-') && line.bytes().take(3).all(|byte| byte.is_ascii_digit());
+    if is_followed {
+        return None;
+    }
+    let ours = unquoted(line);
+    field(line, &ours).or_else(|| in_brackets(&ours)).or_else(|| in_brackets(line))
+}
+
+/// With spaces in the place of what stands in quotes.
+fn unquoted(line: &str) -> String {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let blank = |c: char| {
+        let was_quoted = is_quoted;
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        if was_quoted || is_quoted { " ".repeat(c.len_utf8()) } else { c.to_string() }
+    };
+    line.chars().map(blank).collect()
+}
+
+/// `id="..."`; in JSON, which no reply is, `"id":"..."`. `ours`: the line without what is quoted.
+fn field(line: &str, ours: &str) -> Option<&'static Entry> {
+    let of_text = format!(" {ours}").find(" id=").and_then(|at| line.get(at + " id".len()..));
+    let of_json = || Some(line.split_once("\"id\":")?.1).filter(|_| protocol_of(line).is_none());
+    let value = of_text.or_else(of_json)?;
+    id_of(value.trim_start_matches([' ', '"']).split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).next()?)
+}
+
+/// The last of them.
+fn in_brackets(text: &str) -> Option<&'static Entry> {
+    let behind = text.rsplit('[').filter_map(|behind| behind.split_once(']'));
+    behind.map(|(word, _)| word.trim_start_matches("gatepost ")).find_map(id_of)
 }
 
 fn numbers_in(text: &str) -> Vec<u32> {
@@ -275,6 +314,30 @@ mod tests {
         let line = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-tenant] while signing on: upstream said "535 5.7.139 x""#;
         for text in ["535 5.7.0 disabled [gatepost smtp-auth-disabled-tenant]", line] {
             assert_eq!(means(text), ["smtp-auth-disabled-tenant"], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_counts_where_it_is_given_and_nowhere_else() {
+        let line = r#"2026-11-29T02:05:11Z  WARN MAIL refused session=1 sender="queue-full@contoso.com" reply="550 5.7.1 <queue-full@contoso.com> [gatepost sender-not-allowed]" id="sender-not-allowed""#;
+        let fault = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-tenant] while signing on: upstream said "535 5.7.139 [gatepost queue-full]""#;
+        for (text, ids) in [
+            ("550 5.1.1 <queue-full@x.example>: nobody", &["recipient-unknown"][..]),
+            ("550 5.1.1 <\"[gatepost queue-full]\"@x.example> no [gatepost recipient-unknown]", &["recipient-unknown"]),
+            ("550-5.1.1 [gatepost queue-full]\r\n550 5.1.1 no [gatepost recipient-unknown]", &["recipient-unknown"]),
+            (line, &["sender-not-allowed"]),
+            (fault, &["smtp-auth-disabled-tenant"]),
+            (&format!("{line}\n{fault}"), &["sender-not-allowed", "smtp-auth-disabled-tenant"]),
+            (r#"{"level":"WARN","sender":"queue-full@x.example","id":"send-as-denied"}"#, &["send-as-denied"]),
+            ("[queue-full]", &["queue-full"]),
+            ("Queue-Full", &["queue-full"]),
+            ("queue-full: 3 times", &["queue-full"]),
+        ] {
+            assert_eq!(means(text), ids, "{text}");
+        }
+        for text in ["554 5.9.9 no, see https://support.example/access-denied", "550 5.9.9 <message-refused@x.example>"]
+        {
+            assert_eq!(means(text), Vec::<&str>::new(), "{text}");
         }
     }
 

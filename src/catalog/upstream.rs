@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
-    At, Entry,
+    At, Entry, find,
     matching::{meant, stands_in},
     message::{
         MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_UNKNOWN,
@@ -17,7 +17,10 @@ use super::{
     session::SESSION_TOKEN_EXPIRED,
     sign_on::*,
 };
-use crate::base::{Fault, Protocol};
+use crate::{
+    base::{Fault, Protocol},
+    wire::smtp::Reply,
+};
 
 /// A refusal, understood.
 #[derive(Debug, Clone)]
@@ -68,9 +71,17 @@ pub fn message_refusal(reply: &str) -> Option<&'static Entry> {
     meant(At::Message, Some(Protocol::Smtp), reply, |_| true)
 }
 
+/// What a refusal of a message means, for whoever looks at it: session, queue and doctor tell one answer under one id. Ours
+/// is what it was made of, the mail server's what its words say. `at_recipient`: as [`unknown_refusal`] has it.
+pub fn refusal_meaning(reply: &Reply, at_recipient: bool) -> &'static Entry {
+    let text = reply.text();
+    let ours = reply.fault.as_ref().and_then(|fault| find(fault.id));
+    ours.or_else(|| message_refusal(&text)).unwrap_or_else(|| unknown_refusal(&text, at_recipient))
+}
+
 /// What a refusal means that says nothing that is known. `at_recipient`: in answer to RCPT, and the message may go on without
 /// that one; but not where it is about policy (RFC 3463 3.8), which is no matter of one recipient.
-pub fn unknown_refusal(reply: &str, at_recipient: bool) -> &'static Entry {
+fn unknown_refusal(reply: &str, at_recipient: bool) -> &'static Entry {
     let is_policy = ["5.7.#", "5.7.##", "5.7.###"].iter().any(|code| stands_in(code, reply));
     match (reply.starts_with('4'), at_recipient && !is_policy) {
         (true, true) => RECIPIENT_REFUSED_FOR_NOW,

@@ -114,7 +114,7 @@ impl Row {
             _ if view.undelivered.is_some() => ("✗", "bad", words.client_undelivered),
             (0, 0) if view.contact.is_none() => ("–", "quiet", words.client_not_seen),
             (0, 0) => ("…", "wait", words.client_came),
-            (well, refused) if refused > well => ("✗", "bad", words.client_refused),
+            (well, refused) if refused > well || view.standing.is_some() => ("✗", "bad", words.client_refused),
             _ => ("✓", "good", words.client_well),
         };
         let refusal = held_up.or(view.undelivered).or(view.refusal);

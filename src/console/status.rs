@@ -106,8 +106,8 @@ impl RefusedStatus {
     fn of(who: Who, view: ClientView) -> Option<Self> {
         let refused = view.hours.iter().map(|hour| hour.failed).sum();
         let messages = refused + view.hours.iter().map(|hour| hour.accepted).sum::<u64>();
-        let Incident { at, reply, .. } = view.refusal.filter(|_| refused > 0)?;
-        let reply = view.is_refused.then_some(reply);
+        let Incident { at, .. } = view.refusal.filter(|_| refused > 0)?;
+        let reply = view.standing.map(|refusal| refusal.reply);
         let (client, account) = match who {
             Who::Rule(name) => (Some(name), None),
             Who::Login(address) => (None, Some(address)),

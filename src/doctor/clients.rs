@@ -20,7 +20,13 @@ use super::{
 use crate::{
     account::{Account, account_of},
     base::{Owner, Stage, invocation::gatepost, printable},
-    catalog::{self, Entry, is_harmless, message::SENDER_NOT_ALLOWED, replies::AHEAD_OF_THE_QUEUE},
+    catalog::{
+        self, Entry,
+        doctor::REFUSAL_REMEMBERED,
+        is_harmless,
+        message::SENDER_NOT_ALLOWED,
+        replies::AHEAD_OF_THE_QUEUE,
+    },
     config::Config,
 };
 
@@ -182,9 +188,10 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         is_over: one.is_over(),
     };
     let account = account_of(address, &config.accounts, &config.domains);
-    let is_shown = is_shown(one, found);
+    let is_remembered = is_remembered(one, found);
+    let is_shown = is_remembered || is_shown(one, found);
     let is_tried = account.as_ref().is_some_and(|account| was_tried(scope, account, one, found));
-    let is_unproven = one.is_unproven(account.as_deref()) && !is_tried;
+    let is_unproven = is_remembered || (one.is_unproven(account.as_deref()) && !is_tried);
     match account.as_deref() {
         Some(account) if one.stands_open(account) && !is_shown && !is_tried => open(look, said, one, account, running),
         account if one.is_the_clients() && is_unproven => {
@@ -202,6 +209,15 @@ fn is_shown(one: &Met<'_>, found: &[Check]) -> bool {
     let mut failing = found.iter().filter(|check| check.outcome == Outcome::Fail);
     let is_same = |check: &Check| check.fault.as_ref().is_some_and(|fault| fault.id == one.entry.id);
     failing.any(|check| check.account.as_deref() == Some(text(one.fault, "account")) && is_same(check))
+}
+
+/// It is mended, and answered from memory: that is told above, with what ends it.
+fn is_remembered(one: &Met<'_>, found: &[Check]) -> bool {
+    let is_behind =
+        |check: &Check| check.fault.as_ref().is_some_and(|fault| fault.said.as_deref() == Some(one.entry.id));
+    let mut remembered = found.iter().filter(|check| check.is_of(REFUSAL_REMEMBERED));
+    !one.is_over()
+        && remembered.any(|check| check.account.as_deref() == Some(text(one.fault, "account")) && is_behind(check))
 }
 
 /// This look sent a message like it: what became of that is told there.

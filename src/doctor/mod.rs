@@ -132,9 +132,10 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, desk: &mut Desk<'_>)
     desk.note_all(scope.unnamed(config));
     means.stop().await;
     desk.note_all(daemon::look(scope, config, &running).await);
-    desk.note_all(queue::moves(scope, config, &running));
     let remembered = daemon::memory(scope, config, &desk.checks).await;
     desk.note_all(remembered);
+    let moves = queue::moves(scope, config, &running, &desk.checks);
+    desk.note_all(moves);
     let met = clients::look(scope, config, &running, &desk.checks);
     desk.note_all(met);
 }

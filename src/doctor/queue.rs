@@ -2,27 +2,25 @@
 //!
 //! Nothing is said of it where nobody uses it. It names no message: that is for `gatepost queue`.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use serde_json::Value;
 
 use super::{
-    account::who_of,
+    account::{is_in_the_way, who_of},
     daemon::Running,
     look::Look,
     next::Who,
-    report::{Check, Layer},
+    report::{Check, Layer, Outcome},
     scope::Scope,
     words::{Name, Said},
 };
 use crate::{
-    account::{Delivery, Route, Rules, account_of},
+    account::{Account, Delivery, Route, Rules, account_of},
     catalog::{
-        self,
+        self, Entry,
+        doctor::REFUSAL_REMEMBERED,
+        graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES},
         own::{MAIL_DEFERRED, QUEUE_FAILING, QUEUE_FULL},
     },
     config::Config,
@@ -55,7 +53,7 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
     if !is_there && store::holder(&config.store).is_none() {
         return Some(look.skip(Said::MadeAtFirstStart));
     }
-    let written = if scope.offline { Ok(()) } else { write_there(&directory) };
+    let written = if scope.offline { Ok(()) } else { spool::prove(&directory) };
     let used = match written.and_then(|()| octets_in(&directory)) {
         Ok(used) => used,
         Err(error) => {
@@ -70,12 +68,6 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
     Some(if is_full { look.fail(said, &QUEUE_FULL.fault(), &Who::default()) } else { look.pass(said) })
 }
 
-fn write_there(directory: &Path) -> io::Result<()> {
-    let probe: PathBuf = directory.join(format!("doctor-{}", std::process::id()));
-    File::create_new(&probe)?;
-    fs::remove_file(&probe)
-}
-
 fn octets_in(directory: &Path) -> io::Result<u64> {
     let mut octets = 0;
     for file in fs::read_dir(directory)? {
@@ -85,18 +77,21 @@ fn octets_in(directory: &Path) -> io::Result<u64> {
     Ok(octets)
 }
 
-/// What waits, as the daemon says: what stands still is named with its step.
-pub(super) fn moves(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
+/// What waits, as the daemon says: what stands still is named with its step, or, where this look got through, with what ends
+/// the rest. `found`: what this look came to before.
+pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[Check]) -> Vec<Check> {
     let Some(queue) = running.status.as_ref().and_then(|status| status.get("queue")) else { return Vec::new() };
     let number = |name: &str| queue.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (waiting, held) = (number("waiting"), number("held"));
-    let still = queue.get("standstills").and_then(Value::as_array).into_iter().flatten();
-    let checks: Vec<Check> = still.filter_map(|one| stands_still(scope, config, running, one)).collect();
+    let still = || queue.get("standstills").and_then(Value::as_array).into_iter().flatten();
+    let checks: Vec<Check> = still().filter_map(|one| stands_still(scope, config, running, one, found)).collect();
     if !checks.is_empty() {
         return checks;
     }
     let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
     match (waiting, held) {
+        // What is said of all would be said of accounts that nobody looks at.
+        _ if still().next().is_some() => vec![look.skip(Said::QueueOfOthers)],
         (0, 0) if !is_used(config) => Vec::new(),
         (1.., _) if number("oldest-seconds") >= STUCK.as_secs() => {
             let minutes = number("oldest-seconds") / 60;
@@ -107,28 +102,51 @@ pub(super) fn moves(scope: &Scope, config: &Config, running: &Running) -> Vec<Ch
     }
 }
 
-fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value) -> Option<Check> {
+fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value, found: &[Check]) -> Option<Check> {
     let text = |name: &str| one.get(name).and_then(Value::as_str);
     let entry = catalog::find(text("id")?)?;
     let address = text("account");
     if address.is_some_and(|address| !scope.accounts.is_empty() && !scope.has(address)) {
         return None;
     }
+    let waiting = one.get("waiting").and_then(Value::as_u64).unwrap_or_default();
     let mut look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
     let mut who = Who::default();
     if let Some(address) = address {
         look = look.account(address);
         let account = account_of(address, &config.accounts, &config.domains);
-        who = account.map(|account| who_of(&account)).unwrap_or_default();
+        who = account.as_ref().map(|account| who_of(account)).unwrap_or_default();
         who.object_id = running.object_id(address);
         // Its account may be in no configuration any more.
         who.address = Some(address.to_owned());
+        if account.is_some_and(|account| is_mended(&account, entry, found)) {
+            let fault = REFUSAL_REMEMBERED.fault().detail(entry.id);
+            let is_repeated = found.iter().any(|check| check.is_of(REFUSAL_REMEMBERED));
+            return Some(Check { is_repeated, ..look.note(Said::QueueRests { id: entry.id, waiting }, &fault, &who) });
+        }
     }
-    let waiting = one.get("waiting").and_then(Value::as_u64).unwrap_or_default();
     let said = Said::QueueStandsStill { id: entry.id, waiting };
     // What passes by itself fails nothing: that is what a queue is for.
     Some(match entry.passes_by_itself {
         true => look.note(said, &entry.fault(), &who),
         false => look.fail(said, &entry.fault(), &who),
     })
+}
+
+/// This look got through where the queue last did not, and a reload lets that try again. What befalls messages on an open way,
+/// only a message proves.
+fn is_mended(account: &Account, entry: &Entry, found: &[Check]) -> bool {
+    let own = || found.iter().filter(|check| check.account.as_deref() == Some(&account.address));
+    let passed = |layer: Layer, name: Name| {
+        own().any(|check| check.layer == layer && check.name == name.as_str() && check.outcome == Outcome::Pass)
+    };
+    let (by_smtp, by_graph) = (passed(Layer::Smtp, Name::SignOn), passed(Layer::Graph, Name::GraphMailbox));
+    let is_open = match account.sending.route {
+        Route::Smtp => by_smtp,
+        Route::Graph => by_graph,
+        Route::SmtpThenGraph => by_smtp || by_graph,
+    };
+    let is_of_messages = entry.stops_mailbox || [GRAPH_ACCESS_DENIED.id, GRAPH_REFUSES.id].contains(&entry.id);
+    let is_proved = passed(Layer::Send, Name::TestMessage) || (is_open && !is_of_messages);
+    is_proved && !entry.passes_by_itself && !own().any(|check| is_in_the_way(account, check))
 }

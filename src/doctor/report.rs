@@ -11,6 +11,7 @@ use super::{account::is_in_the_way, words::Name};
 use crate::{
     account::Account,
     base::{Kind, Owner},
+    catalog::Entry,
 };
 
 /// Of the JSON; counts up where a field changes its meaning.
@@ -111,6 +112,10 @@ impl Check {
     pub fn is_open(&self) -> bool {
         let is_explained = self.fault.as_ref().is_some_and(|fault| fault.owner != Owner::Client);
         self.layer == Layer::Clients && self.outcome == Outcome::Skipped && is_explained
+    }
+
+    pub fn is_of(&self, entry: &Entry) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.id == entry.id)
     }
 
     /// It fails nothing, and is explained where it stands.

@@ -22,8 +22,8 @@ use crate::{
     catalog::{
         Entry, is_harmless,
         own::STORE_UNAVAILABLE,
-        sign_on::{SIGN_ON_REFUSED, UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
-        upstream::message_refusal,
+        sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
+        upstream::refusal_meaning,
     },
     config::Config,
     net::ClientTls,
@@ -177,7 +177,11 @@ fn judge(look: Look, account: &Account, report: &Report, from: &str, who: &Who) 
     if verdict.fate == Fate::Delivered {
         return look.pass(Said::Sent { reply });
     }
-    let unknown = if verdict.fate == Fate::Deferred { UPSTREAM_UNAVAILABLE } else { SIGN_ON_REFUSED };
-    let entry = message_refusal(&reply).unwrap_or(unknown);
-    look.fault(&of_sender(entry, account, from).fault().detail(format!("upstream said {reply:?}")), who)
+    let entry = of_sender(refusal_meaning(&verdict.reply, verdict.is_recipients), account, from);
+    // The words of a refusal of ours are ours; what stands behind it is in its detail.
+    let detail = match &verdict.reply.fault {
+        Some(ours) => ours.detail.clone(),
+        None => format!("upstream said {reply:?}"),
+    };
+    look.fault(&entry.fault().detail(detail), who)
 }

@@ -25,6 +25,9 @@ const SENDERS_CAP: usize = 8;
 /// Addresses that are remembered of one fault, the latest.
 const PEERS_CAP: usize = 5;
 
+/// Seconds. For so long it is told what befell somebody of whom nothing but an address is known.
+const DAY: u64 = 24 * 3600;
+
 /// Seconds for which a fault is no news. What is told of it meanwhile would fill the log.
 const NEWS: u64 = 60;
 
@@ -163,9 +166,15 @@ pub struct FaultView {
     /// Whom the message claimed to be from, where that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
-    /// From where, the last of them last.
+    /// From where, the last of them last; while it stands, those where nothing went well since.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<IpAddr>,
+    /// Where it is over, if it stands elsewhere.
+    #[serde(skip)]
+    past: Vec<IpAddr>,
+    /// There were more addresses than are remembered: nobody knows whether it is over at all of them.
+    #[serde(skip)]
+    is_crowded: bool,
     /// The last time, and the client whose program may be what was corrected.
     #[serde(skip)]
     pub met_by: Option<(String, Instant)>,
@@ -199,11 +208,14 @@ impl Proof<'_> {
         if fault.protocol != protocol.as_str() && !is_of_the_token {
             return false;
         }
+        // A client of a rule comes in without the password of the account that it sends from.
+        let is_of_the_login = fault.stage.is_some_and(|stage| stage <= Stage::Authenticating);
         match self {
-            Proof::Login => fault.stage.is_some_and(|stage| stage <= Stage::Authenticating),
+            Proof::Login => is_of_the_login,
+            _ if is_of_the_login => false,
             Proof::SignOn => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
             Proof::Taken { senders, refusals } => refusals.contains(&fault.id) && fault.spares(senders),
-            Proof::Delivered { ahead, .. } if fault.is_ahead_of_the_queue(ahead) => false,
+            Proof::Delivered { ahead, .. } if ahead.contains(&fault.id) => false,
             Proof::Delivered { senders: None, .. } => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
             Proof::Delivered { senders: Some(senders), .. } => fault.spares(senders),
             Proof::Sent(senders) => fault.spares(senders),
@@ -212,10 +224,6 @@ impl Proof<'_> {
 }
 
 impl FaultView {
-    fn is_ahead_of_the_queue(&self, refusals: &[&str]) -> bool {
-        self.stage.is_some_and(|stage| stage <= Stage::Authenticating) || refusals.contains(&self.id)
-    }
-
     fn has_sender_of(&self, fault: &Fault) -> bool {
         let lower = |sender: &Option<String>| sender.as_deref().map(str::to_ascii_lowercase);
         lower(&self.sender) == lower(&fault.sender)
@@ -229,11 +237,33 @@ impl FaultView {
 
     fn note_peer(&mut self, peer: Option<IpAddr>) {
         let Some(peer) = peer else { return };
+        self.past.retain(|known| *known != peer);
         self.peers.retain(|known| *known != peer);
         if self.peers.len() == PEERS_CAP {
             self.peers.remove(0);
+            self.is_crowded = true;
         }
         self.peers.push(peer);
+    }
+
+    /// It is over at these addresses. Afterwards all of them are shown again.
+    fn is_over_at(&mut self, is_proved: impl Fn(IpAddr) -> bool) {
+        let (past, stand) = std::mem::take(&mut self.peers).into_iter().partition(|peer| is_proved(*peer));
+        let past: Vec<IpAddr> = past;
+        let is_news = !past.is_empty();
+        self.past.extend(past);
+        let beyond = self.past.len().saturating_sub(PEERS_CAP);
+        self.past.drain(..beyond);
+        self.peers = stand;
+        if is_news && self.peers.is_empty() {
+            self.peers = std::mem::take(&mut self.past);
+            self.worked_again_at = Some(now());
+        }
+    }
+
+    /// Clients that nothing but their address is known of, long ago: no proof may ever come, and nobody looks for it any more.
+    fn is_history(&self) -> bool {
+        self.account.is_empty() && self.at + DAY < now()
     }
 
     pub fn protocol(&self) -> Option<Protocol> {
@@ -262,6 +292,8 @@ impl Recent {
             text: fault.text.clone(),
             sender: fault.sender.clone(),
             peers: Vec::new(),
+            past: Vec::new(),
+            is_crowded: false,
             met_by: None,
             worked_again_at: None,
         };
@@ -271,7 +303,9 @@ impl Recent {
         if let Some(at) = faults.iter().position(|one| is_kin(one) && one.has_sender_of(fault)) {
             if let Some(before) = faults.remove(at) {
                 view.times += before.times;
-                view.peers = before.peers;
+                if before.worked_again_at.is_none() {
+                    (view.peers, view.past, view.is_crowded) = (before.peers, before.past, before.is_crowded);
+                }
             }
         } else if faults.iter().filter(|one| is_kin(one)).count() >= SENDERS_CAP {
             let is_past = |one: &FaultView| is_kin(one) && one.worked_again_at.is_some();
@@ -300,10 +334,12 @@ impl Recent {
         locked(&self.faults).iter().any(waits)
     }
 
-    /// Somebody at this address was let in: what clients met there while they had no name is over.
+    /// Somebody at this address was let in: what clients met there while they had no name is over. But not what one of them
+    /// does wrong on this machine, where every program has the same address.
     pub fn let_in(&self, protocol: Protocol, peer: IpAddr) {
         let peer = peer.to_canonical();
-        self.over_at(|fault| fault.protocol == protocol.as_str(), |one| one == peer);
+        let proves = |fault: &FaultView| fault.owner != Owner::Client || !peer.is_loopback();
+        self.over_at(|fault| fault.protocol == protocol.as_str() && proves(fault), |one| one == peer);
     }
 
     /// A refusal of ours for want of a rule is over at the addresses that the configuration has one for now.
@@ -311,16 +347,13 @@ impl Recent {
         self.over_at(|fault| fault.id == id, is_admitted);
     }
 
-    /// Of clients that nothing but their address is known of: over once no other address is left.
+    /// Of clients that nothing but their address is known of: over once no other address is left. What nothing proves is
+    /// history after a day.
     fn over_at(&self, is_meant: impl Fn(&FaultView) -> bool, is_proved: impl Fn(IpAddr) -> bool) {
-        let stands = |one: &&mut FaultView| one.account.is_empty() && one.worked_again_at.is_none() && is_meant(one);
-        for fault in locked(&self.faults).iter_mut().filter(stands) {
-            let before = fault.peers.len();
-            fault.peers.retain(|peer| !is_proved(*peer));
-            if fault.peers.is_empty() && before > 0 {
-                fault.worked_again_at = Some(now());
-            }
-        }
+        let stands = |one: &&mut FaultView| {
+            one.account.is_empty() && one.worked_again_at.is_none() && !one.is_crowded && is_meant(one)
+        };
+        locked(&self.faults).iter_mut().filter(stands).for_each(|fault| fault.is_over_at(&is_proved));
     }
 
     /// Whether it did not happen within the last minute.
@@ -363,7 +396,9 @@ impl Recent {
     }
 
     pub fn list(&self) -> Vec<FaultView> {
-        locked(&self.faults).iter().cloned().collect()
+        let mut faults = locked(&self.faults);
+        faults.retain(|fault| !fault.is_history());
+        faults.iter().cloned().collect()
     }
 }
 

@@ -70,8 +70,8 @@ pub struct ClientView {
     pub refusal: Option<Incident>,
     /// What the queue took of it last and could not deliver; `None` again once something arrived.
     pub undelivered: Option<Incident>,
-    /// Nothing went well since the last refusal.
-    pub is_refused: bool,
+    /// The last message that was refused, whatever was refused at the door since; `None` again once one was taken.
+    pub standing: Option<Incident>,
     /// Messages of the last 24 hours.
     pub hours: [Hour; 24],
 }
@@ -83,7 +83,7 @@ struct Figures {
     success: Option<Incident>,
     refusal: Option<Incident>,
     undelivered: Option<Incident>,
-    is_refused: bool,
+    standing: Option<Incident>,
     messages: Day,
     /// Whom its messages were from that were taken, and since when.
     went: Vec<(String, Instant)>,
@@ -105,15 +105,13 @@ impl Clients {
         });
     }
 
-    /// What it wanted was done; a message counts for its day.
+    /// What it wanted was done; a message counts for its day. That it came in says nothing of messages that were refused.
     pub fn went_well(&self, who: &Who, reply: String, message: Option<Named>) {
         self.change(who, |figures| {
             if message.is_some() {
                 figures.messages.count(true);
+                figures.standing = None;
             }
-            // That it came in says nothing of messages that were refused.
-            let was_of_message = figures.refusal.as_ref().is_some_and(|refusal| refusal.message.is_some());
-            figures.is_refused &= was_of_message && message.is_none();
             figures.success = Some(Incident { at: now(), reply, message, tried: None });
         });
     }
@@ -132,14 +130,14 @@ impl Clients {
         since
     }
 
-    /// A command or message of it was refused, in these words.
+    /// A message of it was refused, in these words, or a command of one, which has no name yet.
     pub fn was_refused(&self, who: &Who, reply: String, message: Option<Named>) {
         self.change(who, |figures| {
             if message.is_some() {
                 figures.messages.count(false);
             }
-            figures.is_refused = true;
-            figures.refusal = Some(Incident { at: now(), reply, message, tried: None });
+            let refusal = Incident { at: now(), reply, message, tried: None };
+            (figures.standing, figures.refusal) = (Some(refusal.clone()), Some(refusal));
         });
     }
 
@@ -198,7 +196,7 @@ impl Figures {
             success: self.success.clone(),
             refusal: self.refusal.clone(),
             undelivered: self.undelivered.clone(),
-            is_refused: self.is_refused,
+            standing: self.standing.clone(),
             hours: self.messages.hours(),
         }
     }
@@ -229,15 +227,19 @@ mod tests {
         let clients = Clients::default();
         let copier = Who::Rule("copier".into());
         let named = Named { sender: "a@x".into(), message_id: "<1@x>".into(), queue_id: None };
-        let is_refused = || clients.list()[&copier].is_refused;
+        let is_refused = || clients.list()[&copier].standing.is_some();
         clients.was_refused(&copier, "550 5.7.1 no".into(), Some(named.clone()));
         clients.went_well(&copier, "signed on".into(), None);
         assert!(is_refused());
         clients.went_well(&copier, "250 2.0.0 OK".into(), Some(named));
         assert!(!is_refused());
-        clients.was_refused(&copier, "535 5.7.8 no".into(), None);
+        // A command has no message to be named by, and a login that is refused later is no word about it.
+        clients.was_refused(&copier, "550 5.7.1 no sender".into(), None);
+        let tried =
+            Contact { protocol: "smtp", peer: std::net::Ipv4Addr::LOCALHOST.into(), tls: None, mechanism: None };
+        clients.was_turned_away(&copier, "535 5.7.8 no".into(), tried);
         clients.went_well(&copier, "signed on".into(), None);
-        assert!(!is_refused());
+        assert_eq!(clients.list()[&copier].standing.as_ref().unwrap().reply, "550 5.7.1 no sender");
     }
 
     #[test]

@@ -44,6 +44,8 @@ struct Said {
     reason: &'static str,
     /// What stands in the way of this recipient, or of the whole message.
     refusal: Option<Refusal>,
+    /// The id of that, or of what is in the way of the mailbox.
+    fault: Option<&'static str>,
 }
 
 /// A [`Said::reason`], and what stands in the place of what a server says that nobody knows: the class of its enhanced code
@@ -102,7 +104,7 @@ fn class(reply: &Reply) -> &'static str {
 
 impl Said {
     const fn of(fate: Fate, reason: &'static str) -> Self {
-        Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None }
+        Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None, fault: None }
     }
 }
 
@@ -110,12 +112,10 @@ impl Outcome {
     /// A report that is too short is read as "not yet" for the rest: once more is better than never.
     pub fn of_report(report: Report, asked_for: usize) -> Self {
         let Report { verdicts, retry_after } = report;
-        let said = |one: &Verdict| Said {
-            fate: one.fate,
-            text: words(&one.reply),
-            is_doubtful: one.is_doubtful,
-            reason: reason(one),
-            refusal: Refusal::of(one),
+        let said = |one: &Verdict| {
+            let (refusal, is_doubtful) = (Refusal::of(one), one.is_doubtful);
+            let fault = refusal.map(|refusal| refusal.id());
+            Said { fate: one.fate, text: words(&one.reply), is_doubtful, reason: reason(one), refusal, fault }
         };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
@@ -127,7 +127,7 @@ impl Outcome {
 
     /// The mailbox's way out is shut; the message is as good as before.
     pub fn nothing_sent(fault: &Fault, pause: Duration) -> Self {
-        let said = Said { text: in_the_way(fault), ..Said::of(Fate::Deferred, fault.id) };
+        let said = Said { text: in_the_way(fault), fault: Some(fault.id), ..Said::of(Fate::Deferred, fault.id) };
         Self { verdicts: vec![said], retry_after: None, pause: Some(pause) }
     }
 
@@ -166,9 +166,12 @@ impl Outcome {
     pub fn apply(&self, message: &mut QueuedMessage, waiting: &[usize]) {
         for (n, at) in waiting.iter().enumerate() {
             let Some(one) = message.recipients.get_mut(*at) else { continue };
-            let Some(Said { fate, text, is_doubtful, reason, .. }) = self.said(n) else { continue };
+            let Some(Said { fate, text, is_doubtful, reason, fault, .. }) = self.said(n) else { continue };
             // An expiry alone says nothing of what was in the way.
             let before = one.reply.take().filter(|_| *reason == TIME_IS_OVER);
+            if before.is_none() {
+                one.fault = fault.map(str::to_owned);
+            }
             one.reply = Some(before.map_or_else(|| text.clone(), |before| format!("{text}; last: {before}")));
             one.doubts += u32::from(*is_doubtful);
             one.attempts += 1;
@@ -190,8 +193,9 @@ impl Outcome {
     ) -> Ended {
         let one = |(n, at): (usize, &usize)| {
             let one = message.recipients.get(*at)?;
-            let reply = one.reply.clone().unwrap_or_default();
-            Some(EndedRecipient { position: *at, state: one.state, reply, is_doubtful: self.is_doubtful_for(n) })
+            let (reply, fault) = (one.reply.clone().unwrap_or_default(), one.fault.clone());
+            let is_doubtful = self.is_doubtful_for(n);
+            Some(EndedRecipient { position: *at, state: one.state, reply, fault, is_doubtful })
         };
         let recipients = waiting.iter().enumerate().filter_map(one).collect();
         Ended { attempts: message.attempts, recipients, waited, next_at: Some(next_at), pause, hold: None }

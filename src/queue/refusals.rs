@@ -14,16 +14,14 @@ use crate::{
     account::{Account, Denied, Occasion, told},
     base::{Fault, Lang, Protocol, Stage},
     catalog::{
-        Entry,
-        explain::named,
-        find,
-        message::SEND_AS_DENIED,
+        Entry, find,
+        message::{MESSAGE_REFUSED, SEND_AS_DENIED},
         replies::AHEAD_OF_THE_QUEUE,
-        upstream::{is_about_recipient, message_refusal, unknown_refusal},
+        upstream::{is_about_recipient, message_refusal, refusal_meaning},
     },
     message::Headers,
     meter::Proof,
-    store::QueuedMessage,
+    store::{QueuedMessage, QueuedRecipient},
 };
 
 /// What a refusal means.
@@ -45,11 +43,12 @@ impl Refusal {
         if verdict.fate == Fate::Delivered {
             return None;
         }
-        let reply = &verdict.reply;
-        let ours = reply.fault.as_ref().and_then(|fault| find(fault.id));
-        let theirs = || message_refusal(&reply.text());
-        let entry = ours.or_else(theirs).unwrap_or_else(|| unknown_refusal(&reply.text(), verdict.is_recipients));
+        let entry = refusal_meaning(&verdict.reply, verdict.is_recipients);
         Some(Self { entry, is_recipients: is_about_recipient(entry.id) })
+    }
+
+    pub const fn id(self) -> &'static str {
+        self.entry.id
     }
 }
 
@@ -73,10 +72,12 @@ impl Queue {
         Advice { id: Some(fault.id), owner: Some(fault.owner.as_str()), next, is_trouble: true }
     }
 
-    /// The same of what stands beside a recipient: the words of a server, or what was in the way.
-    pub(super) fn advice_of_reply(&self, account: &str, reply: &str) -> Advice {
-        let known = named(reply).or_else(|| message_refusal(reply));
-        let entry = known.unwrap_or_else(|| unknown_refusal(reply, false));
+    /// The same of what stands beside a recipient. `fault`: its id; where a version before wrote none, it is the mail server's
+    /// words alone that are left.
+    pub(super) fn advice_of(&self, account: &str, failed: Option<&QueuedRecipient>) -> Advice {
+        let known = failed.and_then(|one| find(one.fault.as_deref()?));
+        let reply = failed.and_then(|one| one.reply.as_deref()).unwrap_or_default();
+        let entry = known.or_else(|| message_refusal(reply)).unwrap_or(MESSAGE_REFUSED);
         self.advice(account, &entry.fault().at(Stage::Relaying))
     }
 

@@ -50,11 +50,11 @@ impl Courier {
         let reply = outcome::in_the_way(fault);
         for at in waiting {
             if let Some(one) = message.recipients.get_mut(*at) {
-                one.reply = Some(reply.clone());
+                (one.reply, one.fault) = (Some(reply.clone()), Some(fault.id.to_owned()));
             }
         }
         let (attempts, waited) = (message.attempts, self.age(message));
-        let back = TurnedBack { attempts, positions: waiting.to_vec(), reply, waited };
+        let back = TurnedBack { attempts, positions: waiting.to_vec(), reply, fault: fault.id, waited };
         if self.persist(Record::TurnedBack(&back)).await.is_none() {
             return Err(Next::At(Place::Fresh));
         }
@@ -78,10 +78,10 @@ impl Queue {
     pub(super) fn note_what_was_in_the_way(&self, message: &mut QueuedMessage, waiting: &[usize]) {
         let mut schedule = self.schedule();
         let trouble = schedule.lane_mut(&message.account).and_then(|lane| lane.trouble.as_ref());
-        let Some(reply) = trouble.map(|trouble| outcome::in_the_way(&trouble.fault)) else { return };
+        let Some(fault) = trouble.map(|trouble| &trouble.fault) else { return };
         for at in waiting {
-            if let Some(one) = message.recipients.get_mut(*at) {
-                one.reply.get_or_insert_with(|| reply.clone());
+            if let Some(one) = message.recipients.get_mut(*at).filter(|one| one.reply.is_none()) {
+                (one.reply, one.fault) = (Some(outcome::in_the_way(fault)), Some(fault.id.to_owned()));
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::{
         doctor::CLIENT_WITHOUT_STARTTLS,
         own::{AUTHENTICATION_REQUIRED, CONNECTIONS_USED_UP},
     },
-    meter::{Entry, Outcome, Proof},
+    meter::{Answer, Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn, Within},
     wire::{Front, Knock, Protection, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
@@ -167,6 +167,7 @@ impl<'a> Door<'a> {
         async move {
             let mut deadline = client.opened() + CLIENT_WAIT;
             let mut failures = 0;
+            let mut was_refused = false;
             let mut is_told = false;
             while failures < GUESSES_PER_CONNECTION {
                 let claim = match self.hear(&mut client, &mut front, deadline).await? {
@@ -199,7 +200,12 @@ impl<'a> Door<'a> {
                         return Box::pin(self.welcome(client, front, admitted, beyond, knocked)).await;
                     }
                     Err((whose, fault)) => {
-                        self.turn_away(&client, whose, asked, &fault, knocked);
+                        was_refused |= asked.is_some();
+                        // Who has a login that is wrong needs a right one, and no rule that admits its address.
+                        match was_refused && fault.id == AUTHENTICATION_REQUIRED.id {
+                            true => self.note(&asked, Answer::Id(fault.id)),
+                            false => self.turn_away(&client, whose, asked, &fault, knocked),
+                        }
                         front.refuse(&fault);
                     }
                 }

@@ -14,7 +14,7 @@ use crate::{
         Entry,
         message::{MESSAGE_TOO_LARGE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
         replies::refusal,
-        upstream::{is_about_recipient, message_refusal, unknown_refusal},
+        upstream::{is_about_recipient, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
     wire::smtp::{Reply, reply::mail_refusal},
@@ -82,8 +82,7 @@ impl Relay<'_> {
         if let Some(fault) = not_signed_on(reply) {
             return in_general(fault);
         }
-        let unknown = || unknown_refusal(&reply.text(), self.verb == "RCPT");
-        let entry = message_refusal(&reply.text()).unwrap_or_else(unknown);
+        let entry = refusal_meaning(reply, self.verb == "RCPT");
         let Some(denied) = denied.filter(|_| entry.id == SEND_AS_DENIED.id) else { return in_general(entry.fault()) };
         let state = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
         let object_id = state.as_ref().and_then(|state| state.object_id.as_deref());

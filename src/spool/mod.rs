@@ -350,6 +350,18 @@ impl Spooled {
     }
 }
 
+/// Whether a file can be written in this directory: one is made, by a name that the next start sweeps should it stay, and taken
+/// away again.
+pub fn prove(directory: &Path) -> io::Result<()> {
+    let name = random_word().ok_or_else(|| io::Error::other("the system gives no random bytes"))?;
+    let file = directory.join(format!("{name}{ENDING}"));
+    private_file::create_new(&file)?;
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A word that nobody can guess, and that is easily told apart and typed. `None`: the system gives no random bytes.
 pub fn random_word() -> Option<String> {
     let mut bytes = [0u8; NAME_LENGTH];

@@ -67,6 +67,8 @@ pub struct QueuedRecipient {
     pub state: RecipientState,
     pub attempts: u32,
     pub reply: Option<String>,
+    /// The id of what stands behind the reply.
+    pub fault: Option<String>,
     /// Attempts after which nobody knew whether it was delivered; the column had a flag at first.
     pub doubts: u32,
     pub is_reported: bool,
@@ -124,6 +126,7 @@ pub struct EndedRecipient {
     pub position: usize,
     pub state: RecipientState,
     pub reply: String,
+    pub fault: Option<String>,
     /// Nobody knows whether this attempt delivered it.
     pub is_doubtful: bool,
 }
@@ -136,6 +139,7 @@ pub struct TurnedBack {
     /// Of the recipients that wait, and what they hear.
     pub positions: Vec<usize>,
     pub reply: String,
+    pub fault: &'static str,
     /// In all so far.
     pub waited: Duration,
 }
@@ -373,11 +377,11 @@ async fn doubt(step: &mut Step, sequence: i64, hold: Option<&str>) -> Result<(),
 async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::Error> {
     for one in &ended.recipients {
         let put = sqlx::query(
-            "UPDATE queued_recipient SET state = ?3, reply = ?4, is_doubtful = is_doubtful + ?5,
+            "UPDATE queued_recipient SET state = ?3, reply = ?4, is_doubtful = is_doubtful + ?5, fault = ?6,
              attempts = attempts + 1 WHERE sequence = ?1 AND position = ?2",
         );
         let put = put.bind(sequence).bind(number(one.position as u64)).bind(one.state.as_str());
-        put.bind(&one.reply).bind(one.is_doubtful).execute(&mut **step).await?;
+        put.bind(&one.reply).bind(one.is_doubtful).bind(&one.fault).execute(&mut **step).await?;
     }
     let put = sqlx::query(
         "UPDATE queued SET is_under_way = 0, waited = ?2, next_at = ?3, pause = ?4, attempts = max(attempts, ?5),
@@ -390,8 +394,10 @@ async fn end(step: &mut Step, sequence: i64, ended: &Ended) -> Result<(), sqlx::
 
 async fn turn_back(step: &mut Step, sequence: i64, back: &TurnedBack) -> Result<(), sqlx::Error> {
     for position in &back.positions {
-        let put = sqlx::query("UPDATE queued_recipient SET reply = ?3 WHERE sequence = ?1 AND position = ?2");
-        put.bind(sequence).bind(number(*position as u64)).bind(&back.reply).execute(&mut **step).await?;
+        let put =
+            sqlx::query("UPDATE queued_recipient SET reply = ?3, fault = ?4 WHERE sequence = ?1 AND position = ?2");
+        let put = put.bind(sequence).bind(number(*position as u64)).bind(&back.reply).bind(back.fault);
+        put.execute(&mut **step).await?;
     }
     let put = "UPDATE queued SET is_under_way = 0, attempts = ?2, waited = ?3 WHERE sequence = ?1";
     let put = sqlx::query(put).bind(sequence).bind(back.attempts).bind(number(back.waited.as_secs()));
@@ -468,6 +474,7 @@ fn recipient(row: &SqliteRow) -> Result<QueuedRecipient, sqlx::Error> {
         state: RecipientState::read(row.try_get("state")?),
         attempts: small(row, "attempts")?,
         reply: row.try_get("reply")?,
+        fault: row.try_get("fault")?,
         doubts: small(row, "is_doubtful")?,
         is_reported: row.try_get("is_reported")?,
     })

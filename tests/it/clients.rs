@@ -60,6 +60,21 @@ async fn several_clients_of_one_mailbox_come_in_by_address_by_login_and_by_both_
     assert_eq!(world.token_requests(), 1, "one mailbox, one token");
 }
 
+/// By an address alone one client is told from another, unless it is that of the machine itself.
+#[tokio::test]
+async fn what_a_client_did_wrong_before_it_had_a_name_is_past_once_somebody_at_its_address_is_let_in() {
+    let world = behind_a_balancer().await;
+    let stand = || {
+        let all = world.daemon.meter().recent.list().into_iter();
+        all.filter(|one| one.worked_again_at.is_none()).map(|one| one.id).collect::<Vec<_>>()
+    };
+    named(&world, "198.51.100.9").await.exchange(&format!("MAIL FROM:<{ANN}>"), "530 5.7.0").await;
+    named(&world, "198.51.100.8").await.exchange(&format!("AUTH PLAIN {}", plain("program", "program")), "235 ").await;
+    assert_eq!(stand(), ["authentication-required"], "that is another one");
+    named(&world, "198.51.100.9").await.exchange(&format!("AUTH PLAIN {}", plain("program", "program")), "235 ").await;
+    assert_eq!(stand(), Vec::<&str>::new());
+}
+
 #[tokio::test]
 async fn no_client_comes_in_by_half_of_its_rule_nor_by_the_address_of_the_balancer() {
     let world = behind_a_balancer().await;

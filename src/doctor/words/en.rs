@@ -214,6 +214,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::QueueHolds { waiting, held } => {
             format!("{held} are held until somebody lets them go, {waiting} wait: {} queue list", gatepost())
         }
+        Said::QueueRests { id, waiting } => {
+            format!("it works now; {waiting} wait until the queue tries again, which last met {id}")
+        }
+        Said::QueueOfOthers => "stands still for an account that is not looked at here".to_owned(),
         Said::QueueStandsStill { id, waiting } => format!("stands still, {waiting} wait: {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),

@@ -231,6 +231,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::QueueHolds { waiting, held } => {
             format!("保留中{held}通（送信または破棄されるまで残ります）、待機中{waiting}通: {} queue list", gatepost())
         }
+        Said::QueueRests { id, waiting } => {
+            format!("今は動作します。待機中{waiting}通は、キューの次の再試行まで待ちます（前回の結果: {id}）")
+        }
+        Said::QueueOfOthers => "今回の対象ではないアカウントのメールが停止中です".to_owned(),
         Said::QueueStandsStill { id, waiting } => format!("停止中、待機中{waiting}通: {id}"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "過去24時間に問題はありません".to_owned(),

@@ -330,6 +330,12 @@ pub(super) enum Said {
         id: &'static str,
         waiting: u64,
     },
+    /// It last met this, which is mended.
+    QueueRests {
+        id: &'static str,
+        waiting: u64,
+    },
+    QueueOfOthers,
     NoDaemonToAsk,
     NoTrouble,
     /// So many messages of a client in the last day; and what it heard last, where nothing went well since.

@@ -41,6 +41,12 @@ fn what_went_well_ends_what_it_proves_and_nothing_else() {
     assert_eq!(over(&recent), ["imap consent-missing", "smtp bad-credentials"], "nothing is known of the way out");
     recent.worked(Protocol::Smtp, ann, Proof::SignOn);
     assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused", "smtp bad-credentials"]);
+    // A client that a rule lets in has another password, or none.
+    recent.push(Protocol::Smtp, ann, None, &fault("bad-credentials").at(Stage::Authenticating));
+    let others = [Proof::SignOn, Proof::Sent(&[]), Proof::Delivered { senders: Some(&[]), ahead: &[] }];
+    others.into_iter().for_each(|proof| recent.worked(Protocol::Smtp, ann, proof));
+    assert!(!over(&recent).contains(&"smtp bad-credentials".to_owned()), "the password is as wrong as before");
+    recent.worked(Protocol::Smtp, ann, Proof::Login);
     recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann]));
     assert_eq!(over(&recent).len(), 4, "a message went");
     recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann, "Info@x"]));
@@ -172,4 +178,52 @@ fn a_session_is_on_the_board_while_it_lives() {
     assert_eq!((list[0].stage, list[0].account.as_deref()), (Stage::Splicing, Some("ann@x")));
     drop(entry);
     assert!(board.list().is_empty());
+}
+
+fn without_login() -> Fault {
+    Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "no-login", "no")
+}
+
+#[test]
+fn on_this_machine_whoever_is_let_in_proves_nothing_of_another_program() {
+    let recent = Recent::default();
+    let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped())];
+    recent.push(Protocol::Smtp, "", Some(here[0]), &without_login());
+    for peer in here {
+        recent.let_in(Protocol::Smtp, peer);
+    }
+    assert_eq!(recent.list()[0].worked_again_at, None);
+    recent.admitted("no-login", |peer| peer.is_loopback());
+    assert!(recent.list()[0].worked_again_at.is_some(), "a rule for that address is one for all of them");
+}
+
+#[test]
+fn what_befell_more_addresses_than_are_remembered_is_not_over_by_those_and_is_history_after_a_day() {
+    let recent = Recent::default();
+    let at = |n: u8| IpAddr::V4(Ipv4Addr::new(192, 0, 2, n));
+    let all = 1..=u8::try_from(PEERS_CAP + 1).unwrap();
+    all.clone().for_each(|n| recent.push(Protocol::Smtp, "", Some(at(n)), &without_login()));
+    all.for_each(|n| recent.let_in(Protocol::Smtp, at(n)));
+    let list = recent.list();
+    assert_eq!((list[0].worked_again_at, list[0].peers.len()), (None, PEERS_CAP), "of the first nobody knows");
+    recent.push(Protocol::Smtp, "ann@x", None, &without_login());
+    locked(&recent.faults).iter_mut().for_each(|fault| fault.at -= 24 * 3600 + 60);
+    let list = recent.list();
+    assert_eq!(list.iter().map(|fault| fault.account.as_str()).collect::<Vec<_>>(), ["ann@x"]);
+}
+
+#[test]
+fn what_is_over_still_says_from_where_it_came() {
+    let recent = Recent::default();
+    let at = |n: u8| IpAddr::V4(Ipv4Addr::new(192, 0, 2, n));
+    for n in [1, 2] {
+        recent.push(Protocol::Smtp, "", Some(at(n)), &without_login());
+    }
+    recent.let_in(Protocol::Smtp, at(2));
+    assert_eq!(recent.list()[0].peers, [at(1)], "where it stands");
+    recent.let_in(Protocol::Smtp, at(1));
+    assert_eq!(recent.list()[0].peers, [at(2), at(1)]);
+    recent.push(Protocol::Smtp, "", Some(at(3)), &without_login());
+    let list = recent.list();
+    assert_eq!((&list[0].peers[..], list[0].worked_again_at), (&[at(3)][..], None), "what was over is past");
 }

@@ -92,8 +92,7 @@ impl Queue {
         self.note(message, &sender.address, &failed, notice.is_some());
         let Some((notice, mut body)) = notice else {
             let why = if sender.address.is_empty() { "it has no sender" } else { "no notice is wanted" };
-            let reply = failed.first().and_then(|one| one.reply.as_deref()).unwrap_or_default();
-            let Advice { id, owner, next, .. } = self.advice_of_reply(&message.account, reply);
+            let Advice { id, owner, next, .. } = self.advice_of(&message.account, failed.first().copied());
             warn!(
                 queue_id = message.id,
                 session = message.session,
@@ -241,7 +240,7 @@ impl Queue {
             }
             _ => {}
         }
-        let Advice { id, owner, next, .. } = self.advice_of_reply(&notice.account, reply);
+        let Advice { id, owner, next, .. } = self.advice_of(&notice.account, failed.first().copied());
         error!(
             queue_id = notice.id,
             session = notice.session,

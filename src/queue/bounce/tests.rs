@@ -18,6 +18,7 @@ fn recipient(line: &str, reply: &str) -> QueuedRecipient {
         state: RecipientState::Failed,
         attempts: 1,
         reply: Some(reply.into()),
+        fault: None,
         doubts: 0,
         is_reported: false,
     }

@@ -189,6 +189,7 @@ async fn a_kill_between_a_failure_and_its_notice_costs_neither_notice_nor_a_seco
         position: 0,
         state: crate::store::RecipientState::Failed,
         reply: "550 5.1.1 unknown".into(),
+        fault: None,
         is_doubtful: false,
     };
     let ended = crate::store::Ended { recipients: vec![outcome], ..Default::default() };

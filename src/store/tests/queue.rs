@@ -64,6 +64,7 @@ async fn an_attempt_that_ends_with_a_hold_takes_back_no_other_and_adds_to_the_do
         position: 0,
         state: RecipientState::Waiting,
         reply: "451 4.4.2 No answer".into(),
+        fault: None,
         is_doubtful: true,
     };
     let ended = Ended { recipients: vec![recipient], hold: Some("doubtful"), ..Ended::default() };

@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use gatepost::store::{Store, TokenRow};
+use gatepost::{
+    sandbox::GraphMishap,
+    store::{Store, TokenRow},
+};
 
 use super::{
     clients::daemon_of,
@@ -128,4 +131,26 @@ async fn what_keeps_smtp_from_sending_fails_nothing_where_messages_go_by_graph_t
     staged.sandbox.faults().set(|faults| faults.apply("graph-denied"));
     let wanted = First { layer: "graph", name: "graph-mailbox", id: "graph-access-denied", command: "" };
     staged.fails_first(wanted).await;
+}
+
+/// What we made of Graph's answer is told as ours, and what Graph said as Graph's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_that_graph_refuses_is_told_under_the_id_that_a_client_hears_with_the_words_of_graph() {
+    let staged = staged(&[SEND, "https://graph.microsoft.com/User.Read"]).await;
+    let program = daemon_of(&staged).await;
+    for (status, code, id) in [
+        (400, "ErrorInvalidRecipients", "graph-recipients-invalid"),
+        (507, "ErrorQuotaExceeded", "graph-mailbox-full"),
+        (400, "ErrorSomethingNew", "graph-refuses"),
+        (502, "", "graph-unclear"),
+    ] {
+        let mishap = GraphMishap::new(status, code).on("sendMail");
+        staged.sandbox.faults().set(|faults| faults.graph.mishap = Some(mishap));
+        assert_eq!(super::mailbox::id_heard(&program).await, id);
+        let report = staged.doctor(&[ANN, "--send", BOB, "--json"]).await.json();
+        let sent = check(&report, "send", "test-message");
+        assert_eq!(sent["fault"]["id"], id, "{report:#}");
+        let detail = sent["detail"].as_str().unwrap();
+        assert!(detail.contains(code) && !detail.contains("upstream said") && !detail.contains("[gatepost"), "{sent}");
+    }
 }

@@ -1,9 +1,13 @@
 //! Switches of one mailbox and of the tenant: SMTP AUTH, IMAP, POP3, Send As.
 
-use gatepost::sandbox::Answer;
+use gatepost::{base::Protocol, sandbox::Answer};
 
 use super::stage::{First, Staged, check, outcome};
-use crate::world::{ANN, BOB, Plan, account};
+use crate::{
+    process::Program,
+    refused::said_to_a_message,
+    world::{ANN, BOB, PASSWORD, Plan, account},
+};
 
 const FULL_ACCESS: &str =
     "Add-MailboxPermission -Identity bob@contoso.example -User ann@contoso.example -AccessRights FullAccess";
@@ -216,4 +220,31 @@ async fn what_clients_are_told_of_the_server_is_compared_with_what_it_offers() {
     staged.edit(", \"SMTPUTF8\"", "");
     let told = offered().await;
     assert!(told.starts_with("clients are told DSN more than there is and SMTPUTF8 less"), "{told}");
+}
+
+/// The id at the end of what a client of ann hears of a message.
+pub async fn id_heard(program: &Program) -> String {
+    let mut smtp = program.greeted(Protocol::Smtp).await;
+    assert!(smtp.login(Protocol::Smtp, ANN, PASSWORD).await.starts_with("235 "));
+    let said = said_to_a_message(&mut smtp).await;
+    said.rsplit_once("[gatepost ").unwrap_or_else(|| panic!("{said}")).1.trim_end_matches(']').to_owned()
+}
+
+/// The step of one of them is this very look: it must not send on to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_is_told_under_the_id_that_a_client_hears_for_the_same_answer() {
+    let (staged, program) = super::clients::beside_a_daemon(Plan::default()).await;
+    for (on, words, id) in [
+        (".", "550 5.6.0 odd", "message-refused"),
+        (".", "451 4.6.0 odd", "message-refused-for-now"),
+        ("RCPT", "450 4.2.1 odd", "recipient-refused-for-now"),
+        ("RCPT", "550 5.2.1 odd", "recipient-refused"),
+        ("MAIL", "550 5.4.1 odd", "message-refused"),
+    ] {
+        staged.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(on, words)]);
+        assert_eq!(id_heard(&program).await, id, "{on} {words}");
+        let sent = check(&staged.doctor(&[ANN, "--send", BOB, "--json"]).await.json(), "send", "test-message");
+        assert_eq!(sent["fault"]["id"], id, "{on} {words}: {sent}");
+        assert_eq!(sent["detail"], format!("upstream said {words:?}"), "{sent}");
+    }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     process::run,
-    world::{ANN, Plan, until_so},
+    world::{ANN, BOB, Plan, account, until_so},
 };
 
 fn queued(more: &str) -> Plan {
@@ -32,6 +32,61 @@ async fn a_queue_that_stands_still_fails_with_its_step_and_one_that_moves_passes
     assert_eq!((&told["outcome"], &told["account"]), (&"fail".into(), &ANN.into()), "{told}");
     assert_eq!(told["fault"]["id"], "smtp-auth-disabled-tenant", "{told}");
     assert!(told["detail"].as_str().unwrap().starts_with("stands still, 1 wait: "), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_rests_behind_a_cause_that_is_mended_is_told_with_the_command_that_tries_at_once() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    let queue = async || check(&staged.doctor(&[ANN, "--json"]).await.json(), "daemon", "queue");
+    until_so("it stands still", std::time::Duration::from_secs(20), async || {
+        queue().await["fault"]["id"] == "smtp-auth-disabled-tenant"
+    })
+    .await;
+    staged.mended();
+    let told = queue().await;
+    assert_eq!((&told["outcome"], &told["fault"]["id"]), (&"skipped".into(), &"refusal-remembered".into()), "{told}");
+    let detail = told["detail"].as_str().unwrap();
+    assert!(detail.contains("1 wait") && detail.contains("smtp-auth-disabled-tenant"), "{told}");
+    let command = format!("kill -HUP {}", program.id());
+    assert!(told["fault"]["commands"].as_array().unwrap().contains(&command.into()), "{told}");
+    let told = staged.doctor(&[ANN, "--lang", "en"]).await.out;
+    assert!(!told.contains("SmtpClientAuthenticationDisabled"), "it is mended: {told}");
+    program.reload().await;
+    until_so("it goes", std::time::Duration::from_secs(20), async || queue().await["outcome"] == "pass").await;
+    staged.is_well().await;
+}
+
+/// What was not looked at is not called well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_stands_still_for_another_account_is_no_pass_for_the_one_that_is_looked_at() {
+    let (staged, program) = beside_a_daemon(queued(&account(BOB, ""))).await;
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    until_so("it stands still", std::time::Duration::from_secs(20), async || {
+        run(&["status"], &staged.file).1.contains("stands still")
+    })
+    .await;
+    let told = check(&staged.doctor(&[BOB, "--json"]).await.json(), "daemon", "queue");
+    assert_eq!((&told["outcome"], &told["fault"]), (&"skipped".into(), &serde_json::Value::Null), "{told}");
+    assert!(!told.to_string().contains(ANN), "{told}");
+}
+
+/// In a container the number of the process is the same each time.
+#[tokio::test]
+async fn what_a_look_that_was_killed_left_in_the_queues_directory_fails_no_other() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    let directory = staged.dir.path().join("gatepost.queue");
+    let look = crate::process::command(&["doctor", ANN, "--json"], &staged.file);
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", ": > \"$0/doctor-$$\"; exec \"$@\""]).arg(&directory).arg(look.get_program());
+    shell.args(look.get_args()).env_clear().env("HOME", "/nonexistent");
+    let told = tokio::task::spawn_blocking(move || super::stage::Told::of(shell)).await.unwrap();
+    assert_eq!(outcome(&told.json(), "files", "queue-directory"), "pass", "{}", told.out);
+    let files = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().file_name());
+    assert!(files.into_iter().all(|name| !name.to_string_lossy().ends_with(".msg")), "nothing stays");
+    drop(program);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost::{base::Protocol, sandbox::Answer};
 
 use super::{ahead_until, arrived, plan, queue, standstill::status, until_empty};
-use crate::world::{ANN, World, journal};
+use crate::world::{ANN, BOB, World, journal};
 
 /// Ids of the faults that stand.
 fn standing(world: &World) -> Vec<&'static str> {
@@ -74,4 +74,28 @@ async fn a_mailbox_whose_queue_stands_still_is_told_with_its_step_in_log_and_sta
     ahead_until(Duration::from_secs(2 * 3600), "it moves", || arrived(&world.sandbox).len() == 1).await;
     world.until("it stands no more", |world| standing(world).is_empty()).await;
     assert!(status(&world).await["queue"]["standstills"].is_null());
+}
+
+/// It may quote whom the message is for, and that may be anything; what it says of a recipient is no word about the message.
+#[tokio::test]
+async fn a_failure_that_nobody_is_told_of_by_mail_has_one_id_in_all_lines_whatever_the_server_quotes() {
+    for (words, id) in [
+        ("550 5.1.1 <queue-full@noted.example>: [gatepost queue-full]", "recipient-unknown"),
+        ("550 5.1.0 Strange words", "recipient-refused"),
+        ("550 5.7.1 Strange words of a policy", "message-refused"),
+    ] {
+        let world = World::with(plan()).await;
+        world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("RCPT", words)]);
+        let mut smtp = world.smtp_as_ann().await;
+        smtp.exchange("MAIL FROM:<>", "250 ").await;
+        smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+        smtp.exchange("DATA", "354 ").await;
+        smtp.send(format!("From: {ANN}\r\nSubject: x\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+        let queue_id = smtp.expect("250 2.0.0 Queued as ").await.rsplit(' ').next().unwrap().to_owned();
+        until_empty(world.dir.path(), 20).await;
+        for line in ["delivery from the queue", "nobody is told by mail"] {
+            let told = journal().lines(&[&format!("queue_id=\"{queue_id}\""), line]);
+            assert!(told.len() == 1 && told[0].contains(&format!("id={id:?}")), "{words}: {told:?}");
+        }
+    }
 }
