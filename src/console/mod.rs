@@ -338,6 +338,6 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let mut status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
     status.accounts.iter_mut().for_each(|account| account.note_refusals(&console));
     let configuration = read(&console.configuration).clone();
-    let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains));
+    let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
     Json(Status { store, endings, configuration, queue, ..status })
 }

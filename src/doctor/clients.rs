@@ -21,11 +21,7 @@ use crate::{
     account::{Account, account_of},
     base::{Owner, Stage, invocation::gatepost, printable},
     catalog::{
-        self, Entry,
-        doctor::REFUSAL_REMEMBERED,
-        is_harmless,
-        message::SENDER_NOT_ALLOWED,
-        replies::AHEAD_OF_THE_QUEUE,
+        self, Entry, doctor::REFUSAL_REMEMBERED, is_harmless, message::SENDER_NOT_ALLOWED, replies::AHEAD_OF_THE_QUEUE,
     },
     config::Config,
 };

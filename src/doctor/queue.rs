@@ -21,10 +21,10 @@ use crate::{
         self, Entry,
         doctor::REFUSAL_REMEMBERED,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES},
-        own::{MAIL_DEFERRED, QUEUE_FAILING, QUEUE_FULL},
+        own::{MAIL_DEFERRED, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL},
     },
     config::Config,
-    queue::STUCK,
+    queue::{MOST_MESSAGES, STUCK},
     spool, store,
 };
 
@@ -54,27 +54,40 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
         return Some(look.skip(Said::MadeAtFirstStart));
     }
     let written = if scope.offline { Ok(()) } else { spool::prove(&directory) };
-    let used = match written.and_then(|()| octets_in(&directory)) {
-        Ok(used) => used,
+    let (messages, used) = match written.and_then(|()| held_in(&directory)) {
+        Ok(held) => held,
         Err(error) => {
             let fault = QUEUE_FAILING.fault().detail(format!("{}: {error}", directory.display()));
             return Some(look.fault(&fault, &Who::default()));
         }
     };
     let most = config.queue.max_bytes;
-    let said = Said::QueueRoom { used, most };
-    // What is left is too little for a large message already.
-    let is_full = used >= most / 10 * 9;
-    Some(if is_full { look.fail(said, &QUEUE_FULL.fault(), &Who::default()) } else { look.pass(said) })
+    let said = Said::QueueRoom { messages, used, most };
+    let nobody = Who::default();
+    let reaches = |tenths: u64| {
+        let is_there = |held: u64, most: u64| held.saturating_mul(10) >= most.saturating_mul(tenths);
+        is_there(used, most) || is_there(messages, MOST_MESSAGES as u64)
+    };
+    Some(match () {
+        () if reaches(10) => look.fail(said, &QUEUE_FULL.fault(), &nobody),
+        // What is left may be too little for a large message.
+        () if reaches(9) => look.note(said, &QUEUE_FILLS_UP.fault(), &nobody),
+        () => look.pass(said),
+    })
 }
 
-fn octets_in(directory: &Path) -> io::Result<u64> {
-    let mut octets = 0;
+/// Messages, and their octets.
+fn held_in(directory: &Path) -> io::Result<(u64, u64)> {
+    let (mut messages, mut octets) = (0, 0);
     for file in fs::read_dir(directory)? {
-        // One that was delivered meanwhile is gone.
-        octets += file?.metadata().map_or(0, |found| found.len());
+        let file = file?;
+        if spool::is_message(&file.file_name()) {
+            messages += 1;
+            // One that was delivered meanwhile is gone.
+            octets += file.metadata().map_or(0, |found| found.len());
+        }
     }
-    Ok(octets)
+    Ok((messages, octets))
 }
 
 /// What waits, as the daemon says: what stands still is named with its step, or, where this look got through, with what ends

@@ -88,6 +88,9 @@ pub mod hold {
 /// A mailbox whose oldest message waits for so long stands still, whether or not anything is known to be in its way.
 pub const STUCK: Duration = Duration::from_secs(3600);
 
+/// Some hundred octets of memory each.
+pub const MOST_MESSAGES: usize = 500_000;
+
 /// Names a message from its reception to its end: in the reply to the client, the log, and for `gatepost queue`.
 pub type QueueId = String;
 

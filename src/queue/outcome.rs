@@ -12,7 +12,7 @@ use crate::{
     base::{Fault, printable, redacted},
     catalog::upstream::message_refusal,
     meter::Meter,
-    store::{Ended, EndedRecipient, QueuedMessage, RecipientState},
+    store::{Ended, EndedRecipient, QueuedMessage, QueuedRecipient, RecipientState},
     wire::smtp::Reply,
 };
 
@@ -131,9 +131,15 @@ impl Outcome {
         Self { verdicts: vec![said], retry_after: None, pause: Some(pause) }
     }
 
-    /// What was in the way stays beside it.
-    pub fn expired(hours: u64) -> Self {
-        Self::failed(format!("{EXPIRED}not delivered within {hours} hours"), TIME_IS_OVER)
+    /// What was in the way stays beside it, and is what these failed of.
+    pub fn expired<'a>(hours: u64, waiting: impl Iterator<Item = &'a QueuedRecipient>) -> Self {
+        let text = format!("{EXPIRED}not delivered within {hours} hours");
+        let said = |one: &QueuedRecipient| Said {
+            text: text.clone(),
+            refusal: Refusal::beside(one),
+            ..Said::of(Fate::Failed, TIME_IS_OVER)
+        };
+        Self { verdicts: waiting.map(said).collect(), retry_after: None, pause: None }
     }
 
     pub fn damaged(text: &str) -> Self {

@@ -373,7 +373,12 @@ impl<'a> Door<'a> {
         );
         // What the queue takes says nothing of the way out.
         if !matches!(beyond, Beyond::Spooled(Destination::Queue | Destination::Hold, _)) {
-            self.gate.meter.recent.worked(protocol, &admitted.account.address, Proof::SignOn);
+            self.gate.meter.recent.worked(
+                protocol,
+                &admitted.account.address,
+                std::time::Instant::now(),
+                Proof::SignOn,
+            );
         }
         // What SMTP is for is a message.
         if protocol != Protocol::Smtp {

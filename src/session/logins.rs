@@ -28,7 +28,8 @@ impl Door<'_> {
     /// Of a client that did not get as far as a login.
     pub(super) fn trouble(&self, entry: Option<&catalog::Entry>, what: &str, why: &str) {
         let (peer, session) = (self.peer.address, Some(self.entry.id()));
-        let stranger = Stranger { protocol: self.doorway.protocol, peer, session, stage: self.entry.stage() };
+        let (protocol, stage) = (self.doorway.protocol, self.entry.stage());
+        let stranger = Stranger { protocol, peer, session, stage, is_behind_others: false };
         stranger.noted(entry, what, why, &self.gate.meter);
     }
 
@@ -53,6 +54,9 @@ impl Door<'_> {
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
         self.gate.meter.fault_of_peer(protocol, account, peer, &fault);
+        if let Some(client) = whose.filter(|one| account.is_empty() && one.client.is_some()) {
+            self.gate.meter.recent.is_of(protocol, "", &fault, client.client_name());
+        }
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
     }
@@ -86,8 +90,11 @@ impl Door<'_> {
         let (recent, protocol) = (&self.gate.meter.recent, self.doorway.protocol);
         recent.let_in(protocol, self.peer.address.ip());
         // A rule has a password of its own, or none.
+        if admitted.has_logged_in() && admitted.client.is_some() {
+            recent.logged_in(protocol, admitted.client_name());
+        }
         if admitted.client.is_none() {
-            recent.worked(protocol, &admitted.account.address, Proof::Login);
+            recent.worked(protocol, &admitted.account.address, std::time::Instant::now(), Proof::Login);
         }
     }
 
