@@ -210,7 +210,9 @@ impl Graph {
 /// Of the directory, which the right to send does not open.
 async fn profile(State(graph): State<Arc<Graph>>, Path(named): Path<Named>, headers: HeaderMap) -> Response {
     let visit = graph.admit("", &named, &headers, "User.Read").await;
-    let hidden = |problem: Problem| match problem.is_denied() && graph.world.faults.now().graph.mishap.is_none() {
+    // What befalls some requests alone is none of these.
+    let befalls_all = graph.world.faults.now().graph.mishap.is_some_and(|mishap| mishap.on.is_none());
+    let hidden = |problem: Problem| match problem.is_denied() && !befalls_all {
         true => Problem::new(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
         false => problem,
     };

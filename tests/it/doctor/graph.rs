@@ -136,7 +136,7 @@ async fn what_keeps_smtp_from_sending_fails_nothing_where_messages_go_by_graph_t
 /// What we made of Graph's answer is told as ours, and what Graph said as Graph's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_test_message_that_graph_refuses_is_told_under_the_id_that_a_client_hears_with_the_words_of_graph() {
-    let staged = staged(&[SEND, "https://graph.microsoft.com/User.Read"]).await;
+    let staged = staged(&[SEND]).await;
     let program = daemon_of(&staged).await;
     for (status, code, id) in [
         (400, "ErrorInvalidRecipients", "graph-recipients-invalid"),
