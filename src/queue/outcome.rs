@@ -280,3 +280,26 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipient_whose_time_is_over_failed_of_what_was_in_its_way() {
+        let recipient = |fault: Option<&str>, reply: Option<&str>| QueuedRecipient {
+            line: String::new(),
+            state: RecipientState::Waiting,
+            attempts: 0,
+            reply: reply.map(str::to_owned),
+            fault: fault.map(str::to_owned),
+            doubts: 0,
+            is_reported: false,
+        };
+        let known = recipient(Some("sign-in-missing"), Some("x"));
+        let said = recipient(None, Some("451 4.7.500 Server busy. Please try again later"));
+        let outcome = Outcome::expired(120, [&known, &said, &recipient(None, None)].into_iter());
+        let ids: Vec<_> = outcome.refusals().into_iter().map(Refusal::id).collect();
+        assert_eq!(ids, ["sign-in-missing", "sending-deferred"]);
+    }
+}

@@ -88,6 +88,7 @@ mod tests {
         "client idle in mid-message while others wait",
         "client left",
         "client left before it was answered",
+        "RCPT refused: the message has no connection any more",
         "connection closed before its greeting to make room for others",
         "connection closed: {error}",
         "message lost",
