@@ -143,7 +143,7 @@ impl RefusedStatus {
 /// When and where it befell somebody.
 pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
     let (sender, peer) = (seen.sender.as_deref(), seen.peers.last().copied());
-    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, peer, sign_in }
+    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, peer, sign_in, ..Occasion::default() }
 }
 
 #[derive(Debug, Serialize)]

@@ -377,6 +377,11 @@ pub fn prove(directory: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether a file of the directory, by its name, is the body of a message.
+pub fn is_message(file: &std::ffi::OsStr) -> bool {
+    file.to_str().is_some_and(|file| file.ends_with(ENDING))
+}
+
 /// A word that nobody can guess, and that is easily told apart and typed. `None`: the system gives no random bytes.
 pub fn random_word() -> Option<String> {
     let mut bytes = [0u8; NAME_LENGTH];

@@ -300,3 +300,21 @@ async fn an_account_whose_every_sign_on_is_refused_is_not_called_ready() {
 pub fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// A test message of the account goes past the rule of the client.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_of_a_client_refuses_is_proved_mended_by_no_test_message() {
+    let source = own_address();
+    let rule = format!(
+        "[[client]]\nname = \"few\"\naccount = \"{ANN}\"\nfrom = [\"{source}\"]\nrecipients = [\"*@fabrikam.example\"]\n"
+    );
+    let (staged, program) = beside_a_daemon(Plan { more: rule, ..Plan::default() }).await;
+    let mut smtp = crate::world::Talk::connect(source, program.address(Protocol::Smtp)).await;
+    smtp.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let said = smtp.exchange(&format!("RCPT TO:<{BOB}>"), "550 ").await;
+    assert!(said.ends_with("[gatepost recipient-not-allowed]"), "{said}");
+    let told = staged.doctor(&[ANN, "--send", BOB, "--lang", "en"]).await;
+    assert!(told.code == 0 && told.out.contains("[recipient-not-allowed]"), "{}", told.out);
+    assert!(!told.out.contains("All is well") && !told.out.contains(&staged.gatepost("doctor")), "{}", told.out);
+}
