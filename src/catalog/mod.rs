@@ -23,7 +23,7 @@ pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{Deed, cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, consent_in_entra};
-pub use harmless::{is_harmless, is_harmless_path};
+pub use harmless::{is_harmless, is_harmless_path, shell};
 pub use known::{Known, Via, has_stand_ins, may_be_exchange};
 pub use moment::{beside, hour, moment};
 pub use names::{owner, source, stage};

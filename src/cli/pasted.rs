@@ -3,10 +3,8 @@
 
 use std::{ffi::OsString, path::Path};
 
-use crate::{
-    base::invocation::gatepost,
-    catalog::{is_harmless, is_harmless_path},
-};
+pub use crate::catalog::shell;
+use crate::{base::invocation::gatepost, catalog::is_harmless};
 
 /// The beginning of a command of ours that means this configuration.
 pub fn with_config(file: &Path) -> String {
@@ -85,15 +83,6 @@ pub fn powershell_quoted(text: &str) -> String {
     }
     out.push('\'');
     out
-}
-
-/// For a POSIX shell: an address or a path.
-pub fn shell(value: &str) -> String {
-    if is_harmless_path(value) {
-        return value.to_owned();
-    }
-    let plain: String = value.chars().filter(|c| !c.is_control()).collect();
-    format!("'{}'", plain.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

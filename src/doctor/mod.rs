@@ -57,7 +57,7 @@ use self::{
 use crate::{
     base::Lang,
     catalog::doctor::{CONFIGURATION_MISSING, CONFIGURATION_REFUSED, LOOK_UNFINISHED},
-    config::{Config, Problems},
+    config::{Config, Problem, Problems},
     oauth::App,
 };
 
@@ -166,8 +166,13 @@ impl Desk<'_> {
 fn configuration(scope: &Scope) -> Check {
     let look = Look::at(scope.lang, Layer::Config, Name::Configuration);
     let file = scope.file.display().to_string();
-    let warnings: Vec<String> =
-        scope.warnings.iter().map(|one| format!("{}:{} {}", one.line, one.column, one.told(scope.lang).0)).collect();
+    let told = |one: &Problem| {
+        let (text, hint) = one.told(scope.lang);
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let place = if one.line == 0 { String::new() } else { format!("{}:{} ", one.line, one.column) };
+        format!("{place}{text}{hint}")
+    };
+    let warnings: Vec<String> = scope.warnings.iter().map(told).collect();
     look.pass(match warnings.is_empty() {
         true => Said::Plain(file),
         false => Said::Warnings { file, warnings },
