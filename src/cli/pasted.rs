@@ -35,6 +35,11 @@ pub fn this_again(more: &str, left_out: &[(&str, bool)]) -> String {
     format!("{}{} {more}", gatepost(), kept(std::env::args_os().skip(1), left_out))
 }
 
+/// This very command as it was typed, for the configuration that `call` begins it with.
+pub fn as_typed(call: &str) -> String {
+    format!("{call}{}", kept(std::env::args_os().skip(1), &[]))
+}
+
 /// Whether this command has the flag.
 pub fn is_typed(flag: &str) -> bool {
     std::env::args_os().any(|word| word.to_string_lossy().split('=').next() == Some(flag))
