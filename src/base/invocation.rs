@@ -24,14 +24,14 @@ pub enum Daemon {
 impl Daemon {
     pub fn reload(self) -> String {
         match self {
-            Daemon::Unit => "systemctl reload gatepost".to_owned(),
+            Daemon::Unit => unit("reload"),
             Daemon::Process(process) => format!("kill -HUP {process}"),
         }
     }
 
     pub fn stop(self) -> String {
         match self {
-            Daemon::Unit => "systemctl stop gatepost".to_owned(),
+            Daemon::Unit => unit("stop"),
             Daemon::Process(process) => format!("kill {process}"),
         }
     }
@@ -39,7 +39,7 @@ impl Daemon {
     /// For what stands between backticks.
     pub fn restart(self) -> String {
         match self {
-            Daemon::Unit => "systemctl restart gatepost".to_owned(),
+            Daemon::Unit => unit("restart"),
             // Each is a command of its own: it ends when its sessions do.
             Daemon::Process(_) => format!("{}`, `gatepost run", self.stop()),
         }
@@ -80,12 +80,15 @@ pub fn is_a_service(is_one: bool) {
     let _ = SERVICE.set(is_one);
 }
 
-const START_OF_SERVICE: &str = "sudo systemctl start gatepost";
+/// What is told of the unit is typed with sudo, as in the guides: who reads it may be anybody, and root loses nothing by it.
+fn unit(verb: &str) -> String {
+    format!("sudo systemctl {verb} gatepost")
+}
 
 /// What starts the daemon.
 pub fn start() -> String {
     match SERVICE.get() {
-        Some(true) => START_OF_SERVICE.to_owned(),
+        Some(true) => unit("start"),
         _ => format!("{} run", gatepost()),
     }
 }
@@ -94,7 +97,7 @@ pub fn start() -> String {
 pub fn start_in_general() -> String {
     match SERVICE.get() {
         Some(_) => start(),
-        None => format!("{}` / `{START_OF_SERVICE}", start()),
+        None => format!("{}` / `{}", start(), unit("start")),
     }
 }
 
@@ -157,8 +160,8 @@ mod tests {
 
     #[test]
     fn a_daemon_that_no_unit_runs_is_reloaded_and_restarted_by_its_number() {
-        assert_eq!(Daemon::Unit.reload(), "systemctl reload gatepost");
-        assert_eq!(Daemon::Unit.restart(), "systemctl restart gatepost");
+        assert_eq!(Daemon::Unit.reload(), "sudo systemctl reload gatepost");
+        assert_eq!(Daemon::Unit.restart(), "sudo systemctl restart gatepost");
         assert_eq!(Daemon::Process(7).reload(), "kill -HUP 7");
         assert_eq!(Daemon::Process(7).restart(), "kill 7`, `gatepost run");
         assert_eq!(Daemon::Process(7).restart_by_force(), "kill -KILL 7`, `gatepost run");

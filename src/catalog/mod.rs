@@ -23,7 +23,7 @@ pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{Deed, cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, consent_in_entra};
-pub use harmless::{is_harmless, is_harmless_path};
+pub use harmless::{is_harmless, is_harmless_path, shell};
 pub use known::{Known, Via, has_stand_ins, may_be_exchange};
 pub use moment::{beside, hour, moment};
 pub use names::{owner, source, stage};
@@ -127,7 +127,7 @@ mod tests {
                     "Get-EXOMailbox -Identity ann@contoso.com",
                     "Get-MgUserLicenseDetail -UserId ann@contoso.com",
                     "Set-CASMailbox -Identity ann@contoso.com -ImapEnabled $true",
-                    "systemctl reload gatepost",
+                    "sudo systemctl reload gatepost",
                 ];
                 assert_eq!(told.commands(), steps, "{id}: {}", told.next);
                 for ruled_out in ["shared", "共有", "app-only", "アプリ専用", "imap-user", "delegate", "委任"]
@@ -215,7 +215,7 @@ mod tests {
         for lang in Lang::ALL {
             let words = token::CONDITIONAL_ACCESS.told(lang, &known);
             let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
-            assert_eq!(words.commands(), ["systemctl reload gatepost", setup], "{}", words.next);
+            assert_eq!(words.commands(), ["sudo systemctl reload gatepost", setup], "{}", words.next);
             assert!(words.next.contains("app-only.md") && words.next.contains("`[app.contoso]`"), "{}", words.next);
         }
     }
@@ -410,11 +410,11 @@ mod tests {
         };
         let of = |entry: &Entry, lang| entry.told(lang, &known(entry.id)).next;
         let next = of(token::ACCOUNT_PASSWORD_EXPIRED, Lang::En);
-        let asks = " Gatepost asks again at 14:35 UTC, or at once after `systemctl reload gatepost`.";
+        let asks = " Gatepost asks again at 14:35 UTC, or at once after `sudo systemctl reload gatepost`.";
         assert!(next.ends_with(asks), "{next}");
         let next = of(token::CONSENT_MISSING, Lang::En);
         assert!(next.ends_with(" Gatepost asks again by itself at 14:35 UTC."), "{next}");
-        assert_eq!(next.matches("systemctl reload").count(), 1, "{next}");
+        assert_eq!(next.matches("sudo systemctl reload").count(), 1, "{next}");
         assert!(of(token::CONSENT_MISSING, Lang::Ja).contains("14:35 UTC"));
         assert!(!of(token::TOKEN_ENDPOINT_UNREACHABLE, Lang::En).contains("14:35"), "it is tried again all the time");
         let other = token::CONDITIONAL_ACCESS.told(Lang::En, &known("consent-missing")).next;

@@ -248,13 +248,13 @@ mod tests {
     fn what_is_typed_stands_alone_on_its_line_and_words_around_it_stay_in_their_order() {
         let text = "Either: sign in again and accept, where users may consent: `gatepost login ann@contoso.com`. Or: an \
                     administrator opens `https://login.microsoftonline.com/t/adminconsent?client_id=c` and accepts for \
-                    all. Then `systemctl reload gatepost`.";
+                    all. Then `sudo systemctl reload gatepost`.";
         let laid_out = "Either: sign in again and accept, where users may consent:\n      gatepost login ann@contoso.com\n\
                         Or: an administrator opens\n      https://login.microsoftonline.com/t/adminconsent?client_id=c\n  \
-                        and accepts for all.\n  Then\n      systemctl reload gatepost";
+                        and accepts for all.\n  Then\n      sudo systemctl reload gatepost";
         assert_eq!(drawn(text), laid_out);
-        let text = "方法1：再度サインインしてください：`gatepost login ann@contoso.com`。方法2：`systemctl reload gatepost` を実行してください。数分かかります。";
-        let laid_out = "方法1：再度サインインしてください：\n      gatepost login ann@contoso.com\n方法2：\n      systemctl reload gatepost\n  \
+        let text = "方法1：再度サインインしてください：`gatepost login ann@contoso.com`。方法2：`sudo systemctl reload gatepost` を実行してください。数分かかります。";
+        let laid_out = "方法1：再度サインインしてください：\n      gatepost login ann@contoso.com\n方法2：\n      sudo systemctl reload gatepost\n  \
                         を実行してください。\n  数分かかります。";
         assert_eq!(drawn(text), laid_out);
     }

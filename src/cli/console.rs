@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    config, console_api,
+    config, console_api, elsewhere,
     outcome::{Failure, Outcome},
     terminal,
 };
@@ -12,6 +12,7 @@ use crate::base::invocation;
 pub fn run(named: Option<&Path>) -> Outcome {
     let file = config::found(named)?;
     let (config, _) = config::load(Some(&file))?;
+    elsewhere::refuse(&config, &file)?;
     // What is opened stands in the arguments of a program, where other users of this machine see it.
     let opens = terminal::can_open_browser();
     let path = if opens { "/api/ticket?mine=true" } else { "/api/ticket" };

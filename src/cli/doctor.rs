@@ -11,7 +11,7 @@ use std::{
 use super::{
     args::DoctorArgs,
     config::{note_daemon, note_start},
-    language,
+    elsewhere, language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     send,
     state::{account_in, block_on},
@@ -43,6 +43,9 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         Ok(loaded) => loaded,
         Err(problems) => return refused(&view, &problems, Some(&file), args.bundle.as_deref()),
     };
+    if let Some(elsewhere) = elsewhere::find(&config, &file) {
+        terminal::note(&elsewhere.failure().to_string());
+    }
     note_daemon(&config, &file);
     note_start(&config, &file);
     let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;

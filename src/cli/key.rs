@@ -7,6 +7,7 @@ use std::{io, path::Path};
 use super::{
     args::KeyCommand,
     outcome::{Failure, Outcome},
+    pasted::shell,
     state::{State, block_on},
     terminal,
 };
@@ -105,10 +106,23 @@ async fn for_people(store: &Store, source: &KeySource, file: &Path) -> Result<St
     Ok(format!(
         "{} under the new key in {path}. A running daemon goes on by itself, and {source} opens the store \
          until the daemon has started with the new one.\nNow put the new key in its place:\n{step}\n\
-         then restart the daemon, keep a copy of the new key apart from the database, and delete {path}.\n{}",
+         then restart the daemon, keep a copy of the new key apart from the database, and delete {path}.\n{}{}",
         counted(done),
+        is_open(file),
         damage(done)
     ))
+}
+
+/// One that was there keeps its mode.
+fn is_open(file: &Path) -> String {
+    match private_file::is_open_to_all(file) {
+        true => format!(
+            "warning: {} can be read by every user of this machine: chmod 600 {}\n",
+            file.display(),
+            shell(&file.to_string_lossy())
+        ),
+        false => String::new(),
+    }
 }
 
 fn no_key(error: io::Error) -> Failure {

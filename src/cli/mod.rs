@@ -9,6 +9,7 @@ mod console_api;
 mod core_files;
 mod demo;
 mod doctor;
+mod elsewhere;
 mod explain;
 mod import;
 mod key;

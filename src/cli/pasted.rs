@@ -3,10 +3,8 @@
 
 use std::{ffi::OsString, path::Path};
 
-use crate::{
-    base::invocation::gatepost,
-    catalog::{is_harmless, is_harmless_path},
-};
+pub use crate::catalog::shell;
+use crate::{base::invocation::gatepost, catalog::is_harmless};
 
 /// The beginning of a command of ours that means this configuration.
 pub fn with_config(file: &Path) -> String {
@@ -35,6 +33,11 @@ pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String
 /// This very command as it was typed, with `more`, and without those flags, each with whether a value follows it.
 pub fn this_again(more: &str, left_out: &[(&str, bool)]) -> String {
     format!("{}{} {more}", gatepost(), kept(std::env::args_os().skip(1), left_out))
+}
+
+/// This very command as it was typed, for the configuration that `call` begins it with.
+pub fn as_typed(call: &str) -> String {
+    format!("{call}{}", kept(std::env::args_os().skip(1), &[]))
 }
 
 /// Whether this command has the flag.
@@ -95,15 +98,6 @@ pub fn powershell_quoted(text: &str) -> String {
     }
     out.push('\'');
     out
-}
-
-/// For a POSIX shell: an address or a path.
-pub fn shell(value: &str) -> String {
-    if is_harmless_path(value) {
-        return value.to_owned();
-    }
-    let plain: String = value.chars().filter(|c| !c.is_control()).collect();
-    format!("'{}'", plain.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

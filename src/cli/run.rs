@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     args::{LogFormat, RunArgs},
-    config, language,
+    config, elsewhere, language,
     outcome::{Failure, Outcome},
     runtime,
 };
@@ -16,6 +16,10 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
     config::call_by(named);
     let (configuration, warnings) = config::load(Some(&file))?;
     config::note_all(&warnings);
+    // systemd itself may start it another way than its unit says here.
+    if std::env::var_os("INVOCATION_ID").is_none() {
+        elsewhere::refuse(&configuration, &file)?;
+    }
     daemon::init_log(match args.log_format {
         LogFormat::Text => daemon::LogFormat::Text,
         LogFormat::Json => daemon::LogFormat::Json,

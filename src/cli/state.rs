@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{config, outcome::Failure};
+use super::{config, elsewhere, outcome::Failure};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
@@ -33,6 +33,7 @@ impl State {
             |fault: crate::net::SetupFault| Failure::new(fault.to_string(), "see [network] in the configuration");
         let tls = ClientTls::new(&config.network).map_err(setup)?;
         let http = HttpClient::new(&config.network, &tls).map_err(setup)?;
+        elsewhere::refuse(&config, &file)?;
         refuse_foreign_store(&config.store.url)?;
         let store = Store::open(&config.store).await?;
         Ok(Self { file, config, store, http })

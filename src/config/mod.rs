@@ -26,6 +26,7 @@ use std::{
     path::Path,
 };
 
+pub use check::DATABASE;
 pub use diff::{Change, diff, same_notify};
 pub use japanese::PHRASES;
 pub use key::Key;

@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn ways_of_which_one_is_enough_are_labelled_and_each_has_all_of_its_commands() {
         let consent = "https://login.microsoftonline.com/t/adminconsent?client_id=c";
-        let (login, reload) = ("gatepost login ann@contoso.com", "systemctl reload gatepost");
+        let (login, reload) = ("gatepost login ann@contoso.com", "sudo systemctl reload gatepost");
         let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             for (entry, block) in [
@@ -302,10 +302,10 @@ mod tests {
         let switch = "Set-CASMailbox -Identity ann@contoso.com -PopEnabled $true";
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             let block = block_of(POP3_DISABLED_MAILBOX, lang);
-            assert_eq!(block, [one, "Connect-ExchangeOnline", switch, two, "systemctl restart gatepost"]);
+            assert_eq!(block, [one, "Connect-ExchangeOnline", switch, two, "sudo systemctl restart gatepost"]);
             let block = block_of(CONFIGURATION_OF_ANOTHER_DAEMON, lang);
             let first = "gatepost --config <running-file> doctor";
-            let two = [first, two, "systemctl stop gatepost", "gatepost run"];
+            let two = [first, two, "sudo systemctl stop gatepost", "gatepost run"];
             assert_eq!(block.get(1..5), Some(&two.map(str::to_owned)[..]), "the third has none");
         }
     }
@@ -321,7 +321,7 @@ mod tests {
         {
             let written = "outbound = \"graph\"";
             let ways =
-                [one, "Connect-ExchangeOnline", switch, two, consent, line, written, "systemctl reload gatepost"];
+                [one, "Connect-ExchangeOnline", switch, two, consent, line, written, "sudo systemctl reload gatepost"];
             assert_eq!(block_of(SMTP_AUTH_DISABLED_MAILBOX, lang), ways);
         }
     }

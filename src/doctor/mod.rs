@@ -166,11 +166,13 @@ impl Desk<'_> {
 fn configuration(scope: &Scope) -> Check {
     let look = Look::at(scope.lang, Layer::Config, Name::Configuration);
     let file = scope.file.display().to_string();
-    let warned = |one: &Problem| match (one.line, one.told(scope.lang).0) {
-        (0, text) => text,
-        (line, text) => format!("{line}:{} {text}", one.column),
+    let told = |one: &Problem| {
+        let (text, hint) = one.told(scope.lang);
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let place = if one.line == 0 { String::new() } else { format!("{}:{} ", one.line, one.column) };
+        format!("{place}{text}{hint}")
     };
-    let warnings: Vec<String> = scope.warnings.iter().map(warned).collect();
+    let warnings: Vec<String> = scope.warnings.iter().map(told).collect();
     look.pass(match warnings.is_empty() {
         true => Said::Plain(file),
         false => Said::Warnings { file, warnings },

@@ -176,7 +176,7 @@ mod tests {
     fn commands_have_the_real_names_in_them() {
         let told = |entry: &catalog::Entry, who: &Who| explained(&entry.fault(), who, Lang::En).commands;
         assert_eq!(told(SIGN_IN_MISSING, &ann()), ["gatepost login ann@contoso.com"]);
-        let reload = "systemctl reload gatepost";
+        let reload = "sudo systemctl reload gatepost";
         let consent = "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=c-1";
         assert_eq!(
             told(SMTP_AUTH_DISABLED_MAILBOX, &ann()),
@@ -197,7 +197,7 @@ mod tests {
                 "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
             ]
         );
-        assert_eq!(told(CONSENT_MISSING, &robot), [consent, "systemctl reload gatepost"], "nobody signs in");
+        assert_eq!(told(CONSENT_MISSING, &robot), [consent, "sudo systemctl reload gatepost"], "nobody signs in");
     }
 
     #[test]

@@ -164,7 +164,7 @@ mod tests {
             for entry in [GRAPH_CONSENT_MISSING, CONDITIONAL_ACCESS, PROVIDER_REFUSES] {
                 let trouble = of(&sign_in, entry, None);
                 let at = catalog::hour(trouble.seen(now).asks_again_at.unwrap());
-                let told = format!("Gatepost asks again at {at}, or at once after: systemctl reload gatepost");
+                let told = format!("Gatepost asks again at {at}, or at once after: sudo systemctl reload gatepost");
                 assert_eq!(trouble.fault.text.matches(&told).count(), 1, "{}", trouble.fault.text);
             }
             let failing = of(&sign_in, TOKEN_ENDPOINT_FAILING, None).fault.text;

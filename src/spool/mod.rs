@@ -76,11 +76,10 @@ pub struct Swept {
 }
 
 impl Spool {
-    /// Makes the directory with 0700 if there is none, and takes rights of others away from one that exists. No limit
-    /// holds before [`Spool::set_limit`].
+    /// Makes the directory with 0700 if there is none; one that is there keeps its rights, and its files are private by
+    /// themselves. No limit holds before [`Spool::set_limit`].
     pub fn open(directory: &Path) -> Result<Self, SpoolFault> {
-        let made = private_file::make_dir(directory).and_then(|()| private_file::narrow(directory));
-        made.map_err(|cause| SpoolFault::new(directory, cause))?;
+        private_file::make_dir(directory).map_err(|cause| SpoolFault::new(directory, cause))?;
         let directory = directory.to_owned();
         let begun = Mutex::new(Some(HashSet::new()));
         let (held, presumed, limit) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(u64::MAX));

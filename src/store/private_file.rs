@@ -1,5 +1,6 @@
 //! Files and directories that only their owner may read, made so from their first moment (no chmod afterwards,
-//! whatever the umask is), and durable: a file counts as written once it and its directory are on disk.
+//! whatever the umask is), and durable: a file counts as written once it and its directory are on disk. It refuses to change
+//! the rights of what is there already: whose that is, and who else has to read it, nobody here knows.
 //!
 //! What is written whole is a draft first, beside it. One that was killed leaves its draft; the number in the name says
 //! whose it was, and the next one removes it.
@@ -28,15 +29,11 @@ pub fn make_dir(dir: &Path) -> io::Result<()> {
     sync_dir(parent)
 }
 
-/// Makes an empty 0600 file if there is none; takes rights of others away from one that exists.
+/// Makes an empty 0600 file if there is none; one that is there is left as it is.
 pub fn touch(path: &Path) -> io::Result<()> {
-    match private_options().create_new(true).open(path) {
-        Ok(file) => {
-            file.sync_all()?;
-            sync_dir(parent_of(path))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => narrow(path).map(drop),
-        Err(error) => Err(error),
+    match create_empty(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
     }
 }
 
@@ -199,20 +196,16 @@ fn private_options() -> OpenOptions {
     options
 }
 
-/// Takes away what other users may do with a file; true if there was anything.
+/// Every user of this machine may read the file, if its folder lets them.
 #[cfg(unix)]
-pub fn narrow(path: &Path) -> io::Result<bool> {
+pub fn is_open_to_all(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(false);
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)).map(|()| true)
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
 }
 
 #[cfg(not(unix))]
-pub fn narrow(_: &Path) -> io::Result<bool> {
-    Ok(false)
+pub fn is_open_to_all(_: &Path) -> bool {
+    false
 }
 
 fn parent_of(path: &Path) -> &Path {

@@ -379,5 +379,5 @@ fn where_no_daemon_runs_the_step_ends_with_the_command_that_starts_one() {
         assert!(said.contains(&format!(" gatepost --config {config} run\n")), "{said}");
         assert!(!said.contains("systemctl"), "{said}");
     }
-    assert!(well(&["smtp-auth-disabled-tenant"]).contains("systemctl reload gatepost"), "none was named");
+    assert!(well(&["smtp-auth-disabled-tenant"]).contains("sudo systemctl reload gatepost"), "none was named");
 }

@@ -30,6 +30,7 @@ mod echo;
 mod explain;
 mod explained;
 mod first_message;
+mod foreign;
 mod governor;
 mod graph;
 mod guides;

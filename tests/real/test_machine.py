@@ -34,6 +34,12 @@ SHOWN, KEY = "/var/lib/gatepost/public-cert.pem", "/var/lib/gatepost/public-key.
 ANN, PASSWORD = "ann@contoso.example", "example"
 DEMO_PORT = 3000
 READY = r"state +ready"
+# Types the code and who it is at the page of a provider, and consents.
+PERSON = r"""
+flow=$(curl -sS -d code={code} {origin}/devicelogin | sed -n "s/.*name=flow value=\"\([^\"]*\)\".*/\1/p")
+curl -sS -o /dev/null -d flow=$flow --data-urlencode username={user} -d password=demo {origin}/sign-in
+curl -sS -d flow=$flow -d answer=accept {origin}/consent | grep "You have signed in"
+"""
 
 # What somebody comes with, as far as it is read before anybody signed in.
 OLD = """
@@ -66,7 +72,8 @@ class Servers(RealTest):
     # The demo as Microsoft.
 
     def demo(self, inside=""):
-        """What its app is, and a place of its certificate that a service may read."""
+        """What its app is, and a place of its certificate that a service may read. `inside`: the network that it is in."""
+        self.inside = inside
         part = self.machine.begins("gatepost demo", f"exec {inside}/src/target/release/gatepost demo --port-base {DEMO_PORT}", at="/tmp")
         part.wait_ready(lambda: "Ctrl-C ends the demo" in part.said(), 60)
         state = re.search(r"^ *files +(\S+)$", part.said(), re.MULTILINE)[1]
@@ -84,8 +91,16 @@ class Servers(RealTest):
         self.machine.writes(CONFIGURATION, f'[network]\nca-file = "/etc/ssl/demo.pem"\n{self.of_the_demo(text)}')
 
     def signs_in(self, line):
-        """Types a login; the person at the page is the demo's."""
-        return self.machine.types(self.of_the_demo(line)).stdout
+        """Types a line; where it shows a code, the person goes to the page with it."""
+        done = []
+
+        def reader(shown):
+            found = re.search(r"(http://\S+)/devicelogin\s+and type the code:\s+([A-Z]{9})\s", shown)
+            if found and not done:
+                done.append(PERSON.format(origin=found[1], code=found[2], user=ANN))
+                self.machine.types(f"{self.inside}sh -euc '{done[0]}'")
+
+        return self.machine.types(self.of_the_demo(line), reader=reader).stdout
 
     # A page.
 
@@ -288,3 +303,42 @@ class Servers(RealTest):
         without = machine.types("as-gatepost gatepost doctor", check=False)
         self.assertNotEqual(without.returncode, 0)
         self.assertIn("client-secret", without.stdout)
+
+    def test_root_who_forgets_the_user_of_the_service_is_told_both_folders_and_the_line_to_paste(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        self.configures(machine.reads(CONFIGURATION))
+        machine.types("systemctl daemon-reload && systemctl start gatepost")
+
+        def told(line):
+            """What is to be pasted instead of a line that would use root's own state."""
+            said = machine.types(line, check=False)
+            if "doctor" not in line:
+                self.assertNotEqual(said.returncode, 0, said.stdout)
+            for folder in ("/var/lib/gatepost", "root/.local/state/gatepost"):
+                self.assertIn(folder, said.stdout, line)
+            self.assertNotIn("does not run", said.stdout)
+            (paste,) = re.findall(r"run it as the service: `(.*)`", said.stdout)
+            self.assertTrue(paste.endswith(f" {line}"), paste)
+            return paste
+
+        self.signs_in(told(f"gatepost login {ANN} --flow device"))
+        self.assertRegex(machine.types(told("gatepost status")).stdout, READY)
+        self.assertNotIn("root/.local", machine.types(told("gatepost doctor --offline"), check=False).stdout)
+        machine.types(told("gatepost queue list"))
+        machine.types(told("gatepost backup /var/lib/gatepost/copy.db"))
+        machine.types(told("gatepost console"))
+        self.assertIn("(1 value)", machine.types(told("gatepost key rotate")).stdout)
+        told("gatepost run")
+        self.assertIn("is logged out", machine.types(told(f"gatepost logout {ANN} --yes")).stdout)
+        machine.types("! test -e ~/.local/state/gatepost")
+
+        # What the unit lends, its command has too.
+        machine.writes("/etc/systemd/system/gatepost.service.d/secret.conf", "[Service]\nLoadCredential=client-secret:/etc/hostname\n")
+        self.assertIn(" -p LoadCredential=client-secret:/etc/hostname gatepost ", told("gatepost status"))
+
+        # Where the configuration says where the store is, it is the same for everybody.
+        text = machine.reads(CONFIGURATION)
+        machine.writes(CONFIGURATION, f'[store]\nurl = "sqlite:///var/lib/gatepost/gatepost.db"\n{text}')
+        self.assertNotIn("root/.local", machine.types("gatepost status", check=False).stdout)

@@ -104,14 +104,14 @@ fn every_name_has_a_value_of_its_own() {
             "http-proxy-key" => "http-proxy-env",
             // What its file has of it.
             "proxy-line" => "http://<user>:<password>@proxy:3128",
-            "reload" => "systemctl reload gatepost",
-            "restart" | "restart-by-force" => "systemctl restart gatepost",
+            "reload" => "sudo systemctl reload gatepost",
+            "restart" | "restart-by-force" => "sudo systemctl restart gatepost",
             "running-file" => "/running-file",
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",
             "sender-domain" => "domain",
             "start" => "gatepost run` / `sudo systemctl start gatepost",
-            "stop" => "systemctl stop gatepost",
+            "stop" => "sudo systemctl stop gatepost",
             "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
             name => name,
         };

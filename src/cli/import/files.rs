@@ -40,7 +40,7 @@ impl Files {
         // One that cannot be read may have some.
         if file.is_filled_by_hand && file.path.exists() && has_lines(&file.path)? {
             self.left.push(file.path.clone());
-            return private_file::narrow(&file.path).map(drop);
+            return Ok(());
         }
         let content = Zeroizing::new(format!("{}\n", file.content.expose()));
         self.put(&file.path, content.as_bytes())
@@ -54,7 +54,7 @@ impl Files {
             return private_file::replace(path, content);
         }
         if std::fs::read(path).map(Zeroizing::new).is_ok_and(|old| *old == content) {
-            return private_file::narrow(path).map(drop);
+            return Ok(());
         }
         let kept = second_name(path, |from, to| std::fs::hard_link(from, to))?;
         self.replaced.push((path.to_owned(), kept));

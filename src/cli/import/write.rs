@@ -11,7 +11,7 @@ use super::{ask::Made, files::Files};
 use crate::{
     account::LocalPassword,
     cli::{
-        language,
+        elsewhere, language,
         outcome::{CONFIG_REFUSED, Failure, Outcome},
         state::{block_on, refuse_foreign_store},
         terminal,
@@ -99,6 +99,7 @@ async fn tokens(
     target: &Path,
     place: impl FnOnce() -> Outcome,
 ) -> Result<Written, Failure> {
+    elsewhere::refuse(config, target)?;
     refuse_foreign_store(&config.store.url)?;
     let store = Store::open(&config.store).await?;
     place()?;

@@ -15,14 +15,16 @@ pub use args::QueueArgs;
 use args::{QueueCommand, QueueListArgs};
 
 use super::{
-    config, console_api, language,
+    config, console_api, elsewhere, language,
     outcome::{Failure, Outcome},
     terminal,
 };
 use crate::{base::printable_json, config::Config, console::client::Unanswered, queue::Order};
 
 pub fn run(named: Option<&Path>, command: &QueueCommand) -> Outcome {
-    let (config, _) = config::load(named)?;
+    let file = config::found(named)?;
+    let (config, _) = config::load(Some(&file))?;
+    elsewhere::refuse(&config, &file)?;
     match command {
         QueueCommand::List(args) => list(&config, args),
         QueueCommand::Show { id, json } => show(&config, id, *json),

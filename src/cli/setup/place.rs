@@ -167,7 +167,6 @@ impl Place {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                     let there = std::fs::read(&path).map(Zeroizing::new);
                     if there.is_ok_and(|there| there.trim_ascii() == content.trim().as_bytes()) {
-                        private_file::narrow(&path).map_err(failed)?;
                         return Ok((path, false));
                     }
                     n += 1;

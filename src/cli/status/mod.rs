@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use self::silent::Silent;
 use super::{
     args::StatusArgs,
-    config, console_api, language,
+    config, console_api, elsewhere, language,
     outcome::{Failure, Outcome},
     terminal,
 };
@@ -37,10 +37,15 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     if args.alive {
         return alive::look(&config, &file);
     }
-    let is_vacant = store::is_vacant(&config.store);
+    let (is_vacant, elsewhere) = (store::is_vacant(&config.store), elsewhere::find(&config, &file));
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
-        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, is_vacant, &cause), cause))),
+        (Err(cause), None) => {
+            // Of the service nobody says anything here.
+            let is_of_service = elsewhere.is_some();
+            let silence = if is_of_service { Silent::Unknown } else { Silent::of(&config, &file, is_vacant, &cause) };
+            (asleep::status(&config), Some((silence, cause)))
+        }
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
     let other = store::holder(&config.store).and_then(|holder| holder.reads_other_than(&file).map(Path::to_owned));
@@ -70,6 +75,9 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         }
     };
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
+    if let (Some(elsewhere), Some(_)) = (elsewhere, &asleep) {
+        return Err(elsewhere.failure());
+    }
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
         (None, Some((Silent::Down, _))) => Err(down()),

@@ -109,9 +109,9 @@ impl Checker<'_> {
 
     fn passwords_file(&mut self, key: &Key, written: &Path, domain: &str) -> Option<LocalPassword> {
         let path = self.around.path(written);
-        self.warn_if_open(key, &path);
         match PasswordsFile::open(path.clone(), domain) {
             Ok(file) => {
+                self.warn_if_open(key, &path);
                 if file.users() == 0 {
                     let text = format!("{} names nobody: no mailbox of {domain} can be used", path.display());
                     self.warning(key, text, "add lines: gatepost password --user ann@contoso.com >> FILE");

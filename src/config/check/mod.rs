@@ -35,6 +35,9 @@ use crate::{
     store,
 };
 
+/// In the state directory, where `[store] url` names no other.
+pub const DATABASE: &str = "gatepost.db";
+
 /// What of a file that is refused is sound: enough to find the daemon that runs on with what it read before. Nothing may
 /// run on it.
 pub fn salvage(document: &Document, file: raw::File, around: &Surroundings) -> Option<Config> {
@@ -132,7 +135,7 @@ impl Checker<'_> {
         let url = self.secret(&table, "url", raw.url.as_ref(), raw.url_file.as_deref(), raw.url_env.as_deref());
         let database = match url.as_ref().map(|url| url.expose()) {
             None => match self.around.state_directory() {
-                Some(directory) => directory.join("gatepost.db"),
+                Some(directory) => directory.join(DATABASE),
                 None => {
                     self.error(
                         &table,
@@ -161,10 +164,11 @@ impl Checker<'_> {
         let beside = database.parent().unwrap_or(Path::new("/")).join("key");
         let key_file = raw.key_file.as_ref().map(|path| self.around.path(path)).unwrap_or(beside);
         let key = self.sealing_key(raw);
-        Some(store::Settings { url: format!("sqlite://{}", database.display()), key_file, key })
+        let settings = store::Settings { url: format!("sqlite://{}", database.display()), key_file, key };
+        self.sealed_by(&settings);
+        Some(settings)
     }
 
-    /// Unlike other secrets in a file, the key in one may be missing: the first run makes it.
     fn sealing_key(&mut self, raw: &raw::Store) -> Option<Secret> {
         let table = Key::of("store");
         if raw.key_file.is_some() && (raw.key.is_some() || raw.key_env.is_some()) {

@@ -1,6 +1,8 @@
-//! Secrets in three forms: `NAME`, `NAME-file`, `NAME-env`. Their values never appear in a problem.
+//! Secrets in three forms: `NAME`, `NAME-file`, `NAME-env`. Their values never appear in a problem. It refuses to change a
+//! file that is open to others: it says how, once what stands in it shows that it is meant.
 
 use std::{
+    fs::File,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -8,11 +10,15 @@ use std::{
 use super::Checker;
 use crate::{
     base::Secret,
-    config::{key::Key, outline::has_login, raw::Hidden, surroundings::is_open_to_all},
+    catalog::shell,
+    config::{key::Key, outline::has_login, raw::Hidden},
+    store::{self, KeySource, Settings, StoreError, private_file},
 };
 
 /// No secret is larger; a device file or a mistaken path must not fill the memory.
 const MOST_BYTES: u64 = 64 * 1024;
+/// How a database of SQLite begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
 
 impl Checker<'_> {
     pub(super) fn secret(
@@ -28,6 +34,9 @@ impl Checker<'_> {
             let text = format!("`{key}` is empty or holds control characters");
             self.error(&key, text, "one line of text is expected");
             return None;
+        }
+        if let (None, Some(file)) = (plain, file) {
+            self.warn_if_open(&key, &self.around.path(file));
         }
         Some(secret)
     }
@@ -62,13 +71,9 @@ impl Checker<'_> {
     fn secret_file(&mut self, key: &Key, written: &Path) -> Option<Secret> {
         let path = self.around.path(written);
         let mut text = String::new();
-        let read = std::fs::File::open(&path).and_then(|file| {
-            let open_to_all = is_open_to_all(&file);
-            file.take(MOST_BYTES).read_to_string(&mut text).map(|_| open_to_all)
-        });
+        let read = File::open(&path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
         match read {
-            Ok(open_to_all) => {
-                self.warn_if(open_to_all, key, &path);
+            Ok(_) => {
                 let trimmed = text.strip_suffix('\n').unwrap_or(&text);
                 Some(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
             }
@@ -92,15 +97,31 @@ impl Checker<'_> {
         path
     }
 
+    /// Its mode is its owner's to change, and nobody else's: a mistaken path leads to anybody's file.
     pub(super) fn warn_if_open(&mut self, key: &Key, path: &Path) {
-        let open = std::fs::File::open(path).is_ok_and(|file| is_open_to_all(&file));
-        self.warn_if(open, key, path);
+        if private_file::is_open_to_all(path) {
+            let text = format!("{} can be read by every user of this machine", path.display());
+            self.warning(key, text, format!("chmod 600 {}", shell(&path.to_string_lossy())));
+        }
     }
 
-    fn warn_if(&mut self, open_to_all: bool, key: &Key, path: &Path) {
-        if open_to_all {
-            let text = format!("{} can be read by every user of this machine", path.display());
-            self.warning(key, text, format!("chmod 600 {}", path.display()));
+    /// Unlike other secrets in a file, the key in one may be missing: the first run makes it.
+    pub(super) fn sealed_by(&mut self, store: &Settings) {
+        let (table, database) = (Key::of("store"), Path::new(store.url.trim_start_matches("sqlite://")));
+        if begins_with(database, MAGIC) && is_in_open_folder(database) {
+            self.warn_if_open(&table.field("url"), database);
+        }
+        let KeySource::File(file) = KeySource::of(store) else { return };
+        let key = table.field("key-file");
+        match store::read_key(&file) {
+            Ok(Some(_)) if is_in_open_folder(&file) => self.warn_if_open(&key, &file),
+            Err(StoreError::KeyFormat { .. }) => {
+                let hint = "a key is 32 bytes, or their base64 as one line: put the right one back, or name another \
+                            `key-file` in [store]";
+                self.error(&key, format!("{} holds no key", file.display()), hint);
+            }
+            // What cannot be read, the store says when it is opened.
+            _ => {}
         }
     }
 
@@ -135,4 +156,22 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+fn begins_with(file: &Path, magic: &[u8]) -> bool {
+    let mut begin = vec![0; magic.len()];
+    File::open(file).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == magic
+}
+
+/// That of the state is 0700 where Gatepost or systemd made it: what lies there nobody else reads, whatever its mode.
+#[cfg(unix)]
+fn is_in_open_folder(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = file.parent().and_then(|folder| folder.metadata().ok());
+    folder.is_some_and(|folder| folder.permissions().mode() & 0o001 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_in_open_folder(_: &Path) -> bool {
+    false
 }

@@ -78,8 +78,8 @@ FORGET = r'mount -t cgroup2 cgroup2 "$1"; [ ! -e "$1/$2" ] || find "$1/$2" -dept
 ENVIRONMENT = ("HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "TERM=dumb", "PAGER=cat")
 
 
-def _shown(terminal, process, timeout):
-    """What a terminal shows until the program ends, and no longer than that."""
+def _shown(terminal, process, timeout, reader):
+    """What a terminal shows until the program ends, and no longer than that. `reader`: who reads along."""
     deadline, shown = time.monotonic() + timeout, b""
     while time.monotonic() < deadline:
         ended = process.poll() is not None
@@ -90,6 +90,7 @@ def _shown(terminal, process, timeout):
                 part = b""
             shown += part
             if part:
+                reader(shown.decode(errors="replace").replace("\r\n", "\n"))
                 continue
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
@@ -126,15 +127,16 @@ class Machine:
         return ("nsenter", "--target", self._first_process(), "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup",
                 "env", "-i", *ENVIRONMENT, *command)
 
-    def types(self, line, answers="", check=True, timeout=60.0, at="/src"):
-        """Types a line of a shell as root, and what the programs ask for. What was shown, and the exit code."""
+    def types(self, line, answers="", check=True, timeout=60.0, at="/src", reader=lambda shown: None):
+        """Types a line of a shell as root, and what the programs ask for. What was shown, and the exit code. `reader`: called with
+        what was shown so far, whenever that is more."""
         ours, theirs = os.openpty()
         with os.fdopen(ours, "r+b", buffering=0) as terminal:
             command = self._inside("setsid", "--ctty", "--wait", "bash", "-c", self._words(line, at))
             process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
             os.close(theirs)
             terminal.write(answers.encode())
-            shown = _shown(terminal, process, timeout)
+            shown = _shown(terminal, process, timeout, reader)
         if process.poll() is None:
             process.kill()
             process.wait()
