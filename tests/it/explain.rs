@@ -166,7 +166,7 @@ fn a_line_of_the_log_fills_its_own_command_and_names_the_configuration_of_its_da
     assert!(missing.contains(&format!(" gatepost --config {config} login ann@contoso.com\n")), "{missing}");
     let general = well(&["send-as-denied: ann@contoso.com as info@contoso.com: Add-RecipientPermission"]);
     assert!(general.contains("info@contoso.com") && !general.contains("<sender>"), "{general}");
-    let told = "ann@contoso.com as info@contoso.com: Add-RecipientPermission info@contoso.com -Trustee";
+    let told = "ann@contoso.com as info@contoso.com: Add-RecipientPermission -Identity info@contoso.com -Trustee";
     let person = well(&[&format!("send-as-denied: {told} ann@contoso.com -AccessRights SendAs")]);
     assert!(person.contains("-Trustee ann@contoso.com -AccessRights") && !person.contains("<object-id>"), "{person}");
     let app = well(&[&format!("send-as-denied: {told} 1b9d-object -AccessRights SendAs")]);
