@@ -224,7 +224,7 @@ mod tests {
             assert!(shell.contains("`Connect-ExchangeOnline`") && shell.contains("`Connect-MgGraph`"), "{shell}");
             assert!(!told.next.contains("Connect-"), "{}", told.next);
             let consent = explained(&CONSENT_MISSING.fault(), &robot, lang).next;
-            assert!(consent.starts_with("An administrator opens") || lang == Lang::Ja, "{consent}");
+            assert!(consent.starts_with("Look first at what is consented to") || lang == Lang::Ja, "{consent}");
         }
     }
 
