@@ -56,7 +56,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "\nWhose turn it is:\n  tenant admin\n",
         "\nNext step:\n  Either: a Conditional Access Administrator opens Entra > Sign-in logs",
         "\nWhat stands in < >:\n  It stands for your own: `gatepost explain conditional-access --config <file> --account <address>`\n  fills it in.\n",
-        "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",
+        "\nWhat not to do:\n  Do not take anybody out of multi-factor authentication or of every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",
         "\nPage:\n  docs/faults/conditional-access.md\n",
