@@ -238,7 +238,7 @@ async fn doctor_login_and_explain_name_the_same_servers_that_a_proxy_has_to_allo
         let allow = "allow all that is needed in one go: `login.invalid:443`.";
         assert!(said.contains("proxy-forbids") && said.contains(allow), "{arguments:?}: {said}");
         assert!(!said.contains("SSL_ports") && !said.contains("CONNECT to port 443 alone"), "{said}");
-        let shows = format!("--proxy http://{proxy} --proxytunnel telnet://login.invalid:443`");
+        let shows = format!("--proxy http://{proxy} --proxytunnel telnet://login.invalid:443");
         assert!(said.contains(&shows), "{arguments:?}: {said}");
     }
 }
