@@ -44,6 +44,14 @@ impl Daemon {
             Daemon::Process(_) => format!("{}`, `gatepost run", self.stop()),
         }
     }
+
+    /// The same for one that may not hear what it is told. systemd sees to that by itself.
+    fn restart_by_force(self) -> String {
+        match self {
+            Daemon::Unit => self.restart(),
+            Daemon::Process(process) => format!("kill -KILL {process}`, `gatepost run"),
+        }
+    }
 }
 
 /// `call`: for example `gatepost --config x.toml`, quoted for a shell. The first one counts.
@@ -111,6 +119,11 @@ pub fn restart() -> String {
     known_or_instead(Daemon::restart)
 }
 
+/// The same for one that hangs.
+pub fn restart_by_force() -> String {
+    known_or_instead(Daemon::restart_by_force)
+}
+
 fn known_or_instead(says: fn(Daemon) -> String) -> String {
     match (DAEMON.get(), INSTEAD.get()) {
         (None, Some(command)) => command.clone(),
@@ -133,8 +146,9 @@ fn with(text: &str, call: &str) -> String {
     let plain = text.replace(&called, bare);
     let mut parts = plain.split(bare);
     let first = parts.next().unwrap_or_default().to_owned();
-    // A command that names a configuration means that one.
-    parts.fold(first, |text, part| text + if part.starts_with("--config ") { bare } else { &called } + part)
+    // A command that names a configuration means that one, and the demonstration has its own.
+    let has_its_own = |part: &str| part.starts_with("--config ") || part.starts_with("demo");
+    parts.fold(first, |text, part| text + if has_its_own(part) { bare } else { &called } + part)
 }
 
 #[cfg(test)]
@@ -147,6 +161,7 @@ mod tests {
         assert_eq!(Daemon::Unit.restart(), "systemctl restart gatepost");
         assert_eq!(Daemon::Process(7).reload(), "kill -HUP 7");
         assert_eq!(Daemon::Process(7).restart(), "kill 7`, `gatepost run");
+        assert_eq!(Daemon::Process(7).restart_by_force(), "kill -KILL 7`, `gatepost run");
     }
 
     #[test]
@@ -157,6 +172,8 @@ mod tests {
         assert_eq!(with(called, "gatepost --config 'a b'"), called);
         assert_eq!(with(text, "gatepost"), text);
         let other = "`gatepost --config /other.toml doctor`";
-        assert_eq!(with(other, "gatepost --config 'a b'"), other);
+        for other in [other, "`gatepost demo --help`"] {
+            assert_eq!(with(other, "gatepost --config 'a b'"), other);
+        }
     }
 }

@@ -162,7 +162,7 @@ fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> Strin
 fn signs_in_then(known: &Known, lang: Lang) -> String {
     known.fill(match lang {
         Lang::En => "Where nobody was signed in yet, sign in then: `gatepost login {address}`.",
-        Lang::Ja => "まだ誰もサインインしていない場合は、その後で `gatepost login {address}` を実行してください。",
+        Lang::Ja => "まだ誰もサインインしていない場合は、最後に `gatepost login {address}` を実行してください。",
     })
 }
 

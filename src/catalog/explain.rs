@@ -274,26 +274,51 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 
 fn log(text: &str) -> Vec<Found> {
     let found = meant(At::Log, None, text, |_| true);
-    let ours = found.filter(|entry| entry.id == UPSTREAM_UNREACHABLE.id && is_refused_by_nobody(text));
-    let all = ours.map(|_| DAEMON_NOT_RUNNING).into_iter().chain(found);
-    all.map(|entry| Found { entry, by: By::Log }).collect()
+    let refuser = found.filter(|entry| entry.id == UPSTREAM_UNREACHABLE.id).and_then(|_| refuser(text));
+    let all = match refuser {
+        Some(Refuser::Ourselves) => vec![DAEMON_NOT_RUNNING],
+        Some(Refuser::Nobody) => std::iter::once(DAEMON_NOT_RUNNING).chain(found).collect(),
+        None => found.into_iter().collect(),
+    };
+    all.into_iter().map(|entry| Found { entry, by: By::Log }).collect()
 }
 
-/// A program that says no more than "connection refused" may have asked us, or the mail server itself.
-fn is_refused_by_nobody(text: &str) -> bool {
-    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_host = |word: &str| {
-        let word = word.trim_matches(|c: char| !part(c) && c != ':');
-        let is_dotted = word.split('.').count() > 1 && word.split('.').all(|label| label.starts_with(part));
-        is_dotted && !word.contains(|c: char| c.is_ascii_uppercase())
-            || word.contains("::")
-            || word.contains("localhost")
-    };
+/// Whom a program asked that was refused a connection.
+#[derive(PartialEq, Eq)]
+enum Refuser {
+    /// A port of this machine.
+    Ourselves,
+    /// It does not say: us, or the mail server itself.
+    Nobody,
+}
+
+/// `None`: somebody else, or Gatepost itself was refused.
+fn refuser(text: &str) -> Option<Refuser> {
     let says = |line: &&str| {
         let lower = line.to_ascii_lowercase();
         lower.contains("connection refused") && !lower.contains("while connecting")
     };
-    text.lines().filter(says).any(|line| !line.split_whitespace().any(is_host))
+    let of = |line: &str| {
+        let names = |is: fn(&str) -> bool| line.split_whitespace().any(is);
+        if names(is_of_this_machine) { Some(Refuser::Ourselves) } else { (!names(is_host)).then_some(Refuser::Nobody) }
+    };
+    let all: Vec<_> = text.lines().filter(says).map(of).collect();
+    let is_ours = !all.is_empty() && all.iter().all(|one| *one == Some(Refuser::Ourselves));
+    let ours = is_ours.then_some(Refuser::Ourselves);
+    ours.or_else(|| all.into_iter().flatten().find(|one| *one == Refuser::Nobody))
+}
+
+/// `127.0.0.1:1587`, `[::1]:1587`, `localhost/127.0.0.1:1587`.
+fn is_of_this_machine(word: &str) -> bool {
+    let word = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != ':');
+    ["localhost", "127.", "::1]"].iter().any(|begin| word.starts_with(begin)) || word.trim_end_matches(',') == "::1"
+}
+
+fn is_host(word: &str) -> bool {
+    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let word = word.trim_matches(|c: char| !part(c) && c != ':');
+    let is_dotted = word.split('.').count() > 1 && word.split('.').all(|label| label.starts_with(part));
+    is_dotted && !word.contains(|c: char| c.is_ascii_uppercase()) || word.contains("::")
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 48] = [
+const NAMES: [&str; 49] = [
     "account",
     "address",
     "admin-consent-page",
@@ -49,6 +49,7 @@ const NAMES: [&str; 48] = [
     "proxy-with-login",
     "reload",
     "restart",
+    "restart-by-force",
     "running-file",
     "send-as",
     "sender",
@@ -270,6 +271,7 @@ impl Known {
             "proxy-with-login" => Some(self.proxy_with_login()),
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
+            "restart-by-force" => Some(invocation::restart_by_force()),
             "running-file" => path(&self.running_file),
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),

@@ -49,6 +49,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_gatepost_itself_refuses_is_known_from_its_own_check() {
+        use crate::catalog::message::{CLIENT_MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED, SENDER_NOT_ALLOWED};
+        for entry in [SENDER_NOT_ALLOWED, RECIPIENT_NOT_ALLOWED, CLIENT_MESSAGE_TOO_LARGE] {
+            assert_eq!(source(entry, Lang::En), "Gatepost's own check", "{}", entry.id);
+            assert!(source(entry, Lang::Ja).starts_with("Gatepost "), "{}", entry.id);
+        }
+    }
+
+    #[test]
     fn each_owner_and_stage_has_a_name_of_its_own_in_both_languages() {
         let owners = Owner::ALL.map(|one| (one.as_str(), owner(one, Lang::En), owner(one, Lang::Ja)));
         let stages = Stage::ALL.map(|one| (one.as_str(), stage(one, Lang::En), stage(one, Lang::Ja)));

@@ -28,6 +28,16 @@ pub const AHEAD_OF_THE_QUEUE: [&str; 12] = [
     TOO_MANY_RECIPIENTS.id,
 ];
 
+/// What the program of one client does, or its rule refuses: another client's messages prove nothing of it. A sender is
+/// anybody's who has it.
+pub fn is_of_one_client(id: &str) -> bool {
+    let is_of_all = [QUEUE_FULL.id, QUEUE_FAILING.id, SENDER_NOT_ALLOWED.id, SENDER_UNREADABLE.id].contains(&id);
+    AHEAD_OF_THE_QUEUE.contains(&id) && !is_of_all
+}
+
+/// No room or no disk for what is kept here: a message that is not kept proves nothing of that.
+pub const OF_THE_QUEUE: [&str; 2] = [QUEUE_FULL.id, QUEUE_FAILING.id];
+
 /// `text`: in the place of the entry's own.
 pub fn refusal(entry: &Entry, (code, enhanced): (u16, &str), text: impl Display) -> Reply {
     Reply::new(code, format!("{enhanced} {text} [gatepost {}]", entry.id)).about(entry.fault())

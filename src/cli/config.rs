@@ -8,7 +8,7 @@ use super::{
     args::ConfigCommand,
     client, language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
-    terminal, unit,
+    pasted, terminal, unit,
 };
 use crate::{
     base::invocation,
@@ -35,6 +35,14 @@ pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
     let loaded = config::load(&file)?;
     note_daemon(&loaded.0, &file);
     Ok(loaded)
+}
+
+/// Commands name this file, or the one that is found in this folder alone.
+pub(super) fn call_by(named: Option<&Path>) {
+    let of_folder = || found(None).ok().filter(|file| file.is_relative());
+    if let Some(file) = named.map(Path::to_owned).or_else(of_folder) {
+        invocation::call_it(pasted::with_config(&std::path::absolute(&file).unwrap_or(file)));
+    }
 }
 
 /// What is printed of this configuration names the daemon that runs on it.

@@ -18,7 +18,7 @@ pub fn run(named: Option<&Path>) -> Outcome {
     let ticket = console_api::ask(&config, reqwest::Method::POST, path).map_err(|cause| {
         let text = format!("the daemon gave no link: {cause}");
         let next = format!("start it with `{}`, and run this as the user who runs it", invocation::start());
-        console_api::unanswered(&config, &file, text, &next)
+        console_api::unanswered(&config, &file, Some(&cause), text, &next)
     })?;
     let path = ticket.get("path").and_then(serde_json::Value::as_str).unwrap_or("/door");
     let address = config.console.reached_at().map(|address| address.to_string()).unwrap_or_default();

@@ -41,7 +41,7 @@ use std::{
 
 use clap::Parser;
 
-use crate::base::{Lang, invocation};
+use crate::base::Lang;
 
 pub use args::{Cli, Command};
 pub use outcome::{CONFIG_REFUSED, Failure, Outcome};
@@ -86,12 +86,16 @@ fn spoken(cli: &Cli) -> Lang {
     }
 }
 
-/// Whoever named a configuration means it in the next command as well. Setup, import and a daemon know theirs later.
+/// Whoever named a configuration means it in the next command as well, wherever that is typed. Setup, import and a daemon know
+/// theirs later, and so does what is to be explained.
 fn called(cli: &Cli) {
-    let knows_later =
-        matches!(&cli.command, Command::Setup(_) | Command::Import(_) | Command::Demo(_) | Command::Run(_));
-    if let Some(file) = cli.config.as_ref().filter(|_| !knows_later) {
-        invocation::call_it(pasted::with_config(file));
+    let knows_later = match &cli.command {
+        Command::Setup(_) | Command::Import(_) | Command::Demo(_) | Command::Run(_) => true,
+        Command::Explain(_) => cli.config.is_none(),
+        _ => false,
+    };
+    if !knows_later {
+        config::call_by(cli.config.as_deref());
     }
 }
 

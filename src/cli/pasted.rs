@@ -18,7 +18,7 @@ pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String
     let mut command = with_config(file);
     let mut words = typed.iter().skip(1);
     while let Some(word) = words.next() {
-        let (flag, value) = word.split_once('=').map_or((word.as_str(), None), |(flag, value)| (flag, Some(value)));
+        let (flag, value) = parted(word);
         let names_a_file = matches!(flag, "--config" | "-c");
         if !names_a_file && left_out.iter().all(|(name, _)| *name != flag) {
             command.extend([" ", &word_of(word)]);
@@ -46,9 +46,10 @@ fn kept(typed: impl Iterator<Item = OsString>, left_out: &[(&str, bool)]) -> Str
     let mut typed = typed.map(|word| word.to_string_lossy().into_owned());
     let mut kept = String::new();
     while let Some(word) = typed.next() {
-        let (flag, has_value) = word.split_once('=').map_or((word.as_str(), false), |(flag, _)| (flag, true));
+        let (flag, value) = parted(&word);
+        let has_value = value.is_some();
         // Which configuration is meant stands ahead.
-        let of_file = ["--config", "-c"].iter().find(|name| **name == flag).map(|_| true);
+        let of_file = ["--config", "-c"].contains(&flag).then_some(true);
         let out = of_file.or_else(|| left_out.iter().find(|(name, _)| *name == flag).map(|(_, takes_one)| *takes_one));
         match out {
             None => kept.extend([" ", &word_of(&word)]),
@@ -57,6 +58,15 @@ fn kept(typed: impl Iterator<Item = OsString>, left_out: &[(&str, bool)]) -> Str
         }
     }
     kept
+}
+
+/// A flag, and its value where the same word has it: `--set=a.b=c`, `-ca.toml`.
+fn parted(word: &str) -> (&str, Option<&str>) {
+    let short = word.strip_prefix("-c").filter(|value| !value.is_empty());
+    match short.map(|value| value.strip_prefix('=').unwrap_or(value)) {
+        Some(value) => ("-c", Some(value)),
+        None => word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value))),
+    }
 }
 
 /// A word of a command line, which may be a flag with its value.
@@ -128,6 +138,11 @@ mod tests {
         let again = |left_out| again(&typed, Path::new("b.toml"), left_out);
         assert_eq!(again(&[("--set", "store.")]), "gatepost --config b.toml --lang=ja setup --set 'a.b=c d' --yes");
         assert_eq!(again(&[]), "gatepost --config b.toml --lang=ja setup --set store.url=x '--set=a.b=c d' --yes");
+        for named in [["-ca.toml"].as_slice(), &["-c=a.toml"], &["--config=a.toml"], &["--config", "a.toml"]] {
+            let typed: Vec<String> =
+                [&["gatepost"], named, &["setup"]].concat().iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(super::again(&typed, Path::new("b.toml"), &[]), "gatepost --config b.toml setup", "{named:?}");
+        }
     }
 
     #[test]

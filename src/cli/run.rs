@@ -6,21 +6,14 @@ use super::{
     args::{LogFormat, RunArgs},
     config, language,
     outcome::{Failure, Outcome},
-    pasted, runtime,
+    runtime,
 };
-use crate::{
-    base::invocation,
-    config::{Surroundings, locate},
-    daemon,
-};
+use crate::daemon;
 
 pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
-    let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
-    let file = locate(named, &here)?;
-    // What a daemon says is read in other directories. A file in one of the usual places is found from there.
-    if named == Some(file.as_path()) || file.is_relative() {
-        invocation::call_it(pasted::with_config(&std::path::absolute(&file).unwrap_or_else(|_| file.clone())));
-    }
+    let file = config::found(named)?;
+    // Whatever a daemon says is read in other directories.
+    config::call_by(named);
     let (configuration, warnings) = config::load(Some(&file))?;
     config::note_all(&warnings);
     daemon::init_log(match args.log_format {

@@ -14,6 +14,8 @@ pub struct Surroundings {
     pub ordinary_user: bool,
     /// Relative paths in the file begin here.
     pub base: PathBuf,
+    /// The file, where every user of this machine can read it.
+    pub open_file: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -24,7 +26,9 @@ impl Surroundings {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        Self { variables, ordinary_user: ordinary_user(), base: std::path::absolute(&base).unwrap_or(base) }
+        let is_open = std::fs::File::open(file).is_ok_and(|open| is_open_to_all(&open));
+        let open_file = is_open.then(|| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+        Self { variables, ordinary_user: ordinary_user(), base: std::path::absolute(&base).unwrap_or(base), open_file }
     }
 
     pub fn variable(&self, name: &str) -> Option<&OsString> {
@@ -50,6 +54,17 @@ impl Surroundings {
         }
         self.variable("HOME").map(|home| Path::new(home).join(".local/state/gatepost"))
     }
+}
+
+#[cfg(unix)]
+pub fn is_open_to_all(file: &std::fs::File) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+pub fn is_open_to_all(_: &std::fs::File) -> bool {
+    false
 }
 
 /// Users from 1000 up, without systemd's dynamic ones (61184 to 65519) and nobody (65534).

@@ -22,11 +22,11 @@ use super::{
     words::Words,
 };
 use crate::{
-    account::{Account, Occasion, Route, local_password::Told},
+    account::{Account, Occasion, local_password::Told},
     base::{Lang, Secret},
     catalog::{self, Entry, token::CLIENT_SECRET_EXPIRED},
     net::{own_uid, peer_uid},
-    oauth::{FaultSeen, Phase, SignInState},
+    oauth::{Phase, SignInState},
 };
 
 /// What the overview and the page itself say of an account.
@@ -35,7 +35,8 @@ pub struct AccountRow {
     pub path: String,
     pub mark: &'static str,
     pub colour: &'static str,
-    pub state: &'static str,
+    /// As the status has it.
+    pub state: String,
     pub signed_in_as: String,
     /// Somebody else than configured consented.
     pub warning: Option<String>,
@@ -116,50 +117,31 @@ impl AccountRow {
         companions: &Companions,
         lang: Lang,
     ) -> Self {
-        let key = account.sign_in.key();
-        let state = states.iter().find(|state| state.key == key).cloned();
-        let phase = state.as_ref().map(|state| state.phase).unwrap_or_default();
         let words = lang.words();
-        let (mark, colour, said) = match phase {
-            Phase::Ready => ("✓", "good", words.ready),
-            Phase::Starting => ("…", "wait", words.starting),
-            Phase::Waiting => ("…", "wait", words.waiting),
-            Phase::SignInNeeded => ("✗", "bad", words.sign_in_needed),
-            Phase::Refused => ("✗", "bad", words.refused),
-        };
-        let other = state.as_ref().and_then(|state| somebody_else(account, state));
+        let mut status = AccountStatus::new(account, state_of(account, states));
+        // A new sign-in helps where it is that which is refused.
+        let helps = matches!(status.phase(), Phase::SignInNeeded | Phase::Refused) && status.refused_ways.is_empty();
+        status.note_refusals(console, account);
+        let (phase, state) = (status.phase(), status.sign_in.as_ref());
+        let other = state.and_then(|state| somebody_else(account, state));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
-        let signed_in_at = state.as_ref().and_then(|state| state.signed_in_at);
-        let refusals = console.refused(account, signed_in_at);
-        let is_refused = !refusals.is_empty();
-        let said = match refusals.first() {
-            Some(refusal) if phase == Phase::Ready && refusal.is_by_mail_server() => words.refused_by_server,
-            Some(_) if phase == Phase::Ready => words.refused,
-            _ => said,
-        };
-        // A mailbox that opens for somebody else is not well, nor is one that cannot send, or that its server refuses.
-        let is_unwell = is_refused
-            || warning.is_some()
-            || state.as_ref().is_some_and(|state| graph_fault(account, state).is_some());
-        let (mark, colour) = if phase == Phase::Ready && is_unwell { ("!", "wait") } else { (mark, colour) };
-        let button = sign_ins::flow_of(account).map(|_| match phase {
-            Phase::SignInNeeded | Phase::Refused => words.sign_in,
-            _ if warning.is_some() => words.sign_in,
-            _ => words.open,
-        });
-        let time = |pick: fn(&SignInState) -> Option<Timestamp>| state.as_ref().and_then(pick);
+        // A mailbox that opens for somebody else is not well, nor is one that has another way out.
+        let is_unwell = warning.is_some() || state.is_some_and(|state| state.graph_fault.is_some());
+        let (mark, colour) = mark(phase, is_unwell);
+        let is_to_sign_in = helps || warning.is_some();
+        let button = sign_ins::flow_of(account).map(|_| if is_to_sign_in { words.sign_in } else { words.open });
+        let time = |pick: fn(&SignInState) -> Option<Timestamp>| state.and_then(pick);
         Self {
             address: account.address.clone(),
             path: path_of(&account.address),
             mark,
             colour,
-            state: said,
-            signed_in_as: signed_in_as(AccountStatus::new(account, state.clone()), lang),
+            state: lang.by_ways(said(phase, words), &status.refused_ways),
             warning,
             also: companions.beside(account).join(lang.comma()),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
             token_ends: time(|state| state.token_expires_at).map_or_else(dash, |at| relative(at, lang)),
-            next_sign_in: match state.as_ref().and_then(|state| Some((state.next_sign_in()?, state))) {
+            next_sign_in: match state.and_then(|state| Some((state.next_sign_in()?, state))) {
                 Some((end, state)) if state.policy_ends_at == Some(end) => {
                     let note = if state.policy_seen > 1 { words.policy_note } else { words.policy_guess };
                     lang.noted(&relative(end, lang), note)
@@ -168,23 +150,43 @@ impl AccountRow {
                 None if phase == Phase::SignInNeeded => words.sign_in_needed.to_owned(),
                 None => words.not_expected.to_owned(),
             },
-            secret_ends: match state.as_ref().and_then(|state| state.fault.as_ref()) {
+            secret_ends: match state.and_then(|state| state.fault.as_ref()) {
                 Some(fault) if fault.id == CLIENT_SECRET_EXPIRED.id => words.secret_expired.to_owned(),
                 _ => console.end_of_app(&account.sign_in.app.name).map_or_else(dash, |end| relative(end, lang)),
             },
             button,
+            signed_in_as: signed_in_as(status, lang),
         }
     }
 }
 
-/// What keeps this account from sending through Graph, if it does.
+const fn mark(phase: Phase, is_unwell: bool) -> (&'static str, &'static str) {
+    match phase {
+        Phase::Ready if is_unwell => ("!", "wait"),
+        Phase::Ready => ("✓", "good"),
+        Phase::Starting | Phase::Waiting => ("…", "wait"),
+        Phase::SignInNeeded | Phase::Refused => ("✗", "bad"),
+    }
+}
+
+const fn said(phase: Phase, words: &'static Words) -> &'static str {
+    match phase {
+        Phase::Ready => words.ready,
+        Phase::Starting => words.starting,
+        Phase::Waiting => words.waiting,
+        Phase::SignInNeeded => words.sign_in_needed,
+        Phase::Refused => words.refused,
+    }
+}
+
+fn state_of(account: &Account, states: &[SignInState]) -> Option<SignInState> {
+    let key = account.sign_in.key();
+    states.iter().find(|state| state.key == key).cloned()
+}
+
 fn signed_in_as(status: AccountStatus, lang: Lang) -> String {
     let by_itself = status.app_only.map(|app| lang.app_only(&app));
     status.signed_in_as.or(by_itself).unwrap_or_else(|| lang.words().never.to_owned())
-}
-
-fn graph_fault<'a>(account: &Account, state: &'a SignInState) -> Option<&'a FaultSeen> {
-    state.graph_fault.as_ref().filter(|_| account.sending.route != Route::Smtp)
 }
 
 fn dash() -> String {
@@ -208,15 +210,14 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Path(address)
 
 fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'static str>) -> Response {
     let (words, states) = (look.words(), console.keepers.states());
-    let key = account.sign_in.key();
-    let state = states.iter().find(|state| state.key == key);
-    let fault = state.and_then(|state| state.fault.as_ref().or_else(|| graph_fault(account, state)));
-    let signed_in_at = state.and_then(|state| state.signed_in_at);
+    let mut status = AccountStatus::new(account, state_of(account, &states));
+    status.note_refusals(console, account);
+    let state = status.sign_in.as_ref();
+    let fault = state.and_then(|state| state.fault.as_ref().or(state.graph_fault.as_ref()));
     // Else what a server refuses, by a protocol of mail.
-    let of_server = || console.refused(account, signed_in_at).into_iter().next();
     let fault = match fault {
         Some(fault) => Some((fault.id, Occasion::of_sign_in(state))),
-        None => of_server().map(|refusal| (refusal.id, refusal.occasion(state))),
+        None => status.refusals.first().map(|refusal| (refusal.id, refusal.occasion(state))),
     };
     let pending = console.sign_ins.of(&account.address);
     let (mut open, mut done, mut failed) = (None, None, None);

@@ -1,6 +1,6 @@
 //! Asks the console of a running daemon on this machine, for commands beside it: plain HTTP, no proxy, bounded.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
 
@@ -10,15 +10,34 @@ use crate::base::Secret;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
+/// Why a daemon said nothing of use, in words.
+#[derive(Debug, Clone)]
+pub enum Unanswered {
+    /// Nothing takes connections there.
+    NotThere(String),
+    /// The connection stands, or waits to be taken, and nothing comes.
+    Silent(String),
+    /// Something answers, and does not tell.
+    Untold(String),
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::NotThere(why) | Self::Silent(why) | Self::Untold(why)) = self;
+        f.write_str(why)
+    }
+}
+
 /// The body at `path`; `Ok(None)`: the daemon answered that there is no such thing. `token`: see `token_file`.
 pub async fn ask(
     address: SocketAddr,
     method: Method,
     path: &str,
     token: Option<&Secret>,
-) -> Result<Option<Vec<u8>>, String> {
+) -> Result<Option<Vec<u8>>, Unanswered> {
     let answer = tokio::time::timeout(PATIENCE, fetch(address, method, path, token)).await;
-    answer.unwrap_or_else(|_| Err(format!("no answer from {address} within {} s", PATIENCE.as_secs())))
+    let silent = || Unanswered::Silent(format!("no answer from {address} within {} s", PATIENCE.as_secs()));
+    answer.unwrap_or_else(|_| Err(silent()))
 }
 
 async fn fetch(
@@ -26,27 +45,34 @@ async fn fetch(
     method: Method,
     path: &str,
     token: Option<&Secret>,
-) -> Result<Option<Vec<u8>>, String> {
-    let client = Client::builder().no_proxy().redirect(Policy::none()).build().map_err(|e| e.to_string())?;
+) -> Result<Option<Vec<u8>>, Unanswered> {
+    let client = Client::builder().no_proxy().redirect(Policy::none()).build().map_err(untold)?;
     let mut request = client.request(method, format!("http://{address}{path}"));
     if let Some(token) = token {
         request = request.bearer_auth(token.expose());
     }
-    let mut reply = request.send().await.map_err(|e| format!("{address}: {}", root_cause(&e)))?;
+    let mut reply = request.send().await.map_err(|error| {
+        let why = format!("{address}: {}", root_cause(&error));
+        if error.is_connect() { Unanswered::NotThere(why) } else { Unanswered::Untold(why) }
+    })?;
     if reply.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }
     if !reply.status().is_success() {
-        return Err(format!("{address} answered {}", reply.status()));
+        return Err(Unanswered::Untold(format!("{address} answered {}", reply.status())));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = reply.chunk().await.map_err(|e| e.to_string())? {
+    while let Some(chunk) = reply.chunk().await.map_err(untold)? {
         if body.len() + chunk.len() > MOST_BYTES {
-            return Err(format!("{address} answered more than {MOST_BYTES} bytes"));
+            return Err(Unanswered::Untold(format!("{address} answered more than {MOST_BYTES} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
+}
+
+fn untold(error: reqwest::Error) -> Unanswered {
+    Unanswered::Untold(error.to_string())
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {

@@ -343,6 +343,6 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
         }
     }
     let configuration = read(&console.configuration).clone();
-    let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains));
+    let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
     Json(Status { store, endings, configuration, queue, ..status })
 }

@@ -184,6 +184,7 @@ fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
     let occasion = Occasion {
         protocol: Some(Protocol::Smtp),
         stage: fault.stage,
+        address: Some(&lane.account),
         sender: fault.sender.as_deref(),
         sign_in: sign_in.as_ref(),
         ..Occasion::default()

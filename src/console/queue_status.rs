@@ -9,6 +9,7 @@ use super::status::Explained;
 use crate::{
     account::{Account, Domain, Occasion, account_of},
     base::{Fault, Owner, Protocol},
+    oauth::{Keepers, SignInState},
     queue::{Figures, LaneView, Queue},
 };
 
@@ -45,14 +46,15 @@ pub struct StandstillStatus {
 }
 
 impl QueueStatus {
-    pub fn of(queue: &Queue, accounts: &[Arc<Account>], domains: &[Arc<Domain>]) -> Self {
+    pub fn of(queue: &Queue, accounts: &[Arc<Account>], domains: &[Arc<Domain>], keepers: &Keepers) -> Self {
         let Figures { waiting, held, oldest, octets } = queue.figures();
-        let whole = queue.standstill().map(|halt| StandstillStatus::new(None, waiting, None, &halt.fault, None));
+        let whole = queue.standstill().map(|halt| StandstillStatus::new(None, waiting, None, &halt.fault, None, None));
         let of_lane = |lane: LaneView| {
             let (fault, since) = lane.trouble.filter(|_| lane.waiting > 0)?;
             let account = account_of(&lane.account, accounts, domains);
             let at = since.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
-            Some(StandstillStatus::new(Some(&lane.account), lane.waiting, at, &fault, account.as_deref()))
+            let (account, state) = (account.as_deref(), account.as_ref().and_then(|one| keepers.state(&one.sign_in)));
+            Some(StandstillStatus::new(Some(&lane.account), lane.waiting, at, &fault, account, state.as_ref()))
         };
         let mut standstills: Vec<_> = queue.lanes().into_iter().filter_map(of_lane).chain(whole).collect();
         standstills.sort_by(|one, other| one.account.cmp(&other.account));
@@ -62,8 +64,16 @@ impl QueueStatus {
 }
 
 impl StandstillStatus {
-    fn new(address: Option<&str>, waiting: usize, at: Option<u64>, fault: &Fault, account: Option<&Account>) -> Self {
-        let occasion = Occasion { protocol: Some(Protocol::Smtp), stage: fault.stage, ..Occasion::default() };
+    fn new(
+        address: Option<&str>,
+        waiting: usize,
+        at: Option<u64>,
+        fault: &Fault,
+        account: Option<&Account>,
+        sign_in: Option<&SignInState>,
+    ) -> Self {
+        let (protocol, stage, sender) = (Some(Protocol::Smtp), fault.stage, fault.sender.as_deref());
+        let occasion = Occasion { protocol, stage, address, sender, sign_in, ..Occasion::default() };
         let explained = Explained::of(fault.id, account, &occasion);
         let (account, id, owner, text) = (address.map(str::to_owned), fault.id, fault.owner, fault.text.clone());
         Self { account, waiting, id, owner, at, text, explained }

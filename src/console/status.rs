@@ -143,7 +143,7 @@ impl RefusedStatus {
 /// When and where it befell somebody.
 pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
     let (sender, peer) = (seen.sender.as_deref(), seen.peers.last().copied());
-    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, peer, sign_in }
+    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, peer, sign_in, ..Occasion::default() }
 }
 
 #[derive(Debug, Serialize)]
@@ -160,6 +160,9 @@ pub struct AccountStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     pub sign_in: Option<SignInState>,
+    /// Where its phase says refused: by which protocols, and whether by Graph.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_ways: Vec<&'static str>,
     /// What mail servers refuse; where a time stands there, clients are told it from memory until then.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Standing>,
@@ -192,9 +195,11 @@ impl AccountStatus {
         let id = Some(&app.client_id).filter(|id| !id.is_empty()).map(|id| format!(" ({id})")).unwrap_or_default();
         let warning = |other: &String| Lang::En.consented_for(other, identity);
         let sign_in = sign_in.map(|state| as_it_sends(account, state));
+        let refused_ways = refused_ways(sign_in.as_ref(), &[]);
         Self {
             address: account.address.clone(),
             app: app.name.clone(),
+            refused_ways,
             refusals: Vec::new(),
             signed_in_as: is_in.then(|| other.as_ref().unwrap_or(identity).clone()),
             app_only: is_app_only.then(|| format!("{}{id}", app.name)),
@@ -214,15 +219,36 @@ impl AccountStatus {
         {
             state.phase = Phase::Refused;
         }
+        self.refused_ways = refused_ways(self.sign_in.as_ref(), &self.refusals);
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.sign_in.as_ref().map(|state| state.phase).unwrap_or_default()
     }
 }
 
-/// Where Graph is the only way out and refuses its token, a sign-in that is ready for mail sends none.
-fn as_it_sends(account: &Account, state: SignInState) -> SignInState {
-    let is_refused = account.sending.route == Route::Graph && state.graph_fault.is_some();
-    let phase = if state.phase == Phase::Ready && is_refused { Phase::Refused } else { state.phase };
-    SignInState { phase, ..state }
+/// What Graph refuses to the app is no matter of an account that sends without it. Where Graph is the only way out, a sign-in
+/// that is ready for mail sends none.
+fn as_it_sends(account: &Account, mut state: SignInState) -> SignInState {
+    state.graph_fault = state.graph_fault.filter(|_| account.sending.route != Route::Smtp);
+    if state.phase == Phase::Ready && account.sending.route == Route::Graph && state.graph_fault.is_some() {
+        state.phase = Phase::Refused;
+    }
+    state
 }
+
+fn refused_ways(sign_in: Option<&SignInState>, refusals: &[Standing]) -> Vec<&'static str> {
+    let Some(state) = sign_in.filter(|state| state.phase == Phase::Refused) else { return Vec::new() };
+    let mut ways: Vec<&'static str> = Vec::new();
+    let of_graph = state.graph_fault.as_ref().map(|_| GRAPH);
+    for way in refusals.iter().map(|refusal| refusal.protocol).chain(of_graph) {
+        ways.extend((!ways.contains(&way)).then_some(way));
+    }
+    ways
+}
+
+/// As a way is called that is no protocol of mail.
+const GRAPH: &str = "graph";
 
 /// Who consented, where that is another name than the configured one.
 pub fn somebody_else<'a>(account: &Account, state: &'a SignInState) -> Option<&'a str> {

@@ -18,6 +18,14 @@ impl Lang {
         }
     }
 
+    /// Between two sentences.
+    pub const fn between(self) -> &'static str {
+        match self {
+            Lang::En => " ",
+            Lang::Ja => "",
+        }
+    }
+
     /// Somebody else consented than the configuration names.
     pub fn consented_for(self, other: &str, identity: &str) -> String {
         match self {
@@ -57,6 +65,16 @@ impl Lang {
         match self {
             Lang::En => format!("{time}, {note}"),
             Lang::Ja => format!("{time}（{note}）"),
+        }
+    }
+
+    /// A state of some ways in or out.
+    pub fn by_ways(self, state: &str, ways: &[&str]) -> String {
+        let ways = ways.join(self.comma());
+        match self {
+            _ if ways.is_empty() => state.to_owned(),
+            Lang::En => format!("{state} ({ways})"),
+            Lang::Ja => format!("{state}（{ways}）"),
         }
     }
 
@@ -135,8 +153,7 @@ words! {
     starting: "starting", "起動中";
     waiting: "waiting, passes by itself", "待機中（自動的に復旧します）";
     sign_in_needed: "sign-in needed", "サインインが必要";
-    refused: "refused by the provider", "プロバイダーが拒否";
-    refused_by_server: "refused by the mail server", "メールサーバーが拒否";
+    refused: "refused", "拒否";
     never: "never", "なし";
     sign_in: "Sign in", "サインイン";
     open: "Open", "開く";

@@ -112,17 +112,18 @@ impl Listeners {
             admission,
             too_busy: parting::too_busy(listener.protocol).into(),
             tls_expected: parting::tls_expected(listener.protocol).into(),
-            on_turned_away: self.on_turned_away(listener.protocol),
+            on_turned_away: self.on_turned_away(listener),
             sessions: self.sessions.clone(),
             stop: self.stopping.clone(),
         }
     }
 
-    fn on_turned_away(&self, protocol: Protocol) -> OnTurnedAway {
+    fn on_turned_away(&self, listener: &Listener) -> OnTurnedAway {
         let gate = self.gate.clone();
+        let (protocol, is_behind_others) = (listener.protocol, !listener.proxy_protocol_from.is_empty());
         Arc::new(move |why, peer| {
             let gate = gate.read().unwrap_or_else(PoisonError::into_inner).clone();
-            Stranger::before_greeting(protocol, peer).turned_away(why, &gate.meter);
+            Stranger::before_greeting(protocol, peer, is_behind_others).turned_away(why, &gate.meter);
         })
     }
 

@@ -9,13 +9,10 @@ use crate::{
     meter::Meter,
     oauth::{Keepers, Phase, SignInState},
     outbound::Outbound,
-    queue::{Orders, Queue},
+    queue::{MOST_MESSAGES, Orders, Queue},
     spool::Spool,
     store::Store,
 };
-
-/// Some hundred octets of memory each.
-const MOST_MESSAGES: usize = 500_000;
 
 /// Takes up what the last process left.
 pub(super) async fn open(

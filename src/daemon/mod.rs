@@ -40,7 +40,7 @@ pub use supervisor::{Asked, Signals};
 
 use crate::{
     account::{Guesses, Passwords, Register},
-    base::Lang,
+    base::{Lang, invocation},
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
     expiry::Calendar,
@@ -67,6 +67,7 @@ const QUEUE_SEEN: Duration = Duration::from_secs(60);
 pub enum StartFault {
     Setup(SetupFault),
     Store(StoreError),
+    RunsAlready { process: u32, daemon: invocation::Daemon },
     Queue(OpenFault),
     Io { what: &'static str, cause: io::Error },
 }
@@ -76,6 +77,7 @@ impl fmt::Display for StartFault {
         match self {
             StartFault::Setup(fault) => write!(f, "{fault}"),
             StartFault::Store(fault) => write!(f, "{fault}"),
+            StartFault::RunsAlready { process, .. } => write!(f, "it runs already (process {process})"),
             StartFault::Queue(fault) => write!(f, "{fault}"),
             StartFault::Io { what, cause } => write!(f, "{what}: {cause}"),
         }
@@ -88,6 +90,7 @@ impl StartFault {
         match self {
             StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
+            StartFault::RunsAlready { daemon, .. } => StoreError::reload(*daemon),
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost doctor` tells more".to_owned()
             }

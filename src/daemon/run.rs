@@ -29,7 +29,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     invocation::runs_as(store::daemon_at(std::process::id()));
     let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
     let mut daemon = tokio::select! {
-        started = start(&config) => started?,
+        started = start(&config, file) => started?,
         // A store that another program holds may keep it waiting.
         () = signals.stop() => {
             info!("stopped before it had started");
@@ -73,7 +73,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
 }
 
 /// Who types `kill N` and this behind it meets a daemon that ends its sessions: it is waited for, as long as it may take.
-async fn start(config: &Config) -> Result<Daemon, StartFault> {
+async fn start(config: &Config, file: &Path) -> Result<Daemon, StartFault> {
     let began = Instant::now();
     let patience = config.daemon.drain + STOPPED_WITHIN;
     let mut is_said = false;
@@ -85,12 +85,24 @@ async fn start(config: &Config) -> Result<Daemon, StartFault> {
         // One that was told to stop a moment ago may not have said so yet.
         let waits = if is_stopping { patience } else { SAID_WITHIN };
         if began.elapsed() >= waits {
-            return Err(fault.into());
+            return Err(in_the_way(fault, file));
         }
         if is_stopping && !std::mem::replace(&mut is_said, true) {
             info!("{fault}; it is stopping, and waited for up to {} s", patience.as_secs());
         }
         sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// One that runs on this very file is what was asked for.
+fn in_the_way(fault: StoreError, file: &Path) -> StartFault {
+    match fault {
+        StoreError::InUse { process: Some(process), daemon: Some(daemon), reads: Some(reads), .. }
+            if store::is_same_file(&reads, file) =>
+        {
+            StartFault::RunsAlready { process, daemon }
+        }
+        fault => fault.into(),
     }
 }
 

@@ -21,11 +21,7 @@ use crate::{
     account::{Account, account_of},
     base::{Owner, Stage, invocation::gatepost, printable},
     catalog::{
-        self, Entry,
-        doctor::REFUSAL_REMEMBERED,
-        is_harmless,
-        message::SENDER_NOT_ALLOWED,
-        own::{QUEUE_FAILING, QUEUE_FULL},
+        self, Entry, doctor::REFUSAL_REMEMBERED, is_harmless, message::SENDER_NOT_ALLOWED, replies::AHEAD_OF_THE_QUEUE,
     },
     config::Config,
 };
@@ -94,9 +90,10 @@ impl Met<'_> {
         !self.is_over() && ((is_of_an_account && !is_proven_otherwise) || is_recent)
     }
 
-    /// A test message goes past the queue, and says nothing of it.
-    fn is_of_the_queue(&self) -> bool {
-        [QUEUE_FULL.id, QUEUE_FAILING.id].contains(&self.entry.id)
+    /// A test message goes past the queue and the rules of clients, and is no message of theirs: it proves nothing of what
+    /// Gatepost itself refused, but for the sender, which it has.
+    fn is_past_a_test(&self) -> bool {
+        AHEAD_OF_THE_QUEUE.contains(&self.entry.id) && self.entry.id != SENDER_NOT_ALLOWED.id
     }
 
     fn is_the_clients(&self) -> bool {
@@ -221,7 +218,7 @@ fn is_remembered(one: &Met<'_>, found: &[Check]) -> bool {
 
 /// This look sent a message like it: what became of that is told there.
 fn was_tried(scope: &Scope, account: &Account, one: &Met<'_>, found: &[Check]) -> bool {
-    let Some(to) = scope.send_to(account).filter(|_| !one.is_of_the_queue()) else { return false };
+    let Some(to) = scope.send_to(account).filter(|_| !one.is_past_a_test()) else { return false };
     let target = trip(account, one.sender().unwrap_or(&account.address), to);
     let mut sent = found.iter().filter(|check| check.layer == Layer::Send && check.outcome != Outcome::Skipped);
     sent.any(|check| check.account.as_deref() == Some(&account.address) && check.target.as_deref() == Some(&target))
@@ -236,7 +233,7 @@ fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Runn
     let command = format!("{} doctor {1} --send {1}", gatepost(), account.address);
     // The step itself may be that one.
     let is_untold = |fault: &&mut Explained| {
-        is_harmless(&account.address) && !one.is_of_the_queue() && !fault.commands.contains(&command)
+        is_harmless(&account.address) && !one.is_past_a_test() && !fault.commands.contains(&command)
     };
     if let Some(fault) = check.fault.as_mut().filter(is_untold) {
         fault.next.push_str(&proof(lang, &command));

@@ -20,16 +20,20 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::{Fault, Kind},
+    base::Fault,
     catalog::{
         self,
         doctor::{
             CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED,
             REFUSAL_REMEMBERED,
         },
+        own::DAEMON_HANGS,
     },
     config::Config,
-    console::{client, token_file},
+    console::{
+        client::{self, Unanswered},
+        token_file,
+    },
     net::{self, Bind, Listener},
     oauth::{Resource, Rotation},
     store,
@@ -48,8 +52,8 @@ pub(super) struct Running {
     holder: Option<store::Holder>,
     /// As `/api/status` has it.
     pub status: Option<Value>,
-    /// Why it could not be asked.
-    why_not: Option<String>,
+    /// Why it did not say, where it has a console.
+    unanswered: Option<Unanswered>,
     /// It reads this configuration, and is not asked: what it says is not about ours.
     reads: Option<PathBuf>,
 }
@@ -61,14 +65,16 @@ impl Running {
         if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)).map(Path::to_owned) {
             return Self { holder, reads: Some(other), ..Self::default() };
         }
-        let (status, why_not) = match config.console.reached_at() {
-            None => (None, Some("[console] listen = \"off\"".to_owned())),
-            Some(at) => match client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await {
-                Ok(body) => (body.and_then(|body| serde_json::from_slice(&body).ok()), None),
-                Err(why) => (None, Some(why)),
-            },
-        };
-        Self { holder, status, why_not, reads: None }
+        let Some(at) = config.console.reached_at() else { return Self { holder, ..Self::default() } };
+        let told = client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await;
+        let status = told.and_then(|body| {
+            let status = body.and_then(|body| serde_json::from_slice(&body).ok());
+            status.ok_or_else(|| Unanswered::Untold("something else than a daemon answers there".to_owned()))
+        });
+        match status {
+            Ok(status) => Self { holder, status: Some(status), ..Self::default() },
+            Err(why) => Self { holder, unanswered: Some(why), ..Self::default() },
+        }
     }
 
     pub fn is_running(&self) -> bool {
@@ -119,7 +125,7 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
         return checks;
     }
     let Some(status) = &running.status else {
-        checks.extend(unanswered(scope, config, holder, running.why_not.clone().unwrap_or_default()).await);
+        checks.extend(unanswered(scope, config, holder, running.unanswered.as_ref()));
         return checks;
     };
     let bound = bound(status);
@@ -133,18 +139,24 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
 }
 
 /// One that does not say what it listens on. Where nothing takes a connection at the console's address, the file has moved
-/// it since the daemon's start; of one on another machine, as in a container, nobody knows.
-async fn unanswered(scope: &Scope, config: &Config, holder: &store::Holder, why: String) -> [Check; 2] {
+/// it since the daemon's start; where the system alone takes it, the daemon hangs. Of one on another machine, as in a
+/// container, nobody knows.
+fn unanswered(scope: &Scope, config: &Config, holder: &store::Holder, why: Option<&Unanswered>) -> [Check; 2] {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
-    let loaded = at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why: why.clone() });
-    let listeners = at(Name::Listeners);
-    let Some(console) = config.console.reached_at().filter(|_| holder.is_within_reach) else {
-        return [listeners.skip(Said::CannotBeAsked { why }), loaded];
+    let said = why.map_or_else(|| "[console] listen = \"off\"".to_owned(), Unanswered::to_string);
+    let loaded = at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why: said.clone() });
+    let entry = match why.filter(|_| holder.is_within_reach) {
+        Some(Unanswered::NotThere(_)) => Some(LISTENER_NOT_OPEN),
+        Some(Unanswered::Silent(_)) => Some(DAEMON_HANGS),
+        _ => None,
     };
-    let who = Who { port: Some(console.port()), ..Who::default() };
-    let listeners = match not_open(console).await {
-        Some(fault) => listeners.target(format!("console {console}")).fault(&fault, &who),
-        None => listeners.skip(Said::CannotBeAsked { why }),
+    let listeners = at(Name::Listeners);
+    let listeners = match entry.zip(config.console.reached_at()) {
+        Some((entry, console)) => {
+            let who = Who { port: Some(console.port()), ..Who::default() };
+            listeners.target(format!("console {console}")).fault(&entry.fault().detail(said), &who)
+        }
+        None => listeners.skip(Said::CannotBeAsked { why: said }),
     };
     [listeners, loaded]
 }
@@ -199,8 +211,8 @@ pub(super) fn running_on(scope: &Scope, running: &Running) -> [Check; 2] {
 
 /// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
 /// end it. Asked anew, since the look itself may have ended some of it.
-pub(super) async fn memory(scope: &Scope, config: &Config, found: &[Check]) -> Vec<Check> {
-    if store::holder(&config.store).is_none() {
+pub(super) async fn memory(scope: &Scope, config: &Config, before: &Running, found: &[Check]) -> Vec<Check> {
+    if before.status.is_none() || store::holder(&config.store).is_none() {
         return Vec::new();
     }
     let running = Running::ask(config, &scope.file).await;
@@ -240,11 +252,8 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
         let Some(sign_in) = told.get("sign-in").filter(|_| may_ask) else { continue };
         let Some(fault) = sign_in.get(place).filter(|fault| fault.is_object()) else { continue };
         let until = text(fault, "asks-again-at");
-        // What passes by itself is asked for again within seconds; what has no time is not answered from memory any more.
-        let is_remembered =
-            Kind::ALL.iter().any(|kind| kind.as_str() == text(fault, "kind") && !kind.passes_by_itself())
-                && !until.is_empty();
-        if is_remembered && passed(Layer::Token.as_str(), name) {
+        // What has no time is not answered from memory any more.
+        if !until.is_empty() && passed(Layer::Token.as_str(), name) {
             checks.push(one("token".to_owned(), text(fault, "id"), until));
         }
     }

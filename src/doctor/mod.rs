@@ -57,7 +57,7 @@ use self::{
 use crate::{
     base::Lang,
     catalog::doctor::{CONFIGURATION_MISSING, CONFIGURATION_REFUSED, LOOK_UNFINISHED},
-    config::{Config, Problems},
+    config::{Config, Problem, Problems},
     oauth::App,
 };
 
@@ -132,7 +132,7 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, de
     desk.note_all(scope.unnamed(config));
     means.stop().await;
     desk.note_all(daemon::look(scope, config, &running).await);
-    let remembered = daemon::memory(scope, config, &desk.checks).await;
+    let remembered = daemon::memory(scope, config, &running, &desk.checks).await;
     desk.note_all(remembered);
     let moves = queue::moves(scope, config, &running, &desk.checks);
     desk.note_all(moves);
@@ -166,8 +166,11 @@ impl Desk<'_> {
 fn configuration(scope: &Scope) -> Check {
     let look = Look::at(scope.lang, Layer::Config, Name::Configuration);
     let file = scope.file.display().to_string();
-    let warnings: Vec<String> =
-        scope.warnings.iter().map(|one| format!("{}:{} {}", one.line, one.column, one.told(scope.lang).0)).collect();
+    let warned = |one: &Problem| match (one.line, one.told(scope.lang).0) {
+        (0, text) => text,
+        (line, text) => format!("{line}:{} {text}", one.column),
+    };
+    let warnings: Vec<String> = scope.warnings.iter().map(warned).collect();
     look.pass(match warnings.is_empty() {
         true => Said::Plain(file),
         false => Said::Warnings { file, warnings },

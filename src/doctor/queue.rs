@@ -21,9 +21,10 @@ use crate::{
         self, Entry,
         doctor::REFUSAL_REMEMBERED,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES},
-        own::{QUEUE_FAILING, QUEUE_FULL},
+        own::{MAIL_DEFERRED, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL},
     },
     config::Config,
+    queue::{MOST_MESSAGES, STUCK},
     spool, store,
 };
 
@@ -53,27 +54,40 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
         return Some(look.skip(Said::MadeAtFirstStart));
     }
     let written = if scope.offline { Ok(()) } else { spool::prove(&directory) };
-    let used = match written.and_then(|()| octets_in(&directory)) {
-        Ok(used) => used,
+    let (messages, used) = match written.and_then(|()| held_in(&directory)) {
+        Ok(held) => held,
         Err(error) => {
             let fault = QUEUE_FAILING.fault().detail(format!("{}: {error}", directory.display()));
             return Some(look.fault(&fault, &Who::default()));
         }
     };
     let most = config.queue.max_bytes;
-    let said = Said::QueueRoom { used, most };
-    // What is left is too little for a large message already.
-    let is_full = used >= most / 10 * 9;
-    Some(if is_full { look.fail(said, &QUEUE_FULL.fault(), &Who::default()) } else { look.pass(said) })
+    let said = Said::QueueRoom { messages, used, most };
+    let nobody = Who::default();
+    let reaches = |tenths: u64| {
+        let is_there = |held: u64, most: u64| held.saturating_mul(10) >= most.saturating_mul(tenths);
+        is_there(used, most) || is_there(messages, MOST_MESSAGES as u64)
+    };
+    Some(match () {
+        () if reaches(10) => look.fail(said, &QUEUE_FULL.fault(), &nobody),
+        // What is left may be too little for a large message.
+        () if reaches(9) => look.note(said, &QUEUE_FILLS_UP.fault(), &nobody),
+        () => look.pass(said),
+    })
 }
 
-fn octets_in(directory: &Path) -> io::Result<u64> {
-    let mut octets = 0;
+/// Messages, and their octets.
+fn held_in(directory: &Path) -> io::Result<(u64, u64)> {
+    let (mut messages, mut octets) = (0, 0);
     for file in fs::read_dir(directory)? {
-        // One that was delivered meanwhile is gone.
-        octets += file?.metadata().map_or(0, |found| found.len());
+        let file = file?;
+        if spool::is_message(&file.file_name()) {
+            messages += 1;
+            // One that was delivered meanwhile is gone.
+            octets += file.metadata().map_or(0, |found| found.len());
+        }
     }
-    Ok(octets)
+    Ok((messages, octets))
 }
 
 /// What waits, as the daemon says: what stands still is named with its step, or, where this look got through, with what ends
@@ -92,6 +106,10 @@ pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[
         // What is said of all would be said of accounts that nobody looks at.
         _ if still().next().is_some() => vec![look.skip(Said::QueueOfOthers)],
         (0, 0) if !is_used(config) => Vec::new(),
+        (1.., _) if number("oldest-seconds") >= STUCK.as_secs() => {
+            let minutes = number("oldest-seconds") / 60;
+            vec![look.note(Said::QueueMoves { waiting, minutes }, &MAIL_DEFERRED.fault(), &Who::default())]
+        }
         (_, 0) => vec![look.pass(Said::QueueMoves { waiting, minutes: number("oldest-seconds") / 60 })],
         _ => vec![look.skip(Said::QueueHolds { waiting, held })],
     }
@@ -112,6 +130,8 @@ fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value, 
         let account = account_of(address, &config.accounts, &config.domains);
         who = account.as_ref().map(|account| who_of(account)).unwrap_or_default();
         who.object_id = running.object_id(address);
+        // Its account may be in no configuration any more.
+        who.address = Some(address.to_owned());
         if account.is_some_and(|account| is_mended(&account, entry, found)) {
             let fault = REFUSAL_REMEMBERED.fault().detail(entry.id);
             let is_repeated = found.iter().any(|check| check.is_of(REFUSAL_REMEMBERED));

@@ -175,6 +175,12 @@ pub struct FaultView {
     /// There were more addresses than are remembered: nobody knows whether it is over at all of them.
     #[serde(skip)]
     is_crowded: bool,
+    /// Clients by whose own doing it is, where it is of some: each of them has to do well for itself.
+    #[serde(skip)]
+    clients: Vec<String>,
+    /// The last time.
+    #[serde(skip)]
+    noted: Instant,
     /// The last time, and the client whose program may be what was corrected.
     #[serde(skip)]
     pub met_by: Option<(String, Instant)>,
@@ -191,10 +197,11 @@ pub enum Proof<'a> {
     Login,
     /// Its token, and the sign-on where it sends or reads.
     SignOn,
-    /// A message that stays here for now, from all of `senders`: none of `refusals` stood in its way, which are our own.
-    Taken { senders: &'a [&'a str], refusals: &'a [&'a str] },
-    /// A message, from all of these.
-    Sent(&'a [&'a str]),
+    /// A message of `client` that stays here for now, from all of `senders`: none of `refusals` stood in its way, which are our
+    /// own.
+    Taken { senders: &'a [&'a str], client: &'a str, refusals: &'a [&'a str] },
+    /// One that went at once: past the refusals `beside` it.
+    Sent { senders: &'a [&'a str], client: &'a str, beside: &'a [&'a str] },
     /// Behind the queue: its sign-on, and a message from all of these, if it was one. Nothing of what clients hear before
     /// they are told 250, our own refusals `ahead` of the queue among it.
     Delivered { senders: Option<&'a [&'a str]>, ahead: &'a [&'a str] },
@@ -214,11 +221,18 @@ impl Proof<'_> {
             Proof::Login => is_of_the_login,
             _ if is_of_the_login => false,
             Proof::SignOn => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
-            Proof::Taken { senders, refusals } => refusals.contains(&fault.id) && fault.spares(senders),
+            Proof::Taken { senders, refusals, .. } => refusals.contains(&fault.id) && fault.spares(senders),
             Proof::Delivered { ahead, .. } if ahead.contains(&fault.id) => false,
             Proof::Delivered { senders: None, .. } => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
             Proof::Delivered { senders: Some(senders), .. } => fault.spares(senders),
-            Proof::Sent(senders) => fault.spares(senders),
+            Proof::Sent { senders, beside, .. } => !beside.contains(&fault.id) && fault.spares(senders),
+        }
+    }
+
+    const fn client(&self) -> Option<&str> {
+        match self {
+            Proof::Taken { client, .. } | Proof::Sent { client, .. } => Some(client),
+            Proof::Login | Proof::SignOn | Proof::Delivered { .. } => None,
         }
     }
 }
@@ -250,13 +264,22 @@ impl FaultView {
     fn is_over_at(&mut self, is_proved: impl Fn(IpAddr) -> bool) {
         let (past, stand) = std::mem::take(&mut self.peers).into_iter().partition(|peer| is_proved(*peer));
         let past: Vec<IpAddr> = past;
-        let is_news = !past.is_empty();
+        // Where no address is known, anybody's will do.
+        let is_news = !past.is_empty() || (self.peers.is_empty() && stand.is_empty() && self.past.is_empty());
         self.past.extend(past);
         let beyond = self.past.len().saturating_sub(PEERS_CAP);
         self.past.drain(..beyond);
         self.peers = stand;
         if is_news && self.peers.is_empty() {
             self.peers = std::mem::take(&mut self.past);
+            self.worked_again_at = Some(now());
+        }
+    }
+
+    /// It is over for this client, and altogether once it is for all whose doing it is.
+    fn is_over_for(&mut self, client: Option<&str>) {
+        self.clients.retain(|known| Some(known.as_str()) != client);
+        if self.clients.is_empty() {
             self.worked_again_at = Some(now());
         }
     }
@@ -295,6 +318,8 @@ impl Recent {
             peers: Vec::new(),
             past: Vec::new(),
             is_crowded: false,
+            clients: Vec::new(),
+            noted: Instant::now(),
             met_by: None,
             worked_again_at: None,
         };
@@ -307,6 +332,7 @@ impl Recent {
                 view.times += before.times;
                 if before.worked_again_at.is_none() {
                     (view.peers, view.past, view.is_crowded) = (before.peers, before.past, before.is_crowded);
+                    view.clients = before.clients;
                 }
             }
         } else if faults.iter().filter(|one| is_kin(one)).count() >= SENDERS_CAP {
@@ -322,13 +348,37 @@ impl Recent {
         is_news
     }
 
-    /// What stood of this account until now, as far as `proof` goes, is over.
-    pub fn worked(&self, protocol: Protocol, account: &str, proof: Proof<'_>) {
+    /// What stood of this account when that `began`, as far as `proof` goes, is over: what befell it on its way is not.
+    pub fn worked(&self, protocol: Protocol, account: &str, began: Instant, proof: Proof<'_>) {
         let mut faults = locked(&self.faults);
-        let stood = |one: &&mut FaultView| one.worked_again_at.is_none() && one.account == account;
+        let stood =
+            |one: &&mut FaultView| one.worked_again_at.is_none() && one.account == account && one.noted <= began;
         for fault in faults.iter_mut().filter(stood).filter(|one| proof.covers(protocol, one)) {
-            fault.worked_again_at = Some(now());
+            fault.is_over_for(proof.client());
         }
+    }
+
+    /// What was noted just now is this client's own doing.
+    pub fn is_of(&self, protocol: Protocol, account: &str, fault: &Fault, client: &str) {
+        let is_it = |one: &&mut FaultView| {
+            let kin = (one.id, one.protocol, one.account.as_str()) == (fault.id, protocol.as_str(), account);
+            kin && one.has_sender_of(fault)
+        };
+        if let Some(one) = locked(&self.faults).iter_mut().rev().find(is_it) {
+            one.clients.retain(|known| known != client);
+            let beyond = (one.clients.len() + 1).saturating_sub(PEERS_CAP);
+            one.clients.drain(..beyond);
+            one.clients.push(client.to_owned());
+        }
+    }
+
+    /// The login of this client was right: what it did wrong before it had a name is over.
+    pub fn logged_in(&self, protocol: Protocol, client: &str) {
+        let is_his = |one: &&mut FaultView| {
+            let stands = one.worked_again_at.is_none() && one.account.is_empty();
+            stands && one.protocol == protocol.as_str() && one.clients.iter().any(|known| known == client)
+        };
+        locked(&self.faults).iter_mut().filter(is_his).for_each(|fault| fault.is_over_for(Some(client)));
     }
 
     /// Whether a sender of this account was refused, so that whom its next message is from will tell.
@@ -341,7 +391,8 @@ impl Recent {
     /// does wrong on this machine, where every program has the same address.
     pub fn let_in(&self, protocol: Protocol, peer: IpAddr) {
         let peer = peer.to_canonical();
-        let proves = |fault: &FaultView| fault.owner != Owner::Client || !peer.is_loopback();
+        let proves =
+            |fault: &FaultView| fault.clients.is_empty() && (fault.owner != Owner::Client || !peer.is_loopback());
         self.over_at(|fault| fault.protocol == protocol.as_str() && proves(fault), |one| one == peer);
     }
 

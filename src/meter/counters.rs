@@ -178,14 +178,13 @@ impl Meter {
     }
 
     pub fn fault(&self, protocol: Protocol, account: &str, fault: &Fault) {
-        self.passing_fault(protocol, fault);
-        self.recent.push(protocol, account, None, fault);
+        self.fault_of_peer(protocol, account, None, fault);
     }
 
     /// The same of whoever is not known by more than an address yet; whether it is news.
-    pub fn fault_of_peer(&self, protocol: Protocol, account: &str, peer: IpAddr, fault: &Fault) -> bool {
+    pub fn fault_of_peer(&self, protocol: Protocol, account: &str, peer: Option<IpAddr>, fault: &Fault) -> bool {
         self.passing_fault(protocol, fault);
-        self.recent.push(protocol, account, Some(peer.to_canonical()), fault)
+        self.recent.push(protocol, account, peer.map(|peer| peer.to_canonical()), fault)
     }
 
     /// The same of what is nobody's trouble for longer than it takes to say.

@@ -96,10 +96,11 @@ impl Trouble {
     }
 }
 
-/// On the wire, for who mended it elsewhere, or knows who does.
+/// On the wire, for who mended it elsewhere, or knows who does. A shell would run what stands in backticks, where a reply is
+/// pasted into one.
 fn asks_again(now: SystemTime, pause: Duration) -> Option<String> {
     let at = catalog::hour(timestamp(now.checked_add(pause)?)?);
-    Some(format!("Gatepost asks again at {at}, or at once after `{}`", invocation::reload()))
+    Some(format!("Gatepost asks again at {at}, or at once after: {}", invocation::reload()))
 }
 
 #[cfg(test)]
@@ -163,7 +164,7 @@ mod tests {
             for entry in [GRAPH_CONSENT_MISSING, CONDITIONAL_ACCESS, PROVIDER_REFUSES] {
                 let trouble = of(&sign_in, entry, None);
                 let at = catalog::hour(trouble.seen(now).asks_again_at.unwrap());
-                let told = format!("Gatepost asks again at {at}, or at once after `systemctl reload gatepost`");
+                let told = format!("Gatepost asks again at {at}, or at once after: systemctl reload gatepost");
                 assert_eq!(trouble.fault.text.matches(&told).count(), 1, "{}", trouble.fault.text);
             }
             let failing = of(&sign_in, TOKEN_ENDPOINT_FAILING, None).fault.text;

@@ -40,6 +40,26 @@ const ROOM_WAIT: Duration = Duration::from_secs(20);
 /// who wait.
 const FOR_OTHERS: Duration = Duration::from_secs(3);
 
+/// Until when a client that sits and waits may be kept waiting.
+#[derive(Clone, Copy)]
+pub struct Within {
+    /// For room: one time for all kinds of it.
+    room_by: Instant,
+    /// In all.
+    pub until: Instant,
+}
+
+impl Within {
+    pub fn of(until: Instant) -> Self {
+        Self { room_by: until.min(Instant::now() + ROOM_WAIT), until }
+    }
+
+    /// What the upstream throttled is tried again: the wait for room begins anew.
+    pub fn again(self) -> Self {
+        Self::of(self.until)
+    }
+}
+
 /// How somebody waits for a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Patience {
@@ -66,19 +86,20 @@ impl Outbound {
         &self,
         account: &Account,
         client: &str,
-        deadline: Instant,
+        within: Within,
         stage: &StageCell,
     ) -> Result<Connection, Fault> {
         let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
-        let connection = Asker::new(self, account, &mut ticket, Patience::Client, deadline, stage).connection().await?;
+        let connection = Asker::new(self, account, &mut ticket, Patience::Client, within, stage).connection().await?;
         ticket.served(None);
         Ok(connection)
     }
 
-    /// Waits until a message may be sent for the account, 20 seconds at most. Cancel safe.
-    pub async fn turn(&self, account: &Account, client: &str, deadline: Instant) -> Result<Turn, Fault> {
+    /// Waits until a message may be sent for the account. Whoever waited for a connection before has waited for this as
+    /// well. Cancel safe.
+    pub async fn turn(&self, account: &Account, client: &str, within: Within) -> Result<Turn, Fault> {
         let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
-        self.turn_in_line(&mut ticket, deadline.min(Instant::now() + ROOM_WAIT)).await
+        self.turn_in_line(&mut ticket, within.room_by).await
     }
 
     /// As [`Outbound::turn`], for who may wait until the deadline.
@@ -103,7 +124,8 @@ impl Outbound {
         stage: &StageCell,
     ) -> Result<(Connection, Turn), Fault> {
         loop {
-            let asker = Asker::new(self, account, ticket, Patience::Message, deadline, stage);
+            let within = Within { room_by: deadline, until: deadline };
+            let asker = Asker::new(self, account, ticket, Patience::Message, within, stage);
             let connection = asker.connection().await?;
             ticket.served(turn.is_none().then_some(Wanted::Turn));
             if turn.is_none() {
@@ -170,21 +192,16 @@ impl<'a> Asker<'a> {
         account: &'a Account,
         ticket: &'a mut Ticket,
         patience: Patience,
-        deadline: Instant,
+        Within { room_by, until: deadline }: Within,
         stage: &'a StageCell,
     ) -> Self {
         stage.set(Stage::Connecting);
-        let asked = Instant::now();
-        let room_by = match patience {
-            Patience::Client => deadline.min(asked + ROOM_WAIT),
-            Patience::Message => deadline,
-        };
         Self {
             outbound,
             account,
             stage,
             ticket,
-            asked,
+            asked: Instant::now(),
             room_by,
             deadline,
             wait: Wait::begin(&outbound.meter, Room::Connection),

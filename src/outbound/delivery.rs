@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Delivery, Outbound, Outset, Ticket, Trail, Turn, graph};
+use super::{Delivery, Outbound, Outset, Ticket, Trail, Turn, Within, graph};
 use crate::{
     account::{Account, Route},
     base::{Fault, Protocol, Stage, StageCell},
@@ -185,7 +185,7 @@ impl Outbound {
 
     /// By Graph, whatever the account says. Cancel safe until its outset.
     pub async fn post(&self, delivery: &Delivery<'_>) -> Result<Report, Unsent> {
-        let turn = self.turn(delivery.account, delivery.client, delivery.deadline.for_room()).await;
+        let turn = self.turn(delivery.account, delivery.client, Within::of(delivery.deadline.for_room())).await;
         self.post_at(turn.map_err(Unsent::on_the_way)?, delivery).await
     }
 

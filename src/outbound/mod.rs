@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-pub use connect::is_throttled;
+pub use connect::{Within, is_throttled};
 pub use connection::Connection;
 pub use delivery::{Envelope, Fate, Report, Unsent, Verdict, day_used_up, goes_by_graph};
 pub use governor::{Governor, Party, Ticket, Turn, Wanted};

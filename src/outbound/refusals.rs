@@ -114,10 +114,6 @@ impl Standing {
         Occasion { protocol, stage, sign_in, ..Occasion::default() }
     }
 
-    pub fn is_by_mail_server(&self) -> bool {
-        self.by == said_by(None)
-    }
-
     pub fn is_by_provider(&self) -> bool {
         self.by == said_by(Some(Stage::FetchingToken))
     }

@@ -73,7 +73,7 @@ impl Queue {
     pub async fn search(&self, filter: &QueueFilter) -> Result<Found, StoreError> {
         let gone = {
             let schedule = self.schedule();
-            let gone = schedule.lanes().filter(|(_, lane, _)| lane.seats == 0);
+            let gone = schedule.lanes().filter(|(_, lane, _)| lane.gone_since().is_some());
             gone.map(|(account, ..)| account.to_string()).collect()
         };
         self.store.search_queue(&QueueFilter { gone, ..filter.clone() }).await

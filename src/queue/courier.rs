@@ -174,6 +174,7 @@ impl Courier {
             return self.write_down(message, waiting, outcome, Duration::ZERO).await;
         };
         let senders = queue.senders(message).await;
+        let began = std::time::Instant::now();
         let start = Instant::now();
         let answer = self.deliver(&account, &envelope, &body, message, waiting, ticket).await?;
         if let Err(unsent) = &answer
@@ -203,7 +204,7 @@ impl Courier {
         let delivers = outcome.delivers();
         let wrote = self.write_down(message, waiting, outcome, start.elapsed()).await;
         if delivers {
-            queue.note_sent(message, &senders);
+            queue.note_sent(message, &senders, began);
         }
         wrote
     }
@@ -283,7 +284,8 @@ impl Courier {
         }
         let hours = self.queue.orders().max_age.as_secs() / 3600;
         self.queue.note_what_was_in_the_way(message, &waiting);
-        self.write_down(message, &waiting, Outcome::expired(hours), Duration::ZERO).await
+        let outcome = Outcome::expired(hours, waiting.iter().filter_map(|at| message.recipients.get(*at)));
+        self.write_down(message, &waiting, outcome, Duration::ZERO).await
     }
 
     /// For how long its delivery was tried.

@@ -4,7 +4,7 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::{account::Account, outbound::Outbound};
+use crate::{account::Account, oauth::SignInState, outbound::Outbound};
 
 pub use crate::outbound::{Deadline, Delivery, Envelope, Fate, Outset, Report, Ticket, Trail, Unsent, Verdict};
 
@@ -19,6 +19,9 @@ pub trait Deliver: Send + Sync {
 
     /// A person says that what was in the way of this account is mended: the next delivery hears no refusal from memory.
     fn ask_afresh(&self, account: &Account);
+
+    /// How the sign-in of this account stands, as far as anybody knows.
+    fn sign_in(&self, account: &Account) -> Option<SignInState>;
 }
 
 impl Deliver for Outbound {
@@ -32,5 +35,9 @@ impl Deliver for Outbound {
 
     fn ask_afresh(&self, account: &Account) {
         Outbound::ask_afresh(self, account);
+    }
+
+    fn sign_in(&self, account: &Account) -> Option<SignInState> {
+        self.keepers.state(&account.sign_in)
     }
 }

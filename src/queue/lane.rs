@@ -60,10 +60,23 @@ pub struct Lane {
     turns: u32,
     pub trouble: Option<Trouble>,
     /// How many deliveries at once; 0: its account is not in the configuration.
-    pub seats: usize,
+    seats: usize,
+    /// Since when there are none, at the latest.
+    gone_since: Option<SystemTime>,
 }
 
 impl Lane {
+    /// How many deliveries at once from now on. `when`: since then at the latest, where there are none. How many before.
+    pub fn seat(&mut self, seats: usize, when: SystemTime) -> usize {
+        self.gone_since = (seats == 0).then(|| self.gone_since.unwrap_or(when));
+        std::mem::replace(&mut self.seats, seats)
+    }
+
+    /// Since when its account is not in the configuration.
+    pub const fn gone_since(&self) -> Option<SystemTime> {
+        self.gone_since
+    }
+
     pub fn put(&mut self, sequence: i64, entry: &Entry) {
         match entry.place {
             Place::Held => {

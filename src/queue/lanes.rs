@@ -4,10 +4,19 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{info, warn};
 
-use super::{Queue, clock::Tick, deliver::Unsent, failures::Failures, lane::Trouble, pauses, refusals::Advice};
+use super::{
+    Queue,
+    clock::Tick,
+    deliver::Unsent,
+    failures::Failures,
+    lane::{Lane, Trouble},
+    pauses,
+    refusals::Advice,
+};
 use crate::{
     account::Account,
     base::{Fault, Kind},
+    catalog::own::ACCOUNT_GONE,
 };
 
 /// One mailbox that something waits for.
@@ -18,8 +27,6 @@ pub struct LaneView {
     pub held: usize,
     /// When the oldest that is not held was accepted.
     pub oldest: Option<SystemTime>,
-    /// The account is in the configuration.
-    pub is_known: bool,
     /// Why nothing can be sent now, and since when.
     pub trouble: Option<(Fault, SystemTime)>,
 }
@@ -44,8 +51,7 @@ impl Queue {
             waiting: lane.waiting(),
             held: lane.held(),
             oldest,
-            is_known: lane.seats > 0,
-            trouble: lane.trouble.as_ref().map(|trouble| (trouble.fault.clone(), trouble.since)),
+            trouble: trouble_of(lane),
         });
         lanes.collect()
     }
@@ -70,6 +76,20 @@ impl Queue {
     pub fn measure(&self) {
         let Figures { waiting, held, oldest, octets } = self.figures();
         self.meter.queue(waiting, held, oldest, octets, self.standstill().is_some());
+    }
+
+    /// Mailboxes whose mail nobody can send, or give up with a notice, until their account is back.
+    pub(super) fn without_account(&self) -> Vec<LaneView> {
+        let is_gone = |lane: &LaneView| lane.trouble.as_ref().is_some_and(|(fault, _)| fault.id == ACCOUNT_GONE.id);
+        self.lanes().into_iter().filter(|lane| lane.waiting > 0 && is_gone(lane)).collect()
+    }
+
+    pub(super) fn warn_of_gone(&self, lanes: &[LaneView]) {
+        let fault = ACCOUNT_GONE.fault();
+        for LaneView { account, waiting, .. } in lanes {
+            let Advice { id, owner, next, .. } = self.advice(account, &fault);
+            warn!(account, waiting, id, owner, next, "nothing can be sent from the queue: {fault}");
+        }
     }
 
     /// Somebody may have signed in, or consented: mailboxes that wait for a person are tried at once where `is_ready` says
@@ -153,6 +173,12 @@ impl Queue {
         }
         (until, was_open)
     }
+}
+
+/// Without its account nothing else is in the way any more.
+fn trouble_of(lane: &Lane) -> Option<(Fault, SystemTime)> {
+    let gone = lane.gone_since().map(|since| (ACCOUNT_GONE.fault(), since));
+    gone.or_else(|| lane.trouble.as_ref().map(|trouble| (trouble.fault.clone(), trouble.since)))
 }
 
 const fn waits_for_a_person(kind: Kind) -> bool {

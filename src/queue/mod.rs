@@ -39,7 +39,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::{Notify, watch};
@@ -82,8 +82,14 @@ pub mod hold {
     /// It is dropped as soon as the delivery ends that was under way when somebody said so.
     pub const DROPPED: &str = "dropped";
     /// Its account is not in the configuration; it goes on when that is back. Stands in no row.
-    pub const ACCOUNT_GONE: &str = "account-gone";
+    pub const ACCOUNT_GONE: &str = crate::catalog::own::ACCOUNT_GONE.id;
 }
+
+/// A mailbox whose oldest message waits for so long stands still, whether or not anything is known to be in its way.
+pub const STUCK: Duration = Duration::from_secs(3600);
+
+/// Some hundred octets of memory each.
+pub const MOST_MESSAGES: usize = 500_000;
 
 /// Names a message from its reception to its end: in the reply to the client, the log, and for `gatepost queue`.
 pub type QueueId = String;
@@ -181,6 +187,7 @@ impl Queue {
         }
         self.place(&outlines, &swept.missing.into_iter().collect()).await;
         self.unplaced.store(0, Ordering::Relaxed);
+        self.warn_of_gone(&self.without_account());
         self.is_taken_up.send_replace(true);
         Ok(())
     }
@@ -328,12 +335,16 @@ impl Queue {
     /// an account that is gone wait until it is there again. What waits for a person is tried: this may be what that did.
     pub fn apply(&self, orders: Orders) {
         self.spool.set_limit(orders.max_bytes);
+        let gone_before: HashSet<String> = self.without_account().into_iter().map(|lane| lane.account).collect();
         let mut schedule = self.schedule();
-        schedule.seat(|account| orders.seats(account), self.clock.awake());
+        schedule.seat(|account| orders.seats(account), self.clock.wall(), self.clock.awake());
         // Who waits in line does so for a way out of before.
         schedule.call_back_all(self.clock.awake());
         *self.orders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(orders);
         drop(schedule);
+        let mut gone = self.without_account();
+        gone.retain(|lane| !gone_before.contains(&lane.account));
+        self.warn_of_gone(&gone);
         self.look_again();
         self.bell.notify_one();
     }

@@ -12,7 +12,7 @@ use crate::{
     base::{Fault, printable, redacted},
     catalog::upstream::message_refusal,
     meter::{Meter, at_level},
-    store::{Ended, EndedRecipient, QueuedMessage, RecipientState},
+    store::{Ended, EndedRecipient, QueuedMessage, QueuedRecipient, RecipientState},
     wire::smtp::{Enhanced, Reply},
 };
 
@@ -124,9 +124,15 @@ impl Outcome {
         Self { verdicts: vec![said], retry_after: None, pause: Some(pause) }
     }
 
-    /// What was in the way stays beside it.
-    pub fn expired(hours: u64) -> Self {
-        Self::failed(format!("{EXPIRED}not delivered within {hours} hours"), TIME_IS_OVER)
+    /// What was in the way stays beside it, and is what these failed of.
+    pub fn expired<'a>(hours: u64, waiting: impl Iterator<Item = &'a QueuedRecipient>) -> Self {
+        let text = format!("{EXPIRED}not delivered within {hours} hours");
+        let said = |one: &QueuedRecipient| Said {
+            text: text.clone(),
+            refusal: Refusal::beside(one),
+            ..Said::of(Fate::Failed, TIME_IS_OVER)
+        };
+        Self { verdicts: waiting.map(said).collect(), retry_after: None, pause: None }
     }
 
     pub fn damaged(text: &str) -> Self {
@@ -266,5 +272,28 @@ impl Outcome {
             };
             meter.queue_deliveries(outcome, said.reason, 1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipient_whose_time_is_over_failed_of_what_was_in_its_way() {
+        let recipient = |fault: Option<&str>, reply: Option<&str>| QueuedRecipient {
+            line: String::new(),
+            state: RecipientState::Waiting,
+            attempts: 0,
+            reply: reply.map(str::to_owned),
+            fault: fault.map(str::to_owned),
+            doubts: 0,
+            is_reported: false,
+        };
+        let known = recipient(Some("sign-in-missing"), Some("x"));
+        let said = recipient(None, Some("451 4.7.500 Server busy. Please try again later"));
+        let outcome = Outcome::expired(120, [&known, &said, &recipient(None, None)].into_iter());
+        let ids: Vec<_> = outcome.refusals().into_iter().map(Refusal::id).collect();
+        assert_eq!(ids, ["sign-in-missing", "sending-deferred"]);
     }
 }

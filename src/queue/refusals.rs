@@ -4,6 +4,8 @@
 //! Of one recipient nothing stands: whoever mistyped the address is told by a notice. Nor of a notice: the message that it
 //! tells of was noted before, and that a notice goes proves nothing of messages.
 
+use std::time::Instant;
+
 use super::{
     Queue, bounce,
     deliver::{Fate, Unsent, Verdict},
@@ -44,11 +46,24 @@ impl Refusal {
             return None;
         }
         let entry = refusal_meaning(&verdict.reply, verdict.is_recipients);
-        Some(Self { entry, is_recipients: is_about_recipient(entry.id) })
+        Some(Self::from(entry))
+    }
+
+    /// What stands beside a recipient: its id, or, where a version before wrote none, what the mail server's words mean.
+    pub fn beside(recipient: &QueuedRecipient) -> Option<Self> {
+        let known = recipient.fault.as_deref().and_then(find);
+        let said = || recipient.reply.as_deref().map(|reply| message_refusal(reply).unwrap_or(MESSAGE_REFUSED));
+        known.or_else(said).map(Self::from)
     }
 
     pub const fn id(self) -> &'static str {
         self.entry.id
+    }
+}
+
+impl From<&'static Entry> for Refusal {
+    fn from(entry: &'static Entry) -> Self {
+        Self { entry, is_recipients: is_about_recipient(entry.id) }
     }
 }
 
@@ -63,20 +78,21 @@ pub(super) struct Advice {
 }
 
 impl Queue {
-    pub(super) fn advice(&self, account: &str, fault: &Fault) -> Advice {
-        let account = self.orders().account(account);
+    pub(super) fn advice(&self, address: &str, fault: &Fault) -> Advice {
+        let orders = self.orders();
+        let account = orders.account(address);
+        let sign_in = account.as_ref().and_then(|account| orders.way_out.sign_in(account));
         let (protocol, sender) = (Some(Protocol::Smtp), fault.sender.as_deref());
-        let occasion = Occasion { protocol, stage: fault.stage, sender, ..Occasion::default() };
+        let address = Some(address).filter(|address| !address.is_empty());
+        let sign_in = sign_in.as_ref();
+        let occasion = Occasion { protocol, stage: fault.stage, address, sender, sign_in, ..Occasion::default() };
         let next = told(fault.id, Lang::En, account.as_deref(), &occasion).map(|words| words.next);
         Advice { id: Some(fault.id), owner: Some(fault.owner.as_str()), next, is_trouble: true }
     }
 
-    /// The same of what stands beside a recipient. `fault`: its id; where a version before wrote none, it is the mail server's
-    /// words alone that are left.
+    /// The same of what stands beside a recipient.
     pub(super) fn advice_of(&self, account: &str, failed: Option<&QueuedRecipient>) -> Advice {
-        let known = failed.and_then(|one| find(one.fault.as_deref()?));
-        let reply = failed.and_then(|one| one.reply.as_deref()).unwrap_or_default();
-        let entry = known.or_else(|| message_refusal(reply)).unwrap_or(MESSAGE_REFUSED);
+        let entry = failed.and_then(Refusal::beside).map_or(MESSAGE_REFUSED, |refusal| refusal.entry);
         self.advice(account, &entry.fault().at(Stage::Relaying))
     }
 
@@ -99,12 +115,14 @@ impl Queue {
 
     /// Of a refused sender also which right is missing.
     async fn explained(&self, message: &QueuedMessage, entry: &'static Entry) -> Fault {
-        let account = self.orders().account(&message.account).filter(|_| entry.id == SEND_AS_DENIED.id);
+        let orders = self.orders();
+        let account = orders.account(&message.account).filter(|_| entry.id == SEND_AS_DENIED.id);
         let Some(account) = account else { return entry.fault() };
         let (envelope, headers) = (envelope_sender(message), self.headers(message).await);
         let of_envelope = Denied::in_envelope(&envelope, &account).filter(|denied| !denied.is_own());
         let denied = of_envelope.or_else(|| Denied::in_headers(&headers, &account));
-        denied.map_or_else(|| entry.fault(), |denied| denied.explained(&account, None).0)
+        let object_id = orders.way_out.sign_in(&account).and_then(|state| state.object_id);
+        denied.map_or_else(|| entry.fault(), |denied| denied.explained(&account, object_id.as_deref()).0)
     }
 
     async fn headers(&self, message: &QueuedMessage) -> Headers {
@@ -122,19 +140,19 @@ impl Queue {
         senders
     }
 
-    /// A message of these senders went.
-    pub(super) fn note_sent(&self, message: &QueuedMessage, senders: &[String]) {
+    /// A message of these senders went. What befell it since its delivery `began` stands.
+    pub(super) fn note_sent(&self, message: &QueuedMessage, senders: &[String], began: Instant) {
         let senders: Vec<&str> = senders.iter().map(String::as_str).collect();
         let senders = (message.bounce == 0).then_some(&senders[..]);
         let proof = Proof::Delivered { senders, ahead: &AHEAD_OF_THE_QUEUE };
-        self.meter.recent.worked(Protocol::Smtp, &message.account, proof);
+        self.meter.recent.worked(Protocol::Smtp, &message.account, began, proof);
     }
 
     /// Something was answered for this mailbox.
     pub(super) fn note_way(&self, account: &Account) {
         self.way_is_open(&account.address);
         let proof = Proof::Delivered { senders: None, ahead: &AHEAD_OF_THE_QUEUE };
-        self.meter.recent.worked(Protocol::Smtp, &account.address, proof);
+        self.meter.recent.worked(Protocol::Smtp, &account.address, Instant::now(), proof);
     }
 
     /// Nothing can be sent from this mailbox. What is answered from memory was noted when it was asked.

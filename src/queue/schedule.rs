@@ -135,7 +135,7 @@ impl Schedule {
             entry.account = name.clone();
         }
         let lane = self.lanes.entry(entry.account.clone()).or_default();
-        lane.seats = seats;
+        lane.seat(seats, entry.accepted_at);
         lane.put(sequence, &entry);
         self.entries.insert(sequence, entry);
     }
@@ -308,10 +308,10 @@ impl Schedule {
 
     /// How many deliveries of each mailbox at once. One whose account was gone and is back begins anew: nobody tried
     /// meanwhile.
-    pub fn seat(&mut self, seats: impl Fn(&str) -> usize, awake: Duration) {
+    pub fn seat(&mut self, seats: impl Fn(&str) -> usize, wall: SystemTime, awake: Duration) {
         for (account, lane) in &mut self.lanes {
-            let before = std::mem::replace(&mut lane.seats, seats(account));
-            if before > 0 || lane.seats == 0 {
+            let before = lane.seat(seats(account), wall);
+            if before > 0 || lane.gone_since().is_some() {
                 continue;
             }
             for sequence in lane.all() {
@@ -344,7 +344,7 @@ impl Schedule {
     /// How long each message was tried that somebody tries at all: what is held, and what has no account, is none.
     pub fn ages(&self, awake: Duration) -> Vec<(i64, Duration)> {
         let is_tried = |entry: &Entry| {
-            entry.place != Place::Held && self.lanes.get(&entry.account).is_some_and(|lane| lane.seats > 0)
+            entry.place != Place::Held && self.lanes.get(&entry.account).is_some_and(|lane| lane.gone_since().is_none())
         };
         let tried = self.entries.iter().filter(|(_, entry)| is_tried(entry));
         tried.map(|(sequence, entry)| (*sequence, entry.age(awake))).collect()
@@ -390,7 +390,7 @@ mod tests {
         let mut schedule = Schedule::default();
         schedule.add(1, entry("ann", Place::Fresh), 0);
         shut(&mut schedule, "ann");
-        schedule.seat(|_| 3, HOUR * 100);
+        schedule.seat(|_| 3, SystemTime::UNIX_EPOCH, HOUR * 100);
         assert_eq!(schedule.next_expired(HOUR * 5, HOUR * 104).map(|one| one.0), None);
         assert_eq!(schedule.next_expired(HOUR * 5, HOUR * 105).map(|one| one.0), Some(1));
     }

@@ -10,6 +10,7 @@ use super::{
     Doorway, Gate,
     attend::left,
     destination::Destination,
+    impatience::gave_up,
     parting, proxy,
     record::who,
     relay::Relay,
@@ -24,7 +25,7 @@ use crate::{
     },
     meter::{Answer, Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
-    outbound::{Connection, SignedOn},
+    outbound::{Connection, SignedOn, Within},
     wire::{Front, Knock, Protection, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
@@ -308,7 +309,7 @@ impl<'a> Door<'a> {
             beyond = self.beyond(&admitted, knocked + self.gate.sign_on) => beyond,
             () = left(client, ahead(front)) => {
                 self.gate.meter.login(self.doorway.protocol, Outcome::Lost, knocked.elapsed());
-                self.gave_up(&admitted);
+                gave_up(self.gate, self.entry, self.doorway.protocol, &admitted.account);
                 return None;
             }
             ending = self.must_end() => {
@@ -333,13 +334,15 @@ impl<'a> Door<'a> {
             Beyond::Spooled(destination, outbound.known_keywords(account, by_graph))
         };
         match Destination::of(admitted) {
-            Destination::Upstream => match outbound.connect(account, admitted.client_name(), deadline, stage).await {
-                Err(fault) if outbound.goes_by_graph(account, &fault) => {
-                    outbound.reach_graph(account, deadline, stage).await?;
-                    Ok(spooled(Destination::Graph))
+            Destination::Upstream => {
+                match outbound.connect(account, admitted.client_name(), Within::of(deadline), stage).await {
+                    Err(fault) if outbound.goes_by_graph(account, &fault) => {
+                        outbound.reach_graph(account, deadline, stage).await?;
+                        Ok(spooled(Destination::Graph))
+                    }
+                    connected => connected.map(Beyond::Relayed),
                 }
-                connected => connected.map(Beyond::Relayed),
-            },
+            }
             Destination::Graph => {
                 outbound.reach_graph(account, deadline, stage).await?;
                 Ok(spooled(Destination::Graph))
@@ -370,7 +373,12 @@ impl<'a> Door<'a> {
         );
         // What the queue takes says nothing of the way out.
         if !matches!(beyond, Beyond::Spooled(Destination::Queue | Destination::Hold, _)) {
-            self.gate.meter.recent.worked(protocol, &admitted.account.address, Proof::SignOn);
+            self.gate.meter.recent.worked(
+                protocol,
+                &admitted.account.address,
+                std::time::Instant::now(),
+                Proof::SignOn,
+            );
         }
         // What SMTP is for is a message.
         if protocol != Protocol::Smtp {

@@ -24,7 +24,7 @@ use crate::{
     },
     message::Repairs,
     meter::Entry,
-    outbound::{Channel, Connection, Lost, Turn, day_used_up, ehlo, is_about_sign_on, not_signed_on},
+    outbound::{Channel, Connection, Lost, Turn, Within, day_used_up, ehlo, is_about_sign_on, not_signed_on},
     wire::smtp::{Mail, Rcpt, Reply},
 };
 
@@ -63,15 +63,15 @@ impl Relay<'_> {
     /// it, so one more try is safe.
     async fn mail_upstream(&mut self, mail: Mail, repairs: Repairs) -> Result<Reply, Left> {
         // What the upstream throttles is tried again within this time.
-        let until = Instant::now() + self.gate.sign_on;
+        let mut within = Within::of(Instant::now() + self.gate.sign_on);
         loop {
-            let was_held = match self.hold_channel(until).await? {
+            let was_held = match self.hold_channel(within).await? {
                 Ok(was_held) => was_held,
                 Err(fault) if self.goes_by_graph(&fault) => return Ok(self.mail_here(mail, repairs)),
                 Err(fault) => return Ok(self.refusal(&fault)),
             };
             // Room for a connection first: who waits for a turn without one would hold up those who have one.
-            let turn = match self.take_turn(until).await? {
+            let turn = match self.take_turn(within).await? {
                 Ok(turn) => turn,
                 Err(reply) => return Ok(reply),
             };
@@ -83,14 +83,17 @@ impl Relay<'_> {
             let is_fresh = !was_held && channel.is_fresh();
             match attended(&mut self.client, &mut self.input, channel.mail(&mail)).await? {
                 Ok(reply) if reply.is_positive() => {
-                    let patience = until.saturating_duration_since(Instant::now());
+                    let patience = within.until.saturating_duration_since(Instant::now());
                     self.envelope = Some(Envelope::with_turn(mail, repairs, turn, patience));
                     return Ok(softened(reply));
                 }
                 Err(_) if !is_fresh => {}
                 Err(lost) => return Ok(self.explained(lost_reply(&lost), None)),
                 Ok(reply) if (reply.code == 421 || is_about_sign_on(&reply)) && !is_fresh => {}
-                Ok(reply) if reply.asks_to_slow_down() && Instant::now() < until => turn.slow_down(),
+                Ok(reply) if reply.asks_to_slow_down() && Instant::now() < within.until => {
+                    turn.slow_down();
+                    within = within.again();
+                }
                 Ok(reply) => match not_signed_on(&reply) {
                     Some(fault) if self.goes_by_graph(&fault) => return Ok(self.mail_here(mail, repairs)),
                     Some(fault) => return Ok(self.not_signed_on(&fault)),
@@ -115,7 +118,7 @@ impl Relay<'_> {
     }
 
     /// A connection for the next message; whether it was held since the last one.
-    async fn hold_channel(&mut self, until: Instant) -> Result<Result<bool, Fault>, Left> {
+    async fn hold_channel(&mut self, within: Within) -> Result<Result<bool, Fault>, Left> {
         let (outbound, account) = (&self.gate.outbound, &self.admitted.account);
         if let Some(channel) = self.channel.as_ref().filter(|channel| channel.is_usable())
             && outbound.may_go_on(account, channel).await
@@ -123,7 +126,7 @@ impl Relay<'_> {
             return Ok(Ok(true));
         }
         self.channel = None;
-        Ok(self.take_channel(until).await?.map(|channel| {
+        Ok(self.take_channel(within).await?.map(|channel| {
             self.channel = Some(channel);
             false
         }))
@@ -135,10 +138,10 @@ impl Relay<'_> {
     }
 
     /// A connection for the next message.
-    async fn take_channel(&mut self, until: Instant) -> Result<Result<Connection, Fault>, Left> {
+    async fn take_channel(&mut self, within: Within) -> Result<Result<Connection, Fault>, Left> {
         let Admitted { account, .. } = &self.admitted;
         let client = self.admitted.client_name();
-        let connecting = self.gate.outbound.connect(account, client, until, self.entry.stage_cell());
+        let connecting = self.gate.outbound.connect(account, client, within, self.entry.stage_cell());
         let connected = attended(&mut self.client, &mut self.input, connecting).await?;
         self.entry.set_stage(Stage::Relaying);
         self.unused_since = Instant::now();
@@ -146,9 +149,11 @@ impl Relay<'_> {
     }
 
     /// Room for one more message of this mailbox.
-    async fn take_turn(&mut self, until: Instant) -> Result<Result<Turn, Reply>, Left> {
-        let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name(), until);
+    async fn take_turn(&mut self, within: Within) -> Result<Result<Turn, Reply>, Left> {
+        self.entry.set_stage(Stage::Connecting);
+        let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name(), within);
         let turn = attended(&mut self.client, &mut self.input, turn).await?;
+        self.entry.set_stage(Stage::Relaying);
         Ok(turn.map_err(|fault| self.refusal(&fault)))
     }
 
@@ -222,16 +227,17 @@ impl Relay<'_> {
     /// has none, and the client hears that; `throttled` where what was taken is not taken again.
     async fn open_again(&mut self, until: Instant, throttled: Reply) -> Result<Option<Reply>, Left> {
         self.channel = None;
+        let within = Within::of(until);
         loop {
             // As at MAIL: who waits for a connection holds no turn.
             if let Some(envelope) = &mut self.envelope {
                 envelope.set_turn(None);
             }
-            let mut channel = match self.take_channel(until).await? {
+            let mut channel = match self.take_channel(within).await? {
                 Ok(channel) => channel,
                 Err(fault) => return Ok(Some(self.refusal(&fault))),
             };
-            let turn = match self.take_turn(until).await? {
+            let turn = match self.take_turn(within).await? {
                 Ok(turn) => turn,
                 Err(reply) => {
                     channel.leave();

@@ -1,13 +1,13 @@
 //! What is written down of a login: how it was answered and why, in the log, in the figures and at its client.
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{admit::Door, record::who, stranger::Stranger};
 use crate::{
     account::{Admitted, Occasion, told},
-    base::{Fault, Kind, Lang, Stage, printable},
-    catalog::{self, own::CLIENT_LEFT_WAITING},
+    base::{Fault, Kind, Lang, printable},
+    catalog,
     meter::{Answer, Contact, Outcome, Proof},
     net::Stream,
 };
@@ -19,32 +19,6 @@ const REFUSAL_CAP: usize = 300;
 pub(super) type Asked = Option<(String, &'static str)>;
 
 impl Door<'_> {
-    /// The client waited for us. Where that was for a connection, the status says so as well: no deadline of ours may ever
-    /// come for a client that has less patience.
-    pub(super) fn gave_up(&self, admitted: &Admitted) {
-        let (protocol, stage, account) = (self.doorway.protocol, self.entry.stage(), &admitted.account);
-        let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
-        let known = account.known(&occasion);
-        let proxy = known.proxy.map(|via| via.url).unwrap_or_default();
-        let server = format!("{}:{}", known.host.unwrap_or_default(), known.port.unwrap_or_default());
-        let session = self.entry.id();
-        if stage != Stage::Connecting {
-            info!(
-                session, %protocol, account = account.address, %stage, server, proxy,
-                "client left before it was signed on"
-            );
-            return;
-        }
-        let fault = CLIENT_LEFT_WAITING.fault().at(stage);
-        self.gate.meter.fault(protocol, &account.address, &fault);
-        let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.next);
-        let (id, owner) = (fault.id, fault.owner.as_str());
-        warn!(
-            session, %protocol, account = account.address, %stage, server, proxy, id, owner, next,
-            "client left before it was signed on"
-        );
-    }
-
     /// How it logged in, without who and with what.
     pub(super) fn note(&self, asked: &Asked, answer: Answer) {
         let verb = asked.as_ref().map_or("none", |(_, mechanism)| mechanism);
@@ -54,7 +28,8 @@ impl Door<'_> {
     /// Of a client that did not get as far as a login.
     pub(super) fn trouble(&self, entry: Option<&catalog::Entry>, what: &str, why: &str) {
         let (peer, session) = (self.peer.address, Some(self.entry.id()));
-        let stranger = Stranger { protocol: self.doorway.protocol, peer, session, stage: self.entry.stage() };
+        let (protocol, stage) = (self.doorway.protocol, self.entry.stage());
+        let stranger = Stranger { protocol, peer, session, stage, is_behind_others: false };
         stranger.noted(entry, what, why, &self.gate.meter);
     }
 
@@ -78,7 +53,10 @@ impl Door<'_> {
         let account = account.map_or("", |account| account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
-        self.gate.meter.fault_of_peer(protocol, account, peer, &fault);
+        self.gate.meter.fault_of_peer(protocol, account, Some(peer), &fault);
+        if let Some(client) = whose.filter(|one| account.is_empty() && one.client.is_some()) {
+            self.gate.meter.recent.is_of(protocol, "", &fault, client.client_name());
+        }
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
     }
@@ -112,8 +90,11 @@ impl Door<'_> {
         let (recent, protocol) = (&self.gate.meter.recent, self.doorway.protocol);
         recent.let_in(protocol, self.peer.address.ip());
         // A rule has a password of its own, or none.
+        if admitted.has_logged_in() && admitted.client.is_some() {
+            recent.logged_in(protocol, admitted.client_name());
+        }
         if admitted.client.is_none() {
-            recent.worked(protocol, &admitted.account.address, Proof::Login);
+            recent.worked(protocol, &admitted.account.address, std::time::Instant::now(), Proof::Login);
         }
     }
 

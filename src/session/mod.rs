@@ -9,6 +9,7 @@ mod attend;
 mod destination;
 mod envelope;
 mod gate;
+mod impatience;
 mod logins;
 mod mending;
 mod opened;

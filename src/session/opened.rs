@@ -104,6 +104,11 @@ impl Envelope {
         &self.mail.address
     }
 
+    /// When its MAIL was taken.
+    pub(super) const fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Since MAIL.
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()

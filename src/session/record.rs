@@ -13,7 +13,10 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage, printable, redacted},
-    catalog::{replies::AHEAD_OF_THE_QUEUE, upstream::is_about_recipient},
+    catalog::{
+        replies::{AHEAD_OF_THE_QUEUE, OF_THE_QUEUE},
+        upstream::is_about_recipient,
+    },
     message::Headers,
     meter::{self, MessageView, Named, Outcome, Proof, Who, at_level},
     wire::smtp::Reply,
@@ -154,7 +157,7 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
     );
     fares(relay, passage, &message, outcome);
     if outcome == Outcome::Accepted {
-        proved(relay, envelope.sender(), &passage.headers);
+        proved(relay, envelope, &passage.headers);
     }
     meter.last_messages.push(message);
 }
@@ -173,16 +176,19 @@ fn fares(relay: &Relay<'_>, passage: &Passage, message: &MessageView, outcome: O
 }
 
 /// What stood in the way of messages like this one does no more. What the queue takes was not sent yet; that nothing here is
-/// in its way shows there as well.
-fn proved(relay: &Relay<'_>, sender: &str, headers: &Headers) {
+/// in its way shows there as well. What befell this one itself stands.
+fn proved(relay: &Relay<'_>, envelope: &Envelope, headers: &Headers) {
     let senders = headers.from.iter().chain(&headers.sender).map(String::as_str);
-    let senders: Vec<&str> = std::iter::once(sender).chain(senders).collect();
+    let senders: Vec<&str> = std::iter::once(envelope.sender()).chain(senders).collect();
     let (meter, account) = (&relay.gate.meter, &relay.admitted.account.address);
     let since = meter.clients.goes_since(&who(&relay.admitted), &senders);
-    meter.recent.corrected(account, relay.admitted.client_name(), since);
+    let (began, client) = (envelope.started(), relay.admitted.client_name());
+    meter.recent.corrected(account, client, since.min(began));
     let proof = match relay.destination {
-        Destination::Upstream | Destination::Graph => Proof::Sent(&senders),
-        Destination::Queue | Destination::Hold => Proof::Taken { senders: &senders, refusals: &AHEAD_OF_THE_QUEUE },
+        Destination::Upstream | Destination::Graph => Proof::Sent { senders: &senders, client, beside: &OF_THE_QUEUE },
+        Destination::Queue | Destination::Hold => {
+            Proof::Taken { senders: &senders, client, refusals: &AHEAD_OF_THE_QUEUE }
+        }
     };
-    meter.recent.worked(Protocol::Smtp, account, proof);
+    meter.recent.worked(Protocol::Smtp, account, began, proof);
 }

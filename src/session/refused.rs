@@ -15,7 +15,7 @@ use crate::{
         message::{
             MESSAGE_OVER_ANNOUNCED_SIZE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE,
         },
-        replies::refusal,
+        replies::{is_of_one_client, refusal},
         upstream::{is_about_recipient, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
@@ -106,6 +106,10 @@ impl Relay<'_> {
         match is_about_recipient(fault.id) {
             true => self.gate.meter.passing_fault(Protocol::Smtp, &fault),
             false => self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault),
+        }
+        if is_of_one_client(fault.id) {
+            let (recent, client) = (&self.gate.meter.recent, self.admitted.client_name());
+            recent.is_of(Protocol::Smtp, &self.admitted.account.address, &fault, client);
         }
         fault
     }

@@ -15,6 +15,7 @@ use super::{
     admit::linger,
     attend::{Left, attended},
     destination::Destination,
+    impatience::gave_up,
     opened::Envelope,
     record,
     sink::Sink,
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
-    catalog::{own::UPSTREAM_LOST, replies::refusal},
+    catalog::{message::MESSAGE_BEHIND_REFUSAL, own::UPSTREAM_LOST, replies::refusal},
     meter::{Answer, Entry},
     net::{Stream, read_some, write},
     outbound::{Connection, Lost, ehlo, is_about_sign_on},
@@ -260,8 +261,9 @@ impl<'a> Relay<'a> {
                 reply
             }
             Command::Rcpt(rcpt) => {
+                let is_lost = self.taken_by.is_some();
                 let reply = self.rcpt(&rcpt).await?;
-                self.refused_rcpt(&rcpt.address, &reply);
+                self.refused_rcpt(&rcpt.address, &reply, is_lost);
                 reply
             }
             Command::Data => return Ok(Box::pin(self.data()).await),
@@ -304,10 +306,14 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// The message may go on without this recipient: it counts once it ends.
-    fn refused_rcpt(&mut self, recipient: &str, reply: &Reply) {
+    /// The message may go on without this recipient: it counts once it ends. `is_lost`: not this one, and that was told when
+    /// its connection went.
+    fn refused_rcpt(&mut self, recipient: &str, reply: &Reply, is_lost: bool) {
         let sender = self.envelope.as_ref().map_or("", Envelope::sender);
-        record::refusal(self, sender, Some(recipient), reply);
+        match is_lost && self.taken_by.as_ref() == Some(reply) {
+            true => debug!(session = self.entry.id(), "RCPT refused: the message has no connection any more"),
+            false => record::refusal(self, sender, Some(recipient), reply),
+        }
         if let Some(envelope) = self.envelope.as_mut().filter(|_| record::is_refusal(reply)) {
             envelope.note_refusal(reply);
         }
@@ -337,7 +343,9 @@ impl<'a> Relay<'a> {
                 Some(channel) => Sink::Upstream(channel),
                 None => {
                     let reply = self.no_way();
-                    record::refusal(self, envelope.sender(), None, &reply);
+                    if self.taken_by.is_none() {
+                        record::refusal(self, envelope.sender(), None, &reply);
+                    }
                     record::without_data(self, Some(&reply));
                     return self.refuse_data(&reply).await;
                 }
@@ -359,8 +367,8 @@ impl<'a> Relay<'a> {
 
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
-        info!(session = self.entry.id(), "{}", unasked::WHAT);
-        self.last_words(&unasked::farewell()).await
+        info!(session = self.entry.id(), id = MESSAGE_BEHIND_REFUSAL.id, "{}", unasked::WHAT);
+        self.last_words(&refusal(MESSAGE_BEHIND_REFUSAL, (421, "4.7.0"), unasked::LAST_WORDS)).await
     }
 
     async fn reset(&mut self) -> Result<(), Left> {
@@ -389,7 +397,12 @@ impl<'a> Relay<'a> {
     /// Nobody waits for the upstream's answer any more; a connection that owes one is of no use.
     pub(super) fn left(&mut self) -> Next {
         self.channel = None;
-        info!(session = self.entry.id(), account = self.admitted.account.address, "client left before it was answered");
+        gave_up(self.gate, self.entry, Protocol::Smtp, &self.admitted.account);
+        // Of one that is open the end of the session tells.
+        if self.verb == "MAIL" && self.envelope.is_none() {
+            record::without_data(self, None);
+        }
+        self.entry.set_stage(Stage::Relaying);
         Next::Ends
     }
 

@@ -13,6 +13,7 @@ use crate::{
     catalog::{
         Entry,
         doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT},
+        message::MESSAGE_BEHIND_REFUSAL,
         own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD, CONNECTIONS_USED_UP},
     },
     meter::Meter,
@@ -32,7 +33,11 @@ pub(super) fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
 
 /// Of a dialogue that was none.
 pub(super) fn trouble_of(violation: &Violation) -> Option<&'static Entry> {
-    (violation.breach == Breach::SpeaksTls).then_some(CLIENT_TLS_ON_PLAIN_PORT)
+    match violation.breach {
+        Breach::SpeaksTls => Some(CLIENT_TLS_ON_PLAIN_PORT),
+        Breach::MessageUnasked => Some(MESSAGE_BEHIND_REFUSAL),
+        Breach::Grammar | Breach::LacksTls => None,
+    }
 }
 
 /// Who it is, as far as that is known.
@@ -42,12 +47,14 @@ pub struct Stranger {
     /// `None`: it had none yet.
     pub session: Option<u64>,
     pub stage: Stage,
+    /// Until it is named, the address is that of whoever passes it on: everybody's.
+    pub is_behind_others: bool,
 }
 
 impl Stranger {
     /// One that never came to its greeting.
-    pub fn before_greeting(protocol: Protocol, peer: SocketAddr) -> Self {
-        Self { protocol, peer, session: None, stage: Stage::Greeting }
+    pub fn before_greeting(protocol: Protocol, peer: SocketAddr, is_behind_others: bool) -> Self {
+        Self { protocol, peer, session: None, stage: Stage::Greeting, is_behind_others }
     }
 
     pub fn turned_away(&self, why: &TurnedAway<'_>, meter: &Meter) {
@@ -64,13 +71,14 @@ impl Stranger {
     /// `what` became of it and why: counted and said as what it is of the catalogue; what is nothing known may be anybody's
     /// garbage.
     pub(super) fn noted(&self, trouble: Option<&Entry>, what: &str, why: &str, meter: &Meter) {
-        let Self { protocol, peer, session, stage } = *self;
+        let Self { protocol, peer, session, stage, is_behind_others } = *self;
         let Some(entry) = trouble else {
             info!(session, %protocol, %peer, %stage, "{what}: {why}");
             return;
         };
         let fault = entry.fault().detail(why).at(stage);
-        let is_news = meter.fault_of_peer(protocol, "", peer.ip(), &fault);
+        let is_of_all = is_behind_others && entry.id == CONNECTIONS_USED_UP.id;
+        let is_news = meter.fault_of_peer(protocol, "", (!is_of_all).then(|| peer.ip()), &fault);
         // Many at once are what it is about.
         if entry.id == CONNECTIONS_USED_UP.id && !is_news {
             debug!(session, %protocol, %peer, "{what}: {fault}");

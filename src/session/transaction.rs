@@ -94,14 +94,23 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
             return relay.last_words(&reply).await;
         }
     };
-    let Ok(reply) = passed else {
-        // What was refused stays refused, whoever hears of it.
-        record(relay, &envelope, &passage, passage.refusal());
-        return Next::Ends;
-    };
-    let reply = match reply {
-        Ok(reply) => relay.explained(reply, Denied::in_headers(&passage.headers, &relay.admitted.account)),
-        Err(fault) => relay.refusal(&fault),
+    let reply = match passed {
+        Ok(Ok(reply)) => passage.explained(relay, reply),
+        Ok(Err(fault)) => relay.refusal(&fault),
+        Err(cut) => {
+            // What was refused stays refused, whoever hears of it.
+            let refused = passage.refusal().cloned().map(|reply| softened(passage.explained(relay, reply)));
+            let goodbye = match cut {
+                Cut::Left => None,
+                Cut::Endless => refused.clone(),
+                Cut::Dismissed(goodbye) => Some(goodbye),
+            };
+            record(relay, &envelope, &passage, refused.as_ref().or(goodbye.as_ref()));
+            return match goodbye {
+                Some(goodbye) => relay.last_words(&goodbye).await,
+                None => Next::Ends,
+            };
+        }
     };
     envelope.settle(&reply, passage.is_doubtful);
     // As the client hears it, whose own log may be held against ours.
@@ -116,6 +125,22 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
             relay.end_transaction().await.map_or_else(|Left| relay.left(), |()| Next::Goes)
         }
         next => next,
+    }
+}
+
+/// Why a message has no end.
+enum Cut {
+    /// Its client left.
+    Left,
+    /// It was refused, and its client goes on and on.
+    Endless,
+    /// It is sent away, with these words.
+    Dismissed(Reply),
+}
+
+impl From<Left> for Cut {
+    fn from(_: Left) -> Self {
+        Self::Left
     }
 }
 
@@ -149,7 +174,7 @@ pub(super) struct Passage {
 
 impl Passage {
     /// The final reply for the client, or what is in the way of the message.
-    async fn pass(&mut self, relay: &mut Relay<'_>, envelope: &Envelope) -> Result<Result<Reply, Fault>, Left> {
+    async fn pass(&mut self, relay: &mut Relay<'_>, envelope: &Envelope) -> Result<Result<Reply, Fault>, Cut> {
         loop {
             let before = self.out.len();
             let ended = self.take_in(relay).await?;
@@ -162,16 +187,14 @@ impl Passage {
             if ended {
                 return Ok(self.finish(relay, envelope).await);
             }
-            if let Some(reply) = self.refusal().filter(|_| self.pace.taken > TAKEN_CAP) {
-                let reply = reply.clone();
-                relay.last_words(&reply).await;
-                return Err(Left);
+            if self.refusal().is_some() && self.pace.taken > TAKEN_CAP {
+                return Err(Cut::Endless);
             }
         }
     }
 
     /// More of the message: what was sent ahead, then what comes; true when the data has ended.
-    async fn take_in(&mut self, relay: &mut Relay<'_>) -> Result<bool, Left> {
+    async fn take_in(&mut self, relay: &mut Relay<'_>) -> Result<bool, Cut> {
         let ahead = relay.input.set_aside();
         if !ahead.is_empty() {
             return Ok(self.swallow(&ahead, &mut relay.input));
@@ -190,7 +213,7 @@ impl Passage {
                     self.pace.note_wait(start.elapsed());
                     return Ok(ended);
                 }
-                Ok(_) => return Err(Left),
+                Ok(_) => return Err(Cut::Left),
                 Err(_) if wait == most => {
                     break Reply::new(421, "4.4.2 The message takes too long, nothing was delivered");
                 }
@@ -201,10 +224,8 @@ impl Passage {
             }
         };
         // First the room, then the words; for the record too, it was not the client that left.
-        self.refuse(reply.clone());
         self.sink = None;
-        relay.last_words(&reply).await;
-        Err(Left)
+        Err(Cut::Dismissed(reply))
     }
 
     /// Somebody waits for the room that this message has upstream.
@@ -252,6 +273,10 @@ impl Passage {
             Way::Held | Way::Awaited(_) => self.owes_reset = true,
         }
         self.way = Way::Refused(reply);
+    }
+
+    fn explained(&self, relay: &Relay<'_>, reply: Reply) -> Reply {
+        relay.explained(reply, Denied::in_headers(&self.headers, &relay.admitted.account))
     }
 
     const fn refusal(&self) -> Option<&Reply> {

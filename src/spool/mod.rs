@@ -61,6 +61,9 @@ pub(super) struct Room {
     /// Names of the files of which the disk does not answer.
     #[cfg(test)]
     silent: Mutex<HashSet<String>>,
+    /// How many bodies the disk brought.
+    #[cfg(test)]
+    brought: std::sync::atomic::AtomicUsize,
 }
 
 /// What [`Spool::sweep`] found.
@@ -89,6 +92,8 @@ impl Spool {
             begun,
             #[cfg(test)]
             silent: Mutex::default(),
+            #[cfg(test)]
+            brought: std::sync::atomic::AtomicUsize::default(),
         })))
     }
 
@@ -191,16 +196,26 @@ impl Spool {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
         let (room, name) = (self.0.clone(), name.to_owned());
-        self.work(move || {
-            if !is_name(&name) {
-                return Err(io::ErrorKind::NotFound.into());
-            }
-            let octets = fs::metadata(room.path(&name))?.len();
-            let mut lease = Lease::new(room, name, octets);
-            lease.keep();
-            Ok(Spooled(lease))
-        })
-        .await
+        let brought = self
+            .work(move || {
+                if !is_name(&name) {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                let octets = fs::metadata(room.path(&name))?.len();
+                let mut lease = Lease::new(room, name, octets);
+                lease.keep();
+                Ok(Spooled(lease))
+            })
+            .await;
+        #[cfg(test)]
+        self.0.brought.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        brought
+    }
+
+    /// How many bodies the disk brought. Time that is passed by hand does not wait for a disk.
+    #[cfg(test)]
+    pub fn brought(&self) -> usize {
+        self.0.brought.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     #[cfg(test)]
@@ -360,6 +375,11 @@ pub fn prove(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Whether a file of the directory, by its name, is the body of a message.
+pub fn is_message(file: &std::ffi::OsStr) -> bool {
+    file.to_str().is_some_and(|file| file.ends_with(ENDING))
 }
 
 /// A word that nobody can guess, and that is easily told apart and typed. `None`: the system gives no random bytes.

@@ -81,6 +81,11 @@ impl StoreError {
         }
     }
 
+    /// What to do where the other one runs on the very file that was named.
+    pub fn reload(daemon: Daemon) -> String {
+        format!("to make it read the configuration again: `{}`", daemon.reload())
+    }
+
     /// The disk, its quota or the database itself has no room.
     pub fn is_full(&self) -> bool {
         const FULL: i32 = 13;

@@ -96,8 +96,13 @@ impl Holder {
     /// The configuration that it reads, if that is another file than this one: it never learns what stands here. What a
     /// path means elsewhere, as in a container, nobody knows.
     pub fn reads_other_than(&self, file: &Path) -> Option<&Path> {
-        self.configuration.as_deref().filter(|read| self.is_within_reach && *read != real(file))
+        self.configuration.as_deref().filter(|read| self.is_within_reach && !is_same_file(read, file))
     }
+}
+
+/// `noted`: as a lock has it.
+pub fn is_same_file(noted: &Path, file: &Path) -> bool {
+    noted == real(file)
 }
 
 pub fn daemon_at(process: u32) -> Daemon {
@@ -122,14 +127,13 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     }
 }
 
-/// The lock that nobody holds, where that is sure: no daemon runs on this store.
-pub fn vacant(settings: &Settings) -> Option<PathBuf> {
-    let lock = beside(Path::new(settings.url.strip_prefix("sqlite://")?));
-    let is_free = match File::open(&lock) {
+/// No daemon runs on this store, where that is sure: nobody holds its lock.
+pub fn is_vacant(settings: &Settings) -> bool {
+    let Some(database) = settings.url.strip_prefix("sqlite://") else { return false };
+    match File::open(beside(Path::new(database))) {
         Ok(file) => file.try_lock_shared().is_ok(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
-    };
-    is_free.then_some(lock)
+    }
 }
 
 /// The configuration that a daemon on this store read last, whether one runs or not.

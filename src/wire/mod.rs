@@ -54,6 +54,8 @@ pub enum Breach {
     SpeaksTls,
     /// TLS is not to be had where it must be: not offered, or refused.
     LacksTls,
+    /// What came behind a DATA that was refused may be its message.
+    MessageUnasked,
 }
 
 impl Violation {

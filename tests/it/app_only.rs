@@ -128,7 +128,7 @@ async fn a_consent_that_is_missing_is_told_with_the_time_of_the_next_request_and
     imap.expect("* OK ").await;
     imap.say(&format!("a LOGIN {BOB} \"{PASSWORD}\"")).await;
     let said = imap.line().await;
-    let reload = " UTC, or at once after `systemctl reload gatepost`";
+    let reload = " UTC, or at once after: systemctl reload gatepost";
     assert!(said.contains("Gatepost asks again at ") && said.contains(reload), "{said}");
     assert!(said.ends_with("[gatepost consent-missing]") && !said.contains("gatepost login"), "{said}");
     let page = format!("/adminconsent?client_id={CONFIDENTIAL_CLIENT} [gatepost");

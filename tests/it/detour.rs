@@ -270,7 +270,7 @@ async fn a_client_that_leaves_while_a_proxy_is_silent_leaves_a_line_that_names_i
     client.reset();
     let recent = |world: &World| world.daemon.meter().recent.list();
     world.until("the fault is told", |world| recent(world).iter().any(|one| one.id == "client-left-waiting")).await;
-    let told = journal.lines(&["client left before it was signed on", &format!("proxy=\"{proxy}\"")]).pop().unwrap();
+    let told = journal.lines(&["client left before it was answered", &format!("proxy=\"{proxy}\"")]).pop().unwrap();
     assert!(told.contains(&format!("account=\"{ANN}\"")) && told.contains(&format!("server=\"{NAME}:")), "{told}");
 }
 

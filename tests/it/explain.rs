@@ -304,7 +304,11 @@ fn where_no_configuration_is_found_the_command_that_fills_in_names_one() {
     )
     .unwrap();
     let found = told(command(&["conditional-access"]).current_dir(dir.path()).output().unwrap()).1;
-    assert!(found.contains("`gatepost explain conditional-access --account <address>`"), "{found}");
+    let file = dir.path().join("gatepost.toml");
+    let named = format!("`gatepost --config {} explain conditional-access --account <address>`", file.display());
+    assert!(found.contains(&named), "in whichever folder it is typed: {found}");
+    let typed = command(&["conditional-access", "--config", "gatepost.toml"]).current_dir(dir.path()).output().unwrap();
+    assert!(told(typed).1.contains(&named));
 }
 
 #[test]

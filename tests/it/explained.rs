@@ -155,6 +155,23 @@ fn ids_stand_in_the_data_alone() {
     assert!(strays.is_empty(), "use the constants of the catalogue: {strays:#?}");
 }
 
+/// Whoever pastes a list of commands gets what is for everybody.
+#[test]
+fn what_is_for_a_device_that_cannot_do_otherwise_is_a_way_of_its_own() {
+    for (entry, lang) in catalog::all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+        let next = entry.words(lang).next;
+        let ways = ["Or: ", "方法2："]
+            .iter()
+            .fold(vec![next.as_str()], |parts, label| parts.into_iter().flat_map(|part| part.split(label)).collect());
+        for exception in ["evice that cannot", "evice that does not", "変更できない機器", "再送しない機器"]
+        {
+            let has = |way: &&&str| way.contains(exception);
+            let is_alone = ways.iter().enumerate().filter(|(_, way)| has(way)).all(|(at, _)| at > 0);
+            assert!(is_alone, "{}: {next}", entry.id);
+        }
+    }
+}
+
 /// The words around what the catalogue says.
 struct Around {
     lang: Lang,

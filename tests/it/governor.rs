@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     mail_queue::jump,
-    world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, account, plain, together},
+    world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, account, journal, plain, together},
 };
 
 async fn with_account(keys: &str) -> World {
@@ -567,4 +567,59 @@ async fn a_silent_message_that_is_taken_in_for_later_holds_nobodys_room_and_has_
     silent.send(b"here I am\r\n.\r\n").await;
     silent.expect("250 ").await;
     world.until("both arrive", |world| world.sandbox.submissions().len() == 2).await;
+}
+
+/// Its connection is there for it after a while, and its turn is not: both are one wait.
+#[tokio::test]
+async fn a_message_that_waits_for_a_connection_and_then_for_its_turn_waits_twenty_seconds_in_all() {
+    let world = with_account("limits = { connections = 1, messages-per-minute = 1 }").await;
+    let mut second = world.smtp_as_ann().await;
+    let mut first = world.smtp_as_ann().await;
+    first.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    second.say(&format!("MAIL FROM:<{ANN}>")).await;
+    world.until("it waits for a connection", |world| at_the_upstream(world) == 1).await;
+    jump(Duration::from_secs(15)).await;
+    first.exchange("RCPT TO:<bob@contoso.example>", "250 ").await;
+    first.exchange("DATA", "354 ").await;
+    first.send(format!("{HEAD}the first\r\n.\r\n").as_bytes()).await;
+    first.expect("250 ").await;
+    first.exchange("QUIT", "221 ").await;
+    jump(Duration::from_secs(6)).await;
+    let said = timeout(Duration::from_secs(5), second.line()).await.expect("it waits on");
+    assert!(said.starts_with("451 4.3.2 ") && said.ends_with("[gatepost mailbox-busy]"), "{said}");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_its_message_waits_for_room_is_told_by_log_and_status() {
+    let journal = journal();
+    let world = with_account("limits = { messages-per-minute = 1 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("the first").await.starts_with("250 "));
+    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+    world.until("it waits for its turn", |world| at_the_upstream(world) == 1).await;
+    smtp.reset();
+    let recent = |world: &World| world.daemon.meter().recent.list();
+    world.until("it is noted", |world| recent(world).iter().any(|one| one.id == "client-left-waiting")).await;
+    let account = format!("account=\"{ANN}\"");
+    let told = journal.lines(&["client left before it was answered", "WARN", "client-left-waiting", "next=", &account]);
+    assert!(!told.is_empty(), "{:?}", journal.lines(&["client left"]));
+    assert!(world.daemon.meter().text().contains("outcome=\"lost\""), "{}", world.daemon.meter().text());
+}
+
+#[tokio::test]
+async fn that_a_message_has_no_connection_any_more_is_one_warning_however_many_recipients_follow() {
+    let journal = journal();
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded, twice";
+    world.sandbox.faults().set(|faults| {
+        faults.smtp.answers =
+            vec![Answer::new("RCPT", words).times(1).close(), Answer::new("MAIL", "451 4.7.0 Not now").times(1)];
+    });
+    for n in 0..5 {
+        smtp.exchange(&format!("RCPT TO:<shared{n}@contoso.example>"), "432 4.3.2 Concurrent").await;
+    }
+    let warned = journal.lines(&["RCPT refused", "WARN", "exceeded, twice"]);
+    assert_eq!(warned.len(), 1, "{warned:?}");
 }

@@ -150,7 +150,7 @@ async fn one_fault_is_the_same_in_reply_log_metrics_status_console_and_notice() 
     let said = world.ann_hears(Protocol::Imap, FOR_GOOD).await;
     let (_, behind) = said.split_once(&format!("{}; Gatepost asks again at ", fault.text)).unwrap();
     let hour = behind.get(.."14:35 UTC".len()).unwrap();
-    let end = format!(", or at once after `systemctl reload gatepost` [gatepost {}]", fault.id);
+    let end = format!(", or at once after: systemctl reload gatepost [gatepost {}]", fault.id);
     assert!(said.ends_with(&format!("{hour}{end}")), "{said}");
     let found = explain::read(&said);
     assert_eq!(found.iter().map(|one| one.entry.id).collect::<Vec<_>>(), [fault.id]);

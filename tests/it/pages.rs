@@ -349,7 +349,7 @@ async fn what_the_mail_server_refuses_is_no_sign_in_that_is_well_on_either_page(
     let browser = Browser::inside(&world).await;
     assert!(world.login(Protocol::Imap, ANN, crate::world::PASSWORD).await.contains("fresh-token-refused"));
     for path in ["/", ACCOUNT] {
-        assert!(browser.page(path).await.contains("refused by the mail server"), "{path}");
+        assert!(browser.page(path).await.contains("✗ refused (imap)"), "{path}");
     }
     assert!(browser.page(ACCOUNT).await.contains("A token fetched a moment ago was refused as well"));
 }

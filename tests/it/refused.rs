@@ -345,6 +345,22 @@ async fn connections_that_are_used_up_are_told_with_an_id_and_once_in_the_log_ho
     assert_eq!(standing(&world), Vec::<&str>::new(), "there is room for that address");
 }
 
+/// It closes its side in the middle of the message, once it has been refused.
+#[tokio::test]
+async fn what_the_mail_server_refuses_of_a_message_whose_client_leaves_in_its_middle_has_an_id_and_counts() {
+    let world = World::new().await;
+    refuse(&world, "DATA", "550 5.9.9 half of these words are nobody's").await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("From: {ANN}\r\n\r\nhalf of it\r\n").as_bytes()).await;
+    smtp.half_close().await;
+    world.until("it stands", |world| standing(world) == ["message-refused"]).await;
+    let told = journal().lines(&["WARN", "message refused", "half of these words", "id=\"message-refused\"", "next="]);
+    assert!(!told.is_empty(), "{:?}", journal().lines(&["half of these words"]));
+}
+
 /// Who sends as the account without its password proves nothing of that.
 #[tokio::test]
 async fn a_wrong_password_is_not_past_because_a_client_of_a_rule_sends_from_the_same_account() {
@@ -392,4 +408,66 @@ async fn a_message_behind_a_login_that_was_refused_asks_for_no_rule() {
     assert_eq!(standing(&world), ["bad-credentials"]);
     world.greeted(Protocol::Smtp).await.exchange(&format!("MAIL FROM:<{ANN}>"), "530 5.7.0 ").await;
     assert_eq!(standing(&world), ["bad-credentials", "authentication-required"], "it has no login at all");
+}
+
+#[tokio::test]
+async fn a_recipient_that_a_policy_refuses_is_not_past_because_the_message_went_to_another() {
+    let world = World::new().await;
+    let policy = Answer::new("RCPT", "550 5.7.1 Message rejected by policy").times(1);
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![policy]);
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.say("RCPT TO:<shared@contoso.example>").await;
+    assert!(smtp.reply().await.starts_with("550"));
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 ").await;
+    assert_eq!(standing(&world).len(), 1, "{:?}", standing(&world));
+    assert!(smtp.message("to all").await.starts_with("250 "));
+    assert!(standing(&world).is_empty(), "{:?}", standing(&world));
+}
+
+fn two_clients(queue: &str) -> Plan {
+    let client = |name: &str, more: &str| {
+        let hash = cheap_hash(name);
+        format!(
+            "[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\nlogin = \"{name}\"\npassword = \"{hash}\"\n{more}\n"
+        )
+    };
+    let more = format!("{}{}{queue}", client("alerts", "delivery = \"queue\""), client("prog", ""));
+    Plan { more, ..Plan::default() }
+}
+
+async fn logged_in(world: &World, client: &str) -> Talk {
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    assert!(smtp.login(Protocol::Smtp, client, client).await.starts_with("235 "));
+    smtp
+}
+
+#[tokio::test]
+async fn what_one_client_was_refused_is_not_past_because_another_one_sends() {
+    let world = World::with(two_clients("[queue]\nmax-bytes = 400\n")).await;
+    let (mut alerts, mut prog) = (logged_in(&world, "alerts").await, logged_in(&world, "prog").await);
+    let said = alerts.message(&"too much for the queue ".repeat(40)).await;
+    assert!(said.ends_with("[gatepost queue-full]"), "{said}");
+    assert!(prog.message("past the queue").await.starts_with("250 "));
+    assert_eq!(standing(&world), ["queue-full"]);
+    let said = prog.message("a NUL \0 in it").await;
+    assert!(said.ends_with("[gatepost nul-byte]"), "{said}");
+    assert!(alerts.message("small").await.starts_with("250 "));
+    assert_eq!(standing(&world), ["nul-byte"], "the queue has room");
+    assert!(prog.message("none in it").await.starts_with("250 "));
+    assert!(standing(&world).is_empty(), "{:?}", standing(&world));
+}
+
+#[tokio::test]
+async fn a_wrong_password_of_a_client_is_past_once_that_client_logs_in_and_not_before() {
+    let world = World::with(two_clients("")).await;
+    assert!(world.login(Protocol::Smtp, "alerts", "wrong").await.starts_with("535 "));
+    logged_in(&world, "prog").await;
+    world.smtp_as_ann().await;
+    assert_eq!(standing(&world), ["bad-credentials"]);
+    logged_in(&world, "alerts").await;
+    assert!(standing(&world).is_empty(), "{:?}", standing(&world));
 }

@@ -107,7 +107,7 @@ fn every_name_has_a_value_of_its_own() {
             "proxy-line" => "mail-proxy = \"http://<user>:<password>@proxy:3128\"",
             "proxy-with-login" => "http://<user>:<password>@proxy:3128",
             "reload" => "systemctl reload gatepost",
-            "restart" => "systemctl restart gatepost",
+            "restart" | "restart-by-force" => "systemctl restart gatepost",
             "running-file" => "/running-file",
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",

@@ -89,7 +89,7 @@ mod tests {
         "client idle in mid-message while others wait",
         "client left",
         "client left before it was answered",
-        "client left before it was signed on",
+        "RCPT refused: the message has no connection any more",
         "connection closed before its greeting to make room for others",
         "connection closed: {error}",
         "it is not known whether the message was sent",

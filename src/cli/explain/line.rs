@@ -193,8 +193,7 @@ mod tests {
     fn a_line_that_names_when_the_provider_is_asked_again_is_explained_with_it() {
         let entry = crate::catalog::token::GRAPH_CONSENT_MISSING;
         let next = |text: &str| entry.told(crate::base::Lang::En, &known(None, entry, text)).next;
-        let said =
-            "535 5.7.3 no consent; Gatepost asks again at 14:35 UTC, or at once after `kill -HUP 7` [gatepost x]";
+        let said = "535 5.7.3 no consent; Gatepost asks again at 14:35 UTC, or at once after: kill -HUP 7 [gatepost x]";
         assert!(next(said).contains(" Gatepost asks again by itself at 14:35 UTC."), "{}", next(said));
         for odd in
             ["Gatepost asks again at noon UTC", "Gatepost asks again at 14:35", "Gatepost asks again at `id` UTC"]

@@ -26,6 +26,7 @@ use crate::{
         explain::{self, By, Found},
     },
     config::Config,
+    store,
 };
 
 /// Of stdin. What is pasted is a line or a page.
@@ -35,13 +36,14 @@ const SHOWN: usize = 120;
 
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Examples:\n  gatepost explain AADSTS53003\n  gatepost explain 535 5.7.139 Authentication unsuccessful\n  \
+    after_help = "Examples:\n  gatepost explain AADSTS53003\n  gatepost explain '535 5.7.139 Authentication unsuccessful'\n  \
                   gatepost explain smtp-auth-disabled-tenant --account ann@contoso.com\n  gatepost explain --list\n  \
                   tail -n 1 mail.log | gatepost explain - --lang ja"
 )]
 pub struct ExplainArgs {
     /// An AADSTS number, a reply of a mail server, a code of Microsoft Graph, an OAuth error, an id of Gatepost, or a line
-    /// of its log; - reads it from stdin; nothing lists all ids
+    /// of its log; what is pasted in single quotes, since a shell runs what stands in backticks; - reads it from stdin; nothing
+    /// lists all ids
     #[arg(value_name = "CODE|TEXT")]
     pub words: Vec<String>,
     /// Fills the commands in for this [[account]] [default: one that the text names, or the only one]
@@ -66,13 +68,17 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         return list(lang, args.json);
     }
     let of_line = line::configuration(&text).filter(|_| file.is_none());
-    if let Some(file) = &of_line {
-        invocation::call_it(pasted::with_config(file));
+    match &of_line {
+        Some(file) => invocation::call_it(pasted::with_config(file)),
+        None => config::call_by(file),
     }
     let file = file.or(of_line.as_deref());
     let config = config::load(file).map(|(config, _)| config);
+    let mut running_file = None;
     if let (Ok(config), Ok(file)) = (&config, config::found(file)) {
         config::note_start(config, &file);
+        let holder = store::holder(&config.store);
+        running_file = holder.and_then(|holder| Some(holder.reads_other_than(&file)?.display().to_string()));
     }
     // Whoever names a file is answered by it.
     let is_elsewhere = file.is_none() && config.is_err();
@@ -87,7 +93,10 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         let is_vague = matches!(found.by, By::OAuth(_));
         is_vague || account.as_ref().is_none_or(|account| account.sign_in.app.can_meet(found.entry))
     };
-    let known = |found: &Found| line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text);
+    let known = |found: &Found| Known {
+        running_file: running_file.clone(),
+        ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
+    };
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();

@@ -19,7 +19,7 @@ use super::{
     outcome::{Failure, Outcome},
     terminal,
 };
-use crate::{base::printable_json, config::Config, queue::Order};
+use crate::{base::printable_json, config::Config, console::client::Unanswered, queue::Order};
 
 pub fn run(named: Option<&Path>, command: &QueueCommand) -> Outcome {
     let (config, _) = config::load(named)?;
@@ -113,7 +113,7 @@ fn not_there(id: &str) -> Failure {
 }
 
 /// Neither the daemon nor the store answers.
-fn beside(failure: Failure, cause: &str) -> Failure {
+fn beside(failure: Failure, cause: &Unanswered) -> Failure {
     let hint = format!("the daemon did not answer either: {cause}");
     Failure::new(failure.text(), failure.hint().map_or(hint.clone(), |own| format!("{own}; {hint}")))
 }

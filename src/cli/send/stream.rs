@@ -53,6 +53,8 @@ impl Stream {
                     let until = Instant::now() + TOTAL;
                     return Ok(Self { transport: Transport::Plain(tcp), host, loopback, until });
                 }
+                // A name may have several addresses.
+                Err(e) if address.to_string() == server => cause = e.to_string(),
                 Err(e) => cause = format!("{address}: {e}"),
             }
         }

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use super::{
     settings::{Listen, Setting},
-    words::{Remark, Trouble},
+    words::{Line, Remark},
 };
 use crate::{
     base::{Lang, Secret, printable},
@@ -259,34 +259,40 @@ fn with_app_named(existing: &str, problems: &Problems) -> Option<String> {
     (!places.is_empty()).then_some(text)
 }
 
-/// Settings that the file does not have yet; one that it has otherwise is left to its owner.
-pub fn settings_to_add(existing: &Table, wanted: &[Setting]) -> Result<Vec<Setting>, Trouble> {
+/// Settings that the file does not have yet; what it has a table of and otherwise goes to its owner, as `lines`.
+pub fn settings_to_add(existing: &Table, wanted: &[Setting], lines: &mut Vec<Line>) -> Vec<Setting> {
     let mut new = Vec::new();
     for setting in wanted {
         let found = existing.get(&setting.table).filter(|_| setting.is_of_file()).and_then(Value::as_table);
         match found {
             None => new.push(setting.clone()),
             Some(table) if table.get(&setting.key) == Some(&setting.value) => {}
-            Some(_) => {
-                let line = format!("{} = {}", setting.key, setting.value);
-                return Err(Trouble::TableIsThere { table: setting.table.clone(), line });
-            }
+            Some(_) => lines.push(Line::new(&format!("[{}]", setting.table), &setting.key, setting.value.clone())),
         }
     }
-    Ok(new)
+    new
 }
 
-/// Listeners that the file does not have yet.
-pub fn listeners_to_add(existing: &Table, wanted: &[Listen]) -> Vec<Listen> {
+/// Listeners of protocols that the file has none of yet. Where it has one, at other addresses, that stays as it is, and none
+/// comes beside it: its line goes to its owner, as `lines`.
+pub fn listeners_to_add(existing: &Table, wanted: &[Listen], lines: &mut Vec<Line>) -> Vec<Listen> {
     let there = existing.get("listener").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_there = |listen: &&Listen| {
-        there.iter().any(|block| {
-            let protocol = block.get("protocol").and_then(Value::as_str) == Some(listen.protocol);
-            let addresses = block.get("listen").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            protocol && addresses.iter().any(|a| a.as_str() == Some(listen.address.to_string().as_str()))
-        })
-    };
-    wanted.iter().filter(|listen| !is_there(listen)).cloned().collect()
+    let mut new = Vec::new();
+    for protocol in ["smtp", "imap", "pop3"] {
+        let of_it: Vec<&Listen> = wanted.iter().filter(|listen| listen.protocol == protocol).collect();
+        let blocks: Vec<&Value> =
+            there.iter().filter(|block| block.get("protocol").and_then(Value::as_str) == Some(protocol)).collect();
+        let addresses = blocks.iter().filter_map(|block| block.get("listen").and_then(Value::as_array)).flatten();
+        let addresses: Vec<&str> = addresses.filter_map(Value::as_str).collect();
+        let is_there = |listen: &&Listen| addresses.contains(&listen.address.to_string().as_str());
+        if blocks.is_empty() {
+            new.extend(of_it.into_iter().cloned());
+        } else if !of_it.iter().all(is_there) {
+            let all: Vec<Value> = of_it.iter().map(|listen| listen.address.to_string().into()).collect();
+            lines.push(Line::new(&format!("[[listener]] {protocol}"), "listen", all.into()));
+        }
+    }
+    new
 }
 
 /// After the domain: `contoso`, `contoso-2`.

@@ -111,7 +111,10 @@ impl Interview<'_, '_> {
 
     pub fn choice(&mut self, address: &str) -> Result<Choice, Failure> {
         if let Some(account) = account_of(self.config, address) {
-            self.note(&Say::AccountIsThere { address: address.to_owned(), app: account.sign_in.app.name.clone() });
+            let (provider, app) = (account.sign_in.app.provider.clone(), account.sign_in.app.name.clone());
+            note(&Step::ProviderKnown { provider }.text(self.lang));
+            note(&Step::RegistrationKnown { app }.text(self.lang));
+            self.note(&Say::AccountIsThere { address: address.to_owned() });
             let choice = self.choice_of(account)?;
             return self.nothing_idle(&choice).map(|()| choice);
         }

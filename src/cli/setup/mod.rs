@@ -36,7 +36,7 @@ use self::{
     passwords::{Passwords, whose},
     place::Place,
     questions::{AtTerminal, Person, Questions},
-    renewal::{Renewal, with_its_step},
+    renewal::{FirstSecret, Renewal, with_its_step},
     settings::{Listen, Setting},
     trial::Trial,
     words::{Closing, Ended, Say, Step, Trouble, Typed},
@@ -87,6 +87,43 @@ struct Base {
     listeners: Vec<Listen>,
 }
 
+impl Base {
+    fn of(place: &Place, existing: &Table, args: &SetupArgs, lang: Lang) -> Result<Self, Failure> {
+        let told = |trouble: Trouble| trouble.failure(lang);
+        // A file that is broken is mended first: nothing is built on it.
+        if !place.text.trim().is_empty() {
+            config::check_text(&place.text, &place.shown(), &place.around())?;
+        }
+        let mut wanted = args.set.iter().map(|one| Setting::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let of_notices = Setting::of_notices(lang).filter(|_| place.text.trim().is_empty());
+        wanted.extend(
+            of_notices.filter(|ours| !wanted.iter().any(|one| (&one.table, &one.key) == (&ours.table, &ours.key))),
+        );
+        let mut lines = Vec::new();
+        let settings = settings_to_add(existing, &wanted, &mut lines);
+        let listeners =
+            args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let listeners = listeners_to_add(existing, &listeners, &mut lines);
+        let config = with_tables(place, &settings, lang)?;
+        let apart = |other: Option<&Path>| {
+            let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            let ours = Ours { place, existing, settings: &settings, listeners: &listeners };
+            Apart::of(&ours, other, &typed)
+        };
+        // A script is a script alone.
+        if args.print_script.is_none() {
+            place.meets_no_other_daemon(&config, apart).map_err(told)?;
+            if !lines.is_empty() {
+                return Err(told(Trouble::Otherwise { file: place.shown(), lines, proof: None }));
+            }
+            if let Some(say) = place.shares_its_store(&config, apart) {
+                note(&say.text(lang));
+            }
+        }
+        Ok(Self { config, settings, listeners })
+    }
+}
+
 impl<'a> Setup<'a> {
     fn new(named: Option<&Path>, args: &'a SetupArgs, lang: Lang, questions: Questions<'a>) -> Result<Self, Failure> {
         let told = |trouble: Trouble| trouble.failure(lang);
@@ -95,45 +132,14 @@ impl<'a> Setup<'a> {
         if named.is_none() && place.is_new_for_the_service() {
             note(&Say::ForTheService { file: place.shown() }.text(lang));
         }
-        // A file that is broken is mended first: nothing is built on it.
-        let around = place.around();
-        if !place.text.trim().is_empty() {
-            config::check_text(&place.text, &place.shown(), &around)?;
-        }
         let existing: Table = place.text.parse().unwrap_or_default();
-        let mut wanted = args.set.iter().map(|one| Setting::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
-        let of_notices = Setting::of_notices(lang).filter(|_| place.text.trim().is_empty());
-        wanted.extend(
-            of_notices.filter(|ours| !wanted.iter().any(|one| (&one.table, &one.key) == (&ours.table, &ours.key))),
-        );
-        let settings = settings_to_add(&existing, &wanted).map_err(told)?;
-        let listeners =
-            args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
-        let listeners = listeners_to_add(&existing, &listeners);
-        let config = with_tables(&place, &settings, lang)?;
-        let apart = |other: Option<&Path>| {
-            let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-            let ours = Ours { place: &place, existing: &existing, settings: &settings, listeners: &listeners };
-            Apart::of(&ours, other, &typed)
-        };
-        if !args.no_sign_in && args.print_script.is_none() {
-            place.meets_no_other_daemon(&config, apart).map_err(told)?;
+        let given = args.client_secret_file.as_deref().filter(|_| args.print_script.is_none());
+        let first = given.map(|given| FirstSecret::put(&place, &existing, given)).transpose().map_err(told)?.flatten();
+        let base = Base::of(&place, &existing, args, lang).inspect_err(|_| first.iter().for_each(FirstSecret::undo))?;
+        if let Some(first) = first {
+            note(&first.told().text(lang));
         }
-        if args.print_script.is_none()
-            && let Some(say) = place.shares_its_store(&config, apart)
-        {
-            note(&say.text(lang));
-        }
-        Ok(Self {
-            args,
-            lang,
-            questions,
-            place,
-            existing,
-            base: Base { config, settings, listeners },
-            has_written: false,
-            was_signed_in: false,
-        })
+        Ok(Self { args, lang, questions, place, existing, base, has_written: false, was_signed_in: false })
     }
 
     fn run(mut self) -> Outcome {
@@ -168,7 +174,12 @@ impl<'a> Setup<'a> {
         }
         let (config, passwords) = configured?;
         if args.no_sign_in {
-            return self.close(&config, &wanted, &passwords, Ended::Ready);
+            self.close(&config, &wanted, &passwords, Ended::Ready)?;
+            // Nobody signs in later who would have the daemon told.
+            return match account_of(&config, &address).is_some_and(|one| one.sign_in.app.grant.is_unattended()) {
+                true => trial::reload_running(&config, &wanted, self.has_written, lang),
+                false => Ok(()),
+            };
         }
         if self.place.is_of_the_service() {
             let account = account_of(&config, &address);
@@ -419,6 +430,8 @@ impl<'a> Setup<'a> {
             let of = config.listeners.iter().filter(|listener| listener.protocol == protocol);
             of.filter_map(|listener| Some((super::send::place_of(listener)?.0, listener.tls))).next()
         };
+        let first = wanted.first().and_then(|address| account_of(config, address));
+        let is_unattended = first.is_some_and(|account| account.sign_in.app.grant.is_unattended());
         let closing = Closing {
             users: wanted,
             smtp: places(Protocol::Smtp),
@@ -430,7 +443,7 @@ impl<'a> Setup<'a> {
                 (None, false) => Typed::ArmedBySignIn,
                 (None, true) => Typed::ArmedByHand,
             },
-            is_signed_in: !self.args.no_sign_in && !self.place.is_of_the_service(),
+            needs_sign_in: self.args.no_sign_in && !is_unattended,
             ended,
             is_of_the_service: self.place.is_of_the_service(),
             running: self.place.daemon(config),
@@ -439,13 +452,13 @@ impl<'a> Setup<'a> {
     }
 }
 
-/// Commands name the configuration where another one, or none, would be found.
+/// Commands name the configuration where another one, or none, would be found, from this folder or from another.
 fn called(place: &Place) {
     unit::note(&place.path);
     let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
     let found = config::locate(None, &here).unwrap_or_else(|_| config::place_for_new(None, &here));
-    let found = std::path::absolute(&found).unwrap_or(found);
-    if std::fs::canonicalize(&found).unwrap_or(found) != place.path {
+    let is_found_anywhere = found.is_absolute() && std::fs::canonicalize(&found).unwrap_or(found) == place.path;
+    if !is_found_anywhere {
         invocation::call_it(pasted::with_config(&place.path));
     }
 }

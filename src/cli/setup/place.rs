@@ -143,6 +143,15 @@ impl Place {
             .map_err(|e| Trouble::Unwritable { file: file.display().to_string(), why: e.to_string() })
     }
 
+    /// Makes a file that the configuration names.
+    pub fn make_secret(file: &Path, secret: &Secret) -> Result<(), Trouble> {
+        let content = Zeroizing::new(format!("{}\n", secret.expose()));
+        let folder = file.parent().unwrap_or(Path::new("."));
+        private_file::make_dir(folder)
+            .and_then(|()| private_file::create_whole(file, content.as_bytes(), "first"))
+            .map_err(|e| Trouble::Unwritable { file: file.display().to_string(), why: e.to_string() })
+    }
+
     /// A file of its own for a secret. One that was left by a run before, with the same content, is taken; one with
     /// another content is somebody's, and the next name is taken. Whether it is new comes with it.
     pub fn keep_secret(&self, app: &str, secret: &Secret) -> Result<(PathBuf, bool), Trouble> {

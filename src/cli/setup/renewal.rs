@@ -1,9 +1,13 @@
-//! A client secret that took the place of one that ended. The configuration says where it stands, so no line of it changes.
+//! A client secret that took the place of one that ended, or the first one, of which the configuration has but the path. No
+//! line of that changes.
 
 use std::path::{Path, PathBuf};
 
+use toml::{Table, Value};
+
 use super::{
     note,
+    place::{Place, secret_in},
     words::{Say, Trouble, beside},
 };
 use crate::{
@@ -38,6 +42,43 @@ pub fn with_its_step(failure: Failure, app: &App, address: &str, given: Option<&
         Lang::En => beside::new_secret_en(app, address, &file),
         Lang::Ja => beside::new_secret_ja(app, address, &file),
     })
+}
+
+/// Where one is to come from that the configuration has but the path of.
+pub fn first_secret(app: &App, address: &str, lang: Lang) -> String {
+    match lang {
+        Lang::En => beside::first_secret_en(app, address, NEW),
+        Lang::Ja => beside::first_secret_ja(app, address, NEW),
+    }
+}
+
+/// What was put into a file that the configuration names and that was not there: it can have spoilt nothing.
+pub struct FirstSecret {
+    app: String,
+    file: PathBuf,
+}
+
+impl FirstSecret {
+    /// `given`: where it is read. `None`: no file is missing, or it is not clear whose it would be.
+    pub fn put(place: &Place, existing: &Table, given: &Path) -> Result<Option<Self>, Trouble> {
+        let around = place.around();
+        let apps = existing.get("app").and_then(Value::as_table).into_iter().flatten();
+        let mut missing = apps.filter_map(|(app, table)| {
+            let file = around.path(Path::new(table.get("client-secret-file")?.as_str()?));
+            std::fs::symlink_metadata(&file).is_err().then(|| Self { app: app.clone(), file })
+        });
+        let (Some(first), None) = (missing.next(), missing.next()) else { return Ok(None) };
+        Place::make_secret(&first.file, &secret_in(given)?)?;
+        Ok(Some(first))
+    }
+
+    pub fn undo(&self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+
+    pub fn told(&self) -> Say {
+        Say::SecretIsThere { app: self.app.clone(), file: self.file.display().to_string() }
+    }
 }
 
 pub struct Renewal {

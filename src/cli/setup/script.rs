@@ -229,8 +229,8 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
          foreach ($one in @($mailbox) + $others) {{\n  \
            $null = Add-MailboxPermission -Identity $one -User $enterprise.Id -AccessRights FullAccess\n}}\n\
          # {scope}\n\
-         $group = Get-DistributionGroup 'Gatepost mailboxes' -ErrorAction SilentlyContinue\n\
-         if (-not $group) {{ $group = New-DistributionGroup -Name 'Gatepost mailboxes' -Type Security }}\n\
+         $group = Get-DistributionGroup 'gatepost-senders' -ErrorAction SilentlyContinue\n\
+         if (-not $group) {{ $group = New-DistributionGroup -Name 'gatepost-senders' -Type Security }}\n\
          foreach ($one in @($mailbox) + $others) {{\n  \
            Add-DistributionGroupMember $group.DistinguishedName -Member $one -ErrorAction SilentlyContinue\n}}\n\
          if (-not (Get-ManagementScope 'Gatepost' -ErrorAction SilentlyContinue)) {{\n  \

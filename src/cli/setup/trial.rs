@@ -20,6 +20,7 @@ use crate::{
         send::{self, Way},
     },
     config::Config,
+    console::client::Unanswered,
     daemon::{Daemon, StartFault},
     net::{Bind, Listener, ListenerTls},
     store::{StoreError, holder},
@@ -125,7 +126,10 @@ pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, l
         return Ok(());
     }
     // Its console is where the configuration had it when it started, and no reload moves that.
-    if let Some(at) = config.console.reached_at().filter(|_| console_api::is_alive(config).is_err()) {
+    if let Some((at, cause)) = config.console.reached_at().zip(console_api::is_alive(config).err()) {
+        if let Unanswered::Silent(_) = cause {
+            return Err(console_api::hanging(lang));
+        }
         let command = daemon.daemon().map_or_else(invocation::restart, invocation::Daemon::restart);
         return Err(Trouble::RestartIt { process, at, command }.failure(lang));
     }

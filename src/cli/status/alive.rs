@@ -14,7 +14,7 @@ use crate::{
         outcome::{Failure, Outcome},
     },
     config::Config,
-    console::client::PATIENCE,
+    console::client::{PATIENCE, Unanswered},
     net::{Bind, Listener, ListenerTls},
     store,
 };
@@ -23,11 +23,11 @@ pub fn look(config: &Config, file: &Path) -> Outcome {
     if config.console.listen.is_some() {
         return console_api::is_alive(config).map_err(|cause| silent(&cause));
     }
-    if let Some(lock) = store::vacant(&config.store) {
-        return Err(silent(&format!("nobody holds {}", lock.display())));
+    if store::is_vacant(&config.store) {
+        return Err(silent(&Unanswered::Untold("it does not run".to_owned())));
     }
     let at = greeting(&config.listeners).ok_or_else(|| unaskable(file))?;
-    greets(at).map_err(|cause| silent(&cause))
+    greets(at).map_err(|cause| silent(&Unanswered::Untold(cause)))
 }
 
 /// Of a listener that speaks first, to whoever comes from this machine, at a port that the configuration names.

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     base::{Lang, invocation},
     config::Config,
+    console::client::Unanswered,
     store,
 };
 
@@ -36,10 +37,10 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     if args.alive {
         return alive::look(&config, &file);
     }
-    let vacant = store::vacant(&config.store);
+    let is_vacant = store::is_vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
-        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, vacant), cause))),
+        (Err(cause), None) => (asleep::status(&config), Some((Silent::of(&config, &file, is_vacant, &cause), cause))),
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
     let other = store::holder(&config.store).and_then(|holder| holder.reads_other_than(&file).map(Path::to_owned));
@@ -55,6 +56,9 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
             format!("{:#}\n", status)
         }
         false => {
+            if asleep.is_some() && is_vacant {
+                config::note_start(&config, &file);
+            }
             told::with_steps(&mut status, &config, lang);
             if let Some((silent, _)) = &asleep {
                 told::asleep(&mut status, silent.running(lang));
@@ -68,12 +72,12 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
-        (None, Some((Silent::Down(lock), _))) => Err(down(&lock)),
+        (None, Some((Silent::Down, _))) => Err(down()),
         (None, Some((Silent::NoConsole { .. }, _))) => Ok(()),
         (None, Some((silent, cause))) => {
-            Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, &cause)))
+            Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, Some(&cause))))
         }
-        (None, None) if other.is_some() => Err(unanswered(&config, &file, "")),
+        (None, None) if other.is_some() => Err(unanswered(&config, &file, None)),
         (None, None) => Ok(()),
     }
 }
@@ -81,26 +85,26 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
 const RUNS_ON: &str =
     "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n";
 
-fn silent(cause: &str) -> Failure {
+fn silent(cause: &Unanswered) -> Failure {
     Failure::new(
         format!("the daemon did not answer: {cause}"),
         format!("start it with `{}`; where it runs, its log tells more", invocation::start()),
     )
 }
 
-fn down(lock: &Path) -> Failure {
+fn down() -> Failure {
     Failure::new(
-        format!("the daemon does not run: nobody holds {}", lock.display()),
+        "the daemon does not run",
         format!("start it with `{}`; what is shown above comes from configuration and store", invocation::start()),
     )
 }
 
-fn unanswered(config: &Config, file: &Path, cause: &str) -> Failure {
-    let text = format!("the daemon did not answer: {cause}");
+fn unanswered(config: &Config, file: &Path, cause: Option<&Unanswered>) -> Failure {
+    let text = cause.map(|cause| format!("the daemon did not answer: {cause}")).unwrap_or_default();
     let next = format!(
         "where it runs, its log tells more, else start it with `{}`; what is shown above comes from configuration and \
          store",
         invocation::start()
     );
-    console_api::unanswered(config, file, text, &next)
+    console_api::unanswered(config, file, cause, text, &next)
 }

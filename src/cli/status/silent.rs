@@ -13,31 +13,39 @@ use crate::{
     },
     cli::{console_api, outcome::Failure},
     config::Config,
+    console::client::Unanswered,
     store,
 };
 
 pub enum Silent {
-    /// For nobody holds this lock.
-    Down(PathBuf),
+    /// None runs.
+    Down,
     /// It runs, and cannot be asked: so it was configured.
     NoConsole { process: Option<u32> },
     /// It runs, and reads this file. A console that was moved there since it started takes a restart.
     NotThere { process: Option<u32>, at: SocketAddr, restart: String },
-    /// It answered and would not tell, reads another file, or nothing at all can be told.
+    /// It runs, and takes connections without a word.
+    Hangs { process: Option<u32> },
+    /// The one that runs on its store reads this file.
+    Elsewhere(PathBuf),
+    /// It answered and would not tell, or nothing at all can be told.
     Unknown,
 }
 
 impl Silent {
-    /// `vacant`: as it was before somebody was asked.
-    pub fn of(config: &Config, file: &Path, vacant: Option<PathBuf>) -> Self {
-        if let Some(lock) = vacant {
-            return Self::Down(lock);
+    /// `is_vacant`: as it was before somebody was asked, with this for an answer.
+    pub fn of(config: &Config, file: &Path, is_vacant: bool, cause: &Unanswered) -> Self {
+        if is_vacant {
+            return Self::Down;
         }
-        let holder = store::holder(&config.store).filter(|holder| holder.reads_other_than(file).is_none());
-        let Some(holder) = holder else { return Self::Unknown };
+        let Some(holder) = store::holder(&config.store) else { return Self::Unknown };
+        if let Some(other) = holder.reads_other_than(file) {
+            return Self::Elsewhere(other.to_owned());
+        }
         let process = holder.process;
         match config.console.reached_at() {
             None => Self::NoConsole { process },
+            Some(_) if matches!(cause, Unanswered::Silent(_)) => Self::Hangs { process },
             Some(at) if console_api::is_alive(config).is_err() => {
                 let restart = holder.daemon().map_or_else(invocation::restart, Daemon::restart);
                 Self::NotThere { process, at, restart }
@@ -49,9 +57,11 @@ impl Silent {
     /// Whether it runs.
     pub fn running(&self, lang: Lang) -> String {
         match (self, lang) {
-            (Self::Down(lock), Lang::En) => format!("no, for nobody holds {}: {}", lock.display(), invocation::start()),
-            (Self::Down(lock), Lang::Ja) => {
-                format!("いいえ（{} はロックされていません）: {}", lock.display(), invocation::start())
+            (Self::Down, Lang::En) => format!("no; to start it: {}", invocation::start()),
+            (Self::Down, Lang::Ja) => format!("いいえ。起動するコマンド: {}", invocation::start()),
+            (Self::Elsewhere(other), Lang::En) => format!("no; the daemon on its store reads {}", other.display()),
+            (Self::Elsewhere(other), Lang::Ja) => {
+                format!("いいえ。このストアのデーモンは {} を読んでいます", other.display())
             }
             (Self::NoConsole { process }, Lang::En) => format!(
                 "yes{}; its console is off ([console] listen = \"off\"), so that it cannot be asked: what follows comes \
@@ -68,6 +78,8 @@ impl Silent {
             (Self::NotThere { process, at, .. }, Lang::Ja) => {
                 format!("はい{}。コンソールは {at} にありません", numbered(*process, lang))
             }
+            (Self::Hangs { process }, Lang::En) => format!("yes{}; it answers nobody", numbered(*process, lang)),
+            (Self::Hangs { process }, Lang::Ja) => format!("はい{}。応答がありません", numbered(*process, lang)),
             (Self::Unknown, Lang::En) => "it did not answer".to_owned(),
             (Self::Unknown, Lang::Ja) => "応答がありません".to_owned(),
         }

@@ -49,12 +49,18 @@ impl Cause {
     }
 }
 
-/// What to do about each fault that may still stand: each cause once, and behind them once where cmdlets are typed.
+/// What to do about each fault that may still stand: each cause once, and behind them where the cmdlets of which are typed.
 pub fn steps(faults: &[Value], lang: Lang) -> String {
-    let (mut causes, mut shells): (Vec<Cause>, Vec<String>) = Default::default();
+    let (mut causes, mut shells): (Vec<Cause>, Vec<(String, Vec<String>)>) = Default::default();
     for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
         let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
+        if let Some(shell) = text("shell") {
+            match shells.iter_mut().find(|(known, _)| *known == shell) {
+                Some((_, ids)) => ids.extend(Some(id.clone()).filter(|id| !ids.contains(id))),
+                None => shells.push((shell, vec![id.clone()])),
+            }
+        }
         let at = causes.iter().position(|known| known.id == id && known.text == cause).unwrap_or_else(|| {
             causes.push(Cause { id, text: cause, ..Cause::default() });
             causes.len() - 1
@@ -67,10 +73,12 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
         let met_by = known.steps.get_mut(at).map(|(_, protocols)| protocols);
         met_by.into_iter().for_each(|all| all.extend(text("protocol").filter(|one| !all.contains(one))));
         known.avoid.extend(text("avoid").filter(|avoid| !known.avoid.contains(avoid)));
-        shells.extend(text("shell").filter(|shell| !shells.contains(shell)));
     }
-    let told = causes.iter().map(|cause| cause.told(lang));
-    told.chain(shells.iter().map(|shell| indented(2, shell))).collect()
+    let of = |(shell, ids): &(String, Vec<String>)| match causes.len() {
+        0 | 1 => indented(2, shell),
+        _ => indented(2, &format!("{}: {shell}", ids.join(lang.comma()))),
+    };
+    causes.iter().map(|cause| cause.told(lang)).chain(shells.iter().map(of)).collect()
 }
 
 fn indented(by: usize, text: &str) -> String {

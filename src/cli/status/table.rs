@@ -32,7 +32,7 @@ const ACCOUNT: &[Column] = &[
     ("trouble since", "問題の発生時刻", "/sign-in/fault/since"),
     ("provider is asked again from", "プロバイダーへの再問い合わせ（この時刻以降）", "/sign-in/fault/asks-again-at"),
     ("who says no", "拒否した側", "/refusals/*/by"),
-    ("in short", "拒否の理由", "/refusals/*/text"),
+    (IN_SHORT, "拒否の理由", "/refusals/*/text"),
     ("refused at", "拒否した時刻", "/refusals/*/at"),
     ("asked again from", "再問い合わせ（この時刻以降）", "/refusals/*/until"),
     ("a later sign-in was refused at", "その後のサインインの拒否時刻", "/sign-in/refused-beside/since"),
@@ -44,10 +44,11 @@ const ACCOUNT: &[Column] = &[
 /// What stands in an empty cell.
 const NOTHING: &str = "-";
 
-/// Behind it stand the protocols that are refused.
+/// Behind it stand the ways that are refused.
 const STATE: &str = "state";
-const REFUSED: &str = "/refusals/*/protocol";
-const GRAPH_REFUSES: &str = "/sign-in/graph-fault/id";
+const REFUSED_WAYS: &str = "/refused-ways";
+/// What stands in each of its cells is a sentence.
+const IN_SHORT: &str = "in short";
 
 /// What is told of a fault; what to do stands below.
 const FAULT: &[Column] = &[
@@ -213,23 +214,15 @@ fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
     let columns: Vec<&Column> = known.iter().filter(told).collect();
     let head = columns.iter().map(|(en, ja, _)| if lang == Lang::Ja { *ja } else { *en }.to_owned()).collect();
     let row = |row: &Value| -> Vec<String> {
-        let one = |(name, _, at): &&Column| match refusing(row) {
-            by if *name == STATE && !by.is_empty() => {
-                format!("{} ({})", named(name, &found(row, at), lang), cell(&Value::Array(by), lang))
-            }
-            _ => named(name, &found(row, at), lang),
+        let one = |(name, _, at): &&Column| {
+            let told = named(name, &found(row, at), lang);
+            let ways = row.pointer(REFUSED_WAYS).and_then(Value::as_array).into_iter().flatten();
+            let ways: Vec<&str> = ways.filter(|_| *name == STATE).filter_map(Value::as_str).collect();
+            lang.by_ways(&told, &ways)
         };
         columns.iter().map(one).collect()
     };
     lines(head, rows.iter().map(row).collect(), lang)
-}
-
-/// The protocols that are refused, and Graph where that is.
-fn refusing(account: &Value) -> Vec<Value> {
-    let mut by = found(account, REFUSED).as_array().cloned().unwrap_or_default();
-    let is_graph = found(account, "/sign-in/phase") == "refused" && !found(account, GRAPH_REFUSES).is_null();
-    by.extend(is_graph.then(|| "graph".into()));
-    by
 }
 
 /// What stands there, none of a list twice; null where nothing does.
@@ -307,7 +300,11 @@ fn named(name: &str, value: &Value, lang: Lang) -> String {
         .as_i64()
         .filter(|_| ["at", WORKED_AGAIN].contains(&name))
         .and_then(|at| jiff::Timestamp::from_second(at).ok());
-    time.map_or_else(|| cell(value, lang), |time| beside(time, "%H:%M:%S", time.to_string()))
+    match (time, value) {
+        (Some(time), _) => beside(time, "%H:%M:%S", time.to_string()),
+        (None, Value::Array(sentences)) if name == IN_SHORT => joined(sentences, lang, Lang::between),
+        (None, _) => cell(value, lang),
+    }
 }
 
 fn cell(value: &Value, lang: Lang) -> String {
@@ -319,9 +316,13 @@ fn cell(value: &Value, lang: Lang) -> String {
         (Value::Bool(false), Lang::Ja) => "いいえ".to_owned(),
         // As much as a reply holds: a link or a command that is cut leads nowhere.
         (Value::String(text), _) => printable(text, 400),
-        (Value::Array(list), _) => list.iter().map(|one| cell(one, lang)).collect::<Vec<_>>().join(", "),
+        (Value::Array(list), _) => joined(list, lang, Lang::comma),
         (other, _) => printable(&other.to_string(), 80),
     }
+}
+
+fn joined(list: &[Value], lang: Lang, by: fn(Lang) -> &'static str) -> String {
+    list.iter().map(|one| cell(one, lang)).collect::<Vec<_>>().join(by(lang))
 }
 
 #[cfg(test)]
@@ -391,15 +392,26 @@ mod tests {
         assert!(each.ends_with("  x: So.\n    smtp: Do.\n    imap: Do more.\n  Connect.\n"), "{each}");
     }
 
+    #[test]
+    fn of_several_faults_each_says_whose_cmdlets_are_typed_where() {
+        let fault = |id: &str, shell: &str| json!({ "id": id, "cause": "So.", "next-step": "Do.", "shell": shell });
+        let text = draw(
+            &json!({ "faults": [fault("x", "Connect."), fault("y", "Connect to it."), fault("z", "Connect.")] }),
+            Lang::En,
+        );
+        assert!(text.ends_with("  x, z: Connect.\n  y: Connect to it.\n"), "{text}");
+    }
+
     /// The identity provider may be the one.
     #[test]
     fn who_says_no_is_named_and_when_the_provider_is_asked_again() {
         let account = json!({
             "address": "a@b.c",
             "sign-in": { "phase": "refused", "fault": { "text": "no consent", "asks-again-at": "2026-11-28T14:35:10Z" } },
+            "refused-ways": ["smtp", "imap"],
             "refusals": [
-                { "by": "identity provider", "protocol": "smtp", "text": "no consent", "until": "2026-11-28T14:06:00Z" },
-                { "by": "identity provider", "protocol": "imap", "text": "no consent", "until": "2026-11-28T14:07:00Z" },
+                { "by": "identity provider", "protocol": "smtp", "text": "No consent.", "until": "2026-11-28T14:06:00Z" },
+                { "by": "identity provider", "protocol": "imap", "text": "Not there.", "until": "2026-11-28T14:07:00Z" },
             ],
         });
         let status = json!({ "accounts": [account], "faults": [{ "id": "x", "cause": "So.", "next-step": "Do.", "avoid": "Not." }] });
@@ -413,6 +425,7 @@ mod tests {
             "    trouble                       no consent\n",
             "    provider is asked again from  2026-11-28T14:35:10Z\n",
             "    who says no                   identity provider\n",
+            "    in short                      No consent. Not there.\n",
             "    asked again from              2026-11-28T14:06:00Z, 2026-11-28T14:07:00Z\n",
             "  x: So.\n    Do.\n    What not to do: Not.\n",
         ] {
@@ -420,6 +433,7 @@ mod tests {
         }
         assert!(!text.contains("mail server"), "{text}");
         let text = draw(&status, Lang::Ja);
+        assert!(text.contains("（smtp、imap）") && text.contains("No consent.Not there."), "{text}");
         assert!(text.contains("アカウント\n  a@b.c\n    状態") && text.contains("してはならないこと：Not."), "{text}");
     }
 

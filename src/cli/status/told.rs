@@ -40,13 +40,17 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
         };
         for name in FAULTS {
             let fault = account.get_mut("sign-in").and_then(|state| state.get_mut(name));
-            fault.into_iter().for_each(|fault| tell(fault, &Occasion::of_sign_in(None)));
+            fault.into_iter().for_each(|fault| {
+                tell(fault, &Occasion::of_sign_in(None));
+                short(fault);
+            });
         }
         for refusal in rows_mut(account, "refusals") {
             let by_provider = text(refusal, "/by") == Some(BY_PROVIDER);
             let stage = by_provider.then_some(Stage::FetchingToken);
             let protocol = protocol_of(refusal);
             tell(refusal, &Occasion { protocol, stage, ..Occasion::default() });
+            short(refusal);
         }
     }
 }
@@ -128,8 +132,8 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
     let address = text(fault, "/account").unwrap_or_default();
     let account = account_of(address, &config.accounts, &config.domains);
     let stage = Stage::ALL.into_iter().find(|stage| Some(stage.as_str()) == text(fault, "/stage"));
-    let occasion =
-        Occasion { protocol: protocol_of(fault), stage, sender: text(fault, "/sender"), ..Occasion::default() };
+    let (protocol, sender) = (protocol_of(fault), text(fault, "/sender"));
+    let occasion = Occasion { protocol, stage, address: Some(address), sender, ..Occasion::default() };
     let device_address = rows(fault, "peers").last().and_then(Value::as_str).map(str::to_owned);
     let state = accounts.iter().find(|one| text(one, "/address") == Some(address)).and_then(|one| one.get("sign-in"));
     let words = entry.told(LANG, &Known { device_address, ..known(account.as_deref(), &occasion, state) });
@@ -141,6 +145,7 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
 
 fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Value>) -> Known {
     let known = account.map(|account| account.known(occasion)).unwrap_or_default();
+    let address = known.address.clone().or_else(|| occasion.address.map(str::to_owned));
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
     let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
     let asks_again = faults.filter_map(|fault| {
@@ -151,7 +156,7 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
         let one = |(id, at)| Some((catalog::find(text(state, id)?)?.id, text(state, at)?.parse().ok()?));
         REFUSED.into_iter().find_map(one)
     });
-    Known { object_id, asks_again: asks_again.collect(), refused_sign_in, ..known }
+    Known { address, object_id, asks_again: asks_again.collect(), refused_sign_in, ..known }
 }
 
 fn of_account(account: &mut Value) {
@@ -164,12 +169,8 @@ fn of_account(account: &mut Value) {
     if let Some(state) = account.get_mut("sign-in") {
         let phase = Phase::ALL.into_iter().find(|phase| Some(phase.as_str()) == text(state, "/phase"));
         put(state, "phase", phase.map(|phase| phase_word(phase).to_owned()));
-        for name in FAULTS {
-            state.get_mut(name).into_iter().for_each(short);
-        }
     }
     for refusal in rows_mut(account, "refusals") {
-        short(refusal);
         let by = match text(refusal, "/by") {
             Some(BY_PROVIDER) => "ID プロバイダー",
             Some("mail server") => "メールサーバー",
@@ -189,9 +190,9 @@ fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-/// Why it is, in the place of the text of the wire.
+/// Why it is, in the place of the text of the wire, whose commands stand with the steps, each on a line of its own.
 fn short(fault: &mut Value) {
-    let cause = text(fault, "/id").and_then(|id| catalog::words(id, LANG)).map(|words| words.cause);
+    let cause = text(fault, "/cause").map(str::to_owned);
     put(fault, "text", cause);
 }
 

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Checker, is_loopback};
 use crate::{
-    config::{key::Key, raw},
+    config::{key::Key, outline::has_login, raw},
     oauth::{AppCredential, Grant, IdentityEndpoint, ServiceAccountKey},
 };
 
@@ -67,7 +67,10 @@ impl Checker<'_> {
 
     fn secret_or_certificate(&mut self, key: &Key, raw: &raw::App, grant: Grant) -> Option<AppCredential> {
         let (file, env) = (raw.client_secret_file.as_deref(), raw.client_secret_env.as_deref());
-        let secret = self.secret(key, "client-secret", raw.client_secret.as_ref(), file, env);
+        let secret = match file.is_some_and(|file| self.is_secret_to_come(key, file)) {
+            true => None,
+            false => self.secret(key, "client-secret", raw.client_secret.as_ref(), file, env),
+        };
         let certificate = raw.certificate.as_ref().map(|path| self.readable(&key.field("certificate"), path));
         let private = raw.certificate_key.as_ref().map(|path| self.key_file(&key.field("certificate-key"), path));
         match (certificate, private) {
@@ -85,6 +88,23 @@ impl Checker<'_> {
             self.error(key, format!("`{key}`: app-only access needs a secret or a certificate"), hint);
         }
         secret.map(AppCredential::Secret)
+    }
+
+    /// A path that was written before there was a secret.
+    fn is_secret_to_come(&mut self, key: &Key, written: &Path) -> bool {
+        let path = self.around.path(written);
+        let error = match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => error,
+            _ => return false,
+        };
+        if has_login(&path.to_string_lossy()) {
+            return false;
+        }
+        let hint = "make a client secret in the app registration (Certificates & secrets; its value is shown once) and \
+                    write it into a file, then: `gatepost setup --address ADDRESS --client-secret-file FILE --yes` puts it \
+                    there";
+        self.error(&key.field("client-secret-file"), format!("cannot read {}: {error}", path.display()), hint);
+        true
     }
 
     fn service_account(&mut self, key: &Key, raw: &raw::App) -> Option<AppCredential> {

@@ -8,7 +8,7 @@ use std::{
 use super::Checker;
 use crate::{
     base::Secret,
-    config::{key::Key, outline::has_login, raw::Hidden},
+    config::{key::Key, outline::has_login, raw::Hidden, surroundings::is_open_to_all},
 };
 
 /// No secret is larger; a device file or a mistaken path must not fill the memory.
@@ -48,6 +48,7 @@ impl Checker<'_> {
             self.error(&table.field(name), text, hint);
         }
         if let Some(Hidden(secret)) = plain {
+            self.warn_if_shown(&table.field(name), name, secret);
             return Some((table.field(name), secret.clone()));
         }
         if let Some(file) = file {
@@ -62,7 +63,7 @@ impl Checker<'_> {
         let path = self.around.path(written);
         let mut text = String::new();
         let read = std::fs::File::open(&path).and_then(|file| {
-            let open_to_all = open_to_all(&file);
+            let open_to_all = is_open_to_all(&file);
             file.take(MOST_BYTES).read_to_string(&mut text).map(|_| open_to_all)
         });
         match read {
@@ -92,7 +93,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn warn_if_open(&mut self, key: &Key, path: &Path) {
-        let open = std::fs::File::open(path).is_ok_and(|file| open_to_all(&file));
+        let open = std::fs::File::open(path).is_ok_and(|file| is_open_to_all(&file));
         self.warn_if(open, key, path);
     }
 
@@ -101,6 +102,22 @@ impl Checker<'_> {
             let text = format!("{} can be read by every user of this machine", path.display());
             self.warning(key, text, format!("chmod 600 {}", path.display()));
         }
+    }
+
+    /// A hash is to be read by whoever runs the daemon, and a URL without a login by anybody.
+    fn warn_if_shown(&mut self, key: &Key, name: &str, secret: &Secret) {
+        let is_secret = match name {
+            "password" => false,
+            "http-proxy" | "mail-proxy" | "url" => has_login(secret.expose()),
+            _ => true,
+        };
+        let Some(file) = self.around.open_file.clone().filter(|_| is_secret) else { return };
+        let text = format!("`{key}` is a secret, and every user of this machine can read {}", file.display());
+        let hint = match name {
+            "key" => format!("chmod 600 {}", file.display()),
+            _ => format!("put it into a file of its own: {name}-file = \"FILE\"; or chmod 600 {}", file.display()),
+        };
+        self.warning(key, text, hint);
     }
 
     fn secret_variable(&mut self, key: &Key, name: &str) -> Option<Secret> {
@@ -118,15 +135,4 @@ impl Checker<'_> {
             }
         }
     }
-}
-
-#[cfg(unix)]
-fn open_to_all(file: &std::fs::File) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_: &std::fs::File) -> bool {
-    false
 }

@@ -16,13 +16,11 @@ use super::{
 };
 use crate::{
     base::{Fault, Lang, invocation::as_called},
-    catalog::{self, Known},
+    catalog::{self, Known, own::MAIL_DEFERRED},
     oauth::SignInState,
-    queue::{FailureNote, LaneView, Queue, Standstill, hold},
+    queue::{FailureNote, LaneView, Queue, STUCK, Standstill, hold},
 };
 
-/// A message that waits for so long stands still.
-const STUCK: Duration = Duration::from_secs(3600);
 /// Failures of one mailbox are told no more often.
 const GATHER: i64 = 3600;
 
@@ -105,8 +103,9 @@ fn age(facts: &Facts<'_>, lane: &LaneView) -> Duration {
 
 fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     let age = age(facts, lane);
-    let fault = lane.trouble.as_ref().map(|(fault, _)| fault);
-    let words = fault.map_or_else(|| lane.is_known.to_string(), |fault| fault.id.to_owned());
+    let deferred = MAIL_DEFERRED.fault();
+    let fault = lane.trouble.as_ref().map_or(&deferred, |(fault, _)| fault);
+    let words = fault.id.to_owned();
     let told = facts.told.get(&topic_of_lane(lane));
     let is_told = told.is_some_and(|told| told.words == words && !is_worth_repeating(facts, told));
     let topic = Topic { name: topic_of_lane(lane), words: Some(words) };
@@ -119,7 +118,7 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     let event = Event {
         severity: Severity::Critical,
         accounts: vec![account.to_owned()],
-        fault: fault.map(|fault| fault.id),
+        fault: Some(fault.id),
         cause: why.cause,
         next_step: why.next,
         avoid: why.avoid,
@@ -136,19 +135,10 @@ struct Why {
     avoid: Option<String>,
 }
 
-fn why(facts: &Facts<'_>, lane: &LaneView, fault: Option<&Fault>) -> Why {
-    let (cause, next) = match fault {
-        Some(fault) => {
-            let is_of_it =
-                |of: &&SignInState| facts.addresses.get(&of.key).is_some_and(|all| all.contains(&lane.account));
-            let states: Vec<_> = facts.states.iter().filter(is_of_it).collect();
-            let known = known(facts, std::slice::from_ref(&lane.account), &states);
-            return words_of(fault, &known, facts.lang);
-        }
-        None if !lane.is_known => (Said::AccountGone, Said::PutBack),
-        None => (Said::TryLater, Said::LastReplies),
-    };
-    Why { cause: cause.text(facts.lang), next: as_called(&next.text(facts.lang)), avoid: None }
+fn why(facts: &Facts<'_>, lane: &LaneView, fault: &Fault) -> Why {
+    let is_of_it = |of: &&SignInState| facts.addresses.get(&of.key).is_some_and(|all| all.contains(&lane.account));
+    let states: Vec<_> = facts.states.iter().filter(is_of_it).collect();
+    words_of(fault, &known(facts, std::slice::from_ref(&lane.account), &states), facts.lang)
 }
 
 fn words_of(fault: &Fault, known: &Known, lang: Lang) -> Why {
@@ -245,14 +235,7 @@ mod tests {
     }
 
     fn lane() -> LaneView {
-        LaneView {
-            account: "ann@contoso.com".into(),
-            waiting: 3,
-            held: 0,
-            oldest: Some(wall(0)),
-            is_known: true,
-            trouble: None,
-        }
+        LaneView { account: "ann@contoso.com".into(), waiting: 3, held: 0, oldest: Some(wall(0)), trouble: None }
     }
 
     #[test]
@@ -273,10 +256,9 @@ mod tests {
         mail.lanes[0].trouble = Some((fault, SystemTime::UNIX_EPOCH));
         let event = told_at(27 * 3600, &mail, &mut told).remove(0);
         assert_eq!(event.fault, Some("sign-in-missing"));
-        mail.lanes[0].trouble = None;
-        mail.lanes[0].is_known = false;
+        mail.lanes[0].trouble = Some((catalog::own::ACCOUNT_GONE.fault(), SystemTime::UNIX_EPOCH));
         let event = told_at(28 * 3600, &mail, &mut told).remove(0);
-        assert!(event.next_step.contains("Put it back"), "{}", event.text);
+        assert!(event.next_step.contains("gatepost queue list --account ann@contoso.com"), "{}", event.text);
     }
 
     #[test]

@@ -75,10 +75,6 @@ pub(super) enum Said<'a> {
         waiting: usize,
         hours: u64,
     },
-    AccountGone,
-    PutBack,
-    TryLater,
-    LastReplies,
     /// Of a fault that no catalogue explains.
     Explain {
         id: &'a str,
@@ -171,12 +167,6 @@ impl Said<'_> {
                     if *waiting == 1 { "1 message waits".to_owned() } else { format!("{waiting} messages wait") };
                 format!("{counted} in the queue of {account}, the oldest for {hours} h.")
             }
-            Said::AccountGone => "The account is not in the configuration any more.".to_owned(),
-            Said::PutBack => "Put it back and reload, or drop the messages: `gatepost queue list`.".to_owned(),
-            Said::TryLater => {
-                "The mail server answers \"try later\", or more comes in than the mailbox may send.".to_owned()
-            }
-            Said::LastReplies => "`gatepost queue list` shows the last replies.".to_owned(),
             Said::Explain { id } => format!("See `gatepost explain {id}`."),
             Said::Undelivered { is_notice, recipients, reply } => {
                 let who = if *is_notice { "A notice of Gatepost" } else { "A message" };
@@ -256,14 +246,6 @@ impl Said<'_> {
             Said::Stuck { account, waiting, hours } => {
                 format!("{account} のキューで{waiting}件のメッセージが待っています。最も古いものは{hours}時間待っています。")
             }
-            Said::AccountGone => "このアカウントは設定からなくなっています。".to_owned(),
-            Said::PutBack => {
-                "設定に戻して再読み込みするか、メッセージを破棄してください：`gatepost queue list`。".to_owned()
-            }
-            Said::TryLater => {
-                "メールサーバーが後で試すよう応答しているか、メールボックスが送れる以上のメールが届いています。".to_owned()
-            }
-            Said::LastReplies => "最後の応答は `gatepost queue list` で確認できます。".to_owned(),
             Said::Explain { id } => format!("`gatepost explain {id}` を参照してください。"),
             Said::Undelivered { is_notice, recipients, reply } => {
                 let who = if *is_notice { "Gatepost の通知" } else { "メッセージ" };

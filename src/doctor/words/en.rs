@@ -116,7 +116,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ForeignStore { owner } => format!("belongs to user {owner}: run this as that user"),
         Said::OpensWith { key } => format!("with {key}"),
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
-        Said::QueueRoom { used, most } => format!("writable; {} of {} used", gigabytes(*used), gigabytes(*most)),
+        Said::QueueRoom { messages, used, most } => {
+            format!("writable; {messages} messages, {} of {} used", gigabytes(*used), gigabytes(*most))
+        }
         Said::EndUnknown { app } => {
             format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = <YYYY-MM-DD>`")
         }

@@ -82,7 +82,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::SignOn => "メールサーバーでの認証",
         Name::Ehlo => "サーバーの機能",
         Name::GraphMailbox => "Graph のメールボックス",
-        Name::SendAs => "別名での送信",
+        Name::SendAs => "ほかの差出人での送信",
         Name::TestMessage => "テストメッセージ",
         Name::Daemon => "デーモン",
         Name::Listeners => "リスナー",
@@ -116,8 +116,8 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
         Said::OpensWith { key } => format!("開けます（{}）", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
-        Said::QueueRoom { used, most } => {
-            format!("書き込めます。{} のうち {} を使用", gigabytes(*most), gigabytes(*used))
+        Said::QueueRoom { messages, used, most } => {
+            format!("書き込めます。{messages}通、{} のうち {} を使用", gigabytes(*most), gigabytes(*used))
         }
         Said::EndUnknown { app } => {
             format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = <YYYY-MM-DD>` の形で書いてください")

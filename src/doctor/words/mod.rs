@@ -178,8 +178,9 @@ pub(super) enum Said {
     Free {
         octets: u64,
     },
-    /// Octets.
+    /// Octets, but for the messages.
     QueueRoom {
+        messages: u64,
         used: u64,
         most: u64,
     },
@@ -466,7 +467,8 @@ pub(super) const fn frame(lang: Lang) -> Frame {
 /// As people read an amount of octets.
 fn gigabytes(octets: u64) -> String {
     match octets {
-        0..1_000_000_000 => format!("{} MB", octets / 1_000_000),
+        0..1_000_000 => format!("{} kB", octets.div_ceil(1000)),
+        1_000_000..1_000_000_000 => format!("{} MB", octets / 1_000_000),
         octets => format!("{}.{} GB", octets / 1_000_000_000, octets / 100_000_000 % 10),
     }
 }

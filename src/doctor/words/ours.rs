@@ -95,6 +95,10 @@ const OURS: &[(&str, &str)] = &[
     (" is larger than 1 MiB", " が 1 MiB を超えています"),
     ("the answer of ", "応答 "),
     ("; ca-file names authorities, not servers", "。ca-file に書くのは、サーバーではなく認証局の証明書です"),
+    // Of the daemon.
+    ("no answer from ", "応答がありません: "),
+    (" within 5 s", "（5 秒待ちました）"),
+    ("something else than a daemon answers there", "デーモンではないプログラムが応答しています"),
     ("the peer hung up during the TLS handshake", "TLS ハンドシェイクの途中で相手が切断しました"),
     // Of a proxy.
     ("it wants a user and password, and none are set", "ユーザー名とパスワードが必要ですが、設定されていません"),

@@ -4,6 +4,11 @@ use std::net::Ipv4Addr;
 
 use super::*;
 
+/// A message of ann's own program that went at once.
+fn sent<'a>(senders: &'a [&'a str]) -> Proof<'a> {
+    Proof::Sent { senders, client: "login", beside: &["queue-full"] }
+}
+
 #[test]
 fn what_happens_over_and_over_is_one_fault_with_a_number() {
     let recent = Recent::default();
@@ -33,23 +38,23 @@ fn what_went_well_ends_what_it_proves_and_nothing_else() {
     recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
     recent.push(Protocol::Smtp, ann, None, &fault("message-refused"));
     recent.push(Protocol::Smtp, ann, None, &fault("bad-credentials").at(Stage::Authenticating));
-    recent.worked(Protocol::Pop3, "bob@x", Proof::SignOn);
+    recent.worked(Protocol::Pop3, "bob@x", Instant::now(), Proof::SignOn);
     assert!(over(&recent).is_empty());
-    recent.worked(Protocol::Pop3, ann, Proof::SignOn);
+    recent.worked(Protocol::Pop3, ann, Instant::now(), Proof::SignOn);
     assert_eq!(over(&recent), ["imap consent-missing"], "the token is good, and IMAP may be off");
-    recent.worked(Protocol::Smtp, ann, Proof::Login);
+    recent.worked(Protocol::Smtp, ann, Instant::now(), Proof::Login);
     assert_eq!(over(&recent), ["imap consent-missing", "smtp bad-credentials"], "nothing is known of the way out");
-    recent.worked(Protocol::Smtp, ann, Proof::SignOn);
+    recent.worked(Protocol::Smtp, ann, Instant::now(), Proof::SignOn);
     assert_eq!(over(&recent), ["imap consent-missing", "smtp sign-on-refused", "smtp bad-credentials"]);
     // A client that a rule lets in has another password, or none.
     recent.push(Protocol::Smtp, ann, None, &fault("bad-credentials").at(Stage::Authenticating));
-    let others = [Proof::SignOn, Proof::Sent(&[]), Proof::Delivered { senders: Some(&[]), ahead: &[] }];
-    others.into_iter().for_each(|proof| recent.worked(Protocol::Smtp, ann, proof));
+    let others = [Proof::SignOn, sent(&[]), Proof::Delivered { senders: Some(&[]), ahead: &[] }];
+    others.into_iter().for_each(|proof| recent.worked(Protocol::Smtp, ann, Instant::now(), proof));
     assert!(!over(&recent).contains(&"smtp bad-credentials".to_owned()), "the password is as wrong as before");
-    recent.worked(Protocol::Smtp, ann, Proof::Login);
-    recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann]));
+    recent.worked(Protocol::Smtp, ann, Instant::now(), Proof::Login);
+    recent.worked(Protocol::Smtp, ann, Instant::now(), sent(&[ann]));
     assert_eq!(over(&recent).len(), 4, "a message went");
-    recent.worked(Protocol::Smtp, ann, Proof::Sent(&[ann, "Info@x"]));
+    recent.worked(Protocol::Smtp, ann, Instant::now(), sent(&[ann, "Info@x"]));
     assert_eq!(over(&recent).len(), 5, "that sender goes as well");
     recent.push(Protocol::Smtp, ann, None, &fault("send-as-denied").of_sender("info@x"));
     assert_eq!(over(&recent).len(), 4, "it happened again");
@@ -64,7 +69,7 @@ fn a_message_that_is_taken_for_later_ends_what_is_our_own_and_nothing_of_the_mai
     }
     let refusals = &["queue-full", "not-allowed"];
     let stand = |senders: &[&str]| {
-        recent.worked(Protocol::Smtp, "ann@x", Proof::Taken { senders, refusals });
+        recent.worked(Protocol::Smtp, "ann@x", Instant::now(), Proof::Taken { senders, client: "login", refusals });
         let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
         standing.map(|one| one.id).collect::<Vec<_>>()
     };
@@ -109,7 +114,7 @@ fn each_refused_sender_stands_by_itself_until_it_goes_and_their_number_is_bounde
         denied(sender);
     }
     assert_eq!(standing(), [("shared@x".to_owned(), 1), ("Bob@x".to_owned(), 2)]);
-    recent.worked(Protocol::Smtp, "ann@x", Proof::Sent(&["ann@x", "shared@x"]));
+    recent.worked(Protocol::Smtp, "ann@x", Instant::now(), sent(&["ann@x", "shared@x"]));
     assert_eq!(standing(), [("Bob@x".to_owned(), 2)], "nothing was proved of bob");
     recent.push(
         Protocol::Imap,
@@ -240,4 +245,44 @@ fn what_is_over_still_says_from_where_it_came() {
     recent.push(Protocol::Smtp, "", Some(at(3)), &without_login());
     let list = recent.list();
     assert_eq!((&list[0].peers[..], list[0].worked_again_at), (&[at(3)][..], None), "what was over is past");
+}
+
+#[test]
+fn what_befell_a_message_on_its_way_is_not_past_because_the_rest_of_it_went() {
+    let recent = Recent::default();
+    let began = Instant::now();
+    let fault = Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, "policy", "no");
+    recent.push(Protocol::Smtp, "ann@x", None, &fault.at(Stage::Relaying));
+    let stands = || recent.list()[0].worked_again_at.is_none();
+    recent.worked(Protocol::Smtp, "ann@x", began, sent(&["ann@x"]));
+    assert!(stands());
+    recent.worked(Protocol::Smtp, "ann@x", Instant::now(), sent(&["ann@x"]));
+    assert!(!stands());
+}
+
+#[test]
+fn what_several_clients_do_wrong_is_past_once_each_of_them_does_well() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::Limited, crate::base::Owner::Client, "nul-byte", "no");
+    for client in ["copier", "scanner"] {
+        recent.push(Protocol::Smtp, "ann@x", None, &fault.clone().at(Stage::Relaying));
+        recent.is_of(Protocol::Smtp, "ann@x", &fault, client);
+    }
+    let went = |client| {
+        let proof = Proof::Sent { senders: &["ann@x"], client, beside: &[] };
+        recent.worked(Protocol::Smtp, "ann@x", Instant::now(), proof);
+        recent.list()[0].worked_again_at.is_some()
+    };
+    assert_eq!(["other", "copier", "other", "scanner"].map(went), [false, false, false, true]);
+}
+
+#[test]
+fn what_clients_without_an_address_met_is_past_once_anybody_comes_in() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::TooBusy, crate::base::Owner::Operator, "connections-used-up", "no");
+    recent.push(Protocol::Smtp, "", None, &fault.at(Stage::Greeting));
+    recent.let_in(Protocol::Imap, Ipv4Addr::new(192, 0, 2, 1).into());
+    assert!(recent.list()[0].worked_again_at.is_none());
+    recent.let_in(Protocol::Smtp, Ipv4Addr::new(192, 0, 2, 1).into());
+    assert!(recent.list()[0].worked_again_at.is_some());
 }

@@ -122,11 +122,12 @@ fn error_without_state(answer: &Url) -> Option<Verdict> {
     field("state").is_none().then(|| refusal(&error, &description))
 }
 
-/// Where the page of Entra ID ends in an error, nothing comes back from there: its number is all there is.
+/// Where the page of Entra ID ends in an error, nothing comes back from there: its number is all there is. A number by
+/// itself that nobody knows may be anything else, as the code of a second factor.
 fn on_a_page(text: &str) -> Option<Verdict> {
     let known = explain::read(text).into_iter().find(|found| matches!(found.by, By::Number(..)));
-    let number = explain::unknown_number(text);
-    let entry = known.map(|found| found.entry).or(number.map(|_| token::PROVIDER_REFUSES))?;
+    let unknown = explain::unknown_number(text).filter(|number| text.parse() != Ok(*number));
+    let entry = known.map(|found| found.entry).or(unknown.map(|_| token::PROVIDER_REFUSES))?;
     Some(Verdict::new(entry, printable(text, 600)))
 }
 

@@ -67,11 +67,14 @@ async fn only_an_answer_with_our_state_is_ours() {
     assert!(matches!(ask("code=c".into()), Err(NotTheAnswer::OtherState)));
     assert!(matches!(ask("error=access_denied".into()), Err(NotTheAnswer::OtherState)));
     assert!(matches!(ask(format!("state={state}")), Err(NotTheAnswer::Empty)));
-    assert!(matches!(request.code_in_text("hello there"), Err(NotTheAnswer::Empty)));
+    for other in ["hello there", "123456", "99999999", "4253"] {
+        assert!(matches!(request.code_in_text(other), Err(NotTheAnswer::Empty)), "{other}");
+    }
     for (page, id) in [
         ("AADSTS700016: Application with identifier 'x' was not found in the directory.", "app-not-found"),
         ("AADSTS90002: Tenant 'x' not found.", "tenant-not-found"),
         ("AADSTS999999: of tomorrow", "provider-refuses"),
+        ("53003", "conditional-access"),
         ("http://localhost/?error=access_denied&error_description=AADSTS65004%3A+declined", "consent-declined"),
     ] {
         let Err(NotTheAnswer::Refused(verdict)) = request.code_in_text(page) else { panic!("{page}") };

@@ -129,7 +129,7 @@ async fn each_refusal_says_when_it_is_asked_about_again() {
     let ids: Vec<_> = asks_again.iter().map(|(id, _)| *id).collect();
     assert_eq!(ids, ["conditional-access", "graph-consent-missing"]);
     let fault = house.keepers.bearer_for(&house.sign_in, Resource::Graph).await.unwrap_err();
-    let told = format!("Gatepost asks again at {}, or at once after `", asks_again[1].1);
+    let told = format!("Gatepost asks again at {}, or at once after: ", asks_again[1].1);
     assert!(fault.text.contains(&told), "{}", fault.text);
 }
 

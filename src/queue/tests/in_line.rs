@@ -175,6 +175,13 @@ async fn a_message_that_is_uploaded_lets_others_pass_and_is_called_back_for_nobo
     assert_eq!(stage.list().await[0].state, "held");
 }
 
+/// Waits until the disk brought so many.
+async fn bodies(stage: &Stage, brought: usize) {
+    while stage.queue.spool().brought() < brought {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The only connection of the mailbox is not taken by one whose file hangs, nor is what a person says of it.
 #[tokio::test(start_paused = true)]
 async fn a_message_whose_body_the_disk_does_not_bring_lets_the_others_go_and_is_held_or_dropped() {
@@ -225,11 +232,13 @@ async fn a_message_whose_body_comes_late_stands_in_line_by_its_number_again() {
     stage.queue.taken_up().await;
     stage.rests(3).await;
     stage.assert_no_delivery();
+    bodies(&stage, 2).await;
     stage.pass(Duration::from_secs(6)).await;
     let call = stage.next().await;
     assert_eq!(subject(&call), "Subject: two");
     // "three" and "four" have their rows and bodies, and wait for the next minute.
     stage.rests(4).await;
+    bodies(&stage, 3).await;
     spool.falls_silent(&late, false);
     stage.pass(Duration::from_secs(2)).await;
     let number = stage.sequence(&late).await;

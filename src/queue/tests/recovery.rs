@@ -339,7 +339,8 @@ async fn a_message_whose_account_is_gone_waits_until_it_is_there_again() {
     stage.pass(minutes(200 * 60)).await;
     stage.rests(0).await;
     stage.assert_no_delivery();
-    assert!(!stage.queue.lanes()[0].is_known);
+    let (trouble, _) = stage.queue.lanes()[0].trouble.clone().unwrap();
+    assert_eq!(trouble.id, hold::ACCOUNT_GONE, "whatever was in the way before");
     let shown = stage.list().await.remove(0);
     assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::ACCOUNT_GONE)), "nor is it given up");
     for is_held in [true, false] {

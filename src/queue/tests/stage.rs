@@ -200,6 +200,10 @@ impl Deliver for Script {
         assert_eq!(account.address, ANN);
         self.afresh.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn sign_in(&self, _: &Account) -> Option<crate::oauth::SignInState> {
+        None
+    }
 }
 
 /// What stays on disk when a process ends.

@@ -129,7 +129,7 @@ impl SmtpFront {
         if comes_ahead
             || (mem::take(&mut self.message_may_follow) && !unasked::heeds_refusal(&line, self.lines.pending()))
         {
-            return Err(Violation::new(unasked::WHAT).farewell(unasked::farewell().to_wire()));
+            return Err(unasked::violation());
         }
         self.message_may_follow = announces;
         Ok(self.obey(command, line))

@@ -41,12 +41,12 @@ fn person() -> Surroundings {
         ("GATEPOST_CLIENT_SECRET", "s3cret"),
     ];
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost") }
+    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost"), open_file: None }
 }
 
 fn service() -> Surroundings {
     let variables = BTreeMap::from([("STATE_DIRECTORY".to_owned(), "/var/lib/gatepost".into())]);
-    Surroundings { variables, ordinary_user: false, base: PathBuf::from("/etc/gatepost") }
+    Surroundings { variables, ordinary_user: false, base: PathBuf::from("/etc/gatepost"), open_file: None }
 }
 
 fn check(text: &str) -> Result<(Config, Problems), Problems> {
@@ -266,6 +266,34 @@ fn a_secret_that_everybody_can_read_is_warned_about() {
         };
         assert!(warnings(0o644).contains("can be read by every user"), "{key}");
         assert!(!warnings(0o600).contains("can be read"), "{key}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_in_a_configuration_that_everybody_can_read_is_warned_about_and_a_hash_or_a_bare_proxy_is_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gatepost.toml");
+    let warnings = |text: &str, mode| {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        config::load(&file).unwrap().1.told(gatepost::base::Lang::En)
+    };
+    let store = format!("[store]\nurl = \"sqlite://{}/x.db\"\n", folder.path().display());
+    let proxy = |login: &str| format!("{store}[network]\nhttp-proxy = \"http://{login}proxy.example:3128\"\n");
+    let told = warnings(&proxy("ann:s3cret@"), 0o644);
+    for part in [
+        "`network.http-proxy` is a secret, and every user of this machine can read ",
+        "http-proxy-file = \"FILE\"",
+        "chmod 600 ",
+    ] {
+        assert!(told.contains(part) && !told.contains("s3cret"), "{part}: {told}");
+    }
+    let secret = format!("{store}{APP}client-secret = \"s3cret\"\n");
+    assert!(warnings(&secret, 0o644).contains("`app.contoso.client-secret` is a secret"));
+    for (text, mode) in [(proxy("ann:s3cret@"), 0o600), (proxy(""), 0o644), (secret, 0o640)] {
+        assert!(!warnings(&text, mode).contains("is a secret"), "{text}");
     }
 }
 

@@ -1,11 +1,15 @@
 //! Beside a daemon that runs: its listeners, its configuration, and what clients met lately.
 
-use gatepost::base::Protocol;
+use gatepost::{
+    base::Protocol,
+    sandbox::{Mishap, MishapKind},
+};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWriteExt;
 
 use super::stage::{First, Staged, check, outcome};
 use crate::{
-    process::Program,
+    process::{Program, run},
     world::{ANN, Plan, cheap_hash, own_address, own_place, plain, sign_in_with},
 };
 
@@ -122,6 +126,25 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
     let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
     assert_eq!(staged.fails_first(wanted).await["target"], "token");
+    program.reload().await;
+    is_let_in(&program).await;
+    staged.is_well().await;
+}
+
+/// What passes by itself passes later than it was mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_answers_again_while_the_daemon_waits_to_ask_it_is_asked_at_once_by_a_reload() {
+    let staged = super::app_only::staged("no-such").await;
+    let program = daemon_of(&staged).await;
+    let pause = MishapKind::Status { status: 429, retry_after: Some(300) };
+    staged.sandbox.faults().set(|faults| faults.identity.mishap = Some(Mishap::new(pause)));
+    assert!(program.login(Protocol::Imap).await.contains("token-endpoint-throttled"));
+    staged.mended();
+    let command = &format!("kill -HUP {}", program.id());
+    let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
+    let check = staged.fails_first(wanted).await;
+    assert!(check["detail"].as_str().unwrap().contains("still answers token-endpoint-throttled until "), "{check}");
+    assert!(program.login(Protocol::Imap).await.contains("token-endpoint-throttled"), "as was told");
     program.reload().await;
     is_let_in(&program).await;
     staged.is_well().await;
@@ -244,6 +267,29 @@ async fn a_daemon_whose_console_the_file_has_moved_is_to_be_restarted_and_not_al
     }
 }
 
+/// The system takes connections in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_answers_nobody_fails_the_look_and_is_not_taken_for_one_whose_console_was_moved() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    // Behind this it writes nothing: whoever is stopped in the middle of that holds the store as well.
+    assert!(program.login(Protocol::Imap).await.starts_with("a OK"));
+    staged.is_well().await;
+    let process = Pid::from_raw(program.id().try_into().unwrap()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    let command = &format!("kill -KILL {}", program.id());
+    let wanted = First { layer: "daemon", name: "listener", id: "daemon-hangs", command };
+    let check = staged.fails_first(wanted).await;
+    assert!(check["target"].as_str().unwrap().starts_with("console 127."), "{check}");
+    for (lang, running) in [("en", "; it answers nobody"), ("ja", "。応答がありません")] {
+        let (code, status, errors) = run(&["status", "--lang", lang], &staged.file);
+        assert!(code == 1 && errors.contains("[daemon-hangs]") && errors.contains(command), "{errors}");
+        assert!(status.contains(&format!("{}{running}", program.id())) || status.contains(running), "{status}");
+        assert!(!errors.contains("moved") && !errors.contains("has no console"), "{errors}");
+    }
+    kill_process(process, Signal::CONT).unwrap();
+    staged.is_well().await;
+}
+
 /// A copy of the file that the daemon reads: no signal to that daemon changes anything for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_daemon_that_reads_another_file_nobody_is_told_to_reload_that() {
@@ -258,6 +304,9 @@ async fn beside_a_daemon_that_reads_another_file_nobody_is_told_to_reload_that()
     let line =
         format!("\n          # {}, under [[account]] of {ANN}\n          outbound = \"graph\"\n", copy.display());
     assert!(told.out.contains(&line), "{}", told.out);
+    let (code, explained, errors) = run(&["explain", "configuration-of-another-daemon", "--account", ANN], &copy);
+    let go_on = format!("`gatepost --config {} doctor`", staged.file.display());
+    assert!(code == 0 && super::open::unwrapped(&explained).contains(&go_on), "{explained}{errors}");
     let told = super::stage::doctor(&copy, &[ANN, "--json"]).await;
     let report = told.json();
     let other = check(&report, "daemon", "loaded-configuration");

@@ -15,6 +15,8 @@ use crate::{
 };
 
 const SHARED: &str = "shared@contoso.example";
+/// What begins the step for a sender that `send-as` does not name.
+const STEP: &str = "send-as = [";
 
 /// What ann hears of a message from the shared mailbox.
 async fn sent_as_shared(program: &Program) -> String {
@@ -114,6 +116,11 @@ async fn a_sender_that_send_as_does_not_name_is_told_with_its_account_and_is_men
     let told = staged.doctor(&[SHARED, "--send", SHARED, "--lang", "en"]).await;
     assert!(told.code == 0 && has_step(&told.out), "{}", told.out);
     assert!(!told.out.contains("All is well"), "nothing tried that sender: {}", told.out);
+    let lines: Vec<&str> = told.out.lines().map(str::trim).collect();
+    let block = &lines[lines.iter().rposition(|told| told.ends_with(&line)).unwrap()..];
+    let reload = block.iter().position(|told| told.ends_with(&format!("kill -HUP {}", program.id())));
+    let otherwise = block.iter().position(|told| told.starts_with("Or:"));
+    assert!(reload.is_some() && reload < otherwise, "{}", told.out);
 
     let signed_in_as = format!("sign-in-as = \"{ANN}\"");
     staged.edit(&signed_in_as, &format!("{signed_in_as}\n{line}"));
@@ -130,14 +137,13 @@ async fn a_sender_that_the_configuration_allows_since_it_was_read_again_is_refus
     let (staged, program) = beside_a_daemon(plan).await;
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    let step = "write the whole line";
-    assert!(table().contains(step), "{}", table());
+    assert!(table().contains(STEP), "{}", table());
     let signed_in_as = format!("sign-in-as = \"{ANN}\"");
     staged.edit(&signed_in_as, &format!("{signed_in_as}\nsend-as = [\"{SHARED}\", \"{ANN}\"]"));
     program.reload().await;
     let told = super::clients::fails_no_more(&staged, &[SHARED, "--lang", "en"]).await;
-    assert!(told.out.ends_with("\nAll is well.\n") && !told.out.contains(step), "{}", told.out);
-    assert!(!table().contains(step) && table().contains("worked again at"), "{}", table());
+    assert!(told.out.ends_with("\nAll is well.\n") && !told.out.contains(STEP), "{}", told.out);
+    assert!(!table().contains(STEP) && table().contains("worked again at"), "{}", table());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,9 +220,9 @@ async fn a_refused_sender_is_past_once_its_program_sends_as_another_that_goes() 
     let (staged, program) = beside_a_daemon(plan).await;
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    assert!(table().contains("write the whole line"), "{}", table());
+    assert!(table().contains(STEP), "{}", table());
     assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
-    assert!(table().contains("worked again at") && !table().contains("write the whole line"), "{}", table());
+    assert!(table().contains("worked again at") && !table().contains(STEP), "{}", table());
 }
 
 #[tokio::test]
@@ -291,6 +297,24 @@ async fn an_account_whose_every_sign_on_is_refused_is_not_called_ready() {
 }
 
 /// In one line, however wide the terminal is.
-fn unwrapped(text: &str) -> String {
+pub fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A test message of the account goes past the rule of the client.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_of_a_client_refuses_is_proved_mended_by_no_test_message() {
+    let source = own_address();
+    let rule = format!(
+        "[[client]]\nname = \"few\"\naccount = \"{ANN}\"\nfrom = [\"{source}\"]\nrecipients = [\"*@fabrikam.example\"]\n"
+    );
+    let (staged, program) = beside_a_daemon(Plan { more: rule, ..Plan::default() }).await;
+    let mut smtp = crate::world::Talk::connect(source, program.address(Protocol::Smtp)).await;
+    smtp.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let said = smtp.exchange(&format!("RCPT TO:<{BOB}>"), "550 ").await;
+    assert!(said.ends_with("[gatepost recipient-not-allowed]"), "{said}");
+    let told = staged.doctor(&[ANN, "--send", BOB, "--lang", "en"]).await;
+    assert!(told.code == 0 && told.out.contains("[recipient-not-allowed]"), "{}", told.out);
+    assert!(!told.out.contains("All is well") && !told.out.contains(&staged.gatepost("doctor")), "{}", told.out);
 }

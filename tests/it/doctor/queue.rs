@@ -122,3 +122,29 @@ async fn a_queue_that_was_too_full_for_a_message_stands_open_with_its_step_and_e
     let end = told.out.lines().last().unwrap();
     assert!(end.contains("queue-full") && end.contains("bad-credentials"), "{}", told.out);
 }
+
+/// Nobody can send it, nor give it up with a notice: it must not wait without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_whose_account_is_in_the_configuration_no_more_is_told_by_log_status_and_doctor_until_it_is_back() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    let address = format!("address = \"{ANN}\"");
+    staged.edit(&address, "address = \"other@contoso.example\"");
+    program.reload().await;
+    let step = staged.gatepost(&format!("queue list --account {ANN}"));
+    for (lang, cause) in [("en", "no `[[account]]` of that address"), ("ja", "設定からなくなっています")] {
+        let status = run(&["status", "--lang", lang], &staged.file).1;
+        let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(status.contains("account-gone") && status.contains(cause) && status.contains(&step), "{status}");
+    }
+    let report = staged.doctor(&["--json"]).await.json();
+    let told = check(&report, "daemon", "queue");
+    assert_eq!((&told["outcome"], &told["fault"]["id"]), (&"fail".into(), &"account-gone".into()), "{told}");
+    assert!(told["fault"]["commands"].as_array().unwrap().contains(&step.as_str().into()), "{told}");
+    staged.edit("address = \"other@contoso.example\"", &address);
+    staged.mended();
+    program.reload().await;
+    let moves = async || !run(&["status"], &staged.file).1.contains("stands still");
+    until_so("it goes", std::time::Duration::from_secs(20), moves).await;
+}

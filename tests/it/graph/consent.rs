@@ -5,12 +5,13 @@ use gatepost::base::Protocol;
 use serde_json::Value;
 
 use crate::{
+    browser::Browser,
     doctor::{
         clients::beside_a_daemon,
         stage::{Staged, outcome},
     },
     process::{Program, run},
-    world::{ANN, PASSWORD, Plan, consent_for_all, consent_page, sign_in_for},
+    world::{ANN, PASSWORD, Plan, World, account, consent_for_all, consent_page, sign_in_for},
 };
 
 const MAIL: [&str; 4] = [
@@ -53,7 +54,7 @@ async fn a_consent_that_is_missing_is_told_everywhere_with_the_time_of_the_next_
         let said = program.login(Protocol::Smtp).await;
         let hour = hour_in(&said);
         let end = format!(
-            "{page}; Gatepost asks again at {hour}, or at once after `{reload}` [gatepost graph-consent-missing]"
+            "{page}; Gatepost asks again at {hour}, or at once after: {reload} [gatepost graph-consent-missing]"
         );
         assert!(said.ends_with(&end) && !said.contains("gatepost login"), "{said}");
 
@@ -95,4 +96,38 @@ async fn behind_a_consent_of_an_administrator_nobody_signs_in_again() {
     assert_eq!(staged.sandbox.submissions().len(), 1);
     let report = staged.doctor(&[ANN, "--json"]).await;
     assert_eq!((report.code, outcome(&report.json(), "token", "graph-token").as_str()), (0, "pass"), "{}", report.out);
+}
+
+/// Both live on one sign-in, and so on one token for Graph.
+#[tokio::test]
+async fn what_graph_refuses_stands_at_the_account_that_sends_through_it_alone_in_the_status_as_on_the_pages() {
+    const INFO: &str = "info@contoso.example";
+    let plan = Plan {
+        app: "tenant = \"contoso.example\"\ngraph-url = \"{graph}\"".into(),
+        more: account(INFO, &format!("sign-in-as = \"{ANN}\"\noutbound = \"graph\"")),
+        signed_in: Vec::new(),
+        ..Plan::default()
+    };
+    let world = World::with(plan).await;
+    sign_in_for(world.dir.path(), &world.sandbox, &MAIL).await;
+    assert!(world.login(Protocol::Smtp, INFO, PASSWORD).await.contains("graph-consent-missing"));
+    assert!(world.login(Protocol::Smtp, ANN, PASSWORD).await.starts_with("235 "));
+
+    let browser = Browser::inside(&world).await;
+    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let status = browser.client.get(browser.base.join("/api/status").unwrap()).bearer_auth(token);
+    let status: Value = status.send().await.unwrap().json().await.unwrap();
+    let [ann, info] = [0, 1].map(|at| &status["accounts"][at]);
+    let told = |one: &Value| {
+        [&one["sign-in"]["phase"], &one["sign-in"]["graph-fault"]["id"], &one["refused-ways"]].map(Clone::clone)
+    };
+    assert_eq!(told(ann), [Value::from("ready"), Value::Null, Value::Null], "{ann:#}");
+    let ways = Value::from(vec!["graph"]);
+    assert_eq!(told(info), [Value::from("refused"), Value::from("graph-consent-missing"), ways], "{info:#}");
+    let overview = browser.page("/").await;
+    assert!(overview.contains("✓ ready") && overview.contains("✗ refused (graph)"), "{overview}");
+    let page = browser.page("/accounts/info%40contoso.example").await;
+    assert!(page.contains("✗ refused (graph)") && page.contains("<code>graph-consent-missing</code>"), "{page}");
+    let page = browser.page("/accounts/ann%40contoso.example").await;
+    assert!(page.contains("✓ ready") && !page.contains("graph-consent-missing"), "{page}");
 }

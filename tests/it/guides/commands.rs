@@ -2,7 +2,11 @@
 //! PowerShell are held against the cmdlets and parameters that are known.
 
 use clap::{Parser, error::ErrorKind};
-use gatepost::cli::Cli;
+use gatepost::{
+    base::Lang,
+    catalog::{self, Known},
+    cli::Cli,
+};
 
 use super::{
     documents,
@@ -105,6 +109,27 @@ fn every_command_of_the_documents_is_one_that_the_command_line_takes() {
         }
     }
     assert!(seen > 300, "{seen}");
+}
+
+/// In each of the forms that a step has, with what is not known as its docs have it.
+#[test]
+fn every_command_of_a_step_is_one_that_the_command_line_takes_as_it_stands() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for entry in catalog::all() {
+        for lang in Lang::ALL {
+            let told = [(None, true), (Some(false), false), (Some(true), false)].map(|(is_app_only, is_in_general)| {
+                entry.told(lang, &Known { is_app_only, is_in_general, ..Known::default() }).next
+            });
+            for call in told.iter().flat_map(|next| spans(next)).filter(|span| span.starts_with("gatepost ")) {
+                let words = call.split(' ').map(str::to_owned);
+                let taken = Cli::try_parse_from(words.collect::<Vec<String>>());
+                let error = taken.err().filter(|error| error.kind() != ErrorKind::DisplayHelp);
+                wrong.extend(error.map(|error| format!("{}: {call}: {error}", entry.id)));
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100 && wrong.is_empty(), "{seen}: {}", wrong.join("\n"));
 }
 
 #[test]

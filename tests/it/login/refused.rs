@@ -60,6 +60,18 @@ fn the_step_of_a_refused_sign_in_ends_with_the_sign_in_itself() {
     }
 }
 
+/// A code of a second factor is typed into the wrong window.
+#[test]
+fn a_number_that_is_none_of_the_provider_ends_no_sign_in_and_nothing_is_remembered_of_it() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
+    let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--flow", "paste", "--json"], &config);
+    let back = redirected(&open);
+    writeln!(child.stdin.take().unwrap(), "123456\n{back}").unwrap();
+    assert_eq!(event(&mut out)["event"], "signed-in");
+    assert!(child.wait().unwrap().success());
+}
+
 /// A login by a pasted address with these fields, and its last event.
 fn login_answered(config: &str, answer: &[(&str, &str)]) -> Value {
     let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--flow", "paste", "--json"], config);

@@ -40,8 +40,23 @@ async fn without_a_network_it_says_who_could_not_be_asked_and_what_to_type_inste
     said.extend(["--provider", "microsoft365", "--tenant", "contoso.example"]);
     let ended = stage.run(&asking(&stage, &format!("http://{nobody}"), &said), "").await;
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
-    assert!(ended.err.contains("could not be checked"), "{}", ended.err);
+    assert!(
+        ended.err.contains("could not be checked") && ended.err.contains("--set network.http-proxy="),
+        "{}",
+        ended.err
+    );
     stage.check();
+    std::fs::remove_file(stage.file()).unwrap();
+    said.extend(["--lang", "ja"]);
+    let ended = stage.run(&asking(&stage, &format!("http://{nobody}"), &said), "").await;
+    assert!(ended.err.contains("接続できません") && !ended.err.contains("cannot connect"), "{}", ended.err);
+    std::fs::remove_file(stage.file()).unwrap();
+    // Tokens come from elsewhere: nobody is asked of a tenant that was named.
+    let mut unasked = stage.flags(&said);
+    unasked.drain(1..3);
+    let ended = stage.run(&unasked, "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(!ended.err.contains("警告"), "{}", ended.err);
 }
 
 /// It advised to set a proxy where one was set.

@@ -20,8 +20,13 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
 
     let second = stage.dir.path().join("second.toml");
     let running = stage.file().display().to_string();
-    for (lang, said) in [("en", "go on with its file"), ("ja", "そのファイルで続けてください")] {
-        let ended = Running::start(&stage.ann(&["--lang", lang]), &second, "").await.ended().await;
+    for (lang, said, more) in [
+        ("en", "go on with its file", None),
+        ("ja", "そのファイルで続けてください", None),
+        ("en", "go on with its file", Some("--no-sign-in")),
+    ] {
+        let flags: Vec<&str> = ["--lang", lang].into_iter().chain(more).collect();
+        let ended = Running::start(&stage.ann(&flags), &second, "").await.ended().await;
         assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
         let go_on = format!("\n  gatepost --config {running} setup --discovery ");
         let own = format!("--set store.url=sqlite://{}/state/second.db", stage.dir.path().display());
@@ -36,11 +41,15 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     std::fs::copy(stage.file(), &second).unwrap();
     let (_, _, errors) = run(&["run"], &second);
     assert!(errors.contains(&format!("another Gatepost, which reads {running}, runs on the store ")), "{errors}");
+    let stop = format!("\nhint: stop that one first: `kill {}`; or ", program.id());
+    assert!(errors.contains("gatepost.db.lock") && errors.contains(&stop), "{errors}");
     let (_, _, errors) = run(&["login", ANN, "--flow", "paste"], &second);
     assert!(errors.contains(&format!("reads {running}, and nothing of {}", second.display())), "{errors}");
     assert!(errors.contains(&format!("`gatepost --config {running} login {ANN}`.")), "{errors}");
     for command in ["status", "console"] {
-        let (code, _, errors) = run(&[command], &second);
+        let (code, out, errors) = run(&[command], &second);
+        let running_there = format!("running: no; the daemon on its store reads {running}\n");
+        assert_eq!(out.contains(&running_there), command == "status", "{out}");
         let stop = format!(" kill {}\n", program.id());
         for part in ["[configuration-of-another-daemon]", &running, &stop] {
             assert!(code == 1 && errors.contains(part), "{part}: {errors}");
@@ -169,8 +178,18 @@ async fn a_second_configuration_on_a_store_is_warned_of_also_while_no_daemon_run
     for (lang, part) in [("en", "the daemon that ran on it last read"), ("ja", "最後に動いていたデーモンは")]
     {
         let said = said(&second, lang).await;
-        assert!(said.contains(part) && said.contains(&go_on), "{said}");
+        assert!(said.contains(part) && said.contains(&go_on) && !said.contains("Ctrl-C"), "{said}");
     }
+    // The command that was printed for a new file meets one that is there now.
+    let before = std::fs::read_to_string(&second).unwrap();
+    let flags = with_console(&stage.ann(&["--no-sign-in"]), "127.0.0.78:2");
+    let flags: Vec<String> = flags.iter().map(|word| word.replace("smtp=127.0.0.1:0", "smtp=127.0.0.1:2587")).collect();
+    let ended = Running::start(&flags, &second, "").await.ended().await;
+    assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);
+    for line in ["in [console]: listen = \"127.0.0.78:2\"", "in [[listener]] smtp: listen = [\"127.0.0.1:2587\"]"] {
+        assert!(ended.err.contains(line), "{line}: {}", ended.err);
+    }
+    assert_eq!(std::fs::read_to_string(&second).unwrap(), before, "nothing is doubled");
     let own = said(&own, "en").await;
     assert!(!own.contains("is there already: "), "{own}");
 }

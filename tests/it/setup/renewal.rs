@@ -139,7 +139,42 @@ async fn a_secret_that_ended_is_told_with_the_flag_that_takes_a_new_one() {
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     house.stage.sandbox.faults().set(|faults| faults.apply("secret-expired"));
     let refused = house.stage.run(&house.flags, "").await;
-    let flag = format!("setup --address {BOB} --client-secret-file new.secret");
+    let flag = format!("setup --address {BOB} --client-secret-file new.secret --yes\n");
     assert!(refused.code == 1 && refused.err.contains(&flag), "{}\n{}", refused.out, refused.err);
     assert!(refused.err.contains("[client-secret-expired]"), "{}", refused.err);
+}
+
+/// Who turns to an app that acts by itself writes the path before there is a secret.
+#[tokio::test]
+async fn a_file_for_a_secret_that_is_not_there_yet_is_told_with_where_it_comes_from_and_made_from_the_one_that_is_given()
+ {
+    let house = Renewing::with(&["--address", ANN, "--no-sign-in"]).await;
+    let first = house.stage.run(&house.flags, "").await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    let kept = house.stage.dir.path().join("contoso.secret");
+    let line = format!("client-secret-file = \"{}\"", kept.display());
+    let given = house.flags_with(CONFIDENTIAL_SECRET);
+    let app_only = |flags: &[String]| [flags, &["--grant".into(), "client-credentials".into()]].concat();
+    for (lang, wait) in [("en", "need not be there yet"), ("ja", "まだなくてもかまいません")] {
+        let told = house.stage.run(&[app_only(&house.flags), vec!["--lang".into(), lang.into()]].concat(), "").await;
+        assert_eq!(told.code, 1, "{}\n{}", told.out, told.err);
+        let command = format!("setup --address {ANN} --client-secret-file new.secret --yes\n");
+        for part in [&line, wait, &command, CONFIDENTIAL_CLIENT] {
+            assert!(told.err.contains(part), "{part}: {}", told.err);
+        }
+    }
+    let as_told = format!("[app.contoso]\ngrant = \"client-credentials\"\n{line}\n");
+    std::fs::write(house.stage.file(), house.stage.text().replace("[app.contoso]\n", &as_told)).unwrap();
+    let (code, out, errors) = crate::process::run(&["config", "check"], &house.stage.file());
+    assert!(code == 78 && errors.contains(" --client-secret-file FILE --yes` puts it there"), "{out}{errors}");
+
+    let made = house.stage.run(&app_only(&given), "").await;
+    assert_eq!(made.code, 0, "{}\n{}", made.out, made.err);
+    assert_eq!(house.kept(), CONFIDENTIAL_SECRET);
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    // Nobody signs in, and the configuration had it all: each step is told, and none of a login.
+    for step in ["[1/6]", "[2/6]", "[3/6]"] {
+        assert!(made.err.contains(step), "{step}: {}", made.err);
+    }
+    assert!(!made.out.contains(" login ") && made.out.contains(" run\n"), "{}", made.out);
 }

@@ -282,6 +282,8 @@ pub async fn stage(plan: &Plan) -> (Sandbox, tempfile::TempDir, PathBuf) {
     let file = dir.path().join("gatepost.toml");
     let text = text.replace("{dir}", dir.path().to_str().unwrap()).replace("{graph}", &sandbox.graph_url());
     std::fs::write(&file, text).unwrap();
+    // It may get a secret, of which a program on it would warn.
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     (sandbox, dir, file)
 }
 

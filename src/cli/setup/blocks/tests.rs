@@ -14,7 +14,7 @@ const ID: &str = "10000000-0000-4000-8000-000000000001";
 
 fn around() -> Surroundings {
     let variables = [("HOME".to_owned(), "/home/ann".into())].into_iter().collect();
-    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/home/ann") }
+    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/home/ann"), open_file: None }
 }
 
 fn app(name: &str, provider: &str) -> NewApp {
@@ -109,14 +109,26 @@ fn what_is_there_already_is_not_added_again() {
         "[console]\nlisten = \"off\"\n[[listener]]\nprotocol = \"smtp\"\nlisten = [\"127.0.0.1:1587\"]\n"
             .parse()
             .unwrap();
-    let settings = |written: &str| settings_to_add(&existing, &[Setting::parse(written).unwrap()]);
-    assert_eq!(settings("console.listen=off").unwrap(), []);
-    assert_eq!(settings("network.ca-file=/x").unwrap().len(), 1);
-    assert!(matches!(settings("console.listen=127.0.0.1:1"), Err(Trouble::TableIsThere { .. })));
-    let listeners = |written: &str| listeners_to_add(&existing, &[Listen::parse(written).unwrap()]).len();
+    let told = |lines: &[Line]| lines.iter().map(|line| format!("{} {}", line.block, line.text)).collect::<Vec<_>>();
+    let settings = |written: &str| {
+        let mut lines = Vec::new();
+        let new = settings_to_add(&existing, &[Setting::parse(written).unwrap()], &mut lines);
+        (new.len(), told(&lines))
+    };
+    assert_eq!(settings("console.listen=off"), (0, vec![]));
+    assert_eq!(settings("network.ca-file=/x"), (1, vec![]));
+    assert_eq!(settings("console.listen=127.0.0.1:1").1, ["[console] listen = \"127.0.0.1:1\""]);
+    let listeners = |written: &[&str]| {
+        let wanted: Vec<Listen> = written.iter().map(|one| Listen::parse(one).unwrap()).collect();
+        let mut lines = Vec::new();
+        let new = listeners_to_add(&existing, &wanted, &mut lines);
+        (new.len(), told(&lines))
+    };
+    assert_eq!(listeners(&["smtp=127.0.0.1:1587", "imap=127.0.0.1:1587"]), (1, vec![]));
+    let both = ["smtp=127.0.0.1:1587", "smtp=[::1]:1587"];
     assert_eq!(
-        (listeners("smtp=127.0.0.1:1587"), listeners("imap=127.0.0.1:1587"), listeners("smtp=[::1]:1587")),
-        (0, 1, 1)
+        listeners(&both),
+        (0, vec!["[[listener]] smtp listen = [\"127.0.0.1:1587\", \"[::1]:1587\"]".to_owned()])
     );
 }
 
@@ -196,7 +208,7 @@ proptest! {
         let settings = ["app.authorize-url=https://a.example/", "app.token-url=https://a.example/t", "app.scopes=[\"mail\"]"];
         let blocks = Blocks {
             settings: settings.iter().filter(|_| is_custom).map(|one| Setting::parse(one).unwrap_or_else(|_| panic!())).collect(),
-            listeners: listeners_to_add(&Table::new(), &dedup(listeners)),
+            listeners: listeners_to_add(&Table::new(), &dedup(listeners), &mut Vec::new()),
             app: Some(NewApp {
                 name: name.clone(),
                 preset,

@@ -73,6 +73,11 @@ impl<'a> Discovery<'a> {
         Self { http, instead }
     }
 
+    /// Somebody else stands in for all hosts.
+    pub fn is_elsewhere(&self) -> bool {
+        self.instead.is_some()
+    }
+
     /// Cancel safe: nothing but questions.
     pub async fn provider(&self, domain: &str) -> Found {
         match known::domain(domain) {

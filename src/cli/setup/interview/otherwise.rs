@@ -9,7 +9,7 @@ use super::{
         args::SetupOutbound,
         discover::Discovery,
         place::{readable, secret_in},
-        renewal::Renewal,
+        renewal::{Renewal, first_secret},
         words::{Line, Trouble},
     },
     Choice, Interview, Registered, is_entra,
@@ -43,10 +43,12 @@ impl Interview<'_, '_> {
                 self.account_otherwise(&account, one == address, of, &mut lines);
             }
         }
-        match lines.is_empty() {
-            true => Ok(renewal),
-            false => Err(self.fail(Trouble::Otherwise { file: self.place.shown(), lines })),
+        if lines.is_empty() {
+            return Ok(renewal);
         }
+        let app = self.config.apps.get(&of.app).filter(|_| lines.iter().any(|line| line.or_certificate));
+        let proof = app.map(|app| first_secret(app, address, self.lang));
+        Err(self.fail(Trouble::Otherwise { file: self.place.shown(), lines, proof }))
     }
 
     fn app_otherwise(&self, app: &App, lines: &mut Vec<Line>) -> Result<Option<Renewal>, Trouble> {

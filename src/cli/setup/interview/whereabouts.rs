@@ -121,6 +121,10 @@ impl Interview<'_, '_> {
             Some(typed) => tenant_name(typed).map_err(|trouble| self.fail(trouble))?,
             None => domain.to_owned(),
         };
+        // Tokens come from where `token-url` says, whatever Microsoft knows of the tenant.
+        if named.is_some() && self.is_set("app", "token-url") && !discovery.is_elsewhere() {
+            return Ok(name);
+        }
         let found = block_on(async { Ok(discovery.tenant(&name).await) })?;
         match (found, named) {
             (Found::Tenant(Tenant { id, provider }), _) => {

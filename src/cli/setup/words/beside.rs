@@ -52,9 +52,9 @@ pub fn other_ja(process: u32, stop: &str, [running, file]: [&str; 2], apart: &Ap
 /// A store that another configuration has, as far as can be told while no daemon runs.
 pub fn shared_en(store: &str, other: Option<&str>, apart: &Apart) -> String {
     let whose = match (other, &apart.go_on) {
-        (Some(other), Some(command)) => format!(
-            "the daemon that ran on it last read {other}.\nTo go on with that file, end this (Ctrl-C) and type:\n  {command}"
-        ),
+        (Some(other), Some(command)) => {
+            format!("the daemon that ran on it last read {other}.\nTo go on with that file instead:\n  {command}")
+        }
         _ => "another configuration made it, for this one is new.".to_owned(),
     };
     format!("warning: the store {store} is there already: {whose}\nOne store serves one daemon. {}", both_en(apart))
@@ -63,7 +63,7 @@ pub fn shared_en(store: &str, other: Option<&str>, apart: &Apart) -> String {
 pub fn shared_ja(store: &str, other: Option<&str>, apart: &Apart) -> String {
     let whose = match (other, &apart.go_on) {
         (Some(other), Some(command)) => format!(
-            "最後に動いていたデーモンは {other} を読んでいました。\nそのファイルで続けるには、中止して（Ctrl-C）次を実行してください:\n  {command}"
+            "最後に動いていたデーモンは {other} を読んでいました。\nそのファイルで続ける場合は、代わりに次を実行してください:\n  {command}"
         ),
         _ => "この設定は新しいため、別の設定が作成したものです。".to_owned(),
     };
@@ -97,19 +97,44 @@ fn both_ja(apart: &Apart) -> String {
 /// In the place of the catalogue's step, which leads to the same less well: the file that is there is written here, once the
 /// secret was proved. `file`: with the secret, or what stands for it.
 pub fn new_secret_en(app: &App, address: &str, file: &str) -> String {
+    format!(
+        "{}\nIt is proved at the provider, and only then takes the place of the old one.",
+        made_en(app, address, file)
+    )
+}
+
+/// For a line with the path of a file that need not be there.
+pub fn first_secret_en(app: &App, address: &str, file: &str) -> String {
+    format!(
+        "The file of the secret need not be there yet: {}\nIt puts the value into that file, for nobody else to read.",
+        made_en(app, address, file)
+    )
+}
+
+fn made_en(app: &App, address: &str, file: &str) -> String {
     let id = &app.client_id;
     let made = match is_entra(app) {
         true => format!("in Entra: App registrations > `{id}` > Certificates & secrets: make a new client secret"),
         false => format!("make a new client secret for the app `{id}` at {}", app.provider),
     };
     format!(
-        "{made}, write its value (not its ID) into a file (such as {file}), then:\n  {}\nIt is proved at the \
-         provider, and only then takes the place of the old one.",
+        "{made}, write its value (not its ID; it is shown once) into a file (such as {file}), then:\n  {}",
         renewal(address, file)
     )
 }
 
 pub fn new_secret_ja(app: &App, address: &str, file: &str) -> String {
+    format!("{}\nプロバイダーで確認できたときだけ、古いものと置き換えます。", made_ja(app, address, file))
+}
+
+pub fn first_secret_ja(app: &App, address: &str, file: &str) -> String {
+    format!(
+        "シークレットのファイルは、まだなくてもかまいません。{}\n値はそのファイルに、ほかの人が読めない形で書き込まれます。",
+        made_ja(app, address, file)
+    )
+}
+
+fn made_ja(app: &App, address: &str, file: &str) -> String {
     let id = &app.client_id;
     let made = match is_entra(app) {
         true => format!(
@@ -118,7 +143,7 @@ pub fn new_secret_ja(app: &App, address: &str, file: &str) -> String {
         false => format!("{} でアプリ `{id}` の新しいクライアントシークレットを作成し", app.provider),
     };
     format!(
-        "{made}、その値（ID ではありません）をファイル（たとえば {file}）に書いて、次を実行してください:\n  {}\nプロバイダーで確認できたときだけ、古いものと置き換えます。",
+        "{made}、その値（ID ではなく、一度だけ表示されるもの）をファイル（たとえば {file}）に書いて、次を実行してください:\n  {}",
         renewal(address, file)
     )
 }
@@ -128,5 +153,5 @@ fn is_entra(app: &App) -> bool {
 }
 
 fn renewal(address: &str, file: &str) -> String {
-    format!("{} setup --address {} --client-secret-file {}", gatepost(), shell(address), shell(file))
+    format!("{} setup --address {} --client-secret-file {} --yes", gatepost(), shell(address), shell(file))
 }

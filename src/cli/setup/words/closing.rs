@@ -19,7 +19,8 @@ pub struct Closing<'a> {
     /// Those whose password this run settled, and how; the others have theirs already.
     pub settled: &'a [String],
     pub typed: Typed,
-    pub is_signed_in: bool,
+    /// Nobody did in this run, and somebody has to.
+    pub needs_sign_in: bool,
     pub ended: Ended,
     pub is_of_the_service: bool,
     /// The daemon that runs on this configuration already.
@@ -117,7 +118,7 @@ fn closing_en(closing: &Closing) -> String {
     let of_each: Vec<String> = closing.typed().iter().map(|(whose, typed)| password_en(whose, *typed)).collect();
     let _ = write!(page, "  password  {}\n\n", of_each.join("\n            "));
     let gatepost = gatepost();
-    if !closing.is_signed_in && !closing.is_of_the_service {
+    if closing.needs_sign_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = writeln!(page, "Next:  {gatepost} login {first}");
         if closing.running.is_none() {
@@ -175,7 +176,7 @@ fn closing_ja(closing: &Closing) -> String {
     let of_each: Vec<String> = closing.typed().iter().map(|(whose, typed)| password_ja(whose, *typed)).collect();
     let _ = write!(page, "  パスワード  {}\n\n", of_each.join("\n              "));
     let gatepost = gatepost();
-    if !closing.is_signed_in && !closing.is_of_the_service {
+    if closing.needs_sign_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
         let _ = writeln!(page, "次に:  {gatepost} login {first}");
         if closing.running.is_none() {
@@ -203,10 +204,10 @@ mod tests {
     fn each_mailbox_is_told_the_password_that_is_its_own() {
         let users = ["ann@x.example".to_owned(), "info@x.example".to_owned()];
         let (smtp, imap, pop3) = (None, None, None);
-        let (is_signed_in, ended, is_of_the_service, running) = (true, Ended::Ready, false, None);
+        let (needs_sign_in, ended, is_of_the_service, running) = (false, Ended::Ready, false, None);
         let closing = |settled, typed| {
             let users = &users;
-            Closing { users, smtp, imap, pop3, settled, typed, is_signed_in, ended, is_of_the_service, running }
+            Closing { users, smtp, imap, pop3, settled, typed, needs_sign_in, ended, is_of_the_service, running }
                 .text(Lang::En)
         };
         let all = closing(&users, Typed::Settled);

@@ -21,6 +21,8 @@ use crate::{
 pub fn step(step: &Step) -> String {
     match step {
         Step::Provider { domain } => format!("Provider of {domain}: asking Microsoft and the domain itself ..."),
+        Step::ProviderKnown { provider } => format!("Provider: {provider}, as the configuration has it"),
+        Step::RegistrationKnown { app } => format!("App registration: [app.{app}] of the configuration"),
         Step::Registration => "App registration: what you have to do once at the provider".to_owned(),
         Step::Configuration { file } => format!("Configuration: {file}"),
         Step::SignIn { address } => format!("Sign-in of {address}: waiting for the provider ..."),
@@ -74,13 +76,13 @@ pub fn say(say: &Say) -> String {
         Say::OtherCloud { tenant, provider, named } => {
             format!("warning: {tenant} is in the cloud {provider}, and --provider says {named}.")
         }
-        Say::NotChecked { tenant, why } => format!("warning: the tenant {tenant} could not be checked: {why}"),
+        Say::NotChecked { tenant, why } => format!(
+            "warning: the tenant {tenant} could not be checked: {why}\n  It is written as it was named; at the sign-in it is seen whether it is right. (Behind a proxy: --set network.http-proxy=http://proxy:3128)"
+        ),
         Say::ForTheService { file } => format!(
             "No configuration is named or found: this run makes that of the service of this machine, {file}.\nFor one of your own: --config FILE, or run it as an ordinary user."
         ),
-        Say::AccountIsThere { address, app } => {
-            format!("{address} is configured already, with [app.{app}]; that stays.")
-        }
+        Say::AccountIsThere { address } => format!("  {address} is configured already; that stays."),
         Say::AppIsThere { app } => format!("  [app.{app}] of the configuration will do; nothing to register."),
         Say::CertificateMade { certificate } => {
             format!("  Certificate: {certificate} (its key is beside it, for nobody else to read)")
@@ -108,6 +110,7 @@ pub fn say(say: &Say) -> String {
             };
             format!("  The new secret of [app.{app}] is in {file}.\n  {remark} (under [app.{app}] in {configuration}).")
         }
+        Say::SecretIsThere { app, file } => format!("The secret of [app.{app}] was put into {file}."),
         Say::PasswordMade { users, password } => {
             format!(
                 "\nPassword for mail programs ({users}): {password}\nIt is shown this once; the configuration has its hash.\n"
@@ -171,6 +174,11 @@ fn hosts(servers: &Servers) -> String {
     format!("{}{oauth}", all.join(", "))
 }
 
+/// A paragraph of its own.
+pub(super) fn behind(proof: Option<&String>) -> String {
+    proof.map(|proof| format!("\n{proof}")).unwrap_or_default()
+}
+
 pub fn trouble(trouble: &Trouble) -> (String, String) {
     let (text, hint) = match trouble {
         Trouble::FlagMissing { flag, question } => {
@@ -190,12 +198,9 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             (format!("{key} may be a secret, and every user of this machine sees the arguments of its processes"), format!("put it into a file: --set {key}-file=FILE"))
         }
         Trouble::HasAFlag { key, flag } => (format!("{key} is not set with --set"), format!("use {flag}")),
-        Trouble::TableIsThere { table, line } => {
-            (format!("the configuration has a [{table}] already, without this line or with another"), format!("write this line into it:\n  {line}"))
-        }
-        Trouble::Otherwise { file, lines } => (
+        Trouble::Otherwise { file, lines, proof } => (
             format!("{file} says something else than what was asked for, and setup changes no line that is there; nothing was written"),
-            format!("write this there, in the place of the line with the same key if there is one, then run setup again:{}", listed(lines, Lang::En)),
+            format!("write this there, in the place of the line with the same key if there is one, then run setup again:{}{}", listed(lines, Lang::En), behind(proof.as_ref())),
         ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),

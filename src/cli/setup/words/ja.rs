@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{
-    ByProxy, Say, ScriptWords, Step, Trouble, beside, idle,
+    ByProxy, Say, ScriptWords, Step, Trouble, beside,
+    en::behind,
+    idle,
     pasteable::{listed, proofs, to_print_script, with_flag},
 };
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
             script::Registration,
         },
     },
+    doctor::found,
     oauth::Grant,
 };
 
@@ -23,6 +26,8 @@ pub fn step(step: &Step) -> String {
         Step::Provider { domain } => {
             format!("{domain} のプロバイダー: Microsoft とそのドメインに問い合わせています ...")
         }
+        Step::ProviderKnown { provider } => format!("プロバイダー: {provider}（設定のとおり）"),
+        Step::RegistrationKnown { app } => format!("アプリの登録: 設定の [app.{app}]"),
         Step::Registration => "アプリの登録: プロバイダー側で一度だけ必要な作業".to_owned(),
         Step::Configuration { file } => format!("設定ファイル: {file}"),
         Step::SignIn { address } => format!("{address} のサインイン: プロバイダーを待っています ..."),
@@ -78,13 +83,14 @@ pub fn say(say: &Say) -> String {
         Say::OtherCloud { tenant, provider, named } => {
             format!("警告: {tenant} はクラウド {provider} にありますが、--provider は {named} です。")
         }
-        Say::NotChecked { tenant, why } => format!("警告: テナント {tenant} を確認できませんでした: {why}"),
+        Say::NotChecked { tenant, why } => format!(
+            "警告: テナント {tenant} を確認できませんでした: {}\n  指定どおりに書き込みます。正しいかどうかはサインインで分かります（プロキシー経由の場合: --set network.http-proxy=http://proxy:3128）。",
+            found(Lang::Ja, why)
+        ),
         Say::ForTheService { file } => format!(
             "設定が指定されておらず、見つかりませんでした。このマシンのサービスの設定 {file} を作成します。\n自分用の設定には、--config FILE を指定するか、一般ユーザーで実行してください。"
         ),
-        Say::AccountIsThere { address, app } => {
-            format!("{address} はすでに [app.{app}] で設定されています。そのまま使います。")
-        }
+        Say::AccountIsThere { address } => format!("  {address} はすでに設定されています。そのまま使います。"),
         Say::AppIsThere { app } => format!("  設定にある [app.{app}] を使います。登録は不要です。"),
         Say::CertificateMade { certificate } => {
             format!("  証明書: {certificate}（秘密鍵は同じフォルダーにあり、あなただけが読み取れます）")
@@ -112,6 +118,7 @@ pub fn say(say: &Say) -> String {
                 "  [app.{app}] の新しいシークレットを {file} に書きました。\n  {remark}（{configuration} の [app.{app}] の下）。"
             )
         }
+        Say::SecretIsThere { app, file } => format!("[app.{app}] のシークレットを {file} に書き込みました。"),
         Say::PasswordMade { users, password } => format!(
             "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),
@@ -208,15 +215,12 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::HasAFlag { key, flag } => {
             (format!("{key} は --set では設定しません"), format!("{flag} を使ってください"))
         }
-        Trouble::TableIsThere { table, line } => (
-            format!("設定にはすでに [{table}] があり、この行がないか、別の値になっています"),
-            format!("次の行をそこに書いてください:\n  {line}"),
-        ),
-        Trouble::Otherwise { file, lines } => (
+        Trouble::Otherwise { file, lines, proof } => (
             format!("{file} の内容が指定と異なります。すでにある行は変更しないため、何も書き込みませんでした"),
             format!(
-                "次のように書いて（同じキーの行があれば置き換えて）、もう一度 setup を実行してください:{}",
-                listed(lines, Lang::Ja)
+                "次のように書いて（同じキーの行があれば置き換えて）、もう一度 setup を実行してください:{}{}",
+                listed(lines, Lang::Ja),
+                behind(proof.as_ref())
             ),
         ),
         Trouble::NotAListener { typed } => (
@@ -251,13 +255,13 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::Unreachable { domain, why, by_proxy } => ByProxy::text(
             by_proxy.as_ref(),
             Lang::Ja,
-            format!("{domain} のプロバイダーを調べられません: {why}"),
+            format!("{domain} のプロバイダーを調べられません: {}", found(Lang::Ja, why)),
             "ネットワークを確認するか（プロキシー: --set network.http-proxy=http://proxy:3128）、指定してください: --provider NAME --tenant TENANT",
         ),
         Trouble::TenantUnreachable { domain, why, by_proxy } => ByProxy::text(
             by_proxy.as_ref(),
             Lang::Ja,
-            format!("{domain} のテナントを調べられません: {why}"),
+            format!("{domain} のテナントを調べられません: {}", found(Lang::Ja, why)),
             "ネットワークを確認するか、指定してください: --tenant TENANT",
         ),
         Trouble::NotATenant { typed } if typed.is_empty() => {

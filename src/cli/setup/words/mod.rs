@@ -23,10 +23,23 @@ pub use closing::{Closing, Ended, Typed};
 
 /// A step that begins.
 pub enum Step {
-    Provider { domain: String },
+    Provider {
+        domain: String,
+    },
+    /// The account is configured, and nobody is asked.
+    ProviderKnown {
+        provider: String,
+    },
     Registration,
-    Configuration { file: String },
-    SignIn { address: String },
+    RegistrationKnown {
+        app: String,
+    },
+    Configuration {
+        file: String,
+    },
+    SignIn {
+        address: String,
+    },
     Checks,
     Message,
 }
@@ -36,8 +49,8 @@ impl Step {
 
     fn number(&self) -> usize {
         match self {
-            Step::Provider { .. } => 1,
-            Step::Registration => 2,
+            Step::Provider { .. } | Step::ProviderKnown { .. } => 1,
+            Step::Registration | Step::RegistrationKnown { .. } => 2,
             Step::Configuration { .. } => 3,
             Step::SignIn { .. } => 4,
             Step::Checks => 5,
@@ -136,7 +149,6 @@ pub enum Say {
     },
     AccountIsThere {
         address: String,
-        app: String,
     },
     AppIsThere {
         app: String,
@@ -164,6 +176,11 @@ pub enum Say {
         file: String,
         configuration: String,
         ended: Option<String>,
+    },
+    /// The first of this app.
+    SecretIsThere {
+        app: String,
+        file: String,
     },
     PasswordMade {
         users: String,
@@ -241,8 +258,7 @@ pub enum Trouble {
     NotASetting { typed: String },
     SecretInArgument { key: String },
     HasAFlag { key: String, flag: &'static str },
-    TableIsThere { table: String, line: String },
-    Otherwise { file: String, lines: Vec<Line> },
+    Otherwise { file: String, lines: Vec<Line>, proof: Option<String> },
     NotAListener { typed: String },
     Unreadable { file: String, why: String },
     Unwritable { file: String, why: String },
@@ -417,8 +433,8 @@ mod tests {
     fn closing(users: &[String], lang: Lang) -> String {
         let (smtp, imap, pop3) = (None, None, None);
         let (ended, is_of_the_service) = (Ended::Ready, false);
-        let (settled, typed, is_signed_in, running) = (&[], Typed::AsBefore, false, None);
-        Closing { users, smtp, imap, pop3, settled, typed, is_signed_in, ended, is_of_the_service, running }.text(lang)
+        let (settled, typed, needs_sign_in, running) = (&[], Typed::AsBefore, true, None);
+        Closing { users, smtp, imap, pop3, settled, typed, needs_sign_in, ended, is_of_the_service, running }.text(lang)
     }
 
     #[test]

@@ -41,12 +41,11 @@ fn all(lang: Lang) -> Vec<Event> {
 }
 
 fn of_the_queue() -> Vec<Mail> {
-    let lane = |is_known, trouble: Option<Fault>| LaneView {
+    let lane = |trouble: Option<Fault>| LaneView {
         account: "ann@contoso.com".into(),
         waiting: 3,
         held: 0,
         oldest: Some(system(0)),
-        is_known,
         trouble: trouble.map(|fault| (fault, system(0))),
     };
     let note = |is_told, hold| FailureNote {
@@ -60,7 +59,7 @@ fn of_the_queue() -> Vec<Mail> {
         hold,
     };
     let refused = catalog::sign_on::SMTP_AUTH_DISABLED_MAILBOX.fault();
-    let lanes = [lane(true, Some(refused)), lane(true, None), lane(false, None)];
+    let lanes = [lane(Some(refused)), lane(None), lane(Some(catalog::own::ACCOUNT_GONE.fault()))];
     let notes =
         [note(true, None), note(false, None), note(false, Some(hold::DOUBTFUL)), note(false, Some(hold::BODY_DAMAGED))];
     let standstill = Some(Standstill { fault: catalog::token::STORE_FAILING.fault().detail("EIO") });
