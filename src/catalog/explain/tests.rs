@@ -1,0 +1,179 @@
+use super::*;
+use crate::base::latin_sentence;
+
+fn means(text: &str) -> Vec<&'static str> {
+    read(text).into_iter().map(|found| found.entry.id).collect()
+}
+
+#[test]
+fn the_same_fault_is_found_by_number_name_id_reply_and_line_of_the_log() {
+    for text in ["AADSTS53003", "aadsts53003: blocked", "53003", r#"{"error_codes":[53003]}"#, "conditional-access"] {
+        assert_eq!(means(text), ["conditional-access"], "{text}");
+    }
+    let line = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-tenant] while signing on: upstream said "535 5.7.139 x""#;
+    for text in ["535 5.7.0 disabled [gatepost smtp-auth-disabled-tenant]", line] {
+        assert_eq!(means(text), ["smtp-auth-disabled-tenant"], "{text}");
+    }
+}
+
+#[test]
+fn an_id_counts_where_it_is_given_and_nowhere_else() {
+    let line = r#"2026-11-29T02:05:11Z  WARN MAIL refused session=1 sender="queue-full@contoso.com" reply="550 5.7.1 <queue-full@contoso.com> [gatepost sender-not-allowed]" id="sender-not-allowed""#;
+    let fault = r#"WARN refused: SMTP AUTH is disabled [smtp-auth-disabled-tenant] while signing on: upstream said "535 5.7.139 [gatepost queue-full]""#;
+    for (text, ids) in [
+        ("550 5.1.1 <queue-full@x.example>: nobody", &["recipient-unknown"][..]),
+        ("550 5.1.1 <\"[gatepost queue-full]\"@x.example> no [gatepost recipient-unknown]", &["recipient-unknown"]),
+        ("550-5.1.1 [gatepost queue-full]\r\n550 5.1.1 no [gatepost recipient-unknown]", &["recipient-unknown"]),
+        (line, &["sender-not-allowed"]),
+        (fault, &["smtp-auth-disabled-tenant"]),
+        (&format!("{line}\n{fault}"), &["sender-not-allowed", "smtp-auth-disabled-tenant"]),
+        (r#"{"level":"WARN","sender":"queue-full@x.example","id":"send-as-denied"}"#, &["send-as-denied"]),
+        ("[queue-full]", &["queue-full"]),
+        ("Queue-Full", &["queue-full"]),
+        ("queue-full: 3 times", &["queue-full"]),
+    ] {
+        assert_eq!(means(text), ids, "{text}");
+    }
+    for text in ["554 5.9.9 no, see https://support.example/access-denied", "550 5.9.9 <message-refused@x.example>"] {
+        assert_eq!(means(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn what_tells_a_fault_is_told_in_the_language_that_was_asked_for() {
+    for text in [
+        "53003",
+        "conditional-access",
+        "ErrorSendAsDenied",
+        "invalid_grant",
+        "5.7.139",
+        "-ERR [AUTH] x",
+        "Authentication required: log in first",
+    ] {
+        for found in read(text) {
+            let told = [found.by.text(Lang::Ja), super::super::source(found.entry, Lang::Ja).to_owned()];
+            for text in told {
+                assert_eq!(latin_sentence(&text), None, "{text}");
+            }
+        }
+    }
+    assert!(ALL.iter().all(|entry| latin_sentence(super::super::source(entry, Lang::Ja)).is_none()));
+    assert!(latin_sentence(&By::Id("x").text(Lang::En)).is_some());
+}
+
+#[test]
+fn a_number_of_entra_is_found_as_pages_and_addresses_spell_it() {
+    for text in [
+        "Error code: 53003",
+        "AADSTS 53003",
+        "https://login.microsoftonline.com/error?code=53003",
+        "Error Code: 53003 Request Id: 0b7f2a3c-5d1e-4f60-8a9b-0c1d2e3f4a5b",
+    ] {
+        assert_eq!(means(text), ["conditional-access"], "{text}");
+    }
+    assert_eq!(means("error code 535"), means("nothing at all"));
+}
+
+#[test]
+fn what_a_reply_means_depends_on_whose_protocol_it_is() {
+    for (text, id) in [
+        ("454 4.7.0 Temporary authentication failure", "upstream-unavailable"),
+        (r#"while signing on: upstream said "454 4.7.0 Temporary authentication failure""#, "upstream-unavailable"),
+        ("-ERR Authentication failure: unknown user name or bad password.", "token-refused"),
+        ("A1 NO LOGIN failed.", "basic-auth-retired"),
+        ("535 5.7.8 Username and Password not accepted", "token-refused"),
+        ("5.2.252", "send-as-denied"),
+        ("554 5.2.252", "send-as-denied"),
+        ("Application is over its MailboxConcurrency limit", "graph-throttled"),
+    ] {
+        assert_eq!(means(text), [id], "{text}");
+    }
+    let refused = means("535");
+    for id in ["token-refused", "smtp-auth-disabled-tenant", "security-defaults", "sign-on-forbidden"] {
+        assert!(refused.contains(&id), "{id}: {refused:?}");
+    }
+    let several = means("5.2.0");
+    assert!(several.contains(&"send-as-denied") && several.contains(&"day-limit-reached"), "{several:?}");
+}
+
+/// Each of them, with the ids that it is expected to mean.
+fn samples() -> Vec<(String, Vec<String>)> {
+    let corpus: toml::Table = include_str!("../../../tests/corpus/replies.toml").parse().unwrap();
+    let samples = corpus["reply"].as_array().unwrap();
+    assert!(samples.len() > 80, "the corpus was not read");
+    let ids = |sample: &toml::Value| {
+        sample["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    };
+    samples.iter().map(|sample| (sample["text"].as_str().unwrap().to_owned(), ids(sample))).collect()
+}
+
+fn fits(pattern: &Pattern, text: &str) -> bool {
+    let (protocol, lower) = (protocol_of(text), text.to_ascii_lowercase());
+    let of_protocol = pattern.protocol.is_none() || protocol.is_none() || pattern.protocol == protocol;
+    of_protocol && pattern.words.iter().all(|word| stands_in(word, &lower))
+}
+
+#[test]
+fn every_row_of_the_data_is_met_by_a_sample_of_its_fault() {
+    let samples = samples();
+    let is_met = |entry: &Entry, pattern: &Pattern| {
+        samples.iter().any(|(text, ids)| ids.iter().any(|id| id == entry.id) && fits(pattern, text))
+    };
+    let rows = ALL.iter().flat_map(|entry| entry.replies.iter().map(move |pattern| (entry, pattern)));
+    let unmet: Vec<_> = rows
+        .filter(|(entry, pattern)| !is_met(entry, pattern))
+        .map(|(entry, pattern)| format!("{}: {:?} {:?}", entry.id, pattern.at, pattern.words))
+        .collect();
+    assert!(unmet.is_empty(), "add samples to tests/corpus/replies.toml:\n{}", unmet.join("\n"));
+}
+
+#[test]
+fn no_sample_is_of_two_faults_at_one_place_but_of_a_particular_and_a_general_one() {
+    let mut twice = Vec::new();
+    for (text, _) in samples() {
+        for at in [At::SignOn, At::Message, At::Session, At::Log] {
+            let is_meant =
+                |entry: &&Entry| entry.replies.iter().any(|pattern| pattern.at == at && fits(pattern, &text));
+            let (general, particular): (Vec<&Entry>, Vec<&Entry>) =
+                ALL.iter().filter(is_meant).partition(|entry| entry.is_general);
+            if general.len() > 1 || particular.len() > 1 {
+                let ids: Vec<&str> = particular.iter().chain(&general).map(|entry| entry.id).collect();
+                twice.push(format!("{text}: {ids:?}"));
+            }
+        }
+    }
+    assert!(twice.is_empty(), "{}", twice.join("\n"));
+}
+
+#[test]
+fn a_bare_code_of_several_faults_is_all_of_them_and_words_make_it_one() {
+    let several = means("5.7.139");
+    assert!(several.contains(&"smtp-auth-disabled-tenant") && several.contains(&"security-defaults"), "{several:?}");
+    assert_eq!(means("535 5.7.139"), several);
+    assert_eq!(
+        means("535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox"),
+        ["smtp-auth-disabled-mailbox"]
+    );
+    assert_eq!(means("4.7.512"), ["sending-deferred"]);
+}
+
+#[test]
+fn what_nobody_knows_is_nothing_and_what_looks_alike_is_named() {
+    for text in ["", " ", "hello there", "999 9.9.9 no", "\u{0}\u{ff}", "{}"] {
+        assert_eq!(means(text), Vec::<&str>::new(), "{text:?}");
+    }
+    assert_eq!(unknown_number("AADSTS99999999: new"), Some(99_999_999));
+    assert_eq!(alike("smtp-auth-disabled-tenent").first(), Some(&"smtp-auth-disabled-tenant"));
+    assert_eq!(alike("no-consent").first(), Some(&"consent-missing"));
+    assert_eq!(alike("expired secret").first(), Some(&"client-secret-expired"));
+    assert!(alike("x").is_empty());
+    assert_eq!(means(&"\u{e4}".repeat(READ_CAP)), Vec::<&str>::new());
+}
+
+#[test]
+fn the_most_particular_word_of_an_answer_counts() {
+    let google = r#"{"error":"invalid_grant","error_description":"reauth","error_subtype":"invalid_rapt"}"#;
+    assert_eq!(means(google), ["sign-in-frequency"]);
+    let graph = r#"{"error":{"code":"ErrorSendAsDenied","message":"The user account"}}"#;
+    assert_eq!(means(graph), ["send-as-denied"]);
+}
