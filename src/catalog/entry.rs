@@ -11,10 +11,7 @@ use super::{
     moment::moment,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
-use crate::base::{
-    Fault, Kind, Lang, Owner, Protocol,
-    invocation::gatepost,
-};
+use crate::base::{Fault, Kind, Lang, Owner, Protocol, invocation::gatepost};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
@@ -205,13 +202,15 @@ fn stand_ins(next: &str, known: &Known, lang: Lang) -> String {
         Lang::En => ("shown by `gatepost doctor {address}`", "; or "),
         Lang::Ja => ("`gatepost doctor {address}` が示します", "。または "),
     };
-    let told = FOUND.iter().filter(|(name, ..)| next.contains(&stand_in(name))).filter_map(|(name, en, ja, is_shown)| {
-        let elsewhere = if lang == Lang::En { *en } else { *ja };
-        let places = [(*is_shown && !known.is_doctors).then_some(shows), Some(elsewhere).filter(|at| !at.is_empty())];
-        let places: Vec<&str> = places.into_iter().flatten().collect();
-        let (name, places) = (stand_in(name), Some(places.join(or)).filter(|places| !places.is_empty())?);
-        Some(if lang == Lang::En { format!(" {name}: {places}.") } else { format!("{name}：{places}。") })
-    });
+    let told =
+        FOUND.iter().filter(|(name, ..)| next.contains(&stand_in(name))).filter_map(|(name, en, ja, is_shown)| {
+            let elsewhere = if lang == Lang::En { *en } else { *ja };
+            let places =
+                [(*is_shown && !known.is_doctors).then_some(shows), Some(elsewhere).filter(|at| !at.is_empty())];
+            let places: Vec<&str> = places.into_iter().flatten().collect();
+            let (name, places) = (stand_in(name), Some(places.join(or)).filter(|places| !places.is_empty())?);
+            Some(if lang == Lang::En { format!(" {name}: {places}.") } else { format!("{name}：{places}。") })
+        });
     known.fill(&told.collect::<String>())
 }
 

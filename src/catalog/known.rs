@@ -395,7 +395,11 @@ impl Known {
 
     /// The key under which the URL itself stands.
     fn proxy_name(&self) -> &'static str {
-        self.proxy.as_ref().map(|via| via.key).filter(|key| key.starts_with("mail-")).map_or("http-proxy", |_| "mail-proxy")
+        self.proxy
+            .as_ref()
+            .map(|via| via.key)
+            .filter(|key| key.starts_with("mail-"))
+            .map_or("http-proxy", |_| "mail-proxy")
     }
 
     /// Where the URL stands in a file of its own, which may be so already.

@@ -150,7 +150,10 @@ pub fn with_label(label: &str, words: &str) -> String {
 
 /// Whether what is put behind a text would be a part of its last way.
 pub(super) fn has_ways(text: &str) -> bool {
-    [&EITHER[..], &ONE_BY_ONE, &WHERE, &APP_ONLY, &AT_ONES_OWN, &ELSEWHERE].concat().iter().any(|label| text.contains(label))
+    [&EITHER[..], &ONE_BY_ONE, &WHERE, &APP_ONLY, &AT_ONES_OWN, &ELSEWHERE]
+        .concat()
+        .iter()
+        .any(|label| text.contains(label))
 }
 
 /// What stands ahead of the first label, and the parts behind each.

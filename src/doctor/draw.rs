@@ -302,14 +302,10 @@ mod tests {
         let switch = "Set-CASMailbox -Identity ann@contoso.com -PopEnabled $true";
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             let block = block_of(POP3_DISABLED_MAILBOX, lang);
-            assert_eq!(block, [
-                one,
-                "Connect-ExchangeOnline",
-                switch,
-                "systemctl reload gatepost",
-                two,
-                "systemctl restart gatepost"
-            ]);
+            assert_eq!(
+                block,
+                [one, "Connect-ExchangeOnline", switch, "systemctl reload gatepost", two, "systemctl restart gatepost"]
+            );
             let block = block_of(CONFIGURATION_OF_ANOTHER_DAEMON, lang);
             let first = "gatepost --config <running-file> doctor";
             let two = [first, two, "kill <pid>", "gatepost run"];

@@ -324,8 +324,7 @@ impl Around {
         let cause = entry.words(self.lang).cause;
         // A full stop within code or brackets ends nothing.
         let count = |at: usize, marks: &[char]| cause[..at].matches(marks).count();
-        let is_open =
-            |at: &usize| count(*at, &['`']) % 2 == 1 || count(*at, &['(', '（']) > count(*at, &[')', '）']);
+        let is_open = |at: &usize| count(*at, &['`']) % 2 == 1 || count(*at, &['(', '（']) > count(*at, &[')', '）']);
         let ends = |mark: &str| {
             let at = cause.match_indices(mark).map(|(at, _)| at).find(|at| !is_open(at));
             at.map(|at| at + mark.trim().len())

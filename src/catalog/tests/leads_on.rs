@@ -81,7 +81,8 @@ fn a_secret_is_proved_before_it_takes_the_place_of_another_and_its_end_is_a_date
         let setup = "gatepost setup --address ann@contoso.com --client-secret-file new.secret --yes";
         assert_eq!(told.commands().first().map(String::as_str), Some(setup), "{}", entry.id);
         let step = told.step();
-        let lines: Vec<&str> = step.deeds().into_iter().filter(|deed| deed.command().is_none()).map(Deed::text).collect();
+        let lines: Vec<&str> =
+            step.deeds().into_iter().filter(|deed| deed.command().is_none()).map(Deed::text).collect();
         let end = lines.iter().find(|line| line.starts_with("secret-expires")).unwrap();
         let read: toml::Table = end.parse().unwrap();
         assert!(read["secret-expires"].is_datetime(), "{end}");
@@ -171,7 +172,9 @@ fn whoever_looks_at_a_port_by_hand_is_told_how_an_open_way_looks() {
 #[test]
 fn of_a_proxy_nothing_is_looked_up_in_a_log_of_ours() {
     for (entry, _, words) in all_told().filter(|(entry, ..)| entry.id.starts_with("proxy-")) {
-        for ours in ["in the log", "The log ", "the log names", "in ours", "ログにある", "ログにあります", "Gatepost のログ"] {
+        for ours in
+            ["in the log", "The log ", "the log names", "in ours", "ログにある", "ログにあります", "Gatepost のログ"]
+        {
             assert!(!words.next.contains(ours), "{}: {}", entry.id, words.next);
         }
     }
@@ -193,7 +196,9 @@ fn what_exchange_has_of_an_app_is_taken_out_only_where_it_is_another() {
         .flat_map(|entry| Lang::ALL.map(|lang| (entry, lang)))
     {
         let told = entry.told(lang, &Known { is_doctors: true, ..ann(true) });
-        let removes = |way: &&Step| way.lines.iter().any(|line| matches!(line, Line::Deed(deed) if deed.text().starts_with("Remove-")));
+        let removes = |way: &&Step| {
+            way.lines.iter().any(|line| matches!(line, Line::Deed(deed) if deed.text().starts_with("Remove-")))
+        };
         let step = told.step();
         let way = step.ways.iter().find(removes).unwrap_or_else(|| panic!("{}: {step:?}", entry.id));
         assert!(way.label.is_some() && matches!(way.lines.first(), Some(Line::Words(_))), "{way:?}");

@@ -391,7 +391,8 @@ fn entra(of: &Registration, page: &mut String) {
         let who = powershell(of.address);
         for one in of.others.iter().map(|one| powershell(one)) {
             let _ = writeln!(page, "       Add-MailboxPermission {one} -User {who} -AccessRights FullAccess");
-            let _ = writeln!(page, "       Add-RecipientPermission -Identity {one} -Trustee {who} -AccessRights SendAs");
+            let _ =
+                writeln!(page, "       Add-RecipientPermission -Identity {one} -Trustee {who} -AccessRights SendAs");
         }
     }
     page.push_str(
