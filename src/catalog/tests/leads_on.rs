@@ -57,7 +57,7 @@ fn a_line_that_makes_the_difference_is_written_ahead_of_the_command_that_loads_i
             let at = deeds.iter().position(|deed| matches!(deed, Deed::Line { line: one, .. } if one == line));
             let at = at.unwrap_or_else(|| panic!("{}: {deeds:?}", entry.id));
             let loads = |deed: &&Deed| deed.command().is_some_and(|one| is_load(one) || one == "gatepost run");
-            assert!(deeds[at..].iter().any(|deed| loads(deed)), "{}: {deeds:?}", entry.id);
+            assert!(deeds[at..].iter().any(loads), "{}: {deeds:?}", entry.id);
         }
     }
 }
