@@ -163,6 +163,8 @@ class PowerShell(RealTest):
             text = page.read_text()
             blocks = re.findall(r"```powershell\n(.*?)```", text, re.S)
             spans = list(filter(CMDLET.match, re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))))
+            # In the pages of the faults each stands alone on its line.
+            spans += filter(CMDLET.match, re.findall(r"^ {4,}(\S.*)$", text, re.M))
             for command in spans:
                 self.assertEqual(lacking(command), [], f"{page.relative_to(DOCS)}: {command}")
             for code in itertools.chain(blocks, spans):
