@@ -89,7 +89,8 @@ impl<'a> Denied<'a> {
                 (SEND_ON_BEHALF_DENIED, "Send on Behalf", command)
             }
             Claims::Theirs => {
-                let command = format!("Add-RecipientPermission {address} -Trustee {who} -AccessRights SendAs");
+                let command =
+                    format!("Add-RecipientPermission -Identity {address} -Trustee {who} -AccessRights SendAs");
                 (SEND_AS_DENIED, "Send As", command)
             }
         };

@@ -112,9 +112,9 @@ pub fn again() -> &'static str {
     INSTEAD.get().map_or_else(gatepost, String::as_str)
 }
 
-/// What ends the daemon.
-pub fn stop() -> String {
-    DAEMON.get().or(OTHER.get()).unwrap_or(&Daemon::Unit).stop()
+/// What ends the daemon that reads another configuration: never the one on this.
+pub fn stop_the_other() -> String {
+    OTHER.get().map_or_else(|| "kill <pid>".to_owned(), |other| other.stop())
 }
 
 /// What ends the daemon and starts it again, or likewise what asks in its place, for what stands between backticks.

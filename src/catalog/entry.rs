@@ -11,10 +11,7 @@ use super::{
     moment::moment,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
-use crate::base::{
-    Fault, Kind, Lang, Owner, Protocol,
-    invocation::{self, gatepost},
-};
+use crate::base::{Fault, Kind, Lang, Owner, Protocol, invocation::gatepost};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
@@ -180,34 +177,41 @@ pub fn consent_in_entra(known: &Known, lang: Lang) -> String {
     })
 }
 
-/// What nobody here knows of an account: this is where it is found.
-const FOUND: [(&str, &str, &str); 5] = [
+/// What nobody here knows of an account: where it is found, and whether `gatepost doctor` shows it.
+const FOUND: [(&str, &str, &str, bool); 6] = [
     (
         "admin-consent-page",
         "where an administrator consents to the app at this provider",
         "このプロバイダーで、管理者がアプリに同意するページ",
+        false,
     ),
     (
         "object-id",
         "Entra > Enterprise applications > the app > Object ID",
         "Entra の「エンタープライズアプリケーション」>（アプリ）>「オブジェクト ID」",
+        true,
     ),
-    (
-        "permissions",
-        "named by `gatepost doctor`, which looks into the token",
-        "`gatepost doctor` がトークンを調べて示します",
-    ),
-    ("proxy", "`http-proxy` or `mail-proxy` of `[network]`", "`[network]` の `http-proxy` または `mail-proxy`"),
-    ("sender", "the sender that the log names", "ログにある差出人"),
+    ("permissions", "", "", true),
+    ("pid", "", "", true),
+    ("proxy", "`http-proxy` or `mail-proxy` of `[network]`", "`[network]` の `http-proxy` または `mail-proxy`", false),
+    ("sender", "the sender that the log names", "ログにある差出人", false),
 ];
 
-fn stand_ins(next: &str, lang: Lang) -> String {
-    let found = FOUND.iter().map(|(name, en, ja)| (stand_in(name), en, ja)).filter(|(name, ..)| next.contains(name));
-    let found = found.map(|(name, en, ja)| match lang {
-        Lang::En => format!(" {name}: {en}."),
-        Lang::Ja => format!("{name}：{ja}。"),
-    });
-    invocation::as_called(&found.collect::<String>())
+fn stand_ins(next: &str, known: &Known, lang: Lang) -> String {
+    let (shows, or) = match lang {
+        Lang::En => ("shown by `gatepost doctor {address}`", "; or "),
+        Lang::Ja => ("`gatepost doctor {address}` が示します", "。または "),
+    };
+    let told =
+        FOUND.iter().filter(|(name, ..)| next.contains(&stand_in(name))).filter_map(|(name, en, ja, is_shown)| {
+            let elsewhere = if lang == Lang::En { *en } else { *ja };
+            let places =
+                [(*is_shown && !known.is_doctors).then_some(shows), Some(elsewhere).filter(|at| !at.is_empty())];
+            let places: Vec<&str> = places.into_iter().flatten().collect();
+            let (name, places) = (stand_in(name), Some(places.join(or)).filter(|places| !places.is_empty())?);
+            Some(if lang == Lang::En { format!(" {name}: {places}.") } else { format!("{name}：{places}。") })
+        });
+    known.fill(&told.collect::<String>())
 }
 
 /// A clause about a mailbox that another one opens: nobody is given a right on their own.
@@ -302,8 +306,8 @@ impl Entry {
         if known.is_in_general && self.is_about_a_sign_in(known) && !next.contains(" login ") {
             put_behind(&mut next, &signs_in_then(known, lang), lang);
         }
-        let found = known.address.as_ref().map(|_| stand_ins(&next, lang)).filter(|found| !found.is_empty());
-        if let Some(found) = found {
+        let found = stand_ins(&next, known, lang);
+        if !found.is_empty() {
             put_behind(&mut next, &found, lang);
         }
         let cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));

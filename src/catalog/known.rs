@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 46] = [
+const NAMES: [&str; 49] = [
     "account",
     "address",
     "admin-consent-page",
@@ -43,8 +43,10 @@ const NAMES: [&str; 46] = [
     "protocol-switch",
     "proxy",
     "proxy-at",
+    "proxy-file-line",
     "proxy-key",
     "proxy-line",
+    "proxy-with-login",
     "reload",
     "restart",
     "restart-by-force",
@@ -57,6 +59,7 @@ const NAMES: [&str; 46] = [
     "start",
     "stop",
     "tenant",
+    "tenant-id",
     "tenant-page",
     "who-signs-on",
 ];
@@ -116,6 +119,8 @@ pub struct Known {
     /// It acts by itself, as no person: other steps help. `None`: nothing is known of that.
     pub is_app_only: Option<bool>,
     pub tenant: Option<String>,
+    /// Its id, where the provider told it under that name.
+    pub tenant_id: Option<String>,
     pub client_id: Option<String>,
     /// Where its secret stands: a file, `client-secret`, or a variable of the environment.
     pub client_secret_at: Option<String>,
@@ -261,7 +266,9 @@ impl Known {
                 let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
                 Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
             }
-            "proxy-line" => Some(self.proxy_line()),
+            "proxy-file-line" => Some(self.proxy_file_line()),
+            "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
+            "proxy-with-login" => Some(self.proxy_with_login()),
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
             "restart-by-force" => Some(invocation::restart_by_force()),
@@ -271,8 +278,9 @@ impl Known {
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start_in_general()),
-            "stop" => Some(invocation::stop()),
+            "stop" => Some(invocation::stop_the_other()),
             "tenant" => word(&self.tenant),
+            "tenant-id" => word(&self.tenant_id),
             "tenant-page" => self.tenant_page(),
             // Of an app that acts by itself: its service principal.
             "who-signs-on" if self.is_app_only == Some(true) => return self.value("object-id"),
@@ -381,13 +389,23 @@ impl Known {
         }
     }
 
-    /// The proxy with a login, as it stands under the key that is there; in a file or variable it stands alone.
-    fn proxy_line(&self) -> String {
-        let url = with_login(self.harmless_proxy().map_or("http://<host>:<port>", |via| &via.url));
-        match self.proxy.as_ref().map(|via| via.key) {
-            Some(key) if key.ends_with("-file") || key.ends_with("-env") => url,
-            key => format!("{} = \"{url}\"", key.unwrap_or("http-proxy")),
-        }
+    fn proxy_with_login(&self) -> String {
+        with_login(self.harmless_proxy().map_or("http://<host>:<port>", |via| &via.url))
+    }
+
+    /// The key under which the URL itself stands.
+    fn proxy_name(&self) -> &'static str {
+        self.proxy
+            .as_ref()
+            .map(|via| via.key)
+            .filter(|key| key.starts_with("mail-"))
+            .map_or("http-proxy", |_| "mail-proxy")
+    }
+
+    /// Where the URL stands in a file of its own, which may be so already.
+    fn proxy_file_line(&self) -> String {
+        let of_file = self.proxy.as_ref().filter(|via| via.key.ends_with("-file") && is_harmless_path(&via.place));
+        format!("{}-file = \"{}\"", self.proxy_name(), of_file.map_or("<file>", |via| &via.place))
     }
 
     fn harmless_proxy(&self) -> Option<&Via> {

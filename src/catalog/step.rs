@@ -18,6 +18,9 @@ const EITHER: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方�
 /// What is gone through one by one, and what comes behind all of it.
 const ONE_BY_ONE: [&str; 12] =
     ["(1) ", "(2) ", "(3) ", "(4) ", "(5) ", "Then: ", "（1）", "（2）", "（3）", "（4）", "（5）", "その後："];
+/// What is done in which case, within a way or ahead of what comes behind all.
+const WHERE: [&str; 4] =
+    ["Where the group is there already: ", "Where it is not: ", "グループがすでにある場合：", "まだない場合："];
 /// Columns by which a command stands further in than the words around it.
 const IN: usize = 4;
 
@@ -49,7 +52,7 @@ impl Step {
     /// Of both apart.
     pub fn with_remark(text: &str, remark: Option<&str>) -> Self {
         let cases: Vec<&'static str> = [AT_ONES_OWN, APP_ONLY, ELSEWHERE, WHICHEVER].concat();
-        let mut step = Self::by(text, &[&cases, &EITHER, &ONE_BY_ONE]);
+        let mut step = Self::by(text, &[&cases, &EITHER, &ONE_BY_ONE, &WHERE]);
         if let Some(remark) = remark {
             for begins in connecting(remark) {
                 step.begin_shell(begins, false);
@@ -147,7 +150,10 @@ pub fn with_label(label: &str, words: &str) -> String {
 
 /// Whether what is put behind a text would be a part of its last way.
 pub(super) fn has_ways(text: &str) -> bool {
-    [&EITHER[..], &ONE_BY_ONE, &APP_ONLY, &AT_ONES_OWN, &ELSEWHERE].concat().iter().any(|label| text.contains(label))
+    [&EITHER[..], &ONE_BY_ONE, &WHERE, &APP_ONLY, &AT_ONES_OWN, &ELSEWHERE]
+        .concat()
+        .iter()
+        .any(|label| text.contains(label))
 }
 
 /// What stands ahead of the first label, and the parts behind each.

@@ -81,7 +81,7 @@ impl<'t> Document<'t> {
 
     fn syntax(&self, error: &toml::de::Error) -> Problem {
         let span = error.span().unwrap_or(0..0);
-        let hint = Some("see `gatepost config schema`, or config/gatepost.toml for every key".to_owned());
+        let hint = Some("`gatepost config schema` has every key".to_owned());
         // The parser says of a key that is there twice where it is, and not which.
         let key = Some(error.message()).filter(|said| *said == TWICE).and_then(|_| self.text.get(span.clone()));
         let text = match key {

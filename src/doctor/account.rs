@@ -137,6 +137,7 @@ async fn mail_token(ask: &Ask<'_>, who: &mut Who, fresh: Option<Result<Got, Faul
     let Ask { scope, means, account, .. } = *ask;
     let look = Look::at(scope.lang, Layer::Token, Name::MailToken).account(&account.address);
     let provider = ask.providers.of(&account.sign_in.app);
+    who.tenant_id = provider.tenant.clone();
     if !provider.is_fine || means.lacks_store(account) {
         let id = provider.fault;
         let why = if provider.is_fine { Said::StoreFails } else { Said::ProviderFails { id } };

@@ -288,7 +288,7 @@ mod tests {
         let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             for (entry, block) in [
-                (CONSENT_MISSING, [one, login, two, consent, reload]),
+                (CONSENT_MISSING, [one, consent, reload, two, login]),
                 (GRAPH_CONSENT_MISSING, [one, consent, reload, two, login]),
                 (CONDITIONAL_ACCESS, [one, reload, two, setup, reload]),
             ] {
@@ -302,10 +302,20 @@ mod tests {
         let switch = "Set-CASMailbox -Identity ann@contoso.com -PopEnabled $true";
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             let block = block_of(POP3_DISABLED_MAILBOX, lang);
-            assert_eq!(block, [one, "Connect-ExchangeOnline", switch, two, "sudo systemctl restart gatepost"]);
+            assert_eq!(
+                block,
+                [
+                    one,
+                    "Connect-ExchangeOnline",
+                    switch,
+                    "sudo systemctl reload gatepost",
+                    two,
+                    "sudo systemctl restart gatepost"
+                ]
+            );
             let block = block_of(CONFIGURATION_OF_ANOTHER_DAEMON, lang);
             let first = "gatepost --config <running-file> doctor";
-            let two = [first, two, "sudo systemctl stop gatepost", "gatepost run"];
+            let two = [first, two, "kill <pid>", "gatepost run"];
             assert_eq!(block.get(1..5), Some(&two.map(str::to_owned)[..]), "the third has none");
         }
     }

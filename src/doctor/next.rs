@@ -26,6 +26,8 @@ pub(super) struct Who {
     pub app: Option<String>,
     pub provider: Option<String>,
     pub tenant: Option<String>,
+    /// See [`Known::tenant_id`].
+    pub tenant_id: Option<String>,
     pub client_id: Option<String>,
     /// Where the app's secret stands.
     pub client_secret_at: Option<String>,
@@ -92,6 +94,7 @@ impl Who {
             provider: self.provider.clone(),
             is_app_only: self.app.is_some().then_some(self.is_app_only),
             tenant: self.tenant.clone(),
+            tenant_id: self.tenant_id.clone(),
             client_id: self.client_id.clone(),
             client_secret_at: self.client_secret_at.clone(),
             object_id: self.object_id.clone(),
@@ -182,9 +185,9 @@ mod tests {
             told(SMTP_AUTH_DISABLED_MAILBOX, &ann()),
             ["Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false", consent, reload]
         );
-        assert_eq!(told(CONSENT_MISSING, &ann()), ["gatepost login ann@contoso.com", consent, reload]);
+        assert_eq!(told(CONSENT_MISSING, &ann()), [consent, reload, "gatepost login ann@contoso.com"]);
         let never = Who { refused_sign_in: Some((CONSENT_MISSING.id, jiff::Timestamp::UNIX_EPOCH)), ..ann() };
-        assert_eq!(told(CONSENT_MISSING, &never), ["gatepost login ann@contoso.com", consent], "nothing to read again");
+        assert_eq!(told(CONSENT_MISSING, &never), [consent, "gatepost login ann@contoso.com"], "nothing to read again");
         let robot = Who { is_app_only: true, object_id: Some("o-1".into()), ..ann() };
         let principal = told(SERVICE_PRINCIPAL_MISSING, &robot);
         assert_eq!(
@@ -194,7 +197,8 @@ mod tests {
                 "Get-ServicePrincipal | Format-List 'DisplayName', 'AppId', 'ObjectId'",
                 "Remove-ServicePrincipal -Identity c-1",
                 "New-ServicePrincipal -AppId c-1 -ObjectId o-1",
-                "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess"
+                "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess",
+                reload
             ]
         );
         assert_eq!(told(CONSENT_MISSING, &robot), [consent, "sudo systemctl reload gatepost"], "nobody signs in");
@@ -204,10 +208,15 @@ mod tests {
     fn what_a_person_does_is_never_asked_of_an_app_and_where_cmdlets_are_typed_is_said_once() {
         let robot = Who { is_app_only: true, client_secret_at: Some("/etc/gatepost/secret".into()), ..ann() };
         let told = explained(&CLIENT_SECRET_EXPIRED.fault(), &robot, Lang::En);
-        assert!(told.next.contains("into `/etc/gatepost/secret` (app `contoso`)"), "{}", told.next);
-        let written: Vec<_> = told.step().deeds().into_iter().map(|deed| deed.text().to_owned()).collect();
-        let lines = ["client-secret-file = \"/etc/gatepost/secret\"", "secret-expires = <YYYY-MM-DD>"];
-        assert!(written.starts_with(&lines.map(str::to_owned)), "{written:?}");
+        let done: Vec<_> = told.step().deeds().into_iter().map(|deed| deed.text().to_owned()).collect();
+        let deeds = [
+            "gatepost setup --address ann@contoso.com --client-secret-file new.secret --yes",
+            "systemctl reload gatepost",
+            "client-secret-file = \"/etc/gatepost/secret\"",
+            "systemctl reload gatepost",
+            "secret-expires = 2027-11-29",
+        ];
+        assert_eq!(done, deeds, "what proves the secret stands first, and what is written is what TOML reads");
         assert_eq!(told.shell, None, "there is no cmdlet");
         for lang in [Lang::En, Lang::Ja] {
             let told = explained(&SERVICE_PRINCIPAL_MISSING.fault(), &robot, lang);
@@ -215,7 +224,7 @@ mod tests {
             assert!(shell.contains("`Connect-ExchangeOnline`") && shell.contains("`Connect-MgGraph`"), "{shell}");
             assert!(!told.next.contains("Connect-"), "{}", told.next);
             let consent = explained(&CONSENT_MISSING.fault(), &robot, lang).next;
-            assert!(consent.starts_with("An administrator opens") || lang == Lang::Ja, "{consent}");
+            assert!(consent.starts_with("Look first at what is consented to") || lang == Lang::Ja, "{consent}");
         }
     }
 
@@ -230,6 +239,7 @@ mod tests {
                 identity: odd(),
                 app: odd(),
                 tenant: odd(),
+                tenant_id: odd(),
                 client_id: odd(),
                 login_host: odd(),
                 object_id: odd(),

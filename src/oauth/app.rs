@@ -139,6 +139,12 @@ pub struct App {
 }
 
 impl App {
+    /// Whose token shows that all which a sign-in asks for was consented to.
+    pub fn last_consented(&self) -> Resource {
+        let is_wanted = self.graph.as_ref().is_some_and(|graph| graph.is_wanted);
+        if is_wanted { Resource::Graph } else { Resource::Mail }
+    }
+
     /// The same registration as it asks for a token of Graph. `None`: there is none at this provider.
     pub fn for_graph(&self) -> Option<App> {
         let graph = self.graph.as_ref()?;

@@ -28,7 +28,7 @@ use super::{
     patience,
     state::{Phase, timestamp},
     trouble::Trouble,
-    verdict::{Retry, Verdict},
+    verdict::{Retry, Verdict, is_ended_by_consent},
 };
 use crate::{
     base::{Fault, Secret},
@@ -343,6 +343,9 @@ impl Keeper {
         if resource == Resource::Mail {
             row.scope = set.scope.or(row.scope);
             (row.failure, row.refused_sign_in) = (None, None);
+        }
+        if resource == self.sign_in.app.last_consented() {
+            row.refused_beside = row.refused_beside.filter(|refusal| !is_ended_by_consent(&refusal.id));
         }
         self.save(resource, row, must_save).await
     }

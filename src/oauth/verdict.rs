@@ -197,6 +197,13 @@ pub fn means_dead_refresh_token(id: &str) -> bool {
     id == token::SIGN_IN_EXPIRED.id || id == token::SIGN_IN_REVOKED.id
 }
 
+/// Likewise, of a sign-in: an administrator ends it without another one.
+pub fn is_ended_by_consent(id: &str) -> bool {
+    [token::CONSENT_MISSING, token::ADMIN_CONSENT_NEEDED, token::GRAPH_CONSENT_MISSING]
+        .iter()
+        .any(|entry| entry.id == id)
+}
+
 /// The fields of an OAuth error answer (RFC 6749 5.2) with those of Microsoft and Google.
 struct Said {
     error: Option<String>,

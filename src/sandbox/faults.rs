@@ -106,11 +106,14 @@ pub struct Mishap {
     /// Only requests with this `grant_type` (or `devicecode`); absent: all.
     #[serde(default)]
     pub grant: Option<String>,
+    /// Never requests with this one.
+    #[serde(default)]
+    pub spares: Option<String>,
 }
 
 impl Mishap {
     pub fn new(kind: MishapKind) -> Self {
-        Self { kind, times: None, grant: None }
+        Self { kind, times: None, grant: None, spares: None }
     }
 
     pub fn times(mut self, times: u32) -> Self {
@@ -120,6 +123,11 @@ impl Mishap {
 
     pub fn grant(mut self, grant: impl Into<String>) -> Self {
         self.grant = Some(grant.into());
+        self
+    }
+
+    pub fn sparing(mut self, grant: impl Into<String>) -> Self {
+        self.spares = Some(grant.into());
         self
     }
 }
@@ -429,7 +437,8 @@ impl Switchboard {
     pub(super) fn mishap(&self, grant: &str) -> Option<MishapKind> {
         self.set(|faults| {
             let mishap = faults.identity.mishap.as_mut()?;
-            if mishap.grant.as_deref().is_some_and(|only| only != grant) {
+            let is_of_another = mishap.grant.as_deref().is_some_and(|only| only != grant);
+            if is_of_another || mishap.spares.as_deref() == Some(grant) {
                 return None;
             }
             let kind = mishap.kind.clone();

@@ -149,8 +149,10 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "sign-in-blocked",
         fault: "conditional-access",
-        about: "Conditional Access blocks the sign-in (AADSTS53003)",
-        apply: |faults| mishap(faults, MishapKind::Aadsts(53003)),
+        about: "Conditional Access blocks the sign-ins of people (AADSTS53003); an app that acts by itself is not touched",
+        apply: |faults| {
+            faults.identity.mishap = Some(Mishap::new(MishapKind::Aadsts(53003)).sparing("client_credentials"));
+        },
     },
     Preset {
         name: "wrong-tenant",

@@ -146,8 +146,9 @@ async fn a_right_that_an_app_lacks_is_granted_to_the_object_id_that_its_token_na
     smtp.send(format!("From: {ANN}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
     smtp.expect("554-5.2.252 SendAsDenied").await;
     let said = smtp.line().await;
-    let (_, behind) =
-        said.split_once(&format!("Add-RecipientPermission {ANN} -Trustee ")).unwrap_or_else(|| panic!("{said}"));
+    let (_, behind) = said
+        .split_once(&format!("Add-RecipientPermission -Identity {ANN} -Trustee "))
+        .unwrap_or_else(|| panic!("{said}"));
     let id = behind.split(' ').next().unwrap();
     assert!(id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'), "{said}");
 }

@@ -56,7 +56,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "\nWhose turn it is:\n  tenant admin\n",
         "\nNext step:\n  Either: a Conditional Access Administrator opens Entra > Sign-in logs",
         "\nWhat stands in < >:\n  It stands for your own: `gatepost explain conditional-access --config <file> --account <address>`\n  fills it in.\n",
-        "\nWhat not to do:\n  Do not exempt the user from multi-factor authentication or from every policy",
+        "\nWhat not to do:\n  Do not take anybody out of multi-factor authentication or of every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",
         "\nPage:\n  docs/faults/conditional-access.md\n",
@@ -166,7 +166,7 @@ fn a_line_of_the_log_fills_its_own_command_and_names_the_configuration_of_its_da
     assert!(missing.contains(&format!(" gatepost --config {config} login ann@contoso.com\n")), "{missing}");
     let general = well(&["send-as-denied: ann@contoso.com as info@contoso.com: Add-RecipientPermission"]);
     assert!(general.contains("info@contoso.com") && !general.contains("<sender>"), "{general}");
-    let told = "ann@contoso.com as info@contoso.com: Add-RecipientPermission info@contoso.com -Trustee";
+    let told = "ann@contoso.com as info@contoso.com: Add-RecipientPermission -Identity info@contoso.com -Trustee";
     let person = well(&[&format!("send-as-denied: {told} ann@contoso.com -AccessRights SendAs")]);
     assert!(person.contains("-Trustee ann@contoso.com -AccessRights") && !person.contains("<object-id>"), "{person}");
     let app = well(&[&format!("send-as-denied: {told} 1b9d-object -AccessRights SendAs")]);

@@ -322,8 +322,9 @@ impl Around {
     /// The first sentence of the cause.
     fn short(&self, entry: &Entry) -> String {
         let cause = entry.words(self.lang).cause;
-        // A full stop within code ends nothing.
-        let is_open = |at: &usize| cause[..*at].matches('`').count() % 2 == 1;
+        // A full stop within code or brackets ends nothing.
+        let count = |at: usize, marks: &[char]| cause[..at].matches(marks).count();
+        let is_open = |at: &usize| count(*at, &['`']) % 2 == 1 || count(*at, &['(', '（']) > count(*at, &[')', '）']);
         let ends = |mark: &str| {
             let at = cause.match_indices(mark).map(|(at, _)| at).find(|at| !is_open(at));
             at.map(|at| at + mark.trim().len())

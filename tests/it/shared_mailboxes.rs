@@ -133,7 +133,7 @@ async fn send_on_behalf_needs_a_sender_in_ones_own_name_and_send_as_does_not() {
         ours,
         format!(
             "554 5.2.252 {ANN} has no Send As right on {DESK}; an administrator runs: \
-             Add-RecipientPermission {DESK} -Trustee {ANN} -AccessRights SendAs [gatepost send-as-denied]"
+             Add-RecipientPermission -Identity {DESK} -Trustee {ANN} -AccessRights SendAs [gatepost send-as-denied]"
         )
     );
     // The envelope needs it in any case.

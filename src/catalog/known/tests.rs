@@ -44,6 +44,7 @@ fn every_name_has_a_value_of_its_own() {
         provider: None,
         is_app_only: Some(false),
         tenant: Some("tenant".into()),
+        tenant_id: Some("tenant-id".into()),
         client_id: Some("client-id".into()),
         client_secret_at: Some("/client-secret-at".into()),
         device_address: Some("device-address".into()),
@@ -102,8 +103,9 @@ fn every_name_has_a_value_of_its_own() {
             "protocol-switch" => "-Identity mailbox -PopEnabled $true",
             "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
             "http-proxy-key" => "http-proxy-env",
-            // What its file has of it.
-            "proxy-line" => "http://<user>:<password>@proxy:3128",
+            "proxy-file-line" => "mail-proxy-file = \"/proxy-at\"",
+            "proxy-line" => "mail-proxy = \"http://<user>:<password>@proxy:3128\"",
+            "proxy-with-login" => "http://<user>:<password>@proxy:3128",
             "reload" => "sudo systemctl reload gatepost",
             "restart" | "restart-by-force" => "sudo systemctl restart gatepost",
             "running-file" => "/running-file",
@@ -111,7 +113,7 @@ fn every_name_has_a_value_of_its_own() {
             "sender" => "sender@domain",
             "sender-domain" => "domain",
             "start" => "gatepost run` / `sudo systemctl start gatepost",
-            "stop" => "sudo systemctl stop gatepost",
+            "stop" => "kill <pid>",
             "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
             name => name,
         };

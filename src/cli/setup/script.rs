@@ -39,6 +39,11 @@ impl Registration<'_> {
         }
     }
 
+    /// The mailboxes of it.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.address).chain(self.others.iter().map(String::as_str))
+    }
+
     pub fn uses_graph(&self) -> bool {
         self.outbound != SetupOutbound::Smtp
     }

@@ -66,3 +66,18 @@ async fn a_logout_forgets_a_refused_sign_in_and_says_that_nothing_was_there() {
     house.keepers.notice_store_change();
     assert_eq!(house.ask().await.unwrap_err(), SIGN_IN_MISSING.id);
 }
+
+#[tokio::test]
+async fn a_later_sign_in_that_lacked_a_consent_is_past_once_a_token_shows_that_it_was_given() {
+    for (entry, stays) in [(CONSENT_MISSING, false), (USER_NOT_ASSIGNED, true)] {
+        let house = House::signed_in(vec![], 3600).await;
+        note(&house, entry).await;
+        let bearer = house.keepers.bearer(&house.sign_in).await.unwrap();
+        assert_eq!(house.keepers.states()[0].refused_beside.as_ref().unwrap().id, entry.id);
+        // Who was refused with it makes the keeper fetch another one.
+        house.keepers.refused(&house.sign_in, bearer.generation).await.unwrap();
+        assert_eq!(house.keepers.states()[0].refused_beside.is_some(), stays, "{}", entry.id);
+        let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
+        assert_eq!(row.refused_beside.is_some(), stays, "{}", entry.id);
+    }
+}

@@ -415,3 +415,18 @@ async fn an_ended_secret_is_of_no_concern_to_an_app_without_one() {
     ];
     assert_eq!(code(&token(&sandbox, &app).await), 7000222);
 }
+
+/// It is one of the ways out of it.
+#[tokio::test]
+async fn a_policy_that_blocks_people_does_not_touch_an_app_that_acts_by_itself() {
+    let sandbox = sandbox().await;
+    sandbox.faults().set(|faults| faults.apply("sign-in-blocked"));
+    assert_eq!(code(&refresh(&sandbox, sandbox.issue_refresh_token(ANN).expose()).await), 53003);
+    let app = [
+        ("grant_type", "client_credentials"),
+        ("client_id", CONFIDENTIAL_CLIENT),
+        ("client_secret", CONFIDENTIAL_SECRET),
+        ("scope", "https://outlook.office.com/.default"),
+    ];
+    assert_eq!(token(&sandbox, &app).await.0, 200);
+}

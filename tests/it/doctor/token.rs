@@ -41,7 +41,7 @@ async fn a_policy_that_blocks_the_sign_in_is_told_and_asked_anew_each_time() {
     let wanted = First { layer: "token", name: "mail-token", id: "conditional-access", command: "" };
     let check = staged.fails_first(wanted).await;
     assert!(check["fault"]["said"].as_str().unwrap().contains("AADSTS53003"), "{check}");
-    assert!(check["fault"]["avoid"].as_str().unwrap().starts_with("Do not exempt the user"), "{check}");
+    assert!(check["fault"]["avoid"].as_str().unwrap().starts_with("Do not take anybody out"), "{check}");
     staged.mended();
     staged.is_well().await;
 }
@@ -158,7 +158,7 @@ async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
     let wanted = First { layer: "http", name: "identity-answer", id: "tenant-not-found", command: &page };
     let failed = staged.fails_first(wanted).await;
     let next = failed["fault"]["next-step"].as_str().unwrap();
-    let step = "Correct `tenant` of `[app.contoso]`, which now says contoso.example, then `gatepost --config ";
+    let step = "Under `[app.contoso]` write `tenant = \"<tenant-id>\"` in the place of contoso.example, then `gatepost --config ";
     assert!(next.contains(step) && next.contains("gatepost.toml run`."), "where no daemon runs: {next}");
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
     let report = staged.doctor(&[ANN, "--json"]).await.json();
@@ -221,11 +221,14 @@ async fn the_rehearsal_of_a_wrong_tenant_ends_with_the_id_that_the_printed_page_
     let token = staged.sandbox.token_url();
     staged.edit(&token, &token.replace("/contoso.example/", "/{tenant}/"));
     let page = format!("{}/contoso.example/v2.0/.well-known/openid-configuration", staged.sandbox.issuer());
-    staged.fails_first(First { layer: "token", name: "mail-token", id: "tenant-not-found", command: &page }).await;
+    let wanted = First { layer: "token", name: "mail-token", id: "tenant-not-found", command: &page };
+    let failed = staged.fails_first(wanted).await;
 
     let told: serde_json::Value =
         serde_json::from_str(&reqwest::get(&page).await.unwrap().text().await.unwrap()).unwrap();
     let id = told["issuer"].as_str().unwrap().rsplit('/').nth(1).unwrap();
+    let next = failed["fault"]["next-step"].as_str().unwrap();
+    assert!(next.contains(&format!("write `tenant = \"{id}\"`")), "the doctor has read that page: {next}");
     staged.edit("tenant = \"contoso.example\"", &format!("tenant = \"{id}\""));
     staged.is_well().await;
 }

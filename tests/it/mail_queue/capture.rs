@@ -74,7 +74,11 @@ async fn what_is_captured_stays_on_hold_over_a_kill() {
     let program = Program::start(&file).await;
     // Somebody else's message passes by.
     super::queue(&mut super::as_ann(&program).await, "sent").await;
-    let is_past = async || arrived(&sandbox).contains(&"sent".to_owned()) && rows(dir.path()).await.len() == 1;
+    // Its row goes first, then its body.
+    let is_past = async || {
+        arrived(&sandbox).contains(&"sent".to_owned())
+            && (rows(dir.path()).await.len(), bodies(dir.path()).len()) == (1, 1)
+    };
     until_so("the other one is past", Duration::from_secs(20), is_past).await;
     let [row] = &rows(dir.path()).await[..] else { panic!("one is left") };
     assert_eq!((row.hold.as_deref(), row.attempts, bodies(dir.path()).len()), (Some("capture"), 0, 1));

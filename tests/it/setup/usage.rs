@@ -30,7 +30,7 @@ async fn who_has_no_client_id_yet_is_shown_how_the_app_is_registered() {
         "http://localhost",
         "IMAP.AccessAsUser.All, POP.AccessAsUser.All, SMTP.Send, offline_access",
         "Set-CASMailbox ann@contoso.example -SmtpClientAuthenticationDisabled $false",
-        "Add-RecipientPermission info@contoso.example -Trustee ann@contoso.example -AccessRights SendAs",
+        "Add-RecipientPermission -Identity info@contoso.example -Trustee ann@contoso.example -AccessRights SendAs",
         "--print-script",
     ] {
         assert!(ended.out.contains(line), "{line}: {}", ended.out);

@@ -398,7 +398,7 @@ fn entra(of: &Registration, page: &mut String) {
              5. Exchange Online PowerShell で:\n       \
              New-ServicePrincipal -AppId <client-id> -ObjectId <object-id>\n"
         );
-        for one in std::iter::once(of.address).chain(of.others.iter().map(String::as_str)).map(powershell) {
+        for one in of.all().map(powershell) {
             let _ = writeln!(page, "       Add-MailboxPermission {one} -User <object-id> -AccessRights FullAccess");
             if of.uses_smtp() {
                 let _ = writeln!(page, "       Set-CASMailbox {one} -SmtpClientAuthenticationDisabled $false");
@@ -406,8 +406,12 @@ fn entra(of: &Registration, page: &mut String) {
         }
         let _ = writeln!(
             page,
-            "       $group = (Get-DistributionGroup -Identity <group>).DistinguishedName   # これらのメールボックスをメンバーに含む、メールが有効なグループ\n       \
-             New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\""
+            "       # 別のメールボックスのためにグループがすでにある場合: Add-DistributionGroupMember -Identity gatepost-senders -Member {first}\n       \
+             New-DistributionGroup -Name gatepost-senders -Type Security -Members {all}\n       \
+             $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
+             New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
+            first = powershell(of.address),
+            all = of.all().map(powershell).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
@@ -440,7 +444,8 @@ fn entra(of: &Registration, page: &mut String) {
         let who = powershell(of.address);
         for one in of.others.iter().map(|one| powershell(one)) {
             let _ = writeln!(page, "       Add-MailboxPermission {one} -User {who} -AccessRights FullAccess");
-            let _ = writeln!(page, "       Add-RecipientPermission {one} -Trustee {who} -AccessRights SendAs");
+            let _ =
+                writeln!(page, "       Add-RecipientPermission -Identity {one} -Trustee {who} -AccessRights SendAs");
         }
     }
     page.push_str(

@@ -455,7 +455,7 @@ mod tests {
             for command in [
                 "Set-CASMailbox 'o''brien@contoso.com' -Smtp",
                 "Add-MailboxPermission 'a|reboot&@contoso.com' -User 'o''brien@contoso.com' -AccessRights",
-                "Add-RecipientPermission 'a|reboot&@contoso.com' -Trustee 'o''brien@contoso.com' -AccessRights",
+                "Add-RecipientPermission -Identity 'a|reboot&@contoso.com' -Trustee 'o''brien@contoso.com' -AccessRights",
             ] {
                 assert!(page.contains(command), "{command}: {page}");
             }

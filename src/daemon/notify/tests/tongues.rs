@@ -88,7 +88,7 @@ fn each_event_is_told_in_both_languages_with_cause_next_step_and_what_not_to_do(
     let refused = |event: &&Event| event.fault == Some("smtp-auth-disabled-mailbox");
     let told = all(Lang::En);
     let event = told.iter().find(refused).unwrap();
-    assert!(event.text.ends_with("that of the mailbox wins."), "{}", event.text);
+    assert!(event.text.ends_with("for the switch of the mailbox wins."), "{}", event.text);
 }
 
 #[test]
