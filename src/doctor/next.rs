@@ -211,9 +211,9 @@ mod tests {
         let done: Vec<_> = told.step().deeds().into_iter().map(|deed| deed.text().to_owned()).collect();
         let deeds = [
             "gatepost setup --address ann@contoso.com --client-secret-file new.secret --yes",
-            "systemctl reload gatepost",
+            "sudo systemctl reload gatepost",
             "client-secret-file = \"/etc/gatepost/secret\"",
-            "systemctl reload gatepost",
+            "sudo systemctl reload gatepost",
             "secret-expires = 2027-11-29",
         ];
         assert_eq!(done, deeds, "what proves the secret stands first, and what is written is what TOML reads");

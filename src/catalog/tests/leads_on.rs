@@ -12,7 +12,7 @@ fn all_told() -> impl Iterator<Item = (&'static Entry, Lang, Words)> {
 }
 
 fn is_load(command: &str) -> bool {
-    ["systemctl reload gatepost", "systemctl restart gatepost"].contains(&command)
+    ["sudo systemctl reload gatepost", "sudo systemctl restart gatepost"].contains(&command)
 }
 
 /// `ahead`: something was said or done before, in the same way or ahead of all of them.
@@ -202,7 +202,7 @@ fn what_exchange_has_of_an_app_is_taken_out_only_where_it_is_another() {
         let step = told.step();
         let way = step.ways.iter().find(removes).unwrap_or_else(|| panic!("{}: {step:?}", entry.id));
         assert!(way.label.is_some() && matches!(way.lines.first(), Some(Line::Words(_))), "{way:?}");
-        assert_eq!(told.commands().last().map(String::as_str), Some("systemctl reload gatepost"), "{}", entry.id);
+        assert_eq!(told.commands().last().map(String::as_str), Some("sudo systemctl reload gatepost"), "{}", entry.id);
     }
 }
 
