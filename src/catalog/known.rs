@@ -86,8 +86,8 @@ pub struct Via {
     pub key: &'static str,
     /// The file or variable that this key names, else the key.
     pub place: String,
-    /// It is given user and password.
-    pub has_login: bool,
+    /// As whom it is signed in to.
+    pub user: Option<String>,
     /// All that the configuration sends through it, `host:port`; empty where there is none yet.
     pub carries: Vec<String>,
 }

@@ -244,7 +244,7 @@ mod tests {
                     carries: vec![url.clone()],
                     url,
                     key: "mail-proxy",
-                    has_login: false,
+                    user: None,
                 }),
                 path: odd(),
                 is_app_only: true,
