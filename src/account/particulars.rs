@@ -138,7 +138,7 @@ app = "contoso"
             words.next
         };
         let at_token = Occasion { stage: Some(Stage::FetchingToken), ..Occasion::default() };
-        let curl = "`curl -v -x http://web.contoso.com:3128 --proxy-user <user>:<password> https://login.microsoftonline.com/`";
+        let curl = "`curl -v -x http://web.contoso.com:3128 --proxy-user ann https://login.microsoftonline.com/`";
         let said = next(TOKEN_ENDPOINT_UNREACHABLE, &at_token);
         assert!(said.contains(curl), "{said}");
         let imap = Occasion { stage: Some(Stage::Connecting), protocol: Some(Protocol::Imap), ..Occasion::default() };
@@ -152,7 +152,7 @@ app = "contoso"
         let said = next(PROXY_PORTAL, &at_token);
         assert!(
             said.contains(
-                "`curl -v --max-time 10 --proxy http://web.contoso.com:3128 --proxy-user <user>:<password> --proxytunnel telnet://login.microsoftonline.com:443`"
+                "`curl -v --max-time 10 --proxy http://web.contoso.com:3128 --proxy-user ann --proxytunnel telnet://login.microsoftonline.com:443`"
             ),
             "{said}"
         );

@@ -134,6 +134,32 @@ fn tokens<'t>(text: &'t str, also: &'static str) -> impl Iterator<Item = &'t str
     text.split(move |c: char| !c.is_ascii_alphanumeric() && !also.contains(c)).filter(|token| !token.is_empty())
 }
 
+/// What the daemon that wrote a line of the log said to do about this fault, which knew its own accounts and process. Of what
+/// is quoted in a field no quote is left bare, and the message stands ahead of the fields: so the last one is ours.
+pub fn advice(text: &str, entry: &Entry) -> Option<String> {
+    let is_of_it = |line: &&str| marked(line).is_some_and(|one| one.id == entry.id);
+    cut(text).lines().filter(is_of_it).find_map(|line| {
+        let (_, written) = at_advice(line)?;
+        // Both forms of the log escape alike what stands in a step.
+        let next = serde_json::Deserializer::from_str(written).into_iter::<String>().next()?.ok()?;
+        (!next.is_empty() && !next.chars().any(char::is_control)).then_some(next)
+    })
+}
+
+/// A line without what it says to do, which tells nothing of what happened. A notice says it in its text.
+pub fn without_advice(line: &str) -> &str {
+    if line.contains(" event=\"") || line.contains("\"event\":") {
+        return "";
+    }
+    at_advice(line).map_or(line, |(said, _)| said)
+}
+
+/// Ahead of it, and as it is written.
+fn at_advice(line: &str) -> Option<(&str, &str)> {
+    let is_json = line.trim_end().ends_with('}');
+    line.rsplit_once(if is_json { "\"next\":" } else { " next=" }).filter(|(_, written)| written.starts_with('"'))
+}
+
 /// `[gatepost smtp-auth-disabled-tenant]`, the field `id` of a line of the log, and the id by itself where the text begins
 /// with it. Anywhere else it may be a part of an address, or what a server quotes.
 fn ids(text: &str) -> Vec<Found> {
@@ -170,12 +196,15 @@ fn unquoted(line: &str) -> String {
     line.chars().map(blank).collect()
 }
 
-/// `id="..."`; in JSON, which no reply is, `"id":"..."`. `ours`: the line without what is quoted.
+/// `id="..."`, and `fault="..."` of what people were told; in JSON, which no reply is, `"id":"..."`. `ours`: the line
+/// without what is quoted.
 fn field(line: &str, ours: &str) -> Option<&'static Entry> {
-    let of_text = format!(" {ours}").find(" id=").and_then(|at| line.get(at + " id".len()..));
-    let of_json = || Some(line.split_once("\"id\":")?.1).filter(|_| protocol_of(line).is_none());
-    let value = of_text.or_else(of_json)?;
-    id_of(value.trim_start_matches([' ', '"']).split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).next()?)
+    ["id", "fault"].into_iter().find_map(|name| {
+        let of_text = format!(" {ours}").find(&format!(" {name}=")).and_then(|at| line.get(at + name.len() + 1..));
+        let of_json = || Some(line.split_once(&format!("\"{name}\":"))?.1).filter(|_| protocol_of(line).is_none());
+        let value = of_text.or_else(of_json)?;
+        id_of(value.trim_start_matches([' ', '"']).split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).next()?)
+    })
 }
 
 /// The last of them.

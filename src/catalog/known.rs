@@ -89,8 +89,8 @@ pub struct Via {
     pub key: &'static str,
     /// The file or variable that this key names, else the key.
     pub place: String,
-    /// It is given user and password.
-    pub has_login: bool,
+    /// As whom it is signed in to.
+    pub user: Option<String>,
     /// All that the configuration sends through it, `host:port`; empty where there is none yet.
     pub carries: Vec<String>,
 }
@@ -153,6 +153,8 @@ pub struct Known {
     pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
+    /// The step as the daemon told it (English), which knew more than anybody who reads its log elsewhere.
+    pub told_before: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.

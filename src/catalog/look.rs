@@ -1,7 +1,7 @@
 //! The command that shows with what a server proves itself: through the proxy that is in between, and with TLS begun as that
 //! server begins it. It knows hosts, ports and protocols, and nothing of accounts.
 
-use super::Via;
+use super::{Via, is_harmless};
 use crate::base::Protocol;
 
 /// How a server begins, as curl and OpenSSL name it.
@@ -46,8 +46,9 @@ pub(super) fn look_at_certificate(host: &str, port: &str, opening: Opening, prox
         Opening::Plain(protocol) => (format!("--ssl-reqd {protocol}"), format!(" -starttls {protocol}")),
     };
     let through = match proxy.map(|via| (via, via.url.strip_prefix("http://"))) {
-        Some((via, Some(at))) if via.has_login => {
-            format!(" -proxy {at} -proxy_user <user> -proxy_pass pass:<password>")
+        Some((Via { user: Some(user), .. }, Some(at))) => {
+            let user = if is_harmless(user) { user } else { "'<user>'" };
+            format!(" -proxy {at} -proxy_user {user} -proxy_pass 'pass:<password>'")
         }
         Some((_, Some(at))) => format!(" -proxy {at}"),
         Some((via, None)) => return format!("curl -v -x {} {scheme}://{host}:{port}/", as_curl_has_it(via)),
@@ -56,10 +57,15 @@ pub(super) fn look_at_certificate(host: &str, port: &str, opening: Opening, prox
     format!("openssl s_client -connect {host}:{port}{through} -servername {host} -showcerts{starttls}")
 }
 
-/// What we call `socks5` has the proxy resolve names. User and password are typed by whoever runs it.
+/// What we call `socks5` has the proxy resolve names. The password is typed by whoever runs it: curl asks for it where there
+/// is a user alone. What is not known stands in quotes, for a shell would read files of these names.
 pub(super) fn as_curl_has_it(proxy: &Via) -> String {
     let url = proxy.url.strip_prefix("socks5://").map_or_else(|| proxy.url.clone(), |at| format!("socks5h://{at}"));
-    if proxy.has_login { url + " --proxy-user <user>:<password>" } else { url }
+    match &proxy.user {
+        Some(user) if is_harmless(user) => format!("{url} --proxy-user {user}"),
+        Some(_) => url + " --proxy-user '<user>:<password>'",
+        None => url,
+    }
 }
 
 #[cfg(test)]
@@ -81,21 +87,25 @@ mod tests {
             assert!(said.starts_with(&format!("openssl s_client -connect h:{port} -servername h")), "{said}");
             assert!(said.ends_with(ends), "{speaks:?} {port}: {said}");
         }
-        let via = |url: &str, has_login| Via {
+        let via = |url: &str, user: Option<&str>| Via {
             url: url.to_owned(),
             key: "mail-proxy",
             place: String::new(),
-            has_login,
+            user: user.map(str::to_owned),
             carries: Vec::new(),
         };
         let through = |opening, proxy: &Via| look_at_certificate("h", "1", opening, Some(proxy));
-        let socks = via("socks5://p:1080", false);
+        let socks = via("socks5://p:1080", None);
         assert_eq!(through(Opening::Plain("imap"), &socks), "curl -v -x socks5h://p:1080 --ssl-reqd imap://h:1/");
+        for (user, shown) in [("svc", "svc"), ("CORP\\svc", "'<user>:<password>'"), ("$(id)", "'<user>:<password>'")] {
+            let said = as_curl_has_it(&via("http://p:3128", Some(user)));
+            assert_eq!(said, format!("http://p:3128 --proxy-user {shown}"), "a shell opens no file");
+        }
         assert_eq!(through(Opening::Tls("smtps"), &socks), "curl -v -x socks5h://p:1080 smtps://h:1/");
-        let http = through(Opening::WEB, &via("http://p:3128", true));
-        assert!(
-            http.contains(" -proxy p:3128 -proxy_user <user> -proxy_pass pass:<password> -servername h "),
-            "{http}"
-        );
+        for (user, shown) in [("svc", "svc"), ("CORP\\svc", "'<user>'"), ("$(id)", "'<user>'")] {
+            let http = through(Opening::WEB, &via("http://p:3128", Some(user)));
+            let login = format!(" -proxy p:3128 -proxy_user {shown} -proxy_pass 'pass:<password>' -servername h ");
+            assert!(http.contains(&login), "{http}");
+        }
     }
 }

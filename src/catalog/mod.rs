@@ -308,6 +308,21 @@ mod tests {
         }
     }
 
+    /// A configuration of such an app without a secret is refused.
+    #[test]
+    fn an_app_that_acts_by_itself_is_told_to_keep_the_secret_that_it_needs() {
+        for (lang, kept, removed) in [
+            (Lang::En, "keep the secret", "Remove the secret"),
+            (Lang::Ja, "シークレットは残してください", "方法3：各ユーザーのサインイン"),
+        ] {
+            let next = |is_app_only| token::CLIENT_SECRET_NOT_ALLOWED.told(lang, &ann(is_app_only)).next;
+            let of_app = next(true);
+            assert!(of_app.contains(kept) && of_app.contains("`grant`"), "{of_app}");
+            assert_eq!(of_app.contains(removed), lang == Lang::Ja, "{of_app}");
+            assert!(!next(false).contains(kept) && !next(false).contains("`grant`"), "{}", next(false));
+        }
+    }
+
     /// Else whoever follows it has mail that stands still for another reason.
     #[test]
     fn wherever_graph_is_offered_the_right_to_send_by_it_stands_first() {

@@ -33,11 +33,7 @@ impl Problems {
         };
         let next = if lang == Lang::Ja { "次の手順" } else { "hint" };
         let one = |problem: &Problem| {
-            let place = match problem.line {
-                0 => self.file.clone(),
-                line => format!("{}:{line}:{}", self.file, problem.column),
-            };
-            let (text, hint) = problem.told(lang);
+            let (place, (text, hint)) = (self.place(problem), problem.told(lang));
             let hint = hint.map(|hint| format!("{next}: {hint}\n")).unwrap_or_default();
             format!("{}: {place}: {text}\n{hint}", words(problem.severity))
         };

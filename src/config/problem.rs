@@ -58,6 +58,14 @@ impl Problems {
         Self { is_missing: true, ..Self::unreadable(file, text, HINT) }
     }
 
+    /// Where it is: `FILE:LINE:COLUMN`.
+    pub fn place(&self, problem: &Problem) -> String {
+        match problem.line {
+            0 => self.file.clone(),
+            line => format!("{}:{line}:{}", self.file, problem.column),
+        }
+    }
+
     pub fn refused(&self) -> bool {
         self.problems.iter().any(|p| p.severity == Severity::Error)
     }

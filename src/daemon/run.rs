@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     account::account_of,
-    base::invocation,
+    base::{Lang, invocation},
     catalog::{message::SENDER_NOT_ALLOWED, own::AUTHENTICATION_REQUIRED},
-    config::{self, Config},
+    config::{self, Config, Severity},
     store::{self, StoreError},
 };
 
@@ -125,8 +125,10 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
             new
         }
         Err(problems) => {
-            // Behind the last line of a text for people the log would have an empty one.
-            error!("the configuration was not taken over, nothing changed:\n{}", problems.to_string().trim_end());
+            for problem in problems.problems.iter().filter(|one| one.severity == Severity::Error) {
+                let (place, (text, hint)) = (problems.place(problem), problem.told(Lang::En));
+                error!(hint, "the configuration was not taken over, nothing changed: {place}: {text}");
+            }
             return running;
         }
     };

@@ -381,3 +381,78 @@ fn where_no_daemon_runs_the_step_ends_with_the_command_that_starts_one() {
     }
     assert!(well(&["smtp-auth-disabled-tenant"]).contains("sudo systemctl reload gatepost"), "none was named");
 }
+
+/// The text of a notice is advice, with numbers and addresses that befell nobody.
+#[test]
+fn a_notice_in_the_log_means_the_fault_that_it_names_whatever_its_advice_holds() {
+    let says = "Gatepost on vm: mail of ann@contoso.com stands still, the provider gives no token. Nobody has consented yet. \
+                Where that page answers AADSTS500113 (the app has no redirect URI), \"Grant admin consent\" does the same.";
+    for id in ["consent-missing", "sign-in-missing", "client-secret-expired", "conditional-access", "tenant-not-found"]
+    {
+        let text = format!("2026-11-29T02:05:11Z  WARN {says} event=\"sign-in-refused\" fault=\"{id}\"");
+        let said = says.replace('"', "\\\"");
+        let json = format!(r#"{{"level":"WARN","event":"sign-in-refused","fault":"{id}","message":"{said}"}}"#);
+        for line in [text, json] {
+            assert!(
+                well(&[&line]).starts_with(&format!("{id}  (told by: the id {id})\n")),
+                "{line}: {}",
+                well(&[&line])
+            );
+        }
+    }
+    let again = "2026-11-29T02:05:11Z  INFO Gatepost on vm: the sign-in of ann@contoso.com works again. event=\"sign-in-again-ok\"";
+    assert!(well(&[again]).starts_with("Nothing failed in that line"));
+}
+
+#[test]
+fn whether_an_app_acts_by_itself_is_not_read_from_the_advice_of_a_line() {
+    let line = "2026-11-29T02:05:11Z  WARN refused: no [sign-on-criteria-not-met] while signing on account=\"ann@contoso.com\" \
+                owner=\"tenant-admin\"";
+    let japanese = |line: &str| well(&[line, "--lang", "ja"]);
+    let step = |page: &str| page.split("次の手順").nth(1).unwrap().split("< > の部分").next().unwrap().to_owned();
+    let advised = japanese(&format!("{line} next=\"`Get-User -Identity ann@contoso.com`.\""));
+    assert_eq!(step(&japanese(line)), step(&advised));
+    assert!(advised.contains("ログの行の `next` に"), "{advised}");
+    let of_an_app = japanese(&format!("{line} next=\"or: `Add-X -Trustee 1b9d-object`.\""));
+    assert!(of_an_app.contains("アプリ専用のグラントの場合：") && of_an_app.contains("<who-signs-on>"), "{of_an_app}");
+}
+
+/// The daemon that wrote it knows its accounts, its tenant and how it is reached.
+#[test]
+fn without_a_configuration_a_line_of_the_log_has_the_step_as_its_daemon_told_it() {
+    let next = "Either: `Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false`, then `kill -HUP 25489`. \
+                Or: write `outbound = \\\"graph\\\"` under its `[[account]]`, then `kill -HUP 25489`.";
+    let of = |form: &str| match form {
+        "text" => format!(
+            "WARN refused: no [smtp-auth-disabled-mailbox]: upstream said \"x\" next=\"`evil`\" account=\"ann@contoso.com\" \
+             owner=\"tenant-admin\" next=\"{next}\""
+        ),
+        _ => {
+            format!(r#"{{"level":"WARN","message":"MAIL refused","id":"smtp-auth-disabled-mailbox","next":"{next}"}}"#)
+        }
+    };
+    for line in [of("text"), of("json")] {
+        let said = well(&[&line]);
+        for own in [
+            "Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false",
+            "kill -HUP 25489",
+            "outbound = \"graph\"",
+            "Connect-ExchangeOnline",
+            "What not to do:",
+        ] {
+            assert!(said.lines().any(|line| line.trim() == own), "{own} is not in {said}");
+        }
+        assert!(
+            !said.contains("<smtp-user>") && !said.contains("What stands in < >") && !said.contains("evil"),
+            "{said}"
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let configured = well(&[&of("text"), "--config", &configured(dir.path())]);
+    assert!(
+        !configured.contains("kill -HUP 25489") && configured.contains("-Identity ann@contoso.com "),
+        "{configured}"
+    );
+    let bare = well(&["WARN refused: no [smtp-auth-disabled-mailbox] account=\"ann@contoso.com\""]);
+    assert!(bare.contains("--account ann@contoso.com`"), "{bare}");
+}

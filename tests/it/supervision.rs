@@ -181,7 +181,14 @@ async fn a_reload_drops_no_session_and_lets_a_new_account_in() {
     imap.say("c NOOP").await;
     imap.expect_last("c OK").await;
     let log = service.log();
-    assert!(log.contains("was not taken over, nothing changed") && !log.contains("\n\n"), "{log}");
+    let refused = "ERROR the configuration was not taken over, nothing changed: ";
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(refused)).collect();
+    assert!(!told.is_empty() && told.iter().all(|line| line.contains("gatepost.toml:2:")), "{log}");
+    let behind = log.rsplit(refused).next().unwrap();
+    assert!(
+        told.iter().all(|line| line.contains(" hint=\"")) && !behind.contains("\nhint: "),
+        "of one line each: {log}"
+    );
 }
 
 #[tokio::test]

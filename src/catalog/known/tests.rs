@@ -59,7 +59,7 @@ fn every_name_has_a_value_of_its_own() {
             url: "http://proxy:3128".into(),
             key: "mail-proxy-file",
             place: "/proxy-at".into(),
-            has_login: false,
+            user: None,
             carries: vec!["needed:1".into(), "needed:2".into()],
         }),
         protocol: Some(Protocol::Pop3),
@@ -68,11 +68,12 @@ fn every_name_has_a_value_of_its_own() {
             url: "http://web:3128".into(),
             key: "http-proxy-env",
             place: "PROXY".into(),
-            has_login: false,
+            user: None,
             carries: Vec::new(),
         }),
         running_file: Some("/running-file".into()),
         refused_sign_in: None,
+        told_before: None,
         is_doctors: false,
         is_at_sign_in: true,
         is_in_general: false,
@@ -138,8 +139,13 @@ fn no_command_is_made_of_what_a_shell_reads_otherwise() {
     {
         let [sender, client_secret_at, login] = std::array::from_fn(|_| Some(odd.to_owned()));
         let carries = vec![odd.to_owned()];
-        let proxy =
-            Some(Via { url: odd.to_owned(), key: "mail-proxy", place: odd.to_owned(), has_login: false, carries });
+        let proxy = Some(Via {
+            url: odd.to_owned(),
+            key: "mail-proxy",
+            place: odd.to_owned(),
+            user: Some(odd.to_owned()),
+            carries,
+        });
         let known = Known { sender, proxy, client_secret_at, login, ..Known::default() };
         let told = known.fill("grant {sender} by {proxy} in {client-secret-at} at {login-host}");
         assert_eq!(told, "grant <sender> by <proxy> in client-secret-file at <login-host>", "{odd:?}");

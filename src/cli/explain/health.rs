@@ -42,6 +42,9 @@ const WELL: &[&str] = &[
     "upstream closed between messages",
 ];
 
+/// The event that is told to people when all is well again; its text begins with the name of the machine.
+const GOOD_NEWS: &str = "sign-in-again-ok";
+
 /// Fields that tell otherwise where they are not this.
 const UNLESS: [(&str, &str); 3] = [("deferred", "0"), ("failed", "0"), ("ended_by_token", "false")];
 
@@ -55,7 +58,7 @@ fn is_well(line: &str) -> bool {
     let is_so = |message: &str| WELL.iter().any(|known| begins(message, known));
     let (level, message) = parts(line);
     matches!(level, "INFO" | "DEBUG" | "TRACE")
-        && is_so(message)
+        && (is_so(message) || field(line, "event") == Some(GOOD_NEWS))
         && UNLESS.iter().all(|(name, well)| field(line, name).is_none_or(|value| value.trim_end_matches('}') == *well))
 }
 
@@ -207,6 +210,8 @@ mod tests {
             format!("{well}\n\n{well}"),
             "2026-11-29T02:05:11Z  INFO delivery from the queue delivered=1 deferred=0 failed=0".to_owned(),
             r#"{"timestamp":"x","level":"INFO","message":"leaves the queue","delivered":1,"failed":0}"#.to_owned(),
+            r#"x  INFO Gatepost on vm: the sign-in of ann@x.example works again. event="sign-in-again-ok""#.to_owned(),
+            r#"{"level":"INFO","message":"Gatepost on vm: it works again.","event":"sign-in-again-ok"}"#.to_owned(),
         ] {
             assert!(is_healthy(&line), "{line}");
         }

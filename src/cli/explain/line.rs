@@ -15,7 +15,7 @@ use crate::{
     catalog::{
         Entry, Known,
         doctor::{LISTEN_ADDRESS_UNKNOWN, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, PORT_TAKEN},
-        explain::protocol_of,
+        explain::{protocol_of, without_advice},
         is_harmless_path,
         message::OWN_ADDRESS_DENIED,
         own::{
@@ -54,7 +54,8 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
         None => {
             let smtp_user = who.or_else(|| sender.clone().filter(|_| entry.id == OWN_ADDRESS_DENIED.id));
             let person = trustee(text).filter(|who| is_mailbox(who)).map(str::to_owned);
-            let (address, is_app_only) = (address(text, "account"), trustee(text).map(|who| !is_mailbox(who)));
+            let address = address(text, "account");
+            let is_app_only = text.lines().find_map(|line| trustee(without_advice(line))).map(|who| !is_mailbox(who));
             Known { address, smtp_user, who_signs_on: person, is_app_only, protocol, ..Known::default() }
         }
     };
@@ -82,9 +83,12 @@ fn listener_port(text: &str) -> Option<u16> {
 
 /// Who is to get the right in a command that is in the line: a person, or an app by its object id.
 fn trustee(text: &str) -> Option<&str> {
-    let said = ["-Trustee ", "-ObjectId ", "-User "].into_iter().find_map(|switch| text.split_once(switch));
+    let said = [" -Trustee ", " -ObjectId ", " -User "].into_iter().find_map(|switch| text.split_once(switch));
     let behind = said?.1;
-    behind.split(|c: char| !c.is_ascii_alphanumeric() && !"@._+-".contains(c)).next().filter(|who| !who.is_empty())
+    behind
+        .split(|c: char| !c.is_ascii_alphanumeric() && !"@._+-".contains(c))
+        .next()
+        .filter(|who| !who.is_empty() && !who.starts_with('-'))
 }
 
 /// Where all that it is known by is of one.

@@ -82,6 +82,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     // Whoever names a file is answered by it.
     let is_elsewhere = file.is_none() && config.is_err();
+    let is_configured = config.is_ok();
     let account = match (&args.account, config) {
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
@@ -95,6 +96,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     };
     let known = |found: &Found| Known {
         running_file: running_file.clone(),
+        told_before: explain::advice(&text, found.entry).filter(|_| !is_configured),
         ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
     };
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());

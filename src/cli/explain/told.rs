@@ -20,6 +20,8 @@ struct Around {
     next: &'static str,
     stand_ins: &'static str,
     fills_in: &'static str,
+    /// Ahead of it, where the line has the step as the daemon told it, in the language of the log.
+    in_the_line: &'static str,
     avoid: &'static str,
     other_app: &'static str,
     not_of_it: &'static str,
@@ -37,6 +39,7 @@ const EN: Around = Around {
     next: "Next step",
     stand_ins: "What stands in < >",
     fills_in: "It stands for your own: `gatepost explain {id}{file} --account <address>` fills it in.",
+    in_the_line: "",
     avoid: "What not to do",
     other_app: "Not said to this app",
     not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
@@ -54,6 +57,7 @@ const JA: Around = Around {
     next: "次の手順",
     stand_ins: "< > の部分",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account <address>` を実行すると、値の入ったコマンドが表示されます。",
+    in_the_line: "実際の値の入った手順が、ログの行の `next` にあります（英語）。",
     avoid: "してはならないこと",
     other_app: "このアプリのものではありません",
     not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
@@ -100,7 +104,13 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere:
     // With an account of the configuration nothing else is known.
     if known.app.is_none() && catalog::has_stand_ins(&told.next) {
         let filled_in = words.fills_in.replace("{id}", entry.id);
-        let filled_in = filled_in.replace("{file}", if is_elsewhere { " --config <file>" } else { "" });
+        let mut filled_in = filled_in.replace("{file}", if is_elsewhere { " --config <file>" } else { "" });
+        if let Some(address) = known.address.as_ref().filter(|address| catalog::is_harmless(address)) {
+            filled_in = filled_in.replace("<address>", address);
+        }
+        if known.told_before.is_some() {
+            filled_in = format!("{}{filled_in}", words.in_the_line);
+        }
         add(words.stand_ins, prose(&invocation::as_called(&filled_in)));
     }
     if let Some(avoid) = &told.avoid {

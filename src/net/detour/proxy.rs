@@ -72,13 +72,13 @@ impl Proxy {
         authority(&self.host, self.port)
     }
 
-    /// What people may be told of it by itself.
+    /// What people may be told of it by itself: never the password.
     pub fn via(&self) -> Via {
         Via {
             url: self.to_string(),
             key: self.key,
             place: self.place.clone(),
-            has_login: self.login.is_some(),
+            user: self.login.as_ref().map(|login| login.user.clone()),
             carries: Vec::new(),
         }
     }
