@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use serde::{Serialize, Serializer};
@@ -45,15 +45,29 @@ impl Stage {
 
 /// Where something is, for others to read while it goes on.
 #[derive(Debug, Default)]
-pub struct StageCell(AtomicU8);
+pub struct StageCell {
+    stage: AtomicU8,
+    in_line: AtomicBool,
+}
 
 impl StageCell {
     pub fn set(&self, stage: Stage) {
-        self.0.store(stage as u8, Ordering::Relaxed);
+        self.stage.store(stage as u8, Ordering::Relaxed);
+        self.in_line.store(false, Ordering::Relaxed);
+    }
+
+    /// It would connect, and waits for room first: nobody dials for it.
+    pub fn stands_in_line(&self) {
+        self.set(Stage::Connecting);
+        self.in_line.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_in_line(&self) -> bool {
+        self.in_line.load(Ordering::Relaxed)
     }
 
     pub fn now(&self) -> Stage {
-        let at = usize::from(self.0.load(Ordering::Relaxed));
+        let at = usize::from(self.stage.load(Ordering::Relaxed));
         Stage::ALL.get(at).copied().unwrap_or(Stage::Greeting)
     }
 }

@@ -51,13 +51,18 @@ impl Step {
 
     /// Of both apart.
     pub fn with_remark(text: &str, remark: Option<&str>) -> Self {
+        let mut step = Self::behind_remark(text, remark);
+        let said = remark.map(|remark| Self { lines: vec![Line::Words(remark.trim().to_owned())], ..Self::default() });
+        step.ways.extend(said);
+        step
+    }
+
+    /// The same where the remark itself stands elsewhere.
+    pub fn behind_remark(text: &str, remark: Option<&str>) -> Self {
         let cases: Vec<&'static str> = [AT_ONES_OWN, APP_ONLY, ELSEWHERE, WHICHEVER].concat();
         let mut step = Self::by(text, &[&cases, &EITHER, &ONE_BY_ONE, &WHERE]);
-        if let Some(remark) = remark {
-            for begins in connecting(remark) {
-                step.begin_shell(begins, false);
-            }
-            step.ways.push(Self { lines: vec![Line::Words(remark.trim().to_owned())], ..Self::default() });
+        for begins in remark.into_iter().flat_map(connecting) {
+            step.begin_shell(begins, false);
         }
         step
     }

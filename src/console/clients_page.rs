@@ -117,7 +117,7 @@ impl Row {
             (well, refused) if refused > well || view.standing.is_some() => ("✗", "bad", words.client_refused),
             _ => ("✓", "good", words.client_well),
         };
-        let refusal = held_up.or(view.undelivered).or(view.refusal);
+        let refusal = held_up.or(view.undelivered).or(view.standing).or(view.refusal);
         let tried = refusal.as_ref().and_then(|refusal| refusal.tried.as_ref());
         Self {
             name: name.to_owned(),
@@ -150,4 +150,22 @@ impl ContactRow {
 /// `TLSv1_3` as people write it.
 fn version(name: &str) -> String {
     name.replace("TLSv", "TLS ").replace('_', ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{base::Lang, meter::Clients};
+
+    #[test]
+    fn beside_a_mark_that_a_message_was_refused_stand_the_words_of_that_refusal() {
+        let clients = Clients::default();
+        let who = Who::Rule("copier".to_owned());
+        let tried =
+            Contact { protocol: "smtp", peer: std::net::Ipv4Addr::LOCALHOST.into(), tls: None, mechanism: None };
+        clients.was_refused(&who, "550 5.7.1 no sender".to_owned(), None);
+        clients.was_turned_away(&who, "535 5.7.8 no".to_owned(), tried);
+        let row = |view| Row::new("copier", "ann@x", view, None, Lang::En.words()).refusal.unwrap().reply;
+        assert_eq!(row(clients.list().remove(&who).unwrap()), "550 5.7.1 no sender");
+    }
 }

@@ -138,7 +138,7 @@ impl Console {
         let mut refused = self.refusals.standing(&account.address, signed_in_at);
         let met = self.meter.recent.list().into_iter().rev().filter(|seen| seen.account == account.address);
         for standing in met.filter_map(|seen| Standing::met(&seen, signed_in_at)) {
-            if refused.iter().all(|known| known.protocol != standing.protocol) {
+            if refused.iter().all(|known| known.way() != standing.way()) {
                 refused.push(standing);
             }
         }

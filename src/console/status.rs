@@ -16,7 +16,7 @@ use crate::{
     expiry::Ending,
     meter::{ClientView, Clients, FaultView, Incident, Meter, SessionView, Who},
     oauth::{Phase, SignInState},
-    outbound::Standing,
+    outbound::{GRAPH_WAY, Standing},
 };
 
 #[derive(Debug, Serialize)]
@@ -110,7 +110,7 @@ pub struct RefusedStatus {
     pub account: Option<String>,
     pub messages: u64,
     pub refused: u64,
-    /// When it was refused something last, in seconds since 1970.
+    /// When a message of it was refused last, in seconds since 1970.
     pub at: u64,
     /// In which words; `None`: something went well since.
     pub reply: Option<String>,
@@ -123,7 +123,7 @@ impl RefusedStatus {
     fn of(who: Who, view: ClientView) -> Option<Self> {
         let refused = view.hours.iter().map(|hour| hour.failed).sum();
         let messages = refused + view.hours.iter().map(|hour| hour.accepted).sum::<u64>();
-        let Incident { at, .. } = view.refusal.filter(|_| refused > 0)?;
+        let Incident { at, .. } = view.refused_message.filter(|_| refused > 0)?;
         let reply = view.standing.map(|refusal| refusal.reply);
         let (client, account) = match who {
             Who::Rule(name) => (Some(name), None),
@@ -240,15 +240,12 @@ fn as_it_sends(account: &Account, mut state: SignInState) -> SignInState {
 fn refused_ways(sign_in: Option<&SignInState>, refusals: &[Standing]) -> Vec<&'static str> {
     let Some(state) = sign_in.filter(|state| state.phase == Phase::Refused) else { return Vec::new() };
     let mut ways: Vec<&'static str> = Vec::new();
-    let of_graph = state.graph_fault.as_ref().map(|_| GRAPH);
-    for way in refusals.iter().map(|refusal| refusal.protocol).chain(of_graph) {
+    let of_graph = state.graph_fault.as_ref().map(|_| GRAPH_WAY);
+    for way in refusals.iter().map(Standing::way).chain(of_graph) {
         ways.extend((!ways.contains(&way)).then_some(way));
     }
     ways
 }
-
-/// As a way is called that is no protocol of mail.
-const GRAPH: &str = "graph";
 
 /// Who consented, where that is another name than the configured one.
 pub fn somebody_else<'a>(account: &Account, state: &'a SignInState) -> Option<&'a str> {

@@ -10,7 +10,7 @@ use super::{
     supervisor::{self, Asked, Signals},
 };
 use crate::{
-    account::account_of,
+    account::{BY_LOGIN, account_of},
     base::{Lang, invocation},
     catalog::{message::SENDER_NOT_ALLOWED, own::AUTHENTICATION_REQUIRED},
     config::{self, Config, Severity},
@@ -141,6 +141,11 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     gate.meter.recent.allowed(SENDER_NOT_ALLOWED.id, |account, sender| {
         account_of(account, &new.accounts, &new.domains).is_some_and(|one| one.may_send_as(sender))
     });
+    // Of whom it no longer has nothing more is heard that could end what befell them.
+    gate.meter.recent.configured(
+        |client| client == BY_LOGIN || new.clients.iter().any(|one| one.name == client),
+        |account| account_of(account, &new.accounts, &new.domains).is_some(),
+    );
     gate.meter.recent.admitted(AUTHENTICATION_REQUIRED.id, |peer| gate.register.by_address(peer).is_some());
     let change = config::diff(&running, &new);
     if change.is_empty() {

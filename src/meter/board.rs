@@ -1,5 +1,7 @@
 //! Who is connected now, and what went wrong last: small, bounded, for `status`.
 
+mod proof;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::IpAddr,
@@ -12,6 +14,7 @@ use std::{
 
 use serde::Serialize;
 
+pub use self::proof::Proof;
 use super::messages::now;
 use crate::base::{Fault, Owner, Protocol, Stage, StageCell};
 
@@ -24,6 +27,9 @@ const SENDERS_CAP: usize = 8;
 
 /// Addresses that are remembered of one fault, the latest.
 const PEERS_CAP: usize = 5;
+
+/// Clients that are remembered of one fault, the latest.
+const CLIENTS_CAP: usize = 50;
 
 /// Seconds. For so long it is told what befell somebody of whom nothing but an address is known.
 const DAY: u64 = 24 * 3600;
@@ -166,6 +172,9 @@ pub struct FaultView {
     /// Whom the message claimed to be from, where that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
+    /// The `[[client]]` whose login was wrong: that is none of an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// From where, the last of them last; while it stands, those where nothing went well since.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<IpAddr>,
@@ -178,6 +187,9 @@ pub struct FaultView {
     /// Clients by whose own doing it is, where it is of some: each of them has to do well for itself.
     #[serde(skip)]
     clients: Vec<String>,
+    /// There were more clients than are remembered: nobody knows whether all of them do well.
+    #[serde(skip)]
+    has_more_clients: bool,
     /// The last time.
     #[serde(skip)]
     noted: Instant,
@@ -188,53 +200,6 @@ pub struct FaultView {
     /// 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worked_again_at: Option<u64>,
-}
-
-/// What went well of an account.
-#[derive(Debug, Clone, Copy)]
-pub enum Proof<'a> {
-    /// Its login here.
-    Login,
-    /// Its token, and the sign-on where it sends or reads.
-    SignOn,
-    /// A message of `client` that stays here for now, from all of `senders`: none of `refusals` stood in its way, which are our
-    /// own.
-    Taken { senders: &'a [&'a str], client: &'a str, refusals: &'a [&'a str] },
-    /// One that went at once: past the refusals `beside` it.
-    Sent { senders: &'a [&'a str], client: &'a str, beside: &'a [&'a str] },
-    /// Behind the queue: its sign-on, and a message from all of these, if it was one. Nothing of what clients hear before
-    /// they are told 250, our own refusals `ahead` of the queue among it.
-    Delivered { senders: Option<&'a [&'a str]>, ahead: &'a [&'a str] },
-}
-
-impl Proof<'_> {
-    /// Whether what went wrong there would have gone wrong again.
-    fn covers(self, protocol: Protocol, fault: &FaultView) -> bool {
-        // A mailbox is read with one token by whichever protocol; mail may be sent with another (Graph).
-        let is_of_the_token = fault.stage == Some(Stage::FetchingToken) && fault.protocol != Protocol::Smtp.as_str();
-        if fault.protocol != protocol.as_str() && !is_of_the_token {
-            return false;
-        }
-        // A client of a rule comes in without the password of the account that it sends from.
-        let is_of_the_login = fault.stage.is_some_and(|stage| stage <= Stage::Authenticating);
-        match self {
-            Proof::Login => is_of_the_login,
-            _ if is_of_the_login => false,
-            Proof::SignOn => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
-            Proof::Taken { senders, refusals, .. } => refusals.contains(&fault.id) && fault.spares(senders),
-            Proof::Delivered { ahead, .. } if ahead.contains(&fault.id) => false,
-            Proof::Delivered { senders: None, .. } => fault.stage.is_some_and(|stage| stage < Stage::Relaying),
-            Proof::Delivered { senders: Some(senders), .. } => fault.spares(senders),
-            Proof::Sent { senders, beside, .. } => !beside.contains(&fault.id) && fault.spares(senders),
-        }
-    }
-
-    const fn client(&self) -> Option<&str> {
-        match self {
-            Proof::Taken { client, .. } | Proof::Sent { client, .. } => Some(client),
-            Proof::Login | Proof::SignOn | Proof::Delivered { .. } => None,
-        }
-    }
 }
 
 impl FaultView {
@@ -279,14 +244,24 @@ impl FaultView {
     /// It is over for this client, and altogether once it is for all whose doing it is.
     fn is_over_for(&mut self, client: Option<&str>) {
         self.clients.retain(|known| Some(known.as_str()) != client);
-        if self.clients.is_empty() {
+        if self.clients.is_empty() && !self.has_more_clients {
             self.worked_again_at = Some(now());
         }
     }
 
-    /// Clients that nothing but their address is known of, long ago: no proof may ever come, and nobody looks for it any more.
+    /// Clients that nothing but their address is known of, or some of more than are remembered, long ago: no proof may ever
+    /// come, and nobody looks for it any more.
     fn is_history(&self) -> bool {
-        self.account.is_empty() && self.at + DAY < now()
+        (self.account.is_empty() || self.has_more_clients) && self.at + DAY < now()
+    }
+
+    /// Nobody is left who could do well, as far as these know.
+    fn is_of_nobody(&mut self, is_client: impl Fn(&str) -> bool, is_account: impl Fn(&str) -> bool) -> bool {
+        let had_clients = !self.clients.is_empty();
+        self.clients.retain(|known| is_client(known));
+        let lost_all = had_clients && self.clients.is_empty() && !self.has_more_clients;
+        let is_of_gone = self.client.as_deref().is_some_and(|client| !is_client(client));
+        lost_all || is_of_gone || !self.account.is_empty() && !is_account(&self.account)
     }
 
     pub fn protocol(&self) -> Option<Protocol> {
@@ -304,6 +279,22 @@ pub struct Recent {
 impl Recent {
     /// Whether it is news: none of this account within the last minute.
     pub fn push(&self, protocol: Protocol, account: &str, peer: Option<IpAddr>, fault: &Fault) -> bool {
+        self.note(protocol, account, None, peer, fault)
+    }
+
+    /// A login of this client was wrong. Each has a row of its own: its right login proves nothing of anybody else's.
+    pub fn push_login(&self, protocol: Protocol, client: &str, peer: Option<IpAddr>, fault: &Fault) {
+        self.note(protocol, "", Some(client), peer, fault);
+    }
+
+    fn note(
+        &self,
+        protocol: Protocol,
+        account: &str,
+        client: Option<&str>,
+        peer: Option<IpAddr>,
+        fault: &Fault,
+    ) -> bool {
         let mut view = FaultView {
             at: now(),
             times: 1,
@@ -315,10 +306,12 @@ impl Recent {
             stage: fault.stage,
             text: fault.text.clone(),
             sender: fault.sender.clone(),
+            client: client.map(str::to_owned),
             peers: Vec::new(),
             past: Vec::new(),
             is_crowded: false,
             clients: Vec::new(),
+            has_more_clients: false,
             noted: Instant::now(),
             met_by: None,
             worked_again_at: None,
@@ -327,12 +320,13 @@ impl Recent {
         let is_kin =
             |one: &FaultView| (one.id, one.protocol, one.account.as_str()) == (fault.id, view.protocol, account);
         let is_news = !faults.iter().any(|one| is_kin(one) && one.at + NEWS > view.at);
-        if let Some(at) = faults.iter().position(|one| is_kin(one) && one.has_sender_of(fault)) {
+        let is_same = |one: &FaultView| is_kin(one) && one.has_sender_of(fault) && one.client.as_deref() == client;
+        if let Some(at) = faults.iter().position(is_same) {
             if let Some(before) = faults.remove(at) {
                 view.times += before.times;
                 if before.worked_again_at.is_none() {
                     (view.peers, view.past, view.is_crowded) = (before.peers, before.past, before.is_crowded);
-                    view.clients = before.clients;
+                    (view.clients, view.has_more_clients) = (before.clients, before.has_more_clients);
                 }
             }
         } else if faults.iter().filter(|one| is_kin(one)).count() >= SENDERS_CAP {
@@ -366,19 +360,31 @@ impl Recent {
         };
         if let Some(one) = locked(&self.faults).iter_mut().rev().find(is_it) {
             one.clients.retain(|known| known != client);
-            let beyond = (one.clients.len() + 1).saturating_sub(PEERS_CAP);
-            one.clients.drain(..beyond);
+            if one.clients.len() == CLIENTS_CAP {
+                one.clients.remove(0);
+                one.has_more_clients = true;
+            }
             one.clients.push(client.to_owned());
         }
     }
 
-    /// The login of this client was right: what it did wrong before it had a name is over.
+    /// The login of this client was right.
     pub fn logged_in(&self, protocol: Protocol, client: &str) {
         let is_his = |one: &&mut FaultView| {
-            let stands = one.worked_again_at.is_none() && one.account.is_empty();
-            stands && one.protocol == protocol.as_str() && one.clients.iter().any(|known| known == client)
+            let stands = one.worked_again_at.is_none() && one.protocol == protocol.as_str();
+            stands && one.client.as_deref() == Some(client)
         };
         locked(&self.faults).iter_mut().filter(is_his).for_each(|fault| fault.is_over_for(Some(client)));
+    }
+
+    /// These are in the configuration. What befell others is over: they come no more.
+    pub fn configured(&self, is_client: impl Fn(&str) -> bool, is_account: impl Fn(&str) -> bool) {
+        let stands = |one: &&mut FaultView| one.worked_again_at.is_none();
+        for fault in locked(&self.faults).iter_mut().filter(stands) {
+            if fault.is_of_nobody(&is_client, &is_account) {
+                fault.worked_again_at = Some(now());
+            }
+        }
     }
 
     /// Whether a sender of this account was refused, so that whom its next message is from will tell.
@@ -392,7 +398,7 @@ impl Recent {
     pub fn let_in(&self, protocol: Protocol, peer: IpAddr) {
         let peer = peer.to_canonical();
         let proves =
-            |fault: &FaultView| fault.clients.is_empty() && (fault.owner != Owner::Client || !peer.is_loopback());
+            |fault: &FaultView| fault.client.is_none() && (fault.owner != Owner::Client || !peer.is_loopback());
         self.over_at(|fault| fault.protocol == protocol.as_str() && proves(fault), |one| one == peer);
     }
 

@@ -70,7 +70,9 @@ pub struct ClientView {
     pub refusal: Option<Incident>,
     /// What the queue took of it last and could not deliver; `None` again once something arrived.
     pub undelivered: Option<Incident>,
-    /// The last message that was refused, whatever was refused at the door since; `None` again once one was taken.
+    /// The last message that was refused, whatever was refused at the door since.
+    pub refused_message: Option<Incident>,
+    /// The same; `None` again once one was taken.
     pub standing: Option<Incident>,
     /// Messages of the last 24 hours.
     pub hours: [Hour; 24],
@@ -83,7 +85,9 @@ struct Figures {
     success: Option<Incident>,
     refusal: Option<Incident>,
     undelivered: Option<Incident>,
-    standing: Option<Incident>,
+    refused_message: Option<Incident>,
+    /// None was taken since.
+    stands: bool,
     messages: Day,
     /// Whom its messages were from that were taken, and since when.
     went: Vec<(String, Instant)>,
@@ -110,7 +114,7 @@ impl Clients {
         self.change(who, |figures| {
             if message.is_some() {
                 figures.messages.count(true);
-                figures.standing = None;
+                figures.stands = false;
             }
             figures.success = Some(Incident { at: now(), reply, message, tried: None });
         });
@@ -137,7 +141,8 @@ impl Clients {
                 figures.messages.count(false);
             }
             let refusal = Incident { at: now(), reply, message, tried: None };
-            (figures.standing, figures.refusal) = (Some(refusal.clone()), Some(refusal));
+            (figures.refused_message, figures.refusal) = (Some(refusal.clone()), Some(refusal));
+            figures.stands = true;
         });
     }
 
@@ -196,7 +201,8 @@ impl Figures {
             success: self.success.clone(),
             refusal: self.refusal.clone(),
             undelivered: self.undelivered.clone(),
-            standing: self.standing.clone(),
+            refused_message: self.refused_message.clone(),
+            standing: self.refused_message.clone().filter(|_| self.stands),
             hours: self.messages.hours(),
         }
     }
@@ -239,7 +245,10 @@ mod tests {
             Contact { protocol: "smtp", peer: std::net::Ipv4Addr::LOCALHOST.into(), tls: None, mechanism: None };
         clients.was_turned_away(&copier, "535 5.7.8 no".into(), tried);
         clients.went_well(&copier, "signed on".into(), None);
-        assert_eq!(clients.list()[&copier].standing.as_ref().unwrap().reply, "550 5.7.1 no sender");
+        let view = clients.list().remove(&copier).unwrap();
+        assert_eq!(view.standing.unwrap().reply, "550 5.7.1 no sender");
+        assert_eq!(view.refused_message.unwrap().reply, "550 5.7.1 no sender");
+        assert_eq!(view.refusal.unwrap().reply, "535 5.7.8 no");
     }
 
     #[test]

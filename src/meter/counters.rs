@@ -187,6 +187,12 @@ impl Meter {
         self.recent.push(protocol, account, peer.map(|peer| peer.to_canonical()), fault)
     }
 
+    /// The same of the login of a `[[client]]`.
+    pub fn wrong_login(&self, protocol: Protocol, client: &str, peer: IpAddr, fault: &Fault) {
+        self.passing_fault(protocol, fault);
+        self.recent.push_login(protocol, client, Some(peer.to_canonical()), fault);
+    }
+
     /// The same of what is nobody's trouble for longer than it takes to say.
     pub fn passing_fault(&self, protocol: Protocol, fault: &Fault) {
         let label = FaultLabel {

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     account::{Account, Route},
-    base::{Fault, Protocol, Stage, StageCell},
+    base::{Fault, Protocol, StageCell},
     catalog::{
         own::{MAILBOX_BUSY, MAILBOX_HELD_UP},
         sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
@@ -58,6 +58,11 @@ impl Within {
     pub fn again(self) -> Self {
         Self::of(self.until)
     }
+
+    /// The time that a dial took was none of waiting for room.
+    fn put_off(&mut self, by: Duration) {
+        self.room_by = (self.room_by + by).min(self.until);
+    }
 }
 
 /// How somebody waits for a connection.
@@ -86,7 +91,7 @@ impl Outbound {
         &self,
         account: &Account,
         client: &str,
-        within: Within,
+        within: &mut Within,
         stage: &StageCell,
     ) -> Result<Connection, Fault> {
         let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
@@ -100,6 +105,17 @@ impl Outbound {
     pub async fn turn(&self, account: &Account, client: &str, within: Within) -> Result<Turn, Fault> {
         let mut ticket = self.ticket(account, Party::Client(client.to_owned()));
         self.turn_in_line(&mut ticket, within.room_by).await
+    }
+
+    /// Why whoever stands in line for the account's mailbox has no room yet: others were first, or its server asked to be left
+    /// alone. `None`: somebody dials there, and has no answer.
+    pub fn no_room(&self, account: &Account, client: &str) -> Option<Fault> {
+        let ticket = self.ticket(account, Party::Client(client.to_owned()));
+        match ticket.obstacle(Instant::now()) {
+            Some(Obstacle::Hangs(..) | Obstacle::OthersHang(_)) => None,
+            Some(Obstacle::Failed(fault)) => Some(fault),
+            None => Some(no_turn(&ticket)),
+        }
     }
 
     /// As [`Outbound::turn`], for who may wait until the deadline.
@@ -124,7 +140,7 @@ impl Outbound {
         stage: &StageCell,
     ) -> Result<(Connection, Turn), Fault> {
         loop {
-            let within = Within { room_by: deadline, until: deadline };
+            let within = &mut Within { room_by: deadline, until: deadline };
             let asker = Asker::new(self, account, ticket, Patience::Message, within, stage);
             let connection = asker.connection().await?;
             ticket.served(turn.is_none().then_some(Wanted::Turn));
@@ -164,9 +180,9 @@ struct Asker<'a> {
     stage: &'a StageCell,
     ticket: &'a mut Ticket,
     asked: Instant,
-    /// Until when room is waited for.
+    /// Until when room is waited for, while it does not dial.
     room_by: Instant,
-    deadline: Instant,
+    within: &'a mut Within,
     wait: Wait<'a>,
     dial: Option<Dial>,
     patience: Patience,
@@ -192,18 +208,18 @@ impl<'a> Asker<'a> {
         account: &'a Account,
         ticket: &'a mut Ticket,
         patience: Patience,
-        Within { room_by, until: deadline }: Within,
+        within: &'a mut Within,
         stage: &'a StageCell,
     ) -> Self {
-        stage.set(Stage::Connecting);
+        stage.stands_in_line();
         Self {
             outbound,
             account,
             stage,
             ticket,
             asked: Instant::now(),
-            room_by,
-            deadline,
+            room_by: within.room_by,
+            within,
             wait: Wait::begin(&outbound.meter, Room::Connection),
             dial: None,
             patience,
@@ -258,7 +274,7 @@ impl<'a> Asker<'a> {
     /// Who may wait long for room does not wait as long for an upstream that says nothing, and holds the room.
     fn dials(&mut self, seat: Seat) {
         self.wait.is_over();
-        let by = self.deadline.min(Instant::now() + self.outbound.sign_on);
+        let by = self.within.until.min(Instant::now() + self.outbound.sign_on);
         self.room_by = self.room_by.max(by);
         self.dial = Some(Dial::begin(self.outbound, self.account, seat, by));
     }
@@ -268,12 +284,13 @@ impl<'a> Asker<'a> {
         self.dial = None;
         self.ticket.has_dialled();
         self.wait.goes_on();
-        self.stage.set(Stage::Connecting);
+        self.stage.stands_in_line();
     }
 
     /// It has a connection; its own dial, if there is one, is for others.
     fn takes(&mut self) {
         self.wait.is_over();
+        self.within.put_off(self.asked.elapsed().saturating_sub(self.wait.before));
         if let Some(dial) = self.dial.take() {
             tokio::spawn(dial.for_others());
         }

@@ -26,7 +26,7 @@ pub use connection::Connection;
 pub use delivery::{Envelope, Fate, Report, Unsent, Verdict, day_used_up, goes_by_graph};
 pub use governor::{Governor, Party, Ticket, Turn, Wanted};
 pub use outset::{Deadline, Delivery, Outset, Trail};
-pub use refusals::{Refusals, Standing};
+pub use refusals::{GRAPH_WAY, Refusals, Standing};
 pub use seen::{Seen, ehlo};
 pub use sign_on::{Failed, Road, SignedOn};
 pub use smtp::{Channel, Lost, Unfinished};

@@ -78,6 +78,8 @@ const fn said_by(stage: Option<Stage>) -> &'static str {
 }
 
 const GRAPH: &str = "Microsoft Graph";
+/// As a way is called that is no protocol of mail.
+pub const GRAPH_WAY: &str = "graph";
 /// That Graph says of the access, whichever message it is about.
 const GRAPH_REFUSES: [&str; 4] =
     [GRAPH_ACCESS_DENIED.id, GRAPH_MAILBOX_NOT_ENABLED.id, GRAPH_MAILBOX_UNKNOWN.id, GRAPH_TOKEN_REFUSED.id];
@@ -112,6 +114,11 @@ impl Standing {
         let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol);
         let stage = self.is_by_provider().then_some(Stage::FetchingToken);
         Occasion { protocol, stage, sign_in, ..Occasion::default() }
+    }
+
+    /// What is refused: a protocol of mail, or Graph.
+    pub fn way(&self) -> &'static str {
+        if self.by == GRAPH { GRAPH_WAY } else { self.protocol }
     }
 
     pub fn is_by_provider(&self) -> bool {
@@ -200,6 +207,15 @@ mod tests {
 
     fn refused() -> Fault {
         Fault::new(Kind::IdentityRefused, Owner::TenantAdmin, "fresh-token-refused", "no")
+    }
+
+    #[test]
+    fn what_graph_refuses_is_no_refusal_of_smtp() {
+        let recent = crate::meter::Recent::default();
+        recent.push(Protocol::Smtp, "ann@x", None, &GRAPH_ACCESS_DENIED.fault().at(Stage::Relaying));
+        recent.push(Protocol::Imap, "ann@x", None, &refused().at(Stage::SigningOn));
+        let ways: Vec<_> = recent.list().iter().filter_map(|seen| Some(Standing::met(seen, None)?.way())).collect();
+        assert_eq!(ways, [GRAPH_WAY, "imap"]);
     }
 
     #[tokio::test(start_paused = true)]

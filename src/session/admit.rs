@@ -309,7 +309,7 @@ impl<'a> Door<'a> {
             beyond = self.beyond(&admitted, knocked + self.gate.sign_on) => beyond,
             () = left(client, ahead(front)) => {
                 self.gate.meter.login(self.doorway.protocol, Outcome::Lost, knocked.elapsed());
-                gave_up(self.gate, self.entry, self.doorway.protocol, &admitted.account);
+                gave_up(self.gate, self.entry, self.doorway.protocol, &admitted);
                 return None;
             }
             ending = self.must_end() => {
@@ -335,7 +335,8 @@ impl<'a> Door<'a> {
         };
         match Destination::of(admitted) {
             Destination::Upstream => {
-                match outbound.connect(account, admitted.client_name(), Within::of(deadline), stage).await {
+                let within = &mut Within::of(deadline);
+                match outbound.connect(account, admitted.client_name(), within, stage).await {
                     Err(fault) if outbound.goes_by_graph(account, &fault) => {
                         outbound.reach_graph(account, deadline, stage).await?;
                         Ok(spooled(Destination::Graph))

@@ -65,7 +65,7 @@ impl Relay<'_> {
         // What the upstream throttles is tried again within this time.
         let mut within = Within::of(Instant::now() + self.gate.sign_on);
         loop {
-            let was_held = match self.hold_channel(within).await? {
+            let was_held = match self.hold_channel(&mut within).await? {
                 Ok(was_held) => was_held,
                 Err(fault) if self.goes_by_graph(&fault) => return Ok(self.mail_here(mail, repairs)),
                 Err(fault) => return Ok(self.refusal(&fault)),
@@ -118,7 +118,7 @@ impl Relay<'_> {
     }
 
     /// A connection for the next message; whether it was held since the last one.
-    async fn hold_channel(&mut self, within: Within) -> Result<Result<bool, Fault>, Left> {
+    async fn hold_channel(&mut self, within: &mut Within) -> Result<Result<bool, Fault>, Left> {
         let (outbound, account) = (&self.gate.outbound, &self.admitted.account);
         if let Some(channel) = self.channel.as_ref().filter(|channel| channel.is_usable())
             && outbound.may_go_on(account, channel).await
@@ -138,7 +138,7 @@ impl Relay<'_> {
     }
 
     /// A connection for the next message.
-    async fn take_channel(&mut self, within: Within) -> Result<Result<Connection, Fault>, Left> {
+    async fn take_channel(&mut self, within: &mut Within) -> Result<Result<Connection, Fault>, Left> {
         let Admitted { account, .. } = &self.admitted;
         let client = self.admitted.client_name();
         let connecting = self.gate.outbound.connect(account, client, within, self.entry.stage_cell());
@@ -150,7 +150,7 @@ impl Relay<'_> {
 
     /// Room for one more message of this mailbox.
     async fn take_turn(&mut self, within: Within) -> Result<Result<Turn, Reply>, Left> {
-        self.entry.set_stage(Stage::Connecting);
+        self.entry.stage_cell().stands_in_line();
         let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name(), within);
         let turn = attended(&mut self.client, &mut self.input, turn).await?;
         self.entry.set_stage(Stage::Relaying);
@@ -227,13 +227,13 @@ impl Relay<'_> {
     /// has none, and the client hears that; `throttled` where what was taken is not taken again.
     async fn open_again(&mut self, until: Instant, throttled: Reply) -> Result<Option<Reply>, Left> {
         self.channel = None;
-        let within = Within::of(until);
+        let mut within = Within::of(until);
         loop {
             // As at MAIL: who waits for a connection holds no turn.
             if let Some(envelope) = &mut self.envelope {
                 envelope.set_turn(None);
             }
-            let mut channel = match self.take_channel(within).await? {
+            let mut channel = match self.take_channel(&mut within).await? {
                 Ok(channel) => channel,
                 Err(fault) => return Ok(Some(self.refusal(&fault))),
             };

@@ -1,19 +1,20 @@
 //! A client that leaves while it waits for us.
 //!
 //! Where that was for a connection or a turn, log and status say so with what to do: no deadline of ours may ever come for a
-//! client that has less patience. Whoever leaves in the middle of anything else just leaves.
+//! client that has less patience. Of one that stood in line behind others the network is not suspected. Whoever leaves in the middle of anything else just leaves.
 
 use tracing::{info, warn};
 
 use super::Gate;
 use crate::{
-    account::{Account, Occasion, told},
+    account::{Admitted, Occasion, told},
     base::{Lang, Protocol, Stage},
     catalog::own::CLIENT_LEFT_WAITING,
     meter::Entry,
 };
 
-pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, account: &Account) {
+pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, admitted: &Admitted) {
+    let account = &admitted.account;
     let (session, stage) = (entry.id(), entry.stage());
     let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
     let known = account.known(&occasion);
@@ -24,7 +25,9 @@ pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, account: &
         info!(session, %protocol, account = address, %stage, server, proxy, "client left before it was answered");
         return;
     }
-    let fault = CLIENT_LEFT_WAITING.fault().at(stage);
+    let busy =
+        entry.stage_cell().is_in_line().then(|| gate.outbound.no_room(account, admitted.client_name())).flatten();
+    let fault = busy.unwrap_or_else(|| CLIENT_LEFT_WAITING.fault()).at(stage);
     gate.meter.fault(protocol, address, &fault);
     let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.next);
     let (id, owner) = (fault.id, fault.owner.as_str());

@@ -53,9 +53,11 @@ impl Door<'_> {
         let account = account.map_or("", |account| account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
-        self.gate.meter.fault_of_peer(protocol, account, Some(peer), &fault);
-        if let Some(client) = whose.filter(|one| account.is_empty() && one.client.is_some()) {
-            self.gate.meter.recent.is_of(protocol, "", &fault, client.client_name());
+        match whose.filter(|one| account.is_empty() && one.client.is_some()) {
+            Some(client) => self.gate.meter.wrong_login(protocol, client.client_name(), peer, &fault),
+            None => {
+                self.gate.meter.fault_of_peer(protocol, account, Some(peer), &fault);
+            }
         }
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
         warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");

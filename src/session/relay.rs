@@ -8,7 +8,7 @@ use std::{mem, time::Duration};
 
 use bytes::BytesMut;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{
     Gate,
@@ -367,8 +367,12 @@ impl<'a> Relay<'a> {
 
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
-        info!(session = self.entry.id(), id = MESSAGE_BEHIND_REFUSAL.id, "{}", unasked::WHAT);
-        self.last_words(&refusal(MESSAGE_BEHIND_REFUSAL, (421, "4.7.0"), unasked::LAST_WORDS)).await
+        let entry = MESSAGE_BEHIND_REFUSAL;
+        let reply = self.explained(refusal(entry, (421, "4.7.0"), unasked::LAST_WORDS), None);
+        let (session, account, client) = (self.entry.id(), &self.admitted.account.address, self.admitted.client_name());
+        let (id, owner, next) = (entry.id, entry.owner.as_str(), self.next_step(entry.id, Some(Stage::Relaying), None));
+        warn!(session, protocol = %Protocol::Smtp, account, client, id, owner, next, "{}", unasked::WHAT);
+        self.last_words(&reply).await
     }
 
     async fn reset(&mut self) -> Result<(), Left> {
@@ -397,7 +401,7 @@ impl<'a> Relay<'a> {
     /// Nobody waits for the upstream's answer any more; a connection that owes one is of no use.
     pub(super) fn left(&mut self) -> Next {
         self.channel = None;
-        gave_up(self.gate, self.entry, Protocol::Smtp, &self.admitted.account);
+        gave_up(self.gate, self.entry, Protocol::Smtp, &self.admitted);
         // Of one that is open the end of the session tells.
         if self.verb == "MAIL" && self.envelope.is_none() {
             record::without_data(self, None);

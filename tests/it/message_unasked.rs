@@ -78,6 +78,7 @@ async fn who_sends_a_message_behind_a_refused_data_is_in_the_log_without_a_login
 
 #[tokio::test]
 async fn behind_a_login_it_is_the_same() {
+    let journal = journal();
     for data in ["DATA", "DATA x", "BDAT 5 LAST"] {
         for first in ["Subject: x", &format!("MAIL FROM:<{ANN}>")] {
             let world = World::new().await;
@@ -90,6 +91,12 @@ async fn behind_a_login_it_is_the_same() {
         let mut smtp = world.smtp_as_ann().await;
         smtp.send(format!("{data}\r\n{}", smuggled()).as_bytes()).await;
         ends_it(&mut smtp, &world).await;
+        let all = world.daemon.meter().recent.list();
+        let told: Vec<_> = all.iter().map(|one| (one.id, one.account.as_str())).collect();
+        assert_eq!(told, [("message-behind-refusal", ANN)]);
+        assert_eq!(world.daemon.meter().text().matches("id=\"message-behind-refusal\"").count(), 1);
+        let words = ["WARN", "client went on behind a refused DATA", "message-behind-refusal", "next="];
+        assert!(!journal.lines(&words).is_empty());
     }
 }
 

@@ -471,3 +471,17 @@ async fn a_wrong_password_of_a_client_is_past_once_that_client_logs_in_and_not_b
     logged_in(&world, "alerts").await;
     assert!(standing(&world).is_empty(), "{:?}", standing(&world));
 }
+
+#[tokio::test]
+async fn the_right_password_of_one_client_declares_no_strangers_wrong_one_past() {
+    let world = World::with(two_clients("")).await;
+    for user in ["nobody@contoso.example", "alerts"] {
+        assert!(world.login(Protocol::Smtp, user, "wrong").await.starts_with("535 "));
+    }
+    assert_eq!(standing(&world), ["bad-credentials", "bad-credentials"]);
+    logged_in(&world, "alerts").await;
+    assert_eq!(standing(&world), ["bad-credentials"]);
+    let all = world.daemon.meter().recent.list();
+    let stands: Vec<_> = all.iter().filter(|one| one.worked_again_at.is_none()).map(|one| &one.client).collect();
+    assert_eq!(stands, [&None]);
+}

@@ -21,13 +21,13 @@ use crate::{
 
 pub fn look(config: &Config, file: &Path) -> Outcome {
     if config.console.listen.is_some() {
-        return console_api::is_alive(config).map_err(|cause| silent(&cause));
+        return console_api::is_alive(config).map_err(|cause| silent(config, file, &cause));
     }
     if store::is_vacant(&config.store) {
-        return Err(silent(&Unanswered::Untold("it does not run".to_owned())));
+        return Err(silent(config, file, &Unanswered::Untold("it does not run".to_owned())));
     }
     let at = greeting(&config.listeners).ok_or_else(|| unaskable(file))?;
-    greets(at).map_err(|cause| silent(&Unanswered::Untold(cause)))
+    greets(at).map_err(|cause| silent(config, file, &cause))
 }
 
 /// Of a listener that speaks first, to whoever comes from this machine, at a port that the configuration names.
@@ -60,14 +60,14 @@ fn reached(ip: IpAddr) -> IpAddr {
 }
 
 /// The system takes the connection whoever hangs; the first byte is the daemon's own.
-fn greets(at: SocketAddr) -> Result<(), String> {
-    let text = |error: std::io::Error| format!("{at}: {error}");
-    let mut stream = TcpStream::connect_timeout(&at, PATIENCE).map_err(text)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+fn greets(at: SocketAddr) -> Result<(), Unanswered> {
+    let not_there = |error: std::io::Error| Unanswered::NotThere(format!("{at}: {error}"));
+    let mut stream = TcpStream::connect_timeout(&at, PATIENCE).map_err(not_there)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(not_there)?;
     match stream.read(&mut [0; 64]) {
-        Ok(0) => Err(format!("{at} hung up without a greeting")),
+        Ok(0) => Err(Unanswered::Untold(format!("{at} hung up without a greeting"))),
         Ok(_) => Ok(()),
-        Err(_) => Err(format!("no greeting from {at} within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(Unanswered::Silent(format!("no greeting from {at} within {} s", PATIENCE.as_secs()))),
     }
 }
 

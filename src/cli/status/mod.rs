@@ -93,11 +93,10 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
 const RUNS_ON: &str =
     "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n";
 
-fn silent(cause: &Unanswered) -> Failure {
-    Failure::new(
-        format!("the daemon did not answer: {cause}"),
-        format!("start it with `{}`; where it runs, its log tells more", invocation::start()),
-    )
+fn silent(config: &Config, file: &Path, cause: &Unanswered) -> Failure {
+    let text = format!("the daemon did not answer: {cause}");
+    let next = format!("start it with `{}`; where it runs, its log tells more", invocation::start());
+    console_api::unanswered(config, file, Some(cause), text, &next)
 }
 
 fn down() -> Failure {

@@ -18,16 +18,24 @@ const STEP_CAP: usize = 4000;
 struct Cause {
     id: String,
     text: String,
-    /// Each with the protocols that met it.
-    steps: Vec<(String, Vec<String>)>,
+    steps: Vec<ToDo>,
     avoid: Vec<String>,
+}
+
+/// One step.
+struct ToDo {
+    text: String,
+    /// Where its cmdlets are typed.
+    shell: Option<String>,
+    /// That met it.
+    protocols: Vec<String>,
 }
 
 impl Cause {
     /// The protocols are named where there are several: once, or at the step of each where the steps differ.
     fn told(&self, lang: Lang) -> String {
         let mut protocols: Vec<&str> = Vec::new();
-        for protocol in self.steps.iter().flat_map(|(_, all)| all) {
+        for protocol in self.steps.iter().flat_map(|step| &step.protocols) {
             protocols.extend((!protocols.contains(&protocol.as_str())).then_some(protocol.as_str()));
         }
         let is_one_step = self.steps.len() == 1;
@@ -36,10 +44,10 @@ impl Cause {
             _ => String::new(),
         };
         let mut told = indented(2, &format!("{}{of}: {}", self.id, self.text));
-        for (step, whose) in &self.steps {
-            let whose = whose.join(", ");
+        for step in &self.steps {
+            let whose = step.protocols.join(", ");
             let is_named = protocols.len() > 1 && !is_one_step && !whose.is_empty();
-            let lines = Step::of(step).drawn(WRAP, &|_| None);
+            let lines = Step::behind_remark(&step.text, step.shell.as_deref()).drawn(WRAP, &|_| None);
             let whose = if is_named { format!("{whose}: ") } else { String::new() };
             told.push_str(&format!("    {whose}{}\n", lines.join("\n    ")));
         }
@@ -55,7 +63,8 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
     for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
         let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
-        if let Some(shell) = text("shell") {
+        let shell = text("shell");
+        if let Some(shell) = shell.clone() {
             match shells.iter_mut().find(|(known, _)| *known == shell) {
                 Some((_, ids)) => ids.extend(Some(id.clone()).filter(|id| !ids.contains(id))),
                 None => shells.push((shell, vec![id.clone()])),
@@ -66,11 +75,11 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
             causes.len() - 1
         });
         let Some(known) = causes.get_mut(at) else { continue };
-        let at = known.steps.iter().position(|(step, _)| *step == next).unwrap_or_else(|| {
-            known.steps.push((next, Vec::new()));
+        let at = known.steps.iter().position(|step| step.text == next).unwrap_or_else(|| {
+            known.steps.push(ToDo { text: next, shell, protocols: Vec::new() });
             known.steps.len() - 1
         });
-        let met_by = known.steps.get_mut(at).map(|(_, protocols)| protocols);
+        let met_by = known.steps.get_mut(at).map(|step| &mut step.protocols);
         met_by.into_iter().for_each(|all| all.extend(text("protocol").filter(|one| !all.contains(one))));
         known.avoid.extend(text("avoid").filter(|avoid| !known.avoid.contains(avoid)));
     }
@@ -83,4 +92,23 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
 
 fn indented(by: usize, text: &str) -> String {
     wrapped(text, WRAP).iter().map(|line| format!("{:by$}{line}\n", "")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cmdlet_is_typed_behind_what_connects_to_its_shell_and_where_is_said_once() {
+        let shell = "An administrator types the cmdlets in PowerShell, behind `Connect-ExchangeOnline` (module X).";
+        let fault = |id: &str, next: &str| json!({ "id": id, "cause": "So.", "next-step": next, "shell": shell });
+        let step = "Allow it: `Set-CASMailbox ann@x -SmtpClientAuthenticationDisabled $false`.";
+        let text = steps(&[fault("a", step), fault("b", "Look: `gatepost doctor ann@x`.")], Lang::En);
+        let commands = "    Allow it:\n        Connect-ExchangeOnline\n        Set-CASMailbox ann@x ";
+        assert!(text.contains(commands), "{text}");
+        assert_eq!(text.matches("Connect-ExchangeOnline").count(), 2, "{text}");
+        assert_eq!(text.matches("types the cmdlets").count(), 1, "{text}");
+    }
 }

@@ -56,6 +56,7 @@ const FAULT: &[Column] = &[
     ("times", "回数", "/times"),
     ("protocol", "プロトコル", "/protocol"),
     ("account", "アカウント", "/account"),
+    ("client", "クライアント", "/client"),
     ("id", "ID", "/id"),
     ("sender", "差出人", "/sender"),
     ("from", "接続元", "/peers"),
@@ -165,7 +166,8 @@ pub fn draw(status: &Value, lang: Lang) -> String {
 
 /// Where only the address of clients is known, what ends a fault of one may have been another one's.
 fn nameless(faults: &[Value], lang: Lang) -> &'static str {
-    let is_over = |one: &Value| one.get("worked-again-at").is_some() && one.get("account").is_none_or(|of| of == "");
+    let is_nameless = |one: &Value| one.get("account").is_none_or(|of| of == "") && one.get("client").is_none();
+    let is_over = |one: &Value| one.get("worked-again-at").is_some() && is_nameless(one);
     match (faults.iter().any(is_over), lang) {
         (false, _) => "",
         (true, Lang::En) => {

@@ -286,3 +286,68 @@ fn what_clients_without_an_address_met_is_past_once_anybody_comes_in() {
     recent.let_in(Protocol::Smtp, Ipv4Addr::new(192, 0, 2, 1).into());
     assert!(recent.list()[0].worked_again_at.is_some());
 }
+
+#[test]
+fn the_right_login_of_one_client_proves_nothing_of_strangers_and_theirs_nothing_of_it() {
+    let recent = Recent::default();
+    let at = |n: u8| Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)));
+    let fault = Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "bad-credentials", "no");
+    let fault = fault.at(Stage::Authenticating);
+    let fail = || {
+        recent.push(Protocol::Smtp, "", at(81), &fault);
+        recent.push_login(Protocol::Smtp, "copier", at(82), &fault);
+        recent.push_login(Protocol::Smtp, "scanner", at(82), &fault);
+    };
+    let stand = || {
+        let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
+        standing.map(|one| (one.client.unwrap_or_default(), one.peers.len())).collect::<Vec<_>>()
+    };
+    let row = |client: &str| (client.to_owned(), 1);
+    fail();
+    recent.logged_in(Protocol::Smtp, "copier");
+    recent.let_in(Protocol::Smtp, at(82).unwrap());
+    assert_eq!(stand(), [row(""), row("scanner")]);
+    fail();
+    recent.let_in(Protocol::Smtp, at(81).unwrap());
+    recent.logged_in(Protocol::Smtp, "scanner");
+    assert_eq!(stand(), [row("copier")]);
+}
+
+#[test]
+fn what_befell_a_client_or_an_account_that_is_taken_out_of_the_configuration_is_over() {
+    let recent = Recent::default();
+    let fault = |id| Fault::new(crate::base::Kind::Limited, crate::base::Owner::Client, id, "no");
+    let push = |account, id| recent.push(Protocol::Smtp, account, None, &fault(id).at(Stage::Relaying));
+    let is_of = |id, client| recent.is_of(Protocol::Smtp, "ann@x", &fault(id), client);
+    recent.push_login(Protocol::Smtp, "copier", None, &fault("bad-credentials"));
+    push("gone@x", "send-as-denied");
+    push("", "no-login");
+    push("ann@x", "nul-byte");
+    is_of("nul-byte", "copier");
+    push("ann@x", "bare-cr");
+    ["copier", "scanner"].into_iter().for_each(|client| is_of("bare-cr", client));
+    push("ann@x", "message-refused");
+    recent.configured(|client| client == "scanner", |account| account == "ann@x");
+    let standing = || {
+        let standing = recent.list().into_iter().filter(|one| one.worked_again_at.is_none());
+        standing.map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(standing(), ["no-login", "bare-cr", "message-refused"]);
+    let proof = Proof::Sent { senders: &["ann@x"], client: "scanner", beside: &["message-refused"] };
+    recent.worked(Protocol::Smtp, "ann@x", Instant::now(), proof);
+    assert_eq!(standing(), ["no-login", "message-refused"]);
+}
+
+#[test]
+fn what_more_clients_do_wrong_than_are_remembered_is_not_past_by_those() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::Limited, crate::base::Owner::Client, "nul-byte", "no");
+    recent.push(Protocol::Smtp, "ann@x", None, &fault.clone().at(Stage::Relaying));
+    let all: Vec<String> = (0..=CLIENTS_CAP).map(|n| format!("copier-{n}")).collect();
+    all.iter().for_each(|client| recent.is_of(Protocol::Smtp, "ann@x", &fault, client));
+    for client in &all {
+        let proof = Proof::Sent { senders: &["ann@x"], client, beside: &[] };
+        recent.worked(Protocol::Smtp, "ann@x", Instant::now(), proof);
+    }
+    assert_eq!(recent.list()[0].worked_again_at, None, "of the first nobody knows");
+}

@@ -98,7 +98,7 @@ async fn an_account_that_graph_refuses_is_not_ready_for_whoever_asks_the_status(
     staged.sandbox.faults().set(|faults| faults.apply("graph-denied"));
     assert!(sent(&program, ANN, ANN).await.contains("[gatepost graph-access-denied]"));
     let told = state();
-    assert!(told.contains("refused (smtp)") && told.contains("Microsoft Graph"), "{told}");
+    assert!(told.contains("refused (graph)") && told.contains("Microsoft Graph"), "{told}");
     staged.mended();
     assert!(!sent(&program, ANN, ANN).await.contains("gatepost graph"), "it goes");
     let told = state();
