@@ -29,7 +29,15 @@ const VERBS: [&str; 8] = ["Add", "Connect", "Get", "New", "Remove", "Restart", "
 /// How the remark begins on where cmdlets are typed, as [`shell`] says it.
 pub(super) const REMARKS: [&str; 2] = [EN, JA];
 const EN: &str = "An administrator types the cmdlets in PowerShell, behind";
-const JA: &str = "コマンドレットは、管理者が PowerShell で次のコマンドで接続してから実行します：";
+const JA: &str = "コマンドレットは、管理者が PowerShell で、";
+/// What cmdlets of Graph ask of whoever connects, where that is more than to be there: the permission that reads or writes
+/// what they are about.
+const SCOPES: [(&str, &str); 4] = [
+    ("Get-MgServicePrincipal", "Application.Read.All"),
+    ("Get-MgUserLicenseDetail", "User.Read.All"),
+    ("MgDomainFederationConfiguration", "Domain.ReadWrite.All"),
+    ("Update-MgUser", "User.ReadWrite.All"),
+];
 
 /// What of a step is done as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +192,10 @@ pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<St
         (graph, exchange) => (format!(" -Environment {graph}"), format!(" -ExchangeEnvironmentName {exchange}")),
     };
     let exchange_online = format!("`Connect-ExchangeOnline{to_exchange}`");
-    let microsoft_graph = format!("`Connect-MgGraph{to_graph}`");
+    let asked = SCOPES.iter().filter(|(of, _)| cmdlets().any(|cmdlet| cmdlet.ends_with(of)));
+    let scopes = asked.map(|(_, scope)| *scope).collect::<Vec<_>>().join(",");
+    let scopes = if scopes.is_empty() { scopes } else { format!(" -Scopes {scopes}") };
+    let microsoft_graph = format!("`Connect-MgGraph{to_graph}{scopes}`");
     Some(match (exchange, graph, lang) {
         (false, false, _) => return None,
         (true, false, Lang::En) => format!("{EN} {exchange_online} (module ExchangeOnlineManagement)."),
@@ -193,13 +204,27 @@ pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<St
             "{EN} {exchange_online} (module ExchangeOnlineManagement), those with `Mg` in their name behind \
              {microsoft_graph} (module Microsoft.Graph)."
         ),
-        (true, false, Lang::Ja) => format!("{JA}{exchange_online}（モジュール ExchangeOnlineManagement）。"),
-        (false, true, Lang::Ja) => format!("{JA}{microsoft_graph}（モジュール Microsoft.Graph）。"),
+        (true, false, Lang::Ja) => {
+            format!("{JA}{exchange_online} で接続してから実行します（モジュール ExchangeOnlineManagement）。")
+        }
+        (false, true, Lang::Ja) => {
+            format!("{JA}{microsoft_graph} で接続してから実行します（モジュール Microsoft.Graph）。")
+        }
         (true, true, Lang::Ja) => format!(
-            "{JA}{exchange_online}（モジュール ExchangeOnlineManagement）、名前に `Mg` を含むものは \
-             {microsoft_graph}（モジュール Microsoft.Graph）。"
+            "{JA}{exchange_online} で接続してから実行します（モジュール ExchangeOnlineManagement）。名前に `Mg` を含むものは、\
+             {microsoft_graph} で接続してから実行します（モジュール Microsoft.Graph）。"
         ),
     })
+}
+
+/// The same where `connecting` stands on a line of its own.
+pub(super) fn without_connecting(shell: &str, connecting: &str) -> String {
+    let ways = [
+        format!(", behind `{connecting}`"),
+        format!(" behind `{connecting}`"),
+        format!("、`{connecting}` で接続してから"),
+    ];
+    ways.iter().fold(shell.to_owned(), |shell, way| shell.replace(way, ""))
 }
 
 #[cfg(test)]
@@ -249,7 +274,7 @@ mod tests {
         let said = shell(&both, Some("microsoft365-gcc-high"), Lang::Ja).unwrap();
         for part in [
             "`Connect-ExchangeOnline -ExchangeEnvironmentName O365USGovGCCHigh`",
-            "`Connect-MgGraph -Environment USGov`",
+            "`Connect-MgGraph -Environment USGov -Scopes Application.Read.All`",
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }

@@ -141,18 +141,24 @@ fn asks_again(at: &str, next: &str, reload: &str, lang: Lang) -> String {
     }
 }
 
-/// Who tried to sign in and was refused knows that it was that try, and tries again once the step is done.
-fn signs_in_again(at: Timestamp, next: &str, known: &Known, lang: Lang) -> String {
+/// Who tried to sign in and was refused knows that it was that try.
+fn was_refused(at: Timestamp, lang: Lang) -> String {
     // It may be of another day.
-    let (login, at) = (known.fill("`gatepost login {address}`"), moment(at, "%Y-%m-%d %H:%M"));
-    match (lang, next.contains(login.trim_end_matches('`'))) {
-        (Lang::En, true) => format!("The sign-in of {at} was refused for this."),
-        (Lang::En, false) => format!("The sign-in of {at} was refused for this; once that is done, {login}."),
-        (Lang::Ja, true) => format!("{at} のサインインは、この理由で拒否されました。"),
-        (Lang::Ja, false) => {
-            format!("{at} のサインインは、この理由で拒否されました。それを済ませてから、{login} を実行してください。")
-        }
+    let at = moment(at, "%Y-%m-%d %H:%M");
+    match lang {
+        Lang::En => format!(" The sign-in of {at} was refused for this."),
+        Lang::Ja => format!("{at} のサインインは、この理由で拒否されました。"),
     }
+}
+
+/// They try again once the step is done, where that does not end so by itself.
+fn signs_in_again(next: &str, known: &Known, lang: Lang) -> Option<String> {
+    let login = known.fill("`gatepost login {address}`");
+    let said = match lang {
+        Lang::En => format!("Once that is done, {login}."),
+        Lang::Ja => format!("それを済ませてから、{login} を実行してください。"),
+    };
+    (!next.contains(login.trim_end_matches('`'))).then_some(said)
 }
 
 /// Where nobody knows of anybody's sign-in: for whoever has none the step does not end with the daemon.
@@ -286,7 +292,7 @@ impl Entry {
             Lang::Ja => &self.ja,
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
-        let cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));
+        let mut cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));
         if let Some(next) = known.told_before.clone().filter(|_| lang == Lang::En) {
             return Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid };
         }
@@ -303,8 +309,8 @@ impl Entry {
             let again = asks_again(at, &next, &known.fill("{reload}"), lang);
             put_behind(&mut next, &again, lang);
         }
-        if let Some((_, at)) = known.refused_sign_in.filter(|(id, _)| *id == self.id) {
-            let again = signs_in_again(at, &next, known, lang);
+        let refused = known.refused_sign_in.filter(|(id, _)| *id == self.id);
+        if let Some(again) = refused.and_then(|_| signs_in_again(&next, known, lang)) {
             put_behind(&mut next, &again, lang);
         }
         if known.is_in_general && self.is_about_a_sign_in(known) && !next.contains(" login ") {
@@ -313,6 +319,9 @@ impl Entry {
         let found = stand_ins(&next, known, lang);
         if !found.is_empty() {
             put_behind(&mut next, &found, lang);
+        }
+        if let Some((_, at)) = refused {
+            cause.push_str(&was_refused(at, lang));
         }
         Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
     }

@@ -4,7 +4,7 @@
 //! The catalogue has a step as one text, and whatever has room for one line alone shows that. All others lay it out by this
 //! one model: a terminal by [`Step::drawn`], the console and the docs as lists. It refuses to know a surface beyond that.
 
-use super::commands::{Deed, REMARKS, Span, connecting, deeds_of, is_typed_behind};
+use super::commands::{Deed, REMARKS, Span, connecting, deeds_of, is_typed_behind, without_connecting};
 use crate::base::wrapped;
 
 /// Who it is for, where that is not known.
@@ -52,8 +52,14 @@ impl Step {
     /// Of both apart.
     pub fn with_remark(text: &str, remark: Option<&str>) -> Self {
         let mut step = Self::behind_remark(text, remark);
-        let said = remark.map(|remark| Self { lines: vec![Line::Words(remark.trim().to_owned())], ..Self::default() });
-        step.ways.extend(said);
+        let Some(remark) = remark else { return step };
+        let mut said = remark.trim().to_owned();
+        for begins in connecting(remark) {
+            if step.deeds().into_iter().any(|deed| deed.command() == Some(begins)) {
+                said = without_connecting(&said, begins);
+            }
+        }
+        step.ways.push(Self { lines: vec![Line::Words(said)], ..Self::default() });
         step
     }
 
@@ -311,7 +317,12 @@ mod tests {
         let step = Step::of(&format!("Either: `Set-X -Y`. `Set-Z -Y`. Or: `Get-X -Y`. {remark}"));
         let commands: Vec<_> = step.deeds().into_iter().filter_map(Deed::command).collect();
         assert_eq!(commands, ["Connect-ExchangeOnline", "Set-X -Y", "Set-Z -Y", "Connect-ExchangeOnline", "Get-X -Y"]);
-        assert_eq!(step.drawn(100, &|_| None).last().map(String::as_str), Some(remark));
+        let last = "An administrator types the cmdlets in PowerShell (module X).";
+        assert_eq!(
+            step.drawn(100, &|_| None).last().map(String::as_str),
+            Some(last),
+            "what stands as a line is not repeated"
+        );
         let step = Step::of(&format!("(1) `Set-X -Y`. (2) `Get-X -Y`. With an app-only grant: `Get-X -Z`. {remark}"));
         let commands: Vec<_> = step.deeds().into_iter().filter_map(Deed::command).collect();
         assert_eq!(commands, ["Connect-ExchangeOnline", "Set-X -Y", "Get-X -Y", "Connect-ExchangeOnline", "Get-X -Z"]);

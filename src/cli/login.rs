@@ -289,10 +289,6 @@ impl Login<'_> {
             (None, false) => Used::OnceOneRuns,
         };
         let mut text = Said::SignedIn { address: &self.account.address, as_whom, used }.text(lang);
-        if kept.is_somebody_else {
-            let why = Said::SomebodyElse { as_whom, expected: &sign_in.identity }.text(lang);
-            self.ui.step(&Said::Warning { why: &why });
-        }
         let without_graph = without_graph.map(|why| why.text(lang));
         if let Some(why) = &without_graph {
             self.ui.step(&Said::Warning { why });
@@ -325,6 +321,13 @@ impl Login<'_> {
             "passwords": passwords,
             "daemon-reads": self.other.as_ref().map(|file| file.display().to_string()),
         });
-        Ok(self.ui.done(&text, event)?)
+        self.ui.done(&text, event)?;
+        // Last of all: what is said before it reads as if all were well.
+        if kept.is_somebody_else {
+            let (address, expected) = (&self.account.address, &sign_in.identity);
+            let why = Said::SomebodyElse { address, as_whom, expected }.text(lang);
+            self.ui.step(&Said::Warning { why: &why });
+        }
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::base::{
     Lang,
-    invocation::{as_called, start},
+    invocation::{as_called, gatepost, reload, start},
 };
 
 pub(super) enum Said<'a> {
@@ -29,7 +29,7 @@ pub(super) enum Said<'a> {
     NeedsNobody { address: &'a str, grant: &'a str, app: &'a str, minutes: u64 },
     SignedIn { address: &'a str, as_whom: &'a str, used: Used },
     OtherDaemon { address: &'a str, running: &'a str, own: &'a str, store: &'a str },
-    SomebodyElse { as_whom: &'a str, expected: &'a str },
+    SomebodyElse { address: &'a str, as_whom: &'a str, expected: &'a str },
     AlsoCarries { others: &'a str },
     Armed { address: &'a str, minutes: u64 },
     Made { address: &'a str, password: &'a str },
@@ -104,10 +104,14 @@ impl Said<'_> {
                 with_config(Path::new(running)),
                 shell(address)
             ),
-            Said::SomebodyElse { as_whom, expected } => format!(
-                "{as_whom} consented, and the configuration says sign-in-as = {expected:?}. If these are not two names \
-                 of one person, log in again as the right one."
-            ),
+            Said::SomebodyElse { address, as_whom, expected } => as_called(&format!(
+                "{as_whom} signed in, and {address} wants {expected}: the mail server lets nobody else in.\nTo sign in as \
+                 {expected}, run this again, and open the page in a private window of the browser:\n  {again}\nWhere \
+                 {as_whom} is meant, as a delegate or by another name of the same person, write under its [[account]], \
+                 then `{reload}`, and sign in again:\n  sign-in-as = {as_whom:?}",
+                again = login_again(address),
+                reload = reload(),
+            )),
             Said::AlsoCarries { others } => format!("The same sign-in also carries {others}.\n"),
             Said::Armed { address, minutes } => format!(
                 "Within {minutes} minutes, log in to {address} from this machine with a password of your choice: it \
@@ -180,9 +184,13 @@ impl Said<'_> {
                 with_config(Path::new(running)),
                 shell(address)
             ),
-            Said::SomebodyElse { as_whom, expected } => format!(
-                "{as_whom} が同意しましたが、設定は sign-in-as = {expected:?} です。同じ人の別名でなければ、正しい人でサインインし直してください。"
-            ),
+            Said::SomebodyElse { address, as_whom, expected } => as_called(&format!(
+                "{as_whom} がサインインしましたが、{address} に必要なのは {expected} です。メールサーバーは、ほかの人を受け入れません。\n\
+                 {expected} としてサインインするには、次をもう一度実行し、ページをブラウザーのプライベートウィンドウで開いてください:\n  {again}\n\
+                 {as_whom} が正しい場合（代理の人や、同じ人の別名）は、このアカウントの [[account]] に次の行を書き、`{reload}` のあと、もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
+                again = login_again(address),
+                reload = reload(),
+            )),
             Said::AlsoCarries { others } => format!("同じサインインを {others} も使います。\n"),
             Said::Armed { address, minutes } => format!(
                 "{minutes}分以内に、このマシンから {address} に好きなパスワードでログインしてください。それがこのアカウントのパスワードになります。\n"
@@ -195,6 +203,10 @@ impl Said<'_> {
             ),
         }
     }
+}
+
+fn login_again(address: &str) -> String {
+    format!("{} login {}", gatepost(), shell(address))
 }
 
 /// Why nothing came of it, where no provider refused.
@@ -257,7 +269,7 @@ mod tests {
             Said::SignedIn { address: one, as_whom: one, used: Used::AtOnce },
             Said::SignedIn { address: one, as_whom: one, used: Used::OnceOneRuns },
             Said::OtherDaemon { address: one, running: one, own: one, store: one },
-            Said::SomebodyElse { as_whom: one, expected: one },
+            Said::SomebodyElse { address: one, as_whom: one, expected: one },
             Said::AlsoCarries { others: one },
             Said::Armed { address: one, minutes: 1 },
             Said::Made { address: one, password: one },

@@ -1,7 +1,7 @@
 //! A report for people: a line for each check, and the first failing layer in full.
 
 use super::{
-    report::{Check, Explained, Outcome, Report},
+    report::{Check, Explained, Layer, Outcome, Report},
     words::{Frame, Name, frame, turn},
 };
 use std::path::Path;
@@ -179,8 +179,16 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
             (Some(stands), Some(who)) => format!("{stands}\n{}\n", (frame.well_but_a_sign_in)(&who)),
         },
         0 => String::new(),
-        more => format!("{}\n", (frame.others)(more)),
+        more => format!("{}\n", (frame.others)(more, are_of_one_chain(report))),
     }
+}
+
+/// What fails on the way of a mailbox to its mail may fail what comes behind it there; the daemon and its clients have their
+/// own reasons.
+fn are_of_one_chain(report: &Report) -> bool {
+    let mut failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail);
+    let of_mail = |check: &Check| check.layer < Layer::Daemon;
+    failing.next().is_some_and(|first| failing.all(|check| of_mail(check) == of_mail(first)))
 }
 
 /// Where nothing fails: of the daemon and of clients, what keeps it from being well.
@@ -267,6 +275,24 @@ mod tests {
         assert!(drawn(Lang::En, "h:58", "h:587: timed out").ends_with(" h:58: h:587: timed out\n"));
     }
 
+    #[test]
+    fn what_fails_beside_the_first_is_called_of_the_same_cause_only_where_that_may_be() {
+        use super::super::{look::Look, words::Said};
+        use crate::catalog::{doctor::PORT_TAKEN, token::SIGN_IN_MISSING};
+        let fails = |lang, layer, entry: &'static catalog::Entry| {
+            Look::at(lang, layer, Name::Listeners).fail(Said::Id(entry.id), &entry.fault(), &Who::default())
+        };
+        for (lang, guess) in [(Lang::En, "may have the same cause"), (Lang::Ja, "同じ原因かもしれません")] {
+            let token = || fails(lang, Layer::Token, SIGN_IN_MISSING);
+            for (other, may_be) in
+                [(fails(lang, Layer::Smtp, SIGN_IN_MISSING), true), (fails(lang, Layer::Daemon, PORT_TAKEN), false)]
+            {
+                let said = summary(&Report::new(vec![token(), other], false, Path::new("g.toml")), 1, lang);
+                assert_eq!(said.contains(guess), may_be, "{said}");
+            }
+        }
+    }
+
     /// Labels, and lines that are typed, written or skipped as a remark.
     fn block_of(entry: &catalog::Entry, lang: Lang) -> Vec<String> {
         let ann = || Some("ann@contoso.com".to_owned());
@@ -316,7 +342,13 @@ mod tests {
             let block = block_of(CONFIGURATION_OF_ANOTHER_DAEMON, lang);
             let first = "gatepost --config <running-file> doctor";
             let two = [first, two, "kill <pid>", "gatepost run"];
-            assert_eq!(block.get(1..5), Some(&two.map(str::to_owned)[..]), "the third has none");
+            assert_eq!(block.get(1..5), Some(&two.map(str::to_owned)[..]));
+            let third = block.get(5..).unwrap_or_default().join("\n");
+            for line in
+                ["url = \"sqlite:///", "listen = \"127.0.0.1:<other-port>\"", "listen = [\"127.0.0.1:<other-port>\"]"]
+            {
+                assert!(third.contains(line), "{third}");
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
         own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
         replies::{not_ascii, refusal},
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
-        upstream::{mailbox_refusal, sign_on_refusal},
+        upstream::{mailbox_refusal, message_refusal, sign_on_refusal},
     },
     message::{HEAD_CAP, header_end},
     spool::Spooled,
@@ -272,10 +272,11 @@ pub fn not_signed_on(reply: &Reply) -> Option<Fault> {
     }
 }
 
-/// Too much of everything, whatever the message is.
+/// Too much of everything, whatever the message is; of what, its words say.
 fn throttled(reply: &Reply) -> Option<Fault> {
-    let said = || format!("upstream said {:?}", reply.text());
-    reply.asks_to_slow_down().then(|| UPSTREAM_THROTTLED.fault().detail(said()))
+    let text = reply.text();
+    let entry = || message_refusal(&text).unwrap_or(UPSTREAM_THROTTLED);
+    reply.asks_to_slow_down().then(|| entry().fault().detail(format!("upstream said {text:?}")))
 }
 
 /// The same at MAIL; 421: the service closes (RFC 5321 3.8), to whomever; 454 4.7.0: it cannot look at sign-ons now (RFC

@@ -310,6 +310,21 @@ fn a_device_sign_in_prints_address_and_code_and_a_picture_where_wanted() {
 }
 
 #[test]
+fn a_sign_in_of_somebody_else_ends_with_the_command_to_do_it_again_and_the_line_for_whoever_meant_it() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = provider.config(folder.path(), "device-code", &with_hash("bob@b.c"));
+    for (lang, window) in [("en", "private window of the browser"), ("ja", "プライベートウィンドウ")] {
+        let (code, _, errors) = run(&["login", "bob@b.c", "--lang", lang], &config);
+        assert_eq!(code, 0, "{errors}");
+        let command = format!("\n  gatepost --config {config} login bob@b.c\n");
+        for part in [window, "ann@b.c", "[[account]]", "\n  sign-in-as = \"ann@b.c\"\n", &command] {
+            assert!(errors.contains(part), "{part}: {errors}");
+        }
+        assert!(!errors.contains("sign-in-as = \"bob@b.c\""), "no line of the file: {errors}");
+    }
+}
+
+#[test]
 fn a_device_sign_in_of_an_account_that_sends_through_graph_asks_for_both_by_a_code_for_each() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let graph = "graph-url = \"https://graph.example/v1.0\"\n";

@@ -228,3 +228,14 @@ fn nobody_is_told_to_end_the_daemon_that_is_theirs() {
     let next = doctor::CONFIGURATION_OF_ANOTHER_DAEMON.words(Lang::En).next;
     assert!(next.contains("`kill <pid>`") && next.contains("<pid>: shown by `gatepost doctor "), "{next}");
 }
+
+#[test]
+fn that_a_sign_in_was_refused_for_this_is_no_step() {
+    for lang in Lang::ALL {
+        let known =
+            Known { refused_sign_in: Some((token::CONDITIONAL_ACCESS.id, jiff::Timestamp::UNIX_EPOCH)), ..ann(false) };
+        let words = token::CONDITIONAL_ACCESS.told(lang, &known);
+        let [when, next] = [words.cause.contains("1970-01-01"), words.next.contains("1970-01-01")];
+        assert!(when && !next, "{} / {}", words.cause, words.next);
+    }
+}

@@ -48,11 +48,9 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         }
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
-    let other = store::holder(&config.store).and_then(|holder| holder.reads_other_than(&file).map(Path::to_owned));
-    if let Some(sections) = status.as_object_mut() {
-        let read = other.clone().or_else(|| std::path::absolute(&file).ok()).unwrap_or_else(|| file.clone());
-        sections.insert("configuration-file".to_owned(), json!(read.display().to_string()));
-    }
+    let holder = store::holder(&config.store).filter(|holder| holder.reads_other_than(&file).is_some());
+    let other = holder.as_ref().and_then(|holder| Some((holder.reads_other_than(&file)?, holder.process)));
+    put_files(&mut status, &file, other, lang);
     let text = match args.json {
         true => {
             if let (Some(problems), Some(sections)) = (&refused, status.as_object_mut()) {
@@ -87,6 +85,16 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         }
         (None, None) if other.is_some() => Err(unanswered(&config, &file, None)),
         (None, None) => Ok(()),
+    }
+}
+
+/// The file that was asked for; and where a daemon that reads another one has its store, which one that is.
+fn put_files(status: &mut Value, file: &Path, other: Option<(&Path, Option<u32>)>, lang: Lang) {
+    let Some(sections) = status.as_object_mut() else { return };
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    sections.insert("configuration-file".to_owned(), json!(file.display().to_string()));
+    if let Some((other, process)) = other {
+        sections.insert("store-held-by".to_owned(), json!(silent::held_by(other, process, lang)));
     }
 }
 

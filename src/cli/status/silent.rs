@@ -1,10 +1,7 @@
 //! Why nobody says what a running daemon alone knows: none runs, it has no console, or nothing answers where the
 //! configuration has that. What it runs on is not guessed at.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::Path};
 
 use crate::{
     base::{
@@ -26,8 +23,8 @@ pub enum Silent {
     NotThere { process: Option<u32>, at: SocketAddr, restart: String },
     /// It runs, and takes connections without a word.
     Hangs { process: Option<u32> },
-    /// The one that runs on its store reads this file.
-    Elsewhere(PathBuf),
+    /// The one that runs on its store reads another file.
+    Elsewhere,
     /// It answered and would not tell, or nothing at all can be told.
     Unknown,
 }
@@ -39,8 +36,8 @@ impl Silent {
             return Self::Down;
         }
         let Some(holder) = store::holder(&config.store) else { return Self::Unknown };
-        if let Some(other) = holder.reads_other_than(file) {
-            return Self::Elsewhere(other.to_owned());
+        if holder.reads_other_than(file).is_some() {
+            return Self::Elsewhere;
         }
         let process = holder.process;
         match config.console.reached_at() {
@@ -59,10 +56,8 @@ impl Silent {
         match (self, lang) {
             (Self::Down, Lang::En) => format!("no; to start it: {}", invocation::start()),
             (Self::Down, Lang::Ja) => format!("いいえ。起動するコマンド: {}", invocation::start()),
-            (Self::Elsewhere(other), Lang::En) => format!("no; the daemon on its store reads {}", other.display()),
-            (Self::Elsewhere(other), Lang::Ja) => {
-                format!("いいえ。このストアのデーモンは {} を読んでいます", other.display())
-            }
+            (Self::Elsewhere, Lang::En) => "no; no daemon reads this file".to_owned(),
+            (Self::Elsewhere, Lang::Ja) => "いいえ。このファイルを読むデーモンはありません".to_owned(),
             (Self::NoConsole { process }, Lang::En) => format!(
                 "yes{}; its console is off ([console] listen = \"off\"), so that it cannot be asked: what follows comes \
                  from configuration and store",
@@ -105,6 +100,15 @@ impl Silent {
             ),
         };
         Some(Failure::new(text, hint).said_in(lang))
+    }
+}
+
+/// Which daemon holds the store, where that one reads `other`.
+pub fn held_by(other: &Path, process: Option<u32>, lang: Lang) -> String {
+    let (other, process) = (other.display(), numbered(process, lang));
+    match lang {
+        Lang::En => format!("the daemon{process} that reads {other}"),
+        Lang::Ja => format!("{other} を読むデーモン{process}"),
     }
 }
 

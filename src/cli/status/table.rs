@@ -117,6 +117,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("version", "バージョン"),
     ("configuration", "設定の識別値"),
     ("configuration-file", "設定ファイル"),
+    ("store-held-by", "ストアを使用中のデーモン"),
     ("reload", "設定の再読み込み"),
     ("store", "ストア"),
     ("at", "時刻"),

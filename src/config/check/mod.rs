@@ -41,7 +41,7 @@ pub const DATABASE: &str = "gatepost.db";
 /// What of a file that is refused is sound: enough to find the daemon that runs on with what it read before. Nothing may
 /// run on it.
 pub fn salvage(document: &Document, file: raw::File, around: &Surroundings) -> Option<Config> {
-    Checker { document, around, problems: Vec::new() }.config(file)
+    Checker { document, around, problems: Vec::new(), only_address: None }.config(file)
 }
 
 /// Collects problems while the sections are checked.
@@ -49,6 +49,8 @@ pub struct Checker<'a> {
     document: &'a Document<'a>,
     pub around: &'a Surroundings,
     problems: Vec<Problem>,
+    /// Where there is but one, commands name it.
+    only_address: Option<String>,
 }
 
 /// The checked configuration, unless a problem is an error.
@@ -58,7 +60,11 @@ pub fn check(
     problems: Vec<Problem>,
     around: &Surroundings,
 ) -> (Option<Config>, Vec<Problem>) {
-    let mut checker = Checker { document, around, problems };
+    let only_address = match file.account.as_slice() {
+        [account] => account.address.clone(),
+        _ => None,
+    };
+    let mut checker = Checker { document, around, problems, only_address };
     later::refuse(&mut checker, &file);
     let has_account = !file.account.is_empty();
     let config = checker.config(file);

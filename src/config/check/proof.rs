@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{Checker, is_loopback};
 use crate::{
+    catalog::shell,
     config::{key::Key, outline::has_login, raw},
     oauth::{AppCredential, Grant, IdentityEndpoint, ServiceAccountKey},
 };
@@ -100,9 +101,12 @@ impl Checker<'_> {
         if has_login(&path.to_string_lossy()) {
             return false;
         }
-        let hint = "make a client secret in the app registration (Certificates & secrets; its value is shown once) and \
-                    write it into a file, then: `gatepost setup --address ADDRESS --client-secret-file FILE --yes` puts it \
-                    there";
+        let address = self.only_address.as_deref().map_or_else(|| "ADDRESS".to_owned(), shell);
+        let hint = format!(
+            "make a client secret in the app registration (Certificates & secrets; its value is shown once) and write it \
+             into a file of its own (such as new.secret), then: `gatepost setup --address {address} --client-secret-file \
+             new.secret --yes` puts it there"
+        );
         self.error(&key.field("client-secret-file"), format!("cannot read {}: {error}", path.display()), hint);
         true
     }

@@ -42,12 +42,13 @@ pub(super) const FRAME: Frame = Frame {
              do: {who}"
         )
     },
-    others: |n| match n {
-        1 => "One more check fails; it may have the same cause. Mend this one first, then run the command again."
-            .to_owned(),
-        n => format!(
-            "{n} more checks fail; they may have the same cause. Mend this one first, then run the command again."
-        ),
+    others: |n, may_be_alike| {
+        let (fail, guess) = match n {
+            1 => ("One more check fails".to_owned(), "; it may have the same cause"),
+            n => (format!("{n} more checks fail"), "; they may have the same cause"),
+        };
+        let guess = if may_be_alike { guess } else { "" };
+        format!("{fail}{guess}. Mend this one first, then run the command again.")
     },
 };
 

@@ -454,7 +454,7 @@ pub(super) struct Frame {
     pub well_but_a_client: fn(&str) -> String,
     /// Nothing fails, and these sign-ins were refused beside those that are stored.
     pub well_but_a_sign_in: fn(&str) -> String,
-    pub others: fn(usize) -> String,
+    pub others: fn(usize, bool) -> String,
 }
 
 pub(super) const fn frame(lang: Lang) -> Frame {

@@ -191,6 +191,7 @@ async fn a_server_that_asks_to_slow_down_is_asked_again_and_what_stays_is_told_w
     assert_eq!(told.code, 1, "{}", told.out);
     let joined = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
+        "[upstream-connections-exceeded]",
         "It may pass by itself",
         "tried 3 times",
         "try again in a few minutes",

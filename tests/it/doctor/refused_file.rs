@@ -76,7 +76,7 @@ async fn where_there_is_no_file_the_step_is_setup_and_no_line_that_could_be_mend
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_status_names_the_file_that_the_daemon_reads_and_says_so_where_it_is_another_one() {
+async fn the_status_names_the_file_that_was_given_and_where_a_daemon_on_another_one_has_its_store_that_one() {
     let (staged, _program) = beside_a_daemon(Plan::default()).await;
     let (code, table, _) = run(&["status"], &staged.file);
     assert!(code == 0 && table.contains(&format!("configuration-file: {}\n", staged.file.display())), "{table}");
@@ -85,7 +85,10 @@ async fn the_status_names_the_file_that_the_daemon_reads_and_says_so_where_it_is
     for (lang, heading) in [("en", "configuration-file: "), ("ja", "設定ファイル: ")] {
         let (code, table, errors) = run(&["status", "--lang", lang], &other);
         let read = staged.file.display().to_string();
-        assert!(table.contains(&format!("{heading}{read}\n")), "{table}");
+        assert!(table.contains(&format!("{heading}{}\n", other.display())), "{table}");
+        let held = table.lines().find(|line| line.starts_with("store-held-by: ") || line.starts_with("ストアを使用中"));
+        let process = std::process::id().to_string();
+        assert!(held.is_some_and(|held| held.contains(&read) && held.contains(&process)), "{table}");
         assert!(code == 1 && errors.contains(&read) && errors.contains("configuration-of-another-daemon"), "{errors}");
     }
 }

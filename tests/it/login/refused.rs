@@ -108,7 +108,7 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     let login = format!("gatepost --config {config} login ann@b.c");
     assert!(told["fault"]["text"].as_str().unwrap().ends_with(&format!("; after that run: {login}")), "{told}");
     for (lang, when, next) in [
-        ("en", " was refused for this; once that is done, ", "Assign ann@b.c under Enterprise applications"),
+        ("en", " was refused for this.", "Assign ann@b.c under Enterprise applications"),
         ("ja", " のサインインは、この理由で拒否されました。", "「ユーザーとグループ」で ann@b.c を割り当てる"),
     ] {
         let (code, out, errors) = run(&["doctor", "--offline", "--lang", lang], &config);
@@ -135,7 +135,7 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     for (lang, when, last) in [
         (
             "en",
-            " was refused for this; ",
+            " was refused for this.",
             "Mail goes on with the sign-in that is stored, but a later one stands refused",
         ),
         ("ja", " のサインインは、この理由で拒否されました。", "その後のサインインは拒否されたままです"),

@@ -166,7 +166,8 @@ async fn a_file_for_a_secret_that_is_not_there_yet_is_told_with_where_it_comes_f
     let as_told = format!("[app.contoso]\ngrant = \"client-credentials\"\n{line}\n");
     std::fs::write(house.stage.file(), house.stage.text().replace("[app.contoso]\n", &as_told)).unwrap();
     let (code, out, errors) = crate::process::run(&["config", "check"], &house.stage.file());
-    assert!(code == 78 && errors.contains(" --client-secret-file FILE --yes` puts it there"), "{out}{errors}");
+    let command = format!("setup --address {ANN} --client-secret-file new.secret --yes` puts it there");
+    assert!(code == 78 && errors.contains(&command), "{out}{errors}");
 
     let made = house.stage.run(&app_only(&given), "").await;
     assert_eq!(made.code, 0, "{}\n{}", made.out, made.err);

@@ -106,7 +106,7 @@ pub fn new_secret_en(app: &App, address: &str, file: &str) -> String {
 /// For a line with the path of a file that need not be there.
 pub fn first_secret_en(app: &App, address: &str, file: &str) -> String {
     format!(
-        "The file of the secret need not be there yet: {}\nIt puts the value into that file, for nobody else to read.",
+        "The file of the secret need not be there yet: {}\nIt puts the value into the file of `client-secret-file`, for nobody else to read.",
         made_en(app, address, file)
     )
 }
@@ -129,7 +129,7 @@ pub fn new_secret_ja(app: &App, address: &str, file: &str) -> String {
 
 pub fn first_secret_ja(app: &App, address: &str, file: &str) -> String {
     format!(
-        "シークレットのファイルは、まだなくてもかまいません。{}\n値はそのファイルに、ほかの人が読めない形で書き込まれます。",
+        "シークレットのファイルは、まだなくてもかまいません。{}\n値は `client-secret-file` のファイルに、ほかの人が読めない形で書き込まれます。",
         made_ja(app, address, file)
     )
 }
