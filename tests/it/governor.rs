@@ -589,27 +589,6 @@ async fn a_message_that_waits_for_a_connection_and_then_for_its_turn_waits_twent
     assert!(said.starts_with("451 4.3.2 ") && said.ends_with("[gatepost mailbox-busy]"), "{said}");
 }
 
-/// Its dial was none of its wait.
-#[tokio::test]
-async fn a_message_whose_sign_on_takes_its_time_waits_for_its_turn_as_long_as_any_other() {
-    let world = with_account("limits = { messages-per-minute = 1 }").await;
-    let mut smtp = world.smtp_as_ann().await;
-    assert!(smtp.message("the first").await.starts_with("250 "));
-    // The session gives its connection back, and nobody takes that.
-    jump(Duration::from_secs(6)).await;
-    smtp.exchange("NOOP", "250 ").await;
-    jump(Duration::from_secs(16)).await;
-    world.until("it is gone", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 0).await;
-    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 22_000);
-    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
-    world.until("it dials", |world| world.sandbox.counts().connections(Protocol::Smtp).open == 1).await;
-    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
-    jump(Duration::from_secs(22)).await;
-    world.until("it is up", |world| world.sandbox.counts().sign_ons == 2).await;
-    jump(Duration::from_secs(17)).await;
-    smtp.expect("250 ").await;
-}
-
 #[tokio::test]
 async fn a_client_that_leaves_while_its_message_waits_for_room_is_told_by_log_and_status() {
     let journal = journal();
