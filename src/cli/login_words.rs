@@ -277,7 +277,9 @@ mod tests {
         let failed = [Failed::NoListener { why: one }, Failed::NothingPasted, Failed::TooLate];
         let failed = failed.map(|failed| failed.failure(Lang::Ja).to_string());
         for text in said.iter().map(|said| said.text(Lang::Ja)).chain(failed) {
-            assert_eq!(latin_sentence(&text), None, "{text}");
+            // A command stands further in, on a line of its own.
+            let words: Vec<&str> = text.lines().filter(|line| !line.starts_with("  ")).collect();
+            assert_eq!(latin_sentence(&words.join("\n")), None, "{text}");
         }
     }
 }
