@@ -222,7 +222,11 @@ mod tests {
         for lang in [Lang::En, Lang::Ja] {
             let told = explained(&SERVICE_PRINCIPAL_MISSING.fault(), &robot, lang);
             let shell = told.shell.unwrap();
-            assert!(shell.contains("`Connect-ExchangeOnline`") && shell.contains("`Connect-MgGraph`"), "{shell}");
+            assert!(
+                shell.contains("`Connect-ExchangeOnline`")
+                    && shell.contains("`Connect-MgGraph -Scopes Application.Read.All`"),
+                "{shell}"
+            );
             assert!(!told.next.contains("Connect-"), "{}", told.next);
             let consent = explained(&CONSENT_MISSING.fault(), &robot, lang).next;
             assert!(consent.starts_with("Look first at what is consented to") || lang == Lang::Ja, "{consent}");
