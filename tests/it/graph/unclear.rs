@@ -28,9 +28,11 @@ enum Does {
 
 /// Its address, and what it read, request by request.
 async fn server(does: Does) -> (String, mpsc::Receiver<Vec<u8>>) {
-    // A small buffer: what nobody reads must not look as if it had gone out.
+    // A small buffer, and small segments, by which the other side's buffer goes: what nobody reads must not look as if it had
+    // gone out.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(8 * 1024).unwrap();
+    socket2::SockRef::from(&socket).set_tcp_mss(1400).unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(100).unwrap();
     let url = format!("http://{}/v1.0", listener.local_addr().unwrap());

@@ -48,7 +48,7 @@ async fn beside_a_daemon_that_reads_another_file_nothing_is_set_up_and_that_file
     assert!(errors.contains(&format!("`gatepost --config {running} login {ANN}`.")), "{errors}");
     for command in ["status", "console"] {
         let (code, out, errors) = run(&[command], &second);
-        let running_there = format!("running: no; the daemon on its store reads {running}\n");
+        let running_there = format!("store-held-by: the daemon (process {}) that reads {running}\n", program.id());
         assert_eq!(out.contains(&running_there), command == "status", "{out}");
         let stop = format!(" kill {}\n", program.id());
         for part in ["[configuration-of-another-daemon]", &running, &stop] {
