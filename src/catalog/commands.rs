@@ -193,8 +193,11 @@ pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<St
     };
     let exchange_online = format!("`Connect-ExchangeOnline{to_exchange}`");
     let asked = SCOPES.iter().filter(|(of, _)| cmdlets().any(|cmdlet| cmdlet.ends_with(of)));
-    let scopes = asked.map(|(_, scope)| *scope).collect::<Vec<_>>().join(",");
-    let scopes = if scopes.is_empty() { scopes } else { format!(" -Scopes {scopes}") };
+    let scopes = match &asked.map(|(_, scope)| *scope).collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        [one] => format!(" -Scopes {one}"),
+        several => format!(" -Scopes '{}'", several.join("','")),
+    };
     let microsoft_graph = format!("`Connect-MgGraph{to_graph}{scopes}`");
     Some(match (exchange, graph, lang) {
         (false, false, _) => return None,
