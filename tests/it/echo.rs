@@ -51,7 +51,7 @@ async fn an_upstream_that_quotes_the_token_brings_it_into_no_log() {
         holds_no_token(&world.ann_hears(protocol, FOR_GOOD).await, &[]);
     })
     .await;
-    let told = journal().lines(&["refused: ", &format!("peer={}", world.source)]);
+    let told = journal().lines(&["refused: ", &format!("peer={}:", world.source)]);
     assert!(told.len() == PROTOCOLS.len(), "{told:?}");
     for line in &told {
         assert!(line.contains("[secret]") && line.contains("upstream said"), "{line}");

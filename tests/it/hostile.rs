@@ -29,7 +29,7 @@ async fn an_endless_line_is_answered_and_the_connection_closed_with_a_line_in_th
         let said = throw(world.greeted(protocol).await, &vec![b'A'; 1 << 20]).await;
         assert!(said.contains(words) && said.len() < 300, "{protocol}: {said}");
         let told =
-            journal().lines(&["client dropped", &format!("peer={}", world.source), &format!("protocol={protocol}")]);
+            journal().lines(&["client dropped", &format!("peer={}:", world.source), &format!("protocol={protocol}")]);
         assert!(told.iter().any(|line| line.contains("long")), "{told:?}");
     }
 }
@@ -192,7 +192,7 @@ async fn a_health_check_that_connects_and_leaves_is_no_error_even_while_the_upst
         world.greeted(protocol).await.reset();
     }
     world.until("all are gone", |world| world.daemon.meter().board.list().is_empty()).await;
-    let peer = format!("peer={}", world.source);
+    let peer = format!("peer={}:", world.source);
     let told = journal().lines(&[&peer]);
     assert!(told.iter().all(|line| line.starts_with("DEBUG") || line.starts_with("TRACE")), "{told:?}");
 }

@@ -155,7 +155,7 @@ async fn one_fault_is_the_same_in_reply_log_metrics_status_console_and_notice() 
     let found = explain::read(&said);
     assert_eq!(found.iter().map(|one| one.entry.id).collect::<Vec<_>>(), [fault.id]);
 
-    let line = journal().lines(&["refused: ", &format!("peer={}", world.source)]).remove(0);
+    let line = journal().lines(&["refused: ", &format!("peer={}:", world.source)]).remove(0);
     assert!(line.contains(&format!("[{}]", fault.id)) && line.contains(&step) && line.contains(hour), "{line}");
     assert_eq!(explain::read(&line)[0].entry.id, fault.id, "{line}");
     world.metrics_with(&format!("id=\"{}\"", fault.id)).await;

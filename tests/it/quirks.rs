@@ -293,7 +293,7 @@ async fn quirk_15_tls_on_the_plain_port_and_tls_1_0_are_refused_at_once_and_no_s
     let mut device = world.smtp().await;
     device.send(&old_client_hello()).await;
     timeout(Duration::from_secs(30), device.rest()).await.expect("at once");
-    let told = journal().lines(&["TLS", &format!("peer={}", world.source)]);
+    let told = journal().lines(&["TLS", &format!("peer={}:", world.source)]);
     assert!(!told.is_empty(), "the log says what the device lacks");
     // An address as name: no SNI is sent (RFC 6066 3).
     let mut roots = rustls::RootCertStore::empty();

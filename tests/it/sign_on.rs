@@ -63,7 +63,7 @@ async fn a_challenge_is_answered_by_us_decoded_for_the_log_and_never_shown() {
         let said = world.ann_hears(protocol, FOR_GOOD).await;
         assert!(!said.contains("eyJ") && !said.contains("schemes") && said.contains("[gatepost "), "{said}");
         let words = format!("protocol={protocol}");
-        let peer = format!("peer={}", world.source);
+        let peer = format!("peer={}:", world.source);
         let told = journal().lines(&["refused: ", &words, &peer]);
         assert!(told.iter().any(|line| line.contains("challenge status \"401\"")), "{told:?}");
         assert_eq!(world.token_requests(), 2, "{protocol}: a 401 blames the token");
@@ -233,7 +233,7 @@ async fn a_client_that_leaves_while_it_is_signed_on_frees_the_upstream() {
         world.until("it is dialled", |world| world.sandbox.counts().connections(protocol).open == 1).await;
         drop(talk);
         world.until("it is given up", |world| world.sandbox.counts().connections(protocol).open == 0).await;
-        let peer = format!("peer={}", world.source);
+        let peer = format!("peer={}:", world.source);
         assert_eq!(journal().lines(&["refused", &peer]), Vec::<String>::new(), "nobody was refused");
         world.metrics_with(&format!("gatepost_logins_total{{protocol=\"{protocol}\",outcome=\"lost\"}} 1")).await;
     }

@@ -58,7 +58,7 @@ async fn no_token_is_sent_behind_a_certificate_that_is_not_the_upstreams() {
             assert!(said.ends_with("[gatepost upstream-tls-untrusted]"), "{kind:?}: {said}");
         }
         no_token(&world);
-        let told = journal().lines(&["refused: ", &format!("peer={}", world.source)]);
+        let told = journal().lines(&["refused: ", &format!("peer={}:", world.source)]);
         assert!(told.len() == 3 && told.iter().all(|line| line.contains(word)), "{kind:?}: {told:?}");
     }
 }
