@@ -74,7 +74,7 @@ async fn one_row_that_can_never_be_written_holds_up_the_others_for_seconds() {
     for _ in 0..12 {
         stage.pass(Duration::from_secs(6)).await;
         stage.settle().await;
-        while let Some(call) = stage.begun() {
+        while let Some(call) = stage.begun().await {
             assert!(!call.body.contains("Subject: broken"));
             call.all(delivered());
             went += 1;
@@ -136,7 +136,7 @@ async fn a_body_that_cannot_be_read_is_held_in_the_end_and_holds_up_no_other() {
     for n in 0..8 {
         stage.send(&format!("good {n}")).await;
         stage.settle().await;
-        while let Some(call) = stage.begun() {
+        while let Some(call) = stage.begun().await {
             if call.body.contains("Subject: unreadable") {
                 times += 1;
                 call.answer(Err(STORE_UNAVAILABLE.fault().detail("Input/output error (os error 5)")));

@@ -93,7 +93,7 @@ async fn an_answer_from_memory_is_no_further_failure_and_the_mailbox_rests_until
     stage.rests(0).await;
     stage.pass(Duration::from_secs(17)).await;
     stage.settle().await;
-    stage.begun().expect("behind the first of all pauses").all(delivered());
+    stage.begun().await.expect("behind the first of all pauses").all(delivered());
     stage.is_empty().await;
 }
 
@@ -192,7 +192,7 @@ async fn a_retry_by_hand_that_meets_a_shut_door_makes_the_pause_of_the_mailbox_n
     // The first of all pauses.
     stage.pass(Duration::from_secs(17)).await;
     stage.settle().await;
-    stage.begun().expect("the mailbox looks by itself").all(delivered());
+    stage.begun().await.expect("the mailbox looks by itself").all(delivered());
     stage.is_empty().await;
 }
 

@@ -140,8 +140,11 @@ pub fn fault(kind: Kind) -> Fault {
 /// In the detail of a fault: the way out panics.
 pub const BREAKS_DOWN: &str = "breaks down";
 
+/// A delivery that has begun. It takes its place among the others at its begin, and not when its body is read.
+type Begun = oneshot::Receiver<Call>;
+
 struct Script {
-    calls: mpsc::Sender<Call>,
+    calls: mpsc::Sender<Begun>,
     /// Everybody stands in its line, and has its turn there one after the other.
     governor: Arc<Governor>,
     /// Whether there is room to deliver anything.
@@ -174,6 +177,8 @@ impl Deliver for Script {
                 return Err(Unsent::on_the_way(fault(kind)));
             }
             outset.begins().await?;
+            let (begun, begins) = oneshot::channel();
+            self.calls.try_send(begins).unwrap_or_else(|_| panic!("the test is over"));
             let mut body = String::new();
             message.read().await.unwrap().read_to_string(&mut body).await.unwrap();
             let (answer, heard) = oneshot::channel();
@@ -186,7 +191,7 @@ impl Deliver for Script {
                 body,
                 answer,
             };
-            self.calls.try_send(call).unwrap_or_else(|_| panic!("the test is over"));
+            let _ = begun.send(call);
             match heard.await {
                 Ok(Err(unsent)) if unsent.fault.detail == BREAKS_DOWN => panic!("as the test wants"),
                 Ok(report) => report,
@@ -282,7 +287,7 @@ impl Kept {
         std::fs::read_dir(self.dir.path().join("queue")).unwrap().count()
     }
 
-    fn orders(&self, calls: &mpsc::Sender<Call>) -> Orders {
+    fn orders(&self, calls: &mpsc::Sender<Begun>) -> Orders {
         Orders {
             way_out: Arc::new(Script {
                 calls: calls.clone(),
@@ -327,8 +332,8 @@ impl Kept {
 pub struct Stage {
     pub kept: Kept,
     pub queue: Arc<Queue>,
-    sender: mpsc::Sender<Call>,
-    calls: mpsc::Receiver<Call>,
+    sender: mpsc::Sender<Begun>,
+    calls: mpsc::Receiver<Begun>,
     pub closing: CancellationToken,
     pub cut_off: CancellationToken,
     pub running: JoinHandle<()>,
@@ -370,7 +375,7 @@ impl Stage {
 
     /// The next delivery that begins.
     pub async fn next(&mut self) -> Call {
-        self.calls.recv().await.unwrap()
+        self.calls.recv().await.unwrap().await.unwrap()
     }
 
     /// The next delivery that begins, however long its message rests: a start may have to wait for what the process before
@@ -379,7 +384,7 @@ impl Stage {
         loop {
             // A look at the disk each time, so that not all the days of a message pass meanwhile.
             self.list().await;
-            match self.begun() {
+            match self.begun().await {
                 Some(call) => return call,
                 None => self.pass(Duration::from_secs(10)).await,
             }
@@ -406,8 +411,8 @@ impl Stage {
     }
 
     /// One that has begun already.
-    pub fn begun(&mut self) -> Option<Call> {
-        self.calls.try_recv().ok()
+    pub async fn begun(&mut self) -> Option<Call> {
+        self.calls.try_recv().ok()?.await.ok()
     }
 
     /// Waits until every courier that is out waits for an answer of the test.
