@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{config, elsewhere, outcome::Failure};
+use super::{config, elsewhere, language, outcome::Failure};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
@@ -93,7 +93,9 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Failure::new(error.to_string(), "nothing was changed")
+        let Some(entry) = error.entry() else { return Failure::new(error.to_string(), "nothing was changed") };
+        let lang = language::current();
+        Failure::told(error.to_string(), &entry.told(lang, &Known::default()), lang).of_fault(entry.id)
     }
 }
 

@@ -91,6 +91,7 @@ impl StartFault {
             StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
             StartFault::RunsAlready { daemon, .. } => StoreError::reload(*daemon),
+            StartFault::Store(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost doctor` tells more".to_owned()
             }
@@ -150,7 +151,7 @@ impl Daemon {
         let closing = CancellationToken::new();
         let cut_off = CancellationToken::new();
         let sessions = TaskTracker::new();
-        let lock = Lock::take(&config.store)?;
+        let lock = Lock::take(&config.store).await?;
         // Before the keepers, who tell people where it is; whoever connects waits until it is served.
         let console = bind_console(config).await?;
         let console_at = console.as_ref().map(|(_, at)| *at);

@@ -29,8 +29,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    pub fn take(settings: &Settings) -> Result<Self, StoreError> {
-        let database = sqlite::prepare(&settings.url)?;
+    pub async fn take(settings: &Settings) -> Result<Self, StoreError> {
+        let database = sqlite::prepare(&settings.url).await?;
         let path = beside(&database);
         let failed = |cause| StoreError::File { path: path.clone(), cause };
         let mut file = private_file::open_shared(&path).map_err(failed)?;
@@ -245,10 +245,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_second_daemon_is_told_who_holds_the_store_also_by_another_name_of_it() {
+    #[tokio::test]
+    async fn a_second_daemon_is_told_who_holds_the_store_also_by_another_name_of_it() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Lock::take(&settings(dir.path())).unwrap();
+        let first = Lock::take(&settings(dir.path())).await.unwrap();
         let file = dir.path().join("state/gatepost.db.lock");
         #[cfg(unix)]
         {
@@ -256,26 +256,26 @@ mod tests {
             assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
             symlink(dir.path().join("state"), dir.path().join("link")).unwrap();
             let url = format!("sqlite://{}/link/gatepost.db", dir.path().display());
-            assert!(Lock::take(&Settings { url, ..settings(dir.path()) }).is_err());
+            assert!(Lock::take(&Settings { url, ..settings(dir.path()) }).await.is_err());
         }
-        let text = Lock::take(&settings(dir.path())).unwrap_err().to_string();
+        let text = Lock::take(&settings(dir.path())).await.unwrap_err().to_string();
         let holder = format!("process {}", std::process::id());
         assert!(text.contains(&holder) && text.contains(&file.display().to_string()), "{text}");
         let found = super::holder(&settings(dir.path())).unwrap();
         assert_eq!(found.process, Some(std::process::id()));
         drop(first);
         assert_eq!(super::holder(&settings(dir.path())), None, "its file alone says nothing");
-        assert!(Lock::take(&settings(dir.path())).is_ok());
+        assert!(Lock::take(&settings(dir.path())).await.is_ok());
     }
 
     #[cfg(target_os = "linux")]
-    #[test]
-    fn who_has_another_configuration_than_the_daemon_is_told_which_one_that_reads() {
+    #[tokio::test]
+    async fn who_has_another_configuration_than_the_daemon_is_told_which_one_that_reads() {
         let dir = tempfile::tempdir().unwrap();
         let [ours, other, link] = ["ours.toml", "other.toml", "link.toml"].map(|name| dir.path().join(name));
         std::fs::write(&ours, "").unwrap();
         std::os::unix::fs::symlink(&ours, &link).unwrap();
-        let mut lock = Lock::take(&settings(dir.path())).unwrap();
+        let mut lock = Lock::take(&settings(dir.path())).await.unwrap();
         let found = || super::holder(&settings(dir.path())).unwrap();
         assert_eq!(found().reads_other_than(&other), None, "it said nothing");
         lock.note_configuration(&link).unwrap();
@@ -287,10 +287,10 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_directory_that_takes_no_lock_is_named() {
+    #[tokio::test]
+    async fn a_directory_that_takes_no_lock_is_named() {
         let url = "sqlite:///proc/none/gatepost.db".to_owned();
-        let text = Lock::take(&Settings { url, key_file: "/nowhere/key".into(), key: None }).unwrap_err().to_string();
+        let text = Lock::take(&Settings { url, key_file: "/nowhere/key".into(), key: None }).await.unwrap_err().to_string();
         assert!(text.contains("/proc/none") && text.contains("make it writable"), "{text}");
     }
 }

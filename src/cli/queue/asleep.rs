@@ -55,7 +55,7 @@ pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Fai
     block_on(async {
         refuse_foreign_store(&config.store.url)?;
         // A daemon whose console is switched off may run, and has the message in its memory.
-        let lock = Lock::take(&config.store).map_err(|error| match error {
+        let lock = Lock::take(&config.store).await.map_err(|error| match error {
             StoreError::InUse { .. } => Failure::new(
                 "a daemon runs on this store, and cannot be asked",
                 "let [console] listen, or stop the daemon first",
