@@ -28,10 +28,8 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
     let QueueListArgs { account, sender, recipient, client, limit, .. } = args.clone();
     block_on(async {
         let store = open(config).await?;
-        let mut gone = store.queued_accounts().await?;
-        gone.retain(|account| account_of(account, &config.accounts, &config.domains).is_none());
         let filter =
-            QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after: None, most: limit };
+            QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most: limit };
         let found = store.search_queue(&filter).await?;
         Ok(json!(QueueView::new(&found, |one| seen(config, one))))
     })

@@ -138,6 +138,14 @@ async fn mail_whose_account_is_in_the_configuration_no_more_is_told_by_log_statu
         let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(status.contains("account-gone") && status.contains(cause) && status.contains(&step), "{status}");
     }
+    let list = |more: &[&str]| run(&[&["queue", "list"], more].concat(), &staged.file).1;
+    assert!(list(&[]).contains("  waiting ") && list(&[]).contains("    account-gone; "), "{}", list(&[]));
+    for (state, number) in [("waiting", 1), ("held", 0)] {
+        let found: serde_json::Value = serde_json::from_str(&list(&["--json", "--state", state])).unwrap();
+        let found = found["messages"].as_array().unwrap();
+        assert_eq!(found.len(), number, "{state}");
+        assert!(found.iter().all(|one| (&one["state"], &one["fault"]) == (&state.into(), &"account-gone".into())));
+    }
     let report = staged.doctor(&["--json"]).await.json();
     let told = check(&report, "daemon", "queue");
     assert_eq!((&told["outcome"], &told["fault"]["id"]), (&"fail".into(), &"account-gone".into()), "{told}");
