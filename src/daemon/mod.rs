@@ -35,7 +35,7 @@ use health::Health;
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_demo as init_log_for_demo};
 use notify::{Mail, Notifier, Orders};
-pub use run::{reload, run};
+pub use run::{note_warnings, reload, run};
 pub use supervisor::{Asked, Signals};
 
 use crate::{

@@ -123,6 +123,24 @@ impl Program {
     }
 }
 
+/// Whatever reads the log takes it apart line by line.
+#[tokio::test]
+async fn a_warning_about_the_configuration_is_a_line_of_the_log_in_its_format() {
+    let of =
+        |name: &str, from: &str| format!("[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\nfrom = [\"{from}\"]\n");
+    let more = of("all", "192.0.2.0/24") + &of("one", "192.0.2.7");
+    let (_sandbox, _dir, file) = stage(&Plan { more, ..Plan::default() }).await;
+    let _program = Program::start(&file).await;
+    let (_, _, told) = run(&["run", "--log-format", "json"], &file);
+    let first: serde_json::Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    let text = first["message"].as_str().unwrap();
+    assert!(text.starts_with(&format!("configuration: {}:", file.display())), "{told}");
+    assert_eq!(
+        (&first["level"], &first["hint"]),
+        (&"WARN".into(), &"the first client that matches counts: put the narrower one first".into())
+    );
+}
+
 /// Whoever reads it types it on this machine, where the file is not the one that is found by itself.
 #[tokio::test]
 async fn a_reply_and_a_status_name_the_file_that_the_daemon_was_started_with() {
