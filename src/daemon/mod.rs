@@ -243,6 +243,14 @@ impl Daemon {
         }
     }
 
+    /// The same of a demonstration, which is not started again as another daemon is.
+    pub fn note_demo(&mut self, file: &Path) {
+        self.note_configuration(file);
+        if let Err(error) = self.lock.note_demo() {
+            warn!(%error, "that this is a demonstration could not be written beside the store");
+        }
+    }
+
     /// What was really bound, in the order of the configuration.
     pub fn bound(&self) -> &[BoundAt] {
         &self.bound
