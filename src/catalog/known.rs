@@ -232,24 +232,11 @@ impl Known {
             "login-host" => self.login_host().map(str::to_owned),
             "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),
             "mail-proxy-key" => Some(key_of(&self.proxy, "mail-proxy")),
-            "look-at-certificate" => {
-                let opening = Opening::of(self.speaks, self.port);
-                Some(look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy()))
-            }
+            "look-at-certificate" => Some(self.look_at_certificate()),
             "look-at-graph" => Some(self.curl(&format!("https://{}", self.value("graph-host")))),
             "look-at-login" => Some(self.curl(self.login().unwrap_or("https://<login-host>"))),
-            "look-at-login-certificate" => {
-                let login = self.value("login-host");
-                let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
-                Some(look_at_certificate(host, port, Opening::WEB, self.harmless_login_proxy()))
-            }
-            "look-at-port" => {
-                let through =
-                    self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
-                let through = through.unwrap_or_default();
-                // Where the way is open it would wait for whoever types.
-                Some(format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port")))
-            }
+            "look-at-login-certificate" => Some(self.look_at_login_certificate()),
+            "look-at-port" => Some(self.look_at_port()),
             // What tells a fault runs where it befell Gatepost.
             "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),
             "set-clock" => Some(SET_CLOCK.to_owned()),
@@ -264,10 +251,7 @@ impl Known {
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which of the two is meant, the way tells.
             "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
-            "proxy-at" => {
-                let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
-                Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
-            }
+            "proxy-at" => Some(self.proxy_at()),
             "proxy-file-line" => Some(self.proxy_file_line()),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
             "proxy-with-login" => Some(self.proxy_with_login()),
@@ -290,6 +274,29 @@ impl Known {
             _ => None,
         };
         value.unwrap_or_else(|| stand_in(name))
+    }
+
+    fn look_at_certificate(&self) -> String {
+        let opening = Opening::of(self.speaks, self.port);
+        look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy())
+    }
+
+    fn look_at_login_certificate(&self) -> String {
+        let login = self.value("login-host");
+        let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
+        look_at_certificate(host, port, Opening::WEB, self.harmless_login_proxy())
+    }
+
+    fn look_at_port(&self) -> String {
+        let through = self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
+        let through = through.unwrap_or_default();
+        // Where the way is open it would wait for whoever types.
+        format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port"))
+    }
+
+    fn proxy_at(&self) -> String {
+        let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
+        place.map_or_else(|| self.value("proxy-key"), str::to_owned)
     }
 
     fn account(&self) -> Option<&str> {

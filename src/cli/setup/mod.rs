@@ -189,17 +189,23 @@ impl<'a> Setup<'a> {
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
         self.signed_in(&account)?;
-        trial::reload_running(&config, &wanted, self.has_written || self.proves_anew(), lang)?;
-        let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(&config, address)).collect();
-        let report = self.examined(&config, &accounts, &passwords)?;
-        let tried = self.tried(&config, &accounts, &passwords, &report);
+        self.proved(&config, &wanted, &passwords)
+    }
+
+    /// The daemon has it, the doctor looks, and mail is tried.
+    fn proved(&self, config: &Config, wanted: &[String], passwords: &Passwords) -> Outcome {
+        let Setup { args, lang, .. } = *self;
+        trial::reload_running(config, wanted, self.has_written || self.proves_anew(), lang)?;
+        let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(config, address)).collect();
+        let report = self.examined(config, &accounts, passwords)?;
+        let tried = self.tried(config, &accounts, passwords, &report);
         let ended = match (report.ok, &tried) {
             (false, _) => Ended::Fails,
             (true, Err(_)) => Ended::Fails,
-            (true, Ok(())) if !args.no_send && passwords.knows_all(&wanted) => Ended::Proved,
+            (true, Ok(())) if !args.no_send && passwords.knows_all(wanted) => Ended::Proved,
             (true, Ok(())) => Ended::Ready,
         };
-        self.close(&config, &wanted, &passwords, ended)?;
+        self.close(config, wanted, passwords, ended)?;
         match report.ok {
             true => tried,
             // The doctor said it in full, and mail that flows does not unsay it.
