@@ -293,9 +293,6 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));
-        if let Some(next) = known.told_before.clone().filter(|_| lang == Lang::En) {
-            return Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid };
-        }
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
         let told = without(&said.next(known, lang), OF_ANOTHER, known.concerns_its_own());
         next.push_str(&known.fill(&without(&told, OF_OTHER_PORTS, !known.needs_other_ports())));

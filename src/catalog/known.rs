@@ -153,8 +153,6 @@ pub struct Known {
     pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
-    /// The step as the daemon told it (English), which knew more than anybody who reads its log elsewhere.
-    pub told_before: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.

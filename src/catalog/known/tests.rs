@@ -73,7 +73,6 @@ fn every_name_has_a_value_of_its_own() {
         }),
         running_file: Some("/running-file".into()),
         refused_sign_in: None,
-        told_before: None,
         is_doctors: false,
         is_at_sign_in: true,
         is_in_general: false,
