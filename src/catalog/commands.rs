@@ -170,7 +170,7 @@ const CLOUDS: [(&str, &str, &str, &str); 4] = [
 /// Names of a cloud for `Connect-MgGraph` and for `Connect-ExchangeOnline`, by the preset of the provider.
 pub fn cloud(provider: &str) -> (&'static str, &'static str) {
     let known = CLOUDS.iter().find(|(preset, ..)| *preset == provider);
-    known.map_or(("Global", "O365Default"), |(_, graph, exchange, _)| (graph, exchange))
+    known.map_or(("Global", "O365Default"), |(_, graph, exchange, _)| (*graph, *exchange))
 }
 
 /// The preset whose people sign in at this host.
@@ -182,7 +182,7 @@ pub(super) fn cloud_at(login_host: &str) -> Option<&'static str> {
 pub(super) fn cloud_of(step: &str) -> Option<&'static str> {
     let connecting = connecting(step).next()?;
     let is_named = |name: &str| connecting.split(' ').any(|word| word == name);
-    let named = CLOUDS.iter().find(|(_, graph, exchange, _)| is_named(graph) || is_named(exchange));
+    let named = CLOUDS.iter().find(|(_, graph, exchange, _)| is_named(*graph) || is_named(*exchange));
     Some(named.or(CLOUDS.first())?.0)
 }
 

@@ -31,7 +31,7 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
 
 /// `named`: whom systemd says that it started, which whatever that starts has from it (systemd.exec(5)).
 fn is_started_by_systemd(named: Option<&OsStr>, process: u32) -> bool {
-    named.and_then(OsStr::to_str).is_some_and(|named| named.parse() == Ok(process))
+    named.and_then(OsStr::to_str).and_then(|named| named.parse().ok()) == Some(process)
 }
 
 #[cfg(test)]
