@@ -10,6 +10,7 @@ use super::{
     commands::{cloud_at, cloud_of, spans},
     harmless::is_harmless,
     known::stand_in,
+    step::APP_ONLY,
 };
 use crate::base::is_mailbox;
 
@@ -22,6 +23,7 @@ const FORMS: [(&str, &[&str]); 5] = [
         &[
             "-Identity {mailbox} -ImapEnabled $true",
             "-Identity {mailbox} -PopEnabled $true",
+            "-Identity {mailbox} -ImapEnabled $true -PopEnabled $true",
             "-Identity {smtp-user} -SmtpClientAuthenticationDisabled $false",
         ],
     ),
@@ -45,9 +47,11 @@ pub struct Filled {
 /// What `step`, as it was told of this fault, has in the place of names.
 pub fn filled(entry: &Entry, step: &str) -> Filled {
     let said = &entry.en;
-    let of_all = [Some(ANYWHERE), Some(said.next), said.next_own, said.next_elsewhere];
-    let of_all: Vec<String> = of_all.into_iter().flatten().flat_map(commands).collect();
-    let of_apps: Vec<String> = said.next_app_only.into_iter().flat_map(commands).collect();
+    let list = |steps: [Option<&'static str>; 3]| -> Vec<String> {
+        steps.into_iter().flatten().chain([ANYWHERE]).flat_map(commands).collect()
+    };
+    let of_all = list([Some(said.next), said.next_own, said.next_elsewhere]);
+    let of_apps = list([said.next_app_only, None, None]);
     let (mut filled, mut is_of_apps, mut is_of_people) = (Filled::default(), false, false);
     for span in spans(step).map(without_file) {
         let [all, apps] = [&of_all, &of_apps].map(|of| of.iter().find_map(|command| values(command, &span)));
@@ -55,7 +59,8 @@ pub fn filled(entry: &Entry, step: &str) -> Filled {
         is_of_apps |= all.is_none() && apps.is_some();
         all.or(apps).into_iter().flatten().for_each(|(name, value)| filled.take(name, value));
     }
-    let tells = !of_apps.is_empty() && is_of_apps != is_of_people;
+    // In general it is of both.
+    let tells = said.next_app_only.is_some() && is_of_apps != is_of_people && !step.contains(APP_ONLY[0]);
     filled.known.is_app_only = tells.then_some(is_of_apps);
     // Of no tenant it says no more than anybody knows.
     filled.known.login = filled.known.login.take().filter(|_| filled.known.tenant.is_some());
