@@ -9,10 +9,13 @@ use super::{
     harmless::{is_harmless, is_harmless_path},
     look::{Opening, as_curl_has_it, look_at_certificate},
 };
-use crate::base::{Protocol, invocation};
+use crate::base::{
+    Protocol,
+    invocation::{self, Daemon},
+};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 49] = [
+const NAMES: [&str; 50] = [
     "account",
     "address",
     "admin-consent-page",
@@ -58,6 +61,7 @@ const NAMES: [&str; 49] = [
     "smtp-user",
     "start",
     "stop",
+    "take-secret",
     "tenant",
     "tenant-id",
     "tenant-page",
@@ -122,7 +126,8 @@ pub struct Known {
     /// Its id, where the provider told it under that name.
     pub tenant_id: Option<String>,
     pub client_id: Option<String>,
-    /// Where its secret stands: a file, `client-secret`, or a variable of the environment.
+    /// Where its secret stands: a file, `client-secret`, a variable of the environment, or what systemd lends, as its unit has
+    /// it: `LoadCredential=client-secret:/etc/gatepost/client-secret`.
     pub client_secret_at: Option<String>,
     /// Of the enterprise application.
     pub object_id: Option<String>,
@@ -153,8 +158,6 @@ pub struct Known {
     pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
-    /// The step as the daemon told it (English), which knew more than anybody who reads its log elsewhere.
-    pub told_before: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
@@ -223,7 +226,7 @@ impl Known {
             "ask-again" => Some(self.ask_again()),
             "app" => word(&self.app),
             "client-id" => word(&self.client_id),
-            "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
+            "client-secret-at" => Some(self.client_secret_at()),
             "client-secret-line" => Some(self.client_secret_line()),
             "device-address" => word(&self.device_address),
             "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
@@ -265,6 +268,9 @@ impl Known {
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start_in_general()),
             "stop" => Some(invocation::stop_the_other()),
+            // systemd hands it over at a start, and never again.
+            "take-secret" if self.is_secret_lent() => Some(Daemon::Unit.restart()),
+            "take-secret" => Some(invocation::reload()),
             "tenant" => word(&self.tenant),
             "tenant-id" => word(&self.tenant_id),
             "tenant-page" => self.tenant_page(),
@@ -388,8 +394,31 @@ impl Known {
         format!("-Identity {} {switch}", self.value(whose))
     }
 
+    /// By systemd to the service, from a file that another user may write.
+    pub(super) fn is_secret_lent(&self) -> bool {
+        self.lent_secret().is_some()
+    }
+
+    /// Its name and its file.
+    fn lent_secret(&self) -> Option<(&str, &str)> {
+        let lent = self.client_secret_at.as_deref()?.strip_prefix("LoadCredential=")?;
+        lent.split_once(':').filter(|(name, _)| is_harmless(name))
+    }
+
+    fn client_secret_at(&self) -> String {
+        let at = self.lent_secret().map(|(_, file)| file).or(self.client_secret_at.as_deref());
+        match (at.filter(|at| is_harmless_path(at)), self.lent_secret()) {
+            (Some(at), _) => at.to_owned(),
+            (None, Some((name, _))) => format!("LoadCredential={name}:<file>"),
+            (None, None) => "client-secret-file".to_owned(),
+        }
+    }
+
     /// What of the table of the app says where its secret is.
     fn client_secret_line(&self) -> String {
+        if let Some((name, _)) = self.lent_secret() {
+            return format!("client-secret-file = \"$CREDENTIALS_DIRECTORY/{name}\"");
+        }
         match self.client_secret_at.as_deref().filter(|at| is_harmless_path(at)) {
             Some("client-secret") => "client-secret = \"<value>\"".to_owned(),
             Some(variable) if !variable.contains('/') => format!("client-secret-env = \"{variable}\""),

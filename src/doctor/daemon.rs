@@ -206,9 +206,12 @@ pub(super) fn unasked(scope: &Scope, config: &Config) -> Vec<Check> {
     }
 }
 
-/// None runs: whether one could listen, for as long as it does not, only the system can tell.
+/// None runs on this store: whether one could listen, for as long as it does not, only the system can tell.
 fn down(scope: &Scope, config: &Config) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
+    if scope.is_beside_the_service {
+        return vec![at(Name::Daemon).skip(Said::StateElsewhere)];
+    }
     let listeners = config.listeners.iter().flat_map(|listener| {
         let addresses = listener.listen.iter().filter_map(|bind| match bind {
             Bind::Address(address) => Some(*address),

@@ -43,11 +43,12 @@ use self::{
 };
 use super::{
     args::LoginArgs,
-    config as configuration, doctor, language, login,
+    config::{self as configuration, note_unit},
+    doctor, language, login,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     pasted,
     state::{State, block_on},
-    terminal, unit,
+    terminal,
 };
 use crate::{
     account::{self, Account, local_password},
@@ -460,7 +461,7 @@ impl<'a> Setup<'a> {
 
 /// Commands name the configuration where another one, or none, would be found, from this folder or from another.
 fn called(place: &Place) {
-    unit::note(&place.path);
+    note_unit(&place.path);
     let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
     let found = config::locate(None, &here).unwrap_or_else(|_| config::place_for_new(None, &here));
     let is_found_anywhere = found.is_absolute() && std::fs::canonicalize(&found).unwrap_or(found) == place.path;

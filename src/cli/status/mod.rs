@@ -35,10 +35,11 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let file = config::found(named)?;
     let (config, refused) = config::load_to_ask(Some(&file))?;
     let lang = language::current();
+    let elsewhere = elsewhere::find(&config, &file);
     if args.alive {
-        return alive::look(&config, &file);
+        return alive::look(&config, &file, elsewhere.is_some());
     }
-    let (is_vacant, elsewhere) = (store::is_vacant(&config.store), elsewhere::find(&config, &file));
+    let is_vacant = store::is_vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
         (Err(cause), None) => {

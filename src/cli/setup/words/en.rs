@@ -7,7 +7,7 @@ use super::{
     pasteable::{listed, proofs, to_print_script, with_flag},
 };
 use crate::{
-    base::Lang,
+    base::{Lang, invocation::Daemon},
     cli::{
         pasted::{powershell, shell},
         setup::{
@@ -204,6 +204,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
+        Trouble::Lent { block, by } => (
+            format!("systemd lends the secret of {block} to the service ({by}), and nobody else can change it; nothing was written"),
+            format!("write the value into that file, then: {}", Daemon::Unit.restart()),
+        ),
         Trouble::Unwritable { file, why } => {
             (format!("{file} cannot be written: {why}"), "run it as the user whom that folder belongs to, or name another place (--config FILE)".into())
         }
