@@ -109,6 +109,11 @@ impl Holder {
     }
 }
 
+/// Whether these are two names of one file.
+pub fn is_one_file(one: &Path, other: &Path) -> bool {
+    is_same_file(&real(one), other)
+}
+
 /// `noted`: as a lock has it.
 pub fn is_same_file(noted: &Path, file: &Path) -> bool {
     noted == real(file)

@@ -2,6 +2,10 @@
 //!
 //! Several processes may have it open at once (the daemon, and a `gatepost login` beside it); the version of a row
 //! decides between them, and [`Store::change_counter`] tells one that the other wrote.
+//!
+//! In a process that has it open nothing but SQLite may open the file, however shortly: its locks on it are those of the
+//! process (fcntl), and the first file of the process that is closed ends them all (<https://sqlite.org/howtocorrupt.html>, 2.2).
+//! Another process would then take itself for the last one, and remove the log into which this one writes on.
 
 use std::{
     path::{Path, PathBuf},
@@ -96,6 +100,12 @@ impl Store {
 
     pub fn path(&self) -> &Path {
         &self.database
+    }
+
+    /// SQLite takes its log into the database, if nobody else has it open: what lies there is one whole file. Whoever
+    /// still holds this store is refused from now on.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// What is stored for this sign-in. A row that does not open is an error, never "nothing there".

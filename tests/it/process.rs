@@ -94,9 +94,19 @@ impl Program {
     /// SIGHUP: it reads its configuration again; returns when it did.
     pub async fn reload(&self) {
         let behind = self.log.borrow().len();
-        let process = rustix::process::Pid::from_raw(self.id().try_into().unwrap()).unwrap();
-        rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+        self.signal(rustix::process::Signal::HUP);
         self.says(behind, &["configuration read again", "configuration taken over"]).await;
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_raw(self.id().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(process, signal).unwrap();
+    }
+
+    /// SIGTERM, and it is gone when this returns.
+    pub async fn stopped(mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await.expect("it ends").unwrap();
     }
 
     pub fn id(&self) -> u32 {

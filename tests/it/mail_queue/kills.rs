@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::{arrived, as_ann, copies, plan, queue, rows, until_empty};
 use crate::{
     process::Program,
-    world::{stage, until_so},
+    world::{ANN, Plan, sign_in_with, stage, until_so},
 };
 
 /// Sends one message after the other until it is dropped; what got its 250 is noted at once, by the queue's id.
@@ -39,9 +39,15 @@ async fn forty_messages_over_four_kills_all_arrive_and_only_what_was_on_its_way_
     let mut taken = Vec::new();
     let mut on_their_way = BTreeMap::<String, usize>::new();
     for kill in 1..=4 {
+        let meanwhile = async {
+            sleep(by_chance(50, 250)).await;
+            program.reload().await;
+            rows(dir.path()).await;
+            sleep(by_chance(50, 250)).await;
+        };
         tokio::select! {
             () = sends_on(&program, &mut taken, usize::MAX) => {}
-            () = sleep(by_chance(100, 500)) => {}
+            () = meanwhile => {}
         }
         program.killed().await;
         for row in rows(dir.path()).await.into_iter().filter(|row| row.is_under_way) {
@@ -79,6 +85,38 @@ async fn what_was_delivered_and_written_down_is_not_sent_again_by_a_kill_and_a_r
     until_empty(dir.path(), 20).await;
     let copies = copies(&sandbox);
     assert!(copies.len() == 6 && copies.values().all(|came| *came == 1), "{copies:?}");
+}
+
+/// SQLite's locks are those of the process, and one file of the database that the daemon itself closed would end them all: who
+/// reads the store then would take himself for the last one, and remove the log into which the daemon writes on.
+#[tokio::test]
+async fn what_is_taken_behind_a_reload_and_a_look_of_another_process_into_the_store_survives_a_kill() {
+    let (sandbox, dir, file) = stage(&Plan { signed_in: Vec::new(), ..plan() }).await;
+    let program = Program::start(&file).await;
+    let log = dir.path().join("gatepost.db-wal");
+    for subject in ["before", "behind", "at last"] {
+        let id = queue(&mut as_ann(&program).await, subject).await;
+        program.reload().await;
+        assert_eq!(rows(dir.path()).await.last().map(|row| row.id.clone()), Some(id));
+        assert!(log.exists(), "{subject}: the daemon writes into a file that has no name any more");
+    }
+    program.killed().await;
+    assert_eq!(rows(dir.path()).await.len(), 3);
+    let _program = Program::start(&file).await;
+    sign_in_with(&sandbox, dir.path(), ANN, None).await;
+    until_empty(dir.path(), 30).await;
+    assert_eq!(arrived(&sandbox), ["before", "behind", "at last"]);
+}
+
+/// One file can be copied by any means.
+#[tokio::test]
+async fn what_a_daemon_leaves_that_ended_in_order_is_one_whole_file() {
+    let (_sandbox, dir, file) = stage(&Plan { signed_in: Vec::new(), ..plan() }).await;
+    let program = Program::start(&file).await;
+    queue(&mut as_ann(&program).await, "waits").await;
+    program.stopped().await;
+    assert!(!dir.path().join("gatepost.db-wal").exists());
+    assert_eq!(rows(dir.path()).await.len(), 1);
 }
 
 /// The one window for a second copy: the upstream has the message, and its answer is not on our disk.
