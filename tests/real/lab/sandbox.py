@@ -120,6 +120,22 @@ class Sandbox(Mailboxes):
         with urllib.request.urlopen(f"{self.issuer}/consent", encoded, timeout=20) as done:
             return done.read().decode()
 
+    # What it stages.
+
+    def switches(self):
+        with urllib.request.urlopen(f"{self.issuer}/sandbox/faults", timeout=20) as answer:
+            return json.load(answer)
+
+    def switch(self, switches):
+        """Those take the place of all that were on."""
+        asked = urllib.request.Request(f"{self.issuer}/sandbox/faults", json.dumps(switches).encode(), method="PUT")
+        urllib.request.urlopen(asked, timeout=20).close()
+
+    def rehearsal(self, name):
+        """What a rehearsal switches on, by its name; none: a healthy tenant. It is on behind this."""
+        urllib.request.urlopen(f"{self.issuer}/sandbox/rehearse", urllib.parse.urlencode({"name": name}).encode(), timeout=20).close()
+        return self.switches()
+
     def configuration(self, password):
         """What a daemon's configuration says about the sandbox."""
         text = APP.format(client=APP_ID, secret=APP_SECRET, app=self.app)
