@@ -4,7 +4,7 @@ It exists so that what somebody pastes has an effect that can be looked at (`ent
 its `Connect-`, a call whose scope was not asked for, and a cloud that is not the tenant's.
 """
 
-from .directory import CLOUDS
+from .directory import CLOUDS, TENANT_ID
 from .values import Refused, Unknown, listed
 
 KNOWN = {}
@@ -77,7 +77,7 @@ def connect_exchange(session, ExchangeEnvironmentName="O365Default", ShowBanner=
 def connect_graph(session, Scopes, TenantId=None, Environment="Global", NoWelcome=False):
     if only(Environment, *CLOUDS) != session.directory.cloud:
         raise Refused(f"the tenant is not in {Environment}")
-    if TenantId not in (None, session.directory.domain, session.directory.tenant_id):
+    if TenantId not in (None, session.directory.domain, TENANT_ID):
         raise Refused(f"AADSTS90002: Tenant '{TenantId}' not found")
     session.graph_scopes |= set(listed(Scopes))
 

@@ -12,6 +12,7 @@ from .values import Refused, Thing
 GRAPH, EXCHANGE = "00000003-0000-0000-c000-000000000000", "00000002-0000-0ff1-ce00-000000000000"
 DELEGATED = ("IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send", "Mail.Send", "Mail.ReadWrite", "offline_access", "openid", "profile", "User.Read")
 OF_APPS = ("IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp", "full_access_as_app")
+TENANT_ID = "c0ffee00-0000-4000-8000-00000000cafe"  # as the sandbox has it
 # Names of a cloud in Connect-MgGraph and in Connect-ExchangeOnline.
 CLOUDS = {"Global": "O365Default", "USGov": "O365USGovGCCHigh", "USGovDoD": "O365USGovDoD", "China": "O365China"}
 
@@ -28,7 +29,7 @@ def enterprise_id(app_id):
 class Directory:
     def __init__(self, domain, people=(), cloud="Global", app_ids=()):
         """`app_ids`: what the next apps that are made are called, for the sandbox knows its apps from the start."""
-        self.domain, self.tenant_id, self.cloud = domain, new_id(), cloud
+        self.domain, self.cloud = domain, cloud
         self.app_ids = itertools.chain(app_ids, iter(new_id, None))
         self.applications, self.consents, self.role_assignments, self.federations = [], [], [], []
         self.known_to_exchange, self.groups, self.scopes, self.management_roles = [], [], [], []
