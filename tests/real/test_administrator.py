@@ -7,13 +7,14 @@ cmdlets are `lab/entra.py` and `lab/exchange.py`, by our reading of Microsoft's 
 """
 
 import itertools
-import subprocess
+import re
 
 from bench import RealTest
 from lab.administrator import Administrator
-from lab.directory import Directory
+from lab.cmdlets import Session
+from lab.directory import Directory, enterprise_id
 from lab.mirror import Mirror
-from lab.processes import Part
+from lab.processes import Part, run
 from lab.sandbox import APP_ID, APP_SECRET, USERS, Sandbox
 
 ANN, BOB, SHARED = USERS
@@ -47,12 +48,12 @@ def granted(directory):
     }
 
 
-def least(grant, outbound, shared, proof):
+def least(grant, outbound, shared, proof, address=ODD):
     """What Gatepost cannot do without, and nothing else. It signs in once for all three protocols, so SMTP is asked for with
     Graph, too.
     """
     smtp, graph = outbound != "graph", outbound != "smtp"
-    mailboxes = {ODD, *shared}
+    mailboxes = {address, *shared}
     if grant == "client-credentials":
         roles = ["Application SMTP.SendAsApp"] * smtp + ["Application Mail.Send"] * graph
         reading = {"IMAP.AccessAsApp", "POP.AccessAsApp"}
@@ -64,9 +65,9 @@ def least(grant, outbound, shared, proof):
     scopes = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send", *["Mail.Send"] * graph, "offline_access", "openid", "profile"]
     return {
         "asks for": set(scopes), "is public": (["http://localhost"], grant == "device-code"), "certificates": 0,
-        "consent": {("Principal", ODD, " ".join(scopes))}, "may by itself": set(), "is known to Exchange": [],
-        "full access": {(one, ODD) for one in shared}, "send as": {(one, ODD) for one in shared}, "sends for": set(),
-        "SMTP AUTH": {ODD} if smtp else set(),
+        "consent": {("Principal", address, " ".join(scopes))}, "may by itself": set(), "is known to Exchange": [],
+        "full access": {(one, address) for one in shared}, "send as": {(one, address) for one in shared}, "sends for": set(),
+        "SMTP AUTH": {address} if smtp else set(),
     }
 
 
@@ -78,9 +79,12 @@ class Script(RealTest):
         self.folder, self.sandbox = Sandbox.of_test(self)
 
     def script(self, *flags):
-        command = [self.bench.binary, "setup", "--discovery", self.sandbox.issuer, "--tenant", "contoso.example", *flags, "--print-script", "-"]
-        environment = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
-        return subprocess.run(command, check=True, capture_output=True, text=True, env=environment, timeout=60, cwd=self.folder).stdout
+        return self.run_setup(*flags, "--print-script", "-")
+
+    def run_setup(self, *flags, check=True):
+        """Without anybody to ask. What it prints."""
+        command = [self.bench.binary, "setup", "--discovery", self.sandbox.issuer, "--tenant", "contoso.example", *flags]
+        return run(*command, check=check, cwd=self.folder, env={"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}).stdout
 
     def runs(self, script, directory):
         """In a window of its own, to the end, without a question. What is left on the screen is the id of the app."""
@@ -125,6 +129,31 @@ class Script(RealTest):
         warned = self.runs(self.script(*flags, "--grant", "client-credentials", "--make-certificate"), directory)
         self.assertEqual(granted(directory)["certificates"], 1, "another installation may live on the one that is there")
         self.assertEqual(len([one for one in warned if "certificate" in one]), 1, warned)
+
+    def test_the_steps_by_hand_give_the_same_rights_in_exchange(self):
+        parts = ("is known to Exchange", "full access", "send as", "sends for", "SMTP AUTH")
+        for grant, outbound, shared, language in itertools.product(GRANTS, OUTBOUND, ((), (INFO, BOB)), ("en", "ja")):
+            with self.subTest(f"{grant}, {outbound}, {len(shared)} shared, {language}"):
+                flags = ("--address", ANN, *(word for one in shared for word in ("--shared", one)), "--grant", grant, "--outbound", outbound)
+                page = self.run_setup("--config", str(self.folder / "new.toml"), *flags, "--lang", language, check=False)
+                typed = re.search(r"Exchange Online PowerShell.*\n((?: {7}.*\n)+)", page)
+                directory = Directory("contoso.example", [ANN, INFO, BOB])
+                self.made_by_hand(directory)
+                administrator = Administrator(directory)
+                administrator.session.has_exchange = True
+                if typed:
+                    app = directory.applications[0]
+                    administrator.types(typed[1], client_id=app.AppId, object_id=enterprise_id(app.AppId))
+                wanted = least(grant, outbound, shared, (), ANN)
+                self.assertEqual({part: granted(directory)[part] for part in parts}, {part: wanted[part] for part in parts})
+
+    @staticmethod
+    def made_by_hand(directory):
+        """The app and its enterprise application, as the steps before it make them in a browser."""
+        session = Session(directory)
+        session.graph_scopes.add("Application.ReadWrite.All")
+        (app,) = session.perform("New-MgApplication", {"DisplayName": "Gatepost", "SignInAudience": "AzureADMyOrg", "RequiredResourceAccess": []})
+        session.perform("New-MgServicePrincipal", {"AppId": app.AppId})
 
     def test_before_it_setup_says_what_is_missing_and_behind_it_mail_flows(self):
         for grant, outbound in itertools.product(GRANTS, OUTBOUND):
