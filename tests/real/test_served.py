@@ -13,7 +13,7 @@ import re
 import signal
 import smtplib
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench import RealTest
 from daemon import MAIL_PASSWORD, PORTS, Daemon
@@ -141,6 +141,7 @@ OF_AN_APP = (
     Case("smtp-auth-disabled-mailbox", "sends", mailbox(SmtpClientAuthenticationDisabled=True), ("", "Or", "group")),
     Case("smtp-auth-disabled-mailbox", "sends", granted_in_entra, ("", "Or", "no group")),
     Case("send-as-denied", "sends as the shared one", nothing),
+    Case("send-on-behalf-denied", "sends on behalf of the shared one", nothing),
     Case("graph-access-denied", "sends", later_mailbox, ("", "group"), outbound="graph"),
 )
 
@@ -163,26 +164,26 @@ class Backend:
         return text
 
 
-@dataclass
 class Client:
-    """What it does, and what it hears. Nothing: it was served."""
+    """What it does. It answers with what it hears, and with nothing if it was served."""
 
-    address: str
-    heard: list = field(default_factory=list)
+    def __init__(self, address):
+        self.address = address
 
     def does(self, what):
-        sender = SHARED if "shared" in what else ANN
+        who = SHARED if "shared" in what else ANN
         act = {"sends": self.sends, "reads": self.reads, "fetches": self.fetches, "keeps": self.keeps}[what.split()[0]]
         try:
-            act(sender)
+            act(who, *(["on behalf"] if "on behalf" in what else []))
         except (smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto) as error:
             return str(error)
         return ""
 
-    def sends(self, sender):
+    def sends(self, sender, on_behalf=False):
+        envelope, more = (ANN, f"Sender: {ANN}\r\n") if on_behalf else (sender, "")
         with smtplib.SMTP(self.address, PORTS["off"]["smtp"], timeout=60) as smtp:
             smtp.login(ANN, MAIL_PASSWORD)
-            smtp.sendmail(sender, [BOB], f"From: {sender}\r\nTo: {BOB}\r\nSubject: served\r\n\r\nserved\r\n")
+            smtp.sendmail(envelope, [BOB], f"From: {sender}\r\n{more}To: {BOB}\r\nSubject: served\r\n\r\nserved\r\n")
 
     def reads(self, who):
         with imaplib.IMAP4(self.address, PORTS["off"]["imap"], timeout=60) as imap:
@@ -256,8 +257,10 @@ class Served(RealTest):
             fault, of = case.doctor
             page = daemon.command("doctor", of, check=False).stdout
             self.assertIn(f"[{fault}]", page)
-        administrator = Administrator(directory)
-        for command in filter(lambda one: applies(one, administrator), ways(page)[case.way]):
+        commands, administrator = ways(page)[case.way], Administrator(directory)
+        if named := re.search(r"an administrator runs: (.*?)(?: \(.*\))? \[gatepost ", heard):
+            self.assertIn(named[1], commands, "the reply names another command than the step")
+        for command in filter(lambda one: applies(one, administrator), commands):
             self.typed(administrator, command, page)
         self.does_the_rest(page, case.way, daemon)
         self.assertEqual(client.does("sends" if case.does == "signs in" else case.does), "", page)
