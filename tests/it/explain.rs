@@ -369,6 +369,19 @@ fn what_cannot_be_said_to_the_app_of_a_configuration_is_explained_in_general() {
 }
 
 #[test]
+fn what_befalls_people_alone_is_not_told_of_an_app_that_acts_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (grant, is_of_it) in [("", true), ("grant = \"client-credentials\"\nclient-secret = \"x\"\n", false)] {
+        std::fs::write(&file, text.replace("[app.contoso]\n", &format!("[app.contoso]\n{grant}"))).unwrap();
+        let said = well(&["AADSTS50057", "--config", &file]);
+        assert_eq!(said.contains("Update-MgUser -UserId <who-signs-on> "), !is_of_it, "{said}");
+        assert_eq!(said.contains("has nothing of the kind"), !is_of_it, "{said}");
+    }
+}
+
+#[test]
 fn where_no_daemon_runs_the_step_ends_with_the_command_that_starts_one() {
     let dir = tempfile::tempdir().unwrap();
     let config = configured(dir.path());

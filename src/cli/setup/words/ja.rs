@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, shell},
+        pasted::{powershell, powershell_quoted, shell},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -415,7 +415,7 @@ fn entra(of: &Registration, page: &mut String) {
              $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
              New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
             first = powershell(of.address),
-            all = of.all().map(powershell).collect::<Vec<_>>().join(",")
+            all = of.all().map(powershell_quoted).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
