@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepost::{
     base::{Protocol, Stage},
-    sandbox::Answer,
+    sandbox::{Answer, Speaker},
     store::Store,
 };
 use tokio::{
@@ -587,6 +587,36 @@ async fn a_message_that_waits_for_a_connection_and_then_for_its_turn_waits_twent
     jump(Duration::from_secs(6)).await;
     let said = timeout(Duration::from_secs(5), second.line()).await.expect("it waits on");
     assert!(said.starts_with("451 4.3.2 ") && said.ends_with("[gatepost mailbox-busy]"), "{said}");
+}
+
+/// For an answer of the mail server it may wait as long as a sign-on may take, and that is none of waiting for others.
+#[tokio::test]
+async fn a_message_whose_connection_took_long_to_come_up_has_its_whole_time_for_its_turn_all_the_same() {
+    let world = with_account("limits = { messages-per-minute = 1 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("the first").await.starts_with("250 "));
+    jump(Duration::from_secs(6)).await;
+    smtp.exchange("NOOP", "250 ").await;
+    jump(Duration::from_secs(15)).await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("its connection is gone", |world| open(world) == 0).await;
+    let said = |world: &World| {
+        let lines = world.sandbox.transcript().lines();
+        lines.iter().filter(|line| line.speaker == Speaker::Server).count()
+    };
+    let mut before = said(&world);
+    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 5000);
+    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+    // Greeting, EHLO, STARTTLS, EHLO, AUTH: longer than anybody waits for room, and the minute is not over.
+    for _ in 0..5 {
+        world.until("it thinks about its next answer", |world| said(world) > before).await;
+        before = said(&world);
+        jump(Duration::from_secs(5)).await;
+    }
+    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    jump(Duration::from_secs(16)).await;
+    smtp.expect("250 ").await;
+    assert_eq!(world.sandbox.counts().sign_ons, 2);
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ impl Program {
     }
 
     /// The first line behind so many of its log that holds one of these words, once it is there.
-    async fn says(&self, behind: usize, words: &[&str]) -> String {
+    pub async fn says(&self, behind: usize, words: &[&str]) -> String {
         let mut log = self.log.clone();
         let found = |lines: &Vec<String>| {
             lines.iter().skip(behind).find(|line| words.iter().any(|word| line.contains(word))).cloned()
