@@ -115,7 +115,13 @@ async fn a_listener_behind_a_balancer_whose_connections_are_all_signed_on_says_s
     next.expect_end().await;
     let last = world.daemon.meter().recent.list().pop().unwrap();
     assert_eq!((last.id, last.peers), ("connections-used-up", Vec::new()), "the balancer is nobody's client");
-    let told = journal().lines(&["WARN ", "connection refused", "id=\"connections-used-up\"", "next=", &format!("peer={balancer}:")]);
+    let told = journal().lines(&[
+        "WARN ",
+        "connection refused",
+        "id=\"connections-used-up\"",
+        "next=",
+        &format!("peer={balancer}:"),
+    ]);
     assert_eq!(told.len(), 1, "{told:?}");
     drop(signed_on.pop());
     world.until("it has left", |world| world.daemon.meter().board.list().len() == 1).await;
