@@ -216,7 +216,8 @@ mod tests {
         };
         let script = waiting(&file);
         let (failed, ()) = tokio::join!(shell(&script, limit), time);
-        (drop(still), tokio::time::resume());
+        drop(still);
+        tokio::time::resume();
         let failed = failed.unwrap_err();
         assert!(failed.starts_with("killed after 0.3 s"), "{failed}");
         assert!(ends(&file).await, "it is still there");

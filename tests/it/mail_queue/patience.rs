@@ -8,7 +8,9 @@ use std::{
 
 use gatepost::{base::Protocol, sandbox::Answer};
 
-use super::{ahead, ahead_until, arrived, by_steps, delivered, jump, outages::waits_for, queue, queued, rows, send, until_empty};
+use super::{
+    ahead, ahead_until, arrived, by_steps, delivered, jump, outages::waits_for, queue, queued, rows, send, until_empty,
+};
 use crate::{
     queue::api,
     world::{ANN, FOR_GOOD, HEAD, PASSWORD, Plan, Talk, World, cheap_hash, together},
