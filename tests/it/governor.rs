@@ -343,6 +343,14 @@ async fn with_two_sign_ins(connections: u32) -> World {
 
 /// So many of them dial at a mail server that says nothing.
 async fn that_hang(world: &World, user: &str, sessions: usize, dials: u64) -> Vec<Talk> {
+    let talks = that_wait(world, user, sessions).await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("so many hang", |world| open(world) == dials).await;
+    talks
+}
+
+/// So many of them dial, or wait for room.
+async fn that_wait(world: &World, user: &str, sessions: usize) -> Vec<Talk> {
     let before = at_the_upstream(world);
     let mut talks = Vec::new();
     for n in 1..=sessions {
@@ -351,8 +359,6 @@ async fn that_hang(world: &World, user: &str, sessions: usize, dials: u64) -> Ve
         world.until("it dials, or waits for room", |world| at_the_upstream(world) == before + n).await;
         talks.push(smtp);
     }
-    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
-    world.until("so many hang", |world| open(world) == dials).await;
     talks
 }
 
@@ -625,6 +631,8 @@ async fn a_message_whose_connection_took_long_to_come_up_has_its_whole_time_for_
         jump(Duration::from_secs(5)).await;
     }
     world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    let signs_on = |one: &gatepost::meter::SessionView| one.stage == Stage::SigningOn;
+    world.until("it is up", |world| !world.daemon.meter().board.list().iter().any(signs_on)).await;
     jump(Duration::from_secs(16)).await;
     smtp.expect("250 ").await;
     assert_eq!(world.sandbox.counts().sign_ons, 2);
@@ -646,6 +654,60 @@ async fn a_client_that_leaves_while_its_message_waits_for_room_is_told_by_log_an
     let told = journal.lines(&["client left before it was answered", "WARN", "mailbox-busy", "next=", &account]);
     assert!(!told.is_empty(), "{:?}", journal.lines(&["client left"]));
     assert!(world.daemon.meter().text().contains("outcome=\"lost\""), "{}", world.daemon.meter().text());
+}
+
+/// What befell those who left, by id.
+fn noted(world: &World) -> Vec<&'static str> {
+    world.daemon.meter().recent.list().iter().map(|one| one.id).collect()
+}
+
+/// The network is not suspected of what others take.
+#[tokio::test]
+async fn a_client_that_leaves_while_its_login_waits_for_a_connection_is_told_that_others_were_first() {
+    let world = with_account("limits = { connections = 1 }").await;
+    let _busy = world.smtp_in_data().await;
+    let [waits] = <[Talk; 1]>::try_from(that_wait(&world, ANN, 1).await).ok().unwrap();
+    waits.reset();
+    world.until("it is noted", |world| !noted(world).is_empty()).await;
+    assert_eq!(noted(&world), ["mailbox-busy"]);
+}
+
+/// It says nothing to anybody there.
+#[tokio::test]
+async fn a_client_that_leaves_behind_a_sign_on_that_hangs_is_told_to_look_at_the_network() {
+    let mut plan = Plan { account: "limits = { connections = 1 }".into(), ..Plan::default() };
+    plan.sandbox.faults.smtp.line.silent = true;
+    let world = World::with(plan).await;
+    let [_dials, waits] = <[Talk; 2]>::try_from(that_wait(&world, ANN, 2).await).ok().unwrap();
+    jump(Duration::from_secs(11)).await;
+    waits.reset();
+    world.until("it is noted", |world| !noted(world).is_empty()).await;
+    assert_eq!(noted(&world), ["client-left-waiting"]);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_mailbox_is_left_alone_is_told_what_its_server_said() {
+    let world = World::new().await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("AUTH", words).close()]);
+    let [waits] = <[Talk; 1]>::try_from(that_wait(&world, ANN, 1).await).ok().unwrap();
+    let refused = |world: &World| {
+        let lines = world.sandbox.transcript().lines();
+        lines.iter().filter(|line| line.exposed().starts_with("432 ")).count()
+    };
+    // For two seconds, then for four, then for eight.
+    for (times, pause) in [(1, 3), (2, 5), (3, 0)] {
+        world.until("it is refused", |world| refused(world) >= times).await;
+        jump(Duration::from_secs(pause)).await;
+    }
+    world.until("it waits", |world| stages(world) == [Stage::Connecting]).await;
+    waits.reset();
+    world.until("it is noted", |world| !noted(world).is_empty()).await;
+    assert_eq!(noted(&world), ["upstream-connections-exceeded"]);
+}
+
+fn stages(world: &World) -> Vec<Stage> {
+    world.daemon.meter().board.list().iter().map(|session| session.stage).collect()
 }
 
 #[tokio::test]
