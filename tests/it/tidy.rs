@@ -274,7 +274,8 @@ fn no_file_is_over_five_hundred_lines() {
 
 #[test]
 fn who_knows_where_the_database_is_opens_listed_files_alone() {
-    const WAYS: &[&str] = &["File::open(", "File::options(", "OpenOptions", "fs::read(", "fs::read_to_string(", "fs::copy("];
+    const WAYS: &[&str] =
+        &["File::open(", "File::options(", "OpenOptions", "fs::read(", "fs::read_to_string(", "fs::copy("];
     for source in sources() {
         let opens = WAYS.iter().any(|way| source.code().contains(way));
         if ["config", "spool", "store"].contains(&source.module()) && !source.is_test() {
