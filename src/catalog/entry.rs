@@ -9,9 +9,13 @@ use super::{
     commands::{commands_in, shell},
     known::stand_in,
     moment::moment,
+    recalled::recalled,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
-use crate::base::{Fault, Kind, Lang, Owner, Protocol, invocation::gatepost};
+use crate::base::{
+    Fault, Kind, Lang, Owner, Protocol,
+    invocation::{self, gatepost},
+};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
@@ -77,6 +81,8 @@ pub(super) struct Said {
     pub next: &'static str,
     /// In its place where a person opens their own mailbox, in Exchange.
     pub next_own: Option<&'static str>,
+    /// In its place where the `[[client]]` is known.
+    pub next_client: Option<&'static str>,
     /// In its place where an app acts by itself.
     pub next_app_only: Option<&'static str>,
     /// In its place at a provider that is not Microsoft.
@@ -85,8 +91,17 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// All that it may say to do.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &'static str> {
+        let of_some = [self.next_own, self.next_client, self.next_app_only, self.next_elsewhere];
+        std::iter::once(self.next).chain(of_some.into_iter().flatten())
+    }
+
     /// For whoever it is; where that is not known, for all.
     fn next(&self, known: &Known, lang: Lang) -> Cow<'static, str> {
+        if let Some(next) = self.next_client.filter(|_| known.client.is_some()) {
+            return next.into();
+        }
         match (known.is_app_only, self.next_app_only, self.next_own, self.next_elsewhere) {
             (Some(true), Some(next), ..) => capital(next).into(),
             (.., Some(next)) if !known.may_be_exchange() => capital(next).into(),
@@ -224,6 +239,10 @@ fn stand_ins(next: &str, known: &Known, lang: Lang) -> String {
 const OF_ANOTHER: (char, char) = ('⟨', '⟩');
 /// About ports besides that of the web, behind a proxy that may have to allow none.
 const OF_OTHER_PORTS: (char, char) = ('⟦', '⟧');
+/// Another way to start the daemon, where nobody knows which one it is.
+const OF_ANOTHER_START: (char, char) = ('⦅', '⦆');
+/// All of these.
+pub(super) const BRACKETS: [char; 6] = ['⟨', '⟩', '⟦', '⟧', '⦅', '⦆'];
 
 /// With what stands in these brackets, or without it.
 fn without(text: &str, (opens, closes): (char, char), is_left_out: bool) -> String {
@@ -298,6 +317,7 @@ impl Entry {
         }
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
         let told = without(&said.next(known, lang), OF_ANOTHER, known.concerns_its_own());
+        let told = without(&told, OF_ANOTHER_START, invocation::is_start_known());
         next.push_str(&known.fill(&without(&told, OF_OTHER_PORTS, !known.needs_other_ports())));
         if let Some(page) = next.find("/adminconsent?") {
             let blank = if lang == Lang::En { " " } else { "" };
@@ -324,6 +344,11 @@ impl Entry {
             cause.push_str(&was_refused(at, lang));
         }
         Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
+    }
+
+    /// What stood in the place of each name when a daemon told the step, in English.
+    pub fn recalled(&self, told: &str) -> Vec<(&'static str, String)> {
+        recalled(self, told)
     }
 
     pub fn fault(&self) -> Fault {

@@ -12,12 +12,13 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 49] = [
+pub(super) const NAMES: [&str; 50] = [
     "account",
     "address",
     "admin-consent-page",
     "ask-again",
     "app",
+    "client",
     "client-id",
     "client-secret-at",
     "client-secret-line",
@@ -112,6 +113,8 @@ pub struct Known {
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
     pub send_as: Option<Vec<String>>,
+    /// Name of the `[[client]]` whose login or message it was, where it has a rule.
+    pub client: Option<String>,
     /// Name of the app in the configuration.
     pub app: Option<String>,
     /// Preset of its provider.
@@ -155,6 +158,8 @@ pub struct Known {
     pub running_file: Option<String>,
     /// The step as the daemon told it (English), which knew more than anybody who reads its log elsewhere.
     pub told_before: Option<String>,
+    /// What stood in it then in the place of each name. It goes before all else: nobody knows better here.
+    pub recalled: Vec<(&'static str, String)>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
@@ -216,12 +221,16 @@ impl Known {
     fn value(&self, name: &str) -> String {
         let word = |value: &Option<String>| value.clone().filter(|value| is_harmless(value));
         let path = |value: &Option<String>| value.clone().filter(|value| is_harmless_path(value));
+        if let Some((_, recalled)) = self.recalled.iter().find(|(known, _)| *known == name) {
+            return recalled.clone();
+        }
         let value = match name {
             "account" => self.account().map(str::to_owned),
             "address" => word(&self.address),
             "admin-consent-page" => self.admin_consent_page(),
             "ask-again" => Some(self.ask_again()),
             "app" => word(&self.app),
+            "client" => self.client.as_deref().map(table_of_client),
             "client-id" => word(&self.client_id),
             "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
             "client-secret-line" => Some(self.client_secret_line()),
@@ -262,11 +271,12 @@ impl Known {
             "port" => self.port.map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
-            // Which of the two is meant, the way tells.
-            "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
+            // Which key is meant, the way tells: else the table of both.
+            "proxy-key" => Some(self.proxy.as_ref().map_or("[network]", |via| via.key).to_owned()),
             "proxy-at" => {
                 let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
-                Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
+                let key = self.proxy.as_ref().map_or_else(|| self.proxy_name(), |via| via.key);
+                Some(place.unwrap_or(key).to_owned())
             }
             "proxy-file-line" => Some(self.proxy_file_line()),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
@@ -279,7 +289,7 @@ impl Known {
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "smtp-user" => word(&self.smtp_user),
-            "start" => Some(invocation::start_in_general()),
+            "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
             "tenant" => word(&self.tenant),
             "tenant-id" => word(&self.tenant_id),
@@ -423,6 +433,17 @@ impl Known {
         let through = self.harmless_login_proxy().map(|via| format!("-x {} ", as_curl_has_it(via))).unwrap_or_default();
         format!("curl -v {through}{at}/")
     }
+}
+
+/// As it is found in the configuration: with its name as TOML has it, and nothing in it that would end what it stands in.
+fn table_of_client(name: &str) -> String {
+    let told = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        '`' => format!("\\u{:04X}", u32::from(c)),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("`[[client]] name = \"{}\"`", name.chars().map(told).collect::<String>())
 }
 
 fn harmless(via: &Option<Via>) -> Option<&Via> {

@@ -40,6 +40,7 @@ fn every_name_has_a_value_of_its_own() {
         who_signs_on: Some("who-signs-on".into()),
         sender: Some("sender@domain".into()),
         send_as: None,
+        client: Some("client".into()),
         app: Some("app".into()),
         provider: None,
         is_app_only: Some(false),
@@ -74,6 +75,7 @@ fn every_name_has_a_value_of_its_own() {
         running_file: Some("/running-file".into()),
         refused_sign_in: None,
         told_before: None,
+        recalled: Vec::new(),
         is_doctors: false,
         is_at_sign_in: true,
         is_in_general: false,
@@ -82,6 +84,7 @@ fn every_name_has_a_value_of_its_own() {
     for name in NAMES {
         let value = match name {
             "account" => "*@domain",
+            "client" => "`[[client]] name = \"client\"`",
             "address" => "address@domain",
             "ask-again" => "gatepost login address@domain",
             "port" => "1",
@@ -113,7 +116,7 @@ fn every_name_has_a_value_of_its_own() {
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",
             "sender-domain" => "domain",
-            "start" => "gatepost run` / `sudo systemctl start gatepost",
+            "start" => "gatepost run",
             "stop" => "kill <pid>",
             "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
             name => name,
@@ -178,5 +181,16 @@ fn nobody_is_told_to_grant_full_access_on_their_own_mailbox() {
         let told = |who| catalog::find(id).unwrap().told(Lang::En, &of(who)).next;
         assert!(told("bob@contoso.com").contains(grant), "{id}");
         assert!(told("ann@contoso.com").contains("-ImapEnabled"), "{id}: {}", told("ann@contoso.com"));
+    }
+}
+
+/// Between backticks it would be typed as it stands.
+#[test]
+fn no_placeholder_hides_two_ways_in_one() {
+    for known in [Known::default(), Known { is_in_general: true, ..Known::default() }] {
+        for name in NAMES {
+            let value = known.value(name);
+            assert!(!value.contains(" / ") && !value.contains('`'), "{name}: {value}");
+        }
     }
 }

@@ -29,7 +29,6 @@ struct Around {
     yes: &'static str,
     no: &'static str,
     source: &'static str,
-    page: &'static str,
 }
 
 const EN: Around = Around {
@@ -47,7 +46,6 @@ const EN: Around = Around {
     yes: "yes",
     no: "no",
     source: "Source",
-    page: "Page",
 };
 
 const JA: Around = Around {
@@ -65,7 +63,6 @@ const JA: Around = Around {
     yes: "はい",
     no: "いいえ",
     source: "出典",
-    page: "ページ",
 };
 
 const fn around(lang: Lang) -> &'static Around {
@@ -75,7 +72,7 @@ const fn around(lang: Lang) -> &'static Around {
     }
 }
 
-/// The page of the docs.
+/// The page of the docs, for programs: what it tells stands here as well, and whoever has the program alone has no docs.
 fn page_of(id: &str, lang: Lang) -> String {
     match lang {
         Lang::En => format!("docs/faults/{id}.md"),
@@ -118,7 +115,6 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere:
     }
     add(words.passes, prose(passes));
     add(words.source, prose(catalog::source(entry, lang)));
-    add(words.page, prose(&page_of(entry.id, lang)));
     page + "\n"
 }
 
